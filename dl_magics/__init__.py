@@ -1,0 +1,24 @@
+"""Rent a GPU, wire a notebook to it, fine-tune a pretrained image model, stop paying."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+__version__ = "0.1.0"
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Called by `%load_ext dl_magics`."""
+    from dl_magics import magics
+
+    magics.load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Called by `%unload_ext dl_magics`."""
+    from dl_magics import magics
+
+    magics.unload(shell)
