@@ -158,9 +158,7 @@ def to_line(event: Event) -> str:
     return json.dumps(event.to_json(), ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def stamped(
-    events: Iterable[Event], clock: Callable[[], float] = time.time
-) -> Iterator[Event]:
+def stamped(events: Iterable[Event], clock: Callable[[], float] = time.time) -> Iterator[Event]:
     """Number the events from 1 and give each its time."""
     for n, event in enumerate(events, start=1):
         yield replace(event, n=n, t=clock())

@@ -1,1 +1,28 @@
+"""The magics: each reads a line, calls one action, returns one thing."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dl_magics.magics.finetune import FinetuneMagics
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.core.magic import Magics
+
+ALL: tuple[type[Magics], ...] = (FinetuneMagics,)
+
+
+def load(shell: InteractiveShell) -> None:
+    """Register every magic of ours."""
+    unload(shell)
+    shell.register_magics(*ALL)
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take our magics away again: IPython itself cannot."""
+    for table in shell.magics_manager.magics.values():
+        for name, function in list(table.items()):
+            if isinstance(getattr(function, "__self__", None), ALL):
+                del table[name]
+    shell.configurables[:] = [each for each in shell.configurables if not isinstance(each, ALL)]

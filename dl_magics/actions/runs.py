@@ -1,0 +1,115 @@
+"""The runs that there are: begin one, list them, find one, watch one, stop one."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from html import escape
+from pathlib import Path
+
+from dl_magics import home
+from dl_magics.errors import NoSuchRun
+from dl_magics.events import Event, RunEnded
+from dl_magics.training import log
+from dl_magics.training.picture import headline
+from dl_magics.training.recipe import Recipe
+from dl_magics.training.run import Run
+
+_STOP = "stop"
+_SECONDS_BETWEEN_LOOKS = 0.2
+
+
+class Runs(list[Run]):
+    """Runs, newest first; shows itself as a table."""
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{run.name}  {headline(run.state)}" for run in self) or _NONE
+
+    def _repr_html_(self) -> str:
+        if not self:
+            return f"<p>{escape(_NONE)}</p>"
+        rows = "".join(
+            f"<tr><td><code>{escape(run.name)}</code></td>"
+            f"<td style='text-align:left'>{escape(headline(run.state))}</td></tr>"
+            for run in self
+        )
+        return f"<table><thead><tr><th>run</th><th></th></tr></thead><tbody>{rows}</tbody></table>"
+
+
+_NONE = "No run yet: %%finetune data/dogscats makes one."
+
+
+def new(recipe: Recipe) -> Path:
+    """Make the folder of a new run, `2026-11-22_2354_vgg16_dogscats`, and return it."""
+    data = Path(recipe.data).expanduser().resolve().name
+    plain = re.sub(r"[^a-z0-9]+", "-", f"{recipe.model}_{data}".lower().replace("_", "\n"))
+    name = f"{time.strftime('%Y-%m-%d_%H%M%S')}_{plain.replace('-', '_', 1).strip('-_')}"
+    parent = home.folder("runs")
+    for again in range(1, 1000):
+        folder = parent / (name if again == 1 else f"{name}-{again}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+    raise FileExistsError(parent / name)
+
+
+def every() -> Runs:
+    """Return all runs, newest first."""
+    folders = sorted(home.folder("runs").iterdir(), reverse=True)
+    return Runs(Run(folder) for folder in folders if (folder / log.NAME).is_file())
+
+
+def find(name: str = "") -> Run:
+    """Return the run of this name, or whose name it is a part of; without a name the newest.
+
+    Raises
+    ------
+    NoSuchRun
+        where none fits, or several do.
+    """
+    runs = every()
+    fitting = [run for run in runs if run.name == name] or [run for run in runs if name in run.name]
+    if not fitting:
+        raise NoSuchRun(
+            f"No run is called {name!r}." if name else "There is no run yet.",
+            fix="%runs lists them." if runs else "%%finetune data/dogscats makes one.",
+        )
+    if name and len(fitting) > 1:
+        listed = ", ".join(run.name for run in fitting[:5])
+        raise NoSuchRun(
+            f"{len(fitting)} runs have {name!r} in their name: {listed}",
+            fix=f"Name one of them: %attach {fitting[0].name}",
+        )
+    return fitting[0]
+
+
+def follow(run: Run, sleep: Callable[[float], None] = time.sleep) -> Iterator[Event]:
+    """Yield the events of a run from the first on, and go on while it does.
+
+    The log of a run that was killed does not say how it ended: a `RunEnded` is added here.
+    """
+    seen = 0
+    event = Event()
+    while True:
+        goes_on = log.goes_on(run.path)
+        for event in log.read(run.path, since=seen):
+            seen = event.n
+            yield event
+        if not goes_on:
+            if not isinstance(event, RunEnded):
+                yield RunEnded(n=seen + 1, t=event.t, status="interrupted")
+            return
+        sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+def request_stop(run: Run) -> None:
+    """Ask a run to end at its next batch and keep its best weights, whoever runs it."""
+    (run.path / _STOP).touch()
+
+
+def stop_is_requested(folder: Path) -> bool:
+    """Tell whether someone asked the run in this folder to end."""
+    return (folder / _STOP).exists()

@@ -1,0 +1,52 @@
+"""Small chance variations of a photo, so that a model does not learn it by heart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+VERSION = 1  # part of what names a cache: raise it with any change of the pixels
+
+_LEAST_AREA = 0.75
+_MOST_DEGREES = 10.0
+_MOST_LIGHT = 0.15
+_MARGIN = 0.1  # of the longer side: a turned crop reaches no further beyond the photo
+
+
+def augment(pixels: NDArray[np.uint8], seed: Sequence[int]) -> NDArray[np.uint8]:
+    """Flip, crop, turn and light a photo by chance; the same seed gives the same pixels."""
+    chance = np.random.default_rng(list(seed))
+    return np.array(_relight(_reframe(pixels, chance), chance))
+
+
+def _reframe(pixels: NDArray[np.uint8], chance: np.random.Generator) -> Image.Image:
+    """Flip, crop and turn in one step, so that the photo is resampled only once."""
+    height, width = pixels.shape[:2]
+    zoom = math.sqrt(chance.uniform(_LEAST_AREA, 1.0))
+    flip = chance.choice((-1.0, 1.0))
+    angle = math.radians(chance.uniform(-_MOST_DEGREES, _MOST_DEGREES))
+    sway = (1.0 - zoom) / 2
+    margin = math.ceil(max(height, width) * _MARGIN)
+    across = margin + width * (0.5 + chance.uniform(-sway, sway))
+    down = margin + height * (0.5 + chance.uniform(-sway, sway))
+    cos, sin = zoom * math.cos(angle), zoom * math.sin(angle)
+    # Where the pixel (x, y) of the result comes from, seen from the middle of both.
+    a, b, d, e = cos * flip, -sin, sin * flip, cos
+    affine = (
+        *(a, b, across - a * width / 2 - b * height / 2),
+        *(d, e, down - d * width / 2 - e * height / 2),
+    )
+    mirrored = np.pad(pixels, [(margin, margin), (margin, margin), (0, 0)], mode="symmetric")
+    return Image.fromarray(mirrored).transform(
+        (width, height), Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR
+    )
+
+
+def _relight(frame: Image.Image, chance: np.random.Generator) -> Image.Image:
+    brightness, contrast = chance.uniform(1 - _MOST_LIGHT, 1 + _MOST_LIGHT, 2)
+    curve = ((np.arange(256) - 128) * contrast + 128) * brightness
+    return frame.point(curve.round().clip(0, 255).astype(int).tolist() * 3)

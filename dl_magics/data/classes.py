@@ -1,0 +1,68 @@
+"""Folders named for classes: which files each class has, and what to say where one is amiss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from dl_magics.data import walk
+from dl_magics.errors import BadData
+
+LAYOUT = "Give each class a folder, as in cats/1.jpg and dogs/2.jpg, in 'train' or right there."
+
+# Class -> its files, as names relative to the folder that holds the classes: "cats/1.jpg".
+Names = Mapping[str, list[str]]
+
+
+def of(folder: Path) -> Names:
+    """Return the files of each class in a folder: two classes or more, and none without files."""
+    names = _names(folder)
+    if not names:
+        raise BadData(f"'{folder}' has no folder for a class.", fix=LAYOUT)
+    if len(names) == 1:
+        (only,) = names
+        deeper = len(walk.folders(folder / only)) > 1
+        fix = f"Did you mean '{folder / only}'?" if deeper else "Add a folder for a second class."
+        raise BadData(f"'{folder}' has one class only, '{only}'.", fix=fix)
+    for name, found in names.items():
+        if not found:
+            raise BadData(
+                f"Class '{name}' has no photo: '{folder / name}' is empty.",
+                fix="Put photos into that folder, or delete it.",
+            )
+    return names
+
+
+def matching(folder: Path, model: Path, names: Names) -> Names:
+    """Return the files of each class in a folder that must have the same classes as `model`."""
+    held = _names(folder)
+    for name in held.keys() - names.keys():
+        raise BadData(
+            f"Class '{name}' is in '{folder}', but not in '{model}'.",
+            fix=f"Classes in '{model.name}': {walk.few(list(names))}. Give both the same folders.",
+        )
+    for name in names:
+        if not held.get(name):
+            raise BadData(
+                f"Class '{name}' has no photo in '{folder}'.",
+                fix=f"Move some there from '{model / name}', or delete '{folder}'.",
+            )
+    return held
+
+
+def divisible(folder: Path, names: Names) -> Names:
+    """Return the names, each class having files for both halves."""
+    for name, found in names.items():
+        if len(found) < 2:
+            raise BadData(
+                f"Class '{name}' has a single photo, '{folder / found[0]}'.",
+                fix="Add another: one must teach, and one must check.",
+            )
+    return names
+
+
+def _names(folder: Path) -> Names:
+    return {
+        each.name: [f"{each.name}/{name}" for name in walk.files(each)]
+        for each in walk.folders(folder)
+    }

@@ -1,0 +1,120 @@
+"""A folder of photos as a value: its classes, which photos teach and which photos check."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from dl_magics.data import classes, walk
+from dl_magics.data.classes import Names
+from dl_magics.data.split import order, split
+from dl_magics.errors import BadData
+
+_VALID = ("valid", "validation", "val")
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A file that should be a photo; `label` is an index into the classes of its folder."""
+
+    path: Path
+    label: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFolder:
+    """The photos below `root`; both halves are sorted by class, then by name."""
+
+    root: Path
+    classes: tuple[str, ...]
+    train: tuple[Photo, ...]
+    valid: tuple[Photo, ...]
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return how many photos each class has, in "train" and in "valid"."""
+        return {"train": self._count(self.train), "valid": self._count(self.valid)}
+
+    def _count(self, photos: tuple[Photo, ...]) -> dict[str, int]:
+        found = Counter(photo.label for photo in photos)
+        return {name: found[label] for label, name in enumerate(self.classes)}
+
+
+def find(
+    root: str | Path, *, valid: float = 0.2, sample: int | None = None, seed: int = 42
+) -> ImageFolder:
+    """Find the photos below a folder, in whichever way it is laid out.
+
+    Parameters
+    ----------
+    root
+        Holds `train/<class>` and `valid/<class>`, or `train/<class>` only, or the classes.
+        What is in the folder of a class belongs to it, however deep. Every file counts: whether
+        it is a photo shows when it is read.
+    valid
+        The part of each class that checks, where no folder says which photos do.
+    sample
+        How many photos of each class teach; `sample * valid` of them, at least one, check.
+        A larger sample contains the smaller one.
+    seed
+        The same seed draws the same photos, on any disk.
+    """
+    with walk.refusals(root):
+        top = _folder(root)
+        teaching, checking = _halves(top)
+        found = classes.of(teaching)
+        if checking == teaching:
+            train, held = _split(classes.divisible(teaching, found), valid, seed)
+        else:
+            train, held = found, classes.matching(checking, teaching, found)
+    if sample is not None:
+        train = _draw(train, sample, seed)
+        held = _draw(held, max(1, round(sample * valid)), seed)
+    return ImageFolder(top, tuple(found), _photos(teaching, train), _photos(checking, held))
+
+
+def files(root: str | Path) -> list[Path]:
+    """Return every file below a folder, sorted, or the file itself."""
+    with walk.refusals(root):
+        top = walk.existing(root)
+        if not top.is_dir():
+            return [top]
+        found = [top / name for name in walk.files(top)]
+    if not found:
+        raise BadData(f"There is no file in '{top}'.", fix="Name a photo, or a folder of photos.")
+    return found
+
+
+def _folder(root: str | Path) -> Path:
+    top = walk.existing(root)
+    if not top.is_dir():
+        raise BadData(f"'{top}' is a file.", fix="Name the folder that holds the classes.")
+    return top
+
+
+def _halves(top: Path) -> tuple[Path, Path]:
+    """Return the folders of the photos that teach and that check: one and the same to split."""
+    inside = {each.name.lower(): each for each in walk.folders(top)}
+    teaching = inside.get("train", top)
+    checking = next((inside[name] for name in _VALID if name in inside), teaching)
+    if teaching == top != checking:
+        raise BadData(f"'{top}' has '{checking.name}', but no 'train'.", fix=classes.LAYOUT)
+    return teaching, checking
+
+
+def _split(found: Names, valid: float, seed: int) -> tuple[Names, Names]:
+    halves = {name: split(files, valid, seed) for name, files in found.items()}
+    train = {name: sorted(half[0]) for name, half in halves.items()}
+    return train, {name: sorted(half[1]) for name, half in halves.items()}
+
+
+def _draw(found: Names, n: int, seed: int) -> Names:
+    return {name: sorted(order(files, seed)[:n]) for name, files in found.items()}
+
+
+def _photos(folder: Path, found: Names) -> tuple[Photo, ...]:
+    return tuple(
+        Photo(folder / name, label)
+        for label, each in enumerate(sorted(found))
+        for name in found[each]
+    )

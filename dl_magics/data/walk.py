@@ -1,0 +1,84 @@
+"""Reading folders: what is hidden, what a link may do, and what to say of a path that is wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+
+from dl_magics.errors import BadData
+
+_LITTER = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
+
+
+@contextmanager
+def refusals(root: str | Path) -> Iterator[None]:
+    """Turn what the disk refuses below `root` into one of our errors."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # RuntimeError: "~nobody" has no home
+        raise BadData(
+            f"'{root}' cannot be read: {error}.", fix="Name a folder that you may read."
+        ) from error
+
+
+def existing(root: str | Path) -> Path:
+    """Return the path, or say which part of it is missing and what is there instead."""
+    path = Path(root).expanduser()
+    if path.exists():
+        return path
+    part = path.absolute()
+    while not part.parent.exists():
+        part = part.parent
+    there = [each.name for each in _entries(part.parent)] if part.parent.is_dir() else []
+    near = get_close_matches(part.name, there, n=1)
+    fix = (
+        f"Did you mean '{part.parent / near[0]}'?" if near else f"In '{part.parent}': {few(there)}."
+    )
+    raise BadData(f"There is no '{path}'.", fix=fix)
+
+
+def folders(folder: Path) -> list[Path]:
+    """Return the folders in a folder, sorted by name."""
+    return [Path(each) for each in _entries(folder) if each.is_dir()]
+
+
+def files(folder: Path) -> list[str]:
+    """Return the names of all files below a folder, relative to it, sorted.
+
+    Links to folders are followed, but never upwards, and into each folder once.
+    """
+    above = (*folder.absolute().parents, *folder.resolve().parents)
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in _below(folder, seen={each.resolve() for each in above})
+    )
+
+
+def few(names: list[str], most: int = 5) -> str:
+    """Return names as a text that stays short."""
+    more = ["…"] if len(names) > most else []
+    return ", ".join([*names[:most], *more]) or "nothing"
+
+
+def _below(folder: Path, seen: set[Path]) -> Iterator[Path]:
+    if (real := folder.resolve()) in seen:
+        return
+    seen.add(real)
+    for each in _entries(folder):
+        if each.is_dir():
+            yield from _below(Path(each), seen)
+        elif each.is_file() or each.is_symlink():  # a dangling link is told of when it is read
+            yield Path(each)
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        shown = [each for each in entries if not _hidden(each.name)]
+    return sorted(shown, key=lambda each: each.name)
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _LITTER

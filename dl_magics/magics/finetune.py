@@ -1,0 +1,99 @@
+"""`%%finetune`, `%runs`, `%attach`: train, list, come back."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, needs_local_scope
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from traitlets import Enum
+
+from dl_magics.magics.interrupt import graceful
+
+
+@magics_class
+class FinetuneMagics(Magics):
+    """Fine-tuning a pretrained image model, live, and coming back to a run."""
+
+    shell: InteractiveShell
+
+    live = Enum(
+        ["widget", "plain"],
+        "widget",
+        help="How a run is shown while it goes on; 'plain' for a front end without widgets.",
+    ).tag(config=True)
+
+    @needs_local_scope
+    @line_cell_magic
+    def finetune(self, line: str, cell: str = "", local_ns: dict[str, Any] | None = None) -> Any:
+        """Fine-tune a pretrained image model on a folder of images, and return the Run.
+
+        ::
+
+            %%finetune data/dogscats
+            model  = "VGG16"
+            epochs = 5
+
+            %finetune data/dogscats --epochs 3 --image-size 128
+
+        The folder holds one folder a class, or train/ and valid/ with one folder a class each.
+        The body is Python: settings, and optionally head(features), which gets the features and
+        returns the last hidden layer. Names of the notebook may be used if their values are
+        plain. Stop, or the kernel's interrupt, ends at the next batch and keeps the best weights.
+        """
+        from dl_magics.actions import finetune, runs
+        from dl_magics.magics import live
+        from dl_magics.training import body
+        from dl_magics.training.run import Run
+
+        names = {**self.shell.user_ns, **(local_ns or {})}
+        recipe = body.read(line, cell, names)
+        folder = runs.new(recipe)
+        with graceful() as stop, closing(finetune.finetune(recipe, folder, stop)) as events:
+            live.watch(events, live.screen_for(self.shell, self.live))
+        return Run(folder)
+
+    @line_magic
+    def runs(self, line: str) -> Any:
+        """List the runs, newest first.
+
+        ::
+
+            %runs
+            %runs dogscats
+        """
+        from dl_magics.actions import runs
+
+        wanted = line.strip()
+        return runs.Runs(run for run in runs.every() if wanted in run.name)
+
+    @magic_arguments()
+    @argument("run", nargs="?", default="", help="its name or a part of it (default: the newest)")
+    @line_magic
+    def attach(self, line: str) -> Any:
+        """Show a run again from its first event, live if it still goes on, and return it.
+
+        The cell does not wait for the run; Stop in its picture ends the run, wherever it trains.
+
+        ::
+
+            %attach
+            %attach 2026-11-22_2354
+        """
+        from dl_magics.actions import runs
+        from dl_magics.magics import live
+        from dl_magics.training import log
+
+        run = runs.find(parse_argstring(self.attach, line).run)
+        goes_on = log.goes_on(run.path)
+        screen = live.screen_for(self.shell, self.live, watched=run)
+        if goes_on:
+            threading.Thread(
+                target=live.watch, args=(runs.follow(run), screen), daemon=True
+            ).start()
+        else:
+            live.watch(runs.follow(run), screen)
+        return run

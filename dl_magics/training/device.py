@@ -1,0 +1,155 @@
+"""What the network runs on here, and what follows from it: precision and batch size."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_CPU_BATCH, _GPU_BATCH = 32, 256
+_CPU_SHARE, _GPU_SHARE = 0.25, 0.5
+# Live at once in a forward pass: input and output of a layer, and a copy in another layout.
+_LIVE_COPIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A processor that Keras' backend uses.
+
+    `memory` is what is free, in bytes; `half` the half-precision type that it computes faster
+    than float32 ("": none).
+    """
+
+    kind: str
+    name: str
+    memory: int
+    half: str = ""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def find() -> Device:
+    """Return the device that the backend of Keras will use; imports the backend."""
+    # Must be there before TensorFlow is: its notes on the processor land red in the cell.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
+
+    backend = keras.config.backend()
+    gpu = {"tensorflow": _tensorflow_gpu, "jax": _jax_gpu, "torch": _torch_gpu}[backend]()
+    return gpu or Device("cpu", _cpu_name(), free_memory(), cpu_half(backend, _cpu_flags()))
+
+
+def precision(asked: bool | str, device: Device) -> str:
+    """Return Keras' dtype policy for the frozen part."""
+    if asked is False or not device.half:
+        return "float32"
+    return f"mixed_{device.half}"
+
+
+def gpu_half(capability: tuple[int, int]) -> str:
+    """Return the half-precision type of an NVIDIA GPU of this compute capability.
+
+    Tensor cores came with 7.0 (Volta), bfloat16 with 8.0 (Ampere):
+    https://docs.nvidia.com/cuda/cuda-c-programming-guide, "Compute Capabilities".
+    """
+    if capability >= (8, 0):
+        return "bfloat16"
+    return "float16" if capability >= (7, 0) else ""
+
+
+def cpu_half(backend: str, flags: frozenset[str]) -> str:
+    """Return the half-precision type of a processor: TensorFlow's oneDNN gains from AMX tiles."""
+    return "bfloat16" if backend == "tensorflow" and "amx_bf16" in flags else ""
+
+
+def batch_size(asked: int | str, device: Device, widest: int) -> int:
+    """Return how many images the frozen part takes at once.
+
+    `widest` is the number of values of its widest layer, for one image. "auto" is the largest
+    power of two whose forward pass surely fits the free memory, up to what still gains speed.
+    """
+    if isinstance(asked, int):
+        return asked
+    share, most = (_CPU_SHARE, _CPU_BATCH) if device.kind == "cpu" else (_GPU_SHARE, _GPU_BATCH)
+    fitting = int(device.memory * share / (widest * 4 * _LIVE_COPIES))
+    size = 1
+    while size * 2 <= min(fitting, most):
+        size *= 2
+    return size
+
+
+def free_memory() -> int:
+    """Return the bytes of main memory that are free for us; a container's limit counts."""
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    limit = Path("/sys/fs/cgroup/memory.max")
+    used = Path("/sys/fs/cgroup/memory.current")
+    if limit.is_file() and used.is_file():
+        text = limit.read_text("ascii").strip()
+        if text.isdigit():
+            free = min(free, int(text) - int(used.read_text("ascii")))
+    return max(free, 0)
+
+
+def _cpu_name() -> str:
+    cores = os.cpu_count() or 1
+    return f"CPU ({platform.machine()}, {cores} {'core' if cores == 1 else 'cores'})"
+
+
+def _cpu_flags() -> frozenset[str]:
+    described = Path("/proc/cpuinfo")
+    if not described.is_file():
+        return frozenset()
+    for line in described.read_text("utf-8", "replace").splitlines():
+        if line.startswith("flags"):
+            return frozenset(line.partition(":")[2].split())
+    return frozenset()
+
+
+def _tensorflow_gpu() -> Device | None:
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return None
+    details: dict[str, Any] = tf.config.experimental.get_device_details(gpus[0])
+    name = details.get("device_name", "GPU")
+    return Device("gpu", name, _nvidia_free(), gpu_half(details.get("compute_capability", (0, 0))))
+
+
+def _jax_gpu() -> Device | None:
+    import jax
+
+    gpus = [each for each in jax.devices() if each.platform in ("gpu", "cuda")]
+    if not gpus:
+        return None
+    memory = (gpus[0].memory_stats() or {}).get("bytes_limit", 0)
+    major, _, minor = str(getattr(gpus[0], "compute_capability", "0.0")).partition(".")
+    return Device("gpu", gpus[0].device_kind, int(memory), gpu_half((int(major), int(minor or 0))))
+
+
+def _torch_gpu() -> Device | None:
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    free, _ = torch.cuda.mem_get_info()
+    return Device(
+        "gpu", torch.cuda.get_device_name(), int(free), gpu_half(torch.cuda.get_device_capability())
+    )
+
+
+def _nvidia_free() -> int:
+    # TensorFlow has no call for a GPU's free memory before it took it all for itself.
+    import subprocess
+
+    asked = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
+    try:
+        said = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=10).stdout
+        return int(said.split()[0]) * 2**20
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return 4 * 2**30

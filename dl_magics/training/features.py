@@ -1,0 +1,152 @@
+"""The feature store: what the frozen part computed, kept for every later run.
+
+A space holds the features of one network; in it, each writer appends to a block of its own, so
+that runs never wait for each other. A record is a key of 32 bytes, a sum, and the float32 values;
+one that is torn or damaged does not count and is computed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Key = bytes
+
+
+class FeatureStore:
+    """The features of one network, by key.
+
+    Parameters
+    ----------
+    folder
+        where the spaces lie.
+    space
+        all that a feature depends on but the image: model, weights, size, precision …
+    shape
+        of the features of one image.
+    """
+
+    def __init__(self, folder: Path, space: Mapping[str, Any], shape: tuple[int, ...]) -> None:
+        self.shape = shape
+        text = json.dumps({**space, "shape": shape}, sort_keys=True)
+        self.folder = folder / hashlib.sha256(text.encode()).hexdigest()[:24]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        told = self.folder / "space.json"
+        if not told.exists():
+            told.write_text(text + "\n", encoding="utf-8")
+        self._record = np.dtype(
+            [("key", "V32"), ("sum", "<u4"), ("pad", "V28"), ("values", "<f4", shape)]
+        )
+        self._rows: dict[Key, tuple[Path, int]] = {}
+        self._sound: set[Key] = set()
+        self._maps: dict[Path, NDArray[Any]] = {}
+        for block in sorted(self.folder.glob("*.block")):
+            keys = self._mapped(block)["key"].tobytes()
+            self._rows.update(
+                (keys[32 * row : 32 * row + 32], (block, row)) for row in range(len(keys) // 32)
+            )
+
+    def __contains__(self, key: Key) -> bool:
+        """Tell whether the features of `key` are there, and sound."""
+        if key in self._rows and key not in self._sound:
+            block, row = self._rows[key]
+            record = self._mapped(block)[row]
+            if record["sum"] == _sum(key, record["values"]):
+                self._sound.add(key)
+            else:
+                del self._rows[key]
+        return key in self._rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def get(self, keys: Sequence[Key]) -> NDArray[np.float32]:
+        """Return the features of `keys`, in their order, as a new array (n, *shape).
+
+        Raises KeyError for a key that is not there.
+        """
+        found = np.empty((len(keys), *self.shape), np.float32)
+        wanted: dict[Path, list[tuple[int, int]]] = {}
+        for at, key in enumerate(keys):
+            block, row = self._rows[key]
+            wanted.setdefault(block, []).append((at, row))
+        for block, places in wanted.items():
+            values = self._mapped(block)["values"]
+            to, rows = np.array(places).T
+            found[to] = values[rows]
+        return found
+
+    def writer(self) -> BlockWriter:
+        """Return a writer with a new block; use it in a `with`."""
+        return BlockWriter(self, self.folder / f"{os.getpid()}-{uuid.uuid4().hex}.block")
+
+    def packed(self, keys: Iterable[Key], features: NDArray[np.float32]) -> NDArray[Any]:
+        """Return records ready to be appended to a block."""
+        listed = list(keys)
+        records = np.zeros(len(listed), self._record)
+        records["key"] = np.array(listed, "V32")
+        records["values"] = features
+        records["sum"] = [_sum(key, values) for key, values in zip(listed, features, strict=True)]
+        return records
+
+    def added(self, block: Path, row: int, keys: Iterable[Key]) -> None:
+        """Know that `block` now holds `keys`, from `row` on."""
+        self._maps.pop(block, None)
+        for at, key in enumerate(keys, start=row):
+            self._rows[key] = (block, at)
+            self._sound.add(key)
+
+    def _mapped(self, block: Path) -> NDArray[Any]:
+        if block not in self._maps:
+            self._maps[block] = self._map(block)
+        return self._maps[block]
+
+    def _map(self, block: Path) -> NDArray[Any]:
+        whole = block.stat().st_size // self._record.itemsize
+        if not whole:
+            return np.empty(0, self._record)
+        return np.memmap(block, self._record, mode="r", shape=(whole,))
+
+
+class BlockWriter:
+    """Appends to one block that nobody else writes."""
+
+    def __init__(self, store: FeatureStore, path: Path) -> None:
+        self._store = store
+        self._path = path
+        self._rows = 0
+
+    def __enter__(self) -> BlockWriter:
+        self._file = self._path.open("ab")
+        return self
+
+    def add(self, keys: Sequence[Key], features: NDArray[np.float32]) -> None:
+        """Append the features of `keys`, shape (n, *shape)."""
+        self._file.write(self._store.packed(keys, features).tobytes())
+        self._file.flush()
+        self._store.added(self._path, self._rows, keys)
+        self._rows += len(keys)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+        if not self._rows:
+            self._path.unlink()
+
+
+def _sum(key: Key, values: NDArray[np.float32]) -> int:
+    return zlib.crc32(np.ascontiguousarray(values, "<f4").data, zlib.crc32(key))

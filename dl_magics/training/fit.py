@@ -1,0 +1,224 @@
+"""The run: a generator of events, from the photos to a saved model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dl_magics.data import folders
+from dl_magics.data.folders import ImageFolder
+from dl_magics.errors import DLMagicsError, TrainingFailed
+from dl_magics.events import (
+    CheckpointSaved,
+    DataChecked,
+    Event,
+    PhaseStarted,
+    RunEnded,
+    RunStarted,
+    Status,
+    stamped,
+)
+from dl_magics.training import device, doubts, model
+from dl_magics.training.device import Device
+from dl_magics.training.extract import Broken, View, fill, scan
+from dl_magics.training.features import FeatureStore
+from dl_magics.training.learn import Best, Examples, learn
+from dl_magics.training.model import Frozen
+from dl_magics.training.recipe import Recipe
+from dl_magics.version import __version__
+
+MODEL = "model.keras"
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """Where a run puts things: its own folder, and what all runs share."""
+
+    run: Path
+    features: Path
+    weights: Path
+
+
+def finetune(
+    recipe: Recipe,
+    rooms: Rooms,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    place: Mapping[str, Any] | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Generator[Event, None, None]:
+    """Fine-tune as the recipe says; yield every event, numbered, the last one `RunEnded`.
+
+    The run ends at a batch boundary when `stop()` is true, or when KeyboardInterrupt comes, and
+    keeps the best weights. A failure is a `RunEnded` too, and is raised after it.
+    """
+    yield from stamped(_Run(recipe, rooms, stop, place or {"here": True}).events(), clock)
+
+
+@dataclass
+class _Run:
+    recipe: Recipe
+    rooms: Rooms
+    asked_to_stop: Callable[[], bool]
+    place: Mapping[str, Any]
+    seconds: dict[str, float] = field(default_factory=dict)
+    best: Best = field(default_factory=Best)
+    files: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._started = self._phase_started = time.monotonic()
+        self._phase = "start"
+        self._stopped = False
+
+    def events(self) -> Iterator[Event]:
+        try:
+            yield from self._steps()
+        except DLMagicsError as error:
+            yield self._ended("failed", str(error), error.fix)
+            raise
+        except KeyboardInterrupt:
+            yield self._ended("interrupted")
+            raise
+        except OSError as error:
+            happened = f"{error.strerror or error}: {error.filename or self.rooms.run}"
+            fix = "Mend it and run the cell again; features that were computed are kept."
+            yield self._ended("failed", happened, fix)
+            raise TrainingFailed(happened, fix=fix) from error
+        except Exception as error:
+            # Whatever the backend raises: the log must say how the run ended.
+            yield self._ended("failed", f"{type(error).__name__}: {error}")
+            raise
+        else:
+            yield self._ended("stopped" if self._stopped else "done")
+
+    def _steps(self) -> Iterator[Event]:
+        recipe = self.recipe
+        folder = folders.find(
+            recipe.data, valid=recipe.valid, sample=recipe.sample, seed=recipe.seed
+        )
+        found = device.find()
+        precision = device.precision(recipe.mixed_precision, found)
+        yield self._run_started(folder, found)
+        yield from doubts.of(recipe, folder, found, precision)
+        frozen = model.frozen(recipe, precision, self.rooms.weights)
+
+        self._enter("features")
+        store = FeatureStore(
+            self.rooms.features, _space(recipe, frozen, precision, found), frozen.features
+        )
+        broken: Broken = {}
+        train = scan(folder.train, recipe.augment, recipe.seed, broken)
+        valid = scan(folder.valid, 0, recipe.seed, broken)
+        doubts.refuse(folder, broken)
+        batch = device.batch_size(recipe.batch_size, found, frozen.widest)
+        yield from fill(
+            store,
+            [*train, *valid],
+            recipe.image_size,
+            batch,
+            recipe.seed,
+            lambda pixels: np.asarray(frozen.fast.predict_on_batch(pixels)),
+            self._stop,
+            broken,
+        )
+        if self._stop():
+            return
+        yield DataChecked(images=len(folder.train) + len(folder.valid), skipped=_told(broken))
+        doubts.refuse(folder, broken)
+
+        self._enter("head")
+        examples = _examples(store, train, broken)
+        checks = _examples(store, valid, broken)
+        trained = model.head(recipe, examples.features, len(folder.classes))
+        yield PhaseStarted(phase="head", total=recipe.epochs, unit="epochs")
+        yield from learn(
+            trained,
+            examples,
+            checks,
+            epochs=recipe.epochs,
+            batch_size=recipe.batch_size,
+            patience=recipe.patience,
+            seed=recipe.seed,
+            stop=self._stop,
+            best=self.best,
+        )
+        if self.best.epoch is None:
+            return
+
+        self._enter("evaluate")
+        yield PhaseStarted(phase="evaluate", total=len(checks), unit="images")
+        sha256 = model.save(model.whole(frozen, trained), folder.classes, self.rooms.run / MODEL)
+        self.files[MODEL] = sha256
+        yield CheckpointSaved(path=MODEL, sha256=sha256)
+
+    def _stop(self) -> bool:
+        limit = self.recipe.max_duration
+        late = limit is not None and time.monotonic() - self._started > limit
+        self._stopped = self._stopped or late or self.asked_to_stop()
+        return self._stopped
+
+    def _enter(self, phase: str) -> None:
+        now = time.monotonic()
+        self.seconds[self._phase] = round(now - self._phase_started, 3)
+        self._phase, self._phase_started = phase, now
+
+    def _ended(self, status: Status, error: str = "", fix: str = "") -> RunEnded:
+        self._enter("end")
+        return RunEnded(
+            status=status,
+            best_epoch=self.best.epoch,
+            best=self.best.logs,
+            files=self.files,
+            seconds=self.seconds,
+            error=error,
+            fix=fix,
+        )
+
+    def _run_started(self, folder: ImageFolder, found: Device) -> RunStarted:
+        import keras
+
+        return RunStarted(
+            run=self.rooms.run.name,
+            recipe=self.recipe.to_json(),
+            classes=list(folder.classes),
+            counts=folder.counts(),
+            place=self.place,
+            versions={
+                "dl_magics": __version__,
+                "keras": keras.version(),
+                "backend": keras.config.backend(),
+                "numpy": np.__version__,
+            },
+            device=str(found),
+        )
+
+
+def _space(recipe: Recipe, frozen: Frozen, precision: str, found: Device) -> dict[str, Any]:
+    import keras
+
+    from dl_magics.data import images
+
+    return {
+        "model": recipe.model,
+        "weights": frozen.sha256,
+        "cut": recipe.pooling or "map",
+        "image_size": recipe.image_size,
+        "decoder": images.VERSION,
+        "precision": precision,
+        "computed_by": f"{keras.config.backend()} {found.kind}",
+    }
+
+
+def _told(broken: Broken) -> list[Mapping[str, str]]:
+    return [{"path": str(path), "reason": reason} for path, reason in sorted(broken.items())]
+
+
+def _examples(store: FeatureStore, views: Sequence[View], broken: Broken) -> Examples:
+    sound = [view for view in views if view.photo.path not in broken]
+    labels = np.array([view.photo.label for view in sound], np.int64)
+    return Examples(store.get([view.key for view in sound]), labels)

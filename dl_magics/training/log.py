@@ -1,0 +1,104 @@
+"""The log of a run, `events.jsonl`: append-only, flushed line by line, the only truth."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+from dl_magics.errors import DamagedRun
+from dl_magics.events import Event, from_json, to_line
+
+NAME = "events.jsonl"
+
+
+class RunLog:
+    """Writes the log of one run; while it is open, `goes_on` says so to every process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = (folder / NAME).open("a", encoding="utf-8")
+        _lock(self._file.fileno())
+
+    def append(self, event: Event) -> None:
+        """Write one event, whole, and let everyone see it."""
+        self._file.write(to_line(event))
+        self._file.flush()
+
+    def __enter__(self) -> RunLog:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+
+def read(folder: Path, since: int = 0) -> Iterator[Event]:
+    """Yield the events of a run whose `n` is above `since`; a line not yet whole is left out.
+
+    Raises
+    ------
+    DamagedRun
+        where a whole line is not an event.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        return
+    for at, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
+        if at <= since:
+            continue
+        try:
+            yield from_json(json.loads(line))
+        except (ValueError, KeyError, TypeError) as error:
+            raise DamagedRun(
+                f"Line {at} of {path} is no event: {line[:60].decode('utf-8', 'replace')}",
+                fix="Move the folder of this run away; the other runs are not touched.",
+            ) from error
+
+
+def goes_on(folder: Path) -> bool:
+    """Tell whether a process is still writing the log; a killed one is not."""
+    path = folder / NAME
+    if not path.is_file():
+        return False
+    with path.open("rb+") as file:
+        return _is_locked(file.fileno())
+
+
+if sys.platform == "win32":
+    import msvcrt
+    import os
+
+    # Windows refuses to read a locked byte: take one that no log ever reaches.
+    _FAR = 2**40
+
+    def _lock(descriptor: int) -> None:
+        os.lseek(descriptor, _FAR, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
+        os.lseek(descriptor, 0, os.SEEK_END)
+
+    def _is_locked(descriptor: int) -> bool:
+        os.lseek(descriptor, _FAR, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return True
+        return False
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+    def _is_locked(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        return False

@@ -1,0 +1,113 @@
+"""What a setting may be: each rule returns the value, or raises ValueError saying what it wants."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable
+from typing import Any
+
+Rule = Callable[[Any], Any]
+
+
+def whole(low: int, high: int = 10**9) -> Rule:
+    """A whole number from `low` to `high`; NumPy's are welcome, True and 2.5 are not."""
+
+    def rule(value: Any) -> int:
+        wanted = ValueError(f"a whole number from {low} to {high:,}")
+        if isinstance(value, bool):
+            raise wanted
+        try:
+            number = operator.index(value)
+        except TypeError:
+            raise wanted from None
+        if not low <= number <= high:
+            raise wanted
+        return number
+
+    return rule
+
+
+def number(above: float, below: float = math.inf, *, zero: bool = False) -> Rule:
+    """A finite number between `above` and `below`, both left out; `zero` lets 0 in."""
+
+    def rule(value: Any) -> float:
+        limit = f" and below {below:g}" if below < math.inf else ""
+        zeroed = ", or 0" if zero and above >= 0 else ""
+        wanted = ValueError(f"a number above {above:g}{limit}{zeroed}")
+        if isinstance(value, (bool, str)):
+            raise wanted
+        try:
+            as_float = float(value)
+        except (TypeError, ValueError):
+            raise wanted from None
+        if zero and as_float == 0:
+            return 0.0
+        if not (math.isfinite(as_float) and above < as_float < below):
+            raise wanted
+        return as_float
+
+    return rule
+
+
+def one_of(*choices: Any) -> Rule:
+    """One of some values."""
+
+    def rule(value: Any) -> Any:
+        for choice in choices:
+            if type(value) is type(choice) and value == choice:
+                return choice
+        raise ValueError(" or ".join(repr(choice) for choice in choices))
+
+    return rule
+
+
+def either(first: Rule, second: Rule) -> Rule:
+    """What one of two rules allows."""
+
+    def rule(value: Any) -> Any:
+        try:
+            return first(value)
+        except ValueError as refused:
+            try:
+                return second(value)
+            except ValueError as also:
+                raise ValueError(f"{refused} or {also}") from None
+
+    return rule
+
+
+def text(value: Any) -> str:
+    """A text with something in it; a path counts."""
+    as_text = str(value) if hasattr(value, "__fspath__") else value
+    if not isinstance(as_text, str) or not as_text.strip():
+        raise ValueError("a text")
+    return as_text
+
+
+def sizes(value: Any) -> tuple[int, ...]:
+    """A list of layer sizes; one number is a list of one."""
+    size = whole(1, 65536)
+    try:
+        listed = value if isinstance(value, (list, tuple)) else [value]
+        return tuple(size(each) for each in listed)
+    except ValueError:
+        raise ValueError("a list of whole numbers from 1 to 65,536, such as [256]") from None
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def duration(value: Any) -> float:
+    """A time in seconds, from minutes (30) or a text such as "90s", "30m", "2h"."""
+    wanted = ValueError('minutes such as 30, or a text such as "90s", "30m", "2h"')
+    if isinstance(value, bool):
+        raise wanted
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", str(value).strip().lower())
+    if not match:
+        raise wanted
+    seconds = float(match[1]) * _UNITS[match[2] or "m"]
+    if not seconds > 0:
+        raise wanted
+    return seconds

@@ -1,0 +1,191 @@
+"""A run that ended, or goes on: what `%%finetune` returns."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dl_magics.data import folders, images
+from dl_magics.errors import BadData, DamagedRun, NotTrained
+from dl_magics.training import log, picture
+from dl_magics.training.fit import MODEL
+from dl_magics.training.model import CLASSES_FILE
+from dl_magics.training.state import RunState, state_of
+
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model sees in one image; `probabilities` are by class."""
+
+    path: Path
+    label: str
+    probability: float
+    probabilities: Mapping[str, float]
+
+
+class Predictions(list[Prediction]):
+    """Predictions by image; `skipped` maps the files that are no images to the reason."""
+
+    def __init__(self, made: Iterable[Prediction], skipped: Mapping[Path, str]) -> None:
+        super().__init__(made)
+        self.skipped = dict(skipped)
+
+    def __repr__(self) -> str:
+        lines = [f"{each.path}: {each.label} ({each.probability:.1%})" for each in self]
+        lines += [f"{path}: skipped, {reason}" for path, reason in self.skipped.items()]
+        return "\n".join(lines) or "no images"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(str(each.path))}</td><td>{escape(each.label)}</td>"
+            f"<td>{each.probability:.1%}</td></tr>"
+            for each in self
+        )
+        rows += "".join(
+            f"<tr><td>{escape(str(path))}</td><td colspan=2>skipped: {escape(reason)}</td></tr>"
+            for path, reason in self.skipped.items()
+        )
+        head = "<tr><th>image</th><th>class</th><th>probability</th></tr>"
+        return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+
+
+class Run:
+    """One fine-tuning, with its own folder.
+
+    Everything is read from the folder `path`: `state` from its events, `model` from its file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def state(self) -> RunState:
+        """The run as its log tells it now; one that was killed is interrupted."""
+        state = state_of(log.read(self.path))
+        if state.ended or log.goes_on(self.path):
+            return state
+        return replace(state, status="interrupted")
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return self.path.name
+
+    @property
+    def status(self) -> str:
+        """running, done, stopped, failed or interrupted."""
+        return self.state.status
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """Each number by epoch, as in Keras' `History.history`."""
+        epochs = self.state.epochs
+        return {name: [each["logs"][name] for each in epochs] for name in _log_names(epochs)}
+
+    @property
+    def best(self) -> dict[str, float]:
+        """The epoch with the lowest val_loss, and its numbers; empty before the first epoch."""
+        best = self.state.best
+        return {"epoch": best["epoch"], **best["logs"]} if best else {}
+
+    @property
+    def classes(self) -> list[str]:
+        """The class names, in the order of the model's output."""
+        return list(self.state.classes)
+
+    @cached_property
+    def model(self) -> Any:
+        """The `keras.Model` with the best weights: raw RGB pixels to probabilities.
+
+        Raises
+        ------
+        NotTrained
+            where the run ended before it had a model.
+        DamagedRun
+            where its file cannot be read.
+        """
+        path = self.path / MODEL
+        if not path.is_file():
+            raise NotTrained(
+                f"The run {self.name} has no model: it is {self.status}.",
+                fix="Run the %%finetune cell again; the features it computed are kept.",
+            )
+        import keras
+
+        try:
+            with zipfile.ZipFile(path) as archive:
+                json.loads(archive.read(CLASSES_FILE))
+            return keras.saving.load_model(path, compile=False)
+        except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+            raise DamagedRun(
+                f"{path} cannot be read: {error}",
+                fix="Run the %%finetune cell again; the features it computed are kept.",
+            ) from error
+
+    def predict(self, paths: str | Path | Sequence[str | Path]) -> Predictions:
+        """Return what the model sees in images: a file, a folder, or a list of them.
+
+        Files that are no images are skipped and named. Raises BadData where there is no file.
+        """
+        listed = [paths] if isinstance(paths, (str, Path)) else list(paths)
+        files = [file for each in listed for file in folders.files(each)]
+        if not files:
+            searched = ", ".join(map(str, listed)) or "an empty list"
+            raise BadData(
+                f"There is no file in {searched}.",
+                fix='Name images or a folder: run.predict("data/dogscats/valid")',
+            )
+        made: list[Prediction] = []
+        skipped: dict[Path, str] = {}
+        for at in range(0, len(files), _BATCH):
+            made += self._predict(files[at : at + _BATCH], skipped)
+        return Predictions(made, skipped)
+
+    def _predict(self, files: Sequence[Path], skipped: dict[Path, str]) -> list[Prediction]:
+        size = self.model.input_shape[1]
+        pixels, sound = [], []
+        for file in files:
+            try:
+                pixels.append(images.decode(file.read_bytes(), size))
+                sound.append(file)
+            except images.BrokenImage as error:
+                skipped[file] = error.reason
+        if not sound:
+            return []
+        classes = self.classes
+        return [
+            Prediction(
+                path=file,
+                label=classes[int(np.argmax(row))],
+                probability=float(np.max(row)),
+                probabilities=dict(zip(classes, map(float, row), strict=True)),
+            )
+            for file, row in zip(
+                sound, np.asarray(self.model.predict_on_batch(np.stack(pixels))), strict=True
+            )
+        ]
+
+    def __repr__(self) -> str:
+        return f"{picture.headline(self.state)}\n{self.path}"
+
+    def _repr_html_(self) -> str:
+        return (
+            f"<p>Run <b>{escape(self.name)}</b>: {escape(self.status)} · "
+            "<code>.best</code> <code>.history</code> <code>.classes</code> <code>.model</code> "
+            '<code>.predict("folder")</code><br>'
+            f"<small>{escape(str(self.path))}</small></p>"
+        )
+
+
+def _log_names(epochs: Sequence[Mapping[str, Any]]) -> list[str]:
+    return list(epochs[0]["logs"]) if epochs else []

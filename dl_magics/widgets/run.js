@@ -1,0 +1,269 @@
+/**
+ * The live picture of a run: phase, bar, speed, curves, best epoch, Stop.
+ *
+ * The curves are SVG, so that they follow the theme at once and need no library.
+ *
+ * @typedef {{epoch: number, logs: Record<string, number>, best: boolean}} Epoch
+ * @typedef {{get: (name: string) => any, on: (event: string, draw: () => void) => void,
+ *   off: (event: string, draw: () => void) => void, send: (content: object) => void,
+ *   widget_manager?: {kernel?: {interrupt: () => Promise<void>}}}} Model
+ */
+
+const SVG = 'http://www.w3.org/2000/svg';
+const WIDTH = 300;
+const HEIGHT = 150;
+const EDGE = { left: 44, right: 10, top: 22, bottom: 22 };
+const MOST_DOTS = 40;
+const TRAITS = ['about', 'progress', 'epochs', 'notes'];
+
+/** @param {number} seconds */
+export function duration(seconds) {
+  const whole = Math.round(seconds);
+  if (whole < 60) {
+    return `${whole} s`;
+  }
+  if (whole < 3600) {
+    return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  }
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+/**
+ * Round numbers that cover a range, three to six of them.
+ *
+ * @param {number} low
+ * @param {number} high
+ */
+export function ticks(low, high) {
+  const span = high - low || Math.abs(high) || 1;
+  const rough = span / 4;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map(each => each * power).find(each => each >= rough) ?? span;
+  const first = Math.floor(low / step + 1e-9);
+  const last = Math.max(Math.ceil(high / step - 1e-9), first + 1);
+  return Array.from({ length: last - first + 1 }, (_, at) =>
+    Number(((first + at) * step).toPrecision(12))
+  );
+}
+
+/**
+ * The finite values of one number of all epochs.
+ *
+ * @param {Epoch[]} epochs
+ * @param {string} name
+ */
+export function series(epochs, name) {
+  return epochs
+    .map(each => ({ epoch: each.epoch, value: each.logs[name] }))
+    .filter(each => Number.isFinite(each.value));
+}
+
+/**
+ * The last epoch that a chart has room for: all that were asked for, but at first not many more
+ * than there are, so that the curve can be seen.
+ *
+ * @param {number} asked
+ * @param {number} done
+ */
+export function lastEpoch(asked, done) {
+  return Math.max(2, done, Math.min(asked, Math.max(10, 2 ** Math.ceil(Math.log2(done * 1.25 || 1)))));
+}
+
+/** The last epoch that was the best so far. @param {Epoch[]} epochs */
+export function bestOf(epochs) {
+  return epochs.filter(each => each.best).at(-1);
+}
+
+/**
+ * @param {string} kind
+ * @param {string} [className]
+ * @param {string} [text]
+ */
+function element(kind, className, text) {
+  const made = document.createElement(kind);
+  if (className) {
+    made.className = className;
+  }
+  if (text) {
+    made.textContent = text;
+  }
+  return made;
+}
+
+/**
+ * @param {string} kind
+ * @param {Record<string, string | number>} attributes
+ * @param {string} [text]
+ */
+function shape(kind, attributes, text) {
+  const made = document.createElementNS(SVG, kind);
+  for (const [name, value] of Object.entries(attributes)) {
+    made.setAttribute(name, String(value));
+  }
+  if (text) {
+    made.textContent = text;
+  }
+  return made;
+}
+
+/**
+ * One chart: a number of the training images and of the validation images, by epoch.
+ *
+ * @param {string} name
+ * @param {Epoch[]} epochs
+ * @param {number} asked
+ */
+function chart(name, epochs, asked) {
+  const lines = [
+    { name, className: 'dl-train' },
+    { name: `val_${name}`, className: 'dl-valid' }
+  ].map(line => ({ ...line, points: series(epochs, line.name) }));
+  const values = lines.flatMap(line => line.points.map(point => point.value));
+  const marks = values.length ? ticks(Math.min(...values), Math.max(...values)) : [0, 1];
+  const [low, high] = [marks[0], marks[marks.length - 1]];
+  const last = lastEpoch(asked, epochs.length);
+  const across = WIDTH - EDGE.left - EDGE.right;
+  const down = HEIGHT - EDGE.top - EDGE.bottom;
+  /** @param {number} epoch */
+  const x = epoch => EDGE.left + ((epoch - 1) / (last - 1)) * across;
+  /** @param {number} value */
+  const y = value => EDGE.top + (1 - (value - low) / (high - low)) * down;
+
+  const svg = shape('svg', {
+    viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+    class: 'dl-chart',
+    role: 'img',
+    'aria-label': `${name} by epoch`
+  });
+  for (const mark of marks) {
+    svg.append(
+      shape('line', { x1: EDGE.left, x2: WIDTH - EDGE.right, y1: y(mark), y2: y(mark), class: 'dl-grid' }),
+      shape('text', { x: EDGE.left - 5, y: y(mark) + 3, class: 'dl-tick dl-end' }, String(mark))
+    );
+  }
+  for (const epoch of [1, last]) {
+    svg.append(
+      shape(
+        'text',
+        { x: x(epoch), y: HEIGHT - 6, class: `dl-tick ${epoch === 1 ? '' : 'dl-end'}` },
+        String(epoch)
+      )
+    );
+  }
+  let at = EDGE.left;
+  for (const line of lines) {
+    const drawn = line.points.map(point => `${x(point.epoch)},${y(point.value)}`).join(' ');
+    svg.append(shape('polyline', { points: drawn, class: `dl-line ${line.className}` }));
+    for (const point of line.points.length > MOST_DOTS ? [] : line.points) {
+      const dot = shape('circle', {
+        cx: x(point.epoch),
+        cy: y(point.value),
+        r: 3,
+        class: `dl-dot ${line.className}`
+      });
+      dot.append(shape('title', {}, `epoch ${point.epoch}: ${line.name} ${point.value.toFixed(4)}`));
+      svg.append(dot);
+    }
+    svg.append(shape('text', { x: at, y: 12, class: `dl-name ${line.className}` }, line.name));
+    at += line.name.length * 7 + 12;
+  }
+  return svg;
+}
+
+/** @param {Record<string, any>} progress */
+function speed(progress) {
+  const parts = [];
+  if (progress.unit) {
+    parts.push(`${progress.done.toLocaleString('en')} of ${progress.total.toLocaleString('en')} ${progress.unit}`);
+  }
+  if (progress.images_per_second) {
+    parts.push(`${progress.images_per_second.toLocaleString('en', { maximumFractionDigits: 1 })} images/s`);
+  }
+  if (progress.seconds_left && progress.status === 'running') {
+    parts.push(`${duration(progress.seconds_left)} left`);
+  }
+  if (progress.seconds) {
+    parts.push(`${duration(progress.seconds)} so far`);
+  }
+  return parts.join(' · ');
+}
+
+/** @param {Epoch | undefined} best */
+function bestLine(best) {
+  if (!best) {
+    return '';
+  }
+  const { val_accuracy: accuracy, val_loss: loss } = best.logs;
+  return `Best so far: epoch ${best.epoch}, val_accuracy ${accuracy.toFixed(4)}, val_loss ${loss.toFixed(4)}`;
+}
+
+/**
+ * Interrupt the kernel whose cell trains; one that only watches gets a message.
+ *
+ * @param {Model} model
+ */
+function stop(model) {
+  const kernel = model.widget_manager?.kernel;
+  if (kernel && !model.get('watches')) {
+    void kernel.interrupt();
+  } else {
+    model.send({ type: 'stop' });
+  }
+}
+
+/** @param {{model: Model, el: HTMLElement}} context */
+function render({ model, el }) {
+  const root = element('div', 'dl-run');
+  const button = /** @type {HTMLButtonElement} */ (element('button', 'dl-stop', 'Stop'));
+  button.title = 'End at the next batch and keep the best weights';
+  const top = element('div', 'dl-top');
+  const heading = element('div', 'dl-title');
+  top.append(heading, button);
+  const phase = element('div', 'dl-phase');
+  const bar = /** @type {HTMLProgressElement} */ (element('progress', 'dl-bar'));
+  bar.setAttribute('aria-label', 'Progress of the phase');
+  const charts = element('div', 'dl-charts');
+  const best = element('div', 'dl-best');
+  const notes = element('ul', 'dl-notes');
+  root.append(top, phase, bar, charts, best, notes);
+  el.append(root);
+
+  let stopping = false;
+  button.addEventListener('click', () => {
+    stopping = true;
+    stop(model);
+    draw();
+  });
+
+  function draw() {
+    const [about, progress, epochs] = ['about', 'progress', 'epochs'].map(name => model.get(name));
+    const ended = Boolean(progress.status) && progress.status !== 'running';
+    heading.textContent = [about.title, about.device].filter(Boolean).join(' · ');
+    phase.textContent = [ended ? progress.status : progress.phase, speed(progress)]
+      .filter(Boolean)
+      .join(': ');
+    if (progress.total) {
+      bar.max = progress.total;
+      bar.value = progress.done;
+    } else {
+      bar.removeAttribute('value');
+    }
+    button.disabled = stopping || ended;
+    button.textContent = stopping && !ended ? 'Stopping…' : 'Stop';
+    charts.replaceChildren(
+      ...(epochs.length ? ['loss', 'accuracy'].map(name => chart(name, epochs, about.epochs_asked)) : [])
+    );
+    best.textContent = bestLine(bestOf(epochs));
+    notes.replaceChildren(
+      ...model.get('notes').map((/** @type {string} */ note) => element('li', '', note))
+    );
+  }
+
+  for (const trait of TRAITS) {
+    model.on(`change:${trait}`, draw);
+  }
+  draw();
+  return () => TRAITS.forEach(trait => model.off(`change:${trait}`, draw));
+}
+
+export default { render };

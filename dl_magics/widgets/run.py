@@ -1,0 +1,104 @@
+"""The live picture of a run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets as t
+
+from dl_magics.training.state import RunState
+
+_HERE = Path(__file__).parent
+_SECONDS_BETWEEN = 0.25
+
+
+class RunWidget(anywidget.AnyWidget):
+    """Shows one run, at most four times a second.
+
+    Parameters
+    ----------
+    on_stop
+        called when Stop is pressed in a widget that watches (`watches=True`). A widget in the
+        cell that trains interrupts the kernel instead: no message reaches a busy kernel surely.
+    """
+
+    _esm = _HERE / "run.js"
+    _css = _HERE / "run.css"
+
+    about = t.Dict().tag(sync=True)
+    progress = t.Dict().tag(sync=True)
+    epochs: t.List[dict[str, Any]] = t.List().tag(sync=True)
+    notes: t.List[str] = t.List().tag(sync=True)
+    watches = t.Bool(False).tag(sync=True)
+
+    def __init__(
+        self,
+        *,
+        on_stop: Callable[[], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        **traits: Any,
+    ) -> None:
+        super().__init__(watches=on_stop is not None, **traits)
+        self._clock = clock
+        self._next = 0.0
+        if on_stop:
+            self.on_msg(lambda _widget, content, _buffers: _pressed(content, on_stop))
+
+    def show(self, state: RunState) -> None:
+        """Draw a state, unless the last one was drawn a moment ago; the last of a run always is."""
+        now = self._clock()
+        if now < self._next and not state.ended:
+            return
+        self._next = now + _SECONDS_BETWEEN
+        with self.hold_sync():
+            self.about = {
+                "title": title(state),
+                "device": state.device,
+                "place": "here" if state.place.get("here") else str(state.place.get("name", "")),
+                "epochs_asked": state.recipe.get("epochs", 0),
+            }
+            self.progress = {
+                "status": state.status,
+                "phase": state.phase,
+                "unit": state.unit,
+                "done": state.done,
+                "total": state.total,
+                "images_per_second": state.images_per_second,
+                "seconds_left": state.seconds_left,
+                "seconds": max(state.at - state.started_at, 0.0),
+            }
+            self.epochs = [dict(each) for each in state.epochs]
+            self.notes = notes(state)
+
+
+def title(state: RunState) -> str:
+    """Return what is trained: `VGG16 · 2 classes · 1,119 + 280 images`."""
+    if not state.recipe:
+        return "Starting: Keras is being loaded"
+    counts = [sum(state.counts[part].values()) for part in ("train", "valid")]
+    return (
+        f"{state.recipe['model']} · {len(state.classes)} classes · "
+        f"{counts[0]:,} + {counts[1]:,} images"
+    )
+
+
+def notes(state: RunState) -> list[str]:
+    """Return what a person should know besides the numbers: warnings and skipped files."""
+    told = [f"{each['text']} {each['fix']}" for each in state.warnings]
+    if state.skipped:
+        first = "; ".join(
+            f"{Path(each['path']).name}: {each['reason']}" for each in state.skipped[:3]
+        )
+        more = " …" if len(state.skipped) > 3 else ""
+        files = "file" if len(state.skipped) == 1 else "files"
+        told.append(f"{len(state.skipped):,} {files} skipped ({first}{more})")
+    return told
+
+
+def _pressed(content: Any, on_stop: Callable[[], None]) -> None:
+    if isinstance(content, dict) and content.get("type") == "stop":
+        on_stop()

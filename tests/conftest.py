@@ -1,0 +1,37 @@
+"""No test touches the real home folder or leaves the loopback."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Keras, Jupyter and matplotlib read these when they are first imported, before any fixture runs.
+_SCRATCH = Path(tempfile.mkdtemp(prefix="dl-magics-tests-"))
+_CLOSED_PORT = "http://127.0.0.1:9"
+os.environ |= {
+    "HOME": str(_SCRATCH),
+    "KERAS_HOME": str(_SCRATCH / "keras"),
+    "JUPYTER_CONFIG_DIR": str(_SCRATCH / "jupyter-config"),
+    "JUPYTER_DATA_DIR": str(_SCRATCH / "jupyter-data"),
+    "JUPYTER_RUNTIME_DIR": str(_SCRATCH / "jupyter-runtime"),
+    "IPYTHONDIR": str(_SCRATCH / "ipython"),
+    "MPLCONFIGDIR": str(_SCRATCH / "matplotlib"),
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "http_proxy": _CLOSED_PORT,
+    "https_proxy": _CLOSED_PORT,
+    "no_proxy": "127.0.0.1,localhost",
+}
+for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "KERAS_BACKEND", "DATA", "SIZE"):
+    os.environ.pop(name, None)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Our folder, new for each test."""
+    folder = tmp_path / "dl_magics_home"
+    monkeypatch.setenv("DL_MAGICS_HOME", str(folder))
+    yield folder

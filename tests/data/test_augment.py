@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dl_magics.data.augment import augment
+
+
+@pytest.fixture
+def photo():
+    down, across = np.mgrid[0:64, 0:64]
+    return np.stack([across * 3, down * 3, np.full((64, 64), 90)], axis=-1).astype(np.uint8)
+
+
+def test_the_same_seed_gives_the_same_pixels(photo):
+    first = augment(photo, [42, 3, 7])
+
+    assert np.array_equal(first, augment(photo, (42, 3, 7)))
+    assert not np.array_equal(first, augment(photo, [42, 3, 8]))
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 3), (1, 1, 3), (30, 200, 3)])
+def test_the_shape_stays_and_the_photo_is_left_alone(shape):
+    photo = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    before = photo.copy()
+
+    after = augment(photo, [1])
+
+    assert after.shape == shape
+    assert after.dtype == np.uint8
+    assert after.flags.writeable
+    assert np.array_equal(photo, before)
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 3), (20, 300, 3)])
+def test_no_corner_is_left_without_photo(shape):
+    photo = np.full(shape, 128, np.uint8)
+
+    assert all(np.ptp(augment(photo, [seed])) == 0 for seed in range(100))
+
+
+def test_light_varies_by_fifteen_percent_at_most():
+    photo = np.full((8, 8, 3), 128, np.uint8)
+
+    light = np.array([augment(photo, [seed]).mean() / 128 for seed in range(300)])
+
+    assert light.min() == pytest.approx(0.85, abs=0.01)
+    assert light.max() == pytest.approx(1.15, abs=0.01)
+
+
+def test_half_of_the_photos_are_mirrored(photo):
+    red = [augment(photo, [seed])[..., 0].astype(int) for seed in range(400)]
+
+    mirrored = sum(each[:, 0].mean() > each[:, -1].mean() for each in red)
+    assert 150 < mirrored < 250
+
+
+def test_what_is_cropped_and_turned_stays_small(photo):
+    rows = [augment(photo, [seed]).astype(float)[..., 1] / 192 for seed in range(100)]
+
+    seen = [np.ptp(each[:, 32]) for each in rows]
+    turned = [abs(each[32, -1] - each[32, 0]) for each in rows]
+    assert 0.6 < min(seen) < max(seen) < 1.35
+    assert 0.1 < max(turned) < 0.24
+    assert min(turned) < 0.01

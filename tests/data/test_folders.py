@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from dl_magics.data.folders import files, find
+from dl_magics.errors import BadData
+
+
+def fill(root, *names):
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"any")
+
+
+def many(*folders, n=10):
+    return [f"{folder}/{i}.jpg" for folder in folders for i in range(n)]
+
+
+def shown(folder, photos):
+    return [photo.path.relative_to(folder.root).as_posix() for photo in photos]
+
+
+def refusal(root, **options):
+    with pytest.raises(BadData) as caught:
+        find(root, **options)
+    return str(caught.value), caught.value.fix
+
+
+@pytest.mark.parametrize("valid", ["valid", "validation", "val", "Valid"])
+def test_a_given_valid_folder_is_used_as_it_is(tmp_path, valid):
+    fill(tmp_path, "train/dogs/a.jpg", "train/cats/b.jpg", "train/cats/deep/c.png")
+    fill(tmp_path, f"{valid}/cats/d.jpg", f"{valid}/dogs/e.jpg")
+
+    folder = find(str(tmp_path))
+
+    assert folder.root == tmp_path
+    assert folder.classes == ("cats", "dogs")
+    assert shown(folder, folder.train) == [
+        "train/cats/b.jpg",
+        "train/cats/deep/c.png",
+        "train/dogs/a.jpg",
+    ]
+    assert shown(folder, folder.valid) == [f"{valid}/cats/d.jpg", f"{valid}/dogs/e.jpg"]
+    assert [photo.label for photo in folder.train] == [0, 0, 1]
+    assert folder.counts() == {"train": {"cats": 2, "dogs": 1}, "valid": {"cats": 1, "dogs": 1}}
+
+
+@pytest.mark.parametrize("base", ["", "train/"])
+def test_without_a_valid_folder_each_class_is_split(tmp_path, base):
+    fill(tmp_path, *many(f"{base}cats", n=10), *many(f"{base}dogs", n=20))
+
+    folder = find(tmp_path, valid=0.3)
+
+    assert folder.counts() == {"train": {"cats": 7, "dogs": 14}, "valid": {"cats": 3, "dogs": 6}}
+    assert not set(folder.train) & set(folder.valid)
+
+
+def test_test_and_sample_folders_beside_train_are_no_classes(tmp_path):
+    fill(tmp_path, *many("train/cats", "train/dogs", "test/x", "test1", "sample/train/cats"))
+
+    folder = find(tmp_path)
+
+    assert folder.classes == ("cats", "dogs")
+    assert len(folder.train) + len(folder.valid) == 20
+
+
+def test_a_moved_folder_is_split_the_same(tmp_path):
+    for place in ("here", "there/far"):
+        fill(tmp_path / place, *many("cats", "dogs"))
+
+    here, there = find(tmp_path / "here"), find(tmp_path / "there/far")
+
+    assert shown(here, here.valid) == shown(there, there.valid)
+
+
+def test_photos_named_alike_are_drawn_apart(tmp_path):
+    fill(tmp_path, *many("cats", "dogs", n=50))
+
+    folder = find(tmp_path)
+
+    drawn = [{p.path.name for p in folder.valid if p.label == label} for label in (0, 1)]
+    assert drawn[0] != drawn[1]
+
+
+def test_what_systems_leave_behind_is_not_seen(tmp_path):
+    fill(tmp_path, *many("cats", "dogs", n=2), ".git/x", "__MACOSX/cats/x", "readme.txt")
+    fill(tmp_path, "cats/.DS_Store", "cats/Thumbs.db", "dogs/desktop.ini")
+    fill(tmp_path, "dogs/.ipynb_checkpoints/1.jpg", "dogs/notes.txt")
+
+    folder = find(tmp_path)
+
+    assert folder.counts()["train"] == {"cats": 1, "dogs": 2}
+    assert "dogs/notes.txt" in shown(folder, (*folder.train, *folder.valid))
+
+
+def test_a_sample_takes_some_of_each_class_and_the_larger_contains_the_smaller(tmp_path):
+    fill(tmp_path, *many("cats", "dogs", n=40))
+
+    small, large = find(tmp_path, sample=5), find(tmp_path, sample=20)
+
+    assert small.counts() == {"train": {"cats": 5, "dogs": 5}, "valid": {"cats": 1, "dogs": 1}}
+    assert large.counts() == {"train": {"cats": 20, "dogs": 20}, "valid": {"cats": 4, "dogs": 4}}
+    assert set(small.train) < set(large.train)
+    assert set(large.train) < set(find(tmp_path).train)
+
+
+def test_a_sample_larger_than_the_class_is_the_class(tmp_path):
+    fill(tmp_path, *many("cats", "dogs"))
+
+    assert find(tmp_path, sample=1000) == find(tmp_path)
+
+
+def test_links_to_folders_are_followed_and_loops_end(tmp_path):
+    fill(tmp_path, *many("disk/cats", "disk/dogs", "data/birds", n=2))
+    (tmp_path / "data/cats").symlink_to(tmp_path / "disk/cats")
+    (tmp_path / "disk/cats/up").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk/cats/self").symlink_to(tmp_path / "disk/cats")
+    (tmp_path / "data/birds/root").symlink_to(tmp_path / "data")
+    (tmp_path / "disk/cats/back").symlink_to(tmp_path / "data")
+
+    folder = find(tmp_path / "data")
+
+    assert folder.counts() == {"train": {"birds": 1, "cats": 1}, "valid": {"birds": 1, "cats": 1}}
+
+
+def test_a_link_to_nothing_is_a_candidate_and_a_pipe_is_not(tmp_path):
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nothing")
+    os.mkfifo(tmp_path / "pipe")
+
+    assert files(tmp_path) == [tmp_path / "gone.jpg"]
+
+
+def test_all_files_below_a_folder_are_found_in_order(tmp_path):
+    fill(tmp_path, "b.jpg", "a/2.txt", "a/1.jpg", ".hidden")
+
+    assert files(tmp_path) == [tmp_path / "a/1.jpg", tmp_path / "a/2.txt", tmp_path / "b.jpg"]
+    assert files(tmp_path / "b.jpg") == [tmp_path / "b.jpg"]
+
+
+def test_a_folder_without_files_is_refused(tmp_path):
+    with pytest.raises(BadData, match="There is no file in"):
+        files(tmp_path)
+
+
+def test_a_home_folder_can_be_written_short(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    fill(tmp_path, *many("pets/cats", "pets/dogs"))
+
+    assert find("~/pets").root == tmp_path / "pets"
+
+
+def test_a_misspelt_folder_is_answered_with_the_one_meant(tmp_path):
+    fill(tmp_path, *many("dogscats/train/cats", "dogscats/train/dogs"))
+
+    happened, fix = refusal(tmp_path / "dogcats" / "train")
+
+    assert happened == f"There is no '{tmp_path}/dogcats/train'."
+    assert fix == f"Did you mean '{tmp_path}/dogscats'?"
+
+
+def test_a_missing_folder_is_answered_with_what_is_there(tmp_path):
+    fill(tmp_path, "a/1", "b/1", "c/1", "d/1", "e/1", "f/1")
+
+    some = refusal(tmp_path / "photographs")
+    none = refusal(tmp_path / "a/1/photographs")
+
+    assert some[1] == f"In '{tmp_path}': a, b, c, d, e, …."
+    assert none[1] == f"In '{tmp_path}/a/1': nothing."
+
+
+def test_a_file_is_not_a_folder_of_classes(tmp_path):
+    fill(tmp_path, "cat.jpg")
+
+    happened, fix = refusal(tmp_path / "cat.jpg")
+
+    assert happened == f"'{tmp_path}/cat.jpg' is a file."
+    assert fix == "Name the folder that holds the classes."
+
+
+@pytest.mark.parametrize("path", ["x" * 300, "~nobody-has-this-name/photos"])
+def test_what_the_disk_refuses_is_told_in_our_words(path):
+    happened, _ = refusal(path)
+
+    assert path in happened
+    assert "cannot be read" in happened
+
+
+def test_photos_without_a_folder_for_their_class_are_refused(tmp_path):
+    fill(tmp_path, "cat.1.jpg", "dog.1.jpg")
+
+    happened, fix = refusal(tmp_path)
+
+    assert happened == f"'{tmp_path}' has no folder for a class."
+    assert "cats/1.jpg" in fix
+
+
+def test_one_class_is_too_few(tmp_path):
+    fill(tmp_path, *many("train/cats"))
+
+    happened, fix = refusal(tmp_path)
+
+    assert happened == f"'{tmp_path}/train' has one class only, 'cats'."
+    assert fix == "Add a folder for a second class."
+
+
+def test_a_folder_around_the_folder_is_answered_with_the_inner_one(tmp_path):
+    fill(tmp_path, *many("dogscats/train/cats", "dogscats/valid/cats"))
+
+    _, fix = refusal(tmp_path)
+
+    assert fix == f"Did you mean '{tmp_path}/dogscats'?"
+
+
+def test_a_valid_folder_alone_is_refused(tmp_path):
+    fill(tmp_path, *many("valid/cats", "valid/dogs"))
+
+    happened, _ = refusal(tmp_path)
+
+    assert happened == f"'{tmp_path}' has 'valid', but no 'train'."
+
+
+def test_a_class_without_a_file_is_named(tmp_path):
+    fill(tmp_path, *many("cats", "dogs"), "birds/.DS_Store")
+
+    happened, fix = refusal(tmp_path)
+
+    assert happened == f"Class 'birds' has no photo: '{tmp_path}/birds' is empty."
+    assert fix == "Put photos into that folder, or delete it."
+
+
+def test_a_class_that_cannot_be_split_is_named(tmp_path):
+    fill(tmp_path, *many("cats"), "dogs/rex.jpg")
+
+    happened, fix = refusal(tmp_path)
+
+    assert happened == f"Class 'dogs' has a single photo, '{tmp_path}/dogs/rex.jpg'."
+    assert "Add another" in fix
+
+
+@pytest.mark.parametrize("extra", ["valid/dogs/.DS_Store", "readme.txt"])
+def test_a_class_without_photos_that_check_is_named(tmp_path, extra):
+    fill(tmp_path, *many("train/cats", "train/dogs", "valid/cats"), extra)
+
+    happened, fix = refusal(tmp_path)
+
+    assert happened == f"Class 'dogs' has no photo in '{tmp_path}/valid'."
+    assert f"'{tmp_path}/train/dogs'" in fix
+
+
+def test_a_class_that_is_only_checked_is_named(tmp_path):
+    fill(tmp_path, *many("train/cats", "train/dogs", "valid/cats", "valid/dogs", "valid/dgos"))
+
+    happened, fix = refusal(tmp_path)
+
+    assert happened == f"Class 'dgos' is in '{tmp_path}/valid', but not in '{tmp_path}/train'."
+    assert "cats, dogs" in fix

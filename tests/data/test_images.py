@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+import io
+import struct
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from dl_magics.data.images import BrokenImage, check, decode, sniff
+
+# pytest forgets the filter of images.py; test_pillow_warns_nobody looks at it.
+pytestmark = pytest.mark.filterwarnings(r"ignore:::PIL\.")
+
+RED, GREEN, BLUE, WHITE = (250, 20, 20), (20, 200, 20), (20, 20, 250), (250, 250, 250)
+
+
+def quarters(width=96, height=80):
+    picture = Image.new("RGB", (width, height), RED)
+    picture.paste(GREEN, (width // 2, 0, width, height // 2))
+    picture.paste(BLUE, (0, height // 2, width // 2, height))
+    picture.paste(WHITE, (width // 2, height // 2, width, height))
+    return picture
+
+
+def noise():
+    pixels = np.random.default_rng(0).integers(0, 256, (80, 96, 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+def saved(picture, kind, **options):
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def reason(data):
+    with pytest.raises(BrokenImage) as caught:
+        decode(data, 32)
+    assert str(caught.value) == caught.value.reason
+    return caught.value.reason
+
+
+def corners(pixels):
+    n = len(pixels)
+    return [pixels[y, x].astype(int) for y in (n // 4, -n // 4) for x in (n // 4, -n // 4)]
+
+
+def assert_upright(pixels, tolerance=40):
+    assert np.abs(np.array(corners(pixels)) - (RED, GREEN, BLUE, WHITE)).max() <= tolerance
+
+
+JPEG = saved(noise(), "JPEG")
+PHOTOS = {
+    "jpeg": saved(quarters(), "JPEG"),
+    "jpeg, large": saved(quarters(2000, 1500), "JPEG"),
+    "jpeg, narrow": saved(quarters(4, 700), "JPEG", quality=100, subsampling=0),
+    "jpeg, progressive": saved(quarters(), "JPEG", progressive=True),
+    "jpeg, cmyk": saved(quarters().convert("CMYK"), "JPEG"),
+    "jpeg, two in one": saved(quarters(), "MPO", save_all=True, append_images=[noise()]),
+    "png": saved(quarters(), "PNG"),
+    "png, palette": saved(quarters().quantize(8), "PNG"),
+    "png, alpha": saved(quarters().convert("RGBA"), "PNG"),
+    "gif": saved(quarters(), "GIF"),
+    "gif, moving": saved(quarters(), "GIF", save_all=True, append_images=[noise()]),
+    "webp": saved(quarters(), "WEBP"),
+    "webp, moving": saved(quarters(), "WEBP", save_all=True, append_images=[noise()]),
+    "bmp": saved(quarters(), "BMP"),
+    "tiff": saved(quarters(), "TIFF"),
+    "tiff, packed": saved(quarters(), "TIFF", compression="tiff_lzw"),
+    "avif": saved(quarters(), "AVIF"),
+}
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+@pytest.mark.parametrize("size", [32, 224])
+def test_every_kind_of_photo_becomes_the_same_square(name, size):
+    pixels = decode(PHOTOS[name], size)
+
+    assert pixels.shape == (size, size, 3)
+    assert pixels.dtype == np.uint8
+    assert pixels.flags.writeable
+    assert_upright(pixels)
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_the_kind_shows_in_the_first_bytes(name):
+    check(PHOTOS[name])
+
+    assert sniff(PHOTOS[name][:64]) == name.split(",")[0]
+
+
+def test_a_jpeg_shrunk_while_decoding_looks_like_one_shrunk_after():
+    photo = noise().resize((10, 9)).resize((1000, 900), Image.Resampling.BICUBIC)
+
+    fast = decode(saved(photo, "JPEG", quality=95), 100).astype(int)
+
+    slow = np.asarray(photo.resize((100, 100), Image.Resampling.BILINEAR)).astype(int)
+    assert np.abs(fast - slow).mean() < 4
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [("JPEG", "RGB"), ("JPEG", "CMYK"), ("PNG", "RGB"), ("WEBP", "RGB"), ("TIFF", "RGB")],
+)
+def test_a_photo_taken_sideways_is_set_upright(turn, kind, mode):
+    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
+    stored = quarters() if turn == 1 else quarters().transpose(Image.Transpose(undo[turn]))
+    exif = Image.Exif()
+    exif[0x0112] = turn
+
+    pixels = decode(saved(stored.convert(mode), kind, exif=exif), 64)
+
+    assert_upright(pixels)
+
+
+@pytest.mark.parametrize("note", [b"MM\0*" + b"\xff" * 40, b"no more than a text"])
+def test_a_damaged_note_of_the_camera_does_not_spoil_a_jpeg(note):
+    pixels = decode(saved(quarters(), "JPEG", exif=b"Exif\0\0" + note), 64)
+
+    assert_upright(pixels)
+
+
+def test_a_damaged_note_of_the_camera_does_not_spoil_a_png():
+    note = PngInfo()
+    note.add_text("Raw profile type exif", "\nexif\n4\nnot hexadecimal")
+
+    pixels = decode(saved(quarters(), "PNG", pnginfo=note), 64)
+
+    assert_upright(pixels)
+
+
+@pytest.mark.parametrize("transparent", ["RGBA", "LA", "L", "palette", "gif"])
+def test_what_is_transparent_is_white(transparent):
+    if transparent == "palette":
+        photo = Image.new("P", (8, 8), 3)
+        photo.putpalette(bytes(12))
+        data = saved(photo, "PNG", transparency=bytes([255, 255, 255, 0]))
+    elif transparent == "L":
+        data = saved(Image.new("L", (8, 8), 9), "PNG", transparency=9)
+    elif transparent == "gif":
+        data = saved(Image.new("RGBA", (8, 8), (9, 9, 9, 0)), "GIF")
+    else:
+        data = saved(Image.new(transparent, (8, 8)), "PNG")
+
+    assert (decode(data, 4) == 255).all()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize(("stored", "seen"), [(0, 0), (65535, 255), (32768, 128), (257 * 9, 9)])
+def test_gray_of_16_bits_is_scaled_and_not_clipped(kind, stored, seen):
+    photo = Image.fromarray(np.full((20, 30), stored, np.uint16))
+
+    assert (decode(saved(photo, kind), 8) == seen).all()
+
+
+def test_gray_of_16_bits_in_the_other_byte_order_is_the_same():
+    photo = Image.frombytes("I;16B", (4, 4), struct.pack(">16H", *[0, 0, 65535, 65535] * 4))
+
+    pixels = decode(saved(photo, "TIFF"), 4)
+
+    assert pixels[0, :, 0].tolist() == [0, 0, 255, 255]
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.float32])
+def test_deeper_gray_is_spread_from_its_darkest_to_its_brightest(kind):
+    photo = Image.fromarray(np.array([[-1000, 0], [0, 1000]], kind))
+
+    assert decode(saved(photo, "TIFF"), 2)[..., 0].tolist() == [[0, 128], [128, 255]]
+
+
+def test_values_that_are_no_numbers_are_black():
+    photo = Image.fromarray(np.array([[np.nan, 5], [10, 10]], np.float32))
+
+    assert decode(saved(photo, "TIFF"), 2)[0, 0].tolist() == [0, 0, 0]
+    assert "no value is a number" in reason(saved(Image.new("F", (2, 2), float("nan")), "TIFF"))
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("1", "PNG"), ("1", "TIFF"), ("L", "JPEG")])
+def test_gray_becomes_three_equal_colours(mode, kind):
+    pixels = decode(saved(quarters().convert("L").convert(mode), kind), 32)
+
+    assert (pixels[..., 0] == pixels[..., 2]).all()
+    assert np.ptp(pixels) > 150
+
+
+def test_bytes_after_the_photo_and_stray_bytes_within_are_forgiven():
+    tables = PHOTOS["jpeg"].index(b"\xff\xdb")
+    stray = PHOTOS["jpeg"][:tables] + b"\0\0\0" + PHOTOS["jpeg"][tables:]
+
+    assert_upright(decode(stray, 64))
+    assert_upright(decode(PHOTOS["jpeg"] + b"more", 64))
+
+
+@pytest.mark.parametrize("part", [0.9999, 0.9, 0.5])
+@pytest.mark.parametrize("end", [b"", b"\xff\xd9"])
+def test_a_jpeg_that_is_cut_short_is_broken(part, end):
+    assert reason(JPEG[: int(len(JPEG) * part) - 20] + end) == "JPEG is cut short"
+
+
+@pytest.mark.parametrize("name", sorted(PHOTOS.keys() - {"jpeg, two in one", "gif, moving"}))
+def test_half_a_photo_is_broken(name):
+    kind = sniff(PHOTOS[name]).upper()
+
+    assert reason(PHOTOS[name][: len(PHOTOS[name]) // 2]).startswith((kind, f"damaged {kind}"))
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "empty file"),
+        (bytes(1000), "not an image (zeros)"),
+        (b"\n <!DOCTYPE html><title>404</title>", "not an image (web page)"),
+        (b'<?xml version="1.0"?>\n<svg>', "not an image (SVG drawing)"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "not an image (HEIC photo)"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0", "not an image (film)"),
+        (b"%PDF-1.7", "not an image (PDF)"),
+        (b"PK\x03\x04", "not an image (zip archive)"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "not an image (pointer of Git LFS)"),
+        (b"BMW is a make of cars, and so is Mercedes", "not an image (text)"),
+        (b"\x01\x02\x03\x04", "not an image (unknown bytes)"),
+        (b"\xff\xd8\xff\xe0 and no more", "JPEG is cut short"),
+    ],
+)
+def test_what_is_no_photo_has_a_reason(data, why):
+    assert reason(data) == why
+
+
+def test_a_check_does_not_decode():
+    check(JPEG[:100])
+
+    with pytest.raises(BrokenImage, match="empty file"):
+        check(b"")
+
+
+def test_a_kind_that_no_decoder_knows_has_a_reason():
+    frame = JPEG.index(b"\xff\xc0")
+
+    twelve_bits = JPEG[: frame + 4] + bytes([12]) + JPEG[frame + 5 :]
+
+    assert reason(twelve_bits) == "damaged JPEG"
+
+
+def test_a_bomb_has_a_reason():
+    frame = JPEG.index(b"\xff\xc0")
+    sides = struct.pack(">HH", 65000, 65000)
+
+    assert reason(JPEG[: frame + 5] + sides + JPEG[frame + 9 :]) == "JPEG with too many pixels"
+    assert reason(b"GIF89a" + b"\xff" * 4 + PHOTOS["gif"][10:]) == "GIF with too many pixels"
+
+
+def test_pillow_warns_nobody(tmp_path):
+    exif = b"Exif\0\0" + b"MM\0*\0\0\0\x08\0\x03" + b"\x01\x0f\0\x02\0\0\xff\xff\0\0\xff\xff" * 2
+    (tmp_path / "exif.jpg").write_bytes(saved(quarters(), "JPEG", exif=exif))
+    (tmp_path / "large.png").write_bytes(saved(Image.new("1", (10_000, 9_500)), "PNG"))
+    program = (
+        "import pathlib, sys; from dl_magics.data.images import decode;"
+        "[decode(each.read_bytes(), 8) for each in pathlib.Path(sys.argv[1]).iterdir()]"
+    )
+
+    told = subprocess.run(
+        [sys.executable, "-W", "always", "-c", program, tmp_path], capture_output=True, check=True
+    )
+
+    assert told.stderr == b""
+
+
+def test_threads_decode_side_by_side():
+    with ThreadPoolExecutor(4) as pool:
+        squares = list(pool.map(decode, [JPEG] * 100, [48] * 100))
+
+    assert all(np.array_equal(each, squares[0]) for each in squares)
+
+
+def outcome(data):
+    try:
+        pixels = decode(data, 16)
+    except BrokenImage as broken:
+        return bool(broken.reason)
+    return pixels.shape == (16, 16, 3) and pixels.dtype == np.uint8
+
+
+@given(st.binary(max_size=300), st.sampled_from([b"", *{each[:16] for each in PHOTOS.values()}]))
+def test_any_bytes_give_pixels_or_a_reason(data, head):
+    assert outcome(head + data)
+
+
+@settings(deadline=None, max_examples=500, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from([name for name in PHOTOS if "large" not in name]), st.data())
+def test_any_damage_gives_pixels_or_a_reason(name, data):
+    damaged = bytearray(PHOTOS[name])
+    places = st.integers(0, len(damaged) - 1)
+
+    for place, byte in data.draw(st.lists(st.tuples(places, st.integers(0, 255)), max_size=20)):
+        damaged[place] = byte
+    cut = data.draw(st.sampled_from([None, data.draw(places)]))
+
+    assert outcome(bytes(damaged[:cut]))

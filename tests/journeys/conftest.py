@@ -1,0 +1,173 @@
+"""A real JupyterLab in a real Chromium."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+TOKEN = "only-for-this-test"
+ROOT = Path(__file__).parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+
+OPEN = """async name => {
+  const app = window.jupyterapp; await app.restored;
+  const widget = await app.commands.execute('docmanager:open', {path: name, factory: 'Notebook'});
+  await widget.context.ready; await widget.sessionContext.ready; window.__nb = widget;
+  await widget.sessionContext.session.kernel.info; }"""
+RUN = """i => {
+  const nb = window.__nb.content; nb.activeCellIndex = i;
+  window.jupyterapp.shell.activateById(window.__nb.id);
+  const done = window.jupyterapp.commands.execute('notebook:run-cell');
+  window.__done = (window.__done || {}); window.__done[i] = false;
+  done.then(() => { window.__done[i] = true; }); }"""
+
+
+class Lab:
+    """JupyterLab on a folder of its own, and a page that shows it."""
+
+    def __init__(self, url: str, folder: Path, page: Page) -> None:
+        self.url, self.folder, self.page = url, folder, page
+
+    def open(self, name: str, cells: list[str], kernel: str = "python3") -> None:
+        notebook = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(source) for source in cells],
+            metadata={"kernelspec": {"name": kernel, "display_name": kernel}},
+        )
+        nbformat.write(notebook, self.folder / name)
+        self.show(name)
+
+    def show(self, name: str) -> None:
+        self.page.goto(f"{self.url}/lab/workspaces/{uuid.uuid4().hex}?token={TOKEN}&reset")
+        self.page.evaluate(OPEN, name)
+
+    def run(self, cell: int) -> None:
+        self.page.evaluate(RUN, cell)
+
+    def finish(self, cell: int, seconds: float = 120) -> None:
+        self.page.wait_for_function(f"window.__done[{cell}]", timeout=seconds * 1000)
+
+    def text_of(self, cell: int) -> str:
+        return (
+            self.page.locator(".jp-Notebook .jp-CodeCell")
+            .nth(cell)
+            .locator(".jp-Cell-outputArea")
+            .inner_text()
+        )
+
+    def save(self) -> None:
+        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+
+    def theme(self, name: str) -> None:
+        self.page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", name
+        )
+        self.page.wait_for_function(
+            f"document.body.dataset.jpThemeName === {json.dumps(name)}", timeout=10_000
+        )
+
+    def shut_kernels_down(self) -> None:
+        for session in self._api("sessions"):
+            self._api(f"sessions/{session['id']}", "DELETE")
+
+    def _api(self, path: str, method: str = "GET") -> Any:
+        request = urllib.request.Request(
+            f"{self.url}/api/{path}", method=method, headers={"Authorization": f"token {TOKEN}"}
+        )
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
+            body = answer.read()
+        return json.loads(body) if body else None
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path, Path]]:
+    """The URL of a JupyterLab, the folder it shows, and the dl_magics home of its kernels."""
+    base = tmp_path_factory.mktemp("lab")
+    folder, ours = base / "notebooks", base / "dl_magics"
+    folder.mkdir()
+    (folder / "data").symlink_to(ROOT / "notebooks" / "data")
+    settings = base / "settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = (
+        f"{sys.executable} -m jupyterlab --no-browser --allow-root --ip=127.0.0.1 --port={port} "
+        f"--ServerApp.port_retries=0 --IdentityProvider.token={TOKEN} "
+        f"--ServerApp.root_dir={folder} --LabApp.expose_app_in_browser=True "
+        "--LabApp.extension_manager=readonly --LabApp.news_url=None "
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
+    )
+    environment = os.environ | {
+        "JUPYTERLAB_SETTINGS_DIR": str(base / "settings"),
+        "JUPYTER_PATH": str(ROOT / "build" / "kernels"),
+        "DL_MAGICS_HOME": str(ours),
+    }
+    with (base / "log.txt").open("w") as log:
+        process = subprocess.Popen(
+            command.split(), env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+        url = f"http://127.0.0.1:{port}"
+        try:
+            _wait_until_up(url, process, base / "log.txt")
+            yield url, folder, ours
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    for _ in range(300):
+        assert process.poll() is None, log.read_text()
+        try:
+            opener.open(f"{url}/api?token={TOKEN}", timeout=2).close()
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    raise AssertionError(log.read_text())
+
+
+@pytest.fixture
+def lab(server: tuple[str, Path, Path], browser: Browser) -> Iterator[Lab]:
+    url, folder, _ours = server
+    page = browser.new_page(viewport={"width": 1100, "height": 850})
+    shown = Lab(url, folder, page)
+    yield shown
+    shown.shut_kernels_down()
+    page.close()
