@@ -1,4 +1,4 @@
-"""Run 00_try_it.ipynb without a browser and say what it reached: `make demo`, `DATA=… make demo`."""
+"""Run 00_try_it.ipynb without a browser and say what it reached: `make demo`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
@@ -14,6 +15,11 @@ from dl_magics.actions import runs
 
 HERE = Path(__file__).parent
 NOTEBOOK = HERE / "00_try_it.ipynb"
+
+
+def told(cell_index: int, execute_reply: dict[str, Any], **_: Any) -> None:
+    """Say that a cell is done."""
+    print(f"  cell {cell_index} {execute_reply['content']['status']}", flush=True)
 
 
 def main(shown: Path) -> None:
@@ -27,9 +33,7 @@ def main(shown: Path) -> None:
         notebook,
         timeout=3600,
         resources={"metadata": {"path": str(HERE)}},
-        on_cell_executed=lambda cell, cell_index, execute_reply: print(
-            f"  cell {cell_index} {execute_reply['content']['status']}", flush=True
-        ),
+        on_cell_executed=told,
     ).execute()
     shown.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, shown)

@@ -12,10 +12,9 @@ from pathlib import Path
 from dl_magics import home
 from dl_magics.actions import runs
 from dl_magics.events import Event, RunEnded, RunStarted
-from dl_magics.training import report
+from dl_magics.training import log, report
 from dl_magics.training.fit import Rooms
 from dl_magics.training.fit import finetune as engine
-from dl_magics.training.log import RunLog
 from dl_magics.training.recipe import Recipe
 from dl_magics.training.state import RunState
 
@@ -29,26 +28,33 @@ def finetune(
     `runs.request_stop`. Where it fails before it started, nothing is left of it. Closed half-way,
     it is logged as interrupted.
     """
-    rooms = Rooms(folder, home.folder("features"), home.folder("weights"))
-    (folder / "recipe.json").write_text(
-        json.dumps(recipe.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
-    state = RunState()
 
     def stopped() -> bool:
         return stop() or runs.stop_is_requested(folder)
 
-    with RunLog(folder) as log, closing(engine(recipe, rooms, stop=stopped)) as events:
+    try:
+        (folder / "recipe.json").write_text(
+            json.dumps(recipe.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+        rooms = Rooms(folder, home.folder("features"), home.folder("weights"))
+        yield from _logged(engine(recipe, rooms, stop=stopped), folder)
+    finally:
+        if not any(log.read(folder)):
+            shutil.rmtree(folder)
+
+
+def _logged(events: Generator[Event, None, None], folder: Path) -> Generator[Event, None, None]:
+    """Write each event to the log, then yield it; what fails before it started is not written."""
+    state = RunState()
+    with log.RunLog(folder) as lines, closing(events):
         try:
             for event in events:
                 if isinstance(event, RunStarted) or state.n:
-                    log.append(event)
+                    lines.append(event)
                 state = state.after(event)
                 if state.ended and state.started_at:
                     report.write(folder, state)
                 yield event
         finally:
             if state.started_at and not state.ended:
-                log.append(RunEnded(n=state.n + 1, t=time.time(), status="interrupted"))
-    if not state.started_at:
-        shutil.rmtree(folder)
+                lines.append(RunEnded(n=state.n + 1, t=time.time(), status="interrupted"))

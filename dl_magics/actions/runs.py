@@ -18,6 +18,7 @@ from dl_magics.training.run import Run
 
 _STOP = "stop"
 _SECONDS_BETWEEN_LOOKS = 0.2
+_LONGEST = 60
 
 
 class Runs(list[Run]):
@@ -42,9 +43,8 @@ _NONE = "No run yet: %%finetune data/dogscats makes one."
 
 def new(recipe: Recipe) -> Path:
     """Make the folder of a new run, `2026-11-22_2354_vgg16_dogscats`, and return it."""
-    data = Path(recipe.data).expanduser().resolve().name
-    plain = re.sub(r"[^a-z0-9]+", "-", f"{recipe.model}_{data}".lower().replace("_", "\n"))
-    name = f"{time.strftime('%Y-%m-%d_%H%M%S')}_{plain.replace('-', '_', 1).strip('-_')}"
+    data = _plain(Path(recipe.data).absolute().name)
+    name = f"{time.strftime('%Y-%m-%d_%H%M%S')}_{_plain(recipe.model)}_{data}".rstrip("_")
     parent = home.folder("runs")
     for again in range(1, 1000):
         folder = parent / (name if again == 1 else f"{name}-{again}")
@@ -54,6 +54,10 @@ def new(recipe: Recipe) -> Path:
             continue
         return folder
     raise FileExistsError(parent / name)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower())[:_LONGEST].strip("-")
 
 
 def every() -> Runs:

@@ -61,7 +61,7 @@ def find(
     """
     with walk.refusals(root):
         top = _folder(root)
-        teaching, checking = _halves(top)
+        teaching, checking = halves(root)
         found = classes.of(teaching)
         if checking == teaching:
             train, held = _split(classes.divisible(teaching, found), valid, seed)
@@ -92,8 +92,9 @@ def _folder(root: str | Path) -> Path:
     return top
 
 
-def _halves(top: Path) -> tuple[Path, Path]:
+def halves(root: str | Path) -> tuple[Path, Path]:
     """Return the folders of the photos that teach and that check: one and the same to split."""
+    top = _folder(root)
     inside = {each.name.lower(): each for each in walk.folders(top)}
     teaching = inside.get("train", top)
     checking = next((inside[name] for name in _VALID if name in inside), teaching)

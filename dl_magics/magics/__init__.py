@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dl_magics.magics.complete import finetune_settings
 from dl_magics.magics.finetune import FinetuneMagics
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ def load(shell: InteractiveShell) -> None:
     """Register every magic of ours."""
     unload(shell)
     shell.register_magics(*ALL)
+    shell.Completer.custom_matchers.append(finetune_settings)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -25,4 +27,8 @@ def unload(shell: InteractiveShell) -> None:
         for name, function in list(table.items()):
             if isinstance(getattr(function, "__self__", None), ALL):
                 del table[name]
+    for each in ALL:
+        shell.magics_manager.registry.pop(each.__name__, None)
+    matchers = shell.Completer.custom_matchers
+    matchers[:] = [each for each in matchers if each is not finetune_settings]
     shell.configurables[:] = [each for each in shell.configurables if not isinstance(each, ALL)]

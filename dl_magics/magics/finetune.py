@@ -13,6 +13,8 @@ from traitlets import Enum
 
 from dl_magics.magics.interrupt import graceful
 
+_EXPLAIN = "--explain"
+
 
 @magics_class
 class FinetuneMagics(Magics):
@@ -43,14 +45,47 @@ class FinetuneMagics(Magics):
         The body is Python: settings, and optionally head(features), which gets the features and
         returns the last hidden layer. Names of the notebook may be used if their values are
         plain. Stop, or the kernel's interrupt, ends at the next batch and keeps the best weights.
+        With --explain on the line it trains nothing and prints the plain Keras code instead.
+
+        ::
+
+            setting         default     meaning
+            model           "VGG16"     any model of keras.applications; its own preprocessing
+                                        is chosen
+            weights         "imagenet"  pretrained weights: "imagenet", a file, or None for
+                                        random ones
+            image_size      None        pixels, height = width; None is the model's own
+                                        (VGG16: 224)
+            epochs          5           epochs of the head
+            batch_size      "auto"      "auto" is what fits the memory for the frozen part,
+                                        and 32 for the head
+            learning_rate   0.001       of Adam, for the head
+            dense           [256]       sizes of the hidden layers of the head; [] for none
+            dropout         0.5         share dropped in the head
+            pooling         "avg"       what the head sees of each feature: its mean, its
+                                        maximum, or the whole map (None)
+            augment         0           augmented copies of each training image
+            valid           0.2         share kept for validation where the folder has no
+                                        valid/
+            sample          None        training images per class; None is all
+            seed            42          same seed, same numbers
+            patience        3           epochs without a lower val_loss before it stops
+            mixed_precision "auto"      half precision for the frozen part where the processor
+                                        gains from it
+            max_duration    None        time after which it ends with the best weights:
+                                        minutes, or "90s", "30m", "2h"
         """
         from dl_magics.actions import finetune, runs
         from dl_magics.magics import live
-        from dl_magics.training import body
+        from dl_magics.training import body, explain
         from dl_magics.training.run import Run
 
         names = {**self.shell.user_ns, **(local_ns or {})}
-        recipe = body.read(line, cell, names)
+        words = [word for word in line.split(" ") if word != _EXPLAIN]
+        recipe = body.read(" ".join(words), cell, names)
+        if _EXPLAIN in line.split(" "):
+            print(explain.script(recipe))
+            return None
         folder = runs.new(recipe)
         with graceful() as stop, closing(finetune.finetune(recipe, folder, stop)) as events:
             live.watch(events, live.screen_for(self.shell, self.live))

@@ -104,7 +104,8 @@ class Lines:
         self._epochs = len(state.epochs)
 
     def close(self, state: RunState) -> None:
-        print(picture.headline(state), flush=True)
+        if state.started_at:
+            print(picture.headline(state), flush=True)
 
 
 def _still(handle: DisplayHandle, state: RunState) -> None:

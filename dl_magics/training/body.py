@@ -6,11 +6,12 @@ import ast
 import builtins
 import difflib
 import shlex
-from collections.abc import Mapping
+import symtable
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dl_magics.errors import BadSetting
-from dl_magics.training.recipe import Recipe, parse
+from dl_magics.training.recipe import Recipe, parse, shown
 
 # What head(features) finds besides its own imports.
 GIVEN = ("keras", "layers", "ops")
@@ -30,7 +31,7 @@ def read(line: str, cell: str, names: Mapping[str, Any]) -> Recipe:
     if twice:
         raise BadSetting(
             f"{twice[0]} is set twice, on the line and in the body.",
-            fix=f"Keep one of them: {twice[0]} = {body.settings[twice[0]]!r}",
+            fix=f"Keep one of them: {twice[0]} = {shown(body.settings[twice[0]])}",
         )
     return parse(data, {**on_line, **body.settings}, head=body.head, head_names=body.head_names)
 
@@ -76,7 +77,7 @@ def _words(line: str) -> list[str]:
 def _literal(value: str) -> Any:
     try:
         return ast.literal_eval(value)
-    except (ValueError, SyntaxError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return value
 
 
@@ -105,14 +106,14 @@ class _Body:
         self._keep(kept)
 
     def _assign(self, name: str, value: ast.expr) -> None:
-        used = {used: self._value(used) for used in _loaded(value) if not _builtin(used)}
-        expression = compile(ast.Expression(value), "<%%finetune>", "eval")
+        written = ast.unparse(value)
+        used = {used: self._value(used) for used in _free(written)}
         try:
-            result = eval(expression, {**used})
+            result = eval(written, {**used})
         except Exception as error:
             # The person's own expression; whatever it raises is told as it is.
             raise BadSetting(
-                f"{name} = {ast.unparse(value)}: {type(error).__name__}: {error}",
+                " ".join(f"{name} = {written}: {type(error).__name__}: {error}".split()),
                 fix="Give it a plain value.",
             ) from error
         self._own[name] = result
@@ -145,24 +146,24 @@ class _Body:
         if not functions:
             return
         self.head = ast.unparse(ast.Module(kept, []))
-        imported = {
-            (alias.asname or alias.name).split(".")[0]
-            for node in kept
-            if isinstance(node, (ast.Import, ast.ImportFrom))
-            for alias in node.names
-        }
-        known = {*imported, *GIVEN, *_bound(functions[0]), "head"}
-        free = [name for name in _loaded(functions[0]) if name not in known and not _builtin(name)]
-        self.head_names = {name: self._value(name) for name in free}
+        free = _free(self.head)
+        self.head_names = {name: self._value(name) for name in free if name not in GIVEN}
 
 
 def _parsed(cell: str) -> list[ast.stmt]:
     try:
-        return ast.parse(cell).body
+        parsed = ast.parse(cell)
+        compile(parsed, "<%%finetune>", "exec", dont_inherit=True)
+        return parsed.body
     except SyntaxError as error:
         raise BadSetting(
             f"Line {error.lineno} of the cell is not Python: {(error.text or '').strip()}",
             fix=f"{error.msg}. A setting looks like: epochs = 5",
+        ) from error
+    except (ValueError, MemoryError, RecursionError) as error:
+        # A character that no program can hold, or brackets in brackets without end.
+        raise BadSetting(
+            f"The cell is not Python: {error}", fix="A setting looks like: epochs = 5"
         ) from error
 
 
@@ -187,33 +188,25 @@ def _refused(node: ast.stmt) -> BadSetting:
     )
 
 
-def _loaded(node: ast.AST) -> list[str]:
-    return [
-        each.id
-        for each in ast.walk(node)
-        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)
-    ]
-
-
-def _bound(function: ast.FunctionDef) -> set[str]:
-    stored = {
-        each.id
-        for each in ast.walk(function)
-        if isinstance(each, ast.Name) and not isinstance(each.ctx, ast.Load)
+def _free(code: str) -> list[str]:
+    """Return the names that code takes from outside, Python's own left out."""
+    module = symtable.symtable(code, "<%%finetune>", "exec")
+    bound = {
+        each.get_name() for each in module.get_symbols() if each.is_assigned() or each.is_imported()
     }
-    arguments = {each.arg for each in ast.walk(function) if isinstance(each, ast.arg)}
-    inner = {each.name for each in ast.walk(function) if isinstance(each, ast.FunctionDef)}
-    imports = {
-        (alias.asname or alias.name).split(".")[0]
-        for each in ast.walk(function)
-        if isinstance(each, (ast.Import, ast.ImportFrom))
-        for alias in each.names
+    used = {
+        each.get_name()
+        for table in _tables(module)
+        for each in table.get_symbols()
+        if each.is_global() and each.is_referenced()
     }
-    return stored | arguments | inner | imports
+    return sorted(name for name in used - bound if not hasattr(builtins, name))
 
 
-def _builtin(name: str) -> bool:
-    return hasattr(builtins, name)
+def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    yield table
+    for inner in table.get_children():
+        yield from _tables(inner)
 
 
 def _native(value: Any) -> Any:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from dl_magics.errors import BadSetting
 
 _CPU_BATCH, _GPU_BATCH = 32, 256
 _CPU_SHARE, _GPU_SHARE = 0.25, 0.5
@@ -32,14 +37,40 @@ class Device:
 
 
 def find() -> Device:
-    """Return the device that the backend of Keras will use; imports the backend."""
+    """Return the device that the backend of Keras will use; imports the backend.
+
+    Raises BadSetting where that backend only predicts.
+    """
     # Must be there before TensorFlow is: its notes on the processor land red in the cell.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras
 
     backend = keras.config.backend()
-    gpu = {"tensorflow": _tensorflow_gpu, "jax": _jax_gpu, "torch": _torch_gpu}[backend]()
-    return gpu or Device("cpu", _cpu_name(), free_memory(), cpu_half(backend, _cpu_flags()))
+    finders = {"tensorflow": _tensorflow_gpu, "jax": _jax_gpu, "torch": _torch_gpu}
+    if backend not in finders:
+        raise BadSetting(
+            f"Keras runs on {backend} here, which cannot train.",
+            fix="Choose one of tensorflow, jax, torch and restart the kernel: "
+            "%env KERAS_BACKEND=tensorflow",
+        )
+    return finders[backend]() or Device(
+        "cpu", _cpu_name(), free_memory(), cpu_half(backend, _cpu_flags())
+    )
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep TensorFlow's advice on retracing out of the cell: every run has a new head to trace."""
+
+    def other(record: logging.LogRecord) -> bool:
+        return "retracing" not in record.getMessage()
+
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(other)
 
 
 def precision(asked: bool | str, device: Device) -> str:

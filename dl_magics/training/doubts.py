@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from dl_magics.data.folders import ImageFolder
 from dl_magics.errors import BadData
 from dl_magics.events import Warned
+from dl_magics.training import weights, zoo
 from dl_magics.training.device import Device
 from dl_magics.training.extract import Broken
 from dl_magics.training.recipe import Recipe
@@ -30,6 +32,17 @@ def of(recipe: Recipe, folder: ImageFolder, device: Device, precision: str) -> I
             text=f"{large} has {sizes[large]:,} training images, {small} has {sizes[small]:,}.",
             fix=f"Add images of {small}, or take the same number of each: "
             f"sample = {max(sizes[small], 2)}",
+        )
+
+
+def fetching(recipe: Recipe, folder: Path) -> Iterator[Warned]:
+    """Yield a note where the weights must be downloaded first."""
+    if weights.must_be_fetched(zoo.MODELS[recipe.model], recipe.weights, folder):
+        yield Warned(
+            code="fetching_weights",
+            text=f"The ImageNet weights of {recipe.model} are not on this computer yet; "
+            "they are fetched now.",
+            fix="This happens once.",
         )
 
 

@@ -60,17 +60,22 @@ def fill(
 ) -> Iterator[Event]:
     """Compute what the store lacks; it ends early at a batch boundary when `stop()` is true.
 
-    Photos that turn out to be damaged are named in `broken`.
+    Photos that turn out to be damaged are named in `broken`, with all that have the same bytes.
     """
-    missing = list({view.key: view for view in views if view.key not in store}.values())
-    unique = len({view.key for view in views})
+    same: dict[Key, list[View]] = {}
+    for view in views:
+        same.setdefault(view.key, []).append(view)
+    missing = [alike[0] for key, alike in same.items() if key not in store]
+    unique = len(same)
     yield PhaseStarted(phase="features", total=unique, unit="images", kept=unique - len(missing))
     pace = Pace(len(missing))
     with store.writer() as writer, ThreadPoolExecutor(_workers()) as pool:
-        for batch, pixels, skipped in _batches(pool, missing, size, batch_size, seed, broken):
+        for batch, pixels, damaged in _batches(pool, missing, size, batch_size, seed):
+            for key, reason in damaged.items():
+                broken.update((view.photo.path, reason) for view in same[key])
             if batch:
                 writer.add([view.key for view in batch], compute(pixels))
-            if pace.add(len(batch) + skipped) or pace.done == pace.total:
+            if pace.add(len(batch) + len(damaged)) or pace.done == pace.total:
                 yield Progressed(
                     done=unique - pace.total + pace.done,
                     total=unique,
@@ -87,9 +92,8 @@ def _batches(
     size: int,
     batch_size: int,
     seed: int,
-    broken: Broken,
-) -> Iterator[tuple[list[View], NDArray[np.uint8], int]]:
-    """Yield full batches of sound photos, and how many damaged ones were passed over.
+) -> Iterator[tuple[list[View], NDArray[np.uint8], dict[Key, str]]]:
+    """Yield full batches of sound photos, and why damaged ones were passed over.
 
     Decoding runs some batches ahead in threads (the decoders release the lock of the
     interpreter), so that the network waits for the first batch only.
@@ -108,23 +112,25 @@ def _batches(
     while ahead:
         batch: list[View] = []
         decoded: list[NDArray[np.uint8]] = []
-        skipped = 0
+        damaged: dict[Key, str] = {}
         while ahead and len(batch) < batch_size:
             view, future = ahead.popleft()
             result = future.result()
             if isinstance(result, str):
-                broken[view.photo.path] = result
-                skipped += 1
+                damaged[view.key] = result
             else:
                 batch.append(view)
                 decoded.append(result)
         refill()
-        yield batch, np.stack(decoded) if decoded else np.empty(0, np.uint8), skipped
+        yield batch, np.stack(decoded) if decoded else np.empty(0, np.uint8), damaged
 
 
 def _pixels(view: View, size: int, seed: int) -> NDArray[np.uint8] | str:
     try:
-        pixels = images.decode(view.photo.path.read_bytes(), size)
+        data = view.photo.path.read_bytes()
+        if _key(hashlib.sha256(data).digest(), view.copy, seed) != view.key:
+            return "changed while the run went on"
+        pixels = images.decode(data, size)
     except images.BrokenImage as error:
         return error.reason
     except OSError as error:

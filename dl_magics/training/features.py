@@ -13,6 +13,7 @@ import os
 import uuid
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,6 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Key = bytes
+Place = tuple[Path, int]
+
+_OPEN_BLOCKS = 64  # a process may hold only some hundred files, and every run leaves a block
 
 
 class FeatureStore:
@@ -47,38 +51,36 @@ class FeatureStore:
         self._record = np.dtype(
             [("key", "V32"), ("sum", "<u4"), ("pad", "V28"), ("values", "<f4", shape)]
         )
-        self._rows: dict[Key, tuple[Path, int]] = {}
-        self._sound: set[Key] = set()
-        self._maps: dict[Path, NDArray[Any]] = {}
+        self._mapped = lru_cache(_OPEN_BLOCKS)(partial(_map, self._record))
+        self._sound: dict[Key, Place] = {}
+        self._unchecked: dict[Key, list[Place]] = {}
         for block in sorted(self.folder.glob("*.block")):
             keys = self._mapped(block)["key"].tobytes()
-            self._rows.update(
-                (keys[32 * row : 32 * row + 32], (block, row)) for row in range(len(keys) // 32)
-            )
+            for row in range(len(keys) // 32):
+                key = keys[32 * row : 32 * row + 32]
+                self._unchecked.setdefault(key, []).append((block, row))
 
     def __contains__(self, key: Key) -> bool:
         """Tell whether the features of `key` are there, and sound."""
-        if key in self._rows and key not in self._sound:
-            block, row = self._rows[key]
+        places = self._unchecked.get(key, [])
+        while places and key not in self._sound:
+            block, row = places.pop()
             record = self._mapped(block)[row]
             if record["sum"] == _sum(key, record["values"]):
-                self._sound.add(key)
-            else:
-                del self._rows[key]
-        return key in self._rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
+                self._sound[key] = block, row
+        return key in self._sound
 
     def get(self, keys: Sequence[Key]) -> NDArray[np.float32]:
         """Return the features of `keys`, in their order, as a new array (n, *shape).
 
-        Raises KeyError for a key that is not there.
+        Raises KeyError for a key that is not there, or not sound.
         """
         found = np.empty((len(keys), *self.shape), np.float32)
         wanted: dict[Path, list[tuple[int, int]]] = {}
         for at, key in enumerate(keys):
-            block, row = self._rows[key]
+            if key not in self:
+                raise KeyError(key)
+            block, row = self._sound[key]
             wanted.setdefault(block, []).append((at, row))
         for block, places in wanted.items():
             values = self._mapped(block)["values"]
@@ -101,21 +103,9 @@ class FeatureStore:
 
     def added(self, block: Path, row: int, keys: Iterable[Key]) -> None:
         """Know that `block` now holds `keys`, from `row` on."""
-        self._maps.pop(block, None)
+        self._mapped.cache_clear()
         for at, key in enumerate(keys, start=row):
-            self._rows[key] = (block, at)
-            self._sound.add(key)
-
-    def _mapped(self, block: Path) -> NDArray[Any]:
-        if block not in self._maps:
-            self._maps[block] = self._map(block)
-        return self._maps[block]
-
-    def _map(self, block: Path) -> NDArray[Any]:
-        whole = block.stat().st_size // self._record.itemsize
-        if not whole:
-            return np.empty(0, self._record)
-        return np.memmap(block, self._record, mode="r", shape=(whole,))
+            self._sound[key] = block, at
 
 
 class BlockWriter:
@@ -146,6 +136,13 @@ class BlockWriter:
         self._file.close()
         if not self._rows:
             self._path.unlink()
+
+
+def _map(record: np.dtype[Any], block: Path) -> NDArray[Any]:
+    whole = block.stat().st_size // record.itemsize
+    if not whole:
+        return np.empty(0, record)
+    return np.memmap(block, record, mode="r", shape=(whole,))
 
 
 def _sum(key: Key, values: NDArray[np.float32]) -> int:

@@ -54,8 +54,8 @@ def finetune(
 ) -> Generator[Event, None, None]:
     """Fine-tune as the recipe says; yield every event, numbered, the last one `RunEnded`.
 
-    The run ends at a batch boundary when `stop()` is true, or when KeyboardInterrupt comes, and
-    keeps the best weights. A failure is a `RunEnded` too, and is raised after it.
+    The run ends at a batch boundary when `stop()` is true, and keeps the best weights. A failure
+    is a `RunEnded` too, and is raised after it; so is KeyboardInterrupt, which ends it at once.
     """
     yield from stamped(_Run(recipe, rooms, stop, place or {"here": True}).events(), clock)
 
@@ -105,6 +105,7 @@ class _Run:
         precision = device.precision(recipe.mixed_precision, found)
         yield self._run_started(folder, found)
         yield from doubts.of(recipe, folder, found, precision)
+        yield from doubts.fetching(recipe, self.rooms.weights)
         frozen = model.frozen(recipe, precision, self.rooms.weights)
 
         self._enter("features")
@@ -136,17 +137,18 @@ class _Run:
         checks = _examples(store, valid, broken)
         trained = model.head(recipe, examples.features, len(folder.classes))
         yield PhaseStarted(phase="head", total=recipe.epochs, unit="epochs")
-        yield from learn(
-            trained,
-            examples,
-            checks,
-            epochs=recipe.epochs,
-            batch_size=recipe.batch_size,
-            patience=recipe.patience,
-            seed=recipe.seed,
-            stop=self._stop,
-            best=self.best,
-        )
+        with device.quiet():
+            yield from learn(
+                trained,
+                examples,
+                checks,
+                epochs=recipe.epochs,
+                batch_size=recipe.batch_size,
+                patience=recipe.patience,
+                seed=recipe.seed,
+                stop=self._stop,
+                best=self.best,
+            )
         if self.best.epoch is None:
             return
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dl_magics.events import EpochEnded, Event, Progressed
+from dl_magics.errors import TrainingFailed
+from dl_magics.events import EpochEnded, Event, Progressed, Warned
 from dl_magics.training.pace import Pace
 
 Stop = Callable[[], bool]
@@ -52,8 +53,9 @@ def learn(
 ) -> Iterator[Event]:
     """Train `head`, yield each epoch, and leave the best weights in it and in `best`.
 
-    It ends early when val_loss has not fallen for `patience` epochs, or, at a batch boundary,
-    when `stop()` is true. The order of the images is drawn from the seed and the epoch alone.
+    It ends early when val_loss has not fallen for `patience` epochs, when the loss is no longer
+    a number (TrainingFailed in the first epoch), or, at a batch boundary, when `stop()` is true.
+    The order of the images is drawn from the seed and the epoch alone.
     """
     size = batch_size if isinstance(batch_size, int) else _HEAD_BATCH
     pace = Pace(epochs * len(train))
@@ -72,6 +74,9 @@ def learn(
             break
         logs = means.logs | {f"val_{name}": value for name, value in check(head, valid).items()}
         logs["learning_rate"] = float(head.optimizer.learning_rate)
+        if not np.isfinite(list(logs.values())).all():
+            yield _diverged(epoch, logs["learning_rate"], best)
+            break
         better = best.epoch is None or logs["val_loss"] < best.logs["val_loss"]
         if better:
             best.epoch, best.logs, best.weights = epoch, logs, head.get_weights()
@@ -80,6 +85,17 @@ def learn(
             break
     if best.weights:
         head.set_weights(best.weights)
+
+
+def _diverged(epoch: int, rate: float, best: Best) -> Warned:
+    """Return the note that training ran away; raise TrainingFailed where no weights are good."""
+    text = f"In epoch {epoch} the loss ran away to no number (learning_rate = {rate:g})."
+    fix = f"Lower it: learning_rate = {min(rate / 10, 1e-3):g}"
+    if best.epoch is None:
+        raise TrainingFailed(text, fix=fix)
+    return Warned(
+        code="diverged", text=f"{text} The weights of epoch {best.epoch} are kept.", fix=fix
+    )
 
 
 def check(head: Any, examples: Examples) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import random
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -27,7 +28,7 @@ CLASSES_FILE = "classes.json"
 # Source: keras/src/applications/imagenet_utils.py.
 _MEAN = np.array([0.485, 0.456, 0.406])
 _DEVIATION = np.array([0.229, 0.224, 0.225])
-_SCALES: dict[Preprocessing, tuple[Any, Any]] = {
+SCALES: dict[Preprocessing, tuple[Any, Any]] = {
     "caffe": (1.0, [-103.939, -116.779, -123.68]),
     "tf": (1 / 127.5, -1.0),
     "torch": (list(1 / (255 * _DEVIATION)), list(-_MEAN / _DEVIATION)),
@@ -57,8 +58,15 @@ class Frozen:
     @property
     def widest(self) -> int:
         """The number of values of the widest layer, for one image."""
-        shapes = [layer.output.shape[1:] for layer in self.plain.layers if hasattr(layer, "output")]
-        return max(int(np.prod([size or 1 for size in shape])) for shape in shapes)
+        shapes = [layer.output.shape[1:] for layer in _layers(self.plain)]
+        return max(math.prod(size or 1 for size in shape) for shape in shapes)
+
+
+def _layers(model: Any) -> Iterator[Any]:
+    for layer in model.layers:
+        yield layer
+        if hasattr(layer, "layers"):
+            yield from _layers(layer)
 
 
 def frozen(recipe: Recipe, precision: str, folder: Path) -> Frozen:
@@ -108,7 +116,7 @@ def _with_ends(base: Any, preprocessing: Preprocessing, size: int, pooling: str 
     if preprocessing != "none":
         if preprocessing == "caffe":
             prepared = keras.ops.flip(prepared, axis=-1)
-        scale, offset = _SCALES[preprocessing]
+        scale, offset = SCALES[preprocessing]
         prepared = keras.layers.Rescaling(scale, offset, dtype="float32", name="preprocess")(
             prepared
         )
@@ -145,13 +153,21 @@ def head(recipe: Recipe, features: NDArray[np.float32], classes: int) -> Any:
         )(inputs)
         hidden = _own_head(recipe, hidden) if recipe.head else _usual_head(recipe, hidden)
         logits = keras.layers.Dense(classes, name="logits")(hidden)
-        built = keras.Model(inputs, logits, name="head")
+        try:
+            built = keras.Model(inputs, logits, name="head")
+        except ValueError as error:
+            raise BadSetting(
+                "head(features) returned a layer that does not come from features.",
+                fix="Call the first layer on features: layers.Dense(64)(features)",
+            ) from error
         built.compile(
             optimizer=keras.optimizers.Adam(recipe.learning_rate),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=["accuracy"],
             jit_compile=False,
         )
+        # With its variables there, TensorFlow traces the training step once and not twice.
+        built.optimizer.build(built.trainable_variables)
     return built
 
 
@@ -180,7 +196,7 @@ def _own_head(recipe: Recipe, hidden: Any) -> Any:
             fix=f"It gets features of shape {(None, *hidden.shape[1:])} and returns the last "
             "hidden layer.",
         ) from error
-    if not isinstance(made, keras.KerasTensor) or len(made.shape) != 2:
+    if not isinstance(made, keras.KerasTensor) or len(made.shape) != 2 or made.shape[1] is None:
         shape = getattr(made, "shape", None) or type(made).__name__
         raise BadSetting(
             f"head(features) returned {shape}.",

@@ -5,6 +5,7 @@ Source: the protobuf wire format, https://protobuf.dev/programming-guides/encodi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -39,6 +40,9 @@ def convolutions(data: bytes) -> dict[str, Layer]:
             inputs, operator = _node(value)
             if operator == "Conv":
                 convolved.append(inputs)
+    missing = {name for _, *names in convolved for name in names} - tensors.keys()
+    if missing:
+        raise ValueError(f"no values of {', '.join(sorted(missing))} in the file")
     return {
         kernel: (np.ascontiguousarray(tensors[kernel].transpose(2, 3, 1, 0)), tensors[bias].copy())
         for _, kernel, bias in convolved
@@ -60,6 +64,8 @@ def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
             length = 4 if wire == _FIXED32 else 8
         else:
             raise ValueError(f"wire type {wire} at byte {at}")
+        if at + length > len(data):
+            raise ValueError("the file is cut short")
         yield field, data[at : at + length]
         at += length
 
@@ -67,8 +73,8 @@ def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
 def _varint(data: memoryview, at: int) -> tuple[int, int]:
     value = shift = 0
     while True:
-        if at >= len(data):
-            raise ValueError("the file is cut short")
+        if at >= len(data) or shift > 63:
+            raise ValueError("the file is cut short, or is another kind of file")
         byte = data[at]
         at += 1
         value |= (byte & 0x7F) << shift
@@ -101,6 +107,8 @@ def _tensor(data: memoryview) -> dict[str, NDArray[np.float32]]:
             raw = value
     if kind != _FLOAT or raw is None:
         return {}
+    if math.prod(shape) * 4 != len(raw):
+        raise ValueError(f"{len(raw)} bytes for {name} of shape {shape}")
     return {name: np.frombuffer(raw, "<f4").reshape(shape)}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from dl_magics.training.state import RunState
 
 # Readable on white and on black alike; the same as in dl_magics/widgets/run.css.
-_TRAIN, _VALID, _INK = "#7a8ba3", "#e8710a", "#808080"
+_TRAIN, _VALID, _INK = "#6b7f99", "#d4620a", "#808080"
 _MOST_DOTS = 40
 _MOST_ROWS = 10
 _STATUS = {
@@ -100,7 +100,8 @@ def curves(state: RunState) -> bytes:
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(6.4, 2.4), dpi=120, layout="constrained")
+    figure = Figure(figsize=(6.4, 2.4), dpi=120)
+    figure.subplots_adjust(left=0.07, right=0.99, bottom=0.2, top=0.96, wspace=0.16)
     figure.patch.set_alpha(0)
     epochs = [each["epoch"] for each in state.epochs]
     best = state.best

@@ -155,25 +155,30 @@ def parse(
 def _checked(name: str, value: Any) -> Any:
     if name in LATER:
         raise BadSetting(
-            f"{name} = {value!r}: this version trains the head only, on one machine.",
+            f"{name} = {shown(value)}: this version trains the head only, on one machine.",
             fix=f"Leave {name} out.",
         )
     if name not in SETTINGS:
         near = difflib.get_close_matches(name.lower(), SETTINGS, n=1, cutoff=0.5)
         nearest = f"Nearest: {near[0]}. " if near else ""
         raise BadSetting(
-            f"{name} = {value!r}: there is no setting {name!r}.",
+            f"{name} = {shown(value)}: there is no setting {name!r}.",
             fix=f"{nearest}All settings: {', '.join(SETTINGS)}",
         )
     try:
         return SETTINGS[name].rule(value)
     except ValueError as wanted:
         raise BadSetting(
-            f"{name} = {_shown(value)} is not possible.",
+            f"{name} = {shown(value)} is not possible.",
             fix=f"{name} is {wanted} ({SETTINGS[name].meaning}).",
         ) from None
 
 
-def _shown(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 80 else f"{shown[:77]}…"
+def shown(value: Any) -> str:
+    """Return how a message quotes a value: on one line, and not too long."""
+    try:
+        quoted = " ".join(repr(value).split())
+    except ValueError:
+        # Python writes no whole number of more than 4300 digits.
+        return "a number of thousands of digits"
+    return quoted if len(quoted) <= 80 else f"{quoted[:77]}…"

@@ -36,11 +36,11 @@ def number(above: float, below: float = math.inf, *, zero: bool = False) -> Rule
         limit = f" and below {below:g}" if below < math.inf else ""
         zeroed = ", or 0" if zero and above >= 0 else ""
         wanted = ValueError(f"a number above {above:g}{limit}{zeroed}")
-        if isinstance(value, (bool, str)):
+        if isinstance(value, (bool, str, bytes)):
             raise wanted
         try:
             as_float = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise wanted from None
         if zero and as_float == 0:
             return 0.0
@@ -101,13 +101,11 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 def duration(value: Any) -> float:
     """A time in seconds, from minutes (30) or a text such as "90s", "30m", "2h"."""
-    wanted = ValueError('minutes such as 30, or a text such as "90s", "30m", "2h"')
-    if isinstance(value, bool):
-        raise wanted
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", str(value).strip().lower())
-    if not match:
-        raise wanted
-    seconds = float(match[1]) * _UNITS[match[2] or "m"]
-    if not seconds > 0:
-        raise wanted
-    return seconds
+    written = value.strip().lower() if isinstance(value, str) else ""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", written)
+    amount, unit = (float(match[1]), match[2] or "m") if match else (value, "m")
+    possible = number(0)
+    try:
+        return float(possible(possible(amount) * _UNITS[unit]))
+    except ValueError:
+        raise ValueError('minutes such as 30, or a text such as "90s", "30m", "2h"') from None

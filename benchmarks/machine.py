@@ -1,0 +1,25 @@
+"""The machine that a benchmark ran on, in one line."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+
+def machine() -> str:
+    """Return processor, cores, Python and the versions that matter."""
+    described = Path("/proc/cpuinfo")
+    names = [
+        line.partition(":")[2].strip()
+        for line in (described.read_text().splitlines() if described.is_file() else [])
+        if line.startswith("model name")
+    ]
+    flags = described.read_text() if described.is_file() else ""
+    half = ", AMX" if "amx_bf16" in flags else ""
+    packages = ", ".join(f"{name} {version(name)}" for name in ("keras", "tensorflow"))
+    return (
+        f"{names[0] if names else platform.machine()}{half}, {os.cpu_count()} cores, "
+        f"{platform.system()}, Python {platform.python_version()}, {packages}"
+    )

@@ -1,0 +1,127 @@
+"""`%%finetune --explain`: the plain Keras code that learns the same."""
+
+from __future__ import annotations
+
+from pprint import pformat
+
+from dl_magics.data import folders
+from dl_magics.training import zoo
+from dl_magics.training.model import SCALES
+from dl_magics.training.recipe import Recipe
+
+_SCRIPT = """\
+import keras
+import numpy as np
+{names}
+keras.utils.set_random_seed({seed})
+train, valid = {read}
+classes = train.class_names
+
+# The frozen part: raw RGB pixels to features.
+pixels = keras.Input(({size}, {size}, 3))
+x = {prepared}
+base = keras.applications.{model}(
+    include_top=False, weights={weights!r}, input_shape=({size}, {size}, 3)
+)
+base.trainable = False
+x = base(x, training=False)
+{pooled}frozen = keras.Model(pixels, x)
+
+# Every image goes through it once.
+def computed(images):
+    pairs = [(frozen.predict_on_batch(batch), labels) for batch, labels in images]
+    return [np.concatenate(part) for part in zip(*pairs)]
+
+train_x, train_y = computed(train)
+valid_x, valid_y = computed(valid)
+
+# The head, with the features' own normalization in front.
+features = keras.Input(train_x.shape[1:])
+normalize = keras.layers.Normalization()
+normalize.adapt(train_x)
+x = normalize(features)
+{head}
+logits = keras.layers.Dense(len(classes))(x)
+head = keras.Model(features, logits)
+head.compile(
+    keras.optimizers.Adam({learning_rate!r}),
+    keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    metrics=["accuracy"],
+)
+head.fit(
+    train_x, train_y, batch_size={batch}, epochs={epochs}, validation_data=(valid_x, valid_y),
+    callbacks=[keras.callbacks.EarlyStopping(patience={patience}, restore_best_weights=True)],
+)
+
+probabilities = keras.layers.Softmax()(head(frozen(pixels)))
+keras.Model(pixels, probabilities).save("model.keras")
+"""
+
+_SPLIT = """\
+keras.utils.image_dataset_from_directory(
+    {train!r}, image_size=({size}, {size}), crop_to_aspect_ratio=True,
+    validation_split={share}, subset="both", seed={seed},
+)"""
+
+_PARTS = """\
+(
+    keras.utils.image_dataset_from_directory(
+        folder, image_size=({size}, {size}), crop_to_aspect_ratio=True, seed={seed}
+    )
+    for folder in ({train!r}, {valid!r})
+)"""
+
+
+def script(recipe: Recipe) -> str:
+    """Return a Keras script that does what the recipe asks for.
+
+    It has no augmentation, no half precision and no kept features, skips no broken file, and its
+    numbers differ in the last digits: its split, its order and its decoder are Keras' own.
+    """
+    train, valid = folders.halves(recipe.data)
+    read = (_SPLIT if train == valid else _PARTS).format(
+        train=str(train),
+        valid=str(valid),
+        share=recipe.valid,
+        size=recipe.image_size,
+        seed=recipe.seed,
+    )
+    names = "".join(f"{name} = {pformat(value)}\n" for name, value in recipe.head_names.items())
+    return _SCRIPT.format(
+        names=names,
+        seed=recipe.seed,
+        read=read,
+        size=recipe.image_size,
+        prepared=_prepared(recipe),
+        model=recipe.model,
+        weights=recipe.weights,
+        pooled=_pooled(recipe),
+        head=_head(recipe),
+        learning_rate=recipe.learning_rate,
+        batch=recipe.batch_size if isinstance(recipe.batch_size, int) else 32,
+        epochs=recipe.epochs,
+        patience=recipe.patience,
+    )
+
+
+def _prepared(recipe: Recipe) -> str:
+    preprocessing = zoo.MODELS[recipe.model].preprocessing
+    if preprocessing == "none":
+        return "pixels"
+    scale, offset = SCALES[preprocessing]
+    raw = "keras.ops.flip(pixels, axis=-1)" if preprocessing == "caffe" else "pixels"
+    return f"keras.layers.Rescaling({scale}, {offset})({raw})"
+
+
+def _pooled(recipe: Recipe) -> str:
+    layers = {"avg": "GlobalAveragePooling2D", "max": "GlobalMaxPooling2D"}
+    return f"x = keras.layers.{layers[recipe.pooling]}()(x)\n" if recipe.pooling else ""
+
+
+def _head(recipe: Recipe) -> str:
+    if recipe.head:
+        return f"layers, ops = keras.layers, keras.ops\n{recipe.head}\nx = head(x)"
+    lines = [] if recipe.pooling else ["x = keras.layers.Flatten()(x)"]
+    lines += [f'x = keras.layers.Dense({size}, activation="relu")(x)' for size in recipe.dense]
+    lines += [f"x = keras.layers.Dropout({recipe.dropout})(x)"] if recipe.dropout else []
+    return "\n".join(lines)

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import test from 'node:test';
+
+const source = await readFile(new URL('../../dl_magics/widgets/run.js', import.meta.url), 'utf8');
+const run = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+
+const epoch = (number, logs, best = false) => ({ epoch: number, logs, best });
+
+test('durations read as a person says them', () => {
+  assert.deepEqual([0, 59.4, 60, 3599, 3600, 7260].map(run.duration), [
+    '0 s',
+    '59 s',
+    '1 min 0 s',
+    '59 min 59 s',
+    '1 h 0 min',
+    '2 h 1 min'
+  ]);
+});
+
+test('ticks are round, rise, cover the range and are few', () => {
+  for (const [low, high] of [[0, 1], [0.31, 0.98], [0, 2.3], [5, 5], [0, 0], [1e-6, 3e-6], [-2, 800]]) {
+    const marks = run.ticks(low, high);
+
+    assert.ok(marks[0] <= low && marks.at(-1) >= high, `${low} ${high}: ${marks}`);
+    assert.ok(marks.every((mark, at) => at === 0 || mark > marks[at - 1]));
+    assert.ok(marks.length >= 2 && marks.length <= 7, `${marks}`);
+  }
+});
+
+test('a number that is not finite is left out of a curve', () => {
+  const epochs = [epoch(1, { loss: 2 }), epoch(2, { loss: NaN }), epoch(3, { loss: 1 }), epoch(4, {})];
+
+  assert.deepEqual(run.series(epochs, 'loss'), [
+    { epoch: 1, value: 2 },
+    { epoch: 3, value: 1 }
+  ]);
+});
+
+test('the best epoch is the last one that was the best so far', () => {
+  const epochs = [epoch(1, {}, true), epoch(2, {}, true), epoch(3, {})];
+
+  assert.equal(run.bestOf(epochs).epoch, 2);
+  assert.equal(run.bestOf([]), undefined);
+});
+
+test('a chart has room for what was asked for, and no more than the curve needs', () => {
+  assert.equal(run.lastEpoch(5, 1), 5);
+  assert.equal(run.lastEpoch(1, 1), 2);
+  assert.equal(run.lastEpoch(3000, 1), 10);
+  assert.equal(run.lastEpoch(3000, 14), 32);
+  assert.equal(run.lastEpoch(3000, 3000), 3000);
+});

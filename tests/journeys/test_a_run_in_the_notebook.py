@@ -1,0 +1,155 @@
+"""What the README promises of `%%finetune`, seen in a browser."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+pytestmark = pytest.mark.browser
+
+LOAD = "%load_ext dl_magics"
+LONG = "%%finetune data/fashion\nweights = None\nimage_size = 32\nepochs = 5000\npatience = 5000"
+SHORT = "%%finetune data/fashion\nweights = None\nimage_size = 32\nepochs = 3"
+POINTS = ".dl-chart >> nth=0 >> polyline.dl-valid"
+
+
+def count_of_points(lab):
+    return len((lab.page.locator(POINTS).get_attribute("points") or "").split())
+
+
+@pytest.mark.parametrize("kernel", ["python3", "ipykernel-6.31"])
+def test_the_curve_moves_stop_keeps_the_best_and_the_next_cell_runs(lab, kernel):
+    name = f"live-{kernel}.ipynb"
+    lab.open(name, [LOAD, LONG, "run = _\nprint(run.status, 'val_loss' in run.best)"], kernel)
+    lab.run(0)
+    lab.finish(0)
+    lab.run(1)
+    lab.page.wait_for_selector(POINTS, state="attached", timeout=90_000)
+    first = count_of_points(lab)
+
+    lab.page.wait_for_function(
+        f"document.querySelector('.dl-chart polyline.dl-valid')"
+        f".getAttribute('points').split(' ').length > {first + 3}",
+        timeout=30_000,
+    )
+    lab.page.click("text=Stop")
+    lab.finish(1)
+    lab.run(2)
+    lab.finish(2)
+
+    assert "stopped True" in lab.text_of(2)
+    assert lab.page.locator(".dl-run").count() == 0
+    assert "stopped, best weights kept" in lab.text_of(1)
+
+
+def test_a_saved_notebook_shows_the_picture_and_the_table_with_no_kernel(lab, tmp_path):
+    lab.open("saved.ipynb", [LOAD, SHORT])
+    for cell in (0, 1):
+        lab.run(cell)
+        lab.finish(cell)
+    lab.save()
+    lab.shut_kernels_down()
+
+    lab.show("saved.ipynb", kernel=False)
+
+    picture = lab.page.locator(".jp-OutputArea-output img").first
+    picture.wait_for(timeout=20_000)
+    assert picture.evaluate("image => image.naturalWidth") > 300
+    assert "val_accuracy" in lab.page.locator(".jp-OutputArea-output table").first.inner_text()
+    assert lab.page.locator("text=Loading widget").count() == 0
+    outputs = nbformat.read(lab.folder / "saved.ipynb", as_version=4).cells[1].outputs
+    assert {"text/plain", "text/html", "image/png"} <= outputs[0].data.keys()
+    page = tmp_path / "saved.html"
+    convert = [sys.executable, "-m", "nbconvert", "--to", "html", "--output", str(page)]
+    subprocess.run([*convert, str(lab.folder / "saved.ipynb")], check=True, capture_output=True)
+    lab.page.goto(page.as_uri())
+    assert "val_accuracy" in lab.page.locator("table").first.inner_text()
+    assert lab.page.locator("img").first.evaluate("image => image.naturalWidth") > 300
+
+
+def test_another_kernel_watches_a_run_live_and_stops_it(lab):
+    trains, watches = "trains.ipynb", "watches.ipynb"
+    lab.open(trains, [LOAD, LONG])
+    lab.run(0)
+    lab.finish(0)
+    lab.run(1)
+    lab.page.wait_for_selector(POINTS, state="attached", timeout=90_000)
+    lab.open(watches, [LOAD, "run = %attach\nrun", "run.status"])
+    lab.run(0)
+    lab.finish(0)
+
+    lab.run(1)
+    lab.finish(1)
+    lab.page.wait_for_selector(POINTS, state="attached", timeout=30_000)
+    before = count_of_points(lab)
+    lab.page.wait_for_function(
+        f"document.querySelector('.dl-chart polyline.dl-valid')"
+        f".getAttribute('points').split(' ').length > {before}",
+        timeout=30_000,
+    )
+    lab.page.click("text=Stop")
+    lab.page.wait_for_selector(".dl-run", state="detached", timeout=60_000)
+    lab.run(2)
+    lab.finish(2)
+
+    assert "stopped" in lab.text_of(2)
+    assert "stopped, best weights kept" in lab.text_of(1)
+
+
+def test_a_misspelt_setting_is_two_lines_in_the_cell_and_nothing_starts(lab, server):
+    lab.open("wrong.ipynb", [LOAD, "%%finetune data/fashion\nepoch = 3"])
+    lab.run(0)
+    lab.finish(0)
+    before = list(Path(server[2]).glob("runs/*"))
+
+    lab.run(1)
+    lab.finish(1)
+
+    lines = [line for line in lab.text_of(1).splitlines() if line.strip()]
+    assert lines[0] == "BadSetting: epoch = 3: there is no setting 'epoch'."
+    assert lines[1].startswith("  Nearest: epochs.")
+    assert len(lines) == 2
+    assert list(Path(server[2]).glob("runs/*")) == before
+
+
+def test_every_text_of_the_widget_can_be_read_in_light_and_dark(lab):
+    lab.open("theme.ipynb", [LOAD, LONG])
+    lab.run(0)
+    lab.finish(0)
+    lab.run(1)
+    lab.page.wait_for_selector(POINTS, state="attached", timeout=90_000)
+
+    seen = {}
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        lab.theme(theme)
+        seen[theme] = lab.page.evaluate(CONTRASTS)
+
+    for theme, contrasts in seen.items():
+        assert {"dl-title", "dl-stop", "dl-name dl-valid"} <= contrasts.keys()
+        assert min(contrasts.values()) >= 3, (theme, contrasts)
+    lab.page.click("text=Stop")
+    lab.finish(1)
+
+
+# Contrast of every text against the notebook, as WCAG 2.2 counts it; graphics need 3.
+CONTRASTS = """() => {
+  const light = text => {
+    const [r, g, b] = text.match(/[\\d.]+/g).map(Number).map(part => part / 255).map(
+      part => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const ground = light(getComputedStyle(document.querySelector('.jp-Notebook')).backgroundColor);
+  const found = {};
+  const texts = '.dl-title, .dl-phase, .dl-best, .dl-stop, .dl-name, .dl-tick';
+  for (const each of document.querySelectorAll(texts)) {
+    const style = getComputedStyle(each);
+    const drawn = light(each instanceof SVGElement ? style.fill : style.color);
+    const [high, low] = drawn > ground ? [drawn, ground] : [ground, drawn];
+    const seen = (high + 0.05) / (low + 0.05);
+    const name = each.getAttribute('class');
+    found[name] = Math.min(found[name] ?? 99, seen);
+  }
+  return found; }"""

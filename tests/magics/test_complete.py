@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
+
+from dl_magics import magics
+
+
+@pytest.fixture
+def shell():
+    made = InteractiveShell()
+    made.run_line_magic("load_ext", "dl_magics")
+    return made
+
+
+def completed(shell, text):
+    with provisionalcompleter():
+        found = list(shell.Completer.completions(text, len(text)))
+    return [text[: each.start] + each.text + text[each.end :] for each in found]
+
+
+def test_a_setting_is_completed_in_the_body(shell):
+    cell = "%%finetune data\nmodel = 'VGG16'\nlearn"
+
+    assert completed(shell, cell) == [f"{cell[:-5]}learning_rate = "]
+
+
+def test_a_flag_is_completed_on_the_line(shell):
+    assert completed(shell, "%finetune data --image") == ["%finetune data --image-size "]
+    assert "%finetune data --pooling " in completed(shell, "%finetune data --p")
+
+
+def test_nothing_is_added_to_a_value_or_to_another_cell(shell):
+    assert not [
+        each for each in completed(shell, "%%finetune data\nseed = epo") if "epochs" in each
+    ]
+    assert not [each for each in completed(shell, "learning_ra") if "learning_rate" in each]
+    assert not [each for each in completed(shell, "%%time\nlearning_ra") if "_rate = " in each]
+
+
+def test_loading_twice_completes_once_and_unloading_not_at_all(shell):
+    magics.load(shell)
+    assert len(completed(shell, "%%finetune data\npatien")) == 1
+
+    magics.unload(shell)
+
+    assert completed(shell, "%%finetune data\npatien") == []

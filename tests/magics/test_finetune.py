@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import stories
+import tiny
+from dl_magics.events import RunEnded
+from dl_magics.training.run import Run
+
+FLAGS = (
+    "--weights None --image-size 32 --dense [8] --batch-size 8 --mixed-precision False --epochs 2"
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return tiny.photos(tmp_path_factory.mktemp("some photos") / "colours", n=6)
+
+
+@pytest.fixture
+def shell(shell):
+    shell.run_line_magic("load_ext", "dl_magics")
+    return shell
+
+
+def lines(capsys):
+    shown = capsys.readouterr()
+    return (shown.out + shown.err).strip().splitlines()
+
+
+def refused(shell, capsys, cell):
+    result = shell.run_cell(cell)
+    assert not result.success
+    return lines(capsys)
+
+
+def runs_in(home):
+    return list((home / "runs").iterdir()) if (home / "runs").exists() else []
+
+
+def test_a_cell_fine_tunes_and_returns_its_run(shell, data, home, capsys):
+    settings = (
+        "weights = None\nimage_size = 32\ndense = [small]\nepochs = 2\n"
+        "batch_size = 8\nmixed_precision = False\n"
+    )
+    shell.push({"DATA": str(data), "small": 8})
+
+    result = shell.run_cell(f"%%finetune '{{DATA}}'\n{settings}")
+
+    run = result.result
+    assert result.success
+    assert isinstance(run, Run)
+    assert run.status == "done"
+    assert run.path.parent == home / "runs"
+    assert len(run.history["loss"]) == 2
+    told = json.loads((run.path / "recipe.json").read_text("utf-8"))
+    assert (told["data"], told["dense"]) == (str(data), [8])
+    shown = lines(capsys)
+    assert shown[0] == "features: 0 of 12 images"
+    assert shown[1] == "head: 0 of 2 epochs"
+    assert [line[:8] for line in shown[2:4]] == ["epoch 1:", "epoch 2:"]
+    assert shown[4] == "evaluate: 0 of 2 images"
+    assert shown[5].endswith(" · done")
+
+
+def test_a_line_fine_tunes_and_its_run_can_be_kept_in_a_name(shell, data, capsys):
+    shell.push({"DATA": str(data)})
+
+    shell.run_cell(f"run = %finetune '{{DATA}}' {FLAGS}")
+
+    run = shell.user_ns["run"]
+    assert run.status == "done"
+    assert run.classes == ["blue", "red"]
+    assert run.predict(data / "red").skipped == {}
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        (
+            "%%finetune photos\nepocs = 3",
+            ["BadSetting: epocs = 3: there is no setting 'epocs'.", "  Nearest: epochs."],
+        ),
+        ("%%finetune photos\nepochs = 0", ["BadSetting: epochs = 0 is not", "  epochs is a whole"]),
+        ("%%finetune photos\nepochs = three", ["BadSetting: Nothing is called 'three'", "  "]),
+        (
+            "%%finetune photos\nmodel = 'VGG61'",
+            ["BadSetting: model = 'VGG61' is none", "  Nearest"],
+        ),
+        ("%finetune", ["BadSetting: %%finetune got no image folder.", "  Name the folder"]),
+        ("%finetune photos --epochs", ["BadSetting: --epochs has no value.", "  Write it"]),
+        ("%attach nothing", ["NoSuchRun: No run is called 'nothing'.", "  %%finetune data"]),
+    ],
+)
+def test_what_can_not_be_is_refused_in_two_lines_before_anything_starts(
+    shell, home, capsys, cell, expected
+):
+    shown = refused(shell, capsys, cell)
+
+    assert len(shown) == 2
+    assert all(line.startswith(start) for line, start in zip(shown, expected, strict=True))
+    assert runs_in(home) == []
+
+
+@pytest.mark.parametrize("data", ["nowhere", "~nobody-has-this-name/photos"])
+def test_images_that_are_not_there_cost_two_lines_and_leave_nothing(shell, home, capsys, data):
+    shown = refused(shell, capsys, f"%finetune {data} {FLAGS}")
+
+    assert len(shown) == 2
+    assert shown[0].startswith("BadData: ")
+    assert shown[1].startswith("  ")
+    assert runs_in(home) == []
+
+
+def test_runs_lists_what_there_is(shell, home):
+    done = RunEnded(status="done")
+    for name in ("2026-11-03_vgg16_dogs", "2026-11-04_vgg16_cats"):
+        stories.logged(home / "runs" / name, stories.story(ended=done))
+
+    every = shell.run_line_magic("runs", "")
+    dogs = shell.run_line_magic("runs", "dogs")
+
+    assert repr(every).splitlines() == [
+        "2026-11-04_vgg16_cats  VGG16 on dogscats · done",
+        "2026-11-03_vgg16_dogs  VGG16 on dogscats · done",
+    ]
+    assert [run.name for run in dogs] == ["2026-11-03_vgg16_dogs"]
+
+
+def test_without_a_run_the_list_says_how_to_make_one(shell, capsys):
+    shell.run_cell("%runs")
+
+    assert "No run yet: %%finetune data/dogscats makes one." in lines(capsys)[0]
+
+
+def test_attach_tells_a_run_again_from_its_first_event(shell, home, capsys):
+    story = stories.story(
+        stories.epoch(1), stories.epoch(2, best=False), ended=RunEnded(status="stopped")
+    )
+    stories.logged(home / "runs" / "2026-11-03_dogs", story)
+
+    run = shell.run_line_magic("attach", "dogs")
+
+    assert run.name == "2026-11-03_dogs"
+    shown = lines(capsys)
+    assert [line.split(":")[0] for line in shown[:2]] == ["epoch 1", "epoch 2"]
+    assert shown[2].endswith(" · stopped, best weights kept")
+
+
+def test_attach_without_a_name_means_the_newest_run(shell, home):
+    for name in ("2026-11-03_dogs", "2026-11-04_dogs"):
+        stories.logged(home / "runs" / name, stories.story(ended=RunEnded(status="done")))
+
+    assert shell.run_line_magic("attach", "").name == "2026-11-04_dogs"

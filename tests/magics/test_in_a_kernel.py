@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+import tiny
+from dl_magics.events import EpochEnded, PhaseStarted
+from dl_magics.training import log
+from dl_magics.training.fit import finetune
+from dl_magics.training.run import Run
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+SETTINGS = "weights = None\nimage_size = 32\ndense = [8]\nbatch_size = 8\nmixed_precision = False\n"
+FOR_EVER = "epochs = 100_000\npatience = 100_000\n"
+# Building this head takes for ever, and no stop is asked for in between.
+STUCK = "def head(features):\n    import time\n    time.sleep(600)\n    return features\n"
+SECONDS = 120
+
+
+class Kernel:
+    """A real kernel, its outputs, and the runs that it makes."""
+
+    def __init__(self, home, data):
+        self.home, self.data = home, data
+        environment = {**os.environ, "DL_MAGICS_HOME": str(home)}
+        environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+        self.manager, self.client = start_new_kernel(kernel_name="python3", env=environment)
+
+    def send(self, cell):
+        return self.client.execute(cell)
+
+    def answer(self, sent):
+        """Return the reply to a cell, and all outputs that it made."""
+        outputs = []
+        while True:
+            message = self.client.get_iopub_msg(timeout=SECONDS)
+            if message["parent_header"].get("msg_id") != sent:
+                continue
+            if message["content"].get("execution_state") == "idle":
+                break
+            outputs.append((message["msg_type"], message["content"]))
+        while True:
+            reply = self.client.get_shell_msg(timeout=SECONDS)
+            if reply["parent_header"]["msg_id"] == sent:
+                return reply["content"], outputs
+
+    def run(self, cell):
+        return self.answer(self.send(cell))
+
+    def said(self, cell):
+        reply, outputs = self.run(cell)
+        assert reply["status"] == "ok", reply
+        return "".join(content["text"] for kind, content in outputs if kind == "stream").strip()
+
+    def runs(self):
+        return set((self.home / "runs").iterdir()) if (self.home / "runs").exists() else set()
+
+    def begin(self, settings, kind, **values):
+        """Start a cell that goes on for ever, and wait until its log has an event of a kind."""
+        before = self.runs()
+        sent = self.send(f"%%finetune '{self.data}'\n{SETTINGS}{FOR_EVER}{settings}")
+        for _ in range(SECONDS * 20):
+            for folder in self.runs() - before:
+                for event in log.read(folder):
+                    if isinstance(event, kind) and vars(event).items() >= values.items():
+                        return sent, Run(folder)
+            time.sleep(0.05)
+        raise AssertionError(f"no {kind.kind} came")
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory):
+    room = tmp_path_factory.mktemp("kernel")
+    begun = Kernel(room / "home", tiny.photos(room / "photos", n=6))
+    begun.said("%load_ext dl_magics\nimport signal")
+    yield begun
+    begun.client.stop_channels()
+    begun.manager.shutdown_kernel(now=True)
+
+
+def displayed(outputs):
+    kinds = ("display_data", "update_display_data")
+    return [(kind, content["data"]) for kind, content in outputs if kind in kinds]
+
+
+def test_a_cell_shows_a_widget_that_becomes_a_still_picture_and_returns_its_run(kernel):
+    reply, outputs = kernel.run(f"%%finetune '{kernel.data}'\n{SETTINGS}epochs = 2")
+
+    assert reply["status"] == "ok"
+    (first, widget), *_, (last, still) = displayed(outputs)
+    assert first == "display_data"
+    assert WIDGET in widget
+    assert last == "update_display_data"
+    assert set(still) == {"text/plain", "text/html", "image/png"}
+    (result,) = [content["data"] for kind, content in outputs if kind == "execute_result"]
+    assert " · done" in result["text/plain"]
+    assert "Run <b>" in result["text/html"]
+    assert [content for kind, content in outputs if kind in ("stream", "error")] == []
+
+
+def test_a_front_end_without_widgets_gets_the_plain_picture(kernel):
+    kernel.said("%config FinetuneMagics.live = 'plain'")
+
+    _, outputs = kernel.run(f"%finetune '{kernel.data}' {flags()} --epochs 1")
+
+    kernel.said("%config FinetuneMagics.live = 'widget'")
+    shown = displayed(outputs)
+    assert not [data for _, data in shown if WIDGET in data]
+    assert "image/png" in shown[-1][1]
+
+
+def test_a_failure_is_two_lines_the_cell_fails_and_nothing_is_left(kernel):
+    before = kernel.runs()
+
+    reply, outputs = kernel.run(f"%finetune nowhere {flags()}")
+
+    (error,) = [content for kind, content in outputs if kind == "error"]
+    assert (reply["status"], reply["ename"]) == ("error", "BadData")
+    assert len(error["traceback"]) == 2
+    assert displayed(outputs)[-1][1] == {"text/plain": "Nothing was started."}
+    assert kernel.runs() == before
+
+
+def test_one_interrupt_stops_keeps_the_best_and_the_next_cell_runs(kernel):
+    before = kernel.said("print(signal.getsignal(signal.SIGINT))")
+    sent, run = kernel.begin("", EpochEnded)
+
+    kernel.manager.interrupt_kernel()
+    reply, outputs = kernel.answer(sent)
+
+    assert reply["status"] == "ok"
+    assert run.status == "stopped"
+    assert (run.path / "model.keras").is_file()
+    assert "stopped, best weights kept" in displayed(outputs)[-1][1]["text/plain"]
+    assert kernel.said(f"print(_.name == '{run.name}', _.best['epoch'] > 0)") == "True True"
+    assert kernel.said("print(signal.getsignal(signal.SIGINT))") == before
+
+
+def test_two_interrupts_abort_the_log_says_so_and_the_next_cell_runs(kernel):
+    before = kernel.said("print(signal.getsignal(signal.SIGINT))")
+    sent, run = kernel.begin(STUCK, PhaseStarted)
+    time.sleep(1)  # the head is being built
+
+    kernel.manager.interrupt_kernel()
+    time.sleep(0.5)
+    still_there = run.status
+    kernel.manager.interrupt_kernel()
+    reply, outputs = kernel.answer(sent)
+
+    assert still_there == "running"
+    assert (reply["status"], reply["ename"]) == ("error", "KeyboardInterrupt")
+    assert run.status == "interrupted"
+    assert list(log.read(run.path))[-1].status == "interrupted"
+    assert "interrupted" in displayed(outputs)[-1][1]["text/plain"]
+    assert kernel.said("print(signal.getsignal(signal.SIGINT))") == before
+
+
+def test_another_kernel_watches_a_run_and_stops_it(kernel):
+    sent, run = kernel.begin("", EpochEnded)
+    other = Kernel(kernel.home, kernel.data)
+
+    try:
+        other.said("%load_ext dl_magics")
+        reply, outputs = other.run(f"run = %attach {run.name}")
+        said = other.said(
+            "from dl_magics.actions import runs; print(run.status); runs.request_stop(run)"
+        )
+    finally:
+        other.client.stop_channels()
+        other.manager.shutdown_kernel(now=True)
+    ended, _ = kernel.answer(sent)
+
+    assert reply["status"] == "ok"
+    assert WIDGET in displayed(outputs)[0][1]
+    assert said == "running"
+    assert ended["status"] == "ok"
+    assert run.status == "stopped"
+
+
+def test_a_killed_kernel_leaves_an_interrupted_run_and_its_features(tmp_path):
+    data = tiny.photos(tmp_path / "photos", n=6)
+    doomed = Kernel(tmp_path / "home", data)
+    doomed.said("%load_ext dl_magics")
+    _, run = doomed.begin("", EpochEnded)
+
+    doomed.client.stop_channels()
+    doomed.manager.shutdown_kernel(now=True)
+
+    assert run.status == "interrupted"
+    assert run.history["loss"]
+    again = finetune(tiny.recipe(data), tiny.rooms(tmp_path / "home"))
+    assert next(tiny.of_kind(PhaseStarted, again)).kept == 12
+
+
+def flags():
+    settings = [line.replace(" ", "").split("=") for line in SETTINGS.splitlines()]
+    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings)

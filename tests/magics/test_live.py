@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+
+import pytest
+from IPython.core.displaypub import CapturingDisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+
+import stories
+from dl_magics.actions import runs
+from dl_magics.events import PhaseStarted, RunEnded
+from dl_magics.magics.live import Lines, PlainScreen, WidgetScreen, screen_for, watch
+from dl_magics.training.run import Run
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+STORY = stories.story(
+    PhaseStarted(phase="head", total=5, unit="epochs"),
+    stories.epoch(1),
+    ended=RunEnded(status="done"),
+)
+IN_A_KERNEL = SimpleNamespace(kernel=object())
+
+
+class Paper:
+    """A screen that keeps what is drawn."""
+
+    def __init__(self):
+        self.shown, self.closed = [], []
+
+    def show(self, state):
+        self.shown.append(state)
+
+    def close(self, state):
+        self.closed.append(state)
+
+
+@pytest.fixture
+def outputs():
+    """What a front end gets: the data of each output, and whether it replaces one."""
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance()
+    shell.display_pub = CapturingDisplayPublisher()
+    yield shell.display_pub.outputs
+    InteractiveShell.clear_instance()
+
+
+def failing(story):
+    yield from story
+    raise ZeroDivisionError
+
+
+def test_every_state_is_drawn_and_the_last_is_left():
+    paper = Paper()
+
+    last = watch(STORY, paper)
+
+    assert [state.n for state in paper.shown] == [1, 2, 3, 4]
+    assert paper.closed == [last]
+    assert last.status == "done"
+
+
+def test_a_failure_leaves_the_picture_of_how_far_it_came():
+    paper = Paper()
+
+    with pytest.raises(ZeroDivisionError):
+        watch(failing(STORY[:3]), paper)
+
+    assert [state.n for state in paper.closed] == [3]
+
+
+def test_a_shell_without_a_kernel_gets_lines(shell):
+    assert isinstance(screen_for(shell, "widget"), Lines)
+
+
+def test_a_kernel_gets_a_widget_or_a_plain_output(outputs):
+    assert isinstance(screen_for(IN_A_KERNEL, "widget"), WidgetScreen)
+    assert isinstance(screen_for(IN_A_KERNEL, "plain"), PlainScreen)
+
+
+def test_lines_tell_each_phase_and_each_epoch_once(capsys):
+    watch(STORY, Lines())
+
+    assert capsys.readouterr().out.splitlines() == [
+        "head: 0 of 5 epochs",
+        "epoch 1: loss 0.5000, accuracy 0.9000, val_loss 0.5000, val_accuracy 0.8000 (best)",
+        "VGG16 on dogscats: val_accuracy 0.800, val_loss 0.500, epoch 1 of 1 · done",
+    ]
+
+
+def test_lines_say_nothing_of_a_run_that_never_started(capsys):
+    watch([RunEnded(n=1, t=1.0, status="failed", error="It rained.")], Lines())
+
+    assert capsys.readouterr().out == ""
+
+
+def test_the_widget_becomes_a_still_picture(outputs):
+    watch(STORY, WidgetScreen())
+
+    first, last = outputs
+    assert WIDGET in first["data"]
+    assert not first["update"]
+    assert set(last["data"]) == {"text/plain", "text/html", "image/png"}
+    assert last["update"]
+    assert last["transient"] == first["transient"]
+
+
+def test_a_widget_of_a_run_that_never_started_leaves_one_line(outputs):
+    watch([], WidgetScreen())
+
+    assert outputs[-1]["data"] == {"text/plain": "Nothing was started."}
+
+
+def test_the_widget_is_gone_when_the_run_ended(outputs):
+    from ipywidgets.widgets.widget import _instances
+
+    screen = WidgetScreen()
+    name = outputs[0]["data"][WIDGET]["model_id"]
+    assert name in _instances
+
+    watch(STORY, screen)
+
+    assert name not in _instances
+
+
+def test_the_stop_of_a_watched_run_asks_that_run_to_end(outputs, tmp_path):
+    from ipywidgets.widgets.widget import _instances
+
+    run = Run(stories.logged(tmp_path / "run", STORY[:2]))
+    WidgetScreen(watched=run)
+    widget = _instances[outputs[0]["data"][WIDGET]["model_id"]]
+
+    pressed = {"method": "custom", "content": {"type": "stop"}}
+    widget._handle_msg({"content": {"data": pressed}, "buffers": []})
+
+    assert widget.watches
+    assert runs.stop_is_requested(run.path)
+
+
+def test_a_plain_output_is_redrawn_and_becomes_a_still_picture(outputs):
+    watch(STORY, PlainScreen())
+
+    assert outputs[0]["data"] == {"text/plain": "Starting …"}
+    assert outputs[1]["data"] == {"text/plain": "VGG16 on dogscats · running\n: 0 of 0"}
+    assert set(outputs[-1]["data"]) == {"text/plain", "text/html", "image/png"}
+    assert [each["update"] for each in outputs] == [False] + [True] * (len(outputs) - 1)
+    assert len({str(each["transient"]) for each in outputs}) == 1
+
+
+def test_a_plain_output_is_redrawn_at_most_four_times_a_second(outputs):
+    screen = PlainScreen()
+    begun = time.monotonic()
+
+    watch(stories.story(*(stories.epoch(n) for n in range(1, 300))), screen)
+
+    assert len(outputs) - 2 <= 4 * (time.monotonic() - begun) + 1

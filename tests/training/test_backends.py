@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tiny
+
+pytestmark = pytest.mark.backends
+
+CLASSES = ("blue", "green", "red")
+IMAGES, SIZE, EPOCHS = 12, 32, 4
+
+TRAIN = """
+import json, sys
+from pathlib import Path
+from dl_magics.training.fit import Rooms, finetune
+from dl_magics.training.recipe import Recipe
+
+data, folder, size, epochs, *runs = sys.argv[1:]
+recipe = Recipe(
+    data=data, weights=None, image_size=int(size), epochs=int(epochs), dense=(16,), dropout=0.2,
+    batch_size=8, learning_rate=0.01,
+)
+told = {}
+for run in runs:
+    name, _, features = run.partition(":")
+    rooms = Rooms(Path(folder, name), Path(folder, features), Path(folder))
+    rooms.run.mkdir()
+    told[name] = [event.to_json() for event in finetune(recipe, rooms)]
+print(json.dumps(told))
+"""
+
+PREDICT = """
+import json, sys, zipfile
+import keras
+import numpy as np
+
+file, pixels = sys.argv[1:]
+with zipfile.ZipFile(file) as archive:
+    classes = json.loads(archive.read("classes.json"))
+made = keras.saving.load_model(file).predict(np.load(pixels), verbose=0)
+assert "dl_magics" not in sys.modules
+shown = [classes[n] for n in made.argmax(1)]
+print(json.dumps({"backend": keras.config.backend(), "shown": shown}))
+"""
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return tiny.photos(tmp_path_factory.mktemp("photos"), IMAGES, CLASSES)
+
+
+@pytest.fixture(scope="module", params=["tensorflow", "jax", "torch"])
+def trained(request, photos, tmp_path_factory):
+    """A backend, its folder, and the events of two runs in one process and one in another."""
+    pytest.importorskip(request.param)
+    folder = tmp_path_factory.mktemp(request.param)
+    asked = (photos, folder, SIZE, EPOCHS)
+    one = said_by(TRAIN, *asked, "first:features", "warm:features", backend=request.param)
+    other = said_by(TRAIN, *asked, "cold:other_features", backend=request.param)
+    return request.param, folder, one | other
+
+
+def said_by(program, *arguments, backend):
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def of_kind(events, kind):
+    return [event for event in events if event["kind"] == kind]
+
+
+def history(events):
+    return [event["logs"] for event in of_kind(events, "epoch_ended")]
+
+
+def test_it_trains_on_the_backend_that_was_chosen_and_learns(trained):
+    backend, _, runs = trained
+
+    logs = history(runs["first"])
+
+    (started,) = of_kind(runs["first"], "run_started")
+    assert started["versions"]["backend"] == backend
+    assert len(logs) == EPOCHS
+    assert logs[-1]["loss"] < logs[0]["loss"]
+    assert max(each["val_accuracy"] for each in logs) > 0.8
+
+
+def test_the_events_have_no_gaps_and_end_well(trained):
+    _, _, runs = trained
+
+    for events in runs.values():
+        assert [event["n"] for event in events] == list(range(1, len(events) + 1))
+        assert events[0]["kind"] == "run_started"
+        assert events[-1]["kind"] == "run_ended"
+        assert events[-1]["status"] == "done"
+
+
+def test_the_same_seed_gives_the_same_numbers_with_the_store_warm_or_cold(trained):
+    _, _, runs = trained
+
+    assert history(runs["warm"]) == history(runs["first"])
+    assert history(runs["cold"]) == history(runs["first"])
+
+
+def test_the_features_of_the_first_run_are_kept_for_the_next(trained):
+    _, _, runs = trained
+
+    kept = {run: of_kind(events, "phase_started")[0]["kept"] for run, events in runs.items()}
+
+    assert kept == {"first": 0, "warm": IMAGES * len(CLASSES), "cold": 0}
+
+
+def test_the_saved_model_knows_the_photos_in_a_process_without_us(trained, photos, tmp_path):
+    backend, folder, _ = trained
+    files = sorted(photos.rglob("*.png"))
+    pixels = [np.asarray(Image.open(file).resize((SIZE, SIZE))) for file in files]
+    np.save(tmp_path / "pixels.npy", pixels)
+
+    said = said_by(
+        PREDICT, folder / "first" / "model.keras", tmp_path / "pixels.npy", backend=backend
+    )
+
+    right = np.equal(said["shown"], [file.parent.name for file in files])
+    assert said["backend"] == backend
+    assert right.mean() > 0.8

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dl_magics.training import explain
+from dl_magics.training.body import read
+
+HEAD = "def head(features):\n    return layers.Dense(width)(features)"
+
+
+def folder(at, parts):
+    for part in parts:
+        for label in ("dark", "light"):
+            for n in range(10):
+                path = at / part / label / f"{n}.jpg"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                shade = 30 if label == "dark" else 220
+                pixels = np.random.default_rng(n).integers(shade - 20, shade + 20, (40, 52, 3))
+                Image.fromarray(pixels.astype(np.uint8)).save(path)
+    return at
+
+
+@pytest.mark.parametrize(
+    ("parts", "line", "cell"),
+    [
+        (("",), "--model VGG16 --dense []", ""),
+        (("train", "valid"), "--model MobileNetV2 --pooling max --dropout 0", HEAD),
+    ],
+)
+def test_the_script_of_explain_runs_with_keras_alone_and_saves_a_model(tmp_path, parts, line, cell):
+    data = folder(tmp_path / "photos", parts)
+    line = f"{data} --weights None --image-size 32 --epochs 2 --batch_size 4 {line}"
+
+    script = explain.script(read(line, cell, {"width": 7}))
+
+    assert "dl_magics" not in script
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Epoch 2/2" in done.stdout
+    assert (tmp_path / "model.keras").is_file()

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+
+import stories
+from dl_magics.events import DataChecked, PhaseStarted, Progressed, RunEnded, Warned
+from dl_magics.training.state import RunState, state_of
+from dl_magics.widgets.run import RunWidget, notes, title
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def drawn(widget):
+    """Count how often the widget is drawn from now on."""
+    times = []
+    widget.observe(lambda change: times.append(change["new"]), "progress")
+    return times
+
+
+def progressed(n):
+    return state_of(
+        stories.story(Progressed(done=n, total=1000, images_per_second=1.0, seconds_left=1.0))
+    )
+
+
+def send(widget, content):
+    message = {"content": {"data": {"method": "custom", "content": content}}, "buffers": []}
+    widget._handle_msg(message)
+
+
+def test_the_widget_is_drawn_at_most_four_times_a_second(clock):
+    widget = RunWidget(clock=clock)
+    times = drawn(widget)
+
+    for n in range(1000):
+        clock.now = 100 + n / 100
+        widget.show(progressed(n + 1))
+
+    assert len(times) == 40
+    assert times[0]["done"] == 1
+
+
+def test_the_first_state_is_drawn_at_once(clock):
+    widget = RunWidget(clock=clock)
+
+    widget.show(progressed(7))
+
+    assert widget.progress["done"] == 7
+
+
+@pytest.mark.parametrize("status", ["done", "stopped", "failed", "interrupted"])
+def test_the_end_is_always_drawn(clock, status):
+    widget = RunWidget(clock=clock)
+    widget.show(progressed(7))
+
+    widget.show(state_of(stories.story(stories.epoch(1), ended=RunEnded(status=status))))
+
+    assert widget.progress["status"] == status
+    assert len(widget.epochs) == 1
+
+
+def test_the_widget_shows_what_goes_on(clock):
+    story = stories.story(
+        PhaseStarted(phase="features", total=10, unit="images", kept=4),
+        Progressed(done=6, total=10, images_per_second=3.5, seconds_left=1.5),
+    )
+    widget = RunWidget(clock=clock)
+
+    widget.show(state_of(story))
+
+    assert widget.about == {
+        "title": "VGG16 · 2 classes · 16 + 4 images",
+        "device": "CPU (x86_64, 2 cores)",
+        "place": "here",
+        "epochs_asked": 5,
+    }
+    assert widget.progress == {
+        "status": "running",
+        "phase": "features",
+        "unit": "images",
+        "done": 6,
+        "total": 10,
+        "images_per_second": 3.5,
+        "seconds_left": 1.5,
+        "seconds": 1.0,
+    }
+
+
+@settings(deadline=None, max_examples=30)
+@given(stories.stories())
+def test_any_run_can_be_shown_in_plain_values(events):
+    clock = Clock()
+    widget = RunWidget(clock=clock)
+
+    state = RunState()
+    for event in events:
+        clock.now += 1
+        state = state.after(event)
+        widget.show(state)
+
+    assert widget.progress["status"] == state.status
+    assert len(widget.epochs) == len(state.epochs)
+    assert json.dumps([widget.about, widget.progress, widget.epochs, widget.notes])
+    widget.close()
+
+
+def test_a_stop_that_was_pressed_is_told(clock):
+    pressed = []
+    widget = RunWidget(on_stop=lambda: pressed.append(1), clock=clock)
+
+    send(widget, {"type": "stop"})
+
+    assert pressed == [1]
+    assert widget.watches
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [{}, {"type": "start"}, {"type": ["stop"]}, {"stop": True}, "stop", ["stop"], None, 17],
+)
+def test_other_messages_are_ignored(clock, garbage):
+    pressed = []
+    widget = RunWidget(on_stop=lambda: pressed.append(1), clock=clock)
+
+    send(widget, garbage)
+
+    assert pressed == []
+
+
+def test_the_widget_of_the_cell_that_trains_watches_nobody(clock):
+    widget = RunWidget(clock=clock)
+
+    send(widget, {"type": "stop"})
+
+    assert not widget.watches
+
+
+def test_before_the_first_event_the_widget_says_what_takes_so_long():
+    assert title(RunState()) == "Starting: Keras is being loaded"
+
+
+def test_warnings_and_skipped_files_are_noted():
+    skipped = [{"path": f"cats/{i}.jpg", "reason": "empty file"} for i in range(4)]
+    story = stories.story(
+        Warned(code="imbalance", text="dogs has few.", fix="Add some."),
+        DataChecked(images=9, skipped=skipped),
+    )
+
+    assert notes(state_of(story)) == [
+        "dogs has few. Add some.",
+        "4 files skipped (0.jpg: empty file; 1.jpg: empty file; 2.jpg: empty file …)",
+    ]
+
+
+def test_a_single_skipped_file_is_a_file():
+    story = stories.story(DataChecked(images=9, skipped=[{"path": "a.jpg", "reason": "torn"}]))
+
+    assert notes(state_of(story)) == ["1 file skipped (a.jpg: torn)"]
+
+
+def test_a_run_without_a_doubt_has_no_notes():
+    assert notes(state_of(stories.story())) == []
