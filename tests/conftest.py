@@ -8,9 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# No test asserts a time.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 # Keras, Jupyter and matplotlib read these when they are first imported, before any fixture runs.
-_SCRATCH = Path(tempfile.mkdtemp(prefix="dl-magics-tests-"))
+_OUR_SCRATCH = tempfile.TemporaryDirectory(prefix="dl-magics-tests-", ignore_cleanup_errors=True)
+_SCRATCH = Path(_OUR_SCRATCH.name)
 _CLOSED_PORT = "http://127.0.0.1:9"
 os.environ |= {
     "HOME": str(_SCRATCH),

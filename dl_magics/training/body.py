@@ -53,6 +53,8 @@ def read_line(line: str) -> tuple[str, dict[str, Any]]:
                     f"--{flag} has no value.", fix=f"Write it behind the name: --{flag} 3"
                 )
             value = words.pop(0)
+        while words and value.count("[") > value.count("]"):
+            value += words.pop(0)
         settings[flag.replace("-", "_")] = _literal(value)
     if len(data) > 1:
         raise BadSetting(

@@ -59,7 +59,7 @@ class Frozen:
     def widest(self) -> int:
         """The number of values of the widest layer, for one image."""
         shapes = [layer.output.shape[1:] for layer in _layers(self.plain)]
-        return max(math.prod(size or 1 for size in shape) for shape in shapes)
+        return max(int(math.prod(size or 1 for size in shape)) for shape in shapes)
 
 
 def _layers(model: Any) -> Iterator[Any]:

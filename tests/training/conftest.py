@@ -5,11 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
-
-# No test asserts a time.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
 
 ROOT = Path(__file__).parents[2]
 

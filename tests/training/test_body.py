@@ -45,6 +45,7 @@ def head_of(cell, names=None):
         ("photos --learning-rate 1e-4", "photos", {"learning_rate": 1e-4}),
         ("photos --dense [64,32]", "photos", {"dense": [64, 32]}),
         ('photos --dense "[64, 32]"', "photos", {"dense": [64, 32]}),
+        ("photos --dense [64, 32] --epochs 2", "photos", {"dense": [64, 32], "epochs": 2}),
         ("photos --dense []", "photos", {"dense": []}),
         ("photos --weights None", "photos", {"weights": None}),
         ("photos --weights=own.h5", "photos", {"weights": "own.h5"}),
@@ -386,11 +387,11 @@ def test_a_head_may_use_keras_without_importing_it():
 def test_an_unknown_name_in_a_head_is_refused():
     happened, fix = refusal(
         "photos",
-        "def head(features):\n    return layers.Dense(widht)(features)",
+        "def head(features):\n    return layers.Dense(width2)(features)",
         {"width": 64},
     )
 
-    assert happened == "Nothing is called 'widht' here."
+    assert happened == "Nothing is called 'width2' here."
     assert fix.startswith("Nearest: width.")
 
 

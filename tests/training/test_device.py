@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -235,3 +236,14 @@ def test_a_driver_that_does_not_tell_its_memory_is_taken_for_a_small_one(
     monkeypatch.setitem(sys.modules, "tensorflow", Gpus())
 
     assert device.find().memory == 4 * GB
+
+
+def test_advice_on_retracing_is_kept_out_and_other_warnings_are_not(caplog):
+    logger = logging.getLogger("tensorflow")
+
+    with device.quiet():
+        logger.warning("5 out of the last 5 calls triggered tf.function retracing.")
+        logger.warning("The disk is full.")
+    logger.warning("Again, retracing.")
+
+    assert caplog.messages == ["The disk is full.", "Again, retracing."]

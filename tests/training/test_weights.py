@@ -329,6 +329,14 @@ def test_no_connection_waits_for_ever_and_the_persons_own_limit_is_back(cache, k
     assert 0 < kerases_host.seconds < 77
 
 
+def test_what_keras_downloads_is_used(saved, cache, monkeypatch, tmp_path):
+    file, values = saved
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", lambda *_, **__: str(file))
+
+    assert same(weights.base(VGG16, SIZE, "imagenet", tmp_path), values)
+    assert list(tmp_path.glob("*.h5")) == []
+
+
 @pytest.mark.parametrize("talks", [True, False])
 def test_keras_prints_nothing_while_it_looks_and_talks_again_after_it(
     keras, cache, kept, nowhere, capsys, talks
