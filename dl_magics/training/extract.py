@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,6 +26,7 @@ Stop = Callable[[], bool]
 Broken = dict[Path, str]
 
 _BATCHES_AHEAD = 3
+_LOWER_PRIORITY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class View:
 
 def scan(photos: Sequence[Photo], copies: int, seed: int, broken: Broken) -> list[View]:
     """Return the views of the photos that look like images; name the others in `broken`."""
-    with ThreadPoolExecutor(_workers()) as pool:
+    with ThreadPoolExecutor(_workers(), initializer=_step_back) as pool:
         digests = list(pool.map(_digest, photos))
     views = []
     for photo, digest in zip(photos, digests, strict=True):
@@ -69,7 +72,7 @@ def fill(
     unique = len(same)
     yield PhaseStarted(phase="features", total=unique, unit="images", kept=unique - len(missing))
     pace = Pace(len(missing))
-    with store.writer() as writer, ThreadPoolExecutor(_workers()) as pool:
+    with store.writer() as writer, ThreadPoolExecutor(_workers(), initializer=_step_back) as pool:
         for batch, pixels, damaged in _batches(pool, missing, size, batch_size, seed):
             for key, reason in damaged.items():
                 broken.update((view.photo.path, reason) for view in same[key])
@@ -156,6 +159,12 @@ def _key(digest: bytes, copy: int, seed: int) -> Key:
         return digest
     told = f"augment {augment.VERSION} {seed} {copy}".encode()
     return hashlib.sha256(digest + told).digest()
+
+
+def _step_back() -> None:
+    """Let the network's own threads go first: decoding has a batch's time to be ready."""
+    if sys.platform == "linux":  # elsewhere priority belongs to the whole process
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWER_PRIORITY)
 
 
 def _workers() -> int:
