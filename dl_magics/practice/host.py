@@ -37,12 +37,10 @@ class Server(asyncssh.SSHServer):
             self._connection.set_authorized_keys(str(self._authorized))
         return True
 
-    def connection_requested(
-        self, dest_host: str, dest_port: int, orig_host: str, orig_port: int
-    ) -> bool:
+    def connection_requested(self, dest_host: str, *_: object) -> bool:
         return dest_host in ("127.0.0.1", "localhost", "::1")
 
-    def unix_connection_requested(self, dest_path: str) -> bool:
+    def unix_connection_requested(self, *_: object) -> bool:
         return True
 
 
@@ -171,7 +169,16 @@ def _adopt_orphans() -> None:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201
+    print(line, flush=True)
+
+
+async def _live(host: Host, instance_id: str) -> None:
+    try:
+        await host.serve()
+    finally:
+        power_off(instance_id)
+        # As when the power goes: no connection is told.
+        os._exit(0)
 
 
 def main() -> None:
@@ -182,12 +189,8 @@ def main() -> None:
     parser.add_argument("boot_seconds", type=float)
     options = parser.parse_args()
     _adopt_orphans()
-    try:
-        time.sleep(options.boot_seconds)
-        asyncio.run(Host(options.folder, options.metadata).serve())
-    finally:
-        power_off(options.folder.name)
-        os._exit(0)
+    time.sleep(options.boot_seconds)
+    asyncio.run(_live(Host(options.folder, options.metadata), options.folder.name))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import asyncssh
 import yaml  # type: ignore[import-untyped]
 
 from dl_magics.practice import inside
+from dl_magics.practice.sheet import Sheet
 
 PROFILE = 'export PATH="$DL_MAGICS_PRACTICE_FOLDER/bin:$PATH"\n'
 NOWHERE = """
@@ -25,17 +26,6 @@ Host 203.0.113.* i-*
   HostName 127.0.0.1
   Port 9
 """
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """What a host must know of its instance to boot."""
-
-    id: str
-    address: str
-    public_key: str
-    user_data: str
-    gpus: tuple[tuple[str, int], ...]
 
 
 @dataclass

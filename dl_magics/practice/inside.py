@@ -32,7 +32,8 @@ def sudo(arguments: list[str]) -> int:
     while arguments and (arguments[0].startswith("-") or "=" in arguments[0]):
         option = arguments.pop(0)
         if "=" in option:
-            os.environ.update([option.split("=", 1)])
+            name, _, value = option.partition("=")
+            os.environ[name] = value
         elif option in OPTIONS_WITH_VALUE:
             arguments.pop(0)
     if not arguments:
@@ -59,9 +60,7 @@ def shutdown(arguments: list[str]) -> int:
     beside.write_text(f"{due} {what}")
     beside.replace(timer)
     if minutes:
-        sys.stderr.write(
-            f"Shutdown scheduled for {time.ctime(due)}, use 'shutdown -c' to cancel.\n"
-        )
+        sys.stderr.write(f"Shutdown scheduled for {time.ctime(due)}, 'shutdown -c' cancels it.\n")
     return 0
 
 
@@ -123,14 +122,13 @@ def _query(gpus: list[tuple[str, int]], fields: list[str], arguments: str) -> No
 
 def _table(gpus: list[tuple[str, int]]) -> None:
     line = f"+{'-' * 77}+\n"
-    versions = f"NVIDIA-SMI {DRIVER:<20} Driver Version: {DRIVER:<13} CUDA Version: {CUDA}"
+    versions = f"NVIDIA-SMI {DRIVER:<15} Driver Version: {DRIVER:<13} CUDA Version: {CUDA}"
+    titles = f"GPU  {'Name':<30} {'Temp':<6}{'Memory-Usage':<22}{'GPU-Util':<11}"
     sys.stdout.write(f"{time.ctime()}\n{line}| {versions:<75} |\n{line}")
-    sys.stdout.write(
-        f"| GPU  {'Name':<30} {'Temp':<6}{'Memory-Usage':<22}{'GPU-Util':<10}|\n{line}"
-    )
+    sys.stdout.write(f"| {titles}|\n{line}")
     for n, (name, mib) in enumerate(gpus):
         memory = f"0MiB / {mib}MiB"
-        sys.stdout.write(f"| {n:>3}  {name:<30} {'31C':<6}{memory:<22}{'0%':<10}|\n")
+        sys.stdout.write(f"| {n:>3}  {name:<30} {'31C':<6}{memory:<22}{'0%':<11}|\n")
     sys.stdout.write(f"{line}| {'No running processes found':<75} |\n{line}")
 
 

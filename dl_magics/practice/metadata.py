@@ -1,8 +1,7 @@
-"""What an instance can ask about itself, as on EC2 (the SDKs find it by an environment variable)."""
+"""What an instance can ask about itself, as on EC2; an environment variable leads there."""
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from moto.ec2.models.instances import Instance
 
 from dl_magics.practice.cloud import Cloud
+from dl_magics.practice.sheet import user_data
 from dl_magics.practice.wire import Answer
 
 PATH = "/_practice/metadata/"
@@ -55,5 +55,5 @@ FACTS: dict[str, Callable[[Instance, dict[str, Any]], str | None]] = {
     "meta-data/placement/region": lambda instance, _: instance.region_name,
     "meta-data/spot/instance-action": _spot,
     "dynamic/instance-identity/document": _identity,
-    "user-data": lambda instance, _: base64.b64decode(instance.user_data or "").decode() or None,
+    "user-data": lambda instance, _: user_data(instance) or None,
 }

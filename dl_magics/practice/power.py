@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from moto.core.utils import utcnow
-from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import Instance, StateReason
 
 from dl_magics.practice.faults import Fault, Faults
-from dl_magics.practice.hosts import Hosts, Sheet
+from dl_magics.practice.hosts import Hosts
+from dl_magics.practice.sheet import Sheet
 from dl_magics.practice.wire import Answer, Call, as_ec2, refuse
 from dl_magics.practice.world import World
 
@@ -98,10 +97,10 @@ class Power:
         """Return the instance of this id in the call's region, or refuse."""
         if not ID.fullmatch(instance_id):
             refuse("InvalidInstanceID.Malformed", f'Invalid id: "{instance_id}"')
-        for instance in self._world.ec2(call.region).all_instances():
-            if instance.id == instance_id:
-                return instance
-        refuse("InvalidInstanceID.NotFound", f"The instance ID '{instance_id}' does not exist")
+        instance = self._world.instance(instance_id)
+        if instance is None or instance.region_name != call.region:
+            refuse("InvalidInstanceID.NotFound", f"The instance ID '{instance_id}' does not exist")
+        return instance
 
     def begin(self, instance: Instance, action: str) -> None:
         """Let an instance begin to change."""
@@ -172,17 +171,7 @@ class Power:
 
     def boot(self, instance: Instance) -> None:
         """Give power to the instance's host."""
-        ec2 = self._world.ec2(instance.region_name)
-        key = ec2.key_pairs.get(instance.key_name or "")
-        user_data = base64.b64decode(instance.user_data or "").decode(errors="replace")
-        sheet = Sheet(
-            id=instance.id,
-            address=instance.public_ip or "none",
-            public_key=key.public_key if key else "",
-            user_data=user_data,
-            gpus=tuple(_gpus(instance.instance_type)),
-        )
-        self._hosts.boot(sheet, extra_seconds=self._faults.boot_seconds(instance.id))
+        self._hosts.boot(Sheet.of(instance), extra_seconds=self._faults.boot_seconds(instance.id))
 
     def resume(self) -> None:
         """Boot the hosts of what ran when the practice cloud ended."""
@@ -218,17 +207,3 @@ def _change(instance: Instance, before: str) -> str:
         for name, state in states
     )
     return f"<item><instanceId>{instance.id}</instanceId>{''.join(shown)}</item>"
-
-
-def _gpus(instance_type: str) -> list[tuple[str, int]]:
-    """Return the NVIDIA GPUs of a type as nvidia-smi names them: (name, MiB)."""
-    listed = INSTANCE_TYPES.get(instance_type, {}).get("GpuInfo", {}).get("Gpus", [])
-    return [
-        (
-            f"NVIDIA {gpu['Name']}" if gpu["Name"] != "T4" else "Tesla T4",
-            gpu["MemoryInfo"]["SizeInMiB"],
-        )
-        for gpu in listed
-        for _ in range(gpu["Count"])
-        if gpu["Manufacturer"] == "NVIDIA"
-    ]

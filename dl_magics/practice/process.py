@@ -131,9 +131,8 @@ def stop(folder: Path) -> None:
 
 def record(practice: Practice) -> None:
     """Write down who runs in this folder, in one step."""
-    replace(
-        practice.folder / RECORD, json.dumps({**asdict(practice), "folder": str(practice.folder)})
-    )
+    document = {**asdict(practice), "folder": str(practice.folder)}
+    replace(practice.folder / RECORD, json.dumps(document))
 
 
 def address(folder: Path) -> str:

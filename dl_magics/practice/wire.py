@@ -85,7 +85,7 @@ class Call:
             "wsgi.input": io.BytesIO(self.body),
             "CONTENT_LENGTH": str(len(self.body)),
         }
-        body = b"".join(app(environ, start_response))  # type: ignore[arg-type]
+        body = b"".join(app(environ, start_response))
         status, headers = seen[-1]
         return Answer(body, int(status[:3]), headers.get("Content-Type", ""))
 
@@ -104,10 +104,8 @@ class Refused(Exception):
         if "HTTP_X_AMZ_TARGET" in call.environ:
             return as_json({"__type": self.code, "message": str(self)}, self.status)
         if call.service == "ec2":
-            error = (
-                f"<Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
-            )
-            text = f"<Response>{error}<RequestID>practice</RequestID></Response>"
+            error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+            text = f"<Response><Errors>{error}</Errors><RequestID>p</RequestID></Response>"
         else:
             error = f"<Type>Sender</Type><Code>{code}</Code><Message>{message}</Message>"
             text = f"<ErrorResponse><Error>{error}</Error><RequestId>p</RequestId></ErrorResponse>"

@@ -12,7 +12,7 @@ from typing import Any
 import moto
 from moto import settings
 from moto.backends import get_backend
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import EC2Backend, amis, elastic_ip_addresses, elastic_network_interfaces
 from moto.ec2.models import ec2_backends as ec2_of_account
 from moto.ec2.models.instance_types import (
@@ -121,8 +121,8 @@ class World:
     def _prepare(self) -> None:
         settings.ENABLE_AMI_VALIDATION = True
         settings.ENABLE_KEYPAIR_VALIDATION = True
-        elastic_network_interfaces.random_public_ip = self.new_address
-        elastic_ip_addresses.random_ip = self.new_address
+        vars(elastic_network_interfaces)["random_public_ip"] = self.new_address
+        vars(elastic_ip_addresses)["random_ip"] = self.new_address
         if DEEP_LEARNING_IMAGE not in amis.AMIS:
             amis.AMIS.append(DEEP_LEARNING_IMAGE)
             for made in MADE:
@@ -140,9 +140,8 @@ def _make_type(
     facts["InstanceType"] = name
     facts["VCpuInfo"]["DefaultVCpus"] = vcpus
     facts["MemoryInfo"]["SizeInMiB"] = gib * 1024
-    facts["GpuInfo"]["Gpus"][0].update(
-        Name=gpu, Count=gpus, MemoryInfo={"SizeInMiB": gib_each * 1024}
-    )
+    memory = {"SizeInMiB": gib_each * 1024}
+    facts["GpuInfo"]["Gpus"][0].update(Name=gpu, Count=gpus, MemoryInfo=memory)
     facts["GpuInfo"]["TotalGpuMemoryInMiB"] = gpus * gib_each * 1024
     INSTANCE_TYPES[name] = facts
     InstanceTypeBackend.instance_types.append(InstanceType(name))
