@@ -1,0 +1,1 @@
+"""`%manage_aws`: every instance with its cost and its buttons, live."""
