@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from dl_magics import home, practice
+from dl_magics.actions import here
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +19,7 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("AWS_"):
             monkeypatch.delenv(name)
+    (tmp_path / "home").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("DL_MAGICS_HOME", str(tmp_path / "dl_magics"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -52,22 +54,59 @@ def address() -> Iterator[AddressService]:
     service.server.server_close()
 
 
-@pytest.fixture
-def cloud(tmp_path: Path, address: AddressService) -> Iterator[practice.Practice]:
-    running = practice.start(tmp_path / "practice", delay=0.1)
-    files = practice.profile(running.folder)
-    home.choose(
-        place={
-            "profile": files.name,
-            "region": files.region,
-            "config_file": str(files.config_file),
-            "credentials_file": str(files.credentials_file),
-            "ssh_config": str(files.ssh_config),
-            "address_url": address.url,
-        }
-    )
+@pytest.fixture(scope="session")
+def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[practice.Practice]:
+    running = practice.start(tmp_path_factory.mktemp("practice"), delay=0.1)
     yield running
     practice.stop(running.folder)
+
+
+@pytest.fixture
+def cloud(
+    running_cloud: practice.Practice, address: AddressService
+) -> Iterator[practice.Practice]:
+    """The practice cloud, chosen as `%practice on` chooses it, and empty."""
+    choose_practice(running_cloud, address_url=address.url)
+    yield running_cloud
+    left = [each.id for each in here.ec2().all() if not each.gone]
+    if left:
+        here.door().tell("terminate_instances", InstanceIds=left)
+
+
+def choose_practice(running: practice.Practice, **changes: str) -> None:
+    files = practice.profile(running.folder)
+    place = {
+        "profile": files.name,
+        "region": files.region,
+        "config_file": str(files.config_file),
+        "credentials_file": str(files.credentials_file),
+        "ssh_config": str(files.ssh_config),
+    }
+    home.choose(place={**place, **changes})
+
+
+@pytest.fixture
+def rent(cloud: practice.Practice) -> Callable[..., str]:
+    """Launch an instance past our own code, as the AWS console would; return its id."""
+
+    def launched(type_: str = "t2.micro", name: str = "gpu", *, state: str = "running") -> str:
+        tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": name}]}]
+        image = here.door().ask("ec2", "describe_images", Owners=["amazon"])["Images"][0]
+        answer = here.door().tell(
+            "run_instances",
+            ImageId=image["ImageId"],
+            InstanceType=type_,
+            MinCount=1,
+            MaxCount=1,
+            TagSpecifications=tags,
+        )
+        made = here.ec2().get(answer["Instances"][0]["InstanceId"])
+        list(here.ec2().start(made))
+        if state == "stopped":
+            list(here.ec2().stop(here.ec2().get(made.id)))
+        return made.id
+
+    return launched
 
 
 @pytest.fixture
@@ -82,3 +121,15 @@ def shell() -> Iterator[InteractiveShell]:
         shell.register_magics(magics)
     yield shell
     InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def run(shell: InteractiveShell) -> Callable[[str], Any]:
+    """Run one line as a cell; return its value, raise its error."""
+
+    def ran(line: str) -> Any:
+        done = shell.run_cell(line, store_history=False)
+        done.raise_error()
+        return done.result
+
+    return ran

@@ -12,6 +12,8 @@ from dl_magics.errors import NoAnswer
 from dl_magics.instance import Instance
 
 TAG = "dl-magics:"
+OURS = {f"{TAG}version": "1"}
+"""The tag of everything that we make; the version is that of our tags."""
 
 
 def instances(answer: Mapping[str, Any], region: str | None) -> list[Instance]:

@@ -6,8 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from dl_magics import __version__
-from dl_magics.cloud.describe import TAG
+from dl_magics.cloud.describe import OURS, TAG
 from dl_magics.cloud.door import Door
 from dl_magics.cloud.images import Image
 
@@ -88,7 +87,7 @@ def request(wish: Wish) -> dict[str, Any]:
 
 
 def _tags(kind: str, more: dict[str, str] | None = None) -> dict[str, Any]:
-    tags = {f"{TAG}version": __version__, **(more or {})}
+    tags = {**OURS, **(more or {})}
     return {
         "ResourceType": kind,
         "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],

@@ -7,8 +7,7 @@ import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
-from dl_magics import __version__
-from dl_magics.cloud.describe import TAG
+from dl_magics.cloud.describe import OURS
 from dl_magics.cloud.door import Door
 from dl_magics.errors import BadSetting, CloudRefused, NoAddress
 
@@ -71,7 +70,7 @@ def ensure_group(door: Door, name: str) -> tuple[str, bool]:
         TagSpecifications=[
             {
                 "ResourceType": "security-group",
-                "Tags": [{"Key": f"{TAG}version", "Value": __version__}],
+                "Tags": [{"Key": key, "Value": value} for key, value in OURS.items()],
             }
         ],
     )
