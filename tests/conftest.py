@@ -68,6 +68,7 @@ def cloud(
     """The practice cloud, chosen as `%practice on` chooses it, and empty."""
     choose_practice(running_cloud, address_url=address.url)
     yield running_cloud
+    choose_practice(running_cloud)
     left = [each.id for each in here.ec2().all() if not each.gone]
     if left:
         here.door().tell("terminate_instances", InstanceIds=left)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from dl_magics import home
 from dl_magics.actions import here
 from dl_magics.cloud import network
 from dl_magics.cloud.door import Door
-from dl_magics.cloud.place import Place
+from dl_magics.cloud.place import ADDRESS_URL, Place
 from dl_magics.errors import BadSetting, NoRegion
 
 
@@ -22,21 +22,20 @@ def use(profile: str | None, ssh_config: str | None, address_url: str | None) ->
     if ssh_config:
         changes["ssh_config"] = None if ssh_config == "none" else _file(ssh_config)
     if address_url:
-        changes["address_url"] = address_url
-    place = Place(**{**asdict(here.place()), **changes})
+        changes["address_url"] = ADDRESS_URL if address_url == "none" else address_url
+    place = replace(here.place(), **changes)
     Door.of(place)
     _keep(place)
 
 
 def go_to(region: str) -> None:
     """Choose a region, if the account has it."""
-    place = Place(**{**asdict(here.place()), "region": region})
-    known = {each["RegionName"] for each in Door.of(place).regions()}
+    known = {each["RegionName"] for each in Door.of(here.place()).regions()}
     if region not in known:
         raise NoRegion(
             f"'{region}' is no region of this account.", fix=f"One of: {', '.join(sorted(known))}"
         )
-    _keep(place)
+    _keep(replace(here.place(), region=region))
 
 
 def profiles() -> str:

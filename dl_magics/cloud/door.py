@@ -62,7 +62,8 @@ class Door:
 
     def regions(self) -> list[dict[str, Any]]:
         """Return the regions that the account may use."""
-        return list(self.ask("ec2", "describe_regions")["Regions"])
+        anywhere = self.region or "us-east-1"
+        return list(self.ask("ec2", "describe_regions", region=anywhere)["Regions"])
 
     def _tell_once(self, call: str, fine: tuple[str, ...], what: dict[str, Any]) -> Any:
         from botocore.exceptions import ClientError
