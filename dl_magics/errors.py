@@ -156,3 +156,7 @@ class HostKeyRefused(DLMagicsError):
     """The instance shows another host key than the one that is known, or none is known."""
 
     status = 403
+
+
+class CommandFailed(DLMagicsError):
+    """A command on the instance ended with another status than 0."""

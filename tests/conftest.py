@@ -62,9 +62,7 @@ def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[practice
 
 
 @pytest.fixture
-def cloud(
-    running_cloud: practice.Practice, address: AddressService
-) -> Iterator[practice.Practice]:
+def cloud(running_cloud: practice.Practice, address: AddressService) -> Iterator[practice.Practice]:
     """The practice cloud, chosen as `%practice on` chooses it, and empty."""
     choose_practice(running_cloud, address_url=address.url)
     yield running_cloud
@@ -93,8 +91,15 @@ def rent(cloud: practice.Practice) -> Callable[..., str]:
     def launched(type_: str = "t2.micro", name: str = "gpu", *, state: str = "running") -> str:
         tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": name}]}]
         image = here.door().ask("ec2", "describe_images", Owners=["amazon"])["Images"][0]
+        here.door().tell(
+            "create_key_pair",
+            fine=("InvalidKeyPair.Duplicate",),
+            KeyName="other",
+            KeyType="ed25519",
+        )
         answer = here.door().tell(
             "run_instances",
+            KeyName="other",
             ImageId=image["ImageId"],
             InstanceType=type_,
             MinCount=1,

@@ -9,11 +9,12 @@ from dataclasses import replace
 from dl_magics import home, money
 from dl_magics.actions import access, here
 from dl_magics.cloud import catalogue, prices
-from dl_magics.errors import NoCapacity, NotConfirmed
+from dl_magics.errors import CommandFailed, NoCapacity, NotConfirmed
 from dl_magics.instance import Instance, Instances
 from dl_magics.remote import hostkeys, ssh
 
 _RETRY_SECONDS = 15.0
+_LAST_LETTERS = 300
 
 
 def listing() -> Instances:
@@ -100,8 +101,15 @@ def terminate(word: str | None) -> Iterator[Instance]:
 
 
 def run_there(command: str, word: str | None = None) -> ssh.Output:
-    """Run one command on an instance."""
-    return ssh.run(access.login(here.meant(word)), command)
+    """Run one command on an instance; raise if it fails there."""
+    done = ssh.run(access.login(here.meant(word)), command)
+    if done.code:
+        wrote = " ".join(repr(done).split())[-_LAST_LETTERS:]
+        raise CommandFailed(
+            f"'{command}' ended with status {done.code}: {wrote}",
+            fix=f"%aws_ssh {command} || true shows all that it wrote.",
+        )
+    return done
 
 
 def ssh_command(word: str | None = None) -> list[str]:

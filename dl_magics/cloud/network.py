@@ -16,9 +16,12 @@ _LONGEST_ANSWER = 200
 
 
 def my_address(url: str) -> str:
-    """Ask a service on the internet which address we come from; return it as a /32."""
+    """Ask a service on the internet which address we come from; return it as a /32.
+
+    A `data:` URL says it without asking anybody.
+    """
     parts = urlsplit(url)
-    if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
+    if parts.scheme not in ("https", "data") and parts.hostname not in ("127.0.0.1", "localhost"):
         raise BadSetting(
             f"The address service must be https, not {url}.",
             fix="%aws_profile --address-url https://checkip.amazonaws.com",
@@ -29,7 +32,7 @@ def my_address(url: str) -> str:
         return f"{ipaddress.IPv4Address(said)}/32"
     except (OSError, ValueError) as error:
         raise NoAddress(
-            f"{parts.hostname} did not tell your address ({error}).",
+            f"{parts.hostname or url} did not tell your address ({error}).",
             fix="Say it yourself: --allow-from 203.0.113.7/32 · or another service: "
             "%aws_profile --address-url https://…",
         ) from error

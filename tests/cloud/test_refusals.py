@@ -117,7 +117,10 @@ def test_a_launch_that_was_heard_but_not_answered_is_not_made_twice(run, cloud):
     (made,) = [each for each in here.ec2().all() if not each.gone]
     tags = here.door().ask("ec2", "describe_tags")["Tags"]
     assert {"dl-magics:token", pending} <= {
-        value for tag in tags if tag["ResourceId"] == made.id for value in (tag["Key"], tag["Value"])
+        value
+        for tag in tags
+        if tag["ResourceId"] == made.id
+        for value in (tag["Key"], tag["Value"])
     }
     assert "launching" not in home.choices()
 

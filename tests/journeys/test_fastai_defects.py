@@ -105,9 +105,9 @@ def test_i_a_failure_says_what_failed_and_nothing_follows_it(cloud, run):
 
 
 def _rules(instance):
-    groups = here.door().ask(
-        "ec2", "describe_security_groups", GroupIds=list(instance.groups)
-    )["SecurityGroups"]
+    groups = here.door().ask("ec2", "describe_security_groups", GroupIds=list(instance.groups))[
+        "SecurityGroups"
+    ]
     return [
         (
             rule["IpProtocol"],
