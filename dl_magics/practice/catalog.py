@@ -24,7 +24,7 @@ PLACES = {
 QUOTAS = {
     "L-1216C47A": ("Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", 32.0),
     "L-DB2E81BA": ("Running On-Demand G and VT instances", 64.0),
-    "L-417A185B": ("Running On-Demand P instances", 64.0),
+    "L-417A185B": ("Running On-Demand P instances", 192.0),
     "L-3819A6DF": ("All G and VT Spot Instance Requests", 64.0),
     "L-7212CCBC": ("All P4, P3 and P2 Spot Instance Requests", 64.0),
     "L-34B43A08": ("All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests", 32.0),
@@ -44,6 +44,12 @@ def price(name: str, region: str) -> float | None:
     row = prices().get(name, {})
     dollars = row.get(f"usd_per_hour_{region.replace('-', '_')}")
     return float(dollars) if dollars else None
+
+
+def quota_of(name: str) -> tuple[str, float]:
+    """Return the quota of vCPUs that instances of this type count against."""
+    code = {"g": "L-DB2E81BA", "p": "L-417A185B"}.get(name[0], "L-1216C47A")
+    return QUOTAS[code]
 
 
 def _products(call: Call) -> Answer:

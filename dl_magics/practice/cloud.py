@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event, RLock
 
+from moto.core.exceptions import ServiceException
+
 from dl_magics.practice import catalog, rules
 from dl_magics.practice.faults import Fault, Faults
 from dl_magics.practice.hosts import Hosts, encoded_console
 from dl_magics.practice.power import MOVES, Power
-from dl_magics.practice.wire import Answer, Call, as_ec2, refuse
+from dl_magics.practice.wire import Answer, Call, Refused, as_ec2, refuse
 from dl_magics.practice.world import World
 
 TICK_SECONDS = 0.05
@@ -55,6 +57,8 @@ class Cloud:
             self._settle()
             try:
                 return self._answer(call)
+            except ServiceException as error:
+                raise Refused(error.code, error.message) from error
             finally:
                 if not call.reads_only:
                     self.world.save()

@@ -58,8 +58,10 @@ class Hosts:
         _furnish(folder, sheet)
         seconds = self._boot_seconds + extra_seconds
         metadata = f"{self._metadata}/{sheet.id}"
+        # asyncssh leaves coroutines behind when a connection dies, and Python would warn of them.
+        program = [sys.executable, "-W", "ignore::RuntimeWarning", "-m", "dl_magics.practice.host"]
         process = subprocess.Popen(
-            [sys.executable, "-m", "dl_magics.practice.host", folder, metadata, str(seconds)],
+            [*program, str(folder), metadata, str(seconds)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

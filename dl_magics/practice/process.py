@@ -139,7 +139,7 @@ def address(folder: Path) -> str:
     """Return where the practice cloud of this folder is, or will most likely be."""
     try:
         port = json.loads((folder / RECORD).read_text())["port"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         port = first_port(folder)
     return f"http://127.0.0.1:{port}"
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
 
+from dl_magics.practice.catalog import quota_of
 from dl_magics.practice.wire import Call, refuse
 from dl_magics.practice.world import RETIRED, World
 
@@ -30,6 +31,30 @@ def _launch(world: World, call: Call) -> None:
             f"match the architecture '{image.architecture}' of the specified AMI. Specify an "
             "instance type and an AMI that have matching architectures, and try again.",
         )
+    _within_quota(world, call)
+
+
+def _within_quota(world: World, call: Call) -> None:
+    name = call.parameters.get("InstanceType", "m1.small")
+    limit = quota_of(name)
+    running = [
+        one.instance_type
+        for one in world.instances()
+        if one.state in ("pending", "running") and one.region_name == call.region
+    ]
+    wanted = [name] * int(call.parameters.get("MaxCount", "1"))
+    if sum(_vcpus(one) for one in running + wanted if quota_of(one) == limit) > limit[1]:
+        refuse(
+            "VcpuLimitExceeded",
+            f"You have requested more vCPU capacity than your current vCPU limit of {limit[1]:g} "
+            "allows for the instance bucket that the specified instance type belongs to. Please "
+            "visit http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this "
+            "limit.",
+        )
+
+
+def _vcpus(name: str) -> int:
+    return int(INSTANCE_TYPES[name]["VCpuInfo"]["DefaultVCpus"])
 
 
 def zone(world: World, call: Call) -> str:

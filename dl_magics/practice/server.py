@@ -20,12 +20,14 @@ from dl_magics.practice.front import Front
 from dl_magics.practice.process import PORTS, RECORD, Practice, PracticeFailed, first_port, record
 from dl_magics.practice.profile import access_key, profile
 
+LAST_BREATH_SECONDS = 5  # how long one that was just stopped may still hold the folder
+
 
 def serve(folder: Path, delay: float, boot: float) -> None:
     """Run the practice cloud of this folder until it is asked to end."""
     lock = FileLock(folder / "lock")
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=LAST_BREATH_SECONDS)
     except Timeout:
         raise PracticeFailed(
             f"A practice cloud already runs in {folder}.", fix="dl-magics practice --stop"
