@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dl_magics import home
 from dl_magics.errors import DLMagicsError
-from dl_magics.practice.process import ALREADY, address, find, stop
+from dl_magics.practice.process import address, find, stop
 from dl_magics.practice.profile import profile
 
 
@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stop(folder)
         elif find(folder):
             _say(f"A practice cloud already runs in {folder}: {address(folder)}")
-            return ALREADY
+            return 1
         else:
             _serve(folder, options.delay, options.boot)
     except DLMagicsError as error:

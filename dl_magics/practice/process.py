@@ -21,7 +21,6 @@ RECORD = "practice.json"
 LOG = "practice.log"
 PORTS = range(20000, 32000)
 TIMEOUT_SECONDS = 30.0
-ALREADY = 3  # exit status: another process has this folder
 
 
 class PracticeFailed(DLMagicsError):
@@ -91,7 +90,7 @@ def start(folder: Path, *, delay: float = 2.0, boot: float = 1.0) -> Practice:
     while time.monotonic() < deadline:
         if found := find(folder):
             return found
-        if child.poll() not in (None, ALREADY):
+        if child.poll() and not find(folder):
             break
         time.sleep(0.05)
     said = (folder / LOG).read_text(errors="replace").strip().splitlines()[-1:]

@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 import socket
+import time
 from pathlib import Path
 from threading import Event, Thread
 
@@ -17,7 +18,15 @@ from werkzeug.serving import make_server
 
 from dl_magics.practice.cloud import Cloud
 from dl_magics.practice.front import Front
-from dl_magics.practice.process import PORTS, RECORD, Practice, PracticeFailed, first_port, record
+from dl_magics.practice.process import (
+    PORTS,
+    RECORD,
+    Practice,
+    PracticeFailed,
+    find,
+    first_port,
+    record,
+)
 from dl_magics.practice.profile import access_key, profile
 
 LAST_BREATH_SECONDS = 5  # how long one that was just stopped may still hold the folder
@@ -26,14 +35,22 @@ LAST_BREATH_SECONDS = 5  # how long one that was just stopped may still hold the
 def serve(folder: Path, delay: float, boot: float) -> None:
     """Run the practice cloud of this folder until it is asked to end."""
     lock = FileLock(folder / "lock")
-    try:
-        lock.acquire(timeout=LAST_BREATH_SECONDS)
-    except Timeout:
-        raise PracticeFailed(
-            f"A practice cloud already runs in {folder}.", fix="dl-magics practice --stop"
-        ) from None
+    deadline = time.monotonic() + LAST_BREATH_SECONDS
+    while not _got(lock):
+        if find(folder) or time.monotonic() > deadline:
+            raise PracticeFailed(
+                f"A practice cloud already runs in {folder}.", fix="dl-magics practice --stop"
+            )
     with _listen(folder) as listener:
         _serve(listener, folder, delay, boot)
+
+
+def _got(lock: FileLock) -> bool:
+    try:
+        lock.acquire(timeout=0.1)
+    except Timeout:
+        return False
+    return True
 
 
 def _serve(listener: socket.socket, folder: Path, delay: float, boot: float) -> None:

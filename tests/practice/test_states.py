@@ -100,12 +100,11 @@ def test_an_unknown_instance_is_refused(renter, instance_id, code):
 
 
 def test_an_instance_of_another_region_is_not_found(renter):
+    elsewhere = boto3.Session().client("ec2", region_name="eu-west-1")
     instance_id = renter.launch()
 
     with pytest.raises(ClientError) as error:
-        boto3.Session().client("ec2", region_name="eu-west-1").stop_instances(
-            InstanceIds=[instance_id]
-        )
+        elsewhere.stop_instances(InstanceIds=[instance_id])
 
     assert refused(error) == "InvalidInstanceID.NotFound"
 
