@@ -123,12 +123,12 @@ def _query(gpus: list[tuple[str, int]], fields: list[str], arguments: str) -> No
 def _table(gpus: list[tuple[str, int]]) -> None:
     line = f"+{'-' * 77}+\n"
     versions = f"NVIDIA-SMI {DRIVER:<15} Driver Version: {DRIVER:<13} CUDA Version: {CUDA}"
-    titles = f"GPU  {'Name':<30} {'Temp':<6}{'Memory-Usage':<22}{'GPU-Util':<11}"
+    titles = f"GPU  {'Name':<30} {'Temp':<6}{'Memory-Usage':<22}{'GPU-Util':<12}"
     sys.stdout.write(f"{time.ctime()}\n{line}| {versions:<75} |\n{line}")
     sys.stdout.write(f"| {titles}|\n{line}")
     for n, (name, mib) in enumerate(gpus):
         memory = f"0MiB / {mib}MiB"
-        sys.stdout.write(f"| {n:>3}  {name:<30} {'31C':<6}{memory:<22}{'0%':<11}|\n")
+        sys.stdout.write(f"| {n:>3}  {name:<30} {'31C':<6}{memory:<22}{'0%':<12}|\n")
     sys.stdout.write(f"{line}| {'No running processes found':<75} |\n{line}")
 
 

@@ -72,10 +72,12 @@ def _serve(listener: socket.socket, folder: Path, delay: float, boot: float) -> 
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: ended.set())
     Thread(target=server.serve_forever, daemon=True).start()
-    cloud.keep_settling(ended)
-    cloud.end()
-    server.shutdown()
-    (folder / RECORD).unlink(missing_ok=True)
+    try:
+        cloud.keep_settling(ended)
+        cloud.end()
+    finally:
+        server.shutdown()
+        (folder / RECORD).unlink(missing_ok=True)
 
 
 def _listen(folder: Path) -> socket.socket:

@@ -26,7 +26,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 
 LAST_ADDRESS = 254
 ACCOUNT = DEFAULT_ACCOUNT_ID
-REMEMBERED = ("ec2", "iam", "cloudwatch", "ssm")
+REMEMBERED = ("ec2", "iam", "cloudwatch")
 RETIRED = ("p2.xlarge", "p2.8xlarge", "p2.16xlarge")
 # Types that moto does not know, made of one that it knows: name, vCPUs, GiB, GPUs, GPU, GiB a GPU.
 MADE = (

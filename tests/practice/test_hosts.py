@@ -259,8 +259,11 @@ def test_a_stopped_instances_address_is_refused_at_once(renter):
     renter.run(instance_id, "true")
     renter.stop(instance_id)
 
+    async def connect():
+        await asyncssh.connect(address, config=[str(renter.profile.ssh_config)])
+
     with pytest.raises(ConnectionRefusedError):
-        asyncio.run(asyncssh.connect(address, config=[str(renter.profile.ssh_config)]))
+        asyncio.run(connect())
 
 
 def test_terminating_removes_the_home_and_no_other(renter, cloud):

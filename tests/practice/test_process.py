@@ -124,6 +124,20 @@ def test_everything_is_there_after_a_restart(renter, folder):
     assert renter.instance(stopped)["PublicIpAddress"] != before[running]["PublicIpAddress"]
 
 
+def test_nothing_that_can_be_made_keeps_the_state_from_being_kept(renter, folder):
+    launch = {"ImageId": renter.image(), "InstanceType": "t2.micro"}
+    renter.ec2.request_spot_instances(SpotPrice="1", LaunchSpecification=launch)
+    renter.client("ssm").put_parameter(Name="mine", Value="it", Type="String")
+    renter.client("iam").create_instance_profile(InstanceProfileName="guard")
+    address = renter.ec2.allocate_address(Domain="vpc")["PublicIp"]
+
+    again(folder)
+
+    kept = renter.ec2.describe_addresses()["Addresses"]
+    assert [one["PublicIp"] for one in kept] == [address]
+    assert renter.client("iam").list_instance_profiles()["InstanceProfiles"]
+
+
 def test_what_was_on_its_way_arrives_after_a_restart(renter, folder):
     instance_id = renter.launch()
     renter.ec2.stop_instances(InstanceIds=[instance_id])
