@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from dl_magics import home, practice
 from dl_magics.actions import here
@@ -122,7 +123,7 @@ def shell() -> Iterator[InteractiveShell]:
     from dl_magics.magics.practice import PracticeMagics
 
     InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance()
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
     for magics in (AwsMagics, AccountMagics, PracticeMagics):
         shell.register_magics(magics)
     yield shell

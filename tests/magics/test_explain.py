@@ -19,7 +19,7 @@ def paste(monkeypatch):
 
     def pasted(script: str) -> str:
         path = f"{Path(AWS).parent}:{os.environ['PATH']}"
-        lines = script.replace("aws ec2 wait", "sleep 0.5; : aws ec2 wait")
+        lines = script.replace("aws ec2 wait", "sleep 1; aws ec2 wait")
         done = subprocess.run(
             ["/bin/sh", "-e"],
             input=lines,
