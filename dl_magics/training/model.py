@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import random
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 from dl_magics.errors import BadSetting
 from dl_magics.training import weights, zoo
 from dl_magics.training.recipe import Recipe
+from dl_magics.training.scope import configured, seeded
 from dl_magics.training.zoo import Preprocessing
 
 CLASSES_FILE = "classes.json"
@@ -93,12 +92,12 @@ def _frozen(
     folder: Path,
 ) -> Frozen:
     pretrained = zoo.MODELS[model]
-    with _configured("float32"), seeded(seed):
+    with configured("float32"), seeded(seed):
         base = weights.base(pretrained, size, path, folder)
         plain = _with_ends(base, pretrained.preprocessing, size, pooling)
     fast = plain
     if precision != "float32":
-        with _configured(precision), seeded(seed):
+        with configured(precision), seeded(seed):
             half = weights.base(pretrained, size, None, folder)
             half.set_weights(base.get_weights())
             fast = _with_ends(half, pretrained.preprocessing, size, pooling)
@@ -144,7 +143,7 @@ def head(recipe: Recipe, features: NDArray[np.float32], classes: int) -> Any:
 
     variance = features.var(tuple(range(features.ndim - 1)), dtype=np.float64)
     dead = variance <= _DEAD * variance.mean()
-    with _configured("float32"), seeded(recipe.seed):
+    with configured("float32"), seeded(recipe.seed):
         inputs = keras.Input(features.shape[1:], name="features")
         hidden = keras.layers.Normalization(
             mean=features.mean(tuple(range(features.ndim - 1)), dtype=np.float64),
@@ -209,7 +208,7 @@ def whole(network: Frozen, trained_head: Any) -> Any:
     """Return one model from raw RGB pixels, 0 to 255, to the probabilities of the classes."""
     import keras
 
-    with _configured("float32"):
+    with configured("float32"):
         pixels = keras.Input(network.plain.input_shape[1:], name="pixels")
         logits = trained_head(network.plain(pixels, training=False))
         return keras.Model(pixels, keras.layers.Softmax(name="probabilities")(logits))
@@ -228,34 +227,3 @@ def save(model: Any, classes: Sequence[str], path: Path) -> str:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     unfinished.replace(path)
     return sha256
-
-
-@contextmanager
-def _configured(policy: str) -> Iterator[None]:
-    """Build under known settings of Keras, whatever the person's are, and put theirs back."""
-    from keras import config
-
-    before = config.dtype_policy(), config.floatx(), config.image_data_format()
-    config.set_floatx("float32")
-    config.set_image_data_format("channels_last")
-    config.set_dtype_policy(policy)
-    try:
-        yield
-    finally:
-        config.set_dtype_policy(before[0])
-        config.set_floatx(before[1])
-        config.set_image_data_format(before[2])
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Draw the same numbers for the same seed, and leave the person's own generators alone."""
-    import keras
-
-    before = random.getstate(), np.random.get_state()
-    keras.utils.set_random_seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(before[0])
-        np.random.set_state(before[1])

@@ -1,0 +1,40 @@
+"""Build networks the same way whatever the person's settings are, and leave these as they were."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+
+@contextmanager
+def configured(policy: str) -> Iterator[None]:
+    """Build under known settings of Keras, whatever the person's are, and put theirs back."""
+    from keras import config
+
+    before = config.dtype_policy(), config.floatx(), config.image_data_format()
+    config.set_floatx("float32")
+    config.set_image_data_format("channels_last")
+    config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        config.set_dtype_policy(before[0])
+        config.set_floatx(before[1])
+        config.set_image_data_format(before[2])
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw the same numbers for the same seed, and leave the person's own generators alone."""
+    import keras
+
+    before = random.getstate(), np.random.get_state()
+    keras.utils.set_random_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
