@@ -54,26 +54,6 @@ def test_what_a_spot_request_launches_can_be_used(renter):
     renter.until(reservation["Instances"][0]["InstanceId"], "running")
 
 
-def test_what_stops_cannot_be_started(renter):
-    instance_id = renter.launch()
-    renter.ec2.stop_instances(InstanceIds=[instance_id])
-
-    with pytest.raises(ClientError) as error:
-        renter.ec2.start_instances(InstanceIds=[instance_id])
-
-    assert refused(error) == "IncorrectInstanceState"
-    renter.until(instance_id, "stopped")
-
-
-def test_what_is_pending_cannot_be_stopped(renter):
-    instance_id = renter.run_instances()["InstanceId"]
-
-    with pytest.raises(ClientError) as error:
-        renter.ec2.stop_instances(InstanceIds=[instance_id])
-
-    assert refused(error) == "IncorrectInstanceState"
-
-
 def test_starting_what_runs_changes_nothing(renter):
     instance_id = renter.launch()
     before = renter.instance(instance_id)
