@@ -47,7 +47,13 @@ class Plan:
 
 
 def there_already(name: str, type_: str) -> Instance | None:
-    """Return the instance of this name, if there is one: nothing is launched twice."""
+    """Return the instance of this name, if there is one: nothing is launched twice.
+
+    One whose launch was never answered does not count: the same request is sent once more, and
+    EC2 answers it with the same instance.
+    """
+    if home.choices().get("launching", {}).get("asked", {}).get("name") == name:
+        return None
     found = [each for each in here.ec2().all() if each.name == name and not each.gone]
     if not found:
         return None
@@ -100,20 +106,25 @@ def rent(plan: Plan) -> Iterator[Instance]:
     Each thing is written into the ledger before it is made. A request that may have been heard
     keeps its token, so that asking again gives the same instance.
     """
-    door = here.door()
-    made: list[str] = []
-    try:
-        wish = _prepared(door, plan, made)
-        id_ = _requested(door, wish)
-    except DLMagicsError as error:
-        raise _halfway(error, made) from error
-    home.note(did="made", what="instance", id=id_, place=plan.place)
-    instance = here.ec2().get(id_)
+    with home.locked("launching"):
+        # Another kernel may have been asked for the same a moment ago.
+        instance = there_already(plan.name, plan.type) or _made(plan)
     here.choose(instance)
     for seen in here.ec2().start(instance):
         instance = seen
         yield instances.priced(seen)
     yield from map(instances.priced, access.until_ssh_answers(here.ec2(), instance))
+
+
+def _made(plan: Plan) -> Instance:
+    door = here.door()
+    made: list[str] = []
+    try:
+        id_ = _requested(door, _prepared(door, plan, made))
+    except DLMagicsError as error:
+        raise _halfway(error, made) from error
+    home.note(did="made", what="instance", id=id_, place=plan.place)
+    return here.ec2().get(id_)
 
 
 def _prepared(door: Door, plan: Plan, made: list[str]) -> launch.Wish:

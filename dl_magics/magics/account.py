@@ -8,12 +8,14 @@ from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
 from dl_magics.magics.ask import Word, agree
-from dl_magics.magics.aws import shown
+from dl_magics.magics.aws import EXPLAIN, NAME, shown
 
 if TYPE_CHECKING:
     from dl_magics.actions.check import Report
     from dl_magics.actions.cleanup import Things
+    from dl_magics.actions.explain import Script
     from dl_magics.actions.market import Market
+    from dl_magics.instance import Instance
 
 
 @magics_class
@@ -57,6 +59,29 @@ class AccountMagics(Magics):
             return plan
         agree(str(plan), yes=args.yes)
         return shown(launch.rent(plan))
+
+    @magic_arguments()
+    @NAME
+    @argument("-f", "--force", action="store_true", help="needed: its disk is lost for good")
+    @EXPLAIN
+    @line_magic
+    def aws_terminate(self, line: str) -> Instance | Script:
+        """Give an instance back for good, with its disk. Needs -f.
+
+        ::
+
+            %aws_terminate -f
+            %aws_terminate my-gpu -f
+        """
+        from dl_magics.actions import explain, here, instances
+
+        args = parse_argstring(self.aws_terminate, line)
+        instance = here.meant(args.name)
+        if args.explain:
+            return explain.terminate(instance)
+        if not args.force:
+            raise instances.needs_force(instance)
+        return shown(instances.terminate(instance.id))
 
     @magic_arguments()
     @argument("-f", "--force", action="store_true", help="needed: disks are lost for good")

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from dl_magics.money import Receipt
     from dl_magics.remote.ssh import Output
 
-_NAME = argument("name", nargs="?", help="name, id or start of the type; default: the chosen one")
+NAME = argument("name", nargs="?", help="name, id or start of the type; default: the chosen one")
 _YES = argument("-y", "--yes", action="store_true", help="agree beforehand")
-_EXPLAIN = argument("--explain", action="store_true", help="only show the commands that do it")
+EXPLAIN = argument("--explain", action="store_true", help="only show the commands that do it")
 
 
 @magics_class
@@ -27,7 +27,7 @@ class AwsMagics(Magics):
     """Starting, using and stopping an instance."""
 
     @magic_arguments()
-    @_NAME
+    @NAME
     @line_magic
     def aws_get(self, line: str) -> Instance:
         """Choose the instance that all other magics mean; remembered for next time.
@@ -68,7 +68,7 @@ class AwsMagics(Magics):
         return instances.get(line.strip() or "t2")
 
     @magic_arguments()
-    @_EXPLAIN
+    @EXPLAIN
     @line_magic
     def aws_list(self, line: str) -> Instances | Script:
         """Show all instances of the account and region, with what they cost.
@@ -85,8 +85,8 @@ class AwsMagics(Magics):
         return instances.listing()
 
     @magic_arguments()
-    @_NAME
-    @_EXPLAIN
+    @NAME
+    @EXPLAIN
     @line_magic
     def aws_state(self, line: str) -> Word | Script:
         """Say the state in one word: pending, running, stopping, stopped, terminated.
@@ -103,8 +103,8 @@ class AwsMagics(Magics):
         return explain.state(instance) if args.explain else Word(instance.state)
 
     @magic_arguments()
-    @_NAME
-    @_EXPLAIN
+    @NAME
+    @EXPLAIN
     @line_magic
     def aws_ip(self, line: str) -> Word | Script:
         """Say the public address of a running instance.
@@ -123,9 +123,9 @@ class AwsMagics(Magics):
         return Word(access.login(instance).host)
 
     @magic_arguments()
-    @_NAME
+    @NAME
     @argument("--wait", default="0", help="try again for so long where AWS has none left: 20m, 2h")
-    @_EXPLAIN
+    @EXPLAIN
     @line_magic
     def aws_start(self, line: str) -> Instance | Script:
         """Start an instance and wait until SSH answers; port 22 is pointed at your address.
@@ -144,8 +144,8 @@ class AwsMagics(Magics):
         return shown(instances.start(args.name, wait_seconds=money.seconds(args.wait)))
 
     @magic_arguments()
-    @_NAME
-    @_EXPLAIN
+    @NAME
+    @EXPLAIN
     @line_magic
     def aws_stop(self, line: str) -> Receipt | Instance | Script:
         """Stop an instance and show what it cost; its disk is kept.
@@ -168,7 +168,7 @@ class AwsMagics(Magics):
     @argument("--name", "-n", help="name, id or start of the type; default: the chosen one")
     @argument("--trust", action="store_true", help="show the host key, ask, and pin it")
     @_YES
-    @_EXPLAIN
+    @EXPLAIN
     @line_magic
     def aws_ssh(self, line: str) -> Output | Script:
         """Run one command on the instance, or show the ssh command for a terminal.
@@ -195,9 +195,9 @@ class AwsMagics(Magics):
 
     @magic_arguments()
     @argument("type", nargs="?", help="the new instance type; without it the present one is shown")
-    @_NAME
+    @NAME
     @_YES
-    @_EXPLAIN
+    @EXPLAIN
     @line_magic
     def aws_resize(self, line: str) -> Instance | Script:
         """Give the instance another type; disk and name stay. One that runs is stopped first.
@@ -218,29 +218,6 @@ class AwsMagics(Magics):
         question = instances.resize_question(args.type, instance)
         agree(question, yes=args.yes)
         return shown(instances.resize(args.type, instance.id))
-
-    @magic_arguments()
-    @_NAME
-    @argument("-f", "--force", action="store_true", help="needed: its disk is lost for good")
-    @_EXPLAIN
-    @line_magic
-    def aws_terminate(self, line: str) -> Instance | Script:
-        """Give an instance back for good, with its disk. Needs -f.
-
-        ::
-
-            %aws_terminate -f
-            %aws_terminate my-gpu -f
-        """
-        from dl_magics.actions import explain, here, instances
-
-        args = parse_argstring(self.aws_terminate, line)
-        instance = here.meant(args.name)
-        if args.explain:
-            return explain.terminate(instance)
-        if not args.force:
-            raise instances.needs_force(instance)
-        return shown(instances.terminate(instance.id))
 
 
 def said(changes: Iterator[Instance]) -> Iterator[Instance]:

@@ -97,7 +97,11 @@ class Cloud:
             return self._console(call)
         if (own := catalog.ANSWERS.get(call.action)) and (answer := own(call)):
             return answer
-        return call.forward(self.world.app)
+        answer = call.forward(self.world.app)
+        if not call.reads_only:
+            # Spot requests and fleets launch instances too.
+            self.power.adopt()
+        return answer
 
     def _launch(self, call: Call) -> Answer:
         token = call.parameters.get("ClientToken", "")
@@ -116,8 +120,7 @@ class Cloud:
         answer = replace(call, body=body).forward(self.world.app)
         if answer.status != 200:
             return answer
-        ids = re.findall(rb"<instanceId>(i-[0-9a-f]+)<", answer.body)
-        self.power.launched([self.power.find(call, each.decode()) for each in dict.fromkeys(ids)])
+        self.power.adopt()
         answer = replace(answer, body=answer.body.replace(RUNS, WILL_RUN))
         if token:
             self._tokens[token] = (call.parameters, answer)

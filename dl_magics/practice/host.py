@@ -112,7 +112,7 @@ class Host:
         )
         await process.redirect(child.stdin, child.stdout, child.stderr)
         code = await child.wait()
-        await process.stdout.drain()
+        await asyncio.gather(process.stdout.drain(), process.stderr.drain())
         process.exit(code if code >= 0 else 128 - code)
 
     def _sftp(self, channel: asyncssh.SSHServerChannel[bytes]) -> asyncssh.SFTPServer:

@@ -113,9 +113,12 @@ class Power:
             self._hosts.power_off(instance.id)
         self._pass(instance, move)
 
-    def launched(self, instances: list[Instance]) -> None:
-        """Let new instances boot."""
-        for instance in instances:
+    def adopt(self) -> None:
+        """Let instances that moto made run as ours do: they boot first."""
+        for instance in self._world.instances():
+            known = instance.id in self._due or self._hosts.has_power(instance.id)
+            if instance.state != "running" or known:
+                continue
             for interface in instance.nics.values():
                 interface.delete_on_termination = True
             self._pass(instance, MOVES["StartInstances"])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from dl_magics import home
 from dl_magics.errors import HostKeyRefused, NoAnswer, NotAllowed
 from dl_magics.remote import hostkeys
 
@@ -23,7 +24,7 @@ _CONNECT_SECONDS = 10
 _NEW = "/etc/ssh/ssh_host_ed25519_key.new"
 _KEY = "/etc/ssh/ssh_host_ed25519_key"
 _MAKE_KEY = (
-    f"sudo rm -f {_NEW} {_NEW}.pub && sudo ssh-keygen -q -t ed25519 -N '' -f {_NEW} "
+    f"sudo rm -f {_NEW} {_NEW}.pub && sudo ssh-keygen -q -t ed25519 -N '' -f {_NEW} </dev/null "
     f"&& sudo cat {_NEW}.pub"
 )
 _USE_KEY = (
@@ -82,7 +83,10 @@ def answers(login: Login) -> bool:
     """
     try:
         if hostkeys.is_temporary(login.alias):
-            _wait(_replace_host_key(login))
+            with home.locked("new-host-key"):
+                # Another kernel may have replaced it while we waited.
+                if hostkeys.is_temporary(login.alias):
+                    _wait(_replace_host_key(login))
         elif hostkeys.pinned(login.alias):
             _wait(_run(login, "true"))
         else:

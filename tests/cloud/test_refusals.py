@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from dl_magics import errors, home
-from dl_magics.actions import here
+from dl_magics.actions import access, here
+from dl_magics.actions import launch as launching
+from dl_magics.cloud import launch, network
+from dl_magics.remote import keys
 
 
 def two_lines(error: errors.DLMagicsError) -> str:
@@ -123,6 +126,38 @@ def test_a_launch_that_was_heard_but_not_answered_is_not_made_twice(run, cloud):
         for value in (tag["Key"], tag["Value"])
     }
     assert "launching" not in home.choices()
+
+
+def test_a_launch_that_was_heard_is_found_again_with_its_host_key(run, cloud, rent):
+    cloud.fault("connection-reset", actions=["RunInstances"])
+    with pytest.raises(errors.NoAnswer):
+        run("%aws_launch t2.micro -y")
+    pending = home.choices()["launching"]
+    heard = _asked_again(pending["token"])
+
+    launched = run("%aws_launch t2.micro -y")
+
+    assert launched.id == heard
+    assert launched.answers
+    assert run("%aws_ssh echo here").stdout == "here\n"
+
+
+def _asked_again(token: str) -> str:
+    plan = launching.plan("t2.micro")
+    key, host_key = keys.ensure("id_ed25519"), keys.ensure(f"host-{token}")
+    group, _ = network.ensure_group(here.door(), access.our_name())
+    assert key.file.exists()
+    wish = launch.Wish(
+        name=plan.name,
+        type=plan.type,
+        image=plan.image,
+        disk_gib=plan.disk_gib,
+        key=access.our_name(),
+        group=group,
+        token=token,
+        user_data=launch.user_data(host_key.private, host_key.public),
+    )
+    return launch.run(here.door(), wish)
 
 
 def test_a_slower_please_is_waited_for_and_starts_once(rent, run, cloud):

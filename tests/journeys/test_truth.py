@@ -15,14 +15,14 @@ from dl_magics.practice import FAULTS
 STRIKES = [name for name, fault in FAULTS.items() if fault.way in ("refuse", "drop", "garble")]
 
 
-def test_what_we_show_is_what_ec2_has(cloud, shell):
+def test_what_we_show_is_what_ec2_has(cloud, aws_shell):
     class Truth(RuleBasedStateMachine):
         def __init__(self) -> None:
             super().__init__()
             self._line("%aws_launch t2.micro -y")
 
         def _line(self, line: str) -> None:
-            done = shell.run_cell(line, store_history=False)
+            done = aws_shell.run_cell(line, store_history=False)
             error = done.error_in_exec or done.error_before_exec
             assert error is None or isinstance(error, DLMagicsError), repr(error)
 
@@ -77,7 +77,7 @@ def test_what_we_show_is_what_ec2_has(cloud, shell):
         @invariant()
         def the_list_is_what_ec2_has(self) -> None:
             before = self._in_ec2()
-            done = shell.run_cell("%aws_list", store_history=False)
+            done = aws_shell.run_cell("%aws_list", store_history=False)
             after = self._in_ec2()
             shown = {each.id: (each.state, each.type) for each in done.result or []}
             for id_, facts in shown.items():

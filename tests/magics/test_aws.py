@@ -15,8 +15,9 @@ def changes_of(line, aws_shell):
     """Run a line in a second kernel at the same time; return the process."""
     code = (
         "from IPython.core.interactiveshell import InteractiveShell as S\n"
+        "from dl_magics.magics.account import AccountMagics\n"
         "from dl_magics.magics.aws import AwsMagics\n"
-        f"s = S.instance(); s.register_magics(AwsMagics); r = s.run_cell({line!r})\n"
+        f"s = S.instance(); s.register_magics(AwsMagics, AccountMagics); r = s.run_cell({line!r})\n"
         "raise SystemExit(0 if r.success else 1)"
     )
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
@@ -33,6 +34,16 @@ def test_two_kernels_start_the_same_instance_and_both_see_it_run(rent, run, aws_
     assert other.returncode == 0
     assert "SSH answers" in said
     assert mine.state == "running"
+
+
+def test_two_kernels_launch_the_same_and_one_instance_is_made(cloud, run, aws_shell):
+    other = changes_of("%aws_launch t2.micro -y", aws_shell)
+
+    mine = run("%aws_launch t2.micro -y")
+
+    said, _ = other.communicate()
+    assert other.returncode == 0, said
+    assert [each.id for each in here.ec2().all() if not each.gone] == [mine.id]
 
 
 def test_a_stop_during_a_start_ends_stopped_and_the_start_says_so(rent, run, aws_shell, cloud):

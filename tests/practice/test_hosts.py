@@ -287,8 +287,8 @@ def test_a_gpu_shows_itself_as_its_driver_shows_it(renter):
 
     assert "NVIDIA A10G" in table
     assert len({len(line) for line in table.splitlines()[1:]}) == 1
-    assert plain == "NVIDIA A10G, 24576, 0, [N/A]\n"
-    assert units.splitlines()[1] == "NVIDIA A10G, 24576 MiB, 0 %, [N/A]"
+    assert plain == "NVIDIA A10G, 22888, 0, [N/A]\n"
+    assert units.splitlines()[1] == "NVIDIA A10G, 22888 MiB, 0 %, [N/A]"
 
 
 @pytest.mark.skipif(bool(shutil.which("nvidia-smi")), reason="this computer has a GPU of its own")

@@ -138,6 +138,22 @@ def test_nothing_that_can_be_made_keeps_the_state_from_being_kept(renter, folder
     assert renter.client("iam").list_instance_profiles()["InstanceProfiles"]
 
 
+def test_what_is_on_its_way_cannot_be_turned_back(renter, folder):
+    stopping = renter.launch()
+    practice.stop(folder)
+    practice.start(folder, delay=600, boot=0)
+    renter.ec2.stop_instances(InstanceIds=[stopping])
+    pending = renter.run_instances()["InstanceId"]
+
+    with pytest.raises(ClientError) as starting:
+        renter.ec2.start_instances(InstanceIds=[stopping])
+    with pytest.raises(ClientError) as ending:
+        renter.ec2.stop_instances(InstanceIds=[pending])
+
+    assert "(IncorrectInstanceState)" in str(starting.value)
+    assert "(IncorrectInstanceState)" in str(ending.value)
+
+
 def test_what_was_on_its_way_arrives_after_a_restart(renter, folder):
     instance_id = renter.launch()
     renter.ec2.stop_instances(InstanceIds=[instance_id])

@@ -45,24 +45,13 @@ def test_several_are_launched_at_once(renter):
     assert len({one["InstanceId"] for one in launched}) == 3
 
 
-def test_what_stops_cannot_be_started(renter):
-    instance_id = renter.launch()
-    renter.ec2.stop_instances(InstanceIds=[instance_id])
+def test_what_a_spot_request_launches_can_be_used(renter):
+    launch = {"ImageId": renter.image(), "InstanceType": "t2.micro"}
 
-    with pytest.raises(ClientError) as error:
-        renter.ec2.start_instances(InstanceIds=[instance_id])
+    renter.ec2.request_spot_instances(SpotPrice="1", LaunchSpecification=launch)
 
-    assert refused(error) == "IncorrectInstanceState"
-    renter.until(instance_id, "stopped")
-
-
-def test_what_is_pending_cannot_be_stopped(renter):
-    instance_id = renter.run_instances()["InstanceId"]
-
-    with pytest.raises(ClientError) as error:
-        renter.ec2.stop_instances(InstanceIds=[instance_id])
-
-    assert refused(error) == "IncorrectInstanceState"
+    (reservation,) = renter.ec2.describe_instances(Filters=[running()])["Reservations"]
+    renter.until(reservation["Instances"][0]["InstanceId"], "running")
 
 
 def test_starting_what_runs_changes_nothing(renter):
