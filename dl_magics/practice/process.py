@@ -89,6 +89,10 @@ def start(folder: Path, *, delay: float = 2.0, boot: float = 1.0) -> Practice:
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         if found := find(folder):
+            if found.pid != child.pid:
+                # Somebody else was quicker; ours must not wait for its turn.
+                child.terminate()
+                child.wait()
             return found
         if child.poll() and not find(folder):
             break

@@ -53,6 +53,12 @@ def test_starting_twice_starts_one(folder):
         first, second = both.map(practice.start, [folder, folder])
 
     assert first == second == practice.start(folder)
+    assert len(running_in(folder)) == 1
+
+
+def running_in(folder):
+    found = psutil.process_iter(["cmdline"])
+    return [one for one in found if str(folder) in (one.info["cmdline"] or [])]
 
 
 def test_stopping_twice_does_no_harm(folder):
