@@ -62,6 +62,12 @@ class DamagedFile(DLMagicsError):
     """One of our own files could not be read; it was set aside."""
 
 
+class NotInstalled(DLMagicsError):
+    """A package that only some need is not there."""
+
+    status = 424
+
+
 class NotConfirmed(DLMagicsError):
     """What costs money or destroys something was not agreed to."""
 

@@ -51,6 +51,16 @@ def listing(start: str | None = None) -> Market:
     return Market(f"{here.name()}: on-demand prices from the {source}", tuple(rows))
 
 
+def types() -> dict[str, str]:
+    """Return each type with its GPU and listed price: what a resize would cost."""
+    region = here.door().region
+    return {
+        kind.type: f"{kind.gpu_text or 'no GPU'}, {money.per_hour(price)}"
+        for kind in catalogue.kinds().values()
+        if (price := catalogue.listed_price(kind.type, region)) is not None and not kind.retired
+    }
+
+
 def _wanted(kind: catalogue.Kind, start: str | None, region: str | None) -> bool:
     if kind.retired:
         return False

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 from dl_magics import home, practice
 from dl_magics.actions import here
-from dl_magics.errors import WrongState
+from dl_magics.errors import NotInstalled, WrongState
 
 _FOLDER = "practice"
 ADDRESS = "data:,198.51.100.7"
@@ -15,6 +16,11 @@ ADDRESS = "data:,198.51.100.7"
 
 def on() -> str:
     """Start the practice cloud if it does not run, and choose it; return its place."""
+    if not find_spec("moto"):
+        raise NotInstalled(
+            "The practice cloud needs moto, which is not installed.",
+            fix='%pip install "dl-magics[practice]"',
+        )
     folder = home.folder(_FOLDER)
     if not practice.find(folder):
         practice.start(folder)

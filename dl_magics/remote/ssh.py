@@ -99,7 +99,12 @@ def answers(login: Login) -> bool:
 async def _run(login: Login, command: str) -> Output:
     async with _connected(login) as connection:
         done = await connection.run(command, check=False)
-        return Output(str(done.stdout), str(done.stderr), done.exit_status or 0)
+        if done.returncode is None:
+            raise NoAnswer(
+                f"The connection to {login.name} ended before it said how the command did.",
+                fix="%aws_state tells whether the instance still runs.",
+            )
+        return Output(str(done.stdout), str(done.stderr), done.returncode)
 
 
 async def _replace_host_key(login: Login) -> None:

@@ -16,8 +16,7 @@ import anywidget
 import traitlets as t
 
 from dl_magics import money
-from dl_magics.actions import here, instances
-from dl_magics.cloud import catalogue
+from dl_magics.actions import here, instances, market
 from dl_magics.errors import DLMagicsError
 from dl_magics.instance import Instance
 
@@ -47,7 +46,7 @@ class Panel(anywidget.AnyWidget):
             "resize": _resize,
         }
         self.look()
-        self.types = _types()
+        self.types = market.types()
         self.on_msg(lambda _, click, __: self.hear(click))
         threading.Thread(target=self._keep_looking, args=(seconds,), daemon=True).start()
 
@@ -124,14 +123,4 @@ def _row(instance: Instance) -> dict[str, Any]:
         "seconds": instance.seconds,
         "price": money.per_hour(instance.dollars_per_hour),
         "disk": f"{money.written(instance.dollars_per_month)}/month",
-    }
-
-
-def _types() -> dict[str, str]:
-    """What a resize would cost, by type: shown before it is agreed to."""
-    region = here.door().region
-    return {
-        kind.type: f"{kind.gpu_text or 'no GPU'}, {money.per_hour(price)}"
-        for kind in catalogue.kinds().values()
-        if (price := catalogue.listed_price(kind.type, region)) is not None and not kind.retired
     }

@@ -12,11 +12,11 @@ import boto3
 import psutil
 import pytest
 from botocore.exceptions import ClientError
-from renting import until, use
 
 from dl_magics import practice
 from dl_magics.practice.__main__ import main
 from dl_magics.practice.process import PracticeFailed, first_port
+from renting import until, use
 
 
 @pytest.fixture
