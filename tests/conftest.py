@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["rented"]
+
 # No test asserts a time.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
@@ -38,6 +40,11 @@ for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "KERAS_BACKEND", "DATA", "
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Our folder, new for each test."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     folder = tmp_path / "dl_magics_home"
     monkeypatch.setenv("DL_MAGICS_HOME", str(folder))
     return folder

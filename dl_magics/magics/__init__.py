@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dl_magics.magics.account import AccountMagics
+from dl_magics.magics.aws import AwsMagics
 from dl_magics.magics.complete import finetune_settings
 from dl_magics.magics.finetune import FinetuneMagics
+from dl_magics.magics.practice import PracticeMagics
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.core.magic import Magics
 
-ALL: tuple[type[Magics], ...] = (FinetuneMagics,)
+ALL: tuple[type[Magics], ...] = (AwsMagics, AccountMagics, PracticeMagics, FinetuneMagics)
 
 
 def load(shell: InteractiveShell) -> None:

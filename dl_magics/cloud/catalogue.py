@@ -1,0 +1,109 @@
+"""The bundled table: GPU types, their memory and what they cost, by the day it was read."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+_TABLE = Path(__file__).parent / "aws_gpu_prices.csv"
+READ_IN = "2026"
+ARM = ("g5g.",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """An instance type."""
+
+    type: str
+    gpu: str
+    gpu_count: float
+    gpu_memory_gib: float
+    vcpus: int
+    memory_gib: float
+    dollars_per_hour: dict[str, float]
+    retired: bool = False
+
+    @property
+    def gpu_text(self) -> str:
+        """`T4 16 GiB`, `4 × T4 16 GiB`, or nothing."""
+        if not self.gpu:
+            return ""
+        count = "" if self.gpu_count <= 1 else f"{self.gpu_count:g} × "
+        return f"{count}{self.gpu} {self.gpu_memory_gib:g} GiB"
+
+
+def _retired(name: str, gpus: int, vcpus: int, memory: float, dollars: float) -> Kind:
+    return Kind(
+        type=name,
+        gpu="K80",
+        gpu_count=gpus,
+        gpu_memory_gib=12,
+        vcpus=vcpus,
+        memory_gib=memory,
+        dollars_per_hour={"us_east_1": dollars, "us_west_2": dollars},
+        retired=True,
+    )
+
+
+@cache
+def kinds() -> dict[str, Kind]:
+    """Return all types of the table by name, the p2 of 2017 among them."""
+    with _TABLE.open(encoding="utf-8") as file:
+        rows = csv.DictReader(line for line in file if not line.startswith("#"))
+        known = {row["instance_type"]: _kind(row) for row in rows}
+    for kind in (
+        _retired("p2.xlarge", 1, 4, 61, 0.90),
+        _retired("p2.8xlarge", 8, 32, 488, 7.20),
+        _retired("p2.16xlarge", 16, 64, 732, 14.40),
+    ):
+        known[kind.type] = kind
+    return known
+
+
+def gpu_text(type_: str) -> str:
+    """Return what GPU a type has, if the table knows it."""
+    kind = kinds().get(type_)
+    return kind.gpu_text if kind else ""
+
+
+def listed_price(type_: str, region: str | None) -> float | None:
+    """Return the table's dollars an hour, if it has the type and the region."""
+    kind = kinds().get(type_)
+    return kind.dollars_per_hour.get((region or "").replace("-", "_")) if kind else None
+
+
+def nearest(type_: str, region: str | None) -> Kind | None:
+    """Return the cheapest type of today with as many GPUs and as much memory on each."""
+    wanted = kinds().get(type_)
+    if wanted is None:
+        return None
+    fits = [
+        (price, kind)
+        for kind in kinds().values()
+        if (price := listed_price(kind.type, region)) is not None
+        and not kind.retired
+        and kind.type != type_
+        and not kind.type.startswith(ARM)
+        and kind.gpu_count >= wanted.gpu_count
+        and kind.gpu_memory_gib >= wanted.gpu_memory_gib
+    ]
+    return min(fits, key=lambda each: each[0])[1] if fits else None
+
+
+def _kind(row: dict[str, str]) -> Kind:
+    prefix = "usd_per_hour_"
+    return Kind(
+        type=row["instance_type"],
+        gpu=row["gpu"],
+        gpu_count=float(row["gpu_count"] or 0),
+        gpu_memory_gib=float(row["gpu_memory_gib"] or 0),
+        vcpus=int(row["vcpus"]),
+        memory_gib=float(row["memory_gib"]),
+        dollars_per_hour={
+            name.removeprefix(prefix): float(value)
+            for name, value in row.items()
+            if name.startswith(prefix) and value
+        },
+    )

@@ -1,0 +1,105 @@
+"""One door to AWS: clients that give up in time, and calls that never start a thing twice."""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from typing import Any
+
+from dl_magics.cloud.place import Place
+from dl_magics.cloud.refusals import refusals
+from dl_magics.errors import TooManyRequests
+
+_CONNECT_SECONDS = 5
+_READ_SECONDS = 20
+_BACK_OFF_SECONDS = (0.5, 1.0, 2.0, 4.0)
+
+
+class Door:
+    """The AWS clients of one place. Every error that comes out is one of ours."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._clients: dict[tuple[str, str | None, bool], Any] = {}
+        with refusals(place):
+            self._session = _session(place)
+        self.region: str | None = self._session.region_name
+
+    @staticmethod
+    def of(place: Place) -> Door:
+        """Return the door to `place`; the same one until its settings change."""
+        return _door(place, place.stamp())
+
+    def ask(self, service: str, call: str, *, region: str | None = None, **what: Any) -> Any:
+        """Read: tries again by itself where AWS is busy or the network fails."""
+        with refusals(self.place):
+            return getattr(self._client(service, region), call)(**what)
+
+    def pages(self, service: str, call: str, key: str, **what: Any) -> tuple[list[Any], Any]:
+        """Read all pages of an answer; return its items and the last page."""
+        found: list[Any] = []
+        page: Any = {}
+        with refusals(self.place):
+            for page in self._client(service, None).get_paginator(call).paginate(**what):
+                found += page.get(key, [])
+        return found, page
+
+    def tell(self, call: str, *, fine: tuple[str, ...] = (), **what: Any) -> Any:
+        """Change something on EC2, in one attempt; only a plain "slower!" is tried again.
+
+        The codes in `fine` say that it is as wanted already; the answer is then None.
+        """
+        for seconds in _BACK_OFF_SECONDS:
+            try:
+                return self._tell_once(call, fine, what)
+            except TooManyRequests:
+                time.sleep(seconds)
+        return self._tell_once(call, fine, what)
+
+    def profiles(self) -> list[str]:
+        """Return the names of the profiles on this computer."""
+        return list(self._session.available_profiles)
+
+    def regions(self) -> list[dict[str, Any]]:
+        """Return the regions that the account may use."""
+        anywhere = self.region or "us-east-1"
+        return list(self.ask("ec2", "describe_regions", region=anywhere)["Regions"])
+
+    def _tell_once(self, call: str, fine: tuple[str, ...], what: dict[str, Any]) -> Any:
+        from botocore.exceptions import ClientError
+
+        with refusals(self.place):
+            try:
+                return getattr(self._client("ec2", None, once=True), call)(**what)
+            except ClientError as error:
+                if error.response["Error"]["Code"] in fine:
+                    return None
+                raise
+
+    def _client(self, service: str, region: str | None, *, once: bool = False) -> Any:
+        key = (service, region, once)
+        if key not in self._clients:
+            from botocore.config import Config
+
+            retries: Any = {"mode": "standard", "total_max_attempts": 1 if once else 4}
+            config = Config(
+                connect_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS, retries=retries
+            )
+            self._clients[key] = self._session.client(service, region_name=region, config=config)
+        return self._clients[key]
+
+
+@lru_cache(maxsize=4)
+def _door(place: Place, stamp: tuple[object, ...]) -> Door:  # noqa: ARG001 - a part of the key
+    return Door(place)
+
+
+def _session(place: Place) -> Any:
+    import boto3
+    import botocore.session
+
+    session = botocore.session.Session()
+    for variable in ("profile", "config_file", "credentials_file"):
+        if value := getattr(place, variable):
+            session.set_config_variable(variable, value)
+    return boto3.Session(botocore_session=session, region_name=place.region)

@@ -1,0 +1,94 @@
+"""A new instance: its key pair, its disk, its first host key, and one request that counts once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from dl_magics.cloud.describe import OURS, TAG
+from dl_magics.cloud.door import Door
+from dl_magics.cloud.images import Image
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is asked for; the same wish with the same token gives the same instance."""
+
+    name: str
+    type: str
+    image: Image
+    disk_gib: int
+    key: str
+    group: str
+    token: str
+    user_data: str
+    zone: str | None = None
+
+
+def ensure_key(door: Door, name: str, public: str) -> bool:
+    """Give AWS the public half of our key, once; return whether it was new there."""
+    filters = [{"Name": "key-name", "Values": [name]}]
+    if door.ask("ec2", "describe_key_pairs", Filters=filters)["KeyPairs"]:
+        return False
+    made = door.tell(
+        "import_key_pair",
+        fine=("InvalidKeyPair.Duplicate",),
+        KeyName=name,
+        PublicKeyMaterial=public.encode(),
+        TagSpecifications=[_tags("key-pair")],
+    )
+    return bool(made)
+
+
+def user_data(private: str, public: str) -> str:
+    """Return the cloud-config that gives the instance its first host key."""
+    keys = {"ed25519_private": private, "ed25519_public": public}
+    return f"#cloud-config\n{json.dumps({'ssh_keys': keys}, indent=1)}\n"
+
+
+def run(door: Door, wish: Wish) -> str:
+    """Ask EC2 for the instance; return its id."""
+    answer = door.tell("run_instances", **request(wish))
+    return str(answer["Instances"][0]["InstanceId"])
+
+
+def request(wish: Wish) -> dict[str, Any]:
+    """Return the one RunInstances request of a wish."""
+    disk = {
+        "VolumeSize": wish.disk_gib,
+        "VolumeType": "gp3",
+        "Encrypted": True,
+        "DeleteOnTermination": True,
+    }
+    named = {
+        "Name": wish.name,
+        f"{TAG}disk": str(wish.disk_gib),
+        f"{TAG}user": wish.image.user,
+        f"{TAG}token": wish.token,
+    }
+    asked: dict[str, Any] = {
+        "ImageId": wish.image.id,
+        "InstanceType": wish.type,
+        "MinCount": 1,
+        "MaxCount": 1,
+        "ClientToken": wish.token,
+        "KeyName": wish.key,
+        "SecurityGroupIds": [wish.group],
+        "UserData": wish.user_data,
+        "InstanceInitiatedShutdownBehavior": "stop",
+        "BlockDeviceMappings": [{"DeviceName": wish.image.root_device, "Ebs": disk}],
+        "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
+        "TagSpecifications": [_tags("instance", named), _tags("volume", {"Name": wish.name})],
+    }
+    if wish.zone:
+        asked["Placement"] = {"AvailabilityZone": wish.zone}
+    return asked
+
+
+def _tags(kind: str, more: dict[str, str] | None = None) -> dict[str, Any]:
+    tags = {**OURS, **(more or {})}
+    return {
+        "ResourceType": kind,
+        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+    }

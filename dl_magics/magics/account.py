@@ -1,0 +1,188 @@
+"""The magics for the account: rent, look at prices and settings, give everything back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+
+from dl_magics.magics.ask import Word, agree
+from dl_magics.magics.aws import EXPLAIN, NAME, shown
+
+if TYPE_CHECKING:
+    from dl_magics.actions.check import Report
+    from dl_magics.actions.cleanup import Things
+    from dl_magics.actions.explain import Script
+    from dl_magics.actions.market import Market
+    from dl_magics.instance import Instance
+
+
+@magics_class
+class AccountMagics(Magics):
+    """Renting, prices, quotas and settings."""
+
+    @magic_arguments()
+    @argument("type", nargs="?", help="instance type; without it the types are shown")
+    @argument("--name", default="gpu", help="what it is called (%(default)s)")
+    @argument("--image", help="ami-…; default: the newest Deep Learning AMI")
+    @argument("--disk", type=int, help="GiB (100)")
+    @argument("--zone", help="us-east-1b; default: wherever AWS has one")
+    @argument("--allow-from", nargs="+", help="who may come in: ranges, or me (the default)")
+    @argument("--dry-run", action="store_true", help="look everything up, change nothing")
+    @argument("-y", "--yes", action="store_true", help="agree beforehand")
+    @argument("--explain", action="store_true", help="only show the commands that do it")
+    @line_magic
+    def aws_launch(self, line: str) -> Any:
+        """Rent a new instance, and all it needs the first time. Running it twice rents one.
+
+        ::
+
+            %aws_launch g4dn.xlarge
+            %aws_launch t2.micro --name small --disk 60 -y
+        """
+        from dl_magics.actions import explain, launch, market, settings
+
+        args = parse_argstring(self.aws_launch, line)
+        if not args.type:
+            return market.listing()
+        if args.allow_from:
+            settings.allow(args.allow_from)
+        if not args.explain and (found := launch.there_already(args.name, args.type)):
+            return shown(launch.go_on(found))
+        plan = launch.plan(
+            args.type, name=args.name, image=args.image, disk_gib=args.disk, zone=args.zone
+        )
+        if args.explain:
+            return explain.rent(plan)
+        if args.dry_run:
+            return plan
+        agree(str(plan), yes=args.yes)
+        return shown(launch.rent(plan))
+
+    @magic_arguments()
+    @NAME
+    @argument("-f", "--force", action="store_true", help="needed: its disk is lost for good")
+    @EXPLAIN
+    @line_magic
+    def aws_terminate(self, line: str) -> Instance | Script:
+        """Give an instance back for good, with its disk. Needs -f.
+
+        ::
+
+            %aws_terminate -f
+            %aws_terminate my-gpu -f
+        """
+        from dl_magics.actions import explain, here, instances
+
+        args = parse_argstring(self.aws_terminate, line)
+        instance = here.meant(args.name)
+        if args.explain:
+            return explain.terminate(instance)
+        if not args.force:
+            raise instances.needs_force(instance)
+        return shown(instances.terminate(instance.id))
+
+    @magic_arguments()
+    @argument("-f", "--force", action="store_true", help="needed: disks are lost for good")
+    @line_magic
+    def aws_cleanup(self, line: str) -> Things:
+        """Show all that dl_magics made here; with -f give it back.
+
+        ::
+
+            %aws_cleanup
+            %aws_cleanup -f
+        """
+        from dataclasses import replace
+
+        from dl_magics.actions import cleanup
+
+        things = cleanup.listing()
+        if not parse_argstring(self.aws_cleanup, line).force:
+            return things
+        print(things)
+        return replace(things, each=tuple(cleanup.give_back(things)), given_back=True)
+
+    @magic_arguments()
+    @argument("type", nargs="?", help="start of the type: g5, p4d.24xlarge")
+    @line_magic
+    def aws_prices(self, line: str) -> Market:
+        """Show the GPU types of this region: memory, $/h on demand and spot, quota left.
+
+        ::
+
+            %aws_prices
+            %aws_prices g5
+        """
+        from dl_magics.actions import market
+
+        return market.listing(parse_argstring(self.aws_prices, line).type)
+
+    @magic_arguments()
+    @argument("--policy", action="store_true", help="print the smallest IAM policy that is enough")
+    @line_magic
+    def aws_check(self, line: str) -> Report | Word:
+        """Look at credentials, region, quota, key, security group: a line each.
+
+        ::
+
+            %aws_check
+            %aws_check --policy
+        """
+        from dl_magics.actions import check
+
+        if parse_argstring(self.aws_check, line).policy:
+            return Word(check.policy())
+        return check.report()
+
+    @magic_arguments()
+    @argument("profile", nargs="?", help="the AWS profile to use; without it they are shown")
+    @argument("--ssh-config", help="a file for ssh, as in ssh -F: for bastions; none takes it back")
+    @argument("--address-url", help="an https service that tells your own address")
+    @line_magic
+    def aws_profile(self, line: str) -> Word:
+        """Show the AWS profiles, or choose one for this and all later notebooks.
+
+        ::
+
+            %aws_profile
+            %aws_profile work --ssh-config ~/.ssh/config
+        """
+        from dl_magics.actions import settings
+
+        args = parse_argstring(self.aws_profile, line)
+        if args.profile or args.ssh_config or args.address_url:
+            settings.use(args.profile, args.ssh_config, args.address_url)
+        return Word(settings.profiles())
+
+    @magic_arguments()
+    @argument("region", nargs="?", help="without it the present one is shown")
+    @line_magic
+    def aws_region(self, line: str) -> Word:
+        """Show the AWS region, or choose one for this and all later notebooks.
+
+        ::
+
+            %aws_region
+            %aws_region us-west-2
+        """
+        from dl_magics.actions import here, settings
+
+        args = parse_argstring(self.aws_region, line)
+        if args.region:
+            settings.go_to(args.region)
+        return Word(here.name())
+
+    @line_magic
+    def manage_aws(self, line: str) -> Any:  # noqa: ARG002 - it takes nothing
+        """Show all instances with their cost and buttons: start, stop, connect, resize.
+
+        ::
+
+            %manage_aws
+            panel = %manage_aws
+        """
+        from dl_magics.widgets.instances import Panel
+
+        return Panel()

@@ -1,0 +1,36 @@
+"""Ask once before money is spent or a thing is lost, and show a word as it is."""
+
+from __future__ import annotations
+
+from dl_magics.errors import NotConfirmed
+
+
+class Word(str):
+    """A text that a cell shows without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def agree(question: str, *, yes: bool, flag: str = "-y") -> None:
+    """Return if the person agrees; raise if not, or if nobody is there to be asked."""
+    if yes:
+        print(question)
+        return
+    try:
+        answer = input(f"{question} — do it? [y/N] ")
+    except (EOFError, OSError, NotImplementedError) as error:
+        raise _nobody(question, flag) from error
+    except RuntimeError as error:
+        # ipykernel's StdinNotImplementedError is one, where a notebook runs without a person.
+        raise _nobody(question, flag) from error
+    if answer.strip().lower() not in ("y", "yes"):
+        raise NotConfirmed("Nothing was changed.", fix=f"{flag} answers the question beforehand.")
+
+
+def _nobody(question: str, flag: str) -> NotConfirmed:
+    return NotConfirmed(
+        f"{question} — nobody is here to be asked.", fix=f"Add {flag} to the line to agree."
+    )

@@ -1,0 +1,245 @@
+"""The magics for one instance: choose, start, ask, log in, resize, stop, give back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+
+from dl_magics.magics.ask import Word, agree
+
+if TYPE_CHECKING:
+    from dl_magics.actions.explain import Script
+    from dl_magics.instance import Instance, Instances
+    from dl_magics.money import Receipt
+    from dl_magics.remote.ssh import Output
+
+NAME = argument("name", nargs="?", help="name, id or start of the type; default: the chosen one")
+_YES = argument("-y", "--yes", action="store_true", help="agree beforehand")
+EXPLAIN = argument("--explain", action="store_true", help="only show the commands that do it")
+
+
+@magics_class
+class AwsMagics(Magics):
+    """Starting, using and stopping an instance."""
+
+    @magic_arguments()
+    @NAME
+    @line_magic
+    def aws_get(self, line: str) -> Instance:
+        """Choose the instance that all other magics mean; remembered for next time.
+
+        ::
+
+            %aws_get p2
+            %aws_get my-gpu
+        """
+        from dl_magics.actions import instances
+
+        return instances.get(parse_argstring(self.aws_get, line).name)
+
+    @line_magic
+    def aws_get_p2(self, line: str) -> Instance:
+        """Choose the p2 instance, as in 2017.
+
+        ::
+
+            %aws_get_p2
+            %aws_get p2        # the same
+        """
+        from dl_magics.actions import instances
+
+        return instances.get(line.strip() or "p2")
+
+    @line_magic
+    def aws_get_t2(self, line: str) -> Instance:
+        """Choose the t2 instance, as in 2017.
+
+        ::
+
+            %aws_get_t2
+            %aws_get t2        # the same
+        """
+        from dl_magics.actions import instances
+
+        return instances.get(line.strip() or "t2")
+
+    @magic_arguments()
+    @EXPLAIN
+    @line_magic
+    def aws_list(self, line: str) -> Instances | Script:
+        """Show all instances of the account and region, with what they cost.
+
+        ::
+
+            %aws_list
+            rented = %aws_list
+        """
+        from dl_magics.actions import explain, instances
+
+        if parse_argstring(self.aws_list, line).explain:
+            return explain.listing()
+        return instances.listing()
+
+    @magic_arguments()
+    @NAME
+    @EXPLAIN
+    @line_magic
+    def aws_state(self, line: str) -> Word | Script:
+        """Say the state in one word: pending, running, stopping, stopped, terminated.
+
+        ::
+
+            %aws_state
+            %aws_state my-gpu
+        """
+        from dl_magics.actions import explain, here
+
+        args = parse_argstring(self.aws_state, line)
+        instance = here.meant(args.name)
+        return explain.state(instance) if args.explain else Word(instance.state)
+
+    @magic_arguments()
+    @NAME
+    @EXPLAIN
+    @line_magic
+    def aws_ip(self, line: str) -> Word | Script:
+        """Say the public address of a running instance.
+
+        ::
+
+            %aws_ip
+            address = %aws_ip my-gpu
+        """
+        from dl_magics.actions import access, explain, here
+
+        args = parse_argstring(self.aws_ip, line)
+        instance = here.meant(args.name)
+        if args.explain:
+            return explain.ip(instance)
+        return Word(access.login(instance).host)
+
+    @magic_arguments()
+    @NAME
+    @argument("--wait", default="0", help="try again for so long where AWS has none left: 20m, 2h")
+    @EXPLAIN
+    @line_magic
+    def aws_start(self, line: str) -> Instance | Script:
+        """Start an instance and wait until SSH answers; port 22 is pointed at your address.
+
+        ::
+
+            %aws_start
+            %aws_start my-gpu --wait 20m
+        """
+        from dl_magics import money
+        from dl_magics.actions import explain, here, instances
+
+        args = parse_argstring(self.aws_start, line)
+        if args.explain:
+            return explain.start(here.meant(args.name))
+        return shown(instances.start(args.name, wait_seconds=money.seconds(args.wait)))
+
+    @magic_arguments()
+    @NAME
+    @EXPLAIN
+    @line_magic
+    def aws_stop(self, line: str) -> Receipt | Instance | Script:
+        """Stop an instance and show what it cost; its disk is kept.
+
+        ::
+
+            %aws_stop
+            %aws_stop my-gpu
+        """
+        from dl_magics.actions import explain, here, instances
+
+        args = parse_argstring(self.aws_stop, line)
+        if args.explain:
+            return explain.stop(here.meant(args.name))
+        seen = list(said(instances.stop(args.name)))
+        return seen[-1].receipt(seen[-1].seen_at) if seen[0].costs_money else seen[-1]
+
+    @magic_arguments()
+    @argument("command", nargs="*", help="what to run there; without it the ssh command is shown")
+    @argument("--name", "-n", help="name, id or start of the type; default: the chosen one")
+    @argument("--trust", action="store_true", help="show the host key, ask, and pin it")
+    @_YES
+    @EXPLAIN
+    @line_magic
+    def aws_ssh(self, line: str) -> Output | Script:
+        """Run one command on the instance, or show the ssh command for a terminal.
+
+        Options come before the command.
+
+        ::
+
+            %aws_ssh
+            %aws_ssh nvidia-smi
+        """
+        from dl_magics.actions import explain, here, instances, trust
+
+        options, command = _split(line)
+        args = parse_argstring(self.aws_ssh, options)
+        instance = here.meant(args.name)
+        if args.trust:
+            offered = trust.offered(instance)
+            agree(offered.question, yes=args.yes)
+            trust.accept(offered)
+        if args.explain or not command:
+            return explain.log_in(instance, command)
+        return instances.run_there(command, instance.id)
+
+    @magic_arguments()
+    @argument("type", nargs="?", help="the new instance type; without it the present one is shown")
+    @NAME
+    @_YES
+    @EXPLAIN
+    @line_magic
+    def aws_resize(self, line: str) -> Instance | Script:
+        """Give the instance another type; disk and name stay. One that runs is stopped first.
+
+        ::
+
+            %aws_resize g4dn.xlarge
+            %aws_resize t2.micro my-gpu -y
+        """
+        from dl_magics.actions import explain, here, instances
+
+        args = parse_argstring(self.aws_resize, line)
+        instance = instances.priced(here.meant(args.name))
+        if args.explain and args.type:
+            return explain.resize(instance, args.type)
+        if not args.type or args.type == instance.type:
+            return instance
+        question = instances.resize_question(args.type, instance)
+        agree(question, yes=args.yes)
+        return shown(instances.resize(args.type, instance.id))
+
+
+def said(changes: Iterator[Instance]) -> Iterator[Instance]:
+    """Print each change as it comes."""
+    for instance in changes:
+        print(instance, flush=True)
+        yield instance
+
+
+def shown(changes: Iterator[Instance]) -> Instance:
+    """Print each change, and return the last."""
+    *_, last = said(changes)
+    return last
+
+
+def _split(line: str) -> tuple[str, str]:
+    """Take our options off the front of a line; the rest is the command, as it is."""
+    words = line.split()
+    count = 0
+    while count < len(words) and words[count].startswith("-"):
+        count += 2 if words[count] in ("-n", "--name") else 1
+    if count > len(words):
+        raise UsageError(f"%aws_ssh: {words[-1]} needs a name")
+    rest = line.split(maxsplit=count) if count else [line]
+    return " ".join(words[:count]), rest[count] if len(rest) > count else ""

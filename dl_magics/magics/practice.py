@@ -1,0 +1,45 @@
+"""The magic that goes to the practice cloud and back."""
+
+from __future__ import annotations
+
+from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+
+from dl_magics.magics.ask import Word
+
+
+@magics_class
+class PracticeMagics(Magics):
+    """An EC2 API and SSH hosts on this computer, for nothing."""
+
+    @magic_arguments()
+    @argument("what", nargs="?", choices=("on", "off", "fault"), help="nothing: show how it is")
+    @argument("name", nargs="?", help="which fault; nothing: show them")
+    @argument("--times", type=int, default=1, help="how often it goes wrong (%(default)s)")
+    @argument("--seconds", type=float, help="how long, for a fault that takes time")
+    @line_magic
+    def practice(self, line: str) -> Word:
+        """Go to the practice cloud, come back, or let something go wrong there.
+
+        ::
+
+            %practice on
+            %practice fault no-capacity --times 2
+        """
+        from dl_magics.actions import practice
+
+        args = parse_argstring(self.practice, line)
+        if args.what == "on":
+            return Word(f"Practice cloud: {practice.on()}. Nothing here costs money.")
+        if args.what == "off":
+            return Word(f"The practice cloud is off; the AWS profile is {practice.off()} again.")
+        if args.what == "fault" and args.name:
+            aim = {} if args.seconds is None else {"seconds": args.seconds}
+            practice.fault(args.name, times=args.times, **aim)
+            return Word(f"{args.name}: {practice.faults()[args.name]}, {args.times} times.")
+        if args.what == "fault":
+            lines = [
+                f"%practice fault {name:<22} {does}" for name, does in practice.faults().items()
+            ]
+            return Word("\n".join(lines))
+        return Word(f"The practice cloud is {'on' if practice.is_on() else 'off'}.")

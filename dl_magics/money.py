@@ -1,0 +1,82 @@
+"""Dollars: what an hour costs, what a time costs, how both are written."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from dl_magics.errors import BadSetting
+
+DISK_DOLLARS_PER_GIB_MONTH = 0.08
+"""gp3 in us-east-1; other regions differ by some cents."""
+
+_LEAST_SECONDS = 60
+
+
+def written(dollars: float | None) -> str:
+    """Return `$0.62`, with more digits where two would say nothing, or `unknown`."""
+    if dollars is None:
+        return "unknown"
+    digits = 2 if dollars == 0 or dollars >= 0.1 else 4
+    return f"${dollars:,.{digits}f}"
+
+
+def per_hour(dollars: float | None) -> str:
+    """Return `$0.90/h`, `$0.526/h`, or `price unknown`."""
+    if dollars is None:
+        return "price unknown"
+    whole, _, cents = f"{dollars:,.4f}".partition(".")
+    return f"${whole}.{cents[:2]}{cents[2:].rstrip('0')}/h"
+
+
+def cost(dollars_per_hour: float | None, seconds: float) -> float | None:
+    """What `seconds` cost: EC2 bills each second, and a minute at least."""
+    if dollars_per_hour is None:
+        return None
+    return dollars_per_hour * max(seconds, _LEAST_SECONDS) / 3600
+
+
+def disk_per_month(gib: float) -> float:
+    """What a gp3 disk costs a month, also while its instance is stopped."""
+    return gib * DISK_DOLLARS_PER_GIB_MONTH
+
+
+def duration(seconds: float) -> str:
+    """Return `41 min`, `2 h 05 min` or `12 s`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What an instance cost from its start to its stop, and what its disk goes on costing."""
+
+    name: str
+    seconds: float
+    dollars: float | None
+    dollars_per_month: float
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def __repr__(self) -> str:
+        return f"{self.name}: {self}"
+
+    def __str__(self) -> str:
+        return (
+            f"{duration(self.seconds)}, {written(self.dollars)}; "
+            f"while stopped the disk costs {written(self.dollars_per_month)} a month"
+        )
+
+
+def seconds(written: str) -> float:
+    """Return how long `20m`, `2h`, `90s` or a bare number of minutes is."""
+    units = {"s": 1, "m": 60, "h": 3600}
+    number, unit = (written[:-1], written[-1:]) if written[-1:] in units else (written, "m")
+    try:
+        return float(number) * units[unit]
+    except ValueError as error:
+        raise BadSetting(f"'{written}' is not a length of time.", fix="20m · 2h · 90s") from error

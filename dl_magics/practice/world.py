@@ -1,0 +1,151 @@
+"""moto as the world of the practice cloud: its types, images, addresses, and what it remembers."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from copy import deepcopy
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import moto
+from moto import settings
+from moto.backends import get_backend
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.ec2.models import EC2Backend, amis, elastic_ip_addresses, elastic_network_interfaces
+from moto.ec2.models import ec2_backends as ec2_of_account
+from moto.ec2.models.instance_types import (
+    INSTANCE_TYPE_OFFERINGS,
+    INSTANCE_TYPES,
+    InstanceType,
+    InstanceTypeBackend,
+)
+from moto.ec2.models.instances import Instance
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+LAST_ADDRESS = 254
+ACCOUNT = DEFAULT_ACCOUNT_ID
+REMEMBERED = ("ec2", "iam", "cloudwatch")
+RETIRED = ("p2.xlarge", "p2.8xlarge", "p2.16xlarge")
+# Types that moto does not know, made of one that it knows: name, vCPUs, GiB, GPUs, GPU, GiB a GPU.
+MADE = (
+    ("p3.2xlarge", "p3dn.24xlarge", 8, 61, 1, "V100", 16),
+    ("p3.8xlarge", "p3dn.24xlarge", 32, 244, 4, "V100", 16),
+    ("p3.16xlarge", "p3dn.24xlarge", 64, 488, 8, "V100", 16),
+)
+DEEP_LEARNING_IMAGE = {
+    "ami_id": "ami-0d1ea5e5c10bd5a11",
+    "name": "Deep Learning OSS Nvidia Driver AMI GPU PyTorch 2.7 (Ubuntu 22.04) 20260101",
+    "description": "The image of the practice cloud, named like the Deep Learning AMI",
+    "image_location": "amazon/Deep Learning OSS Nvidia Driver AMI GPU PyTorch 2.7 (Ubuntu 22.04)",
+    "image_type": "machine",
+    "state": "available",
+    "public": True,
+    "owner_id": "898082745236",
+    "owner_alias": "amazon",
+    "architecture": "x86_64",
+    "virtualization_type": "hvm",
+    "hypervisor": "xen",
+    "sriov": "simple",
+    "platform": "Linux/UNIX",
+    "root_device_type": "ebs",
+    "root_device_name": "/dev/sda1",
+}
+
+
+class World:
+    """Everything that exists in the practice cloud; it is kept in one file.
+
+    The file is a pickle: it holds moto's own objects, lies in a folder that only its owner may
+    enter, and is set aside when another version of moto wrote it.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._last_address = 0
+        self.extra: dict[str, Any] = {}
+        self._prepare()
+        self.app = DomainDispatcherApplication(create_backend_app)
+        self._recall()
+
+    def ec2(self, region: str) -> EC2Backend:
+        """What EC2 has in one region."""
+        return ec2_of_account[ACCOUNT][region]
+
+    def instances(self) -> list[Instance]:
+        """Every instance of every region."""
+        regions = list(ec2_of_account[ACCOUNT].values())
+        return [instance for ec2 in regions for instance in ec2.all_instances()]
+
+    def instance(self, instance_id: str) -> Instance | None:
+        """The instance of this id, wherever it is."""
+        return next((one for one in self.instances() if one.id == instance_id), None)
+
+    def new_address(self) -> str:
+        """An address of TEST-NET-3, which leads nowhere, that no instance has."""
+        taken = {instance.public_ip for instance in self.instances()}
+        for _ in range(LAST_ADDRESS):
+            self._last_address = self._last_address % LAST_ADDRESS + 1
+            address = f"203.0.113.{self._last_address}"
+            if address not in taken:
+                return address
+        raise RuntimeError("Every address of the practice cloud is taken.")
+
+    def save(self) -> None:
+        """Keep everything, in one step."""
+        backends = {name: dict(_regions(name)) for name in REMEMBERED}
+        whole = (moto.__version__, backends, self.extra, self._last_address)
+        beside = self._file.with_suffix(".new")
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+            pickle.dump(whole, out, protocol=pickle.HIGHEST_PROTOCOL)
+        beside.replace(self._file)
+
+    def _recall(self) -> None:
+        if not self._file.exists():
+            return
+        try:
+            version, backends, extra, last = pickle.loads(self._file.read_bytes())
+        except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, ValueError):
+            version, backends, extra, last = "", {}, {}, 1
+        if version != moto.__version__:
+            self._file.replace(
+                self._file.with_suffix(f".set-aside-{datetime.now(UTC):%Y%m%dT%H%M%S}")
+            )
+            return
+        for name, regions in backends.items():
+            for region, backend in regions.items():
+                _regions(name)[region] = backend
+        self.extra, self._last_address = extra, last
+
+    def _prepare(self) -> None:
+        settings.ENABLE_AMI_VALIDATION = True
+        settings.ENABLE_KEYPAIR_VALIDATION = True
+        vars(elastic_network_interfaces)["random_public_ip"] = self.new_address
+        vars(elastic_ip_addresses)["random_ip"] = self.new_address
+        if DEEP_LEARNING_IMAGE not in amis.AMIS:
+            amis.AMIS.append(DEEP_LEARNING_IMAGE)
+            for made in MADE:
+                _make_type(*made)
+
+
+def _regions(service: str) -> Any:
+    return get_backend(service)[ACCOUNT]  # type: ignore[call-overload]
+
+
+def _make_type(
+    name: str, like: str, vcpus: int, gib: int, gpus: int, gpu: str, gib_each: int
+) -> None:
+    facts = deepcopy(INSTANCE_TYPES[like])
+    facts["InstanceType"] = name
+    facts["VCpuInfo"]["DefaultVCpus"] = vcpus
+    facts["MemoryInfo"]["SizeInMiB"] = gib * 1024
+    memory = {"SizeInMiB": gib_each * 1024}
+    facts["GpuInfo"]["Gpus"][0].update(Name=gpu, Count=gpus, MemoryInfo=memory)
+    facts["GpuInfo"]["TotalGpuMemoryInMiB"] = gpus * gib_each * 1024
+    INSTANCE_TYPES[name] = facts
+    InstanceTypeBackend.instance_types.append(InstanceType(name))
+    for regions in INSTANCE_TYPE_OFFERINGS.values():
+        for offers in regions.values():
+            places = [one for one in offers if one["InstanceType"] == "g4dn.xlarge"]
+            offers.extend({**place, "InstanceType": name} for place in places)

@@ -1,0 +1,1 @@
+"""The way to an instance. The only folder that imports asyncssh."""

@@ -1,0 +1,233 @@
+/**
+ * `%manage_aws`: a table of instances. Each click is asked about once, numbered, and shown as
+ * waiting until the kernel has heard it.
+ *
+ * @typedef {{id: string, name: string, state: string, type: string, gpu: string,
+ *   ip: string | null, price: string, disk: string, dollars_per_hour: number | null,
+ *   seconds: number}} Row
+ * @typedef {'start' | 'stop' | 'connect' | 'resize'} Action
+ * @typedef {{get: (name: string) => any, on: (events: string, draw: () => void) => void,
+ *   off: (events: string, draw: () => void) => void, send: (content: object) => void}} Model
+ */
+
+/** @type {Record<Action, string[]>} */
+const CAN = {
+  start: ['stopped'],
+  stop: ['pending', 'running'],
+  connect: ['running'],
+  resize: ['stopped', 'running']
+};
+const HEADS = ['name', 'state', 'type', 'GPU', 'address', 'price', 'cost since start', 'disk', ''];
+const COST = HEADS.indexOf('cost since start');
+const NEWS = 'change:place change:heard change:notes change:types';
+const LEAST_SECONDS = 60;
+
+/**
+ * What an instance has cost since its start, at a moment.
+ *
+ * @param {Row} row
+ * @param {number} later seconds since the row was read
+ */
+export function cost(row, later) {
+  if (row.dollars_per_hour === null) {
+    return 'unknown';
+  }
+  if (!['pending', 'running'].includes(row.state)) {
+    return '$0.00';
+  }
+  const dollars = (row.dollars_per_hour * Math.max(row.seconds + later, LEAST_SECONDS)) / 3600;
+  return `$${dollars.toFixed(dollars < 0.1 ? 4 : 2)}`;
+}
+
+/**
+ * What is asked once before it is done, with its dollars.
+ *
+ * @param {Row} row
+ * @param {Action} action
+ * @param {string} type
+ * @param {Record<string, string>} types
+ */
+export function question(row, action, type, types) {
+  if (action === 'start') {
+    return `Start ${row.name}: ${row.price}`;
+  }
+  if (action === 'stop') {
+    return `Stop ${row.name}: its disk goes on costing ${row.disk}`;
+  }
+  return type ? `Make ${row.name} a ${type} (${types[type] ?? 'price unknown'} while it runs)` : '';
+}
+
+/**
+ * @param {string} tag
+ * @param {string} [text]
+ * @param {string} [name]
+ */
+function element(tag, text = '', name = '') {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  made.className = name;
+  return made;
+}
+
+/**
+ * @param {string} text
+ * @param {() => void} action
+ */
+function button(text, action) {
+  const made = /** @type {HTMLButtonElement} */ (element('button', text, 'dl-button'));
+  made.addEventListener('click', action);
+  return made;
+}
+
+/** @param {{model: Model, el: HTMLElement}} context */
+function render({ model, el }) {
+  el.classList.add('dl-instances');
+  /** @type {Map<number, string>} */
+  const waiting = new Map();
+  /** @type {{id: string, action: Action} | null} */
+  let asking = null;
+  let chosen = '';
+  let shownAt = Date.now();
+  let sent = model.get('heard');
+
+  const later = () => (Date.now() - shownAt) / 1000;
+
+  /**
+   * @param {Row} row
+   * @param {Action} action
+   */
+  function send(row, action) {
+    asking = null;
+    sent += 1;
+    if (action !== 'connect') {
+      waiting.set(sent, row.id);
+    }
+    model.send({ n: sent, id: row.id, action, type: chosen });
+    draw();
+  }
+
+  /** @param {{id: string, action: Action} | null} about */
+  function ask(about) {
+    asking = about;
+    chosen = '';
+    draw();
+  }
+
+  /** @param {Record<string, string>} types */
+  function list(types) {
+    const made = document.createElement('select');
+    made.append(new Option('which type?', ''), ...Object.keys(types).map(type => new Option(type)));
+    made.value = chosen;
+    made.addEventListener('change', () => {
+      chosen = made.value;
+      draw();
+    });
+    return made;
+  }
+
+  /**
+   * @param {Row} row
+   * @param {Action} action
+   * @param {Record<string, string>} types
+   */
+  function asked(row, action, types) {
+    const box = element('span', '', 'dl-asked');
+    const yes = button('Yes', () => send(row, action));
+    yes.disabled = action === 'resize' && !chosen;
+    box.append(
+      ...(action === 'resize' ? [list(types)] : []),
+      element('span', question(row, action, chosen, types)),
+      yes,
+      button('No', () => ask(null))
+    );
+    return box;
+  }
+
+  /**
+   * @param {Row} row
+   * @param {Record<string, string>} types
+   */
+  function buttons(row, types) {
+    if (asking?.id === row.id) {
+      return [asked(row, asking.action, types)];
+    }
+    return /** @type {Action[]} */ (Object.keys(CAN)).map(action => {
+      const label = action[0].toUpperCase() + action.slice(1);
+      const made = button(label, () =>
+        action === 'connect' ? send(row, action) : ask({ id: row.id, action })
+      );
+      made.disabled = !CAN[action].includes(row.state);
+      return made;
+    });
+  }
+
+  /** @param {Row} row */
+  function lines(row) {
+    const line = element('tr');
+    const texts = [row.name, row.state, row.type, row.gpu, row.ip ?? '', row.price];
+    line.append(...[...texts, cost(row, later()), row.disk].map(text => element('td', text)));
+    line.children[1].classList.add(`dl-${row.state}`);
+    /** @type {HTMLElement} */ (line.children[COST]).dataset.id = row.id;
+    const last = element('td');
+    last.append(...buttons(row, model.get('types')));
+    line.append(last);
+    const waits = [...waiting.values()].includes(row.id);
+    const note = waits
+      ? 'Waiting for the kernel: a cell may be running there.'
+      : model.get('notes')[row.id];
+    if (!note) {
+      return [line];
+    }
+    const below = element('tr');
+    const cell = /** @type {HTMLTableCellElement} */ (element('td', note, 'dl-note'));
+    cell.colSpan = HEADS.length;
+    below.append(cell);
+    return [line, below];
+  }
+
+  function draw() {
+    for (const n of waiting.keys()) {
+      if (n <= model.get('heard')) {
+        waiting.delete(n);
+      }
+    }
+    const head = element('tr');
+    head.append(...HEADS.map(name => element('th', name)));
+    const table = element('table');
+    table.append(head, ...model.get('rows').flatMap(lines));
+    el.replaceChildren(element('p', model.get('notes')[''] ?? model.get('place')), table);
+  }
+
+  function tick() {
+    for (const row of model.get('rows')) {
+      const cell = el.querySelector(`[data-id="${row.id}"]`);
+      if (cell) {
+        cell.textContent = cost(row, later());
+      }
+    }
+  }
+
+  // A question stays as it is until it is answered; the kernel checks the state anyway.
+  function news() {
+    if (!asking) {
+      draw();
+    }
+  }
+
+  function fresh() {
+    shownAt = Date.now();
+    news();
+  }
+
+  model.on('change:rows', fresh);
+  model.on(NEWS, news);
+  const clock = setInterval(tick, 1000);
+  draw();
+  return () => {
+    clearInterval(clock);
+    model.off('change:rows', fresh);
+    model.off(NEWS, news);
+  };
+}
+
+export default { render };

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import test from 'node:test';
+
+const source = await readFile(
+  new URL('../../dl_magics/widgets/instances.js', import.meta.url),
+  'utf8'
+);
+const { cost, question } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+
+const row = {
+  name: 'gpu',
+  state: 'running',
+  price: '$0.526/h',
+  disk: '$8.00/month',
+  dollars_per_hour: 0.526,
+  seconds: 3600
+};
+
+test('the cost of a running instance goes on while the table stands', () => {
+  assert.equal(cost(row, 0), '$0.53');
+  assert.equal(cost(row, 3600), '$1.05');
+});
+
+test('the first minute is paid in full, as AWS bills it', () => {
+  assert.equal(cost({ ...row, seconds: 1 }, 0), '$0.0088');
+});
+
+test('a stopped instance costs nothing and an unknown price is said', () => {
+  assert.equal(cost({ ...row, state: 'stopped' }, 0), '$0.00');
+  assert.equal(cost({ ...row, dollars_per_hour: null }, 0), 'unknown');
+});
+
+test('every question says the dollars', () => {
+  const types = { 'g5.xlarge': 'A10G, $1.006/h' };
+
+  assert.equal(question(row, 'start', '', types), 'Start gpu: $0.526/h');
+  assert.match(question(row, 'stop', '', types), /disk goes on costing \$8\.00\/month/);
+  assert.match(question(row, 'resize', 'g5.xlarge', types), /a g5\.xlarge \(A10G, \$1\.006\/h/);
+  assert.match(question(row, 'resize', 'new.type', types), /price unknown/);
+});

@@ -1,0 +1,57 @@
+"""What the README promises of `%manage_aws`, seen in a browser, on the practice cloud."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+CELLS = [
+    "%load_ext dl_magics",
+    "%practice on",
+    "%aws_launch t2.micro --name gpu -y",
+    "%manage_aws",
+    "import time; time.sleep(6); print('slept')",
+    "%practice off",
+]
+
+
+def click(lab, text):
+    lab.page.locator(f".dl-instances button:text-is('{text}')").first.click()
+
+
+def wait_for_state(lab, state):
+    lab.page.wait_for_selector(f".dl-instances td.dl-{state}", timeout=30_000)
+
+
+def test_buttons_ask_once_with_the_dollars_and_no_click_is_lost(lab):
+    lab.open("instances.ipynb", CELLS)
+    for cell in (0, 1, 2, 3):
+        lab.run(cell)
+        lab.finish(cell)
+    wait_for_state(lab, "running")
+
+    click(lab, "Stop")
+    assert "its disk goes on costing $8.00/month" in lab.page.inner_text(".dl-asked")
+    click(lab, "No")
+    assert lab.page.locator(".dl-asked").count() == 0
+    wait_for_state(lab, "running")
+
+    lab.run(4)
+    lab.page.wait_for_timeout(1000)
+    click(lab, "Stop")
+    click(lab, "Yes")
+    shown = "text=/Waiting for the kernel|stop …|stopping|stopped/"
+    lab.page.locator(".dl-instances").locator(shown).first.wait_for(timeout=5_000)
+    lab.finish(4)
+    wait_for_state(lab, "stopped")
+    assert lab.page.locator(".dl-instances button:text-is('Stop')").is_disabled()
+
+    click(lab, "Start")
+    assert "$0.0116/h" in lab.page.inner_text(".dl-asked")
+    click(lab, "Yes")
+    wait_for_state(lab, "running")
+
+    lab.run(5)
+    lab.finish(5)
+    assert "The practice cloud is off" in lab.text_of(5)

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+
+from dl_magics.errors import NoSuchType
+
+
+def test_the_evening_of_2017_works_to_the_letter(cloud, run):
+    launched = run("%aws_launch t2.micro -y")
+    run("%aws_stop")
+
+    with pytest.raises(NoSuchType) as retired:
+        run("%aws_resize p2.xlarge -y")
+    run("%aws_resize g4dn.xlarge -y")
+    started = run("%aws_start")
+    address = run("%aws_ip")
+    gpus = run("%aws_ssh nvidia-smi -L")
+    receipt = run("%aws_stop")
+
+    assert launched.answers
+    assert "p2.xlarge is retired" in str(retired.value)
+    assert retired.value.fix.endswith("%aws_resize g4dn.xlarge (T4 16 GiB, $0.526/h)")
+    assert (started.id, started.type, started.state) == (launched.id, "g4dn.xlarge", "running")
+    assert started.answers
+    assert address == started.ip
+    assert "T4" in repr(gpus)
+    assert "while stopped the disk costs $8.00 a month" in repr(receipt)
+    assert run("%aws_state") == "stopped"
+
+
+def test_everything_is_given_back_and_nothing_else(cloud, run, rent):
+    other = rent(name="somebody-elses")
+    run("%aws_launch t2.micro -y")
+
+    listed = run("%aws_cleanup")
+    given_back = run("%aws_cleanup -f")
+
+    assert [thing.what for thing in listed.each] == ["instance", "security-group", "key-pair"]
+    assert given_back.each == listed.each
+    assert run("%aws_cleanup").each == ()
+    assert run(f"%aws_state {other}") == "running"

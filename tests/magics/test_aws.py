@@ -1,0 +1,343 @@
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from dl_magics import errors, home
+from dl_magics.actions import here
+
+
+def changes_of(line, aws_shell):
+    """Run a line in a second kernel at the same time; return the process."""
+    code = (
+        "from IPython.core.interactiveshell import InteractiveShell as S\n"
+        "from dl_magics.magics.account import AccountMagics\n"
+        "from dl_magics.magics.aws import AwsMagics\n"
+        f"s = S.instance(); s.register_magics(AwsMagics, AccountMagics); r = s.run_cell({line!r})\n"
+        "raise SystemExit(0 if r.success else 1)"
+    )
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+
+
+def test_two_kernels_start_the_same_instance_and_both_see_it_run(rent, run, aws_shell):
+    rent(state="stopped")
+    run("%aws_get gpu")
+    other = changes_of("%aws_start", aws_shell)
+
+    mine = run("%aws_start")
+
+    said, _ = other.communicate()
+    assert other.returncode == 0
+    assert "SSH answers" in said
+    assert mine.state == "running"
+
+
+def test_two_kernels_launch_the_same_and_one_instance_is_made(cloud, run, aws_shell):
+    other = changes_of("%aws_launch t2.micro -y", aws_shell)
+
+    mine = run("%aws_launch t2.micro -y")
+
+    said, _ = other.communicate()
+    assert other.returncode == 0, said
+    assert [each.id for each in here.ec2().all() if not each.gone] == [mine.id]
+
+
+def test_a_stop_during_a_start_ends_stopped_and_the_start_says_so(rent, run, aws_shell, cloud):
+    rent(state="stopped")
+    run("%aws_get gpu")
+    cloud.fault("slow-boot", seconds=8)
+    other = changes_of("%aws_start", aws_shell)
+    while run("%aws_state") == "stopped":
+        pass
+
+    run("%aws_stop")
+
+    said, _ = other.communicate()
+    assert other.returncode == 1
+    assert "WrongState" in said
+    assert run("%aws_state") == "stopped"
+
+
+def test_ctrl_c_in_a_start_changes_nothing_but_the_waiting(cloud, run):
+    run("%aws_launch t2.micro -y")
+    run("%aws_stop")
+    cloud.fault("slow-boot", seconds=3)
+    import _thread
+
+    threading.Timer(1.5, _thread.interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt):
+        run("%aws_start")
+
+    assert run("%aws_state") == "running"
+    assert run("%aws_start").answers
+
+
+def test_starting_and_stopping_twice_does_no_harm(cloud, run):
+    launched = run("%aws_launch t2.micro -y")
+
+    again = run("%aws_launch t2.micro -y")
+    started = run("%aws_start")
+    run("%aws_stop")
+    stopped = run("%aws_stop")
+
+    assert again.id == started.id == launched.id
+    assert started.launched_at == launched.launched_at
+    assert stopped.state == "stopped"
+
+
+def test_a_stop_shows_the_receipt_by_the_clock_of_aws(cloud, run):
+    run("%aws_launch g4dn.xlarge -y")
+
+    receipt = run("%aws_stop")
+
+    assert receipt.dollars == pytest.approx(0.526 / 60, rel=0.5)
+    assert repr(receipt).startswith("gpu: ")
+
+
+def test_a_launch_asks_once_with_the_dollars(cloud, run, monkeypatch):
+    asked = []
+    monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or "n")
+
+    with pytest.raises(errors.NotConfirmed, match="Nothing was changed"):
+        run("%aws_launch g4dn.xlarge")
+
+    (question,) = asked
+    assert "$0.526/h" in question
+    assert "$8.00 a month" in question
+    assert "198.51.100.7/32" in question
+    assert list(here.ec2().all()) == [each for each in here.ec2().all() if each.gone]
+
+
+def test_where_nobody_can_be_asked_it_says_to_add_y(cloud, run, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+
+    with pytest.raises(errors.NotConfirmed) as refused:
+        run("%aws_launch t2.micro")
+
+    assert "-y" in refused.value.fix
+
+
+def test_terminate_needs_force(cloud, run):
+    launched = run("%aws_launch t2.micro -y")
+
+    with pytest.raises(errors.NotConfirmed) as refused:
+        run("%aws_terminate")
+    gone = run("%aws_terminate -f")
+
+    assert launched.id in refused.value.fix
+    assert gone.state == "terminated"
+    with pytest.raises(errors.NoSuchInstance):
+        run("%aws_start")
+
+
+def test_a_name_that_is_taken_by_another_type_is_not_launched_again(cloud, run):
+    run("%aws_launch t2.micro -y")
+
+    with pytest.raises(errors.WrongState) as refused:
+        run("%aws_launch t2.large -y")
+
+    assert "%aws_resize t2.large gpu" in refused.value.fix
+    assert "--name" in refused.value.fix
+
+
+def test_what_is_launched_is_as_safe_as_promised(cloud, run):
+    launched = run("%aws_launch t2.micro --disk 120 -y")
+
+    ask = here.door().ask
+    (found,) = ask("ec2", "describe_instances", InstanceIds=[launched.id])["Reservations"]
+    instance = found["Instances"][0]
+    (disk,) = ask(
+        "ec2",
+        "describe_volumes",
+        Filters=[{"Name": "attachment.instance-id", "Values": [launched.id]}],
+    )["Volumes"]
+    behaviour = ask(
+        "ec2",
+        "describe_instance_attribute",
+        InstanceId=launched.id,
+        Attribute="instanceInitiatedShutdownBehavior",
+    )
+    assert instance["MetadataOptions"]["HttpTokens"] == "required"
+    assert (disk["Size"], disk["Encrypted"], disk["VolumeType"]) == (120, True, "gp3")
+    assert behaviour["InstanceInitiatedShutdownBehavior"]["Value"] == "stop"
+    assert launched.ours
+
+
+def test_allow_from_lets_in_others_until_me_takes_it_back(cloud, run):
+    launched = run("%aws_launch t2.micro --allow-from 198.51.100.0/24 203.0.113.9 -y")
+
+    rules = here.door().ask("ec2", "describe_security_groups", GroupIds=list(launched.groups))
+    sources = [
+        each["CidrIp"]
+        for rule in rules["SecurityGroups"][0]["IpPermissions"]
+        for each in rule["IpRanges"]
+    ]
+    assert sorted(sources) == ["198.51.100.0/24", "203.0.113.9/32"]
+    run("%aws_launch t2.micro --allow-from me -y")
+    assert home.choices().get("allow_from") is None
+
+
+@pytest.mark.parametrize("source", ["0.0.0.0/0", "somewhere"])
+def test_the_whole_world_is_not_let_in(cloud, run, source):
+    with pytest.raises(errors.BadSetting) as refused:
+        run(f"%aws_launch t2.micro --allow-from {source} -y")
+
+    assert "--allow-from 203" in refused.value.fix
+
+
+def test_an_address_that_cannot_be_had_says_how_to_say_it(cloud, run, address):
+    address.address = "<html>log in first</html>"
+
+    with pytest.raises(errors.NoAddress) as refused:
+        run("%aws_launch t2.micro -y")
+
+    assert "--allow-from" in refused.value.fix
+
+
+def test_an_address_service_without_https_is_refused(cloud, run):
+    run("%aws_profile --address-url http://example.com/ip")
+
+    with pytest.raises(errors.BadSetting, match="https"):
+        run("%aws_launch t2.micro -y")
+
+
+def test_a_quota_that_is_too_small_is_known_before_the_launch(cloud, run):
+    with pytest.raises(errors.QuotaReached) as refused:
+        run("%aws_launch g4dn.metal -y")
+
+    assert "96 vCPUs" in str(refused.value)
+    assert "L-DB2E81BA" in refused.value.fix
+
+
+def test_a_type_that_nobody_has_is_refused_before_anything_stops(cloud, run):
+    run("%aws_launch t2.micro -y")
+
+    with pytest.raises(errors.NoSuchType):
+        run("%aws_resize zz.huge -y")
+
+    assert run("%aws_state") == "running"
+
+
+def test_without_an_argument_a_magic_shows_and_changes_nothing(cloud, run):
+    launched = run("%aws_launch t2.micro -y")
+    before = home.choices()
+
+    for line in ("%aws_get", "%aws_resize", "%aws_profile", "%aws_region", "%aws_launch"):
+        run(line)
+    run("%aws_cleanup")
+
+    assert home.choices() == before
+    assert run("%aws_get").type == launched.type
+    assert run("%aws_state") == "running"
+
+
+def test_the_check_finds_everything_right_after_a_launch(cloud, run):
+    run("%aws_launch t2.micro -y")
+
+    report = run("%aws_check")
+
+    assert {line.mark for line in report.lines} == {"✓"}
+    assert report.fine
+
+
+def test_the_check_goes_on_where_something_is_not_allowed(cloud, run):
+    cloud.fault("not-allowed", actions=["GetCallerIdentity"])
+
+    report = run("%aws_check")
+
+    assert not report.fine
+    assert report.lines[0].mark == "✗"
+    assert "sts:GetCallerIdentity" in repr(report)
+    assert len(report.lines) >= 6
+
+
+def test_the_policy_is_json_that_names_every_action(cloud, run):
+    import json
+
+    policy = json.loads(run("%aws_check --policy"))
+
+    assert "ec2:RunInstances" in policy["Statement"][0]["Action"]
+
+
+def test_prices_show_memory_dollars_spot_and_quota(cloud, run):
+    market = run("%aws_prices g4dn")
+
+    row = next(row for row in market.rows if row[0] == "g4dn.xlarge")
+    assert row[1:5] == ("T4 16 GiB", "4", "16 GiB", "$0.526/h")
+    assert row[5].startswith("$0.1")
+    assert row[6] == "64 vCPUs"
+    assert "g4dn.xlarge" in market._repr_html_()
+
+
+def test_where_aws_tells_no_price_the_table_does(cloud, run):
+    cloud.fault("not-allowed", times=20, actions=["GetProducts"])
+    home.choose(place={**home.choices()["place"], "region": "us-west-2"})
+
+    plan = run("%aws_launch g5.xlarge --dry-run")
+
+    assert plan.dollars_per_hour == 1.006
+    assert plan.price_from.startswith("table")
+
+
+def test_practice_goes_there_and_back(run, monkeypatch, tmp_path):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    home.choose(place={"profile": None, "region": "eu-west-1"})
+
+    there = run("%practice on")
+    plan = run("%aws_launch t2.micro --dry-run")
+    listing = run("%aws_list")
+    again = run("%practice on")
+    back = run("%practice off")
+
+    assert "practice · us-east-1" in there
+    assert "practice" in repr(listing)
+    assert plan.sources == ("198.51.100.7/32",)
+    assert again == there
+    assert "default" in back
+    assert run("%practice") == "The practice cloud is off."
+    assert here.place().region == "eu-west-1"
+
+
+def test_practice_faults_are_listed_and_struck(run):
+    run("%practice on")
+
+    names = run("%practice fault")
+    run("%practice fault not-allowed")
+
+    assert "no-capacity" in names
+    with pytest.raises(errors.NotAllowed):
+        run("%aws_list")
+    run("%practice off")
+
+
+def test_a_fault_needs_the_practice_cloud(run):
+    with pytest.raises(errors.WrongState) as refused:
+        run("%practice fault not-allowed")
+
+    assert refused.value.fix == "%practice on"
+
+
+def test_every_magic_shows_two_examples(aws_shell):
+    magics = aws_shell.magics_manager.magics["line"]
+    ours = {
+        name: magic for name, magic in magics.items() if name.startswith(("aws_", "manage_aws"))
+    }
+
+    assert len(ours) >= 16
+    for name, magic in ours.items():
+        assert magic.__doc__.count(f"%{name}") + magic.__doc__.count("%aws_get ") >= 2, name
+
+
+def test_loading_the_magics_imports_no_boto3():
+    code = (
+        "import sys, dl_magics.magics.aws, dl_magics.magics.account, dl_magics.magics.practice\n"
+        "print({'boto3', 'botocore', 'asyncssh', 'moto', 'ipywidgets'} & set(sys.modules))"
+    )
+
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert said.stdout.strip() == "set()"

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from dl_magics.actions import here
+
+AWS = shutil.which("aws") or str(Path(__file__).parents[2] / "build/awscli/bin/aws")
+pytestmark = pytest.mark.skipif(not Path(AWS).exists(), reason="the aws command is not installed")
+
+
+@pytest.fixture
+def paste(monkeypatch):
+    """Paste lines into a shell that knows nothing but them; return what it wrote."""
+
+    def pasted(script: str) -> str:
+        path = f"{Path(AWS).parent}:{os.environ['PATH']}"
+        lines = script.replace("aws ec2 wait", "sleep 1; aws ec2 wait")
+        done = subprocess.run(
+            ["/bin/sh", "-e"],
+            input=lines,
+            env={"PATH": path, "AWS_PAGER": "", "HOME": os.environ["HOME"]},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return pasted
+
+
+def test_the_listing_lists(rent, run, paste):
+    id_ = rent()
+
+    assert id_ in paste(run("%aws_list --explain"))
+
+
+def test_state_and_address_are_the_same_words(rent, run, paste):
+    rent()
+    run("%aws_get gpu")
+
+    assert paste(run("%aws_state --explain")).strip() == run("%aws_state")
+    assert paste(run("%aws_ip --explain")).strip() == run("%aws_ip")
+
+
+def test_the_pasted_stop_resize_and_start_do_it(cloud, run, paste):
+    run("%aws_launch t2.micro -y")
+
+    paste(run("%aws_stop --explain"))
+    stopped = run("%aws_state")
+    paste(run("%aws_resize g4dn.xlarge --explain"))
+    paste(run("%aws_start --explain"))
+
+    assert stopped == "stopped"
+    assert run("%aws_get").type == "g4dn.xlarge"
+    assert run("%aws_state") == "running"
+
+
+def test_the_pasted_start_lets_in_the_present_address(cloud, run, paste, address):
+    launched = run("%aws_launch t2.micro -y")
+    run("%aws_stop")
+    address.address = "198.51.100.23"
+
+    paste(run("%aws_start --explain"))
+
+    rules = here.door().ask("ec2", "describe_security_groups", GroupIds=list(launched.groups))
+    assert "198.51.100.23/32" in str(rules)
+
+
+def test_the_pasted_launch_rents_what_was_shown(cloud, run, paste):
+    paste(run("%aws_launch t2.micro --name small --explain"))
+
+    assert run("%aws_get small").type == "t2.micro"
+
+
+def test_the_pasted_resize_of_a_running_instance_starts_it_again(rent, run, paste):
+    rent()
+    run("%aws_get gpu")
+
+    paste(run("%aws_resize t2.large --explain"))
+
+    assert run("%aws_get").type == "t2.large"
+    assert run("%aws_state") == "running"
+
+
+def test_the_pasted_terminate_gives_it_back(rent, run, paste):
+    rent()
+    run("%aws_get gpu")
+
+    paste(run("%aws_terminate --explain"))
+
+    assert here.meant().gone
+
+
+def test_explaining_changes_nothing(rent, run):
+    rent(state="stopped")
+    run("%aws_get gpu")
+
+    for line in ("%aws_start", "%aws_stop", "%aws_resize t2.large", "%aws_terminate", "%aws_ip"):
+        run(f"{line} --explain")
+
+    assert run("%aws_state") == "stopped"
+    assert run("%aws_get").type == "t2.micro"
+
+
+def test_the_ssh_command_works_when_pasted(cloud, run, paste):
+    run("%aws_launch t2.micro -y")
+
+    assert paste(run("%aws_ssh --explain echo hello")) == "hello\n"

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+
+from dl_magics import errors
+from dl_magics.actions import here
+
+
+def test_a_profile_is_chosen_for_all_later_notebooks(cloud, run, tmp_path):
+    config = tmp_path / "ssh_config"
+    config.write_text("")
+
+    run(f"%aws_profile practice --ssh-config {config}")
+
+    assert here.place().profile == "practice"
+    assert here.place().ssh_config == str(config)
+    run("%aws_profile --ssh-config none --address-url none")
+    assert here.place().ssh_config is None
+    assert here.place().address_url.startswith("https://")
+
+
+def test_an_ssh_config_that_is_not_there_is_refused(cloud, run):
+    with pytest.raises(errors.BadSetting, match="no file"):
+        run("%aws_profile --ssh-config /nowhere/config")
+
+
+def test_new_keys_in_the_file_count_at_once(cloud, run):
+    door = here.door()
+
+    credentials = here.place().credentials_file
+    with open(credentials, "a") as file:  # noqa: PTH123 - a path of AWS
+        file.write("\n")
+
+    assert here.door() is not door
+    assert run("%aws_list") is not None

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from renting import Renter, use
+
+from dl_magics import practice
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[practice.Practice]:
+    folder = tmp_path_factory.mktemp("practice")
+    yield practice.start(folder, delay=0.1, boot=0)
+    practice.stop(folder)
+
+
+@pytest.fixture
+def renter(monkeypatch: pytest.MonkeyPatch, cloud: practice.Practice) -> Iterator[Renter]:
+    renter = use(monkeypatch, practice.profile(cloud.folder))
+    yield renter
+    forget_everything(renter)
+
+
+def forget_everything(renter: Renter) -> None:
+    ec2 = boto3.Session().client("ec2")
+    found = [one for r in ec2.describe_instances()["Reservations"] for one in r["Instances"]]
+    alive = [one["InstanceId"] for one in found if one["State"]["Name"] != "terminated"]
+    if alive:
+        ec2.terminate_instances(InstanceIds=alive)
+    for each in alive:
+        renter.until(each, "terminated")
+    for key in ec2.describe_key_pairs()["KeyPairs"]:
+        ec2.delete_key_pair(KeyName=key["KeyName"])

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+pytestmark = pytest.mark.skipif(not shutil.which("aws"), reason="needs the aws command")
+
+
+def aws(*words: str) -> subprocess.CompletedProcess[str]:
+    command = ["aws", *words, "--output", "json"]
+    # The command may be a shim that is lost without the home it was installed in.
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ})
+
+
+def test_the_evening_of_2017_can_be_typed(renter):
+    launch = f"--image-id {renter.image()} --instance-type t2.micro --client-token evening"
+    made = json.loads(aws("ec2", "run-instances", *launch.split()).stdout)["Instances"][0]
+    ids = ["--instance-ids", made["InstanceId"]]
+    renter.until(made["InstanceId"], "running")
+
+    stopped = aws("ec2", "stop-instances", *ids)
+    renter.until(made["InstanceId"], "stopped")
+    resize = ["modify-instance-attribute", "--instance-id", made["InstanceId"], "--instance-type"]
+    retired = aws("ec2", *resize, "p2.xlarge")
+    resized = aws("ec2", *resize, "g4dn.xlarge")
+    started = aws("ec2", "start-instances", *ids)
+    renter.until(made["InstanceId"], "running")
+    query = "Reservations[0].Instances[0].PublicIpAddress"
+    address = aws("ec2", "describe-instances", *ids, "--query", query)
+
+    assert '"stopping"' in stopped.stdout
+    assert "(Unsupported)" in retired.stderr
+    assert resized.returncode == 0
+    assert '"pending"' in started.stdout
+    assert json.loads(address.stdout).startswith("203.0.113.")
+
+
+def test_a_refusal_is_told_as_the_command_tells_it(renter, cloud):
+    cloud.fault("not-allowed")
+
+    refused = aws("ec2", "describe-instances")
+
+    assert refused.returncode != 0
+    assert "An error occurred (UnauthorizedOperation)" in refused.stderr
+
+
+def test_prices_quotas_and_the_image_can_be_asked_for(renter):
+    ask = "service-quotas get-service-quota --service-code ec2 --quota-code L-DB2E81BA"
+    quota = aws(*ask.split())
+    ask = "pricing get-products --service-code AmazonEC2 --filters"
+    price = aws(*ask.split(), "Type=TERM_MATCH,Field=instanceType,Value=g5.xlarge")
+    who = aws("sts", "get-caller-identity")
+
+    assert json.loads(quota.stdout)["Quota"]["Value"] == 64.0
+    assert "g5.xlarge" in price.stdout
+    assert "123456789012" in who.stdout

@@ -1,0 +1,280 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import boto3
+import psutil
+import pytest
+from botocore.exceptions import ClientError
+
+from dl_magics import practice
+from dl_magics.practice.__main__ import main
+from dl_magics.practice.process import PracticeFailed, first_port
+from renting import until, use
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "practice"
+    yield folder
+    practice.stop(folder)
+
+
+@pytest.fixture
+def renter(monkeypatch, folder):
+    practice.start(folder, delay=0.1, boot=0)
+    return use(monkeypatch, practice.profile(folder))
+
+
+def again(folder):
+    practice.stop(folder)
+    return practice.start(folder, delay=0.1, boot=0)
+
+
+def test_it_is_found_once_started_and_gone_once_stopped(folder):
+    before = practice.find(folder)
+    started = practice.start(folder)
+    found = practice.find(folder)
+    practice.stop(folder)
+
+    assert before is None
+    assert found == started
+    assert practice.find(folder) is None
+
+
+def test_starting_twice_starts_one(folder):
+    with ThreadPoolExecutor() as both:
+        first, second = both.map(practice.start, [folder, folder])
+
+    assert first == second == practice.start(folder)
+    assert len(running_in(folder)) == 1
+
+
+def running_in(folder):
+    found = psutil.process_iter(["cmdline"])
+    return [one for one in found if str(folder) in (one.info["cmdline"] or [])]
+
+
+def test_stopping_twice_does_no_harm(folder):
+    practice.start(folder)
+
+    practice.stop(folder)
+    practice.stop(folder)
+
+    assert practice.find(folder) is None
+
+
+def test_a_record_that_another_process_answers_is_not_believed(folder):
+    real = practice.start(folder)
+    document = json.loads((folder / "practice.json").read_text())
+    other = folder.parent / "other"
+    other.mkdir()
+
+    (other / "practice.json").write_text(json.dumps({**document, "id": "somebody else"}))
+
+    assert practice.find(other) is None
+    assert practice.find(folder) == real
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"id": "x"}'])
+def test_a_damaged_record_is_no_record(folder, text):
+    folder.mkdir()
+    (folder / "practice.json").write_text(text)
+
+    assert practice.find(folder) is None
+    assert practice.start(folder)
+
+
+def test_after_it_was_killed_it_starts_again_and_its_hosts_are_gone(renter, folder):
+    instance_id = renter.launch()
+    killed = practice.find(folder)
+    host = int(renter.run(instance_id, "echo $PPID").stdout)
+
+    os.kill(killed.pid, signal.SIGKILL)
+    until(lambda: not psutil.pid_exists(host))
+    practice.start(folder, delay=0.1, boot=0)
+
+    assert renter.state(instance_id) == "running"
+    assert renter.run(instance_id, "echo alive").stdout == "alive\n"
+
+
+def test_everything_is_there_after_a_restart(renter, folder):
+    group = renter.ec2.create_security_group(GroupName="mine", Description="mine")["GroupId"]
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "gpu"}]}]
+    running = renter.launch(TagSpecifications=tags, SecurityGroupIds=[group], ClientToken="one")
+    stopped = renter.launch()
+    renter.stop(stopped)
+    renter.run(running, "echo weights > model.h5")
+    key = renter.host_key(running)
+    before = {each: renter.instance(each) for each in (running, stopped)}
+    url = renter.profile.endpoint_url
+
+    assert again(folder).url == url
+
+    assert {each: renter.instance(each) for each in (running, stopped)} == before
+    assert (
+        renter.run_instances(TagSpecifications=tags, SecurityGroupIds=[group], ClientToken="one")[
+            "InstanceId"
+        ]
+        == running
+    )
+    assert renter.run(running, "cat model.h5").stdout == "weights\n"
+    assert renter.host_key(running) == key
+    renter.start(stopped)
+    assert renter.instance(stopped)["PublicIpAddress"] != before[running]["PublicIpAddress"]
+
+
+def test_nothing_that_can_be_made_keeps_the_state_from_being_kept(renter, folder):
+    launch = {"ImageId": renter.image(), "InstanceType": "t2.micro"}
+    renter.ec2.request_spot_instances(SpotPrice="1", LaunchSpecification=launch)
+    renter.client("ssm").put_parameter(Name="mine", Value="it", Type="String")
+    renter.client("iam").create_instance_profile(InstanceProfileName="guard")
+    address = renter.ec2.allocate_address(Domain="vpc")["PublicIp"]
+
+    again(folder)
+
+    kept = renter.ec2.describe_addresses()["Addresses"]
+    assert [one["PublicIp"] for one in kept] == [address]
+    assert renter.client("iam").list_instance_profiles()["InstanceProfiles"]
+
+
+def test_what_is_on_its_way_cannot_be_turned_back(renter, folder):
+    stopping = renter.launch()
+    practice.stop(folder)
+    practice.start(folder, delay=600, boot=0)
+    renter.ec2.stop_instances(InstanceIds=[stopping])
+    pending = renter.run_instances()["InstanceId"]
+
+    with pytest.raises(ClientError) as starting:
+        renter.ec2.start_instances(InstanceIds=[stopping])
+    with pytest.raises(ClientError) as ending:
+        renter.ec2.stop_instances(InstanceIds=[pending])
+
+    assert "(IncorrectInstanceState)" in str(starting.value)
+    assert "(IncorrectInstanceState)" in str(ending.value)
+
+
+def test_what_was_on_its_way_arrives_after_a_restart(renter, folder):
+    instance_id = renter.launch()
+    renter.ec2.stop_instances(InstanceIds=[instance_id])
+
+    again(folder)
+
+    renter.until(instance_id, "stopped")
+
+
+def test_a_damaged_state_is_set_aside(renter, folder):
+    renter.launch()
+    practice.stop(folder)
+    (folder / "world.pickle").write_bytes(b"torn")
+
+    practice.start(folder)
+
+    assert renter.ec2.describe_instances()["Reservations"] == []
+    assert list(folder.glob("world.set-aside-*"))
+
+
+def test_another_port_is_taken_where_a_stranger_has_ours(folder, monkeypatch):
+    import socket
+
+    with socket.create_server(("127.0.0.1", first_port(folder))):
+        started = practice.start(folder)
+    renter = use(monkeypatch, practice.profile(folder))
+
+    assert started.port != first_port(folder)
+    assert renter.profile.endpoint_url == started.url
+    assert renter.ec2.describe_instances()["Reservations"] == []
+
+
+def test_it_listens_on_this_computer_only(renter, folder):
+    instance_id = renter.launch()
+    renter.run(instance_id, "true")
+
+    process = psutil.Process(practice.find(folder).pid)
+    ours = [process, *process.children(recursive=True)]
+    listening = [
+        one.laddr.ip
+        for each in ours
+        for one in each.net_connections("inet")
+        if one.status == psutil.CONN_LISTEN
+    ]
+
+    assert listening == ["127.0.0.1", "127.0.0.1"]
+
+
+def test_what_is_secret_is_for_its_owner_only(renter, folder):
+    instance_id = renter.launch()
+    ssh = folder / "instances" / instance_id / "etc" / "ssh"
+    secret = ["practice.json", "world.pickle", "aws/credentials", ssh / "ssh_host_ed25519_key"]
+
+    modes = [stat.S_IMODE((folder / each).stat().st_mode) for each in secret]
+
+    assert modes == [0o600] * len(secret)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_who_has_not_the_key_of_the_profile_is_refused(renter):
+    stranger = boto3.Session("AKIAGUESSED", "x", profile_name="practice").client("ec2")
+
+    with pytest.raises(ClientError) as error:
+        stranger.describe_instances()
+
+    assert error.value.response["Error"]["Code"] == "AuthFailure"
+
+
+def test_the_profile_is_the_same_whenever_it_is_asked_for(folder):
+    before = practice.profile(folder)
+    key = before.credentials_file.read_text()
+
+    practice.start(folder)
+
+    assert practice.profile(folder) == before
+    assert before.credentials_file.read_text() == key
+
+
+def test_what_the_notebook_chose_on_aws_does_not_reach_the_process(folder, monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+
+    assert practice.start(folder)
+
+
+def test_a_folder_that_cannot_be_used_is_named_in_two_lines(folder):
+    folder.mkdir()
+    (folder / "lock").mkdir()
+
+    with pytest.raises(PracticeFailed) as error:
+        practice.start(folder)
+
+    assert "did not start" in str(error.value)
+    assert str(folder / "practice.log") in error.value.fix
+
+
+def test_the_command_tells_how_to_use_it_and_ends_with_ctrl_c(folder):
+    command = [sys.executable, "-m", "dl_magics.practice", "--folder", str(folder)]
+    running = subprocess.Popen([*command, "--delay", "0"], stdout=subprocess.PIPE, text=True)
+    until(lambda: practice.find(folder))
+
+    refused = subprocess.run(command, capture_output=True, text=True)
+    running.send_signal(signal.SIGINT)
+    said, _ = running.communicate(timeout=20)
+
+    assert "AWS_PROFILE=practice" in said
+    assert running.returncode == 0
+    assert "already runs" in refused.stdout
+
+
+def test_the_command_can_end_the_one_that_runs(folder, capsys):
+    practice.start(folder)
+
+    refused = main(["--folder", str(folder)])
+    ended = main(["--folder", str(folder), "--stop"])
+
+    assert (refused, ended) == (1, 0)
+    assert practice.find(folder) is None
+    assert "already runs" in capsys.readouterr().out

@@ -1,0 +1,123 @@
+"""Renting from the practice cloud with nothing but boto3 and SSH."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncssh
+import boto3
+import pytest
+from botocore.config import Config
+
+from dl_magics import practice
+
+IMAGE = (
+    "/aws/service/deeplearning/ami/x86_64/oss-nvidia-driver-gpu-pytorch-2.7-ubuntu-22.04/"
+    "latest/ami-id"
+)
+ONE_TRY = Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=5)
+PATIENCE_SECONDS = 20
+
+
+def until(fact: Callable[[], Any]) -> Any:
+    """Wait for a fact that is on its way."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (found := fact()):
+        assert time.monotonic() < deadline, f"never came true: {found}"
+        time.sleep(0.02)
+    return found
+
+
+@dataclass
+class Renter:
+    """Who rents from the practice cloud, with nothing but boto3 and SSH."""
+
+    profile: practice.Profile
+    key: asyncssh.SSHKey = field(
+        default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519")
+    )
+
+    def client(self, service: str) -> Any:
+        return boto3.Session().client(service, config=ONE_TRY)
+
+    @property
+    def ec2(self) -> Any:
+        return self.client("ec2")
+
+    def image(self) -> str:
+        return str(self.client("ssm").get_parameter(Name=IMAGE)["Parameter"]["Value"])
+
+    def launch(self, instance_type: str = "t2.micro", **more: Any) -> str:
+        """Launch an instance, and wait until it runs."""
+        instance_id = self.run_instances(instance_type, **more)["InstanceId"]
+        self.until(instance_id, "running")
+        return str(instance_id)
+
+    def run_instances(self, instance_type: str = "t2.micro", **more: Any) -> Any:
+        if not self.ec2.describe_key_pairs()["KeyPairs"]:
+            public = self.key.export_public_key()
+            self.ec2.import_key_pair(KeyName="mine", PublicKeyMaterial=public)
+        asked = {"ImageId": self.image(), "MinCount": 1, "MaxCount": 1, "KeyName": "mine", **more}
+        return self.ec2.run_instances(InstanceType=instance_type, **asked)["Instances"][0]
+
+    def instance(self, instance_id: str) -> Any:
+        found = self.ec2.describe_instances(InstanceIds=[instance_id])
+        return found["Reservations"][0]["Instances"][0]
+
+    def state(self, instance_id: str) -> str:
+        return str(self.instance(instance_id)["State"]["Name"])
+
+    def until(self, instance_id: str, state: str) -> None:
+        until(lambda: self.state(instance_id) == state)
+
+    def stop(self, instance_id: str) -> None:
+        self.ec2.stop_instances(InstanceIds=[instance_id])
+        self.until(instance_id, "stopped")
+
+    def start(self, instance_id: str) -> None:
+        self.ec2.start_instances(InstanceIds=[instance_id])
+        self.until(instance_id, "running")
+
+    def connect(self, instance_id: str, **more: Any) -> Any:
+        address = self.instance(instance_id)["PublicIpAddress"]
+        options = {
+            "username": "ubuntu",
+            "client_keys": [self.key],
+            "known_hosts": None,
+            "config": [str(self.profile.ssh_config)],
+            **more,
+        }
+        return asyncssh.connect(address, **options)
+
+    def run(self, instance_id: str, command: str, **more: Any) -> asyncssh.SSHCompletedProcess:
+        """Run a command on the instance, as soon as its SSH answers."""
+
+        async def once() -> asyncssh.SSHCompletedProcess | None:
+            try:
+                async with self.connect(instance_id) as connection:
+                    return await connection.run(command, **more)
+            except ConnectionRefusedError:
+                return None
+
+        return until(lambda: asyncio.run(once()))
+
+    def host_key(self, instance_id: str) -> str:
+        """Return the key that the host shows."""
+
+        async def key() -> str:
+            async with self.connect(instance_id) as connection:
+                shown = connection.get_server_host_key().export_public_key()
+                return " ".join(shown.decode().split()[:2])
+
+        self.run(instance_id, "true")
+        return asyncio.run(key())
+
+
+def use(monkeypatch: pytest.MonkeyPatch, profile: practice.Profile) -> Renter:
+    for name, value in profile.environment.items():
+        monkeypatch.setenv(name, value)
+    return Renter(profile)

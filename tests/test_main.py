@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from dl_magics.__main__ import main
+
+
+@pytest.mark.parametrize(("words", "status"), [([], 0), (["--help"], 0), (["practise"], 2)])
+def test_a_terminal_is_told_what_it_can_do(words, status, capsys):
+    assert main(words) == status
+
+    assert "dl-magics practice" in capsys.readouterr().out
+
+
+def test_the_practice_cloud_can_be_ended_from_a_terminal_also_when_none_runs(tmp_path):
+    command = [sys.executable, "-m", "dl_magics", "practice", "--stop", "--folder", str(tmp_path)]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")

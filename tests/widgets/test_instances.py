@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from dl_magics.actions import here
+from dl_magics.widgets.instances import Panel
+
+
+@pytest.fixture
+def panel(cloud, run):
+    run("%aws_launch t2.micro -y")
+    made = Panel(seconds=0.2)
+    yield made
+    made.close()
+
+
+def wait_until(fact):
+    end = time.monotonic() + 30
+    while not fact():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def row(panel):
+    return next(each for each in panel.rows if each["state"] != "terminated")
+
+
+def test_the_panel_shows_every_instance_with_its_price(panel):
+    shown = row(panel)
+
+    assert (shown["name"], shown["state"], shown["price"]) == ("gpu", "running", "$0.0116/h")
+    assert shown["disk"] == "$8.00/month"
+    assert panel.types["g4dn.xlarge"] == "T4 16 GiB, $0.526/h"
+
+
+def test_a_click_is_heard_and_done(panel):
+    id_ = row(panel)["id"]
+
+    panel._handle_custom_msg({"n": 1, "id": id_, "action": "stop"}, [])
+
+    assert panel.heard == 1
+    wait_until(lambda: row(panel)["state"] == "stopped")
+    assert here.ec2().get(id_).state == "stopped"
+
+
+def test_a_second_click_while_the_first_works_is_answered(panel):
+    id_ = row(panel)["id"]
+    panel.hear({"n": 1, "id": id_, "action": "stop"})
+
+    panel.hear({"n": 2, "id": id_, "action": "start"})
+
+    assert panel.heard == 2
+    assert "not done" in panel.notes[id_] or "stop" in panel.notes[id_]
+    wait_until(lambda: not panel._at_work)
+
+
+def test_connect_shows_the_ssh_command(panel):
+    id_ = row(panel)["id"]
+
+    panel.hear({"n": 1, "id": id_, "action": "connect"})
+
+    assert f"HostKeyAlias={id_}" in panel.notes[id_]
+
+
+def test_a_refused_click_shows_the_two_lines(panel, cloud):
+    id_ = row(panel)["id"]
+
+    panel.hear({"n": 1, "id": id_, "action": "resize", "type": "p2.xlarge"})
+
+    wait_until(lambda: not panel._at_work)
+    assert panel.notes[id_].startswith("NoSuchType: p2.xlarge is retired")
+    assert row(panel)["state"] == "running"
+
+
+def test_what_somebody_else_does_is_seen(panel):
+    id_ = row(panel)["id"]
+
+    here.door().tell("stop_instances", InstanceIds=[id_])
+
+    wait_until(lambda: row(panel)["state"] == "stopped")
+
+
+def test_a_failed_look_is_said_and_the_next_one_clears_it(panel, cloud):
+    cloud.fault("not-allowed", actions=["DescribeInstances"])
+
+    wait_until(lambda: "" in panel.notes)
+    assert panel.notes[""].startswith("NotAllowed")
+    wait_until(lambda: "" not in panel.notes)
+
+
+def test_the_magic_shows_the_panel(panel, run):
+    shown = run("%manage_aws")
+
+    shown.close()
+    assert isinstance(shown, Panel)
