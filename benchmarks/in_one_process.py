@@ -77,10 +77,9 @@ def feature_speed(asked: recipe.Recipe) -> float:
     batch = device.batch_size(asked.batch_size, found, frozen.widest)
     photos = folders.find(asked.data, sample=300).train
     broken: extract.Broken = {}
-    told = []
     with tempfile.TemporaryDirectory() as scratch:
         store = FeatureStore(Path(scratch), {}, frozen.features)
-        for event in extract.fill(
+        events = extract.fill(
             store,
             extract.scan(photos, 0, 1, broken),
             asked.image_size,
@@ -89,9 +88,10 @@ def feature_speed(asked: recipe.Recipe) -> float:
             lambda pixels: np.asarray(frozen.fast.predict_on_batch(pixels)),
             lambda: False,
             broken,
-        ):
-            if isinstance(event, Progressed):
-                told.append((time.perf_counter(), event.done))
+        )
+        told = [
+            (time.perf_counter(), event.done) for event in events if isinstance(event, Progressed)
+        ]
     # The last batch may be small: it does not count.
     return (told[-2][1] - told[0][1]) / (told[-2][0] - told[0][0])
 
