@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
-from renting import Renter, use
 
 from dl_magics import practice
+from renting import Renter, use
 
 
 @pytest.fixture(scope="module")

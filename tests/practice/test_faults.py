@@ -12,11 +12,11 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from botocore.parsers import ResponseParserError
-from renting import until
 
 from dl_magics import practice
 from dl_magics.errors import DLMagicsError
 from dl_magics.practice.faults import FAULTS
+from renting import until
 
 REFUSALS = {name: fault for name, fault in FAULTS.items() if fault.way == "refuse"}
 

@@ -8,6 +8,7 @@ import subprocess
 import asyncssh
 import psutil
 import pytest
+
 from renting import until
 
 
