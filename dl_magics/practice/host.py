@@ -110,7 +110,8 @@ class Host:
             env=environment,
             start_new_session=True,
         )
-        await process.redirect(child.stdin, child.stdout, child.stderr)
+        # An end of output that is told before the exit status makes clients close without it.
+        await process.redirect(child.stdin, child.stdout, child.stderr, send_eof=False)
         code = await child.wait()
         await asyncio.gather(process.stdout.drain(), process.stderr.drain())
         process.exit(code if code >= 0 else 128 - code)

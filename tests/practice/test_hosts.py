@@ -311,3 +311,23 @@ def test_sudo_runs_the_rest_and_names_what_is_not_there(renter):
 
     assert done.stdout == "that\n"
     assert done.stderr == "sudo: no-such: command not found\n"
+
+
+def test_of_many_commands_at_once_every_status_and_every_last_word_arrives(renter):
+    instance_id = renter.launch()
+
+    async def one(connection):
+        done = await connection.run("seq 2000; ls /no-such-folder", check=False)
+        return done.exit_status, len(done.stdout.split()), "no-such-folder" in done.stderr
+
+    renter.run(instance_id, "true")
+
+    async def many():
+        async with renter.connect(instance_id) as connection:
+            return [
+                each
+                for _ in range(10)
+                for each in await asyncio.gather(*(one(connection) for _ in range(8)))
+            ]
+
+    assert set(asyncio.run(many())) == {(2, 2000, True)}
