@@ -33,9 +33,7 @@ check: ## all checks and tests, with what is installed
 	$(BIN)/codespell
 	cd labextension && npm run --silent check
 	rm -rf build/coverage build/test-home
-	$(BIN)/coverage run -m pytest -n 2 --dist loadfile
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-config=setup.cfg --cov-report=term
 	$(OFFLINE) $(BIN)/python -m pytest -c setup.cfg --nbmake --nbmake-timeout=600 notebooks
 
 bench: build/installed-for-tests ## measure against the usual Keras way: DATA=path/to/photos
