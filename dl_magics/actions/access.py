@@ -13,6 +13,7 @@ from dl_magics.cloud.ec2 import Ec2
 from dl_magics.errors import NoAnswer, WrongState
 from dl_magics.instance import Instance
 from dl_magics.remote import keys, ssh
+from dl_magics.remote.login import Login
 
 LOGIN_KEY = "id_ed25519"
 _PATIENCE_SECONDS = 300.0
@@ -42,14 +43,14 @@ def let_us_in(instance: Instance) -> bool:
     return group in instance.groups and network.let_in(door, group, sources())
 
 
-def login(instance: Instance) -> ssh.Login:
+def login(instance: Instance) -> Login:
     """Return how to log in to a running instance."""
     if not instance.ip or instance.state != "running":
         raise WrongState(
             f"{instance.name} is {instance.state}: it has no address.", fix="%aws_start"
         )
     ours = instance.key == our_name()
-    return ssh.Login(
+    return Login(
         alias=instance.id,
         name=instance.name,
         host=instance.ip,

@@ -10,7 +10,7 @@ from dl_magics.actions.launch import Plan
 from dl_magics.cloud import launch
 from dl_magics.errors import DLMagicsError
 from dl_magics.instance import Instance
-from dl_magics.remote import keys, ssh
+from dl_magics.remote import keys
 
 
 class Script(str):
@@ -90,7 +90,7 @@ def resize(instance: Instance, type_: str) -> Script:
 
 def log_in(instance: Instance, command: str) -> Script:
     """The ssh command, with the same host key check."""
-    words = ssh.command_line(access.login(instance))
+    words = access.login(instance).command_line()
     return Script(shlex.join([*words, *([command] if command else [])]))
 
 

@@ -114,7 +114,7 @@ def run_there(command: str, word: str | None = None) -> ssh.Output:
 
 def ssh_command(word: str | None = None) -> list[str]:
     """Return the ssh command that opens a terminal on an instance."""
-    return ssh.command_line(access.login(here.meant(word)))
+    return access.login(here.meant(word)).command_line()
 
 
 def resize_question(type_: str, instance: Instance) -> str:

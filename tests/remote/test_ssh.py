@@ -5,6 +5,7 @@ import pytest
 from dl_magics import errors
 from dl_magics.actions import access, here
 from dl_magics.remote import hostkeys, keys, ssh
+from dl_magics.remote.login import Login
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_our_private_key_is_for_its_owner_only_and_made_once():
 
 
 def test_nobody_at_the_address_is_no_answer():
-    login = ssh.Login(alias="i-1", name="gpu", host="127.0.0.1", user="ubuntu")
+    login = Login(alias="i-1", name="gpu", host="127.0.0.1", user="ubuntu")
     hostkeys.pin("i-1", keys.ensure("host").public)
 
     assert not ssh.answers(login)

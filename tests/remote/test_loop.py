@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+
+import pytest
+
+from dl_magics.remote import loop
+
+
+def test_a_coroutine_runs_while_another_loop_turns():
+    async def answer():
+        return 42
+
+    async def cell():
+        return loop.wait(answer())
+
+    assert asyncio.run(cell()) == 42
+
+
+def test_what_fails_there_fails_here():
+    async def fail():
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        loop.wait(fail())
+
+
+def test_a_time_out_of_the_coroutine_is_not_taken_for_ours():
+    async def late():
+        raise TimeoutError("late")
+
+    with pytest.raises(TimeoutError, match="late"):
+        loop.wait(late())
+
+
+def test_ctrl_c_ends_the_coroutine():
+    cancelled = threading.Event()
+
+    async def forever():
+        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cancelled.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        loop.wait(forever())
+
+    assert cancelled.wait(5)
+
+
+def test_an_asynchronous_source_is_read_one_by_one_and_closed():
+    closed = threading.Event()
+
+    async def numbers():
+        try:
+            for n in range(10):
+                yield n
+        finally:
+            closed.set()
+
+    reading = loop.each(numbers())
+
+    assert [next(reading), next(reading)] == [0, 1]
+    reading.close()
+    assert closed.wait(5)
+    assert list(loop.each(numbers())) == list(range(10))
