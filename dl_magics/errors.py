@@ -166,3 +166,19 @@ class HostKeyRefused(DLMagicsError):
 
 class CommandFailed(DLMagicsError):
     """A command on the instance ended with another status than 0."""
+
+
+class BadValue(DLMagicsError):
+    """A value cannot go to the GPU kernel or come back."""
+
+    status = 400
+
+
+class NotConnected(DLMagicsError):
+    """No GPU kernel is connected to this notebook."""
+
+    status = 409
+
+
+class KernelDied(DLMagicsError):
+    """The GPU kernel ended by itself, or the instance under it did."""

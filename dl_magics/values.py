@@ -1,0 +1,188 @@
+"""Values that cross to another Python and back: plain ones, NumPy arrays, pandas frames.
+
+A zip of one JSON tree and the arrays as .npy files: reading one never runs code, as a pickle
+would. This module travels: the GPU kernel reads and writes the same files.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dl_magics.errors import BadValue
+
+_TREE = "values.json"
+_TAG = "="
+
+
+def write(path: Path, values: Mapping[str, Any]) -> None:
+    """Write named values into one file.
+
+    Raises
+    ------
+    BadValue
+        where a value is of another kind, with its name.
+    """
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as file:
+        tree = {}
+        for name, value in values.items():
+            try:
+                tree[name] = _Writer(file)(value)
+            except _Unknown as error:
+                raise BadValue(
+                    f"{name} holds a {error}: only plain values, NumPy arrays and pandas frames "
+                    "go to the GPU kernel and back.",
+                    fix="Save it to a file and %sync that, or send its parts.",
+                ) from None
+        file.writestr(_TREE, json.dumps(tree))
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return the named values of a file that `write` wrote."""
+    with zipfile.ZipFile(path) as file:
+        read_one = _Reader(file)
+        return {name: read_one(node) for name, node in json.loads(file.read(_TREE)).items()}
+
+
+class _Unknown(Exception):
+    """A value of a kind that does not cross."""
+
+
+class _Writer:
+    def __init__(self, file: zipfile.ZipFile) -> None:
+        self._file = file
+        self._inside: set[int] = set()
+
+    def __call__(self, value: Any) -> Any:
+        if value is None or type(value) in (bool, str, int):
+            return value
+        if type(value) is float:
+            return {_TAG: "float", "v": value.hex()}
+        if type(value) in (bytes, bytearray):
+            return {_TAG: type(value).__name__, "v": base64.b64encode(value).decode()}
+        if id(value) in self._inside:
+            raise _Unknown("value that contains itself")
+        self._inside.add(id(value))
+        try:
+            return self._many(value)
+        finally:
+            self._inside.discard(id(value))
+
+    def _many(self, value: Any) -> Any:
+        if type(value) is list:
+            return [self(each) for each in value]
+        if type(value) in (tuple, set, frozenset):
+            return {_TAG: type(value).__name__, "v": [self(each) for each in value]}
+        if type(value) is dict:
+            return {_TAG: "dict", "v": [[self(key), self(each)] for key, each in value.items()]}
+        kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
+        if kind == "numpy.ndarray" or (kind.startswith("numpy.") and hasattr(value, "dtype")):
+            return self._array(value, scalar=kind != "numpy.ndarray")
+        if kind in ("pandas.DataFrame", "pandas.Series"):
+            return self._frame(value, type(value).__name__)
+        raise _Unknown(f"{type(value).__module__}.{type(value).__qualname__}")
+
+    def _array(self, value: Any, scalar: bool = False) -> Any:
+        import numpy as np
+
+        array = np.asarray(value)
+        if array.dtype.hasobject:
+            raise _Unknown("NumPy array of objects")
+        name = f"{len(self._file.namelist())}.npy"
+        with self._file.open(name, "w", force_zip64=True) as member:
+            np.save(member, array, allow_pickle=False)
+        return {_TAG: "scalar" if scalar else "array", "v": name}
+
+    def _frame(self, frame: Any, kind: str) -> Any:
+        series = kind == "Series"
+        columns = [frame] if series else [frame.iloc[:, n] for n in range(frame.shape[1])]
+        return {
+            _TAG: kind,
+            "columns": [self._column(column) for column in columns],
+            "index": self._labels(frame.index),
+            "labels": self(frame.name) if series else self._labels(frame.columns),
+        }
+
+    def _labels(self, index: Any) -> Any:
+        names = self(list(index.names))
+        if index.nlevels > 1:
+            return {"names": names, "tuples": self(index.tolist())}
+        return {"names": names, **self._column(index)}
+
+    def _column(self, column: Any) -> Any:
+        """Write a column: as an array where NumPy holds it, else value by value."""
+        import numpy as np
+
+        if isinstance(column.dtype, np.dtype) and not column.dtype.hasobject:
+            return {"v": self._array(column.to_numpy()), "dtype": str(column.dtype)}
+        if column.dtype.kind == "O" and str(column.dtype) != "category":
+            plain = [
+                None if gone else each for each, gone in zip(column, column.isna(), strict=True)
+            ]
+            return {"v": self(plain), "dtype": str(column.dtype)}
+        raise _Unknown(f"pandas column of {column.dtype}")
+
+
+class _Reader:
+    def __init__(self, file: zipfile.ZipFile) -> None:
+        self._file = file
+
+    def __call__(self, node: Any) -> Any:
+        if isinstance(node, list):
+            return [self(each) for each in node]
+        if not isinstance(node, dict):
+            return node
+        kind = node[_TAG]
+        if kind in ("DataFrame", "Series"):
+            return self._frame(node, kind)
+        return _PLAIN[kind](self, node["v"])
+
+    def many(self, nodes: list[Any]) -> list[Any]:
+        return [self(each) for each in nodes]
+
+    def array(self, name: str) -> Any:
+        import numpy as np
+
+        return np.load(io.BytesIO(self._file.read(name)), allow_pickle=False)
+
+    def _frame(self, node: Mapping[str, Any], kind: str) -> Any:
+        import pandas as pd
+
+        columns = [self._column(column) for column in node["columns"]]
+        index = self._labels(node["index"])
+        if kind == "Series":
+            return pd.Series(columns[0].array, index=index, name=self(node["labels"]))
+        frame = pd.DataFrame({n: column.array for n, column in enumerate(columns)}, index=index)
+        frame.columns = self._labels(node["labels"])
+        return frame
+
+    def _labels(self, node: Mapping[str, Any]) -> Any:
+        import pandas as pd
+
+        names = self(node["names"])
+        if "tuples" in node:
+            return pd.MultiIndex.from_tuples(self(node["tuples"]), names=names)
+        return pd.Index(self._column(node), name=names[0])
+
+    def _column(self, column: Mapping[str, Any]) -> Any:
+        import pandas as pd
+
+        return pd.Series(self(column["v"]), dtype=column["dtype"])
+
+
+_PLAIN: dict[str, Callable[[_Reader, Any], Any]] = {
+    "float": lambda _, text: float.fromhex(text),
+    "bytes": lambda _, text: base64.b64decode(text),
+    "bytearray": lambda _, text: bytearray(base64.b64decode(text)),
+    "tuple": lambda reader, nodes: tuple(reader.many(nodes)),
+    "set": lambda reader, nodes: set(reader.many(nodes)),
+    "frozenset": lambda reader, nodes: frozenset(reader.many(nodes)),
+    "dict": lambda reader, pairs: {reader(key): reader(each) for key, each in pairs},
+    "array": lambda reader, name: reader.array(name),
+    "scalar": lambda reader, name: reader.array(name)[()],
+}
