@@ -21,7 +21,7 @@ def folder(room: str = "") -> Path:
     It is `$DL_MAGICS_HOME`, else `dl_magics` in Jupyter's data folder.
     """
     named = os.environ.get("DL_MAGICS_HOME")
-    home = Path(named).expanduser() if named else _jupyter_data() / "dl_magics"
+    home = Path(named).expanduser() if named else jupyter_data() / "dl_magics"
     room_folder = home / room
     room_folder.mkdir(parents=True, exist_ok=True)
     return room_folder
@@ -86,6 +86,13 @@ def replace(path: Path, text: str, *, mode: int = 0o600) -> None:
     beside.replace(path)
 
 
+def jupyter_data() -> Path:
+    """Return Jupyter's own data folder of this person."""
+    from jupyter_core.paths import jupyter_data_dir
+
+    return Path(jupyter_data_dir())
+
+
 @contextmanager
 def locked(name: str) -> Iterator[None]:
     """Let one process at a time go on; the lock ends with its process."""
@@ -120,9 +127,3 @@ def _entry(line: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return entry if isinstance(entry, dict) else None
-
-
-def _jupyter_data() -> Path:
-    from jupyter_core.paths import jupyter_data_dir
-
-    return Path(jupyter_data_dir())

@@ -186,3 +186,26 @@ _PLAIN: dict[str, Callable[[_Reader, Any], Any]] = {
     "array": lambda reader, name: reader.array(name),
     "scalar": lambda reader, name: reader.array(name)[()],
 }
+
+
+def bring(namespace: dict[str, Any], path: str) -> None:
+    """Read a file of values into a namespace, and take the file away."""
+    namespace.update(read(Path(path)))
+    Path(path).unlink()
+
+
+def take(namespace: Mapping[str, Any], names: list[str], path: str) -> None:
+    """Write the named values of a namespace into a new file; `~` is the home folder."""
+    file = Path(path).expanduser()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write(file, named(namespace, names))
+
+
+def named(namespace: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+    """Return the values of these names; raise BadValue where one is not defined."""
+    missing = [name for name in names if name not in namespace]
+    if missing:
+        raise BadValue(
+            f"{', '.join(missing)} is not defined.", fix="Run the cell that makes it first."
+        )
+    return {name: namespace[name] for name in names}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from dl_magics import home
 from dl_magics.actions import here
@@ -43,19 +44,19 @@ def let_us_in(instance: Instance) -> bool:
     return group in instance.groups and network.let_in(door, group, sources())
 
 
-def login(instance: Instance) -> Login:
-    """Return how to log in to a running instance."""
+def login(instance: Instance, identity: str | None = None) -> Login:
+    """Return how to log in to a running instance; `identity` is a key file of the person's own."""
     if not instance.ip or instance.state != "running":
         raise WrongState(
             f"{instance.name} is {instance.state}: it has no address.", fix="%aws_start"
         )
-    ours = instance.key == our_name()
+    ours = keys.ensure(LOGIN_KEY).file if instance.key == our_name() else None
     return Login(
         alias=instance.id,
         name=instance.name,
         host=instance.ip,
         user=instance.user,
-        key_file=keys.ensure(LOGIN_KEY).file if ours else None,
+        key_file=Path(identity).expanduser() if identity else ours,
         config=here.place().ssh_config,
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dl_magics import home
-from dl_magics.actions import here
+from dl_magics.actions import here, kernelspec
 from dl_magics.cloud import describe
 from dl_magics.instance import Instance
 from dl_magics.remote import hostkeys
@@ -67,6 +67,7 @@ def give_back(things: Things) -> Iterator[Thing]:
             for _ in ec2.terminate(ec2.get(thing.id)):
                 pass
             hostkeys.forget(thing.id)
+            kernelspec.remove(thing.id)
         elif thing.what == "security-group":
             door.tell("delete_security_group", fine=("InvalidGroup.NotFound",), GroupId=thing.id)
         else:

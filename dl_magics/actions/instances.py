@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from dl_magics import home, money
-from dl_magics.actions import access, here
+from dl_magics.actions import access, here, kernelspec
 from dl_magics.cloud import catalogue, prices
 from dl_magics.errors import CommandFailed, NoCapacity, NotConfirmed
 from dl_magics.instance import Instance, Instances
@@ -96,6 +96,7 @@ def terminate(word: str | None) -> Iterator[Instance]:
     instance = here.meant(word)
     yield from here.ec2().terminate(instance)
     hostkeys.forget(instance.id)
+    kernelspec.remove(instance.id)
     if instance.ours:
         home.note(did="gave back", what="instance", id=instance.id, place=here.name())
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from dl_magics.actions import access, here
+from dl_magics.actions import here
+from dl_magics.actions.way import Way
 from dl_magics.errors import DLMagicsError
-from dl_magics.instance import Instance
 from dl_magics.remote import hostkeys, ssh
 
 _SHA256 = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
@@ -17,7 +17,7 @@ _SHA256 = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 class Offer:
     """The key that a host shows, and whether EC2's console says the same."""
 
-    instance: Instance
+    way: Way
     key: str
     fingerprint: str
     confirmed: bool
@@ -25,18 +25,18 @@ class Offer:
     @property
     def question(self) -> str:
         console = "the console of EC2 says the same" if self.confirmed else "nothing confirms it"
-        return f"{self.instance.name} shows the host key {self.fingerprint}; {console}. Pin it"
+        return f"{self.way.name} shows the host key {self.fingerprint}; {console}. Pin it"
 
 
-def offered(instance: Instance) -> Offer:
+def offered(way: Way) -> Offer:
     """Ask the host for its key, and EC2 for what it printed at its first boot."""
-    key, fingerprint = ssh.host_key(access.login(instance))
-    return Offer(instance, key, fingerprint, fingerprint in _on_console(instance.id))
+    key, fingerprint = ssh.host_key(way.login())
+    return Offer(way, key, fingerprint, way.is_instance and fingerprint in _on_console(way.alias))
 
 
 def accept(offer: Offer) -> None:
     """Pin the key that was offered."""
-    hostkeys.pin(offer.instance.id, offer.key)
+    hostkeys.pin(offer.way.alias, offer.key)
 
 
 def _on_console(id_: str) -> set[str]:

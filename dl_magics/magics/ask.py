@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dl_magics.errors import NotConfirmed
+
+if TYPE_CHECKING:
+    from dl_magics.actions.way import Way
 
 
 class Word(str):
@@ -28,6 +33,15 @@ def agree(question: str, *, yes: bool, flag: str = "-y") -> None:
         raise _nobody(question, flag) from error
     if answer.strip().lower() not in ("y", "yes"):
         raise NotConfirmed("Nothing was changed.", fix=f"{flag} answers the question beforehand.")
+
+
+def trust_host_key(way: Way, *, yes: bool) -> None:
+    """Show the host key of a host that no launch of ours pinned, ask once, pin it."""
+    from dl_magics.actions import trust
+
+    offer = trust.offered(way)
+    agree(offer.question, yes=yes)
+    trust.accept(offer)
 
 
 def _nobody(question: str, flag: str) -> NotConfirmed:

@@ -9,7 +9,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
-from dl_magics.magics.ask import Word, agree
+from dl_magics.magics.ask import Word, agree, trust_host_key
 
 if TYPE_CHECKING:
     from dl_magics.actions.explain import Script
@@ -180,15 +180,14 @@ class AwsMagics(Magics):
             %aws_ssh
             %aws_ssh nvidia-smi
         """
-        from dl_magics.actions import explain, here, instances, trust
+        from dl_magics.actions import explain, here, instances
+        from dl_magics.actions.way import Way
 
         options, command = _split(line)
         args = parse_argstring(self.aws_ssh, options)
         instance = here.meant(args.name)
         if args.trust:
-            offered = trust.offered(instance)
-            agree(offered.question, yes=args.yes)
-            trust.accept(offered)
+            trust_host_key(Way(alias=instance.id, name=instance.name), yes=args.yes)
         if args.explain or not command:
             return explain.log_in(instance, command)
         return instances.run_there(command, instance.id)

@@ -1,4 +1,4 @@
-"""Tab completion for `%%finetune`: the settings in the body, the same as flags on the line."""
+"""Tab completion: the settings of `%%finetune`, and the names of the GPU kernel in `%%gpu`."""
 
 from __future__ import annotations
 
@@ -36,3 +36,24 @@ def _fitting(context: CompletionContext) -> list[str]:
     # What IPython replaces is its own token, which may begin behind the dashes.
     known = len(written[1]) - len(context.token)
     return [name[known:] for name in names if name.startswith(written[1])]
+
+
+@context_matcher()
+def gpu_names(context: CompletionContext) -> SimpleMatcherResult:
+    """Complete what a `%%gpu` cell names by asking the GPU kernel, where it answers at once."""
+    first, _, body = context.full_text.partition("\n")
+    if not re.match(r"\s*%%gpu\b", first) or not context.cursor_line:
+        return {"completions": []}
+    from dl_magics.actions import connect
+    from dl_magics.errors import DLMagicsError
+
+    lines = body.split("\n")[: context.cursor_line]
+    before = "\n".join([*lines[:-1], lines[-1][: context.cursor_position]])
+    try:
+        names, start = connect.completions(body, len(before))
+    except DLMagicsError:
+        return {"completions": []}
+    # What IPython replaces is its own token: "np.li" as a whole, or just what follows a bracket.
+    known = before[start:]
+    ahead = context.token[: len(context.token) - len(known)] if known else context.token
+    return {"completions": [SimpleCompletion(text=ahead + name) for name in names]}

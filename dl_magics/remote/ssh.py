@@ -33,9 +33,9 @@ class Output:
         return (self.stdout + self.stderr).rstrip("\n")
 
 
-def run(login: Login, command: str) -> Output:
-    """Run one command there and return what it wrote."""
-    return loop.wait(_run(login, command))
+def run(login: Login, command: str, stdin: str | None = None) -> Output:
+    """Run one command there, with `stdin` as its input, and return what it wrote."""
+    return loop.wait(_run(login, command, stdin))
 
 
 def answers(login: Login) -> bool:
@@ -59,10 +59,10 @@ def answers(login: Login) -> bool:
     return True
 
 
-async def _run(login: Login, command: str) -> Output:
+async def _run(login: Login, command: str, stdin: str | None) -> Output:
     there = await connection.connected(login)
     with connection.translated(login):
-        done = await there.run(command, check=False)
+        done = await there.run(command, check=False, input=stdin)
     if done.returncode is None:
         raise NoAnswer(
             f"The connection to {login.name} ended before it said how the command did.",

@@ -1,0 +1,125 @@
+"""A run that trains on an instance: its log comes home event by event, its model at the end.
+
+The folder of the run here holds `there.json`, which leads back to it after anything: another
+cell, another kernel, another day. One process at a time brings events home; the others read the
+log that it writes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dl_magics import home
+from dl_magics.actions import errand
+from dl_magics.actions.way import Way
+from dl_magics.errors import DamagedRun
+from dl_magics.events import Event, RunEnded, from_json
+from dl_magics.remote import parcel
+from dl_magics.remote.kernel import GpuKernel
+from dl_magics.training import log, report
+from dl_magics.training.state import RunState, state_of
+
+EVENT = "dl_magics_event"
+_FILE = "there.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class There:
+    """Where a run trains: the way, the GPU kernel, the cell, the run's folder there."""
+
+    way: Mapping[str, Any]
+    python: str
+    activate: str
+    kernel: str
+    msg_id: str
+    since: int
+    folder: str
+
+    @property
+    def login_way(self) -> Way:
+        return Way(**self.way)
+
+    def attach(self) -> GpuKernel:
+        """Return the GPU kernel that trains, with a link of its own."""
+        way = self.login_way
+        return GpuKernel.attach(way.login_again, self.kernel, self.python, activate=self.activate)
+
+
+def note(folder: Path, there: There) -> None:
+    """Remember where the run of this folder trains."""
+    home.replace(folder / _FILE, json.dumps(asdict(there), indent=2) + "\n")
+
+
+def of(folder: Path) -> There | None:
+    """Return where the run of this folder trains; None if it is here."""
+    try:
+        return There(**json.loads((folder / _FILE).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError) as error:
+        raise DamagedRun(
+            f"{folder / _FILE} cannot be read: {error}",
+            fix="Move the folder of this run away; the other runs are not touched.",
+        ) from error
+
+
+def follow(folder: Path, kernel: GpuKernel) -> Iterator[Event]:
+    """Write the events that come into the log here and yield them; fetch the model at the end.
+
+    What came already is not yielded again. Where the kernel ended in the middle, what it had
+    written on its disk is still fetched.
+    """
+    there = of(folder)
+    if there is None:
+        return
+    state = state_of(log.read(folder))
+    with log.RunLog(folder) as lines, closing(_events(there, kernel)) as coming:
+        for event in coming:
+            if event.n <= state.n:
+                continue
+            lines.append(event)
+            state = state.after(event)
+            if isinstance(event, RunEnded):
+                _come_home(there, folder, state)
+            yield event
+
+
+def _events(there: There, kernel: GpuKernel) -> Iterator[Event]:
+    """Yield the events that the journal of the GPU kernel holds, and those still to come."""
+    messages = kernel.resume(there.msg_id, there.since)
+    for message in errand.failing(messages):
+        if message["header"]["msg_type"] == EVENT:
+            yield from_json(message["content"])
+
+
+def _come_home(there: There, folder: Path, state: RunState) -> None:
+    for name, sha256 in state.files.items():
+        _fetch(there, name, sha256, folder)
+    report.write(folder, state)
+
+
+def _fetch(there: There, name: str, sha256: str, folder: Path) -> None:
+    """Fetch a file of the run; what arrives damaged is fetched once more."""
+    to = folder / name
+    for _ in range(2):
+        if _sha256(to) == sha256:
+            return
+        parcel.fetch(there.login_way.login(), f"{there.folder}/{name}", to)
+    if _sha256(to) != sha256:
+        raise DamagedRun(
+            f"{name} of {folder.name} arrived twice with another sha256 than it has there.",
+            fix=f"%attach {folder.name} fetches it once more.",
+        )
+
+
+def _sha256(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

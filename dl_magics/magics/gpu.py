@@ -1,0 +1,212 @@
+"""The magics for the GPU kernel: connect, run cells there, interrupt, let go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, needs_local_scope
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+
+from dl_magics.magics.ask import Word, agree, trust_host_key
+
+if TYPE_CHECKING:
+    from dl_magics.actions.connect import Connection
+    from dl_magics.actions.stack import Stack
+
+
+@magics_class
+class GpuMagics(Magics):
+    """A kernel on the instance, and cells that run there."""
+
+    shell: InteractiveShell
+
+    @magic_arguments()
+    @argument("where", nargs="?", help="name or id of an instance, or user@host; default: chosen")
+    @argument("--env", help="the environment there; default: the best one with Keras")
+    @argument("--setup", action="store_true", help="make an environment there if none fits")
+    @argument("--identity", help="a private key file of your own")
+    @argument("--trust", action="store_true", help="show the host key, ask once, pin it")
+    @argument("-y", "--yes", action="store_true", help="agree beforehand")
+    @line_magic
+    def gpu_connect(self, line: str) -> Any:
+        """Put a kernel on the instance, or find the one of this notebook again.
+
+        ::
+
+            %gpu_connect
+            %gpu_connect ubuntu@lab.example.org --env keras
+        """
+        from dl_magics.actions import connect, kernelspec, way
+        from dl_magics.remote import probe
+
+        args = parse_argstring(self.gpu_connect, line)
+        target = way.find(args.where, args.identity)
+        if args.trust:
+            trust_host_key(target, yes=args.yes)
+        found = connect.look(target)
+        print(found)
+        if args.setup:
+            agree(probe.install_line(found), yes=args.yes)
+            for said in probe.setup(target.login(), found):
+                print(said)
+            found = connect.look(target)
+        connection = connect.connect(target, probe.best(found, args.env))
+        kernelspec.write(connection)
+        return connection
+
+    @line_magic
+    def gpu_status(self, line: str) -> Stack:  # noqa: ARG002 - it takes nothing
+        """Show the stack there, layer by layer, from the weights down to the GPU.
+
+        ::
+
+            %gpu_status
+            stack = %gpu_status
+        """
+        from dl_magics.actions import connect, stack
+
+        return stack.status(connect.current())
+
+    @magic_arguments()
+    @argument("-i", "--input", default="", help="variables to take there: x,y")
+    @argument("-o", "--output", default="", help="variables to bring back: z")
+    @argument("--background", action="store_true", help="do not wait; %%gpu_output shows it later")
+    @needs_local_scope
+    @cell_magic
+    def gpu(self, line: str, cell: str, local_ns: dict[str, Any] | None = None) -> Any:
+        """Run the cell on the GPU kernel: output, plots, errors and interrupt as here.
+
+        ::
+
+            %%gpu
+            import keras; keras.__version__
+
+            %%gpu -i x,y -o z
+            z = x @ y
+        """
+        from dl_magics import values
+        from dl_magics.actions import cells, connect
+
+        args = parse_argstring(self.gpu, line)
+        connection = connect.current()
+        names = {**self.shell.user_ns, **(local_ns or {})}
+        if wanted := _names(args.input):
+            cells.send(connection, values.named(names, wanted))
+        if args.background:
+            cells.in_background(connection, cell)
+            return Word("It runs in the background: %gpu_output shows what it prints.")
+        _run(connection, connection.kernel.execute(cell, allow_stdin=True))
+        if wanted := _names(args.output):
+            self.shell.push(cells.bring_back(connection, wanted))
+        return None
+
+    @magic_arguments()
+    @argument("number", nargs="?", type=int, default=1, help="1 is the newest background cell")
+    @line_magic
+    def gpu_output(self, line: str) -> None:
+        """Show what a background cell has printed, from its beginning, until it ends.
+
+        ::
+
+            %gpu_output
+            %gpu_output 2
+        """
+        from dl_magics.actions import cells, connect
+
+        connection = connect.current()
+        number = parse_argstring(self.gpu_output, line).number
+        _watch(connection, cells.output(connection, number))
+
+    @line_magic
+    def gpu_interrupt(self, line: str) -> None:  # noqa: ARG002 - it takes nothing
+        """Interrupt the cell that runs on the GPU kernel.
+
+        ::
+
+            %gpu_interrupt
+            %gpu_interrupt     # a second one does no harm
+        """
+        from dl_magics.actions import connect
+
+        connect.current().kernel.interrupt()
+
+    @line_magic
+    def gpu_restart(self, line: str) -> Connection:  # noqa: ARG002 - it takes nothing
+        """Start the GPU kernel anew: its variables are gone, files and runs stay.
+
+        ::
+
+            %gpu_restart
+            connection = %gpu_restart
+        """
+        from dl_magics.actions import connect
+
+        connection = connect.current()
+        connection.kernel.restart()
+        return connection
+
+    @line_magic
+    def aws_nb(self, line: str) -> Any:  # noqa: ARG002 - it takes nothing
+        """Open the instance's own Jupyter through the connection; no port is opened to the world.
+
+        ::
+
+            %aws_nb
+            opened = %aws_nb
+        """
+        import webbrowser
+
+        from dl_magics.actions import connect, notebook
+
+        opened = notebook.open_there(connect.current())
+        webbrowser.open(opened.file.as_uri())
+        return opened
+
+    @magic_arguments()
+    @argument("--end-kernel", action="store_true", help="end the GPU kernel too")
+    @line_magic
+    def gpu_disconnect(self, line: str) -> Word:
+        """Let go of the GPU kernel; it lives on, and %gpu_connect finds it again.
+
+        ::
+
+            %gpu_disconnect
+            %gpu_disconnect --end-kernel
+        """
+        from dl_magics.actions import connect
+
+        end = parse_argstring(self.gpu_disconnect, line).end_kernel
+        name = connect.disconnect(end_kernel=end)
+        if name is None:
+            return Word("No GPU kernel is connected to this notebook.")
+        lives = "has ended" if end else "lives on there; %gpu_connect finds it again"
+        return Word(f"Disconnected from {name}. The GPU kernel {lives}. %aws_stop ends the costs.")
+
+
+def _names(listed: str) -> list[str]:
+    return [name.strip() for name in listed.split(",") if name.strip()]
+
+
+def _run(connection: Connection, messages: Iterable[Mapping[str, Any]]) -> None:
+    """Show a cell until it ends; Ctrl-C interrupts it there, and its error shows that."""
+    from dl_magics.magics.outputs import show
+
+    while True:
+        try:
+            failed = show(messages, connection.kernel.input_reply)
+            break
+        except KeyboardInterrupt:
+            connection.kernel.interrupt()
+    if failed:
+        raise failed
+
+
+def _watch(connection: Connection, messages: Iterable[Mapping[str, Any]]) -> None:
+    """Show a cell that runs anyway; Ctrl-C only stops the watching."""
+    from dl_magics.magics.outputs import show
+
+    failed = show(messages, connection.kernel.input_reply)
+    if failed:
+        raise failed

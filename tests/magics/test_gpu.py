@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from dl_magics import errors, home
+from dl_magics.actions import connect
+from dl_magics.magics.outputs import GpuError
+from rented import choose_practice
+
+
+@pytest.fixture(scope="module")
+def notebook(tmp_path_factory, running_cloud):
+    """Our folder, of a notebook that was connected once; launching and connecting take time."""
+    ours = tmp_path_factory.mktemp("notebook")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DL_MAGICS_HOME", str(ours))
+        patch.setenv("JPY_SESSION_NAME", "evening.ipynb")
+        choose_practice(running_cloud, address_url="")
+        home.choose(allow_from=["198.51.100.7/32"])
+        run = _runner(_shell())
+        run("%aws_launch t2.micro --name gpu -y")
+        run("%gpu_connect")
+        yield ours
+        connect.disconnect(end_kernel=True)
+        run("%aws_terminate -f")
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def run(notebook, monkeypatch):
+    monkeypatch.setenv("DL_MAGICS_HOME", str(notebook))
+    monkeypatch.setenv("JPY_SESSION_NAME", "evening.ipynb")
+    yield _runner(_shell())
+    InteractiveShell.clear_instance()
+
+
+def _shell():
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    shell.run_line_magic("load_ext", "dl_magics")
+    return shell
+
+
+def _runner(shell):
+    def run(cell):
+        done = shell.run_cell(cell, store_history=False)
+        done.raise_error()
+        return done.result
+
+    run.shell = shell
+    return run
+
+
+def test_a_cell_runs_there_and_prints_here(run, capsys):
+    run("%%gpu\nimport os, sys\nprint(os.environ['HOME'])\nprint('oh', file=sys.stderr)")
+
+    shown = capsys.readouterr()
+    assert "instances/i-" in shown.out
+    assert shown.err == "oh\n"
+
+
+def test_names_stay_there_from_cell_to_cell(run, capsys):
+    run("%%gpu\nkept = 41")
+    run("%%gpu\nkept + 1")
+
+    assert "42" in capsys.readouterr().out
+    assert "kept" not in run.shell.user_ns
+
+
+def test_variables_go_there_and_come_back(run):
+    run.shell.push({"x": np.arange(6.0).reshape(2, 3), "names": ("cat", "dog")})
+
+    run("%%gpu -i x,names -o y,back\ny = x @ x.T\nback = {name: len(name) for name in names}")
+
+    assert run.shell.user_ns["y"].tolist() == [[5.0, 14.0], [14.0, 50.0]]
+    assert run.shell.user_ns["back"] == {"cat": 3, "dog": 3}
+
+
+def test_a_variable_that_cannot_cross_is_refused_by_its_name(run):
+    run.shell.push({"door": threading.Lock()})
+
+    with pytest.raises(errors.BadValue, match="door holds a _thread.lock"):
+        run("%%gpu -i door\n1")
+    with pytest.raises(errors.BadValue, match="nothing is not defined"):
+        run("%%gpu -i nothing\n1")
+    with pytest.raises(errors.BadValue, match="model holds a"):
+        run("%%gpu -o model\nmodel = object()")
+    with pytest.raises(errors.BadValue, match="missing is not defined"):
+        run("%%gpu -o missing\n1")
+
+
+def test_an_error_there_fails_the_cell_here_with_its_traceback(run):
+    with pytest.raises(GpuError, match="ZeroDivisionError: division by zero") as failed:
+        run("%%gpu\ndef f():\n    return 1 / 0\nf()")
+
+    assert any("return" in line for line in failed.value._render_traceback_())
+
+
+def test_an_interrupt_ends_the_cell_there_and_its_names_stay(run, capsys):
+    def interrupt():
+        time.sleep(1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(GpuError, match="KeyboardInterrupt"):
+        run("%%gpu\nimport time\nbefore = 1\nfor _ in range(600):\n    time.sleep(0.1)")
+    run("%%gpu\nbefore")
+
+    assert "1" in capsys.readouterr().out
+
+
+def test_input_is_asked_here_and_answered_there(run, monkeypatch, capsys):
+    monkeypatch.setattr("builtins.input", lambda prompt: f"{prompt}Ada")
+
+    run("%%gpu\nprint('hello', input('Who? '))")
+
+    assert "hello Who? Ada" in capsys.readouterr().out
+
+
+def test_a_cell_in_the_background_shows_later_what_it_printed(run, capsys):
+    said = run("%%gpu --background\nfor n in range(3): print('line', n)")
+    capsys.readouterr()
+
+    run("%gpu_output")
+    first = capsys.readouterr().out
+    run("%gpu_output")
+
+    assert "%gpu_output" in said
+    assert first == capsys.readouterr().out == "line 0\nline 1\nline 2\n"
+
+
+def test_after_a_restart_of_the_notebook_its_gpu_kernel_is_found_again(run, capsys):
+    run("%%gpu\nsurvivor = 7")
+    connect.let_go()
+
+    run("%%gpu\nprint(survivor)")
+
+    assert capsys.readouterr().out.endswith("7\n")
+
+
+def test_a_restart_of_the_gpu_kernel_forgets_its_names(run):
+    run("%%gpu\nforgotten = 1")
+
+    run("%gpu_restart")
+
+    with pytest.raises(GpuError, match="NameError"):
+        run("%%gpu\nforgotten")
+
+
+def test_a_tab_in_the_cell_asks_the_gpu_kernel(run):
+    run("%%gpu\nimport collections\nonly_there = 1")
+    text = "%%gpu\nonly_the"
+
+    matches = [each.text for each in run.shell.Completer.completions(text, len(text))]
+
+    assert any("only_there" in match for match in matches)
+
+
+def test_another_notebook_has_a_gpu_kernel_of_its_own(run, monkeypatch):
+    monkeypatch.setenv("JPY_SESSION_NAME", "other.ipynb")
+
+    with pytest.raises(errors.NotConnected) as refused:
+        run("%%gpu\n1")
+
+    assert refused.value.fix == "%gpu_connect"
+
+
+def test_nothing_to_disconnect_is_no_error(run, monkeypatch):
+    monkeypatch.setenv("JPY_SESSION_NAME", "other.ipynb")
+
+    assert "No GPU kernel" in run("%gpu_disconnect")

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import pytest
+from IPython.core.displaypub import CapturingDisplayPublisher
+
+from dl_magics.magics import outputs
+
+
+def message(kind, **content):
+    return {"header": {"msg_type": kind}, "content": content}
+
+
+def never(_text):
+    raise AssertionError("nobody was asked")
+
+
+@pytest.fixture
+def published(shell, monkeypatch):
+    from IPython.core.interactiveshell import InteractiveShell
+
+    publisher = CapturingDisplayPublisher()
+    monkeypatch.setattr(InteractiveShell, "initialized", lambda: True)
+    monkeypatch.setattr(InteractiveShell, "instance", lambda *_: shell)
+    monkeypatch.setattr(shell, "display_pub", publisher)
+    return publisher.outputs
+
+
+def test_text_goes_to_the_stream_it_came_from(capsys):
+    outputs.show(
+        [
+            message("stream", name="stdout", text="loss 0.5\r"),
+            message("stream", name="stderr", text="careful\n"),
+        ],
+        never,
+    )
+
+    assert capsys.readouterr() == ("loss 0.5\r", "careful\n")
+
+
+def test_pictures_come_as_they_were_and_can_be_updated(published):
+    data = {"image/png": "iVBO", "text/plain": "<Figure>"}
+    outputs.show(
+        [
+            message("display_data", data=data, metadata={}, transient={"display_id": "a"}),
+            message("update_display_data", data=data, metadata={}, transient={"display_id": "a"}),
+        ],
+        never,
+    )
+
+    assert [shown["data"] for shown in published] == [data, data]
+    assert [shown["update"] for shown in published] == [False, True]
+    assert published[0]["transient"] == {"display_id": "a"}
+
+
+def test_a_widget_shows_its_plain_form(published):
+    data = {
+        "application/vnd.jupyter.widget-view+json": {"model_id": "1"},
+        "text/plain": "IntSlider(value=0)",
+    }
+
+    outputs.show([message("execute_result", data=data, metadata={}, execution_count=1)], never)
+
+    assert published[0]["data"] == {"text/plain": "IntSlider(value=0)"}
+
+
+def test_help_is_shown_as_text(published):
+    page = {"source": "page", "data": {"text/plain": "Docstring: …"}}
+
+    outputs.show([message("execute_reply", status="ok", payload=[page])], never)
+
+    assert published[0]["data"] == {"text/plain": "Docstring: …"}
+
+
+def test_an_error_fails_with_the_traceback_it_has_there():
+    lines = ["Traceback", "NameError: name 'x' is not defined"]
+
+    failed = outputs.show(
+        [message("error", ename="NameError", evalue="name 'x' is not defined", traceback=lines)],
+        never,
+    )
+
+    assert str(failed) == "NameError: name 'x' is not defined"
+    assert failed._render_traceback_() == lines
+
+
+@pytest.mark.parametrize("password", [False, True])
+def test_what_the_person_types_is_the_answer(monkeypatch, password):
+    asked = []
+    monkeypatch.setattr("builtins.input", lambda prompt: asked.append(prompt) or "typed")
+    monkeypatch.setattr("getpass.getpass", lambda prompt: asked.append(prompt) or "typed")
+    answers = []
+
+    outputs.show([message("input_request", prompt="Name: ", password=password)], answers.append)
+
+    assert (asked, answers) == (["Name: "], ["typed"])
