@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["rented"]
+pytest_plugins = ["rented", "hosted"]
 
 # No test asserts a time.
 settings.register_profile("patient", deadline=None)

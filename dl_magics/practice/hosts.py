@@ -16,7 +16,7 @@ from typing import IO
 import asyncssh
 import yaml  # type: ignore[import-untyped]
 
-from dl_magics.practice import inside
+from dl_magics.practice import environment, inside
 from dl_magics.practice.sheet import Sheet
 
 PROFILE = 'export PATH="$DL_MAGICS_PRACTICE_FOLDER/bin:$PATH"\n'
@@ -163,6 +163,7 @@ def _furnish(folder: Path, sheet: Sheet) -> None:
     for name in (".profile", ".bashrc"):
         (home / name).write_text(PROFILE)
     (folder / "user-data").write_text(sheet.user_data)
+    environment.make(home)
     key = _given_key(sheet.user_data) or _new_key()
     _write_key(key_file, key)
     (folder / "console").write_text(_cloud_init(sheet.id, key))
