@@ -13,7 +13,7 @@ from dl_magics.actions.way import Way
 from dl_magics.errors import NotConnected
 from dl_magics.remote import keys, probe
 from dl_magics.remote.kernel import GpuKernel
-from dl_magics.remote.probe import Interpreter, Surroundings
+from dl_magics.remote.surroundings import Interpreter, Surroundings
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +46,14 @@ def connect(way: Way, interpreter: Interpreter) -> Connection:
     """
     if (open_ := _open.get(session())) and open_.way.alias != way.alias:
         disconnect()
-    connection = _attach(way, interpreter.path, interpreter.name, interpreter.activate)
+    connection = _attach(way, interpreter.path, interpreter.name, interpreter.activation)
     home.choose(
         **{
             _remembered(): {
                 "way": way.to_json(),
                 "python": interpreter.path,
                 "environment": interpreter.name,
-                "activate": interpreter.activate,
+                "activate": interpreter.activation,
             }
         }
     )

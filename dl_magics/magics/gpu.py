@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, needs_local_scope
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.display import display
 
 from dl_magics.magics.ask import Word, agree, trust_host_key
 
@@ -38,21 +39,24 @@ class GpuMagics(Magics):
             %gpu_connect
             %gpu_connect ubuntu@lab.example.org --env keras
         """
+        from dataclasses import replace
+
         from dl_magics.actions import connect, kernelspec, way
-        from dl_magics.remote import probe
+        from dl_magics.remote import environment
 
         args = parse_argstring(self.gpu_connect, line)
         target = way.find(args.where, args.identity)
         if args.trust:
             trust_host_key(target, yes=args.yes)
         found = connect.look(target)
-        print(found)
         if args.setup:
-            agree(probe.install_line(found), yes=args.yes)
-            for said in probe.setup(target.login(), found):
+            agree(environment.install_line(found), yes=args.yes)
+            for said in environment.setup(target.login(), found):
                 print(said)
             found = connect.look(target)
-        connection = connect.connect(target, probe.best(found, args.env))
+        chosen = environment.best(found, args.env)
+        display(replace(found, chosen=chosen))
+        connection = connect.connect(target, chosen)
         kernelspec.write(connection)
         return connection
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import asyncssh
 
 
-def put_once(login: Login, file: Path, folder: str) -> str:
+def put_once(login: Login, file: Path, folder: str, name: str = "") -> str:
     """Put a file whose name tells its content into a folder there; return its absolute path."""
-    return loop.wait(_put_once(login, file, folder))
+    return loop.wait(_put_once(login, file, folder, name or file.name))
 
 
 def put(login: Login, file: Path, folder: str) -> str:
@@ -32,9 +32,26 @@ def fetch(login: Login, path: str, to: Path, *, remove: bool = False) -> None:
     loop.wait(_fetch(login, path, to, remove))
 
 
-async def _put_once(login: Login, file: Path, folder: str) -> str:
+async def touch(login: Login, path: str) -> None:
+    """Make an empty file there."""
+    async with _sftp(login) as sftp, sftp.open(path, "a"):
+        pass
+
+
+def absolute(login: Login, path: str) -> str | None:
+    """Return the absolute path of what is there under this path; None if nothing is."""
+    return loop.wait(_absolute(login, path))
+
+
+async def _absolute(login: Login, path: str) -> str | None:
     async with _sftp(login) as sftp:
-        path = posixpath.join(await _made(sftp, folder), file.name)
+        found = str(await sftp.realpath(path)) if await sftp.exists(path) else None
+    return found
+
+
+async def _put_once(login: Login, file: Path, folder: str, name: str) -> str:
+    async with _sftp(login) as sftp:
+        path = posixpath.join(await _made(sftp, folder), name)
         if not await sftp.exists(path):
             await _written(sftp, file, path)
     return path

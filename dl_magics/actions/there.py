@@ -1,0 +1,149 @@
+"""Fine-tune on the connected instance: the same engine there, the same events here."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dl_magics import home
+from dl_magics.actions import connect, errand, instances, mirror, sync
+from dl_magics.actions.connect import Connection
+from dl_magics.actions.way import Way
+from dl_magics.errors import BadData, DLMagicsError, WeightsNotFound
+from dl_magics.events import Event
+from dl_magics.remote import loop, parcel
+from dl_magics.training import stopping, weights, zoo
+from dl_magics.training.recipe import Recipe
+
+RUNS = ".dl_magics/runs"
+_WEIGHTS = ".dl_magics/weights"
+_LOOK_SECONDS = 0.2
+_AGAIN_SECONDS = 1.0
+
+Stop = Callable[[], bool]
+Events = Generator[Event, None, None]
+
+
+def finetune(connection: Connection, recipe: Recipe, folder: Path, stop: Stop) -> Events:
+    """Run a recipe in the GPU kernel; yield its events as they come home.
+
+    What would fail there is looked at first: the data, the weights. The run goes on there
+    whatever becomes of this computer; `mirror.follow` finds it again.
+    """
+    asked = replace(
+        recipe,
+        data=data_there(connection, recipe.data),
+        weights=_weights_there(connection, recipe),
+    )
+    yield from _run(connection, asked, folder, stop, resume=False)
+
+
+def resume(connection: Connection, recipe: Recipe, folder: Path, stop: Stop) -> Events:
+    """Go on there with a run that was interrupted there."""
+    yield from _run(connection, recipe, folder, stop, resume=True)
+
+
+def data_there(connection: Connection, data: str) -> str:
+    """Return the absolute path there of a folder that was synced, or that is named as it is there.
+
+    Raises
+    ------
+    BadData
+        where nothing is there.
+    """
+    path = parcel.absolute(connection.way.login(), sync.path_there(data))
+    if path is None:
+        raise BadData(
+            f"{data} is not on {connection.way.name}.",
+            fix=f"%sync up {data}"
+            if Path(data).expanduser().is_dir()
+            else f"There is no such folder here either: %aws_ssh ls · %sync up {data}",
+        )
+    return path
+
+
+def _run(
+    connection: Connection, recipe: Recipe, folder: Path, stop: Stop, *, resume: bool
+) -> Events:
+    arguments = {
+        "recipe": recipe.to_json(),
+        "run": folder.name,
+        "place": _place(connection.way),
+        "resume": resume,
+    }
+    cell = errand.code(connection, "dl_magics.training.in_kernel:finetune", arguments)
+    kernel, since = connection.kernel, connection.kernel.n
+    mirror.note(
+        folder,
+        mirror.There(
+            way=connection.way.to_json(),
+            python=connection.python,
+            activate=connection.activate,
+            kernel=connect.run_dir(connection.way, connect.session()),
+            msg_id=kernel.submit(cell),
+            since=since,
+            folder=f"{RUNS}/{folder.name}",
+        ),
+    )
+    yield from followed(connection.way, folder, kernel, stop)
+
+
+def followed(way: Way, folder: Path, kernel: Any, stop: Stop) -> Events:
+    """Yield the events of a run there, and let it know when it is asked to stop here."""
+
+    def stops() -> bool:
+        return stop() or stopping.asked(folder)
+
+    passing = loop.start(_pass_on(stops, way, f"{RUNS}/{folder.name}/{stopping.FILE}"))
+    try:
+        yield from mirror.follow(folder, kernel)
+    finally:
+        passing.cancel()
+
+
+async def _pass_on(stops: Stop, way: Way, path: str) -> None:
+    while not stops():
+        await asyncio.sleep(_LOOK_SECONDS)
+    while True:
+        try:
+            await parcel.touch(await asyncio.to_thread(way.login), path)
+        except DLMagicsError:
+            await asyncio.sleep(_AGAIN_SECONDS)
+        else:
+            return
+
+
+def _weights_there(connection: Connection, recipe: Recipe) -> str | None:
+    """Have the weights on the instance: fetched there, else brought from here."""
+    login = connection.way.login()
+    if recipe.weights not in (None, "imagenet"):
+        file = Path(recipe.weights).expanduser()
+        if not file.is_file():
+            return recipe.weights
+        with file.open("rb") as opened:
+            sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+        return parcel.put_once(login, file, _WEIGHTS, name=f"{sha256[:12]}-{file.name}")
+    function = "dl_magics.training.in_kernel:fetch_weights"
+    arguments = {"model": recipe.model, "wanted": recipe.weights}
+    try:
+        errand.run(connection, function, **arguments)
+    except WeightsNotFound:
+        ours = weights.at_hand(zoo.MODELS[recipe.model], home.folder("weights"))
+        if not ours:
+            raise
+        cached = ours.name == zoo.MODELS[recipe.model].file
+        parcel.put_once(login, ours, ".keras/models" if cached else _WEIGHTS)
+    return recipe.weights
+
+
+def _place(way: Way) -> dict[str, Any]:
+    """Return where it trains, as the log of the run tells it."""
+    place: dict[str, Any] = {"name": way.name, "id": way.alias}
+    if not way.is_instance:
+        return place
+    instance = instances.priced(way.instance())
+    return {**place, "type": instance.type, "dollars_per_hour": instance.dollars_per_hour}

@@ -1,0 +1,60 @@
+"""What a laptop calls inside the GPU kernel; its namespace comes first, as `user`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dl_magics.training import there, weights, zoo
+
+EVENT = "dl_magics_event"
+_ROOM = Path("~/.dl_magics")
+
+
+def finetune(
+    user: dict[str, Any], *, recipe: dict[str, Any], run: str, place: dict[str, Any], resume: bool
+) -> None:
+    """Fine-tune in the room of a run; each event is a message of its own, `run` the result."""
+    folder = room("runs") / run
+    folder.mkdir(parents=True, exist_ok=True)
+    user["run"] = there.run(
+        recipe,
+        str(folder),
+        features=str(room("features")),
+        weights=str(room("weights")),
+        place=place,
+        resume=resume,
+        send=_sender(user),
+    )
+
+
+def fetch_weights(user: dict[str, Any], *, model: str, wanted: str | None) -> None:
+    """Have the pretrained weights on this disk; raise WeightsNotFound where that cannot be.
+
+    `user` is not used: there is nothing to tell.
+    """
+    found = zoo.MODELS[model]
+    if weights.must_be_fetched(found, wanted, room("weights")):
+        weights.base(found, found.smallest, wanted, room("weights"))
+
+
+def room(name: str) -> Path:
+    """Return a folder of ours in the home there."""
+    folder = _ROOM.expanduser() / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _sender(user: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
+    kernel = user["get_ipython"]().kernel
+
+    def send(values: dict[str, Any]) -> None:
+        # What a log has as a line of JSON is sent as the same.
+        plain = json.loads(json.dumps(values))
+        kernel.session.send(
+            kernel.iopub_socket, EVENT, plain, parent=kernel.get_parent("shell"), ident=EVENT.encode()
+        )
+
+    return send
