@@ -67,10 +67,10 @@ def trained(request, photos, tmp_path_factory):
     return request.param, folder, one | other
 
 
-def said_by(program, *arguments, backend):
+def said_by(program, *arguments, backend, environment=os.environ):
     done = subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)],
-        env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={**environment, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,
         text=True,
         check=False,
@@ -124,15 +124,16 @@ def test_the_features_of_the_first_run_are_kept_for_the_next(trained):
     assert kept == {"first": 0, "warm": IMAGES * len(CLASSES), "cold": 0}
 
 
-def test_the_saved_model_knows_the_photos_in_a_process_without_us(trained, photos, tmp_path):
+def test_the_saved_model_knows_the_photos_in_a_process_without_us(
+    trained, photos, tmp_path, without_us
+):
     backend, folder, _ = trained
     files = sorted(photos.rglob("*.png"))
     pixels = [np.asarray(Image.open(file).resize((SIZE, SIZE))) for file in files]
     np.save(tmp_path / "pixels.npy", pixels)
 
-    said = said_by(
-        PREDICT, folder / "first" / "model.keras", tmp_path / "pixels.npy", backend=backend
-    )
+    files_of_it = (folder / "first" / "model.keras", tmp_path / "pixels.npy")
+    said = said_by(PREDICT, *files_of_it, backend=backend, environment=without_us)
 
     right = np.equal(said["shown"], [file.parent.name for file in files])
     assert said["backend"] == backend
