@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -59,7 +60,8 @@ def photos(tmp_path_factory):
 @pytest.fixture(scope="module", params=["tensorflow", "jax", "torch"])
 def trained(request, photos, tmp_path_factory):
     """A backend, its folder, and the events of two runs in one process and one in another."""
-    pytest.importorskip(request.param)
+    if find_spec(request.param) is None:
+        pytest.skip(f"{request.param} is not installed")
     folder = tmp_path_factory.mktemp(request.param)
     asked = (photos, folder, SIZE, EPOCHS)
     one = said_by(TRAIN, *asked, "first:features", "warm:features", backend=request.param)
