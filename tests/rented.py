@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -13,13 +14,16 @@ from traitlets.config import Config
 
 from dl_magics import home, practice
 from dl_magics.actions import here
+from dl_magics.cloud import prices
+
+OURS = "198.51.100.7"
 
 
 class AddressService:
     """Tells `address`, as https://checkip.amazonaws.com does."""
 
     def __init__(self) -> None:
-        self.address = "198.51.100.7"
+        self.address = OURS
         told = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -35,8 +39,8 @@ class AddressService:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
 
-@pytest.fixture
-def address() -> Iterator[AddressService]:
+@pytest.fixture(scope="session")
+def address_service() -> Iterator[AddressService]:
     service = AddressService()
     threading.Thread(target=service.server.serve_forever, daemon=True).start()
     yield service
@@ -44,9 +48,15 @@ def address() -> Iterator[AddressService]:
     service.server.server_close()
 
 
+@pytest.fixture
+def address(address_service: AddressService) -> AddressService:
+    address_service.address = OURS
+    return address_service
+
+
 @pytest.fixture(scope="session")
 def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[practice.Practice]:
-    running = practice.start(tmp_path_factory.mktemp("practice"), delay=0.1)
+    running = practice.start(tmp_path_factory.mktemp("practice"), delay=0.1, boot=0)
     yield running
     practice.stop(running.folder)
 
@@ -54,6 +64,8 @@ def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[practice
 @pytest.fixture
 def cloud(running_cloud: practice.Practice, address: AddressService) -> Iterator[practice.Practice]:
     """The practice cloud, chosen as `%practice on` chooses it, and empty."""
+    # All tests share the door to it, but none believes a price that another one asked for.
+    prices._from_price_list.cache_clear()
     choose_practice(running_cloud, address_url=address.url)
     yield running_cloud
     choose_practice(running_cloud)
@@ -74,13 +86,19 @@ def choose_practice(running: practice.Practice, **changes: str) -> None:
     home.choose(place={**place, **changes})
 
 
+@lru_cache
+def first_image(region: str | None) -> str:
+    """Return an image; moto takes a second to list its hundreds of them."""
+    images = here.door().ask("ec2", "describe_images", region=region, Owners=["amazon"])["Images"]
+    return str(images[0]["ImageId"])
+
+
 @pytest.fixture
 def rent(cloud: practice.Practice) -> Callable[..., str]:
     """Launch an instance past our own code, as the AWS console would; return its id."""
 
     def launched(type_: str = "t2.micro", name: str = "gpu", *, state: str = "running") -> str:
         tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": name}]}]
-        image = here.door().ask("ec2", "describe_images", Owners=["amazon"])["Images"][0]
         here.door().tell(
             "create_key_pair",
             fine=("InvalidKeyPair.Duplicate",),
@@ -90,7 +108,7 @@ def rent(cloud: practice.Practice) -> Callable[..., str]:
         answer = here.door().tell(
             "run_instances",
             KeyName="other",
-            ImageId=image["ImageId"],
+            ImageId=first_image(here.door().region),
             InstanceType=type_,
             MinCount=1,
             MaxCount=1,

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import asyncssh
@@ -20,6 +21,7 @@ IMAGE = (
     "latest/ami-id"
 )
 ONE_TRY = Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=5)
+PATIENT = Config()
 PATIENCE_SECONDS = 20
 
 
@@ -32,6 +34,12 @@ def until(fact: Callable[[], Any]) -> Any:
     return found
 
 
+@lru_cache(maxsize=32)
+def _client(service: str, config: Config, *settings: str) -> Any:
+    """Return a client, the same one while `settings` say the same: to make one takes long."""
+    return boto3.Session().client(service, config=config)
+
+
 @dataclass
 class Renter:
     """Who rents from the practice cloud, with nothing but boto3 and SSH."""
@@ -41,8 +49,9 @@ class Renter:
         default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519")
     )
 
-    def client(self, service: str) -> Any:
-        return boto3.Session().client(service, config=ONE_TRY)
+    def client(self, service: str, config: Config = ONE_TRY) -> Any:
+        files = (self.profile.config_file, self.profile.credentials_file)
+        return _client(service, config, *(file.read_text() for file in files))
 
     @property
     def ec2(self) -> Any:

@@ -40,7 +40,7 @@ def bring_back(connection: Connection, names: list[str]) -> dict[str, Any]:
 def in_background(connection: Connection, cell: str) -> str:
     """Send a cell that nobody waits for; return its message id, by which its output is found."""
     since = connection.kernel.n
-    msg_id = connection.kernel.submit(cell, store_history=True)
+    msg_id = connection.kernel.execute(cell).id
     sent = {"msg_id": msg_id, "since": since, "cell": cell.strip().partition("\n")[0][:60]}
     with home.locked("background"):
         home.choose(**{_remembered(): [*_sent(), sent][-_KEPT:]})

@@ -108,7 +108,7 @@ def completions(code: str, cursor: int) -> tuple[list[str], int]:
     if not open_ or open_.kernel.state != "idle":
         return [], cursor
     said = open_.kernel.request(
-        "shell", "complete_request", {"code": code, "cursor_pos": cursor}, timeout=_TAB_SECONDS
+        "shell", "complete_request", {"code": code, "cursor_pos": cursor}, seconds=_TAB_SECONDS
     )["content"]
     return list(said.get("matches", [])), said.get("cursor_start", cursor)
 
@@ -124,7 +124,7 @@ def run_dir(way: Way, name: str) -> str:
     It is short: the path of a Unix socket holds 107 bytes.
     """
     words = f"{keys.ensure(access.LOGIN_KEY).short} {way.alias} {name}"
-    return f".dlm/{hashlib.sha256(words.encode()).hexdigest()[:8]}"
+    return f"~/.dlm/{hashlib.sha256(words.encode()).hexdigest()[:8]}"
 
 
 def _attach(way: Way, python: str, environment: str, activate: str) -> Connection:

@@ -84,7 +84,7 @@ def _run(
             python=connection.python,
             activate=connection.activate,
             kernel=connect.run_dir(connection.way, connect.session()),
-            msg_id=kernel.submit(cell),
+            msg_id=kernel.execute(cell, store_history=False).id,
             since=since,
             folder=f"{RUNS}/{folder.name}",
         ),

@@ -61,7 +61,7 @@ class Cloud:
                 raise Refused(error.code, error.message) from error
             finally:
                 if not call.reads_only:
-                    self.world.save()
+                    self.world.save(call.region)
 
     def keep_settling(self, ended: Event) -> None:
         """Let states change though nobody asks."""

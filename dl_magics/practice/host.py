@@ -75,7 +75,7 @@ class Host:
             lambda: Server(self.home),
             "127.0.0.1",
             0,
-            server_host_keys=[str(self.host_key)],
+            server_host_keys=[asyncssh.read_private_key(self.host_key)],
             process_factory=self._run,
             sftp_factory=self._sftp,
             allow_scp=True,
@@ -91,7 +91,7 @@ class Host:
             self._look_at_timer()
             if self.host_key.exists() and self.host_key.stat().st_mtime_ns != key_of:
                 key_of = self.host_key.stat().st_mtime_ns
-                acceptor.update(server_host_keys=[str(self.host_key)])
+                acceptor.update(server_host_keys=[asyncssh.read_private_key(self.host_key)])
 
     async def _run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         command = ["/bin/bash", "-c", process.command] if process.command else ["/bin/bash", "-l"]

@@ -65,6 +65,7 @@ class World:
         self._file = file
         self._last_address = 0
         self.extra: dict[str, Any] = {}
+        self._changed: set[str] = set()
         self._prepare()
         self.app = DomainDispatcherApplication(create_backend_app)
         self._recall()
@@ -92,9 +93,16 @@ class World:
                 return address
         raise RuntimeError("Every address of the practice cloud is taken.")
 
-    def save(self) -> None:
-        """Keep everything, in one step."""
+    def save(self, changed: str = "") -> None:
+        """Keep everything, in one step.
+
+        A region that was only looked at is left out until it is told as `changed`: moto gives
+        each one hundreds of images.
+        """
+        self._changed.add(changed)
         backends = {name: dict(_regions(name)) for name in REMEMBERED}
+        every = backends["ec2"].items()
+        backends["ec2"] = {name: ec2 for name, ec2 in every if name in self._changed}
         whole = (moto.__version__, backends, self.extra, self._last_address)
         beside = self._file.with_suffix(".new")
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
@@ -117,6 +125,7 @@ class World:
             for region, backend in regions.items():
                 _regions(name)[region] = backend
         self.extra, self._last_address = extra, last
+        self._changed.update(backends["ec2"])
 
     def _prepare(self) -> None:
         settings.ENABLE_AMI_VALIDATION = True

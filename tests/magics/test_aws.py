@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import _thread
 import io
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -66,9 +68,14 @@ def test_ctrl_c_in_a_start_changes_nothing_but_the_waiting(cloud, run):
     run("%aws_launch t2.micro -y")
     run("%aws_stop")
     cloud.fault("slow-boot", seconds=3)
-    import _thread
+    stopped = here.meant()
 
-    threading.Timer(1.5, _thread.interrupt_main).start()
+    def interrupt() -> None:
+        while here.ec2().get(stopped.id).state == "stopped":
+            time.sleep(0.05)
+        _thread.interrupt_main()
+
+    threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
         run("%aws_start")
 

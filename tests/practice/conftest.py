@@ -2,11 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import boto3
 import pytest
 
 from dl_magics import practice
-from renting import Renter, use
+from renting import PATIENT, Renter, use
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +23,7 @@ def renter(monkeypatch: pytest.MonkeyPatch, cloud: practice.Practice) -> Iterato
 
 
 def forget_everything(renter: Renter) -> None:
-    ec2 = boto3.Session().client("ec2")
+    ec2 = renter.client("ec2", PATIENT)
     found = [one for r in ec2.describe_instances()["Reservations"] for one in r["Instances"]]
     alive = [one["InstanceId"] for one in found if one["State"]["Name"] != "terminated"]
     if alive:

@@ -149,6 +149,7 @@ def test_a_host_key_is_replaced_as_on_ubuntu(renter):
     steps = (
         "ssh-keygen -q -t ed25519 -N '' -f new",
         "sudo mv new /etc/ssh/ssh_host_ed25519_key",
+        "sleep 0.3",  # for a moment the two files do not belong together
         "sudo mv new.pub /etc/ssh/ssh_host_ed25519_key.pub",
         "sudo systemctl restart ssh",
         "sudo cat /etc/ssh/ssh_host_ed25519_key.pub",

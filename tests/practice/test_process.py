@@ -136,12 +136,15 @@ def test_nothing_that_can_be_made_keeps_the_state_from_being_kept(renter, folder
     renter.client("ssm").put_parameter(Name="mine", Value="it", Type="String")
     renter.client("iam").create_instance_profile(InstanceProfileName="guard")
     address = renter.ec2.allocate_address(Domain="vpc")["PublicIp"]
+    elsewhere = boto3.Session().client("ec2", region_name="eu-west-1")
+    elsewhere.create_key_pair(KeyName="far")
 
     again(folder)
 
     kept = renter.ec2.describe_addresses()["Addresses"]
     assert [one["PublicIp"] for one in kept] == [address]
     assert renter.client("iam").list_instance_profiles()["InstanceProfiles"]
+    assert [one["KeyName"] for one in elsewhere.describe_key_pairs()["KeyPairs"]] == ["far"]
 
 
 def test_what_is_on_its_way_cannot_be_turned_back(renter, folder):

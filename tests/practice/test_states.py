@@ -98,6 +98,18 @@ def test_an_instance_of_another_region_is_not_found(renter):
     assert refused(error) == "InvalidInstanceID.NotFound"
 
 
+def test_looking_into_other_regions_makes_the_state_no_larger(renter, cloud):
+    kept = cloud.folder / "world.pickle"
+    renter.ec2.create_key_pair(KeyName="before")
+    before = kept.stat().st_size
+
+    for region in ("eu-west-2", "eu-west-3"):
+        boto3.Session().client("ec2", region_name=region).describe_instances()
+    renter.ec2.create_key_pair(KeyName="after")
+
+    assert kept.stat().st_size < 1.5 * before
+
+
 @pytest.mark.parametrize(
     ("instance_type", "code"),
     [("p2.xlarge", "Unsupported"), ("zz.huge", "InvalidParameterValue")],

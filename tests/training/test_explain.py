@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
@@ -33,7 +32,9 @@ def folder(at, parts):
         (("train", "valid"), "--model MobileNetV2 --pooling max --dropout 0", HEAD),
     ],
 )
-def test_the_script_of_explain_runs_with_keras_alone_and_saves_a_model(tmp_path, parts, line, cell):
+def test_the_script_of_explain_runs_with_keras_alone_and_saves_a_model(
+    tmp_path, without_us, parts, line, cell
+):
     data = folder(tmp_path / "photos", parts)
     line = f"{data} --weights None --image-size 32 --epochs 2 --batch_size 4 {line}"
 
@@ -46,7 +47,7 @@ def test_the_script_of_explain_runs_with_keras_alone_and_saves_a_model(tmp_path,
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ,
+        env=without_us,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "Epoch 2/2" in done.stdout
