@@ -182,3 +182,9 @@ class NotConnected(DLMagicsError):
 
 class KernelDied(DLMagicsError):
     """The GPU kernel ended by itself, or the instance under it did."""
+
+
+class OutputLost(DLMagicsError):
+    """What the kernel said in a short while was not written down by anybody."""
+
+    status = 502
