@@ -12,7 +12,7 @@ from dl_magics import home, values
 from dl_magics.actions import errand
 from dl_magics.actions.connect import Connection, session
 from dl_magics.errors import NoSuchRun
-from dl_magics.remote import parcel
+from dl_magics.remote import carry
 
 _ROOM = ".dl_magics/values"
 _KEPT = 20
@@ -23,7 +23,7 @@ def send(connection: Connection, given: Mapping[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "values.zip"
         values.write(file, given)
-        path = parcel.put(connection.way.login(), file, _ROOM)
+        path = carry.put(connection.way.login(), file, _ROOM)
     errand.run(connection, "dl_magics.values:bring", path=path)
 
 
@@ -33,7 +33,7 @@ def bring_back(connection: Connection, names: list[str]) -> dict[str, Any]:
     errand.run(connection, "dl_magics.values:take", names=names, path=f"~/{path}")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "values.zip"
-        parcel.fetch(connection.way.login(), path, file, remove=True)
+        carry.fetch(connection.way.login(), path, file, remove=True)
         return values.read(file)
 
 

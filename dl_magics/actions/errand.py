@@ -9,7 +9,7 @@ from typing import Any
 from dl_magics import home
 from dl_magics.actions.connect import Connection
 from dl_magics.errors import DLMagicsError, KernelDied
-from dl_magics.remote import parcel, travel
+from dl_magics.remote import carry, travel
 
 _ROOM = ".dl_magics/code"
 
@@ -28,7 +28,7 @@ getattr(importlib.import_module(module), function)(user, **json.loads(arguments)
 
 def code(connection: Connection, function: str, arguments: Mapping[str, Any]) -> str:
     """Return the cell that calls `module:function(namespace, **arguments)` of ours there."""
-    archive = parcel.put_once(connection.way.login(), travel.pack(home.folder("code")), _ROOM)
+    archive = carry.put_once(connection.way.login(), travel.pack(home.folder("code")), _ROOM)
     names = {"archive": archive, "call": function, "arguments": json.dumps(arguments)}
     given = ", ".join(f"{name!r}: {value!r}" for name, value in names.items())
     return f"exec({_CALL!r}, {{{given}, 'user': globals()}})"

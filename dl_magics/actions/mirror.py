@@ -20,7 +20,7 @@ from dl_magics.actions import errand
 from dl_magics.actions.way import Way
 from dl_magics.errors import DamagedRun
 from dl_magics.events import Event, RunEnded, from_json
-from dl_magics.remote import parcel
+from dl_magics.remote import carry
 from dl_magics.remote.kernel import GpuKernel
 from dl_magics.training import log, report
 from dl_magics.training.state import RunState, state_of
@@ -110,7 +110,7 @@ def _fetch(there: There, name: str, sha256: str, folder: Path) -> None:
     for _ in range(2):
         if _sha256(to) == sha256:
             return
-        parcel.fetch(there.login_way.login(), f"{there.folder}/{name}", to)
+        carry.fetch(there.login_way.login(), f"{there.folder}/{name}", to)
     if _sha256(to) != sha256:
         raise DamagedRun(
             f"{name} of {folder.name} arrived twice with another sha256 than it has there.",

@@ -15,7 +15,7 @@ from dl_magics.actions.connect import Connection
 from dl_magics.actions.way import Way
 from dl_magics.errors import BadData, DLMagicsError, WeightsNotFound
 from dl_magics.events import Event
-from dl_magics.remote import loop, parcel
+from dl_magics.remote import loop, carry
 from dl_magics.training import stopping, weights, zoo
 from dl_magics.training.recipe import Recipe
 
@@ -55,7 +55,7 @@ def data_there(connection: Connection, data: str) -> str:
     BadData
         where nothing is there.
     """
-    path = parcel.absolute(connection.way.login(), sync.path_there(data))
+    path = carry.absolute(connection.way.login(), sync.path_there(data))
     if path is None:
         raise BadData(
             f"{data} is not on {connection.way.name}.",
@@ -110,7 +110,7 @@ async def _pass_on(stops: Stop, way: Way, path: str) -> None:
         await asyncio.sleep(_LOOK_SECONDS)
     while True:
         try:
-            await parcel.touch(await asyncio.to_thread(way.login), path)
+            await carry.touch(await asyncio.to_thread(way.login), path)
         except DLMagicsError:
             await asyncio.sleep(_AGAIN_SECONDS)
         else:
@@ -126,7 +126,7 @@ def _weights_there(connection: Connection, recipe: Recipe) -> str | None:
             return recipe.weights
         with file.open("rb") as opened:
             sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
-        return parcel.put_once(login, file, _WEIGHTS, name=f"{sha256[:12]}-{file.name}")
+        return carry.put_once(login, file, _WEIGHTS, name=f"{sha256[:12]}-{file.name}")
     function = "dl_magics.training.in_kernel:fetch_weights"
     arguments = {"model": recipe.model, "wanted": recipe.weights}
     try:
@@ -136,7 +136,7 @@ def _weights_there(connection: Connection, recipe: Recipe) -> str | None:
         if not ours:
             raise
         cached = ours.name == zoo.MODELS[recipe.model].file
-        parcel.put_once(login, ours, ".keras/models" if cached else _WEIGHTS)
+        carry.put_once(login, ours, ".keras/models" if cached else _WEIGHTS)
     return recipe.weights
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -38,6 +38,15 @@ def wait(work: Coroutine[Any, Any, T]) -> T:
     except KeyboardInterrupt:
         future.cancel()
         raise
+
+
+def call(function: Callable[..., T], *words: Any) -> T:
+    """Call a function in the loop's thread, where what lives there may be touched."""
+
+    async def calling() -> T:
+        return function(*words)
+
+    return wait(calling())
 
 
 def each(source: AsyncIterator[T]) -> Iterator[T]:

@@ -1,0 +1,129 @@
+"""The kernel's process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import uuid
+from pathlib import Path
+from typing import Any
+
+from .files import killed_for_memory, replace, start_time
+
+END_SECONDS = 5.0
+LOOK_SECONDS = 0.05
+
+
+class Kernel:
+    """The kernel's process: started by this agent, or adopted from one that died.
+
+    It knows nothing of the agent's process, so that it outlives it.
+    """
+
+    def __init__(self, folder: Path, python: str, cwd: str) -> None:
+        self.pid = 0
+        self._folder = folder
+        self._python = python
+        self._cwd = cwd
+        self._child: subprocess.Popen[bytes] | None = None
+        self._since: str | None = None
+        self._killed_before = 0
+
+    @property
+    def connection_file(self) -> Path:
+        return self._folder / "kernel.json"
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        """What the connection file says; sockets in our folder, no ports."""
+        read: dict[str, Any] = json.loads(self.connection_file.read_text())
+        return read
+
+    def start(self) -> None:
+        """Start a new one."""
+        for name in self._folder.glob("k-*"):
+            name.unlink()
+        ports = {"shell": 1, "iopub": 2, "stdin": 3, "hb": 4, "control": 5}
+        connection = {
+            "transport": "ipc",
+            "ip": str(self._folder / "k"),
+            "key": uuid.uuid4().hex,
+            "signature_scheme": "hmac-sha256",
+            "kernel_name": "",
+            **{name + "_port": port for name, port in ports.items()},
+        }
+        replace(self.connection_file, json.dumps(connection))
+        # The agent's death must not be the kernel's; and the debugger's warning is none of ours.
+        clean = {name: value for name, value in os.environ.items() if name != "JPY_PARENT_PID"}
+        with (self._folder / "kernel.log").open("wb") as log:
+            self._child = subprocess.Popen(
+                [self._python, "-m", "ipykernel_launcher", "-f", str(self.connection_file)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self._cwd or None,
+                env=dict(clean, PYDEVD_DISABLE_FILE_VALIDATION="1"),
+                start_new_session=True,
+            )
+        self._is(self._child.pid)
+
+    def adopt(self) -> bool:
+        """Find a kernel of this folder that still lives."""
+        wanted = os.fsencode(str(self.connection_file))
+        for process in Path("/proc").glob("[0-9]*"):
+            pid = int(process.name)
+            # Processes that the kernel forked have its command line, but not its session.
+            with contextlib.suppress(OSError):
+                words = (process / "cmdline").read_bytes().split(b"\0")
+                if wanted in words and os.getsid(pid) == pid:
+                    self._is(pid)
+                    return self.ended() is None
+        return False
+
+    def ended(self) -> str | None:
+        """Return None while it lives, then why it does no more."""
+        if self._child is None:
+            return "" if not self.pid or start_time(self.pid) != self._since else None
+        code = self._child.poll()
+        return None if code is None else self._why(code)
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        if self.ended() is None:
+            os.killpg(self.pid, signal.SIGINT)
+
+    async def end(self) -> None:
+        """Wait a little for it to end, then kill all that it started."""
+        for _ in range(int(END_SECONDS / 0.05)):
+            if self.ended() is not None:
+                break
+            await asyncio.sleep(0.05)
+        if self.pid:
+            with contextlib.suppress(OSError):
+                os.killpg(self.pid, signal.SIGKILL)
+        while self.ended() is None:
+            await asyncio.sleep(0.02)
+
+    def why_away(self, same_machine: bool) -> str:
+        """Say why a kernel is not there any more that nobody watched."""
+        if not same_machine:
+            return "the instance was stopped or restarted"
+        return "it ended while no agent watched: out of memory, or the instance was restarted"
+
+    def _is(self, pid: int) -> None:
+        self.pid, self._since = pid, start_time(pid)
+        self._killed_before = killed_for_memory()
+
+    def _why(self, code: int) -> str:
+        if code == -signal.SIGKILL:
+            if killed_for_memory() > self._killed_before:
+                return "out of memory: the system killed it"
+            return "it was killed (signal 9), probably out of memory"
+        if code < 0:
+            return f"it crashed ({signal.Signals(-code).name})"
+        said = (self._folder / "kernel.log").read_text(errors="replace").strip().splitlines()
+        return "it ended with status {}{}".format(code, ": " + said[-1] if code and said else "")

@@ -1,0 +1,68 @@
+"""One entry of an agent's journal, as it travels: a line of JSON."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What came by as number `n`, `at` seconds since the epoch.
+
+    `channel` is iopub, shell, control or stdin for what the kernel said, `in` for what it was
+    asked, and `agent` for what befell it; `message` is a Jupyter message, or {"event": …}.
+    """
+
+    n: int
+    at: float
+    channel: str
+    message: dict[str, Any]
+    line: bytes
+
+    @classmethod
+    def of(cls, line: bytes) -> Entry:
+        """Read a line; ValueError where it is none."""
+        try:
+            return cls.read(json.loads(line), line)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"this is no entry: {line[:80]!r}") from error
+
+    @classmethod
+    def read(cls, document: dict[str, Any], line: bytes) -> Entry:
+        """Return what a document of these keys says."""
+        message = document["m"]
+        if buffers := message.get("buffers"):
+            message["buffers"] = [base64.b64decode(buffer) for buffer in buffers]
+        return cls(document["n"], document["t"], document["ch"], message, line)
+
+    @property
+    def event(self) -> str:
+        """What befell the kernel or the agent, where this entry tells that."""
+        return str(self.message.get("event", "")) if self.channel == "agent" else ""
+
+    @property
+    def kind(self) -> str:
+        """The type of the Jupyter message, where it is one."""
+        return str(self.message.get("header", {}).get("msg_type", ""))
+
+    @property
+    def id(self) -> str:
+        """Which request or wish this entry shows to have arrived."""
+        if self.channel == "in":
+            return str(self.message["header"]["msg_id"])
+        return str(self.message.get("id", "")) if self.channel == "agent" else ""
+
+    @property
+    def answers(self) -> str:
+        """Which request it belongs to."""
+        return str((self.message.get("parent_header") or {}).get("msg_id", ""))
+
+
+def travelling(message: dict[str, Any]) -> dict[str, Any]:
+    """Return a message as it goes over the wire."""
+    if not (buffers := message.get("buffers")):
+        return message
+    return {**message, "buffers": [base64.b64encode(buffer).decode() for buffer in buffers]}

@@ -1,0 +1,282 @@
+"""A kernel on an instance, for synchronous code; its messages come whole over any link."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime
+from typing import Literal
+
+from dl_magics.errors import DLMagicsError, KernelDied
+from dl_magics.remote import connection, loop, parcel
+from dl_magics.remote.answers import Answer, Answers, Message
+from dl_magics.remote.entry import Entry
+from dl_magics.remote.link import Link, ask
+from dl_magics.remote.login import Login
+from dl_magics.remote.mirror import Mirror
+
+State = Literal["starting", "idle", "busy", "dead", "lost", "gone", "stopped"]
+
+
+class GpuKernel:
+    """A kernel that lives on an instance, and our link to it. Made by `attach`."""
+
+    def __init__(self, find: Callable[[], Login], run_dir: str, python: str, over: Link) -> None:
+        self.run_dir = run_dir
+        self._find = find
+        self._python = python
+        self._link = over
+        self._answers = Answers()
+        self._watchers: set[asyncio.Queue[Entry]] = set()
+        self._session = uuid.uuid4().hex
+        self._asked_for_input: Message = {}
+        self._following = asyncio.ensure_future(self._follow())
+
+    @classmethod
+    def attach(
+        cls,
+        find: Callable[[], Login],
+        run_dir: str,
+        python: str,
+        cwd: str | None = None,
+        activate: str = "",
+        mirror: Mirror | None = None,
+    ) -> GpuKernel:
+        """Attach to the kernel of `run_dir`; start one there if none lives.
+
+        Parameters
+        ----------
+        find
+            Tells how to get in; asked again when the instance is not where it was.
+        run_dir
+            The kernel's folder on the instance; `~/` stands for the home folder. Keep it short.
+        python
+            The interpreter there that has ipykernel.
+        cwd
+            Where it starts; the home folder where this is None.
+        activate
+            A line of bash to run before, such as that which activates an environment.
+        mirror
+            Where to keep what comes, and to go on from.
+        """
+
+        async def attached() -> GpuKernel:
+            there = await connection.connected(login)
+            with connection.translated(login):
+                folder = await parcel.put(there, run_dir)
+                start = parcel.command(
+                    folder, python, "start", "--python", python, "--cwd", cwd or ""
+                )
+                status = await ask(there, _activated(start, activate))
+            if status["state"] == "gone":
+                raise KernelDied(
+                    f"No kernel could be started on {login.name}: {status['why']}",
+                    fix=f"{python} needs ipykernel there: %gpu_connect --setup installs it.",
+                )
+            over = Link(find, folder, python, status["n"], mirror=mirror, name=uuid.uuid4().hex)
+            return cls(find, folder, python, over)
+
+        login = find()
+        kernel = loop.wait(attached())
+        loop.wait(kernel._link.attached())
+        if kernel.state == "dead":
+            kernel.restart()
+        return kernel
+
+    @property
+    def state(self) -> State:
+        """How the kernel is; or, where that is not known, how the link is."""
+        if self._link.state != "attached":
+            return self._link.state
+        state: State = self._link.status["state"]
+        return state
+
+    @property
+    def why(self) -> str:
+        """Why it is so, where that is not plain."""
+        if self._link.state != "attached":
+            return self._link.why
+        return str(self._link.status["full"] or self._link.status["why"])
+
+    @property
+    def n(self) -> int:
+        """The last entry of the journal that came."""
+        return self._link.n
+
+    def execute(
+        self,
+        code: str,
+        *,
+        allow_stdin: bool = False,
+        store_history: bool = True,
+        silent: bool = False,
+        user_expressions: dict[str, str] | None = None,
+        msg_id: str | None = None,
+    ) -> Answer:
+        """Run code there; iterate over the answer to have each message as it comes."""
+        content = {
+            "code": code,
+            "silent": silent,
+            "store_history": store_history,
+            "user_expressions": user_expressions or {},
+            "allow_stdin": allow_stdin,
+            "stop_on_error": True,
+        }
+        return self._ask("shell", "execute_request", content, msg_id=msg_id)
+
+    def resume(self, msg_id: str, since: int) -> Iterator[Message]:
+        """Yield the messages of an older request that came after entry `since`."""
+        answers = Answers()
+        answer = answers.expect(Answer(msg_id), accepted_at=since)
+
+        async def feed() -> None:
+            async for entry in self._journal(since, follow=True):
+                answers.take(entry)
+                if not answers.waits_for(msg_id):
+                    return
+
+        feeding = loop.start(feed())
+        try:
+            yield from answer
+        finally:
+            feeding.cancel()
+
+    def request(
+        self, channel: str, msg_type: str, content: Message, seconds: float | None = None
+    ) -> Message:
+        """Ask for a completion, an inspection …; return the reply."""
+        answer = self._ask(channel, msg_type, content, seconds=seconds)
+        (reply,) = [message for message in answer if message["channel"] == channel]
+        return reply
+
+    def input_reply(self, text: str) -> None:
+        """Answer the last `input_request`."""
+        message = self._message("input_reply", {"value": text})
+        self.send("stdin", {**message, "parent_header": self._asked_for_input.get("header", {})})
+
+    def send(self, channel: str, message: Message) -> None:
+        """Let the kernel have any Jupyter message, once."""
+        loop.call(self._link.send, channel, message)
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C there; while the link is lost, as soon as it is back."""
+        loop.call(self._link.wish, "interrupt")
+
+    def restart(self) -> None:
+        """End the kernel, start a new one and wait until it can be asked."""
+        loop.wait(self._wish("restart", until=("kernel_ready", "kernel_died")))
+
+    def shutdown(self) -> None:
+        """End the kernel and its agent; the journal stays there."""
+        loop.wait(self._wish("shutdown", until=("shutdown",)))
+        self.close()
+
+    def poke(self) -> None:
+        """Try to reach it again at once."""
+        loop.call(self._link.poke)
+
+    def events(self) -> Iterator[Message]:
+        """Yield what befalls the kernel and its agent from now on, as {"event": …}."""
+        return loop.each(self._events(self._watch()))
+
+    def journal(self, since: int = 0) -> Iterator[Entry]:
+        """Yield the entries that the journal has by now."""
+        return loop.each(self._journal(since))
+
+    async def entries(self) -> AsyncIterator[Entry]:
+        """Yield all entries that come from now on."""
+        queue = self._watch()
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            self._watchers.discard(queue)
+
+    def close(self) -> None:
+        """Detach; the kernel lives on."""
+        loop.wait(self._link.close())
+        self._following.cancel()
+
+    async def _follow(self) -> None:
+        try:
+            async for entry in self._link.entries():
+                if entry.kind == "status":
+                    self._link.status["state"] = entry.message["content"]["execution_state"]
+                if entry.kind == "input_request":
+                    self._asked_for_input = entry.message
+                self._answers.take(entry)
+                for watcher in self._watchers:
+                    watcher.put_nowait(entry)
+        except DLMagicsError as error:
+            self._answers.fail(error)
+
+    def _ask(
+        self,
+        channel: str,
+        msg_type: str,
+        content: Message,
+        *,
+        seconds: float | None = None,
+        msg_id: str | None = None,
+    ) -> Answer:
+        message = self._message(msg_type, content, msg_id)
+        answer = Answer(message["header"]["msg_id"], seconds)
+
+        def ask() -> None:
+            self._answers.expect(answer)
+            self._link.send(channel, message)
+
+        loop.call(ask)
+        return answer
+
+    def _message(self, msg_type: str, content: Message, msg_id: str | None = None) -> Message:
+        header = {
+            "msg_id": msg_id or uuid.uuid4().hex,
+            "msg_type": msg_type,
+            "username": "dl_magics",
+            "session": self._session,
+            "date": datetime.now(UTC).isoformat(),
+            "version": "5.3",
+        }
+        return {"header": header, "parent_header": {}, "metadata": {}, "content": content}
+
+    async def _wish(self, kind: str, until: tuple[str, ...]) -> None:
+        events = self._events(self._watch())
+        id_ = self._link.wish(kind)
+        heard = False
+        async for event in events:
+            heard = heard or event.get("id") == id_
+            if heard and event["event"] in until:
+                return
+
+    def _watch(self) -> asyncio.Queue[Entry]:
+        queue: asyncio.Queue[Entry] = asyncio.Queue()
+        self._watchers.add(queue)
+        return queue
+
+    async def _events(self, queue: asyncio.Queue[Entry]) -> AsyncIterator[Message]:
+        try:
+            while True:
+                if (entry := await queue.get()).event:
+                    yield entry.message
+        finally:
+            self._watchers.discard(queue)
+
+    async def _journal(self, since: int, *, follow: bool = False) -> AsyncIterator[Entry]:
+        reading = Link(self._find, self.run_dir, self._python, since)
+        try:
+            last = (await reading.attached())["n"]
+            if last <= since and not follow:
+                return
+            async for entry in reading.entries():
+                yield entry
+                if entry.n >= last and not follow:
+                    return
+        finally:
+            await reading.close()
+
+
+def _activated(command: str, activate: str) -> str:
+    return shlex.join(["bash", "-c", f"{activate}\nexec {command}"]) if activate else command

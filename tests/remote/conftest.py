@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+import lab as lab_of_two_hosts
+from dl_magics.remote.kernel import GpuKernel
+from lab import Lab
+
+
+@pytest.fixture(scope="module")
+def running_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    if why := lab_of_two_hosts.missing():
+        pytest.skip(f"No lab of two hosts here: {why}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DL_MAGICS_HOME", str(tmp_path_factory.mktemp("lab-home")))
+        lab = Lab()
+    yield lab
+    lab.close()
+
+
+@pytest.fixture
+def lab(running_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """Two hosts and a wire that is whole; what we do here happens on the laptop."""
+    monkeypatch.setenv("DL_MAGICS_HOME", running_lab.home)
+    with running_lab.entered():
+        yield running_lab
+        running_lab.mend()
+
+
+@pytest.fixture
+def kernel(lab: Lab) -> Iterator[GpuKernel]:
+    """A kernel of its own on the instance."""
+    kernel = GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable)
+    yield kernel
+    lab.mend()
+    kernel.shutdown()
