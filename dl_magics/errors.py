@@ -44,6 +44,12 @@ class NoSuchRun(DLMagicsError):
     status = 404
 
 
+class NotResumable(DLMagicsError):
+    """The run cannot go on: it came to its end, goes on already, or began with something else."""
+
+    status = 409
+
+
 class NotTrained(DLMagicsError):
     """The run ended before it had a model."""
 

@@ -46,6 +46,22 @@ class RunStarted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunResumed(Event):
+    """An interrupted run goes on where its last checkpoint is: `batches` of `epoch` were done.
+
+    `interrupted_at` is the number of the last event before. Epochs from `epoch` on are told again.
+    """
+
+    kind: ClassVar[str] = "run_resumed"
+    interrupted_at: int
+    epoch: int
+    batches: int
+    place: Mapping[str, Any]
+    versions: Mapping[str, str]
+    device: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataChecked(Event):
     """Which files were skipped; each is `{"path": …, "reason": …}`."""
 
@@ -92,7 +108,7 @@ class EpochEnded(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointSaved(Event):
-    """A file with weights is on disk."""
+    """A file with weights is on disk: the model, or all that an interrupted run needs to go on."""
 
     kind: ClassVar[str] = "checkpoint_saved"
     path: str
@@ -111,7 +127,7 @@ class Warned(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class RunEnded(Event):
-    """How the run ended; nothing follows.
+    """How the run ended; nothing follows, but where it was interrupted and goes on.
 
     `files` maps the names of the run's files to their sha256, `seconds` the phases to their
     duration; `error` and `fix` are there where it failed.
@@ -131,6 +147,7 @@ KINDS: dict[str, type[Event]] = {
     each.kind: each
     for each in (
         RunStarted,
+        RunResumed,
         DataChecked,
         PhaseStarted,
         Progressed,
@@ -158,7 +175,9 @@ def to_line(event: Event) -> str:
     return json.dumps(event.to_json(), ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def stamped(events: Iterable[Event], clock: Callable[[], float] = time.time) -> Iterator[Event]:
-    """Number the events from 1 and give each its time."""
-    for n, event in enumerate(events, start=1):
+def stamped(
+    events: Iterable[Event], clock: Callable[[], float] = time.time, since: int = 0
+) -> Iterator[Event]:
+    """Number the events that follow the first `since`, and give each its time."""
+    for n, event in enumerate(events, start=since + 1):
         yield replace(event, n=n, t=clock())

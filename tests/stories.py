@@ -17,6 +17,7 @@ from dl_magics.events import (
     PhaseStarted,
     Progressed,
     RunEnded,
+    RunResumed,
     RunStarted,
     Warned,
     stamped,
@@ -44,6 +45,17 @@ def started(classes: Sequence[str] = ("cats", "dogs"), **recipe: Any) -> RunStar
 def epoch(n: int, loss: float = 0.5, best: bool = True) -> EpochEnded:
     logs = {"loss": loss, "accuracy": 0.9, "val_loss": loss, "val_accuracy": 0.8}
     return EpochEnded(phase="head", epoch=n, logs={**logs, "learning_rate": 1e-3}, best=best)
+
+
+def resumed(at: int, epoch: int = 1, batches: int = 0) -> RunResumed:
+    return RunResumed(
+        interrupted_at=at,
+        epoch=epoch,
+        batches=batches,
+        place={"here": False, "name": "gpu"},
+        versions={"dl_magics": "0.1.0", "keras": "3.16.0"},
+        device="Tesla T4",
+    )
 
 
 def story(*middle: Event, ended: RunEnded | None = None, **about: Any) -> list[Event]:
@@ -97,6 +109,7 @@ _events = {
         best=st.booleans(),
     ),
     CheckpointSaved: st.builds(CheckpointSaved, path=_text, sha256=_text),
+    RunResumed: st.builds(resumed, _count, st.integers(1, 1000), _count),
     Warned: st.builds(Warned, code=_text, text=_text, fix=_text),
     RunEnded: st.builds(
         RunEnded,

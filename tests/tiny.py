@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 from PIL import Image
 
@@ -60,6 +63,17 @@ def train(data: Path, folder: Path, run: str = "run", **asked: Any) -> list[Even
 def of_kind(kind: type[Event], events: Iterable[Event]) -> Iterator[Any]:
     """Yield the events of one kind."""
     return (event for event in events if isinstance(event, kind))
+
+
+def weights(run: Path) -> dict[str, Any]:
+    """Return the weights of the model that a run saved, by name."""
+    with zipfile.ZipFile(run / "model.keras") as archive:
+        file = h5py.File(io.BytesIO(archive.read("model.weights.h5")))
+    found: dict[str, Any] = {}
+    file.visititems(
+        lambda name, each: found.update({name: each[()]}) if hasattr(each, "dtype") else None
+    )
+    return found
 
 
 def losses(events: list[Event]) -> list[dict[str, float]]:

@@ -1,22 +1,17 @@
-"""Fine-tune here: every event goes to the log of the run before anyone sees it."""
+"""Fine-tune here, and go on with a run that was interrupted."""
 
 from __future__ import annotations
 
-import json
-import shutil
-import time
 from collections.abc import Callable, Generator
 from contextlib import closing
 from pathlib import Path
 
 from dl_magics import home
-from dl_magics.actions import runs
-from dl_magics.events import Event, RunEnded, RunStarted
-from dl_magics.training import log, report
+from dl_magics.events import Event
+from dl_magics.training import log, logged, past
 from dl_magics.training.fit import Rooms
-from dl_magics.training.fit import finetune as engine
 from dl_magics.training.recipe import Recipe
-from dl_magics.training.state import RunState
+from dl_magics.training.run import Run
 
 
 def finetune(
@@ -28,33 +23,25 @@ def finetune(
     `runs.request_stop`. Where it fails before it started, nothing is left of it. Closed half-way,
     it is logged as interrupted.
     """
-
-    def stopped() -> bool:
-        return stop() or runs.stop_is_requested(folder)
-
-    try:
-        (folder / "recipe.json").write_text(
-            json.dumps(recipe.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
-        rooms = Rooms(folder, home.folder("features"), home.folder("weights"))
-        yield from _logged(engine(recipe, rooms, stop=stopped), folder)
-    finally:
-        if not any(log.read(folder)):
-            shutil.rmtree(folder)
+    with logged.fresh(folder), closing(logged.begun(recipe, _rooms(folder), stop=stop)) as events:
+        yield from events
 
 
-def _logged(events: Generator[Event, None, None], folder: Path) -> Generator[Event, None, None]:
-    """Write each event to the log, then yield it; what fails before it started is not written."""
-    state = RunState()
-    with log.RunLog(folder) as lines, closing(events):
-        try:
-            for event in events:
-                if isinstance(event, RunStarted) or state.n:
-                    lines.append(event)
-                state = state.after(event)
-                if state.ended and state.started_at:
-                    report.write(folder, state)
-                yield event
-        finally:
-            if state.started_at and not state.ended:
-                lines.append(RunEnded(n=state.n + 1, t=time.time(), status="interrupted"))
+def resume(run: Run, stop: Callable[[], bool]) -> Generator[Event, None, None]:
+    """Go on with an interrupted run; yield its events from the first on, then the new ones.
+
+    All its numbers will be those of a run without a break.
+
+    Raises
+    ------
+    NotResumable
+        where the run came to its end, goes on already, or began with something else.
+    """
+    past.read(run.path)
+    with closing(logged.resumed(_rooms(run.path), stop=stop)) as events:
+        yield from log.read(run.path)
+        yield from events
+
+
+def _rooms(folder: Path) -> Rooms:
+    return Rooms(folder, home.folder("features"), home.folder("weights"))

@@ -11,12 +11,11 @@ from pathlib import Path
 from dl_magics import home
 from dl_magics.errors import NoSuchRun
 from dl_magics.events import Event, RunEnded
-from dl_magics.training import log
+from dl_magics.training import log, stopping
 from dl_magics.training.picture import headline
 from dl_magics.training.recipe import Recipe
 from dl_magics.training.run import Run
 
-_STOP = "stop"
 _SECONDS_BETWEEN_LOOKS = 0.2
 _LONGEST = 60
 
@@ -90,6 +89,28 @@ def find(name: str = "") -> Run:
     return fitting[0]
 
 
+def resumable() -> Runs:
+    """Return the runs that were interrupted, newest first."""
+    states = ((run, run.state) for run in every())
+    return Runs(run for run, state in states if state.started_at and state.status == "interrupted")
+
+
+def interrupted(name: str = "") -> Run:
+    """Return the run of this name, as `find` does; without a name the newest interrupted one.
+
+    Raises
+    ------
+    NoSuchRun
+        where there is none.
+    """
+    if name:
+        return find(name)
+    found = resumable()
+    if not found:
+        raise NoSuchRun("No run was interrupted.", fix="%runs lists them all.")
+    return found[0]
+
+
 def follow(run: Run, sleep: Callable[[float], None] = time.sleep) -> Iterator[Event]:
     """Yield the events of a run from the first on, and go on while it does.
 
@@ -111,9 +132,4 @@ def follow(run: Run, sleep: Callable[[float], None] = time.sleep) -> Iterator[Ev
 
 def request_stop(run: Run) -> None:
     """Ask a run to end at its next batch and keep its best weights, whoever runs it."""
-    (run.path / _STOP).touch()
-
-
-def stop_is_requested(folder: Path) -> bool:
-    """Tell whether someone asked the run in this folder to end."""
-    return (folder / _STOP).exists()
+    stopping.ask(run.path)

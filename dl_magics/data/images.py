@@ -10,7 +10,6 @@ import io
 import warnings
 
 import numpy as np
-import simplejpeg
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.Image import Resampling, Transpose
@@ -19,7 +18,14 @@ from dl_magics.data.kinds import HEAD, describe, sniff
 
 __all__ = ["BrokenImage", "check", "decode", "sniff"]
 
-VERSION = 1  # part of the features' space: raise it with any change of the pixels
+try:
+    import simplejpeg
+except ImportError:  # an instance may lack it; Pillow then decodes all by itself
+    simplejpeg = None
+
+VERSION = 1  # raise it with any change of the pixels
+# Part of the features' space: the two decoders' pixels differ a little, and are never mixed.
+DECODER: int | str = VERSION if simplejpeg else f"{VERSION} of Pillow alone"
 
 # Whatever Pillow warns of, here it is a photo or a reason. `warnings.catch_warnings` is no way
 # out, as photos are decoded in threads.
@@ -71,6 +77,9 @@ def decode(data: bytes, size: int) -> NDArray[np.uint8]:
 def _fast(picture: Image.Image, data: bytes, size: int) -> Image.Image | None:
     """Decode most JPEGs; return nothing for what Pillow should try."""
     if picture.format not in ("JPEG", "MPO") or picture.mode not in ("RGB", "L"):
+        return None
+    if simplejpeg is None:
+        picture.draft(None, (size, size))  # decode no more of it than is needed
         return None
     try:
         pixels = simplejpeg.decode_jpeg(data, min_height=size, min_width=size)

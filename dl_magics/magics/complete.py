@@ -1,4 +1,4 @@
-"""Tab completion: the settings of `%%finetune`, and the names of the GPU kernel in `%%gpu`."""
+"""Tab completion: settings and runs of `%%finetune`, names of the GPU kernel in `%%gpu`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,14 @@ from IPython.core.completer import (
 
 @context_matcher()
 def finetune_settings(context: CompletionContext) -> SimpleMatcherResult:
-    """Complete the name of a setting at the beginning of a line of the body, or a flag."""
+    """Complete a setting at the beginning of a line of the body, a flag, or the name of a run."""
     return {"completions": [SimpleCompletion(text=name) for name in _fitting(context)]}
+
+
+def _resumable() -> list[str]:
+    from dl_magics.actions import runs
+
+    return [run.name for run in runs.resumable()]
 
 
 def _fitting(context: CompletionContext) -> list[str]:
@@ -28,9 +34,11 @@ def _fitting(context: CompletionContext) -> list[str]:
     if context.cursor_line:
         written = re.fullmatch(r"\s*(\w*)", before)
         names = [f"{name} = " for name in SETTINGS]
+    elif written := re.search(r"\s--resume[ =](\S*)$", before):
+        names = _resumable()
     else:
         written = re.search(r"\s(-[-\w]*)$", before)
-        names = [f"--{name.replace('_', '-')} " for name in SETTINGS]
+        names = [f"--{name.replace('_', '-')} " for name in (*SETTINGS, "resume")] + ["--explain"]
     if not written:
         return []
     # What IPython replaces is its own token, which may begin behind the dashes.

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Generator
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, needs_local_scope
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from traitlets import Enum
 
-from dl_magics.magics.interrupt import graceful
+from dl_magics.errors import BadSetting
+from dl_magics.events import Event
+from dl_magics.training.stopping import graceful
 
-_EXPLAIN = "--explain"
+if TYPE_CHECKING:
+    from dl_magics.training.run import Run
+
+    Stop = Callable[[], bool]
+
+_EXPLAIN, _RESUME = "--explain", "--resume"
 
 
 @magics_class
@@ -41,11 +49,17 @@ class FinetuneMagics(Magics):
 
             %finetune data/dogscats --epochs 3 --image-size 128
 
+            %finetune --resume
+
         The folder holds one folder a class, or train/ and valid/ with one folder a class each.
         The body is Python: settings, and optionally head(features), which gets the features and
         returns the last hidden layer. Names of the notebook may be used if their values are
         plain. Stop, or the kernel's interrupt, ends at the next batch and keeps the best weights.
         With --explain on the line it trains nothing and prints the plain Keras code instead.
+
+        A run that was interrupted goes on with --resume, and ends with exactly the numbers of one
+        without a break: the newest, or the one that is named (--resume 2026-11-22_2354). It goes
+        on with its own recipe, so the cell has no body.
 
         ::
 
@@ -76,10 +90,12 @@ class FinetuneMagics(Magics):
                                         minutes, or "90s", "30m", "2h"
         """
         from dl_magics.actions import finetune, runs
-        from dl_magics.magics import live
         from dl_magics.training import body, explain
         from dl_magics.training.run import Run
 
+        if any(word.partition("=")[0] == _RESUME for word in line.split()):
+            run = runs.interrupted(_named(line, cell))
+            return self._watched(run, lambda stop: finetune.resume(run, stop))
         names = {**self.shell.user_ns, **(local_ns or {})}
         words = [word for word in line.split(" ") if word != _EXPLAIN]
         recipe = body.read(" ".join(words), cell, names)
@@ -87,9 +103,14 @@ class FinetuneMagics(Magics):
             print(explain.script(recipe))
             return None
         folder = runs.new(recipe)
-        with graceful() as stop, closing(finetune.finetune(recipe, folder, stop)) as events:
+        return self._watched(Run(folder), lambda stop: finetune.finetune(recipe, folder, stop))
+
+    def _watched(self, run: Run, begin: Callable[[Stop], Generator[Event, None, None]]) -> Run:
+        from dl_magics.magics import live
+
+        with graceful() as stop, closing(begin(stop)) as events:
             live.watch(events, live.screen_for(self.shell, self.live))
-        return Run(folder)
+        return run
 
     @line_magic
     def runs(self, line: str) -> Any:
@@ -132,3 +153,19 @@ class FinetuneMagics(Magics):
         else:
             live.watch(runs.follow(run), screen)
         return run
+
+
+def _named(line: str, cell: str) -> str:
+    """Return the run that `--resume [RUN]` names, "" for the newest that was interrupted."""
+    first, *words = line.replace(f"{_RESUME}=", f"{_RESUME} ").split()
+    if first != _RESUME or len(words) > 1 or any(word.startswith("-") for word in words):
+        raise BadSetting(
+            f"--resume takes the name of one run, and stands alone: {line.strip()}",
+            fix="Leave the folder and the settings out: %finetune --resume",
+        )
+    if cell.strip():
+        raise BadSetting(
+            f"--resume and a body: {cell.strip().splitlines()[0]}",
+            fix="A run goes on with its own recipe, so leave the body out: %finetune --resume",
+        )
+    return words[0] if words else ""

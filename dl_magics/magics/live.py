@@ -101,7 +101,7 @@ class Lines:
             print(f"{state.phase}: {state.done} of {state.total} {state.unit}", flush=True)
         for each in state.epochs[self._epochs :]:
             print(picture.epoch_line(each), flush=True)
-        self._epochs = len(state.epochs)
+        self._epochs = max(self._epochs, len(state.epochs))
 
     def close(self, state: RunState) -> None:
         if state.started_at:

@@ -2,7 +2,8 @@
 
 A space holds the features of one network; in it, each writer appends to a block of its own, so
 that runs never wait for each other. A record is a key of 32 bytes, a sum, and the float32 values;
-one that is torn or damaged does not count and is computed again.
+one that is torn or damaged does not count and is computed again. So are all records of a batch
+whose end is missing: a run that goes on computes the same batches as one without a break.
 """
 
 from __future__ import annotations
@@ -49,7 +50,14 @@ class FeatureStore:
         if not told.exists():
             told.write_text(text + "\n", encoding="utf-8")
         self._record = np.dtype(
-            [("key", "V32"), ("sum", "<u4"), ("pad", "V28"), ("values", "<f4", shape)]
+            [
+                ("key", "V32"),
+                ("sum", "<u4"),
+                ("at", "<u4"),  # how many records of the same batch come before
+                ("left", "<u4"),  # and how many behind
+                ("pad", "V20"),
+                ("values", "<f4", shape),
+            ]
         )
         self._mapped = lru_cache(_OPEN_BLOCKS)(partial(_map, self._record))
         self._sound: dict[Key, Place] = {}
@@ -97,6 +105,8 @@ class FeatureStore:
         listed = list(keys)
         records = np.zeros(len(listed), self._record)
         records["key"] = np.array(listed, "V32")
+        records["at"] = np.arange(len(listed))
+        records["left"] = records["at"][::-1]
         records["values"] = features
         records["sum"] = [_sum(key, values) for key, values in zip(listed, features, strict=True)]
         return records
@@ -142,7 +152,9 @@ def _map(record: np.dtype[Any], block: Path) -> NDArray[Any]:
     whole = block.stat().st_size // record.itemsize
     if not whole:
         return np.empty(0, record)
-    return np.memmap(block, record, mode="r", shape=(whole,))
+    records = np.memmap(block, record, mode="r", shape=(whole,))
+    last = records[-1]
+    return records[: max(whole - 1 - int(last["at"]), 0)] if last["left"] else records
 
 
 def _sum(key: Key, values: NDArray[np.float32]) -> int:

@@ -12,25 +12,26 @@ import numpy as np
 
 from dl_magics.data import folders
 from dl_magics.data.folders import ImageFolder
-from dl_magics.errors import DLMagicsError, TrainingFailed
+from dl_magics.errors import DLMagicsError, NotResumable, TrainingFailed
 from dl_magics.events import (
     CheckpointSaved,
     DataChecked,
     Event,
     PhaseStarted,
     RunEnded,
+    RunResumed,
     RunStarted,
     Status,
     stamped,
 )
-from dl_magics.training import device, doubts, model
+from dl_magics.training import checkpoint, device, doubts, identity, model
+from dl_magics.training.checkpoint import Checkpoint, Keeper
 from dl_magics.training.device import Device
 from dl_magics.training.extract import Broken, View, fill, scan
 from dl_magics.training.features import FeatureStore
-from dl_magics.training.learn import Best, Examples, learn
-from dl_magics.training.model import Frozen
+from dl_magics.training.learn import Examples, Standing, learn
+from dl_magics.training.past import Past
 from dl_magics.training.recipe import Recipe
-from dl_magics.version import __version__
 
 MODEL = "model.keras"
 
@@ -50,14 +51,19 @@ def finetune(
     *,
     stop: Callable[[], bool] = lambda: False,
     place: Mapping[str, Any] | None = None,
+    past: Past | None = None,
     clock: Callable[[], float] = time.time,
+    timer: Callable[[], float] = time.monotonic,
 ) -> Generator[Event, None, None]:
     """Fine-tune as the recipe says; yield every event, numbered, the last one `RunEnded`.
 
     The run ends at a batch boundary when `stop()` is true, and keeps the best weights. A failure
     is a `RunEnded` too, and is raised after it; so is KeyboardInterrupt, which ends it at once.
+    With the `past` of an interrupted run in the same folder it goes on with that: the first event
+    is `RunResumed`, and all numbers are those of a run without a break.
     """
-    yield from stamped(_Run(recipe, rooms, stop, place or {"here": True}).events(), clock)
+    run = _Run(recipe, rooms, stop, place or {"here": True}, past, timer)
+    yield from stamped(run.events(), clock, since=past.state.n if past else 0)
 
 
 @dataclass
@@ -66,18 +72,25 @@ class _Run:
     rooms: Rooms
     asked_to_stop: Callable[[], bool]
     place: Mapping[str, Any]
-    seconds: dict[str, float] = field(default_factory=dict)
-    best: Best = field(default_factory=Best)
+    past: Past | None
+    timer: Callable[[], float]
     files: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._started = self._phase_started = time.monotonic()
+        self.seconds = dict(self.past.seconds) if self.past else {}
+        self._checkpoint = self.past.checkpoint if self.past else None
+        self.standing = self._checkpoint.standing if self._checkpoint else Standing()
+        self._phase_started = self.timer()
+        self._started = self._phase_started - sum(self.seconds.values())
         self._phase = "start"
         self._stopped = False
 
     def events(self) -> Iterator[Event]:
         try:
             yield from self._steps()
+        except NotResumable as error:
+            yield self._ended("interrupted", str(error), error.fix)
+            raise
         except DLMagicsError as error:
             yield self._ended("failed", str(error), error.fix)
             raise
@@ -103,20 +116,30 @@ class _Run:
         )
         found = device.find()
         precision = device.precision(recipe.mixed_precision, found)
-        yield self._run_started(folder, found)
-        yield from doubts.of(recipe, folder, found, precision)
-        yield from doubts.fetching(recipe, self.rooms.weights)
+        if not self.past:
+            yield self._run_started(folder, found)
+            yield from doubts.of(recipe, folder, found, precision)
+            yield from doubts.fetching(recipe, self.rooms.weights)
         frozen = model.frozen(recipe, precision, self.rooms.weights)
 
         self._enter("features")
         store = FeatureStore(
-            self.rooms.features, _space(recipe, frozen, precision, found), frozen.features
+            self.rooms.features, identity.space(recipe, frozen, precision, found), frozen.features
         )
         broken: Broken = {}
         train = scan(folder.train, recipe.augment, recipe.seed, broken)
         valid = scan(folder.valid, 0, recipe.seed, broken)
         doubts.refuse(folder, broken)
-        batch = device.batch_size(recipe.batch_size, found, frozen.widest)
+        known = self.past and self.past.batch_size(str(found))
+        batch = known or device.batch_size(recipe.batch_size, found, frozen.widest)
+        about = identity.about(recipe, frozen, train, valid, batch)
+        if self.past:
+            self.past.refuse(about, folder, identity.versions()["backend"])
+            yield self._run_resumed(self.past, found)
+            yield from doubts.of(recipe, folder, found, precision)
+            yield from self.past.doubts(identity.versions(), str(found))
+        if not self._checkpoint:
+            yield checkpoint.write(self.rooms.run, Checkpoint(about))
         yield from fill(
             store,
             [*train, *valid],
@@ -124,10 +147,11 @@ class _Run:
             batch,
             recipe.seed,
             lambda pixels: np.asarray(frozen.fast.predict_on_batch(pixels)),
-            self._stop,
+            # Best weights that are there already are worth nothing without the features.
+            self._stop if self.standing.best.epoch is None else lambda: False,
             broken,
         )
-        if self._stop():
+        if self._stop() and self.standing.best.epoch is None:
             return
         yield DataChecked(images=len(folder.train) + len(folder.valid), skipped=_told(broken))
         doubts.refuse(folder, broken)
@@ -136,20 +160,8 @@ class _Run:
         examples = _examples(store, train, broken)
         checks = _examples(store, valid, broken)
         trained = model.head(recipe, examples.features, len(folder.classes))
-        yield PhaseStarted(phase="head", total=recipe.epochs, unit="epochs")
-        with device.quiet():
-            yield from learn(
-                trained,
-                examples,
-                checks,
-                epochs=recipe.epochs,
-                batch_size=recipe.batch_size,
-                patience=recipe.patience,
-                seed=recipe.seed,
-                stop=self._stop,
-                best=self.best,
-            )
-        if self.best.epoch is None:
+        yield from self._learn(trained, examples, checks, about)
+        if self.standing.best.epoch is None:
             return
 
         self._enter("evaluate")
@@ -158,23 +170,49 @@ class _Run:
         self.files[MODEL] = sha256
         yield CheckpointSaved(path=MODEL, sha256=sha256)
 
+    def _learn(
+        self, head: Any, train: Examples, valid: Examples, about: Mapping[str, Any]
+    ) -> Iterator[Event]:
+        recipe, kept = self.recipe, self.standing.epoch - 1
+        if self._checkpoint:
+            checkpoint.restore(head, self._checkpoint)
+        keeper = Keeper(self.rooms.run, head, about, self.timer)
+        yield PhaseStarted(phase="head", total=recipe.epochs, unit="epochs", kept=kept)
+        with device.quiet():
+            yield from learn(
+                head,
+                train,
+                valid,
+                epochs=recipe.epochs,
+                batch_size=recipe.batch_size,
+                patience=recipe.patience,
+                seed=recipe.seed,
+                stop=self._stop,
+                standing=self.standing,
+                keep=keeper.keep,
+            )
+
     def _stop(self) -> bool:
         limit = self.recipe.max_duration
-        late = limit is not None and time.monotonic() - self._started > limit
+        late = limit is not None and self.timer() - self._started > limit
         self._stopped = self._stopped or late or self.asked_to_stop()
         return self._stopped
 
     def _enter(self, phase: str) -> None:
-        now = time.monotonic()
-        self.seconds[self._phase] = round(now - self._phase_started, 3)
+        now = self.timer()
+        before = self.seconds.get(self._phase, 0.0)
+        self.seconds[self._phase] = round(before + now - self._phase_started, 3)
         self._phase, self._phase_started = phase, now
 
     def _ended(self, status: Status, error: str = "", fix: str = "") -> RunEnded:
         self._enter("end")
+        if status in ("done", "stopped"):  # one that failed may not even have gone on yet
+            checkpoint.remove(self.rooms.run)
+        best = self.standing.best
         return RunEnded(
             status=status,
-            best_epoch=self.best.epoch,
-            best=self.best.logs,
+            best_epoch=best.epoch,
+            best=best.logs,
             files=self.files,
             seconds=self.seconds,
             error=error,
@@ -182,38 +220,25 @@ class _Run:
         )
 
     def _run_started(self, folder: ImageFolder, found: Device) -> RunStarted:
-        import keras
-
         return RunStarted(
             run=self.rooms.run.name,
             recipe=self.recipe.to_json(),
             classes=list(folder.classes),
             counts=folder.counts(),
             place=self.place,
-            versions={
-                "dl_magics": __version__,
-                "keras": keras.version(),
-                "backend": keras.config.backend(),
-                "numpy": np.__version__,
-            },
+            versions=identity.versions(),
             device=str(found),
         )
 
-
-def _space(recipe: Recipe, frozen: Frozen, precision: str, found: Device) -> dict[str, Any]:
-    import keras
-
-    from dl_magics.data import images
-
-    return {
-        "model": recipe.model,
-        "weights": frozen.sha256,
-        "cut": recipe.pooling or "map",
-        "image_size": recipe.image_size,
-        "decoder": images.VERSION,
-        "precision": precision,
-        "computed_by": f"{keras.config.backend()} {found.kind}",
-    }
+    def _run_resumed(self, past: Past, found: Device) -> RunResumed:
+        return RunResumed(
+            interrupted_at=past.state.n,
+            epoch=self.standing.epoch,
+            batches=self.standing.batches,
+            place=self.place,
+            versions=identity.versions(),
+            device=str(found),
+        )
 
 
 def _told(broken: Broken) -> list[Mapping[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,7 +36,41 @@ class Best:
 
     epoch: int | None = None
     logs: dict[str, float] = field(default_factory=dict)
-    weights: list[NDArray[np.float32]] = field(default_factory=list)
+    weights: list[NDArray[Any]] = field(default_factory=list)
+
+
+@dataclass
+class Means:
+    """Means over batches of their logs: Keras' `*_on_batch` begin anew with each batch."""
+
+    sums: dict[str, float] = field(default_factory=dict)
+    images: int = 0
+
+    def add(self, logs: Mapping[str, float], images: int) -> None:
+        self.images += images
+        for name, value in logs.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value) * images
+
+    @property
+    def logs(self) -> dict[str, float]:
+        return {name: value / self.images for name, value in self.sums.items()}
+
+
+@dataclass
+class Standing:
+    """How far the training of a head is: `batches` of `epoch` are done, and gave these means."""
+
+    epoch: int = 1
+    batches: int = 0
+    means: Means = field(default_factory=Means)
+    best: Best = field(default_factory=Best)
+
+    def next_epoch(self) -> None:
+        """Go on to the first batch of the next epoch."""
+        self.epoch, self.batches, self.means = self.epoch + 1, 0, Means()
+
+
+Keep = Callable[[Standing], Iterable[Event]]
 
 
 def learn(
@@ -49,30 +83,37 @@ def learn(
     patience: int,
     seed: int,
     stop: Stop,
-    best: Best,
+    standing: Standing,
+    keep: Keep = lambda _: (),
 ) -> Iterator[Event]:
-    """Train `head`, yield each epoch, and leave the best weights in it and in `best`.
+    """Train `head` from `standing` on, yield each epoch, and leave the best weights in it.
 
     It ends early when val_loss has not fallen for `patience` epochs, when the loss is no longer
     a number (TrainingFailed in the first epoch), or, at a batch boundary, when `stop()` is true.
-    The order of the images is drawn from the seed and the epoch alone.
+    The order of the images is drawn from the seed and the epoch alone. `keep` is called after
+    each batch and each epoch, once its event was told.
     """
     size = batch_size if isinstance(batch_size, int) else _HEAD_BATCH
-    pace = Pace(epochs * len(train))
-    for epoch in range(1, epochs + 1):
+    done = (standing.epoch - 1) * len(train) + standing.means.images
+    pace = Pace(epochs * len(train), done=done)
+    best = standing.best
+    while standing.epoch <= epochs and standing.epoch - 1 - (best.epoch or 0) < patience:
+        epoch = standing.epoch
         order = np.random.default_rng([seed, epoch]).permutation(len(train))
-        means = _Means()
-        for at in range(0, len(train), size):
+        for at in range(standing.batches * size, len(train), size):
             if stop():
                 break
             chosen = order[at : at + size]
             batch = train.features[chosen], train.labels[chosen]
-            means.add(head.train_on_batch(*batch, return_dict=True), len(chosen))
+            standing.means.add(head.train_on_batch(*batch, return_dict=True), len(chosen))
+            standing.batches += 1
             if pace.add(len(chosen)):
                 yield _progress(pace, epochs, len(train))
+            yield from keep(standing)
         if stop():
             break
-        logs = means.logs | {f"val_{name}": value for name, value in check(head, valid).items()}
+        checked = check(head, valid)
+        logs = standing.means.logs | {f"val_{name}": value for name, value in checked.items()}
         logs["learning_rate"] = float(head.optimizer.learning_rate)
         if not np.isfinite(list(logs.values())).all():
             yield _diverged(epoch, logs["learning_rate"], best)
@@ -81,8 +122,8 @@ def learn(
         if better:
             best.epoch, best.logs, best.weights = epoch, logs, head.get_weights()
         yield EpochEnded(phase="head", epoch=epoch, logs=logs, best=better)
-        if epoch - (best.epoch or epoch) >= patience:
-            break
+        standing.next_epoch()
+        yield from keep(standing)
     if best.weights:
         head.set_weights(best.weights)
 
@@ -100,29 +141,12 @@ def _diverged(epoch: int, rate: float, best: Best) -> Warned:
 
 def check(head: Any, examples: Examples) -> dict[str, float]:
     """Return loss and accuracy of a head."""
-    means = _Means()
+    means = Means()
     for at in range(0, len(examples), _CHECK_BATCH):
         labels = examples.labels[at : at + _CHECK_BATCH]
         features = examples.features[at : at + _CHECK_BATCH]
         means.add(head.test_on_batch(features, labels, return_dict=True), len(labels))
     return means.logs
-
-
-class _Means:
-    """Means over batches of their logs: Keras' `*_on_batch` begin anew with each batch."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, float] = {}
-        self._images = 0
-
-    def add(self, logs: Mapping[str, float], images: int) -> None:
-        self._images += images
-        for name, value in logs.items():
-            self._sums[name] = self._sums.get(name, 0.0) + float(value) * images
-
-    @property
-    def logs(self) -> dict[str, float]:
-        return {name: value / self._images for name, value in self._sums.items()}
 
 
 def _progress(pace: Pace, epochs: int, images: int) -> Progressed:

@@ -13,12 +13,14 @@ _SECONDS_LOOKED_BACK = 10.0
 class Pace:
     """Counts what is done, says when to tell it, and knows the speed of the last ten seconds."""
 
-    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, total: int, clock: Callable[[], float] = time.monotonic, done: int = 0
+    ) -> None:
         self.total = total
-        self.done = 0
+        self.done = done
         self._clock = clock
         self._told = clock()
-        self._points = deque([(self._told, 0)])
+        self._points = deque([(self._told, done)])
 
     def add(self, done: int) -> bool:
         """Count `done` more; return whether it is time to tell."""

@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from html import escape
+from importlib.util import find_spec
 from typing import Any
 
 from dl_magics.training.state import RunState
@@ -56,12 +57,22 @@ def epoch_line(each: Mapping[str, Any]) -> str:
     )
 
 
+def resumptions(state: RunState) -> list[str]:
+    """Return a line for each time that the run was interrupted and went on."""
+    return [
+        f"Interrupted at event {each['interrupted_at']:,}, resumed in epoch {each['epoch']} "
+        f"after {each['batches']:,} {'batch' if each['batches'] == 1 else 'batches'} of it."
+        for each in state.resumed
+    ]
+
+
 def text(state: RunState) -> str:
     """Return the headline, the epochs and what was skipped, as text."""
     lines = [headline(state)]
     lines += [epoch_line(each) for each in state.epochs]
     if state.seconds:
         lines.append(_seconds(state))
+    lines += resumptions(state)
     lines += [f"skipped {each['path']}: {each['reason']}" for each in state.skipped]
     lines += [f"! {each['text']} {each['fix']}" for each in state.warnings]
     if state.error:
@@ -78,9 +89,11 @@ def html(state: RunState, picture: bytes) -> str:
             f'<img width="640" alt="Loss and accuracy by epoch" '
             f'src="data:image/png;base64,{source}">'
         )
+    if state.epochs:
         parts.append(_table(state))
     if state.seconds:
         parts.append(f"<p>{escape(_seconds(state))}</p>")
+    parts += [f"<p>{escape(each)}</p>" for each in resumptions(state)]
     if state.skipped:
         rows = "".join(
             f"<li><code>{escape(each['path'])}</code>: {escape(each['reason'])}</li>"
@@ -95,7 +108,12 @@ def html(state: RunState, picture: bytes) -> str:
 
 
 def curves(state: RunState) -> bytes:
-    """Return a PNG of loss and accuracy by epoch, on a transparent ground."""
+    """Return a PNG of loss and accuracy by epoch, on a transparent ground.
+
+    It is empty where matplotlib is not there: an instance may lack it.
+    """
+    if not find_spec("matplotlib"):
+        return b""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator

@@ -117,9 +117,12 @@ class Run:
         """
         path = self.path / MODEL
         if not path.is_file():
+            status = self.status
             raise NotTrained(
-                f"The run {self.name} has no model: it is {self.status}.",
-                fix="Run the %%finetune cell again; the features it computed are kept.",
+                f"The run {self.name} has no model: it is {status}.",
+                fix=f"Go on with it: %finetune --resume {self.name}"
+                if status == "interrupted"
+                else "Run the %%finetune cell again; the features it computed are kept.",
             )
         import keras
 

@@ -13,6 +13,7 @@ from dl_magics.events import (
     PhaseStarted,
     Progressed,
     RunEnded,
+    RunResumed,
     RunStarted,
     Warned,
 )
@@ -23,7 +24,8 @@ class RunState:
     """What is known of a run after its `n`-th event.
 
     `epochs` holds {"epoch", "logs", "best"} of each epoch; `status` is "running" until the run
-    ended, "" before it started.
+    ended, "" before it started. `resumed` holds {"interrupted_at", "epoch", "batches"} of each time
+    that it went on, `away` the seconds in between.
     """
 
     n: int = 0
@@ -45,8 +47,10 @@ class RunState:
     epochs: tuple[Mapping[str, Any], ...] = ()
     skipped: tuple[Mapping[str, str], ...] = ()
     warnings: tuple[Mapping[str, str], ...] = ()
+    resumed: tuple[Mapping[str, int], ...] = ()
     started_at: float = 0.0
     at: float = 0.0
+    away: float = 0.0
     seconds: Mapping[str, float] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
@@ -60,6 +64,11 @@ class RunState:
     @property
     def ended(self) -> bool:
         return self.status not in ("", "running")
+
+    @property
+    def seconds_running(self) -> float:
+        """How long the run went on so far, without the times in between."""
+        return max(self.at - self.started_at - self.away, 0.0)
 
     def after(self, event: Event) -> RunState:
         """Return the state after one more event."""
@@ -79,6 +88,8 @@ class RunState:
                     "versions": event.versions,
                     "device": event.device,
                 }
+            case RunResumed():
+                return self._resumed(event)
             case DataChecked():
                 return {"skipped": tuple(event.skipped)}
             case PhaseStarted():
@@ -113,6 +124,28 @@ class RunState:
                     "seconds_left": 0.0,
                 }
         return {}
+
+    def _resumed(self, event: RunResumed) -> dict[str, Any]:
+        """Leave out what the run tells again: its later epochs, and its doubts."""
+        went_on = {
+            "interrupted_at": event.interrupted_at,
+            "epoch": event.epoch,
+            "batches": event.batches,
+        }
+        return {
+            "status": "running",
+            "resumed": (*self.resumed, went_on),
+            "epochs": tuple(each for each in self.epochs if each["epoch"] < event.epoch),
+            "warnings": (),
+            "away": self.away + max(event.t - self.at, 0.0),
+            "place": event.place,
+            "versions": event.versions,
+            "device": event.device,
+            "seconds": {},
+            "files": {},
+            "error": "",
+            "fix": "",
+        }
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a widget or a browser, `best` among them."""

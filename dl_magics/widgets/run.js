@@ -248,8 +248,9 @@ function render({ model, el }) {
     } else {
       bar.removeAttribute('value');
     }
+    stopping = stopping && !ended; // an interrupted run may go on
     button.disabled = stopping || ended;
-    button.textContent = stopping && !ended ? 'Stopping…' : 'Stop';
+    button.textContent = stopping ? 'Stopping…' : 'Stop';
     charts.replaceChildren(
       ...(epochs.length ? ['loss', 'accuracy'].map(name => chart(name, epochs, about.epochs_asked)) : [])
     );

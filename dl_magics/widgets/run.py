@@ -10,6 +10,7 @@ from typing import Any
 import anywidget
 import traitlets as t
 
+from dl_magics.training.picture import resumptions
 from dl_magics.training.state import RunState
 
 _HERE = Path(__file__).parent
@@ -69,7 +70,7 @@ class RunWidget(anywidget.AnyWidget):
                 "total": state.total,
                 "images_per_second": state.images_per_second,
                 "seconds_left": state.seconds_left,
-                "seconds": max(state.at - state.started_at, 0.0),
+                "seconds": state.seconds_running,
             }
             self.epochs = [dict(each) for each in state.epochs]
             self.notes = notes(state)
@@ -88,7 +89,7 @@ def title(state: RunState) -> str:
 
 def notes(state: RunState) -> list[str]:
     """Return what a person should know besides the numbers: warnings and skipped files."""
-    told = [f"{each['text']} {each['fix']}" for each in state.warnings]
+    told = resumptions(state) + [f"{each['text']} {each['fix']}" for each in state.warnings]
     if state.skipped:
         first = "; ".join(
             f"{Path(each['path']).name}: {each['reason']}" for each in state.skipped[:3]

@@ -7,9 +7,9 @@ import pytest
 
 import tiny
 from dl_magics.actions import runs
-from dl_magics.actions.finetune import finetune
-from dl_magics.errors import BadData, DLMagicsError, TrainingFailed
-from dl_magics.events import EpochEnded, RunStarted
+from dl_magics.actions.finetune import finetune, resume
+from dl_magics.errors import BadData, DLMagicsError, NotResumable, TrainingFailed
+from dl_magics.events import EpochEnded, RunEnded, RunStarted
 from dl_magics.training import log
 from dl_magics.training.recipe import Recipe
 from dl_magics.training.run import Run
@@ -189,3 +189,28 @@ def test_while_it_trains_a_run_is_running(home, data):
     assert Run(folder).name in [run.name for run in runs.every()]
     list(events)
     assert Run(folder).status == "stopped"
+
+
+def test_an_interrupted_run_goes_on_and_is_told_from_its_first_event(home, data, done):
+    recipe = tiny.recipe(data)
+    folder = runs.new(recipe)
+    events = finetune(recipe, folder, never)
+    while not isinstance(next(events), EpochEnded):
+        pass
+    events.close()
+
+    told = list(resume(runs.interrupted(), never))
+
+    assert told == list(log.read(folder))
+    assert Run(folder).status == "done"
+    assert Run(folder).history == done[0].history
+    assert [event.status for event in tiny.of_kind(RunEnded, told)] == ["interrupted", "done"]
+
+
+def test_a_run_that_is_done_is_refused_before_anything_is_told(done):
+    run, events = done
+
+    with pytest.raises(NotResumable):
+        next(resume(run, never))
+
+    assert list(log.read(run.path)) == events

@@ -16,6 +16,7 @@ import stories
 from dl_magics.actions import runs
 from dl_magics.errors import NoSuchRun
 from dl_magics.events import RunEnded
+from dl_magics.training import stopping
 from dl_magics.training.log import NAME, RunLog
 from dl_magics.training.recipe import Recipe
 from dl_magics.training.run import Run
@@ -26,6 +27,7 @@ import sys
 from pathlib import Path
 import stories
 from dl_magics.events import RunEnded
+from dl_magics.training import stopping
 from dl_magics.training.log import RunLog
 
 story = stories.story(*map(stories.epoch, range(1, 5)), ended=RunEnded(status="done"))
@@ -247,7 +249,7 @@ def test_an_opened_log_without_an_event_is_waited_for(tmp_path):
 
 def test_a_stop_can_be_asked_for_from_anywhere(home):
     run = told(home, "going", ended=None)
-    assert not runs.stop_is_requested(run.path)
+    assert not stopping.asked(run.path)
 
     code = (
         "import sys; from pathlib import Path; from dl_magics.actions import runs;"
@@ -255,7 +257,7 @@ def test_a_stop_can_be_asked_for_from_anywhere(home):
     )
     subprocess.run([sys.executable, "-c", code, str(run.path)], check=True, env={**os.environ})
 
-    assert runs.stop_is_requested(run.path)
+    assert stopping.asked(run.path)
 
 
 def test_several_can_follow_the_same_run(home):
@@ -270,3 +272,42 @@ def test_several_can_follow_the_same_run(home):
 
     assert len(seen) == 4
     assert all(events == seen[0] for events in seen)
+
+
+def test_the_newest_interrupted_run_is_the_one_that_goes_on(home):
+    told(home, "2026-11-03_old", ended=None)
+    told(home, "2026-11-04_killed", ended=None)
+    told(home, "2026-11-05_interrupted", ended=RunEnded(status="interrupted"))
+    told(home, "2026-11-06_done")
+    stories.logged(home / "runs" / "2026-11-07_never-begun", [])
+
+    listed = [run.name for run in runs.resumable()]
+
+    assert listed == ["2026-11-05_interrupted", "2026-11-04_killed", "2026-11-03_old"]
+    assert runs.interrupted().name == "2026-11-05_interrupted"
+    assert runs.interrupted("old").name == "2026-11-03_old"
+
+
+def test_where_no_run_was_interrupted_that_is_told(home):
+    told(home, "2026-11-06_done")
+
+    with pytest.raises(NoSuchRun) as caught:
+        runs.interrupted()
+
+    assert caught.value._render_traceback_() == [
+        "NoSuchRun: No run was interrupted.",
+        "  %runs lists them all.",
+    ]
+
+
+def test_a_run_that_went_on_is_followed_through_its_break(home):
+    story = stories.story(
+        *(stories.epoch(1), RunEnded(status="interrupted"), stories.resumed(at=3, epoch=2)),
+        stories.epoch(2),
+        ended=DONE,
+    )
+    run = Run(stories.logged(home / "runs" / "broken", story))
+
+    assert list(runs.follow(run)) == story
+    assert run.status == "done"
+    assert len(run.history["loss"]) == 2

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 import stories
 import tiny
 from dl_magics.events import RunEnded
+from dl_magics.training import logged
 from dl_magics.training.run import Run
 
 FLAGS = (
@@ -91,6 +93,17 @@ def test_a_line_fine_tunes_and_its_run_can_be_kept_in_a_name(shell, data, capsys
         ),
         ("%finetune", ["BadSetting: %%finetune got no image folder.", "  Name the folder"]),
         ("%finetune photos --epochs", ["BadSetting: --epochs has no value.", "  Write it"]),
+        ("%finetune --resume", ["NoSuchRun: No run was interrupted.", "  %runs lists them all."]),
+        ("%finetune --resume it", ["NoSuchRun: No run is called 'it'.", "  %%finetune data"]),
+        (
+            "%%finetune --resume\nepochs = 9",
+            ["BadSetting: --resume and a body: epochs = 9", "  A run goes on with its own recipe"],
+        ),
+        (
+            "%finetune photos --resume",
+            ["BadSetting: --resume takes the name of one run, and stands", "  Leave the folder"],
+        ),
+        ("%finetune --resume --epochs 9", ["BadSetting: --resume takes the name of one run", "  "]),
         ("%attach nothing", ["NoSuchRun: No run is called 'nothing'.", "  %%finetune data"]),
     ],
 )
@@ -154,3 +167,34 @@ def test_attach_without_a_name_means_the_newest_run(shell, home):
         stories.logged(home / "runs" / name, stories.story(ended=RunEnded(status="done")))
 
     assert shell.run_line_magic("attach", "").name == "2026-11-04_dogs"
+
+
+@pytest.mark.parametrize("cell", ["%finetune --resume", "%%finetune --resume=broken\n\n"])
+def test_an_interrupted_run_goes_on_where_it_was(shell, data, home, capsys, cell):
+    recipe = tiny.recipe(data, epochs=2)
+    rooms = tiny.rooms(home / "runs", "2026-11-03_broken")
+    events = logged.begun(recipe, replace(rooms, features=home / "features"))
+    while next(events).kind != "epoch_ended":
+        pass
+    events.close()
+    capsys.readouterr()
+
+    result = shell.run_cell(cell)
+
+    assert result.success
+    assert result.result.path == rooms.run
+    assert result.result.status == "done"
+    assert len(result.result.history["loss"]) == 2
+    shown = lines(capsys)
+    assert [line[:8] for line in shown if line.startswith("epoch")] == ["epoch 1:", "epoch 2:"]
+    assert [line for line in shown if line.endswith(" · done")]
+
+
+def test_a_run_that_is_done_is_refused_with_what_to_type(shell, home, capsys):
+    stories.logged(home / "runs" / "2026-11-03", stories.story(ended=RunEnded(status="done")))
+
+    assert refused(shell, capsys, "%finetune --resume 2026-11-03") == [
+        "NotResumable: The run 2026-11-03 came to its end: it is done.",
+        "  Train anew: %%finetune photos/dogscats (its features are kept) · see it: "
+        "%attach 2026-11-03",
+    ]

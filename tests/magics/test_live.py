@@ -8,9 +8,9 @@ from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
 import stories
-from dl_magics.actions import runs
 from dl_magics.events import PhaseStarted, RunEnded
 from dl_magics.magics.live import Lines, PlainScreen, WidgetScreen, screen_for, watch
+from dl_magics.training import stopping
 from dl_magics.training.run import Run
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -134,7 +134,7 @@ def test_the_stop_of_a_watched_run_asks_that_run_to_end(outputs, tmp_path):
     widget._handle_msg({"content": {"data": pressed}, "buffers": []})
 
     assert widget.watches
-    assert runs.stop_is_requested(run.path)
+    assert stopping.asked(run.path)
 
 
 def test_a_plain_output_is_redrawn_and_becomes_a_still_picture(outputs):

@@ -20,6 +20,7 @@ IMAGES, SIZE, EPOCHS = 12, 32, 4
 TRAIN = """
 import json, sys
 from pathlib import Path
+from dl_magics.training import log, logged
 from dl_magics.training.fit import Rooms, finetune
 from dl_magics.training.recipe import Recipe
 
@@ -28,12 +29,31 @@ recipe = Recipe(
     data=data, weights=None, image_size=int(size), epochs=int(epochs), dense=(16,), dropout=0.2,
     batch_size=8, learning_rate=0.01,
 )
+minutes = []  # one for each batch, so that each is saved
+
+def stop():
+    minutes.append(60)
+    if len(minutes) == 1 + 2 * 5 + 3:  # two epochs, and two batches of the third
+        raise KeyboardInterrupt
+    return False
+
+def broken(rooms):
+    try:
+        with log.RunLog(rooms.run) as lines:
+            for event in finetune(recipe, rooms, stop=stop, timer=lambda: sum(minutes)):
+                lines.append(event)
+    except KeyboardInterrupt:
+        pass
+    list(logged.resumed(rooms))
+    return log.read(rooms.run)
+
 told = {}
 for run in runs:
     name, _, features = run.partition(":")
     rooms = Rooms(Path(folder, name), Path(folder, features), Path(folder))
     rooms.run.mkdir()
-    told[name] = [event.to_json() for event in finetune(recipe, rooms)]
+    events = broken(rooms) if name == "broken" else logged.begun(recipe, rooms)
+    told[name] = [event.to_json() for event in events]
 print(json.dumps(told))
 """
 
@@ -59,13 +79,14 @@ def photos(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["tensorflow", "jax", "torch"])
 def trained(request, photos, tmp_path_factory):
-    """A backend, its folder, and the events of two runs in one process and one in another."""
+    """A backend, its folder, and the events of runs in one process and in another."""
     if find_spec(request.param) is None:
         pytest.skip(f"{request.param} is not installed")
     folder = tmp_path_factory.mktemp(request.param)
     asked = (photos, folder, SIZE, EPOCHS)
     one = said_by(TRAIN, *asked, "first:features", "warm:features", backend=request.param)
-    other = said_by(TRAIN, *asked, "cold:other_features", backend=request.param)
+    cold = ("cold:other_features", "broken:other_features")
+    other = said_by(TRAIN, *asked, *cold, backend=request.param)
     return request.param, folder, one | other
 
 
@@ -123,7 +144,22 @@ def test_the_features_of_the_first_run_are_kept_for_the_next(trained):
 
     kept = {run: of_kind(events, "phase_started")[0]["kept"] for run, events in runs.items()}
 
-    assert kept == {"first": 0, "warm": IMAGES * len(CLASSES), "cold": 0}
+    every = IMAGES * len(CLASSES)
+    assert kept == {"first": 0, "warm": every, "cold": 0, "broken": every}
+
+
+def test_interrupted_in_the_middle_of_an_epoch_a_run_ends_with_the_same_numbers(trained):
+    _, folder, runs = trained
+
+    (went_on,) = of_kind(runs["broken"], "run_resumed")
+    assert (went_on["epoch"], went_on["batches"]) == (3, 2)
+    told = {event["epoch"]: event["logs"] for event in of_kind(runs["broken"], "epoch_ended")}
+    assert list(told.values()) == history(runs["cold"])
+    ended = [runs[name][-1] for name in ("broken", "cold")]
+    assert ended[0]["best"] == ended[1]["best"]
+    weights = [tiny.weights(folder / name) for name in ("broken", "cold")]
+    assert weights[0].keys() == weights[1].keys()
+    assert all(np.array_equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
 def test_the_saved_model_knows_the_photos_in_a_process_without_us(

@@ -311,6 +311,20 @@ def test_a_process_killed_while_it_writes_loses_at_most_what_it_had_not_told(tmp
     assert key(told - 1) in opened(tmp_path)
 
 
+@pytest.mark.parametrize("kept", range(9))
+def test_a_batch_whose_end_is_missing_does_not_count(tmp_path, kept):
+    with opened(tmp_path).writer() as writer:
+        writer.add(*batch(range(3)))
+        writer.add(*batch(range(3, 8)))
+    (block,) = blocks(tmp_path)
+
+    os.truncate(block, RECORD * kept)
+
+    whole = 8 if kept == 8 else 3 if kept >= 3 else 0
+    store = opened(tmp_path)
+    assert [n for n in range(8) if key(n) in store] == list(range(whole))
+
+
 def test_two_processes_that_write_at_once_lose_nothing(tmp_path):
     writers = [python(WRITE_A_LITTLE, tmp_path, start) for start in (0, 200)]
     assert [writer.stdout.readline() for writer in writers] == [b"open\n"] * 2

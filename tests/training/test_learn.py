@@ -8,7 +8,7 @@ import pytest
 from dl_magics.errors import TrainingFailed
 from dl_magics.events import EpochEnded, Progressed
 from dl_magics.training import model
-from dl_magics.training.learn import Best, Examples, check, learn
+from dl_magics.training.learn import Best, Examples, Standing, check, learn
 from dl_magics.training.recipe import parse
 
 
@@ -25,10 +25,10 @@ def new_head(train, **settings):
 
 
 def learnt(head, train, valid, **changed):
-    best = Best()
+    standing = Standing()
     usual = {"epochs": 3, "batch_size": 16, "patience": 10, "seed": 42, "stop": lambda: False}
-    events = list(learn(head, train, valid, best=best, **usual | changed))
-    return [event for event in events if isinstance(event, EpochEnded)], best, events
+    events = list(learn(head, train, valid, standing=standing, **usual | changed))
+    return [event for event in events if isinstance(event, EpochEnded)], standing.best, events
 
 
 def by_hand(head, given):
@@ -200,9 +200,9 @@ def test_a_loss_that_runs_away_in_the_first_epoch_fails_in_two_lines(train, vali
 def test_a_loss_that_runs_away_later_keeps_the_best_weights_and_says_so(train, valid):
     head = new_head(train, dense=[])
     poisoned = Examples(train.features.copy(), train.labels)
-    best, events = Best(), []
+    events = []
     usual = {"epochs": 5, "batch_size": 16, "patience": 10, "seed": 42, "stop": lambda: False}
-    for event in learn(head, poisoned, valid, best=best, **usual):
+    for event in learn(head, poisoned, valid, standing=Standing(), **usual):
         events.append(event)
         if isinstance(event, EpochEnded):
             poisoned.features[:] = np.nan

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stories
-from dl_magics.errors import DamagedRun
+from dl_magics.errors import DamagedRun, NotResumable
 from dl_magics.training.log import NAME, RunLog, goes_on, read
 
 HOLD = """
@@ -135,6 +135,34 @@ def test_a_reader_that_is_past_the_damage_goes_on(tmp_path):
     path.write_bytes(first + b"rain\n" + last)
 
     assert [event.n for event in read(tmp_path, since=2)] == [3]
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_a_writer_cuts_a_torn_line_and_nothing_else(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("run")
+    story = stories.story(stories.epoch(1), stories.epoch(2))
+    whole = (stories.logged(folder, story) / NAME).read_bytes()
+    cut = data.draw(st.integers(0, len(whole)))
+    (folder / NAME).write_bytes(whole[:cut])
+
+    left = whole[:cut].count(b"\n")
+    stories.logged(folder, story[left:])
+
+    assert (folder / NAME).read_bytes() == whole
+
+
+def test_a_log_that_another_process_writes_is_left_to_it(tmp_path, holder):
+    before = (tmp_path / NAME).read_bytes()
+
+    with pytest.raises(NotResumable) as caught:
+        RunLog(tmp_path)
+
+    assert caught.value._render_traceback_() == [
+        f"NotResumable: The run {tmp_path.name} goes on already, in another process.",
+        f"  See it: %attach {tmp_path.name}",
+    ]
+    assert (tmp_path / NAME).read_bytes() == before
 
 
 def test_a_run_goes_on_while_its_log_is_open(tmp_path):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import stories
 from dl_magics.events import DataChecked, RunEnded
@@ -34,6 +35,17 @@ def test_the_report_needs_nothing_from_elsewhere(tmp_path):
     assert not re.search(r"<(script|link|iframe|object)|@import|url\(|\bon\w+=", page)
     assert all(source.startswith("data:image/png;base64,") for source in sources(page))
     assert len(sources(page)) == 1
+
+
+def test_without_matplotlib_there_is_a_report_with_numbers(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    state = state_of(stories.story(stories.epoch(1), stories.resumed(at=2, epoch=2), ended=DONE))
+
+    page = report.write(tmp_path, state).read_text("utf-8")
+
+    assert sources(page) == []
+    assert "<td>★ 1</td>" in page
+    assert "Interrupted at event 2, resumed in epoch 2 after 0 batches of it." in page
 
 
 def test_names_that_look_like_html_do_nothing_in_the_report(tmp_path):

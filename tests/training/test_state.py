@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from hypothesis import given
 
@@ -28,10 +29,16 @@ def test_any_run_can_be_followed_event_by_event(events):
         assert (state.n, state.at) == (event.n, event.t)
     assert json.dumps(state.to_json())
     assert state.ended == isinstance(events[-1], RunEnded)
-    assert len(state.epochs) == sum(event.kind == "epoch_ended" for event in events)
+    epochs = []
+    for event in events:
+        if event.kind == "run_resumed":
+            epochs = [each for each in epochs if each < event.epoch]
+        elif event.kind == "epoch_ended":
+            epochs.append(event.epoch)
+    assert [each["epoch"] for each in state.epochs] == epochs
 
 
-@given(stories.stories())
+@given(stories.stories().filter(lambda story: all(e.kind != "run_resumed" for e in story)))
 def test_the_best_epoch_is_the_last_that_was_called_so(events):
     state = state_of(events)
 
@@ -132,3 +139,45 @@ def test_a_state_does_not_change_when_time_goes_on():
 
     assert before.epochs == ()
     assert len(after.epochs) == 1
+
+
+INTERRUPTED = RunEnded(status="interrupted", seconds={"head": 9.0}, error="It rained.", fix="Wait.")
+
+
+def test_a_run_that_goes_on_runs_again_somewhere_else():
+    story = stories.story(stories.epoch(1), INTERRUPTED, stories.resumed(at=3, epoch=2))
+
+    state = state_of(story)
+
+    assert (state.status, state.ended) == ("running", False)
+    assert (state.error, state.fix, state.seconds) == ("", "", {})
+    assert (state.place["name"], state.device) == ("gpu", "Tesla T4")
+    assert state.versions["keras"] == "3.16.0"
+    assert state.resumed == ({"interrupted_at": 3, "epoch": 2, "batches": 0},)
+
+
+def test_epochs_that_are_told_again_are_there_once():
+    story = stories.story(
+        *(stories.epoch(1), stories.epoch(2), stories.epoch(3, best=False)),
+        *(stories.resumed(at=4, epoch=2), stories.epoch(2), stories.epoch(3, best=False)),
+    )
+
+    assert [each["epoch"] for each in state_of(story[:5]).epochs] == [1]
+    assert [each["epoch"] for each in state_of(story).epochs] == [1, 2, 3]
+    assert state_of(story).best["epoch"] == 2
+
+
+def test_doubts_are_told_again_by_the_run_that_goes_on():
+    state = state_of(stories.story(WARNED, stories.resumed(at=2), WARNED))
+
+    assert len(state.warnings) == 1
+
+
+def test_the_time_away_is_not_time_that_it_ran():
+    story = stories.story(stories.epoch(1), INTERRUPTED)
+    later = replace(stories.resumed(at=3), n=4, t=story[-1].t + 3600)
+    ended = replace(RunEnded(status="done"), n=5, t=later.t + 2)
+
+    state = state_of([*story, later, ended])
+
+    assert state.seconds_running == 1.0 + 2.0

@@ -173,3 +173,25 @@ def test_a_single_skipped_file_is_a_file():
 
 def test_a_run_without_a_doubt_has_no_notes():
     assert notes(state_of(stories.story())) == []
+
+
+def test_a_run_that_went_on_says_where():
+    story = stories.story(stories.resumed(at=7, epoch=3, batches=1))
+
+    assert notes(state_of(story)) == [
+        "Interrupted at event 7, resumed in epoch 3 after 1 batch of it."
+    ]
+
+
+def test_a_run_that_goes_on_is_drawn_as_running_again(clock):
+    widget = RunWidget(clock=clock)
+    story = stories.story(
+        stories.epoch(1), RunEnded(status="interrupted"), stories.resumed(at=3, epoch=1)
+    )
+
+    for n in (3, 4):
+        widget.show(state_of(story[:n]))
+        clock.now += 1
+
+    assert widget.progress["status"] == "running"
+    assert widget.epochs == []

@@ -6,7 +6,8 @@ from threading import Thread
 
 import pytest
 
-from dl_magics.magics.interrupt import graceful
+from dl_magics.training import stopping
+from dl_magics.training.stopping import graceful
 
 
 def interrupt():
@@ -18,6 +19,23 @@ def own_handler():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+def test_anyone_may_ask_a_run_to_stop_by_its_folder(tmp_path):
+    before = stopping.asked(tmp_path)
+    stopping.ask(tmp_path)
+    stopping.ask(tmp_path)
+
+    assert (before, stopping.asked(tmp_path)) == (False, True)
+
+
+def test_what_was_asked_can_be_forgotten(tmp_path):
+    stopping.ask(tmp_path)
+
+    stopping.forget(tmp_path)
+    stopping.forget(tmp_path)
+
+    assert not stopping.asked(tmp_path)
 
 
 def test_nothing_is_asked_for_at_first():
