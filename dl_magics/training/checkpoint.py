@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import os
 import time
 import zipfile
@@ -28,6 +29,7 @@ NAME = "checkpoint.npz"
 _VERSION = 1
 _SECONDS_WITHIN_AN_EPOCH = 10.0
 _LARGEST_SHARE = 0.01  # of the time, for saving
+_BYTES_PER_SECOND = 2e8  # a guess, until the first one is saved
 
 Arrays = list[NDArray[Any]]
 
@@ -135,7 +137,8 @@ class Keeper:
     timer: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
-        self._saved, self._took = self.timer(), 0.0
+        numbers = sum(math.prod(each.shape) for each in _variables(self.head))
+        self._saved, self._took = self.timer(), 4 * numbers / _BYTES_PER_SECOND
 
     def keep(self, standing: Standing) -> Iterator[CheckpointSaved]:
         """Save if it is time to."""

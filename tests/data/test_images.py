@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import io
 import struct
 import subprocess
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from dl_magics.data import images
 from dl_magics.data.images import BrokenImage, check, decode, sniff
 
 # pytest forgets the filter of images.py; test_pillow_warns_nobody looks at it.
@@ -303,3 +305,40 @@ def test_any_damage_gives_pixels_or_a_reason(name, data):
     cut = data.draw(st.sampled_from([None, data.draw(places)]))
 
     assert outcome(bytes(damaged[:cut]))
+
+
+@pytest.fixture
+def without_simplejpeg(monkeypatch):
+    """The module as it is where simplejpeg is not installed."""
+    monkeypatch.setitem(sys.modules, "simplejpeg", None)
+    found = importlib.util.find_spec("dl_magics.data.images")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("size", [(96, 80), (1000, 700)])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_pillow_alone_decodes_photos_much_the_same(without_simplejpeg, size, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = saved(quarters(*size), "JPEG", quality=95, exif=exif)
+
+    pixels = without_simplejpeg.decode(data, 32)
+
+    assert pixels.shape == (32, 32, 3)
+    np.testing.assert_allclose(np.mean(pixels), np.mean(decode(data, 32)), atol=3)
+    if orientation == 1:
+        assert_upright(pixels)
+
+
+def test_pillow_alone_tells_damage_too(without_simplejpeg):
+    with pytest.raises(without_simplejpeg.BrokenImage) as caught:
+        without_simplejpeg.decode(JPEG[:-500], 32)
+
+    assert caught.value.reason == "JPEG is cut short"
+
+
+def test_which_decoder_it_was_is_told(without_simplejpeg):
+    assert images.DECODER == images.VERSION
+    assert without_simplejpeg.DECODER != images.DECODER

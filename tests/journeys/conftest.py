@@ -105,8 +105,9 @@ class Lab:
         return json.loads(body) if body else None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Chromium; while it is there, an event loop runs, and `asyncio.run` is not for other tests."""
     if CHROMIUM is None:
         pytest.skip("chromium is not installed: apt-get install chromium")
     with sync_playwright() as playwright:

@@ -21,7 +21,7 @@ def click(lab, text):
 
 
 def wait_for_state(lab, state):
-    lab.page.wait_for_selector(f".dl-instances td.dl-{state}", timeout=30_000)
+    lab.page.wait_for_selector(f".dl-instances td.dl-{state}", timeout=60_000)
 
 
 def test_buttons_ask_once_with_the_dollars_and_no_click_is_lost(lab):
@@ -42,7 +42,7 @@ def test_buttons_ask_once_with_the_dollars_and_no_click_is_lost(lab):
     click(lab, "Stop")
     click(lab, "Yes")
     shown = "text=/Waiting for the kernel|stop …|stopping|stopped/"
-    lab.page.locator(".dl-instances").locator(shown).first.wait_for(timeout=5_000)
+    lab.page.locator(".dl-instances").locator(shown).first.wait_for(timeout=30_000)
     lab.finish(4)
     wait_for_state(lab, "stopped")
     assert lab.page.locator(".dl-instances button:text-is('Stop')").is_disabled()

@@ -219,6 +219,15 @@ def test_within_an_epoch_ten_seconds_lie_between(tmp_path, head):
     assert saved_in(keeper, clock, range(1, 36), Standing(batches=7)) == [10, 20, 30]
 
 
+def test_a_large_head_is_not_saved_before_it_pays(tmp_path):
+    clock = Clock()
+    keeper = Keeper(tmp_path, new_head(dense=[60_000]), ABOUT, clock)
+
+    saved = saved_in(keeper, clock, range(1, 10), Standing(epoch=2))
+
+    assert saved[0] > 2
+
+
 def test_saving_takes_a_hundredth_of_the_time_at_most(tmp_path, head, monkeypatch):
     clock = Clock()
     keeper = Keeper(tmp_path, head, ABOUT, clock)

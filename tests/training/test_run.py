@@ -237,7 +237,8 @@ def test_a_run_without_a_model_says_why(tmp_path, status):
 
     happened, fix = caught.value._render_traceback_()
     assert happened.endswith(f"has no model: it is {status}.")
-    assert "%%finetune" in fix
+    typed = "%finetune --resume" if status == "interrupted" else "%%finetune cell again"
+    assert typed in fix
 
 
 @pytest.mark.parametrize("share", [0, 0.5, 0.999])
