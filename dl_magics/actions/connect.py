@@ -30,7 +30,7 @@ class Connection:
         return f"GPU kernel on {self.way.name}: {self.environment}, {self.kernel.state}"
 
 
-_TAB_SECONDS = 1.0
+_TAB_SECONDS = 5.0
 _open: dict[str, Connection] = {}
 
 

@@ -15,7 +15,7 @@ from dl_magics.actions.connect import Connection
 from dl_magics.actions.way import Way
 from dl_magics.errors import BadData, DLMagicsError, WeightsNotFound
 from dl_magics.events import Event
-from dl_magics.remote import loop, carry
+from dl_magics.remote import carry, loop
 from dl_magics.training import stopping, weights, zoo
 from dl_magics.training.recipe import Recipe
 

@@ -54,7 +54,11 @@ def _sender(user: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
         # What a log has as a line of JSON is sent as the same.
         plain = json.loads(json.dumps(values))
         kernel.session.send(
-            kernel.iopub_socket, EVENT, plain, parent=kernel.get_parent("shell"), ident=EVENT.encode()
+            kernel.iopub_socket,
+            EVENT,
+            plain,
+            parent=kernel.get_parent("shell"),
+            ident=EVENT.encode(),
         )
 
     return send

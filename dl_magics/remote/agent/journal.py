@@ -160,7 +160,8 @@ class Journal:
         if "id" in message:
             self.asked.add(message["id"])
         if message["event"] == "agent_started":
-            self._ends[self.boot] = entry["n"] - 1
+            if self.boot:
+                self._ends[self.boot] = entry["n"] - 1
             self.boot, self.machine = message["boot"], message["machine"]
         elif message["event"] in ("kernel_started", "kernel_adopted"):
             self.kernel_lives = True
