@@ -59,8 +59,7 @@ def finetune(
 
     The run ends at a batch boundary when `stop()` is true, and keeps the best weights. A failure
     is a `RunEnded` too, and is raised after it; so is KeyboardInterrupt, which ends it at once.
-    With the `past` of an interrupted run in the same folder it goes on with that: the first event
-    is `RunResumed`, and all numbers are those of a run without a break.
+    With a `past` it goes on, from `RunResumed`, to the numbers of a run without a break.
     """
     run = _Run(recipe, rooms, stop, place or {"here": True}, past, timer)
     yield from stamped(run.events(), clock, since=past.state.n if past else 0)
