@@ -12,7 +12,7 @@ from hypothesis import settings
 
 import leftovers
 
-pytest_plugins = ["rented", "hosted"]
+pytest_plugins = ["rented", "hosted", "connected"]
 
 # No test asserts a time.
 settings.register_profile("patient", deadline=None)

@@ -1,4 +1,4 @@
-"""Fine-tune here, and go on with a run that was interrupted."""
+"""Fine-tune, here or there, and go on with a run that was interrupted."""
 
 from __future__ import annotations
 
@@ -7,28 +7,34 @@ from contextlib import closing
 from pathlib import Path
 
 from dl_magics import home
+from dl_magics.actions import connect, mirror, there
 from dl_magics.events import Event
 from dl_magics.training import log, logged, past
 from dl_magics.training.fit import Rooms
 from dl_magics.training.recipe import Recipe
 from dl_magics.training.run import Run
 
+Events = Generator[Event, None, None]
+Stop = Callable[[], bool]
 
-def finetune(
-    recipe: Recipe, folder: Path, stop: Callable[[], bool]
-) -> Generator[Event, None, None]:
-    """Run a recipe in the folder of a new run; yield its events as they come.
 
-    It ends at a batch boundary when `stop()` is true or someone asked for it with
-    `runs.request_stop`. Where it fails before it started, nothing is left of it. Closed half-way,
-    it is logged as interrupted.
+def finetune(recipe: Recipe, folder: Path, stop: Stop) -> Events:
+    """Run a recipe in the folder of a new run, where the GPU kernel is; yield its events.
+
+    With none connected it runs here. It ends at a batch boundary when `stop()` is true or someone
+    asked for it with `runs.request_stop`. Where it fails before it started, nothing is left of it.
+    Closed half-way, it is logged as interrupted here, and goes on there.
     """
-    with logged.fresh(folder), closing(logged.begun(recipe, _rooms(folder), stop=stop)) as events:
+    if connect.is_connected():
+        events = there.finetune(connect.current(), recipe, folder, stop)
+    else:
+        events = logged.begun(recipe, _rooms(folder), stop=stop)
+    with logged.fresh(folder), closing(events):
         yield from events
 
 
-def resume(run: Run, stop: Callable[[], bool]) -> Generator[Event, None, None]:
-    """Go on with an interrupted run; yield its events from the first on, then the new ones.
+def resume(run: Run, stop: Stop) -> Events:
+    """Go on with an interrupted run where it was; yield its events from the first on.
 
     All its numbers will be those of a run without a break.
 
@@ -37,8 +43,12 @@ def resume(run: Run, stop: Callable[[], bool]) -> Generator[Event, None, None]:
     NotResumable
         where the run came to its end, goes on already, or began with something else.
     """
-    past.read(run.path)
-    with closing(logged.resumed(_rooms(run.path), stop=stop)) as events:
+    if mirror.of(run.path):
+        events = there.resume(run, stop)
+    else:
+        past.read(run.path)
+        events = logged.resumed(_rooms(run.path), stop=stop)
+    with closing(events):
         yield from log.read(run.path)
         yield from events
 

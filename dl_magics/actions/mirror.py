@@ -9,29 +9,33 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from dl_magics import home
 from dl_magics.actions import errand
 from dl_magics.actions.way import Way
-from dl_magics.errors import DamagedRun
+from dl_magics.errors import DamagedRun, DLMagicsError, KernelDied
 from dl_magics.events import Event, RunEnded, from_json
 from dl_magics.remote import carry
 from dl_magics.remote.kernel import GpuKernel
+from dl_magics.remote.login import Login
 from dl_magics.training import log, report
+from dl_magics.training.in_kernel import EVENT
+from dl_magics.training.run import THERE
 from dl_magics.training.state import RunState, state_of
-
-EVENT = "dl_magics_event"
-_FILE = "there.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class There:
-    """Where a run trains: the way, the GPU kernel, the cell, the run's folder there."""
+    """Where a run trains: the way, the GPU kernel, the cell, the run's folder there.
+
+    It is `cut` when its kernel ended in the middle, and `over` when all it told is here.
+    """
 
     way: Mapping[str, Any]
     python: str
@@ -40,46 +44,52 @@ class There:
     msg_id: str
     since: int
     folder: str
+    cut: bool = False
+    over: bool = False
 
-    @property
-    def login_way(self) -> Way:
-        return Way(**self.way)
+    def login(self) -> Login:
+        """Return how to log in where it trains."""
+        return Way(**self.way).login()
 
     def attach(self) -> GpuKernel:
         """Return the GPU kernel that trains, with a link of its own."""
-        way = self.login_way
-        return GpuKernel.attach(way.login_again, self.kernel, self.python, activate=self.activate)
+        find = Way(**self.way).login_again
+        return GpuKernel.attach(find, self.kernel, self.python, activate=self.activate)
 
 
 def note(folder: Path, there: There) -> None:
     """Remember where the run of this folder trains."""
-    home.replace(folder / _FILE, json.dumps(asdict(there), indent=2) + "\n")
+    home.replace(folder / THERE, json.dumps(asdict(there), indent=2) + "\n")
 
 
 def of(folder: Path) -> There | None:
     """Return where the run of this folder trains; None if it is here."""
     try:
-        return There(**json.loads((folder / _FILE).read_text(encoding="utf-8")))
+        return There(**json.loads((folder / THERE).read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
     except (ValueError, TypeError) as error:
         raise DamagedRun(
-            f"{folder / _FILE} cannot be read: {error}",
+            f"{folder / THERE} cannot be read: {error}",
             fix="Move the folder of this run away; the other runs are not touched.",
         ) from error
 
 
-def follow(folder: Path, kernel: GpuKernel) -> Iterator[Event]:
+def follow(folder: Path, kernel: GpuKernel) -> Generator[Event, None, None]:
     """Write the events that come into the log here and yield them; fetch the model at the end.
 
-    What came already is not yielded again. Where the kernel ended in the middle, what it had
-    written on its disk is still fetched.
+    What came already is not yielded again.
+
+    Raises
+    ------
+    KernelDied
+        where the GPU kernel ended in the middle; what it had written on its disk is fetched first.
     """
     there = of(folder)
     if there is None:
         return
     state = state_of(log.read(folder))
-    with log.RunLog(folder) as lines, closing(_events(there, kernel)) as coming:
+    with log.RunLog(folder) as lines, closing(_events(there, kernel, folder)) as coming:
         for event in coming:
             if event.n <= state.n:
                 continue
@@ -90,12 +100,34 @@ def follow(folder: Path, kernel: GpuKernel) -> Iterator[Event]:
             yield event
 
 
-def _events(there: There, kernel: GpuKernel) -> Iterator[Event]:
+def is_over(folder: Path) -> bool:
+    """Whether the run of this folder trains there no more, as far as is known here."""
+    there = of(folder)
+    return there is None or there.over
+
+
+def _events(there: There, kernel: GpuKernel, folder: Path) -> Generator[Event, None, None]:
     """Yield the events that the journal of the GPU kernel holds, and those still to come."""
-    messages = kernel.resume(there.msg_id, there.since)
-    for message in errand.failing(messages):
-        if message["header"]["msg_type"] == EVENT:
-            yield from_json(message["content"])
+    try:
+        for message in errand.failing(kernel.resume(there.msg_id, there.since)):
+            if message["header"]["msg_type"] == EVENT:
+                yield from_json(message["content"])
+    except KernelDied:
+        note(folder, replace(there, cut=True))
+        yield from _left_behind(there)
+        note(folder, replace(there, cut=True, over=True))
+        raise
+    except DLMagicsError:
+        note(folder, replace(there, over=True))
+        raise
+    note(folder, replace(there, over=True))
+
+
+def _left_behind(there: There) -> Iterator[Event]:
+    """Yield the events in the log there: what the kernel wrote last may not be in the journal."""
+    with tempfile.TemporaryDirectory() as scratch:
+        carry.fetch(there.login(), f"{there.folder}/{log.NAME}", Path(scratch) / log.NAME)
+        yield from log.read(Path(scratch))
 
 
 def _come_home(there: There, folder: Path, state: RunState) -> None:
@@ -110,7 +142,7 @@ def _fetch(there: There, name: str, sha256: str, folder: Path) -> None:
     for _ in range(2):
         if _sha256(to) == sha256:
             return
-        carry.fetch(there.login_way.login(), f"{there.folder}/{name}", to)
+        carry.fetch(there.login(), f"{there.folder}/{name}", to)
     if _sha256(to) != sha256:
         raise DamagedRun(
             f"{name} of {folder.name} arrived twice with another sha256 than it has there.",

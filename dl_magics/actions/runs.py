@@ -9,9 +9,10 @@ from html import escape
 from pathlib import Path
 
 from dl_magics import home
+from dl_magics.actions import mirror, there
 from dl_magics.errors import NoSuchRun
 from dl_magics.events import Event, RunEnded
-from dl_magics.training import log, stopping
+from dl_magics.training import log, logged, stopping
 from dl_magics.training.picture import headline
 from dl_magics.training.recipe import Recipe
 from dl_magics.training.run import Run
@@ -116,6 +117,9 @@ def follow(run: Run, sleep: Callable[[float], None] = time.sleep) -> Iterator[Ev
 
     The log of a run that was killed does not say how it ended: a `RunEnded` is added here.
     """
+    if not log.goes_on(run.path) and not mirror.is_over(run.path):
+        yield from _from_there(run)
+        return
     seen = 0
     event = Event()
     while True:
@@ -128,6 +132,15 @@ def follow(run: Run, sleep: Callable[[float], None] = time.sleep) -> Iterator[Ev
                 yield RunEnded(n=seen + 1, t=event.t, status="interrupted")
             return
         sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+def _from_there(run: Run) -> Iterator[Event]:
+    event = Event()
+    for source in (log.read(run.path), there.rest(run.path, logged.never)):
+        for event in source:
+            yield event
+    if not isinstance(event, RunEnded):
+        yield RunEnded(n=event.n + 1, t=event.t, status="interrupted")
 
 
 def request_stop(run: Run) -> None:

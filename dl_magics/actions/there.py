@@ -5,19 +5,29 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from dl_magics import home
-from dl_magics.actions import connect, errand, instances, mirror, sync
+from dl_magics.actions import connect, errand, instances, mirror
 from dl_magics.actions.connect import Connection
 from dl_magics.actions.way import Way
-from dl_magics.errors import BadData, DLMagicsError, WeightsNotFound
+from dl_magics.errors import (
+    BadData,
+    DLMagicsError,
+    KernelDied,
+    NotResumable,
+    WeightsNotFound,
+    WrongState,
+)
 from dl_magics.events import Event
 from dl_magics.remote import carry, loop
-from dl_magics.training import stopping, weights, zoo
+from dl_magics.remote.kernel import GpuKernel
+from dl_magics.training import past, stopping, weights, zoo
 from dl_magics.training.recipe import Recipe
+from dl_magics.training.run import Run
 
 RUNS = ".dl_magics/runs"
 _WEIGHTS = ".dl_magics/weights"
@@ -42,9 +52,34 @@ def finetune(connection: Connection, recipe: Recipe, folder: Path, stop: Stop) -
     yield from _run(connection, asked, folder, stop, resume=False)
 
 
-def resume(connection: Connection, recipe: Recipe, folder: Path, stop: Stop) -> Events:
-    """Go on there with a run that was interrupted there."""
-    yield from _run(connection, recipe, folder, stop, resume=True)
+def resume(run: Run, stop: Stop) -> Events:
+    """Go on there with a run that was interrupted there; yield what is not in the log here yet."""
+    yield from rest(run.path, stop)
+    recipe = past.read(run.path).recipe
+    connection = connect.current()
+    where = mirror.of(run.path)
+    if where and where.way["alias"] != connection.way.alias:
+        raise NotResumable(
+            f"The run {run.name} trained on {where.way['name']}, and its checkpoint lies there.",
+            fix=f"%gpu_connect {where.way['name']}",
+        )
+    yield from _run(connection, recipe, run.path, stop, resume=True)
+
+
+def rest(folder: Path, stop: Stop) -> Events:
+    """Bring home what a run there has told since anyone looked, and go on while it does.
+
+    It ends too where the GPU kernel did, or the instance was stopped.
+    """
+    where = mirror.of(folder)
+    if where is None or where.over:
+        return
+    with suppress(KernelDied, WrongState):
+        kernel = where.attach()
+        try:
+            yield from _followed(Way(**where.way), folder, kernel, stop)
+        finally:
+            kernel.close()
 
 
 def data_there(connection: Connection, data: str) -> str:
@@ -55,7 +90,7 @@ def data_there(connection: Connection, data: str) -> str:
     BadData
         where nothing is there.
     """
-    path = carry.absolute(connection.way.login(), sync.path_there(data))
+    path = carry.absolute(connection.way.login(), path_there(data))
     if path is None:
         raise BadData(
             f"{data} is not on {connection.way.name}.",
@@ -64,6 +99,17 @@ def data_there(connection: Connection, data: str) -> str:
             else f"There is no such folder here either: %aws_ssh ls · %sync up {data}",
         )
     return path
+
+
+def path_there(path: str) -> str:
+    """Return where a path of this computer lies there, below the home folder.
+
+    What is relative here is the same there; of what is absolute, just the name is kept.
+    """
+    given = PurePath(path)
+    if given.is_absolute() or path.startswith("~") or ".." in given.parts:
+        return Path(path).expanduser().resolve().name
+    return given.as_posix()
 
 
 def _run(
@@ -89,10 +135,14 @@ def _run(
             folder=f"{RUNS}/{folder.name}",
         ),
     )
-    yield from followed(connection.way, folder, kernel, stop)
+    try:
+        yield from _followed(connection.way, folder, kernel, stop)
+    except KernelDied as error:
+        again = f"%gpu_connect {connection.way.name}, then %finetune --resume {folder.name}"
+        raise KernelDied(str(error), fix=f"It goes on from its last checkpoint: {again}") from error
 
 
-def followed(way: Way, folder: Path, kernel: Any, stop: Stop) -> Events:
+def _followed(way: Way, folder: Path, kernel: GpuKernel, stop: Stop) -> Events:
     """Yield the events of a run there, and let it know when it is asked to stop here."""
 
     def stops() -> bool:

@@ -45,8 +45,9 @@ def absolute(login: Login, path: str) -> str | None:
 
 async def _absolute(login: Login, path: str) -> str | None:
     async with _sftp(login) as sftp:
-        found = str(await sftp.realpath(path)) if await sftp.exists(path) else None
-    return found
+        there = await sftp.exists(path)
+        found = str(await sftp.realpath(path))
+    return found if there else None
 
 
 async def _put_once(login: Login, file: Path, folder: str, name: str) -> str:

@@ -272,6 +272,10 @@ class Link:
             self._writer.write(self._unconfirmed[id_])
 
     def _is(self, state: State, why: object) -> None:
+        if state == "stopped" != self.state:
+            # Nobody is left there to say it.
+            died = {"event": "kernel_died", "why": "the instance was stopped"}
+            self._entries.put_nowait(Entry(self.n, time.time(), "agent", died, b""))
         self.state, self.why = state, str(why)
 
 

@@ -1,4 +1,4 @@
-"""What a laptop calls inside the GPU kernel; its namespace comes first, as `user`."""
+"""What a laptop calls inside the GPU kernel; the namespace of its cells comes first."""
 
 from __future__ import annotations
 
@@ -30,11 +30,8 @@ def finetune(
     )
 
 
-def fetch_weights(user: dict[str, Any], *, model: str, wanted: str | None) -> None:
-    """Have the pretrained weights on this disk; raise WeightsNotFound where that cannot be.
-
-    `user` is not used: there is nothing to tell.
-    """
+def fetch_weights(_user: dict[str, Any], *, model: str, wanted: str | None) -> None:
+    """Have the pretrained weights on this disk; raise WeightsNotFound where that cannot be."""
     found = zoo.MODELS[model]
     if weights.must_be_fetched(found, wanted, room("weights")):
         weights.base(found, found.smallest, wanted, room("weights"))

@@ -59,6 +59,10 @@ class Predictions(list[Prediction]):
         return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 
+# Leads to the instance that a run trains on; it lies in the folder of the run here.
+THERE = "there.json"
+
+
 class Run:
     """One fine-tuning, with its own folder.
 
@@ -73,9 +77,17 @@ class Run:
         """The run as its log tells it now; one that was killed is interrupted."""
         goes_on = log.goes_on(self.path)  # before the log is read: the run may end in between
         state = state_of(log.read(self.path))
-        if state.ended or goes_on:
+        if state.ended or goes_on or self._goes_on_there():
             return state
         return replace(state, status="interrupted")
+
+    def _goes_on_there(self) -> bool:
+        """Whether it trains on an instance, and nobody has seen it end."""
+        try:
+            there = json.loads((self.path / THERE).read_text(encoding="utf-8"))
+            return not (there["over"] or there["cut"])
+        except (OSError, ValueError, KeyError):
+            return False
 
     @property
     def name(self) -> str:

@@ -9,22 +9,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-_ASKED = "stop"
+FILE = "stop"
 
 
 def ask(folder: Path) -> None:
     """Ask the run in this folder to end at its next batch, whoever runs it."""
-    (folder / _ASKED).touch()
+    (folder / FILE).touch()
 
 
 def asked(folder: Path) -> bool:
     """Tell whether someone asked the run in this folder to end."""
-    return (folder / _ASKED).exists()
+    return (folder / FILE).exists()
 
 
 def forget(folder: Path) -> None:
     """Let the run in this folder begin again as if nobody had asked."""
-    (folder / _ASKED).unlink(missing_ok=True)
+    (folder / FILE).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -8,57 +8,16 @@ import time
 import numpy as np
 import pytest
 from IPython.core.completer import provisionalcompleter
-from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
-from dl_magics import errors, home
+from dl_magics import errors
 from dl_magics.actions import connect
 from dl_magics.magics.outputs import GpuError
-from rented import choose_practice
 from renting import until
 
 
-@pytest.fixture(scope="module")
-def notebook(tmp_path_factory, running_cloud):
-    """Our folder, of a notebook that was connected once; launching and connecting take time."""
-    ours = tmp_path_factory.mktemp("notebook")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DL_MAGICS_HOME", str(ours))
-        patch.setenv("JPY_SESSION_NAME", "evening.ipynb")
-        choose_practice(running_cloud, address_url="")
-        home.choose(allow_from=["198.51.100.7/32"])
-        run = _runner(_shell())
-        run("%aws_launch t2.micro --name gpu -y")
-        run("%gpu_connect")
-        yield ours
-        connect.disconnect(end_kernel=True)
-        run("%aws_terminate -f")
-    InteractiveShell.clear_instance()
-
-
 @pytest.fixture
-def run(notebook, monkeypatch):
-    monkeypatch.setenv("DL_MAGICS_HOME", str(notebook))
-    monkeypatch.setenv("JPY_SESSION_NAME", "evening.ipynb")
-    yield _runner(_shell())
-    InteractiveShell.clear_instance()
-
-
-def _shell():
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
-    shell.run_line_magic("load_ext", "dl_magics")
-    return shell
-
-
-def _runner(shell):
-    def run(cell):
-        done = shell.run_cell(cell, store_history=False)
-        done.raise_error()
-        return done.result
-
-    run.shell = shell
-    return run
+def run(gpu_run):
+    return gpu_run
 
 
 def test_a_cell_runs_there_and_prints_here(run, capsys):

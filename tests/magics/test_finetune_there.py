@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+import tiny
+from dl_magics import errors, home
+from dl_magics.actions import mirror, runs
+from dl_magics.training import log
+from dl_magics.training.run import Run
+from renting import until
+
+SETTINGS = "weights = None\nimage_size = 32\ndense = [8]\nbatch_size = 8\nmixed_precision = False\n"
+CELL = f"%%finetune colours\n{SETTINGS}epochs = 2"
+FOR_EVER = f"%%finetune colours\n{SETTINGS}epochs = 100_000\npatience = 100_000"
+
+
+@pytest.fixture
+def run(gpu_run, host_home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if not (host_home / "colours").exists():
+        tiny.photos(host_home / "colours", n=6)
+    return gpu_run
+
+
+def there(host_home, run):
+    return host_home / ".dl_magics" / "runs" / run.name
+
+
+def test_a_cell_trains_there_and_its_run_comes_home(run, host_home, capsys):
+    done = run(CELL)
+
+    assert isinstance(done, Run)
+    assert done.status == "done"
+    assert done.state.place["name"] == "gpu"
+    assert done.state.place["dollars_per_hour"] == pytest.approx(0.0116)
+    log_there = (there(host_home, done) / log.NAME).read_bytes()
+    assert (done.path / log.NAME).read_bytes() == log_there
+    model_there = there(host_home, done) / "model.keras"
+    assert (done.path / "model.keras").read_bytes() == model_there.read_bytes()
+    assert (done.path / "report.html").exists()
+    assert "epoch 2:" in capsys.readouterr().out
+
+
+def test_the_model_stays_in_the_gpu_kernel(run, capsys):
+    done = run(CELL)
+
+    run("%%gpu\nprint(run.name, len(run.model.layers) > 0)")
+
+    assert capsys.readouterr().out.endswith(f"{done.name} True\n")
+
+
+def test_it_learns_the_same_there_as_here(run, host_home, monkeypatch):
+    away = run(CELL)
+
+    monkeypatch.setenv("JPY_SESSION_NAME", "not connected.ipynb")
+    shutil.copytree(host_home / "colours", "colours")
+    at_home = run(CELL)
+
+    assert mirror.of(at_home.path) is None
+    assert at_home.path.parent == home.folder("runs")
+    assert away.history == at_home.history
+
+
+def test_data_that_is_not_there_is_said_before_anything_starts(run):
+    before = len(runs.every())
+    tiny.photos(Path("only_here"), n=2)
+
+    with pytest.raises(errors.BadData) as refused:
+        run(f"%%finetune only_here\n{SETTINGS}")
+
+    assert "only_here is not on gpu" in str(refused.value)
+    assert refused.value.fix == "%sync up only_here"
+    assert len(runs.every()) == before
+
+
+def test_what_fails_there_fails_here_in_the_same_two_lines(run, host_home):
+    (host_home / "empty").mkdir(exist_ok=True)
+
+    with pytest.raises(errors.BadData) as refused:
+        run(f"%%finetune empty\n{SETTINGS}")
+
+    assert "empty" in str(refused.value)
+
+
+def begun(run, cell):
+    """Train in a thread, as a notebook's cell would go on; return the run."""
+    before = {each.name for each in runs.every()}
+    thread = threading.Thread(target=lambda: _ran(run, cell), daemon=True)
+    thread.start()
+    fresh = until(lambda: [each for each in runs.every() if each.name not in before])[0]
+    until(lambda: len(fresh.state.epochs) > 2)
+    return fresh, thread
+
+
+def _ran(run, cell):
+    try:
+        run(cell)
+    except errors.DLMagicsError as error:
+        run.failed = error
+
+
+def test_stop_here_ends_it_there_with_its_best_weights(run):
+    going, thread = begun(run, FOR_EVER)
+
+    runs.request_stop(going)
+    thread.join(60)
+
+    assert going.status == "stopped"
+    assert (going.path / "model.keras").exists()
+
+
+def test_a_killed_gpu_kernel_is_named_and_its_run_goes_on_exactly(run, host_home):
+    run("%%gpu -o pid\nimport os\npid = os.getpid()")
+    going, thread = begun(run, f"%%finetune colours\n{SETTINGS}epochs = 400\npatience = 400")
+    os.kill(run.shell.user_ns["pid"], signal.SIGKILL)
+    thread.join(60)
+
+    assert going.status == "interrupted"
+    assert "--resume" in run.failed.fix
+    run("%gpu_restart")
+    resumed = run(f"%finetune --resume {going.name}")
+    unbroken = run(f"%%finetune colours\n{SETTINGS}epochs = 400\npatience = 400")
+
+    assert resumed.name == going.name
+    assert resumed.status == "done"
+    assert resumed.history == unbroken.history
+    assert (going.path / log.NAME).read_bytes() == (there(host_home, going) / log.NAME).read_bytes()
+
+
+def test_after_a_restart_of_the_notebook_attach_shows_it_from_its_first_event(run):
+    code = (
+        "import threading; from IPython.core.interactiveshell import InteractiveShell;"
+        "shell = InteractiveShell.instance(); shell.run_line_magic('load_ext', 'dl_magics');"
+        f"shell.run_cell({FOR_EVER!r})"
+    )
+    before = {each.name for each in runs.every()}
+    notebook = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
+    going = until(lambda: [each for each in runs.every() if each.name not in before])[0]
+    until(lambda: len(going.state.epochs) > 2)
+    notebook.kill()
+    notebook.wait()
+    seen = going.state.n
+
+    assert going.status == "running"
+    runs.request_stop(going)
+    told = list(runs.follow(Run(going.path)))
+
+    assert [event.n for event in told] == list(range(1, len(told) + 1))
+    assert len(told) > seen
+    assert told[-1].status == "stopped"
+    assert (going.path / "model.keras").exists()
