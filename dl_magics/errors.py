@@ -166,3 +166,15 @@ class HostKeyRefused(DLMagicsError):
 
 class CommandFailed(DLMagicsError):
     """A command on the instance ended with another status than 0."""
+
+
+class NoSuchFile(DLMagicsError):
+    """A file or folder that was named is not there."""
+
+    status = 404
+
+
+class DiskFull(DLMagicsError):
+    """What should be written does not fit."""
+
+    status = 507

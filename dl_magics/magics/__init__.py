@@ -9,12 +9,19 @@ from dl_magics.magics.aws import AwsMagics
 from dl_magics.magics.complete import finetune_settings
 from dl_magics.magics.finetune import FinetuneMagics
 from dl_magics.magics.practice import PracticeMagics
+from dl_magics.magics.sync import SyncMagics
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.core.magic import Magics
 
-ALL: tuple[type[Magics], ...] = (AwsMagics, AccountMagics, PracticeMagics, FinetuneMagics)
+ALL: tuple[type[Magics], ...] = (
+    AwsMagics,
+    AccountMagics,
+    PracticeMagics,
+    FinetuneMagics,
+    SyncMagics,
+)
 
 
 def load(shell: InteractiveShell) -> None:
