@@ -194,3 +194,15 @@ class OutputLost(DLMagicsError):
     """What the kernel said in a short while was not written down by anybody."""
 
     status = 502
+
+
+class NoSuchFile(DLMagicsError):
+    """A file or folder that was named is not there."""
+
+    status = 404
+
+
+class DiskFull(DLMagicsError):
+    """What should be written does not fit."""
+
+    status = 507

@@ -10,6 +10,7 @@ from dl_magics.magics.complete import finetune_settings, gpu_names
 from dl_magics.magics.finetune import FinetuneMagics
 from dl_magics.magics.gpu import GpuMagics
 from dl_magics.magics.practice import PracticeMagics
+from dl_magics.magics.sync import SyncMagics
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -20,6 +21,7 @@ ALL: tuple[type[Magics], ...] = (
     AccountMagics,
     PracticeMagics,
     GpuMagics,
+    SyncMagics,
     FinetuneMagics,
 )
 _MATCHERS = (finetune_settings, gpu_names)

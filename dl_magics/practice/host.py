@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import ctypes
 import os
 import sys
@@ -111,8 +112,10 @@ class Host:
             start_new_session=True,
         )
         # An end of output that is told before the exit status makes clients close without it.
-        await process.redirect(child.stdin, child.stdout, child.stderr, send_eof=False)
+        await process.redirect(stdout=child.stdout, stderr=child.stderr, send_eof=False)
+        feeding = asyncio.ensure_future(_feed(process.stdin, child))
         code = await child.wait()
+        feeding.cancel()
         await asyncio.gather(process.stdout.drain(), process.stderr.drain())
         process.exit(code if code >= 0 else 128 - code)
 
@@ -140,6 +143,16 @@ class Files(asyncssh.SFTPServer):
 
     def reverse_map_path(self, path: bytes) -> bytes:
         return path
+
+
+async def _feed(stdin: asyncssh.SSHReader[bytes], child: asyncio.subprocess.Process) -> None:
+    """Give a command its input; one that wants no more does not end the connection."""
+    assert child.stdin
+    with contextlib.suppress(OSError, asyncssh.Error):
+        while block := await stdin.read(2**16):
+            child.stdin.write(block)
+            await child.stdin.drain()
+    child.stdin.close()
 
 
 def power_off(instance_id: str) -> None:

@@ -1,0 +1,101 @@
+"""Files that go there, and files that come from there."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from dl_magics.actions import access, here
+from dl_magics.errors import BadSetting, NoSuchFile
+from dl_magics.remote import download, loop, upload
+from dl_magics.remote.job import Job
+from dl_magics.remote.login import Login
+from dl_magics.remote.meter import Synced, text
+
+Direction = Literal["up", "down"]
+_SHOWN = 8
+
+
+def login() -> Login:
+    """Return how to get to the instance that is meant."""
+    return access.login(here.meant(None))
+
+
+def job(direction: Direction, path: str, to: str | None = None) -> Job:
+    """Return what goes from where to where.
+
+    A relative path is the same on both sides: from the folder of the notebook here, from the home
+    folder there. An absolute one lands under its name.
+
+    Raises
+    ------
+    NoSuchFile
+        where nothing of that name is here.
+    """
+    return _up(path, to) if direction == "up" else _down(path, to)
+
+
+def surplus(direction: Direction, job: Job) -> tuple[bytes, ...]:
+    """Return what lies where it goes to, and not where it comes from."""
+    side = upload if direction == "up" else download
+    return tuple(loop.wait(side.surplus(job)))
+
+
+def question(direction: Direction, names: tuple[bytes, ...], job: Job) -> str:
+    """Return what to ask before these are deleted."""
+    place = job.ends[direction == "up"]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"Deletes {len(names)} in {place}: {', '.join(map(text, names[:_SHOWN]))}{more}"
+
+
+def deleting(job: Job, names: tuple[bytes, ...]) -> Job:
+    """Return the same job with what may be deleted."""
+    return replace(job, delete=frozenset(names))
+
+
+def run(direction: Direction, job: Job) -> Iterator[Synced]:
+    """Bring over what changed; yield how far it has come, and at last what was done."""
+    return loop.each(upload.up(job) if direction == "up" else download.down(job))
+
+
+def _up(path: str, to: str | None) -> Job:
+    source = Path(path).expanduser()
+    if not source.exists():
+        raise NoSuchFile(
+            f"There is no file or folder '{path}' in {Path.cwd()}.",
+            fix="A relative path begins in the folder of the notebook.",
+        )
+    landing = _inside_home(to) if to else _same_there(path, source)
+    if source.is_dir():
+        return Job(login(), source.resolve(), str(landing))
+    if to and to.endswith("/"):
+        landing = landing / source.name
+    if landing.name != source.name:
+        raise BadSetting(
+            f"--to '{to}' gives a file another name.", fix=f"Name a folder: --to '{to}/'"
+        )
+    return Job(login(), source.resolve().parent, str(landing.parent), (source.name,))
+
+
+def _down(path: str, to: str | None) -> Job:
+    source = _inside_home(path)
+    relative = not source.is_absolute() and ".." not in source.parts
+    target = Path(to).expanduser() if to else Path(*source.parts if relative else [source.name])
+    return Job(login(), Path.cwd() / target, str(source))
+
+
+def _same_there(path: str, source: Path) -> PurePosixPath:
+    meant = PurePosixPath(posixpath.normpath(Path(path).as_posix()))
+    if source.is_absolute() or path.startswith("~") or ".." in meant.parts:
+        return PurePosixPath(source.resolve().name)
+    if meant == PurePosixPath("."):
+        return PurePosixPath(source.resolve().name)
+    return meant
+
+
+def _inside_home(path: str) -> PurePosixPath:
+    """Return a path there; the home folder is where commands begin."""
+    return PurePosixPath(posixpath.normpath(path.removeprefix("~/") or "."))

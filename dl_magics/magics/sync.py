@@ -1,0 +1,71 @@
+"""The magic that brings files to the instance and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.display import display
+
+from dl_magics.magics.ask import agree
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from dl_magics.remote.meter import Synced
+
+
+@magics_class
+class SyncMagics(Magics):
+    """Files there and back."""
+
+    @magic_arguments()
+    @argument("direction", choices=("up", "down"), help="up: to the instance; down: from it")
+    @argument("path", help="a file or folder; a relative path is the same here and there")
+    @argument("--to", help="another place where it lands")
+    @argument("--delete", action="store_true", help="delete there what is not here; asks once")
+    @argument("-y", "--yes", action="store_true", help="agree beforehand")
+    @line_magic
+    def sync(self, line: str) -> Synced:
+        """Bring files to the instance or back: only what changed; interrupted, it resumes.
+
+        ::
+
+            %sync up data/dogscats
+            %sync down results --to from-the-gpu
+        """
+        from dl_magics.actions import sync
+
+        args = parse_argstring(self.sync, line)
+        path, to = _bare(args.path), _bare(args.to) if args.to else None
+        job = sync.job(args.direction, path, to)
+        if args.delete and (names := sync.surplus(args.direction, job)):
+            agree(sync.question(args.direction, names, job), yes=args.yes)
+            job = sync.deleting(job, names)
+        return _shown(sync.run(args.direction, job), self.shell)
+
+
+def _shown(progress: Iterable[Synced], shell: InteractiveShell | None) -> Synced:
+    """Draw a bar that moves where there is a kernel; return the end."""
+    handle = None
+    moves = getattr(shell, "kernel", None) is not None
+    last = None
+    for last in progress:
+        if not moves or last.done:
+            continue
+        bar = {"text/plain": last.bar}
+        if handle:
+            handle.update(bar, raw=True)
+        else:
+            handle = display(bar, raw=True, display_id=True)
+    assert last
+    if handle:
+        handle.update({"text/plain": ""}, raw=True)
+    return last
+
+
+def _bare(word: str) -> str:
+    """Take off the quotes that a name with spaces needs."""
+    return word[1:-1] if len(word) > 1 and word[0] == word[-1] and word[0] in "'\"" else word

@@ -1,0 +1,146 @@
+"""How far a sync has come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from html import escape
+
+_SECONDS_BETWEEN = 0.25
+_WIDTH = 24
+_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synced:
+    """What has come over so far; at the end, what was done.
+
+    `skipped` are the names that stayed behind and why; `waiting` says that the link is lost.
+    """
+
+    what: str
+    files: int
+    files_total: int
+    bytes: int
+    bytes_total: int
+    unchanged: int = 0
+    seconds: float = 0.0
+    seconds_left: float = 0.0
+    skipped: tuple[tuple[str, str], ...] = ()
+    deleted: tuple[str, ...] = ()
+    waiting: str = ""
+    done: bool = False
+
+    @property
+    def bar(self) -> str:
+        """Return the progress in one line."""
+        part = self.bytes / self.bytes_total if self.bytes_total else 1.0
+        full = int(part * _WIDTH)
+        left = f" · {self.seconds_left:.0f} s left" if self.seconds_left else ""
+        sizes = f"{written(self.bytes)} of {written(self.bytes_total)}"
+        line = f"{'━' * full}{'─' * (_WIDTH - full)} {self.files:,} of {self.files_total:,} files"
+        waiting = f"\n{self.waiting} Waiting for it; an interrupt loses nothing."
+        return f"{self.what}\n{line} · {sizes}{left}{waiting if self.waiting else ''}"
+
+    def _lines(self) -> list[str]:
+        if not self.done:
+            return self.bar.splitlines()
+        sent = f"{self.files_total:,} files ({written(self.bytes_total)})"
+        same = f", {self.unchanged:,} were there already" if self.unchanged else ""
+        lines = [f"{self.what}: {sent} in {self.seconds:.1f} s{same}."]
+        if self.deleted:
+            lines.append(f"Deleted: {_some(self.deleted)}")
+        skipped = [f"{name} ({why})" for name, why in self.skipped]
+        if skipped:
+            lines.append(f"Skipped {len(skipped)}: {_some(skipped)}")
+        return lines
+
+    def __repr__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        return f"<div>{'<br>'.join(map(escape, self._lines()))}</div>"
+
+
+class Meter:
+    """Counts what comes over, and says when it is time to show it."""
+
+    def __init__(self, what: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._what = what
+        self._clock = clock
+        self._began = self._told = clock()
+        self._files_total = self._bytes_total = self._unchanged = -1
+        self._files = self._bytes = 0
+        self._since = (self._began, 0)
+        self._skipped: dict[str, str] = {}
+
+    def begin(self, files: int, size: int, unchanged: int, skipped: Mapping[bytes, str]) -> None:
+        """Say what is still to be done: at the start, and again after each lost link."""
+        if self._files_total < 0:
+            self._unchanged = unchanged
+        self._files_total = max(self._files_total, files)
+        self._bytes_total = max(self._bytes_total, size)
+        self._files, self._bytes = self._files_total - files, self._bytes_total - size
+        self._since = (self._clock(), self._bytes)
+        self._skipped = {text(name): why for name, why in skipped.items()}
+
+    def add(self, size: int, files: int = 0) -> None:
+        """Count what came over."""
+        self._bytes += size
+        self._files += files
+
+    def skip(self, name: bytes, why: str) -> None:
+        """Name what stays behind."""
+        self._skipped[text(name)] = why
+
+    def due(self) -> bool:
+        """Whether it is time to show it."""
+        now = self._clock()
+        if now - self._told < _SECONDS_BETWEEN:
+            return False
+        self._told = now
+        return True
+
+    def now(self, waiting: str = "") -> Synced:
+        """Return how far it has come."""
+        began, before = self._since
+        elapsed, moved = self._clock() - began, self._bytes - before
+        left = (self._bytes_total - self._bytes) * elapsed / moved if moved > 0 else 0.0
+        return Synced(
+            what=self._what,
+            files=self._files,
+            files_total=max(0, self._files_total),
+            bytes=self._bytes,
+            bytes_total=max(0, self._bytes_total),
+            unchanged=max(0, self._unchanged),
+            seconds=self._clock() - self._began,
+            seconds_left=max(0.0, left),
+            skipped=tuple(self._skipped.items()),
+            waiting=waiting,
+        )
+
+    def end(self, deleted: list[bytes]) -> Synced:
+        """Return what was done."""
+        return replace(self.now(), done=True, deleted=tuple(map(text, deleted)))
+
+
+def written(size: int) -> str:
+    """Return a number of bytes as people write it."""
+    value = float(size)
+    for unit in ("bytes", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.3g} {unit}" if unit != "bytes" else f"{size} bytes"
+        value /= 1000
+    return f"{value:,.2f} GB"
+
+
+def text(name: bytes) -> str:
+    """Return a name as it can be shown."""
+    shown = name.decode("utf-8", "backslashreplace")
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in shown)
+
+
+def _some(names: tuple[str, ...] | list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

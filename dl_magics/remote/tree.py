@@ -1,0 +1,146 @@
+"""What lies in a folder, and what must be done so that another holds the same."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+# What is on its way lies here, in the folder that it goes to; it never travels itself.
+STAGE = ".dl_magics-sync"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file, a folder, a symbolic link, or something else that cannot travel."""
+
+    kind: Literal["file", "folder", "link", "other"]
+    size: int = 0
+    mtime_ns: int = 0
+    target: bytes = b""
+
+
+# Names are bytes, with slashes, as POSIX has them: not every name is text.
+Tree = dict[bytes, Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do; `skipped` says of names why they stay behind."""
+
+    files: list[bytes] = field(default_factory=list)
+    links: list[bytes] = field(default_factory=list)
+    folders: list[bytes] = field(default_factory=list)
+    surplus: list[bytes] = field(default_factory=list)
+    skipped: dict[bytes, str] = field(default_factory=dict)
+
+
+def here(root: Path, names: Collection[str] = ()) -> Tree:
+    """Return what lies in a folder of this computer; of `names` only where some are given."""
+    found: Tree = {}
+    rooms = [(b"", os.fspath(root))]
+    while rooms:
+        inside, path = rooms.pop()
+        try:
+            entries = list(os.scandir(path))
+        except OSError:
+            found[inside.rstrip(b"/") or b"."] = Entry("other")
+            continue
+        for each in entries:
+            if each.name == STAGE or (names and not inside and each.name not in names):
+                continue
+            name = inside + os.fsencode(each.name)
+            found[name] = _entry(each)
+            if found[name].kind == "folder":
+                rooms.append((name + b"/", each.path))
+    return found
+
+
+def plan(source: Tree, target: Tree) -> Plan:
+    """Return what makes `target` hold all of `source`."""
+    made = Plan()
+    for name in sorted(source):
+        entry, other = source[name], target.get(name)
+        if why := _why_not(name, entry, other, made.skipped):
+            made.skipped[name] = why
+        elif entry.kind == "folder":
+            if other is None:
+                made.folders.append(name)
+        elif not is_same(entry, other):
+            (made.links if entry.kind == "link" else made.files).append(name)
+    kept = set(source) | {above for name in source for above in _above(name)}
+    gone = (name for name in target if name not in kept and not _is_below(name, made.skipped))
+    made.surplus.extend(sorted(gone, reverse=True))
+    return made
+
+
+def is_same(entry: Entry, other: Entry | None) -> bool:
+    """Whether a file or link need not travel; some file systems keep whole seconds only."""
+    if other is None or entry.kind != other.kind:
+        return False
+    if entry.kind == "link":
+        return entry.target == other.target
+    return entry.size == other.size and _same_time(entry.mtime_ns, other.mtime_ns)
+
+
+def leads_out(name: bytes, target: bytes) -> bool:
+    """Whether a symbolic link leads out of the tree; an absolute one always does."""
+    if target.startswith(b"/") or (os.name == "nt" and b":" in target):
+        return True
+    meant = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
+    return meant == b".." or meant.startswith(b"../")
+
+
+def is_a_name(name: bytes) -> bool:
+    """Whether a name that another host tells can be one inside a folder here."""
+    parts = name.split(b"/")
+    bad = {b"", b".", b".."}
+    strange = any(byte in name for byte in b'\\:*?"<>|') if os.name == "nt" else False
+    return not strange and b"\0" not in name and not bad & set(parts)
+
+
+def _entry(each: os.DirEntry[str]) -> Entry:
+    facts = each.stat(follow_symlinks=False)
+    if stat.S_ISLNK(facts.st_mode):
+        target = os.fsencode(os.readlink(each.path))  # noqa: PTH115 (bytes)
+        return Entry("link", target=target.replace(os.fsencode(os.sep), b"/"))
+    if stat.S_ISDIR(facts.st_mode):
+        return Entry("folder")
+    kind: Literal["file", "other"] = "file" if stat.S_ISREG(facts.st_mode) else "other"
+    return Entry(kind, facts.st_size, facts.st_mtime_ns)
+
+
+def _why_not(name: bytes, entry: Entry, other: Entry | None, skipped: Collection[bytes]) -> str:
+    if _is_below(name, skipped):
+        return "its folder is not there"
+    if not is_a_name(name):
+        return "such a name cannot be used here"
+    if entry.kind == "other":
+        return "it is no file, or nobody may read it"
+    if entry.kind == "link" and leads_out(name, entry.target):
+        return "this link leads out of the folder"
+    if other and entry.kind == "folder" != other.kind:
+        return "a file has the name of this folder there"
+    if other and other.kind == "folder" != entry.kind:
+        return "a folder has this name there"
+    return ""
+
+
+def _same_time(one: int, other: int) -> bool:
+    second = 10**9
+    if one % second and other % second:
+        return one // 1000 == other // 1000
+    return one // second == other // second
+
+
+def _above(name: bytes) -> Iterator[bytes]:
+    while name := posixpath.dirname(name):
+        yield name
+
+
+def _is_below(name: bytes, others: Collection[bytes]) -> bool:
+    return bool(others) and any(above in others for above in _above(name))

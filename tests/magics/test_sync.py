@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from dl_magics import errors
+
+
+@pytest.fixture
+def there(cloud, run, tmp_path, monkeypatch, aws_shell):
+    from dl_magics.magics.sync import SyncMagics
+
+    aws_shell.register_magics(SyncMagics)
+    launched = run("%aws_launch t2.micro -y")
+    (tmp_path / "notebooks" / "data" / "cats").mkdir(parents=True)
+    (tmp_path / "notebooks" / "data" / "cats" / "1.jpg").write_bytes(b"meow")
+    monkeypatch.chdir(tmp_path / "notebooks")
+    return cloud.folder / "instances" / launched.id / "home"
+
+
+def test_files_go_there_and_back_under_the_same_paths(there, run, tmp_path):
+    sent = run("%sync up data/cats")
+
+    assert (there / "data" / "cats" / "1.jpg").read_bytes() == b"meow"
+    assert repr(sent).startswith(f"{tmp_path}/notebooks/data/cats → ")
+    assert "1 files (4 bytes)" in repr(sent)
+    assert repr(sent)[:20] in sent._repr_html_()
+
+    os.chdir(tmp_path)
+    run("%sync down data/cats")
+    assert (tmp_path / "data" / "cats" / "1.jpg").read_bytes() == b"meow"
+
+    run("%sync down data/cats/1.jpg --to copy.jpg/1.jpg")
+    assert (tmp_path / "copy.jpg" / "1.jpg").read_bytes() == b"meow"
+
+    run(f"%sync up {tmp_path}/notebooks/data")
+    run("%sync up notebooks/data/cats/1.jpg --to ~/elsewhere/")
+    assert (there / "data" / "cats" / "1.jpg").exists()
+    assert (there / "elsewhere" / "1.jpg").exists()
+
+    (there / "data" / "cats" / "old").write_text("x")
+    with pytest.raises(errors.NotConfirmed, match=r"Deletes 1 in .*: old"):
+        run("%sync up notebooks/data/cats --to data/cats --delete")
+    assert (there / "data" / "cats" / "old").exists()
+    deleted = run("%sync up notebooks/data/cats --to data/cats --delete -y")
+    assert "Deleted: old" in repr(deleted)
+    assert not (there / "data" / "cats" / "old").exists()
+
+
+def test_a_name_that_is_not_here_costs_two_lines(there, run):
+    with pytest.raises(errors.NoSuchFile, match="no file or folder 'dta'"):
+        run("%sync up dta")
+    with pytest.raises(errors.BadSetting, match="gives a file another name"):
+        run("%sync up data/cats/1.jpg --to data/2.jpg")
