@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from dl_magics import practice
 from dl_magics.actions import here
 from dl_magics.errors import DLMagicsError
 from dl_magics.practice import FAULTS
 
 STRIKES = [name for name, fault in FAULTS.items() if fault.way in ("refuse", "drop", "garble")]
+
+
+@pytest.fixture(scope="module")
+def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[practice.Practice]:
+    """One of its own: faults that struck nobody would strike the next test."""
+    running = practice.start(tmp_path_factory.mktemp("practice"), delay=0.1, boot=0)
+    yield running
+    practice.stop(running.folder)
 
 
 def test_what_we_show_is_what_ec2_has(cloud, aws_shell):
