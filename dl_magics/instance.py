@@ -95,12 +95,13 @@ class Instance:
 
 
 def matching(instances: list[Instance], word: str) -> list[Instance]:
-    """Return those that `word` means: by id, else by name, else by type or start of type."""
+    """Return those that `word` means: by id, by name, by type or its start, else by GPU."""
     ways = (
         [each for each in instances if each.id == word],
         [each for each in instances if each.name == word],
         [each for each in instances if each.type == word or each.type.startswith(f"{word}.")],
         [each for each in instances if each.type.startswith(word)],
+        [each for each in instances if word.upper() in each.gpu.upper().split()],
     )
     return next(filter(None, ways), [])
 

@@ -46,7 +46,7 @@ def address() -> Iterator[AddressService]:
 
 @pytest.fixture(scope="session")
 def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[practice.Practice]:
-    running = practice.start(tmp_path_factory.mktemp("practice"), delay=0.1)
+    running = practice.start(tmp_path_factory.mktemp("practice"), delay=0.1, tied=True)
     yield running
     practice.stop(running.folder)
 

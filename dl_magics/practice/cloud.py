@@ -13,6 +13,7 @@ from dl_magics.practice import catalog, rules
 from dl_magics.practice.faults import Fault, Faults
 from dl_magics.practice.hosts import Hosts, encoded_console
 from dl_magics.practice.power import MOVES, Power
+from dl_magics.practice.sessions import Sessions
 from dl_magics.practice.wire import Answer, Call, Refused, as_ec2, refuse
 from dl_magics.practice.world import World
 
@@ -27,18 +28,18 @@ class Cloud:
     Parameters
     ----------
     key
-        The access key id that a call must be signed with.
+        The access key id of the profile, which calls are signed with.
     delay
         Seconds that an instance is pending, stopping or shutting down.
     """
 
     def __init__(self, folder: Path, url: str, key: str, delay: float, boot: float) -> None:
-        self._key = key
         self._lock = RLock()
         self.faults = Faults()
         self.world = World(folder / "world.pickle")
         self.hosts = Hosts(folder, f"{url}/_practice/metadata", self._from_inside, boot)
         self.power = Power(self.world, self.hosts, self.faults, delay)
+        self._sessions = Sessions(key, self.world.extra.setdefault("sessions", {}))
         self._tokens: dict[str, tuple[dict[str, str], Answer]]
         self._tokens = self.world.extra.setdefault("tokens", {})
         self._told: dict[tuple[str, bytes], Answer] = {}
@@ -48,12 +49,7 @@ class Cloud:
         """Answer one call, or raise Refused."""
         if fault := self.faults.take(call):
             return fault.strike(call)
-        if call.key != self._key:
-            refuse(
-                "AuthFailure",
-                "AWS was not able to validate the provided access credentials",
-                401,
-            )
+        self._sessions.check(call)
         with self._lock:
             self._settle()
             try:
@@ -98,6 +94,8 @@ class Cloud:
             return self._console(call)
         if (own := catalog.ANSWERS.get(call.action)) and (answer := own(call)):
             return answer
+        if call.service == "sts":
+            return self._sessions.give(call.forward(self.world.app))
         if call.reads_only:
             return self._tell(call)
         answer = call.forward(self.world.app)
