@@ -145,7 +145,8 @@ class Instances:
         known = sum(price for price in prices if price is not None)
         more = " and what has no known price" if None in prices else ""
         costs = f", {len(running)} of them cost {money.per_hour(known)}{more}" if running else ""
-        return f"{self.place}: {len(self.each)} instances{costs}"
+        count = "1 instance" if len(self.each) == 1 else f"{len(self.each)} instances"
+        return f"{self.place}: {count}{costs}"
 
     def __repr__(self) -> str:
         return table.plain(self.summary, HEADS, self.rows())
