@@ -68,6 +68,10 @@ class DamagedFile(DLMagicsError):
     """One of our own files could not be read; it was set aside."""
 
 
+class NoFolder(DLMagicsError):
+    """Our own folder cannot be made."""
+
+
 class NotInstalled(DLMagicsError):
     """A package that only some need is not there."""
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dl_magics.errors import DamagedFile
+from dl_magics.errors import DamagedFile, NoFolder
 
 _VERSION = 1
 
@@ -23,7 +23,13 @@ def folder(room: str = "") -> Path:
     named = os.environ.get("DL_MAGICS_HOME")
     home = Path(named).expanduser() if named else jupyter_data() / "dl_magics"
     room_folder = home / room
-    room_folder.mkdir(parents=True, exist_ok=True)
+    try:
+        room_folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NoFolder(
+            f"Our folder {room_folder} cannot be made: {error.strerror}.",
+            fix="Set DL_MAGICS_HOME to a folder that you may write to, then restart the kernel.",
+        ) from error
     return room_folder
 
 

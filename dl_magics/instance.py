@@ -95,12 +95,13 @@ class Instance:
 
 
 def matching(instances: list[Instance], word: str) -> list[Instance]:
-    """Return those that `word` means: by id, else by name, else by type or start of type."""
+    """Return those that `word` means: by id, by name, by type or its start, else by GPU."""
     ways = (
         [each for each in instances if each.id == word],
         [each for each in instances if each.name == word],
         [each for each in instances if each.type == word or each.type.startswith(f"{word}.")],
         [each for each in instances if each.type.startswith(word)],
+        [each for each in instances if word.upper() in each.gpu.upper().split()],
     )
     return next(filter(None, ways), [])
 
@@ -144,7 +145,8 @@ class Instances:
         known = sum(price for price in prices if price is not None)
         more = " and what has no known price" if None in prices else ""
         costs = f", {len(running)} of them cost {money.per_hour(known)}{more}" if running else ""
-        return f"{self.place}: {len(self.each)} instances{costs}"
+        count = "1 instance" if len(self.each) == 1 else f"{len(self.each)} instances"
+        return f"{self.place}: {count}{costs}"
 
     def __repr__(self) -> str:
         return table.plain(self.summary, HEADS, self.rows())

@@ -56,7 +56,7 @@ def address(address_service: AddressService) -> AddressService:
 
 @pytest.fixture(scope="session")
 def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[practice.Practice]:
-    running = practice.start(tmp_path_factory.mktemp("practice"), delay=0.1, boot=0)
+    running = practice.start(tmp_path_factory.mktemp("practice"), delay=0.1, boot=0, tied=True)
     yield running
     practice.stop(running.folder)
 

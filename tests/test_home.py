@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from dl_magics.errors import NoFolder
 from dl_magics.home import folder
 
 
@@ -40,3 +41,14 @@ def test_without_a_word_it_lies_in_jupyters_data_folder(monkeypatch, tmp_path, n
 
     assert found == Path(tmp_path / "jupyter" / "dl_magics" / "features")
     assert found.is_dir()
+
+
+def test_a_folder_that_cannot_be_made_is_said_with_what_to_set(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DL_MAGICS_HOME", str(tmp_path / "file"))
+
+    with pytest.raises(NoFolder) as refused:
+        folder("runs")
+
+    assert str(tmp_path / "file") in str(refused.value)
+    assert "DL_MAGICS_HOME" in refused.value.fix

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 
 from dl_magics.actions import access, here
-from dl_magics.actions.launch import Plan
-from dl_magics.cloud import launch
 from dl_magics.errors import DLMagicsError
 from dl_magics.instance import Instance
-from dl_magics.remote import keys
 
 
 class Script(str):
@@ -94,66 +90,9 @@ def log_in(instance: Instance, command: str) -> Script:
     return Script(shlex.join([*words, *([command] if command else [])]))
 
 
-def rent(plan: Plan) -> Script:
-    """The key pair, the group with its one rule, and the launch."""
-    name, key = access.our_name(), keys.ensure(access.LOGIN_KEY)
-    lines = [
-        script(
-            ec2(
-                "import-key-pair",
-                "--key-name",
-                name,
-                "--public-key-material",
-                f"fileb://{_public_file(key)}",
-            )
-        ),
-        "GROUP=$(aws ec2 create-security-group --output text --query GroupId "
-        f"--group-name {name} --description 'SSH from one address')",
-    ]
-    lines += [
-        "aws ec2 authorize-security-group-ingress --group-id $GROUP --protocol tcp --port 22 "
-        f"--cidr {source}"
-        for source in plan.sources
-    ]
-    lines.append(f"aws ec2 run-instances --security-group-ids $GROUP {_options(plan, name)}")
-    return Script("\n".join(lines))
-
-
 def ec2(*words: str) -> list[str]:
     """Return one aws ec2 command."""
     return ["aws", "ec2", *words]
-
-
-def _options(plan: Plan, key: str) -> str:
-    wish = launch.Wish(
-        name=plan.name,
-        type=plan.type,
-        image=plan.image,
-        disk_gib=plan.disk_gib,
-        key=key,
-        group="",
-        token="",
-        user_data="",
-        zone=plan.zone,
-    )
-    asked = launch.request(wish)
-    words = ["--image-id", plan.image.id, "--instance-type", plan.type, "--key-name", key]
-    words += ["--instance-initiated-shutdown-behavior", "stop"]
-    for option, field in (
-        ("--block-device-mappings", "BlockDeviceMappings"),
-        ("--metadata-options", "MetadataOptions"),
-        ("--tag-specifications", "TagSpecifications"),
-    ):
-        words += [option, json.dumps(asked[field])]
-    if plan.zone:
-        words += ["--placement", f"AvailabilityZone={plan.zone}"]
-    return shlex.join(words)
-
-
-def _public_file(key: keys.KeyPair) -> str:
-    public = key.file.with_suffix(".pub")
-    public.write_text(f"{key.public}\n", encoding="utf-8")
-    return str(public)
 
 
 def _rule(instance: Instance) -> list[list[str]]:

@@ -30,13 +30,12 @@ def ec2() -> Ec2:
 
 def name() -> str:
     """Return the place's name as every listing shows it."""
-    return f"{place().name} · {door().region}"
+    return _name(door())
 
 
 def chosen_id() -> str | None:
     """Return the id of the instance that is meant where no name is said."""
-    found = home.choices().get(f"instance in {name()}")
-    return str(found) if found else None
+    return _chosen_id(door())
 
 
 def choose(instance: Instance) -> None:
@@ -48,13 +47,14 @@ def meant(word: str | None = None) -> Instance:
     """Return the instance that `word` means, or the chosen one, as EC2 has it now."""
     if word:
         return find(word)
-    id_ = chosen_id()
+    found = door()
+    id_ = _chosen_id(found)
     if not id_:
         raise NoSuchInstance(
-            f"No instance is chosen in {name()}.",
+            f"No instance is chosen in {_name(found)}.",
             fix="%aws_list shows yours, %aws_get NAME chooses one · %aws_launch rents one.",
         )
-    return _known(id_)
+    return _known(id_, found)
 
 
 def find(word: str) -> Instance:
@@ -71,24 +71,33 @@ def find(word: str) -> Instance:
             fix=f"Say one by its name or id: %aws_get {found[0].id}",
         )
     if word.startswith("i-"):
-        return _known(word)
+        return _known(word, door())
     raise NoSuchInstance(
         f"No instance in {name()} is called '{word}' or has that type.",
         fix="%aws_list shows the ones you have.",
     )
 
 
-def _known(id_: str) -> Instance:
+def _name(of: Door) -> str:
+    return f"{of.place.name} · {of.region}"
+
+
+def _chosen_id(of: Door) -> str | None:
+    found = home.choices().get(f"instance in {_name(of)}")
+    return str(found) if found else None
+
+
+def _known(id_: str, of: Door) -> Instance:
     try:
-        return ec2().get(id_)
+        return Ec2(of).get(id_)
     except NoSuchInstance as error:
         region = _elsewhere(id_)
         if region:
             raise NoSuchInstance(
-                f"{id_} is not in {door().region} but in {region}.", fix=f"%aws_region {region}"
+                f"{id_} is not in {of.region} but in {region}.", fix=f"%aws_region {region}"
             ) from error
         raise NoSuchInstance(
-            f"{name()} has no instance {id_} (any more).",
+            f"{_name(of)} has no instance {id_} (any more).",
             fix="%aws_list shows the ones you have; %aws_get NAME chooses one.",
         ) from error
 

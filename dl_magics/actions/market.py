@@ -26,7 +26,7 @@ class Market:
 
 
 def listing(start: str | None = None) -> Market:
-    """Return the GPU types of this region, or those whose name begins with `start`."""
+    """Return the GPU types of this region, or those of a GPU or whose name begins with `start`."""
     door = here.door()
     shown = [kind for kind in catalogue.kinds().values() if _wanted(kind, start, door.region)]
     spot = prices.spot(door, [kind.type for kind in shown])
@@ -65,7 +65,7 @@ def _wanted(kind: catalogue.Kind, start: str | None, region: str | None) -> bool
     if kind.retired:
         return False
     if start:
-        return kind.type.startswith(start)
+        return kind.type.startswith(start) or start.upper() in kind.gpu.upper().split()
     return bool(kind.gpu) and catalogue.listed_price(kind.type, region) is not None
 
 

@@ -68,7 +68,13 @@ def _instance(each: Mapping[str, Any], seen_at: float, region: str | None) -> In
         architecture=each.get("Architecture", "x86_64"),
         user=tagged.get(f"{TAG}user", "ubuntu"),
         key=each.get("KeyName", ""),
-        reason=each.get("StateTransitionReason", ""),
+        reason=_reason(each),
         groups=tuple(group["GroupId"] for group in each.get("SecurityGroups", [])),
         ours=f"{TAG}version" in tagged,
     )
+
+
+def _reason(each: Mapping[str, Any]) -> str:
+    """Return why it changed: what EC2 itself decided stands in one place, the rest in another."""
+    said = str(each.get("StateReason", {}).get("Message", ""))
+    return said if said.startswith("Server.") else str(each.get("StateTransitionReason", ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +12,8 @@ from dl_magics.cloud.refusals import refusals
 from dl_magics.errors import TooManyRequests
 
 _CONNECT_SECONDS = 5
-_READ_SECONDS = 20
+_READ_SECONDS = 10
+_ATTEMPTS = 2
 _BACK_OFF_SECONDS = (0.5, 1.0, 2.0, 4.0)
 
 
@@ -32,29 +34,24 @@ class Door:
 
     def ask(self, service: str, call: str, *, region: str | None = None, **what: Any) -> Any:
         """Read: tries again by itself where AWS is busy or the network fails."""
-        with refusals(self.place):
-            return getattr(self._client(service, region), call)(**what)
+        client = self._client(service, region)
+        return self._patiently(lambda: getattr(client, call)(**what))
 
     def pages(self, service: str, call: str, key: str, **what: Any) -> tuple[list[Any], Any]:
         """Read all pages of an answer; return its items and the last page."""
-        found: list[Any] = []
-        page: Any = {}
-        with refusals(self.place):
-            for page in self._client(service, None).get_paginator(call).paginate(**what):
-                found += page.get(key, [])
-        return found, page
+        client = self._client(service, None)
+        pages: list[Any] = self._patiently(
+            lambda: list(client.get_paginator(call).paginate(**what))
+        )
+        return [each for page in pages for each in page.get(key, [])], pages[-1]
 
     def tell(self, call: str, *, fine: tuple[str, ...] = (), **what: Any) -> Any:
         """Change something on EC2, in one attempt; only a plain "slower!" is tried again.
 
         The codes in `fine` say that it is as wanted already; the answer is then None.
         """
-        for seconds in _BACK_OFF_SECONDS:
-            try:
-                return self._tell_once(call, fine, what)
-            except TooManyRequests:
-                time.sleep(seconds)
-        return self._tell_once(call, fine, what)
+        client = self._client("ec2", None, once=True)
+        return self._patiently(lambda: _unless(fine, getattr(client, call), what))
 
     def profiles(self) -> list[str]:
         """Return the names of the profiles on this computer."""
@@ -65,28 +62,41 @@ class Door:
         anywhere = self.region or "us-east-1"
         return list(self.ask("ec2", "describe_regions", region=anywhere)["Regions"])
 
-    def _tell_once(self, call: str, fine: tuple[str, ...], what: dict[str, Any]) -> Any:
-        from botocore.exceptions import ClientError
-
-        with refusals(self.place):
+    def _patiently(self, work: Callable[[], Any]) -> Any:
+        """Do one call; where AWS says "slower!", wait and do it again."""
+        for seconds in _BACK_OFF_SECONDS:
             try:
-                return getattr(self._client("ec2", None, once=True), call)(**what)
-            except ClientError as error:
-                if error.response["Error"]["Code"] in fine:
-                    return None
-                raise
+                with refusals(self.place):
+                    return work()
+            except TooManyRequests:
+                time.sleep(seconds)
+        with refusals(self.place):
+            return work()
 
     def _client(self, service: str, region: str | None, *, once: bool = False) -> Any:
         key = (service, region, once)
         if key not in self._clients:
             from botocore.config import Config
 
-            retries: Any = {"mode": "standard", "total_max_attempts": 1 if once else 4}
+            retries: Any = {"mode": "standard", "total_max_attempts": 1 if once else _ATTEMPTS}
             config = Config(
                 connect_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS, retries=retries
             )
-            self._clients[key] = self._session.client(service, region_name=region, config=config)
+            with refusals(self.place):
+                client = self._session.client(service, region_name=region, config=config)
+            self._clients[key] = client
         return self._clients[key]
+
+
+def _unless(fine: tuple[str, ...], call: Callable[..., Any], what: dict[str, Any]) -> Any:
+    from botocore.exceptions import ClientError
+
+    try:
+        return call(**what)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in fine:
+            return None
+        raise
 
 
 @lru_cache(maxsize=4)

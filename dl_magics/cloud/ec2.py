@@ -22,7 +22,7 @@ from dl_magics.instance import Instance, State
 _FIRST_WAIT, _LONGEST_WAIT = 0.25, 1.0
 _PATIENCE_SECONDS = 600.0
 _SETTLING_SECONDS = 5.0
-_FAILURES_IN_A_ROW = 5
+_SILENT_SECONDS = 30.0
 
 
 class Ec2:
@@ -164,18 +164,19 @@ class Ec2:
         self, last: Instance, goals: Collection[State], *, refused: Collection[State] = ()
     ) -> Iterator[Instance]:
         """Yield the instance at each change, until it is in one of `goals`."""
-        began, wait, failures, moved = time.monotonic(), _FIRST_WAIT, 0, False
+        began = heard = time.monotonic()
+        wait, moved = _FIRST_WAIT, False
         while last.state not in goals:
             time.sleep(wait)
             wait = min(wait * 1.3, _LONGEST_WAIT)
-            seconds = time.monotonic() - began
             try:
-                seen, failures = self.get(last.id), 0
+                seen = self.get(last.id)
             except (NoAnswer, TooManyRequests):
-                failures += 1
-                if failures == _FAILURES_IN_A_ROW:
+                if time.monotonic() - heard > _SILENT_SECONDS:
                     raise
                 continue
+            heard = time.monotonic()
+            seconds = heard - began
             if seen != replace(last, seen_at=seen.seen_at):
                 yield seen
             last, moved = seen, moved or seen.state not in refused
@@ -204,8 +205,9 @@ class Ec2:
 
 def _refuse_gone(instance: Instance) -> None:
     if instance.gone:
+        why = f" ({instance.reason})" if instance.reason else ""
         raise NoSuchInstance(
-            f"{instance.name} ({instance.id}) was given back: it is {instance.state}.",
+            f"{instance.name} ({instance.id}) was given back: it is {instance.state}{why}.",
             fix=f"%aws_list shows the others · %aws_launch {instance.type} rents a new one.",
         )
 

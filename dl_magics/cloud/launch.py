@@ -28,17 +28,22 @@ class Wish:
 
 def ensure_key(door: Door, name: str, public: str) -> bool:
     """Give AWS the public half of our key, once; return whether it was new there."""
-    filters = [{"Name": "key-name", "Values": [name]}]
-    if door.ask("ec2", "describe_key_pairs", Filters=filters)["KeyPairs"]:
+    if has_key(door, name):
         return False
     made = door.tell(
         "import_key_pair",
         fine=("InvalidKeyPair.Duplicate",),
         KeyName=name,
         PublicKeyMaterial=public.encode(),
-        TagSpecifications=[_tags("key-pair")],
+        TagSpecifications=[tags("key-pair")],
     )
     return bool(made)
+
+
+def has_key(door: Door, name: str) -> bool:
+    """Whether AWS has a key pair of this name."""
+    filters = [{"Name": "key-name", "Values": [name]}]
+    return bool(door.ask("ec2", "describe_key_pairs", Filters=filters)["KeyPairs"])
 
 
 def user_data(private: str, public: str) -> str:
@@ -79,16 +84,17 @@ def request(wish: Wish) -> dict[str, Any]:
         "InstanceInitiatedShutdownBehavior": "stop",
         "BlockDeviceMappings": [{"DeviceName": wish.image.root_device, "Ebs": disk}],
         "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
-        "TagSpecifications": [_tags("instance", named), _tags("volume", {"Name": wish.name})],
+        "TagSpecifications": [tags("instance", named), tags("volume", {"Name": wish.name})],
     }
     if wish.zone:
         asked["Placement"] = {"AvailabilityZone": wish.zone}
     return asked
 
 
-def _tags(kind: str, more: dict[str, str] | None = None) -> dict[str, Any]:
-    tags = {**OURS, **(more or {})}
+def tags(kind: str, more: dict[str, str] | None = None) -> dict[str, Any]:
+    """Return the tags of a new thing, as EC2 takes them."""
+    named = {**OURS, **(more or {})}
     return {
         "ResourceType": kind,
-        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+        "Tags": [{"Key": key, "Value": value} for key, value in named.items()],
     }

@@ -13,6 +13,7 @@ from dl_magics.errors import BadSetting, CloudRefused, NoAddress
 
 _SECONDS = 8
 _LONGEST_ANSWER = 200
+DESCRIPTION = "SSH from one address; made by dl_magics"
 
 
 def my_address(url: str) -> str:
@@ -55,9 +56,8 @@ def checked(cidr: str) -> str:
 
 def ensure_group(door: Door, name: str) -> tuple[str, bool]:
     """Return the id of our security group, and whether it had to be made."""
-    known = _group(door, name)
-    if known:
-        return str(known["GroupId"]), False
+    if known := group_id(door, name):
+        return known, False
     vpcs = door.ask("ec2", "describe_vpcs", Filters=[{"Name": "is-default", "Values": ["true"]}])
     if not vpcs["Vpcs"]:
         raise CloudRefused(
@@ -68,7 +68,7 @@ def ensure_group(door: Door, name: str) -> tuple[str, bool]:
         "create_security_group",
         fine=("InvalidGroup.Duplicate",),
         GroupName=name,
-        Description="SSH from one address; made by dl_magics",
+        Description=DESCRIPTION,
         VpcId=vpcs["Vpcs"][0]["VpcId"],
         TagSpecifications=[
             {
@@ -77,7 +77,13 @@ def ensure_group(door: Door, name: str) -> tuple[str, bool]:
             }
         ],
     )
-    return str(made["GroupId"] if made else _group(door, name)["GroupId"]), bool(made)
+    return str(made["GroupId"] if made else group_id(door, name)), bool(made)
+
+
+def group_id(door: Door, name: str) -> str | None:
+    """Return the id of the security group of this name, if there is one."""
+    known = _group(door, name)
+    return str(known["GroupId"]) if known else None
 
 
 def let_in(door: Door, group: str, sources: list[str]) -> bool:

@@ -51,8 +51,9 @@ class Place:
             self.credentials_file
             or os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
         )
-        aws = sorted(pair for pair in os.environ.items() if pair[0].startswith("AWS_"))
-        return (*map(_changed_at, files), *aws)
+        # Only names: os.environ decodes each value that is asked for.
+        names = sorted(name for name in os.environ if name.startswith("AWS_"))
+        return (*map(_changed_at, files), *((name, os.environ[name]) for name in names))
 
 
 def _changed_at(file: str) -> int:

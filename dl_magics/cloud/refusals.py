@@ -12,32 +12,108 @@ from typing import TYPE_CHECKING
 from dl_magics import errors
 
 if TYPE_CHECKING:
-    from botocore.exceptions import ClientError
+    from botocore.exceptions import BotoCoreError, ClientError
 
     from dl_magics.cloud.place import Place
 
-_UNKNOWN_KEYS = "InvalidClientTokenId AuthFailure SignatureDoesNotMatch UnrecognizedClientException"
-_NOT_ALLOWED = "UnauthorizedOperation AccessDenied AccessDeniedException"
+Words = tuple[str, type[errors.DLMagicsError], str, str]
+"""What it is about, our error, what happened, what to type."""
+
 _MINUTES_ALLOWED = 5
-_BUSY = "RequestLimitExceeded Throttling ThrottlingException TooManyRequestsException"
 _EXPIRED = "ExpiredToken ExpiredTokenException RequestExpired RequestTimeTooSkewed"
 _BROKEN = "InternalError InternalFailure ServiceUnavailable Unavailable ServerInternal"
 
-_SIMPLE: dict[str, tuple[type[errors.DLMagicsError], str]] = {
-    "InsufficientInstanceCapacity": (errors.NoCapacity, "Wait and run it again."),
-    "InsufficientHostCapacity": (errors.NoCapacity, "Wait and run it again."),
-    "VcpuLimitExceeded": (errors.QuotaReached, "%aws_check shows the quotas."),
-    "InstanceLimitExceeded": (errors.QuotaReached, "%aws_check shows the quotas."),
-    "IncorrectInstanceState": (errors.WrongState, "%aws_state shows what it is doing."),
-    "IncorrectState": (errors.WrongState, "%aws_state shows what it is doing."),
-    "InvalidInstanceID.NotFound": (errors.NoSuchInstance, "%aws_list shows the ones you have."),
-    "InvalidInstanceID.Malformed": (errors.NoSuchInstance, "%aws_list shows the ones you have."),
-    "InvalidAMIID.NotFound": (errors.NoSuchImage, "Leave out --image: it is then looked up."),
-    "InvalidAMIID.Malformed": (errors.NoSuchImage, "Leave out --image: it is then looked up."),
-    "InvalidAMIID.Unavailable": (errors.NoSuchImage, "Leave out --image: it is then looked up."),
-    "Unsupported": (errors.NoSuchType, "%aws_prices shows the types of this region."),
-    "InvalidInstanceType": (errors.NoSuchType, "%aws_prices shows the types of this region."),
-}
+_CODES: tuple[Words, ...] = (
+    (
+        "InsufficientInstanceCapacity InsufficientHostCapacity",
+        errors.NoCapacity,
+        "{said}",
+        "Wait and run it again.",
+    ),
+    (
+        "VcpuLimitExceeded InstanceLimitExceeded",
+        errors.QuotaReached,
+        "{said}",
+        "%aws_check shows the quotas.",
+    ),
+    (
+        "IncorrectInstanceState IncorrectState",
+        errors.WrongState,
+        "{said}",
+        "%aws_state shows what it is doing.",
+    ),
+    (
+        "InvalidInstanceID.NotFound InvalidInstanceID.Malformed",
+        errors.NoSuchInstance,
+        "{said}",
+        "%aws_list shows the ones you have.",
+    ),
+    (
+        "InvalidAMIID.NotFound InvalidAMIID.Malformed InvalidAMIID.Unavailable",
+        errors.NoSuchImage,
+        "{said}",
+        "Leave out --image: it is then looked up.",
+    ),
+    (
+        "Unsupported InvalidInstanceType",
+        errors.NoSuchType,
+        "{said}",
+        "%aws_prices shows the types of this region.",
+    ),
+    (
+        "InvalidClientTokenId AuthFailure SignatureDoesNotMatch UnrecognizedClientException",
+        errors.NoCredentials,
+        "AWS does not know the keys of profile '{profile}' ({code}).",
+        "In a terminal: aws configure --profile {profile}",
+    ),
+    (
+        "UnauthorizedOperation AccessDenied AccessDeniedException",
+        errors.NotAllowed,
+        "Profile '{profile}' may not do {action}.",
+        'Its policy needs {{"Effect": "Allow", "Action": "{action}", "Resource": "*"}}'
+        " · %aws_check --policy prints the whole.",
+    ),
+    (
+        "RequestLimitExceeded Throttling ThrottlingException TooManyRequestsException",
+        errors.TooManyRequests,
+        "AWS asks to go slower ({call}: {code}).",
+        "Wait a minute, then run the cell again. Nothing was started twice.",
+    ),
+)
+
+_HERE: tuple[Words, ...] = (
+    (
+        "ProfileNotFound",
+        errors.NoCredentials,
+        "This computer has no AWS profile '{profile}'.",
+        "%aws_profile shows those it has · aws configure --profile NAME makes one.",
+    ),
+    (
+        "NoRegionError InvalidRegionError",
+        errors.NoRegion,
+        "No AWS region can be used: {region}.",
+        "%aws_region us-east-1",
+    ),
+    (
+        "NoCredentialsError PartialCredentialsError CredentialRetrievalError TokenRetrievalError "
+        "UnauthorizedSSOTokenError SSOError",
+        errors.NoCredentials,
+        "No AWS credentials were found for profile '{profile}'.",
+        "In a terminal: aws configure · or, with no account at all: %practice on",
+    ),
+    (
+        "ReadTimeoutError ConnectTimeoutError",
+        errors.NoAnswer,
+        "AWS did not answer in time ({kind}).",
+        "%aws_state tells how things stand; then run the cell again.",
+    ),
+    (
+        "HTTPClientError ConnectionError",
+        errors.NoAnswer,
+        "AWS could not be reached ({kind}).",
+        "Is this computer online? Then %aws_state tells how things stand.",
+    ),
+)
 
 
 @contextmanager
@@ -49,75 +125,47 @@ def refusals(place: Place) -> Iterator[None]:
         yield
     except exceptions.ClientError as error:
         raise _of_aws(error, place) from error
-    except exceptions.ProfileNotFound as error:
-        raise errors.NoCredentials(
-            f"This computer has no AWS profile '{place.name}'.",
-            fix="%aws_profile shows those it has · aws configure --profile NAME makes one.",
-        ) from error
-    except (exceptions.NoRegionError, exceptions.InvalidRegionError) as error:
-        raise errors.NoRegion(
-            f"No AWS region can be used: {place.region or 'none is chosen'}.",
-            fix="%aws_region us-east-1",
-        ) from error
-    except (
-        exceptions.NoCredentialsError,
-        exceptions.PartialCredentialsError,
-        exceptions.CredentialRetrievalError,
-        exceptions.TokenRetrievalError,
-        exceptions.UnauthorizedSSOTokenError,
-        exceptions.SSOError,
-    ) as error:
-        raise errors.NoCredentials(
-            f"No AWS credentials were found for profile '{place.name}'.",
-            fix="In a terminal: aws configure · or, with no account at all: %practice on",
-        ) from error
-    except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
-        raise errors.NoAnswer(
-            f"AWS could not be reached ({type(error).__name__}).",
-            fix="Is this computer online? Then %aws_state tells how things stand.",
-        ) from error
     except parsers.ResponseParserError as error:
         raise errors.NoAnswer(
             "What came back is not an answer of AWS.",
             fix="A proxy or a login page may stand between. %aws_state asks again.",
         ) from error
     except exceptions.BotoCoreError as error:
-        raise errors.CloudRefused(str(error), fix="%aws_check looks at the settings.") from error
+        raise _of_here(error, place) from error
+
+
+def _of_here(error: BotoCoreError, place: Place) -> errors.DLMagicsError:
+    """Say what went wrong before AWS had a say."""
+    from botocore import exceptions
+
+    facts = {
+        "profile": place.name,
+        "region": place.region or "none is chosen",
+        "kind": type(error).__name__,
+    }
+    for names, kind, happened, fix in _HERE:
+        if isinstance(error, tuple(getattr(exceptions, name) for name in names.split())):
+            return kind(happened.format(**facts), fix=fix)
+    return errors.CloudRefused(str(error), fix="%aws_check looks at the settings.")
 
 
 def _of_aws(error: ClientError, place: Place) -> errors.DLMagicsError:
-    code = error.response.get("Error", {}).get("Code", "")
+    code, call = error.response.get("Error", {}).get("Code", ""), error.operation_name
     said = _plain(error.response.get("Error", {}).get("Message", "") or code)
-    if code in _SIMPLE:
-        kind, fix = _SIMPLE[code]
-        return kind(said, fix=fix)
-    if code in _UNKNOWN_KEYS.split():
-        return errors.NoCredentials(
-            f"AWS does not know the keys of profile '{place.name}' ({code}).",
-            fix=f"In a terminal: aws configure --profile {place.name}",
-        )
+    action = _action(call, said)
+    facts = {"profile": place.name, "code": code, "call": call, "said": said, "action": action}
+    for codes, kind, happened, fix in _CODES:
+        if code in codes.split():
+            return kind(happened.format(**facts), fix=fix.format(**facts))
     if code in _EXPIRED.split():
         return _expired(error, code, place)
-    if code in _NOT_ALLOWED.split():
-        action = _action(error.operation_name, said)
-        return errors.NotAllowed(
-            f"Profile '{place.name}' may not do {action}.",
-            fix=f'Its policy needs {{"Effect": "Allow", "Action": "{action}", "Resource": "*"}}'
-            " · %aws_check --policy prints the whole.",
-        )
-    if code in _BUSY.split():
-        return errors.TooManyRequests(
-            f"AWS asks to go slower ({error.operation_name}: {code}).",
-            fix="Wait a minute, then run the cell again. Nothing was started twice.",
-        )
     if code in _BROKEN.split() or not code or code.startswith("5"):
         return errors.NoAnswer(
-            f"AWS has a fault of its own ({error.operation_name}: {code or 'no code'}).",
+            f"AWS has a fault of its own ({call}: {code or 'no code'}).",
             fix="%aws_state tells how things stand; then run the cell again.",
         )
     return errors.CloudRefused(
-        f"AWS refused {error.operation_name}: {said} ({code})",
-        fix="%aws_check tells what your account allows.",
+        f"AWS refused {call}: {said} ({code})", fix="%aws_check tells what your account allows."
     )
 
 

@@ -7,6 +7,7 @@ size, small ones in half the time and those of a camera in a tenth, and it tells
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 
 import numpy as np
@@ -125,7 +126,8 @@ def _shallow(square: Image.Image, white: float | None) -> Image.Image:
 def _turn(picture: Image.Image) -> Transpose | None:
     try:
         return _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # a damaged note of the camera does not spoil the photo
+    except (SyntaxError, ValueError, TypeError, OSError, struct.error):
+        # A damaged note of the camera does not spoil the photo.
         return None
 
 

@@ -41,7 +41,7 @@ class AccountMagics(Magics):
             %aws_launch g4dn.xlarge
             %aws_launch t2.micro --name small --disk 60 -y
         """
-        from dl_magics.actions import explain, launch, market, settings
+        from dl_magics.actions import explain_launch, launch, market, settings
 
         args = parse_argstring(self.aws_launch, line)
         if not args.type:
@@ -54,7 +54,7 @@ class AccountMagics(Magics):
             args.type, name=args.name, image=args.image, disk_gib=args.disk, zone=args.zone
         )
         if args.explain:
-            return explain.rent(plan)
+            return explain_launch.rent(plan)
         if args.dry_run:
             return plan
         agree(str(plan), yes=args.yes)
@@ -105,7 +105,7 @@ class AccountMagics(Magics):
         return replace(things, each=tuple(cleanup.give_back(things)), given_back=True)
 
     @magic_arguments()
-    @argument("type", nargs="?", help="start of the type: g5, p4d.24xlarge")
+    @argument("type", nargs="?", help="start of the type, or a GPU: g5, p4d.24xlarge, T4")
     @line_magic
     def aws_prices(self, line: str) -> Market:
         """Show the GPU types of this region: memory, $/h on demand and spot, quota left.

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from dl_magics.money import Receipt
     from dl_magics.remote.ssh import Output
 
-NAME = argument("name", nargs="?", help="name, id or start of the type; default: the chosen one")
+NAME = argument(
+    "name", nargs="?", help="name, id, start of the type or GPU; default: the chosen one"
+)
 _YES = argument("-y", "--yes", action="store_true", help="agree beforehand")
 EXPLAIN = argument("--explain", action="store_true", help="only show the commands that do it")
 
@@ -35,7 +37,7 @@ class AwsMagics(Magics):
         ::
 
             %aws_get p2
-            %aws_get my-gpu
+            %aws_get T4
         """
         from dl_magics.actions import instances
 

@@ -25,14 +25,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             _say(f"A practice cloud already runs in {folder}: {address(folder)}")
             return 1
         else:
-            _serve(folder, options.delay, options.boot)
+            _serve(folder, options.delay, options.boot, tied=options.tied)
     except DLMagicsError as error:
         _say("\n".join(error._render_traceback_()))
         return 1
     return 0
 
 
-def _serve(folder: Path, delay: float, boot: float) -> None:
+def _serve(folder: Path, delay: float, boot: float, *, tied: bool) -> None:
     # moto takes a second to import; who only stops need not wait for it.
     from dl_magics.practice.server import serve
 
@@ -40,7 +40,7 @@ def _serve(folder: Path, delay: float, boot: float) -> None:
     variables = "\n".join(f"  {name}={value}" for name, value in made.environment.items())
     _say(f"The practice cloud: {made.endpoint_url}, its state in {folder}.\nTo use it:")
     _say(f"{variables}\n  ssh -F {made.ssh_config} ADDRESS\nCtrl-C ends it.")
-    serve(folder, delay, boot)
+    serve(folder, delay, boot, tied=tied)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--folder", type=Path, help="where its state lies")
     parser.add_argument("--delay", type=float, default=2.0, help="seconds between two states")
     parser.add_argument("--boot", type=float, default=1.0, help="seconds until SSH answers")
+    parser.add_argument("--tied", action="store_true", help="end when the standard input ends")
     parser.add_argument("--stop", action="store_true", help="end the one that runs")
     return parser
 

@@ -13,6 +13,7 @@ from dl_magics.practice import catalog, rules
 from dl_magics.practice.faults import Fault, Faults
 from dl_magics.practice.hosts import Hosts, encoded_console
 from dl_magics.practice.power import MOVES, Power
+from dl_magics.practice.sessions import Sessions
 from dl_magics.practice.wire import Answer, Call, Refused, as_ec2, refuse
 from dl_magics.practice.world import World
 
@@ -27,32 +28,28 @@ class Cloud:
     Parameters
     ----------
     key
-        The access key id that a call must be signed with.
+        The access key id of the profile, which calls are signed with.
     delay
         Seconds that an instance is pending, stopping or shutting down.
     """
 
     def __init__(self, folder: Path, url: str, key: str, delay: float, boot: float) -> None:
-        self._key = key
         self._lock = RLock()
         self.faults = Faults()
         self.world = World(folder / "world.pickle")
         self.hosts = Hosts(folder, f"{url}/_practice/metadata", self._from_inside, boot)
         self.power = Power(self.world, self.hosts, self.faults, delay)
+        self._sessions = Sessions(key, self.world.extra.setdefault("sessions", {}))
         self._tokens: dict[str, tuple[dict[str, str], Answer]]
         self._tokens = self.world.extra.setdefault("tokens", {})
+        self._told: dict[tuple[str, bytes], Answer] = {}
         self.power.resume()
 
     def answer(self, call: Call) -> Answer:
         """Answer one call, or raise Refused."""
         if fault := self.faults.take(call):
             return fault.strike(call)
-        if call.key != self._key:
-            refuse(
-                "AuthFailure",
-                "AWS was not able to validate the provided access credentials",
-                401,
-            )
+        self._sessions.check(call)
         with self._lock:
             self._settle()
             try:
@@ -61,7 +58,7 @@ class Cloud:
                 raise Refused(error.code, error.message) from error
             finally:
                 if not call.reads_only:
-                    self.world.save(call.region)
+                    self._changed(call.region)
 
     def keep_settling(self, ended: Event) -> None:
         """Let states change though nobody asks."""
@@ -85,7 +82,7 @@ class Cloud:
             for instance in self.world.instances():
                 if instance.id == fault.instance or not fault.instance:
                     self.power.happen(fault, instance)
-            self.world.save()
+            self._changed()
 
     def _answer(self, call: Call) -> Answer:
         rules.check(self.world, call)
@@ -97,11 +94,27 @@ class Cloud:
             return self._console(call)
         if (own := catalog.ANSWERS.get(call.action)) and (answer := own(call)):
             return answer
+        if call.service == "sts":
+            return self._sessions.give(call.forward(self.world.app))
+        if call.reads_only:
+            return self._tell(call)
         answer = call.forward(self.world.app)
-        if not call.reads_only:
-            # Spot requests and fleets launch instances too.
-            self.power.adopt()
+        # Spot requests and fleets launch instances too.
+        self.power.adopt()
         return answer
+
+    def _tell(self, call: Call) -> Answer:
+        """Answer as before while nothing has changed: moto takes milliseconds for each answer."""
+        if call.service != "ec2":
+            return call.forward(self.world.app)
+        asked = (call.region, call.body)
+        if asked not in self._told:
+            self._told[asked] = call.forward(self.world.app)
+        return self._told[asked]
+
+    def _changed(self, region: str = "") -> None:
+        self._told.clear()
+        self.world.save(region)
 
     def _launch(self, call: Call) -> Answer:
         token = call.parameters.get("ClientToken", "")
@@ -135,9 +148,9 @@ class Cloud:
 
     def _settle(self) -> None:
         if self.power.settle():
-            self.world.save()
+            self._changed()
 
     def _from_inside(self, instance_id: str, word: str) -> None:
         with self._lock:
             self.power.from_inside(instance_id, word)
-            self.world.save()
+            self._changed()

@@ -11,7 +11,7 @@ from typing import Literal
 
 from dl_magics.practice.wire import Answer, Call, Refused, refuse
 
-Way = Literal["refuse", "drop", "wait", "garble", "boot", "now"]
+Way = Literal["refuse", "drop", "wait", "garble", "late", "boot", "now"]
 MONEY = ("RunInstances", "StartInstances")
 ENCODED = "Encoded authorization failure message: cHJhY3RpY2UtY2xvdWQ"
 
@@ -25,7 +25,8 @@ class Fault:
     does
         One line for a person.
     way
-        How it strikes: at a call (refuse, drop, wait, garble), at the next boot, or now.
+        How it strikes: at a call (refuse, drop, wait, garble), in place of the next run (late), at
+        the next boot, or now.
     actions
         The calls that it hits; none means any.
     about
@@ -133,6 +134,13 @@ FAULTS = {
             status=500,
         ),
         Fault(
+            "no-capacity-late",
+            "AWS has no such instance left: it is pending, then stopped or terminated",
+            "late",
+            code="Server.InsufficientInstanceCapacity",
+            message="Insufficient capacity to satisfy the instance request",
+        ),
+        Fault(
             "vcpu-limit",
             "the account's quota is used up",
             actions=MONEY,
@@ -207,9 +215,20 @@ class Faults:
         with self._lock:
             self._waiting.append(fault)
 
+    def forgive(self) -> None:
+        """Let nothing strike any more."""
+        with self._lock:
+            self._waiting.clear()
+
     def take(self, call: Call) -> Fault | None:
         """Return what strikes this call, one time less to come."""
-        return self._take(lambda fault: fault.way not in ("boot", "now") and fault.hits(call))
+        return self._take(
+            lambda fault: fault.way not in ("late", "boot", "now") and fault.hits(call)
+        )
+
+    def too_late(self, instance_id: str) -> Fault | None:
+        """Return what strikes this instance when it should begin to run."""
+        return self._take(lambda fault: fault.way == "late" and fault.instance in ("", instance_id))
 
     def boot_seconds(self, instance_id: str) -> float:
         """How much later than usual this instance's SSH answers at this boot."""

@@ -23,15 +23,15 @@ class Front:
 
     Parameters
     ----------
-    id
+    secret
         Who asks for control must know it; it lies in a file that only the owner may read.
     end
         Called when somebody with control asks for the end.
     """
 
-    def __init__(self, cloud: Cloud, id: str, end: Callable[[], None]) -> None:  # noqa: A002
+    def __init__(self, cloud: Cloud, secret: str, end: Callable[[], None]) -> None:
         self._cloud = cloud
-        self._id = id
+        self._secret = secret
         self._end = end
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
@@ -51,14 +51,16 @@ class Front:
             return refused.answer(call)
 
     def _control(self, environ: WSGIEnvironment, wish: str) -> Answer:
-        if environ.get("HTTP_X_PRACTICE") != self._id:
+        if environ.get("HTTP_X_PRACTICE") != self._secret:
             return FORBIDDEN
         if wish == "fault":
             body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
             self._cloud.arm(_fault(json.loads(body)))
+        elif wish == "forgive":
+            self._cloud.faults.forgive()
         elif wish == "stop":
             self._end()
-        return as_json({"id": self._id})
+        return as_json({"id": self._secret})
 
 
 def _fault(asked: dict[str, Any]) -> Fault:

@@ -13,10 +13,13 @@ import ctypes
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import asyncssh
 import psutil
+
+from dl_magics.practice import first_boot
 
 MARK = "DL_MAGICS_PRACTICE_INSTANCE"
 USERS = ("ubuntu", "ec2-user")
@@ -34,8 +37,10 @@ class Server(asyncssh.SSHServer):
         self._connection = conn
 
     def begin_auth(self, username: str) -> bool:
-        if username in USERS and self._authorized.exists():
-            self._connection.set_authorized_keys(str(self._authorized))
+        if username in USERS:
+            # Without one good key in the file nobody comes in; the connection itself is well.
+            with suppress(OSError, ValueError):
+                self._connection.set_authorized_keys(str(self._authorized))
         return True
 
     def connection_requested(self, dest_host: str, *_: object) -> bool:
@@ -59,6 +64,7 @@ class Host:
     def __init__(self, folder: Path, metadata: str) -> None:
         self.home = folder / "home"
         self.host_key = folder / "etc" / "ssh" / "ssh_host_ed25519_key"
+        self._folder = folder
         self._timer = folder / "shutdown"
         self._environment = {
             **{name: os.environ[name] for name in ("LANG", "TMPDIR") if name in os.environ},
@@ -86,13 +92,17 @@ class Host:
         )
         _say(f"port {acceptor.get_port()}")
         power = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+        first = asyncio.create_task(first_boot.run(self._folder, self._environment))
         key_of = self.host_key.stat().st_mtime_ns
         while not power.done():
             await asyncio.wait([power], timeout=LOOK_SECONDS)
             self._look_at_timer()
-            if self.host_key.exists() and self.host_key.stat().st_mtime_ns != key_of:
-                key_of = self.host_key.stat().st_mtime_ns
-                acceptor.update(server_host_keys=[asyncssh.read_private_key(self.host_key)])
+            # While the two halves of a new key are being put there, they do not fit: the next look.
+            with suppress(OSError, asyncssh.KeyImportError, ValueError):
+                if (changed := self.host_key.stat().st_mtime_ns) != key_of:
+                    acceptor.update(server_host_keys=[asyncssh.read_private_key(self.host_key)])
+                    key_of = changed
+        first.cancel()
 
     async def _run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         command = ["/bin/bash", "-c", process.command] if process.command else ["/bin/bash", "-l"]
@@ -139,7 +149,7 @@ class Files(asyncssh.SFTPServer):
         self._home = os.fsencode(home)
 
     def map_path(self, path: bytes) -> bytes:
-        return os.path.join(self._home, path)  # noqa: PTH118 (bytes)
+        return os.path.join(self._home, path)  # noqa: PTH118 - paths are bytes here
 
     def reverse_map_path(self, path: bytes) -> bytes:
         return path

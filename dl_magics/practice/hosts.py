@@ -14,7 +14,7 @@ from threading import RLock, Thread
 from typing import IO
 
 import asyncssh
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from dl_magics.practice import environment, inside
 from dl_magics.practice.sheet import Sheet
@@ -82,6 +82,10 @@ class Hosts:
         """Whether anything of the host still runs."""
         with self._lock:
             return instance_id in self._running
+
+    def is_known(self, instance_id: str) -> bool:
+        """Whether the host has ever booted."""
+        return (self._folder / instance_id).exists()
 
     def forget(self, instance_id: str) -> None:
         """Throw away the folder of a terminated instance."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 DRIVER, CUDA = "570.86.15", "12.8"
 OPTIONS_WITH_VALUE = ("-u", "-g", "-p", "-C", "-D", "-h", "-U", "-r", "-t")
 GPUS = Path("gpus")
+OWN = re.compile(r"/(?=(etc/ssh|var/log)/)")
 
 
 def install(bin_folder: Path, gpus: list[tuple[str, int]]) -> None:
@@ -28,7 +30,7 @@ def install(bin_folder: Path, gpus: list[tuple[str, int]]) -> None:
 
 
 def sudo(arguments: list[str]) -> int:
-    """Run the rest as who we are; files of /etc/ssh are the instance's own."""
+    """Run the rest as who we are; files of /etc/ssh and /var/log are the instance's own."""
     while arguments and (arguments[0].startswith("-") or "=" in arguments[0]):
         option = arguments.pop(0)
         if "=" in option:
@@ -38,8 +40,7 @@ def sudo(arguments: list[str]) -> int:
             arguments.pop(0)
     if not arguments:
         return 0
-    etc = f"{_folder()}/etc/ssh/"
-    command = [word.replace("/etc/ssh/", etc) for word in arguments]
+    command = [OWN.sub(f"{_folder()}/", word) for word in arguments]
     if not shutil.which(command[0]):
         sys.stderr.write(f"sudo: {command[0]}: command not found\n")
         return 1

@@ -165,6 +165,9 @@ class Power:
             came_true = True
             if instance is None:
                 continue
+            if state == "running" and (late := self._faults.too_late(instance_id)):
+                self._fail(instance, late)
+                continue
             _show(instance, state)
             if state == "running":
                 self.boot(instance)
@@ -181,6 +184,15 @@ class Power:
         for instance in self._world.instances():
             if instance.state == "running" and instance.id not in self._due:
                 self.boot(instance)
+
+    def _fail(self, instance: Instance, fault: Fault) -> None:
+        """Let one that never ran be given back, and another one be stopped again."""
+        action = "StopInstances" if self._hosts.is_known(instance.id) else "TerminateInstances"
+        getattr(self._world.ec2(instance.region_name), f"{MOVES[action].verb}_instances")(
+            [instance.id]
+        )
+        _show(instance, MOVES[action].ends)
+        instance.state_reason = StateReason(f"{fault.code}: {fault.message}", fault.code)
 
     def _take_back(self) -> bool:
         due = [each for each, when in self._taken_back.items() if when <= time.time()]

@@ -21,6 +21,8 @@ RECORD = "practice.json"
 LOG = "practice.log"
 PORTS = range(20000, 32000)
 TIMEOUT_SECONDS = 30.0
+_TIED: list[subprocess.Popen[bytes]] = []
+"""What ends when its standard input does: whoever forgets it here closes that."""
 
 
 class PracticeFailed(DLMagicsError):
@@ -53,6 +55,10 @@ class Practice:
             raise PracticeFailed(f"No fault is called {name!r}.", fix=f"One of {', '.join(FAULTS)}")
         self.control("fault", {"name": name, "times": times, **aim})
 
+    def forgive(self) -> None:
+        """Let nothing go wrong any more."""
+        self.control("forgive", {})
+
     def control(self, wish: str, document: dict[str, Any] | None = None) -> None:
         """Send it a wish; raise OSError if it is not there, or is another one."""
         request = urllib.request.Request(
@@ -65,11 +71,11 @@ class Practice:
             pass
 
 
-def start(folder: Path, *, delay: float = 2.0, boot: float = 1.0) -> Practice:
+def start(folder: Path, *, delay: float = 2.0, boot: float = 1.0, tied: bool = False) -> Practice:
     """Return the practice cloud of this folder; start it if it does not run.
 
     An instance is pending, stopping or shutting down for `delay` seconds; its SSH answers
-    `boot` seconds after it runs.
+    `boot` seconds after it runs. One that is `tied` ends with this process, however that ends.
     """
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -79,13 +85,16 @@ def start(folder: Path, *, delay: float = 2.0, boot: float = 1.0) -> Practice:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with (folder / LOG).open("ab") as log:
         child = subprocess.Popen(
-            [*command, "--delay", str(delay), "--boot", str(boot)],
-            stdin=subprocess.DEVNULL,
+            [*command, "--delay", str(delay), "--boot", str(boot), *(["--tied"] if tied else [])],
+            stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env=clean,
             start_new_session=True,
         )
+    _TIED[:] = [each for each in _TIED if each.poll() is None]
+    if tied:
+        _TIED.append(child)
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         if found := find(folder):

@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import time
 from pathlib import Path
 from threading import Event, Thread
@@ -32,8 +33,8 @@ from dl_magics.practice.profile import access_key, profile
 LAST_BREATH_SECONDS = 5  # how long one that was just stopped may still hold the folder
 
 
-def serve(folder: Path, delay: float, boot: float) -> None:
-    """Run the practice cloud of this folder until it is asked to end."""
+def serve(folder: Path, delay: float, boot: float, *, tied: bool = False) -> None:
+    """Run the practice cloud of this folder until it is asked to end, or its input ends."""
     lock = FileLock(folder / "lock")
     deadline = time.monotonic() + LAST_BREATH_SECONDS
     while not _got(lock):
@@ -42,7 +43,7 @@ def serve(folder: Path, delay: float, boot: float) -> None:
                 f"A practice cloud already runs in {folder}.", fix="dl-magics practice --stop"
             )
     with _listen(folder) as listener:
-        _serve(listener, folder, delay, boot)
+        _serve(listener, folder, delay, boot, tied=tied)
 
 
 def _got(lock: FileLock) -> bool:
@@ -53,7 +54,7 @@ def _got(lock: FileLock) -> bool:
     return True
 
 
-def _serve(listener: socket.socket, folder: Path, delay: float, boot: float) -> None:
+def _serve(listener: socket.socket, folder: Path, delay: float, boot: float, *, tied: bool) -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     port = listener.getsockname()[1]
     practice = Practice(folder, secrets.token_hex(16), os.getpid(), port)
@@ -72,12 +73,19 @@ def _serve(listener: socket.socket, folder: Path, delay: float, boot: float) -> 
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: ended.set())
     Thread(target=server.serve_forever, daemon=True).start()
+    if tied:
+        Thread(target=_end_with_input, args=(ended,), daemon=True).start()
     try:
         cloud.keep_settling(ended)
         cloud.end()
     finally:
         server.shutdown()
         (folder / RECORD).unlink(missing_ok=True)
+
+
+def _end_with_input(ended: Event) -> None:
+    sys.stdin.read()
+    ended.set()
 
 
 def _listen(folder: Path) -> socket.socket:

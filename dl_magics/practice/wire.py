@@ -71,7 +71,7 @@ class Call:
     @property
     def reads_only(self) -> bool:
         """Whether it changes nothing."""
-        return self.action.startswith(READS)
+        return self.action.startswith(READS) and "Token" not in self.action
 
     def forward(self, app: WSGIApplication) -> Answer:
         """Let another WSGI application answer it."""

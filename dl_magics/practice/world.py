@@ -33,6 +33,11 @@ MADE = (
     ("p3.2xlarge", "p3dn.24xlarge", 8, 61, 1, "V100", 16),
     ("p3.8xlarge", "p3dn.24xlarge", 32, 244, 4, "V100", 16),
     ("p3.16xlarge", "p3dn.24xlarge", 64, 488, 8, "V100", 16),
+    ("g4ad.xlarge", "g4dn.xlarge", 4, 16, 1, "Radeon Pro V520", 8),
+    ("g4ad.2xlarge", "g4dn.xlarge", 8, 32, 1, "Radeon Pro V520", 8),
+    ("g4ad.4xlarge", "g4dn.xlarge", 16, 64, 1, "Radeon Pro V520", 8),
+    ("g4ad.8xlarge", "g4dn.xlarge", 32, 128, 2, "Radeon Pro V520", 8),
+    ("g4ad.16xlarge", "g4dn.xlarge", 64, 256, 4, "Radeon Pro V520", 8),
 )
 DEEP_LEARNING_IMAGE = {
     "ami_id": "ami-0d1ea5e5c10bd5a11",
@@ -139,6 +144,7 @@ class World:
 
 
 def _regions(service: str) -> Any:
+    # What moto declares is an overload for each name of a service, all given as literals.
     return get_backend(service)[ACCOUNT]  # type: ignore[call-overload]
 
 
@@ -150,7 +156,8 @@ def _make_type(
     facts["VCpuInfo"]["DefaultVCpus"] = vcpus
     facts["MemoryInfo"]["SizeInMiB"] = gib * 1024
     memory = {"SizeInMiB": gib_each * 1024}
-    facts["GpuInfo"]["Gpus"][0].update(Name=gpu, Count=gpus, MemoryInfo=memory)
+    maker = "AMD" if gpu.startswith("Radeon") else "NVIDIA"
+    facts["GpuInfo"]["Gpus"][0].update(Name=gpu, Manufacturer=maker, Count=gpus, MemoryInfo=memory)
     facts["GpuInfo"]["TotalGpuMemoryInMiB"] = gpus * gib_each * 1024
     INSTANCE_TYPES[name] = facts
     InstanceTypeBackend.instance_types.append(InstanceType(name))

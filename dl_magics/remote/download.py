@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dl_magics.errors import DiskFull, NoAnswer, NoSuchFile
-from dl_magics.remote import connection, manifest, bundle, tree
+from dl_magics.remote import bundle, connection, manifest, tree
 from dl_magics.remote.arrival import Arrival
 from dl_magics.remote.job import Job, is_text
 from dl_magics.remote.meter import Meter, Synced, written

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
 from dl_magics.errors import CommandFailed, DiskFull, NoAnswer
-from dl_magics.remote import connection, manifest, bundle, tree
+from dl_magics.remote import bundle, connection, manifest, tree
+from dl_magics.remote.bundle import Bundle, Piece, Reading
 from dl_magics.remote.job import Job, is_text
 from dl_magics.remote.manifest import Listing
 from dl_magics.remote.meter import Meter, Synced, written
-from dl_magics.remote.bundle import Bundle, Piece, Reading
 from dl_magics.remote.patience import patiently
 from dl_magics.remote.tree import STAGE, Plan, Tree
 

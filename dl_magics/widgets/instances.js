@@ -17,7 +17,7 @@ const CAN = {
   connect: ['running'],
   resize: ['stopped', 'running']
 };
-const HEADS = ['name', 'state', 'type', 'GPU', 'address', 'price', 'cost since start', 'disk', ''];
+const HEADS = ['name', 'state', 'type', 'address', 'price', 'cost since start', ''];
 const COST = HEADS.indexOf('cost since start');
 const NEWS = 'change:place change:heard change:notes change:types';
 const LEAST_SECONDS = 60;
@@ -77,6 +77,33 @@ function button(text, action) {
   const made = /** @type {HTMLButtonElement} */ (element('button', text, 'dl-button'));
   made.addEventListener('click', action);
   return made;
+}
+
+/**
+ * A cell with a fact, and a smaller one below it.
+ *
+ * @param {string[]} texts
+ */
+function two([text = '', more = '']) {
+  const made = element('td', text);
+  if (more) {
+    made.append(element('small', more));
+  }
+  return made;
+}
+
+/**
+ * A line of its own, as wide as the table.
+ *
+ * @param {HTMLElement} content
+ */
+function below(content) {
+  const cell = document.createElement('td');
+  cell.colSpan = HEADS.length;
+  cell.append(content);
+  const line = element('tr', '', 'dl-below');
+  line.append(cell);
+  return line;
 }
 
 /** @param {{model: Model, el: HTMLElement}} context */
@@ -145,18 +172,14 @@ function render({ model, el }) {
 
   /**
    * @param {Row} row
-   * @param {Record<string, string>} types
    */
-  function buttons(row, types) {
-    if (asking?.id === row.id) {
-      return [asked(row, asking.action, types)];
-    }
+  function buttons(row) {
     return /** @type {Action[]} */ (Object.keys(CAN)).map(action => {
       const label = action[0].toUpperCase() + action.slice(1);
       const made = button(label, () =>
         action === 'connect' ? send(row, action) : ask({ id: row.id, action })
       );
-      made.disabled = !CAN[action].includes(row.state);
+      made.disabled = !CAN[action].includes(row.state) || asking?.id === row.id;
       return made;
     });
   }
@@ -164,25 +187,19 @@ function render({ model, el }) {
   /** @param {Row} row */
   function lines(row) {
     const line = element('tr');
-    const texts = [row.name, row.state, row.type, row.gpu, row.ip ?? '', row.price];
-    line.append(...[...texts, cost(row, later()), row.disk].map(text => element('td', text)));
+    const price = [row.price, `disk ${row.disk}`];
+    const cells = [[row.name], [row.state], [row.type, row.gpu], [row.ip ?? ''], price];
+    line.append(...[...cells, [cost(row, later())], []].map(two));
     line.children[1].classList.add(`dl-${row.state}`);
     /** @type {HTMLElement} */ (line.children[COST]).dataset.id = row.id;
-    const last = element('td');
-    last.append(...buttons(row, model.get('types')));
-    line.append(last);
+    line.lastElementChild?.append(...buttons(row));
+    const question = asking?.id === row.id ? [asked(row, asking.action, model.get('types'))] : [];
     const waits = [...waiting.values()].includes(row.id);
     const note = waits
       ? 'Waiting for the kernel: a cell may be running there.'
       : model.get('notes')[row.id];
-    if (!note) {
-      return [line];
-    }
-    const below = element('tr');
-    const cell = /** @type {HTMLTableCellElement} */ (element('td', note, 'dl-note'));
-    cell.colSpan = HEADS.length;
-    below.append(cell);
-    return [line, below];
+    const notes = note ? [element('span', note, 'dl-note')] : [];
+    return [line, ...[...question, ...notes].map(below)];
   }
 
   function draw() {

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from dl_magics import errors, home
-from dl_magics.actions import access, here
+from dl_magics.actions import access, here, instances
 from dl_magics.actions import launch as launching
-from dl_magics.cloud import launch, network
+from dl_magics.cloud import door, launch, network
 from dl_magics.remote import keys
 
 
@@ -47,11 +47,11 @@ def test_a_refused_question_is_said_in_two_lines(rent, run, cloud, fault, kind, 
     assert run("%aws_state") == "running"
 
 
-@pytest.mark.parametrize("fault", ["throttled", "connection-reset"])
-def test_a_question_is_asked_again_by_itself(rent, run, cloud, fault):
+@pytest.mark.parametrize(("fault", "times"), [("throttled", 3), ("connection-reset", 1)])
+def test_a_question_is_asked_again_by_itself(rent, run, cloud, fault, times):
     rent()
     run("%aws_get gpu")
-    cloud.fault(fault, times=2, actions=["DescribeInstances"])
+    cloud.fault(fault, times=times, actions=["DescribeInstances"])
 
     assert run("%aws_state") == "running"
 
@@ -67,6 +67,7 @@ def test_a_question_is_asked_again_by_itself(rent, run, cloud, fault):
         ("vcpu-limit", errors.QuotaReached, ["vCPU", "%aws_check"]),
         ("not-allowed", errors.NotAllowed, ["ec2:StartInstances"]),
         ("unsupported", errors.NoSuchType, ["not supported", "%aws_prices"]),
+        ("wrong-state", errors.WrongState, ["not in a state", "%aws_state"]),
         ("connection-reset", errors.NoAnswer, ["could not be reached", "%aws_state"]),
         ("malformed", errors.NoAnswer, ["not an answer of AWS"]),
     ],
@@ -166,6 +167,113 @@ def test_a_slower_please_is_waited_for_and_starts_once(rent, run, cloud):
     cloud.fault("throttled", times=2, actions=["StartInstances"])
 
     assert run("%aws_start").state == "running"
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Wait for an answer of AWS shorter than a person would have to, from when it is called."""
+
+    def now():
+        monkeypatch.setattr(door, "_READ_SECONDS", 2)
+        door._door.cache_clear()
+
+    yield now
+    door._door.cache_clear()
+
+
+def test_a_question_without_an_answer_ends_in_two_lines(rent, run, cloud, impatient):
+    rent()
+    run("%aws_get gpu")
+    impatient()
+    cloud.fault("time-out", times=2, seconds=5, actions=["DescribeInstances"])
+
+    with pytest.raises(errors.NoAnswer) as refused:
+        run("%aws_state")
+
+    assert "did not answer in time" in two_lines(refused.value)
+    assert run("%aws_state") == "running"
+
+
+def test_a_start_without_an_answer_is_sent_once(rent, run, cloud, impatient):
+    rent(state="stopped")
+    run("%aws_get gpu")
+    impatient()
+    cloud.fault("time-out", seconds=5, actions=["StartInstances"])
+
+    with pytest.raises(errors.NoAnswer) as refused:
+        run("%aws_start")
+
+    assert "%aws_state" in two_lines(refused.value)
+    assert run("%aws_state") == "stopped"
+    assert run("%aws_start").state == "running"
+
+
+def test_with_wait_a_start_is_tried_until_aws_has_one(rent, run, cloud, monkeypatch):
+    monkeypatch.setattr(instances, "_RETRY_SECONDS", 0.1)
+    rent("g4dn.xlarge", state="stopped")
+    run("%aws_get gpu")
+    cloud.fault("no-capacity-on-start", times=3)
+
+    assert run("%aws_start --wait 20m").state == "running"
+
+
+def test_with_wait_a_start_gives_up_in_the_end(rent, run, cloud, monkeypatch):
+    monkeypatch.setattr(instances, "_RETRY_SECONDS", 0.1)
+    rent("g4dn.xlarge", state="stopped")
+    run("%aws_get gpu")
+    cloud.fault("no-capacity-on-start", times=50)
+
+    with pytest.raises(errors.NoCapacity):
+        run("%aws_start --wait 1s")
+
+    cloud.forgive()
+    assert run("%aws_state") == "stopped"
+
+
+def test_capacity_that_is_lost_after_the_start_was_granted_is_said(rent, run, cloud):
+    rent("g4dn.xlarge", state="stopped")
+    run("%aws_get gpu")
+    cloud.fault("no-capacity-late")
+
+    with pytest.raises(errors.NoCapacity) as refused:
+        run("%aws_start")
+
+    assert "no g4dn.xlarge left in us-east-1a" in two_lines(refused.value)
+    assert run("%aws_state") == "stopped"
+    assert run("%aws_start").state == "running"
+
+
+def test_a_launch_that_aws_takes_back_while_pending_says_why(run, cloud):
+    cloud.fault("no-capacity-late")
+
+    with pytest.raises(errors.NoSuchInstance) as refused:
+        run("%aws_launch t2.micro -y")
+
+    assert "Server.InsufficientInstanceCapacity" in two_lines(refused.value)
+    assert run("%aws_launch t2.micro -y").answers
+
+
+def test_a_stop_that_comes_too_early_for_ec2_is_sent_again(rent, run, cloud):
+    rent()
+    run("%aws_get gpu")
+    cloud.fault("wrong-state", actions=["StopInstances"])
+
+    run("%aws_stop")
+
+    assert run("%aws_state") == "stopped"
+
+
+def test_a_type_without_any_price_is_shown_without_one(rent, run, cloud):
+    rent("t3.nano")
+    cloud.fault("not-allowed", times=9, actions=["GetProducts"])
+
+    listed = run("%aws_list")
+    cloud.forgive()
+
+    (shown,) = [each for each in listed if not each.gone]
+    assert shown.dollars_per_hour is None
+    assert "price unknown" in repr(listed)
+    assert "what has no known price" in listed.summary
 
 
 def test_no_credentials_says_what_to_type(run, monkeypatch):

@@ -348,3 +348,25 @@ def test_loading_the_magics_imports_no_boto3():
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert said.stdout.strip() == "set()"
+
+
+def test_a_gpu_may_be_named_in_place_of_a_type(rent, run):
+    rent("t2.micro", name="small")
+    id_ = rent("g4dn.xlarge", name="big")
+
+    assert run("%aws_get t4").id == id_
+    assert {row[1].split()[-3] for row in run("%aws_prices A10G").rows} == {"A10G"}
+
+
+def test_ctrl_c_in_a_launch_leaves_one_instance_that_the_same_line_finds(cloud, run):
+    cloud.fault("slow-boot", seconds=3)
+    import _thread
+
+    threading.Timer(1.5, _thread.interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt):
+        run("%aws_launch t2.micro -y")
+
+    launched = run("%aws_launch t2.micro -y")
+
+    assert launched.answers
+    assert [each.id for each in here.ec2().all() if not each.gone] == [launched.id]

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from dl_magics import home
 from dl_magics.actions import here
+from dl_magics.remote import hostkeys
 
 AWS = shutil.which("aws") or str(Path(__file__).parents[2] / "build/awscli/bin/aws")
 pytestmark = pytest.mark.skipif(not Path(AWS).exists(), reason="the aws command is not installed")
@@ -72,10 +74,57 @@ def test_the_pasted_start_lets_in_the_present_address(cloud, run, paste, address
     assert "198.51.100.23/32" in str(rules)
 
 
-def test_the_pasted_launch_rents_what_was_shown(cloud, run, paste):
-    paste(run("%aws_launch t2.micro --name small --explain"))
+def test_the_pasted_launch_is_the_same_launch(cloud, run, paste):
+    paste(run("%aws_launch t2.micro --name pasted --explain"))
+    ours = run("%aws_launch t2.micro --name ours -y")
 
-    assert run("%aws_get small").type == "t2.micro"
+    pasted = run("%aws_get pasted")
+
+    assert facts(pasted.id) == facts(ours.id)
+    assert hostkeys.is_temporary(pasted.id)
+    assert run("%aws_start").answers
+    assert not hostkeys.is_temporary(pasted.id)
+    assert run("%aws_ssh echo hello").stdout == "hello\n"
+    assert len(run("%aws_cleanup").each) == 4
+
+
+def facts(id_):
+    """What EC2 has of an instance, without what differs from one to the next."""
+    answer = here.door().ask("ec2", "describe_instances", InstanceIds=[id_])
+    (found,) = answer["Reservations"][0]["Instances"]
+    asked = {"InstanceId": id_, "Attribute": "instanceInitiatedShutdownBehavior"}
+    shutdown = here.door().ask("ec2", "describe_instance_attribute", **asked)
+    alike = ("InstanceType", "ImageId", "KeyName", "SecurityGroups", "MetadataOptions")
+    volume = found["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+    (disk,) = here.door().ask("ec2", "describe_volumes", VolumeIds=[volume])["Volumes"]
+    return {
+        **{name: found[name] for name in alike},
+        "tags": sorted(tag["Key"] for tag in found["Tags"]),
+        "shutdown": shutdown["InstanceInitiatedShutdownBehavior"],
+        "disk": [disk[name] for name in ("Size", "VolumeType", "Encrypted")],
+    }
+
+
+def test_no_private_key_is_shown_or_left_for_others(cloud, run, paste):
+    script = run("%aws_launch t2.micro --explain")
+
+    (user_data,) = home.folder("keys").glob("user-data-*")
+    assert "PRIVATE KEY" in user_data.read_text()
+    assert user_data.stat().st_mode & 0o077 == 0
+    assert "PRIVATE" not in script
+    paste(script)
+    assert not user_data.exists()
+
+
+def test_a_second_pasted_launch_makes_only_what_is_not_there(cloud, run, paste):
+    paste(run("%aws_launch t2.micro --name one --explain"))
+
+    script = run("%aws_launch t2.micro --name two --explain")
+    paste(script)
+
+    assert "create-security-group" not in script
+    assert "import-key-pair" not in script
+    assert run("%aws_get two").type == "t2.micro"
 
 
 def test_the_pasted_resize_of_a_running_instance_starts_it_again(rent, run, paste):

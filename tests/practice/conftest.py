@@ -11,7 +11,7 @@ from renting import PATIENT, Renter, use
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[practice.Practice]:
     folder = tmp_path_factory.mktemp("practice")
-    yield practice.start(folder, delay=0.1, boot=0)
+    yield practice.start(folder, delay=0.1, boot=0, tied=True)
     practice.stop(folder)
 
 

@@ -332,3 +332,13 @@ def test_of_many_commands_at_once_every_status_and_every_last_word_arrives(rente
             ]
 
     assert set(asyncio.run(many())) == {(2, 2000, True)}
+
+
+def test_without_a_key_pair_nobody_comes_in_and_ssh_says_so(renter):
+    instance_id = renter.client("ec2").run_instances(
+        ImageId=renter.image(), InstanceType="t2.micro", MinCount=1, MaxCount=1
+    )["Instances"][0]["InstanceId"]
+    renter.until(instance_id, "running")
+
+    with pytest.raises(asyncssh.PermissionDenied):
+        renter.run(instance_id, "true")

@@ -28,18 +28,18 @@ def folder(tmp_path):
 
 @pytest.fixture
 def renter(monkeypatch, folder):
-    practice.start(folder, delay=0.1, boot=0)
+    practice.start(folder, delay=0.1, boot=0, tied=True)
     return use(monkeypatch, practice.profile(folder))
 
 
 def again(folder):
     practice.stop(folder)
-    return practice.start(folder, delay=0.1, boot=0)
+    return practice.start(folder, delay=0.1, boot=0, tied=True)
 
 
 def test_it_is_found_once_started_and_gone_once_stopped(folder):
     before = practice.find(folder)
-    started = practice.start(folder)
+    started = practice.start(folder, tied=True)
     found = practice.find(folder)
     practice.stop(folder)
 
@@ -52,7 +52,7 @@ def test_starting_twice_starts_one(folder):
     with ThreadPoolExecutor() as both:
         first, second = both.map(practice.start, [folder, folder])
 
-    assert first == second == practice.start(folder)
+    assert first == second == practice.start(folder, tied=True)
     assert len(running_in(folder)) == 1
 
 
@@ -62,7 +62,7 @@ def running_in(folder):
 
 
 def test_stopping_twice_does_no_harm(folder):
-    practice.start(folder)
+    practice.start(folder, tied=True)
 
     practice.stop(folder)
     practice.stop(folder)
@@ -71,7 +71,7 @@ def test_stopping_twice_does_no_harm(folder):
 
 
 def test_a_record_that_another_process_answers_is_not_believed(folder):
-    real = practice.start(folder)
+    real = practice.start(folder, tied=True)
     document = json.loads((folder / "practice.json").read_text())
     other = folder.parent / "other"
     other.mkdir()
@@ -88,7 +88,7 @@ def test_a_damaged_record_is_no_record(folder, text):
     (folder / "practice.json").write_text(text)
 
     assert practice.find(folder) is None
-    assert practice.start(folder)
+    assert practice.start(folder, tied=True)
 
 
 def test_after_it_was_killed_it_starts_again_and_its_hosts_are_gone(renter, folder):
@@ -98,7 +98,7 @@ def test_after_it_was_killed_it_starts_again_and_its_hosts_are_gone(renter, fold
 
     os.kill(killed.pid, signal.SIGKILL)
     until(lambda: not psutil.pid_exists(host))
-    practice.start(folder, delay=0.1, boot=0)
+    practice.start(folder, delay=0.1, boot=0, tied=True)
 
     assert renter.state(instance_id) == "running"
     assert renter.run(instance_id, "echo alive").stdout == "alive\n"
@@ -150,7 +150,7 @@ def test_nothing_that_can_be_made_keeps_the_state_from_being_kept(renter, folder
 def test_what_is_on_its_way_cannot_be_turned_back(renter, folder):
     stopping = renter.launch()
     practice.stop(folder)
-    practice.start(folder, delay=600, boot=0)
+    practice.start(folder, delay=600, boot=0, tied=True)
     renter.ec2.stop_instances(InstanceIds=[stopping])
     pending = renter.run_instances()["InstanceId"]
 
@@ -177,7 +177,7 @@ def test_a_damaged_state_is_set_aside(renter, folder):
     practice.stop(folder)
     (folder / "world.pickle").write_bytes(b"torn")
 
-    practice.start(folder)
+    practice.start(folder, tied=True)
 
     assert renter.ec2.describe_instances()["Reservations"] == []
     assert list(folder.glob("world.set-aside-*"))
@@ -187,7 +187,7 @@ def test_another_port_is_taken_where_a_stranger_has_ours(folder, monkeypatch):
     import socket
 
     with socket.create_server(("127.0.0.1", first_port(folder))):
-        started = practice.start(folder)
+        started = practice.start(folder, tied=True)
     renter = use(monkeypatch, practice.profile(folder))
 
     assert started.port != first_port(folder)
@@ -235,7 +235,7 @@ def test_the_profile_is_the_same_whenever_it_is_asked_for(folder):
     before = practice.profile(folder)
     key = before.credentials_file.read_text()
 
-    practice.start(folder)
+    practice.start(folder, tied=True)
 
     assert practice.profile(folder) == before
     assert before.credentials_file.read_text() == key
@@ -244,7 +244,7 @@ def test_the_profile_is_the_same_whenever_it_is_asked_for(folder):
 def test_what_the_notebook_chose_on_aws_does_not_reach_the_process(folder, monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
 
-    assert practice.start(folder)
+    assert practice.start(folder, tied=True)
 
 
 def test_a_folder_that_cannot_be_used_is_named_in_two_lines(folder):
@@ -252,7 +252,7 @@ def test_a_folder_that_cannot_be_used_is_named_in_two_lines(folder):
     (folder / "lock").mkdir()
 
     with pytest.raises(PracticeFailed) as error:
-        practice.start(folder)
+        practice.start(folder, tied=True)
 
     assert "did not start" in str(error.value)
     assert str(folder / "practice.log") in error.value.fix
@@ -273,7 +273,7 @@ def test_the_command_tells_how_to_use_it_and_ends_with_ctrl_c(folder):
 
 
 def test_the_command_can_end_the_one_that_runs(folder, capsys):
-    practice.start(folder)
+    practice.start(folder, tied=True)
 
     refused = main(["--folder", str(folder)])
     ended = main(["--folder", str(folder), "--stop"])
@@ -281,3 +281,22 @@ def test_the_command_can_end_the_one_that_runs(folder, capsys):
     assert (refused, ended) == (1, 0)
     assert practice.find(folder) is None
     assert "already runs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_one_that_is_tied_ends_with_who_started_it_and_others_go_on(folder, tied):
+    code = (
+        "import sys; from pathlib import Path; from dl_magics import practice;"
+        f"practice.start(Path(sys.argv[1]), tied={tied}); print('started', flush=True);"
+        "sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(folder)]
+    parent = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    parent.stdout.readline()
+
+    parent.kill()
+    parent.communicate()
+
+    if tied:
+        until(lambda: not running_in(folder))
+    assert bool(practice.find(folder)) is not tied

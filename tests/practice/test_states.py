@@ -4,6 +4,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from dl_magics.practice import catalog
+
 
 def refused(error: pytest.ExceptionInfo[ClientError]) -> str:
     return str(error.value.response["Error"]["Code"])
@@ -223,3 +225,32 @@ def test_a_protected_instance_is_not_terminated(renter):
 
     assert refused(error) == "OperationNotPermitted"
     assert renter.state(instance_id) == "running"
+
+
+def test_every_type_with_a_price_can_be_rented(renter):
+    offered = renter.ec2.get_paginator("describe_instance_type_offerings").paginate()
+    known = {one["InstanceType"] for page in offered for one in page["InstanceTypeOfferings"]}
+
+    assert set(catalog.prices()) <= known
+
+
+def test_a_session_of_sts_is_let_in_until_it_expires(renter, monkeypatch):
+    given = renter.client("sts").get_session_token(DurationSeconds=900)["Credentials"]
+    words = (given["AccessKeyId"], given["SecretAccessKey"])
+
+    session = boto3.Session(*words, given["SessionToken"], profile_name="practice")
+    stranger = boto3.Session(*words, "guessed", profile_name="practice")
+
+    assert session.client("ec2").describe_instances()["Reservations"] == []
+    with pytest.raises(ClientError) as refused:
+        stranger.client("ec2").describe_instances()
+    assert "(AuthFailure)" in str(refused.value)
+
+
+def test_what_is_told_is_never_older_than_the_last_change(renter):
+    instance_id = renter.launch()
+
+    for name in "abc":
+        renter.ec2.create_tags(Resources=[instance_id], Tags=[{"Key": "Name", "Value": name}])
+
+        assert renter.instance(instance_id)["Tags"] == [{"Key": "Name", "Value": name}]

@@ -1,0 +1,39 @@
+"""A practice cloud for a benchmark, with one instance that is chosen and runs."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def instance(folder: Path) -> Iterator[str]:
+    """Yield the id of the instance; the practice cloud ends afterwards."""
+    from dl_magics import home, practice
+    from dl_magics.actions import here
+
+    os.environ["DL_MAGICS_HOME"] = tempfile.mkdtemp()
+    practice.start(folder, delay=0.2)
+    files = practice.profile(folder)
+    home.choose(
+        place={
+            "profile": files.name,
+            "region": files.region,
+            "config_file": str(files.config_file),
+            "credentials_file": str(files.credentials_file),
+            "ssh_config": str(files.ssh_config),
+        }
+    )
+    try:
+        image = here.door().ask("ec2", "describe_images", Owners=["amazon"])["Images"][0]
+        asked = {"ImageId": image["ImageId"], "InstanceType": "t2.micro"}
+        made = here.door().tell("run_instances", MinCount=1, MaxCount=1, **asked)
+        id_ = str(made["Instances"][0]["InstanceId"])
+        list(here.ec2().start(here.ec2().get(id_)))
+        here.choose(here.ec2().get(id_))
+        yield id_
+    finally:
+        practice.stop(folder)

@@ -1,0 +1,65 @@
+"""Two kernels and a third program, all at work on the same instance: what each says is true."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+from dl_magics.actions import here
+
+PANEL = """
+import sys
+from dl_magics.widgets.instances import Panel
+panel = Panel(seconds=0.2)
+for n, action in enumerate(["stop", "start", "stop"], 1):
+    panel.hear({"n": n, "id": sys.argv[1], "action": action})
+    while panel._at_work:
+        panel.look()
+panel.close()
+"""
+
+
+@pytest.fixture
+def kernels(cloud):
+    started = [start_new_kernel() for _ in range(2)]
+    for _, client in started:
+        said(client, "%load_ext dl_magics")
+    yield [client for _, client in started]
+    for manager, client in started:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def said(client, *lines):
+    """Run lines, each as a cell; return how each ended, and what the last one showed."""
+    ends, shown = [], []
+
+    def hear(message):
+        if message["msg_type"] == "execute_result":
+            shown.append(message["content"]["data"]["text/plain"])
+
+    for line in lines:
+        reply = client.execute_interactive(line, timeout=120, output_hook=hear)["content"]
+        ends.append(reply.get("ename", "ok"))
+    return ends, shown[-1:]
+
+
+def test_two_kernels_and_the_panel_of_a_third_never_lose_the_truth(cloud, run, kernels):
+    id_ = run("%aws_launch t2.micro -y").id
+    lines = [f"%aws_{what}" for what in ("stop", "start", "state", "stop", "start", "list")]
+
+    with ThreadPoolExecutor() as all_at_once:
+        panel = subprocess.Popen([sys.executable, "-c", PANEL, id_])
+        ends = list(all_at_once.map(lambda client: said(client, *lines)[0], kernels))
+        assert panel.wait() == 0
+
+    assert set(chain(*ends)) <= {"ok", "WrongState"}
+    (only,) = [each for each in here.ec2().all() if not each.gone]
+    assert only.id == id_
+    states = {said(client, "%aws_state")[1][0] for client in kernels}
+    assert states == {here.ec2().get(id_).state}
