@@ -166,3 +166,9 @@ class HostKeyRefused(DLMagicsError):
 
 class CommandFailed(DLMagicsError):
     """A command on the instance ended with another status than 0."""
+
+
+class CannotChange(DLMagicsError):
+    """A file of another program could not be changed."""
+
+    status = 409

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from dl_magics.magics.account import AccountMagics
 from dl_magics.magics.aws import AwsMagics
-from dl_magics.magics.complete import finetune_settings
+from dl_magics.magics.backend import BackendMagics
+from dl_magics.magics.complete import MATCHERS
 from dl_magics.magics.finetune import FinetuneMagics
 from dl_magics.magics.practice import PracticeMagics
 
@@ -14,14 +15,20 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.core.magic import Magics
 
-ALL: tuple[type[Magics], ...] = (AwsMagics, AccountMagics, PracticeMagics, FinetuneMagics)
+ALL: tuple[type[Magics], ...] = (
+    AwsMagics,
+    AccountMagics,
+    PracticeMagics,
+    BackendMagics,
+    FinetuneMagics,
+)
 
 
 def load(shell: InteractiveShell) -> None:
     """Register every magic of ours."""
     unload(shell)
     shell.register_magics(*ALL)
-    shell.Completer.custom_matchers.append(finetune_settings)
+    shell.Completer.custom_matchers.extend(MATCHERS)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -33,5 +40,5 @@ def unload(shell: InteractiveShell) -> None:
     for each in ALL:
         shell.magics_manager.registry.pop(each.__name__, None)
     matchers = shell.Completer.custom_matchers
-    matchers[:] = [each for each in matchers if each is not finetune_settings]
+    matchers[:] = [each for each in matchers if each not in MATCHERS]
     shell.configurables[:] = [each for each in shell.configurables if not isinstance(each, ALL)]

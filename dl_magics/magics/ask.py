@@ -1,6 +1,10 @@
-"""Ask once before money is spent or a thing is lost, and show a word as it is."""
+"""What magics share: ask once before something is lost, show a word, restart the kernel."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from dl_magics.errors import NotConfirmed
 
@@ -28,6 +32,12 @@ def agree(question: str, *, yes: bool, flag: str = "-y") -> None:
         raise _nobody(question, flag) from error
     if answer.strip().lower() not in ("y", "yes"):
         raise NotConfirmed("Nothing was changed.", fix=f"{flag} answers the question beforehand.")
+
+
+def restart_of(shell: Any) -> Callable[[], object] | None:
+    """Return what ends a kernel so that Jupyter starts it anew; None outside of one."""
+    kernel = getattr(shell, "kernel", None)
+    return partial(kernel.do_shutdown, restart=True) if kernel is not None else None
 
 
 def _nobody(question: str, flag: str) -> NotConfirmed:

@@ -1,4 +1,4 @@
-"""Tab completion for `%%finetune`: the settings in the body, the same as flags on the line."""
+"""Tab completion: the settings of `%%finetune`, in its body and as flags; words of `%backend`."""
 
 from __future__ import annotations
 
@@ -36,3 +36,32 @@ def _fitting(context: CompletionContext) -> list[str]:
     # What IPython replaces is its own token, which may begin behind the dashes.
     known = len(written[1]) - len(context.token)
     return [name[known:] for name in names if name.startswith(written[1])]
+
+
+@context_matcher()
+def keras_words(context: CompletionContext) -> SimpleMatcherResult:
+    """Complete what `%backend` and `%device` take."""
+    line = context.full_text.splitlines()[context.cursor_line] if context.full_text else ""
+    said = re.match(r"\s*%?(backend|device)\s(?:.*\s)?(\S*)$", line[: context.cursor_position])
+    if not said:
+        return {"completions": []}
+    before = line[: context.cursor_position].split()
+    last = before[-2 if said[2] else -1]
+    fitting = [word for word in _WORDS.get(last, _WORDS[said[1]]) if word.startswith(said[2])]
+    # What IPython replaces is its own token, which may begin behind the dashes.
+    known = len(said[2]) - len(context.token)
+    return {"completions": [SimpleCompletion(text=word[known:]) for word in fitting]}
+
+
+_PLACES = ("--undo", "--here", "--there")
+_WORDS = {
+    "backend": (
+        *("tensorflow", "tf", "jax", "torch", "theano"),
+        *("--image-data-format", "--floatx", "--epsilon", "--setup", "--explain", *_PLACES),
+    ),
+    "device": ("gpu", "cpu", *_PLACES),
+    "--image-data-format": ("channels_last", "channels_first", "tf", "th"),
+    "--floatx": ("float16", "float32", "float64"),
+}
+
+MATCHERS = (finetune_settings, keras_words)
