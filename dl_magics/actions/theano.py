@@ -1,0 +1,58 @@
+"""Which backend a run is trained on, and the run on Theano."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+
+from dl_magics import home
+from dl_magics.actions import keras_settings
+from dl_magics.actions.settings_shown import Settings
+from dl_magics.errors import BadSetting, NotInstalled
+from dl_magics.events import Event
+from dl_magics.settings import theanorc
+from dl_magics.training.fit import Rooms
+from dl_magics.training.recipe import Recipe
+from dl_magics.training.theano import engine
+from dl_magics.training.theano.process import Interpreter
+
+
+def events(
+    recipe: Recipe, rooms: Rooms, stop: Callable[[], bool]
+) -> Generator[Event, None, None] | None:
+    """Return the run on Theano, if Theano is meant; nothing where our own Keras trains.
+
+    Theano is meant where the recipe, `%backend`, a variable or keras.json says so.
+
+    Raises
+    ------
+    BadSetting
+        where the recipe names another backend than this kernel's Keras has.
+    NotInstalled
+        where there is no interpreter with Theano.
+    """
+    shown = keras_settings.show("here")
+    backend = shown.now["backend"]
+    named = recipe.backend or ("theano" if shown.own.chosen else backend.value)
+    if named == "theano":
+        return engine.finetune(recipe, rooms, _interpreter(shown), stop=stop)
+    if recipe.backend and recipe.backend != backend.value:
+        raise BadSetting(
+            f"backend = {recipe.backend!r}, but Keras is on {backend.value} here ({backend.by}).",
+            fix=f"%backend {recipe.backend} · then restart the kernel, if Keras is imported.",
+        )
+    return None
+
+
+def _interpreter(shown: Settings) -> Interpreter:
+    own = shown.own
+    if not own.python:
+        by = shown.now["backend"]
+        why = f" ({by.by})" if by.value == "theano" else ""
+        raise NotInstalled(
+            f"Theano is meant{why}, but there is no interpreter for it yet.",
+            fix="%backend theano --setup makes it · %backend tensorflow trains without.",
+        )
+    told, _ = theanorc.device(own.versions["theano"])
+    old_word = told.startswith("gpu")
+    device = theanorc.spelled(told, own.versions["theano"]) if old_word else ""
+    return Interpreter(own.python, str(home.folder("theano")), device)
