@@ -57,6 +57,18 @@ debian = if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
 	then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); \
 	else echo "Not there: $(1). Install it to go on without gaps."; false; fi
 
+# $(call theano,major,packages) makes an interpreter with an old Keras on Theano, as `%backend theano --setup` does.
+define theano
+	if $(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 12))'; then \
+		$(PYTHON) -m venv build/theano-$(1) && \
+		build/theano-$(1)/bin/pip install --quiet --no-compile $(2) && \
+		site=$$(build/theano-$(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && \
+		cp dl_magics/training/theano/site.py $$site/dl_magics_theano.py && \
+		echo 'import dl_magics_theano' > $$site/dl_magics_theano.pth && \
+		cp dl_magics/training/theano/theanorc build/theano-$(1)/theanorc; \
+	else mkdir -p build/theano-$(1); echo "Theano needs Python 3.11 or older: its tests will be skipped."; fi
+endef
+
 # What ends with `touch` was done to its end: what was killed before is done again.
 build/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -69,7 +81,7 @@ build/installed: pyproject.toml | build/venv
 	$(BIN)/python -m pip install --quiet --editable '.[lab,practice]' nbclient
 	@touch $@
 
-build/installed-for-tests: build/packages build/npm build/awscli/done build/wheels/done build/ipykernel-6.31/done build/browser
+build/installed-for-tests: build/packages build/npm build/awscli/done build/wheels/done build/ipykernel-6.31/done build/theano-1/done build/theano-2/done build/debian
 	@touch $@
 
 # Python compiles what it imports; all of three backends at once would take a minute.
@@ -90,11 +102,23 @@ build/awscli/done: | build/venv
 	$(PYTHON) -m venv build/awscli && build/awscli/bin/pip install --quiet --no-compile awscli
 	@touch $@
 
+build/theano-1/done: dl_magics/training/theano/requirements.txt | build/venv
+	$(call theano,1,-r $<)
+	@touch $@
+
+build/theano-2/done: | build/venv
+	$(call theano,2,Keras==2.3.1 Theano==1.0.5 'numpy<1.24' 'scipy<1.12' h5py)
+	@touch $@
+
 build/npm: labextension/package-lock.json | build/venv
 	cd labextension && npm ci --silent --no-audit --no-fund
 	@touch $@
 
-build/browser: | build/venv
+# One after the other: apt-get lets only one in.
+build/debian: | build/venv
 	command -v chromium || command -v chromium-browser || $(call debian,chromium) || \
 		echo "The tests in a browser will be skipped."
+	command -v sshd && command -v ip && command -v iptables || \
+		$(call debian,openssh-server iproute2 iptables) || \
+		echo "The tests of a broken link to a real sshd will be skipped."
 	@touch $@

@@ -210,3 +210,9 @@ class DiskFull(DLMagicsError):
     """What should be written does not fit."""
 
     status = 507
+
+
+class CannotChange(DLMagicsError):
+    """A file of another program could not be changed."""
+
+    status = 409

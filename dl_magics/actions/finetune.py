@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from dl_magics import home
-from dl_magics.actions import connect, mirror, there
+from dl_magics.actions import connect, mirror, theano, there
 from dl_magics.events import Event
 from dl_magics.training import log, logged, past
 from dl_magics.training.fit import Rooms
@@ -28,7 +28,8 @@ def finetune(recipe: Recipe, folder: Path, stop: Stop) -> Events:
     if connect.is_connected():
         events = there.finetune(connect.current(), recipe, folder, stop)
     else:
-        events = logged.begun(recipe, _rooms(folder), stop=stop)
+        train = theano.engine(recipe)
+        events = logged.begun(recipe, _rooms(folder), stop=stop, train=train)
     with logged.fresh(folder), closing(events):
         yield from events
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from dl_magics.actions import access, here
+from dl_magics.actions import connect, way
 from dl_magics.errors import BadSetting, NoSuchFile
 from dl_magics.remote import download, loop, upload
 from dl_magics.remote.job import Job
@@ -20,8 +20,15 @@ _SHOWN = 8
 
 
 def login() -> Login:
-    """Return how to get to the instance that is meant."""
-    return access.login(here.meant(None))
+    """Return how to get to where the GPU kernel is, or to the instance that is meant."""
+    if connect.is_connected():
+        return connect.current().way.login()
+    return way.find().login()
+
+
+def path_there(path: str) -> str:
+    """Return where a path of this computer lies there, below the home folder."""
+    return str(_same_there(path, Path(path).expanduser()))
 
 
 def job(direction: Direction, path: str, to: str | None = None) -> Job:

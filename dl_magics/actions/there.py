@@ -7,15 +7,16 @@ import hashlib
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from dl_magics import home
-from dl_magics.actions import connect, errand, instances, mirror
+from dl_magics.actions import connect, errand, instances, mirror, sync
 from dl_magics.actions.connect import Connection
 from dl_magics.actions.way import Way
 from dl_magics.errors import (
     BadData,
+    BadSetting,
     DLMagicsError,
     KernelDied,
     NotResumable,
@@ -44,6 +45,11 @@ def finetune(connection: Connection, recipe: Recipe, folder: Path, stop: Stop) -
     What would fail there is looked at first: the data, the weights. The run goes on there
     whatever becomes of this computer; `mirror.follow` finds it again.
     """
+    if recipe.backend == "theano":
+        raise BadSetting(
+            "backend = 'theano' trains on this computer only, and a GPU kernel is connected.",
+            fix="%gpu_disconnect, then run the cell again · or leave the backend out.",
+        )
     asked = replace(
         recipe,
         data=data_there(connection, recipe.data),
@@ -90,7 +96,7 @@ def data_there(connection: Connection, data: str) -> str:
     BadData
         where nothing is there.
     """
-    path = carry.absolute(connection.way.login(), path_there(data))
+    path = carry.absolute(connection.way.login(), sync.path_there(data))
     if path is None:
         raise BadData(
             f"{data} is not on {connection.way.name}.",
@@ -99,17 +105,6 @@ def data_there(connection: Connection, data: str) -> str:
             else f"There is no such folder here either: %aws_ssh ls · %sync up {data}",
         )
     return path
-
-
-def path_there(path: str) -> str:
-    """Return where a path of this computer lies there, below the home folder.
-
-    What is relative here is the same there; of what is absolute, just the name is kept.
-    """
-    given = PurePath(path)
-    if given.is_absolute() or path.startswith("~") or ".." in given.parts:
-        return Path(path).expanduser().resolve().name
-    return given.as_posix()
 
 
 def _run(

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from dl_magics.magics.account import AccountMagics
 from dl_magics.magics.aws import AwsMagics
-from dl_magics.magics.complete import finetune_settings, gpu_names
+from dl_magics.magics.backend import BackendMagics
+from dl_magics.magics.complete import MATCHERS
 from dl_magics.magics.finetune import FinetuneMagics
 from dl_magics.magics.gpu import GpuMagics
 from dl_magics.magics.practice import PracticeMagics
@@ -22,16 +23,16 @@ ALL: tuple[type[Magics], ...] = (
     PracticeMagics,
     GpuMagics,
     SyncMagics,
+    BackendMagics,
     FinetuneMagics,
 )
-_MATCHERS = (finetune_settings, gpu_names)
 
 
 def load(shell: InteractiveShell) -> None:
     """Register every magic of ours."""
     unload(shell)
     shell.register_magics(*ALL)
-    shell.Completer.custom_matchers.extend(_MATCHERS)
+    shell.Completer.custom_matchers.extend(MATCHERS)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -43,5 +44,5 @@ def unload(shell: InteractiveShell) -> None:
     for each in ALL:
         shell.magics_manager.registry.pop(each.__name__, None)
     matchers = shell.Completer.custom_matchers
-    matchers[:] = [each for each in matchers if each not in _MATCHERS]
+    matchers[:] = [each for each in matchers if each not in MATCHERS]
     shell.configurables[:] = [each for each in shell.configurables if not isinstance(each, ALL)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
-from dl_magics.magics.ask import Word, agree
+from dl_magics.magics.ask import Word, agree, restart_of
 from dl_magics.magics.aws import EXPLAIN, NAME, shown
 
 if TYPE_CHECKING:
@@ -176,13 +176,13 @@ class AccountMagics(Magics):
 
     @line_magic
     def manage_aws(self, line: str) -> Any:  # noqa: ARG002 - it takes nothing
-        """Show all instances with their cost and buttons: start, stop, connect, resize.
+        """Show all instances with their cost and buttons, and Keras' settings in a tab.
 
         ::
 
             %manage_aws
             panel = %manage_aws
         """
-        from dl_magics.widgets.instances import Panel
+        from dl_magics.widgets.manage import Manager
 
-        return Panel()
+        return Manager(restart=restart_of(self.shell))

@@ -1,8 +1,10 @@
-"""Ask once before money is spent or a thing is lost, and show a word as it is."""
+"""What magics share: ask once before something is lost, show a word, restart the kernel."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from dl_magics.errors import NotConfirmed
 
@@ -42,6 +44,12 @@ def trust_host_key(way: Way, *, yes: bool) -> None:
     offer = trust.offered(way)
     agree(offer.question, yes=yes)
     trust.accept(offer)
+
+
+def restart_of(shell: Any) -> Callable[[], object] | None:
+    """Return what ends a kernel so that Jupyter starts it anew; None outside of one."""
+    kernel = getattr(shell, "kernel", None)
+    return partial(kernel.do_shutdown, restart=True) if kernel is not None else None
 
 
 def _nobody(question: str, flag: str) -> NotConfirmed:

@@ -1,4 +1,4 @@
-"""Tab completion: settings and runs of `%%finetune`, names of the GPU kernel in `%%gpu`."""
+"""Tab completion: what `%%finetune` and `%backend` take, and names of the GPU kernel."""
 
 from __future__ import annotations
 
@@ -65,3 +65,32 @@ def gpu_names(context: CompletionContext) -> SimpleMatcherResult:
     known = before[start:]
     ahead = context.token[: len(context.token) - len(known)] if known else context.token
     return {"completions": [SimpleCompletion(text=ahead + name) for name in names]}
+
+
+@context_matcher()
+def keras_words(context: CompletionContext) -> SimpleMatcherResult:
+    """Complete what `%backend` and `%device` take."""
+    line = context.full_text.splitlines()[context.cursor_line] if context.full_text else ""
+    said = re.match(r"\s*%?(backend|device)\s(?:.*\s)?(\S*)$", line[: context.cursor_position])
+    if not said:
+        return {"completions": []}
+    before = line[: context.cursor_position].split()
+    last = before[-2 if said[2] else -1]
+    fitting = [word for word in _WORDS.get(last, _WORDS[said[1]]) if word.startswith(said[2])]
+    # What IPython replaces is its own token, which may begin behind the dashes.
+    known = len(said[2]) - len(context.token)
+    return {"completions": [SimpleCompletion(text=word[known:]) for word in fitting]}
+
+
+_PLACES = ("--undo", "--here", "--there")
+_WORDS = {
+    "backend": (
+        *("tensorflow", "tf", "jax", "torch", "theano"),
+        *("--image-data-format", "--floatx", "--epsilon", "--setup", "--explain", *_PLACES),
+    ),
+    "device": ("gpu", "cpu", *_PLACES),
+    "--image-data-format": ("channels_last", "channels_first", "tf", "th"),
+    "--floatx": ("float16", "float32", "float64"),
+}
+
+MATCHERS = (finetune_settings, keras_words, gpu_names)

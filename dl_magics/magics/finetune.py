@@ -88,6 +88,8 @@ class FinetuneMagics(Magics):
                                         gains from it
             max_duration    None        time after which it ends with the best weights:
                                         minutes, or "90s", "30m", "2h"
+            backend         None        what computes; None is what %backend shows, "theano" is
+                                        VGG16 under Keras 1
         """
         from dl_magics.actions import finetune, runs
         from dl_magics.training import body, explain

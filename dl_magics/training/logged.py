@@ -43,9 +43,14 @@ def fresh(folder: Path) -> Iterator[None]:
 
 
 def begun(
-    recipe: Recipe, rooms: Rooms, *, stop: Callable[[], bool] = never, place: Place | None = None
+    recipe: Recipe,
+    rooms: Rooms,
+    *,
+    stop: Callable[[], bool] = never,
+    place: Place | None = None,
+    train: Callable[..., Events] = engine,
 ) -> Events:
-    """Begin a run in its new folder; yield its events as they come.
+    """Begin a run in its new folder; yield its events as they come, from `train`.
 
     It ends at a batch boundary when `stop()` is true or someone asked for it with `stopping.ask`.
     Closed half-way, it is logged as interrupted.
@@ -61,7 +66,7 @@ def begun(
         (folder / RECIPE).write_text(
             json.dumps(recipe.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
         )
-        events = engine(recipe, rooms, stop=_either(stop, folder), place=place)
+        events = train(recipe, rooms, stop=_either(stop, folder), place=place)
         yield from _logged(events, lines, folder, RunState())
 
 

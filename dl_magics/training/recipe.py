@@ -71,6 +71,11 @@ SETTINGS: dict[str, Setting] = {
         rules.either(rules.duration, rules.one_of(None)),
         'time after which it ends with the best weights: minutes, or "90s", "30m", "2h"',
     ),
+    "backend": Setting(
+        None,
+        rules.one_of("tensorflow", "jax", "torch", "theano", None),
+        'what computes; None is what %backend shows, "theano" is VGG16 under Keras 1',
+    ),
 }
 
 LATER = ("unfreeze", "unfreeze_epochs", "fine_learning_rate", "budget", "workers")
@@ -101,6 +106,7 @@ class Recipe:
     patience: int = 3
     mixed_precision: bool | str = "auto"
     max_duration: float | None = None
+    backend: str | None = None
     head: str = ""
     head_names: Mapping[str, Any] = field(default_factory=dict)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dl_magics.data import folders, images
 from dl_magics.errors import BadData, DamagedRun, NotTrained
@@ -19,6 +21,8 @@ from dl_magics.training import log, picture
 from dl_magics.training.fit import MODEL
 from dl_magics.training.model import CLASSES_FILE
 from dl_magics.training.state import RunState, state_of
+from dl_magics.training.theano import model as theano_model
+from dl_magics.training.theano.engine import MODEL as THEANO_MODEL
 
 _BATCH = 32
 
@@ -61,6 +65,18 @@ class Predictions(list[Prediction]):
 
 # Leads to the instance that a run trains on; it lies in the folder of the run here.
 THERE = "there.json"
+
+
+class _Network:
+    """A `keras.Model` of our own Keras."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self.size = int(model.input_shape[1])
+
+    def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return a row an image."""
+        return np.asarray(self._model.predict_on_batch(pixels))
 
 
 class Run:
@@ -128,6 +144,11 @@ class Run:
             where its file cannot be read.
         """
         path = self.path / MODEL
+        if self._theano_model.is_file():
+            raise NotTrained(
+                f"The run {self.name} has a model of Keras 1: {self._theano_model}",
+                fix="run.predict(…) works; in Keras 1: keras.models.load_model(…)",
+            )
         if not path.is_file():
             status = self.status
             raise NotTrained(
@@ -163,12 +184,25 @@ class Run:
             )
         made: list[Prediction] = []
         skipped: dict[Path, str] = {}
-        for at in range(0, len(files), _BATCH):
-            made += self._predict(files[at : at + _BATCH], skipped)
+        with self._network() as network:
+            for at in range(0, len(files), _BATCH):
+                made += self._predict(network, files[at : at + _BATCH], skipped)
         return Predictions(made, skipped)
 
-    def _predict(self, files: Sequence[Path], skipped: dict[Path, str]) -> list[Prediction]:
-        size = self.model.input_shape[1]
+    @property
+    def _theano_model(self) -> Path:
+        return self.path / THEANO_MODEL
+
+    def _network(self) -> AbstractContextManager[Any]:
+        """Return the model in its interpreter, as something with a size and probabilities."""
+        if self._theano_model.is_file():
+            return theano_model.loaded(self._theano_model, self.state.place["theano"])
+        return nullcontext(_Network(self.model))
+
+    def _predict(
+        self, network: Any, files: Sequence[Path], skipped: dict[Path, str]
+    ) -> list[Prediction]:
+        size = network.size
         pixels, sound = [], []
         for file in files:
             try:
@@ -188,9 +222,7 @@ class Run:
                 probability=float(np.max(row)),
                 probabilities=dict(zip(classes, map(float, row), strict=True)),
             )
-            for file, row in zip(
-                sound, np.asarray(self.model.predict_on_batch(np.stack(pixels))), strict=True
-            )
+            for file, row in zip(sound, network.probabilities(np.stack(pixels)), strict=True)
         ]
 
     def __repr__(self) -> str:

@@ -69,11 +69,15 @@ def must_be_fetched(model: Pretrained, weights: str | None, folder: Path) -> boo
 
 def at_hand(model: Pretrained, folder: Path) -> Path | None:
     """Return a file from which `base` has the ImageNet weights without asking anybody."""
-    cached = _keras_cache() / model.file
-    if cached.is_file() and (not model.digest or _digest_is_right(cached, model.digest)):
-        return cached
     kept = folder / _KEPT
-    return kept if model.name == "VGG16" and kept.is_file() else None
+    return cached(model) or (kept if model.name == "VGG16" and kept.is_file() else None)
+
+
+def cached(model: Pretrained) -> Path | None:
+    """Return the file in Keras' cache, if its sum is the one that Keras asks for."""
+    path = _keras_cache() / model.file
+    sound = bool(model.digest) and path.is_file() and _digest_is_right(path, model.digest)
+    return path if sound else None
 
 
 def _built(model: Pretrained, size: int, weights: str | None) -> Any:

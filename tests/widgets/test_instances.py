@@ -6,6 +6,7 @@ import pytest
 
 from dl_magics.actions import here
 from dl_magics.widgets.instances import Panel
+from dl_magics.widgets.keras_settings import SettingsPanel
 
 
 @pytest.fixture
@@ -90,8 +91,11 @@ def test_a_failed_look_is_said_and_the_next_one_clears_it(panel, cloud):
     wait_until(lambda: "" not in panel.notes)
 
 
-def test_the_magic_shows_the_panel(panel, run):
+def test_the_magic_shows_the_panel_and_keras_settings_in_a_tab(panel, run):
     shown = run("%manage_aws")
 
     shown.close()
-    assert isinstance(shown, Panel)
+    instances, settings = shown.children
+    assert isinstance(instances, Panel)
+    assert isinstance(settings, SettingsPanel)
+    assert shown.titles == ("Instances", "Keras settings")

@@ -1,0 +1,215 @@
+"""Keras' settings, here or on the instance: the same code looks and writes on both sides."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib.resources import files
+from typing import Any, Literal, get_args
+
+from dl_magics import home
+from dl_magics.actions import connect, way
+from dl_magics.actions.settings_shown import Changed, DeviceShown, Settings
+from dl_magics.errors import BadSetting, CommandFailed
+from dl_magics.remote import ssh
+from dl_magics.settings import answer, devices, inforce, installed, theano_home, words
+
+Where = Literal["here", "there"]
+_LAST_LETTERS = 300
+_FOLDER_THERE = "~/.local/share/dl_magics/theano"
+_SCRIPT = """\
+import json
+from pathlib import Path
+
+file = Path({path!r})
+settings = json.loads(file.read_text()) if file.exists() else {{}}
+settings.update({settings!r})
+file.parent.mkdir(exist_ok=True)
+file.write_text(json.dumps(settings, indent=4))
+"""
+
+
+def default_place() -> Where:
+    """Return which side is meant where none is said: where the GPU kernel is."""
+    return "there" if connect.is_connected() else "here"
+
+
+def python_there() -> str:
+    """Return the interpreter that is asked on the instance: that of the GPU kernel."""
+    return connect.current().python if connect.is_connected() else "python3"
+
+
+def show(where: Where | None = None) -> Settings:
+    """Return what is in force, who decided it, and what is installed; nothing is changed."""
+    where = where or default_place()
+    told = _ask(where, "show", folder=_own_folder(where))
+    fresh = answer.in_force(told["in_force"])
+    imported = inforce.loaded(sys.modules) if where == "here" else {}
+    return Settings(
+        where=where,
+        installed=installed.from_json(told["installed"]),
+        path=told["path"],
+        fresh=fresh,
+        now=inforce.with_loaded(fresh, imported),
+        can_undo=told["can_undo"],
+        own=theano_home.from_json(told["own"]),
+    )
+
+
+def write(asked: Mapping[str, Any], where: Where | None = None) -> Changed:
+    """Change settings in `keras.json`, in all the words of all versions of Keras.
+
+    Where just the interpreter of its own has Theano, `backend = "theano"` chooses that for
+    `%%finetune`, and `keras.json` goes on naming what this Keras can have.
+    """
+    where = where or default_place()
+    settings, before = words.understood(asked), show(where)
+    theano = settings.get("backend") == "theano" and "theano" not in before.installed.known
+    if theano and not before.own.python:
+        before.installed.check("theano")
+    if theano:
+        del settings["backend"]
+    told = _ask(where, "write", settings=settings) if settings else {"path": before.path}
+    chosen = theano if "backend" in asked else before.own.chosen
+    _ask(where, "choose", folder=_own_folder(where), chosen=chosen)
+    return _changed(where, told, before)
+
+
+def undo(where: Where | None = None) -> Changed:
+    """Take the last change of `keras.json` back, or the choice of Theano."""
+    where = where or default_place()
+    before = show(where)
+    if before.own.chosen:
+        _ask(where, "choose", folder=_own_folder(where), chosen=False)
+        return _changed(where, {"path": before.path}, before)
+    return _changed(where, _ask(where, "undo"), before)
+
+
+def set_up_theano(python: str = "", where: Where | None = None) -> Changed:
+    """Make the interpreter for Keras 1 on Theano, and let `%%finetune` train there."""
+    where = where or default_place()
+    before = show(where)
+    made = theano_home.from_json(
+        _ask(
+            where,
+            "set up",
+            folder=_own_folder(where),
+            base=python,
+            requirements=_travelling("requirements.txt"),
+            files={"site": _travelling("site.py"), "theanorc": _travelling("theanorc")},
+        )
+    )
+    _ask(where, "choose", folder=_own_folder(where), chosen=bool(made.python))
+    return _changed(where, {"path": made.python}, before)
+
+
+def show_device(where: Where | None = None) -> DeviceShown:
+    """Return which device the backend is told to use, by whom, and which it really uses."""
+    where = where or default_place()
+    own = show(where).own
+    if own.chosen:
+        return DeviceShown(where=where, **_ask(where, "show device", own.python))
+    return DeviceShown(where=where, **_ask(where, "show device"))
+
+
+def write_device(device: str, where: Where | None = None) -> Changed:
+    """Tell the backend another device: Theano by its file, the others by what they may see."""
+    where = where or default_place()
+    shown = show(where)
+    backend = "theano" if shown.own.chosen else shown.now["backend"].value
+    if backend == "theano":
+        theano = shown.own.versions.get("theano", "")
+        told = _ask(where, "write device", device=device, theano=theano)
+        return Changed(where, answer.change(told))
+    seen = devices.visible(device)
+    if where == "there":
+        raise BadSetting(
+            f"{backend} takes no device from a file.",
+            fix=f"In the cell that runs there, before import keras: %env {devices.VISIBLE}={seen}",
+        )
+    change = devices.let_see(seen)
+    late = {devices.VISIBLE: "too late"} if change.changed and backend in sys.modules else {}
+    return Changed(where, change, late)
+
+
+def undo_device(where: Where | None = None) -> Changed:
+    """Take the last change of `.theanorc` back."""
+    where = where or default_place()
+    return Changed(where, answer.change(_ask(where, "undo device")))
+
+
+def explain(asked: Mapping[str, Any], where: Where | None = None) -> str:
+    """Return plain Python that writes the same into `keras.json`."""
+    settings = words.understood(asked)
+    ordering = settings.get("image_data_format")
+    if ordering:
+        settings["image_dim_ordering"] = words.ORDERINGS[ordering]
+    return _SCRIPT.format(path=show(where).path, settings=settings)
+
+
+def place(word: str) -> Where:
+    """Return the place that a widget names."""
+    if word not in get_args(Where):
+        raise BadSetting(f"{word!r} is no place.", fix="One of: here, there")
+    return "here" if word == "here" else "there"
+
+
+def _changed(where: Where, told: Mapping[str, Any], before: Settings) -> Changed:
+    change, after = answer.change(told), show(where)
+    counts = {name: _counts(name, after) for name in words.NAMES if name in change.changed}
+    if before.trains_on != after.trains_on:
+        trains = {"%%finetune": (before.trains_on, after.trains_on)}
+        change = replace(change, changed={**change.changed, **trains})
+    return Changed(where, change, counts, after)
+
+
+def _counts(name: str, after: Settings) -> str:
+    if after.fresh[name].by == inforce.BY_VARIABLE:
+        return "never"
+    return "now" if after.now[name].value == after.fresh[name].value else "restart"
+
+
+def _own_folder(where: Where) -> str:
+    return str(home.folder("theano")) if where == "here" else _FOLDER_THERE
+
+
+def _travelling(name: str) -> str:
+    return files("dl_magics.training.theano").joinpath(name).read_text("utf-8")
+
+
+def _ask(where: Where, do: str, python: str = "", **what: Any) -> dict[str, Any]:
+    """Ask our own interpreter, another one here, or one on the instance."""
+    if where == "here" and not python:
+        return answer.checked(answer.answer(do, **what))
+    if where == "here":
+        return _ask_here(python, do, what)
+    login = connect.current().way.login() if connect.is_connected() else way.find().login()
+    command = shlex.join([python or python_there(), "-c", answer.program(do, **what)])
+    done = ssh.run(login, command)
+    return _heard(python or python_there(), login.name, done.stdout, repr(done))
+
+
+def _ask_here(python: str, do: str, what: Mapping[str, Any]) -> dict[str, Any]:
+    done = subprocess.run(
+        [python, "-c", answer.program(do, **what)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, inforce.VARIABLE: "theano"},
+    )
+    return _heard(python, "this computer", done.stdout, done.stderr)
+
+
+def _heard(python: str, place: str, stdout: str, everything: str) -> dict[str, Any]:
+    told = answer.heard(stdout)
+    if told is None:
+        wrote = " ".join(everything.split())[-_LAST_LETTERS:] or "it wrote nothing"
+        raise CommandFailed(
+            f"{python} on {place} gave no answer: {wrote}",
+            fix=f"It must be Python 3.8 or newer: %aws_ssh {python} --version",
+        )
+    return told

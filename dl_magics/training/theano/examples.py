@@ -1,0 +1,47 @@
+"""What a head learns from, as one file for the other interpreter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dl_magics.training.extract import View
+from dl_magics.training.features import FeatureStore
+
+# As `training.model` has it: share of the mean variance below which a feature never changes.
+_DEAD = 1e-4
+
+
+def write(folder: Path, store: FeatureStore, train: list[View], valid: list[View]) -> Path:
+    """Write features and labels, and by what the features are normalized."""
+    features = store.get([view.key for view in train])
+    mean, scale = normalization(features)
+    path = folder / "examples.npz"
+    np.savez(
+        path,
+        train=features,
+        train_labels=_labels(train),
+        valid=store.get([view.key for view in valid]),
+        valid_labels=_labels(valid),
+        mean=mean,
+        scale=scale,
+    )
+    return path
+
+
+def normalization(
+    features: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return mean and standard deviation of each channel; a dead one gets the usual."""
+    axes = tuple(range(features.ndim - 1))
+    variance = features.var(axes, dtype=np.float64)
+    dead = variance <= _DEAD * variance.mean()
+    sound = np.where(dead, max(float(variance.mean()), 1e-12), variance)
+    mean = features.mean(axes, dtype=np.float64)
+    return mean.astype(np.float32), np.sqrt(sound).astype(np.float32)
+
+
+def _labels(views: list[View]) -> NDArray[np.int64]:
+    return np.array([view.photo.label for view in views], np.int64)

@@ -1,0 +1,111 @@
+"""Build and train a head under Keras 1, batch by batch; keep the weights of its best epoch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from keras import backend, layers, models, optimizers
+
+_SECONDS_BETWEEN = 0.25
+_CHECK_BATCH = 1024
+
+
+def built(asked: dict[str, Any], shape: tuple[int, ...]) -> Any:
+    """Return a new head: normalized features to probabilities."""
+    np.random.seed(asked["seed"])
+    made = models.Sequential()
+    if len(shape) > 1:
+        made.add(layers.Flatten(input_shape=shape))
+    else:
+        made.add(layers.Activation("linear", input_shape=shape))
+    for n, size in enumerate(asked["dense"], start=1):
+        made.add(layers.Dense(size, activation="relu", name=f"dense_{n}"))
+    if asked["dropout"]:
+        made.add(layers.Dropout(asked["dropout"]))
+    made.add(layers.Dense(asked["classes"], activation="softmax", name="probabilities"))
+    made.compile(
+        optimizers.Adam(lr=asked["learning_rate"]),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return made
+
+
+def learn(
+    head: Any, train: Any, valid: Any, asked: dict[str, Any], tell: Callable[..., None]
+) -> dict[str, Any]:
+    """Train until patience, a stop, or a loss that is no number; return the best epoch."""
+    best: dict[str, Any] = {"epoch": None, "logs": {}, "stopped": False, "diverged": 0}
+    weights, began = None, time.time()
+    for epoch in range(1, asked["epochs"] + 1):
+        means = _epoch(head, train, epoch, asked, began, tell)
+        if means is None:
+            best["stopped"] = True
+            break
+        names = ("loss", "accuracy", "val_loss", "val_accuracy")
+        logs = dict(zip(names, [*means, *_check(head, valid)]))  # noqa: B905 - Python 3.7
+        logs["learning_rate"] = float(backend.get_value(head.optimizer.lr))
+        if not np.isfinite(list(logs.values())).all():
+            best["diverged"] = epoch
+            break
+        better = best["epoch"] is None or logs["val_loss"] < best["logs"]["val_loss"]
+        if better:
+            best.update(epoch=epoch, logs=logs)
+            weights = head.get_weights()
+        tell(kind="epoch_ended", phase="head", epoch=epoch, logs=logs, best=better)
+        if epoch - best["epoch"] >= asked["patience"]:
+            break
+    if weights:
+        head.set_weights(weights)
+    return best
+
+
+def _epoch(
+    head: Any,
+    train: Any,
+    epoch: int,
+    asked: dict[str, Any],
+    began: float,
+    tell: Callable[..., None],
+) -> list[float] | None:
+    """Return the means of loss and accuracy of one epoch; None where a stop was asked for."""
+    images, size = len(train[1]), asked["batch_size"]
+    order = np.random.RandomState([asked["seed"], epoch]).permutation(images)
+    sums, told = np.zeros(2), time.time()
+    for at in range(0, images, size):
+        if Path(asked["stop"]).exists():
+            return None
+        chosen = order[at : at + size]
+        logs = head.train_on_batch(train[0][chosen], train[1][chosen])
+        sums += np.array(logs, float) * len(chosen)
+        now = time.time()
+        if now - told >= _SECONDS_BETWEEN:
+            told = now
+            done = (epoch - 1) * images + at + len(chosen)
+            _progress(done, images, asked["epochs"], now - began, tell)
+    return [float(each) for each in sums / images]
+
+
+def _progress(
+    done: int, images: int, epochs: int, seconds: float, tell: Callable[..., None]
+) -> None:
+    speed = done / seconds if seconds else 0.0
+    tell(
+        kind="progressed",
+        done=done // images,
+        total=epochs,
+        images_per_second=round(speed, 2),
+        seconds_left=round((images * epochs - done) / speed, 1) if speed else 0.0,
+    )
+
+
+def _check(head: Any, examples: Any) -> list[float]:
+    sums = np.zeros(2)
+    for at in range(0, len(examples[1]), _CHECK_BATCH):
+        x, y = (each[at : at + _CHECK_BATCH] for each in examples)
+        sums += np.array(head.test_on_batch(x, y), float) * len(y)
+    return [float(each) for each in sums / len(examples[1])]

@@ -1,0 +1,138 @@
+"""Answers requests: a line of JSON each, followed by `bytes` raw bytes where it says so.
+
+What is told while a head learns are events. Another interpreter calls `main`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+# The kernel's interrupt reaches its whole group of processes; here a stop is asked for by a file.
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+# Theano prints notes: none of them may get into the answers.
+_ANSWERS = os.fdopen(os.dup(1), "wb")
+os.dup2(2, 1)
+
+import h5py  # noqa: E402
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+import theano  # noqa: E402
+import theano.ifelse  # noqa: E402 - Keras' Dropout takes it for granted
+from keras import backend, models  # noqa: E402
+
+backend.set_image_dim_ordering("th")
+backend.set_floatx("float32")
+
+from dl_magics.training.theano.keras1 import head, vgg16  # noqa: E402
+
+
+class Worker:
+    """The networks, between one request and the next."""
+
+    def open(self, asked: dict[str, Any]) -> None:
+        """Build the frozen part."""
+        np.random.seed(asked["seed"])
+        weights = np.load(asked["weights"]) if asked["weights"] else None
+        self.frozen = vgg16.frozen(asked["size"], weights, asked["pooling"])
+        tell(
+            features=self.frozen.output_shape[1:],
+            wish=theano.config.device,
+            device=_device(),
+            versions=_versions(),
+        )
+
+    def features(self, asked: dict[str, Any]) -> None:
+        """Compute the features of raw pixels."""
+        _tell_array(self.frozen.predict_on_batch(vgg16.channels_first(asked["array"])))
+
+    def learn(self, asked: dict[str, Any]) -> None:
+        """Train a head on features; tell each epoch, and keep the best weights."""
+        read = np.load(asked["examples"])
+        self.mean, self.scale = read["mean"], read["scale"]
+        train, valid = (
+            ((read[part] - self.mean) / self.scale, read[f"{part}_labels"][:, None])
+            for part in ("train", "valid")
+        )
+        self.head = head.built(asked, train[0].shape[1:])
+        tell(learnt=head.learn(self.head, train, valid, asked, tell))
+
+    def save(self, asked: dict[str, Any]) -> None:
+        """Write frozen part and head as one model."""
+        path = asked["path"]
+        vgg16.whole(self.frozen, self.head, self.mean, self.scale).save(path)
+        with h5py.File(path, "r+") as file:
+            weights = file["model_weights"]
+            for group in (file, weights, *weights.values()):
+                _with_bytes(group.attrs)
+        tell(saved=True)
+
+    def load(self, asked: dict[str, Any]) -> None:
+        """Read such a model."""
+        self.model = models.load_model(asked["path"])
+        tell(size=self.model.input_shape[2])
+
+    def predict(self, asked: dict[str, Any]) -> None:
+        """Compute the probabilities of raw pixels."""
+        _tell_array(self.model.predict_on_batch(vgg16.channels_first(asked["array"])))
+
+
+def _with_bytes(attributes: Any) -> None:
+    """Make texts bytes: Keras 1 decodes them, but h5py reads those of any length as texts now."""
+    for name, value in list(attributes.items()):
+        if isinstance(value, str) or str(getattr(value, "dtype", "")) == "object":
+            attributes[name] = np.array(value, "S")
+
+
+def tell(**values: Any) -> None:
+    """Write one line."""
+    _ANSWERS.write(json.dumps(values).encode() + b"\n")
+    _ANSWERS.flush()
+
+
+def _tell_array(array: Any) -> None:
+    raw = np.ascontiguousarray(array, "<f4").tobytes()
+    tell(shape=array.shape, bytes=len(raw))
+    _ANSWERS.write(raw)
+    _ANSWERS.flush()
+
+
+def _device() -> str:
+    """Return what Theano really computes on; it goes on with the CPU and still says cuda."""
+    wish = str(theano.config.device)
+    if not wish.startswith(("cuda", "opencl")):
+        return wish
+    from theano import gpuarray
+
+    return wish if gpuarray.pygpu_activated else "cpu"
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "keras": keras.__version__,
+        "theano": theano.__version__,
+        "backend": backend.backend(),
+        "numpy": np.__version__,
+        "python": ".".join(map(str, sys.version_info[:3])),
+    }
+
+
+def main() -> None:
+    """Answer until nobody asks any more."""
+    worker, asking = Worker(), sys.stdin.buffer
+    for line in iter(asking.readline, b""):
+        asked = json.loads(line.decode())
+        if "bytes" in asked:
+            raw = asking.read(asked["bytes"])
+            asked["array"] = np.frombuffer(raw, "u1").reshape(asked["shape"])
+        try:
+            getattr(worker, asked["do"])(asked)
+        except BrokenPipeError:
+            return
+        except Exception as error:
+            # Whatever Keras or Theano raises is told to who asked.
+            first = (str(error).strip().splitlines() or [""])[0]
+            tell(error=f"{type(error).__name__}: {first}")

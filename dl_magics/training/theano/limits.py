@@ -1,0 +1,30 @@
+"""What Keras 1 on Theano cannot do here."""
+
+from __future__ import annotations
+
+from dl_magics.errors import BadSetting
+from dl_magics.training.recipe import Recipe
+
+_FIX = "Leave it out · or train on today's Keras: %backend tensorflow"
+
+
+def refuse(recipe: Recipe) -> None:
+    """Raise BadSetting for what Keras 1 on Theano cannot do, before anything starts."""
+    wrong = {
+        "model": recipe.model != "VGG16",
+        "weights": recipe.weights not in ("imagenet", None),
+        "mixed_precision": recipe.mixed_precision is True,
+    }
+    for name, is_wrong in wrong.items():
+        if is_wrong:
+            value = getattr(recipe, name)
+            raise BadSetting(
+                f"{name} = {value!r}: on Theano there is VGG16 with its ImageNet weights, in "
+                "float32.",
+                fix=_FIX,
+            )
+    if recipe.head:
+        raise BadSetting(
+            "head(features) is written for today's Keras; Theano runs under Keras 1.",
+            fix="Use dense = [256] and dropout · or: %backend tensorflow",
+        )

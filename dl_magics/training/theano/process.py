@@ -1,0 +1,147 @@
+"""The other interpreter as a process that answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dl_magics.errors import TrainingFailed
+from dl_magics.events import Event, from_json
+
+_ROOT = Path(__file__).parents[3]
+# Our folder is there just for the first import: what lies beside us is made for another Python.
+_START = (
+    f"import sys; sys.path.append({str(_ROOT)!r}); import dl_magics.training.theano.keras1; "
+    "sys.path.pop(); from dl_magics.training.theano.keras1 import worker; worker.main()"
+)
+_SECONDS_TO_END = 10
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python with Keras 1 and Theano; `home` is where it may keep what it compiled.
+
+    In that home no keras.json of the person lies that Keras 1 would stop at. `device` is what
+    Theano is told instead of the person's own word, where that is too old for it.
+    """
+
+    python: str
+    home: str
+    device: str = ""
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that it starts with; the person's own Theano settings count."""
+        own = os.environ.get("THEANORC", "~/.theanorc").split(os.pathsep)
+        files = os.pathsep.join(str(Path(each).expanduser()) for each in own if each)
+        flags = [os.environ.get("THEANO_FLAGS", ""), "floatX=float32"]
+        flags += [f"device={self.device}"] if self.device else []
+        return {
+            **os.environ,
+            "HOME": self.home,
+            "KERAS_BACKEND": "theano",
+            "THEANORC": files,
+            "THEANO_FLAGS": ",".join(each for each in flags if each),
+        }
+
+
+class Process:
+    """Asks a worker; use it in a `with`."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self._wrote = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        self._process = subprocess.Popen(
+            [interpreter.python, "-W", "ignore", "-I", "-c", _START],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._wrote,
+            env=interpreter.environment(),
+        )
+
+    def ask(self, do: str, pixels: NDArray[np.uint8] | None = None, **more: Any) -> dict[str, Any]:
+        """Ask one thing, and return its answer; an array in it is `array`."""
+        self._send(do, pixels, more)
+        return self._answer()
+
+    def array(self, do: str, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return what is computed of raw pixels (n, size, size, 3)."""
+        found: NDArray[np.float32] = self.ask(do, pixels)["array"]
+        return found
+
+    def events(self, do: str, **more: Any) -> Iterator[Event | dict[str, Any]]:
+        """Ask for work that takes long: yield its events, and at last its answer."""
+        self._send(do, None, more)
+        while "kind" in (told := self._answer()):
+            yield from_json(told)
+        yield told
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self._process.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                with suppress(OSError):
+                    pipe.close()
+        try:
+            self._process.wait(_SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._wrote.close()
+
+    def _send(self, do: str, pixels: NDArray[np.uint8] | None, more: Mapping[str, Any]) -> None:
+        asked: dict[str, Any] = {"do": do, **more}
+        raw = b""
+        if pixels is not None:
+            raw = np.ascontiguousarray(pixels).tobytes()
+            asked |= {"shape": pixels.shape, "bytes": len(raw)}
+        assert self._process.stdin
+        try:
+            self._process.stdin.write(json.dumps(asked).encode() + b"\n" + raw)
+            self._process.stdin.flush()
+        except OSError as error:
+            raise self._ended() from error
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        if not line.endswith(b"\n"):
+            raise self._ended()
+        told: dict[str, Any] = json.loads(line)
+        if "error" in told:
+            raise TrainingFailed(
+                f"Keras on Theano could not go on: {told['error']}",
+                fix="%device cpu if a GPU is the reason · without Theano: %backend tensorflow",
+            )
+        if "bytes" in told:
+            raw = self._process.stdout.read(told["bytes"])
+            told["array"] = np.frombuffer(raw, "<f4").reshape(told["shape"])
+        return told
+
+    def _ended(self) -> TrainingFailed:
+        code = self._process.wait()
+        self._wrote.seek(0)
+        lines = self._wrote.read().decode("utf-8", "replace").strip().splitlines()
+        return TrainingFailed(
+            f"The interpreter with Theano ended by itself (status {code}): "
+            f"{lines[-1][:200] if lines else 'it said nothing'}",
+            fix="%device shows what Theano starts with · %backend theano --setup makes it anew.",
+        )

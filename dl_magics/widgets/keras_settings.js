@@ -1,0 +1,180 @@
+/**
+ * `%keras_settings`: a choice for each setting. Each click is numbered, and shown as waiting until
+ * the kernel has heard it.
+ *
+ * @typedef {{value: string, why: string}} Choice
+ * @typedef {{name: string, value: string, by: string, now: string, choices: Choice[]}} Row
+ * @typedef {{get: (name: string) => any, on: (events: string, draw: () => void) => void,
+ *   off: (events: string, draw: () => void) => void, send: (content: object) => void}} Model
+ */
+
+const NEWS =
+  'change:rows change:title change:remarks change:note change:heard change:where ' +
+  'change:can_undo change:needs_restart';
+const PLACES = { here: 'This computer', there: 'Instance' };
+
+/**
+ * What stands in a list for one choice: its value, and why it cannot be had.
+ *
+ * @param {Choice} choice
+ */
+export function label(choice) {
+  return choice.why ? `${choice.value} (${choice.why})` : choice.value;
+}
+
+/**
+ * The choices of a row; a value that is none of them comes first, so that the truth can be shown.
+ *
+ * @param {Row} row
+ * @returns {Choice[]}
+ */
+export function offered(row) {
+  const known = row.choices.some(choice => choice.value === row.value);
+  return known ? row.choices : [{ value: row.value, why: '' }, ...row.choices];
+}
+
+/**
+ * Whether a text is a small number that Keras takes as epsilon.
+ *
+ * @param {string} text
+ */
+export function isSmallNumber(text) {
+  const number = Number(text);
+  return text.trim() !== '' && Number.isFinite(number) && number > 0;
+}
+
+/**
+ * @param {string} tag
+ * @param {string} [text]
+ * @param {string} [name]
+ */
+function element(tag, text = '', name = '') {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  made.className = name;
+  return made;
+}
+
+/** @param {{model: Model, el: HTMLElement}} context */
+function render({ model, el }) {
+  el.classList.add('dl-keras');
+  let sent = model.get('heard');
+
+  const waits = () => sent > model.get('heard');
+
+  /** @param {object} click */
+  function send(click) {
+    sent += 1;
+    model.send({ n: sent, ...click });
+    draw();
+  }
+
+  /**
+   * @param {string} text
+   * @param {boolean} can
+   * @param {() => void} action
+   */
+  function button(text, can, action) {
+    const made = /** @type {HTMLButtonElement} */ (element('button', text, 'dl-button'));
+    made.disabled = !can || waits();
+    made.addEventListener('click', action);
+    return made;
+  }
+
+  /** @param {Row} row */
+  function list(row) {
+    const made = document.createElement('select');
+    for (const choice of offered(row)) {
+      const option = new Option(label(choice), choice.value);
+      option.disabled = Boolean(choice.why);
+      made.append(option);
+    }
+    made.value = row.value;
+    made.addEventListener('change', () =>
+      send({ action: 'write', name: row.name, value: made.value })
+    );
+    return made;
+  }
+
+  /** @param {Row} row */
+  function field(row) {
+    const made = document.createElement('input');
+    made.value = row.value;
+    made.size = 8;
+    made.addEventListener('input', () => {
+      made.classList.toggle('dl-wrong', !isSmallNumber(made.value));
+    });
+    made.addEventListener('change', () => {
+      if (isSmallNumber(made.value)) {
+        send({ action: 'write', name: row.name, value: made.value });
+      }
+    });
+    return made;
+  }
+
+  /** @param {Row} row */
+  function line(row) {
+    const made = element('tr');
+    const choice = row.choices.length ? list(row) : field(row);
+    choice.disabled = waits();
+    choice.setAttribute('aria-label', row.name);
+    const cell = element('td');
+    cell.append(choice);
+    const by = element('td', row.by, 'dl-by');
+    if (row.now) {
+      by.append(element('div', `this kernel still has ${row.now}`, 'dl-later'));
+    }
+    made.append(element('td', row.name.replaceAll('_', ' '), 'dl-name'), cell, by);
+    return made;
+  }
+
+  function places() {
+    const made = element('div', '', 'dl-places');
+    for (const [where, text] of Object.entries(PLACES)) {
+      const each = button(text, true, () => send({ action: 'go', where }));
+      each.setAttribute('aria-pressed', String(model.get('where') === where));
+      made.append(each);
+    }
+    return made;
+  }
+
+  function table() {
+    const made = element('table');
+    const head = element('tr');
+    head.append(...['setting', 'in a new kernel', 'decided by'].map(text => element('th', text)));
+    made.append(head, ...model.get('rows').map(line));
+    return made;
+  }
+
+  function draw() {
+    const active = /** @type {HTMLElement | null} */ (document.activeElement);
+    const typing = active?.tagName === 'INPUT' && el.contains(active) && !waits();
+    if (typing) {
+      return;
+    }
+    const buttons = element('div', '', 'dl-buttons');
+    buttons.append(button('Undo', model.get('can_undo'), () => send({ action: 'undo' })));
+    if (model.get('needs_restart')) {
+      const text = 'Restart the kernel (its variables are lost)';
+      buttons.append(button(text, true, () => send({ action: 'restart' })));
+    }
+    const note = waits() ? 'Waiting for the kernel: a cell may be running there.' : model.get('note');
+    const remarks = model
+      .get('remarks')
+      .map((/** @type {string} */ text) => element('p', text, 'dl-remark'));
+    el.replaceChildren(
+      places(),
+      element('p', model.get('title'), 'dl-title'),
+      ...(model.get('rows').length ? [table()] : []),
+      ...remarks,
+      ...(note ? [element('p', note, 'dl-note')] : []),
+      buttons
+    );
+  }
+
+  model.on(NEWS, draw);
+  draw();
+  return () => model.off(NEWS, draw);
+}
+
+export default { render };

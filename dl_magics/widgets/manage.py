@@ -1,0 +1,25 @@
+"""`%manage_aws`: the instances and Keras' settings, a tab each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ipywidgets import Tab
+
+from dl_magics.widgets.instances import Panel
+from dl_magics.widgets.keras_settings import SettingsPanel
+
+
+class Manager(Tab):
+    """Two tabs; closing it ends what they look at."""
+
+    def __init__(self, restart: Callable[[], object] | None = None) -> None:
+        super().__init__(
+            children=[Panel(), SettingsPanel(restart=restart)],
+            titles=["Instances", "Keras settings"],
+        )
+
+    def close(self) -> None:
+        for each in self.children:
+            each.close()
+        super().close()

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import test from 'node:test';
+
+const source = await readFile(
+  new URL('../../dl_magics/widgets/keras_settings.js', import.meta.url),
+  'utf8'
+);
+const module = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+const { isSmallNumber, label, offered } = module;
+
+const choices = [
+  { value: 'tensorflow', why: '' },
+  { value: 'jax', why: 'not installed' }
+];
+
+test('what cannot be chosen says why', () => {
+  assert.deepEqual(choices.map(label), ['tensorflow', 'jax (not installed)']);
+});
+
+test('a value that no Keras knows is shown as it is', () => {
+  const shown = offered({ name: 'backend', value: 'cntk', by: '', now: '', choices });
+
+  assert.deepEqual(
+    shown.map(each => each.value),
+    ['cntk', 'tensorflow', 'jax']
+  );
+});
+
+test('a known value is not offered twice', () => {
+  assert.equal(offered({ name: 'backend', value: 'jax', by: '', now: '', choices }), choices);
+});
+
+test('epsilon is a small number', () => {
+  assert.deepEqual(['1e-7', '0.5', '0', '-1', 'x', '', 'Infinity'].map(isSmallNumber), [
+    ...[true, true],
+    ...[false, false, false, false, false]
+  ]);
+});

