@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dl_magics import table
-from dl_magics.remote import probe, sight
+from dl_magics.remote import environment, probe, sight
 from dl_magics.remote.login import Login
 from dl_magics.remote.sight import Seen
 from dl_magics.remote.surroundings import Interpreter, Surroundings, version
@@ -69,9 +69,10 @@ def asking(interpreter: Interpreter) -> str:
     )
 
 
-def status(login: Login, interpreter: Interpreter) -> Stack:
-    """Look at every layer on the host, and ask the framework itself."""
+def status(login: Login, python: str) -> Stack:
+    """Look at every layer under an interpreter of the host, and ask the framework itself."""
     surroundings = probe.probe(login)
+    interpreter = environment.best(surroundings, python)
     seen = sight.look(login, interpreter)
     return Stack(
         f"{surroundings.name}: {interpreter}", tuple(judge(surroundings, interpreter, seen))

@@ -71,7 +71,8 @@ class GpuMagics(Magics):
         """
         from dl_magics.actions import connect, stack
 
-        return stack.status(connect.current())
+        connection = connect.current()
+        return stack.status(connection.way.login(), connection.python)
 
     @magic_arguments()
     @argument("-i", "--input", default="", help="variables to take there: x,y")
