@@ -13,6 +13,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from dl_magics.practice.__main__ import main as practice
 
         return practice(words[1:])
+    if words[:1] == ["kernel"]:
+        from dl_magics.actions.whole_notebook import main as kernel
+
+        return kernel(words[1:])
     print("dl-magics practice [--delay SECONDS] [--boot SECONDS] [--stop]")
     print("runs the practice cloud; everything else is done in a notebook: %load_ext dl_magics")
     return 0 if not words or words[0] in ("-h", "--help") else 2

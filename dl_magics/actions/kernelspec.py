@@ -23,8 +23,9 @@ def write(connection: Connection) -> Path:
         "argv": [
             sys.executable,
             *("-m", "dl_magics", "kernel", "-f", "{connection_file}"),
-            *("--where", connection.way.alias, "--python", connection.python),
-            *("--identity", connection.way.identity or "", "--activate", connection.activate),
+            *("--where", connection.way.alias, "--name", connection.way.name),
+            *("--python", connection.python, "--activate", connection.activate),
+            *("--identity", connection.way.identity or ""),
         ],
         "display_name": f"Python (GPU: {connection.way.name})",
         "language": "python",

@@ -24,6 +24,12 @@ from dl_magics.practice import first_boot
 MARK = "DL_MAGICS_PRACTICE_INSTANCE"
 USERS = ("ubuntu", "ec2-user")
 CHILD_SUBREAPER = 36
+# What leads to the world outside is the same as on this computer.
+OUTSIDE = (
+    *("LANG", "TMPDIR", "TF_CPP_MIN_LOG_LEVEL"),
+    *("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
+    *("PIP_CONFIG_FILE", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX"),
+)
 LOOK_SECONDS = 0.1
 
 
@@ -67,7 +73,7 @@ class Host:
         self._folder = folder
         self._timer = folder / "shutdown"
         self._environment = {
-            **{name: os.environ[name] for name in ("LANG", "TMPDIR") if name in os.environ},
+            **{name: value for name, value in os.environ.items() if name in OUTSIDE},
             "HOME": str(self.home),
             "SHELL": "/bin/bash",
             "PATH": f"{folder}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
