@@ -92,7 +92,9 @@ def start(folder: Path, *, delay: float = 2.0, boot: float = 1.0, tied: bool = F
             env=clean,
             start_new_session=True,
         )
-    _TIED[:] = [each for each in _TIED if each.poll() is None]
+    for ended in [each for each in _TIED if each.poll() is not None]:
+        ended.communicate()
+        _TIED.remove(ended)
     if tied:
         _TIED.append(child)
     deadline = time.monotonic() + TIMEOUT_SECONDS

@@ -231,17 +231,17 @@ def test_every_type_with_a_price_can_be_rented(renter):
     offered = renter.ec2.get_paginator("describe_instance_type_offerings").paginate()
     known = {one["InstanceType"] for page in offered for one in page["InstanceTypeOfferings"]}
 
-    assert set(catalog.prices()) <= known
+    assert {name for name in catalog.prices() if catalog.price(name, "us-east-1")} <= known
 
 
-def test_a_session_of_sts_is_let_in_until_it_expires(renter, monkeypatch):
+def test_a_session_of_sts_is_let_in_with_its_token_only(renter):
     given = renter.client("sts").get_session_token(DurationSeconds=900)["Credentials"]
     words = (given["AccessKeyId"], given["SecretAccessKey"])
 
     session = boto3.Session(*words, given["SessionToken"], profile_name="practice")
     stranger = boto3.Session(*words, "guessed", profile_name="practice")
 
-    assert session.client("ec2").describe_instances()["Reservations"] == []
+    assert "Reservations" in session.client("ec2").describe_instances()
     with pytest.raises(ClientError) as refused:
         stranger.client("ec2").describe_instances()
     assert "(AuthFailure)" in str(refused.value)
