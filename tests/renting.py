@@ -22,7 +22,7 @@ IMAGE = (
 )
 ONE_TRY = Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=5)
 PATIENT = Config()
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 
 
 def until(fact: Callable[[], Any]) -> Any:
