@@ -16,11 +16,11 @@ help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 	@echo '  DATA=path/to/photos make demo   (SIZE=224) the same on your own folder'
 
-demo: build/installed ## set up, fine-tune VGG16 on a small image folder, show what it reached
-	DL_MAGICS_HOME=$(HOME_OF_DEMO) $(BIN)/python notebooks/demo.py build/demo/00_try_it.ipynb
+demo: build/installed ## set up, then the whole evening on the practice cloud: rent, connect, sync, fine-tune, stop
+	DL_MAGICS_HOME=$(HOME_OF_DEMO) $(BIN)/python notebooks/demo.py build/demo/01_the_evening.ipynb
 
 lab: build/installed ## open the notebook in JupyterLab
-	cd notebooks && DL_MAGICS_HOME=$(HOME_OF_DEMO) ../$(BIN)/jupyter lab 00_try_it.ipynb
+	cd notebooks && DL_MAGICS_HOME=$(HOME_OF_DEMO) ../$(BIN)/jupyter lab 01_the_evening.ipynb
 
 test: ## set up, run all checks and tests
 	$(MAKE) --no-print-directory --jobs=4 build/installed-for-tests
