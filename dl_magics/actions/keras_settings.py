@@ -161,7 +161,7 @@ def place(word: str) -> Where:
 def _changed(where: Where, told: Mapping[str, Any], before: Settings) -> Changed:
     change, after = answer.change(told), show(where)
     counts = {name: _counts(name, after) for name in words.NAMES if name in change.changed}
-    if before.trains_on != after.trains_on:
+    if before.own != after.own:
         trains = {"%%finetune": (before.trains_on, after.trains_on)}
         change = replace(change, changed={**change.changed, **trains})
     return Changed(where, change, counts, after)

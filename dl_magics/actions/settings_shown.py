@@ -145,7 +145,7 @@ class Changed(Shown):
 
     def _line(self, when: str, names: str) -> str:
         if when == "restart":
-            return f"{names}: counts after a restart of the kernel, Keras is imported already"
+            return f"after a restart of the kernel, as Keras is imported already: {names}"
         if when == "too late":
             return (
                 f"! {names}: the backend is imported already. Restart the kernel, and run %device "
@@ -153,8 +153,8 @@ class Changed(Shown):
             )
         if when == "never" and self.after:
             by = self.after.fresh[names.split(", ")[0]]
-            return f"! {names}: does not count, {by.by} says {by.value}"
-        return f"{names}: counts from the next import keras on"
+            return f"! does not count, as {by.by} says {by.value}: {names}"
+        return f"from the next import keras on: {names}"
 
 
 @dataclass(frozen=True, repr=False)

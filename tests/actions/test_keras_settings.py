@@ -68,7 +68,7 @@ def test_a_change_that_a_variable_overrides_is_told(folder, monkeypatch):
     changed = keras_settings.write({"backend": "jax"})
 
     assert changed.counts["backend"] == "never"
-    assert "does not count, the variable KERAS_BACKEND says torch" in repr(changed)
+    assert "does not count, as the variable KERAS_BACKEND says torch: backend" in repr(changed)
 
 
 def test_the_same_code_shows_and_writes_on_the_instance(there, folder):

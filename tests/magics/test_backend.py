@@ -66,7 +66,7 @@ def test_a_backend_is_written_and_taken_back(ran, keras_json):
     assert ["backend", "not", "set", "→", "jax"] in [
         line.split() for line in repr(changed).splitlines()
     ]
-    assert "counts from the next import keras on" in repr(changed)
+    assert "from the next import keras on: backend" in repr(changed)
 
     ran("%backend --undo")
 

@@ -53,6 +53,8 @@ GOOD = [
     ("max_duration", None, None),
     ("max_duration", "90s", 90.0),
     ("max_duration", 30, 1800.0),
+    ("backend", None, None),
+    ("backend", "theano", "theano"),
 ]
 BAD = [
     ("model", 16),
@@ -125,6 +127,8 @@ BAD = [
     ("max_duration", "soon"),
     ("max_duration", 0),
     ("max_duration", True),
+    ("backend", "tf"),
+    ("backend", 1),
 ]
 
 
