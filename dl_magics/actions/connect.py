@@ -129,6 +129,8 @@ def run_dir(way: Way, name: str) -> str:
 
 def _attach(way: Way, python: str, environment: str, activate: str) -> Connection:
     kernel = GpuKernel.attach(way.login_again, run_dir(way, session()), python, activate=activate)
+    if kernel.state == "starting":
+        kernel.request("shell", "kernel_info_request", {})
     connection = Connection(way, python, environment, activate, kernel)
     _open[session()] = connection
     return connection

@@ -183,7 +183,7 @@ function speed(progress) {
     parts.push(`${duration(progress.seconds_left)} left`);
   }
   if (progress.seconds) {
-    parts.push(`${duration(progress.seconds)} so far`);
+    parts.push([duration(progress.seconds), progress.cost, 'so far'].filter(Boolean).join(' '));
   }
   return parts.join(' · ');
 }
@@ -238,7 +238,7 @@ function render({ model, el }) {
   function draw() {
     const [about, progress, epochs] = ['about', 'progress', 'epochs'].map(name => model.get(name));
     const ended = Boolean(progress.status) && progress.status !== 'running';
-    heading.textContent = [about.title, about.device].filter(Boolean).join(' · ');
+    heading.textContent = [about.title, about.device, about.place].filter(Boolean).join(' · ');
     phase.textContent = [ended ? progress.status : progress.phase, speed(progress)]
       .filter(Boolean)
       .join(': ');

@@ -10,6 +10,7 @@ from typing import Any
 import anywidget
 import traitlets as t
 
+from dl_magics import money
 from dl_magics.training.picture import resumptions
 from dl_magics.training.state import RunState
 
@@ -59,7 +60,7 @@ class RunWidget(anywidget.AnyWidget):
             self.about = {
                 "title": title(state),
                 "device": state.device,
-                "place": "here" if state.place.get("here") else str(state.place.get("name", "")),
+                "place": f"on {state.place['name']}" if "name" in state.place else "",
                 "epochs_asked": state.recipe.get("epochs", 0),
             }
             self.progress = {
@@ -71,6 +72,7 @@ class RunWidget(anywidget.AnyWidget):
                 "images_per_second": state.images_per_second,
                 "seconds_left": state.seconds_left,
                 "seconds": state.seconds_running,
+                "cost": cost(state),
             }
             self.epochs = [dict(each) for each in state.epochs]
             self.notes = notes(state)
@@ -85,6 +87,14 @@ def title(state: RunState) -> str:
         f"{state.recipe['model']} · {len(state.classes)} classes · "
         f"{counts[0]:,} + {counts[1]:,} images"
     )
+
+
+def cost(state: RunState) -> str:
+    """Return what the instance has cost while the run went on; "" where none is rented."""
+    if "dollars_per_hour" not in state.place:
+        return ""
+    rate = state.place["dollars_per_hour"]
+    return money.written(None if rate is None else rate * state.seconds_running / 3600)
 
 
 def notes(state: RunState) -> list[str]:

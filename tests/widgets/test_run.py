@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -84,7 +85,7 @@ def test_the_widget_shows_what_goes_on(clock):
     assert widget.about == {
         "title": "VGG16 · 2 classes · 16 + 4 images",
         "device": "CPU (x86_64, 2 cores)",
-        "place": "here",
+        "place": "",
         "epochs_asked": 5,
     }
     assert widget.progress == {
@@ -96,7 +97,28 @@ def test_the_widget_shows_what_goes_on(clock):
         "images_per_second": 3.5,
         "seconds_left": 1.5,
         "seconds": 1.0,
+        "cost": "",
     }
+
+
+def test_a_run_on_an_instance_says_where_and_what_it_has_cost(clock):
+    state = state_of(stories.story())
+    place = {"name": "evening", "id": "i-1", "dollars_per_hour": 3600.0}
+    widget = RunWidget(clock=clock)
+
+    widget.show(replace(state, place=place, at=state.started_at + 2))
+
+    assert widget.about["place"] == "on evening"
+    assert widget.progress["cost"] == "$2.00"
+
+
+def test_a_price_that_nobody_knows_is_said_to_be_unknown(clock):
+    state = replace(state_of(stories.story()), place={"name": "evening", "dollars_per_hour": None})
+    widget = RunWidget(clock=clock)
+
+    widget.show(state)
+
+    assert widget.progress["cost"] == "unknown"
 
 
 @settings(deadline=None, max_examples=30)
