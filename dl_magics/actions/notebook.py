@@ -30,7 +30,7 @@ if ! {python} -c "import socket; socket.socket(socket.AF_UNIX).connect('{socket}
 then
   rm -f {socket}
   IFS= read -r JUPYTER_TOKEN && export JUPYTER_TOKEN
-  setsid nohup {python} -m "$app" --no-browser --ServerApp.sock="$HOME/{socket}" \
+  setsid nohup {python} -m "$app" --no-browser --allow-root --ServerApp.sock="$HOME/{socket}" \
     --ServerApp.sock_mode=0600 --ServerApp.root_dir="$HOME" >.dlm/jupyter.log 2>&1 </dev/null &
 fi
 echo "$HOME/{socket}"
