@@ -16,7 +16,7 @@ from dl_magics.actions import connect, way
 from dl_magics.actions.settings_shown import Changed, DeviceShown, Settings
 from dl_magics.errors import BadSetting, CommandFailed
 from dl_magics.remote import ssh
-from dl_magics.settings import answer, devices, inforce, installed, theano_home, words
+from dl_magics.settings import answer, devices, effective, installed, theano_home, words
 
 Where = Literal["here", "there"]
 _LAST_LETTERS = 300
@@ -48,13 +48,13 @@ def show(where: Where | None = None) -> Settings:
     where = where or default_place()
     told = _ask(where, "show", folder=_own_folder(where))
     fresh = answer.in_force(told["in_force"])
-    imported = inforce.loaded(sys.modules) if where == "here" else {}
+    imported = effective.loaded(sys.modules) if where == "here" else {}
     return Settings(
         where=where,
         installed=installed.from_json(told["installed"]),
         path=told["path"],
         fresh=fresh,
-        now=inforce.with_loaded(fresh, imported),
+        now=effective.with_loaded(fresh, imported),
         can_undo=told["can_undo"],
         own=theano_home.from_json(told["own"]),
     )
@@ -168,7 +168,7 @@ def _changed(where: Where, told: Mapping[str, Any], before: Settings) -> Changed
 
 
 def _counts(name: str, after: Settings) -> str:
-    if after.fresh[name].by == inforce.BY_VARIABLE:
+    if after.fresh[name].by == effective.BY_VARIABLE:
         return "never"
     return "now" if after.now[name].value == after.fresh[name].value else "restart"
 
@@ -199,7 +199,7 @@ def _ask_here(python: str, do: str, what: Mapping[str, Any]) -> dict[str, Any]:
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, inforce.VARIABLE: "theano"},
+        env={**os.environ, effective.VARIABLE: "theano"},
     )
     return _heard(python, "this computer", done.stdout, done.stderr)
 

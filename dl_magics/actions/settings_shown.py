@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dl_magics import table
-from dl_magics.settings.inforce import InForce
+from dl_magics.settings.effective import Effective
 from dl_magics.settings.installed import Installed
 from dl_magics.settings.keras_json import Change
 from dl_magics.settings.theano_home import Own
@@ -54,8 +54,8 @@ class Settings(Shown):
     where: str
     installed: Installed
     path: str
-    fresh: InForce
-    now: InForce
+    fresh: Effective
+    now: Effective
     can_undo: bool
     own: Own = field(default_factory=Own)
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from dl_magics import errors
 from dl_magics.errors import DLMagicsError
-from dl_magics.settings import devices, inforce, installed, keras_json, theano_home, theanorc
-from dl_magics.settings.inforce import InForce, Value
+from dl_magics.settings import devices, effective, installed, keras_json, theano_home, theanorc
+from dl_magics.settings.effective import Effective, Value
 from dl_magics.settings.keras_json import Change
 
 _PACKAGE = Path(__file__).parents[1]
@@ -45,7 +45,7 @@ def _show(folder: str = "") -> dict[str, Any]:
     """Return what is installed here, what is in force in a fresh process, and who decided it."""
     found = installed.here()
     file = keras_json.path(found.major)
-    fresh = inforce.of(found, file, keras_json.read(file))
+    fresh = effective.of(found, file, keras_json.read(file))
     return {
         "installed": asdict(found),
         "path": str(file),
@@ -125,10 +125,10 @@ def checked(told: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-def in_force(told: Mapping[str, Any]) -> InForce:
+def in_force(told: Mapping[str, Any]) -> Effective:
     """Return the value that `show` told."""
     values = tuple(Value(**each) for each in told["values"])
-    return InForce(values, told["refusal"], tuple(told["notes"]))
+    return Effective(values, told["refusal"], tuple(told["notes"]))
 
 
 def change(told: Mapping[str, Any]) -> Change:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
-from dl_magics.settings import inforce, keras_json, theanorc
+from dl_magics.settings import effective, keras_json, theanorc
 from dl_magics.settings.installed import Installed
 from dl_magics.settings.keras_json import Change
 
@@ -44,7 +44,7 @@ print("uses:", torch.cuda.get_device_name() if torch.cuda.is_available() else "c
 def show(installed: Installed) -> dict[str, Any]:
     """Return what the backend is told to use, by whom, and what it uses, as plain values."""
     file = keras_json.path(installed.major)
-    backend = inforce.of(installed, file, keras_json.read(file))["backend"].value
+    backend = effective.of(installed, file, keras_json.read(file))["backend"].value
     if backend == "theano":
         told, by = theanorc.device(installed.versions.get("theano", ""))
     else:

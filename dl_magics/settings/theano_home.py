@@ -47,9 +47,11 @@ def read(folder: str) -> Own:
 
 def choose(folder: str, chosen: bool) -> Own:
     """Let `%%finetune` train there, or not any more."""
-    own = replace(read(folder), chosen=chosen)
-    if own != read(folder):
-        _write(folder, own)
+    with one_step.changing(_file(folder)):
+        before = read(folder)
+        own = replace(before, chosen=chosen)
+        if own != before:
+            one_step.replace(_file(folder), json.dumps(asdict(own), indent=1))
     return own
 
 
@@ -63,11 +65,13 @@ def set_up(folder: str, base: str, requirements: str, files: Mapping[str, str]) 
     NotInstalled
         where there is no Python that is old enough, no compiler, or pip cannot get something.
     """
-    if base and (found := _has(base)):
-        own = Own(str(Path(base).expanduser().absolute()), found)
-    else:
-        own = _made(_expanded(folder) / "python", base or _old_python(), requirements, files)
-    _write(folder, own)
+    home = _expanded(folder)
+    with one_step.changing(_file(folder)):
+        if base and (found := _has(base, home)):
+            own = Own(str(Path(base).expanduser().absolute()), found)
+        else:
+            own = _made(home / "python", base or _old_python(), requirements, files)
+        one_step.replace(_file(folder), json.dumps(asdict(own), indent=1))
     return own
 
 
@@ -88,7 +92,7 @@ def _made(place: Path, base: str, requirements: str, files: Mapping[str, str]) -
         site = _run([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"])
         (Path(site) / "dl_magics_theano.py").write_text(files["site"], encoding="utf-8")
         (Path(site) / "dl_magics_theano.pth").write_text("import dl_magics_theano\n", "utf-8")
-        found = _has(str(python))
+        found = _has(str(python), place.parent)
         if not found:
             raise _failed(f"{python} cannot import keras on Theano")
     except BaseException:
@@ -97,18 +101,21 @@ def _made(place: Path, base: str, requirements: str, files: Mapping[str, str]) -
     return Own(str(python), found)
 
 
-def _has(python: str) -> dict[str, str]:
-    """Return the versions of Keras 1 and Theano in an interpreter; nothing unless both start."""
+def _has(python: str, home: Path) -> dict[str, str]:
+    """Return the versions of Keras 1 and Theano in an interpreter; nothing unless both start.
+
+    Keras 1 writes a keras.json where there is none: it is started in a home of ours.
+    """
     # Whatever device the person's file names: one that is not there must not count against it.
     flags = ",".join(each for each in (os.environ.get("THEANO_FLAGS"), "device=cpu") if each)
-    with_theano = {**os.environ, "KERAS_BACKEND": "theano", "THEANO_FLAGS": flags}
+    with_theano = {"HOME": str(home), "KERAS_BACKEND": "theano", "THEANO_FLAGS": flags}
     try:
         done = subprocess.run(
             [str(Path(python).expanduser()), "-W", "ignore", "-c", _ASK],
             capture_output=True,
             text=True,
             check=False,
-            env=with_theano,
+            env={**os.environ, **with_theano},
         )
     except OSError:
         return {}
@@ -145,10 +152,6 @@ def _failed(why: str) -> NotInstalled:
         f"The interpreter for Theano could not be made: {why[:300]}",
         fix="It needs pip, a network, and Python 3.7 to 3.11: %backend theano --setup PYTHON",
     )
-
-
-def _write(folder: str, own: Own) -> None:
-    one_step.replace(_file(folder), json.dumps(asdict(own), indent=1))
 
 
 def _file(folder: str) -> Path:

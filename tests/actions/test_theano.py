@@ -99,6 +99,7 @@ def test_an_interpreter_that_has_it_all_is_taken_and_chosen(settings):
     assert "Keras 1.2.2 on Theano 1.0.5" in repr(changed)
     assert "%%finetune trains with Keras 1.2.2 on Theano 1.0.5" in repr(shown)
     assert shown.fresh["backend"].value == "tensorflow"
+    assert list((settings / ".keras").iterdir()) == []
 
 
 def test_theano_is_chosen_and_left_again_without_touching_keras_json(settings):

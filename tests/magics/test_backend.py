@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import json
 import sys
+from types import SimpleNamespace
 
 import pytest
+from IPython.utils.capture import capture_output
 
-from dl_magics.errors import BadSetting
+from dl_magics.errors import BadSetting, NoSuchInstance
 from dl_magics.magics.backend import BackendMagics
 from dl_magics.settings import devices, theanorc
+from dl_magics.widgets import restart
+from legacy import theano_python
 
 
 @pytest.fixture
@@ -164,6 +168,46 @@ def test_a_backend_that_does_not_start_is_told(ran, monkeypatch):
     assert "theano does not start: ModuleNotFoundError" in shown
 
 
+def test_setup_takes_an_interpreter_that_has_theano(ran):
+    changed = ran(f"%backend theano --setup {theano_python()}")
+
+    assert "%%finetune" in repr(changed)
+    shown = repr(ran("%backend"))
+    assert "theano 1.0.5 in an interpreter of its own" in shown
+    assert "%%finetune trains with Keras 1.2.2 on Theano 1.0.5" in shown
+
+
+@pytest.mark.parametrize("line", ["%backend jax --setup", "%backend --setup"])
+def test_setup_is_for_theano_only(ran, line):
+    with pytest.raises(BadSetting, match="is for theano"):
+        ran(line)
+
+
+def test_a_place_may_be_said(ran, cloud):
+    assert ran("%backend --here").where == "here"
+    with pytest.raises(NoSuchInstance):
+        ran("%backend --there")
+
+
+def test_a_restart_is_offered_where_one_is_needed(ran, shell, monkeypatch):
+    ended = []
+    monkeypatch.setattr(
+        shell, "kernel", SimpleNamespace(do_shutdown=lambda restart: ended.append(restart)), False
+    )
+    keras = SimpleNamespace(
+        backend=SimpleNamespace(backend=lambda: "jax"), __spec__=SimpleNamespace(origin="keras")
+    )
+    monkeypatch.setitem(sys.modules, "keras", keras)
+
+    with capture_output() as shown:
+        changed = ran("%backend torch")
+
+    assert changed.needs_restart
+    restart.button(lambda: shell.kernel.do_shutdown(restart=True)).click()
+    assert "Restart the kernel" in shown.stdout + "".join(str(each.data) for each in shown.outputs)
+    assert ended == [True]
+
+
 @pytest.mark.parametrize("name", ["backend", "device"])
 def test_the_help_shows_two_examples(ran, shell, name):
     shown = shell.object_inspect_text(f"%{name}")
@@ -175,7 +219,7 @@ def test_the_help_shows_two_examples(ran, shell, name):
 @pytest.mark.parametrize(
     ("line", "word"),
     [
-        ("%backend te", "tensorflow"),
+        ("%backend ten", "tensorflow"),
         ("%backend --fl", "--floatx"),
         ("%backend --floatx flo", "float16"),
         ("%backend tf --image-data-format channels_f", "channels_first"),

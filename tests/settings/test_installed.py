@@ -13,7 +13,7 @@ import pytest
 import dl_magics
 from dl_magics import errors
 from dl_magics.errors import CannotChange, NotInstalled
-from dl_magics.settings import answer, inforce, installed
+from dl_magics.settings import answer, effective, installed
 from dl_magics.settings.installed import Installed
 
 SETTINGS = Path(dl_magics.__file__).parent / "settings"
@@ -89,10 +89,10 @@ def test_what_the_kernel_has_imported_wins():
         floatx=lambda: "float16",
         epsilon=lambda: 1e-3,
     )
-    told = inforce.loaded({"keras": SimpleNamespace(backend=backend)})
-    fresh = inforce.InForce(tuple(inforce.Value(name, 0, "") for name in told))
+    told = effective.loaded({"keras": SimpleNamespace(backend=backend)})
+    fresh = effective.Effective(tuple(effective.Value(name, 0, "") for name in told))
 
-    now = inforce.with_loaded(fresh, told)
+    now = effective.with_loaded(fresh, told)
 
     assert {each.name: each.value for each in now.values} == {
         "backend": "jax",
@@ -105,7 +105,7 @@ def test_what_the_kernel_has_imported_wins():
 
 @pytest.mark.parametrize("module", [None, SimpleNamespace(), SimpleNamespace(backend=1)])
 def test_a_keras_that_is_not_there_or_half_imported_tells_nothing(module):
-    assert inforce.loaded({"keras": module} if module else {}) == {}
+    assert effective.loaded({"keras": module} if module else {}) == {}
 
 
 def test_an_error_of_ours_crosses_the_border_as_what_it_is(file):

@@ -73,7 +73,7 @@ def oracle(request, tmp_path_factory):
 
 def ours(oracle, variables):
     """What we show for that interpreter, with these variables."""
-    from dl_magics.settings import inforce, installed, keras_json
+    from dl_magics.settings import effective, installed, keras_json
 
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
@@ -82,7 +82,7 @@ def ours(oracle, variables):
                 patch.setenv(name, value)
         there = installed.from_json(oracle.shown)
         file = keras_json.path(there.major)
-        return inforce.of(there, file, keras_json.read(file)), there
+        return effective.of(there, file, keras_json.read(file)), there
 
 
 ODD = st.none() | st.booleans() | st.integers(-3, 3) | st.just([]) | st.text(max_size=3)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 from collections import deque
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -108,8 +107,8 @@ def test_a_run_on_theano_tells_the_same_events_as_any_other(done):
 
 
 def test_it_learns_what_the_same_head_learns_on_todays_keras(offline, interpreter, tmp_path):
-    asked = {"weights": "imagenet", "dense": [64], "dropout": 0.2, "epochs": 12, "patience": 12}
-    recipe = tiny.recipe(FASHION, learning_rate=3e-3, **asked)
+    asked = {"weights": "imagenet", "dense": [64], "dropout": 0.2, "epochs": 8, "patience": 8}
+    recipe = tiny.recipe(FASHION, sample=25, learning_rate=3e-3, **asked)
 
     run, _ = train(recipe, tiny.rooms(tmp_path, "theano"), interpreter)
     today = tiny.losses(list(finetune(recipe, tiny.rooms(tmp_path, "today"))))
@@ -198,17 +197,6 @@ def test_a_stop_keeps_the_best_weights_and_no_photo_is_computed_twice(
     assert (run.path / "model.h5").is_file()
     assert 3 < len(run.state.epochs) < 100_000
     assert kept[0] == 20
-
-
-def test_a_loss_that_runs_away_keeps_the_good_weights_or_fails(done, data, shared, interpreter):
-    recipe = tiny.recipe(data, learning_rate=99, epochs=20, patience=20, dropout=0.2)
-
-    events = []
-    with suppress(TrainingFailed):
-        events += train(recipe, tiny.rooms(shared, "wild"), interpreter)[1]
-
-    epochs = [dict(each.logs) for each in tiny.of_kind(EpochEnded, events)]
-    assert all(np.isfinite(list(logs.values())).all() for logs in epochs)
 
 
 def test_a_wish_for_the_gpu_that_is_not_met_is_a_warning(

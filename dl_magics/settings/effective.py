@@ -38,7 +38,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class InForce:
+class Effective:
     """All settings; `refusal` says why such a Keras cannot be imported, `notes` what is odd."""
 
     values: tuple[Value, ...]
@@ -49,7 +49,7 @@ class InForce:
         return next(each for each in self.values if each.name == name)
 
 
-def of(installed: Installed, file: Path, found: Found) -> InForce:
+def of(installed: Installed, file: Path, found: Found) -> Effective:
     """Return what is in force in a fresh process of an interpreter."""
     values = [_value(name, installed, file, found) for name in NAMES]
     refused = found.refused or next(_refusals(installed, found), "")
@@ -58,7 +58,7 @@ def of(installed: Installed, file: Path, found: Found) -> InForce:
         refused = f"Keras {installed.keras} has no {backend} backend ({values[0].by})"
     elif not refused and installed.keras and backend not in installed.versions:
         refused = f"{backend} is not installed here ({values[0].by})"
-    return InForce(tuple(values), refused, tuple(_notes(installed, file, found)))
+    return Effective(tuple(values), refused, tuple(_notes(installed, file, found)))
 
 
 def loaded(modules: Mapping[str, ModuleType]) -> dict[str, Any]:
@@ -74,10 +74,10 @@ def loaded(modules: Mapping[str, ModuleType]) -> dict[str, Any]:
     return told
 
 
-def with_loaded(fresh: InForce, told: Mapping[str, Any]) -> InForce:
+def with_loaded(fresh: Effective, told: Mapping[str, Any]) -> Effective:
     """Return what is in force in a kernel that has imported Keras already."""
     values = (Value(each.name, told.get(each.name, each.value), IMPORTED) for each in fresh.values)
-    return InForce(tuple(values), "", fresh.notes) if told else fresh
+    return Effective(tuple(values), "", fresh.notes) if told else fresh
 
 
 def _value(name: str, installed: Installed, file: Path, found: Found) -> Value:
