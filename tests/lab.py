@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import client
 import relay
 from dl_magics.remote import hostkeys, keys, loop
 from dl_magics.remote.login import Login
@@ -70,7 +71,8 @@ class Lab:
         self.folder = Path(tempfile.mkdtemp(prefix="lab", dir="/tmp"))
         self.laptop = f"lap-{self.folder.name[3:]}"
         self.instance = f"gpu-{self.folder.name[3:]}"
-        self.address = INSTANCE
+        self.address_file = self.folder / "address"
+        self.address_file.write_text(INSTANCE)
         self.home = os.environ["DL_MAGICS_HOME"]
         self._run_dirs = 0
         (self.folder / "home").mkdir(mode=0o700)
@@ -88,14 +90,20 @@ class Lab:
         self._configure(more)
         self.sshd = self.start_sshd()
 
+    @property
+    def address(self) -> str:
+        """Where the instance is."""
+        return self.address_file.read_text()
+
     def login(self) -> Login:
         """How to get in, at the present address."""
-        return Login(
-            alias="i-0lab",
-            name="gpu",
-            host=self.address,
-            user="root",
-            key_file=keys.ensure("lab").file,
+        return login_at(self.address)
+
+    def client(self, run_dir: str, mirror: Path) -> subprocess.Popen[bytes]:
+        """Start a client on the laptop, in a process of its own."""
+        program = [sys.executable, client.__file__, self.home, str(self.address_file)]
+        return subprocess.Popen(
+            ["ip", "netns", "exec", self.laptop, *program, run_dir, str(mirror)]
         )
 
     def new_run_dir(self) -> str:
@@ -132,7 +140,7 @@ class Lab:
         self.inside("ip", "address", "add", new, "peer", LAPTOP, *change)
         self.inside("ip", "address", "del", LAPTOP, "peer", self.address, *change, where="laptop")
         self.inside("ip", "address", "add", LAPTOP, "peer", new, *change, where="laptop")
-        self.address = new
+        self.address_file.write_text(new)
 
     def start_sshd(self) -> subprocess.Popen[bytes]:
         """Start OpenSSH's server on the instance."""
@@ -158,6 +166,16 @@ class Lab:
             ).stdout.split(),
         )
         return [pid for pid in pids if word.encode() in _command_line(pid)]
+
+    def end(self, run_dir: str) -> None:
+        """End the agent and the kernel of a run folder."""
+        while pids := self.running(run_dir):
+            for pid in pids:
+                _kill(pid)
+
+    def words(self, pid: int) -> list[str]:
+        """The command line of a process."""
+        return _command_line(pid).decode().split("\0")
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -200,6 +218,12 @@ class Lab:
     def _children(self, pid: int) -> list[int]:
         said = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return [int(child) for child in said]
+
+
+def login_at(address: str) -> Login:
+    """How to get in at an address."""
+    key = keys.ensure("lab").file
+    return Login(alias="i-0lab", name="gpu", host=address, user="root", key_file=key)
 
 
 async def _enter(namespace: str | int) -> None:

@@ -76,6 +76,9 @@ class Answers:
         """Give an entry to the request that it belongs to."""
         if entry.channel == "in":
             self._accept(entry)
+        elif entry.event == "kernel_adopted":
+            for id_ in self._accepted:
+                self._open[id_].put(_gap(entry))
         elif entry.channel == "agent":
             self._befall(entry)
         elif answer := self._open.get(entry.answers):
@@ -128,6 +131,19 @@ class Answers:
         self._open.pop(id_).put(error)
         self._accepted.pop(id_, None)
         self._half.discard(id_)
+
+
+def _gap(entry: Entry) -> Message:
+    """Return what tells the reader that some output may be missing, as the kernel would."""
+    text = "(The agent of this kernel was down for a moment: what it printed then is lost.)\n"
+    header = {"msg_id": f"gap-{entry.n}", "msg_type": "stream", "session": "", "version": "5.3"}
+    return {
+        "header": header,
+        "parent_header": {},
+        "metadata": {},
+        "content": {"name": "stderr", "text": text},
+        "channel": "iopub",
+    }
 
 
 def _died(why: str) -> KernelDied:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,10 @@ from dl_magics.remote.login import Login
 if TYPE_CHECKING:
     import asyncssh
 
+    _Connection = asyncssh.SSHClientConnection
+
 CONNECT_SECONDS = 10
+_AGAIN_SECONDS = 1.0
 _ALIVE_SECONDS = 3
 _TIMES_UNANSWERED = 3
 # The fastest first; all of them are authenticated.
@@ -125,9 +128,11 @@ async def _connect(login: Login, known: bytes) -> asyncssh.SSHClientConnection:
         options.update(client_keys=[str(login.key_file)], agent_path=None)
     if known:
         options.update(known_hosts=known, host_key_alias=login.alias)
-    with translated(login):
-        return await asyncssh.connect(
+
+    def attempt(client: type[asyncssh.SSHClient]) -> Awaitable[_Connection]:
+        return asyncssh.connect(
             login.host,
+            client_factory=client,
             config=_config(login),
             connect_timeout=CONNECT_SECONDS,
             login_timeout=CONNECT_SECONDS,
@@ -136,6 +141,38 @@ async def _connect(login: Login, known: bytes) -> asyncssh.SSHClientConnection:
             encryption_algs=_CIPHERS,
             **options,
         )
+
+    with translated(login):
+        return await _first(attempt)
+
+
+async def _first(attempt: Callable[[Any], Awaitable[_Connection]]) -> _Connection:
+    """Try anew each second until one attempt gets through: TCP itself waits ever longer."""
+    import asyncssh
+
+    attempts: dict[asyncio.Future[Any], asyncio.Future[_Connection]] = {}
+    try:
+        while True:
+            through = asyncio.get_running_loop().create_future()
+
+            class Client(asyncssh.SSHClient):
+                def connection_made(self, _: object, through: Any = through) -> None:
+                    if not through.done():
+                        through.set_result(None)
+
+            attempts[through] = asyncio.ensure_future(attempt(Client))
+            waiting: list[asyncio.Future[Any]] = [*attempts, *attempts.values()]
+            await asyncio.wait(
+                waiting,
+                timeout=_AGAIN_SECONDS,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            for through, task in attempts.items():
+                if through.done() or task.done():
+                    return await task
+    finally:
+        for task in attempts.values():
+            task.cancel()
 
 
 def _known(login: Login) -> bytes:

@@ -33,10 +33,7 @@ class Entry:
     @classmethod
     def read(cls, document: dict[str, Any], line: bytes) -> Entry:
         """Return what a document of these keys says."""
-        message = document["m"]
-        if buffers := message.get("buffers"):
-            message["buffers"] = [base64.b64decode(buffer) for buffer in buffers]
-        return cls(document["n"], document["t"], document["ch"], message, line)
+        return cls(document["n"], document["t"], document["ch"], arrived(document["m"]), line)
 
     @property
     def event(self) -> str:
@@ -59,6 +56,13 @@ class Entry:
     def answers(self) -> str:
         """Which request it belongs to."""
         return str((self.message.get("parent_header") or {}).get("msg_id", ""))
+
+
+def arrived(message: dict[str, Any]) -> dict[str, Any]:
+    """Return a message as it was before it went over the wire."""
+    if not (buffers := message.get("buffers")):
+        return message
+    return {**message, "buffers": [base64.b64decode(buffer) for buffer in buffers]}
 
 
 def travelling(message: dict[str, Any]) -> dict[str, Any]:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Literal
 
-from dl_magics.errors import DLMagicsError, KernelDied
+from dl_magics.errors import DLMagicsError, KernelDied, NoAnswer
 from dl_magics.remote import connection, loop, parcel
 from dl_magics.remote.answers import Answer, Answers, Message
 from dl_magics.remote.entry import Entry
-from dl_magics.remote.link import Link, ask
+from dl_magics.remote.link import Link
 from dl_magics.remote.login import Login
 from dl_magics.remote.mirror import Mirror
+from dl_magics.remote.way import ask
 
 State = Literal["starting", "idle", "busy", "dead", "lost", "gone", "stopped"]
 
@@ -29,7 +29,7 @@ class GpuKernel:
         self._python = python
         self._link = over
         self._answers = Answers()
-        self._watchers: set[asyncio.Queue[Entry]] = set()
+        self._watchers: set[asyncio.Queue[Entry | None]] = set()
         self._session = uuid.uuid4().hex
         self._asked_for_input: Message = {}
         self._following = asyncio.ensure_future(self._follow())
@@ -57,7 +57,7 @@ class GpuKernel:
         cwd
             Where it starts; the home folder where this is None.
         activate
-            A line of bash to run before, such as that which activates an environment.
+            A line of bash to run before the kernel, such as what activates an environment.
         mirror
             Where to keep what comes, and to go on from.
         """
@@ -66,24 +66,24 @@ class GpuKernel:
             there = await connection.connected(login)
             with connection.translated(login):
                 folder = await parcel.put(there, run_dir)
-                start = parcel.command(
-                    folder, python, "start", "--python", python, "--cwd", cwd or ""
-                )
-                status = await ask(there, _activated(start, activate))
+                how = ["--python", python, "--cwd", cwd or "", "--activate", activate]
+                status = await ask(there, parcel.command(folder, python, "start", *how))
             if status["state"] == "gone":
                 raise KernelDied(
                     f"No kernel could be started on {login.name}: {status['why']}",
                     fix=f"{python} needs ipykernel there: %gpu_connect --setup installs it.",
                 )
             over = Link(find, folder, python, status["n"], mirror=mirror, name=uuid.uuid4().hex)
-            return cls(find, folder, python, over)
+            kernel = cls(find, folder, python, over)
+            if status["state"] == "starting":
+                await kernel._until_ready(kernel._watch(), after=status["n"])
+            await over.attached()
+            if status["state"] == "dead":
+                await kernel._restart()
+            return kernel
 
         login = find()
-        kernel = loop.wait(attached())
-        loop.wait(kernel._link.attached())
-        if kernel.state == "dead":
-            kernel.restart()
-        return kernel
+        return loop.wait(attached())
 
     @property
     def state(self) -> State:
@@ -127,9 +127,12 @@ class GpuKernel:
         return self._ask("shell", "execute_request", content, msg_id=msg_id)
 
     def resume(self, msg_id: str, since: int) -> Iterator[Message]:
-        """Yield the messages of an older request that came after entry `since`."""
+        """Yield the messages of an older request that came after entry `since`.
+
+        `since` is the last that was had of it; 0 is before its beginning.
+        """
         answers = Answers()
-        answer = answers.expect(Answer(msg_id), accepted_at=since)
+        answer = answers.expect(Answer(msg_id), accepted_at=since or None)
 
         async def feed() -> None:
             async for entry in self._journal(since, follow=True):
@@ -166,11 +169,11 @@ class GpuKernel:
 
     def restart(self) -> None:
         """End the kernel, start a new one and wait until it can be asked."""
-        loop.wait(self._wish("restart", until=("kernel_ready", "kernel_died")))
+        loop.wait(self._restart())
 
     def shutdown(self) -> None:
         """End the kernel and its agent; the journal stays there."""
-        loop.wait(self._wish("shutdown", until=("shutdown",)))
+        loop.wait(self._shutdown())
         self.close()
 
     def poke(self) -> None:
@@ -187,23 +190,21 @@ class GpuKernel:
 
     async def entries(self) -> AsyncIterator[Entry]:
         """Yield all entries that come from now on."""
-        queue = self._watch()
+        coming = self._watch()
         try:
-            while True:
-                yield await queue.get()
+            while entry := await coming.get():
+                yield entry
         finally:
-            self._watchers.discard(queue)
+            self._watchers.discard(coming)
 
     def close(self) -> None:
         """Detach; the kernel lives on."""
         loop.wait(self._link.close())
-        self._following.cancel()
+        loop.call(self._following.cancel)
 
     async def _follow(self) -> None:
         try:
             async for entry in self._link.entries():
-                if entry.kind == "status":
-                    self._link.status["state"] = entry.message["content"]["execution_state"]
                 if entry.kind == "input_request":
                     self._asked_for_input = entry.message
                 self._answers.take(entry)
@@ -211,6 +212,9 @@ class GpuKernel:
                     watcher.put_nowait(entry)
         except DLMagicsError as error:
             self._answers.fail(error)
+        finally:
+            for watcher in self._watchers:
+                watcher.put_nowait(None)
 
     def _ask(
         self,
@@ -242,27 +246,44 @@ class GpuKernel:
         }
         return {"header": header, "parent_header": {}, "metadata": {}, "content": content}
 
-    async def _wish(self, kind: str, until: tuple[str, ...]) -> None:
-        events = self._events(self._watch())
-        id_ = self._link.wish(kind)
-        heard = False
-        async for event in events:
-            heard = heard or event.get("id") == id_
-            if heard and event["event"] in until:
-                return
+    async def _restart(self) -> None:
+        coming = self._watch()
+        at = await self._heard(coming, self._link.wish("restart"))
+        await self._until_ready(coming, after=at)
 
-    def _watch(self) -> asyncio.Queue[Entry]:
-        queue: asyncio.Queue[Entry] = asyncio.Queue()
-        self._watchers.add(queue)
-        return queue
+    async def _shutdown(self) -> None:
+        coming = self._watch()
+        await self._heard(coming, self._link.wish("shutdown"))
 
-    async def _events(self, queue: asyncio.Queue[Entry]) -> AsyncIterator[Message]:
+    async def _heard(self, coming: asyncio.Queue[Entry | None], wish: str) -> int:
+        """Wait until a wish was fulfilled; return by which entry."""
+        while (entry := await _next(coming)).id != wish:
+            pass
+        return entry.n
+
+    async def _until_ready(self, coming: asyncio.Queue[Entry | None], after: int) -> None:
+        while (entry := await _next(coming)).n <= after or entry.event != "kernel_ready":
+            if entry.n > after and entry.event == "kernel_died":
+                raise KernelDied(
+                    f"No kernel could be started there: {entry.message['why']}",
+                    fix="%gpu_status shows what is installed; %gpu_connect --setup installs it.",
+                )
+        self._watchers.discard(coming)
+
+    def _watch(self) -> asyncio.Queue[Entry | None]:
+        coming: asyncio.Queue[Entry | None] = asyncio.Queue()
+        self._watchers.add(coming)
+        if self._following.done():
+            coming.put_nowait(None)
+        return coming
+
+    async def _events(self, coming: asyncio.Queue[Entry | None]) -> AsyncIterator[Message]:
         try:
-            while True:
-                if (entry := await queue.get()).event:
+            while entry := await coming.get():
+                if entry.event:
                     yield entry.message
         finally:
-            self._watchers.discard(queue)
+            self._watchers.discard(coming)
 
     async def _journal(self, since: int, *, follow: bool = False) -> AsyncIterator[Entry]:
         reading = Link(self._find, self.run_dir, self._python, since)
@@ -278,5 +299,7 @@ class GpuKernel:
             await reading.close()
 
 
-def _activated(command: str, activate: str) -> str:
-    return shlex.join(["bash", "-c", f"{activate}\nexec {command}"]) if activate else command
+async def _next(coming: asyncio.Queue[Entry | None]) -> Entry:
+    if (entry := await coming.get()) is None:
+        raise NoAnswer("The link to the GPU kernel is closed.", fix="%gpu_connect opens it again.")
+    return entry

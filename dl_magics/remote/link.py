@@ -15,10 +15,10 @@ from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from dl_magics.errors import DLMagicsError, HostKeyRefused, NoAnswer, WrongState
-from dl_magics.remote import connection, parcel
 from dl_magics.remote.entry import Entry, travelling
 from dl_magics.remote.login import Login
 from dl_magics.remote.mirror import Mirror
+from dl_magics.remote.way import AgentGone, Way
 
 if TYPE_CHECKING:
     import asyncssh
@@ -27,17 +27,13 @@ State = Literal["attached", "lost", "gone", "stopped"]
 PING_SECONDS = 2.0
 DEAD_SECONDS = 6.0
 _LOOK_SECONDS = 0.25
-_FIND_SECONDS = 1.0
-_OPEN_SECONDS = 10.0
-_ADOPT_SECONDS = 40.0
 _FIRST_WAIT = 0.3
 _LONGER = 1.6
 _LONGEST_WAIT = 10.0
+# A wait is never longer than this part of the time for which the link has been lost.
+_PATIENCE = 20
 _CHUNK = 1 << 18
-
-
-class AgentGone(Exception):
-    """The instance answers, but there is no agent, and none can be started."""
+_STATES = {"kernel_started": "starting", "kernel_ready": "idle", "kernel_died": "dead"}
 
 
 class Link:
@@ -71,21 +67,18 @@ class Link:
         self.state: State = "lost"
         self.why = "it was not connected yet"
         self.status: dict[str, Any] = {}
-        self._find = find
-        self._run_dir = run_dir
-        self._python = python
+        self._way = Way(find, run_dir, python)
         self._mirror = mirror
         self._name = mirror.name if mirror else name
         self._boot = mirror.boot if mirror else ""
-        self._login: Login | None = None
-        self._finding: asyncio.Task[Login] | None = None
-        self._stdio = False
         self._entries: asyncio.Queue[Entry | BaseException | None] = asyncio.Queue()
         self._unconfirmed: dict[str, bytes] = {}
         self._writer: asyncssh.SSHWriter[bytes] | None = None
         self._heard = 0.0
         self._poked = asyncio.Event()
         self._attached = asyncio.Event()
+        self._last_event = ""
+        self._refused: HostKeyRefused | None = None
         self._running = asyncio.ensure_future(self._run())
 
     async def entries(self) -> AsyncIterator[Entry]:
@@ -100,8 +93,8 @@ class Link:
         waiting = asyncio.ensure_future(self._attached.wait())
         await asyncio.wait({waiting, self._running}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
-        if self._running.done():
-            self._running.result()
+        if self._refused:
+            raise self._refused
         return self.status
 
     def send(self, channel: str, message: dict[str, Any]) -> None:
@@ -125,37 +118,38 @@ class Link:
         self._running.cancel()
         with contextlib.suppress(asyncio.CancelledError, DLMagicsError):
             await self._running
-        if self._finding:
-            self._finding.cancel()
         self._entries.put_nowait(None)
 
     async def _run(self) -> None:
-        wait = _FIRST_WAIT
+        wait, lost_at = _FIRST_WAIT, time.time()
         while True:
             self._poked.clear()
             try:
                 await self._session()
             except HostKeyRefused as error:
+                self._refused = error
+                self._is("lost", error)
                 self._entries.put_nowait(error)
-                raise
+                return
             except WrongState as error:
-                self._login = None
                 self._is("stopped", error)
             except AgentGone as error:
                 self._is("gone", error)
             except _breaks() as error:
                 self._is("lost", error)
+            if self._last_event == "shutdown" and self.n >= self.status.get("n", 0):
+                self._is("gone", "it was shut down")
+                return
             if self._attached.is_set():
                 self._attached.clear()
-                wait = _FIRST_WAIT
+                wait, lost_at = _FIRST_WAIT, time.time()
             await self._pause(wait)
-            wait = min(wait * _LONGER, _LONGEST_WAIT)
+            longest = max(_FIRST_WAIT, (time.time() - lost_at) / _PATIENCE)
+            wait = min(wait * _LONGER, longest, _LONGEST_WAIT)
 
     async def _session(self) -> None:
         """Be attached, until that ends by an error."""
-        there = await self._reach()
-        async with asyncio.timeout(_OPEN_SECONDS + _ADOPT_SECONDS):
-            reader, writer = await self._open(there)
+        there, reader, writer = await self._way.open()
         watching = asyncio.ensure_future(self._watch(there, writer))
         try:
             self._heard = time.time()
@@ -182,7 +176,9 @@ class Link:
             if self._mirror:
                 self._mirror.append(entry)
             self.n = entry.n
+            self._last_event = entry.event
             self._unconfirmed.pop(entry.id, None)
+            self._follow(entry)
             self._entries.put_nowait(entry)
             return
         if document["op"] == "welcome":
@@ -200,6 +196,13 @@ class Link:
         elif document["op"] in ("status", "pong"):
             self.status = document
 
+    def _follow(self, entry: Entry) -> None:
+        """Keep what we know of the kernel up to date between two pings."""
+        if entry.kind == "status":
+            self.status["state"] = entry.message["content"]["execution_state"]
+        elif entry.event in _STATES:
+            self.status.update(state=_STATES[entry.event], why=entry.message.get("why", ""))
+
     async def _watch(
         self, there: asyncssh.SSHClientConnection, writer: asyncssh.SSHWriter[bytes]
     ) -> None:
@@ -215,50 +218,9 @@ class Link:
                 return
             if now - asked >= PING_SECONDS:
                 asked = now
-                writer.write(_line({"op": "ping", "had": self.n}))
+                with contextlib.suppress(OSError):
+                    writer.write(_line({"op": "ping", "had": self.n}))
             await asyncio.sleep(_LOOK_SECONDS)
-
-    async def _reach(self) -> asyncssh.SSHClientConnection:
-        """Connect to where it was; where it does not answer there, to where it is now."""
-        if self._login is None:
-            self._login = await asyncio.to_thread(self._find)
-        try:
-            return await connection.connected(self._login)
-        except (NoAnswer, HostKeyRefused):
-            now = await self._found()
-            if now in (None, self._login):
-                raise
-            self._login = now
-            return await connection.connected(now)
-
-    async def _found(self) -> Login | None:
-        """Ask where it is now; without a network that may take long, so it goes on behind."""
-        self._finding = self._finding or asyncio.ensure_future(asyncio.to_thread(self._find))
-        await asyncio.wait({self._finding}, timeout=_FIND_SECONDS)
-        if not self._finding.done():
-            return None
-        found, self._finding = self._finding, None
-        return found.result()
-
-    async def _open(
-        self, there: asyncssh.SSHClientConnection
-    ) -> tuple[asyncssh.SSHReader[bytes], asyncssh.SSHWriter[bytes]]:
-        """Open the agent's socket; where there is no agent, one adopts the kernel."""
-        import asyncssh
-
-        if not self._stdio:
-            try:
-                return await there.open_unix_connection(f"{self._run_dir}/agent.sock")
-            except asyncssh.ChannelOpenError as error:
-                self._stdio = error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED
-        status = await ask(there, parcel.command(self._run_dir, self._python, "adopt"))
-        if status["state"] == "gone":
-            raise AgentGone(status.get("why") or "the agent could not be started")
-        if self._stdio:
-            command = parcel.command(self._run_dir, self._python, "attach")
-            process = await there.create_process(command, encoding=None)
-            return process.stdout, process.stdin
-        return await there.open_unix_connection(f"{self._run_dir}/agent.sock")
 
     async def _pause(self, seconds: float) -> None:
         until = time.time() + seconds
@@ -268,22 +230,13 @@ class Link:
 
     def _tell(self, id_: str, document: dict[str, Any]) -> None:
         self._unconfirmed[id_] = _line(document)
-        if self._writer:
-            self._writer.write(self._unconfirmed[id_])
+        # Where the link is just breaking, it is sent again over the next one.
+        with contextlib.suppress(OSError):
+            if self._writer:
+                self._writer.write(self._unconfirmed[id_])
 
     def _is(self, state: State, why: object) -> None:
         self.state, self.why = state, str(why)
-
-
-async def ask(there: asyncssh.SSHClientConnection, command: str) -> dict[str, Any]:
-    """Run the agent's file there; return what it says, whatever the shell said before."""
-    done = await there.run(command, check=False)
-    for line in reversed(str(done.stdout).splitlines()):
-        if line.startswith('{"op":'):
-            said: dict[str, Any] = json.loads(line)
-            return said
-    said_last = (str(done.stderr).strip().splitlines() or ["it said nothing"])[-1]
-    return {"op": "status", "state": "gone", "why": said_last}
 
 
 async def _lines(reader: asyncssh.SSHReader[bytes]) -> AsyncIterator[bytes]:

@@ -36,4 +36,5 @@ def kernel(lab: Lab) -> Iterator[GpuKernel]:
     kernel = GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable)
     yield kernel
     lab.mend()
-    kernel.shutdown()
+    kernel.close()
+    lab.end(kernel.run_dir)

@@ -1,17 +1,17 @@
 """What can be wished from the agent of a folder.
 
-start FOLDER [--python P] [--cwd D]   start it, or find it running; a living kernel is
-                                      adopted, else one is started
-adopt FOLDER                          the same, but no kernel is started
-status FOLDER                         how it is, in one line of JSON
-attach FOLDER                         its socket on standard input and output
+`start` it, or find it running: a living kernel is adopted, else one is started; `adopt` is the
+same, but no kernel is started; `status` tells in one line of JSON how it is; `attach` puts its
+socket on standard input and output.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import fcntl
+import json
 import os
 import signal
 import socket
@@ -21,6 +21,7 @@ import threading
 import time
 from pathlib import Path
 
+from .files import replace
 from .wire import CHUNK_BYTES, as_line
 
 START_SECONDS = 30.0
@@ -41,8 +42,6 @@ def ask(folder: Path) -> bytes:
 
 def start(folder: Path, command: list[str]) -> bytes:
     """Start an agent that outlives this process and its session; return how it is."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)
     said = ask(folder)
     if said:
         return said
@@ -52,7 +51,19 @@ def start(folder: Path, command: list[str]) -> bytes:
         if said:
             return said
     tail = (folder / "agent.log").read_text(errors="replace").strip().splitlines()[-1:]
-    return as_line({"op": "status", "state": "gone", "why": "".join(tail)})
+    return gone("".join(tail))
+
+
+def gone(why: str) -> bytes:
+    """Return how it is where there is no agent."""
+    return as_line({"op": "status", "state": "gone", "why": why})
+
+
+def prepare(folder: Path, **how: str) -> None:
+    """Make the folder, and keep there how a kernel is to be started."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    replace(folder / "how.json", json.dumps(how))
 
 
 def _spawn(folder: Path, command: list[str]) -> bytes:
@@ -82,7 +93,7 @@ def in_a_scope() -> list[str]:
     return ["systemd-run", "--user", "--scope", "--quiet", "--collect"]
 
 
-def run(folder: Path, python: str, cwd: str, may_start: bool) -> None:
+def run(folder: Path, may_start: bool) -> None:
     """Be the agent of this folder, if there is no other."""
     from .agent import Agent
 
@@ -93,7 +104,7 @@ def run(folder: Path, python: str, cwd: str, may_start: bool) -> None:
         except BlockingIOError:
             time.sleep(START_SECONDS)  # whoever asked is answered by the other one
             return
-        asyncio.run(Agent(folder, python, cwd).run(may_start))
+        asyncio.run(Agent(folder).run(may_start))
 
 
 def attach(folder: Path) -> None:
@@ -110,10 +121,11 @@ def attach(folder: Path) -> None:
 
         threading.Thread(target=up, daemon=True).start()
         data = end.recv(CHUNK_BYTES)
-        while data:
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
-            data = end.recv(CHUNK_BYTES)
+        with contextlib.suppress(BrokenPipeError):  # nobody listens any more
+            while data:
+                sys.stdout.buffer.write(data)
+                sys.stdout.buffer.flush()
+                data = end.recv(CHUNK_BYTES)
 
 
 def main(myself: list[str]) -> None:
@@ -121,21 +133,26 @@ def main(myself: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("wish", choices=("start", "adopt", "status", "attach", "run"))
     parser.add_argument("folder", type=lambda word: Path(word).expanduser().absolute())
-    parser.add_argument("--python", default=sys.executable)
-    parser.add_argument("--cwd", default="")
+    parser.add_argument("--python", default=sys.executable, help="has ipykernel")
+    parser.add_argument("--cwd", default="", help="where the kernel starts")
+    parser.add_argument("--activate", default="", help="a line of bash before the kernel")
     parser.add_argument("--adopt-only", action="store_true")
     wishes = parser.parse_args()
+    folder, say = wishes.folder, sys.stdout.buffer.write
+    command = [*myself, "run", str(folder)]
     if wishes.wish == "attach":
-        attach(wishes.folder)
+        attach(folder)
     elif wishes.wish == "run":
-        run(wishes.folder, wishes.python, wishes.cwd, not wishes.adopt_only)
+        run(folder, not wishes.adopt_only)
     elif wishes.wish == "status":
-        gone = as_line({"op": "status", "state": "gone", "why": "no agent runs there"})
-        sys.stdout.buffer.write(ask(wishes.folder) or gone)
+        say(ask(folder) or gone("no agent runs there"))
+    elif wishes.wish == "start":
+        prepare(folder, python=wishes.python, cwd=wishes.cwd, activate=wishes.activate)
+        say(start(folder, command))
+    elif (folder / "how.json").exists():
+        say(start(folder, [*command, "--adopt-only"]))
     else:
-        only = ["--adopt-only"] if wishes.wish == "adopt" else []
-        command = [*myself, "run", str(wishes.folder), "--python", wishes.python]
-        sys.stdout.buffer.write(start(wishes.folder, [*command, "--cwd", wishes.cwd, *only]))
+        say(gone(f"its folder {folder} is not there"))
 
 
 if __name__ == "__main__":

@@ -20,18 +20,19 @@ from .recorder import Recorder
 from .wire import Message, lines
 
 LOOK_SECONDS = 0.2
+END_SECONDS = 5.0
 LEAVE_SECONDS = 600.0
 
 
 class Agent:
     """Owns a kernel, passes requests on to it, each once, and all that it says to all clients."""
 
-    def __init__(self, folder: Path, python: str, cwd: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._journal = Journal(folder / "journal")
         self._recorder = Recorder(self._journal, self._recorded)
         self._clients = Clients(folder / "had.json")
-        self._kernel = Kernel(folder, python, cwd)
+        self._kernel = Kernel(folder)
         self._channels: Channels | None = None
         self._state = "dead"
         self._why = ""
@@ -150,6 +151,8 @@ class Agent:
         """What is looked at several times a second."""
         if self._recorder.waits:
             self._recorder.write()
+        if self._channels:
+            self._channels.check()
         if self._state != "dead":
             why = self._kernel.ended()
             if why is not None:
@@ -237,8 +240,9 @@ class Agent:
             self._leaving = True
 
     async def _end_kernel(self) -> None:
-        if self._channels and self._channels.open:
+        hears = self._channels is not None and self._channels.open
+        if self._channels and hears:
             self._channels.ask("control", "shutdown_request")
         self._state = "dead"
-        await self._kernel.end()
+        await self._kernel.end(patience=END_SECONDS if hears else 0)
         self._hang_up()

@@ -63,6 +63,12 @@ class Channels:
         }
         self.send(channel, {"header": header, "content": {"restart": False}})
 
+    def check(self) -> None:
+        """Fail if something of it failed: an agent that listens no more must not seem to."""
+        for task in self._tasks:
+            if task.done() and not task.cancelled():
+                task.result()
+
     def close(self) -> None:
         """Hang up."""
         for task in self._tasks:
@@ -88,14 +94,16 @@ class Channels:
     def _receive(self, channel: str, frames: list[bytes]) -> None:
         try:
             message = self._wire.unpack(frames)
-        except ValueError as error:
-            self._take("agent", {"event": "unreadable", "channel": channel, "why": str(error)})
+            ours = message["parent_header"].get("session") == SESSION
+            kind = message["header"]["msg_type"]
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            self._take("agent", {"event": "unreadable", "channel": channel, "why": repr(error)})
             return
-        if message["parent_header"].get("session") == SESSION:
+        if ours:
             self._answered.add(channel)
             self.open = {"control", "iopub"} <= self._answered
             self._heard(channel)
-        elif message["header"]["msg_type"] != "iopub_welcome":
+        elif kind != "iopub_welcome":
             self._take(channel, message)
 
 

@@ -54,6 +54,7 @@ class Journal:
         current = max(self._sizes)
         if self._sizes[current] and self._sizes[current] + len(line) > self._segment_bytes:
             current = self.n + 1
+            self._unsynced.add(self._file)
             self._file = self._path(current).open("ab", buffering=0)
             self._sizes[current] = 0
         try:
@@ -71,7 +72,10 @@ class Journal:
     def sync(self) -> None:
         """Let the disk have all that was written; safe in another thread."""
         while self._unsynced:
-            os.fsync(self._unsynced.pop().fileno())
+            file = self._unsynced.pop()
+            os.fsync(file.fileno())
+            if file is not self._file:
+                file.close()
 
     def after(self, since: int, boot: str) -> int:
         """Return after which entry a reader goes on that had `since` from the agent's `boot`.
@@ -160,7 +164,8 @@ class Journal:
         if "id" in message:
             self.asked.add(message["id"])
         if message["event"] == "agent_started":
-            self._ends[self.boot] = entry["n"] - 1
+            if self.boot:
+                self._ends[self.boot] = entry["n"] - 1
             self.boot, self.machine = message["boot"], message["machine"]
         elif message["event"] in ("kernel_started", "kernel_adopted"):
             self.kernel_lives = True

@@ -8,14 +8,14 @@ import json
 import os
 import signal
 import subprocess
+import time
 import uuid
 from pathlib import Path
 from typing import Any
 
 from .files import killed_for_memory, replace, start_time
 
-END_SECONDS = 5.0
-LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.02
 
 
 class Kernel:
@@ -24,11 +24,9 @@ class Kernel:
     It knows nothing of the agent's process, so that it outlives it.
     """
 
-    def __init__(self, folder: Path, python: str, cwd: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self.pid = 0
         self._folder = folder
-        self._python = python
-        self._cwd = cwd
         self._child: subprocess.Popen[bytes] | None = None
         self._since: str | None = None
         self._killed_before = 0
@@ -61,15 +59,28 @@ class Kernel:
         clean = {name: value for name, value in os.environ.items() if name != "JPY_PARENT_PID"}
         with (self._folder / "kernel.log").open("wb") as log:
             self._child = subprocess.Popen(
-                [self._python, "-m", "ipykernel_launcher", "-f", str(self.connection_file)],
+                self._command(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=self._cwd or None,
+                cwd=self._how["cwd"] or None,
                 env=dict(clean, PYDEVD_DISABLE_FILE_VALIDATION="1"),
                 start_new_session=True,
             )
         self._is(self._child.pid)
+
+    @property
+    def _how(self) -> dict[str, str]:
+        """How it is to be started, which an agent that comes later must know too."""
+        how: dict[str, str] = json.loads((self._folder / "how.json").read_text())
+        return how
+
+    def _command(self) -> list[str]:
+        how = self._how
+        kernel = [how["python"], "-m", "ipykernel_launcher", "-f", str(self.connection_file)]
+        if not how["activate"]:
+            return kernel
+        return ["bash", "-c", how["activate"] + '\nexec "$@"', "bash", *kernel]
 
     def adopt(self) -> bool:
         """Find a kernel of this folder that still lives."""
@@ -96,17 +107,16 @@ class Kernel:
         if self.ended() is None:
             os.killpg(self.pid, signal.SIGINT)
 
-    async def end(self) -> None:
-        """Wait a little for it to end, then kill all that it started."""
-        for _ in range(int(END_SECONDS / 0.05)):
-            if self.ended() is not None:
-                break
-            await asyncio.sleep(0.05)
+    async def end(self, patience: float) -> None:
+        """Wait a little for it to end by itself, then kill all that it started."""
+        deadline = time.monotonic() + patience
+        while self.ended() is None and time.monotonic() < deadline:
+            await asyncio.sleep(LOOK_SECONDS)
         if self.pid:
             with contextlib.suppress(OSError):
                 os.killpg(self.pid, signal.SIGKILL)
         while self.ended() is None:
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(LOOK_SECONDS)
 
     def why_away(self, same_machine: bool) -> str:
         """Say why a kernel is not there any more that nobody watched."""
