@@ -9,7 +9,7 @@ OFFLINE := PIP_NO_INDEX=1 PIP_FIND_LINKS=$(CURDIR)/build/wheels DL_MAGICS_HOME=$
 	KERAS_HOME=$(CURDIR)/build/test-home/keras http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 \
 	no_proxy=127.0.0.1,localhost TF_CPP_MIN_LOG_LEVEL=3
 
-.PHONY: help demo lab test check pytest lint notebooks bench clean
+.PHONY: help demo lab test check pytest lint notebooks chaos bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -45,6 +45,9 @@ lint:
 
 notebooks:
 	$(OFFLINE) $(BIN)/python -m pytest -c setup.cfg --nbmake --nbmake-timeout=600 notebooks
+
+chaos: build/installed-for-tests ## 200 sequences of bad luck for the link to an instance (root); SEED=1 is the first
+	PYTHONPATH=$(CURDIR):$(CURDIR)/tests $(BIN)/python tests/chaos.py $(or $(SEED),1) 200 8
 
 bench: build/installed-for-tests ## measure against the usual Keras way: DATA=path/to/photos
 	$(BIN)/python benchmarks/all.py $(DATA)
@@ -118,7 +121,7 @@ build/npm: labextension/package-lock.json | build/venv
 build/debian: | build/venv
 	command -v chromium || command -v chromium-browser || $(call debian,chromium) || \
 		echo "The tests in a browser will be skipped."
-	command -v sshd && command -v ip && command -v iptables || \
+	test -x /usr/sbin/sshd && command -v ip && command -v iptables || \
 		$(call debian,openssh-server iproute2 iptables) || \
 		echo "The tests of a broken link to a real sshd will be skipped."
 	@touch $@

@@ -6,6 +6,7 @@ what it finds beside the mirror as `ask.py`; whoever comes again asks it again, 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -14,13 +15,19 @@ from pathlib import Path
 
 def main(home: str, address: Path, run_dir: str, mirror: Path) -> None:
     os.environ["DL_MAGICS_HOME"] = home
+    from dl_magics.errors import NoAnswer
     from dl_magics.remote.kernel import GpuKernel
     from dl_magics.remote.mirror import Mirror
     from lab import login_at
 
-    kernel = GpuKernel.attach(
-        lambda: login_at(address.read_text()), run_dir, sys.executable, mirror=Mirror(mirror)
-    )
+    kept = Mirror(mirror)
+    kernel = None
+    while kernel is None:
+        # In a storm a person tries it again.
+        with contextlib.suppress(NoAnswer):
+            kernel = GpuKernel.attach(
+                lambda: login_at(address.read_text()), run_dir, sys.executable, mirror=kept
+            )
     code = mirror.with_name("ask.py").read_text()
     kernel.execute(code, msg_id="asked-once")
     while True:

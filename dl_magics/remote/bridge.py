@@ -50,6 +50,7 @@ class Bridge:
         self._ends: dict[str, zmq.asyncio.Socket] = {}
         self._askers: dict[str, list[bytes]] = {}
         self._running: Message = {}
+        self._ending: asyncio.Future[int] | None = None
 
     def run(self) -> int:
         """Serve until the kernel ends; return the exit status for Jupyter."""
@@ -100,6 +101,7 @@ class Bridge:
                 await asyncio.to_thread(self._kernel.interrupt)
                 await self._reply(channel, message, {"status": "ok"})
             elif header["msg_type"] == "shutdown_request":
+                self._ending = asyncio.get_running_loop().create_future()
                 await self._end(message["content"].get("restart", False))
                 await self._reply(channel, message, {"status": "ok", **message["content"]})
                 return 0
@@ -115,8 +117,7 @@ class Bridge:
     async def _down(self) -> int:
         """Pass on what the kernel says."""
         source = self._kernel.entries()
-        while True:
-            entry = await asyncio.wrap_future(loop.start(_next(source)))
+        while entry := await asyncio.wrap_future(loop.start(_next(source))):
             if entry.channel == "in" and entry.kind == "execute_request":
                 self._running = entry.message
             elif entry.channel == "iopub":
@@ -130,6 +131,8 @@ class Bridge:
                     self._answer("stream", self._running, {"name": "stderr", "text": text})
                 )
                 return 1
+        # The link is closed: because Jupyter asked to shut down, or for ever.
+        return await self._ending if self._ending else 1
 
     async def _publish(self, message: Message) -> None:
         await self._send("iopub", [f"kernel.{message['header']['msg_type']}".encode()], message)
@@ -148,5 +151,5 @@ class Bridge:
         return {"header": header, "parent_header": parent, "metadata": {}, "content": content}
 
 
-async def _next(source: AsyncIterator[T]) -> T:
-    return await anext(source)
+async def _next(source: AsyncIterator[T]) -> T | None:
+    return await anext(source, None)

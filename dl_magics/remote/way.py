@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dl_magics.errors import WrongState
+from dl_magics.errors import NoAnswer, WrongState
 from dl_magics.remote import connection, parcel
 from dl_magics.remote.login import Login
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Ends = tuple[asyncssh.SSHReader[bytes], asyncssh.SSHWriter[bytes]]
 
 _DOUBT_SECONDS = 2.0
+_LONGEST_ADDRESS = 100
 _FIND_SECONDS = 1.0
 _FIND_AGAIN_SECONDS = 3.0
 _OPEN_SECONDS = 40.0
@@ -43,7 +44,8 @@ class Way:
         self._login: Login | None = None
         self._finding: asyncio.Task[Login] | None = None
         self._found_at = 0.0
-        self._stdio = False
+        # What is longer is no address for a socket.
+        self._stdio = len(f"{run_dir}/agent.sock") > _LONGEST_ADDRESS
 
     async def open(self) -> tuple[asyncssh.SSHClientConnection, *Ends]:
         """Open the agent's socket; return the connection that it goes over and both its ends."""
@@ -86,21 +88,26 @@ class Way:
 
     async def _open(self, there: asyncssh.SSHClientConnection) -> Ends:
         """Open the socket; where nobody listens, let an agent adopt the kernel."""
-        import asyncssh
-
-        if not self._stdio:
-            try:
-                return await there.open_unix_connection(f"{self._run_dir}/agent.sock")
-            except asyncssh.ChannelOpenError as error:
-                self._stdio = error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED
+        if not self._stdio and (ends := await self._socket(there)):
+            return ends
         status = await ask(there, parcel.command(self._run_dir, self._python, "adopt"))
         if status["state"] == "gone":
-            raise AgentGone(status.get("why") or "the agent could not be started")
-        if self._stdio:
-            command = parcel.command(self._run_dir, self._python, "attach")
-            process = await there.create_process(command, encoding=None)
-            return process.stdout, process.stdin
-        return await there.open_unix_connection(f"{self._run_dir}/agent.sock")
+            raise AgentGone(status["why"] or "the agent could not be started")
+        if not self._stdio and (ends := await self._socket(there)):
+            return ends
+        # It listens, but sockets may not be forwarded there.
+        self._stdio = True
+        command = parcel.command(self._run_dir, self._python, "attach")
+        process = await there.create_process(command, encoding=None)
+        return process.stdout, process.stdin
+
+    async def _socket(self, there: asyncssh.SSHClientConnection) -> Ends | None:
+        import asyncssh
+
+        try:
+            return await there.open_unix_connection(f"{self._run_dir}/agent.sock")
+        except asyncssh.ChannelOpenError:
+            return None
 
 
 async def ask(there: asyncssh.SSHClientConnection, command: str) -> dict[str, Any]:
@@ -110,5 +117,7 @@ async def ask(there: asyncssh.SSHClientConnection, command: str) -> dict[str, An
         if line.startswith('{"op":'):
             said: dict[str, Any] = json.loads(line)
             return said
+    if done.returncode is None:
+        raise NoAnswer("The link broke while the agent was asked.", fix="Try it again.")
     said_last = (str(done.stderr).strip().splitlines() or ["it said nothing"])[-1]
     return {"op": "status", "state": "gone", "why": said_last}

@@ -21,7 +21,7 @@ import threading
 import time
 from pathlib import Path
 
-from .files import replace
+from .files import replace, sockets
 from .wire import CHUNK_BYTES, as_line
 
 START_SECONDS = 30.0
@@ -33,7 +33,7 @@ def ask(folder: Path) -> bytes:
     with socket.socket(socket.AF_UNIX) as end:
         end.settimeout(ASK_SECONDS)
         try:
-            end.connect(str(folder / "agent.sock"))
+            end.connect(str(sockets(folder) / "agent.sock"))
             end.sendall(as_line({"op": "status"}))
             return end.makefile("rb").readline()
         except OSError:
@@ -110,7 +110,7 @@ def run(folder: Path, may_start: bool) -> None:
 def attach(folder: Path) -> None:
     """Put the agent's socket on standard input and output."""
     with socket.socket(socket.AF_UNIX) as end:
-        end.connect(str(folder / "agent.sock"))
+        end.connect(str(sockets(folder) / "agent.sock"))
 
         def up() -> None:
             data = os.read(0, CHUNK_BYTES)

@@ -13,7 +13,7 @@ from typing import Any
 
 from .channels import Channels
 from .clients import Client, Clients
-from .files import machine
+from .files import machine, sockets
 from .journal import Journal
 from .process import Kernel
 from .recorder import Recorder
@@ -64,7 +64,7 @@ class Agent:
 
     async def run(self, may_start: bool) -> None:
         """Serve until the kernel is shut down."""
-        socket = self._folder / "agent.sock"
+        socket = sockets(self._folder) / "agent.sock"
         with contextlib.suppress(FileNotFoundError):
             socket.unlink()
         same_machine = self._journal.machine in ("", machine())

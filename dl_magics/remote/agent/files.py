@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import tempfile
 from pathlib import Path
+
+LONGEST_FOLDER = 90
 
 
 def replace(path: Path, text: str) -> None:
@@ -12,6 +16,22 @@ def replace(path: Path, text: str) -> None:
     with os.fdopen(os.open(str(fresh), os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
     fresh.replace(path)
+
+
+def sockets(folder: Path) -> Path:
+    """Return where the sockets of a run folder lie: in it, or where its path is too long, in /tmp.
+
+    An address may have 107 bytes. A folder there that another person made is refused (OSError).
+    """
+    if len(os.fsencode(folder)) <= LONGEST_FOLDER:
+        return folder
+    name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
+    short = Path(tempfile.gettempdir()) / f"dlm-{name}"
+    short.mkdir(mode=0o700, exist_ok=True)
+    found = short.lstat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o170077 != 0o040000:
+        raise PermissionError(f"{short} was made by somebody else")
+    return short
 
 
 def machine() -> str:

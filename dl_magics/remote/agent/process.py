@@ -13,7 +13,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from .files import killed_for_memory, replace, start_time
+from .files import killed_for_memory, replace, sockets, start_time
 
 LOOK_SECONDS = 0.02
 
@@ -43,12 +43,12 @@ class Kernel:
 
     def start(self) -> None:
         """Start a new one."""
-        for name in self._folder.glob("k-*"):
+        for name in sockets(self._folder).glob("k-*"):
             name.unlink()
         ports = {"shell": 1, "iopub": 2, "stdin": 3, "hb": 4, "control": 5}
         connection = {
             "transport": "ipc",
-            "ip": str(self._folder / "k"),
+            "ip": str(sockets(self._folder) / "k"),
             "key": uuid.uuid4().hex,
             "signature_scheme": "hmac-sha256",
             "kernel_name": "",
