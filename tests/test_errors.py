@@ -24,7 +24,7 @@ def test_a_cell_shows_two_lines_for_an_expected_failure(shell, capsys, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_failure_has_a_status_that_http_knows(kind):
-    assert kind.status in (400, 401, 403, 404, 409, 424, 429, 500, 502, 503, 504)
+    assert kind.status in (400, 401, 403, 404, 409, 424, 429, 500, 502, 503, 504, 507)
 
 
 def test_a_failure_must_say_what_to_do():

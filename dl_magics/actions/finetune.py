@@ -25,13 +25,15 @@ def finetune(recipe: Recipe, folder: Path, stop: Stop) -> Events:
     asked for it with `runs.request_stop`. Where it fails before it started, nothing is left of it.
     Closed half-way, it is logged as interrupted here, and goes on there.
     """
-    if connect.is_connected():
-        events = there.finetune(connect.current(), recipe, folder, stop)
-    else:
-        train = theano.engine(recipe)
-        events = logged.begun(recipe, _rooms(folder), stop=stop, train=train)
-    with logged.fresh(folder), closing(events):
+    with logged.fresh(folder), closing(_begun(recipe, folder, stop)) as events:
         yield from events
+
+
+def _begun(recipe: Recipe, folder: Path, stop: Stop) -> Events:
+    if connect.is_connected():
+        return there.finetune(connect.current(), recipe, folder, stop)
+    train = theano.engine(recipe)
+    return logged.begun(recipe, _rooms(folder), stop=stop, train=train)
 
 
 def resume(run: Run, stop: Stop) -> Events:

@@ -17,23 +17,29 @@ from dl_magics.errors import CommandFailed, NoAnswer
 from dl_magics.remote import forward, ssh
 
 _SECONDS = 60.0
-_SOCKET = ".dlm/jupyter.sock"
 # The last word of what it prints is the path of the socket; what rc files print comes before.
 _START = """
-mkdir -p -m 700 .dlm && cd "$HOME" || exit 1
+cd "$HOME" && mkdir -p -m 700 .dlm || exit 1
+# The address of a socket may have 107 bytes.
+folder="$HOME/.dlm"
+if [ "${{#folder}}" -gt 90 ]; then
+  folder="/tmp/dlm-$(printf %s "$HOME" | cksum | cut -d ' ' -f 1)"
+  mkdir -p -m 700 "$folder" && [ -O "$folder" ] && [ ! -L "$folder" ] || exit 1
+fi
+socket="$folder/jupyter.sock"
 {activate}
 for app in jupyterlab notebook jupyter_server none; do
   {python} -c "import importlib.util as u, sys; sys.exit(u.find_spec('$app') is None)" && break
 done
 [ "$app" = none ] && exit 3
-if ! {python} -c "import socket; socket.socket(socket.AF_UNIX).connect('{socket}')" 2>/dev/null
+if ! {python} -c "import socket; socket.socket(socket.AF_UNIX).connect('$socket')" 2>/dev/null
 then
-  rm -f {socket}
+  rm -f "$socket"
   IFS= read -r JUPYTER_TOKEN && export JUPYTER_TOKEN
-  setsid nohup {python} -m "$app" --no-browser --allow-root --ServerApp.sock="$HOME/{socket}" \
+  setsid nohup {python} -m "$app" --no-browser --allow-root --ServerApp.sock="$socket" \
     --ServerApp.sock_mode=0600 --ServerApp.root_dir="$HOME" >.dlm/jupyter.log 2>&1 </dev/null &
 fi
-echo "$HOME/{socket}"
+echo "$socket"
 """
 
 
@@ -63,7 +69,7 @@ def open_there(connection: Connection) -> Opened:
     login = connection.way.login()
     token = _token(login.alias)
     python = shlex.quote(connection.python)
-    command = _START.format(activate=connection.activate, python=python, socket=_SOCKET)
+    command = _START.format(activate=connection.activate, python=python)
     done = ssh.run(login, f"exec sh -c {shlex.quote(command)}", stdin=f"{token}\n")
     if done.code == 3:
         raise CommandFailed(

@@ -40,8 +40,9 @@ def test_ctrl_c_ends_the_coroutine():
     cancelled = threading.Event()
 
     async def forever():
-        os.kill(os.getpid(), signal.SIGINT)
         try:
+            await asyncio.sleep(0.2)
+            os.kill(os.getpid(), signal.SIGINT)
             await asyncio.sleep(60)
         finally:
             cancelled.set()

@@ -102,7 +102,15 @@ def test_it_holds_what_trains_and_nothing_else(packed):
 
     assert names == sorted(names)
     tops = {name.split("/")[1] for name in names}
-    assert tops == {"__init__.py", "data", "errors.py", "events.py", "training", "version.py"}
+    assert tops == {
+        "__init__.py",
+        "data",
+        "errors.py",
+        "events.py",
+        "training",
+        "values.py",
+        "version.py",
+    }
     assert "dl_magics/training/zoo.csv" in names
     assert not [name for name in names if "__pycache__" in name]
 

@@ -48,11 +48,11 @@ def shared(tmp_path_factory):
     return tmp_path_factory.mktemp("rooms")
 
 
-def train(recipe, rooms, interpreter, stop=lambda: False):
+def train(recipe, rooms, interpreter=interpreter, stop=lambda: False):
     """Fine-tune on Theano, write the log, and return the run with its events."""
     events = []
     with RunLog(rooms.run) as log:
-        for event in engine.finetune(recipe, rooms, interpreter, stop=stop):
+        for event in engine.finetune(recipe, rooms, interpreter=interpreter, stop=stop):
             log.append(event)
             events.append(event)
     return Run(rooms.run), events
@@ -207,7 +207,7 @@ def test_a_wish_for_the_gpu_that_is_not_met_is_a_warning(
     monkeypatch.setenv("THEANORC", str(rc))
     rooms = tiny.rooms(shared, "wish")
 
-    events = engine.finetune(tiny.recipe(data), rooms, interpreter, stop=lambda: True)
+    events = engine.finetune(tiny.recipe(data), rooms, interpreter=interpreter, stop=lambda: True)
     warned = [event for event in events if isinstance(event, Warned)]
 
     assert [each.code for each in warned] == ["no_gpu"]
@@ -221,7 +221,11 @@ def test_an_interpreter_that_ends_says_its_last_words(done, data, shared, tmp_pa
     rooms = tiny.rooms(shared, "broken")
 
     with pytest.raises(TrainingFailed, match=r"status 3\): no Theano in here"):
-        list(engine.finetune(tiny.recipe(data), rooms, Interpreter(str(broken), str(tmp_path))))
+        list(
+            engine.finetune(
+                tiny.recipe(data), rooms, interpreter=Interpreter(str(broken), str(tmp_path))
+            )
+        )
 
 
 def ours():
@@ -231,7 +235,7 @@ def ours():
 
 
 def test_an_interpreter_that_is_killed_half_way_is_a_failed_run(done, data, tmp_path, interpreter):
-    events = engine.finetune(tiny.recipe(data), tiny.rooms(tmp_path), interpreter)
+    events = engine.finetune(tiny.recipe(data), tiny.rooms(tmp_path), interpreter=interpreter)
     next(events)
     last = deque(maxlen=1)
 
@@ -244,7 +248,7 @@ def test_an_interpreter_that_is_killed_half_way_is_a_failed_run(done, data, tmp_
 
 
 def test_nothing_of_the_process_is_left_when_a_run_is_closed(done, data, tmp_path, interpreter):
-    events = engine.finetune(tiny.recipe(data), tiny.rooms(tmp_path), interpreter)
+    events = engine.finetune(tiny.recipe(data), tiny.rooms(tmp_path), interpreter=interpreter)
     next(events)
     assert len(ours()) == 1
 
@@ -268,7 +272,7 @@ def test_what_keras_1_cannot_do_is_refused_before_anything_starts(
     recipe = tiny.recipe(data, **asked)
 
     with pytest.raises(BadSetting, match=said) as refused:
-        next(engine.finetune(recipe, tiny.rooms(shared, "refused"), interpreter))
+        next(engine.finetune(recipe, tiny.rooms(shared, "refused"), interpreter=interpreter))
 
     assert "%backend tensorflow" in refused.value.fix
 
@@ -277,7 +281,7 @@ def test_a_folder_that_is_not_there_is_told_as_ever(shared, interpreter, tmp_pat
     recipe = tiny.recipe(tmp_path / "nowhere")
 
     with pytest.raises(BadData):
-        list(engine.finetune(recipe, tiny.rooms(shared, "nowhere"), interpreter))
+        list(engine.finetune(recipe, tiny.rooms(shared, "nowhere"), interpreter=interpreter))
 
 
 def test_without_its_interpreter_a_run_does_not_predict_and_says_why(done, data, tmp_path):
