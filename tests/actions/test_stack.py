@@ -166,7 +166,7 @@ def test_the_practice_gpu_is_not_seen_and_that_is_told(host):
     (host.home / ".keras").mkdir()
     (host.home / ".keras" / "keras.json").write_text('{"backend": "torch"}')
 
-    shown = status(host.login, python)
+    shown = status(host.login, python.path)
 
     assert "TORCH DOES NOT SEE IT" in shown.verdict
     assert "Asking keras" in asking(python)

@@ -34,6 +34,8 @@ IMPORT = (
 import importlib, zipfile
 names = [name[:-3].replace("/", ".") for name in zipfile.ZipFile(sys.argv[1]).namelist()
          if name.endswith(".py")]
+# What Theano's own interpreter runs imports Theano.
+names = [name for name in names if "keras1" not in name and not name.endswith("theano.site")]
 for name in names:
     module = importlib.import_module(name.removesuffix(".__init__"))
     assert module.__file__.startswith(sys.argv[1]), module.__file__
@@ -102,15 +104,8 @@ def test_it_holds_what_trains_and_nothing_else(packed):
 
     assert names == sorted(names)
     tops = {name.split("/")[1] for name in names}
-    assert tops == {
-        "__init__.py",
-        "data",
-        "errors.py",
-        "events.py",
-        "training",
-        "values.py",
-        "version.py",
-    }
+    modules = {"__init__.py", "errors.py", "events.py", "values.py", "version.py"}
+    assert tops == {"data", "training", *modules}
     assert "dl_magics/training/zoo.csv" in names
     assert not [name for name in names if "__pycache__" in name]
 
@@ -119,7 +114,15 @@ def test_it_imports_where_nothing_else_of_ours_is(packed, tmp_path):
     done = away(IMPORT, packed, cwd=tmp_path)
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["40", "data", "errors", "events", "training", "version"]
+    assert done.stdout.split() == [
+        "40",
+        "data",
+        "errors",
+        "events",
+        "training",
+        "values",
+        "version",
+    ]
 
 
 def test_it_fine_tunes_where_nothing_else_of_ours_is(packed, tmp_path):

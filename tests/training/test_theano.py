@@ -220,12 +220,10 @@ def test_an_interpreter_that_ends_says_its_last_words(done, data, shared, tmp_pa
     broken.chmod(0o755)
     rooms = tiny.rooms(shared, "broken")
 
+    away = Interpreter(str(broken), str(tmp_path))
+
     with pytest.raises(TrainingFailed, match=r"status 3\): no Theano in here"):
-        list(
-            engine.finetune(
-                tiny.recipe(data), rooms, interpreter=Interpreter(str(broken), str(tmp_path))
-            )
-        )
+        list(engine.finetune(tiny.recipe(data), rooms, interpreter=away))
 
 
 def ours():
