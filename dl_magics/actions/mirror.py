@@ -11,7 +11,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 from dl_magics import home
 from dl_magics.actions import errand
 from dl_magics.actions.way import Way
-from dl_magics.errors import DamagedRun, DLMagicsError, KernelDied
+from dl_magics.errors import DamagedRun, DLMagicsError, KernelDied, NoAnswer, WrongState
 from dl_magics.events import Event, RunEnded, from_json
 from dl_magics.remote import carry
 from dl_magics.remote.kernel import GpuKernel
@@ -114,8 +114,10 @@ def _events(there: There, kernel: GpuKernel, folder: Path) -> Generator[Event, N
                 yield from_json(message["content"])
     except KernelDied:
         note(folder, replace(there, cut=True))
-        yield from _left_behind(there)
-        note(folder, replace(there, cut=True, over=True))
+        # Where the instance was stopped, its disk is read when somebody comes back.
+        with suppress(NoAnswer, WrongState):
+            yield from _left_behind(there)
+            note(folder, replace(there, cut=True, over=True))
         raise
     except DLMagicsError:
         note(folder, replace(there, over=True))

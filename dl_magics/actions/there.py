@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import replace
@@ -23,7 +24,7 @@ from dl_magics.errors import (
     WeightsNotFound,
     WrongState,
 )
-from dl_magics.events import Event
+from dl_magics.events import Event, RunEnded
 from dl_magics.remote import carry, loop
 from dl_magics.remote.kernel import GpuKernel
 from dl_magics.training import past, stopping, weights, zoo
@@ -130,9 +131,14 @@ def _run(
             folder=f"{RUNS}/{folder.name}",
         ),
     )
+    n = 0
     try:
-        yield from _followed(connection.way, folder, kernel, stop)
+        for event in _followed(connection.way, folder, kernel, stop):
+            n = event.n
+            yield event
     except KernelDied as error:
+        # The log waits for what comes after; who watches sees how it stands.
+        yield RunEnded(n=n + 1, t=time.time(), status="interrupted")
         again = f"%gpu_connect {connection.way.name}, then %finetune --resume {folder.name}"
         raise KernelDied(str(error), fix=f"It goes on from its last checkpoint: {again}") from error
 

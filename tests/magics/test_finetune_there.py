@@ -157,3 +157,21 @@ def test_after_a_restart_of_the_notebook_attach_shows_it_from_its_first_event(ru
     assert len(told) > seen
     assert told[-1].status == "stopped"
     assert (going.path / "model.keras").exists()
+
+
+def test_after_a_stop_of_the_instance_the_run_goes_on_exactly(run, host_home):
+    cell = f"%%finetune colours\n{SETTINGS}epochs = 500\npatience = 500"
+    going, thread = begun(run, cell)
+
+    run("%aws_stop")
+    thread.join(60)
+    assert going.status == "interrupted"
+    assert "--resume" in run.failed.fix
+    run("%aws_start")
+    run("%gpu_connect")
+    resumed = run(f"%finetune --resume {going.name}")
+    unbroken = run(cell)
+
+    assert resumed.status == "done"
+    assert resumed.history == unbroken.history
+    assert (going.path / log.NAME).read_bytes() == (there(host_home, going) / log.NAME).read_bytes()
