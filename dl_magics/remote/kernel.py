@@ -75,11 +75,13 @@ class GpuKernel:
                 )
             over = Link(find, folder, python, status["n"], mirror=mirror, name=uuid.uuid4().hex)
             kernel = cls(find, folder, python, over)
-            if status["state"] == "starting":
-                await kernel._until_ready(kernel._watch(), after=status["n"])
+            coming = kernel._watch()
             await over.attached()
-            if status["state"] == "dead":
+            if status["state"] == "starting":
+                await kernel._until_ready(coming, after=status["n"])
+            elif status["state"] == "dead":
                 await kernel._restart()
+            kernel._watchers.discard(coming)
             return kernel
 
         login = find()

@@ -78,8 +78,8 @@ class Link:
         self._poked = asyncio.Event()
         self._attached = asyncio.Event()
         self._last_event = ""
-        self._refused: HostKeyRefused | None = None
         self._running = asyncio.ensure_future(self._run())
+        self._running.add_done_callback(self._over)
 
     async def entries(self) -> AsyncIterator[Entry]:
         """Yield entries as they come, until the link is closed."""
@@ -93,8 +93,8 @@ class Link:
         waiting = asyncio.ensure_future(self._attached.wait())
         await asyncio.wait({waiting, self._running}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
-        if self._refused:
-            raise self._refused
+        if self._running.done():
+            self._running.result()
         return self.status
 
     def send(self, channel: str, message: dict[str, Any]) -> None:
@@ -116,9 +116,10 @@ class Link:
     async def close(self) -> None:
         """Go away; the agent and the kernel live on."""
         self._running.cancel()
-        with contextlib.suppress(asyncio.CancelledError, DLMagicsError):
-            await self._running
-        self._entries.put_nowait(None)
+        await asyncio.wait({self._running})
+
+    def _over(self, running: asyncio.Task[None]) -> None:
+        self._entries.put_nowait(None if running.cancelled() else running.exception())
 
     async def _run(self) -> None:
         wait, lost_at = _FIRST_WAIT, time.time()
@@ -127,10 +128,8 @@ class Link:
             try:
                 await self._session()
             except HostKeyRefused as error:
-                self._refused = error
                 self._is("lost", error)
-                self._entries.put_nowait(error)
-                return
+                raise
             except WrongState as error:
                 self._is("stopped", error)
             except AgentGone as error:

@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 # Windows hears Ctrl-C only between two waits.
 _LOOK_SECONDS = 0.2
+_NAME = "dl_magics loop"
 _loops: dict[int, asyncio.AbstractEventLoop] = {}
 _making = threading.Lock()
 
@@ -61,7 +62,12 @@ def each(source: AsyncIterator[T]) -> Iterator[T]:
             yield value  # type: ignore[misc]  # the end is told apart one line above
     finally:
         if close := getattr(source, "aclose", None):
-            wait(close())
+            # What nobody holds any more may be collected in the loop's own thread.
+            (start if _is_inside() else wait)(close())
+
+
+def _is_inside() -> bool:
+    return threading.current_thread().name == _NAME
 
 
 def _loop() -> asyncio.AbstractEventLoop:
@@ -69,6 +75,6 @@ def _loop() -> asyncio.AbstractEventLoop:
     with _making:
         if os.getpid() not in _loops:
             loop = asyncio.new_event_loop()
-            threading.Thread(target=loop.run_forever, name="dl_magics loop", daemon=True).start()
+            threading.Thread(target=loop.run_forever, name=_NAME, daemon=True).start()
             _loops[os.getpid()] = loop
         return _loops[os.getpid()]

@@ -69,3 +69,21 @@ def test_an_asynchronous_source_is_read_one_by_one_and_closed():
     reading.close()
     assert closed.wait(5)
     assert list(loop.each(numbers())) == list(range(10))
+
+
+def test_a_source_that_is_given_up_in_the_loops_own_thread_holds_nothing_up():
+    closed = threading.Event()
+
+    async def numbers():
+        try:
+            yield 1
+            yield 2
+        finally:
+            closed.set()
+
+    reading = loop.each(numbers())
+    next(reading)
+
+    loop.call(reading.close)
+
+    assert closed.wait(5)
