@@ -21,9 +21,12 @@ def plain(title: str, heads: Sequence[str], rows: Rows) -> str:
 
 def html(title: str, heads: Sequence[str], rows: Rows) -> str:
     """Return a plain HTML table, which a saved notebook keeps."""
-    head = "".join(f"<th>{escape(each)}</th>" for each in heads)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
+    head = _cells("th", heads)
+    body = "".join(f"<tr>{_cells('td', row)}</tr>" for row in rows)
     table = f"<table><tr>{head}</tr>{body}</table>" if rows else ""
     return f"<div><p>{escape(title)}</p>{table}</div>"
+
+
+def _cells(tag: str, texts: Sequence[str]) -> str:
+    # Notebooks put what stands in tables to the right, as if all of it were numbers.
+    return "".join(f'<{tag} style="text-align: left">{escape(each)}</{tag}>' for each in texts)

@@ -68,7 +68,7 @@ def test_a_list_says_where_it_is_and_what_it_costs():
         "practice · us-east-1: 2 instances, 1 of them cost $0.90/h"
     )
     assert "→ gpu" in repr(listing)
-    assert "<td>p2.xlarge</td>" in listing._repr_html_()
+    assert ">p2.xlarge</td>" in listing._repr_html_()
     assert list(listing) == list(rented)
     assert len(listing) == 2
 

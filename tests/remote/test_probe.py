@@ -25,7 +25,7 @@ def test_the_hosts_gpu_disk_and_memory_are_told(host):
     assert min(found.disk_free_bytes, found.ram_bytes, found.cores) > 0
     assert found.sudo
     assert "Tesla T4 (15 GB)" in repr(found)
-    assert "<td>keras</td>" in found._repr_html_()
+    assert ">keras</td>" in found._repr_html_()
 
 
 @pytest.mark.parametrize(
