@@ -95,8 +95,14 @@ class BadLuck:
     def _until(self, true: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE
         while not true():
-            assert time.monotonic() < deadline, f"it hangs after {self.log}"
+            assert time.monotonic() < deadline, self._where()
             time.sleep(0.05)
+
+    def _where(self) -> str:
+        """Where it hangs."""
+        last = [lines[-1][:200] for lines in (self._journal(), self._mirrored()) if lines]
+        running = [self._lab.words(pid)[1:4] for pid in self._lab.running(self._whole)]
+        return f"it hangs; last journalled and mirrored {last}, running {running}"
 
     def _cut(self) -> None:
         self._lab.wire("down")

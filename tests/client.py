@@ -6,7 +6,6 @@ what it finds beside the mirror as `ask.py`; whoever comes again asks it again, 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import time
@@ -24,10 +23,12 @@ def main(home: str, address: Path, run_dir: str, mirror: Path) -> None:
     kernel = None
     while kernel is None:
         # In a storm a person tries it again.
-        with contextlib.suppress(NoAnswer):
+        try:
             kernel = GpuKernel.attach(
                 lambda: login_at(address.read_text()), run_dir, sys.executable, mirror=kept
             )
+        except NoAnswer as error:
+            print(run_dir, error, file=sys.stderr)
     code = mirror.with_name("ask.py").read_text()
     kernel.execute(code, msg_id="asked-once")
     while True:

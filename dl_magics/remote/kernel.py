@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Literal
 
-from dl_magics.errors import DLMagicsError, KernelDied, NoAnswer
+from dl_magics.errors import DLMagicsError, KernelDied
 from dl_magics.remote import connection, loop, parcel
 from dl_magics.remote.answers import Answer, Answers, Message
 from dl_magics.remote.entry import Entry
 from dl_magics.remote.link import Link
 from dl_magics.remote.login import Login
 from dl_magics.remote.mirror import Mirror
+from dl_magics.remote.watchers import Watcher, Watchers
 from dl_magics.remote.way import ask
 
 State = Literal["starting", "idle", "busy", "dead", "lost", "gone", "stopped"]
@@ -29,7 +30,7 @@ class GpuKernel:
         self._python = python
         self._link = over
         self._answers = Answers()
-        self._watchers: set[asyncio.Queue[Entry | None]] = set()
+        self._watchers = Watchers()
         self._session = uuid.uuid4().hex
         self._asked_for_input: Message = {}
         self._following = asyncio.ensure_future(self._follow())
@@ -75,13 +76,13 @@ class GpuKernel:
                 )
             over = Link(find, folder, python, status["n"], mirror=mirror, name=uuid.uuid4().hex)
             kernel = cls(find, folder, python, over)
-            coming = kernel._watch()
+            coming = kernel._watchers.watch()
             await over.attached()
             if status["state"] == "starting":
                 await kernel._until_ready(coming, after=status["n"])
             elif status["state"] == "dead":
                 await kernel._restart()
-            kernel._watchers.discard(coming)
+            coming.close()
             return kernel
 
         login = find()
@@ -184,20 +185,16 @@ class GpuKernel:
 
     def events(self) -> Iterator[Message]:
         """Yield what befalls the kernel and its agent from now on, as {"event": …}."""
-        return loop.each(self._events(self._watch()))
+        coming = loop.call(self._watchers.watch)
+        return (entry.message for entry in loop.each(coming.all()) if entry.event)
 
     def journal(self, since: int = 0) -> Iterator[Entry]:
         """Yield the entries that the journal has by now."""
         return loop.each(self._journal(since))
 
-    async def entries(self) -> AsyncIterator[Entry]:
-        """Yield all entries that come from now on."""
-        coming = self._watch()
-        try:
-            while entry := await coming.get():
-                yield entry
-        finally:
-            self._watchers.discard(coming)
+    def entries(self) -> AsyncIterator[Entry]:
+        """Return all entries that come from now on; to be read in the loop's thread."""
+        return loop.call(self._watchers.watch).all()
 
     def close(self) -> None:
         """Detach; the kernel lives on."""
@@ -210,13 +207,11 @@ class GpuKernel:
                 if entry.kind == "input_request":
                     self._asked_for_input = entry.message
                 self._answers.take(entry)
-                for watcher in self._watchers:
-                    watcher.put_nowait(entry)
+                self._watchers.tell(entry)
         except DLMagicsError as error:
             self._answers.fail(error)
         finally:
-            for watcher in self._watchers:
-                watcher.put_nowait(None)
+            self._watchers.tell(None)
 
     def _ask(
         self,
@@ -249,43 +244,28 @@ class GpuKernel:
         return {"header": header, "parent_header": {}, "metadata": {}, "content": content}
 
     async def _restart(self) -> None:
-        coming = self._watch()
+        coming = self._watchers.watch()
         at = await self._heard(coming, self._link.wish("restart"))
         await self._until_ready(coming, after=at)
+        coming.close()
 
     async def _shutdown(self) -> None:
-        coming = self._watch()
+        coming = self._watchers.watch()
         await self._heard(coming, self._link.wish("shutdown"))
 
-    async def _heard(self, coming: asyncio.Queue[Entry | None], wish: str) -> int:
+    async def _heard(self, coming: Watcher, wish: str) -> int:
         """Wait until a wish was fulfilled; return by which entry."""
-        while (entry := await _next(coming)).id != wish:
+        while (entry := await coming.next()).id != wish:
             pass
         return entry.n
 
-    async def _until_ready(self, coming: asyncio.Queue[Entry | None], after: int) -> None:
-        while (entry := await _next(coming)).n <= after or entry.event != "kernel_ready":
+    async def _until_ready(self, coming: Watcher, after: int) -> None:
+        while (entry := await coming.next()).n <= after or entry.event != "kernel_ready":
             if entry.n > after and entry.event == "kernel_died":
                 raise KernelDied(
                     f"No kernel could be started there: {entry.message['why']}",
                     fix="%gpu_status shows what is installed; %gpu_connect --setup installs it.",
                 )
-        self._watchers.discard(coming)
-
-    def _watch(self) -> asyncio.Queue[Entry | None]:
-        coming: asyncio.Queue[Entry | None] = asyncio.Queue()
-        self._watchers.add(coming)
-        if self._following.done():
-            coming.put_nowait(None)
-        return coming
-
-    async def _events(self, coming: asyncio.Queue[Entry | None]) -> AsyncIterator[Message]:
-        try:
-            while entry := await coming.get():
-                if entry.event:
-                    yield entry.message
-        finally:
-            self._watchers.discard(coming)
 
     async def _journal(self, since: int, *, follow: bool = False) -> AsyncIterator[Entry]:
         reading = Link(self._find, self.run_dir, self._python, since)
@@ -299,9 +279,3 @@ class GpuKernel:
                     return
         finally:
             await reading.close()
-
-
-async def _next(coming: asyncio.Queue[Entry | None]) -> Entry:
-    if (entry := await coming.get()) is None:
-        raise NoAnswer("The link to the GPU kernel is closed.", fix="%gpu_connect opens it again.")
-    return entry
