@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -70,3 +72,18 @@ def travelling(message: dict[str, Any]) -> dict[str, Any]:
     if not (buffers := message.get("buffers")):
         return message
     return {**message, "buffers": [base64.b64encode(buffer).decode() for buffer in buffers]}
+
+
+def request(
+    session: str, msg_type: str, content: dict[str, Any], msg_id: str | None = None
+) -> dict[str, Any]:
+    """Return a Jupyter message that asks a kernel for something."""
+    header = {
+        "msg_id": msg_id or uuid.uuid4().hex,
+        "msg_type": msg_type,
+        "username": "dl_magics",
+        "session": session,
+        "date": datetime.now(UTC).isoformat(),
+        "version": "5.3",
+    }
+    return {"header": header, "parent_header": {}, "metadata": {}, "content": content}

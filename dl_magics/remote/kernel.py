@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime
 from typing import Literal
 
 from dl_magics.errors import DLMagicsError, KernelDied
 from dl_magics.remote import connection, loop, parcel
 from dl_magics.remote.answers import Answer, Answers, Message
-from dl_magics.remote.entry import Entry
+from dl_magics.remote.entry import Entry, request
 from dl_magics.remote.link import Link
 from dl_magics.remote.login import Login
 from dl_magics.remote.mirror import Mirror
-from dl_magics.remote.watchers import Watcher, Watchers
+from dl_magics.remote.watchers import Watchers
 from dl_magics.remote.way import ask
 
 State = Literal["starting", "idle", "busy", "dead", "lost", "gone", "stopped"]
@@ -79,7 +78,7 @@ class GpuKernel:
             coming = kernel._watchers.watch()
             await over.attached()
             if status["state"] == "starting":
-                await kernel._until_ready(coming, after=status["n"])
+                await coming.ready(after=status["n"])
             elif status["state"] == "dead":
                 await kernel._restart()
             coming.close()
@@ -159,7 +158,7 @@ class GpuKernel:
 
     def input_reply(self, text: str) -> None:
         """Answer the last `input_request`."""
-        message = self._message("input_reply", {"value": text})
+        message = request(self._session, "input_reply", {"value": text})
         self.send("stdin", {**message, "parent_header": self._asked_for_input.get("header", {})})
 
     def send(self, channel: str, message: Message) -> None:
@@ -222,7 +221,7 @@ class GpuKernel:
         seconds: float | None = None,
         msg_id: str | None = None,
     ) -> Answer:
-        message = self._message(msg_type, content, msg_id)
+        message = request(self._session, msg_type, content, msg_id)
         answer = Answer(message["header"]["msg_id"], seconds)
 
         def ask() -> None:
@@ -232,40 +231,15 @@ class GpuKernel:
         loop.call(ask)
         return answer
 
-    def _message(self, msg_type: str, content: Message, msg_id: str | None = None) -> Message:
-        header = {
-            "msg_id": msg_id or uuid.uuid4().hex,
-            "msg_type": msg_type,
-            "username": "dl_magics",
-            "session": self._session,
-            "date": datetime.now(UTC).isoformat(),
-            "version": "5.3",
-        }
-        return {"header": header, "parent_header": {}, "metadata": {}, "content": content}
-
     async def _restart(self) -> None:
         coming = self._watchers.watch()
-        at = await self._heard(coming, self._link.wish("restart"))
-        await self._until_ready(coming, after=at)
+        at = await coming.fulfilled(self._link.wish("restart"))
+        await coming.ready(after=at)
         coming.close()
 
     async def _shutdown(self) -> None:
         coming = self._watchers.watch()
-        await self._heard(coming, self._link.wish("shutdown"))
-
-    async def _heard(self, coming: Watcher, wish: str) -> int:
-        """Wait until a wish was fulfilled; return by which entry."""
-        while (entry := await coming.next()).id != wish:
-            pass
-        return entry.n
-
-    async def _until_ready(self, coming: Watcher, after: int) -> None:
-        while (entry := await coming.next()).n <= after or entry.event != "kernel_ready":
-            if entry.n > after and entry.event == "kernel_died":
-                raise KernelDied(
-                    f"No kernel could be started there: {entry.message['why']}",
-                    fix="%gpu_status shows what is installed; %gpu_connect --setup installs it.",
-                )
+        await coming.fulfilled(self._link.wish("shutdown"))
 
     async def _journal(self, since: int, *, follow: bool = False) -> AsyncIterator[Entry]:
         reading = Link(self._find, self.run_dir, self._python, since)

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from dl_magics.errors import DLMagicsError, HostKeyRefused, NoAnswer, WrongState
+from dl_magics.remote import lines
 from dl_magics.remote.entry import Entry, travelling
 from dl_magics.remote.login import Login
 from dl_magics.remote.mirror import Mirror
@@ -32,7 +33,6 @@ _LONGER = 1.6
 _LONGEST_WAIT = 10.0
 # A wait is never longer than this part of the time for which the link has been lost.
 _PATIENCE = 20
-_CHUNK = 1 << 18
 _STATES = {"kernel_started": "starting", "kernel_ready": "idle", "kernel_died": "dead"}
 
 
@@ -153,11 +153,11 @@ class Link:
         try:
             self._heard = time.time()
             hello = {"op": "hello", "since": self.n, "boot": self._boot, "client": self._name}
-            writer.write(_line(hello))
+            writer.write(lines.one(hello))
             self._writer = writer
             for line in self._unconfirmed.values():
                 writer.write(line)
-            async for line in _lines(reader):
+            async for line in lines.read(reader):
                 self._heard = time.time()
                 self._take(line)
             raise NoAnswer("The agent closed the link.", fix="It is tried again.")
@@ -218,7 +218,7 @@ class Link:
             if now - asked >= PING_SECONDS:
                 asked = now
                 with contextlib.suppress(OSError):
-                    writer.write(_line({"op": "ping", "had": self.n}))
+                    writer.write(lines.one({"op": "ping", "had": self.n}))
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _pause(self, seconds: float) -> None:
@@ -228,7 +228,7 @@ class Link:
                 await asyncio.wait_for(self._poked.wait(), _LOOK_SECONDS)
 
     def _tell(self, id_: str, document: dict[str, Any]) -> None:
-        self._unconfirmed[id_] = _line(document)
+        self._unconfirmed[id_] = lines.one(document)
         # Where the link is just breaking, it is sent again over the next one.
         with contextlib.suppress(OSError):
             if self._writer:
@@ -240,21 +240,6 @@ class Link:
             died = {"event": "kernel_died", "why": "the instance was stopped"}
             self._entries.put_nowait(Entry(self.n, time.time(), "agent", died, b""))
         self.state, self.why = state, str(why)
-
-
-async def _lines(reader: asyncssh.SSHReader[bytes]) -> AsyncIterator[bytes]:
-    """Yield whole lines of any length."""
-    parts: list[bytes] = []
-    while chunk := await reader.read(_CHUNK):
-        first, *rest = chunk.split(b"\n")
-        parts.append(first)
-        for part in rest:
-            yield b"".join(parts) + b"\n"
-            parts = [part]
-
-
-def _line(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, separators=(",", ":")).encode() + b"\n"
 
 
 def _breaks() -> tuple[type[Exception], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from dl_magics.errors import NoAnswer
+from dl_magics.errors import KernelDied, NoAnswer
 from dl_magics.remote.entry import Entry
 
 
@@ -27,6 +27,21 @@ class Watcher:
                 "The link to the GPU kernel is closed.", fix="%gpu_connect opens it again."
             )
         return entry
+
+    async def fulfilled(self, wish: str) -> int:
+        """Wait until a wish was fulfilled; return by which entry."""
+        while (entry := await self.next()).id != wish:
+            pass
+        return entry.n
+
+    async def ready(self, after: int) -> None:
+        """Wait until the kernel can be asked; KernelDied where it ended before."""
+        while (entry := await self.next()).n <= after or entry.event != "kernel_ready":
+            if entry.n > after and entry.event == "kernel_died":
+                raise KernelDied(
+                    f"No kernel could be started there: {entry.message['why']}",
+                    fix="%gpu_status shows what is installed; %gpu_connect --setup installs it.",
+                )
 
     async def all(self) -> AsyncIterator[Entry]:
         """Yield them to the end."""

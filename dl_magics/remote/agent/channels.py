@@ -43,7 +43,10 @@ class Channels:
         self._take = take
         self._heard = heard
         self._answered: set[str] = set()
-        self._ends = {channel: _end(channel, connection) for channel in KINDS}
+        self._ends = {channel: _end(channel) for channel in KINDS}
+        self._greeted = self._ends["stdin"].get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        for channel, end in self._ends.items():
+            end.connect("ipc://{}-{}".format(connection["ip"], connection[channel + "_port"]))
         self._tasks = [asyncio.ensure_future(self._listen(channel)) for channel in KINDS]
         self._tasks.append(asyncio.ensure_future(self._knock()))
 
@@ -77,7 +80,12 @@ class Channels:
             end.close()
 
     async def _knock(self) -> None:
-        """Ask until we are heard and hear; what is published to a new listener before is lost."""
+        """Ask until we are heard and hear; what is published to a new listener before is lost.
+
+        So is a question for input that the kernel asks before it knows us on that channel.
+        """
+        await self._greeted.recv_multipart()
+        self._ends["stdin"].disable_monitor()
         while not self.open:
             self.ask("control")
             await asyncio.sleep(KNOCK_SECONDS)
@@ -107,7 +115,7 @@ class Channels:
             self._take(channel, message)
 
 
-def _end(channel: str, connection: dict[str, Any]) -> Any:
+def _end(channel: str) -> Any:
     end = zmq.asyncio.Context.instance().socket(KINDS[channel])
     end.linger = 0
     # A kernel throws away what a slow listener does not take.
@@ -117,5 +125,4 @@ def _end(channel: str, connection: dict[str, Any]) -> Any:
     else:
         # The kernel asks for input where the request came from, by this name.
         end.setsockopt(zmq.IDENTITY, IDENTITY)
-    end.connect("ipc://{}-{}".format(connection["ip"], connection[channel + "_port"]))
     return end
