@@ -89,6 +89,8 @@ def follow(folder: Path, kernel: GpuKernel) -> Generator[Event, None, None]:
     if there is None:
         return
     state = state_of(log.read(folder))
+    if state.ended:
+        _come_home(there, folder, state)
     with log.RunLog(folder) as lines, closing(_events(there, kernel, folder)) as coming:
         for event in coming:
             if event.n <= state.n:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import posixpath
+import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dl_magics.errors import NoAnswer
 from dl_magics.remote import connection, loop
@@ -16,20 +17,33 @@ from dl_magics.remote.login import Login
 if TYPE_CHECKING:
     import asyncssh
 
+T = TypeVar("T")
+_TIMES = 3
+
 
 def put_once(login: Login, file: Path, folder: str, name: str = "") -> str:
     """Put a file whose name tells its content into a folder there; return its absolute path."""
-    return loop.wait(_put_once(login, file, folder, name or file.name))
+    return _patiently(lambda: _put_once(login, file, folder, name or file.name))
 
 
 def put(login: Login, file: Path, folder: str) -> str:
     """Put a file under a new name into a folder there; return its absolute path."""
-    return loop.wait(_put(login, file, folder))
+    return _patiently(lambda: _put(login, file, folder))
 
 
 def fetch(login: Login, path: str, to: Path, *, remove: bool = False) -> None:
     """Fetch a file from there under a temporary name, then give it its own."""
-    loop.wait(_fetch(login, path, to, remove))
+    _patiently(lambda: _fetch(login, path, to, remove))
+
+
+def _patiently(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Do what may be done twice once more where the connection broke in the middle."""
+    for again in range(_TIMES - 1):
+        try:
+            return loop.wait(work())
+        except NoAnswer:
+            time.sleep(again + 0.5)
+    return loop.wait(work())
 
 
 async def touch(login: Login, path: str) -> None:
@@ -40,7 +54,7 @@ async def touch(login: Login, path: str) -> None:
 
 def absolute(login: Login, path: str) -> str | None:
     """Return the absolute path of what is there under this path; None if nothing is."""
-    return loop.wait(_absolute(login, path))
+    return _patiently(lambda: _absolute(login, path))
 
 
 async def _absolute(login: Login, path: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from dl_magics.errors import DLMagicsError, KernelDied
 from dl_magics.remote import connection, loop, parcel
@@ -15,7 +15,7 @@ from dl_magics.remote.link import Link
 from dl_magics.remote.login import Login
 from dl_magics.remote.mirror import Mirror
 from dl_magics.remote.watchers import Watchers
-from dl_magics.remote.way import ask
+from dl_magics.remote.way import again_where_it_hangs, ask
 
 State = Literal["starting", "idle", "busy", "dead", "lost", "gone", "stopped"]
 
@@ -62,12 +62,15 @@ class GpuKernel:
             Where to keep what comes, and to go on from.
         """
 
-        async def attached() -> GpuKernel:
+        async def started() -> tuple[str, dict[str, Any]]:
             there = await connection.connected(login)
             with connection.translated(login):
                 folder = await parcel.put(there, run_dir)
                 how = ["--python", python, "--cwd", cwd or "", "--activate", activate]
-                status = await ask(there, parcel.command(folder, python, "start", *how))
+                return folder, await ask(there, parcel.command(folder, python, "start", *how))
+
+        async def attached() -> GpuKernel:
+            folder, status = await again_where_it_hangs(started, login)
             if status["state"] == "gone":
                 raise KernelDied(
                     f"No kernel could be started on {login.name}: {status['why']}",

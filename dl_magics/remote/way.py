@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dl_magics.errors import NoAnswer, WrongState
 from dl_magics.remote import connection, parcel
@@ -22,6 +22,9 @@ _LONGEST_ADDRESS = 100
 _FIND_SECONDS = 1.0
 _FIND_AGAIN_SECONDS = 3.0
 _OPEN_SECONDS = 40.0
+_HANGS_SECONDS = 45.0
+_TIMES = 3
+T = TypeVar("T")
 
 
 class AgentGone(Exception):
@@ -121,3 +124,14 @@ async def ask(there: asyncssh.SSHClientConnection, command: str) -> dict[str, An
         raise NoAnswer("The link broke while the agent was asked.", fix="Try it again.")
     said_last = (str(done.stderr).strip().splitlines() or ["it said nothing"])[-1]
     return {"op": "status", "state": "gone", "why": said_last}
+
+
+async def again_where_it_hangs(work: Callable[[], Awaitable[T]], login: Login) -> T:
+    """Do what may be done twice over a fresh connection, where the one there hangs or breaks."""
+    for _ in range(_TIMES - 1):
+        try:
+            async with asyncio.timeout(_HANGS_SECONDS):
+                return await work()
+        except (TimeoutError, NoAnswer):
+            await connection.drop(login.alias)
+    return await work()

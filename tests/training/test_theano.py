@@ -229,7 +229,8 @@ def test_an_interpreter_that_ends_says_its_last_words(done, data, shared, tmp_pa
 def ours():
     """The processes of Theano that this one has started."""
     started = psutil.Process().children()
-    return [each for each in started if each.exe() and str(theano_python()) in each.cmdline()]
+    alive = [each for each in started if each.status() != psutil.STATUS_ZOMBIE]
+    return [each for each in alive if str(theano_python()) in each.cmdline()]
 
 
 def test_an_interpreter_that_is_killed_half_way_is_a_failed_run(done, data, tmp_path, interpreter):
