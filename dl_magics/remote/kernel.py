@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any, Literal
 
 from dl_magics.errors import DLMagicsError, KernelDied
@@ -14,6 +15,7 @@ from dl_magics.remote.entry import Entry, request
 from dl_magics.remote.link import Link
 from dl_magics.remote.login import Login
 from dl_magics.remote.mirror import Mirror
+from dl_magics.remote.reading import journal
 from dl_magics.remote.watchers import Watchers
 from dl_magics.remote.way import again_where_it_hangs, ask
 
@@ -25,8 +27,7 @@ class GpuKernel:
 
     def __init__(self, find: Callable[[], Login], run_dir: str, python: str, over: Link) -> None:
         self.run_dir = run_dir
-        self._find = find
-        self._python = python
+        self._reading = partial(Link, find, run_dir, python)
         self._link = over
         self._answers = Answers()
         self._watchers = Watchers()
@@ -140,7 +141,7 @@ class GpuKernel:
         answer = answers.expect(Answer(msg_id), accepted_at=since or None)
 
         async def feed() -> None:
-            async for entry in self._journal(since, follow=True):
+            async for entry in journal(self._reading, since, follow=True):
                 answers.take(entry)
                 if not answers.waits_for(msg_id):
                     return
@@ -192,7 +193,7 @@ class GpuKernel:
 
     def journal(self, since: int = 0) -> Iterator[Entry]:
         """Yield the entries that the journal has by now."""
-        return loop.each(self._journal(since))
+        return loop.each(journal(self._reading, since))
 
     def entries(self) -> AsyncIterator[Entry]:
         """Return all entries that come from now on; to be read in the loop's thread."""
@@ -243,16 +244,3 @@ class GpuKernel:
     async def _shutdown(self) -> None:
         coming = self._watchers.watch()
         await coming.fulfilled(self._link.wish("shutdown"))
-
-    async def _journal(self, since: int, *, follow: bool = False) -> AsyncIterator[Entry]:
-        reading = Link(self._find, self.run_dir, self._python, since)
-        try:
-            last = (await reading.attached())["n"]
-            if last <= since and not follow:
-                return
-            async for entry in reading.entries():
-                yield entry
-                if entry.n >= last and not follow:
-                    return
-        finally:
-            await reading.close()
