@@ -76,7 +76,7 @@ class Channels:
         """Hang up."""
         for task in self._tasks:
             task.cancel()
-        for end in self._ends.values():
+        for end in (*self._ends.values(), self._greeted):
             end.close()
 
     async def _knock(self) -> None:
