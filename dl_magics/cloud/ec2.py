@@ -70,7 +70,8 @@ class Ec2:
         yield instance
         _refuse_gone(instance)
         if instance.state == "stopping":
-            for seen in self._watch(instance, {"stopped"}):
+            # Somebody else may start it between two looks.
+            for seen in self._watch(instance, {"stopped", "pending", "running"}):
                 instance = seen
                 yield seen
         if instance.state == "stopped":
@@ -89,7 +90,7 @@ class Ec2:
                     instance = seen
                     yield seen
                 self._door.tell("stop_instances", InstanceIds=[instance.id])
-        yield from self._watch(instance, {"stopped"})
+        yield from self._watch(instance, {"stopped"}, refused={"pending", "running"})
 
     def change_type(self, instance: Instance, type_: str) -> Instance:
         """Change the type of a stopped instance; its disk and name stay."""
@@ -196,11 +197,7 @@ class Ec2:
         if seen.state in refused and "Capacity" in seen.reason:
             raise _no_capacity(seen, self.region)
         if seen.state in refused:
-            raise WrongState(
-                f"{seen.name} is {seen.state}: somebody else stops it"
-                + (f" ({seen.reason})." if seen.reason else "."),
-                fix="%aws_start starts it again.",
-            )
+            raise _undone(seen)
 
 
 def _refuse_gone(instance: Instance) -> None:
@@ -210,6 +207,15 @@ def _refuse_gone(instance: Instance) -> None:
             f"{instance.name} ({instance.id}) was given back: it is {instance.state}{why}.",
             fix=f"%aws_list shows the others · %aws_launch {instance.type} rents a new one.",
         )
+
+
+def _undone(instance: Instance) -> WrongState:
+    if instance.costs_money:
+        what, fix = "somebody else started it.", "%aws_stop stops it again."
+    else:
+        why = f" ({instance.reason})" if instance.reason else ""
+        what, fix = f"somebody else stops it{why}.", "%aws_start starts it again."
+    return WrongState(f"{instance.name} is {instance.state}: {what}", fix=fix)
 
 
 def _no_capacity(instance: Instance, region: str | None) -> NoCapacity:

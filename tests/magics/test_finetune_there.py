@@ -161,7 +161,10 @@ def test_after_a_restart_of_the_notebook_attach_shows_it_from_its_first_event(ru
 
 def test_after_a_stop_of_the_instance_the_run_goes_on_exactly(run, host_home):
     cell = f"%%finetune colours\n{SETTINGS}epochs = 500\npatience = 500"
+    run("%%gpu -o pid\nimport os\npid = os.getpid()")
     going, thread = begun(run, cell)
+    # It must not come to its end while the stop is on its way.
+    os.kill(run.shell.user_ns["pid"], signal.SIGSTOP)
 
     run("%aws_stop")
     thread.join(60)
