@@ -31,6 +31,9 @@ os.environ |= {
     "IPYTHONDIR": str(_SCRATCH / "ipython"),
     "MPLCONFIGDIR": str(_SCRATCH / "matplotlib"),
     "TF_CPP_MIN_LOG_LEVEL": "3",
+    # Tests run side by side: threads that wait for one another would only take each other's time.
+    "OMP_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
     "http_proxy": _CLOSED_PORT,
     "https_proxy": _CLOSED_PORT,
     "no_proxy": "127.0.0.1,localhost",
