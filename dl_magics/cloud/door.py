@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 from dl_magics.cloud.place import Place
@@ -23,6 +24,7 @@ class Door:
     def __init__(self, place: Place) -> None:
         self.place = place
         self._clients: dict[tuple[str, str | None, bool], Any] = {}
+        self._lock = Lock()
         with refusals(place):
             self._session = _session(place)
         self.region: str | None = self._session.region_name
@@ -75,17 +77,21 @@ class Door:
 
     def _client(self, service: str, region: str | None, *, once: bool = False) -> Any:
         key = (service, region, once)
-        if key not in self._clients:
-            from botocore.config import Config
+        # A session of boto3 makes one client at a time.
+        with self._lock:
+            if key not in self._clients:
+                self._clients[key] = self._made(*key)
+            return self._clients[key]
 
-            retries: Any = {"mode": "standard", "total_max_attempts": 1 if once else _ATTEMPTS}
-            config = Config(
-                connect_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS, retries=retries
-            )
-            with refusals(self.place):
-                client = self._session.client(service, region_name=region, config=config)
-            self._clients[key] = client
-        return self._clients[key]
+    def _made(self, service: str, region: str | None, once: bool) -> Any:
+        from botocore.config import Config
+
+        retries: Any = {"mode": "standard", "total_max_attempts": 1 if once else _ATTEMPTS}
+        config = Config(
+            connect_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS, retries=retries
+        )
+        with refusals(self.place):
+            return self._session.client(service, region_name=region, config=config)
 
 
 def _unless(fine: tuple[str, ...], call: Callable[..., Any], what: dict[str, Any]) -> Any:

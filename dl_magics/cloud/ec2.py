@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from dl_magics import money
@@ -132,15 +133,18 @@ class Ec2:
         raise NoSuchType(f"{type_} {why} in {where}.", fix=self._instead(type_, magic))
 
     def region_of(self, id_: str) -> str | None:
-        """Look for an instance in the other regions of the account."""
-        for region in self._door.regions():
-            name = region["RegionName"]
-            try:
-                self._door.ask("ec2", "describe_instances", region=name, InstanceIds=[id_])
-            except NoSuchInstance:
-                continue
-            return str(name)
-        return None
+        """Look for an instance in all regions of the account, in all at once."""
+        names = [str(region["RegionName"]) for region in self._door.regions()]
+        with ThreadPoolExecutor(len(names)) as at_once:
+            known = list(at_once.map(lambda name: self._knows(id_, name), names))
+        return next((name for name, knows in zip(names, known, strict=True) if knows), None)
+
+    def _knows(self, id_: str, region: str) -> bool:
+        try:
+            self._door.ask("ec2", "describe_instances", region=region, InstanceIds=[id_])
+        except NoSuchInstance:
+            return False
+        return True
 
     def _instead(self, type_: str, magic: str) -> str:
         near = catalogue.nearest(type_, self.region)
