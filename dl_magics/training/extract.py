@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +87,11 @@ def fill(
                 )
             if stop():
                 return
+
+
+def told(broken: Broken) -> list[Mapping[str, str]]:
+    """Return the broken photos as the log names them."""
+    return [{"path": str(path), "reason": reason} for path, reason in sorted(broken.items())]
 
 
 def _batches(

@@ -68,6 +68,11 @@ class FeatureStore:
                 key = keys[32 * row : 32 * row + 32]
                 self._unchecked.setdefault(key, []).append((block, row))
 
+    @property
+    def record_bytes(self) -> int:
+        """What the features of one image take on the disk."""
+        return self._record.itemsize
+
     def __contains__(self, key: Key) -> bool:
         """Tell whether the features of `key` are there, and sound."""
         places = self._unchecked.get(key, [])

@@ -24,10 +24,10 @@ from dl_magics.events import (
     Status,
     stamped,
 )
-from dl_magics.training import checkpoint, device, doubts, identity, model
+from dl_magics.training import checkpoint, device, doubts, identity, model, room
 from dl_magics.training.checkpoint import Checkpoint, Keeper
 from dl_magics.training.device import Device
-from dl_magics.training.extract import Broken, View, fill, scan
+from dl_magics.training.extract import Broken, View, fill, scan, told
 from dl_magics.training.features import FeatureStore
 from dl_magics.training.learn import Examples, Standing, learn
 from dl_magics.training.past import Past
@@ -129,6 +129,8 @@ class _Run:
         train = scan(folder.train, recipe.augment, recipe.seed, broken)
         valid = scan(folder.valid, 0, recipe.seed, broken)
         doubts.refuse(folder, broken)
+        views = [*train, *valid]
+        room.refuse(room.needed(store, (view.key for view in views), frozen, self.rooms.run))
         known = self.past and self.past.batch_size(str(found))
         batch = known or device.batch_size(recipe.batch_size, found, frozen.widest)
         about = identity.about(recipe, frozen, train, valid, batch)
@@ -141,7 +143,7 @@ class _Run:
             yield checkpoint.write(self.rooms.run, Checkpoint(about))
         yield from fill(
             store,
-            [*train, *valid],
+            views,
             recipe.image_size,
             batch,
             recipe.seed,
@@ -152,7 +154,7 @@ class _Run:
         )
         if self._stop() and self.standing.best.epoch is None:
             return
-        yield DataChecked(images=len(folder.train) + len(folder.valid), skipped=_told(broken))
+        yield DataChecked(images=len(folder.train) + len(folder.valid), skipped=told(broken))
         doubts.refuse(folder, broken)
 
         self._enter("head")
@@ -238,10 +240,6 @@ class _Run:
             versions=identity.versions(),
             device=str(found),
         )
-
-
-def _told(broken: Broken) -> list[Mapping[str, str]]:
-    return [{"path": str(path), "reason": reason} for path, reason in sorted(broken.items())]
 
 
 def _examples(store: FeatureStore, views: Sequence[View], broken: Broken) -> Examples:

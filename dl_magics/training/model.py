@@ -55,6 +55,11 @@ class Frozen:
         return tuple(self.plain.output_shape[1:])
 
     @property
+    def bytes(self) -> int:
+        """What its weights take in a file."""
+        return 4 * int(self.plain.count_params())
+
+    @property
     def widest(self) -> int:
         """The number of values of the widest layer, for one image."""
         shapes = [layer.output.shape[1:] for layer in _layers(self.plain)]
