@@ -60,6 +60,10 @@ class DamagedRun(DLMagicsError):
     """A file of a run cannot be read."""
 
 
+class NotLoadable(DLMagicsError):
+    """A model is whole, but the Keras here cannot load it."""
+
+
 class TrainingFailed(DLMagicsError):
     """The training itself could not go on."""
 

@@ -24,7 +24,8 @@ from dl_magics.events import Event, RunEnded, from_json
 from dl_magics.remote import carry
 from dl_magics.remote.kernel import GpuKernel
 from dl_magics.remote.login import Login
-from dl_magics.training import log, report
+from dl_magics.training import loading, log, report
+from dl_magics.training.fit import MODEL
 from dl_magics.training.in_kernel import EVENT
 from dl_magics.training.run import THERE
 from dl_magics.training.state import RunState, state_of
@@ -84,13 +85,16 @@ def follow(folder: Path, kernel: GpuKernel) -> Generator[Event, None, None]:
     ------
     KernelDied
         where the GPU kernel ended in the middle; what it had written on its disk is fetched first.
+    NotLoadable
+        at the end, where the Keras here cannot load the model that came.
     """
     there = of(folder)
     if there is None:
         return
     state = state_of(log.read(folder))
+    arrived: set[str] = set()
     if state.ended:
-        _come_home(there, folder, state)
+        arrived |= _come_home(there, folder, state)
     with log.RunLog(folder) as lines, closing(_events(there, kernel, folder)) as coming:
         for event in coming:
             if event.n <= state.n:
@@ -98,8 +102,10 @@ def follow(folder: Path, kernel: GpuKernel) -> Generator[Event, None, None]:
             lines.append(event)
             state = state.after(event)
             if isinstance(event, RunEnded):
-                _come_home(there, folder, state)
+                arrived |= _come_home(there, folder, state)
             yield event
+    if MODEL in arrived:
+        loading.check(folder / MODEL, state.versions)
 
 
 def is_over(folder: Path) -> bool:
@@ -134,24 +140,26 @@ def _left_behind(there: There) -> Iterator[Event]:
         yield from log.read(Path(scratch))
 
 
-def _come_home(there: There, folder: Path, state: RunState) -> None:
-    for name, sha256 in state.files.items():
-        _fetch(there, name, sha256, folder)
+def _come_home(there: There, folder: Path, state: RunState) -> set[str]:
+    """Return the names of the files that were not here yet."""
+    arrived = {name for name, sha256 in state.files.items() if _fetch(there, name, sha256, folder)}
     report.write(folder, state)
+    return arrived
 
 
-def _fetch(there: There, name: str, sha256: str, folder: Path) -> None:
-    """Fetch a file of the run; what arrives damaged is fetched once more."""
+def _fetch(there: There, name: str, sha256: str, folder: Path) -> bool:
+    """Fetch a file of the run if it is not here; what arrives damaged is fetched once more."""
     to = folder / name
-    for _ in range(2):
+    for fetched in (False, True):
         if _sha256(to) == sha256:
-            return
+            return fetched
         carry.fetch(there.login(), f"{there.folder}/{name}", to)
     if _sha256(to) != sha256:
         raise DamagedRun(
             f"{name} of {folder.name} arrived twice with another sha256 than it has there.",
             fix=f"%attach {folder.name} fetches it once more.",
         )
+    return True
 
 
 def _sha256(path: Path) -> str:

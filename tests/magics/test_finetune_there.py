@@ -49,6 +49,19 @@ def test_a_cell_trains_there_and_its_run_comes_home(run, host_home, capsys):
     assert "epoch 2:" in capsys.readouterr().out
 
 
+def test_a_model_that_the_keras_here_cannot_load_is_told_and_kept(run, monkeypatch):
+    before = {each.name for each in runs.every()}
+    monkeypatch.setenv("KERAS_BACKEND", "mxnet")
+
+    with pytest.raises(errors.NotLoadable, match="came home whole") as told:
+        run(CELL)
+
+    assert "mxnet" in str(told.value)
+    (done,) = [each for each in runs.every() if each.name not in before]
+    assert done.status == "done"
+    assert (done.path / "model.keras").exists()
+
+
 def test_the_model_stays_in_the_gpu_kernel(run, capsys):
     done = run(CELL)
 
