@@ -126,6 +126,11 @@ class Lab:
         """Add a rule to the instance's packet filter."""
         self.inside("iptables", "-A", *rule)
 
+    def refuse(self) -> None:
+        """Let the instance reset each connection, as where nobody listens."""
+        reset = "-j REJECT --reject-with tcp-reset"
+        self.rule("INPUT", "-p", "tcp", "-s", LAPTOP, *reset.split())
+
     def mend(self) -> None:
         """Let all packets pass again, at once."""
         self.inside("iptables", "-F")

@@ -30,11 +30,21 @@ def lab(running_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
         running_lab.mend()
 
 
+@pytest.fixture(scope="module")
+def run_dir(running_lab: Lab) -> Iterator[str]:
+    """Where the kernel lives that the tests of a file share; who ended it finds a new one there."""
+    run_dir = running_lab.new_run_dir()
+    yield run_dir
+    running_lab.end(run_dir)
+
+
 @pytest.fixture
-def kernel(lab: Lab) -> Iterator[GpuKernel]:
-    """A kernel of its own on the instance."""
-    kernel = GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable)
+def kernel(lab: Lab, run_dir: str) -> Iterator[GpuKernel]:
+    """The shared kernel, over a link of its own; it does nothing yet."""
+    kernel = GpuKernel.attach(lab.login, run_dir, sys.executable)
+    if kernel.state == "busy":
+        kernel.interrupt()
+    list(kernel.execute("%reset -f"))
     yield kernel
     lab.mend()
     kernel.close()
-    lab.end(kernel.run_dir)

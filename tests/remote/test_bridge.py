@@ -53,13 +53,31 @@ class Bridged:
         return self.status
 
 
-@pytest.fixture
-def bridged(kernel, tmp_path):
-    bridged = Bridged(kernel, tmp_path / "connection.json")
+@pytest.fixture(scope="module")
+def shared(running_lab, run_dir, tmp_path_factory):
+    """A bridge that all tests share that do not end it."""
+    with pytest.MonkeyPatch.context() as patch, running_lab.entered():
+        patch.setenv("DL_MAGICS_HOME", running_lab.home)
+        kernel = GpuKernel.attach(running_lab.login, run_dir, sys.executable)
+    bridged = Bridged(kernel, tmp_path_factory.mktemp("bridge") / "connection.json")
     yield bridged
     if bridged.status is None:
-        bridged.ask("control", "shutdown_request", {"restart": True})
+        bridged.ask("control", "shutdown_request", {"restart": False})
     bridged.ended()
+    kernel.close()
+
+
+@pytest.fixture
+def bridged(lab, shared):
+    return shared
+
+
+@pytest.fixture
+def ending(kernel, tmp_path):
+    """A bridge that the test ends."""
+    ending = Bridged(kernel, tmp_path / "connection.json")
+    yield ending
+    ending.ended()
 
 
 def test_a_notebook_runs_its_cells_there(bridged, kernel):
@@ -75,6 +93,7 @@ def test_a_notebook_can_be_asked_and_completed(bridged):
     )
 
     assert said == "Hello Ada\n"
+    bridged.run("get_ipython().Completer.use_jedi = False")
     reply = bridged.client.complete("impor", reply=True, timeout=PATIENCE)
     assert "import" in reply["content"]["matches"]
 
@@ -126,26 +145,26 @@ def test_a_cut_link_is_not_a_dead_kernel(bridged, lab, kernel):
     assert said == "after\n"
 
 
-def test_a_restart_gives_a_new_kernel_and_ends_the_bridge(bridged, kernel):
-    bridged.run("old = 1")
+def test_a_restart_gives_a_new_kernel_and_ends_the_bridge(ending, kernel):
+    ending.run("old = 1")
 
-    reply = bridged.ask("control", "shutdown_request", {"restart": True})
+    reply = ending.ask("control", "shutdown_request", {"restart": True})
 
     assert reply["content"] == {"status": "ok", "restart": True}
-    assert bridged.ended() == 0
+    assert ending.ended() == 0
     assert run(kernel, "print('old' in dir())") == "False\n"
 
 
-def test_a_kernel_that_died_ends_the_bridge_so_that_jupyter_notices(bridged):
-    bridged.client.execute("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+def test_a_kernel_that_died_ends_the_bridge_so_that_jupyter_notices(ending):
+    ending.client.execute("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
 
     said = ""
     while "The GPU kernel died" not in said:
-        message = bridged.client.get_iopub_msg(timeout=PATIENCE)
+        message = ending.client.get_iopub_msg(timeout=PATIENCE)
         if message["header"]["msg_type"] == "stream":
             said += message["content"]["text"]
     assert "memory" in said
-    assert bridged.ended() == 1
+    assert ending.ended() == 1
 
 
 def test_a_shutdown_ends_both(lab, tmp_path):

@@ -46,7 +46,7 @@ def mute(lab, client):
 
 
 def reset(lab, client):
-    lab.rule("INPUT", "-p", "tcp", "-s", LAPTOP, "-j", "REJECT", "--reject-with", "tcp-reset")
+    lab.refuse()
     time.sleep(4)
     lab.mend()
     return client
