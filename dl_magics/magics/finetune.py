@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -110,9 +110,18 @@ class FinetuneMagics(Magics):
     def _watched(self, run: Run, begin: Callable[[Stop], Generator[Event, None, None]]) -> Run:
         from dl_magics.magics import live
 
-        with graceful() as stop, closing(begin(stop)) as events:
+        with self._told(), graceful() as stop, closing(begin(stop)) as events:
             live.watch(events, live.screen_for(self.shell, self.live))
         return run
+
+    def _told(self) -> AbstractContextManager[None]:
+        """Say while a run waits for an instance that cannot be reached."""
+        from dl_magics.actions import connect
+        from dl_magics.magics.lost import told
+
+        if not connect.is_connected():
+            return nullcontext()
+        return told(self.shell, connect.current())
 
     @line_magic
     def runs(self, line: str) -> Any:

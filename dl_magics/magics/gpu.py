@@ -11,6 +11,7 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 from IPython.display import display
 
 from dl_magics.magics.ask import Word, agree, trust_host_key
+from dl_magics.magics.lost import told
 
 if TYPE_CHECKING:
     from dl_magics.actions.connect import Connection
@@ -102,7 +103,8 @@ class GpuMagics(Magics):
         if args.background:
             cells.in_background(connection, cell)
             return Word("It runs in the background: %gpu_output shows what it prints.")
-        _run(connection, connection.kernel.execute(cell, allow_stdin=True))
+        with told(self.shell, connection):
+            _run(connection, connection.kernel.execute(cell, allow_stdin=True))
         if wanted := _names(args.output):
             self.shell.push(cells.bring_back(connection, wanted))
         return None
@@ -122,7 +124,8 @@ class GpuMagics(Magics):
 
         connection = connect.current()
         number = parse_argstring(self.gpu_output, line).number
-        _watch(connection, cells.output(connection, number))
+        with told(self.shell, connection):
+            _watch(connection, cells.output(connection, number))
 
     @line_magic
     def gpu_interrupt(self, line: str) -> None:  # noqa: ARG002 - it takes nothing

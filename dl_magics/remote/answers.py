@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any
@@ -21,8 +21,11 @@ class Answer(Iterator[Message]):
     Ctrl-C while it waits raises KeyboardInterrupt and changes nothing: it can be gone on with.
     """
 
-    def __init__(self, id_: str, seconds: float | None = None) -> None:
+    def __init__(
+        self, id_: str, seconds: float | None = None, waiting: Callable[[], object] = lambda: None
+    ) -> None:
         self.id = id_
+        self._waiting = waiting
         self._until = monotonic() + seconds if seconds else None
         self._messages: SimpleQueue[Message | DLMagicsError | None] = SimpleQueue()
         self._over = False
@@ -45,6 +48,7 @@ class Answer(Iterator[Message]):
             try:
                 return self._messages.get(timeout=_LOOK_SECONDS)
             except Empty:
+                self._waiting()
                 if self._until and monotonic() > self._until:
                     return NoAnswer(
                         "The GPU kernel did not answer in time.",

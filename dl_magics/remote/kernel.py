@@ -23,12 +23,14 @@ State = Literal["starting", "idle", "busy", "dead", "lost", "gone", "stopped"]
 
 
 class GpuKernel:
-    """A kernel that lives on an instance, and our link to it. Made by `attach`."""
+    """A kernel that lives on an instance, and our `link` to it. Made by `attach`."""
 
     def __init__(self, find: Callable[[], Login], run_dir: str, python: str, over: Link) -> None:
         self.run_dir = run_dir
         self._reading = partial(Link, find, run_dir, python)
-        self._link = over
+        self.link = over
+        # Called now and then by who waits for an answer.
+        self.waiting: Callable[[], object] = lambda: None
         self._answers = Answers()
         self._watchers = Watchers()
         self._session = uuid.uuid4().hex
@@ -94,22 +96,22 @@ class GpuKernel:
     @property
     def state(self) -> State:
         """How the kernel is; or, where that is not known, how the link is."""
-        if self._link.state != "attached":
-            return self._link.state
-        state: State = self._link.status["state"]
+        if self.link.state != "attached":
+            return self.link.state
+        state: State = self.link.status["state"]
         return state
 
     @property
     def why(self) -> str:
         """Why it is so, where that is not plain."""
-        if self._link.state != "attached":
-            return self._link.why
-        return str(self._link.status["full"] or self._link.status["why"])
+        if self.link.state != "attached":
+            return self.link.why
+        return str(self.link.status["full"] or self.link.status["why"])
 
     @property
     def n(self) -> int:
         """The last entry of the journal that came."""
-        return self._link.n
+        return self.link.n
 
     def execute(
         self,
@@ -138,7 +140,9 @@ class GpuKernel:
         `since` is the last that was had of it; 0 is before its beginning.
         """
         answers = Answers()
-        answer = answers.expect(Answer(msg_id), accepted_at=since or None)
+        answer = answers.expect(
+            Answer(msg_id, None, lambda: self.waiting()), accepted_at=since or None
+        )
 
         async def feed() -> None:
             async for entry in journal(self._reading, since, follow=True):
@@ -167,11 +171,11 @@ class GpuKernel:
 
     def send(self, channel: str, message: Message) -> None:
         """Let the kernel have any Jupyter message, once."""
-        loop.call(self._link.send, channel, message)
+        loop.call(self.link.send, channel, message)
 
     def interrupt(self) -> None:
         """Press Ctrl-C there; while the link is lost, as soon as it is back."""
-        loop.call(self._link.wish, "interrupt")
+        loop.call(self.link.wish, "interrupt")
 
     def restart(self) -> None:
         """End the kernel, start a new one and wait until it can be asked."""
@@ -184,7 +188,7 @@ class GpuKernel:
 
     def poke(self) -> None:
         """Try to reach it again at once."""
-        loop.call(self._link.poke)
+        loop.call(self.link.poke)
 
     def events(self) -> Iterator[Message]:
         """Yield what befalls the kernel and its agent from now on, as {"event": …}."""
@@ -201,12 +205,12 @@ class GpuKernel:
 
     def close(self) -> None:
         """Detach; the kernel lives on."""
-        loop.wait(self._link.close())
+        loop.wait(self.link.close())
         loop.call(self._following.cancel)
 
     async def _follow(self) -> None:
         try:
-            async for entry in self._link.entries():
+            async for entry in self.link.entries():
                 if entry.kind == "input_request":
                     self._asked_for_input = entry.message
                 self._answers.take(entry)
@@ -226,21 +230,21 @@ class GpuKernel:
         msg_id: str | None = None,
     ) -> Answer:
         message = request(self._session, msg_type, content, msg_id)
-        answer = Answer(message["header"]["msg_id"], seconds)
+        answer = Answer(message["header"]["msg_id"], seconds, lambda: self.waiting())
 
         def ask() -> None:
             self._answers.expect(answer)
-            self._link.send(channel, message)
+            self.link.send(channel, message)
 
         loop.call(ask)
         return answer
 
     async def _restart(self) -> None:
         coming = self._watchers.watch()
-        at = await coming.fulfilled(self._link.wish("restart"))
+        at = await coming.fulfilled(self.link.wish("restart"))
         await coming.ready(after=at)
         coming.close()
 
     async def _shutdown(self) -> None:
         coming = self._watchers.watch()
-        await coming.fulfilled(self._link.wish("shutdown"))
+        await coming.fulfilled(self.link.wish("shutdown"))

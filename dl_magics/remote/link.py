@@ -74,7 +74,7 @@ class Link:
         self._entries: asyncio.Queue[Entry | BaseException | None] = asyncio.Queue()
         self._unconfirmed: dict[str, bytes] = {}
         self._writer: asyncssh.SSHWriter[bytes] | None = None
-        self._heard = 0.0
+        self.heard = 0.0
         self._poked = asyncio.Event()
         self._attached = asyncio.Event()
         self._last_event = ""
@@ -110,7 +110,7 @@ class Link:
 
     def poke(self) -> None:
         """Where it is lost, try again at once."""
-        if self.state != "attached" or time.time() - self._heard > PING_SECONDS * 2:
+        if self.state != "attached" or time.time() - self.heard > PING_SECONDS * 2:
             self._poked.set()
 
     async def close(self) -> None:
@@ -151,14 +151,14 @@ class Link:
         there, reader, writer = await self._way.open()
         watching = asyncio.ensure_future(self._watch(there, writer))
         try:
-            self._heard = time.time()
+            self.heard = time.time()
             hello = {"op": "hello", "since": self.n, "boot": self._boot, "client": self._name}
             writer.write(lines.one(hello))
             self._writer = writer
             for line in self._unconfirmed.values():
                 writer.write(line)
             async for line in lines.read(reader):
-                self._heard = time.time()
+                self.heard = time.time()
                 self._take(line)
             raise NoAnswer("The agent closed the link.", fix="It is tried again.")
         finally:
@@ -212,7 +212,7 @@ class Link:
         asked = 0.0
         while True:
             now = time.time()
-            if self._poked.is_set() or now - self._heard > DEAD_SECONDS:
+            if self._poked.is_set() or now - self.heard > DEAD_SECONDS:
                 there.abort()
                 return
             if now - asked >= PING_SECONDS:
