@@ -20,7 +20,7 @@ from dl_magics.settings import answer, devices, effective, installed, theano_hom
 
 Where = Literal["here", "there"]
 _LAST_LETTERS = 300
-_FOLDER_THERE = "~/.local/share/dl_magics/theano"
+_FOLDER_THERE = "~/.dl_magics/theano"
 _SCRIPT = """\
 import json
 from pathlib import Path

@@ -14,7 +14,7 @@ from pathlib import Path
 from dl_magics.version import __version__
 
 PACKAGE = "dl_magics"
-TRAVELS = ("data", "errors.py", "events.py", "training", "values.py", "version.py")
+TRAVELS = ("data", "errors.py", "events.py", "settings", "training", "values.py", "version.py")
 
 _INIT = b'"""The part of dl_magics that trains, away from home."""\n'
 _SUFFIXES = (".py", ".csv")

@@ -17,7 +17,7 @@ from dl_magics.training import vgg16_wheel
 from dl_magics.training.zoo import Pretrained
 
 _SECONDS_TO_CONNECT = 20.0
-_KEPT = "vgg16_imagenet_convolutions.weights.h5"
+KEPT = "vgg16_imagenet_convolutions.weights.h5"
 
 
 def base(model: Pretrained, size: int, weights: str | None, folder: Path) -> Any:
@@ -63,13 +63,13 @@ def must_be_fetched(model: Pretrained, weights: str | None, folder: Path) -> boo
     """Tell whether the weights are on this computer not yet, as far as a look at names can tell."""
     return weights == "imagenet" and not (
         (_keras_cache() / model.file).is_file()
-        or (model.name == "VGG16" and (folder / _KEPT).is_file())
+        or (model.name == "VGG16" and (folder / KEPT).is_file())
     )
 
 
 def at_hand(model: Pretrained, folder: Path) -> Path | None:
     """Return a file from which `base` has the ImageNet weights without asking anybody."""
-    kept = folder / _KEPT
+    kept = folder / KEPT
     return cached(model) or (kept if model.name == "VGG16" and kept.is_file() else None)
 
 
@@ -159,7 +159,7 @@ def _silent() -> Iterator[None]:
 
 def _from_wheel(model: Pretrained, size: int, folder: Path) -> Any:
     built = _built(model, size, None)
-    kept = folder / _KEPT
+    kept = folder / KEPT
     if kept.is_file() and _load_kept(built, kept):
         return built
     for name, layer in vgg16_wheel.fetch().items():

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import sys
 from functools import partial
+from importlib.resources import files
 from importlib.util import find_spec
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import pytest
 from dl_magics.actions import access, here, keras_settings
 from dl_magics.errors import BadSetting, CommandFailed, NoSuchInstance
 from dl_magics.remote import hostkeys, ssh
+from legacy import wheels
 
 
 @pytest.fixture
@@ -97,6 +99,28 @@ def test_a_device_there_is_written_for_theano(there):
     assert changed.change.changed == {"device": [None, "cuda1"]}
     assert "device = cuda1" in ssh.run(there, "cat ~/.theanorc").stdout
     assert keras_settings.undo_device("there").change.changed == {"device": ["cuda1", None]}
+
+
+def test_the_interpreter_with_theano_is_made_there_with_pip(there, tmp_path):
+    packages = wheels(tmp_path / "wheels")
+    ssh.run(
+        there,
+        "mkdir -p ~/.config/pip && printf '[global]\\nno-index = true\\nfind-links = "
+        f"{packages}\\n' > ~/.config/pip/pip.conf",
+    )
+
+    changed = keras_settings.set_up_theano(sys.executable, "there")
+
+    own = keras_settings.show("there").own
+    made = ssh.run(there, "echo ~/.dl_magics/theano/python").stdout.strip()
+    pinned = files("dl_magics.training.theano").joinpath("requirements.txt").read_text("utf-8")
+    assert own.python == f"{made}/bin/python"
+    assert own.chosen
+    assert own.versions == {"keras": "1.2.2", "theano": "1.0.5"}
+    assert ssh.run(there, f"cat {made}/requirements.txt").stdout == pinned
+    assert ssh.run(there, f"ls {made}/lib/*/site-packages/dl_magics_theano.pth").status == 0
+    assert "Keras 1.2.2 on Theano 1.0.5" in repr(changed)
+    assert not keras_settings.show("here").own.python
 
 
 def test_the_visible_devices_there_belong_to_the_cell_that_runs_there(there):

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import sys
-import zipfile
 
 import pytest
 
@@ -11,18 +10,9 @@ from dl_magics.actions import finetune, keras_settings, runs
 from dl_magics.errors import BadSetting, NotInstalled
 from dl_magics.settings import theano_home
 from dl_magics.training.run import Run
-from legacy import theano_flags, theano_python
+from legacy import theano_flags, theano_python, wheels
 
 SEED = '{"backend": "theano", "image_dim_ordering": "th"}'
-PINNED = {
-    "numpy": "1.23.5",
-    "scipy": "1.11.4",
-    "h5py": "3.1",
-    "pillow": "11.0",
-    "Theano": "1.0.5",
-    "Keras": "1.2.2",
-}
-
 
 @pytest.fixture(autouse=True)
 def settings(tmp_path, monkeypatch):
@@ -47,20 +37,6 @@ def train(recipe):
     folder = runs.new(recipe)
     events = list(finetune.finetune(recipe, folder, lambda: False))
     return Run(folder), events
-
-
-def wheel(folder, name, version):
-    """A package that has nothing but its name and version."""
-    module, info = name.lower(), f"{name}-{version}.dist-info"
-    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
-        archive.writestr(f"{module}/__init__.py", f"__version__ = {version!r}\n")
-        archive.writestr(
-            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-        )
-        archive.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        archive.writestr(f"{info}/RECORD", "")
 
 
 def test_theano_without_an_interpreter_says_what_to_type(settings):
@@ -141,12 +117,8 @@ def test_a_recipe_that_names_another_backend_is_refused(settings, data):
 
 
 def test_an_interpreter_is_made_with_pip(settings, monkeypatch, tmp_path, home):
-    wheels = tmp_path / "wheels"
-    wheels.mkdir()
-    for name, version in PINNED.items():
-        wheel(wheels, name, version)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels(tmp_path / "wheels")))
 
     keras_settings.set_up_theano(sys.executable)
 

@@ -293,11 +293,13 @@ def test_without_its_interpreter_a_run_does_not_predict_and_says_why(done, data,
         for event in events:
             if isinstance(event, RunStarted):
                 gone = {"python": "/nowhere/python", "home": "", "device": ""}
-                event = RunStarted(**{**vars(event), "place": {"theano": gone}})
+                event = RunStarted(**{**vars(event), "place": {"here": True, "theano": gone}})
             log.append(event)
 
-    with pytest.raises(NotTrained, match="interpreter is gone"):
+    with pytest.raises(NotTrained, match="no interpreter with Theano") as said:
         Run(folder).predict(data)
+
+    assert said.value.fix == "%backend theano --setup --here makes one"
 
 
 def test_a_channel_that_never_changes_is_not_blown_up():
