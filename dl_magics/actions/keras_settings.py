@@ -16,11 +16,19 @@ from dl_magics.actions import connect, way
 from dl_magics.actions.settings_shown import Changed, DeviceShown, Settings
 from dl_magics.errors import BadSetting, CommandFailed
 from dl_magics.remote import ssh
-from dl_magics.settings import answer, devices, effective, installed, theano_home, words
+from dl_magics.settings import (
+    answer,
+    effective,
+    imports,
+    installed,
+    theano_home,
+    visible,
+    words,
+)
 
 Where = Literal["here", "there"]
 _LAST_LETTERS = 300
-_FOLDER_THERE = "~/.dl_magics/theano"
+_FOLDER_THERE = "~/.dl_magics"
 _SCRIPT = """\
 import json
 from pathlib import Path
@@ -60,6 +68,13 @@ def show(where: Where | None = None) -> Settings:
     )
 
 
+def tries(asked: Mapping[str, Any], where: Where | None = None) -> str:
+    """Return what is said before a change that takes seconds, as a backend is imported; else ""."""
+    backend = words.understood(asked).get("backend", "")
+    known = (where or default_place()) == "here" and imports.is_known(sys.executable, backend)
+    return f"One moment: does {backend} start?" if backend and not known else ""
+
+
 def write(asked: Mapping[str, Any], where: Where | None = None) -> Changed:
     """Change settings in `keras.json`, in all the words of all versions of Keras.
 
@@ -93,53 +108,47 @@ def set_up_theano(python: str = "", where: Where | None = None) -> Changed:
     """Make the interpreter for Keras 1 on Theano, and let `%%finetune` train there."""
     where = where or default_place()
     before = show(where)
-    made = theano_home.from_json(
-        _ask(
-            where,
-            "set up",
-            folder=_own_folder(where),
-            base=python,
-            requirements=_travelling("requirements.txt"),
-            files={"site": _travelling("site.py"), "theanorc": _travelling("theanorc")},
-        )
+    made = _ask(
+        where,
+        "set up",
+        folder=_own_folder(where),
+        base=python,
+        requirements=_travelling("requirements.txt"),
+        files={"site": _travelling("site.py"), "theanorc": _travelling("theanorc")},
     )
-    _ask(where, "choose", folder=_own_folder(where), chosen=bool(made.python))
-    return _changed(where, {"path": made.python}, before)
+    return _changed(where, {"path": made["python"]}, before)
 
 
 def show_device(where: Where | None = None) -> DeviceShown:
     """Return which device the backend is told to use, by whom, and which it really uses."""
     where = where or default_place()
     own = show(where).own
-    if own.chosen:
-        return DeviceShown(where=where, **_ask(where, "show device", own.python))
-    return DeviceShown(where=where, **_ask(where, "show device"))
+    python = own.python if own.chosen else ""
+    return DeviceShown(where=where, **_ask(where, "show device", python, folder=_folder(where)))
 
 
 def write_device(device: str, where: Where | None = None) -> Changed:
-    """Tell the backend another device: Theano by its file, the others by what they may see."""
+    """Tell the backend another device: Theano by its file, the others by what they may see.
+
+    It lasts: what is seen here is in force from `%load_ext dl_magics` on, and on the instance
+    whenever a GPU kernel starts.
+    """
     where = where or default_place()
     shown = show(where)
-    backend = "theano" if shown.own.chosen else shown.now["backend"].value
-    if backend == "theano":
+    if _trains_on(shown) == "theano":
         theano = shown.own.versions.get("theano", "")
         told = _ask(where, "write device", device=device, theano=theano)
         return Changed(where, answer.change(told))
-    seen = devices.visible(device)
-    if where == "there":
-        raise BadSetting(
-            f"{backend} takes no device from a file.",
-            fix=f"In the cell that runs there, before import keras: %env {devices.VISIBLE}={seen}",
-        )
-    change = devices.let_see(seen)
-    late = {devices.VISIBLE: "too late"} if change.changed and backend in sys.modules else {}
-    return Changed(where, change, late)
+    return _seen(shown, _ask(where, "let see", device=device, folder=_folder(where)))
 
 
 def undo_device(where: Where | None = None) -> Changed:
-    """Take the last change of `.theanorc` back."""
+    """Take the last change back: of `.theanorc`, or of what the other backends may see."""
     where = where or default_place()
-    return Changed(where, answer.change(_ask(where, "undo device")))
+    shown = show(where)
+    if _trains_on(shown) == "theano":
+        return Changed(where, answer.change(_ask(where, "undo device")))
+    return _seen(shown, _ask(where, "undo let see", folder=_folder(where)))
 
 
 def explain(asked: Mapping[str, Any], where: Where | None = None) -> str:
@@ -167,14 +176,36 @@ def _changed(where: Where, told: Mapping[str, Any], before: Settings) -> Changed
     return Changed(where, change, counts, after)
 
 
+def _trains_on(shown: Settings) -> str:
+    return "theano" if shown.own.chosen else str(shown.now["backend"].value)
+
+
+def _seen(shown: Settings, told: Mapping[str, Any]) -> Changed:
+    """Return the choice of GPUs, in force in this kernel too, and from when on it counts."""
+    change = answer.change(told)
+    if shown.where == "there":
+        when = "gpu restart"
+    elif visible.by_person() is not None:
+        when = "overridden"
+    else:
+        visible.apply(_folder("here"))
+        when = "restart" if _trains_on(shown) in sys.modules else "now"
+    counts = {visible.VARIABLE: when} if change.changed else {}
+    return Changed(shown.where, change, counts, shown)
+
+
 def _counts(name: str, after: Settings) -> str:
     if after.fresh[name].by == effective.BY_VARIABLE:
         return "never"
     return "now" if after.now[name].value == after.fresh[name].value else "restart"
 
 
+def _folder(where: Where) -> str:
+    return str(home.folder()) if where == "here" else _FOLDER_THERE
+
+
 def _own_folder(where: Where) -> str:
-    return str(home.folder("theano")) if where == "here" else _FOLDER_THERE
+    return f"{_folder(where)}/theano"
 
 
 def _travelling(name: str) -> str:

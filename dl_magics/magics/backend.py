@@ -68,6 +68,8 @@ class BackendMagics(Magics):
             return keras_settings.set_up_theano(args.setup, where)
         if not asked:
             return keras_settings.show(where)
+        if moment := keras_settings.tries(asked, where):
+            print(moment, flush=True)
         return _offered(keras_settings.write(asked, where), restart_of(self.shell))
 
     @magic_arguments()
@@ -79,7 +81,9 @@ class BackendMagics(Magics):
     def device(self, line: str) -> Any:
         """Show what the backend really computes on, or choose: Theano by its .theanorc.
 
-        The other backends are shown just the GPU that is meant, from their next import on.
+        The other backends are shown just the GPU that is meant, from their next import on: here
+        after every %load_ext dl_magics, on the instance in each GPU kernel that starts. A variable
+        CUDA_VISIBLE_DEVICES of your own wins.
 
         ::
 
@@ -91,9 +95,10 @@ class BackendMagics(Magics):
         args = parse_argstring(self.device, line)
         where = _where(args)
         if args.undo:
-            return keras_settings.undo_device(where)
+            return _offered(keras_settings.undo_device(where), restart_of(self.shell))
         if args.device:
-            return keras_settings.write_device(args.device, where)
+            changed = keras_settings.write_device(args.device, where)
+            return _offered(changed, restart_of(self.shell))
         return keras_settings.show_device(where)
 
     @line_magic

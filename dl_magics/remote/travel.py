@@ -1,4 +1,7 @@
-"""What travels to an instance: the modules that train, as one zip to be put on `sys.path` there."""
+"""What travels to an instance: the modules that train, and what Keras' settings there are.
+
+They are one zip, to be put on `sys.path` there.
+"""
 
 from __future__ import annotations
 

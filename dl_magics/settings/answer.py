@@ -14,7 +14,16 @@ from typing import Any
 
 from dl_magics import errors
 from dl_magics.errors import DLMagicsError
-from dl_magics.settings import devices, effective, installed, keras_json, theano_home, theanorc
+from dl_magics.settings import (
+    devices,
+    effective,
+    imports,
+    installed,
+    keras_json,
+    theano_home,
+    theanorc,
+    visible,
+)
 from dl_magics.settings.effective import Effective, Value
 from dl_magics.settings.keras_json import Change
 
@@ -56,10 +65,10 @@ def _show(folder: str = "") -> dict[str, Any]:
 
 
 def _write(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Check that the backend can be had, then change `keras.json`."""
+    """Check that the backend can be imported, then change `keras.json`."""
     found = installed.here()
     if "backend" in settings:
-        found.check(settings["backend"])
+        imports.check(found, settings["backend"])
     return asdict(keras_json.write(keras_json.path(found.major), found.major, settings))
 
 
@@ -67,8 +76,8 @@ def _undo() -> dict[str, Any]:
     return asdict(keras_json.undo(keras_json.path(installed.here().major)))
 
 
-def _show_device() -> dict[str, Any]:
-    return devices.show(installed.here())
+def _show_device(folder: str) -> dict[str, Any]:
+    return devices.show(installed.here(), folder)
 
 
 def _write_device(device: str, theano: str = "") -> dict[str, Any]:
@@ -87,6 +96,8 @@ _DO: dict[str, Callable[..., dict[str, Any]]] = {
     "show device": _show_device,
     "write device": _write_device,
     "undo device": _undo_device,
+    "let see": lambda **what: asdict(visible.write(**what)),
+    "undo let see": lambda **what: asdict(visible.undo(**what)),
     "set up": lambda **what: asdict(theano_home.set_up(**what)),
     "choose": lambda **what: asdict(theano_home.choose(**what)),
 }

@@ -7,8 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from dl_magics.training import logged, stopping
 from dl_magics.events import Event
+from dl_magics.training import logged, stopping
 from dl_magics.training.fit import Rooms
 from dl_magics.training.fit import finetune as engine
 from dl_magics.training.recipe import Recipe

@@ -96,7 +96,9 @@ class SettingsPanel(anywidget.AnyWidget):
         if action == "undo":
             return _told(keras_settings.undo(self._place))
         if action == "write":
-            return _told(keras_settings.write({click["name"]: click["value"]}, self._place))
+            asked = {click["name"]: click["value"]}
+            self.note = keras_settings.tries(asked, self._place)
+            return _told(keras_settings.write(asked, self._place))
         return ""
 
     def _forget(self, error: DLMagicsError) -> None:

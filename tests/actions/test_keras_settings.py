@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from dl_magics.actions import access, here, keras_settings
-from dl_magics.errors import BadSetting, CommandFailed, NoSuchInstance
+from dl_magics.errors import CommandFailed, NoSuchInstance
 from dl_magics.remote import hostkeys, ssh
 from legacy import wheels
 
@@ -35,6 +35,14 @@ def imported(monkeypatch):
     backend = SimpleNamespace(**{name: partial(str, value) for name, value in says.items()})
     keras = SimpleNamespace(backend=backend, __spec__=find_spec("keras"))
     monkeypatch.setitem(sys.modules, "keras", keras)
+
+
+def put_python(there, script):
+    """Let `python3` mean something else on the instance."""
+    ssh.run(
+        there,
+        f"file=$(dirname $(command -v sudo))/python3; printf '{script}' > $file; chmod +x $file",
+    )
 
 
 def test_here_is_meant_where_none_is_said(folder):
@@ -102,12 +110,8 @@ def test_a_device_there_is_written_for_theano(there):
 
 
 def test_the_interpreter_with_theano_is_made_there_with_pip(there, tmp_path):
-    packages = wheels(tmp_path / "wheels")
-    ssh.run(
-        there,
-        "mkdir -p ~/.config/pip && printf '[global]\\nno-index = true\\nfind-links = "
-        f"{packages}\\n' > ~/.config/pip/pip.conf",
-    )
+    offline = f"export PIP_NO_INDEX=1 PIP_FIND_LINKS={wheels(tmp_path / 'wheels')}"
+    put_python(there, f'#!/bin/sh\\n{offline}\\nexec {sys.executable} "$@"\\n')
 
     changed = keras_settings.set_up_theano(sys.executable, "there")
 
@@ -118,24 +122,23 @@ def test_the_interpreter_with_theano_is_made_there_with_pip(there, tmp_path):
     assert own.chosen
     assert own.versions == {"keras": "1.2.2", "theano": "1.0.5"}
     assert ssh.run(there, f"cat {made}/requirements.txt").stdout == pinned
-    assert ssh.run(there, f"ls {made}/lib/*/site-packages/dl_magics_theano.pth").status == 0
+    assert ssh.run(there, f"ls {made}/lib/*/site-packages/dl_magics_theano.pth").code == 0
     assert "Keras 1.2.2 on Theano 1.0.5" in repr(changed)
     assert not keras_settings.show("here").own.python
 
 
-def test_the_visible_devices_there_belong_to_the_cell_that_runs_there(there):
-    with pytest.raises(BadSetting, match="no device from a file") as said:
-        keras_settings.write_device("cpu", "there")
+def test_the_visible_gpus_there_are_those_of_the_next_gpu_kernel(there):
+    changed = keras_settings.write_device("gpu1", "there")
 
-    assert "%env CUDA_VISIBLE_DEVICES=-1" in said.value.fix
+    assert changed.change.changed == {"CUDA_VISIBLE_DEVICES": [None, "1"]}
+    assert "from the next start of a GPU kernel there on (%gpu_restart)" in repr(changed)
+    assert ssh.run(there, "cat ~/.dl_magics/visible_devices").stdout == "1\n"
+    undone = keras_settings.undo_device("there")
+    assert undone.change.changed == {"CUDA_VISIBLE_DEVICES": ["1", None]}
 
 
 def test_an_instance_without_a_python_that_answers_says_so_in_two_lines(there):
-    broken = "#!/bin/sh\\necho no Python >&2; exit 1\\n"
-    ssh.run(
-        there,
-        f"file=$(dirname $(command -v sudo))/python3; printf '{broken}' > $file; chmod +x $file",
-    )
+    put_python(there, "#!/bin/sh\\necho no Python >&2; exit 1\\n")
 
     with pytest.raises(CommandFailed, match="gave no answer: no Python") as said:
         keras_settings.show("there")

@@ -14,6 +14,7 @@ from legacy import theano_flags, theano_python, wheels
 
 SEED = '{"backend": "theano", "image_dim_ordering": "th"}'
 
+
 @pytest.fixture(autouse=True)
 def settings(tmp_path, monkeypatch):
     """A person's home: keras.json and .theanorc of their own."""
@@ -150,6 +151,20 @@ def test_without_a_compiler_it_is_not_begun(settings, monkeypatch, home):
 def test_a_python_that_is_none_is_told(settings):
     with pytest.raises(NotInstalled, match="No such file"):
         keras_settings.set_up_theano("/nowhere/python")
+
+
+def test_an_interpreter_that_no_longer_starts_is_not_chosen(settings, home):
+    python = settings / "python"
+    python.write_text("#!/bin/sh\necho 'ImportError: numpy is too new' >&2; exit 1\n")
+    python.chmod(0o755)
+    (home / "theano").mkdir(parents=True)
+    own = {"python": str(python), "versions": {"keras": "1.2.2", "theano": "1.0.5"}}
+    (home / "theano" / "interpreter.json").write_text(json.dumps(own))
+
+    with pytest.raises(NotInstalled, match=r"does not start on Theano .*numpy is too new"):
+        keras_settings.write({"backend": "theano"})
+
+    assert not keras_settings.show().own.chosen
 
 
 def test_an_interpreter_that_went_away_is_no_longer_shown(settings, tmp_path):
