@@ -29,16 +29,6 @@ from dl_magics.settings import (
 Where = Literal["here", "there"]
 _LAST_LETTERS = 300
 _FOLDER_THERE = "~/.dl_magics"
-_SCRIPT = """\
-import json
-from pathlib import Path
-
-file = Path({path!r})
-settings = json.loads(file.read_text()) if file.exists() else {{}}
-settings.update({settings!r})
-file.parent.mkdir(exist_ok=True)
-file.write_text(json.dumps(settings, indent=4))
-"""
 
 
 def default_place() -> Where:
@@ -135,7 +125,7 @@ def write_device(device: str, where: Where | None = None) -> Changed:
     """
     where = where or default_place()
     shown = show(where)
-    if _trains_on(shown) == "theano":
+    if trains_on(shown) == "theano":
         theano = shown.own.versions.get("theano", "")
         told = _ask(where, "write device", device=device, theano=theano)
         return Changed(where, answer.change(told))
@@ -146,18 +136,14 @@ def undo_device(where: Where | None = None) -> Changed:
     """Take the last change back: of `.theanorc`, or of what the other backends may see."""
     where = where or default_place()
     shown = show(where)
-    if _trains_on(shown) == "theano":
+    if trains_on(shown) == "theano":
         return Changed(where, answer.change(_ask(where, "undo device")))
     return _seen(shown, _ask(where, "undo let see", folder=_folder(where)))
 
 
-def explain(asked: Mapping[str, Any], where: Where | None = None) -> str:
-    """Return plain Python that writes the same into `keras.json`."""
-    settings = words.understood(asked)
-    ordering = settings.get("image_data_format")
-    if ordering:
-        settings["image_dim_ordering"] = words.ORDERINGS[ordering]
-    return _SCRIPT.format(path=show(where).path, settings=settings)
+def trains_on(shown: Settings) -> str:
+    """Return the backend that `%%finetune` trains on."""
+    return "theano" if shown.own.chosen else str(shown.now["backend"].value)
 
 
 def place(word: str) -> Where:
@@ -176,10 +162,6 @@ def _changed(where: Where, told: Mapping[str, Any], before: Settings) -> Changed
     return Changed(where, change, counts, after)
 
 
-def _trains_on(shown: Settings) -> str:
-    return "theano" if shown.own.chosen else str(shown.now["backend"].value)
-
-
 def _seen(shown: Settings, told: Mapping[str, Any]) -> Changed:
     """Return the choice of GPUs, in force in this kernel too, and from when on it counts."""
     change = answer.change(told)
@@ -189,7 +171,7 @@ def _seen(shown: Settings, told: Mapping[str, Any]) -> Changed:
         when = "overridden"
     else:
         visible.apply(_folder("here"))
-        when = "restart" if _trains_on(shown) in sys.modules else "now"
+        when = "restart" if trains_on(shown) in sys.modules else "now"
     counts = {visible.VARIABLE: when} if change.changed else {}
     return Changed(shown.where, change, counts, shown)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _HERE = argument("--here", action="store_true", help="of this computer")
 _THERE = argument("--there", action="store_true", help="of the instance")
+_EXPLAIN = argument("--explain", action="store_true", help="only show Python that does the same")
 _UNDO = argument("--undo", action="store_true", help="take the last change back; twice: redo")
 
 
@@ -38,7 +39,7 @@ class BackendMagics(Magics):
     @_UNDO
     @_HERE
     @_THERE
-    @argument("--explain", action="store_true", help="only show Python that writes the same")
+    @_EXPLAIN
     @line_magic
     def backend(self, line: str) -> Any:
         """Show Keras' settings and who decided them, or write keras.json.
@@ -50,7 +51,7 @@ class BackendMagics(Magics):
 
         Theano runs under Keras 1 in an interpreter of its own, which %backend theano --setup makes.
         """
-        from dl_magics.actions import keras_settings
+        from dl_magics.actions import explain_settings, keras_settings
 
         args = parse_argstring(self.backend, line)
         where = _where(args)
@@ -60,7 +61,7 @@ class BackendMagics(Magics):
             if getattr(args, name) is not None
         }
         if args.explain and asked:
-            return Word(keras_settings.explain(asked, where))
+            return Word(explain_settings.keras_json(asked, where))
         if args.undo:
             return _offered(keras_settings.undo(where), restart_of(self.shell))
         if args.setup is not None:
@@ -77,6 +78,7 @@ class BackendMagics(Magics):
     @_UNDO
     @_HERE
     @_THERE
+    @_EXPLAIN
     @line_magic
     def device(self, line: str) -> Any:
         """Show what the backend really computes on, or choose: Theano by its .theanorc.
@@ -90,10 +92,12 @@ class BackendMagics(Magics):
             %device
             %device gpu
         """
-        from dl_magics.actions import keras_settings
+        from dl_magics.actions import explain_settings, keras_settings
 
         args = parse_argstring(self.device, line)
         where = _where(args)
+        if args.explain and args.device:
+            return Word(explain_settings.device(args.device, where))
         if args.undo:
             return _offered(keras_settings.undo_device(where), restart_of(self.shell))
         if args.device:

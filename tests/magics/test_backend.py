@@ -121,6 +121,19 @@ def test_explain_prints_python_that_writes_the_same(ran, keras_json):
     assert "nothing had to be changed" in repr(ran("%backend jax --image-data-format th"))
 
 
+def test_a_device_is_explained_as_python_that_writes_the_same(ran, tmp_path, monkeypatch):
+    for name in (theanorc.FLAGS, theanorc.FILES):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("KERAS_BACKEND", "theano")
+    (tmp_path / ".theanorc").write_text("[nvcc]\nfastmath = True\n")
+
+    exec(str(ran("%device gpu1 --explain")), {})
+
+    assert "device = cuda1" in (tmp_path / ".theanorc").read_text()
+    assert "nothing had to be changed" in repr(ran("%device gpu1"))
+    assert "fastmath" in (tmp_path / ".theanorc").read_text()
+
+
 @pytest.fixture
 def no_gpus_chosen(monkeypatch):
     """What a test puts into this process is taken out again."""
@@ -136,6 +149,15 @@ def test_the_visible_gpus_are_those_that_are_meant(ran, no_gpus_chosen):
     assert changed.change.changed == {visible.VARIABLE: (None, "1")}
     assert "from the next import keras on" in repr(changed)
     assert os.environ[visible.VARIABLE] == "1"
+
+
+@pytest.mark.parametrize(("device", "seen"), [("cpu", "-1"), ("gpu1", "1"), ("gpu", None)])
+def test_the_visible_gpus_are_explained_too(ran, no_gpus_chosen, monkeypatch, device, seen):
+    monkeypatch.setenv(visible.VARIABLE, "7")
+
+    exec(str(ran(f"%device {device} --explain")), {})
+
+    assert os.environ.get(visible.VARIABLE) == seen
 
 
 def test_a_device_is_in_force_after_a_restart_until_it_is_taken_back(

@@ -16,7 +16,7 @@ from dl_magics import errors, home
 from dl_magics.actions import mirror, runs
 from dl_magics.training import log
 from dl_magics.training.run import Run
-from legacy import COMPILED, theano_python
+from legacy import COMPILED, theano_flags, theano_python
 from renting import until
 
 SETTINGS = "weights = None\nimage_size = 32\ndense = [8]\nbatch_size = 8\nmixed_precision = False\n"
@@ -105,7 +105,9 @@ def theano(run, host_home):
 ON_THEANO = CELL.replace("mixed_precision = False", "dropout = 0.2")
 
 
-def test_on_theano_it_trains_there_and_predicts_there_and_here(run, host_home, theano, capsys):
+def test_on_theano_it_trains_there_and_predicts_there_and_here(
+    run, host_home, theano, capsys, monkeypatch
+):
     done = run(ON_THEANO)
 
     assert done.status == "done"
@@ -122,6 +124,7 @@ def test_on_theano_it_trains_there_and_predicts_there_and_here(run, host_home, t
     assert "%backend theano --setup --here" in refused.value.fix
     assert "%%gpu" in refused.value.fix
 
+    monkeypatch.setenv("THEANO_FLAGS", theano_flags())
     run(f"%backend theano --setup {theano_python()} --here")
     seen = [each.probability for each in done.predict(host_home / "colours")]
     assert seen == pytest.approx(run.shell.user_ns["seen"], rel=1e-4)

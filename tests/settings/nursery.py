@@ -20,13 +20,13 @@ os.dup2(2, 1)
 
 def born(do: Callable[[], Any]) -> Any:
     """Return what a fork of this process returns."""
-    ours, childs = os.pipe()
+    ours, its = os.pipe()
     child = os.fork()
     if not child:
-        with os.fdopen(childs, "w") as pipe:
+        with os.fdopen(its, "w") as pipe:
             json.dump(do(), pipe)
         os._exit(0)
-    os.close(childs)
+    os.close(its)
     with os.fdopen(ours) as pipe:
         said = json.load(pipe)
     os.waitpid(child, 0)
