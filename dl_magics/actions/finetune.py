@@ -33,7 +33,7 @@ def finetune(recipe: Recipe, folder: Path, stop: Stop) -> Events:
 def _begun(recipe: Recipe, folder: Path, stop: Stop) -> Events:
     if connect.is_connected():
         return there.finetune(connect.current(), recipe, folder, stop)
-    train = meant.engine(recipe, home.folder("theano"))
+    train = meant.engine(recipe, home.folder())
     return logged.begun(recipe, _rooms(folder), stop=stop, train=train)
 
 

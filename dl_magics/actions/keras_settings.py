@@ -44,7 +44,7 @@ def python_there() -> str:
 def show(where: Where | None = None) -> Settings:
     """Return what is in force, who decided it, and what is installed; nothing is changed."""
     where = where or default_place()
-    told = _ask(where, "show", folder=_own_folder(where))
+    told = _ask(where, "show", folder=_folder(where))
     fresh = answer.in_force(told["in_force"])
     imported = effective.loaded(sys.modules) if where == "here" else {}
     return Settings(
@@ -55,6 +55,7 @@ def show(where: Where | None = None) -> Settings:
         now=effective.with_loaded(fresh, imported),
         can_undo=told["can_undo"],
         own=theano_home.from_json(told["own"]),
+        device=tuple(told["device"]),
     )
 
 
@@ -187,7 +188,7 @@ def _folder(where: Where) -> str:
 
 
 def _own_folder(where: Where) -> str:
-    return f"{_folder(where)}/theano"
+    return f"{_folder(where)}/{theano_home.ROOM}"
 
 
 def _travelling(name: str) -> str:

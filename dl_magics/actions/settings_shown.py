@@ -49,7 +49,7 @@ class Settings(Shown):
     """Keras' settings of one place.
 
     `fresh` is what a new process there has, `now` what this kernel has: they differ where Keras is
-    imported already.
+    imported already. `device` is what the backend is told to use, and by whom.
     """
 
     where: str
@@ -59,6 +59,7 @@ class Settings(Shown):
     now: Effective
     can_undo: bool
     own: Own = field(default_factory=Own)
+    device: tuple[str, str] = ("", "")
 
     @property
     def trains_on(self) -> str:

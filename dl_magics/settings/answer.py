@@ -25,6 +25,7 @@ from dl_magics.settings import (
     visible,
 )
 from dl_magics.settings.effective import Effective, Value
+from dl_magics.settings.installed import Installed
 from dl_magics.settings.keras_json import Change
 
 _PACKAGE = Path(__file__).parents[1]
@@ -51,17 +52,35 @@ def answer(do: str, **what: Any) -> dict[str, Any]:
 
 
 def _show(folder: str = "") -> dict[str, Any]:
-    """Return what is installed here, what is in force in a fresh process, and who decided it."""
+    """Return what is installed here, what is in force in a fresh process, and who decided it.
+
+    `folder` is the one of ours here, where there is one.
+    """
     found = installed.here()
     file = keras_json.path(found.major)
     fresh = effective.of(found, file, keras_json.read(file))
+    own = theano_home.read(f"{folder}/{theano_home.ROOM}") if folder else theano_home.Own()
     return {
         "installed": asdict(found),
         "path": str(file),
         "in_force": asdict(fresh),
         "can_undo": keras_json.can_undo(file),
-        "own": asdict(theano_home.read(folder) if folder else theano_home.Own()),
+        "own": asdict(own),
+        "device": _told_device(str(fresh["backend"].value), found, own, folder),
     }
+
+
+def _told_device(
+    backend: str, found: Installed, own: theano_home.Own, folder: str
+) -> tuple[str, str]:
+    if own.chosen:
+        backend = "theano"
+    theano = own.versions if own.chosen else found.versions
+    try:
+        return devices.told(backend, theano.get("theano", ""), folder)
+    except DLMagicsError as error:
+        # Its own file is in its way: the settings of Keras can be shown nevertheless.
+        return "unknown", str(error)
 
 
 def _write(settings: Mapping[str, Any]) -> dict[str, Any]:

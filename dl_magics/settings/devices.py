@@ -34,17 +34,19 @@ say(torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu")
 }
 
 
+def told(backend: str, theano: str, folder: str) -> tuple[str, str]:
+    """Return what a backend is told to use in a fresh process, and who says so."""
+    return theanorc.device(theano) if backend == "theano" else visible.told(folder)
+
+
 def show(installed: Installed, folder: str) -> dict[str, Any]:
     """Return what the backend is told to use, by whom, and what it uses, as plain values."""
     file = keras_json.path(installed.major)
     backend = effective.of(installed, file, keras_json.read(file))["backend"].value
-    if backend == "theano":
-        told, by = theanorc.device(installed.versions.get("theano", ""))
-    else:
-        visible.apply(folder)
-        told, by = visible.told(folder)
+    visible.apply(folder)
+    wish, by = told(str(backend), installed.versions.get("theano", ""), folder)
     used, trouble = really(sys.executable, str(backend))
-    return {"backend": backend, "told": told, "by": by, "used": used, "trouble": trouble}
+    return {"backend": backend, "told": wish, "by": by, "used": used, "trouble": trouble}
 
 
 def really(python: str, backend: str) -> tuple[str, str]:
@@ -56,6 +58,6 @@ def really(python: str, backend: str) -> tuple[str, str]:
         return "", f"{backend} cannot be asked"
     if not imports.is_known(python, backend):
         return fresh.said(python, _ASK[backend])
-    told: list[str] = []
-    exec(_ASK[backend], {"say": told.append})
-    return told[0], ""
+    said: list[str] = []
+    exec(_ASK[backend], {"say": said.append})
+    return said[0], ""

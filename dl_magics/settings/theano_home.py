@@ -15,6 +15,8 @@ from typing import Any
 from dl_magics.errors import NotInstalled
 from dl_magics.settings import fresh, one_step
 
+# The room of our folder for it.
+ROOM = "theano"
 _NAME = "interpreter.json"
 _NEWEST = (3, 11)
 _ASK = """

@@ -21,7 +21,7 @@ def finetune(
 ) -> None:
     """Fine-tune in the room of a run; each event is a message of its own, `run` the result."""
     # What was begun decides by itself what it goes on with.
-    train = engine if resume else meant.engine(Recipe.from_json(recipe), room("theano"))
+    train = engine if resume else meant.engine(Recipe.from_json(recipe), room())
     folder = room("runs") / run
     folder.mkdir(parents=True, exist_ok=True)
     user["run"] = there.run(
@@ -42,7 +42,7 @@ def fetch_weights(_user: dict[str, Any], *, recipe: dict[str, Any]) -> None:
     Raises WeightsNotFound where that cannot be, and refuses what the backend here cannot do.
     """
     asked = Recipe.from_json(recipe)
-    on_keras = meant.engine(asked, room("theano")) is engine
+    on_keras = meant.engine(asked, room()) is engine
     found = zoo.MODELS[asked.model]
     if asked.weights == "imagenet" and not on_keras:
         convolutions.file(room("weights"))
@@ -50,8 +50,8 @@ def fetch_weights(_user: dict[str, Any], *, recipe: dict[str, Any]) -> None:
         weights.base(found, found.smallest, asked.weights, room("weights"))
 
 
-def room(name: str) -> Path:
-    """Return a folder of ours in the home there."""
+def room(name: str = "") -> Path:
+    """Return our folder in the home there, or one in it."""
     folder = _ROOM.expanduser() / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder

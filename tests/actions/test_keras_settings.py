@@ -30,8 +30,8 @@ def there(run, cloud):
 
 @pytest.fixture
 def imported(monkeypatch):
-    """A kernel that has imported Keras, on jax."""
-    says = {"backend": "jax", "image_data_format": "channels_last", "floatx": "float32"}
+    """A kernel that has imported Keras, on torch."""
+    says = {"backend": "torch", "image_data_format": "channels_last", "floatx": "float32"}
     backend = SimpleNamespace(**{name: partial(str, value) for name, value in says.items()})
     keras = SimpleNamespace(backend=backend, __spec__=find_spec("keras"))
     monkeypatch.setitem(sys.modules, "keras", keras)
@@ -54,12 +54,12 @@ def test_here_is_meant_where_none_is_said(folder):
 
 
 def test_a_change_tells_from_when_on_it_counts(folder, imported):
-    changed = keras_settings.write({"backend": "tf", "floatx": "float32"})
+    changed = keras_settings.write({"backend": "jax", "floatx": "float32"})
 
     assert changed.counts == {"backend": "restart", "image_data_format": "now", "floatx": "now"}
     assert changed.needs_restart
     shown = keras_settings.show()
-    assert "after a restart of the kernel: backend tensorflow" in repr(shown)
+    assert "after a restart of the kernel: backend jax" in repr(shown)
     assert shown.now["backend"].by == "already imported in this kernel"
 
 

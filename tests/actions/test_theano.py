@@ -81,7 +81,7 @@ def test_an_interpreter_that_has_it_all_is_taken_and_chosen(settings):
 
 def test_theano_is_chosen_and_left_again_without_touching_keras_json(settings):
     keras_settings.set_up_theano(str(theano_python()))
-    keras_settings.write({"backend": "tf"})
+    keras_settings.write({"backend": "jax"})
     assert not keras_settings.show().own.chosen
 
     changed = keras_settings.write({"backend": "th", "floatx": "float32"})
@@ -89,7 +89,7 @@ def test_theano_is_chosen_and_left_again_without_touching_keras_json(settings):
     assert keras_settings.show().own.chosen
     assert "%%finetune" in changed.change.changed
     kept = json.loads((settings / ".keras" / "keras.json").read_text())
-    assert (kept["backend"], kept["floatx"]) == ("tensorflow", "float32")
+    assert (kept["backend"], kept["floatx"]) == ("jax", "float32")
     keras_settings.undo()
     assert not keras_settings.show().own.chosen
 

@@ -21,7 +21,7 @@ def engine(recipe: Recipe, folder: Path) -> Callable[..., Generator[Event, None,
     """Return what trains: the engine on this Keras, or the one on Theano, if that is meant.
 
     Theano is meant where the recipe, `%backend`, a variable or keras.json says so; its interpreter
-    is the one that `folder` names.
+    is the one of our `folder`.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def engine(recipe: Recipe, folder: Path) -> Callable[..., Generator[Event, None,
     chosen = theano_home.from_json(shown["own"]).chosen
     if (recipe.backend or ("theano" if chosen else backend.value)) == "theano":
         limits.refuse(recipe)
-        found = own.interpreter(folder)
+        found = own.interpreter(folder / theano_home.ROOM)
         if found is None:
             raise _no_interpreter(backend)
         return partial(on_theano, interpreter=found)
