@@ -79,9 +79,11 @@ def write(asked: Mapping[str, Any], where: Where | None = None) -> Changed:
         before.installed.check("theano")
     if theano:
         del settings["backend"]
+        # First of all, as it may be that its interpreter does not start any more.
+        _ask(where, "choose", folder=_own_folder(where), chosen=True)
     told = _ask(where, "write", settings=settings) if settings else {"path": before.path}
-    chosen = theano if "backend" in asked else before.own.chosen
-    _ask(where, "choose", folder=_own_folder(where), chosen=chosen)
+    if before.own.chosen and "backend" in settings:
+        _ask(where, "choose", folder=_own_folder(where), chosen=False)
     return _changed(where, told, before)
 
 
@@ -203,7 +205,8 @@ def _ask(where: Where, do: str, python: str = "", **what: Any) -> dict[str, Any]
         return _ask_here(python, do, what)
     login = connect.current().way.login() if connect.is_connected() else way.find().login()
     command = shlex.join([python or python_there(), "-c", answer.program(do, **what)])
-    done = ssh.run(login, command)
+    # The interpreter that is named is the one with Theano.
+    done = ssh.run(login, f"{effective.VARIABLE}=theano {command}" if python else command)
     return _heard(python or python_there(), login.name, done.stdout, repr(done))
 
 

@@ -162,9 +162,10 @@ def test_an_interpreter_that_no_longer_starts_is_not_chosen(settings, home):
     (home / "theano" / "interpreter.json").write_text(json.dumps(own))
 
     with pytest.raises(NotInstalled, match=r"does not start on Theano .*numpy is too new"):
-        keras_settings.write({"backend": "theano"})
+        keras_settings.write({"backend": "theano", "floatx": "float16"})
 
     assert not keras_settings.show().own.chosen
+    assert list((settings / ".keras").iterdir()) == []
 
 
 def test_an_interpreter_that_went_away_is_no_longer_shown(settings, tmp_path):

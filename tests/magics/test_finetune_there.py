@@ -130,6 +130,19 @@ def test_on_theano_it_trains_there_and_predicts_there_and_here(
     assert seen == pytest.approx(run.shell.user_ns["seen"], rel=1e-4)
 
 
+def test_the_device_of_theano_there_is_chosen_and_truly_shown(run, host_home, theano):
+    run("%device gpu")
+
+    assert "device = cuda\n" in (host_home / ".theanorc").read_text()
+    shown = run("%device")
+    assert (shown.where, shown.backend, shown.told, shown.used) == (
+        "there",
+        "theano",
+        "cuda",
+        "cpu",
+    )
+
+
 def test_what_theano_cannot_do_there_is_refused_before_anything_starts(run, host_home, theano):
     before = len(runs.every())
 
