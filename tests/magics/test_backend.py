@@ -248,6 +248,18 @@ def test_a_device_shows_what_is_really_used(ran, keras_json, monkeypatch):
     assert "all GPUs" in repr(shown)
 
 
+def test_a_theanorc_that_cannot_be_read_hides_no_setting(ran, tmp_path, monkeypatch):
+    monkeypatch.delenv(theanorc.FILES, raising=False)
+    monkeypatch.delenv(theanorc.FLAGS, raising=False)
+    monkeypatch.setenv("KERAS_BACKEND", "theano")
+    (tmp_path / ".theanorc").write_text("device = gpu")
+
+    shown = ran("%backend")
+
+    assert shown.now["backend"].value == "theano"
+    assert "cannot be read" in shown.device[1]
+
+
 def test_a_backend_that_does_not_start_is_told(ran, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "theano")
 
