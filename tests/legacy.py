@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,15 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # What Theano compiled is kept for the next test, and for the next `make test`.
 COMPILED = ROOT / "build" / "theano-compiled"
+
+PINNED = {
+    "numpy": "1.23.5",
+    "scipy": "1.11.4",
+    "h5py": "3.1",
+    "pillow": "11.0",
+    "Theano": "1.0.5",
+    "Keras": "1.2.2",
+}
 
 
 def theano_python(keras: int = 1) -> Path:
@@ -22,7 +32,25 @@ def theano_python(keras: int = 1) -> Path:
 
 
 def theano_flags() -> str:
-    return f"base_compiledir={COMPILED}"
+    # What Theano compiles runs for seconds only: compiling it well takes longer.
+    return f"base_compiledir={COMPILED},gcc.cxxflags=-O0"
+
+
+def wheels(folder: Path) -> Path:
+    """Fill a folder with all that pip is asked for, each with nothing but its name and version."""
+    folder.mkdir()
+    for name, version in PINNED.items():
+        module, info = name.lower(), f"{name}-{version}.dist-info"
+        with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
+            archive.writestr(f"{module}/__init__.py", f"__version__ = {version!r}\n")
+            archive.writestr(
+                f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+            )
+            archive.writestr(
+                f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+            )
+            archive.writestr(f"{info}/RECORD", "")
+    return folder
 
 
 def environment(**more: str) -> dict[str, str]:

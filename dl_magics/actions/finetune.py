@@ -7,12 +7,13 @@ from contextlib import closing
 from pathlib import Path
 
 from dl_magics import home
-from dl_magics.actions import connect, mirror, theano, there
+from dl_magics.actions import connect, mirror, there
 from dl_magics.events import Event
 from dl_magics.training import log, logged, past
 from dl_magics.training.fit import Rooms
 from dl_magics.training.recipe import Recipe
 from dl_magics.training.run import Run
+from dl_magics.training.theano import meant
 
 Events = Generator[Event, None, None]
 Stop = Callable[[], bool]
@@ -32,7 +33,7 @@ def finetune(recipe: Recipe, folder: Path, stop: Stop) -> Events:
 def _begun(recipe: Recipe, folder: Path, stop: Stop) -> Events:
     if connect.is_connected():
         return there.finetune(connect.current(), recipe, folder, stop)
-    train = theano.engine(recipe)
+    train = meant.engine(recipe, home.folder())
     return logged.begun(recipe, _rooms(folder), stop=stop, train=train)
 
 

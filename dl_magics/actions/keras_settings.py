@@ -16,21 +16,19 @@ from dl_magics.actions import connect, way
 from dl_magics.actions.settings_shown import Changed, DeviceShown, Settings
 from dl_magics.errors import BadSetting, CommandFailed
 from dl_magics.remote import ssh
-from dl_magics.settings import answer, devices, effective, installed, theano_home, words
+from dl_magics.settings import (
+    answer,
+    effective,
+    imports,
+    installed,
+    theano_home,
+    visible,
+    words,
+)
 
 Where = Literal["here", "there"]
 _LAST_LETTERS = 300
-_FOLDER_THERE = "~/.local/share/dl_magics/theano"
-_SCRIPT = """\
-import json
-from pathlib import Path
-
-file = Path({path!r})
-settings = json.loads(file.read_text()) if file.exists() else {{}}
-settings.update({settings!r})
-file.parent.mkdir(exist_ok=True)
-file.write_text(json.dumps(settings, indent=4))
-"""
+_FOLDER_THERE = "~/.dl_magics"
 
 
 def default_place() -> Where:
@@ -46,7 +44,7 @@ def python_there() -> str:
 def show(where: Where | None = None) -> Settings:
     """Return what is in force, who decided it, and what is installed; nothing is changed."""
     where = where or default_place()
-    told = _ask(where, "show", folder=_own_folder(where))
+    told = _ask(where, "show", folder=_folder(where))
     fresh = answer.in_force(told["in_force"])
     imported = effective.loaded(sys.modules) if where == "here" else {}
     return Settings(
@@ -57,7 +55,15 @@ def show(where: Where | None = None) -> Settings:
         now=effective.with_loaded(fresh, imported),
         can_undo=told["can_undo"],
         own=theano_home.from_json(told["own"]),
+        device=tuple(told["device"]),
     )
+
+
+def tries(asked: Mapping[str, Any], where: Where | None = None) -> str:
+    """Return what is said before a change that takes seconds, as a backend is imported; else ""."""
+    backend = words.understood(asked).get("backend", "")
+    known = (where or default_place()) == "here" and imports.is_known(sys.executable, backend)
+    return f"One moment: does {backend} start?" if backend and not known else ""
 
 
 def write(asked: Mapping[str, Any], where: Where | None = None) -> Changed:
@@ -73,9 +79,11 @@ def write(asked: Mapping[str, Any], where: Where | None = None) -> Changed:
         before.installed.check("theano")
     if theano:
         del settings["backend"]
+        # First of all, as it may be that its interpreter does not start any more.
+        _ask(where, "choose", folder=_own_folder(where), chosen=True)
     told = _ask(where, "write", settings=settings) if settings else {"path": before.path}
-    chosen = theano if "backend" in asked else before.own.chosen
-    _ask(where, "choose", folder=_own_folder(where), chosen=chosen)
+    if before.own.chosen and "backend" in settings:
+        _ask(where, "choose", folder=_own_folder(where), chosen=False)
     return _changed(where, told, before)
 
 
@@ -93,62 +101,52 @@ def set_up_theano(python: str = "", where: Where | None = None) -> Changed:
     """Make the interpreter for Keras 1 on Theano, and let `%%finetune` train there."""
     where = where or default_place()
     before = show(where)
-    made = theano_home.from_json(
-        _ask(
-            where,
-            "set up",
-            folder=_own_folder(where),
-            base=python,
-            requirements=_travelling("requirements.txt"),
-            files={"site": _travelling("site.py"), "theanorc": _travelling("theanorc")},
-        )
+    made = _ask(
+        where,
+        "set up",
+        folder=_own_folder(where),
+        base=python,
+        requirements=_travelling("requirements.txt"),
+        files={"site": _travelling("site.py"), "theanorc": _travelling("theanorc")},
     )
-    _ask(where, "choose", folder=_own_folder(where), chosen=bool(made.python))
-    return _changed(where, {"path": made.python}, before)
+    return _changed(where, {"path": made["python"]}, before)
 
 
 def show_device(where: Where | None = None) -> DeviceShown:
     """Return which device the backend is told to use, by whom, and which it really uses."""
     where = where or default_place()
     own = show(where).own
-    if own.chosen:
-        return DeviceShown(where=where, **_ask(where, "show device", own.python))
-    return DeviceShown(where=where, **_ask(where, "show device"))
+    python = own.python if own.chosen else ""
+    return DeviceShown(where=where, **_ask(where, "show device", python, folder=_folder(where)))
 
 
 def write_device(device: str, where: Where | None = None) -> Changed:
-    """Tell the backend another device: Theano by its file, the others by what they may see."""
+    """Tell the backend another device: Theano by its file, the others by what they may see.
+
+    It lasts: what is seen here is in force from `%load_ext dl_magics` on, and on the instance
+    whenever a GPU kernel starts.
+    """
     where = where or default_place()
     shown = show(where)
-    backend = "theano" if shown.own.chosen else shown.now["backend"].value
-    if backend == "theano":
+    if trains_on(shown) == "theano":
         theano = shown.own.versions.get("theano", "")
         told = _ask(where, "write device", device=device, theano=theano)
         return Changed(where, answer.change(told))
-    seen = devices.visible(device)
-    if where == "there":
-        raise BadSetting(
-            f"{backend} takes no device from a file.",
-            fix=f"In the cell that runs there, before import keras: %env {devices.VISIBLE}={seen}",
-        )
-    change = devices.let_see(seen)
-    late = {devices.VISIBLE: "too late"} if change.changed and backend in sys.modules else {}
-    return Changed(where, change, late)
+    return _seen(shown, _ask(where, "let see", device=device, folder=_folder(where)))
 
 
 def undo_device(where: Where | None = None) -> Changed:
-    """Take the last change of `.theanorc` back."""
+    """Take the last change back: of `.theanorc`, or of what the other backends may see."""
     where = where or default_place()
-    return Changed(where, answer.change(_ask(where, "undo device")))
+    shown = show(where)
+    if trains_on(shown) == "theano":
+        return Changed(where, answer.change(_ask(where, "undo device")))
+    return _seen(shown, _ask(where, "undo let see", folder=_folder(where)))
 
 
-def explain(asked: Mapping[str, Any], where: Where | None = None) -> str:
-    """Return plain Python that writes the same into `keras.json`."""
-    settings = words.understood(asked)
-    ordering = settings.get("image_data_format")
-    if ordering:
-        settings["image_dim_ordering"] = words.ORDERINGS[ordering]
-    return _SCRIPT.format(path=show(where).path, settings=settings)
+def trains_on(shown: Settings) -> str:
+    """Return the backend that `%%finetune` trains on."""
+    return "theano" if shown.own.chosen else str(shown.now["backend"].value)
 
 
 def place(word: str) -> Where:
@@ -167,14 +165,32 @@ def _changed(where: Where, told: Mapping[str, Any], before: Settings) -> Changed
     return Changed(where, change, counts, after)
 
 
+def _seen(shown: Settings, told: Mapping[str, Any]) -> Changed:
+    """Return the choice of GPUs, in force in this kernel too, and from when on it counts."""
+    change = answer.change(told)
+    if shown.where == "there":
+        when = "gpu restart"
+    elif visible.by_person() is not None:
+        when = "overridden"
+    else:
+        visible.apply(_folder("here"))
+        when = "restart" if trains_on(shown) in sys.modules else "now"
+    counts = {visible.VARIABLE: when} if change.changed else {}
+    return Changed(shown.where, change, counts, shown)
+
+
 def _counts(name: str, after: Settings) -> str:
     if after.fresh[name].by == effective.BY_VARIABLE:
         return "never"
     return "now" if after.now[name].value == after.fresh[name].value else "restart"
 
 
+def _folder(where: Where) -> str:
+    return str(home.folder()) if where == "here" else _FOLDER_THERE
+
+
 def _own_folder(where: Where) -> str:
-    return str(home.folder("theano")) if where == "here" else _FOLDER_THERE
+    return f"{_folder(where)}/{theano_home.ROOM}"
 
 
 def _travelling(name: str) -> str:
@@ -189,7 +205,8 @@ def _ask(where: Where, do: str, python: str = "", **what: Any) -> dict[str, Any]
         return _ask_here(python, do, what)
     login = connect.current().way.login() if connect.is_connected() else way.find().login()
     command = shlex.join([python or python_there(), "-c", answer.program(do, **what)])
-    done = ssh.run(login, command)
+    # The interpreter that is named is the one with Theano.
+    done = ssh.run(login, f"{effective.VARIABLE}=theano {command}" if python else command)
     return _heard(python or python_there(), login.name, done.stdout, repr(done))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dl_magics import table
+from dl_magics.settings import visible
 from dl_magics.settings.effective import Effective
 from dl_magics.settings.installed import Installed
 from dl_magics.settings.keras_json import Change
@@ -48,7 +49,7 @@ class Settings(Shown):
     """Keras' settings of one place.
 
     `fresh` is what a new process there has, `now` what this kernel has: they differ where Keras is
-    imported already.
+    imported already. `device` is what the backend is told to use, and by whom.
     """
 
     where: str
@@ -58,6 +59,7 @@ class Settings(Shown):
     now: Effective
     can_undo: bool
     own: Own = field(default_factory=Own)
+    device: tuple[str, str] = ("", "")
 
     @property
     def trains_on(self) -> str:
@@ -112,7 +114,8 @@ class Settings(Shown):
 class Changed(Shown):
     """What was changed in a file of another program, and from when on it counts.
 
-    `counts` has "now", "restart" or "never" for each setting of Keras; `after` is what is in force.
+    `counts` has "now", "restart", "gpu restart", "never" or "overridden" for each setting; `after`
+    is what is in force.
     """
 
     where: str
@@ -145,16 +148,22 @@ class Changed(Shown):
 
     def _line(self, when: str, names: str) -> str:
         if when == "restart":
-            return f"after a restart of the kernel, as Keras is imported already: {names}"
-        if when == "too late":
+            what = self._imported if visible.VARIABLE in names else "Keras"
+            return f"after a restart of the kernel, as {what} is imported already: {names}"
+        if when == "gpu restart":
+            return f"from the next start of a GPU kernel there on (%gpu_restart): {names}"
+        if when == "overridden":
             return (
-                f"! {names}: the backend is imported already. Restart the kernel, and run %device "
-                "before import keras."
+                f"! does not count, as it is set in this kernel to {visible.by_person()}: {names}"
             )
         if when == "never" and self.after:
             by = self.after.fresh[names.split(", ")[0]]
             return f"! does not count, as {by.by} says {by.value}: {names}"
         return f"from the next import keras on: {names}"
+
+    @property
+    def _imported(self) -> str:
+        return str(self.after.now["backend"].value) if self.after else "its backend"
 
 
 @dataclass(frozen=True, repr=False)

@@ -17,7 +17,6 @@ from dl_magics.actions.connect import Connection
 from dl_magics.actions.way import Way
 from dl_magics.errors import (
     BadData,
-    BadSetting,
     DLMagicsError,
     KernelDied,
     NotResumable,
@@ -46,11 +45,6 @@ def finetune(connection: Connection, recipe: Recipe, folder: Path, stop: Stop) -
     What would fail there is looked at first: the data, the weights. The run goes on there
     whatever becomes of this computer; `mirror.follow` finds it again.
     """
-    if recipe.backend == "theano":
-        raise BadSetting(
-            "backend = 'theano' trains on this computer only, and a GPU kernel is connected.",
-            fix="%gpu_disconnect, then run the cell again · or leave the backend out.",
-        )
     asked = replace(
         recipe,
         data=data_there(connection, recipe.data),
@@ -139,8 +133,14 @@ def _run(
     except KernelDied as error:
         # The log waits for what comes after; who watches sees how it stands.
         yield RunEnded(n=n + 1, t=time.time(), status="interrupted")
-        again = f"%gpu_connect {connection.way.name}, then %finetune --resume {folder.name}"
-        raise KernelDied(str(error), fix=f"It goes on from its last checkpoint: {again}") from error
+        raise KernelDied(str(error), fix=_again(connection.way, folder)) from error
+
+
+def _again(way: Way, folder: Path) -> str:
+    if Run(folder).is_on_theano:
+        return f"%gpu_connect {way.name}, then run the cell again: its features are kept there."
+    again = f"%gpu_connect {way.name}, then %finetune --resume {folder.name}"
+    return f"It goes on from its last checkpoint: {again}"
 
 
 def _followed(way: Way, folder: Path, kernel: GpuKernel, stop: Stop) -> Events:
@@ -171,15 +171,16 @@ async def _pass_on(stops: Stop, way: Way, path: str) -> None:
 def _weights_there(connection: Connection, recipe: Recipe) -> str | None:
     """Have the weights on the instance: fetched there, else brought from here."""
     login = connection.way.login()
+    function = "dl_magics.training.in_kernel:fetch_weights"
+    arguments = {"recipe": recipe.to_json()}
     if recipe.weights not in (None, "imagenet"):
+        errand.run(connection, function, **arguments)
         file = Path(recipe.weights).expanduser()
         if not file.is_file():
             return recipe.weights
         with file.open("rb") as opened:
             sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
         return carry.put_once(login, file, _WEIGHTS, name=f"{sha256[:12]}-{file.name}")
-    function = "dl_magics.training.in_kernel:fetch_weights"
-    arguments = {"model": recipe.model, "wanted": recipe.weights}
     try:
         errand.run(connection, function, **arguments)
     except WeightsNotFound:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from dl_magics import home
+from dl_magics.errors import DLMagicsError
 from dl_magics.magics.account import AccountMagics
 from dl_magics.magics.aws import AwsMagics
 from dl_magics.magics.backend import BackendMagics
@@ -12,6 +15,7 @@ from dl_magics.magics.finetune import FinetuneMagics
 from dl_magics.magics.gpu import GpuMagics
 from dl_magics.magics.practice import PracticeMagics
 from dl_magics.magics.sync import SyncMagics
+from dl_magics.settings import visible
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -29,8 +33,11 @@ ALL: tuple[type[Magics], ...] = (
 
 
 def load(shell: InteractiveShell) -> None:
-    """Register every magic of ours."""
+    """Register every magic of ours, and put in force which GPUs were chosen."""
     unload(shell)
+    # Whatever is wrong with our folder is told by the magic that needs it.
+    with suppress(DLMagicsError, OSError):
+        visible.apply(str(home.folder()))
     shell.register_magics(*ALL)
     shell.Completer.custom_matchers.extend(MATCHERS)
 

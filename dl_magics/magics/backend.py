@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _HERE = argument("--here", action="store_true", help="of this computer")
 _THERE = argument("--there", action="store_true", help="of the instance")
+_EXPLAIN = argument("--explain", action="store_true", help="only show Python that does the same")
 _UNDO = argument("--undo", action="store_true", help="take the last change back; twice: redo")
 
 
@@ -38,7 +39,7 @@ class BackendMagics(Magics):
     @_UNDO
     @_HERE
     @_THERE
-    @argument("--explain", action="store_true", help="only show Python that writes the same")
+    @_EXPLAIN
     @line_magic
     def backend(self, line: str) -> Any:
         """Show Keras' settings and who decided them, or write keras.json.
@@ -50,7 +51,7 @@ class BackendMagics(Magics):
 
         Theano runs under Keras 1 in an interpreter of its own, which %backend theano --setup makes.
         """
-        from dl_magics.actions import keras_settings
+        from dl_magics.actions import explain_settings, keras_settings
 
         args = parse_argstring(self.backend, line)
         where = _where(args)
@@ -60,7 +61,7 @@ class BackendMagics(Magics):
             if getattr(args, name) is not None
         }
         if args.explain and asked:
-            return Word(keras_settings.explain(asked, where))
+            return Word(explain_settings.keras_json(asked, where))
         if args.undo:
             return _offered(keras_settings.undo(where), restart_of(self.shell))
         if args.setup is not None:
@@ -68,6 +69,8 @@ class BackendMagics(Magics):
             return keras_settings.set_up_theano(args.setup, where)
         if not asked:
             return keras_settings.show(where)
+        if moment := keras_settings.tries(asked, where):
+            print(moment, flush=True)
         return _offered(keras_settings.write(asked, where), restart_of(self.shell))
 
     @magic_arguments()
@@ -75,25 +78,31 @@ class BackendMagics(Magics):
     @_UNDO
     @_HERE
     @_THERE
+    @_EXPLAIN
     @line_magic
     def device(self, line: str) -> Any:
         """Show what the backend really computes on, or choose: Theano by its .theanorc.
 
-        The other backends are shown just the GPU that is meant, from their next import on.
+        The other backends are shown just the GPU that is meant, from their next import on: here
+        after every %load_ext dl_magics, on the instance in each GPU kernel that starts. A variable
+        CUDA_VISIBLE_DEVICES of your own wins.
 
         ::
 
             %device
             %device gpu
         """
-        from dl_magics.actions import keras_settings
+        from dl_magics.actions import explain_settings, keras_settings
 
         args = parse_argstring(self.device, line)
         where = _where(args)
+        if args.explain and args.device:
+            return Word(explain_settings.device(args.device, where))
         if args.undo:
-            return keras_settings.undo_device(where)
+            return _offered(keras_settings.undo_device(where), restart_of(self.shell))
         if args.device:
-            return keras_settings.write_device(args.device, where)
+            changed = keras_settings.write_device(args.device, where)
+            return _offered(changed, restart_of(self.shell))
         return keras_settings.show_device(where)
 
     @line_magic

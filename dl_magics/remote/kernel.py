@@ -21,6 +21,15 @@ from dl_magics.remote.way import again_where_it_hangs, ask
 
 State = Literal["starting", "idle", "busy", "dead", "lost", "gone", "stopped"]
 
+# What `%device` chose there is in force in each kernel that starts, unless a variable says more.
+_LET_SEE = (
+    'if [ -z "${CUDA_VISIBLE_DEVICES+set}" ] && [ -s ~/.dl_magics/visible_devices ]; then '
+    "read -r CUDA_VISIBLE_DEVICES < ~/.dl_magics/visible_devices; "
+    'if [ -n "$CUDA_VISIBLE_DEVICES" ]; then '
+    "export CUDA_VISIBLE_DEVICES DL_MAGICS_VISIBLE_DEVICES=$CUDA_VISIBLE_DEVICES; "
+    "else unset CUDA_VISIBLE_DEVICES; fi; fi"
+)
+
 
 class GpuKernel:
     """A kernel that lives on an instance, and our `link` to it. Made by `attach`."""
@@ -69,7 +78,8 @@ class GpuKernel:
             there = await connection.connected(login)
             with connection.translated(login):
                 folder = await parcel.put(there, run_dir)
-                how = ["--python", python, "--cwd", cwd or "", "--activate", activate]
+                before = "\n".join(filter(None, (activate, _LET_SEE)))
+                how = ["--python", python, "--cwd", cwd or "", "--activate", before]
                 return folder, await ask(there, parcel.command(folder, python, "start", *how))
 
         async def attached() -> GpuKernel:

@@ -1,4 +1,7 @@
-"""What travels to an instance: the modules that train, as one zip to be put on `sys.path` there."""
+"""What travels to an instance: the modules that train, and what Keras' settings there are.
+
+They are one zip, to be put on `sys.path` there.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from pathlib import Path
 from dl_magics.version import __version__
 
 PACKAGE = "dl_magics"
-TRAVELS = ("data", "errors.py", "events.py", "training", "values.py", "version.py")
+TRAVELS = ("data", "errors.py", "events.py", "settings", "training", "values.py", "version.py")
 
 _INIT = b'"""The part of dl_magics that trains, away from home."""\n'
 _SUFFIXES = (".py", ".csv")

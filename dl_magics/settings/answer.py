@@ -14,8 +14,18 @@ from typing import Any
 
 from dl_magics import errors
 from dl_magics.errors import DLMagicsError
-from dl_magics.settings import devices, effective, installed, keras_json, theano_home, theanorc
+from dl_magics.settings import (
+    devices,
+    effective,
+    imports,
+    installed,
+    keras_json,
+    theano_home,
+    theanorc,
+    visible,
+)
 from dl_magics.settings.effective import Effective, Value
+from dl_magics.settings.installed import Installed
 from dl_magics.settings.keras_json import Change
 
 _PACKAGE = Path(__file__).parents[1]
@@ -42,24 +52,42 @@ def answer(do: str, **what: Any) -> dict[str, Any]:
 
 
 def _show(folder: str = "") -> dict[str, Any]:
-    """Return what is installed here, what is in force in a fresh process, and who decided it."""
+    """Return what is installed here, what is in force in a fresh process, and who decided it.
+
+    `folder` is the one of ours here, where there is one.
+    """
     found = installed.here()
     file = keras_json.path(found.major)
     fresh = effective.of(found, file, keras_json.read(file))
+    own = theano_home.read(f"{folder}/{theano_home.ROOM}") if folder else theano_home.Own()
     return {
         "installed": asdict(found),
         "path": str(file),
         "in_force": asdict(fresh),
         "can_undo": keras_json.can_undo(file),
-        "own": asdict(theano_home.read(folder) if folder else theano_home.Own()),
+        "own": asdict(own),
+        "device": _told_device(str(fresh["backend"].value), found, own, folder),
     }
 
 
+def _told_device(
+    backend: str, found: Installed, own: theano_home.Own, folder: str
+) -> tuple[str, str]:
+    if own.chosen:
+        backend = "theano"
+    theano = own.versions if own.chosen else found.versions
+    try:
+        return devices.told(backend, theano.get("theano", ""), folder)
+    except DLMagicsError as error:
+        # Its own file is in its way: the settings of Keras can be shown nevertheless.
+        return "unknown", str(error)
+
+
 def _write(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Check that the backend can be had, then change `keras.json`."""
+    """Check that the backend can be imported, then change `keras.json`."""
     found = installed.here()
     if "backend" in settings:
-        found.check(settings["backend"])
+        imports.check(found, settings["backend"])
     return asdict(keras_json.write(keras_json.path(found.major), found.major, settings))
 
 
@@ -67,8 +95,8 @@ def _undo() -> dict[str, Any]:
     return asdict(keras_json.undo(keras_json.path(installed.here().major)))
 
 
-def _show_device() -> dict[str, Any]:
-    return devices.show(installed.here())
+def _show_device(folder: str) -> dict[str, Any]:
+    return devices.show(installed.here(), folder)
 
 
 def _write_device(device: str, theano: str = "") -> dict[str, Any]:
@@ -87,6 +115,8 @@ _DO: dict[str, Callable[..., dict[str, Any]]] = {
     "show device": _show_device,
     "write device": _write_device,
     "undo device": _undo_device,
+    "let see": lambda **what: asdict(visible.write(**what)),
+    "undo let see": lambda **what: asdict(visible.undo(**what)),
     "set up": lambda **what: asdict(theano_home.set_up(**what)),
     "choose": lambda **what: asdict(theano_home.choose(**what)),
 }

@@ -24,7 +24,7 @@ _NEEDS = {"jax": "jaxlib"}
 
 @dataclass(frozen=True)
 class Installed:
-    """An interpreter: `versions` has the Keras and the backends that it can import."""
+    """An interpreter: `versions` has the Keras and the backends that are in it."""
 
     python: str
     version: str
@@ -52,7 +52,7 @@ class Installed:
         return ("tensorflow",) if alone else ("tensorflow", "theano")
 
     def check(self, backend: str) -> None:
-        """Raise NotInstalled unless this Keras can run on a backend here."""
+        """Raise NotInstalled unless this Keras can have a backend, and it is installed here."""
         if not self.keras:
             raise NotInstalled(
                 f"Keras is not installed in {self.python}.", fix="%pip install keras tensorflow"

@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from dl_magics.errors import NotInstalled
-from dl_magics.settings import one_step
+from dl_magics.settings import fresh, one_step
 
+# The room of our folder for it.
+ROOM = "theano"
 _NAME = "interpreter.json"
 _NEWEST = (3, 11)
 _ASK = """
 import json
 import keras, theano
-versions = {"keras": keras.__version__, "theano": theano.__version__}
-print("has:", json.dumps(versions))
+say(json.dumps({"keras": keras.__version__, "theano": theano.__version__}))
 """
-_MARK = "has: "
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,18 @@ def read(folder: str) -> Own:
 
 
 def choose(folder: str, chosen: bool) -> Own:
-    """Let `%%finetune` train there, or not any more."""
+    """Let `%%finetune` train there, or not any more.
+
+    Raises
+    ------
+    NotInstalled
+        where it does not start any more.
+    """
     with one_step.changing(_file(folder)):
         before = read(folder)
         own = replace(before, chosen=chosen)
+        if chosen and not before.chosen:
+            _check(own, _expanded(folder))
         if own != before:
             one_step.replace(_file(folder), json.dumps(asdict(own), indent=1))
     return own
@@ -58,7 +66,7 @@ def choose(folder: str, chosen: bool) -> Own:
 def set_up(folder: str, base: str, requirements: str, files: Mapping[str, str]) -> Own:
     """Make an interpreter from a Python, or take the one that is named if it has all already.
 
-    `files` are put into it: {"site": …, "theanorc": …}.
+    It is chosen too. `files` are put into it: {"site": …, "theanorc": …}.
 
     Raises
     ------
@@ -67,12 +75,22 @@ def set_up(folder: str, base: str, requirements: str, files: Mapping[str, str]) 
     """
     home = _expanded(folder)
     with one_step.changing(_file(folder)):
-        if base and (found := _has(base, home)):
-            own = Own(str(Path(base).expanduser().absolute()), found)
+        found, _ = _has(base, home) if base else ({}, "")
+        if found:
+            own = Own(str(Path(base).expanduser().absolute()), found, chosen=True)
         else:
             own = _made(home / "python", base or _old_python(), requirements, files)
         one_step.replace(_file(folder), json.dumps(asdict(own), indent=1))
     return own
+
+
+def _check(own: Own, home: Path) -> None:
+    found, trouble = _has(own.python, home)
+    if not found:
+        raise NotInstalled(
+            f"Keras 1 does not start on Theano in {own.python}: {trouble[:200]}",
+            fix="%backend theano --setup makes the interpreter anew.",
+        )
 
 
 def _made(place: Path, base: str, requirements: str, files: Mapping[str, str]) -> Own:
@@ -92,36 +110,28 @@ def _made(place: Path, base: str, requirements: str, files: Mapping[str, str]) -
         site = _run([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"])
         (Path(site) / "dl_magics_theano.py").write_text(files["site"], encoding="utf-8")
         (Path(site) / "dl_magics_theano.pth").write_text("import dl_magics_theano\n", "utf-8")
-        found = _has(str(python), place.parent)
+        found, trouble = _has(str(python), place.parent)
         if not found:
-            raise _failed(f"{python} cannot import keras on Theano")
+            raise _failed(f"{python} cannot import keras on Theano: {trouble}")
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         raise
-    return Own(str(python), found)
+    return Own(str(python), found, chosen=True)
 
 
-def _has(python: str, home: Path) -> dict[str, str]:
-    """Return the versions of Keras 1 and Theano in an interpreter; nothing unless both start.
+def _has(python: str, home: Path) -> tuple[dict[str, str], str]:
+    """Return the versions of Keras 1 and Theano in an interpreter, or why both do not start.
 
     Keras 1 writes a keras.json where there is none: it is started in a home of ours.
     """
     # Whatever device the person's file names: one that is not there must not count against it.
     flags = ",".join(each for each in (os.environ.get("THEANO_FLAGS"), "device=cpu") if each)
     with_theano = {"HOME": str(home), "KERAS_BACKEND": "theano", "THEANO_FLAGS": flags}
-    try:
-        done = subprocess.run(
-            [str(Path(python).expanduser()), "-W", "ignore", "-c", _ASK],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, **with_theano},
-        )
-    except OSError:
-        return {}
-    told = [line for line in done.stdout.splitlines() if line.startswith(_MARK)]
-    found: dict[str, str] = json.loads(told[-1][len(_MARK) :]) if told else {}
-    return found if found.get("keras", "").startswith("1.") else {}
+    told, trouble = fresh.said(str(Path(python).expanduser()), _ASK, with_theano)
+    found: dict[str, str] = json.loads(told) if told else {}
+    if found and not found["keras"].startswith("1."):
+        return {}, f"it has Keras {found['keras']}"
+    return found, trouble
 
 
 def _old_python() -> str:

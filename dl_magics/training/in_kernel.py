@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dl_magics.training import there, weights, zoo
+from dl_magics.training.fit import finetune as engine
+from dl_magics.training.recipe import Recipe
+from dl_magics.training.theano import convolutions, meant
 
 EVENT = "dl_magics_event"
 _ROOM = Path("~/.dl_magics")
@@ -17,6 +20,8 @@ def finetune(
     user: dict[str, Any], *, recipe: dict[str, Any], run: str, place: dict[str, Any], resume: bool
 ) -> None:
     """Fine-tune in the room of a run; each event is a message of its own, `run` the result."""
+    # What was begun decides by itself what it goes on with.
+    train = engine if resume else meant.engine(Recipe.from_json(recipe), room())
     folder = room("runs") / run
     folder.mkdir(parents=True, exist_ok=True)
     user["run"] = there.run(
@@ -26,19 +31,27 @@ def finetune(
         weights=str(room("weights")),
         place=place,
         resume=resume,
+        train=train,
         send=_sender(user),
     )
 
 
-def fetch_weights(_user: dict[str, Any], *, model: str, wanted: str | None) -> None:
-    """Have the pretrained weights on this disk; raise WeightsNotFound where that cannot be."""
-    found = zoo.MODELS[model]
-    if weights.must_be_fetched(found, wanted, room("weights")):
-        weights.base(found, found.smallest, wanted, room("weights"))
+def fetch_weights(_user: dict[str, Any], *, recipe: dict[str, Any]) -> None:
+    """Have the ImageNet weights on this disk, if they are asked for.
+
+    Raises WeightsNotFound where that cannot be, and refuses what the backend here cannot do.
+    """
+    asked = Recipe.from_json(recipe)
+    on_keras = meant.engine(asked, room()) is engine
+    found = zoo.MODELS[asked.model]
+    if asked.weights == "imagenet" and not on_keras:
+        convolutions.file(room("weights"))
+    elif weights.must_be_fetched(found, asked.weights, room("weights")):
+        weights.base(found, found.smallest, asked.weights, room("weights"))
 
 
-def room(name: str) -> Path:
-    """Return a folder of ours in the home there."""
+def room(name: str = "") -> Path:
+    """Return our folder in the home there, or one in it."""
     folder = _ROOM.expanduser() / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -113,6 +113,11 @@ def read(folder: Path) -> Past:
             fix=f"Train anew: %%finetune {state.recipe.get('data', '')} (its features are kept) · "
             f"see it: %attach {folder.name}",
         )
+    if state.versions.get("backend") == "theano":
+        raise NotResumable(
+            f"The run {folder.name} began on Theano, which keeps no checkpoint.",
+            fix="Run its cell again: the features that it computed are kept.",
+        )
     try:
         recipe = Recipe.from_json(state.recipe)
     except (TypeError, KeyError) as error:

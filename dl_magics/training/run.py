@@ -116,6 +116,11 @@ class Run:
         return self.state.status
 
     @property
+    def is_on_theano(self) -> bool:
+        """Whether Keras 1 on Theano trains it."""
+        return self.state.versions.get("backend") == "theano"
+
+    @property
     def history(self) -> dict[str, list[float]]:
         """Each number by epoch, as in Keras' `History.history`."""
         epochs = self.state.epochs
@@ -154,7 +159,7 @@ class Run:
             raise NotTrained(
                 f"The run {self.name} has no model: it is {status}.",
                 fix=f"Go on with it: %finetune --resume {self.name}"
-                if status == "interrupted"
+                if status == "interrupted" and not self.is_on_theano
                 else "Run the %%finetune cell again; the features it computed are kept.",
             )
         import keras
@@ -196,7 +201,7 @@ class Run:
     def _network(self) -> AbstractContextManager[Any]:
         """Return the model in its interpreter, as something with a size and probabilities."""
         if self._theano_model.is_file():
-            return theano_model.loaded(self._theano_model, self.state.place["theano"])
+            return theano_model.loaded(self._theano_model, self.state.place)
         return nullcontext(_Network(self.model))
 
     def _predict(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from dl_magics.events import Event
 from dl_magics.training import logged, stopping
 from dl_magics.training.fit import Rooms
+from dl_magics.training.fit import finetune as engine
 from dl_magics.training.recipe import Recipe
 from dl_magics.training.run import Run
 
@@ -23,6 +25,7 @@ def run(
     send: Callable[[dict[str, Any]], None],
     resume: bool = False,
     stop: Callable[[], bool] = logged.never,
+    train: Callable[..., Generator[Event, None, None]] = engine,
 ) -> Run:
     """Fine-tune as the recipe says in the folder of a run, or go on with the run in it.
 
@@ -46,6 +49,8 @@ def run(
         Go on with the interrupted run in the folder; its recipe must be the same.
     stop
         Is asked at each batch.
+    train
+        The engine of a new run.
     """
     rooms = Rooms(*(Path(each).expanduser() for each in (folder, features, weights)))
     for each in (rooms.run, rooms.features, rooms.weights):
@@ -59,7 +64,7 @@ def run(
         if resume:
             events = logged.resumed(rooms, recipe=asked, stop=stops, place=place)
         else:
-            events = logged.begun(asked, rooms, stop=stops, place=place)
+            events = logged.begun(asked, rooms, stop=stops, place=place, train=train)
         with closing(events):
             for event in events:
                 send(event.to_json())

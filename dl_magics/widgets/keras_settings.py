@@ -16,12 +16,13 @@ import traitlets as t
 
 from dl_magics.actions import keras_settings
 from dl_magics.actions.keras_settings import Where
-from dl_magics.actions.settings_shown import Settings
+from dl_magics.actions.settings_shown import Changed, Settings
 from dl_magics.errors import DLMagicsError
 from dl_magics.settings.words import FLOATS, NAMES, ORDERINGS
 
 HERE = Path(__file__).parent
 _SECONDS = 3.0
+_DEVICES = ("gpu", "gpu0", "gpu1", "cpu")
 _BACKENDS = ("tensorflow", "jax", "torch", "theano")
 
 
@@ -46,6 +47,8 @@ class SettingsPanel(anywidget.AnyWidget):
         self._restart = restart
         self._closed = threading.Event()
         self._changing = threading.Lock()
+        # What was changed last is what Undo takes back.
+        self._device_changed: Changed | None = None
         self.look()
         self.on_msg(lambda _, click, __: self.hear(click))
         threading.Thread(target=self._keep_looking, args=(seconds,), daemon=True).start()
@@ -62,8 +65,10 @@ class SettingsPanel(anywidget.AnyWidget):
                 self.title = shown.parts().title
                 self.rows = list(_rows(shown))
                 self.remarks = [shown.backends, *shown.remarks]
-                self.can_undo = shown.can_undo or shown.own.chosen
-                self.needs_restart = bool(self._restart) and shown.now != shown.fresh
+                last = self._device_changed
+                self.can_undo = bool(shown.can_undo or shown.own.chosen or last)
+                waits = shown.now != shown.fresh or (last is not None and last.needs_restart)
+                self.needs_restart = bool(self._restart) and waits
 
     def hear(self, click: dict[str, Any]) -> None:
         """Take one click, and do it in a thread: the kernel stays free."""
@@ -92,12 +97,25 @@ class SettingsPanel(anywidget.AnyWidget):
         action = click["action"]
         if action == "go":
             self.where = keras_settings.place(click["where"])
+            self._device_changed = None
             return ""
         if action == "undo":
-            return _told(keras_settings.undo(self._place))
+            return self._undo()
+        if action == "write" and click["name"] == "device":
+            self._device_changed = keras_settings.write_device(click["value"], self._place)
+            return _told(self._device_changed)
         if action == "write":
-            return _told(keras_settings.write({click["name"]: click["value"]}, self._place))
+            self._device_changed = None
+            asked = {click["name"]: click["value"]}
+            self.note = keras_settings.tries(asked, self._place)
+            return _told(keras_settings.write(asked, self._place))
         return ""
+
+    def _undo(self) -> str:
+        if self._device_changed:
+            self._device_changed = keras_settings.undo_device(self._place)
+            return _told(self._device_changed)
+        return _told(keras_settings.undo(self._place))
 
     def _forget(self, error: DLMagicsError) -> None:
         with self.hold_sync():
@@ -127,6 +145,15 @@ def _rows(shown: Settings) -> Iterable[dict[str, Any]]:
             "now": str(now) if now != value.value else "",
             "choices": choices.get(name, []),
         }
+    told, by = shown.device
+    yield {
+        "name": "device",
+        # The words of `%device`: Theano's are its own.
+        "value": "gpu" if told == "all GPUs" else told.replace("cuda", "gpu"),
+        "by": by,
+        "now": "",
+        "choices": [{"value": each, "why": ""} for each in _DEVICES],
+    }
 
 
 def _backends(shown: Settings) -> list[dict[str, str]]:
@@ -141,7 +168,7 @@ def _backends(shown: Settings) -> list[dict[str, str]]:
     return listed
 
 
-def _told(changed: Any) -> str:
+def _told(changed: Changed) -> str:
     parts = changed.parts()
     lines = [f"{row[0]}: {row[1]} → {row[3]}" for row in parts.rows]
     return "\n".join([*lines, *parts.below]) or "Nothing had to be changed."

@@ -3,14 +3,16 @@ from __future__ import annotations
 import json
 import sys
 from functools import partial
+from importlib.resources import files
 from importlib.util import find_spec
 from types import SimpleNamespace
 
 import pytest
 
 from dl_magics.actions import access, here, keras_settings
-from dl_magics.errors import BadSetting, CommandFailed, NoSuchInstance
+from dl_magics.errors import CommandFailed, NoSuchInstance
 from dl_magics.remote import hostkeys, ssh
+from legacy import wheels
 
 
 @pytest.fixture
@@ -28,11 +30,19 @@ def there(run, cloud):
 
 @pytest.fixture
 def imported(monkeypatch):
-    """A kernel that has imported Keras, on jax."""
-    says = {"backend": "jax", "image_data_format": "channels_last", "floatx": "float32"}
+    """A kernel that has imported Keras, on torch."""
+    says = {"backend": "torch", "image_data_format": "channels_last", "floatx": "float32"}
     backend = SimpleNamespace(**{name: partial(str, value) for name, value in says.items()})
     keras = SimpleNamespace(backend=backend, __spec__=find_spec("keras"))
     monkeypatch.setitem(sys.modules, "keras", keras)
+
+
+def put_python(there, script):
+    """Let `python3` mean something else on the instance."""
+    ssh.run(
+        there,
+        f"file=$(dirname $(command -v sudo))/python3; printf '{script}' > $file; chmod +x $file",
+    )
 
 
 def test_here_is_meant_where_none_is_said(folder):
@@ -44,12 +54,12 @@ def test_here_is_meant_where_none_is_said(folder):
 
 
 def test_a_change_tells_from_when_on_it_counts(folder, imported):
-    changed = keras_settings.write({"backend": "tf", "floatx": "float32"})
+    changed = keras_settings.write({"backend": "jax", "floatx": "float32"})
 
     assert changed.counts == {"backend": "restart", "image_data_format": "now", "floatx": "now"}
     assert changed.needs_restart
     shown = keras_settings.show()
-    assert "after a restart of the kernel: backend tensorflow" in repr(shown)
+    assert "after a restart of the kernel: backend jax" in repr(shown)
     assert shown.now["backend"].by == "already imported in this kernel"
 
 
@@ -99,19 +109,36 @@ def test_a_device_there_is_written_for_theano(there):
     assert keras_settings.undo_device("there").change.changed == {"device": ["cuda1", None]}
 
 
-def test_the_visible_devices_there_belong_to_the_cell_that_runs_there(there):
-    with pytest.raises(BadSetting, match="no device from a file") as said:
-        keras_settings.write_device("cpu", "there")
+def test_the_interpreter_with_theano_is_made_there_with_pip(there, tmp_path):
+    offline = f"export PIP_NO_INDEX=1 PIP_FIND_LINKS={wheels(tmp_path / 'wheels')}"
+    put_python(there, f'#!/bin/sh\\n{offline}\\nexec {sys.executable} "$@"\\n')
 
-    assert "%env CUDA_VISIBLE_DEVICES=-1" in said.value.fix
+    changed = keras_settings.set_up_theano(sys.executable, "there")
+
+    own = keras_settings.show("there").own
+    made = ssh.run(there, "echo ~/.dl_magics/theano/python").stdout.strip()
+    pinned = files("dl_magics.training.theano").joinpath("requirements.txt").read_text("utf-8")
+    assert own.python == f"{made}/bin/python"
+    assert own.chosen
+    assert own.versions == {"keras": "1.2.2", "theano": "1.0.5"}
+    assert ssh.run(there, f"cat {made}/requirements.txt").stdout == pinned
+    assert ssh.run(there, f"ls {made}/lib/*/site-packages/dl_magics_theano.pth").code == 0
+    assert "Keras 1.2.2 on Theano 1.0.5" in repr(changed)
+    assert not keras_settings.show("here").own.python
+
+
+def test_the_visible_gpus_there_are_those_of_the_next_gpu_kernel(there):
+    changed = keras_settings.write_device("gpu1", "there")
+
+    assert changed.change.changed == {"CUDA_VISIBLE_DEVICES": [None, "1"]}
+    assert "from the next start of a GPU kernel there on (%gpu_restart)" in repr(changed)
+    assert ssh.run(there, "cat ~/.dl_magics/visible_devices").stdout == "1\n"
+    undone = keras_settings.undo_device("there")
+    assert undone.change.changed == {"CUDA_VISIBLE_DEVICES": ["1", None]}
 
 
 def test_an_instance_without_a_python_that_answers_says_so_in_two_lines(there):
-    broken = "#!/bin/sh\\necho no Python >&2; exit 1\\n"
-    ssh.run(
-        there,
-        f"file=$(dirname $(command -v sudo))/python3; printf '{broken}' > $file; chmod +x $file",
-    )
+    put_python(there, "#!/bin/sh\\necho no Python >&2; exit 1\\n")
 
     with pytest.raises(CommandFailed, match="gave no answer: no Python") as said:
         keras_settings.show("there")

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import sys
-import zipfile
 
 import pytest
 
@@ -11,17 +10,9 @@ from dl_magics.actions import finetune, keras_settings, runs
 from dl_magics.errors import BadSetting, NotInstalled
 from dl_magics.settings import theano_home
 from dl_magics.training.run import Run
-from legacy import theano_flags, theano_python
+from legacy import theano_flags, theano_python, wheels
 
 SEED = '{"backend": "theano", "image_dim_ordering": "th"}'
-PINNED = {
-    "numpy": "1.23.5",
-    "scipy": "1.11.4",
-    "h5py": "3.1",
-    "pillow": "11.0",
-    "Theano": "1.0.5",
-    "Keras": "1.2.2",
-}
 
 
 @pytest.fixture(autouse=True)
@@ -47,20 +38,6 @@ def train(recipe):
     folder = runs.new(recipe)
     events = list(finetune.finetune(recipe, folder, lambda: False))
     return Run(folder), events
-
-
-def wheel(folder, name, version):
-    """A package that has nothing but its name and version."""
-    module, info = name.lower(), f"{name}-{version}.dist-info"
-    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
-        archive.writestr(f"{module}/__init__.py", f"__version__ = {version!r}\n")
-        archive.writestr(
-            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-        )
-        archive.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        archive.writestr(f"{info}/RECORD", "")
 
 
 def test_theano_without_an_interpreter_says_what_to_type(settings):
@@ -104,7 +81,7 @@ def test_an_interpreter_that_has_it_all_is_taken_and_chosen(settings):
 
 def test_theano_is_chosen_and_left_again_without_touching_keras_json(settings):
     keras_settings.set_up_theano(str(theano_python()))
-    keras_settings.write({"backend": "tf"})
+    keras_settings.write({"backend": "jax"})
     assert not keras_settings.show().own.chosen
 
     changed = keras_settings.write({"backend": "th", "floatx": "float32"})
@@ -112,7 +89,7 @@ def test_theano_is_chosen_and_left_again_without_touching_keras_json(settings):
     assert keras_settings.show().own.chosen
     assert "%%finetune" in changed.change.changed
     kept = json.loads((settings / ".keras" / "keras.json").read_text())
-    assert (kept["backend"], kept["floatx"]) == ("tensorflow", "float32")
+    assert (kept["backend"], kept["floatx"]) == ("jax", "float32")
     keras_settings.undo()
     assert not keras_settings.show().own.chosen
 
@@ -141,12 +118,8 @@ def test_a_recipe_that_names_another_backend_is_refused(settings, data):
 
 
 def test_an_interpreter_is_made_with_pip(settings, monkeypatch, tmp_path, home):
-    wheels = tmp_path / "wheels"
-    wheels.mkdir()
-    for name, version in PINNED.items():
-        wheel(wheels, name, version)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels(tmp_path / "wheels")))
 
     keras_settings.set_up_theano(sys.executable)
 
@@ -178,6 +151,21 @@ def test_without_a_compiler_it_is_not_begun(settings, monkeypatch, home):
 def test_a_python_that_is_none_is_told(settings):
     with pytest.raises(NotInstalled, match="No such file"):
         keras_settings.set_up_theano("/nowhere/python")
+
+
+def test_an_interpreter_that_no_longer_starts_is_not_chosen(settings, home):
+    python = settings / "python"
+    python.write_text("#!/bin/sh\necho 'ImportError: numpy is too new' >&2; exit 1\n")
+    python.chmod(0o755)
+    (home / "theano").mkdir(parents=True)
+    own = {"python": str(python), "versions": {"keras": "1.2.2", "theano": "1.0.5"}}
+    (home / "theano" / "interpreter.json").write_text(json.dumps(own))
+
+    with pytest.raises(NotInstalled, match=r"does not start on Theano .*numpy is too new"):
+        keras_settings.write({"backend": "theano", "floatx": "float16"})
+
+    assert not keras_settings.show().own.chosen
+    assert list((settings / ".keras").iterdir()) == []
 
 
 def test_an_interpreter_that_went_away_is_no_longer_shown(settings, tmp_path):

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from types import SimpleNamespace
 
 import pytest
 from IPython.utils.capture import capture_output
 
-from dl_magics.errors import BadSetting, NoSuchInstance
+from dl_magics.errors import BadSetting, NoSuchInstance, NotInstalled
 from dl_magics.magics.backend import BackendMagics
-from dl_magics.settings import devices, theanorc
+from dl_magics.settings import theanorc, visible
 from dl_magics.widgets import restart
 from legacy import theano_python
 
@@ -120,21 +121,108 @@ def test_explain_prints_python_that_writes_the_same(ran, keras_json):
     assert "nothing had to be changed" in repr(ran("%backend jax --image-data-format th"))
 
 
-def test_the_visible_gpus_are_those_that_are_meant(ran, monkeypatch):
-    monkeypatch.setenv(devices.VISIBLE, "0,1")
+def test_a_device_is_explained_as_python_that_writes_the_same(ran, tmp_path, monkeypatch):
+    for name in (theanorc.FLAGS, theanorc.FILES):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("KERAS_BACKEND", "theano")
+    (tmp_path / ".theanorc").write_text("[nvcc]\nfastmath = True\n")
+
+    exec(str(ran("%device gpu1 --explain")), {})
+
+    assert "device = cuda1" in (tmp_path / ".theanorc").read_text()
+    assert "nothing had to be changed" in repr(ran("%device gpu1"))
+    assert "fastmath" in (tmp_path / ".theanorc").read_text()
+
+
+@pytest.fixture
+def no_gpus_chosen(monkeypatch):
+    """What a test puts into this process is taken out again."""
+    for name in (visible.VARIABLE, "DL_MAGICS_VISIBLE_DEVICES"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
     monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
 
+
+def test_the_visible_gpus_are_those_that_are_meant(ran, no_gpus_chosen):
     changed = ran("%device gpu1")
 
-    assert changed.change.changed == {devices.VISIBLE: ("0,1", "1")}
-    assert changed.counts == {}
+    assert changed.change.changed == {visible.VARIABLE: (None, "1")}
+    assert "from the next import keras on" in repr(changed)
+    assert os.environ[visible.VARIABLE] == "1"
 
 
-def test_a_backend_that_is_imported_already_sees_no_change(ran, monkeypatch):
-    monkeypatch.setenv(devices.VISIBLE, "0")
+@pytest.mark.parametrize(("device", "seen"), [("cpu", "-1"), ("gpu1", "1"), ("gpu", None)])
+def test_the_visible_gpus_are_explained_too(ran, no_gpus_chosen, monkeypatch, device, seen):
+    monkeypatch.setenv(visible.VARIABLE, "7")
+
+    exec(str(ran(f"%device {device} --explain")), {})
+
+    assert os.environ.get(visible.VARIABLE) == seen
+
+
+def test_a_device_is_in_force_after_a_restart_until_it_is_taken_back(
+    ran, shell, no_gpus_chosen, monkeypatch
+):
+    ran("%device cpu")
+    for name in (visible.VARIABLE, "DL_MAGICS_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name)
+
+    ran("%load_ext dl_magics")
+    assert os.environ[visible.VARIABLE] == "-1"
+
+    ran("%device --undo")
+    assert visible.VARIABLE not in os.environ
+
+
+def test_a_persons_own_visible_gpus_win_and_are_named(ran, no_gpus_chosen, monkeypatch):
+    monkeypatch.setenv(visible.VARIABLE, "0,1")
+
+    assert "does not count, as it is set in this kernel to 0,1" in repr(ran("%device gpu1"))
+    assert os.environ[visible.VARIABLE] == "0,1"
+
+
+def test_a_backend_that_is_imported_already_needs_a_restart(ran, no_gpus_chosen, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", sys)
 
-    assert "the backend is imported already" in repr(ran("%device cpu"))
+    changed = ran("%device cpu")
+
+    assert changed.needs_restart
+    assert "as tensorflow is imported already" in repr(changed)
+
+
+def test_a_folder_of_ours_that_cannot_be_made_keeps_no_magic_away(shell, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DL_MAGICS_HOME", str(tmp_path / "file"))
+
+    shell.run_line_magic("load_ext", "dl_magics")
+
+    assert "device" in shell.magics_manager.magics["line"]
+
+
+@pytest.fixture
+def broken(tmp_path, monkeypatch):
+    """A jax that is installed, and does not start."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "jax.py").write_text('raise ImportError("numpy 2 is too new for me")')
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    monkeypatch.delitem(sys.modules, "jax", raising=False)
+
+
+def test_a_backend_that_is_installed_but_broken_is_not_written(ran, keras_json, broken, capsys):
+    with pytest.raises(NotInstalled, match="does not start: ImportError: numpy 2 is too") as said:
+        ran("%backend jax")
+
+    assert "import jax" in said.value.fix
+    assert not keras_json.exists()
+    assert "One moment: does jax start?" in capsys.readouterr().out
+
+
+def test_a_backend_that_this_kernel_has_imported_is_not_tried(ran, broken, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "jax", sys)
+
+    assert ran("%backend jax").change.changed["backend"] == (None, "jax")
+    assert "One moment" not in capsys.readouterr().out
 
 
 def test_a_device_of_theano_is_written_to_its_file(ran, tmp_path, monkeypatch):
@@ -158,6 +246,18 @@ def test_a_device_shows_what_is_really_used(ran, keras_json, monkeypatch):
 
     assert (shown.backend, shown.used, shown.trouble) == ("jax", "cpu", "")
     assert "all GPUs" in repr(shown)
+
+
+def test_a_theanorc_that_cannot_be_read_hides_no_setting(ran, tmp_path, monkeypatch):
+    monkeypatch.delenv(theanorc.FILES, raising=False)
+    monkeypatch.delenv(theanorc.FLAGS, raising=False)
+    monkeypatch.setenv("KERAS_BACKEND", "theano")
+    (tmp_path / ".theanorc").write_text("device = gpu")
+
+    shown = ran("%backend")
+
+    assert shown.now["backend"].value == "theano"
+    assert "cannot be read" in shown.device[1]
 
 
 def test_a_backend_that_does_not_start_is_told(ran, monkeypatch):

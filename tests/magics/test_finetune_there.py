@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
 import tiny
@@ -15,6 +16,7 @@ from dl_magics import errors, home
 from dl_magics.actions import mirror, runs
 from dl_magics.training import log
 from dl_magics.training.run import Run
+from legacy import COMPILED, theano_flags, theano_python
 from renting import until
 
 SETTINGS = "weights = None\nimage_size = 32\ndense = [8]\nbatch_size = 8\nmixed_precision = False\n"
@@ -101,6 +103,96 @@ def test_what_fails_there_fails_here_in_the_same_two_lines(run, host_home):
         run(f"%%finetune empty\n{SETTINGS}")
 
     assert "empty" in str(refused.value)
+
+
+@pytest.fixture
+def theano(run, host_home):
+    """Theano is chosen on the instance; what it compiles is kept for other tests."""
+    rc = f"[global]\nbase_compiledir = {COMPILED}\n[gcc]\ncxxflags = -O0\n"
+    (host_home / ".theanorc").write_text(rc)
+    run(f"%backend theano --setup {theano_python()}")
+    yield
+    run("%backend --undo")
+
+
+ON_THEANO = CELL.replace("mixed_precision = False", "dropout = 0.2")
+
+
+def test_on_theano_it_trains_there_and_predicts_there_and_here(
+    run, host_home, theano, capsys, monkeypatch
+):
+    done = run(ON_THEANO)
+
+    assert done.status == "done"
+    assert done.state.place["name"] == "gpu"
+    assert done.state.versions["backend"] == "theano"
+    for name in (log.NAME, "model.h5"):
+        assert (done.path / name).read_bytes() == (there(host_home, done) / name).read_bytes()
+    assert (done.path / "report.html").exists()
+    assert "epoch 2:" in capsys.readouterr().out
+
+    run("%%gpu -o seen\nseen = [each.probability for each in run.predict('colours')]")
+    with pytest.raises(errors.NotTrained, match="no interpreter with Theano") as refused:
+        done.predict(host_home / "colours")
+    assert "%backend theano --setup --here" in refused.value.fix
+    assert "%%gpu" in refused.value.fix
+
+    monkeypatch.setenv("THEANO_FLAGS", theano_flags())
+    run(f"%backend theano --setup {theano_python()} --here")
+    seen = [each.probability for each in done.predict(host_home / "colours")]
+    assert seen == pytest.approx(run.shell.user_ns["seen"], rel=1e-4)
+
+
+def test_the_device_of_theano_there_is_chosen_and_truly_shown(run, host_home, theano):
+    run("%device gpu")
+
+    assert "device = cuda\n" in (host_home / ".theanorc").read_text()
+    shown = run("%device")
+    assert (shown.where, shown.backend, shown.told, shown.used) == (
+        "there",
+        "theano",
+        "cuda",
+        "cpu",
+    )
+
+
+def test_what_theano_cannot_do_there_is_refused_before_anything_starts(run, host_home, theano):
+    before = len(runs.every())
+
+    with pytest.raises(errors.BadSetting, match="on Theano there is VGG16"):
+        run(ON_THEANO + '\nmodel = "ResNet50"\nbackend = "theano"')
+
+    assert len(runs.every()) == before
+
+
+def test_stop_here_ends_a_run_on_theano_there_with_its_best_weights(run, theano):
+    going, thread = begun(run, FOR_EVER.replace("mixed_precision = False", "dropout = 0.2"))
+
+    runs.request_stop(going)
+    thread.join(60)
+
+    assert going.status == "stopped"
+    assert (going.path / "model.h5").exists()
+
+
+def test_a_killed_gpu_kernel_leaves_no_theano_and_says_how_to_go_on(run, theano):
+    run("%%gpu -o pid\nimport os\npid = os.getpid()")
+    going, thread = begun(run, FOR_EVER.replace("mixed_precision = False", "dropout = 0.2"))
+    (worker,) = (each for each in psutil.Process(run.shell.user_ns["pid"]).children())
+
+    os.kill(run.shell.user_ns["pid"], signal.SIGKILL)
+    thread.join(60)
+
+    assert "its features are kept there" in run.failed.fix
+    until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    with pytest.raises(errors.NotResumable, match="keeps no checkpoint"):
+        run(f"%finetune --resume {going.name}")
+    run("%gpu_restart")
+
+
+def test_a_recipe_names_another_backend_than_keras_has_there(run):
+    with pytest.raises(errors.BadSetting, match="but Keras is on tensorflow"):
+        run(CELL + '\nbackend = "jax"')
 
 
 def begun(run, cell):

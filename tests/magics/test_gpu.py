@@ -116,6 +116,20 @@ def test_a_restart_of_the_gpu_kernel_forgets_its_names(run):
         run("%%gpu\nforgotten")
 
 
+def test_a_device_is_in_force_in_each_gpu_kernel_that_starts(run):
+    seen = "%%gpu -o seen\nimport os\nseen = os.environ.get('CUDA_VISIBLE_DEVICES')"
+
+    assert "%gpu_restart" in repr(run("%device cpu"))
+    run("%gpu_restart")
+    run(seen)
+    assert run.shell.user_ns["seen"] == "-1"
+
+    run("%device --undo")
+    run("%gpu_restart")
+    run(seen)
+    assert run.shell.user_ns["seen"] is None
+
+
 def test_a_tab_in_the_cell_asks_the_gpu_kernel(run):
     run("%%gpu\nimport collections\nonly_there = 1")
     text = "%%gpu\nonly_the"

@@ -105,7 +105,7 @@ def test_it_holds_what_trains_and_nothing_else(packed):
     assert names == sorted(names)
     tops = {name.split("/")[1] for name in names}
     modules = {"__init__.py", "errors.py", "events.py", "values.py", "version.py"}
-    assert tops == {"data", "training", *modules}
+    assert tops == {"data", "settings", "training", *modules}
     assert "dl_magics/training/zoo.csv" in names
     assert not [name for name in names if "__pycache__" in name]
 
@@ -119,6 +119,7 @@ def test_it_imports_where_nothing_else_of_ours_is(packed, tmp_path):
         "data",
         "errors",
         "events",
+        "settings",
         "training",
         "values",
         "version",

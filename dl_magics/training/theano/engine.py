@@ -217,7 +217,7 @@ class _Run:
             recipe=self.recipe.to_json(),
             classes=list(folder.classes),
             counts=folder.counts(),
-            place={"here": True, "theano": asdict(self.interpreter)},
+            place={**self.place, "theano": asdict(self.interpreter)},
             versions={"dl_magics": __version__, **opened["versions"]},
             device=str(found),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dl_magics.errors import NotTrained
+from dl_magics.settings import theano_home
+from dl_magics.training.theano import own
 from dl_magics.training.theano.process import Interpreter, Process
 
 
 class TheanoModel:
-    """Pixels of `size` to probabilities, in the interpreter that trained it."""
+    """Pixels of `size` to probabilities, in an interpreter with Theano."""
 
     def __init__(self, process: Process, size: int) -> None:
         self._process = process
@@ -27,19 +29,33 @@ class TheanoModel:
 
 
 @contextmanager
-def loaded(path: Path, place: dict[str, Any]) -> Iterator[TheanoModel]:
-    """Load a model in the interpreter that the run's `place` names.
+def loaded(path: Path, place: Mapping[str, Any]) -> Iterator[TheanoModel]:
+    """Load a model of a run that trained at `place`: here in the same interpreter.
+
+    A run that came home from an instance predicts in the interpreter of this computer.
 
     Raises
     ------
     NotTrained
-        where that interpreter is gone.
+        where this computer has none.
     """
-    interpreter = Interpreter(**place)
-    if not Path(interpreter.python).is_file():
+    interpreter = _of_the_run(place) or own.interpreter(path.parents[2] / theano_home.ROOM)
+    if interpreter is None:
         raise NotTrained(
-            f"The model is one of Keras 1, and its interpreter is gone: {interpreter.python}",
-            fix="%backend theano --setup makes it again, at the same place.",
+            f"{path} is a model of Keras 1, and this computer has no interpreter with Theano.",
+            fix=f"%backend theano --setup --here makes one{_elsewhere(place)}",
         )
     with Process(interpreter) as process:
         yield TheanoModel(process, process.ask("load", path=str(path))["size"])
+
+
+def _of_the_run(place: Mapping[str, Any]) -> Interpreter | None:
+    found = Interpreter(**place["theano"])
+    return found if place.get("here") and Path(found.python).is_file() else None
+
+
+def _elsewhere(place: Mapping[str, Any]) -> str:
+    """Return what works at once where the run trained on an instance."""
+    if place.get("here"):
+        return ""
+    return " · where it trained: %%gpu, and in it run.predict(…)"
