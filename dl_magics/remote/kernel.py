@@ -16,19 +16,11 @@ from dl_magics.remote.link import Link
 from dl_magics.remote.login import Login
 from dl_magics.remote.mirror import Mirror
 from dl_magics.remote.reading import journal
+from dl_magics.remote.visible import LET_SEE
 from dl_magics.remote.watchers import Watchers
 from dl_magics.remote.way import again_where_it_hangs, ask
 
 State = Literal["starting", "idle", "busy", "dead", "lost", "gone", "stopped"]
-
-# What `%device` chose there is in force in each kernel that starts, unless a variable says more.
-_LET_SEE = (
-    'if [ -z "${CUDA_VISIBLE_DEVICES+set}" ] && [ -s ~/.dl_magics/visible_devices ]; then '
-    "read -r CUDA_VISIBLE_DEVICES < ~/.dl_magics/visible_devices; "
-    'if [ -n "$CUDA_VISIBLE_DEVICES" ]; then '
-    "export CUDA_VISIBLE_DEVICES DL_MAGICS_VISIBLE_DEVICES=$CUDA_VISIBLE_DEVICES; "
-    "else unset CUDA_VISIBLE_DEVICES; fi; fi"
-)
 
 
 class GpuKernel:
@@ -38,8 +30,7 @@ class GpuKernel:
         self.run_dir = run_dir
         self._reading = partial(Link, find, run_dir, python)
         self.link = over
-        # Called now and then by who waits for an answer.
-        self.waiting: Callable[[], object] = lambda: None
+        self.waiting: Callable[[], object] = lambda: None  # while an answer is waited for
         self._answers = Answers()
         self._watchers = Watchers()
         self._session = uuid.uuid4().hex
@@ -78,8 +69,7 @@ class GpuKernel:
             there = await connection.connected(login)
             with connection.translated(login):
                 folder = await parcel.put(there, run_dir)
-                before = "\n".join(filter(None, (activate, _LET_SEE)))
-                how = ["--python", python, "--cwd", cwd or "", "--activate", before]
+                how = ["--python", python, "--cwd", cwd or "", "--activate", activate + LET_SEE]
                 return folder, await ask(there, parcel.command(folder, python, "start", *how))
 
         async def attached() -> GpuKernel:
