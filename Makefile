@@ -32,7 +32,7 @@ check: ## all checks and tests, with what is installed
 
 # What runs beside it is told in one piece, but its own output comes at once.
 pytest:
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-config=setup.cfg --cov-report=term \
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-config=setup.cfg --cov-report=term \
 		>&$${LIVE:-1} 2>&1
 
 lint:
