@@ -93,7 +93,9 @@ def translated(login: Login) -> Iterator[None]:
     except asyncssh.PermissionDenied as error:
         raise NotAllowed(
             f"{login.name} does not let in {login.user or 'you'} with our key.",
-            fix="It was made with another key pair: %aws_ssh shows the ssh command; add -i KEY.",
+            fix="It was made with another key pair: %aws_ssh shows the ssh command; add -i KEY."
+            if login.is_instance
+            else f"Another user, or another key: %gpu_connect USER@{login.host} --identity KEY",
         ) from error
     except (asyncssh.Error, OSError) as error:
         raise NoAnswer(

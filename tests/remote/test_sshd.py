@@ -1,0 +1,78 @@
+"""What goes wrong at the door of a real sshd costs two lines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dl_magics import errors
+from dl_magics.remote import connection, hostkeys, keys, loop, probe, ssh
+
+
+@pytest.fixture(autouse=True)
+def fresh(lab):
+    """Nothing goes over a connection that is open already."""
+    loop.wait(connection.drop("i-0lab"))
+    yield
+    loop.wait(connection.drop("i-0lab"))
+
+
+@pytest.fixture
+def start_file(lab):
+    """What bash reads before any command that comes by SSH."""
+    file = lab.folder / "home" / ".bashrc"
+    yield file
+    file.unlink()
+
+
+def refusal(login):
+    with pytest.raises(errors.NotAllowed) as refused:
+        ssh.run(login, "true")
+    happened, fix = refused.value._render_traceback_()
+    assert "\n" not in happened + fix
+    return happened, fix
+
+
+def test_a_user_that_is_not_known_there_is_named(lab):
+    typed = f"ec2-user@{lab.address}"
+    hostkeys.pin(typed, keys.ensure("lab-host").public)
+
+    happened, fix = refusal(replace(lab.login(), alias=typed, name=typed, user="ec2-user"))
+
+    assert happened == f"NotAllowed: {typed} does not let in ec2-user with our key."
+    assert fix.endswith(f"%gpu_connect USER@{lab.address} --identity KEY")
+
+
+def test_a_key_that_is_not_taken_there_is_told_with_how_to_name_another(lab):
+    other = keys.ensure("another").file
+
+    happened, fix = refusal(replace(lab.login(), key_file=other))
+
+    assert "root" in happened
+    assert "-i KEY" in fix
+
+
+def test_a_start_file_that_exits_is_told_with_its_status(lab, start_file):
+    start_file.write_text("exit 7\n")
+
+    with pytest.raises(errors.NoAnswer, match=r"exit status 7") as told:
+        probe.probe(lab.login())
+
+    assert ".bashrc" in told.value.fix
+
+
+def test_a_start_file_that_hangs_is_told_in_time(lab, start_file, monkeypatch):
+    monkeypatch.setattr(probe, "_PATIENCE_SECONDS", 1.0)
+    start_file.write_text("sleep 300\n")
+
+    with pytest.raises(errors.NoAnswer, match="for 1 seconds") as told:
+        probe.probe(lab.login())
+
+    assert ".bashrc" in told.value.fix
+
+
+def test_a_start_file_that_prints_disturbs_nothing(lab, start_file):
+    start_file.write_text("echo Welcome; echo to this host >&2\n")
+
+    assert probe.probe(lab.login()).user == "root"
