@@ -6,6 +6,7 @@ import json
 import secrets
 import shlex
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import PurePosixPath
@@ -37,13 +38,12 @@ async def _probe(login: Login) -> Surroundings:
     there = await connection.connected(login)
     with connection.translated(login):
         try:
-            done = await there.run(
-                "exec sh -s",
-                input=_script(begin, end),
-                check=False,
-                errors="replace",
-                timeout=_PATIENCE_SECONDS,
-            )
+            process = await there.create_process("exec sh -s", errors="replace")
+            # A start file may have ended the shell already: then its status tells.
+            with suppress(BrokenPipeError):
+                process.stdin.write(_script(begin, end))
+                process.stdin.write_eof()
+            done = await process.wait(check=False, timeout=_PATIENCE_SECONDS)
         except TimeoutError as error:
             raise _no_answer(login, f"for {_PATIENCE_SECONDS:.0f} seconds", "") from error
     said = str(done.stdout).splitlines()
