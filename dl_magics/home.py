@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dl_magics.errors import DamagedFile, NoFolder
+from dl_magics.errors import DamagedFile, DLMagicsError, NoFolder
 
 _VERSION = 1
 
@@ -100,12 +100,23 @@ def jupyter_data() -> Path:
 
 
 @contextmanager
-def locked(name: str) -> Iterator[None]:
-    """Let one process at a time go on; the lock ends with its process."""
-    from filelock import FileLock
+def locked(name: str, otherwise: DLMagicsError | None = None) -> Iterator[None]:
+    """Let one process at a time go on; the lock ends with its process.
 
-    with FileLock(folder("locks") / f"{name}.lock"):
+    Where another one has it this waits, or raises `otherwise`.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder("locks") / f"{name}.lock", timeout=0 if otherwise else -1)
+    try:
+        lock.acquire()
+    except Timeout:
+        assert otherwise
+        raise otherwise from None
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _set_aside(path: Path) -> DamagedFile:

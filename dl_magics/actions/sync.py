@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from dl_magics import home
 from dl_magics.actions import connect, way
-from dl_magics.errors import BadSetting, NoSuchFile
+from dl_magics.errors import BadSetting, NoSuchFile, WrongState
 from dl_magics.remote import download, loop, upload
 from dl_magics.remote.job import Job
 from dl_magics.remote.login import Login
@@ -64,8 +66,21 @@ def deleting(job: Job, names: tuple[bytes, ...]) -> Job:
 
 
 def run(direction: Direction, job: Job) -> Iterator[Synced]:
-    """Bring over what changed; yield how far it has come, and at last what was done."""
-    return loop.each(upload.up(job) if direction == "up" else download.down(job))
+    """Bring over what changed; yield how far it has come, and at last what was done.
+
+    Raises
+    ------
+    WrongState
+        where another one of this computer brings files to the same folder.
+    """
+    busy = WrongState(
+        f"Another %sync {direction} brings files to {job.ends[direction == 'up']} at this moment.",
+        fix="Wait for it; then the same line again brings what it did not.",
+    )
+    # What is on its way to a folder lies in it, whatever the names.
+    target = f"{job.login.alias}:{job.folder}" if direction == "up" else str(job.root)
+    with home.locked(f"sync-{hashlib.sha256(target.encode()).hexdigest()[:16]}", otherwise=busy):
+        yield from loop.each(upload.up(job) if direction == "up" else download.down(job))
 
 
 def _up(path: str, to: str | None) -> Job:

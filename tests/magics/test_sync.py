@@ -5,6 +5,7 @@ import os
 import pytest
 
 from dl_magics import errors
+from dl_magics.actions import sync
 
 
 @pytest.fixture
@@ -53,3 +54,15 @@ def test_a_name_that_is_not_here_costs_two_lines(there, run):
         run("%sync up dta")
     with pytest.raises(errors.BadSetting, match="gives a file another name"):
         run("%sync up data/cats/1.jpg --to data/2.jpg")
+
+
+def test_two_at_once_do_not_disturb_each_other(there, run):
+    first = sync.run("up", sync.job("up", "data/cats"))
+    next(first)
+
+    with pytest.raises(errors.WrongState, match="Another %sync up brings files to gpu:data/cats"):
+        run("%sync up data/cats/1.jpg")
+    list(first)
+
+    assert (there / "data" / "cats" / "1.jpg").read_bytes() == b"meow"
+    run("%sync up data/cats/1.jpg")
