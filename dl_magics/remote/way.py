@@ -22,8 +22,8 @@ _LONGEST_ADDRESS = 100
 _FIND_SECONDS = 1.0
 _FIND_AGAIN_SECONDS = 3.0
 _OPEN_SECONDS = 40.0
-_HANGS_SECONDS = 45.0
-_TIMES = 3
+_HANGS_SECONDS = (45.0, 45.0, 120.0)
+_START_FILES = "A start file may hang or end it: look into ~/.bashrc and ~/.profile there."
 T = TypeVar("T")
 
 
@@ -122,16 +122,25 @@ async def ask(there: asyncssh.SSHClientConnection, command: str) -> dict[str, An
             return said
     if done.returncode is None:
         raise NoAnswer("The link broke while the agent was asked.", fix="Try it again.")
-    said_last = (str(done.stderr).strip().splitlines() or ["it said nothing"])[-1]
-    return {"op": "status", "state": "gone", "why": said_last}
+    said_last = str(done.stderr).strip().splitlines()
+    if not said_last:
+        raise NoAnswer(
+            f"The shell there ended without a word (exit status {done.returncode}).",
+            fix=_START_FILES,
+        )
+    return {"op": "status", "state": "gone", "why": said_last[-1]}
 
 
 async def again_where_it_hangs(work: Callable[[], Awaitable[T]], login: Login) -> T:
     """Do what may be done twice over a fresh connection, where the one there hangs or breaks."""
-    for _ in range(_TIMES - 1):
+    for seconds in _HANGS_SECONDS:
         try:
-            async with asyncio.timeout(_HANGS_SECONDS):
+            async with asyncio.timeout(seconds):
                 return await work()
-        except (TimeoutError, NoAnswer):
+        except (TimeoutError, NoAnswer) as error:
+            last = error
             await connection.drop(login.alias)
-    return await work()
+    if isinstance(last, NoAnswer):
+        raise last
+    tries = f"{len(_HANGS_SECONDS)} times"
+    raise NoAnswer(f"The shell of {login.name} hung {tries}.", fix=_START_FILES) from last

@@ -359,14 +359,3 @@ def test_where_sockets_may_not_be_forwarded_it_goes_over_standard_input_and_outp
             kernel.shutdown()
     finally:
         strict.close()
-
-
-def test_what_the_shell_prints_by_itself_disturbs_nothing(lab):
-    (lab.folder / "home" / ".bashrc").write_text("echo Welcome; echo to this host >&2\n")
-    try:
-        kernel = GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable)
-
-        assert run(kernel, "print('clean')") == "clean\n"
-        kernel.shutdown()
-    finally:
-        (lab.folder / "home" / ".bashrc").unlink()

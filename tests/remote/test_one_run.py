@@ -24,7 +24,7 @@ from renting import until
 
 CELL = (
     "%%finetune colours\nimage_size = 48\nmixed_precision = False\n"
-    "dense = [16]\nbatch_size = 8\nepochs = 40\npatience = 40"
+    "dense = [16]\nbatch_size = 8\nepochs = 200\npatience = 200"
 )
 WHEELS = Path(__file__).parents[2] / "build" / "wheels"
 
@@ -142,7 +142,7 @@ def test_cut_killed_and_stopped_it_ends_with_the_numbers_of_a_run_without_a_brea
     resumed = run(f"%finetune --resume {going.name}")
 
     assert undisturbed.state.device == resumed.state.device
-    assert seen < told < broken_off < 40
+    assert seen < told < broken_off < 200
     assert resumed.name == going.name
     assert resumed.status == undisturbed.status == "done"
     assert resumed.history == undisturbed.history

@@ -44,15 +44,6 @@ def test_a_user_that_is_not_known_there_is_named(lab):
     assert fix.endswith(f"%gpu_connect USER@{lab.address} --identity KEY")
 
 
-def test_a_key_that_is_not_taken_there_is_told_with_how_to_name_another(lab):
-    other = keys.ensure("another").file
-
-    happened, fix = refusal(replace(lab.login(), key_file=other))
-
-    assert "root" in happened
-    assert "-i KEY" in fix
-
-
 def test_a_start_file_that_exits_is_told_with_its_status(lab, start_file):
     start_file.write_text("exit 7\n")
 
@@ -70,9 +61,3 @@ def test_a_start_file_that_hangs_is_told_in_time(lab, start_file, monkeypatch):
         probe.probe(lab.login())
 
     assert ".bashrc" in told.value.fix
-
-
-def test_a_start_file_that_prints_disturbs_nothing(lab, start_file):
-    start_file.write_text("echo Welcome; echo to this host >&2\n")
-
-    assert probe.probe(lab.login()).user == "root"
