@@ -62,6 +62,12 @@ class Evening:
         (pid,) = self.lab.running("ipykernel_launcher")
         os.kill(pid, signal_)
 
+    def after_some_epochs(self, there):
+        """Freeze the GPU kernel, that the run does not end before what befalls it."""
+        before = epochs(there)
+        until(lambda: epochs(there) > before + 2)
+        self.kernel(signal.SIGSTOP)
+
     def power_off(self):
         for pid in self.lab.running(""):
             os.kill(pid, signal.SIGKILL)
@@ -99,7 +105,7 @@ def evening(outside, lab, cloud, rent, tmp_path, monkeypatch):
 
 
 def epochs(file):
-    return file.read_bytes().count(b'"epoch_ended"')
+    return file.read_bytes().count(b'"epoch_ended"') if file.exists() else 0
 
 
 def test_cut_killed_and_stopped_it_ends_with_the_numbers_of_a_run_without_a_break(evening):
@@ -113,23 +119,22 @@ def test_cut_killed_and_stopped_it_ends_with_the_numbers_of_a_run_without_a_brea
     first = evening.notebook("%aws_get gpu", "%gpu_connect", CELL)
     going = until(lambda: [each for each in runs.every() if mirror.of(each.path)])[0]
     here_, there = going.path / log.NAME, evening.log_there(going)
-    until(lambda: epochs(here_) > 2)
-    evening.kernel(signal.SIGSTOP)
+    evening.after_some_epochs(there)
+    until(lambda: epochs(here_))
     evening.lab.wire("down")
+    seen = epochs(there)
     evening.kernel(signal.SIGCONT)
-    seen = epochs(here_)
-    until(lambda: epochs(there) > seen + 2)
-    evening.kernel(signal.SIGSTOP)
+    evening.after_some_epochs(there)
     first.kill()
     first.wait()
     evening.lab.wire("up")
 
     second = evening.notebook(f"%attach {going.name}")
-    until(lambda: here_.read_bytes() == there.read_bytes())
-    told = epochs(here_)
+    until(lambda: epochs(here_) > seen)
+    told = epochs(there)
     evening.kernel(signal.SIGCONT)
-    until(lambda: epochs(here_) > told + 2)
-    evening.kernel(signal.SIGSTOP)
+    evening.after_some_epochs(there)
+    until(lambda: epochs(here_) > told)
     run("%aws_stop")
     evening.power_off()
     second.wait()
