@@ -7,7 +7,8 @@ HOME_OF_DEMO := $(CURDIR)/build/home
 # Tests that start pip, Keras' download or a kernel find everything here, and leave the loopback nowhere.
 OFFLINE := PIP_NO_INDEX=1 PIP_FIND_LINKS=$(CURDIR)/build/wheels DL_MAGICS_HOME=$(CURDIR)/build/test-home \
 	KERAS_HOME=$(CURDIR)/build/test-home/keras http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 \
-	no_proxy=127.0.0.1,localhost TF_CPP_MIN_LOG_LEVEL=3
+	no_proxy=127.0.0.1,localhost TF_CPP_MIN_LOG_LEVEL=3 \
+	OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1
 
 .PHONY: help demo lab test check pytest lint notebooks chaos bench clean
 .DEFAULT_GOAL := help
@@ -32,7 +33,7 @@ check: ## all checks and tests, with what is installed
 
 # What runs beside it is told in one piece, but its own output comes at once.
 pytest:
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-config=setup.cfg --cov-report=term \
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-config=setup.cfg --cov-report=term --durations=40 \
 		>&$${LIVE:-1} 2>&1
 
 lint:

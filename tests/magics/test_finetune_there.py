@@ -224,7 +224,8 @@ def test_stop_here_ends_it_there_with_its_best_weights(run):
 
 def test_a_killed_gpu_kernel_is_named_and_its_run_goes_on_exactly(run, host_home):
     run("%%gpu -o pid\nimport os\npid = os.getpid()")
-    going, thread = begun(run, f"%%finetune colours\n{SETTINGS}epochs = 400\npatience = 400")
+    cell = f"%%finetune colours\n{SETTINGS}epochs = 150\npatience = 150"
+    going, thread = begun(run, cell)
     os.kill(run.shell.user_ns["pid"], signal.SIGKILL)
     thread.join(60)
 
@@ -232,7 +233,7 @@ def test_a_killed_gpu_kernel_is_named_and_its_run_goes_on_exactly(run, host_home
     assert "--resume" in run.failed.fix
     run("%gpu_restart")
     resumed = run(f"%finetune --resume {going.name}")
-    unbroken = run(f"%%finetune colours\n{SETTINGS}epochs = 400\npatience = 400")
+    unbroken = run(cell)
 
     assert resumed.name == going.name
     assert resumed.status == "done"
@@ -265,7 +266,7 @@ def test_after_a_restart_of_the_notebook_attach_shows_it_from_its_first_event(ru
 
 
 def test_after_a_stop_of_the_instance_the_run_goes_on_exactly(run, host_home):
-    cell = f"%%finetune colours\n{SETTINGS}epochs = 500\npatience = 500"
+    cell = f"%%finetune colours\n{SETTINGS}epochs = 150\npatience = 150"
     run("%%gpu -o pid\nimport os\npid = os.getpid()")
     going, thread = begun(run, cell)
     # It must not come to its end while the stop is on its way.
