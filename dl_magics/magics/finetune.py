@@ -158,11 +158,9 @@ class FinetuneMagics(Magics):
         goes_on = log.goes_on(run.path)
         screen = live.screen_for(self.shell, self.live, watched=run)
         if goes_on:
-            threading.Thread(
-                target=live.watch, args=(runs.follow(run), screen), daemon=True
-            ).start()
+            threading.Thread(target=live.attach, args=(run, screen), daemon=True).start()
         else:
-            live.watch(runs.follow(run), screen)
+            live.attach(run, screen)
         return run
 
 

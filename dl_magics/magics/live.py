@@ -43,6 +43,36 @@ def watch(events: Iterable[Event], screen: Screen) -> RunState:
     return state
 
 
+def attach(run: Run, screen: Screen) -> RunState:
+    """Draw a run from its first event on, whoever trains it; return its last state.
+
+    Of many events that come at once a screen draws few: it is shown the last of them again while
+    no other comes.
+    """
+    again = _Again(screen)
+
+    def wait(seconds: float) -> None:
+        again.show(again.state)
+        time.sleep(seconds)
+
+    return watch(runs.follow(run, sleep=wait), again)
+
+
+class _Again:
+    """A screen that knows the state that it was shown last."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self.state = RunState()
+
+    def show(self, state: RunState) -> None:
+        self.state = state
+        self._screen.show(state)
+
+    def close(self, state: RunState) -> None:
+        self._screen.close(state)
+
+
 def screen_for(shell: InteractiveShell, live: str, watched: Run | None = None) -> Screen:
     """Return the screen for a shell: a widget, a plain output that is redrawn, or lines of text."""
     if getattr(shell, "kernel", None) is None:

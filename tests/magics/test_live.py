@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 from types import SimpleNamespace
 
@@ -9,9 +10,11 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import stories
 from dl_magics.events import PhaseStarted, RunEnded
-from dl_magics.magics.live import Lines, PlainScreen, WidgetScreen, screen_for, watch
+from dl_magics.magics.live import Lines, PlainScreen, WidgetScreen, attach, screen_for, watch
 from dl_magics.training import stopping
+from dl_magics.training.log import RunLog
 from dl_magics.training.run import Run
+from renting import until
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 STORY = stories.story(
@@ -48,6 +51,19 @@ def outputs():
 def failing(story):
     yield from story
     raise ZeroDivisionError
+
+
+def test_what_came_at_once_is_whole_in_the_widget_before_more_comes(tmp_path, outputs):
+    story = stories.story(*map(stories.epoch, range(1, 1000)))
+    screen = WidgetScreen(Run(tmp_path))
+    with RunLog(tmp_path) as lines:
+        for event in story:
+            lines.append(event)
+        watching = threading.Thread(target=attach, args=(Run(tmp_path), screen))
+        watching.start()
+        until(lambda: len(screen._widget.epochs) == 999)
+        lines.append(RunEnded(n=len(story) + 1, status="done"))
+    watching.join()
 
 
 def test_every_state_is_drawn_and_the_last_is_left():
