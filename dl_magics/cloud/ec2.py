@@ -11,6 +11,7 @@ from dl_magics import money
 from dl_magics.cloud import catalogue, describe
 from dl_magics.cloud.door import Door
 from dl_magics.errors import (
+    DLMagicsError,
     NoAnswer,
     NoCapacity,
     NoSuchInstance,
@@ -135,14 +136,15 @@ class Ec2:
     def region_of(self, id_: str) -> str | None:
         """Look for an instance in all regions of the account, in all at once."""
         names = [str(region["RegionName"]) for region in self._door.regions()]
-        with ThreadPoolExecutor(len(names)) as at_once:
+        with ThreadPoolExecutor(max(1, len(names))) as at_once:
             known = list(at_once.map(lambda name: self._knows(id_, name), names))
         return next((name for name, knows in zip(names, known, strict=True) if knows), None)
 
     def _knows(self, id_: str, region: str) -> bool:
         try:
             self._door.ask("ec2", "describe_instances", region=region, InstanceIds=[id_])
-        except NoSuchInstance:
+        except DLMagicsError:
+            # One that refuses or does not answer must not hide what another one knows.
             return False
         return True
 

@@ -224,7 +224,7 @@ def test_stop_here_ends_it_there_with_its_best_weights(run):
 
 def test_a_killed_gpu_kernel_is_named_and_its_run_goes_on_exactly(run, host_home):
     run("%%gpu -o pid\nimport os\npid = os.getpid()")
-    cell = f"%%finetune colours\n{SETTINGS}epochs = 150\npatience = 150"
+    cell = f"%%finetune colours\n{SETTINGS}epochs = 400\npatience = 400"
     going, thread = begun(run, cell)
     os.kill(run.shell.user_ns["pid"], signal.SIGKILL)
     thread.join(60)
@@ -266,7 +266,7 @@ def test_after_a_restart_of_the_notebook_attach_shows_it_from_its_first_event(ru
 
 
 def test_after_a_stop_of_the_instance_the_run_goes_on_exactly(run, host_home):
-    cell = f"%%finetune colours\n{SETTINGS}epochs = 150\npatience = 150"
+    cell = f"%%finetune colours\n{SETTINGS}epochs = 400\npatience = 400"
     run("%%gpu -o pid\nimport os\npid = os.getpid()")
     going, thread = begun(run, cell)
     # It must not come to its end while the stop is on its way.
