@@ -13,6 +13,7 @@ from dl_magics.magics.ask import Word, agree, trust_host_key
 
 if TYPE_CHECKING:
     from dl_magics.actions.explain import Script
+    from dl_magics.actions.terminal import Terminal
     from dl_magics.instance import Instance, Instances
     from dl_magics.money import Receipt
     from dl_magics.remote.ssh import Output
@@ -172,8 +173,8 @@ class AwsMagics(Magics):
     @_YES
     @EXPLAIN
     @line_magic
-    def aws_ssh(self, line: str) -> Output | Script:
-        """Run one command on the instance, or show the ssh command for a terminal.
+    def aws_ssh(self, line: str) -> Output | Script | Terminal:
+        """Run one command on the instance, or open a terminal there and show the ssh command.
 
         Options come before the command.
 
@@ -182,7 +183,7 @@ class AwsMagics(Magics):
             %aws_ssh
             %aws_ssh nvidia-smi
         """
-        from dl_magics.actions import explain, here, instances
+        from dl_magics.actions import explain, here, instances, terminal
         from dl_magics.actions.way import Way
 
         options, command = _split(line)
@@ -190,8 +191,10 @@ class AwsMagics(Magics):
         instance = here.meant(args.name)
         if args.trust:
             trust_host_key(Way(alias=instance.id, name=instance.name), yes=args.yes)
-        if args.explain or not command:
+        if args.explain:
             return explain.log_in(instance, command)
+        if not command:
+            return terminal.begin(instance) or explain.log_in(instance, command)
         return instances.run_there(command, instance.id)
 
     @magic_arguments()

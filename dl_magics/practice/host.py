@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import struct
 import sys
 import time
 from contextlib import suppress
@@ -165,10 +166,33 @@ async def _feed(stdin: asyncssh.SSHReader[bytes], child: asyncio.subprocess.Proc
     """Give a command its input; one that wants no more does not end the connection."""
     assert child.stdin
     with contextlib.suppress(OSError, asyncssh.Error):
-        while block := await stdin.read(2**16):
+        while True:
+            try:
+                block = await stdin.read(2**16)
+            except asyncssh.TerminalSizeChanged as window:
+                _resize(child.pid, window.height, window.width)
+                continue
+            if not block:
+                break
             child.stdin.write(block)
             await child.stdin.drain()
     child.stdin.close()
+
+
+def _resize(pid: int, lines: int, columns: int) -> None:
+    """Let what runs in a terminal below this process know its new size."""
+    import fcntl
+    import termios
+
+    with contextlib.suppress(psutil.Error, OSError):
+        for shell in psutil.Process(pid).children():
+            if not (name := shell.terminal()):
+                continue
+            terminal = os.open(name, os.O_RDWR | os.O_NOCTTY)
+            try:
+                fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", lines, columns, 0, 0))
+            finally:
+                os.close(terminal)
 
 
 def power_off(instance_id: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 pytestmark = pytest.mark.browser
@@ -13,7 +15,11 @@ CELLS = [
     "%manage_aws",
     "import time; time.sleep(6); print('slept')",
     "%practice off",
+    "%aws_ssh",
+    "%aws_ssh until [ -s seen ]; do sleep 0.1; done; cat seen",
 ]
+PROMPTED = """() => [...window.jupyterapp.shell.widgets('main')].some(
+  widget => widget.content?._term?.buffer?.active.getLine(0)?.translateToString(true))"""
 
 
 def click(lab, text):
@@ -55,3 +61,20 @@ def test_buttons_ask_once_with_the_dollars_and_no_click_is_lost(lab):
     lab.run(5)
     lab.finish(5)
     assert "The practice cloud is off" in lab.text_of(5)
+
+
+def test_a_terminal_on_the_instance_opens_beside_the_notebook(lab):
+    lab.open("terminal.ipynb", [*CELLS[:3], *CELLS[6:]])
+    for cell in range(4):
+        lab.run(cell)
+        lab.finish(cell)
+
+    lab.page.click("button:text-is('Terminal on gpu')")
+    lab.page.wait_for_function(PROMPTED)
+    lab.page.click(".jp-Terminal .xterm-screen")
+    lab.page.keyboard.type("echo $COLUMNS columns in $PWD, $((6 * 7)) > seen\n")
+    lab.run(4)
+    lab.finish(4)
+
+    assert re.search(r"\d+ columns in \S+/instances/i-\S+, 42", lab.text_of(4))
+    assert "token" not in lab.text_of(3)

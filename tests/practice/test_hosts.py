@@ -46,6 +46,22 @@ def test_a_terminal_is_one(renter):
     assert done.stdout.endswith("xterm\r\n")
 
 
+def test_a_terminal_takes_what_is_typed_after_its_window_was_resized(renter):
+    instance_id = renter.launch()
+    renter.run(instance_id, "true")
+
+    async def typed_after_a_resize():
+        async with renter.connect(instance_id) as connection:
+            shell = await connection.create_process(term_type="xterm", term_size=(80, 24))
+            await shell.stdout.readuntil(("# ", "$ "))
+            shell.change_terminal_size(101, 37)
+            # The prompt may be written anew; the size is told only by what stty prints.
+            shell.stdin.write("stty size; exit\r")
+            return await shell.stdout.read()
+
+    assert "37 101" in asyncio.run(asyncio.wait_for(typed_after_a_resize(), 30))
+
+
 def test_only_the_key_of_the_launch_and_two_users_come_in(renter):
     instance_id = renter.launch()
     renter.run(instance_id, "true")

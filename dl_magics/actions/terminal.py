@@ -1,0 +1,79 @@
+"""A terminal on the instance, in the JupyterLab that this notebook is open in."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shlex
+import urllib.request
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from jupyter_core.paths import jupyter_runtime_dir
+
+from dl_magics.actions import access
+from dl_magics.instance import Instance
+
+_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """The ssh command, and the name of a terminal of the Jupyter server that runs it already."""
+
+    command: str
+    label: str
+    name: str
+
+    def __repr__(self) -> str:
+        return self.command
+
+    def _repr_html_(self) -> str:
+        # JupyterLab runs the command that a clicked element names: CommandLinker in its docs.
+        which = escape(json.dumps({"name": self.name}))
+        return (
+            f'<button class="jp-mod-styled jp-mod-accept" data-commandlinker-command='
+            f'"terminal:open" data-commandlinker-args="{which}">Terminal on {escape(self.label)}'
+            f"</button><p>Anywhere else: <code>{escape(self.command)}</code></p>"
+        )
+
+
+def begin(instance: Instance) -> Terminal | None:
+    """Let the Jupyter server of this kernel run ssh in a terminal; None where there is none.
+
+    The terminal ends when the login does.
+    """
+    words = access.login(instance).command_line()
+    server = _server()
+    if server is None:
+        return None
+    try:
+        name = _new(server, words)
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    return Terminal(shlex.join(words), instance.name, name)
+
+
+def _server() -> dict[str, str] | None:
+    """Return what the Jupyter server that started this kernel wrote down for its owner's eyes."""
+    pid = os.environ.get("JPY_PARENT_PID", "")
+    file = Path(jupyter_runtime_dir()) / f"jpserver-{pid}.json"
+    try:
+        said: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return said if said.get("url", "").startswith(("http://", "https://")) else None
+
+
+def _new(server: dict[str, str], words: list[str]) -> str:
+    request = urllib.request.Request(
+        f"{server['url']}api/terminals",
+        data=json.dumps({"shell_command": words}).encode(),
+        headers={"Authorization": f"token {server.get('token', '')}"},
+        method="POST",
+    )
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(request, timeout=_SECONDS) as answer:
+        return str(json.load(answer)["name"])
