@@ -13,8 +13,8 @@ from dl_magics.magics.ask import Word, agree, trust_host_key
 
 if TYPE_CHECKING:
     from dl_magics.actions.explain import Script
-    from dl_magics.actions.terminal import Terminal
     from dl_magics.instance import Instance, Instances
+    from dl_magics.magics.terminal import Terminal
     from dl_magics.money import Receipt
     from dl_magics.remote.ssh import Output
 
@@ -183,8 +183,9 @@ class AwsMagics(Magics):
             %aws_ssh
             %aws_ssh nvidia-smi
         """
-        from dl_magics.actions import explain, here, instances, terminal
+        from dl_magics.actions import explain, here, instances
         from dl_magics.actions.way import Way
+        from dl_magics.magics import terminal
 
         options, command = _split(line)
         args = parse_argstring(self.aws_ssh, options)

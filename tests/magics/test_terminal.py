@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from dl_magics.actions import terminal
+from dl_magics.magics import terminal
 
 
 @pytest.fixture
