@@ -51,6 +51,8 @@ RUN = """i => {
 class Lab:
     """JupyterLab on a folder of its own, and a page that shows it."""
 
+    token = TOKEN
+
     def __init__(self, url: str, folder: Path, page: Page) -> None:
         self.url, self.folder, self.page = url, folder, page
 

@@ -64,7 +64,7 @@ def test_buttons_ask_once_with_the_dollars_and_no_click_is_lost(lab):
 
 
 def test_a_terminal_on_the_instance_opens_beside_the_notebook(lab):
-    lab.open("terminal.ipynb", [*CELLS[:3], *CELLS[6:]])
+    lab.open("terminal.ipynb", [*CELLS[:3], *CELLS[6:], CELLS[5]])
     for cell in range(4):
         lab.run(cell)
         lab.finish(cell)
@@ -77,4 +77,7 @@ def test_a_terminal_on_the_instance_opens_beside_the_notebook(lab):
     lab.finish(4)
 
     assert re.search(r"\d+ columns in \S+/instances/i-\S+, 42", lab.text_of(4))
-    assert "token" not in lab.text_of(3)
+    lab.save()
+    assert lab.token not in (lab.folder / "terminal.ipynb").read_text("utf-8")
+    lab.run(5)
+    lab.finish(5)
