@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import ctypes
 import os
-import struct
 import sys
 import time
 from contextlib import suppress
@@ -20,7 +18,7 @@ from pathlib import Path
 import asyncssh
 import psutil
 
-from dl_magics.practice import first_boot
+from dl_magics.practice import first_boot, typed
 
 MARK = "DL_MAGICS_PRACTICE_INSTANCE"
 USERS = ("ubuntu", "ec2-user")
@@ -130,7 +128,7 @@ class Host:
         )
         # An end of output that is told before the exit status makes clients close without it.
         await process.redirect(stdout=child.stdout, stderr=child.stderr, send_eof=False)
-        feeding = asyncio.ensure_future(_feed(process.stdin, child))
+        feeding = asyncio.ensure_future(typed.feed(process.stdin, child))
         code = await child.wait()
         feeding.cancel()
         await asyncio.gather(process.stdout.drain(), process.stderr.drain())
@@ -160,39 +158,6 @@ class Files(asyncssh.SFTPServer):
 
     def reverse_map_path(self, path: bytes) -> bytes:
         return path
-
-
-async def _feed(stdin: asyncssh.SSHReader[bytes], child: asyncio.subprocess.Process) -> None:
-    """Give a command its input; one that wants no more does not end the connection."""
-    assert child.stdin
-    with contextlib.suppress(OSError, asyncssh.Error):
-        while True:
-            try:
-                block = await stdin.read(2**16)
-            except asyncssh.TerminalSizeChanged as window:
-                _resize(child.pid, window.height, window.width)
-                continue
-            if not block:
-                break
-            child.stdin.write(block)
-            await child.stdin.drain()
-    child.stdin.close()
-
-
-def _resize(pid: int, lines: int, columns: int) -> None:
-    """Let what runs in a terminal below this process know its new size."""
-    import fcntl
-    import termios
-
-    with contextlib.suppress(psutil.Error, OSError):
-        for shell in psutil.Process(pid).children():
-            if not (name := shell.terminal()):
-                continue
-            terminal = os.open(name, os.O_RDWR | os.O_NOCTTY)
-            try:
-                fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", lines, columns, 0, 0))
-            finally:
-                os.close(terminal)
 
 
 def power_off(instance_id: str) -> None:
