@@ -112,7 +112,7 @@ class Lab:
         return f"~/.dlm/{self._run_dirs:08x}"
 
     def wire(self, wish: str) -> None:
-        """Let the wire be `down`, `up`, `delay SECONDS` or `loss SHARE`."""
+        """Let the wire be `down`, `up`, `delay SECONDS`, `loss SHARE` or `rate BYTES`."""
         assert self._wire.stdin
         self._wire.stdin.write(wish + "\n")
         self._answer()
@@ -134,7 +134,7 @@ class Lab:
     def mend(self) -> None:
         """Let all packets pass again, at once."""
         self.inside("iptables", "-F")
-        for wish in ("up", "delay 0", "loss 0"):
+        for wish in ("up", "delay 0", "loss 0", "rate 0"):
             self.wire(wish)
 
     def move(self) -> None:

@@ -1,7 +1,7 @@
 """A wire between two network namespaces that can be slow, lossy or cut: `relay.py NS IP NS IP`.
 
-Run by root. It reads `delay SECONDS`, `loss SHARE`, `down`, `up` from its standard input, and
-ends with it.
+Run by root. It reads `delay SECONDS`, `loss SHARE`, `rate BYTES` a second (0: any), `down`, `up`
+from its standard input, and ends with it.
 """
 
 from __future__ import annotations
@@ -61,13 +61,15 @@ class Wire:
     def __init__(self) -> None:
         self.delay = 0.0
         self.loss = 0.0
+        self.rate = 0.0
         self.up = True
         self._flying: list[tuple[float, int, int, bytes]] = []
         self._count = 0
+        self._free: dict[int, float] = {}
 
     def obey(self, line: str) -> None:
         word, _, value = line.strip().partition(" ")
-        if word in ("delay", "loss"):
+        if word in ("delay", "loss", "rate"):
             setattr(self, word, float(value))
         elif word in ("up", "down"):
             self.up = word == "up"
@@ -75,7 +77,11 @@ class Wire:
     def take(self, packet: bytes, to: int) -> None:
         if self.up and random.random() >= self.loss:
             self._count += 1
-            heapq.heappush(self._flying, (time.monotonic() + self.delay, self._count, to, packet))
+            through = time.monotonic()
+            if self.rate:
+                through = max(through, self._free.get(to, 0.0)) + len(packet) / self.rate
+                self._free[to] = through
+            heapq.heappush(self._flying, (through + self.delay, self._count, to, packet))
 
     def deliver(self) -> float | None:
         """Hand over what has arrived; return how long until the next does."""

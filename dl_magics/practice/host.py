@@ -126,12 +126,15 @@ class Host:
             env=environment,
             start_new_session=True,
         )
-        # An end of output that is told before the exit status makes clients close without it.
-        await process.redirect(stdout=child.stdout, stderr=child.stderr, send_eof=False)
+        assert child.stdout
+        assert child.stderr
         feeding = asyncio.ensure_future(typed.feed(process.stdin, child))
+        # An end of output that is told before the exit status makes clients close without it.
+        await asyncio.gather(
+            typed.said(child.stdout, process.stdout), typed.said(child.stderr, process.stderr)
+        )
         code = await child.wait()
         feeding.cancel()
-        await asyncio.gather(process.stdout.drain(), process.stderr.drain())
         process.exit(code if code >= 0 else 128 - code)
 
     def _sftp(self, channel: asyncssh.SSHServerChannel[bytes]) -> asyncssh.SFTPServer:

@@ -1,4 +1,4 @@
-"""What is typed over SSH, on its way to the command, and the size of the window it is typed in."""
+"""What is typed over SSH, on its way to the command, what that says, and the window's size."""
 
 from __future__ import annotations
 
@@ -26,6 +26,14 @@ async def feed(stdin: asyncssh.SSHReader[bytes], child: asyncio.subprocess.Proce
             child.stdin.write(block)
             await child.stdin.drain()
     child.stdin.close()
+
+
+async def said(output: asyncio.StreamReader, to: asyncssh.SSHWriter[bytes]) -> None:
+    """Pass on what a command says to its end; who listens no more does not end the connection."""
+    while block := await output.read(2**16):
+        with suppress(OSError, asyncssh.Error):
+            to.write(block)
+            await to.drain()
 
 
 def _resize(pid: int, lines: int, columns: int) -> None:

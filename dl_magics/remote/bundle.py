@@ -1,21 +1,22 @@
-"""What is read here to be sent: many files as one tar stream, or the rest of one big file."""
+"""Many files as tar streams that put them in their places when all of them came."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import posixpath
 import stat
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from dl_magics.remote import tar
+from dl_magics.remote import tar, tree
 from dl_magics.remote.tree import STAGE, Entry, Tree
 
 NEW = f"{STAGE}/new/".encode()
 _CHUNK = 2**20
+_BUNDLE_BYTES, _BUNDLE_FILES = 256 * 2**20, 20_000
 _LONGEST_COMMAND = 60_000
 
 
@@ -27,29 +28,38 @@ class Piece(NamedTuple):
     files: int
 
 
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What is done when all files are there; `came` lie in the stage, without their times."""
+
+    folders: Sequence[bytes] = ()
+    links: Sequence[bytes] = ()
+    came: Sequence[bytes] = ()
+    delete: Sequence[tuple[bytes, Entry]] = ()
+    clear: bool = False
+
+
 @dataclass(slots=True)
 class Bundle:
-    """Many files as one stream, which ends with the script that puts them in their places.
+    """Some of many files as one stream, which ends with the script that puts them in their places.
 
-    `came` lie there already, in the stage. A file that changed while it was read is padded and
-    left out of the script.
+    Several may take from what is `waiting`. A file that changed while it was read is padded and
+    left out of the script, which the stream calls `finish`.
     """
 
     root: Path
     here: Tree
-    names: list[bytes]
-    came: list[bytes] = field(default_factory=list)
-    folders: list[bytes] = field(default_factory=list)
-    links: list[bytes] = field(default_factory=list)
-    delete: list[tuple[bytes, Entry]] = field(default_factory=list)
-    clear: bool = True
+    waiting: deque[bytes]
+    new_folders: Collection[bytes]
+    finish: str
+    taken: list[bytes] = field(default_factory=list)
     changed: list[bytes] = field(default_factory=list)
     unreadable: dict[bytes, str] = field(default_factory=dict)
 
-    def pieces(self) -> Iterator[Piece]:
-        """Yield the stream in pieces of about a megabyte."""
+    def files(self) -> Iterator[Piece]:
+        """Yield the files in pieces of about a megabyte."""
         waiting, size, files = bytearray(), 0, 0
-        for data, of_person, ended in self._members():
+        for data, of_person, ended in self._files():
             waiting += data
             size += of_person
             files += ended
@@ -58,20 +68,38 @@ class Bundle:
                 waiting, size, files = bytearray(), 0, 0
         yield Piece(bytes(waiting), size, files)
 
-    def _members(self) -> Iterator[Piece]:
-        for name in self.names:
+    def end(self, last: Rest | None = None) -> Iterator[Piece]:
+        """Yield the end of the stream; `last` is what is to be done when all else came."""
+        rest = last or Rest()
+        data = bytearray()
+        for name in rest.links:
+            data += tar.link(b"new/" + name, self.here[name].target)
+        for n, name in enumerate(rest.came):
+            data += tar.file(b"time/%d" % n, 0, self.here[name].mtime_ns)
+        script = self._script(rest)
+        data += tar.file(self.finish.encode(), len(script)) + script + tar.padding(len(script))
+        yield Piece(bytes(data + tar.END), 0, 0)
+
+    def _files(self) -> Iterator[Piece]:
+        size = 0
+        folders: set[bytes] = set()
+        while size < _BUNDLE_BYTES and len(self.taken) < _BUNDLE_FILES:
+            try:
+                name = self.waiting.popleft()
+            except IndexError:
+                return
+            self.taken.append(name)
+            size += self.here[name].size
+            # Two tars that make one folder at the same time both stumble, unless it is sent.
+            for above in reversed([*tree.above(b"new/" + name)]):
+                if above not in folders:
+                    folders.add(above)
+                    yield Piece(tar.folder(above), 0, 0)
             yield from self._file(name)
-        for name in self.links:
-            yield Piece(tar.link(b"new/" + name, self.here[name].target), 0, 0)
-        for n, name in enumerate(self.came):
-            yield Piece(tar.file(b"time/%d" % n, 0, self.here[name].mtime_ns), 0, 0)
-        script = self._script()
-        yield Piece(tar.file(b"finish", len(script)) + script + tar.padding(len(script)), 0, 0)
-        yield Piece(tar.END, 0, 0)
 
     def _file(self, name: bytes) -> Iterator[Piece]:
         try:
-            file = _path(self.root, name).open("rb")
+            file = (self.root / os.fsdecode(name)).open("rb")
         except OSError as error:
             self.unreadable[name] = _why(error)
             return
@@ -89,89 +117,36 @@ class Bundle:
                 left -= len(block)
                 yield Piece(block, 0, 0)
             yield Piece(tar.padding(facts.st_size), 0, 1)
-        if _entry(self.root, name) != _as_entry(facts):
+        if entry_of(self.root, name) != _as_entry(facts):
             self.changed.append(name)
 
-    def _script(self) -> bytes:
+    def _script(self, rest: Rest) -> bytes:
         here = STAGE.encode()
         lines = [b"set -e"]
-        lines += commands(b"mkdir -p --", [b"./" + name for name in self.folders])
-        for n, name in enumerate(self.came):
-            lines.append(b"touch -r %s/time/%d -- %s" % (here, n, _quoted(NEW + name)))
         not_whole = {*self.changed, *self.unreadable}
         by_folder: dict[bytes, list[bytes]] = {}
-        for name in (*self.names, *self.links, *self.came):
+        for name in (*self.taken, *rest.links, *rest.came):
             if name not in not_whole:
                 by_folder.setdefault(posixpath.dirname(name), []).append(NEW + name)
+        folders = dict.fromkeys((*rest.folders, *(set(by_folder) & {*self.new_folders})))
+        lines += commands(b"mkdir -p --", [b"./" + name for name in folders])
+        for n, name in enumerate(rest.came):
+            lines.append(b"touch -r %s/time/%d -- %s" % (here, n, _quoted(NEW + name)))
         for folder, names in by_folder.items():
             lines += commands(b"mv -f --", names, b" " + _quoted(b"./" + folder))
-        files = [b"./" + name for name, entry in self.delete if entry.kind != "folder"]
+        files = [b"./" + name for name, entry in rest.delete if entry.kind != "folder"]
         lines += commands(b"rm -f --", files)
-        folders = [b"./" + name for name, entry in self.delete if entry.kind == "folder"]
-        lines += commands(b"rmdir --", folders, b" 2>/dev/null || :")
-        if self.clear:
+        emptied = [b"./" + name for name, entry in rest.delete if entry.kind == "folder"]
+        lines += commands(b"rmdir --", emptied, b" 2>/dev/null || :")
+        if rest.clear:
             lines.append(b"rm -rf " + here)
         return b"\n".join(lines) + b"\n"
 
 
-@dataclass(slots=True)
-class Reading:
-    """One big file from an offset on."""
-
-    root: Path
-    name: bytes
-    offset: int
-    size: int = 0
-    entry: Entry | None = None
-    sum: str = ""
-
-    def pieces(self) -> Iterator[Piece]:
-        """Yield what is behind the offset."""
-        self.entry = _entry(self.root, self.name)
-        digest = hashlib.sha256()
-        try:
-            with _path(self.root, self.name).open("rb") as file:
-                # Only what is joined to an earlier part is compared as a whole.
-                if self.offset:
-                    _add(digest, file, self.offset)
-                self.size = self.offset
-                while block := file.read(_CHUNK):
-                    if self.offset:
-                        digest.update(block)
-                    self.size += len(block)
-                    yield Piece(block, len(block), 0)
-        except OSError:
-            self.entry = None
-        self.sum = digest.hexdigest()
-        yield Piece(b"", 0, 1)
-
-    @property
-    def changed(self) -> bool:
-        """Whether the file is another one now."""
-        return self.entry is None or _entry(self.root, self.name) != self.entry
-
-
-def sum_of(root: Path, name: bytes, size: int) -> str:
-    """Return the sha256 of the first bytes of a file."""
-    digest = hashlib.sha256()
-    with _path(root, name).open("rb") as file:
-        _add(digest, file, size)
-    return digest.hexdigest()
-
-
-def _add(digest: hashlib._Hash, file: IO[bytes], size: int) -> None:
-    while block := file.read(min(size, _CHUNK)):
-        digest.update(block)
-        size -= len(block)
-
-
-def _path(root: Path, name: bytes) -> Path:
-    return root / os.fsdecode(name)
-
-
-def _entry(root: Path, name: bytes) -> Entry | None:
+def entry_of(root: Path, name: bytes) -> Entry | None:
+    """Return what a file is now; None where there is none."""
     try:
-        return _as_entry(_path(root, name).lstat())
+        return _as_entry((root / os.fsdecode(name)).lstat())
     except OSError:
         return None
 

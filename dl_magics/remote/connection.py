@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from dl_magics.errors import HostKeyRefused, NoAnswer, NotAllowed
 from dl_magics.remote import hostkeys
@@ -41,6 +43,7 @@ class _Shared:
 
 _shared: dict[str, _Shared] = {}
 _connecting: dict[str, asyncio.Lock] = {}
+_took: WeakKeyDictionary[_Connection, float] = WeakKeyDictionary()
 
 
 async def connected(login: Login) -> asyncssh.SSHClientConnection:
@@ -65,6 +68,16 @@ async def connected(login: Login) -> asyncssh.SSHClientConnection:
         awake.add_done_callback(_ignored)
         _shared[login.alias] = _Shared(login, known, connection, awake)
         return connection
+
+
+def took(there: _Connection) -> None:
+    """Note that the other side takes what is sent, however long that is under way."""
+    _took[there] = time.time()
+
+
+def last_took(there: _Connection) -> float:
+    """Return when the other side last took something, in seconds since 1970."""
+    return _took.get(there, 0.0)
 
 
 async def drop(alias: str) -> None:

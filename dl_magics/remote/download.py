@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dl_magics.errors import DiskFull, NoAnswer, NoSuchFile
-from dl_magics.remote import bundle, connection, manifest, tree
+from dl_magics.remote import bundle, connection, manifest, ranges, tree
 from dl_magics.remote.arrival import Arrival
 from dl_magics.remote.job import Job, is_text
 from dl_magics.remote.meter import Meter, Synced, written
@@ -178,7 +178,7 @@ class _Fetching:
             check=False,
             errors="replace",
         )
-        ours = await asyncio.to_thread(bundle.sum_of, part.parent, part.name.encode(), size)
+        ours = await asyncio.to_thread(ranges.sum_of, part, size)
         return str(done.stdout).partition(" ")[0] == ours
 
     async def _is_still(self, name: bytes) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from dl_magics.errors import DLMagicsError, HostKeyRefused, NoAnswer, WrongState
-from dl_magics.remote import lines
+from dl_magics.remote import connection, lines
 from dl_magics.remote.entry import Entry, travelling
 from dl_magics.remote.login import Login
 from dl_magics.remote.mirror import Mirror
@@ -207,12 +207,13 @@ class Link:
     ) -> None:
         """Ask now and then; no answer, or waking up from sleep, means that the link is dead.
 
-        The wall clock goes on while a computer sleeps.
+        The wall clock goes on while a computer sleeps. A line full of files is not dead.
         """
         asked = 0.0
         while True:
             now = time.time()
-            if self._poked.is_set() or now - self.heard > DEAD_SECONDS:
+            silent = now - max(self.heard, connection.last_took(there))
+            if self._poked.is_set() or silent > DEAD_SECONDS:
                 there.abort()
                 return
             if now - asked >= PING_SECONDS:

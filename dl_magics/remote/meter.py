@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from html import escape
+from typing import Any
 
 _SECONDS_BETWEEN = 0.25
 _WIDTH = 24
@@ -101,6 +103,17 @@ class Meter:
             return False
         self._told = now
         return True
+
+    async def shown(self, work: Coroutine[Any, Any, None]) -> AsyncIterator[Synced]:
+        """Do some work; yield how far it has come now and then."""
+        task = asyncio.ensure_future(work)
+        try:
+            while not (await asyncio.wait({task}, timeout=_SECONDS_BETWEEN))[0]:
+                yield self.now()
+            task.result()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     def now(self, waiting: str = "") -> Synced:
         """Return how far it has come."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
-_FILE, _LINK, _MORE, _LONG_NAME, _LONG_TARGET = b"0", b"2", b"x", b"L", b"K"
+_FILE, _LINK, _FOLDER, _MORE, _LONG_NAME, _LONG_TARGET = b"0", b"2", b"5", b"x", b"L", b"K"
 _SECOND = 10**9
 
 
@@ -16,6 +16,11 @@ def file(name: bytes, size: int, mtime_ns: int = 0, mode: int = 0o644) -> bytes:
 def link(name: bytes, target: bytes) -> bytes:
     """Return a symbolic link."""
     return _named(_LINK, name, target)
+
+
+def folder(name: bytes) -> bytes:
+    """Return a folder."""
+    return _named(_FOLDER, name + b"/", b"")
 
 
 def padding(size: int) -> bytes:

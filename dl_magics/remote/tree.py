@@ -72,7 +72,7 @@ def plan(source: Tree, target: Tree) -> Plan:
                 made.folders.append(name)
         elif not is_same(entry, other):
             (made.links if entry.kind == "link" else made.files).append(name)
-    kept = set(source) | {above for name in source for above in _above(name)}
+    kept = set(source) | {each for name in source for each in above(name)}
     gone = (name for name in target if name not in kept and not _is_below(name, made.skipped))
     made.surplus.extend(sorted(gone, reverse=True))
     return made
@@ -137,10 +137,11 @@ def _same_time(one: int, other: int) -> bool:
     return one // second == other // second
 
 
-def _above(name: bytes) -> Iterator[bytes]:
+def above(name: bytes) -> Iterator[bytes]:
+    """Yield the folders above a name, the nearest first."""
     while name := posixpath.dirname(name):
         yield name
 
 
 def _is_below(name: bytes, others: Collection[bytes]) -> bool:
-    return bool(others) and any(above in others for above in _above(name))
+    return bool(others) and any(each in others for each in above(name))

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import os
 import shlex
-from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING
+from collections import deque
+from collections.abc import AsyncIterator
 
-from dl_magics.errors import CommandFailed, DiskFull, NoAnswer
+from dl_magics.errors import DiskFull
 from dl_magics.remote import bundle, connection, manifest, tree
-from dl_magics.remote.bundle import Bundle, Piece, Reading
+from dl_magics.remote.bundle import Bundle, Rest
 from dl_magics.remote.job import Job, is_text
 from dl_magics.remote.manifest import Listing
 from dl_magics.remote.meter import Meter, Synced, written
 from dl_magics.remote.patience import patiently
-from dl_magics.remote.tree import STAGE, Plan, Tree
+from dl_magics.remote.ranges import Ranges, asking, missing
+from dl_magics.remote.stream import MAKE_ROOM, Line
+from dl_magics.remote.tree import STAGE, Tree
 
-if TYPE_CHECKING:
-    import asyncssh
-
-_BATCH_BYTES, _BATCH_FILES = 256 * 2**20, 20_000
 _ROUNDS = 3
 
 
@@ -44,194 +42,151 @@ async def _attempt(job: Job, meter: Meter) -> AsyncIterator[Synced]:
     there = await connection.connected(job.login)
     for _ in range(_ROUNDS):
         with connection.translated(job.login):
-            listing = await manifest.ask(there, job.folder, job.names, make=True)
-        here = await asyncio.to_thread(tree.here, job.root, job.names)
-        plan = tree.plan(here, listing.tree)
-        sendings = _Sendings(job, there, here, plan, listing, meter)
-        with connection.translated(job.login):
-            async for synced in sendings.all():
-                yield synced
-        if not sendings.changing:
+            async with Line(there, job.login, meter) as line:
+                listing, here = await asyncio.gather(
+                    manifest.ask(there, job.folder, job.names, make=True),
+                    asyncio.to_thread(tree.here, job.root, job.names),
+                )
+                sending = _Sending(job, line, here, listing, meter)
+                yield meter.now()
+                async for synced in meter.shown(sending.all()):
+                    yield synced
+        if not sending.changing:
             break
-    for name in sendings.changing:
+    for name in sending.changing:
         meter.skip(name, "it changes all the time")
-    yield meter.end(deleted=sendings.deleted)
+    yield meter.end(deleted=sending.deleted)
 
 
-class _Sendings:
+class _Sending:
     """One attempt: all that is sent after one look at both sides."""
 
     def __init__(
         self,
         job: Job,
-        there: asyncssh.SSHClientConnection,
+        line: Line,
         here: Tree,
-        plan: Plan,
         listing: Listing,
         meter: Meter,
     ) -> None:
         self.changing: list[bytes] = []
+        self._plan = plan = tree.plan(here, listing.tree)
         self.deleted = [name for name in plan.surplus if name in job.delete]
-        self._job, self._there, self._here, self._plan = job, there, here, plan
+        self._job, self._line, self._here = job, line, here
         self._staged = {
             name.removeprefix(bundle.NEW): each for name, each in listing.staged.items()
         }
         self._there_now = listing.tree
         self._came = [name for name in plan.files if self._is_whole(name)]
-        self._left = [name for name in plan.files if not self._is_whole(name)]
+        left = [name for name in plan.files if not self._is_whole(name)]
+        self._big = [name for name in left if self._goes_alone(name)]
+        self._small = deque(name for name in left if not self._goes_alone(name))
         self._meter = meter
-        size = sum(here[name].size for name in self._left)
+        size = sum(here[name].size for name in left)
         on_its_way = sum(each.size for each in listing.staged.values())
         if size > listing.free_bytes + on_its_way:
-            raise _full(job, f"{written(size)} do not fit: {written(listing.free_bytes)} are free")
+            raise DiskFull(
+                f"{written(size)} do not fit: {written(listing.free_bytes)} are free"
+                f" on {job.login.name}; nothing half-sent is in its place.",
+                fix=MAKE_ROOM,
+            )
         kept = sum(each.kind == "file" for each in here.values()) - len(plan.files)
-        meter.begin(len(self._left), size, kept, plan.skipped)
+        meter.begin(len(left), size, kept, plan.skipped)
 
-    async def all(self) -> AsyncIterator[Synced]:
-        """Send it; yield how far it has come."""
-        yield self._meter.now()
+    async def all(self) -> None:
+        """Send it."""
+        for name in self._big:
+            await self._alone(name)
         plan = self._plan
-        for name in filter(self._goes_alone, self._left):
-            async for synced in self._alone(name):
-                yield synced
-        if not (plan.files or plan.links or plan.folders or self.deleted or self._staged):
-            return
-        small = [name for name in self._left if not self._goes_alone(name)]
-        batches = list(_batches(small, self._here)) or [[]]
-        for batch in batches:
-            async for synced in self._together(
-                batch, first=batch is batches[0], last=batch is batches[-1]
-            ):
-                yield synced
+        if plan.files or plan.links or plan.folders or self.deleted or self._staged:
+            await self._together()
+            while self._small:
+                await self._together()
 
-    async def _together(
-        self, names: list[bytes], *, first: bool, last: bool
-    ) -> AsyncIterator[Synced]:
-        """Send many files as one stream; what comes last in it puts them in their places."""
-        sent = Bundle(
-            self._job.root,
-            self._here,
-            names,
-            came=self._came if first else [],
-            folders=self._plan.folders if first else [],
-            links=self._plan.links if first else [],
-            delete=[(name, self._there_now[name]) for name in self.deleted] if last else [],
-            clear=last,
-        )
+    async def _together(self) -> None:
+        """Send many files; when all of them are there, what else is to be done."""
+        sent = self._bundle("finish")
+        async with self._line.stream() as stream, self._line.helped(self._help) as helped:
+            await stream.begin(self._unpacking(sent))
+            await stream.feed(sent.files())
+            await helped()
+            await stream.feed(sent.end(Rest() if self._small else self._rest()))
+            await stream.end()
+        self._note(sent)
+
+    async def _help(self) -> None:
+        """Send some of the many files beside the first stream."""
+        while self._small:
+            sent = self._bundle("finish.2")
+            async with self._line.stream() as stream:
+                await stream.begin(self._unpacking(sent))
+                await stream.feed(sent.files())
+                await stream.feed(sent.end())
+                await stream.end()
+            self._note(sent)
+
+    def _bundle(self, finish: str) -> Bundle:
+        return Bundle(self._job.root, self._here, self._small, self._plan.folders, finish)
+
+    def _unpacking(self, sent: Bundle) -> str:
         stage = shlex.quote(STAGE)
-        command = (
-            f"mkdir -p {stage} && rm -f {stage}/finish && tar -xf - -C {stage} && sh {stage}/finish"
+        finish = f"{stage}/{sent.finish}"
+        return self._inside(
+            f"mkdir -p {stage} && rm -f {finish} && tar -xf - -C {stage} && sh {finish}"
         )
-        async for each in self._send(command, sent.pieces()):
-            yield each
+
+    def _rest(self) -> Rest:
+        return Rest(
+            folders=self._plan.folders,
+            links=self._plan.links,
+            came=self._came,
+            delete=[(name, self._there_now[name]) for name in self.deleted],
+            clear=True,
+        )
+
+    def _note(self, sent: Bundle) -> None:
         self.changing += sent.changed
         for name, why in sent.unreadable.items():
             self._meter.skip(name, why)
 
-    async def _alone(self, name: bytes) -> AsyncIterator[Synced]:
+    async def _alone(self, name: bytes) -> None:
         """Send one big file; what came before a cut is compared, and not sent again."""
-        part = f"{STAGE}/new/{name.decode()}"
-        offset = await self._offset(name, part)
-        self._meter.add(offset)
-        reading = Reading(self._job.root, name, offset)
-        write = 'cat >>"$f"' if offset else 'rm -f "$f" && cat >"$f"'
-        command = (
-            f'f={shlex.quote(f"./{part}")} && mkdir -p -- "${{f%/*}}" && {write} && wc -c <"$f"'
+        entry, part = self._here[name], f"./{STAGE}/new/{name.decode()}"
+        path = self._job.root / os.fsdecode(name)
+        left = Ranges(
+            await asyncio.to_thread(missing, path, entry.size, await self._sums(name, part))
         )
-        said: list[bytes] = []
-        async for each in self._send(command, reading.pieces(), said):
-            yield each
-        came = int(said[0]) == reading.size and self._here[name] == reading.entry
-        if came and offset:
-            came = await self._sum(part) == reading.sum
-        (self._came if came and not reading.changed else self.changing).append(name)
+        self._meter.add(entry.size - left.size)
 
-    async def _offset(self, name: bytes, part: str) -> int:
-        """Return how much of a file came before, and is the same as here."""
+        async def work() -> None:
+            while one := left.next():
+                async with self._line.stream() as stream:
+                    await stream.begin(self._inside(one.taking(part)))
+                    await stream.feed(one.pieces())
+                    await stream.end()
+
+        async with self._line.helped(work) as helped:
+            await work()
+            await helped()
+        self._meter.add(0, 1)
+        is_same = left.is_done and bundle.entry_of(self._job.root, name) == entry
+        (self._came if is_same else self.changing).append(name)
+
+    async def _sums(self, name: bytes, part: str) -> list[str]:
+        """Return the sums of what came of a file before."""
         found = self._staged.get(name)
-        if not found or found.kind != "file" or not 0 < found.size <= self._here[name].size:
-            return 0
-        first = await asyncio.to_thread(bundle.sum_of, self._job.root, name, found.size)
-        return found.size if await self._sum(part) == first else 0
+        if not found:
+            return []
+        async with self._line.stream() as stream:
+            await stream.begin(self._inside(asking(part, found.size, self._here[name].size)))
+            said = await stream.end()
+        return [line.partition(" ")[0] for line in said.splitlines()]
 
-    async def _sum(self, part: str) -> str:
-        inside = f"cd -- {shlex.quote(self._job.folder)}"
-        done = await self._there.run(
-            f"{inside} && sha256sum <{shlex.quote(part)}", check=False, errors="replace"
-        )
-        return str(done.stdout).partition(" ")[0]
-
-    async def _send(
-        self, command: str, pieces: Iterator[Piece], said: list[bytes] | None = None
-    ) -> AsyncIterator[Synced]:
-        """Give pieces to a command there; raise what its end means."""
-        inside = f"LC_ALL=C; export LC_ALL; cd -- {shlex.quote(self._job.folder)}"
-        async with self._there.create_process(f"{inside} && {command}", encoding=None) as process:
-            complaints = bytearray()
-            listening = asyncio.ensure_future(_listen(process, complaints))
-            try:
-                with contextlib.suppress(BrokenPipeError):
-                    while piece := await asyncio.to_thread(next, pieces, None):
-                        if process.is_closing() or _is_full(complaints):
-                            break
-                        process.stdin.write(piece.data)
-                        await process.stdin.drain()
-                        self._meter.add(piece.size, piece.files)
-                        if self._meter.due():
-                            yield self._meter.now()
-                    else:
-                        process.stdin.write_eof()
-                        await process.wait_closed()
-            finally:
-                process.close()
-                await listening
-            done = await process.wait(check=False)
-        if _is_full(complaints):
-            raise _full(self._job, "The disk there is full")
-        if done.exit_status is None:
-            raise NoAnswer(
-                f"The link to {self._job.login.name} is lost.", fix="The same line again goes on."
-            )
-        if done.exit_status:
-            last = complaints.decode(errors="replace").strip().rpartition("\n")[2]
-            raise CommandFailed(
-                f"{self._job.login.name} could not take the files: {last:.200}",
-                fix="What came is kept; the same line again goes on · --to names another folder",
-            )
-        if said is not None:
-            said.append(manifest.as_bytes(done.stdout))
+    def _inside(self, command: str) -> str:
+        return f"LC_ALL=C; export LC_ALL; cd -- {shlex.quote(self._job.folder)} && {command}"
 
     def _is_whole(self, name: bytes) -> bool:
         return tree.is_same(self._here[name], self._staged.get(name))
 
     def _goes_alone(self, name: bytes) -> bool:
         return self._here[name].size > self._job.big and is_text(name)
-
-
-def _batches(names: list[bytes], here: Tree) -> Iterator[list[bytes]]:
-    batch: list[bytes] = []
-    size = 0
-    for name in names:
-        batch.append(name)
-        size += here[name].size
-        if size > _BATCH_BYTES or len(batch) >= _BATCH_FILES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-async def _listen(process: asyncssh.SSHClientProcess[bytes], complaints: bytearray) -> None:
-    while block := await process.stderr.read(2**16):
-        complaints.extend(block)
-
-
-def _is_full(complaints: bytearray) -> bool:
-    return b"No space left" in complaints or b"quota exceeded" in complaints
-
-
-def _full(job: Job, what: str) -> DiskFull:
-    return DiskFull(
-        f"{what} on {job.login.name}; nothing half-sent is in its place.",
-        fix="Make room there and run the same line again · %aws_ssh df -h shows what is full",
-    )

@@ -62,6 +62,22 @@ def test_a_terminal_takes_what_is_typed_after_its_window_was_resized(renter):
     assert "37 101" in asyncio.run(asyncio.wait_for(typed_after_a_resize(), 30))
 
 
+def test_who_leaves_a_command_at_once_keeps_the_connection(renter):
+    instance_id = renter.launch()
+    renter.run(instance_id, "true")
+
+    async def left_and_another():
+        async with renter.connect(instance_id) as connection:
+            for pause in (0, 0.3):
+                process = await connection.create_process("read -r line")
+                await asyncio.sleep(pause)
+                process.close()
+                await asyncio.sleep(0.2)
+            return (await connection.run("echo here")).stdout
+
+    assert asyncio.run(left_and_another()) == "here\n"
+
+
 def test_only_the_key_of_the_launch_and_two_users_come_in(renter):
     instance_id = renter.launch()
     renter.run(instance_id, "true")

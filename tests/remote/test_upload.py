@@ -209,6 +209,28 @@ def test_a_part_of_another_file_is_not_gone_on_with(host, here):
     assert lies_in(host.home / "data") == lies_in(here)
 
 
+def test_over_a_fast_line_two_streams_take_turns_with_many_files(host, here):
+    for n in range(24):
+        (here / "cats" / f"large{n}.jpg").write_bytes(os.urandom(2**20))
+
+    with program(host, "tar", f'echo once >>{host.folder}/tars; exec /bin/tar "$@"'):
+        send(host, here)
+
+    assert (host.folder / "tars").read_text() == "once\n" * 2
+    assert lies_in(host.home / "data") == lies_in(here)
+    assert not (host.home / "data" / STAGE).exists()
+
+
+def test_over_a_fast_line_a_second_stream_takes_half_of_a_big_file(host, here):
+    (here / "big.bin").write_bytes(os.urandom(50 * 2**20))
+
+    with program(host, "cat", f"echo once >>{host.folder}/cats; exec /bin/cat"):
+        send(host, here, big=2**20)
+
+    assert (host.folder / "cats").read_text().count("once") >= 2
+    assert lies_in(host.home / "data") == lies_in(here)
+
+
 @given(tree=trees)
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_tree_arrives_and_the_second_time_nothing_is_sent(host, tree):
