@@ -53,6 +53,30 @@ def surplus(direction: Direction, job: Job) -> tuple[bytes, ...]:
     return tuple(loop.wait(side.surplus(job)))
 
 
+def unlike(path: str) -> str:
+    """Say that a folder of this computer holds other files there; "" where it does not.
+
+    Names and sizes count. One that is not here, or not there, is like any other.
+    """
+    if not Path(path).expanduser().is_dir():
+        return ""
+    what = _up(path, None)
+    changed, gone = loop.wait(upload.differing(what))
+    counts = [f"{_files(changed)} new or changed here"] if changed else []
+    counts += [f"{_files(gone)} only there"] if gone else []
+    more = " --delete" if gone else ""
+    if not counts:
+        return ""
+    return (
+        f"{path} is not the same here and on {what.login.name}: {', '.join(counts)}.\n"
+        f"The run takes what is there. To send yours first: interrupt, %sync up {path}{more}"
+    )
+
+
+def _files(n: int) -> str:
+    return "1 file is" if n == 1 else f"{n:,} files are"
+
+
 def question(direction: Direction, names: tuple[bytes, ...], job: Job) -> str:
     """Return what to ask before these are deleted."""
     place = job.ends[direction == "up"]

@@ -91,7 +91,7 @@ class FinetuneMagics(Magics):
             backend         None        what computes; None is what %backend shows, "theano" is
                                         VGG16 under Keras 1
         """
-        from dl_magics.actions import finetune, runs
+        from dl_magics.actions import connect, finetune, runs, sync
         from dl_magics.training import body, explain
         from dl_magics.training.run import Run
 
@@ -104,6 +104,8 @@ class FinetuneMagics(Magics):
         if _EXPLAIN in line.split(" "):
             print(explain.script(recipe))
             return None
+        if connect.is_connected() and (unlike := sync.unlike(recipe.data)):
+            print(unlike)
         folder = runs.new(recipe)
         return self._watched(Run(folder), lambda stop: finetune.finetune(recipe, folder, stop))
 

@@ -87,6 +87,11 @@ def is_same(entry: Entry, other: Entry | None) -> bool:
     return entry.size == other.size and _same_time(entry.mtime_ns, other.mtime_ns)
 
 
+def sizes(source: Tree) -> dict[bytes, int]:
+    """Return the bytes of each file."""
+    return {name: entry.size for name, entry in source.items() if entry.kind == "file"}
+
+
 def leads_out(name: bytes, target: bytes) -> bool:
     """Whether a symbolic link leads out of the tree; an absolute one always does."""
     if target.startswith(b"/") or (os.name == "nt" and b":" in target):

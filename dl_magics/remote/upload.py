@@ -7,6 +7,7 @@ import os
 import shlex
 from collections import deque
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 from dl_magics.errors import DiskFull
 from dl_magics.remote import bundle, connection, manifest, tree
@@ -18,6 +19,9 @@ from dl_magics.remote.patience import patiently
 from dl_magics.remote.ranges import Ranges, asking, missing
 from dl_magics.remote.stream import MAKE_ROOM, Line
 from dl_magics.remote.tree import STAGE, Tree
+
+if TYPE_CHECKING:
+    import asyncssh
 
 _ROUNDS = 3
 
@@ -31,11 +35,35 @@ async def up(job: Job) -> AsyncIterator[Synced]:
 
 async def surplus(job: Job) -> list[bytes]:
     """Return what lies there and not here, files before their folders."""
+    here, listing = await _looked(job)
+    return tree.plan(here, listing.tree).surplus
+
+
+async def differing(job: Job) -> tuple[int, int]:
+    """Return how many files are new here or of another size, and how many are only there.
+
+    Times do not count: the same photos may have come there another way.
+    """
+    here, listing = await _looked(job)
+    if listing.kind != "folder":
+        return 0, 0
+    ours, theirs = tree.sizes(here), tree.sizes(listing.tree)
+    return len(ours.items() - theirs.items()), len(theirs.keys() - ours.keys())
+
+
+async def _looked(job: Job) -> tuple[Tree, Listing]:
     there = await connection.connected(job.login)
     with connection.translated(job.login):
-        listing = await manifest.ask(there, job.folder, job.names)
-    here = await asyncio.to_thread(tree.here, job.root, job.names)
-    return tree.plan(here, listing.tree).surplus
+        return await _both_sides(there, job)
+
+
+async def _both_sides(
+    there: asyncssh.SSHClientConnection, job: Job, *, make: bool = False
+) -> tuple[Tree, Listing]:
+    return await asyncio.gather(
+        asyncio.to_thread(tree.here, job.root, job.names),
+        manifest.ask(there, job.folder, job.names, make=make),
+    )
 
 
 async def _attempt(job: Job, meter: Meter) -> AsyncIterator[Synced]:
@@ -43,10 +71,7 @@ async def _attempt(job: Job, meter: Meter) -> AsyncIterator[Synced]:
     for _ in range(_ROUNDS):
         with connection.translated(job.login):
             async with Line(there, job.login, meter) as line:
-                listing, here = await asyncio.gather(
-                    manifest.ask(there, job.folder, job.names, make=True),
-                    asyncio.to_thread(tree.here, job.root, job.names),
-                )
+                here, listing = await _both_sides(there, job, make=True)
                 sending = _Sending(job, line, here, listing, meter)
                 yield meter.now()
                 async for synced in meter.shown(sending.all()):

@@ -72,11 +72,12 @@ def test_the_model_stays_in_the_gpu_kernel(run, capsys):
     assert capsys.readouterr().out.endswith(f"{done.name} True\n")
 
 
-def test_it_learns_the_same_there_as_here(run, host_home, monkeypatch):
+def test_it_learns_the_same_there_as_here(run, host_home, monkeypatch, capsys):
+    shutil.copytree(host_home / "colours", "colours")
     away = run(CELL)
+    assert "not the same" not in capsys.readouterr().out
 
     monkeypatch.setenv("JPY_SESSION_NAME", "not connected.ipynb")
-    shutil.copytree(host_home / "colours", "colours")
     at_home = run(CELL)
 
     assert mirror.of(at_home.path) is None
@@ -94,6 +95,23 @@ def test_data_that_is_not_there_is_said_before_anything_starts(run):
     assert "only_here is not on gpu" in str(refused.value)
     assert refused.value.fix == "%sync up only_here"
     assert len(runs.every()) == before
+
+
+def test_photos_that_are_others_here_than_there_are_named_before_it_starts(run, host_home, capsys):
+    folder = host_home / "shared"
+    folder.mkdir()
+    (folder / "a.txt").write_text("only there")
+    shutil.copytree(folder, "shared")
+    (Path("shared") / "b.txt").write_text("only here")
+    (Path("shared") / "c.txt").write_text("only here")
+    (Path("shared") / "a.txt").unlink()
+
+    with pytest.raises(errors.BadData):
+        run(f"%%finetune shared\n{SETTINGS}")
+
+    said = capsys.readouterr().out
+    assert "2 files are new or changed here, 1 file is only there" in said
+    assert "%sync up shared --delete" in said
 
 
 def test_what_fails_there_fails_here_in_the_same_two_lines(run, host_home):
