@@ -81,6 +81,12 @@ def is_connected() -> bool:
     return session() in _open or _remembered() in home.choices()
 
 
+def at_hand() -> Connection | None:
+    """Return this notebook's connection where it stands at this moment; nobody waits for it."""
+    open_ = _open.get(session())
+    return open_ if open_ and open_.kernel.state not in ("lost", "gone", "stopped") else None
+
+
 def disconnect(*, end_kernel: bool = False) -> str | None:
     """Let go of the GPU kernel, which lives on, or end it too; return where it was."""
     if not is_connected():

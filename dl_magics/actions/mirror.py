@@ -26,7 +26,7 @@ from dl_magics.remote.kernel import GpuKernel
 from dl_magics.remote.login import Login
 from dl_magics.training import loading, log, report
 from dl_magics.training.fit import MODEL
-from dl_magics.training.in_kernel import EVENT
+from dl_magics.training.in_kernel import EVENT, LEADS
 from dl_magics.training.run import THERE
 from dl_magics.training.state import RunState, state_of
 
@@ -61,6 +61,18 @@ class There:
 def note(folder: Path, there: There) -> None:
     """Remember where the run of this folder trains."""
     home.replace(folder / THERE, json.dumps(asdict(there), indent=2) + "\n")
+
+
+def take(folder: Path, way: Way) -> None:
+    """Take over what a run there says of itself: it was begun on another computer."""
+    try:
+        said = json.loads((folder / LEADS).read_text(encoding="utf-8"))
+        note(folder, There(way=way.to_json(), **said))
+    except (ValueError, TypeError) as error:
+        raise DamagedRun(
+            f"{LEADS} of {folder.name} on {way.name} cannot be read: {error}",
+            fix=f"Its files can be fetched: %sync down .dl_magics/runs/{folder.name}",
+        ) from error
 
 
 def of(folder: Path) -> There | None:
@@ -106,6 +118,13 @@ def follow(folder: Path, kernel: GpuKernel) -> Generator[Event, None, None]:
             yield event
     if MODEL in arrived:
         loading.check(folder / MODEL, state.versions)
+
+
+def settle(folder: Path, state: RunState) -> None:
+    """Fetch what a run made that ended there."""
+    if there := of(folder):
+        _come_home(there, folder, state)
+        note(folder, replace(there, over=True))
 
 
 def is_over(folder: Path) -> bool:

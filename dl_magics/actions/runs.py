@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 
 from dl_magics import home
-from dl_magics.actions import mirror, there
+from dl_magics.actions import elsewhere, mirror, there
+from dl_magics.actions.elsewhere import Elsewhere
 from dl_magics.errors import NoSuchRun
 from dl_magics.events import Event, RunEnded
 from dl_magics.training import log, logged, stopping
@@ -22,19 +24,28 @@ _LONGEST = 60
 
 
 class Runs(list[Run]):
-    """Runs, newest first; shows itself as a table."""
+    """Runs, newest first, then the names of those that are only elsewhere; it shows as a table."""
+
+    def __init__(self, runs: Iterable[Run] = (), elsewhere: Elsewhere | None = None) -> None:
+        super().__init__(runs)
+        self.elsewhere = elsewhere or Elsewhere()
+
+    def _lines(self) -> list[tuple[str, str]]:
+        lines = [(run.name, headline(run.state)) for run in self]
+        where, names = self.elsewhere.where, self.elsewhere.names
+        return lines + [(name, f"only on {where} · %attach {name}") for name in names]
 
     def __repr__(self) -> str:
-        return "\n".join(f"{run.name}  {headline(run.state)}" for run in self) or _NONE
+        return "\n".join(f"{name}  {said}" for name, said in self._lines()) or _NONE
 
     def _repr_html_(self) -> str:
-        if not self:
-            return f"<p>{escape(_NONE)}</p>"
         rows = "".join(
-            f"<tr><td><code>{escape(run.name)}</code></td>"
-            f"<td style='text-align:left'>{escape(headline(run.state))}</td></tr>"
-            for run in self
+            f"<tr><td><code>{escape(name)}</code></td>"
+            f"<td style='text-align:left'>{escape(said)}</td></tr>"
+            for name, said in self._lines()
         )
+        if not rows:
+            return f"<p>{escape(_NONE)}</p>"
         return f"<table><thead><tr><th>run</th><th></th></tr></thead><tbody>{rows}</tbody></table>"
 
 
@@ -60,14 +71,23 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower())[:_LONGEST].strip("-")
 
 
+def named(part: str) -> Runs:
+    """Return the runs, here and where the GPU kernel is, that have this in their name."""
+    away = elsewhere.listed()
+    names = tuple(name for name in away.names if part in name)
+    return Runs((run for run in every() if part in run.name), replace(away, names=names))
+
+
 def every() -> Runs:
-    """Return all runs, newest first."""
+    """Return all runs that are here, newest first."""
     folders = sorted(home.folder("runs").iterdir(), reverse=True)
     return Runs(Run(folder) for folder in folders if (folder / log.NAME).is_file())
 
 
 def find(name: str = "") -> Run:
     """Return the run of this name, or whose name it is a part of; without a name the newest.
+
+    One that is only where the GPU kernel is comes home first.
 
     Raises
     ------
@@ -76,6 +96,8 @@ def find(name: str = "") -> Run:
     """
     runs = every()
     fitting = [run for run in runs if run.name == name] or [run for run in runs if name in run.name]
+    if not fitting and name and (brought := elsewhere.bring(name)):
+        return brought
     if not fitting:
         raise NoSuchRun(
             f"No run is called {name!r}." if name else "There is no run yet.",

@@ -105,26 +105,24 @@ def data_there(connection: Connection, data: str) -> str:
 def _run(
     connection: Connection, recipe: Recipe, folder: Path, stop: Stop, *, resume: bool
 ) -> Events:
+    kernel = connection.kernel
+    found_by: dict[str, Any] = {
+        "python": connection.python,
+        "activate": connection.activate,
+        "kernel": connect.run_dir(connection.way, connect.session()),
+        "since": kernel.n,
+        "folder": f"{RUNS}/{folder.name}",
+    }
     arguments = {
         "recipe": recipe.to_json(),
         "run": folder.name,
         "place": _place(connection.way),
         "resume": resume,
+        "found_by": found_by,
     }
     cell = errand.code(connection, "dl_magics.training.in_kernel:finetune", arguments)
-    kernel, since = connection.kernel, connection.kernel.n
-    mirror.note(
-        folder,
-        mirror.There(
-            way=connection.way.to_json(),
-            python=connection.python,
-            activate=connection.activate,
-            kernel=connect.run_dir(connection.way, connect.session()),
-            msg_id=kernel.execute(cell, store_history=False).id,
-            since=since,
-            folder=f"{RUNS}/{folder.name}",
-        ),
-    )
+    way, id_ = connection.way.to_json(), kernel.execute(cell, store_history=False).id
+    mirror.note(folder, mirror.There(way=way, msg_id=id_, **found_by))
     n = 0
     try:
         for event in _followed(connection.way, folder, kernel, stop):

@@ -127,7 +127,7 @@ class FinetuneMagics(Magics):
 
     @line_magic
     def runs(self, line: str) -> Any:
-        """List the runs, newest first.
+        """List the runs, newest first; then those that are only where the GPU kernel is.
 
         ::
 
@@ -136,8 +136,7 @@ class FinetuneMagics(Magics):
         """
         from dl_magics.actions import runs
 
-        wanted = line.strip()
-        return runs.Runs(run for run in runs.every() if wanted in run.name)
+        return runs.named(line.strip())
 
     @magic_arguments()
     @argument("run", nargs="?", default="", help="its name or a part of it (default: the newest)")
@@ -146,6 +145,7 @@ class FinetuneMagics(Magics):
         """Show a run again from its first event, live if it still goes on, and return it.
 
         The cell does not wait for the run; Stop in its picture ends the run, wherever it trains.
+        A run that was begun on another computer is found where the GPU kernel is, and comes home.
 
         ::
 

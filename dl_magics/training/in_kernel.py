@@ -13,17 +13,32 @@ from dl_magics.training.recipe import Recipe
 from dl_magics.training.theano import convolutions, meant
 
 EVENT = "dl_magics_event"
+LEADS = "kernel.json"
 _ROOM = Path("~/.dl_magics")
 
 
 def finetune(
-    user: dict[str, Any], *, recipe: dict[str, Any], run: str, place: dict[str, Any], resume: bool
+    user: dict[str, Any],
+    *,
+    recipe: dict[str, Any],
+    run: str,
+    place: dict[str, Any],
+    resume: bool,
+    found_by: dict[str, Any],
 ) -> None:
-    """Fine-tune in the room of a run; each event is a message of its own, `run` the result."""
+    """Fine-tune in the room of a run; each event is a message of its own, `run` the result.
+
+    What leads to its events stays in its folder, so that another computer can find it.
+    """
     # What was begun decides by itself what it goes on with.
     train = engine if resume else meant.engine(Recipe.from_json(recipe), room())
     folder = room("runs") / run
     folder.mkdir(parents=True, exist_ok=True)
+    parent = user["get_ipython"]().kernel.get_parent("shell")
+    led = {**found_by, "msg_id": parent["header"]["msg_id"]}
+    beside = folder / f".{LEADS}"
+    beside.write_text(json.dumps(led, indent=2) + "\n", encoding="utf-8")
+    beside.replace(folder / LEADS)
     user["run"] = there.run(
         recipe,
         str(folder),

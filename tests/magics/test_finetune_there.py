@@ -283,6 +283,82 @@ def test_after_a_restart_of_the_notebook_attach_shows_it_from_its_first_event(ru
     assert (going.path / "model.keras").exists()
 
 
+@pytest.fixture
+def another_computer(notebook, tmp_path):
+    """The folder of ours on another computer with the same keys, and what a notebook there does."""
+    ours = tmp_path / "another"
+    shutil.copytree(notebook, ours, ignore=lambda folder, names: {"runs", "features"} & {*names})
+    started = []
+
+    def train(cell):
+        code = (
+            "from IPython.core.interactiveshell import InteractiveShell;"
+            "shell = InteractiveShell.instance(); shell.run_line_magic('load_ext', 'dl_magics');"
+            f"shell.run_cell('%gpu_connect'); shell.run_cell({cell!r})"
+        )
+        environment = {**os.environ, "DL_MAGICS_HOME": str(ours), "JPY_SESSION_NAME": "theirs"}
+        command = [sys.executable, "-c", code]
+        started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment))
+        (run,) = until(lambda: [*(ours / "runs").glob("*/events.jsonl")])
+        return Run(run.parent), started[-1]
+
+    yield train
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_a_run_of_another_computer_is_listed_watched_and_stopped_here(
+    run, host_home, another_computer
+):
+    theirs, process = another_computer(FOR_EVER)
+    until(lambda: len(theirs.state.epochs) > 2)
+
+    run("%gpu_status")
+    assert f"{theirs.name}  only on gpu · %attach {theirs.name}" in repr(run("%runs"))
+    assert theirs.name in run("%runs")._repr_html_()
+    assert repr(run("%runs no-such-run")).startswith("No run yet")
+    watching = threading.Thread(target=lambda: run(f"%attach {theirs.name}"), daemon=True)
+    watching.start()
+    ours = Run(home.folder("runs") / theirs.name)
+    until(lambda: len(ours.state.epochs) > 2)
+    runs.request_stop(ours)
+    watching.join(60)
+    process.wait(60)
+
+    assert theirs.status == ours.status == "stopped"
+    for name in (log.NAME, "model.keras"):
+        assert (ours.path / name).read_bytes() == (there(host_home, ours) / name).read_bytes()
+        assert (theirs.path / name).read_bytes() == (ours.path / name).read_bytes()
+    assert theirs.name not in repr(run("%runs")).partition("only on gpu")[2]
+
+
+def test_a_run_that_ended_elsewhere_comes_home_with_its_model(run):
+    done = run(CELL)
+    kept = {name: (done.path / name).read_bytes() for name in (log.NAME, "model.keras")}
+    shutil.rmtree(done.path)
+
+    again = run(f"%attach {done.name[:-3]}")
+
+    assert again.name == done.name
+    assert {name: (again.path / name).read_bytes() for name in kept} == kept
+    assert (again.path / "report.html").exists()
+    assert mirror.is_over(again.path)
+
+
+def test_a_run_elsewhere_that_does_not_say_where_it_is_costs_two_lines(run, host_home):
+    leads = host_home / ".dl_magics" / "runs" / "2026-01-01_odd" / "kernel.json"
+    leads.parent.mkdir(parents=True)
+    for name in (leads.name, "recipe.json", log.NAME):
+        (leads.parent / name).write_text("{}")
+
+    with pytest.raises(errors.DamagedRun, match=r"kernel\.json of 2026-01-01_odd on gpu") as told:
+        run("%attach 2026-01-01_odd")
+
+    assert "%sync down" in told.value.fix
+    assert not (home.folder("runs") / "2026-01-01_odd").exists()
+
+
 def test_after_a_stop_of_the_instance_the_run_goes_on_exactly(run, host_home):
     cell = f"%%finetune colours\n{SETTINGS}epochs = 400\npatience = 400"
     run("%%gpu -o pid\nimport os\npid = os.getpid()")
