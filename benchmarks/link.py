@@ -1,31 +1,38 @@
 """The link to a kernel on an instance, beside what else there is; as root, with real OpenSSH.
 
-    python benchmarks/link.py            # about 2 minutes
+    python benchmarks/link.py            # about 4 minutes
 
 Prints the round trip of a cell at 0 and 50 ms of delay, beside `ssh host true`, fresh and over
-an open connection, and beside sshpyk (installed under build/); the lines
-that ours and sshpyk lose in a cut of 20 s; the time from attaching to the first result; the
-agent's memory.
+an open connection, and beside sshpyk (installed under build/); the lines that are lost in a cut
+of 20 s by ours, by sshpyk and by a Jupyter Server behind an SSH tunnel, with a tunnel that
+notices the cut after 15 s and with one that waits for ever; the time from attaching to the first
+result; the agent's memory.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tests")]
 os.environ["DL_MAGICS_HOME"] = tempfile.mkdtemp()
 
+import link_jupyter  # noqa: E402
+
 ROUNDS = 30
 LINES = 350
+NEVER = "-oServerAliveInterval=0"
 CUT_AFTER = 5.0
 CUT_SECONDS = 20.0
 COUNT = f"import time\nfor i in range({LINES}): print('line', i, flush=True); time.sleep(0.1)"
@@ -86,20 +93,31 @@ def round_trips(lab, kernel) -> None:
 def lost_in_a_cut(lab, kernel) -> None:
     from talk import printed
 
-    wanted = [f"line {i}" for i in range(LINES)]
-    answer = kernel.execute(COUNT)
-    came = [next(answer)]
-    cut(lab)
-    healed = time.perf_counter()
-    while kernel.state in ("lost", "gone"):
-        time.sleep(0.01)
-    again = time.perf_counter() - healed
-    said = printed([*came, *answer]).splitlines()
-    lost, twice = len(set(wanted) - set(said)), len(said) - len(set(said))
     print(f"\nin a cut of {CUT_SECONDS:.0f} s, of {LINES} lines   lost   twice   back after")
-    print(f"{'dl_magics':<36} {lost:6} {twice:7} {again:10.2f} s")
-    rival = sshpyk(lab, ssh_config(lab), "lost", cut)
-    print(f"{'sshpyk':<36} {rival['lost']:6}")
+    answer = kernel.execute(COUNT)
+    came = [(time.time(), printed([next(answer)]))]
+    cutting = threading.Thread(target=cut, args=(lab,))
+    cutting.start()
+    came += [(time.time(), printed([message])) for message in answer]
+    cutting.join()
+    show_lost("dl_magics", came)
+    config = ssh_config(lab)
+    show_lost("sshpyk", sshpyk(lab, config, "lost", cut)["came"])
+    with jupyter_server(lab):
+        for name, alive in (("notices", "-oServerAliveInterval=5"), ("waits", NEVER)):
+            ssh = shlex.join(["ssh", "-F", str(config), "-S", "none", alive])
+            told = rival(lab, [sys.executable, str(HERE / "link_jupyter.py"), ssh, COUNT], cut)
+            show_lost(f"Jupyter Server, the tunnel {name}", told["came"])
+
+
+def show_lost(name: str, came: list[tuple[float, str]]) -> None:
+    lines = [line for line in "".join(text for _, text in came).splitlines() if "line" in line]
+    lost, twice = LINES - len(set(lines)), len(lines) - len(set(lines))
+    back = min((at - healed[-1] for at, _ in came if at > healed[-1]), default=float("nan"))
+    print(f"{name:<36} {lost:6} {twice:7} {back:10.2f} s", flush=True)
+
+
+healed: list[float] = []
 
 
 def cut(lab) -> None:
@@ -107,6 +125,24 @@ def cut(lab) -> None:
     lab.wire("down")
     time.sleep(CUT_SECONDS)
     lab.wire("up")
+    healed.append(time.time())
+
+
+@contextmanager
+def jupyter_server(lab) -> Iterator[None]:
+    """An ordinary server on the instance, that only the instance itself can reach."""
+    words = [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root"]
+    options = [f"--port={link_jupyter.PORT}", f"--IdentityProvider.token={link_jupyter.TOKEN}"]
+    server = subprocess.Popen(
+        ["ip", "netns", "exec", lab.instance, *words, *options],
+        cwd=lab.folder,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def median(way: Callable[[], object]) -> float:
@@ -130,8 +166,12 @@ def memory(lab, kernel) -> float:
 
 def sshpyk(lab, config: Path, what: str, meanwhile: Callable | None = None) -> dict:
     """Let sshpyk, in an environment of its own, do the same; return what it measured."""
-    python = sshpyk_environment()
-    program = [str(python), str(HERE / "link_sshpyk.py"), what, str(config), str(ROUNDS), COUNT]
+    program = [HERE / "link_sshpyk.py", what, config, ROUNDS, COUNT]
+    return rival(lab, [str(sshpyk_environment()), *map(str, program)], meanwhile)
+
+
+def rival(lab, program: list[str], meanwhile: Callable | None = None) -> dict:
+    """Run a program on the laptop that says when to change the wire, and at last what it saw."""
     asked = subprocess.Popen(
         [*on_laptop(lab), *program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -145,7 +185,7 @@ def sshpyk(lab, config: Path, what: str, meanwhile: Callable | None = None) -> d
         elif line.startswith("{"):
             asked.wait()
             return json.loads(line)
-    sys.exit("sshpyk did not end.")
+    sys.exit(f"{program[1]} did not end.")
 
 
 def sshpyk_environment() -> Path:
