@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -11,6 +13,7 @@ import pytest
 from dl_magics import errors
 from dl_magics.remote import connection, hostkeys, keys, loop, ssh, way
 from dl_magics.remote.kernel import GpuKernel
+from memory import small_memory
 from talk import printed, run
 
 
@@ -107,3 +110,54 @@ def test_a_start_file_that_begins_to_hang_costs_the_cell_nothing(lab, kernel, st
     lab.kill_sessions()
 
     assert printed(answer) == "".join(f"{i}\n" for i in range(10))
+
+
+HOARD = """
+hoard = []
+for i in range(60):
+    print(i, flush=True)
+    hoard.append(bytearray(10 * 2**20))
+"""
+
+
+@pytest.fixture
+def memory(lab, kernel):
+    """The agent and its kernel have 150 MB."""
+    with small_memory(150 * 2**20) as memory:
+        memory.take(lab.running(kernel.run_dir))
+        yield memory
+        kernel.restart()
+
+
+def hoards_until_it_is_killed(kernel):
+    said = []
+    with pytest.raises(errors.KernelDied) as died:
+        said.extend(kernel.execute(HOARD))
+    return died.value._render_traceback_(), printed(said)
+
+
+def test_a_kernel_killed_by_memory_is_named_and_what_it_printed_is_there(kernel, memory):
+    agent = kernel.link.status["agent_pid"]
+
+    told, said = hoards_until_it_is_killed(kernel)
+
+    assert memory.killed == 1
+    assert told == [
+        "KernelDied: The GPU kernel did not end this: out of memory: the system killed it.",
+        "  %gpu_restart starts a new one; nothing is run again by itself.",
+    ]
+    assert said.startswith("0\n1\n2\n3\n4\n")
+    assert said == "".join(f"{i}\n" for i in range(said.count("\n")))
+    kernel.restart()
+    assert run(kernel, "print('again')") == "again\n"
+    assert kernel.link.status["agent_pid"] == agent
+
+
+def test_memory_is_named_too_by_an_agent_that_only_adopted_the_kernel(kernel, memory):
+    os.kill(kernel.link.status["agent_pid"], signal.SIGKILL)
+    run(kernel, "1")
+
+    told, _ = hoards_until_it_is_killed(kernel)
+
+    assert memory.killed == 1
+    assert "out of memory: the system killed it" in told[0]

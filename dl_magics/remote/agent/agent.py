@@ -156,7 +156,7 @@ class Agent:
         if self._state != "dead":
             why = self._kernel.ended()
             if why is not None:
-                self._died(why or self._kernel.why_away(same_machine=True))
+                self._died(why)
         if self._clients.here or self._state != "dead":
             self._wanted_at = time.time()
         elif time.time() - self._wanted_at > LEAVE_SECONDS:

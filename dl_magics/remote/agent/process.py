@@ -98,7 +98,8 @@ class Kernel:
     def ended(self) -> str | None:
         """Return None while it lives, then why it does no more."""
         if self._child is None:
-            return "" if not self.pid or start_time(self.pid) != self._since else None
+            lives = self.pid and start_time(self.pid) == self._since
+            return None if lives else self._why(None)
         code = self._child.poll()
         return None if code is None else self._why(code)
 
@@ -128,10 +129,13 @@ class Kernel:
         self.pid, self._since = pid, start_time(pid)
         self._killed_before = killed_for_memory()
 
-    def _why(self, code: int) -> str:
+    def _why(self, code: int | None) -> str:
+        """Say why it ended; how, only its parent is told, and of an adopted one that is dead."""
+        if code in (None, -signal.SIGKILL) and killed_for_memory() > self._killed_before:
+            return "out of memory: the system killed it"
+        if code is None:
+            return "it ended, probably out of memory or by a crash"
         if code == -signal.SIGKILL:
-            if killed_for_memory() > self._killed_before:
-                return "out of memory: the system killed it"
             return "it was killed (signal 9), probably out of memory"
         if code < 0:
             return f"it crashed ({signal.Signals(-code).name})"
