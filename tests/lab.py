@@ -192,6 +192,23 @@ class Lab:
             finally:
                 loop.wait(_enter(outside.fileno()))
 
+    @contextmanager
+    def small_disk(self, size: int) -> Iterator[Path]:
+        """Mount a disk of `size` bytes into the home folder there; only the instance sees it."""
+        place = self.folder / "home" / "disk"
+        place.mkdir(exist_ok=True)
+        on_it = ["nsenter", "--target", str(self.sshd.pid), "--mount"]
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
+        subprocess.run([*on_it, *mount], check=True)
+        try:
+            yield place
+        finally:
+            subprocess.run([*on_it, "umount", "-l", str(place)], check=True)
+
+    def seen(self, place: Path) -> Path:
+        """Where we see a place of the instance, whatever is mounted there."""
+        return Path(f"/proc/{self.sshd.pid}/root", *place.parts[1:])
+
     def close(self) -> None:
         """End all that runs on both hosts."""
         self.sshd.terminate()
