@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,9 +34,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(folder: Path, delay: float, boot: float, *, tied: bool) -> None:
-    # moto takes a second to import; who only stops need not wait for it.
+    # moto takes a second to import; who only stops need not wait for it. What it knows of all the
+    # types of all regions stays to the end: to look through it for what is garbage takes as long.
+    gc.disable()
     from dl_magics.practice.server import serve
 
+    gc.freeze()
+    gc.enable()
     made = profile(folder)
     variables = "\n".join(f"  {name}={value}" for name, value in made.environment.items())
     _say(f"The practice cloud: {made.endpoint_url}, its state in {folder}.\nTo use it:")
