@@ -118,4 +118,13 @@ def _session(place: Place) -> Any:
     for variable in ("profile", "config_file", "credentials_file"):
         if value := getattr(place, variable):
             session.set_config_variable(variable, value)
+    # What AWS can do is the same wherever we ask: read for the first place, known for the next.
+    session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
     return boto3.Session(botocore_session=session, region_name=place.region)
+
+
+@lru_cache
+def _loader(data_path: str | None) -> Any:
+    from botocore.loaders import create_loader
+
+    return create_loader(data_path)
