@@ -30,6 +30,7 @@ from dl_magics.practice.process import (
 )
 from dl_magics.practice.profile import access_key, profile
 
+LOOK_SECONDS = 0.05
 LAST_BREATH_SECONDS = 5  # how long one that was just stopped may still hold the folder
 
 
@@ -72,7 +73,7 @@ def _serve(listener: socket.socket, folder: Path, delay: float, boot: float, *, 
     )
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: ended.set())
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(LOOK_SECONDS,), daemon=True).start()
     if tied:
         Thread(target=_end_with_input, args=(ended,), daemon=True).start()
     try:
