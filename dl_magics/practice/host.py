@@ -23,9 +23,9 @@ from dl_magics.practice import first_boot, typed
 MARK = "DL_MAGICS_PRACTICE_INSTANCE"
 USERS = ("ubuntu", "ec2-user")
 CHILD_SUBREAPER = 36
-# What leads to the world outside is the same as on this computer.
+# What leads to the world outside is the same as on this computer, and how much of it is used.
 OUTSIDE = (
-    *("LANG", "TMPDIR", "TF_CPP_MIN_LOG_LEVEL"),
+    *("LANG", "TMPDIR", "TF_CPP_MIN_LOG_LEVEL", "OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"),
     *("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
     *("PIP_CONFIG_FILE", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX"),
 )
