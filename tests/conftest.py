@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 import leftovers
+from unmeasured import unmeasured
 
 pytest_plugins = ["rented", "hosted", "connected"]
 
@@ -84,8 +85,8 @@ def home(
 
 @pytest.fixture
 def without_us() -> dict[str, str]:
-    """The environment of a process that never imports dl_magics: nothing is measured in it."""
-    return {name: value for name, value in os.environ.items() if name != "COVERAGE_PROCESS_CONFIG"}
+    """The environment of a process that never imports dl_magics."""
+    return unmeasured()
 
 
 @pytest.fixture

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+
+from unmeasured import unmeasured
 
 ROOT = Path(__file__).parents[1]
 # What Theano compiled is kept for the next test, and for the next `make test`.
@@ -54,4 +55,4 @@ def wheels(folder: Path) -> Path:
 
 
 def environment(**more: str) -> dict[str, str]:
-    return {**os.environ, "THEANO_FLAGS": theano_flags(), **more}
+    return {**unmeasured(), "THEANO_FLAGS": theano_flags(), **more}
