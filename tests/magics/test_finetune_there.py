@@ -13,14 +13,16 @@ import pytest
 
 import tiny
 from dl_magics import errors, home
-from dl_magics.actions import mirror, runs
+from dl_magics.actions import mirror, runs, sync
 from dl_magics.training import log
 from dl_magics.training.run import Run
 from legacy import COMPILED, theano_flags, theano_python
 from renting import until
+from unmeasured import starting_unmeasured
 
 SETTINGS = "weights = None\nimage_size = 32\ndense = [8]\nbatch_size = 8\nmixed_precision = False\n"
 CELL = f"%%finetune colours\n{SETTINGS}epochs = 2"
+LONG = f"%%finetune colours\n{SETTINGS}epochs = 200\npatience = 200"
 FOR_EVER = f"%%finetune colours\n{SETTINGS}epochs = 100_000\npatience = 100_000"
 
 
@@ -29,15 +31,39 @@ def run(gpu_run, host_home, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     if not (host_home / "colours").exists():
         tiny.photos(host_home / "colours", n=6)
-    return gpu_run
+    # Keras loads each model that comes home in a process of its own, which runs nothing of ours.
+    with starting_unmeasured():
+        yield gpu_run
+
+
+@pytest.fixture(scope="module")
+def finished():
+    """Runs that tests only look at, by their cells: each is made once."""
+    return {}
+
+
+@pytest.fixture
+def trained(run, finished, capsys):
+    """A short run, and what was said meanwhile."""
+    if CELL not in finished:
+        finished[CELL] = run(CELL), capsys.readouterr().out
+    return finished[CELL]
+
+
+@pytest.fixture
+def unbroken(run, finished):
+    """A run that nothing befalls."""
+    if LONG not in finished:
+        finished[LONG] = run(LONG)
+    return finished[LONG]
 
 
 def there(host_home, run):
     return host_home / ".dl_magics" / "runs" / run.name
 
 
-def test_a_cell_trains_there_and_its_run_comes_home(run, host_home, capsys):
-    done = run(CELL)
+def test_a_cell_trains_there_and_its_run_comes_home(trained, host_home):
+    done, said = trained
 
     assert isinstance(done, Run)
     assert done.status == "done"
@@ -48,7 +74,7 @@ def test_a_cell_trains_there_and_its_run_comes_home(run, host_home, capsys):
     model_there = there(host_home, done) / "model.keras"
     assert (done.path / "model.keras").read_bytes() == model_there.read_bytes()
     assert (done.path / "report.html").exists()
-    assert "epoch 2:" in capsys.readouterr().out
+    assert "epoch 2:" in said
 
 
 def test_a_model_that_the_keras_here_cannot_load_is_told_and_kept(run, monkeypatch):
@@ -72,10 +98,10 @@ def test_the_model_stays_in_the_gpu_kernel(run, capsys):
     assert capsys.readouterr().out.endswith(f"{done.name} True\n")
 
 
-def test_it_learns_the_same_there_as_here(run, host_home, monkeypatch, capsys):
+def test_it_learns_the_same_there_as_here(run, trained, host_home, monkeypatch):
+    away, _ = trained
     shutil.copytree(host_home / "colours", "colours")
-    away = run(CELL)
-    assert "not the same" not in capsys.readouterr().out
+    assert sync.unlike("colours") == ""
 
     monkeypatch.setenv("JPY_SESSION_NAME", "not connected.ipynb")
     at_home = run(CELL)
@@ -240,10 +266,9 @@ def test_stop_here_ends_it_there_with_its_best_weights(run):
     assert (going.path / "model.keras").exists()
 
 
-def test_a_killed_gpu_kernel_is_named_and_its_run_goes_on_exactly(run, host_home):
+def test_a_killed_gpu_kernel_is_named_and_its_run_goes_on_exactly(run, unbroken, host_home):
     run("%%gpu -o pid\nimport os\npid = os.getpid()")
-    cell = f"%%finetune colours\n{SETTINGS}epochs = 400\npatience = 400"
-    going, thread = begun(run, cell)
+    going, thread = begun(run, LONG)
     os.kill(run.shell.user_ns["pid"], signal.SIGKILL)
     thread.join(60)
 
@@ -251,7 +276,6 @@ def test_a_killed_gpu_kernel_is_named_and_its_run_goes_on_exactly(run, host_home
     assert "--resume" in run.failed.fix
     run("%gpu_restart")
     resumed = run(f"%finetune --resume {going.name}")
-    unbroken = run(cell)
 
     assert resumed.name == going.name
     assert resumed.status == "done"
@@ -333,8 +357,8 @@ def test_a_run_of_another_computer_is_listed_watched_and_stopped_here(
     assert theirs.name not in repr(run("%runs")).partition("only on gpu")[2]
 
 
-def test_a_run_that_ended_elsewhere_comes_home_with_its_model(run):
-    done = run(CELL)
+def test_a_run_that_ended_elsewhere_comes_home_with_its_model(run, trained):
+    done, _ = trained
     kept = {name: (done.path / name).read_bytes() for name in (log.NAME, "model.keras")}
     shutil.rmtree(done.path)
 
@@ -359,10 +383,9 @@ def test_a_run_elsewhere_that_does_not_say_where_it_is_costs_two_lines(run, host
     assert not (home.folder("runs") / "2026-01-01_odd").exists()
 
 
-def test_after_a_stop_of_the_instance_the_run_goes_on_exactly(run, host_home):
-    cell = f"%%finetune colours\n{SETTINGS}epochs = 400\npatience = 400"
+def test_after_a_stop_of_the_instance_the_run_goes_on_exactly(run, unbroken, host_home):
     run("%%gpu -o pid\nimport os\npid = os.getpid()")
-    going, thread = begun(run, cell)
+    going, thread = begun(run, LONG)
     # It must not come to its end while the stop is on its way.
     os.kill(run.shell.user_ns["pid"], signal.SIGSTOP)
 
@@ -373,7 +396,6 @@ def test_after_a_stop_of_the_instance_the_run_goes_on_exactly(run, host_home):
     run("%aws_start")
     run("%gpu_connect")
     resumed = run(f"%finetune --resume {going.name}")
-    unbroken = run(cell)
 
     assert resumed.status == "done"
     assert resumed.history == unbroken.history
