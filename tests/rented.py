@@ -15,6 +15,7 @@ from traitlets.config import Config
 from dl_magics import home, practice
 from dl_magics.actions import here
 from dl_magics.cloud import prices
+from unmeasured import starting_unmeasured
 
 OURS = "198.51.100.7"
 
@@ -56,7 +57,8 @@ def address(address_service: AddressService) -> AddressService:
 
 @pytest.fixture(scope="session")
 def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[practice.Practice]:
-    running = practice.start(tmp_path_factory.mktemp("practice"), delay=0.1, boot=0, tied=True)
+    with starting_unmeasured():  # its own tests measure it
+        running = practice.start(tmp_path_factory.mktemp("practice"), delay=0.1, boot=0, tied=True)
     yield running
     practice.stop(running.folder)
 

@@ -14,6 +14,7 @@ from dl_magics import practice
 from dl_magics.actions import here
 from dl_magics.errors import DLMagicsError
 from dl_magics.practice import FAULTS
+from unmeasured import starting_unmeasured
 
 STRIKES = [name for name, fault in FAULTS.items() if fault.way in ("refuse", "drop", "garble")]
 
@@ -21,7 +22,8 @@ STRIKES = [name for name, fault in FAULTS.items() if fault.way in ("refuse", "dr
 @pytest.fixture(scope="module")
 def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[practice.Practice]:
     """One of its own: faults that struck nobody would strike the next test."""
-    running = practice.start(tmp_path_factory.mktemp("practice"), delay=0.1, boot=0)
+    with starting_unmeasured():
+        running = practice.start(tmp_path_factory.mktemp("practice"), delay=0.1, boot=0)
     yield running
     practice.stop(running.folder)
 

@@ -148,6 +148,29 @@ def test_an_instance_can_be_terminated_behind_ones_back(renter, cloud):
     renter.until(instance_id, "terminated")
 
 
+def test_capacity_that_is_lost_late_stops_an_old_instance_and_ends_a_new_one(renter, cloud):
+    old = renter.launch()
+    renter.stop(old)
+
+    cloud.fault("no-capacity-late", times=2)
+    renter.ec2.start_instances(InstanceIds=[old])
+    new = renter.run_instances()["InstanceId"]
+    renter.until(old, "stopped")
+    renter.until(new, "terminated")
+
+    for each in (old, new):
+        reason = renter.instance(each)["StateReason"]["Code"]
+        assert reason == "Server.InsufficientInstanceCapacity"
+
+
+def test_what_was_forgiven_strikes_nobody(renter, cloud):
+    cloud.fault("throttled", times=9)
+
+    cloud.forgive()
+
+    assert renter.ec2.describe_instances()
+
+
 def test_a_slow_boot_runs_long_before_ssh_answers(renter, cloud):
     cloud.fault("slow-boot", seconds=2)
     instance_id = renter.launch()
