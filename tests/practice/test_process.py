@@ -113,11 +113,14 @@ def test_everything_is_there_after_a_restart(renter, folder):
     renter.run(running, "echo weights > model.h5")
     key = renter.host_key(running)
     before = {each: renter.instance(each) for each in (running, stopped)}
+    ours = renter.ec2.create_image(InstanceId=running, Name="mine")["ImageId"]
+    images = [ours, renter.image()]
     url = renter.profile.endpoint_url
 
     assert again(folder).url == url
 
     assert {each: renter.instance(each) for each in (running, stopped)} == before
+    assert len(renter.ec2.describe_images(ImageIds=images)["Images"]) == len(images)
     assert (
         renter.run_instances(TagSpecifications=tags, SecurityGroupIds=[group], ClientToken="one")[
             "InstanceId"
