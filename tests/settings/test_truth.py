@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 
 from dl_magics.settings import answer
 from legacy import environment, theano_python
+from unmeasured import unmeasured
 
 ORACLE = Path(__file__).with_name("oracle.py")
 NURSERY = Path(__file__).with_name("nursery.py")
@@ -210,4 +210,4 @@ def test_nothing_imports_keras_to_show_or_write(file):
         "assert not {'keras', 'tensorflow', 'numpy', 'IPython'} & sys.modules.keys()"
     )
 
-    subprocess.run([sys.executable, "-c", program], check=True, env=dict(os.environ))
+    subprocess.run([sys.executable, "-c", program], check=True, env=unmeasured())
