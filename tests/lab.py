@@ -193,9 +193,9 @@ class Lab:
                 loop.wait(_enter(outside.fileno()))
 
     @contextmanager
-    def small_disk(self, size: int) -> Iterator[Path]:
+    def small_disk(self, name: str, size: int) -> Iterator[Path]:
         """Mount a disk of `size` bytes into the home folder there; only the instance sees it."""
-        place = self.folder / "home" / "disk"
+        place = self.folder / "home" / name
         place.mkdir(exist_ok=True)
         on_it = ["nsenter", "--target", str(self.sshd.pid), "--mount"]
         mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]

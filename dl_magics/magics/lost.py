@@ -1,4 +1,4 @@
-"""One quiet line while a cell waits for a GPU kernel that cannot be reached just now."""
+"""One quiet line while a cell waits for a GPU kernel that cannot be heard just now."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ _AWAY = ("lost", "gone", "stopped")
 
 class LostLine:
     """Says that the link is lost and for how long, then that it is back; the line is replaced.
+
+    So it is where the disk there is full: what the cell prints waits until there is room.
 
     Parameters
     ----------
@@ -45,17 +47,32 @@ class LostLine:
 
     def look(self) -> None:
         """Say what there is to say by now."""
-        if self._link.state not in _AWAY:
-            if self._shown:
-                self._say(self._back())
-            self._since, self._shown = 0.0, ""
-            self._boot = self._link.status.get("boot", "")
+        if self._link.state in _AWAY:
+            self._since = self._since or self._link.heard
+            seconds = round(self._clock() - self._since)
+            if seconds >= _BLIP_SECONDS:
+                self._show(self._away(seconds))
             return
-        self._since = self._since or self._link.heard
-        seconds = round(self._clock() - self._since)
-        if seconds >= _BLIP_SECONDS and (text := self._away(seconds)) != self._shown:
+        if full := self._link.status.get("full"):
+            self._since = 0.0
+            self._show(self._full(full))
+            return
+        if self._shown:
+            self._say(self._back() if self._since else f"There is room on {self._name} again.")
+        self._since, self._shown = 0.0, ""
+        self._boot = self._link.status.get("boot", "")
+
+    def _show(self, text: str) -> None:
+        if text != self._shown:
             self._shown = text
             self._say(text)
+
+    def _full(self, why: str) -> str:
+        kept = "the cell goes on there, and what it says is kept until there is room"
+        return (
+            f"The disk of {self._name} is full ({why.lower()}): {kept}.\n"
+            "  Make room there, then it is shown · in a terminal there: df -h ~"
+        )
 
     def _away(self, seconds: int) -> str:
         match self._link.state:

@@ -28,6 +28,7 @@ class Answer(Iterator[Message]):
         self._waiting = waiting
         self._until = monotonic() + seconds if seconds else None
         self._messages: SimpleQueue[Message | DLMagicsError | None] = SimpleQueue()
+        self._came: list[Message | DLMagicsError | None] = []
         self._over = False
 
     def __next__(self) -> Message:
@@ -44,16 +45,18 @@ class Answer(Iterator[Message]):
         self._messages.put(message)
 
     def _wait(self) -> Message | DLMagicsError | None:
-        while True:
+        while not self._came:
             try:
-                return self._messages.get(timeout=_LOOK_SECONDS)
+                self._came.append(self._messages.get(timeout=_LOOK_SECONDS))
             except Empty:
-                self._waiting()
                 if self._until and monotonic() > self._until:
                     return NoAnswer(
                         "The GPU kernel did not answer in time.",
                         fix="%gpu_status tells how it and the link are.",
                     )
+            # Who presses Ctrl-C in the middle of it loses nothing of what came.
+            self._waiting()
+        return self._came.pop()
 
 
 class Answers:

@@ -111,7 +111,7 @@ def test_what_comes_from_there_goes_on_after_a_cut_and_is_not_fetched_twice(lab,
 
 @pytest.fixture
 def disk(lab):
-    with lab.small_disk(20 * MB) as disk:
+    with lab.small_disk("disk", 20 * MB) as disk:
         yield disk
 
 
