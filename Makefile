@@ -85,7 +85,7 @@ build/installed: pyproject.toml | build/venv
 	$(BIN)/python -m pip install --quiet --editable '.[lab,practice]' nbclient
 	@touch $@
 
-build/installed-for-tests: build/packages build/npm build/awscli/done build/wheels/done build/ipykernel-6.31/done build/theano-1/done build/theano-2/done build/debian
+build/installed-for-tests: build/packages build/npm build/awscli/done build/wheels/done build/ipykernel-6.31/done build/python-3.8/done build/theano-1/done build/theano-2/done build/debian
 	@touch $@
 
 # Python compiles what it imports; all of three backends at once would take a minute.
@@ -95,6 +95,15 @@ build/packages: pyproject.toml | build/venv
 
 build/ipykernel-6.31/done: | build/venv
 	$(BIN)/python -m pip install --quiet --upgrade --no-deps --target build/ipykernel-6.31 ipykernel==6.31.0
+	@touch $@
+
+# The oldest Python that an instance may have; what a pyenv shows on the PATH need not run.
+build/python-3.8/done: | build/venv
+	@for python in python3.8 $$HOME/.pyenv/versions/3.8.*/bin/python; do \
+		$$python -c 'import ensurepip, venv' 2>/dev/null && break; python=; done; \
+	if [ "$$python" ]; then \
+		$$python -m venv build/python-3.8 && build/python-3.8/bin/pip install --quiet --no-compile ipykernel; \
+	else mkdir -p build/python-3.8; echo "There is no Python 3.8: the test of an instance that has it will be skipped."; fi
 	@touch $@
 
 build/wheels/done: | build/venv

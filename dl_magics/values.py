@@ -121,10 +121,9 @@ class _Writer:
         if isinstance(column.dtype, np.dtype) and not column.dtype.hasobject:
             return {"v": self._array(column.to_numpy()), "dtype": str(column.dtype)}
         if column.dtype.kind == "O" and str(column.dtype) != "category":
-            plain = [
-                None if gone else each for each, gone in zip(column, column.isna(), strict=True)
-            ]
-            return {"v": self(plain), "dtype": str(column.dtype)}
+            # No `zip`: before Python 3.10 it has no `strict`.
+            plain = map(lambda each, gone: None if gone else each, column, column.isna())
+            return {"v": self(list(plain)), "dtype": str(column.dtype)}
         raise _Unknown(f"pandas column of {column.dtype}")
 
 

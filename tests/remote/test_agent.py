@@ -22,6 +22,7 @@ from talk import printed
 
 AGENT = [sys.executable, "-m", "dl_magics.remote.agent"]
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="an instance runs Linux")
+OLD_PYTHON = Path(__file__).parents[2] / "build" / "python-3.8" / "bin" / "python"
 ROOT = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root to mount a small disk"
 )
@@ -92,9 +93,9 @@ def idle(entry, id_):
     )
 
 
-def command(wish, folder, *options, **environment):
+def command(wish, folder, *options, agent=AGENT, **environment):
     done = subprocess.run(
-        [*AGENT, wish, str(folder), *options],
+        [*agent, wish, str(folder), *options],
         check=True,
         capture_output=True,
         text=True,
@@ -142,6 +143,25 @@ def until_gone(folder):
 def test_what_runs_on_the_instance_is_python_3_8():
     for path in Path(parcel.__file__).with_name("agent").glob("*.py"):
         ast.parse(path.read_text(), feature_version=(3, 8))
+
+
+@pytest.mark.skipif(not OLD_PYTHON.exists(), reason="`make` found no Python 3.8")
+def test_in_a_real_python_3_8_it_runs_cells_and_comes_back_after_it_was_killed(short):
+    folder, file = short / "old", short / "agent.pyz"
+    file.write_bytes(parcel.packed())
+    agent = [str(OLD_PYTHON), str(file)]
+    started = command("start", folder, agent=agent)
+    talk = Talk(folder)
+    said = printed(talk.run("import sys; kept = sys.version_info[:2]; print(kept)"))
+    os.kill(started["agent_pid"], signal.SIGKILL)
+
+    adopted = command("adopt", folder, agent=agent)
+    again = printed(Talk(folder, since=10**9).run("print(kept)"))
+
+    assert said == again == "(3, 8)\n"
+    assert adopted["kernel_pid"] == started["kernel_pid"]
+    assert adopted["agent_pid"] != started["agent_pid"]
+    end(folder)
 
 
 def test_it_is_for_its_owner_only(folder, talk):

@@ -7,6 +7,7 @@ import shutil
 import sys
 import threading
 from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -19,6 +20,7 @@ from dl_magics.remote.surroundings import Interpreter
 from renting import until
 
 MB = 2**20
+OLD_PYTHON = Path(__file__).parents[2] / "build" / "python-3.8" / "bin" / "python"
 COUNT = """%%gpu -o n
 import os, time
 n = 0
@@ -38,21 +40,28 @@ def run(lab, monkeypatch, request):
 
 
 @contextmanager
-def connected(lab):
+def connected(lab, python=sys.executable):
     """Run a cell in a shell that has a GPU kernel on the lab's instance."""
     typed = f"root@{lab.address}"
     hostkeys.pin(typed, keys.ensure("lab-host").public)
-    python = Interpreter(
-        path=sys.executable, prefix=sys.prefix, kind="venv", name="ours", python="3"
-    )
+    there = Interpreter(path=python, prefix="/", kind="venv", name="ours", python="3")
     identity = str(keys.ensure("lab").file)
-    connect.connect(Way(alias=typed, name=typed, identity=identity), python)
+    connect.connect(Way(alias=typed, name=typed, identity=identity), there)
     try:
         yield runner(shell_with_magics())
     finally:
         lab.mend()
         connect.disconnect(end_kernel=True)
         InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def run_in_3_8(lab, monkeypatch):
+    if not OLD_PYTHON.exists():
+        pytest.skip("`make` found no Python 3.8")
+    monkeypatch.setenv("JPY_SESSION_NAME", "old.ipynb")
+    with connected(lab, str(OLD_PYTHON)) as run:
+        yield run
 
 
 class Read:
@@ -134,3 +143,13 @@ def test_a_cell_whose_output_fills_the_disk_tells_it_and_has_all_when_there_is_r
     assert [line for line in read.lines if line.startswith("line ")] == [
         f"line {n} {'x' * 50_000}" for n in range(20)
     ]
+
+
+def test_variables_go_to_a_real_python_3_8_and_come_back(run_in_3_8):
+    run_in_3_8.shell.push({"x": [1, 2.5, {"a": (b"bytes", None)}]})
+
+    run_in_3_8("%%gpu -i x -o y,python\nimport sys\ny, python = x * 2, sys.version_info[:2]")
+
+    names = run_in_3_8.shell.user_ns
+    assert names["python"] == (3, 8)
+    assert names["y"] == names["x"] * 2
