@@ -12,6 +12,7 @@ from IPython.core.completer import provisionalcompleter
 from dl_magics import errors
 from dl_magics.actions import connect
 from dl_magics.magics.outputs import GpuError
+from dl_magics.remote import connection, loop
 from renting import until
 
 
@@ -105,6 +106,31 @@ def test_after_a_restart_of_the_notebook_its_gpu_kernel_is_found_again(run, caps
     run("%%gpu\nprint(survivor)")
 
     assert capsys.readouterr().out.endswith("7\n")
+
+
+def test_a_cell_whose_connection_breaks_again_and_again_runs_once_and_loses_no_line(run, capsys):
+    run("%%gpu\nran = 0")
+    gpu = connect.current()
+    link, breaks = gpu.kernel.link, []
+
+    def break_it():
+        for _ in range(3):
+            until(lambda: link.state == "attached")
+            loop.wait(connection.drop(gpu.way.alias))
+            breaks.append(until(lambda: link.state == "lost"))
+
+    cutting = threading.Thread(target=break_it)
+    cutting.start()
+    run(
+        "%%gpu -o ran\nimport time\nran += 1\n"
+        "for n in range(40): print('line', n, flush=True); time.sleep(0.05)"
+    )
+    cutting.join()
+
+    shown = capsys.readouterr().out.splitlines()
+    assert [line for line in shown if line.startswith("line ")] == [f"line {n}" for n in range(40)]
+    assert run.shell.user_ns["ran"] == 1
+    assert breaks == [True, True, True]
 
 
 def test_a_restart_of_the_gpu_kernel_forgets_its_names(run):
