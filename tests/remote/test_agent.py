@@ -277,7 +277,7 @@ def test_what_somebody_types_is_not_written_down(folder, talk):
 
 
 def test_a_cell_can_be_interrupted(talk):
-    id_ = talk.ask("import time; print('here', flush=True); time.sleep(600)")
+    id_ = talk.ask("import time; print('begun', flush=True); time.sleep(600)")
     talk.until(lambda entry: entry.kind == "stream")
 
     talk.wish("interrupt")
