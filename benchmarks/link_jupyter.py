@@ -1,114 +1,146 @@
-"""What a Jupyter Server on the instance does behind an SSH tunnel; started by link.py.
+"""What a Jupyter Server behind `ssh -L` does with the same cell; started on the laptop by link.py.
 
-It is asked as JupyterLab asks: one websocket for the kernel's channels, opened again with the same
-session after it closed, so that the server hands over what it kept meanwhile. The tunnel is
-started again as soon as it ends, as autossh does.
+The server runs on the instance, as it is, and keeps messages for a session that is away. The
+tunnel has ServerAliveInterval, and is started again a second after it ended, as autossh does. The
+client comes back as JupyterLab does: the same session, at once, then up to six times more after a
+random time below 1, 3, 7, ... 63 s.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import shlex
+import os
+import random
+import secrets
 import sys
+import tempfile
 import time
-import uuid
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
-from tornado.httpclient import AsyncHTTPClient, HTTPError
-from tornado.websocket import websocket_connect
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-PORT, TOKEN = 8899, "benchmark"
-LINES = 350
-PATIENCE_SECONDS = 100.0
-AGAIN_SECONDS = 0.5
-
-
-async def main(ssh: str, code: str) -> None:
-    tunnel = asyncio.ensure_future(tunnelled(shlex.split(ssh)))
-    kernel = (await asked("POST", "kernels"))["id"]
-    session = uuid.uuid4().hex
-    came: list[tuple[float, str]] = []
-    reading = asyncio.ensure_future(read(kernel, session, code, came))
-    until = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < until and f"line {LINES - 1}\n" not in "".join(
-        text for _, text in came
-    ):
-        await asyncio.sleep(0.5)
-    reading.cancel()
-    print(json.dumps({"came": came}))
-    tunnel.cancel()
-    await asyncio.gather(tunnel, return_exceptions=True)
+ADDRESS = "127.0.0.1:8888"
+TOKEN = secrets.token_hex(16)
+HEADERS = {"Authorization": f"token {TOKEN}"}
+SESSION = secrets.token_hex(16)
+TRIES = 7
+PATIENCE = 90.0
 
 
-async def tunnelled(ssh: list[str]) -> None:
-    """Keep a tunnel to the server's port."""
-    while True:
-        process = await asyncio.create_subprocess_exec(
-            *ssh, "-N", "-L", f"{PORT}:127.0.0.1:{PORT}", "there", stderr=asyncio.subprocess.DEVNULL
+async def main(instance: str, config: str, alive: str, code: str, last: str) -> None:
+    async with server(instance), tunnel(config, alive):
+        kernel = await new_kernel()
+        came: list[tuple[float, str]] = []
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await listen(kernel, code, last, came)
+        print(json.dumps({"came": came}), flush=True)
+
+
+@asynccontextmanager
+async def server(instance: str) -> AsyncIterator[None]:
+    """Start the server on the instance's own loopback."""
+    options = ["--ip=127.0.0.1", "--port=8888", "--ServerApp.port_retries=0", "--allow-root"]
+    with tempfile.TemporaryDirectory() as home:
+        running = await asyncio.create_subprocess_exec(
+            *("ip", "netns", "exec", instance),
+            *(sys.executable, "-m", "jupyter_server", *options, f"--ServerApp.root_dir={home}"),
+            env={**os.environ, "HOME": home, "JUPYTER_TOKEN": TOKEN},
+            stdin=DEVNULL,
+            stderr=DEVNULL,
         )
         try:
-            await process.wait()
+            yield
         finally:
-            if process.returncode is None:
-                process.terminate()
-        await asyncio.sleep(AGAIN_SECONDS)
+            await end(running)
 
 
-async def asked(method: str, path: str) -> dict:
-    """Ask the server's REST API, as soon as it answers."""
-    url = f"http://127.0.0.1:{PORT}/api/{path}?token={TOKEN}"
+@asynccontextmanager
+async def tunnel(config: str, alive: str) -> AsyncIterator[None]:
+    """Keep a tunnel to it."""
+    keeping = asyncio.create_task(keep_tunnel(config, alive))
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping
+
+
+async def keep_tunnel(config: str, alive: str) -> None:
+    options = [f"ServerAliveInterval={alive}", "ExitOnForwardFailure=yes"]
+    words = ["-F", config, "-S", "none", *(word for each in options for word in ("-o", each))]
     while True:
+        ssh = await asyncio.create_subprocess_exec(
+            *("ssh", *words, "-N", "-L", f"{ADDRESS}:{ADDRESS}", "there"),
+            stdin=DEVNULL,
+            stderr=DEVNULL,
+        )
         try:
-            answer = await AsyncHTTPClient().fetch(url, method=method, body="{}")
-            return json.loads(answer.body)
-        except (OSError, HTTPError):
-            await asyncio.sleep(AGAIN_SECONDS)
+            await ssh.wait()
+        finally:
+            await end(ssh)
+        await asyncio.sleep(1)
 
 
-async def read(kernel: str, session: str, code: str, came: list[tuple[float, str]]) -> None:
-    """Run the code once, and note what it prints and when that came."""
-    url = f"ws://127.0.0.1:{PORT}/api/kernels/{kernel}/channels?session_id={session}&token={TOKEN}"
-    begun = False
-    while True:
+async def end(process: Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+        await process.wait()
+
+
+async def new_kernel() -> str:
+    """Return the id of a new kernel, as soon as the tunnel and the server are there."""
+    url = f"http://{ADDRESS}/api/kernels"
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with suppress(OSError, HTTPClientError):
+                request = HTTPRequest(url, method="POST", body="{}", headers=HEADERS)
+                return json.loads((await AsyncHTTPClient().fetch(request)).body)["id"]
+            await asyncio.sleep(0.2)
+
+
+async def listen(kernel: str, code: str, last: str, came: list[tuple[float, str]]) -> None:
+    """Run the code; note what it prints and when it came, over as many sockets as it takes."""
+    url = f"ws://{ADDRESS}/api/kernels/{kernel}/channels?session_id={SESSION}"
+    asked, tried = "", 0
+    while tried < TRIES:
+        await asyncio.sleep(random.uniform(0, 2**tried - 1))
+        tried += 1
         try:
-            socket = await websocket_connect(url)
-        except (OSError, HTTPError):
-            await asyncio.sleep(AGAIN_SECONDS)
+            socket = await websocket_connect(HTTPRequest(url, headers=HEADERS, connect_timeout=60))
+        except (OSError, HTTPClientError):
             continue
-        if not begun:
-            await socket.write_message(json.dumps(execute(session, code)))
-            print("begun", flush=True)
-            begun = True
-        while (said := await socket.read_message()) is not None:
-            message = json.loads(said) if isinstance(said, str) else {"msg_type": "binary"}
-            if message["msg_type"] == "stream":
-                came.append((time.time(), message["content"]["text"]))
+        tried = 0
+        await send(socket, "kernel_info_request", {})
+        while written := await socket.read_message():
+            message = json.loads(written)
+            if not asked and message["header"]["msg_type"] == "kernel_info_reply":
+                asked = await send(socket, "execute_request", {"code": code, "silent": False})
+                print("begun", flush=True)
+            if message["msg_type"] == "stream" and message["parent_header"]["msg_id"] == asked:
+                came.append((time.monotonic(), message["content"]["text"]))
+                if f"{last}\n" in message["content"]["text"]:
+                    return
 
 
-def execute(session: str, code: str) -> dict:
+async def send(socket: WebSocketClientConnection, kind: str, content: dict) -> str:
+    """Send a request as JupyterLab does; return its id."""
+    ours = secrets.token_hex(16)
     header = {
-        "msg_id": uuid.uuid4().hex,
-        "msg_type": "execute_request",
-        "session": session,
+        "msg_id": ours,
+        "msg_type": kind,
+        "session": SESSION,
         "username": "",
-        "version": "5.3",
+        "version": "5.4",
     }
-    content = {
-        "code": code,
-        "silent": False,
-        "store_history": True,
-        "user_expressions": {},
-        "allow_stdin": False,
-        "stop_on_error": True,
-    }
-    return {
-        "header": header,
-        "parent_header": {},
-        "metadata": {},
-        "content": content,
-        "channel": "shell",
-        "buffers": [],
-    }
+    message = {"header": header, "parent_header": {}, "metadata": {}, "content": content}
+    await socket.write_message(json.dumps({**message, "channel": "shell", "buffers": []}))
+    return ours
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from jupyter_client import KernelManager
 PATIENCE = 20
 
 
-def main(what: str, config: str, rounds: str, code: str) -> None:
+def main(what: str, config: str, rounds: str, code: str, last: str) -> None:
     folder = Path(tempfile.mkdtemp())
     ssh = folder / "ssh"
     ssh.write_text(f'#!/bin/sh\nexec /usr/bin/ssh -F {config} "$@"\n')
@@ -49,7 +49,7 @@ def main(what: str, config: str, rounds: str, code: str) -> None:
             json.dumps(
                 round_trips(client, int(rounds))
                 if what == "round_trips"
-                else lost(manager, client, code)
+                else lost(manager, client, code, last)
             )
         )
     finally:
@@ -73,12 +73,12 @@ def round_trips(client, rounds: int) -> dict:
     return {"milliseconds": told}
 
 
-def lost(manager, client, code: str) -> dict:
+def lost(manager, client, code: str, last: str) -> dict:
     print("begun", flush=True)
     client.execute(code)
     came: list[tuple[float, str]] = []
     deadline = time.monotonic() + 75.0
-    while time.monotonic() < deadline and "line 349\n" not in "".join(text for _, text in came):
+    while time.monotonic() < deadline and f"{last}\n" not in "".join(text for _, text in came):
         try:
             message = client.get_iopub_msg(timeout=1)
         except Empty:
@@ -86,7 +86,7 @@ def lost(manager, client, code: str) -> dict:
             manager.is_alive()
             continue
         if message["msg_type"] == "stream":
-            came.append((time.time(), message["content"]["text"]))
+            came.append((time.monotonic(), message["content"]["text"]))
     return {"came": came}
 
 
