@@ -168,6 +168,11 @@ def _come_home(there: There, folder: Path, state: RunState) -> set[str]:
 
 def _fetch(there: There, name: str, sha256: str, folder: Path) -> bool:
     """Fetch a file of the run if it is not here; what arrives damaged is fetched once more."""
+    if Path(name).name != name or name in ("", ".."):
+        raise DamagedRun(
+            f"The run {folder.name} tells of a file that would not lie in its folder: {name}",
+            fix="Nothing was fetched. Look at its log there: %aws_ssh ls .dl_magics/runs",
+        )
     to = folder / name
     for fetched in (False, True):
         if _sha256(to) == sha256:
