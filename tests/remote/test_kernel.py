@@ -131,8 +131,10 @@ def test_a_request_made_while_the_link_is_cut_runs_once_when_it_is_back(lab, ker
 
 
 def test_another_client_takes_an_old_request_up_from_the_journal(lab, kernel):
-    answer = kernel.execute("import time\nfor i in range(30): print(i); time.sleep(0.05)")
-    id_, since = answer.id, kernel.n
+    # Without a flush the kernel tells several lines at once, and few entries come.
+    count = "import time\nfor i in range(30): print(i, flush=True); time.sleep(0.05)"
+    since = kernel.n
+    id_ = kernel.execute(count).id
     until(lambda: kernel.n > since + 10)
     kernel.close()
 
