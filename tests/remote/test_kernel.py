@@ -194,8 +194,9 @@ def test_a_kernel_that_ran_out_of_memory_fails_the_cell_in_two_lines(kernel):
 
 
 def test_an_agent_that_was_killed_costs_at_most_a_moment_and_says_so(lab, kernel):
-    answer = kernel.execute("import time\nfor i in range(40): print(i); time.sleep(0.1)")
     since = kernel.n
+    count = "import time\nfor i in range(40): print(i, flush=True); time.sleep(0.1)"
+    answer = kernel.execute(count)
     until(lambda: kernel.n > since + 8)
     os.kill(agent_pid(lab, kernel), signal.SIGKILL)
 
