@@ -93,9 +93,16 @@ def asking(part: str, size: int, wanted: int) -> str:
 
 
 def missing(path: Path, size: int, sums_there: list[str]) -> list[Range]:
-    """Return the ranges of a file that are not there yet, as the sums of its segments tell."""
+    """Return the ranges of a file that are not there yet, as the sums of its segments tell.
+
+    Of a file that cannot be read, all is missing.
+    """
     found: list[Range] = []
-    with path.open("rb") as file:
+    try:
+        file = path.open("rb")
+    except OSError:
+        return [Range(path, 0, size)]
+    with file:
         for at, there in zip(range(0, size, _SEGMENT), sums_there, strict=False):
             if _sum(file, _SEGMENT) == there:
                 continue

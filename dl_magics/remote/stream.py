@@ -78,6 +78,9 @@ class Line:
             await stream.opened()
         except asyncssh.ChannelOpenError:
             return False
+        except asyncio.CancelledError:
+            stream.close()
+            raise
         self._ready.append(stream)
         return True
 
@@ -98,25 +101,25 @@ class Stream:
     async def __aexit__(self, *_: object) -> None:
         self.close()
 
-    async def opened(self) -> None:
+    async def opened(self) -> asyncssh.SSHClientProcess[bytes]:
         """Wait until it started."""
-        await self._opening
+        # A session whose opening is cancelled stays open there, and a host allows ten.
+        return await asyncio.shield(self._opening)
 
     def close(self) -> None:
         """End it, whatever it does."""
-        # asyncssh gives the whole connection up where the opening of a session is cancelled.
         self._opening.add_done_callback(_closed)
 
     async def begin(self, command: str) -> None:
         """Say what it shall do with what comes."""
-        process = await self._opening
+        process = await self.opened()
         self._listening = asyncio.ensure_future(self._listen(process))
         line = command.replace("\\", "\\\\").replace("\n", "\\n")
         process.stdin.write(line.encode() + b"\n")
 
     async def feed(self, pieces: Iterator[Piece]) -> None:
         """Send all of it, unless the command there ended or cannot go on."""
-        process = await self._opening
+        process = await self.opened()
         with contextlib.suppress(BrokenPipeError):
             while not self._has_ended and (piece := await asyncio.to_thread(next, pieces, None)):
                 for at in range(0, len(piece.data), _SLICE):
@@ -128,7 +131,7 @@ class Stream:
 
     async def end(self) -> str:
         """Wait until it did what it should; return what it said, raise what its end means."""
-        process = await self._opening
+        process = await self.opened()
         if not self._has_ended:
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.write_eof()

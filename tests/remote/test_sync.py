@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ import pytest
 from dl_magics import errors
 from dl_magics.remote import connection, download, loop, meter, upload
 from dl_magics.remote.job import Job
+from dl_magics.remote.stream import Line
 from dl_magics.remote.tree import STAGE
 from synced import lies_in, send
 
@@ -107,6 +109,26 @@ def test_what_comes_from_there_goes_on_after_a_cut_and_is_not_fetched_twice(lab,
     assert after - before < 1.35 * synced.bytes_total
     assert dict(synced.skipped) == {"out": "this link leads out of the folder"}
     assert lies_in(tmp_path / "back") == without_the_link(there)
+
+
+def test_an_interrupt_while_a_stream_opens_leaves_no_session_there(lab):
+    async def interrupted():
+        over = await connection.connected(lab.login())
+        for milliseconds in range(0, 120, 20):
+            told = meter.Meter("here → there")
+            async with Line(over, lab.login(), told) as line, line.stream() as stream:
+                opening = asyncio.ensure_future(stream.begin("true"))
+                await asyncio.sleep(milliseconds / 1000)
+                opening.cancel()
+                await asyncio.gather(opening, return_exceptions=True)
+        # What was asked for last has been opened and closed when this is answered.
+        for _ in range(2):
+            await over.run("true")
+
+    lab.wire("delay 0.025")
+    loop.wait(interrupted())
+
+    assert not lab.running("IFS= read")
 
 
 @pytest.fixture

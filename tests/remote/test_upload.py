@@ -170,6 +170,19 @@ def test_a_file_that_vanishes_meanwhile_is_named(host, here):
     assert (host.home / "data" / "cats" / "1.jpg").exists()
 
 
+def test_a_big_file_that_vanishes_meanwhile_stays_behind(host, here):
+    (here / "big.bin").write_bytes(b"x" * 2 * 2**20)
+    events = loop.each(up(Job(host.login, here, "data", big=2**20)))
+    next(events)
+    (here / "big.bin").unlink()
+
+    told = list(events)
+
+    assert told[-1].done
+    assert not any(synced.waiting for synced in told)
+    assert lies_in(host.home / "data") == lies_in(here)
+
+
 def test_a_lost_link_is_waited_for_and_the_sync_goes_on(host, here, cut):
     (here / "large.bin").write_bytes(os.urandom(12 * 2**20))
     waited = []
