@@ -48,7 +48,7 @@ notebooks:
 	$(OFFLINE) $(BIN)/python -m pytest -c setup.cfg --nbmake --nbmake-timeout=600 notebooks
 
 chaos: build/installed-for-tests ## 200 sequences of bad luck for the link to an instance (root); SEED=1 is the first
-	PYTHONPATH=$(CURDIR):$(CURDIR)/tests $(BIN)/python tests/chaos.py $(or $(SEED),1) 200 8
+	PYTHONPATH=$(CURDIR):$(CURDIR)/tests $(BIN)/python tests/support/chaos.py $(or $(SEED),1) 200 8
 
 bench: build/installed-for-tests ## measure against the usual Keras way: DATA=path/to/photos
 	$(BIN)/python benchmarks/all.py $(DATA)

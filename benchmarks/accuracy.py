@@ -11,9 +11,9 @@ import tempfile
 
 from machine import machine
 
-from dl_magics.actions import runs
-from dl_magics.actions.finetune import finetune
-from dl_magics.training.recipe import parse
+from dl_magics.actions.runs import runs
+from dl_magics.actions.runs.finetune import finetune
+from dl_magics.training.recipe.recipe import parse
 from dl_magics.training.run import Run
 
 

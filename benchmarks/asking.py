@@ -35,9 +35,9 @@ def ask() -> None:
     shell = InteractiveShell.instance()
     shell.run_line_magic("load_ext", "dl_magics")
     first = seconds(lambda: shell.run_line_magic("aws_state", ""))
-    from dl_magics.actions import here
+    from dl_magics.actions.aws import context
 
-    id_, client = here.chosen_id(), here.door()._client("ec2", None)
+    id_, client = context.chosen_id(), context.door()._client("ec2", None)
     send = same_bytes(client, str(id_))
     ways: dict[str, Callable[[], object]] = {
         "raw": send,

@@ -20,7 +20,9 @@ from pathlib import Path
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
-from dl_magics.events import (
+from dl_magics.magics import live
+from dl_magics.runs import log
+from dl_magics.runs.events import (
     DataChecked,
     EpochEnded,
     Event,
@@ -30,8 +32,6 @@ from dl_magics.events import (
     RunStarted,
     stamped,
 )
-from dl_magics.magics import live
-from dl_magics.training import log
 from dl_magics.training.run import Run
 
 EVENTS, TIMES, PATIENCE = 10_000, 15, 30.0

@@ -23,14 +23,15 @@ from pathlib import Path
 import numpy as np
 from machine import machine
 
-from dl_magics import home
-from dl_magics.actions import runs
-from dl_magics.actions.finetune import finetune
+from dl_magics.actions.runs import runs
+from dl_magics.actions.runs.finetune import finetune
 from dl_magics.data import folders
-from dl_magics.events import Event, Progressed
-from dl_magics.training import device, extract, model, recipe
-from dl_magics.training.features import FeatureStore
-from dl_magics.training.state import RunState
+from dl_magics.runs.events import Event, Progressed
+from dl_magics.runs.state import RunState
+from dl_magics.store import home
+from dl_magics.training.engine import device, extraction, networks
+from dl_magics.training.engine.feature_store import FeatureStore
+from dl_magics.training.recipe import recipe
 
 MIXED = {"auto": "auto", "on": True, "off": False}
 
@@ -53,7 +54,7 @@ def run(asked: recipe.Recipe) -> tuple[float, list[Event]]:
 def random_speed(asked: recipe.Recipe) -> float:
     """Return the images/s of `predict_on_batch` on random pixels, the median of some batches."""
     found = device.find()
-    frozen = model.frozen(
+    frozen = networks.frozen(
         asked, device.precision(asked.mixed_precision, found), home.folder("weights")
     )
     batch = device.batch_size(asked.batch_size, found, frozen.widest)
@@ -71,17 +72,17 @@ def random_speed(asked: recipe.Recipe) -> float:
 def feature_speed(asked: recipe.Recipe) -> float:
     """Return the images/s of a feature phase into an empty store, once it is under way."""
     found = device.find()
-    frozen = model.frozen(
+    frozen = networks.frozen(
         asked, device.precision(asked.mixed_precision, found), home.folder("weights")
     )
     batch = device.batch_size(asked.batch_size, found, frozen.widest)
     photos = folders.find(asked.data, sample=300).train
-    broken: extract.Broken = {}
+    broken: extraction.Broken = {}
     with tempfile.TemporaryDirectory() as scratch:
         store = FeatureStore(Path(scratch), {}, frozen.features)
-        events = extract.fill(
+        events = extraction.fill(
             store,
-            extract.scan(photos, 0, 1, broken),
+            extraction.scan(photos, 0, 1, broken),
             asked.image_size,
             batch,
             1,
@@ -98,7 +99,7 @@ def feature_speed(asked: recipe.Recipe) -> float:
 
 def overhead(events: list[Event]) -> float:
     """Return the seconds that state, log and widget take for these events, each of them drawn."""
-    from dl_magics.training.log import RunLog
+    from dl_magics.runs.log import RunLog
     from dl_magics.widgets.run import RunWidget
 
     widget, state = RunWidget(clock=itertools.count().__next__), RunState()

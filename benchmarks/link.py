@@ -40,8 +40,8 @@ COUNT = f"import time\nfor i in range({LINES}): print('line', i, flush=True); ti
 def main() -> None:
     from machine import machine
 
-    from dl_magics.remote.kernel import GpuKernel
-    from lab import Lab, missing
+    from dl_magics.gpu_kernel.client import GpuKernel
+    from support.lab import Lab, missing
 
     if why := missing():
         sys.exit(f"No lab of two hosts here: {why}")
@@ -62,11 +62,11 @@ def main() -> None:
 
 def first_results(lab) -> None:
     """Let there be one Python with all that is needed, in a folder where people have theirs."""
-    from dl_magics.remote import hostkeys
+    from dl_magics.ssh import known_hosts
 
     login = lab.login()
     where = f"{login.user}@{login.host}"
-    hostkeys.pin(where, *(line.partition(" ")[2] for line in hostkeys.pinned(login.alias)))
+    known_hosts.pin(where, *(line.partition(" ")[2] for line in known_hosts.pinned(login.alias)))
     (lab.folder / "home/.venvs").mkdir()
     (lab.folder / "home/.venvs/gpu").symlink_to(sys.prefix)
     print(f"\n{'from %gpu_connect to the first result, s':<44}  0 ms    50 ms")
@@ -106,7 +106,7 @@ def round_trips(lab, kernel) -> None:
 
 
 def lost_in_a_cut(lab, kernel) -> None:
-    from talk import printed
+    from support.messages import printed
 
     print(f"\nin a cut of {CUT_SECONDS:.0f} s, of {LINES} lines          lost   twice   back after")
     with ThreadPoolExecutor() as beside:
@@ -207,9 +207,9 @@ def sshpyk_environment() -> Path:
 def ssh_config(lab) -> Path:
     login = lab.login()
     known = lab.folder / "known_hosts"
-    from dl_magics.remote import hostkeys
+    from dl_magics.ssh import known_hosts
 
-    known.write_text("".join(f"{line}\n" for line in hostkeys.pinned(login.alias)))
+    known.write_text("".join(f"{line}\n" for line in known_hosts.pinned(login.alias)))
     file = lab.folder / "ssh_config"
     file.write_text(
         f"Host there\n  HostName {login.host}\n  User {login.user}\n"

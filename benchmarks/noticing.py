@@ -36,30 +36,30 @@ def main(starts: int) -> None:
 
 
 def we_start(id_: str) -> None:
-    from dl_magics.actions import here
+    from dl_magics.actions.aws import context
 
-    list(here.ec2().start(here.ec2().get(id_)))
+    list(context.ec2().start(context.ec2().get(id_)))
 
 
 def they_start(id_: str) -> None:
-    from dl_magics.actions import here
+    from dl_magics.actions.aws import context
 
-    here.door().tell("start_instances", InstanceIds=[id_])
+    context.door().tell("start_instances", InstanceIds=[id_])
     command = ["aws", "ec2", "wait", "instance-running", "--instance-ids", id_]
-    subprocess.run(command, check=True, env={**os.environ, **here.place().environment})
+    subprocess.run(command, check=True, env={**os.environ, **context.place().environment})
 
 
 def late(folder: Path, id_: str, takes: float, start: Callable[[str], None]) -> float:
     """Stop the instance, start it, and return how long after EC2 the start said that it runs."""
-    from dl_magics.actions import here
+    from dl_magics.actions.aws import context
 
     again(folder, 0.2)
-    list(here.ec2().stop(here.ec2().get(id_)))
+    list(context.ec2().stop(context.ec2().get(id_)))
     again(folder, takes)
     seen: list[float] = []
 
     def look() -> None:
-        ec2 = here.Ec2(here.Door(here.place()))
+        ec2 = context.Ec2(context.Door(context.place()))
         while ec2.get(id_).state != "running":
             time.sleep(0.02)
         seen.append(time.perf_counter())

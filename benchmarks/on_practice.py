@@ -12,8 +12,9 @@ from pathlib import Path
 @contextmanager
 def instance(folder: Path) -> Iterator[str]:
     """Yield the id of the instance; the practice cloud ends afterwards."""
-    from dl_magics import home, practice
-    from dl_magics.actions import here
+    from dl_magics import practice
+    from dl_magics.actions.aws import context
+    from dl_magics.store import home
 
     os.environ["DL_MAGICS_HOME"] = tempfile.mkdtemp()
     practice.start(folder, delay=0.2)
@@ -28,12 +29,12 @@ def instance(folder: Path) -> Iterator[str]:
         }
     )
     try:
-        image = here.door().ask("ec2", "describe_images", Owners=["amazon"])["Images"][0]
+        image = context.door().ask("ec2", "describe_images", Owners=["amazon"])["Images"][0]
         asked = {"ImageId": image["ImageId"], "InstanceType": "t2.micro"}
-        made = here.door().tell("run_instances", MinCount=1, MaxCount=1, **asked)
+        made = context.door().tell("run_instances", MinCount=1, MaxCount=1, **asked)
         id_ = str(made["Instances"][0]["InstanceId"])
-        list(here.ec2().start(here.ec2().get(id_)))
-        here.choose(here.ec2().get(id_))
+        list(context.ec2().start(context.ec2().get(id_)))
+        context.choose(context.ec2().get(id_))
         yield id_
     finally:
         practice.stop(folder)

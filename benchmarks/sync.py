@@ -29,7 +29,7 @@ Send = Callable[[Path, str], object]
 def main(times: int) -> None:
     from machine import machine
 
-    from lab import Lab, missing
+    from support.lab import Lab, missing
 
     if why := missing():
         sys.exit(f"No lab of two hosts here: {why}")
@@ -52,21 +52,22 @@ def main(times: int) -> None:
 
 
 def ways(lab) -> dict[str, Send]:
-    from dl_magics.remote import connection, loop, upload
-    from dl_magics.remote.job import Job
+    from dl_magics.ssh import blocking, connection
+    from dl_magics.sync import upload
+    from dl_magics.sync.spec import Job
 
     login = lab.login()
     ssh = f"-F {ssh_config(lab)} -o ControlPath=none"
 
     def ours(folder: Path, to: str) -> None:
-        list(loop.each(upload.up(Job(login, folder, to))))
+        list(blocking.each(upload.up(Job(login, folder, to))))
 
     def fresh(folder: Path, to: str) -> None:
-        loop.wait(connection.drop(login.alias))
+        blocking.wait(connection.drop(login.alias))
         ours(folder, to)
 
     # A connection that was opened at another delay would remember that one's pace.
-    loop.wait(connection.drop(login.alias))
+    blocking.wait(connection.drop(login.alias))
     return {
         "%sync, open connection": ours,
         "%sync, fresh connection": fresh,

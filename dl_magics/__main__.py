@@ -14,7 +14,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return practice(words[1:])
     if words[:1] == ["kernel"]:
-        from dl_magics.actions.whole_notebook import main as kernel
+        from dl_magics.actions.gpu.kernel_main import main as kernel
 
         return kernel(words[1:])
     print("dl-magics practice [--delay SECONDS] [--boot SECONDS] [--stop]")

@@ -11,7 +11,7 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
-from dl_magics.actions import runs
+from dl_magics.actions.runs.runs import runs
 
 HERE = Path(__file__).parent
 NOTEBOOK = HERE / "01_the_evening.ipynb"

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-import leftovers
-from unmeasured import unmeasured
+from support import leftovers
+from support.coverage_off import unmeasured
 
-pytest_plugins = ["rented", "hosted", "connected"]
+pytest_plugins = ["support.cloud", "support.hosts", "support.kernel"]
 
 # No test asserts a time.
 settings.register_profile("patient", deadline=None)
@@ -50,7 +50,7 @@ _LONG = (
     "journeys/",
     "magics/",
     "practice/",
-    "cloud/",
+    "aws/",
     "training/test_explain",
     "training/test_learn",
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from dl_magics import home
 from dl_magics.errors import DLMagicsError
+from dl_magics.keras_config import cuda_visible_devices
 from dl_magics.magics.account import AccountMagics
 from dl_magics.magics.aws import AwsMagics
 from dl_magics.magics.backend import BackendMagics
@@ -15,7 +15,7 @@ from dl_magics.magics.finetune import FinetuneMagics
 from dl_magics.magics.gpu import GpuMagics
 from dl_magics.magics.practice import PracticeMagics
 from dl_magics.magics.sync import SyncMagics
-from dl_magics.settings import visible
+from dl_magics.store import home
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -37,7 +37,7 @@ def load(shell: InteractiveShell) -> None:
     unload(shell)
     # Whatever is wrong with our folder is told by the magic that needs it.
     with suppress(DLMagicsError, OSError):
-        visible.apply(str(home.folder()))
+        cuda_visible_devices.apply(str(home.folder()))
     shell.register_magics(*ALL)
     shell.Completer.custom_matchers.extend(MATCHERS)
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
-from dl_magics.magics.ask import Word, agree, restart_of
 from dl_magics.magics.aws import EXPLAIN, NAME, shown
+from dl_magics.magics.prompts import Word, agree, restart_of
 
 if TYPE_CHECKING:
-    from dl_magics.actions.check import Report
-    from dl_magics.actions.cleanup import Things
-    from dl_magics.actions.explain import Script
-    from dl_magics.actions.market import Market
-    from dl_magics.instance import Instance
+    from dl_magics.actions.aws.check import Report
+    from dl_magics.actions.aws.cleanup import Things
+    from dl_magics.actions.aws.explain import Script
+    from dl_magics.actions.aws.price_list import Market
+    from dl_magics.core.instance import Instance
 
 
 @magics_class
@@ -41,13 +41,13 @@ class AccountMagics(Magics):
             %aws_launch g4dn.xlarge
             %aws_launch t2.micro --name small --disk 60 -y
         """
-        from dl_magics.actions import explain_launch, launch, market, settings
+        from dl_magics.actions.aws import account, explain_launch, launch, price_list
 
         args = parse_argstring(self.aws_launch, line)
         if not args.type:
-            return market.listing()
+            return price_list.listing()
         if args.allow_from:
-            settings.allow(args.allow_from)
+            account.allow(args.allow_from)
         if not args.explain and (found := launch.there_already(args.name, args.type)):
             return shown(launch.go_on(found))
         plan = launch.plan(
@@ -73,10 +73,10 @@ class AccountMagics(Magics):
             %aws_terminate -f
             %aws_terminate my-gpu -f
         """
-        from dl_magics.actions import explain, here, instances
+        from dl_magics.actions.aws import context, explain, instances
 
         args = parse_argstring(self.aws_terminate, line)
-        instance = here.meant(args.name)
+        instance = context.meant(args.name)
         if args.explain:
             return explain.terminate(instance)
         if not args.force:
@@ -96,7 +96,7 @@ class AccountMagics(Magics):
         """
         from dataclasses import replace
 
-        from dl_magics.actions import cleanup
+        from dl_magics.actions.aws import cleanup
 
         things = cleanup.listing()
         if not parse_argstring(self.aws_cleanup, line).force:
@@ -115,9 +115,9 @@ class AccountMagics(Magics):
             %aws_prices
             %aws_prices g5
         """
-        from dl_magics.actions import market
+        from dl_magics.actions.aws import price_list
 
-        return market.listing(parse_argstring(self.aws_prices, line).type)
+        return price_list.listing(parse_argstring(self.aws_prices, line).type)
 
     @magic_arguments()
     @argument("--policy", action="store_true", help="print the smallest IAM policy that is enough")
@@ -130,7 +130,7 @@ class AccountMagics(Magics):
             %aws_check
             %aws_check --policy
         """
-        from dl_magics.actions import check
+        from dl_magics.actions.aws import check
 
         if parse_argstring(self.aws_check, line).policy:
             return Word(check.policy())
@@ -149,12 +149,12 @@ class AccountMagics(Magics):
             %aws_profile
             %aws_profile work --ssh-config ~/.ssh/config
         """
-        from dl_magics.actions import settings
+        from dl_magics.actions.aws import account
 
         args = parse_argstring(self.aws_profile, line)
         if args.profile or args.ssh_config or args.address_url:
-            settings.use(args.profile, args.ssh_config, args.address_url)
-        return Word(settings.profiles())
+            account.use(args.profile, args.ssh_config, args.address_url)
+        return Word(account.profiles())
 
     @magic_arguments()
     @argument("region", nargs="?", help="without it the present one is shown")
@@ -167,12 +167,12 @@ class AccountMagics(Magics):
             %aws_region
             %aws_region us-west-2
         """
-        from dl_magics.actions import here, settings
+        from dl_magics.actions.aws import account, context
 
         args = parse_argstring(self.aws_region, line)
         if args.region:
-            settings.go_to(args.region)
-        return Word(here.name())
+            account.go_to(args.region)
+        return Word(context.name())
 
     @line_magic
     def manage_aws(self, line: str) -> Any:  # noqa: ARG002 - it takes nothing

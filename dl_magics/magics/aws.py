@@ -9,14 +9,14 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
-from dl_magics.magics.ask import Word, agree, trust_host_key
+from dl_magics.magics.prompts import Word, agree, trust_host_key
 
 if TYPE_CHECKING:
-    from dl_magics.actions.explain import Script
-    from dl_magics.instance import Instance, Instances
+    from dl_magics.actions.aws.explain import Script
+    from dl_magics.core.instance import Instance, Instances
+    from dl_magics.core.money import Receipt
     from dl_magics.magics.terminal import Terminal
-    from dl_magics.money import Receipt
-    from dl_magics.remote.ssh import Output
+    from dl_magics.ssh.commands import Output
 
 NAME = argument(
     "name", nargs="?", help="name, id, start of the type or GPU; default: the chosen one"
@@ -40,7 +40,7 @@ class AwsMagics(Magics):
             %aws_get p2
             %aws_get T4
         """
-        from dl_magics.actions import instances
+        from dl_magics.actions.aws import instances
 
         return instances.get(parse_argstring(self.aws_get, line).name)
 
@@ -53,7 +53,7 @@ class AwsMagics(Magics):
             %aws_get_p2
             %aws_get p2        # the same
         """
-        from dl_magics.actions import instances
+        from dl_magics.actions.aws import instances
 
         return instances.get(line.strip() or "p2")
 
@@ -66,7 +66,7 @@ class AwsMagics(Magics):
             %aws_get_t2
             %aws_get t2        # the same
         """
-        from dl_magics.actions import instances
+        from dl_magics.actions.aws import instances
 
         return instances.get(line.strip() or "t2")
 
@@ -81,7 +81,7 @@ class AwsMagics(Magics):
             %aws_list
             rented = %aws_list
         """
-        from dl_magics.actions import explain, instances
+        from dl_magics.actions.aws import explain, instances
 
         if parse_argstring(self.aws_list, line).explain:
             return explain.listing()
@@ -99,10 +99,10 @@ class AwsMagics(Magics):
             %aws_state
             %aws_state my-gpu
         """
-        from dl_magics.actions import explain, here
+        from dl_magics.actions.aws import context, explain
 
         args = parse_argstring(self.aws_state, line)
-        instance = here.meant(args.name)
+        instance = context.meant(args.name)
         return explain.state(instance) if args.explain else Word(instance.state)
 
     @magic_arguments()
@@ -117,10 +117,10 @@ class AwsMagics(Magics):
             %aws_ip
             address = %aws_ip my-gpu
         """
-        from dl_magics.actions import access, explain, here
+        from dl_magics.actions.aws import access, context, explain
 
         args = parse_argstring(self.aws_ip, line)
-        instance = here.meant(args.name)
+        instance = context.meant(args.name)
         if args.explain:
             return explain.ip(instance)
         return Word(access.login(instance).host)
@@ -138,12 +138,12 @@ class AwsMagics(Magics):
             %aws_start
             %aws_start my-gpu --wait 20m
         """
-        from dl_magics import money
-        from dl_magics.actions import explain, here, instances
+        from dl_magics.actions.aws import context, explain, instances
+        from dl_magics.core import money
 
         args = parse_argstring(self.aws_start, line)
         if args.explain:
-            return explain.start(here.meant(args.name))
+            return explain.start(context.meant(args.name))
         return shown(instances.start(args.name, wait_seconds=money.seconds(args.wait)))
 
     @magic_arguments()
@@ -158,11 +158,11 @@ class AwsMagics(Magics):
             %aws_stop
             %aws_stop my-gpu
         """
-        from dl_magics.actions import explain, here, instances
+        from dl_magics.actions.aws import context, explain, instances
 
         args = parse_argstring(self.aws_stop, line)
         if args.explain:
-            return explain.stop(here.meant(args.name))
+            return explain.stop(context.meant(args.name))
         seen = list(said(instances.stop(args.name)))
         return seen[-1].receipt(seen[-1].seen_at) if seen[0].costs_money else seen[-1]
 
@@ -183,13 +183,13 @@ class AwsMagics(Magics):
             %aws_ssh
             %aws_ssh nvidia-smi
         """
-        from dl_magics.actions import explain, here, instances
-        from dl_magics.actions.way import Way
+        from dl_magics.actions.aws import context, explain, instances
+        from dl_magics.actions.gpu.host import Way
         from dl_magics.magics import terminal
 
         options, command = _split(line)
         args = parse_argstring(self.aws_ssh, options)
-        instance = here.meant(args.name)
+        instance = context.meant(args.name)
         if args.trust:
             trust_host_key(Way(alias=instance.id, name=instance.name), yes=args.yes)
         if args.explain:
@@ -212,10 +212,10 @@ class AwsMagics(Magics):
             %aws_resize g4dn.xlarge
             %aws_resize t2.micro my-gpu -y
         """
-        from dl_magics.actions import explain, here, instances
+        from dl_magics.actions.aws import context, explain, instances
 
         args = parse_argstring(self.aws_resize, line)
-        instance = instances.priced(here.meant(args.name))
+        instance = instances.priced(context.meant(args.name))
         if args.explain and args.type:
             return explain.resize(instance, args.type)
         if not args.type or args.type == instance.type:

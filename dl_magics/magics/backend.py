@@ -9,10 +9,10 @@ from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
 from dl_magics.errors import BadSetting
-from dl_magics.magics.ask import Word, restart_of
+from dl_magics.magics.prompts import Word, restart_of
 
 if TYPE_CHECKING:
-    from dl_magics.actions.keras_settings import Where
+    from dl_magics.actions.keras.settings import Where
 
 _HERE = argument("--here", action="store_true", help="of this computer")
 _THERE = argument("--there", action="store_true", help="of the instance")
@@ -51,7 +51,7 @@ class BackendMagics(Magics):
 
         Theano runs under Keras 1 in an interpreter of its own, which %backend theano --setup makes.
         """
-        from dl_magics.actions import explain_settings, keras_settings
+        from dl_magics.actions.keras import explain, settings
 
         args = parse_argstring(self.backend, line)
         where = _where(args)
@@ -61,17 +61,17 @@ class BackendMagics(Magics):
             if getattr(args, name) is not None
         }
         if args.explain and asked:
-            return Word(explain_settings.keras_json(asked, where))
+            return Word(explain.keras_json(asked, where))
         if args.undo:
-            return _offered(keras_settings.undo(where), restart_of(self.shell))
+            return _offered(settings.undo(where), restart_of(self.shell))
         if args.setup is not None:
             _only_theano(args.backend)
-            return keras_settings.set_up_theano(args.setup, where)
+            return settings.set_up_theano(args.setup, where)
         if not asked:
-            return keras_settings.show(where)
-        if moment := keras_settings.tries(asked, where):
+            return settings.show(where)
+        if moment := settings.tries(asked, where):
             print(moment, flush=True)
-        return _offered(keras_settings.write(asked, where), restart_of(self.shell))
+        return _offered(settings.write(asked, where), restart_of(self.shell))
 
     @magic_arguments()
     @argument("device", nargs="?", help="gpu, cpu, or a GPU by its number: gpu1")
@@ -92,18 +92,18 @@ class BackendMagics(Magics):
             %device
             %device gpu
         """
-        from dl_magics.actions import explain_settings, keras_settings
+        from dl_magics.actions.keras import explain, settings
 
         args = parse_argstring(self.device, line)
         where = _where(args)
         if args.explain and args.device:
-            return Word(explain_settings.device(args.device, where))
+            return Word(explain.device(args.device, where))
         if args.undo:
-            return _offered(keras_settings.undo_device(where), restart_of(self.shell))
+            return _offered(settings.undo_device(where), restart_of(self.shell))
         if args.device:
-            changed = keras_settings.write_device(args.device, where)
+            changed = settings.write_device(args.device, where)
             return _offered(changed, restart_of(self.shell))
-        return keras_settings.show_device(where)
+        return settings.show_device(where)
 
     @line_magic
     def keras_settings(self, line: str) -> Any:  # noqa: ARG002 - it takes nothing

@@ -19,7 +19,7 @@ def finetune_settings(context: CompletionContext) -> SimpleMatcherResult:
 
 
 def _resumable() -> list[str]:
-    from dl_magics.actions import runs
+    from dl_magics.actions.runs import runs
 
     return [run.name for run in runs.resumable()]
 
@@ -28,7 +28,7 @@ def _fitting(context: CompletionContext) -> list[str]:
     lines = context.full_text.splitlines()
     if not lines or not re.match(r"\s*%?%finetune\b", lines[0]):
         return []
-    from dl_magics.training.recipe import SETTINGS
+    from dl_magics.training.recipe.recipe import SETTINGS
 
     before = lines[context.cursor_line][: context.cursor_position]
     if context.cursor_line:
@@ -52,13 +52,13 @@ def gpu_names(context: CompletionContext) -> SimpleMatcherResult:
     first, _, body = context.full_text.partition("\n")
     if not re.match(r"\s*%%gpu\b", first) or not context.cursor_line:
         return {"completions": []}
-    from dl_magics.actions import connect
+    from dl_magics.actions.gpu import notebook_kernel
     from dl_magics.errors import DLMagicsError
 
     lines = body.split("\n")[: context.cursor_line]
     before = "\n".join([*lines[:-1], lines[-1][: context.cursor_position]])
     try:
-        names, start = connect.completions(body, len(before))
+        names, start = notebook_kernel.completions(body, len(before))
     except DLMagicsError:
         return {"completions": []}
     # What IPython replaces is its own token: "np.li" as a whole, or just what follows a bracket.

@@ -13,8 +13,8 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 from traitlets import Enum
 
 from dl_magics.errors import BadSetting
-from dl_magics.events import Event
-from dl_magics.training.stopping import graceful
+from dl_magics.runs.events import Event
+from dl_magics.runs.stop_request import graceful
 
 if TYPE_CHECKING:
     from dl_magics.training.run import Run
@@ -91,8 +91,10 @@ class FinetuneMagics(Magics):
             backend         None        what computes; None is what %backend shows, "theano" is
                                         VGG16 under Keras 1
         """
-        from dl_magics.actions import connect, finetune, runs, sync
-        from dl_magics.training import body, explain
+        from dl_magics.actions.gpu import notebook_kernel, sync
+        from dl_magics.actions.runs import finetune, runs
+        from dl_magics.training import explain
+        from dl_magics.training.recipe import cell_parser
         from dl_magics.training.run import Run
 
         if any(word.partition("=")[0] == _RESUME for word in line.split()):
@@ -100,11 +102,11 @@ class FinetuneMagics(Magics):
             return self._watched(run, lambda stop: finetune.resume(run, stop))
         names = {**self.shell.user_ns, **(local_ns or {})}
         words = [word for word in line.split(" ") if word != _EXPLAIN]
-        recipe = body.read(" ".join(words), cell, names)
+        recipe = cell_parser.read(" ".join(words), cell, names)
         if _EXPLAIN in line.split(" "):
             print(explain.script(recipe))
             return None
-        if connect.is_connected() and (unlike := sync.unlike(recipe.data)):
+        if notebook_kernel.is_connected() and (unlike := sync.unlike(recipe.data)):
             print(unlike)
         folder = runs.new(recipe)
         return self._watched(Run(folder), lambda stop: finetune.finetune(recipe, folder, stop))
@@ -118,12 +120,12 @@ class FinetuneMagics(Magics):
 
     def _told(self) -> AbstractContextManager[None]:
         """Say while a run waits for an instance that cannot be reached."""
-        from dl_magics.actions import connect
-        from dl_magics.magics.lost import told
+        from dl_magics.actions.gpu import notebook_kernel
+        from dl_magics.magics.link_status import told
 
-        if not connect.is_connected():
+        if not notebook_kernel.is_connected():
             return nullcontext()
-        return told(self.shell, connect.current())
+        return told(self.shell, notebook_kernel.current())
 
     @line_magic
     def runs(self, line: str) -> Any:
@@ -134,7 +136,7 @@ class FinetuneMagics(Magics):
             %runs
             %runs dogscats
         """
-        from dl_magics.actions import runs
+        from dl_magics.actions.runs import runs
 
         return runs.named(line.strip())
 
@@ -152,9 +154,9 @@ class FinetuneMagics(Magics):
             %attach
             %attach 2026-11-22_2354
         """
-        from dl_magics.actions import runs
+        from dl_magics.actions.runs import runs
         from dl_magics.magics import live
-        from dl_magics.training import log
+        from dl_magics.runs import log
 
         run = runs.find(parse_argstring(self.attach, line).run)
         goes_on = log.goes_on(run.path)

@@ -10,12 +10,12 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, nee
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
 
-from dl_magics.magics.ask import Word, agree, trust_host_key
-from dl_magics.magics.lost import told
+from dl_magics.magics.link_status import told
+from dl_magics.magics.prompts import Word, agree, trust_host_key
 
 if TYPE_CHECKING:
-    from dl_magics.actions.connect import Connection
-    from dl_magics.actions.stack import Stack
+    from dl_magics.actions.gpu.notebook_kernel import Connection
+    from dl_magics.actions.gpu.stack import Stack
 
 
 @magics_class
@@ -42,23 +42,23 @@ class GpuMagics(Magics):
         """
         from dataclasses import replace
 
-        from dl_magics.actions import connect, kernelspec, way
-        from dl_magics.remote import environment
+        from dl_magics.actions.gpu import host, notebook_kernel
+        from dl_magics.host import environments
 
         args = parse_argstring(self.gpu_connect, line)
-        target = way.find(args.where, args.identity)
+        target = host.find(args.where, args.identity)
         if args.trust:
             trust_host_key(target, yes=args.yes)
-        found = connect.look(target)
+        found = notebook_kernel.look(target)
         if args.setup:
-            agree(environment.install_line(found), yes=args.yes)
-            for said in environment.setup(target.login(), found):
+            agree(environments.install_line(found), yes=args.yes)
+            for said in environments.setup(target.login(), found):
                 print(said)
-            found = connect.look(target)
-        chosen = environment.best(found, args.env)
+            found = notebook_kernel.look(target)
+        chosen = environments.best(found, args.env)
         display(replace(found, chosen=chosen))
-        connection = connect.connect(target, chosen)
-        kernelspec.write(connection)
+        connection = notebook_kernel.connect(target, chosen)
+        notebook_kernel.offer_in_launcher(connection)
         return connection
 
     @line_magic
@@ -70,9 +70,9 @@ class GpuMagics(Magics):
             %gpu_status
             stack = %gpu_status
         """
-        from dl_magics.actions import connect, stack
+        from dl_magics.actions.gpu import notebook_kernel, stack
 
-        connection = connect.current()
+        connection = notebook_kernel.current()
         return stack.status(connection.way.login(), connection.python)
 
     @magic_arguments()
@@ -92,14 +92,14 @@ class GpuMagics(Magics):
             %%gpu -i x,y -o z
             z = x @ y
         """
-        from dl_magics import values
-        from dl_magics.actions import cells, connect
+        from dl_magics.actions.gpu import cells, notebook_kernel
+        from dl_magics.core import serialization
 
         args = parse_argstring(self.gpu, line)
-        connection = connect.current()
+        connection = notebook_kernel.current()
         names = {**self.shell.user_ns, **(local_ns or {})}
         if wanted := _names(args.input):
-            cells.send(connection, values.named(names, wanted))
+            cells.send(connection, serialization.named(names, wanted))
         if args.background:
             cells.in_background(connection, cell)
             return Word("It runs in the background: %gpu_output shows what it prints.")
@@ -120,9 +120,9 @@ class GpuMagics(Magics):
             %gpu_output
             %gpu_output 2
         """
-        from dl_magics.actions import cells, connect
+        from dl_magics.actions.gpu import cells, notebook_kernel
 
-        connection = connect.current()
+        connection = notebook_kernel.current()
         number = parse_argstring(self.gpu_output, line).number
         with told(self.shell, connection):
             _watch(connection, cells.output(connection, number))
@@ -136,9 +136,9 @@ class GpuMagics(Magics):
             %gpu_interrupt
             %gpu_interrupt     # a second one does no harm
         """
-        from dl_magics.actions import connect
+        from dl_magics.actions.gpu import notebook_kernel
 
-        connect.current().kernel.interrupt()
+        notebook_kernel.current().kernel.interrupt()
 
     @line_magic
     def gpu_restart(self, line: str) -> Connection:  # noqa: ARG002 - it takes nothing
@@ -149,9 +149,9 @@ class GpuMagics(Magics):
             %gpu_restart
             connection = %gpu_restart
         """
-        from dl_magics.actions import connect
+        from dl_magics.actions.gpu import notebook_kernel
 
-        connection = connect.current()
+        connection = notebook_kernel.current()
         connection.kernel.restart()
         return connection
 
@@ -166,9 +166,9 @@ class GpuMagics(Magics):
         """
         import webbrowser
 
-        from dl_magics.actions import connect, notebook
+        from dl_magics.actions.gpu import jupyter, notebook_kernel
 
-        opened = notebook.open_there(connect.current())
+        opened = jupyter.open_there(notebook_kernel.current())
         webbrowser.open(opened.file.as_uri())
         return opened
 
@@ -183,10 +183,10 @@ class GpuMagics(Magics):
             %gpu_disconnect
             %gpu_disconnect --end-kernel
         """
-        from dl_magics.actions import connect
+        from dl_magics.actions.gpu import notebook_kernel
 
         end = parse_argstring(self.gpu_disconnect, line).end_kernel
-        name = connect.disconnect(end_kernel=end)
+        name = notebook_kernel.disconnect(end_kernel=end)
         if name is None:
             return Word("No GPU kernel is connected to this notebook.")
         lives = "has ended" if end else "lives on there; %gpu_connect finds it again"

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from IPython.display import DisplayHandle, display
 
-from dl_magics.actions import runs
-from dl_magics.events import Event
-from dl_magics.training import picture
+from dl_magics.actions.runs import runs
+from dl_magics.runs import summary
+from dl_magics.runs.events import Event
+from dl_magics.runs.state import RunState
 from dl_magics.training.run import Run
-from dl_magics.training.state import RunState
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -111,7 +111,7 @@ class PlainScreen:
         if now < self._next:
             return
         self._next = now + _SECONDS_BETWEEN
-        shown = f"{picture.headline(state)}\n{state.phase}: {state.done} of {state.total}"
+        shown = f"{summary.headline(state)}\n{state.phase}: {state.done} of {state.total}"
         self._handle.update({"text/plain": shown}, raw=True)
 
     def close(self, state: RunState) -> None:
@@ -130,16 +130,16 @@ class Lines:
             self._phase = state.phase
             print(f"{state.phase}: {state.done} of {state.total} {state.unit}", flush=True)
         for each in state.epochs[self._epochs :]:
-            print(picture.epoch_line(each), flush=True)
+            print(summary.epoch_line(each), flush=True)
         self._epochs = max(self._epochs, len(state.epochs))
 
     def close(self, state: RunState) -> None:
         if state.started_at:
-            print(picture.headline(state), flush=True)
+            print(summary.headline(state), flush=True)
 
 
 def _still(handle: DisplayHandle, state: RunState) -> None:
     if state.started_at:
-        handle.update(picture.bundle(state), raw=True)
+        handle.update(summary.bundle(state), raw=True)
     else:
         handle.update({"text/plain": "Nothing was started."}, raw=True)

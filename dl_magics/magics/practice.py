@@ -5,7 +5,7 @@ from __future__ import annotations
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
-from dl_magics.magics.ask import Word
+from dl_magics.magics.prompts import Word
 
 
 @magics_class
@@ -26,7 +26,7 @@ class PracticeMagics(Magics):
             %practice on
             %practice fault no-capacity --times 2
         """
-        from dl_magics.actions import practice
+        from dl_magics.actions.aws import practice
 
         args = parse_argstring(self.practice, line)
         if args.what == "on":

@@ -9,12 +9,12 @@ from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
 
-from dl_magics.magics.ask import agree
+from dl_magics.magics.prompts import agree
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from dl_magics.remote.meter import Synced
+    from dl_magics.sync.progress import Synced
 
 
 @magics_class
@@ -36,7 +36,7 @@ class SyncMagics(Magics):
             %sync up data/dogscats
             %sync down results --to from-the-gpu
         """
-        from dl_magics.actions import sync
+        from dl_magics.actions.gpu import sync
 
         args = parse_argstring(self.sync, line)
         path, to = _bare(args.path), _bare(args.to) if args.to else None

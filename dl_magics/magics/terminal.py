@@ -13,8 +13,8 @@ from pathlib import Path
 
 from jupyter_core.paths import jupyter_runtime_dir
 
-from dl_magics.actions import access
-from dl_magics.instance import Instance
+from dl_magics.actions.aws import access
+from dl_magics.core.instance import Instance
 
 _SECONDS = 5.0
 

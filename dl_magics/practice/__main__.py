@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dl_magics import home
 from dl_magics.errors import DLMagicsError
 from dl_magics.practice.process import address, find, stop
 from dl_magics.practice.profile import profile
+from dl_magics.store import home
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from dl_magics.errors import DLMagicsError
-from dl_magics.home import replace
-from dl_magics.practice.faults import FAULTS
+from dl_magics.practice.ec2.faults import FAULTS
+from dl_magics.store.home import replace
 
 RECORD = "practice.json"
 LOG = "practice.log"

@@ -7,8 +7,8 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from dl_magics.home import replace
 from dl_magics.practice.process import address
+from dl_magics.store.home import replace
 
 NAME = "practice"
 REGION = "us-east-1"

@@ -17,8 +17,8 @@ from filelock import FileLock, Timeout
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
-from dl_magics.practice.cloud import Cloud
-from dl_magics.practice.front import Front
+from dl_magics.practice.ec2.api import Cloud
+from dl_magics.practice.ec2.wsgi import Front
 from dl_magics.practice.process import (
     PORTS,
     RECORD,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pprint import pformat
 
 from dl_magics.data import folders
-from dl_magics.training import zoo
-from dl_magics.training.model import SCALES
-from dl_magics.training.recipe import Recipe
+from dl_magics.training.engine.networks import SCALES
+from dl_magics.training.recipe import applications
+from dl_magics.training.recipe.recipe import Recipe
 
 _SCRIPT = """\
 import keras
@@ -105,7 +105,7 @@ def script(recipe: Recipe) -> str:
 
 
 def _prepared(recipe: Recipe) -> str:
-    preprocessing = zoo.MODELS[recipe.model].preprocessing
+    preprocessing = applications.MODELS[recipe.model].preprocessing
     if preprocessing == "none":
         return "pixels"
     scale, offset = SCALES[preprocessing]

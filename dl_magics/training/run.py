@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from dl_magics.data import folders, images
 from dl_magics.errors import BadData, DamagedRun, NotTrained
-from dl_magics.training import log, picture
-from dl_magics.training.fit import MODEL
-from dl_magics.training.model import CLASSES_FILE
-from dl_magics.training.state import RunState, state_of
+from dl_magics.runs import log, summary
+from dl_magics.runs.state import RunState, state_of
+from dl_magics.training.engine.networks import CLASSES_FILE
+from dl_magics.training.engine.pipeline import MODEL
 from dl_magics.training.theano import model as theano_model
 from dl_magics.training.theano.engine import MODEL as THEANO_MODEL
 
@@ -231,7 +231,7 @@ class Run:
         ]
 
     def __repr__(self) -> str:
-        return f"{picture.headline(self.state)}\n{self.path}"
+        return f"{summary.headline(self.state)}\n{self.path}"
 
     def _repr_html_(self) -> str:
         return (

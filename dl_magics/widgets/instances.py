@@ -15,10 +15,10 @@ from typing import Any
 import anywidget
 import traitlets as t
 
-from dl_magics import money
-from dl_magics.actions import here, instances, market
+from dl_magics.actions.aws import context, instances, price_list
+from dl_magics.core import money
+from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError
-from dl_magics.instance import Instance
 
 HERE = Path(__file__).parent
 _SECONDS = 3.0
@@ -46,7 +46,7 @@ class Panel(anywidget.AnyWidget):
             "resize": _resize,
         }
         self.look()
-        self.types = market.types()
+        self.types = price_list.types()
         self.on_msg(lambda _, click, __: self.hear(click))
         threading.Thread(target=self._keep_looking, args=(seconds,), daemon=True).start()
 
@@ -113,7 +113,7 @@ class Panel(anywidget.AnyWidget):
 
 
 def _resize(click: dict[str, Any]) -> Iterator[Instance]:
-    instances.check_resize(click["type"], here.meant(click["id"]))
+    instances.check_resize(click["type"], context.meant(click["id"]))
     yield from instances.resize(click["type"], click["id"])
 
 

@@ -14,11 +14,11 @@ from typing import Any
 import anywidget
 import traitlets as t
 
-from dl_magics.actions import keras_settings
-from dl_magics.actions.keras_settings import Where
-from dl_magics.actions.settings_shown import Changed, Settings
+from dl_magics.actions.keras import settings
+from dl_magics.actions.keras.settings import Where
+from dl_magics.actions.keras.views import Changed, Settings
 from dl_magics.errors import DLMagicsError
-from dl_magics.settings.words import FLOATS, NAMES, ORDERINGS
+from dl_magics.keras_config.options import FLOATS, NAMES, ORDERINGS
 
 HERE = Path(__file__).parent
 _SECONDS = 3.0
@@ -43,7 +43,7 @@ class SettingsPanel(anywidget.AnyWidget):
     def __init__(
         self, restart: Callable[[], object] | None = None, seconds: float = _SECONDS
     ) -> None:
-        super().__init__(where=keras_settings.default_place())
+        super().__init__(where=settings.default_place())
         self._restart = restart
         self._closed = threading.Event()
         self._changing = threading.Lock()
@@ -57,7 +57,7 @@ class SettingsPanel(anywidget.AnyWidget):
         """Read what is in force again; what cannot be read is said in the note."""
         with self._changing:
             try:
-                shown = keras_settings.show(self._place)
+                shown = settings.show(self._place)
             except DLMagicsError as error:
                 self._forget(error)
                 return
@@ -84,7 +84,7 @@ class SettingsPanel(anywidget.AnyWidget):
 
     @property
     def _place(self) -> Where:
-        return keras_settings.place(self.where)
+        return settings.place(self.where)
 
     def _work(self, click: dict[str, Any]) -> None:
         try:
@@ -96,26 +96,26 @@ class SettingsPanel(anywidget.AnyWidget):
     def _do(self, click: dict[str, Any]) -> str:
         action = click["action"]
         if action == "go":
-            self.where = keras_settings.place(click["where"])
+            self.where = settings.place(click["where"])
             self._device_changed = None
             return ""
         if action == "undo":
             return self._undo()
         if action == "write" and click["name"] == "device":
-            self._device_changed = keras_settings.write_device(click["value"], self._place)
+            self._device_changed = settings.write_device(click["value"], self._place)
             return _told(self._device_changed)
         if action == "write":
             self._device_changed = None
             asked = {click["name"]: click["value"]}
-            self.note = keras_settings.tries(asked, self._place)
-            return _told(keras_settings.write(asked, self._place))
+            self.note = settings.tries(asked, self._place)
+            return _told(settings.write(asked, self._place))
         return ""
 
     def _undo(self) -> str:
         if self._device_changed:
-            self._device_changed = keras_settings.undo_device(self._place)
+            self._device_changed = settings.undo_device(self._place)
             return _told(self._device_changed)
-        return _told(keras_settings.undo(self._place))
+        return _told(settings.undo(self._place))
 
     def _forget(self, error: DLMagicsError) -> None:
         with self.hold_sync():

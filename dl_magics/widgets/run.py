@@ -10,9 +10,9 @@ from typing import Any
 import anywidget
 import traitlets as t
 
-from dl_magics import money
-from dl_magics.training.picture import resumptions
-from dl_magics.training.state import RunState
+from dl_magics.core import money
+from dl_magics.runs.state import RunState
+from dl_magics.runs.summary import resumptions
 
 _HERE = Path(__file__).parent
 _SECONDS_BETWEEN = 0.25

@@ -10,7 +10,7 @@ from itertools import chain
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-from dl_magics.actions import here
+from dl_magics.actions.aws import context
 
 PANEL = """
 import sys
@@ -59,7 +59,7 @@ def test_two_kernels_and_the_panel_of_a_third_never_lose_the_truth(cloud, run, k
         assert panel.wait() == 0
 
     assert set(chain(*ends)) <= {"ok", "WrongState"}
-    (only,) = [each for each in here.ec2().all() if not each.gone]
+    (only,) = [each for each in context.ec2().all() if not each.gone]
     assert only.id == id_
     states = {said(client, "%aws_state")[1][0] for client in kernels}
-    assert states == {here.ec2().get(id_).state}
+    assert states == {context.ec2().get(id_).state}

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from dl_magics.actions import here
+from dl_magics.actions.aws import context
 from dl_magics.errors import NoCapacity, SeveralInstances
 
 
@@ -78,7 +78,7 @@ def test_g_a_second_launch_makes_no_second_network_and_no_elastic_ip(cloud, run)
     run("%aws_launch t2.micro -y --name two")
 
     assert _network() == before
-    assert here.door().ask("ec2", "describe_addresses")["Addresses"] == []
+    assert context.door().ask("ec2", "describe_addresses")["Addresses"] == []
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-west-1", "ap-northeast-2"])
@@ -100,12 +100,12 @@ def test_i_a_failure_says_what_failed_and_nothing_follows_it(cloud, run):
     assert "t2.micro" in str(failed.value)
     assert "Made so far" in str(failed.value)
     assert "%aws_launch" in failed.value.fix
-    assert [each for each in here.ec2().all() if not each.gone] == []
+    assert [each for each in context.ec2().all() if not each.gone] == []
     assert run("%aws_launch t2.micro -y").answers
 
 
 def _rules(instance):
-    groups = here.door().ask("ec2", "describe_security_groups", GroupIds=list(instance.groups))[
+    groups = context.door().ask("ec2", "describe_security_groups", GroupIds=list(instance.groups))[
         "SecurityGroups"
     ]
     return [
@@ -129,6 +129,6 @@ def _network():
         "describe_key_pairs": "KeyPairs",
     }
     return {
-        call: len(json.dumps(here.door().ask("ec2", call)[key], default=str))
+        call: len(json.dumps(context.door().ask("ec2", call)[key], default=str))
         for call, key in calls.items()
     }

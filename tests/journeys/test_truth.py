@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from dl_magics import practice
-from dl_magics.actions import here
+from dl_magics.actions.aws import context
 from dl_magics.errors import DLMagicsError
 from dl_magics.practice import FAULTS
-from unmeasured import starting_unmeasured
+from support.coverage_off import starting_unmeasured
 
 STRIKES = [name for name, fault in FAULTS.items() if fault.way in ("refuse", "drop", "garble")]
 
@@ -40,7 +40,7 @@ def test_what_we_show_is_what_ec2_has(cloud, aws_shell):
             assert error is None or isinstance(error, DLMagicsError), repr(error)
 
         def _in_ec2(self) -> dict[str, tuple[str, str]]:
-            answer = here.door().ask("ec2", "describe_instances")
+            answer = context.door().ask("ec2", "describe_instances")
             return {
                 each["InstanceId"]: (each["State"]["Name"], each["InstanceType"])
                 for reservation in answer["Reservations"]
@@ -79,7 +79,7 @@ def test_what_we_show_is_what_ec2_has(cloud, aws_shell):
         @rule(call=st.sampled_from(["stop_instances", "start_instances", "terminate_instances"]))
         def somebody_else(self, call: str) -> None:
             try:
-                here.door().tell(call, InstanceIds=self._alive())
+                context.door().tell(call, InstanceIds=self._alive())
             except DLMagicsError:
                 return
 

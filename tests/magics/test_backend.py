@@ -9,10 +9,10 @@ import pytest
 from IPython.utils.capture import capture_output
 
 from dl_magics.errors import BadSetting, NoSuchInstance, NotInstalled
+from dl_magics.keras_config import cuda_visible_devices, theanorc
 from dl_magics.magics.backend import BackendMagics
-from dl_magics.settings import theanorc, visible
 from dl_magics.widgets import restart
-from legacy import theano_python
+from support.old_keras import theano_python
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_a_device_is_explained_as_python_that_writes_the_same(ran, tmp_path, mon
 @pytest.fixture
 def no_gpus_chosen(monkeypatch):
     """What a test puts into this process is taken out again."""
-    for name in (visible.VARIABLE, "DL_MAGICS_VISIBLE_DEVICES"):
+    for name in (cuda_visible_devices.VARIABLE, "DL_MAGICS_VISIBLE_DEVICES"):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
     monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
@@ -146,39 +146,39 @@ def no_gpus_chosen(monkeypatch):
 def test_the_visible_gpus_are_those_that_are_meant(ran, no_gpus_chosen):
     changed = ran("%device gpu1")
 
-    assert changed.change.changed == {visible.VARIABLE: (None, "1")}
+    assert changed.change.changed == {cuda_visible_devices.VARIABLE: (None, "1")}
     assert "from the next import keras on" in repr(changed)
-    assert os.environ[visible.VARIABLE] == "1"
+    assert os.environ[cuda_visible_devices.VARIABLE] == "1"
 
 
 @pytest.mark.parametrize(("device", "seen"), [("cpu", "-1"), ("gpu1", "1"), ("gpu", None)])
 def test_the_visible_gpus_are_explained_too(ran, no_gpus_chosen, monkeypatch, device, seen):
-    monkeypatch.setenv(visible.VARIABLE, "7")
+    monkeypatch.setenv(cuda_visible_devices.VARIABLE, "7")
 
     exec(str(ran(f"%device {device} --explain")), {})
 
-    assert os.environ.get(visible.VARIABLE) == seen
+    assert os.environ.get(cuda_visible_devices.VARIABLE) == seen
 
 
 def test_a_device_is_in_force_after_a_restart_until_it_is_taken_back(
     ran, shell, no_gpus_chosen, monkeypatch
 ):
     ran("%device cpu")
-    for name in (visible.VARIABLE, "DL_MAGICS_VISIBLE_DEVICES"):
+    for name in (cuda_visible_devices.VARIABLE, "DL_MAGICS_VISIBLE_DEVICES"):
         monkeypatch.delenv(name)
 
     ran("%load_ext dl_magics")
-    assert os.environ[visible.VARIABLE] == "-1"
+    assert os.environ[cuda_visible_devices.VARIABLE] == "-1"
 
     ran("%device --undo")
-    assert visible.VARIABLE not in os.environ
+    assert cuda_visible_devices.VARIABLE not in os.environ
 
 
 def test_a_persons_own_visible_gpus_win_and_are_named(ran, no_gpus_chosen, monkeypatch):
-    monkeypatch.setenv(visible.VARIABLE, "0,1")
+    monkeypatch.setenv(cuda_visible_devices.VARIABLE, "0,1")
 
     assert "does not count, as it is set in this kernel to 0,1" in repr(ran("%device gpu1"))
-    assert os.environ[visible.VARIABLE] == "0,1"
+    assert os.environ[cuda_visible_devices.VARIABLE] == "0,1"
 
 
 def test_a_backend_that_is_imported_already_needs_a_restart(ran, no_gpus_chosen, monkeypatch):

@@ -4,9 +4,9 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
-import stories
 from dl_magics import magics
-from dl_magics.events import RunEnded
+from dl_magics.runs.events import RunEnded
+from support import run_events
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_loading_twice_completes_once_and_unloading_not_at_all(shell):
 
 def test_a_run_that_was_interrupted_is_completed_behind_resume(shell, home):
     for name, status in (("2026-11-03_a", "interrupted"), ("2026-11-04_b", "done")):
-        stories.logged(home / "runs" / name, stories.story(ended=RunEnded(status=status)))
+        run_events.logged(home / "runs" / name, run_events.story(ended=RunEnded(status=status)))
 
     assert completed(shell, "%finetune --res") == ["%finetune --resume "]
     assert "%finetune --explain" in completed(shell, "%finetune --expl")

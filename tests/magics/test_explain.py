@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dl_magics import home
-from dl_magics.actions import here
-from dl_magics.remote import hostkeys
+from dl_magics.actions.aws import context
+from dl_magics.ssh import known_hosts
+from dl_magics.store import home
 
 AWS = shutil.which("aws") or str(Path(__file__).parents[2] / "build/awscli/bin/aws")
 pytestmark = pytest.mark.skipif(not Path(AWS).exists(), reason="the aws command is not installed")
@@ -70,7 +70,7 @@ def test_the_pasted_start_lets_in_the_present_address(cloud, run, paste, address
 
     paste(run("%aws_start --explain"))
 
-    rules = here.door().ask("ec2", "describe_security_groups", GroupIds=list(launched.groups))
+    rules = context.door().ask("ec2", "describe_security_groups", GroupIds=list(launched.groups))
     assert "198.51.100.23/32" in str(rules)
 
 
@@ -81,22 +81,22 @@ def test_the_pasted_launch_is_the_same_launch(cloud, run, paste):
     pasted = run("%aws_get pasted")
 
     assert facts(pasted.id) == facts(ours.id)
-    assert hostkeys.is_temporary(pasted.id)
+    assert known_hosts.is_temporary(pasted.id)
     assert run("%aws_start").answers
-    assert not hostkeys.is_temporary(pasted.id)
+    assert not known_hosts.is_temporary(pasted.id)
     assert run("%aws_ssh echo hello").stdout == "hello\n"
     assert len(run("%aws_cleanup").each) == 4
 
 
 def facts(id_):
     """What EC2 has of an instance, without what differs from one to the next."""
-    answer = here.door().ask("ec2", "describe_instances", InstanceIds=[id_])
+    answer = context.door().ask("ec2", "describe_instances", InstanceIds=[id_])
     (found,) = answer["Reservations"][0]["Instances"]
     asked = {"InstanceId": id_, "Attribute": "instanceInitiatedShutdownBehavior"}
-    shutdown = here.door().ask("ec2", "describe_instance_attribute", **asked)
+    shutdown = context.door().ask("ec2", "describe_instance_attribute", **asked)
     alike = ("InstanceType", "ImageId", "KeyName", "SecurityGroups", "MetadataOptions")
     volume = found["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
-    (disk,) = here.door().ask("ec2", "describe_volumes", VolumeIds=[volume])["Volumes"]
+    (disk,) = context.door().ask("ec2", "describe_volumes", VolumeIds=[volume])["Volumes"]
     return {
         **{name: found[name] for name in alike},
         "tags": sorted(tag["Key"] for tag in found["Tags"]),
@@ -143,7 +143,7 @@ def test_the_pasted_terminate_gives_it_back(rent, run, paste):
 
     paste(run("%aws_terminate --explain"))
 
-    assert here.meant().gone
+    assert context.meant().gone
 
 
 def test_explaining_changes_nothing(rent, run):

@@ -5,11 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-import stories
-import tiny
-from dl_magics.events import RunEnded
-from dl_magics.training import logged
+from dl_magics.runs.events import RunEnded
+from dl_magics.training import recorder
 from dl_magics.training.run import Run
+from support import run_events, tiny_keras
 
 FLAGS = (
     "--weights None --image-size 32 --dense [8] --batch-size 8 --mixed-precision False --epochs 2"
@@ -18,7 +17,7 @@ FLAGS = (
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return tiny.photos(tmp_path_factory.mktemp("some photos") / "colours", n=6)
+    return tiny_keras.photos(tmp_path_factory.mktemp("some photos") / "colours", n=6)
 
 
 @pytest.fixture
@@ -130,7 +129,7 @@ def test_images_that_are_not_there_cost_two_lines_and_leave_nothing(shell, home,
 def test_runs_lists_what_there_is(shell, home):
     done = RunEnded(status="done")
     for name in ("2026-11-03_vgg16_dogs", "2026-11-04_vgg16_cats"):
-        stories.logged(home / "runs" / name, stories.story(ended=done))
+        run_events.logged(home / "runs" / name, run_events.story(ended=done))
 
     every = shell.run_line_magic("runs", "")
     dogs = shell.run_line_magic("runs", "dogs")
@@ -149,10 +148,10 @@ def test_without_a_run_the_list_says_how_to_make_one(shell, capsys):
 
 
 def test_attach_tells_a_run_again_from_its_first_event(shell, home, capsys):
-    story = stories.story(
-        stories.epoch(1), stories.epoch(2, best=False), ended=RunEnded(status="stopped")
+    story = run_events.story(
+        run_events.epoch(1), run_events.epoch(2, best=False), ended=RunEnded(status="stopped")
     )
-    stories.logged(home / "runs" / "2026-11-03_dogs", story)
+    run_events.logged(home / "runs" / "2026-11-03_dogs", story)
 
     run = shell.run_line_magic("attach", "dogs")
 
@@ -164,16 +163,16 @@ def test_attach_tells_a_run_again_from_its_first_event(shell, home, capsys):
 
 def test_attach_without_a_name_means_the_newest_run(shell, home):
     for name in ("2026-11-03_dogs", "2026-11-04_dogs"):
-        stories.logged(home / "runs" / name, stories.story(ended=RunEnded(status="done")))
+        run_events.logged(home / "runs" / name, run_events.story(ended=RunEnded(status="done")))
 
     assert shell.run_line_magic("attach", "").name == "2026-11-04_dogs"
 
 
 @pytest.mark.parametrize("cell", ["%finetune --resume", "%%finetune --resume=broken\n\n"])
 def test_an_interrupted_run_goes_on_where_it_was(shell, data, home, capsys, cell):
-    recipe = tiny.recipe(data, epochs=2)
-    rooms = tiny.rooms(home / "runs", "2026-11-03_broken")
-    events = logged.begun(recipe, replace(rooms, features=home / "features"))
+    recipe = tiny_keras.recipe(data, epochs=2)
+    rooms = tiny_keras.rooms(home / "runs", "2026-11-03_broken")
+    events = recorder.begun(recipe, replace(rooms, features=home / "features"))
     while next(events).kind != "epoch_ended":
         pass
     events.close()
@@ -191,7 +190,7 @@ def test_an_interrupted_run_goes_on_where_it_was(shell, data, home, capsys, cell
 
 
 def test_a_run_that_is_done_is_refused_with_what_to_type(shell, home, capsys):
-    stories.logged(home / "runs" / "2026-11-03", stories.story(ended=RunEnded(status="done")))
+    run_events.logged(home / "runs" / "2026-11-03", run_events.story(ended=RunEnded(status="done")))
 
     assert refused(shell, capsys, "%finetune --resume 2026-11-03") == [
         "NotResumable: The run 2026-11-03 came to its end: it is done.",

@@ -11,14 +11,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-import tiny
-from dl_magics import errors, home
-from dl_magics.actions import mirror, runs, sync
-from dl_magics.training import log
+from dl_magics import errors
+from dl_magics.actions.gpu import sync
+from dl_magics.actions.runs import remote_run, runs
+from dl_magics.runs import log
+from dl_magics.store import home
 from dl_magics.training.run import Run
-from legacy import COMPILED, theano_flags, theano_python
-from renting import until
-from unmeasured import starting_unmeasured
+from support import tiny_keras
+from support.coverage_off import starting_unmeasured
+from support.ec2_client import until
+from support.old_keras import COMPILED, theano_flags, theano_python
 
 SETTINGS = "weights = None\nimage_size = 32\ndense = [8]\nbatch_size = 8\nmixed_precision = False\n"
 CELL = f"%%finetune colours\n{SETTINGS}epochs = 2"
@@ -30,7 +32,7 @@ FOR_EVER = f"%%finetune colours\n{SETTINGS}epochs = 100_000\npatience = 100_000"
 def run(gpu_run, host_home, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     if not (host_home / "colours").exists():
-        tiny.photos(host_home / "colours", n=6)
+        tiny_keras.photos(host_home / "colours", n=6)
     # Keras loads each model that comes home in a process of its own, which runs nothing of ours.
     with starting_unmeasured():
         yield gpu_run
@@ -106,14 +108,14 @@ def test_it_learns_the_same_there_as_here(run, trained, host_home, monkeypatch):
     monkeypatch.setenv("JPY_SESSION_NAME", "not connected.ipynb")
     at_home = run(CELL)
 
-    assert mirror.of(at_home.path) is None
+    assert remote_run.of(at_home.path) is None
     assert at_home.path.parent == home.folder("runs")
     assert away.history == at_home.history
 
 
 def test_data_that_is_not_there_is_said_before_anything_starts(run):
     before = len(runs.every())
-    tiny.photos(Path("only_here"), n=2)
+    tiny_keras.photos(Path("only_here"), n=2)
 
     with pytest.raises(errors.BadData) as refused:
         run(f"%%finetune only_here\n{SETTINGS}")
@@ -367,7 +369,7 @@ def test_a_run_that_ended_elsewhere_comes_home_with_its_model(run, trained):
     assert again.name == done.name
     assert {name: (again.path / name).read_bytes() for name in kept} == kept
     assert (again.path / "report.html").exists()
-    assert mirror.is_over(again.path)
+    assert remote_run.is_over(again.path)
 
 
 def test_a_run_elsewhere_that_does_not_say_where_it_is_costs_two_lines(run, host_home):

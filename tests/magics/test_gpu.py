@@ -10,10 +10,10 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 
 from dl_magics import errors
-from dl_magics.actions import connect
+from dl_magics.actions.gpu import notebook_kernel
 from dl_magics.magics.outputs import GpuError
-from dl_magics.remote import connection, loop
-from renting import until
+from dl_magics.ssh import blocking, connection
+from support.ec2_client import until
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_a_cell_in_the_background_shows_later_what_it_printed(run, capsys):
 
 def test_after_a_restart_of_the_notebook_its_gpu_kernel_is_found_again(run, capsys):
     run("%%gpu\nsurvivor = 7")
-    connect.let_go()
+    notebook_kernel.let_go()
 
     run("%%gpu\nprint(survivor)")
 
@@ -110,13 +110,13 @@ def test_after_a_restart_of_the_notebook_its_gpu_kernel_is_found_again(run, caps
 
 def test_a_cell_whose_connection_breaks_again_and_again_runs_once_and_loses_no_line(run, capsys):
     run("%%gpu\nran = 0")
-    gpu = connect.current()
+    gpu = notebook_kernel.current()
     link, breaks = gpu.kernel.link, []
 
     def break_it():
         for _ in range(3):
             until(lambda: link.state == "attached")
-            loop.wait(connection.drop(gpu.way.alias))
+            blocking.wait(connection.drop(gpu.way.alias))
             breaks.append(until(lambda: link.state == "lost"))
 
     cutting = threading.Thread(target=break_it)

@@ -6,11 +6,11 @@ import time
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-import tiny
-from dl_magics.events import EpochEnded, PhaseStarted
-from dl_magics.training import log
-from dl_magics.training.fit import finetune
+from dl_magics.runs import log
+from dl_magics.runs.events import EpochEnded, PhaseStarted
+from dl_magics.training.engine.pipeline import finetune
 from dl_magics.training.run import Run
+from support import tiny_keras
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SETTINGS = "weights = None\nimage_size = 32\ndense = [8]\nbatch_size = 8\nmixed_precision = False\n"
@@ -74,7 +74,7 @@ class Kernel:
 @pytest.fixture(scope="module")
 def kernel(tmp_path_factory):
     room = tmp_path_factory.mktemp("kernel")
-    begun = Kernel(room / "home", tiny.photos(room / "photos", n=6))
+    begun = Kernel(room / "home", tiny_keras.photos(room / "photos", n=6))
     begun.said("%load_ext dl_magics\nimport signal")
     yield begun
     begun.client.stop_channels()
@@ -181,7 +181,7 @@ def test_another_kernel_watches_a_run_and_stops_it(kernel):
 
 
 def test_a_killed_kernel_leaves_an_interrupted_run_and_its_features(tmp_path):
-    data = tiny.photos(tmp_path / "photos", n=6)
+    data = tiny_keras.photos(tmp_path / "photos", n=6)
     doomed = Kernel(tmp_path / "home", data)
     doomed.said("%load_ext dl_magics")
     _, run = doomed.begin("", EpochEnded)
@@ -191,8 +191,8 @@ def test_a_killed_kernel_leaves_an_interrupted_run_and_its_features(tmp_path):
 
     assert run.status == "interrupted"
     assert run.history["loss"]
-    again = finetune(tiny.recipe(data), tiny.rooms(tmp_path / "home"))
-    assert next(tiny.of_kind(PhaseStarted, again)).kept == 12
+    again = finetune(tiny_keras.recipe(data), tiny_keras.rooms(tmp_path / "home"))
+    assert next(tiny_keras.of_kind(PhaseStarted, again)).kept == 12
 
 
 def flags():

@@ -8,18 +8,18 @@ import pytest
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
-import stories
-from dl_magics.events import PhaseStarted, RunEnded
 from dl_magics.magics.live import Lines, PlainScreen, WidgetScreen, attach, screen_for, watch
-from dl_magics.training import stopping
-from dl_magics.training.log import RunLog
+from dl_magics.runs import stop_request
+from dl_magics.runs.events import PhaseStarted, RunEnded
+from dl_magics.runs.log import RunLog
 from dl_magics.training.run import Run
-from renting import until
+from support import run_events
+from support.ec2_client import until
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-STORY = stories.story(
+STORY = run_events.story(
     PhaseStarted(phase="head", total=5, unit="epochs"),
-    stories.epoch(1),
+    run_events.epoch(1),
     ended=RunEnded(status="done"),
 )
 IN_A_KERNEL = SimpleNamespace(kernel=object())
@@ -54,7 +54,7 @@ def failing(story):
 
 
 def test_what_came_at_once_is_whole_in_the_widget_before_more_comes(tmp_path, outputs):
-    story = stories.story(*map(stories.epoch, range(1, 1000)))
+    story = run_events.story(*map(run_events.epoch, range(1, 1000)))
     screen = WidgetScreen(Run(tmp_path))
     with RunLog(tmp_path) as lines:
         for event in story:
@@ -142,7 +142,7 @@ def test_the_widget_is_gone_when_the_run_ended(outputs):
 def test_the_stop_of_a_watched_run_asks_that_run_to_end(outputs, tmp_path):
     from ipywidgets.widgets.widget import _instances
 
-    run = Run(stories.logged(tmp_path / "run", STORY[:2]))
+    run = Run(run_events.logged(tmp_path / "run", STORY[:2]))
     WidgetScreen(watched=run)
     widget = _instances[outputs[0]["data"][WIDGET]["model_id"]]
 
@@ -150,7 +150,7 @@ def test_the_stop_of_a_watched_run_asks_that_run_to_end(outputs, tmp_path):
     widget._handle_msg({"content": {"data": pressed}, "buffers": []})
 
     assert widget.watches
-    assert stopping.asked(run.path)
+    assert stop_request.asked(run.path)
 
 
 def test_a_plain_output_is_redrawn_and_becomes_a_still_picture(outputs):
@@ -167,6 +167,6 @@ def test_a_plain_output_is_redrawn_at_most_four_times_a_second(outputs):
     screen = PlainScreen()
     begun = time.monotonic()
 
-    watch(stories.story(*(stories.epoch(n) for n in range(1, 300))), screen)
+    watch(run_events.story(*(run_events.epoch(n) for n in range(1, 300))), screen)
 
     assert len(outputs) - 2 <= 4 * (time.monotonic() - begun) + 1

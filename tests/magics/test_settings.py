@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dl_magics import errors
-from dl_magics.actions import here
+from dl_magics.actions.aws import context
 
 
 def test_a_profile_is_chosen_for_all_later_notebooks(cloud, run, tmp_path):
@@ -12,11 +12,11 @@ def test_a_profile_is_chosen_for_all_later_notebooks(cloud, run, tmp_path):
 
     run(f"%aws_profile practice --ssh-config {config}")
 
-    assert here.place().profile == "practice"
-    assert here.place().ssh_config == str(config)
+    assert context.place().profile == "practice"
+    assert context.place().ssh_config == str(config)
     run("%aws_profile --ssh-config none --address-url none")
-    assert here.place().ssh_config is None
-    assert here.place().address_url.startswith("https://")
+    assert context.place().ssh_config is None
+    assert context.place().address_url.startswith("https://")
 
 
 def test_an_ssh_config_that_is_not_there_is_refused(cloud, run):
@@ -25,11 +25,11 @@ def test_an_ssh_config_that_is_not_there_is_refused(cloud, run):
 
 
 def test_new_keys_in_the_file_count_at_once(cloud, run):
-    door = here.door()
+    door = context.door()
 
-    credentials = here.place().credentials_file
+    credentials = context.place().credentials_file
     with open(credentials, "a") as file:  # noqa: PTH123 - a path of AWS
         file.write("\n")
 
-    assert here.door() is not door
+    assert context.door() is not door
     assert run("%aws_list") is not None

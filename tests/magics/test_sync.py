@@ -5,7 +5,7 @@ import os
 import pytest
 
 from dl_magics import errors
-from dl_magics.actions import sync
+from dl_magics.actions.gpu import sync
 
 
 @pytest.fixture

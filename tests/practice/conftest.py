@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from dl_magics import practice
-from renting import PATIENT, Renter, use
+from support.ec2_client import PATIENT, Renter, use
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from dl_magics import practice
 from dl_magics.practice.__main__ import main
 from dl_magics.practice.process import PracticeFailed, first_port
-from renting import until, use
+from support.ec2_client import until, use
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import tiny
-from unmeasured import unmeasured
+from support import tiny_keras
+from support.coverage_off import unmeasured
 
 pytestmark = pytest.mark.backends
 
@@ -22,8 +22,8 @@ TRAIN = """
 import json, sys
 from pathlib import Path
 from dl_magics.training import log, logged
-from dl_magics.training.fit import Rooms, finetune
-from dl_magics.training.recipe import Recipe
+from dl_magics.training.engine.pipeline import Rooms, finetune
+from dl_magics.training.recipe.recipe import Recipe
 
 data, folder, size, epochs, *runs = sys.argv[1:]
 recipe = Recipe(
@@ -85,7 +85,7 @@ def compiled(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    return tiny.photos(tmp_path_factory.mktemp("photos"), IMAGES, CLASSES)
+    return tiny_keras.photos(tmp_path_factory.mktemp("photos"), IMAGES, CLASSES)
 
 
 @pytest.fixture(scope="module", params=["tensorflow", "jax", "torch"])
@@ -168,7 +168,7 @@ def test_interrupted_in_the_middle_of_an_epoch_a_run_ends_with_the_same_numbers(
     assert list(told.values()) == history(runs["cold"])
     ended = [runs[name][-1] for name in ("broken", "cold")]
     assert ended[0]["best"] == ended[1]["best"]
-    weights = [tiny.weights(folder / name) for name in ("broken", "cold")]
+    weights = [tiny_keras.weights(folder / name) for name in ("broken", "cold")]
     assert weights[0].keys() == weights[1].keys()
     assert all(np.array_equal(weights[0][name], weights[1][name]) for name in weights[0])
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from dl_magics.training import explain
-from dl_magics.training.body import read
+from dl_magics.training.recipe.cell_parser import read
 
 HEAD = "def head(features):\n    return layers.Dense(width)(features)"
 

@@ -9,18 +9,17 @@ import sys
 import numpy as np
 import pytest
 
-import stories
-import tiny
 from dl_magics.errors import BadData, DamagedRun, NotTrained
-from dl_magics.events import RunEnded
-from dl_magics.training.log import NAME, RunLog
+from dl_magics.runs.events import RunEnded
+from dl_magics.runs.log import NAME, RunLog
 from dl_magics.training.run import Prediction, Predictions, Run
+from support import run_events, tiny_keras
 
 HOLD = """
 import sys, time
 from pathlib import Path
 import stories
-from dl_magics.training.log import RunLog
+from dl_magics.runs.log import RunLog
 
 with RunLog(Path(sys.argv[1])) as lines:
     for event in stories.story(stories.epoch(1)):
@@ -33,13 +32,13 @@ SCRIPT = "<script>alert(1)</script>"
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return tiny.photos(tmp_path_factory.mktemp("photos"), n=10)
+    return tiny_keras.photos(tmp_path_factory.mktemp("photos"), n=10)
 
 
 @pytest.fixture(scope="module")
 def run(data, tmp_path_factory):
     room = tmp_path_factory.mktemp("runs")
-    stories.logged(room / "run", tiny.train(data, room, epochs=4, learning_rate=0.01))
+    run_events.logged(room / "run", tiny_keras.train(data, room, epochs=4, learning_rate=0.01))
     return Run(room / "run")
 
 
@@ -49,13 +48,13 @@ def copied(run, tmp_path):
 
 
 def told(folder, *events, **about):
-    return Run(stories.logged(folder, stories.story(*events, **about)))
+    return Run(run_events.logged(folder, run_events.story(*events, **about)))
 
 
 def test_the_history_has_every_number_by_epoch(run):
     epochs = run.state.epochs
 
-    assert set(run.history) == {*stories.LOGS}
+    assert set(run.history) == {*run_events.LOGS}
     assert run.history["val_loss"] == [each["logs"]["val_loss"] for each in epochs]
     assert len(run.history["loss"]) == len(epochs) == 4
 
@@ -91,7 +90,7 @@ def test_the_model_takes_raw_pixels_and_gives_probabilities(run):
 
 
 def test_a_photo_is_predicted_with_its_class(run, tmp_path):
-    file = tiny.photo(tmp_path / "any.png", "red", 500)
+    file = tiny_keras.photo(tmp_path / "any.png", "red", 500)
 
     (prediction,) = run.predict(file)
 
@@ -104,7 +103,7 @@ def test_a_photo_is_predicted_with_its_class(run, tmp_path):
 
 @pytest.mark.parametrize("kind", [str, lambda path: path])
 def test_a_folder_is_predicted_file_by_file_in_order(run, tmp_path, kind):
-    files = [tiny.photo(tmp_path / "new" / f"{i:02}.png", "blue", i) for i in range(40)]
+    files = [tiny_keras.photo(tmp_path / "new" / f"{i:02}.png", "blue", i) for i in range(40)]
 
     predictions = run.predict(kind(tmp_path / "new"))
 
@@ -113,8 +112,8 @@ def test_a_folder_is_predicted_file_by_file_in_order(run, tmp_path, kind):
 
 
 def test_files_and_folders_can_be_mixed_in_a_list(run, tmp_path):
-    one = tiny.photo(tmp_path / "one.png", "red", 1)
-    many = [tiny.photo(tmp_path / "many" / f"{i}.png", "blue", i) for i in range(3)]
+    one = tiny_keras.photo(tmp_path / "one.png", "red", 1)
+    many = [tiny_keras.photo(tmp_path / "many" / f"{i}.png", "blue", i) for i in range(3)]
 
     predictions = run.predict([str(tmp_path / "many"), one])
 
@@ -131,7 +130,7 @@ def test_how_many_are_predicted_at_once_does_not_matter(run, data):
 
 
 def test_files_that_are_no_photos_are_skipped_and_named(run, tmp_path):
-    sound = tiny.photo(tmp_path / "new" / "a.png", "red", 1)
+    sound = tiny_keras.photo(tmp_path / "new" / "a.png", "red", 1)
     (tmp_path / "new" / "b.png").write_bytes(b"rain")
     (tmp_path / "new" / "c.png").symlink_to(tmp_path / "nowhere.png")
 
@@ -205,7 +204,7 @@ def test_a_run_with_a_name_like_html_does_nothing(tmp_path):
 
 def test_a_run_that_still_goes_on_is_running(tmp_path):
     with RunLog(tmp_path) as lines:
-        for event in stories.story(stories.epoch(1)):
+        for event in run_events.story(run_events.epoch(1)):
             lines.append(event)
 
         assert Run(tmp_path).status == "running"

@@ -11,16 +11,16 @@ import numpy as np
 import psutil
 import pytest
 
-import tiny
 from dl_magics.data import images
 from dl_magics.errors import BadData, BadSetting, NotTrained, TrainingFailed
-from dl_magics.events import EpochEnded, PhaseStarted, RunEnded, RunStarted, Warned
-from dl_magics.training.fit import finetune
-from dl_magics.training.log import RunLog
+from dl_magics.runs.events import EpochEnded, PhaseStarted, RunEnded, RunStarted, Warned
+from dl_magics.runs.log import RunLog
+from dl_magics.training.engine.pipeline import finetune
 from dl_magics.training.run import Run
 from dl_magics.training.theano import convolutions, engine, examples
 from dl_magics.training.theano.process import Interpreter, Process
-from legacy import environment, theano_flags, theano_python
+from support import tiny_keras
+from support.old_keras import environment, theano_flags, theano_python
 
 SIZE = 32
 FASHION = Path(__file__).parents[2] / "notebooks" / "data" / "fashion"
@@ -40,7 +40,7 @@ def interpreter(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return tiny.photos(tmp_path_factory.mktemp("photos"), n=10)
+    return tiny_keras.photos(tmp_path_factory.mktemp("photos"), n=10)
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +62,8 @@ def train(recipe, rooms, interpreter=interpreter, stop=lambda: False):
 def done(data, shared, interpreter):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("THEANO_FLAGS", theano_flags())
-        recipe = tiny.recipe(data, epochs=6, dropout=0.2)
-        return train(recipe, tiny.rooms(shared, "done"), interpreter)
+        recipe = tiny_keras.recipe(data, epochs=6, dropout=0.2)
+        return train(recipe, tiny_keras.rooms(shared, "done"), interpreter)
 
 
 @pytest.fixture(scope="module")
@@ -86,16 +86,16 @@ def test_a_run_on_theano_tells_the_same_events_as_any_other(done):
     _, events = done
 
     assert [event.n for event in events] == list(range(1, len(events) + 1))
-    (started,) = tiny.of_kind(RunStarted, events)
+    (started,) = tiny_keras.of_kind(RunStarted, events)
     assert started.versions["keras"] == "1.2.2"
     assert started.versions["backend"] == "theano"
     assert started.device == "CPU, Theano 1.0.5"
-    assert [each.phase for each in tiny.of_kind(PhaseStarted, events)] == [
+    assert [each.phase for each in tiny_keras.of_kind(PhaseStarted, events)] == [
         "features",
         "head",
         "evaluate",
     ]
-    assert set(next(tiny.of_kind(EpochEnded, events)).logs) == {
+    assert set(next(tiny_keras.of_kind(EpochEnded, events)).logs) == {
         "loss",
         "accuracy",
         "val_loss",
@@ -110,12 +110,12 @@ def test_it_learns_what_the_same_head_learns_on_todays_keras(
     offline, interpreter, tmp_path, monkeypatch
 ):
     asked = {"weights": "imagenet", "dense": [64], "dropout": 0.2, "epochs": 8, "patience": 8}
-    recipe = tiny.recipe(FASHION, sample=25, learning_rate=3e-3, **asked)
+    recipe = tiny_keras.recipe(FASHION, sample=25, learning_rate=3e-3, **asked)
 
-    today = tiny.losses(list(finetune(recipe, tiny.rooms(tmp_path, "today"))))
+    today = tiny_keras.losses(list(finetune(recipe, tiny_keras.rooms(tmp_path, "today"))))
     # Theano takes the weights that today's Keras kept: there is nothing more to be fetched.
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "nowhere"))
-    run, _ = train(recipe, tiny.rooms(tmp_path, "theano"), interpreter)
+    run, _ = train(recipe, tiny_keras.rooms(tmp_path, "theano"), interpreter)
 
     best = min(today, key=lambda logs: logs["val_loss"])
     assert best["val_accuracy"] > 0.6
@@ -170,13 +170,13 @@ def test_its_model_is_none_of_todays_keras_and_that_is_said(done):
 
 
 def test_the_features_equal_those_of_todays_keras(interpreter, imagenet, pixels, tmp_path):
-    from dl_magics.training import model
+    from dl_magics.training.engine import networks
 
     with Process(interpreter) as process:
         process.ask("open", size=SIZE, pooling=None, seed=1, weights=str(imagenet))
         theano = process.array("features", pixels[:4])
-    recipe = tiny.recipe(tmp_path, pooling=None)
-    today = model.frozen(recipe, "float32", tmp_path).plain
+    recipe = tiny_keras.recipe(tmp_path, pooling=None)
+    today = networks.frozen(recipe, "float32", tmp_path).plain
     read = np.load(imagenet)
     for layer in today.get_layer("vgg16").layers:
         if f"{layer.name}/kernel" in read:
@@ -191,12 +191,12 @@ def test_the_features_equal_those_of_todays_keras(interpreter, imagenet, pixels,
 def test_a_stop_keeps_the_best_weights_and_no_photo_is_computed_twice(
     done, data, shared, interpreter
 ):
-    recipe = tiny.recipe(data, epochs=100_000, patience=100_000, dropout=0.2)
-    rooms = tiny.rooms(shared, "stopped")
+    recipe = tiny_keras.recipe(data, epochs=100_000, patience=100_000, dropout=0.2)
+    rooms = tiny_keras.rooms(shared, "stopped")
 
     run, events = train(recipe, rooms, interpreter, lambda: len(Run(rooms.run).state.epochs) > 3)
 
-    kept = [each.kept for each in tiny.of_kind(PhaseStarted, events)]
+    kept = [each.kept for each in tiny_keras.of_kind(PhaseStarted, events)]
     assert run.status == "stopped"
     assert (run.path / "model.h5").is_file()
     assert 3 < len(run.state.epochs) < 100_000
@@ -209,9 +209,11 @@ def test_a_wish_for_the_gpu_that_is_not_met_is_a_warning(
     rc = tmp_path / ".theanorc"
     rc.write_text("[global]\ndevice = cuda\n")
     monkeypatch.setenv("THEANORC", str(rc))
-    rooms = tiny.rooms(shared, "wish")
+    rooms = tiny_keras.rooms(shared, "wish")
 
-    events = engine.finetune(tiny.recipe(data), rooms, interpreter=interpreter, stop=lambda: True)
+    events = engine.finetune(
+        tiny_keras.recipe(data), rooms, interpreter=interpreter, stop=lambda: True
+    )
     warned = [event for event in events if isinstance(event, Warned)]
 
     assert [each.code for each in warned] == ["no_gpu"]
@@ -222,12 +224,12 @@ def test_an_interpreter_that_ends_says_its_last_words(done, data, shared, tmp_pa
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\necho 'no Theano in here' >&2\nexit 3\n")
     broken.chmod(0o755)
-    rooms = tiny.rooms(shared, "broken")
+    rooms = tiny_keras.rooms(shared, "broken")
 
     away = Interpreter(str(broken), str(tmp_path))
 
     with pytest.raises(TrainingFailed, match=r"status 3\): no Theano in here"):
-        list(engine.finetune(tiny.recipe(data), rooms, interpreter=away))
+        list(engine.finetune(tiny_keras.recipe(data), rooms, interpreter=away))
 
 
 def ours():
@@ -238,7 +240,9 @@ def ours():
 
 
 def test_an_interpreter_that_is_killed_half_way_is_a_failed_run(done, data, tmp_path, interpreter):
-    events = engine.finetune(tiny.recipe(data), tiny.rooms(tmp_path), interpreter=interpreter)
+    events = engine.finetune(
+        tiny_keras.recipe(data), tiny_keras.rooms(tmp_path), interpreter=interpreter
+    )
     next(events)
     last = deque(maxlen=1)
 
@@ -251,7 +255,9 @@ def test_an_interpreter_that_is_killed_half_way_is_a_failed_run(done, data, tmp_
 
 
 def test_nothing_of_the_process_is_left_when_a_run_is_closed(done, data, tmp_path, interpreter):
-    events = engine.finetune(tiny.recipe(data), tiny.rooms(tmp_path), interpreter=interpreter)
+    events = engine.finetune(
+        tiny_keras.recipe(data), tiny_keras.rooms(tmp_path), interpreter=interpreter
+    )
     next(events)
     assert len(ours()) == 1
 
@@ -272,19 +278,19 @@ def test_nothing_of_the_process_is_left_when_a_run_is_closed(done, data, tmp_pat
 def test_what_keras_1_cannot_do_is_refused_before_anything_starts(
     data, shared, interpreter, asked, said
 ):
-    recipe = tiny.recipe(data, **asked)
+    recipe = tiny_keras.recipe(data, **asked)
 
     with pytest.raises(BadSetting, match=said) as refused:
-        next(engine.finetune(recipe, tiny.rooms(shared, "refused"), interpreter=interpreter))
+        next(engine.finetune(recipe, tiny_keras.rooms(shared, "refused"), interpreter=interpreter))
 
     assert "%backend tensorflow" in refused.value.fix
 
 
 def test_a_folder_that_is_not_there_is_told_as_ever(shared, interpreter, tmp_path):
-    recipe = tiny.recipe(tmp_path / "nowhere")
+    recipe = tiny_keras.recipe(tmp_path / "nowhere")
 
     with pytest.raises(BadData):
-        list(engine.finetune(recipe, tiny.rooms(shared, "nowhere"), interpreter=interpreter))
+        list(engine.finetune(recipe, tiny_keras.rooms(shared, "nowhere"), interpreter=interpreter))
 
 
 def test_without_its_interpreter_a_run_does_not_predict_and_says_why(done, data, tmp_path):

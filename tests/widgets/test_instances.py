@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from dl_magics.actions import here
+from dl_magics.actions.aws import context
 from dl_magics.widgets.instances import Panel
 from dl_magics.widgets.keras_settings import SettingsPanel
 
@@ -43,7 +43,7 @@ def test_a_click_is_heard_and_done(panel):
 
     assert panel.heard == 1
     wait_until(lambda: row(panel)["state"] == "stopped")
-    assert here.ec2().get(id_).state == "stopped"
+    assert context.ec2().get(id_).state == "stopped"
 
 
 def test_a_second_click_while_the_first_works_is_answered(panel):
@@ -78,7 +78,7 @@ def test_a_refused_click_shows_the_two_lines(panel, cloud):
 def test_what_somebody_else_does_is_seen(panel):
     id_ = row(panel)["id"]
 
-    here.door().tell("stop_instances", InstanceIds=[id_])
+    context.door().tell("stop_instances", InstanceIds=[id_])
 
     wait_until(lambda: row(panel)["state"] == "stopped")
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
-import stories
-from dl_magics.events import DataChecked, PhaseStarted, Progressed, RunEnded, Warned
-from dl_magics.training.state import RunState, state_of
+from dl_magics.runs.events import DataChecked, PhaseStarted, Progressed, RunEnded, Warned
+from dl_magics.runs.state import RunState, state_of
 from dl_magics.widgets.run import RunWidget, notes, title
+from support import run_events
 
 
 class Clock:
@@ -33,7 +33,7 @@ def drawn(widget):
 
 def progressed(n):
     return state_of(
-        stories.story(Progressed(done=n, total=1000, images_per_second=1.0, seconds_left=1.0))
+        run_events.story(Progressed(done=n, total=1000, images_per_second=1.0, seconds_left=1.0))
     )
 
 
@@ -67,14 +67,14 @@ def test_the_end_is_always_drawn(clock, status):
     widget = RunWidget(clock=clock)
     widget.show(progressed(7))
 
-    widget.show(state_of(stories.story(stories.epoch(1), ended=RunEnded(status=status))))
+    widget.show(state_of(run_events.story(run_events.epoch(1), ended=RunEnded(status=status))))
 
     assert widget.progress["status"] == status
     assert len(widget.epochs) == 1
 
 
 def test_the_widget_shows_what_goes_on(clock):
-    story = stories.story(
+    story = run_events.story(
         PhaseStarted(phase="features", total=10, unit="images", kept=4),
         Progressed(done=6, total=10, images_per_second=3.5, seconds_left=1.5),
     )
@@ -102,7 +102,7 @@ def test_the_widget_shows_what_goes_on(clock):
 
 
 def test_a_run_on_an_instance_says_where_and_what_it_has_cost(clock):
-    state = state_of(stories.story())
+    state = state_of(run_events.story())
     place = {"name": "evening", "id": "i-1", "dollars_per_hour": 3600.0}
     widget = RunWidget(clock=clock)
 
@@ -113,7 +113,9 @@ def test_a_run_on_an_instance_says_where_and_what_it_has_cost(clock):
 
 
 def test_a_price_that_nobody_knows_is_said_to_be_unknown(clock):
-    state = replace(state_of(stories.story()), place={"name": "evening", "dollars_per_hour": None})
+    state = replace(
+        state_of(run_events.story()), place={"name": "evening", "dollars_per_hour": None}
+    )
     widget = RunWidget(clock=clock)
 
     widget.show(state)
@@ -122,7 +124,7 @@ def test_a_price_that_nobody_knows_is_said_to_be_unknown(clock):
 
 
 @settings(deadline=None, max_examples=30)
-@given(stories.stories())
+@given(run_events.stories())
 def test_any_run_can_be_shown_in_plain_values(events):
     clock = Clock()
     widget = RunWidget(clock=clock)
@@ -176,7 +178,7 @@ def test_before_the_first_event_the_widget_says_what_takes_so_long():
 
 def test_warnings_and_skipped_files_are_noted():
     skipped = [{"path": f"cats/{i}.jpg", "reason": "empty file"} for i in range(4)]
-    story = stories.story(
+    story = run_events.story(
         Warned(code="imbalance", text="dogs has few.", fix="Add some."),
         DataChecked(images=9, skipped=skipped),
     )
@@ -188,17 +190,17 @@ def test_warnings_and_skipped_files_are_noted():
 
 
 def test_a_single_skipped_file_is_a_file():
-    story = stories.story(DataChecked(images=9, skipped=[{"path": "a.jpg", "reason": "torn"}]))
+    story = run_events.story(DataChecked(images=9, skipped=[{"path": "a.jpg", "reason": "torn"}]))
 
     assert notes(state_of(story)) == ["1 file skipped (a.jpg: torn)"]
 
 
 def test_a_run_without_a_doubt_has_no_notes():
-    assert notes(state_of(stories.story())) == []
+    assert notes(state_of(run_events.story())) == []
 
 
 def test_a_run_that_went_on_says_where():
-    story = stories.story(stories.resumed(at=7, epoch=3, batches=1))
+    story = run_events.story(run_events.resumed(at=7, epoch=3, batches=1))
 
     assert notes(state_of(story)) == [
         "Interrupted at event 7, resumed in epoch 3 after 1 batch of it."
@@ -207,8 +209,8 @@ def test_a_run_that_went_on_says_where():
 
 def test_a_run_that_goes_on_is_drawn_as_running_again(clock):
     widget = RunWidget(clock=clock)
-    story = stories.story(
-        stories.epoch(1), RunEnded(status="interrupted"), stories.resumed(at=3, epoch=1)
+    story = run_events.story(
+        run_events.epoch(1), RunEnded(status="interrupted"), run_events.resumed(at=3, epoch=1)
     )
 
     for n in (3, 4):

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from dl_magics.training import vgg16_wheel, weights, zoo
-from dl_magics.training.onnx import Layer
+from dl_magics.training.recipe import applications
+from dl_magics.training.weights import vgg16_wheel, weights
+from dl_magics.training.weights.onnx import Layer
 
 _KEPT = "vgg16_imagenet_convolutions.npz"
 
@@ -45,7 +46,7 @@ def _cached() -> dict[str, Layer]:
     """Return the layers of the file that Keras itself would take; nothing where it is not right."""
     import h5py
 
-    path = weights.cached(zoo.MODELS["VGG16"])
+    path = weights.cached(applications.MODELS["VGG16"])
     if path is None:
         return {}
     with h5py.File(path) as opened:

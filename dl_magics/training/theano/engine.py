@@ -13,7 +13,7 @@ from typing import Any
 from dl_magics.data import folders
 from dl_magics.data.folders import ImageFolder
 from dl_magics.errors import DLMagicsError, TrainingFailed
-from dl_magics.events import (
+from dl_magics.runs.events import (
     CheckpointSaved,
     DataChecked,
     Event,
@@ -24,13 +24,13 @@ from dl_magics.events import (
     Warned,
     stamped,
 )
-from dl_magics.training import device, doubts
-from dl_magics.training.device import Device
-from dl_magics.training.extract import Broken, View, fill, scan
-from dl_magics.training.features import FeatureStore
-from dl_magics.training.fit import Rooms
-from dl_magics.training.recipe import Recipe
-from dl_magics.training.theano import convolutions, examples, limits, told
+from dl_magics.training.engine import data_checks, device
+from dl_magics.training.engine.device import Device
+from dl_magics.training.engine.extraction import Broken, View, fill, scan
+from dl_magics.training.engine.feature_store import FeatureStore
+from dl_magics.training.engine.pipeline import Rooms
+from dl_magics.training.recipe.recipe import Recipe
+from dl_magics.training.theano import convolutions, examples, limits, messages
 from dl_magics.training.theano.process import Interpreter, Process
 from dl_magics.version import __version__
 
@@ -102,20 +102,20 @@ class _Run:
             seed=recipe.seed,
             weights=str(weights) if weights else None,
         )
-        found = Device("cpu", told.device_name(opened), device.free_memory())
+        found = Device("cpu", messages.device_name(opened), device.free_memory())
         yield self._run_started(folder, opened, found)
-        yield from doubts.of(recipe, folder, found, "float32")
+        yield from data_checks.of(recipe, folder, found, "float32")
         if opened["wish"] != opened["device"]:
-            yield told.no_gpu(opened)
+            yield messages.no_gpu(opened)
 
         self._enter("features")
         store = FeatureStore(
-            self.rooms.features, told.space(recipe, weights, opened), tuple(opened["features"])
+            self.rooms.features, messages.space(recipe, weights, opened), tuple(opened["features"])
         )
         broken: Broken = {}
         train = scan(folder.train, recipe.augment, recipe.seed, broken)
         valid = scan(folder.valid, 0, recipe.seed, broken)
-        doubts.refuse(folder, broken)
+        data_checks.refuse(folder, broken)
         widest = recipe.image_size**2 * _WIDEST_FILTERS
         yield from fill(
             store,
@@ -133,7 +133,7 @@ class _Run:
             images=len(folder.train) + len(folder.valid),
             skipped=[{"path": str(path), "reason": why} for path, why in sorted(broken.items())],
         )
-        doubts.refuse(folder, broken)
+        data_checks.refuse(folder, broken)
         yield from self._head(process, store, _sound(train, broken), _sound(valid, broken))
         if self.best.get("epoch") is None:
             return

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dl_magics.training.extract import View
-from dl_magics.training.features import FeatureStore
+from dl_magics.training.engine.extraction import View
+from dl_magics.training.engine.feature_store import FeatureStore
 
 # As `training.model` has it: share of the mean variance below which a feature never changes.
 _DEAD = 1e-4

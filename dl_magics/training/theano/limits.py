@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dl_magics.errors import BadSetting
-from dl_magics.training.recipe import Recipe
+from dl_magics.training.recipe.recipe import Recipe
 
 _FIX = "Leave it out · or train on today's Keras: %backend tensorflow"
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dl_magics.errors import NotTrained
-from dl_magics.settings import theano_home
-from dl_magics.training.theano import own
+from dl_magics.keras_config import theano_env
+from dl_magics.training.theano import env
 from dl_magics.training.theano.process import Interpreter, Process
 
 
@@ -39,7 +39,7 @@ def loaded(path: Path, place: Mapping[str, Any]) -> Iterator[TheanoModel]:
     NotTrained
         where this computer has none.
     """
-    interpreter = _of_the_run(place) or own.interpreter(path.parents[2] / theano_home.ROOM)
+    interpreter = _of_the_run(place) or env.interpreter(path.parents[2] / theano_env.ROOM)
     if interpreter is None:
         raise NotTrained(
             f"{path} is a model of Keras 1, and this computer has no interpreter with Theano.",

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dl_magics.errors import TrainingFailed
-from dl_magics.events import Event, from_json
+from dl_magics.runs.events import Event, from_json
 
 _ROOT = Path(__file__).parents[3]
 # Our folder is there just for the first import: what lies beside us is made for another Python.

@@ -1,0 +1,86 @@
+"""Getting in: whom the security group lets in, which key, and whether SSH answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from dl_magics.actions.aws import context
+from dl_magics.aws import security_group
+from dl_magics.aws.ec2 import Ec2
+from dl_magics.core.instance import Instance
+from dl_magics.errors import NoAnswer, WrongState
+from dl_magics.ssh import commands, keys
+from dl_magics.ssh.target import Login
+from dl_magics.store import home
+
+LOGIN_KEY = "id_ed25519"
+_PATIENCE_SECONDS = 300.0
+_LOOK_SECONDS = 5.0
+
+
+def our_name() -> str:
+    """Return what our key pair and security group are called: one of each per person."""
+    return f"dl-magics-{keys.ensure(LOGIN_KEY).short}"
+
+
+def sources() -> list[str]:
+    """Return who may come in: what `--allow-from` named, else just this computer's address."""
+    named = home.choices().get("allow_from", [])
+    return list(named) or [security_group.my_address(context.place().address_url)]
+
+
+def let_us_in(instance: Instance) -> bool:
+    """Point the rule at our present address; return whether it had pointed elsewhere.
+
+    Groups that are not ours are left alone.
+    """
+    if not instance.ours:
+        return False
+    door = context.door()
+    group, _ = security_group.ensure_group(door, our_name())
+    return group in instance.groups and security_group.let_in(door, group, sources())
+
+
+def login(instance: Instance, identity: str | None = None) -> Login:
+    """Return how to log in to a running instance; `identity` is a key file of the person's own."""
+    if not instance.ip or instance.state != "running":
+        raise WrongState(
+            f"{instance.name} is {instance.state}: it has no address.", fix="%aws_start"
+        )
+    ours = keys.ensure(LOGIN_KEY).file if instance.key == our_name() else None
+    return Login(
+        alias=instance.id,
+        name=instance.name,
+        host=instance.ip,
+        user=instance.user,
+        key_file=Path(identity).expanduser() if identity else ours,
+        config=context.place().ssh_config,
+    )
+
+
+def until_ssh_answers(ec2: Ec2, instance: Instance) -> Iterator[Instance]:
+    """Yield the instance when its address changes, and at last when SSH answers."""
+    began = looked = time.monotonic()
+    while not commands.answers(login(instance)):
+        time.sleep(0.5)
+        now = time.monotonic()
+        if now - looked > _LOOK_SECONDS:
+            looked, before = now, instance
+            instance = ec2.get(instance.id)
+            if instance.ip != before.ip:
+                yield instance
+        if now - began > _PATIENCE_SECONDS:
+            raise NoAnswer(
+                f"{instance} but SSH has not answered for {_PATIENCE_SECONDS / 60:.0f} minutes.",
+                fix="It costs money: %aws_stop · or wait more: %aws_start · %aws_check looks at "
+                "the way in.",
+            )
+    yield replace(instance, answers=True)
+
+
+def is_shut(group: str, source: str) -> bool:
+    """Whether port 22 of a group is not open to a source yet."""
+    return not security_group.is_open(context.door(), group, source)

@@ -1,0 +1,109 @@
+"""Give back all that dl_magics made here, and nothing else: the ledger says what that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dl_magics.actions.aws import context
+from dl_magics.aws import parsing
+from dl_magics.core.instance import Instance
+from dl_magics.gpu_kernel import kernelspec
+from dl_magics.ssh import known_hosts
+from dl_magics.store import home
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """Something on AWS that we made."""
+
+    what: str
+    id: str
+    name: str
+    state: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.name}{f' ({self.id}, {self.state})' if self.state else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Things:
+    """What we made in one place and is still there."""
+
+    place: str
+    each: tuple[Thing, ...]
+    given_back: bool = False
+
+    def __repr__(self) -> str:
+        if not self.each:
+            return f"{self.place}: nothing of dl_magics is there."
+        done = "given back" if self.given_back else "%aws_cleanup -f gives back"
+        return "\n".join([f"{self.place}: {done}", *(f"  {each}" for each in self.each)])
+
+
+def listing() -> Things:
+    """Return what the ledger says we made here and AWS says is still there."""
+    made = _made()
+    instances = [
+        Thing("instance", each.id, each.name, each.state)
+        for each in _instances(made["instance"], made["token"])
+    ]
+    groups = _existing("describe_security_groups", "SecurityGroups", "group-name", made)
+    key_pairs = _existing("describe_key_pairs", "KeyPairs", "key-name", made)
+    return Things(
+        context.name(),
+        (
+            *instances,
+            *(Thing("security-group", each["GroupId"], each["GroupName"]) for each in groups),
+            *(Thing("key-pair", each["KeyPairId"], each["KeyName"]) for each in key_pairs),
+        ),
+    )
+
+
+def give_back(things: Things) -> Iterator[Thing]:
+    """Give everything back, instances first; yield each thing when it is gone."""
+    door, ec2 = context.door(), context.ec2()
+    for thing in things.each:
+        if thing.what == "instance":
+            for _ in ec2.terminate(ec2.get(thing.id)):
+                pass
+            known_hosts.forget(thing.id)
+            kernelspec.remove(thing.id)
+        elif thing.what == "security-group":
+            door.tell("delete_security_group", fine=("InvalidGroup.NotFound",), GroupId=thing.id)
+        else:
+            door.tell("delete_key_pair", fine=("InvalidKeyPair.NotFound",), KeyName=thing.name)
+        home.note(did="gave back", what=thing.what, id=thing.id, place=things.place)
+        yield thing
+
+
+def _made() -> dict[str, set[str]]:
+    made: dict[str, set[str]] = {
+        kind: set() for kind in ("instance", "token", "key-pair", "security-group")
+    }
+    for entry in home.ledger():
+        if entry.get("place") == context.name() and entry.get("did") in ("made", "makes"):
+            kind = "token" if "token" in entry else entry["what"]
+            made[kind].add(entry.get("id") or entry["token"])
+    return made
+
+
+def _instances(ids: set[str], tokens: set[str]) -> list[Instance]:
+    found: dict[str, Instance] = {}
+    door = context.door()
+    for name, values in (("instance-id", ids), (f"tag:{parsing.TAG}token", tokens)):
+        if values:
+            filters = [{"Name": name, "Values": sorted(values)}]
+            answer = door.ask("ec2", "describe_instances", Filters=filters)
+            found |= {each.id: each for each in parsing.instances(answer, door.region)}
+    return [each for each in found.values() if not each.gone]
+
+
+def _existing(
+    call: str, key: str, filter_name: str, made: dict[str, set[str]]
+) -> list[dict[str, str]]:
+    names = made["security-group" if key == "SecurityGroups" else "key-pair"]
+    if not names:
+        return []
+    filters = [{"Name": filter_name, "Values": sorted(names)}]
+    return list(context.door().ask("ec2", call, Filters=filters)[key])

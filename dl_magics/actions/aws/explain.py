@@ -1,0 +1,123 @@
+"""What a magic would do, as aws and ssh commands that can be pasted into a terminal."""
+
+from __future__ import annotations
+
+import shlex
+
+from dl_magics.actions.aws import access, context
+from dl_magics.core.instance import Instance
+from dl_magics.errors import DLMagicsError
+
+
+class Script(str):
+    """Lines for a shell; a cell shows them as they are."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def script(*commands: list[str]) -> Script:
+    """Return the commands, led to the chosen place."""
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in _environment().items()]
+    return Script("\n".join([*exports, *map(shlex.join, commands)]))
+
+
+def listing() -> Script:
+    """All instances."""
+    query = "Reservations[].Instances[].[InstanceId,InstanceType,State.Name,PublicIpAddress]"
+    return script(ec2("describe-instances", "--query", query, "--output", "table"))
+
+
+def state(instance: Instance) -> Script:
+    """The state in one word."""
+    return script(_described(instance, "State.Name"))
+
+
+def ip(instance: Instance) -> Script:
+    """The address."""
+    return script(_described(instance, "PublicIpAddress"))
+
+
+def start(instance: Instance) -> Script:
+    """The rule, the start, the wait, the address, and the way in."""
+    ids = ["--instance-ids", instance.id]
+    return script(
+        *_rule(instance),
+        ec2("start-instances", *ids),
+        ec2("wait", "instance-running", *ids),
+        _described(instance, "PublicIpAddress"),
+    )
+
+
+def stop(instance: Instance) -> Script:
+    """The stop, and the wait for it."""
+    ids = ["--instance-ids", instance.id]
+    return script(ec2("stop-instances", *ids), ec2("wait", "instance-stopped", *ids))
+
+
+def terminate(instance: Instance) -> Script:
+    """The return for good."""
+    ids = ["--instance-ids", instance.id]
+    return script(ec2("terminate-instances", *ids), ec2("wait", "instance-terminated", *ids))
+
+
+def resize(instance: Instance, type_: str) -> Script:
+    """Stop if it runs, change the type, start if it ran."""
+    ids = ["--instance-ids", instance.id]
+    change = ec2(
+        "modify-instance-attribute",
+        "--instance-id",
+        instance.id,
+        "--instance-type",
+        f"Value={type_}",
+    )
+    if not instance.costs_money:
+        return script(change)
+    return script(
+        ec2("stop-instances", *ids),
+        ec2("wait", "instance-stopped", *ids),
+        change,
+        ec2("start-instances", *ids),
+        ec2("wait", "instance-running", *ids),
+    )
+
+
+def log_in(instance: Instance, command: str) -> Script:
+    """The ssh command, with the same host key check."""
+    words = access.login(instance).command_line()
+    return Script(shlex.join([*words, *([command] if command else [])]))
+
+
+def ec2(*words: str) -> list[str]:
+    """Return one aws ec2 command."""
+    return ["aws", "ec2", *words]
+
+
+def _rule(instance: Instance) -> list[list[str]]:
+    if not instance.ours:
+        return []
+    try:
+        sources = access.sources()
+    except DLMagicsError:
+        sources = ["YOUR-ADDRESS/32"]
+    return [
+        ec2(
+            *("authorize-security-group-ingress", "--group-id", group),
+            *("--protocol", "tcp", "--port", "22", "--cidr", source),
+        )
+        for group in instance.groups
+        for source in sources
+        if access.is_shut(group, source)
+    ]
+
+
+def _described(instance: Instance, field: str) -> list[str]:
+    query = f"Reservations[0].Instances[0].{field}"
+    ids = ["--instance-ids", instance.id]
+    return ec2("describe-instances", *ids, "--query", query, "--output", "text")
+
+
+def _environment() -> dict[str, str]:
+    return {**context.place().environment, "AWS_DEFAULT_REGION": context.door().region or ""}

@@ -1,0 +1,122 @@
+"""A launch as commands to paste: the same instance, with the same host key known beforehand."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import uuid
+from pathlib import Path
+
+from dl_magics.actions.aws import access, context
+from dl_magics.actions.aws.explain import Script, ec2, script
+from dl_magics.actions.aws.launch import Plan
+from dl_magics.aws import launch, security_group
+from dl_magics.ssh import keys, known_hosts
+from dl_magics.store import home
+
+_LINE = " \\\n  "
+
+
+def rent(plan: Plan) -> Script:
+    """Return what is not there yet of key pair, group and rule, then the launch.
+
+    The user-data lies in a file that only its owner reads: it holds the first host key, which no
+    notebook should show. It is there for the last explanation only.
+    """
+    token, name = uuid.uuid4().hex, access.our_name()
+    host_key = keys.ensure(f"host-{token}")
+    user_data = _file(token, launch.user_data(host_key.private, host_key.public))
+    keys.forget(f"host-{token}")
+    for what in ("key-pair", "security-group"):
+        home.note(did="makes", what=what, id=name, place=plan.place)
+    home.note(did="makes", what="instance", token=token, place=plan.place)
+    known = shlex.quote(str(known_hosts.path()))
+    public = f"{host_key.public} {known_hosts.TEMPORARY}"
+    return Script(
+        "\n".join(
+            [
+                *_key_pair(name),
+                _group(name),
+                *_rules(plan, name),
+                f"ID=$({_launch(plan, name, token, user_data)})",
+                f'echo "$ID {public}" >> {known}',
+                f"rm {shlex.quote(str(user_data))}",
+            ]
+        )
+    )
+
+
+def _file(token: str, text: str) -> Path:
+    folder = home.folder("keys")
+    for old in folder.glob("user-data-*"):
+        old.unlink(missing_ok=True)
+    file = folder / f"user-data-{token}"
+    home.replace(file, text)
+    return file
+
+
+def _key_pair(name: str) -> list[str]:
+    if launch.has_key(context.door(), name):
+        return [script()]
+    key = keys.ensure(access.LOGIN_KEY)
+    public = key.file.with_suffix(".pub")
+    public.write_text(f"{key.public}\n", encoding="utf-8")
+    options = ["--key-name", name, "--public-key-material", f"fileb://{public}"]
+    return [script(ec2("import-key-pair", *options, *_tags("key-pair")))]
+
+
+def _group(name: str) -> str:
+    if known := security_group.group_id(context.door(), name):
+        return f"GROUP={known}"
+    options = ["--group-name", name, "--description", security_group.DESCRIPTION]
+    asked = ec2("create-security-group", *options, *_tags("security-group"), *_only("GroupId"))
+    return f"GROUP=$({shlex.join(asked)})"
+
+
+def _rules(plan: Plan, name: str) -> list[str]:
+    open_to = security_group.rules(context.door(), name) or []
+    return [
+        'aws ec2 authorize-security-group-ingress --group-id "$GROUP" --protocol tcp --port 22 '
+        f"--cidr {source}"
+        for source in plan.sources
+        if f"tcp 22 from {source}" not in open_to
+    ]
+
+
+def _launch(plan: Plan, key: str, token: str, user_data: Path) -> str:
+    wish = launch.Wish(
+        name=plan.name,
+        type=plan.type,
+        image=plan.image,
+        disk_gib=plan.disk_gib,
+        key=key,
+        group="",
+        token=token,
+        user_data="",
+        zone=plan.zone,
+    )
+    asked = launch.request(wish)
+    words = {
+        "--image-id": asked["ImageId"],
+        "--instance-type": asked["InstanceType"],
+        "--client-token": asked["ClientToken"],
+        "--key-name": asked["KeyName"],
+        "--user-data": f"file://{user_data}",
+        "--instance-initiated-shutdown-behavior": asked["InstanceInitiatedShutdownBehavior"],
+        "--block-device-mappings": json.dumps(asked["BlockDeviceMappings"]),
+        "--metadata-options": json.dumps(asked["MetadataOptions"]),
+        "--tag-specifications": json.dumps(asked["TagSpecifications"]),
+    }
+    if plan.zone:
+        words["--placement"] = f"AvailabilityZone={plan.zone}"
+    options = [f"{option} {shlex.quote(word)}" for option, word in words.items()]
+    only = shlex.join(_only("Instances[0].InstanceId"))
+    return _LINE.join(['aws ec2 run-instances --security-group-ids "$GROUP"', *options, only])
+
+
+def _tags(kind: str) -> list[str]:
+    return ["--tag-specifications", json.dumps([launch.tags(kind)])]
+
+
+def _only(query: str) -> list[str]:
+    return ["--query", query, "--output", "text"]

@@ -1,0 +1,142 @@
+"""What a person asks of instances: list, choose, start, stop, change the type, give back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+from dl_magics.actions.aws import access, context
+from dl_magics.aws import instance_types, prices
+from dl_magics.core import money
+from dl_magics.core.instance import Instance, Instances
+from dl_magics.errors import CommandFailed, NoCapacity, NotConfirmed
+from dl_magics.gpu_kernel import kernelspec
+from dl_magics.ssh import commands, known_hosts
+from dl_magics.store import home
+
+_RETRY_SECONDS = 15.0
+_LAST_LETTERS = 300
+
+
+def listing() -> Instances:
+    """Return all instances of the account and region, with prices."""
+    everything = context.ec2().all()
+    order = sorted(everything, key=lambda each: (each.gone, each.name, each.id))
+    return Instances(context.name(), tuple(priced(each) for each in order), context.chosen_id())
+
+
+def get(word: str | None) -> Instance:
+    """Choose the instance that is meant from now on; without a word just return it."""
+    found = context.meant(word)
+    if word:
+        context.choose(found)
+    return priced(found)
+
+
+def priced(instance: Instance) -> Instance:
+    """Return the instance with the price of AWS's list, if that can be read."""
+    if instance.gone:
+        return instance
+    dollars, _ = prices.per_hour(context.door(), instance.type)
+    return replace(instance, dollars_per_hour=dollars)
+
+
+def start(word: str | None = None, *, wait_seconds: float = 0.0) -> Iterator[Instance]:
+    """Start an instance; yield it at each change, at last when SSH answers.
+
+    Where AWS has none left it is tried again for `wait_seconds`.
+    """
+    instance = context.meant(word)
+    give_up = time.monotonic() + wait_seconds
+    if not instance.gone:
+        access.let_us_in(instance)
+    while True:
+        try:
+            for seen in context.ec2().start(instance):
+                instance = seen
+                yield priced(seen)
+            break
+        except NoCapacity:
+            if time.monotonic() + _RETRY_SECONDS > give_up:
+                raise
+            time.sleep(_RETRY_SECONDS)
+            instance = context.meant(instance.id)
+    yield from map(priced, access.until_ssh_answers(context.ec2(), instance))
+
+
+def stop(word: str | None = None) -> Iterator[Instance]:
+    """Stop an instance; yield it at each change."""
+    (instance,) = context.ec2().with_disks([context.meant(word)])
+    for seen in context.ec2().stop(instance):
+        yield priced(replace(seen, disk_gib=instance.disk_gib))
+
+
+def resize(type_: str, word: str | None = None) -> Iterator[Instance]:
+    """Give an instance another type; one that runs is stopped first and started after."""
+    instance = context.meant(word)
+    ran = instance.costs_money
+    if instance.type == type_:
+        yield instance
+        return
+    for seen in context.ec2().stop(instance):
+        instance = seen
+        yield priced(seen)
+    yield priced(context.ec2().change_type(instance, type_))
+    if ran:
+        yield from start(instance.id)
+
+
+def check_resize(type_: str, instance: Instance) -> None:
+    """Raise if an instance cannot get a type, before anything is changed."""
+    if instance.type != type_:
+        context.ec2().check_type(type_, zone=instance.zone, magic="%aws_resize")
+
+
+def terminate(word: str | None) -> Iterator[Instance]:
+    """Give an instance back for good."""
+    instance = context.meant(word)
+    yield from context.ec2().terminate(instance)
+    known_hosts.forget(instance.id)
+    kernelspec.remove(instance.id)
+    if instance.ours:
+        home.note(did="gave back", what="instance", id=instance.id, place=context.name())
+
+
+def run_there(command: str, word: str | None = None) -> commands.Output:
+    """Run one command on an instance; raise if it fails there."""
+    done = commands.run(access.login(context.meant(word)), command)
+    if done.code:
+        wrote = " ".join(repr(done).split())[-_LAST_LETTERS:]
+        raise CommandFailed(
+            f"'{command}' ended with status {done.code}: {wrote}",
+            fix=f"%aws_ssh {command} || true shows all that it wrote.",
+        )
+    return done
+
+
+def ssh_command(word: str | None = None) -> list[str]:
+    """Return the ssh command that opens a terminal on an instance."""
+    return access.login(context.meant(word)).command_line()
+
+
+def resize_question(type_: str, instance: Instance) -> str:
+    """Check that a type can be had and return what to ask, with the dollars."""
+    check_resize(type_, instance)
+    dollars, _ = prices.per_hour(context.door(), type_)
+    stops = "stops, changes and starts" if instance.costs_money else "changes"
+    gpu = instance_types.gpu_text(type_)
+    before = money.per_hour(instance.dollars_per_hour)
+    return (
+        f"{instance.name} {stops} from {instance.type} ({before})"
+        f" to {type_}{f' with {gpu}' if gpu else ''} ({money.per_hour(dollars)} while it runs)"
+    )
+
+
+def needs_force(instance: Instance) -> NotConfirmed:
+    """Return the error that says what would be lost."""
+    return NotConfirmed(
+        f"%aws_terminate gives {instance.name} ({instance.type}, {instance.id}) back for good, "
+        "with all that is on its disk.",
+        fix=f"%aws_terminate {instance.id} -f does it · %aws_stop keeps the disk.",
+    )

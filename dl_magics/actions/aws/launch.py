@@ -1,0 +1,210 @@
+"""Rent a new instance: what it will be and cost, then each thing that it needs, once."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+
+from dl_magics.actions.aws import access, context, instances
+from dl_magics.aws import images, instance_types, launch, prices, quotas, security_group
+from dl_magics.aws.session import Door
+from dl_magics.core import money
+from dl_magics.core.instance import Instance
+from dl_magics.errors import DLMagicsError, NoAnswer, NoCapacity, QuotaReached, WrongState
+from dl_magics.ssh import keys, known_hosts
+from dl_magics.store import home
+
+NAME = "gpu"
+LEAST_DISK_GIB = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What would be rented, and what it costs."""
+
+    name: str
+    type: str
+    image: images.Image
+    disk_gib: int
+    sources: tuple[str, ...]
+    zone: str | None
+    dollars_per_hour: float | None
+    price_from: str
+    place: str
+
+    def __str__(self) -> str:
+        gpu = instance_types.gpu_text(self.type)
+        disk = money.written(money.disk_per_month(self.disk_gib))
+        return (
+            f"'{self.name}' in {self.place}: {self.type}{f' ({gpu})' if gpu else ''}, "
+            f"{money.per_hour(self.dollars_per_hour)} while it runs ({self.price_from}); "
+            f"its disk of {self.disk_gib} GiB {disk} a month, always; "
+            f"port 22 open to {', '.join(self.sources)}; image {self.image.name}"
+        )
+
+    __repr__ = __str__
+
+
+def there_already(name: str, type_: str) -> Instance | None:
+    """Return the instance of this name, if there is one: nothing is launched twice.
+
+    One whose launch was never answered does not count: the same request is sent once more, and
+    EC2 answers it with the same instance.
+    """
+    if home.choices().get("launching", {}).get("asked", {}).get("name") == name:
+        return None
+    found = [each for each in context.ec2().all() if each.name == name and not each.gone]
+    if not found:
+        return None
+    if found[0].type != type_:
+        raise WrongState(
+            f"'{name}' exists already: {found[0].type}, {found[0].state}.",
+            fix=f"%aws_resize {type_} {name} changes its type · %aws_launch {type_} --name OTHER",
+        )
+    return instances.priced(found[0])
+
+
+def go_on(instance: Instance) -> Iterator[Instance]:
+    """Wait for an instance that is there already; one that is stopped stays so."""
+    context.choose(instance)
+    yield instance
+    if instance.costs_money:
+        yield from instances.start(instance.id)
+
+
+def plan(
+    type_: str,
+    *,
+    name: str = NAME,
+    image: str | None = None,
+    disk_gib: int | None = None,
+    zone: str | None = None,
+) -> Plan:
+    """Look everything up that a launch needs, and change nothing."""
+    door, ec2 = context.door(), context.ec2()
+    ec2.check_type(type_, zone=zone or "", magic="%aws_launch")
+    quotas.check(door, type_, ec2.all())
+    found = images.find(door, type_, image)
+    dollars, price_from = prices.per_hour(door, type_)
+    return Plan(
+        name=name,
+        type=type_,
+        image=found,
+        disk_gib=max(disk_gib or LEAST_DISK_GIB, found.disk_gib),
+        sources=tuple(access.sources()),
+        zone=zone,
+        dollars_per_hour=dollars,
+        price_from=price_from,
+        place=context.name(),
+    )
+
+
+def rent(plan: Plan) -> Iterator[Instance]:
+    """Make what the plan says; yield the instance at each change, at last when SSH answers.
+
+    Each thing is written into the ledger before it is made. A request that may have been heard
+    keeps its token, so that asking again gives the same instance.
+    """
+    with home.locked("launching"):
+        # Another kernel may have been asked for the same a moment ago.
+        instance = there_already(plan.name, plan.type) or _made(plan)
+    context.choose(instance)
+    for seen in context.ec2().start(instance):
+        instance = seen
+        yield instances.priced(seen)
+    yield from map(instances.priced, access.until_ssh_answers(context.ec2(), instance))
+
+
+def _made(plan: Plan) -> Instance:
+    door = context.door()
+    made: list[str] = []
+    try:
+        id_ = _requested(door, _prepared(door, plan, made))
+    except DLMagicsError as error:
+        raise _halfway(error, made) from error
+    home.note(did="made", what="instance", id=id_, place=plan.place)
+    return context.ec2().get(id_)
+
+
+def _prepared(door: Door, plan: Plan, made: list[str]) -> launch.Wish:
+    key, name = keys.ensure(access.LOGIN_KEY), access.our_name()
+    home.note(did="makes", what="key-pair", id=name, place=plan.place)
+    if launch.ensure_key(door, name, key.public):
+        made.append(f"key pair {name}")
+    home.note(did="makes", what="security-group", id=name, place=plan.place)
+    group, new = security_group.ensure_group(door, name)
+    if new:
+        made.append(f"security group {name}")
+    security_group.let_in(door, group, list(plan.sources))
+    token = _token(plan)
+    host_key = keys.ensure(f"host-{token}")
+    return launch.Wish(
+        name=plan.name,
+        type=plan.type,
+        image=plan.image,
+        disk_gib=plan.disk_gib,
+        key=name,
+        group=group,
+        token=token,
+        user_data=launch.user_data(host_key.private, host_key.public),
+        zone=plan.zone,
+    )
+
+
+def _requested(door: Door, wish: launch.Wish) -> str:
+    home.note(did="makes", what="instance", token=wish.token, place=context.name())
+    try:
+        id_ = launch.run(door, wish)
+    except NoAnswer:
+        raise
+    except QuotaReached as error:
+        _settle(wish.token)
+        raise quotas.refused(door, wish.type) from error
+    except NoCapacity as error:
+        _settle(wish.token)
+        raise _other_zones(wish, str(error)) from error
+    except DLMagicsError:
+        _settle(wish.token)
+        raise
+    known_hosts.pin(id_, keys.ensure(f"host-{wish.token}").public, temporary=True)
+    _settle(wish.token)
+    return id_
+
+
+def _token(plan: Plan) -> str:
+    """Return the token of the same wish, if it may have been heard already; else a new one."""
+    asked = asdict(replace(plan, dollars_per_hour=None, sources=(), price_from=""))
+    asked = {**asked, "sources": []}
+    pending = home.choices().get("launching", {})
+    if pending.get("asked") == asked:
+        return str(pending["token"])
+    token = uuid.uuid4().hex
+    home.choose(launching={"asked": asked, "token": token})
+    return token
+
+
+def _settle(token: str) -> None:
+    """AWS has answered: the next launch is another one."""
+    home.choose(launching=None)
+    keys.forget(f"host-{token}")
+
+
+def _halfway(error: DLMagicsError, made: list[str]) -> DLMagicsError:
+    if not made:
+        return error
+    return type(error)(
+        f"{error} Made so far, at no cost: {', '.join(made)}.",
+        fix=f"{error.fix} · The same %aws_launch goes on from there; %aws_cleanup lists them.",
+    )
+
+
+def _other_zones(wish: launch.Wish, said: str) -> NoCapacity:
+    zones = sorted(set(re.findall(r"\b[a-z]{2}-[a-z]+-\d[a-z]\b", said)) - {wish.zone or ""})
+    try_zone = f"%aws_launch {wish.type} --zone {zones[-1]}" if zones else "%aws_region OTHER"
+    where = f" in {wish.zone}" if wish.zone else " left for you now"
+    offered = f" AWS names these zones: {', '.join(zones)}." if zones else ""
+    near = instance_types.nearest(wish.type, context.door().region)
+    other = f" · or another type: %aws_launch {near.type}" if near else ""
+    return NoCapacity(f"AWS has no {wish.type}{where}.{offered}", fix=f"{try_zone}{other}")

@@ -1,0 +1,84 @@
+"""The types that can be rented here, with what they cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dl_magics.actions.aws import context
+from dl_magics.aws import instance_types, prices, quotas
+from dl_magics.core import money, table
+
+HEADS = ("type", "GPU", "vCPUs", "memory", "on demand", "spot", "quota left")
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """A table of instance types."""
+
+    title: str
+    rows: tuple[tuple[str, ...], ...]
+
+    def __repr__(self) -> str:
+        return table.plain(self.title, HEADS, self.rows)
+
+    def _repr_html_(self) -> str:
+        return table.html(self.title, HEADS, self.rows)
+
+
+def listing(start: str | None = None) -> Market:
+    """Return the GPU types of this region, or those of a GPU or whose name begins with `start`."""
+    door = context.door()
+    shown = [kind for kind in instance_types.kinds().values() if _wanted(kind, start, door.region)]
+    spot = prices.spot(door, [kind.type for kind in shown])
+    everything = context.ec2().all()
+    left = {
+        family: quotas.read(door, family, everything).left
+        for family in {quotas.family(kind.type) for kind in shown}
+    }
+    rows = [
+        (
+            kind.type,
+            kind.gpu_text or "-",
+            str(kind.vcpus),
+            f"{kind.memory_gib:g} GiB",
+            money.per_hour(_price(kind.type, start)),
+            money.per_hour(spot[kind.type]) if kind.type in spot else "-",
+            _left(left[quotas.family(kind.type)]),
+        )
+        for kind in shown
+    ]
+    source = f"table of {instance_types.READ_IN}" if not start else "AWS price list, else table"
+    return Market(f"{context.name()}: on-demand prices from the {source}", tuple(rows))
+
+
+def types() -> dict[str, str]:
+    """Return each type with its GPU and listed price: what a resize would cost."""
+    region = context.door().region
+    return {
+        kind.type: f"{kind.gpu_text or 'no GPU'}, {money.per_hour(price)}"
+        for kind in instance_types.kinds().values()
+        if (price := instance_types.listed_price(kind.type, region)) is not None
+        and not kind.retired
+    }
+
+
+def _wanted(kind: instance_types.Kind, start: str | None, region: str | None) -> bool:
+    if kind.retired:
+        return False
+    if start:
+        return kind.type.startswith(start) or start.upper() in kind.gpu.upper().split()
+    return bool(kind.gpu) and instance_types.listed_price(kind.type, region) is not None
+
+
+def _price(type_: str, start: str | None) -> float | None:
+    """Ask AWS only for a few types: each is a call."""
+    door = context.door()
+    return (
+        prices.per_hour(door, type_)[0]
+        if start
+        else instance_types.listed_price(type_, door.region)
+    )
+
+
+def _left(vcpus: float | None) -> str:
+    return "unknown" if vcpus is None else f"{vcpus:g} vCPUs"

@@ -1,0 +1,1 @@
+"""The GPU kernel and its host."""

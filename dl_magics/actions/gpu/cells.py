@@ -1,0 +1,76 @@
+"""Cells on the GPU kernel: variables in, the cell, variables out; also in the background."""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dl_magics.actions.gpu import remote_call
+from dl_magics.actions.gpu.notebook_kernel import Connection, session
+from dl_magics.core import serialization
+from dl_magics.errors import NoSuchRun
+from dl_magics.ssh import sftp
+from dl_magics.store import home
+
+_ROOM = ".dl_magics/values"
+_KEPT = 20
+
+
+def send(connection: Connection, given: Mapping[str, Any]) -> None:
+    """Put named values into the GPU kernel's namespace."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "values.zip"
+        serialization.write(file, given)
+        path = sftp.put(connection.way.login(), file, _ROOM)
+    remote_call.run(connection, "dl_magics.core.serialization:bring", path=path)
+
+
+def bring_back(connection: Connection, names: list[str]) -> dict[str, Any]:
+    """Return the values that these names have in the GPU kernel."""
+    path = f"{_ROOM}/{uuid.uuid4().hex}.zip"
+    remote_call.run(connection, "dl_magics.core.serialization:take", names=names, path=f"~/{path}")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "values.zip"
+        sftp.fetch(connection.way.login(), path, file, remove=True)
+        return serialization.read(file)
+
+
+def in_background(connection: Connection, cell: str) -> str:
+    """Send a cell that nobody waits for; return its message id, by which its output is found."""
+    since = connection.kernel.n
+    msg_id = connection.kernel.execute(cell).id
+    sent = {"msg_id": msg_id, "since": since, "cell": cell.strip().partition("\n")[0][:60]}
+    with home.locked("background"):
+        home.choose(**{_remembered(): [*_sent(), sent][-_KEPT:]})
+    return msg_id
+
+
+def output(connection: Connection, number: int = 1) -> Iterator[dict[str, Any]]:
+    """Yield the messages of a background cell from its first on; 1 is the newest.
+
+    Raises
+    ------
+    NoSuchRun
+        where there was none.
+    """
+    sent = _sent()
+    if not 1 <= number <= len(sent):
+        raise NoSuchRun(
+            f"There is no background cell {number} here: {len(sent)} were sent."
+            if sent
+            else "No cell of this notebook was sent to the background.",
+            fix="%gpu_output shows the newest." if sent else "%%gpu --background sends one.",
+        )
+    cell = sent[-number]
+    yield from connection.kernel.resume(cell["msg_id"], cell["since"])
+
+
+def _sent() -> list[dict[str, Any]]:
+    return list(home.choices().get(_remembered(), []))
+
+
+def _remembered() -> str:
+    return f"background cells of {session()}"

@@ -1,0 +1,87 @@
+"""Which host a word means, and how to get in there, now and after it has moved."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dl_magics.actions.aws import access, context
+from dl_magics.core.instance import Instance
+from dl_magics.errors import WrongState
+from dl_magics.ssh.target import Login
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """The way to an instance, by its id, or to any other SSH host, by what the person typed."""
+
+    alias: str
+    name: str
+    identity: str | None = None
+
+    @property
+    def is_instance(self) -> bool:
+        """Whether EC2 knows where it is."""
+        return self.alias.startswith("i-")
+
+    def instance(self) -> Instance:
+        """Return the instance as EC2 has it now."""
+        return context.ec2().get(self.alias)
+
+    def login(self) -> Login:
+        """Return how to log in now: an instance is found by its id, whatever its address."""
+        if not self.is_instance:
+            return _host(self.alias, self.identity)
+        instance = self.instance()
+        if instance.state != "running":
+            raise WrongState(
+                f"{instance.name} is {instance.state}: what runs on it waits for its start.",
+                fix="%aws_start, then %gpu_connect",
+            )
+        return access.login(instance, identity=self.identity)
+
+    def login_again(self) -> Login:
+        """Return how to log in after the connection broke: perhaps it is we who have moved."""
+        if self.is_instance:
+            access.let_us_in(self.instance())
+        return self.login()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values that `Way(**values)` takes back."""
+        return asdict(self)
+
+
+def find(word: str | None = None, identity: str | None = None) -> Way:
+    """Return the way to an instance, or to `user@host` or a name from your ssh_config."""
+    if word and ("@" in word or word in _own_hosts()):
+        return Way(alias=word, name=word, identity=identity)
+    instance = context.meant(word)
+    return Way(alias=instance.id, name=instance.name, identity=identity)
+
+
+def _host(word: str, identity: str | None) -> Login:
+    user, _, address = word.rpartition("@")
+    host, colon, port = address.rpartition(":")
+    if not (colon and port.isdigit()):
+        host, port = address, ""
+    return Login(
+        alias=word,
+        name=word,
+        host=host,
+        user=user,
+        port=int(port) if port else None,
+        key_file=Path(identity).expanduser() if identity else None,
+    )
+
+
+def _own_hosts() -> set[str]:
+    """Return the names that the person's own ssh_config gives to hosts."""
+    try:
+        lines = (Path.home() / ".ssh" / "config").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return set()
+    words = [shlex.split(line, comments=True) for line in lines if line.count('"') % 2 == 0]
+    hosts = [word[1:] for word in words if word and word[0].lower() == "host"]
+    return {name for names in hosts for name in names if not set(name) & set("*?!")}

@@ -1,0 +1,47 @@
+"""Accept a host key that no launch of ours pinned: shown, compared with the console, asked once."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from dl_magics.actions.aws import context
+from dl_magics.actions.gpu.host import Way
+from dl_magics.errors import DLMagicsError
+from dl_magics.ssh import commands, known_hosts
+
+_SHA256 = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The key that a host shows, and whether EC2's console says the same."""
+
+    way: Way
+    key: str
+    fingerprint: str
+    confirmed: bool
+
+    @property
+    def question(self) -> str:
+        console = "the console of EC2 says the same" if self.confirmed else "nothing confirms it"
+        return f"{self.way.name} shows the host key {self.fingerprint}; {console}. Pin it"
+
+
+def offered(way: Way) -> Offer:
+    """Ask the host for its key, and EC2 for what it printed at its first boot."""
+    key, fingerprint = commands.host_key(way.login())
+    return Offer(way, key, fingerprint, way.is_instance and fingerprint in _on_console(way.alias))
+
+
+def accept(offer: Offer) -> None:
+    """Pin the key that was offered."""
+    known_hosts.pin(offer.way.alias, offer.key)
+
+
+def _on_console(id_: str) -> set[str]:
+    try:
+        said = context.door().ask("ec2", "get_console_output", InstanceId=id_)
+    except DLMagicsError:
+        return set()
+    return set(_SHA256.findall(said.get("Output", "")))

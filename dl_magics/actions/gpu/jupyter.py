@@ -1,0 +1,115 @@
+"""The instance's own Jupyter, through the connection: it listens on a socket file, on no port."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from dl_magics.actions.gpu.notebook_kernel import Connection
+from dl_magics.errors import CommandFailed, NoAnswer
+from dl_magics.ssh import commands, port_forward
+from dl_magics.store import home
+
+_SECONDS = 60.0
+# The last word of what it prints is the path of the socket; what rc files print comes before.
+_START = """
+cd "$HOME" && mkdir -p -m 700 .dlm || exit 1
+# The address of a socket may have 107 bytes.
+folder="$HOME/.dlm"
+if [ "${{#folder}}" -gt 90 ]; then
+  folder="/tmp/dlm-$(printf %s "$HOME" | cksum | cut -d ' ' -f 1)"
+  mkdir -p -m 700 "$folder" && [ -O "$folder" ] && [ ! -L "$folder" ] || exit 1
+fi
+socket="$folder/jupyter.sock"
+{activate}
+for app in jupyterlab notebook jupyter_server none; do
+  {python} -c "import importlib.util as u, sys; sys.exit(u.find_spec('$app') is None)" && break
+done
+[ "$app" = none ] && exit 3
+if ! {python} -c "import socket; socket.socket(socket.AF_UNIX).connect('$socket')" 2>/dev/null
+then
+  rm -f "$socket"
+  IFS= read -r JUPYTER_TOKEN && export JUPYTER_TOKEN
+  setsid nohup {python} -m "$app" --no-browser --allow-root --ServerApp.sock="$socket" \
+    --ServerApp.sock_mode=0600 --ServerApp.root_dir="$HOME" >.dlm/jupyter.log 2>&1 </dev/null &
+fi
+echo "$socket"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Where the instance's Jupyter is to be seen on this computer; `file` leads past its login."""
+
+    name: str
+    url: str
+    file: Path
+
+    def __repr__(self) -> str:
+        return f"Jupyter on {self.name}: {self.url} — open {self.file} in your browser to log in"
+
+    def _repr_html_(self) -> str:
+        return (
+            f"<p>Jupyter on {escape(self.name)}: {escape(self.url)} — open "
+            f"<code>{escape(str(self.file))}</code> in your browser to log in</p>"
+        )
+
+
+def open_there(connection: Connection) -> Opened:
+    """Start the instance's Jupyter, if it does not run yet, and lead a port of ours to it.
+
+    The token never stands in a notebook: it lies in a file that only its owner reads.
+    """
+    login = connection.way.login()
+    token = _token(login.alias)
+    python = shlex.quote(connection.python)
+    command = _START.format(activate=connection.activate, python=python)
+    done = commands.run(login, f"exec sh -c {shlex.quote(command)}", stdin=f"{token}\n")
+    if done.code == 3:
+        raise CommandFailed(
+            f"{connection.environment} on {connection.way.name} has no Jupyter.",
+            fix=f"%aws_ssh {connection.python} -m pip install jupyterlab",
+        )
+    if done.code:
+        raise CommandFailed(
+            f"Jupyter did not start on {connection.way.name}: {done!r:.300}",
+            fix="%aws_ssh tail .dlm/jupyter.log",
+        )
+    port = port_forward.to_socket(login, done.stdout.split()[-1])
+    url = f"http://127.0.0.1:{port}/"
+    _until_it_answers(url, connection)
+    file = home.folder("open") / f"{login.alias}.html"
+    home.replace(file, f'<meta http-equiv="refresh" content="0; url={url}?token={token}">\n')
+    return Opened(connection.way.name, url, file)
+
+
+def _token(alias: str) -> str:
+    file = home.folder("keys") / f"jupyter-{alias}"
+    with home.locked("keys"):
+        if not file.exists():
+            home.replace(file, secrets.token_urlsafe(32))
+    return file.read_text(encoding="utf-8")
+
+
+def _until_it_answers(url: str, connection: Connection) -> None:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    give_up = time.monotonic() + _SECONDS
+    while True:
+        try:
+            with direct.open(f"{url}api", timeout=5):
+                return
+        except urllib.error.HTTPError:
+            return
+        except OSError as error:
+            if time.monotonic() > give_up:
+                raise NoAnswer(
+                    f"Jupyter on {connection.way.name} has not answered for {_SECONDS:.0f} s.",
+                    fix="%aws_ssh tail .dlm/jupyter.log",
+                ) from error
+        time.sleep(0.3)

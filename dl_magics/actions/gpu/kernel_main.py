@@ -1,0 +1,38 @@
+"""A whole notebook on an instance: what the launcher's entry "Python (GPU: NAME)" starts."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from dl_magics.actions.gpu import notebook_kernel
+from dl_magics.actions.gpu.host import Way
+from dl_magics.errors import DLMagicsError
+from dl_magics.gpu_kernel.bridge import Bridge
+from dl_magics.gpu_kernel.client import GpuKernel
+
+
+def main(words: Sequence[str]) -> int:
+    """Be the kernel of a notebook until that ends; return the exit status for Jupyter.
+
+    The notebook's path tells which kernel there is its own: one that lives is found again.
+    """
+    parser = argparse.ArgumentParser(prog="dl-magics kernel")
+    parser.add_argument("-f", dest="file", type=Path, required=True, help="connection file")
+    parser.add_argument("--where", required=True, help="id of an instance, or user@host")
+    parser.add_argument("--name", default="", help="what it is called")
+    parser.add_argument("--python", required=True, help="the interpreter there")
+    parser.add_argument("--identity", default="", help="a private key file of your own")
+    parser.add_argument("--activate", default="", help="a line of bash to run before")
+    asked = parser.parse_args(words)
+    way = Way(alias=asked.where, name=asked.name or asked.where, identity=asked.identity or None)
+    try:
+        folder = notebook_kernel.run_dir(way, notebook_kernel.session())
+        kernel = GpuKernel.attach(way.login_again, folder, asked.python, activate=asked.activate)
+    except DLMagicsError as error:
+        print(*error._render_traceback_(), sep="\n", file=sys.stderr)
+        return 1
+    return Bridge(kernel, json.loads(asked.file.read_text(encoding="utf-8"))).run()

@@ -1,0 +1,206 @@
+"""The stack of the GPU kernel, layer by layer, and what mends it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from dl_magics.core import table
+from dl_magics.host import device_probe, environments, probe
+from dl_magics.host.device_probe import Seen
+from dl_magics.host.info import Interpreter, Surroundings, version
+from dl_magics.ssh.target import Login
+from dl_magics.training.recipe import applications
+
+Mark = Literal["✓", "✗", "!"]
+
+# The oldest driver that runs what was built for a CUDA of this number.
+_DRIVERS = {11: (450, 80, 2), 12: (525, 60, 13), 13: (580, 65, 6)}
+_DRIVER_LINE = "sudo apt-get install -y nvidia-driver-580-server && sudo reboot"
+_CUDA_BUILDS = {
+    "tensorflow": "'tensorflow[and-cuda]'",
+    "jax": "'jax[cuda12]'",
+    "torch": "torch --index-url https://download.pytorch.org/whl/cu126",
+}
+_HEADS = ("", "layer", "found", "what to do")
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer: whether it is right, what was found, and what to type where it is not."""
+
+    name: str
+    mark: Mark
+    found: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """All layers, from the weights down to the GPU."""
+
+    title: str
+    layers: tuple[Layer, ...]
+
+    @property
+    def verdict(self) -> str:
+        """Say in one line what it comes to."""
+        broken = [layer for layer in self.layers if layer.mark == "✗"]
+        return broken[-1].found if broken else ""
+
+    def _title(self) -> str:
+        return f"{self.title}\n✗ {self.verdict}" if self.verdict else self.title
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [(each.mark, each.name, each.found, each.fix) for each in self.layers]
+
+    def __repr__(self) -> str:
+        return table.plain(self._title(), _HEADS, self._rows())
+
+    def _repr_html_(self) -> str:
+        return table.html(self._title(), _HEADS, self._rows())
+
+
+def asking(interpreter: Interpreter) -> str:
+    """Return what to say while `status` waits."""
+    return (
+        f"Asking {interpreter.name} what it sees; "
+        "its first import on a new instance may take half a minute …"
+    )
+
+
+def status(login: Login, python: str) -> Stack:
+    """Look at every layer under an interpreter of the host, and ask the framework itself."""
+    surroundings = probe.probe(login)
+    interpreter = environments.best(surroundings, python)
+    seen = device_probe.look(login, interpreter)
+    return Stack(
+        f"{surroundings.name}: {interpreter}", tuple(judge(surroundings, interpreter, seen))
+    )
+
+
+def judge(surroundings: Surroundings, interpreter: Interpreter, seen: Seen) -> list[Layer]:
+    """Return the layers, top to bottom."""
+    backend = seen.backend or surroundings.keras_backend or next(iter(interpreter.backends), "")
+    return [
+        _weights(surroundings),
+        _keras(interpreter, seen),
+        _backend(surroundings, interpreter, seen, backend),
+        _cudnn(surroundings, interpreter, backend),
+        _cuda(surroundings, interpreter, backend),
+        _driver(surroundings, interpreter, backend),
+        _gpu(surroundings, interpreter, seen, backend),
+    ]
+
+
+def _weights(surroundings: Surroundings) -> Layer:
+    name = applications.named("VGG16").file
+    if name in surroundings.weights:
+        return Layer("VGG16 weights", "✓", name)
+    return Layer("VGG16 weights", "!", "not there yet", "the first %%finetune fetches them (59 MB)")
+
+
+def _keras(interpreter: Interpreter, seen: Seen) -> Layer:
+    pip = f"{interpreter.path} -m pip install --upgrade keras"
+    found = seen.keras or interpreter.packages.get("keras", "")
+    if not found:
+        return Layer("Keras", "✗", "not installed", pip)
+    if seen.error and not seen.backend:
+        return Layer("Keras", "✗", f"{found} cannot be imported: {seen.error}", pip)
+    if version(found) < (3,):
+        return Layer("Keras", "✗", f"{found}: too old for %%finetune", pip)
+    return Layer("Keras", "✓", found)
+
+
+def _backend(
+    surroundings: Surroundings, interpreter: Interpreter, seen: Seen, backend: str
+) -> Layer:
+    installed = interpreter.backends.get(backend, "")
+    if not installed:
+        missing = backend or "tensorflow"
+        fix = f"{interpreter.path} -m pip install {_build(surroundings, missing)}"
+        return Layer("backend", "✗", f"{missing} is not installed", fix)
+    found = f"{backend} {installed}"
+    if seen.error and seen.backend:
+        return Layer("backend", "✗", f"{found} does not work: {seen.error}")
+    if not surroundings.has_gpu:
+        return Layer("backend", "✓", found)
+    if backend in interpreter.builds and not interpreter.builds[backend]:
+        fix = f"{interpreter.path} -m pip install --upgrade --force-reinstall "
+        return Layer(
+            "backend", "✗", f"{found} is a build for CPUs", fix + _build(surroundings, backend)
+        )
+    return Layer("backend", "✓", found)
+
+
+def _cudnn(surroundings: Surroundings, interpreter: Interpreter, backend: str) -> Layer:
+    own = _package(interpreter, "nvidia-cudnn-cu")
+    if found := own or surroundings.cudnn:
+        return Layer("cuDNN", "✓", found)
+    return _library("cuDNN", surroundings, interpreter, backend)
+
+
+def _cuda(surroundings: Surroundings, interpreter: Interpreter, backend: str) -> Layer:
+    own = _package(interpreter, "nvidia-cuda-runtime")
+    if found := own or surroundings.cuda:
+        return Layer("CUDA", "✓", found)
+    return _library("CUDA", surroundings, interpreter, backend)
+
+
+def _library(
+    name: str, surroundings: Surroundings, interpreter: Interpreter, backend: str
+) -> Layer:
+    if not surroundings.has_gpu:
+        return Layer(name, "!", "none: there is no GPU to use it")
+    if backend in ("torch", "jax") and interpreter.is_for_gpu(backend):
+        return Layer(name, "✓", f"comes with {backend}")
+    if interpreter.kind == "conda":
+        return Layer(name, "!", "not found; conda may have it under another name")
+    fix = f"{interpreter.path} -m pip install {_CUDA_BUILDS['tensorflow']}"
+    return Layer(name, "✗", f"not found: {backend or 'the backend'} cannot use the GPU", fix)
+
+
+def _driver(surroundings: Surroundings, interpreter: Interpreter, backend: str) -> Layer:
+    if not surroundings.has_gpu and not surroundings.driver_error:
+        return Layer("driver", "!", "none: there is no GPU to drive")
+    if surroundings.driver_error:
+        said = f"it does not answer: {surroundings.driver_error}"
+        return Layer("driver", "✗", said, "sudo reboot · or anew: " + _DRIVER_LINE)
+    if not surroundings.driver:
+        return Layer("driver", "✗", "none for the GPU that is plugged in", _DRIVER_LINE)
+    built = interpreter.builds.get(backend, "")
+    needed = _DRIVERS.get(next(iter(version(built)), 0), ())
+    if needed and version(surroundings.driver) < needed:
+        said = f"{surroundings.driver} is older than CUDA {built} of {backend} needs"
+        return Layer("driver", "✗", f"{said} ({'.'.join(map(str, needed))})", _DRIVER_LINE)
+    return Layer("driver", "✓", surroundings.driver)
+
+
+def _gpu(surroundings: Surroundings, interpreter: Interpreter, seen: Seen, backend: str) -> Layer:
+    names = ", ".join(f"{gpu.name} ({gpu.memory_mib / 1024:.0f} GB)" for gpu in surroundings.gpus)
+    if not surroundings.has_gpu:
+        fix = "%aws_resize g4dn.xlarge gives this disk a GPU"
+        return Layer("GPU", "!", "this host has none: it computes on its CPU", fix)
+    framework = backend or "the framework"
+    names = names or "a GPU of NVIDIA"
+    if len(seen.gpus) >= max(1, len(surroundings.gpus)):
+        return Layer("GPU", "✓", f"{names}, and {framework} sees it")
+    if seen.gpus:
+        said = f"{names}: {framework} SEES ONLY {len(seen.gpus)} of {len(surroundings.gpus)}"
+        return Layer("GPU", "!", said, "look at CUDA_VISIBLE_DEVICES there")
+    oldest = min(interpreter.capabilities, default=0.0)
+    able = [gpu.capability for gpu in surroundings.gpus if gpu.capability]
+    if backend == "tensorflow" and able and max(able) < oldest:
+        said = f"{names} is too old for this {framework}: it has {max(able)}, {oldest} is needed"
+        return Layer("GPU", "✗", said, "%aws_resize g4dn.xlarge moves this disk to a newer GPU")
+    said = f"{names}, but {framework.upper()} DOES NOT SEE IT: training would run on the CPU"
+    return Layer("GPU", "✗", said, "mend the layers above that are marked ✗ first, from below")
+
+
+def _build(surroundings: Surroundings, backend: str) -> str:
+    return _CUDA_BUILDS.get(backend, backend) if surroundings.has_gpu else backend
+
+
+def _package(interpreter: Interpreter, start: str) -> str:
+    found = [each for name, each in interpreter.packages.items() if name.startswith(start)]
+    return f"{found[0]} (in {interpreter.name})" if found else ""

@@ -1,0 +1,148 @@
+"""Files that go there, and files that come from there."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from dl_magics.actions.gpu import host, notebook_kernel
+from dl_magics.errors import BadSetting, NoSuchFile, WrongState
+from dl_magics.ssh import blocking
+from dl_magics.ssh.target import Login
+from dl_magics.store import home
+from dl_magics.sync import download, upload
+from dl_magics.sync.progress import Synced, text
+from dl_magics.sync.spec import Job
+
+Direction = Literal["up", "down"]
+_SHOWN = 8
+
+
+def login() -> Login:
+    """Return how to get to where the GPU kernel is, or to the instance that is meant."""
+    if notebook_kernel.is_connected():
+        return notebook_kernel.current().way.login()
+    return host.find().login()
+
+
+def path_there(path: str) -> str:
+    """Return where a path of this computer lies there, below the home folder."""
+    return str(_same_there(path, Path(path).expanduser()))
+
+
+def job(direction: Direction, path: str, to: str | None = None) -> Job:
+    """Return what goes from where to where.
+
+    A relative path is the same on both sides: from the folder of the notebook here, from the home
+    folder there. An absolute one lands under its name.
+
+    Raises
+    ------
+    NoSuchFile
+        where nothing of that name is here.
+    """
+    return _up(path, to) if direction == "up" else _down(path, to)
+
+
+def surplus(direction: Direction, job: Job) -> tuple[bytes, ...]:
+    """Return what lies where it goes to, and not where it comes from."""
+    side = upload if direction == "up" else download
+    return tuple(blocking.wait(side.surplus(job)))
+
+
+def unlike(path: str) -> str:
+    """Say that a folder of this computer holds other files there; "" where it does not.
+
+    Names and sizes count. One that is not here, or not there, is like any other.
+    """
+    if not Path(path).expanduser().is_dir():
+        return ""
+    what = _up(path, None)
+    changed, gone = blocking.wait(upload.differing(what))
+    counts = [f"{_files(changed)} new or changed here"] if changed else []
+    counts += [f"{_files(gone)} only there"] if gone else []
+    more = " --delete" if gone else ""
+    if not counts:
+        return ""
+    return (
+        f"{path} is not the same here and on {what.login.name}: {', '.join(counts)}.\n"
+        f"The run takes what is there. To send yours first: interrupt, %sync up {path}{more}"
+    )
+
+
+def _files(n: int) -> str:
+    return "1 file is" if n == 1 else f"{n:,} files are"
+
+
+def question(direction: Direction, names: tuple[bytes, ...], job: Job) -> str:
+    """Return what to ask before these are deleted."""
+    place = job.ends[direction == "up"]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"Deletes {len(names)} in {place}: {', '.join(map(text, names[:_SHOWN]))}{more}"
+
+
+def deleting(job: Job, names: tuple[bytes, ...]) -> Job:
+    """Return the same job with what may be deleted."""
+    return replace(job, delete=frozenset(names))
+
+
+def run(direction: Direction, job: Job) -> Iterator[Synced]:
+    """Bring over what changed; yield how far it has come, and at last what was done.
+
+    Raises
+    ------
+    WrongState
+        where another one of this computer brings files to the same folder.
+    """
+    busy = WrongState(
+        f"Another %sync {direction} brings files to {job.ends[direction == 'up']} at this moment.",
+        fix="Wait for it; then the same line again brings what it did not.",
+    )
+    # What is on its way to a folder lies in it, whatever the names.
+    target = f"{job.login.alias}:{job.folder}" if direction == "up" else str(job.root)
+    with home.locked(f"sync-{hashlib.sha256(target.encode()).hexdigest()[:16]}", otherwise=busy):
+        yield from blocking.each(upload.up(job) if direction == "up" else download.down(job))
+
+
+def _up(path: str, to: str | None) -> Job:
+    source = Path(path).expanduser()
+    if not source.exists():
+        raise NoSuchFile(
+            f"There is no file or folder '{path}' in {Path.cwd()}.",
+            fix="A relative path begins in the folder of the notebook.",
+        )
+    landing = _inside_home(to) if to else _same_there(path, source)
+    if source.is_dir():
+        return Job(login(), source.resolve(), str(landing))
+    if to and to.endswith("/"):
+        landing = landing / source.name
+    if landing.name != source.name:
+        raise BadSetting(
+            f"--to '{to}' gives a file another name.", fix=f"Name a folder: --to '{to}/'"
+        )
+    return Job(login(), source.resolve().parent, str(landing.parent), (source.name,))
+
+
+def _down(path: str, to: str | None) -> Job:
+    source = _inside_home(path)
+    relative = not source.is_absolute() and ".." not in source.parts
+    target = Path(to).expanduser() if to else Path(*source.parts if relative else [source.name])
+    return Job(login(), Path.cwd() / target, str(source))
+
+
+def _same_there(path: str, source: Path) -> PurePosixPath:
+    meant = PurePosixPath(posixpath.normpath(Path(path).as_posix()))
+    if source.is_absolute() or path.startswith("~") or ".." in meant.parts:
+        return PurePosixPath(source.resolve().name)
+    if meant == PurePosixPath("."):
+        return PurePosixPath(source.resolve().name)
+    return meant
+
+
+def _inside_home(path: str) -> PurePosixPath:
+    """Return a path there; the home folder is where commands begin."""
+    return PurePosixPath(posixpath.normpath(path.removeprefix("~/") or "."))

@@ -1,0 +1,1 @@
+"""Keras' settings, here and on the GPU kernel's host."""

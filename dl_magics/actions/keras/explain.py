@@ -1,0 +1,63 @@
+"""Plain Python that does what `%backend` and `%device` do, for those who want no magic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dl_magics.actions.keras import settings as keras_settings
+from dl_magics.actions.keras.settings import Where
+from dl_magics.keras_config import cuda_visible_devices, options, theanorc
+
+_KERAS_JSON = """\
+import json
+from pathlib import Path
+
+file = Path({path!r})
+settings = json.loads(file.read_text()) if file.exists() else {{}}
+settings.update({settings!r})
+file.parent.mkdir(exist_ok=True)
+file.write_text(json.dumps(settings, indent=4))
+"""
+
+_THEANORC = """\
+import configparser
+import os
+from pathlib import Path
+
+file = Path(os.environ.get("THEANORC", "~/.theanorc").split(os.pathsep)[-1]).expanduser()
+settings = configparser.RawConfigParser()
+settings.read(file)
+if not settings.has_section("global"):
+    settings.add_section("global")
+settings.set("global", "device", {device!r})
+with file.open("w") as opened:
+    settings.write(opened)
+"""
+
+_VISIBLE = """\
+import os
+
+# Before the first import of keras, in every process:
+{line}
+"""
+
+
+def keras_json(asked: Mapping[str, Any], where: Where | None = None) -> str:
+    """Return what writes the same into `keras.json`."""
+    settings = options.understood(asked)
+    ordering = settings.get("image_data_format")
+    if ordering:
+        settings["image_dim_ordering"] = options.ORDERINGS[ordering]
+    return _KERAS_JSON.format(path=keras_settings.show(where).path, settings=settings)
+
+
+def device(asked: str, where: Where | None = None) -> str:
+    """Return what writes the same into `.theanorc`, or shows the other backends the same GPUs."""
+    shown = keras_settings.show(where)
+    if keras_settings.trains_on(shown) == "theano":
+        versions = {**shown.installed.versions, **shown.own.versions}
+        return _THEANORC.format(device=theanorc.spelled(asked, versions.get("theano", "")))
+    seen, name = cuda_visible_devices.spelled(asked), cuda_visible_devices.VARIABLE
+    line = f'os.environ["{name}"] = "{seen}"' if seen else f'os.environ.pop("{name}", None)'
+    return _VISIBLE.format(line=line)

@@ -1,0 +1,236 @@
+"""Keras' settings, here or on the instance: the same code looks and writes on both sides."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib.resources import files
+from typing import Any, Literal, get_args
+
+from dl_magics.actions.gpu import host, notebook_kernel
+from dl_magics.actions.keras.views import Changed, DeviceShown, Settings
+from dl_magics.errors import BadSetting, CommandFailed
+from dl_magics.keras_config import (
+    cuda_visible_devices,
+    effective,
+    import_check,
+    installed,
+    options,
+    rpc,
+    theano_env,
+)
+from dl_magics.ssh import commands
+from dl_magics.store import home
+
+Where = Literal["here", "there"]
+_LAST_LETTERS = 300
+_FOLDER_THERE = "~/.dl_magics"
+
+
+def default_place() -> Where:
+    """Return which side is meant where none is said: where the GPU kernel is."""
+    return "there" if notebook_kernel.is_connected() else "here"
+
+
+def python_there() -> str:
+    """Return the interpreter that is asked on the instance: that of the GPU kernel."""
+    return notebook_kernel.current().python if notebook_kernel.is_connected() else "python3"
+
+
+def show(where: Where | None = None) -> Settings:
+    """Return what is in force, who decided it, and what is installed; nothing is changed."""
+    where = where or default_place()
+    told = _ask(where, "show", folder=_folder(where))
+    fresh = rpc.in_force(told["in_force"])
+    imported = effective.loaded(sys.modules) if where == "here" else {}
+    return Settings(
+        where=where,
+        installed=installed.from_json(told["installed"]),
+        path=told["path"],
+        fresh=fresh,
+        now=effective.with_loaded(fresh, imported),
+        can_undo=told["can_undo"],
+        own=theano_env.from_json(told["own"]),
+        device=tuple(told["device"]),
+    )
+
+
+def tries(asked: Mapping[str, Any], where: Where | None = None) -> str:
+    """Return what is said before a change that takes seconds, as a backend is imported; else ""."""
+    backend = options.understood(asked).get("backend", "")
+    known = (where or default_place()) == "here" and import_check.is_known(sys.executable, backend)
+    return f"One moment: does {backend} start?" if backend and not known else ""
+
+
+def write(asked: Mapping[str, Any], where: Where | None = None) -> Changed:
+    """Change settings in `keras.json`, in all the words of all versions of Keras.
+
+    Where just the interpreter of its own has Theano, `backend = "theano"` chooses that for
+    `%%finetune`, and `keras.json` goes on naming what this Keras can have.
+    """
+    where = where or default_place()
+    settings, before = options.understood(asked), show(where)
+    theano = settings.get("backend") == "theano" and "theano" not in before.installed.known
+    if theano and not before.own.python:
+        before.installed.check("theano")
+    if theano:
+        del settings["backend"]
+        # First of all, as it may be that its interpreter does not start any more.
+        _ask(where, "choose", folder=_own_folder(where), chosen=True)
+    told = _ask(where, "write", settings=settings) if settings else {"path": before.path}
+    if before.own.chosen and "backend" in settings:
+        _ask(where, "choose", folder=_own_folder(where), chosen=False)
+    return _changed(where, told, before)
+
+
+def undo(where: Where | None = None) -> Changed:
+    """Take the last change of `keras.json` back, or the choice of Theano."""
+    where = where or default_place()
+    before = show(where)
+    if before.own.chosen:
+        _ask(where, "choose", folder=_own_folder(where), chosen=False)
+        return _changed(where, {"path": before.path}, before)
+    return _changed(where, _ask(where, "undo"), before)
+
+
+def set_up_theano(python: str = "", where: Where | None = None) -> Changed:
+    """Make the interpreter for Keras 1 on Theano, and let `%%finetune` train there."""
+    where = where or default_place()
+    before = show(where)
+    made = _ask(
+        where,
+        "set up",
+        folder=_own_folder(where),
+        base=python,
+        requirements=_travelling("requirements.txt"),
+        files={"site": _travelling("site.py"), "theanorc": _travelling("theanorc")},
+    )
+    return _changed(where, {"path": made["python"]}, before)
+
+
+def show_device(where: Where | None = None) -> DeviceShown:
+    """Return which device the backend is told to use, by whom, and which it really uses."""
+    where = where or default_place()
+    own = show(where).own
+    python = own.python if own.chosen else ""
+    return DeviceShown(where=where, **_ask(where, "show device", python, folder=_folder(where)))
+
+
+def write_device(device: str, where: Where | None = None) -> Changed:
+    """Tell the backend another device: Theano by its file, the others by what they may see.
+
+    It lasts: what is seen here is in force from `%load_ext dl_magics` on, and on the instance
+    whenever a GPU kernel starts.
+    """
+    where = where or default_place()
+    shown = show(where)
+    if trains_on(shown) == "theano":
+        theano = shown.own.versions.get("theano", "")
+        told = _ask(where, "write device", device=device, theano=theano)
+        return Changed(where, rpc.change(told))
+    return _seen(shown, _ask(where, "let see", device=device, folder=_folder(where)))
+
+
+def undo_device(where: Where | None = None) -> Changed:
+    """Take the last change back: of `.theanorc`, or of what the other backends may see."""
+    where = where or default_place()
+    shown = show(where)
+    if trains_on(shown) == "theano":
+        return Changed(where, rpc.change(_ask(where, "undo device")))
+    return _seen(shown, _ask(where, "undo let see", folder=_folder(where)))
+
+
+def trains_on(shown: Settings) -> str:
+    """Return the backend that `%%finetune` trains on."""
+    return "theano" if shown.own.chosen else str(shown.now["backend"].value)
+
+
+def place(word: str) -> Where:
+    """Return the place that a widget names."""
+    if word not in get_args(Where):
+        raise BadSetting(f"{word!r} is no place.", fix="One of: here, there")
+    return "here" if word == "here" else "there"
+
+
+def _changed(where: Where, told: Mapping[str, Any], before: Settings) -> Changed:
+    change, after = rpc.change(told), show(where)
+    counts = {name: _counts(name, after) for name in options.NAMES if name in change.changed}
+    if before.own != after.own:
+        trains = {"%%finetune": (before.trains_on, after.trains_on)}
+        change = replace(change, changed={**change.changed, **trains})
+    return Changed(where, change, counts, after)
+
+
+def _seen(shown: Settings, told: Mapping[str, Any]) -> Changed:
+    """Return the choice of GPUs, in force in this kernel too, and from when on it counts."""
+    change = rpc.change(told)
+    if shown.where == "there":
+        when = "gpu restart"
+    elif cuda_visible_devices.by_person() is not None:
+        when = "overridden"
+    else:
+        cuda_visible_devices.apply(_folder("here"))
+        when = "restart" if trains_on(shown) in sys.modules else "now"
+    counts = {cuda_visible_devices.VARIABLE: when} if change.changed else {}
+    return Changed(shown.where, change, counts, shown)
+
+
+def _counts(name: str, after: Settings) -> str:
+    if after.fresh[name].by == effective.BY_VARIABLE:
+        return "never"
+    return "now" if after.now[name].value == after.fresh[name].value else "restart"
+
+
+def _folder(where: Where) -> str:
+    return str(home.folder()) if where == "here" else _FOLDER_THERE
+
+
+def _own_folder(where: Where) -> str:
+    return f"{_folder(where)}/{theano_env.ROOM}"
+
+
+def _travelling(name: str) -> str:
+    return files("dl_magics.training.theano").joinpath(name).read_text("utf-8")
+
+
+def _ask(where: Where, do: str, python: str = "", **what: Any) -> dict[str, Any]:
+    """Ask our own interpreter, another one here, or one on the instance."""
+    if where == "here" and not python:
+        return rpc.checked(rpc.answer(do, **what))
+    if where == "here":
+        return _ask_here(python, do, what)
+    login = (
+        notebook_kernel.current().way.login()
+        if notebook_kernel.is_connected()
+        else host.find().login()
+    )
+    command = shlex.join([python or python_there(), "-c", rpc.program(do, **what)])
+    # The interpreter that is named is the one with Theano.
+    done = commands.run(login, f"{effective.VARIABLE}=theano {command}" if python else command)
+    return _heard(python or python_there(), login.name, done.stdout, repr(done))
+
+
+def _ask_here(python: str, do: str, what: Mapping[str, Any]) -> dict[str, Any]:
+    done = subprocess.run(
+        [python, "-c", rpc.program(do, **what)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, effective.VARIABLE: "theano"},
+    )
+    return _heard(python, "this computer", done.stdout, done.stderr)
+
+
+def _heard(python: str, place: str, stdout: str, everything: str) -> dict[str, Any]:
+    told = rpc.heard(stdout)
+    if told is None:
+        wrote = " ".join(everything.split())[-_LAST_LETTERS:] or "it wrote nothing"
+        raise CommandFailed(
+            f"{python} on {place} gave no answer: {wrote}",
+            fix=f"It must be Python 3.8 or newer: %aws_ssh {python} --version",
+        )
+    return told

@@ -1,0 +1,79 @@
+"""The image an instance boots from: looked up, never written down here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dl_magics.aws import instance_types
+from dl_magics.aws.session import Door
+from dl_magics.errors import DLMagicsError, NoSuchImage
+
+_PARAMETER = (
+    "/aws/service/deeplearning/ami/{arch}/base-oss-nvidia-driver-gpu-ubuntu-22.04/latest/ami-id"
+)
+_NAMES = "Deep Learning*AMI*GPU*Ubuntu 22.04*"
+_OWNERS = ["amazon"]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image of this region, and the user to log in as."""
+
+    id: str
+    name: str
+    user: str
+    root_device: str
+    disk_gib: int
+
+
+def find(door: Door, type_: str, wanted: str | None = None) -> Image:
+    """Return the image that is asked for, else the newest Deep Learning AMI.
+
+    Small types get it too: a t2.micro may become a GPU instance later, on the same disk.
+    """
+    arch = "arm64" if type_.startswith(instance_types.ARM) else "x86_64"
+    wanted = wanted or _parameter(door, _PARAMETER.format(arch=arch))
+    if wanted is None:
+        return _newest(door, arch)
+    found = door.ask("ec2", "describe_images", ImageIds=[wanted])["Images"]
+    if not found:
+        raise NoSuchImage(f"There is no image {wanted} in {door.region}.", fix=_fix())
+    return _image(found[0])
+
+
+def _parameter(door: Door, name: str) -> str | None:
+    try:
+        return str(door.ask("ssm", "get_parameter", Name=name)["Parameter"]["Value"])
+    except (DLMagicsError, KeyError):
+        return None
+
+
+def _newest(door: Door, architecture: str) -> Image:
+    filters = [
+        {"Name": "name", "Values": [_NAMES]},
+        {"Name": "architecture", "Values": [architecture]},
+        {"Name": "state", "Values": ["available"]},
+    ]
+    found = door.ask("ec2", "describe_images", Owners=_OWNERS, Filters=filters)["Images"]
+    if not found:
+        raise NoSuchImage(f"No image is called '{_NAMES}' in {door.region}.", fix=_fix())
+    return _image(max(found, key=lambda each: each.get("CreationDate", "")))
+
+
+def _fix() -> str:
+    return "%aws_launch TYPE --image ami-… takes any image of this region."
+
+
+def _image(found: dict[str, Any]) -> Image:
+    name = found.get("Name", found["ImageId"])
+    words = f"{name} {found.get('Description', '')}".lower()
+    amazon_linux = "amazon linux" in words or words.startswith(("al2", "amzn"))
+    disks = [each.get("Ebs", {}).get("VolumeSize", 0) for each in found["BlockDeviceMappings"]]
+    return Image(
+        id=found["ImageId"],
+        name=name,
+        user="ec2-user" if amazon_linux else "ubuntu",
+        root_device=found.get("RootDeviceName", "/dev/sda1"),
+        disk_gib=max(disks, default=0),
+    )

@@ -1,0 +1,100 @@
+"""A new instance: its key pair, its disk, its first host key, and one request that counts once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from dl_magics.aws.images import Image
+from dl_magics.aws.parsing import OURS, TAG
+from dl_magics.aws.session import Door
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is asked for; the same wish with the same token gives the same instance."""
+
+    name: str
+    type: str
+    image: Image
+    disk_gib: int
+    key: str
+    group: str
+    token: str
+    user_data: str
+    zone: str | None = None
+
+
+def ensure_key(door: Door, name: str, public: str) -> bool:
+    """Give AWS the public half of our key, once; return whether it was new there."""
+    if has_key(door, name):
+        return False
+    made = door.tell(
+        "import_key_pair",
+        fine=("InvalidKeyPair.Duplicate",),
+        KeyName=name,
+        PublicKeyMaterial=public.encode(),
+        TagSpecifications=[tags("key-pair")],
+    )
+    return bool(made)
+
+
+def has_key(door: Door, name: str) -> bool:
+    """Whether AWS has a key pair of this name."""
+    filters = [{"Name": "key-name", "Values": [name]}]
+    return bool(door.ask("ec2", "describe_key_pairs", Filters=filters)["KeyPairs"])
+
+
+def user_data(private: str, public: str) -> str:
+    """Return the cloud-config that gives the instance its first host key."""
+    keys = {"ed25519_private": private, "ed25519_public": public}
+    return f"#cloud-config\n{json.dumps({'ssh_keys': keys}, indent=1)}\n"
+
+
+def run(door: Door, wish: Wish) -> str:
+    """Ask EC2 for the instance; return its id."""
+    answer = door.tell("run_instances", **request(wish))
+    return str(answer["Instances"][0]["InstanceId"])
+
+
+def request(wish: Wish) -> dict[str, Any]:
+    """Return the one RunInstances request of a wish."""
+    disk = {
+        "VolumeSize": wish.disk_gib,
+        "VolumeType": "gp3",
+        "Encrypted": True,
+        "DeleteOnTermination": True,
+    }
+    named = {
+        "Name": wish.name,
+        f"{TAG}disk": str(wish.disk_gib),
+        f"{TAG}user": wish.image.user,
+        f"{TAG}token": wish.token,
+    }
+    asked: dict[str, Any] = {
+        "ImageId": wish.image.id,
+        "InstanceType": wish.type,
+        "MinCount": 1,
+        "MaxCount": 1,
+        "ClientToken": wish.token,
+        "KeyName": wish.key,
+        "SecurityGroupIds": [wish.group],
+        "UserData": wish.user_data,
+        "InstanceInitiatedShutdownBehavior": "stop",
+        "BlockDeviceMappings": [{"DeviceName": wish.image.root_device, "Ebs": disk}],
+        "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
+        "TagSpecifications": [tags("instance", named), tags("volume", {"Name": wish.name})],
+    }
+    if wish.zone:
+        asked["Placement"] = {"AvailabilityZone": wish.zone}
+    return asked
+
+
+def tags(kind: str, more: dict[str, str] | None = None) -> dict[str, Any]:
+    """Return the tags of a new thing, as EC2 takes them."""
+    named = {**OURS, **(more or {})}
+    return {
+        "ResourceType": kind,
+        "Tags": [{"Key": key, "Value": value} for key, value in named.items()],
+    }

@@ -1,0 +1,84 @@
+"""What an hour costs: AWS's price list where allowed, else the bundled table, else unknown."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any
+
+from dl_magics.aws import instance_types
+from dl_magics.aws.session import Door
+from dl_magics.errors import DLMagicsError
+
+_PRICE_LIST_REGION = "us-east-1"
+_TABLE = f"table of {instance_types.READ_IN}"
+
+
+def per_hour(door: Door, type_: str) -> tuple[float | None, str]:
+    """Return the dollars an hour on demand, and where they were read."""
+    listed = _from_price_list(door, type_)
+    if listed is not None:
+        return listed, "AWS price list"
+    bundled = instance_types.listed_price(type_, door.region)
+    return bundled, _TABLE if bundled is not None else "unknown"
+
+
+def spot(door: Door, types: list[str]) -> dict[str, float]:
+    """Return the lowest spot price of each type in this region, where AWS tells it."""
+    try:
+        history, _ = door.pages(
+            "ec2",
+            "describe_spot_price_history",
+            "SpotPriceHistory",
+            InstanceTypes=types,
+            ProductDescriptions=["Linux/UNIX", "Linux/UNIX (Amazon VPC)"],
+            StartTime=_now(),
+        )
+    except DLMagicsError:
+        return {}
+    prices: dict[str, float] = {}
+    for each in history:
+        price = float(each["SpotPrice"])
+        prices[each["InstanceType"]] = min(price, prices.get(each["InstanceType"], price))
+    return prices
+
+
+@lru_cache(maxsize=256)
+def _from_price_list(door: Door, type_: str) -> float | None:
+    wanted = {
+        "instanceType": type_,
+        "regionCode": door.region or "",
+        "operatingSystem": "Linux",
+        "preInstalledSw": "NA",
+        "tenancy": "Shared",
+        "capacitystatus": "Used",
+    }
+    filters = [{"Type": "TERM_MATCH", "Field": key, "Value": wanted[key]} for key in wanted]
+    try:
+        answer = door.ask(
+            "pricing",
+            "get_products",
+            region=_PRICE_LIST_REGION,
+            ServiceCode="AmazonEC2",
+            Filters=filters,
+            MaxResults=1,
+        )
+    except DLMagicsError:
+        return None
+    return next(map(_dollars, answer.get("PriceList", [])), None)
+
+
+def _dollars(product: str) -> float | None:
+    try:
+        terms: Any = json.loads(product)["terms"]["OnDemand"]
+        (term,) = terms.values()
+        (dimension,) = term["priceDimensions"].values()
+        return float(dimension["pricePerUnit"]["USD"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _now() -> Any:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC)

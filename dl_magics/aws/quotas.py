@@ -1,0 +1,86 @@
+"""How many vCPUs the account may run at once, by family, and how to ask for more."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from dl_magics.aws import instance_types
+from dl_magics.aws.session import Door
+from dl_magics.core.instance import Instance
+from dl_magics.errors import DLMagicsError, QuotaReached
+
+_CODES = {
+    "g": ("L-DB2E81BA", "Running On-Demand G and VT instances"),
+    "p": ("L-417A185B", "Running On-Demand P instances"),
+    "standard": ("L-1216C47A", "Running On-Demand Standard instances"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A limit on running vCPUs; `limit` is None where AWS does not tell it."""
+
+    code: str
+    name: str
+    limit: float | None
+    used: int
+
+    @property
+    def left(self) -> float | None:
+        return None if self.limit is None else self.limit - self.used
+
+    def link(self, region: str | None) -> str:
+        """Where more is asked for."""
+        return (
+            f"https://{region}.console.aws.amazon.com/servicequotas/home"
+            f"/services/ec2/quotas/{self.code}"
+        )
+
+
+def family(type_: str) -> str:
+    """Return which of the quotas a type falls under."""
+    letters = re.match(r"[a-z]*", type_)
+    word = letters[0] if letters else ""
+    if word in ("g", "gr", "vt"):
+        return "g"
+    return "p" if word == "p" else "standard"
+
+
+def read(door: Door, group: str, instances: list[Instance]) -> Quota:
+    """Return one quota and how much of it is in use."""
+    code, name = _CODES[group]
+    used = sum(_vcpus(each.type) for each in instances if _uses(each, group))
+    try:
+        answer = door.ask("service-quotas", "get_service_quota", ServiceCode="ec2", QuotaCode=code)
+        return Quota(code, name, float(answer["Quota"]["Value"]), used)
+    except (DLMagicsError, KeyError):
+        return Quota(code, name, None, used)
+
+
+def check(door: Door, type_: str, instances: list[Instance]) -> None:
+    """Raise if the account may not run one more of this type; unknown is let pass."""
+    quota = read(door, family(type_), instances)
+    needed = _vcpus(type_)
+    if quota.left is not None and needed > quota.left:
+        raise refused(door, type_, quota)
+
+
+def refused(door: Door, type_: str, quota: Quota | None = None) -> QuotaReached:
+    """Return the error that names the quota and where to ask for more."""
+    quota = quota or read(door, family(type_), [])
+    allowed = "its quota" if quota.limit is None else f"{quota.limit:g} vCPUs, {quota.used} in use"
+    return QuotaReached(
+        f"{type_} needs {_vcpus(type_) or 'more'} vCPUs; '{quota.name}' ({quota.code}) allows "
+        f"{allowed}.",
+        fix=f"Ask for more (a day or two): {quota.link(door.region)} · or stop another instance.",
+    )
+
+
+def _uses(instance: Instance, group: str) -> bool:
+    return instance.costs_money and family(instance.type) == group
+
+
+def _vcpus(type_: str) -> int:
+    kind = instance_types.kinds().get(type_)
+    return kind.vcpus if kind else 0

@@ -1,0 +1,159 @@
+"""The one way in: TCP port 22, from the person's own address."""
+
+from __future__ import annotations
+
+import ipaddress
+import urllib.request
+from typing import Any
+from urllib.parse import urlsplit
+
+from dl_magics.aws.parsing import OURS
+from dl_magics.aws.session import Door
+from dl_magics.errors import BadSetting, CloudRefused, NoAddress
+
+_SECONDS = 8
+_LONGEST_ANSWER = 200
+DESCRIPTION = "SSH from one address; made by dl_magics"
+
+
+def my_address(url: str) -> str:
+    """Ask a service on the internet which address we come from; return it as a /32.
+
+    A `data:` URL says it without asking anybody.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "data") and parts.hostname not in ("127.0.0.1", "localhost"):
+        raise BadSetting(
+            f"The address service must be https, not {url}.",
+            fix="%aws_profile --address-url https://checkip.amazonaws.com",
+        )
+    try:
+        with urllib.request.urlopen(url, timeout=_SECONDS) as answer:
+            said = answer.read(_LONGEST_ANSWER).decode(errors="replace").strip()
+        return f"{ipaddress.IPv4Address(said)}/32"
+    except (OSError, ValueError) as error:
+        raise NoAddress(
+            f"{parts.hostname or url} did not tell your address ({error}).",
+            fix="Say it yourself: --allow-from 203.0.113.7/32 · or another service: "
+            "%aws_profile --address-url https://…",
+        ) from error
+
+
+def checked(cidr: str) -> str:
+    """Return an address range as EC2 writes it; the whole world is refused."""
+    try:
+        network = ipaddress.ip_network(cidr, strict=False)
+    except ValueError as error:
+        raise BadSetting(
+            f"'{cidr}' is not an address range.", fix="--allow-from 203.0.113.0/24"
+        ) from error
+    if network.prefixlen < 8:
+        raise BadSetting(
+            f"{network} lets in (nearly) the whole internet.", fix="--allow-from 203.0.113.0/24"
+        )
+    return str(network)
+
+
+def ensure_group(door: Door, name: str) -> tuple[str, bool]:
+    """Return the id of our security group, and whether it had to be made."""
+    if known := group_id(door, name):
+        return known, False
+    vpcs = door.ask("ec2", "describe_vpcs", Filters=[{"Name": "is-default", "Values": ["true"]}])
+    if not vpcs["Vpcs"]:
+        raise CloudRefused(
+            f"There is no default VPC in {door.region}.",
+            fix="In a terminal: aws ec2 create-default-vpc · or another region: %aws_region",
+        )
+    made = door.tell(
+        "create_security_group",
+        fine=("InvalidGroup.Duplicate",),
+        GroupName=name,
+        Description=DESCRIPTION,
+        VpcId=vpcs["Vpcs"][0]["VpcId"],
+        TagSpecifications=[
+            {
+                "ResourceType": "security-group",
+                "Tags": [{"Key": key, "Value": value} for key, value in OURS.items()],
+            }
+        ],
+    )
+    return str(made["GroupId"] if made else group_id(door, name)), bool(made)
+
+
+def group_id(door: Door, name: str) -> str | None:
+    """Return the id of the security group of this name, if there is one."""
+    known = _group(door, name)
+    return str(known["GroupId"]) if known else None
+
+
+def let_in(door: Door, group: str, sources: list[str]) -> bool:
+    """Open port 22 to `sources` and to nobody else; return whether anything had to change."""
+    rules = door.ask("ec2", "describe_security_groups", GroupIds=[group])["SecurityGroups"][0]
+    wanted = [_rule(source) for source in sources]
+    stale = [each for each in _single(rules.get("IpPermissions", [])) if each not in wanted]
+    missing = [each for each in wanted if each not in _single(rules.get("IpPermissions", []))]
+    if missing:
+        door.tell(
+            "authorize_security_group_ingress",
+            fine=("InvalidPermission.Duplicate",),
+            GroupId=group,
+            IpPermissions=missing,
+        )
+    if stale:
+        door.tell(
+            "revoke_security_group_ingress",
+            fine=("InvalidPermission.NotFound",),
+            GroupId=group,
+            IpPermissions=stale,
+        )
+    return bool(missing or stale)
+
+
+def is_open(door: Door, group: str, source: str) -> bool:
+    """Whether port 22 is open to a source."""
+    rules = door.ask("ec2", "describe_security_groups", GroupIds=[group])["SecurityGroups"][0]
+    return _rule(source) in _single(rules.get("IpPermissions", []))
+
+
+def rules(door: Door, name: str) -> list[str] | None:
+    """Return what a group lets in, in words; None where there is no such group."""
+    group = _group(door, name)
+    if not group:
+        return None
+    return [_in_words(each) for each in _single(group.get("IpPermissions", []))]
+
+
+def _in_words(rule: dict[str, Any]) -> str:
+    ports = {rule.get("FromPort"), rule.get("ToPort")}
+    (source,) = next(value for value in rule.values() if isinstance(value, list))[0].values()
+    return f"{rule['IpProtocol']} {'-'.join(map(str, sorted(ports, key=str)))} from {source}"
+
+
+def _group(door: Door, name: str) -> dict[str, Any]:
+    filters = [{"Name": "group-name", "Values": [name]}]
+    found = door.ask("ec2", "describe_security_groups", Filters=filters)["SecurityGroups"]
+    return dict(found[0]) if found else {}
+
+
+def _rule(source: str) -> dict[str, Any]:
+    return {
+        "IpProtocol": "tcp",
+        "FromPort": 22,
+        "ToPort": 22,
+        "IpRanges": [{"CidrIp": source}],
+    }
+
+
+def _single(permissions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Take EC2's rules apart: one source each, and nothing that only describes it."""
+    single = []
+    for each in permissions:
+        ports = {key: each[key] for key in ("IpProtocol", "FromPort", "ToPort") if key in each}
+        for kind, name in (
+            ("IpRanges", "CidrIp"),
+            ("Ipv6Ranges", "CidrIpv6"),
+            ("UserIdGroupPairs", "GroupId"),
+            ("PrefixListIds", "PrefixListId"),
+        ):
+            single += [{**ports, kind: [{name: source[name]}]} for source in each.get(kind, [])]
+    return single

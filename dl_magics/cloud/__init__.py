@@ -1,1 +1,0 @@
-"""AWS. The only folder that imports boto3, and only inside of functions."""

@@ -1,0 +1,1 @@
+"""Values that every layer passes around; no I/O."""

@@ -1,0 +1,1 @@
+"""The kernel on the connected host, and the durable link to it."""

@@ -1,0 +1,129 @@
+"""The kernel's channels: ZeroMQ over sockets in a folder of ours, no ports."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import zmq
+import zmq.asyncio
+
+from .messages import Message, Wire
+
+IDENTITY = b"dl_magics"
+SESSION = "dl_magics-agent"
+KNOCK_SECONDS = 0.2
+FAIRNESS = 100
+KINDS = {"iopub": zmq.SUB, "shell": zmq.DEALER, "stdin": zmq.DEALER, "control": zmq.DEALER}
+
+
+class Channels:
+    """Talks with one kernel.
+
+    Parameters
+    ----------
+    connection
+        What the kernel's connection file says.
+    take
+        Gets each message with its channel.
+    heard
+        Gets the channel on which one of our own questions came back.
+    """
+
+    def __init__(
+        self,
+        connection: dict[str, Any],
+        take: Callable[[str, Message], None],
+        heard: Callable[[str], None],
+    ) -> None:
+        self.open = False
+        self._wire = Wire(connection["key"])
+        self._take = take
+        self._heard = heard
+        self._answered: set[str] = set()
+        self._ends = {channel: _end(channel) for channel in KINDS}
+        self._greeted = self._ends["stdin"].get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        for channel, end in self._ends.items():
+            end.connect("ipc://{}-{}".format(connection["ip"], connection[channel + "_port"]))
+        self._tasks = [asyncio.ensure_future(self._listen(channel)) for channel in KINDS]
+        self._tasks.append(asyncio.ensure_future(self._knock()))
+
+    def send(self, channel: str, message: Message) -> None:
+        """Give the kernel a message."""
+        self._ends[channel].send_multipart(self._wire.pack(message))
+
+    def ask(self, channel: str, kind: str = "kernel_info_request") -> None:
+        """Ask a question of our own; it is answered when all before it is."""
+        header = {
+            "msg_id": uuid.uuid4().hex,
+            "msg_type": kind,
+            "username": "dl_magics",
+            "session": SESSION,
+            "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "version": "5.3",
+        }
+        self.send(channel, {"header": header, "content": {"restart": False}})
+
+    def check(self) -> None:
+        """Fail if something of it failed: an agent that listens no more must not seem to."""
+        for task in self._tasks:
+            if task.done() and not task.cancelled():
+                task.result()
+
+    def close(self) -> None:
+        """Hang up."""
+        for task in self._tasks:
+            task.cancel()
+        for end in (*self._ends.values(), self._greeted):
+            end.close()
+
+    async def _knock(self) -> None:
+        """Ask until we are heard and hear; what is published to a new listener before is lost.
+
+        So is a question for input that the kernel asks before it knows us on that channel.
+        """
+        await self._greeted.recv_multipart()
+        self._ends["stdin"].disable_monitor()
+        while not self.open:
+            self.ask("control")
+            await asyncio.sleep(KNOCK_SECONDS)
+
+    async def _listen(self, channel: str) -> None:
+        taken = 0
+        while True:
+            self._receive(channel, await self._ends[channel].recv_multipart())
+            taken += 1
+            if taken % FAIRNESS == 0:
+                # In a flood the others must have their turn.
+                await asyncio.sleep(0)
+
+    def _receive(self, channel: str, frames: list[bytes]) -> None:
+        try:
+            message = self._wire.unpack(frames)
+            ours = message["parent_header"].get("session") == SESSION
+            kind = message["header"]["msg_type"]
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            self._take("agent", {"event": "unreadable", "channel": channel, "why": repr(error)})
+            return
+        if ours:
+            self._answered.add(channel)
+            self.open = {"control", "iopub"} <= self._answered
+            self._heard(channel)
+        elif kind != "iopub_welcome":
+            self._take(channel, message)
+
+
+def _end(channel: str) -> Any:
+    end = zmq.asyncio.Context.instance().socket(KINDS[channel])
+    end.linger = 0
+    # A kernel throws away what a slow listener does not take.
+    end.rcvhwm = end.sndhwm = 0
+    if channel == "iopub":
+        end.subscribe(b"")
+    else:
+        # The kernel asks for input where the request came from, by this name.
+        end.setsockopt(zmq.IDENTITY, IDENTITY)
+    return end

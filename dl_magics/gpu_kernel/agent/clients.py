@@ -1,0 +1,88 @@
+"""Those who are attached: several at once, and all get all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from .files import replace
+from .journal import Journal
+from .messages import as_line
+
+REMEMBER_SECONDS = 7 * 24 * 3600
+
+
+class Client:
+    """One that is attached: it gets every entry after the last that it had, in whole lines."""
+
+    def __init__(self, journal: Journal, writer: asyncio.StreamWriter) -> None:
+        self.more = asyncio.Event()
+        self.name = ""
+        self.had: int | None = None
+        self._journal = journal
+        self._writer = writer
+        self._place: tuple[int, int] | None = None
+
+    def say(self, document: dict[str, Any]) -> None:
+        """Send a line between those of the journal."""
+        self._writer.write(as_line(document))
+
+    def greet(self, wish: dict[str, Any], status: dict[str, Any]) -> None:
+        """Let it have all entries after those that it had."""
+        since = self._journal.after(wish["since"], wish.get("boot", ""))
+        self.name, self.had = wish.get("client", ""), since
+        self._place = self._journal.place(since)
+        self.say(dict(status, op="welcome", since=since))
+        self.more.set()
+
+    async def pump(self) -> None:
+        """Send what the journal has, as fast as it is taken."""
+        while await self.more.wait():
+            self.more.clear()
+            while self._place:
+                data, self._place = self._journal.read(self._place)
+                if not data:
+                    break
+                self._writer.write(data)
+                await self._writer.drain()
+
+
+class Clients:
+    """All that are attached, and how far those had come that were, and may come again."""
+
+    def __init__(self, file: Path) -> None:
+        self.here: set[Client] = set()
+        self._file = file
+        self._seen: dict[str, list[float]] = {}
+        with contextlib.suppress(OSError, ValueError):
+            self._seen = json.loads(file.read_text())
+
+    def say(self, document: dict[str, Any]) -> None:
+        """Say something to all."""
+        for client in self.here:
+            client.say(document)
+
+    def wake(self) -> None:
+        """Let all have what is new."""
+        for client in self.here:
+            client.more.set()
+
+    def gone(self, client: Client) -> None:
+        """Remember how far one had come."""
+        self.had_by_all()
+        self.here.discard(client)
+        # Where it cannot be written, an older one only keeps more.
+        with contextlib.suppress(OSError):
+            replace(self._file, json.dumps(self._seen))
+
+    def had_by_all(self) -> int:
+        """Return up to which entry everybody had everything; who is away a week counts no more."""
+        now = time.time()
+        here = [(client.name, client.had) for client in self.here if client.had is not None]
+        self._seen.update({name: [had, now] for name, had in here if name})
+        away = [int(had) for had, seen in self._seen.values() if now - seen < REMEMBER_SECONDS]
+        return min([had for _, had in here] + away, default=0)

@@ -1,0 +1,251 @@
+"""The durable link to an agent: each entry of its journal once, in order, however often it breaks.
+
+It says after which entry it goes on, sends again what was not confirmed, and takes a gap or a
+line that it cannot read for a broken link.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+from dl_magics.errors import DLMagicsError, HostKeyRefused, NoAnswer, WrongState
+from dl_magics.gpu_kernel import json_lines
+from dl_magics.gpu_kernel.agent_transport import AgentGone, Way
+from dl_magics.gpu_kernel.journal_entry import Entry, travelling
+from dl_magics.gpu_kernel.local_journal import Mirror
+from dl_magics.ssh import connection
+from dl_magics.ssh.target import Login
+
+if TYPE_CHECKING:
+    import asyncssh
+
+State = Literal["attached", "lost", "gone", "stopped"]
+PING_SECONDS = 2.0
+DEAD_SECONDS = 6.0
+_LOOK_SECONDS = 0.25
+_FIRST_WAIT = 0.3
+_LONGER = 1.6
+_LONGEST_WAIT = 10.0
+# A wait is never longer than this part of the time for which the link has been lost.
+_PATIENCE = 20
+_STATES = {"kernel_started": "starting", "kernel_ready": "idle", "kernel_died": "dead"}
+
+
+class Link:
+    """Attached to the agent of `run_dir` as long as it is open.
+
+    Parameters
+    ----------
+    find
+        Tells how to get in; asked again when the instance does not answer where it was.
+    run_dir
+        The agent's folder on the instance, absolute.
+    python
+        The interpreter there that runs the agent.
+    since
+        The last entry that was had.
+    mirror
+        Where to keep what came; says `since` itself.
+    """
+
+    def __init__(
+        self,
+        find: Callable[[], Login],
+        run_dir: str,
+        python: str,
+        since: int = 0,
+        *,
+        mirror: Mirror | None = None,
+        name: str = "",
+    ) -> None:
+        self.n = mirror.n if mirror else since
+        self.state: State = "lost"
+        self.why = "it was not connected yet"
+        self.status: dict[str, Any] = {}
+        self._way = Way(find, run_dir, python)
+        self._mirror = mirror
+        self._name = mirror.name if mirror else name
+        self._boot = mirror.boot if mirror else ""
+        self._entries: asyncio.Queue[Entry | BaseException | None] = asyncio.Queue()
+        self._unconfirmed: dict[str, bytes] = {}
+        self._writer: asyncssh.SSHWriter[bytes] | None = None
+        self.heard = 0.0
+        self._poked = asyncio.Event()
+        self._attached = asyncio.Event()
+        self._last_event = ""
+        self._running = asyncio.ensure_future(self._run())
+        self._running.add_done_callback(self._over)
+
+    async def entries(self) -> AsyncIterator[Entry]:
+        """Yield entries as they come, until the link is closed."""
+        while (entry := await self._entries.get()) is not None:
+            if isinstance(entry, BaseException):
+                raise entry
+            yield entry
+
+    async def attached(self) -> dict[str, Any]:
+        """Wait until the agent welcomed us; return how it is."""
+        waiting = asyncio.ensure_future(self._attached.wait())
+        await asyncio.wait({waiting, self._running}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if self._running.done():
+            self._running.result()
+        return self.status
+
+    def send(self, channel: str, message: dict[str, Any]) -> None:
+        """Let the kernel have a request, once, as soon as the link allows."""
+        document = {"op": "send", "ch": channel, "m": travelling(message)}
+        self._tell(message["header"]["msg_id"], document)
+
+    def wish(self, kind: str) -> str:
+        """Let the agent interrupt, restart or shutdown the kernel, once; return the wish's id."""
+        id_ = uuid.uuid4().hex
+        self._tell(id_, {"op": kind, "id": id_})
+        return id_
+
+    def poke(self) -> None:
+        """Where it is lost, try again at once."""
+        if self.state != "attached" or time.time() - self.heard > PING_SECONDS * 2:
+            self._poked.set()
+
+    async def close(self) -> None:
+        """Go away; the agent and the kernel live on."""
+        self._running.cancel()
+        await asyncio.wait({self._running})
+
+    def _over(self, running: asyncio.Task[None]) -> None:
+        self._entries.put_nowait(None if running.cancelled() else running.exception())
+
+    async def _run(self) -> None:
+        wait, lost_at = _FIRST_WAIT, time.time()
+        while True:
+            self._poked.clear()
+            try:
+                await self._session()
+            except HostKeyRefused as error:
+                self._is("lost", error)
+                raise
+            except WrongState as error:
+                self._is("stopped", error)
+            except AgentGone as error:
+                self._is("gone", error)
+            except _breaks() as error:
+                self._is("lost", error)
+            if self._last_event == "shutdown" and self.n >= self.status.get("n", 0):
+                self._is("gone", "it was shut down")
+                return
+            if self._attached.is_set():
+                self._attached.clear()
+                wait, lost_at = _FIRST_WAIT, time.time()
+            await self._pause(wait)
+            longest = max(_FIRST_WAIT, (time.time() - lost_at) / _PATIENCE)
+            wait = min(wait * _LONGER, longest, _LONGEST_WAIT)
+
+    async def _session(self) -> None:
+        """Be attached, until that ends by an error."""
+        there, reader, writer = await self._way.open()
+        watching = asyncio.ensure_future(self._watch(there, writer))
+        try:
+            self.heard = time.time()
+            hello = {"op": "hello", "since": self.n, "boot": self._boot, "client": self._name}
+            writer.write(json_lines.one(hello))
+            self._writer = writer
+            for line in self._unconfirmed.values():
+                writer.write(line)
+            async for line in json_lines.read(reader):
+                self.heard = time.time()
+                self._take(line)
+            raise NoAnswer("The agent closed the link.", fix="It is tried again.")
+        finally:
+            self._writer = None
+            watching.cancel()
+            writer.close()
+
+    def _take(self, line: bytes) -> None:
+        document = json.loads(line)
+        if "n" in document and "ch" in document:
+            entry = Entry.read(document, line)
+            if entry.n != self.n + 1:
+                raise ValueError(f"entry {entry.n} came after {self.n}")
+            if self._mirror:
+                self._mirror.append(entry)
+            self.n = entry.n
+            self._last_event = entry.event
+            self._unconfirmed.pop(entry.id, None)
+            self._follow(entry)
+            self._entries.put_nowait(entry)
+            return
+        if document["op"] == "welcome":
+            if document["since"] != self.n:
+                skipped = {"event": "skipped", "after": self.n, "to": document["since"]}
+                self._entries.put_nowait(
+                    Entry(document["since"], time.time(), "agent", skipped, b"")
+                )
+            self.n, self._boot = document["since"], document["boot"]
+            if self._mirror:
+                self._mirror.goes_on(self.n, self._boot)
+            self.status = document
+            self._is("attached", "")
+            self._attached.set()
+        elif document["op"] in ("status", "pong"):
+            self.status = document
+
+    def _follow(self, entry: Entry) -> None:
+        """Keep what we know of the kernel up to date between two pings."""
+        if entry.kind == "status":
+            self.status["state"] = entry.message["content"]["execution_state"]
+        elif entry.event in _STATES:
+            self.status.update(state=_STATES[entry.event], why=entry.message.get("why", ""))
+
+    async def _watch(
+        self, there: asyncssh.SSHClientConnection, writer: asyncssh.SSHWriter[bytes]
+    ) -> None:
+        """Ask now and then; no answer, or waking up from sleep, means that the link is dead.
+
+        The wall clock goes on while a computer sleeps. A line full of files is not dead.
+        """
+        asked = 0.0
+        while True:
+            now = time.time()
+            silent = now - max(self.heard, connection.last_took(there))
+            if self._poked.is_set() or silent > DEAD_SECONDS:
+                there.abort()
+                return
+            if now - asked >= PING_SECONDS:
+                asked = now
+                with contextlib.suppress(OSError):
+                    writer.write(json_lines.one({"op": "ping", "had": self.n}))
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _pause(self, seconds: float) -> None:
+        until = time.time() + seconds
+        while time.time() < until and not self._poked.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._poked.wait(), _LOOK_SECONDS)
+
+    def _tell(self, id_: str, document: dict[str, Any]) -> None:
+        self._unconfirmed[id_] = json_lines.one(document)
+        # Where the link is just breaking, it is sent again over the next one.
+        with contextlib.suppress(OSError):
+            if self._writer:
+                self._writer.write(self._unconfirmed[id_])
+
+    def _is(self, state: State, why: object) -> None:
+        if state == "stopped" != self.state:
+            # Nobody is left there to say it.
+            died = {"event": "kernel_died", "why": "the instance was stopped"}
+            self._entries.put_nowait(Entry(self.n, time.time(), "agent", died, b""))
+        self.state, self.why = state, str(why)
+
+
+def _breaks() -> tuple[type[Exception], ...]:
+    """How a link may break; a line that cannot be read is one of them."""
+    import asyncssh
+
+    return (DLMagicsError, OSError, asyncssh.Error, EOFError, ValueError, KeyError)

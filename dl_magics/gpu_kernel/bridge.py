@@ -1,0 +1,155 @@
+"""Looks like an ordinary kernel to Jupyter, and is one on an instance."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from dl_magics.gpu_kernel.agent.messages import Message, Wire
+from dl_magics.gpu_kernel.journal_entry import Entry, arrived, travelling
+from dl_magics.ssh import blocking
+
+if TYPE_CHECKING:
+    import zmq.asyncio
+
+T = TypeVar("T")
+_CHANNELS = ("shell", "control", "stdin")
+_SHUTDOWN_SECONDS = 10.0
+
+
+class Kernel(Protocol):
+    """What a bridge needs of a `GpuKernel`."""
+
+    def send(self, channel: str, message: Message) -> None: ...
+    def interrupt(self) -> None: ...
+    def restart(self) -> None: ...
+    def shutdown(self) -> None: ...
+    def entries(self) -> AsyncIterator[Entry]: ...
+
+
+class Bridge:
+    """Five local sockets on one side, a kernel far away on the other.
+
+    It is alive as long as it runs, whatever the link does; where the kernel died, it ends too,
+    so that Jupyter starts it anew. The end of its process does not end the kernel, only Jupyter's
+    request to shut down does.
+
+    Parameters
+    ----------
+    connection
+        What the connection file says that Jupyter wrote.
+    """
+
+    def __init__(self, kernel: Kernel, connection: dict[str, Any]) -> None:
+        self._kernel = kernel
+        self._connection = connection
+        self._wire = Wire(connection["key"])
+        self._ends: dict[str, zmq.asyncio.Socket] = {}
+        self._askers: dict[str, list[bytes]] = {}
+        self._running: Message = {}
+        self._ending: asyncio.Future[int] | None = None
+
+    def run(self) -> int:
+        """Serve until the kernel ends; return the exit status for Jupyter."""
+        return asyncio.run(self._serve())
+
+    async def _serve(self) -> int:
+        import zmq
+
+        kinds = {"shell": zmq.ROUTER, "control": zmq.ROUTER, "stdin": zmq.ROUTER}
+        for channel, kind in {**kinds, "iopub": zmq.PUB, "hb": zmq.REP}.items():
+            self._ends[channel] = self._bound(channel, kind)
+        working = [self._beat(), self._down(), *(self._up(channel) for channel in _CHANNELS)]
+        tasks = [asyncio.ensure_future(work) for work in working]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            return max(task.result() for task in done)
+        finally:
+            for task in tasks:
+                task.cancel()
+            for end in self._ends.values():
+                end.close(linger=1000)
+
+    def _bound(self, channel: str, kind: int) -> zmq.asyncio.Socket:
+        import zmq.asyncio
+
+        there = self._connection
+        between = "-" if there["transport"] == "ipc" else ":"
+        end = zmq.asyncio.Context.instance().socket(kind)
+        end.sndhwm = 0
+        end.bind(f"{there['transport']}://{there['ip']}{between}{there[f'{channel}_port']}")
+        return end
+
+    async def _beat(self) -> int:
+        while True:
+            await self._ends["hb"].send(await self._ends["hb"].recv())
+
+    async def _up(self, channel: str) -> int:
+        """Pass on what Jupyter asks."""
+        while True:
+            frames = await self._ends[channel].recv_multipart()
+            try:
+                message = arrived(self._wire.unpack(frames))
+                header = message["header"]
+            except (ValueError, LookupError):
+                continue  # not signed with our key
+            self._askers[header["msg_id"]] = frames[: frames.index(b"<IDS|MSG>")]
+            if header["msg_type"] == "interrupt_request":
+                await asyncio.to_thread(self._kernel.interrupt)
+                await self._reply(channel, message, {"status": "ok"})
+            elif header["msg_type"] == "shutdown_request":
+                self._ending = asyncio.get_running_loop().create_future()
+                await self._end(message["content"].get("restart", False))
+                await self._reply(channel, message, {"status": "ok", **message["content"]})
+                return 0
+            else:
+                await asyncio.to_thread(self._kernel.send, channel, message)
+
+    async def _end(self, restart: bool) -> None:
+        """Do as asked; where the link is lost, Jupyter does not wait for ever."""
+        ending = asyncio.to_thread(self._kernel.restart if restart else self._kernel.shutdown)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(ending, _SHUTDOWN_SECONDS)
+
+    async def _down(self) -> int:
+        """Pass on what the kernel says."""
+        source = self._kernel.entries()
+        while entry := await asyncio.wrap_future(blocking.start(_next(source))):
+            if entry.channel == "in" and entry.kind == "execute_request":
+                self._running = entry.message
+            elif entry.channel == "iopub":
+                await self._publish(entry.message)
+            elif entry.channel in _CHANNELS and entry.answers in self._askers:
+                asker = self._askers[entry.answers]
+                await self._send(entry.channel, asker, entry.message)
+            elif entry.event == "kernel_died":
+                text = f"The GPU kernel died: {entry.message['why']}.\n"
+                await self._publish(
+                    self._answer("stream", self._running, {"name": "stderr", "text": text})
+                )
+                return 1
+        # The link is closed: because Jupyter asked to shut down, or for ever.
+        return await self._ending if self._ending else 1
+
+    async def _publish(self, message: Message) -> None:
+        await self._send("iopub", [f"kernel.{message['header']['msg_type']}".encode()], message)
+
+    async def _reply(self, channel: str, to: Message, content: Message) -> None:
+        kind = to["header"]["msg_type"].replace("_request", "_reply")
+        asker = self._askers[to["header"]["msg_id"]]
+        await self._send(channel, asker, self._answer(kind, to, content))
+
+    async def _send(self, channel: str, asker: list[bytes], message: Message) -> None:
+        await self._ends[channel].send_multipart(asker + self._wire.pack(travelling(message)))
+
+    def _answer(self, kind: str, to: Message, content: Message) -> Message:
+        parent = to.get("header", {})
+        header = {**parent, "msg_id": uuid.uuid4().hex, "msg_type": kind}
+        return {"header": header, "parent_header": parent, "metadata": {}, "content": content}
+
+
+async def _next(source: AsyncIterator[T]) -> T | None:
+    return await anext(source, None)

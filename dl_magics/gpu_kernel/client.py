@@ -1,0 +1,251 @@
+"""A kernel on an instance, for synchronous code; its messages come whole over any link."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from typing import Any, Literal
+
+from dl_magics.errors import DLMagicsError, KernelDied
+from dl_magics.gpu_kernel import deploy
+from dl_magics.gpu_kernel.agent_connection import Link
+from dl_magics.gpu_kernel.agent_transport import again_where_it_hangs, ask
+from dl_magics.gpu_kernel.cuda_env import LET_SEE
+from dl_magics.gpu_kernel.journal_entry import Entry, request
+from dl_magics.gpu_kernel.local_journal import Mirror
+from dl_magics.gpu_kernel.pending_requests import Answer, Answers, Message
+from dl_magics.gpu_kernel.replay import journal
+from dl_magics.gpu_kernel.subscribers import Watchers
+from dl_magics.ssh import blocking, connection
+from dl_magics.ssh.target import Login
+
+State = Literal["starting", "idle", "busy", "dead", "lost", "gone", "stopped"]
+
+
+class GpuKernel:
+    """A kernel that lives on an instance, and our `link` to it. Made by `attach`."""
+
+    def __init__(self, find: Callable[[], Login], run_dir: str, python: str, over: Link) -> None:
+        self.run_dir = run_dir
+        self._reading = partial(Link, find, run_dir, python)
+        self.link = over
+        self.waiting: Callable[[], object] = lambda: None  # while an answer is waited for
+        self._answers = Answers()
+        self._watchers = Watchers()
+        self._session = uuid.uuid4().hex
+        self._asked_for_input: Message = {}
+        self._following = asyncio.ensure_future(self._follow())
+
+    @classmethod
+    def attach(
+        cls,
+        find: Callable[[], Login],
+        run_dir: str,
+        python: str,
+        cwd: str | None = None,
+        activate: str = "",
+        mirror: Mirror | None = None,
+    ) -> GpuKernel:
+        """Attach to the kernel of `run_dir`; start one there if none lives.
+
+        Parameters
+        ----------
+        find
+            Tells how to get in; asked again when the instance is not where it was.
+        run_dir
+            The kernel's folder on the instance; `~/` stands for the home folder. Keep it short.
+        python
+            The interpreter there that has ipykernel.
+        cwd
+            Where it starts; the home folder where this is None.
+        activate
+            A line of bash to run before the kernel, such as what activates an environment.
+        mirror
+            Where to keep what comes, and to go on from.
+        """
+
+        async def started() -> tuple[str, dict[str, Any]]:
+            there = await connection.connected(login)
+            with connection.translated(login):
+                folder = await deploy.put(there, run_dir)
+                how = ["--python", python, "--cwd", cwd or "", "--activate", activate + LET_SEE]
+                return folder, await ask(there, deploy.command(folder, python, "start", *how))
+
+        async def attached() -> GpuKernel:
+            folder, status = await again_where_it_hangs(started, login)
+            if status["state"] == "gone":
+                raise KernelDied(
+                    f"No kernel could be started on {login.name}: {status['why']}",
+                    fix=f"{python} needs ipykernel there: %gpu_connect --setup installs it.",
+                )
+            over = Link(find, folder, python, status["n"], mirror=mirror, name=uuid.uuid4().hex)
+            kernel = cls(find, folder, python, over)
+            coming = kernel._watchers.watch()
+            await over.attached()
+            if status["state"] == "starting":
+                await coming.ready(after=status["n"])
+            elif status["state"] == "dead":
+                await kernel._restart()
+            coming.close()
+            return kernel
+
+        login = find()
+        return blocking.wait(attached())
+
+    @property
+    def state(self) -> State:
+        """How the kernel is; or, where that is not known, how the link is."""
+        if self.link.state != "attached":
+            return self.link.state
+        state: State = self.link.status["state"]
+        return state
+
+    @property
+    def why(self) -> str:
+        """Why it is so, where that is not plain."""
+        if self.link.state != "attached":
+            return self.link.why
+        return str(self.link.status["full"] or self.link.status["why"])
+
+    @property
+    def n(self) -> int:
+        """The last entry of the journal that came."""
+        return self.link.n
+
+    def execute(
+        self,
+        code: str,
+        *,
+        allow_stdin: bool = False,
+        store_history: bool = True,
+        silent: bool = False,
+        user_expressions: dict[str, str] | None = None,
+        msg_id: str | None = None,
+    ) -> Answer:
+        """Run code there; iterate over the answer to have each message as it comes."""
+        content = {
+            "code": code,
+            "silent": silent,
+            "store_history": store_history,
+            "user_expressions": user_expressions or {},
+            "allow_stdin": allow_stdin,
+            "stop_on_error": True,
+        }
+        return self._ask("shell", "execute_request", content, msg_id=msg_id)
+
+    def resume(self, msg_id: str, since: int) -> Iterator[Message]:
+        """Yield the messages of an older request that came after entry `since`.
+
+        `since` is the last that was had of it; 0 is before its beginning.
+        """
+        answers = Answers()
+        answer = answers.expect(
+            Answer(msg_id, None, lambda: self.waiting()), accepted_at=since or None
+        )
+
+        async def feed() -> None:
+            async for entry in journal(self._reading, since, follow=True):
+                answers.take(entry)
+                if not answers.waits_for(msg_id):
+                    return
+
+        feeding = blocking.start(feed())
+        try:
+            yield from answer
+        finally:
+            feeding.cancel()
+
+    def request(
+        self, channel: str, msg_type: str, content: Message, seconds: float | None = None
+    ) -> Message:
+        """Ask for a completion, an inspection …; return the reply."""
+        answer = self._ask(channel, msg_type, content, seconds=seconds)
+        (reply,) = [message for message in answer if message["channel"] == channel]
+        return reply
+
+    def input_reply(self, text: str) -> None:
+        """Answer the last `input_request`."""
+        message = request(self._session, "input_reply", {"value": text})
+        self.send("stdin", {**message, "parent_header": self._asked_for_input.get("header", {})})
+
+    def send(self, channel: str, message: Message) -> None:
+        """Let the kernel have any Jupyter message, once."""
+        blocking.call(self.link.send, channel, message)
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C there; while the link is lost, as soon as it is back."""
+        blocking.call(self.link.wish, "interrupt")
+
+    def restart(self) -> None:
+        """End the kernel, start a new one and wait until it can be asked."""
+        blocking.wait(self._restart())
+
+    def shutdown(self) -> None:
+        """End the kernel and its agent; the journal stays there."""
+        blocking.wait(self._shutdown())
+        self.close()
+
+    def poke(self) -> None:
+        """Try to reach it again at once."""
+        blocking.call(self.link.poke)
+
+    def events(self) -> Iterator[Message]:
+        """Yield what befalls the kernel and its agent from now on, as {"event": …}."""
+        coming = blocking.call(self._watchers.watch)
+        return (entry.message for entry in blocking.each(coming.all()) if entry.event)
+
+    def journal(self, since: int = 0) -> Iterator[Entry]:
+        """Yield the entries that the journal has by now."""
+        return blocking.each(journal(self._reading, since))
+
+    def entries(self) -> AsyncIterator[Entry]:
+        """Return all entries that come from now on; to be read in the loop's thread."""
+        return blocking.call(self._watchers.watch).all()
+
+    def close(self) -> None:
+        """Detach; the kernel lives on."""
+        blocking.wait(self.link.close())
+        blocking.call(self._following.cancel)
+
+    async def _follow(self) -> None:
+        try:
+            async for entry in self.link.entries():
+                if entry.kind == "input_request":
+                    self._asked_for_input = entry.message
+                self._answers.take(entry)
+                self._watchers.tell(entry)
+        except DLMagicsError as error:
+            self._answers.fail(error)
+        finally:
+            self._watchers.tell(None)
+
+    def _ask(
+        self,
+        channel: str,
+        msg_type: str,
+        content: Message,
+        *,
+        seconds: float | None = None,
+        msg_id: str | None = None,
+    ) -> Answer:
+        message = request(self._session, msg_type, content, msg_id)
+        answer = Answer(message["header"]["msg_id"], seconds, lambda: self.waiting())
+
+        def ask() -> None:
+            self._answers.expect(answer)
+            self.link.send(channel, message)
+
+        blocking.call(ask)
+        return answer
+
+    async def _restart(self) -> None:
+        coming = self._watchers.watch()
+        at = await coming.fulfilled(self.link.wish("restart"))
+        await coming.ready(after=at)
+        coming.close()
+
+    async def _shutdown(self) -> None:
+        coming = self._watchers.watch()
+        await coming.fulfilled(self.link.wish("shutdown"))

@@ -1,0 +1,50 @@
+"""The launcher's entry "Python (GPU: NAME)": an ordinary kernelspec that starts our bridge."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from dl_magics.store import home
+
+_PREFIX = "dl-magics-"
+
+
+def write(*, alias: str, name: str, python: str, activate: str, identity: str | None) -> Path:
+    """Write the kernelspec of a host and return its file.
+
+    `alias` is an instance id or `user@host`, `name` what the launcher shows, `python` the
+    interpreter there, `activate` a line of bash that runs before it, `identity` a private key file.
+    """
+    file = _folder() / f"{_PREFIX}{_plain(alias)}" / "kernel.json"
+    spec = {
+        "argv": [
+            sys.executable,
+            *("-m", "dl_magics", "kernel", "-f", "{connection_file}"),
+            *("--where", alias, "--name", name),
+            *("--python", python, "--activate", activate),
+            *("--identity", identity or ""),
+        ],
+        "display_name": f"Python (GPU: {name})",
+        "language": "python",
+        "interrupt_mode": "message",
+        "metadata": {"debugger": False, "dl_magics": {"alias": alias}},
+    }
+    home.replace(file, json.dumps(spec, indent=2) + "\n")
+    return file
+
+
+def remove(alias: str) -> None:
+    """Take the entry of an instance that was given back out of the launcher."""
+    shutil.rmtree(_folder() / f"{_PREFIX}{_plain(alias)}", ignore_errors=True)
+
+
+def _folder() -> Path:
+    return home.jupyter_data() / "kernels"
+
+
+def _plain(alias: str) -> str:
+    # Jupyter takes letters, digits, dots, dashes and underscores in a kernel's name.
+    return "".join(letter if letter.isalnum() else "-" for letter in alias.lower())

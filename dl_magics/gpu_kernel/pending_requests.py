@@ -1,0 +1,167 @@
+"""Which message belongs to which request, and when a request has had its whole answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import Any
+
+from dl_magics.errors import DLMagicsError, KernelDied, NoAnswer, OutputLost
+from dl_magics.gpu_kernel.journal_entry import Entry
+
+Message = dict[str, Any]
+# Windows hears Ctrl-C only between two waits.
+_LOOK_SECONDS = 0.2
+
+
+class Answer(Iterator[Message]):
+    """The messages of one request, in order, until both its reply and `idle` came.
+
+    Ctrl-C while it waits raises KeyboardInterrupt and changes nothing: it can be gone on with.
+    """
+
+    def __init__(
+        self, id_: str, seconds: float | None = None, waiting: Callable[[], object] = lambda: None
+    ) -> None:
+        self.id = id_
+        self._waiting = waiting
+        self._until = monotonic() + seconds if seconds else None
+        self._messages: SimpleQueue[Message | DLMagicsError | None] = SimpleQueue()
+        self._came: list[Message | DLMagicsError | None] = []
+        self._over = False
+
+    def __next__(self) -> Message:
+        if self._over:
+            raise StopIteration
+        message = self._wait()
+        if isinstance(message, dict):
+            return message
+        self._over = True
+        raise message or StopIteration
+
+    def put(self, message: Message | DLMagicsError | None) -> None:
+        """Add a message; None, or an error, is the end."""
+        self._messages.put(message)
+
+    def _wait(self) -> Message | DLMagicsError | None:
+        while not self._came:
+            try:
+                self._came.append(self._messages.get(timeout=_LOOK_SECONDS))
+            except Empty:
+                if self._until and monotonic() > self._until:
+                    return NoAnswer(
+                        "The GPU kernel did not answer in time.",
+                        fix="%gpu_status tells how it and the link are.",
+                    )
+            # Who presses Ctrl-C in the middle of it loses nothing of what came.
+            self._waiting()
+        return self._came.pop()
+
+
+class Answers:
+    """All requests that wait for the rest of their answer."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Answer] = {}
+        self._accepted: dict[str, int] = {}
+        self._half: set[str] = set()
+        self._dead = ""
+
+    def expect(self, answer: Answer, *, accepted_at: int | None = None) -> Answer:
+        """Collect what belongs to this request."""
+        self._open[answer.id] = answer
+        if accepted_at is not None:
+            self._accepted[answer.id] = accepted_at
+        return answer
+
+    def waits_for(self, id_: str) -> bool:
+        """Whether the answer is not whole yet."""
+        return id_ in self._open
+
+    def take(self, entry: Entry) -> None:
+        """Give an entry to the request that it belongs to."""
+        if entry.channel == "in":
+            self._accept(entry)
+        elif entry.event == "kernel_adopted":
+            for id_ in self._accepted:
+                self._open[id_].put(_gap(entry))
+        elif entry.channel == "agent":
+            self._befall(entry)
+        elif answer := self._open.get(entry.answers):
+            answer.put({**entry.message, "channel": entry.channel})
+            self._complete(entry, answer)
+
+    def fail(self, error: DLMagicsError) -> None:
+        """Let nothing wait any longer."""
+        for id_ in list(self._open):
+            self._end(id_, error)
+
+    def _accept(self, entry: Entry) -> None:
+        if entry.id in self._open:
+            self._accepted[entry.id] = entry.n
+            if self._dead:
+                self._end(entry.id, _died(self._dead))
+
+    def _befall(self, entry: Entry) -> None:
+        match entry.event:
+            case "kernel_died":
+                self._dead = entry.message["why"]
+                self._fail_accepted(_died(self._dead))
+            case "kernel_started":
+                self._dead = ""
+                self._fail_accepted(_died("it was restarted"))
+            case "shutdown":
+                self.fail(_died("it was shut down"))
+            case "settled":
+                self._settle(entry.message["before"])
+
+    def _settle(self, before: int) -> None:
+        """End what ended while no agent listened."""
+        for id_, accepted in list(self._accepted.items()):
+            if accepted < before:
+                self._end(id_, None if id_ in self._half else _lost())
+
+    def _complete(self, entry: Entry, answer: Answer) -> None:
+        idle = entry.kind == "status" and entry.message["content"]["execution_state"] == "idle"
+        if not (idle or entry.channel in ("shell", "control")):
+            return
+        if answer.id in self._half:
+            self._end(answer.id, None)
+        self._half.add(answer.id)
+
+    def _fail_accepted(self, error: DLMagicsError) -> None:
+        for id_ in list(self._accepted):
+            self._end(id_, error)
+
+    def _end(self, id_: str, error: DLMagicsError | None) -> None:
+        self._open.pop(id_).put(error)
+        self._accepted.pop(id_, None)
+        self._half.discard(id_)
+
+
+def _gap(entry: Entry) -> Message:
+    """Return what tells the reader that some output may be missing, as the kernel would."""
+    text = "(The agent of this kernel was down for a moment: what it printed then is lost.)\n"
+    header = {"msg_id": f"gap-{entry.n}", "msg_type": "stream", "session": "", "version": "5.3"}
+    return {
+        "header": header,
+        "parent_header": {},
+        "metadata": {},
+        "content": {"name": "stderr", "text": text},
+        "channel": "iopub",
+    }
+
+
+def _died(why: str) -> KernelDied:
+    return KernelDied(
+        f"The GPU kernel did not end this: {why}.",
+        fix="%gpu_restart starts a new one; nothing is run again by itself.",
+    )
+
+
+def _lost() -> OutputLost:
+    return OutputLost(
+        "This ended on the GPU while its agent was down for a moment; the answer is lost.",
+        fix="The kernel lives and has all its variables: look, then go on.",
+    )

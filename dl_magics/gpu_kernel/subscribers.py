@@ -1,0 +1,82 @@
+"""Those in our own process who want every entry from now on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from dl_magics.errors import KernelDied, NoAnswer
+from dl_magics.gpu_kernel.journal_entry import Entry
+
+
+class Watcher:
+    """Entries as they come, from its making on, until the link is closed."""
+
+    def __init__(self, watchers: Watchers) -> None:
+        self._watchers = watchers
+        self._coming: asyncio.Queue[Entry | None] = asyncio.Queue()
+
+    def put(self, entry: Entry | None) -> None:
+        """Add an entry; None is the end."""
+        self._coming.put_nowait(entry)
+
+    async def next(self) -> Entry:
+        """Wait for the next one; NoAnswer where none will come."""
+        if (entry := await self._coming.get()) is None:
+            raise NoAnswer(
+                "The link to the GPU kernel is closed.", fix="%gpu_connect opens it again."
+            )
+        return entry
+
+    async def fulfilled(self, wish: str) -> int:
+        """Wait until a wish was fulfilled; return by which entry."""
+        while (entry := await self.next()).id != wish:
+            pass
+        return entry.n
+
+    async def ready(self, after: int) -> None:
+        """Wait until the kernel can be asked; KernelDied where it ended before."""
+        while (entry := await self.next()).n <= after or entry.event != "kernel_ready":
+            if entry.n > after and entry.event == "kernel_died":
+                raise KernelDied(
+                    f"No kernel could be started there: {entry.message['why']}",
+                    fix="%gpu_status shows what is installed; %gpu_connect --setup installs it.",
+                )
+
+    async def all(self) -> AsyncIterator[Entry]:
+        """Yield them to the end."""
+        try:
+            while entry := await self._coming.get():
+                yield entry
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Want no more."""
+        self._watchers.forget(self)
+
+
+class Watchers:
+    """All of them."""
+
+    def __init__(self) -> None:
+        self._all: set[Watcher] = set()
+        self._over = False
+
+    def watch(self) -> Watcher:
+        """Add one."""
+        watcher = Watcher(self)
+        self._all.add(watcher)
+        if self._over:
+            watcher.put(None)
+        return watcher
+
+    def tell(self, entry: Entry | None) -> None:
+        """Let all have an entry, or the end."""
+        self._over = entry is None
+        for watcher in self._all:
+            watcher.put(entry)
+
+    def forget(self, watcher: Watcher) -> None:
+        """Let one have no more."""
+        self._all.discard(watcher)

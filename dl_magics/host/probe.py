@@ -1,0 +1,173 @@
+"""Look what is installed on a host, in one go and without any help from its start files."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shlex
+from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import PurePosixPath
+from typing import Any
+
+from dl_magics.errors import NoAnswer
+from dl_magics.host.info import Gpu, Interpreter, Kind, Surroundings
+from dl_magics.ssh import blocking, connection
+from dl_magics.ssh.target import Login
+
+# A cold disk of a new instance is slow; each step on the way has a limit of its own.
+_PATIENCE_SECONDS = 60.0
+_NAMELESS = ("venv", ".venv", "env", ".env")
+
+
+def probe(login: Login) -> Surroundings:
+    """Return what is installed on a host.
+
+    Raises
+    ------
+    NoAnswer
+        where its shell ends, or hangs, before it does what it is told.
+    """
+    return blocking.wait(_probe(login))
+
+
+async def _probe(login: Login) -> Surroundings:
+    begin, end = f"DLM-{secrets.token_hex(8)}", f"DLM-{secrets.token_hex(8)}"
+    there = await connection.connected(login)
+    with connection.translated(login):
+        try:
+            process = await there.create_process("exec sh -s", errors="replace")
+            # A start file may have ended the shell already: then its status tells.
+            with suppress(BrokenPipeError):
+                process.stdin.write(_script(begin, end))
+                process.stdin.write_eof()
+            done = await process.wait(check=False, timeout=_PATIENCE_SECONDS)
+        except TimeoutError as error:
+            raise _no_answer(login, f"for {_PATIENCE_SECONDS:.0f} seconds", "") from error
+    said = str(done.stdout).splitlines()
+    if begin not in said or end not in said:
+        code = "" if done.exit_status is None else f" (exit status {done.exit_status})"
+        raise _no_answer(login, f"what is installed{code}", str(done.stderr))
+    return parsed(login.name, said[said.index(begin) + 1 : said.index(end)])
+
+
+def parsed(name: str, lines: list[str]) -> Surroundings:
+    """Return what the lines of probe.sh mean."""
+    said: dict[str, list[str]] = {}
+    for line in lines:
+        key, _, value = line.partition("\t")
+        said.setdefault(key, []).append(value.strip())
+    one = {key: values[0] for key, values in said.items()}
+    gpus = _gpus(said.get("gpu", []), said.get("capability", []))
+    return Surroundings(
+        name=name,
+        system=one.get("system", ""),
+        arch=one.get("arch", ""),
+        user=one.get("user", ""),
+        home=one.get("home", ""),
+        cores=_number(one.get("cores")),
+        ram_bytes=1024 * _number(one.get("ram_kib")),
+        disk_free_bytes=1024 * _number(one.get("disk_free_kib")),
+        gpus=tuple(gpu for gpu, _ in gpus),
+        pci_gpus=len(said.get("pci_gpu", [])),
+        driver=gpus[0][1] if gpus else "",
+        driver_error=one.get("driver_error", ""),
+        cuda=one.get("cuda", ""),
+        cudnn=one.get("cudnn", ""),
+        sudo="sudo" in one,
+        systemd="systemd" in one,
+        kills_processes="kills_processes" in one,
+        uv=next((each for each in said.get("has", []) if each.endswith("uv")), ""),
+        keras_backend=one.get("keras_backend", ""),
+        weights=tuple(said.get("weights", [])),
+        interpreters=_interpreters(said.get("python", []), said.get("conda", [])),
+    )
+
+
+def _script(begin: str, end: str) -> str:
+    here = files("dl_magics.host")
+    script = here.joinpath("probe.sh").read_text("utf-8")
+    look = here.joinpath("interpreter_probe.py").read_text("utf-8")
+    script = script.replace("@BEGIN@", begin).replace("@END@", end)
+    return script.replace("@interpreter_probe.py@\n", look)
+
+
+def _no_answer(login: Login, what: str, stderr: str) -> NoAnswer:
+    said = stderr.strip().splitlines()
+    return NoAnswer(
+        f"The shell of {login.name} did not say {what}{f': {said[-1]:.200}' if said else '.'}",
+        fix="A start file may hang or end it: look into ~/.bashrc and ~/.profile there.",
+    )
+
+
+def _gpus(lines: list[str], capabilities: list[str]) -> list[tuple[Gpu, str]]:
+    """Return each GPU and its driver; nvidia-smi writes [N/A] for what it does not know."""
+    found = []
+    for n, line in enumerate(lines):
+        name, memory, driver = (word.strip() for word in line.rsplit(",", 2))
+        said = capabilities[n] if n < len(capabilities) else ""
+        capability = float(said) if said.replace(".", "", 1).isdigit() else 0.0
+        found.append((Gpu(name, _number(memory), capability), driver))
+    return found
+
+
+def _interpreters(lines: list[str], condas: list[str]) -> tuple[Interpreter, ...]:
+    found: dict[str, Interpreter] = {}
+    for line in lines:
+        each = _interpreter(json.loads(line), condas)
+        # The shims of pyenv are a second way to the same Python.
+        if each.prefix not in found or each.path.startswith(f"{each.prefix}/bin/"):
+            found[each.prefix] = each
+    names = Counter(each.name for each in found.values())
+    told_apart = (
+        replace(each, name=each.prefix) if names[each.name] > 1 else each for each in found.values()
+    )
+    return tuple(sorted(told_apart, key=lambda each: (each.kind == "system", each.name)))
+
+
+def _interpreter(facts: dict[str, Any], condas: list[str]) -> Interpreter:
+    prefix = PurePosixPath(facts["prefix"])
+    kind = _kind(facts, prefix)
+    name = prefix.parent.name if prefix.name in _NAMELESS else prefix.name
+    if kind == "conda" and prefix.parent.name != "envs":
+        name = "base"
+    return Interpreter(
+        path=facts["path"],
+        prefix=str(prefix),
+        kind=kind,
+        name="system" if prefix == PurePosixPath("/usr") else name,
+        python=facts["python"],
+        packages=facts["packages"],
+        builds=facts["builds"],
+        capabilities=tuple(facts["capabilities"]),
+        makes_environments=facts["makes_environments"],
+        activation=_activation(str(prefix), condas) if kind == "conda" else "",
+    )
+
+
+def _kind(facts: dict[str, Any], prefix: PurePosixPath) -> Kind:
+    if facts["is_conda"]:
+        return "conda"
+    if facts["is_venv"]:
+        return "venv"
+    if prefix.parent.name == "versions":
+        return "pyenv"
+    return "uv" if prefix.parts[-3:-1] == ("uv", "python") else "system"
+
+
+def _activation(prefix: str, condas: list[str]) -> str:
+    """Return what `conda activate` does; where there is just the environment, its main steps."""
+    own = [root for root in condas if prefix == root or prefix.startswith(f"{root}/")]
+    here = shlex.quote(prefix)
+    if root := next(iter([*own, *condas]), None):
+        return f". {shlex.quote(root)}/etc/profile.d/conda.sh && conda activate {here}"
+    return (
+        f"export CONDA_PREFIX={here} PATH={here}/bin:$PATH; "
+        f'for f in {here}/etc/conda/activate.d/*.sh; do [ -f "$f" ] && . "$f"; done'
+    )
+
+
+def _number(said: str | None) -> int:
+    return int(said) if said and said.isdigit() else 0

@@ -1,0 +1,1 @@
+"""Keras' and Theano's configuration files."""

@@ -1,0 +1,89 @@
+"""Which GPUs TensorFlow, JAX and torch may see: chosen once, in force before they are imported.
+
+The choice is a line in a folder of ours. A person's own variable wins over it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dl_magics.errors import BadSetting
+from dl_magics.keras_config import atomic_file, theanorc
+from dl_magics.keras_config.keras_json import Change
+
+VARIABLE = "CUDA_VISIBLE_DEVICES"
+NAME = "visible_devices"
+# What we put into the variable: any other value there is the person's.
+_OURS = "DL_MAGICS_VISIBLE_DEVICES"
+
+
+def spelled(device: str) -> str:
+    """Return what stands for a device in the variable; "" for all GPUs."""
+    word = theanorc.spelled(device, "")
+    return "-1" if word == "cpu" else word[len("cuda") :]
+
+
+def write(folder: str, device: str) -> Change:
+    """Choose, for all that starts from now on; `gpu` is what holds without any choice."""
+    return _exchanged(folder, spelled(device))
+
+
+def undo(folder: str) -> Change:
+    """Take the last choice back; a second time brings it again."""
+    kept = atomic_file.read(_undo_file(folder))
+    if kept is None:
+        raise BadSetting(
+            "No device was chosen that could be taken back.", fix="%device shows what is in force."
+        )
+    return _exchanged(folder, kept.strip())
+
+
+def apply(folder: str) -> None:
+    """Put the choice into the variable of this process, unless a person has set it."""
+    if by_person() is not None:
+        return
+    chosen = _chosen(folder)
+    for name in (VARIABLE, _OURS):
+        os.environ.pop(name, None)
+        if chosen:
+            os.environ[name] = chosen
+
+
+def by_person() -> str | None:
+    """Return the person's own value of the variable; None where there is none."""
+    value = os.environ.get(VARIABLE)
+    return None if value == os.environ.get(_OURS) else value
+
+
+def told(folder: str) -> tuple[str, str]:
+    """Return what a process that starts now may see, and who says so."""
+    own = by_person()
+    if own is not None:
+        return own, f"the variable {VARIABLE}"
+    chosen = _chosen(folder)
+    if not chosen:
+        return "all GPUs", "the default"
+    return "cpu" if chosen == "-1" else f"gpu{chosen}", f"%device, {_file(folder)}"
+
+
+def _exchanged(folder: str, after: str) -> Change:
+    with atomic_file.changing(_file(folder)):
+        before = _chosen(folder)
+        if before == after:
+            return Change(str(_file(folder)))
+        atomic_file.replace(_file(folder), f"{after}\n")
+        atomic_file.replace(_undo_file(folder), f"{before}\n")
+    return Change(str(_file(folder)), {VARIABLE: (before or None, after or None)})
+
+
+def _chosen(folder: str) -> str:
+    return (atomic_file.read(_file(folder)) or "").strip()
+
+
+def _file(folder: str) -> Path:
+    return Path(folder).expanduser() / NAME
+
+
+def _undo_file(folder: str) -> Path:
+    return _file(folder).with_name(f"{NAME}.undo")

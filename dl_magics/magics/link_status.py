@@ -1,0 +1,130 @@
+"""One quiet line while a cell waits for a GPU kernel that cannot be heard just now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.display import display
+
+if TYPE_CHECKING:
+    from dl_magics.actions.gpu.notebook_kernel import Connection
+    from dl_magics.gpu_kernel.agent_connection import Link
+
+# A shorter blip is not worth a word that stays in the notebook.
+_BLIP_SECONDS = 3
+_AWAY = ("lost", "gone", "stopped")
+
+
+class LostLine:
+    """Says that the link is lost and for how long, then that it is back; the line is replaced.
+
+    So it is where the disk there is full: what the cell prints waits until there is room.
+
+    Parameters
+    ----------
+    say
+        Shows the text in place of what it was given before.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        link: Link,
+        say: Callable[[str], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock = clock
+        self._name = name
+        self._link = link
+        self._say = say
+        self._since = 0.0
+        self._boot = ""
+        self._shown = ""
+
+    def look(self) -> None:
+        """Say what there is to say by now."""
+        if self._link.state in _AWAY:
+            self._since = self._since or self._link.heard
+            seconds = round(self._clock() - self._since)
+            if seconds >= _BLIP_SECONDS:
+                self._show(self._away(seconds))
+            return
+        if full := self._link.status.get("full"):
+            self._since = 0.0
+            self._show(self._full(full))
+            return
+        if self._shown:
+            self._say(self._back() if self._since else f"There is room on {self._name} again.")
+        self._since, self._shown = 0.0, ""
+        self._boot = self._link.status.get("boot", "")
+
+    def _show(self, text: str) -> None:
+        if text != self._shown:
+            self._shown = text
+            self._say(text)
+
+    def _full(self, why: str) -> str:
+        kept = "the cell goes on there, and what it says is kept until there is room"
+        return (
+            f"The disk of {self._name} is full ({why.lower()}): {kept}.\n"
+            "  Make room there, then it is shown · in a terminal there: df -h ~"
+        )
+
+    def _away(self, seconds: int) -> str:
+        match self._link.state:
+            case "stopped":
+                said = self._link.why
+            case "gone":
+                said = f"{self._name} answers, but there is no agent: {self._link.why}."
+            case _:
+                lost = f"The link to {self._name} has been lost for {seconds} s"
+                said = f"{lost}; the cell goes on there."
+        return f"{said} Trying again …"
+
+    def _back(self) -> str:
+        said = f"The link to {self._name} is back after {round(self._clock() - self._since)} s"
+        # Where another agent came in between, something may be missing, and the cell says so.
+        return (
+            f"{said}; nothing was lost."
+            if self._link.status.get("boot") == self._boot
+            else f"{said}."
+        )
+
+
+@contextmanager
+def told(shell: InteractiveShell, connection: Connection) -> Iterator[None]:
+    """Show the line, where there is need, while a cell of this block waits."""
+    kernel = connection.kernel
+    line = LostLine(connection.way.name, kernel.link, _screen(shell))
+    line.look()
+    kernel.waiting = line.look
+    try:
+        yield
+    finally:
+        kernel.waiting = lambda: None
+        line.look()
+
+
+def _screen(shell: InteractiveShell) -> Callable[[str], None]:
+    """Return what shows a text in place of the last; in a terminal a line is printed once."""
+    handle: Any = None
+    printed = ""
+
+    def say(text: str) -> None:
+        nonlocal handle, printed
+        if getattr(shell, "kernel", None) is None:
+            # The seconds that go by are no news.
+            what = text.partition(" for ")[0]
+            if what != printed:
+                print(text, flush=True)
+            printed = what
+        elif handle is None:
+            handle = display({"text/plain": text}, raw=True, display_id=True)
+        else:
+            handle.update({"text/plain": text}, raw=True)
+
+    return say

@@ -1,0 +1,58 @@
+"""What magics share: ask once before something is lost, show a word, restart the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from dl_magics.errors import NotConfirmed
+
+if TYPE_CHECKING:
+    from dl_magics.actions.gpu.host import Way
+
+
+class Word(str):
+    """A text that a cell shows without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def agree(question: str, *, yes: bool, flag: str = "-y") -> None:
+    """Return if the person agrees; raise if not, or if nobody is there to be asked."""
+    if yes:
+        print(question)
+        return
+    try:
+        answer = input(f"{question} — do it? [y/N] ")
+    except (EOFError, OSError, NotImplementedError) as error:
+        raise _nobody(question, flag) from error
+    except RuntimeError as error:
+        # ipykernel's StdinNotImplementedError is one, where a notebook runs without a person.
+        raise _nobody(question, flag) from error
+    if answer.strip().lower() not in ("y", "yes"):
+        raise NotConfirmed("Nothing was changed.", fix=f"{flag} answers the question beforehand.")
+
+
+def trust_host_key(way: Way, *, yes: bool) -> None:
+    """Show the host key of a host that no launch of ours pinned, ask once, pin it."""
+    from dl_magics.actions.gpu import host_key
+
+    offer = host_key.offered(way)
+    agree(offer.question, yes=yes)
+    host_key.accept(offer)
+
+
+def restart_of(shell: Any) -> Callable[[], object] | None:
+    """Return what ends a kernel so that Jupyter starts it anew; None outside of one."""
+    kernel = getattr(shell, "kernel", None)
+    return partial(kernel.do_shutdown, restart=True) if kernel is not None else None
+
+
+def _nobody(question: str, flag: str) -> NotConfirmed:
+    return NotConfirmed(
+        f"{question} — nobody is here to be asked.", fix=f"Add {flag} to the line to agree."
+    )

@@ -1,0 +1,1 @@
+"""The practice cloud's EC2 API."""

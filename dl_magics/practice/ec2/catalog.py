@@ -1,0 +1,161 @@
+"""The shop window: prices, quotas, spot prices and the image's parameter, as AWS tells them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dl_magics.practice.ec2.http import Answer, Call, as_ec2, as_json, refuse
+from dl_magics.practice.ec2.state import DEEP_LEARNING_IMAGE
+
+PRICES = Path(__file__).parents[2] / "aws" / "aws_gpu_prices.csv"
+IMAGE_PARAMETER = "/aws/service/deeplearning/ami/x86_64/"
+SPOT_SHARE = 0.36
+PLACES = {
+    "us-east-1": "US East (N. Virginia)",
+    "us-west-2": "US West (Oregon)",
+    "eu-west-1": "EU (Ireland)",
+}
+QUOTAS = {
+    "L-1216C47A": ("Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", 32.0),
+    "L-DB2E81BA": ("Running On-Demand G and VT instances", 64.0),
+    "L-417A185B": ("Running On-Demand P instances", 192.0),
+    "L-3819A6DF": ("All G and VT Spot Instance Requests", 64.0),
+    "L-7212CCBC": ("All P4, P3 and P2 Spot Instance Requests", 64.0),
+    "L-34B43A08": ("All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests", 32.0),
+}
+
+
+@cache
+def prices() -> dict[str, dict[str, str]]:
+    """The bundled price table, by instance type."""
+    lines = PRICES.read_text().splitlines()
+    rows = csv.DictReader(line for line in lines if not line.startswith("#"))
+    return {row["instance_type"]: row for row in rows}
+
+
+def price(name: str, region: str) -> float | None:
+    """Dollars an hour on demand, where the table has it."""
+    row = prices().get(name, {})
+    dollars = row.get(f"usd_per_hour_{region.replace('-', '_')}")
+    return float(dollars) if dollars else None
+
+
+def quota_of(name: str) -> tuple[str, float]:
+    """Return the quota of vCPUs that instances of this type count against."""
+    code = {"g": "L-DB2E81BA", "p": "L-417A185B"}.get(name[0], "L-1216C47A")
+    return QUOTAS[code]
+
+
+def _products(call: Call) -> Answer:
+    wanted = {one["Field"]: one["Value"] for one in call.document.get("Filters", [])}
+    region = wanted.get("regionCode") or next(
+        (code for code, place in PLACES.items() if place == wanted.get("location")), "us-east-1"
+    )
+    names = [wanted["instanceType"]] if "instanceType" in wanted else list(prices())
+    listed = [_product(name, region) for name in names if price(name, region) is not None]
+    return as_json({"FormatVersion": "aws_v1", "PriceList": listed})
+
+
+def _product(name: str, region: str) -> str:
+    facts = prices()[name]
+    sku = f"PRACTICE{name.upper().replace('.', '')}"
+    rate = {
+        "rateCode": f"{sku}.JRTCKXETXF.6YS6EN2CT7",
+        "unit": "Hrs",
+        "beginRange": "0",
+        "endRange": "Inf",
+        "pricePerUnit": {"USD": f"{price(name, region):.10f}"},
+    }
+    term = {"sku": sku, "offerTermCode": "JRTCKXETXF", "priceDimensions": {rate["rateCode"]: rate}}
+    attributes = {
+        "instanceType": name,
+        "regionCode": region,
+        "location": PLACES.get(region, region),
+        "operatingSystem": "Linux",
+        "preInstalledSw": "NA",
+        "tenancy": "Shared",
+        "capacitystatus": "Used",
+        "licenseModel": "No License required",
+        "vcpu": facts["vcpus"],
+        "memory": f"{facts['memory_gib']} GiB",
+        "gpu": facts["gpu_count"],
+    }
+    product = {"sku": sku, "productFamily": "Compute Instance", "attributes": attributes}
+    terms = {"OnDemand": {f"{sku}.JRTCKXETXF": term}}
+    return json.dumps({"serviceCode": "AmazonEC2", "product": product, "terms": terms})
+
+
+def _quota(call: Call) -> Answer:
+    code = call.document.get("QuotaCode", "")
+    if code not in QUOTAS:
+        refuse("NoSuchResourceException", f"The quota {code} does not exist.")
+    return as_json({"Quota": _quota_facts(code, call.region)})
+
+
+def _quotas(call: Call) -> Answer:
+    return as_json({"Quotas": [_quota_facts(code, call.region) for code in QUOTAS]})
+
+
+def _quota_facts(code: str, region: str) -> dict[str, Any]:
+    name, value = QUOTAS[code]
+    return {
+        "ServiceCode": "ec2",
+        "ServiceName": "Amazon Elastic Compute Cloud (Amazon EC2)",
+        "QuotaArn": f"arn:aws:servicequotas:{region}:123456789012:ec2/{code}",
+        "QuotaCode": code,
+        "QuotaName": name,
+        "Value": value,
+        "Unit": "None",
+        "Adjustable": True,
+        "GlobalQuota": False,
+    }
+
+
+def _parameter(call: Call) -> Answer | None:
+    name = call.document.get("Name", "")
+    if not name.startswith(IMAGE_PARAMETER):
+        return None
+    return as_json(
+        {
+            "Parameter": {
+                "Name": name,
+                "Type": "String",
+                "Value": DEEP_LEARNING_IMAGE["ami_id"],
+                "Version": 1,
+                "ARN": f"arn:aws:ssm:{call.region}::parameter{name}",
+                "DataType": "aws:ec2:image",
+            }
+        }
+    )
+
+
+def _spot_prices(call: Call) -> Answer:
+    names = call.listed("InstanceType") or list(prices())
+    zones = call.listed("AvailabilityZone") or [f"{call.region}{letter}" for letter in "abc"]
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:00:00.000Z}"
+    items = "".join(
+        f"<item><instanceType>{name}</instanceType><productDescription>Linux/UNIX"
+        f"</productDescription><spotPrice>{dollars * (SPOT_SHARE + 0.02 * n):.6f}</spotPrice>"
+        f"<timestamp>{now}</timestamp><availabilityZone>{zone}</availabilityZone></item>"
+        for name in names
+        if (dollars := price(name, call.region)) is not None
+        for n, zone in enumerate(zones)
+    )
+    return as_ec2("DescribeSpotPriceHistory", f"<spotPriceHistorySet>{items}</spotPriceHistorySet>")
+
+
+ANSWERS: dict[str, Callable[[Call], Answer | None]] = {
+    "GetProducts": _products,
+    "GetServiceQuota": _quota,
+    "GetAWSDefaultServiceQuota": _quota,
+    "ListServiceQuotas": _quotas,
+    "ListAWSDefaultServiceQuotas": _quotas,
+    "GetParameter": _parameter,
+    "DescribeSpotPriceHistory": _spot_prices,
+}

@@ -1,1 +1,0 @@
-"""The way to an instance. The only folder that imports asyncssh."""

@@ -1,0 +1,1 @@
+"""Runs dl_magics code on a host."""

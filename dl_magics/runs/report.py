@@ -1,0 +1,51 @@
+"""`report.html`: a run on one page that needs no server and no network."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from pathlib import Path
+
+from dl_magics.runs import summary
+from dl_magics.runs.state import RunState
+
+NAME = "report.html"
+
+_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>{title}</title>
+<meta name="color-scheme" content="light dark">
+<meta name="viewport" content="width=device-width">
+<style>
+body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; }}
+table {{ border-collapse: collapse; margin: 1rem 0; }}
+td, th {{ padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #8886; }}
+img {{ max-width: 100%; }}
+</style>
+{body}
+<h2>Images</h2>
+<table><thead><tr><th>class</th><th>train</th><th>valid</th></tr></thead>
+<tbody>{counts}</tbody></table>
+<h2>Recipe</h2><pre>{recipe}</pre>
+<h2>Made with</h2><pre>{versions}</pre>
+</html>
+"""
+
+
+def write(folder: Path, state: RunState) -> Path:
+    """Write the report of a run into its folder, in one step, and return its path."""
+    counts = "".join(
+        f"<tr><td>{escape(name)}</td>"
+        + "".join(f"<td>{state.counts[part].get(name, 0):,}</td>" for part in ("train", "valid"))
+        + "</tr>"
+        for name in state.classes
+    )
+    page = _PAGE.format(
+        title=escape(state.run),
+        body=summary.html(state, summary.curves(state) if state.epochs else b""),
+        counts=counts,
+        recipe=escape(json.dumps(state.recipe, indent=2, ensure_ascii=False)),
+        versions=escape(json.dumps({**state.versions, "device": state.device}, indent=2)),
+    )
+    unfinished = folder / f".{NAME}.unfinished"
+    unfinished.write_text(page, encoding="utf-8")
+    return unfinished.replace(folder / NAME)

@@ -1,0 +1,160 @@
+"""A run as its events tell it so far: one value that every picture of a run is drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from dl_magics.runs.events import (
+    DataChecked,
+    EpochEnded,
+    Event,
+    PhaseStarted,
+    Progressed,
+    RunEnded,
+    RunResumed,
+    RunStarted,
+    Warned,
+)
+
+
+@dataclass(frozen=True)
+class RunState:
+    """What is known of a run after its `n`-th event.
+
+    `epochs` holds {"epoch", "logs", "best"} of each epoch; `status` is "running" until the run
+    ended, "" before it started. `resumed` holds {"interrupted_at", "epoch", "batches"} of each time
+    that it went on, `away` the seconds in between.
+    """
+
+    n: int = 0
+    run: str = ""
+    status: str = ""
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    place: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    device: str = ""
+    phase: str = ""
+    unit: str = ""
+    done: int = 0
+    total: int = 0
+    kept: int = 0
+    images_per_second: float = 0.0
+    seconds_left: float = 0.0
+    epochs: tuple[Mapping[str, Any], ...] = ()
+    skipped: tuple[Mapping[str, str], ...] = ()
+    warnings: tuple[Mapping[str, str], ...] = ()
+    resumed: tuple[Mapping[str, int], ...] = ()
+    started_at: float = 0.0
+    at: float = 0.0
+    away: float = 0.0
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    error: str = ""
+    fix: str = ""
+
+    @property
+    def best(self) -> Mapping[str, Any] | None:
+        """The best epoch so far, as in `epochs`."""
+        return next((each for each in reversed(self.epochs) if each["best"]), None)
+
+    @property
+    def ended(self) -> bool:
+        return self.status not in ("", "running")
+
+    @property
+    def seconds_running(self) -> float:
+        """How long the run went on so far, without the times in between."""
+        return max(self.at - self.started_at - self.away, 0.0)
+
+    def after(self, event: Event) -> RunState:
+        """Return the state after one more event."""
+        return replace(self, n=event.n, at=event.t, **self._changes(event))
+
+    def _changes(self, event: Event) -> dict[str, Any]:
+        match event:
+            case RunStarted():
+                return {
+                    "status": "running",
+                    "started_at": event.t,
+                    "run": event.run,
+                    "recipe": event.recipe,
+                    "classes": tuple(event.classes),
+                    "counts": event.counts,
+                    "place": event.place,
+                    "versions": event.versions,
+                    "device": event.device,
+                }
+            case RunResumed():
+                return self._resumed(event)
+            case DataChecked():
+                return {"skipped": tuple(event.skipped)}
+            case PhaseStarted():
+                return {
+                    "phase": event.phase,
+                    "unit": event.unit,
+                    "total": event.total,
+                    "done": event.kept,
+                    "kept": event.kept,
+                    "seconds_left": 0.0,
+                }
+            case Progressed():
+                return {
+                    "done": event.done,
+                    "total": event.total,
+                    "images_per_second": event.images_per_second,
+                    "seconds_left": event.seconds_left,
+                }
+            case EpochEnded():
+                ended = {"epoch": event.epoch, "logs": event.logs, "best": event.best}
+                return {"epochs": (*self.epochs, ended), "done": event.epoch}
+            case Warned():
+                told = {"code": event.code, "text": event.text, "fix": event.fix}
+                return {"warnings": (*self.warnings, told)}
+            case RunEnded():
+                return {
+                    "status": event.status,
+                    "seconds": event.seconds,
+                    "files": event.files,
+                    "error": event.error,
+                    "fix": event.fix,
+                    "seconds_left": 0.0,
+                }
+        return {}
+
+    def _resumed(self, event: RunResumed) -> dict[str, Any]:
+        """Leave out what the run tells again: its later epochs, and its doubts."""
+        went_on = {
+            "interrupted_at": event.interrupted_at,
+            "epoch": event.epoch,
+            "batches": event.batches,
+        }
+        return {
+            "status": "running",
+            "resumed": (*self.resumed, went_on),
+            "epochs": tuple(each for each in self.epochs if each["epoch"] < event.epoch),
+            "warnings": (),
+            "away": self.away + max(event.t - self.at, 0.0),
+            "place": event.place,
+            "versions": event.versions,
+            "device": event.device,
+            "seconds": {},
+            "files": {},
+            "error": "",
+            "fix": "",
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for a widget or a browser, `best` among them."""
+        return {**asdict(self), "best": self.best}
+
+
+def state_of(events: Iterable[Event]) -> RunState:
+    """Return the state after all these events."""
+    state = RunState()
+    for event in events:
+        state = state.after(event)
+    return state

@@ -1,0 +1,170 @@
+"""The still picture of a run, drawn from its state: curves as PNG, a table, and text."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib.util import find_spec
+from typing import Any
+
+from dl_magics.runs.state import RunState
+
+# Readable on white and on black alike; the same as in dl_magics/widgets/run.css.
+_TRAIN, _VALID, _INK = "#6b7f99", "#d4620a", "#808080"
+_MOST_DOTS = 40
+_MOST_ROWS = 10
+_STATUS = {
+    "done": "done",
+    "stopped": "stopped, best weights kept",
+    "failed": "failed",
+    "interrupted": "interrupted",
+    "running": "running",
+}
+
+
+def bundle(state: RunState) -> dict[str, str]:
+    """Return the MIME bundle that a saved notebook, GitHub and nbconvert can show."""
+    shown = {"text/plain": text(state)}
+    picture = curves(state) if state.epochs else b""
+    shown["text/html"] = html(state, picture)
+    if picture:
+        shown["image/png"] = base64.b64encode(picture).decode("ascii")
+    return shown
+
+
+def headline(state: RunState) -> str:
+    """Return the run in one line: `VGG16 on dogscats: val_accuracy 0.975, epoch 3 of 5, done`."""
+    recipe = state.recipe
+    data = str(recipe.get("data", "")).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    line = f"{recipe.get('model', 'Run')} on {data}" if data else state.run or "Run"
+    best = state.best
+    if best:
+        logs = best["logs"]
+        line += f": val_accuracy {logs['val_accuracy']:.3f}, val_loss {logs['val_loss']:.3f}"
+        line += f", epoch {best['epoch']} of {len(state.epochs)}"
+    return f"{line} · {_STATUS.get(state.status, 'starting')}"
+
+
+def epoch_line(each: Mapping[str, Any]) -> str:
+    """Return the numbers of one epoch in one line."""
+    logs = each["logs"]
+    return (
+        f"epoch {each['epoch']}: loss {logs['loss']:.4f}, accuracy {logs['accuracy']:.4f}, "
+        f"val_loss {logs['val_loss']:.4f}, val_accuracy {logs['val_accuracy']:.4f}"
+        + (" (best)" if each["best"] else "")
+    )
+
+
+def resumptions(state: RunState) -> list[str]:
+    """Return a line for each time that the run was interrupted and went on."""
+    return [
+        f"Interrupted at event {each['interrupted_at']:,}, resumed in epoch {each['epoch']} "
+        f"after {each['batches']:,} {'batch' if each['batches'] == 1 else 'batches'} of it."
+        for each in state.resumed
+    ]
+
+
+def text(state: RunState) -> str:
+    """Return the headline, the epochs and what was skipped, as text."""
+    lines = [headline(state)]
+    lines += [epoch_line(each) for each in state.epochs]
+    if state.seconds:
+        lines.append(_seconds(state))
+    lines += resumptions(state)
+    lines += [f"skipped {each['path']}: {each['reason']}" for each in state.skipped]
+    lines += [f"! {each['text']} {each['fix']}" for each in state.warnings]
+    if state.error:
+        lines += [state.error, f"  {state.fix}"]
+    return "\n".join(lines)
+
+
+def html(state: RunState, picture: bytes) -> str:
+    """Return a picture and a table that need no style sheet, no script and no kernel."""
+    parts = [f"<p><b>{escape(headline(state))}</b></p>"]
+    if picture:
+        source = base64.b64encode(picture).decode("ascii")
+        parts.append(
+            f'<img width="640" alt="Loss and accuracy by epoch" '
+            f'src="data:image/png;base64,{source}">'
+        )
+    if state.epochs:
+        parts.append(_table(state))
+    if state.seconds:
+        parts.append(f"<p>{escape(_seconds(state))}</p>")
+    parts += [f"<p>{escape(each)}</p>" for each in resumptions(state)]
+    if state.skipped:
+        rows = "".join(
+            f"<li><code>{escape(each['path'])}</code>: {escape(each['reason'])}</li>"
+            for each in state.skipped
+        )
+        summary = f"{len(state.skipped):,} files skipped"
+        parts.append(f"<details><summary>{summary}</summary><ul>{rows}</ul></details>")
+    parts += [f"<p>⚠ {escape(each['text'])} {escape(each['fix'])}</p>" for each in state.warnings]
+    if state.error:
+        parts.append(f"<p>{escape(state.error)}<br>{escape(state.fix)}</p>")
+    return "\n".join(parts)
+
+
+def curves(state: RunState) -> bytes:
+    """Return a PNG of loss and accuracy by epoch, on a transparent ground.
+
+    It is empty where matplotlib is not there: an instance may lack it.
+    """
+    if not find_spec("matplotlib"):
+        return b""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(6.4, 2.4), dpi=120)
+    figure.subplots_adjust(left=0.07, right=0.99, bottom=0.2, top=0.96, wspace=0.16)
+    figure.patch.set_alpha(0)
+    epochs = [each["epoch"] for each in state.epochs]
+    best = state.best
+    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        for key, colour in ((name, _TRAIN), (f"val_{name}", _VALID)):
+            values = [each["logs"][key] for each in state.epochs]
+            marker = "o" if len(epochs) <= _MOST_DOTS else ""
+            axes.plot(epochs, values, color=colour, marker=marker, markersize=3, label=key)
+        if best:
+            axes.plot(best["epoch"], best["logs"][f"val_{name}"], "o", color=_VALID, markersize=7)
+        axes.patch.set_alpha(0)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.set_xlabel("epoch", color=_INK)
+        axes.tick_params(colors=_INK, labelsize=8)
+        for spine in axes.spines.values():
+            spine.set_color(_INK)
+        axes.legend(frameon=False, labelcolor=_INK, fontsize=8)
+    file = io.BytesIO()
+    FigureCanvasAgg(figure)
+    figure.savefig(file, format="png")
+    return file.getvalue()
+
+
+def _table(state: RunState) -> str:
+    best = state.best
+    if len(state.epochs) <= _MOST_ROWS:
+        return _rows(state.epochs, best)
+    few = [each for each in state.epochs if each is best or each is state.epochs[-1]]
+    return (
+        f"{_rows(few, best)}<details><summary>all {len(state.epochs):,} epochs</summary>"
+        f"{_rows(state.epochs, best)}</details>"
+    )
+
+
+def _rows(epochs: Sequence[Mapping[str, Any]], best: Mapping[str, Any] | None) -> str:
+    names = ("loss", "accuracy", "val_loss", "val_accuracy")
+    head = "".join(f"<th>{name}</th>" for name in ("epoch", *names))
+    rows = ""
+    for each in epochs:
+        cells = "".join(f"<td>{each['logs'][name]:.4f}</td>" for name in names)
+        mark = "★ " if each is best else ""
+        rows += f"<tr><td>{mark}{each['epoch']}</td>{cells}</tr>"
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _seconds(state: RunState) -> str:
+    phases = ", ".join(f"{phase} {value:.1f} s" for phase, value in state.seconds.items())
+    return f"{sum(state.seconds.values()):.1f} s on {state.device}: {phases}"

@@ -1,0 +1,46 @@
+"""Key pairs: ours to log in with, and the first host key of an instance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dl_magics.store import home
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """An ed25519 key pair; the private half lies in a file that only its owner reads."""
+
+    file: Path
+    public: str
+
+    @property
+    def private(self) -> str:
+        return self.file.read_text(encoding="utf-8")
+
+    @property
+    def short(self) -> str:
+        """Eight letters that stand for the key in names."""
+        import hashlib
+
+        return hashlib.sha256(self.public.encode()).hexdigest()[:8]
+
+
+def ensure(name: str) -> KeyPair:
+    """Return the key pair of this name; make it if it is not there."""
+    import asyncssh
+
+    file = home.folder("keys") / name
+    with home.locked("keys"):
+        if not file.exists():
+            key = asyncssh.generate_private_key("ssh-ed25519", comment="dl_magics")
+            home.replace(file, key.export_private_key("openssh").decode())
+        key = asyncssh.read_private_key(file)
+    public = key.export_public_key("openssh").decode()
+    return KeyPair(file, " ".join(public.split()[:2]))
+
+
+def forget(name: str) -> None:
+    """Throw away a key pair that nothing uses any more."""
+    (home.folder("keys") / name).unlink(missing_ok=True)

@@ -1,0 +1,44 @@
+"""Host keys, pinned by instance id in a known_hosts file of ours; never by address."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dl_magics.store import home
+
+TEMPORARY = "temporary"
+
+
+def path() -> Path:
+    """Where our known_hosts file lies; plain ssh can read it too."""
+    return home.folder() / "known_hosts"
+
+
+def pin(alias: str, *public_keys: str, temporary: bool = False) -> None:
+    """Let these keys, and no others, stand for an instance."""
+    with home.locked("known_hosts"):
+        others = [line for line in _lines() if line.split()[0] != alias]
+        mark = f" {TEMPORARY}" if temporary else ""
+        ours = [f"{alias} {' '.join(key.split()[:2])}{mark}" for key in public_keys]
+        home.replace(path(), "".join(f"{line}\n" for line in [*others, *ours]))
+
+
+def forget(alias: str) -> None:
+    """Drop the keys of an instance that was given back."""
+    pin(alias)
+
+
+def pinned(alias: str) -> list[str]:
+    """Return the lines that stand for an instance."""
+    return [line for line in _lines() if line.split()[0] == alias]
+
+
+def is_temporary(alias: str) -> bool:
+    """Whether the key went through user-data and must still be replaced."""
+    return any(line.endswith(f" {TEMPORARY}") for line in pinned(alias))
+
+
+def _lines() -> list[str]:
+    if not path().exists():
+        return []
+    return [line for line in path().read_text(encoding="utf-8").splitlines() if line.strip()]

@@ -1,0 +1,120 @@
+"""Small files to an instance and back, whole or not at all."""
+
+from __future__ import annotations
+
+import posixpath
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dl_magics.errors import NoAnswer
+from dl_magics.ssh import blocking, connection
+from dl_magics.ssh.target import Login
+
+if TYPE_CHECKING:
+    import asyncssh
+
+T = TypeVar("T")
+_TIMES = 3
+
+
+def put_once(login: Login, file: Path, folder: str, name: str = "") -> str:
+    """Put a file whose name tells its content into a folder there; return its absolute path."""
+    return _patiently(lambda: _put_once(login, file, folder, name or file.name))
+
+
+def put(login: Login, file: Path, folder: str) -> str:
+    """Put a file under a new name into a folder there; return its absolute path."""
+    return _patiently(lambda: _put(login, file, folder))
+
+
+def fetch(login: Login, path: str, to: Path, *, remove: bool = False) -> None:
+    """Fetch a file from there under a temporary name, then give it its own."""
+    _patiently(lambda: _fetch(login, path, to, remove))
+
+
+def _patiently(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Do what may be done twice once more where the connection broke in the middle."""
+    for again in range(_TIMES - 1):
+        try:
+            return blocking.wait(work())
+        except NoAnswer:
+            time.sleep(again + 0.5)
+    return blocking.wait(work())
+
+
+async def touch(login: Login, path: str) -> None:
+    """Make an empty file there."""
+    async with _sftp(login) as sftp, sftp.open(path, "a"):
+        pass
+
+
+def absolute(login: Login, path: str) -> str | None:
+    """Return the absolute path of what is there under this path; None if nothing is."""
+    return _patiently(lambda: _absolute(login, path))
+
+
+async def _absolute(login: Login, path: str) -> str | None:
+    async with _sftp(login) as sftp:
+        there = await sftp.exists(path)
+        found = str(await sftp.realpath(path))
+    return found if there else None
+
+
+async def _put_once(login: Login, file: Path, folder: str, name: str) -> str:
+    async with _sftp(login) as sftp:
+        path = posixpath.join(await _made(sftp, folder), name)
+        if not await sftp.exists(path):
+            await _written(sftp, file, path)
+    return path
+
+
+async def _put(login: Login, file: Path, folder: str) -> str:
+    async with _sftp(login) as sftp:
+        path = posixpath.join(await _made(sftp, folder), f"{uuid.uuid4().hex}{file.suffix}")
+        await _written(sftp, file, path)
+    return path
+
+
+async def _fetch(login: Login, path: str, to: Path, remove: bool) -> None:
+    beside = to.with_name(f".{to.name}.{uuid.uuid4().hex}")
+    try:
+        async with _sftp(login) as sftp:
+            await sftp.get(path, beside)
+            beside.replace(to)
+            if remove:
+                await sftp.remove(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@asynccontextmanager
+async def _sftp(login: Login) -> AsyncIterator[asyncssh.SFTPClient]:
+    there = await connection.connected(login)
+    with connection.translated(login):
+        async with there.start_sftp_client() as sftp:
+            yield sftp
+
+
+async def _made(sftp: asyncssh.SFTPClient, folder: str) -> str:
+    """Make a folder that only its owner reads, and return its absolute path."""
+    await sftp.makedirs(folder, exist_ok=True)
+    return str(await sftp.realpath(folder))
+
+
+async def _written(sftp: asyncssh.SFTPClient, file: Path, path: str) -> None:
+    """Write under another name first; a full disk leaves nothing under the final one."""
+    import asyncssh
+
+    beside = f"{path}.{uuid.uuid4().hex[:8]}.part"
+    try:
+        await sftp.put(file, beside)
+        await sftp.posix_rename(beside, path)
+    except (asyncssh.SFTPFailure, asyncssh.SFTPNoSpaceOnFilesystem) as error:
+        raise NoAnswer(
+            f"{file.name} could not be written there: {error}. Is the disk full?",
+            fix="%aws_ssh df -h . shows the room there is.",
+        ) from error

@@ -1,0 +1,1 @@
+"""The dl_magics data folder of this user: paths, state, ledger, locks."""

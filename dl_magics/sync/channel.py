@@ -1,0 +1,174 @@
+"""Commands on a host that are fed from here: one, or two where the line has room for them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+from dl_magics.errors import CommandFailed, DiskFull, NoAnswer
+from dl_magics.ssh import connection
+from dl_magics.ssh.target import Login
+from dl_magics.sync.bandwidth import Pace
+from dl_magics.sync.progress import Meter
+from dl_magics.sync.remote_listing import as_bytes
+from dl_magics.sync.tar_batch import Piece
+
+if TYPE_CHECKING:
+    import asyncssh
+
+    _Opening = asyncio.Future[asyncssh.SSHClientProcess[bytes]]
+
+# It starts before it is known what it shall do: that comes as its first line.
+_READY = """exec sh -c 'IFS= read -r line && eval "$(printf %b "$line")"'"""
+_SLICE = 2**17
+MAKE_ROOM = "Make room there and run the same line again · %aws_ssh df -h shows what is full"
+
+Work = Coroutine[Any, Any, None]
+
+
+class Line:
+    """The streams to a host; the first one opens while it is asked what lies there."""
+
+    def __init__(self, there: asyncssh.SSHClientConnection, login: Login, meter: Meter) -> None:
+        self._pace = Pace()
+        self._new = partial(Stream, there, login, meter, self._pace)
+        self._ready = [self._new()]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for stream in self._ready:
+            stream.close()
+
+    def stream(self) -> Stream:
+        """Return a stream that nobody uses yet."""
+        return self._ready.pop() if self._ready else self._new()
+
+    @asynccontextmanager
+    async def helped(self, work: Callable[[], Work]) -> AsyncIterator[Callable[[], Work]]:
+        """Let some work begin when the line has shown that it is fast; yield what waits for it."""
+
+        async def helping() -> None:
+            await self._pace.fast.wait()
+            if await self._has_room():
+                await work()
+
+        async def helped() -> None:
+            if self._pace.fast.is_set():
+                await task
+
+        task = asyncio.ensure_future(helping())
+        try:
+            yield helped
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _has_room(self) -> bool:
+        """Open another stream, unless the host lets no more in."""
+        import asyncssh
+
+        stream = self._new()
+        try:
+            await stream.opened()
+        except asyncssh.ChannelOpenError:
+            return False
+        except asyncio.CancelledError:
+            stream.close()
+            raise
+        self._ready.append(stream)
+        return True
+
+
+class Stream:
+    """Starts at once; then it is told what to do, fed, and ended."""
+
+    def __init__(
+        self, there: asyncssh.SSHClientConnection, login: Login, meter: Meter, pace: Pace
+    ) -> None:
+        self._there, self._login, self._meter, self._pace = there, login, meter, pace
+        self._opening: _Opening = asyncio.ensure_future(there.create_process(_READY, encoding=None))
+        self._complaints = bytearray()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    async def opened(self) -> asyncssh.SSHClientProcess[bytes]:
+        """Wait until it started."""
+        # A session whose opening is cancelled stays open there, and a host allows ten.
+        return await asyncio.shield(self._opening)
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        self._opening.add_done_callback(_closed)
+
+    async def begin(self, command: str) -> None:
+        """Say what it shall do with what comes."""
+        process = await self.opened()
+        self._listening = asyncio.ensure_future(self._listen(process))
+        line = command.replace("\\", "\\\\").replace("\n", "\\n")
+        process.stdin.write(line.encode() + b"\n")
+
+    async def feed(self, pieces: Iterator[Piece]) -> None:
+        """Send all of it, unless the command there ended or cannot go on."""
+        process = await self.opened()
+        with contextlib.suppress(BrokenPipeError):
+            while not self._has_ended and (piece := await asyncio.to_thread(next, pieces, None)):
+                for at in range(0, len(piece.data), _SLICE):
+                    process.stdin.write(piece.data[at : at + _SLICE])
+                    await process.stdin.drain()
+                    connection.took(self._there)
+                self._pace.add(len(piece.data))
+                self._meter.add(piece.size, piece.files)
+
+    async def end(self) -> str:
+        """Wait until it did what it should; return what it said, raise what its end means."""
+        process = await self.opened()
+        if not self._has_ended:
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write_eof()
+            await process.wait_closed()
+        process.close()
+        await self._listening
+        done = await process.wait(check=False)
+        if self._is_full:
+            raise DiskFull(
+                f"The disk there is full on {self._login.name}; nothing half-sent is in its place.",
+                fix=MAKE_ROOM,
+            )
+        if done.exit_status is None:
+            raise NoAnswer(
+                f"The link to {self._login.name} is lost.", fix="The same line again goes on."
+            )
+        if done.exit_status:
+            last = self._complaints.decode(errors="replace").strip().rpartition("\n")[2]
+            raise CommandFailed(
+                f"{self._login.name} could not take the files: {last:.200}",
+                fix="What came is kept; the same line again goes on · --to names another folder",
+            )
+        return as_bytes(done.stdout).decode(errors="replace")
+
+    @property
+    def _has_ended(self) -> bool:
+        return self._is_full or self._opening.result().is_closing()
+
+    @property
+    def _is_full(self) -> bool:
+        return b"No space left" in self._complaints or b"quota exceeded" in self._complaints
+
+    async def _listen(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
+        while block := await process.stderr.read(2**16):
+            self._complaints.extend(block)
+
+
+def _closed(opening: _Opening) -> None:
+    if not opening.cancelled() and not opening.exception():
+        opening.result().close()

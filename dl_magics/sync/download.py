@@ -1,0 +1,230 @@
+"""Files that come from a host: as one tar stream of what changed, each renamed when it is whole."""
+
+from __future__ import annotations
+
+import asyncio
+import posixpath
+import shlex
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dl_magics.errors import DiskFull, NoAnswer, NoSuchFile
+from dl_magics.ssh import connection
+from dl_magics.ssh.retry import patiently
+from dl_magics.sync import chunks, diff, remote_listing, tar_batch
+from dl_magics.sync.diff import Plan, Tree
+from dl_magics.sync.extract import Arrival
+from dl_magics.sync.progress import Meter, Synced, written
+from dl_magics.sync.spec import Job, is_text
+
+if TYPE_CHECKING:
+    import asyncssh
+
+_CHUNK = 2**20
+_ROUNDS = 3
+_LOOK_SECONDS = 0.25
+
+
+async def down(job: Job) -> AsyncIterator[Synced]:
+    """Fetch what changed; a lost link is waited for, and what came is not sent again."""
+    job = await _exactly(job)
+    meter = Meter(" ← ".join(job.ends))
+    async for synced in patiently(lambda: _attempt(job, meter), meter.now):
+        yield synced
+
+
+async def surplus(job: Job) -> list[bytes]:
+    """Return what lies here and not there, files before their folders."""
+    there = await connection.connected(job.login)
+    return (await _looked(await _exactly(job), there))[2].surplus
+
+
+async def _exactly(job: Job) -> Job:
+    """Return the job with a file's name apart from its folder, where it is about a file."""
+    there = await connection.connected(job.login)
+    with connection.translated(job.login):
+        done = await there.run(f"test -f {shlex.quote(job.folder)}", check=False)
+    if job.names or done.exit_status:
+        return job
+    folder, name = posixpath.split(job.folder)
+    return replace(job, root=job.root.parent, folder=folder or ".", names=(name,))
+
+
+async def _attempt(job: Job, meter: Meter) -> AsyncIterator[Synced]:
+    there = await connection.connected(job.login)
+    for _ in range(_ROUNDS):
+        theirs, here, plan = await _looked(job, there)
+        fetching = _Fetching(job, there, theirs, plan, meter)
+        kept = sum(each.kind == "file" for each in here.values()) - len(plan.surplus)
+        size = sum(theirs[name].size for name in plan.files)
+        meter.begin(len(plan.files), size, max(0, kept), plan.skipped)
+        _must_fit(job.root, size)
+        with connection.translated(job.login):
+            async for synced in fetching.all():
+                yield synced
+        if not fetching.missing:
+            break
+    for name in fetching.missing:
+        meter.skip(name, "it cannot be read there, or changes all the time")
+    yield meter.end(deleted=fetching.deleted)
+
+
+async def _looked(job: Job, there: asyncssh.SSHClientConnection) -> tuple[Tree, Tree, Plan]:
+    with connection.translated(job.login):
+        listing = await remote_listing.ask(there, job.folder, job.names)
+    theirs, names = listing.tree, {name.encode() for name in job.names}
+    if listing.kind != "folder" or (names and not names & theirs.keys()):
+        raise NoSuchFile(
+            f"{job.ends[1]} is not there.", fix="%aws_ssh ls shows what is in your home there."
+        )
+    here: Tree = {}
+    if job.root.is_dir():
+        here = await asyncio.to_thread(diff.here, job.root, job.names)
+    return theirs, here, diff.plan(theirs, here)
+
+
+class _Fetching:
+    """One attempt: all that is fetched after one look at both sides."""
+
+    def __init__(
+        self,
+        job: Job,
+        there: asyncssh.SSHClientConnection,
+        theirs: Tree,
+        plan: Plan,
+        meter: Meter,
+    ) -> None:
+        self.deleted = [name for name in plan.surplus if name in job.delete]
+        self._job, self._there, self._theirs, self._plan = job, there, theirs, plan
+        self._meter = meter
+        self._arrival = Arrival(job.root, theirs, meter)
+
+    @property
+    def missing(self) -> list[bytes]:
+        """What should have come."""
+        return [name for name in self._plan.files if name not in self._arrival.settled]
+
+    async def all(self) -> AsyncIterator[Synced]:
+        """Fetch it; yield how far it has come."""
+        yield self._meter.now()
+        plan = self._plan
+        if not (plan.files or plan.links or plan.folders or self.deleted):
+            return
+        await asyncio.to_thread(self._arrival.prepare, plan.folders)
+        small = []
+        for name in plan.files:
+            if self._theirs[name].size <= self._job.big or not is_text(name):
+                small.append(name)
+                continue
+            async for synced in self._alone(name):
+                yield synced
+        if small:
+            async for synced in self._together(small):
+                yield synced
+        for name in plan.links:
+            self._arrival.link(name)
+        self._arrival.delete(self.deleted)
+        if not self.missing:
+            await asyncio.to_thread(self._arrival.clear)
+
+    async def _together(self, names: list[bytes]) -> AsyncIterator[Synced]:
+        """Fetch many files as one stream."""
+        commands = tar_batch.commands(b"tar -cf - --", [b"./" + name for name in names])
+        async with self._there.create_process("exec sh -s", encoding=None) as process:
+            process.stdin.write(b"\n".join([b"cd -- " + self._folder(), *commands, b"exit 0\n"]))
+            process.stdin.write_eof()
+            quiet = asyncio.ensure_future(process.stderr.read())
+            pipe = _Pipe(process.stdout)
+            work = asyncio.ensure_future(asyncio.to_thread(self._arrival.unpack, pipe))
+            try:
+                while not work.done():
+                    await asyncio.wait([work], timeout=_LOOK_SECONDS)
+                    yield self._meter.now()
+                work.result()
+                await process.wait_closed()
+            finally:
+                process.close()
+                await asyncio.wait([work, quiet])
+        self._must_have_ended(process)
+
+    async def _alone(self, name: bytes) -> AsyncIterator[Synced]:
+        """Fetch one big file; what came before a cut is compared, and not fetched again."""
+        file, entry = shlex.quote(f"./{name.decode()}"), self._theirs[name]
+        part = self._arrival.part(name)
+        offset = self._arrival.came(name)
+        if offset and (offset > entry.size or not await self._same(file, part, offset)):
+            part.unlink()
+            offset = 0
+        self._meter.add(offset)
+        command = f"cd -- {self._folder().decode()} && tail -c +{offset + 1} {file}"
+        async with self._there.create_process(command, encoding=None) as process:
+            while block := await process.stdout.read(_CHUNK):
+                await asyncio.to_thread(self._arrival.write, name, block)
+                if self._meter.due():
+                    yield self._meter.now()
+            await process.wait_closed()
+        self._must_have_ended(process)
+        if await self._is_still(name) and (not offset or await self._same(file, part, entry.size)):
+            await asyncio.to_thread(self._arrival.whole, name)
+        else:
+            part.unlink(missing_ok=True)
+
+    async def _same(self, file: str, part: Path, size: int) -> bool:
+        """Whether the first bytes of a file there are those here."""
+        done = await self._there.run(
+            f"cd -- {self._folder().decode()} && head -c {size} {file} | sha256sum",
+            check=False,
+            errors="replace",
+        )
+        ours = await asyncio.to_thread(chunks.sum_of, part, size)
+        return str(done.stdout).partition(" ")[0] == ours
+
+    async def _is_still(self, name: bytes) -> bool:
+        """Whether a file there is as it was before we read it, and all of it came."""
+        folder, _, last = name.decode().rpartition("/")
+        listing = await remote_listing.ask(self._there, f"{self._job.folder}/{folder}", [last])
+        same = listing.tree.get(last.encode()) == self._theirs[name]
+        return same and self._arrival.came(name) == self._theirs[name].size
+
+    def _folder(self) -> bytes:
+        return shlex.quote(self._job.folder).encode()
+
+    def _must_have_ended(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
+        if process.exit_status is None:
+            raise NoAnswer(
+                f"The link to {self._job.login.name} is lost.", fix="The same line again goes on."
+            )
+
+
+class _Pipe:
+    """Lets a thread read what arrives on the loop; a broken link is the end of it."""
+
+    def __init__(self, reader: asyncssh.SSHReader[bytes]) -> None:
+        self._reader = reader
+        self._loop = asyncio.get_running_loop()
+
+    def read(self, size: int) -> bytes:
+        return asyncio.run_coroutine_threadsafe(self._next(size), self._loop).result()
+
+    async def _next(self, size: int) -> bytes:
+        import asyncssh
+
+        try:
+            return await self._reader.read(size)
+        except (asyncssh.Error, OSError):
+            return b""
+
+
+def _must_fit(root: Path, size: int) -> None:
+    place = root
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if size > free:
+        raise DiskFull(
+            f"{written(size)} do not fit into {root}: {written(free)} are free.",
+            fix="Make room, or name another folder with --to",
+        )

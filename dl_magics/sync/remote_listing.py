@@ -1,0 +1,104 @@
+"""Ask a host what lies in one of its folders, in one go, with what every host has."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import TYPE_CHECKING, Literal
+
+from dl_magics.errors import CommandFailed, NoAnswer
+from dl_magics.sync.diff import STAGE, Entry, Tree
+
+if TYPE_CHECKING:
+    import asyncssh
+
+_KINDS: dict[bytes, Literal["file", "folder", "link"]] = {
+    b"f": "file",
+    b"d": "folder",
+    b"l": "link",
+}
+_SECOND = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What lies there: what is in place, and what an earlier sync left on its way."""
+
+    kind: Literal["folder", "file", "none"]
+    free_bytes: int = 0
+    tree: Tree = field(default_factory=dict)
+    staged: Tree = field(default_factory=dict)
+
+
+async def ask(
+    there: asyncssh.SSHClientConnection,
+    folder: str,
+    names: Collection[str] = (),
+    *,
+    make: bool = False,
+) -> Listing:
+    """Return what lies in a folder there; of `names` only where some are given."""
+    done = await there.run(
+        "exec sh -s", input=_script(folder, names, make), check=False, encoding=None
+    )
+    if done.exit_status is None:
+        raise NoAnswer("The connection ended.", fix="The same line again goes on.")
+    if done.exit_status:
+        said = as_bytes(done.stderr).decode(errors="replace").strip()
+        raise CommandFailed(
+            f"{folder} cannot be used there: {said:.200}", fix="Name another folder with --to"
+        )
+    return parsed(as_bytes(done.stdout))
+
+
+def parsed(said: bytes) -> Listing:
+    """Return what the answer of manifest.sh means."""
+    kind, _, rest = said.partition(b"\n")
+    if kind == b"folder":
+        free, _, listed = rest.partition(b"\n")
+        words = listed.split(b"\0")
+        if words[-2:] != [b"end", b""]:
+            raise NoAnswer("The list of files ended early.", fix="The same line again goes on.")
+        return _listing(1024 * int(free), words[:-2])
+    return Listing("file" if kind == b"file" else "none")
+
+
+def _listing(free: int, words: list[bytes]) -> Listing:
+    stage = STAGE.encode()
+    all_: Tree = {}
+    staged: Tree = {}
+    for kind, size, time, path, target in zip(*[iter(words)] * 5, strict=True):
+        name = path.removeprefix(b"./")
+        if name == b"." or name == stage:
+            continue
+        entry = Entry(_KINDS.get(kind, "other"), int(size), _ns(time), target)
+        if entry.kind == "folder":
+            entry = Entry("folder")
+        elif entry.kind == "link":
+            entry = Entry("link", target=target)
+        inside = name.partition(b"/")[0] == stage
+        (staged if inside else all_)[name] = entry
+    travels = {name: each for name, each in all_.items() if stage not in name.split(b"/")}
+    return Listing("folder", free, travels, staged)
+
+
+def as_bytes(said: bytes | str | None) -> bytes:
+    """Return what a process wrote that was started without an encoding."""
+    return said if isinstance(said, bytes) else b""
+
+
+def _ns(time: bytes) -> int:
+    """Return a time such as 1700000000.1234567890 in nanoseconds."""
+    seconds, _, part = time.partition(b".")
+    return int(seconds) * _SECOND + int(part[:9].ljust(9, b"0"))
+
+
+def _script(folder: str, names: Collection[str], make: bool) -> bytes:
+    here = shlex.quote(folder)
+    starts = [f"./{name}" for name in (*names, STAGE)] if names else ["."]
+    script = files("dl_magics.sync").joinpath("remote_listing.sh").read_text("utf-8")
+    script = script.replace("@MAKE@", f"mkdir -p -- {here} || exit 1" if make else "")
+    script = script.replace("@STARTS@", shlex.join(starts)).replace("@FOLDER@", here)
+    return script.encode()

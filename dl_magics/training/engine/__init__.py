@@ -1,0 +1,1 @@
+"""Trains a recipe with Keras 3."""

@@ -1,0 +1,67 @@
+"""What is wrong with the images of a run: refused where nothing can be learnt, else warned of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from dl_magics.data.folders import ImageFolder
+from dl_magics.errors import BadData
+from dl_magics.runs.events import Warned
+from dl_magics.training.engine.device import Device
+from dl_magics.training.engine.extraction import Broken
+from dl_magics.training.recipe import applications
+from dl_magics.training.recipe.recipe import Recipe
+from dl_magics.training.weights import weights
+
+_IMBALANCE = 5
+
+
+def of(recipe: Recipe, folder: ImageFolder, device: Device, precision: str) -> Iterator[Warned]:
+    """Yield what a person should know before the run goes on."""
+    if recipe.mixed_precision is True and precision == "float32":
+        yield Warned(
+            code="no_half_precision",
+            text=f"mixed_precision = True, but {device} gains nothing from it: float32 is used.",
+            fix='Leave it at mixed_precision = "auto"',
+        )
+    sizes = folder.counts()["train"]
+    large, small = max(sizes, key=sizes.__getitem__), min(sizes, key=sizes.__getitem__)
+    if sizes[large] >= _IMBALANCE * sizes[small]:
+        yield Warned(
+            code="imbalance",
+            text=f"{large} has {sizes[large]:,} training images, {small} has {sizes[small]:,}.",
+            fix=f"Add images of {small}, or take the same number of each: "
+            f"sample = {max(sizes[small], 2)}",
+        )
+
+
+def fetching(recipe: Recipe, folder: Path) -> Iterator[Warned]:
+    """Yield a note where the weights must be downloaded first."""
+    if weights.must_be_fetched(applications.MODELS[recipe.model], recipe.weights, folder):
+        yield Warned(
+            code="fetching_weights",
+            text=f"The ImageNet weights of {recipe.model} are not on this computer yet; "
+            "they are fetched now.",
+            fix="This happens once.",
+        )
+
+
+def refuse(folder: ImageFolder, broken: Broken) -> None:
+    """Raise BadData where more than half is broken, or a class has no sound image left."""
+    photos = [*folder.train, *folder.valid]
+    if 2 * len(broken) > len(photos):
+        path, reason = next(iter(sorted(broken.items())))
+        raise BadData(
+            f"{len(broken):,} of {len(photos):,} files in {folder.root} are no sound images, "
+            f"such as {path.name}: {reason}.",
+            fix="Keep one folder a class, with images in it.",
+        )
+    for part, listed in (("training", folder.train), ("validation", folder.valid)):
+        left = {photo.label for photo in listed if photo.path not in broken}
+        for label, name in enumerate(folder.classes):
+            if label not in left:
+                raise BadData(
+                    f"The class {name!r} has no sound {part} image left.",
+                    fix=f"Add images to the folder {name}, or take the folder away.",
+                )

@@ -1,0 +1,39 @@
+"""Whether the disks have room for a run, asked before anything is computed for it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from dl_magics.errors import DiskFull
+from dl_magics.training.engine.feature_store import FeatureStore, Key
+from dl_magics.training.engine.networks import Frozen
+
+
+def needed(store: FeatureStore, keys: Iterable[Key], frozen: Frozen, run: Path) -> dict[Path, int]:
+    """Return the bytes that a run will write below each folder; its head is left out, being small.
+
+    The features are those of `keys` that are not kept yet; the model has the frozen part inside.
+    """
+    missing = sum(key not in store for key in set(keys))
+    return {store.folder: missing * store.record_bytes, run: frozen.bytes}
+
+
+def refuse(needed: Mapping[Path, int]) -> None:
+    """Raise DiskFull where a disk has not the bytes that are needed below its folders."""
+    disks: dict[int, list[Path]] = {}
+    for folder in needed:
+        disks.setdefault(folder.stat().st_dev, []).append(folder)
+    for folders in disks.values():
+        size = sum(needed[folder] for folder in folders)
+        free = shutil.disk_usage(folders[0]).free
+        if size > free:
+            raise DiskFull(
+                f"This run needs {_gigabytes(size)} in {folders[0]}: {_gigabytes(free)} are free.",
+                fix="Make room and run the cell again · sample = 1000 takes fewer images",
+            )
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:,.2f} GB"

@@ -1,0 +1,176 @@
+"""Run the frozen part over the photos that the feature store does not have yet."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dl_magics.data import augment, images
+from dl_magics.data.folders import Photo
+from dl_magics.runs.events import Event, PhaseStarted, Progressed
+from dl_magics.training.engine.feature_store import FeatureStore, Key
+from dl_magics.training.engine.throughput import Pace
+
+Compute = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+Stop = Callable[[], bool]
+Broken = dict[Path, str]
+
+_BATCHES_AHEAD = 3
+_LOWER_PRIORITY = 10
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One way to look at a photo: as it is (`copy` 0), or augmented; `key` is its features' key."""
+
+    photo: Photo
+    copy: int
+    key: Key
+
+
+def scan(photos: Sequence[Photo], copies: int, seed: int, broken: Broken) -> list[View]:
+    """Return the views of the photos that look like images; name the others in `broken`."""
+    with ThreadPoolExecutor(_workers(), initializer=_step_back) as pool:
+        digests = list(pool.map(_digest, photos))
+    views = []
+    for photo, digest in zip(photos, digests, strict=True):
+        if isinstance(digest, str):
+            broken[photo.path] = digest
+            continue
+        views += [View(photo, copy, _key(digest, copy, seed)) for copy in range(copies + 1)]
+    return views
+
+
+def fill(
+    store: FeatureStore,
+    views: Sequence[View],
+    size: int,
+    batch_size: int,
+    seed: int,
+    compute: Compute,
+    stop: Stop,
+    broken: Broken,
+) -> Iterator[Event]:
+    """Compute what the store lacks; it ends early at a batch boundary when `stop()` is true.
+
+    Photos that turn out to be damaged are named in `broken`, with all that have the same bytes.
+    """
+    same: dict[Key, list[View]] = {}
+    for view in views:
+        same.setdefault(view.key, []).append(view)
+    missing = [alike[0] for key, alike in same.items() if key not in store]
+    unique = len(same)
+    yield PhaseStarted(phase="features", total=unique, unit="images", kept=unique - len(missing))
+    pace = Pace(len(missing))
+    with store.writer() as writer, ThreadPoolExecutor(_workers(), initializer=_step_back) as pool:
+        for batch, pixels, damaged in _batches(pool, missing, size, batch_size, seed):
+            for key, reason in damaged.items():
+                broken.update((view.photo.path, reason) for view in same[key])
+            if batch:
+                writer.add([view.key for view in batch], compute(pixels))
+            if pace.add(len(batch) + len(damaged)) or pace.done == pace.total:
+                yield Progressed(
+                    done=unique - pace.total + pace.done,
+                    total=unique,
+                    images_per_second=round(pace.per_second, 2),
+                    seconds_left=round(pace.seconds_left, 1),
+                )
+            if stop():
+                return
+
+
+def told(broken: Broken) -> list[Mapping[str, str]]:
+    """Return the broken photos as the log names them."""
+    return [{"path": str(path), "reason": reason} for path, reason in sorted(broken.items())]
+
+
+def _batches(
+    pool: ThreadPoolExecutor,
+    views: Iterable[View],
+    size: int,
+    batch_size: int,
+    seed: int,
+) -> Iterator[tuple[list[View], NDArray[np.uint8], dict[Key, str]]]:
+    """Yield full batches of sound photos, and why damaged ones were passed over.
+
+    Decoding runs some batches ahead in threads (the decoders release the lock of the
+    interpreter), so that the network waits for the first batch only.
+    """
+    coming = iter(views)
+    ahead: deque[tuple[View, Future[NDArray[np.uint8] | str]]] = deque()
+
+    def refill() -> None:
+        while len(ahead) < _BATCHES_AHEAD * batch_size:
+            view = next(coming, None)
+            if view is None:
+                return
+            ahead.append((view, pool.submit(_pixels, view, size, seed)))
+
+    refill()
+    while ahead:
+        batch: list[View] = []
+        decoded: list[NDArray[np.uint8]] = []
+        damaged: dict[Key, str] = {}
+        while ahead and len(batch) < batch_size:
+            view, future = ahead.popleft()
+            result = future.result()
+            if isinstance(result, str):
+                damaged[view.key] = result
+            else:
+                batch.append(view)
+                decoded.append(result)
+        refill()
+        yield batch, np.stack(decoded) if decoded else np.empty(0, np.uint8), damaged
+
+
+def _pixels(view: View, size: int, seed: int) -> NDArray[np.uint8] | str:
+    try:
+        data = view.photo.path.read_bytes()
+        if _key(hashlib.sha256(data).digest(), view.copy, seed) != view.key:
+            return "changed while the run went on"
+        pixels = images.decode(data, size)
+    except images.BrokenImage as error:
+        return error.reason
+    except OSError as error:
+        return error.strerror or str(error)
+    if not view.copy:
+        return pixels
+    return augment.augment(pixels, (seed, view.copy, int.from_bytes(view.key[:4], "little")))
+
+
+def _digest(photo: Photo) -> bytes | str:
+    try:
+        data = photo.path.read_bytes()
+        images.check(data)
+    except images.BrokenImage as error:
+        return error.reason
+    except OSError as error:
+        return error.strerror or str(error)
+    return hashlib.sha256(data).digest()
+
+
+def _key(digest: bytes, copy: int, seed: int) -> Key:
+    if not copy:
+        return digest
+    told = f"augment {augment.VERSION} {seed} {copy}".encode()
+    return hashlib.sha256(digest + told).digest()
+
+
+def _step_back() -> None:
+    """Let the network's own threads go first: decoding has a batch's time to be ready."""
+    if sys.platform == "linux":  # elsewhere priority belongs to the whole process
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWER_PRIORITY)
+
+
+def _workers() -> int:
+    return min(8, os.cpu_count() or 1)

@@ -1,0 +1,158 @@
+"""Train a head on features, batch by batch, and keep the weights of its best epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dl_magics.errors import TrainingFailed
+from dl_magics.runs.events import EpochEnded, Event, Progressed, Warned
+from dl_magics.training.engine.throughput import Pace
+
+Stop = Callable[[], bool]
+
+_HEAD_BATCH = 32
+_CHECK_BATCH = 1024
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Features (n, *shape) with their labels (n,), which index the classes."""
+
+    features: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass
+class Best:
+    """The epoch with the lowest val_loss, with its weights."""
+
+    epoch: int | None = None
+    logs: dict[str, float] = field(default_factory=dict)
+    weights: list[NDArray[Any]] = field(default_factory=list)
+
+
+@dataclass
+class Means:
+    """Means over batches of their logs: Keras' `*_on_batch` begin anew with each batch."""
+
+    sums: dict[str, float] = field(default_factory=dict)
+    images: int = 0
+
+    def add(self, logs: Mapping[str, float], images: int) -> None:
+        self.images += images
+        for name, value in logs.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value) * images
+
+    @property
+    def logs(self) -> dict[str, float]:
+        return {name: value / self.images for name, value in self.sums.items()}
+
+
+@dataclass
+class Standing:
+    """How far the training of a head is: `batches` of `epoch` are done, and gave these means."""
+
+    epoch: int = 1
+    batches: int = 0
+    means: Means = field(default_factory=Means)
+    best: Best = field(default_factory=Best)
+
+    def next_epoch(self) -> None:
+        """Go on to the first batch of the next epoch."""
+        self.epoch, self.batches, self.means = self.epoch + 1, 0, Means()
+
+
+Keep = Callable[[Standing], Iterable[Event]]
+
+
+def learn(
+    head: Any,
+    train: Examples,
+    valid: Examples,
+    *,
+    epochs: int,
+    batch_size: int | str,
+    patience: int,
+    seed: int,
+    stop: Stop,
+    standing: Standing,
+    keep: Keep = lambda _: (),
+) -> Iterator[Event]:
+    """Train `head` from `standing` on, yield each epoch, and leave the best weights in it.
+
+    It ends early when val_loss has not fallen for `patience` epochs, when the loss is no longer
+    a number (TrainingFailed in the first epoch), or, at a batch boundary, when `stop()` is true.
+    The order of the images is drawn from the seed and the epoch alone. `keep` is called after
+    each batch and each epoch, once its event was told.
+    """
+    size = batch_size if isinstance(batch_size, int) else _HEAD_BATCH
+    done = (standing.epoch - 1) * len(train) + standing.means.images
+    pace = Pace(epochs * len(train), done=done)
+    best = standing.best
+    while standing.epoch <= epochs and standing.epoch - 1 - (best.epoch or 0) < patience:
+        epoch = standing.epoch
+        order = np.random.default_rng([seed, epoch]).permutation(len(train))
+        for at in range(standing.batches * size, len(train), size):
+            if stop():
+                break
+            chosen = order[at : at + size]
+            batch = train.features[chosen], train.labels[chosen]
+            standing.means.add(head.train_on_batch(*batch, return_dict=True), len(chosen))
+            standing.batches += 1
+            if pace.add(len(chosen)):
+                yield _progress(pace, epochs, len(train))
+            yield from keep(standing)
+        if stop():
+            break
+        checked = check(head, valid)
+        logs = standing.means.logs | {f"val_{name}": value for name, value in checked.items()}
+        logs["learning_rate"] = float(head.optimizer.learning_rate)
+        if not np.isfinite(list(logs.values())).all():
+            yield _diverged(epoch, logs["learning_rate"], best)
+            break
+        better = best.epoch is None or logs["val_loss"] < best.logs["val_loss"]
+        if better:
+            best.epoch, best.logs, best.weights = epoch, logs, head.get_weights()
+        yield EpochEnded(phase="head", epoch=epoch, logs=logs, best=better)
+        standing.next_epoch()
+        yield from keep(standing)
+    if best.weights:
+        head.set_weights(best.weights)
+
+
+def _diverged(epoch: int, rate: float, best: Best) -> Warned:
+    """Return the note that training ran away; raise TrainingFailed where no weights are good."""
+    text = f"In epoch {epoch} the loss ran away to no number (learning_rate = {rate:g})."
+    fix = f"Lower it: learning_rate = {min(rate / 10, 1e-3):g}"
+    if best.epoch is None:
+        raise TrainingFailed(text, fix=fix)
+    return Warned(
+        code="diverged", text=f"{text} The weights of epoch {best.epoch} are kept.", fix=fix
+    )
+
+
+def check(head: Any, examples: Examples) -> dict[str, float]:
+    """Return loss and accuracy of a head."""
+    means = Means()
+    for at in range(0, len(examples), _CHECK_BATCH):
+        labels = examples.labels[at : at + _CHECK_BATCH]
+        features = examples.features[at : at + _CHECK_BATCH]
+        means.add(head.test_on_batch(features, labels, return_dict=True), len(labels))
+    return means.logs
+
+
+def _progress(pace: Pace, epochs: int, images: int) -> Progressed:
+    return Progressed(
+        done=pace.done // images,
+        total=epochs,
+        images_per_second=round(pace.per_second, 2),
+        seconds_left=round(pace.seconds_left, 1),
+    )

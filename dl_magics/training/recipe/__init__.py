@@ -1,0 +1,1 @@
+"""What a `%%finetune` cell asks for."""

@@ -1,0 +1,66 @@
+"""The models of `keras.applications`, as far as one must know them before Keras is imported."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Literal, cast
+
+from dl_magics.errors import BadSetting
+
+Preprocessing = Literal["caffe", "tf", "torch", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pretrained:
+    """A pretrained model without its top.
+
+    `size` and `smallest` are pixels, height = width. `file` is the name of its ImageNet weights in
+    Keras' cache, `digest` the md5 or sha256 that Keras asks of it ("": Keras asks for none).
+    """
+
+    name: str
+    preprocessing: Preprocessing
+    size: int
+    smallest: int
+    file: str
+    digest: str
+
+
+def _read() -> dict[str, Pretrained]:
+    text = files("dl_magics.training.recipe").joinpath("applications.csv").read_text("ascii")
+    return {
+        row["name"]: Pretrained(
+            row["name"],
+            cast(Preprocessing, row["preprocessing"]),
+            int(row["size"]),
+            int(row["smallest"]),
+            row["file"],
+            row["digest"],
+        )
+        for row in csv.DictReader(text.splitlines())
+    }
+
+
+MODELS = _read()
+
+
+def named(name: str) -> Pretrained:
+    """Return the model that `name` means: `VGG16`, `vgg16`, `vgg_16_imagenet`, `resnet-50`."""
+    models = {_plain(each): each for each in MODELS}
+    wanted = _plain(name)
+    if wanted in models:
+        return MODELS[models[wanted]]
+    near = difflib.get_close_matches(wanted, models, n=1, cutoff=0.4)
+    nearest = models[near[0]] if near else "VGG16"
+    raise BadSetting(
+        f"model = {name!r} is none of the {len(MODELS)} models of keras.applications.",
+        fix=f'Nearest: model = "{nearest}". All: {", ".join(MODELS)}',
+    )
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]", "", name.lower().removesuffix("_imagenet"))

@@ -1,0 +1,228 @@
+"""Read what stands on the line and in the body of a `%%finetune` cell."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import difflib
+import shlex
+import symtable
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dl_magics.errors import BadSetting
+from dl_magics.training.recipe.recipe import Recipe, parse, shown
+
+# What head(features) finds besides its own imports.
+GIVEN = ("keras", "layers", "ops")
+
+
+def read(line: str, cell: str, names: Mapping[str, Any]) -> Recipe:
+    """Return the recipe of a cell; `names` are those of the notebook.
+
+    Raises
+    ------
+    BadSetting
+        in two lines, before anything starts.
+    """
+    data, on_line = read_line(line)
+    body = _Body(cell, names)
+    twice = sorted(on_line.keys() & body.settings.keys())
+    if twice:
+        raise BadSetting(
+            f"{twice[0]} is set twice, on the line and in the body.",
+            fix=f"Keep one of them: {twice[0]} = {shown(body.settings[twice[0]])}",
+        )
+    return parse(data, {**on_line, **body.settings}, head=body.head, head_names=body.head_names)
+
+
+def read_line(line: str) -> tuple[str, dict[str, Any]]:
+    """Split `data/dogscats --epochs 3` into the folder and the settings."""
+    words = _words(line)
+    data: list[str] = []
+    settings: dict[str, Any] = {}
+    while words:
+        word = words.pop(0)
+        if not word.startswith("--"):
+            data.append(word)
+            continue
+        flag, equals, value = word[2:].partition("=")
+        if not equals:
+            if not words:
+                raise BadSetting(
+                    f"--{flag} has no value.", fix=f"Write it behind the name: --{flag} 3"
+                )
+            value = words.pop(0)
+        while words and value.count("[") > value.count("]"):
+            value += words.pop(0)
+        settings[flag.replace("-", "_")] = _literal(value)
+    if len(data) > 1:
+        raise BadSetting(
+            f"%%finetune takes one folder, not {len(data)}: {' '.join(data)}",
+            fix=f'Quote a name with spaces: %%finetune "{" ".join(data)}"',
+        )
+    return (data[0] if data else ""), settings
+
+
+def _words(line: str) -> list[str]:
+    lexer = shlex.shlex(line, posix=True)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    lexer.escape = ""  # a backslash belongs to a Windows path
+    try:
+        return list(lexer)
+    except ValueError as error:
+        raise BadSetting(
+            f"A quote is left open: {line}", fix="Close it behind the name of the folder."
+        ) from error
+
+
+def _literal(value: str) -> Any:
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return value
+
+
+class _Body:
+    """The settings and the head of a cell's body."""
+
+    def __init__(self, cell: str, names: Mapping[str, Any]) -> None:
+        self.settings: dict[str, Any] = {}
+        self.head = ""
+        self.head_names: dict[str, Any] = {}
+        self._own: dict[str, Any] = {}
+        self._names = names
+        kept: list[ast.stmt] = []
+        for node in _parsed(cell):
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                    self._assign(name, value)
+                case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                    self._assign(name, value)
+                case ast.Import() | ast.ImportFrom() | ast.FunctionDef():
+                    kept.append(node)
+                case ast.Expr(value=ast.Constant(value=str())):
+                    pass
+                case _:
+                    raise _refused(node)
+        self._keep(kept)
+
+    def _assign(self, name: str, value: ast.expr) -> None:
+        written = ast.unparse(value)
+        used = {used: self._value(used) for used in _free(written)}
+        try:
+            result = eval(written, {**used})
+        except Exception as error:
+            # The person's own expression; whatever it raises is told as it is.
+            raise BadSetting(
+                " ".join(f"{name} = {written}: {type(error).__name__}: {error}".split()),
+                fix="Give it a plain value.",
+            ) from error
+        self._own[name] = result
+        if not name.startswith("_"):
+            self.settings[name] = result
+
+    def _value(self, name: str) -> Any:
+        if name in self._own:
+            return self._own[name]
+        if name not in self._names:
+            near = difflib.get_close_matches(name, [*self._own, *self._names], n=1)
+            nearest = f"Nearest: {near[0]}. " if near else ""
+            raise BadSetting(
+                f"Nothing is called {name!r} here.",
+                fix=f'{nearest}Texts stand in quotes: model = "VGG16"',
+            )
+        value = _native(self._names[name])
+        if not _plain(value):
+            raise BadSetting(
+                f"{name} of your notebook is of type {type(value).__name__}; "
+                "only plain values can travel.",
+                fix="Use numbers, texts, None, and lists or dicts of them.",
+            )
+        return value
+
+    def _keep(self, kept: list[ast.stmt]) -> None:
+        functions = [node for node in kept if isinstance(node, ast.FunctionDef)]
+        for node in functions:
+            _check_function(node)
+        if not functions:
+            return
+        self.head = ast.unparse(ast.Module(kept, []))
+        free = _free(self.head)
+        self.head_names = {name: self._value(name) for name in free if name not in GIVEN}
+
+
+def _parsed(cell: str) -> list[ast.stmt]:
+    try:
+        parsed = ast.parse(cell)
+        compile(parsed, "<%%finetune>", "exec", dont_inherit=True)
+        return parsed.body
+    except SyntaxError as error:
+        raise BadSetting(
+            f"Line {error.lineno} of the cell is not Python: {(error.text or '').strip()}",
+            fix=f"{error.msg}. A setting looks like: epochs = 5",
+        ) from error
+    except (ValueError, MemoryError, RecursionError) as error:
+        # A character that no program can hold, or brackets in brackets without end.
+        raise BadSetting(
+            f"The cell is not Python: {error}", fix="A setting looks like: epochs = 5"
+        ) from error
+
+
+def _check_function(node: ast.FunctionDef) -> None:
+    if node.name == "augment":
+        raise BadSetting(
+            "augment is a function here; this version knows built-in augmentation only.",
+            fix="Say how many augmented copies each image gets: augment = 2",
+        )
+    if node.name != "head" or len(node.args.args) != 1:
+        raise BadSetting(
+            f"def {node.name}({ast.unparse(node.args)}) is not a function that %%finetune calls.",
+            fix="Define head(features): it gets the features and returns the last hidden layer.",
+        )
+
+
+def _refused(node: ast.stmt) -> BadSetting:
+    return BadSetting(
+        f"Line {node.lineno} of the cell is no setting: {ast.unparse(node).splitlines()[0]}",
+        fix="The body holds settings (epochs = 5) and head(features); other code goes in a cell "
+        "of its own.",
+    )
+
+
+def _free(code: str) -> list[str]:
+    """Return the names that code takes from outside, Python's own left out."""
+    module = symtable.symtable(code, "<%%finetune>", "exec")
+    bound = {
+        each.get_name() for each in module.get_symbols() if each.is_assigned() or each.is_imported()
+    }
+    used = {
+        each.get_name()
+        for table in _tables(module)
+        for each in table.get_symbols()
+        if each.is_global() and each.is_referenced()
+    }
+    return sorted(name for name in used - bound if not hasattr(builtins, name))
+
+
+def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    yield table
+    for inner in table.get_children():
+        yield from _tables(inner)
+
+
+def _native(value: Any) -> Any:
+    """Return NumPy's scalars and paths as Python's own values."""
+    if hasattr(value, "__fspath__"):
+        return str(value)
+    return value.item() if getattr(value, "shape", None) == () else value
+
+
+def _plain(value: Any) -> bool:
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return True
+    if isinstance(value, (list, tuple)):
+        return all(_plain(each) for each in value)
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _plain(each) for key, each in value.items())
+    return False

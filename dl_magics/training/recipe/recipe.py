@@ -1,0 +1,192 @@
+"""What a `%%finetune` cell asks for: the settings, their rules, and the recipe they make."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from dl_magics.errors import BadSetting
+from dl_magics.training.recipe import applications, validators
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One line of the table of settings."""
+
+    default: Any
+    rule: validators.Rule
+    meaning: str
+
+
+SETTINGS: dict[str, Setting] = {
+    "model": Setting(
+        "VGG16", validators.text, "any model of keras.applications; its own preprocessing is chosen"
+    ),
+    "weights": Setting(
+        "imagenet",
+        validators.either(validators.text, validators.one_of(None)),
+        'pretrained weights: "imagenet", a file, or None for random ones',
+    ),
+    "image_size": Setting(
+        None,
+        validators.either(validators.whole(16, 4096), validators.one_of(None)),
+        "pixels, height = width; None is the model's own (VGG16: 224)",
+    ),
+    "epochs": Setting(5, validators.whole(1, 100_000), "epochs of the head"),
+    "batch_size": Setting(
+        "auto",
+        validators.either(validators.whole(1, 65536), validators.one_of("auto")),
+        '"auto" is what fits the memory for the frozen part, and 32 for the head',
+    ),
+    "learning_rate": Setting(1e-3, validators.number(0, 100), "of Adam, for the head"),
+    "dense": Setting(
+        (256,), validators.sizes, "sizes of the hidden layers of the head; [] for none"
+    ),
+    "dropout": Setting(0.5, validators.number(0, 1, zero=True), "share dropped in the head"),
+    "pooling": Setting(
+        "avg",
+        validators.one_of("avg", "max", None),
+        "what the head sees of each feature: its mean, its maximum, or the whole map (None)",
+    ),
+    "augment": Setting(0, validators.whole(0, 100), "augmented copies of each training image"),
+    "valid": Setting(
+        0.2, validators.number(0, 1), "share kept for validation where the folder has no valid/"
+    ),
+    "sample": Setting(
+        None,
+        validators.either(validators.whole(2), validators.one_of(None)),
+        "training images per class; None is all",
+    ),
+    "seed": Setting(42, validators.whole(0, 2**32 - 1), "same seed, same numbers"),
+    "patience": Setting(
+        3, validators.whole(1, 100_000), "epochs without a lower val_loss before it stops"
+    ),
+    "mixed_precision": Setting(
+        "auto",
+        validators.one_of("auto", True, False),
+        "half precision for the frozen part where the processor gains from it",
+    ),
+    "max_duration": Setting(
+        None,
+        validators.either(validators.duration, validators.one_of(None)),
+        'time after which it ends with the best weights: minutes, or "90s", "30m", "2h"',
+    ),
+    "backend": Setting(
+        None,
+        validators.one_of("tensorflow", "jax", "torch", "theano", None),
+        'what computes; None is what %backend shows, "theano" is VGG16 under Keras 1',
+    ),
+}
+
+LATER = ("unfreeze", "unfreeze_epochs", "fine_learning_rate", "budget", "workers")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A checked `%%finetune`: every value is possible, and the whole can be written as JSON.
+
+    `data` is the image folder; `head` the source of a function `head(features)`, with the imports
+    it needs, and `head_names` the plain values of the notebook that it uses.
+    """
+
+    data: str
+    model: str = "VGG16"
+    weights: str | None = "imagenet"
+    image_size: int = 224
+    epochs: int = 5
+    batch_size: int | str = "auto"
+    learning_rate: float = 1e-3
+    dense: tuple[int, ...] = (256,)
+    dropout: float = 0.5
+    pooling: str | None = "avg"
+    augment: int = 0
+    valid: float = 0.2
+    sample: int | None = None
+    seed: int = 42
+    patience: int = 3
+    mixed_precision: bool | str = "auto"
+    max_duration: float | None = None
+    backend: str | None = None
+    head: str = ""
+    head_names: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values; `dense` becomes a list."""
+        return {**asdict(self), "dense": list(self.dense)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Recipe:
+        """Return the recipe that `to_json` was called on."""
+        return cls(**{**values, "dense": tuple(values["dense"])})
+
+
+def parse(
+    data: str,
+    settings: Mapping[str, Any],
+    *,
+    head: str = "",
+    head_names: Mapping[str, Any] | None = None,
+) -> Recipe:
+    """Check the settings of a cell and return its recipe.
+
+    Raises
+    ------
+    BadSetting
+        for an unknown name, a wrong type or an impossible value.
+    """
+    if not data.strip():
+        raise BadSetting(
+            "%%finetune got no image folder.",
+            fix="Name the folder that holds one folder a class: %%finetune data/dogscats",
+        )
+    values = {name: _checked(name, value) for name, value in settings.items()}
+    model = applications.named(values.pop("model", "VGG16"))
+    size = values.pop("image_size", None) or model.size
+    if size < model.smallest:
+        raise BadSetting(
+            f"image_size = {size} is too small for {model.name}.",
+            fix=f"Use image_size = {model.smallest} or more; {model.name} was made for "
+            f"{model.size}.",
+        )
+    return Recipe(
+        data=data,
+        model=model.name,
+        image_size=size,
+        head=head,
+        head_names=head_names or {},
+        **values,
+    )
+
+
+def _checked(name: str, value: Any) -> Any:
+    if name in LATER:
+        raise BadSetting(
+            f"{name} = {shown(value)}: this version trains the head only, on one machine.",
+            fix=f"Leave {name} out.",
+        )
+    if name not in SETTINGS:
+        near = difflib.get_close_matches(name.lower(), SETTINGS, n=1, cutoff=0.5)
+        nearest = f"Nearest: {near[0]}. " if near else ""
+        raise BadSetting(
+            f"{name} = {shown(value)}: there is no setting {name!r}.",
+            fix=f"{nearest}All settings: {', '.join(SETTINGS)}",
+        )
+    try:
+        return SETTINGS[name].rule(value)
+    except ValueError as wanted:
+        raise BadSetting(
+            f"{name} = {shown(value)} is not possible.",
+            fix=f"{name} is {wanted} ({SETTINGS[name].meaning}).",
+        ) from None
+
+
+def shown(value: Any) -> str:
+    """Return how a message quotes a value: on one line, and not too long."""
+    try:
+        quoted = " ".join(repr(value).split())
+    except ValueError:
+        # Python writes no whole number of more than 4300 digits.
+        return "a number of thousands of digits"
+    return quoted if len(quoted) <= 80 else f"{quoted[:77]}…"

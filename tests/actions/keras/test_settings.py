@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import json
+import sys
+from functools import partial
+from importlib.resources import files
+from importlib.util import find_spec
+from types import SimpleNamespace
+
+import pytest
+
+from dl_magics.actions.aws import access, context
+from dl_magics.actions.keras import settings
+from dl_magics.errors import CommandFailed, NoSuchInstance
+from dl_magics.ssh import commands, known_hosts
+from support.old_keras import wheels
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    return tmp_path / "keras"
+
+
+@pytest.fixture
+def there(run, cloud):
+    """How to log in to an instance that is chosen."""
+    run("%aws_launch t2.micro -y")
+    return access.login(context.meant(None))
+
+
+@pytest.fixture
+def imported(monkeypatch):
+    """A kernel that has imported Keras, on torch."""
+    says = {"backend": "torch", "image_data_format": "channels_last", "floatx": "float32"}
+    backend = SimpleNamespace(**{name: partial(str, value) for name, value in says.items()})
+    keras = SimpleNamespace(backend=backend, __spec__=find_spec("keras"))
+    monkeypatch.setitem(sys.modules, "keras", keras)
+
+
+def put_python(there, script):
+    """Let `python3` mean something else on the instance."""
+    commands.run(
+        there,
+        f"file=$(dirname $(command -v sudo))/python3; printf '{script}' > $file; chmod +x $file",
+    )
+
+
+def test_here_is_meant_where_none_is_said(folder):
+    shown = settings.show()
+
+    assert shown.where == "here"
+    assert shown.path == str(folder / "keras.json")
+    assert not folder.exists()
+
+
+def test_a_change_tells_from_when_on_it_counts(folder, imported):
+    changed = settings.write({"backend": "jax", "floatx": "float32"})
+
+    assert changed.counts == {"backend": "restart", "image_data_format": "now", "floatx": "now"}
+    assert changed.needs_restart
+    shown = settings.show()
+    assert "after a restart of the kernel: backend jax" in repr(shown)
+    assert shown.now["backend"].by == "already imported in this kernel"
+
+
+def test_before_keras_is_imported_a_change_counts_now(folder, monkeypatch):
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+
+    changed = settings.write({"backend": "jax"})
+
+    assert set(changed.counts.values()) == {"now"}
+    assert not changed.needs_restart
+
+
+def test_a_change_that_a_variable_overrides_is_told(folder, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+
+    changed = settings.write({"backend": "jax"})
+
+    assert changed.counts["backend"] == "never"
+    assert "does not count, as the variable KERAS_BACKEND says torch: backend" in repr(changed)
+
+
+def test_the_same_code_shows_and_writes_on_the_instance(there, folder):
+    before = settings.show("there")
+    changed = settings.write({"image_data_format": "th", "epsilon": "1e-5"}, "there")
+    written = json.loads(commands.run(there, "cat ~/.keras/keras.json").stdout)
+    undone = settings.undo("there")
+
+    assert before.where == "there"
+    assert before.path == changed.change.path
+    assert written == {
+        "image_data_format": "channels_first",
+        "epsilon": 1e-5,
+        "image_dim_ordering": "th",
+    }
+    assert changed.counts == {"image_data_format": "now", "epsilon": "now"}
+    assert undone.change.changed["epsilon"] == [1e-5, None]
+    assert not folder.exists()
+
+
+def test_a_device_there_is_written_for_theano(there):
+    commands.run(there, 'mkdir -p ~/.keras && echo \'{"backend": "theano"}\' > ~/.keras/keras.json')
+
+    changed = settings.write_device("gpu1", "there")
+
+    assert changed.change.changed == {"device": [None, "cuda1"]}
+    assert "device = cuda1" in commands.run(there, "cat ~/.theanorc").stdout
+    assert settings.undo_device("there").change.changed == {"device": ["cuda1", None]}
+
+
+def test_the_interpreter_with_theano_is_made_there_with_pip(there, tmp_path):
+    offline = f"export PIP_NO_INDEX=1 PIP_FIND_LINKS={wheels(tmp_path / 'wheels')}"
+    put_python(there, f'#!/bin/sh\\n{offline}\\nexec {sys.executable} "$@"\\n')
+
+    changed = settings.set_up_theano(sys.executable, "there")
+
+    own = settings.show("there").own
+    made = commands.run(there, "echo ~/.dl_magics/theano/python").stdout.strip()
+    pinned = files("dl_magics.training.theano").joinpath("requirements.txt").read_text("utf-8")
+    assert own.python == f"{made}/bin/python"
+    assert own.chosen
+    assert own.versions == {"keras": "1.2.2", "theano": "1.0.5"}
+    assert commands.run(there, f"cat {made}/requirements.txt").stdout == pinned
+    assert commands.run(there, f"ls {made}/lib/*/site-packages/dl_magics_theano.pth").code == 0
+    assert "Keras 1.2.2 on Theano 1.0.5" in repr(changed)
+    assert not settings.show("here").own.python
+
+
+def test_the_visible_gpus_there_are_those_of_the_next_gpu_kernel(there):
+    changed = settings.write_device("gpu1", "there")
+
+    assert changed.change.changed == {"CUDA_VISIBLE_DEVICES": [None, "1"]}
+    assert "from the next start of a GPU kernel there on (%gpu_restart)" in repr(changed)
+    assert commands.run(there, "cat ~/.dl_magics/visible_devices").stdout == "1\n"
+    undone = settings.undo_device("there")
+    assert undone.change.changed == {"CUDA_VISIBLE_DEVICES": ["1", None]}
+
+
+def test_an_instance_without_a_python_that_answers_says_so_in_two_lines(there):
+    put_python(there, "#!/bin/sh\\necho no Python >&2; exit 1\\n")
+
+    with pytest.raises(CommandFailed, match="gave no answer: no Python") as said:
+        settings.show("there")
+
+    assert "3.8" in said.value.fix
+
+
+def test_without_an_instance_there_is_no_there(cloud):
+    with pytest.raises(NoSuchInstance):
+        settings.show("there")
+
+
+def test_no_answer_changes_no_host_key(there):
+    before = known_hosts.pinned(there.alias)
+
+    settings.show("there")
+
+    assert known_hosts.pinned(there.alias) == before

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from dl_magics.actions.keras import settings as keras_settings
+from dl_magics.actions.runs import finetune, runs
+from dl_magics.errors import BadSetting, NotInstalled
+from dl_magics.keras_config import theano_env
+from dl_magics.training.run import Run
+from support import tiny_keras
+from support.old_keras import theano_flags, theano_python, wheels
+
+SEED = '{"backend": "theano", "image_dim_ordering": "th"}'
+
+
+@pytest.fixture(autouse=True)
+def settings(tmp_path, monkeypatch):
+    """A person's home: keras.json and .theanorc of their own."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / ".keras"))
+    monkeypatch.setenv("THEANO_FLAGS", theano_flags())
+    for name in ("KERAS_BACKEND", "THEANORC"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("keras", "theano"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    (tmp_path / ".keras").mkdir()
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return tiny_keras.photos(tmp_path_factory.mktemp("photos"), n=10)
+
+
+def train(recipe):
+    folder = runs.new(recipe)
+    events = list(finetune.finetune(recipe, folder, lambda: False))
+    return Run(folder), events
+
+
+def test_theano_without_an_interpreter_says_what_to_type(settings):
+    with pytest.raises(NotInstalled, match="has no theano backend") as said:
+        keras_settings.write({"backend": "theano"})
+
+    assert said.value.fix.startswith("%backend theano --setup")
+    assert not (settings / ".keras" / "keras.json").exists()
+
+
+def test_the_seeds_own_files_work_unchanged(settings, data):
+    (settings / ".keras" / "keras.json").write_text(SEED)
+    (settings / ".theanorc").write_text("[global]\ndevice = gpu\nfloatX = float32\n")
+    with pytest.raises(NotInstalled, match=r"Theano is meant \(.*keras.json\)"):
+        train(tiny_keras.recipe(data))
+
+    keras_settings.set_up_theano(str(theano_python()))
+    keras_settings.undo()
+    run, _ = train(tiny_keras.recipe(data, dropout=0.2))
+
+    assert run.status == "done"
+    assert run.state.versions["backend"] == "theano"
+    assert [each["code"] for each in run.state.warnings] == ["no_gpu"]
+    assert "told to use cuda" in run.state.warnings[0]["text"]
+    assert run.predict(data)[0].label in run.classes
+    assert (settings / ".keras" / "keras.json").read_text() == SEED
+    assert "device = gpu\n" in (settings / ".theanorc").read_text()
+
+
+def test_an_interpreter_that_has_it_all_is_taken_and_chosen(settings):
+    changed = keras_settings.set_up_theano(str(theano_python()))
+
+    shown = keras_settings.show()
+    assert shown.own.chosen
+    assert shown.own.python == str(theano_python())
+    assert "Keras 1.2.2 on Theano 1.0.5" in repr(changed)
+    assert "%%finetune trains with Keras 1.2.2 on Theano 1.0.5" in repr(shown)
+    assert shown.fresh["backend"].value == "tensorflow"
+    assert list((settings / ".keras").iterdir()) == []
+
+
+def test_theano_is_chosen_and_left_again_without_touching_keras_json(settings):
+    keras_settings.set_up_theano(str(theano_python()))
+    keras_settings.write({"backend": "jax"})
+    assert not keras_settings.show().own.chosen
+
+    changed = keras_settings.write({"backend": "th", "floatx": "float32"})
+
+    assert keras_settings.show().own.chosen
+    assert "%%finetune" in changed.change.changed
+    kept = json.loads((settings / ".keras" / "keras.json").read_text())
+    assert (kept["backend"], kept["floatx"]) == ("jax", "float32")
+    keras_settings.undo()
+    assert not keras_settings.show().own.chosen
+
+
+def test_the_device_of_theano_is_written_and_truly_shown(settings):
+    keras_settings.set_up_theano(str(theano_python()))
+
+    keras_settings.write_device("gpu")
+
+    assert "device = cuda" in (settings / ".theanorc").read_text()
+    shown = keras_settings.show_device()
+    assert (shown.backend, shown.told, shown.used) == ("theano", "cuda", "cpu")
+    assert "is told cuda, but computes on the CPU" in repr(shown)
+
+
+def test_a_recipe_may_name_theano_by_itself(settings, data):
+    with pytest.raises(NotInstalled, match="no interpreter"):
+        train(tiny_keras.recipe(data, backend="theano"))
+
+
+def test_a_recipe_that_names_another_backend_is_refused(settings, data):
+    with pytest.raises(BadSetting, match="but Keras is on tensorflow") as said:
+        train(tiny_keras.recipe(data, backend="jax"))
+
+    assert said.value.fix.startswith("%backend jax")
+
+
+def test_an_interpreter_is_made_with_pip(settings, monkeypatch, tmp_path, home):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels(tmp_path / "wheels")))
+
+    keras_settings.set_up_theano(sys.executable)
+
+    own = keras_settings.show().own
+    assert own.python == str(home / "theano" / "python" / "bin" / "python")
+    assert own.versions == {"keras": "1.2.2", "theano": "1.0.5"}
+    assert list((home / "theano" / "python").glob("lib/*/site-packages/dl_magics_theano.pth"))
+
+
+def test_what_pip_cannot_get_is_told_and_nothing_is_left(settings, monkeypatch, tmp_path, home):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+
+    with pytest.raises(NotInstalled, match="could not be made") as said:
+        keras_settings.set_up_theano(sys.executable)
+
+    assert "%backend theano --setup" in said.value.fix
+    assert not (home / "theano" / "python").exists()
+    assert not keras_settings.show().own.python
+
+
+def test_without_a_compiler_it_is_not_begun(settings, monkeypatch, home):
+    monkeypatch.setenv("PATH", "")
+
+    with pytest.raises(NotInstalled, match=r"g\+\+"):
+        keras_settings.set_up_theano(sys.executable)
+
+
+def test_a_python_that_is_none_is_told(settings):
+    with pytest.raises(NotInstalled, match="No such file"):
+        keras_settings.set_up_theano("/nowhere/python")
+
+
+def test_an_interpreter_that_no_longer_starts_is_not_chosen(settings, home):
+    python = settings / "python"
+    python.write_text("#!/bin/sh\necho 'ImportError: numpy is too new' >&2; exit 1\n")
+    python.chmod(0o755)
+    (home / "theano").mkdir(parents=True)
+    own = {"python": str(python), "versions": {"keras": "1.2.2", "theano": "1.0.5"}}
+    (home / "theano" / "interpreter.json").write_text(json.dumps(own))
+
+    with pytest.raises(NotInstalled, match=r"does not start on Theano .*numpy is too new"):
+        keras_settings.write({"backend": "theano", "floatx": "float16"})
+
+    assert not keras_settings.show().own.chosen
+    assert list((settings / ".keras").iterdir()) == []
+
+
+def test_an_interpreter_that_went_away_is_no_longer_shown(settings, tmp_path):
+    folder = tmp_path / "theano"
+    folder.mkdir()
+    (folder / "interpreter.json").write_text('{"python": "/nowhere", "chosen": true}')
+
+    assert theano_env.read(str(folder)) == theano_env.Own()

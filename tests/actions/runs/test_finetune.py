@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import json
+from itertools import count
+
+import pytest
+
+from dl_magics.actions.runs import runs
+from dl_magics.actions.runs.finetune import finetune, resume
+from dl_magics.errors import BadData, DLMagicsError, NotResumable, TrainingFailed
+from dl_magics.runs import log
+from dl_magics.runs.events import EpochEnded, RunEnded, RunStarted
+from dl_magics.training.recipe.recipe import Recipe
+from dl_magics.training.run import Run
+from support import tiny_keras
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return tiny_keras.photos(tmp_path_factory.mktemp("photos"), n=6)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def home(shared, monkeypatch):
+    monkeypatch.setenv("DL_MAGICS_HOME", str(shared))
+    return shared
+
+
+def never():
+    return False
+
+
+@pytest.fixture(scope="module")
+def done(data, shared):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DL_MAGICS_HOME", str(shared))
+        recipe = tiny_keras.recipe(data)
+        folder = runs.new(recipe)
+        return Run(folder), list(finetune(recipe, folder, never))
+
+
+def test_what_one_sees_is_what_is_in_the_log(done):
+    run, events = done
+
+    assert list(log.read(run.path)) == events
+    assert run.status == "done"
+
+
+def test_a_run_is_a_folder_with_its_recipe_its_log_its_model_and_its_report(done):
+    run, _ = done
+
+    assert {each.name for each in run.path.iterdir()} == {
+        "recipe.json",
+        "events.jsonl",
+        "model.keras",
+        "report.html",
+    }
+
+
+def test_the_recipe_can_be_run_again_from_its_file(done, data):
+    run, _ = done
+
+    told = json.loads((run.path / "recipe.json").read_text("utf-8"))
+
+    assert Recipe.from_json(told) == tiny_keras.recipe(data)
+
+
+def test_the_report_tells_how_the_run_ended(done):
+    run, _ = done
+
+    assert " · done</b>" in (run.path / "report.html").read_text("utf-8")
+
+
+def test_an_event_is_in_the_log_before_anyone_sees_it(home, data):
+    recipe = tiny_keras.recipe(data)
+    folder = runs.new(recipe)
+
+    for event in finetune(recipe, folder, stop=lambda: True):
+        assert list(log.read(folder))[-1] == event
+
+
+def test_runs_share_their_features_in_our_folder(done, home, data):
+    recipe = tiny_keras.recipe(data, learning_rate=0.1)
+    folder = runs.new(recipe)
+
+    events = finetune(recipe, folder, never)
+    kept = next(event.kept for event in events if event.kind == "phase_started")
+    events.close()
+
+    assert kept == 12
+    assert list((home / "features").glob("*/*.block"))
+
+
+def test_a_run_that_fails_before_it_starts_leaves_nothing(home, tmp_path):
+    recipe = tiny_keras.recipe(tmp_path / "nowhere")
+    folder = runs.new(recipe)
+
+    with pytest.raises(BadData):
+        list(finetune(recipe, folder, never))
+
+    assert not folder.exists()
+
+
+def test_a_folder_of_ours_that_can_not_be_made_leaves_nothing(tmp_path, monkeypatch, data):
+    monkeypatch.setenv("DL_MAGICS_HOME", str(tmp_path))
+    (tmp_path / "features").write_text("in the way")
+    recipe = tiny_keras.recipe(data)
+    folder = runs.new(recipe)
+
+    with pytest.raises((DLMagicsError, OSError)):
+        list(finetune(recipe, folder, never))
+
+    assert not folder.exists()
+
+
+def test_a_run_that_fails_after_its_start_stays_with_its_two_lines(home, data):
+    recipe = tiny_keras.recipe(data)
+    folder = runs.new(recipe)
+    (folder / "model.keras").mkdir()
+
+    with pytest.raises(TrainingFailed) as caught:
+        list(finetune(recipe, folder, never))
+
+    state = Run(folder).state
+    assert state.status == "failed"
+    assert (state.error, state.fix) == (str(caught.value), caught.value.fix)
+    assert str(caught.value) in (folder / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("kind", [RunStarted, EpochEnded])
+def test_a_run_that_is_closed_half_way_is_logged_as_interrupted(home, data, kind):
+    recipe = tiny_keras.recipe(data, epochs=50)
+    folder = runs.new(recipe)
+    events = finetune(recipe, folder, never)
+    while not isinstance(next(events), kind):
+        pass
+
+    events.close()
+
+    logged = list(log.read(folder))
+    assert logged[-1].status == "interrupted"
+    assert [event.n for event in logged] == list(range(1, len(logged) + 1))
+    assert not log.goes_on(folder)
+
+
+def test_an_interrupt_of_the_work_is_logged(home, data):
+    recipe = tiny_keras.recipe(data)
+    folder = runs.new(recipe)
+    asked = count(1)
+
+    def interrupted():
+        if next(asked) == 2:
+            raise KeyboardInterrupt
+        return False
+
+    with pytest.raises(KeyboardInterrupt):
+        list(finetune(recipe, folder, interrupted))
+
+    assert Run(folder).status == "interrupted"
+    assert not log.goes_on(folder)
+
+
+def test_a_run_that_someone_else_asked_to_stop_ends_and_keeps_its_best(home, data):
+    recipe = tiny_keras.recipe(data, epochs=100)
+    folder = runs.new(recipe)
+
+    for event in finetune(recipe, folder, never):
+        if isinstance(event, EpochEnded):
+            runs.request_stop(Run(folder))
+
+    run = Run(folder)
+    assert run.status == "stopped"
+    assert len(run.history["loss"]) == 1
+    assert (folder / "model.keras").is_file()
+
+
+def test_while_it_trains_a_run_is_running(home, data):
+    recipe = tiny_keras.recipe(data)
+    folder = runs.new(recipe)
+    events = finetune(recipe, folder, stop=lambda: True)
+    next(events)
+
+    assert Run(folder).status == "running"
+    assert Run(folder).name in [run.name for run in runs.every()]
+    list(events)
+    assert Run(folder).status == "stopped"
+
+
+def test_an_interrupted_run_goes_on_and_is_told_from_its_first_event(home, data, done):
+    recipe = tiny_keras.recipe(data)
+    folder = runs.new(recipe)
+    events = finetune(recipe, folder, never)
+    while not isinstance(next(events), EpochEnded):
+        pass
+    events.close()
+
+    told = list(resume(runs.interrupted(), never))
+
+    assert told == list(log.read(folder))
+    assert Run(folder).status == "done"
+    assert Run(folder).history == done[0].history
+    assert [event.status for event in tiny_keras.of_kind(RunEnded, told)] == ["interrupted", "done"]
+
+
+def test_a_run_that_is_done_is_refused_before_anything_is_told(done):
+    run, events = done
+
+    with pytest.raises(NotResumable):
+        next(resume(run, never))
+
+    assert list(log.read(run.path)) == events

@@ -1,0 +1,313 @@
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dl_magics.actions.runs import runs
+from dl_magics.errors import NoSuchRun
+from dl_magics.runs import stop_request
+from dl_magics.runs.events import RunEnded
+from dl_magics.runs.log import NAME, RunLog
+from dl_magics.training.recipe.recipe import Recipe
+from dl_magics.training.run import Run
+from support import run_events
+
+DONE = RunEnded(status="done")
+TELL = """
+import sys
+from pathlib import Path
+import stories
+from dl_magics.runs.events import RunEnded
+from dl_magics.training import stopping
+from dl_magics.runs.log import RunLog
+
+story = stories.story(*map(stories.epoch, range(1, 5)), ended=RunEnded(status="done"))
+with RunLog(Path(sys.argv[1])) as lines:
+    for event in story:
+        lines.append(event)
+        print(event.n, flush=True)
+        sys.stdin.readline()
+"""
+
+
+def told(home, name, ended=DONE, **about):
+    return Run(run_events.logged(home / "runs" / name, run_events.story(ended=ended, **about)))
+
+
+@pytest.fixture
+def teller(tmp_path):
+    """A run in another process, one event for each line that it gets."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", TELL, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={"PYTHONPATH": "tests"},
+    )
+    assert process.stdout.readline() == b"1\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ("data/dogscats", "vgg16_dogscats"),
+        ("data/dogs_and cats/", "vgg16_dogs-and-cats"),
+        ("data/DogsCats", "vgg16_dogscats"),
+        ("data/Кошки", "vgg16"),
+        ("/", "vgg16"),
+        ("~nobody-has-this-name/photos", "vgg16_photos"),
+        ("../..", "vgg16"),
+    ],
+)
+def test_the_folder_of_a_run_is_named_for_its_time_model_and_data(home, data, name):
+    folder = runs.new(Recipe(data=data))
+
+    assert folder.parent == home / "runs"
+    assert folder.is_dir()
+    assert re.fullmatch(rf"\d{{4}}-\d\d-\d\d_\d{{6}}_{name}", folder.name)
+
+
+def test_the_folder_where_one_works_has_a_name_too(home, tmp_path, monkeypatch):
+    (tmp_path / "flowers").mkdir()
+    monkeypatch.chdir(tmp_path / "flowers")
+
+    assert runs.new(Recipe(data=".")).name.endswith("_vgg16_flowers")
+
+
+def test_runs_of_the_same_second_get_folders_of_their_own(home):
+    folders = [runs.new(Recipe(data="dogscats")) for _ in range(5)]
+
+    assert len(set(folders)) == 5
+    assert all(folder.is_dir() for folder in folders)
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.text(min_size=1, max_size=400))
+def test_whatever_the_data_is_called_a_run_gets_a_plain_folder(data):
+    with tempfile.TemporaryDirectory() as room, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DL_MAGICS_HOME", room)
+
+        folder = runs.new(Recipe(data=data))
+
+        assert folder.parent == Path(room, "runs")
+        assert re.fullmatch(r"[0-9_-]+vgg16[a-z0-9_-]*", folder.name)
+        assert len(folder.name) < 100
+
+
+def test_no_run_yet_says_how_to_make_one(home):
+    listed = runs.every()
+
+    assert listed == []
+    assert repr(listed) == "No run yet: %%finetune data/dogscats makes one."
+    assert "No run yet" in listed._repr_html_()
+
+
+def test_runs_are_listed_newest_first(home):
+    for day in (3, 5, 4):
+        told(home, f"2026-11-0{day}_120000_vgg16_dogs")
+    (home / "runs" / "2026-11-09_empty").mkdir()
+
+    listed = runs.every()
+
+    assert [run.name[:10] for run in listed] == ["2026-11-05", "2026-11-04", "2026-11-03"]
+    assert repr(listed).splitlines()[0] == (
+        "2026-11-05_120000_vgg16_dogs  VGG16 on dogscats · done"
+    )
+    assert listed._repr_html_().count("<tr>") == 1 + 3
+
+
+def test_names_that_look_like_html_do_nothing_in_the_list(home):
+    told(home, "2026_<b>", data="<script>")
+
+    page = runs.every()._repr_html_()
+
+    assert "<script" not in page
+    assert "<b>" not in page
+
+
+def test_without_a_name_the_newest_run_is_meant(home):
+    told(home, "2026-11-03_old")
+    told(home, "2026-11-04_new")
+
+    assert runs.find().name == "2026-11-04_new"
+
+
+def test_a_run_is_found_by_its_name_or_a_part_of_it(home):
+    told(home, "2026-11-03_vgg16_dogs")
+    told(home, "2026-11-04_vgg16_cats")
+
+    assert runs.find("2026-11-03_vgg16_dogs").name == "2026-11-03_vgg16_dogs"
+    assert runs.find("cats").name == "2026-11-04_vgg16_cats"
+
+
+def test_a_whole_name_counts_more_than_a_part_of_another(home):
+    told(home, "2026-11-03_dogs")
+    told(home, "2026-11-03_dogs-2")
+
+    assert runs.find("2026-11-03_dogs").name == "2026-11-03_dogs"
+
+
+def test_a_name_that_fits_several_runs_lists_them(home):
+    told(home, "2026-11-03_dogs")
+    told(home, "2026-11-04_dogs")
+
+    with pytest.raises(NoSuchRun) as caught:
+        runs.find("dogs")
+
+    assert caught.value._render_traceback_() == [
+        "NoSuchRun: 2 runs have 'dogs' in their name: 2026-11-04_dogs, 2026-11-03_dogs",
+        "  Name one of them: %attach 2026-11-04_dogs",
+    ]
+
+
+def test_an_unknown_name_is_told(home):
+    told(home, "2026-11-03_dogs")
+
+    with pytest.raises(NoSuchRun) as caught:
+        runs.find("frogs")
+
+    assert caught.value._render_traceback_() == [
+        "NoSuchRun: No run is called 'frogs'.",
+        "  %runs lists them.",
+    ]
+
+
+@pytest.mark.parametrize("name", ["", "dogs"])
+def test_where_there_is_no_run_the_way_to_one_is_told(home, name):
+    with pytest.raises(NoSuchRun) as caught:
+        runs.find(name)
+
+    assert caught.value.fix == "%%finetune data/dogscats makes one."
+
+
+def test_a_run_that_ended_is_followed_from_first_to_last(home):
+    run = told(home, "ended")
+
+    events = list(runs.follow(run))
+
+    assert [event.n for event in events] == [1, 2]
+    assert events[-1].status == "done"
+
+
+def test_a_run_of_another_process_is_followed_live_to_its_end(tmp_path, teller):
+    def next_line(_seconds):
+        teller.stdin.write(b"\n")
+        teller.stdin.flush()
+        teller.stdout.readline()
+
+    events = runs.follow(Run(tmp_path), sleep=next_line)
+    first = next(events)
+    assert Run(tmp_path).status == "running"
+
+    rest = list(events)
+
+    assert [event.n for event in (first, *rest)] == [1, 2, 3, 4, 5, 6]
+    assert rest[-1].status == "done"
+
+
+def test_a_run_that_is_killed_while_it_is_followed_ends_interrupted(tmp_path, teller):
+    def kill(_seconds):
+        teller.kill()
+        teller.wait()
+
+    events = list(runs.follow(Run(tmp_path), sleep=kill))
+
+    assert [event.n for event in events] == [1, 2]
+    assert events[-1] == RunEnded(n=2, t=events[0].t, status="interrupted")
+
+
+def test_a_run_that_was_killed_in_the_middle_of_a_line_ends_interrupted(home):
+    run = told(home, "torn", ended=None)
+    with (run.path / NAME).open("ab") as file:
+        file.write(b'{"n":2,"t":1,"kind":"epo')
+
+    assert [event.kind for event in runs.follow(run)] == ["run_started", "run_ended"]
+
+
+def test_an_opened_log_without_an_event_is_waited_for(tmp_path):
+    story = run_events.story(ended=DONE)
+    lines = RunLog(tmp_path)
+
+    def write(_seconds):
+        lines.append(story.pop(0))
+        if not story:
+            lines.__exit__(None, None, None)
+
+    assert [event.n for event in runs.follow(Run(tmp_path), sleep=write)] == [1, 2]
+
+
+def test_a_stop_can_be_asked_for_from_anywhere(home):
+    run = told(home, "going", ended=None)
+    assert not stop_request.asked(run.path)
+
+    code = (
+        "import sys; from pathlib import Path; from dl_magics.actions import runs;"
+        "from dl_magics.training.run import Run; runs.request_stop(Run(Path(sys.argv[1])))"
+    )
+    subprocess.run([sys.executable, "-c", code, str(run.path)], check=True, env={**os.environ})
+
+    assert stop_request.asked(run.path)
+
+
+def test_several_can_follow_the_same_run(home):
+    run = told(home, "ended")
+    seen = []
+
+    threads = [Thread(target=lambda: seen.append(list(runs.follow(run)))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(seen) == 4
+    assert all(events == seen[0] for events in seen)
+
+
+def test_the_newest_interrupted_run_is_the_one_that_goes_on(home):
+    told(home, "2026-11-03_old", ended=None)
+    told(home, "2026-11-04_killed", ended=None)
+    told(home, "2026-11-05_interrupted", ended=RunEnded(status="interrupted"))
+    told(home, "2026-11-06_done")
+    run_events.logged(home / "runs" / "2026-11-07_never-begun", [])
+
+    listed = [run.name for run in runs.resumable()]
+
+    assert listed == ["2026-11-05_interrupted", "2026-11-04_killed", "2026-11-03_old"]
+    assert runs.interrupted().name == "2026-11-05_interrupted"
+    assert runs.interrupted("old").name == "2026-11-03_old"
+
+
+def test_where_no_run_was_interrupted_that_is_told(home):
+    told(home, "2026-11-06_done")
+
+    with pytest.raises(NoSuchRun) as caught:
+        runs.interrupted()
+
+    assert caught.value._render_traceback_() == [
+        "NoSuchRun: No run was interrupted.",
+        "  %runs lists them all.",
+    ]
+
+
+def test_a_run_that_went_on_is_followed_through_its_break(home):
+    story = run_events.story(
+        *(run_events.epoch(1), RunEnded(status="interrupted"), run_events.resumed(at=3, epoch=2)),
+        run_events.epoch(2),
+        ended=DONE,
+    )
+    run = Run(run_events.logged(home / "runs" / "broken", story))
+
+    assert list(runs.follow(run)) == story
+    assert run.status == "done"
+    assert len(run.history["loss"]) == 2

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from contextlib import suppress
+
+import psutil
+import pytest
+
+from dl_magics.actions.aws import context
+from dl_magics.errors import WrongState
+from support.ec2_client import until
+
+
+@pytest.fixture
+def slow_to_stop(rent):
+    """An instance that runs, and whose host does not notice that its power was taken."""
+    id_ = rent()
+    host = until(lambda: [each for each in psutil.process_iter() if is_host(each, id_)])[0]
+    host.suspend()
+    yield id_, host.resume
+    with suppress(psutil.NoSuchProcess):
+        host.resume()
+
+
+def is_host(process, id_):
+    try:
+        line = " ".join(process.cmdline())
+    except psutil.Error:
+        return False
+    return "dl_magics.practice.hosts.ssh_server" in line and f"/{id_} " in line
+
+
+def test_a_start_by_another_ends_the_waiting_for_stopped(slow_to_stop):
+    id_, goes_on = slow_to_stop
+    stops = context.ec2().stop(context.ec2().get(id_))
+    until(lambda: next(stops).state == "stopping")
+
+    goes_on()
+    list(context.ec2().start(context.ec2().get(id_)))
+
+    with pytest.raises(WrongState, match="is running: somebody else started it") as told:
+        list(stops)
+    assert told.value.fix == "%aws_stop stops it again."
+
+
+def test_a_start_by_another_ends_the_waiting_of_a_start_too(slow_to_stop):
+    id_, goes_on = slow_to_stop
+    context.door().tell("stop_instances", InstanceIds=[id_])
+    starts = context.ec2().start(context.ec2().get(id_))
+    assert next(starts).state == "stopping"
+
+    goes_on()
+    list(context.ec2().start(context.ec2().get(id_)))
+
+    assert list(starts)[-1].state == "running"

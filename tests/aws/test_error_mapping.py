@@ -1,0 +1,444 @@
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from dl_magics import errors
+from dl_magics.actions.aws import access, context, instances
+from dl_magics.actions.aws import launch as launching
+from dl_magics.aws import launch, security_group, session
+from dl_magics.ssh import keys
+from dl_magics.store import home
+
+
+def two_lines(error: errors.DLMagicsError) -> str:
+    lines = error._render_traceback_()
+    assert len(lines) == 2
+    assert all("\n" not in line for line in lines)
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "words"),
+    [
+        ("expired-token", errors.NoCredentials, ["has expired", "aws sso login"]),
+        ("bad-credentials", errors.NoCredentials, ["'practice'", "aws configure"]),
+        (
+            "not-allowed",
+            errors.NotAllowed,
+            ["ec2:DescribeInstances", '"Action": "ec2:DescribeInstances"', "%aws_check --policy"],
+        ),
+        ("malformed", errors.NoAnswer, ["not an answer of AWS"]),
+    ],
+)
+def test_a_refused_question_is_said_in_two_lines(rent, run, cloud, fault, kind, words):
+    rent()
+    run("%aws_get gpu")
+    cloud.fault(fault, actions=["DescribeInstances"])
+
+    with pytest.raises(kind) as refused:
+        run("%aws_state")
+
+    said = two_lines(refused.value)
+    assert all(word in said for word in words)
+    assert "Encoded" not in said
+    assert run("%aws_state") == "running"
+
+
+@pytest.mark.parametrize(("fault", "times"), [("throttled", 3), ("connection-reset", 1)])
+def test_a_question_is_asked_again_by_itself(rent, run, cloud, fault, times):
+    rent()
+    run("%aws_get gpu")
+    cloud.fault(fault, times=times, actions=["DescribeInstances"])
+
+    assert run("%aws_state") == "running"
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "words"),
+    [
+        (
+            "no-capacity-on-start",
+            errors.NoCapacity,
+            ["no g4dn.xlarge left in us-east-1a", "--wait 20m", "%aws_resize"],
+        ),
+        ("vcpu-limit", errors.QuotaReached, ["vCPU", "%aws_check"]),
+        ("not-allowed", errors.NotAllowed, ["ec2:StartInstances"]),
+        ("unsupported", errors.NoSuchType, ["not supported", "%aws_prices"]),
+        ("wrong-state", errors.WrongState, ["not in a state", "%aws_state"]),
+        ("connection-reset", errors.NoAnswer, ["could not be reached", "%aws_state"]),
+        ("malformed", errors.NoAnswer, ["not an answer of AWS"]),
+    ],
+)
+def test_a_refused_start_leaves_the_instance_stopped(rent, run, cloud, fault, kind, words):
+    rent("g4dn.xlarge", state="stopped")
+    run("%aws_get gpu")
+    cloud.fault(fault, actions=["StartInstances"])
+
+    with pytest.raises(kind) as refused:
+        run("%aws_start")
+
+    said = two_lines(refused.value)
+    assert all(word in said for word in words)
+    assert run("%aws_state") == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "words"),
+    [
+        (
+            "no-capacity",
+            errors.NoCapacity,
+            ["no g4dn.xlarge", "us-east-1b", "--zone us-east-1c"],
+        ),
+        ("vcpu-limit", errors.QuotaReached, ["L-DB2E81BA", "servicequotas", "4 vCPUs"]),
+        ("unsupported", errors.NoSuchType, ["not supported"]),
+        ("no-such-image", errors.NoSuchImage, ["does not exist", "--image"]),
+        ("not-allowed", errors.NotAllowed, ["ec2:RunInstances"]),
+    ],
+)
+def test_a_refused_launch_says_why_and_can_be_repeated(run, cloud, fault, kind, words):
+    cloud.fault(fault, actions=["RunInstances"])
+
+    with pytest.raises(kind) as refused:
+        run("%aws_launch g4dn.xlarge -y")
+
+    said = two_lines(refused.value)
+    assert all(word in said for word in words)
+    assert [each for each in context.ec2().all() if not each.gone] == []
+
+
+def test_a_launch_that_was_heard_but_not_answered_is_not_made_twice(run, cloud):
+    cloud.fault("connection-reset", actions=["RunInstances"])
+    with pytest.raises(errors.NoAnswer):
+        run("%aws_launch t2.micro -y")
+    pending = home.choices()["launching"]["token"]
+
+    run("%aws_launch t2.micro -y")
+
+    (made,) = [each for each in context.ec2().all() if not each.gone]
+    tags = context.door().ask("ec2", "describe_tags")["Tags"]
+    assert {"dl-magics:token", pending} <= {
+        value
+        for tag in tags
+        if tag["ResourceId"] == made.id
+        for value in (tag["Key"], tag["Value"])
+    }
+    assert "launching" not in home.choices()
+
+
+def test_a_launch_that_was_heard_is_found_again_with_its_host_key(run, cloud, rent):
+    cloud.fault("connection-reset", actions=["RunInstances"])
+    with pytest.raises(errors.NoAnswer):
+        run("%aws_launch t2.micro -y")
+    pending = home.choices()["launching"]
+    heard = _asked_again(pending["token"])
+
+    launched = run("%aws_launch t2.micro -y")
+
+    assert launched.id == heard
+    assert launched.answers
+    assert run("%aws_ssh echo here").stdout == "here\n"
+
+
+def _asked_again(token: str) -> str:
+    plan = launching.plan("t2.micro")
+    key, host_key = keys.ensure("id_ed25519"), keys.ensure(f"host-{token}")
+    group, _ = security_group.ensure_group(context.door(), access.our_name())
+    assert key.file.exists()
+    wish = launch.Wish(
+        name=plan.name,
+        type=plan.type,
+        image=plan.image,
+        disk_gib=plan.disk_gib,
+        key=access.our_name(),
+        group=group,
+        token=token,
+        user_data=launch.user_data(host_key.private, host_key.public),
+    )
+    return launch.run(context.door(), wish)
+
+
+def test_a_slower_please_is_waited_for_and_starts_once(rent, run, cloud):
+    rent(state="stopped")
+    run("%aws_get gpu")
+    cloud.fault("throttled", times=2, actions=["StartInstances"])
+
+    assert run("%aws_start").state == "running"
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Wait for an answer of AWS shorter than a person would have to, from when it is called."""
+
+    def now():
+        monkeypatch.setattr(session, "_READ_SECONDS", 2)
+        session._door.cache_clear()
+
+    yield now
+    session._door.cache_clear()
+
+
+def test_a_question_without_an_answer_ends_in_two_lines(rent, run, cloud, impatient):
+    rent()
+    run("%aws_get gpu")
+    impatient()
+    cloud.fault("time-out", times=2, seconds=5, actions=["DescribeInstances"])
+
+    with pytest.raises(errors.NoAnswer) as refused:
+        run("%aws_state")
+
+    assert "did not answer in time" in two_lines(refused.value)
+    assert run("%aws_state") == "running"
+
+
+def test_a_start_without_an_answer_is_sent_once(rent, run, cloud, impatient):
+    rent(state="stopped")
+    run("%aws_get gpu")
+    impatient()
+    cloud.fault("time-out", seconds=5, actions=["StartInstances"])
+
+    with pytest.raises(errors.NoAnswer) as refused:
+        run("%aws_start")
+
+    assert "%aws_state" in two_lines(refused.value)
+    assert run("%aws_state") == "stopped"
+    assert run("%aws_start").state == "running"
+
+
+def test_with_wait_a_start_is_tried_until_aws_has_one(rent, run, cloud, monkeypatch):
+    monkeypatch.setattr(instances, "_RETRY_SECONDS", 0.1)
+    rent("g4dn.xlarge", state="stopped")
+    run("%aws_get gpu")
+    cloud.fault("no-capacity-on-start", times=3)
+
+    assert run("%aws_start --wait 20m").state == "running"
+
+
+def test_with_wait_a_start_gives_up_in_the_end(rent, run, cloud, monkeypatch):
+    monkeypatch.setattr(instances, "_RETRY_SECONDS", 0.1)
+    rent("g4dn.xlarge", state="stopped")
+    run("%aws_get gpu")
+    cloud.fault("no-capacity-on-start", times=50)
+
+    with pytest.raises(errors.NoCapacity):
+        run("%aws_start --wait 1s")
+
+    cloud.forgive()
+    assert run("%aws_state") == "stopped"
+
+
+def test_capacity_that_is_lost_after_the_start_was_granted_is_said(rent, run, cloud):
+    rent("g4dn.xlarge", state="stopped")
+    run("%aws_get gpu")
+    cloud.fault("no-capacity-late")
+
+    with pytest.raises(errors.NoCapacity) as refused:
+        run("%aws_start")
+
+    assert "no g4dn.xlarge left in us-east-1a" in two_lines(refused.value)
+    assert run("%aws_state") == "stopped"
+    assert run("%aws_start").state == "running"
+
+
+def test_a_launch_that_aws_takes_back_while_pending_says_why(run, cloud):
+    cloud.fault("no-capacity-late")
+
+    with pytest.raises(errors.NoSuchInstance) as refused:
+        run("%aws_launch t2.micro -y")
+
+    assert "Server.InsufficientInstanceCapacity" in two_lines(refused.value)
+    assert run("%aws_launch t2.micro -y").answers
+
+
+def test_a_stop_that_comes_too_early_for_ec2_is_sent_again(rent, run, cloud):
+    rent()
+    run("%aws_get gpu")
+    cloud.fault("wrong-state", actions=["StopInstances"])
+
+    run("%aws_stop")
+
+    assert run("%aws_state") == "stopped"
+
+
+def test_a_type_without_any_price_is_shown_without_one(rent, run, cloud):
+    rent("t3.nano")
+    cloud.fault("not-allowed", times=9, actions=["GetProducts"])
+
+    listed = run("%aws_list")
+    cloud.forgive()
+
+    (shown,) = [each for each in listed if not each.gone]
+    assert shown.dollars_per_hour is None
+    assert "price unknown" in repr(listed)
+    assert "what has no known price" in listed.summary
+
+
+def test_no_credentials_says_what_to_type(run, monkeypatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+    with pytest.raises(errors.NoCredentials) as refused:
+        run("%aws_list")
+
+    assert "%practice on" in two_lines(refused.value)
+
+
+def test_no_region_says_what_to_type(run, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-words")
+
+    with pytest.raises(errors.NoRegion) as refused:
+        run("%aws_list")
+
+    assert "%aws_region us-east-1" in two_lines(refused.value)
+    assert "secret" not in two_lines(refused.value)
+
+
+def test_a_profile_that_is_not_there_is_named(run, cloud):
+    with pytest.raises(errors.NoCredentials) as refused:
+        run("%aws_profile nobody")
+
+    assert "'nobody'" in two_lines(refused.value)
+    assert "practice" in run("%aws_profile")
+
+
+def test_a_region_that_is_not_there_is_named(run, cloud):
+    with pytest.raises(errors.NoRegion) as refused:
+        run("%aws_region mars-east-1")
+
+    assert "us-east-1" in two_lines(refused.value)
+
+
+def test_an_instance_of_another_region_is_found_there(rent, run):
+    id_ = rent()
+    run("%aws_region us-west-2")
+
+    with pytest.raises(errors.NoSuchInstance) as refused:
+        run(f"%aws_get {id_}")
+
+    assert refused.value.fix == "%aws_region us-east-1"
+
+
+def test_an_instance_that_somebody_gave_back_is_said_to_be_gone(rent, run):
+    id_ = rent()
+    run("%aws_get gpu")
+    context.door().tell("terminate_instances", InstanceIds=[id_])
+
+    with pytest.raises(errors.NoSuchInstance) as refused:
+        run("%aws_start")
+
+    assert "given back" in two_lines(refused.value)
+
+
+def test_an_unknown_name_costs_two_lines(cloud, run):
+    with pytest.raises(errors.NoSuchInstance) as refused:
+        run("%aws_get gqu")
+
+    assert "'gqu'" in str(refused.value)
+    assert "%aws_list" in refused.value.fix
+
+
+def test_without_a_chosen_instance_it_says_how_to_choose(cloud, run):
+    with pytest.raises(errors.NoSuchInstance, match="No instance is chosen"):
+        run("%aws_start")
+
+
+def test_nobody_there_at_all_is_said_too(run, cloud, tmp_path):
+    config = tmp_path / "config"
+    config.write_text("[profile practice]\nregion=us-east-1\nendpoint_url=http://127.0.0.1:9\n")
+    place = home.choices()["place"]
+    home.choose(place={**place, "config_file": str(config)})
+
+    with pytest.raises(errors.NoAnswer) as refused:
+        run("%aws_list")
+
+    assert "online" in two_lines(refused.value)
+
+
+def test_a_wrong_clock_is_told_from_an_old_session(run, tmp_path):
+    server = _server(
+        400,
+        "<Response><Errors><Error><Code>RequestExpired</Code><Message>Request has expired."
+        "</Message></Error></Errors></Response>",
+        date="Mon, 01 Jan 2001 00:00:00 GMT",
+    )
+    _choose_server(tmp_path, server.server_port)
+
+    with pytest.raises(errors.NoCredentials) as refused:
+        run("%aws_list")
+
+    server.shutdown()
+    assert "minutes off" in two_lines(refused.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceId>i-1"
+        "</instanceId></item></instancesSet></item></reservationSet></DescribeInstancesResponse>",
+        "not xml at all",
+    ],
+)
+def test_an_answer_that_lacks_everything_is_no_crash(run, tmp_path, answer):
+    server = _server(200, answer)
+    _choose_server(tmp_path, server.server_port)
+
+    with pytest.raises(errors.NoAnswer) as refused:
+        run("%aws_list")
+
+    server.shutdown()
+    two_lines(refused.value)
+
+
+def test_an_unknown_refusal_keeps_its_code(run, tmp_path):
+    server = _server(
+        400,
+        "<Response><Errors><Error><Code>OptInRequired</Code><Message>Sign up first."
+        "</Message></Error></Errors></Response>",
+    )
+    _choose_server(tmp_path, server.server_port)
+
+    with pytest.raises(errors.CloudRefused) as refused:
+        run("%aws_list")
+
+    server.shutdown()
+    assert "OptInRequired" in two_lines(refused.value)
+
+
+def _server(status: int, answer: str, date: str | None = None) -> HTTPServer:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer.encode())
+
+        def date_time_string(self, timestamp=None) -> str:
+            return date or super().date_time_string(timestamp)
+
+        def log_message(self, *words) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def _choose_server(folder: Path, port: int) -> None:
+    (folder / "config").write_text(
+        f"[profile odd]\nregion = us-east-1\nendpoint_url = http://127.0.0.1:{port}\n"
+    )
+    (folder / "credentials").write_text(
+        "[odd]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = secret\n"
+    )
+    home.choose(
+        place={
+            "profile": "odd",
+            "config_file": str(folder / "config"),
+            "credentials_file": str(folder / "credentials"),
+        }
+    )

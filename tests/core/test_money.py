@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dl_magics.core import money
+from dl_magics.errors import BadSetting
+
+DOLLARS = st.floats(0, 1000, allow_nan=False)
+SECONDS = st.floats(0, 10_000_000, allow_nan=False)
+
+
+@given(DOLLARS, SECONDS, SECONDS)
+def test_a_longer_time_never_costs_less(dollars, shorter, more):
+    first = money.cost(dollars, shorter)
+    second = money.cost(dollars, shorter + more)
+
+    assert first is not None
+    assert second is not None
+    assert second >= first >= 0
+
+
+@given(DOLLARS)
+def test_an_hour_costs_what_an_hour_costs(dollars):
+    assert money.cost(dollars, 3600) == pytest.approx(dollars)
+
+
+@given(DOLLARS)
+def test_a_second_costs_a_minute(dollars):
+    assert money.cost(dollars, 1) == money.cost(dollars, 60)
+
+
+@given(SECONDS)
+def test_what_has_no_price_has_no_cost(seconds):
+    assert money.cost(None, seconds) is None
+
+
+@given(st.integers(0, 100_000))
+def test_cents_are_written_as_they_are(cents):
+    written = money.written(cents / 100)
+
+    assert float(written.replace("$", "").replace(",", "")) == pytest.approx(cents / 100)
+
+
+@given(st.integers(0, 100_000))
+def test_a_price_an_hour_loses_no_digit(hundredths_of_cents):
+    written = money.per_hour(hundredths_of_cents / 10_000)
+
+    dollars = written.removeprefix("$").removesuffix("/h").replace(",", "")
+    assert float(dollars) == hundredths_of_cents / 10_000
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [(0, "0 s"), (59.4, "59 s"), (60, "1 min"), (2460, "41 min"), (7500, "2 h 05 min")],
+)
+def test_a_time_is_written_short(seconds, written):
+    assert money.duration(seconds) == written
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"), [("20", 1200), ("20m", 1200), ("2h", 7200), ("90s", 90), ("0", 0)]
+)
+def test_a_time_is_read_with_and_without_a_unit(written, seconds):
+    assert money.seconds(written) == seconds
+
+
+def test_what_is_no_time_is_refused_with_examples():
+    with pytest.raises(BadSetting) as refused:
+        money.seconds("soon")
+
+    assert "'soon'" in str(refused.value)
+    assert "20m" in refused.value.fix
+
+
+def test_the_receipt_of_an_evening_reads_as_promised():
+    receipt = money.Receipt("gpu", 2460, money.cost(0.90, 2460), money.disk_per_month(100))
+
+    assert str(receipt) == "41 min, $0.61; while stopped the disk costs $8.00 a month"

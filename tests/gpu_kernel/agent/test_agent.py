@@ -1,0 +1,453 @@
+"""The agent on this computer, spoken to as a client does, without SSH."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from dl_magics.gpu_kernel import deploy
+from dl_magics.gpu_kernel.journal_entry import Entry
+from support.messages import printed
+
+AGENT = [sys.executable, "-m", "dl_magics.gpu_kernel.agent"]
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="an instance runs Linux")
+OLD_PYTHON = Path(__file__).parents[3] / "build" / "python-3.8" / "bin" / "python"
+ROOT = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root to mount a small disk"
+)
+pytestmark = LINUX
+
+
+class Talk:
+    """A line of our own to the agent of a folder."""
+
+    def __init__(self, folder, since=0, **more):
+        self.end = socket.socket(socket.AF_UNIX)
+        self.end.settimeout(60)
+        self.end.connect(str(folder / "agent.sock"))
+        self.lines = self.end.makefile("rb")
+        self.status = {}
+        self.say(op="hello", since=since, **more)
+        # Only who was welcomed surely gets all that comes from now on.
+        while self.status.get("op") != "welcome":
+            self.status = json.loads(self.lines.readline())
+
+    def say(self, **document):
+        self.end.sendall(json.dumps(document).encode() + b"\n")
+
+    def hear(self):
+        """The next entry; what is said between entries is kept as `status`."""
+        while True:
+            line = self.lines.readline()
+            assert line, "the agent hung up"
+            if line.startswith(b'{"n":'):
+                return Entry.of(line)
+            self.status = json.loads(line)
+
+    def until(self, true):
+        heard = [self.hear()]
+        while not true(heard[-1]):
+            heard.append(self.hear())
+        return heard
+
+    def event(self, name):
+        return self.until(lambda entry: entry.event == name)[-1].message
+
+    def ask(self, code, id_=None, channel="shell", **content):
+        id_ = id_ or uuid.uuid4().hex
+        header = {"msg_id": id_, "msg_type": "execute_request", "session": "s", "version": "5.3"}
+        content = {"code": code, "silent": False, "store_history": True, **content}
+        self.say(op="send", ch=channel, m={"header": header, "content": content})
+        return id_
+
+    def run(self, code):
+        """Run code; return its messages."""
+        id_ = self.ask(code)
+        heard = self.until(lambda entry: entry.channel == "shell" and entry.answers == id_)
+        if not any(idle(entry, id_) for entry in heard):
+            heard += self.until(lambda entry: idle(entry, id_))
+        return [entry.message for entry in heard if entry.answers == id_]
+
+    def wish(self, op):
+        id_ = uuid.uuid4().hex
+        self.say(op=op, id=id_)
+        return id_
+
+
+def idle(entry, id_):
+    return (
+        entry.answers == id_
+        and entry.kind == "status"
+        and entry.message["content"]["execution_state"] == "idle"
+    )
+
+
+def command(wish, folder, *options, agent=AGENT, **environment):
+    done = subprocess.run(
+        [*agent, wish, str(folder), *options],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def short():
+    """A folder whose name is short enough for sockets in it."""
+    with tempfile.TemporaryDirectory(prefix="dlm", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def folder(short):
+    """A folder with an agent and a kernel that all tests here share."""
+    folder = short / "shared"
+    command("start", folder)
+    yield folder
+    end(folder)
+
+
+@pytest.fixture
+def talk(folder):
+    talk = Talk(folder, since=10**9)
+    talk.run("1")
+    return talk
+
+
+def end(folder):
+    # Who hangs up before it is heard may not be heard.
+    talk = Talk(folder, since=10**9)
+    talk.wish("shutdown")
+    talk.event("shutdown")
+    until_gone(folder)
+
+
+def until_gone(folder):
+    while command("status", folder)["state"] != "gone":
+        time.sleep(0.1)
+
+
+def test_what_runs_on_the_instance_is_python_3_8():
+    for path in Path(deploy.__file__).with_name("agent").glob("*.py"):
+        ast.parse(path.read_text(), feature_version=(3, 8))
+
+
+@pytest.mark.skipif(not OLD_PYTHON.exists(), reason="`make` found no Python 3.8")
+def test_in_a_real_python_3_8_it_runs_cells_and_comes_back_after_it_was_killed(short):
+    folder, file = short / "old", short / "agent.pyz"
+    file.write_bytes(deploy.packed())
+    agent = [str(OLD_PYTHON), str(file)]
+    started = command("start", folder, agent=agent)
+    talk = Talk(folder)
+    said = printed(talk.run("import sys; kept = sys.version_info[:2]; print(kept)"))
+    os.kill(started["agent_pid"], signal.SIGKILL)
+
+    adopted = command("adopt", folder, agent=agent)
+    again = printed(Talk(folder, since=10**9).run("print(kept)"))
+
+    assert said == again == "(3, 8)\n"
+    assert adopted["kernel_pid"] == started["kernel_pid"]
+    assert adopted["agent_pid"] != started["agent_pid"]
+    end(folder)
+
+
+def test_it_is_for_its_owner_only(folder, talk):
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert (folder / "agent.sock").stat().st_mode & 0o777 == 0o600
+    assert (folder / "kernel.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_to_start_it_again_changes_nothing(folder, talk):
+    before = command("status", folder)
+
+    again = command("start", folder)
+
+    assert again["agent_pid"] == before["agent_pid"]
+    assert again["kernel_pid"] == before["kernel_pid"]
+
+
+def test_a_request_that_is_sent_again_does_not_run_again(talk):
+    talk.run("ran = 0")
+    id_ = talk.ask("ran += 1")
+    talk.ask("ran += 1", id_)
+    talk.ask("ran += 1", id_)
+
+    assert printed(talk.run("print(ran)")) == "1\n"
+
+
+def test_all_clients_get_all(folder, talk):
+    other = Talk(folder, since=10**9)
+    other.say(op="ping")
+    talk.say(op="status")
+
+    id_ = talk.ask("print('to all')")
+
+    for one in (talk, other):
+        heard = one.until(lambda entry: idle(entry, id_))
+        assert "to all\n" in printed(entry.message for entry in heard if entry.answers == id_)
+
+
+def test_who_comes_later_gets_it_from_the_journal(folder, talk):
+    said = talk.run("print('earlier')")
+
+    late = Talk(folder, since=0)
+
+    heard = late.until(lambda entry: idle(entry, said[0]["parent_header"]["msg_id"]))
+    assert [entry.n for entry in heard] == list(range(1, heard[-1].n + 1))
+    assert "earlier\n" in printed(entry.message for entry in heard if entry.kind == "stream")
+
+
+def test_it_tells_what_runs_and_since_when_nothing_does(folder, talk):
+    id_ = talk.ask("import time; time.sleep(1)")
+    talk.until(lambda entry: entry.kind == "execute_input")
+    busy = command("status", folder)
+    talk.until(lambda entry: idle(entry, id_))
+    rests = command("status", folder)
+
+    assert (busy["state"], busy["busy"], busy["idle_since"]) == ("busy", id_, None)
+    assert (rests["state"], rests["busy"]) == ("idle", None)
+    assert rests["idle_since"] <= time.time()
+
+
+def test_a_thousand_requests_at_once_all_come_back_in_order(talk):
+    ids = [talk.ask(f"print({i})", silent=False) for i in range(1000)]
+
+    heard = talk.until(lambda entry: idle(entry, ids[-1]))
+
+    assert printed(entry.message for entry in heard if entry.answers in set(ids)) == "".join(
+        f"{i}\n" for i in range(1000)
+    )
+
+
+def test_ten_megabytes_in_one_print_come_whole(talk):
+    said = printed(talk.run("print('x' * 10_000_000)"))
+
+    assert len(said) == 10_000_001
+
+
+def test_buffers_come_byte_for_byte(talk):
+    (came,) = [
+        message
+        for message in talk.run(
+            "get_ipython().kernel.session.send(get_ipython().kernel.iopub_socket, 'comm_msg',"
+            " {'comm_id': 'c', 'data': {}}, parent=get_ipython().kernel.get_parent('shell'),"
+            " buffers=[bytes(range(256)), b''])"
+        )
+        if message["header"]["msg_type"] == "comm_msg"
+    ]
+
+    assert came["buffers"] == [bytes(range(256)), b""]
+
+
+def test_what_is_no_utf_8_comes_too(talk):
+    assert "na" in printed(talk.run("print(b'na\\xefve'.decode('utf-8', 'surrogateescape'))"))
+
+
+def test_what_somebody_types_is_not_written_down(folder, talk):
+    id_ = talk.ask("x = input('Password: '); print(len(x))", allow_stdin=True)
+    talk.until(lambda entry: entry.kind == "input_request")
+    header = {
+        "msg_id": uuid.uuid4().hex,
+        "msg_type": "input_reply",
+        "session": "s",
+        "version": "5.3",
+    }
+    reply = {"header": header, "content": {"value": "s3cret-of-mine"}}
+    talk.say(op="send", ch="stdin", m=reply)
+
+    heard = talk.until(lambda entry: idle(entry, id_))
+
+    assert printed(entry.message for entry in heard if entry.answers == id_) == "14\n"
+    assert not any(
+        b"s3cret-of-mine" in path.read_bytes() for path in (folder / "journal").iterdir()
+    )
+
+
+def test_a_cell_can_be_interrupted(talk):
+    id_ = talk.ask("import time; print('begun', flush=True); time.sleep(600)")
+    talk.until(lambda entry: entry.kind == "stream")
+
+    talk.wish("interrupt")
+
+    heard = talk.until(lambda entry: entry.channel == "shell" and entry.answers == id_)
+    assert heard[-1].message["content"]["ename"] == "KeyboardInterrupt"
+
+
+def test_nonsense_is_answered_and_harms_nobody(talk):
+    talk.end.sendall(b"no JSON\n")
+    talk.say(op="send")
+
+    assert printed(talk.run("print(1)")) == "1\n"
+
+
+def test_the_socket_can_be_had_on_standard_input_and_output(folder, talk):
+    told = subprocess.Popen(
+        [*AGENT, "attach", str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    last = command("status", folder)["n"] - 1
+    told.stdin.write(b'{"op":"hello","since":%d}\n' % last)
+    told.stdin.flush()
+
+    assert json.loads(told.stdout.readline())["op"] == "welcome"
+    assert json.loads(told.stdout.readline())["n"] == last + 1
+    told.stdin.close()
+    told.stdout.read()
+    assert told.wait() == 0
+
+
+def test_a_kernel_that_was_killed_is_named_and_starts_again_only_when_asked(talk):
+    talk.run("here = 1")
+    talk.say(op="status")
+    talk.ask("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+
+    died = talk.event("kernel_died")
+    talk.ask("print('never')")
+    talk.wish("restart")
+    talk.event("kernel_ready")
+
+    assert "signal 9" in died["why"]
+    assert "memory" in died["why"]
+    assert printed(talk.run("print('here' in dir())")) == "False\n"
+
+
+def test_an_agent_that_was_killed_comes_back_to_the_living_kernel(folder, talk):
+    talk.run("kept = 41")
+    before = command("status", folder)
+    id_ = talk.ask("import time; time.sleep(3); print('slept'); kept += 1")
+    talk.until(lambda entry: entry.kind == "execute_input")
+    os.kill(before["agent_pid"], signal.SIGKILL)
+
+    after = command("adopt", folder)
+    again = Talk(folder, since=before["n"])
+
+    heard = again.until(lambda entry: entry.channel == "shell" and entry.answers == id_)
+    assert after["kernel_pid"] == before["kernel_pid"]
+    assert printed(entry.message for entry in heard if entry.answers == id_) == "slept\n"
+    again.event("settled")
+    assert printed(again.run("print(kept)")) == "42\n"
+    assert [entry.n for entry in heard] == list(range(before["n"] + 1, heard[-1].n + 1))
+
+
+def test_a_request_that_had_come_before_the_crash_does_not_run_again(folder, talk):
+    talk.run("ran = 0")
+    id_ = talk.ask("ran += 1")
+    talk.until(lambda entry: idle(entry, id_))
+    os.kill(command("status", folder)["agent_pid"], signal.SIGKILL)
+    command("adopt", folder)
+
+    again = Talk(folder, since=10**9)
+    again.ask("ran += 1", id_)
+
+    assert printed(again.run("print(ran)")) == "1\n"
+
+
+def test_after_a_restart_of_the_instance_the_journal_is_there_and_no_kernel(folder, talk):
+    said = talk.run("print('before')")
+    status = command("status", folder)
+    for pid in (status["agent_pid"], status["kernel_pid"]):
+        os.kill(pid, signal.SIGKILL)
+
+    command("adopt", folder)
+    again = Talk(folder, since=0)
+
+    heard = again.until(lambda entry: entry.event == "kernel_died" and entry.n > status["n"])
+    assert "restarted" in heard[-1].message["why"]
+    assert said[0]["parent_header"]["msg_id"] in {entry.answers for entry in heard}
+    assert command("status", folder)["state"] == "dead"
+    again.wish("restart")
+    again.event("kernel_ready")
+
+
+def test_a_python_without_ipykernel_is_named(short, tmp_path):
+    folder = short / "bare"
+    bare = tmp_path / "python"
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S -I "$@"\n')
+    bare.chmod(0o755)
+
+    command("start", folder, "--python", str(bare))
+    talk = Talk(folder)
+
+    assert "No module named ipykernel_launcher" in talk.event("kernel_died")["why"]
+    talk.wish("shutdown")
+    until_gone(folder)
+
+
+def test_a_kernel_starts_in_its_environment_and_its_folder(short, tmp_path):
+    folder = short / "activated"
+    command("start", folder, "--cwd", str(tmp_path), "--activate", "export OF_ENV='a b'")
+    talk = Talk(folder)
+
+    said = printed(talk.run("import os; print(os.environ['OF_ENV'], os.getcwd())"))
+    talk.wish("restart")
+    talk.event("restarting")
+    again = printed(talk.run("import os; print(os.environ['OF_ENV'], os.getcwd())"))
+
+    assert said == again == f"a b {tmp_path}\n"
+    talk.wish("shutdown")
+    until_gone(folder)
+
+
+@ROOT
+def test_a_full_disk_is_said_and_nothing_of_it_is_lost(short):
+    disk = short / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], check=True)
+    try:
+        folder = disk / "run"
+        command("start", folder)
+        talk = Talk(folder)
+        talk.run("1")
+        (disk / "ballast").write_bytes(b"x" * 1_200_000)
+        id_ = talk.ask("for i in range(20): print(i, 'x' * 50_000, flush=True)")
+
+        wait_for(lambda: command("status", folder)["full"])
+        full = command("status", folder)["full"]
+        (disk / "ballast").unlink()
+        heard = talk.until(lambda entry: idle(entry, id_))
+
+        assert "No space left" in full
+        assert printed(entry.message for entry in heard if entry.answers == id_) == "".join(
+            f"{i} {'x' * 50_000}\n" for i in range(20)
+        )
+        assert command("status", folder)["full"] == ""
+        talk.wish("shutdown")
+        until_gone(folder)
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def wait_for(true):
+    while not true():
+        time.sleep(0.1)
+
+
+def test_where_systemd_ends_all_at_logout_it_gets_a_scope_of_its_own(short, tmp_path):
+    (tmp_path / "busctl").write_text("#!/bin/sh\necho 'b true'\n")
+    (tmp_path / "loginctl").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/said\n')
+    (tmp_path / "systemd-run").write_text(
+        f'#!/bin/sh\necho "$@" >> {tmp_path}/said\nwhile [ "$1" != "{sys.executable}" ]; '
+        'do shift; done; exec "$@"\n'
+    )
+    for program in ("busctl", "loginctl", "systemd-run"):
+        (tmp_path / program).chmod(0o755)
+    folder = short / "scoped"
+
+    command("start", folder, PATH=f"{tmp_path}:{os.environ['PATH']}")
+
+    linger, scope = (tmp_path / "said").read_text().splitlines()
+    assert linger == "enable-linger"
+    assert scope.startswith("--user --scope")
+    end(folder)

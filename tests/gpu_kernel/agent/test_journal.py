@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dl_magics.gpu_kernel.agent.journal import Journal
+
+SMALL = 400
+TEXTS = st.lists(st.text(max_size=120), min_size=1, max_size=30)
+
+
+def journal(folder, **sizes):
+    return Journal(Path(folder), **{"segment_bytes": SMALL, **sizes})
+
+
+def write(journal, *texts):
+    for text in texts:
+        journal.append("iopub", {"text": text}, 1.0)
+
+
+def read(journal, since=0):
+    place, found = journal.place(since), b""
+    while True:
+        data, place = journal.read(place)
+        if not data:
+            return [json.loads(line) for line in found.splitlines()]
+        assert data.endswith(b"\n")
+        found += data
+
+
+def texts_of(entries):
+    return [entry["m"]["text"] for entry in entries]
+
+
+def segments(folder):
+    return sorted(Path(folder).glob("*.jsonl"))
+
+
+@given(TEXTS, st.data())
+def test_who_had_n_entries_gets_the_rest_over_all_segments(texts, data):
+    since = data.draw(st.integers(0, len(texts)))
+    with tempfile.TemporaryDirectory() as folder:
+        ours = journal(folder)
+        write(ours, *texts)
+
+        rest = read(ours, since)
+
+        assert texts_of(rest) == texts[since:]
+        assert [entry["n"] for entry in rest] == list(range(since + 1, len(texts) + 1))
+
+
+@given(TEXTS, TEXTS, st.data())
+@settings(max_examples=150)
+def test_after_a_crash_at_any_byte_a_whole_beginning_is_there_and_goes_on(before, after, data):
+    with tempfile.TemporaryDirectory() as folder:
+        write(journal(folder), *before)
+        last = segments(folder)[-1]
+        os.truncate(last, data.draw(st.integers(0, last.stat().st_size)))
+
+        recovered = journal(folder)
+        kept = recovered.n
+        write(recovered, *after)
+
+        assert texts_of(read(recovered)) == before[:kept] + after
+        assert texts_of(read(journal(folder))) == before[:kept] + after
+
+
+@given(TEXTS, st.data())
+def test_a_power_cut_that_tore_an_older_segment_leaves_no_gap(texts, data):
+    with tempfile.TemporaryDirectory() as folder:
+        write(journal(folder), *texts)
+        torn = data.draw(st.sampled_from(segments(folder)[-2:]))
+        where = data.draw(st.integers(0, torn.stat().st_size))
+        torn.write_bytes(torn.read_bytes()[:where].ljust(torn.stat().st_size, b"\0"))
+
+        recovered = journal(folder)
+
+        assert texts_of(read(recovered)) == texts[: recovered.n]
+
+
+def test_what_a_tear_cut_off_is_set_aside_not_thrown_away(tmp_path):
+    write(journal(tmp_path), *"abcdefghijklmnopqrst")
+    first, second, *_ = segments(tmp_path)
+    os.truncate(first, first.stat().st_size - 5)
+
+    journal(tmp_path)
+
+    assert second.with_suffix(".damaged").exists()
+    assert not second.exists()
+
+
+def test_who_had_more_than_survived_a_power_cut_goes_on_where_the_rest_ends(tmp_path):
+    ours = journal(tmp_path)
+    start_agent(ours, "first")
+    write(ours, "a", "b", "c")
+    os.truncate(segments(tmp_path)[-1], segments(tmp_path)[-1].stat().st_size - 1)
+
+    again = journal(tmp_path)
+    start_agent(again, "second")
+    write(again, "d", "e", "f", "g")
+
+    assert again.after(4, "first") == 3
+    assert again.after(2, "first") == 2
+    assert again.after(6, "second") == 6
+    assert again.after(6, "") == 6
+
+
+def start_agent(journal, boot):
+    journal.append("agent", {"event": "agent_started", "boot": boot, "machine": "m"}, 1.0)
+
+
+def test_a_full_disk_changes_nothing_and_later_it_goes_on(tmp_path, monkeypatch):
+    ours = journal(tmp_path, segment_bytes=1 << 20)
+    write(ours, "a")
+    whole = os.write
+    # The outermost door: the disk takes half a line, then nothing.
+    monkeypatch.setattr(os, "write", lambda file, data: _full(whole, file, data))
+    with pytest.raises(OSError, match="No space"):
+        write(ours, "lost?" * 20)
+    monkeypatch.undo()
+
+    write(ours, "b")
+
+    assert texts_of(read(ours)) == texts_of(read(journal(tmp_path))) == ["a", "b"]
+
+
+def _full(whole, file, data):
+    if len(data) < 60:
+        raise OSError(errno.ENOSPC, "No space left on device")
+    return whole(file, data[: len(data) // 2])
+
+
+def test_beyond_the_cap_goes_only_what_everybody_had(tmp_path):
+    ours = journal(tmp_path, keep_bytes=2 * SMALL)
+    ask(ours, "first")
+    write(ours, *("x" * 50 for _ in range(40)))
+    size = total(tmp_path)
+
+    ours.give_room(had=0)
+    assert total(tmp_path) == size
+    ours.give_room(had=20)
+    assert 2 * SMALL < total(tmp_path) < size
+    assert ours.first <= 21
+    ours.give_room(had=ours.n)
+
+    assert total(tmp_path) <= 2 * SMALL
+    assert texts_of(read(ours, ours.first - 1)) == ["x" * 50] * (ours.n - ours.first + 1)
+    assert ours.after(0, "") == ours.first - 1
+
+
+def test_a_request_is_known_after_its_entry_was_dropped(tmp_path):
+    ours = journal(tmp_path, keep_bytes=SMALL)
+    ask(ours, "first")
+    write(ours, *("x" * 50 for _ in range(40)))
+    ours.give_room(had=ours.n)
+
+    assert ours.first > 1
+    assert "first" in journal(tmp_path).asked
+
+
+def ask(journal, request):
+    journal.append("in", {"header": {"msg_id": request}}, 1.0)
+
+
+def total(folder):
+    return sum(path.stat().st_size for path in segments(folder))
+
+
+def test_an_entry_larger_than_a_segment_is_read_whole(tmp_path):
+    ours = journal(tmp_path, segment_bytes=1 << 20)
+    write(ours, "a", "x" * (3 << 20), "b")
+
+    assert [len(text) for text in texts_of(read(ours))] == [1, 3 << 20, 1]
+
+
+def test_all_that_was_written_reaches_the_disk(tmp_path):
+    ours = journal(tmp_path)
+    write(ours, *("x" * 50 for _ in range(20)))
+
+    ours.sync()
+    ours.sync()
+
+    assert texts_of(read(journal(tmp_path))) == ["x" * 50] * 20

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from support import chaos
+from support.lab import missing
+
+SEEDS = range(12)
+BESIDE = 6
+
+
+def test_whatever_happens_nothing_is_lost_doubled_or_run_again():
+    if why := missing():
+        pytest.skip(f"No lab of two hosts here: {why}")
+    with ThreadPoolExecutor(BESIDE) as pool:
+        wrong = list(pool.map(chaos.play, [SEEDS[i::BESIDE] for i in range(BESIDE)]))
+
+    assert wrong == [{}] * BESIDE

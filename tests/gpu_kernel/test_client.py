@@ -1,0 +1,365 @@
+"""A kernel on the lab's instance, as the magics use it."""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+
+import pytest
+
+from dl_magics import errors
+from dl_magics.gpu_kernel import deploy
+from dl_magics.gpu_kernel.client import GpuKernel
+from dl_magics.gpu_kernel.local_journal import Mirror
+from dl_magics.ssh import blocking, connection, keys, known_hosts
+from support.lab import Lab, missing
+from support.messages import printed, run
+
+
+def kinds(messages):
+    return [message["header"]["msg_type"] for message in messages]
+
+
+def until(true):
+    while not true():
+        time.sleep(0.05)
+
+
+def agent_pid(lab, kernel):
+    (pid,) = [pid for pid in lab.running(kernel.run_dir) if "run" in lab.words(pid)]
+    return pid
+
+
+def test_all_messages_of_a_cell_come_until_its_reply_and_idle(kernel):
+    messages = list(kernel.execute("print('a'); 6 * 7"))
+
+    assert sorted(set(kinds(messages))) == sorted(
+        {"status", "execute_input", "stream", "execute_result", "execute_reply"}
+    )
+    assert printed(messages) == "a\n"
+    assert kernel.state == "idle"
+
+
+def test_an_error_comes_with_its_traceback(kernel):
+    messages = list(kernel.execute("1 / 0"))
+
+    (error,) = [one["content"] for one in messages if one["header"]["msg_type"] == "error"]
+    assert error["ename"] == "ZeroDivisionError"
+    assert "Traceback" in "".join(error["traceback"])
+
+
+def test_a_cell_can_ask_and_be_answered(kernel):
+    said = ""
+    for message in kernel.execute("name = input('Who? '); print('Hello', name)", allow_stdin=True):
+        if message["header"]["msg_type"] == "input_request":
+            assert message["content"]["prompt"] == "Who? "
+            kernel.input_reply("Jürgen")
+        said += printed([message])
+
+    assert said == "Hello Jürgen\n"
+
+
+def test_completions_and_help_are_had_by_request(kernel):
+    run(kernel, "a_name_of_ours = 1; get_ipython().Completer.use_jedi = False")
+
+    reply = kernel.request("shell", "complete_request", {"code": "a_name_o", "cursor_pos": 8})
+
+    assert reply["content"]["matches"] == ["a_name_of_ours"]
+
+
+def test_a_request_may_be_given_up_in_time(kernel):
+    kernel.execute("import time; time.sleep(2)")
+
+    with pytest.raises(errors.NoAnswer, match="in time"):
+        kernel.request("shell", "complete_request", {"code": "x", "cursor_pos": 1}, seconds=0.3)
+
+
+def test_events_of_our_own_pass_like_any_message(kernel):
+    code = (
+        "k = get_ipython().kernel\n"
+        "k.session.send(k.iopub_socket, 'dl_magics_event', {'n': 1}, parent=k.get_parent('shell'))"
+    )
+
+    (event,) = [
+        message
+        for message in kernel.execute(code)
+        if message["header"]["msg_type"] == "dl_magics_event"
+    ]
+
+    assert event["content"] == {"n": 1}
+
+
+def test_after_ctrl_c_the_cell_is_interrupted_and_the_rest_still_comes(kernel):
+    answer = kernel.execute("import time\nprint('begun', flush=True)\ntime.sleep(600)")
+    said = [next(answer)]
+    while "begun" not in printed(said):
+        said.append(next(answer))
+    threading.Timer(0.5, _thread.interrupt_main).start()
+
+    with pytest.raises(KeyboardInterrupt):
+        said.extend(answer)
+    kernel.interrupt()
+
+    rest = list(answer)
+    assert "KeyboardInterrupt" in [
+        one["content"].get("ename") for one in rest if one["header"]["msg_type"] == "error"
+    ]
+    assert run(kernel, "print('goes on')") == "goes on\n"
+
+
+def test_a_request_made_while_the_link_is_cut_runs_once_when_it_is_back(lab, kernel):
+    run(kernel, "ran = 0")
+    lab.wire("down")
+    seen = []
+
+    def waiting():
+        seen.append(kernel.state)
+        if kernel.state == "lost":
+            lab.wire("up")
+            kernel.poke()
+
+    kernel.waiting = waiting
+
+    assert run(kernel, "ran += 1; print(ran)") == "1\n"
+    assert "lost" in seen
+    assert run(kernel, "print(ran)") == "1\n"
+
+
+def test_another_client_takes_an_old_request_up_from_the_journal(lab, kernel):
+    # Without a flush the kernel tells several lines at once, and few entries come.
+    count = "import time\nfor i in range(30): print(i, flush=True); time.sleep(0.05)"
+    since = kernel.n
+    id_ = kernel.execute(count).id
+    until(lambda: kernel.n > since + 10)
+    kernel.close()
+
+    again = GpuKernel.attach(lab.login, kernel.run_dir, sys.executable)
+
+    assert printed(again.resume(id_, 0)) == "".join(f"{i}\n" for i in range(30))
+    assert printed(again.resume(id_, 0)) == "".join(f"{i}\n" for i in range(30))
+    again.close()
+
+
+@pytest.fixture
+def other(lab, kernel):
+    other = GpuKernel.attach(lab.login, kernel.run_dir, sys.executable)
+    yield other
+    other.close()
+
+
+def test_two_clients_share_a_kernel_and_each_gets_its_own_answers(kernel, other):
+    run(kernel, "shared = 'ours'")
+
+    assert run(other, "print(shared)") == "ours\n"
+    assert [entry.n for entry in other.journal()] == list(range(1, other.n + 1))
+    assert list(other.journal(since=other.n)) == []
+
+
+def test_what_befalls_the_kernel_is_told_to_all(kernel, other):
+    events = other.events()
+    waits = other.execute("import time; time.sleep(600)")
+    until(lambda: other.state == "busy")
+
+    kernel.restart()
+
+    assert [next(events)["event"] for _ in range(3)] == [
+        "restarting",
+        "kernel_started",
+        "kernel_ready",
+    ]
+    with pytest.raises(errors.KernelDied, match="restarted"):
+        list(waits)
+    assert run(other, "print('new')") == "new\n"
+
+
+def test_a_kernel_that_ran_out_of_memory_fails_the_cell_in_two_lines(kernel):
+    answer = kernel.execute("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+
+    with pytest.raises(errors.KernelDied) as died:
+        list(answer)
+
+    assert "memory" in str(died.value)
+    assert "%gpu_restart" in died.value.fix
+    assert kernel.state == "dead"
+    assert "memory" in kernel.why
+    with pytest.raises(errors.KernelDied):
+        list(kernel.execute("1"))
+    kernel.restart()
+    assert run(kernel, "print('again')") == "again\n"
+
+
+def test_an_agent_that_was_killed_costs_at_most_a_moment_and_says_so(lab, kernel):
+    since = kernel.n
+    count = "import time\nfor i in range(40): print(i, flush=True); time.sleep(0.1)"
+    answer = kernel.execute(count)
+    until(lambda: kernel.n > since + 8)
+    os.kill(agent_pid(lab, kernel), signal.SIGKILL)
+
+    said = printed(answer)
+
+    assert "was down for a moment" in said
+    assert said.endswith("39\n")
+    assert run(kernel, "print('goes on')") == "goes on\n"
+
+
+def test_an_answer_that_nobody_wrote_down_is_said_to_be_lost(lab, kernel):
+    run(kernel, "import time, os")
+    answer = kernel.execute("time.sleep(0.5)")
+    until(lambda: kernel.state == "busy")
+    lab.wire("down")
+    os.kill(agent_pid(lab, kernel), signal.SIGKILL)
+    time.sleep(1)
+    lab.wire("up")
+    kernel.poke()
+
+    with pytest.raises(errors.OutputLost):
+        list(answer)
+    assert run(kernel, "print('goes on')") == "goes on\n"
+
+
+def test_after_the_instance_restarted_the_cell_is_said_to_be_broken_off(lab, kernel):
+    answer = kernel.execute("import time; time.sleep(600)")
+    until(lambda: kernel.state == "busy")
+    for pid in lab.running(kernel.run_dir):
+        os.kill(pid, signal.SIGKILL)
+
+    with pytest.raises(errors.KernelDied, match="restarted"):
+        list(answer)
+    again = GpuKernel.attach(lab.login, kernel.run_dir, sys.executable)
+    assert run(again, "print('a new one')") == "a new one\n"
+    again.close()
+
+
+def test_what_was_shut_down_is_gone_and_stays_gone(lab):
+    kernel = GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable)
+    other = GpuKernel.attach(lab.login, kernel.run_dir, sys.executable)
+
+    kernel.shutdown()
+
+    until(lambda: other.state == "gone")
+    assert other.why == "it was shut down"
+    until(lambda: lab.running(kernel.run_dir) == [])
+    other.close()
+
+
+def test_the_journal_of_what_was_shut_down_can_still_be_read(lab):
+    kernel = GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable)
+    run(kernel, "print('long ago')")
+    kernel.shutdown()
+
+    again = GpuKernel.attach(lab.login, kernel.run_dir, sys.executable)
+
+    assert "long ago\n" in printed(
+        entry.message for entry in again.journal() if entry.kind == "stream"
+    )
+    again.shutdown()
+
+
+def test_a_run_folder_that_is_not_there_any_more_is_gone(lab):
+    other = GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable)
+    pids = lab.running(other.run_dir)
+    shutil.rmtree(other.run_dir)
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+    until(lambda: other.state == "gone")
+    assert "is not there" in other.why
+    other.close()
+
+
+def test_an_instance_that_stopped_is_told_from_a_lost_link(lab, kernel):
+    stopped = threading.Event()
+
+    def find():
+        if stopped.is_set():
+            raise errors.WrongState("gpu is stopped.", fix="%aws_start starts it.")
+        return lab.login()
+
+    watching = GpuKernel.attach(find, kernel.run_dir, sys.executable)
+    stopped.set()
+    lab.refuse()
+
+    until(lambda: watching.state == "stopped")
+    assert watching.why == "gpu is stopped."
+    lab.mend()
+    stopped.clear()
+    until(lambda: watching.state == "idle")
+    watching.close()
+
+
+def test_a_changed_host_key_ends_it_in_two_lines(lab, kernel):
+    answer = kernel.execute("import time; time.sleep(5)")
+    until(lambda: kernel.state == "busy")
+    known = known_hosts.pinned("i-0lab")[0].split(maxsplit=1)[1]
+    try:
+        known_hosts.pin("i-0lab", keys.ensure("another").public)
+        lab.kill_sessions()
+
+        with pytest.raises(errors.HostKeyRefused, match="another host key"):
+            list(answer)
+    finally:
+        known_hosts.pin("i-0lab", known)
+
+
+def test_a_python_that_cannot_run_it_is_said_in_two_lines(lab):
+    with pytest.raises(errors.KernelDied) as failed:
+        GpuKernel.attach(lab.login, lab.new_run_dir(), "/no/such/python")
+
+    assert "/no/such/python" in str(failed.value)
+    assert "--setup" in failed.value.fix
+
+
+def test_a_mirror_goes_on_where_it_was_and_has_all(lab, tmp_path):
+    path = tmp_path / "mirror"
+    kernel = GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable)
+    first = GpuKernel.attach(lab.login, kernel.run_dir, sys.executable, mirror=Mirror(path))
+    run(first, "print('one')")
+    first.close()
+    with path.open("ab") as torn:
+        torn.write(b'{"n":99,"t":1,"ch":"io')
+    run(kernel, "print('two')")
+
+    mirror = Mirror(path)
+    second = GpuKernel.attach(lab.login, kernel.run_dir, sys.executable, mirror=mirror)
+    run(second, "print('three')")
+
+    entries = list(mirror.entries())
+    assert printed(entry.message for entry in entries if entry.kind == "stream") == (
+        "one\ntwo\nthree\n"
+    )
+    assert [entry.n for entry in entries] == list(range(entries[0].n, entries[-1].n + 1))
+    second.close()
+    kernel.shutdown()
+
+
+def test_the_agent_is_put_there_once(lab, kernel):
+    (file,) = (lab.folder / "home" / ".dlm").glob("agent-*")
+    before = file.stat().st_mtime_ns
+
+    GpuKernel.attach(lab.login, kernel.run_dir, sys.executable).close()
+
+    assert file.name == deploy.name()
+    assert file.stat().st_mtime_ns == before
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_where_sockets_may_not_be_forwarded_it_goes_over_standard_input_and_output(home):
+    if why := missing():
+        pytest.skip(why)
+    strict = Lab("AllowStreamLocalForwarding no")
+    try:
+        with strict.entered():
+            blocking.wait(connection.drop("i-0lab"))
+            kernel = GpuKernel.attach(strict.login, strict.new_run_dir(), sys.executable)
+
+            assert run(kernel, "print('x' * 3_000_000)") == "x" * 3_000_000 + "\n"
+            kernel.shutdown()
+    finally:
+        strict.close()

@@ -1,0 +1,164 @@
+"""What may go wrong at a real sshd: two lines each, and nothing lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+
+from dl_magics import errors
+from dl_magics.gpu_kernel import agent_transport
+from dl_magics.gpu_kernel.client import GpuKernel
+from dl_magics.ssh import blocking, commands, connection, keys, known_hosts
+from support.memory import small_memory
+from support.messages import printed, run
+
+
+@pytest.fixture(autouse=True)
+def _afresh(lab):
+    """Let nobody find the connection of another test."""
+    yield
+    blocking.wait(connection.drop("i-0lab"))
+
+
+def refused(login):
+    with pytest.raises(errors.DLMagicsError) as refused:
+        commands.run(login, "echo here")
+    return refused.value
+
+
+def test_another_host_key_never_gets_in(lab):
+    known = known_hosts.pinned("i-0lab")[0].split(maxsplit=1)[1]
+    known_hosts.pin("i-0lab", keys.ensure("another").public)
+    try:
+        error = refused(lab.login())
+    finally:
+        known_hosts.pin("i-0lab", known)
+
+    assert isinstance(error, errors.HostKeyRefused)
+    assert "another host key" in str(error)
+    assert "--trust" in error.fix
+
+
+@pytest.mark.parametrize(
+    "change", [{"user": "no-such-user"}, {"key": "another"}], ids=["user", "key"]
+)
+def test_who_is_not_let_in_is_told_whom_and_with_what(lab, change):
+    login = lab.login()
+    if "key" in change:
+        login = replace(login, key_file=keys.ensure("another").file)
+    else:
+        login = replace(login, **change)
+
+    error = refused(login)
+
+    assert isinstance(error, errors.NotAllowed)
+    assert login.user in str(error)
+    assert error.fix
+
+
+def test_a_key_that_is_taken_away_in_the_middle_is_named_and_the_cell_goes_on(lab, kernel):
+    kept = (lab.folder / "authorized_keys").read_text()
+    answer = kernel.execute("import time\nfor i in range(20): print(i); time.sleep(0.1)")
+    (lab.folder / "authorized_keys").write_text("")
+    lab.kill_sessions()
+    while "key" not in kernel.why:
+        time.sleep(0.05)
+    (lab.folder / "authorized_keys").write_text(kept)
+    kernel.poke()
+
+    assert printed(answer) == "".join(f"{i}\n" for i in range(20))
+
+
+@pytest.fixture
+def start_file(lab):
+    """The file that every shell there reads first."""
+    file = lab.folder / "home" / ".bashrc"
+    yield file
+    file.unlink()
+
+
+def test_a_start_file_that_prints_and_trips_disturbs_nothing(lab, start_file):
+    start_file.write_text("echo Welcome; echo to this host >&2; set -u; echo $NOTHING\n")
+
+    kernel = GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable)
+
+    assert run(kernel, "print('clean')") == "clean\n"
+    kernel.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [("exit 7", r"without a word \(exit status 7\)"), ("exec sleep 600", "hung 2 times")],
+)
+def test_a_start_file_that_lets_nothing_run_is_suspected(lab, start_file, monkeypatch, line, said):
+    monkeypatch.setattr(agent_transport, "_HANGS_SECONDS", (0.3, 0.3))
+    start_file.write_text(f"{line}\n")
+
+    with pytest.raises(errors.NoAnswer, match=said) as failed:
+        GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable)
+
+    assert "~/.bashrc" in failed.value.fix
+
+
+def test_a_start_file_that_begins_to_hang_costs_the_cell_nothing(lab, kernel, start_file):
+    answer = kernel.execute("import time\nfor i in range(10): print(i); time.sleep(0.1)")
+    start_file.write_text("exec sleep 600\n")
+    lab.kill_sessions()
+
+    assert printed(answer) == "".join(f"{i}\n" for i in range(10))
+
+
+HOARD = """
+hoard = []
+for i in range(60):
+    print(i, flush=True)
+    hoard.append(bytearray(10 * 2**20))
+"""
+
+
+@pytest.fixture
+def memory(lab, kernel):
+    """The agent and its kernel have 150 MB."""
+    with small_memory(150 * 2**20) as memory:
+        memory.take(lab.running(kernel.run_dir))
+        yield memory
+        kernel.restart()
+
+
+def hoards_until_it_is_killed(kernel):
+    said = []
+    with pytest.raises(errors.KernelDied) as died:
+        said.extend(kernel.execute(HOARD))
+    return died.value._render_traceback_(), printed(said)
+
+
+def test_a_kernel_killed_by_memory_is_named_and_what_it_printed_is_there(kernel, memory):
+    agent = kernel.link.status["agent_pid"]
+
+    told, said = hoards_until_it_is_killed(kernel)
+
+    assert memory.killed == 1
+    assert told == [
+        "KernelDied: The GPU kernel did not end this: out of memory: the system killed it.",
+        "  %gpu_restart starts a new one; nothing is run again by itself.",
+    ]
+    assert said.startswith("0\n1\n2\n3\n4\n")
+    assert said == "".join(f"{i}\n" for i in range(said.count("\n")))
+    kernel.restart()
+    assert run(kernel, "print('again')") == "again\n"
+    assert kernel.link.status["agent_pid"] == agent
+
+
+def test_memory_is_named_too_by_an_agent_that_only_adopted_the_kernel(kernel, memory):
+    os.kill(kernel.link.status["agent_pid"], signal.SIGKILL)
+    run(kernel, "1")
+
+    told, _ = hoards_until_it_is_killed(kernel)
+
+    assert memory.killed == 1
+    assert "out of memory: the system killed it" in told[0]

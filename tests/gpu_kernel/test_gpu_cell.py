@@ -1,0 +1,155 @@
+"""What the person reads who waits for a `%%gpu` cell while things go wrong at a real sshd."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+import threading
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from dl_magics.actions.gpu import notebook_kernel
+from dl_magics.actions.gpu.host import Way
+from dl_magics.host.info import Interpreter
+from dl_magics.ssh import keys, known_hosts
+from support.ec2_client import until
+from support.kernel import runner, shell_with_magics
+
+MB = 2**20
+OLD_PYTHON = Path(__file__).parents[2] / "build" / "python-3.8" / "bin" / "python"
+COUNT = """%%gpu -o n
+import os, time
+n = 0
+while n < 1000 and not os.path.exists({end!r}):
+    print("line", n)
+    n += 1
+    time.sleep(0.05)
+"""
+
+
+@pytest.fixture
+def run(lab, monkeypatch, request):
+    # Each has a kernel of its own: who still leaves takes its socket away, by its name.
+    monkeypatch.setenv("JPY_SESSION_NAME", request.node.name)
+    with connected(lab) as run:
+        yield run
+
+
+@contextmanager
+def connected(lab, python=sys.executable):
+    """Run a cell in a shell that has a GPU kernel on the lab's instance."""
+    typed = f"root@{lab.address}"
+    known_hosts.pin(typed, keys.ensure("lab-host").public)
+    there = Interpreter(path=python, prefix="/", kind="venv", name="ours", python="3")
+    identity = str(keys.ensure("lab").file)
+    notebook_kernel.connect(Way(alias=typed, name=typed, identity=identity), there)
+    try:
+        yield runner(shell_with_magics())
+    finally:
+        lab.mend()
+        notebook_kernel.disconnect(end_kernel=True)
+        InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def run_in_3_8(lab, monkeypatch):
+    if not OLD_PYTHON.exists():
+        pytest.skip("`make` found no Python 3.8")
+    monkeypatch.setenv("JPY_SESSION_NAME", "old.ipynb")
+    with connected(lab, str(OLD_PYTHON)) as run:
+        yield run
+
+
+class Read:
+    """Let a cell run, and others see what the person reads meanwhile."""
+
+    def __init__(self, run, cell, meanwhile):
+        self.screen = io.StringIO()
+        other = threading.Thread(target=meanwhile, args=(self,))
+        with redirect_stdout(self.screen):
+            other.start()
+            run(cell)
+        other.join()
+        self.lines = self.screen.getvalue().splitlines()
+
+    def sees(self, text):
+        until(lambda: text in self.screen.getvalue())
+
+
+def test_a_cell_whose_link_is_cut_tells_it_and_that_it_is_back_and_has_all_lines(
+    lab, run, tmp_path
+):
+    end = tmp_path / "end"
+    link = notebook_kernel.current().kernel.link
+
+    def cut(person):
+        person.sees("line 9\n")
+        lab.kill_sessions()
+        until(lambda: link.state == "lost")
+        lab.wire("down")
+        try:
+            person.sees("Trying again")
+        finally:
+            lab.wire("up")
+        person.sees("is back")
+        end.touch()
+
+    read = Read(run, COUNT.format(end=str(end)), cut)
+
+    gpu = notebook_kernel.current().way.name
+    counted = [line for line in read.lines if line.startswith("line ")]
+    lost, back = [line for line in read.lines if not line.startswith("line ")]
+    assert lost.startswith(f"The link to {gpu} has been lost for ")
+    assert lost.endswith(" s; the cell goes on there. Trying again …")
+    assert back.startswith(f"The link to {gpu} is back after ")
+    assert back.endswith("; nothing was lost.")
+    assert read.lines.index(back) == read.lines.index(lost) + 1
+    assert counted == [f"line {n}" for n in range(run.shell.user_ns["n"])]
+    assert read.lines[-1] == counted[-1]
+
+
+@pytest.fixture
+def disk(lab):
+    """The disk on which the journal of the GPU kernel lies."""
+    with lab.small_disk(".dlm", 4 * MB) as disk:
+        yield lab.seen(disk)
+
+
+def test_a_cell_whose_output_fills_the_disk_tells_it_and_has_all_when_there_is_room(disk, run):
+    ballast = disk / "ballast"
+    ballast.write_bytes(bytes(shutil.disk_usage(disk).free - MB // 4))
+
+    def make_room(person):
+        try:
+            person.sees("df -h")
+        finally:
+            ballast.unlink()
+
+    cell = "%%gpu\nfor n in range(20): print('line', n, 'x' * 50_000, flush=True)"
+    read = Read(run, cell, make_room)
+
+    gpu = notebook_kernel.current().way.name
+    told = [line for line in read.lines if not line.startswith("line ")]
+    assert told == [
+        f"The disk of {gpu} is full (no space left on device): the cell goes on there, "
+        "and what it says is kept until there is room.",
+        "  Make room there, then it is shown · in a terminal there: df -h ~",
+        f"There is room on {gpu} again.",
+    ]
+    assert [line for line in read.lines if line.startswith("line ")] == [
+        f"line {n} {'x' * 50_000}" for n in range(20)
+    ]
+
+
+def test_variables_go_to_a_real_python_3_8_and_come_back(run_in_3_8):
+    run_in_3_8.shell.push({"x": [1, 2.5, {"a": (b"bytes", None)}]})
+
+    run_in_3_8("%%gpu -i x -o y,python\nimport sys\ny, python = x * 2, sys.version_info[:2]")
+
+    names = run_in_3_8.shell.user_ns
+    assert names["python"] == (3, 8)
+    assert names["y"] == names["x"] * 2

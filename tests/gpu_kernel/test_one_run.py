@@ -1,0 +1,166 @@
+"""All that can befall a run, in one run: real VGG16 with ImageNet's weights, EC2, a real sshd."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dl_magics.actions.aws import context
+from dl_magics.actions.runs import remote_run, runs
+from dl_magics.practice.hosts import environment
+from dl_magics.runs import log
+from dl_magics.ssh import keys, known_hosts
+from dl_magics.training.run import Run
+from support import notebook_process, tiny_keras
+from support.cloud import choose_practice
+from support.ec2_client import until
+from support.kernel import SESSION, runner, shell_with_magics
+
+CELL = (
+    "%%finetune colours\nimage_size = 48\nmixed_precision = False\n"
+    "dense = [16]\nbatch_size = 8\nepochs = 200\npatience = 200"
+)
+WHEELS = Path(__file__).parents[2] / "build" / "wheels"
+
+
+class Evening:
+    """A notebook on the laptop, and an instance whose SSH is the lab's."""
+
+    def __init__(self, lab, config):
+        self.lab = lab
+        self.home = lab.folder / "home"
+        self._config = config
+        self._notebooks = []
+        self.know_the_way()
+
+    def know_the_way(self):
+        """What DNS is to others: where an address of EC2 is in the lab."""
+        key = keys.ensure("lab").file
+        self._config.write_text(f"Host *\n  HostName {self.lab.address}\n  IdentityFile {key}\n")
+
+    def notebook(self, *cells):
+        program = [sys.executable, notebook_process.__file__, self.lab.laptop]
+        self._notebooks.append(subprocess.Popen([*program, *cells], stdout=subprocess.DEVNULL))
+        return self._notebooks[-1]
+
+    def close(self):
+        for each in self._notebooks:
+            each.kill()
+            each.wait()
+
+    def log_there(self, run):
+        return self.home / ".dl_magics" / "runs" / run.name / log.NAME
+
+    def kernel(self, signal_):
+        """Send a signal to the GPU kernel."""
+        (pid,) = self.lab.running("ipykernel_launcher")
+        os.kill(pid, signal_)
+
+    def after_some_epochs(self, there):
+        """Freeze the GPU kernel, that the run does not end before what befalls it."""
+        before = epochs(there)
+        until(lambda: epochs(there) > before + 2)
+        self.kernel(signal.SIGSTOP)
+
+    def power_off(self):
+        for pid in self.lab.running(""):
+            os.kill(pid, signal.SIGKILL)
+        self.lab.sshd.wait()
+
+    def power_on(self):
+        self.lab.move()
+        self.know_the_way()
+        self.lab.sshd = self.lab.start_sshd()
+
+
+@pytest.fixture
+def outside():
+    notebook_process.ask_ec2_outside()
+
+
+@pytest.fixture
+def evening(outside, lab, cloud, rent, tmp_path, monkeypatch):
+    monkeypatch.setenv("JPY_SESSION_NAME", SESSION)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(WHEELS))
+    monkeypatch.chdir(tmp_path)
+    config = tmp_path / "ssh_config"
+    evening = Evening(lab, config)
+    choose_practice(cloud, ssh_config=str(config), address_url="")
+    id_ = rent()
+    user = {"Key": "dl-magics:user", "Value": "root"}
+    context.door().tell("create_tags", Resources=[id_], Tags=[user])
+    known_hosts.pin(id_, keys.ensure("lab-host").public)
+    environment.make(evening.home)
+    tiny_keras.photos(tmp_path / "colours", n=8)
+    tiny_keras.photos(evening.home / "colours", n=8)
+    yield evening
+    evening.close()
+
+
+def epochs(file):
+    return file.read_bytes().count(b'"epoch_ended"') if file.exists() else 0
+
+
+def test_cut_killed_and_stopped_it_ends_with_the_numbers_of_a_run_without_a_break(evening):
+    run = runner(shell_with_magics())
+    undisturbed = run(CELL)
+    weights = evening.home / ".dl_magics" / "weights"
+    weights.mkdir(parents=True)
+    for file in (Path(evening.lab.home) / "weights").iterdir():
+        (weights / file.name).symlink_to(file)
+
+    first = evening.notebook("%aws_get gpu", "%gpu_connect", CELL)
+    going = until(lambda: [each for each in runs.every() if remote_run.of(each.path)])[0]
+    here_, there = going.path / log.NAME, evening.log_there(going)
+    evening.after_some_epochs(there)
+    until(lambda: epochs(here_))
+    evening.lab.wire("down")
+    seen = epochs(there)
+    evening.kernel(signal.SIGCONT)
+    evening.after_some_epochs(there)
+    first.kill()
+    first.wait()
+    evening.lab.wire("up")
+
+    second = evening.notebook(f"%attach {going.name}")
+    until(lambda: epochs(here_) > seen)
+    told = epochs(there)
+    evening.kernel(signal.SIGCONT)
+    evening.after_some_epochs(there)
+    until(lambda: epochs(here_) > told)
+    run("%aws_stop")
+    evening.power_off()
+    second.wait()
+    assert going.status == "interrupted"
+    broken_off = epochs(there)
+
+    evening.power_on()
+    run("%aws_start")
+    run("%gpu_connect")
+    resumed = run(f"%finetune --resume {going.name}")
+
+    assert undisturbed.state.device == resumed.state.device
+    assert seen < told < broken_off < 200
+    assert resumed.name == going.name
+    assert resumed.status == undisturbed.status == "done"
+    assert resumed.history == undisturbed.history
+    assert here_.read_bytes() == there.read_bytes()
+    model = going.path / "model.keras"
+    assert sha256(model) == sha256(there.with_name("model.keras"))
+    assert tiny_keras.weights(going.path).keys() == tiny_keras.weights(undisturbed.path).keys()
+    assert probabilities(resumed) == probabilities(undisturbed)
+
+
+def sha256(file):
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def probabilities(run: Run):
+    return [each.probabilities for each in run.predict("colours")]

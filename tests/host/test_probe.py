@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import pytest
+
+from dl_magics import errors
+from dl_magics.host.probe import parsed, probe
+
+
+def test_an_environment_that_is_not_on_the_path_is_found(host):
+    found = probe(host.login)
+
+    (ours,) = [each for each in found.interpreters if each.name == "keras"]
+    assert (ours.kind, ours.prefix) == ("venv", f"{host.home}/.venvs/keras")
+    assert ours.runs_kernels
+    assert ours.trains
+    assert ours.packages.keys() >= {"keras", "tensorflow", "ipykernel", "pyzmq", "numpy", "pillow"}
+
+
+def test_the_hosts_gpu_disk_and_memory_are_told(host):
+    found = probe(host.login)
+
+    assert [(gpu.name, gpu.memory_mib) for gpu in found.gpus] == [("Tesla T4", 15360)]
+    assert found.driver == "570.86.15"
+    assert found.home == str(host.home)
+    assert min(found.disk_free_bytes, found.ram_bytes, found.cores) > 0
+    assert found.sudo
+    assert "Tesla T4 (15 GB)" in repr(found)
+    assert ">keras</td>" in found._repr_html_()
+
+
+@pytest.mark.parametrize(
+    "horror",
+    ["echo welcome; echo python 4", "sleep 60", "exit 7", "exec false", "set -u; echo $NOTHING"],
+)
+def test_start_files_do_what_they_like(host, horror):
+    for name in (".bashrc", ".profile"):
+        (host.home / name).write_text(f"{horror}\n")
+
+    found = probe(host.login)
+
+    assert "keras" in [each.name for each in found.interpreters]
+
+
+def test_a_shell_that_never_gets_to_the_point_costs_two_lines(host):
+    bash = host.folder / "bin" / "sh"
+    bash.write_text("#!/bin/bash\necho no shells here >&2; exit 3\n")
+    bash.chmod(0o755)
+
+    try:
+        with pytest.raises(errors.NoAnswer, match=r"\(exit status 3\): no shells here"):
+            probe(host.login)
+    finally:
+        bash.unlink()
+
+
+def test_a_conda_environment_is_known_with_its_activation(host):
+    root = host.home / "miniconda3"
+    for prefix in (root, root / "envs" / "fastai"):
+        (prefix / "conda-meta").mkdir(parents=True)
+        (prefix / "bin").mkdir()
+        # A copy, not a link: Python finds its prefix from where it lies.
+        (prefix / "bin" / "python").write_text(_pretending(prefix))
+        (prefix / "bin" / "python").chmod(0o755)
+    (root / "etc" / "profile.d").mkdir(parents=True)
+    (root / "etc" / "profile.d" / "conda.sh").write_text("")
+
+    found = {each.name: each for each in probe(host.login).interpreters}
+
+    assert found["base"].kind == found["fastai"].kind == "conda"
+    conda = f". {root}/etc/profile.d/conda.sh && conda activate "
+    assert found["fastai"].activation == f"{conda}{root}/envs/fastai"
+
+
+def test_no_python_at_all_is_a_clear_answer():
+    found = parsed("gpu", ["home\t/home/ubuntu", "cores\t4"])
+
+    assert found.interpreters == ()
+    assert repr(found).endswith("There is no Python.")
+    assert "There is no Python." in found._repr_html_()
+
+
+def test_two_environments_of_one_name_are_told_apart_by_their_folders():
+    found = parsed("gpu", [_said("/srv/a/keras"), _said("/srv/b/keras")])
+
+    assert [each.name for each in found.interpreters] == ["/srv/a/keras", "/srv/b/keras"]
+
+
+def test_an_environment_inside_a_project_is_called_like_the_project():
+    found = parsed("gpu", [_said("/home/ubuntu/dogs/.venv")])
+
+    assert [each.name for each in found.interpreters] == ["dogs"]
+
+
+def test_the_two_ways_to_one_python_are_one():
+    shim = _said("/home/ubuntu/.pyenv/versions/3.12.1", path="/home/ubuntu/.pyenv/shims/python")
+
+    found = parsed("gpu", [_said("/home/ubuntu/.pyenv/versions/3.12.1"), shim])
+
+    assert [(each.name, each.kind) for each in found.interpreters] == [("3.12.1", "pyenv")]
+    assert found.interpreters[0].path.endswith("3.12.1/bin/python")
+
+
+def test_a_driver_that_does_not_know_a_field_is_understood():
+    found = parsed("gpu", ["gpu\tTesla K80, 11441, 470.256.02", "capability\t[N/A]"])
+
+    assert (found.gpus[0].name, found.gpus[0].capability) == ("Tesla K80", 0.0)
+    assert found.driver == "470.256.02"
+
+
+def _pretending(prefix):
+    """A Python whose prefix is another one, as conda's are."""
+    import sys
+
+    return (
+        f'#!/bin/sh\nexec {sys.executable} -c "import sys; sys.prefix, sys.executable = '
+        f"'{prefix}', '{prefix}/bin/python'; sys.path.insert(0, ''); "
+        'exec(open(sys.argv[1]).read())" "$@"\n'
+    )
+
+
+def _said(prefix, path=""):
+    import json
+
+    facts = {
+        "path": path or f"{prefix}/bin/python",
+        "prefix": prefix,
+        "is_venv": ".pyenv" not in prefix,
+        "is_conda": False,
+        "python": "3.12.1",
+        "packages": {},
+        "builds": {},
+        "capabilities": [],
+        "makes_environments": True,
+    }
+    return "python\t" + json.dumps(facts)

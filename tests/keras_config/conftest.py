@@ -1,0 +1,24 @@
+"""A folder for keras.json, and real old interpreters: `make test` puts them into `build/`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support.old_keras import theano_python
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where Keras 2 and 3 look in this test; there is nothing yet."""
+    folder = tmp_path / "keras"
+    monkeypatch.setenv("KERAS_HOME", str(folder))
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    return folder / "keras.json"
+
+
+@pytest.fixture(scope="session", params=[1, 2])
+def old_python(request: pytest.FixtureRequest) -> Path:
+    """An interpreter with Keras 1.2.2 or 2.3.1, on Theano 1.0.5."""
+    return theano_python(request.param)

@@ -1,0 +1,213 @@
+"""What we show is what Keras says: the real ones, 1.2.2, 2.3.1 and today's."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from dl_magics.keras_config import rpc
+from support.coverage_off import unmeasured
+from support.old_keras import environment, theano_python
+
+ORACLE = Path(__file__).with_name("oracle.py")
+NURSERY = Path(__file__).with_name("nursery.py")
+OLD_WORDS = {"th": "channels_first", "tf": "channels_last"}
+FORMATS, FLOATS = ("channels_first", "channels_last"), ("float16", "float32", "float64")
+
+
+class Oracle:
+    """A real Keras that reads keras.json as often as we ask it; `python` is its interpreter."""
+
+    def __init__(self, python: Path, major: int, home: Path) -> None:
+        self.python, self.major, self.home = python, major, home
+        self.process = subprocess.Popen(
+            [str(python), str(ORACLE), str(major)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment(
+                HOME=str(home / "first"), KERAS_BACKEND="jax" if major == 3 else "theano"
+            ),
+        )
+        (home / "first").mkdir()
+        self.shown = self._shown()
+
+    def _shown(self) -> dict:
+        told = subprocess.run(
+            [str(self.python), "-c", rpc.program("show")],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment(HOME=str(self.home / "first")),
+        )
+        return rpc.heard(told.stdout)["installed"]
+
+    def says(self, variables: dict) -> dict:
+        self.process.stdin.write(json.dumps({"variables": variables}) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+
+@pytest.fixture(scope="module", params=[1, 2, 3])
+def oracle(request, tmp_path_factory):
+    python = Path(sys.executable) if request.param == 3 else theano_python(request.param)
+    asked = Oracle(python, request.param, tmp_path_factory.mktemp("oracle"))
+    yield asked
+    asked.process.stdin.close()
+    asked.process.wait(30)
+
+
+def ours(oracle, variables):
+    """What we show for that interpreter, with these variables."""
+    from dl_magics.keras_config import effective, installed, keras_json
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.delenv(name, raising=False)
+            if value is not None:
+                patch.setenv(name, value)
+        there = installed.from_json(oracle.shown)
+        file = keras_json.path(there.major)
+        return effective.of(there, file, keras_json.read(file)), there
+
+
+ODD = st.none() | st.booleans() | st.integers(-3, 3) | st.just([]) | st.text(max_size=3)
+VALUES = {
+    "backend": st.sampled_from(["tensorflow", "theano", "jax", "torch", "tf", ""]) | ODD,
+    "image_data_format": st.sampled_from([*FORMATS, "th"]) | ODD,
+    "image_dim_ordering": st.sampled_from(["th", "tf", "channels_last"]) | ODD,
+    "floatx": st.sampled_from([*FLOATS, "bfloat16"]) | ODD,
+    "epsilon": st.sampled_from([1e-7, 0.5, 1, "1e-7"]) | ODD,
+}
+FILES = st.fixed_dictionaries({}, optional=VALUES).map(json.dumps) | st.sampled_from(
+    ["", "{", "[]", '"x"', '\ufeff{"floatx": "float64"}', "[" * 100_000, '{"a": 1}}', "null"]
+)
+SEED = '{"backend": "theano", "image_dim_ordering": "th"}'
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@given(st.none() | FILES, st.none() | st.sampled_from(["", "jax", "theano", "tensorflow", "x"]))
+@example(SEED, None)
+@example(None, None)
+@example('{"epsilon": 1}', None)
+def test_what_is_shown_as_in_force_is_what_a_fresh_process_has(
+    oracle, tmp_path_factory, text, variable
+):
+    home = tmp_path_factory.mktemp("home")
+    folder = home / ".keras"
+    folder.mkdir()
+    if text is not None:
+        (folder / "keras.json").write_text(text, encoding="utf-8")
+    variables = {"HOME": str(home), "KERAS_HOME": None, "KERAS_BACKEND": variable}
+
+    shown, there = ours(oracle, variables)
+    said = oracle.says(variables)
+
+    if "error" in said:
+        assert shown.refusal
+        return
+    told = {each.name: each.value for each in shown.values}
+    said["image_data_format"] = OLD_WORDS.get(said["image_data_format"], said["image_data_format"])
+    assert told == said
+    can_be = said["backend"] in there.known and said["backend"] in there.versions
+    assert bool(shown.refusal) is not can_be
+
+
+class Nursery:
+    """A fresh Keras for each home, on a framework that is imported once."""
+
+    def __init__(self, python: Path, backend: str, home: Path) -> None:
+        (home / ".keras").mkdir()
+        (home / ".keras" / "keras.json").write_text(json.dumps({"backend": backend}))
+        self.process = subprocess.Popen(
+            [str(python), "-W", "ignore", str(NURSERY), backend, str(home)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment(TF_CPP_MIN_LOG_LEVEL="3"),
+        )
+
+    def says(self, home: Path) -> dict:
+        self.process.stdin.write(f"{home}\n")
+        self.process.stdin.flush()
+        backend, ordering, floatx, epsilon = json.loads(self.process.stdout.readline())
+        return {
+            "backend": backend,
+            "image_data_format": OLD_WORDS.get(ordering, ordering),
+            "floatx": floatx,
+            "epsilon": epsilon,
+        }
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def nursery(request, tmp_path_factory):
+    """Fresh processes of the Keras of an interpreter, None for ours, on a backend."""
+    old, backend = request.param
+    if not old and not find_spec(backend):
+        pytest.skip(f"no {backend} here")
+    python = theano_python(old) if old else Path(sys.executable)
+    made = Nursery(python, backend, tmp_path_factory.mktemp("nursery"))
+    made.python, made.backend = python, backend
+    made.home = tmp_path_factory.mktemp("written")
+    # That it starts is seen but once.
+    asked_of(python, "write", made.home, settings={"backend": backend})
+    yield made
+    made.close()
+
+
+def asked_of(python, do, home, **what):
+    """Show or write with the code that runs in that interpreter, as it does on an instance."""
+    done = subprocess.run(
+        [str(python), "-c", rpc.program(do, **what)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment(HOME=str(home), KERAS_HOME=str(home / ".keras")),
+    )
+    return rpc.heard(done.stdout)
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize(
+    "nursery",
+    [(1, "theano"), (2, "theano"), (None, "tensorflow"), (None, "jax"), (None, "torch")],
+    indirect=True,
+    ids=["Keras 1", "Keras 2", "tensorflow", "jax", "torch"],
+)
+@pytest.mark.parametrize(("ordering", "floatx"), list(itertools.product(FORMATS, FLOATS)))
+def test_what_was_written_is_what_a_fresh_keras_says_and_what_is_shown(nursery, ordering, floatx):
+    asked = {"image_data_format": ordering, "floatx": floatx, "epsilon": 1e-5}
+
+    asked_of(nursery.python, "write", nursery.home, settings=asked)
+
+    shown = asked_of(nursery.python, "show", nursery.home)["in_force"]
+    said = nursery.says(nursery.home)
+    assert said == {"backend": nursery.backend, **asked}
+    assert said == {each["name"]: each["value"] for each in shown["values"]}
+    assert not shown["refusal"]
+
+
+def test_nothing_imports_keras_to_show_or_write(file):
+    program = (
+        "import sys\nfrom dl_magics.keras_config import rpc\n"
+        "rpc.checked(rpc.answer('show'))\n"
+        "rpc.checked(rpc.answer('write', settings={'backend': 'tensorflow'}))\n"
+        "rpc.checked(rpc.answer('undo'))\n"
+        "assert not {'keras', 'tensorflow', 'numpy', 'IPython'} & sys.modules.keys()"
+    )
+
+    subprocess.run([sys.executable, "-c", program], check=True, env=unmeasured())

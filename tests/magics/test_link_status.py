@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from dl_magics.magics.link_status import LostLine, told
+
+NOW = 1_000_000_000.0
+
+
+@pytest.fixture
+def link():
+    """A link that is attached."""
+    return SimpleNamespace(state="attached", why="", heard=NOW, status={"boot": "first"})
+
+
+@pytest.fixture
+def said():
+    return []
+
+
+@pytest.fixture
+def line(link, said):
+    line = LostLine("gpu", link, said.append, clock=lambda: NOW)
+    line.look()
+    return line
+
+
+def lose(link, state="lost", why="", seconds=12):
+    link.state, link.why, link.heard = state, why, NOW - seconds
+
+
+def come_back(link):
+    link.state, link.heard = "attached", NOW
+
+
+def test_a_lost_link_is_said_and_that_it_is_back(line, link, said):
+    lose(link)
+    line.look()
+    link.heard = NOW
+    line.look()
+    come_back(link)
+    line.look()
+
+    assert said[0] == (
+        "The link to gpu has been lost for 12 s; the cell goes on there. Trying again …"
+    )
+    assert said[-1] == "The link to gpu is back after 12 s; nothing was lost."
+
+
+def test_a_blip_leaves_no_word(line, link, said):
+    lose(link, seconds=1)
+    line.look()
+    come_back(link)
+    line.look()
+
+    assert said == []
+
+
+def test_where_another_agent_came_nobody_says_that_nothing_was_lost(line, link, said):
+    lose(link)
+    line.look()
+    come_back(link)
+    link.status = {"boot": "second"}
+    line.look()
+
+    assert said[-1] == "The link to gpu is back after 12 s."
+
+
+def test_a_stopped_instance_and_a_missing_agent_are_told_apart(line, link, said):
+    lose(link, "stopped", "gpu is stopped.")
+    line.look()
+    lose(link, "gone", "its folder is not there")
+    line.look()
+
+    assert said == [
+        "gpu is stopped. Trying again …",
+        "gpu answers, but there is no agent: its folder is not there. Trying again …",
+    ]
+
+
+@pytest.fixture
+def connection(link):
+    kernel = SimpleNamespace(link=link, waiting=None)
+    return SimpleNamespace(kernel=kernel, way=SimpleNamespace(name="gpu"))
+
+
+def test_in_a_terminal_it_is_two_lines_however_long_it_lasts(link, connection, shell, capsys):
+    with told(shell, connection):
+        for seconds in (4, 5, 6):
+            lose(link, seconds=seconds)
+            connection.kernel.waiting()
+        come_back(link)
+
+    lost, back = capsys.readouterr().out.splitlines()
+    assert lost.startswith("The link to gpu has been lost")
+    assert back.endswith("nothing was lost.")
+
+
+def test_in_a_notebook_one_display_is_updated(link, connection, shell, monkeypatch):
+    published = []
+    monkeypatch.setattr(shell, "kernel", object(), raising=False)
+    monkeypatch.setattr(
+        "dl_magics.magics.link_status.display",
+        lambda data, **_: published.append(data) or SimpleNamespace(update=updated),
+    )
+
+    def updated(data, **_):
+        published[-1] = data
+
+    with told(shell, connection):
+        lose(link)
+        connection.kernel.waiting()
+        come_back(link)
+
+    ((mime, text),) = [*published[0].items()]
+    assert len(published) == 1
+    assert mime == "text/plain"
+    assert text.endswith("nothing was lost.")

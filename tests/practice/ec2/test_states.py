@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from dl_magics.practice.ec2 import catalog
+
+
+def refused(error: pytest.ExceptionInfo[ClientError]) -> str:
+    return str(error.value.response["Error"]["Code"])
+
+
+def test_a_launch_passes_through_pending(renter):
+    launched = renter.run_instances()
+
+    assert launched["State"]["Name"] == "pending"
+    renter.until(launched["InstanceId"], "running")
+
+
+def test_the_same_token_launches_once(renter):
+    first = renter.run_instances(ClientToken="once")
+    again = renter.run_instances(ClientToken="once")
+
+    assert again["InstanceId"] == first["InstanceId"]
+    assert len(renter.ec2.describe_instances(Filters=[running()])["Reservations"]) == 1
+
+
+def running():
+    return {"Name": "instance-state-name", "Values": ["pending", "running"]}
+
+
+def test_the_same_token_for_something_else_is_refused(renter):
+    renter.run_instances(ClientToken="other")
+
+    with pytest.raises(ClientError) as error:
+        renter.run_instances("t2.large", ClientToken="other")
+
+    assert refused(error) == "IdempotentParameterMismatch"
+
+
+def test_several_are_launched_at_once(renter):
+    asked = {"ImageId": renter.image(), "InstanceType": "t2.micro"}
+
+    launched = renter.ec2.run_instances(MinCount=1, MaxCount=3, **asked)["Instances"]
+
+    assert len({one["InstanceId"] for one in launched}) == 3
+
+
+def test_what_a_spot_request_launches_can_be_used(renter):
+    launch = {"ImageId": renter.image(), "InstanceType": "t2.micro"}
+
+    renter.ec2.request_spot_instances(SpotPrice="1", LaunchSpecification=launch)
+
+    (reservation,) = renter.ec2.describe_instances(Filters=[running()])["Reservations"]
+    renter.until(reservation["Instances"][0]["InstanceId"], "running")
+
+
+def test_starting_what_runs_changes_nothing(renter):
+    instance_id = renter.launch()
+    before = renter.instance(instance_id)
+
+    answer = renter.ec2.start_instances(InstanceIds=[instance_id])["StartingInstances"][0]
+
+    assert answer["CurrentState"]["Name"] == answer["PreviousState"]["Name"] == "running"
+    assert renter.instance(instance_id) == before
+
+
+def test_a_rehearsed_stop_stops_nothing(renter):
+    instance_id = renter.launch()
+
+    with pytest.raises(ClientError) as error:
+        renter.ec2.stop_instances(InstanceIds=[instance_id], DryRun=True)
+
+    assert refused(error) == "DryRunOperation"
+    assert renter.state(instance_id) == "running"
+
+
+@pytest.mark.parametrize(
+    ("instance_id", "code"),
+    [
+        ("i-00000000000000000", "InvalidInstanceID.NotFound"),
+        ("gpu", "InvalidInstanceID.Malformed"),
+    ],
+)
+def test_an_unknown_instance_is_refused(renter, instance_id, code):
+    with pytest.raises(ClientError) as error:
+        renter.ec2.start_instances(InstanceIds=[instance_id])
+
+    assert refused(error) == code
+
+
+def test_an_instance_of_another_region_is_not_found(renter):
+    elsewhere = boto3.Session().client("ec2", region_name="eu-west-1")
+    instance_id = renter.launch()
+
+    with pytest.raises(ClientError) as error:
+        elsewhere.stop_instances(InstanceIds=[instance_id])
+
+    assert refused(error) == "InvalidInstanceID.NotFound"
+
+
+def test_looking_into_other_regions_makes_the_state_no_larger(renter, cloud):
+    kept = cloud.folder / "world.pickle"
+    renter.ec2.create_key_pair(KeyName="before")
+    before = kept.stat().st_size
+
+    for region in ("eu-west-2", "eu-west-3"):
+        boto3.Session().client("ec2", region_name=region).describe_instances()
+    renter.ec2.create_key_pair(KeyName="after")
+
+    assert kept.stat().st_size < 1.5 * before
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "code"),
+    [("p2.xlarge", "Unsupported"), ("zz.huge", "InvalidParameterValue")],
+)
+def test_a_type_that_is_not_for_rent_is_refused(renter, instance_type, code):
+    instance_id = renter.launch()
+    renter.stop(instance_id)
+    wanted = {"Value": instance_type}
+
+    with pytest.raises(ClientError) as launching:
+        renter.run_instances(instance_type)
+    with pytest.raises(ClientError) as resizing:
+        renter.ec2.modify_instance_attribute(InstanceId=instance_id, InstanceType=wanted)
+
+    assert refused(launching) == refused(resizing) == code
+
+
+@pytest.mark.parametrize("instance_type", ["t2.micro", "g4dn.xlarge", "g5.xlarge", "p3.2xlarge"])
+def test_a_type_that_is_for_rent_runs(renter, instance_type):
+    instance_id = renter.launch(instance_type)
+
+    assert renter.instance(instance_id)["InstanceType"] == instance_type
+
+
+def test_an_image_for_other_processors_is_refused(renter):
+    with pytest.raises(ClientError, match="arm64"):
+        renter.run_instances("g5g.xlarge")
+
+
+def test_an_unknown_image_is_refused(renter):
+    with pytest.raises(ClientError) as error:
+        renter.run_instances(ImageId="ami-00000000000000000")
+
+    assert refused(error) == "InvalidAMIID.NotFound"
+
+
+def test_a_launch_goes_where_the_type_is_offered(renter):
+    offers = renter.ec2.describe_instance_type_offerings(
+        LocationType="availability-zone",
+        Filters=[{"Name": "instance-type", "Values": ["p5.48xlarge"]}],
+    )["InstanceTypeOfferings"]
+
+    instance_id = renter.launch("p5.48xlarge")
+
+    zone = renter.instance(instance_id)["Placement"]["AvailabilityZone"]
+    assert zone in [offer["Location"] for offer in offers]
+
+
+def test_the_type_changes_only_while_stopped(renter):
+    instance_id = renter.launch()
+    wanted = {"InstanceId": instance_id, "InstanceType": {"Value": "g5.xlarge"}}
+
+    with pytest.raises(ClientError) as error:
+        renter.ec2.modify_instance_attribute(**wanted)
+    renter.stop(instance_id)
+    renter.ec2.modify_instance_attribute(**wanted)
+
+    assert refused(error) == "IncorrectInstanceState"
+    assert renter.instance(instance_id)["InstanceType"] == "g5.xlarge"
+
+
+def test_every_start_brings_a_new_address_and_a_new_launch_time(renter):
+    instance_id = renter.launch()
+    first = renter.instance(instance_id)
+
+    renter.stop(instance_id)
+    stopped = renter.instance(instance_id)
+    renter.start(instance_id)
+    second = renter.instance(instance_id)
+
+    assert first["PublicIpAddress"].startswith("203.0.113.")
+    assert "PublicIpAddress" not in stopped
+    assert second["PublicIpAddress"] != first["PublicIpAddress"]
+    assert second["LaunchTime"] >= first["LaunchTime"]
+
+
+def test_a_group_in_use_stays_until_its_instance_is_terminated(renter):
+    group = renter.ec2.create_security_group(GroupName="mine", Description="mine")["GroupId"]
+    instance_id = renter.launch(SecurityGroupIds=[group])
+
+    with pytest.raises(ClientError) as error:
+        renter.ec2.delete_security_group(GroupId=group)
+    renter.ec2.terminate_instances(InstanceIds=[instance_id])
+    renter.until(instance_id, "terminated")
+    renter.ec2.delete_security_group(GroupId=group)
+
+    assert refused(error) == "DependencyViolation"
+
+
+def test_the_disk_goes_with_a_terminated_instance(renter):
+    ebs = {"VolumeType": "gp3", "VolumeSize": 100, "Encrypted": True, "DeleteOnTermination": True}
+    instance_id = renter.launch(BlockDeviceMappings=[{"DeviceName": "/dev/sda1", "Ebs": ebs}])
+    disk = renter.instance(instance_id)["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+    made = renter.ec2.describe_volumes(VolumeIds=[disk])["Volumes"][0]
+
+    renter.ec2.terminate_instances(InstanceIds=[instance_id])
+    renter.until(instance_id, "terminated")
+
+    assert (made["Size"], made["VolumeType"], made["Encrypted"]) == (100, "gp3", True)
+    assert disk not in [one["VolumeId"] for one in renter.ec2.describe_volumes()["Volumes"]]
+
+
+def test_a_protected_instance_is_not_terminated(renter):
+    instance_id = renter.launch()
+    protect = {"InstanceId": instance_id, "DisableApiTermination": {"Value": True}}
+    renter.ec2.modify_instance_attribute(**protect)
+
+    with pytest.raises(ClientError) as error:
+        renter.ec2.terminate_instances(InstanceIds=[instance_id])
+    renter.ec2.modify_instance_attribute(**protect | {"DisableApiTermination": {"Value": False}})
+
+    assert refused(error) == "OperationNotPermitted"
+    assert renter.state(instance_id) == "running"
+
+
+def test_every_type_with_a_price_can_be_rented(renter):
+    offered = renter.ec2.get_paginator("describe_instance_type_offerings").paginate()
+    known = {one["InstanceType"] for page in offered for one in page["InstanceTypeOfferings"]}
+
+    assert {name for name in catalog.prices() if catalog.price(name, "us-east-1")} <= known
+
+
+def test_a_session_of_sts_is_let_in_with_its_token_only(renter):
+    given = renter.client("sts").get_session_token(DurationSeconds=900)["Credentials"]
+    words = (given["AccessKeyId"], given["SecretAccessKey"])
+
+    session = boto3.Session(*words, given["SessionToken"], profile_name="practice")
+    stranger = boto3.Session(*words, "guessed", profile_name="practice")
+
+    assert "Reservations" in session.client("ec2").describe_instances()
+    with pytest.raises(ClientError) as refused:
+        stranger.client("ec2").describe_instances()
+    assert "(AuthFailure)" in str(refused.value)
+
+
+def test_what_is_told_is_never_older_than_the_last_change(renter):
+    instance_id = renter.launch()
+
+    for name in "abc":
+        renter.ec2.create_tags(Resources=[instance_id], Tags=[{"Key": "Name", "Value": name}])
+
+        assert renter.instance(instance_id)["Tags"] == [{"Key": "Name", "Value": name}]

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import base64
+import shlex
+
+import pytest
+
+from dl_magics.practice.hosts import cloud_init
+from support.ec2_client import until
+
+LOG = "sudo cat /var/log/cloud-init-output.log"
+ENDED = "the user-data ended with status 0"
+
+
+def ended(renter, instance_id):
+    return until(lambda: (said := renter.run(instance_id, LOG).stdout) and ENDED in said and said)
+
+
+def test_a_script_runs_once_in_the_instance_and_its_output_is_kept(renter):
+    script = "#!/bin/bash\necho was here; whoami >/dev/null; pwd >> boots; touch /opt/mark"
+    instance_id = renter.launch(UserData=script)
+
+    said = ended(renter, instance_id)
+    renter.stop(instance_id)
+    renter.start(instance_id)
+
+    assert said.startswith("was here\n")
+    assert renter.run(instance_id, "wc -l < boots").stdout.strip() == "1"
+    assert renter.run(instance_id, "ls ../opt").stdout == "mark\n"
+
+
+def test_a_cloud_config_writes_its_files_and_runs_its_commands(renter):
+    code = base64.b64encode(b"#!/bin/sh\necho guarded > /home/ubuntu/said\n").decode()
+    instance_id = renter.launch(
+        UserData=f"""#cloud-config
+write_files:
+- path: /opt/dl-magics/guard
+  permissions: '0755'
+  encoding: b64
+  content: {code}
+- path: /home/ubuntu/plain
+  content: first
+- path: /home/ubuntu/plain
+  content: second
+  append: true
+runcmd:
+- [/opt/dl-magics/guard]
+- echo "$USER" > /etc/who
+"""
+    )
+
+    ended(renter, instance_id)
+
+    assert renter.run(instance_id, "cat said plain ../etc/who").stdout == (
+        "guarded\nfirstsecondubuntu\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["/sbin/shutdown -h now", "sudo shutdown -h now"])
+def test_a_shutdown_in_the_user_data_stops_the_instance(renter, command):
+    made = renter.run_instances(UserData=f"#!/bin/sh\n{command}\n")
+
+    renter.until(made["InstanceId"], "stopped")
+
+
+def test_a_stop_ends_what_the_user_data_still_does(renter):
+    instance_id = renter.launch(UserData="#!/bin/sh\nsleep 600\n")
+    renter.run(instance_id, "true")
+
+    renter.stop(instance_id)
+
+    assert renter.state(instance_id) == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/etc/motd", "ROOT/etc/motd"),
+        ("rm -rf /opt", "rm -rf ROOT/opt"),
+        ("cd /home/ubuntu/run; cat </var/log/x", "cd ROOT/home/run; cat <ROOT/var/log/x"),
+        ("/usr/sbin/poweroff", "ROOT/bin/poweroff"),
+        ("a=/root", "a=ROOT/root"),
+        ("#!/usr/bin/env python3", "#!/usr/bin/env python3"),
+        ("https://a.example/etc/x", "https://a.example/etc/x"),
+        ("my/etc/x ~/etc/x", "my/etc/x ~/etc/x"),
+        ("/optional /etcetera", "/optional /etcetera"),
+    ],
+)
+def test_folders_of_the_system_are_the_instances_own(tmp_path, text, expected):
+    assert cloud_init.own(text, tmp_path) == expected.replace("ROOT", str(tmp_path))
+
+
+@pytest.mark.parametrize("path", ["/tmp/a/b", "/etc/../../../../outside", "../../outside"])
+def test_a_file_never_leaves_the_instances_folder(renter, cloud, path):
+    words = shlex.quote(path)
+    instance_id = renter.launch(
+        UserData=f"#cloud-config\nwrite_files: [{{path: {words}, content: never-outside}}]\n"
+        "runcmd: [echo]\n"
+    )
+
+    ended(renter, instance_id)
+
+    here = cloud.folder / "instances" / instance_id
+    outside = [each for each in cloud.folder.rglob("outside") if not each.is_relative_to(here)]
+    assert outside == []
+    assert not (cloud.folder.parent / "outside").exists()

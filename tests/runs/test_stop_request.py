@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import os
+import signal
+from threading import Thread
+
+import pytest
+
+from dl_magics.runs import stop_request
+from dl_magics.runs.stop_request import graceful
+
+
+def interrupt():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.fixture(autouse=True)
+def own_handler():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_anyone_may_ask_a_run_to_stop_by_its_folder(tmp_path):
+    before = stop_request.asked(tmp_path)
+    stop_request.ask(tmp_path)
+    stop_request.ask(tmp_path)
+
+    assert (before, stop_request.asked(tmp_path)) == (False, True)
+
+
+def test_what_was_asked_can_be_forgotten(tmp_path):
+    stop_request.ask(tmp_path)
+
+    stop_request.forget(tmp_path)
+    stop_request.forget(tmp_path)
+
+    assert not stop_request.asked(tmp_path)
+
+
+def test_nothing_is_asked_for_at_first():
+    with graceful() as stop:
+        assert not stop()
+
+
+def test_the_first_interrupt_asks_for_a_stop():
+    with graceful() as stop:
+        interrupt()
+
+        assert stop()
+
+
+def test_the_second_interrupt_aborts():
+    with graceful() as stop:
+        interrupt()
+
+        with pytest.raises(KeyboardInterrupt):
+            interrupt()
+        assert stop()
+
+
+def test_afterwards_interrupts_do_what_they_did_before():
+    with graceful():
+        assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
+
+
+def test_afterwards_interrupts_do_what_they_did_before_even_after_a_failure():
+    with pytest.raises(ZeroDivisionError), graceful():
+        raise ZeroDivisionError
+
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_outside_the_main_thread_no_handler_is_set():
+    seen = []
+
+    def work():
+        with graceful() as stop:
+            seen.append((stop(), signal.getsignal(signal.SIGINT)))
+
+    thread = Thread(target=work)
+    thread.start()
+    thread.join()
+
+    assert seen == [(False, signal.default_int_handler)]

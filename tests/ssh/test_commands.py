@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import pytest
+
+from dl_magics import errors
+from dl_magics.actions.aws import access, context
+from dl_magics.ssh import commands, keys, known_hosts
+from dl_magics.ssh.target import Login
+
+
+@pytest.fixture
+def launched(cloud, run):
+    return run("%aws_launch t2.micro -y")
+
+
+def test_the_host_key_of_user_data_is_replaced_on_the_first_connection(launched):
+    (pinned,) = known_hosts.pinned(launched.id)
+    answer = context.door().ask(
+        "ec2", "describe_instance_attribute", InstanceId=launched.id, Attribute="userData"
+    )
+
+    import base64
+
+    sent = base64.b64decode(answer["UserData"]["Value"]).decode()
+    key = pinned.split()[2]
+    assert "ssh-ed25519" in sent
+    assert key not in sent
+    assert not known_hosts.is_temporary(launched.id)
+
+
+def test_another_host_in_its_place_never_gets_in(launched, cloud, run):
+    cloud.fault("host-key-swap", instance=launched.id)
+    _until_swapped(launched)
+
+    with pytest.raises(errors.HostKeyRefused) as refused:
+        run("%aws_ssh echo here")
+
+    assert "another host key" in str(refused.value)
+    assert "--trust" in refused.value.fix
+    with pytest.raises(errors.HostKeyRefused):
+        run("%aws_start")
+
+
+def test_a_host_key_that_nobody_told_us_is_never_accepted_silently(rent, run):
+    rent()
+    run("%aws_get gpu")
+    _until_it_answers()
+
+    with pytest.raises(errors.HostKeyRefused, match="No host key"):
+        run("%aws_ssh echo here")
+
+
+def test_trust_shows_the_fingerprint_and_pins_what_the_console_confirms(launched, run, capsys):
+    known_hosts.forget(launched.id)
+
+    done = run("%aws_ssh --trust -y echo here")
+
+    shown = capsys.readouterr().out
+    assert "SHA256:" in shown
+    assert done.stdout == "here\n"
+
+
+def test_a_key_that_is_not_ours_is_said_in_two_lines(rent, run):
+    rent()
+    run("%aws_get gpu")
+    _until_it_answers()
+
+    with pytest.raises(errors.NotAllowed) as refused:
+        run("%aws_ssh --trust -y echo here")
+
+    assert "-i KEY" in refused.value.fix
+
+
+def test_a_new_address_needs_no_new_host_key(launched, run):
+    before = known_hosts.pinned(launched.id)
+    run("%aws_stop")
+
+    started = run("%aws_start")
+
+    assert started.ip != launched.ip
+    assert known_hosts.pinned(launched.id) == before
+    assert run("%aws_ssh echo here").stdout == "here\n"
+
+
+def test_a_command_that_fails_fails_the_cell(launched, run):
+    with pytest.raises(errors.CommandFailed) as failed:
+        run("%aws_ssh ls /no-such-folder")
+
+    assert "status 2" in str(failed.value)
+    assert "no-such-folder" in str(failed.value)
+
+
+def test_a_stopped_instance_has_no_address(launched, run):
+    run("%aws_stop")
+
+    with pytest.raises(errors.WrongState, match="stopped"):
+        run("%aws_ssh echo here")
+    with pytest.raises(errors.WrongState, match="stopped"):
+        run("%aws_ip")
+
+
+def test_our_private_key_is_for_its_owner_only_and_made_once():
+    first = keys.ensure("id_ed25519")
+
+    assert first.file.stat().st_mode & 0o077 == 0
+    assert keys.ensure("id_ed25519") == first
+
+
+def test_nobody_at_the_address_is_no_answer():
+    login = Login(alias="i-1", name="gpu", host="127.0.0.1", user="ubuntu")
+    known_hosts.pin("i-1", keys.ensure("host").public)
+
+    assert not commands.answers(login)
+
+
+def _until_it_answers():
+    list(access.until_ssh_answers(context.ec2(), context.meant()))
+
+
+def _until_swapped(instance):
+    login = access.login(context.ec2().get(instance.id))
+    known = known_hosts.pinned(instance.id)[0].split()[2]
+    for _ in range(100):
+        key, _ = commands.host_key(login)
+        if key.split()[1] != known:
+            return
+    raise AssertionError

@@ -1,0 +1,164 @@
+"""Bad luck by chance, but by a seed: `chaos.py FIRST COUNT BESIDE` plays COUNT sequences.
+
+In each a cell counts while the wire is slow and lossy, and is cut; the client and sshd's sessions
+are killed, in some also the agent. Afterwards nothing may be missing, doubled or run again.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from dl_magics.gpu_kernel.journal_entry import Entry
+from support.lab import Lab
+from support.messages import printed
+
+LINES = 60
+COUNT = f"""
+import time
+open({{ran!r}}, "a").write("once\\n")
+for i in range({LINES}):
+    print("line", i, flush=True)
+    time.sleep(0.05)
+open({{ran!r}}, "a").write("done\\n")
+"""
+PATIENCE = 120
+
+
+class BadLuck:
+    """What one seed brings over a lab."""
+
+    def __init__(self, lab: Lab, seed: int) -> None:
+        self._lab = lab
+        self._chance = random.Random(seed)
+        self._folder = Path(tempfile.mkdtemp(prefix=f"chaos{seed}-"))
+        self._mirror = self._folder / "mirror.jsonl"
+        self._ran = self._folder / "ran"
+        (self._folder / "ask.py").write_text(COUNT.format(ran=str(self._ran)))
+        self._run_dir = lab.new_run_dir()
+        self._whole = str(lab.folder / "home" / self._run_dir.removeprefix("~/"))
+        self._agent_killed = False
+        self._client = lab.client(self._run_dir, self._mirror)
+        self.log: list[str] = []
+
+    def play(self) -> None:
+        """Let it all happen; fail where something is not as promised."""
+        try:
+            self._until(lambda: "line 0" in "".join(map(bytes.decode, lines(self._mirror))))
+            self._lab.wire(f"delay {self._chance.choice([0, 0.005, 0.025])}")
+            self._lab.wire(f"loss {self._chance.choice([0, 0.01, 0.03])}")
+            for _ in range(self._chance.randint(2, 4)):
+                time.sleep(self._chance.uniform(0, 1))
+                blow = self._chance.choice(
+                    [self._cut, self._kill_client, self._kill_sessions, self._kill_agent]
+                )
+                self.log.append(blow.__name__.strip("_"))
+                blow()
+            self._lab.mend()
+            self._until(lambda: self._ran.read_text().endswith("done\n"))
+            self._until(lambda: self._mirrored()[-1:] == self._journal()[-1:])
+            self._judge()
+        finally:
+            self._client.kill()
+            self._client.wait()
+            self._lab.mend()
+            self._lab.end(self._whole)
+
+    def _judge(self) -> None:
+        mirrored, journal = self._mirrored(), self._journal()
+        entries = [Entry.of(line) for line in mirrored]
+        said = printed(one.message for one in entries if one.answers == "asked-once")
+        wanted = [f"line {i}" for i in range(LINES)]
+        assert [one.n for one in entries] == list(range(entries[0].n, entries[-1].n + 1))
+        # The kernel may still have said that it is idle between the two looks.
+        since = entries[0].n - 1
+        assert mirrored == journal[since : since + len(mirrored)], "the mirror is not the journal"
+        assert self._ran.read_text() == "once\ndone\n", "the cell ran again"
+        if self._agent_killed:
+            # What is printed while there is no agent is written down by nobody.
+            assert said.splitlines() == [line for line in wanted if line in said.splitlines()]
+        else:
+            assert said.splitlines() == wanted, "a line is missing"
+
+    def _mirrored(self) -> list[bytes]:
+        return lines(self._mirror)
+
+    def _journal(self) -> list[bytes]:
+        segments = sorted(Path(self._whole, "journal").glob("*.jsonl"))
+        return [line for segment in segments for line in lines(segment)]
+
+    def _until(self, true: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not true():
+            assert time.monotonic() < deadline, self._where()
+            time.sleep(0.05)
+
+    def _where(self) -> str:
+        """Where it hangs."""
+        last = [lines[-1][:200] for lines in (self._journal(), self._mirrored()) if lines]
+        running = [self._lab.words(pid)[1:4] for pid in self._lab.running(self._whole)]
+        return f"it hangs; last journalled and mirrored {last}, running {running}"
+
+    def _cut(self) -> None:
+        self._lab.wire("down")
+        time.sleep(self._chance.choice([0.2, 1, 7]))
+        self._lab.wire("up")
+
+    def _kill_client(self) -> None:
+        self._client.kill()
+        self._client.wait()
+        time.sleep(self._chance.uniform(0, 1))
+        self._client = self._lab.client(self._run_dir, self._mirror)
+
+    def _kill_sessions(self) -> None:
+        self._lab.kill_sessions()
+
+    def _kill_agent(self) -> None:
+        for pid in self._lab.running(self._whole):
+            if "run" in self._lab.words(pid):
+                self._agent_killed = True
+                os.kill(pid, signal.SIGKILL)
+
+
+def lines(file: Path) -> list[bytes]:
+    """The entries in a file of a journal or a mirror."""
+    if not file.exists():
+        return []
+    read = file.read_bytes().splitlines(True)
+    return [line for line in read if line.startswith(b'{"n":') and line.endswith(b"\n")]
+
+
+def play(seeds: Sequence[int]) -> dict[int, str]:
+    """Play these sequences one after the other; return what went wrong with which seed."""
+    wrong = {}
+    lab = Lab()
+    try:
+        for seed in seeds:
+            bad_luck = BadLuck(lab, seed)
+            try:
+                bad_luck.play()
+            except AssertionError as error:
+                wrong[seed] = f"{error} ({', '.join(bad_luck.log)})"
+            print(seed, *bad_luck.log, wrong.get(seed, "ok"), flush=True)
+    finally:
+        lab.close()
+    return wrong
+
+
+def main(first: int, count: int, beside: int = 2) -> None:
+    os.environ["DL_MAGICS_HOME"] = tempfile.mkdtemp()
+    seeds = range(first, first + count)
+    with ThreadPoolExecutor(beside) as pool:
+        wrong = [each for each in pool.map(play, [seeds[i::beside] for i in range(beside)]) if each]
+    sys.exit(f"{count} sequences; wrong: {wrong}" if wrong else None)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

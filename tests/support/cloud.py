@@ -1,0 +1,154 @@
+"""A practice cloud for a test, and a shell with the magics for instances."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from dl_magics import practice
+from dl_magics.actions.aws import context
+from dl_magics.aws import prices
+from dl_magics.store import home
+from support.coverage_off import starting_unmeasured
+
+OURS = "198.51.100.7"
+
+
+class AddressService:
+    """Tells `address`, as https://checkip.amazonaws.com does."""
+
+    def __init__(self) -> None:
+        self.address = OURS
+        told = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(f"{told.address}\n".encode())
+
+            def log_message(self, *words: Any) -> None:
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture(scope="session")
+def address_service() -> Iterator[AddressService]:
+    service = AddressService()
+    threading.Thread(target=service.server.serve_forever, daemon=True).start()
+    yield service
+    service.server.shutdown()
+    service.server.server_close()
+
+
+@pytest.fixture
+def address(address_service: AddressService) -> AddressService:
+    address_service.address = OURS
+    return address_service
+
+
+@pytest.fixture(scope="session")
+def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[practice.Practice]:
+    with starting_unmeasured():  # its own tests measure it
+        running = practice.start(tmp_path_factory.mktemp("practice"), delay=0.1, boot=0, tied=True)
+    yield running
+    practice.stop(running.folder)
+
+
+@pytest.fixture
+def cloud(running_cloud: practice.Practice, address: AddressService) -> Iterator[practice.Practice]:
+    """The practice cloud, chosen as `%practice on` chooses it, and empty."""
+    # All tests share the door to it, but none believes a price that another one asked for.
+    prices._from_price_list.cache_clear()
+    choose_practice(running_cloud, address_url=address.url)
+    yield running_cloud
+    choose_practice(running_cloud)
+    left = [each.id for each in context.ec2().all() if not each.gone]
+    if left:
+        context.door().tell("terminate_instances", InstanceIds=left)
+
+
+def choose_practice(running: practice.Practice, **changes: str) -> None:
+    files = practice.profile(running.folder)
+    place = {
+        "profile": files.name,
+        "region": files.region,
+        "config_file": str(files.config_file),
+        "credentials_file": str(files.credentials_file),
+        "ssh_config": str(files.ssh_config),
+    }
+    home.choose(place={**place, **changes})
+
+
+@lru_cache
+def first_image(region: str | None) -> str:
+    """Return an image; moto takes a second to list its hundreds of them."""
+    images = context.door().ask("ec2", "describe_images", region=region, Owners=["amazon"])[
+        "Images"
+    ]
+    return str(images[0]["ImageId"])
+
+
+@pytest.fixture
+def rent(cloud: practice.Practice) -> Callable[..., str]:
+    """Launch an instance past our own code, as the AWS console would; return its id."""
+
+    def launched(type_: str = "t2.micro", name: str = "gpu", *, state: str = "running") -> str:
+        tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": name}]}]
+        context.door().tell(
+            "create_key_pair",
+            fine=("InvalidKeyPair.Duplicate",),
+            KeyName="other",
+            KeyType="ed25519",
+        )
+        answer = context.door().tell(
+            "run_instances",
+            KeyName="other",
+            ImageId=first_image(context.door().region),
+            InstanceType=type_,
+            MinCount=1,
+            MaxCount=1,
+            TagSpecifications=tags,
+        )
+        made = context.ec2().get(answer["Instances"][0]["InstanceId"])
+        list(context.ec2().start(made))
+        if state == "stopped":
+            list(context.ec2().stop(context.ec2().get(made.id)))
+        return made.id
+
+    return launched
+
+
+@pytest.fixture
+def aws_shell() -> Iterator[InteractiveShell]:
+    from dl_magics.magics.account import AccountMagics
+    from dl_magics.magics.aws import AwsMagics
+    from dl_magics.magics.practice import PracticeMagics
+
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    for magics in (AwsMagics, AccountMagics, PracticeMagics):
+        shell.register_magics(magics)
+    yield shell
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def run(aws_shell: InteractiveShell) -> Callable[[str], Any]:
+    """Run one line as a cell; return its value, raise its error."""
+
+    def ran(line: str) -> Any:
+        done = aws_shell.run_cell(line, store_history=False)
+        done.raise_error()
+        return done.result
+
+    return ran

@@ -1,0 +1,71 @@
+"""A notebook with a GPU kernel on an instance of the practice cloud, made once for a test file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from dl_magics import practice
+from dl_magics.actions.aws import context
+from dl_magics.actions.gpu import notebook_kernel
+from dl_magics.store import home
+from support.cloud import choose_practice
+
+SESSION = "evening.ipynb"
+
+
+@pytest.fixture(scope="module")
+def notebook(
+    tmp_path_factory: pytest.TempPathFactory, running_cloud: practice.Practice
+) -> Iterator[Path]:
+    """Our folder, of a notebook that was connected once; launching and connecting take time."""
+    ours = tmp_path_factory.mktemp("notebook")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DL_MAGICS_HOME", str(ours))
+        patch.setenv("JPY_SESSION_NAME", SESSION)
+        choose_practice(running_cloud, address_url="")
+        home.choose(allow_from=["198.51.100.7/32"])
+        run = runner(shell_with_magics())
+        run("%aws_launch t2.micro --name gpu -y")
+        run("%gpu_connect")
+        yield ours
+        notebook_kernel.let_go()
+        run("%aws_terminate -f")
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def gpu_run(notebook: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
+    """Run a cell in a new shell of the connected notebook; return its value, raise its error."""
+    monkeypatch.setenv("DL_MAGICS_HOME", str(notebook))
+    monkeypatch.setenv("JPY_SESSION_NAME", SESSION)
+    yield runner(shell_with_magics())
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def host_home(notebook: Path, running_cloud: practice.Practice, gpu_run: Any) -> Path:
+    """The home folder on the instance."""
+    return Path(running_cloud.folder) / "instances" / context.meant().id / "home"
+
+
+def shell_with_magics() -> InteractiveShell:
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    shell.run_line_magic("load_ext", "dl_magics")
+    return shell
+
+
+def runner(shell: InteractiveShell) -> Callable[[str], Any]:
+    def run(cell: str) -> Any:
+        done = shell.run_cell(cell, store_history=False)
+        done.raise_error()
+        return done.result
+
+    run.shell = shell  # type: ignore[attr-defined]  # so that a test can look at its names
+    return run

@@ -1,0 +1,40 @@
+"""A notebook's kernel on the laptop of a lab, in a process that can be killed.
+
+It is started as `notebook.py NAMESPACE CELL …` and runs the cells.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from dl_magics.ssh import blocking
+from support import relay
+from support.kernel import runner, shell_with_magics
+
+_THREADS = 8
+
+
+def ask_ec2_outside() -> None:
+    """Let the threads of our event loop, which ask EC2, stay outside of any namespace."""
+    pool = ThreadPoolExecutor(_THREADS)
+    list(pool.map(lambda _: time.sleep(0.1), range(_THREADS)))
+    blocking.wait(_use(pool))
+
+
+async def _use(pool: ThreadPoolExecutor) -> None:
+    asyncio.get_running_loop().set_default_executor(pool)
+
+
+async def _enter(namespace: str) -> None:
+    relay.enter(namespace)
+
+
+if __name__ == "__main__":
+    ask_ec2_outside()
+    blocking.wait(_enter(sys.argv[1]))
+    run = runner(shell_with_magics())
+    for cell in sys.argv[2:]:
+        run(cell)

@@ -1,0 +1,141 @@
+"""Runs as their events tell them, for tests that train nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+from dl_magics.runs.events import (
+    CheckpointSaved,
+    DataChecked,
+    EpochEnded,
+    Event,
+    PhaseStarted,
+    Progressed,
+    RunEnded,
+    RunResumed,
+    RunStarted,
+    Warned,
+    stamped,
+)
+from dl_magics.runs.log import RunLog
+
+LOGS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
+
+
+def started(classes: Sequence[str] = ("cats", "dogs"), **recipe: Any) -> RunStarted:
+    return RunStarted(
+        run="2026-11-22_235400_vgg16_dogscats",
+        recipe={"model": "VGG16", "data": "photos/dogscats", "epochs": 5, **recipe},
+        classes=list(classes),
+        counts={
+            "train": dict.fromkeys(classes, 8),
+            "valid": dict.fromkeys(classes, 2),
+        },
+        place={"here": True},
+        versions={"dl_magics": "0.1.0", "keras": "3.15.1"},
+        device="CPU (x86_64, 2 cores)",
+    )
+
+
+def epoch(n: int, loss: float = 0.5, best: bool = True) -> EpochEnded:
+    logs = {"loss": loss, "accuracy": 0.9, "val_loss": loss, "val_accuracy": 0.8}
+    return EpochEnded(phase="head", epoch=n, logs={**logs, "learning_rate": 1e-3}, best=best)
+
+
+def resumed(at: int, epoch: int = 1, batches: int = 0) -> RunResumed:
+    return RunResumed(
+        interrupted_at=at,
+        epoch=epoch,
+        batches=batches,
+        place={"here": False, "name": "gpu"},
+        versions={"dl_magics": "0.1.0", "keras": "3.16.0"},
+        device="Tesla T4",
+    )
+
+
+def story(*middle: Event, ended: RunEnded | None = None, **about: Any) -> list[Event]:
+    """Return the events of a run; without `ended` it goes on."""
+    end = [ended] if ended else []
+    return timed([started(**about), *middle, *end])
+
+
+def timed(events: Iterable[Event]) -> list[Event]:
+    """Number events; they come every half second."""
+    return list(stamped(events, count(1.6e9, 0.5).__next__))
+
+
+def logged(folder: Path, events: Sequence[Event]) -> Path:
+    """Write the log of a run, and return its folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with RunLog(folder) as lines:
+        for event in events:
+            lines.append(event)
+    return folder
+
+
+_number = st.floats(allow_nan=True, allow_infinity=True, width=32)
+_count = st.integers(0, 10**6)
+_text = st.text(max_size=20)
+
+_events = {
+    RunStarted: st.builds(
+        started, st.lists(_text, min_size=1, max_size=3, unique=True), data=_text
+    ),
+    DataChecked: st.builds(
+        DataChecked,
+        images=_count,
+        skipped=st.lists(st.fixed_dictionaries({"path": _text, "reason": _text}), max_size=3),
+    ),
+    PhaseStarted: st.builds(
+        PhaseStarted,
+        phase=st.sampled_from(["features", "head", "unfrozen", "evaluate"]),
+        total=_count,
+        unit=st.sampled_from(["images", "epochs"]),
+        kept=_count,
+    ),
+    Progressed: st.builds(
+        Progressed, done=_count, total=_count, images_per_second=_number, seconds_left=_number
+    ),
+    EpochEnded: st.builds(
+        EpochEnded,
+        phase=st.just("head"),
+        epoch=st.integers(1, 1000),
+        logs=st.fixed_dictionaries(dict.fromkeys(LOGS, _number)),
+        best=st.booleans(),
+    ),
+    CheckpointSaved: st.builds(CheckpointSaved, path=_text, sha256=_text),
+    RunResumed: st.builds(resumed, _count, st.integers(1, 1000), _count),
+    Warned: st.builds(Warned, code=_text, text=_text, fix=_text),
+    RunEnded: st.builds(
+        RunEnded,
+        status=st.sampled_from(["done", "stopped", "failed", "interrupted"]),
+        best_epoch=st.none() | _count,
+        best=st.dictionaries(_text, _number, max_size=2),
+        files=st.dictionaries(_text, _text, max_size=2),
+        seconds=st.dictionaries(_text, st.floats(0, 1e6), max_size=3),
+        error=_text,
+        fix=_text,
+    ),
+}
+
+
+def events(*left_out: type[Event]) -> st.SearchStrategy[Event]:
+    """Any event, but of the kinds left out."""
+    return st.one_of(*(each for kind, each in _events.items() if kind not in left_out))
+
+
+def stories() -> st.SearchStrategy[list[Event]]:
+    """Any run: it starts, things happen in any order, and it ends or goes on."""
+    middle = st.lists(events(RunStarted, RunEnded), max_size=14)
+    end = st.lists(_events[RunEnded], max_size=1)
+    return st.builds(
+        lambda first, then, last: timed([first, *then, *last]),
+        _events[RunStarted],
+        middle,
+        end,
+    )

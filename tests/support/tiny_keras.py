@@ -1,0 +1,81 @@
+"""Generated photos, and the tiny network that tests fine-tune on them."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from PIL import Image
+
+from dl_magics.runs.events import Event
+from dl_magics.training.engine.pipeline import Rooms, finetune
+from dl_magics.training.recipe.recipe import Recipe, parse
+
+COLOURS = {"blue": (40, 50, 190), "green": (50, 170, 60), "red": (190, 50, 40)}
+SETTINGS = {
+    "weights": None,
+    "image_size": 32,
+    "dense": [8],
+    "epochs": 3,
+    "batch_size": 8,
+    "mixed_precision": False,  # the same numbers on every processor
+}
+
+
+def photo(path: Path, colour: str, seed: int) -> Path:
+    """Write a noisy photo of one colour."""
+    noise = np.random.default_rng([seed, *COLOURS[colour]]).normal(0, 60, (40, 40, 3))
+    pixels = np.clip(noise + COLOURS[colour], 0, 255).astype(np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def photos(root: Path, n: int = 12, classes: tuple[str, ...] = ("blue", "red")) -> Path:
+    """Fill a folder with `n` photos of each class, and return it."""
+    for name in classes:
+        for i in range(n):
+            photo(root / name / f"{i:03}.png", name, i)
+    return root
+
+
+def recipe(data: Path, *, head: str = "", names: Any = None, **settings: Any) -> Recipe:
+    """Return a recipe that takes a second."""
+    return parse(str(data), {**SETTINGS, **settings}, head=head, head_names=names)
+
+
+def rooms(folder: Path, run: str = "run") -> Rooms:
+    """Return the rooms of a run; runs in the same folder share their features."""
+    (folder / run).mkdir(parents=True, exist_ok=True)
+    return Rooms(folder / run, folder / "features", folder / "weights")
+
+
+def train(data: Path, folder: Path, run: str = "run", **asked: Any) -> list[Event]:
+    """Fine-tune on a folder, and return all events."""
+    return list(finetune(recipe(data, **asked), rooms(folder, run)))
+
+
+def of_kind(kind: type[Event], events: Iterable[Event]) -> Iterator[Any]:
+    """Yield the events of one kind."""
+    return (event for event in events if isinstance(event, kind))
+
+
+def weights(run: Path) -> dict[str, Any]:
+    """Return the weights of the model that a run saved, by name."""
+    with zipfile.ZipFile(run / "model.keras") as archive:
+        file = h5py.File(io.BytesIO(archive.read("model.weights.h5")))
+    found: dict[str, Any] = {}
+    file.visititems(
+        lambda name, each: found.update({name: each[()]}) if hasattr(each, "dtype") else None
+    )
+    return found
+
+
+def losses(events: list[Event]) -> list[dict[str, float]]:
+    """Return the numbers of each epoch."""
+    return [dict(event.logs) for event in events if event.kind == "epoch_ended"]

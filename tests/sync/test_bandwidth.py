@@ -1,0 +1,35 @@
+"""A line is fast when more arrives than one stream could keep waiting."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dl_magics.sync.bandwidth import Pace
+
+MB = 2**20
+
+
+def is_fast(bytes_a_second, seconds):
+    now = [0.0]
+    pace = Pace(lambda: now[0])
+    # What is on its way waits in the stream at once.
+    pace.add(2 * MB)
+    while now[0] < seconds:
+        now[0] += 0.1
+        pace.add(int(bytes_a_second / 10))
+    return pace.fast.is_set()
+
+
+@given(st.integers(1, 4 * MB), st.floats(0, 100))
+def test_a_slow_line_is_never_taken_for_a_fast_one(bytes_a_second, seconds):
+    assert not is_fast(bytes_a_second, seconds)
+
+
+@given(st.integers(5 * MB, 100 * MB))
+def test_a_fast_line_is_known_within_a_second(bytes_a_second):
+    assert is_fast(bytes_a_second, 1.0)
+
+
+def test_little_that_is_sent_tells_nothing():
+    assert not is_fast(100 * MB, 0)

@@ -1,0 +1,83 @@
+"""A big file is whole in the end, whatever lay there, whoever sends which half."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dl_magics.sync import chunks
+from dl_magics.sync.chunks import Range, Ranges, asking, missing
+
+MB = 2**20
+
+
+def sums(part, size, wanted):
+    said = subprocess.run(["sh", "-c", asking(str(part), size, wanted)], capture_output=True)
+    return [line.split()[0].decode() for line in said.stdout.splitlines()]
+
+
+@given(
+    wrong=st.sets(st.integers(0, 9)),
+    staged=st.integers(0, 11 * MB),
+    size=st.integers(1, 10 * MB),
+    halving=st.booleans(),
+)
+@settings(max_examples=25, deadline=None)
+def test_what_is_wrong_or_missing_there_is_sent_and_nothing_else(wrong, staged, size, halving):
+    with tempfile.TemporaryDirectory() as scratch, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chunks, "_WORTH_HALVING", MB if halving else 2**60)
+        file, part = Path(scratch) / "file", Path(scratch) / "stage" / "part"
+        content = os.urandom(size)
+        file.write_bytes(content)
+        part.parent.mkdir()
+        there = bytearray(content.ljust(staged, b"x")[:staged])
+        for n in wrong:
+            if n * MB < len(there):
+                there[n * MB] ^= 1
+        part.write_bytes(there)
+
+        left = Ranges(missing(file, size, sums(part, staged, size)))
+        sent = 0
+        while one := left.next():
+            other = left.next() if halving else None
+            for each in filter(None, (one, other)):
+                begin = each.taking(str(part))
+                pieces = b"".join(piece.data for piece in each.pieces())
+                sent += len(pieces)
+                subprocess.run(["sh", "-c", begin], input=pieces, check=True)
+
+        assert left.is_done
+        assert part.read_bytes() == content
+        segments = range(0, min(staged, size), 2 * MB)
+        good = sum(there[at : at + 2 * MB] == content[at : at + 2 * MB] for at in segments)
+        if staged <= size:
+            assert sent <= size - max(0, good - 1) * 2 * MB
+
+
+def test_a_file_that_cannot_be_read_to_its_end_is_not_done(tmp_path):
+    (tmp_path / "file").write_bytes(b"x" * 100)
+    left = Ranges([Range(tmp_path / "file", 0, 200)])
+
+    sent = b"".join(piece.data for piece in left.next().pieces())
+
+    assert (len(sent), left.is_done) == (100, False)
+
+
+def test_a_file_that_is_gone_is_not_done(tmp_path):
+    left = Ranges([Range(tmp_path / "gone", 0, 200)])
+
+    assert list(left.next().pieces()) == []
+    assert not left.is_done
+
+
+def test_what_is_nearly_sent_is_not_halved(tmp_path):
+    left = Ranges([Range(tmp_path / "file", 0, 16 * MB)])
+
+    assert left.next()
+    assert left.next() is None

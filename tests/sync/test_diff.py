@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+
+from dl_magics.sync.diff import Entry, is_a_name, is_same, leads_out
+
+SECOND = 10**9
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "out"),
+    [
+        (b"a", b"b", False),
+        (b"a/b", b"../c", False),
+        (b"a/b", b"../../c", True),
+        (b"a", b"..", True),
+        (b"a", b"/etc", True),
+        (b"a/b", b"x/../../c/..", False),
+    ],
+)
+def test_a_link_that_leads_out_is_known(name, target, out):
+    assert leads_out(name, target) is out
+
+
+@pytest.mark.parametrize("name", [b"/a", b"../a", b"a/../b", b"a//b", b".", b"a\0"])
+def test_a_name_that_would_lead_elsewhere_is_none(name):
+    assert not is_a_name(name)
+
+
+def test_a_file_system_that_knows_whole_seconds_only_is_believed():
+    fine, coarse = Entry("file", 3, 5 * SECOND + 7), Entry("file", 3, 5 * SECOND)
+
+    assert is_same(fine, coarse)
+    assert is_same(fine, Entry("file", 3, 5 * SECOND + 99))
+    assert not is_same(fine, Entry("file", 3, 5 * SECOND + 7000))
+    assert not is_same(fine, Entry("file", 4, 5 * SECOND + 7))
+    assert not is_same(fine, None)

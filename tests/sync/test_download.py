@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dl_magics import errors
+from dl_magics.ssh import blocking
+from dl_magics.sync.diff import STAGE
+from dl_magics.sync.download import down, surplus
+from dl_magics.sync.spec import Job
+from support.files import fetch, lies_in, plant, program, send, trees
+
+
+@pytest.fixture
+def there(host):
+    folder = host.home / "results"
+    (folder / "epochs").mkdir(parents=True)
+    (folder / "epochs" / "1.h5").write_bytes(b"weights")
+    (folder / "empty").mkdir()
+    return folder
+
+
+@pytest.fixture
+def here(tmp_path):
+    return tmp_path / "here" / "results"
+
+
+def test_a_folder_comes_as_it_is(host, there, here):
+    synced = fetch(host, here, "results")
+
+    assert lies_in(here) == lies_in(there)
+    assert (synced.files, synced.bytes_total, synced.done) == (1, 7, True)
+    assert fetch(host, here, "results").files_total == 0
+
+
+def test_what_went_up_is_not_fetched_again(host, here):
+    here.mkdir(parents=True)
+    (here / "a").write_text("a")
+    send(host, here, "results")
+
+    assert fetch(host, here, "results").files_total == 0
+
+
+def test_one_file_comes_alone(host, there, tmp_path):
+    fetch(host, tmp_path, "results/epochs", names=("1.h5",))
+
+    assert (tmp_path / "1.h5").read_bytes() == b"weights"
+    assert not (tmp_path / STAGE).exists()
+
+
+def test_a_name_that_is_not_there_costs_two_lines(host, here):
+    with pytest.raises(errors.NoSuchFile, match="gpu:reslts is not there"):
+        fetch(host, here, "reslts")
+    with pytest.raises(errors.NoSuchFile, match="gpu:nothing is not there"):
+        fetch(host, here, ".", names=("nothing",))
+
+
+def test_files_of_one_content_come_as_two_files(host, there, here):
+    os.link(there / "epochs" / "1.h5", there / "best.h5")
+
+    fetch(host, here, "results")
+
+    assert lies_in(here) == lies_in(there)
+
+
+def test_links_that_lead_out_are_not_made_here(host, there, here):
+    (there / "best").symlink_to("epochs/1.h5")
+    (there / "evil").symlink_to("../../../etc")
+
+    synced = fetch(host, here, "results")
+
+    assert (here / "best").readlink() == Path("epochs/1.h5")
+    assert dict(synced.skipped) == {"evil": "this link leads out of the folder"}
+    assert not (here / "evil").is_symlink()
+
+
+def test_nothing_is_written_through_a_link_that_lies_here(host, there, here, tmp_path):
+    here.mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (here / "epochs").symlink_to(tmp_path / "elsewhere")
+
+    synced = fetch(host, here, "results")
+
+    assert [name for name, _ in synced.skipped] == ["epochs", "epochs/1.h5"]
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_file_that_nobody_asked_for_is_not_taken(host, there, here):
+    evil = "import sys, tarfile, io; t = tarfile.open(fileobj=sys.stdout.buffer, mode='w|');" + (
+        "[(lambda i: (setattr(i, 'size', 7), t.addfile(i, io.BytesIO(b'weights'))))"
+        "(tarfile.TarInfo(n)) for n in ('../evil', '/tmp/evil', './epochs/1.h5')]; t.close()"
+    )
+    import sys
+
+    with program(host, "tar", f'{sys.executable} -c "{evil}"'):
+        fetch(host, here, "results")
+
+    assert (here / "epochs" / "1.h5").read_bytes() == b"weights"
+    assert not (here.parent / "evil").exists()
+
+
+def test_only_what_was_agreed_to_is_deleted_here(host, there, here):
+    (here / "old").mkdir(parents=True)
+    (here / "old" / "x").write_text("x")
+    (here / "keep").write_text("y")
+
+    assert blocking.wait(surplus(Job(host.login, here, "results"))) == [b"old/x", b"old", b"keep"]
+    synced = fetch(host, here, "results", delete=frozenset([b"old", b"old/x"]))
+
+    assert synced.deleted == ("old/x", "old")
+    assert not (here / "old").exists()
+    assert (here / "keep").exists()
+
+
+def test_a_lost_link_is_waited_for_and_the_sync_goes_on(host, there, here, cut):
+    (there / "large.bin").write_bytes(os.urandom(12 * 2**20))
+    waited = []
+
+    for n, synced in enumerate(blocking.each(down(Job(host.login, here, "results")))):
+        if n < 2:
+            cut()
+        waited += [synced.waiting] if synced.waiting else []
+
+    assert waited
+    assert lies_in(here) == lies_in(there)
+
+
+def test_a_big_file_resumes_where_it_was_cut(host, there, here):
+    content = os.urandom(3 * 2**20)
+    (there / "big.bin").write_bytes(content)
+    job = Job(host.login, here, "results", big=2**20)
+    _came_before(here, b"big.bin", content[: 2 * 2**20])
+
+    events = list(blocking.each(down(job)))
+
+    assert lies_in(here) == lies_in(there)
+    assert events[-1].bytes == events[-1].bytes_total
+
+
+def test_a_part_of_another_file_is_thrown_away(host, there, here):
+    (there / "big.bin").write_bytes(b"a" * 3 * 2**20)
+    _came_before(here, b"big.bin", b"b" * 2**20)
+
+    fetch(host, here, "results", big=2**20)
+
+    assert lies_in(here) == lies_in(there)
+
+
+def test_a_file_that_cannot_be_read_there_is_named(host, there, here):
+    (there / "other").write_text("x")
+    with program(host, "tar", "exit 2"):
+        synced = fetch(host, here, "results")
+
+    assert dict(synced.skipped).keys() == {"epochs/1.h5", "other"}
+
+
+def test_a_place_here_where_nothing_can_be_written_costs_two_lines(host, there, tmp_path):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(errors.BadSetting, match="cannot be written"):
+        fetch(host, tmp_path / "file", "results")
+
+
+@given(tree=trees, at=st.integers(0, 12_000), big=st.sampled_from([100, 2**30]))
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_was_torn_at_any_byte_is_whole_in_the_end(host, tree, at, big):
+    with tempfile.TemporaryDirectory() as scratch:
+        there, here = host.home / "any", Path(scratch)
+        plant(there, tree)
+
+        with program(host, "tar", f'/bin/tar "$@" | head -c {at}'):
+            fetch(host, here, "any", big=big)
+            came, whole = lies_in(here), lies_in(there)
+            assert all(
+                seen == whole[name]
+                for name, seen in came.items()
+                if not name.startswith(STAGE.encode())
+            )
+
+        fetch(host, here, "any", big=big)
+        assert lies_in(here) == whole
+    shutil.rmtree(there)
+
+
+@given(tree=trees)
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_goes_up_and_comes_down_elsewhere_is_the_same(host, tree):
+    with tempfile.TemporaryDirectory() as scratch:
+        one, two = Path(scratch) / "one", Path(scratch) / "two"
+        plant(one, tree)
+
+        send(host, one, "through")
+        fetch(host, two, "through")
+
+        assert lies_in(two) == lies_in(one)
+    shutil.rmtree(host.home / "through")
+
+
+def _came_before(here, name, content):
+    import hashlib
+
+    (here / STAGE).mkdir(parents=True)
+    (here / STAGE / hashlib.sha256(name).hexdigest()[:32]).write_bytes(content)

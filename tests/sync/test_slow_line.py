@@ -1,0 +1,32 @@
+"""Files that fill a slow line leave the link to the kernel as it is."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from dl_magics.gpu_kernel import agent_connection
+from dl_magics.gpu_kernel.client import GpuKernel
+from dl_magics.ssh import blocking, connection
+from dl_magics.sync import upload
+from dl_magics.sync.spec import Job
+
+
+def test_while_files_go_over_a_slow_line_the_kernel_is_not_taken_for_lost(
+    lab, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(agent_connection, "DEAD_SECONDS", 1.5)
+    (tmp_path / "large.bin").write_bytes(os.urandom(4 * 2**20))
+    there = lab.folder / "home" / "slow"
+    kernel = GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable)
+    over = blocking.wait(connection.connected(lab.login()))
+    lab.wire("rate 1000000")
+
+    synced = list(blocking.each(upload.up(Job(lab.login(), tmp_path, str(there)))))
+
+    assert synced[-1].done
+    assert (there / "large.bin").stat().st_size == 4 * 2**20
+    # Who takes a link for lost makes another connection.
+    assert blocking.wait(connection.connected(lab.login())) is over
+    lab.mend()
+    kernel.shutdown()

@@ -1,0 +1,294 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dl_magics import errors
+from dl_magics.ssh import blocking
+from dl_magics.sync.diff import STAGE
+from dl_magics.sync.spec import Job
+from dl_magics.sync.upload import surplus, up
+from support.files import lies_in, plant, program, send, trees
+
+
+@pytest.fixture
+def here(tmp_path):
+    folder = tmp_path / "here"
+    (folder / "cats").mkdir(parents=True)
+    (folder / "cats" / "1.jpg").write_bytes(b"meow")
+    (folder / "dogs").mkdir()
+    return folder
+
+
+def test_a_folder_goes_there_as_it_is(host, here):
+    synced = send(host, here)
+
+    assert lies_in(host.home / "data") == lies_in(here)
+    assert (synced.files, synced.files_total, synced.bytes_total, synced.done) == (1, 1, 4, True)
+
+
+def test_what_is_there_already_is_not_sent_again(host, here):
+    send(host, here)
+    (here / "cats" / "2.jpg").write_bytes(b"purr")
+
+    synced = send(host, here)
+
+    assert (synced.files_total, synced.unchanged) == (1, 1)
+    assert lies_in(host.home / "data") == lies_in(here)
+    assert send(host, here).files_total == 0
+
+
+def test_a_changed_file_takes_the_place_of_the_old_one(host, here):
+    send(host, here)
+    (here / "cats" / "1.jpg").write_bytes(b"hiss")
+
+    assert send(host, here).files_total == 1
+    assert (host.home / "data" / "cats" / "1.jpg").read_bytes() == b"hiss"
+
+
+def test_one_file_goes_alone(host, here):
+    (here / "notes.ipynb").write_text("{}")
+    (host.home / "other").write_text("stays")
+
+    send(host, here, ".", names=("notes.ipynb",))
+
+    assert (host.home / "notes.ipynb").read_text() == "{}"
+    assert not (host.home / "cats").exists()
+    assert not (host.home / STAGE).exists()
+
+
+def test_links_inside_travel_and_links_that_lead_out_are_named(host, here):
+    (here / "first").symlink_to("cats/1.jpg")
+    (here / "cats" / "up").symlink_to("../../secret")
+    (here / "absolute").symlink_to("/etc/passwd")
+
+    synced = send(host, here)
+
+    there = host.home / "data"
+    assert (there / "first").readlink() == Path("cats/1.jpg")
+    why = "this link leads out of the folder"
+    assert dict(synced.skipped) == {"cats/up": why, "absolute": why}
+    assert not (there / "absolute").is_symlink()
+
+
+def test_what_is_no_file_is_named(host, here):
+    os.mkfifo(here / "pipe")
+    with socket.socket(socket.AF_UNIX) as listening, contextlib.chdir(here):
+        listening.bind("sock")
+
+        synced = send(host, here)
+
+    assert [name for name, _ in synced.skipped] == ["pipe", "sock"]
+    assert "Skipped 2: pipe (it is no file" in repr(synced)
+
+
+def test_a_file_and_a_folder_of_one_name_do_not_hurt_each_other(host, here):
+    (host.home / "data" / "cats" / "1.jpg").mkdir(parents=True)
+    (host.home / "data" / "dogs").write_text("a file")
+    (here / "dogs" / "2.jpg").write_bytes(b"wuff")
+
+    synced = send(host, here)
+
+    assert dict(synced.skipped) == {
+        "cats/1.jpg": "a folder has this name there",
+        "dogs": "a file has the name of this folder there",
+        "dogs/2.jpg": "its folder is not there",
+    }
+    assert (host.home / "data" / "dogs").read_text() == "a file"
+
+
+def test_nothing_is_deleted_that_was_not_agreed_to(host, here):
+    old = host.home / "data" / "old"
+    (old / "deep").mkdir(parents=True)
+    (old / "deep" / "x").write_text("x")
+    (host.home / "data" / "keep").write_text("came after the question")
+    job = Job(host.login, here, "data", delete=frozenset([b"old", b"old/deep", b"old/deep/x"]))
+
+    send(host, here)
+    assert (old / "deep" / "x").exists()
+
+    assert blocking.wait(surplus(job)) == [b"old/deep/x", b"old/deep", b"old", b"keep"]
+    synced = list(blocking.each(up(job)))[-1]
+    assert set(synced.deleted) == {"old", "old/deep", "old/deep/x"}
+    assert not old.exists()
+    assert (host.home / "data" / "keep").exists()
+
+
+def test_a_file_that_changes_while_it_is_read_is_sent_again(host, here):
+    growing = here / "growing.log"
+    growing.write_bytes(b"x" * 2**22)
+
+    seen = []
+    for synced in blocking.each(up(Job(host.login, here, "data"))):
+        if not seen:
+            growing.write_bytes(b"y" * 100)
+        seen.append(synced)
+
+    assert (host.home / "data" / "growing.log").read_bytes() == b"y" * 100
+    assert seen[-1].skipped == ()
+
+
+def test_a_full_disk_costs_two_lines_and_leaves_nothing_half_written(host, here):
+    (here / "large.bin").write_bytes(bytes(3 * 2**20))
+    complaint = "tar: large: Cannot write: No space left on device"
+    with (
+        program(host, "tar", f"head -c 100000 >/dev/null; echo '{complaint}' >&2; exit 2"),
+        pytest.raises(errors.DiskFull, match="full on gpu") as refused,
+    ):
+        send(host, here)
+
+    assert "Make room there" in refused.value.fix
+    assert not (host.home / "data" / "large.bin").exists()
+    assert send(host, here).done
+    assert lies_in(host.home / "data") == lies_in(here)
+
+
+def test_a_place_where_nothing_can_be_written_costs_two_lines(host, here):
+    (host.home / "taken").write_text("")
+
+    with pytest.raises(errors.CommandFailed, match="cannot be used there"):
+        send(host, here, "taken")
+
+
+def test_a_file_that_vanishes_meanwhile_is_named(host, here):
+    (here / "gone").write_text("x")
+    events = blocking.each(up(Job(host.login, here, "data")))
+    next(events)
+    (here / "gone").unlink()
+
+    last = list(events)[-1]
+
+    assert dict(last.skipped) == {"gone": "no such file or directory"}
+    assert (host.home / "data" / "cats" / "1.jpg").exists()
+
+
+def test_a_big_file_that_vanishes_meanwhile_stays_behind(host, here):
+    (here / "big.bin").write_bytes(b"x" * 2 * 2**20)
+    events = blocking.each(up(Job(host.login, here, "data", big=2**20)))
+    next(events)
+    (here / "big.bin").unlink()
+
+    told = list(events)
+
+    assert told[-1].done
+    assert not any(synced.waiting for synced in told)
+    assert lies_in(host.home / "data") == lies_in(here)
+
+
+def test_a_lost_link_is_waited_for_and_the_sync_goes_on(host, here, cut):
+    (here / "large.bin").write_bytes(os.urandom(12 * 2**20))
+    waited = []
+
+    for n, synced in enumerate(blocking.each(up(Job(host.login, here, "data")))):
+        if n < 2:
+            cut()
+        waited += [synced.waiting] if synced.waiting else []
+
+    assert waited
+    assert lies_in(host.home / "data") == lies_in(here)
+
+
+def test_a_big_file_resumes_where_it_was_cut(host, here):
+    content = os.urandom(6 * 2**20)
+    (here / "big.bin").write_bytes(content)
+    new = host.home / "data" / STAGE / "new"
+    new.mkdir(parents=True)
+    (new / "big.bin").write_bytes(content[: 4 * 2**20])
+
+    with program(host, "cat", f"/usr/bin/tee {host.folder}/sent"):
+        events = list(blocking.each(up(Job(host.login, here, "data", big=2**20))))
+
+    assert events[0].bytes_total == 6 * 2**20 + len(b"meow")
+    assert (host.folder / "sent").stat().st_size == 2 * 2**20
+    assert lies_in(host.home / "data") == lies_in(here)
+
+
+def test_a_part_of_another_file_is_not_gone_on_with(host, here):
+    (here / "big.bin").write_bytes(b"a" * 3 * 2**20)
+    new = host.home / "data" / STAGE / "new"
+    new.mkdir(parents=True)
+    (new / "big.bin").write_bytes(b"b" * 2**20)
+
+    send(host, here, big=2**20)
+
+    assert lies_in(host.home / "data") == lies_in(here)
+
+
+def test_over_a_fast_line_two_streams_take_turns_with_many_files(host, here):
+    for n in range(24):
+        (here / "cats" / f"large{n}.jpg").write_bytes(os.urandom(2**20))
+
+    with program(host, "tar", f'echo once >>{host.folder}/tars; exec /bin/tar "$@"'):
+        send(host, here)
+
+    assert (host.folder / "tars").read_text() == "once\n" * 2
+    assert lies_in(host.home / "data") == lies_in(here)
+    assert not (host.home / "data" / STAGE).exists()
+
+
+def test_over_a_fast_line_a_second_stream_takes_half_of_a_big_file(host, here):
+    (here / "big.bin").write_bytes(os.urandom(50 * 2**20))
+
+    with program(host, "cat", f"echo once >>{host.folder}/cats; exec /bin/cat"):
+        send(host, here, big=2**20)
+
+    assert (host.folder / "cats").read_text().count("once") >= 2
+    assert lies_in(host.home / "data") == lies_in(here)
+
+
+@given(tree=trees)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_tree_arrives_and_the_second_time_nothing_is_sent(host, tree):
+    with tempfile.TemporaryDirectory() as scratch:
+        plant(Path(scratch), tree)
+
+        send(host, Path(scratch), "any")
+
+        assert lies_in(host.home / "any") == lies_in(Path(scratch))
+        assert send(host, Path(scratch), "any").files_total == 0
+    shutil.rmtree(host.home / "any")
+
+
+@given(tree=trees, at=st.integers(0, 12_000))
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_was_torn_at_any_byte_is_whole_in_the_end(host, tree, at):
+    with tempfile.TemporaryDirectory() as scratch:
+        here, there = Path(scratch), host.home / "torn"
+        plant(here, tree)
+
+        with program(host, "tar", f'head -c {at} | /bin/tar "$@"'):
+            with contextlib.suppress(errors.CommandFailed):
+                send(host, here, "torn")
+            whole = lies_in(here)
+            assert all(
+                whole[name] == seen
+                for name, seen in lies_in(there).items()
+                if not name.startswith(STAGE.encode())
+            )
+
+        send(host, here, "torn")
+        assert lies_in(there) == whole
+    shutil.rmtree(there)
+
+
+@given(cuts=st.lists(st.integers(0, 4), max_size=3))
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_an_interrupted_sync_goes_on_when_it_is_asked_again(host, here, cuts):
+    (here / "large.bin").write_bytes(os.urandom(5 * 2**20))
+
+    for at in cuts:
+        events = blocking.each(up(Job(host.login, here, "data", big=2**20)))
+        for _ in range(at):
+            next(events, None)
+        events.close()
+
+    send(host, here, big=2**20)
+    assert lies_in(host.home / "data") == lies_in(here)

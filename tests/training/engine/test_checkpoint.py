@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import hashlib
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from dl_magics.errors import DamagedRun, NotResumable
+from dl_magics.training.engine import checkpoint, networks
+from dl_magics.training.engine.checkpoint import Checkpoint, Keeper
+from dl_magics.training.engine.head import Best, Examples, Means, Standing, learn
+from dl_magics.training.recipe.recipe import parse
+
+ABOUT = {"recipe": {"data": "photos"}, "data": ["0", "1"], "weights": "2", "batch_size": 8}
+
+_numbers = st.floats(allow_nan=False)
+_logs = st.dictionaries(st.text(max_size=8), _numbers, max_size=4)
+_arrays = st.lists(
+    arrays.arrays(
+        st.sampled_from(["<f4", "<i4", "<i8", "u1"]), arrays.array_shapes(min_dims=0, max_dims=3)
+    ),
+    max_size=4,
+)
+_checkpoints = st.builds(
+    Checkpoint,
+    about=st.just(ABOUT),
+    standing=st.builds(
+        Standing,
+        epoch=st.integers(1, 10**6),
+        batches=st.integers(0, 10**6),
+        means=st.builds(Means, sums=_logs, images=st.integers(0, 10**9)),
+        best=st.builds(Best, epoch=st.none() | st.integers(1, 99), logs=_logs, weights=_arrays),
+    ),
+    variables=_arrays,
+    generators=_arrays,
+)
+
+
+def plain(value):
+    return (
+        value.about,
+        (value.standing.epoch, value.standing.batches, value.standing.means),
+        (value.standing.best.epoch, value.standing.best.logs),
+        [
+            [(each.dtype.str, each.shape, each.tobytes()) for each in listed]
+            for listed in (value.variables, value.generators, value.standing.best.weights)
+        ],
+    )
+
+
+@given(_checkpoints)
+def test_what_was_written_is_read(tmp_path_factory, value):
+    folder = tmp_path_factory.mktemp("run")
+
+    checkpoint.write(folder, value)
+
+    assert plain(checkpoint.read(folder)) == plain(value)
+
+
+def test_the_event_tells_the_sum_of_the_file(tmp_path):
+    told = checkpoint.write(tmp_path, Checkpoint(ABOUT))
+
+    data = (tmp_path / told.path).read_bytes()
+    assert told.sha256 == hashlib.sha256(data).hexdigest()
+    assert [each.name for each in tmp_path.iterdir()] == [checkpoint.NAME]
+
+
+def test_where_there_is_none_nothing_is_read(tmp_path):
+    assert checkpoint.read(tmp_path) is None
+
+
+@settings(max_examples=60)
+@given(at=st.data())
+def test_any_changed_byte_and_any_cut_is_noticed(tmp_path_factory, at):
+    folder = tmp_path_factory.mktemp("run")
+    checkpoint.write(folder, Checkpoint(ABOUT, variables=[np.arange(9.0)]))
+    path = folder / checkpoint.NAME
+    data = bytearray(path.read_bytes())
+    if at.draw(st.booleans()):
+        del data[at.draw(st.integers(0, len(data) - 1)) :]
+    else:
+        data[at.draw(st.integers(0, len(data) - 1))] ^= at.draw(st.integers(1, 255))
+    path.write_bytes(data)
+
+    with pytest.raises(DamagedRun) as caught:
+        checkpoint.read(folder)
+
+    assert str(path) in str(caught.value)
+
+
+def test_until_the_new_one_is_on_disk_the_old_one_stays(tmp_path, monkeypatch):
+    checkpoint.write(tmp_path, Checkpoint({**ABOUT, "weights": "old"}))
+
+    def full(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        checkpoint.write(tmp_path, Checkpoint(ABOUT))
+
+    assert checkpoint.read(tmp_path).about["weights"] == "old"
+
+
+def test_taken_away_nothing_is_left(tmp_path):
+    checkpoint.write(tmp_path, Checkpoint(ABOUT))
+    (tmp_path / f".{checkpoint.NAME}.unfinished").write_bytes(b"half")
+
+    checkpoint.remove(tmp_path)
+    checkpoint.remove(tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def examples(n, seed=0):
+    chance = np.random.default_rng(seed)
+    labels = chance.integers(0, 2, n)
+    return Examples(chance.normal(0, 1, (n, 4)).astype(np.float32) + labels[:, None], labels)
+
+
+TRAIN, VALID = examples(50), examples(20, seed=1)
+OWN = """
+def head(features):
+    x = layers.BatchNormalization()(layers.GaussianNoise(0.1)(features))
+    return layers.Dropout(0.5)(layers.Dense(8, activation="relu")(x))
+"""
+
+
+def new_head(own="", **asked):
+    usual = {"learning_rate": 0.01, "dense": [8], "dropout": 0.5}
+    return networks.head(parse("any", usual | asked, head=own), TRAIN.features, 2)
+
+
+def learnt(head, standing, keep=lambda _: (), patience=3):
+    asked = {"epochs": 3, "batch_size": 8, "seed": 1, "stop": lambda: False}
+    return list(learn(head, TRAIN, VALID, standing=standing, keep=keep, patience=patience, **asked))
+
+
+@pytest.mark.parametrize("own", ["", OWN])
+def test_from_any_batch_on_a_head_learns_what_it_would_have_learnt(tmp_path, own):
+    kept = []
+    whole, end = new_head(own), Standing()
+
+    def keep(standing):
+        folder = tmp_path / str(len(kept))
+        folder.mkdir()
+        checkpoint.write(folder, checkpoint.of(whole, standing, ABOUT))
+        kept.append(folder)
+        return ()
+
+    learnt(whole, end, keep)
+    again = new_head(own)
+
+    for folder in kept[::4]:
+        found = checkpoint.read(folder)
+        checkpoint.restore(again, found)
+        learnt(again, found.standing)
+        assert (found.standing.best.epoch, found.standing.best.logs) == (
+            end.best.epoch,
+            end.best.logs,
+        )
+        for one, other in zip(again.get_weights(), whole.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert len(kept) == 3 * (7 + 1)
+
+
+def test_patience_that_was_over_before_the_break_is_over_after_it():
+    standing = Standing(epoch=3, best=Best(epoch=1, logs={"val_loss": 0.1}))
+
+    assert learnt(new_head(), standing, patience=1) == []
+    assert learnt(new_head(), standing, patience=2)
+
+
+def test_a_head_that_is_built_in_another_way_is_refused_in_two_lines():
+    saved = checkpoint.of(new_head(), Standing(), ABOUT)
+
+    with pytest.raises(NotResumable) as caught:
+        checkpoint.restore(new_head(dense=[9]), saved)
+
+    assert len(caught.value._render_traceback_()) == 2
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture(scope="module")
+def head():
+    return new_head()
+
+
+def saved_in(keeper, clock, times, standing):
+    """Tell at which of these times a checkpoint was saved."""
+    saved = []
+    for now in times:
+        clock.now = now
+        if list(keeper.keep(standing)):
+            saved.append(now)
+    return saved
+
+
+def test_each_epoch_is_saved_at_its_end(tmp_path, head):
+    clock = Clock()
+    keeper = Keeper(tmp_path, head, ABOUT, clock)
+
+    assert saved_in(keeper, clock, [1, 2, 3], Standing(epoch=2)) == [1, 2, 3]
+
+
+def test_within_an_epoch_ten_seconds_lie_between(tmp_path, head):
+    clock = Clock()
+    keeper = Keeper(tmp_path, head, ABOUT, clock)
+
+    assert saved_in(keeper, clock, range(1, 36), Standing(batches=7)) == [10, 20, 30]
+
+
+def test_a_large_head_is_not_saved_before_it_pays(tmp_path):
+    clock = Clock()
+    keeper = Keeper(tmp_path, new_head(dense=[60_000]), ABOUT, clock)
+
+    saved = saved_in(keeper, clock, range(1, 10), Standing(epoch=2))
+
+    assert saved[0] > 2
+
+
+def test_saving_takes_a_hundredth_of_the_time_at_most(tmp_path, head, monkeypatch):
+    clock = Clock()
+    keeper = Keeper(tmp_path, head, ABOUT, clock)
+    on_disk = os.fsync
+
+    def slow(descriptor):
+        on_disk(descriptor)
+        clock.now += 0.5
+
+    monkeypatch.setattr(os, "fsync", slow)
+
+    saved = saved_in(keeper, clock, range(1, 200), Standing(epoch=2))
+
+    assert saved == [1, 52, 103, 154]

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dl_magics.data.folders import ImageFolder, Photo
+from dl_magics.errors import BadData
+from dl_magics.training.engine import data_checks
+from dl_magics.training.engine.device import Device
+from dl_magics.training.recipe.recipe import parse
+
+PLAIN = Device("cpu", "CPU (x86_64, 2 cores)", 2**30)
+TENSOR = Device("gpu", "A10G", 2**34, half="bfloat16")
+
+
+def folder(cats=8, dogs=8, valid=2):
+    def photos(part, counts):
+        return tuple(
+            Photo(Path(part, name, f"{i}.jpg"), label)
+            for label, (name, n) in enumerate(counts.items())
+            for i in range(n)
+        )
+
+    train = photos("train", {"cats": cats, "dogs": dogs})
+    return ImageFolder(
+        Path("dogscats"), ("cats", "dogs"), train, photos("valid", {"cats": valid, "dogs": valid})
+    )
+
+
+def told(images, device=PLAIN, precision="float32", **settings):
+    recipe = parse("dogscats", settings)
+    return [
+        (each.code, each.text, each.fix)
+        for each in data_checks.of(recipe, images, device, precision)
+    ]
+
+
+def broken(*photos):
+    return {photo.path: "empty file" for photo in photos}
+
+
+def test_a_balanced_folder_leaves_no_doubt():
+    assert told(folder()) == []
+
+
+@pytest.mark.parametrize(("cats", "doubtful"), [(39, False), (40, True), (4000, True)])
+def test_a_class_with_five_times_the_images_of_another_is_doubtful(cats, doubtful):
+    codes = [code for code, _, _ in told(folder(cats=cats, dogs=8))]
+
+    assert codes == (["imbalance"] if doubtful else [])
+
+
+def test_the_imbalance_is_told_in_numbers_with_what_to_type():
+    ((_, text, fix),) = told(folder(cats=4000, dogs=8))
+
+    assert text == "cats has 4,000 training images, dogs has 8."
+    assert fix == "Add images of dogs, or take the same number of each: sample = 8"
+
+
+def test_the_sample_that_is_proposed_is_one_that_is_possible():
+    ((_, _, fix),) = told(folder(cats=20, dogs=1))
+
+    assert fix.endswith("sample = 2")
+
+
+def test_half_precision_that_gains_nothing_is_told():
+    ((code, text, fix),) = told(folder(), mixed_precision=True)
+
+    assert code == "no_half_precision"
+    assert "CPU (x86_64, 2 cores) gains nothing" in text
+    assert fix == 'Leave it at mixed_precision = "auto"'
+
+
+@pytest.mark.parametrize("asked", ["auto", False])
+def test_who_did_not_ask_for_half_precision_is_not_told_of_it(asked):
+    assert told(folder(), mixed_precision=asked) == []
+
+
+def test_half_precision_that_gains_is_no_doubt():
+    assert told(folder(), TENSOR, "mixed_bfloat16", mixed_precision=True) == []
+
+
+def test_half_of_the_files_may_be_broken():
+    images = folder(cats=8, dogs=8)
+
+    data_checks.refuse(images, broken(*images.train[:5], *images.train[8:13]))
+
+
+def test_more_than_half_broken_is_refused_and_one_is_named():
+    images = folder(cats=8, dogs=8)
+
+    with pytest.raises(BadData) as caught:
+        data_checks.refuse(images, broken(*images.train[:6], *images.train[8:13]))
+
+    assert str(caught.value) == (
+        "11 of 20 files in dogscats are no sound images, such as 0.jpg: empty file."
+    )
+    assert caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("part", "lost"),
+    [("training", slice(8, 16)), ("validation", slice(18, 20))],
+)
+def test_a_class_whose_every_image_is_broken_is_refused(part, lost):
+    images = folder(cats=8, dogs=8)
+    photos = (*images.train, *images.valid)
+
+    with pytest.raises(BadData) as caught:
+        data_checks.refuse(images, broken(*photos[lost]))
+
+    assert str(caught.value) == f"The class 'dogs' has no sound {part} image left."
+    assert "folder dogs" in caught.value.fix

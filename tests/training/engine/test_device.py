@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dl_magics.errors import BadSetting
+from dl_magics.training.engine import device
+from dl_magics.training.engine.device import Device, batch_size, cpu_half, gpu_half, precision
+
+GB = 2**30
+devices = st.builds(
+    Device, st.sampled_from(["cpu", "gpu"]), st.just("a processor"), st.integers(0, 200 * GB)
+)
+
+
+@pytest.mark.parametrize(
+    ("capability", "half"),
+    [
+        ((0, 0), ""),
+        ((3, 7), ""),
+        ((6, 1), ""),
+        ((7, 0), "float16"),
+        ((7, 5), "float16"),
+        ((8, 0), "bfloat16"),
+        ((8, 6), "bfloat16"),
+        ((10, 0), "bfloat16"),
+    ],
+)
+def test_a_gpu_computes_in_the_half_precision_of_its_tensor_cores(capability, half):
+    assert gpu_half(capability) == half
+
+
+@pytest.mark.parametrize(
+    ("backend", "flags", "half"),
+    [
+        ("tensorflow", {"avx512f", "amx_bf16", "amx_tile"}, "bfloat16"),
+        ("tensorflow", {"avx512f", "avx512_bf16"}, ""),
+        ("tensorflow", set(), ""),
+        ("torch", {"amx_bf16"}, ""),
+        ("jax", {"amx_bf16"}, ""),
+    ],
+)
+def test_a_cpu_gains_from_half_precision_by_tiles_in_tensorflow_alone(backend, flags, half):
+    assert cpu_half(backend, frozenset(flags)) == half
+
+
+@pytest.mark.parametrize(
+    ("asked", "half", "policy"),
+    [
+        ("auto", "bfloat16", "mixed_bfloat16"),
+        ("auto", "float16", "mixed_float16"),
+        ("auto", "", "float32"),
+        (True, "bfloat16", "mixed_bfloat16"),
+        (True, "", "float32"),
+        (False, "bfloat16", "float32"),
+        (False, "", "float32"),
+    ],
+)
+def test_half_precision_is_used_where_it_is_wanted_and_gains(asked, half, policy):
+    assert precision(asked, Device("gpu", "a GPU", GB, half)) == policy
+
+
+@pytest.mark.parametrize(
+    ("kind", "memory", "widest", "size"),
+    [
+        ("cpu", 16 * GB, 224 * 224 * 64, 32),
+        ("cpu", 2 * GB, 224 * 224 * 64, 8),
+        ("cpu", GB // 16, 224 * 224 * 64, 1),
+        ("cpu", 0, 224 * 224 * 64, 1),
+        ("gpu", 24 * GB, 224 * 224 * 64, 256),
+        ("gpu", 12 * GB, 224 * 224 * 64, 128),
+        ("gpu", 4 * GB, 224 * 224 * 64, 32),
+        ("gpu", 80 * GB, 32 * 32 * 64, 256),
+    ],
+)
+def test_the_batch_is_what_the_memory_holds_up_to_what_gains_speed(kind, memory, widest, size):
+    assert batch_size("auto", Device(kind, "a processor", memory), widest) == size
+
+
+@given(devices, st.integers(1, 10**8))
+def test_the_batch_is_a_power_of_two_that_fits(found, widest):
+    size = batch_size("auto", found, widest)
+
+    assert size & (size - 1) == 0
+    assert size <= (32 if found.kind == "cpu" else 256)
+    assert size == 1 or size * widest * 4 * 3 <= found.memory / 2
+
+
+@given(devices, st.integers(0, 200 * GB), st.integers(1, 10**8))
+def test_more_memory_never_makes_the_batch_smaller(found, more, widest):
+    larger = Device(found.kind, found.name, found.memory + more)
+
+    assert batch_size("auto", larger, widest) >= batch_size("auto", found, widest)
+
+
+@given(devices, st.integers(1, 10**8), st.integers(1, 10**8))
+def test_a_wider_network_never_makes_the_batch_larger(found, widest, more):
+    assert batch_size("auto", found, widest + more) <= batch_size("auto", found, widest)
+
+
+@given(devices, st.integers(1, 65536))
+def test_a_batch_size_that_was_asked_for_is_taken(found, asked):
+    assert batch_size(asked, found, 10**8) == asked
+
+
+def test_this_computer_has_memory_and_a_device_that_shows_it():
+    found = device.find()
+
+    assert found.kind in ("cpu", "gpu")
+    assert str(found) == found.name
+    assert 0 < found.memory < 2**60
+    assert found.half in ("", "float16", "bfloat16")
+
+
+def test_free_memory_is_less_than_there_is():
+    import psutil
+
+    assert 0 < device.free_memory() < psutil.virtual_memory().total
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_a_device_is_found_on_every_backend_that_trains(backend):
+    said = _find_with(backend, "print(found.kind, found.memory > 0)")
+
+    assert said.split() in (["cpu", "True"], ["gpu", "True"])
+
+
+def test_a_backend_that_only_predicts_is_refused_in_two_lines():
+    said = _find_with("numpy", "print('found')")
+
+    assert said.splitlines() == [
+        "BadSetting: Keras runs on numpy here, which cannot train.",
+        "  Choose one of tensorflow, jax, torch and restart the kernel: "
+        "%env KERAS_BACKEND=tensorflow",
+    ]
+
+
+def _find_with(backend, then):
+    program = f"""
+from dl_magics.errors import {BadSetting.__name__}
+from dl_magics.training import device
+try:
+    found = device.find()
+    {then}
+except BadSetting as refused:
+    print(*refused._render_traceback_(), sep="\\n")
+"""
+    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+class Gpus:
+    """Stands for the parts of TensorFlow, JAX and PyTorch that know of GPUs."""
+
+    def __init__(self, platform="gpu"):
+        self.config = self.cuda = self.experimental = self
+        self.platform, self.device_kind, self.compute_capability = platform, "Tesla T4", "7.5"
+
+    def list_physical_devices(self, kind):
+        return [kind]
+
+    def get_device_details(self, gpu):
+        return {"device_name": "Tesla T4", "compute_capability": (7, 5)}
+
+    def devices(self):
+        return [self]
+
+    def memory_stats(self):
+        return {"bytes_limit": 15 * GB}
+
+    def is_available(self):
+        return self.platform != "cpu"
+
+    def mem_get_info(self):
+        return 15 * GB, 16 * GB
+
+    def get_device_name(self):
+        return "Tesla T4"
+
+    def get_device_capability(self):
+        return (7, 5)
+
+
+@pytest.fixture
+def nvidia_smi(monkeypatch, tmp_path):
+    """Put a program of that name on the path, which says what it is given."""
+
+    def says(text, code=0):
+        program = tmp_path / "nvidia-smi"
+        program.write_text(f"#!/bin/sh\necho '{text}'\nexit {code}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+
+    return says
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_a_gpu_is_found_with_its_memory_and_precision(monkeypatch, nvidia_smi, backend):
+    nvidia_smi(15 * 1024)
+    monkeypatch.setattr("keras.config.backend", lambda: backend)
+    monkeypatch.setitem(sys.modules, backend, Gpus())
+
+    assert device.find() == Device("gpu", "Tesla T4", 15 * GB, "float16")
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_without_a_gpu_it_is_the_cpu(monkeypatch, backend):
+    monkeypatch.setattr("keras.config.backend", lambda: backend)
+    monkeypatch.setitem(sys.modules, backend, Gpus("cpu"))
+
+    found = device.find()
+
+    assert found.kind == "cpu"
+    assert found.half == ""
+
+
+@pytest.mark.parametrize(("said", "code"), [("", 0), ("[N/A]", 0), ("no driver", 9)])
+def test_a_driver_that_does_not_tell_its_memory_is_taken_for_a_small_one(
+    monkeypatch, nvidia_smi, said, code
+):
+    nvidia_smi(said, code)
+    monkeypatch.setattr("keras.config.backend", lambda: "tensorflow")
+    monkeypatch.setitem(sys.modules, "tensorflow", Gpus())
+
+    assert device.find().memory == 4 * GB
+
+
+def test_advice_on_retracing_is_kept_out_and_other_warnings_are_not(caplog):
+    logger = logging.getLogger("tensorflow")
+
+    with device.quiet():
+        logger.warning("5 out of the last 5 calls triggered tf.function retracing.")
+        logger.warning("The disk is full.")
+    logger.warning("Again, retracing.")
+
+    assert caplog.messages == ["The disk is full.", "Again, retracing."]

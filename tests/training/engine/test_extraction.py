@@ -1,0 +1,310 @@
+from __future__ import annotations
+
+import time
+from itertools import count
+from shutil import copy
+
+import numpy as np
+import pytest
+
+from dl_magics.data.folders import Photo
+from dl_magics.runs.events import PhaseStarted, Progressed
+from dl_magics.training.engine.extraction import fill, scan
+from dl_magics.training.engine.feature_store import FeatureStore
+from support import tiny_keras
+
+SIZE = 16
+
+
+class Network:
+    """Features are the mean colours; what it was given is kept."""
+
+    def __init__(self):
+        self.batches = []
+
+    def __call__(self, pixels):
+        self.batches.append(pixels)
+        return pixels.mean((1, 2), dtype=np.float32)
+
+    @property
+    def images(self):
+        return sum(map(len, self.batches))
+
+
+@pytest.fixture
+def files(tmp_path):
+    return [tiny_keras.photo(tmp_path / "photos" / f"{i:02}.png", "red", i) for i in range(10)]
+
+
+@pytest.fixture
+def store(tmp_path):
+    return FeatureStore(tmp_path / "features", {}, (3,))
+
+
+def never():
+    return False
+
+
+def looked_at(paths, copies=0, seed=42):
+    broken = {}
+    views = scan([Photo(path, 0) for path in paths], copies, seed, broken)
+    return views, broken
+
+
+def filled(store, paths, *, copies=0, seed=42, batch_size=4, stop=never):
+    views, broken = looked_at(paths, copies, seed)
+    network = Network()
+    events = list(fill(store, views, SIZE, batch_size, seed, network, stop, broken))
+    return network, views, broken, events
+
+
+def test_every_photo_is_computed_once_and_kept(store, files):
+    network, views, broken, _ = filled(store, files)
+
+    assert network.images == 10
+    assert broken == {}
+    np.testing.assert_array_equal(
+        store.get([view.key for view in views]),
+        np.concatenate(network.batches).mean((1, 2), dtype=np.float32),
+    )
+
+
+def test_photos_with_the_same_bytes_share_their_features(store, files):
+    twins = [copy(path, path.with_name(f"twin-{path.name}")) for path in files]
+
+    network, views, _, events = filled(store, [*files, *map(type(files[0]), twins)])
+
+    assert network.images == 10
+    assert len(views) == 20
+    assert events[0].total == 10
+
+
+def test_a_second_time_nothing_is_computed(store, files):
+    filled(store, files)
+
+    network, _, _, events = filled(store, files)
+
+    assert network.images == 0
+    assert [type(event) for event in events] == [PhaseStarted]
+    assert (events[0].kept, events[0].total) == (10, 10)
+
+
+def test_ten_new_images_cost_ten_images(tmp_path, store, files):
+    filled(store, files)
+    new = [tiny_keras.photo(tmp_path / "photos" / f"new{i}.png", "blue", i) for i in range(10)]
+
+    network, _, _, events = filled(store, [*new[:5], *files, *new[5:]])
+
+    assert network.images == 10
+    assert (events[0].kept, events[0].total) == (10, 20)
+
+
+def test_a_photo_that_moved_or_was_renamed_costs_nothing(tmp_path, store, files):
+    filled(store, files)
+    (tmp_path / "photos").rename(tmp_path / "elsewhere")
+
+    network, _, _, _ = filled(store, sorted((tmp_path / "elsewhere").iterdir()))
+
+    assert network.images == 0
+
+
+def test_the_events_tell_the_phase_and_end_with_all_done(store, files):
+    _, _, _, events = filled(store, files)
+
+    assert events[0] == PhaseStarted(phase="features", total=10, unit="images", kept=0)
+    assert all(isinstance(event, Progressed) for event in events[1:])
+    assert (events[-1].done, events[-1].total) == (10, 10)
+    assert events[-1].seconds_left == 0
+
+
+def test_progress_counts_what_was_kept_as_done(store, files):
+    filled(store, files[:6])
+
+    _, _, _, events = filled(store, files)
+
+    assert (events[-1].done, events[-1].total) == (10, 10)
+
+
+def test_progress_is_told_at_most_four_times_a_second(tmp_path, store):
+    paths = [tiny_keras.photo(tmp_path / "photos" / f"{i}.png", "green", i) for i in range(120)]
+    begun = time.monotonic()
+
+    _, _, _, events = filled(store, paths, batch_size=1)
+
+    seconds = time.monotonic() - begun
+    assert len(events) - 1 <= 4 * seconds + 1
+
+
+def test_batches_are_full_but_the_last(store, files):
+    files[1].write_bytes(files[1].read_bytes()[:-500])
+    files[5].write_bytes(b"\x89PNG\r\n\x1a\n")
+
+    network, _, _, events = filled(store, files, batch_size=3)
+
+    assert [len(batch) for batch in network.batches] == [3, 3, 2]
+    assert (events[-1].done, events[-1].total) == (10, 10)
+
+
+def test_the_network_gets_raw_pixels_of_the_size_it_was_made_for(store, files):
+    network, _, _, _ = filled(store, files, batch_size=10)
+
+    (pixels,) = network.batches
+    assert pixels.shape == (10, SIZE, SIZE, 3)
+    assert pixels.dtype == np.uint8
+    assert pixels[..., 0].mean() > 150 > pixels[..., 1].mean()
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 10, 100])
+def test_the_size_of_the_batches_changes_nothing(tmp_path, store, files, batch_size):
+    _, views, _, _ = filled(store, files)
+    other = FeatureStore(tmp_path / "other", {}, (3,))
+
+    filled(other, files, batch_size=batch_size)
+
+    keys = [view.key for view in views]
+    np.testing.assert_array_equal(other.get(keys), store.get(keys))
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [(b"", "empty file"), (b"<html>no</html>", "not an image (web page)")],
+)
+def test_a_file_that_is_no_image_is_named_before_anything_is_computed(files, data, reason):
+    files[3].write_bytes(data)
+
+    views, broken = looked_at(files)
+
+    assert broken == {files[3]: reason}
+    assert len(views) == 9
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path, files):
+    (tmp_path / "dangling.png").symlink_to(tmp_path / "nowhere.png")
+
+    _, broken = looked_at([*files, tmp_path / "dangling.png", tmp_path / "photos"])
+
+    assert broken == {
+        tmp_path / "dangling.png": "No such file or directory",
+        tmp_path / "photos": "Is a directory",
+    }
+
+
+def test_a_file_that_vanishes_before_it_is_decoded_is_named(store, files):
+    views, broken = looked_at(files)
+    files[2].unlink()
+
+    list(fill(store, views, SIZE, 4, 42, Network(), never, broken))
+
+    assert broken == {files[2]: "No such file or directory"}
+    assert [view.key in store for view in views] == [i != 2 for i in range(10)]
+
+
+def test_a_file_that_changes_before_it_is_decoded_does_not_spoil_the_store(store, files):
+    views, broken = looked_at(files, copies=1)
+    tiny_keras.photo(files[2], "blue", 99)
+
+    list(fill(store, views, SIZE, 4, 42, Network(), never, broken))
+
+    assert broken == {files[2]: "changed while the run went on"}
+    assert {view.photo.path for view in views if view.key not in store} == {files[2]}
+
+
+def test_a_damaged_photo_is_named_with_all_that_have_the_same_bytes(store, files):
+    files[0].write_bytes(files[0].read_bytes()[:-500])
+    copy(files[0], files[7])
+
+    network, _, broken, _ = filled(store, files)
+
+    assert broken.keys() == {files[0], files[7]}
+    assert broken[files[0]] == broken[files[7]] == "PNG is cut short"
+    assert network.images == 8
+
+
+def test_a_damaged_photo_has_no_augmented_copies_either(store, files):
+    files[0].write_bytes(files[0].read_bytes()[:-500])
+
+    network, _, broken, _ = filled(store, files, copies=2)
+
+    assert broken.keys() == {files[0]}
+    assert network.images == 27
+
+
+def test_where_every_photo_is_damaged_nothing_is_computed(store, files):
+    for path in files:
+        path.write_bytes(path.read_bytes()[:-500])
+
+    network, _, broken, events = filled(store, files)
+
+    assert network.images == 0
+    assert len(broken) == 10
+    assert events[-1].done == 10
+
+
+@pytest.mark.parametrize("batches", [1, 2])
+def test_a_stop_ends_at_a_batch_and_keeps_what_was_computed(store, files, batches):
+    asked = count(1)
+
+    network, views, _, _ = filled(store, files, stop=lambda: next(asked) == batches)
+
+    assert network.images == 4 * batches
+    assert [view.key in store for view in views] == [i < 4 * batches for i in range(10)]
+
+
+def test_after_a_stop_only_the_rest_is_computed(store, files):
+    filled(store, files, stop=lambda: True)
+
+    network, _, _, _ = filled(store, files)
+
+    assert network.images == 6
+
+
+def test_each_augmented_copy_is_an_image_of_its_own(store, files):
+    network, views, _, events = filled(store, files[:1], copies=3)
+
+    assert len({view.key for view in views}) == 4
+    assert [view.copy for view in views] == [0, 1, 2, 3]
+    assert network.images == events[0].total == 4
+    plain, *augmented = network.batches[0]
+    assert all((plain != pixels).any() for pixels in augmented)
+    assert (augmented[0] != augmented[1]).any()
+
+
+def test_the_same_seed_makes_the_same_copies(tmp_path, files):
+    networks = [
+        filled(FeatureStore(tmp_path / name, {}, (3,)), files, copies=2)[0] for name in "ab"
+    ]
+
+    for one, other in zip(networks[0].batches, networks[1].batches, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_another_seed_makes_other_copies_and_keeps_the_plain_ones(store, files):
+    filled(store, files, copies=1, seed=1)
+
+    network, _, _, events = filled(store, files, copies=1, seed=2)
+
+    assert network.images == 10
+    assert events[0].kept == 10
+
+
+def test_fewer_copies_are_found_among_the_many(store, files):
+    filled(store, files, copies=3)
+
+    network, _, _, _ = filled(store, files, copies=1)
+
+    assert network.images == 0
+
+
+def test_a_network_that_fails_keeps_what_came_before(store, files):
+    views, broken = looked_at(files)
+    network = Network()
+
+    def fails_at_the_second(pixels):
+        if network.batches:
+            raise MemoryError
+        return network(pixels)
+
+    with pytest.raises(MemoryError):
+        list(fill(store, views, SIZE, 4, 42, fails_at_the_second, never, broken))
+
+    assert sum(view.key in store for view in views) == 4

@@ -1,0 +1,469 @@
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import os
+import random
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dl_magics.errors import BadSetting
+from dl_magics.training.engine import networks as models
+from dl_magics.training.recipe import applications
+from dl_magics.training.recipe.recipe import Recipe
+
+SIZE = 32
+RANDOM = Recipe(data="photos", weights=None, image_size=SIZE, dense=(8,))
+
+
+@pytest.fixture(scope="module")
+def keras():
+    import keras
+
+    return keras
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("weights")
+
+
+@pytest.fixture(autouse=True)
+def no_network_is_kept():
+    models._frozen.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def network(folder):
+    return models.frozen(RANDOM, "float32", folder)
+
+
+@pytest.fixture(scope="module")
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, (6, SIZE, SIZE, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def features(network, pixels):
+    return network.plain.predict_on_batch(pixels)
+
+
+def own(source, **names):
+    return replace(RANDOM, head=source, head_names=names)
+
+
+def head_refusal(source, features, **names):
+    with pytest.raises(BadSetting) as caught:
+        models.head(own(source, **names), features, 3)
+    happened, fix = caught.value._render_traceback_()
+    assert "\n" not in happened + fix
+    return happened.removeprefix("BadSetting: "), fix.removeprefix("  ")
+
+
+# The preprocessing
+
+
+@pytest.fixture(scope="module")
+def prepared(keras, pixels):
+    """What the preprocessing inside of our models makes of pixels, by mode."""
+
+    def of(mode):
+        nothing = keras.Sequential([keras.Input((SIZE, SIZE, 3)), keras.layers.Identity()])
+        return models._with_ends(nothing, mode, SIZE, None).predict_on_batch(pixels)
+
+    return {mode: of(mode) for mode in ("caffe", "tf", "torch", "none")}
+
+
+@pytest.mark.parametrize("name", applications.MODELS)
+def test_the_preprocessing_inside_is_that_of_keras(keras, prepared, pixels, name):
+    build = getattr(keras.applications, name)
+    theirs = importlib.import_module(build.__module__).preprocess_input
+
+    wanted = np.asarray(theirs(pixels.astype("float32")))
+
+    np.testing.assert_allclose(
+        prepared[applications.MODELS[name].preprocessing], wanted, rtol=1e-5, atol=1e-5
+    )
+
+
+def test_the_four_modes_differ(prepared):
+    made = list(prepared.values())
+
+    assert not any(np.allclose(one, other) for n, one in enumerate(made) for other in made[n + 1 :])
+
+
+# The frozen part
+
+
+@pytest.mark.parametrize(
+    ("pooling", "shape"), [("avg", (512,)), ("max", (512,)), (None, (1, 1, 512))]
+)
+def test_the_pooling_decides_the_shape_of_the_features(folder, pixels, pooling, shape):
+    network = models.frozen(replace(RANDOM, pooling=pooling), "float32", folder)
+
+    features = network.plain.predict_on_batch(pixels)
+
+    assert network.features == shape
+    assert features.shape == (len(pixels), *shape)
+    assert features.dtype == np.float32
+
+
+def test_pooling_is_the_mean_or_the_maximum_of_the_map(folder):
+    large = np.random.default_rng(1).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    recipe = replace(RANDOM, image_size=64)
+
+    whole, mean, most = (
+        models.frozen(replace(recipe, pooling=pooling), "float32", folder).plain.predict_on_batch(
+            large
+        )
+        for pooling in (None, "avg", "max")
+    )
+
+    assert whole.shape == (2, 2, 2, 512)
+    np.testing.assert_allclose(mean, whole.mean((1, 2)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(most, whole.max((1, 2)))
+
+
+def test_the_widest_layer_is_the_first_block(network):
+    assert network.widest == SIZE * SIZE * 64
+
+
+def test_nothing_of_the_frozen_part_is_trained(network):
+    assert network.plain.trainable_weights == []
+
+
+def test_half_precision_has_the_same_weights_and_close_features(folder, pixels, features):
+    half = models.frozen(RANDOM, "mixed_bfloat16", folder)
+
+    fast = np.asarray(half.fast.predict_on_batch(pixels))
+
+    plain = half.plain.predict_on_batch(pixels)
+    assert half.fast is not half.plain
+    assert fast.dtype == np.float32
+    np.testing.assert_array_equal(plain, features)
+    assert 0 < np.abs(fast - plain).max() < 0.05 * np.abs(plain).max()
+
+
+def test_the_sum_of_the_weights_is_the_same_in_every_precision(network, folder):
+    half = models.frozen(RANDOM, "mixed_bfloat16", folder)
+
+    assert half.sha256 == network.sha256
+
+
+def test_in_full_precision_there_is_one_network(network):
+    assert network.fast is network.plain
+
+
+def test_the_seed_decides_random_weights(network, folder):
+    other = models.frozen(replace(RANDOM, seed=1), "float32", folder)
+    again = models.frozen(RANDOM, "float32", folder)
+
+    assert other.sha256 != network.sha256
+    assert again.sha256 == network.sha256
+
+
+def test_the_last_network_is_kept_for_the_next_run(folder):
+    one = models.frozen(RANDOM, "float32", folder)
+
+    assert models.frozen(replace(RANDOM, epochs=9, dense=()), "float32", folder) is one
+    assert models.frozen(replace(RANDOM, pooling="max"), "float32", folder) is not one
+
+
+def test_a_file_of_weights_that_changed_is_read_again(keras, folder, tmp_path, network):
+    file = tmp_path / "own.weights.h5"
+    recipe = replace(RANDOM, weights=str(file))
+    base = keras.applications.VGG16(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3))
+    base.save_weights(file)
+    before = models.frozen(recipe, "float32", folder)
+    base.set_weights([values * 2 for values in base.get_weights()])
+    base.save_weights(file)
+    os.utime(file, (1, 1))
+
+    after = models.frozen(recipe, "float32", folder)
+
+    assert after.sha256 != before.sha256
+    assert models.frozen(replace(recipe, seed=5), "float32", folder) is after
+
+
+# What belongs to the person
+
+
+@pytest.fixture
+def odd_settings(keras):
+    """Settings of Keras that a person may have made, for the time of a test."""
+    config = keras.config
+    before = config.dtype_policy(), config.floatx(), config.image_data_format()
+    config.set_floatx("float64")
+    config.set_image_data_format("channels_first")
+    config.set_dtype_policy("float16")
+    yield lambda: (config.floatx(), config.image_data_format(), config.dtype_policy().name)
+    config.set_dtype_policy(before[0])
+    config.set_floatx(before[1])
+    config.set_image_data_format(before[2])
+
+
+def test_the_persons_settings_of_keras_are_back_and_change_nothing(
+    odd_settings, network, pixels, features, folder
+):
+    odd = models.frozen(RANDOM, "float32", folder)
+    made = odd.plain.predict_on_batch(pixels)
+    head = models.head(RANDOM, features, 3)
+    whole = models.whole(odd, head)
+
+    assert odd_settings() == ("float64", "channels_first", "float16")
+    assert odd.sha256 == network.sha256
+    np.testing.assert_array_equal(made, features)
+    assert {each.dtype for each in head.weights} == {"float32"}
+    assert whole.predict_on_batch(pixels).dtype == np.float32
+
+
+def test_the_persons_settings_are_back_after_a_failure(odd_settings, features):
+    with pytest.raises(BadSetting):
+        models.head(own("def head(features):\n    1 / 0"), features, 3)
+
+    assert odd_settings() == ("float64", "channels_first", "float16")
+
+
+def test_the_persons_random_numbers_are_left_alone(folder, features):
+    random.seed(5)
+    np.random.seed(5)
+    before = random.getstate(), np.random.get_state()
+
+    models.frozen(RANDOM, "float32", folder)
+    models.head(RANDOM, features, 3)
+
+    after = random.getstate(), np.random.get_state()
+    assert after[0] == before[0]
+    np.testing.assert_equal(after[1], before[1])
+
+
+# The head
+
+
+def test_the_usual_head_is_normalization_hidden_layers_dropout_and_logits(features):
+    head = models.head(replace(RANDOM, dense=(8, 4), dropout=0.25), features, 3)
+
+    assert [type(layer).__name__ for layer in head.layers] == [
+        "InputLayer",
+        "Normalization",
+        "Dense",
+        "Dense",
+        "Dropout",
+        "Dense",
+    ]
+    assert [layer.units for layer in head.layers if hasattr(layer, "units")] == [8, 4, 3]
+    assert head.layers[-2].rate == 0.25
+    assert head.output_shape == (None, 3)
+
+
+def test_without_hidden_layers_and_dropout_the_head_is_linear(features):
+    head = models.head(replace(RANDOM, dense=(), dropout=0.0), features, 3)
+
+    assert [type(layer).__name__ for layer in head.layers[1:]] == ["Normalization", "Dense"]
+
+
+def test_a_map_of_features_is_flattened(network):
+    map_features = np.random.default_rng(0).random((5, 2, 2, 512), np.float32)
+
+    head = models.head(replace(RANDOM, pooling=None), map_features, 3)
+
+    assert head.input_shape == (None, 2, 2, 512)
+    assert head.predict_on_batch(map_features).shape == (5, 3)
+
+
+def test_the_head_sees_features_of_mean_0_and_variance_1(features):
+    wide = features * 1000 + 5000
+    head = models.head(RANDOM, wide, 3)
+
+    seen = np.asarray(head.get_layer("normalize")(wide))
+
+    alive = wide.var(0) > 1e-3 * wide.var(0).mean()
+    np.testing.assert_allclose(seen.mean(0), 0, atol=1e-2)
+    np.testing.assert_allclose(seen[:, alive].std(0), 1, atol=1e-2)
+
+
+def test_features_that_never_change_do_not_explode():
+    rng = np.random.default_rng(0)
+    features = rng.normal(0, 1, (50, 16)).astype("float32")
+    features[:, 3] = 0.1
+    features[:, 7] = rng.normal(0, 1e-6, 50)
+    unseen = features.copy()
+    unseen[:, [3, 7]] += 0.5
+
+    seen = np.asarray(models.head(RANDOM, features, 3).get_layer("normalize")(unseen))
+
+    assert np.isfinite(seen).all()
+    assert np.abs(seen).max() < 10
+
+
+def test_features_of_which_none_changes_still_make_a_head():
+    features = np.full((4, 16), 3.0, np.float32)
+
+    head = models.head(RANDOM, features, 3)
+
+    assert np.isfinite(head.predict_on_batch(features)).all()
+
+
+def test_the_same_seed_makes_the_same_head(features):
+    one, again, other = (
+        models.head(replace(RANDOM, seed=seed), features, 3).get_weights() for seed in (1, 1, 2)
+    )
+
+    assert all(map(np.array_equal, one, again))
+    assert not all(map(np.array_equal, one, other))
+
+
+def test_the_head_learns_at_the_rate_that_was_asked_for(features):
+    head = models.head(replace(RANDOM, learning_rate=0.25), features, 3)
+
+    assert float(head.optimizer.learning_rate) == 0.25
+
+
+def test_a_head_of_ones_own_is_built_with_its_imports_and_names(features):
+    source = (
+        "from math import log2\n"
+        "def head(features):\n"
+        "    x = layers.Dense(int(log2(width)), activation='gelu', name='mine')(features)\n"
+        "    return ops.concatenate([x, keras.ops.relu(x)], axis=-1)"
+    )
+
+    head = models.head(own(source, width=16), features, 3)
+
+    assert head.get_layer("mine").units == 4
+    assert head.predict_on_batch(features).shape == (len(features), 3)
+
+
+def test_a_head_that_fails_costs_two_lines_with_its_reason(features):
+    happened, fix = head_refusal("def head(features):\n    return features + 1 / 0", features)
+
+    assert happened == "head(features) failed: ZeroDivisionError: division by zero"
+    assert fix == "It gets features of shape (None, 512) and returns the last hidden layer."
+
+
+def test_an_import_of_a_head_that_is_not_here_costs_two_lines(features):
+    happened, _ = head_refusal("import nowhere\ndef head(features):\n    return features", features)
+
+    assert happened == "head(features) failed: ModuleNotFoundError: No module named 'nowhere'"
+
+
+def test_an_error_without_a_text_costs_two_lines(features):
+    happened, _ = head_refusal("def head(features):\n    assert False", features)
+
+    assert happened == "head(features) failed: AssertionError: "
+
+
+@pytest.mark.parametrize(
+    ("returned", "shown"),
+    [
+        ("layers.Reshape((2, 256))(features)", "(None, 2, 256)"),
+        ("None", "NoneType"),
+        ("[features]", "list"),
+        ("layers.Dense(3)", "Dense"),
+        ("layers.Lambda(lambda x: x, output_shape=(None,))(features)", "(None, None)"),
+    ],
+)
+def test_a_head_that_returns_no_flat_layer_costs_two_lines(features, returned, shown):
+    happened, fix = head_refusal(f"def head(features):\n    return {returned}", features)
+
+    assert happened == f"head(features) returned {shown}."
+    assert fix.startswith("Return a flat layer")
+
+
+def test_a_head_that_does_not_use_the_features_costs_two_lines(features):
+    source = "def head(features):\n    return layers.Dense(3)(keras.Input((4,)))"
+
+    happened, fix = head_refusal(source, features)
+
+    assert happened == "head(features) returned a layer that does not come from features."
+    assert fix == "Call the first layer on features: layers.Dense(64)(features)"
+
+
+# The whole, saved
+
+
+def in_a_fresh_process(program, *arguments, cwd, **environment):
+    """Run a program that has never heard of us."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program, *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_a_saved_model_predicts_classes_from_raw_pixels_in_a_process_without_us(
+    network, features, pixels, tmp_path
+):
+    classes = ["Äpfel", "猫", 'a "quoted" one']
+    whole = models.whole(network, models.head(RANDOM, features, 3))
+    wanted = whole.predict_on_batch(pixels)
+    models.save(whole, classes, tmp_path / "model.keras")
+    np.save(tmp_path / "pixels.npy", pixels)
+
+    said = in_a_fresh_process(
+        """
+import json, sys, zipfile
+import numpy as np, keras
+model = keras.saving.load_model("model.keras")
+with zipfile.ZipFile("model.keras") as archive:
+    classes = json.loads(archive.read("classes.json"))
+made = model.predict(np.load("pixels.npy"), verbose=0)
+ours = [name for name in sys.modules if name.split(".")[0] == "dl_magics"]
+shown = [classes[n] for n in made.argmax(1)]
+print(json.dumps({"made": made.tolist(), "classes": classes, "shown": shown, "ours": ours}))
+""",
+        cwd=tmp_path,
+        PYTHONIOENCODING="utf-8",
+    )
+
+    assert said["ours"] == []
+    assert said["classes"] == classes
+    assert said["shown"] == [classes[n] for n in wanted.argmax(1)]
+    np.testing.assert_allclose(said["made"], wanted, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(np.sum(said["made"], 1), 1, rtol=1e-5)
+
+
+def test_pixels_may_be_whole_numbers_or_not(network, features, pixels):
+    whole = models.whole(network, models.head(RANDOM, features, 3))
+
+    np.testing.assert_array_equal(
+        whole.predict(pixels, verbose=0), whole.predict(pixels.astype("float32"), verbose=0)
+    )
+
+
+def test_a_model_with_a_head_of_ones_own_is_saved_and_read(
+    keras, network, features, pixels, tmp_path
+):
+    source = "def head(features):\n    return ops.relu(layers.Dense(4)(features))"
+    whole = models.whole(network, models.head(own(source), features, 3))
+
+    models.save(whole, ["a", "b", "c"], tmp_path / "model.keras")
+
+    read = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(
+        read.predict_on_batch(pixels), whole.predict_on_batch(pixels), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_saving_leaves_one_file_and_tells_its_sum(network, features, tmp_path):
+    path = tmp_path / "model.keras"
+    path.write_bytes(b"an earlier one")
+    whole = models.whole(network, models.head(RANDOM, features, 3))
+
+    sha256 = models.save(whole, ["a", "b", "c"], path)
+
+    assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
+    assert sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        assert json.loads(archive.read(models.CLASSES_FILE)) == ["a", "b", "c"]

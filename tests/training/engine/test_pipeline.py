@@ -1,0 +1,443 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from itertools import count, groupby
+from shutil import copy
+
+import numpy as np
+import pytest
+
+from dl_magics.data import folders, images
+from dl_magics.errors import BadData, BadSetting, DLMagicsError, TrainingFailed
+from dl_magics.runs.events import (
+    CheckpointSaved,
+    DataChecked,
+    EpochEnded,
+    PhaseStarted,
+    Progressed,
+    RunEnded,
+    RunStarted,
+    Warned,
+    to_line,
+)
+from dl_magics.training.engine import device
+from dl_magics.training.engine.pipeline import finetune
+from dl_magics.training.recipe.recipe import Recipe
+from support import tiny_keras
+
+FLAT_BUT_WRONG = "def head(features):\n    return ops.reshape(features, (7, 512))"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return tiny_keras.photos(tmp_path_factory.mktemp("photos"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def done(data, folder):
+    return tiny_keras.train(data, folder, "done")
+
+
+@pytest.fixture(scope="module")
+def model(done, folder):
+    import keras
+
+    return keras.saving.load_model(folder / "done" / "model.keras", compile=False)
+
+
+def watched(data, folder, on_event, stop=lambda: False, run="watched", **settings):
+    """Fine-tune, and call `on_event` between; return the events and what was raised."""
+    events, raised = [], None
+    try:
+        recipe = tiny_keras.recipe(data, **settings)
+        for event in finetune(recipe, tiny_keras.rooms(folder, run), stop=stop):
+            events.append(event)
+            on_event(event)
+    except BaseException as error:
+        raised = error
+    return events, raised
+
+
+def failed(data, folder, **settings):
+    events, raised = watched(data, folder, lambda event: None, run="failed", **settings)
+    return events, raised
+
+
+def stopped_at(data, folder, kind, **settings):
+    """Ask for a stop as soon as an event of a kind comes."""
+    seen = []
+    return watched(
+        data,
+        folder,
+        lambda event: seen.append(event) if isinstance(event, kind) else None,
+        lambda: bool(seen),
+        **settings,
+    )
+
+
+def test_the_events_come_in_their_order(done):
+    at_times = (Progressed, CheckpointSaved)
+    told = [event.kind for event in done if not isinstance(event, at_times)]
+
+    assert [kind for kind, _ in groupby(told)] == [
+        "run_started",
+        "phase_started",
+        "data_checked",
+        "phase_started",
+        "epoch_ended",
+        "phase_started",
+        "run_ended",
+    ]
+    assert [each.phase for each in tiny_keras.of_kind(PhaseStarted, done)] == [
+        "features",
+        "head",
+        "evaluate",
+    ]
+
+
+def test_the_events_are_numbered_without_gaps(done):
+    assert [event.n for event in done] == list(range(1, len(done) + 1))
+
+
+def test_every_event_gets_its_time_from_the_clock(data, folder):
+    recipe, rooms = tiny_keras.recipe(data), tiny_keras.rooms(folder, "timed")
+
+    events = list(finetune(recipe, rooms, stop=lambda: True, clock=count(100).__next__))
+
+    assert [event.t for event in events] == [99 + event.n for event in events]
+
+
+def test_the_first_event_tells_what_is_done_where_and_with_what(done, data):
+    (started,) = tiny_keras.of_kind(RunStarted, done)
+
+    assert started.run == "done"
+    assert started.classes == ["blue", "red"]
+    assert started.counts == {"train": {"blue": 10, "red": 10}, "valid": {"blue": 2, "red": 2}}
+    assert started.place == {"here": True}
+    assert set(started.versions) == {"dl_magics", "keras", "backend", "numpy"}
+    assert started.device == str(device.find())
+    told = json.loads(to_line(started))["recipe"]
+    assert Recipe.from_json(told) == tiny_keras.recipe(data)
+
+
+def test_the_last_event_tells_how_it_ended_and_how_well(done, folder):
+    ended = done[-1]
+    epochs = list(tiny_keras.of_kind(EpochEnded, done))
+
+    best = min(epochs, key=lambda each: each.logs["val_loss"])
+    assert ended.status == "done"
+    assert (ended.best_epoch, ended.best) == (best.epoch, best.logs)
+    file = (folder / "done" / "model.keras").read_bytes()
+    assert ended.files == {"model.keras": hashlib.sha256(file).hexdigest()}
+    assert set(ended.seconds) == {"start", "features", "head", "evaluate"}
+    assert (ended.error, ended.fix) == ("", "")
+
+
+def test_the_saved_model_is_the_one_of_the_best_epoch(done, data, model):
+    photos = folders.find(data).valid
+    pixels = np.stack([images.decode(photo.path.read_bytes(), 32) for photo in photos])
+    labels = np.array([photo.label for photo in photos])
+
+    likely = np.asarray(model.predict_on_batch(pixels.astype(np.float32)))
+
+    best = done[-1].best
+    assert (likely.argmax(1) == labels).mean() == pytest.approx(best["val_accuracy"])
+    loss = -np.log(likely[np.arange(len(labels)), labels]).mean()
+    assert loss == pytest.approx(best["val_loss"], abs=1e-4)
+
+
+def test_a_run_leaves_nothing_unfinished_in_its_folder(done, folder):
+    assert [each.name for each in (folder / "done").iterdir()] == ["model.keras"]
+
+
+def test_the_same_seed_gives_the_same_numbers_from_a_warm_store(done, data, folder):
+    again = tiny_keras.train(data, folder, "again")
+
+    assert tiny_keras.losses(again) == tiny_keras.losses(done)
+    (begun, *_) = tiny_keras.of_kind(PhaseStarted, again)
+    assert begun.kept == begun.total == 24
+
+
+def test_the_same_seed_gives_the_same_numbers_from_a_cold_store(done, data, tmp_path):
+    again = tiny_keras.train(data, tmp_path)
+
+    assert tiny_keras.losses(again) == tiny_keras.losses(done)
+
+
+def test_how_the_stored_features_were_batched_does_not_change_what_is_learnt(done, data, tmp_path):
+    stopped_at(data, tmp_path, DataChecked, batch_size=5)
+
+    again = tiny_keras.train(data, tmp_path)
+
+    (begun, *_) = tiny_keras.of_kind(PhaseStarted, again)
+    assert begun.kept == 24
+    for one, other in zip(tiny_keras.losses(again), tiny_keras.losses(done), strict=True):
+        assert one == pytest.approx(other, abs=1e-4)
+
+
+def test_another_seed_gives_other_numbers(done, data, folder, tmp_path):
+    import keras
+
+    weights = tmp_path / "net.weights.h5"
+    network = keras.applications.VGG16(include_top=False, weights=None, input_shape=(32, 32, 3))
+    network.save_weights(weights)
+    one = tiny_keras.train(data, tmp_path, "one", weights=str(weights), seed=1)
+    other = tiny_keras.train(data, tmp_path, "other", weights=str(weights), seed=2)
+
+    assert tiny_keras.losses(one) != tiny_keras.losses(other)
+    assert next(tiny_keras.of_kind(PhaseStarted, other)).kept == 24
+
+
+def test_new_photos_cost_as_many_as_there_are(tmp_path):
+    data = tiny_keras.photos(tmp_path / "photos", n=6)
+    stopped_at(data, tmp_path, DataChecked)
+
+    for i in range(3):
+        tiny_keras.photo(data / "red" / f"new{i}.png", "red", 100 + i)
+    events, _ = stopped_at(data, tmp_path, DataChecked)
+
+    (begun, *_) = tiny_keras.of_kind(PhaseStarted, events)
+    assert (begun.kept, begun.total) == (12, 15)
+
+
+@pytest.mark.parametrize("changed", [{"image_size": 40}, {"pooling": "max"}, {"seed": 7}])
+def test_features_of_another_network_are_not_taken_for_ours(done, data, folder, changed):
+    events, _ = stopped_at(data, folder, PhaseStarted, **changed)
+
+    (begun, *_) = tiny_keras.of_kind(PhaseStarted, events)
+    assert begun.kept == 0
+
+
+def test_augmented_copies_teach_but_do_not_check(data, folder):
+    events, _ = stopped_at(data, folder, DataChecked, augment=2)
+
+    (begun, *_) = tiny_keras.of_kind(PhaseStarted, events)
+    assert begun.total == 20 * 3 + 4
+    assert begun.kept == 24
+
+
+def test_a_head_on_whole_maps_and_of_ones_own_is_learnt(data, folder):
+    own = "def head(features):\n    return layers.Flatten()(features)[:, :small]"
+
+    events = tiny_keras.train(
+        data, folder, "own", pooling=None, epochs=1, head=own, names={"small": 3}
+    )
+
+    assert events[-1].status == "done"
+    assert math.isfinite(events[-1].best["val_loss"])
+
+
+def test_patience_ends_a_run_that_no_longer_gets_better(data, folder):
+    events = tiny_keras.train(data, folder, "patient", epochs=200, patience=2, learning_rate=0.5)
+
+    epochs = list(tiny_keras.of_kind(EpochEnded, events))
+    assert len(epochs) < 200
+    assert events[-1].best_epoch == epochs[-1].epoch - 2
+    assert events[-1].status == "done"
+
+
+def test_a_stop_before_anything_leaves_no_model(data, tmp_path):
+    events, raised = watched(data, tmp_path, lambda event: None, lambda: True)
+
+    assert raised is None
+    assert events[-1].status == "stopped"
+    assert events[-1].best_epoch is None
+    assert events[-1].files == {}
+    assert not list(tiny_keras.of_kind(EpochEnded, events))
+
+
+def test_a_stop_while_features_are_computed_keeps_those_that_are(data, tmp_path):
+    asked = count(1)
+    events, _ = watched(data, tmp_path, lambda event: None, lambda: next(asked) >= 2)
+
+    again, _ = stopped_at(data, tmp_path, PhaseStarted)
+
+    assert events[-1].status == "stopped"
+    (begun, *_) = tiny_keras.of_kind(PhaseStarted, again)
+    assert begun.kept == 16
+
+
+def test_a_stop_while_the_head_learns_keeps_the_best_weights(data, folder):
+    events, raised = stopped_at(data, folder, EpochEnded, run="stopped", epochs=50)
+
+    assert raised is None
+    assert events[-1].status == "stopped"
+    assert events[-1].best_epoch == 1
+    assert len(list(tiny_keras.of_kind(EpochEnded, events))) == 1
+    assert (folder / "stopped" / "model.keras").is_file()
+
+
+def test_a_run_ends_when_its_time_is_over(data, folder):
+    events = tiny_keras.train(data, folder, "short", max_duration="0.001s", epochs=50)
+
+    assert events[-1].status == "stopped"
+    assert not list(tiny_keras.of_kind(EpochEnded, events))
+
+
+@pytest.mark.parametrize("calls", [1, 12])
+def test_an_interrupt_in_the_middle_of_the_work_is_told_and_goes_on(data, folder, calls):
+    asked = count(1)
+
+    def interrupted():
+        if next(asked) == calls:
+            raise KeyboardInterrupt
+        return False
+
+    events, raised = watched(data, folder, lambda event: None, interrupted, epochs=50)
+
+    assert isinstance(raised, KeyboardInterrupt)
+    assert events[-1].status == "interrupted"
+    assert [event.n for event in events] == list(range(1, len(events) + 1))
+
+
+def test_a_disk_that_refuses_the_features_is_told_in_two_lines(data, tmp_path):
+    (tmp_path / "features").write_text("in the way")
+
+    events, raised = failed(data, tmp_path)
+
+    assert isinstance(raised, TrainingFailed)
+    assert events[-1].status == "failed"
+    assert (events[-1].error, events[-1].fix) == (str(raised), raised.fix)
+    assert str(tmp_path / "features") in str(raised)
+
+
+def test_a_disk_that_refuses_the_model_is_told_and_the_best_is_known(done, data, folder):
+    (folder / "failed" / "model.keras").mkdir(parents=True)
+
+    events, raised = failed(data, folder)
+
+    assert isinstance(raised, TrainingFailed)
+    assert events[-1].status == "failed"
+    assert events[-1].best_epoch
+    assert events[-1].files == {}
+    assert tiny_keras.losses(events) == tiny_keras.losses(done)
+
+
+def test_a_failure_of_the_backend_is_told_and_raised_as_it_is(data, folder):
+    events, raised = failed(data, folder, head=FLAT_BUT_WRONG)
+
+    assert raised is not None
+    assert not isinstance(raised, DLMagicsError)
+    assert events[-1].status == "failed"
+    assert events[-1].error == f"{type(raised).__name__}: {raised}"
+
+
+def test_a_head_that_can_not_be_built_is_told_before_it_is_trained(data, folder):
+    events, raised = failed(data, folder, head="def head(x):\n    1/0")
+
+    assert isinstance(raised, BadSetting)
+    assert "ZeroDivisionError" in str(raised)
+    assert (events[-1].status, events[-1].error) == ("failed", str(raised))
+    assert not [each for each in tiny_keras.of_kind(PhaseStarted, events) if each.phase == "head"]
+
+
+def test_some_broken_files_are_skipped_and_named_and_the_rest_is_learnt(tmp_path):
+    data = tiny_keras.photos(tmp_path / "photos")
+    torn, twin = [photo.path for photo in folders.find(data).train if photo.label == 1][:2]
+    torn.write_bytes(torn.read_bytes()[:-500])
+    copy(torn, twin)
+    (data / "blue" / "000.png").write_bytes(b"")
+
+    events = tiny_keras.train(data, tmp_path, epochs=1)
+
+    (checked,) = tiny_keras.of_kind(DataChecked, events)
+    assert checked.images == 24
+    assert checked.skipped == [
+        {"path": str(data / "blue" / "000.png"), "reason": "empty file"},
+        {"path": str(torn), "reason": "PNG is cut short"},
+        {"path": str(twin), "reason": "PNG is cut short"},
+    ]
+    assert events[-1].status == "done"
+
+
+def emptied(data):
+    for path in (data / "red").iterdir():
+        path.write_bytes(b"rain")
+
+
+def torn(data):
+    for path in data.rglob("*.png"):
+        path.write_bytes(path.read_bytes()[:-500])
+
+
+def alone(data):
+    for path in (data / "red").iterdir():
+        path.unlink()
+    (data / "red").rmdir()
+
+
+def bare(data):
+    alone(data)
+    (data / "blue").rename(data.parent / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "happened"),
+    [
+        (emptied, "The class 'red' has no sound training image left."),
+        (torn, "12 of 12 files"),
+        (alone, "has one class only, 'blue'"),
+        (bare, "has no folder for a class"),
+    ],
+)
+def test_images_that_teach_nothing_are_refused_before_the_training(tmp_path, spoil, happened):
+    data = tiny_keras.photos(tmp_path / "photos", n=6)
+    spoil(data)
+
+    events, raised = failed(data, tmp_path)
+
+    assert isinstance(raised, BadData)
+    assert happened in str(raised)
+    assert raised.fix
+    assert events[-1].status == "failed"
+    assert (events[-1].error, events[-1].fix) == (str(raised), raised.fix)
+    assert not [each for each in tiny_keras.of_kind(PhaseStarted, events) if each.phase == "head"]
+
+
+def test_a_folder_that_is_not_there_fails_before_the_run_starts(tmp_path):
+    events, raised = failed(tmp_path / "nowhere", tmp_path)
+
+    assert isinstance(raised, BadData)
+    assert [event.kind for event in events] == ["run_ended"]
+
+
+def test_a_class_with_few_images_is_warned_of(tmp_path):
+    data = tiny_keras.photos(tmp_path / "photos", n=15, classes=("blue",))
+    tiny_keras.photos(data, n=3, classes=("red",))
+
+    events, _ = stopped_at(data, tmp_path, PhaseStarted)
+
+    assert [each.code for each in tiny_keras.of_kind(Warned, events)] == ["imbalance"]
+
+
+def test_half_precision_on_a_processor_that_gains_nothing_is_warned_of(data, folder):
+    events, _ = stopped_at(data, folder, PhaseStarted, mixed_precision=True)
+
+    codes = [each.code for each in tiny_keras.of_kind(Warned, events)]
+    assert codes == ([] if device.find().half else ["no_half_precision"])
+
+
+def test_a_run_that_is_closed_half_way_ends_quietly(data, folder):
+    events = finetune(tiny_keras.recipe(data), tiny_keras.rooms(folder, "closed"))
+    next(events)
+
+    events.close()
+
+    assert list(events) == []
+
+
+def test_progress_never_leaves_its_bounds(done):
+    for event in tiny_keras.of_kind(Progressed, done):
+        assert 0 <= event.done <= event.total
+        assert event.seconds_left >= 0
+
+
+def test_the_ended_run_is_the_only_end(done):
+    assert len(list(tiny_keras.of_kind(RunEnded, done))) == 1

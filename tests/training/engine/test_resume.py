@@ -1,0 +1,462 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from functools import partial
+from itertools import count
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dl_magics.errors import NotResumable
+from dl_magics.runs import log, stop_request
+from dl_magics.runs.events import (
+    CheckpointSaved,
+    EpochEnded,
+    PhaseStarted,
+    RunEnded,
+    RunResumed,
+    Warned,
+)
+from dl_magics.training import recorder
+from dl_magics.training.engine import checkpoint, resume_point
+from dl_magics.training.engine.pipeline import Rooms, finetune
+from dl_magics.training.run import Run
+from support import tiny_keras
+
+ASKED = {"dropout": 0.5, "epochs": 4, "batch_size": 5}
+
+RUN = """
+import sys
+from pathlib import Path
+import tiny
+from dl_magics.training import logged
+
+data, folder = map(Path, sys.argv[1:])
+recipe = tiny.recipe(data, dropout=0.5, epochs=4, batch_size=5)
+for event in logged.begun(recipe, tiny.rooms(folder)):
+    print(event.kind, flush=True)
+    if event.kind == "epoch_ended" and event.epoch == 2:
+        sys.stdin.readline()
+"""
+
+
+class Clock:
+    """Says that a minute went by whenever a batch is done, so that each is saved."""
+
+    def __init__(self):
+        self.now = 1e6
+
+    def __call__(self):
+        return self.now
+
+    def stop(self):
+        self.now += 60
+        return False
+
+
+def same(one, other):
+    """Whether two runs ended with the same numbers, and the same model bit by bit."""
+    first, second = tiny_keras.weights(one.path), tiny_keras.weights(other.path)
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        np.testing.assert_array_equal(value, second[name], err_msg=name)
+    assert one.history == other.history
+    assert one.best == other.best
+    ends = [list(log.read(run.path))[-1] for run in (one, other)]
+    assert ends[0].best == ends[1].best
+    return one.status == other.status == "done"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return tiny_keras.photos(tmp_path_factory.mktemp("photos"))
+
+
+@pytest.fixture(scope="module")
+def room(data, tmp_path_factory):
+    """The folders of a run without a break, and of what a kill after each event leaves of it."""
+    room = tmp_path_factory.mktemp("room")
+    clock, rooms = Clock(), tiny_keras.rooms(room, "whole")
+    rooms.features.mkdir()
+    events = finetune(tiny_keras.recipe(data, **ASKED), rooms, stop=clock.stop, timer=clock)
+    with log.RunLog(rooms.run) as lines:
+        for event in events:
+            lines.append(event)
+            if not isinstance(event, RunEnded):
+                shutil.copytree(rooms.run, room / f"killed {event.n}")
+                shutil.copytree(rooms.features, room / f"features {event.n}")
+    return room
+
+
+@pytest.fixture(scope="module")
+def whole(room):
+    return Run(room / "whole")
+
+
+@pytest.fixture
+def killed(room, tmp_path):
+    """What a kill in the middle of the third epoch leaves: after two batches of it."""
+    events = list(log.read(room / "whole"))
+    second = next(event.n for event in tiny_keras.of_kind(EpochEnded, events) if event.epoch == 2)
+    saved = [event.n for event in tiny_keras.of_kind(CheckpointSaved, events) if event.n > second]
+    return taken(room, tmp_path / "killed", saved[2])
+
+
+def taken(room, folder, n):
+    return Run(shutil.copytree(room / f"killed {n}", folder))
+
+
+def rooms_of(run, room, n=None):
+    features = room / ("features" if n is None else f"features {n}")
+    return Rooms(run.path, features, room / "weights")
+
+
+def resumed(run, room, **asked):
+    return list(recorder.resumed(rooms_of(run, room), **asked))
+
+
+def test_a_run_writes_a_checkpoint_of_each_batch_where_batches_take_a_minute(whole, room):
+    events = list(log.read(whole.path))
+
+    saved = [event for event in events if isinstance(event, CheckpointSaved)]
+    assert len(saved) == 1 + 4 * (4 + 1) + 1
+    assert not (whole.path / checkpoint.NAME).exists()
+
+
+@settings(max_examples=12, deadline=None)
+@given(at=st.data())
+def test_killed_after_any_event_a_run_ends_as_if_nothing_had_been(
+    at, room, whole, tmp_path_factory
+):
+    n = at.draw(st.integers(1, list(log.read(whole.path))[-1].n - 1))
+    folder = tmp_path_factory.mktemp("killed")
+    run = taken(room, folder / "run", n)
+    features = shutil.copytree(room / f"features {n}", folder / "features")
+
+    new = list(recorder.resumed(Rooms(run.path, features, room / "weights")))
+
+    assert same(run, whole)
+    assert [event.n for event in log.read(run.path)] == list(range(1, new[-1].n + 1))
+    assert isinstance(new[0], RunResumed)
+    assert new[0].interrupted_at == n
+    assert list(tiny_keras.of_kind(RunResumed, log.read(run.path))) == [new[0]]
+
+
+@settings(max_examples=5, deadline=None)
+@given(breaks=st.lists(st.integers(2, 30), min_size=1, max_size=3))
+def test_interrupted_again_and_again_a_run_ends_as_if_nothing_had_been(
+    breaks, room, data, whole, tmp_path_factory
+):
+    """The interrupt comes at a batch, of the features, the head, or in the check before it ends."""
+    folder = tmp_path_factory.mktemp("again")
+    rooms = Rooms(folder / "run", folder / "features", room / "weights")
+    rooms.run.mkdir()
+    begin = partial(recorder.begun, tiny_keras.recipe(data, **ASKED))
+    for calls in breaks:
+        asked = count(1)
+
+        def interrupted(asked=asked, calls=calls):
+            if next(asked) == calls:
+                raise KeyboardInterrupt
+            return False
+
+        try:
+            list(begin(rooms, stop=interrupted))
+        except KeyboardInterrupt:
+            begin = recorder.resumed
+        else:
+            break
+
+    if Run(rooms.run).status != "done":
+        list(recorder.resumed(rooms))
+
+    assert same(Run(rooms.run), whole)
+    events = list(log.read(rooms.run))
+    assert [event.n for event in events] == list(range(1, len(events) + 1))
+
+
+def test_a_run_that_goes_on_says_where(killed, room):
+    n = killed.state.n
+
+    first = resumed(killed, room, place={"name": "gpu"})[0]
+
+    assert (first.interrupted_at, first.epoch, first.batches) == (n, 3, 2)
+    assert first.place == {"name": "gpu"}
+    state = killed.state
+    assert state.place == {"name": "gpu"}
+    assert [each["epoch"] for each in state.epochs] == [1, 2, 3, 4]
+    assert state.resumed == ({"interrupted_at": n, "epoch": 3, "batches": 2},)
+    assert f"Interrupted at event {n}, resumed in epoch 3 after 2 batches" in (
+        killed.path / "report.html"
+    ).read_text("utf-8")
+
+
+def test_only_what_is_left_is_computed_again(killed, room):
+    new = resumed(killed, room)
+
+    features, head, _ = tiny_keras.of_kind(PhaseStarted, new)
+    assert features.kept == features.total == 24
+    assert (head.kept, head.total) == (2, 4)
+    assert [each.epoch for each in tiny_keras.of_kind(EpochEnded, new)] == [3, 4]
+
+
+def test_a_killed_process_loses_nothing_that_counts(data, whole, room, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN, str(data), str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={"PYTHONPATH": "tests", "TF_CPP_MIN_LOG_LEVEL": "3", "HOME": str(tmp_path)},
+    )
+    while process.stdout.readline().strip() not in ("epoch_ended", ""):
+        pass
+    while process.stdout.readline().strip() not in ("epoch_ended", ""):
+        pass
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    run = Run(tmp_path / "run")
+    with (run.path / log.NAME).open("ab") as file:
+        file.write(b'{"n":99,"t":1,"kind":"epo')
+    assert run.status == "interrupted"
+
+    list(recorder.resumed(tiny_keras.rooms(tmp_path)))
+
+    assert same(run, whole)
+
+
+@pytest.mark.parametrize("damage", ["flipped", "torn", "empty", "another version"])
+def test_a_damaged_checkpoint_costs_time_but_no_number(killed, room, whole, damage):
+    path = killed.path / checkpoint.NAME
+    data = path.read_bytes()
+    path.write_bytes(
+        {
+            "flipped": data[:100] + bytes([data[100] ^ 1]) + data[101:],
+            "torn": data[: len(data) // 2],
+            "empty": b"",
+            "another version": b"",
+        }[damage]
+    )
+    if damage == "another version":
+        later_version(path, data)
+
+    new = resumed(killed, room)
+
+    (warning,) = tiny_keras.of_kind(Warned, new)
+    assert warning.code == "checkpoint_lost"
+    assert str(path) in warning.text
+    assert (new[0].epoch, new[0].batches) == (1, 0)
+    assert same(killed, whole)
+
+
+def later_version(path, data):
+    arrays = dict(np.load(io.BytesIO(data)))
+    told = {**json.loads(arrays["told"].tobytes()), "version": 99}
+    arrays["told"] = np.frombuffer(json.dumps(told).encode(), np.uint8)
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    path.write_bytes(file.getvalue() + hashlib.sha256(file.getvalue()).digest())
+
+
+def test_a_checkpoint_that_the_log_knows_nothing_of_is_not_used(killed, room, whole):
+    path = killed.path / log.NAME
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:6]))
+
+    new = resumed(killed, room)
+
+    assert [each.code for each in tiny_keras.of_kind(Warned, new)] == ["checkpoint_lost"]
+    assert same(killed, whole)
+
+
+@pytest.mark.parametrize("status", ["done", "stopped", "failed"])
+def test_a_run_that_came_to_its_end_is_refused_in_two_lines(killed, room, status):
+    with log.RunLog(killed.path) as lines:
+        lines.append(RunEnded(n=killed.state.n + 1, t=1.0, status=status))
+    before = (killed.path / log.NAME).read_bytes()
+
+    with pytest.raises(NotResumable) as caught:
+        resumed(killed, room)
+
+    assert str(caught.value) == f"The run {killed.name} came to its end: it is {status}."
+    assert "%%finetune" in caught.value.fix
+    assert (killed.path / log.NAME).read_bytes() == before
+
+
+def refused(run, room, **asked):
+    """What is said where a run cannot go on; it stays as it was, for another try."""
+    before = {each.name: each.read_bytes() for each in run.path.iterdir()}
+    with pytest.raises(NotResumable) as caught:
+        resumed(run, room, **asked)
+    assert {each.name: each.read_bytes() for each in run.path.iterdir()} == before
+    assert run.status == "interrupted"
+    return caught.value._render_traceback_()
+
+
+@pytest.fixture
+def changing(data, tmp_path):
+    """A run whose photos may be changed, interrupted in its second epoch."""
+    own = shutil.copytree(data, tmp_path / "own")
+    rooms = tiny_keras.rooms(tmp_path)
+    events = recorder.begun(tiny_keras.recipe(own, **ASKED), rooms)
+    while not isinstance(next(events), EpochEnded):
+        pass
+    events.close()
+    return Run(rooms.run), tmp_path, own
+
+
+def test_other_images_are_refused_until_they_are_as_they_were(changing):
+    run, room, own = changing
+    photo = sorted(own.rglob("*.png"))[0]
+    before = photo.read_bytes()
+
+    tiny_keras.photo(photo, "red", 99)
+    happened, fix = refused(run, room)
+    photo.write_bytes(before)
+    tiny_keras.photo(own / "red" / "new.png", "red", 100)
+    happened_too, _ = refused(run, room)
+    (own / "red" / "new.png").unlink()
+
+    assert happened.startswith(f"NotResumable: What is in {own} is not what the run began with")
+    assert fix == f"  Put each image back as it was and repeat, or train anew: %%finetune {own}"
+    assert happened_too.endswith("20 + 4 images then, 20 + 5 images now.")
+    assert resumed(run, room)[-1].status == "done"
+
+
+def test_new_images_are_refused_without_a_checkpoint_too(changing):
+    run, room, own = changing
+    (run.path / checkpoint.NAME).unlink()
+    tiny_keras.photo(own / "red" / "new.png", "red", 100)
+
+    assert "is not what the run began with" in refused(run, room)[0]
+
+
+def test_another_recipe_is_refused(killed, room, data):
+    happened, fix = refused(killed, room, recipe=tiny_keras.recipe(data, **{**ASKED, "epochs": 9}))
+
+    assert "The recipe is not the one that the run" in happened
+    assert "%finetune --resume" in fix
+
+
+def test_other_weights_are_refused(data, tmp_path):
+    import keras
+
+    def save(seed):
+        keras.utils.set_random_seed(seed)
+        network = keras.applications.VGG16(include_top=False, weights=None, input_shape=(32, 32, 3))
+        network.save_weights(tmp_path / "net.weights.h5")
+
+    save(1)
+    rooms = tiny_keras.rooms(tmp_path)
+    events = recorder.begun(
+        tiny_keras.recipe(data, weights=str(tmp_path / "net.weights.h5")), rooms
+    )
+    while not isinstance(next(events), EpochEnded):
+        pass
+    events.close()
+    save(2)
+
+    happened, _ = refused(Run(rooms.run), tmp_path)
+
+    assert "The weights of VGG16 are not those" in happened
+
+
+def told_with(run, **changed):
+    """Let the log of a run say that it began with other versions."""
+    path = run.path / log.NAME
+    first, *rest = path.read_bytes().splitlines(keepends=True)
+    values = json.loads(first)
+    values["device"] = changed.pop("device", values["device"])
+    values["versions"].update(changed)
+    path.write_bytes(json.dumps(values).encode() + b"\n" + b"".join(rest))
+
+
+def test_another_backend_is_refused(killed, room):
+    told_with(killed, backend="jax")
+
+    assert refused(killed, room) == [
+        "NotResumable: The run began on jax; Keras runs on tensorflow here.",
+        "  Restart the kernel with: %env KERAS_BACKEND=jax",
+    ]
+
+
+def test_another_version_or_device_is_warned_of(killed, room):
+    told_with(killed, keras="3.0.0", device="Tesla T4")
+
+    told = list(tiny_keras.of_kind(Warned, resumed(killed, room)))
+
+    assert [each.code for each in told] == ["other_keras", "other_device"]
+    assert told[0].text.startswith("The run began with keras 3.0.0 and goes on with 3.")
+
+
+def test_a_run_that_goes_on_in_another_process_is_not_driven_twice(killed, room):
+    with log.RunLog(killed.path), pytest.raises(NotResumable) as caught:
+        resumed(killed, room)
+
+    assert "goes on already" in str(caught.value)
+
+
+def test_a_stop_that_was_asked_for_before_the_break_is_forgotten(killed, room, whole):
+    stop_request.ask(killed.path)
+
+    resumed(killed, room)
+
+    assert same(killed, whole)
+
+
+def test_a_stop_while_it_goes_on_keeps_the_best_weights(killed, room):
+    new = resumed(killed, room, stop=lambda: True)
+
+    assert new[-1].status == "stopped"
+    assert (killed.path / "model.keras").is_file()
+    assert killed.best["epoch"] == new[-1].best_epoch
+
+
+def test_an_interrupt_before_it_went_on_leaves_it_as_it_was(killed, room):
+    before = (killed.path / log.NAME).read_bytes()
+    events = recorder.resumed(rooms_of(killed, room))
+
+    with pytest.raises(KeyboardInterrupt):
+        events.throw(KeyboardInterrupt)
+
+    assert (killed.path / log.NAME).read_bytes() == before
+    assert resume_point.read(killed.path).checkpoint
+
+
+def test_the_seconds_are_those_of_all_stretches(killed, room):
+    before = resume_point.read(killed.path).seconds
+
+    ended = resumed(killed, room)[-1]
+
+    assert set(ended.seconds) == {"start", "features", "head", "evaluate"}
+    assert all(ended.seconds[phase] >= round(value, 3) for phase, value in before.items())
+
+
+def test_a_limit_of_time_counts_the_time_before_the_break(data, tmp_path):
+    clock, rooms = Clock(), tiny_keras.rooms(tmp_path)
+    recipe = tiny_keras.recipe(data, **{**ASKED, "epochs": 50, "max_duration": "60m"})
+    asked = count(1)
+
+    def interrupted():
+        clock.stop()
+        if next(asked) == 30:
+            raise KeyboardInterrupt
+        return False
+
+    with log.RunLog(rooms.run) as lines, suppress(KeyboardInterrupt):
+        for event in finetune(recipe, rooms, stop=interrupted, timer=clock, clock=clock):
+            lines.append(event)
+
+    before = resume_point.read(rooms.run)
+    new = list(finetune(recipe, rooms, stop=clock.stop, timer=clock, clock=clock, past=before))
+
+    assert new[-1].status == "stopped"
+    assert 3600 < sum(new[-1].seconds.values()) < 3600 + 10 * 60

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dl_magics.training.engine.throughput import SECONDS_BETWEEN, Pace
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def test_the_speed_is_what_was_done_in_the_time(clock):
+    pace = Pace(100, clock)
+
+    clock.now += 2
+    pace.add(10)
+
+    assert pace.done == 10
+    assert pace.per_second == 5
+    assert pace.seconds_left == 18
+
+
+def test_nothing_is_known_before_anything_is_done(clock):
+    pace = Pace(100, clock)
+
+    assert pace.per_second == 0
+    assert pace.seconds_left == 0
+
+
+def test_a_clock_that_stands_still_gives_no_speed(clock):
+    pace = Pace(100, clock)
+
+    pace.add(50)
+
+    assert pace.per_second == 0
+    assert pace.seconds_left == 0
+
+
+def test_the_speed_forgets_what_is_more_than_ten_seconds_old(clock):
+    pace = Pace(10_000, clock)
+
+    for _ in range(20):
+        clock.now += 1
+        pace.add(1)
+    for _ in range(20):
+        clock.now += 1
+        pace.add(100)
+
+    assert pace.per_second == 100
+    assert pace.seconds_left == pytest.approx((10_000 - 2_020) / 100)
+
+
+def test_one_slow_step_is_never_forgotten_whole(clock):
+    pace = Pace(100, clock)
+
+    clock.now += 60
+    pace.add(6)
+    clock.now += 60
+    pace.add(6)
+
+    assert pace.per_second == pytest.approx(0.1)
+
+
+def test_at_the_end_no_time_is_left(clock):
+    pace = Pace(10, clock)
+
+    clock.now += 5
+    pace.add(10)
+
+    assert pace.seconds_left == 0
+
+
+@given(st.lists(st.floats(0.001, 1), min_size=1, max_size=200))
+def test_it_is_told_at_most_four_times_a_second(steps):
+    clock = Clock()
+    pace = Pace(1000, clock)
+    told = [clock.now]
+    for step in steps:
+        clock.now += step
+        if pace.add(1):
+            told.append(clock.now)
+
+    gaps = [after - before for before, after in itertools.pairwise(told)]
+
+    assert all(gap >= SECONDS_BETWEEN for gap in gaps)
+    assert clock.now - told[-1] < SECONDS_BETWEEN
+    assert pace.done == len(steps)

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import inspect
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dl_magics.errors import BadSetting
+from dl_magics.training.recipe import applications as keras_applications
+
+SOURCES = "keras.src.applications."
+# Keras has a file of theirs for each size, and no digest.
+WITHOUT_DIGEST = {"MobileNet", "MobileNetV2"}
+
+
+class Asked(Exception):
+    pass
+
+
+class Anything:
+    """Stands for Keras' layers and what they return: takes every call, and costs no time."""
+
+    def __call__(self, *_, **__):
+        return self
+
+    __getattr__ = __getitem__ = __add__ = __mul__ = __rmul__ = __rsub__ = __truediv__ = __mod__ = (
+        __call__
+    )
+
+    def __int__(self):
+        return 8
+
+    def __gt__(self, other):
+        return False
+
+
+@pytest.fixture(scope="module")
+def applications():
+    import keras
+
+    return keras.applications
+
+
+@pytest.fixture
+def asked_of(monkeypatch, applications):
+    """What a model asks of Keras' own download; its layers are not built."""
+
+    def get_file(fname=None, origin=None, *, md5_hash=None, file_hash=None, **_):
+        raise Asked(fname or origin.rpartition("/")[2], md5_hash or file_hash or "")
+
+    sources = [sys.modules[name] for name in sys.modules if name.startswith(SOURCES)]
+    for source in sources:
+        for name, value in list(vars(source).items()):
+            if name in ("layers", "ops", "Functional", "Sequential") or is_layer(value):
+                monkeypatch.setattr(source, name, Anything())
+        if hasattr(source, "file_utils"):
+            monkeypatch.setattr(source.file_utils, "get_file", get_file)
+
+    def ask(name, size):
+        build = getattr(applications, name)
+        with pytest.raises(Asked) as asked:
+            build(include_top=False, weights="imagenet", input_shape=(size, size, 3))
+        return asked.value.args
+
+    return ask
+
+
+def is_layer(value):
+    import keras
+
+    return inspect.isclass(value) and issubclass(value, keras.layers.Layer)
+
+
+def source_of(applications, name):
+    return inspect.getmodule(inspect.unwrap(getattr(applications, name)))
+
+
+def test_every_model_of_keras_is_in_the_table_and_nothing_else(applications):
+    models = {name for name in dir(applications) if name[0].isupper()}
+
+    assert set(keras_applications.MODELS) == models
+    assert len(models) == 40
+
+
+# MobileNetV3 checks the size by itself.
+BY_ITSELF = {"MobileNetV3Large", "MobileNetV3Small"}
+
+
+@pytest.mark.parametrize("name", sorted(set(keras_applications.MODELS) - BY_ITSELF))
+def test_the_sizes_are_those_that_keras_checks(monkeypatch, applications, name):
+    def obtain_input_shape(shape, default_size, min_size, **_):
+        raise Asked(default_size, min_size)
+
+    source = source_of(applications, name)
+    monkeypatch.setattr(source.imagenet_utils, "obtain_input_shape", obtain_input_shape)
+
+    with pytest.raises(Asked) as asked:
+        getattr(applications, name)(include_top=False, weights=None)
+
+    assert asked.value.args == (
+        keras_applications.MODELS[name].size,
+        keras_applications.MODELS[name].smallest,
+    )
+
+
+@pytest.mark.parametrize("name", sorted(BY_ITSELF))
+def test_mobilenet_v3_checks_the_size_by_itself(applications, name):
+    smallest = keras_applications.MODELS[name].smallest
+
+    with pytest.raises(ValueError, match=f"at least {smallest}x{smallest}"):
+        getattr(applications, name)(input_shape=(smallest - 1, smallest - 1, 3), weights=None)
+
+    assert f"_{keras_applications.MODELS[name].size}_" in keras_applications.MODELS[name].file
+
+
+@pytest.mark.parametrize("name", keras_applications.MODELS)
+def test_file_and_digest_are_those_that_keras_asks_for(asked_of, name):
+    asked = asked_of(name, keras_applications.MODELS[name].size)
+
+    assert asked == (keras_applications.MODELS[name].file, keras_applications.MODELS[name].digest)
+    assert bool(keras_applications.MODELS[name].digest) == (name not in WITHOUT_DIGEST)
+
+
+@pytest.mark.filterwarnings("ignore:`input_shape` is undefined")
+@pytest.mark.parametrize("name", sorted(set(keras_applications.MODELS) - WITHOUT_DIGEST))
+def test_keras_asks_for_the_same_file_at_every_size(asked_of, name):
+    asked = asked_of(name, keras_applications.MODELS[name].smallest + 32)
+
+    assert asked == (keras_applications.MODELS[name].file, keras_applications.MODELS[name].digest)
+
+
+@pytest.mark.parametrize("name", keras_applications.MODELS)
+def test_each_model_belongs_to_a_family_with_preprocessing(applications, name):
+    assert callable(source_of(applications, name).preprocess_input)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "VGG16",
+        "vgg16",
+        "vgg_16",
+        "vgg-16",
+        "VGG 16",
+        " vgg16 ",
+        "vgg_16_imagenet",
+        "Vgg16_ImageNet",
+    ],
+)
+def test_a_model_is_understood_however_it_is_written(written):
+    assert keras_applications.named(written) is keras_applications.MODELS["VGG16"]
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("resnet-50", "ResNet50"),
+        ("resnet_50_v2", "ResNet50V2"),
+        ("mobilenet", "MobileNet"),
+        ("EFFICIENTNETV2-B0", "EfficientNetV2B0"),
+        ("inception_resnet_v2", "InceptionResNetV2"),
+    ],
+)
+def test_models_of_similar_names_are_told_apart(written, name):
+    assert keras_applications.named(written).name == name
+
+
+def test_no_two_models_are_written_alike():
+    assert [keras_applications.named(name).name for name in keras_applications.MODELS] == list(
+        keras_applications.MODELS
+    )
+
+
+@given(st.sampled_from(sorted(keras_applications.MODELS)), st.data())
+def test_a_name_is_understood_in_any_case_with_any_separators(name, data):
+    separators = st.sampled_from(["", "_", "-", " ", "."])
+    cased = st.sampled_from([str.upper, str.lower])
+    written = "".join(data.draw(cased)(each) + data.draw(separators) for each in name)
+
+    assert keras_applications.named(written).name == name
+
+
+@pytest.mark.parametrize(
+    ("written", "nearest"), [("VGG116", "VGG16"), ("resnet5", "ResNet50"), ("xceptoin", "Xception")]
+)
+def test_an_unknown_model_costs_two_lines_with_the_nearest_one(written, nearest):
+    with pytest.raises(BadSetting) as caught:
+        keras_applications.named(written)
+
+    happened, fix = caught.value._render_traceback_()
+    assert happened == (
+        f"BadSetting: model = {written!r} is none of the 40 models of keras.applications."
+    )
+    assert fix.startswith(f'  Nearest: model = "{nearest}". All: ConvNeXtBase, ')
+
+
+@given(st.text())
+def test_any_text_is_a_model_or_refused(written):
+    try:
+        model = keras_applications.named(written)
+    except BadSetting as refused:
+        said = str(refused)
+        assert repr(written) in said
+    else:
+        assert model.name in keras_applications.MODELS

@@ -1,0 +1,432 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from dl_magics.errors import BadSetting
+from dl_magics.training.recipe.cell_parser import read, read_line
+from dl_magics.training.recipe.recipe import Recipe
+
+
+def refusal(line, cell="", names=None):
+    with pytest.raises(BadSetting) as caught:
+        read(line, cell, names or {})
+    happened, fix = caught.value._render_traceback_()
+    assert "\n" not in happened + fix
+    return happened.removeprefix("BadSetting: "), fix.removeprefix("  ")
+
+
+def head_of(cell, names=None):
+    return read("photos", cell, names or {})
+
+
+# The line
+
+
+@pytest.mark.parametrize(
+    ("line", "folder", "settings"),
+    [
+        ("data/dogscats", "data/dogscats", {}),
+        ("  data/dogscats  ", "data/dogscats", {}),
+        ("", "", {}),
+        ('"my photos/of 2026"', "my photos/of 2026", {}),
+        ("'my photos'", "my photos", {}),
+        (r"C:\Users\ann\photos", r"C:\Users\ann\photos", {}),
+        (r'"C:\my photos\new"', r"C:\my photos\new", {}),
+        ("photos#1", "photos#1", {}),
+        ("~/photos", "~/photos", {}),
+        ("photos --epochs 3", "photos", {"epochs": 3}),
+        ("--epochs 3 photos", "photos", {"epochs": 3}),
+        ("photos --epochs=3", "photos", {"epochs": 3}),
+        ("photos --learning-rate 1e-4", "photos", {"learning_rate": 1e-4}),
+        ("photos --dense [64,32]", "photos", {"dense": [64, 32]}),
+        ('photos --dense "[64, 32]"', "photos", {"dense": [64, 32]}),
+        ("photos --dense [64, 32] --epochs 2", "photos", {"dense": [64, 32], "epochs": 2}),
+        ("photos --dense []", "photos", {"dense": []}),
+        ("photos --weights None", "photos", {"weights": None}),
+        ("photos --weights=own.h5", "photos", {"weights": "own.h5"}),
+        ('photos --weights "my own.h5"', "photos", {"weights": "my own.h5"}),
+        (r"photos --weights C:\w\vgg16.h5", "photos", {"weights": r"C:\w\vgg16.h5"}),
+        ("photos --model VGG16", "photos", {"model": "VGG16"}),
+        ("photos --weights=a=b.h5", "photos", {"weights": "a=b.h5"}),
+        ("photos --mixed-precision False", "photos", {"mixed_precision": False}),
+        ("photos --max_duration 30m", "photos", {"max_duration": "30m"}),
+        ("photos --dropout -1", "photos", {"dropout": -1}),
+        ("photos --dense {[]:1}", "photos", {"dense": "{[]:1}"}),
+    ],
+)
+def test_a_line_is_a_folder_and_settings(line, folder, settings):
+    assert read_line(line) == (folder, settings)
+
+
+def test_the_line_alone_makes_a_recipe():
+    recipe = read("photos --dense [64,32] --weights None --model=vgg16", "", {})
+
+    assert recipe == Recipe(data="photos", dense=(64, 32), weights=None, model="VGG16")
+
+
+def test_a_flag_without_a_value_is_refused():
+    happened, fix = refusal("photos --epochs")
+
+    assert happened == "--epochs has no value."
+    assert fix == "Write it behind the name: --epochs 3"
+
+
+def test_two_folders_are_refused_with_the_quotes_that_make_them_one():
+    happened, fix = refusal("my photos --epochs 3")
+
+    assert happened == "%%finetune takes one folder, not 2: my photos"
+    assert fix == 'Quote a name with spaces: %%finetune "my photos"'
+
+
+def test_an_open_quote_is_refused():
+    happened, fix = refusal('"my photos')
+
+    assert happened == 'A quote is left open: "my photos'
+    assert fix == "Close it behind the name of the folder."
+
+
+def test_a_misspelt_flag_is_refused_with_the_nearest_right_name():
+    happened, fix = refusal("photos --epoch 3")
+
+    assert happened == "epoch = 3: there is no setting 'epoch'."
+    assert fix.startswith("Nearest: epochs.")
+
+
+@given(st.text())
+@example("--dense {[]:1}")
+@example("--dense " + "(" * 5000)
+@example("--dense " + "-" * 20_000 + "1")
+@example("--epochs " + "9" * 5000)
+@example("--model '\ud800'")
+@example("--model \0")
+def test_any_line_is_read_or_refused(line):
+    try:
+        folder, settings = read_line(line)
+    except BadSetting as refused:
+        lines = refused._render_traceback_()
+        assert len(lines) == 2
+    else:
+        assert isinstance(folder, str)
+        assert all(isinstance(name, str) for name in settings)
+
+
+word = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Z", "C"], exclude_characters="\"'-"),
+    min_size=1,
+)
+
+
+@given(word, st.text(st.characters(codec="utf-8", exclude_characters='"'), min_size=1))
+def test_any_words_come_back_as_they_were_typed(folder, value):
+    on_line = f'{folder} --weights "{value}"'
+
+    found, settings = read_line(on_line)
+
+    assert found == folder
+    assert list(settings) == ["weights"]
+    assert settings["weights"] == value or not isinstance(settings["weights"], str) or "'" in value
+
+
+# Settings in the body
+
+
+def test_an_empty_body_means_the_defaults():
+    assert read("photos", "", {}) == Recipe(data="photos")
+    assert read("photos", "\n  # nothing yet\n", {}) == Recipe(data="photos")
+
+
+def test_assignments_are_settings():
+    recipe = read("photos", 'model = "vgg16"\nepochs = 2 * 3\ndense: list = [64]\n', {})
+
+    assert recipe == Recipe(data="photos", epochs=6, dense=(64,))
+
+
+def test_a_text_that_stands_alone_is_a_comment():
+    assert read("photos", '"""Cats first."""\nepochs = 3', {}).epochs == 3
+
+
+def test_an_earlier_setting_and_a_name_with_an_underscore_may_be_used():
+    recipe = read("photos", "_half = 32\ndense = [2 * _half, _half]\npatience = dense[1]", {})
+
+    assert recipe.dense == (64, 32)
+    assert recipe.patience == 32
+
+
+def test_names_that_an_expression_makes_itself_are_its_own():
+    recipe = read("photos", "dense = [2**n for n in (5, 4)]\nepochs = (lambda k: k + 1)(2)", {})
+
+    assert recipe.dense == (32, 16)
+    assert recipe.epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "taken"),
+    [
+        (7, 7),
+        (np.int64(7), 7),
+        (np.float32(7).astype("int16"), 7),
+        (np.array(7), 7),
+    ],
+)
+def test_a_plain_value_of_the_notebook_may_be_used(value, taken):
+    recipe = read("photos", "epochs = mine", {"mine": value})
+
+    assert recipe.epochs == taken
+    assert type(recipe.epochs) is int
+
+
+def test_lists_and_paths_of_the_notebook_may_be_used():
+    names = {"widths": [64, 32], "file": Path("own.h5"), "rates": {"slow": 1e-5}}
+
+    recipe = read("photos", "dense = widths\nweights = file\nlearning_rate = rates['slow']", names)
+
+    assert recipe.dense == (64, 32)
+    assert recipe.weights == "own.h5"
+    assert recipe.learning_rate == 1e-5
+
+
+def test_true_from_numpy_is_no_number():
+    happened, _ = refusal("photos", "dropout = mine", {"mine": np.True_})
+
+    assert happened == "dropout = True is not possible."
+
+
+@pytest.mark.parametrize(
+    "value", [object(), np.zeros(3), {1: 2}, [object()], len, {"a": {3}}, {1, 2}, b"x", np]
+)
+def test_a_value_that_cannot_travel_is_refused(value):
+    happened, fix = refusal("photos", "dense = mine", {"mine": value})
+
+    assert happened.startswith(f"mine of your notebook is of type {type(value).__name__};")
+    assert fix == "Use numbers, texts, None, and lists or dicts of them."
+
+
+def test_an_unknown_name_is_refused_with_the_nearest_one_of_the_notebook():
+    happened, fix = refusal("photos", "epochs = my_epoch", {"my_epochs": 3})
+
+    assert happened == "Nothing is called 'my_epoch' here."
+    assert fix == 'Nearest: my_epochs. Texts stand in quotes: model = "VGG16"'
+
+
+def test_a_forgotten_quote_is_named():
+    happened, fix = refusal("photos", "model = VGG16")
+
+    assert happened == "Nothing is called 'VGG16' here."
+    assert fix == 'Texts stand in quotes: model = "VGG16"'
+
+
+def test_a_setting_may_stand_on_the_line_or_in_the_body_but_not_in_both():
+    happened, fix = refusal("photos --epochs 3", "epochs = 4")
+
+    assert happened == "epochs is set twice, on the line and in the body."
+    assert fix == "Keep one of them: epochs = 4"
+
+
+def test_an_expression_that_fails_tells_why():
+    happened, fix = refusal("photos", "epochs = 5 // 0")
+
+    assert happened == "epochs = 5 // 0: ZeroDivisionError: integer division or modulo by zero"
+    assert fix == "Give it a plain value."
+
+
+def test_an_expression_that_fails_on_many_lines_tells_it_on_one():
+    happened, _ = refusal("photos", "epochs = exec('raise ValueError(\"so\\\\nand so\")')")
+
+    assert happened.endswith(": ValueError: so and so")
+
+
+@pytest.mark.parametrize(
+    ("cell", "line", "shown"),
+    [
+        ("for n in range(3):\n    epochs = n", 1, "for n in range(3):"),
+        ("epochs = 3\nif True:\n    epochs = 4", 2, "if True:"),
+        ("while True: pass", 1, "while True:"),
+        ("print('hello')", 1, "print('hello')"),
+        ("a = b = 3", 1, "a = b = 3"),
+        ("a, b = 1, 2", 1, "a, b = (1, 2)"),
+        ("epochs += 1", 1, "epochs += 1"),
+        ("epochs: int", 1, "epochs: int"),
+        ("dense[0] = 3", 1, "dense[0] = 3"),
+        ("del epochs", 1, "del epochs"),
+        ("class Head: pass", 1, "class Head:"),
+        ("async def head(features): pass", 1, "async def head(features):"),
+        ("with open('x') as f: pass", 1, "with open('x') as f:"),
+        ("3", 1, "3"),
+    ],
+)
+def test_other_code_is_refused_with_its_line(cell, line, shown):
+    happened, fix = refusal("photos", cell)
+
+    assert happened == f"Line {line} of the cell is no setting: {shown}"
+    assert fix.startswith("The body holds settings (epochs = 5) and head(features);")
+
+
+@pytest.mark.parametrize(
+    ("cell", "line", "shown"),
+    [
+        ("epochs = ", 1, "epochs ="),
+        ("epochs = 3\ndense = [64", 2, "dense = [64"),
+        ("epochs = 3\n  dense = 5", 2, "dense = 5"),
+        ("%time epochs = 3", 1, "%time epochs = 3"),
+        ("!ls", 1, "!ls"),
+        ("epochs: 3 = = 4", 1, "epochs: 3 = = 4"),
+    ],
+)
+def test_what_is_not_python_is_refused_with_its_line(cell, line, shown):
+    happened, fix = refusal("photos", cell)
+
+    assert happened == f"Line {line} of the cell is not Python: {shown}"
+    assert fix.endswith(". A setting looks like: epochs = 5")
+
+
+@pytest.mark.parametrize("cell", ["epochs = (yield)", "return 5", "epochs = await later", "break"])
+def test_what_stands_only_inside_of_a_function_is_not_python_here(cell):
+    happened, _ = refusal("photos", cell)
+
+    assert happened.startswith("Line 1 of the cell is not Python:")
+
+
+@given(st.text())
+@example("epochs = \0")
+@example("model = '\ud800'")
+@example("epochs = " + "(" * 5000)
+@example("epochs = " + "-" * 20_000 + "1")
+@example("epochs = " + "9" * 5000)
+@example("epochs = 10 ** 5000")
+@example("epochs = [x for x in (yield)]")
+@example("epochs = (x := 3)")
+@example("epochs = f'''a\n{1}'''")
+@example("from nowhere import *")
+@example("from __future__ import braces")
+def test_any_body_is_read_or_refused_in_two_lines(cell):
+    try:
+        recipe = read("photos", cell, {})
+    except BadSetting as refused:
+        lines = refused._render_traceback_()
+        assert len(lines) == 2
+        assert not any("\n" in line for line in lines)
+    else:
+        assert recipe.data == "photos"
+
+
+# The function head
+
+
+def test_a_head_travels_as_source_with_its_imports():
+    recipe = head_of(
+        "from math import log2\n"
+        "import numpy as np\n"
+        "epochs = 3\n"
+        "def head(features):\n"
+        "    return layers.Dense(int(log2(np.int64(64))))(features)\n"
+    )
+
+    assert recipe.epochs == 3
+    assert recipe.head.splitlines()[:2] == ["from math import log2", "import numpy as np"]
+    assert "def head(features):" in recipe.head
+    assert "epochs" not in recipe.head
+    assert recipe.head_names == {}
+
+
+def test_names_of_the_notebook_in_a_head_travel_with_it():
+    cell = "def head(features):\n    return layers.Dense(width, activation=act)(features)"
+
+    recipe = head_of(cell, {"width": np.int32(64), "act": "relu", "unused": object()})
+
+    assert recipe.head_names == {"width": 64, "act": "relu"}
+    assert type(recipe.head_names["width"]) is int
+
+
+def test_a_setting_of_the_cell_may_be_used_in_its_head():
+    recipe = head_of("_width = 8\ndef head(features):\n    return layers.Dense(_width)(features)")
+
+    assert recipe.head_names == {"_width": 8}
+
+
+def test_what_a_head_binds_itself_is_not_looked_for():
+    recipe = head_of("""
+def head(features, *rest, act: str = "relu", **more):
+    deep = 2
+    import math
+    from os import path as p
+    class Own(layers.Layer):
+        size = 3
+        def call(self, x): return x * self.size
+    def inner(y):
+        nonlocal hidden
+        return y
+    async def later(): return later
+    hidden = [inner(n) for n in range(deep)]
+    squares = {a: b for a, b in zip(hidden, hidden)}
+    try:
+        with open(p.join("x")) as f:
+            f.read()
+    except OSError as error:
+        print(error, squares, rest, more, act)
+    if (found := math.sqrt(4)) > 3:
+        return found
+    match deep:
+        case [first, *others]: print(first, others)
+    return Own()(ops.relu(keras.layers.Dense(2)(features)))
+""")
+
+    assert recipe.head_names == {}
+
+
+def test_a_head_may_use_keras_without_importing_it():
+    recipe = head_of("def head(features):\n    return keras.layers.Dense(ops.size([]))(features)")
+
+    assert recipe.head_names == {}
+
+
+def test_an_unknown_name_in_a_head_is_refused():
+    happened, fix = refusal(
+        "photos",
+        "def head(features):\n    return layers.Dense(width2)(features)",
+        {"width": 64},
+    )
+
+    assert happened == "Nothing is called 'width2' here."
+    assert fix.startswith("Nearest: width.")
+
+
+def test_a_name_in_a_head_that_cannot_travel_is_refused():
+    happened, _ = refusal(
+        "photos", "def head(features):\n    return mine(features)", {"mine": object()}
+    )
+
+    assert happened.startswith("mine of your notebook is of type object;")
+
+
+@pytest.mark.parametrize(
+    ("function", "shown"),
+    [
+        ("def heads(features): pass", "def heads(features)"),
+        ("def head(): pass", "def head()"),
+        ("def head(features, classes): pass", "def head(features, classes)"),
+        ("def helper(x): pass", "def helper(x)"),
+    ],
+)
+def test_a_function_of_another_name_or_shape_is_refused(function, shown):
+    happened, fix = refusal("photos", function)
+
+    assert happened == f"{shown} is not a function that %%finetune calls."
+    assert fix.startswith("Define head(features):")
+
+
+def test_augment_as_a_function_is_refused_with_what_there_is():
+    happened, fix = refusal("photos", "def augment(images):\n    return images[:, ::-1]")
+
+    assert happened == (
+        "augment is a function here; this version knows built-in augmentation only."
+    )
+    assert fix == "Say how many augmented copies each image gets: augment = 2"
+
+
+def test_an_import_without_a_head_changes_nothing():
+    assert head_of("import numpy as np\nepochs = 3") == Recipe(data="photos", epochs=3)

@@ -1,0 +1,312 @@
+from __future__ import annotations
+
+import json
+import string
+from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dl_magics.errors import BadSetting
+from dl_magics.training.recipe import applications
+from dl_magics.training.recipe.recipe import LATER, SETTINGS, Recipe, parse
+
+GOOD = [
+    ("model", "ResNet50", "ResNet50"),
+    ("model", "vgg_16_imagenet", "VGG16"),
+    ("weights", "imagenet", "imagenet"),
+    ("weights", None, None),
+    ("weights", "own.weights.h5", "own.weights.h5"),
+    ("weights", Path("own.weights.h5"), "own.weights.h5"),
+    ("image_size", 128, 128),
+    ("image_size", None, 224),
+    ("image_size", np.int64(64), 64),
+    ("epochs", 1, 1),
+    ("epochs", np.uint8(9), 9),
+    ("batch_size", "auto", "auto"),
+    ("batch_size", 48, 48),
+    ("learning_rate", 0.01, 0.01),
+    ("learning_rate", 1, 1.0),
+    ("learning_rate", np.float64(0.5), 0.5),
+    ("dense", [], ()),
+    ("dense", [64, 32], (64, 32)),
+    ("dense", (64,), (64,)),
+    ("dense", 128, (128,)),
+    ("dropout", 0, 0.0),
+    ("dropout", 0.9, 0.9),
+    ("pooling", "max", "max"),
+    ("pooling", None, None),
+    ("augment", 0, 0),
+    ("augment", 4, 4),
+    ("valid", 0.5, 0.5),
+    ("sample", 10, 10),
+    ("sample", None, None),
+    ("seed", 0, 0),
+    ("seed", 2**32 - 1, 2**32 - 1),
+    ("patience", 1, 1),
+    ("mixed_precision", True, True),
+    ("mixed_precision", False, False),
+    ("mixed_precision", "auto", "auto"),
+    ("max_duration", None, None),
+    ("max_duration", "90s", 90.0),
+    ("max_duration", 30, 1800.0),
+    ("backend", None, None),
+    ("backend", "theano", "theano"),
+]
+BAD = [
+    ("model", 16),
+    ("model", ""),
+    ("model", None),
+    ("model", True),
+    ("weights", 5),
+    ("weights", ""),
+    ("weights", False),
+    ("image_size", 15),
+    ("image_size", 4097),
+    ("image_size", 128.0),
+    ("image_size", "128"),
+    ("image_size", True),
+    ("image_size", [128, 128]),
+    ("epochs", 0),
+    ("epochs", -1),
+    ("epochs", 2.5),
+    ("epochs", "5"),
+    ("epochs", True),
+    ("epochs", None),
+    ("batch_size", 0),
+    ("batch_size", "all"),
+    ("batch_size", True),
+    ("batch_size", 32.0),
+    ("batch_size", None),
+    ("learning_rate", 0),
+    ("learning_rate", -0.1),
+    ("learning_rate", 100),
+    ("learning_rate", float("nan")),
+    ("learning_rate", "1e-3"),
+    ("learning_rate", True),
+    ("dense", [0]),
+    ("dense", [True]),
+    ("dense", "256"),
+    ("dense", None),
+    ("dense", [256, "x"]),
+    ("dropout", 1),
+    ("dropout", -0.1),
+    ("dropout", True),
+    ("dropout", "0.5"),
+    ("pooling", "mean"),
+    ("pooling", ""),
+    ("pooling", True),
+    ("augment", -1),
+    ("augment", 0.5),
+    ("augment", True),
+    ("augment", "flip"),
+    ("augment", None),
+    ("valid", 0),
+    ("valid", 1),
+    ("valid", 20),
+    ("valid", True),
+    ("valid", None),
+    ("sample", 1),
+    ("sample", "all"),
+    ("sample", True),
+    ("sample", 10.5),
+    ("seed", -1),
+    ("seed", 2**32),
+    ("seed", None),
+    ("seed", True),
+    ("seed", 4.0),
+    ("patience", 0),
+    ("patience", None),
+    ("patience", True),
+    ("mixed_precision", "float16"),
+    ("mixed_precision", 1),
+    ("mixed_precision", None),
+    ("max_duration", "soon"),
+    ("max_duration", 0),
+    ("max_duration", True),
+    ("backend", "tf"),
+    ("backend", 1),
+]
+
+
+def refusal(name, value, data="photos"):
+    with pytest.raises(BadSetting) as caught:
+        parse(data, {name: value})
+    happened, fix = caught.value._render_traceback_()
+    assert "\n" not in happened + fix
+    return happened, fix
+
+
+def test_no_settings_make_the_defaults():
+    recipe = parse("photos", {})
+
+    assert recipe == Recipe(data="photos")
+
+
+def test_the_table_and_the_recipe_name_the_same_settings_and_defaults():
+    recipe = Recipe(data="photos")
+
+    beside = {"data", "head", "head_names"}
+    assert {each.name for each in fields(Recipe)} - beside == set(SETTINGS)
+    for name, setting in SETTINGS.items():
+        default = getattr(recipe, name)
+        assert default == (
+            setting.default if name != "image_size" else applications.MODELS["VGG16"].size
+        )
+
+
+def test_every_setting_is_tried_with_good_and_bad_values():
+    assert {name for name, *_ in GOOD} == set(SETTINGS)
+    assert {name for name, _ in BAD} == set(SETTINGS)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_default_is_allowed_by_its_own_rule(name):
+    value = getattr(parse("photos", {name: SETTINGS[name].default}), name)
+
+    assert value == getattr(Recipe(data="photos"), name)
+
+
+@pytest.mark.parametrize(("name", "value", "becomes"), GOOD)
+def test_a_good_value_is_taken(name, value, becomes):
+    taken = getattr(parse("photos", {name: value}), name)
+
+    assert taken == becomes
+    assert type(taken) is type(becomes)
+
+
+@pytest.mark.parametrize(("name", "value"), BAD)
+def test_a_bad_value_costs_two_lines_that_quote_it_and_say_what_is_wanted(name, value):
+    happened, fix = refusal(name, value)
+
+    with pytest.raises(ValueError, match=r".+") as wanted:
+        SETTINGS[name].rule(value)
+    assert happened == f"BadSetting: {name} = {value!r} is not possible."
+    assert fix == f"  {name} is {wanted.value} ({SETTINGS[name].meaning})."
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("epoch", "epochs"),
+        ("Epochs", "epochs"),
+        ("learnin_rate", "learning_rate"),
+        ("lr_rate", "learning_rate"),
+        ("batchsize", "batch_size"),
+        ("drop_out", "dropout"),
+        ("imagesize", "image_size"),
+        ("pool", "pooling"),
+        ("augmentation", "augment"),
+    ],
+)
+def test_a_misspelt_name_is_refused_with_the_nearest_right_one(name, nearest):
+    happened, fix = refusal(name, 3)
+
+    assert happened == f"BadSetting: {name} = 3: there is no setting {name!r}."
+    assert fix.startswith(f"  Nearest: {nearest}. All settings: model, ")
+
+
+def test_a_name_that_resembles_nothing_is_answered_with_all_names():
+    _, fix = refusal("zzzzzz", 3)
+
+    assert fix == f"  All settings: {', '.join(SETTINGS)}"
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_a_setting_of_a_later_version_says_so(name):
+    happened, fix = refusal(name, 2)
+
+    assert happened == (
+        f"BadSetting: {name} = 2: this version trains the head only, on one machine."
+    )
+    assert fix == f"  Leave {name} out."
+
+
+@pytest.mark.parametrize("data", ["", "   "])
+def test_without_a_folder_nothing_starts(data):
+    happened, fix = refusal("epochs", 3, data)
+
+    assert happened == "BadSetting: %%finetune got no image folder."
+    assert "%%finetune data/dogscats" in fix
+
+
+def test_an_image_may_not_be_smaller_than_the_model_can_see():
+    with pytest.raises(BadSetting) as caught:
+        parse("photos", {"model": "xception", "image_size": 64})
+
+    assert caught.value._render_traceback_() == [
+        "BadSetting: image_size = 64 is too small for Xception.",
+        "  Use image_size = 71 or more; Xception was made for 299.",
+    ]
+
+
+def test_the_size_is_the_models_own_where_none_is_given():
+    assert parse("photos", {"model": "NASNetLarge"}).image_size == 331
+    assert parse("photos", {"model": "NASNetLarge", "image_size": None}).image_size == 331
+
+
+@pytest.mark.parametrize(
+    ("value", "quoted"),
+    [
+        ("x" * 500, f"'{'x' * 76}…"),
+        (np.zeros((3, 3)), "array([[0., 0., 0.], [0., 0., 0.], [0., 0., 0.]])"),
+        (10**5000, "a number of thousands of digits"),
+    ],
+    ids=["long", "of many lines", "huge"],
+)
+def test_an_unwieldy_value_is_quoted_on_one_line(value, quoted):
+    happened, _ = refusal("epochs", value)
+    unknown, _ = refusal("epoch", value)
+    later, _ = refusal("workers", value)
+
+    assert happened == f"BadSetting: epochs = {quoted} is not possible."
+    assert unknown.startswith(f"BadSetting: epoch = {quoted}: ")
+    assert later.startswith(f"BadSetting: workers = {quoted}: ")
+
+
+def test_a_recipe_cannot_be_changed():
+    recipe = Recipe(data="photos")
+
+    with pytest.raises(FrozenInstanceError):
+        recipe.epochs = 6
+
+
+settings = st.fixed_dictionaries(
+    {},
+    optional={
+        "model": st.sampled_from(sorted(applications.MODELS)),
+        "weights": st.none() | st.text(string.printable, min_size=1).filter(str.strip),
+        "image_size": st.integers(128, 4096),
+        "epochs": st.integers(1, 1000),
+        "batch_size": st.just("auto") | st.integers(1, 65536),
+        "learning_rate": st.floats(1e-9, 99),
+        "dense": st.lists(st.integers(1, 65536)),
+        "dropout": st.floats(0, 0.99),
+        "pooling": st.sampled_from(["avg", "max", None]),
+        "augment": st.integers(0, 100),
+        "valid": st.floats(0.01, 0.99),
+        "sample": st.none() | st.integers(2, 10**9),
+        "seed": st.integers(0, 2**32 - 1),
+        "patience": st.integers(1, 100),
+        "mixed_precision": st.sampled_from(["auto", True, False]),
+        "max_duration": st.none() | st.floats(0.1, 1e6),
+    },
+)
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+
+
+@given(settings, st.text(), st.dictionaries(st.text(), plain, max_size=3))
+def test_a_recipe_survives_json(wanted, head, names):
+    recipe = parse("photos/ä ö", wanted, head=head, head_names=names)
+
+    again = Recipe.from_json(json.loads(json.dumps(recipe.to_json())))
+
+    assert again == recipe
+    assert isinstance(again.dense, tuple)

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import json
+import zipfile
+
+import pytest
+
+from dl_magics.errors import NotLoadable
+from dl_magics.training import load_check
+from support import tiny_keras
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    tiny_keras.train(tiny_keras.photos(folder / "photos", n=2), folder, epochs=1)
+    return folder / "run" / "model.keras"
+
+
+def test_a_model_is_loaded_by_keras_and_by_nothing_that_lies_in_the_notebooks_folder(
+    model, tmp_path, monkeypatch
+):
+    (tmp_path / "keras.py").write_text("raise SystemExit(1)")
+    monkeypatch.chdir(tmp_path)
+
+    load_check.check(model, {})
+
+
+def test_a_model_that_a_later_keras_saved_is_told_with_the_version_to_install(model, tmp_path):
+    later = tmp_path / "model.keras"
+    with zipfile.ZipFile(model) as old, zipfile.ZipFile(later, "w") as new:
+        for each in old.namelist():
+            new.writestr(each, renamed(old.read(each)) if each == "config.json" else old.read(each))
+
+    with pytest.raises(NotLoadable) as told:
+        load_check.check(later, {"keras": "4.0.1"})
+
+    assert str(later) in str(told.value)
+    assert "OfTomorrow" in str(told.value)
+    assert told.value.fix.startswith("pip install keras==4.0.1 as there")
+
+
+def renamed(config):
+    document = json.loads(config)
+    document["config"]["layers"][-1]["class_name"] = "OfTomorrow"
+    return json.dumps(document)
