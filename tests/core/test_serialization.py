@@ -129,8 +129,8 @@ def test_a_pickle_hidden_in_an_array_is_not_run(tmp_path):
 
 def test_plain_values_need_no_numpy(tmp_path):
     write = (
-        "import sys, pathlib; from dl_magics import values;"
-        "values.write(pathlib.Path(sys.argv[1]), {'x': [1, 'a']});"
+        "import sys, pathlib; from dl_magics.core import serialization;"
+        "serialization.write(pathlib.Path(sys.argv[1]), {'x': [1, 'a']});"
         "assert 'numpy' not in sys.modules"
     )
 

@@ -6,7 +6,6 @@ import hashlib
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from dl_magics.practice.hosts import environment
 from dl_magics.runs import log
 from dl_magics.ssh import keys, known_hosts
 from dl_magics.training.run import Run
-from support import notebook_process, tiny_keras
+from support import command, notebook_process, tiny_keras
 from support.cloud import choose_practice
 from support.ec2_client import until
 from support.kernel import SESSION, runner, shell_with_magics
@@ -45,7 +44,7 @@ class Evening:
         self._config.write_text(f"Host *\n  HostName {self.lab.address}\n  IdentityFile {key}\n")
 
     def notebook(self, *cells):
-        program = [sys.executable, notebook_process.__file__, self.lab.laptop]
+        program = [*command(notebook_process), self.lab.laptop]
         self._notebooks.append(subprocess.Popen([*program, *cells], stdout=subprocess.DEVNULL))
         return self._notebooks[-1]
 

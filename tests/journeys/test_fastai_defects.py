@@ -33,7 +33,7 @@ def test_c_another_process_knows_the_chosen_instance(rent, run):
     id_ = rent()
     run("%aws_get gpu")
 
-    code = "from dl_magics.actions import here; print(here.meant().id)"
+    code = "from dl_magics.actions.aws import context; print(context.meant().id)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert said.stdout.strip() == id_

@@ -166,7 +166,7 @@ def test_another_kernel_watches_a_run_and_stops_it(kernel):
         other.said("%load_ext dl_magics")
         reply, outputs = other.run(f"run = %attach {run.name}")
         said = other.said(
-            "from dl_magics.actions import runs; print(run.status); runs.request_stop(run)"
+            "from dl_magics.actions.runs import runs; print(run.status); runs.request_stop(run)"
         )
     finally:
         other.client.stop_channels()

@@ -49,13 +49,13 @@ TRAIN = (
     BEGIN
     + """
 import json
-from dl_magics.training import there
+from dl_magics.training import kernel_run
 recipe, folder = json.loads(sys.argv[2]), sys.argv[3]
 def send(event):
     line = open(folder + "/run/events.jsonl", encoding="utf-8").read().splitlines()[-1]
     assert json.loads(line) == json.loads(json.dumps(event)), line
     print(event["n"], event["kind"], flush=True)
-run = there.run(recipe, folder + "/run", features=folder + "/features",
+run = kernel_run.run(recipe, folder + "/run", features=folder + "/features",
                 weights=folder + "/weights", place={"name": "gpu"}, send=send)
 assert type(run).__module__ == "dl_magics.training.run"
 assert run.predict(recipe["data"] + "/red").skipped == {}

@@ -14,11 +14,11 @@ from support import run_events
 HOLD = """
 import sys
 from pathlib import Path
-import stories
+from support import run_events
 from dl_magics.runs.log import RunLog
 
 with RunLog(Path(sys.argv[1])) as lines:
-    lines.append(stories.story()[0])
+    lines.append(run_events.story()[0])
     print("open", flush=True)
     sys.stdin.read()
 """

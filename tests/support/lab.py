@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from dl_magics.ssh import blocking, keys, known_hosts
 from dl_magics.ssh.target import Login
-from support import link_client, relay
+from support import command, link_client, relay
 
 LAPTOP = "198.51.100.1"
 INSTANCE = "198.51.100.10"
@@ -78,7 +77,7 @@ class Lab:
         for namespace in (self.laptop, self.instance):
             subprocess.run(["ip", "netns", "add", namespace], check=True)
         self._wire = subprocess.Popen(
-            [sys.executable, relay.__file__, self.laptop, LAPTOP, self.instance, INSTANCE],
+            [*command(relay), self.laptop, LAPTOP, self.instance, INSTANCE],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -100,7 +99,7 @@ class Lab:
 
     def client(self, run_dir: str, mirror: Path) -> subprocess.Popen[bytes]:
         """Start a client on the laptop, in a process of its own."""
-        program = [sys.executable, link_client.__file__, self.home, str(self.address_file)]
+        program = [*command(link_client), self.home, str(self.address_file)]
         return subprocess.Popen(
             ["ip", "netns", "exec", self.laptop, *program, run_dir, str(mirror)]
         )

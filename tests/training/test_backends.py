@@ -21,7 +21,8 @@ IMAGES, SIZE, EPOCHS = 12, 32, 4
 TRAIN = """
 import json, sys
 from pathlib import Path
-from dl_magics.training import log, logged
+from dl_magics.runs import log
+from dl_magics.training import recorder
 from dl_magics.training.engine.pipeline import Rooms, finetune
 from dl_magics.training.recipe.recipe import Recipe
 
@@ -45,7 +46,7 @@ def broken(rooms):
                 lines.append(event)
     except KeyboardInterrupt:
         pass
-    list(logged.resumed(rooms))
+    list(recorder.resumed(rooms))
     return log.read(rooms.run)
 
 told = {}
@@ -53,7 +54,7 @@ for run in runs:
     name, _, features = run.partition(":")
     rooms = Rooms(Path(folder, name), Path(folder, features), Path(folder))
     rooms.run.mkdir()
-    events = broken(rooms) if name == "broken" else logged.begun(recipe, rooms)
+    events = broken(rooms) if name == "broken" else recorder.begun(recipe, rooms)
     told[name] = [event.to_json() for event in events]
 print(json.dumps(told))
 """

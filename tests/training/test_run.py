@@ -18,11 +18,11 @@ from support import run_events, tiny_keras
 HOLD = """
 import sys, time
 from pathlib import Path
-import stories
+from support import run_events
 from dl_magics.runs.log import RunLog
 
 with RunLog(Path(sys.argv[1])) as lines:
-    for event in stories.story(stories.epoch(1)):
+    for event in run_events.story(run_events.epoch(1)):
         lines.append(event)
     print("open", flush=True)
     time.sleep(600)

@@ -25,12 +25,12 @@ DONE = RunEnded(status="done")
 TELL = """
 import sys
 from pathlib import Path
-import stories
+from support import run_events
 from dl_magics.runs.events import RunEnded
-from dl_magics.training import stopping
+from dl_magics.runs import stop_request
 from dl_magics.runs.log import RunLog
 
-story = stories.story(*map(stories.epoch, range(1, 5)), ended=RunEnded(status="done"))
+story = run_events.story(*map(run_events.epoch, range(1, 5)), ended=RunEnded(status="done"))
 with RunLog(Path(sys.argv[1])) as lines:
     for event in story:
         lines.append(event)
@@ -252,7 +252,7 @@ def test_a_stop_can_be_asked_for_from_anywhere(home):
     assert not stop_request.asked(run.path)
 
     code = (
-        "import sys; from pathlib import Path; from dl_magics.actions import runs;"
+        "import sys; from pathlib import Path; from dl_magics.actions.runs import runs;"
         "from dl_magics.training.run import Run; runs.request_stop(Run(Path(sys.argv[1])))"
     )
     subprocess.run([sys.executable, "-c", code, str(run.path)], check=True, env={**os.environ})

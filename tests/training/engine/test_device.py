@@ -145,7 +145,7 @@ def test_a_backend_that_only_predicts_is_refused_in_two_lines():
 def _find_with(backend, then):
     program = f"""
 from dl_magics.errors import {BadSetting.__name__}
-from dl_magics.training import device
+from dl_magics.training.engine import device
 try:
     found = device.find()
     {then}

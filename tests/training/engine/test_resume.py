@@ -37,12 +37,12 @@ ASKED = {"dropout": 0.5, "epochs": 4, "batch_size": 5}
 RUN = """
 import sys
 from pathlib import Path
-import tiny
-from dl_magics.training import logged
+from support import tiny_keras
+from dl_magics.training import recorder
 
 data, folder = map(Path, sys.argv[1:])
-recipe = tiny.recipe(data, dropout=0.5, epochs=4, batch_size=5)
-for event in logged.begun(recipe, tiny.rooms(folder)):
+recipe = tiny_keras.recipe(data, dropout=0.5, epochs=4, batch_size=5)
+for event in recorder.begun(recipe, tiny_keras.rooms(folder)):
     print(event.kind, flush=True)
     if event.kind == "epoch_ended" and event.epoch == 2:
         sys.stdin.readline()
