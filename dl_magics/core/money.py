@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from dl_magics.errors import BadSetting
-
 DISK_DOLLARS_PER_GIB_MONTH = 0.08
 """gp3 in us-east-1; other regions differ by some cents."""
 
@@ -70,13 +68,3 @@ class Receipt:
             f"{duration(self.seconds)}, {written(self.dollars)}; "
             f"while stopped the disk costs {written(self.dollars_per_month)} a month"
         )
-
-
-def seconds(written: str) -> float:
-    """Return how long `20m`, `2h`, `90s` or a bare number of minutes is."""
-    units = {"s": 1, "m": 60, "h": 3600}
-    number, unit = (written[:-1], written[-1:]) if written[-1:] in units else (written, "m")
-    try:
-        return float(number) * units[unit]
-    except ValueError as error:
-        raise BadSetting(f"'{written}' is not a length of time.", fix="20m · 2h · 90s") from error

@@ -139,12 +139,13 @@ class AwsMagics(Magics):
             %aws_start my-gpu --wait 20m
         """
         from dl_magics.actions.aws import context, explain, instances
-        from dl_magics.core import money
+        from dl_magics.core import duration
 
         args = parse_argstring(self.aws_start, line)
+        wait_seconds = duration.parse_option("--wait", args.wait, zero=True) or 0
         if args.explain:
             return explain.start(context.meant(args.name))
-        return shown(instances.start(args.name, wait_seconds=money.seconds(args.wait)))
+        return shown(instances.start(args.name, wait_seconds=wait_seconds))
 
     @magic_arguments()
     @NAME

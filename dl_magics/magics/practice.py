@@ -16,7 +16,7 @@ class PracticeMagics(Magics):
     @argument("what", nargs="?", choices=("on", "off", "fault"), help="nothing: show how it is")
     @argument("name", nargs="?", help="which fault; nothing: show them")
     @argument("--times", type=int, default=1, help="how often it goes wrong (%(default)s)")
-    @argument("--seconds", type=float, help="how long, for a fault that takes time")
+    @argument("--seconds", help="how long, for a fault that takes time: 30, or 2m")
     @line_magic
     def practice(self, line: str) -> Word:
         """Go to the practice cloud, come back, or let something go wrong there.
@@ -27,6 +27,7 @@ class PracticeMagics(Magics):
             %practice fault no-capacity --times 2
         """
         from dl_magics.actions.aws import practice
+        from dl_magics.core import duration
 
         args = parse_argstring(self.practice, line)
         if args.what == "on":
@@ -34,7 +35,11 @@ class PracticeMagics(Magics):
         if args.what == "off":
             return Word(f"The practice cloud is off; the AWS profile is {practice.off()} again.")
         if args.what == "fault" and args.name:
-            aim = {} if args.seconds is None else {"seconds": args.seconds}
+            aim = {}
+            if args.seconds is not None:
+                aim["seconds"] = duration.parse_option(
+                    "--seconds", args.seconds, unit="s", zero=True
+                )
             practice.fault(args.name, times=args.times, **aim)
             return Word(f"{args.name}: {practice.faults()[args.name]}, {args.times} times.")
         if args.what == "fault":

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from dl_magics.core.duration import parse_option
 from dl_magics.errors import DLMagicsError
 from dl_magics.practice.process import address, find, stop
 from dl_magics.practice.profile import profile
@@ -26,7 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             _say(f"A practice cloud already runs in {folder}: {address(folder)}")
             return 1
         else:
-            _serve(folder, options.delay, options.boot, tied=options.tied)
+            delay = parse_option("--delay", options.delay, unit="s", zero=True) or 0
+            boot = parse_option("--boot", options.boot, unit="s", zero=True) or 0
+            _serve(folder, delay, boot, tied=options.tied)
     except DLMagicsError as error:
         _say("\n".join(error._render_traceback_()))
         return 1
@@ -53,8 +56,8 @@ def _parser() -> argparse.ArgumentParser:
         "dl-magics practice", description="An EC2 API and SSH hosts on your own computer."
     )
     parser.add_argument("--folder", type=Path, help="where its state lies")
-    parser.add_argument("--delay", type=float, default=2.0, help="seconds between two states")
-    parser.add_argument("--boot", type=float, default=1.0, help="seconds until SSH answers")
+    parser.add_argument("--delay", default=2, help="seconds between two states, or 2m")
+    parser.add_argument("--boot", default=1, help="seconds until SSH answers, or 2m")
     parser.add_argument("--tied", action="store_true", help="end when the standard input ends")
     parser.add_argument("--stop", action="store_true", help="end the one that runs")
     return parser

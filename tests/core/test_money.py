@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dl_magics.core import money
-from dl_magics.errors import BadSetting
 
 DOLLARS = st.floats(0, 1000, allow_nan=False)
 SECONDS = st.floats(0, 10_000_000, allow_nan=False)
@@ -57,21 +56,6 @@ def test_a_price_an_hour_loses_no_digit(hundredths_of_cents):
 )
 def test_a_time_is_written_short(seconds, written):
     assert money.duration(seconds) == written
-
-
-@pytest.mark.parametrize(
-    ("written", "seconds"), [("20", 1200), ("20m", 1200), ("2h", 7200), ("90s", 90), ("0", 0)]
-)
-def test_a_time_is_read_with_and_without_a_unit(written, seconds):
-    assert money.seconds(written) == seconds
-
-
-def test_what_is_no_time_is_refused_with_examples():
-    with pytest.raises(BadSetting) as refused:
-        money.seconds("soon")
-
-    assert "'soon'" in str(refused.value)
-    assert "20m" in refused.value.fix
 
 
 def test_the_receipt_of_an_evening_reads_as_promised():

@@ -65,6 +65,12 @@ def test_a_stop_during_a_start_ends_stopped_and_the_start_says_so(rent, run, aws
     assert run("%aws_state") == "stopped"
 
 
+@pytest.mark.parametrize("wait", ["nan", "inf", "-1", "soon"])
+def test_a_start_refuses_an_invalid_wait(run, wait):
+    with pytest.raises(errors.BadSetting, match="--wait"):
+        run(f"%aws_start --wait={wait}")
+
+
 def test_ctrl_c_in_a_start_changes_nothing_but_the_waiting(cloud, run):
     run("%aws_launch t2.micro -y")
     run("%aws_stop")

@@ -276,6 +276,12 @@ def test_the_command_tells_how_to_use_it_and_ends_with_ctrl_c(folder):
     assert "already runs" in refused.stdout
 
 
+@pytest.mark.parametrize("option", ["--delay", "--boot"])
+def test_the_command_refuses_an_invalid_duration(folder, capsys, option):
+    assert main(["--folder", str(folder), option, "nan"]) == 1
+    assert f"{option} = 'nan' is not a valid duration" in capsys.readouterr().out
+
+
 def test_the_command_can_end_the_one_that_runs(folder, capsys):
     practice.start(folder, tied=True)
 

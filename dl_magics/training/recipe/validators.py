@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import operator
-import re
 from collections.abc import Callable
 from typing import Any
+
+from dl_magics.core.duration import to_seconds
 
 Rule = Callable[[Any], Any]
 
@@ -96,16 +97,6 @@ def sizes(value: Any) -> tuple[int, ...]:
         raise ValueError("a list of whole numbers from 1 to 65,536, such as [256]") from None
 
 
-_UNITS = {"s": 1, "m": 60, "h": 3600}
-
-
 def duration(value: Any) -> float:
-    """A time in seconds, from minutes (30) or a text such as "90s", "30m", "2h"."""
-    written = value.strip().lower() if isinstance(value, str) else ""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", written)
-    amount, unit = (float(match[1]), match[2] or "m") if match else (value, "m")
-    possible = number(0)
-    try:
-        return float(possible(possible(amount) * _UNITS[unit]))
-    except ValueError:
-        raise ValueError('minutes such as 30, or a text such as "90s", "30m", "2h"') from None
+    """A duration in seconds, from minutes (30) or a text such as "90s", "30m", "2h"."""
+    return to_seconds(value)
