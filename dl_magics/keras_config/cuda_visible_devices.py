@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dl_magics.errors import BadSetting
-from dl_magics.keras_config import atomic_file, theanorc
-from dl_magics.keras_config.keras_json import Change
+
+# `%load_ext` imports this module to apply the selection: it imports no more than that needs.
+if TYPE_CHECKING:
+    from dl_magics.keras_config.keras_json import Change
 
 VARIABLE = "CUDA_VISIBLE_DEVICES"
 NAME = "visible_devices"
@@ -20,6 +23,8 @@ _OURS = "DL_MAGICS_VISIBLE_DEVICES"
 
 def spelled(device: str) -> str:
     """Return what stands for a device in the variable; "" for all GPUs."""
+    from dl_magics.keras_config import theanorc
+
     word = theanorc.spelled(device, "")
     return "-1" if word == "cpu" else word[len("cuda") :]
 
@@ -31,7 +36,7 @@ def write(folder: str, device: str) -> Change:
 
 def undo(folder: str) -> Change:
     """Take the last choice back; a second time brings it again."""
-    kept = atomic_file.read(_undo_file(folder))
+    kept = _read(_undo_file(folder))
     if kept is None:
         raise BadSetting(
             "No device was chosen that could be taken back.", fix="%device shows what is in force."
@@ -68,6 +73,9 @@ def told(folder: str) -> tuple[str, str]:
 
 
 def _exchanged(folder: str, after: str) -> Change:
+    from dl_magics.keras_config import atomic_file
+    from dl_magics.keras_config.keras_json import Change
+
     with atomic_file.changing(_file(folder)):
         before = _chosen(folder)
         if before == after:
@@ -78,7 +86,14 @@ def _exchanged(folder: str, after: str) -> Change:
 
 
 def _chosen(folder: str) -> str:
-    return (atomic_file.read(_file(folder)) or "").strip()
+    return (_read(_file(folder)) or "").strip()
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None
 
 
 def _file(folder: str) -> Path:

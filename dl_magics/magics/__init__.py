@@ -1,8 +1,12 @@
-"""The magics: each reads a line, calls one action, returns one thing."""
+"""The magics: each reads a line, calls one action, returns one thing.
+
+`%load_ext` imports only this package: what a magic needs is imported when it is called.
+"""
 
 from __future__ import annotations
 
 from contextlib import suppress
+from types import MethodType
 from typing import TYPE_CHECKING
 
 from dl_magics.errors import DLMagicsError
@@ -33,9 +37,9 @@ ALL: tuple[type[Magics], ...] = (
 
 
 def load(shell: InteractiveShell) -> None:
-    """Register every magic of ours, and put in force which GPUs were chosen."""
+    """Register all magics, and apply the selection of visible GPUs to this process."""
     unload(shell)
-    # Whatever is wrong with our folder is told by the magic that needs it.
+    # An unreadable folder is reported by the magic that needs it.
     with suppress(DLMagicsError, OSError):
         cuda_visible_devices.apply(str(home.folder()))
     shell.register_magics(*ALL)
@@ -43,10 +47,11 @@ def load(shell: InteractiveShell) -> None:
 
 
 def unload(shell: InteractiveShell) -> None:
-    """Take our magics away again: IPython itself cannot."""
+    """Remove all magics and matchers from the shell; IPython has no call that does."""
     for table in shell.magics_manager.magics.values():
         for name, function in list(table.items()):
-            if isinstance(getattr(function, "__self__", None), ALL):
+            # Any attribute of one of IPython's lazy magics would import its module.
+            if type(function) is MethodType and isinstance(function.__self__, ALL):
                 del table[name]
     for each in ALL:
         shell.magics_manager.registry.pop(each.__name__, None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
+from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.aws import EXPLAIN, NAME, shown
 from dl_magics.magics.prompts import Word, agree, restart_of
 

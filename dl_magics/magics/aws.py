@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
+from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.prompts import Word, agree, trust_host_key
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
 from dl_magics.errors import BadSetting
+from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.prompts import Word, restart_of
 
 if TYPE_CHECKING:

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, needs_local_scope
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from traitlets import Enum
 
 from dl_magics.errors import BadSetting
-from dl_magics.runs.events import Event
-from dl_magics.runs.stop_request import graceful
+from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 
 if TYPE_CHECKING:
+    from dl_magics.runs.events import Event
     from dl_magics.training.run import Run
 
     Stop = Callable[[], bool]
@@ -113,6 +112,7 @@ class FinetuneMagics(Magics):
 
     def _watched(self, run: Run, begin: Callable[[Stop], Generator[Event, None, None]]) -> Run:
         from dl_magics.magics import live
+        from dl_magics.runs.stop_request import graceful
 
         with self._told(), graceful() as stop, closing(begin(stop)) as events:
             live.watch(events, live.screen_for(self.shell, self.live))

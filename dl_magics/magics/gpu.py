@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, needs_local_scope
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
 
+from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.link_status import told
 from dl_magics.magics.prompts import Word, agree, trust_host_key
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from IPython.core.magic import Magics, line_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
+from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.prompts import Word
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from IPython.core.magic import Magics, line_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
 
+from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.prompts import agree
 
 if TYPE_CHECKING:

@@ -23,11 +23,20 @@ import json, sys
 from IPython.core.interactiveshell import InteractiveShell
 
 shell = InteractiveShell()
+from IPython.core.magics import extension  # IPython's own, imported by the first magic of a shell
 before = set(sys.modules)
 shell.run_line_magic("load_ext", "dl_magics")
 print(json.dumps({"magic": shell.find_cell_magic("finetune") is not None,
                   "new": sorted(set(sys.modules) - before)}))
 """
+# What `%load_ext` may import beside dl_magics.magics: what finds our folder.
+NEEDED = {
+    *("dl_magics", "dl_magics.errors", "dl_magics.version", "dl_magics.magics"),
+    *("dl_magics.keras_config", "dl_magics.keras_config.cuda_visible_devices"),
+    *("dl_magics.store", "dl_magics.store.home"),
+}
+NEEDED_OF_OTHERS = {"IPython", "jupyter_core", "platformdirs"}
+MODULES_OF_MAGICS = 14
 OURS = ("finetune", "runs", "attach")
 
 
@@ -55,6 +64,27 @@ def test_the_magics_are_there_after_loading_in_a_fresh_process(fresh):
 @pytest.mark.parametrize("heavy", HEAVY)
 def test_loading_imports_nothing_heavy(fresh, heavy):
     assert heavy not in fresh["new"]
+
+
+def test_loading_imports_only_the_magics_and_what_finds_our_folder(fresh):
+    ours = {name for name in fresh["new"] if name.split(".")[0] == "dl_magics"}
+    magics = {name for name in ours if name.startswith("dl_magics.magics.")}
+
+    assert ours - magics == NEEDED
+    assert len(magics) <= MODULES_OF_MAGICS
+    assert not {"dl_magics.magics.live", "dl_magics.magics.outputs"} & magics
+
+
+def test_loading_imports_no_module_of_ipython_but_that_of_arguments(fresh):
+    assert [name for name in fresh["new"] if name.startswith("IPython.")] == [
+        "IPython.core.magic_arguments"
+    ]
+
+
+def test_loading_imports_no_module_of_the_standard_library_beyond_ipythons(fresh):
+    tops = {name.partition(".")[0] for name in fresh["new"]} - {"dl_magics"}
+
+    assert tops - NEEDED_OF_OTHERS == set()
 
 
 def test_importing_the_package_imports_nothing_else():
