@@ -1,13 +1,71 @@
-"""Expected failures: two lines, what happened with the value received, then what to type."""
+"""Expected failures. Each has two lines: what happened with the value received, then what to type.
+
+DLMagicsError
+├── UserError             what was typed cannot be carried out
+│   ├── BadSetting          unknown name, wrong type or value out of range
+│   ├── BadValue            a value cannot be sent to the GPU kernel or fetched from it
+│   ├── BadData             a folder of images cannot be trained on
+│   ├── NoSuchFile          a file or folder does not exist
+│   ├── NoSuchRun           a run does not exist
+│   ├── NoSuchInstance      no instance matches a name or an id
+│   ├── SeveralInstances    more than one instance matches a name
+│   └── NotConfirmed        a confirmation was required and not given
+├── CloudError            AWS refused a request, or it could not be made
+│   ├── NoCredentials       credentials are missing, invalid or expired
+│   ├── NoRegion            no region is configured
+│   ├── NotAllowed          an IAM policy denies the request
+│   ├── NoCapacity          AWS has no capacity for the instance type
+│   ├── QuotaReached        a service quota is too small
+│   ├── NoSuchType          the instance type does not exist in the region
+│   ├── NoSuchImage         the AMI does not exist in the region
+│   ├── WrongState          the instance's state does not allow the request
+│   ├── TooManyRequests     AWS still throttles after the retries
+│   ├── NoAddress           this computer's public IP address is unknown
+│   └── CloudRefused        any other refusal
+├── ConnectionFailed      AWS or a host could not be reached or verified
+│   ├── NoAnswer            unreachable, timed out, or the response is invalid
+│   ├── HostKeyRefused      the SSH host key is unknown or differs from the pinned key
+│   └── LoginRefused        the SSH server accepts neither the user nor the key
+├── KernelError           the GPU kernel
+│   ├── NotConnected        no GPU kernel is connected
+│   ├── KernelDied          the GPU kernel or its instance ended
+│   └── OutputLost          part of the output was not recorded
+├── RunError              a training run
+│   ├── WeightsNotFound     pretrained weights cannot be found or downloaded
+│   ├── TrainingFailed      training stopped with an error
+│   ├── NotTrained          the run has no model
+│   ├── NotResumable        the run cannot be resumed
+│   ├── NotLoadable         the installed Keras cannot load the model
+│   └── DamagedRun          a file of the run cannot be read
+└── MachineError          a file, disk or program, on this computer or on a host
+├── NotInstalled        a package or program is missing
+├── CommandFailed       a command on a host exited with an error
+├── DiskFull            the disk has too little space
+├── CannotChange        a settings file of another program cannot be changed
+├── DamagedFile         a file of dl_magics cannot be read
+└── NoFolder            the folder of dl_magics cannot be created
+"""
 
 from __future__ import annotations
 
 
 class DLMagicsError(Exception):
-    """An expected failure: it says what happened and what to do next.
+    """An expected failure, with the line that says what to type next.
 
-    IPython, kernels and nbclient show just the two lines of `_render_traceback_`, and the cell
-    still fails.
+    IPython, kernels and nbclient show only the two lines of `_render_traceback_`; the cell still
+    fails.
+
+    Parameters
+    ----------
+    happened
+        What happened, with the value received. It is the message of the exception.
+    fix
+        What to type or to do next.
+
+    Attributes
+    ----------
+    status
+        The HTTP status that fits the error.
     """
 
     status = 500
@@ -20,203 +78,241 @@ class DLMagicsError(Exception):
         return [f"{type(self).__name__}: {self}", f"  {self.fix}"]
 
 
-class BadSetting(DLMagicsError):
-    """A setting has an unknown name, a wrong type or an impossible value."""
+class UserError(DLMagicsError):
+    """What was typed cannot be carried out."""
 
     status = 400
 
 
-class BadData(DLMagicsError):
-    """The images are not there, or not such that a model can learn from them."""
-
-    status = 400
+class BadSetting(UserError):
+    """A setting or an argument has an unknown name, a wrong type or a value out of range."""
 
 
-class WeightsNotFound(DLMagicsError):
-    """The pretrained weights can be had in no way."""
-
-    status = 424
+class BadValue(UserError):
+    """A variable cannot be sent to the GPU kernel or fetched from it."""
 
 
-class NoSuchRun(DLMagicsError):
+class BadData(UserError):
+    """A folder of images is missing, or a model cannot be trained on it."""
+
+
+class NoSuchFile(UserError):
+    """A file or folder does not exist."""
+
+    status = 404
+
+
+class NoSuchRun(UserError):
     """No run has this name."""
 
     status = 404
 
 
-class NotResumable(DLMagicsError):
-    """The run cannot go on: it came to its end, goes on already, or began with something else."""
-
-    status = 409
-
-
-class NotTrained(DLMagicsError):
-    """The run ended before it had a model."""
-
-    status = 409
-
-
-class DamagedRun(DLMagicsError):
-    """A file of a run cannot be read."""
-
-
-class NotLoadable(DLMagicsError):
-    """A model is whole, but the Keras here cannot load it."""
-
-
-class TrainingFailed(DLMagicsError):
-    """The training itself could not go on."""
-
-
-class DamagedFile(DLMagicsError):
-    """One of our own files could not be read; it was set aside."""
-
-
-class NoFolder(DLMagicsError):
-    """Our own folder cannot be made."""
-
-
-class NotInstalled(DLMagicsError):
-    """A package that only some need is not there."""
-
-    status = 424
-
-
-class NotConfirmed(DLMagicsError):
-    """What costs money or destroys something was not agreed to."""
-
-    status = 409
-
-
-class NoSuchInstance(DLMagicsError):
-    """No instance has this name, id or type."""
+class NoSuchInstance(UserError):
+    """No instance has this name or id, or no instance type matches."""
 
     status = 404
 
 
-class SeveralInstances(DLMagicsError):
-    """A word fits more than one instance."""
+class SeveralInstances(UserError):
+    """More than one instance matches the name."""
 
     status = 409
 
 
-class WrongState(DLMagicsError):
-    """The instance is in a state in which this cannot be done."""
+class NotConfirmed(UserError):
+    """A command that costs money or deletes something was not confirmed."""
 
     status = 409
 
 
-class NoCredentials(DLMagicsError):
-    """There are no AWS credentials, or they are wrong or out of date."""
+class CloudError(DLMagicsError):
+    """AWS refused a request, or the request could not be made."""
+
+    status = 502
+
+
+class NoCredentials(CloudError):
+    """AWS credentials are missing, invalid or expired."""
 
     status = 401
 
 
-class NoRegion(DLMagicsError):
-    """Nothing says which AWS region is meant."""
+class NoRegion(CloudError):
+    """No AWS region is configured."""
 
     status = 400
 
 
-class NotAllowed(DLMagicsError):
-    """The AWS account's policy does not allow it."""
+class NotAllowed(CloudError):
+    """An IAM policy of the AWS account denies the request."""
 
     status = 403
 
 
-class NoCapacity(DLMagicsError):
-    """AWS has no instance of this type left there."""
+class NoCapacity(CloudError):
+    """AWS has no capacity left for this instance type."""
 
     status = 503
 
 
-class QuotaReached(DLMagicsError):
-    """The account's quota is too small for it."""
+class QuotaReached(CloudError):
+    """The account's service quota is too small for the request."""
 
     status = 403
 
 
-class NoSuchType(DLMagicsError):
+class NoSuchType(CloudError):
     """The instance type does not exist, or not in this region."""
 
     status = 400
 
 
-class NoSuchImage(DLMagicsError):
-    """The image does not exist, or not in this region."""
+class NoSuchImage(CloudError):
+    """The AMI does not exist, or not in this region."""
 
     status = 400
 
 
-class TooManyRequests(DLMagicsError):
-    """AWS asks to go slower, also after some waiting."""
+class WrongState(CloudError):
+    """The state of the instance does not allow the request."""
+
+    status = 409
+
+
+class TooManyRequests(CloudError):
+    """AWS throttles the requests, also after the retries."""
 
     status = 429
 
 
-class NoAnswer(DLMagicsError):
-    """AWS, or the instance, could not be reached or gave no sensible answer."""
+class NoAddress(CloudError):
+    """The public IP address of this computer could not be determined."""
+
+
+class CloudRefused(CloudError):
+    """AWS refused the request with an error code that has no class of its own."""
+
+
+class ConnectionFailed(DLMagicsError):
+    """AWS or a host could not be reached, or its identity could not be verified."""
 
     status = 504
 
 
-class CloudRefused(DLMagicsError):
-    """AWS refused for a reason that has no class of its own here."""
-
-    status = 502
+class NoAnswer(ConnectionFailed):
+    """AWS or a host is unreachable, timed out, or sent an invalid response."""
 
 
-class NoAddress(DLMagicsError):
-    """The address that this computer has on the internet could not be had."""
-
-    status = 502
-
-
-class HostKeyRefused(DLMagicsError):
-    """The instance shows another host key than the one that is known, or none is known."""
+class HostKeyRefused(ConnectionFailed):
+    """The SSH host key is unknown, or does not match the pinned key."""
 
     status = 403
 
 
-class CommandFailed(DLMagicsError):
-    """A command on the instance ended with another status than 0."""
+class LoginRefused(ConnectionFailed):
+    """The SSH server does not accept this user with this key."""
+
+    status = 403
 
 
-class BadValue(DLMagicsError):
-    """A value cannot go to the GPU kernel or come back."""
-
-    status = 400
+class KernelError(DLMagicsError):
+    """The GPU kernel cannot do what was requested."""
 
 
-class NotConnected(DLMagicsError):
+class NotConnected(KernelError):
     """No GPU kernel is connected to this notebook."""
 
     status = 409
 
 
-class KernelDied(DLMagicsError):
-    """The GPU kernel ended by itself, or the instance under it did."""
+class KernelDied(KernelError):
+    """The GPU kernel ended, or its instance did."""
 
 
-class OutputLost(DLMagicsError):
-    """What the kernel said in a short while was not written down by anybody."""
+class OutputLost(KernelError):
+    """Part of the kernel's output was not recorded."""
 
     status = 502
 
 
-class NoSuchFile(DLMagicsError):
-    """A file or folder that was named is not there."""
-
-    status = 404
+class RunError(DLMagicsError):
+    """A training run failed, or its files cannot be used."""
 
 
-class DiskFull(DLMagicsError):
-    """What should be written does not fit."""
+class WeightsNotFound(RunError):
+    """The pretrained weights could not be found or downloaded."""
+
+    status = 424
+
+
+class TrainingFailed(RunError):
+    """Training stopped with an error."""
+
+
+class NotTrained(RunError):
+    """The run ended before it had a model."""
+
+    status = 409
+
+
+class NotResumable(RunError):
+    """The run is finished, still running, or began with other data, weights or settings."""
+
+    status = 409
+
+
+class NotLoadable(RunError):
+    """The model file is intact, but the installed Keras cannot load it."""
+
+
+class DamagedRun(RunError):
+    """A file of the run cannot be read."""
+
+
+class MachineError(DLMagicsError):
+    """A file, a disk or a program on this computer or on a host."""
+
+
+class NotInstalled(MachineError):
+    """A required package or program is not installed."""
+
+    status = 424
+
+
+class CommandFailed(MachineError):
+    """A command on a host exited with a status other than 0."""
+
+
+class DiskFull(MachineError):
+    """The disk has too little free space."""
 
     status = 507
 
 
-class CannotChange(DLMagicsError):
-    """A file of another program could not be changed."""
+class CannotChange(MachineError):
+    """A settings file that belongs to another program could not be changed."""
 
     status = 409
+
+
+class DamagedFile(MachineError):
+    """A file of dl_magics could not be read; it was set aside."""
+
+
+class NoFolder(MachineError):
+    """The folder in which dl_magics keeps its files could not be created."""
+
+
+BY_NAME: dict[str, type[DLMagicsError]] = {
+    each.__name__: each
+    for each in (
+        *(BadSetting, BadValue, BadData, NoSuchFile, NoSuchRun, NoSuchInstance, SeveralInstances),
+        *(NotConfirmed, NoCredentials, NoRegion, NotAllowed, NoCapacity, QuotaReached, NoSuchType),
+        *(NoSuchImage, WrongState, TooManyRequests, NoAddress, CloudRefused, NoAnswer),
+        *(HostKeyRefused, LoginRefused, NotConnected, KernelDied, OutputLost, WeightsNotFound),
+        *(TrainingFailed, NotTrained, NotResumable, NotLoadable, DamagedRun, NotInstalled),
+        *(CommandFailed, DiskFull, CannotChange, DamagedFile, NoFolder),
+    )
+}
+"""The class of an error that another process reports by its name; other names are not ours."""

@@ -1,11 +1,22 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from dl_magics import errors
 from dl_magics.errors import BadData, DLMagicsError
 
-KINDS = DLMagicsError.__subclasses__()
+GROUPS = (
+    errors.UserError,
+    errors.CloudError,
+    errors.ConnectionFailed,
+    errors.KernelError,
+    errors.RunError,
+    errors.MachineError,
+)
+KINDS = [kind for group in GROUPS for kind in group.__subclasses__()]
+OURS = [kind for kind in KINDS if kind.__module__ == errors.__name__]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -23,11 +34,11 @@ def test_a_cell_shows_two_lines_for_an_expected_failure(shell, capsys, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_failure_has_a_status_that_http_knows(kind):
+def test_every_error_has_a_known_http_status(kind):
     assert kind.status in (400, 401, 403, 404, 409, 424, 429, 500, 502, 503, 504, 507)
 
 
-def test_a_failure_must_say_what_to_do():
+def test_an_error_must_say_what_to_do_next():
     with pytest.raises(TypeError):
         BadData("It rained.")
 
@@ -39,5 +50,25 @@ def test_what_happened_is_the_message_of_the_exception():
     assert failure.fix == "Take an umbrella."
 
 
-def test_a_situation_is_named_without_the_word_error():
-    assert [each for each in vars(errors) if each.endswith("Error")] == ["DLMagicsError"]
+def test_only_a_group_of_errors_has_error_in_its_name():
+    assert [kind.__name__ for kind in KINDS if kind.__name__.endswith("Error")] == []
+
+
+def test_every_error_belongs_to_a_group():
+    assert set(DLMagicsError.__subclasses__()) == set(GROUPS)
+
+
+def test_an_error_of_another_process_is_found_by_its_name():
+    assert sorted(errors.BY_NAME) == sorted(kind.__name__ for kind in OURS)
+    assert errors.BY_NAME["BadData"] is BadData
+
+
+def test_the_drawing_shows_every_class_in_its_group():
+    drawn = re.findall(r"[├└]── (\w+)", errors.__doc__ or "")
+
+    assert drawn == [name for group in GROUPS for name in _drawn(group)]
+
+
+def _drawn(group: type[DLMagicsError]) -> list[str]:
+    kinds = [kind.__name__ for kind in group.__subclasses__() if kind in OURS]
+    return [group.__name__, *kinds]

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from dl_magics.errors import DLMagicsError
+from dl_magics.errors import MachineError
 from dl_magics.practice.ec2.faults import FAULTS
 from dl_magics.store.home import replace
 
@@ -25,7 +25,7 @@ _TIED: list[subprocess.Popen[bytes]] = []
 """What ends when its standard input does: whoever forgets it here closes that."""
 
 
-class PracticeFailed(DLMagicsError):
+class PracticeFailed(MachineError):
     """The practice cloud does not do what it was asked for."""
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from dl_magics.errors import HostKeyRefused, NoAnswer, NotAllowed
+from dl_magics.errors import HostKeyRefused, LoginRefused, NoAnswer
 from dl_magics.ssh import known_hosts
 from dl_magics.ssh.target import Login
 
@@ -51,7 +51,7 @@ async def connected(login: Login) -> asyncssh.SSHClientConnection:
 
     Raises
     ------
-    NoAnswer, NotAllowed, HostKeyRefused
+    NoAnswer, LoginRefused, HostKeyRefused
         where it cannot be made.
     """
     async with _connecting.setdefault(login.alias, asyncio.Lock()):
@@ -104,7 +104,7 @@ def translated(login: Login) -> Iterator[None]:
     except asyncssh.HostKeyNotVerifiable as error:
         raise _refused(login) from error
     except asyncssh.PermissionDenied as error:
-        raise NotAllowed(
+        raise LoginRefused(
             f"{login.name} does not let in {login.user or 'you'} with our key.",
             fix="It was made with another key pair: %aws_ssh shows the ssh command; add -i KEY."
             if login.is_instance

@@ -56,7 +56,7 @@ def test_who_is_not_let_in_is_told_whom_and_with_what(lab, change):
 
     error = refused(login)
 
-    assert isinstance(error, errors.NotAllowed)
+    assert isinstance(error, errors.LoginRefused)
     assert login.user in str(error)
     assert error.fix
 

@@ -65,7 +65,7 @@ def test_a_key_that_is_not_ours_is_said_in_two_lines(rent, run):
     run("%aws_get gpu")
     _until_it_answers()
 
-    with pytest.raises(errors.NotAllowed) as refused:
+    with pytest.raises(errors.LoginRefused) as refused:
         run("%aws_ssh --trust -y echo here")
 
     assert "-i KEY" in refused.value.fix

@@ -28,7 +28,7 @@ def start_file(lab):
 
 
 def refusal(login):
-    with pytest.raises(errors.NotAllowed) as refused:
+    with pytest.raises(errors.LoginRefused) as refused:
         commands.run(login, "true")
     happened, fix = refused.value._render_traceback_()
     assert "\n" not in happened + fix
@@ -41,7 +41,7 @@ def test_a_user_that_is_not_known_there_is_named(lab):
 
     happened, fix = refusal(replace(lab.login(), alias=typed, name=typed, user="ec2-user"))
 
-    assert happened == f"NotAllowed: {typed} does not let in ec2-user with our key."
+    assert happened == f"LoginRefused: {typed} does not let in ec2-user with our key."
     assert fix.endswith(f"%gpu_connect USER@{lab.address} --identity KEY")
 
 
