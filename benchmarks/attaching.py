@@ -30,7 +30,7 @@ from dl_magics.runs.events import (
     Progressed,
     RunEnded,
     RunStarted,
-    stamped,
+    stamp_events,
 )
 from dl_magics.training.run import Run
 
@@ -54,7 +54,7 @@ def compare(told: list[Event], every: int) -> None:
     for _ in range(TIMES):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            with log.RunLog(folder) as lines:
+            with log.LogWriter(folder) as lines:
                 for event in told:
                     lines.append(event)
                 took["bare"].append(seconds(lambda file=folder / log.NAME: bare(file)))
@@ -86,7 +86,7 @@ def story(every: int) -> list[Event]:
             if n % every
             else EpochEnded(phase="head", epoch=n // every, logs=LOGS, best=True)
         )
-    return list(stamped(told))
+    return list(stamp_events(told))
 
 
 def bare(path: Path) -> None:

@@ -45,7 +45,7 @@ def run(asked: recipe.Recipe) -> tuple[float, list[Event]]:
     events = []
     started = time.perf_counter()
     for event in finetune(asked, runs.new(asked), lambda: False):
-        state = state.after(event)
+        state = state.apply(event)
         widget.show(state)
         events.append(event)
     return time.perf_counter() - started, events
@@ -99,15 +99,15 @@ def feature_speed(asked: recipe.Recipe) -> float:
 
 def overhead(events: list[Event]) -> float:
     """Return the seconds that state, log and widget take for these events, each of them drawn."""
-    from dl_magics.runs.log import RunLog
+    from dl_magics.runs.log import LogWriter
     from dl_magics.widgets.run import RunWidget
 
     widget, state = RunWidget(clock=itertools.count().__next__), RunState()
-    with tempfile.TemporaryDirectory() as folder, RunLog(Path(folder)) as log:
+    with tempfile.TemporaryDirectory() as folder, LogWriter(Path(folder)) as log:
         started = time.perf_counter()
         for event in events:
             log.append(event)
-            state = state.after(event)
+            state = state.apply(event)
             widget.show(state)
         return time.perf_counter() - started
 

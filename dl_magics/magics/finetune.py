@@ -103,7 +103,7 @@ class FinetuneMagics(Magics):
         words = [word for word in line.split(" ") if word != _EXPLAIN]
         recipe = cell_parser.read(" ".join(words), cell, names)
         if _EXPLAIN in line.split(" "):
-            print(explain.script(recipe))
+            print(explain.write_script(recipe))
             return None
         if notebook_kernel.is_connected() and (unlike := sync.unlike(recipe.data)):
             print(unlike)
@@ -112,9 +112,9 @@ class FinetuneMagics(Magics):
 
     def _watched(self, run: Run, begin: Callable[[Stop], Generator[Event, None, None]]) -> Run:
         from dl_magics.magics import live
-        from dl_magics.runs.stop_request import graceful
+        from dl_magics.runs.stop_request import catch_first_interrupt
 
-        with self._told(), graceful() as stop, closing(begin(stop)) as events:
+        with self._told(), catch_first_interrupt() as stop, closing(begin(stop)) as events:
             live.watch(events, live.screen_for(self.shell, self.live))
         return run
 
@@ -159,7 +159,7 @@ class FinetuneMagics(Magics):
         from dl_magics.runs import log
 
         run = runs.find(parse_argstring(self.attach, line).run)
-        goes_on = log.goes_on(run.path)
+        goes_on = log.is_being_written(run.path)
         screen = live.screen_for(self.shell, self.live, watched=run)
         if goes_on:
             threading.Thread(target=live.attach, args=(run, screen), daemon=True).start()

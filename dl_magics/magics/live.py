@@ -36,7 +36,7 @@ def watch(events: Iterable[Event], screen: Screen) -> RunState:
     state = RunState()
     try:
         for event in events:
-            state = state.after(event)
+            state = state.apply(event)
             screen.show(state)
     finally:
         screen.close(state)
@@ -130,7 +130,7 @@ class Lines:
             self._phase = state.phase
             print(f"{state.phase}: {state.done} of {state.total} {state.unit}", flush=True)
         for each in state.epochs[self._epochs :]:
-            print(summary.epoch_line(each), flush=True)
+            print(summary.format_epoch(each), flush=True)
         self._epochs = max(self._epochs, len(state.epochs))
 
     def close(self, state: RunState) -> None:
@@ -140,6 +140,6 @@ class Lines:
 
 def _still(handle: DisplayHandle, state: RunState) -> None:
     if state.started_at:
-        handle.update(summary.bundle(state), raw=True)
+        handle.update(summary.mime_bundle(state), raw=True)
     else:
         handle.update({"text/plain": "Nothing was started."}, raw=True)

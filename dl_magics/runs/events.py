@@ -40,7 +40,7 @@ class RunStarted(Event):
     recipe: Mapping[str, Any]
     classes: list[str]
     counts: Mapping[str, Mapping[str, int]]
-    place: Mapping[str, Any]
+    host: Mapping[str, Any]
     versions: Mapping[str, str]
     device: str
 
@@ -56,7 +56,7 @@ class RunResumed(Event):
     interrupted_at: int
     epoch: int
     batches: int
-    place: Mapping[str, Any]
+    host: Mapping[str, Any]
     versions: Mapping[str, str]
     device: str
 
@@ -159,7 +159,7 @@ KINDS: dict[str, type[Event]] = {
 }
 
 
-def from_json(values: Mapping[str, Any]) -> Event:
+def parse_event(values: Mapping[str, Any]) -> Event:
     """Return the event that `to_json` was called on.
 
     Keys that this version does not know are left out, so that an older version reads the log of
@@ -170,12 +170,12 @@ def from_json(values: Mapping[str, Any]) -> Event:
     return kind(**{key: value for key, value in values.items() if key in known})
 
 
-def to_line(event: Event) -> str:
+def format_line(event: Event) -> str:
     """Return the event as one line of `events.jsonl`."""
     return json.dumps(event.to_json(), ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def stamped(
+def stamp_events(
     events: Iterable[Event], clock: Callable[[], float] = time.time, since: int = 0
 ) -> Iterator[Event]:
     """Number the events that follow the first `since`, and give each its time."""

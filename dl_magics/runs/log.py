@@ -11,15 +11,15 @@ from pathlib import Path
 from types import TracebackType
 
 from dl_magics.errors import DamagedRun, NotResumable
-from dl_magics.runs.events import Event, from_json, to_line
+from dl_magics.runs.events import Event, format_line, parse_event
 
-NAME = "events.jsonl"
+FILE_NAME = "events.jsonl"
 
 _SECONDS_TO_WAIT = 1.0
 _SECONDS_BETWEEN_TRIES = 0.02
 
 
-class RunLog:
+class LogWriter:
     """Writes the log of one run; while it is open, `goes_on` says so to every process.
 
     A last line that was torn, by a kill or a full disk, is cut off: nobody ever read it.
@@ -31,7 +31,7 @@ class RunLog:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = (folder / NAME).open("ab+")
+        self._file = (folder / FILE_NAME).open("ab+")
         # Who asks whether a run goes on holds its lock for a moment.
         until = time.monotonic() + _SECONDS_TO_WAIT
         while not _lock(self._file.fileno()):
@@ -46,7 +46,7 @@ class RunLog:
 
     def append(self, event: Event) -> None:
         """Write one event, whole, and let everyone see it."""
-        self._file.write(to_line(event).encode())
+        self._file.write(format_line(event).encode())
         self._file.flush()
 
     def _cut_torn_line(self) -> None:
@@ -55,7 +55,7 @@ class RunLog:
         self._file.truncate(data.rfind(b"\n") + 1)
         self._file.seek(0, os.SEEK_END)
 
-    def __enter__(self) -> RunLog:
+    def __enter__(self) -> LogWriter:
         return self
 
     def __exit__(
@@ -67,7 +67,7 @@ class RunLog:
         self._file.close()
 
 
-def read(folder: Path, since: int = 0) -> Iterator[Event]:
+def read_events(folder: Path, since: int = 0) -> Iterator[Event]:
     """Yield the events of a run whose `n` is above `since`; a line not yet whole is left out.
 
     Raises
@@ -75,14 +75,14 @@ def read(folder: Path, since: int = 0) -> Iterator[Event]:
     DamagedRun
         where a whole line is not an event.
     """
-    path = folder / NAME
+    path = folder / FILE_NAME
     if not path.is_file():
         return
     for at, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
         if at <= since:
             continue
         try:
-            yield from_json(json.loads(line))
+            yield parse_event(json.loads(line))
         except (ValueError, KeyError, TypeError) as error:
             raise DamagedRun(
                 f"Line {at} of {path} is no event: {line[:60].decode('utf-8', 'replace')}",
@@ -90,9 +90,9 @@ def read(folder: Path, since: int = 0) -> Iterator[Event]:
             ) from error
 
 
-def goes_on(folder: Path) -> bool:
+def is_being_written(folder: Path) -> bool:
     """Tell whether a process is still writing the log; a killed one is not."""
-    path = folder / NAME
+    path = folder / FILE_NAME
     if not path.is_file():
         return False
     with path.open("rb+") as file:

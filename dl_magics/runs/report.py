@@ -9,7 +9,7 @@ from pathlib import Path
 from dl_magics.runs import summary
 from dl_magics.runs.state import RunState
 
-NAME = "report.html"
+FILE_NAME = "report.html"
 
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{title}</title>
@@ -31,7 +31,7 @@ img {{ max-width: 100%; }}
 """
 
 
-def write(folder: Path, state: RunState) -> Path:
+def write_report(folder: Path, state: RunState) -> Path:
     """Write the report of a run into its folder, in one step, and return its path."""
     counts = "".join(
         f"<tr><td>{escape(name)}</td>"
@@ -41,11 +41,11 @@ def write(folder: Path, state: RunState) -> Path:
     )
     page = _PAGE.format(
         title=escape(state.run),
-        body=summary.html(state, summary.curves(state) if state.epochs else b""),
+        body=summary.render_html(state, summary.draw_curves(state) if state.epochs else b""),
         counts=counts,
         recipe=escape(json.dumps(state.recipe, indent=2, ensure_ascii=False)),
         versions=escape(json.dumps({**state.versions, "device": state.device}, indent=2)),
     )
-    unfinished = folder / f".{NAME}.unfinished"
+    unfinished = folder / f".{FILE_NAME}.unfinished"
     unfinished.write_text(page, encoding="utf-8")
-    return unfinished.replace(folder / NAME)
+    return unfinished.replace(folder / FILE_NAME)

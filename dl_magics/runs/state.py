@@ -25,7 +25,7 @@ class RunState:
 
     `epochs` holds {"epoch", "logs", "best"} of each epoch; `status` is "running" until the run
     ended, "" before it started. `resumed` holds {"interrupted_at", "epoch", "batches"} of each time
-    that it went on, `away` the seconds in between.
+    that it went on, `seconds_paused` the seconds in between.
     """
 
     n: int = 0
@@ -34,7 +34,7 @@ class RunState:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    place: Mapping[str, Any] = field(default_factory=dict)
+    host: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     device: str = ""
     phase: str = ""
@@ -50,7 +50,7 @@ class RunState:
     resumed: tuple[Mapping[str, int], ...] = ()
     started_at: float = 0.0
     at: float = 0.0
-    away: float = 0.0
+    seconds_paused: float = 0.0
     seconds: Mapping[str, float] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
@@ -68,9 +68,9 @@ class RunState:
     @property
     def seconds_running(self) -> float:
         """How long the run went on so far, without the times in between."""
-        return max(self.at - self.started_at - self.away, 0.0)
+        return max(self.at - self.started_at - self.seconds_paused, 0.0)
 
-    def after(self, event: Event) -> RunState:
+    def apply(self, event: Event) -> RunState:
         """Return the state after one more event."""
         return replace(self, n=event.n, at=event.t, **self._changes(event))
 
@@ -84,7 +84,7 @@ class RunState:
                     "recipe": event.recipe,
                     "classes": tuple(event.classes),
                     "counts": event.counts,
-                    "place": event.place,
+                    "host": event.host,
                     "versions": event.versions,
                     "device": event.device,
                 }
@@ -137,8 +137,8 @@ class RunState:
             "resumed": (*self.resumed, went_on),
             "epochs": tuple(each for each in self.epochs if each["epoch"] < event.epoch),
             "warnings": (),
-            "away": self.away + max(event.t - self.at, 0.0),
-            "place": event.place,
+            "seconds_paused": self.seconds_paused + max(event.t - self.at, 0.0),
+            "host": event.host,
             "versions": event.versions,
             "device": event.device,
             "seconds": {},
@@ -152,9 +152,9 @@ class RunState:
         return {**asdict(self), "best": self.best}
 
 
-def state_of(events: Iterable[Event]) -> RunState:
+def replay_events(events: Iterable[Event]) -> RunState:
     """Return the state after all these events."""
     state = RunState()
     for event in events:
-        state = state.after(event)
+        state = state.apply(event)
     return state

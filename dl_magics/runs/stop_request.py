@@ -9,26 +9,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-FILE = "stop"
+FILE_NAME = "stop"
 
 
-def ask(folder: Path) -> None:
+def request_stop(folder: Path) -> None:
     """Ask the run in this folder to end at its next batch, whoever runs it."""
-    (folder / FILE).touch()
+    (folder / FILE_NAME).touch()
 
 
-def asked(folder: Path) -> bool:
+def is_stop_requested(folder: Path) -> bool:
     """Tell whether someone asked the run in this folder to end."""
-    return (folder / FILE).exists()
+    return (folder / FILE_NAME).exists()
 
 
-def forget(folder: Path) -> None:
+def clear_request(folder: Path) -> None:
     """Let the run in this folder begin again as if nobody had asked."""
-    (folder / FILE).unlink(missing_ok=True)
+    (folder / FILE_NAME).unlink(missing_ok=True)
 
 
 @contextmanager
-def graceful() -> Iterator[Callable[[], bool]]:
+def catch_first_interrupt() -> Iterator[Callable[[], bool]]:
     """Yield a function that tells whether the process was interrupted.
 
     The first interrupt only asks for a stop, a second raises KeyboardInterrupt. Outside the main

@@ -24,11 +24,11 @@ _STATUS = {
 }
 
 
-def bundle(state: RunState) -> dict[str, str]:
+def mime_bundle(state: RunState) -> dict[str, str]:
     """Return the MIME bundle that a saved notebook, GitHub and nbconvert can show."""
-    shown = {"text/plain": text(state)}
-    picture = curves(state) if state.epochs else b""
-    shown["text/html"] = html(state, picture)
+    shown = {"text/plain": render_text(state)}
+    picture = draw_curves(state) if state.epochs else b""
+    shown["text/html"] = render_html(state, picture)
     if picture:
         shown["image/png"] = base64.b64encode(picture).decode("ascii")
     return shown
@@ -47,7 +47,7 @@ def headline(state: RunState) -> str:
     return f"{line} · {_STATUS.get(state.status, 'starting')}"
 
 
-def epoch_line(each: Mapping[str, Any]) -> str:
+def format_epoch(each: Mapping[str, Any]) -> str:
     """Return the numbers of one epoch in one line."""
     logs = each["logs"]
     return (
@@ -57,7 +57,7 @@ def epoch_line(each: Mapping[str, Any]) -> str:
     )
 
 
-def resumptions(state: RunState) -> list[str]:
+def format_resumptions(state: RunState) -> list[str]:
     """Return a line for each time that the run was interrupted and went on."""
     return [
         f"Interrupted at event {each['interrupted_at']:,}, resumed in epoch {each['epoch']} "
@@ -66,13 +66,13 @@ def resumptions(state: RunState) -> list[str]:
     ]
 
 
-def text(state: RunState) -> str:
+def render_text(state: RunState) -> str:
     """Return the headline, the epochs and what was skipped, as text."""
     lines = [headline(state)]
-    lines += [epoch_line(each) for each in state.epochs]
+    lines += [format_epoch(each) for each in state.epochs]
     if state.seconds:
         lines.append(_seconds(state))
-    lines += resumptions(state)
+    lines += format_resumptions(state)
     lines += [f"skipped {each['path']}: {each['reason']}" for each in state.skipped]
     lines += [f"! {each['text']} {each['fix']}" for each in state.warnings]
     if state.error:
@@ -80,7 +80,7 @@ def text(state: RunState) -> str:
     return "\n".join(lines)
 
 
-def html(state: RunState, picture: bytes) -> str:
+def render_html(state: RunState, picture: bytes) -> str:
     """Return a picture and a table that need no style sheet, no script and no kernel."""
     parts = [f"<p><b>{escape(headline(state))}</b></p>"]
     if picture:
@@ -93,7 +93,7 @@ def html(state: RunState, picture: bytes) -> str:
         parts.append(_table(state))
     if state.seconds:
         parts.append(f"<p>{escape(_seconds(state))}</p>")
-    parts += [f"<p>{escape(each)}</p>" for each in resumptions(state)]
+    parts += [f"<p>{escape(each)}</p>" for each in format_resumptions(state)]
     if state.skipped:
         rows = "".join(
             f"<li><code>{escape(each['path'])}</code>: {escape(each['reason'])}</li>"
@@ -107,7 +107,7 @@ def html(state: RunState, picture: bytes) -> str:
     return "\n".join(parts)
 
 
-def curves(state: RunState) -> bytes:
+def draw_curves(state: RunState) -> bytes:
     """Return a PNG of loss and accuracy by epoch, on a transparent ground.
 
     It is empty where matplotlib is not there: an instance may lack it.

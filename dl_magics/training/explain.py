@@ -72,7 +72,7 @@ _PARTS = """\
 )"""
 
 
-def script(recipe: Recipe) -> str:
+def write_script(recipe: Recipe) -> str:
     """Return a Keras script that does what the recipe asks for.
 
     It has no augmentation, no half precision and no kept features, skips no broken file, and its

@@ -8,23 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from dl_magics.training import kernel_run
-from dl_magics.training.engine.pipeline import finetune as engine
+from dl_magics.training.engine import pipeline
 from dl_magics.training.recipe import applications
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.theano import convolutions, select
 from dl_magics.training.weights import weights
 
 EVENT = "dl_magics_event"
-LEADS = "kernel.json"
+KERNEL_FILE_NAME = "kernel.json"
 _ROOM = Path("~/.dl_magics")
 
 
-def finetune(
+def run_recipe(
     user: dict[str, Any],
     *,
     recipe: dict[str, Any],
     run: str,
-    place: dict[str, Any],
+    host: dict[str, Any],
     resume: bool,
     found_by: dict[str, Any],
 ) -> None:
@@ -33,20 +33,20 @@ def finetune(
     What leads to its events stays in its folder, so that another computer can find it.
     """
     # What was begun decides by itself what it goes on with.
-    train = engine if resume else select.engine(Recipe.from_json(recipe), room())
-    folder = room("runs") / run
+    train = pipeline.run if resume else select.engine(Recipe.from_json(recipe), home_folder())
+    folder = home_folder("runs") / run
     folder.mkdir(parents=True, exist_ok=True)
     parent = user["get_ipython"]().kernel.get_parent("shell")
     led = {**found_by, "msg_id": parent["header"]["msg_id"]}
-    beside = folder / f".{LEADS}"
+    beside = folder / f".{KERNEL_FILE_NAME}"
     beside.write_text(json.dumps(led, indent=2) + "\n", encoding="utf-8")
-    beside.replace(folder / LEADS)
-    user["run"] = kernel_run.run(
+    beside.replace(folder / KERNEL_FILE_NAME)
+    user["run"] = kernel_run.run_and_send(
         recipe,
         str(folder),
-        features=str(room("features")),
-        weights=str(room("weights")),
-        place=place,
+        features=str(home_folder("features")),
+        weights=str(home_folder("weights")),
+        host=host,
         resume=resume,
         train=train,
         send=_sender(user),
@@ -59,15 +59,15 @@ def fetch_weights(_user: dict[str, Any], *, recipe: dict[str, Any]) -> None:
     Raises WeightsNotFound where that cannot be, and refuses what the backend here cannot do.
     """
     asked = Recipe.from_json(recipe)
-    on_keras = select.engine(asked, room()) is engine
+    on_keras = select.engine(asked, home_folder()) is pipeline.run
     found = applications.MODELS[asked.model]
     if asked.weights == "imagenet" and not on_keras:
-        convolutions.file(room("weights"))
-    elif weights.must_be_fetched(found, asked.weights, room("weights")):
-        weights.base(found, found.smallest, asked.weights, room("weights"))
+        convolutions.file(home_folder("weights"))
+    elif weights.must_be_fetched(found, asked.weights, home_folder("weights")):
+        weights.base(found, found.smallest, asked.weights, home_folder("weights"))
 
 
-def room(name: str = "") -> Path:
+def home_folder(name: str = "") -> Path:
     """Return our folder in the home there, or one in it."""
     folder = _ROOM.expanduser() / name
     folder.mkdir(parents=True, exist_ok=True)

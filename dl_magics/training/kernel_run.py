@@ -9,24 +9,24 @@ from typing import Any
 
 from dl_magics.runs import stop_request
 from dl_magics.runs.events import Event
+from dl_magics.runs.paths import RunPaths
 from dl_magics.training import recorder
-from dl_magics.training.engine.pipeline import Rooms
-from dl_magics.training.engine.pipeline import finetune as engine
+from dl_magics.training.engine import pipeline
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.run import Run
 
 
-def run(
+def run_and_send(
     recipe: Mapping[str, Any],
     folder: str,
     *,
     features: str,
     weights: str,
-    place: Mapping[str, Any],
+    host: Mapping[str, Any],
     send: Callable[[dict[str, Any]], None],
     resume: bool = False,
-    stop: Callable[[], bool] = recorder.never,
-    train: Callable[..., Generator[Event, None, None]] = engine,
+    stop: Callable[[], bool] = recorder.never_stop,
+    train: Callable[..., Generator[Event, None, None]] = pipeline.run,
 ) -> Run:
     """Fine-tune as the recipe says in the folder of a run, or go on with the run in it.
 
@@ -42,7 +42,7 @@ def run(
         That of the run.
     features, weights
         Those that all runs there share.
-    place
+    host
         Where it runs, for its log.
     send
         Gets the values of each new event.
@@ -53,20 +53,20 @@ def run(
     train
         The engine of a new run.
     """
-    rooms = Rooms(*(Path(each).expanduser() for each in (folder, features, weights)))
-    for each in (rooms.run, rooms.features, rooms.weights):
+    paths = RunPaths(*(Path(each).expanduser() for each in (folder, features, weights)))
+    for each in (paths.run, paths.features, paths.weights):
         each.mkdir(parents=True, exist_ok=True)
     asked = Recipe.from_json(recipe)
-    with stop_request.graceful() as interrupted:
+    with stop_request.catch_first_interrupt() as interrupted:
 
         def stops() -> bool:
             return stop() or interrupted()
 
         if resume:
-            events = recorder.resumed(rooms, recipe=asked, stop=stops, place=place)
+            events = recorder.record_resumed_run(paths, recipe=asked, stop=stops, host=host)
         else:
-            events = recorder.begun(asked, rooms, stop=stops, place=place, train=train)
+            events = recorder.record_new_run(asked, paths, stop=stops, host=host, train=train)
         with closing(events):
             for event in events:
                 send(event.to_json())
-    return Run(rooms.run)
+    return Run(paths.run)

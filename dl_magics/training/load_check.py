@@ -14,7 +14,7 @@ from dl_magics.errors import NotLoadable
 _LOAD = "import sys, keras; keras.saving.load_model(sys.argv[1], compile=False)"
 
 
-def check(file: Path, versions: Mapping[str, str]) -> None:
+def check_loads(file: Path, versions: Mapping[str, str]) -> None:
     """Load a model; `versions` are those that it was saved with.
 
     Raises

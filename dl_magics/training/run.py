@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from dl_magics.data import folders, images
 from dl_magics.errors import BadData, DamagedRun, NotTrained
 from dl_magics.runs import log, summary
-from dl_magics.runs.state import RunState, state_of
+from dl_magics.runs.state import RunState, replay_events
 from dl_magics.training.engine.networks import CLASSES_FILE
 from dl_magics.training.engine.pipeline import MODEL
 from dl_magics.training.theano import model as theano_model
@@ -91,8 +91,10 @@ class Run:
     @property
     def state(self) -> RunState:
         """The run as its log tells it now; one that was killed is interrupted."""
-        goes_on = log.goes_on(self.path)  # before the log is read: the run may end in between
-        state = state_of(log.read(self.path))
+        goes_on = log.is_being_written(
+            self.path
+        )  # before the log is read: the run may end in between
+        state = replay_events(log.read_events(self.path))
         if state.ended or goes_on or self._goes_on_there():
             return state
         return replace(state, status="interrupted")
@@ -201,7 +203,7 @@ class Run:
     def _network(self) -> AbstractContextManager[Any]:
         """Return the model in its interpreter, as something with a size and probabilities."""
         if self._theano_model.is_file():
-            return theano_model.loaded(self._theano_model, self.state.place)
+            return theano_model.load_model(self._theano_model, self.state.host)
         return nullcontext(_Network(self.model))
 
     def _predict(

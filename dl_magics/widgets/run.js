@@ -238,7 +238,7 @@ function render({ model, el }) {
   function draw() {
     const [about, progress, epochs] = ['about', 'progress', 'epochs'].map(name => model.get(name));
     const ended = Boolean(progress.status) && progress.status !== 'running';
-    heading.textContent = [about.title, about.device, about.place].filter(Boolean).join(' · ');
+    heading.textContent = [about.title, about.device, about.host].filter(Boolean).join(' · ');
     phase.textContent = [ended ? progress.status : progress.phase, speed(progress)]
       .filter(Boolean)
       .join(': ');

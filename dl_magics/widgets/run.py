@@ -12,7 +12,7 @@ import traitlets as t
 
 from dl_magics.core import money
 from dl_magics.runs.state import RunState
-from dl_magics.runs.summary import resumptions
+from dl_magics.runs.summary import format_resumptions
 
 _HERE = Path(__file__).parent
 _SECONDS_BETWEEN = 0.25
@@ -60,7 +60,7 @@ class RunWidget(anywidget.AnyWidget):
             self.about = {
                 "title": title(state),
                 "device": state.device,
-                "place": f"on {state.place['name']}" if "name" in state.place else "",
+                "host": f"on {state.host['name']}" if "name" in state.host else "",
                 "epochs_asked": state.recipe.get("epochs", 0),
             }
             self.progress = {
@@ -91,15 +91,15 @@ def title(state: RunState) -> str:
 
 def cost(state: RunState) -> str:
     """Return what the instance has cost while the run went on; "" where none is rented."""
-    if "dollars_per_hour" not in state.place:
+    if "dollars_per_hour" not in state.host:
         return ""
-    rate = state.place["dollars_per_hour"]
+    rate = state.host["dollars_per_hour"]
     return money.written(None if rate is None else rate * state.seconds_running / 3600)
 
 
 def notes(state: RunState) -> list[str]:
     """Return what a person should know besides the numbers: warnings and skipped files."""
-    told = resumptions(state) + [f"{each['text']} {each['fix']}" for each in state.warnings]
+    told = format_resumptions(state) + [f"{each['text']} {each['fix']}" for each in state.warnings]
     if state.skipped:
         first = "; ".join(
             f"{Path(each['path']).name}: {each['reason']}" for each in state.skipped[:3]

@@ -54,7 +54,7 @@ class Evening:
             each.wait()
 
     def log_there(self, run):
-        return self.home / ".dl_magics" / "runs" / run.name / log.NAME
+        return self.home / ".dl_magics" / "runs" / run.name / log.FILE_NAME
 
     def kernel(self, signal_):
         """Send a signal to the GPU kernel."""
@@ -117,7 +117,7 @@ def test_cut_killed_and_stopped_it_ends_with_the_numbers_of_a_run_without_a_brea
 
     first = evening.notebook("%aws_get gpu", "%gpu_connect", CELL)
     going = until(lambda: [each for each in runs.every() if remote_run.of(each.path)])[0]
-    here_, there = going.path / log.NAME, evening.log_there(going)
+    here_, there = going.path / log.FILE_NAME, evening.log_there(going)
     evening.after_some_epochs(there)
     until(lambda: epochs(here_))
     evening.lab.wire("down")

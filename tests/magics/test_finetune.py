@@ -171,8 +171,8 @@ def test_attach_without_a_name_means_the_newest_run(shell, home):
 @pytest.mark.parametrize("cell", ["%finetune --resume", "%%finetune --resume=broken\n\n"])
 def test_an_interrupted_run_goes_on_where_it_was(shell, data, home, capsys, cell):
     recipe = tiny_keras.recipe(data, epochs=2)
-    rooms = tiny_keras.rooms(home / "runs", "2026-11-03_broken")
-    events = recorder.begun(recipe, replace(rooms, features=home / "features"))
+    paths = tiny_keras.paths(home / "runs", "2026-11-03_broken")
+    events = recorder.record_new_run(recipe, replace(paths, features=home / "features"))
     while next(events).kind != "epoch_ended":
         pass
     events.close()
@@ -181,7 +181,7 @@ def test_an_interrupted_run_goes_on_where_it_was(shell, data, home, capsys, cell
     result = shell.run_cell(cell)
 
     assert result.success
-    assert result.result.path == rooms.run
+    assert result.result.path == paths.run
     assert result.result.status == "done"
     assert len(result.result.history["loss"]) == 2
     shown = lines(capsys)

@@ -69,10 +69,10 @@ def test_a_cell_trains_there_and_its_run_comes_home(trained, host_home):
 
     assert isinstance(done, Run)
     assert done.status == "done"
-    assert done.state.place["name"] == "gpu"
-    assert done.state.place["dollars_per_hour"] == pytest.approx(0.0116)
-    log_there = (there(host_home, done) / log.NAME).read_bytes()
-    assert (done.path / log.NAME).read_bytes() == log_there
+    assert done.state.host["name"] == "gpu"
+    assert done.state.host["dollars_per_hour"] == pytest.approx(0.0116)
+    log_there = (there(host_home, done) / log.FILE_NAME).read_bytes()
+    assert (done.path / log.FILE_NAME).read_bytes() == log_there
     model_there = there(host_home, done) / "model.keras"
     assert (done.path / "model.keras").read_bytes() == model_there.read_bytes()
     assert (done.path / "report.html").exists()
@@ -170,9 +170,9 @@ def test_on_theano_it_trains_there_and_predicts_there_and_here(
     done = run(ON_THEANO)
 
     assert done.status == "done"
-    assert done.state.place["name"] == "gpu"
+    assert done.state.host["name"] == "gpu"
     assert done.state.versions["backend"] == "theano"
-    for name in (log.NAME, "model.h5"):
+    for name in (log.FILE_NAME, "model.h5"):
         assert (done.path / name).read_bytes() == (there(host_home, done) / name).read_bytes()
     assert (done.path / "report.html").exists()
     assert "epoch 2:" in capsys.readouterr().out
@@ -282,7 +282,9 @@ def test_a_killed_gpu_kernel_is_named_and_its_run_goes_on_exactly(run, unbroken,
     assert resumed.name == going.name
     assert resumed.status == "done"
     assert resumed.history == unbroken.history
-    assert (going.path / log.NAME).read_bytes() == (there(host_home, going) / log.NAME).read_bytes()
+    assert (going.path / log.FILE_NAME).read_bytes() == (
+        there(host_home, going) / log.FILE_NAME
+    ).read_bytes()
 
 
 def test_after_a_restart_of_the_notebook_attach_shows_it_from_its_first_event(run):
@@ -353,7 +355,7 @@ def test_a_run_of_another_computer_is_listed_watched_and_stopped_here(
     process.wait(60)
 
     assert theirs.status == ours.status == "stopped"
-    for name in (log.NAME, "model.keras"):
+    for name in (log.FILE_NAME, "model.keras"):
         assert (ours.path / name).read_bytes() == (there(host_home, ours) / name).read_bytes()
         assert (theirs.path / name).read_bytes() == (ours.path / name).read_bytes()
     assert theirs.name not in repr(run("%runs")).partition("only on gpu")[2]
@@ -361,7 +363,7 @@ def test_a_run_of_another_computer_is_listed_watched_and_stopped_here(
 
 def test_a_run_that_ended_elsewhere_comes_home_with_its_model(run, trained):
     done, _ = trained
-    kept = {name: (done.path / name).read_bytes() for name in (log.NAME, "model.keras")}
+    kept = {name: (done.path / name).read_bytes() for name in (log.FILE_NAME, "model.keras")}
     shutil.rmtree(done.path)
 
     again = run(f"%attach {done.name[:-3]}")
@@ -375,7 +377,7 @@ def test_a_run_that_ended_elsewhere_comes_home_with_its_model(run, trained):
 def test_a_run_elsewhere_that_does_not_say_where_it_is_costs_two_lines(run, host_home):
     leads = host_home / ".dl_magics" / "runs" / "2026-01-01_odd" / "kernel.json"
     leads.parent.mkdir(parents=True)
-    for name in (leads.name, "recipe.json", log.NAME):
+    for name in (leads.name, "recipe.json", log.FILE_NAME):
         (leads.parent / name).write_text("{}")
 
     with pytest.raises(errors.DamagedRun, match=r"kernel\.json of 2026-01-01_odd on gpu") as told:
@@ -401,4 +403,6 @@ def test_after_a_stop_of_the_instance_the_run_goes_on_exactly(run, unbroken, hos
 
     assert resumed.status == "done"
     assert resumed.history == unbroken.history
-    assert (going.path / log.NAME).read_bytes() == (there(host_home, going) / log.NAME).read_bytes()
+    assert (going.path / log.FILE_NAME).read_bytes() == (
+        there(host_home, going) / log.FILE_NAME
+    ).read_bytes()

@@ -8,7 +8,7 @@ from jupyter_client.manager import start_new_kernel
 
 from dl_magics.runs import log
 from dl_magics.runs.events import EpochEnded, PhaseStarted
-from dl_magics.training.engine.pipeline import finetune
+from dl_magics.training.engine import pipeline
 from dl_magics.training.run import Run
 from support import tiny_keras
 
@@ -64,7 +64,7 @@ class Kernel:
         sent = self.send(f"%%finetune '{self.data}'\n{SETTINGS}{FOR_EVER}{settings}")
         for _ in range(SECONDS * 20):
             for folder in self.runs() - before:
-                for event in log.read(folder):
+                for event in log.read_events(folder):
                     if isinstance(event, kind) and vars(event).items() >= values.items():
                         return sent, Run(folder)
             time.sleep(0.05)
@@ -153,7 +153,7 @@ def test_two_interrupts_abort_the_log_says_so_and_the_next_cell_runs(kernel):
     assert still_there == "running"
     assert (reply["status"], reply["ename"]) == ("error", "KeyboardInterrupt")
     assert run.status == "interrupted"
-    assert list(log.read(run.path))[-1].status == "interrupted"
+    assert list(log.read_events(run.path))[-1].status == "interrupted"
     assert "interrupted" in displayed(outputs)[-1][1]["text/plain"]
     assert kernel.said("print(signal.getsignal(signal.SIGINT))") == before
 
@@ -191,7 +191,7 @@ def test_a_killed_kernel_leaves_an_interrupted_run_and_its_features(tmp_path):
 
     assert run.status == "interrupted"
     assert run.history["loss"]
-    again = finetune(tiny_keras.recipe(data), tiny_keras.rooms(tmp_path / "home"))
+    again = pipeline.run(tiny_keras.recipe(data), tiny_keras.paths(tmp_path / "home"))
     assert next(tiny_keras.of_kind(PhaseStarted, again)).kept == 12
 
 

@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from dl_magics.magics.live import Lines, PlainScreen, WidgetScreen, attach, screen_for, watch
 from dl_magics.runs import stop_request
 from dl_magics.runs.events import PhaseStarted, RunEnded
-from dl_magics.runs.log import RunLog
+from dl_magics.runs.log import LogWriter
 from dl_magics.training.run import Run
 from support import run_events
 from support.ec2_client import until
@@ -56,7 +56,7 @@ def failing(story):
 def test_what_came_at_once_is_whole_in_the_widget_before_more_comes(tmp_path, outputs):
     story = run_events.story(*map(run_events.epoch, range(1, 1000)))
     screen = WidgetScreen(Run(tmp_path))
-    with RunLog(tmp_path) as lines:
+    with LogWriter(tmp_path) as lines:
         for event in story:
             lines.append(event)
         watching = threading.Thread(target=attach, args=(Run(tmp_path), screen))
@@ -150,7 +150,7 @@ def test_the_stop_of_a_watched_run_asks_that_run_to_end(outputs, tmp_path):
     widget._handle_msg({"content": {"data": pressed}, "buffers": []})
 
     assert widget.watches
-    assert stop_request.asked(run.path)
+    assert stop_request.is_stop_requested(run.path)
 
 
 def test_a_plain_output_is_redrawn_and_becomes_a_still_picture(outputs):

@@ -55,8 +55,8 @@ def send(event):
     line = open(folder + "/run/events.jsonl", encoding="utf-8").read().splitlines()[-1]
     assert json.loads(line) == json.loads(json.dumps(event)), line
     print(event["n"], event["kind"], flush=True)
-run = kernel_run.run(recipe, folder + "/run", features=folder + "/features",
-                weights=folder + "/weights", place={"name": "gpu"}, send=send)
+run = kernel_run.run_and_send(recipe, folder + "/run", features=folder + "/features",
+                weights=folder + "/weights", host={"name": "gpu"}, send=send)
 assert type(run).__module__ == "dl_magics.training.run"
 assert run.predict(recipe["data"] + "/red").skipped == {}
 print("ended", run.status, run.path.name)
@@ -141,7 +141,7 @@ def test_it_fine_tunes_where_nothing_else_of_ours_is(packed, tmp_path):
     assert last == "ended done run"
     assert [line.split()[0] for line in events] == [str(n + 1) for n in range(len(events))]
     run = Run(tmp_path / "run")
-    assert run.state.place == {"name": "gpu"}
+    assert run.state.host == {"name": "gpu"}
     assert Recipe.from_json(
         json.loads((run.path / "recipe.json").read_text())
     ) == tiny_keras.recipe(data)

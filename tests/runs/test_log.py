@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dl_magics.errors import DamagedRun, NotResumable
-from dl_magics.runs.log import NAME, RunLog, goes_on, read
+from dl_magics.runs.log import FILE_NAME, LogWriter, is_being_written, read_events
 from support import run_events
 
 HOLD = """
 import sys
 from pathlib import Path
 from support import run_events
-from dl_magics.runs.log import RunLog
+from dl_magics.runs.log import LogWriter
 
-with RunLog(Path(sys.argv[1])) as lines:
+with LogWriter(Path(sys.argv[1])) as lines:
     lines.append(run_events.story()[0])
     print("open", flush=True)
     sys.stdin.read()
@@ -43,19 +43,19 @@ def test_what_was_written_is_read(tmp_path):
 
     run_events.logged(tmp_path, story)
 
-    assert list(read(tmp_path)) == story
+    assert list(read_events(tmp_path)) == story
 
 
 def test_each_line_can_be_seen_as_soon_as_it_is_written(tmp_path):
     story = run_events.story(run_events.epoch(1))
 
-    with RunLog(tmp_path) as lines:
+    with LogWriter(tmp_path) as lines:
         lines.append(story[0])
-        after_one = list(read(tmp_path))
+        after_one = list(read_events(tmp_path))
         lines.append(story[1])
 
         assert after_one == story[:1]
-        assert list(read(tmp_path)) == story
+        assert list(read_events(tmp_path)) == story
 
 
 def test_a_log_that_is_opened_again_goes_on_at_its_end(tmp_path):
@@ -64,7 +64,7 @@ def test_a_log_that_is_opened_again_goes_on_at_its_end(tmp_path):
     run_events.logged(tmp_path, story[:1])
     run_events.logged(tmp_path, story[1:])
 
-    assert list(read(tmp_path)) == story
+    assert list(read_events(tmp_path)) == story
 
 
 @pytest.mark.parametrize("since", range(5))
@@ -72,12 +72,12 @@ def test_a_reader_goes_on_behind_the_last_event_that_it_knows(tmp_path, since):
     story = run_events.story(*map(run_events.epoch, range(1, 4)))
     run_events.logged(tmp_path, story)
 
-    assert list(read(tmp_path, since=since)) == story[since:]
+    assert list(read_events(tmp_path, since=since)) == story[since:]
 
 
 def test_a_folder_without_a_log_has_no_events(tmp_path):
-    assert list(read(tmp_path)) == []
-    assert not goes_on(tmp_path)
+    assert list(read_events(tmp_path)) == []
+    assert not is_being_written(tmp_path)
 
 
 @settings(deadline=None)
@@ -87,14 +87,14 @@ def test_a_log_cut_anywhere_gives_its_whole_lines_and_the_rest_when_it_comes(
 ):
     folder = tmp_path_factory.mktemp("run")
     story = run_events.story(run_events.epoch(1), run_events.epoch(2))
-    whole = (run_events.logged(folder, story) / NAME).read_bytes()
+    whole = (run_events.logged(folder, story) / FILE_NAME).read_bytes()
     cut = data.draw(st.integers(0, len(whole)))
 
-    (folder / NAME).write_bytes(whole[:cut])
-    before = list(read(folder))
-    with (folder / NAME).open("ab") as file:
+    (folder / FILE_NAME).write_bytes(whole[:cut])
+    before = list(read_events(folder))
+    with (folder / FILE_NAME).open("ab") as file:
         file.write(whole[cut:])
-    after = list(read(folder, since=len(before)))
+    after = list(read_events(folder, since=len(before)))
 
     assert len(before) == whole[:cut].count(b"\n")
     assert [*before, *after] == story
@@ -118,13 +118,13 @@ def test_a_log_cut_anywhere_gives_its_whole_lines_and_the_rest_when_it_comes(
 def test_a_damaged_line_in_the_middle_is_told_with_its_number(tmp_path, damage):
     path = (
         run_events.logged(tmp_path, run_events.story(run_events.epoch(1), run_events.epoch(2)))
-        / NAME
+        / FILE_NAME
     )
     first, _, last = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(first + damage + b"\n" + last)
 
     with pytest.raises(DamagedRun) as caught:
-        list(read(tmp_path))
+        list(read_events(tmp_path))
 
     happened, fix = caught.value._render_traceback_()
     assert happened.startswith(f"DamagedRun: Line 2 of {path} is no event:")
@@ -135,12 +135,12 @@ def test_a_damaged_line_in_the_middle_is_told_with_its_number(tmp_path, damage):
 def test_a_reader_that_is_past_the_damage_goes_on(tmp_path):
     path = (
         run_events.logged(tmp_path, run_events.story(run_events.epoch(1), run_events.epoch(2)))
-        / NAME
+        / FILE_NAME
     )
     first, _, last = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(first + b"rain\n" + last)
 
-    assert [event.n for event in read(tmp_path, since=2)] == [3]
+    assert [event.n for event in read_events(tmp_path, since=2)] == [3]
 
 
 @settings(deadline=None)
@@ -148,61 +148,61 @@ def test_a_reader_that_is_past_the_damage_goes_on(tmp_path):
 def test_a_writer_cuts_a_torn_line_and_nothing_else(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("run")
     story = run_events.story(run_events.epoch(1), run_events.epoch(2))
-    whole = (run_events.logged(folder, story) / NAME).read_bytes()
+    whole = (run_events.logged(folder, story) / FILE_NAME).read_bytes()
     cut = data.draw(st.integers(0, len(whole)))
-    (folder / NAME).write_bytes(whole[:cut])
+    (folder / FILE_NAME).write_bytes(whole[:cut])
 
     left = whole[:cut].count(b"\n")
     run_events.logged(folder, story[left:])
 
-    assert (folder / NAME).read_bytes() == whole
+    assert (folder / FILE_NAME).read_bytes() == whole
 
 
 def test_a_log_that_another_process_writes_is_left_to_it(tmp_path, holder):
-    before = (tmp_path / NAME).read_bytes()
+    before = (tmp_path / FILE_NAME).read_bytes()
 
     with pytest.raises(NotResumable) as caught:
-        RunLog(tmp_path)
+        LogWriter(tmp_path)
 
     assert caught.value._render_traceback_() == [
         f"NotResumable: The run {tmp_path.name} goes on already, in another process.",
         f"  See it: %attach {tmp_path.name}",
     ]
-    assert (tmp_path / NAME).read_bytes() == before
+    assert (tmp_path / FILE_NAME).read_bytes() == before
 
 
 def test_a_run_goes_on_while_its_log_is_open(tmp_path):
-    with RunLog(tmp_path):
-        while_open = goes_on(tmp_path)
+    with LogWriter(tmp_path):
+        while_open = is_being_written(tmp_path)
 
     assert while_open
-    assert not goes_on(tmp_path)
+    assert not is_being_written(tmp_path)
 
 
 def test_asking_leaves_the_log_to_its_writer(tmp_path):
     story = run_events.story(run_events.epoch(1))
-    with RunLog(tmp_path) as lines:
+    with LogWriter(tmp_path) as lines:
         lines.append(story[0])
 
-        assert [goes_on(tmp_path), goes_on(tmp_path)] == [True, True]
+        assert [is_being_written(tmp_path), is_being_written(tmp_path)] == [True, True]
         lines.append(story[1])
 
-    assert list(read(tmp_path)) == story
+    assert list(read_events(tmp_path)) == story
 
 
 def test_another_process_sees_that_a_run_goes_on(tmp_path, holder):
-    assert goes_on(tmp_path)
+    assert is_being_written(tmp_path)
 
 
 def test_a_run_whose_process_ended_does_not_go_on(tmp_path, holder):
     holder.communicate()
 
-    assert not goes_on(tmp_path)
+    assert not is_being_written(tmp_path)
 
 
 def test_a_run_whose_process_was_killed_does_not_go_on(tmp_path, holder):
     holder.kill()
     holder.wait()
 
-    assert not goes_on(tmp_path)
-    assert [event.n for event in read(tmp_path)] == [1]
+    assert not is_being_written(tmp_path)
+    assert [event.n for event in read_events(tmp_path)] == [1]

@@ -5,7 +5,7 @@ import sys
 
 from dl_magics.runs import report
 from dl_magics.runs.events import DataChecked, RunEnded
-from dl_magics.runs.state import state_of
+from dl_magics.runs.state import replay_events
 from support import run_events
 
 DONE = RunEnded(status="done", seconds={"head": 1.0})
@@ -13,9 +13,9 @@ SCRIPT = "<script>alert(1)</script>"
 
 
 def test_the_report_tells_numbers_images_recipe_and_versions(tmp_path):
-    state = state_of(run_events.story(run_events.epoch(1), ended=DONE))
+    state = replay_events(run_events.story(run_events.epoch(1), ended=DONE))
 
-    path = report.write(tmp_path, state)
+    path = report.write_report(tmp_path, state)
 
     page = path.read_text("utf-8")
     assert path == tmp_path / "report.html"
@@ -27,9 +27,9 @@ def test_the_report_tells_numbers_images_recipe_and_versions(tmp_path):
 
 
 def test_the_report_needs_nothing_from_elsewhere(tmp_path):
-    state = state_of(run_events.story(run_events.epoch(1), ended=DONE))
+    state = replay_events(run_events.story(run_events.epoch(1), ended=DONE))
 
-    page = report.write(tmp_path, state).read_text("utf-8")
+    page = report.write_report(tmp_path, state).read_text("utf-8")
 
     assert "http" not in page
     assert not re.search(r"<(script|link|iframe|object)|@import|url\(|\bon\w+=", page)
@@ -39,11 +39,11 @@ def test_the_report_needs_nothing_from_elsewhere(tmp_path):
 
 def test_without_matplotlib_there_is_a_report_with_numbers(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    state = state_of(
+    state = replay_events(
         run_events.story(run_events.epoch(1), run_events.resumed(at=2, epoch=2), ended=DONE)
     )
 
-    page = report.write(tmp_path, state).read_text("utf-8")
+    page = report.write_report(tmp_path, state).read_text("utf-8")
 
     assert sources(page) == []
     assert "<td>★ 1</td>" in page
@@ -52,9 +52,9 @@ def test_without_matplotlib_there_is_a_report_with_numbers(tmp_path, monkeypatch
 
 def test_names_that_look_like_html_do_nothing_in_the_report(tmp_path):
     checked = DataChecked(images=1, skipped=[{"path": f"{SCRIPT}.png", "reason": SCRIPT}])
-    state = state_of(run_events.story(checked, ended=DONE, classes=[SCRIPT, "b"], data=SCRIPT))
+    state = replay_events(run_events.story(checked, ended=DONE, classes=[SCRIPT, "b"], data=SCRIPT))
 
-    page = report.write(tmp_path, state).read_text("utf-8")
+    page = report.write_report(tmp_path, state).read_text("utf-8")
 
     assert "<script" not in page
     assert "&lt;script&gt;" in page
@@ -63,16 +63,18 @@ def test_names_that_look_like_html_do_nothing_in_the_report(tmp_path):
 def test_a_run_without_an_epoch_has_a_report_without_a_picture(tmp_path):
     ended = RunEnded(status="failed", error="It rained.", fix="Take an umbrella.")
 
-    page = report.write(tmp_path, state_of(run_events.story(ended=ended))).read_text("utf-8")
+    page = report.write_report(tmp_path, replay_events(run_events.story(ended=ended))).read_text(
+        "utf-8"
+    )
 
     assert sources(page) == []
     assert "It rained.<br>Take an umbrella." in page
 
 
 def test_a_report_is_replaced_and_leaves_nothing_half_done(tmp_path):
-    report.write(tmp_path, state_of(run_events.story(run_events.epoch(1), ended=DONE)))
+    report.write_report(tmp_path, replay_events(run_events.story(run_events.epoch(1), ended=DONE)))
 
-    report.write(tmp_path, state_of(run_events.story(data="photos/others", ended=DONE)))
+    report.write_report(tmp_path, replay_events(run_events.story(data="photos/others", ended=DONE)))
 
     assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
     assert "others" in (tmp_path / "report.html").read_text("utf-8")

@@ -7,7 +7,7 @@ from threading import Thread
 import pytest
 
 from dl_magics.runs import stop_request
-from dl_magics.runs.stop_request import graceful
+from dl_magics.runs.stop_request import catch_first_interrupt
 
 
 def interrupt():
@@ -22,36 +22,36 @@ def own_handler():
 
 
 def test_anyone_may_ask_a_run_to_stop_by_its_folder(tmp_path):
-    before = stop_request.asked(tmp_path)
-    stop_request.ask(tmp_path)
-    stop_request.ask(tmp_path)
+    before = stop_request.is_stop_requested(tmp_path)
+    stop_request.request_stop(tmp_path)
+    stop_request.request_stop(tmp_path)
 
-    assert (before, stop_request.asked(tmp_path)) == (False, True)
+    assert (before, stop_request.is_stop_requested(tmp_path)) == (False, True)
 
 
 def test_what_was_asked_can_be_forgotten(tmp_path):
-    stop_request.ask(tmp_path)
+    stop_request.request_stop(tmp_path)
 
-    stop_request.forget(tmp_path)
-    stop_request.forget(tmp_path)
+    stop_request.clear_request(tmp_path)
+    stop_request.clear_request(tmp_path)
 
-    assert not stop_request.asked(tmp_path)
+    assert not stop_request.is_stop_requested(tmp_path)
 
 
 def test_nothing_is_asked_for_at_first():
-    with graceful() as stop:
+    with catch_first_interrupt() as stop:
         assert not stop()
 
 
 def test_the_first_interrupt_asks_for_a_stop():
-    with graceful() as stop:
+    with catch_first_interrupt() as stop:
         interrupt()
 
         assert stop()
 
 
 def test_the_second_interrupt_aborts():
-    with graceful() as stop:
+    with catch_first_interrupt() as stop:
         interrupt()
 
         with pytest.raises(KeyboardInterrupt):
@@ -60,7 +60,7 @@ def test_the_second_interrupt_aborts():
 
 
 def test_afterwards_interrupts_do_what_they_did_before():
-    with graceful():
+    with catch_first_interrupt():
         assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
 
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -69,7 +69,7 @@ def test_afterwards_interrupts_do_what_they_did_before():
 
 
 def test_afterwards_interrupts_do_what_they_did_before_even_after_a_failure():
-    with pytest.raises(ZeroDivisionError), graceful():
+    with pytest.raises(ZeroDivisionError), catch_first_interrupt():
         raise ZeroDivisionError
 
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -79,7 +79,7 @@ def test_outside_the_main_thread_no_handler_is_set():
     seen = []
 
     def work():
-        with graceful() as stop:
+        with catch_first_interrupt() as stop:
             seen.append((stop(), signal.getsignal(signal.SIGINT)))
 
     thread = Thread(target=work)

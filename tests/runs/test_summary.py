@@ -10,7 +10,7 @@ from PIL import Image
 
 from dl_magics.runs import summary
 from dl_magics.runs.events import DataChecked, RunEnded, Warned
-from dl_magics.runs.state import RunState, state_of
+from dl_magics.runs.state import RunState, replay_events
 from support import run_events
 
 SCRIPT = "<script>alert(1)</script>"
@@ -43,7 +43,7 @@ class Tags(HTMLParser):
 
 
 def test_a_finished_run_can_be_shown_as_text_as_html_and_as_a_picture():
-    shown = summary.bundle(state_of(run_events.story(run_events.epoch(1), ended=DONE)))
+    shown = summary.mime_bundle(replay_events(run_events.story(run_events.epoch(1), ended=DONE)))
 
     assert set(shown) == {"text/plain", "text/html", "image/png"}
     with Image.open(io.BytesIO(base64.b64decode(shown["image/png"]))) as png:
@@ -54,7 +54,7 @@ def test_a_finished_run_can_be_shown_as_text_as_html_and_as_a_picture():
 
 
 def test_a_run_without_an_epoch_has_no_picture():
-    shown = summary.bundle(state_of(run_events.story(ended=RunEnded(status="stopped"))))
+    shown = summary.mime_bundle(replay_events(run_events.story(ended=RunEnded(status="stopped"))))
 
     assert set(shown) == {"text/plain", "text/html"}
     assert "<img" not in shown["text/html"]
@@ -62,18 +62,18 @@ def test_a_run_without_an_epoch_has_no_picture():
 
 @given(run_events.stories())
 def test_any_run_can_be_put_into_words(events):
-    state = state_of(events)
+    state = replay_events(events)
 
-    assert summary.headline(state) in summary.text(state)
-    assert "script" not in Tags(summary.html(state, b"")).tags
+    assert summary.headline(state) in summary.render_text(state)
+    assert "script" not in Tags(summary.render_html(state, b"")).tags
 
 
 @settings(deadline=None, max_examples=8)
 @given(run_events.stories())
 def test_any_run_can_be_drawn(events):
-    state = state_of(events)
+    state = replay_events(events)
 
-    shown = summary.bundle(state)
+    shown = summary.mime_bundle(state)
 
     assert shown["text/plain"]
     # A run that went on tells the epochs again from where it was.
@@ -83,14 +83,14 @@ def test_any_run_can_be_drawn(events):
 def test_a_headline_says_what_was_trained_how_well_and_how_it_ended():
     story = run_events.story(run_events.epoch(1, 0.7), run_events.epoch(2, 0.25), ended=DONE)
 
-    assert summary.headline(state_of(story)) == (
+    assert summary.headline(replay_events(story)) == (
         "VGG16 on dogscats: val_accuracy 0.800, val_loss 0.250, epoch 2 of 2 · done"
     )
 
 
 @pytest.mark.parametrize("data", ["photos/dogscats/", "photos\\dogscats", "C:\\dogscats\\"])
 def test_a_headline_names_the_data_however_its_path_is_written(data):
-    state = state_of(run_events.story(data=data))
+    state = replay_events(run_events.story(data=data))
 
     assert summary.headline(state) == "VGG16 on dogscats · running"
 
@@ -109,7 +109,7 @@ def test_a_run_that_has_not_started_says_so():
     ],
 )
 def test_each_way_to_end_has_its_words(status, word):
-    state = state_of(run_events.story(run_events.epoch(1), ended=RunEnded(status=status)))
+    state = replay_events(run_events.story(run_events.epoch(1), ended=RunEnded(status=status)))
 
     assert summary.headline(state).endswith(f" · {word}")
 
@@ -123,7 +123,7 @@ def test_the_text_holds_every_epoch_every_skipped_file_and_every_warning():
         ended=DONE,
     )
 
-    assert summary.text(state_of(story)).splitlines()[1:] == [
+    assert summary.render_text(replay_events(story)).splitlines()[1:] == [
         "epoch 1: loss 0.5000, accuracy 0.9000, val_loss 0.5000, val_accuracy 0.8000 (best)",
         "epoch 2: loss 0.5000, accuracy 0.9000, val_loss 0.5000, val_accuracy 0.8000",
         "64.6 s on CPU (x86_64, 2 cores): features 61.2 s, head 3.4 s",
@@ -134,14 +134,14 @@ def test_the_text_holds_every_epoch_every_skipped_file_and_every_warning():
 
 def test_a_failed_run_shows_its_two_lines():
     ended = RunEnded(status="failed", error="It rained.", fix="Take an umbrella.")
-    shown = summary.bundle(state_of(run_events.story(ended=ended)))
+    shown = summary.mime_bundle(replay_events(run_events.story(ended=ended)))
 
     assert shown["text/plain"].splitlines()[-2:] == ["It rained.", "  Take an umbrella."]
     assert "It rained.<br>Take an umbrella." in shown["text/html"]
 
 
 def test_names_that_look_like_html_are_shown_and_do_nothing():
-    page = Tags(summary.bundle(state_of(NASTY))["text/html"])
+    page = Tags(summary.mime_bundle(replay_events(NASTY))["text/html"])
 
     assert "script" not in page.tags
     assert "onload" not in page.attributes
@@ -149,7 +149,9 @@ def test_names_that_look_like_html_are_shown_and_do_nothing():
 
 
 def test_a_short_run_shows_all_its_epochs_at_once():
-    page = summary.html(state_of(run_events.story(*map(run_events.epoch, range(1, 11)))), b"png")
+    page = summary.render_html(
+        replay_events(run_events.story(*map(run_events.epoch, range(1, 11)))), b"png"
+    )
 
     assert "<details>" not in page
     assert page.count("<tr>") == 1 + 10
@@ -158,7 +160,7 @@ def test_a_short_run_shows_all_its_epochs_at_once():
 def test_a_long_run_shows_the_best_and_the_last_epoch_and_folds_the_rest():
     middle = [run_events.epoch(n, best=n <= 4) for n in range(1, 12)]
 
-    page = summary.html(state_of(run_events.story(*middle)), b"png")
+    page = summary.render_html(replay_events(run_events.story(*middle)), b"png")
 
     few, folded = page.split("<details>")
     assert few.count("<tr>") == 1 + 2
@@ -171,14 +173,16 @@ def test_a_long_run_shows_the_best_and_the_last_epoch_and_folds_the_rest():
 def test_the_best_epoch_alone_has_a_star():
     middle = [run_events.epoch(1), run_events.epoch(2), run_events.epoch(3, best=False)]
 
-    page = summary.html(state_of(run_events.story(*middle)), b"png")
+    page = summary.render_html(replay_events(run_events.story(*middle)), b"png")
 
     assert page.count("★") == 1
     assert "<td>★ 2</td>" in page
 
 
 def test_a_picture_of_many_epochs_has_no_dots():
-    few = state_of(run_events.story(*map(run_events.epoch, range(1, 41))))
-    many = state_of(run_events.story(*(run_events.epoch(n, best=n == 1) for n in range(1, 200))))
+    few = replay_events(run_events.story(*map(run_events.epoch, range(1, 41))))
+    many = replay_events(
+        run_events.story(*(run_events.epoch(n, best=n == 1) for n in range(1, 200)))
+    )
 
-    assert summary.curves(few) != summary.curves(many)
+    assert summary.draw_curves(few) != summary.draw_curves(many)

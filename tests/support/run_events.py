@@ -20,9 +20,9 @@ from dl_magics.runs.events import (
     RunResumed,
     RunStarted,
     Warned,
-    stamped,
+    stamp_events,
 )
-from dl_magics.runs.log import RunLog
+from dl_magics.runs.log import LogWriter
 
 LOGS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 
@@ -36,7 +36,7 @@ def started(classes: Sequence[str] = ("cats", "dogs"), **recipe: Any) -> RunStar
             "train": dict.fromkeys(classes, 8),
             "valid": dict.fromkeys(classes, 2),
         },
-        place={"here": True},
+        host={"local": True},
         versions={"dl_magics": "0.1.0", "keras": "3.15.1"},
         device="CPU (x86_64, 2 cores)",
     )
@@ -52,7 +52,7 @@ def resumed(at: int, epoch: int = 1, batches: int = 0) -> RunResumed:
         interrupted_at=at,
         epoch=epoch,
         batches=batches,
-        place={"here": False, "name": "gpu"},
+        host={"local": False, "name": "gpu"},
         versions={"dl_magics": "0.1.0", "keras": "3.16.0"},
         device="Tesla T4",
     )
@@ -66,13 +66,13 @@ def story(*middle: Event, ended: RunEnded | None = None, **about: Any) -> list[E
 
 def timed(events: Iterable[Event]) -> list[Event]:
     """Number events; they come every half second."""
-    return list(stamped(events, count(1.6e9, 0.5).__next__))
+    return list(stamp_events(events, count(1.6e9, 0.5).__next__))
 
 
 def logged(folder: Path, events: Sequence[Event]) -> Path:
     """Write the log of a run, and return its folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    with RunLog(folder) as lines:
+    with LogWriter(folder) as lines:
         for event in events:
             lines.append(event)
     return folder

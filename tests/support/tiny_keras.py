@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image
 
 from dl_magics.runs.events import Event
-from dl_magics.training.engine.pipeline import Rooms, finetune
+from dl_magics.runs.paths import RunPaths
+from dl_magics.training.engine import pipeline
 from dl_magics.training.recipe.recipe import Recipe, parse
 
 COLOURS = {"blue": (40, 50, 190), "green": (50, 170, 60), "red": (190, 50, 40)}
@@ -49,15 +50,15 @@ def recipe(data: Path, *, head: str = "", names: Any = None, **settings: Any) ->
     return parse(str(data), {**SETTINGS, **settings}, head=head, head_names=names)
 
 
-def rooms(folder: Path, run: str = "run") -> Rooms:
-    """Return the rooms of a run; runs in the same folder share their features."""
+def paths(folder: Path, run: str = "run") -> RunPaths:
+    """Return the paths of a run; runs in the same folder share their features."""
     (folder / run).mkdir(parents=True, exist_ok=True)
-    return Rooms(folder / run, folder / "features", folder / "weights")
+    return RunPaths(folder / run, folder / "features", folder / "weights")
 
 
 def train(data: Path, folder: Path, run: str = "run", **asked: Any) -> list[Event]:
     """Fine-tune on a folder, and return all events."""
-    return list(finetune(recipe(data, **asked), rooms(folder, run)))
+    return list(pipeline.run(recipe(data, **asked), paths(folder, run)))
 
 
 def of_kind(kind: type[Event], events: Iterable[Event]) -> Iterator[Any]:

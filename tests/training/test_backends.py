@@ -23,7 +23,8 @@ import json, sys
 from pathlib import Path
 from dl_magics.runs import log
 from dl_magics.training import recorder
-from dl_magics.training.engine.pipeline import Rooms, finetune
+from dl_magics.runs.paths import RunPaths
+from dl_magics.training.engine import pipeline
 from dl_magics.training.recipe.recipe import Recipe
 
 data, folder, size, epochs, *runs = sys.argv[1:]
@@ -39,22 +40,22 @@ def stop():
         raise KeyboardInterrupt
     return False
 
-def broken(rooms):
+def broken(paths):
     try:
-        with log.RunLog(rooms.run) as lines:
-            for event in finetune(recipe, rooms, stop=stop, timer=lambda: sum(minutes)):
+        with log.LogWriter(paths.run) as lines:
+            for event in pipeline.run(recipe, paths, stop=stop, timer=lambda: sum(minutes)):
                 lines.append(event)
     except KeyboardInterrupt:
         pass
-    list(recorder.resumed(rooms))
-    return log.read(rooms.run)
+    list(recorder.record_resumed_run(paths))
+    return log.read_events(paths.run)
 
 told = {}
 for run in runs:
     name, _, features = run.partition(":")
-    rooms = Rooms(Path(folder, name), Path(folder, features), Path(folder))
-    rooms.run.mkdir()
-    events = broken(rooms) if name == "broken" else recorder.begun(recipe, rooms)
+    paths = RunPaths(Path(folder, name), Path(folder, features), Path(folder))
+    paths.run.mkdir()
+    events = broken(paths) if name == "broken" else recorder.record_new_run(recipe, paths)
     told[name] = [event.to_json() for event in events]
 print(json.dumps(told))
 """

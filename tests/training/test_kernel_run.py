@@ -29,12 +29,12 @@ def own_handler():
 
 
 def ran(data, shared, folder, send=lambda event: None, epochs=3, **asked):
-    return kernel_run.run(
+    return kernel_run.run_and_send(
         tiny_keras.recipe(data, epochs=epochs).to_json(),
         str(folder),
         features=str(shared / "features"),
         weights=str(shared / "weights"),
-        place={"name": "gpu"},
+        host={"name": "gpu"},
         send=send,
         **asked,
     )
@@ -58,14 +58,14 @@ def test_each_event_is_sent_once_it_is_in_the_log(data, shared, tmp_path):
     sent = []
 
     def send(event):
-        assert list(log.read(tmp_path / "run"))[-1].to_json() == event
+        assert list(log.read_events(tmp_path / "run"))[-1].to_json() == event
         sent.append(event)
 
     run = ran(data, shared, tmp_path / "run", send)
 
     assert [event["n"] for event in sent] == list(range(1, len(sent) + 1))
     assert sent[-1]["status"] == run.status == "done"
-    assert run.state.place == {"name": "gpu"}
+    assert run.state.host == {"name": "gpu"}
     assert {each.name for each in run.path.iterdir()} == {
         "recipe.json",
         "events.jsonl",
@@ -78,7 +78,7 @@ def test_each_event_is_sent_once_it_is_in_the_log(data, shared, tmp_path):
 def test_a_stop_in_any_way_ends_it_with_the_best_weights(data, shared, tmp_path, way):
     folder, asked = tmp_path / "run", []
     ways = {
-        "file": lambda: stop_request.ask(folder),
+        "file": lambda: stop_request.request_stop(folder),
         "interrupt": interrupt,
         "function": lambda: asked.append(1),
     }
@@ -105,7 +105,7 @@ def test_aborted_it_goes_on_in_the_same_folder_with_the_same_numbers(data, share
     assert run.status == "done"
     assert run.history == whole.history
     assert sent[0]["kind"] == "run_resumed"
-    assert [event.n for event in log.read(run.path)] == list(range(1, sent[-1]["n"] + 1))
+    assert [event.n for event in log.read_events(run.path)] == list(range(1, sent[-1]["n"] + 1))
 
 
 def test_where_it_fails_before_it_started_nothing_is_left(shared, tmp_path):
@@ -127,10 +127,10 @@ def test_what_others_put_into_the_folder_of_a_failed_run_stays(shared, tmp_path)
 
 def test_a_run_is_never_begun_over_another(data, shared, tmp_path):
     ran(data, shared, tmp_path / "run", stop=lambda: True)
-    before = (tmp_path / "run" / log.NAME).read_bytes()
+    before = (tmp_path / "run" / log.FILE_NAME).read_bytes()
 
     with pytest.raises(NotResumable) as caught:
         ran(data, shared, tmp_path / "run")
 
     assert "%finetune --resume run" in caught.value.fix
-    assert (tmp_path / "run" / log.NAME).read_bytes() == before
+    assert (tmp_path / "run" / log.FILE_NAME).read_bytes() == before

@@ -23,7 +23,7 @@ def test_a_model_is_loaded_by_keras_and_by_nothing_that_lies_in_the_notebooks_fo
     (tmp_path / "keras.py").write_text("raise SystemExit(1)")
     monkeypatch.chdir(tmp_path)
 
-    load_check.check(model, {})
+    load_check.check_loads(model, {})
 
 
 def test_a_model_that_a_later_keras_saved_is_told_with_the_version_to_install(model, tmp_path):
@@ -33,7 +33,7 @@ def test_a_model_that_a_later_keras_saved_is_told_with_the_version_to_install(mo
             new.writestr(each, renamed(old.read(each)) if each == "config.json" else old.read(each))
 
     with pytest.raises(NotLoadable) as told:
-        load_check.check(later, {"keras": "4.0.1"})
+        load_check.check_loads(later, {"keras": "4.0.1"})
 
     assert str(later) in str(told.value)
     assert "OfTomorrow" in str(told.value)

@@ -11,7 +11,7 @@ import pytest
 
 from dl_magics.errors import BadData, DamagedRun, NotTrained
 from dl_magics.runs.events import RunEnded
-from dl_magics.runs.log import NAME, RunLog
+from dl_magics.runs.log import FILE_NAME, LogWriter
 from dl_magics.training.run import Prediction, Predictions, Run
 from support import run_events, tiny_keras
 
@@ -19,9 +19,9 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from support import run_events
-from dl_magics.runs.log import RunLog
+from dl_magics.runs.log import LogWriter
 
-with RunLog(Path(sys.argv[1])) as lines:
+with LogWriter(Path(sys.argv[1])) as lines:
     for event in run_events.story(run_events.epoch(1)):
         lines.append(event)
     print("open", flush=True)
@@ -203,7 +203,7 @@ def test_a_run_with_a_name_like_html_does_nothing(tmp_path):
 
 
 def test_a_run_that_still_goes_on_is_running(tmp_path):
-    with RunLog(tmp_path) as lines:
+    with LogWriter(tmp_path) as lines:
         for event in run_events.story(run_events.epoch(1)):
             lines.append(event)
 
@@ -256,7 +256,7 @@ def test_a_model_that_is_something_else_is_told(copied):
     (copied.path / "model.keras").write_text("rain")
 
     with pytest.raises(DamagedRun):
-        copied.predict(copied.path / NAME)
+        copied.predict(copied.path / FILE_NAME)
 
 
 def test_a_run_opened_again_predicts_the_same(run, data):

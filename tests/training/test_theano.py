@@ -14,8 +14,8 @@ import pytest
 from dl_magics.data import images
 from dl_magics.errors import BadData, BadSetting, NotTrained, TrainingFailed
 from dl_magics.runs.events import EpochEnded, PhaseStarted, RunEnded, RunStarted, Warned
-from dl_magics.runs.log import RunLog
-from dl_magics.training.engine.pipeline import finetune
+from dl_magics.runs.log import LogWriter
+from dl_magics.training.engine import pipeline
 from dl_magics.training.run import Run
 from dl_magics.training.theano import convolutions, engine, examples
 from dl_magics.training.theano.process import Interpreter, Process
@@ -45,17 +45,17 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    return tmp_path_factory.mktemp("rooms")
+    return tmp_path_factory.mktemp("paths")
 
 
-def train(recipe, rooms, interpreter=interpreter, stop=lambda: False):
+def train(recipe, paths, interpreter=interpreter, stop=lambda: False):
     """Fine-tune on Theano, write the log, and return the run with its events."""
     events = []
-    with RunLog(rooms.run) as log:
-        for event in engine.finetune(recipe, rooms, interpreter=interpreter, stop=stop):
+    with LogWriter(paths.run) as log:
+        for event in engine.run(recipe, paths, interpreter=interpreter, stop=stop):
             log.append(event)
             events.append(event)
-    return Run(rooms.run), events
+    return Run(paths.run), events
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def done(data, shared, interpreter):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("THEANO_FLAGS", theano_flags())
         recipe = tiny_keras.recipe(data, epochs=6, dropout=0.2)
-        return train(recipe, tiny_keras.rooms(shared, "done"), interpreter)
+        return train(recipe, tiny_keras.paths(shared, "done"), interpreter)
 
 
 @pytest.fixture(scope="module")
@@ -112,10 +112,10 @@ def test_it_learns_what_the_same_head_learns_on_todays_keras(
     asked = {"weights": "imagenet", "dense": [64], "dropout": 0.2, "epochs": 8, "patience": 8}
     recipe = tiny_keras.recipe(FASHION, sample=25, learning_rate=3e-3, **asked)
 
-    today = tiny_keras.losses(list(finetune(recipe, tiny_keras.rooms(tmp_path, "today"))))
+    today = tiny_keras.losses(list(pipeline.run(recipe, tiny_keras.paths(tmp_path, "today"))))
     # Theano takes the weights that today's Keras kept: there is nothing more to be fetched.
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "nowhere"))
-    run, _ = train(recipe, tiny_keras.rooms(tmp_path, "theano"), interpreter)
+    run, _ = train(recipe, tiny_keras.paths(tmp_path, "theano"), interpreter)
 
     best = min(today, key=lambda logs: logs["val_loss"])
     assert best["val_accuracy"] > 0.6
@@ -192,9 +192,9 @@ def test_a_stop_keeps_the_best_weights_and_no_photo_is_computed_twice(
     done, data, shared, interpreter
 ):
     recipe = tiny_keras.recipe(data, epochs=100_000, patience=100_000, dropout=0.2)
-    rooms = tiny_keras.rooms(shared, "stopped")
+    paths = tiny_keras.paths(shared, "stopped")
 
-    run, events = train(recipe, rooms, interpreter, lambda: len(Run(rooms.run).state.epochs) > 3)
+    run, events = train(recipe, paths, interpreter, lambda: len(Run(paths.run).state.epochs) > 3)
 
     kept = [each.kept for each in tiny_keras.of_kind(PhaseStarted, events)]
     assert run.status == "stopped"
@@ -209,11 +209,9 @@ def test_a_wish_for_the_gpu_that_is_not_met_is_a_warning(
     rc = tmp_path / ".theanorc"
     rc.write_text("[global]\ndevice = cuda\n")
     monkeypatch.setenv("THEANORC", str(rc))
-    rooms = tiny_keras.rooms(shared, "wish")
+    paths = tiny_keras.paths(shared, "wish")
 
-    events = engine.finetune(
-        tiny_keras.recipe(data), rooms, interpreter=interpreter, stop=lambda: True
-    )
+    events = engine.run(tiny_keras.recipe(data), paths, interpreter=interpreter, stop=lambda: True)
     warned = [event for event in events if isinstance(event, Warned)]
 
     assert [each.code for each in warned] == ["no_gpu"]
@@ -224,12 +222,12 @@ def test_an_interpreter_that_ends_says_its_last_words(done, data, shared, tmp_pa
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\necho 'no Theano in here' >&2\nexit 3\n")
     broken.chmod(0o755)
-    rooms = tiny_keras.rooms(shared, "broken")
+    paths = tiny_keras.paths(shared, "broken")
 
     away = Interpreter(str(broken), str(tmp_path))
 
     with pytest.raises(TrainingFailed, match=r"status 3\): no Theano in here"):
-        list(engine.finetune(tiny_keras.recipe(data), rooms, interpreter=away))
+        list(engine.run(tiny_keras.recipe(data), paths, interpreter=away))
 
 
 def ours():
@@ -240,8 +238,8 @@ def ours():
 
 
 def test_an_interpreter_that_is_killed_half_way_is_a_failed_run(done, data, tmp_path, interpreter):
-    events = engine.finetune(
-        tiny_keras.recipe(data), tiny_keras.rooms(tmp_path), interpreter=interpreter
+    events = engine.run(
+        tiny_keras.recipe(data), tiny_keras.paths(tmp_path), interpreter=interpreter
     )
     next(events)
     last = deque(maxlen=1)
@@ -255,8 +253,8 @@ def test_an_interpreter_that_is_killed_half_way_is_a_failed_run(done, data, tmp_
 
 
 def test_nothing_of_the_process_is_left_when_a_run_is_closed(done, data, tmp_path, interpreter):
-    events = engine.finetune(
-        tiny_keras.recipe(data), tiny_keras.rooms(tmp_path), interpreter=interpreter
+    events = engine.run(
+        tiny_keras.recipe(data), tiny_keras.paths(tmp_path), interpreter=interpreter
     )
     next(events)
     assert len(ours()) == 1
@@ -281,7 +279,7 @@ def test_what_keras_1_cannot_do_is_refused_before_anything_starts(
     recipe = tiny_keras.recipe(data, **asked)
 
     with pytest.raises(BadSetting, match=said) as refused:
-        next(engine.finetune(recipe, tiny_keras.rooms(shared, "refused"), interpreter=interpreter))
+        next(engine.run(recipe, tiny_keras.paths(shared, "refused"), interpreter=interpreter))
 
     assert "%backend tensorflow" in refused.value.fix
 
@@ -290,7 +288,7 @@ def test_a_folder_that_is_not_there_is_told_as_ever(shared, interpreter, tmp_pat
     recipe = tiny_keras.recipe(tmp_path / "nowhere")
 
     with pytest.raises(BadData):
-        list(engine.finetune(recipe, tiny_keras.rooms(shared, "nowhere"), interpreter=interpreter))
+        list(engine.run(recipe, tiny_keras.paths(shared, "nowhere"), interpreter=interpreter))
 
 
 def test_without_its_interpreter_a_run_does_not_predict_and_says_why(done, data, tmp_path):
@@ -299,11 +297,11 @@ def test_without_its_interpreter_a_run_does_not_predict_and_says_why(done, data,
     folder.mkdir()
     gone = {"python": "/nowhere/python", "home": "", "device": ""}
     (folder / "model.h5").write_bytes(b"")
-    with RunLog(folder) as log:
+    with LogWriter(folder) as log:
         for event in events:
             if isinstance(event, RunStarted):
                 gone = {"python": "/nowhere/python", "home": "", "device": ""}
-                event = RunStarted(**{**vars(event), "place": {"here": True, "theano": gone}})
+                event = RunStarted(**{**vars(event), "host": {"local": True, "theano": gone}})
             log.append(event)
 
     with pytest.raises(NotTrained, match="no interpreter with Theano") as said:

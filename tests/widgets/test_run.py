@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from dl_magics.runs.events import DataChecked, PhaseStarted, Progressed, RunEnded, Warned
-from dl_magics.runs.state import RunState, state_of
+from dl_magics.runs.state import RunState, replay_events
 from dl_magics.widgets.run import RunWidget, notes, title
 from support import run_events
 
@@ -32,7 +32,7 @@ def drawn(widget):
 
 
 def progressed(n):
-    return state_of(
+    return replay_events(
         run_events.story(Progressed(done=n, total=1000, images_per_second=1.0, seconds_left=1.0))
     )
 
@@ -67,7 +67,7 @@ def test_the_end_is_always_drawn(clock, status):
     widget = RunWidget(clock=clock)
     widget.show(progressed(7))
 
-    widget.show(state_of(run_events.story(run_events.epoch(1), ended=RunEnded(status=status))))
+    widget.show(replay_events(run_events.story(run_events.epoch(1), ended=RunEnded(status=status))))
 
     assert widget.progress["status"] == status
     assert len(widget.epochs) == 1
@@ -80,12 +80,12 @@ def test_the_widget_shows_what_goes_on(clock):
     )
     widget = RunWidget(clock=clock)
 
-    widget.show(state_of(story))
+    widget.show(replay_events(story))
 
     assert widget.about == {
         "title": "VGG16 · 2 classes · 16 + 4 images",
         "device": "CPU (x86_64, 2 cores)",
-        "place": "",
+        "host": "",
         "epochs_asked": 5,
     }
     assert widget.progress == {
@@ -102,19 +102,19 @@ def test_the_widget_shows_what_goes_on(clock):
 
 
 def test_a_run_on_an_instance_says_where_and_what_it_has_cost(clock):
-    state = state_of(run_events.story())
-    place = {"name": "evening", "id": "i-1", "dollars_per_hour": 3600.0}
+    state = replay_events(run_events.story())
+    host = {"name": "evening", "id": "i-1", "dollars_per_hour": 3600.0}
     widget = RunWidget(clock=clock)
 
-    widget.show(replace(state, place=place, at=state.started_at + 2))
+    widget.show(replace(state, host=host, at=state.started_at + 2))
 
-    assert widget.about["place"] == "on evening"
+    assert widget.about["host"] == "on evening"
     assert widget.progress["cost"] == "$2.00"
 
 
 def test_a_price_that_nobody_knows_is_said_to_be_unknown(clock):
     state = replace(
-        state_of(run_events.story()), place={"name": "evening", "dollars_per_hour": None}
+        replay_events(run_events.story()), host={"name": "evening", "dollars_per_hour": None}
     )
     widget = RunWidget(clock=clock)
 
@@ -132,7 +132,7 @@ def test_any_run_can_be_shown_in_plain_values(events):
     state = RunState()
     for event in events:
         clock.now += 1
-        state = state.after(event)
+        state = state.apply(event)
         widget.show(state)
 
     assert widget.progress["status"] == state.status
@@ -183,7 +183,7 @@ def test_warnings_and_skipped_files_are_noted():
         DataChecked(images=9, skipped=skipped),
     )
 
-    assert notes(state_of(story)) == [
+    assert notes(replay_events(story)) == [
         "dogs has few. Add some.",
         "4 files skipped (0.jpg: empty file; 1.jpg: empty file; 2.jpg: empty file …)",
     ]
@@ -192,17 +192,17 @@ def test_warnings_and_skipped_files_are_noted():
 def test_a_single_skipped_file_is_a_file():
     story = run_events.story(DataChecked(images=9, skipped=[{"path": "a.jpg", "reason": "torn"}]))
 
-    assert notes(state_of(story)) == ["1 file skipped (a.jpg: torn)"]
+    assert notes(replay_events(story)) == ["1 file skipped (a.jpg: torn)"]
 
 
 def test_a_run_without_a_doubt_has_no_notes():
-    assert notes(state_of(run_events.story())) == []
+    assert notes(replay_events(run_events.story())) == []
 
 
 def test_a_run_that_went_on_says_where():
     story = run_events.story(run_events.resumed(at=7, epoch=3, batches=1))
 
-    assert notes(state_of(story)) == [
+    assert notes(replay_events(story)) == [
         "Interrupted at event 7, resumed in epoch 3 after 1 batch of it."
     ]
 
@@ -214,7 +214,7 @@ def test_a_run_that_goes_on_is_drawn_as_running_again(clock):
     )
 
     for n in (3, 4):
-        widget.show(state_of(story[:n]))
+        widget.show(replay_events(story[:n]))
         clock.now += 1
 
     assert widget.progress["status"] == "running"

@@ -10,10 +10,10 @@ from dl_magics.actions.gpu import notebook_kernel
 from dl_magics.actions.runs import remote_finetune, remote_run
 from dl_magics.runs import log
 from dl_magics.runs.events import Event
+from dl_magics.runs.paths import RunPaths
 from dl_magics.store import home
 from dl_magics.training import recorder
 from dl_magics.training.engine import resume_point
-from dl_magics.training.engine.pipeline import Rooms
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.run import Run
 from dl_magics.training.theano import select
@@ -29,7 +29,7 @@ def finetune(recipe: Recipe, folder: Path, stop: Stop) -> Events:
     asked for it with `runs.request_stop`. Where it fails before it started, nothing is left of it.
     Closed half-way, it is logged as interrupted here, and goes on there.
     """
-    with recorder.fresh(folder), closing(_begun(recipe, folder, stop)) as events:
+    with recorder.remove_if_not_started(folder), closing(_begun(recipe, folder, stop)) as events:
         yield from events
 
 
@@ -37,7 +37,7 @@ def _begun(recipe: Recipe, folder: Path, stop: Stop) -> Events:
     if notebook_kernel.is_connected():
         return remote_finetune.finetune(notebook_kernel.current(), recipe, folder, stop)
     train = select.engine(recipe, home.folder())
-    return recorder.begun(recipe, _rooms(folder), stop=stop, train=train)
+    return recorder.record_new_run(recipe, _run_paths(folder), stop=stop, train=train)
 
 
 def resume(run: Run, stop: Stop) -> Events:
@@ -54,11 +54,11 @@ def resume(run: Run, stop: Stop) -> Events:
         events = remote_finetune.resume(run, stop)
     else:
         resume_point.read(run.path)
-        events = recorder.resumed(_rooms(run.path), stop=stop)
+        events = recorder.record_resumed_run(_run_paths(run.path), stop=stop)
     with closing(events):
-        yield from log.read(run.path)
+        yield from log.read_events(run.path)
         yield from events
 
 
-def _rooms(folder: Path) -> Rooms:
-    return Rooms(folder, home.folder("features"), home.folder("weights"))
+def _run_paths(folder: Path) -> RunPaths:
+    return RunPaths(folder, home.folder("features"), home.folder("weights"))

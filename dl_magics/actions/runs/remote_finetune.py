@@ -121,11 +121,11 @@ def _run(
     arguments = {
         "recipe": recipe.to_json(),
         "run": folder.name,
-        "place": _place(connection.way),
+        "host": _describe_host(connection.way),
         "resume": resume,
         "found_by": found_by,
     }
-    cell = remote_call.code(connection, "dl_magics.training.kernel_entry:finetune", arguments)
+    cell = remote_call.code(connection, "dl_magics.training.kernel_entry:run_recipe", arguments)
     way, id_ = connection.way.to_json(), kernel.execute(cell, store_history=False).id
     remote_run.note(folder, remote_run.There(way=way, msg_id=id_, **found_by))
     n = 0
@@ -150,9 +150,9 @@ def _followed(way: Way, folder: Path, kernel: GpuKernel, stop: Stop) -> Events:
     """Yield the events of a run there, and let it know when it is asked to stop here."""
 
     def stops() -> bool:
-        return stop() or stop_request.asked(folder)
+        return stop() or stop_request.is_stop_requested(folder)
 
-    passing = blocking.start(_pass_on(stops, way, f"{RUNS}/{folder.name}/{stop_request.FILE}"))
+    passing = blocking.start(_pass_on(stops, way, f"{RUNS}/{folder.name}/{stop_request.FILE_NAME}"))
     try:
         yield from remote_run.follow(folder, kernel)
     finally:
@@ -195,10 +195,10 @@ def _weights_there(connection: Connection, recipe: Recipe) -> str | None:
     return recipe.weights
 
 
-def _place(way: Way) -> dict[str, Any]:
+def _describe_host(way: Way) -> dict[str, Any]:
     """Return where it trains, as the log of the run tells it."""
-    place: dict[str, Any] = {"name": way.name, "id": way.alias}
+    host: dict[str, Any] = {"name": way.name, "id": way.alias}
     if not way.is_instance:
-        return place
+        return host
     instance = instances.priced(way.instance())
-    return {**place, "type": instance.type, "dollars_per_hour": instance.dollars_per_hour}
+    return {**host, "type": instance.type, "dollars_per_hour": instance.dollars_per_hour}

@@ -21,14 +21,14 @@ from dl_magics.actions.gpu.host import Way
 from dl_magics.errors import DamagedRun, DLMagicsError, KernelDied, NoAnswer, WrongState
 from dl_magics.gpu_kernel.client import GpuKernel
 from dl_magics.runs import log, report
-from dl_magics.runs.events import Event, RunEnded, from_json
-from dl_magics.runs.state import RunState, state_of
+from dl_magics.runs.events import Event, RunEnded, parse_event
+from dl_magics.runs.state import RunState, replay_events
 from dl_magics.ssh import sftp
 from dl_magics.ssh.target import Login
 from dl_magics.store import home
 from dl_magics.training import load_check
 from dl_magics.training.engine.pipeline import MODEL
-from dl_magics.training.kernel_entry import EVENT, LEADS
+from dl_magics.training.kernel_entry import EVENT, KERNEL_FILE_NAME
 from dl_magics.training.run import THERE
 
 
@@ -67,11 +67,11 @@ def note(folder: Path, there: There) -> None:
 def take(folder: Path, way: Way) -> None:
     """Take over what a run there says of itself: it was begun on another computer."""
     try:
-        said = json.loads((folder / LEADS).read_text(encoding="utf-8"))
+        said = json.loads((folder / KERNEL_FILE_NAME).read_text(encoding="utf-8"))
         note(folder, There(way=way.to_json(), **said))
     except (ValueError, TypeError) as error:
         raise DamagedRun(
-            f"{LEADS} of {folder.name} on {way.name} cannot be read: {error}",
+            f"{KERNEL_FILE_NAME} of {folder.name} on {way.name} cannot be read: {error}",
             fix=f"Its files can be fetched: %sync down .dl_magics/runs/{folder.name}",
         ) from error
 
@@ -104,21 +104,21 @@ def follow(folder: Path, kernel: GpuKernel) -> Generator[Event, None, None]:
     there = of(folder)
     if there is None:
         return
-    state = state_of(log.read(folder))
+    state = replay_events(log.read_events(folder))
     arrived: set[str] = set()
     if state.ended:
         arrived |= _come_home(there, folder, state)
-    with log.RunLog(folder) as lines, closing(_events(there, kernel, folder)) as coming:
+    with log.LogWriter(folder) as lines, closing(_events(there, kernel, folder)) as coming:
         for event in coming:
             if event.n <= state.n:
                 continue
             lines.append(event)
-            state = state.after(event)
+            state = state.apply(event)
             if isinstance(event, RunEnded):
                 arrived |= _come_home(there, folder, state)
             yield event
     if MODEL in arrived:
-        load_check.check(folder / MODEL, state.versions)
+        load_check.check_loads(folder / MODEL, state.versions)
 
 
 def settle(folder: Path, state: RunState) -> None:
@@ -139,7 +139,7 @@ def _events(there: There, kernel: GpuKernel, folder: Path) -> Generator[Event, N
     try:
         for message in remote_call.failing(kernel.resume(there.msg_id, there.since)):
             if message["header"]["msg_type"] == EVENT:
-                yield from_json(message["content"])
+                yield parse_event(message["content"])
     except KernelDied:
         note(folder, replace(there, cut=True))
         # Where the instance was stopped, its disk is read when somebody comes back.
@@ -156,14 +156,14 @@ def _events(there: There, kernel: GpuKernel, folder: Path) -> Generator[Event, N
 def _left_behind(there: There) -> Iterator[Event]:
     """Yield the events in the log there: what the kernel wrote last may not be in the journal."""
     with tempfile.TemporaryDirectory() as scratch:
-        sftp.fetch(there.login(), f"{there.folder}/{log.NAME}", Path(scratch) / log.NAME)
-        yield from log.read(Path(scratch))
+        sftp.fetch(there.login(), f"{there.folder}/{log.FILE_NAME}", Path(scratch) / log.FILE_NAME)
+        yield from log.read_events(Path(scratch))
 
 
 def _come_home(there: There, folder: Path, state: RunState) -> set[str]:
     """Return the names of the files that were not here yet."""
     arrived = {name for name, sha256 in state.files.items() if _fetch(there, name, sha256, folder)}
-    report.write(folder, state)
+    report.write_report(folder, state)
     return arrived
 
 

@@ -16,7 +16,7 @@ from dl_magics.runs import log
 from dl_magics.ssh import commands, sftp
 from dl_magics.store import home
 from dl_magics.training import recorder
-from dl_magics.training.kernel_entry import LEADS
+from dl_magics.training.kernel_entry import KERNEL_FILE_NAME
 from dl_magics.training.run import Run
 
 # Nothing that leads out of a folder is the name of a run.
@@ -52,7 +52,7 @@ def _connection() -> Connection | None:
 
 
 def _only_there(connection: Connection) -> tuple[str, ...]:
-    command = f"cd {remote_finetune.RUNS} 2>/dev/null && ls -1d -- */{LEADS}"
+    command = f"cd {remote_finetune.RUNS} 2>/dev/null && ls -1d -- */{KERNEL_FILE_NAME}"
     said = ""
     with suppress(DLMagicsError):
         said = commands.run(connection.way.login(), command).stdout
@@ -72,7 +72,7 @@ def _brought(connection: Connection, name: str) -> Run:
     with tempfile.TemporaryDirectory(dir=home.folder()) as scratch:
         arriving = Path(scratch) / name
         arriving.mkdir()
-        for file in (log.NAME, recorder.RECIPE, LEADS):
+        for file in (log.FILE_NAME, recorder.RECIPE_FILE_NAME, KERNEL_FILE_NAME):
             sftp.fetch(login, f"{remote_finetune.RUNS}/{name}/{file}", arriving / file)
         remote_run.take(arriving, connection.way)
         arriving.rename(folder)

@@ -82,7 +82,7 @@ def named(part: str) -> Runs:
 def every() -> Runs:
     """Return all runs that are here, newest first."""
     folders = sorted(home.folder("runs").iterdir(), reverse=True)
-    return Runs(Run(folder) for folder in folders if (folder / log.NAME).is_file())
+    return Runs(Run(folder) for folder in folders if (folder / log.FILE_NAME).is_file())
 
 
 def find(name: str = "") -> Run:
@@ -140,14 +140,14 @@ def follow(run: Run, sleep: Callable[[float], None] = time.sleep) -> Iterator[Ev
 
     The log of a run that was killed does not say how it ended: a `RunEnded` is added here.
     """
-    if not log.goes_on(run.path) and not remote_run.is_over(run.path):
+    if not log.is_being_written(run.path) and not remote_run.is_over(run.path):
         yield from _from_there(run)
         return
     seen = 0
     event = Event()
     while True:
-        goes_on = log.goes_on(run.path)
-        for event in log.read(run.path, since=seen):
+        goes_on = log.is_being_written(run.path)
+        for event in log.read_events(run.path, since=seen):
             seen = event.n
             yield event
         if not goes_on:
@@ -159,7 +159,7 @@ def follow(run: Run, sleep: Callable[[float], None] = time.sleep) -> Iterator[Ev
 
 def _from_there(run: Run) -> Iterator[Event]:
     event = Event()
-    for source in (log.read(run.path), remote_finetune.rest(run.path, recorder.never)):
+    for source in (log.read_events(run.path), remote_finetune.rest(run.path, recorder.never_stop)):
         for event in source:
             yield event
     if not isinstance(event, RunEnded):
@@ -168,4 +168,4 @@ def _from_there(run: Run) -> Iterator[Event]:
 
 def request_stop(run: Run) -> None:
     """Ask a run to end at its next batch and keep its best weights, whoever runs it."""
-    stop_request.ask(run.path)
+    stop_request.request_stop(run.path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,9 @@ from dl_magics.runs.events import (
     RunResumed,
     RunStarted,
     Status,
-    stamped,
+    stamp_events,
 )
+from dl_magics.runs.paths import RunPaths
 from dl_magics.training.engine import (
     checkpoint,
     data_checks,
@@ -43,21 +43,12 @@ from dl_magics.training.recipe.recipe import Recipe
 MODEL = "model.keras"
 
 
-@dataclass(frozen=True)
-class Rooms:
-    """Where a run puts things: its own folder, and what all runs share."""
-
-    run: Path
-    features: Path
-    weights: Path
-
-
-def finetune(
+def run(
     recipe: Recipe,
-    rooms: Rooms,
+    paths: RunPaths,
     *,
     stop: Callable[[], bool] = lambda: False,
-    place: Mapping[str, Any] | None = None,
+    host: Mapping[str, Any] | None = None,
     past: Past | None = None,
     clock: Callable[[], float] = time.time,
     timer: Callable[[], float] = time.monotonic,
@@ -68,16 +59,16 @@ def finetune(
     is a `RunEnded` too, and is raised after it; so is KeyboardInterrupt, which ends it at once.
     With a `past` it goes on, from `RunResumed`, to the numbers of a run without a break.
     """
-    run = _Run(recipe, rooms, stop, place or {"here": True}, past, timer)
-    yield from stamped(run.events(), clock, since=past.state.n if past else 0)
+    run = _Run(recipe, paths, stop, host or {"local": True}, past, timer)
+    yield from stamp_events(run.events(), clock, since=past.state.n if past else 0)
 
 
 @dataclass
 class _Run:
     recipe: Recipe
-    rooms: Rooms
+    paths: RunPaths
     asked_to_stop: Callable[[], bool]
-    place: Mapping[str, Any]
+    host: Mapping[str, Any]
     past: Past | None
     timer: Callable[[], float]
     files: dict[str, str] = field(default_factory=dict)
@@ -104,7 +95,7 @@ class _Run:
             yield self._ended("interrupted")
             raise
         except OSError as error:
-            happened = f"{error.strerror or error}: {error.filename or self.rooms.run}"
+            happened = f"{error.strerror or error}: {error.filename or self.paths.run}"
             fix = "Mend it and run the cell again; features that were computed are kept."
             yield self._ended("failed", happened, fix)
             raise TrainingFailed(happened, fix=fix) from error
@@ -125,12 +116,12 @@ class _Run:
         if not self.past:
             yield self._run_started(folder, found)
             yield from data_checks.of(recipe, folder, found, precision)
-            yield from data_checks.fetching(recipe, self.rooms.weights)
-        frozen = networks.frozen(recipe, precision, self.rooms.weights)
+            yield from data_checks.fetching(recipe, self.paths.weights)
+        frozen = networks.frozen(recipe, precision, self.paths.weights)
 
         self._enter("features")
         store = FeatureStore(
-            self.rooms.features,
+            self.paths.features,
             fingerprint.space(recipe, frozen, precision, found),
             frozen.features,
         )
@@ -140,7 +131,7 @@ class _Run:
         data_checks.refuse(folder, broken)
         views = [*train, *valid]
         disk_space.refuse(
-            disk_space.needed(store, (view.key for view in views), frozen, self.rooms.run)
+            disk_space.needed(store, (view.key for view in views), frozen, self.paths.run)
         )
         known = self.past and self.past.batch_size(str(found))
         batch = known or device.batch_size(recipe.batch_size, found, frozen.widest)
@@ -151,7 +142,7 @@ class _Run:
             yield from data_checks.of(recipe, folder, found, precision)
             yield from self.past.doubts(fingerprint.versions(), str(found))
         if not self._checkpoint:
-            yield checkpoint.write(self.rooms.run, Checkpoint(about))
+            yield checkpoint.write(self.paths.run, Checkpoint(about))
         yield from fill(
             store,
             views,
@@ -179,7 +170,7 @@ class _Run:
         self._enter("evaluate")
         yield PhaseStarted(phase="evaluate", total=len(checks), unit="images")
         sha256 = networks.save(
-            networks.whole(frozen, trained), folder.classes, self.rooms.run / MODEL
+            networks.whole(frozen, trained), folder.classes, self.paths.run / MODEL
         )
         self.files[MODEL] = sha256
         yield CheckpointSaved(path=MODEL, sha256=sha256)
@@ -190,7 +181,7 @@ class _Run:
         recipe, kept = self.recipe, self.standing.epoch - 1
         if self._checkpoint:
             checkpoint.restore(head, self._checkpoint)
-        keeper = Keeper(self.rooms.run, head, about, self.timer)
+        keeper = Keeper(self.paths.run, head, about, self.timer)
         yield PhaseStarted(phase="head", total=recipe.epochs, unit="epochs", kept=kept)
         with device.quiet():
             yield from learn(
@@ -221,7 +212,7 @@ class _Run:
     def _ended(self, status: Status, error: str = "", fix: str = "") -> RunEnded:
         self._enter("end")
         if status in ("done", "stopped"):  # one that failed may not even have gone on yet
-            checkpoint.remove(self.rooms.run)
+            checkpoint.remove(self.paths.run)
         best = self.standing.best
         return RunEnded(
             status=status,
@@ -235,11 +226,11 @@ class _Run:
 
     def _run_started(self, folder: ImageFolder, found: Device) -> RunStarted:
         return RunStarted(
-            run=self.rooms.run.name,
+            run=self.paths.run.name,
             recipe=self.recipe.to_json(),
             classes=list(folder.classes),
             counts=folder.counts(),
-            place=self.place,
+            host=self.host,
             versions=fingerprint.versions(),
             device=str(found),
         )
@@ -249,7 +240,7 @@ class _Run:
             interrupted_at=past.state.n,
             epoch=self.standing.epoch,
             batches=self.standing.batches,
-            place=self.place,
+            host=self.host,
             versions=fingerprint.versions(),
             device=str(found),
         )

@@ -13,7 +13,7 @@ from dl_magics.data.folders import ImageFolder
 from dl_magics.errors import DamagedRun, NotResumable
 from dl_magics.runs import log
 from dl_magics.runs.events import Event, PhaseStarted, RunResumed, Warned
-from dl_magics.runs.state import RunState, state_of
+from dl_magics.runs.state import RunState, replay_events
 from dl_magics.training.engine import checkpoint
 from dl_magics.training.engine.checkpoint import Checkpoint
 from dl_magics.training.recipe.recipe import Recipe
@@ -101,8 +101,8 @@ def read(folder: Path) -> Past:
     DamagedRun
         where its log cannot be read.
     """
-    events = list(log.read(folder))
-    state = state_of(events)
+    events = list(log.read_events(folder))
+    state = replay_events(events)
     if not state.started_at:
         raise NotResumable(
             f"The run {folder.name} had not begun when it was interrupted.",

@@ -22,13 +22,13 @@ from dl_magics.runs.events import (
     RunStarted,
     Status,
     Warned,
-    stamped,
+    stamp_events,
 )
+from dl_magics.runs.paths import RunPaths
 from dl_magics.training.engine import data_checks, device
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.extraction import Broken, View, fill, scan
 from dl_magics.training.engine.feature_store import FeatureStore
-from dl_magics.training.engine.pipeline import Rooms
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.theano import convolutions, examples, limits, messages
 from dl_magics.training.theano.process import Interpreter, Process
@@ -39,29 +39,29 @@ _HEAD_BATCH = 32
 _WIDEST_FILTERS = 64
 
 
-def finetune(
+def run(
     recipe: Recipe,
-    rooms: Rooms,
+    paths: RunPaths,
     *,
     interpreter: Interpreter,
     stop: Callable[[], bool] = lambda: False,
-    place: Mapping[str, Any] | None = None,
+    host: Mapping[str, Any] | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Generator[Event, None, None]:
     """Fine-tune VGG16 on Theano; yield every event, numbered, the last one `RunEnded`."""
     limits.refuse(recipe)
-    yield from stamped(
-        _Run(recipe, rooms, interpreter, stop, place or {"here": True}).events(), clock
+    yield from stamp_events(
+        _Run(recipe, paths, interpreter, stop, host or {"local": True}).events(), clock
     )
 
 
 @dataclass
 class _Run:
     recipe: Recipe
-    rooms: Rooms
+    paths: RunPaths
     interpreter: Interpreter
     asked_to_stop: Callable[[], bool]
-    place: Mapping[str, Any]
+    host: Mapping[str, Any]
     seconds: dict[str, float] = field(default_factory=dict)
     best: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class _Run:
             yield self._ended("interrupted")
             raise
         except OSError as error:
-            happened = f"{error.strerror or error}: {error.filename or self.rooms.run}"
+            happened = f"{error.strerror or error}: {error.filename or self.paths.run}"
             fix = "Mend it and run the cell again; features that were computed are kept."
             yield self._ended("failed", happened, fix)
             raise TrainingFailed(happened, fix=fix) from error
@@ -94,7 +94,7 @@ class _Run:
         folder = folders.find(
             recipe.data, valid=recipe.valid, sample=recipe.sample, seed=recipe.seed
         )
-        weights = convolutions.file(self.rooms.weights) if recipe.weights else None
+        weights = convolutions.file(self.paths.weights) if recipe.weights else None
         opened = process.ask(
             "open",
             size=recipe.image_size,
@@ -110,7 +110,7 @@ class _Run:
 
         self._enter("features")
         store = FeatureStore(
-            self.rooms.features, messages.space(recipe, weights, opened), tuple(opened["features"])
+            self.paths.features, messages.space(recipe, weights, opened), tuple(opened["features"])
         )
         broken: Broken = {}
         train = scan(folder.train, recipe.augment, recipe.seed, broken)
@@ -140,7 +140,7 @@ class _Run:
 
         self._enter("evaluate")
         yield PhaseStarted(phase="evaluate", total=len(valid), unit="images")
-        path = self.rooms.run / MODEL
+        path = self.paths.run / MODEL
         process.ask("save", path=str(path))
         self.files[MODEL] = hashlib.sha256(path.read_bytes()).hexdigest()
         yield CheckpointSaved(path=MODEL, sha256=self.files[MODEL])
@@ -213,11 +213,11 @@ class _Run:
         self, folder: ImageFolder, opened: dict[str, Any], found: Device
     ) -> RunStarted:
         return RunStarted(
-            run=self.rooms.run.name,
+            run=self.paths.run.name,
             recipe=self.recipe.to_json(),
             classes=list(folder.classes),
             counts=folder.counts(),
-            place={**self.place, "theano": asdict(self.interpreter)},
+            host={**self.host, "theano": asdict(self.interpreter)},
             versions={"dl_magics": __version__, **opened["versions"]},
             device=str(found),
         )

@@ -29,8 +29,8 @@ class TheanoModel:
 
 
 @contextmanager
-def loaded(path: Path, place: Mapping[str, Any]) -> Iterator[TheanoModel]:
-    """Load a model of a run that trained at `place`: here in the same interpreter.
+def load_model(path: Path, host: Mapping[str, Any]) -> Iterator[TheanoModel]:
+    """Load a model of a run that trained at `host`: here in the same interpreter.
 
     A run that came home from an instance predicts in the interpreter of this computer.
 
@@ -39,23 +39,23 @@ def loaded(path: Path, place: Mapping[str, Any]) -> Iterator[TheanoModel]:
     NotTrained
         where this computer has none.
     """
-    interpreter = _of_the_run(place) or env.interpreter(path.parents[2] / theano_env.ROOM)
+    interpreter = _of_the_run(host) or env.interpreter(path.parents[2] / theano_env.ROOM)
     if interpreter is None:
         raise NotTrained(
             f"{path} is a model of Keras 1, and this computer has no interpreter with Theano.",
-            fix=f"%backend theano --setup --here makes one{_elsewhere(place)}",
+            fix=f"%backend theano --setup --here makes one{_elsewhere(host)}",
         )
     with Process(interpreter) as process:
         yield TheanoModel(process, process.ask("load", path=str(path))["size"])
 
 
-def _of_the_run(place: Mapping[str, Any]) -> Interpreter | None:
-    found = Interpreter(**place["theano"])
-    return found if place.get("here") and Path(found.python).is_file() else None
+def _of_the_run(host: Mapping[str, Any]) -> Interpreter | None:
+    found = Interpreter(**host["theano"])
+    return found if host.get("local") and Path(found.python).is_file() else None
 
 
-def _elsewhere(place: Mapping[str, Any]) -> str:
+def _elsewhere(host: Mapping[str, Any]) -> str:
     """Return what works at once where the run trained on an instance."""
-    if place.get("here"):
+    if host.get("local"):
         return ""
     return " · where it trained: %%gpu, and in it run.predict(…)"

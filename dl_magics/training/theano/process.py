@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dl_magics.errors import TrainingFailed
-from dl_magics.runs.events import Event, from_json
+from dl_magics.runs.events import Event, parse_event
 
 _ROOT = Path(__file__).parents[3]
 # Our folder is there just for the first import: what lies beside us is made for another Python.
@@ -82,7 +82,7 @@ class Process:
         """Ask for work that takes long: yield its events, and at last its answer."""
         self._send(do, None, more)
         while "kind" in (told := self._answer()):
-            yield from_json(told)
+            yield parse_event(told)
         yield told
 
     def __enter__(self) -> Process:

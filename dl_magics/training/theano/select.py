@@ -11,10 +11,10 @@ from dl_magics.errors import BadSetting, NotInstalled
 from dl_magics.keras_config import effective, rpc, theano_env
 from dl_magics.keras_config.effective import Value
 from dl_magics.runs.events import Event
-from dl_magics.training.engine.pipeline import finetune
+from dl_magics.training.engine import pipeline
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.theano import env, limits
-from dl_magics.training.theano.engine import finetune as on_theano
+from dl_magics.training.theano.engine import run as on_theano
 
 
 def engine(recipe: Recipe, folder: Path) -> Callable[..., Generator[Event, None, None]]:
@@ -46,7 +46,7 @@ def engine(recipe: Recipe, folder: Path) -> Callable[..., Generator[Event, None,
             fix=f"%backend {recipe.backend} · then restart the kernel that trains, if Keras is "
             "imported in it.",
         )
-    return finetune
+    return pipeline.run
 
 
 def _no_interpreter(backend: Value) -> NotInstalled:

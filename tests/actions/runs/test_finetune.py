@@ -47,7 +47,7 @@ def done(data, shared):
 def test_what_one_sees_is_what_is_in_the_log(done):
     run, events = done
 
-    assert list(log.read(run.path)) == events
+    assert list(log.read_events(run.path)) == events
     assert run.status == "done"
 
 
@@ -81,7 +81,7 @@ def test_an_event_is_in_the_log_before_anyone_sees_it(home, data):
     folder = runs.new(recipe)
 
     for event in finetune(recipe, folder, stop=lambda: True):
-        assert list(log.read(folder))[-1] == event
+        assert list(log.read_events(folder))[-1] == event
 
 
 def test_runs_share_their_features_in_our_folder(done, home, data):
@@ -142,10 +142,10 @@ def test_a_run_that_is_closed_half_way_is_logged_as_interrupted(home, data, kind
 
     events.close()
 
-    logged = list(log.read(folder))
+    logged = list(log.read_events(folder))
     assert logged[-1].status == "interrupted"
     assert [event.n for event in logged] == list(range(1, len(logged) + 1))
-    assert not log.goes_on(folder)
+    assert not log.is_being_written(folder)
 
 
 def test_an_interrupt_of_the_work_is_logged(home, data):
@@ -162,7 +162,7 @@ def test_an_interrupt_of_the_work_is_logged(home, data):
         list(finetune(recipe, folder, interrupted))
 
     assert Run(folder).status == "interrupted"
-    assert not log.goes_on(folder)
+    assert not log.is_being_written(folder)
 
 
 def test_a_run_that_someone_else_asked_to_stop_ends_and_keeps_its_best(home, data):
@@ -201,7 +201,7 @@ def test_an_interrupted_run_goes_on_and_is_told_from_its_first_event(home, data,
 
     told = list(resume(runs.interrupted(), never))
 
-    assert told == list(log.read(folder))
+    assert told == list(log.read_events(folder))
     assert Run(folder).status == "done"
     assert Run(folder).history == done[0].history
     assert [event.status for event in tiny_keras.of_kind(RunEnded, told)] == ["interrupted", "done"]
@@ -213,4 +213,4 @@ def test_a_run_that_is_done_is_refused_before_anything_is_told(done):
     with pytest.raises(NotResumable):
         next(resume(run, never))
 
-    assert list(log.read(run.path)) == events
+    assert list(log.read_events(run.path)) == events

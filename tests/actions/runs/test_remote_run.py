@@ -8,7 +8,7 @@ from dl_magics.actions.runs import remote_run
 from dl_magics.errors import DamagedRun
 from dl_magics.runs import log
 from dl_magics.runs.events import RunEnded
-from dl_magics.runs.state import state_of
+from dl_magics.runs.state import replay_events
 from support import run_events
 
 
@@ -23,7 +23,7 @@ def test_a_file_that_would_not_lie_in_the_folder_of_its_run_is_not_fetched(tmp_p
     remote_run.note(folder, there)
 
     with pytest.raises(DamagedRun, match="would not lie in its folder") as told:
-        remote_run.settle(folder, state_of(log.read(folder)))
+        remote_run.settle(folder, replay_events(log.read_events(folder)))
 
     assert name in str(told.value)
     assert not remote_run.is_over(folder)

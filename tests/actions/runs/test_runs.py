@@ -16,7 +16,7 @@ from dl_magics.actions.runs import runs
 from dl_magics.errors import NoSuchRun
 from dl_magics.runs import stop_request
 from dl_magics.runs.events import RunEnded
-from dl_magics.runs.log import NAME, RunLog
+from dl_magics.runs.log import FILE_NAME, LogWriter
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.run import Run
 from support import run_events
@@ -28,10 +28,10 @@ from pathlib import Path
 from support import run_events
 from dl_magics.runs.events import RunEnded
 from dl_magics.runs import stop_request
-from dl_magics.runs.log import RunLog
+from dl_magics.runs.log import LogWriter
 
 story = run_events.story(*map(run_events.epoch, range(1, 5)), ended=RunEnded(status="done"))
-with RunLog(Path(sys.argv[1])) as lines:
+with LogWriter(Path(sys.argv[1])) as lines:
     for event in story:
         lines.append(event)
         print(event.n, flush=True)
@@ -229,7 +229,7 @@ def test_a_run_that_is_killed_while_it_is_followed_ends_interrupted(tmp_path, te
 
 def test_a_run_that_was_killed_in_the_middle_of_a_line_ends_interrupted(home):
     run = told(home, "torn", ended=None)
-    with (run.path / NAME).open("ab") as file:
+    with (run.path / FILE_NAME).open("ab") as file:
         file.write(b'{"n":2,"t":1,"kind":"epo')
 
     assert [event.kind for event in runs.follow(run)] == ["run_started", "run_ended"]
@@ -237,7 +237,7 @@ def test_a_run_that_was_killed_in_the_middle_of_a_line_ends_interrupted(home):
 
 def test_an_opened_log_without_an_event_is_waited_for(tmp_path):
     story = run_events.story(ended=DONE)
-    lines = RunLog(tmp_path)
+    lines = LogWriter(tmp_path)
 
     def write(_seconds):
         lines.append(story.pop(0))
@@ -249,7 +249,7 @@ def test_an_opened_log_without_an_event_is_waited_for(tmp_path):
 
 def test_a_stop_can_be_asked_for_from_anywhere(home):
     run = told(home, "going", ended=None)
-    assert not stop_request.asked(run.path)
+    assert not stop_request.is_stop_requested(run.path)
 
     code = (
         "import sys; from pathlib import Path; from dl_magics.actions.runs import runs;"
@@ -257,7 +257,7 @@ def test_a_stop_can_be_asked_for_from_anywhere(home):
     )
     subprocess.run([sys.executable, "-c", code, str(run.path)], check=True, env={**os.environ})
 
-    assert stop_request.asked(run.path)
+    assert stop_request.is_stop_requested(run.path)
 
 
 def test_several_can_follow_the_same_run(home):

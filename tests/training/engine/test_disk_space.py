@@ -7,8 +7,7 @@ import pytest
 
 from dl_magics.errors import DiskFull
 from dl_magics.runs.events import PhaseStarted, RunEnded
-from dl_magics.training.engine import disk_space
-from dl_magics.training.engine.pipeline import finetune
+from dl_magics.training.engine import disk_space, pipeline
 from support import tiny_keras
 
 Usage = namedtuple("Usage", "total used free")
@@ -43,7 +42,7 @@ def test_a_run_that_does_not_fit_is_refused_before_a_photo_is_computed(tmp_path,
     data = tiny_keras.photos(tmp_path / "photos", n=4)
     free(50_000_000)
 
-    events = list(until_refused(finetune(tiny_keras.recipe(data), tiny_keras.rooms(tmp_path))))
+    events = list(until_refused(pipeline.run(tiny_keras.recipe(data), tiny_keras.paths(tmp_path))))
 
     assert not any(tiny_keras.of_kind(PhaseStarted, events))
     (ended,) = tiny_keras.of_kind(RunEnded, events)

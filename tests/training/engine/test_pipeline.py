@@ -20,10 +20,9 @@ from dl_magics.runs.events import (
     RunEnded,
     RunStarted,
     Warned,
-    to_line,
+    format_line,
 )
-from dl_magics.training.engine import device
-from dl_magics.training.engine.pipeline import finetune
+from dl_magics.training.engine import device, pipeline
 from dl_magics.training.recipe.recipe import Recipe
 from support import tiny_keras
 
@@ -57,7 +56,7 @@ def watched(data, folder, on_event, stop=lambda: False, run="watched", **setting
     events, raised = [], None
     try:
         recipe = tiny_keras.recipe(data, **settings)
-        for event in finetune(recipe, tiny_keras.rooms(folder, run), stop=stop):
+        for event in pipeline.run(recipe, tiny_keras.paths(folder, run), stop=stop):
             events.append(event)
             on_event(event)
     except BaseException as error:
@@ -107,9 +106,9 @@ def test_the_events_are_numbered_without_gaps(done):
 
 
 def test_every_event_gets_its_time_from_the_clock(data, folder):
-    recipe, rooms = tiny_keras.recipe(data), tiny_keras.rooms(folder, "timed")
+    recipe, paths = tiny_keras.recipe(data), tiny_keras.paths(folder, "timed")
 
-    events = list(finetune(recipe, rooms, stop=lambda: True, clock=count(100).__next__))
+    events = list(pipeline.run(recipe, paths, stop=lambda: True, clock=count(100).__next__))
 
     assert [event.t for event in events] == [99 + event.n for event in events]
 
@@ -120,10 +119,10 @@ def test_the_first_event_tells_what_is_done_where_and_with_what(done, data):
     assert started.run == "done"
     assert started.classes == ["blue", "red"]
     assert started.counts == {"train": {"blue": 10, "red": 10}, "valid": {"blue": 2, "red": 2}}
-    assert started.place == {"here": True}
+    assert started.host == {"local": True}
     assert set(started.versions) == {"dl_magics", "keras", "backend", "numpy"}
     assert started.device == str(device.find())
-    told = json.loads(to_line(started))["recipe"]
+    told = json.loads(format_line(started))["recipe"]
     assert Recipe.from_json(told) == tiny_keras.recipe(data)
 
 
@@ -425,7 +424,7 @@ def test_half_precision_on_a_processor_that_gains_nothing_is_warned_of(data, fol
 
 
 def test_a_run_that_is_closed_half_way_ends_quietly(data, folder):
-    events = finetune(tiny_keras.recipe(data), tiny_keras.rooms(folder, "closed"))
+    events = pipeline.run(tiny_keras.recipe(data), tiny_keras.paths(folder, "closed"))
     next(events)
 
     events.close()

@@ -26,9 +26,9 @@ from dl_magics.runs.events import (
     RunResumed,
     Warned,
 )
+from dl_magics.runs.paths import RunPaths
 from dl_magics.training import recorder
-from dl_magics.training.engine import checkpoint, resume_point
-from dl_magics.training.engine.pipeline import Rooms, finetune
+from dl_magics.training.engine import checkpoint, pipeline, resume_point
 from dl_magics.training.run import Run
 from support import tiny_keras
 
@@ -42,7 +42,7 @@ from dl_magics.training import recorder
 
 data, folder = map(Path, sys.argv[1:])
 recipe = tiny_keras.recipe(data, dropout=0.5, epochs=4, batch_size=5)
-for event in recorder.begun(recipe, tiny_keras.rooms(folder)):
+for event in recorder.record_new_run(recipe, tiny_keras.paths(folder)):
     print(event.kind, flush=True)
     if event.kind == "epoch_ended" and event.epoch == 2:
         sys.stdin.readline()
@@ -71,7 +71,7 @@ def same(one, other):
         np.testing.assert_array_equal(value, second[name], err_msg=name)
     assert one.history == other.history
     assert one.best == other.best
-    ends = [list(log.read(run.path))[-1] for run in (one, other)]
+    ends = [list(log.read_events(run.path))[-1] for run in (one, other)]
     assert ends[0].best == ends[1].best
     return one.status == other.status == "done"
 
@@ -85,15 +85,15 @@ def data(tmp_path_factory):
 def room(data, tmp_path_factory):
     """The folders of a run without a break, and of what a kill after each event leaves of it."""
     room = tmp_path_factory.mktemp("room")
-    clock, rooms = Clock(), tiny_keras.rooms(room, "whole")
-    rooms.features.mkdir()
-    events = finetune(tiny_keras.recipe(data, **ASKED), rooms, stop=clock.stop, timer=clock)
-    with log.RunLog(rooms.run) as lines:
+    clock, paths = Clock(), tiny_keras.paths(room, "whole")
+    paths.features.mkdir()
+    events = pipeline.run(tiny_keras.recipe(data, **ASKED), paths, stop=clock.stop, timer=clock)
+    with log.LogWriter(paths.run) as lines:
         for event in events:
             lines.append(event)
             if not isinstance(event, RunEnded):
-                shutil.copytree(rooms.run, room / f"killed {event.n}")
-                shutil.copytree(rooms.features, room / f"features {event.n}")
+                shutil.copytree(paths.run, room / f"killed {event.n}")
+                shutil.copytree(paths.features, room / f"features {event.n}")
     return room
 
 
@@ -105,7 +105,7 @@ def whole(room):
 @pytest.fixture
 def killed(room, tmp_path):
     """What a kill in the middle of the third epoch leaves: after two batches of it."""
-    events = list(log.read(room / "whole"))
+    events = list(log.read_events(room / "whole"))
     second = next(event.n for event in tiny_keras.of_kind(EpochEnded, events) if event.epoch == 2)
     saved = [event.n for event in tiny_keras.of_kind(CheckpointSaved, events) if event.n > second]
     return taken(room, tmp_path / "killed", saved[2])
@@ -117,15 +117,15 @@ def taken(room, folder, n):
 
 def rooms_of(run, room, n=None):
     features = room / ("features" if n is None else f"features {n}")
-    return Rooms(run.path, features, room / "weights")
+    return RunPaths(run.path, features, room / "weights")
 
 
 def resumed(run, room, **asked):
-    return list(recorder.resumed(rooms_of(run, room), **asked))
+    return list(recorder.record_resumed_run(rooms_of(run, room), **asked))
 
 
 def test_a_run_writes_a_checkpoint_of_each_batch_where_batches_take_a_minute(whole, room):
-    events = list(log.read(whole.path))
+    events = list(log.read_events(whole.path))
 
     saved = [event for event in events if isinstance(event, CheckpointSaved)]
     assert len(saved) == 1 + 4 * (4 + 1) + 1
@@ -137,18 +137,18 @@ def test_a_run_writes_a_checkpoint_of_each_batch_where_batches_take_a_minute(who
 def test_killed_after_any_event_a_run_ends_as_if_nothing_had_been(
     at, room, whole, tmp_path_factory
 ):
-    n = at.draw(st.integers(1, list(log.read(whole.path))[-1].n - 1))
+    n = at.draw(st.integers(1, list(log.read_events(whole.path))[-1].n - 1))
     folder = tmp_path_factory.mktemp("killed")
     run = taken(room, folder / "run", n)
     features = shutil.copytree(room / f"features {n}", folder / "features")
 
-    new = list(recorder.resumed(Rooms(run.path, features, room / "weights")))
+    new = list(recorder.record_resumed_run(RunPaths(run.path, features, room / "weights")))
 
     assert same(run, whole)
-    assert [event.n for event in log.read(run.path)] == list(range(1, new[-1].n + 1))
+    assert [event.n for event in log.read_events(run.path)] == list(range(1, new[-1].n + 1))
     assert isinstance(new[0], RunResumed)
     assert new[0].interrupted_at == n
-    assert list(tiny_keras.of_kind(RunResumed, log.read(run.path))) == [new[0]]
+    assert list(tiny_keras.of_kind(RunResumed, log.read_events(run.path))) == [new[0]]
 
 
 @settings(max_examples=5, deadline=None)
@@ -158,9 +158,9 @@ def test_interrupted_again_and_again_a_run_ends_as_if_nothing_had_been(
 ):
     """The interrupt comes at a batch, of the features, the head, or in the check before it ends."""
     folder = tmp_path_factory.mktemp("again")
-    rooms = Rooms(folder / "run", folder / "features", room / "weights")
-    rooms.run.mkdir()
-    begin = partial(recorder.begun, tiny_keras.recipe(data, **ASKED))
+    paths = RunPaths(folder / "run", folder / "features", room / "weights")
+    paths.run.mkdir()
+    begin = partial(recorder.record_new_run, tiny_keras.recipe(data, **ASKED))
     for calls in breaks:
         asked = count(1)
 
@@ -170,29 +170,29 @@ def test_interrupted_again_and_again_a_run_ends_as_if_nothing_had_been(
             return False
 
         try:
-            list(begin(rooms, stop=interrupted))
+            list(begin(paths, stop=interrupted))
         except KeyboardInterrupt:
-            begin = recorder.resumed
+            begin = recorder.record_resumed_run
         else:
             break
 
-    if Run(rooms.run).status != "done":
-        list(recorder.resumed(rooms))
+    if Run(paths.run).status != "done":
+        list(recorder.record_resumed_run(paths))
 
-    assert same(Run(rooms.run), whole)
-    events = list(log.read(rooms.run))
+    assert same(Run(paths.run), whole)
+    events = list(log.read_events(paths.run))
     assert [event.n for event in events] == list(range(1, len(events) + 1))
 
 
 def test_a_run_that_goes_on_says_where(killed, room):
     n = killed.state.n
 
-    first = resumed(killed, room, place={"name": "gpu"})[0]
+    first = resumed(killed, room, host={"name": "gpu"})[0]
 
     assert (first.interrupted_at, first.epoch, first.batches) == (n, 3, 2)
-    assert first.place == {"name": "gpu"}
+    assert first.host == {"name": "gpu"}
     state = killed.state
-    assert state.place == {"name": "gpu"}
+    assert state.host == {"name": "gpu"}
     assert [each["epoch"] for each in state.epochs] == [1, 2, 3, 4]
     assert state.resumed == ({"interrupted_at": n, "epoch": 3, "batches": 2},)
     assert f"Interrupted at event {n}, resumed in epoch 3 after 2 batches" in (
@@ -224,11 +224,11 @@ def test_a_killed_process_loses_nothing_that_counts(data, whole, room, tmp_path)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     run = Run(tmp_path / "run")
-    with (run.path / log.NAME).open("ab") as file:
+    with (run.path / log.FILE_NAME).open("ab") as file:
         file.write(b'{"n":99,"t":1,"kind":"epo')
     assert run.status == "interrupted"
 
-    list(recorder.resumed(tiny_keras.rooms(tmp_path)))
+    list(recorder.record_resumed_run(tiny_keras.paths(tmp_path)))
 
     assert same(run, whole)
 
@@ -267,7 +267,7 @@ def later_version(path, data):
 
 
 def test_a_checkpoint_that_the_log_knows_nothing_of_is_not_used(killed, room, whole):
-    path = killed.path / log.NAME
+    path = killed.path / log.FILE_NAME
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:6]))
 
@@ -279,16 +279,16 @@ def test_a_checkpoint_that_the_log_knows_nothing_of_is_not_used(killed, room, wh
 
 @pytest.mark.parametrize("status", ["done", "stopped", "failed"])
 def test_a_run_that_came_to_its_end_is_refused_in_two_lines(killed, room, status):
-    with log.RunLog(killed.path) as lines:
+    with log.LogWriter(killed.path) as lines:
         lines.append(RunEnded(n=killed.state.n + 1, t=1.0, status=status))
-    before = (killed.path / log.NAME).read_bytes()
+    before = (killed.path / log.FILE_NAME).read_bytes()
 
     with pytest.raises(NotResumable) as caught:
         resumed(killed, room)
 
     assert str(caught.value) == f"The run {killed.name} came to its end: it is {status}."
     assert "%%finetune" in caught.value.fix
-    assert (killed.path / log.NAME).read_bytes() == before
+    assert (killed.path / log.FILE_NAME).read_bytes() == before
 
 
 def refused(run, room, **asked):
@@ -305,12 +305,12 @@ def refused(run, room, **asked):
 def changing(data, tmp_path):
     """A run whose photos may be changed, interrupted in its second epoch."""
     own = shutil.copytree(data, tmp_path / "own")
-    rooms = tiny_keras.rooms(tmp_path)
-    events = recorder.begun(tiny_keras.recipe(own, **ASKED), rooms)
+    paths = tiny_keras.paths(tmp_path)
+    events = recorder.record_new_run(tiny_keras.recipe(own, **ASKED), paths)
     while not isinstance(next(events), EpochEnded):
         pass
     events.close()
-    return Run(rooms.run), tmp_path, own
+    return Run(paths.run), tmp_path, own
 
 
 def test_other_images_are_refused_until_they_are_as_they_were(changing):
@@ -355,23 +355,23 @@ def test_other_weights_are_refused(data, tmp_path):
         network.save_weights(tmp_path / "net.weights.h5")
 
     save(1)
-    rooms = tiny_keras.rooms(tmp_path)
-    events = recorder.begun(
-        tiny_keras.recipe(data, weights=str(tmp_path / "net.weights.h5")), rooms
+    paths = tiny_keras.paths(tmp_path)
+    events = recorder.record_new_run(
+        tiny_keras.recipe(data, weights=str(tmp_path / "net.weights.h5")), paths
     )
     while not isinstance(next(events), EpochEnded):
         pass
     events.close()
     save(2)
 
-    happened, _ = refused(Run(rooms.run), tmp_path)
+    happened, _ = refused(Run(paths.run), tmp_path)
 
     assert "The weights of VGG16 are not those" in happened
 
 
 def told_with(run, **changed):
     """Let the log of a run say that it began with other versions."""
-    path = run.path / log.NAME
+    path = run.path / log.FILE_NAME
     first, *rest = path.read_bytes().splitlines(keepends=True)
     values = json.loads(first)
     values["device"] = changed.pop("device", values["device"])
@@ -398,14 +398,14 @@ def test_another_version_or_device_is_warned_of(killed, room):
 
 
 def test_a_run_that_goes_on_in_another_process_is_not_driven_twice(killed, room):
-    with log.RunLog(killed.path), pytest.raises(NotResumable) as caught:
+    with log.LogWriter(killed.path), pytest.raises(NotResumable) as caught:
         resumed(killed, room)
 
     assert "goes on already" in str(caught.value)
 
 
 def test_a_stop_that_was_asked_for_before_the_break_is_forgotten(killed, room, whole):
-    stop_request.ask(killed.path)
+    stop_request.request_stop(killed.path)
 
     resumed(killed, room)
 
@@ -421,13 +421,13 @@ def test_a_stop_while_it_goes_on_keeps_the_best_weights(killed, room):
 
 
 def test_an_interrupt_before_it_went_on_leaves_it_as_it_was(killed, room):
-    before = (killed.path / log.NAME).read_bytes()
-    events = recorder.resumed(rooms_of(killed, room))
+    before = (killed.path / log.FILE_NAME).read_bytes()
+    events = recorder.record_resumed_run(rooms_of(killed, room))
 
     with pytest.raises(KeyboardInterrupt):
         events.throw(KeyboardInterrupt)
 
-    assert (killed.path / log.NAME).read_bytes() == before
+    assert (killed.path / log.FILE_NAME).read_bytes() == before
     assert resume_point.read(killed.path).checkpoint
 
 
@@ -441,7 +441,7 @@ def test_the_seconds_are_those_of_all_stretches(killed, room):
 
 
 def test_a_limit_of_time_counts_the_time_before_the_break(data, tmp_path):
-    clock, rooms = Clock(), tiny_keras.rooms(tmp_path)
+    clock, paths = Clock(), tiny_keras.paths(tmp_path)
     recipe = tiny_keras.recipe(data, **{**ASKED, "epochs": 50, "max_duration": "60m"})
     asked = count(1)
 
@@ -451,12 +451,12 @@ def test_a_limit_of_time_counts_the_time_before_the_break(data, tmp_path):
             raise KeyboardInterrupt
         return False
 
-    with log.RunLog(rooms.run) as lines, suppress(KeyboardInterrupt):
-        for event in finetune(recipe, rooms, stop=interrupted, timer=clock, clock=clock):
+    with log.LogWriter(paths.run) as lines, suppress(KeyboardInterrupt):
+        for event in pipeline.run(recipe, paths, stop=interrupted, timer=clock, clock=clock):
             lines.append(event)
 
-    before = resume_point.read(rooms.run)
-    new = list(finetune(recipe, rooms, stop=clock.stop, timer=clock, clock=clock, past=before))
+    before = resume_point.read(paths.run)
+    new = list(pipeline.run(recipe, paths, stop=clock.stop, timer=clock, clock=clock, past=before))
 
     assert new[-1].status == "stopped"
     assert 3600 < sum(new[-1].seconds.values()) < 3600 + 10 * 60
