@@ -42,7 +42,7 @@ lint:
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
-	cd labextension && npm run --silent check
+	cd tests/widgets/js && npm run --silent check
 
 notebooks:
 	$(OFFLINE) $(BIN)/python -m pytest -c setup.cfg --nbmake --nbmake-timeout=600 notebooks
@@ -54,7 +54,7 @@ bench: build/installed-for-tests ## measure against the usual Keras way: DATA=pa
 	$(BIN)/python benchmarks/all.py $(DATA)
 
 clean: ## take away what make made, the virtual environment too
-	rm -rf $(VENV) build labextension/node_modules
+	rm -rf $(VENV) build tests/widgets/js/node_modules
 
 # $(call debian,package) installs a Debian package where that can be done, and says so where not.
 debian = if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
@@ -123,8 +123,8 @@ build/theano-2/done: | build/venv
 	$(call theano,2,Keras==2.3.1 Theano==1.0.5 'numpy<1.24' 'scipy<1.12' h5py)
 	@touch $@
 
-build/npm: labextension/package-lock.json | build/venv
-	cd labextension && npm ci --silent --no-audit --no-fund
+build/npm: tests/widgets/js/package-lock.json | build/venv
+	cd tests/widgets/js && npm ci --silent --no-audit --no-fund
 	@touch $@
 
 # One after the other: apt-get lets only one in.

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import test from 'node:test';
 
-const source = await readFile(new URL('../../dl_magics/widgets/run.js', import.meta.url), 'utf8');
+const source = await readFile(new URL('../../../dl_magics/widgets/run.js', import.meta.url), 'utf8');
 const run = await import(`data:text/javascript,${encodeURIComponent(source)}`);
 
 const epoch = (number, logs, best = false) => ({ epoch: number, logs, best });

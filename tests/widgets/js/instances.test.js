@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import test from 'node:test';
 
 const source = await readFile(
-  new URL('../../dl_magics/widgets/instances.js', import.meta.url),
+  new URL('../../../dl_magics/widgets/instances.js', import.meta.url),
   'utf8'
 );
 const { cost, question } = await import(`data:text/javascript,${encodeURIComponent(source)}`);

@@ -9,5 +9,5 @@ export default [
     languageOptions: { globals: globals.browser },
     rules: { curly: 'error', eqeqeq: 'error', 'prefer-const': 'error', 'no-var': 'error' }
   },
-  { files: ['labextension/**/*.js'], languageOptions: { globals: { ...globals.node, URL: 'readonly' } } }
+  { files: ['tests/widgets/js/*.js'], languageOptions: { globals: { ...globals.node, URL: 'readonly' } } }
 ];

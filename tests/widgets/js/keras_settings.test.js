@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import test from 'node:test';
 
 const source = await readFile(
-  new URL('../../dl_magics/widgets/keras_settings.js', import.meta.url),
+  new URL('../../../dl_magics/widgets/keras_settings.js', import.meta.url),
   'utf8'
 );
 const module = await import(`data:text/javascript,${encodeURIComponent(source)}`);
