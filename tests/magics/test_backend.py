@@ -177,7 +177,7 @@ def test_a_device_is_in_force_after_a_restart_until_it_is_taken_back(
 def test_a_persons_own_visible_gpus_win_and_are_named(ran, no_gpus_chosen, monkeypatch):
     monkeypatch.setenv(cuda_visible_devices.VARIABLE, "0,1")
 
-    assert "does not count, as it is set in this kernel to 0,1" in repr(ran("%device gpu1"))
+    assert "has no effect, already set to 0,1 in this kernel" in repr(ran("%device gpu1"))
     assert os.environ[cuda_visible_devices.VARIABLE] == "0,1"
 
 

@@ -104,8 +104,8 @@ def test_it_holds_what_trains_and_nothing_else(packed):
 
     assert names == sorted(names)
     tops = {name.split("/")[1] for name in names}
-    modules = {"__init__.py", "errors.py", "events.py", "values.py", "version.py"}
-    assert tops == {"data", "settings", "training", *modules}
+    packages = {"core", "data", "keras_config", "runs", "training"}
+    assert tops == {*packages, "__init__.py", "errors.py", "version.py"}
     assert "dl_magics/training/recipe/applications.csv" in names
     assert not [name for name in names if "__pycache__" in name]
 
@@ -116,12 +116,12 @@ def test_it_imports_where_nothing_else_of_ours_is(packed, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [
         "40",
+        "core",
         "data",
         "errors",
-        "events",
-        "settings",
+        "keras_config",
+        "runs",
         "training",
-        "values",
         "version",
     ]
 

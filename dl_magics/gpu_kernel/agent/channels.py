@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Callable
 
 import zmq
 import zmq.asyncio

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from typing import Callable
 
 from .journal import Journal
 from .messages import Message

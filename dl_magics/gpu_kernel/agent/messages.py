@@ -7,10 +7,9 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, AsyncIterator, Dict
 
-Message = dict[str, Any]
+Message = Dict[str, Any]
 CHUNK_BYTES = 1 << 18
 PARTS = ("header", "parent_header", "metadata", "content")
 

@@ -24,7 +24,7 @@ from itertools import count
 from pathlib import Path
 
 from dl_magics.training.engine.feature_store import FeatureStore
-from test_features import batch
+from test_feature_store import batch
 
 store = FeatureStore(Path(sys.argv[1]), {"model": "m"}, (3,))
 with store.writer() as writer:
@@ -37,7 +37,7 @@ import sys
 from pathlib import Path
 
 from dl_magics.training.engine.feature_store import FeatureStore
-from test_features import batch
+from test_feature_store import batch
 
 store = FeatureStore(Path(sys.argv[1]), {"model": "m"}, (3,))
 start = int(sys.argv[2])

@@ -1,3 +1,5 @@
+"""Fixtures: a laptop and an instance as network namespaces, and a GPU kernel on the instance."""
+
 from __future__ import annotations
 
 import sys
