@@ -30,9 +30,12 @@ class LazyParser:
     def _parser(self) -> Any:
         return ipython_arguments.construct_parser(self._magic)
 
-    def parse_argstring(self, line: str, *, partial: bool = False) -> Namespace:
-        """Parse the line of the magic; raise UsageError for an invalid one."""
-        parsed: Namespace = self._parser.parse_argstring(line, partial=partial)
+    def parse_argstring(self, line: str, **options: bool) -> Namespace:
+        """Parse the line of the magic; raise UsageError for an invalid one.
+
+        `options` are those that the installed version of IPython passes on to its parser.
+        """
+        parsed: Namespace = self._parser.parse_argstring(line, **options)
         return parsed
 
     def format_help(self) -> str:
