@@ -22,6 +22,9 @@ _CUDA_BUILDS = {
     "jax": "'jax[cuda12]'",
     "torch": "torch --index-url https://download.pytorch.org/whl/cu126",
 }
+# Older releases run code of a hostile model file in spite of safe_mode=True: CVE-2026-12481.
+_SAFE_KERAS = (3, 15)
+_SAFE_KERAS_PYTHON = (3, 11)
 _HEADS = ("", "layer", "found", "what to do")
 
 
@@ -109,6 +112,12 @@ def _keras(interpreter: Interpreter, seen: Seen) -> Layer:
         return Layer("Keras", "✗", f"{found} cannot be imported: {seen.error}", pip)
     if version(found) < (3,):
         return Layer("Keras", "✗", f"{found}: too old for %%finetune", pip)
+    if version(found) < _SAFE_KERAS:
+        safe = ".".join(map(str, _SAFE_KERAS))
+        risk = f"{found}: load_model of a foreign file can run its code; fixed in {safe}"
+        if version(interpreter.python) < _SAFE_KERAS_PYTHON:
+            return Layer("Keras", "!", risk, "%gpu_connect --setup makes a newer environment")
+        return Layer("Keras", "!", risk, f"{pip[: -len('keras')]}'keras>={safe}'")
     return Layer("Keras", "✓", found)
 
 

@@ -21,7 +21,7 @@ PYTHON = Interpreter(
     python="3.12.1",
     packages={
         "ipykernel": "7.0",
-        "keras": "3.11.0",
+        "keras": "3.15.0",
         "tensorflow": "2.20.0",
         "nvidia-cudnn-cu12": "9.3.0",
         "nvidia-cuda-runtime-cu12": "12.5.82",
@@ -29,7 +29,7 @@ PYTHON = Interpreter(
     builds={"tensorflow": "12.5.1"},
     capabilities=(6.0, 9.0),
 )
-SEEN = Seen("3.11.0", "tensorflow", ("/physical_device:GPU:0",))
+SEEN = Seen("3.15.0", "tensorflow", ("/physical_device:GPU:0",))
 NAMES = ["VGG16 weights", "Keras", "backend", "cuDNN", "CUDA", "driver", "GPU"]
 
 
@@ -50,7 +50,7 @@ def test_all_is_right():
 
 
 def test_a_gpu_that_the_framework_does_not_see_is_said_loudly():
-    shown, layers = marks(seen=Seen("3.11.0", "tensorflow"))
+    shown, layers = marks(seen=Seen("3.15.0", "tensorflow"))
 
     assert shown == "✓✓✓✓✓✓✗"
     assert "TENSORFLOW DOES NOT SEE IT" in layers["GPU"].found
@@ -63,14 +63,14 @@ def test_a_host_without_a_gpu_is_no_fault_but_said():
     host = Surroundings(name="t2")
     python = without("nvidia-cudnn-cu12", "nvidia-cuda-runtime-cu12")
 
-    shown, layers = marks(host, python, Seen("3.11.0", "tensorflow"))
+    shown, layers = marks(host, python, Seen("3.15.0", "tensorflow"))
 
     assert shown == "!✓✓!!!!"
     assert "%aws_resize" in layers["GPU"].fix
 
 
 def test_a_driver_older_than_cuda_needs_is_named():
-    shown, layers = marks(replace(HOST, driver="470.256.02"), seen=Seen("3.11.0", "tensorflow"))
+    shown, layers = marks(replace(HOST, driver="470.256.02"), seen=Seen("3.15.0", "tensorflow"))
 
     assert shown == "✓✓✓✓✓✗✗"
     assert "older than CUDA 12.5.1 of tensorflow needs (525.60.13)" in layers["driver"].found
@@ -81,7 +81,7 @@ def test_a_driver_that_does_not_answer_and_one_that_is_missing():
     missing = replace(broken, driver_error="")
 
     assert "couldn't communicate" in marks(broken, seen=Seen("3", "tensorflow"))[1]["driver"].found
-    shown, layers = marks(missing, seen=Seen("3.11.0", "tensorflow"))
+    shown, layers = marks(missing, seen=Seen("3.15.0", "tensorflow"))
     assert layers["driver"].fix.startswith("sudo apt-get install")
     assert shown.endswith("✗✗")
 
@@ -89,7 +89,7 @@ def test_a_driver_that_does_not_answer_and_one_that_is_missing():
 def test_a_build_for_cpus_on_a_gpu_gets_the_line_that_changes_it():
     python = without("nvidia-cudnn-cu12", "nvidia-cuda-runtime-cu12", builds={"tensorflow": ""})
 
-    shown, layers = marks(python=python, seen=Seen("3.11.0", "tensorflow"))
+    shown, layers = marks(python=python, seen=Seen("3.15.0", "tensorflow"))
 
     assert shown == "✓✓✗✗✗✓✗"
     assert layers["backend"].fix.endswith("--force-reinstall 'tensorflow[and-cuda]'")
@@ -97,12 +97,12 @@ def test_a_build_for_cpus_on_a_gpu_gets_the_line_that_changes_it():
 
 @pytest.mark.parametrize(("backend", "cuda"), [("torch", "12.6"), ("jax", "12")])
 def test_torch_and_jax_bring_their_own_libraries(backend, cuda):
-    packages = {"ipykernel": "7", "keras": "3.11.0", backend: "2.8.0"}
+    packages = {"ipykernel": "7", "keras": "3.15.0", backend: "2.8.0"}
     python = replace(PYTHON, packages=packages, builds={backend: cuda})
 
-    assert marks(python=python, seen=Seen("3.11.0", backend, ("Tesla T4",)))[0] == "✓✓✓✓✓✓✓"
+    assert marks(python=python, seen=Seen("3.15.0", backend, ("Tesla T4",)))[0] == "✓✓✓✓✓✓✓"
     cpu = replace(python, builds={backend: ""})
-    shown, layers = marks(python=cpu, seen=Seen("3.11.0", backend))
+    shown, layers = marks(python=cpu, seen=Seen("3.15.0", backend))
     assert shown[2] == "✗"
     assert "cu" in layers["backend"].fix
 
@@ -112,6 +112,23 @@ def test_keras_2_is_too_old():
 
     assert shown == "✓✗✓✓✓✓✓"
     assert layers["Keras"].fix == "/k/bin/python -m pip install --upgrade keras"
+
+
+def test_keras_below_3_15_is_marked_with_the_line_that_updates_it():
+    shown, layers = marks(seen=Seen("3.14.1", "tensorflow", ("GPU:0",)))
+
+    assert shown == "✓!✓✓✓✓✓"
+    assert layers["Keras"].fix == "/k/bin/python -m pip install --upgrade 'keras>=3.15'"
+    assert Stack("gpu", tuple(layers.values())).verdict == ""
+
+
+def test_keras_below_3_15_on_an_old_python_needs_another_environment():
+    seen = Seen("3.10.0", "tensorflow", ("GPU:0",))
+
+    _, layers = marks(python=replace(PYTHON, python="3.10.12"), seen=seen)
+
+    assert layers["Keras"].mark == "!"
+    assert layers["Keras"].fix.startswith("%gpu_connect --setup")
 
 
 def test_keras_that_cannot_be_imported_says_why():
@@ -128,7 +145,7 @@ def test_keras_and_backend_that_are_not_installed():
 
 
 def test_a_backend_that_breaks_when_it_is_asked():
-    _, layers = marks(seen=Seen("3.11.0", "tensorflow", (), "RuntimeError: CUDA is upset"))
+    _, layers = marks(seen=Seen("3.15.0", "tensorflow", (), "RuntimeError: CUDA is upset"))
 
     assert "CUDA is upset" in layers["backend"].found
 
@@ -136,7 +153,7 @@ def test_a_backend_that_breaks_when_it_is_asked():
 def test_a_gpu_of_2014_is_too_old_for_todays_tensorflow():
     host = replace(HOST, gpus=(Gpu("Tesla K80", 11441, 3.7),))
 
-    _, layers = marks(host, seen=Seen("3.11.0", "tensorflow"))
+    _, layers = marks(host, seen=Seen("3.15.0", "tensorflow"))
 
     assert "too old for this tensorflow: it has 3.7, 6.0 is needed" in layers["GPU"].found
 
