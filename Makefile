@@ -10,7 +10,15 @@ OFFLINE := PIP_NO_INDEX=1 PIP_FIND_LINKS=$(CURDIR)/build/wheels DL_MAGICS_HOME=$
 	no_proxy=127.0.0.1,localhost TF_CPP_MIN_LOG_LEVEL=3 \
 	OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1
 
-.PHONY: help demo lab test check pytest lint notebooks chaos bench clean
+# Without bytecode each process compiles what it imports: TensorFlow's import takes 20 s, not 4.
+unexport PYTHONDONTWRITEBYTECODE
+
+# The tests of `make floors`: those that need neither another backend, a browser nor a real sshd.
+FAST := core data runs store ssh widgets aws training/recipe practice/ec2/test_states.py \
+	$(addprefix training/engine/test_,head.py networks.py pipeline.py) \
+	$(addprefix magics/test_,arguments.py loading.py outputs.py)
+
+.PHONY: help demo lab test check pytest lint notebooks floors chaos bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -33,7 +41,7 @@ check: ## all checks and tests, with what is installed
 
 # What runs beside it is told in one piece, but its own output comes at once.
 pytest:
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-config=setup.cfg --cov-report=term --durations=40 \
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-config=setup.cfg --cov-report=term --durations=10 \
 		>&$${LIVE:-1} 2>&1
 
 lint:
@@ -46,6 +54,9 @@ lint:
 
 notebooks:
 	$(OFFLINE) $(BIN)/python -m pytest -c setup.cfg --nbmake --nbmake-timeout=600 notebooks
+
+floors: build/floors/done ## the fast tests on the lowest versions that pyproject.toml allows
+	build/floors/bin/python -m pytest -n 2 --dist loadfile --durations=10 $(addprefix tests/,$(FAST))
 
 chaos: build/installed-for-tests ## 200 sequences of bad luck for the link to an instance (root); SEED=1 is the first
 	PYTHONPATH=$(CURDIR):$(CURDIR)/tests $(BIN)/python tests/support/chaos.py $(or $(SEED),1) 200 8
@@ -92,6 +103,14 @@ build/installed-for-tests: build/packages build/npm build/awscli/done build/whee
 build/packages: pyproject.toml | build/venv
 	$(BIN)/python -m pip install --quiet --no-compile --editable '.[lab,practice]' nbclient --group test --group backends
 	@touch build/installed $@
+
+# The lowest versions of what we import; of what only tests import, the newest that fits.
+build/floors/done: pyproject.toml | build/venv
+	$(PYTHON) -m venv --clear build/floors
+	build/floors/bin/pip install --quiet --no-compile uv
+	build/floors/bin/uv pip install --quiet --python build/floors --resolution lowest-direct --editable '.[lab,practice]'
+	build/floors/bin/uv pip install --quiet --python build/floors 'pandas<3' hypothesis nbclient pytest pytest-timeout pytest-xdist
+	@touch $@
 
 build/ipykernel-6.31/done: | build/venv
 	$(BIN)/python -m pip install --quiet --upgrade --no-deps --target build/ipykernel-6.31 ipykernel==6.31.0

@@ -39,6 +39,8 @@ os.environ |= {
     "https_proxy": _CLOSED_PORT,
     "no_proxy": "127.0.0.1,localhost",
 }
+# Each process that a test starts would compile all that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "KERAS_BACKEND", "DATA", "SIZE"):
     os.environ.pop(name, None)
 leftovers.mark()
