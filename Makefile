@@ -59,7 +59,7 @@ floors: build/floors/done ## the fast tests on the lowest versions that pyprojec
 	build/floors/bin/python -m pytest -n 2 --dist loadfile --durations=10 $(addprefix tests/,$(FAST))
 
 chaos: build/installed-for-tests ## 200 sequences of bad luck for the link to an instance (root); SEED=1 is the first
-	PYTHONPATH=$(CURDIR):$(CURDIR)/tests $(BIN)/python tests/support/chaos.py $(or $(SEED),1) 200 8
+	PYTHONPATH=$(CURDIR):$(CURDIR)/tests $(BIN)/python tests/support/two_hosts/chaos.py $(or $(SEED),1) 200 8
 
 bench: build/installed-for-tests ## measure against the usual Keras way: DATA=path/to/photos
 	$(BIN)/python benchmarks/all.py $(DATA)

@@ -41,7 +41,7 @@ def main() -> None:
     from machine import machine
 
     from dl_magics.gpu_kernel.client import GpuKernel
-    from support.lab import Lab, missing
+    from support.two_hosts.lab import Lab, missing
 
     if why := missing():
         sys.exit(f"No lab of two hosts here: {why}")

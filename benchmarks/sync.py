@@ -29,7 +29,7 @@ Send = Callable[[Path, str], object]
 def main(times: int) -> None:
     from machine import machine
 
-    from support.lab import Lab, missing
+    from support.two_hosts.lab import Lab, missing
 
     if why := missing():
         sys.exit(f"No lab of two hosts here: {why}")

@@ -13,7 +13,7 @@ from hypothesis import settings
 from support import leftovers
 from support.coverage_off import unmeasured
 
-pytest_plugins = ["support.cloud", "support.hosts", "support.kernel", "support.two_hosts"]
+pytest_plugins = ["support.cloud", "support.hosts", "support.kernel", "support.two_hosts.fixtures"]
 
 # No test asserts a time.
 settings.register_profile("patient", deadline=None)

@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support import chaos
-from support.lab import missing
+from support.two_hosts import chaos
+from support.two_hosts.lab import missing
 
 SEEDS = range(12)
 BESIDE = 6

@@ -18,8 +18,8 @@ from dl_magics.gpu_kernel import deploy
 from dl_magics.gpu_kernel.client import GpuKernel
 from dl_magics.gpu_kernel.local_journal import Mirror
 from dl_magics.ssh import blocking, connection, keys, known_hosts
-from support.lab import Lab, missing
 from support.messages import printed, run
+from support.two_hosts.lab import Lab, missing
 
 
 def kinds(messages):

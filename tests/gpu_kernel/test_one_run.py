@@ -16,10 +16,11 @@ from dl_magics.practice.hosts import environment
 from dl_magics.runs import log
 from dl_magics.ssh import keys, known_hosts
 from dl_magics.training.run import Run
-from support import command, notebook_process, tiny_keras
+from support import command, tiny_keras
 from support.cloud import choose_practice
 from support.ec2_client import until
 from support.kernel import SESSION, runner, shell_with_magics
+from support.two_hosts import notebook_process
 
 CELL = (
     "%%finetune colours\nimage_size = 48\nmixed_precision = False\n"

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from dl_magics.gpu_kernel.journal_entry import Entry
-from support import lab as lab_of_two_hosts
-from support.lab import LAPTOP, Lab
 from support.messages import printed
+from support.two_hosts import lab as lab_of_two_hosts
+from support.two_hosts.lab import LAPTOP, Lab
 
 LINES = 220
 COUNT = f"""

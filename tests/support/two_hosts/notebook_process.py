@@ -11,8 +11,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from dl_magics.ssh import blocking
-from support import relay
 from support.kernel import runner, shell_with_magics
+from support.two_hosts import relay
 
 _THREADS = 8
 

@@ -17,8 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dl_magics.gpu_kernel.journal_entry import Entry
-from support.lab import Lab
 from support.messages import printed
+from support.two_hosts.lab import Lab
 
 LINES = 60
 COUNT = f"""

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from dl_magics.gpu_kernel.client import GpuKernel
-from support import lab as lab_of_two_hosts
-from support.lab import Lab
+from support.two_hosts import lab as lab_of_two_hosts
+from support.two_hosts.lab import Lab
 
 
 @pytest.fixture(scope="module")

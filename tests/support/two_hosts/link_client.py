@@ -17,7 +17,7 @@ def main(home: str, address: Path, run_dir: str, mirror: Path) -> None:
     from dl_magics.errors import NoAnswer
     from dl_magics.gpu_kernel.client import GpuKernel
     from dl_magics.gpu_kernel.local_journal import Mirror
-    from support.lab import login_at
+    from support.two_hosts.lab import login_at
 
     kept = Mirror(mirror)
     kernel = None

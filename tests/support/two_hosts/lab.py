@@ -17,7 +17,8 @@ from pathlib import Path
 
 from dl_magics.ssh import blocking, keys, known_hosts
 from dl_magics.ssh.target import Login
-from support import command, link_client, relay
+from support import command
+from support.two_hosts import link_client, relay
 
 LAPTOP = "198.51.100.1"
 INSTANCE = "198.51.100.10"
