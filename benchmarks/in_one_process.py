@@ -28,7 +28,7 @@ from dl_magics.actions.runs.finetune import finetune
 from dl_magics.data import folders
 from dl_magics.runs.events import Event, Progressed
 from dl_magics.runs.state import RunState
-from dl_magics.store import home
+from dl_magics.store import paths
 from dl_magics.training.engine import device, extraction, networks
 from dl_magics.training.engine.feature_store import FeatureStore
 from dl_magics.training.recipe import recipe
@@ -55,7 +55,7 @@ def random_speed(asked: recipe.Recipe) -> float:
     """Return the images/s of `predict_on_batch` on random pixels, the median of some batches."""
     found = device.find()
     frozen = networks.frozen(
-        asked, device.precision(asked.mixed_precision, found), home.folder("weights")
+        asked, device.precision(asked.mixed_precision, found), paths.data_folder("weights")
     )
     batch = device.batch_size(asked.batch_size, found, frozen.widest)
     size = asked.image_size
@@ -73,7 +73,7 @@ def feature_speed(asked: recipe.Recipe) -> float:
     """Return the images/s of a feature phase into an empty store, once it is under way."""
     found = device.find()
     frozen = networks.frozen(
-        asked, device.precision(asked.mixed_precision, found), home.folder("weights")
+        asked, device.precision(asked.mixed_precision, found), paths.data_folder("weights")
     )
     batch = device.batch_size(asked.batch_size, found, frozen.widest)
     photos = folders.find(asked.data, sample=300).train

@@ -14,12 +14,12 @@ def instance(folder: Path) -> Iterator[str]:
     """Yield the id of the instance; the practice cloud ends afterwards."""
     from dl_magics import practice
     from dl_magics.actions.aws import context
-    from dl_magics.store import home
+    from dl_magics.store import state
 
     os.environ["DL_MAGICS_HOME"] = tempfile.mkdtemp()
     practice.start(folder, delay=0.2)
     files = practice.profile(folder)
-    home.choose(
+    state.choose(
         place={
             "profile": files.name,
             "region": files.region,

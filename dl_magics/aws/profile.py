@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from dl_magics.store import home
+from dl_magics.store import state
 
 ADDRESS_URL = "https://checkip.amazonaws.com"
 
@@ -25,7 +25,7 @@ class Place:
     @classmethod
     def chosen(cls) -> Place:
         """Return the place that `%aws_profile`, `%aws_region` and `%practice` chose."""
-        chosen = home.choices().get("place", {})
+        chosen = state.choices().get("place", {})
         return cls(**{key: chosen[key] for key in cls.__slots__ if chosen.get(key)})
 
     @property

@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from dl_magics.store import home
+from dl_magics.store import atomic, paths
 
 _PREFIX = "dl-magics-"
 
@@ -32,7 +32,7 @@ def write(*, alias: str, name: str, python: str, activate: str, identity: str | 
         "interrupt_mode": "message",
         "metadata": {"debugger": False, "dl_magics": {"alias": alias}},
     }
-    home.replace(file, json.dumps(spec, indent=2) + "\n")
+    atomic.replace(file, json.dumps(spec, indent=2) + "\n")
     return file
 
 
@@ -42,7 +42,7 @@ def remove(alias: str) -> None:
 
 
 def _folder() -> Path:
-    return home.jupyter_data() / "kernels"
+    return paths.jupyter_data_folder() / "kernels"
 
 
 def _plain(alias: str) -> str:

@@ -8,9 +8,10 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from dl_magics.store import atomic
 from dl_magics.errors import CannotChange
 
 _NEW_FILE = 0o644
@@ -19,20 +20,8 @@ _NEW_FILE = 0o644
 def replace(path: Path, text: str) -> None:
     """Put `text` into a file: a reader sees the old file or the new one. A link stays a link."""
     target = real(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
     mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else _NEW_FILE
-    descriptor, beside = tempfile.mkstemp(dir=str(target.parent), prefix=f".{target.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text.encode("utf-8", "surrogateescape"))
-            file.flush()
-            os.fsync(file.fileno())
-        Path(beside).chmod(mode)
-        Path(beside).replace(target)
-    except BaseException:
-        with suppress(OSError):
-            Path(beside).unlink()
-        raise
+    atomic.replace(target, text.encode("utf-8", "surrogateescape"), mode=mode)
 
 
 def read(path: Path) -> str | None:

@@ -29,7 +29,10 @@ from dl_magics.keras_config.installed import Installed
 from dl_magics.keras_config.keras_json import Change
 
 _PACKAGE = Path(__file__).parents[1]
-_TRAVELS = ("__init__.py", "version.py", "errors.py", "keras_config")
+_TRAVELS = (
+    *("__init__.py", "version.py", "errors.py", "keras_config"),
+    *("store/__init__.py", "store/atomic.py"),
+)
 _MARK = "dl_magics says: "
 
 _PROGRAM = """

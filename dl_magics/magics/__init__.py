@@ -19,7 +19,7 @@ from dl_magics.magics.finetune import FinetuneMagics
 from dl_magics.magics.gpu import GpuMagics
 from dl_magics.magics.practice import PracticeMagics
 from dl_magics.magics.sync import SyncMagics
-from dl_magics.store import home
+from dl_magics.store import paths
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -41,7 +41,7 @@ def load(shell: InteractiveShell) -> None:
     unload(shell)
     # An unreadable folder is reported by the magic that needs it.
     with suppress(DLMagicsError, OSError):
-        cuda_visible_devices.apply(str(home.folder()))
+        cuda_visible_devices.apply(str(paths.data_folder()))
     shell.register_magics(*ALL)
     shell.Completer.custom_matchers.extend(MATCHERS)
 

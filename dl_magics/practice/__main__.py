@@ -12,13 +12,13 @@ from dl_magics.core.duration import parse_option
 from dl_magics.errors import DLMagicsError
 from dl_magics.practice.process import address, find, stop
 from dl_magics.practice.profile import profile
-from dl_magics.store import home
+from dl_magics.store import paths
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the practice cloud in the foreground, or end the one that runs."""
     options = _parser().parse_args(argv)
-    folder = (options.folder or home.folder("practice")).absolute()
+    folder = (options.folder or paths.data_folder("practice")).absolute()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         if options.stop:

@@ -15,7 +15,7 @@ from typing import Any
 
 from dl_magics.errors import MachineError
 from dl_magics.practice.ec2.faults import FAULTS
-from dl_magics.store.home import replace
+from dl_magics.store import atomic
 
 RECORD = "practice.json"
 LOG = "practice.log"
@@ -146,7 +146,7 @@ def stop(folder: Path) -> None:
 def record(practice: Practice) -> None:
     """Write down who runs in this folder, in one step."""
     document = {**asdict(practice), "folder": str(practice.folder)}
-    replace(practice.folder / RECORD, json.dumps(document))
+    atomic.replace(practice.folder / RECORD, json.dumps(document))
 
 
 def address(folder: Path) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dl_magics.practice.process import address
-from dl_magics.store.home import replace
+from dl_magics.store import atomic
 
 NAME = "practice"
 REGION = "us-east-1"
@@ -64,4 +64,4 @@ def access_key(made: Profile) -> str:
 
 def _put(file: Path, text: str) -> None:
     if not file.exists() or file.read_text() != text:
-        replace(file, text)
+        atomic.replace(file, text)

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import zipfile
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from dl_magics.store import atomic
 from dl_magics.version import __version__
 
 PACKAGE = "dl_magics"
-TRAVELS = ("core", "data", "errors.py", "keras_config", "runs", "training", "version.py")
+TRAVELS = (
+    *("core", "data", "errors.py", "keras_config", "runs", "store/__init__.py", "store/atomic.py"),
+    *("training", "version.py"),
+)
 
 _INIT = b'"""The part of dl_magics that trains, away from home."""\n'
 _SUFFIXES = (".py", ".csv")
@@ -33,10 +36,7 @@ def pack(folder: Path) -> Path:
     data = _zipped()
     sha256 = hashlib.sha256(data).hexdigest()
     path = folder / f"{PACKAGE}-{__version__}-{sha256[:12]}.zip"
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f".{path.name}.{os.getpid()}"
-    unfinished.write_bytes(data)
-    return unfinished.replace(path)
+    return atomic.replace(path, data)
 
 
 def _zipped() -> bytes:

@@ -6,6 +6,7 @@ import json
 from html import escape
 from pathlib import Path
 
+from dl_magics.store import atomic
 from dl_magics.runs import summary
 from dl_magics.runs.state import RunState
 
@@ -46,6 +47,4 @@ def write_report(folder: Path, state: RunState) -> Path:
         recipe=escape(json.dumps(state.recipe, indent=2, ensure_ascii=False)),
         versions=escape(json.dumps({**state.versions, "device": state.device}, indent=2)),
     )
-    unfinished = folder / f".{FILE_NAME}.unfinished"
-    unfinished.write_text(page, encoding="utf-8")
-    return unfinished.replace(folder / FILE_NAME)
+    return atomic.replace(folder / FILE_NAME, page, mode=None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dl_magics.errors import NoAnswer
 from dl_magics.ssh import blocking, connection, known_hosts
 from dl_magics.ssh.target import Login
-from dl_magics.store import home
+from dl_magics.store import lock
 
 _NEW = "/etc/ssh/ssh_host_ed25519_key.new"
 _KEY = "/etc/ssh/ssh_host_ed25519_key"
@@ -46,7 +46,7 @@ def answers(login: Login) -> bool:
     """
     try:
         if known_hosts.is_temporary(login.alias):
-            with home.locked("new-host-key"):
+            with lock.hold("new-host-key"):
                 # Another kernel may have replaced it while we waited.
                 if known_hosts.is_temporary(login.alias):
                     blocking.wait(_replace_host_key(login))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from dl_magics.store import home
+from dl_magics.store import atomic, lock, paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,11 @@ def ensure(name: str) -> KeyPair:
     """Return the key pair of this name; make it if it is not there."""
     import asyncssh
 
-    file = home.folder("keys") / name
-    with home.locked("keys"):
+    file = paths.data_folder("keys") / name
+    with lock.hold("keys"):
         if not file.exists():
             key = asyncssh.generate_private_key("ssh-ed25519", comment="dl_magics")
-            home.replace(file, key.export_private_key("openssh").decode())
+            atomic.replace(file, key.export_private_key("openssh").decode())
         key = asyncssh.read_private_key(file)
     public = key.export_public_key("openssh").decode()
     return KeyPair(file, " ".join(public.split()[:2]))
@@ -43,4 +43,4 @@ def ensure(name: str) -> KeyPair:
 
 def forget(name: str) -> None:
     """Throw away a key pair that nothing uses any more."""
-    (home.folder("keys") / name).unlink(missing_ok=True)
+    (paths.data_folder("keys") / name).unlink(missing_ok=True)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dl_magics.store import home
+from dl_magics.store import atomic, lock, paths
 
 TEMPORARY = "temporary"
 
 
 def path() -> Path:
     """Where our known_hosts file lies; plain ssh can read it too."""
-    return home.folder() / "known_hosts"
+    return paths.data_folder() / "known_hosts"
 
 
 def pin(alias: str, *public_keys: str, temporary: bool = False) -> None:
     """Let these keys, and no others, stand for an instance."""
-    with home.locked("known_hosts"):
+    with lock.hold("known_hosts"):
         others = [line for line in _lines() if line.split()[0] != alias]
         mark = f" {TEMPORARY}" if temporary else ""
         ours = [f"{alias} {' '.join(key.split()[:2])}{mark}" for key in public_keys]
-        home.replace(path(), "".join(f"{line}\n" for line in [*others, *ours]))
+        atomic.replace(path(), "".join(f"{line}\n" for line in [*others, *ours]))
 
 
 def forget(alias: str) -> None:

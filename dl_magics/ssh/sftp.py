@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from dl_magics.store import atomic
 from dl_magics.errors import NoAnswer
 from dl_magics.ssh import blocking, connection
 from dl_magics.ssh.target import Login
@@ -80,15 +81,11 @@ async def _put(login: Login, file: Path, folder: str) -> str:
 
 
 async def _fetch(login: Login, path: str, to: Path, remove: bool) -> None:
-    beside = to.with_name(f".{to.name}.{uuid.uuid4().hex}")
-    try:
-        async with _sftp(login) as sftp:
-            await sftp.get(path, beside)
-            beside.replace(to)
-            if remove:
-                await sftp.remove(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    async with _sftp(login) as sftp:
+        with atomic.replacing(to) as unfinished:
+            await sftp.get(path, unfinished)
+        if remove:
+            await sftp.remove(path)
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dl_magics.store import atomic
 from dl_magics.training import kernel_run
 from dl_magics.training.engine import pipeline
 from dl_magics.training.recipe import applications
@@ -38,9 +39,7 @@ def run_recipe(
     folder.mkdir(parents=True, exist_ok=True)
     parent = user["get_ipython"]().kernel.get_parent("shell")
     led = {**found_by, "msg_id": parent["header"]["msg_id"]}
-    beside = folder / f".{KERNEL_FILE_NAME}"
-    beside.write_text(json.dumps(led, indent=2) + "\n", encoding="utf-8")
-    beside.replace(folder / KERNEL_FILE_NAME)
+    atomic.replace(folder / KERNEL_FILE_NAME, json.dumps(led, indent=2) + "\n")
     user["run"] = kernel_run.run_and_send(
         recipe,
         str(folder),

@@ -11,7 +11,7 @@ from dl_magics.actions.aws import access, context, instances
 from dl_magics.actions.aws import launch as launching
 from dl_magics.aws import launch, security_group, session
 from dl_magics.ssh import keys
-from dl_magics.store import home
+from dl_magics.store import state
 
 
 def two_lines(error: errors.DLMagicsError) -> str:
@@ -115,7 +115,7 @@ def test_a_launch_that_was_heard_but_not_answered_is_not_made_twice(run, cloud):
     cloud.fault("connection-reset", actions=["RunInstances"])
     with pytest.raises(errors.NoAnswer):
         run("%aws_launch t2.micro -y")
-    pending = home.choices()["launching"]["token"]
+    pending = state.choices()["launching"]["token"]
 
     run("%aws_launch t2.micro -y")
 
@@ -127,14 +127,14 @@ def test_a_launch_that_was_heard_but_not_answered_is_not_made_twice(run, cloud):
         if tag["ResourceId"] == made.id
         for value in (tag["Key"], tag["Value"])
     }
-    assert "launching" not in home.choices()
+    assert "launching" not in state.choices()
 
 
 def test_a_launch_that_was_heard_is_found_again_with_its_host_key(run, cloud, rent):
     cloud.fault("connection-reset", actions=["RunInstances"])
     with pytest.raises(errors.NoAnswer):
         run("%aws_launch t2.micro -y")
-    pending = home.choices()["launching"]
+    pending = state.choices()["launching"]
     heard = _asked_again(pending["token"])
 
     launched = run("%aws_launch t2.micro -y")
@@ -349,8 +349,8 @@ def test_without_a_chosen_instance_it_says_how_to_choose(cloud, run):
 def test_nobody_there_at_all_is_said_too(run, cloud, tmp_path):
     config = tmp_path / "config"
     config.write_text("[profile practice]\nregion=us-east-1\nendpoint_url=http://127.0.0.1:9\n")
-    place = home.choices()["place"]
-    home.choose(place={**place, "config_file": str(config)})
+    place = state.choices()["place"]
+    state.choose(place={**place, "config_file": str(config)})
 
     with pytest.raises(errors.NoAnswer) as refused:
         run("%aws_list")
@@ -435,7 +435,7 @@ def _choose_server(folder: Path, port: int) -> None:
     (folder / "credentials").write_text(
         "[odd]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = secret\n"
     )
-    home.choose(
+    state.choose(
         place={
             "profile": "odd",
             "config_file": str(folder / "config"),

@@ -11,7 +11,7 @@ import pytest
 
 from dl_magics import errors
 from dl_magics.actions.aws import context
-from dl_magics.store import home
+from dl_magics.store import state
 
 
 def changes_of(line, aws_shell):
@@ -192,7 +192,7 @@ def test_allow_from_lets_in_others_until_me_takes_it_back(cloud, run):
     ]
     assert sorted(sources) == ["198.51.100.0/24", "203.0.113.9/32"]
     run("%aws_launch t2.micro --allow-from me -y")
-    assert home.choices().get("allow_from") is None
+    assert state.choices().get("allow_from") is None
 
 
 @pytest.mark.parametrize("source", ["0.0.0.0/0", "somewhere"])
@@ -238,13 +238,13 @@ def test_a_type_that_nobody_has_is_refused_before_anything_stops(cloud, run):
 
 def test_without_an_argument_a_magic_shows_and_changes_nothing(cloud, run):
     launched = run("%aws_launch t2.micro -y")
-    before = home.choices()
+    before = state.choices()
 
     for line in ("%aws_get", "%aws_resize", "%aws_profile", "%aws_region", "%aws_launch"):
         run(line)
     run("%aws_cleanup")
 
-    assert home.choices() == before
+    assert state.choices() == before
     assert run("%aws_get").type == launched.type
     assert run("%aws_state") == "running"
 
@@ -289,7 +289,7 @@ def test_prices_show_memory_dollars_spot_and_quota(cloud, run):
 
 def test_where_aws_tells_no_price_the_table_does(cloud, run):
     cloud.fault("not-allowed", times=20, actions=["GetProducts"])
-    home.choose(place={**home.choices()["place"], "region": "us-west-2"})
+    state.choose(place={**state.choices()["place"], "region": "us-west-2"})
 
     plan = run("%aws_launch g5.xlarge --dry-run")
 
@@ -299,7 +299,7 @@ def test_where_aws_tells_no_price_the_table_does(cloud, run):
 
 def test_practice_goes_there_and_back(run, monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    home.choose(place={"profile": None, "region": "eu-west-1"})
+    state.choose(place={"profile": None, "region": "eu-west-1"})
 
     there = run("%practice on")
     plan = run("%aws_launch t2.micro --dry-run")

@@ -9,7 +9,7 @@ import pytest
 
 from dl_magics.actions.aws import context
 from dl_magics.ssh import known_hosts
-from dl_magics.store import home
+from dl_magics.store import paths
 
 AWS = shutil.which("aws") or str(Path(__file__).parents[2] / "build/awscli/bin/aws")
 pytestmark = pytest.mark.skipif(not Path(AWS).exists(), reason="the aws command is not installed")
@@ -108,7 +108,7 @@ def facts(id_):
 def test_no_private_key_is_shown_or_left_for_others(cloud, run, paste):
     script = run("%aws_launch t2.micro --explain")
 
-    (user_data,) = home.folder("keys").glob("user-data-*")
+    (user_data,) = paths.data_folder("keys").glob("user-data-*")
     assert "PRIVATE KEY" in user_data.read_text()
     assert user_data.stat().st_mode & 0o077 == 0
     assert "PRIVATE" not in script

@@ -15,7 +15,7 @@ from dl_magics import errors
 from dl_magics.actions.gpu import sync
 from dl_magics.actions.runs import remote_run, runs
 from dl_magics.runs import log
-from dl_magics.store import home
+from dl_magics.store import paths
 from dl_magics.training.run import Run
 from support import tiny_keras
 from support.coverage_off import starting_unmeasured
@@ -109,7 +109,7 @@ def test_it_learns_the_same_there_as_here(run, trained, host_home, monkeypatch):
     at_home = run(CELL)
 
     assert remote_run.of(at_home.path) is None
-    assert at_home.path.parent == home.folder("runs")
+    assert at_home.path.parent == paths.data_folder("runs")
     assert away.history == at_home.history
 
 
@@ -348,7 +348,7 @@ def test_a_run_of_another_computer_is_listed_watched_and_stopped_here(
     assert repr(run("%runs no-such-run")).startswith("No run yet")
     watching = threading.Thread(target=lambda: run(f"%attach {theirs.name}"), daemon=True)
     watching.start()
-    ours = Run(home.folder("runs") / theirs.name)
+    ours = Run(paths.data_folder("runs") / theirs.name)
     until(lambda: len(ours.state.epochs) > 2)
     runs.request_stop(ours)
     watching.join(60)
@@ -384,7 +384,7 @@ def test_a_run_elsewhere_that_does_not_say_where_it_is_costs_two_lines(run, host
         run("%attach 2026-01-01_odd")
 
     assert "%sync down" in told.value.fix
-    assert not (home.folder("runs") / "2026-01-01_odd").exists()
+    assert not (paths.data_folder("runs") / "2026-01-01_odd").exists()
 
 
 def test_after_a_stop_of_the_instance_the_run_goes_on_exactly(run, unbroken, host_home):

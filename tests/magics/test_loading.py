@@ -33,7 +33,7 @@ print(json.dumps({"magic": shell.find_cell_magic("finetune") is not None,
 NEEDED = {
     *("dl_magics", "dl_magics.errors", "dl_magics.version", "dl_magics.magics"),
     *("dl_magics.keras_config", "dl_magics.keras_config.cuda_visible_devices"),
-    *("dl_magics.store", "dl_magics.store.home"),
+    *("dl_magics.store", "dl_magics.store.paths"),
 }
 NEEDED_OF_OTHERS = {"IPython", "jupyter_core", "platformdirs"}
 MODULES_OF_MAGICS = 14

@@ -15,7 +15,7 @@ from traitlets.config import Config
 from dl_magics import practice
 from dl_magics.actions.aws import context
 from dl_magics.aws import prices
-from dl_magics.store import home
+from dl_magics.store import state
 from support.coverage_off import starting_unmeasured
 
 OURS = "198.51.100.7"
@@ -86,7 +86,7 @@ def choose_practice(running: practice.Practice, **changes: str) -> None:
         "credentials_file": str(files.credentials_file),
         "ssh_config": str(files.ssh_config),
     }
-    home.choose(place={**place, **changes})
+    state.choose(place={**place, **changes})
 
 
 @lru_cache

@@ -13,7 +13,7 @@ from traitlets.config import Config
 from dl_magics import practice
 from dl_magics.actions.aws import context
 from dl_magics.actions.gpu import notebook_kernel
-from dl_magics.store import home
+from dl_magics.store import state
 from support.cloud import choose_practice
 
 SESSION = "evening.ipynb"
@@ -29,7 +29,7 @@ def notebook(
         patch.setenv("DL_MAGICS_HOME", str(ours))
         patch.setenv("JPY_SESSION_NAME", SESSION)
         choose_practice(running_cloud, address_url="")
-        home.choose(allow_from=["198.51.100.7/32"])
+        state.choose(allow_from=["198.51.100.7/32"])
         run = runner(shell_with_magics())
         run("%aws_launch t2.micro --name gpu -y")
         run("%gpu_connect")

@@ -14,7 +14,7 @@ from dl_magics.core.instance import Instance
 from dl_magics.errors import NoAnswer, WrongState
 from dl_magics.ssh import commands, keys
 from dl_magics.ssh.target import Login
-from dl_magics.store import home
+from dl_magics.store import state
 
 LOGIN_KEY = "id_ed25519"
 _PATIENCE_SECONDS = 300.0
@@ -28,7 +28,7 @@ def our_name() -> str:
 
 def sources() -> list[str]:
     """Return who may come in: what `--allow-from` named, else just this computer's address."""
-    named = home.choices().get("allow_from", [])
+    named = state.choices().get("allow_from", [])
     return list(named) or [security_group.my_address(context.place().address_url)]
 
 

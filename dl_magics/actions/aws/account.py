@@ -11,7 +11,7 @@ from dl_magics.aws import security_group
 from dl_magics.aws.profile import ADDRESS_URL, Place
 from dl_magics.aws.session import Door
 from dl_magics.errors import BadSetting, NoRegion
-from dl_magics.store import home
+from dl_magics.store import state
 
 
 def use(profile: str | None, ssh_config: str | None, address_url: str | None) -> None:
@@ -49,11 +49,11 @@ def profiles() -> str:
 def allow(sources: list[str]) -> None:
     """Remember who may come in; `me` means just this computer, wherever it is."""
     ranges = None if sources == ["me"] else [security_group.checked(each) for each in sources]
-    home.choose(allow_from=ranges)
+    state.choose(allow_from=ranges)
 
 
 def _keep(place: Place) -> None:
-    home.choose(place={key: value for key, value in asdict(place).items() if value})
+    state.choose(place={key: value for key, value in asdict(place).items() if value})
 
 
 def _file(named: str) -> str:

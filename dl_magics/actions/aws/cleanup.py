@@ -10,7 +10,7 @@ from dl_magics.aws import parsing
 from dl_magics.core.instance import Instance
 from dl_magics.gpu_kernel import kernelspec
 from dl_magics.ssh import known_hosts
-from dl_magics.store import home
+from dl_magics.store import ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def give_back(things: Things) -> Iterator[Thing]:
             door.tell("delete_security_group", fine=("InvalidGroup.NotFound",), GroupId=thing.id)
         else:
             door.tell("delete_key_pair", fine=("InvalidKeyPair.NotFound",), KeyName=thing.name)
-        home.note(did="gave back", what=thing.what, id=thing.id, place=things.place)
+        ledger.append(did="gave back", what=thing.what, id=thing.id, place=things.place)
         yield thing
 
 
@@ -81,7 +81,7 @@ def _made() -> dict[str, set[str]]:
     made: dict[str, set[str]] = {
         kind: set() for kind in ("instance", "token", "key-pair", "security-group")
     }
-    for entry in home.ledger():
+    for entry in ledger.read_entries():
         if entry.get("place") == context.name() and entry.get("did") in ("made", "makes"):
             kind = "token" if "token" in entry else entry["what"]
             made[kind].add(entry.get("id") or entry["token"])

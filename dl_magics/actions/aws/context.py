@@ -7,7 +7,7 @@ from dl_magics.aws.profile import Place
 from dl_magics.aws.session import Door
 from dl_magics.core.instance import Instance, matching
 from dl_magics.errors import DLMagicsError, NoRegion, NoSuchInstance, SeveralInstances
-from dl_magics.store import home
+from dl_magics.store import state
 
 
 def place() -> Place:
@@ -40,7 +40,7 @@ def chosen_id() -> str | None:
 
 def choose(instance: Instance) -> None:
     """Remember which instance is meant here, for this kernel and all others."""
-    home.choose(**{f"instance in {name()}": instance.id})
+    state.choose(**{f"instance in {name()}": instance.id})
 
 
 def meant(word: str | None = None) -> Instance:
@@ -83,7 +83,7 @@ def _name(of: Door) -> str:
 
 
 def _chosen_id(of: Door) -> str | None:
-    found = home.choices().get(f"instance in {_name(of)}")
+    found = state.choices().get(f"instance in {_name(of)}")
     return str(found) if found else None
 
 

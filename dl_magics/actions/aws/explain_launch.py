@@ -12,7 +12,7 @@ from dl_magics.actions.aws.explain import Script, ec2, script
 from dl_magics.actions.aws.launch import Plan
 from dl_magics.aws import launch, security_group
 from dl_magics.ssh import keys, known_hosts
-from dl_magics.store import home
+from dl_magics.store import atomic, ledger, paths
 
 _LINE = " \\\n  "
 
@@ -28,8 +28,8 @@ def rent(plan: Plan) -> Script:
     user_data = _file(token, launch.user_data(host_key.private, host_key.public))
     keys.forget(f"host-{token}")
     for what in ("key-pair", "security-group"):
-        home.note(did="makes", what=what, id=name, place=plan.place)
-    home.note(did="makes", what="instance", token=token, place=plan.place)
+        ledger.append(did="makes", what=what, id=name, place=plan.place)
+    ledger.append(did="makes", what="instance", token=token, place=plan.place)
     known = shlex.quote(str(known_hosts.path()))
     public = f"{host_key.public} {known_hosts.TEMPORARY}"
     return Script(
@@ -47,11 +47,11 @@ def rent(plan: Plan) -> Script:
 
 
 def _file(token: str, text: str) -> Path:
-    folder = home.folder("keys")
+    folder = paths.data_folder("keys")
     for old in folder.glob("user-data-*"):
         old.unlink(missing_ok=True)
     file = folder / f"user-data-{token}"
-    home.replace(file, text)
+    atomic.replace(file, text)
     return file
 
 

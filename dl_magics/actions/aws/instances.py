@@ -13,7 +13,7 @@ from dl_magics.core.instance import Instance, Instances
 from dl_magics.errors import CommandFailed, NoCapacity, NotConfirmed
 from dl_magics.gpu_kernel import kernelspec
 from dl_magics.ssh import commands, known_hosts
-from dl_magics.store import home
+from dl_magics.store import ledger
 
 _RETRY_SECONDS = 15.0
 _LAST_LETTERS = 300
@@ -100,7 +100,7 @@ def terminate(word: str | None) -> Iterator[Instance]:
     known_hosts.forget(instance.id)
     kernelspec.remove(instance.id)
     if instance.ours:
-        home.note(did="gave back", what="instance", id=instance.id, place=context.name())
+        ledger.append(did="gave back", what="instance", id=instance.id, place=context.name())
 
 
 def run_there(command: str, word: str | None = None) -> commands.Output:

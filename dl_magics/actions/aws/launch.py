@@ -14,7 +14,7 @@ from dl_magics.core import money
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError, NoAnswer, NoCapacity, QuotaReached, WrongState
 from dl_magics.ssh import keys, known_hosts
-from dl_magics.store import home
+from dl_magics.store import ledger, lock, state
 
 NAME = "gpu"
 LEAST_DISK_GIB = 100
@@ -53,7 +53,7 @@ def there_already(name: str, type_: str) -> Instance | None:
     One whose launch was never answered does not count: the same request is sent once more, and
     EC2 answers it with the same instance.
     """
-    if home.choices().get("launching", {}).get("asked", {}).get("name") == name:
+    if state.choices().get("launching", {}).get("asked", {}).get("name") == name:
         return None
     found = [each for each in context.ec2().all() if each.name == name and not each.gone]
     if not found:
@@ -107,7 +107,7 @@ def rent(plan: Plan) -> Iterator[Instance]:
     Each thing is written into the ledger before it is made. A request that may have been heard
     keeps its token, so that asking again gives the same instance.
     """
-    with home.locked("launching"):
+    with lock.hold("launching"):
         # Another kernel may have been asked for the same a moment ago.
         instance = there_already(plan.name, plan.type) or _made(plan)
     context.choose(instance)
@@ -124,16 +124,16 @@ def _made(plan: Plan) -> Instance:
         id_ = _requested(door, _prepared(door, plan, made))
     except DLMagicsError as error:
         raise _halfway(error, made) from error
-    home.note(did="made", what="instance", id=id_, place=plan.place)
+    ledger.append(did="made", what="instance", id=id_, place=plan.place)
     return context.ec2().get(id_)
 
 
 def _prepared(door: Door, plan: Plan, made: list[str]) -> launch.Wish:
     key, name = keys.ensure(access.LOGIN_KEY), access.our_name()
-    home.note(did="makes", what="key-pair", id=name, place=plan.place)
+    ledger.append(did="makes", what="key-pair", id=name, place=plan.place)
     if launch.ensure_key(door, name, key.public):
         made.append(f"key pair {name}")
-    home.note(did="makes", what="security-group", id=name, place=plan.place)
+    ledger.append(did="makes", what="security-group", id=name, place=plan.place)
     group, new = security_group.ensure_group(door, name)
     if new:
         made.append(f"security group {name}")
@@ -154,7 +154,7 @@ def _prepared(door: Door, plan: Plan, made: list[str]) -> launch.Wish:
 
 
 def _requested(door: Door, wish: launch.Wish) -> str:
-    home.note(did="makes", what="instance", token=wish.token, place=context.name())
+    ledger.append(did="makes", what="instance", token=wish.token, place=context.name())
     try:
         id_ = launch.run(door, wish)
     except NoAnswer:
@@ -177,17 +177,17 @@ def _token(plan: Plan) -> str:
     """Return the token of the same wish, if it may have been heard already; else a new one."""
     asked = asdict(replace(plan, dollars_per_hour=None, sources=(), price_from=""))
     asked = {**asked, "sources": []}
-    pending = home.choices().get("launching", {})
+    pending = state.choices().get("launching", {})
     if pending.get("asked") == asked:
         return str(pending["token"])
     token = uuid.uuid4().hex
-    home.choose(launching={"asked": asked, "token": token})
+    state.choose(launching={"asked": asked, "token": token})
     return token
 
 
 def _settle(token: str) -> None:
     """AWS has answered: the next launch is another one."""
-    home.choose(launching=None)
+    state.choose(launching=None)
     keys.forget(f"host-{token}")
 
 

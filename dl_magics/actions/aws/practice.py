@@ -8,7 +8,7 @@ from typing import Any
 from dl_magics import practice
 from dl_magics.actions.aws import context
 from dl_magics.errors import NotInstalled, WrongState
-from dl_magics.store import home
+from dl_magics.store import paths, state
 
 _FOLDER = "practice"
 ADDRESS = "data:,198.51.100.7"
@@ -22,11 +22,11 @@ def on() -> str:
             "The practice cloud needs moto, which is not installed.",
             fix='%pip install "dl-magics[practice]"',
         )
-    folder = home.folder(_FOLDER)
+    folder = paths.data_folder(_FOLDER)
     if not practice.find(folder):
         practice.start(folder)
     files = practice.profile(folder)
-    chosen = home.choices()
+    chosen = state.choices()
     place = {
         "profile": files.name,
         "region": files.region,
@@ -36,16 +36,16 @@ def on() -> str:
         "address_url": ADDRESS,
     }
     before = chosen.get("place", {}) if not is_on() else chosen.get("place before practice", {})
-    home.choose(**{"place": place, "place before practice": before})
+    state.choose(**{"place": place, "place before practice": before})
     return context.name()
 
 
 def off() -> str:
     """Go back to where we were; the practice cloud ends, its instances are kept stopped."""
     if is_on():
-        before = home.choices().get("place before practice") or None
-        home.choose(**{"place": before, "place before practice": None})
-    practice.stop(home.folder(_FOLDER))
+        before = state.choices().get("place before practice") or None
+        state.choose(**{"place": before, "place before practice": None})
+    practice.stop(paths.data_folder(_FOLDER))
     return context.place().name
 
 
@@ -61,7 +61,7 @@ def faults() -> dict[str, str]:
 
 def fault(name: str, *, times: int = 1, **aim: Any) -> None:
     """Let something go wrong from now on."""
-    running = practice.find(home.folder(_FOLDER))
+    running = practice.find(paths.data_folder(_FOLDER))
     if running is None:
         raise WrongState("The practice cloud does not run.", fix="%practice on")
     running.fault(name, times=times, **aim)

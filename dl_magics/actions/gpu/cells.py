@@ -13,7 +13,7 @@ from dl_magics.actions.gpu.notebook_kernel import Connection, session
 from dl_magics.core import serialization
 from dl_magics.errors import NoSuchRun
 from dl_magics.ssh import sftp
-from dl_magics.store import home
+from dl_magics.store import lock, state
 
 _ROOM = ".dl_magics/values"
 _KEPT = 20
@@ -43,8 +43,8 @@ def in_background(connection: Connection, cell: str) -> str:
     since = connection.kernel.n
     msg_id = connection.kernel.execute(cell).id
     sent = {"msg_id": msg_id, "since": since, "cell": cell.strip().partition("\n")[0][:60]}
-    with home.locked("background"):
-        home.choose(**{_remembered(): [*_sent(), sent][-_KEPT:]})
+    with lock.hold("background"):
+        state.choose(**{_remembered(): [*_sent(), sent][-_KEPT:]})
     return msg_id
 
 
@@ -69,7 +69,7 @@ def output(connection: Connection, number: int = 1) -> Iterator[dict[str, Any]]:
 
 
 def _sent() -> list[dict[str, Any]]:
-    return list(home.choices().get(_remembered(), []))
+    return list(state.choices().get(_remembered(), []))
 
 
 def _remembered() -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from dl_magics.actions.gpu.notebook_kernel import Connection
 from dl_magics.errors import CommandFailed, NoAnswer
 from dl_magics.ssh import commands, port_forward
-from dl_magics.store import home
+from dl_magics.store import atomic, lock, paths
 
 _SECONDS = 60.0
 # The last word of what it prints is the path of the socket; what rc files print comes before.
@@ -84,16 +84,16 @@ def open_there(connection: Connection) -> Opened:
     port = port_forward.to_socket(login, done.stdout.split()[-1])
     url = f"http://127.0.0.1:{port}/"
     _until_it_answers(url, connection)
-    file = home.folder("open") / f"{login.alias}.html"
-    home.replace(file, f'<meta http-equiv="refresh" content="0; url={url}?token={token}">\n')
+    file = paths.data_folder("open") / f"{login.alias}.html"
+    atomic.replace(file, f'<meta http-equiv="refresh" content="0; url={url}?token={token}">\n')
     return Opened(connection.way.name, url, file)
 
 
 def _token(alias: str) -> str:
-    file = home.folder("keys") / f"jupyter-{alias}"
-    with home.locked("keys"):
+    file = paths.data_folder("keys") / f"jupyter-{alias}"
+    with lock.hold("keys"):
         if not file.exists():
-            home.replace(file, secrets.token_urlsafe(32))
+            atomic.replace(file, secrets.token_urlsafe(32))
     return file.read_text(encoding="utf-8")
 
 

@@ -15,7 +15,7 @@ from dl_magics.gpu_kernel.client import GpuKernel
 from dl_magics.host import probe
 from dl_magics.host.info import Interpreter, Surroundings
 from dl_magics.ssh import keys
-from dl_magics.store import home
+from dl_magics.store import state
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def connect(way: Way, interpreter: Interpreter) -> Connection:
     if (open_ := _open.get(session())) and open_.way.alias != way.alias:
         disconnect()
     connection = _attach(way, interpreter.path, interpreter.name, interpreter.activation)
-    home.choose(
+    state.choose(
         **{
             _remembered(): {
                 "way": way.to_json(),
@@ -72,7 +72,7 @@ def current() -> Connection:
     """
     if open_ := _open.get(session()):
         return open_
-    known = home.choices().get(_remembered())
+    known = state.choices().get(_remembered())
     if not known:
         raise NotConnected("No GPU kernel is connected to this notebook.", fix="%gpu_connect")
     return _attach(Way(**known["way"]), known["python"], known["environment"], known["activate"])
@@ -80,7 +80,7 @@ def current() -> Connection:
 
 def is_connected() -> bool:
     """Whether `%%gpu` and `%%finetune` go to a GPU kernel."""
-    return session() in _open or _remembered() in home.choices()
+    return session() in _open or _remembered() in state.choices()
 
 
 def at_hand() -> Connection | None:
@@ -108,7 +108,7 @@ def disconnect(*, end_kernel: bool = False) -> str | None:
     if end_kernel:
         connection.kernel.shutdown()
     let_go()
-    home.choose(**{_remembered(): None})
+    state.choose(**{_remembered(): None})
     return connection.way.name
 
 

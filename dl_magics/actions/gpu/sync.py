@@ -13,7 +13,7 @@ from dl_magics.actions.gpu import host, notebook_kernel
 from dl_magics.errors import BadSetting, NoSuchFile, WrongState
 from dl_magics.ssh import blocking
 from dl_magics.ssh.target import Login
-from dl_magics.store import home
+from dl_magics.store import lock
 from dl_magics.sync import download, upload
 from dl_magics.sync.progress import Synced, text
 from dl_magics.sync.spec import Job
@@ -104,7 +104,7 @@ def run(direction: Direction, job: Job) -> Iterator[Synced]:
     )
     # What is on its way to a folder lies in it, whatever the names.
     target = f"{job.login.alias}:{job.folder}" if direction == "up" else str(job.root)
-    with home.locked(f"sync-{hashlib.sha256(target.encode()).hexdigest()[:16]}", otherwise=busy):
+    with lock.hold(f"sync-{hashlib.sha256(target.encode()).hexdigest()[:16]}", otherwise=busy):
         yield from blocking.each(upload.up(job) if direction == "up" else download.down(job))
 
 

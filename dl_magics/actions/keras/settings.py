@@ -24,7 +24,7 @@ from dl_magics.keras_config import (
     theano_env,
 )
 from dl_magics.ssh import commands
-from dl_magics.store import home
+from dl_magics.store import paths
 
 Where = Literal["here", "there"]
 _LAST_LETTERS = 300
@@ -186,7 +186,7 @@ def _counts(name: str, after: Settings) -> str:
 
 
 def _folder(where: Where) -> str:
-    return str(home.folder()) if where == "here" else _FOLDER_THERE
+    return str(paths.data_folder()) if where == "here" else _FOLDER_THERE
 
 
 def _own_folder(where: Where) -> str:

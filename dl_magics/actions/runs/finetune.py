@@ -11,7 +11,7 @@ from dl_magics.actions.runs import remote_finetune, remote_run
 from dl_magics.runs import log
 from dl_magics.runs.events import Event
 from dl_magics.runs.paths import RunPaths
-from dl_magics.store import home
+from dl_magics.store import paths
 from dl_magics.training import recorder
 from dl_magics.training.engine import resume_point
 from dl_magics.training.recipe.recipe import Recipe
@@ -36,7 +36,7 @@ def finetune(recipe: Recipe, folder: Path, stop: Stop) -> Events:
 def _begun(recipe: Recipe, folder: Path, stop: Stop) -> Events:
     if notebook_kernel.is_connected():
         return remote_finetune.finetune(notebook_kernel.current(), recipe, folder, stop)
-    train = select.engine(recipe, home.folder())
+    train = select.engine(recipe, paths.data_folder())
     return recorder.record_new_run(recipe, _run_paths(folder), stop=stop, train=train)
 
 
@@ -61,4 +61,4 @@ def resume(run: Run, stop: Stop) -> Events:
 
 
 def _run_paths(folder: Path) -> RunPaths:
-    return RunPaths(folder, home.folder("features"), home.folder("weights"))
+    return RunPaths(folder, paths.data_folder("features"), paths.data_folder("weights"))

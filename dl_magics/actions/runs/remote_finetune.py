@@ -28,7 +28,7 @@ from dl_magics.gpu_kernel.client import GpuKernel
 from dl_magics.runs import stop_request
 from dl_magics.runs.events import Event, RunEnded
 from dl_magics.ssh import blocking, sftp
-from dl_magics.store import home
+from dl_magics.store import paths
 from dl_magics.training.engine import resume_point
 from dl_magics.training.recipe import applications
 from dl_magics.training.recipe.recipe import Recipe
@@ -187,7 +187,7 @@ def _weights_there(connection: Connection, recipe: Recipe) -> str | None:
     try:
         remote_call.run(connection, function, **arguments)
     except WeightsNotFound:
-        ours = weights.at_hand(applications.MODELS[recipe.model], home.folder("weights"))
+        ours = weights.at_hand(applications.MODELS[recipe.model], paths.data_folder("weights"))
         if not ours:
             raise
         cached = ours.name == applications.MODELS[recipe.model].file

@@ -25,7 +25,7 @@ from dl_magics.runs.events import Event, RunEnded, parse_event
 from dl_magics.runs.state import RunState, replay_events
 from dl_magics.ssh import sftp
 from dl_magics.ssh.target import Login
-from dl_magics.store import home
+from dl_magics.store import atomic
 from dl_magics.training import load_check
 from dl_magics.training.engine.pipeline import MODEL
 from dl_magics.training.kernel_entry import EVENT, KERNEL_FILE_NAME
@@ -61,7 +61,7 @@ class There:
 
 def note(folder: Path, there: There) -> None:
     """Remember where the run of this folder trains."""
-    home.replace(folder / THERE, json.dumps(asdict(there), indent=2) + "\n")
+    atomic.replace(folder / THERE, json.dumps(asdict(there), indent=2) + "\n")
 
 
 def take(folder: Path, way: Way) -> None:

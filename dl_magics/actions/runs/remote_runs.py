@@ -14,7 +14,7 @@ from dl_magics.actions.runs import remote_finetune, remote_run
 from dl_magics.errors import DLMagicsError
 from dl_magics.runs import log
 from dl_magics.ssh import commands, sftp
-from dl_magics.store import home
+from dl_magics.store import paths
 from dl_magics.training import recorder
 from dl_magics.training.kernel_entry import KERNEL_FILE_NAME
 from dl_magics.training.run import Run
@@ -57,7 +57,7 @@ def _only_there(connection: Connection) -> tuple[str, ...]:
     with suppress(DLMagicsError):
         said = commands.run(connection.way.login(), command).stdout
     names = (line.partition("/")[0] for line in said.splitlines())
-    ours = home.folder("runs")
+    ours = paths.data_folder("runs")
     return tuple(
         name
         for name in sorted(names, reverse=True)
@@ -67,9 +67,9 @@ def _only_there(connection: Connection) -> tuple[str, ...]:
 
 def _brought(connection: Connection, name: str) -> Run:
     """Make a folder for it here as if it had begun here; what it made comes too if it ended."""
-    folder = home.folder("runs") / name
+    folder = paths.data_folder("runs") / name
     login = connection.way.login()
-    with tempfile.TemporaryDirectory(dir=home.folder()) as scratch:
+    with tempfile.TemporaryDirectory(dir=paths.data_folder()) as scratch:
         arriving = Path(scratch) / name
         arriving.mkdir()
         for file in (log.FILE_NAME, recorder.RECIPE_FILE_NAME, KERNEL_FILE_NAME):

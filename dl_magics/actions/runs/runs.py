@@ -15,7 +15,7 @@ from dl_magics.errors import NoSuchRun
 from dl_magics.runs import log, stop_request
 from dl_magics.runs.events import Event, RunEnded
 from dl_magics.runs.summary import headline
-from dl_magics.store import home
+from dl_magics.store import paths
 from dl_magics.training import recorder
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.run import Run
@@ -57,7 +57,7 @@ def new(recipe: Recipe) -> Path:
     """Make the folder of a new run, `2026-11-22_2354_vgg16_dogscats`, and return it."""
     data = _plain(Path(recipe.data).absolute().name)
     name = f"{time.strftime('%Y-%m-%d_%H%M%S')}_{_plain(recipe.model)}_{data}".rstrip("_")
-    parent = home.folder("runs")
+    parent = paths.data_folder("runs")
     for again in range(1, 1000):
         folder = parent / (name if again == 1 else f"{name}-{again}")
         try:
@@ -81,7 +81,7 @@ def named(part: str) -> Runs:
 
 def every() -> Runs:
     """Return all runs that are here, newest first."""
-    folders = sorted(home.folder("runs").iterdir(), reverse=True)
+    folders = sorted(paths.data_folder("runs").iterdir(), reverse=True)
     return Runs(Run(folder) for folder in folders if (folder / log.FILE_NAME).is_file())
 
 

@@ -26,6 +26,8 @@ from moto.ec2.models.instance_types import (
 from moto.ec2.models.instances import Instance
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from dl_magics.store import atomic
+
 LAST_ADDRESS = 254
 ACCOUNT = DEFAULT_ACCOUNT_ID
 REMEMBERED = ("ec2", "iam", "cloudwatch")
@@ -110,11 +112,12 @@ class World:
         every = backends["ec2"].items()
         backends["ec2"] = {name: ec2 for name, ec2 in every if name in self._changed}
         whole = (moto.__version__, backends, self.extra, self._last_address)
-        beside = self._file.with_suffix(".new")
-        file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(file, "wb") as out, _our_images_only(list(backends["ec2"].values())):
+        with (
+            atomic.replacing(self._file, mode=atomic.PRIVATE) as unfinished,
+            unfinished.open("wb") as out,
+            _our_images_only(list(backends["ec2"].values())),
+        ):
             pickle.dump(whole, out, protocol=pickle.HIGHEST_PROTOCOL)
-        beside.replace(self._file)
 
     def _recall(self) -> None:
         if not self._file.exists():

@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+from dl_magics.store import atomic
+
 DRIVER, CUDA = "570.86.15", "12.8"
 OPTIONS_WITH_VALUE = ("-u", "-g", "-p", "-C", "-D", "-h", "-U", "-r", "-t")
 GPUS = Path("gpus")
@@ -57,9 +59,7 @@ def shutdown(arguments: list[str]) -> int:
     minutes = 0 if when == "now" else int(when.removeprefix("+"))
     what = "reboot" if {"-r", "--reboot"} & set(arguments) else "shutdown"
     due = time.time() + 60 * minutes
-    beside = timer.with_suffix(".new")
-    beside.write_text(f"{due} {what}")
-    beside.replace(timer)
+    atomic.replace(timer, f"{due} {what}")
     if minutes:
         sys.stderr.write(f"Shutdown scheduled for {time.ctime(due)}, 'shutdown -c' cancels it.\n")
     return 0

@@ -16,6 +16,7 @@ from typing import IO
 import asyncssh
 import yaml
 
+from dl_magics.store import atomic
 from dl_magics.practice.hosts import environment, guest_commands
 from dl_magics.practice.hosts.spec import Sheet
 
@@ -140,9 +141,7 @@ class Hosts:
         with self._lock:
             answering = {name: host for name, host in self._running.items() if host.port}
             text = "".join(_entry(name, host) for name, host in answering.items())
-            beside = self._ssh_config.with_suffix(".new")
-            beside.write_text(f"# Written by the practice cloud.\n{text}{NOWHERE}")
-            beside.replace(self._ssh_config)
+            atomic.replace(self._ssh_config, f"# Written by the practice cloud.\n{text}{NOWHERE}")
 
 
 def _entry(instance_id: str, host: Running) -> str:
@@ -196,11 +195,7 @@ def _given_key(user_data: str) -> asyncssh.SSHKey | None:
 
 
 def _write_key(file: Path, key: asyncssh.SSHKey) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_suffix(".new")
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-        out.write(key.export_private_key())
-    beside.replace(file)
+    atomic.replace(file, key.export_private_key())
     file.with_suffix(".pub").write_bytes(key.export_public_key())
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dl_magics.store import atomic
 from dl_magics.errors import DamagedRun, NotResumable
 from dl_magics.runs.events import CheckpointSaved
 from dl_magics.training.engine.head import Best, Means, Standing
@@ -83,13 +84,9 @@ def write(folder: Path, checkpoint: Checkpoint) -> CheckpointSaved:
     """Write a checkpoint in one step: until it is whole and on disk, the one before stays."""
     payload = _packed(checkpoint)
     digest = hashlib.sha256(payload)
-    unfinished = folder / f".{NAME}.unfinished"
-    with unfinished.open("wb") as file:
+    with atomic.replacing(folder / NAME) as unfinished, unfinished.open("wb") as file:
         file.write(payload)
         file.write(digest.digest())
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(folder / NAME)
     digest.update(digest.digest())
     return CheckpointSaved(path=NAME, sha256=digest.hexdigest())
 
@@ -120,8 +117,8 @@ def read(folder: Path) -> Checkpoint | None:
 
 def remove(folder: Path) -> None:
     """Take the checkpoint away: the run needs none any more."""
-    for name in (NAME, f".{NAME}.unfinished"):
-        (folder / name).unlink(missing_ok=True)
+    for path in (folder / NAME, *atomic.find_unfinished(folder / NAME)):
+        path.unlink(missing_ok=True)
 
 
 @dataclass

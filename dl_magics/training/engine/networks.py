@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dl_magics.store import atomic
 from dl_magics.errors import BadSetting
 from dl_magics.training.engine.keras_context import configured, seeded
 from dl_magics.training.recipe import applications
@@ -225,11 +226,9 @@ def save(model: Any, classes: Sequence[str], path: Path) -> str:
 
     The names are the file `classes.json` in the archive, in the order of the model's output.
     """
-    unfinished = path.with_name(f".{path.stem}.unfinished.keras")
-    model.save(unfinished)
-    with zipfile.ZipFile(unfinished, "a") as archive:
-        archive.writestr(CLASSES_FILE, json.dumps(list(classes), ensure_ascii=False))
-    with unfinished.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    unfinished.replace(path)
-    return sha256
+    with atomic.replacing(path) as unfinished:
+        model.save(unfinished, overwrite=True)
+        with zipfile.ZipFile(unfinished, "a") as archive:
+            archive.writestr(CLASSES_FILE, json.dumps(list(classes), ensure_ascii=False))
+        with unfinished.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dl_magics.store import atomic
 from dl_magics.training.recipe import applications
 from dl_magics.training.weights import vgg16_wheel, weights
 from dl_magics.training.weights.onnx import Layer
@@ -35,10 +36,8 @@ def file(folder: Path) -> Path:
         for name, layer in layers.items()
         for part, values in zip(("kernel", "bias"), layer, strict=True)
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f".{kept.stem}.{os.getpid()}.npz"
-    np.savez(unfinished, **arrays)
-    unfinished.replace(kept)
+    with atomic.replacing(kept) as unfinished:
+        np.savez(unfinished, **arrays)
     return kept
 
 

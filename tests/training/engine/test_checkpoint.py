@@ -107,7 +107,8 @@ def test_until_the_new_one_is_on_disk_the_old_one_stays(tmp_path, monkeypatch):
 
 def test_taken_away_nothing_is_left(tmp_path):
     checkpoint.write(tmp_path, Checkpoint(ABOUT))
-    (tmp_path / f".{checkpoint.NAME}.unfinished").write_bytes(b"half")
+    unfinished = Path(checkpoint.NAME)
+    (tmp_path / f".{unfinished.stem}.0123456789ab{unfinished.suffix}").write_bytes(b"half")
 
     checkpoint.remove(tmp_path)
     checkpoint.remove(tmp_path)

@@ -5,20 +5,20 @@ from pathlib import Path
 import pytest
 
 from dl_magics.errors import NoFolder
-from dl_magics.store.home import folder
+from dl_magics.store.paths import data_folder
 
 
 def test_our_folder_is_where_the_environment_says(home):
     assert not home.exists()
 
-    assert folder() == home
+    assert data_folder() == home
     assert home.is_dir()
 
 
 def test_a_room_is_made_once_and_found_again(home):
-    (folder("runs") / "kept").touch()
+    (data_folder("runs") / "kept").touch()
 
-    assert folder("runs") == home / "runs"
+    assert data_folder("runs") == home / "runs"
     assert (home / "runs" / "kept").exists()
 
 
@@ -26,7 +26,7 @@ def test_a_tilde_in_the_environment_is_the_home_of_the_person(monkeypatch, tmp_p
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("DL_MAGICS_HOME", "~/somewhere")
 
-    assert folder("runs") == tmp_path / "somewhere" / "runs"
+    assert data_folder("runs") == tmp_path / "somewhere" / "runs"
 
 
 @pytest.mark.parametrize("named", [None, ""])
@@ -37,7 +37,7 @@ def test_without_a_word_it_lies_in_jupyters_data_folder(monkeypatch, tmp_path, n
     else:
         monkeypatch.setenv("DL_MAGICS_HOME", named)
 
-    found = folder("features")
+    found = data_folder("features")
 
     assert found == Path(tmp_path / "jupyter" / "dl_magics" / "features")
     assert found.is_dir()
@@ -48,7 +48,7 @@ def test_a_folder_that_cannot_be_made_is_said_with_what_to_set(monkeypatch, tmp_
     monkeypatch.setenv("DL_MAGICS_HOME", str(tmp_path / "file"))
 
     with pytest.raises(NoFolder) as refused:
-        folder("runs")
+        data_folder("runs")
 
     assert str(tmp_path / "file") in str(refused.value)
     assert "DL_MAGICS_HOME" in refused.value.fix

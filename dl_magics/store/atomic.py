@@ -1,0 +1,53 @@
+"""Replace a file in one step: a reader sees the old content or the new content, never a part.
+
+Standard library only and Python 3.8 compatible: it also runs on an instance.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+PRIVATE = 0o600
+"""The mode of a file that only its owner may read."""
+
+
+def replace(path: Path, data: bytes | str, *, mode: int | None = PRIVATE) -> Path:
+    """Write `data` into a file in one step and return its path; text is written as UTF-8.
+
+    `mode` is the mode of the new file; None leaves it to the umask.
+    """
+    with replacing(path, mode=mode) as unfinished:
+        unfinished.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
+    return path
+
+
+@contextmanager
+def replacing(path: Path, *, mode: int | None = None) -> Iterator[Path]:
+    """Yield the path of an empty file beside `path`, which replaces it when the block ends.
+
+    The folder is created, the file is flushed to the disk before it is renamed. It has the suffix
+    of `path`. Where the block raises, `path` is left as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:12]}{path.suffix}")
+    try:
+        os.close(os.open(str(unfinished), os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode or 0o666))
+        if mode is not None:
+            unfinished.chmod(mode)
+        yield unfinished
+        with unfinished.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(str(unfinished), str(path))  # noqa: PTH105 - it takes what Path.replace takes
+    except BaseException:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise
+
+
+def find_unfinished(path: Path) -> list[Path]:
+    """Return what a process that was killed left beside `path`."""
+    return sorted(path.parent.glob(f".{path.stem}.????????????{path.suffix}"))

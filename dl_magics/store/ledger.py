@@ -1,0 +1,48 @@
+"""The ledger of the AWS resources that dl_magics created and deleted: a JSON line each."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from dl_magics.store import lock, paths
+
+
+def append(**entry: Any) -> None:
+    """Append one entry; it is on the disk when this returns."""
+    line = json.dumps(entry, ensure_ascii=False) + "\n"
+    with lock.hold("ledger"), _path().open("a+b") as file:
+        file.seek(0, os.SEEK_END)
+        if file.tell() and _last_byte() != b"\n":
+            file.write(b"\n")
+        file.write(line.encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_entries() -> list[dict[str, Any]]:
+    """Return all entries, oldest first; an incomplete line is skipped."""
+    if not _path().exists():
+        return []
+    lines = _path().read_text(encoding="utf-8", errors="replace").splitlines()
+    return [entry for line in lines if (entry := _parse(line)) is not None]
+
+
+def _path() -> Path:
+    return paths.data_folder() / "ledger.jsonl"
+
+
+def _last_byte() -> bytes:
+    with _path().open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1)
+
+
+def _parse(line: str) -> dict[str, Any] | None:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) else None
