@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dl_magics.store import atomic
 from dl_magics.errors import CannotChange
+from dl_magics.store import atomic
 
 _NEW_FILE = 0o644
 

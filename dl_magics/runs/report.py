@@ -6,9 +6,9 @@ import json
 from html import escape
 from pathlib import Path
 
-from dl_magics.store import atomic
 from dl_magics.runs import summary
 from dl_magics.runs.state import RunState
+from dl_magics.store import atomic
 
 FILE_NAME = "report.html"
 

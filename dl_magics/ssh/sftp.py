@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dl_magics.store import atomic
 from dl_magics.errors import NoAnswer
 from dl_magics.ssh import blocking, connection
 from dl_magics.ssh.target import Login
+from dl_magics.store import atomic
 
 if TYPE_CHECKING:
     import asyncssh

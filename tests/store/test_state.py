@@ -59,7 +59,7 @@ def test_the_ledger_keeps_every_line_and_survives_a_torn_one():
 
 
 def test_ten_processes_at_once_lose_no_choice():
-    code = "import sys; from dl_magics.store import ledger, paths, state; state.choose(**{sys.argv[1]: 1})"
+    code = "import sys; from dl_magics.store import state; state.choose(**{sys.argv[1]: 1})"
     started = [subprocess.Popen([sys.executable, "-c", code, f"key{n}"]) for n in range(10)]
 
     codes = [process.wait() for process in started]

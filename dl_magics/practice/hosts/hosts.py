@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import shutil
 import subprocess
 import sys
@@ -16,9 +15,9 @@ from typing import IO
 import asyncssh
 import yaml
 
-from dl_magics.store import atomic
 from dl_magics.practice.hosts import environment, guest_commands
 from dl_magics.practice.hosts.spec import Sheet
+from dl_magics.store import atomic
 
 PROFILE = 'export PATH="$DL_MAGICS_PRACTICE_FOLDER/bin:$PATH"\n'
 NOWHERE = """

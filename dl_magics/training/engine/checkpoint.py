@@ -9,7 +9,6 @@ import hashlib
 import io
 import json
 import math
-import os
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -20,9 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dl_magics.store import atomic
 from dl_magics.errors import DamagedRun, NotResumable
 from dl_magics.runs.events import CheckpointSaved
+from dl_magics.store import atomic
 from dl_magics.training.engine.head import Best, Means, Standing
 
 NAME = "checkpoint.npz"

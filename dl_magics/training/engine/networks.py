@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dl_magics.store import atomic
 from dl_magics.errors import BadSetting
+from dl_magics.store import atomic
 from dl_magics.training.engine.keras_context import configured, seeded
 from dl_magics.training.recipe import applications
 from dl_magics.training.recipe.applications import Preprocessing

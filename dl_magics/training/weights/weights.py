@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dl_magics.store import atomic
 from dl_magics.errors import WeightsNotFound
+from dl_magics.store import atomic
 from dl_magics.training.recipe.applications import Pretrained
 from dl_magics.training.weights import vgg16_wheel
 
