@@ -66,7 +66,9 @@ def first_results(lab) -> None:
 
     login = lab.login()
     where = f"{login.user}@{login.host}"
-    known_hosts.pin(where, *(line.partition(" ")[2] for line in known_hosts.pinned(login.alias)))
+    known_hosts.pin_keys(
+        where, *(line.partition(" ")[2] for line in known_hosts.pinned_lines(login.alias))
+    )
     (lab.folder / "home/.venvs").mkdir()
     (lab.folder / "home/.venvs/gpu").symlink_to(sys.prefix)
     print(f"\n{'from %gpu_connect to the first result, s':<44}  0 ms    50 ms")
@@ -209,7 +211,7 @@ def ssh_config(lab) -> Path:
     known = lab.folder / "known_hosts"
     from dl_magics.ssh import known_hosts
 
-    known.write_text("".join(f"{line}\n" for line in known_hosts.pinned(login.alias)))
+    known.write_text("".join(f"{line}\n" for line in known_hosts.pinned_lines(login.alias)))
     file = lab.folder / "ssh_config"
     file.write_text(
         f"Host there\n  HostName {login.host}\n  User {login.user}\n"

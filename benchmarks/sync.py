@@ -60,14 +60,14 @@ def ways(lab) -> dict[str, Send]:
     ssh = f"-F {ssh_config(lab)} -o ControlPath=none"
 
     def ours(folder: Path, to: str) -> None:
-        list(blocking.each(upload.up(Job(login, folder, to))))
+        list(blocking.iterate_over(upload.up(Job(login, folder, to))))
 
     def fresh(folder: Path, to: str) -> None:
-        blocking.wait(connection.drop(login.alias))
+        blocking.wait_for(connection.drop_shared(login.alias))
         ours(folder, to)
 
     # A connection that was opened at another delay would remember that one's pace.
-    blocking.wait(connection.drop(login.alias))
+    blocking.wait_for(connection.drop_shared(login.alias))
     return {
         "%sync, open connection": ours,
         "%sync, fresh connection": fresh,

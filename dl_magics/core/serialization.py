@@ -20,7 +20,7 @@ _TREE = "values.json"
 _TAG = "="
 
 
-def write(path: Path, values: Mapping[str, Any]) -> None:
+def write_values(path: Path, values: Mapping[str, Any]) -> None:
     """Write named values into one file.
 
     Raises
@@ -42,7 +42,7 @@ def write(path: Path, values: Mapping[str, Any]) -> None:
         file.writestr(_TREE, json.dumps(tree))
 
 
-def read(path: Path) -> dict[str, Any]:
+def read_values(path: Path) -> dict[str, Any]:
     """Return the named values of a file that `write` wrote."""
     with zipfile.ZipFile(path) as file:
         read_one = _Reader(file)
@@ -187,20 +187,20 @@ _PLAIN: dict[str, Callable[[_Reader, Any], Any]] = {
 }
 
 
-def bring(namespace: dict[str, Any], path: str) -> None:
+def load_into_namespace(namespace: dict[str, Any], path: str) -> None:
     """Read a file of values into a namespace, and take the file away."""
-    namespace.update(read(Path(path)))
+    namespace.update(read_values(Path(path)))
     Path(path).unlink()
 
 
-def take(namespace: Mapping[str, Any], names: list[str], path: str) -> None:
+def save_from_namespace(namespace: Mapping[str, Any], names: list[str], path: str) -> None:
     """Write the named values of a namespace into a new file; `~` is the home folder."""
     file = Path(path).expanduser()
     file.parent.mkdir(parents=True, exist_ok=True)
-    write(file, named(namespace, names))
+    write_values(file, select_values(namespace, names))
 
 
-def named(namespace: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+def select_values(namespace: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
     """Return the values of these names; raise BadValue where one is not defined."""
     missing = [name for name in names if name not in namespace]
     if missing:

@@ -20,7 +20,7 @@ from dl_magics.gpu_kernel.agent_transport import AgentGone, Way
 from dl_magics.gpu_kernel.journal_entry import Entry, travelling
 from dl_magics.gpu_kernel.local_journal import Mirror
 from dl_magics.ssh import connection
-from dl_magics.ssh.target import Login
+from dl_magics.ssh.target import SshTarget
 
 if TYPE_CHECKING:
     import asyncssh
@@ -56,7 +56,7 @@ class Link:
 
     def __init__(
         self,
-        find: Callable[[], Login],
+        find: Callable[[], SshTarget],
         run_dir: str,
         python: str,
         since: int = 0,
@@ -213,7 +213,7 @@ class Link:
         asked = 0.0
         while True:
             now = time.time()
-            silent = now - max(self.heard, connection.last_took(there))
+            silent = now - max(self.heard, connection.last_progress(there))
             if self._poked.is_set() or silent > DEAD_SECONDS:
                 there.abort()
                 return

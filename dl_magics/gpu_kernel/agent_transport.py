@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from dl_magics.errors import NoAnswer, WrongState
 from dl_magics.gpu_kernel import deploy
 from dl_magics.ssh import connection
-from dl_magics.ssh.target import Login
+from dl_magics.ssh.target import SshTarget
 
 if TYPE_CHECKING:
     import asyncssh
@@ -41,12 +41,12 @@ class Way:
         Tells where the instance is now; it may take long.
     """
 
-    def __init__(self, find: Callable[[], Login], run_dir: str, python: str) -> None:
+    def __init__(self, find: Callable[[], SshTarget], run_dir: str, python: str) -> None:
         self._find = find
         self._run_dir = run_dir
         self._python = python
-        self._login: Login | None = None
-        self._finding: asyncio.Task[Login] | None = None
+        self._login: SshTarget | None = None
+        self._finding: asyncio.Task[SshTarget] | None = None
         self._found_at = 0.0
         # What is longer is no address for a socket.
         self._stdio = len(f"{run_dir}/agent.sock") > _LONGEST_ADDRESS
@@ -61,7 +61,7 @@ class Way:
         """Connect to where it was; where it does not answer there, to where it is now."""
         if self._login is None:
             self._login = await asyncio.to_thread(self._find)
-        connecting = asyncio.ensure_future(connection.connected(self._login))
+        connecting = asyncio.ensure_future(connection.connect_shared(self._login))
         try:
             await asyncio.wait({connecting}, timeout=_DOUBT_SECONDS)
             if connecting.done() and connecting.exception() is None:
@@ -72,9 +72,9 @@ class Way:
         finally:
             connecting.cancel()
         self._login = now
-        return await connection.connected(now)
+        return await connection.connect_shared(now)
 
-    async def _found(self) -> Login | None:
+    async def _found(self) -> SshTarget | None:
         """Ask where it is now; without a network that may take long, so it goes on behind."""
         if self._finding is None:
             if time.time() - self._found_at < _FIND_AGAIN_SECONDS:
@@ -132,7 +132,7 @@ async def ask(there: asyncssh.SSHClientConnection, command: str) -> dict[str, An
     return {"op": "status", "state": "gone", "why": said_last[-1]}
 
 
-async def again_where_it_hangs(work: Callable[[], Awaitable[T]], login: Login) -> T:
+async def again_where_it_hangs(work: Callable[[], Awaitable[T]], login: SshTarget) -> T:
     """Do what may be done twice over a fresh connection, where the one there hangs or breaks."""
     for seconds in _HANGS_SECONDS:
         try:
@@ -140,7 +140,7 @@ async def again_where_it_hangs(work: Callable[[], Awaitable[T]], login: Login) -
                 return await work()
         except (TimeoutError, NoAnswer) as error:
             last = error
-            await connection.drop(login.alias)
+            await connection.drop_shared(login.alias)
     if isinstance(last, NoAnswer):
         raise last
     tries = f"{len(_HANGS_SECONDS)} times"

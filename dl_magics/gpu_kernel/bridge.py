@@ -117,7 +117,7 @@ class Bridge:
     async def _down(self) -> int:
         """Pass on what the kernel says."""
         source = self._kernel.entries()
-        while entry := await asyncio.wrap_future(blocking.start(_next(source))):
+        while entry := await asyncio.wrap_future(blocking.start_task(_next(source))):
             if entry.channel == "in" and entry.kind == "execute_request":
                 self._running = entry.message
             elif entry.channel == "iopub":

@@ -19,7 +19,7 @@ from dl_magics.gpu_kernel.pending_requests import Answer, Answers, Message
 from dl_magics.gpu_kernel.replay import journal
 from dl_magics.gpu_kernel.subscribers import Watchers
 from dl_magics.ssh import blocking, connection
-from dl_magics.ssh.target import Login
+from dl_magics.ssh.target import SshTarget
 
 State = Literal["starting", "idle", "busy", "dead", "lost", "gone", "stopped"]
 
@@ -27,7 +27,9 @@ State = Literal["starting", "idle", "busy", "dead", "lost", "gone", "stopped"]
 class GpuKernel:
     """A kernel that lives on an instance, and our `link` to it. Made by `attach`."""
 
-    def __init__(self, find: Callable[[], Login], run_dir: str, python: str, over: Link) -> None:
+    def __init__(
+        self, find: Callable[[], SshTarget], run_dir: str, python: str, over: Link
+    ) -> None:
         self.run_dir = run_dir
         self._reading = partial(Link, find, run_dir, python)
         self.link = over
@@ -41,7 +43,7 @@ class GpuKernel:
     @classmethod
     def attach(
         cls,
-        find: Callable[[], Login],
+        find: Callable[[], SshTarget],
         run_dir: str,
         python: str,
         cwd: str | None = None,
@@ -67,8 +69,8 @@ class GpuKernel:
         """
 
         async def started() -> tuple[str, dict[str, Any]]:
-            there = await connection.connected(login)
-            with connection.translated(login):
+            there = await connection.connect_shared(login)
+            with connection.translate_errors(login):
                 folder = await deploy.put(there, run_dir)
                 how = ["--python", python, "--cwd", cwd or "", "--activate", activate + LET_SEE]
                 return folder, await ask(there, deploy.command(folder, python, "start", *how))
@@ -92,7 +94,7 @@ class GpuKernel:
             return kernel
 
         login = find()
-        return blocking.wait(attached())
+        return blocking.wait_for(attached())
 
     @property
     def state(self) -> State:
@@ -151,7 +153,7 @@ class GpuKernel:
                 if not answers.waits_for(msg_id):
                     return
 
-        feeding = blocking.start(feed())
+        feeding = blocking.start_task(feed())
         try:
             yield from answer
         finally:
@@ -172,42 +174,42 @@ class GpuKernel:
 
     def send(self, channel: str, message: Message) -> None:
         """Let the kernel have any Jupyter message, once."""
-        blocking.call(self.link.send, channel, message)
+        blocking.call_in_loop(self.link.send, channel, message)
 
     def interrupt(self) -> None:
         """Press Ctrl-C there; while the link is lost, as soon as it is back."""
-        blocking.call(self.link.wish, "interrupt")
+        blocking.call_in_loop(self.link.wish, "interrupt")
 
     def restart(self) -> None:
         """End the kernel, start a new one and wait until it can be asked."""
-        blocking.wait(self._restart())
+        blocking.wait_for(self._restart())
 
     def shutdown(self) -> None:
         """End the kernel and its agent; the journal stays there."""
-        blocking.wait(self._shutdown())
+        blocking.wait_for(self._shutdown())
         self.close()
 
     def poke(self) -> None:
         """Try to reach it again at once."""
-        blocking.call(self.link.poke)
+        blocking.call_in_loop(self.link.poke)
 
     def events(self) -> Iterator[Message]:
         """Yield what befalls the kernel and its agent from now on, as {"event": …}."""
-        coming = blocking.call(self._watchers.watch)
-        return (entry.message for entry in blocking.each(coming.all()) if entry.event)
+        coming = blocking.call_in_loop(self._watchers.watch)
+        return (entry.message for entry in blocking.iterate_over(coming.all()) if entry.event)
 
     def journal(self, since: int = 0) -> Iterator[Entry]:
         """Yield the entries that the journal has by now."""
-        return blocking.each(journal(self._reading, since))
+        return blocking.iterate_over(journal(self._reading, since))
 
     def entries(self) -> AsyncIterator[Entry]:
         """Return all entries that come from now on; to be read in the loop's thread."""
-        return blocking.call(self._watchers.watch).all()
+        return blocking.call_in_loop(self._watchers.watch).all()
 
     def close(self) -> None:
         """Detach; the kernel lives on."""
-        blocking.wait(self.link.close())
-        blocking.call(self._following.cancel)
+        blocking.wait_for(self.link.close())
+        blocking.call_in_loop(self._following.cancel)
 
     async def _follow(self) -> None:
         try:
@@ -237,7 +239,7 @@ class GpuKernel:
             self._answers.expect(answer)
             self.link.send(channel, message)
 
-        blocking.call(ask)
+        blocking.call_in_loop(ask)
         return answer
 
     async def _restart(self) -> None:

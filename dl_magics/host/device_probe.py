@@ -10,13 +10,13 @@ from importlib.resources import files
 
 from dl_magics.host.info import Interpreter
 from dl_magics.ssh import blocking, connection
-from dl_magics.ssh.target import Login
+from dl_magics.ssh.target import SshTarget
 
 _PATIENCE_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class FrameworkDevices:
     """What Keras said: its version, its backend, and the GPUs that the backend finds."""
 
     keras: str = ""
@@ -25,19 +25,19 @@ class Seen:
     error: str = ""
 
 
-def look(login: Login, interpreter: Interpreter) -> Seen:
+def look(login: SshTarget, interpreter: Interpreter) -> FrameworkDevices:
     """Ask; the first import on a new instance may take half a minute."""
-    return blocking.wait(_look(login, interpreter))
+    return blocking.wait_for(_look(login, interpreter))
 
 
-async def _look(login: Login, interpreter: Interpreter) -> Seen:
-    there = await connection.connected(login)
+async def _look(login: SshTarget, interpreter: Interpreter) -> FrameworkDevices:
+    there = await connection.connect_shared(login)
     script = files("dl_magics.host").joinpath("device_probe_script.py").read_text("utf-8")
     activate = f"{interpreter.activation} && " if interpreter.activation else ""
     # Without -I or a file, Python would import from the home folder first.
     run = f"import sys; sys.path[:] = filter(None, sys.path); exec({script!r})"
     command = f"{activate}cd / && exec {shlex.quote(interpreter.path)} -c {shlex.quote(run)}"
-    with connection.translated(login):
+    with connection.translate_errors(login):
         try:
             done = await there.run(
                 f"exec sh -c {shlex.quote(command)}",
@@ -47,20 +47,20 @@ async def _look(login: Login, interpreter: Interpreter) -> Seen:
                 timeout=_PATIENCE_SECONDS,
             )
         except TimeoutError:
-            return Seen(error=f"it said nothing for {_PATIENCE_SECONDS} seconds")
+            return FrameworkDevices(error=f"it said nothing for {_PATIENCE_SECONDS} seconds")
     return told(str(done.stdout), str(done.stderr))
 
 
-def told(stdout: str, stderr: str) -> Seen:
+def told(stdout: str, stderr: str) -> FrameworkDevices:
     """Return what the answer means, whatever else was printed."""
     for line in stdout.splitlines():
         if line.startswith("DLM-SEEN "):
             facts = json.loads(line.partition(" ")[2])
-            return Seen(
+            return FrameworkDevices(
                 keras=facts.get("keras", ""),
                 backend=facts.get("backend", ""),
                 gpus=tuple(facts.get("gpus", ())),
                 error=facts.get("error", ""),
             )
     last = (stderr.strip().splitlines() or ["it ended without a word"])[-1]
-    return Seen(error=last[:400])
+    return FrameworkDevices(error=last[:400])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 from dl_magics.errors import BadSetting, CommandFailed, NoAnswer, NotInstalled
-from dl_magics.host.info import Interpreter, Surroundings, version
+from dl_magics.host.info import HostInfo, Interpreter, version
 from dl_magics.ssh import blocking, connection
-from dl_magics.ssh.target import Login
+from dl_magics.ssh.target import SshTarget
 
 FOLDER = "~/.venvs/dl_magics"
 _PACKAGES = "ipykernel keras {tensorflow} pillow simplejpeg numpy matplotlib"
@@ -16,7 +16,7 @@ _GET_UV = "curl -LsSf https://astral.sh/uv/install.sh | sh"
 _OLDEST, _NEWEST = (3, 10), (3, 14)
 
 
-def best(surroundings: Surroundings, env: str | None = None) -> Interpreter:
+def choose_interpreter(surroundings: HostInfo, env: str | None = None) -> Interpreter:
     """Return the interpreter for the kernel: the one that is named, else the one that fits best.
 
     Raises
@@ -33,12 +33,12 @@ def best(surroundings: Surroundings, env: str | None = None) -> Interpreter:
         has = "has ipykernel, Keras and a backend" if surroundings.interpreters else "is there"
         raise NotInstalled(
             f"No Python on {surroundings.name} {has}.",
-            fix=f"%gpu_connect --setup makes one: {install_line(surroundings)}",
+            fix=f"%gpu_connect --setup makes one: {install_command(surroundings)}",
         )
     return max(fitting, key=lambda each: _fitness(each, surroundings))
 
 
-def install_line(surroundings: Surroundings) -> str:
+def install_command(surroundings: HostInfo) -> str:
     """Return the shell line that makes an environment for kernels and training."""
     tensorflow = "'tensorflow[and-cuda]'" if surroundings.has_gpu else "tensorflow"
     packages = _PACKAGES.format(tensorflow=tensorflow)
@@ -55,16 +55,16 @@ def install_line(surroundings: Surroundings) -> str:
     return f"{make} && {python} -m pip install {packages}"
 
 
-def setup(login: Login, surroundings: Surroundings) -> Iterator[str]:
+def set_up_environment(login: SshTarget, surroundings: HostInfo) -> Iterator[str]:
     """Make the environment; yield what is said meanwhile, line by line."""
-    return blocking.each(_setup(login, install_line(surroundings)))
+    return blocking.iterate_over(_setup(login, install_command(surroundings)))
 
 
-async def _setup(login: Login, line: str) -> AsyncIterator[str]:
+async def _setup(login: SshTarget, line: str) -> AsyncIterator[str]:
     yield line
-    there = await connection.connected(login)
+    there = await connection.connect_shared(login)
     last = ""
-    with connection.translated(login):
+    with connection.translate_errors(login):
         async with there.create_process(f"{{ {line}; }} 2>&1", errors="replace") as process:
             process.stdin.write_eof()
             async for written in process.stdout:
@@ -84,7 +84,7 @@ async def _setup(login: Login, line: str) -> AsyncIterator[str]:
         )
 
 
-def _named(surroundings: Surroundings, env: str) -> Interpreter:
+def _named(surroundings: HostInfo, env: str) -> Interpreter:
     found = next((each for each in surroundings.interpreters if each.is_called(env)), None)
     if not found:
         names = ", ".join(each.name for each in surroundings.interpreters) or "none at all"
@@ -98,12 +98,12 @@ def _named(surroundings: Surroundings, env: str) -> Interpreter:
             else f"{found.name} on {surroundings.name} is Python {found.python}: too old.",
             fix=f"{found.path} -m pip install ipykernel"
             if version(found.python) >= (3, 8)
-            else f"%gpu_connect --setup makes a new one: {install_line(surroundings)}",
+            else f"%gpu_connect --setup makes a new one: {install_command(surroundings)}",
         )
     return found
 
 
-def _fitness(interpreter: Interpreter, surroundings: Surroundings) -> tuple[object, ...]:
+def _fitness(interpreter: Interpreter, surroundings: HostInfo) -> tuple[object, ...]:
     backend = surroundings.keras_backend or "tensorflow"
     no_gpu = not surroundings.has_gpu
     return (
@@ -115,7 +115,7 @@ def _fitness(interpreter: Interpreter, surroundings: Surroundings) -> tuple[obje
     )
 
 
-def _base(surroundings: Surroundings) -> Interpreter | None:
+def _base(surroundings: HostInfo) -> Interpreter | None:
     """Return the newest Python that TensorFlow is made for; a virtual one only for want of all."""
     fitting = [
         each for each in surroundings.interpreters if _OLDEST <= version(each.python)[:2] < _NEWEST

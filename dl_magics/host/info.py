@@ -84,7 +84,7 @@ class Interpreter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class HostInfo:
     """All that was found on a host. `cuda` and `cudnn` are the host's own, outside of any Python.
 
     `gpus` are those that the driver shows; `pci_gpus` those that are plugged in. `weights` are the

@@ -13,16 +13,16 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from dl_magics.errors import NoAnswer
-from dl_magics.host.info import Gpu, Interpreter, Kind, Surroundings
+from dl_magics.host.info import Gpu, HostInfo, Interpreter, Kind
 from dl_magics.ssh import blocking, connection
-from dl_magics.ssh.target import Login
+from dl_magics.ssh.target import SshTarget
 
 # A cold disk of a new instance is slow; each step on the way has a limit of its own.
 _PATIENCE_SECONDS = 60.0
 _NAMELESS = ("venv", ".venv", "env", ".env")
 
 
-def probe(login: Login) -> Surroundings:
+def probe_host(login: SshTarget) -> HostInfo:
     """Return what is installed on a host.
 
     Raises
@@ -30,13 +30,13 @@ def probe(login: Login) -> Surroundings:
     NoAnswer
         where its shell ends, or hangs, before it does what it is told.
     """
-    return blocking.wait(_probe(login))
+    return blocking.wait_for(_probe(login))
 
 
-async def _probe(login: Login) -> Surroundings:
+async def _probe(login: SshTarget) -> HostInfo:
     begin, end = f"DLM-{secrets.token_hex(8)}", f"DLM-{secrets.token_hex(8)}"
-    there = await connection.connected(login)
-    with connection.translated(login):
+    there = await connection.connect_shared(login)
+    with connection.translate_errors(login):
         try:
             process = await there.create_process("exec sh -s", errors="replace")
             # A start file may have ended the shell already: then its status tells.
@@ -50,10 +50,10 @@ async def _probe(login: Login) -> Surroundings:
     if begin not in said or end not in said:
         code = "" if done.exit_status is None else f" (exit status {done.exit_status})"
         raise _no_answer(login, f"what is installed{code}", str(done.stderr))
-    return parsed(login.name, said[said.index(begin) + 1 : said.index(end)])
+    return parse_lines(login.name, said[said.index(begin) + 1 : said.index(end)])
 
 
-def parsed(name: str, lines: list[str]) -> Surroundings:
+def parse_lines(name: str, lines: list[str]) -> HostInfo:
     """Return what the lines of probe.sh mean."""
     said: dict[str, list[str]] = {}
     for line in lines:
@@ -61,7 +61,7 @@ def parsed(name: str, lines: list[str]) -> Surroundings:
         said.setdefault(key, []).append(value.strip())
     one = {key: values[0] for key, values in said.items()}
     gpus = _gpus(said.get("gpu", []), said.get("capability", []))
-    return Surroundings(
+    return HostInfo(
         name=name,
         system=one.get("system", ""),
         arch=one.get("arch", ""),
@@ -94,7 +94,7 @@ def _script(begin: str, end: str) -> str:
     return script.replace("@interpreter_probe.py@\n", look)
 
 
-def _no_answer(login: Login, what: str, stderr: str) -> NoAnswer:
+def _no_answer(login: SshTarget, what: str, stderr: str) -> NoAnswer:
     said = stderr.strip().splitlines()
     return NoAnswer(
         f"The shell of {login.name} did not say {what}{f': {said[-1]:.200}' if said else '.'}",

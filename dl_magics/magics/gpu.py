@@ -51,11 +51,11 @@ class GpuMagics(Magics):
             trust_host_key(target, yes=args.yes)
         found = notebook_kernel.look(target)
         if args.setup:
-            agree(environments.install_line(found), yes=args.yes)
-            for said in environments.setup(target.login(), found):
+            agree(environments.install_command(found), yes=args.yes)
+            for said in environments.set_up_environment(target.login(), found):
                 print(said)
             found = notebook_kernel.look(target)
-        chosen = environments.best(found, args.env)
+        chosen = environments.choose_interpreter(found, args.env)
         display(replace(found, chosen=chosen))
         connection = notebook_kernel.connect(target, chosen)
         notebook_kernel.offer_in_launcher(connection)
@@ -99,7 +99,7 @@ class GpuMagics(Magics):
         connection = notebook_kernel.current()
         names = {**self.shell.user_ns, **(local_ns or {})}
         if wanted := _names(args.input):
-            cells.send(connection, serialization.named(names, wanted))
+            cells.send(connection, serialization.select_values(names, wanted))
         if args.background:
             cells.in_background(connection, cell)
             return Word("It runs in the background: %gpu_output shows what it prints.")

@@ -21,14 +21,14 @@ _loops: dict[int, asyncio.AbstractEventLoop] = {}
 _making = threading.Lock()
 
 
-def start(work: Coroutine[Any, Any, T]) -> Future[T]:
+def start_task(work: Coroutine[Any, Any, T]) -> Future[T]:
     """Let a coroutine go on by itself."""
     return asyncio.run_coroutine_threadsafe(work, _loop())
 
 
-def wait(work: Coroutine[Any, Any, T]) -> T:
+def wait_for(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end and return what it returns; Ctrl-C ends it."""
-    future = start(work)
+    future = start_task(work)
     try:
         while True:
             try:
@@ -41,16 +41,16 @@ def wait(work: Coroutine[Any, Any, T]) -> T:
         raise
 
 
-def call(function: Callable[..., T], *words: Any) -> T:
+def call_in_loop(function: Callable[..., T], *words: Any) -> T:
     """Call a function in the loop's thread, where what lives there may be touched."""
 
     async def calling() -> T:
         return function(*words)
 
-    return wait(calling())
+    return wait_for(calling())
 
 
-def each(source: AsyncIterator[T]) -> Iterator[T]:
+def iterate_over(source: AsyncIterator[T]) -> Iterator[T]:
     """Yield what an asynchronous iterator yields; it is closed where nobody wants more."""
     end = object()
 
@@ -58,12 +58,12 @@ def each(source: AsyncIterator[T]) -> Iterator[T]:
         return await anext(source, end)
 
     try:
-        while (value := wait(following())) is not end:
+        while (value := wait_for(following())) is not end:
             yield value  # type: ignore[misc]  # the end is told apart one line above
     finally:
         if close := getattr(source, "aclose", None):
             # What nobody holds any more may be collected in the loop's own thread.
-            (start if _is_inside() else wait)(close())
+            (start_task if _is_inside() else wait_for)(close())
 
 
 def _is_inside() -> bool:

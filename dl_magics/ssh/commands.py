@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dl_magics.errors import NoAnswer
 from dl_magics.ssh import blocking, connection, known_hosts
-from dl_magics.ssh.target import Login
+from dl_magics.ssh.target import SshTarget
 from dl_magics.store import lock
 
 _NEW = "/etc/ssh/ssh_host_ed25519_key.new"
@@ -33,12 +33,12 @@ class Output:
         return (self.stdout + self.stderr).rstrip("\n")
 
 
-def run(login: Login, command: str, stdin: str | None = None) -> Output:
+def run(login: SshTarget, command: str, stdin: str | None = None) -> Output:
     """Run one command there, with `stdin` as its input, and return what it wrote."""
-    return blocking.wait(_run(login, command, stdin))
+    return blocking.wait_for(_run(login, command, stdin))
 
 
-def answers(login: Login) -> bool:
+def answers(login: SshTarget) -> bool:
     """Whether SSH answers there; the first time, the key from user-data is replaced.
 
     A host whose key nobody told us answers too: that it is the right one is asked when somebody
@@ -49,19 +49,19 @@ def answers(login: Login) -> bool:
             with lock.hold("new-host-key"):
                 # Another kernel may have replaced it while we waited.
                 if known_hosts.is_temporary(login.alias):
-                    blocking.wait(_replace_host_key(login))
-        elif known_hosts.pinned(login.alias):
-            blocking.wait(_true(login))
+                    blocking.wait_for(_replace_host_key(login))
+        elif known_hosts.pinned_lines(login.alias):
+            blocking.wait_for(_true(login))
         else:
-            blocking.wait(connection.greeted(login))
+            blocking.wait_for(connection.fetch_host_key(login))
     except NoAnswer:
         return False
     return True
 
 
-async def _run(login: Login, command: str, stdin: str | None) -> Output:
-    there = await connection.connected(login)
-    with connection.translated(login):
+async def _run(login: SshTarget, command: str, stdin: str | None) -> Output:
+    there = await connection.connect_shared(login)
+    with connection.translate_errors(login):
         done = await there.run(command, check=False, input=stdin)
     if done.returncode is None:
         raise NoAnswer(
@@ -71,16 +71,16 @@ async def _run(login: Login, command: str, stdin: str | None) -> Output:
     return Output(str(done.stdout), str(done.stderr), done.returncode)
 
 
-async def _true(login: Login) -> None:
+async def _true(login: SshTarget) -> None:
     """Log in and out again: a connection that is open already would prove nothing."""
-    async with connection.once(login) as there:
+    async with connection.connect_private(login) as there:
         await there.run("true", check=False)
 
 
-async def _replace_host_key(login: Login) -> None:
+async def _replace_host_key(login: SshTarget) -> None:
     """Make a key that nobody but the instance has seen, and pin it before it is used."""
-    (first,) = {line.split(maxsplit=1)[1] for line in known_hosts.pinned(login.alias)[:1]}
-    async with connection.once(login) as there:
+    (first,) = {line.split(maxsplit=1)[1] for line in known_hosts.pinned_lines(login.alias)[:1]}
+    async with connection.connect_private(login) as there:
         made = await there.run(_MAKE_KEY, check=False)
         fresh = str(made.stdout).strip()
         if made.exit_status or not fresh.startswith("ssh-ed25519 "):
@@ -88,12 +88,12 @@ async def _replace_host_key(login: Login) -> None:
                 f"{login.name} could not make itself a new host key: {made.stderr!s:.200}",
                 fix="%aws_start tries it again.",
             )
-        known_hosts.pin(login.alias, first, fresh, temporary=True)
+        known_hosts.pin_keys(login.alias, first, fresh, temporary=True)
         await there.run(_USE_KEY, check=False)
-    known_hosts.pin(login.alias, fresh)
+    known_hosts.pin_keys(login.alias, fresh)
     await _true(login)
 
 
-def host_key(login: Login) -> tuple[str, str]:
+def host_key(login: SshTarget) -> tuple[str, str]:
     """Ask the host for its key, and trust nothing: return the key and its fingerprint."""
-    return blocking.wait(connection.greeted(login))
+    return blocking.wait_for(connection.fetch_host_key(login))

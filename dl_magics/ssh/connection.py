@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from dl_magics.errors import HostKeyRefused, LoginRefused, NoAnswer
 from dl_magics.ssh import known_hosts
-from dl_magics.ssh.target import Login
+from dl_magics.ssh.target import SshTarget
 
 if TYPE_CHECKING:
     import asyncssh
@@ -35,7 +35,7 @@ _CIPHERS = [
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    login: Login
+    login: SshTarget
     known: bytes
     connection: asyncssh.SSHClientConnection
     awake: asyncio.Task[Any]
@@ -46,7 +46,7 @@ _connecting: dict[str, asyncio.Lock] = {}
 _took: WeakKeyDictionary[_Connection, float] = WeakKeyDictionary()
 
 
-async def connected(login: Login) -> asyncssh.SSHClientConnection:
+async def connect_shared(login: SshTarget) -> asyncssh.SSHClientConnection:
     """Return the connection to this instance; it is made anew where it broke or leads elsewhere.
 
     Raises
@@ -70,32 +70,32 @@ async def connected(login: Login) -> asyncssh.SSHClientConnection:
         return connection
 
 
-def took(there: _Connection) -> None:
+def note_progress(there: _Connection) -> None:
     """Note that the other side takes what is sent, however long that is under way."""
     _took[there] = time.time()
 
 
-def last_took(there: _Connection) -> float:
+def last_progress(there: _Connection) -> float:
     """Return when the other side last took something, in seconds since 1970."""
     return _took.get(there, 0.0)
 
 
-async def drop(alias: str) -> None:
+async def drop_shared(alias: str) -> None:
     """Give the connection up, without asking the other side."""
     if open_ := _shared.pop(alias, None):
         open_.connection.abort()
 
 
 @asynccontextmanager
-async def once(login: Login) -> AsyncIterator[asyncssh.SSHClientConnection]:
+async def connect_private(login: SshTarget) -> AsyncIterator[asyncssh.SSHClientConnection]:
     """Make a connection of its own, for as long as the block lasts."""
     async with await _connect(login, _known(login)) as connection:
-        with translated(login):
+        with translate_errors(login):
             yield connection
 
 
 @contextmanager
-def translated(login: Login) -> Iterator[None]:
+def translate_errors(login: SshTarget) -> Iterator[None]:
     """Turn what asyncssh raises into our errors."""
     import asyncssh
 
@@ -119,12 +119,12 @@ def translated(login: Login) -> Iterator[None]:
         ) from error
 
 
-async def greeted(login: Login) -> tuple[str, str]:
+async def fetch_host_key(login: SshTarget) -> tuple[str, str]:
     """Ask the host for its key, and trust nothing: return the key and its fingerprint."""
     import asyncssh
 
     port: dict[str, Any] = {"port": login.port} if login.port else {}
-    with translated(login):
+    with translate_errors(login):
         key = await asyncio.wait_for(
             asyncssh.get_server_host_key(login.host, config=_config(login), **port),
             CONNECT_SECONDS,
@@ -134,7 +134,7 @@ async def greeted(login: Login) -> tuple[str, str]:
     return key.export_public_key("openssh").decode().strip(), key.get_fingerprint()
 
 
-async def _connect(login: Login, known: bytes) -> asyncssh.SSHClientConnection:
+async def _connect(login: SshTarget, known: bytes) -> asyncssh.SSHClientConnection:
     import asyncssh
 
     options: dict[str, Any] = {"username": login.user, "port": login.port}
@@ -157,7 +157,7 @@ async def _connect(login: Login, known: bytes) -> asyncssh.SSHClientConnection:
             **options,
         )
 
-    with translated(login):
+    with translate_errors(login):
         return await _first(attempt)
 
 
@@ -190,9 +190,9 @@ async def _first(attempt: Callable[[Any], Awaitable[_Connection]]) -> _Connectio
             task.cancel()
 
 
-def _known(login: Login) -> bytes:
+def _known(login: SshTarget) -> bytes:
     """Return the pinned keys; a host that is not on EC2 may be known to the person's own ssh."""
-    known = "".join(f"{line}\n" for line in known_hosts.pinned(login.alias)).encode()
+    known = "".join(f"{line}\n" for line in known_hosts.pinned_lines(login.alias)).encode()
     if not known and login.is_instance:
         raise HostKeyRefused(
             f"No host key of {login.name} ({login.alias}) is known on this computer.",
@@ -201,7 +201,7 @@ def _known(login: Login) -> bytes:
     return known
 
 
-def _refused(login: Login) -> HostKeyRefused:
+def _refused(login: SshTarget) -> HostKeyRefused:
     if login.is_instance:
         return HostKeyRefused(
             f"{login.name} ({login.alias}) shows another host key than the known one.",
@@ -213,7 +213,7 @@ def _refused(login: Login) -> HostKeyRefused:
     )
 
 
-def _config(login: Login) -> Any:
+def _config(login: SshTarget) -> Any:
     return [login.config] if login.config else ()
 
 

@@ -27,7 +27,7 @@ class KeyPair:
         return hashlib.sha256(self.public.encode()).hexdigest()[:8]
 
 
-def ensure(name: str) -> KeyPair:
+def ensure_key_pair(name: str) -> KeyPair:
     """Return the key pair of this name; make it if it is not there."""
     import asyncssh
 
@@ -41,6 +41,6 @@ def ensure(name: str) -> KeyPair:
     return KeyPair(file, " ".join(public.split()[:2]))
 
 
-def forget(name: str) -> None:
+def delete_key_pair(name: str) -> None:
     """Throw away a key pair that nothing uses any more."""
     (paths.data_folder("keys") / name).unlink(missing_ok=True)

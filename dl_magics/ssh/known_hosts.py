@@ -14,7 +14,7 @@ def path() -> Path:
     return paths.data_folder() / "known_hosts"
 
 
-def pin(alias: str, *public_keys: str, temporary: bool = False) -> None:
+def pin_keys(alias: str, *public_keys: str, temporary: bool = False) -> None:
     """Let these keys, and no others, stand for an instance."""
     with lock.hold("known_hosts"):
         others = [line for line in _lines() if line.split()[0] != alias]
@@ -23,19 +23,19 @@ def pin(alias: str, *public_keys: str, temporary: bool = False) -> None:
         atomic.replace(path(), "".join(f"{line}\n" for line in [*others, *ours]))
 
 
-def forget(alias: str) -> None:
+def forget_host(alias: str) -> None:
     """Drop the keys of an instance that was given back."""
-    pin(alias)
+    pin_keys(alias)
 
 
-def pinned(alias: str) -> list[str]:
+def pinned_lines(alias: str) -> list[str]:
     """Return the lines that stand for an instance."""
     return [line for line in _lines() if line.split()[0] == alias]
 
 
 def is_temporary(alias: str) -> bool:
     """Whether the key went through user-data and must still be replaced."""
-    return any(line.endswith(f" {TEMPORARY}") for line in pinned(alias))
+    return any(line.endswith(f" {TEMPORARY}") for line in pinned_lines(alias))
 
 
 def _lines() -> list[str]:

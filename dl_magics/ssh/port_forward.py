@@ -8,7 +8,7 @@ from typing import Protocol
 
 from dl_magics.errors import DLMagicsError
 from dl_magics.ssh import blocking, connection
-from dl_magics.ssh.target import Login
+from dl_magics.ssh.target import SshTarget
 
 _CHUNK = 65536
 _open: dict[tuple[str, str], asyncio.Server] = {}
@@ -26,23 +26,23 @@ class _Writer(Protocol):
     def close(self) -> None: ...
 
 
-def to_socket(login: Login, path: str) -> int:
+def forward_to_socket(login: SshTarget, path: str) -> int:
     """Return the port that leads to the socket, for as long as this process lives.
 
     Each connection to the port finds its own way: one that breaks leaves the port as it is.
     """
-    return blocking.wait(_to_socket(login, path))
+    return blocking.wait_for(_to_socket(login, path))
 
 
-async def _to_socket(login: Login, path: str) -> int:
+async def _to_socket(login: SshTarget, path: str) -> int:
     key = (login.alias, path)
     if key in _open:
         _open.pop(key).close()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, DLMagicsError):
-            with connection.translated(login):
-                there = await connection.connected(login)
+            with connection.translate_errors(login):
+                there = await connection.connect_shared(login)
                 far = await there.open_unix_connection(path, encoding=None)
             await asyncio.gather(_pump(reader, far[1]), _pump(far[0], writer))
         writer.close()

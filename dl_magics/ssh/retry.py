@@ -15,7 +15,7 @@ _FIRST_PAUSE, _LONGER, _LONGEST_PAUSE = 0.3, 1.6, 10.0
 _PATIENCE_SECONDS = 1800.0
 
 
-async def patiently(
+async def retry_stream(
     attempt: Callable[[], AsyncIterator[T]], waiting: Callable[[str], T]
 ) -> AsyncIterator[T]:
     """Yield from an attempt; where the link is lost, say so and make another attempt.

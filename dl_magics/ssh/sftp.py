@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dl_magics.errors import NoAnswer
 from dl_magics.ssh import blocking, connection
-from dl_magics.ssh.target import Login
+from dl_magics.ssh.target import SshTarget
 from dl_magics.store import atomic
 
 if TYPE_CHECKING:
@@ -22,17 +22,17 @@ T = TypeVar("T")
 _TIMES = 3
 
 
-def put_once(login: Login, file: Path, folder: str, name: str = "") -> str:
+def upload_once(login: SshTarget, file: Path, folder: str, name: str = "") -> str:
     """Put a file whose name tells its content into a folder there; return its absolute path."""
     return _patiently(lambda: _put_once(login, file, folder, name or file.name))
 
 
-def put(login: Login, file: Path, folder: str) -> str:
+def upload_file(login: SshTarget, file: Path, folder: str) -> str:
     """Put a file under a new name into a folder there; return its absolute path."""
     return _patiently(lambda: _put(login, file, folder))
 
 
-def fetch(login: Login, path: str, to: Path, *, remove: bool = False) -> None:
+def download_file(login: SshTarget, path: str, to: Path, *, remove: bool = False) -> None:
     """Fetch a file from there under a temporary name, then give it its own."""
     _patiently(lambda: _fetch(login, path, to, remove))
 
@@ -41,31 +41,31 @@ def _patiently(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Do what may be done twice once more where the connection broke in the middle."""
     for again in range(_TIMES - 1):
         try:
-            return blocking.wait(work())
+            return blocking.wait_for(work())
         except NoAnswer:
             time.sleep(again + 0.5)
-    return blocking.wait(work())
+    return blocking.wait_for(work())
 
 
-async def touch(login: Login, path: str) -> None:
+async def create_empty_file(login: SshTarget, path: str) -> None:
     """Make an empty file there."""
     async with _sftp(login) as sftp, sftp.open(path, "a"):
         pass
 
 
-def absolute(login: Login, path: str) -> str | None:
+def resolve_path(login: SshTarget, path: str) -> str | None:
     """Return the absolute path of what is there under this path; None if nothing is."""
     return _patiently(lambda: _absolute(login, path))
 
 
-async def _absolute(login: Login, path: str) -> str | None:
+async def _absolute(login: SshTarget, path: str) -> str | None:
     async with _sftp(login) as sftp:
         there = await sftp.exists(path)
         found = str(await sftp.realpath(path))
     return found if there else None
 
 
-async def _put_once(login: Login, file: Path, folder: str, name: str) -> str:
+async def _put_once(login: SshTarget, file: Path, folder: str, name: str) -> str:
     async with _sftp(login) as sftp:
         path = posixpath.join(await _made(sftp, folder), name)
         if not await sftp.exists(path):
@@ -73,14 +73,14 @@ async def _put_once(login: Login, file: Path, folder: str, name: str) -> str:
     return path
 
 
-async def _put(login: Login, file: Path, folder: str) -> str:
+async def _put(login: SshTarget, file: Path, folder: str) -> str:
     async with _sftp(login) as sftp:
         path = posixpath.join(await _made(sftp, folder), f"{uuid.uuid4().hex}{file.suffix}")
         await _written(sftp, file, path)
     return path
 
 
-async def _fetch(login: Login, path: str, to: Path, remove: bool) -> None:
+async def _fetch(login: SshTarget, path: str, to: Path, remove: bool) -> None:
     async with _sftp(login) as sftp:
         with atomic.replacing(to) as unfinished:
             await sftp.get(path, unfinished)
@@ -89,9 +89,9 @@ async def _fetch(login: Login, path: str, to: Path, remove: bool) -> None:
 
 
 @asynccontextmanager
-async def _sftp(login: Login) -> AsyncIterator[asyncssh.SFTPClient]:
-    there = await connection.connected(login)
-    with connection.translated(login):
+async def _sftp(login: SshTarget) -> AsyncIterator[asyncssh.SFTPClient]:
+    there = await connection.connect_shared(login)
+    with connection.translate_errors(login):
         async with there.start_sftp_client() as sftp:
             yield sftp
 

@@ -9,7 +9,7 @@ from dl_magics.ssh import known_hosts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
+class SshTarget:
     """One way in.
 
     `alias` is what the host key is known by: the instance's id, or for a host that is not on EC2
@@ -32,7 +32,7 @@ class Login:
     def command_line(self) -> list[str]:
         """Return the ssh command that opens a terminal there, with the same checks."""
         options = {}
-        if self.is_instance or known_hosts.pinned(self.alias):
+        if self.is_instance or known_hosts.pinned_lines(self.alias):
             options = {
                 "HostKeyAlias": self.alias,
                 "UserKnownHostsFile": str(known_hosts.path()),

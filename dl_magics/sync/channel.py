@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from dl_magics.errors import CommandFailed, DiskFull, NoAnswer
 from dl_magics.ssh import connection
-from dl_magics.ssh.target import Login
+from dl_magics.ssh.target import SshTarget
 from dl_magics.sync.bandwidth import Pace
 from dl_magics.sync.progress import Meter
 from dl_magics.sync.remote_listing import as_bytes
@@ -33,7 +33,7 @@ Work = Coroutine[Any, Any, None]
 class Line:
     """The streams to a host; the first one opens while it is asked what lies there."""
 
-    def __init__(self, there: asyncssh.SSHClientConnection, login: Login, meter: Meter) -> None:
+    def __init__(self, there: asyncssh.SSHClientConnection, login: SshTarget, meter: Meter) -> None:
         self._pace = Pace()
         self._new = partial(Stream, there, login, meter, self._pace)
         self._ready = [self._new()]
@@ -89,7 +89,7 @@ class Stream:
     """Starts at once; then it is told what to do, fed, and ended."""
 
     def __init__(
-        self, there: asyncssh.SSHClientConnection, login: Login, meter: Meter, pace: Pace
+        self, there: asyncssh.SSHClientConnection, login: SshTarget, meter: Meter, pace: Pace
     ) -> None:
         self._there, self._login, self._meter, self._pace = there, login, meter, pace
         self._opening: _Opening = asyncio.ensure_future(there.create_process(_READY, encoding=None))
@@ -125,7 +125,7 @@ class Stream:
                 for at in range(0, len(piece.data), _SLICE):
                     process.stdin.write(piece.data[at : at + _SLICE])
                     await process.stdin.drain()
-                    connection.took(self._there)
+                    connection.note_progress(self._there)
                 self._pace.add(len(piece.data))
                 self._meter.add(piece.size, piece.files)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from dl_magics.errors import DiskFull, NoAnswer, NoSuchFile
 from dl_magics.ssh import connection
-from dl_magics.ssh.retry import patiently
+from dl_magics.ssh.retry import retry_stream
 from dl_magics.sync import chunks, diff, remote_listing, tar_batch
 from dl_magics.sync.diff import Plan, Tree
 from dl_magics.sync.extract import Arrival
@@ -32,20 +32,20 @@ async def down(job: Job) -> AsyncIterator[Synced]:
     """Fetch what changed; a lost link is waited for, and what came is not sent again."""
     job = await _exactly(job)
     meter = Meter(" ← ".join(job.ends))
-    async for synced in patiently(lambda: _attempt(job, meter), meter.now):
+    async for synced in retry_stream(lambda: _attempt(job, meter), meter.now):
         yield synced
 
 
 async def surplus(job: Job) -> list[bytes]:
     """Return what lies here and not there, files before their folders."""
-    there = await connection.connected(job.login)
+    there = await connection.connect_shared(job.login)
     return (await _looked(await _exactly(job), there))[2].surplus
 
 
 async def _exactly(job: Job) -> Job:
     """Return the job with a file's name apart from its folder, where it is about a file."""
-    there = await connection.connected(job.login)
-    with connection.translated(job.login):
+    there = await connection.connect_shared(job.login)
+    with connection.translate_errors(job.login):
         done = await there.run(f"test -f {shlex.quote(job.folder)}", check=False)
     if job.names or done.exit_status:
         return job
@@ -54,7 +54,7 @@ async def _exactly(job: Job) -> Job:
 
 
 async def _attempt(job: Job, meter: Meter) -> AsyncIterator[Synced]:
-    there = await connection.connected(job.login)
+    there = await connection.connect_shared(job.login)
     for _ in range(_ROUNDS):
         theirs, here, plan = await _looked(job, there)
         fetching = _Fetching(job, there, theirs, plan, meter)
@@ -62,7 +62,7 @@ async def _attempt(job: Job, meter: Meter) -> AsyncIterator[Synced]:
         size = sum(theirs[name].size for name in plan.files)
         meter.begin(len(plan.files), size, max(0, kept), plan.skipped)
         _must_fit(job.root, size)
-        with connection.translated(job.login):
+        with connection.translate_errors(job.login):
             async for synced in fetching.all():
                 yield synced
         if not fetching.missing:
@@ -73,7 +73,7 @@ async def _attempt(job: Job, meter: Meter) -> AsyncIterator[Synced]:
 
 
 async def _looked(job: Job, there: asyncssh.SSHClientConnection) -> tuple[Tree, Tree, Plan]:
-    with connection.translated(job.login):
+    with connection.translate_errors(job.login):
         listing = await remote_listing.ask(there, job.folder, job.names)
     theirs, names = listing.tree, {name.encode() for name in job.names}
     if listing.kind != "folder" or (names and not names & theirs.keys()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from dl_magics.ssh.target import Login
+from dl_magics.ssh.target import SshTarget
 
 BIG = 64 * 2**20
 
@@ -18,7 +18,7 @@ class Job:
     and resumes in the middle.
     """
 
-    login: Login
+    login: SshTarget
     root: Path
     folder: str
     names: tuple[str, ...] = ()

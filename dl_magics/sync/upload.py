@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dl_magics.errors import DiskFull
 from dl_magics.ssh import connection
-from dl_magics.ssh.retry import patiently
+from dl_magics.ssh.retry import retry_stream
 from dl_magics.sync import diff, remote_listing, tar_batch
 from dl_magics.sync.channel import MAKE_ROOM, Line
 from dl_magics.sync.chunks import Ranges, asking, missing
@@ -30,7 +30,7 @@ _ROUNDS = 3
 async def up(job: Job) -> AsyncIterator[Synced]:
     """Send what changed; a lost link is waited for, and what came is not sent again."""
     meter = Meter(" → ".join(job.ends))
-    async for synced in patiently(lambda: _attempt(job, meter), meter.now):
+    async for synced in retry_stream(lambda: _attempt(job, meter), meter.now):
         yield synced
 
 
@@ -53,8 +53,8 @@ async def differing(job: Job) -> tuple[int, int]:
 
 
 async def _looked(job: Job) -> tuple[Tree, Listing]:
-    there = await connection.connected(job.login)
-    with connection.translated(job.login):
+    there = await connection.connect_shared(job.login)
+    with connection.translate_errors(job.login):
         return await _both_sides(there, job)
 
 
@@ -68,9 +68,9 @@ async def _both_sides(
 
 
 async def _attempt(job: Job, meter: Meter) -> AsyncIterator[Synced]:
-    there = await connection.connected(job.login)
+    there = await connection.connect_shared(job.login)
     for _ in range(_ROUNDS):
-        with connection.translated(job.login):
+        with connection.translate_errors(job.login):
             async with Line(there, job.login, meter) as line:
                 here, listing = await _both_sides(there, job, make=True)
                 sending = _Sending(job, line, here, listing, meter)

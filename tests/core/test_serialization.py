@@ -37,8 +37,8 @@ _dtypes = st.one_of(
 
 
 def crossed(path, **given_values):
-    serialization.write(path / "values", given_values)
-    return serialization.read(path / "values")
+    serialization.write_values(path / "values", given_values)
+    return serialization.read_values(path / "values")
 
 
 @pytest.fixture(scope="module")
@@ -124,16 +124,16 @@ def test_a_pickle_hidden_in_an_array_is_not_run(tmp_path):
         evil.writestr("0.npy", b"\x80\x04cos\nsystem\n(S'exit 7'\ntR.")
 
     with pytest.raises(ValueError, match="allow_pickle"):
-        serialization.read(tmp_path / "evil")
+        serialization.read_values(tmp_path / "evil")
 
 
 def test_plain_values_need_no_numpy(tmp_path):
     write = (
         "import sys, pathlib; from dl_magics.core import serialization;"
-        "serialization.write(pathlib.Path(sys.argv[1]), {'x': [1, 'a']});"
+        "serialization.write_values(pathlib.Path(sys.argv[1]), {'x': [1, 'a']});"
         "assert 'numpy' not in sys.modules"
     )
 
     subprocess.run([sys.executable, "-c", write, str(tmp_path / "x")], check=True)
 
-    assert serialization.read(tmp_path / "x") == {"x": [1, "a"]}
+    assert serialization.read_values(tmp_path / "x") == {"x": [1, "a"]}

@@ -297,15 +297,15 @@ def test_an_instance_that_stopped_is_told_from_a_lost_link(lab, kernel):
 def test_a_changed_host_key_ends_it_in_two_lines(lab, kernel):
     answer = kernel.execute("import time; time.sleep(5)")
     until(lambda: kernel.state == "busy")
-    known = known_hosts.pinned("i-0lab")[0].split(maxsplit=1)[1]
+    known = known_hosts.pinned_lines("i-0lab")[0].split(maxsplit=1)[1]
     try:
-        known_hosts.pin("i-0lab", keys.ensure("another").public)
+        known_hosts.pin_keys("i-0lab", keys.ensure_key_pair("another").public)
         lab.kill_sessions()
 
         with pytest.raises(errors.HostKeyRefused, match="another host key"):
             list(answer)
     finally:
-        known_hosts.pin("i-0lab", known)
+        known_hosts.pin_keys("i-0lab", known)
 
 
 def test_a_python_that_cannot_run_it_is_said_in_two_lines(lab):
@@ -356,7 +356,7 @@ def test_where_sockets_may_not_be_forwarded_it_goes_over_standard_input_and_outp
     strict = Lab("AllowStreamLocalForwarding no")
     try:
         with strict.entered():
-            blocking.wait(connection.drop("i-0lab"))
+            blocking.wait_for(connection.drop_shared("i-0lab"))
             kernel = GpuKernel.attach(strict.login, strict.new_run_dir(), sys.executable)
 
             assert run(kernel, "print('x' * 3_000_000)") == "x" * 3_000_000 + "\n"

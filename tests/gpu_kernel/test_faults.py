@@ -22,7 +22,7 @@ from support.messages import printed, run
 def _afresh(lab):
     """Let nobody find the connection of another test."""
     yield
-    blocking.wait(connection.drop("i-0lab"))
+    blocking.wait_for(connection.drop_shared("i-0lab"))
 
 
 def refused(login):
@@ -32,12 +32,12 @@ def refused(login):
 
 
 def test_another_host_key_never_gets_in(lab):
-    known = known_hosts.pinned("i-0lab")[0].split(maxsplit=1)[1]
-    known_hosts.pin("i-0lab", keys.ensure("another").public)
+    known = known_hosts.pinned_lines("i-0lab")[0].split(maxsplit=1)[1]
+    known_hosts.pin_keys("i-0lab", keys.ensure_key_pair("another").public)
     try:
         error = refused(lab.login())
     finally:
-        known_hosts.pin("i-0lab", known)
+        known_hosts.pin_keys("i-0lab", known)
 
     assert isinstance(error, errors.HostKeyRefused)
     assert "another host key" in str(error)
@@ -50,7 +50,7 @@ def test_another_host_key_never_gets_in(lab):
 def test_who_is_not_let_in_is_told_whom_and_with_what(lab, change):
     login = lab.login()
     if "key" in change:
-        login = replace(login, key_file=keys.ensure("another").file)
+        login = replace(login, key_file=keys.ensure_key_pair("another").file)
     else:
         login = replace(login, **change)
 

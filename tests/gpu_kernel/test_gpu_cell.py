@@ -43,9 +43,9 @@ def run(lab, monkeypatch, request):
 def connected(lab, python=sys.executable):
     """Run a cell in a shell that has a GPU kernel on the lab's instance."""
     typed = f"root@{lab.address}"
-    known_hosts.pin(typed, keys.ensure("lab-host").public)
+    known_hosts.pin_keys(typed, keys.ensure_key_pair("lab-host").public)
     there = Interpreter(path=python, prefix="/", kind="venv", name="ours", python="3")
-    identity = str(keys.ensure("lab").file)
+    identity = str(keys.ensure_key_pair("lab").file)
     notebook_kernel.connect(Way(alias=typed, name=typed, identity=identity), there)
     try:
         yield runner(shell_with_magics())

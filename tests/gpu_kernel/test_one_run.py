@@ -41,7 +41,7 @@ class Evening:
 
     def know_the_way(self):
         """What DNS is to others: where an address of EC2 is in the lab."""
-        key = keys.ensure("lab").file
+        key = keys.ensure_key_pair("lab").file
         self._config.write_text(f"Host *\n  HostName {self.lab.address}\n  IdentityFile {key}\n")
 
     def notebook(self, *cells):
@@ -96,7 +96,7 @@ def evening(outside, lab, cloud, rent, tmp_path, monkeypatch):
     id_ = rent()
     user = {"Key": "dl-magics:user", "Value": "root"}
     context.door().tell("create_tags", Resources=[id_], Tags=[user])
-    known_hosts.pin(id_, keys.ensure("lab-host").public)
+    known_hosts.pin_keys(id_, keys.ensure_key_pair("lab-host").public)
     environment.make(evening.home)
     tiny_keras.photos(tmp_path / "colours", n=8)
     tiny_keras.photos(evening.home / "colours", n=8)

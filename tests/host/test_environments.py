@@ -4,7 +4,7 @@ import pytest
 
 from dl_magics import errors
 from dl_magics.host import environments
-from dl_magics.host.info import Gpu, Interpreter, Surroundings
+from dl_magics.host.info import Gpu, HostInfo, Interpreter
 
 ALL = {"ipykernel": "7.0", "pyzmq": "27.0", "keras": "3.11.0", "tensorflow": "2.20.0"}
 T4 = (Gpu("Tesla T4", 15360, 7.5),)
@@ -24,22 +24,24 @@ def python(name, kind="venv", version="3.12.1", packages=ALL, cuda="", **more):
 
 
 def there(*interpreters, **more):
-    return Surroundings(name="gpu", interpreters=interpreters, **more)
+    return HostInfo(name="gpu", interpreters=interpreters, **more)
 
 
 def test_what_can_run_a_kernel_and_train_is_chosen():
     bare = python("system", "system", packages={})
     kernel_only = python("notebooks", packages={"ipykernel": "7.0"})
 
-    assert environments.best(there(bare, kernel_only, python("keras"))).name == "keras"
+    assert (
+        environments.choose_interpreter(there(bare, kernel_only, python("keras"))).name == "keras"
+    )
 
 
 def test_on_a_gpu_the_build_for_gpus_wins_over_a_newer_keras():
     newer = python("newer", packages={**ALL, "keras": "3.15.0"})
     right = python("right", cuda="12.5.1")
 
-    assert environments.best(there(newer, right, gpus=T4)).name == "right"
-    assert environments.best(there(newer, right)).name == "newer"
+    assert environments.choose_interpreter(there(newer, right, gpus=T4)).name == "right"
+    assert environments.choose_interpreter(there(newer, right)).name == "newer"
 
 
 def test_the_backend_that_keras_is_set_to_there_counts():
@@ -50,13 +52,18 @@ def test_the_backend_that_keras_is_set_to_there_counts():
     )
     tensorflow = python("tensorflow", cuda="12.5")
 
-    chosen = environments.best(there(torch, tensorflow, gpus=T4, keras_backend="torch"))
+    chosen = environments.choose_interpreter(
+        there(torch, tensorflow, gpus=T4, keras_backend="torch")
+    )
 
     assert chosen.name == "torch"
 
 
 def test_the_newest_of_equals_is_chosen():
-    assert environments.best(there(python("a"), python("b", version="3.13.0"))).name == "b"
+    assert (
+        environments.choose_interpreter(there(python("a"), python("b", version="3.13.0"))).name
+        == "b"
+    )
 
 
 def test_a_named_environment_is_taken_as_it_is():
@@ -64,31 +71,31 @@ def test_a_named_environment_is_taken_as_it_is():
     surroundings = there(kernel_only, python("keras"))
 
     for word in ("notebooks", "/notebooks", "/notebooks/", "/notebooks/bin/python"):
-        assert environments.best(surroundings, word) is kernel_only
+        assert environments.choose_interpreter(surroundings, word) is kernel_only
 
 
 def test_an_unknown_name_gets_the_names_that_there_are():
     with pytest.raises(errors.BadSetting, match="no environment called 'kears'") as refused:
-        environments.best(there(python("keras"), python("fastai", "conda")), "kears")
+        environments.choose_interpreter(there(python("keras"), python("fastai", "conda")), "kears")
 
     assert refused.value.fix == "There are: keras, fastai"
 
 
 def test_a_named_environment_without_ipykernel_gets_the_line_that_adds_it():
     with pytest.raises(errors.NotInstalled) as refused:
-        environments.best(there(python("bare", packages={})), "bare")
+        environments.choose_interpreter(there(python("bare", packages={})), "bare")
 
     assert refused.value.fix == "/bare/bin/python -m pip install ipykernel"
 
 
 def test_a_named_python_that_is_too_old_is_refused():
     with pytest.raises(errors.NotInstalled, match=r"2\.7\.18: too old"):
-        environments.best(there(python("old", version="2.7.18")), "old")
+        environments.choose_interpreter(there(python("old", version="2.7.18")), "old")
 
 
 def test_where_nothing_fits_the_line_that_makes_one_is_named():
     with pytest.raises(errors.NotInstalled, match="No Python on gpu has ipykernel") as refused:
-        environments.best(there(python("system", "system", packages={}), gpus=T4))
+        environments.choose_interpreter(there(python("system", "system", packages={}), gpus=T4))
 
     assert refused.value.fix == (
         "%gpu_connect --setup makes one: /system/bin/python -m venv ~/.venvs/dl_magics && "
@@ -98,33 +105,33 @@ def test_where_nothing_fits_the_line_that_makes_one_is_named():
 
 
 def test_without_a_gpu_no_cuda_is_fetched():
-    line = environments.install_line(there(python("system", "system", packages={})))
+    line = environments.install_command(there(python("system", "system", packages={})))
 
     assert " tensorflow pillow" in line
 
 
 def test_debians_python_gets_what_it_needs_first():
-    line = environments.install_line(there(python("s", "system", makes_environments=False)))
+    line = environments.install_command(there(python("s", "system", makes_environments=False)))
 
     assert line.startswith("sudo apt-get install -y python3-venv && /s/bin/python -m venv ")
 
 
 def test_without_a_python_uv_brings_one():
     with pytest.raises(errors.NotInstalled, match="No Python on gpu is there"):
-        environments.best(there())
+        environments.choose_interpreter(there())
 
-    line = environments.install_line(there(python("old", version="3.6.9")))
+    line = environments.install_command(there(python("old", version="3.6.9")))
 
     assert line.startswith("curl -LsSf https://astral.sh/uv/install.sh | sh && ~/.local/bin/uv ")
-    assert "curl" not in environments.install_line(there(uv="uv"))
+    assert "curl" not in environments.install_command(there(uv="uv"))
 
 
 def test_the_setup_says_what_goes_on_and_leaves_an_environment(host):
     uv = _uv(host, 'echo "uv $1"')
 
-    said = list(environments.setup(host.login, Surroundings(name="gpu", uv=uv)))
+    said = list(environments.set_up_environment(host.login, HostInfo(name="gpu", uv=uv)))
 
-    assert said[0] == environments.install_line(Surroundings(name="gpu", uv=uv))
+    assert said[0] == environments.install_command(HostInfo(name="gpu", uv=uv))
     assert said[1:] == ["uv venv", "uv pip"]
 
 
@@ -132,7 +139,7 @@ def test_a_setup_that_fails_costs_two_lines(host):
     uv = _uv(host, "echo No space left on device >&2; exit 28")
 
     with pytest.raises(errors.CommandFailed, match=r"status 28\): No space left") as refused:
-        list(environments.setup(host.login, Surroundings(name="gpu", uv=uv)))
+        list(environments.set_up_environment(host.login, HostInfo(name="gpu", uv=uv)))
 
     assert uv in refused.value.fix
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from dl_magics import errors
-from dl_magics.host.probe import parsed, probe
+from dl_magics.host.probe import parse_lines, probe_host
 
 
 def test_an_environment_that_is_not_on_the_path_is_found(host):
-    found = probe(host.login)
+    found = probe_host(host.login)
 
     (ours,) = [each for each in found.interpreters if each.name == "keras"]
     assert (ours.kind, ours.prefix) == ("venv", f"{host.home}/.venvs/keras")
@@ -17,7 +17,7 @@ def test_an_environment_that_is_not_on_the_path_is_found(host):
 
 
 def test_the_hosts_gpu_disk_and_memory_are_told(host):
-    found = probe(host.login)
+    found = probe_host(host.login)
 
     assert [(gpu.name, gpu.memory_mib) for gpu in found.gpus] == [("Tesla T4", 15360)]
     assert found.driver == "570.86.15"
@@ -36,7 +36,7 @@ def test_start_files_do_what_they_like(host, horror):
     for name in (".bashrc", ".profile"):
         (host.home / name).write_text(f"{horror}\n")
 
-    found = probe(host.login)
+    found = probe_host(host.login)
 
     assert "keras" in [each.name for each in found.interpreters]
 
@@ -48,7 +48,7 @@ def test_a_shell_that_never_gets_to_the_point_costs_two_lines(host):
 
     try:
         with pytest.raises(errors.NoAnswer, match=r"\(exit status 3\): no shells here"):
-            probe(host.login)
+            probe_host(host.login)
     finally:
         bash.unlink()
 
@@ -64,7 +64,7 @@ def test_a_conda_environment_is_known_with_its_activation(host):
     (root / "etc" / "profile.d").mkdir(parents=True)
     (root / "etc" / "profile.d" / "conda.sh").write_text("")
 
-    found = {each.name: each for each in probe(host.login).interpreters}
+    found = {each.name: each for each in probe_host(host.login).interpreters}
 
     assert found["base"].kind == found["fastai"].kind == "conda"
     conda = f". {root}/etc/profile.d/conda.sh && conda activate "
@@ -72,7 +72,7 @@ def test_a_conda_environment_is_known_with_its_activation(host):
 
 
 def test_no_python_at_all_is_a_clear_answer():
-    found = parsed("gpu", ["home\t/home/ubuntu", "cores\t4"])
+    found = parse_lines("gpu", ["home\t/home/ubuntu", "cores\t4"])
 
     assert found.interpreters == ()
     assert repr(found).endswith("There is no Python.")
@@ -80,13 +80,13 @@ def test_no_python_at_all_is_a_clear_answer():
 
 
 def test_two_environments_of_one_name_are_told_apart_by_their_folders():
-    found = parsed("gpu", [_said("/srv/a/keras"), _said("/srv/b/keras")])
+    found = parse_lines("gpu", [_said("/srv/a/keras"), _said("/srv/b/keras")])
 
     assert [each.name for each in found.interpreters] == ["/srv/a/keras", "/srv/b/keras"]
 
 
 def test_an_environment_inside_a_project_is_called_like_the_project():
-    found = parsed("gpu", [_said("/home/ubuntu/dogs/.venv")])
+    found = parse_lines("gpu", [_said("/home/ubuntu/dogs/.venv")])
 
     assert [each.name for each in found.interpreters] == ["dogs"]
 
@@ -94,14 +94,14 @@ def test_an_environment_inside_a_project_is_called_like_the_project():
 def test_the_two_ways_to_one_python_are_one():
     shim = _said("/home/ubuntu/.pyenv/versions/3.12.1", path="/home/ubuntu/.pyenv/shims/python")
 
-    found = parsed("gpu", [_said("/home/ubuntu/.pyenv/versions/3.12.1"), shim])
+    found = parse_lines("gpu", [_said("/home/ubuntu/.pyenv/versions/3.12.1"), shim])
 
     assert [(each.name, each.kind) for each in found.interpreters] == [("3.12.1", "pyenv")]
     assert found.interpreters[0].path.endswith("3.12.1/bin/python")
 
 
 def test_a_driver_that_does_not_know_a_field_is_understood():
-    found = parsed("gpu", ["gpu\tTesla K80, 11441, 470.256.02", "capability\t[N/A]"])
+    found = parse_lines("gpu", ["gpu\tTesla K80, 11441, 470.256.02", "capability\t[N/A]"])
 
     assert (found.gpus[0].name, found.gpus[0].capability) == ("Tesla K80", 0.0)
     assert found.driver == "470.256.02"

@@ -116,7 +116,7 @@ def test_a_cell_whose_connection_breaks_again_and_again_runs_once_and_loses_no_l
     def break_it():
         for _ in range(3):
             until(lambda: link.state == "attached")
-            blocking.wait(connection.drop(gpu.way.alias))
+            blocking.wait_for(connection.drop_shared(gpu.way.alias))
             breaks.append(until(lambda: link.state == "lost"))
 
     cutting = threading.Thread(target=break_it)

@@ -15,7 +15,7 @@ def test_a_coroutine_runs_while_another_loop_turns():
         return 42
 
     async def cell():
-        return blocking.wait(answer())
+        return blocking.wait_for(answer())
 
     assert asyncio.run(cell()) == 42
 
@@ -25,7 +25,7 @@ def test_what_fails_there_fails_here():
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        blocking.wait(fail())
+        blocking.wait_for(fail())
 
 
 def test_a_time_out_of_the_coroutine_is_not_taken_for_ours():
@@ -33,7 +33,7 @@ def test_a_time_out_of_the_coroutine_is_not_taken_for_ours():
         raise TimeoutError("late")
 
     with pytest.raises(TimeoutError, match="late"):
-        blocking.wait(late())
+        blocking.wait_for(late())
 
 
 def test_ctrl_c_ends_the_coroutine():
@@ -48,7 +48,7 @@ def test_ctrl_c_ends_the_coroutine():
             cancelled.set()
 
     with pytest.raises(KeyboardInterrupt):
-        blocking.wait(forever())
+        blocking.wait_for(forever())
 
     assert cancelled.wait(5)
 
@@ -63,12 +63,12 @@ def test_an_asynchronous_source_is_read_one_by_one_and_closed():
         finally:
             closed.set()
 
-    reading = blocking.each(numbers())
+    reading = blocking.iterate_over(numbers())
 
     assert [next(reading), next(reading)] == [0, 1]
     reading.close()
     assert closed.wait(5)
-    assert list(blocking.each(numbers())) == list(range(10))
+    assert list(blocking.iterate_over(numbers())) == list(range(10))
 
 
 def test_a_source_that_is_given_up_in_the_loops_own_thread_holds_nothing_up():
@@ -81,9 +81,9 @@ def test_a_source_that_is_given_up_in_the_loops_own_thread_holds_nothing_up():
         finally:
             closed.set()
 
-    reading = blocking.each(numbers())
+    reading = blocking.iterate_over(numbers())
     next(reading)
 
-    blocking.call(reading.close)
+    blocking.call_in_loop(reading.close)
 
     assert closed.wait(5)

@@ -5,7 +5,7 @@ import pytest
 from dl_magics import errors
 from dl_magics.actions.aws import access, context
 from dl_magics.ssh import commands, keys, known_hosts
-from dl_magics.ssh.target import Login
+from dl_magics.ssh.target import SshTarget
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def launched(cloud, run):
 
 
 def test_the_host_key_of_user_data_is_replaced_on_the_first_connection(launched):
-    (pinned,) = known_hosts.pinned(launched.id)
+    (pinned,) = known_hosts.pinned_lines(launched.id)
     answer = context.door().ask(
         "ec2", "describe_instance_attribute", InstanceId=launched.id, Attribute="userData"
     )
@@ -51,7 +51,7 @@ def test_a_host_key_that_nobody_told_us_is_never_accepted_silently(rent, run):
 
 
 def test_trust_shows_the_fingerprint_and_pins_what_the_console_confirms(launched, run, capsys):
-    known_hosts.forget(launched.id)
+    known_hosts.forget_host(launched.id)
 
     done = run("%aws_ssh --trust -y echo here")
 
@@ -72,13 +72,13 @@ def test_a_key_that_is_not_ours_is_said_in_two_lines(rent, run):
 
 
 def test_a_new_address_needs_no_new_host_key(launched, run):
-    before = known_hosts.pinned(launched.id)
+    before = known_hosts.pinned_lines(launched.id)
     run("%aws_stop")
 
     started = run("%aws_start")
 
     assert started.ip != launched.ip
-    assert known_hosts.pinned(launched.id) == before
+    assert known_hosts.pinned_lines(launched.id) == before
     assert run("%aws_ssh echo here").stdout == "here\n"
 
 
@@ -100,15 +100,15 @@ def test_a_stopped_instance_has_no_address(launched, run):
 
 
 def test_our_private_key_is_for_its_owner_only_and_made_once():
-    first = keys.ensure("id_ed25519")
+    first = keys.ensure_key_pair("id_ed25519")
 
     assert first.file.stat().st_mode & 0o077 == 0
-    assert keys.ensure("id_ed25519") == first
+    assert keys.ensure_key_pair("id_ed25519") == first
 
 
 def test_nobody_at_the_address_is_no_answer():
-    login = Login(alias="i-1", name="gpu", host="127.0.0.1", user="ubuntu")
-    known_hosts.pin("i-1", keys.ensure("host").public)
+    login = SshTarget(alias="i-1", name="gpu", host="127.0.0.1", user="ubuntu")
+    known_hosts.pin_keys("i-1", keys.ensure_key_pair("host").public)
 
     assert not commands.answers(login)
 
@@ -119,7 +119,7 @@ def _until_it_answers():
 
 def _until_swapped(instance):
     login = access.login(context.ec2().get(instance.id))
-    known = known_hosts.pinned(instance.id)[0].split()[2]
+    known = known_hosts.pinned_lines(instance.id)[0].split()[2]
     for _ in range(100):
         key, _ = commands.host_key(login)
         if key.split()[1] != known:

@@ -5,7 +5,7 @@ import pytest
 from dl_magics import errors
 from dl_magics.actions.aws import access, context
 from dl_magics.ssh import blocking, commands, connection
-from dl_magics.ssh.target import Login
+from dl_magics.ssh.target import SshTarget
 
 
 @pytest.fixture
@@ -15,19 +15,19 @@ def login(cloud, run):
 
 
 def test_all_that_goes_there_shares_one_connection(login):
-    first = blocking.wait(connection.connected(login))
+    first = blocking.wait_for(connection.connect_shared(login))
 
     commands.run(login, "true")
 
-    assert blocking.wait(connection.connected(login)) is first
+    assert blocking.wait_for(connection.connect_shared(login)) is first
 
 
 def test_a_connection_that_broke_is_made_anew(login):
-    first = blocking.wait(connection.connected(login))
+    first = blocking.wait_for(connection.connect_shared(login))
 
-    blocking.wait(connection.drop(login.alias))
+    blocking.wait_for(connection.drop_shared(login.alias))
 
-    second = blocking.wait(connection.connected(login))
+    second = blocking.wait_for(connection.connect_shared(login))
     assert second is not first
     assert commands.run(login, "echo here").stdout == "here\n"
 
@@ -42,7 +42,7 @@ def test_after_a_stop_and_a_start_the_new_address_is_connected(login, run):
 
 
 def test_a_host_that_nobody_knows_is_not_trusted(login, tmp_path):
-    other = Login(alias="somewhere", name="somewhere", host=login.host, config=login.config)
+    other = SshTarget(alias="somewhere", name="somewhere", host=login.host, config=login.config)
 
     with pytest.raises(errors.HostKeyRefused) as refused:
         commands.run(other, "true")

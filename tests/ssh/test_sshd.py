@@ -14,9 +14,9 @@ from dl_magics.ssh import blocking, commands, connection, keys, known_hosts
 @pytest.fixture(autouse=True)
 def fresh(lab):
     """Nothing goes over a connection that is open already."""
-    blocking.wait(connection.drop("i-0lab"))
+    blocking.wait_for(connection.drop_shared("i-0lab"))
     yield
-    blocking.wait(connection.drop("i-0lab"))
+    blocking.wait_for(connection.drop_shared("i-0lab"))
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def refusal(login):
 
 def test_a_user_that_is_not_known_there_is_named(lab):
     typed = f"ec2-user@{lab.address}"
-    known_hosts.pin(typed, keys.ensure("lab-host").public)
+    known_hosts.pin_keys(typed, keys.ensure_key_pair("lab-host").public)
 
     happened, fix = refusal(replace(lab.login(), alias=typed, name=typed, user="ec2-user"))
 
@@ -49,7 +49,7 @@ def test_a_start_file_that_exits_is_told_with_its_status(lab, start_file):
     start_file.write_text("exit 7\n")
 
     with pytest.raises(errors.NoAnswer, match=r"exit status 7") as told:
-        probe.probe(lab.login())
+        probe.probe_host(lab.login())
 
     assert ".bashrc" in told.value.fix
 
@@ -59,6 +59,6 @@ def test_a_start_file_that_hangs_is_told_in_time(lab, start_file, monkeypatch):
     start_file.write_text("sleep 300\n")
 
     with pytest.raises(errors.NoAnswer, match="for 1 seconds") as told:
-        probe.probe(lab.login())
+        probe.probe_host(lab.login())
 
     assert ".bashrc" in told.value.fix

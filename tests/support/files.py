@@ -17,11 +17,11 @@ from dl_magics.sync.spec import Job
 
 
 def send(host: Any, root: Path, folder: str = "data", **more: Any) -> Synced:
-    return list(blocking.each(upload.up(Job(host.login, root, folder, **more))))[-1]
+    return list(blocking.iterate_over(upload.up(Job(host.login, root, folder, **more))))[-1]
 
 
 def fetch(host: Any, root: Path, folder: str = "data", **more: Any) -> Synced:
-    return list(blocking.each(download.down(Job(host.login, root, folder, **more))))[-1]
+    return list(blocking.iterate_over(download.down(Job(host.login, root, folder, **more))))[-1]
 
 
 @contextmanager

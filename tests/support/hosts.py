@@ -13,7 +13,7 @@ import pytest
 from dl_magics.practice.hosts.hosts import Hosts
 from dl_magics.practice.hosts.spec import Sheet
 from dl_magics.ssh import blocking, commands, connection, known_hosts
-from dl_magics.ssh.target import Login
+from dl_magics.ssh.target import SshTarget
 from support.ec2_client import until
 
 
@@ -24,7 +24,7 @@ class Host:
     hosts: Hosts
     sheet: Sheet
     folder: Path
-    login: Login
+    login: SshTarget
 
     @property
     def home(self) -> Path:
@@ -35,7 +35,7 @@ class Host:
 
     def pin(self) -> None:
         key = (self.folder / "etc/ssh/ssh_host_ed25519_key.pub").read_text()
-        known_hosts.pin(self.login.alias, key)
+        known_hosts.pin_keys(self.login.alias, key)
 
 
 def _booted(scratch: Path, id_: str, gpus: tuple[tuple[str, int], ...]) -> Host:
@@ -48,7 +48,7 @@ def _booted(scratch: Path, id_: str, gpus: tuple[tuple[str, int], ...]) -> Host:
     hosts.boot(sheet)
     config = scratch / "ssh_config"
     until(lambda: f"Host {address}" in config.read_text())
-    login = Login(
+    login = SshTarget(
         alias=id_,
         name="gpu",
         host=address,
@@ -83,4 +83,4 @@ def host(shared_host: Host) -> Iterator[Host]:
 @pytest.fixture
 def cut(host: Host) -> Callable[[], None]:
     """Cut the connection, as a lost link does."""
-    return lambda: blocking.wait(connection.drop(host.login.alias))
+    return lambda: blocking.wait_for(connection.drop_shared(host.login.alias))

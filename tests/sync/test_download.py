@@ -110,7 +110,11 @@ def test_only_what_was_agreed_to_is_deleted_here(host, there, here):
     (here / "old" / "x").write_text("x")
     (here / "keep").write_text("y")
 
-    assert blocking.wait(surplus(Job(host.login, here, "results"))) == [b"old/x", b"old", b"keep"]
+    assert blocking.wait_for(surplus(Job(host.login, here, "results"))) == [
+        b"old/x",
+        b"old",
+        b"keep",
+    ]
     synced = fetch(host, here, "results", delete=frozenset([b"old", b"old/x"]))
 
     assert synced.deleted == ("old/x", "old")
@@ -122,7 +126,7 @@ def test_a_lost_link_is_waited_for_and_the_sync_goes_on(host, there, here, cut):
     (there / "large.bin").write_bytes(os.urandom(12 * 2**20))
     waited = []
 
-    for n, synced in enumerate(blocking.each(down(Job(host.login, here, "results")))):
+    for n, synced in enumerate(blocking.iterate_over(down(Job(host.login, here, "results")))):
         if n < 2:
             cut()
         waited += [synced.waiting] if synced.waiting else []
@@ -137,7 +141,7 @@ def test_a_big_file_resumes_where_it_was_cut(host, there, here):
     job = Job(host.login, here, "results", big=2**20)
     _came_before(here, b"big.bin", content[: 2 * 2**20])
 
-    events = list(blocking.each(down(job)))
+    events = list(blocking.iterate_over(down(job)))
 
     assert lies_in(here) == lies_in(there)
     assert events[-1].bytes == events[-1].bytes_total

@@ -19,14 +19,14 @@ def test_while_files_go_over_a_slow_line_the_kernel_is_not_taken_for_lost(
     (tmp_path / "large.bin").write_bytes(os.urandom(4 * 2**20))
     there = lab.folder / "home" / "slow"
     kernel = GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable)
-    over = blocking.wait(connection.connected(lab.login()))
+    over = blocking.wait_for(connection.connect_shared(lab.login()))
     lab.wire("rate 1000000")
 
-    synced = list(blocking.each(upload.up(Job(lab.login(), tmp_path, str(there)))))
+    synced = list(blocking.iterate_over(upload.up(Job(lab.login(), tmp_path, str(there)))))
 
     assert synced[-1].done
     assert (there / "large.bin").stat().st_size == 4 * 2**20
     # Who takes a link for lost makes another connection.
-    assert blocking.wait(connection.connected(lab.login())) is over
+    assert blocking.wait_for(connection.connect_shared(lab.login())) is over
     lab.mend()
     kernel.shutdown()

@@ -25,7 +25,7 @@ BIG = 12 * MB
 def _each_piece_is_told(lab, monkeypatch):
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN", 0)
     yield
-    blocking.wait(connection.drop("i-0lab"))
+    blocking.wait_for(connection.drop_shared("i-0lab"))
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def synced_with_cuts(work, cut, mend):
     """Cut when two thirds are over; mend when that was noticed. Return what was told at last."""
     left = [cut]
     waited = ""
-    for synced in blocking.each(work):
+    for synced in blocking.iterate_over(work):
         if left and synced.bytes > BIG * 2 / 3:
             left.pop()()
         if synced.waiting and not waited:
@@ -72,7 +72,7 @@ def synced_with_cuts(work, cut, mend):
 
 
 def fill_meanwhile(ballast, work):
-    told = blocking.each(work)
+    told = blocking.iterate_over(work)
     next(told)
     ballast.write_bytes(bytes(12 * MB))
     list(told)
@@ -114,7 +114,7 @@ def test_what_comes_from_there_goes_on_after_a_cut_and_is_not_fetched_twice(lab,
 
 def test_an_interrupt_while_a_stream_opens_leaves_no_session_there(lab):
     async def interrupted():
-        over = await connection.connected(lab.login())
+        over = await connection.connect_shared(lab.login())
         for milliseconds in range(0, 120, 20):
             told = progress.Meter("here → there")
             async with Line(over, lab.login(), told) as line, line.stream() as stream:
@@ -127,7 +127,7 @@ def test_an_interrupt_while_a_stream_opens_leaves_no_session_there(lab):
             await over.run("true")
 
     lab.wire("delay 0.025")
-    blocking.wait(interrupted())
+    blocking.wait_for(interrupted())
 
     assert not lab.running("IFS= read")
 
@@ -158,7 +158,7 @@ def test_a_disk_that_fills_up_there_costs_two_lines_and_it_goes_on_when_there_is
 
     ballast.unlink()
     before, _ = over_the_wire(lab)
-    list(blocking.each(upload.up(job)))
+    list(blocking.iterate_over(upload.up(job)))
     after, _ = over_the_wire(lab)
 
     assert after - before < again

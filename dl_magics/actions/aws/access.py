@@ -13,7 +13,7 @@ from dl_magics.aws.ec2 import Ec2
 from dl_magics.core.instance import Instance
 from dl_magics.errors import NoAnswer, WrongState
 from dl_magics.ssh import commands, keys
-from dl_magics.ssh.target import Login
+from dl_magics.ssh.target import SshTarget
 from dl_magics.store import state
 
 LOGIN_KEY = "id_ed25519"
@@ -23,7 +23,7 @@ _LOOK_SECONDS = 5.0
 
 def our_name() -> str:
     """Return what our key pair and security group are called: one of each per person."""
-    return f"dl-magics-{keys.ensure(LOGIN_KEY).short}"
+    return f"dl-magics-{keys.ensure_key_pair(LOGIN_KEY).short}"
 
 
 def sources() -> list[str]:
@@ -44,14 +44,14 @@ def let_us_in(instance: Instance) -> bool:
     return group in instance.groups and security_group.let_in(door, group, sources())
 
 
-def login(instance: Instance, identity: str | None = None) -> Login:
+def login(instance: Instance, identity: str | None = None) -> SshTarget:
     """Return how to log in to a running instance; `identity` is a key file of the person's own."""
     if not instance.ip or instance.state != "running":
         raise WrongState(
             f"{instance.name} is {instance.state}: it has no address.", fix="%aws_start"
         )
-    ours = keys.ensure(LOGIN_KEY).file if instance.key == our_name() else None
-    return Login(
+    ours = keys.ensure_key_pair(LOGIN_KEY).file if instance.key == our_name() else None
+    return SshTarget(
         alias=instance.id,
         name=instance.name,
         host=instance.ip,

@@ -135,7 +135,7 @@ def _instance() -> Iterator[tuple[str, str, str]]:
         return
     instance = context.meant()
     yield "✓", str(instance), ""
-    if not known_hosts.pinned(instance.id):
+    if not known_hosts.pinned_lines(instance.id):
         yield "!", "its host key is not known here", "%aws_ssh --trust"
     behaviour = context.door().ask(
         "ec2",

@@ -24,9 +24,9 @@ def rent(plan: Plan) -> Script:
     notebook should show. It is there for the last explanation only.
     """
     token, name = uuid.uuid4().hex, access.our_name()
-    host_key = keys.ensure(f"host-{token}")
+    host_key = keys.ensure_key_pair(f"host-{token}")
     user_data = _file(token, launch.user_data(host_key.private, host_key.public))
-    keys.forget(f"host-{token}")
+    keys.delete_key_pair(f"host-{token}")
     for what in ("key-pair", "security-group"):
         ledger.append(did="makes", what=what, id=name, place=plan.place)
     ledger.append(did="makes", what="instance", token=token, place=plan.place)
@@ -58,7 +58,7 @@ def _file(token: str, text: str) -> Path:
 def _key_pair(name: str) -> list[str]:
     if launch.has_key(context.door(), name):
         return [script()]
-    key = keys.ensure(access.LOGIN_KEY)
+    key = keys.ensure_key_pair(access.LOGIN_KEY)
     public = key.file.with_suffix(".pub")
     public.write_text(f"{key.public}\n", encoding="utf-8")
     options = ["--key-name", name, "--public-key-material", f"fileb://{public}"]

@@ -97,7 +97,7 @@ def terminate(word: str | None) -> Iterator[Instance]:
     """Give an instance back for good."""
     instance = context.meant(word)
     yield from context.ec2().terminate(instance)
-    known_hosts.forget(instance.id)
+    known_hosts.forget_host(instance.id)
     kernelspec.remove(instance.id)
     if instance.ours:
         ledger.append(did="gave back", what="instance", id=instance.id, place=context.name())

@@ -129,7 +129,7 @@ def _made(plan: Plan) -> Instance:
 
 
 def _prepared(door: Door, plan: Plan, made: list[str]) -> launch.Wish:
-    key, name = keys.ensure(access.LOGIN_KEY), access.our_name()
+    key, name = keys.ensure_key_pair(access.LOGIN_KEY), access.our_name()
     ledger.append(did="makes", what="key-pair", id=name, place=plan.place)
     if launch.ensure_key(door, name, key.public):
         made.append(f"key pair {name}")
@@ -139,7 +139,7 @@ def _prepared(door: Door, plan: Plan, made: list[str]) -> launch.Wish:
         made.append(f"security group {name}")
     security_group.let_in(door, group, list(plan.sources))
     token = _token(plan)
-    host_key = keys.ensure(f"host-{token}")
+    host_key = keys.ensure_key_pair(f"host-{token}")
     return launch.Wish(
         name=plan.name,
         type=plan.type,
@@ -168,7 +168,7 @@ def _requested(door: Door, wish: launch.Wish) -> str:
     except DLMagicsError:
         _settle(wish.token)
         raise
-    known_hosts.pin(id_, keys.ensure(f"host-{wish.token}").public, temporary=True)
+    known_hosts.pin_keys(id_, keys.ensure_key_pair(f"host-{wish.token}").public, temporary=True)
     _settle(wish.token)
     return id_
 
@@ -188,7 +188,7 @@ def _token(plan: Plan) -> str:
 def _settle(token: str) -> None:
     """AWS has answered: the next launch is another one."""
     state.choose(launching=None)
-    keys.forget(f"host-{token}")
+    keys.delete_key_pair(f"host-{token}")
 
 
 def _halfway(error: DLMagicsError, made: list[str]) -> DLMagicsError:

@@ -23,19 +23,24 @@ def send(connection: Connection, given: Mapping[str, Any]) -> None:
     """Put named values into the GPU kernel's namespace."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "values.zip"
-        serialization.write(file, given)
-        path = sftp.put(connection.way.login(), file, _ROOM)
-    remote_call.run(connection, "dl_magics.core.serialization:bring", path=path)
+        serialization.write_values(file, given)
+        path = sftp.upload_file(connection.way.login(), file, _ROOM)
+    remote_call.run(connection, "dl_magics.core.serialization:load_into_namespace", path=path)
 
 
 def bring_back(connection: Connection, names: list[str]) -> dict[str, Any]:
     """Return the values that these names have in the GPU kernel."""
     path = f"{_ROOM}/{uuid.uuid4().hex}.zip"
-    remote_call.run(connection, "dl_magics.core.serialization:take", names=names, path=f"~/{path}")
+    remote_call.run(
+        connection,
+        "dl_magics.core.serialization:save_from_namespace",
+        names=names,
+        path=f"~/{path}",
+    )
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "values.zip"
-        sftp.fetch(connection.way.login(), path, file, remove=True)
-        return serialization.read(file)
+        sftp.download_file(connection.way.login(), path, file, remove=True)
+        return serialization.read_values(file)
 
 
 def in_background(connection: Connection, cell: str) -> str:

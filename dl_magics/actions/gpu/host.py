@@ -10,7 +10,7 @@ from typing import Any
 from dl_magics.actions.aws import access, context
 from dl_magics.core.instance import Instance
 from dl_magics.errors import WrongState
-from dl_magics.ssh.target import Login
+from dl_magics.ssh.target import SshTarget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Way:
         """Return the instance as EC2 has it now."""
         return context.ec2().get(self.alias)
 
-    def login(self) -> Login:
+    def login(self) -> SshTarget:
         """Return how to log in now: an instance is found by its id, whatever its address."""
         if not self.is_instance:
             return _host(self.alias, self.identity)
@@ -42,7 +42,7 @@ class Way:
             )
         return access.login(instance, identity=self.identity)
 
-    def login_again(self) -> Login:
+    def login_again(self) -> SshTarget:
         """Return how to log in after the connection broke: perhaps it is we who have moved."""
         if self.is_instance:
             access.let_us_in(self.instance())
@@ -61,12 +61,12 @@ def find(word: str | None = None, identity: str | None = None) -> Way:
     return Way(alias=instance.id, name=instance.name, identity=identity)
 
 
-def _host(word: str, identity: str | None) -> Login:
+def _host(word: str, identity: str | None) -> SshTarget:
     user, _, address = word.rpartition("@")
     host, colon, port = address.rpartition(":")
     if not (colon and port.isdigit()):
         host, port = address, ""
-    return Login(
+    return SshTarget(
         alias=word,
         name=word,
         host=host,

@@ -36,7 +36,7 @@ def offered(way: Way) -> Offer:
 
 def accept(offer: Offer) -> None:
     """Pin the key that was offered."""
-    known_hosts.pin(offer.way.alias, offer.key)
+    known_hosts.pin_keys(offer.way.alias, offer.key)
 
 
 def _on_console(id_: str) -> set[str]:

@@ -81,7 +81,7 @@ def open_there(connection: Connection) -> Opened:
             f"Jupyter did not start on {connection.way.name}: {done!r:.300}",
             fix="%aws_ssh tail .dlm/jupyter.log",
         )
-    port = port_forward.to_socket(login, done.stdout.split()[-1])
+    port = port_forward.forward_to_socket(login, done.stdout.split()[-1])
     url = f"http://127.0.0.1:{port}/"
     _until_it_answers(url, connection)
     file = paths.data_folder("open") / f"{login.alias}.html"

@@ -13,7 +13,7 @@ from dl_magics.errors import NotConnected
 from dl_magics.gpu_kernel import kernelspec
 from dl_magics.gpu_kernel.client import GpuKernel
 from dl_magics.host import probe
-from dl_magics.host.info import Interpreter, Surroundings
+from dl_magics.host.info import HostInfo, Interpreter
 from dl_magics.ssh import keys
 from dl_magics.store import state
 
@@ -36,9 +36,9 @@ _TAB_SECONDS = 5.0
 _open: dict[str, Connection] = {}
 
 
-def look(way: Way) -> Surroundings:
+def look(way: Way) -> HostInfo:
     """Return what is installed there."""
-    return probe.probe(way.login())
+    return probe.probe_host(way.login())
 
 
 def connect(way: Way, interpreter: Interpreter) -> Connection:
@@ -142,7 +142,7 @@ def run_dir(way: Way, name: str) -> str:
 
     It is short: the path of a Unix socket holds 107 bytes.
     """
-    words = f"{keys.ensure(access.LOGIN_KEY).short} {way.alias} {name}"
+    words = f"{keys.ensure_key_pair(access.LOGIN_KEY).short} {way.alias} {name}"
     return f"~/.dlm/{hashlib.sha256(words.encode()).hexdigest()[:8]}"
 
 

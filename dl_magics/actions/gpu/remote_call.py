@@ -29,7 +29,9 @@ getattr(importlib.import_module(module), function)(user, **json.loads(arguments)
 
 def code(connection: Connection, function: str, arguments: Mapping[str, Any]) -> str:
     """Return the cell that calls `module:function(namespace, **arguments)` of ours there."""
-    archive = sftp.put_once(connection.way.login(), bundle.pack(paths.data_folder("code")), _ROOM)
+    archive = sftp.upload_once(
+        connection.way.login(), bundle.pack(paths.data_folder("code")), _ROOM
+    )
     names = {"archive": archive, "call": function, "arguments": json.dumps(arguments)}
     given = ", ".join(f"{name!r}: {value!r}" for name, value in names.items())
     return f"exec({_CALL!r}, {{{given}, 'user': globals()}})"

@@ -7,9 +7,9 @@ from typing import Literal
 
 from dl_magics.core import table
 from dl_magics.host import device_probe, environments, probe
-from dl_magics.host.device_probe import Seen
-from dl_magics.host.info import Interpreter, Surroundings, version
-from dl_magics.ssh.target import Login
+from dl_magics.host.device_probe import FrameworkDevices
+from dl_magics.host.info import HostInfo, Interpreter, version
+from dl_magics.ssh.target import SshTarget
 from dl_magics.training.recipe import applications
 
 Mark = Literal["✓", "✗", "!"]
@@ -72,17 +72,17 @@ def asking(interpreter: Interpreter) -> str:
     )
 
 
-def status(login: Login, python: str) -> Stack:
+def status(login: SshTarget, python: str) -> Stack:
     """Look at every layer under an interpreter of the host, and ask the framework itself."""
-    surroundings = probe.probe(login)
-    interpreter = environments.best(surroundings, python)
+    surroundings = probe.probe_host(login)
+    interpreter = environments.choose_interpreter(surroundings, python)
     seen = device_probe.look(login, interpreter)
     return Stack(
         f"{surroundings.name}: {interpreter}", tuple(judge(surroundings, interpreter, seen))
     )
 
 
-def judge(surroundings: Surroundings, interpreter: Interpreter, seen: Seen) -> list[Layer]:
+def judge(surroundings: HostInfo, interpreter: Interpreter, seen: FrameworkDevices) -> list[Layer]:
     """Return the layers, top to bottom."""
     backend = seen.backend or surroundings.keras_backend or next(iter(interpreter.backends), "")
     return [
@@ -96,14 +96,14 @@ def judge(surroundings: Surroundings, interpreter: Interpreter, seen: Seen) -> l
     ]
 
 
-def _weights(surroundings: Surroundings) -> Layer:
+def _weights(surroundings: HostInfo) -> Layer:
     name = applications.named("VGG16").file
     if name in surroundings.weights:
         return Layer("VGG16 weights", "✓", name)
     return Layer("VGG16 weights", "!", "not there yet", "the first %%finetune fetches them (59 MB)")
 
 
-def _keras(interpreter: Interpreter, seen: Seen) -> Layer:
+def _keras(interpreter: Interpreter, seen: FrameworkDevices) -> Layer:
     pip = f"{interpreter.path} -m pip install --upgrade keras"
     found = seen.keras or interpreter.packages.get("keras", "")
     if not found:
@@ -122,7 +122,7 @@ def _keras(interpreter: Interpreter, seen: Seen) -> Layer:
 
 
 def _backend(
-    surroundings: Surroundings, interpreter: Interpreter, seen: Seen, backend: str
+    surroundings: HostInfo, interpreter: Interpreter, seen: FrameworkDevices, backend: str
 ) -> Layer:
     installed = interpreter.backends.get(backend, "")
     if not installed:
@@ -142,23 +142,21 @@ def _backend(
     return Layer("backend", "✓", found)
 
 
-def _cudnn(surroundings: Surroundings, interpreter: Interpreter, backend: str) -> Layer:
+def _cudnn(surroundings: HostInfo, interpreter: Interpreter, backend: str) -> Layer:
     own = _package(interpreter, "nvidia-cudnn-cu")
     if found := own or surroundings.cudnn:
         return Layer("cuDNN", "✓", found)
     return _library("cuDNN", surroundings, interpreter, backend)
 
 
-def _cuda(surroundings: Surroundings, interpreter: Interpreter, backend: str) -> Layer:
+def _cuda(surroundings: HostInfo, interpreter: Interpreter, backend: str) -> Layer:
     own = _package(interpreter, "nvidia-cuda-runtime")
     if found := own or surroundings.cuda:
         return Layer("CUDA", "✓", found)
     return _library("CUDA", surroundings, interpreter, backend)
 
 
-def _library(
-    name: str, surroundings: Surroundings, interpreter: Interpreter, backend: str
-) -> Layer:
+def _library(name: str, surroundings: HostInfo, interpreter: Interpreter, backend: str) -> Layer:
     if not surroundings.has_gpu:
         return Layer(name, "!", "none: there is no GPU to use it")
     if backend in ("torch", "jax") and interpreter.is_for_gpu(backend):
@@ -169,7 +167,7 @@ def _library(
     return Layer(name, "✗", f"not found: {backend or 'the backend'} cannot use the GPU", fix)
 
 
-def _driver(surroundings: Surroundings, interpreter: Interpreter, backend: str) -> Layer:
+def _driver(surroundings: HostInfo, interpreter: Interpreter, backend: str) -> Layer:
     if not surroundings.has_gpu and not surroundings.driver_error:
         return Layer("driver", "!", "none: there is no GPU to drive")
     if surroundings.driver_error:
@@ -185,7 +183,9 @@ def _driver(surroundings: Surroundings, interpreter: Interpreter, backend: str) 
     return Layer("driver", "✓", surroundings.driver)
 
 
-def _gpu(surroundings: Surroundings, interpreter: Interpreter, seen: Seen, backend: str) -> Layer:
+def _gpu(
+    surroundings: HostInfo, interpreter: Interpreter, seen: FrameworkDevices, backend: str
+) -> Layer:
     names = ", ".join(f"{gpu.name} ({gpu.memory_mib / 1024:.0f} GB)" for gpu in surroundings.gpus)
     if not surroundings.has_gpu:
         fix = "%aws_resize g4dn.xlarge gives this disk a GPU"
@@ -206,7 +206,7 @@ def _gpu(surroundings: Surroundings, interpreter: Interpreter, seen: Seen, backe
     return Layer("GPU", "✗", said, "mend the layers above that are marked ✗ first, from below")
 
 
-def _build(surroundings: Surroundings, backend: str) -> str:
+def _build(surroundings: HostInfo, backend: str) -> str:
     return _CUDA_BUILDS.get(backend, backend) if surroundings.has_gpu else backend
 
 

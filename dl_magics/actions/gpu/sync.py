@@ -12,7 +12,7 @@ from typing import Literal
 from dl_magics.actions.gpu import host, notebook_kernel
 from dl_magics.errors import BadSetting, NoSuchFile, WrongState
 from dl_magics.ssh import blocking
-from dl_magics.ssh.target import Login
+from dl_magics.ssh.target import SshTarget
 from dl_magics.store import lock
 from dl_magics.sync import download, upload
 from dl_magics.sync.progress import Synced, text
@@ -22,7 +22,7 @@ Direction = Literal["up", "down"]
 _SHOWN = 8
 
 
-def login() -> Login:
+def login() -> SshTarget:
     """Return how to get to where the GPU kernel is, or to the instance that is meant."""
     if notebook_kernel.is_connected():
         return notebook_kernel.current().way.login()
@@ -51,7 +51,7 @@ def job(direction: Direction, path: str, to: str | None = None) -> Job:
 def surplus(direction: Direction, job: Job) -> tuple[bytes, ...]:
     """Return what lies where it goes to, and not where it comes from."""
     side = upload if direction == "up" else download
-    return tuple(blocking.wait(side.surplus(job)))
+    return tuple(blocking.wait_for(side.surplus(job)))
 
 
 def unlike(path: str) -> str:
@@ -62,7 +62,7 @@ def unlike(path: str) -> str:
     if not Path(path).expanduser().is_dir():
         return ""
     what = _up(path, None)
-    changed, gone = blocking.wait(upload.differing(what))
+    changed, gone = blocking.wait_for(upload.differing(what))
     counts = [f"{_files(changed)} new or changed here"] if changed else []
     counts += [f"{_files(gone)} only there"] if gone else []
     more = " --delete" if gone else ""
@@ -105,7 +105,9 @@ def run(direction: Direction, job: Job) -> Iterator[Synced]:
     # What is on its way to a folder lies in it, whatever the names.
     target = f"{job.login.alias}:{job.folder}" if direction == "up" else str(job.root)
     with lock.hold(f"sync-{hashlib.sha256(target.encode()).hexdigest()[:16]}", otherwise=busy):
-        yield from blocking.each(upload.up(job) if direction == "up" else download.down(job))
+        yield from blocking.iterate_over(
+            upload.up(job) if direction == "up" else download.down(job)
+        )
 
 
 def _up(path: str, to: str | None) -> Job:

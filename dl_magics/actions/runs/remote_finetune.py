@@ -96,7 +96,7 @@ def data_there(connection: Connection, data: str) -> str:
     BadData
         where nothing is there.
     """
-    path = sftp.absolute(connection.way.login(), sync.path_there(data))
+    path = sftp.resolve_path(connection.way.login(), sync.path_there(data))
     if path is None:
         raise BadData(
             f"{data} is not on {connection.way.name}.",
@@ -152,7 +152,9 @@ def _followed(way: Way, folder: Path, kernel: GpuKernel, stop: Stop) -> Events:
     def stops() -> bool:
         return stop() or stop_request.is_stop_requested(folder)
 
-    passing = blocking.start(_pass_on(stops, way, f"{RUNS}/{folder.name}/{stop_request.FILE_NAME}"))
+    passing = blocking.start_task(
+        _pass_on(stops, way, f"{RUNS}/{folder.name}/{stop_request.FILE_NAME}")
+    )
     try:
         yield from remote_run.follow(folder, kernel)
     finally:
@@ -164,7 +166,7 @@ async def _pass_on(stops: Stop, way: Way, path: str) -> None:
         await asyncio.sleep(_LOOK_SECONDS)
     while True:
         try:
-            await sftp.touch(await asyncio.to_thread(way.login), path)
+            await sftp.create_empty_file(await asyncio.to_thread(way.login), path)
         except DLMagicsError:
             await asyncio.sleep(_AGAIN_SECONDS)
         else:
@@ -183,7 +185,7 @@ def _weights_there(connection: Connection, recipe: Recipe) -> str | None:
             return recipe.weights
         with file.open("rb") as opened:
             sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
-        return sftp.put_once(login, file, _WEIGHTS, name=f"{sha256[:12]}-{file.name}")
+        return sftp.upload_once(login, file, _WEIGHTS, name=f"{sha256[:12]}-{file.name}")
     try:
         remote_call.run(connection, function, **arguments)
     except WeightsNotFound:
@@ -191,7 +193,7 @@ def _weights_there(connection: Connection, recipe: Recipe) -> str | None:
         if not ours:
             raise
         cached = ours.name == applications.MODELS[recipe.model].file
-        sftp.put_once(login, ours, ".keras/models" if cached else _WEIGHTS)
+        sftp.upload_once(login, ours, ".keras/models" if cached else _WEIGHTS)
     return recipe.weights
 
 

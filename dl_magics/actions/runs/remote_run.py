@@ -24,7 +24,7 @@ from dl_magics.runs import log, report
 from dl_magics.runs.events import Event, RunEnded, parse_event
 from dl_magics.runs.state import RunState, replay_events
 from dl_magics.ssh import sftp
-from dl_magics.ssh.target import Login
+from dl_magics.ssh.target import SshTarget
 from dl_magics.store import atomic
 from dl_magics.training import load_check
 from dl_magics.training.engine.pipeline import MODEL
@@ -49,7 +49,7 @@ class There:
     cut: bool = False
     over: bool = False
 
-    def login(self) -> Login:
+    def login(self) -> SshTarget:
         """Return how to log in where it trains."""
         return Way(**self.way).login()
 
@@ -156,7 +156,9 @@ def _events(there: There, kernel: GpuKernel, folder: Path) -> Generator[Event, N
 def _left_behind(there: There) -> Iterator[Event]:
     """Yield the events in the log there: what the kernel wrote last may not be in the journal."""
     with tempfile.TemporaryDirectory() as scratch:
-        sftp.fetch(there.login(), f"{there.folder}/{log.FILE_NAME}", Path(scratch) / log.FILE_NAME)
+        sftp.download_file(
+            there.login(), f"{there.folder}/{log.FILE_NAME}", Path(scratch) / log.FILE_NAME
+        )
         yield from log.read_events(Path(scratch))
 
 
@@ -178,7 +180,7 @@ def _fetch(there: There, name: str, sha256: str, folder: Path) -> bool:
     for fetched in (False, True):
         if _sha256(to) == sha256:
             return fetched
-        sftp.fetch(there.login(), f"{there.folder}/{name}", to)
+        sftp.download_file(there.login(), f"{there.folder}/{name}", to)
     if _sha256(to) != sha256:
         raise DamagedRun(
             f"{name} of {folder.name} arrived twice with another sha256 than it has there.",

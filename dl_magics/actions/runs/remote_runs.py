@@ -73,7 +73,7 @@ def _brought(connection: Connection, name: str) -> Run:
         arriving = Path(scratch) / name
         arriving.mkdir()
         for file in (log.FILE_NAME, recorder.RECIPE_FILE_NAME, KERNEL_FILE_NAME):
-            sftp.fetch(login, f"{remote_finetune.RUNS}/{name}/{file}", arriving / file)
+            sftp.download_file(login, f"{remote_finetune.RUNS}/{name}/{file}", arriving / file)
         remote_run.take(arriving, connection.way)
         arriving.rename(folder)
     run = Run(folder)

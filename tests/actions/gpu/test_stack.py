@@ -6,11 +6,11 @@ import pytest
 
 from dl_magics.actions.gpu.stack import Stack, asking, judge, status
 from dl_magics.host import device_probe
-from dl_magics.host.device_probe import Seen
-from dl_magics.host.info import Gpu, Interpreter, Surroundings
+from dl_magics.host.device_probe import FrameworkDevices
+from dl_magics.host.info import Gpu, HostInfo, Interpreter
 
 WEIGHTS = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-HOST = Surroundings(
+HOST = HostInfo(
     name="gpu", gpus=(Gpu("Tesla T4", 15360, 7.5),), driver="570.86.15", weights=(WEIGHTS,)
 )
 PYTHON = Interpreter(
@@ -29,7 +29,7 @@ PYTHON = Interpreter(
     builds={"tensorflow": "12.5.1"},
     capabilities=(6.0, 9.0),
 )
-SEEN = Seen("3.15.0", "tensorflow", ("/physical_device:GPU:0",))
+SEEN = FrameworkDevices("3.15.0", "tensorflow", ("/physical_device:GPU:0",))
 NAMES = ["VGG16 weights", "Keras", "backend", "cuDNN", "CUDA", "driver", "GPU"]
 
 
@@ -50,7 +50,7 @@ def test_all_is_right():
 
 
 def test_a_gpu_that_the_framework_does_not_see_is_said_loudly():
-    shown, layers = marks(seen=Seen("3.15.0", "tensorflow"))
+    shown, layers = marks(seen=FrameworkDevices("3.15.0", "tensorflow"))
 
     assert shown == "✓✓✓✓✓✓✗"
     assert "TENSORFLOW DOES NOT SEE IT" in layers["GPU"].found
@@ -60,17 +60,19 @@ def test_a_gpu_that_the_framework_does_not_see_is_said_loudly():
 
 
 def test_a_host_without_a_gpu_is_no_fault_but_said():
-    host = Surroundings(name="t2")
+    host = HostInfo(name="t2")
     python = without("nvidia-cudnn-cu12", "nvidia-cuda-runtime-cu12")
 
-    shown, layers = marks(host, python, Seen("3.15.0", "tensorflow"))
+    shown, layers = marks(host, python, FrameworkDevices("3.15.0", "tensorflow"))
 
     assert shown == "!✓✓!!!!"
     assert "%aws_resize" in layers["GPU"].fix
 
 
 def test_a_driver_older_than_cuda_needs_is_named():
-    shown, layers = marks(replace(HOST, driver="470.256.02"), seen=Seen("3.15.0", "tensorflow"))
+    shown, layers = marks(
+        replace(HOST, driver="470.256.02"), seen=FrameworkDevices("3.15.0", "tensorflow")
+    )
 
     assert shown == "✓✓✓✓✓✗✗"
     assert "older than CUDA 12.5.1 of tensorflow needs (525.60.13)" in layers["driver"].found
@@ -80,8 +82,11 @@ def test_a_driver_that_does_not_answer_and_one_that_is_missing():
     broken = replace(HOST, gpus=(), pci_gpus=1, driver="", driver_error="couldn't communicate")
     missing = replace(broken, driver_error="")
 
-    assert "couldn't communicate" in marks(broken, seen=Seen("3", "tensorflow"))[1]["driver"].found
-    shown, layers = marks(missing, seen=Seen("3.15.0", "tensorflow"))
+    assert (
+        "couldn't communicate"
+        in marks(broken, seen=FrameworkDevices("3", "tensorflow"))[1]["driver"].found
+    )
+    shown, layers = marks(missing, seen=FrameworkDevices("3.15.0", "tensorflow"))
     assert layers["driver"].fix.startswith("sudo apt-get install")
     assert shown.endswith("✗✗")
 
@@ -89,7 +94,7 @@ def test_a_driver_that_does_not_answer_and_one_that_is_missing():
 def test_a_build_for_cpus_on_a_gpu_gets_the_line_that_changes_it():
     python = without("nvidia-cudnn-cu12", "nvidia-cuda-runtime-cu12", builds={"tensorflow": ""})
 
-    shown, layers = marks(python=python, seen=Seen("3.15.0", "tensorflow"))
+    shown, layers = marks(python=python, seen=FrameworkDevices("3.15.0", "tensorflow"))
 
     assert shown == "✓✓✗✗✗✓✗"
     assert layers["backend"].fix.endswith("--force-reinstall 'tensorflow[and-cuda]'")
@@ -100,22 +105,25 @@ def test_torch_and_jax_bring_their_own_libraries(backend, cuda):
     packages = {"ipykernel": "7", "keras": "3.15.0", backend: "2.8.0"}
     python = replace(PYTHON, packages=packages, builds={backend: cuda})
 
-    assert marks(python=python, seen=Seen("3.15.0", backend, ("Tesla T4",)))[0] == "✓✓✓✓✓✓✓"
+    assert (
+        marks(python=python, seen=FrameworkDevices("3.15.0", backend, ("Tesla T4",)))[0]
+        == "✓✓✓✓✓✓✓"
+    )
     cpu = replace(python, builds={backend: ""})
-    shown, layers = marks(python=cpu, seen=Seen("3.15.0", backend))
+    shown, layers = marks(python=cpu, seen=FrameworkDevices("3.15.0", backend))
     assert shown[2] == "✗"
     assert "cu" in layers["backend"].fix
 
 
 def test_keras_2_is_too_old():
-    shown, layers = marks(seen=Seen("2.15.0", "tensorflow", ("GPU:0",)))
+    shown, layers = marks(seen=FrameworkDevices("2.15.0", "tensorflow", ("GPU:0",)))
 
     assert shown == "✓✗✓✓✓✓✓"
     assert layers["Keras"].fix == "/k/bin/python -m pip install --upgrade keras"
 
 
 def test_keras_below_3_15_is_marked_with_the_line_that_updates_it():
-    shown, layers = marks(seen=Seen("3.14.1", "tensorflow", ("GPU:0",)))
+    shown, layers = marks(seen=FrameworkDevices("3.14.1", "tensorflow", ("GPU:0",)))
 
     assert shown == "✓!✓✓✓✓✓"
     assert layers["Keras"].fix == "/k/bin/python -m pip install --upgrade 'keras>=3.15'"
@@ -123,7 +131,7 @@ def test_keras_below_3_15_is_marked_with_the_line_that_updates_it():
 
 
 def test_keras_below_3_15_on_an_old_python_needs_another_environment():
-    seen = Seen("3.10.0", "tensorflow", ("GPU:0",))
+    seen = FrameworkDevices("3.10.0", "tensorflow", ("GPU:0",))
 
     _, layers = marks(python=replace(PYTHON, python="3.10.12"), seen=seen)
 
@@ -132,20 +140,24 @@ def test_keras_below_3_15_on_an_old_python_needs_another_environment():
 
 
 def test_keras_that_cannot_be_imported_says_why():
-    shown, layers = marks(seen=Seen(error="ImportError: numpy.core.multiarray failed"))
+    shown, layers = marks(seen=FrameworkDevices(error="ImportError: numpy.core.multiarray failed"))
 
     assert shown[1] == "✗"
     assert "numpy.core.multiarray" in layers["Keras"].found
 
 
 def test_keras_and_backend_that_are_not_installed():
-    assert marks(python=without("keras"), seen=Seen(error="No module"))[0][1] == "✗"
-    _, layers = marks(python=without("tensorflow", builds={}), seen=Seen(error="No module"))
+    assert marks(python=without("keras"), seen=FrameworkDevices(error="No module"))[0][1] == "✗"
+    _, layers = marks(
+        python=without("tensorflow", builds={}), seen=FrameworkDevices(error="No module")
+    )
     assert layers["backend"].fix == "/k/bin/python -m pip install 'tensorflow[and-cuda]'"
 
 
 def test_a_backend_that_breaks_when_it_is_asked():
-    _, layers = marks(seen=Seen("3.15.0", "tensorflow", (), "RuntimeError: CUDA is upset"))
+    _, layers = marks(
+        seen=FrameworkDevices("3.15.0", "tensorflow", (), "RuntimeError: CUDA is upset")
+    )
 
     assert "CUDA is upset" in layers["backend"].found
 
@@ -153,7 +165,7 @@ def test_a_backend_that_breaks_when_it_is_asked():
 def test_a_gpu_of_2014_is_too_old_for_todays_tensorflow():
     host = replace(HOST, gpus=(Gpu("Tesla K80", 11441, 3.7),))
 
-    _, layers = marks(host, seen=Seen("3.15.0", "tensorflow"))
+    _, layers = marks(host, seen=FrameworkDevices("3.15.0", "tensorflow"))
 
     assert "too old for this tensorflow: it has 3.7, 6.0 is needed" in layers["GPU"].found
 
@@ -173,7 +185,7 @@ def test_conda_may_hide_its_libraries():
 def test_what_is_printed_besides_is_no_answer():
     said = 'I0000 oneDNN is on\nDLM-SEEN {"keras": "3.1", "backend": "jax", "gpus": ["T4"]}\nbye'
 
-    assert device_probe.told(said, "") == Seen("3.1", "jax", ("T4",))
+    assert device_probe.told(said, "") == FrameworkDevices("3.1", "jax", ("T4",))
     assert device_probe.told("", "a\nSegmentation fault").error == "Segmentation fault"
     assert device_probe.told("", "").error == "it ended without a word"
 

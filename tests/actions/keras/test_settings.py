@@ -153,8 +153,8 @@ def test_without_an_instance_there_is_no_there(cloud):
 
 
 def test_no_answer_changes_no_host_key(there):
-    before = known_hosts.pinned(there.alias)
+    before = known_hosts.pinned_lines(there.alias)
 
     settings.show("there")
 
-    assert known_hosts.pinned(there.alias) == before
+    assert known_hosts.pinned_lines(there.alias) == before

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dl_magics.ssh import blocking, keys, known_hosts
-from dl_magics.ssh.target import Login
+from dl_magics.ssh.target import SshTarget
 from support import command
 from support.two_hosts import link_client, relay
 
@@ -85,7 +85,7 @@ class Lab:
             bufsize=1,
         )
         self._answer()
-        (self.folder / "authorized_keys").write_text(keys.ensure("lab").public + "\n")
+        (self.folder / "authorized_keys").write_text(keys.ensure_key_pair("lab").public + "\n")
         self._configure(more)
         self.sshd = self.start_sshd()
 
@@ -94,7 +94,7 @@ class Lab:
         """Where the instance is."""
         return self.address_file.read_text()
 
-    def login(self) -> Login:
+    def login(self) -> SshTarget:
         """How to get in, at the present address."""
         return login_at(self.address)
 
@@ -185,11 +185,11 @@ class Lab:
     def entered(self) -> Iterator[None]:
         """Let our event loop's thread, and what it connects, be on the laptop."""
         with (Path("/proc/self/ns/net")).open() as outside:
-            blocking.wait(_enter(self.laptop))
+            blocking.wait_for(_enter(self.laptop))
             try:
                 yield
             finally:
-                blocking.wait(_enter(outside.fileno()))
+                blocking.wait_for(_enter(outside.fileno()))
 
     @contextmanager
     def small_disk(self, name: str, size: int) -> Iterator[Path]:
@@ -227,8 +227,8 @@ class Lab:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _configure(self, more: str) -> None:
-        host = keys.ensure("lab-host")
-        known_hosts.pin("i-0lab", host.public)
+        host = keys.ensure_key_pair("lab-host")
+        known_hosts.pin_keys("i-0lab", host.public)
         config = _CONFIG.format(folder=self.folder, host_key=host.file, more=more)
         (self.folder / "sshd_config").write_text(config)
 
@@ -241,10 +241,10 @@ class Lab:
         return [int(child) for child in said]
 
 
-def login_at(address: str) -> Login:
+def login_at(address: str) -> SshTarget:
     """How to get in at an address."""
-    key = keys.ensure("lab").file
-    return Login(alias="i-0lab", name="gpu", host=address, user="root", key_file=key)
+    key = keys.ensure_key_pair("lab").file
+    return SshTarget(alias="i-0lab", name="gpu", host=address, user="root", key_file=key)
 
 
 async def _enter(namespace: str | int) -> None:

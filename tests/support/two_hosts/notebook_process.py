@@ -21,7 +21,7 @@ def ask_ec2_outside() -> None:
     """Let the threads of our event loop, which ask EC2, stay outside of any namespace."""
     pool = ThreadPoolExecutor(_THREADS)
     list(pool.map(lambda _: time.sleep(0.1), range(_THREADS)))
-    blocking.wait(_use(pool))
+    blocking.wait_for(_use(pool))
 
 
 async def _use(pool: ThreadPoolExecutor) -> None:
@@ -34,7 +34,7 @@ async def _enter(namespace: str) -> None:
 
 if __name__ == "__main__":
     ask_ec2_outside()
-    blocking.wait(_enter(sys.argv[1]))
+    blocking.wait_for(_enter(sys.argv[1]))
     run = runner(shell_with_magics())
     for cell in sys.argv[2:]:
         run(cell)
