@@ -45,16 +45,17 @@ for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "KERAS_BACKEND", "DATA", "
     os.environ.pop(name, None)
 leftovers.mark()
 
-# xdist hands files out in this order (`--no-loadscope-reorder`): a long one must not begin last.
-_LONG = (
+# xdist hands out files in this order (`--no-loadscope-reorder`): the longest begin first.
+_LONGEST_FIRST = (
     "training/test_backends",
-    "practice/test_process",
     "journeys/",
+    "training/test_theano",
+    "gpu_kernel/",
+    "actions/runs/test_remote_finetune",
     "magics/",
     "practice/",
     "aws/",
-    "training/test_explain",
-    "training/test_learn",
+    "training/",
 )
 
 
@@ -64,11 +65,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: _place_in_line(item.nodeid))
+    items.sort(key=lambda item: _rank(item.nodeid))
 
 
-def _place_in_line(test: str) -> int:
-    return next((place for place, name in enumerate(_LONG) if f"tests/{name}" in test), len(_LONG))
+def _rank(test: str) -> int:
+    ranks = enumerate(_LONGEST_FIRST)
+    return next((rank for rank, name in ranks if f"tests/{name}" in test), len(_LONGEST_FIRST))
 
 
 @pytest.fixture(autouse=True)
