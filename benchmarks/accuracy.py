@@ -1,4 +1,4 @@
-"""Mean validation accuracy of the defaults over seeds, in float32 and with mixed_precision "auto".
+"""Compare the validation accuracy with and without mixed precision, averaged over seeds.
 
 python benchmarks/accuracy.py DATA [--image-size 224] [--seeds 3]
 """
@@ -9,7 +9,7 @@ import argparse
 import os
 import tempfile
 
-from machine import machine
+from machine import describe_machine
 
 from dl_magics.actions.runs import runs
 from dl_magics.actions.runs.finetune import finetune
@@ -23,21 +23,21 @@ def main() -> None:
     parser.add_argument("--image-size", type=int, default=224)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--weights", default="imagenet")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         os.environ |= {"DL_MAGICS_HOME": scratch, "TF_CPP_MIN_LOG_LEVEL": "3"}
-        print(f"{machine()}\nVGG16, {asked.image_size} px, the defaults")
+        print(f"{describe_machine()}\nVGG16, {options.image_size} px, default settings")
         for mixed in (False, "auto"):
-            reached = []
-            for seed in range(1, asked.seeds + 1):
-                settings = {"image_size": asked.image_size, "weights": asked.weights}
-                recipe = parse(asked.data, settings | {"seed": seed, "mixed_precision": mixed})
+            accuracies = []
+            for seed in range(1, options.seeds + 1):
+                settings = {"image_size": options.image_size, "weights": options.weights}
+                recipe = parse(options.data, settings | {"seed": seed, "mixed_precision": mixed})
                 folder = runs.new(recipe)
                 for _ in finetune(recipe, folder, lambda: False):
                     pass
-                reached.append(Run(folder).best["val_accuracy"])
-            shown = ", ".join(f"{each:.4f}" for each in reached)
-            mean = sum(reached) / len(reached)
+                accuracies.append(Run(folder).best["val_accuracy"])
+            shown = ", ".join(f"{each:.4f}" for each in accuracies)
+            mean = sum(accuracies) / len(accuracies)
             print(f"mixed_precision = {mixed!s:5}: mean {mean:.4f} of {shown}", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""All benchmarks, one after the other: `make bench DATA=path/to/photos`."""
+"""Run the benchmarks of `%%finetune`: `make bench DATA=path/to/photos`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROGRAMS = (
 
 def main() -> None:
     if len(sys.argv) != 2 or not Path(sys.argv[1], "valid").is_dir():
-        sys.exit("Name a folder with train/ and valid/: make bench DATA=path/to/photos")
+        sys.exit("DATA must be a folder with train/ and valid/: make bench DATA=path/to/photos")
     for program, *options in PROGRAMS:
         print(f"\n# {program} {' '.join(options)}", flush=True)
         subprocess.run([sys.executable, HERE / program, sys.argv[1], *options], check=True)

@@ -1,11 +1,11 @@
-"""The usual Keras way against `%%finetune`: same photos, same head, same epochs, whole processes.
+"""Compare `%%finetune` with the Keras guide: same images, head and epochs, whole processes.
 
     python benchmarks/finetune_vs_keras_guide.py DATA [--image-size 128] [--epochs 5] [--weights F]
 
-The usual way is that of the guide https://keras.io/guides/transfer_learning: a frozen VGG16 inside
-the model that `fit` trains, on `image_dataset_from_directory`. Both sides are fresh processes,
-imports included, one after the other; the second side runs once with mixed_precision = False
-(float32 as the guide) and once with "auto".
+The guide https://keras.io/guides/transfer_learning trains a model that contains a frozen VGG16, on
+`image_dataset_from_directory`. Each side runs in a fresh process, imports included, one after the
+other; `%%finetune` runs once with mixed_precision = False (float32, as in the guide) and once with
+"auto".
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from machine import machine
+from machine import describe_machine
 
 GUIDE = """
 import json, sys
@@ -48,8 +48,8 @@ model.compile(
     metrics=["accuracy"],
 )
 keep = keras.callbacks.ModelCheckpoint(sys.argv[2] + "/best.keras", save_best_only=True)
-told = model.fit(train, validation_data=valid, epochs=epochs, callbacks=[keep], verbose=2)
-history = told.history
+result = model.fit(train, validation_data=valid, epochs=epochs, callbacks=[keep], verbose=2)
+history = result.history
 best = min(range(epochs), key=history["val_loss"].__getitem__)
 print(json.dumps({"accuracy": history["val_accuracy"][best]}))
 """
@@ -69,7 +69,7 @@ print(json.dumps({"accuracy": run.best["val_accuracy"]}))
 """
 
 
-def timed(code: str, *arguments: str) -> tuple[float, float]:
+def run_timed(code: str, *arguments: str) -> tuple[float, float]:
     """Run a fresh process; return its seconds and the validation accuracy of its best epoch."""
     with tempfile.TemporaryDirectory() as home:
         environment = os.environ | {"DL_MAGICS_HOME": home, "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -91,13 +91,18 @@ def main() -> None:
     parser.add_argument("--image-size", type=int, default=128)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--weights", default="imagenet")
-    asked = parser.parse_args()
-    common = [str(Path(asked.data).resolve()), asked.image_size, asked.epochs, asked.weights]
-    print(machine())
-    guide, guide_accuracy = timed(GUIDE, json.dumps(common))
-    print(f"the usual Keras way:           {guide:7.1f} s, val_accuracy {guide_accuracy:.3f}")
+    options = parser.parse_args()
+    common = [
+        str(Path(options.data).resolve()),
+        options.image_size,
+        options.epochs,
+        options.weights,
+    ]
+    print(describe_machine())
+    guide, guide_accuracy = run_timed(GUIDE, json.dumps(common))
+    print(f"the Keras guide:               {guide:7.1f} s, val_accuracy {guide_accuracy:.3f}")
     for mixed in (False, "auto"):
-        ours, accuracy = timed(OURS, json.dumps([*common, mixed]))
+        ours, accuracy = run_timed(OURS, json.dumps([*common, mixed]))
         name = f"%%finetune, mixed={mixed}:"
         print(f"{name:30} {ours:7.1f} s, val_accuracy {accuracy:.3f}: {guide / ours:.1f} times")
 

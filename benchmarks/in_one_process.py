@@ -1,11 +1,10 @@
-"""Ratios inside one process: feature phase, second run, ten new photos, overhead of events.
+"""Measure ratios in one process: feature phase, second run, ten new images, cost of events.
 
     python benchmarks/in_one_process.py DATA [--image-size 224] [--mixed auto|on|off]
 
-- images/s of the feature phase against `predict_on_batch` of the same network on random pixels
-- the first `%%finetune` against a second one with another learning rate, and against one on ten
-  photos more
-- what events, log and widget take of the first run
+- images/s of the feature phase, and of `predict_on_batch` of the same network on random pixels
+- the first `%%finetune`, a second one with another rate  ng rate, and one with ten more images
+- the share of events, log and widget in the first run
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from machine import machine
+from machine import describe_machine
 
 from dl_magics.actions.runs import runs
 from dl_magics.actions.runs.finetune import finetune
@@ -36,29 +35,29 @@ from dl_magics.training.recipe import recipe
 MIXED = {"auto": "auto", "on": True, "off": False}
 
 
-def run(asked: recipe.Recipe) -> tuple[float, list[Event]]:
-    """Fine-tune as the magic does, a widget included; return seconds and events."""
+def run_finetune(wanted: recipe.Recipe) -> tuple[float, list[Event]]:
+    """Fine-tune as the magic does, with a widget; return seconds and events."""
     from dl_magics.widgets.run import RunWidget
 
     widget = RunWidget()
     state = RunState()
     events = []
     started = time.perf_counter()
-    for event in finetune(asked, runs.new(asked), lambda: False):
+    for event in finetune(wanted, runs.new(wanted), lambda: False):
         state = state.apply(event)
         widget.show(state)
         events.append(event)
     return time.perf_counter() - started, events
 
 
-def random_speed(asked: recipe.Recipe) -> float:
+def measure_random_pixels(wanted: recipe.Recipe) -> float:
     """Return the images/s of `predict_on_batch` on random pixels, the median of some batches."""
     found = device.find()
     frozen = networks.frozen(
-        asked, device.precision(asked.mixed_precision, found), paths.data_folder("weights")
+        wanted, device.precision(wanted.mixed_precision, found), paths.data_folder("weights")
     )
-    batch = device.batch_size(asked.batch_size, found, frozen.widest)
-    size = asked.image_size
+    batch = device.batch_size(wanted.batch_size, found, frozen.widest)
+    size = wanted.image_size
     pixels = np.random.default_rng(0).integers(0, 256, (batch, size, size, 3), np.uint8)
     frozen.fast.predict_on_batch(pixels)
     seconds = []
@@ -69,36 +68,36 @@ def random_speed(asked: recipe.Recipe) -> float:
     return batch / statistics.median(seconds)
 
 
-def feature_speed(asked: recipe.Recipe) -> float:
-    """Return the images/s of a feature phase into an empty store, once it is under way."""
+def measure_feature_phase(wanted: recipe.Recipe) -> float:
+    """Return the images/s of a feature phase into an empty store, after its first batch."""
     found = device.find()
     frozen = networks.frozen(
-        asked, device.precision(asked.mixed_precision, found), paths.data_folder("weights")
+        wanted, device.precision(wanted.mixed_precision, found), paths.data_folder("weights")
     )
-    batch = device.batch_size(asked.batch_size, found, frozen.widest)
-    photos = folders.find(asked.data, sample=300).train
+    batch = device.batch_size(wanted.batch_size, found, frozen.widest)
+    photos = folders.find(wanted.data, sample=300).train
     broken: extraction.Broken = {}
     with tempfile.TemporaryDirectory() as scratch:
         store = FeatureStore(Path(scratch), {}, frozen.features)
         events = extraction.fill(
             store,
             extraction.scan(photos, 0, 1, broken),
-            asked.image_size,
+            wanted.image_size,
             batch,
             1,
             lambda pixels: np.asarray(frozen.fast.predict_on_batch(pixels)),
             lambda: False,
             broken,
         )
-        told = [
+        done = [
             (time.perf_counter(), event.done) for event in events if isinstance(event, Progressed)
         ]
-    # The last batch may be small: it does not count.
-    return (told[-2][1] - told[0][1]) / (told[-2][0] - told[0][0])
+    # The last batch may be small, so it is left out.
+    return (done[-2][1] - done[0][1]) / (done[-2][0] - done[0][0])
 
 
-def overhead(events: list[Event]) -> float:
-    """Return the seconds that state, log and widget take for these events, each of them drawn."""
+def measure_overhead(events: list[Event]) -> float:
+    """Return the seconds that state, log and widget take for these events."""
     from dl_magics.runs.log import LogWriter
     from dl_magics.widgets.run import RunWidget
 
@@ -112,8 +111,8 @@ def overhead(events: list[Event]) -> float:
         return time.perf_counter() - started
 
 
-def with_more(data: Path, extra: int) -> Iterator[Path]:
-    """Yield a copy of the folder by links, less `extra` training photos, then with them."""
+def copy_with_and_without(data: Path, extra: int) -> Iterator[Path]:
+    """Yield a copy of the folder made of links, without `extra` training images, then with them."""
     with tempfile.TemporaryDirectory() as scratch:
         copied = Path(scratch) / data.name
         shutil.copytree(data, copied, copy_function=os.symlink)
@@ -135,35 +134,35 @@ def main() -> None:
     parser.add_argument("--image-size", type=int, default=224)
     parser.add_argument("--weights", default="imagenet")
     parser.add_argument("--mixed", choices=MIXED, default="off")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         os.environ |= {"DL_MAGICS_HOME": scratch, "TF_CPP_MIN_LOG_LEVEL": "3"}
-        print(f"{machine()}\n{asked.image_size} px, mixed_precision {asked.mixed}")
-        told = {
-            "image_size": asked.image_size,
-            "weights": asked.weights,
-            "mixed_precision": MIXED[asked.mixed],
+        print(f"{describe_machine()}\n{options.image_size} px, mixed_precision {options.mixed}")
+        settings = {
+            "image_size": options.image_size,
+            "weights": options.weights,
+            "mixed_precision": MIXED[options.mixed],
         }
-        copies = with_more(asked.data.resolve(), 10)
+        copies = copy_with_and_without(options.data.resolve(), 10)
         data = str(next(copies))
-        first, events = run(recipe.parse(data, told))
+        first, events = run_finetune(recipe.parse(data, settings))
         pairs = []
         for _ in range(3):
-            once = recipe.parse(data, told)
-            pairs.append((feature_speed(once), random_speed(once)))
-        second, _ = run(recipe.parse(data, told | {"learning_rate": 3e-3}))
+            once = recipe.parse(data, settings)
+            pairs.append((measure_feature_phase(once), measure_random_pixels(once)))
+        second, _ = run_finetune(recipe.parse(data, settings | {"learning_rate": 3e-3}))
         data = str(next(copies))
-        third, more = run(recipe.parse(data, told))
+        third, more = run_finetune(recipe.parse(data, settings))
     kept = next(event.to_json() for event in more if event.kind == "phase_started")
-    spent = overhead(events)
+    spent = measure_overhead(events)
     ratios = sorted(speed / random for speed, random in pairs)
     shown = ", ".join(f"{speed:.1f} / {random:.1f}" for speed, random in pairs)
     print(f"feature phase / random pixels, images/s: {shown}: median ratio {ratios[1]:.3f}")
     print(f"first run            {first:7.2f} s")
     print(f"another rate         {second:7.2f} s: {first / second:.0f} times as fast")
     print(
-        f"ten photos more      {third:7.2f} s: {kept['total'] - kept['kept']} of "
-        f"{kept['total']} photos computed, {first / third:.0f} times as fast"
+        f"ten more images      {third:7.2f} s: {kept['total'] - kept['kept']} of "
+        f"{kept['total']} images computed, {first / third:.0f} times as fast"
     )
     print(f"events, log, widget  {spent:7.3f} s: {spent / first:.2%} of the first run")
 

@@ -1,12 +1,16 @@
-"""The link to a kernel on an instance, beside what else there is; as root, with real OpenSSH.
+"""Compare the connection to a GPU kernel with other tools; needs root and OpenSSH.
 
     python benchmarks/link.py            # about 4 minutes
 
-Prints the time from `%gpu_connect` in a fresh notebook kernel to the first result of `%%gpu`, on a
-host that has no agent yet, at 0 and 50 ms of delay; the agent's memory; the round trip of a cell,
-beside `ssh host true`, fresh and over an open connection, and beside sshpyk (installed under
-build/); the lines that are lost in a cut of 20 s, and when the next one comes after it, by ours, by
-sshpyk and by a Jupyter Server behind `ssh -L` (link_jupyter.py says what was given to it).
+Prints, at 0 and 50 ms round trip:
+
+- the seconds from `%gpu_connect` in a fresh notebook kernel to the first result of `%%gpu`, on a
+  host without the agent
+- the memory of the agent
+- the round trip of a cell, compared with `ssh host true` (new and multiplexed) and with sshpyk,
+  which is installed under build/
+- the lines lost during a network outage of 20 s and the seconds to the next line after it, compared
+  with sshpyk and with a Jupyter server behind `ssh -L` (see link_jupyter.py)
 """
 
 from __future__ import annotations
@@ -31,37 +35,37 @@ ROUNDS = 30
 LINES = 350
 CUT_AFTER = 5.0
 CUT_SECONDS = 20.0
-# With 5 s the tunnel ends in the cut and is started again, with 30 s it outlives the cut.
+# With 5 s the tunnel ends during the outage and is restarted, with 30 s it survives.
 KEEPALIVES = (5, 30)
 LAST = f"line {LINES - 1}"
 COUNT = f"import time\nfor i in range({LINES}): print('line', i, flush=True); time.sleep(0.1)"
 
 
 def main() -> None:
-    from machine import machine
+    from machine import describe_machine
 
     from dl_magics.gpu_kernel.client import GpuKernel
     from support.two_hosts.lab import Lab, missing
 
     if why := missing():
-        sys.exit(f"No lab of two hosts here: {why}")
-    print(machine())
+        sys.exit(f"Two network namespaces are not available: {why}")
+    print(describe_machine())
     lab = Lab()
     try:
         with lab.entered():
-            first_results(lab)
+            measure_first_results(lab)
             kernel = GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable)
             list(kernel.execute("1"))
-            print(f"\nagent {memory(lab, kernel):.0f} MB")
-            round_trips(lab, kernel)
-            lost_in_a_cut(lab, kernel)
+            print(f"\nagent {read_memory(lab, kernel):.0f} MB")
+            measure_round_trips(lab, kernel)
+            measure_outage(lab, kernel)
             kernel.shutdown()
     finally:
         lab.close()
 
 
-def first_results(lab) -> None:
-    """Let there be one Python with all that is needed, in a folder where people have theirs."""
+def measure_first_results(lab) -> None:
+    """Measure the time to the first result, with one suitable environment on the host."""
     from dl_magics.ssh import known_hosts
 
     login = lab.login()
@@ -72,62 +76,64 @@ def first_results(lab) -> None:
     (lab.folder / "home/.venvs").mkdir()
     (lab.folder / "home/.venvs/gpu").symlink_to(sys.prefix)
     print(f"\n{'from %gpu_connect to the first result, s':<44}  0 ms    50 ms")
-    told: dict[str, list[float]] = {}
+    rows: dict[str, list[float]] = {}
     for delay in (0, 0.025):
         lab.wire(f"delay {delay}")
-        for part, took in rival(lab, "link_first.py", where, str(login.key_file)).items():
-            told.setdefault(part, []).append(took)
+        for part, took in run_program(
+            lab, "link_first_result.py", where, str(login.key_file)
+        ).items():
+            rows.setdefault(part, []).append(took)
         lab.end(".dlm")
         shutil.rmtree(lab.folder / "home/.dlm")
     lab.mend()
-    for part, (near, far) in told.items():
+    for part, (near, far) in rows.items():
         print(f"{part:<42} {near:7.2f} {far:8.2f}")
 
 
-def round_trips(lab, kernel) -> None:
+def measure_round_trips(lab, kernel) -> None:
     config = ssh_config(lab)
-    master = [*on_laptop(lab), "ssh", "-F", str(config), "-fNM", "there"]
+    master = [*on_laptop(lab), "ssh", "-F", str(config), "-fNM", "host"]
     print(f"\nround trip, ms (median of {ROUNDS})      0 ms    50 ms")
-    told: dict[str, list[float]] = {}
+    rows: dict[str, list[float]] = {}
     ssh = [*on_laptop(lab), "ssh", "-F", str(config)]
     for delay in (0, 0.025):
         lab.wire(f"delay {delay}")
         subprocess.run(master, check=True)
-        ways: dict[str, Callable[[], object]] = {
+        calls: dict[str, Callable[[], object]] = {
             "dl_magics, a cell": lambda: list(kernel.execute("1")),
-            "ssh there true, fresh": lambda: run([*ssh, "-S", "none", "there", "true"]),
-            "ssh there true, multiplexed": lambda: run([*ssh, "there", "true"]),
+            "ssh host true, fresh": lambda: run([*ssh, "-S", "none", "host", "true"]),
+            "ssh host true, multiplexed": lambda: run([*ssh, "host", "true"]),
         }
-        for name, way in ways.items():
-            told.setdefault(name, []).append(median(way))
-        run([*ssh, "-O", "exit", "there"])
+        for name, call in calls.items():
+            rows.setdefault(name, []).append(measure_median(call))
+        run([*ssh, "-O", "exit", "host"])
     lab.mend()
-    told["sshpyk, a cell"] = sshpyk(lab, config, "round_trips")["milliseconds"]
-    for name, (near, far) in told.items():
+    rows["sshpyk, a cell"] = run_sshpyk(lab, config, "round_trips")["milliseconds"]
+    for name, (near, far) in rows.items():
         print(f"{name:<36} {near:6.1f} {far:8.1f}")
 
 
-def lost_in_a_cut(lab, kernel) -> None:
+def measure_outage(lab, kernel) -> None:
     from support.messages import printed
 
-    print(f"\nin a cut of {CUT_SECONDS:.0f} s, of {LINES} lines          lost   twice   back after")
+    print(f"\noutage of {CUT_SECONDS:.0f} s, {LINES} lines               lost   twice   next after")
     with ThreadPoolExecutor() as beside:
         answer = kernel.execute(COUNT)
-        healing = beside.submit(cut, lab)
+        healing = beside.submit(cut_network, lab)
         came = [(time.monotonic(), printed([message])) for message in answer]
-    tell("dl_magics", came, healing.result())
+    print_lost("dl_magics", came, healing.result())
     config = ssh_config(lab)
     healed: list[float] = []
-    said = sshpyk(lab, config, "lost", lambda: healed.append(cut(lab)))
-    tell("sshpyk", said["came"], healed[-1])
+    said = run_sshpyk(lab, config, "lost", lambda: healed.append(cut_network(lab)))
+    print_lost("sshpyk", said["came"], healed[-1])
     for alive in KEEPALIVES:
         program = ("link_jupyter.py", lab.instance, str(config), str(alive), COUNT, LAST)
-        said = rival(lab, *program, meanwhile=lambda: healed.append(cut(lab)))
-        tell(f"Jupyter Server, ServerAliveInterval {alive}", said["came"], healed[-1])
+        said = run_program(lab, *program, meanwhile=lambda: healed.append(cut_network(lab)))
+        print_lost(f"Jupyter Server, ServerAliveInterval {alive}", said["came"], healed[-1])
 
 
-def tell(name: str, came: list[tuple[float, str]], healed: float) -> None:
-    """Print how many lines never came or came again, and when the first one after the cut came."""
+def print_lost(name: str, came: list[tuple[float, str]], healed: float) -> None:
+    """Print the numbers of lost and repeated lines, and the seconds to the first one after."""
     words = "".join(text for _, text in came).splitlines()
     said = [line for line in words if line.startswith("line ")]
     lost, twice = LINES - len(set(said)), len(said) - len(set(said))
@@ -135,8 +141,8 @@ def tell(name: str, came: list[tuple[float, str]], healed: float) -> None:
     print(f"{name:<40} {lost:6} {twice:7} {back:>12}", flush=True)
 
 
-def cut(lab) -> float:
-    """Cut the wire for a while; return when it was whole again."""
+def cut_network(lab) -> float:
+    """Cut the network for a while; return the time when it was restored."""
     time.sleep(CUT_AFTER)
     lab.wire("down")
     time.sleep(CUT_SECONDS)
@@ -144,16 +150,16 @@ def cut(lab) -> float:
     return time.monotonic()
 
 
-def median(way: Callable[[], object]) -> float:
+def measure_median(call: Callable[[], object]) -> float:
     took = []
     for _ in range(ROUNDS):
         started = time.perf_counter()
-        way()
+        call()
         took.append(time.perf_counter() - started)
     return statistics.median(took) * 1000
 
 
-def memory(lab, kernel) -> float:
+def read_memory(lab, kernel) -> float:
     (pid,) = [pid for pid in lab.running(kernel.run_dir) if "run" in lab.words(pid)]
     (kilobytes,) = [
         int(line.split()[1])
@@ -163,37 +169,37 @@ def memory(lab, kernel) -> float:
     return kilobytes / 1024
 
 
-def sshpyk(lab, config: Path, what: str, meanwhile: Callable[[], object] | None = None) -> dict:
-    """Let sshpyk, in an environment of its own, do the same; return what it measured."""
+def run_sshpyk(lab, config: Path, what: str, meanwhile: Callable[[], object] | None = None) -> dict:
+    """Measure sshpyk in an environment of its own."""
     words = ("link_sshpyk.py", what, str(config), str(ROUNDS), COUNT, LAST)
-    return rival(lab, *words, python=sshpyk_environment(), meanwhile=meanwhile)
+    return run_program(lab, *words, python=sshpyk_environment(), meanwhile=meanwhile)
 
 
-def rival(
+def run_program(
     lab,
     *program: str,
     python: Path | str = sys.executable,
     meanwhile: Callable[[], object] | None = None,
 ) -> dict:
-    """Run a program on the laptop; change the wire as it wishes; return what it measured."""
-    asked = subprocess.Popen(
+    """Run a program on the laptop, set the delays that it requests, return its measurements."""
+    process = subprocess.Popen(
         [*on_laptop(lab), str(python), str(HERE / program[0]), *program[1:]],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(HERE.parent)},
     )
-    for line in asked.stdout:
+    for line in process.stdout:
         if line.startswith("delay "):
             lab.wire(line.strip())
-            asked.stdin.write("done\n")
-            asked.stdin.flush()
+            process.stdin.write("done\n")
+            process.stdin.flush()
         elif line.startswith("begun"):
             meanwhile()
         elif line.startswith("{"):
-            asked.wait()
+            process.wait()
             return json.loads(line)
-    sys.exit(f"{program[0]} did not end.")
+    sys.exit(f"{program[0]} printed no result.")
 
 
 def sshpyk_environment() -> Path:
@@ -202,7 +208,9 @@ def sshpyk_environment() -> Path:
     if not python.exists():
         run([sys.executable, "-m", "venv", str(folder)])
         run([str(python), "-m", "pip", "install", "-q", "sshpyk", "ipykernel"])
-        run([str(python), "-m", "ipykernel", "install", "--prefix", str(folder), "--name", "there"])
+        run(
+            [str(python), "-m", "ipykernel", "install", "--prefix", str(folder), "--name", "remote"]
+        )
     return python
 
 
@@ -214,7 +222,7 @@ def ssh_config(lab) -> Path:
     known.write_text("".join(f"{line}\n" for line in known_hosts.pinned_lines(login.alias)))
     file = lab.folder / "ssh_config"
     file.write_text(
-        f"Host there\n  HostName {login.host}\n  User {login.user}\n"
+        f"Host host\n  HostName {login.host}\n  User {login.user}\n"
         f"  IdentityFile {login.key_file}\n  HostKeyAlias {login.alias}\n"
         f"  UserKnownHostsFile {known}\n  BatchMode yes\n  ControlMaster auto\n"
         f"  ControlPath {lab.folder}/control\n  ControlPersist 10m\n"

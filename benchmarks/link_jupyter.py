@@ -1,9 +1,9 @@
-"""What a Jupyter Server behind `ssh -L` does with the same cell; started on the laptop by link.py.
+"""Run the cell on a Jupyter server behind `ssh -L`; started on the laptop by link.py.
 
-The server runs on the instance, as it is, and keeps messages for a session that is away. The
-tunnel has ServerAliveInterval, and is started again a second after it ended, as autossh does. The
-client comes back as JupyterLab does: the same session, at once, then up to six times more after a
-random time below 1, 3, 7, ... 63 s.
+The server runs unmodified on the instance and buffers messages for a disconnected session. The
+tunnel sets ServerAliveInterval and is restarted one second after it ends, as autossh does. The
+client reconnects as JupyterLab does: with the same session, at once, then up to six more times
+after a random time below 1, 3, 7, ... 63 s.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ async def main(instance: str, config: str, alive: str, code: str, last: str) -> 
 
 @asynccontextmanager
 async def server(instance: str) -> AsyncIterator[None]:
-    """Start the server on the instance's own loopback."""
+    """Run the server on the loopback of the instance."""
     options = ["--ip=127.0.0.1", "--port=8888", "--ServerApp.port_retries=0", "--allow-root"]
     with tempfile.TemporaryDirectory() as home:
         running = await asyncio.create_subprocess_exec(
@@ -61,7 +61,7 @@ async def server(instance: str) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def tunnel(config: str, alive: str) -> AsyncIterator[None]:
-    """Keep a tunnel to it."""
+    """Keep a tunnel to the server open."""
     keeping = asyncio.create_task(keep_tunnel(config, alive))
     try:
         yield
@@ -76,7 +76,7 @@ async def keep_tunnel(config: str, alive: str) -> None:
     words = ["-F", config, "-S", "none", *(word for each in options for word in ("-o", each))]
     while True:
         ssh = await asyncio.create_subprocess_exec(
-            *("ssh", *words, "-N", "-L", f"{ADDRESS}:{ADDRESS}", "there"),
+            *("ssh", *words, "-N", "-L", f"{ADDRESS}:{ADDRESS}", "host"),
             stdin=DEVNULL,
             stderr=DEVNULL,
         )
@@ -94,7 +94,7 @@ async def end(process: Process) -> None:
 
 
 async def new_kernel() -> str:
-    """Return the id of a new kernel, as soon as the tunnel and the server are there."""
+    """Return the id of a new kernel, as soon as the tunnel and the server answer."""
     url = f"http://{ADDRESS}/api/kernels"
     async with asyncio.timeout(PATIENCE):
         while True:
@@ -105,24 +105,24 @@ async def new_kernel() -> str:
 
 
 async def listen(kernel: str, code: str, last: str, came: list[tuple[float, str]]) -> None:
-    """Run the code; note what it prints and when it came, over as many sockets as it takes."""
+    """Run the code; record its output and the time of each message, reconnecting as needed."""
     url = f"ws://{ADDRESS}/api/kernels/{kernel}/channels?session_id={SESSION}"
-    asked, tried = "", 0
-    while tried < TRIES:
-        await asyncio.sleep(random.uniform(0, 2**tried - 1))
-        tried += 1
+    request_id, attempts = "", 0
+    while attempts < TRIES:
+        await asyncio.sleep(random.uniform(0, 2**attempts - 1))
+        attempts += 1
         try:
             socket = await websocket_connect(HTTPRequest(url, headers=HEADERS, connect_timeout=60))
         except (OSError, HTTPClientError):
             continue
-        tried = 0
+        attempts = 0
         await send(socket, "kernel_info_request", {})
         while written := await socket.read_message():
             message = json.loads(written)
-            if not asked and message["header"]["msg_type"] == "kernel_info_reply":
-                asked = await send(socket, "execute_request", {"code": code, "silent": False})
+            if not request_id and message["header"]["msg_type"] == "kernel_info_reply":
+                request_id = await send(socket, "execute_request", {"code": code, "silent": False})
                 print("begun", flush=True)
-            if message["msg_type"] == "stream" and message["parent_header"]["msg_id"] == asked:
+            if message["msg_type"] == "stream" and message["parent_header"]["msg_id"] == request_id:
                 came.append((time.monotonic(), message["content"]["text"]))
                 if f"{last}\n" in message["content"]["text"]:
                     return

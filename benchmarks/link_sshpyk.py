@@ -1,4 +1,4 @@
-"""What sshpyk does with the same kernel; started by link.py in an environment that has it."""
+"""Run the cells through sshpyk; started by link.py in an environment that has it."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ def main(what: str, config: str, rounds: str, code: str, last: str) -> None:
     ssh.chmod(0o755)
     settings = {
         "ssh": str(ssh),
-        "ssh_host_alias": "there",
+        "ssh_host_alias": "host",
         "remote_python": sys.executable,
-        "remote_kernel_name": "there",
+        "remote_kernel_name": "remote",
     }
     provisioner = {"provisioner_name": "sshpyk-provisioner", "config": settings}
     spec = {
         "argv": [],
-        "display_name": "there",
+        "display_name": "remote",
         "language": "python",
         "interrupt_mode": "message",
         "metadata": {"kernel_provisioner": provisioner},
     }
-    kernels = folder / "kernels" / "far"
+    kernels = folder / "kernels" / "remote"
     kernels.mkdir(parents=True)
     (kernels / "kernel.json").write_text(json.dumps(spec))
     os.environ.update(JUPYTER_PATH=str(folder), JUPYTER_RUNTIME_DIR=str(folder))
-    manager = KernelManager(kernel_name="far")
+    manager = KernelManager(kernel_name="remote")
     manager.start_kernel()
     client = manager.client()
     client.start_channels()
@@ -58,7 +58,7 @@ def main(what: str, config: str, rounds: str, code: str, last: str) -> None:
 
 
 def round_trips(client, rounds: int) -> dict:
-    told = []
+    medians = []
     for delay in (0, 0.025):
         print(f"delay {delay}", flush=True)
         sys.stdin.readline()
@@ -67,10 +67,10 @@ def round_trips(client, rounds: int) -> dict:
             started = time.perf_counter()
             client.execute_interactive("1", output_hook=lambda _: None, timeout=PATIENCE)
             took.append(time.perf_counter() - started)
-        told.append(statistics.median(took) * 1000)
+        medians.append(statistics.median(took) * 1000)
     print("delay 0", flush=True)
     sys.stdin.readline()
-    return {"milliseconds": told}
+    return {"milliseconds": medians}
 
 
 def lost(manager, client, code: str, last: str) -> dict:
@@ -82,7 +82,7 @@ def lost(manager, client, code: str, last: str) -> dict:
         try:
             message = client.get_iopub_msg(timeout=1)
         except Empty:
-            # Jupyter asks this again and again; sshpyk mends its tunnels then.
+            # Jupyter polls this, and sshpyk repairs its tunnels when it does.
             manager.is_alive()
             continue
         if message["msg_type"] == "stream":

@@ -1,4 +1,4 @@
-"""The machine that a benchmark ran on, in one line."""
+"""Describe the machine of a benchmark in one line."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 
-def machine() -> str:
-    """Return processor, cores, Python and the versions that matter."""
+def describe_machine() -> str:
+    """Return processor, cores, system and versions."""
     described = Path("/proc/cpuinfo")
     names = [
         line.partition(":")[2].strip()

@@ -1,10 +1,10 @@
-"""Files to a host: %sync beside rsync and scp, first and unchanged, near and far; as root.
+"""Compare `%sync up` with rsync and scp, first and unchanged, at two delays; needs root.
 
     python benchmarks/sync.py [TIMES]        # about 6 minutes for 3 times
 
-Sends 5,000 files of 20 kB and one of 500 MB to a real sshd in a network namespace of its own, at
-0 and at 50 ms round trip. All ways take turns; each number is the median. %sync goes over an open
-connection, as after %gpu_connect, and over a fresh one, as rsync and scp do.
+Sends 5,000 files of 20 kB and one of 500 MB to OpenSSH in another network namespace, at 0 and 50 ms
+round trip. The tools alternate; each number is a median. %sync uses an open connection, as after
+%gpu_connect, and a new one, as rsync and scp do.
 """
 
 from __future__ import annotations
@@ -21,37 +21,40 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tests")]
 
-from link import on_laptop, run, ssh_config  # noqa: E402 - it also gives us a home of our own
+from link import on_laptop, run, ssh_config  # noqa: E402 - it also sets DL_MAGICS_HOME
 
 Send = Callable[[Path, str], object]
 
 
 def main(times: int) -> None:
-    from machine import machine
+    from machine import describe_machine
 
     from support.two_hosts.lab import Lab, missing
 
     if why := missing():
-        sys.exit(f"No lab of two hosts here: {why}")
-    print(machine())
+        sys.exit(f"Two network namespaces are not available: {why}")
+    print(describe_machine())
     scratch = Path(tempfile.mkdtemp(prefix="sync-"))
     lab = Lab()
     try:
-        for title, folder in (("5,000 x 20 kB", many(scratch)), ("1 x 500 MB", one(scratch))):
+        for title, folder in (
+            ("5,000 x 20 kB", make_many_files(scratch)),
+            ("1 x 500 MB", make_one_file(scratch)),
+        ):
             for delay in (0, 0.025):
                 lab.wire(f"delay {delay}")
                 print(f"\n{title}, {2000 * delay:.0f} ms round trip     first   unchanged")
                 with lab.entered():
-                    each = ways(lab)
+                    tools = make_tools(lab)
                     if delay and folder.name == "many":
-                        each.pop("scp -rp")  # several round trips a file: a quarter of an hour
-                    compare(each, folder, scratch / "there", times)
+                        tools.pop("scp -rp")  # several round trips per file: 15 minutes
+                    compare(tools, folder, scratch / "copies", times)
     finally:
         lab.close()
         shutil.rmtree(scratch)
 
 
-def ways(lab) -> dict[str, Send]:
+def make_tools(lab) -> dict[str, Send]:
     from dl_magics.ssh import blocking, connection
     from dl_magics.sync import upload
     from dl_magics.sync.spec import Job
@@ -66,27 +69,27 @@ def ways(lab) -> dict[str, Send]:
         blocking.wait_for(connection.drop_shared(login.alias))
         ours(folder, to)
 
-    # A connection that was opened at another delay would remember that one's pace.
+    # A connection that was opened at another delay keeps the bandwidth measured then.
     blocking.wait_for(connection.drop_shared(login.alias))
     return {
         "%sync, open connection": ours,
         "%sync, fresh connection": fresh,
         "rsync -a": lambda folder, to: run(
-            [*on_laptop(lab), "rsync", "-a", "-e", f"ssh {ssh}", f"{folder}/", f"there:{to}"]
+            [*on_laptop(lab), "rsync", "-a", "-e", f"ssh {ssh}", f"{folder}/", f"host:{to}"]
         ),
         "scp -rp": lambda folder, to: run(
-            [*on_laptop(lab), "scp", "-q", *ssh.split(), "-rp", str(folder), f"there:{to}"]
+            [*on_laptop(lab), "scp", "-q", *ssh.split(), "-rp", str(folder), f"host:{to}"]
         ),
     }
 
 
-def compare(ways: dict[str, Send], folder: Path, there: Path, times: int) -> None:
-    """Print what each way took; the first round, which warms all up, does not count."""
-    took: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+def compare(tools: dict[str, Send], folder: Path, copies: Path, times: int) -> None:
+    """Print the medians of each tool; the first round is a warm-up and is not counted."""
+    took: dict[str, list[tuple[float, float]]] = {name: [] for name in tools}
     for n in range(times + 1):
-        for name, send in ways.items():
-            to = there / "copy"
-            there.mkdir(exist_ok=True)
+        for name, send in tools.items():
+            to = copies / "copy"
+            copies.mkdir(exist_ok=True)
             pair = seconds(send, folder, str(to)), seconds(send, folder, str(to))
             shutil.rmtree(to)
             if n:
@@ -96,7 +99,7 @@ def compare(ways: dict[str, Send], folder: Path, there: Path, times: int) -> Non
         print(f"{name:36} {first:6.2f} s {again:9.2f} s", flush=True)
 
 
-def many(scratch: Path) -> Path:
+def make_many_files(scratch: Path) -> Path:
     folder = scratch / "many"
     for n in range(5000):
         file = folder / f"class{n % 10}" / f"{n}.jpg"
@@ -105,7 +108,7 @@ def many(scratch: Path) -> Path:
     return folder
 
 
-def one(scratch: Path) -> Path:
+def make_one_file(scratch: Path) -> Path:
     folder = scratch / "one"
     folder.mkdir()
     with (folder / "data.h5").open("wb") as file:

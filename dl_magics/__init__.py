@@ -1,4 +1,4 @@
-"""Rent a GPU, wire a notebook to it, fine-tune a pretrained image model, stop paying."""
+"""Rent a GPU, connect a notebook to it, fine-tune a pretrained image model, stop paying."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["__version__", "load_ipython_extension", "unload_ipython_extension"]
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Called by `%load_ext dl_magics`."""
+    """Register the magics; IPython calls this for `%load_ext dl_magics`."""
     from dl_magics import magics
 
     magics.load(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """Called by `%unload_ext dl_magics`."""
+    """Remove the magics; IPython calls this for `%unload_ext dl_magics`."""
     from dl_magics import magics
 
     magics.unload(shell)

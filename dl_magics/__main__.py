@@ -1,4 +1,4 @@
-"""`dl-magics practice`: what can be done from a terminal."""
+"""The command line: `dl-magics practice` and `dl-magics kernel`."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command that is named; return its exit status."""
+    """Run a subcommand and return its exit status; an unknown one prints the usage."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] == ["practice"]:
-        from dl_magics.practice.__main__ import main as practice
+        from dl_magics.practice.__main__ import main as run_practice
 
-        return practice(words[1:])
+        return run_practice(words[1:])
     if words[:1] == ["kernel"]:
-        from dl_magics.actions.gpu.kernel_main import main as kernel
+        from dl_magics.actions.gpu.kernel_main import main as run_kernel
 
-        return kernel(words[1:])
-    print("dl-magics practice [--delay SECONDS] [--boot SECONDS] [--stop]")
-    print("runs the practice cloud; everything else is done in a notebook: %load_ext dl_magics")
+        return run_kernel(words[1:])
+    print("usage: dl-magics practice [--delay SECONDS] [--boot SECONDS] [--stop]")
+    print("Runs the practice cloud. Everything else is a magic: %load_ext dl_magics")
     return 0 if not words or words[0] in ("-h", "--help") else 2
 
 

@@ -41,7 +41,7 @@ def main(shown: Path) -> None:
     ).execute()
     shown.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, shown)
-    run = runs.find()
+    run = runs.find_instance()
     print(f"\nThe run, trained on the instance and brought home: {run!r}")
     print(f"Its report: {run.path / 'report.html'}")
     print(f"The notebook with its outputs: {shown}")

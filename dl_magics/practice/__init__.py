@@ -1,7 +1,15 @@
-"""The practice cloud: an EC2 API and SSH hosts on your own computer. The only user of moto."""
+"""The practice cloud: an EC2 API and SSH hosts on this computer. Only this package imports moto."""
 
 from dl_magics.practice.ec2.faults import FAULTS
-from dl_magics.practice.process import Practice, find, start, stop
-from dl_magics.practice.profile import Profile, profile
+from dl_magics.practice.process import PracticeCloud, find_cloud, start_cloud, stop_cloud
+from dl_magics.practice.profile import PracticeProfile, ensure_profile
 
-__all__ = ["FAULTS", "Practice", "Profile", "find", "profile", "start", "stop"]
+__all__ = [
+    "FAULTS",
+    "PracticeCloud",
+    "PracticeProfile",
+    "ensure_profile",
+    "find_cloud",
+    "start_cloud",
+    "stop_cloud",
+]

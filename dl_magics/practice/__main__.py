@@ -1,4 +1,4 @@
-"""`python -m dl_magics.practice` and `dl-magics practice`."""
+"""The command line: `python -m dl_magics.practice` and `dl-magics practice`."""
 
 from __future__ import annotations
 
@@ -10,60 +10,60 @@ from pathlib import Path
 
 from dl_magics.core.duration import parse_option
 from dl_magics.errors import DLMagicsError
-from dl_magics.practice.process import address, find, stop
-from dl_magics.practice.profile import profile
+from dl_magics.practice.process import api_url, find_cloud, stop_cloud
+from dl_magics.practice.profile import ensure_profile
 from dl_magics.store import paths
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the practice cloud in the foreground, or end the one that runs."""
+    """Run the practice cloud in the foreground, or stop the running one; return the exit status."""
     options = _parser().parse_args(argv)
     folder = (options.folder or paths.data_folder("practice")).absolute()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         if options.stop:
-            stop(folder)
-        elif find(folder):
-            _say(f"A practice cloud already runs in {folder}: {address(folder)}")
+            stop_cloud(folder)
+        elif find_cloud(folder):
+            _print(f"A practice cloud is already running in {folder}: {api_url(folder)}")
             return 1
         else:
             delay = parse_option("--delay", options.delay, unit="s", zero=True) or 0
             boot = parse_option("--boot", options.boot, unit="s", zero=True) or 0
             _serve(folder, delay, boot, tied=options.tied)
     except DLMagicsError as error:
-        _say("\n".join(error._render_traceback_()))
+        _print("\n".join(error._render_traceback_()))
         return 1
     return 0
 
 
 def _serve(folder: Path, delay: float, boot: float, *, tied: bool) -> None:
-    # moto takes a second to import; who only stops need not wait for it. What it knows of all the
-    # types of all regions stays to the end: to look through it for what is garbage takes as long.
+    # Importing moto takes a second, so --stop does not import it. Its tables of instance types live
+    # as long as the process: freezing them spares the garbage collector a second at each full pass.
     gc.disable()
-    from dl_magics.practice.server import serve
+    from dl_magics.practice.server import serve_cloud
 
     gc.freeze()
     gc.enable()
-    made = profile(folder)
+    made = ensure_profile(folder)
     variables = "\n".join(f"  {name}={value}" for name, value in made.environment.items())
-    _say(f"The practice cloud: {made.endpoint_url}, its state in {folder}.\nTo use it:")
-    _say(f"{variables}\n  ssh -F {made.ssh_config} ADDRESS\nCtrl-C ends it.")
-    serve(folder, delay, boot, tied=tied)
+    _print(f"Practice cloud at {made.endpoint_url}, state in {folder}.\nTo use it:")
+    _print(f"{variables}\n  ssh -F {made.ssh_config} ADDRESS\nCtrl-C stops it.")
+    serve_cloud(folder, delay, boot, tied=tied)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "dl-magics practice", description="An EC2 API and SSH hosts on your own computer."
+        "dl-magics practice", description="Run an EC2 API and SSH hosts on this computer."
     )
-    parser.add_argument("--folder", type=Path, help="where its state lies")
-    parser.add_argument("--delay", default=2, help="seconds between two states, or 2m")
+    parser.add_argument("--folder", type=Path, help="the folder of its state")
+    parser.add_argument("--delay", default=2, help="seconds in a transient state, or 2m")
     parser.add_argument("--boot", default=1, help="seconds until SSH answers, or 2m")
-    parser.add_argument("--tied", action="store_true", help="end when the standard input ends")
-    parser.add_argument("--stop", action="store_true", help="end the one that runs")
+    parser.add_argument("--tied", action="store_true", help="stop when standard input closes")
+    parser.add_argument("--stop", action="store_true", help="stop the running practice cloud")
     return parser
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(text, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""The practice cloud as a process of its own, which outlives the kernel that started it."""
+"""Start, find and stop the process of the practice cloud, which outlives the kernel."""
 
 from __future__ import annotations
 
@@ -17,26 +17,30 @@ from dl_magics.errors import MachineError
 from dl_magics.practice.ec2.faults import FAULTS
 from dl_magics.store import atomic
 
-RECORD = "practice.json"
-LOG = "practice.log"
+RECORD_FILE = "practice.json"
+LOG_FILE = "practice.log"
 PORTS = range(20000, 32000)
 TIMEOUT_SECONDS = 30.0
-_TIED: list[subprocess.Popen[bytes]] = []
-"""What ends when its standard input does: whoever forgets it here closes that."""
+_TIED_CHILDREN: list[subprocess.Popen[bytes]] = []
+"""Children that stop when their standard input closes; dropping one here would close it."""
 
 
 class PracticeFailed(MachineError):
-    """The practice cloud does not do what it was asked for."""
+    """The practice cloud failed to start, to stop or to carry out a command."""
 
 
 @dataclass(frozen=True)
-class Practice:
-    """A practice cloud that answers.
+class PracticeCloud:
+    """A running practice cloud.
 
     Parameters
     ----------
+    folder
+        The folder of its state.
     id
-        What it knows itself by; whoever knows it too may control it.
+        The secret that its control commands require.
+    pid, port
+        Its process, and the port of its API on 127.0.0.1.
     """
 
     folder: Path
@@ -46,23 +50,25 @@ class Practice:
 
     @property
     def url(self) -> str:
-        """Where its API is."""
+        """The endpoint URL of its API."""
         return f"http://127.0.0.1:{self.port}"
 
-    def fault(self, name: str, *, times: int = 1, **aim: Any) -> None:
-        """Let something go wrong; aim it with `instance`, `actions` or `seconds`."""
+    def inject_fault(self, name: str, *, times: int = 1, **aim: Any) -> None:
+        """Inject a fault; limit it by `instance` or `actions`; `seconds` is its length."""
         if name not in FAULTS:
-            raise PracticeFailed(f"No fault is called {name!r}.", fix=f"One of {', '.join(FAULTS)}")
-        self.control("fault", {"name": name, "times": times, **aim})
+            raise PracticeFailed(
+                f"Unknown fault: {name!r}.", fix=f"Use one of: {', '.join(FAULTS)}"
+            )
+        self.send_command("fault", {"name": name, "times": times, **aim})
 
-    def forgive(self) -> None:
-        """Let nothing go wrong any more."""
-        self.control("forgive", {})
+    def clear_faults(self) -> None:
+        """Remove all faults that have not occurred yet."""
+        self.send_command("clear-faults", {})
 
-    def control(self, wish: str, document: dict[str, Any] | None = None) -> None:
-        """Send it a wish; raise OSError if it is not there, or is another one."""
+    def send_command(self, command: str, document: dict[str, Any] | None = None) -> None:
+        """Send a control command; raise OSError if it cannot be reached or has another id."""
         request = urllib.request.Request(
-            f"{self.url}/_practice/{wish}",
+            f"{self.url}/_practice/{command}",
             data=json.dumps(document).encode() if document is not None else None,
             headers={"X-Practice": self.id},
         )
@@ -71,19 +77,34 @@ class Practice:
             pass
 
 
-def start(folder: Path, *, delay: float = 2.0, boot: float = 1.0, tied: bool = False) -> Practice:
-    """Return the practice cloud of this folder; start it if it does not run.
+def start_cloud(
+    folder: Path, *, delay: float = 2.0, boot: float = 1.0, tied: bool = False
+) -> PracticeCloud:
+    """Return the practice cloud of this folder; start it if it is not running.
 
-    An instance is pending, stopping or shutting down for `delay` seconds; its SSH answers
-    `boot` seconds after it runs. One that is `tied` ends with this process, however that ends.
+    Parameters
+    ----------
+    folder
+        The folder of its state; it is created.
+    delay
+        Seconds that an instance is pending, stopping or shutting-down.
+    boot
+        Seconds from running until its SSH server answers.
+    tied
+        Stop it when this process ends, however this process ends.
+
+    Raises
+    ------
+    PracticeFailed
+        if it does not answer within 30 seconds.
     """
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if found := find(folder):
+    if found := find_cloud(folder):
         return found
-    command = [sys.executable, "-m", "dl_magics.practice", "--folder", str(folder)]
+    command = [sys.executable, "-m", __package__, "--folder", str(folder)]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    with (folder / LOG).open("ab") as log:
+    with (folder / LOG_FILE).open("ab") as log:
         child = subprocess.Popen(
             [*command, "--delay", str(delay), "--boot", str(boot), *(["--tied"] if tied else [])],
             stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
@@ -92,72 +113,72 @@ def start(folder: Path, *, delay: float = 2.0, boot: float = 1.0, tied: bool = F
             env=clean,
             start_new_session=True,
         )
-    for ended in [each for each in _TIED if each.poll() is not None]:
+    for ended in [each for each in _TIED_CHILDREN if each.poll() is not None]:
         ended.communicate()
-        _TIED.remove(ended)
+        _TIED_CHILDREN.remove(ended)
     if tied:
-        _TIED.append(child)
+        _TIED_CHILDREN.append(child)
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline:
-        if found := find(folder):
+        if found := find_cloud(folder):
             if found.pid != child.pid:
-                # Somebody else was quicker; ours must not wait for its turn.
+                # Another process started one first.
                 child.terminate()
                 child.wait()
             return found
-        if child.poll() and not find(folder):
+        if child.poll() and not find_cloud(folder):
             break
         time.sleep(0.05)
-    said = (folder / LOG).read_text(errors="replace").strip().splitlines()[-1:]
+    last_line = (folder / LOG_FILE).read_text(errors="replace").strip().splitlines()[-1:]
     raise PracticeFailed(
-        f"The practice cloud did not start: {' '.join(said) or 'it said nothing'}.",
-        fix=f"dl-magics practice shows more, as does {folder / LOG}",
+        f"The practice cloud did not start: {' '.join(last_line) or 'its log is empty'}.",
+        fix=f"Run dl-magics practice to see the error, or read {folder / LOG_FILE}",
     )
 
 
-def find(folder: Path) -> Practice | None:
-    """Return the practice cloud of this folder if it answers; no record is believed unasked."""
+def find_cloud(folder: Path) -> PracticeCloud | None:
+    """Return the practice cloud of this folder if it answers with the id of its record file."""
     folder = folder.absolute()
     try:
-        record = json.loads((folder / RECORD).read_text())
-        practice = Practice(folder, record["id"], record["pid"], record["port"])
-        practice.control("")
+        record = json.loads((folder / RECORD_FILE).read_text())
+        practice = PracticeCloud(folder, record["id"], record["pid"], record["port"])
+        practice.send_command("")
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return practice
 
 
-def stop(folder: Path) -> None:
-    """End the practice cloud of this folder and all its hosts; what it knows stays."""
-    practice = find(folder)
+def stop_cloud(folder: Path) -> None:
+    """Stop the practice cloud of this folder and its hosts; its state is kept."""
+    practice = find_cloud(folder)
     if practice is None:
         return
-    practice.control("stop", {})
+    practice.send_command("stop", {})
     deadline = time.monotonic() + TIMEOUT_SECONDS
-    while (practice.folder / RECORD).exists():
+    while (practice.folder / RECORD_FILE).exists():
         if time.monotonic() > deadline:
             raise PracticeFailed(
-                f"The practice cloud (process {practice.pid}) does not end.",
+                f"The practice cloud (process {practice.pid}) did not stop within 30 s.",
                 fix=f"kill {practice.pid}",
             )
         time.sleep(0.02)
 
 
-def record(practice: Practice) -> None:
-    """Write down who runs in this folder, in one step."""
+def write_record(practice: PracticeCloud) -> None:
+    """Write the record file of a running practice cloud, atomically."""
     document = {**asdict(practice), "folder": str(practice.folder)}
-    atomic.replace(practice.folder / RECORD, json.dumps(document))
+    atomic.replace(practice.folder / RECORD_FILE, json.dumps(document))
 
 
-def address(folder: Path) -> str:
-    """Return where the practice cloud of this folder is, or will most likely be."""
+def api_url(folder: Path) -> str:
+    """Return the URL of the API: of the running one, else the one that it will try first."""
     try:
-        port = json.loads((folder / RECORD).read_text())["port"]
+        port = json.loads((folder / RECORD_FILE).read_text())["port"]
     except (OSError, ValueError, KeyError, TypeError):
-        port = first_port(folder)
+        port = preferred_port(folder)
     return f"http://127.0.0.1:{port}"
 
 
-def first_port(folder: Path) -> int:
-    """Return the port that this folder tries first: always the same."""
+def preferred_port(folder: Path) -> int:
+    """Return the port that is tried first for this folder; it depends on the path only."""
     return PORTS[zlib.crc32(str(folder).encode()) % len(PORTS)]

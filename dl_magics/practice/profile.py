@@ -1,4 +1,4 @@
-"""All that a program must know to use the practice cloud: an AWS profile and an ssh_config file."""
+"""The AWS profile and the ssh_config file through which programs use the practice cloud."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from dl_magics.practice.process import address
+from dl_magics.practice.process import api_url
 from dl_magics.store import atomic
 
-NAME = "practice"
+PROFILE_NAME = "practice"
 REGION = "us-east-1"
 
 
 @dataclass(frozen=True)
-class Profile:
-    """The files of the practice cloud that other programs read, and what is in them."""
+class PracticeProfile:
+    """The configuration files of the practice cloud, and their main values."""
 
     name: str
     region: str
@@ -27,7 +27,7 @@ class Profile:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that lead the SDKs and the aws command to the practice cloud."""
+        """The environment variables that select the profile in AWS SDKs and the AWS CLI."""
         return {
             "AWS_CONFIG_FILE": str(self.config_file),
             "AWS_SHARED_CREDENTIALS_FILE": str(self.credentials_file),
@@ -35,33 +35,33 @@ class Profile:
         }
 
 
-def profile(folder: Path) -> Profile:
-    """Return the profile of the practice cloud in `folder`; write it where it is not right."""
+def ensure_profile(folder: Path) -> PracticeProfile:
+    """Return the profile of the practice cloud in `folder`; write the files that differ."""
     folder = folder.absolute()
-    made = Profile(
-        name=NAME,
+    made = PracticeProfile(
+        name=PROFILE_NAME,
         region=REGION,
-        endpoint_url=address(folder),
+        endpoint_url=api_url(folder),
         config_file=folder / "aws" / "config",
         credentials_file=folder / "aws" / "credentials",
         ssh_config=folder / "ssh_config",
     )
-    config = f"[profile {NAME}]\nregion = {REGION}\nendpoint_url = {made.endpoint_url}\n"
-    _put(made.config_file, config)
+    config = f"[profile {PROFILE_NAME}]\nregion = {REGION}\nendpoint_url = {made.endpoint_url}\n"
+    _write_if_changed(made.config_file, config)
     if not made.credentials_file.exists():
         key, secret = secrets.token_hex(8).upper(), secrets.token_urlsafe(30)
         credentials = f"aws_access_key_id = AKIA{key}\naws_secret_access_key = {secret}\n"
-        _put(made.credentials_file, f"[{NAME}]\n{credentials}")
+        _write_if_changed(made.credentials_file, f"[{PROFILE_NAME}]\n{credentials}")
     return made
 
 
-def access_key(made: Profile) -> str:
-    """Return the access key id that the practice cloud knows."""
+def read_access_key(made: PracticeProfile) -> str:
+    """Return the access key id of the profile."""
     credentials = configparser.ConfigParser()
     credentials.read(made.credentials_file)
     return credentials[made.name]["aws_access_key_id"]
 
 
-def _put(file: Path, text: str) -> None:
+def _write_if_changed(file: Path, text: str) -> None:
     if not file.exists() or file.read_text() != text:
         atomic.replace(file, text)

@@ -1,4 +1,4 @@
-"""The practice cloud in the foreground."""
+"""Serve the practice cloud in this process."""
 
 from __future__ import annotations
 
@@ -17,37 +17,52 @@ from filelock import FileLock, Timeout
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
-from dl_magics.practice.ec2.api import Cloud
-from dl_magics.practice.ec2.wsgi import Front
+from dl_magics.practice.ec2.api import Ec2Api
+from dl_magics.practice.ec2.wsgi import PracticeApp
 from dl_magics.practice.process import (
     PORTS,
-    RECORD,
-    Practice,
+    RECORD_FILE,
+    PracticeCloud,
     PracticeFailed,
-    find,
-    first_port,
-    record,
+    find_cloud,
+    preferred_port,
+    write_record,
 )
-from dl_magics.practice.profile import access_key, profile
+from dl_magics.practice.profile import ensure_profile, read_access_key
 
-LOOK_SECONDS = 0.05
-LAST_BREATH_SECONDS = 5  # how long one that was just stopped may still hold the folder
+POLL_SECONDS = 0.05
+STOPPING_SECONDS = 5  # a stopped one may hold the lock of the folder for so long
 
 
-def serve(folder: Path, delay: float, boot: float, *, tied: bool = False) -> None:
-    """Run the practice cloud of this folder until it is asked to end, or its input ends."""
+def serve_cloud(folder: Path, delay: float, boot: float, *, tied: bool = False) -> None:
+    """Serve the practice cloud of this folder until it is stopped.
+
+    Parameters
+    ----------
+    folder
+        The folder of its state.
+    delay, boot
+        Seconds in a transient state, and until SSH answers.
+    tied
+        Stop when standard input closes.
+
+    Raises
+    ------
+    PracticeFailed
+        if one is running in this folder already, or no port is free.
+    """
     lock = FileLock(folder / "lock")
-    deadline = time.monotonic() + LAST_BREATH_SECONDS
-    while not _got(lock):
-        if find(folder) or time.monotonic() > deadline:
+    deadline = time.monotonic() + STOPPING_SECONDS
+    while not _try_lock(lock):
+        if find_cloud(folder) or time.monotonic() > deadline:
             raise PracticeFailed(
-                f"A practice cloud already runs in {folder}.", fix="dl-magics practice --stop"
+                f"A practice cloud is already running in {folder}.", fix="dl-magics practice --stop"
             )
     with _listen(folder) as listener:
         _serve(listener, folder, delay, boot, tied=tied)
 
 
-def _got(lock: FileLock) -> bool:
+def _try_lock(lock: FileLock) -> bool:
     try:
         lock.acquire(timeout=0.1)
     except Timeout:
@@ -58,40 +73,40 @@ def _got(lock: FileLock) -> bool:
 def _serve(listener: socket.socket, folder: Path, delay: float, boot: float, *, tied: bool) -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     port = listener.getsockname()[1]
-    practice = Practice(folder, secrets.token_hex(16), os.getpid(), port)
-    record(practice)
-    made = profile(folder)
-    cloud = Cloud(folder, practice.url, access_key(made), delay, boot)
+    practice = PracticeCloud(folder, secrets.token_hex(16), os.getpid(), port)
+    write_record(practice)
+    made = ensure_profile(folder)
+    api = Ec2Api(folder, practice.url, read_access_key(made), delay, boot)
     ended = Event()
     server = make_server(
         "127.0.0.1",
         port,
-        Front(cloud, practice.id, ended.set),
+        PracticeApp(api, practice.id, ended.set),
         threaded=True,
         request_handler=MotoRequestHandler,
         fd=listener.fileno(),
     )
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: ended.set())
-    Thread(target=server.serve_forever, args=(LOOK_SECONDS,), daemon=True).start()
+    Thread(target=server.serve_forever, args=(POLL_SECONDS,), daemon=True).start()
     if tied:
-        Thread(target=_end_with_input, args=(ended,), daemon=True).start()
+        Thread(target=_end_when_input_closes, args=(ended,), daemon=True).start()
     try:
-        cloud.keep_settling(ended)
-        cloud.end()
+        api.apply_changes_until(ended)
+        api.shut_down()
     finally:
         server.shutdown()
-        (folder / RECORD).unlink(missing_ok=True)
+        (folder / RECORD_FILE).unlink(missing_ok=True)
 
 
-def _end_with_input(ended: Event) -> None:
+def _end_when_input_closes(ended: Event) -> None:
     sys.stdin.read()
     ended.set()
 
 
 def _listen(folder: Path) -> socket.socket:
-    """Listen on this computer only, at the folder's own port if nobody else has it."""
-    first = PORTS.index(first_port(folder))
+    """Listen on 127.0.0.1, on the preferred port of the folder or the next free one."""
+    first = PORTS.index(preferred_port(folder))
     for port in (*PORTS[first:], *PORTS[:first]):
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -104,4 +119,7 @@ def _listen(folder: Path) -> socket.socket:
             continue
         listener.listen(128)
         return listener
-    raise PracticeFailed("No port is free on this computer.", fix="Close some programs.")
+    raise PracticeFailed(
+        f"No free port between {PORTS[0]} and {PORTS[-1]} on 127.0.0.1.",
+        fix="Close programs that listen there: ss -ltn lists them.",
+    )

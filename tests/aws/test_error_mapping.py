@@ -37,7 +37,7 @@ def two_lines(error: errors.DLMagicsError) -> str:
 def test_a_refused_question_is_said_in_two_lines(rent, run, cloud, fault, kind, words):
     rent()
     run("%aws_get gpu")
-    cloud.fault(fault, actions=["DescribeInstances"])
+    cloud.inject_fault(fault, actions=["DescribeInstances"])
 
     with pytest.raises(kind) as refused:
         run("%aws_state")
@@ -52,7 +52,7 @@ def test_a_refused_question_is_said_in_two_lines(rent, run, cloud, fault, kind, 
 def test_a_question_is_asked_again_by_itself(rent, run, cloud, fault, times):
     rent()
     run("%aws_get gpu")
-    cloud.fault(fault, times=times, actions=["DescribeInstances"])
+    cloud.inject_fault(fault, times=times, actions=["DescribeInstances"])
 
     assert run("%aws_state") == "running"
 
@@ -76,7 +76,7 @@ def test_a_question_is_asked_again_by_itself(rent, run, cloud, fault, times):
 def test_a_refused_start_leaves_the_instance_stopped(rent, run, cloud, fault, kind, words):
     rent("g4dn.xlarge", state="stopped")
     run("%aws_get gpu")
-    cloud.fault(fault, actions=["StartInstances"])
+    cloud.inject_fault(fault, actions=["StartInstances"])
 
     with pytest.raises(kind) as refused:
         run("%aws_start")
@@ -101,7 +101,7 @@ def test_a_refused_start_leaves_the_instance_stopped(rent, run, cloud, fault, ki
     ],
 )
 def test_a_refused_launch_says_why_and_can_be_repeated(run, cloud, fault, kind, words):
-    cloud.fault(fault, actions=["RunInstances"])
+    cloud.inject_fault(fault, actions=["RunInstances"])
 
     with pytest.raises(kind) as refused:
         run("%aws_launch g4dn.xlarge -y")
@@ -112,7 +112,7 @@ def test_a_refused_launch_says_why_and_can_be_repeated(run, cloud, fault, kind, 
 
 
 def test_a_launch_that_was_heard_but_not_answered_is_not_made_twice(run, cloud):
-    cloud.fault("connection-reset", actions=["RunInstances"])
+    cloud.inject_fault("connection-reset", actions=["RunInstances"])
     with pytest.raises(errors.NoAnswer):
         run("%aws_launch t2.micro -y")
     pending = state.choices()["launching"]["token"]
@@ -131,7 +131,7 @@ def test_a_launch_that_was_heard_but_not_answered_is_not_made_twice(run, cloud):
 
 
 def test_a_launch_that_was_heard_is_found_again_with_its_host_key(run, cloud, rent):
-    cloud.fault("connection-reset", actions=["RunInstances"])
+    cloud.inject_fault("connection-reset", actions=["RunInstances"])
     with pytest.raises(errors.NoAnswer):
         run("%aws_launch t2.micro -y")
     pending = state.choices()["launching"]
@@ -165,7 +165,7 @@ def _asked_again(token: str) -> str:
 def test_a_slower_please_is_waited_for_and_starts_once(rent, run, cloud):
     rent(state="stopped")
     run("%aws_get gpu")
-    cloud.fault("throttled", times=2, actions=["StartInstances"])
+    cloud.inject_fault("throttled", times=2, actions=["StartInstances"])
 
     assert run("%aws_start").state == "running"
 
@@ -186,7 +186,7 @@ def test_a_question_without_an_answer_ends_in_two_lines(rent, run, cloud, impati
     rent()
     run("%aws_get gpu")
     impatient()
-    cloud.fault("time-out", times=2, seconds=5, actions=["DescribeInstances"])
+    cloud.inject_fault("time-out", times=2, seconds=5, actions=["DescribeInstances"])
 
     with pytest.raises(errors.NoAnswer) as refused:
         run("%aws_state")
@@ -199,7 +199,7 @@ def test_a_start_without_an_answer_is_sent_once(rent, run, cloud, impatient):
     rent(state="stopped")
     run("%aws_get gpu")
     impatient()
-    cloud.fault("time-out", seconds=5, actions=["StartInstances"])
+    cloud.inject_fault("time-out", seconds=5, actions=["StartInstances"])
 
     with pytest.raises(errors.NoAnswer) as refused:
         run("%aws_start")
@@ -213,7 +213,7 @@ def test_with_wait_a_start_is_tried_until_aws_has_one(rent, run, cloud, monkeypa
     monkeypatch.setattr(instances, "_RETRY_SECONDS", 0.1)
     rent("g4dn.xlarge", state="stopped")
     run("%aws_get gpu")
-    cloud.fault("no-capacity-on-start", times=3)
+    cloud.inject_fault("no-capacity-on-start", times=3)
 
     assert run("%aws_start --wait 20m").state == "running"
 
@@ -222,19 +222,19 @@ def test_with_wait_a_start_gives_up_in_the_end(rent, run, cloud, monkeypatch):
     monkeypatch.setattr(instances, "_RETRY_SECONDS", 0.1)
     rent("g4dn.xlarge", state="stopped")
     run("%aws_get gpu")
-    cloud.fault("no-capacity-on-start", times=50)
+    cloud.inject_fault("no-capacity-on-start", times=50)
 
     with pytest.raises(errors.NoCapacity):
         run("%aws_start --wait 1s")
 
-    cloud.forgive()
+    cloud.clear_faults()
     assert run("%aws_state") == "stopped"
 
 
 def test_capacity_that_is_lost_after_the_start_was_granted_is_said(rent, run, cloud):
     rent("g4dn.xlarge", state="stopped")
     run("%aws_get gpu")
-    cloud.fault("no-capacity-late")
+    cloud.inject_fault("no-capacity-late")
 
     with pytest.raises(errors.NoCapacity) as refused:
         run("%aws_start")
@@ -245,7 +245,7 @@ def test_capacity_that_is_lost_after_the_start_was_granted_is_said(rent, run, cl
 
 
 def test_a_launch_that_aws_takes_back_while_pending_says_why(run, cloud):
-    cloud.fault("no-capacity-late")
+    cloud.inject_fault("no-capacity-late")
 
     with pytest.raises(errors.NoSuchInstance) as refused:
         run("%aws_launch t2.micro -y")
@@ -257,7 +257,7 @@ def test_a_launch_that_aws_takes_back_while_pending_says_why(run, cloud):
 def test_a_stop_that_comes_too_early_for_ec2_is_sent_again(rent, run, cloud):
     rent()
     run("%aws_get gpu")
-    cloud.fault("wrong-state", actions=["StopInstances"])
+    cloud.inject_fault("wrong-state", actions=["StopInstances"])
 
     run("%aws_stop")
 
@@ -266,10 +266,10 @@ def test_a_stop_that_comes_too_early_for_ec2_is_sent_again(rent, run, cloud):
 
 def test_a_type_without_any_price_is_shown_without_one(rent, run, cloud):
     rent("t3.nano")
-    cloud.fault("not-allowed", times=9, actions=["GetProducts"])
+    cloud.inject_fault("not-allowed", times=9, actions=["GetProducts"])
 
     listed = run("%aws_list")
-    cloud.forgive()
+    cloud.clear_faults()
 
     (shown,) = [each for each in listed if not each.gone]
     assert shown.dollars_per_hour is None

@@ -8,7 +8,7 @@ from dl_magics.aws import images, instance_types
 
 
 def test_without_the_parameter_the_newest_image_is_looked_up(cloud):
-    cloud.fault("not-allowed", actions=["GetParameter"])
+    cloud.inject_fault("not-allowed", actions=["GetParameter"])
 
     found = images.find(context.door(), "g4dn.xlarge")
 

@@ -97,7 +97,7 @@ def evening(outside, lab, cloud, rent, tmp_path, monkeypatch):
     user = {"Key": "dl-magics:user", "Value": "root"}
     context.door().tell("create_tags", Resources=[id_], Tags=[user])
     known_hosts.pin_keys(id_, keys.ensure_key_pair("lab-host").public)
-    environment.make(evening.home)
+    environment.create_environment(evening.home)
     tiny_keras.photos(tmp_path / "colours", n=8)
     tiny_keras.photos(evening.home / "colours", n=8)
     yield evening

@@ -54,7 +54,7 @@ def test_d_a_word_has_no_quotes(rent, run, capsys):
 def test_e_started_means_that_ssh_answers(cloud, run):
     run("%aws_launch t2.micro -y")
     run("%aws_stop")
-    cloud.fault("slow-boot", seconds=2)
+    cloud.inject_fault("slow-boot", seconds=2)
 
     started = run("%aws_start")
 
@@ -92,7 +92,7 @@ def test_h_the_image_is_looked_up_in_any_region(cloud, run, region):
 
 
 def test_i_a_failure_says_what_failed_and_nothing_follows_it(cloud, run):
-    cloud.fault("no-capacity")
+    cloud.inject_fault("no-capacity")
 
     with pytest.raises(NoCapacity) as failed:
         run("%aws_launch t2.micro -y")

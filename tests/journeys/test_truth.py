@@ -16,16 +16,16 @@ from dl_magics.errors import DLMagicsError
 from dl_magics.practice import FAULTS
 from support.coverage_off import starting_unmeasured
 
-STRIKES = [name for name, fault in FAULTS.items() if fault.way in ("refuse", "drop", "garble")]
+STRIKES = [name for name, fault in FAULTS.items() if fault.kind in ("error", "reset", "garbage")]
 
 
 @pytest.fixture(scope="module")
-def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[practice.Practice]:
+def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[practice.PracticeCloud]:
     """One of its own: faults that struck nobody would strike the next test."""
     with starting_unmeasured():
-        running = practice.start(tmp_path_factory.mktemp("practice"), delay=0.1, boot=0)
+        running = practice.start_cloud(tmp_path_factory.mktemp("practice"), delay=0.1, boot=0)
     yield running
-    practice.stop(running.folder)
+    practice.stop_cloud(running.folder)
 
 
 def test_what_we_show_is_what_ec2_has(cloud, aws_shell):
@@ -72,7 +72,7 @@ def test_what_we_show_is_what_ec2_has(cloud, aws_shell):
 
         @rule(name=st.sampled_from(STRIKES), line=st.sampled_from(["start", "stop", "state"]))
         def struck_magic(self, name: str, line: str) -> None:
-            cloud.fault(name)
+            cloud.inject_fault(name)
             self._line(f"%aws_{line}")
 
         @precondition(lambda self: self._alive())

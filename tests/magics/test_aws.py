@@ -52,7 +52,7 @@ def test_two_kernels_launch_the_same_and_one_instance_is_made(cloud, run, aws_sh
 def test_a_stop_during_a_start_ends_stopped_and_the_start_says_so(rent, run, aws_shell, cloud):
     rent(state="stopped")
     run("%aws_get gpu")
-    cloud.fault("slow-boot", seconds=8)
+    cloud.inject_fault("slow-boot", seconds=8)
     other = changes_of("%aws_start", aws_shell)
     while run("%aws_state") == "stopped":
         pass
@@ -74,7 +74,7 @@ def test_a_start_refuses_an_invalid_wait(run, wait):
 def test_ctrl_c_in_a_start_changes_nothing_but_the_waiting(cloud, run):
     run("%aws_launch t2.micro -y")
     run("%aws_stop")
-    cloud.fault("slow-boot", seconds=3)
+    cloud.inject_fault("slow-boot", seconds=3)
     stopped = context.meant()
 
     def interrupt() -> None:
@@ -259,7 +259,7 @@ def test_the_check_finds_everything_right_after_a_launch(cloud, run):
 
 
 def test_the_check_goes_on_where_something_is_not_allowed(cloud, run):
-    cloud.fault("not-allowed", actions=["GetCallerIdentity"])
+    cloud.inject_fault("not-allowed", actions=["GetCallerIdentity"])
 
     report = run("%aws_check")
 
@@ -288,7 +288,7 @@ def test_prices_show_memory_dollars_spot_and_quota(cloud, run):
 
 
 def test_where_aws_tells_no_price_the_table_does(cloud, run):
-    cloud.fault("not-allowed", times=20, actions=["GetProducts"])
+    cloud.inject_fault("not-allowed", times=20, actions=["GetProducts"])
     state.choose(place={**state.choices()["place"], "region": "us-west-2"})
 
     plan = run("%aws_launch g5.xlarge --dry-run")
@@ -366,7 +366,7 @@ def test_a_gpu_may_be_named_in_place_of_a_type(rent, run):
 
 
 def test_ctrl_c_in_a_launch_leaves_one_instance_that_the_same_line_finds(cloud, run):
-    cloud.fault("slow-boot", seconds=3)
+    cloud.inject_fault("slow-boot", seconds=3)
     import _thread
 
     threading.Timer(1.5, _thread.interrupt_main).start()

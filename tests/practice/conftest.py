@@ -9,15 +9,15 @@ from support.ec2_client import PATIENT, Renter, use
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[practice.Practice]:
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[practice.PracticeCloud]:
     folder = tmp_path_factory.mktemp("practice")
-    yield practice.start(folder, delay=0.1, boot=0, tied=True)
-    practice.stop(folder)
+    yield practice.start_cloud(folder, delay=0.1, boot=0, tied=True)
+    practice.stop_cloud(folder)
 
 
 @pytest.fixture
-def renter(monkeypatch: pytest.MonkeyPatch, cloud: practice.Practice) -> Iterator[Renter]:
-    renter = use(monkeypatch, practice.profile(cloud.folder))
+def renter(monkeypatch: pytest.MonkeyPatch, cloud: practice.PracticeCloud) -> Iterator[Renter]:
+    renter = use(monkeypatch, practice.ensure_profile(cloud.folder))
     yield renter
     forget_everything(renter)
 

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from dl_magics import practice
 from dl_magics.practice.__main__ import main
-from dl_magics.practice.process import PracticeFailed, first_port
+from dl_magics.practice.process import PracticeFailed, preferred_port
 from support.ec2_client import until, use
 
 
@@ -23,43 +23,43 @@ from support.ec2_client import until, use
 def folder(tmp_path):
     folder = tmp_path / "practice"
     yield folder
-    practice.stop(folder)
+    practice.stop_cloud(folder)
 
 
 @pytest.fixture
 def renter(monkeypatch, folder):
-    practice.start(folder, delay=0.1, boot=0, tied=True)
-    return use(monkeypatch, practice.profile(folder))
+    practice.start_cloud(folder, delay=0.1, boot=0, tied=True)
+    return use(monkeypatch, practice.ensure_profile(folder))
 
 
 @pytest.fixture
-def left_alone(monkeypatch, cloud):
-    """Who rents of a practice cloud that is only looked at."""
-    return use(monkeypatch, practice.profile(cloud.folder))
+def shared_renter(monkeypatch, cloud):
+    """Use the practice cloud of the module, for tests that only read it."""
+    return use(monkeypatch, practice.ensure_profile(cloud.folder))
 
 
-def again(folder):
-    practice.stop(folder)
-    return practice.start(folder, delay=0.1, boot=0, tied=True)
+def restart(folder):
+    practice.stop_cloud(folder)
+    return practice.start_cloud(folder, delay=0.1, boot=0, tied=True)
 
 
-def test_it_is_found_once_started_and_gone_once_stopped_even_twice(folder):
-    before = practice.find(folder)
-    started = practice.start(folder, tied=True)
-    found = practice.find(folder)
-    practice.stop(folder)
+def test_a_started_cloud_is_found_until_it_is_stopped(folder):
+    before = practice.find_cloud(folder)
+    started = practice.start_cloud(folder, tied=True)
+    found = practice.find_cloud(folder)
+    practice.stop_cloud(folder)
 
     assert before is None
     assert found == started
-    assert practice.find(folder) is None
-    practice.stop(folder)
+    assert practice.find_cloud(folder) is None
+    practice.stop_cloud(folder)
 
 
 def test_starting_twice_starts_one(folder):
     with ThreadPoolExecutor() as both:
-        first, second = both.map(practice.start, [folder, folder])
+        first, second = both.map(practice.start_cloud, [folder, folder])
 
-    assert first == second == practice.start(folder, tied=True)
+    assert first == second == practice.start_cloud(folder, tied=True)
     assert len(running_in(folder)) == 1
 
 
@@ -68,43 +68,43 @@ def running_in(folder):
     return [one for one in found if str(folder) in (one.info["cmdline"] or [])]
 
 
-def test_a_record_that_another_process_answers_is_not_believed(cloud, tmp_path):
+def test_a_record_with_the_id_of_another_cloud_is_ignored(cloud, tmp_path):
     document = json.loads((cloud.folder / "practice.json").read_text())
 
-    (tmp_path / "practice.json").write_text(json.dumps({**document, "id": "somebody else"}))
+    (tmp_path / "practice.json").write_text(json.dumps({**document, "id": "another"}))
 
-    assert practice.find(tmp_path) is None
-    assert practice.find(cloud.folder) == cloud
+    assert practice.find_cloud(tmp_path) is None
+    assert practice.find_cloud(cloud.folder) == cloud
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"id": "x"}'])
-def test_a_damaged_record_is_no_record(tmp_path, text):
+def test_a_damaged_record_is_ignored(tmp_path, text):
     (tmp_path / "practice.json").write_text(text)
 
-    assert practice.find(tmp_path) is None
+    assert practice.find_cloud(tmp_path) is None
 
 
-def test_it_starts_where_there_is_a_damaged_record(folder):
+def test_a_cloud_starts_despite_a_damaged_record(folder):
     folder.mkdir()
     (folder / "practice.json").write_text("{")
 
-    assert practice.start(folder, tied=True) == practice.find(folder)
+    assert practice.start_cloud(folder, tied=True) == practice.find_cloud(folder)
 
 
-def test_after_it_was_killed_it_starts_again_and_its_hosts_are_gone(renter, folder):
+def test_a_killed_cloud_takes_its_hosts_along_and_can_be_restarted(renter, folder):
     instance_id = renter.launch()
-    killed = practice.find(folder)
+    killed = practice.find_cloud(folder)
     host = int(renter.run(instance_id, "echo $PPID").stdout)
 
     os.kill(killed.pid, signal.SIGKILL)
     until(lambda: not psutil.pid_exists(host))
-    practice.start(folder, delay=0.1, boot=0, tied=True)
+    practice.start_cloud(folder, delay=0.1, boot=0, tied=True)
 
     assert renter.state(instance_id) == "running"
     assert renter.run(instance_id, "echo alive").stdout == "alive\n"
 
 
-def test_everything_is_there_after_a_restart(renter, folder):
+def test_a_restart_keeps_the_state(renter, folder):
     group = renter.ec2.create_security_group(GroupName="mine", Description="mine")["GroupId"]
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "gpu"}]}]
     running = renter.launch(TagSpecifications=tags, SecurityGroupIds=[group], ClientToken="one")
@@ -117,7 +117,7 @@ def test_everything_is_there_after_a_restart(renter, folder):
     images = [ours, renter.image()]
     url = renter.profile.endpoint_url
 
-    assert again(folder).url == url
+    assert restart(folder).url == url
 
     assert {each: renter.instance(each) for each in (running, stopped)} == before
     assert len(renter.ec2.describe_images(ImageIds=images)["Images"]) == len(images)
@@ -133,7 +133,7 @@ def test_everything_is_there_after_a_restart(renter, folder):
     assert renter.instance(stopped)["PublicIpAddress"] != before[running]["PublicIpAddress"]
 
 
-def test_nothing_that_can_be_made_keeps_the_state_from_being_kept(renter, folder):
+def test_resources_of_every_service_can_be_saved(renter, folder):
     launch = {"ImageId": renter.image(), "InstanceType": "t2.micro"}
     renter.ec2.request_spot_instances(SpotPrice="1", LaunchSpecification=launch)
     renter.client("ssm").put_parameter(Name="mine", Value="it", Type="String")
@@ -142,7 +142,7 @@ def test_nothing_that_can_be_made_keeps_the_state_from_being_kept(renter, folder
     elsewhere = boto3.Session().client("ec2", region_name="eu-west-1")
     elsewhere.create_key_pair(KeyName="far")
 
-    again(folder)
+    restart(folder)
 
     kept = renter.ec2.describe_addresses()["Addresses"]
     assert [one["PublicIp"] for one in kept] == [address]
@@ -150,10 +150,10 @@ def test_nothing_that_can_be_made_keeps_the_state_from_being_kept(renter, folder
     assert [one["KeyName"] for one in elsewhere.describe_key_pairs()["KeyPairs"]] == ["far"]
 
 
-def test_what_is_on_its_way_cannot_be_turned_back(renter, folder):
+def test_an_instance_in_a_transient_state_cannot_be_started_or_stopped(renter, folder):
     stopping = renter.launch()
-    practice.stop(folder)
-    practice.start(folder, delay=600, boot=0, tied=True)
+    practice.stop_cloud(folder)
+    practice.start_cloud(folder, delay=600, boot=0, tied=True)
     renter.ec2.stop_instances(InstanceIds=[stopping])
     pending = renter.run_instances()["InstanceId"]
 
@@ -166,41 +166,41 @@ def test_what_is_on_its_way_cannot_be_turned_back(renter, folder):
     assert "(IncorrectInstanceState)" in str(ending.value)
 
 
-def test_what_was_on_its_way_arrives_after_a_restart(renter, folder):
+def test_a_pending_change_completes_after_a_restart(renter, folder):
     instance_id = renter.launch()
     renter.ec2.stop_instances(InstanceIds=[instance_id])
 
-    again(folder)
+    restart(folder)
 
     renter.until(instance_id, "stopped")
 
 
 def test_a_damaged_state_is_set_aside(renter, folder):
     renter.launch()
-    practice.stop(folder)
-    (folder / "world.pickle").write_bytes(b"torn")
+    practice.stop_cloud(folder)
+    (folder / "state.pickle").write_bytes(b"torn")
 
-    practice.start(folder, tied=True)
+    practice.start_cloud(folder, tied=True)
 
     assert renter.ec2.describe_instances()["Reservations"] == []
-    assert list(folder.glob("world.set-aside-*"))
+    assert list(folder.glob("state.set-aside-*"))
 
 
-def test_another_port_is_taken_where_a_stranger_has_ours(folder, monkeypatch):
+def test_another_port_is_used_if_the_preferred_one_is_taken(folder, monkeypatch):
     import socket
 
-    with socket.create_server(("127.0.0.1", first_port(folder))):
-        started = practice.start(folder, tied=True)
-    renter = use(monkeypatch, practice.profile(folder))
+    with socket.create_server(("127.0.0.1", preferred_port(folder))):
+        started = practice.start_cloud(folder, tied=True)
+    renter = use(monkeypatch, practice.ensure_profile(folder))
 
-    assert started.port != first_port(folder)
+    assert started.port != preferred_port(folder)
     assert renter.profile.endpoint_url == started.url
     assert renter.ec2.describe_instances()["Reservations"] == []
 
 
-def test_it_listens_on_this_computer_only(left_alone, cloud):
-    instance_id = left_alone.launch()
-    left_alone.run(instance_id, "true")
+def test_the_cloud_listens_on_the_loopback_only(shared_renter, cloud):
+    instance_id = shared_renter.launch()
+    shared_renter.run(instance_id, "true")
 
     process = psutil.Process(cloud.pid)
     ours = [process, *process.children(recursive=True)]
@@ -215,10 +215,10 @@ def test_it_listens_on_this_computer_only(left_alone, cloud):
     assert set(listening) == {"127.0.0.1"}
 
 
-def test_what_is_secret_is_for_its_owner_only(left_alone, cloud):
-    folder, instance_id = cloud.folder, left_alone.launch()
+def test_secret_files_are_readable_by_their_owner_only(shared_renter, cloud):
+    folder, instance_id = cloud.folder, shared_renter.launch()
     ssh = folder / "instances" / instance_id / "etc" / "ssh"
-    secret = ["practice.json", "world.pickle", "aws/credentials", ssh / "ssh_host_ed25519_key"]
+    secret = ["practice.json", "state.pickle", "aws/credentials", ssh / "ssh_host_ed25519_key"]
 
     modes = [stat.S_IMODE((folder / each).stat().st_mode) for each in secret]
 
@@ -226,7 +226,7 @@ def test_what_is_secret_is_for_its_owner_only(left_alone, cloud):
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_who_has_not_the_key_of_the_profile_is_refused(left_alone):
+def test_a_call_without_the_key_of_the_profile_is_rejected(shared_renter):
     stranger = boto3.Session("AKIAGUESSED", "x", profile_name="practice").client("ec2")
 
     with pytest.raises(ClientError) as error:
@@ -235,37 +235,37 @@ def test_who_has_not_the_key_of_the_profile_is_refused(left_alone):
     assert error.value.response["Error"]["Code"] == "AuthFailure"
 
 
-def test_the_profile_is_the_same_whenever_it_is_asked_for(folder):
-    before = practice.profile(folder)
+def test_starting_keeps_the_profile(folder):
+    before = practice.ensure_profile(folder)
     key = before.credentials_file.read_text()
 
-    practice.start(folder, tied=True)
+    practice.start_cloud(folder, tied=True)
 
-    assert practice.profile(folder) == before
+    assert practice.ensure_profile(folder) == before
     assert before.credentials_file.read_text() == key
 
 
-def test_what_the_notebook_chose_on_aws_does_not_reach_the_process(folder, monkeypatch):
+def test_the_process_ignores_the_aws_settings_of_the_notebook(folder, monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
 
-    assert practice.start(folder, tied=True)
+    assert practice.start_cloud(folder, tied=True)
 
 
-def test_a_folder_that_cannot_be_used_is_named_in_two_lines(folder):
+def test_an_unusable_folder_names_the_log(folder):
     folder.mkdir()
     (folder / "lock").mkdir()
 
     with pytest.raises(PracticeFailed) as error:
-        practice.start(folder, tied=True)
+        practice.start_cloud(folder, tied=True)
 
     assert "did not start" in str(error.value)
     assert str(folder / "practice.log") in error.value.fix
 
 
-def test_the_command_tells_how_to_use_it_and_ends_with_ctrl_c(folder):
+def test_the_command_prints_the_profile_and_stops_with_ctrl_c(folder):
     command = [sys.executable, "-m", "dl_magics.practice", "--folder", str(folder)]
     running = subprocess.Popen([*command, "--delay", "0"], stdout=subprocess.PIPE, text=True)
-    until(lambda: practice.find(folder))
+    until(lambda: practice.find_cloud(folder))
 
     refused = subprocess.run(command, capture_output=True, text=True)
     running.send_signal(signal.SIGINT)
@@ -273,7 +273,7 @@ def test_the_command_tells_how_to_use_it_and_ends_with_ctrl_c(folder):
 
     assert "AWS_PROFILE=practice" in said
     assert running.returncode == 0
-    assert "already runs" in refused.stdout
+    assert "already running" in refused.stdout
 
 
 @pytest.mark.parametrize("option", ["--delay", "--boot"])
@@ -282,22 +282,22 @@ def test_the_command_refuses_an_invalid_duration(folder, capsys, option):
     assert f"{option} = 'nan' is not a valid duration" in capsys.readouterr().out
 
 
-def test_the_command_can_end_the_one_that_runs(folder, capsys):
-    practice.start(folder, tied=True)
+def test_the_command_stops_the_running_cloud(folder, capsys):
+    practice.start_cloud(folder, tied=True)
 
     refused = main(["--folder", str(folder)])
     ended = main(["--folder", str(folder), "--stop"])
 
     assert (refused, ended) == (1, 0)
-    assert practice.find(folder) is None
-    assert "already runs" in capsys.readouterr().out
+    assert practice.find_cloud(folder) is None
+    assert "already running" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("tied", [True, False])
-def test_one_that_is_tied_ends_with_who_started_it_and_others_go_on(folder, tied):
+def test_only_a_tied_cloud_stops_with_its_parent(folder, tied):
     code = (
         "import sys; from pathlib import Path; from dl_magics import practice;"
-        f"practice.start(Path(sys.argv[1]), tied={tied}); print('started', flush=True);"
+        f"practice.start_cloud(Path(sys.argv[1]), tied={tied}); print('started', flush=True);"
         "sys.stdin.read()"
     )
     command = [sys.executable, "-c", code, str(folder)]
@@ -309,4 +309,4 @@ def test_one_that_is_tied_ends_with_who_started_it_and_others_go_on(folder, tied
 
     if tied:
         until(lambda: not running_in(folder))
-    assert bool(practice.find(folder)) is not tied
+    assert bool(practice.find_cloud(folder)) is not tied

@@ -29,7 +29,7 @@ def test_the_host_key_of_user_data_is_replaced_on_the_first_connection(launched)
 
 
 def test_another_host_in_its_place_never_gets_in(launched, cloud, run):
-    cloud.fault("host-key-swap", instance=launched.id)
+    cloud.inject_fault("host-key-swap", instance=launched.id)
     _until_swapped(launched)
 
     with pytest.raises(errors.HostKeyRefused) as refused:

@@ -57,15 +57,19 @@ def address(address_service: AddressService) -> AddressService:
 
 
 @pytest.fixture(scope="session")
-def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[practice.Practice]:
+def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[practice.PracticeCloud]:
     with starting_unmeasured():  # its own tests measure it
-        running = practice.start(tmp_path_factory.mktemp("practice"), delay=0.1, boot=0, tied=True)
+        running = practice.start_cloud(
+            tmp_path_factory.mktemp("practice"), delay=0.1, boot=0, tied=True
+        )
     yield running
-    practice.stop(running.folder)
+    practice.stop_cloud(running.folder)
 
 
 @pytest.fixture
-def cloud(running_cloud: practice.Practice, address: AddressService) -> Iterator[practice.Practice]:
+def cloud(
+    running_cloud: practice.PracticeCloud, address: AddressService
+) -> Iterator[practice.PracticeCloud]:
     """The practice cloud, chosen as `%practice on` chooses it, and empty."""
     # All tests share the door to it, but none believes a price that another one asked for.
     prices._from_price_list.cache_clear()
@@ -77,8 +81,8 @@ def cloud(running_cloud: practice.Practice, address: AddressService) -> Iterator
         context.door().tell("terminate_instances", InstanceIds=left)
 
 
-def choose_practice(running: practice.Practice, **changes: str) -> None:
-    files = practice.profile(running.folder)
+def choose_practice(running: practice.PracticeCloud, **changes: str) -> None:
+    files = practice.ensure_profile(running.folder)
     place = {
         "profile": files.name,
         "region": files.region,
@@ -99,7 +103,7 @@ def first_image(region: str | None) -> str:
 
 
 @pytest.fixture
-def rent(cloud: practice.Practice) -> Callable[..., str]:
+def rent(cloud: practice.PracticeCloud) -> Callable[..., str]:
     """Launch an instance past our own code, as the AWS console would; return its id."""
 
     def launched(type_: str = "t2.micro", name: str = "gpu", *, state: str = "running") -> str:

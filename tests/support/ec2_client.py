@@ -44,7 +44,7 @@ def _client(service: str, config: Config, *settings: str) -> Any:
 class Renter:
     """Who rents from the practice cloud, with nothing but boto3 and SSH."""
 
-    profile: practice.Profile
+    profile: practice.PracticeProfile
     key: asyncssh.SSHKey = field(
         default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519")
     )
@@ -126,7 +126,7 @@ class Renter:
         return asyncio.run(key())
 
 
-def use(monkeypatch: pytest.MonkeyPatch, profile: practice.Profile) -> Renter:
+def use(monkeypatch: pytest.MonkeyPatch, profile: practice.PracticeProfile) -> Renter:
     for name, value in profile.environment.items():
         monkeypatch.setenv(name, value)
     return Renter(profile)

@@ -11,7 +11,7 @@ import asyncssh
 import pytest
 
 from dl_magics.practice.hosts.hosts import Hosts
-from dl_magics.practice.hosts.spec import Sheet
+from dl_magics.practice.hosts.spec import HostSpec
 from dl_magics.ssh import blocking, commands, connection, known_hosts
 from dl_magics.ssh.target import SshTarget
 from support.ec2_client import until
@@ -22,7 +22,7 @@ class Host:
     """A host that runs, and how to get in."""
 
     hosts: Hosts
-    sheet: Sheet
+    sheet: HostSpec
     folder: Path
     login: SshTarget
 
@@ -43,7 +43,7 @@ def _booted(scratch: Path, id_: str, gpus: tuple[tuple[str, int], ...]) -> Host:
     key.write_private_key(scratch / "key")
     address = "203.0.113.77"
     public = key.export_public_key().decode()
-    sheet = Sheet(id=id_, address=address, public_key=public, user_data="", gpus=gpus)
+    sheet = HostSpec(id=id_, address=address, public_key=public, user_data="", gpus=gpus)
     hosts = Hosts(scratch, "http://127.0.0.1:9", lambda *_: None, boot_seconds=0)
     hosts.boot(sheet)
     config = scratch / "ssh_config"

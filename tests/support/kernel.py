@@ -21,7 +21,7 @@ SESSION = "evening.ipynb"
 
 @pytest.fixture(scope="module")
 def notebook(
-    tmp_path_factory: pytest.TempPathFactory, running_cloud: practice.Practice
+    tmp_path_factory: pytest.TempPathFactory, running_cloud: practice.PracticeCloud
 ) -> Iterator[Path]:
     """Our folder, of a notebook that was connected once; launching and connecting take time."""
     ours = tmp_path_factory.mktemp("notebook")
@@ -49,7 +49,7 @@ def gpu_run(notebook: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
 
 @pytest.fixture
-def host_home(notebook: Path, running_cloud: practice.Practice, gpu_run: Any) -> Path:
+def host_home(notebook: Path, running_cloud: practice.PracticeCloud, gpu_run: Any) -> Path:
     """The home folder on the instance."""
     return Path(running_cloud.folder) / "instances" / context.meant().id / "home"
 

@@ -84,7 +84,7 @@ def test_what_somebody_else_does_is_seen(panel):
 
 
 def test_a_failed_look_is_said_and_the_next_one_clears_it(panel, cloud):
-    cloud.fault("not-allowed", actions=["DescribeInstances"])
+    cloud.inject_fault("not-allowed", actions=["DescribeInstances"])
 
     wait_until(lambda: "" in panel.notes)
     assert panel.notes[""].startswith("NotAllowed")

@@ -23,9 +23,9 @@ def on() -> str:
             fix='%pip install "dl-magics[practice]"',
         )
     folder = paths.data_folder(_FOLDER)
-    if not practice.find(folder):
-        practice.start(folder)
-    files = practice.profile(folder)
+    if not practice.find_cloud(folder):
+        practice.start_cloud(folder)
+    files = practice.ensure_profile(folder)
     chosen = state.choices()
     place = {
         "profile": files.name,
@@ -45,7 +45,7 @@ def off() -> str:
     if is_on():
         before = state.choices().get("place before practice") or None
         state.choose(**{"place": before, "place before practice": None})
-    practice.stop(paths.data_folder(_FOLDER))
+    practice.stop_cloud(paths.data_folder(_FOLDER))
     return context.place().name
 
 
@@ -56,12 +56,12 @@ def is_on() -> bool:
 
 def faults() -> dict[str, str]:
     """Return what can go wrong, by name."""
-    return {name: fault.does for name, fault in practice.FAULTS.items()}
+    return {name: fault.description for name, fault in practice.FAULTS.items()}
 
 
 def fault(name: str, *, times: int = 1, **aim: Any) -> None:
     """Let something go wrong from now on."""
-    running = practice.find(paths.data_folder(_FOLDER))
+    running = practice.find_cloud(paths.data_folder(_FOLDER))
     if running is None:
         raise WrongState("The practice cloud does not run.", fix="%practice on")
-    running.fault(name, times=times, **aim)
+    running.inject_fault(name, times=times, **aim)

@@ -1,1 +1,1 @@
-"""The practice cloud's EC2 API."""
+"""The EC2 API of the practice cloud, and the other AWS APIs that renting an instance needs."""

@@ -1,4 +1,4 @@
-"""The practice cloud's answers: moto's, made like AWS where moto is not."""
+"""Answer AWS API calls: with moto, corrected where moto differs from AWS."""
 
 from __future__ import annotations
 
@@ -10,118 +10,131 @@ from threading import Event, RLock
 from moto.core.exceptions import ServiceException
 
 from dl_magics.practice.ec2 import catalog, rules
-from dl_magics.practice.ec2.faults import Fault, Faults
-from dl_magics.practice.ec2.http import Answer, Call, Refused, as_ec2, refuse
-from dl_magics.practice.ec2.lifecycle import MOVES, Power
-from dl_magics.practice.ec2.sessions import Sessions
-from dl_magics.practice.ec2.state import World
-from dl_magics.practice.hosts.hosts import Hosts, encoded_console
+from dl_magics.practice.ec2.fault_queue import FaultQueue
+from dl_magics.practice.ec2.faults import Fault
+from dl_magics.practice.ec2.http import (
+    ApiCall,
+    ApiError,
+    ApiResponse,
+    ec2_response,
+    raise_api_error,
+)
+from dl_magics.practice.ec2.lifecycle import TRANSITIONS, Lifecycle
+from dl_magics.practice.ec2.sessions import StsSessions
+from dl_magics.practice.ec2.state import Ec2State
+from dl_magics.practice.hosts.hosts import Hosts, encode_console_output
 
 TICK_SECONDS = 0.05
-RUNS = b"<code>16</code><name>running</name>"
-WILL_RUN = b"<code>0</code><name>pending</name>"
+STATE_RUNNING = b"<code>16</code><name>running</name>"
+STATE_PENDING = b"<code>0</code><name>pending</name>"
 
 
-class Cloud:
-    """Everything behind the HTTP door, one call at a time.
+class Ec2Api:
+    """Handles API calls, one at a time.
 
     Parameters
     ----------
+    folder
+        The folder of the state and of the hosts.
+    url
+        The endpoint URL, from which the hosts' metadata URL is made.
     key
-        The access key id of the profile, which calls are signed with.
+        The access key id of the profile, with which calls must be signed.
     delay
-        Seconds that an instance is pending, stopping or shutting down.
+        Seconds that an instance is pending, stopping or shutting-down.
+    boot
+        Seconds from running until its SSH server answers.
     """
 
     def __init__(self, folder: Path, url: str, key: str, delay: float, boot: float) -> None:
         self._lock = RLock()
-        self.faults = Faults()
-        self.world = World(folder / "world.pickle")
-        self.hosts = Hosts(folder, f"{url}/_practice/metadata", self._from_inside, boot)
-        self.power = Power(self.world, self.hosts, self.faults, delay)
-        self._sessions = Sessions(key, self.world.extra.setdefault("sessions", {}))
-        self._tokens: dict[str, tuple[dict[str, str], Answer]]
-        self._tokens = self.world.extra.setdefault("tokens", {})
-        self._told: dict[tuple[str, bytes], Answer] = {}
-        self.power.resume()
+        self.faults = FaultQueue()
+        self.state = Ec2State(folder / "state.pickle")
+        self.hosts = Hosts(folder, f"{url}/_practice/metadata", self._on_guest_request, boot)
+        self.lifecycle = Lifecycle(self.state, self.hosts, self.faults, delay)
+        self._sessions = StsSessions(key, self.state.extra.setdefault("sessions", {}))
+        self._tokens: dict[str, tuple[dict[str, str], ApiResponse]]
+        self._tokens = self.state.extra.setdefault("tokens", {})
+        self._cached: dict[tuple[str, bytes], ApiResponse] = {}
+        self.lifecycle.boot_running_hosts()
 
-    def answer(self, call: Call) -> Answer:
-        """Answer one call, or raise Refused."""
-        if fault := self.faults.take(call):
-            return fault.strike(call)
-        self._sessions.check(call)
+    def handle_call(self, call: ApiCall) -> ApiResponse:
+        """Return the response to one call, or raise ApiError."""
+        if fault := self.faults.take_for_call(call):
+            return fault.respond(call)
+        self._sessions.verify_call(call)
         with self._lock:
-            self._settle()
+            self._apply_due_changes()
             try:
                 return self._answer(call)
             except ServiceException as error:
-                raise Refused(error.code, error.message) from error
+                raise ApiError(error.code, error.message) from error
             finally:
-                if not call.reads_only:
+                if not call.is_read_only:
                     self._changed(call.region)
 
-    def keep_settling(self, ended: Event) -> None:
-        """Let states change though nobody asks."""
+    def apply_changes_until(self, ended: Event) -> None:
+        """Apply due state changes between calls, until `ended` is set."""
         while not ended.wait(TICK_SECONDS):
             with self._lock:
-                self._settle()
+                self._apply_due_changes()
 
-    def end(self) -> None:
-        """Take the power from every host; what ran will run again after the next start."""
+    def shut_down(self) -> None:
+        """Save the state and power off every host; running ones boot again at the next start."""
         with self._lock:
-            self.world.save()
+            self.state.save()
         self.hosts.power_off_all()
 
-    def arm(self, fault: Fault) -> None:
-        """Let a fault strike: at a call, at the next boot, or now."""
-        if fault.way != "now":
-            self.faults.arm(fault)
+    def inject_fault(self, fault: Fault) -> None:
+        """Queue a fault, or apply it at once if it is an event."""
+        if fault.kind != "event":
+            self.faults.add(fault)
             return
         with self._lock:
-            self._settle()
-            for instance in self.world.instances():
+            self._apply_due_changes()
+            for instance in self.state.list_instances():
                 if instance.id == fault.instance or not fault.instance:
-                    self.power.happen(fault, instance)
+                    self.lifecycle.apply_event(fault, instance)
             self._changed()
 
-    def _answer(self, call: Call) -> Answer:
-        rules.check(self.world, call)
-        if call.action in MOVES:
-            return self.power.answer(call)
+    def _answer(self, call: ApiCall) -> ApiResponse:
+        rules.check_call(self.state, call)
+        if call.action in TRANSITIONS:
+            return self.lifecycle.handle_call(call)
         if call.action == "RunInstances":
             return self._launch(call)
         if call.action == "GetConsoleOutput":
             return self._console(call)
-        if (own := catalog.ANSWERS.get(call.action)) and (answer := own(call)):
+        if (own := catalog.HANDLERS.get(call.action)) and (answer := own(call)):
             return answer
         if call.service == "sts":
-            return self._sessions.give(call.forward(self.world.app))
-        if call.reads_only:
-            return self._tell(call)
-        answer = call.forward(self.world.app)
-        # Spot requests and fleets launch instances too.
-        self.power.adopt()
+            return self._sessions.issue(call.forward_to(self.state.app))
+        if call.is_read_only:
+            return self._answer_cached(call)
+        answer = call.forward_to(self.state.app)
+        # Spot requests and fleets launch instances, too.
+        self.lifecycle.adopt_new_instances()
         return answer
 
-    def _tell(self, call: Call) -> Answer:
-        """Answer as before while nothing has changed: moto takes milliseconds for each answer."""
+    def _answer_cached(self, call: ApiCall) -> ApiResponse:
+        """Return the response to an EC2 read, cached until the state changes: moto is slow."""
         if call.service != "ec2":
-            return call.forward(self.world.app)
-        asked = (call.region, call.body)
-        if asked not in self._told:
-            self._told[asked] = call.forward(self.world.app)
-        return self._told[asked]
+            return call.forward_to(self.state.app)
+        request = (call.region, call.body)
+        if request not in self._cached:
+            self._cached[request] = call.forward_to(self.state.app)
+        return self._cached[request]
 
     def _changed(self, region: str = "") -> None:
-        self._told.clear()
-        self.world.save(region)
+        self._cached.clear()
+        self.state.save(region)
 
-    def _launch(self, call: Call) -> Answer:
+    def _launch(self, call: ApiCall) -> ApiResponse:
         token = call.parameters.get("ClientToken", "")
         if token in self._tokens:
-            asked, answer = self._tokens[token]
-            if asked != call.parameters:
-                refuse(
+            request, answer = self._tokens[token]
+            if request != call.parameters:
+                raise_api_error(
                     "IdempotentParameterMismatch",
                     "The same client token was used with different parameters.",
                 )
@@ -129,28 +142,28 @@ class Cloud:
         count = call.parameters.get("MaxCount", "1")
         body = re.sub(rb"\bMinCount=\d+", b"MinCount=" + count.encode(), call.body)
         if "SubnetId" not in str(call.parameters):
-            body += f"&Placement.AvailabilityZone={rules.zone(self.world, call)}".encode()
-        answer = replace(call, body=body).forward(self.world.app)
+            body += f"&Placement.AvailabilityZone={rules.choose_zone(self.state, call)}".encode()
+        answer = replace(call, body=body).forward_to(self.state.app)
         if answer.status != 200:
             return answer
-        self.power.adopt()
-        answer = replace(answer, body=answer.body.replace(RUNS, WILL_RUN))
+        self.lifecycle.adopt_new_instances()
+        answer = replace(answer, body=answer.body.replace(STATE_RUNNING, STATE_PENDING))
         if token:
             self._tokens[token] = (call.parameters, answer)
         return answer
 
-    def _console(self, call: Call) -> Answer:
-        instance = self.power.find(call, call.parameters.get("InstanceId", ""))
-        text = encoded_console(self.hosts.console(instance.id))
+    def _console(self, call: ApiCall) -> ApiResponse:
+        instance = self.lifecycle.find_instance(call, call.parameters.get("InstanceId", ""))
+        text = encode_console_output(self.hosts.console_output(instance.id))
         now = "2026-01-01T00:00:00.000Z"
         inner = f"<instanceId>{instance.id}</instanceId><timestamp>{now}</timestamp>"
-        return as_ec2(call.action, f"{inner}<output>{text}</output>")
+        return ec2_response(call.action, f"{inner}<output>{text}</output>")
 
-    def _settle(self) -> None:
-        if self.power.settle():
+    def _apply_due_changes(self) -> None:
+        if self.lifecycle.apply_due_changes():
             self._changed()
 
-    def _from_inside(self, instance_id: str, word: str) -> None:
+    def _on_guest_request(self, instance_id: str, word: str) -> None:
         with self._lock:
-            self.power.from_inside(instance_id, word)
+            self.lifecycle.handle_guest_request(instance_id, word)
             self._changed()

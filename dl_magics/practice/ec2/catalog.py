@@ -1,4 +1,4 @@
-"""The shop window: prices, quotas, spot prices and the image's parameter, as AWS tells them."""
+"""Answer calls for prices, service quotas, spot prices and the SSM parameter of the AMI."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
+from importlib.resources import files
 from typing import Any
 
-from dl_magics.practice.ec2.http import Answer, Call, as_ec2, as_json, refuse
+from dl_magics.practice.ec2.http import (
+    ApiCall,
+    ApiResponse,
+    ec2_response,
+    json_response,
+    raise_api_error,
+)
 from dl_magics.practice.ec2.state import DEEP_LEARNING_IMAGE
 
-PRICES = Path(__file__).parents[2] / "aws" / "aws_gpu_prices.csv"
+PRICE_FILE = "prices.csv"
 IMAGE_PARAMETER = "/aws/service/deeplearning/ami/x86_64/"
-SPOT_SHARE = 0.36
-PLACES = {
+SPOT_FRACTION = 0.36
+LOCATIONS = {
     "us-east-1": "US East (N. Virginia)",
     "us-west-2": "US West (Oregon)",
     "eu-west-1": "EU (Ireland)",
@@ -32,51 +38,51 @@ QUOTAS = {
 
 
 @cache
-def prices() -> dict[str, dict[str, str]]:
-    """The bundled price table, by instance type."""
-    lines = PRICES.read_text().splitlines()
+def load_prices() -> dict[str, dict[str, str]]:
+    """Return what the practice cloud charges, by instance type: the rows of its price file."""
+    lines = files(__package__).joinpath(PRICE_FILE).read_text().splitlines()
     rows = csv.DictReader(line for line in lines if not line.startswith("#"))
     return {row["instance_type"]: row for row in rows}
 
 
-def price(name: str, region: str) -> float | None:
-    """Dollars an hour on demand, where the table has it."""
-    row = prices().get(name, {})
+def on_demand_price(name: str, region: str) -> float | None:
+    """Return the on-demand price in US dollars per hour, or None if the type has no price there."""
+    row = load_prices().get(name, {})
     dollars = row.get(f"usd_per_hour_{region.replace('-', '_')}")
     return float(dollars) if dollars else None
 
 
-def quota_of(name: str) -> tuple[str, float]:
-    """Return the quota of vCPUs that instances of this type count against."""
+def quota_for_type(name: str) -> tuple[str, float]:
+    """Return the on-demand quota that a type counts against: its name and its number of vCPUs."""
     code = {"g": "L-DB2E81BA", "p": "L-417A185B"}.get(name[0], "L-1216C47A")
     return QUOTAS[code]
 
 
-def _products(call: Call) -> Answer:
+def _products(call: ApiCall) -> ApiResponse:
     wanted = {one["Field"]: one["Value"] for one in call.document.get("Filters", [])}
     region = wanted.get("regionCode") or next(
-        (code for code, place in PLACES.items() if place == wanted.get("location")), "us-east-1"
+        (code for code, place in LOCATIONS.items() if place == wanted.get("location")), "us-east-1"
     )
-    names = [wanted["instanceType"]] if "instanceType" in wanted else list(prices())
-    listed = [_product(name, region) for name in names if price(name, region) is not None]
-    return as_json({"FormatVersion": "aws_v1", "PriceList": listed})
+    names = [wanted["instanceType"]] if "instanceType" in wanted else list(load_prices())
+    listed = [_product(name, region) for name in names if on_demand_price(name, region) is not None]
+    return json_response({"FormatVersion": "aws_v1", "PriceList": listed})
 
 
 def _product(name: str, region: str) -> str:
-    facts = prices()[name]
+    facts = load_prices()[name]
     sku = f"PRACTICE{name.upper().replace('.', '')}"
     rate = {
         "rateCode": f"{sku}.JRTCKXETXF.6YS6EN2CT7",
         "unit": "Hrs",
         "beginRange": "0",
         "endRange": "Inf",
-        "pricePerUnit": {"USD": f"{price(name, region):.10f}"},
+        "pricePerUnit": {"USD": f"{on_demand_price(name, region):.10f}"},
     }
     term = {"sku": sku, "offerTermCode": "JRTCKXETXF", "priceDimensions": {rate["rateCode"]: rate}}
     attributes = {
         "instanceType": name,
         "regionCode": region,
-        "location": PLACES.get(region, region),
+        "location": LOCATIONS.get(region, region),
         "operatingSystem": "Linux",
         "preInstalledSw": "NA",
         "tenancy": "Shared",
@@ -91,15 +97,15 @@ def _product(name: str, region: str) -> str:
     return json.dumps({"serviceCode": "AmazonEC2", "product": product, "terms": terms})
 
 
-def _quota(call: Call) -> Answer:
+def _quota(call: ApiCall) -> ApiResponse:
     code = call.document.get("QuotaCode", "")
     if code not in QUOTAS:
-        refuse("NoSuchResourceException", f"The quota {code} does not exist.")
-    return as_json({"Quota": _quota_facts(code, call.region)})
+        raise_api_error("NoSuchResourceException", f"The quota {code} does not exist.")
+    return json_response({"Quota": _quota_facts(code, call.region)})
 
 
-def _quotas(call: Call) -> Answer:
-    return as_json({"Quotas": [_quota_facts(code, call.region) for code in QUOTAS]})
+def _quotas(call: ApiCall) -> ApiResponse:
+    return json_response({"Quotas": [_quota_facts(code, call.region) for code in QUOTAS]})
 
 
 def _quota_facts(code: str, region: str) -> dict[str, Any]:
@@ -117,11 +123,11 @@ def _quota_facts(code: str, region: str) -> dict[str, Any]:
     }
 
 
-def _parameter(call: Call) -> Answer | None:
+def _parameter(call: ApiCall) -> ApiResponse | None:
     name = call.document.get("Name", "")
     if not name.startswith(IMAGE_PARAMETER):
         return None
-    return as_json(
+    return json_response(
         {
             "Parameter": {
                 "Name": name,
@@ -135,22 +141,26 @@ def _parameter(call: Call) -> Answer | None:
     )
 
 
-def _spot_prices(call: Call) -> Answer:
-    names = call.listed("InstanceType") or list(prices())
-    zones = call.listed("AvailabilityZone") or [f"{call.region}{letter}" for letter in "abc"]
+def _spot_prices(call: ApiCall) -> ApiResponse:
+    names = call.list_parameter("InstanceType") or list(load_prices())
+    zones = call.list_parameter("AvailabilityZone") or [
+        f"{call.region}{letter}" for letter in "abc"
+    ]
     now = f"{datetime.now(UTC):%Y-%m-%dT%H:00:00.000Z}"
     items = "".join(
         f"<item><instanceType>{name}</instanceType><productDescription>Linux/UNIX"
-        f"</productDescription><spotPrice>{dollars * (SPOT_SHARE + 0.02 * n):.6f}</spotPrice>"
+        f"</productDescription><spotPrice>{dollars * (SPOT_FRACTION + 0.02 * n):.6f}</spotPrice>"
         f"<timestamp>{now}</timestamp><availabilityZone>{zone}</availabilityZone></item>"
         for name in names
-        if (dollars := price(name, call.region)) is not None
+        if (dollars := on_demand_price(name, call.region)) is not None
         for n, zone in enumerate(zones)
     )
-    return as_ec2("DescribeSpotPriceHistory", f"<spotPriceHistorySet>{items}</spotPriceHistorySet>")
+    return ec2_response(
+        "DescribeSpotPriceHistory", f"<spotPriceHistorySet>{items}</spotPriceHistorySet>"
+    )
 
 
-ANSWERS: dict[str, Callable[[Call], Answer | None]] = {
+HANDLERS: dict[str, Callable[[ApiCall], ApiResponse | None]] = {
     "GetProducts": _products,
     "GetServiceQuota": _quota,
     "GetAWSDefaultServiceQuota": _quota,

@@ -1,4 +1,4 @@
-"""What goes over HTTP: a call of the AWS API, its answer, and a refusal in AWS' own words."""
+"""HTTP values of the AWS APIs: a call, a response, and an error in each protocol's format."""
 
 from __future__ import annotations
 
@@ -18,36 +18,46 @@ READS = ("Describe", "Get", "List", "Lookup")
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the practice cloud sends back."""
+class ApiResponse:
+    """An HTTP response."""
 
     body: bytes = b""
     status: int = 200
     content_type: str = "text/xml;charset=UTF-8"
 
-    def send(self, start_response: StartResponse) -> list[bytes]:
-        """Hand it to the WSGI server."""
+    def to_wsgi(self, start_response: StartResponse) -> list[bytes]:
+        """Start the WSGI response and return its body."""
         headers = [("Content-Type", self.content_type), ("Content-Length", str(len(self.body)))]
         start_response(f"{self.status} Practice", headers)
         return [self.body]
 
 
 @dataclass(frozen=True)
-class Call:
-    """One request to the API: who wants what of which service where."""
+class ApiCall:
+    """A request to an AWS API.
+
+    Parameters
+    ----------
+    service, action, region, access_key
+        From the signature and the body; empty where the request lacks them.
+    parameters, document
+        The parameters of a query-protocol call, the body of a JSON call.
+    environ, body
+        The WSGI environment and the raw body.
+    """
 
     service: str
     action: str
     region: str
-    key: str
+    access_key: str
     parameters: dict[str, str]
     document: dict[str, Any]
     environ: WSGIEnvironment
     body: bytes
 
     @classmethod
-    def read(cls, environ: WSGIEnvironment) -> Call:
-        """Read a signed request; the parts that it lacks are empty."""
+    def from_environ(cls, environ: WSGIEnvironment) -> ApiCall:
+        """Read a request from its WSGI environment."""
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
         target = environ.get("HTTP_X_AMZ_TARGET", "")
@@ -56,25 +66,25 @@ class Call:
             service=scope["service"] if scope else "",
             action=target.rpartition(".")[2] or parameters.get("Action", ""),
             region=scope["region"] if scope else "",
-            key=scope["key"] if scope else "",
+            access_key=scope["key"] if scope else "",
             parameters=parameters,
             document=json.loads(body) if target and "json" in environ["CONTENT_TYPE"] else {},
             environ=environ,
             body=body,
         )
 
-    def listed(self, name: str) -> list[str]:
-        """Return the values of `name.1`, `name.2` … or of `name` alone."""
+    def list_parameter(self, name: str) -> list[str]:
+        """Return the values of `name.1`, `name.2` … or of `name`."""
         numbered = re.compile(rf"{re.escape(name)}(\.\d+)?$")
         return [value for key, value in self.parameters.items() if numbered.match(key)]
 
     @property
-    def reads_only(self) -> bool:
-        """Whether it changes nothing."""
+    def is_read_only(self) -> bool:
+        """Whether the call changes no state."""
         return self.action.startswith(READS) and "Token" not in self.action
 
-    def forward(self, app: WSGIApplication) -> Answer:
-        """Let another WSGI application answer it."""
+    def forward_to(self, app: WSGIApplication) -> ApiResponse:
+        """Return the response of another WSGI application."""
         seen: list[tuple[str, dict[str, str]]] = []
 
         def start_response(status: str, headers: Iterable[tuple[str, str]], _: Any = None) -> Any:
@@ -87,42 +97,42 @@ class Call:
         }
         body = b"".join(app(environ, start_response))
         status, headers = seen[-1]
-        return Answer(body, int(status[:3]), headers.get("Content-Type", ""))
+        return ApiResponse(body, int(status[:3]), headers.get("Content-Type", ""))
 
 
-class Refused(Exception):
-    """AWS says no: a code, a sentence, an HTTP status."""
+class ApiError(Exception):
+    """An AWS error: its code, its message, its HTTP status."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)
         self.code = code
         self.status = status
 
-    def answer(self, call: Call) -> Answer:
-        """Return the answer in the words of the service's protocol."""
+    def to_response(self, call: ApiCall) -> ApiResponse:
+        """Return the error in the format of the called service."""
         code, message = escape(self.code), escape(str(self))
         if "HTTP_X_AMZ_TARGET" in call.environ:
-            return as_json({"__type": self.code, "message": str(self)}, self.status)
+            return json_response({"__type": self.code, "message": str(self)}, self.status)
         if call.service == "ec2":
             error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
             text = f"<Response><Errors>{error}</Errors><RequestID>p</RequestID></Response>"
         else:
             error = f"<Type>Sender</Type><Code>{code}</Code><Message>{message}</Message>"
             text = f"<ErrorResponse><Error>{error}</Error><RequestId>p</RequestId></ErrorResponse>"
-        return Answer(f'<?xml version="1.0" encoding="UTF-8"?>{text}'.encode(), self.status)
+        return ApiResponse(f'<?xml version="1.0" encoding="UTF-8"?>{text}'.encode(), self.status)
 
 
-def refuse(code: str, message: str, status: int = 400) -> NoReturn:
-    """Say no as AWS does."""
-    raise Refused(code, message, status)
+def raise_api_error(code: str, message: str, status: int = 400) -> NoReturn:
+    """Raise an AWS error."""
+    raise ApiError(code, message, status)
 
 
-def as_json(document: object, status: int = 200) -> Answer:
-    """Return an answer of the services that speak JSON."""
-    return Answer(json.dumps(document).encode(), status, "application/x-amz-json-1.1")
+def json_response(document: object, status: int = 200) -> ApiResponse:
+    """Return a response of the JSON protocol."""
+    return ApiResponse(json.dumps(document).encode(), status, "application/x-amz-json-1.1")
 
 
-def as_ec2(action: str, inner: str) -> Answer:
-    """Return an answer of EC2."""
+def ec2_response(action: str, inner: str) -> ApiResponse:
+    """Return a response of EC2's query protocol; `inner` is XML."""
     body = f'<{action}Response xmlns="{NAMESPACE}"><requestId>practice</requestId>{inner}'
-    return Answer(f"{body}</{action}Response>".encode())
+    return ApiResponse(f"{body}</{action}Response>".encode())

@@ -1,4 +1,4 @@
-"""How an instance goes from state to state: with AWS' delays, refusals and words."""
+"""The states of an instance: transitions with AWS' delays, errors and messages."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 from moto.core.utils import utcnow
 from moto.ec2.models.instances import Instance, StateReason
 
-from dl_magics.practice.ec2.faults import Fault, Faults
-from dl_magics.practice.ec2.http import Answer, Call, as_ec2, refuse
-from dl_magics.practice.ec2.state import World
+from dl_magics.practice.ec2.fault_queue import FaultQueue
+from dl_magics.practice.ec2.faults import Fault
+from dl_magics.practice.ec2.http import ApiCall, ApiResponse, ec2_response, raise_api_error
+from dl_magics.practice.ec2.state import Ec2State
 from dl_magics.practice.hosts.hosts import Hosts
-from dl_magics.practice.hosts.spec import Sheet
+from dl_magics.practice.hosts.spec import HostSpec
 
-CODES = {
+STATE_CODES = {
     "pending": 0,
     "running": 16,
     "shutting-down": 32,
@@ -24,30 +25,40 @@ CODES = {
     "stopping": 64,
     "stopped": 80,
 }
-ID = re.compile(r"i-[0-9a-f]{8,17}")
+INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")
 
 
 @dataclass(frozen=True)
-class Move:
-    """One way to change the state of an instance."""
+class Transition:
+    """A change of state that an API action requests.
+
+    Parameters
+    ----------
+    verb, participle
+        For moto's method name and for AWS' message.
+    starts_from, ignored_in
+        The states in which it is carried out, and in which it does nothing.
+    transient_state, final_state
+        The states during and after the delay.
+    """
 
     verb: str
-    done: str
+    participle: str
     starts_from: tuple[str, ...]
-    nothing_to_do: tuple[str, ...]
-    passes: str
-    ends: str
+    ignored_in: tuple[str, ...]
+    transient_state: str
+    final_state: str
 
 
-MOVES = {
-    "StartInstances": Move(
+TRANSITIONS = {
+    "StartInstances": Transition(
         "start", "started", ("stopped",), ("pending", "running"), "pending", "running"
     ),
-    "StopInstances": Move(
+    "StopInstances": Transition(
         "stop", "stopped", ("running",), ("stopping", "stopped"), "stopping", "stopped"
     ),
-    "RebootInstances": Move("reboot", "rebooted", ("running",), (), "running", "running"),
-    "TerminateInstances": Move(
+    "RebootInstances": Transition("reboot", "rebooted", ("running",), (), "running", "running"),
+    "TerminateInstances": Transition(
         "terminate",
         "terminated",
         ("pending", "running", "stopping", "stopped"),
@@ -56,169 +67,182 @@ MOVES = {
         "terminated",
     ),
 }
-INSIDE = {"stop": "StopInstances", "terminate": "TerminateInstances"}
+GUEST_SHUTDOWN_ACTIONS = {"stop": "StopInstances", "terminate": "TerminateInstances"}
 
 
-class Power:
-    """Starts, stops, reboots and terminates; what is on the way is part of the world."""
+class Lifecycle:
+    """Starts, stops, reboots and terminates; pending changes are part of the saved state."""
 
-    def __init__(self, world: World, hosts: Hosts, faults: Faults, delay: float) -> None:
-        self._world = world
+    def __init__(self, state: Ec2State, hosts: Hosts, faults: FaultQueue, delay: float) -> None:
+        self._state = state
         self._hosts = hosts
         self._faults = faults
         self._delay = delay
-        self._due: dict[str, tuple[str, float]] = world.extra.setdefault("due", {})
-        self._notices: dict[str, dict[str, str]] = world.extra.setdefault("notices", {})
-        self._taken_back: dict[str, float] = world.extra.setdefault("taken_back", {})
+        self._pending: dict[str, tuple[str, float]] = state.extra.setdefault("pending", {})
+        self._notices: dict[str, dict[str, str]] = state.extra.setdefault("notices", {})
+        self._reclaim_times: dict[str, float] = state.extra.setdefault("reclaim_times", {})
 
-    def answer(self, call: Call) -> Answer:
-        """Answer one of the calls in MOVES."""
-        move = MOVES[call.action]
-        instances = [self.find(call, each) for each in call.listed("InstanceId")]
+    def handle_call(self, call: ApiCall) -> ApiResponse:
+        """Return the response to one of the actions in TRANSITIONS."""
+        transition = TRANSITIONS[call.action]
+        instances = [self.find_instance(call, each) for each in call.list_parameter("InstanceId")]
         for instance in instances:
-            if instance.state not in move.starts_from + move.nothing_to_do:
-                refuse(
+            if instance.state not in transition.starts_from + transition.ignored_in:
+                raise_api_error(
                     "IncorrectInstanceState",
                     f"The instance '{instance.id}' is not in a state from which it can be "
-                    f"{move.done}.",
+                    f"{transition.participle}.",
                 )
         if call.parameters.get("DryRun", "").lower() == "true":
-            refuse("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
+            raise_api_error(
+                "DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412
+            )
         before = [instance.state for instance in instances]
         for instance in instances:
-            if instance.state in move.starts_from:
-                self.begin(instance, call.action)
+            if instance.state in transition.starts_from:
+                self.begin_transition(instance, call.action)
         if call.action == "RebootInstances":
-            return as_ec2(call.action, "<return>true</return>")
-        items = map(_change, instances, before)
-        return as_ec2(call.action, f"<instancesSet>{''.join(items)}</instancesSet>")
+            return ec2_response(call.action, "<return>true</return>")
+        items = map(_state_change_item, instances, before)
+        return ec2_response(call.action, f"<instancesSet>{''.join(items)}</instancesSet>")
 
-    def find(self, call: Call, instance_id: str) -> Instance:
-        """Return the instance of this id in the call's region, or refuse."""
-        if not ID.fullmatch(instance_id):
-            refuse("InvalidInstanceID.Malformed", f'Invalid id: "{instance_id}"')
-        instance = self._world.instance(instance_id)
+    def find_instance(self, call: ApiCall, instance_id: str) -> Instance:
+        """Return the instance with this id in the call's region, or raise ApiError."""
+        if not INSTANCE_ID.fullmatch(instance_id):
+            raise_api_error("InvalidInstanceID.Malformed", f'Invalid id: "{instance_id}"')
+        instance = self._state.find_instance(instance_id)
         if instance is None or instance.region_name != call.region:
-            refuse("InvalidInstanceID.NotFound", f"The instance ID '{instance_id}' does not exist")
+            raise_api_error(
+                "InvalidInstanceID.NotFound", f"The instance ID '{instance_id}' does not exist"
+            )
         return instance
 
-    def begin(self, instance: Instance, action: str) -> None:
-        """Let an instance begin to change."""
-        move = MOVES[action]
-        ec2 = self._world.ec2(instance.region_name)
-        getattr(ec2, f"{move.verb}_instances")([instance.id])
+    def begin_transition(self, instance: Instance, action: str) -> None:
+        """Begin a transition, whatever the current state."""
+        transition = TRANSITIONS[action]
+        ec2 = self._state.region_backend(instance.region_name)
+        getattr(ec2, f"{transition.verb}_instances")([instance.id])
         if action == "StartInstances":
             instance.launch_time = utcnow()
         else:
             self._hosts.power_off(instance.id)
-        self._pass(instance, move)
+        self._enter(instance, transition)
 
-    def adopt(self) -> None:
-        """Let instances that moto made run as ours do: they boot first."""
-        for instance in self._world.instances():
-            known = instance.id in self._due or self._hosts.has_power(instance.id)
+    def adopt_new_instances(self) -> None:
+        """Put instances that moto has made running into pending: their hosts must boot first."""
+        for instance in self._state.list_instances():
+            known = instance.id in self._pending or self._hosts.is_running(instance.id)
             if instance.state != "running" or known:
                 continue
             for interface in instance.nics.values():
                 interface.delete_on_termination = True
-            self._pass(instance, MOVES["StartInstances"])
+            self._enter(instance, TRANSITIONS["StartInstances"])
 
-    def from_inside(self, instance_id: str, word: str) -> None:
-        """Do what somebody on the instance asked for: shutdown or reboot."""
-        instance = self._world.instance(instance_id)
+    def handle_guest_request(self, instance_id: str, word: str) -> None:
+        """Carry out a shutdown or reboot that was requested on the instance."""
+        instance = self._state.find_instance(instance_id)
         if instance is None or instance.state != "running":
             return
         if word == "reboot":
-            self.begin(instance, "RebootInstances")
+            self.begin_transition(instance, "RebootInstances")
             return
-        self.begin(instance, INSIDE[instance.instance_initiated_shutdown_behavior])
+        self.begin_transition(
+            instance, GUEST_SHUTDOWN_ACTIONS[instance.instance_initiated_shutdown_behavior]
+        )
         reason = "Client.InstanceInitiatedShutdown"
         instance.state_reason = StateReason(f"{reason}: Instance initiated shutdown", reason)
 
-    def happen(self, fault: Fault, instance: Instance) -> None:
-        """Let something happen to an instance that nobody asked for."""
-        if fault.name == "terminated" and instance.state in MOVES["TerminateInstances"].starts_from:
-            self.begin(instance, "TerminateInstances")
+    def apply_event(self, fault: Fault, instance: Instance) -> None:
+        """Apply an event fault to an instance."""
+        if (
+            fault.name == "terminated"
+            and instance.state in TRANSITIONS["TerminateInstances"].starts_from
+        ):
+            self.begin_transition(instance, "TerminateInstances")
         elif instance.state != "running":
             return
         elif fault.name == "new-address":
-            instance.nics[0].public_ip = self._world.new_address()
-            self._hosts.move(instance.id, instance.public_ip or "")
+            instance.nics[0].public_ip = self._state.allocate_address()
+            self._hosts.change_address(instance.id, instance.public_ip or "")
         elif fault.name == "host-key-swap":
-            self._hosts.swap_key(instance.id)
+            self._hosts.replace_host_key(instance.id)
         elif fault.name == "spot-notice":
             due = time.time() + fault.seconds
             self._notices[instance.id] = {
                 "action": "terminate",
                 "time": f"{datetime.fromtimestamp(due, UTC):%Y-%m-%dT%H:%M:%SZ}",
             }
-            self._taken_back[instance.id] = due
+            self._reclaim_times[instance.id] = due
 
-    def settle(self) -> bool:
-        """Let what is due come true; return whether anything did."""
-        now, came_true = time.time(), self._take_back()
-        for instance_id, (state, due) in list(self._due.items()):
-            instance = self._world.instance(instance_id)
-            if due > now or self._hosts.has_power(instance_id):
+    def apply_due_changes(self) -> bool:
+        """Complete the transitions that are due; return whether there were any."""
+        now, changed = time.time(), self._reclaim_spot()
+        for instance_id, (state, due) in list(self._pending.items()):
+            instance = self._state.find_instance(instance_id)
+            if due > now or self._hosts.is_running(instance_id):
                 continue
-            del self._due[instance_id]
-            came_true = True
+            del self._pending[instance_id]
+            changed = True
             if instance is None:
                 continue
-            if state == "running" and (late := self._faults.too_late(instance_id)):
-                self._fail(instance, late)
+            if state == "running" and (late := self._faults.take_start_failure(instance_id)):
+                self._fail_start(instance, late)
                 continue
-            _show(instance, state)
+            _set_state(instance, state)
             if state == "running":
-                self.boot(instance)
+                self.boot_host(instance)
             elif state == "terminated":
-                self._hosts.forget(instance_id)
-        return came_true
+                self._hosts.delete(instance_id)
+        return changed
 
-    def boot(self, instance: Instance) -> None:
-        """Give power to the instance's host."""
-        self._hosts.boot(Sheet.of(instance), extra_seconds=self._faults.boot_seconds(instance.id))
-
-    def resume(self) -> None:
-        """Boot the hosts of what ran when the practice cloud ended."""
-        for instance in self._world.instances():
-            if instance.state == "running" and instance.id not in self._due:
-                self.boot(instance)
-
-    def _fail(self, instance: Instance, fault: Fault) -> None:
-        """Let one that never ran be given back, and another one be stopped again."""
-        action = "StopInstances" if self._hosts.is_known(instance.id) else "TerminateInstances"
-        getattr(self._world.ec2(instance.region_name), f"{MOVES[action].verb}_instances")(
-            [instance.id]
+    def boot_host(self, instance: Instance) -> None:
+        """Boot the host of an instance."""
+        self._hosts.boot(
+            HostSpec.from_instance(instance),
+            extra_seconds=self._faults.take_boot_delay(instance.id),
         )
-        _show(instance, MOVES[action].ends)
+
+    def boot_running_hosts(self) -> None:
+        """Boot the hosts of the instances that were running when the practice cloud stopped."""
+        for instance in self._state.list_instances():
+            if instance.state == "running" and instance.id not in self._pending:
+                self.boot_host(instance)
+
+    def _fail_start(self, instance: Instance, fault: Fault) -> None:
+        """Fail a start: terminate an instance that has never run, stop another one."""
+        action = "StopInstances" if self._hosts.has_booted(instance.id) else "TerminateInstances"
+        getattr(
+            self._state.region_backend(instance.region_name),
+            f"{TRANSITIONS[action].verb}_instances",
+        )([instance.id])
+        _set_state(instance, TRANSITIONS[action].final_state)
         instance.state_reason = StateReason(f"{fault.code}: {fault.message}", fault.code)
 
-    def _take_back(self) -> bool:
-        due = [each for each, when in self._taken_back.items() if when <= time.time()]
+    def _reclaim_spot(self) -> bool:
+        due = [each for each, when in self._reclaim_times.items() if when <= time.time()]
         for instance_id in due:
-            del self._taken_back[instance_id]
-            instance = self._world.instance(instance_id)
-            if instance and instance.state in MOVES["TerminateInstances"].starts_from:
-                self.begin(instance, "TerminateInstances")
+            del self._reclaim_times[instance_id]
+            instance = self._state.find_instance(instance_id)
+            if instance and instance.state in TRANSITIONS["TerminateInstances"].starts_from:
+                self.begin_transition(instance, "TerminateInstances")
                 reason = "Server.SpotInstanceTermination"
                 instance.state_reason = StateReason(f"{reason}: Spot instance termination", reason)
         return bool(due)
 
-    def _pass(self, instance: Instance, move: Move) -> None:
-        _show(instance, move.passes)
-        self._due[instance.id] = (move.ends, time.time() + self._delay)
+    def _enter(self, instance: Instance, transition: Transition) -> None:
+        _set_state(instance, transition.transient_state)
+        self._pending[instance.id] = (transition.final_state, time.time() + self._delay)
 
 
-def _show(instance: Instance, state: str) -> None:
+def _set_state(instance: Instance, state: str) -> None:
     instance.instance_state.name = state
-    instance.instance_state.code = CODES[state]
+    instance.instance_state.code = STATE_CODES[state]
 
 
-def _change(instance: Instance, before: str) -> str:
+def _state_change_item(instance: Instance, before: str) -> str:
     states = (("currentState", instance.state), ("previousState", before))
     shown = (
-        f"<{name}><code>{CODES[state]}</code><name>{state}</name></{name}>"
+        f"<{name}><code>{STATE_CODES[state]}</code><name>{state}</name></{name}>"
         for name, state in states
     )
     return f"<item><instanceId>{instance.id}</instanceId>{''.join(shown)}</item>"

@@ -1,4 +1,4 @@
-"""What an instance can ask about itself, as on EC2; an environment variable leads there."""
+"""The instance metadata service; hosts find it through an environment variable."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any
 
 from moto.ec2.models.instances import Instance
 
-from dl_magics.practice.ec2.api import Cloud
-from dl_magics.practice.ec2.http import Answer
-from dl_magics.practice.hosts.spec import user_data
+from dl_magics.practice.ec2.api import Ec2Api
+from dl_magics.practice.ec2.http import ApiResponse
+from dl_magics.practice.hosts.spec import decode_user_data
 
 PATH = "/_practice/metadata/"
 PLAIN = "text/plain"
 
 
-def answer(cloud: Cloud, path: str) -> Answer | None:
-    """Answer `/_practice/metadata/ID/latest/…`; None when there is no such fact."""
-    instance_id, _, wish = path.removeprefix(PATH).partition("/")
-    instance = cloud.world.instance(instance_id)
-    wish = wish.removeprefix("latest/").strip("/")
-    if wish == "api/token":
-        return Answer(b"practice", 200, PLAIN)
-    if instance is None or wish not in FACTS:
+def respond(api: Ec2Api, path: str) -> ApiResponse | None:
+    """Return the response to `/_practice/metadata/ID/latest/…`, or None if it does not exist."""
+    instance_id, _, item = path.removeprefix(PATH).partition("/")
+    instance = api.state.find_instance(instance_id)
+    item = item.removeprefix("latest/").strip("/")
+    if item == "api/token":
+        return ApiResponse(b"practice", 200, PLAIN)
+    if instance is None or item not in ITEMS:
         return None
-    fact = FACTS[wish](instance, cloud.world.extra)
-    return None if fact is None else Answer(fact.encode(), 200, PLAIN)
+    fact = ITEMS[item](instance, api.state.extra)
+    return None if fact is None else ApiResponse(fact.encode(), 200, PLAIN)
 
 
 def _spot(instance: Instance, extra: dict[str, Any]) -> str | None:
@@ -46,7 +46,7 @@ def _identity(instance: Instance, _: dict[str, Any]) -> str:
     )
 
 
-FACTS: dict[str, Callable[[Instance, dict[str, Any]], str | None]] = {
+ITEMS: dict[str, Callable[[Instance, dict[str, Any]], str | None]] = {
     "meta-data/instance-id": lambda instance, _: instance.id,
     "meta-data/instance-type": lambda instance, _: instance.instance_type,
     "meta-data/public-ipv4": lambda instance, _: instance.public_ip,
@@ -55,5 +55,5 @@ FACTS: dict[str, Callable[[Instance, dict[str, Any]], str | None]] = {
     "meta-data/placement/region": lambda instance, _: instance.region_name,
     "meta-data/spot/instance-action": _spot,
     "dynamic/instance-identity/document": _identity,
-    "user-data": lambda instance, _: user_data(instance) or None,
+    "user-data": lambda instance, _: decode_user_data(instance) or None,
 }

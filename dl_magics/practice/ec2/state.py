@@ -1,4 +1,4 @@
-"""moto as the world of the practice cloud: its types, images, addresses, and what it remembers."""
+"""The state of the practice cloud: moto's backends with its types, image and addresses, saved."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 
 from dl_magics.store import atomic
 
-LAST_ADDRESS = 254
+ADDRESSES = 254
 ACCOUNT = DEFAULT_ACCOUNT_ID
-REMEMBERED = ("ec2", "iam", "cloudwatch")
-RETIRED = ("p2.xlarge", "p2.8xlarge", "p2.16xlarge")
-# Types that moto does not know, made of one that it knows: name, vCPUs, GiB, GPUs, GPU, GiB a GPU.
-MADE = (
+SAVED_SERVICES = ("ec2", "iam", "cloudwatch")
+RETIRED_TYPES = ("p2.xlarge", "p2.8xlarge", "p2.16xlarge")
+# Types that moto lacks: name, the type to copy, vCPUs, GiB, GPUs, GPU, GiB per GPU.
+ADDED_TYPES = (
     ("p3.2xlarge", "p3dn.24xlarge", 8, 61, 1, "V100", 16),
     ("p3.8xlarge", "p3dn.24xlarge", 32, 244, 4, "V100", 16),
     ("p3.16xlarge", "p3dn.24xlarge", 64, 488, 8, "V100", 16),
@@ -62,11 +62,11 @@ DEEP_LEARNING_IMAGE = {
 }
 
 
-class World:
-    """Everything that exists in the practice cloud; it is kept in one file.
+class Ec2State:
+    """Everything that exists in the practice cloud, saved in one file.
 
-    The file is a pickle: it holds moto's own objects, lies in a folder that only its owner may
-    enter, and is set aside when another version of moto wrote it.
+    The file is a pickle of moto's objects, in a folder that only its owner may enter. A file that
+    another version of moto wrote is set aside.
     """
 
     def __init__(self, file: Path) -> None:
@@ -78,43 +78,43 @@ class World:
         self.app = DomainDispatcherApplication(create_backend_app)
         self._recall()
 
-    def ec2(self, region: str) -> EC2Backend:
-        """What EC2 has in one region."""
+    def region_backend(self, region: str) -> EC2Backend:
+        """Return moto's EC2 backend of one region."""
         return ec2_of_account[ACCOUNT][region]
 
-    def instances(self) -> list[Instance]:
-        """Every instance of every region."""
+    def list_instances(self) -> list[Instance]:
+        """Return the instances of all regions."""
         regions = list(ec2_of_account[ACCOUNT].values())
         return [instance for ec2 in regions for instance in ec2.all_instances()]
 
-    def instance(self, instance_id: str) -> Instance | None:
-        """The instance of this id, wherever it is."""
-        return next((one for one in self.instances() if one.id == instance_id), None)
+    def find_instance(self, instance_id: str) -> Instance | None:
+        """Return the instance with this id, in any region."""
+        return next((one for one in self.list_instances() if one.id == instance_id), None)
 
-    def new_address(self) -> str:
-        """An address of TEST-NET-3, which leads nowhere, that no instance has."""
-        taken = {instance.public_ip for instance in self.instances()}
-        for _ in range(LAST_ADDRESS):
-            self._last_address = self._last_address % LAST_ADDRESS + 1
+    def allocate_address(self) -> str:
+        """Return a free address of TEST-NET-3, which is not routed."""
+        taken = {instance.public_ip for instance in self.list_instances()}
+        for _ in range(ADDRESSES):
+            self._last_address = self._last_address % ADDRESSES + 1
             address = f"203.0.113.{self._last_address}"
             if address not in taken:
                 return address
-        raise RuntimeError("Every address of the practice cloud is taken.")
+        raise RuntimeError("All addresses of the practice cloud are in use.")
 
     def save(self, changed: str = "") -> None:
-        """Keep everything but the images that are everybody's, in one step.
+        """Save everything but the public images, atomically.
 
-        A region that was only looked at is left out until it is told as `changed`.
+        A region is saved once its name was given as `changed`; regions that were only read are not.
         """
         self._changed.add(changed)
-        backends = {name: dict(_regions(name)) for name in REMEMBERED}
+        backends = {name: dict(_backends_by_region(name)) for name in SAVED_SERVICES}
         every = backends["ec2"].items()
         backends["ec2"] = {name: ec2 for name, ec2 in every if name in self._changed}
         whole = (moto.__version__, backends, self.extra, self._last_address)
         with (
             atomic.replacing(self._file, mode=atomic.PRIVATE) as unfinished,
             unfinished.open("wb") as out,
-            _our_images_only(list(backends["ec2"].values())),
+            _without_public_images(list(backends["ec2"].values())),
         ):
             pickle.dump(whole, out, protocol=pickle.HIGHEST_PROTOCOL)
 
@@ -132,7 +132,7 @@ class World:
             return
         for name, regions in backends.items():
             for region, backend in regions.items():
-                _regions(name)[region] = backend
+                _backends_by_region(name)[region] = backend
         for ec2 in backends["ec2"].values():
             ec2._load_amis()
         self.extra, self._last_address = extra, last
@@ -141,19 +141,19 @@ class World:
     def _prepare(self) -> None:
         settings.ENABLE_AMI_VALIDATION = True
         settings.ENABLE_KEYPAIR_VALIDATION = True
-        vars(elastic_network_interfaces)["random_public_ip"] = self.new_address
-        vars(elastic_ip_addresses)["random_ip"] = self.new_address
+        vars(elastic_network_interfaces)["random_public_ip"] = self.allocate_address
+        vars(elastic_ip_addresses)["random_ip"] = self.allocate_address
         if DEEP_LEARNING_IMAGE not in amis.AMIS:
             amis.AMIS.append(DEEP_LEARNING_IMAGE)
-            for made in MADE:
-                _make_type(*made)
+            for made in ADDED_TYPES:
+                _add_type(*made)
 
 
 @contextmanager
-def _our_images_only(regions: list[EC2Backend]) -> Iterator[None]:
-    """Hide what moto gives each region: more than a thousand images, and a snapshot of each.
+def _without_public_images(regions: list[EC2Backend]) -> Iterator[None]:
+    """Hide moto's public images, more than a thousand per region, and their snapshots.
 
-    With them each change of a state would take a hundred times as long to keep.
+    With them each save would take a hundred times as long.
     """
     whole = [(ec2, ec2.amis, ec2.snapshots) for ec2 in regions]
     for ec2, images, snapshots in whole:
@@ -167,12 +167,12 @@ def _our_images_only(regions: list[EC2Backend]) -> Iterator[None]:
             ec2.amis, ec2.snapshots = images, snapshots
 
 
-def _regions(service: str) -> Any:
-    # What moto declares is an overload for each name of a service, all given as literals.
+def _backends_by_region(service: str) -> Any:
+    # moto declares one overload for each literal service name.
     return get_backend(service)[ACCOUNT]  # type: ignore[call-overload]
 
 
-def _make_type(
+def _add_type(
     name: str, like: str, vcpus: int, gib: int, gpus: int, gpu: str, gib_each: int
 ) -> None:
     facts = deepcopy(INSTANCE_TYPES[like])

@@ -1,1 +1,1 @@
-"""The practice cloud's SSH hosts."""
+"""The SSH hosts of the practice cloud: a process and a folder for each instance."""

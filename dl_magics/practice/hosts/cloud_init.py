@@ -1,7 +1,7 @@
-"""What cloud-init does at an instance's first boot: the script or the files of its user-data.
+"""Run the user data of an instance at its first boot, as cloud-init does.
 
-All of it runs as the person who runs the practice cloud, without root. What names a folder of the
-system, such as /etc or /opt, gets the instance's own; what takes the power takes the instance's.
+It runs as the user of the practice cloud, without root. Paths of the system, such as /etc or /opt,
+are mapped into the folder of the instance; commands such as shutdown affect the instance only.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ from typing import Any
 import yaml
 
 LOG = Path("var/log/cloud-init-output.log")
-CLOUD = Path("var/lib/cloud/instance")
-BEGUN, SCRIPT = CLOUD / "sem" / "config_scripts_user", CLOUD / "scripts" / "part-001"
-ROOMS = (
+CLOUD_FOLDER = Path("var/lib/cloud/instance")
+STARTED_FILE, SCRIPT = (
+    CLOUD_FOLDER / "sem" / "config_scripts_user",
+    CLOUD_FOLDER / "scripts" / "part-001",
+)
+SYSTEM_FOLDERS = (
     "boot",
     "etc",
     "lib/systemd/system",
@@ -30,29 +33,31 @@ ROOMS = (
     "srv",
     "usr/local",
 )
-EDGE = r"(?<![\w.~/-])"
-OWN_HOME = re.compile(rf"{EDGE}/home/(ubuntu|ec2-user)(?![\w.-])")
-OWN = re.compile(rf"{EDGE}/(?=(boot|etc|lib/systemd|opt|root|srv|usr/local|var)(?![\w.-]))")
-POWER = re.compile(
-    rf"{EDGE}/(usr/)?s?bin/(?=(sudo|shutdown|poweroff|halt|reboot|systemctl|nvidia-smi)\b)"
+PATH_START = r"(?<![\w.~/-])"
+HOME_PATH = re.compile(rf"{PATH_START}/home/(ubuntu|ec2-user)(?![\w.-])")
+SYSTEM_PATH = re.compile(
+    rf"{PATH_START}/(?=(boot|etc|lib/systemd|opt|root|srv|usr/local|var)(?![\w.-]))"
+)
+COMMAND_PATH = re.compile(
+    rf"{PATH_START}/(usr/)?s?bin/(?=(sudo|shutdown|poweroff|halt|reboot|systemctl|nvidia-smi)\b)"
 )
 
 
-async def run(folder: Path, environment: Mapping[str, str]) -> None:
-    """Do once what the user-data asks for; what it says goes into the instance's own log."""
+async def run_user_data(folder: Path, environment: Mapping[str, str]) -> None:
+    """Run the user data once; its output goes to the log of the instance."""
     user_data = folder / "user-data"
-    if (folder / BEGUN).exists() or not user_data.exists():
+    if (folder / STARTED_FILE).exists() or not user_data.exists():
         return
-    for each in (*ROOMS, BEGUN.parent, SCRIPT.parent, LOG.parent):
+    for each in (*SYSTEM_FOLDERS, STARTED_FILE.parent, SCRIPT.parent, LOG.parent):
         (folder / each).mkdir(parents=True, exist_ok=True)
-    (folder / BEGUN).touch()
+    (folder / STARTED_FILE).touch()
     script = _prepared(folder, user_data.read_text())
     if not script:
         return
     (folder / SCRIPT).write_text(script)
     (folder / SCRIPT).chmod(0o700)
     with (folder / LOG).open("ab") as log:
-        done = await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             str(folder / SCRIPT),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
@@ -61,55 +66,55 @@ async def run(folder: Path, environment: Mapping[str, str]) -> None:
             env={**environment, "USER": "ubuntu"},
             start_new_session=True,
         )
-        code = await done.wait()
+        code = await process.wait()
         log.write(f"Cloud-init: the user-data ended with status {code}.\n".encode())
 
 
-def own(text: str, folder: Path) -> str:
-    """Return a text in which the system's folders are the instance's own."""
-    text = POWER.sub(f"{folder}/bin/", text)
-    text = OWN_HOME.sub(f"{folder}/home", text)
-    return OWN.sub(f"{folder}/", text)
+def map_system_paths(text: str, folder: Path) -> str:
+    """Return the text with the paths of the system mapped into the folder of the instance."""
+    text = COMMAND_PATH.sub(f"{folder}/bin/", text)
+    text = HOME_PATH.sub(f"{folder}/home", text)
+    return SYSTEM_PATH.sub(f"{folder}/", text)
 
 
 def _prepared(folder: Path, user_data: str) -> str:
-    """Write the files that are asked for, and return the script to run."""
+    """Write the requested files and return the script to run; empty if there is none."""
     if user_data.startswith("#!"):
-        return own(user_data, folder)
+        return map_system_paths(user_data, folder)
     if not user_data.startswith("#cloud-config"):
         return ""
-    asked = yaml.safe_load(user_data) or {}
-    for file in asked.get("write_files", []):
+    config = yaml.safe_load(user_data) or {}
+    for file in config.get("write_files", []):
         _write(folder, file)
-    commands = [_command(each) for each in asked.get("runcmd", [])]
-    return own("\n".join(["#!/bin/sh", *commands, ""]), folder) if commands else ""
+    commands = [_command(each) for each in config.get("runcmd", [])]
+    return map_system_paths("\n".join(["#!/bin/sh", *commands, ""]), folder) if commands else ""
 
 
-def _command(asked: str | list[Any]) -> str:
-    return asked if isinstance(asked, str) else shlex.join(map(str, asked))
+def _command(command: str | list[Any]) -> str:
+    return command if isinstance(command, str) else shlex.join(map(str, command))
 
 
-def _write(folder: Path, asked: Mapping[str, Any]) -> None:
-    path = Path(own(str(asked["path"]), folder))
+def _write(folder: Path, file: Mapping[str, Any]) -> None:
+    path = Path(map_system_paths(str(file["path"]), folder))
     if not path.is_relative_to(folder):
-        path = folder / str(asked["path"]).lstrip("/")
+        path = folder / str(file["path"]).lstrip("/")
     path = path.resolve()
     if not path.is_relative_to(folder.resolve()):
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab" if asked.get("append") else "wb") as file:
-        file.write(_content(folder, asked))
-    path.chmod(int(str(asked.get("permissions", "0644")), 8))
+    with path.open("ab" if file.get("append") else "wb") as out:
+        out.write(_content(folder, file))
+    path.chmod(int(str(file.get("permissions", "0644")), 8))
 
 
-def _content(folder: Path, asked: Mapping[str, Any]) -> bytes:
-    content, encoding = asked.get("content", ""), str(asked.get("encoding", "")).lower()
+def _content(folder: Path, file: Mapping[str, Any]) -> bytes:
+    content, encoding = file.get("content", ""), str(file.get("encoding", "")).lower()
     raw = content if isinstance(content, bytes) else str(content).encode()
     if "b64" in encoding or "base64" in encoding:
         raw = base64.b64decode(raw)
     if "gz" in encoding:
         raw = gzip.decompress(raw)
     try:
-        return own(raw.decode(), folder).encode()
+        return map_system_paths(raw.decode(), folder).encode()
     except UnicodeDecodeError:
         return raw

@@ -1,19 +1,19 @@
-"""A Python with Keras in the home of a practice host; it is not on the PATH, as on real ones."""
+"""A Python environment with Keras in the home folder of a host, not on the PATH."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-NAME = "keras"
+ENVIRONMENT_NAME = "keras"
 
 
-def make(home: Path) -> None:
-    """Make a virtual environment that leads to the packages of this interpreter.
+def create_environment(home: Path) -> None:
+    """Create a virtual environment in `home` that uses the packages of this interpreter.
 
-    Nothing is copied: it costs a folder, a link and two small files.
+    Nothing is copied: a .pth file points to them.
     """
-    folder = home / ".venvs" / NAME
+    folder = home / ".venvs" / ENVIRONMENT_NAME
     base = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
     named = f"python{sys.version_info.major}.{sys.version_info.minor}"
     packages = folder / "lib" / named / "site-packages"

@@ -1,4 +1,4 @@
-"""The programs that an instance of the practice cloud has on its PATH; standard library only."""
+"""The system commands that a host has on its PATH; imports the standard library only."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from dl_magics.store import atomic
 
 DRIVER, CUDA = "570.86.15", "12.8"
 OPTIONS_WITH_VALUE = ("-u", "-g", "-p", "-C", "-D", "-h", "-U", "-r", "-t")
-GPUS = Path("gpus")
-OWN = re.compile(r"/(?=(etc/ssh|var/log)/)")
+GPU_FILE = Path("gpus")
+FOLDER_VARIABLE = "DL_MAGICS_PRACTICE_FOLDER"
+INSTANCE_PATHS = re.compile(r"/(?=(etc/ssh|var/log)/)")
 
 
-def install(bin_folder: Path, gpus: list[tuple[str, int]]) -> None:
-    """Write the programs of an instance with these GPUs: (name, MiB) of each."""
+def install_commands(bin_folder: Path, gpus: list[tuple[str, int]]) -> None:
+    """Write the commands of a host with these GPUs, each given as (name, MiB of memory)."""
     shutil.rmtree(bin_folder, ignore_errors=True)
     bin_folder.mkdir(parents=True)
-    (bin_folder.parent / GPUS).write_text("".join(f"{name},{mib}\n" for name, mib in gpus))
+    (bin_folder.parent / GPU_FILE).write_text("".join(f"{name},{mib}\n" for name, mib in gpus))
     programs = set(PROGRAMS) - (set() if gpus else {"nvidia-smi"})
     for program in programs:
         file = bin_folder / program
@@ -32,7 +33,7 @@ def install(bin_folder: Path, gpus: list[tuple[str, int]]) -> None:
 
 
 def sudo(arguments: list[str]) -> int:
-    """Run the rest as who we are; files of /etc/ssh and /var/log are the instance's own."""
+    """Run a command as the current user; map /etc/ssh and /var/log to the host's folder."""
     while arguments and (arguments[0].startswith("-") or "=" in arguments[0]):
         option = arguments.pop(0)
         if "=" in option:
@@ -42,7 +43,7 @@ def sudo(arguments: list[str]) -> int:
             arguments.pop(0)
     if not arguments:
         return 0
-    command = [OWN.sub(f"{_folder()}/", word) for word in arguments]
+    command = [INSTANCE_PATHS.sub(f"{_folder()}/", word) for word in arguments]
     if not shutil.which(command[0]):
         sys.stderr.write(f"sudo: {command[0]}: command not found\n")
         return 1
@@ -50,7 +51,7 @@ def sudo(arguments: list[str]) -> int:
 
 
 def shutdown(arguments: list[str]) -> int:
-    """Stop the instance now, in some minutes (`+5`), or not after all (`-c`)."""
+    """Shut down now, after some minutes (`+5`), or cancel a pending shutdown (`-c`)."""
     timer = _folder() / "shutdown"
     if "-c" in arguments:
         timer.unlink(missing_ok=True)
@@ -66,7 +67,7 @@ def shutdown(arguments: list[str]) -> int:
 
 
 def systemctl(arguments: list[str]) -> int:
-    """Accept what concerns the SSH server, which notices by itself; turn the power off."""
+    """Power off or reboot; accept a restart of ssh, whose server polls for a new host key."""
     if {"poweroff", "halt"} & set(arguments):
         return shutdown(["now"])
     if "reboot" in arguments:
@@ -79,8 +80,8 @@ def systemctl(arguments: list[str]) -> int:
 
 
 def nvidia_smi(arguments: list[str]) -> int:
-    """Show the GPUs as nvidia-smi does: the table, -L, or --query-gpu."""
-    lines = (_folder() / GPUS).read_text().splitlines()
+    """Print the GPUs as nvidia-smi does: the table, -L, or --query-gpu."""
+    lines = (_folder() / GPU_FILE).read_text().splitlines()
     gpus = [(name, int(mib)) for name, _, mib in (line.partition(",") for line in lines)]
     query = next((word for word in arguments if word.startswith("--query-gpu=")), "")
     if query:
@@ -138,7 +139,7 @@ def _uuid(n: int) -> str:
 
 
 def _folder() -> Path:
-    return Path(os.environ["DL_MAGICS_PRACTICE_FOLDER"])
+    return Path(os.environ[FOLDER_VARIABLE])
 
 
 PROGRAMS = {

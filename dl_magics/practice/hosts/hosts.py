@@ -1,4 +1,4 @@
-"""The hosts of the practice cloud: a folder and, while it runs, a process for each instance."""
+"""Boot hosts and power them off: a folder per instance, and a process while it runs."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from typing import IO
 import asyncssh
 import yaml
 
-from dl_magics.practice.hosts import environment, guest_commands
-from dl_magics.practice.hosts.spec import Sheet
+from dl_magics.practice.hosts import environment, guest_commands, ssh_server
+from dl_magics.practice.hosts.spec import HostSpec
 from dl_magics.store import atomic
 
-PROFILE = 'export PATH="$DL_MAGICS_PRACTICE_FOLDER/bin:$PATH"\n'
-NOWHERE = """
-# A stopped instance, or an old address: refused at once, and never looked for elsewhere.
+SHELL_PROFILE = f'export PATH="${guest_commands.FOLDER_VARIABLE}/bin:$PATH"\n'
+CLOSED_ADDRESSES = """
+# Addresses of stopped instances: the connection is refused at once.
 Host 203.0.113.* i-*
   HostName 127.0.0.1
   Port 9
@@ -29,8 +29,8 @@ Host 203.0.113.* i-*
 
 
 @dataclass
-class Running:
-    """A host that has power."""
+class RunningHost:
+    """A running host: its process, the address of its instance, its port (0 until SSH answers)."""
 
     process: subprocess.Popen[str]
     address: str
@@ -38,33 +38,49 @@ class Running:
 
 
 class Hosts:
-    """Boots hosts, ends them, and keeps the ssh_config that leads to them."""
+    """Boots hosts, powers them off, and maintains the ssh_config that resolves their addresses.
+
+    Parameters
+    ----------
+    folder
+        The folder of the practice cloud.
+    metadata
+        The URL of the instance metadata.
+    on_request
+        Called with the instance id and `shutdown` or `reboot` when the host requests it.
+    boot_seconds
+        Seconds until SSH answers.
+    """
 
     def __init__(
-        self, folder: Path, metadata: str, tell: Callable[[str, str], None], boot_seconds: float
+        self,
+        folder: Path,
+        metadata: str,
+        on_request: Callable[[str, str], None],
+        boot_seconds: float,
     ) -> None:
         self._folder = folder / "instances"
         self._ssh_config = folder / "ssh_config"
         self._metadata = metadata
-        self._tell = tell
-        self._running: dict[str, Running] = {}
+        self._on_request = on_request
+        self._running: dict[str, RunningHost] = {}
         self._lock = RLock()
         self._boot_seconds = boot_seconds
         self._write_ssh_config()
 
-    def boot(self, sheet: Sheet, *, extra_seconds: float = 0) -> None:
-        """Give power to a host; its address leads to it once SSH answers."""
-        folder = self._folder / sheet.id
-        _furnish(folder, sheet)
+    def boot(self, spec: HostSpec, *, extra_seconds: float = 0) -> None:
+        """Start the process of a host; ssh_config resolves its address once SSH answers."""
+        folder = self._folder / spec.id
+        _prepare_folder(folder, spec)
         seconds = self._boot_seconds + extra_seconds
-        metadata = f"{self._metadata}/{sheet.id}"
-        # asyncssh leaves coroutines behind when a connection dies, and Python would warn of them.
+        metadata = f"{self._metadata}/{spec.id}"
+        # asyncssh abandons coroutines when a connection breaks; Python would warn of them.
         program = [
             sys.executable,
             "-W",
             "ignore::RuntimeWarning",
             "-m",
-            "dl_magics.practice.hosts.ssh_server",
+            ssh_server.__name__,
         ]
         process = subprocess.Popen(
             [*program, str(folder), metadata, str(seconds)],
@@ -74,47 +90,47 @@ class Hosts:
             start_new_session=True,
         )
         with self._lock:
-            self._running[sheet.id] = Running(process, sheet.address)
-        Thread(target=self._listen, args=(sheet.id, process), daemon=True).start()
+            self._running[spec.id] = RunningHost(process, spec.address)
+        Thread(target=self._listen, args=(spec.id, process), daemon=True).start()
 
     def power_off(self, instance_id: str) -> None:
-        """Take the power from a host, which then ends all that runs in it."""
+        """Power off a host, which ends all of its processes."""
         with self._lock:
             running = self._running.get(instance_id)
             if running and running.process.stdin:
                 running.process.stdin.close()
 
-    def has_power(self, instance_id: str) -> bool:
-        """Whether anything of the host still runs."""
+    def is_running(self, instance_id: str) -> bool:
+        """Whether a process of the host is running."""
         with self._lock:
             return instance_id in self._running
 
-    def is_known(self, instance_id: str) -> bool:
-        """Whether the host has ever booted."""
+    def has_booted(self, instance_id: str) -> bool:
+        """Whether the host has booted before."""
         return (self._folder / instance_id).exists()
 
-    def forget(self, instance_id: str) -> None:
-        """Throw away the folder of a terminated instance."""
+    def delete(self, instance_id: str) -> None:
+        """Delete the folder of a terminated instance."""
         shutil.rmtree(self._folder / instance_id, ignore_errors=True)
 
-    def move(self, instance_id: str, address: str) -> None:
-        """Let another address lead to the host."""
+    def change_address(self, instance_id: str, address: str) -> None:
+        """Change the public address of the host."""
         with self._lock:
             if instance_id in self._running:
                 self._running[instance_id].address = address
         self._write_ssh_config()
 
-    def swap_key(self, instance_id: str) -> None:
-        """Give the host another host key, as a stranger in its place would have."""
+    def replace_host_key(self, instance_id: str) -> None:
+        """Replace the host key, as if another host answered at the address."""
         _write_key(_key_file(self._folder / instance_id), _new_key())
 
-    def console(self, instance_id: str) -> str:
-        """What the host printed while it booted for the first time."""
+    def console_output(self, instance_id: str) -> str:
+        """Return the console output of the first boot."""
         file = self._folder / instance_id / "console"
         return file.read_text() if file.exists() else ""
 
     def power_off_all(self) -> None:
-        """End every host, and wait for it."""
+        """Power off every host and wait until their processes have ended."""
         with self._lock:
             everything = list(self._running)
             processes = [self._running[each].process for each in everything]
@@ -130,7 +146,7 @@ class Hosts:
                 self._running[instance_id].port = int(port)
                 self._write_ssh_config()
             else:
-                self._tell(instance_id, word)
+                self._on_request(instance_id, word)
         process.wait()
         with self._lock:
             del self._running[instance_id]
@@ -139,11 +155,13 @@ class Hosts:
     def _write_ssh_config(self) -> None:
         with self._lock:
             answering = {name: host for name, host in self._running.items() if host.port}
-            text = "".join(_entry(name, host) for name, host in answering.items())
-            atomic.replace(self._ssh_config, f"# Written by the practice cloud.\n{text}{NOWHERE}")
+            text = "".join(_ssh_config_entry(name, host) for name, host in answering.items())
+            atomic.replace(
+                self._ssh_config, f"# Written by the practice cloud.\n{text}{CLOSED_ADDRESSES}"
+            )
 
 
-def _entry(instance_id: str, host: Running) -> str:
+def _ssh_config_entry(instance_id: str, host: RunningHost) -> str:
     return f"""
 Host {host.address} {instance_id}
   HostName 127.0.0.1
@@ -157,24 +175,24 @@ def _lines(stream: IO[str] | None) -> list[str] | map[str]:
     return map(str.strip, stream) if stream else []
 
 
-def _furnish(folder: Path, sheet: Sheet) -> None:
-    """Make what a host needs; what is there from an earlier boot stays."""
+def _prepare_folder(folder: Path, spec: HostSpec) -> None:
+    """Create the files of a host; keep those of an earlier boot."""
     home = folder / "home"
     (home / ".ssh").mkdir(parents=True, exist_ok=True)
     (home / ".ssh").chmod(0o700)
     (folder / "shutdown").unlink(missing_ok=True)
-    guest_commands.install(folder / "bin", list(sheet.gpus))
+    guest_commands.install_commands(folder / "bin", list(spec.gpus))
     key_file = _key_file(folder)
     if key_file.exists():
         return
-    (home / ".ssh" / "authorized_keys").write_text(sheet.public_key)
+    (home / ".ssh" / "authorized_keys").write_text(spec.public_key)
     for name in (".profile", ".bashrc"):
-        (home / name).write_text(PROFILE)
-    (folder / "user-data").write_text(sheet.user_data)
-    environment.make(home)
-    key = _given_key(sheet.user_data) or _new_key()
+        (home / name).write_text(SHELL_PROFILE)
+    (folder / "user-data").write_text(spec.user_data)
+    environment.create_environment(home)
+    key = _host_key_in_user_data(spec.user_data) or _new_key()
     _write_key(key_file, key)
-    (folder / "console").write_text(_cloud_init(sheet.id, key))
+    (folder / "console").write_text(_first_console_output(spec.id, key))
 
 
 def _key_file(folder: Path) -> Path:
@@ -185,8 +203,8 @@ def _new_key() -> asyncssh.SSHKey:
     return asyncssh.generate_private_key("ssh-ed25519", comment="root@practice")
 
 
-def _given_key(user_data: str) -> asyncssh.SSHKey | None:
-    """Return the host key that cloud-init would take from the user-data."""
+def _host_key_in_user_data(user_data: str) -> asyncssh.SSHKey | None:
+    """Return the host key that the user data contains, or None."""
     if not user_data.startswith("#cloud-config"):
         return None
     given = (yaml.safe_load(user_data) or {}).get("ssh_keys", {}).get("ed25519_private")
@@ -198,7 +216,7 @@ def _write_key(file: Path, key: asyncssh.SSHKey) -> None:
     file.with_suffix(".pub").write_bytes(key.export_public_key())
 
 
-def _cloud_init(instance_id: str, key: asyncssh.SSHKey) -> str:
+def _first_console_output(instance_id: str, key: asyncssh.SSHKey) -> str:
     public = " ".join(key.export_public_key().decode().split()[:2])
     return f"""\
 [    0.000000] Linux version 6.8.0-practice ({instance_id})
@@ -215,6 +233,6 @@ def _cloud_init(instance_id: str, key: asyncssh.SSHKey) -> str:
 """
 
 
-def encoded_console(text: str) -> str:
-    """Return console output as GetConsoleOutput carries it."""
+def encode_console_output(text: str) -> str:
+    """Return console output encoded as in the response of GetConsoleOutput."""
     return base64.b64encode(text.encode()).decode()

@@ -1,4 +1,4 @@
-"""What a host must know of its instance to boot."""
+"""The specification of a host, read from moto's instance."""
 
 from __future__ import annotations
 
@@ -7,13 +7,25 @@ from dataclasses import dataclass
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import Instance
 
-# As nvidia-smi writes them, where that is not NVIDIA and the name.
-WRITTEN = {"T4": "Tesla T4", "V100": "Tesla V100-SXM2-16GB"}
+# GPU names as nvidia-smi prints them, where they are not NVIDIA and the name.
+NVIDIA_SMI_NAMES = {"T4": "Tesla T4", "V100": "Tesla V100-SXM2-16GB"}
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """The facts of one instance at the moment that it gets power."""
+class HostSpec:
+    """What a host needs to boot.
+
+    Parameters
+    ----------
+    id, address
+        The instance id and its public IP address.
+    public_key
+        The line for authorized_keys; empty without a key pair.
+    user_data
+        The user data of the launch.
+    gpus
+        The NVIDIA GPUs, each as (name, MiB of memory).
+    """
 
     id: str
     address: str
@@ -22,28 +34,28 @@ class Sheet:
     gpus: tuple[tuple[str, int], ...]
 
     @classmethod
-    def of(cls, instance: Instance) -> Sheet:
-        """Read them from moto's instance."""
+    def from_instance(cls, instance: Instance) -> HostSpec:
+        """Return the specification of an instance of moto."""
         key = instance.ec2_backend.key_pairs.get(instance.key_name)
         return cls(
             id=instance.id,
             address=instance.public_ip or "none",
             public_key=key.public_key if key else "",
-            user_data=user_data(instance),
+            user_data=decode_user_data(instance),
             gpus=_gpus(instance.instance_type),
         )
 
 
-def user_data(instance: Instance) -> str:
-    """Return what was sent along with the launch."""
+def decode_user_data(instance: Instance) -> str:
+    """Return the user data of an instance as text; empty if it has none."""
     return instance.user_data.decode() if instance.user_data else ""
 
 
 def _gpus(instance_type: str) -> tuple[tuple[str, int], ...]:
-    """Return the NVIDIA GPUs of a type: (name, MiB) of each."""
+    """Return the NVIDIA GPUs of a type, each as (name, MiB of memory)."""
     listed = INSTANCE_TYPES.get(instance_type, {}).get("GpuInfo", {}).get("Gpus", [])
     return tuple(
-        (WRITTEN.get(gpu["Name"], f"NVIDIA {gpu['Name']}"), gpu["MemoryInfo"]["SizeInMiB"])
+        (NVIDIA_SMI_NAMES.get(gpu["Name"], f"NVIDIA {gpu['Name']}"), gpu["MemoryInfo"]["SizeInMiB"])
         for gpu in listed
         for _ in range(gpu["Count"])
         if gpu["Manufacturer"] == "NVIDIA"

@@ -1,7 +1,7 @@
-"""One instance of the practice cloud: an SSH server without root, in a process of its own.
+"""The process of one host: an SSH server that runs without root.
 
-It ends, with everything that was started in it, when its standard input closes. It says
-`port N`, `shutdown` and `reboot` on its standard output.
+It stops, with all processes that were started in it, when its standard input closes. On standard
+output it reports `port N`, `shutdown` and `reboot`.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from pathlib import Path
 import asyncssh
 import psutil
 
-from dl_magics.practice.hosts import cloud_init, stdio
+from dl_magics.practice.hosts import cloud_init, guest_commands, stdio
 
-MARK = "DL_MAGICS_PRACTICE_INSTANCE"
+INSTANCE_VARIABLE = "DL_MAGICS_PRACTICE_INSTANCE"
 USERS = ("ubuntu", "ec2-user")
 CHILD_SUBREAPER = 36
-# What leads to the world outside is the same as on this computer, and how much of it is used.
-OUTSIDE = (
+# A host uses the proxies, package indexes and thread limits of this computer.
+INHERITED_VARIABLES = (
     *("LANG", "TMPDIR", "TF_CPP_MIN_LOG_LEVEL", "OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"),
     *("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
     *("PIP_CONFIG_FILE", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX"),
 )
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
 
 
-class Server(asyncssh.SSHServer):
-    """Lets in who has the key in authorized_keys, as ubuntu or ec2-user."""
+class PracticeSshServer(asyncssh.SSHServer):
+    """Accepts the keys in authorized_keys, for the users ubuntu and ec2-user."""
 
     def __init__(self, home: Path) -> None:
         self._authorized = home / ".ssh" / "authorized_keys"
@@ -43,7 +43,7 @@ class Server(asyncssh.SSHServer):
 
     def begin_auth(self, username: str) -> bool:
         if username in USERS:
-            # Without one good key in the file nobody comes in; the connection itself is well.
+            # Without a valid key in the file every login is refused.
             with suppress(OSError, ValueError):
                 self._connection.set_authorized_keys(str(self._authorized))
         return True
@@ -55,15 +55,15 @@ class Server(asyncssh.SSHServer):
         return True
 
 
-class Host:
-    """The instance whose folder this is: `home`, `bin`, `etc/ssh`.
+class PracticeHost:
+    """The host of one instance.
 
     Parameters
     ----------
     folder
-        What belongs to the instance; its name is the instance's id.
+        The folder of the host, named by the instance id, with `home`, `bin` and `etc/ssh`.
     metadata
-        Where the host finds the facts about itself, as on EC2.
+        The URL of the metadata of the instance.
     """
 
     def __init__(self, folder: Path, metadata: str) -> None:
@@ -72,19 +72,19 @@ class Host:
         self._folder = folder
         self._timer = folder / "shutdown"
         self._environment = {
-            **{name: value for name, value in os.environ.items() if name in OUTSIDE},
+            **{name: value for name, value in os.environ.items() if name in INHERITED_VARIABLES},
             "HOME": str(self.home),
             "SHELL": "/bin/bash",
             "PATH": f"{folder}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata,
-            "DL_MAGICS_PRACTICE_FOLDER": str(folder),
-            MARK: folder.name,
+            guest_commands.FOLDER_VARIABLE: str(folder),
+            INSTANCE_VARIABLE: folder.name,
         }
 
     async def serve(self) -> None:
-        """Answer SSH until there is no more power."""
+        """Serve SSH until the host is powered off."""
         acceptor = await asyncssh.create_server(
-            lambda: Server(self.home),
+            lambda: PracticeSshServer(self.home),
             "127.0.0.1",
             0,
             server_host_keys=[asyncssh.read_private_key(self.host_key)],
@@ -95,19 +95,19 @@ class Host:
             line_editor=False,
             agent_forwarding=False,
         )
-        _say(f"port {acceptor.get_port()}")
-        power = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-        first = asyncio.create_task(cloud_init.run(self._folder, self._environment))
-        key_of = self.host_key.stat().st_mtime_ns
-        while not power.done():
-            await asyncio.wait([power], timeout=LOOK_SECONDS)
-            self._look_at_timer()
-            # While the two halves of a new key are being put there, they do not fit: the next look.
+        _report(f"port {acceptor.get_port()}")
+        powered_off = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+        user_data = asyncio.create_task(cloud_init.run_user_data(self._folder, self._environment))
+        key_changed = self.host_key.stat().st_mtime_ns
+        while not powered_off.done():
+            await asyncio.wait([powered_off], timeout=POLL_SECONDS)
+            self._check_shutdown_timer()
+            # A key pair that is being replaced does not match yet: try again at the next poll.
             with suppress(OSError, asyncssh.KeyImportError, ValueError):
-                if (changed := self.host_key.stat().st_mtime_ns) != key_of:
+                if (changed := self.host_key.stat().st_mtime_ns) != key_changed:
                     acceptor.update(server_host_keys=[asyncssh.read_private_key(self.host_key)])
-                    key_of = changed
-        first.cancel()
+                    key_changed = changed
+        user_data.cancel()
 
     async def _run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         command = ["/bin/bash", "-c", process.command] if process.command else ["/bin/bash", "-l"]
@@ -128,29 +128,30 @@ class Host:
         )
         assert child.stdout
         assert child.stderr
-        feeding = asyncio.ensure_future(stdio.feed(process.stdin, child))
-        # An end of output that is told before the exit status makes clients close without it.
+        feeding = asyncio.ensure_future(stdio.forward_input(process.stdin, child))
+        # Clients that see the end of output first close without the exit status.
         await asyncio.gather(
-            stdio.said(child.stdout, process.stdout), stdio.said(child.stderr, process.stderr)
+            stdio.forward_output(child.stdout, process.stdout),
+            stdio.forward_output(child.stderr, process.stderr),
         )
         code = await child.wait()
         feeding.cancel()
         process.exit(code if code >= 0 else 128 - code)
 
     def _sftp(self, channel: asyncssh.SSHServerChannel[bytes]) -> asyncssh.SFTPServer:
-        return Files(channel, self.home)
+        return HomeSftpServer(channel, self.home)
 
-    def _look_at_timer(self) -> None:
+    def _check_shutdown_timer(self) -> None:
         if not self._timer.exists():
             return
         due, _, what = self._timer.read_text().partition(" ")
         if due and float(due) <= time.time():
             self._timer.unlink()
-            _say(what)
+            _report(what)
 
 
-class Files(asyncssh.SFTPServer):
-    """Files over SFTP; what is not absolute starts in the home folder."""
+class HomeSftpServer(asyncssh.SFTPServer):
+    """SFTP; relative paths start in the home folder."""
 
     def __init__(self, channel: asyncssh.SSHServerChannel[bytes], home: Path) -> None:
         super().__init__(channel)
@@ -163,21 +164,21 @@ class Files(asyncssh.SFTPServer):
         return path
 
 
-def power_off(instance_id: str) -> None:
-    """End everything that runs in this instance, however it was detached."""
+def kill_processes(instance_id: str) -> None:
+    """Kill all processes of an instance, detached ones too."""
     for _ in range(20):
-        running = _inside(instance_id)
+        running = _processes_of(instance_id)
         for process in running:
             process.kill()
-        if not psutil.wait_procs(running, timeout=1)[1] and not _inside(instance_id):
+        if not psutil.wait_procs(running, timeout=1)[1] and not _processes_of(instance_id):
             return
 
 
-def _inside(instance_id: str) -> list[psutil.Process]:
+def _processes_of(instance_id: str) -> list[psutil.Process]:
     found = {process.pid: process for process in psutil.Process().children(recursive=True)}
     for process in psutil.process_iter():
         try:
-            if process.environ().get(MARK) == instance_id:
+            if process.environ().get(INSTANCE_VARIABLE) == instance_id:
                 found[process.pid] = process
         except psutil.Error:
             continue
@@ -185,26 +186,26 @@ def _inside(instance_id: str) -> list[psutil.Process]:
 
 
 def _adopt_orphans() -> None:
-    # What detaches itself twice stays our descendant; elsewhere its environment tells.
+    # On Linux, a process that detaches twice stays our child; elsewhere its environment marks it.
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _say(line: str) -> None:
+def _report(line: str) -> None:
     print(line, flush=True)
 
 
-async def _live(host: Host, instance_id: str) -> None:
+async def _run_host(host: PracticeHost, instance_id: str) -> None:
     try:
         await host.serve()
     finally:
-        power_off(instance_id)
-        # As when the power goes: no connection is told.
+        kill_processes(instance_id)
+        # As in a power failure: connections are not closed.
         os._exit(0)
 
 
 def main() -> None:
-    """Run the instance of one folder."""
+    """Run the host of the folder that the command line names."""
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("metadata")
@@ -212,7 +213,7 @@ def main() -> None:
     options = parser.parse_args()
     _adopt_orphans()
     time.sleep(options.boot_seconds)
-    asyncio.run(_live(Host(options.folder, options.metadata), options.folder.name))
+    asyncio.run(_run_host(PracticeHost(options.folder, options.metadata), options.folder.name))
 
 
 if __name__ == "__main__":

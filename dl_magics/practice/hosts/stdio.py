@@ -1,4 +1,4 @@
-"""What is typed over SSH, on its way to the command, what that says, and the window's size."""
+"""Forward input, output and window size between an SSH channel and a process."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import asyncssh
 import psutil
 
 
-async def feed(stdin: asyncssh.SSHReader[bytes], child: asyncio.subprocess.Process) -> None:
-    """Give a command its input; one that wants no more does not end the connection."""
+async def forward_input(
+    stdin: asyncssh.SSHReader[bytes], child: asyncio.subprocess.Process
+) -> None:
+    """Forward the input of the channel to a process until either closes."""
     assert child.stdin
     with suppress(OSError, asyncssh.Error):
         while True:
@@ -28,8 +30,8 @@ async def feed(stdin: asyncssh.SSHReader[bytes], child: asyncio.subprocess.Proce
     child.stdin.close()
 
 
-async def said(output: asyncio.StreamReader, to: asyncssh.SSHWriter[bytes]) -> None:
-    """Pass on what a command says to its end; who listens no more does not end the connection."""
+async def forward_output(output: asyncio.StreamReader, to: asyncssh.SSHWriter[bytes]) -> None:
+    """Forward all output of a process; ignore a client that has closed the channel."""
     while block := await output.read(2**16):
         with suppress(OSError, asyncssh.Error):
             to.write(block)
@@ -37,8 +39,8 @@ async def said(output: asyncio.StreamReader, to: asyncssh.SSHWriter[bytes]) -> N
 
 
 def _resize(pid: int, lines: int, columns: int) -> None:
-    """Let what runs in a terminal below this process know its new size."""
-    # Neither is on Windows, where no terminal is made.
+    """Set the window size of the terminal that runs below this process."""
+    # Neither module exists on Windows, where hosts have no terminal.
     import fcntl
     import termios
 

@@ -16,7 +16,7 @@ def aws(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, env={**os.environ})
 
 
-def test_the_evening_of_2017_can_be_typed(renter):
+def test_the_aws_cli_can_launch_stop_resize_and_start(renter):
     launch = f"--image-id {renter.image()} --instance-type t2.micro --client-token evening"
     made = json.loads(aws("ec2", "run-instances", *launch.split()).stdout)["Instances"][0]
     ids = ["--instance-ids", made["InstanceId"]]
@@ -39,8 +39,8 @@ def test_the_evening_of_2017_can_be_typed(renter):
     assert json.loads(address.stdout).startswith("203.0.113.")
 
 
-def test_a_refusal_is_told_as_the_command_tells_it(renter, cloud):
-    cloud.fault("not-allowed")
+def test_the_aws_cli_shows_an_error_of_the_practice_cloud(renter, cloud):
+    cloud.inject_fault("not-allowed")
 
     refused = aws("ec2", "describe-instances")
 
@@ -48,7 +48,7 @@ def test_a_refusal_is_told_as_the_command_tells_it(renter, cloud):
     assert "An error occurred (UnauthorizedOperation)" in refused.stderr
 
 
-def test_prices_quotas_and_the_image_can_be_asked_for(renter):
+def test_the_aws_cli_reads_prices_quotas_and_the_caller(renter):
     ask = "service-quotas get-service-quota --service-code ec2 --quota-code L-DB2E81BA"
     quota = aws(*ask.split())
     ask = "pricing get-products --service-code AmazonEC2 --filters"

@@ -5,8 +5,11 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
+from dl_magics.aws import instance_types
+from dl_magics.practice.ec2 import catalog
 
-def test_the_pricing_api_knows_the_price_of_a_type(renter):
+
+def test_the_pricing_api_returns_the_price_of_a_type(renter):
     filters = [
         {"Type": "TERM_MATCH", "Field": field, "Value": value}
         for field, value in {"instanceType": "g4dn.xlarge", "regionCode": "us-west-2"}.items()
@@ -21,7 +24,14 @@ def test_the_pricing_api_knows_the_price_of_a_type(renter):
     assert float(rate["pricePerUnit"]["USD"]) == 0.526
 
 
-def test_a_place_may_be_named_in_words(renter):
+@pytest.mark.parametrize("region", ["us-east-1", "us-west-2", "eu-west-1"])
+def test_the_practice_cloud_charges_the_prices_of_the_bundled_table(region):
+    charged = {name: catalog.on_demand_price(name, region) for name in catalog.load_prices()}
+
+    assert charged == {name: instance_types.listed_price(name, region) for name in charged}
+
+
+def test_a_location_selects_the_region(renter):
     filters = [{"Type": "TERM_MATCH", "Field": "location", "Value": "EU (Ireland)"}]
 
     listed = renter.client("pricing").get_products(ServiceCode="AmazonEC2", Filters=filters)
@@ -32,7 +42,7 @@ def test_a_place_may_be_named_in_words(renter):
     assert regions == {"eu-west-1"}
 
 
-def test_what_is_not_for_sale_has_no_price(renter):
+def test_a_retired_type_has_no_price(renter):
     filters = [{"Type": "TERM_MATCH", "Field": "instanceType", "Value": "p2.xlarge"}]
 
     listed = renter.client("pricing").get_products(ServiceCode="AmazonEC2", Filters=filters)
@@ -40,7 +50,7 @@ def test_what_is_not_for_sale_has_no_price(renter):
     assert listed["PriceList"] == []
 
 
-def test_a_quota_is_told_and_an_unknown_one_refused(renter):
+def test_a_quota_is_returned_and_an_unknown_code_is_an_error(renter):
     quotas = renter.client("service-quotas")
 
     found = quotas.get_service_quota(ServiceCode="ec2", QuotaCode="L-DB2E81BA")["Quota"]
@@ -52,7 +62,7 @@ def test_a_quota_is_told_and_an_unknown_one_refused(renter):
     assert found in quotas.list_service_quotas(ServiceCode="ec2")["Quotas"]
 
 
-def test_a_launch_beyond_the_quota_is_refused(renter):
+def test_a_launch_that_exceeds_the_quota_fails(renter):
     renter.launch("g4dn.8xlarge")
     renter.launch("g4dn.8xlarge")
 
@@ -63,7 +73,7 @@ def test_a_launch_beyond_the_quota_is_refused(renter):
     assert "limit of 64" in str(error.value)
 
 
-def test_spot_prices_lie_below_the_price_on_demand_in_every_zone(renter):
+def test_spot_prices_are_below_the_on_demand_price_in_every_zone(renter):
     found = renter.ec2.describe_spot_price_history(
         InstanceTypes=["g4dn.xlarge"], ProductDescriptions=["Linux/UNIX"]
     )["SpotPriceHistory"]
@@ -72,7 +82,7 @@ def test_spot_prices_lie_below_the_price_on_demand_in_every_zone(renter):
     assert all(0.1 < float(one["SpotPrice"]) < 0.526 for one in found)
 
 
-def test_the_image_of_the_parameter_is_among_the_images(renter):
+def test_the_image_of_the_ssm_parameter_exists(renter):
     name = "Deep Learning OSS Nvidia Driver AMI GPU PyTorch 2.7 (Ubuntu 22.04) *"
 
     found = renter.ec2.describe_images(
@@ -83,7 +93,7 @@ def test_the_image_of_the_parameter_is_among_the_images(renter):
     assert found[0]["RootDeviceName"] == "/dev/sda1"
 
 
-def test_other_parameters_are_those_of_aws(renter):
+def test_other_ssm_parameters_are_those_of_aws(renter):
     name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
 
     found = renter.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]
@@ -91,7 +101,7 @@ def test_other_parameters_are_those_of_aws(renter):
     assert found.startswith("ami-")
 
 
-def test_the_facts_of_a_type_that_moto_lacks_are_told(renter):
+def test_a_type_that_moto_lacks_is_described(renter):
     found = renter.ec2.describe_instance_types(InstanceTypes=["p3.2xlarge"])["InstanceTypes"][0]
 
     assert found["VCpuInfo"]["DefaultVCpus"] == 8
@@ -99,14 +109,14 @@ def test_the_facts_of_a_type_that_moto_lacks_are_told(renter):
     assert found["GpuInfo"]["TotalGpuMemoryInMiB"] == 16 * 1024
 
 
-def test_a_retired_type_is_unknown_to_the_list_of_types(renter):
+def test_a_retired_type_is_not_described(renter):
     with pytest.raises(ClientError) as error:
         renter.ec2.describe_instance_types(InstanceTypes=["p2.xlarge"])
 
     assert error.value.response["Error"]["Code"] == "InvalidInstanceType"
 
 
-def test_alarms_roles_and_addresses_are_there(renter):
+def test_alarms_roles_and_addresses_can_be_created(renter):
     renter.client("cloudwatch").put_metric_alarm(
         AlarmName="idle",
         MetricName="CPUUtilization",

@@ -18,16 +18,16 @@ from dl_magics.errors import DLMagicsError
 from dl_magics.practice.ec2.faults import FAULTS
 from support.ec2_client import until
 
-REFUSALS = {name: fault for name, fault in FAULTS.items() if fault.way == "refuse"}
+ERROR_FAULTS = {name: fault for name, fault in FAULTS.items() if fault.kind == "error"}
 
 
 def code(error: pytest.ExceptionInfo[ClientError]) -> str:
     return str(error.value.response["Error"]["Code"])
 
 
-@pytest.mark.parametrize("name", REFUSALS)
-def test_a_refusal_comes_once_in_the_words_of_ec2(renter, cloud, name):
-    action = (REFUSALS[name].actions or ("DescribeInstances",))[0]
+@pytest.mark.parametrize("name", ERROR_FAULTS)
+def test_an_error_fault_returns_the_error_of_ec2_once(renter, cloud, name):
+    action = (ERROR_FAULTS[name].actions or ("DescribeInstances",))[0]
     instance_id = renter.launch()
     if action != "StopInstances":
         renter.stop(instance_id)
@@ -39,18 +39,18 @@ def test_a_refusal_comes_once_in_the_words_of_ec2(renter, cloud, name):
             "DescribeInstances": lambda: renter.ec2.describe_instances(InstanceIds=[instance_id]),
         }[action]()
 
-    cloud.fault(name)
+    cloud.inject_fault(name)
     with pytest.raises(ClientError) as error:
         call()
     again = call()
 
-    assert code(error) == REFUSALS[name].code
-    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == REFUSALS[name].status
+    assert code(error) == ERROR_FAULTS[name].code
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == ERROR_FAULTS[name].status
     assert again
 
 
-def test_a_fault_strikes_as_often_as_asked(renter, cloud):
-    cloud.fault("throttled", times=3)
+def test_a_fault_occurs_the_given_number_of_times(renter, cloud):
+    cloud.inject_fault("throttled", times=3)
 
     for _ in range(3):
         with pytest.raises(ClientError) as error:
@@ -61,7 +61,7 @@ def test_a_fault_strikes_as_often_as_asked(renter, cloud):
 
 
 def test_a_refused_launch_leaves_nothing(renter, cloud):
-    cloud.fault("no-capacity")
+    cloud.inject_fault("no-capacity")
 
     with pytest.raises(ClientError) as error:
         renter.run_instances("g4dn.xlarge", ClientToken="again")
@@ -76,8 +76,8 @@ def test_a_refused_launch_leaves_nothing(renter, cloud):
     ]
 
 
-def test_a_missing_permission_names_the_action(renter, cloud):
-    cloud.fault("not-allowed", actions=["CreateSecurityGroup"])
+def test_a_denied_call_names_the_action(renter, cloud):
+    cloud.inject_fault("not-allowed", actions=["CreateSecurityGroup"])
 
     renter.ec2.describe_instances()
     with pytest.raises(ClientError) as error:
@@ -94,8 +94,8 @@ def test_a_missing_permission_names_the_action(renter, cloud):
         ("service-quotas", "list_services", "ExpiredToken"),
     ],
 )
-def test_other_services_have_words_of_their_own(renter, cloud, service, method, expected):
-    cloud.fault("expired-token")
+def test_other_services_have_their_own_error_codes(renter, cloud, service, method, expected):
+    cloud.inject_fault("expired-token")
 
     with pytest.raises(ClientError) as error:
         getattr(renter.client(service), method)()
@@ -103,9 +103,9 @@ def test_other_services_have_words_of_their_own(renter, cloud, service, method, 
     assert code(error).startswith(expected)
 
 
-def test_a_fault_can_be_aimed_at_one_instance(renter, cloud):
+def test_a_fault_can_be_limited_to_one_instance(renter, cloud):
     spared, hit = renter.launch(), renter.launch()
-    cloud.fault("wrong-state", instance=hit)
+    cloud.inject_fault("wrong-state", instance=hit)
 
     renter.ec2.stop_instances(InstanceIds=[spared])
     with pytest.raises(ClientError) as error:
@@ -122,8 +122,8 @@ def test_a_fault_can_be_aimed_at_one_instance(renter, cloud):
         ("malformed", ResponseParserError, {}),
     ],
 )
-def test_a_broken_network_breaks_one_call(renter, cloud, name, expected, aim):
-    cloud.fault(name, **aim)
+def test_a_network_fault_breaks_one_call(renter, cloud, name, expected, aim):
+    cloud.inject_fault(name, **aim)
 
     with pytest.raises(expected):
         renter.ec2.describe_instances()
@@ -131,8 +131,8 @@ def test_a_broken_network_breaks_one_call(renter, cloud, name, expected, aim):
     renter.ec2.describe_instances()
 
 
-def test_others_are_served_while_one_waits(renter, cloud):
-    cloud.fault("time-out", seconds=6, actions=["DescribeVolumes"])
+def test_other_calls_are_served_during_a_timeout(renter, cloud):
+    cloud.inject_fault("time-out", seconds=6, actions=["DescribeVolumes"])
 
     with pytest.raises(ReadTimeoutError):
         renter.ec2.describe_volumes()
@@ -140,19 +140,19 @@ def test_others_are_served_while_one_waits(renter, cloud):
     renter.ec2.describe_instances()
 
 
-def test_an_instance_can_be_terminated_behind_ones_back(renter, cloud):
+def test_an_instance_can_be_terminated_from_elsewhere(renter, cloud):
     instance_id = renter.launch()
 
-    cloud.fault("terminated", instance=instance_id)
+    cloud.inject_fault("terminated", instance=instance_id)
 
     renter.until(instance_id, "terminated")
 
 
-def test_capacity_that_is_lost_late_stops_an_old_instance_and_ends_a_new_one(renter, cloud):
+def test_a_start_without_capacity_stops_an_old_instance_and_terminates_a_new_one(renter, cloud):
     old = renter.launch()
     renter.stop(old)
 
-    cloud.fault("no-capacity-late", times=2)
+    cloud.inject_fault("no-capacity-late", times=2)
     renter.ec2.start_instances(InstanceIds=[old])
     new = renter.run_instances()["InstanceId"]
     renter.until(old, "stopped")
@@ -163,16 +163,16 @@ def test_capacity_that_is_lost_late_stops_an_old_instance_and_ends_a_new_one(ren
         assert reason == "Server.InsufficientInstanceCapacity"
 
 
-def test_what_was_forgiven_strikes_nobody(renter, cloud):
-    cloud.fault("throttled", times=9)
+def test_a_cleared_fault_does_not_occur(renter, cloud):
+    cloud.inject_fault("throttled", times=9)
 
-    cloud.forgive()
+    cloud.clear_faults()
 
     assert renter.ec2.describe_instances()
 
 
-def test_a_slow_boot_runs_long_before_ssh_answers(renter, cloud):
-    cloud.fault("slow-boot", seconds=2)
+def test_ssh_answers_late_after_a_slow_boot(renter, cloud):
+    cloud.inject_fault("slow-boot", seconds=2)
     instance_id = renter.launch()
     ran = time.monotonic()
 
@@ -181,31 +181,31 @@ def test_a_slow_boot_runs_long_before_ssh_answers(renter, cloud):
     assert time.monotonic() - ran > 1
 
 
-def test_a_new_address_leads_to_the_same_host(renter, cloud):
+def test_a_new_address_reaches_the_same_host(renter, cloud):
     instance_id = renter.launch()
     renter.run(instance_id, "touch here")
     before = renter.instance(instance_id)["PublicIpAddress"]
 
-    cloud.fault("new-address", instance=instance_id)
+    cloud.inject_fault("new-address", instance=instance_id)
 
     assert renter.instance(instance_id)["PublicIpAddress"] != before
     assert renter.run(instance_id, "ls").stdout == "here\n"
 
 
-def test_a_swapped_host_key_is_seen(renter, cloud):
+def test_a_replaced_host_key_is_served(renter, cloud):
     instance_id = renter.launch()
     before = renter.host_key(instance_id)
 
-    cloud.fault("host-key-swap", instance=instance_id)
+    cloud.inject_fault("host-key-swap", instance=instance_id)
 
     until(lambda: renter.host_key(instance_id) != before)
 
 
-def test_a_spot_instance_has_notice_before_it_is_taken_back(renter, cloud):
+def test_a_spot_instance_gets_a_notice_before_its_interruption(renter, cloud):
     instance_id = renter.launch(InstanceMarketOptions={"MarketType": "spot"})
     renter.run(instance_id, "true")
 
-    cloud.fault("spot-notice", instance=instance_id, seconds=2)
+    cloud.inject_fault("spot-notice", instance=instance_id, seconds=2)
     notice = "$AWS_EC2_METADATA_SERVICE_ENDPOINT/latest/meta-data/spot/instance-action"
     seen = renter.run(instance_id, f"curl -sf {notice}").stdout
 
@@ -215,30 +215,30 @@ def test_a_spot_instance_has_notice_before_it_is_taken_back(renter, cloud):
     assert reason == "Server.SpotInstanceTermination"
 
 
-def test_what_happens_now_leaves_a_stopped_instance_alone(renter, cloud):
+def test_an_event_does_not_change_a_stopped_instance(renter, cloud):
     instance_id = renter.launch()
     renter.stop(instance_id)
     before = renter.instance(instance_id)
 
     for name in ("new-address", "host-key-swap", "spot-notice"):
-        cloud.fault(name)
+        cloud.inject_fault(name)
 
     assert renter.instance(instance_id) == before
 
 
-def test_an_unknown_fault_is_refused_by_name(cloud):
+def test_an_unknown_fault_is_rejected_with_the_known_names(cloud):
     with pytest.raises(DLMagicsError, match="'no-capacty'") as error:
-        cloud.fault("no-capacty")
+        cloud.inject_fault("no-capacty")
 
     assert "no-capacity" in error.value.fix
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-Practice": "guessed"}])
-def test_who_does_not_know_the_id_has_no_control(cloud, headers):
+def test_control_requires_the_secret(cloud, headers):
     request = urllib.request.Request(f"{cloud.url}/_practice/stop", b"{}", headers)
 
     with pytest.raises(urllib.error.HTTPError) as error:
         urllib.request.urlopen(request)
 
     assert error.value.code == 403
-    assert practice.find(cloud.folder)
+    assert practice.find_cloud(cloud.folder)

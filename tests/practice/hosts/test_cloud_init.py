@@ -16,7 +16,7 @@ def ended(renter, instance_id):
     return until(lambda: (said := renter.run(instance_id, LOG).stdout) and ENDED in said and said)
 
 
-def test_a_script_runs_once_in_the_instance_and_its_output_is_kept(renter):
+def test_a_script_runs_once_and_its_output_is_logged(renter):
     script = "#!/bin/bash\necho was here; whoami >/dev/null; pwd >> boots; touch /opt/mark"
     instance_id = renter.launch(UserData=script)
 
@@ -63,7 +63,7 @@ def test_a_shutdown_in_the_user_data_stops_the_instance(renter, command):
     renter.until(made["InstanceId"], "stopped")
 
 
-def test_a_stop_ends_what_the_user_data_still_does(renter):
+def test_a_stop_ends_running_user_data(renter):
     instance_id = renter.launch(UserData="#!/bin/sh\nsleep 600\n")
     renter.run(instance_id, "true")
 
@@ -86,12 +86,12 @@ def test_a_stop_ends_what_the_user_data_still_does(renter):
         ("/optional /etcetera", "/optional /etcetera"),
     ],
 )
-def test_folders_of_the_system_are_the_instances_own(tmp_path, text, expected):
-    assert cloud_init.own(text, tmp_path) == expected.replace("ROOT", str(tmp_path))
+def test_paths_of_the_system_are_mapped_into_the_folder_of_the_instance(tmp_path, text, expected):
+    assert cloud_init.map_system_paths(text, tmp_path) == expected.replace("ROOT", str(tmp_path))
 
 
 @pytest.mark.parametrize("path", ["/tmp/a/b", "/etc/../../../../outside", "../../outside"])
-def test_a_file_never_leaves_the_instances_folder(renter, cloud, path):
+def test_no_file_is_written_outside_the_folder_of_the_instance(renter, cloud, path):
     words = shlex.quote(path)
     instance_id = renter.launch(
         UserData=f"#cloud-config\nwrite_files: [{{path: {words}, content: never-outside}}]\n"

@@ -8,7 +8,7 @@ from dl_magics.practice.hosts import guest_commands
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("DL_MAGICS_PRACTICE_FOLDER", str(tmp_path))
-    guest_commands.install(tmp_path / "bin", [("Tesla T4", 16384)])
+    guest_commands.install_commands(tmp_path / "bin", [("Tesla T4", 16384)])
     return tmp_path
 
 
@@ -29,14 +29,14 @@ def run(program: str, words: str = "") -> int:
         ("shutdown", "+5", "shutdown"),
     ],
 )
-def test_what_takes_the_power_sets_the_timer(folder, program, words, what):
+def test_a_shutdown_command_sets_the_timer(folder, program, words, what):
     code = run(program, words)
 
     assert code == 0
     assert (folder / "shutdown").read_text().endswith(f" {what}")
 
 
-def test_a_shutdown_is_cancelled(folder):
+def test_a_pending_shutdown_can_be_cancelled(folder):
     run("shutdown", "+5")
 
     code = run("shutdown", "-c")
@@ -45,14 +45,14 @@ def test_a_shutdown_is_cancelled(folder):
     assert not (folder / "shutdown").exists()
 
 
-def test_systemctl_knows_the_ssh_server_and_nothing_else(folder, capsys):
+def test_systemctl_restarts_ssh_only(folder, capsys):
     codes = [run("systemctl", "restart ssh"), run("systemctl", "start jupyter")]
 
     assert codes == [0, 1]
     assert "not been booted with systemd" in capsys.readouterr().err
 
 
-def test_sudo_takes_the_ssh_folder_for_the_instances_own(folder, capfd):
+def test_sudo_maps_etc_ssh_to_the_folder_of_the_host(folder, capfd):
     (folder / "etc/ssh").mkdir(parents=True)
     (folder / "etc/ssh/name").write_text("own")
 
@@ -71,21 +71,21 @@ def test_sudo_takes_the_ssh_folder_for_the_instances_own(folder, capfd):
         ("--query-gpu=count,serial --format=csv,nounits", "count, serial\n1, [N/A]\n"),
     ],
 )
-def test_the_driver_answers_what_it_is_asked(folder, capsys, words, said):
+def test_nvidia_smi_prints_the_requested_fields(folder, capsys, words, said):
     code = run("nvidia-smi", words)
 
     assert code == 0
     assert capsys.readouterr().out == said
 
 
-def test_the_drivers_table_is_straight(folder, capsys):
+def test_the_table_of_nvidia_smi_is_aligned(folder, capsys):
     run("nvidia-smi")
 
     _, *table = capsys.readouterr().out.splitlines()
     assert {len(line) for line in table} == {79}
 
 
-def test_without_a_gpu_there_is_no_driver(folder):
-    guest_commands.install(folder / "bin", [])
+def test_a_host_without_gpus_has_no_nvidia_smi(folder):
+    guest_commands.install_commands(folder / "bin", [])
 
     assert not (folder / "bin" / "nvidia-smi").exists()

@@ -12,7 +12,7 @@ import pytest
 from support.ec2_client import until
 
 
-def test_a_command_runs_in_a_home_of_its_own(renter, cloud):
+def test_a_command_runs_in_the_home_of_the_host(renter, cloud):
     instance_id = renter.launch()
 
     done = renter.run(instance_id, "echo $USER; pwd; echo $HOME")
@@ -21,7 +21,7 @@ def test_a_command_runs_in_a_home_of_its_own(renter, cloud):
     assert done.stdout.splitlines() == ["ubuntu", home, home]
 
 
-def test_what_a_command_says_and_how_it_ends_comes_back(renter):
+def test_output_and_exit_status_of_a_command_are_returned(renter):
     instance_id = renter.launch()
 
     done = renter.run(instance_id, "cat; echo wrong >&2; exit 7", input="right")
@@ -29,7 +29,7 @@ def test_what_a_command_says_and_how_it_ends_comes_back(renter):
     assert (done.stdout, done.stderr, done.exit_status) == ("right", "wrong\n", 7)
 
 
-def test_the_shell_has_the_instances_programs(renter):
+def test_the_shell_finds_the_guest_commands(renter):
     instance_id = renter.launch()
 
     done = renter.run(instance_id, "bash -l", input="type shutdown sudo\n")
@@ -37,7 +37,7 @@ def test_the_shell_has_the_instances_programs(renter):
     assert done.stdout.count(f"{instance_id}/bin/") == 2
 
 
-def test_a_terminal_is_one(renter):
+def test_a_terminal_is_allocated(renter):
     instance_id = renter.launch()
 
     done = renter.run(instance_id, "tty; echo $TERM", term_type="xterm", term_size=(99, 33))
@@ -46,7 +46,7 @@ def test_a_terminal_is_one(renter):
     assert done.stdout.endswith("xterm\r\n")
 
 
-def test_a_terminal_takes_what_is_typed_after_its_window_was_resized(renter):
+def test_a_terminal_accepts_input_after_a_resize(renter):
     instance_id = renter.launch()
     renter.run(instance_id, "true")
 
@@ -62,11 +62,11 @@ def test_a_terminal_takes_what_is_typed_after_its_window_was_resized(renter):
     assert "37 101" in asyncio.run(asyncio.wait_for(typed_after_a_resize(), 30))
 
 
-def test_who_leaves_a_command_at_once_keeps_the_connection(renter):
+def test_closing_a_command_early_keeps_the_connection(renter):
     instance_id = renter.launch()
     renter.run(instance_id, "true")
 
-    async def left_and_another():
+    async def close_and_run_another():
         async with renter.connect(instance_id) as connection:
             for pause in (0, 0.3):
                 process = await connection.create_process("read -r line")
@@ -75,10 +75,10 @@ def test_who_leaves_a_command_at_once_keeps_the_connection(renter):
                 await asyncio.sleep(0.2)
             return (await connection.run("echo here")).stdout
 
-    assert asyncio.run(left_and_another()) == "here\n"
+    assert asyncio.run(close_and_run_another()) == "here\n"
 
 
-def test_only_the_key_of_the_launch_and_two_users_come_in(renter):
+def test_only_the_launch_key_and_two_users_are_accepted(renter):
     instance_id = renter.launch()
     renter.run(instance_id, "true")
     other = asyncssh.generate_private_key("ssh-ed25519")
@@ -93,22 +93,22 @@ def test_only_the_key_of_the_launch_and_two_users_come_in(renter):
             asyncio.run(connect(**stranger))
 
 
-def test_files_go_there_and_back(renter, tmp_path):
+def test_files_are_transferred_in_both_directions(renter, tmp_path):
     instance_id = renter.launch()
     renter.run(instance_id, "true")
     (tmp_path / "cat.jpg").write_bytes(bytes(range(256)) * 1000)
 
-    async def there_and_back():
+    async def transfer():
         async with renter.connect(instance_id) as connection, connection.start_sftp_client() as ftp:
             await ftp.put(str(tmp_path / "cat.jpg"), "cat.jpg")
             await ftp.get("cat.jpg", str(tmp_path / "back.jpg"))
 
-    asyncio.run(there_and_back())
+    asyncio.run(transfer())
 
     assert (tmp_path / "back.jpg").read_bytes() == (tmp_path / "cat.jpg").read_bytes()
 
 
-def test_a_connection_reaches_what_listens_on_the_host(renter):
+def test_a_port_of_the_host_can_be_forwarded(renter):
     instance_id = renter.launch()
     renter.run(instance_id, "true")
 
@@ -127,7 +127,7 @@ def test_a_connection_reaches_what_listens_on_the_host(renter):
 
 
 @pytest.mark.skipif(not shutil.which("ssh"), reason="needs the OpenSSH client")
-def test_the_openssh_client_gets_there_by_id_and_by_address(renter, tmp_path):
+def test_the_openssh_client_connects_by_id_and_by_address(renter, tmp_path):
     instance_id = renter.launch("g4dn.xlarge")
     (tmp_path / "known_hosts").write_text(f"{instance_id} {renter.host_key(instance_id)}\n")
     renter.key.write_private_key(tmp_path / "key")
@@ -152,7 +152,7 @@ def test_the_home_survives_a_stop(renter):
     assert renter.run(instance_id, "cat model.h5").stdout == "weights\n"
 
 
-def test_the_host_key_survives_a_stop_and_stands_in_the_console(renter):
+def test_the_host_key_survives_a_stop_and_is_in_the_console_output(renter):
     instance_id = renter.launch()
     first = renter.host_key(instance_id)
 
@@ -165,7 +165,7 @@ def test_the_host_key_survives_a_stop_and_stands_in_the_console(renter):
     assert asyncssh.import_public_key(first).get_fingerprint("sha256") in console
 
 
-def test_the_host_key_of_the_user_data_is_taken(renter):
+def test_the_host_key_in_the_user_data_is_used(renter):
     key = asyncssh.generate_private_key("ssh-ed25519")
     private = key.export_private_key().decode().replace("\n", "\n    ")
     user_data = f"#cloud-config\nssh_keys:\n  ed25519_private: |\n    {private}\n"
@@ -175,7 +175,7 @@ def test_the_host_key_of_the_user_data_is_taken(renter):
     assert renter.host_key(instance_id) == key.export_public_key().decode().strip()
 
 
-def test_a_host_key_is_replaced_as_on_ubuntu(renter):
+def test_a_host_key_can_be_replaced_as_on_ubuntu(renter):
     instance_id = renter.launch()
     first = renter.host_key(instance_id)
     steps = (
@@ -192,7 +192,7 @@ def test_a_host_key_is_replaced_as_on_ubuntu(renter):
     assert " ".join(done.stdout.split()[:2]) == renter.host_key(instance_id) != first
 
 
-def test_the_instance_can_ask_about_itself(renter):
+def test_the_metadata_service_answers_on_the_host(renter):
     instance_id = renter.launch(UserData="hello")
     ask = "curl -sf $AWS_EC2_METADATA_SERVICE_ENDPOINT/latest"
 
@@ -209,7 +209,7 @@ def test_the_instance_can_ask_about_itself(renter):
     assert rest.endswith("none\n")
 
 
-def test_the_user_data_can_be_asked_for_from_outside(renter):
+def test_the_user_data_is_an_attribute_of_the_instance(renter):
     instance_id = renter.launch(UserData="hello")
 
     found = renter.ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="userData")
@@ -220,7 +220,7 @@ def test_the_user_data_can_be_asked_for_from_outside(renter):
 @pytest.mark.parametrize(
     "command", ["sudo shutdown -h now", "shutdown now", "sudo -n poweroff", "systemctl poweroff"]
 )
-def test_a_shutdown_inside_stops_the_instance(renter, command):
+def test_a_shutdown_on_the_host_stops_the_instance(renter, command):
     instance_id = renter.launch()
 
     renter.run(instance_id, command)
@@ -230,7 +230,7 @@ def test_a_shutdown_inside_stops_the_instance(renter, command):
     assert reason == "Client.InstanceInitiatedShutdown"
 
 
-def test_a_shutdown_inside_terminates_where_it_was_launched_so(renter):
+def test_a_shutdown_on_the_host_terminates_if_so_launched(renter):
     instance_id = renter.launch(InstanceInitiatedShutdownBehavior="terminate")
 
     renter.run(instance_id, "sudo shutdown -h now")
@@ -238,7 +238,7 @@ def test_a_shutdown_inside_terminates_where_it_was_launched_so(renter):
     renter.until(instance_id, "terminated")
 
 
-def test_a_shutdown_later_can_be_cancelled(renter, cloud):
+def test_a_delayed_shutdown_can_be_cancelled(renter, cloud):
     instance_id = renter.launch()
     timer = cloud.folder / "instances" / instance_id / "shutdown"
 
@@ -251,7 +251,7 @@ def test_a_shutdown_later_can_be_cancelled(renter, cloud):
     assert not timer.exists()
 
 
-def test_a_reboot_ends_what_runs_and_keeps_the_address(renter):
+def test_a_reboot_ends_processes_and_keeps_the_address(renter):
     instance_id = renter.launch()
     address = renter.instance(instance_id)["PublicIpAddress"]
     old = int(renter.run(instance_id, "echo $PPID").stdout)
@@ -263,7 +263,7 @@ def test_a_reboot_ends_what_runs_and_keeps_the_address(renter):
     assert renter.instance(instance_id)["PublicIpAddress"] == address
 
 
-def test_a_reboot_from_outside_does_so_too(renter):
+def test_a_reboot_through_the_api_ends_processes(renter):
     instance_id = renter.launch()
     old = int(renter.run(instance_id, "echo $PPID").stdout)
 
@@ -273,7 +273,7 @@ def test_a_reboot_from_outside_does_so_too(renter):
     assert renter.run(instance_id, "echo back").stdout == "back\n"
 
 
-def test_a_stop_ends_every_process_however_it_was_detached(renter):
+def test_a_stop_ends_detached_processes(renter):
     instance_id = renter.launch()
     detached = "setsid nohup env -i sleep 600 > /dev/null 2>&1 < /dev/null & echo $!; sleep 0.2"
     twice = (
@@ -287,7 +287,7 @@ def test_a_stop_ends_every_process_however_it_was_detached(renter):
     assert not any(psutil.pid_exists(pid) for pid in pids)
 
 
-def test_a_stopped_instances_address_is_refused_at_once(renter):
+def test_the_address_of_a_stopped_instance_refuses_connections(renter):
     instance_id = renter.launch()
     address = renter.instance(instance_id)["PublicIpAddress"]
     renter.run(instance_id, "true")
@@ -300,7 +300,7 @@ def test_a_stopped_instances_address_is_refused_at_once(renter):
         asyncio.run(connect())
 
 
-def test_terminating_removes_the_home_and_no_other(renter, cloud):
+def test_terminating_deletes_the_folder_of_that_instance_only(renter, cloud):
     kept, gone = renter.launch(), renter.launch()
     instances = cloud.folder / "instances"
     (instances / "precious").mkdir()
@@ -311,7 +311,7 @@ def test_terminating_removes_the_home_and_no_other(renter, cloud):
     assert sorted(each.name for each in instances.iterdir()) == sorted([kept, "precious"])
 
 
-def test_a_gpu_shows_itself_as_its_driver_shows_it(renter):
+def test_nvidia_smi_prints_the_gpu_of_the_type(renter):
     instance_id = renter.launch("g5.xlarge")
     query = "--query-gpu=name,memory.total,utilization.gpu,serial"
 
@@ -326,7 +326,7 @@ def test_a_gpu_shows_itself_as_its_driver_shows_it(renter):
 
 
 @pytest.mark.skipif(bool(shutil.which("nvidia-smi")), reason="this computer has a GPU of its own")
-def test_without_a_gpu_there_is_no_nvidia_smi(renter):
+def test_a_type_without_gpus_has_no_nvidia_smi(renter):
     instance_id = renter.launch("t2.micro")
 
     done = renter.run(instance_id, "nvidia-smi")
@@ -335,7 +335,7 @@ def test_without_a_gpu_there_is_no_nvidia_smi(renter):
     assert "command not found" in done.stderr
 
 
-def test_sudo_runs_the_rest_and_names_what_is_not_there(renter):
+def test_sudo_runs_the_command_or_names_a_missing_one(renter):
     instance_id = renter.launch()
 
     done = renter.run(
@@ -346,7 +346,7 @@ def test_sudo_runs_the_rest_and_names_what_is_not_there(renter):
     assert done.stderr == "sudo: no-such: command not found\n"
 
 
-def test_of_many_commands_at_once_every_status_and_every_last_word_arrives(renter):
+def test_concurrent_commands_return_every_status_and_all_output(renter):
     instance_id = renter.launch()
 
     async def one(connection):
@@ -366,7 +366,7 @@ def test_of_many_commands_at_once_every_status_and_every_last_word_arrives(rente
     assert set(asyncio.run(many())) == {(2, 2000, True)}
 
 
-def test_without_a_key_pair_nobody_comes_in_and_ssh_says_so(renter):
+def test_an_instance_without_a_key_pair_refuses_every_login(renter):
     instance_id = renter.client("ec2").run_instances(
         ImageId=renter.image(), InstanceType="t2.micro", MinCount=1, MaxCount=1
     )["Instances"][0]["InstanceId"]

@@ -1,9 +1,9 @@
-"""On the practice cloud: what `%aws_state` costs beside the bare question to EC2.
+"""Compare `%aws_state` with a bare call of boto3, on the practice cloud.
 
-    python benchmarks/asking.py
+    python benchmarks/aws_state.py
 
-The bare question is boto3's `describe_instances` with a client that is there already; the
-same bytes over a connection that is kept open show what the cloud itself takes.
+The call is `describe_instances` with an existing client. The same bytes over a kept-alive HTTP
+connection show how much of it the practice cloud takes.
 """
 
 from __future__ import annotations
@@ -17,37 +17,37 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import on_practice
+import practice_instance
 
 TIMES, PROCESSES = 300, 5
 
 
 def main() -> None:
-    with on_practice.instance(Path(tempfile.mkdtemp())):
+    with practice_instance.run_instance(Path(tempfile.mkdtemp())):
         for _ in range(PROCESSES):
-            subprocess.run([sys.executable, __file__, "ask"], check=True)
+            subprocess.run([sys.executable, __file__, "measure"], check=True)
 
 
-def ask() -> None:
-    """Time the first `%aws_state` of this process, then later ones in turn with the others."""
+def measure() -> None:
+    """Time the first `%aws_state` of this process, then later ones, alternating with the others."""
     from IPython.core.interactiveshell import InteractiveShell
 
     shell = InteractiveShell.instance()
     shell.run_line_magic("load_ext", "dl_magics")
-    first = seconds(lambda: shell.run_line_magic("aws_state", ""))
+    first = time_call(lambda: shell.run_line_magic("aws_state", ""))
     from dl_magics.actions.aws import context
 
     id_, client = context.chosen_id(), context.door()._client("ec2", None)
-    send = same_bytes(client, str(id_))
-    ways: dict[str, Callable[[], object]] = {
-        "raw": send,
+    raw_call = make_raw_call(client, str(id_))
+    calls: dict[str, Callable[[], object]] = {
+        "raw": raw_call,
         "boto3": lambda: client.describe_instances(InstanceIds=[id_]),
         "ours": lambda: shell.run_line_magic("aws_state", ""),
     }
-    took: dict[str, list[float]] = {name: [] for name in ways}
+    took: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(TIMES):
-        for name, way in ways.items():
-            took[name].append(seconds(way))
+        for name, call in calls.items():
+            took[name].append(time_call(call))
     raw, boto, ours = (1000 * statistics.median(times) for times in took.values())
     print(
         f"first %aws_state {1000 * first:.0f} ms; later {ours:.2f} ms, boto3 {boto:.2f} ms, "
@@ -55,8 +55,8 @@ def ask() -> None:
     )
 
 
-def same_bytes(client: object, id_: str) -> Callable[[], bytes]:
-    """Return a function that sends what boto3 sent, signed as it signed it."""
+def make_raw_call(client: object, id_: str) -> Callable[[], bytes]:
+    """Return a function that sends the request of boto3, signed by it, over plain HTTP."""
     sent: list = []
     client.meta.events.register_last("before-send.ec2", lambda request, **_: sent.append(request))
     client.describe_instances(InstanceIds=[id_])
@@ -76,11 +76,11 @@ def same_bytes(client: object, id_: str) -> Callable[[], bytes]:
     return send
 
 
-def seconds(work: Callable[[], object]) -> float:
+def time_call(call: Callable[[], object]) -> float:
     began = time.perf_counter()
-    work()
+    call()
     return time.perf_counter() - began
 
 
 if __name__ == "__main__":
-    ask() if sys.argv[1:] == ["ask"] else main()
+    measure() if sys.argv[1:] == ["measure"] else main()

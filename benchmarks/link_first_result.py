@@ -1,4 +1,4 @@
-"""From `%gpu_connect` in a fresh notebook kernel to the first result; started by link.py."""
+"""Time `%gpu_connect` and the first `%%gpu` in a fresh notebook kernel; started by link.py."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from jupyter_client.manager import start_new_kernel
 PATIENCE = 120
 
 
-def main(where: str, key_file: str) -> None:
-    """Print when the table, the kernel and the first result were there, in seconds."""
+def main(host: str, key_file: str) -> None:
+    """Print the seconds to the table of environments, to the kernel and to the first result."""
     folder = tempfile.mkdtemp()
     os.environ.update(JPY_SESSION_NAME=f"{folder}/first.ipynb", JUPYTER_DATA_DIR=folder)
     manager, client = start_new_kernel(kernel_name="python3", stderr=subprocess.DEVNULL)
     try:
-        came(client, "%load_ext dl_magics", "status")
+        run_cell(client, "%load_ext dl_magics", "status")
         began = time.monotonic()
-        # What is found there is displayed before the kernel is started.
-        table, connected = came(
-            client, f"%gpu_connect {where} --identity {key_file}", "display_data"
+        # The environments are displayed before the kernel starts.
+        table, connected = run_cell(
+            client, f"%gpu_connect {host} --identity {key_file}", "display_data"
         )
-        result, _ = came(client, "%%gpu\n6 * 7", "execute_result", "display_data")
+        result, _ = run_cell(client, "%%gpu\n6 * 7", "execute_result", "display_data")
         seconds = {"probe": table - began, "attach": connected - table}
         print(json.dumps({**seconds, "first cell": result - connected, "whole": result - began}))
     finally:
@@ -35,8 +35,8 @@ def main(where: str, key_file: str) -> None:
         manager.shutdown_kernel(now=True)
 
 
-def came(client: KernelClient, code: str, *kinds: str) -> tuple[float, float]:
-    """Run a cell; return when the first message of a kind came, and when it was done."""
+def run_cell(client: KernelClient, code: str, *kinds: str) -> tuple[float, float]:
+    """Run a cell; return the times of the first message of these kinds and of the end."""
     at: list[float] = []
 
     def note(message: dict) -> None:

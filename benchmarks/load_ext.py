@@ -1,8 +1,8 @@
-"""What `%load_ext dl_magics` costs beside importing IPython, measured in the same process.
+"""Compare `%load_ext dl_magics` with importing IPython in the same process.
 
-    python benchmarks/loading.py
+    python benchmarks/load_ext.py
 
-A ratio, not a time: it holds on a busy machine too. At most 0.25 is wanted.
+The result is a ratio, which holds on a busy machine, too. The target is at most 0.25.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 
-from machine import machine
+from machine import describe_machine
 
 TIMES = 21
 MEASURE = """
@@ -32,19 +32,19 @@ NONE_OF = f"{MEASURE}import sys; sys.exit(' '.join(n for n in {HEAVY} if n in sy
 
 
 def main() -> None:
-    run(NONE_OF)  # it also compiles what is measured, as pip does
-    pairs = [tuple(map(float, run(MEASURE).split())) for _ in range(TIMES)]
+    run_code(NONE_OF)  # it also writes the bytecode, as pip does
+    pairs = [tuple(map(float, run_code(MEASURE).split())) for _ in range(TIMES)]
     ipython, load = (statistics.median(column) * 1000 for column in zip(*pairs, strict=True))
     ratio = statistics.median(load / ipython for ipython, load in pairs)
-    print(machine())
+    print(describe_machine())
     print(f"importing IPython and making a shell  {ipython:6.0f} ms")
     print(f"%load_ext dl_magics after it          {load:6.0f} ms")
     print(f"ratio                                 {ratio:6.2f} (median of {TIMES} processes)")
     print(f"It imports none of {', '.join(HEAVY)}.")
 
 
-def run(code: str) -> str:
-    """Run code in a process that may keep bytecode; return what it printed."""
+def run_code(code: str) -> str:
+    """Run code in a process that may write bytecode; return its output."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)

@@ -1,9 +1,9 @@
-"""How long `%attach` of a run with 10,000 events takes until its picture is whole.
+"""Time `%attach` to a run with 10,000 events until its chart is complete.
 
-    python benchmarks/attaching.py
+    python benchmarks/attach.py
 
-Beside it, in turn: the bare reading of the same lines with json. The run still goes on, and its
-next event is far away: what is drawn must be whole without it. The target is one second.
+It alternates with parsing the same lines with json. The run is still active and sends no further
+event, so the chart must be complete without one. The target is one second.
 """
 
 from __future__ import annotations
@@ -44,72 +44,72 @@ def main() -> None:
     shell.display_pub = CapturingDisplayPublisher()
     print(f"{EVENTS:,} events; medians of {TIMES}")
     for every in (10, 1):
-        compare(story(every), every)
+        compare(make_events(every), every)
 
 
-def compare(told: list[Event], every: int) -> None:
-    """Time both in turn, each time with a new run, which ends once it was timed."""
+def compare(events: list[Event], every: int) -> None:
+    """Alternate both, each time with a new run that ends after the measurement."""
     took: dict[str, list[float]] = {"bare": [], "ours": []}
-    epochs = sum(isinstance(each, EpochEnded) for each in told)
+    epochs = sum(isinstance(each, EpochEnded) for each in events)
     for _ in range(TIMES):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             with log.LogWriter(folder) as lines:
-                for event in told:
+                for event in events:
                     lines.append(event)
-                took["bare"].append(seconds(lambda file=folder / log.NAME: bare(file)))
-                lasted, watching = attached(Run(folder), epochs)
-                took["ours"].append(lasted)
+                took["bare"].append(time_call(lambda file=folder / log.NAME: parse_lines(file)))
+                duration, watcher = attach(Run(folder), epochs)
+                took["ours"].append(duration)
                 lines.append(RunEnded(n=EVENTS + 1, status="stopped"))
-            watching.join()
+            watcher.join()
     bare_, ours = (1000 * statistics.median(times) for times in took.values())
     ratio = statistics.median(b / a for a, b in zip(took["bare"], took["ours"], strict=True))
     print(
-        f"an epoch in {every:2} events: the whole picture after {ours:.0f} ms "
+        f"an epoch in {every:2} events: the complete chart after {ours:.0f} ms "
         f"(at most {1000 * max(took['ours']):.0f}), "
         f"json.loads of its lines {bare_:.0f} ms: {ratio:.1f} ×"
     )
 
 
-def story(every: int) -> list[Event]:
-    """Return the events of a run that has not ended."""
+def make_events(every: int) -> list[Event]:
+    """Return the events of an active run; one in `every` is the end of an epoch."""
     started = RunStarted(
         run="bench", recipe=SETTINGS, classes=["cat", "dog"], device="CPU", place={}, versions={},
         counts={part: {"cat": 9, "dog": 9} for part in ("train", "valid")},
     )  # fmt: skip
-    told: list[Event] = [started, DataChecked(images=18, skipped=[])]
-    told.append(PhaseStarted(phase="head", total=EVENTS, unit="epochs"))
-    while len(told) < EVENTS:
-        n = len(told)
-        told.append(
+    events: list[Event] = [started, DataChecked(images=18, skipped=[])]
+    events.append(PhaseStarted(phase="head", total=EVENTS, unit="epochs"))
+    while len(events) < EVENTS:
+        n = len(events)
+        events.append(
             Progressed(done=n, total=EVENTS, images_per_second=9.0, seconds_left=9.0)
             if n % every
             else EpochEnded(phase="head", epoch=n // every, logs=LOGS, best=True)
         )
-    return list(stamp_events(told))
+    return list(stamp_events(events))
 
 
-def bare(path: Path) -> None:
+def parse_lines(path: Path) -> None:
     for line in path.read_bytes().splitlines():
         json.loads(line)
 
 
-def attached(run: Run, wanted: int) -> tuple[float, threading.Thread]:
-    """Attach as `%attach` does; return how long the picture took, and the thread that follows."""
+def attach(run: Run, wanted: int) -> tuple[float, threading.Thread]:
+    """Attach as `%attach` does; return the seconds to a complete chart, and its thread."""
     began = time.perf_counter()
     screen = live.WidgetScreen(run)
-    watching = threading.Thread(target=live.attach, args=(run, screen), daemon=True)
-    watching.start()
+    watcher = threading.Thread(target=live.attach, args=(run, screen), daemon=True)
+    watcher.start()
     while len(screen._widget.epochs) < wanted:
         if time.perf_counter() - began > PATIENCE:
-            sys.exit(f"never whole: {len(screen._widget.epochs):,} of {wanted:,} epochs")
+            sys.exit(f"{len(screen._widget.epochs):,} of {wanted:,} epochs after {PATIENCE:.0f} s")
         time.sleep(0.001)
-    return time.perf_counter() - began, watching
+    return time.perf_counter() - began, watcher
 
 
-def seconds(work: Callable[[], object]) -> float:
+def time_call(call: Callable[[], object]) -> float:
     began = time.perf_counter()
-    work()
+    call()
     return time.perf_counter() - began
 
 

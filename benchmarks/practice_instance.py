@@ -1,4 +1,4 @@
-"""A practice cloud for a benchmark, with one instance that is chosen and runs."""
+"""A practice cloud for a benchmark, with one running and selected instance."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 
 
 @contextmanager
-def instance(folder: Path) -> Iterator[str]:
-    """Yield the id of the instance; the practice cloud ends afterwards."""
+def run_instance(folder: Path) -> Iterator[str]:
+    """Yield the id of the instance; stop the practice cloud afterwards."""
     from dl_magics import practice
     from dl_magics.actions.aws import context
     from dl_magics.store import state
 
     os.environ["DL_MAGICS_HOME"] = tempfile.mkdtemp()
-    practice.start(folder, delay=0.2)
-    files = practice.profile(folder)
+    practice.start_cloud(folder, delay=0.2)
+    files = practice.ensure_profile(folder)
     state.choose(
         place={
             "profile": files.name,
@@ -30,11 +30,11 @@ def instance(folder: Path) -> Iterator[str]:
     )
     try:
         image = context.door().ask("ec2", "describe_images", Owners=["amazon"])["Images"][0]
-        asked = {"ImageId": image["ImageId"], "InstanceType": "t2.micro"}
-        made = context.door().tell("run_instances", MinCount=1, MaxCount=1, **asked)
+        parameters = {"ImageId": image["ImageId"], "InstanceType": "t2.micro"}
+        made = context.door().tell("run_instances", MinCount=1, MaxCount=1, **parameters)
         id_ = str(made["Instances"][0]["InstanceId"])
         list(context.ec2().start(context.ec2().get(id_)))
         context.choose(context.ec2().get(id_))
         yield id_
     finally:
-        practice.stop(folder)
+        practice.stop_cloud(folder)

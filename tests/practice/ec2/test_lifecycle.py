@@ -18,7 +18,7 @@ def test_a_launch_passes_through_pending(renter):
     renter.until(launched["InstanceId"], "running")
 
 
-def test_the_same_token_launches_once(renter):
+def test_the_same_client_token_launches_once(renter):
     first = renter.run_instances(ClientToken="once")
     again = renter.run_instances(ClientToken="once")
 
@@ -30,7 +30,7 @@ def running():
     return {"Name": "instance-state-name", "Values": ["pending", "running"]}
 
 
-def test_the_same_token_for_something_else_is_refused(renter):
+def test_the_same_client_token_with_other_parameters_is_rejected(renter):
     renter.run_instances(ClientToken="other")
 
     with pytest.raises(ClientError) as error:
@@ -39,7 +39,7 @@ def test_the_same_token_for_something_else_is_refused(renter):
     assert refused(error) == "IdempotentParameterMismatch"
 
 
-def test_several_are_launched_at_once(renter):
+def test_several_instances_can_be_launched_in_one_call(renter):
     asked = {"ImageId": renter.image(), "InstanceType": "t2.micro"}
 
     launched = renter.ec2.run_instances(MinCount=1, MaxCount=3, **asked)["Instances"]
@@ -47,7 +47,7 @@ def test_several_are_launched_at_once(renter):
     assert len({one["InstanceId"] for one in launched}) == 3
 
 
-def test_what_a_spot_request_launches_can_be_used(renter):
+def test_an_instance_of_a_spot_request_runs(renter):
     launch = {"ImageId": renter.image(), "InstanceType": "t2.micro"}
 
     renter.ec2.request_spot_instances(SpotPrice="1", LaunchSpecification=launch)
@@ -56,7 +56,7 @@ def test_what_a_spot_request_launches_can_be_used(renter):
     renter.until(reservation["Instances"][0]["InstanceId"], "running")
 
 
-def test_starting_what_runs_changes_nothing(renter):
+def test_starting_a_running_instance_changes_nothing(renter):
     instance_id = renter.launch()
     before = renter.instance(instance_id)
 
@@ -66,7 +66,7 @@ def test_starting_what_runs_changes_nothing(renter):
     assert renter.instance(instance_id) == before
 
 
-def test_a_rehearsed_stop_stops_nothing(renter):
+def test_a_dry_run_stops_nothing(renter):
     instance_id = renter.launch()
 
     with pytest.raises(ClientError) as error:
@@ -83,7 +83,7 @@ def test_a_rehearsed_stop_stops_nothing(renter):
         ("gpu", "InvalidInstanceID.Malformed"),
     ],
 )
-def test_an_unknown_instance_is_refused(renter, instance_id, code):
+def test_an_unknown_instance_id_is_an_error(renter, instance_id, code):
     with pytest.raises(ClientError) as error:
         renter.ec2.start_instances(InstanceIds=[instance_id])
 
@@ -100,8 +100,8 @@ def test_an_instance_of_another_region_is_not_found(renter):
     assert refused(error) == "InvalidInstanceID.NotFound"
 
 
-def test_looking_into_other_regions_makes_the_state_no_larger(renter, cloud):
-    kept = cloud.folder / "world.pickle"
+def test_reading_other_regions_does_not_grow_the_saved_state(renter, cloud):
+    kept = cloud.folder / "state.pickle"
     renter.ec2.create_key_pair(KeyName="before")
     before = kept.stat().st_size
 
@@ -116,7 +116,7 @@ def test_looking_into_other_regions_makes_the_state_no_larger(renter, cloud):
     ("instance_type", "code"),
     [("p2.xlarge", "Unsupported"), ("zz.huge", "InvalidParameterValue")],
 )
-def test_a_type_that_is_not_for_rent_is_refused(renter, instance_type, code):
+def test_a_type_that_is_not_offered_is_rejected(renter, instance_type, code):
     instance_id = renter.launch()
     renter.stop(instance_id)
     wanted = {"Value": instance_type}
@@ -130,25 +130,25 @@ def test_a_type_that_is_not_for_rent_is_refused(renter, instance_type, code):
 
 
 @pytest.mark.parametrize("instance_type", ["t2.micro", "g4dn.xlarge", "g5.xlarge", "p3.2xlarge"])
-def test_a_type_that_is_for_rent_runs(renter, instance_type):
+def test_an_offered_type_runs(renter, instance_type):
     instance_id = renter.launch(instance_type)
 
     assert renter.instance(instance_id)["InstanceType"] == instance_type
 
 
-def test_an_image_for_other_processors_is_refused(renter):
+def test_an_image_of_another_architecture_is_rejected(renter):
     with pytest.raises(ClientError, match="arm64"):
         renter.run_instances("g5g.xlarge")
 
 
-def test_an_unknown_image_is_refused(renter):
+def test_an_unknown_image_is_rejected(renter):
     with pytest.raises(ClientError) as error:
         renter.run_instances(ImageId="ami-00000000000000000")
 
     assert refused(error) == "InvalidAMIID.NotFound"
 
 
-def test_a_launch_goes_where_the_type_is_offered(renter):
+def test_a_launch_uses_a_zone_that_offers_the_type(renter):
     offers = renter.ec2.describe_instance_type_offerings(
         LocationType="availability-zone",
         Filters=[{"Name": "instance-type", "Values": ["p5.48xlarge"]}],
@@ -173,7 +173,7 @@ def test_the_type_changes_only_while_stopped(renter):
     assert renter.instance(instance_id)["InstanceType"] == "g5.xlarge"
 
 
-def test_every_start_brings_a_new_address_and_a_new_launch_time(renter):
+def test_every_start_assigns_a_new_address_and_launch_time(renter):
     instance_id = renter.launch()
     first = renter.instance(instance_id)
 
@@ -188,7 +188,7 @@ def test_every_start_brings_a_new_address_and_a_new_launch_time(renter):
     assert second["LaunchTime"] >= first["LaunchTime"]
 
 
-def test_a_group_in_use_stays_until_its_instance_is_terminated(renter):
+def test_a_security_group_in_use_cannot_be_deleted(renter):
     group = renter.ec2.create_security_group(GroupName="mine", Description="mine")["GroupId"]
     instance_id = renter.launch(SecurityGroupIds=[group])
 
@@ -201,7 +201,7 @@ def test_a_group_in_use_stays_until_its_instance_is_terminated(renter):
     assert refused(error) == "DependencyViolation"
 
 
-def test_the_disk_goes_with_a_terminated_instance(renter):
+def test_terminating_an_instance_deletes_its_disk(renter):
     ebs = {"VolumeType": "gp3", "VolumeSize": 100, "Encrypted": True, "DeleteOnTermination": True}
     instance_id = renter.launch(BlockDeviceMappings=[{"DeviceName": "/dev/sda1", "Ebs": ebs}])
     disk = renter.instance(instance_id)["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
@@ -227,14 +227,16 @@ def test_a_protected_instance_is_not_terminated(renter):
     assert renter.state(instance_id) == "running"
 
 
-def test_every_type_with_a_price_can_be_rented(renter):
+def test_every_type_with_a_price_is_offered(renter):
     offered = renter.ec2.get_paginator("describe_instance_type_offerings").paginate()
     known = {one["InstanceType"] for page in offered for one in page["InstanceTypeOfferings"]}
 
-    assert {name for name in catalog.prices() if catalog.price(name, "us-east-1")} <= known
+    assert {
+        name for name in catalog.prices() if catalog.on_demand_price(name, "us-east-1")
+    } <= known
 
 
-def test_a_session_of_sts_is_let_in_with_its_token_only(renter):
+def test_an_sts_session_requires_its_token(renter):
     given = renter.client("sts").get_session_token(DurationSeconds=900)["Credentials"]
     words = (given["AccessKeyId"], given["SecretAccessKey"])
 
@@ -247,7 +249,7 @@ def test_a_session_of_sts_is_let_in_with_its_token_only(renter):
     assert "(AuthFailure)" in str(refused.value)
 
 
-def test_what_is_told_is_never_older_than_the_last_change(renter):
+def test_a_read_shows_the_last_change(renter):
     instance_id = renter.launch()
 
     for name in "abc":
