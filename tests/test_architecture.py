@@ -1,0 +1,175 @@
+"""What import-linter cannot see: files, sizes and names, read from the source."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent
+PACKAGE = ROOT / "dl_magics"
+
+MAX_FILES = 15
+MAX_LINES = 250
+
+# Which package writes and reads a file, by its name: all others call that package.
+OWNERS = {
+    "events.jsonl": "runs",
+    "remote_origin.json": "runs",
+    "choices.json": "store",
+    "ledger.jsonl": "store",
+    "keras.json": "keras_config",
+    ".theanorc": "keras_config",
+    "interpreter.json": "keras_config",
+    "values.json": "core",
+    "how.json": "gpu_kernel.agent",
+    "had.json": "gpu_kernel.agent",
+    "journal": "gpu_kernel.agent",
+    "space.json": "training.engine",
+    "checkpoint.npz": "training.engine",
+    "classes.json": "training.engine",
+    "applications.csv": "training.recipe",
+    "examples.npz": "training.theano",
+    "aws_gpu_prices.csv": "aws",
+    "practice.json": "practice",
+}
+# It zips the package for an instance, so it reads all of it.
+READS_THE_WHOLE_PACKAGE = {"remote_code.bundle"}
+# Python's packaging calls an entry point so.
+COMMON_NAMES = {"main"}
+
+
+@dataclass(frozen=True)
+class Module:
+    """One module of dl_magics, parsed; its name is written without `dl_magics.`."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        parts = self.path.relative_to(PACKAGE).with_suffix("").parts
+        return ".".join(part for part in parts if part != "__init__")
+
+    @property
+    def package(self) -> str:
+        return ".".join(self.path.relative_to(PACKAGE).parent.parts)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return self.path.read_text("utf-8").splitlines()
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse("\n".join(self.lines))
+
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        return list(ast.walk(self.tree))
+
+    def is_in(self, package: str) -> bool:
+        return f"{self.name}.".startswith(f"{package}.")
+
+    def at(self, node: ast.AST) -> str:
+        return f"{self.name}:{getattr(node, 'lineno', 0)}"
+
+
+@lru_cache
+def modules() -> list[Module]:
+    return [Module(path) for path in sorted(PACKAGE.rglob("*.py"))]
+
+
+def fail_on(found: dict[str, object] | list[str]) -> None:
+    """Show all that was found, one a line."""
+    lines = (
+        [f"{name}: {value}" for name, value in found.items()] if isinstance(found, dict) else found
+    )
+    assert not lines, "\n" + "\n".join(lines)
+
+
+def strings(module: Module) -> Iterator[ast.Constant]:
+    """Yield the string constants, without docstrings."""
+    docstrings = {
+        id(node.body[0].value)
+        for node in module.nodes
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in module.nodes:
+        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if is_text and id(node) not in docstrings:
+            yield node
+
+
+def imported_names(module: Module) -> Iterator[tuple[ast.AST, str, str]]:
+    """Yield each import of ours: the node, the module and the name in it, or ""."""
+    for node in module.nodes:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.split(".")[0] == "dl_magics":
+                    yield node, alias.name.removeprefix("dl_magics").lstrip("."), ""
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "dl_magics":
+            for alias in node.names:
+                yield node, (node.module or "").removeprefix("dl_magics").lstrip("."), alias.name
+
+
+def owned_file(text: str) -> str | None:
+    """Return the file with an owner that a text names, alone or at the end of a path."""
+    name = text.rpartition("/")[2]
+    return name if name in OWNERS else None
+
+
+def test_no_module_asks_another_one_for_its_file():
+    asking = [
+        module.at(node)
+        for module in modules()
+        for node in module.nodes
+        if isinstance(node, ast.Attribute) and node.attr == "__file__"
+    ]
+
+    fail_on(asking)
+
+
+@pytest.mark.parametrize("root", [PACKAGE, TESTS, ROOT / "benchmarks"], ids=lambda path: path.name)
+def test_no_folder_has_more_than_15_files(root):
+    counts = {
+        str(folder.relative_to(ROOT)): sum(each.is_file() for each in folder.iterdir())
+        for folder in (root, *(each for each in root.rglob("*") if each.is_dir()))
+        if folder.name != "__pycache__"
+    }
+
+    fail_on({name: count for name, count in counts.items() if count > MAX_FILES})
+
+
+def covered() -> dict[str, list[str]]:
+    """Return the modules that a conftest.py names as covered by a test of another name.
+
+    Its docstring has a line for each such test: `session, profile: tests/magics/test_aws.py`.
+    """
+    tests = defaultdict(list)
+    for path in sorted(TESTS.rglob("conftest.py")):
+        docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+        folder = ".".join(path.parent.relative_to(TESTS).parts)
+        for names, test in re.findall(r"^([\w, ]+): (tests/\S+\.py)$", docstring, re.MULTILINE):
+            for name in names.split(", "):
+                tests[f"{folder}.{name}".lstrip(".")].append(test)
+    return tests
+
+
+def test_each_line_of_a_conftest_names_a_module_and_a_test_that_exist():
+    names = {module.name for module in modules()}
+    stale = [
+        f"{name}: {test}"
+        for name, tests in covered().items()
+        for test in tests
+        if name not in names or not (ROOT / test).exists()
+    ]
+
+    fail_on(stale)
