@@ -33,7 +33,10 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class RunStarted(Event):
-    """What is trained on what, where, and with which versions."""
+    """What is trained on what, where, and with which versions.
+
+    `compute` holds the number of threads, the instruction set and the backend flags.
+    """
 
     kind: ClassVar[str] = "run_started"
     run: str
@@ -43,6 +46,7 @@ class RunStarted(Event):
     host: Mapping[str, Any]
     versions: Mapping[str, str]
     device: str
+    compute: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +63,7 @@ class RunResumed(Event):
     host: Mapping[str, Any]
     versions: Mapping[str, str]
     device: str
+    compute: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

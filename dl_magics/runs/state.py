@@ -37,6 +37,7 @@ class RunState:
     host: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     device: str = ""
+    compute: Mapping[str, Any] = field(default_factory=dict)
     phase: str = ""
     unit: str = ""
     done: int = 0
@@ -87,6 +88,7 @@ class RunState:
                     "host": event.host,
                     "versions": event.versions,
                     "device": event.device,
+                    "compute": event.compute,
                 }
             case RunResumed():
                 return self._resumed(event)

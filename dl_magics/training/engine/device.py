@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dl_magics.errors import BadSetting
+from dl_magics.training.engine import compute_settings
 
 _CPU_BATCH, _GPU_BATCH = 32, 256
 _CPU_SHARE, _GPU_SHARE = 0.25, 0.5
@@ -54,7 +55,7 @@ def find() -> Device:
             "%env KERAS_BACKEND=tensorflow",
         )
     return finders[backend]() or Device(
-        "cpu", _cpu_name(), free_memory(), cpu_half(backend, _cpu_flags())
+        "cpu", _cpu_name(), free_memory(), cpu_half(backend, compute_settings.cpu_flags())
     )
 
 
@@ -129,16 +130,6 @@ def free_memory() -> int:
 def _cpu_name() -> str:
     cores = os.cpu_count() or 1
     return f"CPU ({platform.machine()}, {cores} {'core' if cores == 1 else 'cores'})"
-
-
-def _cpu_flags() -> frozenset[str]:
-    described = Path("/proc/cpuinfo")
-    if not described.is_file():
-        return frozenset()
-    for line in described.read_text("utf-8", "replace").splitlines():
-        if line.startswith("flags"):
-            return frozenset(line.partition(":")[2].split())
-    return frozenset()
 
 
 def _tensorflow_gpu() -> Device | None:

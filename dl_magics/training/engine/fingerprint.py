@@ -17,7 +17,12 @@ from dl_magics.version import __version__
 
 
 def space(recipe: Recipe, frozen: Frozen, precision: str, found: Device) -> dict[str, Any]:
-    """Return all that a feature depends on but the photo."""
+    """Return everything but the photo that a feature depends on beyond its last digits.
+
+    Threads, instruction set and batch size are left out on purpose: they change only the rounding,
+    as does a photo's position in its batch. Features computed once are kept and reused as they
+    are, so a resumed run and a second run on another number of cores learn from the same values.
+    """
     import keras
 
     return {

@@ -26,6 +26,7 @@ from dl_magics.runs.events import (
 from dl_magics.runs.paths import RunPaths
 from dl_magics.training.engine import (
     checkpoint,
+    compute_settings,
     data_checks,
     device,
     disk_space,
@@ -111,6 +112,8 @@ class _Run:
         folder = folders.find(
             recipe.data, valid=recipe.valid, sample=recipe.sample, seed=recipe.seed
         )
+        if self.past:
+            self.past.restore_threads()
         found = device.find()
         precision = device.precision(recipe.mixed_precision, found)
         if not self.past:
@@ -133,14 +136,15 @@ class _Run:
         disk_space.refuse(
             disk_space.needed(store, (view.key for view in views), frozen, self.paths.run)
         )
-        known = self.past and self.past.batch_size(str(found))
-        batch = known or device.batch_size(recipe.batch_size, found, frozen.widest)
+        batch = device.batch_size(recipe.batch_size, found, frozen.widest)
+        if self.past:
+            batch = self.past.batch_size(found, batch)
         about = fingerprint.about(recipe, frozen, train, valid, batch)
         if self.past:
             self.past.refuse(about, folder, fingerprint.versions()["backend"])
             yield self._run_resumed(self.past, found)
             yield from data_checks.of(recipe, folder, found, precision)
-            yield from self.past.doubts(fingerprint.versions(), str(found))
+            yield from self.past.doubts(fingerprint.versions(), found, compute_settings.detect())
         if not self._checkpoint:
             yield checkpoint.write(self.paths.run, Checkpoint(about))
         yield from fill(
@@ -233,6 +237,7 @@ class _Run:
             host=self.host,
             versions=fingerprint.versions(),
             device=str(found),
+            compute=compute_settings.detect().to_json(),
         )
 
     def _run_resumed(self, past: Past, found: Device) -> RunResumed:
@@ -243,6 +248,7 @@ class _Run:
             host=self.host,
             versions=fingerprint.versions(),
             device=str(found),
+            compute=compute_settings.detect().to_json(),
         )
 
 

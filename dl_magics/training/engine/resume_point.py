@@ -14,8 +14,10 @@ from dl_magics.errors import DamagedRun, NotResumable
 from dl_magics.runs import log
 from dl_magics.runs.events import Event, PhaseStarted, RunResumed, Warned
 from dl_magics.runs.state import RunState, replay_events
-from dl_magics.training.engine import checkpoint
+from dl_magics.training.engine import checkpoint, compute_settings
 from dl_magics.training.engine.checkpoint import Checkpoint
+from dl_magics.training.engine.compute_settings import ComputeSettings
+from dl_magics.training.engine.device import Device
 from dl_magics.training.recipe.recipe import Recipe
 
 
@@ -33,11 +35,24 @@ class Past:
     checkpoint: Checkpoint | None
     lost: str = ""
 
-    def batch_size(self, device: str) -> int | None:
-        """Return how many images the frozen part took at once, where that still fits."""
-        if not self.checkpoint or device != self.state.device:
-            return None
-        return int(self.checkpoint.about["batch_size"])
+    def restore_threads(self) -> None:
+        """Compute with the number of threads that the run began with, where that is possible."""
+        import keras
+
+        if self.state.versions.get("backend") == keras.config.backend():
+            compute_settings.set_threads(int(self.state.compute.get("threads", 0)))
+
+    def batch_size(self, device: Device, fitting: int) -> int:
+        """Return how many images the frozen part takes at once: as before, where that still fits.
+
+        Another batch size may change the last digits of the features.
+        """
+        if not self.checkpoint:
+            return fitting
+        before = int(self.checkpoint.about["batch_size"])
+        if str(device) == self.state.device:
+            return before
+        return before if self._is_same_kind(device) and before <= fitting else fitting
 
     def refuse(self, about: Mapping[str, Any], folder: ImageFolder, backend: str) -> None:
         """Raise NotResumable where the run would go on with something else than it began with."""
@@ -68,17 +83,23 @@ class Past:
                 fix=f"Put the file back and repeat, {anew}",
             )
 
-    def doubts(self, versions: Mapping[str, str], device: str) -> Iterator[Warned]:
-        """Yield what may change the numbers, or what is done once more."""
-        made_with = {**self.state.versions, "device": self.state.device}
-        for name, now in {**versions, "device": device}.items():
-            before = made_with.get(name, now)
-            if before != now:
+    def doubts(
+        self, versions: Mapping[str, str], device: Device, compute: ComputeSettings
+    ) -> Iterator[Warned]:
+        """Yield a warning for each change of the last digits, and for a lost checkpoint."""
+        before = dict(self.state.versions)
+        now = dict(versions)
+        if not self._is_same_kind(device):
+            before["device"], now["device"] = self.state.device, str(device)
+        for name, value in now.items():
+            if before.get(name, value) != value:
                 yield Warned(
                     code=f"other_{name}",
-                    text=f"The run began with {name} {before} and goes on with {now}.",
-                    fix="Its numbers may differ in their last digits from a run without a break.",
+                    text=f"The run began with {name} {before[name]} and continues with {value}.",
+                    fix=compute_settings.MAY_DIFFER,
                 )
+        if device.kind == "cpu":
+            yield from compute_settings.changes(self.state.compute, compute, versions["backend"])
         if self.lost:
             yield Warned(
                 code="checkpoint_lost",
@@ -86,6 +107,13 @@ class Past:
                 "its first batch.",
                 fix="Nothing is to be done: its features are kept.",
             )
+
+    def _is_same_kind(self, device: Device) -> bool:
+        """Compare devices; of processors, the number of cores alone makes no difference."""
+        one, other = self.state.device, str(device)
+        if device.kind == "cpu":
+            one, other = one.partition(",")[0], other.partition(",")[0]
+        return one == other
 
     def _has_same(self, name: str, about: Mapping[str, Any]) -> bool:
         return not self.checkpoint or self.checkpoint.about.get(name) == about[name]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -215,7 +216,7 @@ def test_a_killed_process_loses_nothing_that_counts(data, whole, room, tmp_path)
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={"PYTHONPATH": "tests", "TF_CPP_MIN_LOG_LEVEL": "3", "HOME": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": "tests", "HOME": str(tmp_path)},
     )
     while process.stdout.readline().strip() not in ("epoch_ended", ""):
         pass
