@@ -9,13 +9,13 @@ from dl_magics.__main__ import main
 
 
 @pytest.mark.parametrize(("words", "status"), [([], 0), (["--help"], 0), (["practise"], 2)])
-def test_a_terminal_is_told_what_it_can_do(words, status, capsys):
+def test_the_command_line_prints_its_usage(words, status, capsys):
     assert main(words) == status
 
     assert "dl-magics practice" in capsys.readouterr().out
 
 
-def test_the_practice_cloud_can_be_ended_from_a_terminal_also_when_none_runs(tmp_path):
+def test_stopping_a_practice_cloud_that_is_not_running_succeeds(tmp_path):
     command = [sys.executable, "-m", "dl_magics", "practice", "--stop", "--folder", str(tmp_path)]
 
     done = subprocess.run(command, capture_output=True, text=True, check=False)

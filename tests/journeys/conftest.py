@@ -1,4 +1,4 @@
-"""A real JupyterLab in a real Chromium."""
+"""JupyterLab in Chromium. Each module tests one journey of a user through several packages."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ RUN = """i => {
 
 
 class Lab:
-    """JupyterLab on a folder of its own, and a page that shows it."""
+    """A page of JupyterLab, on a temporary folder."""
 
     token = TOKEN
 
@@ -110,7 +110,7 @@ class Lab:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium; while it is there, an event loop runs, and `asyncio.run` is not for other tests."""
+    """Chromium. Its event loop runs until the end of the module, so `asyncio.run` fails."""
     if CHROMIUM is None:
         pytest.skip("chromium is not installed: apt-get install chromium")
     with sync_playwright() as playwright:
@@ -121,7 +121,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path, Path]]:
-    """The URL of a JupyterLab, the folder it shows, and the dl_magics home of its kernels."""
+    """The URL of JupyterLab, its root folder, and the DL_MAGICS_HOME of its kernels."""
     base = tmp_path_factory.mktemp("lab")
     folder, ours = base / "notebooks", base / "dl_magics"
     folder.mkdir()
@@ -140,7 +140,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
     )
     _older_kernel(base / "kernels")
-    # What these kernels run of ours is measured by the tests of the widgets and the magics.
+    # The tests of the widgets and the magics measure the coverage of what these kernels run.
     environment = unmeasured() | {
         "JUPYTERLAB_SETTINGS_DIR": str(base / "settings"),
         "JUPYTER_PATH": str(base),
@@ -160,9 +160,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
 
 
 def _older_kernel(kernels: Path) -> None:
-    """The oldest ipykernel that we support, beside the newest: `make test` put it into build/."""
+    """Install a kernelspec of the oldest supported ipykernel, which `make test` installs."""
     packages = ROOT / "build" / "ipykernel-6.31"
-    assert (packages / "ipykernel").is_dir(), f"{packages} is not there: run make test"
+    assert (packages / "ipykernel").is_dir(), f"{packages} does not exist: run make test"
     spec = kernels / "ipykernel-6.31" / "kernel.json"
     spec.parent.mkdir(parents=True)
     spec.write_text(

@@ -1,4 +1,4 @@
-"""Two kernels and a third program, all at work on the same instance: what each says is true."""
+"""Two kernels and a panel change the same instance at the same time."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ panel.close()
 def kernels(cloud):
     started = [start_new_kernel() for _ in range(2)]
     for _, client in started:
-        said(client, "%load_ext dl_magics")
+        run_cells(client, "%load_ext dl_magics")
     yield [client for _, client in started]
     for manager, client in started:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
 
 
-def said(client, *lines):
-    """Run lines, each as a cell; return how each ended, and what the last one showed."""
+def run_cells(client, *lines):
+    """Run each line as a cell; return the status of each and the result of the last one."""
     ends, shown = [], []
 
     def hear(message):
@@ -49,17 +49,17 @@ def said(client, *lines):
     return ends, shown[-1:]
 
 
-def test_two_kernels_and_the_panel_of_a_third_never_lose_the_truth(cloud, run, kernels):
+def test_two_kernels_and_a_panel_show_the_state_of_ec2(cloud, run, kernels):
     id_ = run("%aws_launch t2.micro -y").id
     lines = [f"%aws_{what}" for what in ("stop", "start", "state", "stop", "start", "list")]
 
     with ThreadPoolExecutor() as all_at_once:
         panel = subprocess.Popen([sys.executable, "-c", PANEL, id_])
-        ends = list(all_at_once.map(lambda client: said(client, *lines)[0], kernels))
+        ends = list(all_at_once.map(lambda client: run_cells(client, *lines)[0], kernels))
         assert panel.wait() == 0
 
     assert set(chain(*ends)) <= {"ok", "WrongState"}
     (only,) = [each for each in context.ec2().all() if not each.gone]
     assert only.id == id_
-    states = {said(client, "%aws_state")[1][0] for client in kernels}
+    states = {run_cells(client, "%aws_state")[1][0] for client in kernels}
     assert states == {context.ec2().get(id_).state}

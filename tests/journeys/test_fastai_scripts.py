@@ -1,4 +1,4 @@
-"""What the scripts of 2017 did wrong, one test each (PEERS.md section 1, a to i)."""
+"""Defects of the fastai setup scripts of 2017 that the magics must not have, one test each."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from dl_magics.actions.aws import context
 from dl_magics.errors import NoCapacity, SeveralInstances
 
 
-def test_a_a_running_instance_is_found_too(rent, run):
+def test_a_running_instance_is_found(rent, run):
     id_ = rent("g4dn.xlarge", state="running")
 
     assert run("%aws_get g4dn").id == id_
 
 
-def test_b_the_first_of_several_is_not_taken_silently(rent, run):
+def test_an_ambiguous_name_is_an_error(rent, run):
     first, second = rent("t2.micro", "one"), rent("t2.micro", "two", state="stopped")
 
     with pytest.raises(SeveralInstances) as several:
@@ -29,7 +29,7 @@ def test_b_the_first_of_several_is_not_taken_silently(rent, run):
     assert run("%aws_get two").id == second
 
 
-def test_c_another_process_knows_the_chosen_instance(rent, run):
+def test_another_process_uses_the_selected_instance(rent, run):
     id_ = rent()
     run("%aws_get gpu")
 
@@ -39,7 +39,7 @@ def test_c_another_process_knows_the_chosen_instance(rent, run):
     assert said.stdout.strip() == id_
 
 
-def test_d_a_word_has_no_quotes(rent, run, capsys):
+def test_a_state_is_printed_without_quotes(rent, run, capsys):
     rent()
     run("%aws_get gpu")
     capsys.readouterr()
@@ -51,7 +51,7 @@ def test_d_a_word_has_no_quotes(rent, run, capsys):
     assert "'running'" not in capsys.readouterr().out
 
 
-def test_e_started_means_that_ssh_answers(cloud, run):
+def test_a_start_waits_until_ssh_answers(cloud, run):
     run("%aws_launch t2.micro -y")
     run("%aws_stop")
     cloud.inject_fault("slow-boot", seconds=2)
@@ -62,7 +62,7 @@ def test_e_started_means_that_ssh_answers(cloud, run):
     assert run("%aws_ssh echo here").stdout == "here\n"
 
 
-def test_f_one_port_is_open_to_one_address(cloud, run, address):
+def test_one_port_is_open_to_one_address(cloud, run, address):
     launched = run("%aws_launch t2.micro -y")
 
     assert _rules(launched) == [("tcp", 22, 22, ["198.51.100.7/32"])]
@@ -71,7 +71,7 @@ def test_f_one_port_is_open_to_one_address(cloud, run, address):
     assert _rules(launched) == [("tcp", 22, 22, ["198.51.100.99/32"])]
 
 
-def test_g_a_second_launch_makes_no_second_network_and_no_elastic_ip(cloud, run):
+def test_a_second_launch_reuses_the_network_and_allocates_no_elastic_ip(cloud, run):
     run("%aws_launch t2.micro -y --name one")
     before = _network()
 
@@ -82,7 +82,7 @@ def test_g_a_second_launch_makes_no_second_network_and_no_elastic_ip(cloud, run)
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-west-1", "ap-northeast-2"])
-def test_h_the_image_is_looked_up_in_any_region(cloud, run, region):
+def test_the_image_is_found_in_every_region(cloud, run, region):
     run(f"%aws_region {region}")
 
     plan = run("%aws_launch g4dn.xlarge --dry-run")
@@ -91,7 +91,7 @@ def test_h_the_image_is_looked_up_in_any_region(cloud, run, region):
     assert "Deep Learning" in plan.image.name
 
 
-def test_i_a_failure_says_what_failed_and_nothing_follows_it(cloud, run):
+def test_a_failed_launch_names_the_cause_and_leaves_nothing_running(cloud, run):
     cloud.inject_fault("no-capacity")
 
     with pytest.raises(NoCapacity) as failed:

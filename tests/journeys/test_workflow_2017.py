@@ -1,3 +1,5 @@
+"""Launch, stop, resize, start and stop an instance, as in the fastai course of 2017."""
+
 from __future__ import annotations
 
 import pytest
@@ -5,7 +7,7 @@ import pytest
 from dl_magics.errors import NoSuchType
 
 
-def test_the_evening_of_2017_works_to_the_letter(cloud, run):
+def test_launch_stop_resize_start_and_stop(cloud, run):
     launched = run("%aws_launch t2.micro -y")
     run("%aws_stop")
 
@@ -28,8 +30,8 @@ def test_the_evening_of_2017_works_to_the_letter(cloud, run):
     assert run("%aws_state") == "stopped"
 
 
-def test_everything_is_given_back_and_nothing_else(cloud, run, rent):
-    other = rent(name="somebody-elses")
+def test_cleanup_deletes_only_what_dl_magics_created(cloud, run, rent):
+    other = rent(name="of-another-user")
     run("%aws_launch t2.micro -y")
 
     listed = run("%aws_cleanup")

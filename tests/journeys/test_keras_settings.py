@@ -1,4 +1,4 @@
-"""Keras' settings as a person sees them in a browser: chosen, changed elsewhere, and in force."""
+"""`%keras_settings` in JupyterLab: select a value, change the file elsewhere, restart."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ def folder(tmp_path):
     return made
 
 
-def settings(folder):
+def read_settings(folder):
     return json.loads((folder / "keras.json").read_text())
 
 
-def choice(lab, name):
+def find_select(lab, name):
     return lab.page.locator(f".dl-keras select[aria-label='{name}']")
 
 
-def test_a_choice_is_written_and_a_restart_makes_it_count(lab, folder):
+def test_a_selection_is_written_and_takes_effect_after_a_restart(lab, folder):
     lab.open("settings.ipynb", [cell.format(folder=folder) for cell in CELLS])
     for cell in (0, 1, 2, 3):
         lab.run(cell)
         lab.finish(cell)
-    assert choice(lab, "backend").input_value() == "jax"
+    assert find_select(lab, "backend").input_value() == "jax"
 
-    choice(lab, "backend").select_option("tensorflow")
+    find_select(lab, "backend").select_option("tensorflow")
 
     lab.page.wait_for_selector(".dl-keras .dl-later:text-is('this kernel still has jax')")
-    assert settings(folder)["backend"] == "tensorflow"
-    assert settings(folder)["mine"] == [1, 2]
+    assert read_settings(folder)["backend"] == "tensorflow"
+    assert read_settings(folder)["mine"] == [1, 2]
     assert "backend: jax → tensorflow" in lab.page.inner_text(".dl-keras .dl-note")
 
     (folder / "keras.json").write_text('{"backend": "torch"}')
@@ -67,7 +67,7 @@ def test_a_choice_is_written_and_a_restart_makes_it_count(lab, folder):
     assert "fresh" in lab.text_of(4)
 
 
-def test_manage_aws_has_a_tab_for_keras(lab, folder):
+def test_manage_aws_has_a_tab_for_keras_settings(lab, folder):
     lab.open("tabs.ipynb", [cell.format(folder=folder) for cell in CELLS])
     for cell in (0, 1, 6, 5):
         lab.run(cell)
@@ -75,9 +75,9 @@ def test_manage_aws_has_a_tab_for_keras(lab, folder):
 
     lab.page.locator(".jp-OutputArea .lm-TabBar-tabLabel:text-is('Keras settings')").click()
 
-    choice(lab, "floatx").wait_for(timeout=10_000)
-    choice(lab, "floatx").select_option("float64")
+    find_select(lab, "floatx").wait_for(timeout=10_000)
+    find_select(lab, "floatx").select_option("float64")
     lab.page.wait_for_selector(".dl-keras .dl-note:has-text('float64')")
-    assert settings(folder)["floatx"] == "float64"
+    assert read_settings(folder)["floatx"] == "float64"
     lab.run(7)
     lab.finish(7)

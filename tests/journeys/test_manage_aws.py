@@ -1,4 +1,4 @@
-"""What the README promises of `%manage_aws`, seen in a browser, on the practice cloud."""
+"""`%manage_aws` and the terminal of `%aws_ssh` in JupyterLab, on the practice cloud."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def wait_for_state(lab, state):
     lab.page.wait_for_selector(f".dl-instances td.dl-{state}", timeout=60_000)
 
 
-def test_buttons_ask_once_with_the_dollars_and_no_click_is_lost(lab):
+def test_a_button_shows_the_cost_and_asks_for_confirmation(lab):
     lab.open("instances.ipynb", CELLS)
     for cell in (0, 1, 2, 3):
         lab.run(cell)

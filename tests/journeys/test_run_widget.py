@@ -1,4 +1,4 @@
-"""What the README promises of `%%finetune`, seen in a browser."""
+"""`%%finetune` in JupyterLab, as the README describes it."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ SHORT = "%%finetune data/fashion\nweights = None\nimage_size = 32\nepochs = 3"
 POINTS = ".dl-chart >> nth=0 >> polyline.dl-valid"
 
 
-def count_of_points(lab):
+def count_points(lab):
     return len((lab.page.locator(POINTS).get_attribute("points") or "").split())
 
 
 @pytest.mark.parametrize("kernel", ["python3", "ipykernel-6.31"])
-def test_the_curve_moves_stop_keeps_the_best_and_the_next_cell_runs(lab, kernel):
+def test_the_chart_updates_and_stop_keeps_the_best_weights(lab, kernel):
     name = f"live-{kernel}.ipynb"
     lab.open(name, [LOAD, LONG, "run = _\nprint(run.status, 'val_loss' in run.best)"], kernel)
     lab.run(0)
     lab.finish(0)
     lab.run(1)
     lab.page.wait_for_selector(POINTS, state="attached", timeout=90_000)
-    first = count_of_points(lab)
+    first = count_points(lab)
 
     lab.page.wait_for_function(
         f"document.querySelector('.dl-chart polyline.dl-valid')"
@@ -46,7 +46,7 @@ def test_the_curve_moves_stop_keeps_the_best_and_the_next_cell_runs(lab, kernel)
     assert "stopped, best weights kept" in lab.text_of(1)
 
 
-def test_a_saved_notebook_shows_the_picture_and_the_table_with_no_kernel(lab, tmp_path):
+def test_a_saved_notebook_shows_the_chart_and_the_table_without_a_kernel(lab, tmp_path):
     lab.open("saved.ipynb", [LOAD, SHORT])
     for cell in (0, 1):
         lab.run(cell)
@@ -71,7 +71,7 @@ def test_a_saved_notebook_shows_the_picture_and_the_table_with_no_kernel(lab, tm
     assert lab.page.locator("img").first.evaluate("image => image.naturalWidth") > 300
 
 
-def test_another_kernel_watches_a_run_live_and_stops_it(lab):
+def test_another_kernel_can_attach_to_a_run_and_stop_it(lab):
     trains, watches = "trains.ipynb", "watches.ipynb"
     lab.open(trains, [LOAD, LONG])
     lab.run(0)
@@ -85,7 +85,7 @@ def test_another_kernel_watches_a_run_live_and_stops_it(lab):
     lab.run(1)
     lab.finish(1)
     lab.page.wait_for_selector(POINTS, state="attached", timeout=30_000)
-    before = count_of_points(lab)
+    before = count_points(lab)
     lab.page.wait_for_function(
         f"document.querySelector('.dl-chart polyline.dl-valid')"
         f".getAttribute('points').split(' ').length > {before}",
@@ -100,7 +100,7 @@ def test_another_kernel_watches_a_run_live_and_stops_it(lab):
     assert "stopped, best weights kept" in lab.text_of(1)
 
 
-def test_a_misspelt_setting_is_two_lines_in_the_cell_and_nothing_starts(lab, server):
+def test_a_misspelt_setting_shows_two_lines_and_starts_no_run(lab, server):
     lab.open("wrong.ipynb", [LOAD, "%%finetune data/fashion\nepoch = 3"])
     lab.run(0)
     lab.finish(0)
@@ -116,7 +116,7 @@ def test_a_misspelt_setting_is_two_lines_in_the_cell_and_nothing_starts(lab, ser
     assert list(Path(server[2]).glob("runs/*")) == before
 
 
-def test_every_text_of_the_widget_can_be_read_in_light_and_dark(lab):
+def test_the_text_of_the_widget_has_enough_contrast_in_both_themes(lab):
     lab.open("theme.ipynb", [LOAD, LONG])
     lab.run(0)
     lab.finish(0)
