@@ -1,4 +1,4 @@
-"""Run 01_the_evening.ipynb without a browser and say what it came to: `make demo`."""
+"""Execute 01_the_evening.ipynb without a browser and print its outputs: `make demo`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
-from dl_magics.actions.runs.runs import runs
+from dl_magics.actions.runs import runs
 
 HERE = Path(__file__).parent
 NOTEBOOK = HERE / "01_the_evening.ipynb"
 
 
-def told(cell: Any, execute_reply: dict[str, Any], **_: Any) -> None:
-    """Say which cell is done, and what it printed or returned."""
+def print_cell(cell: Any, execute_reply: dict[str, Any], **_: Any) -> None:
+    """Print the status and the first line of a cell, and its text output."""
     print(f"\n{execute_reply['content']['status']:5} {cell.source.splitlines()[0]}", flush=True)
     for output in cell.get("outputs", []):
         text = output.get("text") or output.get("data", {}).get("text/plain", "")
@@ -26,8 +26,8 @@ def told(cell: Any, execute_reply: dict[str, Any], **_: Any) -> None:
             print(f"      {line}", flush=True)
 
 
-def main(shown: Path) -> None:
-    """Execute the notebook, save it with its outputs as `shown`, and print the newest run."""
+def main(executed: Path) -> None:
+    """Execute the notebook, save it with its outputs as `executed`, and print the newest run."""
     if "DATA" in os.environ:
         os.environ["DATA"] = str(Path(os.environ["DATA"]).expanduser().resolve())
     started = time.monotonic()
@@ -37,14 +37,14 @@ def main(shown: Path) -> None:
         notebook,
         timeout=3600,
         resources={"metadata": {"path": str(HERE)}},
-        on_cell_executed=told,
+        on_cell_executed=print_cell,
     ).execute()
-    shown.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, shown)
-    run = runs.find_instance()
-    print(f"\nThe run, trained on the instance and brought home: {run!r}")
+    executed.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, executed)
+    run = runs.find()
+    print(f"\nThe run, trained on the instance and downloaded: {run!r}")
     print(f"Its report: {run.path / 'report.html'}")
-    print(f"The notebook with its outputs: {shown}")
+    print(f"The notebook with its outputs: {executed}")
     print(f"Done in {time.monotonic() - started:.0f} s. To open it in JupyterLab: make lab")
 
 

@@ -232,7 +232,7 @@ def test_every_type_with_a_price_is_offered(renter):
     known = {one["InstanceType"] for page in offered for one in page["InstanceTypeOfferings"]}
 
     assert {
-        name for name in catalog.prices() if catalog.on_demand_price(name, "us-east-1")
+        name for name in catalog.load_prices() if catalog.on_demand_price(name, "us-east-1")
     } <= known
 
 
