@@ -1,3 +1,10 @@
+"""The practice cloud, started once for each module of tests.
+
+Modules that are covered by a test of another name:
+
+__main__, profile, server: tests/practice/test_process.py
+"""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

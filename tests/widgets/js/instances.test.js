@@ -17,21 +17,21 @@ const row = {
   seconds: 3600
 };
 
-test('the cost of a running instance goes on while the table stands', () => {
+test('the cost of a running instance increases with time', () => {
   assert.equal(cost(row, 0), '$0.53');
   assert.equal(cost(row, 3600), '$1.05');
 });
 
-test('the first minute is paid in full, as AWS bills it', () => {
+test('the first minute is charged in full', () => {
   assert.equal(cost({ ...row, seconds: 1 }, 0), '$0.0088');
 });
 
-test('a stopped instance costs nothing and an unknown price is said', () => {
+test('a stopped instance costs nothing and an unknown price is shown as unknown', () => {
   assert.equal(cost({ ...row, state: 'stopped' }, 0), '$0.00');
   assert.equal(cost({ ...row, dollars_per_hour: null }, 0), 'unknown');
 });
 
-test('every question says the dollars', () => {
+test('every confirmation shows the dollars', () => {
   const types = { 'g5.xlarge': 'A10G, $1.006/h' };
 
   assert.equal(question(row, 'start', '', types), 'Start gpu: $0.526/h');

@@ -14,11 +14,11 @@ const choices = [
   { value: 'jax', why: 'not installed' }
 ];
 
-test('what cannot be chosen says why', () => {
+test('an unavailable choice shows the reason', () => {
   assert.deepEqual(choices.map(label), ['tensorflow', 'jax (not installed)']);
 });
 
-test('a value that no Keras knows is shown as it is', () => {
+test('an unknown value is listed unchanged', () => {
   const shown = offered({ name: 'backend', value: 'cntk', by: '', now: '', choices });
 
   assert.deepEqual(
@@ -27,11 +27,11 @@ test('a value that no Keras knows is shown as it is', () => {
   );
 });
 
-test('a known value is not offered twice', () => {
+test('a known value is listed once', () => {
   assert.equal(offered({ name: 'backend', value: 'jax', by: '', now: '', choices }), choices);
 });
 
-test('epsilon is a small number', () => {
+test('epsilon must be a small positive number', () => {
   assert.deepEqual(['1e-7', '0.5', '0', '-1', 'x', '', 'Infinity'].map(isSmallNumber), [
     ...[true, true],
     ...[false, false, false, false, false]

@@ -7,7 +7,7 @@ const run = await import(`data:text/javascript,${encodeURIComponent(source)}`);
 
 const epoch = (number, logs, best = false) => ({ epoch: number, logs, best });
 
-test('durations read as a person says them', () => {
+test('durations are formatted with at most two units', () => {
   assert.deepEqual([0, 59.4, 60, 3599, 3600, 7260].map(run.duration), [
     '0 s',
     '59 s',
@@ -18,7 +18,7 @@ test('durations read as a person says them', () => {
   ]);
 });
 
-test('ticks are round, rise, cover the range and are few', () => {
+test('ticks are round, ascending and few, and cover the range', () => {
   for (const [low, high] of [[0, 1], [0.31, 0.98], [0, 2.3], [5, 5], [0, 0], [1e-6, 3e-6], [-2, 800]]) {
     const marks = run.ticks(low, high);
 
@@ -28,7 +28,7 @@ test('ticks are round, rise, cover the range and are few', () => {
   }
 });
 
-test('a number that is not finite is left out of a curve', () => {
+test('a value that is not finite is left out of a curve', () => {
   const epochs = [epoch(1, { loss: 2 }), epoch(2, { loss: NaN }), epoch(3, { loss: 1 }), epoch(4, {})];
 
   assert.deepEqual(run.series(epochs, 'loss'), [
@@ -37,14 +37,14 @@ test('a number that is not finite is left out of a curve', () => {
   ]);
 });
 
-test('the best epoch is the last one that was the best so far', () => {
+test('the best epoch is the last one marked best', () => {
   const epochs = [epoch(1, {}, true), epoch(2, {}, true), epoch(3, {})];
 
   assert.equal(run.bestOf(epochs).epoch, 2);
   assert.equal(run.bestOf([]), undefined);
 });
 
-test('a chart has room for what was asked for, and no more than the curve needs', () => {
+test('the horizontal axis ends at the requested epochs or a little after the curve', () => {
   assert.equal(run.lastEpoch(5, 1), 5);
   assert.equal(run.lastEpoch(1, 1), 2);
   assert.equal(run.lastEpoch(3000, 1), 10);
