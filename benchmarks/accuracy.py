@@ -32,7 +32,7 @@ def main() -> None:
             for seed in range(1, options.seeds + 1):
                 settings = {"image_size": options.image_size, "weights": options.weights}
                 recipe = parse(options.data, settings | {"seed": seed, "mixed_precision": mixed})
-                folder = runs.new(recipe)
+                folder = runs.create_folder(recipe)
                 for _ in finetune(recipe, folder, lambda: False):
                     pass
                 accuracies.append(Run(folder).best["val_accuracy"])

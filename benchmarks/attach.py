@@ -57,7 +57,9 @@ def compare(events: list[Event], every: int) -> None:
             with log.LogWriter(folder) as lines:
                 for event in events:
                     lines.append(event)
-                took["bare"].append(time_call(lambda file=folder / log.NAME: parse_lines(file)))
+                took["bare"].append(
+                    time_call(lambda file=folder / log.FILE_NAME: parse_lines(file))
+                )
                 duration, watcher = attach(Run(folder), epochs)
                 took["ours"].append(duration)
                 lines.append(RunEnded(n=EVENTS + 1, status="stopped"))
@@ -74,7 +76,7 @@ def compare(events: list[Event], every: int) -> None:
 def make_events(every: int) -> list[Event]:
     """Return the events of an active run; one in `every` is the end of an epoch."""
     started = RunStarted(
-        run="bench", recipe=SETTINGS, classes=["cat", "dog"], device="CPU", place={}, versions={},
+        run="bench", recipe=SETTINGS, classes=["cat", "dog"], device="CPU", host={}, versions={},
         counts={part: {"cat": 9, "dog": 9} for part in ("train", "valid")},
     )  # fmt: skip
     events: list[Event] = [started, DataChecked(images=18, skipped=[])]

@@ -43,7 +43,7 @@ def run_finetune(wanted: recipe.Recipe) -> tuple[float, list[Event]]:
     state = RunState()
     events = []
     started = time.perf_counter()
-    for event in finetune(wanted, runs.new(wanted), lambda: False):
+    for event in finetune(wanted, runs.create_folder(wanted), lambda: False):
         state = state.apply(event)
         widget.show(state)
         events.append(event)

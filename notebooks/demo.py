@@ -41,7 +41,7 @@ def main(executed: Path) -> None:
     ).execute()
     executed.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, executed)
-    run = runs.find()
+    run = runs.find_run()
     print(f"\nThe run, trained on the instance and downloaded: {run!r}")
     print(f"Its report: {run.path / 'report.html'}")
     print(f"The notebook with its outputs: {executed}")

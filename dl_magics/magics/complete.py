@@ -1,8 +1,9 @@
-"""Tab completion: what `%%finetune` and `%backend` take, and names of the GPU kernel."""
+"""Tab completion of `%%finetune`, `%backend` and `%device`, and of names in the GPU kernel."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from IPython.core.completer import (
     CompletionContext,
@@ -14,17 +15,11 @@ from IPython.core.completer import (
 
 @context_matcher()
 def finetune_settings(context: CompletionContext) -> SimpleMatcherResult:
-    """Complete a setting at the beginning of a line of the body, a flag, or the name of a run."""
-    return {"completions": [SimpleCompletion(text=name) for name in _fitting(context)]}
+    """Complete a setting at the start of a body line, an option, or the run after --resume."""
+    return {"completions": [SimpleCompletion(text=name) for name in _finetune_words(context)]}
 
 
-def _resumable() -> list[str]:
-    from dl_magics.actions.runs import runs
-
-    return [run.name for run in runs.resumable()]
-
-
-def _fitting(context: CompletionContext) -> list[str]:
+def _finetune_words(context: CompletionContext) -> list[str]:
     lines = context.full_text.splitlines()
     if not lines or not re.match(r"\s*%?%finetune\b", lines[0]):
         return []
@@ -35,20 +30,20 @@ def _fitting(context: CompletionContext) -> list[str]:
         written = re.fullmatch(r"\s*(\w*)", before)
         names = [f"{name} = " for name in SETTINGS]
     elif written := re.search(r"\s--resume[ =](\S*)$", before):
-        names = _resumable()
+        from dl_magics.actions.runs import runs
+
+        names = runs.list_resumable_names()
     else:
         written = re.search(r"\s(-[-\w]*)$", before)
         names = [f"--{name.replace('_', '-')} " for name in (*SETTINGS, "resume")] + ["--explain"]
     if not written:
         return []
-    # What IPython replaces is its own token, which may begin behind the dashes.
-    known = len(written[1]) - len(context.token)
-    return [name[known:] for name in names if name.startswith(written[1])]
+    return _continue_token(context, written[1], names)
 
 
 @context_matcher()
 def gpu_names(context: CompletionContext) -> SimpleMatcherResult:
-    """Complete what a `%%gpu` cell names by asking the GPU kernel, where it answers at once."""
+    """Complete names in a `%%gpu` cell by asking the GPU kernel, if it is idle."""
     first, _, body = context.full_text.partition("\n")
     if not re.match(r"\s*%%gpu\b", first) or not context.cursor_line:
         return {"completions": []}
@@ -61,7 +56,7 @@ def gpu_names(context: CompletionContext) -> SimpleMatcherResult:
         names, start = notebook_kernel.completions(body, len(before))
     except DLMagicsError:
         return {"completions": []}
-    # What IPython replaces is its own token: "np.li" as a whole, or just what follows a bracket.
+    # IPython replaces its own token: "np.li" as a whole, or only what follows a bracket.
     known = before[start:]
     ahead = context.token[: len(context.token) - len(known)] if known else context.token
     return {"completions": [SimpleCompletion(text=ahead + name) for name in names]}
@@ -69,17 +64,23 @@ def gpu_names(context: CompletionContext) -> SimpleMatcherResult:
 
 @context_matcher()
 def keras_words(context: CompletionContext) -> SimpleMatcherResult:
-    """Complete what `%backend` and `%device` take."""
+    """Complete the arguments of `%backend` and `%device`."""
     line = context.full_text.splitlines()[context.cursor_line] if context.full_text else ""
-    said = re.match(r"\s*%?(backend|device)\s(?:.*\s)?(\S*)$", line[: context.cursor_position])
-    if not said:
+    written = re.match(r"\s*%?(backend|device)\s(?:.*\s)?(\S*)$", line[: context.cursor_position])
+    if not written:
         return {"completions": []}
+    magic, word = written.groups()
     before = line[: context.cursor_position].split()
-    last = before[-2 if said[2] else -1]
-    fitting = [word for word in _WORDS.get(last, _WORDS[said[1]]) if word.startswith(said[2])]
-    # What IPython replaces is its own token, which may begin behind the dashes.
-    known = len(said[2]) - len(context.token)
-    return {"completions": [SimpleCompletion(text=word[known:]) for word in fitting]}
+    previous = before[-2 if word else -1]
+    words = _continue_token(context, word, _WORDS.get(previous, _WORDS[magic]))
+    return {"completions": [SimpleCompletion(text=each) for each in words]}
+
+
+def _continue_token(context: CompletionContext, written: str, names: Iterable[str]) -> list[str]:
+    """Return the names that start with what is written, as replacements of IPython's token."""
+    # The token may start after the dashes of an option.
+    skipped = len(written) - len(context.token)
+    return [name[skipped:] for name in names if name.startswith(written)]
 
 
 _PLACES = ("--undo", "--here", "--there")

@@ -1,4 +1,4 @@
-"""`%%finetune`, `%runs`, `%attach`: train, list, come back."""
+"""`%%finetune`, `%runs`, `%attach`: train a model, list runs, watch one again."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _EXPLAIN, _RESUME = "--explain", "--resume"
 
 @magics_class
 class FinetuneMagics(Magics):
-    """Fine-tuning a pretrained image model, live, and coming back to a run."""
+    """Fine-tune a pretrained image model with live progress; list and watch runs."""
 
     shell: InteractiveShell
 
     live = Enum(
         ["widget", "plain"],
         "widget",
-        help="How a run is shown while it goes on; 'plain' for a front end without widgets.",
+        help="How a running run is shown; 'plain' is for a front end without widgets.",
     ).tag(config=True)
 
     @needs_local_scope
@@ -50,45 +50,46 @@ class FinetuneMagics(Magics):
 
             %finetune --resume
 
-        The folder holds one folder a class, or train/ and valid/ with one folder a class each.
-        The body is Python: settings, and optionally head(features), which gets the features and
-        returns the last hidden layer. Names of the notebook may be used if their values are
-        plain. Stop, or the kernel's interrupt, ends at the next batch and keeps the best weights.
-        With --explain on the line it trains nothing and prints the plain Keras code instead.
+        The data folder has one subfolder per class, or train/ and valid/ with one subfolder per
+        class each. The body is Python: settings, and optionally head(features), a function that
+        gets the features and returns the last hidden layer. It may use variables of the notebook
+        whose values are plain. Stop, or an interrupt of the kernel, ends the run at the next batch
+        and keeps the best weights. --explain prints the equivalent plain Keras code and trains
+        nothing.
 
-        A run that was interrupted goes on with --resume, and ends with exactly the numbers of one
-        without a break: the newest, or the one that is named (--resume 2026-11-22_2354). It goes
-        on with its own recipe, so the cell has no body.
+        --resume continues an interrupted run: the newest, or the one that is named
+        (--resume 2026-11-22_2354). It ends with exactly the numbers of an uninterrupted run. The
+        run keeps its own recipe, so the cell has no body.
 
         ::
 
             setting         default     meaning
-            model           "VGG16"     any model of keras.applications; its own preprocessing
-                                        is chosen
+            model           "VGG16"     any model of keras.applications, with its own
+                                        preprocessing
             weights         "imagenet"  pretrained weights: "imagenet", a file, or None for
-                                        random ones
-            image_size      None        pixels, height = width; None is the model's own
-                                        (VGG16: 224)
+                                        random initialization
+            image_size      None        height and width in pixels; None is the default of the
+                                        model (VGG16: 224)
             epochs          5           epochs of the head
-            batch_size      "auto"      "auto" is what fits the memory for the frozen part,
+            batch_size      "auto"      "auto" is what fits into memory for the frozen part,
                                         and 32 for the head
             learning_rate   0.001       of Adam, for the head
             dense           [256]       sizes of the hidden layers of the head; [] for none
-            dropout         0.5         share dropped in the head
-            pooling         "avg"       what the head sees of each feature: its mean, its
-                                        maximum, or the whole map (None)
+            dropout         0.5         fraction of units to drop in the head
+            pooling         "avg"       input of the head: the mean or the maximum of each
+                                        feature map, or the whole map (None)
             augment         0           augmented copies of each training image
-            valid           0.2         share kept for validation where the folder has no
+            valid           0.2         fraction kept for validation if the folder has no
                                         valid/
             sample          None        training images per class; None is all
             seed            42          same seed, same numbers
-            patience        3           epochs without a lower val_loss before it stops
-            mixed_precision "auto"      half precision for the frozen part where the processor
-                                        gains from it
-            max_duration    None        time after which it ends with the best weights:
-                                        minutes, or "90s", "30m", "2h"
-            backend         None        what computes; None is what %backend shows, "theano" is
-                                        VGG16 under Keras 1
+            patience        3           epochs without a lower val_loss before training stops
+            mixed_precision "auto"      half precision for the frozen part; "auto" uses it
+                                        where the device is faster with it
+            max_duration    None        time after which the run ends and keeps the best
+                                        weights: minutes, or "90s", "30m", "2h"
+            backend         None        None is the backend that %backend shows; "theano"
+                                        trains VGG16 with Keras 1
         """
         from dl_magics.actions.gpu import notebook_kernel, sync
         from dl_magics.actions.runs import finetune, runs
@@ -97,8 +98,8 @@ class FinetuneMagics(Magics):
         from dl_magics.training.run import Run
 
         if any(word.partition("=")[0] == _RESUME for word in line.split()):
-            run = runs.interrupted(_named(line, cell))
-            return self._watched(run, lambda stop: finetune.resume(run, stop))
+            run = runs.find_resumable(_parse_resume(line, cell))
+            return self._watch(run, lambda stop: finetune.resume(run, stop))
         names = {**self.shell.user_ns, **(local_ns or {})}
         words = [word for word in line.split(" ") if word != _EXPLAIN]
         recipe = cell_parser.read(" ".join(words), cell, names)
@@ -107,19 +108,25 @@ class FinetuneMagics(Magics):
             return None
         if notebook_kernel.is_connected() and (unlike := sync.unlike(recipe.data)):
             print(unlike)
-        folder = runs.new(recipe)
-        return self._watched(Run(folder), lambda stop: finetune.finetune(recipe, folder, stop))
+        run = Run(runs.create_folder(recipe))
+        return self._watch(run, lambda stop: finetune.finetune(recipe, run.path, stop))
 
-    def _watched(self, run: Run, begin: Callable[[Stop], Generator[Event, None, None]]) -> Run:
+    def _watch(self, run: Run, train: Callable[[Stop], Generator[Event, None, None]]) -> Run:
+        """Show a run while it trains in this cell, and return it."""
         from dl_magics.magics import live
         from dl_magics.runs.stop_request import catch_first_interrupt
 
-        with self._told(), catch_first_interrupt() as stop, closing(begin(stop)) as events:
-            live.watch(events, live.screen_for(self.shell, self.live))
+        before = run.record.refresh()
+        with (
+            self._show_lost_link(),
+            catch_first_interrupt() as stop,
+            closing(train(stop)) as events,
+        ):
+            live.watch(events, live.screen_for(self.shell, self.live), before)
         return run
 
-    def _told(self) -> AbstractContextManager[None]:
-        """Say while a run waits for an instance that cannot be reached."""
+    def _show_lost_link(self) -> AbstractContextManager[None]:
+        """Print a line while the host of the GPU kernel cannot be reached."""
         from dl_magics.actions.gpu import notebook_kernel
         from dl_magics.magics.link_status import told
 
@@ -129,7 +136,7 @@ class FinetuneMagics(Magics):
 
     @line_magic
     def runs(self, line: str) -> Any:
-        """List the runs, newest first; then those that are only where the GPU kernel is.
+        """List the runs, newest first, then those that are only on the connected host.
 
         ::
 
@@ -138,16 +145,18 @@ class FinetuneMagics(Magics):
         """
         from dl_magics.actions.runs import runs
 
-        return runs.named(line.strip())
+        return runs.list_runs(line.strip())
 
     @magic_arguments()
-    @argument("run", nargs="?", default="", help="its name or a part of it (default: the newest)")
+    @argument(
+        "run", nargs="?", default="", help="name of the run, or a part of it (default: the newest)"
+    )
     @line_magic
     def attach(self, line: str) -> Any:
-        """Show a run again from its first event, live if it still goes on, and return it.
+        """Show a run from its first event on, live while it is running, and return it.
 
-        The cell does not wait for the run; Stop in its picture ends the run, wherever it trains.
-        A run that was begun on another computer is found where the GPU kernel is, and comes home.
+        The cell does not wait for the end of the run. Stop in the widget ends the run on whichever
+        host it trains. A run that another computer started on the connected host is copied first.
 
         ::
 
@@ -158,27 +167,30 @@ class FinetuneMagics(Magics):
         from dl_magics.magics import live
         from dl_magics.runs import log
 
-        run = runs.find(parse_argstring(self.attach, line).run)
-        goes_on = log.is_being_written(run.path)
+        run = runs.find_run(parse_argstring(self.attach, line).run)
+        is_running = log.is_being_written(run.path)
         screen = live.screen_for(self.shell, self.live, watched=run)
-        if goes_on:
+        if is_running:
             threading.Thread(target=live.attach, args=(run, screen), daemon=True).start()
         else:
             live.attach(run, screen)
         return run
 
 
-def _named(line: str, cell: str) -> str:
-    """Return the run that `--resume [RUN]` names, "" for the newest that was interrupted."""
+def _parse_resume(line: str, cell: str) -> str:
+    """Return the run that `--resume [RUN]` names, "" for the newest interrupted one.
+
+    Raises BadSetting where the cell has more than that.
+    """
     first, *words = line.replace(f"{_RESUME}=", f"{_RESUME} ").split()
     if first != _RESUME or len(words) > 1 or any(word.startswith("-") for word in words):
         raise BadSetting(
-            f"--resume takes the name of one run, and stands alone: {line.strip()}",
-            fix="Leave the folder and the settings out: %finetune --resume",
+            f"--resume takes the name of one run and no other argument, got: {line.strip()}",
+            fix="Leave out the folder and the settings: %finetune --resume",
         )
     if cell.strip():
         raise BadSetting(
-            f"--resume and a body: {cell.strip().splitlines()[0]}",
-            fix="A run goes on with its own recipe, so leave the body out: %finetune --resume",
+            f"--resume takes no cell body, got: {cell.strip().splitlines()[0]}",
+            fix="A resumed run keeps its own recipe. Leave out the body: %finetune --resume",
         )
     return words[0] if words else ""

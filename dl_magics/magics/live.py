@@ -1,4 +1,4 @@
-"""Show a run while it goes on, and leave a still picture that needs no kernel."""
+"""Show a run while it trains, and leave an output that needs no kernel when it has ended."""
 
 from __future__ import annotations
 
@@ -21,67 +21,71 @@ _SECONDS_BETWEEN = 0.25
 
 
 class Screen(Protocol):
-    """Where a run is drawn: `show` each state, then `close` with the last."""
+    """Displays a run: `show` is called with each state, then `close` with the last one."""
 
     def show(self, state: RunState) -> None: ...
 
     def close(self, state: RunState) -> None: ...
 
 
-def watch(events: Iterable[Event], screen: Screen) -> RunState:
-    """Draw a run on a screen as its events come; return its last state.
+def watch(events: Iterable[Event], screen: Screen, before: RunState | None = None) -> RunState:
+    """Show a run while its events arrive; return its last state.
 
-    However it ends, the screen is closed: what is left is a still picture.
+    `before` is the state before the events. The screen is always closed, also after an error, and
+    leaves a static output.
     """
-    state = RunState()
+    state, shown = before or RunState(), RunState()
     try:
         for event in events:
-            state = state.apply(event)
-            screen.show(state)
+            shown = state = state.apply(event)
+            screen.show(shown)
     finally:
-        screen.close(state)
-    return state
+        screen.close(shown)
+    return shown
 
 
 def attach(run: Run, screen: Screen) -> RunState:
-    """Draw a run from its first event on, whoever trains it; return its last state.
+    """Show a run of any process from its first event on; return its last state.
 
-    Of many events that come at once a screen draws few: it is shown the last of them again while
-    no other comes.
+    A screen skips states that follow each other fast. The last state is therefore shown again
+    while the log does not grow.
     """
-    again = _Again(screen)
+    repeating = _RepeatingScreen(screen)
 
     def wait(seconds: float) -> None:
-        again.show(again.state)
+        repeating.show_again()
         time.sleep(seconds)
 
-    return watch(runs.follow(run, sleep=wait), again)
+    return watch(runs.follow(run, sleep=wait), repeating)
 
 
-class _Again:
-    """A screen that knows the state that it was shown last."""
+class _RepeatingScreen:
+    """A screen that remembers the last state."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
-        self.state = RunState()
+        self._state = RunState()
 
     def show(self, state: RunState) -> None:
-        self.state = state
+        self._state = state
         self._screen.show(state)
+
+    def show_again(self) -> None:
+        self._screen.show(self._state)
 
     def close(self, state: RunState) -> None:
         self._screen.close(state)
 
 
 def screen_for(shell: InteractiveShell, live: str, watched: Run | None = None) -> Screen:
-    """Return the screen for a shell: a widget, a plain output that is redrawn, or lines of text."""
+    """Return the screen for a shell: a widget, a text that is updated, or lines in a terminal."""
     if getattr(shell, "kernel", None) is None:
-        return Lines()
+        return LineScreen()
     return WidgetScreen(watched) if live == "widget" else PlainScreen()
 
 
 class WidgetScreen:
-    """The live widget, replaced by the still picture at the end."""
+    """The live widget, replaced by a static output at the end."""
 
     def __init__(self, watched: Run | None = None) -> None:
         from dl_magics.widgets.run import RunWidget
@@ -95,12 +99,12 @@ class WidgetScreen:
         self._widget.show(state)
 
     def close(self, state: RunState) -> None:
-        _still(self._handle, state)
+        _show_static(self._handle, state)
         self._widget.close()
 
 
 class PlainScreen:
-    """The still picture, redrawn: for a front end without widgets."""
+    """Text that is updated at most four times a second: for a front end without widgets."""
 
     def __init__(self) -> None:
         self._handle = display({"text/plain": "Starting …"}, raw=True, display_id=True)
@@ -115,11 +119,11 @@ class PlainScreen:
         self._handle.update({"text/plain": shown}, raw=True)
 
     def close(self, state: RunState) -> None:
-        _still(self._handle, state)
+        _show_static(self._handle, state)
 
 
-class Lines:
-    """One line for each phase and epoch: for a terminal."""
+class LineScreen:
+    """Prints a line for each phase and each epoch: for a terminal."""
 
     def __init__(self) -> None:
         self._phase = ""
@@ -138,8 +142,8 @@ class Lines:
             print(summary.headline(state), flush=True)
 
 
-def _still(handle: DisplayHandle, state: RunState) -> None:
+def _show_static(handle: DisplayHandle, state: RunState) -> None:
     if state.started_at:
         handle.update(summary.mime_bundle(state), raw=True)
     else:
-        handle.update({"text/plain": "Nothing was started."}, raw=True)
+        handle.update({"text/plain": "The run did not start."}, raw=True)

@@ -1,4 +1,7 @@
-"""The log of a run, `events.jsonl`: append-only, flushed line by line, the only truth."""
+"""The log of a run, `events.jsonl`: append-only, one event a line, flushed after each line.
+
+All that is known of a run is derived from its log.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,15 @@ from dl_magics.runs.events import Event, format_line, parse_event
 
 FILE_NAME = "events.jsonl"
 
+_BLOCK = 64 * 1024
 _SECONDS_TO_WAIT = 1.0
 _SECONDS_BETWEEN_TRIES = 0.02
 
 
 class LogWriter:
-    """Writes the log of one run; while it is open, `goes_on` says so to every process.
+    """Appends to the log of one run; while it is open, `is_being_written` is true in any process.
 
-    A last line that was torn, by a kill or a full disk, is cut off: nobody ever read it.
+    An incomplete last line, left by a kill or a full disk, is cut off; readers never return it.
 
     Raises
     ------
@@ -32,27 +36,35 @@ class LogWriter:
 
     def __init__(self, folder: Path) -> None:
         self._file = (folder / FILE_NAME).open("ab+")
-        # Who asks whether a run goes on holds its lock for a moment.
+        # `is_being_written` in another process holds the lock for a moment.
         until = time.monotonic() + _SECONDS_TO_WAIT
         while not _lock(self._file.fileno()):
             if time.monotonic() > until:
                 self._file.close()
                 raise NotResumable(
-                    f"The run {folder.name} goes on already, in another process.",
-                    fix=f"See it: %attach {folder.name}",
+                    f"The run {folder.name} is already running in another process.",
+                    fix=f"Watch it: %attach {folder.name}",
                 )
             time.sleep(_SECONDS_BETWEEN_TRIES)
         self._cut_torn_line()
 
     def append(self, event: Event) -> None:
-        """Write one event, whole, and let everyone see it."""
+        """Write one event and flush it, so that readers see the whole line."""
         self._file.write(format_line(event).encode())
         self._file.flush()
 
     def _cut_torn_line(self) -> None:
-        self._file.seek(0)
-        data = self._file.read()
-        self._file.truncate(data.rfind(b"\n") + 1)
+        end = self._file.seek(0, os.SEEK_END)
+        start = end
+        while start:
+            block = min(start, _BLOCK)
+            start = self._file.seek(start - block)
+            newline = self._file.read(block).rfind(b"\n")
+            if newline >= 0:
+                start += newline + 1
+                break
+        if start < end:
+            self._file.truncate(start)
         self._file.seek(0, os.SEEK_END)
 
     def __enter__(self) -> LogWriter:
@@ -67,31 +79,63 @@ class LogWriter:
         self._file.close()
 
 
-def read_events(folder: Path, since: int = 0) -> Iterator[Event]:
-    """Yield the events of a run whose `n` is above `since`; a line not yet whole is left out.
+class LogReader:
+    """Reads the log of one run: each call of `read_new` parses only what was appended since."""
 
-    Raises
-    ------
-    DamagedRun
-        where a whole line is not an event.
-    """
-    path = folder / FILE_NAME
-    if not path.is_file():
-        return
-    for at, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
-        if at <= since:
-            continue
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE_NAME
+        self._offset = 0
+        self._lines = 0
+
+    def has_grown(self) -> bool:
+        """Return whether bytes were appended since the last read."""
         try:
-            yield parse_event(json.loads(line))
-        except (ValueError, KeyError, TypeError) as error:
-            raise DamagedRun(
-                f"Line {at} of {path} is no event: {line[:60].decode('utf-8', 'replace')}",
-                fix="Move the folder of this run away; the other runs are not touched.",
-            ) from error
+            return self._path.stat().st_size > self._offset
+        except OSError:
+            return False
+
+    def read_new(self) -> Iterator[Event]:
+        """Yield the events appended since the last read; an incomplete last line is left for later.
+
+        Raises DamagedRun at a complete line that is not an event, again at each call.
+        """
+        for line in self._new_lines():
+            try:
+                event = parse_event(json.loads(line))
+            except (ValueError, KeyError, TypeError) as error:
+                start = line[:60].decode("utf-8", "replace")
+                raise DamagedRun(
+                    f"Line {self._lines + 1} of {self._path} is not an event: {start}",
+                    fix="Move the folder of this run away; the other runs are not affected.",
+                ) from error
+            self._offset += len(line) + 1
+            self._lines += 1
+            yield event
+
+    def _new_lines(self) -> list[bytes]:
+        if not self.has_grown():
+            return []
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            return file.read().split(b"\n")[:-1]
+
+
+def read_events(folder: Path) -> Iterator[Event]:
+    """Yield all events of a run from a log that is read once; raises DamagedRun as LogReader."""
+    return LogReader(folder).read_new()
+
+
+def has_events(folder: Path) -> bool:
+    """Return whether the log holds at least one complete line."""
+    try:
+        with (folder / FILE_NAME).open("rb") as file:
+            return file.readline().endswith(b"\n")
+    except FileNotFoundError:
+        return False
 
 
 def is_being_written(folder: Path) -> bool:
-    """Tell whether a process is still writing the log; a killed one is not."""
+    """Return whether a living process has the log open for writing."""
     path = folder / FILE_NAME
     if not path.is_file():
         return False
@@ -102,7 +146,7 @@ def is_being_written(folder: Path) -> bool:
 if sys.platform == "win32":
     import msvcrt
 
-    # Windows refuses to read a locked byte: take one that no log ever reaches.
+    # Windows refuses to read a locked byte, so the lock is on one beyond the end of any log.
     _FAR = 2**40
 
     def _lock(descriptor: int) -> bool:

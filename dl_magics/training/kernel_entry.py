@@ -1,4 +1,7 @@
-"""What a laptop calls inside the GPU kernel; the namespace of its cells comes first."""
+"""The functions that a laptop calls inside the GPU kernel.
+
+The first argument of each is the namespace of the kernel's cells.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dl_magics.store import atomic
+from dl_magics.runs import remote_origin
 from dl_magics.training import kernel_run
 from dl_magics.training.engine import pipeline
 from dl_magics.training.recipe import applications
@@ -16,8 +19,9 @@ from dl_magics.training.theano import convolutions, select
 from dl_magics.training.weights import weights
 
 EVENT = "dl_magics_event"
-KERNEL_FILE_NAME = "kernel.json"
-_ROOM = Path("~/.dl_magics")
+"""The type of the IOPub messages that carry the events of a run."""
+
+_HOME = Path("~/.dl_magics")
 
 
 def run_recipe(
@@ -27,19 +31,19 @@ def run_recipe(
     run: str,
     host: dict[str, Any],
     resume: bool,
-    found_by: dict[str, Any],
+    origin: dict[str, Any],
 ) -> None:
-    """Fine-tune in the room of a run; each event is a message of its own, `run` the result.
+    """Train in the folder of the run named `run`; assign the Run to `run` in the namespace.
 
-    What leads to its events stays in its folder, so that another computer can find it.
+    Each event is sent as an IOPub message of type `EVENT`. `origin` and the id of this request are
+    saved in the folder, so that another computer can find the events.
     """
-    # What was begun decides by itself what it goes on with.
+    # A resumed run keeps its backend, whatever is selected now.
     train = pipeline.run if resume else select.engine(Recipe.from_json(recipe), home_folder())
     folder = home_folder("runs") / run
     folder.mkdir(parents=True, exist_ok=True)
-    parent = user["get_ipython"]().kernel.get_parent("shell")
-    led = {**found_by, "msg_id": parent["header"]["msg_id"]}
-    atomic.replace(folder / KERNEL_FILE_NAME, json.dumps(led, indent=2) + "\n")
+    request = user["get_ipython"]().kernel.get_parent("shell")
+    remote_origin.save_on_host(folder, {**origin, "msg_id": request["header"]["msg_id"]})
     user["run"] = kernel_run.run_and_send(
         recipe,
         str(folder),
@@ -53,22 +57,27 @@ def run_recipe(
 
 
 def fetch_weights(_user: dict[str, Any], *, recipe: dict[str, Any]) -> None:
-    """Have the ImageNet weights on this disk, if they are asked for.
+    """Download the ImageNet weights to this host, if the recipe uses them.
 
-    Raises WeightsNotFound where that cannot be, and refuses what the backend here cannot do.
+    Raises
+    ------
+    WeightsNotFound
+        where they could not be found or downloaded.
+    BadSetting, NotInstalled
+        where the backend of this host cannot train the recipe.
     """
     asked = Recipe.from_json(recipe)
     on_keras = select.engine(asked, home_folder()) is pipeline.run
-    found = applications.MODELS[asked.model]
+    application = applications.MODELS[asked.model]
     if asked.weights == "imagenet" and not on_keras:
         convolutions.file(home_folder("weights"))
-    elif weights.must_be_fetched(found, asked.weights, home_folder("weights")):
-        weights.base(found, found.smallest, asked.weights, home_folder("weights"))
+    elif weights.must_be_fetched(application, asked.weights, home_folder("weights")):
+        weights.base(application, application.smallest, asked.weights, home_folder("weights"))
 
 
 def home_folder(name: str = "") -> Path:
-    """Return our folder in the home there, or one in it."""
-    folder = _ROOM.expanduser() / name
+    """Return `~/.dl_magics` of this host, or the folder `name` in it; create it if needed."""
+    folder = _HOME.expanduser() / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -77,7 +86,7 @@ def _sender(user: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
     kernel = user["get_ipython"]().kernel
 
     def send(values: dict[str, Any]) -> None:
-        # What a log has as a line of JSON is sent as the same.
+        # The same plain values as in a line of the log: lists for tuples, for example.
         plain = json.loads(json.dumps(values))
         kernel.session.send(
             kernel.iopub_socket,

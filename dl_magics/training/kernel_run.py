@@ -1,4 +1,4 @@
-"""A run where the GPU is: the one function that the GPU kernel calls."""
+"""Train inside the GPU kernel and send every event; needs no IPython."""
 
 from __future__ import annotations
 
@@ -28,44 +28,44 @@ def run_and_send(
     stop: Callable[[], bool] = recorder.never_stop,
     train: Callable[..., Generator[Event, None, None]] = pipeline.run,
 ) -> Run:
-    """Fine-tune as the recipe says in the folder of a run, or go on with the run in it.
+    """Train in the folder of a run, or resume the run in it; return the Run.
 
-    Each event is written to the log and then sent, as plain values. The run ends at a batch
-    boundary, with its best weights, when `stop()` is true, at the first interrupt of the kernel,
-    or when there is a file `stop` in its folder; a second interrupt aborts it.
+    Each event is written to the log and then sent. The run ends at a batch boundary and keeps its
+    best weights when `stop()` returns True, at the first interrupt of the kernel, or when a stop
+    was requested with `stop_request`. A second interrupt raises KeyboardInterrupt.
 
     Parameters
     ----------
     recipe
         What `Recipe.to_json` returned.
     folder
-        That of the run.
+        The folder of the run.
     features, weights
-        Those that all runs there share.
+        The folders that all runs of this host share.
     host
-        Where it runs, for its log.
+        The name, id, type and price of this host, for the log.
     send
-        Gets the values of each new event.
+        Called with each new event as plain values.
     resume
-        Go on with the interrupted run in the folder; its recipe must be the same.
+        Resume the interrupted run in the folder; its recipe must be the same.
     stop
-        Is asked at each batch.
+        Called at each batch.
     train
-        The engine of a new run.
+        The engine that trains a new run.
     """
     paths = RunPaths(*(Path(each).expanduser() for each in (folder, features, weights)))
     for each in (paths.run, paths.features, paths.weights):
         each.mkdir(parents=True, exist_ok=True)
     asked = Recipe.from_json(recipe)
-    with stop_request.catch_first_interrupt() as interrupted:
+    with stop_request.catch_first_interrupt() as is_interrupted:
 
-        def stops() -> bool:
-            return stop() or interrupted()
+        def should_stop() -> bool:
+            return stop() or is_interrupted()
 
         if resume:
-            events = recorder.record_resumed_run(paths, recipe=asked, stop=stops, host=host)
+            events = recorder.record_resumed_run(paths, recipe=asked, stop=should_stop, host=host)
         else:
-            events = recorder.record_new_run(asked, paths, stop=stops, host=host, train=train)
+            events = recorder.record_new_run(asked, paths, stop=should_stop, host=host, train=train)
         with closing(events):
             for event in events:
                 send(event.to_json())

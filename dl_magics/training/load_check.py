@@ -1,4 +1,4 @@
-"""Whether the Keras of this computer loads a model that was saved on another one."""
+"""Check that the Keras of this computer loads a model that another computer saved."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from pathlib import Path
 
 from dl_magics.errors import NotLoadable
 
-# A process of its own, so that nothing of Keras comes into the person's kernel.
-_LOAD = "import sys, keras; keras.saving.load_model(sys.argv[1], compile=False)"
+# A process of its own, so that Keras is not imported into the notebook's kernel.
+_LOAD = """
+import sys, keras
+keras.saving.load_model(sys.argv[1], compile=False, safe_mode=True)
+"""
 
 
 def check_loads(file: Path, versions: Mapping[str, str]) -> None:
-    """Load a model; `versions` are those that it was saved with.
+    """Load a model; `versions` are those of the packages that saved it.
 
     Raises
     ------
     NotLoadable
-        with the last line of what Keras said.
+        where Keras fails, with the last line of its error.
     """
     done = subprocess.run(
         [sys.executable, "-P", "-c", _LOAD, str(file)],
@@ -33,9 +36,9 @@ def check_loads(file: Path, versions: Mapping[str, str]) -> None:
     )
     if not done.returncode:
         return
-    said = done.stderr.strip().splitlines()[-1:] or [f"status {done.returncode}"]
+    last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
     raise NotLoadable(
-        f"{file} came home whole, but the Keras here cannot load it: {said[0]:.200}",
-        fix=f"pip install keras=={versions.get('keras', 'VERSION')} as there · "
-        "it is in the GPU kernel as run.model, and all numbers are in the log.",
+        f"{file} was copied without errors, but the local Keras cannot load it: {last[0]:.200}",
+        fix=f"%pip install keras=={versions.get('keras', 'VERSION')}, the version of the host · "
+        "in the GPU kernel the model is run.model.",
     )

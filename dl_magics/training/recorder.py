@@ -1,4 +1,4 @@
-"""A run with its log: every event is written before anyone sees it."""
+"""Train and record: every event is written to the run's log before it is yielded."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dl_magics.runs import log, report, stop_request
 from dl_magics.runs.events import Event, RunEnded, RunResumed, RunStarted
 from dl_magics.runs.log import LogWriter
 from dl_magics.runs.paths import RunPaths
+from dl_magics.runs.record import RunRecord
 from dl_magics.runs.state import RunState
 from dl_magics.training.engine import pipeline, resume_point
 from dl_magics.training.recipe.recipe import Recipe
@@ -21,21 +22,21 @@ from dl_magics.training.recipe.recipe import Recipe
 RECIPE_FILE_NAME = "recipe.json"
 
 Events = Generator[Event, None, None]
-Place = Mapping[str, Any]
+Host = Mapping[str, Any]
 
 
 def never_stop() -> bool:
-    """Ask for no stop."""
+    """Return False: the default of the functions that are asked whether to stop."""
     return False
 
 
 @contextmanager
 def remove_if_not_started(folder: Path) -> Iterator[None]:
-    """Take the folder of a new run away where the run failed before it started."""
+    """Remove the folder of a new run if it fails before its first event."""
     try:
         yield
     finally:
-        if not log.is_being_written(folder) and not any(log.read_events(folder)):
+        if not log.is_being_written(folder) and not log.has_events(folder):
             for name in (RECIPE_FILE_NAME, log.FILE_NAME):
                 (folder / name).unlink(missing_ok=True)
             with suppress(OSError):
@@ -47,73 +48,83 @@ def record_new_run(
     paths: RunPaths,
     *,
     stop: Callable[[], bool] = never_stop,
-    host: Place | None = None,
+    host: Host | None = None,
     train: Callable[..., Events] = pipeline.run,
 ) -> Events:
-    """Begin a run in its new folder; yield its events as they come, from `train`.
+    """Train in a new folder; yield the events of `train`.
 
-    It ends at a batch boundary when `stop()` is true or someone asked for it with `stopping.ask`.
-    Closed half-way, it is logged as interrupted.
+    The run ends at a batch boundary when `stop()` returns True or a stop was requested with
+    `stop_request`. If the generator is closed early, the run is logged as interrupted.
+
+    Raises
+    ------
+    NotResumable
+        where the folder already holds a run, or another process writes its log.
     """
     folder = paths.run
-    with remove_if_not_started(folder), LogWriter(folder) as lines:
-        if any(log.read_events(folder)):
+    with remove_if_not_started(folder), LogWriter(folder) as writer:
+        if log.has_events(folder):
             raise NotResumable(
-                f"There is a run in {folder} already.",
-                fix=f"Go on with it: %finetune --resume {folder.name} · or see it: "
+                f"{folder} already holds a run.",
+                fix=f"Resume it: %finetune --resume {folder.name} · or watch it: "
                 f"%attach {folder.name}",
             )
         (folder / RECIPE_FILE_NAME).write_text(
             json.dumps(recipe.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
         )
-        events = train(recipe, paths, stop=_either(stop, folder), host=host)
-        yield from _logged(events, lines, folder, RunState())
+        events = train(recipe, paths, stop=_stop_if_requested(stop, folder), host=host)
+        yield from _record(events, writer, folder, RunState())
 
 
 def record_resumed_run(
     paths: RunPaths,
     *,
+    record: RunRecord | None = None,
     recipe: Recipe | None = None,
     stop: Callable[[], bool] = never_stop,
-    host: Place | None = None,
+    host: Host | None = None,
 ) -> Events:
-    """Go on with an interrupted run in its folder; yield the events that are new.
+    """Resume the interrupted run in a folder; yield the new events.
 
-    A `recipe`, where there is one, must be that of the run.
+    `record` is what the caller has already read of the log; a `recipe` must equal that of the run.
 
     Raises
     ------
     NotResumable
-        where the run came to its end, goes on already, or began with something else. Its log and
-        its folder stay as they are.
+        where the run has ended, is running, or began with other data or settings. Its folder is
+        left as it was.
     """
     folder = paths.run
-    with LogWriter(folder) as lines:
-        before = resume_point.read(folder)
+    with LogWriter(folder) as writer:
+        before = resume_point.read(record or RunRecord(folder))
         stop_request.clear_request(folder)
         events = pipeline.run(
-            recipe or before.recipe, paths, stop=_either(stop, folder), host=host, past=before
+            recipe or before.recipe,
+            paths,
+            stop=_stop_if_requested(stop, folder),
+            host=host,
+            past=before,
         )
-        yield from _logged(events, lines, folder, before.state)
+        yield from _record(events, writer, folder, before.state)
 
 
-def _either(stop: Callable[[], bool], folder: Path) -> Callable[[], bool]:
+def _stop_if_requested(stop: Callable[[], bool], folder: Path) -> Callable[[], bool]:
     return lambda: stop() or stop_request.is_stop_requested(folder)
 
 
-def _logged(events: Events, lines: LogWriter, folder: Path, state: RunState) -> Events:
-    """Write each event to the log, then yield it; what fails before it started is not written."""
-    begins = False
+def _record(events: Events, writer: LogWriter, folder: Path, state: RunState) -> Events:
+    """Write each event, then yield it; those before RunStarted or RunResumed are only yielded."""
+    has_begun = False
     with closing(events):
         try:
             for event in events:
-                begins = begins or isinstance(event, (RunStarted, RunResumed))
-                if begins:
-                    lines.append(event)
+                has_begun = has_begun or isinstance(event, (RunStarted, RunResumed))
+                if has_begun:
+                    writer.append(event)
                     state = state.apply(event)
                     if state.ended:
                         report.write_report(folder, state)
                 yield event
         finally:
-            if begins and not state.ended:
-                lines.append(RunEnded(n=state.n + 1, t=time.time(), status="interrupted"))
+            if has_begun and not state.ended:
+                writer.append(RunEnded(n=state.n + 1, t=time.time(), status="interrupted"))

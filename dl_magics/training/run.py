@@ -1,111 +1,43 @@
-"""A run that ended, or goes on: what `%%finetune` returns."""
+"""The `Run` that `%%finetune` returns: its numbers, its model, its predictions."""
 
 from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from dl_magics.data import folders, images
-from dl_magics.errors import BadData, DamagedRun, NotTrained
-from dl_magics.runs import log, summary
-from dl_magics.runs.state import RunState, replay_events
+from dl_magics.errors import DamagedRun, NotTrained
+from dl_magics.runs import summary
+from dl_magics.runs.record import RunRecord
+from dl_magics.runs.state import RunState
+from dl_magics.training import predict
 from dl_magics.training.engine.networks import CLASSES_FILE
 from dl_magics.training.engine.pipeline import MODEL
+from dl_magics.training.predict import Classifier, KerasClassifier, Predictions
 from dl_magics.training.theano import model as theano_model
 from dl_magics.training.theano.engine import MODEL as THEANO_MODEL
 
-_BATCH = 32
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the model sees in one image; `probabilities` are by class."""
-
-    path: Path
-    label: str
-    probability: float
-    probabilities: Mapping[str, float]
-
-
-class Predictions(list[Prediction]):
-    """Predictions by image; `skipped` maps the files that are no images to the reason."""
-
-    def __init__(self, made: Iterable[Prediction], skipped: Mapping[Path, str]) -> None:
-        super().__init__(made)
-        self.skipped = dict(skipped)
-
-    def __repr__(self) -> str:
-        lines = [f"{each.path}: {each.label} ({each.probability:.1%})" for each in self]
-        lines += [f"{path}: skipped, {reason}" for path, reason in self.skipped.items()]
-        return "\n".join(lines) or "no images"
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{escape(str(each.path))}</td><td>{escape(each.label)}</td>"
-            f"<td>{each.probability:.1%}</td></tr>"
-            for each in self
-        )
-        rows += "".join(
-            f"<tr><td>{escape(str(path))}</td><td colspan=2>skipped: {escape(reason)}</td></tr>"
-            for path, reason in self.skipped.items()
-        )
-        head = "<tr><th>image</th><th>class</th><th>probability</th></tr>"
-        return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
-
-
-# Leads to the instance that a run trains on; it lies in the folder of the run here.
-THERE = "there.json"
-
-
-class _Network:
-    """A `keras.Model` of our own Keras."""
-
-    def __init__(self, model: Any) -> None:
-        self._model = model
-        self.size = int(model.input_shape[1])
-
-    def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return a row an image."""
-        return np.asarray(self._model.predict_on_batch(pixels))
-
 
 class Run:
-    """One fine-tuning, with its own folder.
+    """One fine-tuning run in the folder `path`.
 
-    Everything is read from the folder `path`: `state` from its events, `model` from its file.
+    Its numbers come from the log in that folder, which is read on first use and then only where it
+    has grown; `model` and `predict` use the saved model.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.record = RunRecord(path)
 
     @property
     def state(self) -> RunState:
-        """The run as its log tells it now; one that was killed is interrupted."""
-        goes_on = log.is_being_written(
-            self.path
-        )  # before the log is read: the run may end in between
-        state = replay_events(log.read_events(self.path))
-        if state.ended or goes_on or self._goes_on_there():
-            return state
-        return replace(state, status="interrupted")
-
-    def _goes_on_there(self) -> bool:
-        """Whether it trains on an instance, and nobody has seen it end."""
-        try:
-            there = json.loads((self.path / THERE).read_text(encoding="utf-8"))
-            return not (there["over"] or there["cut"])
-        except (OSError, ValueError, KeyError):
-            return False
+        """All that the log says now; the status of a killed run is "interrupted"."""
+        return self.record.snapshot()
 
     @property
     def name(self) -> str:
@@ -124,13 +56,14 @@ class Run:
 
     @property
     def history(self) -> dict[str, list[float]]:
-        """Each number by epoch, as in Keras' `History.history`."""
+        """Each metric as a list by epoch, as in Keras' `History.history`."""
         epochs = self.state.epochs
-        return {name: [each["logs"][name] for each in epochs] for name in _log_names(epochs)}
+        names = epochs[0]["logs"] if epochs else ()
+        return {name: [each["logs"][name] for each in epochs] for name in names}
 
     @property
     def best(self) -> dict[str, float]:
-        """The epoch with the lowest val_loss, and its numbers; empty before the first epoch."""
+        """The epoch with the lowest val_loss, with its metrics; empty before the first epoch."""
         best = self.state.best
         return {"epoch": best["epoch"], **best["logs"]} if best else {}
 
@@ -141,26 +74,28 @@ class Run:
 
     @cached_property
     def model(self) -> Any:
-        """The `keras.Model` with the best weights: raw RGB pixels to probabilities.
+        """The `keras.Model` with the best weights.
+
+        It maps raw RGB pixels, (images, size, size, 3), to probabilities, (images, classes).
 
         Raises
         ------
         NotTrained
-            where the run ended before it had a model.
+            where the run ended before it saved a model, or saved one of Keras 1.
         DamagedRun
-            where its file cannot be read.
+            where the file cannot be read.
         """
         path = self.path / MODEL
         if self._theano_model.is_file():
             raise NotTrained(
-                f"The run {self.name} has a model of Keras 1: {self._theano_model}",
+                f"The model of the run {self.name} is a Keras 1 model: {self._theano_model}",
                 fix="run.predict(…) works; in Keras 1: keras.models.load_model(…)",
             )
         if not path.is_file():
             status = self.status
             raise NotTrained(
-                f"The run {self.name} has no model: it is {status}.",
-                fix=f"Go on with it: %finetune --resume {self.name}"
+                f"The run {self.name} has no model, its status is {status}.",
+                fix=f"Resume it: %finetune --resume {self.name}"
                 if status == "interrupted" and not self.is_on_theano
                 else "Run the %%finetune cell again; the features it computed are kept.",
             )
@@ -169,7 +104,7 @@ class Run:
         try:
             with zipfile.ZipFile(path) as archive:
                 json.loads(archive.read(CLASSES_FILE))
-            return keras.saving.load_model(path, compile=False)
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
         except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
             raise DamagedRun(
                 f"{path} cannot be read: {error}",
@@ -177,60 +112,24 @@ class Run:
             ) from error
 
     def predict(self, paths: str | Path | Sequence[str | Path]) -> Predictions:
-        """Return what the model sees in images: a file, a folder, or a list of them.
+        """Return the predicted class of images: `paths` is a file, a folder, or a list of them.
 
-        Files that are no images are skipped and named. Raises BadData where there is no file.
+        Files that are not valid images are skipped and listed. Raises BadData where there is no
+        file, and what `model` raises.
         """
-        listed = [paths] if isinstance(paths, (str, Path)) else list(paths)
-        files = [file for each in listed for file in folders.files(each)]
-        if not files:
-            searched = ", ".join(map(str, listed)) or "an empty list"
-            raise BadData(
-                f"There is no file in {searched}.",
-                fix='Name images or a folder: run.predict("data/dogscats/valid")',
-            )
-        made: list[Prediction] = []
-        skipped: dict[Path, str] = {}
-        with self._network() as network:
-            for at in range(0, len(files), _BATCH):
-                made += self._predict(network, files[at : at + _BATCH], skipped)
-        return Predictions(made, skipped)
+        files = predict.list_files(paths)
+        with self._open_classifier() as classifier:
+            return predict.predict_files(classifier, files, self.classes)
 
     @property
     def _theano_model(self) -> Path:
         return self.path / THEANO_MODEL
 
-    def _network(self) -> AbstractContextManager[Any]:
-        """Return the model in its interpreter, as something with a size and probabilities."""
+    def _open_classifier(self) -> AbstractContextManager[Classifier]:
+        """Return the model, in this process or in the interpreter that has Theano."""
         if self._theano_model.is_file():
             return theano_model.load_model(self._theano_model, self.state.host)
-        return nullcontext(_Network(self.model))
-
-    def _predict(
-        self, network: Any, files: Sequence[Path], skipped: dict[Path, str]
-    ) -> list[Prediction]:
-        size = network.size
-        pixels, sound = [], []
-        for file in files:
-            try:
-                pixels.append(images.decode(file.read_bytes(), size))
-                sound.append(file)
-            except images.BrokenImage as error:
-                skipped[file] = error.reason
-            except OSError as error:
-                skipped[file] = error.strerror or str(error)
-        if not sound:
-            return []
-        classes = self.classes
-        return [
-            Prediction(
-                path=file,
-                label=classes[int(np.argmax(row))],
-                probability=float(np.max(row)),
-                probabilities=dict(zip(classes, map(float, row), strict=True)),
-            )
-            for file, row in zip(sound, network.probabilities(np.stack(pixels)), strict=True)
-        ]
+        return nullcontext(KerasClassifier(self.model))
 
     def __repr__(self) -> str:
         return f"{summary.headline(self.state)}\n{self.path}"
@@ -242,7 +141,3 @@ class Run:
             '<code>.predict("folder")</code><br>'
             f"<small>{escape(str(self.path))}</small></p>"
         )
-
-
-def _log_names(epochs: Sequence[Mapping[str, Any]]) -> list[str]:
-    return list(epochs[0]["logs"]) if epochs else []

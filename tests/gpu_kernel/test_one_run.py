@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from dl_magics.actions.aws import context
-from dl_magics.actions.runs import remote_run, runs
+from dl_magics.actions.runs import runs
 from dl_magics.practice.hosts import environment
-from dl_magics.runs import log
+from dl_magics.runs import log, remote_origin
 from dl_magics.ssh import keys, known_hosts
 from dl_magics.training.run import Run
 from support import command, tiny_keras
@@ -117,7 +117,9 @@ def test_cut_killed_and_stopped_it_ends_with_the_numbers_of_a_run_without_a_brea
         (weights / file.name).symlink_to(file)
 
     first = evening.notebook("%aws_get gpu", "%gpu_connect", CELL)
-    going = until(lambda: [each for each in runs.every() if remote_run.of(each.path)])[0]
+    going = until(
+        lambda: [each for each in runs.list_local_runs() if remote_origin.load(each.path)]
+    )[0]
     here_, there = going.path / log.FILE_NAME, evening.log_there(going)
     evening.after_some_epochs(there)
     until(lambda: epochs(here_))

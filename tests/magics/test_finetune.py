@@ -92,18 +92,18 @@ def test_a_line_fine_tunes_and_its_run_can_be_kept_in_a_name(shell, data, capsys
         ),
         ("%finetune", ["BadSetting: %%finetune got no image folder.", "  Name the folder"]),
         ("%finetune photos --epochs", ["BadSetting: --epochs has no value.", "  Write it"]),
-        ("%finetune --resume", ["NoSuchRun: No run was interrupted.", "  %runs lists them all."]),
-        ("%finetune --resume it", ["NoSuchRun: No run is called 'it'.", "  %%finetune data"]),
+        ("%finetune --resume", ["NoSuchRun: There is no interrupted run.", "  %runs lists all"]),
+        ("%finetune --resume it", ["NoSuchRun: No run matches 'it'.", "  %%finetune data"]),
         (
             "%%finetune --resume\nepochs = 9",
-            ["BadSetting: --resume and a body: epochs = 9", "  A run goes on with its own recipe"],
+            ["BadSetting: --resume takes no cell body, got: epochs", "  A resumed run keeps its"],
         ),
         (
             "%finetune photos --resume",
-            ["BadSetting: --resume takes the name of one run, and stands", "  Leave the folder"],
+            ["BadSetting: --resume takes the name of one run and no other", "  Leave out the"],
         ),
         ("%finetune --resume --epochs 9", ["BadSetting: --resume takes the name of one run", "  "]),
-        ("%attach nothing", ["NoSuchRun: No run is called 'nothing'.", "  %%finetune data"]),
+        ("%attach nothing", ["NoSuchRun: No run matches 'nothing'.", "  %%finetune data"]),
     ],
 )
 def test_what_can_not_be_is_refused_in_two_lines_before_anything_starts(
@@ -144,7 +144,7 @@ def test_runs_lists_what_there_is(shell, home):
 def test_without_a_run_the_list_says_how_to_make_one(shell, capsys):
     shell.run_cell("%runs")
 
-    assert "No run yet: %%finetune data/dogscats makes one." in lines(capsys)[0]
+    assert "No runs yet: %%finetune data/dogscats creates one." in lines(capsys)[0]
 
 
 def test_attach_tells_a_run_again_from_its_first_event(shell, home, capsys):

@@ -8,7 +8,7 @@ import pytest
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
-from dl_magics.magics.live import Lines, PlainScreen, WidgetScreen, attach, screen_for, watch
+from dl_magics.magics.live import LineScreen, PlainScreen, WidgetScreen, attach, screen_for, watch
 from dl_magics.runs import stop_request
 from dl_magics.runs.events import PhaseStarted, RunEnded
 from dl_magics.runs.log import LogWriter
@@ -86,7 +86,7 @@ def test_a_failure_leaves_the_picture_of_how_far_it_came():
 
 
 def test_a_shell_without_a_kernel_gets_lines(shell):
-    assert isinstance(screen_for(shell, "widget"), Lines)
+    assert isinstance(screen_for(shell, "widget"), LineScreen)
 
 
 def test_a_kernel_gets_a_widget_or_a_plain_output(outputs):
@@ -95,7 +95,7 @@ def test_a_kernel_gets_a_widget_or_a_plain_output(outputs):
 
 
 def test_lines_tell_each_phase_and_each_epoch_once(capsys):
-    watch(STORY, Lines())
+    watch(STORY, LineScreen())
 
     assert capsys.readouterr().out.splitlines() == [
         "head: 0 of 5 epochs",
@@ -105,7 +105,7 @@ def test_lines_tell_each_phase_and_each_epoch_once(capsys):
 
 
 def test_lines_say_nothing_of_a_run_that_never_started(capsys):
-    watch([RunEnded(n=1, t=1.0, status="failed", error="It rained.")], Lines())
+    watch([RunEnded(n=1, t=1.0, status="failed", error="It rained.")], LineScreen())
 
     assert capsys.readouterr().out == ""
 
@@ -124,7 +124,7 @@ def test_the_widget_becomes_a_still_picture(outputs):
 def test_a_widget_of_a_run_that_never_started_leaves_one_line(outputs):
     watch([], WidgetScreen())
 
-    assert outputs[-1]["data"] == {"text/plain": "Nothing was started."}
+    assert outputs[-1]["data"] == {"text/plain": "The run did not start."}
 
 
 def test_the_widget_is_gone_when_the_run_ended(outputs):

@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dl_magics.errors import DamagedRun, NotResumable
-from dl_magics.runs.log import FILE_NAME, LogWriter, is_being_written, read_events
+from dl_magics.runs.log import (
+    FILE_NAME,
+    LogReader,
+    LogWriter,
+    has_events,
+    is_being_written,
+    read_events,
+)
 from support import run_events
 
 HOLD = """
@@ -67,16 +74,23 @@ def test_a_log_that_is_opened_again_goes_on_at_its_end(tmp_path):
     assert list(read_events(tmp_path)) == story
 
 
-@pytest.mark.parametrize("since", range(5))
-def test_a_reader_goes_on_behind_the_last_event_that_it_knows(tmp_path, since):
+def test_a_reader_yields_each_event_once_as_it_is_appended(tmp_path):
     story = run_events.story(*map(run_events.epoch, range(1, 4)))
-    run_events.logged(tmp_path, story)
+    reader = LogReader(tmp_path)
 
-    assert list(read_events(tmp_path, since=since)) == story[since:]
+    assert list(reader.read_new()) == []
+    for event in story:
+        run_events.logged(tmp_path, [event])
+        assert reader.has_grown()
+        assert list(reader.read_new()) == [event]
+        assert not reader.has_grown()
+        assert list(reader.read_new()) == []
 
 
 def test_a_folder_without_a_log_has_no_events(tmp_path):
     assert list(read_events(tmp_path)) == []
+    assert not has_events(tmp_path)
+    assert not LogReader(tmp_path).has_grown()
     assert not is_being_written(tmp_path)
 
 
@@ -91,10 +105,12 @@ def test_a_log_cut_anywhere_gives_its_whole_lines_and_the_rest_when_it_comes(
     cut = data.draw(st.integers(0, len(whole)))
 
     (folder / FILE_NAME).write_bytes(whole[:cut])
-    before = list(read_events(folder))
+    reader = LogReader(folder)
+    before = list(reader.read_new())
+    assert has_events(folder) == bool(before)
     with (folder / FILE_NAME).open("ab") as file:
         file.write(whole[cut:])
-    after = list(read_events(folder, since=len(before)))
+    after = list(reader.read_new())
 
     assert len(before) == whole[:cut].count(b"\n")
     assert [*before, *after] == story
@@ -127,20 +143,44 @@ def test_a_damaged_line_in_the_middle_is_told_with_its_number(tmp_path, damage):
         list(read_events(tmp_path))
 
     happened, fix = caught.value._render_traceback_()
-    assert happened.startswith(f"DamagedRun: Line 2 of {path} is no event:")
+    assert happened.startswith(f"DamagedRun: Line 2 of {path} is not an event:")
     assert "\n" not in happened
-    assert "the other runs are not touched" in fix
+    assert "the other runs are not affected" in fix
 
 
-def test_a_reader_that_is_past_the_damage_goes_on(tmp_path):
-    path = (
-        run_events.logged(tmp_path, run_events.story(run_events.epoch(1), run_events.epoch(2)))
-        / FILE_NAME
-    )
-    first, _, last = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(first + b"rain\n" + last)
+def test_a_reader_does_not_read_a_line_twice(tmp_path):
+    story = run_events.story(run_events.epoch(1), run_events.epoch(2))
+    path = run_events.logged(tmp_path, story[:2]) / FILE_NAME
+    reader = LogReader(tmp_path)
+    assert list(reader.read_new()) == story[:2]
+    path.write_bytes(b"x" * (path.stat().st_size - 1) + b"\n")
 
-    assert [event.n for event in read_events(tmp_path, since=2)] == [3]
+    run_events.logged(tmp_path, story[2:])
+
+    assert list(reader.read_new()) == story[2:]
+
+
+def test_a_damaged_line_is_reported_at_each_read_with_its_number_in_the_file(tmp_path):
+    path = run_events.logged(tmp_path, run_events.story(run_events.epoch(1))) / FILE_NAME
+    reader = LogReader(tmp_path)
+    assert len(list(reader.read_new())) == 2
+    with path.open("ab") as file:
+        file.write(b"rain\n")
+
+    for _ in range(2):
+        with pytest.raises(DamagedRun, match="Line 3 of"):
+            list(reader.read_new())
+
+
+def test_a_writer_cuts_a_torn_line_that_is_longer_than_what_it_reads_at_once(tmp_path):
+    run_events.logged(tmp_path, run_events.story(run_events.epoch(1)))
+    whole = (tmp_path / FILE_NAME).read_bytes()
+    with (tmp_path / FILE_NAME).open("ab") as file:
+        file.write(b"x" * 200_000)
+
+    run_events.logged(tmp_path, [])
+
+    assert (tmp_path / FILE_NAME).read_bytes() == whole
 
 
 @settings(deadline=None)
@@ -165,8 +205,8 @@ def test_a_log_that_another_process_writes_is_left_to_it(tmp_path, holder):
         LogWriter(tmp_path)
 
     assert caught.value._render_traceback_() == [
-        f"NotResumable: The run {tmp_path.name} goes on already, in another process.",
-        f"  See it: %attach {tmp_path.name}",
+        f"NotResumable: The run {tmp_path.name} is already running in another process.",
+        f"  Watch it: %attach {tmp_path.name}",
     ]
     assert (tmp_path / FILE_NAME).read_bytes() == before
 

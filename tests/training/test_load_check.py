@@ -37,7 +37,7 @@ def test_a_model_that_a_later_keras_saved_is_told_with_the_version_to_install(mo
 
     assert str(later) in str(told.value)
     assert "OfTomorrow" in str(told.value)
-    assert told.value.fix.startswith("pip install keras==4.0.1 as there")
+    assert told.value.fix.startswith("%pip install keras==4.0.1, the version of the host")
 
 
 def renamed(config):

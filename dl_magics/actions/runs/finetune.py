@@ -1,19 +1,17 @@
-"""Fine-tune, here or there, and go on with a run that was interrupted."""
+"""Train a recipe, or resume an interrupted run: in this process, or in the GPU kernel."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import closing
 from pathlib import Path
 
 from dl_magics.actions.gpu import notebook_kernel
-from dl_magics.actions.runs import remote_finetune, remote_run
-from dl_magics.runs import log
+from dl_magics.actions.runs import remote_finetune
+from dl_magics.runs import remote_origin
 from dl_magics.runs.events import Event
 from dl_magics.runs.paths import RunPaths
 from dl_magics.store import paths
 from dl_magics.training import recorder
-from dl_magics.training.engine import resume_point
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.run import Run
 from dl_magics.training.theano import select
@@ -23,41 +21,34 @@ Stop = Callable[[], bool]
 
 
 def finetune(recipe: Recipe, folder: Path, stop: Stop) -> Events:
-    """Run a recipe in the folder of a new run, where the GPU kernel is; yield its events.
+    """Train a recipe in the folder of a new run; yield its events.
 
-    With none connected it runs here. It ends at a batch boundary when `stop()` is true or someone
-    asked for it with `runs.request_stop`. Where it fails before it started, nothing is left of it.
-    Closed half-way, it is logged as interrupted here, and goes on there.
+    It trains in the GPU kernel if one is connected, else in this process. The run ends at a batch
+    boundary and keeps its best weights when `stop()` returns True or `runs.request_stop` was
+    called. If it fails before its first event, the folder is removed. If the generator is closed
+    early, a local run is logged as interrupted and a remote run keeps training.
     """
-    with recorder.remove_if_not_started(folder), closing(_begun(recipe, folder, stop)) as events:
-        yield from events
-
-
-def _begun(recipe: Recipe, folder: Path, stop: Stop) -> Events:
-    if notebook_kernel.is_connected():
-        return remote_finetune.finetune(notebook_kernel.current(), recipe, folder, stop)
-    train = select.engine(recipe, paths.data_folder())
-    return recorder.record_new_run(recipe, _run_paths(folder), stop=stop, train=train)
+    with recorder.remove_if_not_started(folder):
+        if notebook_kernel.is_connected():
+            yield from remote_finetune.start_run(notebook_kernel.current(), recipe, folder, stop)
+        else:
+            train = select.engine(recipe, paths.data_folder())
+            yield from recorder.record_new_run(recipe, _run_paths(folder), stop=stop, train=train)
 
 
 def resume(run: Run, stop: Stop) -> Events:
-    """Go on with an interrupted run where it was; yield its events from the first on.
-
-    All its numbers will be those of a run without a break.
+    """Resume an interrupted run on the host where it began; yield the events that are new.
 
     Raises
     ------
     NotResumable
-        where the run came to its end, goes on already, or began with something else.
+        where the run has ended, is running, or began with other data or settings.
     """
-    if remote_run.of(run.path):
-        events = remote_finetune.resume(run, stop)
+    if remote_origin.load(run.path):
+        yield from remote_finetune.resume_run(run.record, stop)
     else:
-        resume_point.read(run.path)
-        events = recorder.record_resumed_run(_run_paths(run.path), stop=stop)
-    with closing(events):
-        yield from log.read_events(run.path)
-        yield from events
+        run_paths = _run_paths(run.path)
+        yield from recorder.record_resumed_run(run_paths, record=run.record, stop=stop)
 
 
 def _run_paths(folder: Path) -> RunPaths:

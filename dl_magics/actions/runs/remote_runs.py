@@ -1,4 +1,4 @@
-"""Runs that trained, or train, where the GPU kernel is, and were begun on another computer."""
+"""Runs that another computer started on the connected host."""
 
 from __future__ import annotations
 
@@ -10,73 +10,78 @@ from pathlib import Path
 
 from dl_magics.actions.gpu import notebook_kernel
 from dl_magics.actions.gpu.notebook_kernel import Connection
-from dl_magics.actions.runs import remote_finetune, remote_run
+from dl_magics.actions.runs import remote_run
 from dl_magics.errors import DLMagicsError
-from dl_magics.runs import log
+from dl_magics.runs import log, remote_origin
 from dl_magics.ssh import commands, sftp
 from dl_magics.store import paths
 from dl_magics.training import recorder
-from dl_magics.training.kernel_entry import KERNEL_FILE_NAME
 from dl_magics.training.run import Run
 
-# Nothing that leads out of a folder is the name of a run.
+# A name never leads out of the folder of runs.
 _NAME = re.compile(r"\w[\w.-]*", re.ASCII)
+_FILES = (log.FILE_NAME, recorder.RECIPE_FILE_NAME, remote_origin.KERNEL_FILE_NAME)
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """The names of runs that are only there, newest first."""
+class RemoteRuns:
+    """The names of the runs that are only on `host`, newest first."""
 
-    where: str = ""
+    host: str = ""
     names: tuple[str, ...] = ()
 
 
-def listed() -> Elsewhere:
-    """Return what is only where this notebook's GPU kernel is; nothing where it cannot be asked."""
+def list_remote_runs() -> RemoteRuns:
+    """Return the runs that are only on the connected host; none while it cannot be reached."""
     connection = notebook_kernel.at_hand()
-    return Elsewhere(connection.way.name, _only_there(connection)) if connection else Elsewhere()
+    if not connection:
+        return RemoteRuns()
+    return RemoteRuns(connection.way.name, _names_only_on_host(connection))
 
 
-def bring(name: str) -> Run | None:
-    """Bring the run home whose name this is, or a part of; None where there is not one such."""
-    connection = _connection()
-    names = _only_there(connection) if connection else ()
-    fitting = [each for each in names if each == name] or [n for n in names if name in n]
-    return _brought(connection, fitting[0]) if connection and len(fitting) == 1 else None
+def import_run(part: str) -> Run | None:
+    """Fetch the remote run with this name or a part of it; None where not exactly one fits."""
+    connection = _current_connection()
+    if not connection:
+        return None
+    names = _names_only_on_host(connection)
+    fitting = [name for name in names if name == part] or [name for name in names if part in name]
+    return _fetch_run(connection, fitting[0]) if len(fitting) == 1 else None
 
 
-def _connection() -> Connection | None:
+def _current_connection() -> Connection | None:
     with suppress(DLMagicsError):
         return notebook_kernel.current() if notebook_kernel.is_connected() else None
     return None
 
 
-def _only_there(connection: Connection) -> tuple[str, ...]:
-    command = f"cd {remote_finetune.RUNS} 2>/dev/null && ls -1d -- */{KERNEL_FILE_NAME}"
-    said = ""
+def _names_only_on_host(connection: Connection) -> tuple[str, ...]:
+    pattern = f"*/{remote_origin.KERNEL_FILE_NAME}"
+    command = f"cd {remote_run.RUNS} 2>/dev/null && ls -1d -- {pattern}"
+    output = ""
     with suppress(DLMagicsError):
-        said = commands.run(connection.way.login(), command).stdout
-    names = (line.partition("/")[0] for line in said.splitlines())
-    ours = paths.data_folder("runs")
+        output = commands.run(connection.way.login(), command).stdout
+    names = (line.partition("/")[0] for line in output.splitlines())
+    local = paths.data_folder("runs")
     return tuple(
         name
         for name in sorted(names, reverse=True)
-        if _NAME.fullmatch(name) and not (ours / name).exists()
+        if _NAME.fullmatch(name) and not (local / name).exists()
     )
 
 
-def _brought(connection: Connection, name: str) -> Run:
-    """Make a folder for it here as if it had begun here; what it made comes too if it ended."""
+def _fetch_run(connection: Connection, name: str) -> Run:
+    """Create the local folder of a remote run; fetch its model too if the run has ended."""
     folder = paths.data_folder("runs") / name
-    login = connection.way.login()
+    target = connection.way.login()
     with tempfile.TemporaryDirectory(dir=paths.data_folder()) as scratch:
         arriving = Path(scratch) / name
         arriving.mkdir()
-        for file in (log.FILE_NAME, recorder.RECIPE_FILE_NAME, KERNEL_FILE_NAME):
-            sftp.download_file(login, f"{remote_finetune.RUNS}/{name}/{file}", arriving / file)
-        remote_run.take(arriving, connection.way)
+        for file in _FILES:
+            sftp.download_file(target, f"{remote_run.RUNS}/{name}/{file}", arriving / file)
+        remote_origin.adopt(arriving, connection.way.to_json())
         arriving.rename(folder)
     run = Run(folder)
     if run.state.ended:
-        remote_run.settle(folder, run.state)
+        remote_run.fetch_results(run.record)
     return run

@@ -1,4 +1,4 @@
-"""The runs that there are: begin one, list them, find one, watch one, stop one."""
+"""The runs of this computer: create a folder for one, list, find, follow and stop them."""
 
 from __future__ import annotations
 
@@ -9,57 +9,57 @@ from dataclasses import replace
 from html import escape
 from pathlib import Path
 
-from dl_magics.actions.runs import remote_finetune, remote_run, remote_runs
-from dl_magics.actions.runs.remote_runs import Elsewhere
+from dl_magics.actions.runs import remote_run, remote_runs
+from dl_magics.actions.runs.remote_runs import RemoteRuns
 from dl_magics.errors import NoSuchRun
-from dl_magics.runs import log, stop_request
-from dl_magics.runs.events import Event, RunEnded
+from dl_magics.runs import log, remote_origin, stop_request
+from dl_magics.runs.events import Event
+from dl_magics.runs.record import RunRecord
 from dl_magics.runs.summary import headline
 from dl_magics.store import paths
 from dl_magics.training import recorder
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.run import Run
 
-_SECONDS_BETWEEN_LOOKS = 0.2
-_LONGEST = 60
+_MAX_NAME = 60
+_NONE = "No runs yet: %%finetune data/dogscats creates one."
 
 
 class Runs(list[Run]):
-    """Runs, newest first, then the names of those that are only elsewhere; it shows as a table."""
+    """Local runs, newest first, then the names of remote ones; shown as a table."""
 
-    def __init__(self, runs: Iterable[Run] = (), elsewhere: Elsewhere | None = None) -> None:
+    def __init__(self, runs: Iterable[Run] = (), remote: RemoteRuns | None = None) -> None:
         super().__init__(runs)
-        self.elsewhere = elsewhere or Elsewhere()
+        self.remote = remote or RemoteRuns()
 
     def _lines(self) -> list[tuple[str, str]]:
-        lines = [(run.name, headline(run.state)) for run in self]
-        where, names = self.elsewhere.where, self.elsewhere.names
-        return lines + [(name, f"only on {where} · %attach {name}") for name in names]
+        # Records of their own, so that a listing does not keep the events of every run in memory.
+        lines = [(run.name, headline(RunRecord(run.path).snapshot())) for run in self]
+        return lines + [
+            (name, f"only on {self.remote.host} · %attach {name}") for name in self.remote.names
+        ]
 
     def __repr__(self) -> str:
-        return "\n".join(f"{name}  {said}" for name, said in self._lines()) or _NONE
+        return "\n".join(f"{name}  {line}" for name, line in self._lines()) or _NONE
 
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><td><code>{escape(name)}</code></td>"
-            f"<td style='text-align:left'>{escape(said)}</td></tr>"
-            for name, said in self._lines()
+            f"<td style='text-align:left'>{escape(line)}</td></tr>"
+            for name, line in self._lines()
         )
         if not rows:
             return f"<p>{escape(_NONE)}</p>"
         return f"<table><thead><tr><th>run</th><th></th></tr></thead><tbody>{rows}</tbody></table>"
 
 
-_NONE = "No run yet: %%finetune data/dogscats makes one."
-
-
-def new(recipe: Recipe) -> Path:
-    """Make the folder of a new run, `2026-11-22_2354_vgg16_dogscats`, and return it."""
-    data = _plain(Path(recipe.data).absolute().name)
-    name = f"{time.strftime('%Y-%m-%d_%H%M%S')}_{_plain(recipe.model)}_{data}".rstrip("_")
+def create_folder(recipe: Recipe) -> Path:
+    """Create the folder of a new run, for example `2026-11-22_235400_vgg16_dogscats`."""
+    data = _slug(Path(recipe.data).absolute().name)
+    name = f"{time.strftime('%Y-%m-%d_%H%M%S')}_{_slug(recipe.model)}_{data}".rstrip("_")
     parent = paths.data_folder("runs")
-    for again in range(1, 1000):
-        folder = parent / (name if again == 1 else f"{name}-{again}")
+    for count in range(1, 1000):
+        folder = parent / (name if count == 1 else f"{name}-{count}")
         try:
             folder.mkdir()
         except FileExistsError:
@@ -68,104 +68,91 @@ def new(recipe: Recipe) -> Path:
     raise FileExistsError(parent / name)
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower())[:_LONGEST].strip("-")
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower())[:_MAX_NAME].strip("-")
 
 
-def named(part: str) -> Runs:
-    """Return the runs, here and where the GPU kernel is, that have this in their name."""
-    away = remote_runs.listed()
-    names = tuple(name for name in away.names if part in name)
-    return Runs((run for run in every() if part in run.name), replace(away, names=names))
+def list_runs(part: str = "") -> Runs:
+    """Return the local and remote runs whose name contains `part`, newest first."""
+    remote = remote_runs.list_remote_runs()
+    names = tuple(name for name in remote.names if part in name)
+    local = (run for run in list_local_runs() if part in run.name)
+    return Runs(local, replace(remote, names=names))
 
 
-def every() -> Runs:
-    """Return all runs that are here, newest first."""
+def list_local_runs() -> Runs:
+    """Return the runs that have a folder on this computer, newest first."""
     folders = sorted(paths.data_folder("runs").iterdir(), reverse=True)
     return Runs(Run(folder) for folder in folders if (folder / log.FILE_NAME).is_file())
 
 
-def find(name: str = "") -> Run:
-    """Return the run of this name, or whose name it is a part of; without a name the newest.
+def find_run(part: str = "") -> Run:
+    """Return the run with this name, or with this part of a name; the newest if it is empty.
 
-    One that is only where the GPU kernel is comes home first.
+    A run that is only on the connected host is fetched first.
 
     Raises
     ------
     NoSuchRun
-        where none fits, or several do.
+        where no run or several runs match.
     """
-    runs = every()
-    fitting = [run for run in runs if run.name == name] or [run for run in runs if name in run.name]
-    if not fitting and name and (brought := remote_runs.bring(name)):
-        return brought
+    runs = list_local_runs()
+    fitting = [run for run in runs if run.name == part] or [run for run in runs if part in run.name]
+    if not fitting and part and (imported := remote_runs.import_run(part)):
+        return imported
     if not fitting:
         raise NoSuchRun(
-            f"No run is called {name!r}." if name else "There is no run yet.",
-            fix="%runs lists them." if runs else "%%finetune data/dogscats makes one.",
+            f"No run matches {part!r}." if part else "There are no runs yet.",
+            fix="%runs lists them." if runs else "%%finetune data/dogscats creates one.",
         )
-    if name and len(fitting) > 1:
+    if part and len(fitting) > 1:
         listed = ", ".join(run.name for run in fitting[:5])
         raise NoSuchRun(
-            f"{len(fitting)} runs have {name!r} in their name: {listed}",
+            f"{len(fitting)} runs match {part!r}: {listed}",
             fix=f"Name one of them: %attach {fitting[0].name}",
         )
     return fitting[0]
 
 
-def resumable() -> Runs:
-    """Return the runs that were interrupted, newest first."""
-    states = ((run, run.state) for run in every())
-    return Runs(run for run, state in states if state.started_at and state.status == "interrupted")
+def list_resumable_names() -> list[str]:
+    """Return the names of the interrupted runs, newest first."""
+    return [run.name for run in list_local_runs() if _is_resumable(RunRecord(run.path))]
 
 
-def interrupted(name: str = "") -> Run:
-    """Return the run of this name, as `find` does; without a name the newest interrupted one.
+def find_resumable(part: str = "") -> Run:
+    """Return the run that `find_run` returns; without a name, the newest interrupted one.
 
-    Raises
-    ------
-    NoSuchRun
-        where there is none.
+    Raises NoSuchRun where there is none.
     """
-    if name:
-        return find(name)
-    found = resumable()
-    if not found:
-        raise NoSuchRun("No run was interrupted.", fix="%runs lists them all.")
-    return found[0]
+    if part:
+        return find_run(part)
+    for run in list_local_runs():
+        if _is_resumable(run.record):
+            return run
+    raise NoSuchRun("There is no interrupted run.", fix="%runs lists all runs.")
+
+
+def _is_resumable(record: RunRecord) -> bool:
+    state = record.snapshot()
+    return bool(state.started_at) and state.status == "interrupted"
 
 
 def follow(run: Run, sleep: Callable[[float], None] = time.sleep) -> Iterator[Event]:
-    """Yield the events of a run from the first on, and go on while it does.
+    """Yield the events of a run from the first on, and new ones until it ends.
 
-    The log of a run that was killed does not say how it ended: a `RunEnded` is added here.
+    If no other process copies the events of a remote run, this one does. A `RunEnded` is added if
+    the run was killed. Between two looks at the log of another process `sleep(seconds)` is called.
     """
-    if not log.is_being_written(run.path) and not remote_run.is_over(run.path):
-        yield from _from_there(run)
+    if log.is_being_written(run.path) or remote_origin.is_complete(run.path):
+        yield from run.record.follow(sleep)
         return
-    seen = 0
-    event = Event()
-    while True:
-        goes_on = log.is_being_written(run.path)
-        for event in log.read_events(run.path, since=seen):
-            seen = event.n
-            yield event
-        if not goes_on:
-            if not isinstance(event, RunEnded):
-                yield RunEnded(n=seen + 1, t=event.t, status="interrupted")
-            return
-        sleep(_SECONDS_BETWEEN_LOOKS)
-
-
-def _from_there(run: Run) -> Iterator[Event]:
-    event = Event()
-    for source in (log.read_events(run.path), remote_finetune.rest(run.path, recorder.never_stop)):
-        for event in source:
-            yield event
-    if not isinstance(event, RunEnded):
-        yield RunEnded(n=event.n + 1, t=event.t, status="interrupted")
+    run.record.refresh()
+    yield from run.record.events
+    yield from remote_run.copy_rest(run.record, recorder.never_stop)
+    run.record.refresh()
+    yield from run.record.missing_end()
 
 
 def request_stop(run: Run) -> None:
-    """Ask a run to end at its next batch and keep its best weights, whoever runs it."""
+    """Ask a run to end at its next batch and to keep its best weights, in whichever process."""
     stop_request.request_stop(run.path)

@@ -11,9 +11,9 @@ from typing import Any
 
 from dl_magics.data.folders import ImageFolder
 from dl_magics.errors import DamagedRun, NotResumable
-from dl_magics.runs import log
 from dl_magics.runs.events import Event, PhaseStarted, RunResumed, Warned
-from dl_magics.runs.state import RunState, replay_events
+from dl_magics.runs.record import RunRecord
+from dl_magics.runs.state import RunState
 from dl_magics.training.engine import checkpoint, compute_settings
 from dl_magics.training.engine.checkpoint import Checkpoint
 from dl_magics.training.engine.compute_settings import ComputeSettings
@@ -119,8 +119,8 @@ class Past:
         return not self.checkpoint or self.checkpoint.about.get(name) == about[name]
 
 
-def read(folder: Path) -> Past:
-    """Return the past of the interrupted run in a folder.
+def read(record: RunRecord) -> Past:
+    """Return the past of the interrupted run that a record reads.
 
     Raises
     ------
@@ -129,8 +129,7 @@ def read(folder: Path) -> Past:
     DamagedRun
         where its log cannot be read.
     """
-    events = list(log.read_events(folder))
-    state = replay_events(events)
+    folder, state = record.folder, record.refresh()
     if not state.started_at:
         raise NotResumable(
             f"The run {folder.name} had not begun when it was interrupted.",
@@ -156,7 +155,7 @@ def read(folder: Path) -> Past:
             fix=f"%pip install dl-magics=={version}",
         ) from error
     found, lost = _checkpoint(folder, state)
-    return Past(state, recipe, _seconds(events), found, lost)
+    return Past(state, recipe, _seconds(record.events), found, lost)
 
 
 def _checkpoint(folder: Path, state: RunState) -> tuple[Checkpoint | None, str]:

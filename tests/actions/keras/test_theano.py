@@ -36,7 +36,7 @@ def data(tmp_path_factory):
 
 
 def train(recipe):
-    folder = runs.new(recipe)
+    folder = runs.create_folder(recipe)
     events = list(finetune.finetune(recipe, folder, lambda: False))
     return Run(folder), events
 

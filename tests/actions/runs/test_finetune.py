@@ -40,7 +40,7 @@ def done(data, shared):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DL_MAGICS_HOME", str(shared))
         recipe = tiny_keras.recipe(data)
-        folder = runs.new(recipe)
+        folder = runs.create_folder(recipe)
         return Run(folder), list(finetune(recipe, folder, never))
 
 
@@ -78,7 +78,7 @@ def test_the_report_tells_how_the_run_ended(done):
 
 def test_an_event_is_in_the_log_before_anyone_sees_it(home, data):
     recipe = tiny_keras.recipe(data)
-    folder = runs.new(recipe)
+    folder = runs.create_folder(recipe)
 
     for event in finetune(recipe, folder, stop=lambda: True):
         assert list(log.read_events(folder))[-1] == event
@@ -86,7 +86,7 @@ def test_an_event_is_in_the_log_before_anyone_sees_it(home, data):
 
 def test_runs_share_their_features_in_our_folder(done, home, data):
     recipe = tiny_keras.recipe(data, learning_rate=0.1)
-    folder = runs.new(recipe)
+    folder = runs.create_folder(recipe)
 
     events = finetune(recipe, folder, never)
     kept = next(event.kept for event in events if event.kind == "phase_started")
@@ -98,7 +98,7 @@ def test_runs_share_their_features_in_our_folder(done, home, data):
 
 def test_a_run_that_fails_before_it_starts_leaves_nothing(home, tmp_path):
     recipe = tiny_keras.recipe(tmp_path / "nowhere")
-    folder = runs.new(recipe)
+    folder = runs.create_folder(recipe)
 
     with pytest.raises(BadData):
         list(finetune(recipe, folder, never))
@@ -110,7 +110,7 @@ def test_a_folder_of_ours_that_can_not_be_made_leaves_nothing(tmp_path, monkeypa
     monkeypatch.setenv("DL_MAGICS_HOME", str(tmp_path))
     (tmp_path / "features").write_text("in the way")
     recipe = tiny_keras.recipe(data)
-    folder = runs.new(recipe)
+    folder = runs.create_folder(recipe)
 
     with pytest.raises((DLMagicsError, OSError)):
         list(finetune(recipe, folder, never))
@@ -120,7 +120,7 @@ def test_a_folder_of_ours_that_can_not_be_made_leaves_nothing(tmp_path, monkeypa
 
 def test_a_run_that_fails_after_its_start_stays_with_its_two_lines(home, data):
     recipe = tiny_keras.recipe(data)
-    folder = runs.new(recipe)
+    folder = runs.create_folder(recipe)
     (folder / "model.keras").mkdir()
 
     with pytest.raises(TrainingFailed) as caught:
@@ -135,7 +135,7 @@ def test_a_run_that_fails_after_its_start_stays_with_its_two_lines(home, data):
 @pytest.mark.parametrize("kind", [RunStarted, EpochEnded])
 def test_a_run_that_is_closed_half_way_is_logged_as_interrupted(home, data, kind):
     recipe = tiny_keras.recipe(data, epochs=50)
-    folder = runs.new(recipe)
+    folder = runs.create_folder(recipe)
     events = finetune(recipe, folder, never)
     while not isinstance(next(events), kind):
         pass
@@ -150,7 +150,7 @@ def test_a_run_that_is_closed_half_way_is_logged_as_interrupted(home, data, kind
 
 def test_an_interrupt_of_the_work_is_logged(home, data):
     recipe = tiny_keras.recipe(data)
-    folder = runs.new(recipe)
+    folder = runs.create_folder(recipe)
     asked = count(1)
 
     def interrupted():
@@ -167,7 +167,7 @@ def test_an_interrupt_of_the_work_is_logged(home, data):
 
 def test_a_run_that_someone_else_asked_to_stop_ends_and_keeps_its_best(home, data):
     recipe = tiny_keras.recipe(data, epochs=100)
-    folder = runs.new(recipe)
+    folder = runs.create_folder(recipe)
 
     for event in finetune(recipe, folder, never):
         if isinstance(event, EpochEnded):
@@ -181,30 +181,34 @@ def test_a_run_that_someone_else_asked_to_stop_ends_and_keeps_its_best(home, dat
 
 def test_while_it_trains_a_run_is_running(home, data):
     recipe = tiny_keras.recipe(data)
-    folder = runs.new(recipe)
+    folder = runs.create_folder(recipe)
     events = finetune(recipe, folder, stop=lambda: True)
     next(events)
 
     assert Run(folder).status == "running"
-    assert Run(folder).name in [run.name for run in runs.every()]
+    assert Run(folder).name in [run.name for run in runs.list_local_runs()]
     list(events)
     assert Run(folder).status == "stopped"
 
 
-def test_an_interrupted_run_goes_on_and_is_told_from_its_first_event(home, data, done):
+def test_resume_yields_the_new_events_and_ends_with_the_numbers_of_an_unbroken_run(
+    home, data, done
+):
     recipe = tiny_keras.recipe(data)
-    folder = runs.new(recipe)
+    folder = runs.create_folder(recipe)
     events = finetune(recipe, folder, never)
     while not isinstance(next(events), EpochEnded):
         pass
     events.close()
 
-    told = list(resume(runs.interrupted(), never))
+    before = list(log.read_events(folder))
+    new = list(resume(runs.find_resumable(), never))
 
-    assert told == list(log.read_events(folder))
+    assert [*before, *new] == list(log.read_events(folder))
+    assert new[0].kind == "run_resumed"
     assert Run(folder).status == "done"
     assert Run(folder).history == done[0].history
-    assert [event.status for event in tiny_keras.of_kind(RunEnded, told)] == ["interrupted", "done"]
+    assert [event.status for event in tiny_keras.of_kind(RunEnded, new)] == ["done"]
 
 
 def test_a_run_that_is_done_is_refused_before_anything_is_told(done):
@@ -214,3 +218,30 @@ def test_a_run_that_is_done_is_refused_before_anything_is_told(done):
         next(resume(run, never))
 
     assert list(log.read_events(run.path)) == events
+
+
+def test_a_resumed_run_parses_each_line_of_its_log_once(home, data, monkeypatch):
+    recipe = tiny_keras.recipe(data)
+    folder = runs.create_folder(recipe)
+    events = finetune(recipe, folder, never)
+    while not isinstance(next(events), EpochEnded):
+        pass
+    events.close()
+    starts = []
+    new_lines = log.LogReader._new_lines
+
+    def counted(self):
+        lines = new_lines(self)
+        if lines and self._path.parent == folder:
+            starts.append(self._lines)
+        return lines
+
+    monkeypatch.setattr(log.LogReader, "_new_lines", counted)
+
+    run = runs.find_resumable()
+    list(resume(run, never))
+    assert run.status == "done"
+    assert "done" in repr(run)
+
+    assert starts.count(0) == 1
+    assert len(starts) == len(set(starts)) == 2

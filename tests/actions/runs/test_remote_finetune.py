@@ -13,8 +13,8 @@ import pytest
 
 from dl_magics import errors
 from dl_magics.actions.gpu import sync
-from dl_magics.actions.runs import remote_run, runs
-from dl_magics.runs import log
+from dl_magics.actions.runs import runs
+from dl_magics.runs import log, remote_origin
 from dl_magics.store import paths
 from dl_magics.training.run import Run
 from support import tiny_keras
@@ -80,14 +80,14 @@ def test_a_cell_trains_there_and_its_run_comes_home(trained, host_home):
 
 
 def test_a_model_that_the_keras_here_cannot_load_is_told_and_kept(run, monkeypatch):
-    before = {each.name for each in runs.every()}
+    before = {each.name for each in runs.list_local_runs()}
     monkeypatch.setenv("KERAS_BACKEND", "mxnet")
 
-    with pytest.raises(errors.NotLoadable, match="came home whole") as told:
+    with pytest.raises(errors.NotLoadable, match="was copied without errors") as told:
         run(CELL)
 
     assert "mxnet" in str(told.value)
-    (done,) = [each for each in runs.every() if each.name not in before]
+    (done,) = [each for each in runs.list_local_runs() if each.name not in before]
     assert done.status == "done"
     assert (done.path / "model.keras").exists()
 
@@ -108,13 +108,13 @@ def test_it_learns_the_same_there_as_here(run, trained, host_home, monkeypatch):
     monkeypatch.setenv("JPY_SESSION_NAME", "not connected.ipynb")
     at_home = run(CELL)
 
-    assert remote_run.of(at_home.path) is None
+    assert remote_origin.load(at_home.path) is None
     assert at_home.path.parent == paths.data_folder("runs")
     assert away.history == at_home.history
 
 
 def test_data_that_is_not_there_is_said_before_anything_starts(run):
-    before = len(runs.every())
+    before = len(runs.list_local_runs())
     tiny_keras.photos(Path("only_here"), n=2)
 
     with pytest.raises(errors.BadData) as refused:
@@ -122,7 +122,7 @@ def test_data_that_is_not_there_is_said_before_anything_starts(run):
 
     assert "only_here is not on gpu" in str(refused.value)
     assert refused.value.fix == "%sync up only_here"
-    assert len(runs.every()) == before
+    assert len(runs.list_local_runs()) == before
 
 
 def test_photos_that_are_others_here_than_there_are_named_before_it_starts(run, host_home, capsys):
@@ -203,12 +203,12 @@ def test_the_device_of_theano_there_is_chosen_and_truly_shown(run, host_home, th
 
 
 def test_what_theano_cannot_do_there_is_refused_before_anything_starts(run, host_home, theano):
-    before = len(runs.every())
+    before = len(runs.list_local_runs())
 
     with pytest.raises(errors.BadSetting, match="on Theano there is VGG16"):
         run(ON_THEANO + '\nmodel = "ResNet50"\nbackend = "theano"')
 
-    assert len(runs.every()) == before
+    assert len(runs.list_local_runs()) == before
 
 
 def test_stop_here_ends_a_run_on_theano_there_with_its_best_weights(run, theano):
@@ -243,10 +243,10 @@ def test_a_recipe_names_another_backend_than_keras_has_there(run):
 
 def begun(run, cell):
     """Train in a thread, as a notebook's cell would go on; return the run."""
-    before = {each.name for each in runs.every()}
+    before = {each.name for each in runs.list_local_runs()}
     thread = threading.Thread(target=lambda: _ran(run, cell), daemon=True)
     thread.start()
-    fresh = until(lambda: [each for each in runs.every() if each.name not in before])[0]
+    fresh = until(lambda: [each for each in runs.list_local_runs() if each.name not in before])[0]
     until(lambda: len(fresh.state.epochs) > 2)
     return fresh, thread
 
@@ -293,9 +293,9 @@ def test_after_a_restart_of_the_notebook_attach_shows_it_from_its_first_event(ru
         "shell = InteractiveShell.instance(); shell.run_line_magic('load_ext', 'dl_magics');"
         f"shell.run_cell({FOR_EVER!r})"
     )
-    before = {each.name for each in runs.every()}
+    before = {each.name for each in runs.list_local_runs()}
     notebook = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
-    going = until(lambda: [each for each in runs.every() if each.name not in before])[0]
+    going = until(lambda: [each for each in runs.list_local_runs() if each.name not in before])[0]
     until(lambda: len(going.state.epochs) > 2)
     notebook.kill()
     notebook.wait()
@@ -345,7 +345,7 @@ def test_a_run_of_another_computer_is_listed_watched_and_stopped_here(
     run("%gpu_status")
     assert f"{theirs.name}  only on gpu · %attach {theirs.name}" in repr(run("%runs"))
     assert theirs.name in run("%runs")._repr_html_()
-    assert repr(run("%runs no-such-run")).startswith("No run yet")
+    assert repr(run("%runs no-such-run")).startswith("No runs yet")
     watching = threading.Thread(target=lambda: run(f"%attach {theirs.name}"), daemon=True)
     watching.start()
     ours = Run(paths.data_folder("runs") / theirs.name)
@@ -371,7 +371,7 @@ def test_a_run_that_ended_elsewhere_comes_home_with_its_model(run, trained):
     assert again.name == done.name
     assert {name: (again.path / name).read_bytes() for name in kept} == kept
     assert (again.path / "report.html").exists()
-    assert remote_run.is_over(again.path)
+    assert remote_origin.is_complete(again.path)
 
 
 def test_a_run_elsewhere_that_does_not_say_where_it_is_costs_two_lines(run, host_home):
@@ -380,7 +380,9 @@ def test_a_run_elsewhere_that_does_not_say_where_it_is_costs_two_lines(run, host
     for name in (leads.name, "recipe.json", log.FILE_NAME):
         (leads.parent / name).write_text("{}")
 
-    with pytest.raises(errors.DamagedRun, match=r"kernel\.json of 2026-01-01_odd on gpu") as told:
+    with pytest.raises(
+        errors.DamagedRun, match=r"kernel\.json of the run 2026-01-01_odd on gpu"
+    ) as told:
         run("%attach 2026-01-01_odd")
 
     assert "%sync down" in told.value.fix

@@ -1,4 +1,4 @@
-"""What an instance tells of a run is not trusted with the rest of this computer."""
+"""remote_run and remote_files; whole remote runs are tested in magics/test_finetune_*.py."""
 
 from __future__ import annotations
 
@@ -6,24 +6,27 @@ import pytest
 
 from dl_magics.actions.runs import remote_run
 from dl_magics.errors import DamagedRun
-from dl_magics.runs import log
+from dl_magics.runs import remote_origin
 from dl_magics.runs.events import RunEnded
-from dl_magics.runs.state import replay_events
+from dl_magics.runs.record import RunRecord
+from dl_magics.runs.remote_origin import RemoteOrigin
 from support import run_events
 
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/outside", "in/side", "..", ""])
-def test_a_file_that_would_not_lie_in_the_folder_of_its_run_is_not_fetched(tmp_path, name):
+def test_a_file_outside_the_folder_of_the_run_is_not_fetched(tmp_path, name):
     ended = RunEnded(status="done", files={name: "0" * 64})
     folder = run_events.logged(tmp_path / "run", run_events.story(ended=ended))
-    way = {"alias": "i-0gone", "name": "gpu", "identity": None}
-    there = remote_run.There(
-        way=way, python="", activate="", kernel="", msg_id="", since=0, folder="runs/run"
+    host = {"alias": "i-0gone", "name": "gpu", "identity": None}
+    origin = RemoteOrigin(
+        host=host, python="", activate="", kernel_folder="", msg_id="", since=0, run_folder="run"
     )
-    remote_run.note(folder, there)
+    remote_origin.save(folder, origin)
+    record = RunRecord(folder)
+    record.refresh()
 
-    with pytest.raises(DamagedRun, match="would not lie in its folder") as told:
-        remote_run.settle(folder, replay_events(log.read_events(folder)))
+    with pytest.raises(DamagedRun, match="lists a file outside its folder") as refused:
+        remote_run.fetch_results(record)
 
-    assert name in str(told.value)
-    assert not remote_run.is_over(folder)
+    assert name in str(refused.value)
+    assert not remote_origin.is_complete(folder)

@@ -71,7 +71,7 @@ def teller(tmp_path):
     ],
 )
 def test_the_folder_of_a_run_is_named_for_its_time_model_and_data(home, data, name):
-    folder = runs.new(Recipe(data=data))
+    folder = runs.create_folder(Recipe(data=data))
 
     assert folder.parent == home / "runs"
     assert folder.is_dir()
@@ -82,11 +82,11 @@ def test_the_folder_where_one_works_has_a_name_too(home, tmp_path, monkeypatch):
     (tmp_path / "flowers").mkdir()
     monkeypatch.chdir(tmp_path / "flowers")
 
-    assert runs.new(Recipe(data=".")).name.endswith("_vgg16_flowers")
+    assert runs.create_folder(Recipe(data=".")).name.endswith("_vgg16_flowers")
 
 
 def test_runs_of_the_same_second_get_folders_of_their_own(home):
-    folders = [runs.new(Recipe(data="dogscats")) for _ in range(5)]
+    folders = [runs.create_folder(Recipe(data="dogscats")) for _ in range(5)]
 
     assert len(set(folders)) == 5
     assert all(folder.is_dir() for folder in folders)
@@ -98,7 +98,7 @@ def test_whatever_the_data_is_called_a_run_gets_a_plain_folder(data):
     with tempfile.TemporaryDirectory() as room, pytest.MonkeyPatch.context() as patch:
         patch.setenv("DL_MAGICS_HOME", room)
 
-        folder = runs.new(Recipe(data=data))
+        folder = runs.create_folder(Recipe(data=data))
 
         assert folder.parent == Path(room, "runs")
         assert re.fullmatch(r"[0-9_-]+vgg16[a-z0-9_-]*", folder.name)
@@ -106,11 +106,11 @@ def test_whatever_the_data_is_called_a_run_gets_a_plain_folder(data):
 
 
 def test_no_run_yet_says_how_to_make_one(home):
-    listed = runs.every()
+    listed = runs.list_local_runs()
 
     assert listed == []
-    assert repr(listed) == "No run yet: %%finetune data/dogscats makes one."
-    assert "No run yet" in listed._repr_html_()
+    assert repr(listed) == "No runs yet: %%finetune data/dogscats creates one."
+    assert "No runs yet" in listed._repr_html_()
 
 
 def test_runs_are_listed_newest_first(home):
@@ -118,7 +118,7 @@ def test_runs_are_listed_newest_first(home):
         told(home, f"2026-11-0{day}_120000_vgg16_dogs")
     (home / "runs" / "2026-11-09_empty").mkdir()
 
-    listed = runs.every()
+    listed = runs.list_local_runs()
 
     assert [run.name[:10] for run in listed] == ["2026-11-05", "2026-11-04", "2026-11-03"]
     assert repr(listed).splitlines()[0] == (
@@ -130,7 +130,7 @@ def test_runs_are_listed_newest_first(home):
 def test_names_that_look_like_html_do_nothing_in_the_list(home):
     told(home, "2026_<b>", data="<script>")
 
-    page = runs.every()._repr_html_()
+    page = runs.list_local_runs()._repr_html_()
 
     assert "<script" not in page
     assert "<b>" not in page
@@ -140,22 +140,22 @@ def test_without_a_name_the_newest_run_is_meant(home):
     told(home, "2026-11-03_old")
     told(home, "2026-11-04_new")
 
-    assert runs.find().name == "2026-11-04_new"
+    assert runs.find_run().name == "2026-11-04_new"
 
 
 def test_a_run_is_found_by_its_name_or_a_part_of_it(home):
     told(home, "2026-11-03_vgg16_dogs")
     told(home, "2026-11-04_vgg16_cats")
 
-    assert runs.find("2026-11-03_vgg16_dogs").name == "2026-11-03_vgg16_dogs"
-    assert runs.find("cats").name == "2026-11-04_vgg16_cats"
+    assert runs.find_run("2026-11-03_vgg16_dogs").name == "2026-11-03_vgg16_dogs"
+    assert runs.find_run("cats").name == "2026-11-04_vgg16_cats"
 
 
 def test_a_whole_name_counts_more_than_a_part_of_another(home):
     told(home, "2026-11-03_dogs")
     told(home, "2026-11-03_dogs-2")
 
-    assert runs.find("2026-11-03_dogs").name == "2026-11-03_dogs"
+    assert runs.find_run("2026-11-03_dogs").name == "2026-11-03_dogs"
 
 
 def test_a_name_that_fits_several_runs_lists_them(home):
@@ -163,10 +163,10 @@ def test_a_name_that_fits_several_runs_lists_them(home):
     told(home, "2026-11-04_dogs")
 
     with pytest.raises(NoSuchRun) as caught:
-        runs.find("dogs")
+        runs.find_run("dogs")
 
     assert caught.value._render_traceback_() == [
-        "NoSuchRun: 2 runs have 'dogs' in their name: 2026-11-04_dogs, 2026-11-03_dogs",
+        "NoSuchRun: 2 runs match 'dogs': 2026-11-04_dogs, 2026-11-03_dogs",
         "  Name one of them: %attach 2026-11-04_dogs",
     ]
 
@@ -175,10 +175,10 @@ def test_an_unknown_name_is_told(home):
     told(home, "2026-11-03_dogs")
 
     with pytest.raises(NoSuchRun) as caught:
-        runs.find("frogs")
+        runs.find_run("frogs")
 
     assert caught.value._render_traceback_() == [
-        "NoSuchRun: No run is called 'frogs'.",
+        "NoSuchRun: No run matches 'frogs'.",
         "  %runs lists them.",
     ]
 
@@ -186,9 +186,9 @@ def test_an_unknown_name_is_told(home):
 @pytest.mark.parametrize("name", ["", "dogs"])
 def test_where_there_is_no_run_the_way_to_one_is_told(home, name):
     with pytest.raises(NoSuchRun) as caught:
-        runs.find(name)
+        runs.find_run(name)
 
-    assert caught.value.fix == "%%finetune data/dogscats makes one."
+    assert caught.value.fix == "%%finetune data/dogscats creates one."
 
 
 def test_a_run_that_ended_is_followed_from_first_to_last(home):
@@ -281,22 +281,24 @@ def test_the_newest_interrupted_run_is_the_one_that_goes_on(home):
     told(home, "2026-11-06_done")
     run_events.logged(home / "runs" / "2026-11-07_never-begun", [])
 
-    listed = [run.name for run in runs.resumable()]
-
-    assert listed == ["2026-11-05_interrupted", "2026-11-04_killed", "2026-11-03_old"]
-    assert runs.interrupted().name == "2026-11-05_interrupted"
-    assert runs.interrupted("old").name == "2026-11-03_old"
+    assert runs.list_resumable_names() == [
+        "2026-11-05_interrupted",
+        "2026-11-04_killed",
+        "2026-11-03_old",
+    ]
+    assert runs.find_resumable().name == "2026-11-05_interrupted"
+    assert runs.find_resumable("old").name == "2026-11-03_old"
 
 
 def test_where_no_run_was_interrupted_that_is_told(home):
     told(home, "2026-11-06_done")
 
     with pytest.raises(NoSuchRun) as caught:
-        runs.interrupted()
+        runs.find_resumable()
 
     assert caught.value._render_traceback_() == [
-        "NoSuchRun: No run was interrupted.",
-        "  %runs lists them all.",
+        "NoSuchRun: There is no interrupted run.",
+        "  %runs lists all runs.",
     ]
 
 

@@ -28,6 +28,7 @@ from dl_magics.runs.events import (
     Warned,
 )
 from dl_magics.runs.paths import RunPaths
+from dl_magics.runs.record import RunRecord
 from dl_magics.training import recorder
 from dl_magics.training.engine import checkpoint, pipeline, resume_point
 from dl_magics.training.run import Run
@@ -429,11 +430,11 @@ def test_an_interrupt_before_it_went_on_leaves_it_as_it_was(killed, room):
         events.throw(KeyboardInterrupt)
 
     assert (killed.path / log.FILE_NAME).read_bytes() == before
-    assert resume_point.read(killed.path).checkpoint
+    assert resume_point.read(RunRecord(killed.path)).checkpoint
 
 
 def test_the_seconds_are_those_of_all_stretches(killed, room):
-    before = resume_point.read(killed.path).seconds
+    before = resume_point.read(RunRecord(killed.path)).seconds
 
     ended = resumed(killed, room)[-1]
 
@@ -456,7 +457,7 @@ def test_a_limit_of_time_counts_the_time_before_the_break(data, tmp_path):
         for event in pipeline.run(recipe, paths, stop=interrupted, timer=clock, clock=clock):
             lines.append(event)
 
-    before = resume_point.read(paths.run)
+    before = resume_point.read(RunRecord(paths.run))
     new = list(pipeline.run(recipe, paths, stop=clock.stop, timer=clock, clock=clock, past=before))
 
     assert new[-1].status == "stopped"

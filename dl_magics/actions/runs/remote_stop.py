@@ -1,0 +1,47 @@
+"""Pass a stop that is requested on this computer on to the host where the run trains."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dl_magics.actions.gpu.host import Way
+from dl_magics.errors import DLMagicsError
+from dl_magics.runs import stop_request
+from dl_magics.runs.remote_origin import RemoteOrigin
+from dl_magics.ssh import blocking, sftp
+
+_SECONDS_BETWEEN_LOOKS = 0.2
+_SECONDS_BETWEEN_TRIES = 1.0
+
+
+@contextmanager
+def forwarding(folder: Path, origin: RemoteOrigin, stop: Callable[[], bool]) -> Iterator[None]:
+    """Watch in the background: when a stop is requested, create the stop file on the host.
+
+    A stop is requested by `stop()` returning True or by the stop file in the local folder.
+    """
+
+    def is_requested() -> bool:
+        return stop() or stop_request.is_stop_requested(folder)
+
+    path = f"{origin.run_folder}/{stop_request.FILE_NAME}"
+    watching = blocking.start_task(_forward(is_requested, Way(**origin.host), path))
+    try:
+        yield
+    finally:
+        watching.cancel()
+
+
+async def _forward(is_requested: Callable[[], bool], way: Way, path: str) -> None:
+    while not is_requested():
+        await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+    while True:
+        try:
+            await sftp.create_empty_file(await asyncio.to_thread(way.login), path)
+        except DLMagicsError:
+            await asyncio.sleep(_SECONDS_BETWEEN_TRIES)
+        else:
+            return

@@ -1,0 +1,127 @@
+"""Predict the classes of image files with the model of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dl_magics.data import folders, images
+from dl_magics.errors import BadData
+
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The most probable class of one image; `probabilities` holds those of all classes by name."""
+
+    path: Path
+    label: str
+    probability: float
+    probabilities: Mapping[str, float]
+
+
+class Predictions(list[Prediction]):
+    """One prediction an image; `skipped` maps the files that are not valid images to the reason."""
+
+    def __init__(self, made: Iterable[Prediction], skipped: Mapping[Path, str]) -> None:
+        super().__init__(made)
+        self.skipped = dict(skipped)
+
+    def __repr__(self) -> str:
+        lines = [f"{each.path}: {each.label} ({each.probability:.1%})" for each in self]
+        lines += [f"{path}: skipped, {reason}" for path, reason in self.skipped.items()]
+        return "\n".join(lines) or "no images"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(str(each.path))}</td><td>{escape(each.label)}</td>"
+            f"<td>{each.probability:.1%}</td></tr>"
+            for each in self
+        )
+        rows += "".join(
+            f"<tr><td>{escape(str(path))}</td><td colspan=2>skipped: {escape(reason)}</td></tr>"
+            for path, reason in self.skipped.items()
+        )
+        head = "<tr><th>image</th><th>class</th><th>probability</th></tr>"
+        return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+
+
+class Classifier(Protocol):
+    """A model in some interpreter; `size` is the height and width of its images in pixels."""
+
+    size: int
+
+    def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the probabilities, (images, classes), of RGB pixels, (images, size, size, 3)."""
+
+
+class KerasClassifier:
+    """A `keras.Model` of this process."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self.size = int(model.input_shape[1])
+
+    def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.asarray(self._model.predict_on_batch(pixels))
+
+
+def list_files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
+    """Return the files that are named, or that lie in the folders that are named.
+
+    Raises BadData where there are none.
+    """
+    named = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    files = [file for each in named for file in folders.files(each)]
+    if not files:
+        searched = ", ".join(map(str, named)) or "an empty list"
+        raise BadData(
+            f"There is no file in {searched}.",
+            fix='Name images or a folder: run.predict("data/dogscats/valid")',
+        )
+    return files
+
+
+def predict_files(
+    classifier: Classifier, files: Sequence[Path], classes: Sequence[str]
+) -> Predictions:
+    """Return a prediction for each valid image; `classes` are in the order of the outputs."""
+    made: list[Prediction] = []
+    skipped: dict[Path, str] = {}
+    for start in range(0, len(files), _BATCH):
+        decoded = _decode(files[start : start + _BATCH], classifier.size, skipped)
+        if not decoded:
+            continue
+        rows = classifier.probabilities(np.stack(list(decoded.values())))
+        made += [
+            Prediction(
+                path=file,
+                label=classes[int(np.argmax(row))],
+                probability=float(np.max(row)),
+                probabilities=dict(zip(classes, map(float, row), strict=True)),
+            )
+            for file, row in zip(decoded, rows, strict=True)
+        ]
+    return Predictions(made, skipped)
+
+
+def _decode(
+    files: Sequence[Path], size: int, skipped: dict[Path, str]
+) -> dict[Path, NDArray[np.uint8]]:
+    """Return the pixels of the valid images; add the other files to `skipped`."""
+    decoded = {}
+    for file in files:
+        try:
+            decoded[file] = images.decode(file.read_bytes(), size)
+        except images.BrokenImage as error:
+            skipped[file] = error.reason
+        except OSError as error:
+            skipped[file] = error.strerror or str(error)
+    return decoded

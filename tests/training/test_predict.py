@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import pytest
+
+from dl_magics.errors import BadData
+from dl_magics.training.predict import Prediction, Predictions
+from dl_magics.training.run import Run
+from support import run_events, tiny_keras
+
+SCRIPT = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return tiny_keras.photos(tmp_path_factory.mktemp("photos"), n=10)
+
+
+@pytest.fixture(scope="module")
+def run(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    run_events.logged(folder / "run", tiny_keras.train(data, folder, epochs=4, learning_rate=0.01))
+    return Run(folder / "run")
+
+
+def test_a_photo_is_predicted_with_its_class(run, tmp_path):
+    file = tiny_keras.photo(tmp_path / "any.png", "red", 500)
+
+    (prediction,) = run.predict(file)
+
+    assert prediction.path == file
+    assert prediction.label == "red"
+    assert prediction.probability == prediction.probabilities["red"] > 0.5
+    assert list(prediction.probabilities) == ["blue", "red"]
+    assert sum(prediction.probabilities.values()) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", [str, lambda path: path])
+def test_a_folder_is_predicted_file_by_file_in_order(run, tmp_path, kind):
+    files = [tiny_keras.photo(tmp_path / "new" / f"{i:02}.png", "blue", i) for i in range(40)]
+
+    predictions = run.predict(kind(tmp_path / "new"))
+
+    assert [each.path for each in predictions] == files
+    assert {each.label for each in predictions} == {"blue"}
+
+
+def test_files_and_folders_can_be_mixed_in_a_list(run, tmp_path):
+    one = tiny_keras.photo(tmp_path / "one.png", "red", 1)
+    many = [tiny_keras.photo(tmp_path / "many" / f"{i}.png", "blue", i) for i in range(3)]
+
+    predictions = run.predict([str(tmp_path / "many"), one])
+
+    assert [each.path for each in predictions] == [*many, one]
+
+
+def test_how_many_are_predicted_at_once_does_not_matter(run, data):
+    together = run.predict(data)
+
+    alone = [run.predict(each.path)[0] for each in together[::5]]
+
+    for one, other in zip(alone, together[::5], strict=True):
+        assert one.probability == pytest.approx(other.probability, abs=1e-5)
+
+
+def test_files_that_are_no_photos_are_skipped_and_named(run, tmp_path):
+    sound = tiny_keras.photo(tmp_path / "new" / "a.png", "red", 1)
+    (tmp_path / "new" / "b.png").write_bytes(b"rain")
+    (tmp_path / "new" / "c.png").symlink_to(tmp_path / "nowhere.png")
+
+    predictions = run.predict(tmp_path / "new")
+
+    assert [each.path for each in predictions] == [sound]
+    assert predictions.skipped == {
+        tmp_path / "new" / "b.png": "not an image (text)",
+        tmp_path / "new" / "c.png": "No such file or directory",
+    }
+    assert "c.png: skipped, No such file or directory" in repr(predictions)
+
+
+def test_a_folder_of_broken_files_has_no_predictions(run, tmp_path):
+    (tmp_path / "a.png").write_bytes(b"")
+
+    predictions = run.predict(tmp_path / "a.png")
+
+    assert list(predictions) == []
+    assert predictions.skipped == {tmp_path / "a.png": "empty file"}
+
+
+@pytest.mark.parametrize("paths", [[], (), "nowhere"])
+def test_nothing_to_predict_is_told(run, tmp_path, monkeypatch, paths):
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(BadData) as caught:
+        run.predict(paths)
+
+    assert caught.value.fix
+
+
+def test_an_empty_folder_is_told(run, tmp_path):
+    with pytest.raises(BadData, match="There is no file in"):
+        run.predict(tmp_path)
+
+
+def test_predictions_show_themselves(tmp_path):
+    made = [Prediction(tmp_path / "a.png", "red", 0.9871, {"red": 0.9871})]
+    predictions = Predictions(made, {tmp_path / "b.png": "empty file"})
+
+    assert repr(predictions) == (
+        f"{tmp_path}/a.png: red (98.7%)\n{tmp_path}/b.png: skipped, empty file"
+    )
+    assert "<td>red</td><td>98.7%</td>" in predictions._repr_html_()
+    assert "skipped: empty file" in predictions._repr_html_()
+    assert repr(Predictions([], {})) == "no images"
+
+
+def test_names_that_look_like_html_do_nothing_in_predictions(tmp_path):
+    made = [Prediction(tmp_path / f"{SCRIPT}.png", SCRIPT, 0.5, {})]
+
+    page = Predictions(made, {tmp_path / SCRIPT: SCRIPT})._repr_html_()
+
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") == 4
+
+
+def test_a_run_opened_again_predicts_the_same(run, data):
+    again = Run(run.path)
+
+    assert [each.label for each in again.predict(data)] == [
+        each.label for each in run.predict(data)
+    ]
