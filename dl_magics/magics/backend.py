@@ -138,7 +138,7 @@ def _offered(changed: Any, restart: Callable[[], object] | None) -> Any:
     if changed.needs_restart and restart:
         from IPython.display import display
 
-        from dl_magics.widgets.restart import button
+        from dl_magics.widgets.restart import create_button
 
-        display(button(restart))
+        display(create_button(restart))
     return changed

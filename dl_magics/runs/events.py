@@ -1,4 +1,4 @@
-"""The events of a run: what the engine tells, and all that anyone ever knows of a run."""
+"""The events of a run: what the engine yields and what the log holds, one class for each kind."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Logs = Mapping[str, float]
 class Event:
     """One line of a run's log.
 
-    `n` counts from 1 without gaps; `t` is in seconds since the epoch. The engine leaves both at
-    zero, `stamped` sets them.
+    `n` counts from 1 without gaps, `t` is in seconds since the epoch. The engine leaves both at
+    zero; `stamp_events` sets them.
     """
 
     kind: ClassVar[str]
@@ -26,7 +26,7 @@ class Event:
     t: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """Return the event as plain values, `kind` among them."""
+        """Return the fields of the event and its `kind` as JSON types."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         return {"n": values.pop("n"), "t": values.pop("t"), "kind": self.kind, **values}
 
@@ -51,9 +51,9 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class RunResumed(Event):
-    """An interrupted run goes on where its last checkpoint is: `batches` of `epoch` were done.
+    """An interrupted run continues at its last checkpoint, after `batches` batches of `epoch`.
 
-    `interrupted_at` is the number of the last event before. Epochs from `epoch` on are told again.
+    `interrupted_at` is the number of the last event before. Epochs from `epoch` on appear again.
     """
 
     kind: ClassVar[str] = "run_resumed"
@@ -68,7 +68,7 @@ class RunResumed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class DataChecked(Event):
-    """Which files were skipped; each is `{"path": …, "reason": …}`."""
+    """The number of images and the files that were skipped, each `{"path": …, "reason": …}`."""
 
     kind: ClassVar[str] = "data_checked"
     images: int
@@ -77,9 +77,9 @@ class DataChecked(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class PhaseStarted(Event):
-    """A phase begins; `total` counts images or epochs, as `unit` says.
+    """A phase begins; `total` is its number of images or epochs, see `unit`.
 
-    `kept` of the total were already done by an earlier run.
+    `kept` of them were already done by an earlier run.
     """
 
     kind: ClassVar[str] = "phase_started"
@@ -91,7 +91,7 @@ class PhaseStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Progressed(Event):
-    """How far the phase is; at most four a second."""
+    """Progress within the phase, at most four times a second."""
 
     kind: ClassVar[str] = "progressed"
     done: int
@@ -102,7 +102,7 @@ class Progressed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class EpochEnded(Event):
-    """The numbers of one epoch; `best` says whether its weights are the best so far."""
+    """The metrics of one epoch; `best` is true if its weights are the best so far."""
 
     kind: ClassVar[str] = "epoch_ended"
     phase: Phase
@@ -113,7 +113,7 @@ class EpochEnded(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointSaved(Event):
-    """A file with weights is on disk: the model, or all that an interrupted run needs to go on."""
+    """A file was saved: the model, or the checkpoint from which an interrupted run is resumed."""
 
     kind: ClassVar[str] = "checkpoint_saved"
     path: str
@@ -122,7 +122,7 @@ class CheckpointSaved(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Warned(Event):
-    """Something that does not stop the run, and what to do about it."""
+    """A problem that does not stop the run: its code, a description and how to fix it."""
 
     kind: ClassVar[str] = "warned"
     code: str
@@ -132,10 +132,10 @@ class Warned(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class RunEnded(Event):
-    """How the run ended; nothing follows, but where it was interrupted and goes on.
+    """The run ended; only the RunResumed of an interrupted run may follow.
 
-    `files` maps the names of the run's files to their sha256, `seconds` the phases to their
-    duration; `error` and `fix` are there where it failed.
+    `files` maps the names of the saved files to their sha256, `seconds` the phases to their
+    duration. `error` and `fix` are set if the run failed.
     """
 
     kind: ClassVar[str] = "run_ended"
@@ -167,8 +167,8 @@ KINDS: dict[str, type[Event]] = {
 def parse_event(values: Mapping[str, Any]) -> Event:
     """Return the event that `to_json` was called on.
 
-    Keys that this version does not know are left out, so that an older version reads the log of
-    a newer one. Raises KeyError for an unknown kind and TypeError where a value is missing.
+    Unknown fields are ignored, so that this version can read the log of a newer one. Raises
+    KeyError for an unknown kind and TypeError if a field is missing.
     """
     kind = KINDS[values["kind"]]
     known = {each.name for each in fields(kind)}
@@ -176,13 +176,13 @@ def parse_event(values: Mapping[str, Any]) -> Event:
 
 
 def format_line(event: Event) -> str:
-    """Return the event as one line of `events.jsonl`."""
+    """Return the event as one line of `events.jsonl`, with its newline."""
     return json.dumps(event.to_json(), ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def stamp_events(
     events: Iterable[Event], clock: Callable[[], float] = time.time, since: int = 0
 ) -> Iterator[Event]:
-    """Number the events that follow the first `since`, and give each its time."""
+    """Set the number and the time of each event; the first one gets the number `since` + 1."""
     for n, event in enumerate(events, start=since + 1):
         yield replace(event, n=n, t=clock())

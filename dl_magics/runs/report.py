@@ -1,4 +1,4 @@
-"""`report.html`: a run on one page that needs no server and no network."""
+"""`report.html`: one page about a run that opens without a server or a network."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ img {{ max-width: 100%; }}
 <table><thead><tr><th>class</th><th>train</th><th>valid</th></tr></thead>
 <tbody>{counts}</tbody></table>
 <h2>Recipe</h2><pre>{recipe}</pre>
-<h2>Made with</h2><pre>{versions}</pre>
+<h2>Versions</h2><pre>{versions}</pre>
 </html>
 """
 
 
 def write_report(folder: Path, state: RunState) -> Path:
-    """Write the report of a run into its folder, in one step, and return its path."""
+    """Write the report of a run into its folder and return its path."""
     counts = "".join(
         f"<tr><td>{escape(name)}</td>"
         + "".join(f"<td>{state.counts[part].get(name, 0):,}</td>" for part in ("train", "valid"))

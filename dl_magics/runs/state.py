@@ -1,4 +1,4 @@
-"""A run as its events tell it so far: one value that every picture of a run is drawn from."""
+"""The state of a run after its events so far: what widgets, summaries and reports show."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ from dl_magics.runs.events import (
 class RunState:
     """What is known of a run after its `n`-th event.
 
-    `epochs` holds {"epoch", "logs", "best"} of each epoch; `status` is "running" until the run
-    ended, "" before it started. `resumed` holds {"interrupted_at", "epoch", "batches"} of each time
-    that it went on, `seconds_paused` the seconds in between.
+    `status` is "" before the run started and "running" until it ended. `epochs` holds {"epoch",
+    "logs", "best"} of each epoch, `resumed` {"interrupted_at", "epoch", "batches"} of each time
+    that the run was resumed. `seconds_paused` is the time between interruption and resumption;
+    `at` is the time of the last event, in seconds since the epoch like `started_at`.
     """
 
     n: int = 0
@@ -68,7 +69,7 @@ class RunState:
 
     @property
     def seconds_running(self) -> float:
-        """How long the run went on so far, without the times in between."""
+        """The seconds from the start to the last event, less those while it was interrupted."""
         return max(self.at - self.started_at - self.seconds_paused, 0.0)
 
     def apply(self, event: Event) -> RunState:
@@ -114,8 +115,8 @@ class RunState:
                 ended = {"epoch": event.epoch, "logs": event.logs, "best": event.best}
                 return {"epochs": (*self.epochs, ended), "done": event.epoch}
             case Warned():
-                told = {"code": event.code, "text": event.text, "fix": event.fix}
-                return {"warnings": (*self.warnings, told)}
+                warning = {"code": event.code, "text": event.text, "fix": event.fix}
+                return {"warnings": (*self.warnings, warning)}
             case RunEnded():
                 return {
                     "status": event.status,
@@ -128,15 +129,15 @@ class RunState:
         return {}
 
     def _resumed(self, event: RunResumed) -> dict[str, Any]:
-        """Leave out what the run tells again: its later epochs, and its doubts."""
-        went_on = {
+        """Remove what the resumed run reports again: epochs after the checkpoint, and warnings."""
+        resumption = {
             "interrupted_at": event.interrupted_at,
             "epoch": event.epoch,
             "batches": event.batches,
         }
         return {
             "status": "running",
-            "resumed": (*self.resumed, went_on),
+            "resumed": (*self.resumed, resumption),
             "epochs": tuple(each for each in self.epochs if each["epoch"] < event.epoch),
             "warnings": (),
             "seconds_paused": self.seconds_paused + max(event.t - self.at, 0.0),
@@ -150,7 +151,7 @@ class RunState:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values for a widget or a browser, `best` among them."""
+        """Return the fields and `best` as JSON types."""
         return {**asdict(self), "best": self.best}
 
 

@@ -1,4 +1,4 @@
-"""How a run is asked to stop: by a file in its folder, or by the interrupt of its process."""
+"""Requests to stop a run: a file in its folder, or an interrupt of its process."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ FILE_NAME = "stop"
 
 
 def request_stop(folder: Path) -> None:
-    """Ask the run in this folder to end at its next batch, whoever runs it."""
+    """Ask the run in this folder, in whichever process, to end at its next batch."""
     (folder / FILE_NAME).touch()
 
 
 def is_stop_requested(folder: Path) -> bool:
-    """Tell whether someone asked the run in this folder to end."""
+    """Return whether the run in this folder was asked to end."""
     return (folder / FILE_NAME).exists()
 
 
 def clear_request(folder: Path) -> None:
-    """Let the run in this folder begin again as if nobody had asked."""
+    """Remove the request, so that the run in this folder can be resumed."""
     (folder / FILE_NAME).unlink(missing_ok=True)
 
 
 @contextmanager
 def catch_first_interrupt() -> Iterator[Callable[[], bool]]:
-    """Yield a function that tells whether the process was interrupted.
+    """Yield a function that returns whether SIGINT was received.
 
-    The first interrupt only asks for a stop, a second raises KeyboardInterrupt. Outside the main
-    thread Python allows no handler: there the function stays false, and interrupts go where they
-    always went.
+    The first SIGINT only sets this flag, the second raises KeyboardInterrupt. Python allows signal
+    handlers in the main thread only: in another thread the function always returns False and
+    SIGINT keeps its handler.
     """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():

@@ -1,4 +1,4 @@
-"""The still picture of a run, drawn from its state: curves as PNG, a table, and text."""
+"""A static summary of a run: curves as PNG, an HTML table, and text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from dl_magics.runs.state import RunState
 
-# Readable on white and on black alike; the same as in dl_magics/widgets/run.css.
+# Readable on a white and on a black background; the same as in dl_magics/widgets/run.css.
 _TRAIN, _VALID, _INK = "#6b7f99", "#d4620a", "#808080"
 _MOST_DOTS = 40
 _MOST_ROWS = 10
@@ -25,7 +25,7 @@ _STATUS = {
 
 
 def mime_bundle(state: RunState) -> dict[str, str]:
-    """Return the MIME bundle that a saved notebook, GitHub and nbconvert can show."""
+    """Return a MIME bundle that a saved notebook, GitHub and nbconvert can show."""
     shown = {"text/plain": render_text(state)}
     picture = draw_curves(state) if state.epochs else b""
     shown["text/html"] = render_html(state, picture)
@@ -48,7 +48,7 @@ def headline(state: RunState) -> str:
 
 
 def format_epoch(each: Mapping[str, Any]) -> str:
-    """Return the numbers of one epoch in one line."""
+    """Return the metrics of one epoch in one line."""
     logs = each["logs"]
     return (
         f"epoch {each['epoch']}: loss {logs['loss']:.4f}, accuracy {logs['accuracy']:.4f}, "
@@ -58,7 +58,7 @@ def format_epoch(each: Mapping[str, Any]) -> str:
 
 
 def format_resumptions(state: RunState) -> list[str]:
-    """Return a line for each time that the run was interrupted and went on."""
+    """Return a line for each time that the run was resumed."""
     return [
         f"Interrupted at event {each['interrupted_at']:,}, resumed in epoch {each['epoch']} "
         f"after {each['batches']:,} {'batch' if each['batches'] == 1 else 'batches'} of it."
@@ -67,7 +67,7 @@ def format_resumptions(state: RunState) -> list[str]:
 
 
 def render_text(state: RunState) -> str:
-    """Return the headline, the epochs and what was skipped, as text."""
+    """Return the headline, the epochs, skipped files, warnings and the error as text."""
     lines = [headline(state)]
     lines += [format_epoch(each) for each in state.epochs]
     if state.seconds:
@@ -81,7 +81,7 @@ def render_text(state: RunState) -> str:
 
 
 def render_html(state: RunState, picture: bytes) -> str:
-    """Return a picture and a table that need no style sheet, no script and no kernel."""
+    """Return the same as HTML without style sheets and scripts; `picture` is a PNG or empty."""
     parts = [f"<p><b>{escape(headline(state))}</b></p>"]
     if picture:
         source = base64.b64encode(picture).decode("ascii")
@@ -108,9 +108,9 @@ def render_html(state: RunState, picture: bytes) -> str:
 
 
 def draw_curves(state: RunState) -> bytes:
-    """Return a PNG of loss and accuracy by epoch, on a transparent ground.
+    """Return a PNG, 768 × 288 pixels, of loss and accuracy by epoch on a transparent background.
 
-    It is empty where matplotlib is not there: an instance may lack it.
+    It is empty if matplotlib is not installed, as on some instances.
     """
     if not find_spec("matplotlib"):
         return b""

@@ -1,4 +1,4 @@
-"""`%%finetune --explain`: the plain Keras code that learns the same."""
+"""`%%finetune --explain`: plain Keras code that trains an equivalent model."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ base.trainable = False
 x = base(x, training=False)
 {pooled}frozen = keras.Model(pixels, x)
 
-# Every image goes through it once.
-def computed(images):
+# Each image goes through it once.
+def compute(images):
     pairs = [(frozen.predict_on_batch(batch), labels) for batch, labels in images]
     return [np.concatenate(part) for part in zip(*pairs)]
 
-train_x, train_y = computed(train)
-valid_x, valid_y = computed(valid)
+train_x, train_y = compute(train)
+valid_x, valid_y = compute(valid)
 
 # The head, with the features' own normalization in front.
 features = keras.Input(train_x.shape[1:])
@@ -73,10 +73,10 @@ _PARTS = """\
 
 
 def write_script(recipe: Recipe) -> str:
-    """Return a Keras script that does what the recipe asks for.
+    """Return a Keras script that trains what the recipe describes.
 
-    It has no augmentation, no half precision and no kept features, skips no broken file, and its
-    numbers differ in the last digits: its split, its order and its decoder are Keras' own.
+    It does not augment images, use half precision, keep features on disk or skip invalid files.
+    Its numbers differ slightly, as Keras splits, shuffles and decodes the images differently.
     """
     train, valid = folders.halves(recipe.data)
     read = (_SPLIT if train == valid else _PARTS).format(

@@ -30,8 +30,8 @@ class Prediction:
 class Predictions(list[Prediction]):
     """One prediction an image; `skipped` maps the files that are not valid images to the reason."""
 
-    def __init__(self, made: Iterable[Prediction], skipped: Mapping[Path, str]) -> None:
-        super().__init__(made)
+    def __init__(self, predictions: Iterable[Prediction], skipped: Mapping[Path, str]) -> None:
+        super().__init__(predictions)
         self.skipped = dict(skipped)
 
     def __repr__(self) -> str:
@@ -93,14 +93,14 @@ def predict_files(
     classifier: Classifier, files: Sequence[Path], classes: Sequence[str]
 ) -> Predictions:
     """Return a prediction for each valid image; `classes` are in the order of the outputs."""
-    made: list[Prediction] = []
+    predictions: list[Prediction] = []
     skipped: dict[Path, str] = {}
     for start in range(0, len(files), _BATCH):
         decoded = _decode(files[start : start + _BATCH], classifier.size, skipped)
         if not decoded:
             continue
         rows = classifier.probabilities(np.stack(list(decoded.values())))
-        made += [
+        predictions += [
             Prediction(
                 path=file,
                 label=classes[int(np.argmax(row))],
@@ -109,7 +109,7 @@ def predict_files(
             )
             for file, row in zip(decoded, rows, strict=True)
         ]
-    return Predictions(made, skipped)
+    return Predictions(predictions, skipped)
 
 
 def _decode(

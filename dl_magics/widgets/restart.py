@@ -7,12 +7,12 @@ from collections.abc import Callable
 from ipywidgets import Button, Layout
 
 
-def button(restart: Callable[[], object]) -> Button:
-    """Return a button; Jupyter starts the kernel anew after it ended by itself."""
-    made = Button(
+def create_button(restart: Callable[[], object]) -> Button:
+    """Return a button that calls `restart`."""
+    widget = Button(
         description="Restart the kernel (its variables are lost)",
         layout=Layout(width="auto"),
         icon="refresh",
     )
-    made.on_click(lambda _: restart())
-    return made
+    widget.on_click(lambda _: restart())
+    return widget

@@ -1,7 +1,7 @@
 /**
- * The live picture of a run: phase, bar, speed, curves, best epoch, Stop.
+ * The widget of a run: phase, progress bar, speed, curves, best epoch, Stop.
  *
- * The curves are SVG, so that they follow the theme at once and need no library.
+ * The curves are SVG: they follow the theme of the page and need no library.
  *
  * @typedef {{epoch: number, logs: Record<string, number>, best: boolean}} Epoch
  * @typedef {{get: (name: string) => any, on: (event: string, draw: () => void) => void,
@@ -29,7 +29,7 @@ export function duration(seconds) {
 }
 
 /**
- * Round numbers that cover a range, three to six of them.
+ * Three to six round numbers that cover a range.
  *
  * @param {number} low
  * @param {number} high
@@ -47,7 +47,7 @@ export function ticks(low, high) {
 }
 
 /**
- * The finite values of one number of all epochs.
+ * The finite values of one metric, by epoch.
  *
  * @param {Epoch[]} epochs
  * @param {string} name
@@ -59,8 +59,8 @@ export function series(epochs, name) {
 }
 
 /**
- * The last epoch that a chart has room for: all that were asked for, but at first not many more
- * than there are, so that the curve can be seen.
+ * The last epoch on the axis: the number of epochs asked for, but not many more than are done,
+ * so that the curve stays readable.
  *
  * @param {number} asked
  * @param {number} done
@@ -107,7 +107,7 @@ function shape(kind, attributes, text) {
 }
 
 /**
- * One chart: a number of the training images and of the validation images, by epoch.
+ * One chart: a metric of the training and of the validation images, by epoch.
  *
  * @param {string} name
  * @param {Epoch[]} epochs
@@ -198,7 +198,7 @@ function bestLine(best) {
 }
 
 /**
- * Interrupt the kernel whose cell trains; one that only watches gets a message.
+ * Interrupt the kernel whose cell trains, or send a message if the widget only watches a run.
  *
  * @param {Model} model
  */

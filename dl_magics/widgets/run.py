@@ -1,4 +1,4 @@
-"""The live picture of a run."""
+"""The widget that shows a run while it trains."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ class RunWidget(anywidget.AnyWidget):
     Parameters
     ----------
     on_stop
-        called when Stop is pressed in a widget that watches (`watches=True`). A widget in the
-        cell that trains interrupts the kernel instead: no message reaches a busy kernel surely.
+        Called when Stop is pressed in a widget that shows a run of another process. In the cell
+        that trains, Stop interrupts the kernel instead, as a busy kernel handles no messages.
+    clock
+        Returns the time in seconds, for tests.
     """
 
     _esm = _HERE / "run.js"
@@ -51,7 +53,7 @@ class RunWidget(anywidget.AnyWidget):
             self.on_msg(lambda _widget, content, _buffers: _pressed(content, on_stop))
 
     def show(self, state: RunState) -> None:
-        """Draw a state, unless the last one was drawn a moment ago; the last of a run always is."""
+        """Send a state to the browser, at most four times a second; the last one always."""
         now = self._clock()
         if now < self._next and not state.ended:
             return
@@ -81,7 +83,7 @@ class RunWidget(anywidget.AnyWidget):
 def title(state: RunState) -> str:
     """Return what is trained: `VGG16 · 2 classes · 1,119 + 280 images`."""
     if not state.recipe:
-        return "Starting: Keras is being loaded"
+        return "Starting: importing Keras"
     counts = [sum(state.counts[part].values()) for part in ("train", "valid")]
     return (
         f"{state.recipe['model']} · {len(state.classes)} classes · "
@@ -90,7 +92,7 @@ def title(state: RunState) -> str:
 
 
 def cost(state: RunState) -> str:
-    """Return what the instance has cost while the run went on; "" where none is rented."""
+    """Return the cost of the instance for the time of the run; "" if it runs on no instance."""
     if "dollars_per_hour" not in state.host:
         return ""
     rate = state.host["dollars_per_hour"]
@@ -98,16 +100,16 @@ def cost(state: RunState) -> str:
 
 
 def notes(state: RunState) -> list[str]:
-    """Return what a person should know besides the numbers: warnings and skipped files."""
-    told = format_resumptions(state) + [f"{each['text']} {each['fix']}" for each in state.warnings]
+    """Return lines about resumptions, warnings and skipped files."""
+    lines = format_resumptions(state) + [f"{each['text']} {each['fix']}" for each in state.warnings]
     if state.skipped:
         first = "; ".join(
             f"{Path(each['path']).name}: {each['reason']}" for each in state.skipped[:3]
         )
         more = " …" if len(state.skipped) > 3 else ""
         files = "file" if len(state.skipped) == 1 else "files"
-        told.append(f"{len(state.skipped):,} {files} skipped ({first}{more})")
-    return told
+        lines.append(f"{len(state.skipped):,} {files} skipped ({first}{more})")
+    return lines
 
 
 def _pressed(content: Any, on_stop: Callable[[], None]) -> None:

@@ -303,7 +303,7 @@ def test_a_restart_is_offered_where_one_is_needed(ran, shell, monkeypatch):
         changed = ran("%backend torch")
 
     assert changed.needs_restart
-    restart.button(lambda: shell.kernel.do_shutdown(restart=True)).click()
+    restart.create_button(lambda: shell.kernel.do_shutdown(restart=True)).click()
     assert "Restart the kernel" in shown.stdout + "".join(str(each.data) for each in shown.outputs)
     assert ended == [True]
 

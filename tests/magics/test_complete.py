@@ -28,12 +28,12 @@ def test_a_setting_is_completed_in_the_body(shell):
     assert completed(shell, cell) == [f"{cell[:-5]}learning_rate = "]
 
 
-def test_a_flag_is_completed_on_the_line(shell):
+def test_an_option_is_completed_on_the_line(shell):
     assert completed(shell, "%finetune data --image") == ["%finetune data --image-size "]
     assert "%finetune data --pooling " in completed(shell, "%finetune data --p")
 
 
-def test_nothing_is_added_to_a_value_or_to_another_cell(shell):
+def test_values_and_other_cells_are_not_completed(shell):
     assert not [
         each for each in completed(shell, "%%finetune data\nseed = epo") if "epochs" in each
     ]
@@ -41,7 +41,7 @@ def test_nothing_is_added_to_a_value_or_to_another_cell(shell):
     assert not [each for each in completed(shell, "%%time\nlearning_ra") if "_rate = " in each]
 
 
-def test_loading_twice_completes_once_and_unloading_not_at_all(shell):
+def test_completions_appear_once_after_two_loads_and_not_after_unload(shell):
     magics.load(shell)
     assert len(completed(shell, "%%finetune data\npatien")) == 1
 
@@ -50,7 +50,7 @@ def test_loading_twice_completes_once_and_unloading_not_at_all(shell):
     assert completed(shell, "%%finetune data\npatien") == []
 
 
-def test_a_run_that_was_interrupted_is_completed_behind_resume(shell, home):
+def test_interrupted_runs_are_completed_after_resume(shell, home):
     for name, status in (("2026-11-03_a", "interrupted"), ("2026-11-04_b", "done")):
         run_events.logged(home / "runs" / name, run_events.story(ended=RunEnded(status=status)))
 

@@ -41,7 +41,7 @@ def runs_in(home):
     return list((home / "runs").iterdir()) if (home / "runs").exists() else []
 
 
-def test_a_cell_fine_tunes_and_returns_its_run(shell, data, home, capsys):
+def test_a_cell_trains_and_returns_its_run(shell, data, home, capsys):
     settings = (
         "weights = None\nimage_size = 32\ndense = [small]\nepochs = 2\n"
         "batch_size = 8\nmixed_precision = False\n"
@@ -66,7 +66,7 @@ def test_a_cell_fine_tunes_and_returns_its_run(shell, data, home, capsys):
     assert shown[5].endswith(" · done")
 
 
-def test_a_line_fine_tunes_and_its_run_can_be_kept_in_a_name(shell, data, capsys):
+def test_a_line_trains_and_its_run_can_be_assigned(shell, data, capsys):
     shell.push({"DATA": str(data)})
 
     shell.run_cell(f"run = %finetune '{{DATA}}' {FLAGS}")
@@ -106,7 +106,7 @@ def test_a_line_fine_tunes_and_its_run_can_be_kept_in_a_name(shell, data, capsys
         ("%attach nothing", ["NoSuchRun: No run matches 'nothing'.", "  %%finetune data"]),
     ],
 )
-def test_what_can_not_be_is_refused_in_two_lines_before_anything_starts(
+def test_invalid_input_is_refused_in_two_lines_before_the_start(
     shell, home, capsys, cell, expected
 ):
     shown = refused(shell, capsys, cell)
@@ -117,7 +117,7 @@ def test_what_can_not_be_is_refused_in_two_lines_before_anything_starts(
 
 
 @pytest.mark.parametrize("data", ["nowhere", "~nobody-has-this-name/photos"])
-def test_images_that_are_not_there_cost_two_lines_and_leave_nothing(shell, home, capsys, data):
+def test_missing_images_are_refused_and_leave_no_folder(shell, home, capsys, data):
     shown = refused(shell, capsys, f"%finetune {data} {FLAGS}")
 
     assert len(shown) == 2
@@ -126,7 +126,7 @@ def test_images_that_are_not_there_cost_two_lines_and_leave_nothing(shell, home,
     assert runs_in(home) == []
 
 
-def test_runs_lists_what_there_is(shell, home):
+def test_runs_lists_all_or_matching_runs(shell, home):
     done = RunEnded(status="done")
     for name in ("2026-11-03_vgg16_dogs", "2026-11-04_vgg16_cats"):
         run_events.logged(home / "runs" / name, run_events.story(ended=done))
@@ -141,13 +141,13 @@ def test_runs_lists_what_there_is(shell, home):
     assert [run.name for run in dogs] == ["2026-11-03_vgg16_dogs"]
 
 
-def test_without_a_run_the_list_says_how_to_make_one(shell, capsys):
+def test_runs_without_runs_says_how_to_create_one(shell, capsys):
     shell.run_cell("%runs")
 
     assert "No runs yet: %%finetune data/dogscats creates one." in lines(capsys)[0]
 
 
-def test_attach_tells_a_run_again_from_its_first_event(shell, home, capsys):
+def test_attach_shows_a_run_from_its_first_event(shell, home, capsys):
     story = run_events.story(
         run_events.epoch(1), run_events.epoch(2, best=False), ended=RunEnded(status="stopped")
     )
@@ -161,7 +161,7 @@ def test_attach_tells_a_run_again_from_its_first_event(shell, home, capsys):
     assert shown[2].endswith(" · stopped, best weights kept")
 
 
-def test_attach_without_a_name_means_the_newest_run(shell, home):
+def test_attach_without_a_name_shows_the_newest_run(shell, home):
     for name in ("2026-11-03_dogs", "2026-11-04_dogs"):
         run_events.logged(home / "runs" / name, run_events.story(ended=RunEnded(status="done")))
 
@@ -169,7 +169,7 @@ def test_attach_without_a_name_means_the_newest_run(shell, home):
 
 
 @pytest.mark.parametrize("cell", ["%finetune --resume", "%%finetune --resume=broken\n\n"])
-def test_an_interrupted_run_goes_on_where_it_was(shell, data, home, capsys, cell):
+def test_resume_continues_an_interrupted_run(shell, data, home, capsys, cell):
     recipe = tiny_keras.recipe(data, epochs=2)
     paths = tiny_keras.paths(home / "runs", "2026-11-03_broken")
     events = recorder.record_new_run(recipe, replace(paths, features=home / "features"))
@@ -189,7 +189,7 @@ def test_an_interrupted_run_goes_on_where_it_was(shell, data, home, capsys, cell
     assert [line for line in shown if line.endswith(" · done")]
 
 
-def test_a_run_that_is_done_is_refused_with_what_to_type(shell, home, capsys):
+def test_resume_of_a_run_that_is_done_says_what_to_type(shell, home, capsys):
     run_events.logged(home / "runs" / "2026-11-03", run_events.story(ended=RunEnded(status="done")))
 
     assert refused(shell, capsys, "%finetune --resume 2026-11-03") == [

@@ -53,7 +53,7 @@ def failing(story):
     raise ZeroDivisionError
 
 
-def test_what_came_at_once_is_whole_in_the_widget_before_more_comes(tmp_path, outputs):
+def test_a_burst_of_events_is_shown_completely_before_the_next_event(tmp_path, outputs):
     story = run_events.story(*map(run_events.epoch, range(1, 1000)))
     screen = WidgetScreen(Run(tmp_path))
     with LogWriter(tmp_path) as lines:
@@ -66,7 +66,7 @@ def test_what_came_at_once_is_whole_in_the_widget_before_more_comes(tmp_path, ou
     watching.join()
 
 
-def test_every_state_is_drawn_and_the_last_is_left():
+def test_every_state_is_shown_and_the_last_one_stays():
     paper = Paper()
 
     last = watch(STORY, paper)
@@ -76,7 +76,7 @@ def test_every_state_is_drawn_and_the_last_is_left():
     assert last.status == "done"
 
 
-def test_a_failure_leaves_the_picture_of_how_far_it_came():
+def test_an_error_leaves_the_last_state_on_the_screen():
     paper = Paper()
 
     with pytest.raises(ZeroDivisionError):
@@ -85,16 +85,16 @@ def test_a_failure_leaves_the_picture_of_how_far_it_came():
     assert [state.n for state in paper.closed] == [3]
 
 
-def test_a_shell_without_a_kernel_gets_lines(shell):
+def test_a_terminal_gets_lines(shell):
     assert isinstance(screen_for(shell, "widget"), LineScreen)
 
 
-def test_a_kernel_gets_a_widget_or_a_plain_output(outputs):
+def test_a_kernel_gets_a_widget_or_plain_output(outputs):
     assert isinstance(screen_for(IN_A_KERNEL, "widget"), WidgetScreen)
     assert isinstance(screen_for(IN_A_KERNEL, "plain"), PlainScreen)
 
 
-def test_lines_tell_each_phase_and_each_epoch_once(capsys):
+def test_lines_show_each_phase_and_each_epoch_once(capsys):
     watch(STORY, LineScreen())
 
     assert capsys.readouterr().out.splitlines() == [
@@ -104,13 +104,13 @@ def test_lines_tell_each_phase_and_each_epoch_once(capsys):
     ]
 
 
-def test_lines_say_nothing_of_a_run_that_never_started(capsys):
+def test_lines_are_empty_for_a_run_that_did_not_start(capsys):
     watch([RunEnded(n=1, t=1.0, status="failed", error="It rained.")], LineScreen())
 
     assert capsys.readouterr().out == ""
 
 
-def test_the_widget_becomes_a_still_picture(outputs):
+def test_the_widget_is_replaced_by_a_static_output(outputs):
     watch(STORY, WidgetScreen())
 
     first, last = outputs
@@ -121,13 +121,13 @@ def test_the_widget_becomes_a_still_picture(outputs):
     assert last["transient"] == first["transient"]
 
 
-def test_a_widget_of_a_run_that_never_started_leaves_one_line(outputs):
+def test_the_widget_of_a_run_that_did_not_start_leaves_one_line(outputs):
     watch([], WidgetScreen())
 
     assert outputs[-1]["data"] == {"text/plain": "The run did not start."}
 
 
-def test_the_widget_is_gone_when_the_run_ended(outputs):
+def test_the_widget_is_closed_when_the_run_has_ended(outputs):
     from ipywidgets.widgets.widget import _instances
 
     screen = WidgetScreen()
@@ -139,7 +139,7 @@ def test_the_widget_is_gone_when_the_run_ended(outputs):
     assert name not in _instances
 
 
-def test_the_stop_of_a_watched_run_asks_that_run_to_end(outputs, tmp_path):
+def test_stop_in_the_widget_of_a_watched_run_requests_a_stop(outputs, tmp_path):
     from ipywidgets.widgets.widget import _instances
 
     run = Run(run_events.logged(tmp_path / "run", STORY[:2]))
@@ -153,7 +153,7 @@ def test_the_stop_of_a_watched_run_asks_that_run_to_end(outputs, tmp_path):
     assert stop_request.is_stop_requested(run.path)
 
 
-def test_a_plain_output_is_redrawn_and_becomes_a_still_picture(outputs):
+def test_plain_output_is_updated_and_replaced_by_a_static_output(outputs):
     watch(STORY, PlainScreen())
 
     assert outputs[0]["data"] == {"text/plain": "Starting …"}
@@ -163,7 +163,7 @@ def test_a_plain_output_is_redrawn_and_becomes_a_still_picture(outputs):
     assert len({str(each["transient"]) for each in outputs}) == 1
 
 
-def test_a_plain_output_is_redrawn_at_most_four_times_a_second(outputs):
+def test_plain_output_is_updated_at_most_four_times_a_second(outputs):
     screen = PlainScreen()
     begun = time.monotonic()
 

@@ -45,7 +45,7 @@ def holder(tmp_path):
     process.communicate()
 
 
-def test_what_was_written_is_read(tmp_path):
+def test_written_events_are_read(tmp_path):
     story = run_events.story(run_events.epoch(1), run_events.epoch(2))
 
     run_events.logged(tmp_path, story)
@@ -53,7 +53,7 @@ def test_what_was_written_is_read(tmp_path):
     assert list(read_events(tmp_path)) == story
 
 
-def test_each_line_can_be_seen_as_soon_as_it_is_written(tmp_path):
+def test_each_line_is_flushed_when_it_is_written(tmp_path):
     story = run_events.story(run_events.epoch(1))
 
     with LogWriter(tmp_path) as lines:
@@ -65,7 +65,7 @@ def test_each_line_can_be_seen_as_soon_as_it_is_written(tmp_path):
         assert list(read_events(tmp_path)) == story
 
 
-def test_a_log_that_is_opened_again_goes_on_at_its_end(tmp_path):
+def test_a_writer_appends_to_an_existing_log(tmp_path):
     story = run_events.story(run_events.epoch(1))
 
     run_events.logged(tmp_path, story[:1])
@@ -96,9 +96,7 @@ def test_a_folder_without_a_log_has_no_events(tmp_path):
 
 @settings(deadline=None)
 @given(data=st.data())
-def test_a_log_cut_anywhere_gives_its_whole_lines_and_the_rest_when_it_comes(
-    tmp_path_factory, data
-):
+def test_a_reader_yields_the_complete_lines_of_a_cut_log_and_later_the_rest(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("run")
     story = run_events.story(run_events.epoch(1), run_events.epoch(2))
     whole = (run_events.logged(folder, story) / FILE_NAME).read_bytes()
@@ -131,7 +129,7 @@ def test_a_log_cut_anywhere_gives_its_whole_lines_and_the_rest_when_it_comes(
         b'{"kind":"warned","n":2,"t":1}',
     ],
 )
-def test_a_damaged_line_in_the_middle_is_told_with_its_number(tmp_path, damage):
+def test_a_damaged_line_is_reported_with_its_number(tmp_path, damage):
     path = (
         run_events.logged(tmp_path, run_events.story(run_events.epoch(1), run_events.epoch(2)))
         / FILE_NAME
@@ -198,7 +196,7 @@ def test_a_writer_cuts_a_torn_line_and_nothing_else(tmp_path_factory, data):
     assert (folder / FILE_NAME).read_bytes() == whole
 
 
-def test_a_log_that_another_process_writes_is_left_to_it(tmp_path, holder):
+def test_a_log_that_another_process_writes_is_refused(tmp_path, holder):
     before = (tmp_path / FILE_NAME).read_bytes()
 
     with pytest.raises(NotResumable) as caught:
@@ -211,7 +209,7 @@ def test_a_log_that_another_process_writes_is_left_to_it(tmp_path, holder):
     assert (tmp_path / FILE_NAME).read_bytes() == before
 
 
-def test_a_run_goes_on_while_its_log_is_open(tmp_path):
+def test_a_log_is_being_written_while_it_is_open(tmp_path):
     with LogWriter(tmp_path):
         while_open = is_being_written(tmp_path)
 
@@ -219,7 +217,7 @@ def test_a_run_goes_on_while_its_log_is_open(tmp_path):
     assert not is_being_written(tmp_path)
 
 
-def test_asking_leaves_the_log_to_its_writer(tmp_path):
+def test_asking_whether_a_log_is_written_does_not_disturb_its_writer(tmp_path):
     story = run_events.story(run_events.epoch(1))
     with LogWriter(tmp_path) as lines:
         lines.append(story[0])
@@ -230,17 +228,17 @@ def test_asking_leaves_the_log_to_its_writer(tmp_path):
     assert list(read_events(tmp_path)) == story
 
 
-def test_another_process_sees_that_a_run_goes_on(tmp_path, holder):
+def test_another_process_sees_that_a_log_is_being_written(tmp_path, holder):
     assert is_being_written(tmp_path)
 
 
-def test_a_run_whose_process_ended_does_not_go_on(tmp_path, holder):
+def test_the_log_of_an_ended_process_is_not_being_written(tmp_path, holder):
     holder.communicate()
 
     assert not is_being_written(tmp_path)
 
 
-def test_a_run_whose_process_was_killed_does_not_go_on(tmp_path, holder):
+def test_the_log_of_a_killed_process_is_not_being_written(tmp_path, holder):
     holder.kill()
     holder.wait()
 

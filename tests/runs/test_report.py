@@ -12,7 +12,7 @@ DONE = RunEnded(status="done", seconds={"head": 1.0})
 SCRIPT = "<script>alert(1)</script>"
 
 
-def test_the_report_tells_numbers_images_recipe_and_versions(tmp_path):
+def test_the_report_shows_metrics_images_recipe_and_versions(tmp_path):
     state = replay_events(run_events.story(run_events.epoch(1), ended=DONE))
 
     path = report.write_report(tmp_path, state)
@@ -26,7 +26,7 @@ def test_the_report_tells_numbers_images_recipe_and_versions(tmp_path):
     assert "CPU (x86_64, 2 cores)" in page
 
 
-def test_the_report_needs_nothing_from_elsewhere(tmp_path):
+def test_the_report_loads_no_other_file(tmp_path):
     state = replay_events(run_events.story(run_events.epoch(1), ended=DONE))
 
     page = report.write_report(tmp_path, state).read_text("utf-8")
@@ -37,7 +37,7 @@ def test_the_report_needs_nothing_from_elsewhere(tmp_path):
     assert len(sources(page)) == 1
 
 
-def test_without_matplotlib_there_is_a_report_with_numbers(tmp_path, monkeypatch):
+def test_without_matplotlib_the_report_has_no_curves(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     state = replay_events(
         run_events.story(run_events.epoch(1), run_events.resumed(at=2, epoch=2), ended=DONE)
@@ -50,7 +50,7 @@ def test_without_matplotlib_there_is_a_report_with_numbers(tmp_path, monkeypatch
     assert "Interrupted at event 2, resumed in epoch 2 after 0 batches of it." in page
 
 
-def test_names_that_look_like_html_do_nothing_in_the_report(tmp_path):
+def test_names_are_escaped_in_the_report(tmp_path):
     checked = DataChecked(images=1, skipped=[{"path": f"{SCRIPT}.png", "reason": SCRIPT}])
     state = replay_events(run_events.story(checked, ended=DONE, classes=[SCRIPT, "b"], data=SCRIPT))
 
@@ -60,7 +60,7 @@ def test_names_that_look_like_html_do_nothing_in_the_report(tmp_path):
     assert "&lt;script&gt;" in page
 
 
-def test_a_run_without_an_epoch_has_a_report_without_a_picture(tmp_path):
+def test_the_report_of_a_run_without_epochs_has_no_curves(tmp_path):
     ended = RunEnded(status="failed", error="It rained.", fix="Take an umbrella.")
 
     page = report.write_report(tmp_path, replay_events(run_events.story(ended=ended))).read_text(
@@ -71,7 +71,7 @@ def test_a_run_without_an_epoch_has_a_report_without_a_picture(tmp_path):
     assert "It rained.<br>Take an umbrella." in page
 
 
-def test_a_report_is_replaced_and_leaves_nothing_half_done(tmp_path):
+def test_a_report_is_replaced_atomically(tmp_path):
     report.write_report(tmp_path, replay_events(run_events.story(run_events.epoch(1), ended=DONE)))
 
     report.write_report(tmp_path, replay_events(run_events.story(data="photos/others", ended=DONE)))

@@ -21,7 +21,7 @@ SKIPPED = {"path": "cats/9.jpg", "reason": "empty file"}
 
 
 @given(run_events.stories())
-def test_any_run_can_be_followed_event_by_event(events):
+def test_the_state_can_be_folded_event_by_event(events):
     state = RunState()
     for event in events:
         state = state.apply(event)
@@ -39,7 +39,7 @@ def test_any_run_can_be_followed_event_by_event(events):
 
 
 @given(run_events.stories().filter(lambda story: all(e.kind != "run_resumed" for e in story)))
-def test_the_best_epoch_is_the_last_that_was_called_so(events):
+def test_the_best_epoch_is_the_last_one_marked_best(events):
     state = replay_events(events)
 
     best = [event.epoch for event in events if event.kind == "epoch_ended" and event.best]
@@ -47,7 +47,7 @@ def test_the_best_epoch_is_the_last_that_was_called_so(events):
     assert bool(state.best) == bool(best)
 
 
-def test_before_its_first_event_a_run_is_nothing():
+def test_the_initial_state_is_empty():
     state = replay_events([])
 
     assert state == RunState()
@@ -56,7 +56,7 @@ def test_before_its_first_event_a_run_is_nothing():
     assert state.best is None
 
 
-def test_a_run_that_started_is_running_and_knows_what_it_does():
+def test_a_started_run_is_running_with_its_recipe_and_host():
     state = replay_events(run_events.story(epochs=7))
 
     assert state.status == "running"
@@ -67,7 +67,7 @@ def test_a_run_that_started_is_running_and_knows_what_it_does():
     assert state.device == "CPU (x86_64, 2 cores)"
 
 
-def test_a_phase_begins_with_what_an_earlier_run_kept():
+def test_a_phase_starts_at_what_an_earlier_run_kept():
     begun = PhaseStarted(phase="features", total=10, unit="images", kept=4)
 
     state = replay_events(run_events.story(begun))
@@ -76,7 +76,7 @@ def test_a_phase_begins_with_what_an_earlier_run_kept():
     assert (state.done, state.kept, state.total) == (4, 4, 10)
 
 
-def test_progress_tells_how_far_and_how_fast():
+def test_progress_updates_count_and_speed():
     progress = Progressed(done=6, total=10, images_per_second=3.5, seconds_left=1.5)
 
     state = replay_events(run_events.story(progress))
@@ -85,7 +85,7 @@ def test_progress_tells_how_far_and_how_fast():
     assert (state.images_per_second, state.seconds_left) == (3.5, 1.5)
 
 
-def test_a_new_phase_forgets_how_long_the_last_one_would_take():
+def test_a_new_phase_resets_the_time_left():
     progress = Progressed(done=6, total=10, images_per_second=3.5, seconds_left=1.5)
     begun = PhaseStarted(phase="head", total=5, unit="epochs")
 
@@ -94,7 +94,7 @@ def test_a_new_phase_forgets_how_long_the_last_one_would_take():
     assert (state.done, state.total, state.seconds_left) == (0, 5, 0.0)
 
 
-def test_an_epoch_counts_as_done_and_is_kept():
+def test_an_epoch_is_counted_and_stored():
     state = replay_events(run_events.story(run_events.epoch(1), run_events.epoch(2, best=False)))
 
     assert [each["epoch"] for each in state.epochs] == [1, 2]
@@ -102,7 +102,7 @@ def test_an_epoch_counts_as_done_and_is_kept():
     assert state.best["epoch"] == 1
 
 
-def test_warnings_and_skipped_files_are_kept():
+def test_warnings_and_skipped_files_are_stored():
     checked = DataChecked(images=3, skipped=[SKIPPED])
 
     state = replay_events(run_events.story(WARNED, checked, WARNED))
@@ -112,7 +112,7 @@ def test_warnings_and_skipped_files_are_kept():
     assert state.skipped == (SKIPPED,)
 
 
-def test_a_checkpoint_changes_nothing_but_the_number():
+def test_a_checkpoint_changes_only_the_number():
     story = run_events.story(run_events.epoch(1), CheckpointSaved(path="model.keras", sha256="0"))
 
     before, after = replay_events(story[:-1]), replay_events(story)
@@ -121,7 +121,7 @@ def test_a_checkpoint_changes_nothing_but_the_number():
     assert {**before.to_json(), "n": 0, "at": 0} == {**after.to_json(), "n": 0, "at": 0}
 
 
-def test_a_run_that_failed_keeps_its_two_lines():
+def test_a_failed_run_keeps_its_error_and_fix():
     ended = RunEnded(status="failed", error="It rained.", fix="Umbrella.", seconds={"head": 2.0})
 
     state = replay_events(run_events.story(ended=ended))
@@ -131,7 +131,7 @@ def test_a_run_that_failed_keeps_its_two_lines():
     assert state.seconds == {"head": 2.0}
 
 
-def test_a_state_does_not_change_when_time_goes_on():
+def test_a_state_is_immutable():
     first, second = run_events.story(run_events.epoch(1))
     before = RunState().apply(first)
 
@@ -144,7 +144,7 @@ def test_a_state_does_not_change_when_time_goes_on():
 INTERRUPTED = RunEnded(status="interrupted", seconds={"head": 9.0}, error="It rained.", fix="Wait.")
 
 
-def test_a_run_that_goes_on_runs_again_somewhere_else():
+def test_a_resumed_run_is_running_on_its_new_host():
     story = run_events.story(run_events.epoch(1), INTERRUPTED, run_events.resumed(at=3, epoch=2))
 
     state = replay_events(story)
@@ -156,7 +156,7 @@ def test_a_run_that_goes_on_runs_again_somewhere_else():
     assert state.resumed == ({"interrupted_at": 3, "epoch": 2, "batches": 0},)
 
 
-def test_epochs_that_are_told_again_are_there_once():
+def test_repeated_epochs_appear_once():
     story = run_events.story(
         *(run_events.epoch(1), run_events.epoch(2), run_events.epoch(3, best=False)),
         *(run_events.resumed(at=4, epoch=2), run_events.epoch(2), run_events.epoch(3, best=False)),
@@ -167,13 +167,13 @@ def test_epochs_that_are_told_again_are_there_once():
     assert replay_events(story).best["epoch"] == 2
 
 
-def test_doubts_are_told_again_by_the_run_that_goes_on():
+def test_a_resumed_run_drops_earlier_warnings():
     state = replay_events(run_events.story(WARNED, run_events.resumed(at=2), WARNED))
 
     assert len(state.warnings) == 1
 
 
-def test_the_time_away_is_not_time_that_it_ran():
+def test_the_time_while_interrupted_is_not_running_time():
     story = run_events.story(run_events.epoch(1), INTERRUPTED)
     later = replace(run_events.resumed(at=3), n=4, t=story[-1].t + 3600)
     ended = replace(RunEnded(status="done"), n=5, t=later.t + 2)

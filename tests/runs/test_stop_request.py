@@ -21,7 +21,7 @@ def own_handler():
     signal.signal(signal.SIGINT, before)
 
 
-def test_anyone_may_ask_a_run_to_stop_by_its_folder(tmp_path):
+def test_a_stop_is_requested_through_the_folder(tmp_path):
     before = stop_request.is_stop_requested(tmp_path)
     stop_request.request_stop(tmp_path)
     stop_request.request_stop(tmp_path)
@@ -29,7 +29,7 @@ def test_anyone_may_ask_a_run_to_stop_by_its_folder(tmp_path):
     assert (before, stop_request.is_stop_requested(tmp_path)) == (False, True)
 
 
-def test_what_was_asked_can_be_forgotten(tmp_path):
+def test_a_request_can_be_cleared(tmp_path):
     stop_request.request_stop(tmp_path)
 
     stop_request.clear_request(tmp_path)
@@ -38,19 +38,19 @@ def test_what_was_asked_can_be_forgotten(tmp_path):
     assert not stop_request.is_stop_requested(tmp_path)
 
 
-def test_nothing_is_asked_for_at_first():
+def test_no_stop_is_requested_at_first():
     with catch_first_interrupt() as stop:
         assert not stop()
 
 
-def test_the_first_interrupt_asks_for_a_stop():
+def test_the_first_interrupt_sets_the_flag():
     with catch_first_interrupt() as stop:
         interrupt()
 
         assert stop()
 
 
-def test_the_second_interrupt_aborts():
+def test_the_second_interrupt_raises_keyboard_interrupt():
     with catch_first_interrupt() as stop:
         interrupt()
 
@@ -59,7 +59,7 @@ def test_the_second_interrupt_aborts():
         assert stop()
 
 
-def test_afterwards_interrupts_do_what_they_did_before():
+def test_the_handler_is_restored():
     with catch_first_interrupt():
         assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
 
@@ -68,14 +68,14 @@ def test_afterwards_interrupts_do_what_they_did_before():
         interrupt()
 
 
-def test_afterwards_interrupts_do_what_they_did_before_even_after_a_failure():
+def test_the_handler_is_restored_after_an_error():
     with pytest.raises(ZeroDivisionError), catch_first_interrupt():
         raise ZeroDivisionError
 
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_outside_the_main_thread_no_handler_is_set():
+def test_no_handler_is_set_outside_the_main_thread():
     seen = []
 
     def work():

@@ -42,7 +42,7 @@ class Tags(HTMLParser):
         self.text += data
 
 
-def test_a_finished_run_can_be_shown_as_text_as_html_and_as_a_picture():
+def test_a_finished_run_has_text_html_and_png():
     shown = summary.mime_bundle(replay_events(run_events.story(run_events.epoch(1), ended=DONE)))
 
     assert set(shown) == {"text/plain", "text/html", "image/png"}
@@ -53,7 +53,7 @@ def test_a_finished_run_can_be_shown_as_text_as_html_and_as_a_picture():
     assert shown["image/png"] in shown["text/html"]
 
 
-def test_a_run_without_an_epoch_has_no_picture():
+def test_a_run_without_epochs_has_no_png():
     shown = summary.mime_bundle(replay_events(run_events.story(ended=RunEnded(status="stopped"))))
 
     assert set(shown) == {"text/plain", "text/html"}
@@ -61,7 +61,7 @@ def test_a_run_without_an_epoch_has_no_picture():
 
 
 @given(run_events.stories())
-def test_any_run_can_be_put_into_words(events):
+def test_any_run_can_be_rendered_as_text(events):
     state = replay_events(events)
 
     assert summary.headline(state) in summary.render_text(state)
@@ -70,7 +70,7 @@ def test_any_run_can_be_put_into_words(events):
 
 @settings(deadline=None, max_examples=8)
 @given(run_events.stories())
-def test_any_run_can_be_drawn(events):
+def test_any_run_can_be_rendered_as_html(events):
     state = replay_events(events)
 
     shown = summary.mime_bundle(state)
@@ -80,7 +80,7 @@ def test_any_run_can_be_drawn(events):
     assert ("image/png" in shown) == bool(state.epochs)
 
 
-def test_a_headline_says_what_was_trained_how_well_and_how_it_ended():
+def test_the_headline_has_model_data_accuracy_and_status():
     story = run_events.story(run_events.epoch(1, 0.7), run_events.epoch(2, 0.25), ended=DONE)
 
     assert summary.headline(replay_events(story)) == (
@@ -89,13 +89,13 @@ def test_a_headline_says_what_was_trained_how_well_and_how_it_ended():
 
 
 @pytest.mark.parametrize("data", ["photos/dogscats/", "photos\\dogscats", "C:\\dogscats\\"])
-def test_a_headline_names_the_data_however_its_path_is_written(data):
+def test_the_headline_names_the_data_folder_for_any_path(data):
     state = replay_events(run_events.story(data=data))
 
     assert summary.headline(state) == "VGG16 on dogscats · running"
 
 
-def test_a_run_that_has_not_started_says_so():
+def test_the_headline_of_a_run_before_its_start():
     assert summary.headline(RunState()) == "Run · starting"
 
 
@@ -108,13 +108,13 @@ def test_a_run_that_has_not_started_says_so():
         ("interrupted", "interrupted"),
     ],
 )
-def test_each_way_to_end_has_its_words(status, word):
+def test_each_status_has_its_text(status, word):
     state = replay_events(run_events.story(run_events.epoch(1), ended=RunEnded(status=status)))
 
     assert summary.headline(state).endswith(f" · {word}")
 
 
-def test_the_text_holds_every_epoch_every_skipped_file_and_every_warning():
+def test_the_text_lists_epochs_skipped_files_and_warnings():
     story = run_events.story(
         Warned(code="imbalance", text="dogs has few.", fix="Add some."),
         DataChecked(images=3, skipped=[{"path": "cats/9.jpg", "reason": "empty file"}]),
@@ -132,7 +132,7 @@ def test_the_text_holds_every_epoch_every_skipped_file_and_every_warning():
     ]
 
 
-def test_a_failed_run_shows_its_two_lines():
+def test_a_failed_run_shows_error_and_fix():
     ended = RunEnded(status="failed", error="It rained.", fix="Take an umbrella.")
     shown = summary.mime_bundle(replay_events(run_events.story(ended=ended)))
 
@@ -140,7 +140,7 @@ def test_a_failed_run_shows_its_two_lines():
     assert "It rained.<br>Take an umbrella." in shown["text/html"]
 
 
-def test_names_that_look_like_html_are_shown_and_do_nothing():
+def test_names_are_escaped_in_html():
     page = Tags(summary.mime_bundle(replay_events(NASTY))["text/html"])
 
     assert "script" not in page.tags
@@ -148,7 +148,7 @@ def test_names_that_look_like_html_are_shown_and_do_nothing():
     assert page.text.count(SCRIPT) == 7
 
 
-def test_a_short_run_shows_all_its_epochs_at_once():
+def test_a_short_run_lists_all_epochs():
     page = summary.render_html(
         replay_events(run_events.story(*map(run_events.epoch, range(1, 11)))), b"png"
     )
@@ -157,7 +157,7 @@ def test_a_short_run_shows_all_its_epochs_at_once():
     assert page.count("<tr>") == 1 + 10
 
 
-def test_a_long_run_shows_the_best_and_the_last_epoch_and_folds_the_rest():
+def test_a_long_run_lists_best_and_last_epoch_and_folds_the_rest():
     middle = [run_events.epoch(n, best=n <= 4) for n in range(1, 12)]
 
     page = summary.render_html(replay_events(run_events.story(*middle)), b"png")
@@ -170,7 +170,7 @@ def test_a_long_run_shows_the_best_and_the_last_epoch_and_folds_the_rest():
     assert folded.count("<tr>") == 1 + 11
 
 
-def test_the_best_epoch_alone_has_a_star():
+def test_only_the_best_epoch_has_a_star():
     middle = [run_events.epoch(1), run_events.epoch(2), run_events.epoch(3, best=False)]
 
     page = summary.render_html(replay_events(run_events.story(*middle)), b"png")
@@ -179,7 +179,7 @@ def test_the_best_epoch_alone_has_a_star():
     assert "<td>★ 2</td>" in page
 
 
-def test_a_picture_of_many_epochs_has_no_dots():
+def test_curves_of_many_epochs_have_no_dots():
     few = replay_events(run_events.story(*map(run_events.epoch, range(1, 41))))
     many = replay_events(
         run_events.story(*(run_events.epoch(n, best=n == 1) for n in range(1, 200)))

@@ -54,7 +54,7 @@ def interrupt():
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_each_event_is_sent_once_it_is_in_the_log(data, shared, tmp_path):
+def test_each_event_is_logged_before_it_is_sent(data, shared, tmp_path):
     sent = []
 
     def send(event):
@@ -75,7 +75,7 @@ def test_each_event_is_sent_once_it_is_in_the_log(data, shared, tmp_path):
 
 
 @pytest.mark.parametrize("way", ["file", "interrupt", "function"])
-def test_a_stop_in_any_way_ends_it_with_the_best_weights(data, shared, tmp_path, way):
+def test_every_kind_of_stop_ends_the_run_with_its_best_weights(data, shared, tmp_path, way):
     folder, asked = tmp_path / "run", []
     ways = {
         "file": lambda: stop_request.request_stop(folder),
@@ -90,7 +90,7 @@ def test_a_stop_in_any_way_ends_it_with_the_best_weights(data, shared, tmp_path,
     assert (folder / "model.keras").is_file()
 
 
-def test_aborted_it_goes_on_in_the_same_folder_with_the_same_numbers(data, shared, tmp_path):
+def test_an_aborted_run_is_resumed_with_the_same_numbers(data, shared, tmp_path):
     whole = ran(data, shared, tmp_path / "whole")
     sent = []
 
@@ -108,14 +108,14 @@ def test_aborted_it_goes_on_in_the_same_folder_with_the_same_numbers(data, share
     assert [event.n for event in log.read_events(run.path)] == list(range(1, sent[-1]["n"] + 1))
 
 
-def test_where_it_fails_before_it_started_nothing_is_left(shared, tmp_path):
+def test_a_run_that_fails_before_its_start_leaves_no_folder(shared, tmp_path):
     with pytest.raises(BadData):
         ran(tmp_path / "nowhere", shared, tmp_path / "run")
 
     assert not (tmp_path / "run").exists()
 
 
-def test_what_others_put_into_the_folder_of_a_failed_run_stays(shared, tmp_path):
+def test_foreign_files_in_the_folder_of_a_failed_run_are_kept(shared, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "notes.txt").write_text("mine")
 
@@ -125,7 +125,7 @@ def test_what_others_put_into_the_folder_of_a_failed_run_stays(shared, tmp_path)
     assert [each.name for each in (tmp_path / "run").iterdir()] == ["notes.txt"]
 
 
-def test_a_run_is_never_begun_over_another(data, shared, tmp_path):
+def test_a_folder_that_holds_a_run_is_refused(data, shared, tmp_path):
     ran(data, shared, tmp_path / "run", stop=lambda: True)
     before = (tmp_path / "run" / log.FILE_NAME).read_bytes()
 

@@ -17,7 +17,7 @@ def model(tmp_path_factory):
     return folder / "run" / "model.keras"
 
 
-def test_a_model_is_loaded_by_keras_and_by_nothing_that_lies_in_the_notebooks_folder(
+def test_a_model_is_loaded_with_keras_not_with_modules_of_the_notebook_folder(
     model, tmp_path, monkeypatch
 ):
     (tmp_path / "keras.py").write_text("raise SystemExit(1)")
@@ -26,7 +26,7 @@ def test_a_model_is_loaded_by_keras_and_by_nothing_that_lies_in_the_notebooks_fo
     load_check.check_loads(model, {})
 
 
-def test_a_model_that_a_later_keras_saved_is_told_with_the_version_to_install(model, tmp_path):
+def test_a_model_of_a_newer_keras_names_the_version_to_install(model, tmp_path):
     later = tmp_path / "model.keras"
     with zipfile.ZipFile(model) as old, zipfile.ZipFile(later, "w") as new:
         for each in old.namelist():

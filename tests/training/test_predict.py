@@ -35,7 +35,7 @@ def test_a_photo_is_predicted_with_its_class(run, tmp_path):
 
 
 @pytest.mark.parametrize("kind", [str, lambda path: path])
-def test_a_folder_is_predicted_file_by_file_in_order(run, tmp_path, kind):
+def test_the_files_of_a_folder_are_predicted_in_order(run, tmp_path, kind):
     files = [tiny_keras.photo(tmp_path / "new" / f"{i:02}.png", "blue", i) for i in range(40)]
 
     predictions = run.predict(kind(tmp_path / "new"))
@@ -53,7 +53,7 @@ def test_files_and_folders_can_be_mixed_in_a_list(run, tmp_path):
     assert [each.path for each in predictions] == [*many, one]
 
 
-def test_how_many_are_predicted_at_once_does_not_matter(run, data):
+def test_predictions_do_not_depend_on_the_batch(run, data):
     together = run.predict(data)
 
     alone = [run.predict(each.path)[0] for each in together[::5]]
@@ -62,7 +62,7 @@ def test_how_many_are_predicted_at_once_does_not_matter(run, data):
         assert one.probability == pytest.approx(other.probability, abs=1e-5)
 
 
-def test_files_that_are_no_photos_are_skipped_and_named(run, tmp_path):
+def test_files_that_are_not_images_are_skipped_and_listed(run, tmp_path):
     sound = tiny_keras.photo(tmp_path / "new" / "a.png", "red", 1)
     (tmp_path / "new" / "b.png").write_bytes(b"rain")
     (tmp_path / "new" / "c.png").symlink_to(tmp_path / "nowhere.png")
@@ -77,7 +77,7 @@ def test_files_that_are_no_photos_are_skipped_and_named(run, tmp_path):
     assert "c.png: skipped, No such file or directory" in repr(predictions)
 
 
-def test_a_folder_of_broken_files_has_no_predictions(run, tmp_path):
+def test_an_invalid_image_has_no_prediction(run, tmp_path):
     (tmp_path / "a.png").write_bytes(b"")
 
     predictions = run.predict(tmp_path / "a.png")
@@ -87,7 +87,7 @@ def test_a_folder_of_broken_files_has_no_predictions(run, tmp_path):
 
 
 @pytest.mark.parametrize("paths", [[], (), "nowhere"])
-def test_nothing_to_predict_is_told(run, tmp_path, monkeypatch, paths):
+def test_predict_without_files_is_refused(run, tmp_path, monkeypatch, paths):
     monkeypatch.chdir(tmp_path)
 
     with pytest.raises(BadData) as caught:
@@ -96,12 +96,12 @@ def test_nothing_to_predict_is_told(run, tmp_path, monkeypatch, paths):
     assert caught.value.fix
 
 
-def test_an_empty_folder_is_told(run, tmp_path):
+def test_predict_of_an_empty_folder_is_refused(run, tmp_path):
     with pytest.raises(BadData, match="There is no file in"):
         run.predict(tmp_path)
 
 
-def test_predictions_show_themselves(tmp_path):
+def test_predictions_are_shown_as_text_and_table(tmp_path):
     made = [Prediction(tmp_path / "a.png", "red", 0.9871, {"red": 0.9871})]
     predictions = Predictions(made, {tmp_path / "b.png": "empty file"})
 
@@ -113,7 +113,7 @@ def test_predictions_show_themselves(tmp_path):
     assert repr(Predictions([], {})) == "no images"
 
 
-def test_names_that_look_like_html_do_nothing_in_predictions(tmp_path):
+def test_names_are_escaped_in_predictions(tmp_path):
     made = [Prediction(tmp_path / f"{SCRIPT}.png", SCRIPT, 0.5, {})]
 
     page = Predictions(made, {tmp_path / SCRIPT: SCRIPT})._repr_html_()
@@ -122,7 +122,7 @@ def test_names_that_look_like_html_do_nothing_in_predictions(tmp_path):
     assert page.count("&lt;script&gt;") == 4
 
 
-def test_a_run_opened_again_predicts_the_same(run, data):
+def test_a_reopened_run_gives_the_same_predictions(run, data):
     again = Run(run.path)
 
     assert [each.label for each in again.predict(data)] == [

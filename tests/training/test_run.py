@@ -50,7 +50,7 @@ def told(folder, *events, **about):
     return Run(run_events.logged(folder, run_events.story(*events, **about)))
 
 
-def test_the_history_has_every_number_by_epoch(run):
+def test_the_history_has_every_metric_by_epoch(run):
     epochs = run.state.epochs
 
     assert set(run.history) == {*run_events.LOGS}
@@ -65,7 +65,7 @@ def test_the_best_is_the_epoch_with_the_lowest_val_loss(run):
     assert run.best["val_loss"] == min(losses)
 
 
-def test_a_run_knows_its_name_its_classes_and_how_it_ended(run):
+def test_a_run_has_name_classes_and_status(run):
     assert run.name == "run"
     assert run.classes == ["blue", "red"]
     assert run.status == "done"
@@ -88,20 +88,20 @@ def test_the_model_takes_raw_pixels_and_gives_probabilities(run):
     assert run.model is run.model
 
 
-def test_a_run_shows_itself_as_a_small_card(run):
+def test_a_run_is_shown_as_a_card(run):
     assert repr(run).splitlines()[0].startswith("VGG16 on photos")
     assert repr(run).splitlines()[1] == str(run.path)
     assert f"Run <b>{run.name}</b>: done" in run._repr_html_()
     assert str(run.path) in run._repr_html_()
 
 
-def test_a_run_with_a_name_like_html_does_nothing(tmp_path):
+def test_the_name_of_a_run_is_escaped(tmp_path):
     run = told(tmp_path / "<script>")
 
     assert "<script" not in run._repr_html_()
 
 
-def test_a_run_that_still_goes_on_is_running(tmp_path):
+def test_a_run_is_running_while_its_log_is_open(tmp_path):
     with LogWriter(tmp_path) as lines:
         for event in run_events.story(run_events.epoch(1)):
             lines.append(event)
@@ -109,7 +109,7 @@ def test_a_run_that_still_goes_on_is_running(tmp_path):
         assert Run(tmp_path).status == "running"
 
 
-def test_a_run_that_was_killed_is_interrupted_and_keeps_its_numbers(tmp_path):
+def test_a_killed_run_is_interrupted_and_keeps_its_metrics(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path)],
         stdout=subprocess.PIPE,
@@ -127,7 +127,7 @@ def test_a_run_that_was_killed_is_interrupted_and_keeps_its_numbers(tmp_path):
 
 
 @pytest.mark.parametrize("status", ["stopped", "failed", "interrupted"])
-def test_a_run_without_a_model_says_why(tmp_path, status):
+def test_a_run_without_a_model_reports_its_status(tmp_path, status):
     run = told(tmp_path, ended=RunEnded(status=status))
 
     with pytest.raises(NotTrained) as caught:
@@ -140,7 +140,7 @@ def test_a_run_without_a_model_says_why(tmp_path, status):
 
 
 @pytest.mark.parametrize("share", [0, 0.5, 0.999])
-def test_a_model_that_is_cut_short_is_told(copied, share):
+def test_a_truncated_model_is_refused(copied, share):
     file = copied.path / "model.keras"
     os.truncate(file, int(file.stat().st_size * share))
 
@@ -151,7 +151,7 @@ def test_a_model_that_is_cut_short_is_told(copied, share):
     assert str(file) in str(caught.value)
 
 
-def test_a_model_that_is_something_else_is_told(copied):
+def test_a_file_that_is_not_a_model_is_refused(copied):
     (copied.path / "model.keras").write_text("rain")
 
     with pytest.raises(DamagedRun):

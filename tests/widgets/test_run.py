@@ -42,7 +42,7 @@ def send(widget, content):
     widget._handle_msg(message)
 
 
-def test_the_widget_is_drawn_at_most_four_times_a_second(clock):
+def test_the_widget_is_updated_at_most_four_times_a_second(clock):
     widget = RunWidget(clock=clock)
     times = drawn(widget)
 
@@ -54,7 +54,7 @@ def test_the_widget_is_drawn_at_most_four_times_a_second(clock):
     assert times[0]["done"] == 1
 
 
-def test_the_first_state_is_drawn_at_once(clock):
+def test_the_first_state_is_sent_at_once(clock):
     widget = RunWidget(clock=clock)
 
     widget.show(progressed(7))
@@ -63,7 +63,7 @@ def test_the_first_state_is_drawn_at_once(clock):
 
 
 @pytest.mark.parametrize("status", ["done", "stopped", "failed", "interrupted"])
-def test_the_end_is_always_drawn(clock, status):
+def test_the_last_state_is_always_sent(clock, status):
     widget = RunWidget(clock=clock)
     widget.show(progressed(7))
 
@@ -73,7 +73,7 @@ def test_the_end_is_always_drawn(clock, status):
     assert len(widget.epochs) == 1
 
 
-def test_the_widget_shows_what_goes_on(clock):
+def test_the_widget_shows_phase_and_progress(clock):
     story = run_events.story(
         PhaseStarted(phase="features", total=10, unit="images", kept=4),
         Progressed(done=6, total=10, images_per_second=3.5, seconds_left=1.5),
@@ -101,7 +101,7 @@ def test_the_widget_shows_what_goes_on(clock):
     }
 
 
-def test_a_run_on_an_instance_says_where_and_what_it_has_cost(clock):
+def test_a_run_on_an_instance_shows_host_and_cost(clock):
     state = replay_events(run_events.story())
     host = {"name": "evening", "id": "i-1", "dollars_per_hour": 3600.0}
     widget = RunWidget(clock=clock)
@@ -112,7 +112,7 @@ def test_a_run_on_an_instance_says_where_and_what_it_has_cost(clock):
     assert widget.progress["cost"] == "$2.00"
 
 
-def test_a_price_that_nobody_knows_is_said_to_be_unknown(clock):
+def test_an_unknown_price_is_shown_as_unknown(clock):
     state = replace(
         replay_events(run_events.story()), host={"name": "evening", "dollars_per_hour": None}
     )
@@ -125,7 +125,7 @@ def test_a_price_that_nobody_knows_is_said_to_be_unknown(clock):
 
 @settings(deadline=None, max_examples=30)
 @given(run_events.stories())
-def test_any_run_can_be_shown_in_plain_values(events):
+def test_any_run_can_be_sent_as_json(events):
     clock = Clock()
     widget = RunWidget(clock=clock)
 
@@ -141,7 +141,7 @@ def test_any_run_can_be_shown_in_plain_values(events):
     widget.close()
 
 
-def test_a_stop_that_was_pressed_is_told(clock):
+def test_pressing_stop_calls_on_stop(clock):
     pressed = []
     widget = RunWidget(on_stop=lambda: pressed.append(1), clock=clock)
 
@@ -164,7 +164,7 @@ def test_other_messages_are_ignored(clock, garbage):
     assert pressed == []
 
 
-def test_the_widget_of_the_cell_that_trains_watches_nobody(clock):
+def test_the_widget_of_the_training_cell_does_not_watch(clock):
     widget = RunWidget(clock=clock)
 
     send(widget, {"type": "stop"})
@@ -172,11 +172,11 @@ def test_the_widget_of_the_cell_that_trains_watches_nobody(clock):
     assert not widget.watches
 
 
-def test_before_the_first_event_the_widget_says_what_takes_so_long():
-    assert title(RunState()) == "Starting: Keras is being loaded"
+def test_before_the_first_event_the_widget_shows_that_keras_is_imported():
+    assert title(RunState()) == "Starting: importing Keras"
 
 
-def test_warnings_and_skipped_files_are_noted():
+def test_warnings_and_skipped_files_are_listed():
     skipped = [{"path": f"cats/{i}.jpg", "reason": "empty file"} for i in range(4)]
     story = run_events.story(
         Warned(code="imbalance", text="dogs has few.", fix="Add some."),
@@ -189,17 +189,17 @@ def test_warnings_and_skipped_files_are_noted():
     ]
 
 
-def test_a_single_skipped_file_is_a_file():
+def test_one_skipped_file_is_in_the_singular():
     story = run_events.story(DataChecked(images=9, skipped=[{"path": "a.jpg", "reason": "torn"}]))
 
     assert notes(replay_events(story)) == ["1 file skipped (a.jpg: torn)"]
 
 
-def test_a_run_without_a_doubt_has_no_notes():
+def test_a_run_without_warnings_has_no_notes():
     assert notes(replay_events(run_events.story())) == []
 
 
-def test_a_run_that_went_on_says_where():
+def test_a_resumed_run_shows_where_it_was_interrupted():
     story = run_events.story(run_events.resumed(at=7, epoch=3, batches=1))
 
     assert notes(replay_events(story)) == [
@@ -207,7 +207,7 @@ def test_a_run_that_went_on_says_where():
     ]
 
 
-def test_a_run_that_goes_on_is_drawn_as_running_again(clock):
+def test_a_resumed_run_is_shown_as_running(clock):
     widget = RunWidget(clock=clock)
     story = run_events.story(
         run_events.epoch(1), RunEnded(status="interrupted"), run_events.resumed(at=3, epoch=1)

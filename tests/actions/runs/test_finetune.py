@@ -44,14 +44,14 @@ def done(data, shared):
         return Run(folder), list(finetune(recipe, folder, never))
 
 
-def test_what_one_sees_is_what_is_in_the_log(done):
+def test_the_yielded_events_are_those_in_the_log(done):
     run, events = done
 
     assert list(log.read_events(run.path)) == events
     assert run.status == "done"
 
 
-def test_a_run_is_a_folder_with_its_recipe_its_log_its_model_and_its_report(done):
+def test_a_run_folder_holds_recipe_log_model_and_report(done):
     run, _ = done
 
     assert {each.name for each in run.path.iterdir()} == {
@@ -62,7 +62,7 @@ def test_a_run_is_a_folder_with_its_recipe_its_log_its_model_and_its_report(done
     }
 
 
-def test_the_recipe_can_be_run_again_from_its_file(done, data):
+def test_the_recipe_can_be_read_from_its_file(done, data):
     run, _ = done
 
     told = json.loads((run.path / "recipe.json").read_text("utf-8"))
@@ -70,13 +70,13 @@ def test_the_recipe_can_be_run_again_from_its_file(done, data):
     assert Recipe.from_json(told) == tiny_keras.recipe(data)
 
 
-def test_the_report_tells_how_the_run_ended(done):
+def test_the_report_shows_the_status(done):
     run, _ = done
 
     assert " · done</b>" in (run.path / "report.html").read_text("utf-8")
 
 
-def test_an_event_is_in_the_log_before_anyone_sees_it(home, data):
+def test_an_event_is_logged_before_it_is_yielded(home, data):
     recipe = tiny_keras.recipe(data)
     folder = runs.create_folder(recipe)
 
@@ -84,7 +84,7 @@ def test_an_event_is_in_the_log_before_anyone_sees_it(home, data):
         assert list(log.read_events(folder))[-1] == event
 
 
-def test_runs_share_their_features_in_our_folder(done, home, data):
+def test_runs_share_features(done, home, data):
     recipe = tiny_keras.recipe(data, learning_rate=0.1)
     folder = runs.create_folder(recipe)
 
@@ -96,7 +96,7 @@ def test_runs_share_their_features_in_our_folder(done, home, data):
     assert list((home / "features").glob("*/*.block"))
 
 
-def test_a_run_that_fails_before_it_starts_leaves_nothing(home, tmp_path):
+def test_a_run_that_fails_before_its_start_leaves_no_folder(home, tmp_path):
     recipe = tiny_keras.recipe(tmp_path / "nowhere")
     folder = runs.create_folder(recipe)
 
@@ -106,7 +106,7 @@ def test_a_run_that_fails_before_it_starts_leaves_nothing(home, tmp_path):
     assert not folder.exists()
 
 
-def test_a_folder_of_ours_that_can_not_be_made_leaves_nothing(tmp_path, monkeypatch, data):
+def test_a_features_folder_that_cannot_be_created_leaves_no_run(tmp_path, monkeypatch, data):
     monkeypatch.setenv("DL_MAGICS_HOME", str(tmp_path))
     (tmp_path / "features").write_text("in the way")
     recipe = tiny_keras.recipe(data)
@@ -118,7 +118,7 @@ def test_a_folder_of_ours_that_can_not_be_made_leaves_nothing(tmp_path, monkeypa
     assert not folder.exists()
 
 
-def test_a_run_that_fails_after_its_start_stays_with_its_two_lines(home, data):
+def test_a_run_that_fails_after_its_start_keeps_error_and_fix(home, data):
     recipe = tiny_keras.recipe(data)
     folder = runs.create_folder(recipe)
     (folder / "model.keras").mkdir()
@@ -133,7 +133,7 @@ def test_a_run_that_fails_after_its_start_stays_with_its_two_lines(home, data):
 
 
 @pytest.mark.parametrize("kind", [RunStarted, EpochEnded])
-def test_a_run_that_is_closed_half_way_is_logged_as_interrupted(home, data, kind):
+def test_a_run_closed_early_is_logged_as_interrupted(home, data, kind):
     recipe = tiny_keras.recipe(data, epochs=50)
     folder = runs.create_folder(recipe)
     events = finetune(recipe, folder, never)
@@ -148,7 +148,7 @@ def test_a_run_that_is_closed_half_way_is_logged_as_interrupted(home, data, kind
     assert not log.is_being_written(folder)
 
 
-def test_an_interrupt_of_the_work_is_logged(home, data):
+def test_a_keyboard_interrupt_is_logged(home, data):
     recipe = tiny_keras.recipe(data)
     folder = runs.create_folder(recipe)
     asked = count(1)
@@ -165,7 +165,7 @@ def test_an_interrupt_of_the_work_is_logged(home, data):
     assert not log.is_being_written(folder)
 
 
-def test_a_run_that_someone_else_asked_to_stop_ends_and_keeps_its_best(home, data):
+def test_a_requested_stop_ends_the_run_with_its_best_weights(home, data):
     recipe = tiny_keras.recipe(data, epochs=100)
     folder = runs.create_folder(recipe)
 
@@ -179,7 +179,7 @@ def test_a_run_that_someone_else_asked_to_stop_ends_and_keeps_its_best(home, dat
     assert (folder / "model.keras").is_file()
 
 
-def test_while_it_trains_a_run_is_running(home, data):
+def test_a_run_is_running_while_it_trains(home, data):
     recipe = tiny_keras.recipe(data)
     folder = runs.create_folder(recipe)
     events = finetune(recipe, folder, stop=lambda: True)
@@ -211,7 +211,7 @@ def test_resume_yields_the_new_events_and_ends_with_the_numbers_of_an_unbroken_r
     assert [event.status for event in tiny_keras.of_kind(RunEnded, new)] == ["done"]
 
 
-def test_a_run_that_is_done_is_refused_before_anything_is_told(done):
+def test_resuming_a_run_that_is_done_is_refused(done):
     run, events = done
 
     with pytest.raises(NotResumable):

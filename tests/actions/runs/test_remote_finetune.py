@@ -64,7 +64,7 @@ def there(host_home, run):
     return host_home / ".dl_magics" / "runs" / run.name
 
 
-def test_a_cell_trains_there_and_its_run_comes_home(trained, host_home):
+def test_a_cell_trains_on_the_host_and_its_files_are_copied(trained, host_home):
     done, said = trained
 
     assert isinstance(done, Run)
@@ -79,7 +79,7 @@ def test_a_cell_trains_there_and_its_run_comes_home(trained, host_home):
     assert "epoch 2:" in said
 
 
-def test_a_model_that_the_keras_here_cannot_load_is_told_and_kept(run, monkeypatch):
+def test_a_model_that_the_local_keras_cannot_load_is_kept(run, monkeypatch):
     before = {each.name for each in runs.list_local_runs()}
     monkeypatch.setenv("KERAS_BACKEND", "mxnet")
 
@@ -100,7 +100,7 @@ def test_the_model_stays_in_the_gpu_kernel(run, capsys):
     assert capsys.readouterr().out.endswith(f"{done.name} True\n")
 
 
-def test_it_learns_the_same_there_as_here(run, trained, host_home, monkeypatch):
+def test_a_remote_run_has_the_numbers_of_a_local_run(run, trained, host_home, monkeypatch):
     away, _ = trained
     shutil.copytree(host_home / "colours", "colours")
     assert sync.unlike("colours") == ""
@@ -113,7 +113,7 @@ def test_it_learns_the_same_there_as_here(run, trained, host_home, monkeypatch):
     assert away.history == at_home.history
 
 
-def test_data_that_is_not_there_is_said_before_anything_starts(run):
+def test_data_missing_on_the_host_is_refused_before_the_start(run):
     before = len(runs.list_local_runs())
     tiny_keras.photos(Path("only_here"), n=2)
 
@@ -125,7 +125,7 @@ def test_data_that_is_not_there_is_said_before_anything_starts(run):
     assert len(runs.list_local_runs()) == before
 
 
-def test_photos_that_are_others_here_than_there_are_named_before_it_starts(run, host_home, capsys):
+def test_differences_between_local_and_remote_data_are_listed_first(run, host_home, capsys):
     folder = host_home / "shared"
     folder.mkdir()
     (folder / "a.txt").write_text("only there")
@@ -142,7 +142,7 @@ def test_photos_that_are_others_here_than_there_are_named_before_it_starts(run, 
     assert "%sync up shared --delete" in said
 
 
-def test_what_fails_there_fails_here_in_the_same_two_lines(run, host_home):
+def test_a_remote_error_is_raised_locally(run, host_home):
     (host_home / "empty").mkdir(exist_ok=True)
 
     with pytest.raises(errors.BadData) as refused:
@@ -164,7 +164,7 @@ def theano(run, host_home):
 ON_THEANO = CELL.replace("mixed_precision = False", "dropout = 0.2")
 
 
-def test_on_theano_it_trains_there_and_predicts_there_and_here(
+def test_a_theano_run_trains_remotely_and_predicts_on_both_sides(
     run, host_home, theano, capsys, monkeypatch
 ):
     done = run(ON_THEANO)
@@ -189,7 +189,7 @@ def test_on_theano_it_trains_there_and_predicts_there_and_here(
     assert seen == pytest.approx(run.shell.user_ns["seen"], rel=1e-4)
 
 
-def test_the_device_of_theano_there_is_chosen_and_truly_shown(run, host_home, theano):
+def test_the_remote_theano_device_is_set_and_the_one_in_use_is_shown(run, host_home, theano):
     run("%device gpu")
 
     assert "device = cuda\n" in (host_home / ".theanorc").read_text()
@@ -202,7 +202,7 @@ def test_the_device_of_theano_there_is_chosen_and_truly_shown(run, host_home, th
     )
 
 
-def test_what_theano_cannot_do_there_is_refused_before_anything_starts(run, host_home, theano):
+def test_a_recipe_that_theano_cannot_train_is_refused_before_the_start(run, host_home, theano):
     before = len(runs.list_local_runs())
 
     with pytest.raises(errors.BadSetting, match="on Theano there is VGG16"):
@@ -211,7 +211,7 @@ def test_what_theano_cannot_do_there_is_refused_before_anything_starts(run, host
     assert len(runs.list_local_runs()) == before
 
 
-def test_stop_here_ends_a_run_on_theano_there_with_its_best_weights(run, theano):
+def test_a_local_stop_ends_a_remote_theano_run_with_its_best_weights(run, theano):
     going, thread = begun(run, FOR_EVER.replace("mixed_precision = False", "dropout = 0.2"))
 
     runs.request_stop(going)
@@ -221,7 +221,7 @@ def test_stop_here_ends_a_run_on_theano_there_with_its_best_weights(run, theano)
     assert (going.path / "model.h5").exists()
 
 
-def test_a_killed_gpu_kernel_leaves_no_theano_and_says_how_to_go_on(run, theano):
+def test_a_killed_gpu_kernel_leaves_no_theano_process(run, theano):
     run("%%gpu -o pid\nimport os\npid = os.getpid()")
     going, thread = begun(run, FOR_EVER.replace("mixed_precision = False", "dropout = 0.2"))
     (worker,) = (each for each in psutil.Process(run.shell.user_ns["pid"]).children())
@@ -236,7 +236,7 @@ def test_a_killed_gpu_kernel_leaves_no_theano_and_says_how_to_go_on(run, theano)
     run("%gpu_restart")
 
 
-def test_a_recipe_names_another_backend_than_keras_has_there(run):
+def test_a_recipe_with_another_backend_than_the_host_is_refused(run):
     with pytest.raises(errors.BadSetting, match="but Keras is on tensorflow"):
         run(CELL + '\nbackend = "jax"')
 
@@ -258,7 +258,7 @@ def _ran(run, cell):
         run.failed = error
 
 
-def test_stop_here_ends_it_there_with_its_best_weights(run):
+def test_a_local_stop_ends_a_remote_run_with_its_best_weights(run):
     going, thread = begun(run, FOR_EVER)
 
     runs.request_stop(going)
@@ -268,7 +268,7 @@ def test_stop_here_ends_it_there_with_its_best_weights(run):
     assert (going.path / "model.keras").exists()
 
 
-def test_a_killed_gpu_kernel_is_named_and_its_run_goes_on_exactly(run, unbroken, host_home):
+def test_a_run_is_resumed_exactly_after_its_gpu_kernel_was_killed(run, unbroken, host_home):
     run("%%gpu -o pid\nimport os\npid = os.getpid()")
     going, thread = begun(run, LONG)
     os.kill(run.shell.user_ns["pid"], signal.SIGKILL)
@@ -287,7 +287,7 @@ def test_a_killed_gpu_kernel_is_named_and_its_run_goes_on_exactly(run, unbroken,
     ).read_bytes()
 
 
-def test_after_a_restart_of_the_notebook_attach_shows_it_from_its_first_event(run):
+def test_a_run_is_followed_from_its_first_event_after_a_restart_of_the_notebook(run):
     code = (
         "import threading; from IPython.core.interactiveshell import InteractiveShell;"
         "shell = InteractiveShell.instance(); shell.run_line_magic('load_ext', 'dl_magics');"
@@ -336,9 +336,7 @@ def another_computer(notebook, tmp_path):
         process.wait()
 
 
-def test_a_run_of_another_computer_is_listed_watched_and_stopped_here(
-    run, host_home, another_computer
-):
+def test_a_run_of_another_computer_is_listed_watched_and_stopped(run, host_home, another_computer):
     theirs, process = another_computer(FOR_EVER)
     until(lambda: len(theirs.state.epochs) > 2)
 
@@ -361,7 +359,7 @@ def test_a_run_of_another_computer_is_listed_watched_and_stopped_here(
     assert theirs.name not in repr(run("%runs")).partition("only on gpu")[2]
 
 
-def test_a_run_that_ended_elsewhere_comes_home_with_its_model(run, trained):
+def test_an_ended_run_of_another_computer_is_fetched_with_its_model(run, trained):
     done, _ = trained
     kept = {name: (done.path / name).read_bytes() for name in (log.FILE_NAME, "model.keras")}
     shutil.rmtree(done.path)
@@ -374,7 +372,7 @@ def test_a_run_that_ended_elsewhere_comes_home_with_its_model(run, trained):
     assert remote_origin.is_complete(again.path)
 
 
-def test_a_run_elsewhere_that_does_not_say_where_it_is_costs_two_lines(run, host_home):
+def test_a_damaged_kernel_json_is_refused(run, host_home):
     leads = host_home / ".dl_magics" / "runs" / "2026-01-01_odd" / "kernel.json"
     leads.parent.mkdir(parents=True)
     for name in (leads.name, "recipe.json", log.FILE_NAME):
@@ -389,7 +387,7 @@ def test_a_run_elsewhere_that_does_not_say_where_it_is_costs_two_lines(run, host
     assert not (paths.data_folder("runs") / "2026-01-01_odd").exists()
 
 
-def test_after_a_stop_of_the_instance_the_run_goes_on_exactly(run, unbroken, host_home):
+def test_a_run_is_resumed_exactly_after_its_instance_was_stopped(run, unbroken, host_home):
     run("%%gpu -o pid\nimport os\npid = os.getpid()")
     going, thread = begun(run, LONG)
     # It must not come to its end while the stop is on its way.

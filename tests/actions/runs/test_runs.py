@@ -70,7 +70,7 @@ def teller(tmp_path):
         ("../..", "vgg16"),
     ],
 )
-def test_the_folder_of_a_run_is_named_for_its_time_model_and_data(home, data, name):
+def test_a_folder_is_named_for_time_model_and_data(home, data, name):
     folder = runs.create_folder(Recipe(data=data))
 
     assert folder.parent == home / "runs"
@@ -78,14 +78,14 @@ def test_the_folder_of_a_run_is_named_for_its_time_model_and_data(home, data, na
     assert re.fullmatch(rf"\d{{4}}-\d\d-\d\d_\d{{6}}_{name}", folder.name)
 
 
-def test_the_folder_where_one_works_has_a_name_too(home, tmp_path, monkeypatch):
+def test_the_current_folder_is_named_by_its_full_path(home, tmp_path, monkeypatch):
     (tmp_path / "flowers").mkdir()
     monkeypatch.chdir(tmp_path / "flowers")
 
     assert runs.create_folder(Recipe(data=".")).name.endswith("_vgg16_flowers")
 
 
-def test_runs_of_the_same_second_get_folders_of_their_own(home):
+def test_runs_of_the_same_second_get_different_folders(home):
     folders = [runs.create_folder(Recipe(data="dogscats")) for _ in range(5)]
 
     assert len(set(folders)) == 5
@@ -94,7 +94,7 @@ def test_runs_of_the_same_second_get_folders_of_their_own(home):
 
 @settings(deadline=None, max_examples=60)
 @given(data=st.text(min_size=1, max_size=400))
-def test_whatever_the_data_is_called_a_run_gets_a_plain_folder(data):
+def test_any_data_name_gives_a_plain_folder_name(data):
     with tempfile.TemporaryDirectory() as room, pytest.MonkeyPatch.context() as patch:
         patch.setenv("DL_MAGICS_HOME", room)
 
@@ -105,7 +105,7 @@ def test_whatever_the_data_is_called_a_run_gets_a_plain_folder(data):
         assert len(folder.name) < 100
 
 
-def test_no_run_yet_says_how_to_make_one(home):
+def test_an_empty_list_says_how_to_create_a_run(home):
     listed = runs.list_local_runs()
 
     assert listed == []
@@ -127,7 +127,7 @@ def test_runs_are_listed_newest_first(home):
     assert listed._repr_html_().count("<tr>") == 1 + 3
 
 
-def test_names_that_look_like_html_do_nothing_in_the_list(home):
+def test_names_are_escaped_in_the_list(home):
     told(home, "2026_<b>", data="<script>")
 
     page = runs.list_local_runs()._repr_html_()
@@ -136,7 +136,7 @@ def test_names_that_look_like_html_do_nothing_in_the_list(home):
     assert "<b>" not in page
 
 
-def test_without_a_name_the_newest_run_is_meant(home):
+def test_without_a_name_the_newest_run_is_found(home):
     told(home, "2026-11-03_old")
     told(home, "2026-11-04_new")
 
@@ -151,14 +151,14 @@ def test_a_run_is_found_by_its_name_or_a_part_of_it(home):
     assert runs.find_run("cats").name == "2026-11-04_vgg16_cats"
 
 
-def test_a_whole_name_counts_more_than_a_part_of_another(home):
+def test_an_exact_name_takes_precedence_over_a_part(home):
     told(home, "2026-11-03_dogs")
     told(home, "2026-11-03_dogs-2")
 
     assert runs.find_run("2026-11-03_dogs").name == "2026-11-03_dogs"
 
 
-def test_a_name_that_fits_several_runs_lists_them(home):
+def test_a_part_that_matches_several_runs_lists_them(home):
     told(home, "2026-11-03_dogs")
     told(home, "2026-11-04_dogs")
 
@@ -171,7 +171,7 @@ def test_a_name_that_fits_several_runs_lists_them(home):
     ]
 
 
-def test_an_unknown_name_is_told(home):
+def test_an_unknown_name_is_refused(home):
     told(home, "2026-11-03_dogs")
 
     with pytest.raises(NoSuchRun) as caught:
@@ -184,14 +184,14 @@ def test_an_unknown_name_is_told(home):
 
 
 @pytest.mark.parametrize("name", ["", "dogs"])
-def test_where_there_is_no_run_the_way_to_one_is_told(home, name):
+def test_without_runs_the_error_says_how_to_create_one(home, name):
     with pytest.raises(NoSuchRun) as caught:
         runs.find_run(name)
 
     assert caught.value.fix == "%%finetune data/dogscats creates one."
 
 
-def test_a_run_that_ended_is_followed_from_first_to_last(home):
+def test_follow_yields_all_events_of_an_ended_run(home):
     run = told(home, "ended")
 
     events = list(runs.follow(run))
@@ -200,7 +200,7 @@ def test_a_run_that_ended_is_followed_from_first_to_last(home):
     assert events[-1].status == "done"
 
 
-def test_a_run_of_another_process_is_followed_live_to_its_end(tmp_path, teller):
+def test_follow_yields_new_events_of_another_process(tmp_path, teller):
     def next_line(_seconds):
         teller.stdin.write(b"\n")
         teller.stdin.flush()
@@ -216,7 +216,7 @@ def test_a_run_of_another_process_is_followed_live_to_its_end(tmp_path, teller):
     assert rest[-1].status == "done"
 
 
-def test_a_run_that_is_killed_while_it_is_followed_ends_interrupted(tmp_path, teller):
+def test_a_run_killed_while_followed_is_interrupted(tmp_path, teller):
     def kill(_seconds):
         teller.kill()
         teller.wait()
@@ -227,7 +227,7 @@ def test_a_run_that_is_killed_while_it_is_followed_ends_interrupted(tmp_path, te
     assert events[-1] == RunEnded(n=2, t=events[0].t, status="interrupted")
 
 
-def test_a_run_that_was_killed_in_the_middle_of_a_line_ends_interrupted(home):
+def test_a_run_killed_in_the_middle_of_a_line_is_interrupted(home):
     run = told(home, "torn", ended=None)
     with (run.path / FILE_NAME).open("ab") as file:
         file.write(b'{"n":2,"t":1,"kind":"epo')
@@ -235,7 +235,7 @@ def test_a_run_that_was_killed_in_the_middle_of_a_line_ends_interrupted(home):
     assert [event.kind for event in runs.follow(run)] == ["run_started", "run_ended"]
 
 
-def test_an_opened_log_without_an_event_is_waited_for(tmp_path):
+def test_follow_waits_for_the_first_event_of_an_open_log(tmp_path):
     story = run_events.story(ended=DONE)
     lines = LogWriter(tmp_path)
 
@@ -247,7 +247,7 @@ def test_an_opened_log_without_an_event_is_waited_for(tmp_path):
     assert [event.n for event in runs.follow(Run(tmp_path), sleep=write)] == [1, 2]
 
 
-def test_a_stop_can_be_asked_for_from_anywhere(home):
+def test_a_stop_can_be_requested_from_another_process(home):
     run = told(home, "going", ended=None)
     assert not stop_request.is_stop_requested(run.path)
 
@@ -260,7 +260,7 @@ def test_a_stop_can_be_asked_for_from_anywhere(home):
     assert stop_request.is_stop_requested(run.path)
 
 
-def test_several_can_follow_the_same_run(home):
+def test_several_threads_can_follow_the_same_run(home):
     run = told(home, "ended")
     seen = []
 
@@ -274,7 +274,7 @@ def test_several_can_follow_the_same_run(home):
     assert all(events == seen[0] for events in seen)
 
 
-def test_the_newest_interrupted_run_is_the_one_that_goes_on(home):
+def test_the_newest_interrupted_run_is_resumed(home):
     told(home, "2026-11-03_old", ended=None)
     told(home, "2026-11-04_killed", ended=None)
     told(home, "2026-11-05_interrupted", ended=RunEnded(status="interrupted"))
@@ -290,7 +290,7 @@ def test_the_newest_interrupted_run_is_the_one_that_goes_on(home):
     assert runs.find_resumable("old").name == "2026-11-03_old"
 
 
-def test_where_no_run_was_interrupted_that_is_told(home):
+def test_without_an_interrupted_run_resume_is_refused(home):
     told(home, "2026-11-06_done")
 
     with pytest.raises(NoSuchRun) as caught:
@@ -302,7 +302,7 @@ def test_where_no_run_was_interrupted_that_is_told(home):
     ]
 
 
-def test_a_run_that_went_on_is_followed_through_its_break(home):
+def test_follow_yields_the_events_before_and_after_a_resumption(home):
     story = run_events.story(
         *(run_events.epoch(1), RunEnded(status="interrupted"), run_events.resumed(at=3, epoch=2)),
         run_events.epoch(2),
