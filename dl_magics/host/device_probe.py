@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from dl_magics.host.info import Interpreter
-from dl_magics.ssh import blocking, connection
+from dl_magics.ssh import connection
 from dl_magics.ssh.target import SshTarget
 
 _PATIENCE_SECONDS = 120
@@ -25,19 +25,18 @@ class FrameworkDevices:
     error: str = ""
 
 
-def look(login: SshTarget, interpreter: Interpreter) -> FrameworkDevices:
-    """Ask; the first import on a new instance may take half a minute."""
-    return blocking.wait_for(_look(login, interpreter))
+async def probe_devices(target: SshTarget, interpreter: Interpreter) -> FrameworkDevices:
+    """Import Keras in an interpreter of the host and return what its backend finds.
 
-
-async def _look(login: SshTarget, interpreter: Interpreter) -> FrameworkDevices:
-    there = await connection.connect_shared(login)
+    The first import on a new instance may take half a minute.
+    """
+    there = await connection.connect_shared(target)
     script = files("dl_magics.host").joinpath("device_probe_script.py").read_text("utf-8")
     activate = f"{interpreter.activation} && " if interpreter.activation else ""
     # Without -I or a file, Python would import from the home folder first.
     run = f"import sys; sys.path[:] = filter(None, sys.path); exec({script!r})"
     command = f"{activate}cd / && exec {shlex.quote(interpreter.path)} -c {shlex.quote(run)}"
-    with connection.translate_errors(login):
+    with connection.translate_errors(target):
         try:
             done = await there.run(
                 f"exec sh -c {shlex.quote(command)}",

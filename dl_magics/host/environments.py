@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 from dl_magics.errors import BadSetting, CommandFailed, NoAnswer, NotInstalled
 from dl_magics.host.info import HostInfo, Interpreter, version
-from dl_magics.ssh import blocking, connection
+from dl_magics.ssh import connection
 from dl_magics.ssh.target import SshTarget
 
 FOLDER = "~/.venvs/dl_magics"
@@ -55,17 +55,22 @@ def install_command(surroundings: HostInfo) -> str:
     return f"{make} && {python} -m pip install {packages}"
 
 
-def set_up_environment(login: SshTarget, surroundings: HostInfo) -> Iterator[str]:
-    """Make the environment; yield what is said meanwhile, line by line."""
-    return blocking.iterate_over(_setup(login, install_command(surroundings)))
+async def set_up_environment(target: SshTarget, host: HostInfo) -> AsyncIterator[str]:
+    """Create the environment for kernels and training; yield the output line by line.
 
-
-async def _setup(login: SshTarget, line: str) -> AsyncIterator[str]:
+    Raises
+    ------
+    CommandFailed
+        if a command exits with an error.
+    NoAnswer
+        if the connection ends first.
+    """
+    line = install_command(host)
     yield line
-    there = await connection.connect_shared(login)
+    shared = await connection.connect_shared(target)
     last = ""
-    with connection.translate_errors(login):
-        async with there.create_process(f"{{ {line}; }} 2>&1", errors="replace") as process:
+    with connection.translate_errors(target):
+        async with shared.create_process(f"{{ {line}; }} 2>&1", errors="replace") as process:
             process.stdin.write_eof()
             async for written in process.stdout:
                 if said := written.rstrip("\n"):
@@ -74,12 +79,12 @@ async def _setup(login: SshTarget, line: str) -> AsyncIterator[str]:
             code = (await process.wait(check=False)).exit_status
     if code is None:
         raise NoAnswer(
-            f"The connection to {login.name} ended while the environment was made.",
+            f"The connection to {target.name} ended while the environment was made.",
             fix="Run the same line again: what was made stays.",
         )
     if code:
         raise CommandFailed(
-            f"The environment on {login.name} was not made (exit status {code}): {last:.200}",
+            f"The environment on {target.name} was not made (exit status {code}): {last:.200}",
             fix=f"Try it in a terminal there: {line}",
         )
 

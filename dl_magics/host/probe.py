@@ -1,4 +1,4 @@
-"""Look what is installed on a host, in one go and without any help from its start files."""
+"""Find what is installed on a host, with one POSIX shell script that needs no Python."""
 
 from __future__ import annotations
 
@@ -14,43 +14,39 @@ from typing import Any
 
 from dl_magics.errors import NoAnswer
 from dl_magics.host.info import Gpu, HostInfo, Interpreter, Kind
-from dl_magics.ssh import blocking, connection
+from dl_magics.ssh import connection
 from dl_magics.ssh.target import SshTarget
 
-# A cold disk of a new instance is slow; each step on the way has a limit of its own.
-_PATIENCE_SECONDS = 60.0
+# The disk of a new instance is slow at first; each step of the script has its own timeout.
+_TIMEOUT_SECONDS = 60.0
 _NAMELESS = ("venv", ".venv", "env", ".env")
 
 
-def probe_host(login: SshTarget) -> HostInfo:
-    """Return what is installed on a host.
+async def probe_host(target: SshTarget) -> HostInfo:
+    """Return the GPUs, the driver and the Python environments of a host.
 
     Raises
     ------
     NoAnswer
-        where its shell ends, or hangs, before it does what it is told.
+        if a start file of its shell exits or hangs.
     """
-    return blocking.wait_for(_probe(login))
-
-
-async def _probe(login: SshTarget) -> HostInfo:
     begin, end = f"DLM-{secrets.token_hex(8)}", f"DLM-{secrets.token_hex(8)}"
-    there = await connection.connect_shared(login)
-    with connection.translate_errors(login):
+    shared = await connection.connect_shared(target)
+    with connection.translate_errors(target):
         try:
-            process = await there.create_process("exec sh -s", errors="replace")
-            # A start file may have ended the shell already: then its status tells.
+            process = await shared.create_process("exec sh -s", errors="replace")
+            # A start file may have ended the shell already: its exit status is reported below.
             with suppress(BrokenPipeError):
                 process.stdin.write(_script(begin, end))
                 process.stdin.write_eof()
-            done = await process.wait(check=False, timeout=_PATIENCE_SECONDS)
+            done = await process.wait(check=False, timeout=_TIMEOUT_SECONDS)
         except TimeoutError as error:
-            raise _no_answer(login, f"for {_PATIENCE_SECONDS:.0f} seconds", "") from error
+            raise _no_answer(target, f"for {_TIMEOUT_SECONDS:.0f} seconds", "") from error
     said = str(done.stdout).splitlines()
     if begin not in said or end not in said:
         code = "" if done.exit_status is None else f" (exit status {done.exit_status})"
-        raise _no_answer(login, f"what is installed{code}", str(done.stderr))
-    return parse_lines(login.name, said[said.index(begin) + 1 : said.index(end)])
+        raise _no_answer(target, f"what is installed{code}", str(done.stderr))
+    return parse_lines(target.name, said[said.index(begin) + 1 : said.index(end)])
 
 
 def parse_lines(name: str, lines: list[str]) -> HostInfo:
@@ -94,10 +90,10 @@ def _script(begin: str, end: str) -> str:
     return script.replace("@interpreter_probe.py@\n", look)
 
 
-def _no_answer(login: SshTarget, what: str, stderr: str) -> NoAnswer:
+def _no_answer(target: SshTarget, what: str, stderr: str) -> NoAnswer:
     said = stderr.strip().splitlines()
     return NoAnswer(
-        f"The shell of {login.name} did not say {what}{f': {said[-1]:.200}' if said else '.'}",
+        f"The shell of {target.name} did not say {what}{f': {said[-1]:.200}' if said else '.'}",
         fix="A start file may hang or end it: look into ~/.bashrc and ~/.profile there.",
     )
 

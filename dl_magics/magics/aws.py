@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dl_magics.core.instance import Instance, Instances
     from dl_magics.core.money import Receipt
     from dl_magics.magics.terminal import Terminal
-    from dl_magics.ssh.commands import Output
+    from dl_magics.ssh.commands import CommandResult
 
 NAME = argument(
     "name", nargs="?", help="name, id, start of the type or GPU; default: the chosen one"
@@ -174,7 +174,7 @@ class AwsMagics(Magics):
     @_YES
     @EXPLAIN
     @line_magic
-    def aws_ssh(self, line: str) -> Output | Script | Terminal:
+    def aws_ssh(self, line: str) -> CommandResult | Script | Terminal:
         """Run one command on the instance, or open a terminal there and show the ssh command.
 
         Options come before the command.

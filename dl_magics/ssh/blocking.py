@@ -1,6 +1,7 @@
-"""One event loop for all that waits for the network, in a thread of its own.
+"""The event loop of dl_magics and the functions that block until the loop has done their work.
 
-Magics are called where the notebook's own loop already runs; connections outlive the call.
+There is one loop per process, in a thread of its own: magics are called inside the notebook's own
+running loop, and SSH connections outlive a call. Everything else in `ssh` is `async`.
 """
 
 from __future__ import annotations
@@ -12,27 +13,36 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from dl_magics.ssh import commands
+from dl_magics.ssh.commands import CommandResult
+from dl_magics.ssh.target import SshTarget
+
 T = TypeVar("T")
 
-# Windows hears Ctrl-C only between two waits.
-_LOOK_SECONDS = 0.2
-_NAME = "dl_magics loop"
+# On Windows, Ctrl-C is noticed only between two waits.
+_POLL_SECONDS = 0.2
+_THREAD_NAME = "dl_magics loop"
 _loops: dict[int, asyncio.AbstractEventLoop] = {}
-_making = threading.Lock()
+_creating = threading.Lock()
+
+
+def run_command(target: SshTarget, command: str, stdin: str | None = None) -> CommandResult:
+    """Blocking twin of `commands.run_command`."""
+    return wait_for(commands.run_command(target, command, stdin))
 
 
 def start_task(work: Coroutine[Any, Any, T]) -> Future[T]:
-    """Let a coroutine go on by itself."""
+    """Start a coroutine on the loop without waiting for it."""
     return asyncio.run_coroutine_threadsafe(work, _loop())
 
 
 def wait_for(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end and return what it returns; Ctrl-C ends it."""
+    """Run a coroutine on the loop and return its result; Ctrl-C cancels it."""
     future = start_task(work)
     try:
         while True:
             try:
-                return future.result(_LOOK_SECONDS)
+                return future.result(_POLL_SECONDS)
             except TimeoutError:
                 if future.done():
                     raise
@@ -41,40 +51,40 @@ def wait_for(work: Coroutine[Any, Any, T]) -> T:
         raise
 
 
-def call_in_loop(function: Callable[..., T], *words: Any) -> T:
-    """Call a function in the loop's thread, where what lives there may be touched."""
+def call_in_loop(function: Callable[..., T], *arguments: Any) -> T:
+    """Call a function in the loop's thread and return its result: for objects of the loop."""
 
-    async def calling() -> T:
-        return function(*words)
+    async def call() -> T:
+        return function(*arguments)
 
-    return wait_for(calling())
+    return wait_for(call())
 
 
 def iterate_over(source: AsyncIterator[T]) -> Iterator[T]:
-    """Yield what an asynchronous iterator yields; it is closed where nobody wants more."""
+    """Yield from an asynchronous iterator; close it when the consumer stops."""
     end = object()
 
-    async def following() -> T | object:
+    async def fetch_next() -> T | object:
         return await anext(source, end)
 
     try:
-        while (value := wait_for(following())) is not end:
-            yield value  # type: ignore[misc]  # the end is told apart one line above
+        while (value := wait_for(fetch_next())) is not end:
+            yield value  # type: ignore[misc]  # `end` is excluded one line above
     finally:
         if close := getattr(source, "aclose", None):
-            # What nobody holds any more may be collected in the loop's own thread.
-            (start_task if _is_inside() else wait_for)(close())
+            # The garbage collector may run this in the loop's own thread, which must not wait.
+            (start_task if _is_loop_thread() else wait_for)(close())
 
 
-def _is_inside() -> bool:
-    return threading.current_thread().name == _NAME
+def _is_loop_thread() -> bool:
+    return threading.current_thread().name == _THREAD_NAME
 
 
 def _loop() -> asyncio.AbstractEventLoop:
-    # A forked child has the parent's loop, but not the thread that turns it.
-    with _making:
+    # A forked child has the parent's loop, but not the thread that runs it.
+    with _creating:
         if os.getpid() not in _loops:
             loop = asyncio.new_event_loop()
-            threading.Thread(target=loop.run_forever, name=_NAME, daemon=True).start()
+            threading.Thread(target=loop.run_forever, name=_THREAD_NAME, daemon=True).start()
             _loops[os.getpid()] = loop
         return _loops[os.getpid()]

@@ -1,4 +1,4 @@
-"""Key pairs: ours to log in with, and the first host key of an instance."""
+"""ed25519 key pairs: the one to log in with, and the first host key of an instance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dl_magics.store import atomic, lock, paths
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    """An ed25519 key pair; the private half lies in a file that only its owner reads."""
+    """An ed25519 key pair; the private key is in a file that only its owner may read."""
 
     file: Path
     public: str
@@ -21,14 +21,14 @@ class KeyPair:
 
     @property
     def short(self) -> str:
-        """Eight letters that stand for the key in names."""
+        """The first 8 hex digits of the SHA-256 of the public key, for use in names."""
         import hashlib
 
         return hashlib.sha256(self.public.encode()).hexdigest()[:8]
 
 
 def ensure_key_pair(name: str) -> KeyPair:
-    """Return the key pair of this name; make it if it is not there."""
+    """Return the key pair of this name; generate it if it does not exist."""
     import asyncssh
 
     file = paths.data_folder("keys") / name
@@ -42,5 +42,5 @@ def ensure_key_pair(name: str) -> KeyPair:
 
 
 def delete_key_pair(name: str) -> None:
-    """Throw away a key pair that nothing uses any more."""
+    """Delete a key pair that is no longer used."""
     (paths.data_folder("keys") / name).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Host keys, pinned by instance id in a known_hosts file of ours; never by address."""
+"""The known_hosts file of dl_magics: host keys pinned by instance id, never by address."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ TEMPORARY = "temporary"
 
 
 def path() -> Path:
-    """Where our known_hosts file lies; plain ssh can read it too."""
+    """Return the path of the file; OpenSSH can read it too."""
     return paths.data_folder() / "known_hosts"
 
 
 def pin_keys(alias: str, *public_keys: str, temporary: bool = False) -> None:
-    """Let these keys, and no others, stand for an instance."""
+    """Pin these public keys, and no others, for a host."""
     with lock.hold("known_hosts"):
         others = [line for line in _lines() if line.split()[0] != alias]
         mark = f" {TEMPORARY}" if temporary else ""
@@ -24,17 +24,17 @@ def pin_keys(alias: str, *public_keys: str, temporary: bool = False) -> None:
 
 
 def forget_host(alias: str) -> None:
-    """Drop the keys of an instance that was given back."""
+    """Remove the keys of a host, such as a terminated instance."""
     pin_keys(alias)
 
 
 def pinned_lines(alias: str) -> list[str]:
-    """Return the lines that stand for an instance."""
+    """Return the lines of a host."""
     return [line for line in _lines() if line.split()[0] == alias]
 
 
 def is_temporary(alias: str) -> bool:
-    """Whether the key went through user-data and must still be replaced."""
+    """Return whether the pinned key was in the user data and is yet to be replaced."""
     return any(line.endswith(f" {TEMPORARY}") for line in pinned_lines(alias))
 
 

@@ -1,4 +1,4 @@
-"""A port on this computer's loopback that leads to a Unix socket on an instance."""
+"""Forward a local port on 127.0.0.1 to a Unix socket on a host."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 from typing import Protocol
 
 from dl_magics.errors import DLMagicsError
-from dl_magics.ssh import blocking, connection
+from dl_magics.ssh import connection
 from dl_magics.ssh.target import SshTarget
 
 _CHUNK = 65536
@@ -26,25 +26,21 @@ class _Writer(Protocol):
     def close(self) -> None: ...
 
 
-def forward_to_socket(login: SshTarget, path: str) -> int:
-    """Return the port that leads to the socket, for as long as this process lives.
+async def forward_to_socket(target: SshTarget, path: str) -> int:
+    """Return a local port that is forwarded to the socket as long as this process lives.
 
-    Each connection to the port finds its own way: one that breaks leaves the port as it is.
+    Each connection to the port opens its own channel: one that breaks does not close the port.
     """
-    return blocking.wait_for(_to_socket(login, path))
-
-
-async def _to_socket(login: SshTarget, path: str) -> int:
-    key = (login.alias, path)
+    key = (target.alias, path)
     if key in _open:
         _open.pop(key).close()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, DLMagicsError):
-            with connection.translate_errors(login):
-                there = await connection.connect_shared(login)
-                far = await there.open_unix_connection(path, encoding=None)
-            await asyncio.gather(_pump(reader, far[1]), _pump(far[0], writer))
+            with connection.translate_errors(target):
+                shared = await connection.connect_shared(target)
+                remote = await shared.open_unix_connection(path, encoding=None)
+            await asyncio.gather(_pump(reader, remote[1]), _pump(remote[0], writer))
         writer.close()
 
     _open[key] = await asyncio.start_server(serve, "127.0.0.1", 0)

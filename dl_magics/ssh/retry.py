@@ -1,50 +1,89 @@
-"""What must go on after the link was lost: again and again, with longer and longer pauses."""
+"""Retry with exponential backoff: one call, or a stream that resumes after a lost connection."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TypeVar
 
-from dl_magics.errors import NoAnswer
+from dl_magics.errors import DLMagicsError, NoAnswer
 
 T = TypeVar("T")
 
-_FIRST_PAUSE, _LONGER, _LONGEST_PAUSE = 0.3, 1.6, 10.0
-_PATIENCE_SECONDS = 1800.0
+_FIRST_PAUSE, _FACTOR, _LONGEST_PAUSE = 0.3, 1.6, 10.0
+_MAX_LOST_SECONDS = 1800.0
+
+
+def pauses() -> Iterator[float]:
+    """Yield the seconds to wait before each further attempt: 0.3, 0.48, … at most 10."""
+    pause = _FIRST_PAUSE
+    while True:
+        yield pause
+        pause = min(pause * _FACTOR, _LONGEST_PAUSE)
+
+
+async def retry(
+    attempt: Callable[[], Awaitable[T]],
+    *,
+    attempts: int | None = 3,
+    on: tuple[type[DLMagicsError], ...] = (NoAnswer,),
+) -> T:
+    """Await `attempt()` until it succeeds and return its result.
+
+    Parameters
+    ----------
+    attempt
+        What may safely be done more than once.
+    attempts
+        How often to try before the last error is raised; None for no limit.
+    on
+        The errors after which to try again. Any other error is raised at once.
+    """
+    for number, pause in enumerate(pauses(), start=1):
+        try:
+            return await attempt()
+        except on:
+            if number == attempts:
+                raise
+            await asyncio.sleep(pause)
+    raise AssertionError("pauses() never ends")
 
 
 async def retry_stream(
     attempt: Callable[[], AsyncIterator[T]], waiting: Callable[[str], T]
 ) -> AsyncIterator[T]:
-    """Yield from an attempt; where the link is lost, say so and make another attempt.
+    """Yield from `attempt()`; after a lost connection yield `waiting(reason)` and try again.
 
-    A host that never answered raises at once; one that stays away, after half an hour. An attempt
-    begins by saying how far it is: only what comes after that is progress.
+    The first value of an attempt only states how far the transfer is: any later value is progress
+    and resets the pause. The first attempt to connect is not repeated.
+
+    Raises
+    ------
+    NoAnswer
+        if no attempt has connected yet, or there was no progress for half an hour.
     """
-    reached, pause, lost = False, _FIRST_PAUSE, 0.0
+    connected, pausing, lost_at = False, pauses(), 0.0
     while True:
         try:
-            async for n, each in _numbered(attempt()):
-                reached = True
+            async for n, value in _enumerate(attempt()):
+                connected = True
                 if n:
-                    pause, lost = _FIRST_PAUSE, 0.0
-                yield each
+                    pausing, lost_at = pauses(), 0.0
+                yield value
         except NoAnswer as error:
             now = time.monotonic()
-            lost = lost or now
-            if not reached or now - lost > _PATIENCE_SECONDS:
+            lost_at = lost_at or now
+            if not connected or now - lost_at > _MAX_LOST_SECONDS:
                 raise
             yield waiting(str(error))
-            await asyncio.sleep(pause)
-            pause = min(pause * _LONGER, _LONGEST_PAUSE)
+            await asyncio.sleep(next(pausing))
         else:
             return
 
 
-async def _numbered(values: AsyncIterator[T]) -> AsyncIterator[tuple[int, T]]:
+async def _enumerate(values: AsyncIterator[T]) -> AsyncIterator[tuple[int, T]]:
     n = 0
-    async for each in values:
-        yield n, each
+    async for value in values:
+        yield n, value
         n += 1

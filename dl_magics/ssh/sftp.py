@@ -1,117 +1,128 @@
-"""Small files to an instance and back, whole or not at all."""
+"""Transfer single files over SFTP. A file appears under its name when all of it has arrived."""
 
 from __future__ import annotations
 
 import posixpath
-import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from dl_magics.errors import NoAnswer
-from dl_magics.ssh import blocking, connection
+from dl_magics.ssh import connection
+from dl_magics.ssh.retry import retry
 from dl_magics.ssh.target import SshTarget
 from dl_magics.store import atomic
 
 if TYPE_CHECKING:
     import asyncssh
 
-T = TypeVar("T")
-_TIMES = 3
+_PRIVATE_FOLDER = 0o700
 
 
-def upload_once(login: SshTarget, file: Path, folder: str, name: str = "") -> str:
-    """Put a file whose name tells its content into a folder there; return its absolute path."""
-    return _patiently(lambda: _put_once(login, file, folder, name or file.name))
+async def upload_once(target: SshTarget, source: Path | bytes, folder: str, name: str = "") -> str:
+    """Upload a file unless one of this name exists; return its absolute path on the host.
+
+    Use it for names that change with the content, such as one with a checksum in it.
+
+    Parameters
+    ----------
+    target
+        The host.
+    source
+        A local file, or the content itself.
+    folder
+        A folder on the host; a relative path starts in the home folder.
+    name
+        The name on the host: by default that of the local file, and required for content.
+    """
+    name = name or (source.name if isinstance(source, Path) else "")
+
+    async def attempt() -> str:
+        async with _open_sftp(target) as sftp:
+            path = posixpath.join(await _make_folder(sftp, folder), name)
+            if not await sftp.exists(path):
+                await _write(sftp, source, path)
+        return path
+
+    return await retry(attempt)
 
 
-def upload_file(login: SshTarget, file: Path, folder: str) -> str:
-    """Put a file under a new name into a folder there; return its absolute path."""
-    return _patiently(lambda: _put(login, file, folder))
+async def upload_file(target: SshTarget, file: Path, folder: str) -> str:
+    """Upload a file under a new random name; return its absolute path on the host."""
+
+    async def attempt() -> str:
+        async with _open_sftp(target) as sftp:
+            name = f"{uuid.uuid4().hex}{file.suffix}"
+            path = posixpath.join(await _make_folder(sftp, folder), name)
+            await _write(sftp, file, path)
+        return path
+
+    return await retry(attempt)
 
 
-def download_file(login: SshTarget, path: str, to: Path, *, remove: bool = False) -> None:
-    """Fetch a file from there under a temporary name, then give it its own."""
-    _patiently(lambda: _fetch(login, path, to, remove))
+async def download_file(target: SshTarget, path: str, to: Path, *, remove: bool = False) -> None:
+    """Download a file to the local path `to`; with `remove`, delete it on the host afterwards."""
+
+    async def attempt() -> None:
+        async with _open_sftp(target) as sftp:
+            with atomic.replacing(to) as unfinished:
+                await sftp.get(path, unfinished)
+            if remove:
+                await sftp.remove(path)
+
+    await retry(attempt)
 
 
-def _patiently(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Do what may be done twice once more where the connection broke in the middle."""
-    for again in range(_TIMES - 1):
-        try:
-            return blocking.wait_for(work())
-        except NoAnswer:
-            time.sleep(again + 0.5)
-    return blocking.wait_for(work())
-
-
-async def create_empty_file(login: SshTarget, path: str) -> None:
-    """Make an empty file there."""
-    async with _sftp(login) as sftp, sftp.open(path, "a"):
+async def create_empty_file(target: SshTarget, path: str) -> None:
+    """Create an empty file; one that exists keeps its content."""
+    async with _open_sftp(target) as sftp, sftp.open(path, "a"):
         pass
 
 
-def resolve_path(login: SshTarget, path: str) -> str | None:
-    """Return the absolute path of what is there under this path; None if nothing is."""
-    return _patiently(lambda: _absolute(login, path))
+async def resolve_path(target: SshTarget, path: str) -> str | None:
+    """Return the absolute path of a file or folder on the host; None if it does not exist."""
 
+    async def attempt() -> str | None:
+        async with _open_sftp(target) as sftp:
+            return str(await sftp.realpath(path)) if await sftp.exists(path) else None
 
-async def _absolute(login: SshTarget, path: str) -> str | None:
-    async with _sftp(login) as sftp:
-        there = await sftp.exists(path)
-        found = str(await sftp.realpath(path))
-    return found if there else None
-
-
-async def _put_once(login: SshTarget, file: Path, folder: str, name: str) -> str:
-    async with _sftp(login) as sftp:
-        path = posixpath.join(await _made(sftp, folder), name)
-        if not await sftp.exists(path):
-            await _written(sftp, file, path)
-    return path
-
-
-async def _put(login: SshTarget, file: Path, folder: str) -> str:
-    async with _sftp(login) as sftp:
-        path = posixpath.join(await _made(sftp, folder), f"{uuid.uuid4().hex}{file.suffix}")
-        await _written(sftp, file, path)
-    return path
-
-
-async def _fetch(login: SshTarget, path: str, to: Path, remove: bool) -> None:
-    async with _sftp(login) as sftp:
-        with atomic.replacing(to) as unfinished:
-            await sftp.get(path, unfinished)
-        if remove:
-            await sftp.remove(path)
+    return await retry(attempt)
 
 
 @asynccontextmanager
-async def _sftp(login: SshTarget) -> AsyncIterator[asyncssh.SFTPClient]:
-    there = await connection.connect_shared(login)
-    with connection.translate_errors(login):
-        async with there.start_sftp_client() as sftp:
+async def _open_sftp(target: SshTarget) -> AsyncIterator[asyncssh.SFTPClient]:
+    shared = await connection.connect_shared(target)
+    with connection.translate_errors(target):
+        async with shared.start_sftp_client() as sftp:
             yield sftp
 
 
-async def _made(sftp: asyncssh.SFTPClient, folder: str) -> str:
-    """Make a folder that only its owner reads, and return its absolute path."""
-    await sftp.makedirs(folder, exist_ok=True)
+async def _make_folder(sftp: asyncssh.SFTPClient, folder: str) -> str:
+    """Create a folder that only its owner may read, unless it exists; return its absolute path."""
+    import asyncssh
+
+    private = asyncssh.SFTPAttrs(permissions=_PRIVATE_FOLDER)
+    await sftp.makedirs(folder, private, exist_ok=True)
     return str(await sftp.realpath(folder))
 
 
-async def _written(sftp: asyncssh.SFTPClient, file: Path, path: str) -> None:
-    """Write under another name first; a full disk leaves nothing under the final one."""
+async def _write(sftp: asyncssh.SFTPClient, source: Path | bytes, path: str) -> None:
+    """Write under a temporary name and rename: a full disk leaves nothing under `path`."""
     import asyncssh
 
-    beside = f"{path}.{uuid.uuid4().hex[:8]}.part"
+    unfinished = f"{path}.{uuid.uuid4().hex[:8]}.part"
     try:
-        await sftp.put(file, beside)
-        await sftp.posix_rename(beside, path)
+        if isinstance(source, Path):
+            await sftp.put(source, unfinished)
+        else:
+            async with sftp.open(unfinished, "wb") as file:
+                await file.write(source)
+        await sftp.posix_rename(unfinished, path)
     except (asyncssh.SFTPFailure, asyncssh.SFTPNoSpaceOnFilesystem) as error:
         raise NoAnswer(
-            f"{file.name} could not be written there: {error}. Is the disk full?",
-            fix="%aws_ssh df -h . shows the room there is.",
+            f"{posixpath.basename(path)} could not be written on the host: {error}. "
+            "Its disk may be full.",
+            fix="%aws_ssh df -h . shows the free space.",
         ) from error

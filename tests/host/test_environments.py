@@ -5,6 +5,7 @@ import pytest
 from dl_magics import errors
 from dl_magics.host import environments
 from dl_magics.host.info import Gpu, HostInfo, Interpreter
+from dl_magics.ssh import blocking
 
 ALL = {"ipykernel": "7.0", "pyzmq": "27.0", "keras": "3.11.0", "tensorflow": "2.20.0"}
 T4 = (Gpu("Tesla T4", 15360, 7.5),)
@@ -129,7 +130,13 @@ def test_without_a_python_uv_brings_one():
 def test_the_setup_says_what_goes_on_and_leaves_an_environment(host):
     uv = _uv(host, 'echo "uv $1"')
 
-    said = list(environments.set_up_environment(host.login, HostInfo(name="gpu", uv=uv)))
+    said = list(
+        blocking.iterate_over(
+            blocking.iterate_over(
+                environments.set_up_environment(host.login, HostInfo(name="gpu", uv=uv))
+            )
+        )
+    )
 
     assert said[0] == environments.install_command(HostInfo(name="gpu", uv=uv))
     assert said[1:] == ["uv venv", "uv pip"]
@@ -139,7 +146,13 @@ def test_a_setup_that_fails_costs_two_lines(host):
     uv = _uv(host, "echo No space left on device >&2; exit 28")
 
     with pytest.raises(errors.CommandFailed, match=r"status 28\): No space left") as refused:
-        list(environments.set_up_environment(host.login, HostInfo(name="gpu", uv=uv)))
+        list(
+            blocking.iterate_over(
+                blocking.iterate_over(
+                    environments.set_up_environment(host.login, HostInfo(name="gpu", uv=uv))
+                )
+            )
+        )
 
     assert uv in refused.value.fix
 

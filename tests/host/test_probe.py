@@ -4,10 +4,11 @@ import pytest
 
 from dl_magics import errors
 from dl_magics.host.probe import parse_lines, probe_host
+from dl_magics.ssh import blocking
 
 
 def test_an_environment_that_is_not_on_the_path_is_found(host):
-    found = probe_host(host.login)
+    found = blocking.wait_for(probe_host(host.login))
 
     (ours,) = [each for each in found.interpreters if each.name == "keras"]
     assert (ours.kind, ours.prefix) == ("venv", f"{host.home}/.venvs/keras")
@@ -17,7 +18,7 @@ def test_an_environment_that_is_not_on_the_path_is_found(host):
 
 
 def test_the_hosts_gpu_disk_and_memory_are_told(host):
-    found = probe_host(host.login)
+    found = blocking.wait_for(probe_host(host.login))
 
     assert [(gpu.name, gpu.memory_mib) for gpu in found.gpus] == [("Tesla T4", 15360)]
     assert found.driver == "570.86.15"
@@ -36,7 +37,7 @@ def test_start_files_do_what_they_like(host, horror):
     for name in (".bashrc", ".profile"):
         (host.home / name).write_text(f"{horror}\n")
 
-    found = probe_host(host.login)
+    found = blocking.wait_for(probe_host(host.login))
 
     assert "keras" in [each.name for each in found.interpreters]
 
@@ -48,7 +49,7 @@ def test_a_shell_that_never_gets_to_the_point_costs_two_lines(host):
 
     try:
         with pytest.raises(errors.NoAnswer, match=r"\(exit status 3\): no shells here"):
-            probe_host(host.login)
+            blocking.wait_for(probe_host(host.login))
     finally:
         bash.unlink()
 
@@ -64,7 +65,7 @@ def test_a_conda_environment_is_known_with_its_activation(host):
     (root / "etc" / "profile.d").mkdir(parents=True)
     (root / "etc" / "profile.d" / "conda.sh").write_text("")
 
-    found = {each.name: each for each in probe_host(host.login).interpreters}
+    found = {each.name: each for each in blocking.wait_for(probe_host(host.login)).interpreters}
 
     assert found["base"].kind == found["fastai"].kind == "conda"
     conda = f". {root}/etc/profile.d/conda.sh && conda activate "

@@ -4,7 +4,7 @@ import pytest
 
 from dl_magics import errors
 from dl_magics.actions.aws import access, context
-from dl_magics.ssh import blocking, commands, connection
+from dl_magics.ssh import blocking, connection
 from dl_magics.ssh.target import SshTarget
 
 
@@ -17,7 +17,7 @@ def login(cloud, run):
 def test_all_that_goes_there_shares_one_connection(login):
     first = blocking.wait_for(connection.connect_shared(login))
 
-    commands.run(login, "true")
+    blocking.run_command(login, "true")
 
     assert blocking.wait_for(connection.connect_shared(login)) is first
 
@@ -29,22 +29,22 @@ def test_a_connection_that_broke_is_made_anew(login):
 
     second = blocking.wait_for(connection.connect_shared(login))
     assert second is not first
-    assert commands.run(login, "echo here").stdout == "here\n"
+    assert blocking.run_command(login, "echo here").stdout == "here\n"
 
 
 def test_after_a_stop_and_a_start_the_new_address_is_connected(login, run):
-    commands.run(login, "true")
+    blocking.run_command(login, "true")
 
     run("%aws_stop")
     run("%aws_start")
 
-    assert commands.run(access.login(context.meant()), "echo here").stdout == "here\n"
+    assert blocking.run_command(access.login(context.meant()), "echo here").stdout == "here\n"
 
 
 def test_a_host_that_nobody_knows_is_not_trusted(login, tmp_path):
     other = SshTarget(alias="somewhere", name="somewhere", host=login.host, config=login.config)
 
     with pytest.raises(errors.HostKeyRefused) as refused:
-        commands.run(other, "true")
+        blocking.run_command(other, "true")
 
     assert refused.value.fix.startswith("%gpu_connect somewhere --trust")

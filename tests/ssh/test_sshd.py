@@ -8,7 +8,7 @@ import pytest
 
 from dl_magics import errors
 from dl_magics.host import probe
-from dl_magics.ssh import blocking, commands, connection, keys, known_hosts
+from dl_magics.ssh import blocking, connection, keys, known_hosts
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def start_file(lab):
 
 def refusal(login):
     with pytest.raises(errors.LoginRefused) as refused:
-        commands.run(login, "true")
+        blocking.run_command(login, "true")
     happened, fix = refused.value._render_traceback_()
     assert "\n" not in happened + fix
     return happened, fix
@@ -41,7 +41,9 @@ def test_a_user_that_is_not_known_there_is_named(lab):
 
     happened, fix = refusal(replace(lab.login(), alias=typed, name=typed, user="ec2-user"))
 
-    assert happened == f"LoginRefused: {typed} does not let in ec2-user with our key."
+    assert happened == (
+        f"LoginRefused: {typed} refused the login of ec2-user: it accepts none of the offered keys."
+    )
     assert fix.endswith(f"%gpu_connect USER@{lab.address} --identity KEY")
 
 
@@ -49,16 +51,16 @@ def test_a_start_file_that_exits_is_told_with_its_status(lab, start_file):
     start_file.write_text("exit 7\n")
 
     with pytest.raises(errors.NoAnswer, match=r"exit status 7") as told:
-        probe.probe_host(lab.login())
+        blocking.wait_for(probe.probe_host(lab.login()))
 
     assert ".bashrc" in told.value.fix
 
 
 def test_a_start_file_that_hangs_is_told_in_time(lab, start_file, monkeypatch):
-    monkeypatch.setattr(probe, "_PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr(probe, "_TIMEOUT_SECONDS", 1.0)
     start_file.write_text("sleep 300\n")
 
     with pytest.raises(errors.NoAnswer, match="for 1 seconds") as told:
-        probe.probe_host(lab.login())
+        blocking.wait_for(probe.probe_host(lab.login()))
 
     assert ".bashrc" in told.value.fix

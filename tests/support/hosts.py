@@ -12,7 +12,8 @@ import pytest
 
 from dl_magics.practice.hosts.hosts import Hosts
 from dl_magics.practice.hosts.spec import HostSpec
-from dl_magics.ssh import blocking, commands, connection, known_hosts
+from dl_magics.ssh import blocking, connection, known_hosts
+from dl_magics.ssh.commands import CommandResult
 from dl_magics.ssh.target import SshTarget
 from support.ec2_client import until
 
@@ -30,8 +31,8 @@ class Host:
     def home(self) -> Path:
         return self.folder / "home"
 
-    def run(self, command: str) -> commands.Output:
-        return commands.run(self.login, command)
+    def run(self, command: str) -> CommandResult:
+        return blocking.run_command(self.login, command)
 
     def pin(self) -> None:
         key = (self.folder / "etc/ssh/ssh_host_ed25519_key.pub").read_text()

@@ -12,7 +12,7 @@ from dl_magics.aws import security_group
 from dl_magics.aws.ec2 import Ec2
 from dl_magics.core.instance import Instance
 from dl_magics.errors import NoAnswer, WrongState
-from dl_magics.ssh import commands, keys
+from dl_magics.ssh import blocking, host_key_rotation, keys
 from dl_magics.ssh.target import SshTarget
 from dl_magics.store import state
 
@@ -64,7 +64,7 @@ def login(instance: Instance, identity: str | None = None) -> SshTarget:
 def until_ssh_answers(ec2: Ec2, instance: Instance) -> Iterator[Instance]:
     """Yield the instance when its address changes, and at last when SSH answers."""
     began = looked = time.monotonic()
-    while not commands.answers(login(instance)):
+    while not blocking.wait_for(host_key_rotation.is_reachable(login(instance))):
         time.sleep(0.5)
         now = time.monotonic()
         if now - looked > _LOOK_SECONDS:

@@ -12,7 +12,8 @@ from dl_magics.core import money
 from dl_magics.core.instance import Instance, Instances
 from dl_magics.errors import CommandFailed, NoCapacity, NotConfirmed
 from dl_magics.gpu_kernel import kernelspec
-from dl_magics.ssh import commands, known_hosts
+from dl_magics.ssh import blocking, known_hosts
+from dl_magics.ssh.commands import CommandResult
 from dl_magics.store import ledger
 
 _RETRY_SECONDS = 15.0
@@ -103,9 +104,9 @@ def terminate(word: str | None) -> Iterator[Instance]:
         ledger.append(did="gave back", what="instance", id=instance.id, place=context.name())
 
 
-def run_there(command: str, word: str | None = None) -> commands.Output:
+def run_there(command: str, word: str | None = None) -> CommandResult:
     """Run one command on an instance; raise if it fails there."""
-    done = commands.run(access.login(context.meant(word)), command)
+    done = blocking.run_command(access.login(context.meant(word)), command)
     if done.code:
         wrote = " ".join(repr(done).split())[-_LAST_LETTERS:]
         raise CommandFailed(

@@ -12,7 +12,7 @@ from dl_magics.actions.gpu import remote_call
 from dl_magics.actions.gpu.notebook_kernel import Connection, session
 from dl_magics.core import serialization
 from dl_magics.errors import NoSuchRun
-from dl_magics.ssh import sftp
+from dl_magics.ssh import blocking, sftp
 from dl_magics.store import lock, state
 
 _ROOM = ".dl_magics/values"
@@ -24,7 +24,7 @@ def send(connection: Connection, given: Mapping[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "values.zip"
         serialization.write_values(file, given)
-        path = sftp.upload_file(connection.way.login(), file, _ROOM)
+        path = blocking.wait_for(sftp.upload_file(connection.way.login(), file, _ROOM))
     remote_call.run(connection, "dl_magics.core.serialization:load_into_namespace", path=path)
 
 
@@ -39,7 +39,7 @@ def bring_back(connection: Connection, names: list[str]) -> dict[str, Any]:
     )
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "values.zip"
-        sftp.download_file(connection.way.login(), path, file, remove=True)
+        blocking.wait_for(sftp.download_file(connection.way.login(), path, file, remove=True))
         return serialization.read_values(file)
 
 

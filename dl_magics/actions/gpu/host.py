@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from dl_magics.actions.aws import access, context
 from dl_magics.core.instance import Instance
 from dl_magics.errors import WrongState
+from dl_magics.ssh import ssh_config
 from dl_magics.ssh.target import SshTarget
 
 
@@ -55,7 +55,7 @@ class Way:
 
 def find(word: str | None = None, identity: str | None = None) -> Way:
     """Return the way to an instance, or to `user@host` or a name from your ssh_config."""
-    if word and ("@" in word or word in _own_hosts()):
+    if word and ("@" in word or ssh_config.is_configured(word)):
         return Way(alias=word, name=word, identity=identity)
     instance = context.meant(word)
     return Way(alias=instance.id, name=instance.name, identity=identity)
@@ -74,14 +74,3 @@ def _host(word: str, identity: str | None) -> SshTarget:
         port=int(port) if port else None,
         key_file=Path(identity).expanduser() if identity else None,
     )
-
-
-def _own_hosts() -> set[str]:
-    """Return the names that the person's own ssh_config gives to hosts."""
-    try:
-        lines = (Path.home() / ".ssh" / "config").read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return set()
-    words = [shlex.split(line, comments=True) for line in lines if line.count('"') % 2 == 0]
-    hosts = [word[1:] for word in words if word and word[0].lower() == "host"]
-    return {name for names in hosts for name in names if not set(name) & set("*?!")}

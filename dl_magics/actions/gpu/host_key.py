@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dl_magics.actions.aws import context
 from dl_magics.actions.gpu.host import Way
 from dl_magics.errors import DLMagicsError
-from dl_magics.ssh import commands, known_hosts
+from dl_magics.ssh import blocking, host_key_scan, known_hosts
 
 _SHA256 = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 
@@ -30,7 +30,7 @@ class Offer:
 
 def offered(way: Way) -> Offer:
     """Ask the host for its key, and EC2 for what it printed at its first boot."""
-    key, fingerprint = commands.host_key(way.login())
+    key, fingerprint = blocking.wait_for(host_key_scan.scan_host_key(way.login()))
     return Offer(way, key, fingerprint, way.is_instance and fingerprint in _on_console(way.alias))
 
 

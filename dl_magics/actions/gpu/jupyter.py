@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dl_magics.actions.gpu.notebook_kernel import Connection
 from dl_magics.errors import CommandFailed, NoAnswer
-from dl_magics.ssh import commands, port_forward
+from dl_magics.ssh import blocking, port_forward
 from dl_magics.store import atomic, lock, paths
 
 _SECONDS = 60.0
@@ -70,7 +70,7 @@ def open_there(connection: Connection) -> Opened:
     token = _token(login.alias)
     python = shlex.quote(connection.python)
     command = _START.format(activate=connection.activate, python=python)
-    done = commands.run(login, f"exec sh -c {shlex.quote(command)}", stdin=f"{token}\n")
+    done = blocking.run_command(login, f"exec sh -c {shlex.quote(command)}", stdin=f"{token}\n")
     if done.code == 3:
         raise CommandFailed(
             f"{connection.environment} on {connection.way.name} has no Jupyter.",
@@ -81,7 +81,7 @@ def open_there(connection: Connection) -> Opened:
             f"Jupyter did not start on {connection.way.name}: {done!r:.300}",
             fix="%aws_ssh tail .dlm/jupyter.log",
         )
-    port = port_forward.forward_to_socket(login, done.stdout.split()[-1])
+    port = blocking.wait_for(port_forward.forward_to_socket(login, done.stdout.split()[-1]))
     url = f"http://127.0.0.1:{port}/"
     _until_it_answers(url, connection)
     file = paths.data_folder("open") / f"{login.alias}.html"

@@ -14,7 +14,7 @@ from dl_magics.gpu_kernel import kernelspec
 from dl_magics.gpu_kernel.client import GpuKernel
 from dl_magics.host import probe
 from dl_magics.host.info import HostInfo, Interpreter
-from dl_magics.ssh import keys
+from dl_magics.ssh import blocking, keys
 from dl_magics.store import state
 
 
@@ -38,7 +38,7 @@ _open: dict[str, Connection] = {}
 
 def look(way: Way) -> HostInfo:
     """Return what is installed there."""
-    return probe.probe_host(way.login())
+    return blocking.wait_for(probe.probe_host(way.login()))
 
 
 def connect(way: Way, interpreter: Interpreter) -> Connection:

@@ -9,7 +9,7 @@ from typing import Any
 from dl_magics.actions.gpu.notebook_kernel import Connection
 from dl_magics.errors import DLMagicsError, KernelDied
 from dl_magics.remote_code import bundle
-from dl_magics.ssh import sftp
+from dl_magics.ssh import blocking, sftp
 from dl_magics.store import paths
 
 _ROOM = ".dl_magics/code"
@@ -29,8 +29,8 @@ getattr(importlib.import_module(module), function)(user, **json.loads(arguments)
 
 def code(connection: Connection, function: str, arguments: Mapping[str, Any]) -> str:
     """Return the cell that calls `module:function(namespace, **arguments)` of ours there."""
-    archive = sftp.upload_once(
-        connection.way.login(), bundle.pack(paths.data_folder("code")), _ROOM
+    archive = blocking.wait_for(
+        sftp.upload_once(connection.way.login(), bundle.pack(paths.data_folder("code")), _ROOM)
     )
     names = {"archive": archive, "call": function, "arguments": json.dumps(arguments)}
     given = ", ".join(f"{name!r}: {value!r}" for name, value in names.items())

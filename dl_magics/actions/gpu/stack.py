@@ -9,6 +9,7 @@ from dl_magics.core import table
 from dl_magics.host import device_probe, environments, probe
 from dl_magics.host.device_probe import FrameworkDevices
 from dl_magics.host.info import HostInfo, Interpreter, version
+from dl_magics.ssh import blocking
 from dl_magics.ssh.target import SshTarget
 from dl_magics.training.recipe import applications
 
@@ -74,9 +75,9 @@ def asking(interpreter: Interpreter) -> str:
 
 def status(login: SshTarget, python: str) -> Stack:
     """Look at every layer under an interpreter of the host, and ask the framework itself."""
-    surroundings = probe.probe_host(login)
+    surroundings = blocking.wait_for(probe.probe_host(login))
     interpreter = environments.choose_interpreter(surroundings, python)
-    seen = device_probe.look(login, interpreter)
+    seen = blocking.wait_for(device_probe.probe_devices(login, interpreter))
     return Stack(
         f"{surroundings.name}: {interpreter}", tuple(judge(surroundings, interpreter, seen))
     )

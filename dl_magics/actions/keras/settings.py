@@ -23,7 +23,7 @@ from dl_magics.keras_config import (
     rpc,
     theano_env,
 )
-from dl_magics.ssh import commands
+from dl_magics.ssh import blocking
 from dl_magics.store import paths
 
 Where = Literal["here", "there"]
@@ -210,7 +210,9 @@ def _ask(where: Where, do: str, python: str = "", **what: Any) -> dict[str, Any]
     )
     command = shlex.join([python or python_there(), "-c", rpc.program(do, **what)])
     # The interpreter that is named is the one with Theano.
-    done = commands.run(login, f"{effective.VARIABLE}=theano {command}" if python else command)
+    done = blocking.run_command(
+        login, f"{effective.VARIABLE}=theano {command}" if python else command
+    )
     return _heard(python or python_there(), login.name, done.stdout, repr(done))
 
 

@@ -10,7 +10,7 @@ from dl_magics.errors import DamagedRun
 from dl_magics.runs import report
 from dl_magics.runs.remote_origin import RemoteOrigin
 from dl_magics.runs.state import RunState
-from dl_magics.ssh import sftp
+from dl_magics.ssh import blocking, sftp
 
 
 def fetch_files(origin: RemoteOrigin, folder: Path, state: RunState) -> set[str]:
@@ -37,7 +37,9 @@ def _fetch(origin: RemoteOrigin, name: str, sha256: str, folder: Path) -> bool:
     for is_fetched in (False, True):
         if _sha256(path) == sha256:
             return is_fetched
-        sftp.download_file(Way(**origin.host).login(), f"{origin.run_folder}/{name}", path)
+        blocking.wait_for(
+            sftp.download_file(Way(**origin.host).login(), f"{origin.run_folder}/{name}", path)
+        )
     if _sha256(path) != sha256:
         raise DamagedRun(
             f"{name} of the run {folder.name} arrived twice with a wrong sha256.",

@@ -22,7 +22,7 @@ from dl_magics.runs import remote_origin
 from dl_magics.runs.events import Event, RunEnded
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.remote_origin import RemoteOrigin
-from dl_magics.ssh import sftp
+from dl_magics.ssh import blocking, sftp
 from dl_magics.store import paths
 from dl_magics.training.engine import resume_point
 from dl_magics.training.recipe import applications
@@ -78,7 +78,7 @@ def find_data(connection: Connection, data: str) -> str:
     BadData
         where the host has no such folder.
     """
-    path = sftp.resolve_path(connection.way.login(), sync.path_there(data))
+    path = blocking.wait_for(sftp.resolve_path(connection.way.login(), sync.path_there(data)))
     if path is None:
         raise BadData(
             f"{data} is not on {connection.way.name}.",
@@ -144,7 +144,9 @@ def _provide_weights(connection: Connection, recipe: Recipe) -> str | None:
             return recipe.weights
         with file.open("rb") as opened:
             sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
-        return sftp.upload_once(target, file, _WEIGHTS, name=f"{sha256[:12]}-{file.name}")
+        return blocking.wait_for(
+            sftp.upload_once(target, file, _WEIGHTS, name=f"{sha256[:12]}-{file.name}")
+        )
     try:
         remote_call.run(connection, _FETCH_WEIGHTS, **arguments)
     except WeightsNotFound:
@@ -153,7 +155,9 @@ def _provide_weights(connection: Connection, recipe: Recipe) -> str | None:
         if not local:
             raise
         is_keras_file = local.name == application.file
-        sftp.upload_once(target, local, ".keras/models" if is_keras_file else _WEIGHTS)
+        blocking.wait_for(
+            sftp.upload_once(target, local, ".keras/models" if is_keras_file else _WEIGHTS)
+        )
     return recipe.weights
 
 

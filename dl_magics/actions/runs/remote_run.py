@@ -22,7 +22,7 @@ from dl_magics.runs.events import Event, RunEnded, parse_event
 from dl_magics.runs.log import LogWriter
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.remote_origin import RemoteOrigin
-from dl_magics.ssh import sftp
+from dl_magics.ssh import blocking, sftp
 from dl_magics.training import load_check
 from dl_magics.training.engine.pipeline import MODEL
 from dl_magics.training.kernel_entry import EVENT
@@ -117,7 +117,9 @@ def _read_remote_log(origin: RemoteOrigin) -> Iterator[Event]:
     """Yield the events in the log on the host: the last ones may not be in the journal."""
     with tempfile.TemporaryDirectory() as scratch:
         target = Way(**origin.host).login()
-        sftp.download_file(
-            target, f"{origin.run_folder}/{log.FILE_NAME}", Path(scratch) / log.FILE_NAME
+        blocking.wait_for(
+            sftp.download_file(
+                target, f"{origin.run_folder}/{log.FILE_NAME}", Path(scratch) / log.FILE_NAME
+            )
         )
         yield from log.read_events(Path(scratch))

@@ -13,7 +13,7 @@ from dl_magics.actions.gpu.notebook_kernel import Connection
 from dl_magics.actions.runs import remote_run
 from dl_magics.errors import DLMagicsError
 from dl_magics.runs import log, remote_origin
-from dl_magics.ssh import commands, sftp
+from dl_magics.ssh import blocking, sftp
 from dl_magics.store import paths
 from dl_magics.training import recorder
 from dl_magics.training.run import Run
@@ -60,7 +60,7 @@ def _names_only_on_host(connection: Connection) -> tuple[str, ...]:
     command = f"cd {remote_run.RUNS} 2>/dev/null && ls -1d -- {pattern}"
     output = ""
     with suppress(DLMagicsError):
-        output = commands.run(connection.way.login(), command).stdout
+        output = blocking.run_command(connection.way.login(), command).stdout
     names = (line.partition("/")[0] for line in output.splitlines())
     local = paths.data_folder("runs")
     return tuple(
@@ -78,7 +78,9 @@ def _fetch_run(connection: Connection, name: str) -> Run:
         arriving = Path(scratch) / name
         arriving.mkdir()
         for file in _FILES:
-            sftp.download_file(target, f"{remote_run.RUNS}/{name}/{file}", arriving / file)
+            blocking.wait_for(
+                sftp.download_file(target, f"{remote_run.RUNS}/{name}/{file}", arriving / file)
+            )
         remote_origin.adopt(arriving, connection.way.to_json())
         arriving.rename(folder)
     run = Run(folder)

@@ -12,7 +12,7 @@ import pytest
 from dl_magics.actions.aws import access, context
 from dl_magics.actions.keras import settings
 from dl_magics.errors import CommandFailed, NoSuchInstance
-from dl_magics.ssh import commands, known_hosts
+from dl_magics.ssh import blocking, known_hosts
 from support.old_keras import wheels
 
 
@@ -40,7 +40,7 @@ def imported(monkeypatch):
 
 def put_python(there, script):
     """Let `python3` mean something else on the instance."""
-    commands.run(
+    blocking.run_command(
         there,
         f"file=$(dirname $(command -v sudo))/python3; printf '{script}' > $file; chmod +x $file",
     )
@@ -85,7 +85,7 @@ def test_a_change_that_a_variable_overrides_is_told(folder, monkeypatch):
 def test_the_same_code_shows_and_writes_on_the_instance(there, folder):
     before = settings.show("there")
     changed = settings.write({"image_data_format": "th", "epsilon": "1e-5"}, "there")
-    written = json.loads(commands.run(there, "cat ~/.keras/keras.json").stdout)
+    written = json.loads(blocking.run_command(there, "cat ~/.keras/keras.json").stdout)
     undone = settings.undo("there")
 
     assert before.where == "there"
@@ -101,12 +101,14 @@ def test_the_same_code_shows_and_writes_on_the_instance(there, folder):
 
 
 def test_a_device_there_is_written_for_theano(there):
-    commands.run(there, 'mkdir -p ~/.keras && echo \'{"backend": "theano"}\' > ~/.keras/keras.json')
+    blocking.run_command(
+        there, 'mkdir -p ~/.keras && echo \'{"backend": "theano"}\' > ~/.keras/keras.json'
+    )
 
     changed = settings.write_device("gpu1", "there")
 
     assert changed.change.changed == {"device": [None, "cuda1"]}
-    assert "device = cuda1" in commands.run(there, "cat ~/.theanorc").stdout
+    assert "device = cuda1" in blocking.run_command(there, "cat ~/.theanorc").stdout
     assert settings.undo_device("there").change.changed == {"device": ["cuda1", None]}
 
 
@@ -117,13 +119,15 @@ def test_the_interpreter_with_theano_is_made_there_with_pip(there, tmp_path):
     changed = settings.set_up_theano(sys.executable, "there")
 
     own = settings.show("there").own
-    made = commands.run(there, "echo ~/.dl_magics/theano/python").stdout.strip()
+    made = blocking.run_command(there, "echo ~/.dl_magics/theano/python").stdout.strip()
     pinned = files("dl_magics.training.theano").joinpath("requirements.txt").read_text("utf-8")
     assert own.python == f"{made}/bin/python"
     assert own.chosen
     assert own.versions == {"keras": "1.2.2", "theano": "1.0.5"}
-    assert commands.run(there, f"cat {made}/requirements.txt").stdout == pinned
-    assert commands.run(there, f"ls {made}/lib/*/site-packages/dl_magics_theano.pth").code == 0
+    assert blocking.run_command(there, f"cat {made}/requirements.txt").stdout == pinned
+    assert (
+        blocking.run_command(there, f"ls {made}/lib/*/site-packages/dl_magics_theano.pth").code == 0
+    )
     assert "Keras 1.2.2 on Theano 1.0.5" in repr(changed)
     assert not settings.show("here").own.python
 
@@ -133,7 +137,7 @@ def test_the_visible_gpus_there_are_those_of_the_next_gpu_kernel(there):
 
     assert changed.change.changed == {"CUDA_VISIBLE_DEVICES": [None, "1"]}
     assert "from the next start of a GPU kernel there on (%gpu_restart)" in repr(changed)
-    assert commands.run(there, "cat ~/.dl_magics/visible_devices").stdout == "1\n"
+    assert blocking.run_command(there, "cat ~/.dl_magics/visible_devices").stdout == "1\n"
     undone = settings.undo_device("there")
     assert undone.change.changed == {"CUDA_VISIBLE_DEVICES": ["1", None]}
 

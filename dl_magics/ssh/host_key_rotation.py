@@ -1,0 +1,88 @@
+"""Replace the first host key of an instance.
+
+The key that an instance boots with is part of its user data, which AWS stores. On the first
+connection the instance generates a new key, which is pinned before sshd uses it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from dl_magics.errors import NoAnswer
+from dl_magics.ssh import connection, host_key_scan, known_hosts
+from dl_magics.ssh.target import SshTarget
+from dl_magics.store import lock
+
+_LOCK = "new-host-key"
+_LOCK_PAUSE_SECONDS = 0.2
+_NEW = "/etc/ssh/ssh_host_ed25519_key.new"
+_KEY = "/etc/ssh/ssh_host_ed25519_key"
+_GENERATE = (
+    f"sudo rm -f {_NEW} {_NEW}.pub && sudo ssh-keygen -q -t ed25519 -N '' -f {_NEW} </dev/null "
+    f"&& sudo cat {_NEW}.pub"
+)
+_INSTALL = (
+    f"sudo mv -f {_NEW}.pub {_KEY}.pub && sudo mv -f {_NEW} {_KEY} "
+    "&& { sudo systemctl reload ssh || sudo systemctl reload sshd; } >/dev/null 2>&1"
+)
+
+
+async def is_reachable(target: SshTarget) -> bool:
+    """Return whether SSH responds; replace the temporary host key on the first connection.
+
+    A host without a pinned key is reachable if it presents any key: it is checked at login.
+
+    Raises
+    ------
+    HostKeyRefused, LoginRefused
+        if the host presents another key than the pinned one, or refuses the login.
+    """
+    try:
+        if known_hosts.is_temporary(target.alias):
+            await _replace_once(target)
+        elif known_hosts.pinned_lines(target.alias):
+            await _check_login(target)
+        else:
+            await host_key_scan.scan_host_key(target)
+    except NoAnswer:
+        return False
+    return True
+
+
+class _LockedError(NoAnswer):
+    """Another process replaces a host key at this moment."""
+
+
+async def _replace_once(target: SshTarget) -> None:
+    """Replace the key, unless another process or notebook did while this one waited."""
+    busy = _LockedError("Another process replaces a host key.", fix="Wait for it.")
+    while known_hosts.is_temporary(target.alias):
+        try:
+            with lock.hold(_LOCK, otherwise=busy):
+                if known_hosts.is_temporary(target.alias):
+                    await _replace(target)
+        except _LockedError:
+            await asyncio.sleep(_LOCK_PAUSE_SECONDS)
+
+
+async def _replace(target: SshTarget) -> None:
+    (first,) = {line.split(maxsplit=1)[1] for line in known_hosts.pinned_lines(target.alias)[:1]}
+    async with connection.connect_private(target) as private:
+        generated = await private.run(_GENERATE, check=False)
+        new = str(generated.stdout).strip()
+        if generated.exit_status or not new.startswith("ssh-ed25519 "):
+            raise NoAnswer(
+                f"{target.name} could not generate a new host key: {generated.stderr!s:.200}",
+                fix="%aws_start tries again.",
+            )
+        # Both are valid until the new one is in use: the connection may break in between.
+        known_hosts.pin_keys(target.alias, first, new, temporary=True)
+        await private.run(_INSTALL, check=False)
+    known_hosts.pin_keys(target.alias, new)
+    await _check_login(target)
+
+
+async def _check_login(target: SshTarget) -> None:
+    """Log in over a new connection: one that is already open would prove nothing."""
+    async with connection.connect_private(target) as private:
+        await private.run("true", check=False)
