@@ -12,7 +12,6 @@ from IPython.display import display
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.link_status import told
 from dl_magics.magics.prompts import Word, agree, trust_host_key
-from dl_magics.ssh import blocking
 
 if TYPE_CHECKING:
     from dl_magics.actions.gpu.notebook_kernel import Connection
@@ -45,6 +44,7 @@ class GpuMagics(Magics):
 
         from dl_magics.actions.gpu import host, notebook_kernel
         from dl_magics.host import environments
+        from dl_magics.ssh import blocking
 
         args = parse_argstring(self.gpu_connect, line)
         target = host.find(args.where, args.identity)
@@ -53,10 +53,9 @@ class GpuMagics(Magics):
         found = notebook_kernel.look(target)
         if args.setup:
             agree(environments.install_command(found), yes=args.yes)
-            for said in blocking.iterate_over(
-                blocking.iterate_over(environments.set_up_environment(target.login(), found))
-            ):
-                print(said)
+            output = environments.set_up_environment(target.login(), found)
+            for printed in blocking.iterate_over(output):
+                print(printed)
             found = notebook_kernel.look(target)
         chosen = environments.choose_interpreter(found, args.env)
         display(replace(found, chosen=chosen))

@@ -130,13 +130,7 @@ def test_without_a_python_uv_brings_one():
 def test_the_setup_says_what_goes_on_and_leaves_an_environment(host):
     uv = _uv(host, 'echo "uv $1"')
 
-    said = list(
-        blocking.iterate_over(
-            blocking.iterate_over(
-                environments.set_up_environment(host.login, HostInfo(name="gpu", uv=uv))
-            )
-        )
-    )
+    said = _set_up(host, uv)
 
     assert said[0] == environments.install_command(HostInfo(name="gpu", uv=uv))
     assert said[1:] == ["uv venv", "uv pip"]
@@ -146,15 +140,15 @@ def test_a_setup_that_fails_costs_two_lines(host):
     uv = _uv(host, "echo No space left on device >&2; exit 28")
 
     with pytest.raises(errors.CommandFailed, match=r"status 28\): No space left") as refused:
-        list(
-            blocking.iterate_over(
-                blocking.iterate_over(
-                    environments.set_up_environment(host.login, HostInfo(name="gpu", uv=uv))
-                )
-            )
-        )
+        _set_up(host, uv)
 
     assert uv in refused.value.fix
+
+
+def _set_up(host, uv):
+    """Return the output of the setup with this uv."""
+    work = environments.set_up_environment(host.login, HostInfo(name="gpu", uv=uv))
+    return list(blocking.iterate_over(work))
 
 
 def _uv(host, does):

@@ -12,9 +12,9 @@ from dl_magics.errors import DLMagicsError
 from dl_magics.runs import stop_request
 from dl_magics.runs.remote_origin import RemoteOrigin
 from dl_magics.ssh import blocking, sftp
+from dl_magics.ssh.retry import retry
 
 _SECONDS_BETWEEN_LOOKS = 0.2
-_SECONDS_BETWEEN_TRIES = 1.0
 
 
 @contextmanager
@@ -38,10 +38,8 @@ def forwarding(folder: Path, origin: RemoteOrigin, stop: Callable[[], bool]) -> 
 async def _forward(is_requested: Callable[[], bool], way: Way, path: str) -> None:
     while not is_requested():
         await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
-    while True:
-        try:
-            await sftp.create_empty_file(await asyncio.to_thread(way.login), path)
-        except DLMagicsError:
-            await asyncio.sleep(_SECONDS_BETWEEN_TRIES)
-        else:
-            return
+
+    async def request_stop() -> None:
+        await sftp.create_empty_file(await asyncio.to_thread(way.login), path)
+
+    await retry(request_stop, attempts=None, on=(DLMagicsError,))
