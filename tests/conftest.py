@@ -1,4 +1,9 @@
-"""No test touches the real home folder or leaves the loopback."""
+"""No test touches the real home folder or leaves the loopback.
+
+Modules that are covered by a test of another name:
+
+version: tests/remote_code/test_bundle.py
+"""
 
 from __future__ import annotations
 

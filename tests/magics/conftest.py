@@ -1,0 +1,8 @@
+"""Modules that are covered by a test of another name.
+
+practice, prompts: tests/magics/test_aws.py
+
+Modules that are covered by a test of another name:
+
+practice, prompts: tests/magics/test_aws.py
+"""

@@ -1,0 +1,8 @@
+"""Modules that are covered by a test of another name.
+
+paths: tests/training/engine/test_resume.py
+
+Modules that are covered by a test of another name:
+
+paths: tests/training/engine/test_resume.py
+"""
