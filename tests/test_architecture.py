@@ -176,3 +176,15 @@ def test_each_module_has_a_test_of_its_name_or_a_line_in_a_conftest():
     ]
 
     fail_on(untested)
+
+
+def test_each_line_of_a_conftest_names_a_module_and_a_test_that_exist():
+    names = {module.name for module in modules()}
+    stale = [
+        f"{name}: {test}"
+        for name, tests in covered().items()
+        for test in tests
+        if name not in names or not (ROOT / test).exists()
+    ]
+
+    fail_on(stale)

@@ -26,9 +26,9 @@ def test_a_table_without_rows_is_its_title():
 
 @given(st.lists(st.tuples(cells, cells), max_size=4))
 def test_each_row_is_one_line_of_text_and_one_row_of_html(rows):
-    assert len(table.plain("title", ("a", "b"), rows).splitlines()) == (
-        len(rows) + 2 if rows else 1
-    )
+    lines = table.plain("title", ("a", "b"), rows).split("\n")
+
+    assert len(lines) == (len(rows) + 2 if rows else 1)
     assert table.html("title", ("a", "b"), rows).count("<tr>") == (len(rows) + 1 if rows else 0)
 
 

@@ -1,8 +1,4 @@
 """Modules that are covered by a test of another name.
 
 classes, kinds, walk: tests/data/test_folders.py
-
-Modules that are covered by a test of another name:
-
-classes, kinds, walk: tests/data/test_folders.py
 """

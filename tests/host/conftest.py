@@ -2,9 +2,4 @@
 
 device_probe, device_probe_script: tests/actions/gpu/test_stack.py
 info: tests/host/test_environments.py
-
-Modules that are covered by a test of another name:
-
-device_probe, device_probe_script: tests/actions/gpu/test_stack.py
-info: tests/host/test_environments.py
 """

@@ -1,8 +1,4 @@
 """Modules that are covered by a test of another name.
 
 paths: tests/training/engine/test_resume.py
-
-Modules that are covered by a test of another name:
-
-paths: tests/training/engine/test_resume.py
 """

@@ -3,12 +3,5 @@
 access, cleanup, context, instances, launch, practice, check: tests/magics/test_aws.py
 price_list: tests/magics/test_aws.py
 account: tests/magics/test_account.py
-explain, explain_launch: tests/magics/test_explain.py
-
-Modules that are covered by a test of another name:
-
-access, cleanup, context, instances, launch, practice, check: tests/magics/test_aws.py
-price_list: tests/magics/test_aws.py
-account: tests/magics/test_account.py
 explain_launch: tests/actions/aws/test_explain.py
 """

@@ -1,8 +1,4 @@
 """Modules that are covered by a test of another name.
 
 explain, views: tests/magics/test_backend.py
-
-Modules that are covered by a test of another name:
-
-explain, views: tests/magics/test_backend.py
 """

@@ -3,10 +3,4 @@
 __main__, channels, clients, files, kernel_process: tests/gpu_kernel/agent/test_agent.py
 messages: tests/gpu_kernel/agent/test_agent.py
 journal_writer: tests/gpu_kernel/agent/test_journal.py
-
-Modules that are covered by a test of another name:
-
-__main__, channels, clients, files, kernel_process: tests/gpu_kernel/agent/test_agent.py
-messages: tests/gpu_kernel/agent/test_agent.py
-journal_writer: tests/gpu_kernel/agent/test_journal.py
 """

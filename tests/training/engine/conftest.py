@@ -2,9 +2,4 @@
 
 fingerprint, resume_point: tests/training/engine/test_resume.py
 keras_context: tests/training/engine/test_pipeline.py
-
-Modules that are covered by a test of another name:
-
-fingerprint, resume_point: tests/training/engine/test_resume.py
-keras_context: tests/training/engine/test_pipeline.py
 """

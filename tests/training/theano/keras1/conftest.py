@@ -1,8 +1,4 @@
 """Modules that are covered by a test of another name.
 
 head, vgg16, worker: tests/training/test_theano.py
-
-Modules that are covered by a test of another name:
-
-head, vgg16, worker: tests/training/test_theano.py
 """
