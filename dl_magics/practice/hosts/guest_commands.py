@@ -1,4 +1,4 @@
-"""The system commands that a host has on its PATH; imports the standard library only."""
+"""The system commands that a host has on its PATH; each starts this file, which imports little."""
 
 from __future__ import annotations
 
