@@ -52,7 +52,9 @@ def test_completions_appear_once_after_two_loads_and_not_after_unload(shell):
 
 def test_interrupted_runs_are_completed_after_resume(shell, home):
     for name, status in (("2026-11-03_a", "interrupted"), ("2026-11-04_b", "done")):
-        run_events.logged(home / "runs" / name, run_events.story(ended=RunEnded(status=status)))
+        run_events.write_log(
+            home / "runs" / name, run_events.make_events(ended=RunEnded(status=status))
+        )
 
     assert completed(shell, "%finetune --res") == ["%finetune --resume "]
     assert "%finetune --explain" in completed(shell, "%finetune --expl")

@@ -56,8 +56,8 @@ def test_a_cell_trains_and_returns_its_run(shell, data, home, capsys):
     assert run.status == "done"
     assert run.path.parent == home / "runs"
     assert len(run.history["loss"]) == 2
-    told = json.loads((run.path / "recipe.json").read_text("utf-8"))
-    assert (told["data"], told["dense"]) == (str(data), [8])
+    saved = json.loads((run.path / "recipe.json").read_text("utf-8"))
+    assert (saved["data"], saved["dense"]) == (str(data), [8])
     shown = lines(capsys)
     assert shown[0] == "features: 0 of 12 images"
     assert shown[1] == "head: 0 of 2 epochs"
@@ -129,7 +129,7 @@ def test_missing_images_are_refused_and_leave_no_folder(shell, home, capsys, dat
 def test_runs_lists_all_or_matching_runs(shell, home):
     done = RunEnded(status="done")
     for name in ("2026-11-03_vgg16_dogs", "2026-11-04_vgg16_cats"):
-        run_events.logged(home / "runs" / name, run_events.story(ended=done))
+        run_events.write_log(home / "runs" / name, run_events.make_events(ended=done))
 
     every = shell.run_line_magic("runs", "")
     dogs = shell.run_line_magic("runs", "dogs")
@@ -148,10 +148,10 @@ def test_runs_without_runs_says_how_to_create_one(shell, capsys):
 
 
 def test_attach_shows_a_run_from_its_first_event(shell, home, capsys):
-    story = run_events.story(
+    story = run_events.make_events(
         run_events.epoch(1), run_events.epoch(2, best=False), ended=RunEnded(status="stopped")
     )
-    run_events.logged(home / "runs" / "2026-11-03_dogs", story)
+    run_events.write_log(home / "runs" / "2026-11-03_dogs", story)
 
     run = shell.run_line_magic("attach", "dogs")
 
@@ -163,7 +163,9 @@ def test_attach_shows_a_run_from_its_first_event(shell, home, capsys):
 
 def test_attach_without_a_name_shows_the_newest_run(shell, home):
     for name in ("2026-11-03_dogs", "2026-11-04_dogs"):
-        run_events.logged(home / "runs" / name, run_events.story(ended=RunEnded(status="done")))
+        run_events.write_log(
+            home / "runs" / name, run_events.make_events(ended=RunEnded(status="done"))
+        )
 
     assert shell.run_line_magic("attach", "").name == "2026-11-04_dogs"
 
@@ -190,7 +192,9 @@ def test_resume_continues_an_interrupted_run(shell, data, home, capsys, cell):
 
 
 def test_resume_of_a_run_that_is_done_says_what_to_type(shell, home, capsys):
-    run_events.logged(home / "runs" / "2026-11-03", run_events.story(ended=RunEnded(status="done")))
+    run_events.write_log(
+        home / "runs" / "2026-11-03", run_events.make_events(ended=RunEnded(status="done"))
+    )
 
     assert refused(shell, capsys, "%finetune --resume 2026-11-03") == [
         "NotResumable: The run 2026-11-03 came to its end: it is done.",

@@ -17,7 +17,7 @@ from support import run_events
 from support.ec2_client import until
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-STORY = run_events.story(
+STORY = run_events.make_events(
     PhaseStarted(phase="head", total=5, unit="epochs"),
     run_events.epoch(1),
     ended=RunEnded(status="done"),
@@ -54,7 +54,7 @@ def failing(story):
 
 
 def test_a_burst_of_events_is_shown_completely_before_the_next_event(tmp_path, outputs):
-    story = run_events.story(*map(run_events.epoch, range(1, 1000)))
+    story = run_events.make_events(*map(run_events.epoch, range(1, 1000)))
     screen = WidgetScreen(Run(tmp_path))
     with LogWriter(tmp_path) as lines:
         for event in story:
@@ -142,7 +142,7 @@ def test_the_widget_is_closed_when_the_run_has_ended(outputs):
 def test_stop_in_the_widget_of_a_watched_run_requests_a_stop(outputs, tmp_path):
     from ipywidgets.widgets.widget import _instances
 
-    run = Run(run_events.logged(tmp_path / "run", STORY[:2]))
+    run = Run(run_events.write_log(tmp_path / "run", STORY[:2]))
     WidgetScreen(watched=run)
     widget = _instances[outputs[0]["data"][WIDGET]["model_id"]]
 
@@ -167,6 +167,6 @@ def test_plain_output_is_updated_at_most_four_times_a_second(outputs):
     screen = PlainScreen()
     begun = time.monotonic()
 
-    watch(run_events.story(*(run_events.epoch(n) for n in range(1, 300))), screen)
+    watch(run_events.make_events(*(run_events.epoch(n) for n in range(1, 300))), screen)
 
     assert len(outputs) - 2 <= 4 * (time.monotonic() - begun) + 1

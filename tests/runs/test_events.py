@@ -68,9 +68,9 @@ def test_a_missing_field_raises_type_error():
 def test_stamp_events_sets_numbers_from_one_and_times():
     times = iter([10.0, 20.0, 30.0])
 
-    told = list(stamp_events([DataChecked(images=i) for i in range(3)], lambda: next(times)))
+    stamped = list(stamp_events([DataChecked(images=i) for i in range(3)], lambda: next(times)))
 
-    assert [(each.n, each.t, each.images) for each in told] == [
+    assert [(each.n, each.t, each.images) for each in stamped] == [
         (1, 10.0, 0),
         (2, 20.0, 1),
         (3, 30.0, 2),

@@ -25,7 +25,7 @@ from support import run_events
 from dl_magics.runs.log import LogWriter
 
 with LogWriter(Path(sys.argv[1])) as lines:
-    lines.append(run_events.story()[0])
+    lines.append(run_events.make_events()[0])
     print("open", flush=True)
     sys.stdin.read()
 """
@@ -46,15 +46,15 @@ def holder(tmp_path):
 
 
 def test_written_events_are_read(tmp_path):
-    story = run_events.story(run_events.epoch(1), run_events.epoch(2))
+    story = run_events.make_events(run_events.epoch(1), run_events.epoch(2))
 
-    run_events.logged(tmp_path, story)
+    run_events.write_log(tmp_path, story)
 
     assert list(read_events(tmp_path)) == story
 
 
 def test_each_line_is_flushed_when_it_is_written(tmp_path):
-    story = run_events.story(run_events.epoch(1))
+    story = run_events.make_events(run_events.epoch(1))
 
     with LogWriter(tmp_path) as lines:
         lines.append(story[0])
@@ -66,21 +66,21 @@ def test_each_line_is_flushed_when_it_is_written(tmp_path):
 
 
 def test_a_writer_appends_to_an_existing_log(tmp_path):
-    story = run_events.story(run_events.epoch(1))
+    story = run_events.make_events(run_events.epoch(1))
 
-    run_events.logged(tmp_path, story[:1])
-    run_events.logged(tmp_path, story[1:])
+    run_events.write_log(tmp_path, story[:1])
+    run_events.write_log(tmp_path, story[1:])
 
     assert list(read_events(tmp_path)) == story
 
 
 def test_a_reader_yields_each_event_once_as_it_is_appended(tmp_path):
-    story = run_events.story(*map(run_events.epoch, range(1, 4)))
+    story = run_events.make_events(*map(run_events.epoch, range(1, 4)))
     reader = LogReader(tmp_path)
 
     assert list(reader.read_new()) == []
     for event in story:
-        run_events.logged(tmp_path, [event])
+        run_events.write_log(tmp_path, [event])
         assert reader.has_grown()
         assert list(reader.read_new()) == [event]
         assert not reader.has_grown()
@@ -98,8 +98,8 @@ def test_a_folder_without_a_log_has_no_events(tmp_path):
 @given(data=st.data())
 def test_a_reader_yields_the_complete_lines_of_a_cut_log_and_later_the_rest(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("run")
-    story = run_events.story(run_events.epoch(1), run_events.epoch(2))
-    whole = (run_events.logged(folder, story) / FILE_NAME).read_bytes()
+    story = run_events.make_events(run_events.epoch(1), run_events.epoch(2))
+    whole = (run_events.write_log(folder, story) / FILE_NAME).read_bytes()
     cut = data.draw(st.integers(0, len(whole)))
 
     (folder / FILE_NAME).write_bytes(whole[:cut])
@@ -131,7 +131,9 @@ def test_a_reader_yields_the_complete_lines_of_a_cut_log_and_later_the_rest(tmp_
 )
 def test_a_damaged_line_is_reported_with_its_number(tmp_path, damage):
     path = (
-        run_events.logged(tmp_path, run_events.story(run_events.epoch(1), run_events.epoch(2)))
+        run_events.write_log(
+            tmp_path, run_events.make_events(run_events.epoch(1), run_events.epoch(2))
+        )
         / FILE_NAME
     )
     first, _, last = path.read_bytes().splitlines(keepends=True)
@@ -147,19 +149,19 @@ def test_a_damaged_line_is_reported_with_its_number(tmp_path, damage):
 
 
 def test_a_reader_does_not_read_a_line_twice(tmp_path):
-    story = run_events.story(run_events.epoch(1), run_events.epoch(2))
-    path = run_events.logged(tmp_path, story[:2]) / FILE_NAME
+    story = run_events.make_events(run_events.epoch(1), run_events.epoch(2))
+    path = run_events.write_log(tmp_path, story[:2]) / FILE_NAME
     reader = LogReader(tmp_path)
     assert list(reader.read_new()) == story[:2]
     path.write_bytes(b"x" * (path.stat().st_size - 1) + b"\n")
 
-    run_events.logged(tmp_path, story[2:])
+    run_events.write_log(tmp_path, story[2:])
 
     assert list(reader.read_new()) == story[2:]
 
 
 def test_a_damaged_line_is_reported_at_each_read_with_its_number_in_the_file(tmp_path):
-    path = run_events.logged(tmp_path, run_events.story(run_events.epoch(1))) / FILE_NAME
+    path = run_events.write_log(tmp_path, run_events.make_events(run_events.epoch(1))) / FILE_NAME
     reader = LogReader(tmp_path)
     assert len(list(reader.read_new())) == 2
     with path.open("ab") as file:
@@ -171,12 +173,12 @@ def test_a_damaged_line_is_reported_at_each_read_with_its_number_in_the_file(tmp
 
 
 def test_a_writer_cuts_a_torn_line_that_is_longer_than_what_it_reads_at_once(tmp_path):
-    run_events.logged(tmp_path, run_events.story(run_events.epoch(1)))
+    run_events.write_log(tmp_path, run_events.make_events(run_events.epoch(1)))
     whole = (tmp_path / FILE_NAME).read_bytes()
     with (tmp_path / FILE_NAME).open("ab") as file:
         file.write(b"x" * 200_000)
 
-    run_events.logged(tmp_path, [])
+    run_events.write_log(tmp_path, [])
 
     assert (tmp_path / FILE_NAME).read_bytes() == whole
 
@@ -185,13 +187,13 @@ def test_a_writer_cuts_a_torn_line_that_is_longer_than_what_it_reads_at_once(tmp
 @given(data=st.data())
 def test_a_writer_cuts_a_torn_line_and_nothing_else(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("run")
-    story = run_events.story(run_events.epoch(1), run_events.epoch(2))
-    whole = (run_events.logged(folder, story) / FILE_NAME).read_bytes()
+    story = run_events.make_events(run_events.epoch(1), run_events.epoch(2))
+    whole = (run_events.write_log(folder, story) / FILE_NAME).read_bytes()
     cut = data.draw(st.integers(0, len(whole)))
     (folder / FILE_NAME).write_bytes(whole[:cut])
 
     left = whole[:cut].count(b"\n")
-    run_events.logged(folder, story[left:])
+    run_events.write_log(folder, story[left:])
 
     assert (folder / FILE_NAME).read_bytes() == whole
 
@@ -218,7 +220,7 @@ def test_a_log_is_being_written_while_it_is_open(tmp_path):
 
 
 def test_asking_whether_a_log_is_written_does_not_disturb_its_writer(tmp_path):
-    story = run_events.story(run_events.epoch(1))
+    story = run_events.make_events(run_events.epoch(1))
     with LogWriter(tmp_path) as lines:
         lines.append(story[0])
 

@@ -13,7 +13,7 @@ from dl_magics.runs.remote_origin import RemoteOrigin
 from dl_magics.runs.state import replay_events
 from support import run_events
 
-STORY = run_events.story(
+STORY = run_events.make_events(
     *map(run_events.epoch, range(1, 6)), ended=RunEnded(status="done", best_epoch=1)
 )
 ORIGIN = RemoteOrigin(
@@ -26,7 +26,7 @@ def no_sleep(_seconds):
 
 
 def test_a_record_holds_the_events_and_the_state_after_them(tmp_path):
-    record = RunRecord(run_events.logged(tmp_path, STORY))
+    record = RunRecord(run_events.write_log(tmp_path, STORY))
 
     state = record.refresh()
 
@@ -47,7 +47,7 @@ def test_a_refresh_reads_only_what_was_appended(tmp_path, monkeypatch):
     record = RunRecord(tmp_path)
 
     for event in STORY:
-        run_events.logged(tmp_path, [event])
+        run_events.write_log(tmp_path, [event])
         assert record.refresh().n == event.n
         record.snapshot()
 
@@ -79,7 +79,7 @@ def test_a_run_without_an_end_is_running_while_its_log_is_written(tmp_path):
     ],
 )
 def test_a_remote_run_is_running_until_its_end_is_known(tmp_path, changes, status):
-    record = RunRecord(run_events.logged(tmp_path, STORY[:3]))
+    record = RunRecord(run_events.write_log(tmp_path, STORY[:3]))
     values = {name: getattr(ORIGIN, name) for name in RemoteOrigin.__slots__}
     remote_origin.save(tmp_path, RemoteOrigin(**{**values, **changes}))
 
@@ -87,7 +87,7 @@ def test_a_remote_run_is_running_until_its_end_is_known(tmp_path, changes, statu
 
 
 def test_threads_that_share_a_record_parse_each_line_once(tmp_path):
-    record = RunRecord(run_events.logged(tmp_path, STORY * 200))
+    record = RunRecord(run_events.write_log(tmp_path, STORY * 200))
     threads = [threading.Thread(target=record.refresh) for _ in range(8)]
 
     for thread in threads:
@@ -99,7 +99,7 @@ def test_threads_that_share_a_record_parse_each_line_once(tmp_path):
 
 
 def test_follow_yields_the_events_before_a_damaged_line_and_then_fails(tmp_path):
-    run_events.logged(tmp_path, STORY[:2])
+    run_events.write_log(tmp_path, STORY[:2])
     with (tmp_path / FILE_NAME).open("ab") as file:
         file.write(b"rain\n")
     events = RunRecord(tmp_path).follow(no_sleep)
@@ -135,13 +135,13 @@ def test_follow_does_not_read_a_log_that_has_not_grown(tmp_path, monkeypatch):
 
 
 def test_two_followers_of_one_record_both_get_every_event(tmp_path):
-    record = RunRecord(run_events.logged(tmp_path, STORY))
+    record = RunRecord(run_events.write_log(tmp_path, STORY))
 
     assert list(record.follow(no_sleep)) == list(record.follow(no_sleep)) == STORY
 
 
 def test_the_end_that_a_killed_run_lacks_is_added(tmp_path):
-    record = RunRecord(run_events.logged(tmp_path, STORY[:2]))
+    record = RunRecord(run_events.write_log(tmp_path, STORY[:2]))
 
     *events, end = record.follow(no_sleep)
 

@@ -13,7 +13,7 @@ SCRIPT = "<script>alert(1)</script>"
 
 
 def test_the_report_shows_metrics_images_recipe_and_versions(tmp_path):
-    state = replay_events(run_events.story(run_events.epoch(1), ended=DONE))
+    state = replay_events(run_events.make_events(run_events.epoch(1), ended=DONE))
 
     path = report.write_report(tmp_path, state)
 
@@ -27,7 +27,7 @@ def test_the_report_shows_metrics_images_recipe_and_versions(tmp_path):
 
 
 def test_the_report_loads_no_other_file(tmp_path):
-    state = replay_events(run_events.story(run_events.epoch(1), ended=DONE))
+    state = replay_events(run_events.make_events(run_events.epoch(1), ended=DONE))
 
     page = report.write_report(tmp_path, state).read_text("utf-8")
 
@@ -40,7 +40,7 @@ def test_the_report_loads_no_other_file(tmp_path):
 def test_without_matplotlib_the_report_has_no_curves(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     state = replay_events(
-        run_events.story(run_events.epoch(1), run_events.resumed(at=2, epoch=2), ended=DONE)
+        run_events.make_events(run_events.epoch(1), run_events.resumed(at=2, epoch=2), ended=DONE)
     )
 
     page = report.write_report(tmp_path, state).read_text("utf-8")
@@ -52,7 +52,9 @@ def test_without_matplotlib_the_report_has_no_curves(tmp_path, monkeypatch):
 
 def test_names_are_escaped_in_the_report(tmp_path):
     checked = DataChecked(images=1, skipped=[{"path": f"{SCRIPT}.png", "reason": SCRIPT}])
-    state = replay_events(run_events.story(checked, ended=DONE, classes=[SCRIPT, "b"], data=SCRIPT))
+    state = replay_events(
+        run_events.make_events(checked, ended=DONE, classes=[SCRIPT, "b"], data=SCRIPT)
+    )
 
     page = report.write_report(tmp_path, state).read_text("utf-8")
 
@@ -63,18 +65,22 @@ def test_names_are_escaped_in_the_report(tmp_path):
 def test_the_report_of_a_run_without_epochs_has_no_curves(tmp_path):
     ended = RunEnded(status="failed", error="It rained.", fix="Take an umbrella.")
 
-    page = report.write_report(tmp_path, replay_events(run_events.story(ended=ended))).read_text(
-        "utf-8"
-    )
+    page = report.write_report(
+        tmp_path, replay_events(run_events.make_events(ended=ended))
+    ).read_text("utf-8")
 
     assert sources(page) == []
     assert "It rained.<br>Take an umbrella." in page
 
 
 def test_a_report_is_replaced_atomically(tmp_path):
-    report.write_report(tmp_path, replay_events(run_events.story(run_events.epoch(1), ended=DONE)))
+    report.write_report(
+        tmp_path, replay_events(run_events.make_events(run_events.epoch(1), ended=DONE))
+    )
 
-    report.write_report(tmp_path, replay_events(run_events.story(data="photos/others", ended=DONE)))
+    report.write_report(
+        tmp_path, replay_events(run_events.make_events(data="photos/others", ended=DONE))
+    )
 
     assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
     assert "others" in (tmp_path / "report.html").read_text("utf-8")

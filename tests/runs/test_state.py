@@ -20,7 +20,7 @@ WARNED = Warned(code="imbalance", text="dogs has few.", fix="Add some.")
 SKIPPED = {"path": "cats/9.jpg", "reason": "empty file"}
 
 
-@given(run_events.stories())
+@given(run_events.event_lists())
 def test_the_state_can_be_folded_event_by_event(events):
     state = RunState()
     for event in events:
@@ -38,7 +38,7 @@ def test_the_state_can_be_folded_event_by_event(events):
     assert [each["epoch"] for each in state.epochs] == epochs
 
 
-@given(run_events.stories().filter(lambda story: all(e.kind != "run_resumed" for e in story)))
+@given(run_events.event_lists().filter(lambda story: all(e.kind != "run_resumed" for e in story)))
 def test_the_best_epoch_is_the_last_one_marked_best(events):
     state = replay_events(events)
 
@@ -57,7 +57,7 @@ def test_the_initial_state_is_empty():
 
 
 def test_a_started_run_is_running_with_its_recipe_and_host():
-    state = replay_events(run_events.story(epochs=7))
+    state = replay_events(run_events.make_events(epochs=7))
 
     assert state.status == "running"
     assert not state.ended
@@ -70,7 +70,7 @@ def test_a_started_run_is_running_with_its_recipe_and_host():
 def test_a_phase_starts_at_what_an_earlier_run_kept():
     begun = PhaseStarted(phase="features", total=10, unit="images", kept=4)
 
-    state = replay_events(run_events.story(begun))
+    state = replay_events(run_events.make_events(begun))
 
     assert (state.phase, state.unit) == ("features", "images")
     assert (state.done, state.kept, state.total) == (4, 4, 10)
@@ -79,7 +79,7 @@ def test_a_phase_starts_at_what_an_earlier_run_kept():
 def test_progress_updates_count_and_speed():
     progress = Progressed(done=6, total=10, images_per_second=3.5, seconds_left=1.5)
 
-    state = replay_events(run_events.story(progress))
+    state = replay_events(run_events.make_events(progress))
 
     assert (state.done, state.total) == (6, 10)
     assert (state.images_per_second, state.seconds_left) == (3.5, 1.5)
@@ -89,13 +89,15 @@ def test_a_new_phase_resets_the_time_left():
     progress = Progressed(done=6, total=10, images_per_second=3.5, seconds_left=1.5)
     begun = PhaseStarted(phase="head", total=5, unit="epochs")
 
-    state = replay_events(run_events.story(progress, begun))
+    state = replay_events(run_events.make_events(progress, begun))
 
     assert (state.done, state.total, state.seconds_left) == (0, 5, 0.0)
 
 
 def test_an_epoch_is_counted_and_stored():
-    state = replay_events(run_events.story(run_events.epoch(1), run_events.epoch(2, best=False)))
+    state = replay_events(
+        run_events.make_events(run_events.epoch(1), run_events.epoch(2, best=False))
+    )
 
     assert [each["epoch"] for each in state.epochs] == [1, 2]
     assert state.done == 2
@@ -105,15 +107,17 @@ def test_an_epoch_is_counted_and_stored():
 def test_warnings_and_skipped_files_are_stored():
     checked = DataChecked(images=3, skipped=[SKIPPED])
 
-    state = replay_events(run_events.story(WARNED, checked, WARNED))
+    state = replay_events(run_events.make_events(WARNED, checked, WARNED))
 
-    told = {"code": "imbalance", "text": "dogs has few.", "fix": "Add some."}
-    assert state.warnings == (told, told)
+    warning = {"code": "imbalance", "text": "dogs has few.", "fix": "Add some."}
+    assert state.warnings == (warning, warning)
     assert state.skipped == (SKIPPED,)
 
 
 def test_a_checkpoint_changes_only_the_number():
-    story = run_events.story(run_events.epoch(1), CheckpointSaved(path="model.keras", sha256="0"))
+    story = run_events.make_events(
+        run_events.epoch(1), CheckpointSaved(path="model.keras", sha256="0")
+    )
 
     before, after = replay_events(story[:-1]), replay_events(story)
 
@@ -124,7 +128,7 @@ def test_a_checkpoint_changes_only_the_number():
 def test_a_failed_run_keeps_its_error_and_fix():
     ended = RunEnded(status="failed", error="It rained.", fix="Umbrella.", seconds={"head": 2.0})
 
-    state = replay_events(run_events.story(ended=ended))
+    state = replay_events(run_events.make_events(ended=ended))
 
     assert state.ended
     assert (state.status, state.error, state.fix) == ("failed", "It rained.", "Umbrella.")
@@ -132,7 +136,7 @@ def test_a_failed_run_keeps_its_error_and_fix():
 
 
 def test_a_state_is_immutable():
-    first, second = run_events.story(run_events.epoch(1))
+    first, second = run_events.make_events(run_events.epoch(1))
     before = RunState().apply(first)
 
     after = before.apply(second)
@@ -145,7 +149,9 @@ INTERRUPTED = RunEnded(status="interrupted", seconds={"head": 9.0}, error="It ra
 
 
 def test_a_resumed_run_is_running_on_its_new_host():
-    story = run_events.story(run_events.epoch(1), INTERRUPTED, run_events.resumed(at=3, epoch=2))
+    story = run_events.make_events(
+        run_events.epoch(1), INTERRUPTED, run_events.resumed(at=3, epoch=2)
+    )
 
     state = replay_events(story)
 
@@ -157,7 +163,7 @@ def test_a_resumed_run_is_running_on_its_new_host():
 
 
 def test_repeated_epochs_appear_once():
-    story = run_events.story(
+    story = run_events.make_events(
         *(run_events.epoch(1), run_events.epoch(2), run_events.epoch(3, best=False)),
         *(run_events.resumed(at=4, epoch=2), run_events.epoch(2), run_events.epoch(3, best=False)),
     )
@@ -168,13 +174,13 @@ def test_repeated_epochs_appear_once():
 
 
 def test_a_resumed_run_drops_earlier_warnings():
-    state = replay_events(run_events.story(WARNED, run_events.resumed(at=2), WARNED))
+    state = replay_events(run_events.make_events(WARNED, run_events.resumed(at=2), WARNED))
 
     assert len(state.warnings) == 1
 
 
 def test_the_time_while_interrupted_is_not_running_time():
-    story = run_events.story(run_events.epoch(1), INTERRUPTED)
+    story = run_events.make_events(run_events.epoch(1), INTERRUPTED)
     later = replace(run_events.resumed(at=3), n=4, t=story[-1].t + 3600)
     ended = replace(RunEnded(status="done"), n=5, t=later.t + 2)
 

@@ -15,7 +15,7 @@ from support import run_events
 
 SCRIPT = "<script>alert(1)</script>"
 DONE = RunEnded(status="done", best_epoch=2, seconds={"features": 61.2, "head": 3.4})
-NASTY = run_events.story(
+NASTY = run_events.make_events(
     Warned(code="imbalance", text=f"{SCRIPT} has few.", fix=f"Add {SCRIPT}."),
     DataChecked(images=3, skipped=[{"path": f"{SCRIPT}.jpg", "reason": f"web page {SCRIPT}"}]),
     run_events.epoch(1),
@@ -43,7 +43,9 @@ class Tags(HTMLParser):
 
 
 def test_a_finished_run_has_text_html_and_png():
-    shown = summary.mime_bundle(replay_events(run_events.story(run_events.epoch(1), ended=DONE)))
+    shown = summary.mime_bundle(
+        replay_events(run_events.make_events(run_events.epoch(1), ended=DONE))
+    )
 
     assert set(shown) == {"text/plain", "text/html", "image/png"}
     with Image.open(io.BytesIO(base64.b64decode(shown["image/png"]))) as png:
@@ -54,13 +56,15 @@ def test_a_finished_run_has_text_html_and_png():
 
 
 def test_a_run_without_epochs_has_no_png():
-    shown = summary.mime_bundle(replay_events(run_events.story(ended=RunEnded(status="stopped"))))
+    shown = summary.mime_bundle(
+        replay_events(run_events.make_events(ended=RunEnded(status="stopped")))
+    )
 
     assert set(shown) == {"text/plain", "text/html"}
     assert "<img" not in shown["text/html"]
 
 
-@given(run_events.stories())
+@given(run_events.event_lists())
 def test_any_run_can_be_rendered_as_text(events):
     state = replay_events(events)
 
@@ -69,7 +73,7 @@ def test_any_run_can_be_rendered_as_text(events):
 
 
 @settings(deadline=None, max_examples=8)
-@given(run_events.stories())
+@given(run_events.event_lists())
 def test_any_run_can_be_rendered_as_html(events):
     state = replay_events(events)
 
@@ -81,7 +85,7 @@ def test_any_run_can_be_rendered_as_html(events):
 
 
 def test_the_headline_has_model_data_accuracy_and_status():
-    story = run_events.story(run_events.epoch(1, 0.7), run_events.epoch(2, 0.25), ended=DONE)
+    story = run_events.make_events(run_events.epoch(1, 0.7), run_events.epoch(2, 0.25), ended=DONE)
 
     assert summary.headline(replay_events(story)) == (
         "VGG16 on dogscats: val_accuracy 0.800, val_loss 0.250, epoch 2 of 2 · done"
@@ -90,7 +94,7 @@ def test_the_headline_has_model_data_accuracy_and_status():
 
 @pytest.mark.parametrize("data", ["photos/dogscats/", "photos\\dogscats", "C:\\dogscats\\"])
 def test_the_headline_names_the_data_folder_for_any_path(data):
-    state = replay_events(run_events.story(data=data))
+    state = replay_events(run_events.make_events(data=data))
 
     assert summary.headline(state) == "VGG16 on dogscats · running"
 
@@ -109,13 +113,15 @@ def test_the_headline_of_a_run_before_its_start():
     ],
 )
 def test_each_status_has_its_text(status, word):
-    state = replay_events(run_events.story(run_events.epoch(1), ended=RunEnded(status=status)))
+    state = replay_events(
+        run_events.make_events(run_events.epoch(1), ended=RunEnded(status=status))
+    )
 
     assert summary.headline(state).endswith(f" · {word}")
 
 
 def test_the_text_lists_epochs_skipped_files_and_warnings():
-    story = run_events.story(
+    story = run_events.make_events(
         Warned(code="imbalance", text="dogs has few.", fix="Add some."),
         DataChecked(images=3, skipped=[{"path": "cats/9.jpg", "reason": "empty file"}]),
         run_events.epoch(1),
@@ -134,7 +140,7 @@ def test_the_text_lists_epochs_skipped_files_and_warnings():
 
 def test_a_failed_run_shows_error_and_fix():
     ended = RunEnded(status="failed", error="It rained.", fix="Take an umbrella.")
-    shown = summary.mime_bundle(replay_events(run_events.story(ended=ended)))
+    shown = summary.mime_bundle(replay_events(run_events.make_events(ended=ended)))
 
     assert shown["text/plain"].splitlines()[-2:] == ["It rained.", "  Take an umbrella."]
     assert "It rained.<br>Take an umbrella." in shown["text/html"]
@@ -150,7 +156,7 @@ def test_names_are_escaped_in_html():
 
 def test_a_short_run_lists_all_epochs():
     page = summary.render_html(
-        replay_events(run_events.story(*map(run_events.epoch, range(1, 11)))), b"png"
+        replay_events(run_events.make_events(*map(run_events.epoch, range(1, 11)))), b"png"
     )
 
     assert "<details>" not in page
@@ -160,7 +166,7 @@ def test_a_short_run_lists_all_epochs():
 def test_a_long_run_lists_best_and_last_epoch_and_folds_the_rest():
     middle = [run_events.epoch(n, best=n <= 4) for n in range(1, 12)]
 
-    page = summary.render_html(replay_events(run_events.story(*middle)), b"png")
+    page = summary.render_html(replay_events(run_events.make_events(*middle)), b"png")
 
     few, folded = page.split("<details>")
     assert few.count("<tr>") == 1 + 2
@@ -173,16 +179,16 @@ def test_a_long_run_lists_best_and_last_epoch_and_folds_the_rest():
 def test_only_the_best_epoch_has_a_star():
     middle = [run_events.epoch(1), run_events.epoch(2), run_events.epoch(3, best=False)]
 
-    page = summary.render_html(replay_events(run_events.story(*middle)), b"png")
+    page = summary.render_html(replay_events(run_events.make_events(*middle)), b"png")
 
     assert page.count("★") == 1
     assert "<td>★ 2</td>" in page
 
 
 def test_curves_of_many_epochs_have_no_dots():
-    few = replay_events(run_events.story(*map(run_events.epoch, range(1, 41))))
+    few = replay_events(run_events.make_events(*map(run_events.epoch, range(1, 41))))
     many = replay_events(
-        run_events.story(*(run_events.epoch(n, best=n == 1) for n in range(1, 200)))
+        run_events.make_events(*(run_events.epoch(n, best=n == 1) for n in range(1, 200)))
     )
 
     assert summary.draw_curves(few) != summary.draw_curves(many)

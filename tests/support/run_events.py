@@ -1,4 +1,4 @@
-"""Runs as their events tell them, for tests that train nothing."""
+"""Events and logs of runs, for tests that do not train."""
 
 from __future__ import annotations
 
@@ -58,18 +58,18 @@ def resumed(at: int, epoch: int = 1, batches: int = 0) -> RunResumed:
     )
 
 
-def story(*middle: Event, ended: RunEnded | None = None, **about: Any) -> list[Event]:
-    """Return the events of a run; without `ended` it goes on."""
+def make_events(*middle: Event, ended: RunEnded | None = None, **about: Any) -> list[Event]:
+    """Return the events of a run; without `ended` it is still running."""
     end = [ended] if ended else []
-    return timed([started(**about), *middle, *end])
+    return stamp([started(**about), *middle, *end])
 
 
-def timed(events: Iterable[Event]) -> list[Event]:
-    """Number events; they come every half second."""
+def stamp(events: Iterable[Event]) -> list[Event]:
+    """Number events and give them times, half a second apart."""
     return list(stamp_events(events, count(1.6e9, 0.5).__next__))
 
 
-def logged(folder: Path, events: Sequence[Event]) -> Path:
+def write_log(folder: Path, events: Sequence[Event]) -> Path:
     """Write the log of a run, and return its folder."""
     folder.mkdir(parents=True, exist_ok=True)
     with LogWriter(folder) as lines:
@@ -125,16 +125,16 @@ _events = {
 
 
 def events(*left_out: type[Event]) -> st.SearchStrategy[Event]:
-    """Any event, but of the kinds left out."""
+    """Any event except of the given kinds."""
     return st.one_of(*(each for kind, each in _events.items() if kind not in left_out))
 
 
-def stories() -> st.SearchStrategy[list[Event]]:
-    """Any run: it starts, things happen in any order, and it ends or goes on."""
+def event_lists() -> st.SearchStrategy[list[Event]]:
+    """The events of any run: a start, events in any order, and perhaps an end."""
     middle = st.lists(events(RunStarted, RunEnded), max_size=14)
     end = st.lists(_events[RunEnded], max_size=1)
     return st.builds(
-        lambda first, then, last: timed([first, *then, *last]),
+        lambda first, then, last: stamp([first, *then, *last]),
         _events[RunStarted],
         middle,
         end,

@@ -32,12 +32,12 @@ def test_a_model_of_a_newer_keras_names_the_version_to_install(model, tmp_path):
         for each in old.namelist():
             new.writestr(each, renamed(old.read(each)) if each == "config.json" else old.read(each))
 
-    with pytest.raises(NotLoadable) as told:
+    with pytest.raises(NotLoadable) as refused:
         load_check.check_loads(later, {"keras": "4.0.1"})
 
-    assert str(later) in str(told.value)
-    assert "OfTomorrow" in str(told.value)
-    assert told.value.fix.startswith("%pip install keras==4.0.1, the version of the host")
+    assert str(later) in str(refused.value)
+    assert "OfTomorrow" in str(refused.value)
+    assert refused.value.fix.startswith("%pip install keras==4.0.1, the version of the host")
 
 
 def renamed(config):

@@ -18,7 +18,9 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
-    run_events.logged(folder / "run", tiny_keras.train(data, folder, epochs=4, learning_rate=0.01))
+    run_events.write_log(
+        folder / "run", tiny_keras.train(data, folder, epochs=4, learning_rate=0.01)
+    )
     return Run(folder / "run")
 
 

@@ -22,7 +22,7 @@ from support import run_events
 from dl_magics.runs.log import LogWriter
 
 with LogWriter(Path(sys.argv[1])) as lines:
-    for event in run_events.story(run_events.epoch(1)):
+    for event in run_events.make_events(run_events.epoch(1)):
         lines.append(event)
     print("open", flush=True)
     time.sleep(600)
@@ -37,7 +37,7 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(data, tmp_path_factory):
     room = tmp_path_factory.mktemp("runs")
-    run_events.logged(room / "run", tiny_keras.train(data, room, epochs=4, learning_rate=0.01))
+    run_events.write_log(room / "run", tiny_keras.train(data, room, epochs=4, learning_rate=0.01))
     return Run(room / "run")
 
 
@@ -46,8 +46,8 @@ def copied(run, tmp_path):
     return Run(shutil.copytree(run.path, tmp_path / "copied"))
 
 
-def told(folder, *events, **about):
-    return Run(run_events.logged(folder, run_events.story(*events, **about)))
+def make_run(folder, *events, **about):
+    return Run(run_events.write_log(folder, run_events.make_events(*events, **about)))
 
 
 def test_the_history_has_every_metric_by_epoch(run):
@@ -72,7 +72,7 @@ def test_a_run_has_name_classes_and_status(run):
 
 
 def test_a_run_without_an_epoch_has_an_empty_history(tmp_path):
-    run = told(tmp_path)
+    run = make_run(tmp_path)
 
     assert run.history == {}
     assert run.best == {}
@@ -96,14 +96,14 @@ def test_a_run_is_shown_as_a_card(run):
 
 
 def test_the_name_of_a_run_is_escaped(tmp_path):
-    run = told(tmp_path / "<script>")
+    run = make_run(tmp_path / "<script>")
 
     assert "<script" not in run._repr_html_()
 
 
 def test_a_run_is_running_while_its_log_is_open(tmp_path):
     with LogWriter(tmp_path) as lines:
-        for event in run_events.story(run_events.epoch(1)):
+        for event in run_events.make_events(run_events.epoch(1)):
             lines.append(event)
 
         assert Run(tmp_path).status == "running"
@@ -128,7 +128,7 @@ def test_a_killed_run_is_interrupted_and_keeps_its_metrics(tmp_path):
 
 @pytest.mark.parametrize("status", ["stopped", "failed", "interrupted"])
 def test_a_run_without_a_model_reports_its_status(tmp_path, status):
-    run = told(tmp_path, ended=RunEnded(status=status))
+    run = make_run(tmp_path, ended=RunEnded(status=status))
 
     with pytest.raises(NotTrained) as caught:
         _ = run.model

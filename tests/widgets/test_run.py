@@ -33,7 +33,9 @@ def drawn(widget):
 
 def progressed(n):
     return replay_events(
-        run_events.story(Progressed(done=n, total=1000, images_per_second=1.0, seconds_left=1.0))
+        run_events.make_events(
+            Progressed(done=n, total=1000, images_per_second=1.0, seconds_left=1.0)
+        )
     )
 
 
@@ -67,14 +69,16 @@ def test_the_last_state_is_always_sent(clock, status):
     widget = RunWidget(clock=clock)
     widget.show(progressed(7))
 
-    widget.show(replay_events(run_events.story(run_events.epoch(1), ended=RunEnded(status=status))))
+    widget.show(
+        replay_events(run_events.make_events(run_events.epoch(1), ended=RunEnded(status=status)))
+    )
 
     assert widget.progress["status"] == status
     assert len(widget.epochs) == 1
 
 
 def test_the_widget_shows_phase_and_progress(clock):
-    story = run_events.story(
+    story = run_events.make_events(
         PhaseStarted(phase="features", total=10, unit="images", kept=4),
         Progressed(done=6, total=10, images_per_second=3.5, seconds_left=1.5),
     )
@@ -102,7 +106,7 @@ def test_the_widget_shows_phase_and_progress(clock):
 
 
 def test_a_run_on_an_instance_shows_host_and_cost(clock):
-    state = replay_events(run_events.story())
+    state = replay_events(run_events.make_events())
     host = {"name": "evening", "id": "i-1", "dollars_per_hour": 3600.0}
     widget = RunWidget(clock=clock)
 
@@ -114,7 +118,7 @@ def test_a_run_on_an_instance_shows_host_and_cost(clock):
 
 def test_an_unknown_price_is_shown_as_unknown(clock):
     state = replace(
-        replay_events(run_events.story()), host={"name": "evening", "dollars_per_hour": None}
+        replay_events(run_events.make_events()), host={"name": "evening", "dollars_per_hour": None}
     )
     widget = RunWidget(clock=clock)
 
@@ -124,7 +128,7 @@ def test_an_unknown_price_is_shown_as_unknown(clock):
 
 
 @settings(deadline=None, max_examples=30)
-@given(run_events.stories())
+@given(run_events.event_lists())
 def test_any_run_can_be_sent_as_json(events):
     clock = Clock()
     widget = RunWidget(clock=clock)
@@ -178,7 +182,7 @@ def test_before_the_first_event_the_widget_shows_that_keras_is_imported():
 
 def test_warnings_and_skipped_files_are_listed():
     skipped = [{"path": f"cats/{i}.jpg", "reason": "empty file"} for i in range(4)]
-    story = run_events.story(
+    story = run_events.make_events(
         Warned(code="imbalance", text="dogs has few.", fix="Add some."),
         DataChecked(images=9, skipped=skipped),
     )
@@ -190,17 +194,19 @@ def test_warnings_and_skipped_files_are_listed():
 
 
 def test_one_skipped_file_is_in_the_singular():
-    story = run_events.story(DataChecked(images=9, skipped=[{"path": "a.jpg", "reason": "torn"}]))
+    story = run_events.make_events(
+        DataChecked(images=9, skipped=[{"path": "a.jpg", "reason": "torn"}])
+    )
 
     assert notes(replay_events(story)) == ["1 file skipped (a.jpg: torn)"]
 
 
 def test_a_run_without_warnings_has_no_notes():
-    assert notes(replay_events(run_events.story())) == []
+    assert notes(replay_events(run_events.make_events())) == []
 
 
 def test_a_resumed_run_shows_where_it_was_interrupted():
-    story = run_events.story(run_events.resumed(at=7, epoch=3, batches=1))
+    story = run_events.make_events(run_events.resumed(at=7, epoch=3, batches=1))
 
     assert notes(replay_events(story)) == [
         "Interrupted at event 7, resumed in epoch 3 after 1 batch of it."
@@ -209,7 +215,7 @@ def test_a_resumed_run_shows_where_it_was_interrupted():
 
 def test_a_resumed_run_is_shown_as_running(clock):
     widget = RunWidget(clock=clock)
-    story = run_events.story(
+    story = run_events.make_events(
         run_events.epoch(1), RunEnded(status="interrupted"), run_events.resumed(at=3, epoch=1)
     )
 

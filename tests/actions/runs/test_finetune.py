@@ -65,9 +65,9 @@ def test_a_run_folder_holds_recipe_log_model_and_report(done):
 def test_the_recipe_can_be_read_from_its_file(done, data):
     run, _ = done
 
-    told = json.loads((run.path / "recipe.json").read_text("utf-8"))
+    saved = json.loads((run.path / "recipe.json").read_text("utf-8"))
 
-    assert Recipe.from_json(told) == tiny_keras.recipe(data)
+    assert Recipe.from_json(saved) == tiny_keras.recipe(data)
 
 
 def test_the_report_shows_the_status(done):

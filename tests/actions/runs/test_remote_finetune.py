@@ -83,10 +83,10 @@ def test_a_model_that_the_local_keras_cannot_load_is_kept(run, monkeypatch):
     before = {each.name for each in runs.list_local_runs()}
     monkeypatch.setenv("KERAS_BACKEND", "mxnet")
 
-    with pytest.raises(errors.NotLoadable, match="was copied without errors") as told:
+    with pytest.raises(errors.NotLoadable, match="was copied without errors") as refused:
         run(CELL)
 
-    assert "mxnet" in str(told.value)
+    assert "mxnet" in str(refused.value)
     (done,) = [each for each in runs.list_local_runs() if each.name not in before]
     assert done.status == "done"
     assert (done.path / "model.keras").exists()
@@ -303,11 +303,11 @@ def test_a_run_is_followed_from_its_first_event_after_a_restart_of_the_notebook(
 
     assert going.status == "running"
     runs.request_stop(going)
-    told = list(runs.follow(Run(going.path)))
+    followed = list(runs.follow(Run(going.path)))
 
-    assert [event.n for event in told] == list(range(1, len(told) + 1))
-    assert len(told) > seen
-    assert told[-1].status == "stopped"
+    assert [event.n for event in followed] == list(range(1, len(followed) + 1))
+    assert len(followed) > seen
+    assert followed[-1].status == "stopped"
     assert (going.path / "model.keras").exists()
 
 
@@ -380,10 +380,10 @@ def test_a_damaged_kernel_json_is_refused(run, host_home):
 
     with pytest.raises(
         errors.DamagedRun, match=r"kernel\.json of the run 2026-01-01_odd on gpu"
-    ) as told:
+    ) as refused:
         run("%attach 2026-01-01_odd")
 
-    assert "%sync down" in told.value.fix
+    assert "%sync down" in refused.value.fix
     assert not (paths.data_folder("runs") / "2026-01-01_odd").exists()
 
 

@@ -16,7 +16,7 @@ from support import run_events
 @pytest.mark.parametrize("name", ["../outside", "/etc/outside", "in/side", "..", ""])
 def test_a_file_outside_the_folder_of_the_run_is_not_fetched(tmp_path, name):
     ended = RunEnded(status="done", files={name: "0" * 64})
-    folder = run_events.logged(tmp_path / "run", run_events.story(ended=ended))
+    folder = run_events.write_log(tmp_path / "run", run_events.make_events(ended=ended))
     host = {"alias": "i-0gone", "name": "gpu", "identity": None}
     origin = RemoteOrigin(
         host=host, python="", activate="", kernel_folder="", msg_id="", since=0, run_folder="run"

@@ -22,7 +22,7 @@ from dl_magics.training.run import Run
 from support import run_events
 
 DONE = RunEnded(status="done")
-TELL = """
+WRITE = """
 import sys
 from pathlib import Path
 from support import run_events
@@ -30,7 +30,7 @@ from dl_magics.runs.events import RunEnded
 from dl_magics.runs import stop_request
 from dl_magics.runs.log import LogWriter
 
-story = run_events.story(*map(run_events.epoch, range(1, 5)), ended=RunEnded(status="done"))
+story = run_events.make_events(*map(run_events.epoch, range(1, 5)), ended=RunEnded(status="done"))
 with LogWriter(Path(sys.argv[1])) as lines:
     for event in story:
         lines.append(event)
@@ -39,15 +39,17 @@ with LogWriter(Path(sys.argv[1])) as lines:
 """
 
 
-def told(home, name, ended=DONE, **about):
-    return Run(run_events.logged(home / "runs" / name, run_events.story(ended=ended, **about)))
+def make_run(home, name, ended=DONE, **about):
+    return Run(
+        run_events.write_log(home / "runs" / name, run_events.make_events(ended=ended, **about))
+    )
 
 
 @pytest.fixture
-def teller(tmp_path):
+def writer(tmp_path):
     """A run in another process, one event for each line that it gets."""
     process = subprocess.Popen(
-        [sys.executable, "-c", TELL, str(tmp_path)],
+        [sys.executable, "-c", WRITE, str(tmp_path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={"PYTHONPATH": "tests"},
@@ -115,7 +117,7 @@ def test_an_empty_list_says_how_to_create_a_run(home):
 
 def test_runs_are_listed_newest_first(home):
     for day in (3, 5, 4):
-        told(home, f"2026-11-0{day}_120000_vgg16_dogs")
+        make_run(home, f"2026-11-0{day}_120000_vgg16_dogs")
     (home / "runs" / "2026-11-09_empty").mkdir()
 
     listed = runs.list_local_runs()
@@ -128,7 +130,7 @@ def test_runs_are_listed_newest_first(home):
 
 
 def test_names_are_escaped_in_the_list(home):
-    told(home, "2026_<b>", data="<script>")
+    make_run(home, "2026_<b>", data="<script>")
 
     page = runs.list_local_runs()._repr_html_()
 
@@ -137,30 +139,30 @@ def test_names_are_escaped_in_the_list(home):
 
 
 def test_without_a_name_the_newest_run_is_found(home):
-    told(home, "2026-11-03_old")
-    told(home, "2026-11-04_new")
+    make_run(home, "2026-11-03_old")
+    make_run(home, "2026-11-04_new")
 
     assert runs.find_run().name == "2026-11-04_new"
 
 
 def test_a_run_is_found_by_its_name_or_a_part_of_it(home):
-    told(home, "2026-11-03_vgg16_dogs")
-    told(home, "2026-11-04_vgg16_cats")
+    make_run(home, "2026-11-03_vgg16_dogs")
+    make_run(home, "2026-11-04_vgg16_cats")
 
     assert runs.find_run("2026-11-03_vgg16_dogs").name == "2026-11-03_vgg16_dogs"
     assert runs.find_run("cats").name == "2026-11-04_vgg16_cats"
 
 
 def test_an_exact_name_takes_precedence_over_a_part(home):
-    told(home, "2026-11-03_dogs")
-    told(home, "2026-11-03_dogs-2")
+    make_run(home, "2026-11-03_dogs")
+    make_run(home, "2026-11-03_dogs-2")
 
     assert runs.find_run("2026-11-03_dogs").name == "2026-11-03_dogs"
 
 
 def test_a_part_that_matches_several_runs_lists_them(home):
-    told(home, "2026-11-03_dogs")
-    told(home, "2026-11-04_dogs")
+    make_run(home, "2026-11-03_dogs")
+    make_run(home, "2026-11-04_dogs")
 
     with pytest.raises(NoSuchRun) as caught:
         runs.find_run("dogs")
@@ -172,7 +174,7 @@ def test_a_part_that_matches_several_runs_lists_them(home):
 
 
 def test_an_unknown_name_is_refused(home):
-    told(home, "2026-11-03_dogs")
+    make_run(home, "2026-11-03_dogs")
 
     with pytest.raises(NoSuchRun) as caught:
         runs.find_run("frogs")
@@ -192,7 +194,7 @@ def test_without_runs_the_error_says_how_to_create_one(home, name):
 
 
 def test_follow_yields_all_events_of_an_ended_run(home):
-    run = told(home, "ended")
+    run = make_run(home, "ended")
 
     events = list(runs.follow(run))
 
@@ -200,11 +202,11 @@ def test_follow_yields_all_events_of_an_ended_run(home):
     assert events[-1].status == "done"
 
 
-def test_follow_yields_new_events_of_another_process(tmp_path, teller):
+def test_follow_yields_new_events_of_another_process(tmp_path, writer):
     def next_line(_seconds):
-        teller.stdin.write(b"\n")
-        teller.stdin.flush()
-        teller.stdout.readline()
+        writer.stdin.write(b"\n")
+        writer.stdin.flush()
+        writer.stdout.readline()
 
     events = runs.follow(Run(tmp_path), sleep=next_line)
     first = next(events)
@@ -216,10 +218,10 @@ def test_follow_yields_new_events_of_another_process(tmp_path, teller):
     assert rest[-1].status == "done"
 
 
-def test_a_run_killed_while_followed_is_interrupted(tmp_path, teller):
+def test_a_run_killed_while_followed_is_interrupted(tmp_path, writer):
     def kill(_seconds):
-        teller.kill()
-        teller.wait()
+        writer.kill()
+        writer.wait()
 
     events = list(runs.follow(Run(tmp_path), sleep=kill))
 
@@ -228,7 +230,7 @@ def test_a_run_killed_while_followed_is_interrupted(tmp_path, teller):
 
 
 def test_a_run_killed_in_the_middle_of_a_line_is_interrupted(home):
-    run = told(home, "torn", ended=None)
+    run = make_run(home, "torn", ended=None)
     with (run.path / FILE_NAME).open("ab") as file:
         file.write(b'{"n":2,"t":1,"kind":"epo')
 
@@ -236,7 +238,7 @@ def test_a_run_killed_in_the_middle_of_a_line_is_interrupted(home):
 
 
 def test_follow_waits_for_the_first_event_of_an_open_log(tmp_path):
-    story = run_events.story(ended=DONE)
+    story = run_events.make_events(ended=DONE)
     lines = LogWriter(tmp_path)
 
     def write(_seconds):
@@ -248,7 +250,7 @@ def test_follow_waits_for_the_first_event_of_an_open_log(tmp_path):
 
 
 def test_a_stop_can_be_requested_from_another_process(home):
-    run = told(home, "going", ended=None)
+    run = make_run(home, "going", ended=None)
     assert not stop_request.is_stop_requested(run.path)
 
     code = (
@@ -261,7 +263,7 @@ def test_a_stop_can_be_requested_from_another_process(home):
 
 
 def test_several_threads_can_follow_the_same_run(home):
-    run = told(home, "ended")
+    run = make_run(home, "ended")
     seen = []
 
     threads = [Thread(target=lambda: seen.append(list(runs.follow(run)))) for _ in range(4)]
@@ -275,11 +277,11 @@ def test_several_threads_can_follow_the_same_run(home):
 
 
 def test_the_newest_interrupted_run_is_resumed(home):
-    told(home, "2026-11-03_old", ended=None)
-    told(home, "2026-11-04_killed", ended=None)
-    told(home, "2026-11-05_interrupted", ended=RunEnded(status="interrupted"))
-    told(home, "2026-11-06_done")
-    run_events.logged(home / "runs" / "2026-11-07_never-begun", [])
+    make_run(home, "2026-11-03_old", ended=None)
+    make_run(home, "2026-11-04_killed", ended=None)
+    make_run(home, "2026-11-05_interrupted", ended=RunEnded(status="interrupted"))
+    make_run(home, "2026-11-06_done")
+    run_events.write_log(home / "runs" / "2026-11-07_never-begun", [])
 
     assert runs.list_resumable_names() == [
         "2026-11-05_interrupted",
@@ -291,7 +293,7 @@ def test_the_newest_interrupted_run_is_resumed(home):
 
 
 def test_without_an_interrupted_run_resume_is_refused(home):
-    told(home, "2026-11-06_done")
+    make_run(home, "2026-11-06_done")
 
     with pytest.raises(NoSuchRun) as caught:
         runs.find_resumable()
@@ -303,12 +305,12 @@ def test_without_an_interrupted_run_resume_is_refused(home):
 
 
 def test_follow_yields_the_events_before_and_after_a_resumption(home):
-    story = run_events.story(
+    story = run_events.make_events(
         *(run_events.epoch(1), RunEnded(status="interrupted"), run_events.resumed(at=3, epoch=2)),
         run_events.epoch(2),
         ended=DONE,
     )
-    run = Run(run_events.logged(home / "runs" / "broken", story))
+    run = Run(run_events.write_log(home / "runs" / "broken", story))
 
     assert list(runs.follow(run)) == story
     assert run.status == "done"
