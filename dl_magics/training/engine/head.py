@@ -116,7 +116,7 @@ def learn(
         logs = standing.means.logs | {f"val_{name}": value for name, value in checked.items()}
         logs["learning_rate"] = float(head.optimizer.learning_rate)
         if not np.isfinite(list(logs.values())).all():
-            yield _diverged(epoch, logs["learning_rate"], best)
+            yield warn_diverged(epoch, logs["learning_rate"], best)
             break
         better = best.epoch is None or logs["val_loss"] < best.logs["val_loss"]
         if better:
@@ -128,10 +128,13 @@ def learn(
         head.set_weights(best.weights)
 
 
-def _diverged(epoch: int, rate: float, best: Best) -> Warned:
-    """Return the note that training ran away; raise TrainingFailed where no weights are good."""
-    text = f"In epoch {epoch} the loss ran away to no number (learning_rate = {rate:g})."
-    fix = f"Lower it: learning_rate = {min(rate / 10, 1e-3):g}"
+def warn_diverged(epoch: int, rate: float, best: Best) -> Warned:
+    """Return the warning that training diverged; raise TrainingFailed where no epoch was good."""
+    text = (
+        f"Training diverged in epoch {epoch}: the loss is NaN or infinite "
+        f"(learning_rate = {rate:g})."
+    )
+    fix = f"Lower the learning rate: learning_rate = {min(rate / 10, 1e-3):g}"
     if best.epoch is None:
         raise TrainingFailed(text, fix=fix)
     return Warned(

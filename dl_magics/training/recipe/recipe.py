@@ -22,37 +22,39 @@ class Setting:
 
 SETTINGS: dict[str, Setting] = {
     "model": Setting(
-        "VGG16", validators.text, "any model of keras.applications; its own preprocessing is chosen"
+        "VGG16", validators.text, "any model of keras.applications, with its own preprocessing"
     ),
     "weights": Setting(
         "imagenet",
         validators.either(validators.text, validators.one_of(None)),
-        'pretrained weights: "imagenet", a file, or None for random ones',
+        'pretrained weights: "imagenet", a file, or None for random initialization',
     ),
     "image_size": Setting(
         None,
         validators.either(validators.whole(16, 4096), validators.one_of(None)),
-        "pixels, height = width; None is the model's own (VGG16: 224)",
+        "height and width in pixels; None is the default of the model (VGG16: 224)",
     ),
     "epochs": Setting(5, validators.whole(1, 100_000), "epochs of the head"),
     "batch_size": Setting(
         "auto",
         validators.either(validators.whole(1, 65536), validators.one_of("auto")),
-        '"auto" is what fits the memory for the frozen part, and 32 for the head',
+        '"auto" is what fits into memory for the frozen part, and 32 for the head',
     ),
     "learning_rate": Setting(1e-3, validators.number(0, 100), "of Adam, for the head"),
     "dense": Setting(
         (256,), validators.sizes, "sizes of the hidden layers of the head; [] for none"
     ),
-    "dropout": Setting(0.5, validators.number(0, 1, zero=True), "share dropped in the head"),
+    "dropout": Setting(
+        0.5, validators.number(0, 1, zero=True), "fraction of units to drop in the head"
+    ),
     "pooling": Setting(
         "avg",
         validators.one_of("avg", "max", None),
-        "what the head sees of each feature: its mean, its maximum, or the whole map (None)",
+        "input of the head: the mean or the maximum of each feature map, or the whole map (None)",
     ),
     "augment": Setting(0, validators.whole(0, 100), "augmented copies of each training image"),
     "valid": Setting(
-        0.2, validators.number(0, 1), "share kept for validation where the folder has no valid/"
+        0.2, validators.number(0, 1), "fraction kept for validation if the folder has no valid/"
     ),
     "sample": Setting(
         None,
@@ -61,22 +63,22 @@ SETTINGS: dict[str, Setting] = {
     ),
     "seed": Setting(42, validators.whole(0, 2**32 - 1), "same seed, same numbers"),
     "patience": Setting(
-        3, validators.whole(1, 100_000), "epochs without a lower val_loss before it stops"
+        3, validators.whole(1, 100_000), "epochs without a lower val_loss before training stops"
     ),
     "mixed_precision": Setting(
         "auto",
         validators.one_of("auto", True, False),
-        "half precision for the frozen part where the processor gains from it",
+        'half precision for the frozen part; "auto" uses it where the device is faster with it',
     ),
     "max_duration": Setting(
         None,
         validators.either(validators.duration, validators.one_of(None)),
-        'time after which it ends with the best weights: minutes, or "90s", "30m", "2h"',
+        'time after which the run ends and keeps the best weights: minutes, or "90s", "30m", "2h"',
     ),
     "backend": Setting(
         None,
         validators.one_of("tensorflow", "jax", "torch", "theano", None),
-        'what computes; None is what %backend shows, "theano" is VGG16 under Keras 1',
+        'None is the backend that %backend shows; "theano" trains VGG16 with Keras 1',
     ),
 }
 

@@ -5,30 +5,19 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from dl_magics.data import folders
-from dl_magics.data.folders import ImageFolder
-from dl_magics.errors import DLMagicsError, TrainingFailed
-from dl_magics.runs.events import (
-    CheckpointSaved,
-    DataChecked,
-    Event,
-    PhaseStarted,
-    RunEnded,
-    RunStarted,
-    Status,
-    Warned,
-    stamp_events,
-)
+from dl_magics.runs.events import Event, stamp_events
 from dl_magics.runs.paths import RunPaths
-from dl_magics.training.engine import data_checks, device
+from dl_magics.training.engine import data_checks, device, phases
 from dl_magics.training.engine.device import Device
-from dl_magics.training.engine.extraction import Broken, View, fill, scan
+from dl_magics.training.engine.extraction import View
 from dl_magics.training.engine.feature_store import FeatureStore
+from dl_magics.training.engine.head import Best, warn_diverged
+from dl_magics.training.engine.phases import Frame
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.theano import convolutions, examples, limits, messages
 from dl_magics.training.theano.process import Interpreter, Process
@@ -50,50 +39,27 @@ def run(
 ) -> Generator[Event, None, None]:
     """Fine-tune VGG16 on Theano; yield every event, numbered, the last one `RunEnded`."""
     limits.refuse(recipe)
-    yield from stamp_events(
-        _Run(recipe, paths, interpreter, stop, host or {"local": True}).events(), clock
-    )
+    frame = Frame(recipe, paths.run, stop)
+    steps = _TheanoSteps(frame, paths, interpreter, host or {"local": True})
+    yield from stamp_events(frame.run(steps.events()), clock)
 
 
 @dataclass
-class _Run:
-    recipe: Recipe
+class _TheanoSteps:
+    """The steps of a run on Keras 1 and Theano; `interpreter` computes."""
+
+    frame: Frame
     paths: RunPaths
     interpreter: Interpreter
-    asked_to_stop: Callable[[], bool]
     host: Mapping[str, Any]
-    seconds: dict[str, float] = field(default_factory=dict)
-    best: dict[str, Any] = field(default_factory=dict)
-    files: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._started = self._phase_started = time.monotonic()
-        self._phase = "start"
-        self._stopped = False
 
     def events(self) -> Iterator[Event]:
-        try:
-            with Process(self.interpreter) as process:
-                yield from self._steps(process)
-        except DLMagicsError as error:
-            yield self._ended("failed", str(error), error.fix)
-            raise
-        except KeyboardInterrupt:
-            yield self._ended("interrupted")
-            raise
-        except OSError as error:
-            happened = f"{error.strerror or error}: {error.filename or self.paths.run}"
-            fix = "Mend it and run the cell again; features that were computed are kept."
-            yield self._ended("failed", happened, fix)
-            raise TrainingFailed(happened, fix=fix) from error
-        else:
-            yield self._ended("stopped" if self._stopped else "done")
+        with Process(self.interpreter) as process:
+            yield from self._train(process)
 
-    def _steps(self, process: Process) -> Iterator[Event]:
-        recipe = self.recipe
-        folder = folders.find(
-            recipe.data, valid=recipe.valid, sample=recipe.sample, seed=recipe.seed
-        )
+    def _train(self, process: Process) -> Iterator[Event]:
+        frame, recipe = self.frame, self.frame.recipe
+        folder = phases.find_images(recipe)
         weights = convolutions.file(self.paths.weights) if recipe.weights else None
         opened = process.ask(
             "open",
@@ -103,60 +69,47 @@ class _Run:
             weights=str(weights) if weights else None,
         )
         found = Device("cpu", messages.device_name(opened), device.free_memory())
-        yield self._run_started(folder, opened, found)
+        host = {**self.host, "theano": asdict(self.interpreter)}
+        versions = {"dl_magics": __version__, **opened["versions"]}
+        yield frame.started(folder, found, host, versions, compute={})
         yield from data_checks.of(recipe, folder, found, "float32")
         if opened["wish"] != opened["device"]:
             yield messages.no_gpu(opened)
 
-        self._enter("features")
-        store = FeatureStore(
-            self.paths.features, messages.space(recipe, weights, opened), tuple(opened["features"])
-        )
-        broken: Broken = {}
-        train = scan(folder.train, recipe.augment, recipe.seed, broken)
-        valid = scan(folder.valid, 0, recipe.seed, broken)
-        data_checks.refuse(folder, broken)
+        images = frame.scan_images(folder)
+        space = messages.space(recipe, weights, opened)
+        store = FeatureStore(self.paths.features, space, tuple(opened["features"]))
         widest = recipe.image_size**2 * _WIDEST_FILTERS
-        yield from fill(
-            store,
-            [*train, *valid],
-            recipe.image_size,
-            device.batch_size(recipe.batch_size, found, widest),
-            recipe.seed,
-            lambda pixels: process.array("features", pixels),
-            self._stop,
-            broken,
-        )
-        if self._stop():
+        batch = device.batch_size(recipe.batch_size, found, widest)
+        if not (
+            yield from frame.compute_features(
+                images, store, batch, lambda pixels: process.array("features", pixels)
+            )
+        ):
             return
-        yield DataChecked(
-            images=len(folder.train) + len(folder.valid),
-            skipped=[{"path": str(path), "reason": why} for path, why in sorted(broken.items())],
-        )
-        data_checks.refuse(folder, broken)
-        yield from self._head(process, store, _sound(train, broken), _sound(valid, broken))
-        if self.best.get("epoch") is None:
+        valid = images.readable(images.valid)
+        yield from self._learn(process, store, images.readable(images.train), valid)
+        if frame.best.epoch is None:
             return
 
-        self._enter("evaluate")
-        yield PhaseStarted(phase="evaluate", total=len(valid), unit="images")
-        path = self.paths.run / MODEL
-        process.ask("save", path=str(path))
-        self.files[MODEL] = hashlib.sha256(path.read_bytes()).hexdigest()
-        yield CheckpointSaved(path=MODEL, sha256=self.files[MODEL])
+        def save(path: Path) -> str:
+            process.ask("save", path=str(path))
+            return hashlib.sha256(path.read_bytes()).hexdigest()
 
-    def _head(
+        yield from frame.save_model(MODEL, len(valid), save)
+
+    def _learn(
         self, process: Process, store: FeatureStore, train: list[View], valid: list[View]
     ) -> Iterator[Event]:
-        recipe = self.recipe
-        self._enter("head")
-        yield PhaseStarted(phase="head", total=recipe.epochs, unit="epochs")
+        frame, recipe = self.frame, self.frame.recipe
+        yield frame.enter_head()
+        learnt: dict[str, Any] = {}
         with TemporaryDirectory(prefix="dl-magics-") as scratch:
-            asked_to_end = Path(scratch, "stop")
-            coming = process.events(
+            stop_file = Path(scratch, "stop")
+            events = process.events(
                 "learn",
                 examples=str(examples.write(Path(scratch), store, train, valid)),
-                stop=str(asked_to_end),
+                stop=str(stop_file),
                 classes=1 + max(view.photo.label for view in train),
                 epochs=recipe.epochs,
                 batch_size=recipe.batch_size if recipe.batch_size != "auto" else _HEAD_BATCH,
@@ -166,62 +119,14 @@ class _Run:
                 dropout=recipe.dropout,
                 seed=recipe.seed,
             )
-            for each in coming:
+            for each in events:
                 if isinstance(each, Event):
                     yield each
                 else:
-                    self.best = each["learnt"]
-                if self._stop():
-                    asked_to_end.touch()
-        self._stopped = self.best["stopped"]
-        if self.best["diverged"]:
-            yield self._diverged()
-
-    def _diverged(self) -> Warned:
-        rate = self.recipe.learning_rate
-        text = f"In epoch {self.best['diverged']} the loss ran away (learning_rate = {rate:g})."
-        fix = f"Lower it: learning_rate = {min(rate / 10, 1e-3):g}"
-        if self.best["epoch"] is None:
-            raise TrainingFailed(text, fix=fix)
-        kept = f"The weights of epoch {self.best['epoch']} are kept."
-        return Warned(code="diverged", text=f"{text} {kept}", fix=fix)
-
-    def _stop(self) -> bool:
-        limit = self.recipe.max_duration
-        late = limit is not None and time.monotonic() - self._started > limit
-        self._stopped = self._stopped or late or self.asked_to_stop()
-        return self._stopped
-
-    def _enter(self, phase: str) -> None:
-        now = time.monotonic()
-        self.seconds[self._phase] = round(now - self._phase_started, 3)
-        self._phase, self._phase_started = phase, now
-
-    def _ended(self, status: Status, error: str = "", fix: str = "") -> RunEnded:
-        self._enter("end")
-        return RunEnded(
-            status=status,
-            best_epoch=self.best.get("epoch"),
-            best=self.best.get("logs", {}),
-            files=self.files,
-            seconds=self.seconds,
-            error=error,
-            fix=fix,
-        )
-
-    def _run_started(
-        self, folder: ImageFolder, opened: dict[str, Any], found: Device
-    ) -> RunStarted:
-        return RunStarted(
-            run=self.paths.run.name,
-            recipe=self.recipe.to_json(),
-            classes=list(folder.classes),
-            counts=folder.counts(),
-            host={**self.host, "theano": asdict(self.interpreter)},
-            versions={"dl_magics": __version__, **opened["versions"]},
-            device=str(found),
-        )
-
-
-def _sound(views: list[View], broken: Broken) -> list[View]:
-    return [view for view in views if view.photo.path not in broken]
+                    learnt = each["learnt"]
+                    frame.best = Best(learnt["epoch"], learnt["logs"])
+                if frame.should_stop():
+                    stop_file.touch()
+        frame.stopped = learnt["stopped"]
+        if learnt["diverged"]:
+            yield warn_diverged(learnt["diverged"], recipe.learning_rate, frame.best)

@@ -192,8 +192,9 @@ def test_a_loss_that_runs_away_in_the_first_epoch_fails_in_two_lines(train, vali
         learnt(head, broken, valid)
 
     assert failed.value._render_traceback_() == [
-        "TrainingFailed: In epoch 1 the loss ran away to no number (learning_rate = 99).",
-        "  Lower it: learning_rate = 0.001",
+        "TrainingFailed: Training diverged in epoch 1: the loss is NaN or infinite "
+        "(learning_rate = 99).",
+        "  Lower the learning rate: learning_rate = 0.001",
     ]
 
 

@@ -414,7 +414,7 @@ def test_a_saved_model_predicts_classes_from_raw_pixels_in_a_process_without_us(
         """
 import json, sys, zipfile
 import numpy as np, keras
-model = keras.saving.load_model("model.keras")
+model = keras.saving.load_model("model.keras", safe_mode=True)
 with zipfile.ZipFile("model.keras") as archive:
     classes = json.loads(archive.read("classes.json"))
 made = model.predict(np.load("pixels.npy"), verbose=0)
@@ -449,7 +449,7 @@ def test_a_model_with_a_head_of_ones_own_is_saved_and_read(
 
     models.save(whole, ["a", "b", "c"], tmp_path / "model.keras")
 
-    read = keras.saving.load_model(tmp_path / "model.keras")
+    read = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     np.testing.assert_allclose(
         read.predict_on_batch(pixels), whole.predict_on_batch(pixels), rtol=1e-5, atol=1e-6
     )

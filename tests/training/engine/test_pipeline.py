@@ -48,7 +48,7 @@ def done(data, folder):
 def model(done, folder):
     import keras
 
-    return keras.saving.load_model(folder / "done" / "model.keras", compile=False)
+    return keras.saving.load_model(folder / "done" / "model.keras", compile=False, safe_mode=True)
 
 
 def watched(data, folder, on_event, stop=lambda: False, run="watched", **settings):

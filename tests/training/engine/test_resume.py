@@ -396,7 +396,7 @@ def test_another_version_or_device_is_warned_of(killed, room):
     told = list(tiny_keras.of_kind(Warned, resumed(killed, room)))
 
     assert [each.code for each in told] == ["other_keras", "other_device"]
-    assert told[0].text.startswith("The run began with keras 3.0.0 and goes on with 3.")
+    assert told[0].text.startswith("The run began with keras 3.0.0 and continues with 3.")
 
 
 def test_a_run_that_goes_on_in_another_process_is_not_driven_twice(killed, room):

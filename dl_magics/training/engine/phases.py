@@ -1,0 +1,202 @@
+"""The frame of a run that both engines share: its clock, phases, stop, failures and end.
+
+An engine gives the steps, a generator of events; the frame turns them into a run that always ends
+with `RunEnded`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dl_magics.data import folders
+from dl_magics.data.folders import ImageFolder
+from dl_magics.errors import DLMagicsError, NotResumable, TrainingFailed
+from dl_magics.runs.events import (
+    CheckpointSaved,
+    DataChecked,
+    Event,
+    PhaseStarted,
+    RunEnded,
+    RunStarted,
+    Status,
+)
+from dl_magics.training.engine import data_checks
+from dl_magics.training.engine.device import Device
+from dl_magics.training.engine.extraction import Broken, Compute, View, fill, scan, told
+from dl_magics.training.engine.feature_store import FeatureStore
+from dl_magics.training.engine.head import Best
+from dl_magics.training.recipe.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class ScannedImages:
+    """The views of an image folder; `broken` maps each unreadable file to the reason."""
+
+    folder: ImageFolder
+    train: list[View]
+    valid: list[View]
+    broken: Broken
+
+    @property
+    def views(self) -> list[View]:
+        """All views, those for training first."""
+        return [*self.train, *self.valid]
+
+    def readable(self, views: list[View]) -> list[View]:
+        """Return the views whose file is not broken."""
+        return [view for view in views if view.photo.path not in self.broken]
+
+    def refuse_broken(self) -> None:
+        """Raise BadData where too much of the folder is broken to train on."""
+        data_checks.refuse(self.folder, self.broken)
+
+
+@dataclass
+class Frame:
+    """A run from its first step to its end, in its own `folder`.
+
+    `seconds` are those of the phases so far, `files` the sha256 of each file it saved, `best` the
+    best epoch so far; `stopped` is true once the run was stopped or ran out of time.
+    """
+
+    recipe: Recipe
+    folder: Path
+    stop_requested: Callable[[], bool]
+    timer: Callable[[], float] = time.monotonic
+    seconds: dict[str, float] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    best: Best = field(default_factory=Best)
+    stopped: bool = False
+
+    def __post_init__(self) -> None:
+        self._phase_started = self.timer()
+        self._started = self._phase_started - sum(self.seconds.values())
+        self._phase = "start"
+
+    def run(self, steps: Iterator[Event]) -> Iterator[Event]:
+        """Yield the events of the steps, and last how the run ended; a failure is raised after it.
+
+        An unexpected OSError becomes TrainingFailed; KeyboardInterrupt ends the run at once.
+        """
+        try:
+            yield from steps
+        except NotResumable as error:
+            yield self._ended("interrupted", str(error), error.fix)
+            raise
+        except DLMagicsError as error:
+            yield self._ended("failed", str(error), error.fix)
+            raise
+        except KeyboardInterrupt:
+            yield self._ended("interrupted")
+            raise
+        except OSError as error:
+            happened = f"{error.strerror or error}: {error.filename or self.folder}"
+            fix = "Fix the cause and run the cell again; features already computed are kept."
+            yield self._ended("failed", happened, fix)
+            raise TrainingFailed(happened, fix=fix) from error
+        except Exception as error:
+            # Whatever the backend raises: the log must say how the run ended.
+            yield self._ended("failed", f"{type(error).__name__}: {error}")
+            raise
+        else:
+            yield self._ended("stopped" if self.stopped else "done")
+
+    def should_stop(self) -> bool:
+        """Return whether a stop was requested or `max_duration` is over; once true, always true."""
+        limit = self.recipe.max_duration
+        late = limit is not None and self.timer() - self._started > limit
+        self.stopped = self.stopped or late or self.stop_requested()
+        return self.stopped
+
+    def enter_phase(self, phase: str) -> None:
+        """Count the seconds from now on as those of `phase`."""
+        now = self.timer()
+        before = self.seconds.get(self._phase, 0.0)
+        self.seconds[self._phase] = round(before + now - self._phase_started, 3)
+        self._phase, self._phase_started = phase, now
+
+    def started(
+        self,
+        folder: ImageFolder,
+        device: Device,
+        host: Mapping[str, Any],
+        versions: Mapping[str, str],
+        compute: Mapping[str, Any],
+    ) -> RunStarted:
+        """Return the first event of a new run."""
+        return RunStarted(
+            run=self.folder.name,
+            recipe=self.recipe.to_json(),
+            classes=list(folder.classes),
+            counts=folder.counts(),
+            host=host,
+            versions=versions,
+            device=str(device),
+            compute=compute,
+        )
+
+    def scan_images(self, folder: ImageFolder) -> ScannedImages:
+        """Enter the phase "features": read each file once. Raises BadData where most are broken."""
+        self.enter_phase("features")
+        recipe, broken = self.recipe, Broken()
+        train = scan(folder.train, recipe.augment, recipe.seed, broken)
+        valid = scan(folder.valid, 0, recipe.seed, broken)
+        scanned = ScannedImages(folder, train, valid, broken)
+        scanned.refuse_broken()
+        return scanned
+
+    def compute_features(
+        self, images: ScannedImages, store: FeatureStore, batch_size: int, compute: Compute
+    ) -> Generator[Event, None, bool]:
+        """Fill the store; return false where the run was stopped before it had weights to keep."""
+        recipe = self.recipe
+        yield from fill(
+            store,
+            images.views,
+            recipe.image_size,
+            batch_size,
+            recipe.seed,
+            compute,
+            # The best weights of an earlier stretch are useless without the features.
+            self.should_stop if self.best.epoch is None else lambda: False,
+            images.broken,
+        )
+        if self.should_stop() and self.best.epoch is None:
+            return False
+        total = len(images.folder.train) + len(images.folder.valid)
+        yield DataChecked(images=total, skipped=told(images.broken))
+        images.refuse_broken()
+        return True
+
+    def enter_head(self, kept: int = 0) -> PhaseStarted:
+        """Enter the phase "head", `kept` epochs of which are done already."""
+        self.enter_phase("head")
+        return PhaseStarted(phase="head", total=self.recipe.epochs, unit="epochs", kept=kept)
+
+    def save_model(self, name: str, images: int, save: Callable[[Path], str]) -> Iterator[Event]:
+        """Enter the phase "evaluate": save the model; `save` returns the sha256 of its file."""
+        self.enter_phase("evaluate")
+        yield PhaseStarted(phase="evaluate", total=images, unit="images")
+        self.files[name] = save(self.folder / name)
+        yield CheckpointSaved(path=name, sha256=self.files[name])
+
+    def _ended(self, status: Status, error: str = "", fix: str = "") -> RunEnded:
+        self.enter_phase("end")
+        return RunEnded(
+            status=status,
+            best_epoch=self.best.epoch,
+            best=self.best.logs,
+            files=self.files,
+            seconds=self.seconds,
+            error=error,
+            fix=fix,
+        )
+
+
+def find_images(recipe: Recipe) -> ImageFolder:
+    """Return the image folder of a recipe. Raises BadData where it cannot be trained on."""
+    return folders.find(recipe.data, valid=recipe.valid, sample=recipe.sample, seed=recipe.seed)
