@@ -403,7 +403,7 @@ def test_a_run_that_goes_on_in_another_process_is_not_driven_twice(killed, room)
     with log.LogWriter(killed.path), pytest.raises(NotResumable) as caught:
         resumed(killed, room)
 
-    assert "goes on already" in str(caught.value)
+    assert "already running in another process" in str(caught.value)
 
 
 def test_a_stop_that_was_asked_for_before_the_break_is_forgotten(killed, room, whole):
