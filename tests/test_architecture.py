@@ -34,14 +34,18 @@ OWNERS = {
     "journal": "gpu_kernel.agent",
     "space.json": "training.engine",
     "checkpoint.npz": "training.engine",
-    "classes.json": "training.engine",
+    "classes.json": "training",
+    "recipe.json": "training",
     "applications.csv": "training.recipe",
     "examples.npz": "training.theano",
     "aws_gpu_prices.csv": "aws",
     "practice.json": "practice",
 }
-# It zips the package for an instance, so it reads all of it.
-READS_THE_WHOLE_PACKAGE = {"remote_code.bundle"}
+# They hand the whole package over: to an instance, and to the interpreter with Theano.
+READS_THE_WHOLE_PACKAGE = {"remote_code.bundle", "training.theano.process"}
+# It is copied into the interpreter with Theano, where dl_magics is not installed.
+RUNS_WITHOUT_US = {"training.theano.site"}
+FILE_METHODS = {"open", "read_bytes", "read_text", "write_bytes", "write_text"}
 # Python's packaging calls an entry point so.
 COMMON_NAMES = {"main"}
 
@@ -135,6 +139,78 @@ def test_no_module_asks_another_one_for_its_file():
     ]
 
     fail_on(asking)
+
+
+def test_no_module_opens_resources_of_another_package():
+    opened = [
+        f"{module.at(node)} opens {node.args[0].value}"
+        for module in modules()
+        if module.name not in READS_THE_WHOLE_PACKAGE
+        for node in module.nodes
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).split(".")[-1] == "files"
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+        and str(node.args[0].value).split(".")[0] == "dl_magics"
+        and node.args[0].value != f"dl_magics.{module.package}"
+    ]
+
+    fail_on(opened)
+
+
+def test_no_package_names_a_file_that_another_one_owns():
+    foreign = [
+        f"{module.at(text)} names {file}, which {OWNERS[file]} owns"
+        for module in modules()
+        if module.name not in RUNS_WITHOUT_US
+        for text in strings(module)
+        if (file := owned_file(text.value)) and not module.is_in(OWNERS[file])
+    ]
+
+    fail_on(foreign)
+
+
+def test_no_package_opens_a_file_by_the_constant_of_its_owner():
+    constants = {
+        (module.name, target.id): file
+        for module in modules()
+        for node in module.tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name) and (file := owned_file(str(node.value.value)))
+    }
+    opened = []
+    for module in modules():
+        sources = {name: source for _, source, name in imported_names(module)}
+        foreign = {
+            f"{source.rpartition('.')[2]}.{constant}"
+            for (source, constant), file in constants.items()
+            if not module.is_in(OWNERS[file])
+        } | {
+            constant
+            for (source, constant), file in constants.items()
+            if sources.get(constant) == source and not module.is_in(OWNERS[file])
+        }
+        for node in module.nodes:
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                file = ast.unparse(node.func.value)
+                used = {name for name in foreign if re.search(rf"\b{re.escape(name)}\b", file)}
+                if node.func.attr in FILE_METHODS and used:
+                    opened.append(f"{module.at(node)} opens {file}")
+
+    fail_on(opened)
+
+
+def test_the_agent_imports_nothing_of_ours():
+    foreign = [
+        f"{module.at(node)} imports {source}.{name}"
+        for module in modules()
+        if module.is_in("gpu_kernel.agent")
+        for node, source, name in imported_names(module)
+        if not f"{source}.".startswith("gpu_kernel.agent.")
+    ]
+
+    fail_on(foreign)
 
 
 @pytest.mark.parametrize("root", [PACKAGE, TESTS, ROOT / "benchmarks"], ids=lambda path: path.name)

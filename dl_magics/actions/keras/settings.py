@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib.resources import files
 from typing import Any, Literal, get_args
 
 from dl_magics.actions.gpu import host, notebook_kernel
@@ -25,6 +24,7 @@ from dl_magics.keras_config import (
 )
 from dl_magics.ssh import blocking
 from dl_magics.store import paths
+from dl_magics.training.theano import resources
 
 Where = Literal["here", "there"]
 _LAST_LETTERS = 300
@@ -106,8 +106,8 @@ def set_up_theano(python: str = "", where: Where | None = None) -> Changed:
         "set up",
         folder=_own_folder(where),
         base=python,
-        requirements=_travelling("requirements.txt"),
-        files={"site": _travelling("site.py"), "theanorc": _travelling("theanorc")},
+        requirements=resources.read_text("requirements.txt"),
+        files={"site": resources.read_text("site.py"), "theanorc": resources.read_text("theanorc")},
     )
     return _changed(where, {"path": made["python"]}, before)
 
@@ -191,10 +191,6 @@ def _folder(where: Where) -> str:
 
 def _own_folder(where: Where) -> str:
     return f"{_folder(where)}/{theano_env.ROOM}"
-
-
-def _travelling(name: str) -> str:
-    return files("dl_magics.training.theano").joinpath(name).read_text("utf-8")
 
 
 def _ask(where: Where, do: str, python: str = "", **what: Any) -> dict[str, Any]:

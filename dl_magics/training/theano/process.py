@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dl_magics.errors import TrainingFailed
+from dl_magics.keras_config import theanorc
 from dl_magics.runs.events import Event, parse_event
 
 _ROOT = Path(__file__).parents[3]
@@ -42,8 +43,7 @@ class Interpreter:
 
     def environment(self) -> dict[str, str]:
         """Return the variables that it starts with; the person's own Theano settings count."""
-        own = os.environ.get("THEANORC", "~/.theanorc").split(os.pathsep)
-        files = os.pathsep.join(str(Path(each).expanduser()) for each in own if each)
+        files = os.pathsep.join(map(str, theanorc.files()))
         flags = [os.environ.get("THEANO_FLAGS", ""), "floatX=float32"]
         flags += [f"device={self.device}"] if self.device else []
         return {
