@@ -69,9 +69,9 @@ class GpuKernel:
         """
 
         async def started() -> tuple[str, dict[str, Any]]:
+            folder = await deploy.put(login, run_dir)
             there = await connection.connect_shared(login)
             with connection.translate_errors(login):
-                folder = await deploy.put(there, run_dir)
                 how = ["--python", python, "--cwd", cwd or "", "--activate", activate + LET_SEE]
                 return folder, await ask(there, deploy.command(folder, python, "start", *how))
 

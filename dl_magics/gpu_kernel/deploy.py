@@ -1,37 +1,29 @@
-"""The agent as one file for the instance: a zip that Python runs as it is."""
+"""The agent as one file for the host: a zip that Python runs directly."""
 
 from __future__ import annotations
 
-import hashlib
-import io
 import shlex
-import uuid
-import zipfile
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import asyncssh
+from dl_magics.remote_code import bundle
+from dl_magics.ssh import sftp
+from dl_magics.ssh.target import SshTarget
 
 _AGENT = Path(__file__).with_name("agent")
-_MAIN = "import sys\nfrom agent.__main__ import main\nmain([sys.executable, sys.argv[0]])\n"
+_MAIN = b"import sys\nfrom agent.__main__ import main\nmain([sys.executable, sys.argv[0]])\n"
 
 
 @cache
 def packed() -> bytes:
-    """Return the file: the same bytes for the same agent."""
-    files = {f"agent/{path.name}": path.read_text("utf-8") for path in _AGENT.glob("*.py")}
-    parcel = io.BytesIO()
-    with zipfile.ZipFile(parcel, "w") as into:
-        for name, text in sorted({**files, "__main__.py": _MAIN}.items()):
-            into.writestr(zipfile.ZipInfo(name), text)
-    return parcel.getvalue()
+    """Return the content of the file: the same bytes for the same agent."""
+    files = {f"agent/{path.name}": path.read_bytes() for path in _AGENT.glob("*.py")}
+    return bundle.build_zip({**files, "__main__.py": _MAIN})
 
 
 def name() -> str:
-    """How it is called on the instance; the name changes with what is in it."""
-    return f"agent-{hashlib.sha256(packed()).hexdigest()[:12]}.pyz"
+    """Return the name of the file on the host, which changes with its content."""
+    return bundle.name_by_content("agent", packed(), ".pyz")
 
 
 def command(run_dir: str, python: str, wish: str, *options: str) -> str:
@@ -40,17 +32,8 @@ def command(run_dir: str, python: str, wish: str, *options: str) -> str:
     return shlex.join([python, str(file), wish, run_dir, *options])
 
 
-async def put(there: asyncssh.SSHClientConnection, run_dir: str) -> str:
-    """Put the file beside the run folder, if it is not there; return the whole run folder."""
-    async with there.start_sftp_client() as files:
-        home = str(await files.realpath("."))
-        folder = PurePosixPath(home, run_dir.removeprefix("~/"))
-        file = str(folder.parent / name())
-        if not await files.exists(file):
-            await files.makedirs(str(folder.parent), exist_ok=True)
-            await files.chmod(str(folder.parent), 0o700)
-            fresh = f"{file}.{uuid.uuid4().hex[:8]}"
-            async with files.open(fresh, "wb") as to:
-                await to.write(packed())
-            await files.posix_rename(fresh, file)
-    return str(folder)
+async def put(target: SshTarget, run_dir: str) -> str:
+    """Upload the file beside the run folder, unless it exists; return the absolute run folder."""
+    folder = PurePosixPath(run_dir.removeprefix("~/"))
+    file = await sftp.upload_once(target, packed(), str(folder.parent), name())
+    return str(PurePosixPath(file).with_name(folder.name))

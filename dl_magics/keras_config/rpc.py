@@ -1,18 +1,14 @@
-"""Do what is asked with the interpreter that runs this, here or on an instance: JSON to JSON."""
+"""What can be asked of an interpreter about Keras: in this process, or through `remote_code`.
+
+Each function takes and returns JSON values. Python 3.8 compatible.
+"""
 
 from __future__ import annotations
 
-import base64
-import json
-import sys
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
-from io import BytesIO
-from pathlib import Path
 from typing import Any
 
-from dl_magics import errors
 from dl_magics.errors import DLMagicsError
 from dl_magics.keras_config import (
     cuda_visible_devices,
@@ -25,39 +21,13 @@ from dl_magics.keras_config import (
     theanorc,
 )
 from dl_magics.keras_config.effective import Effective, Value
-from dl_magics.keras_config.installed import Installed
 from dl_magics.keras_config.keras_json import Change
 
-_PACKAGE = Path(__file__).parents[1]
-_TRAVELS = (
-    *("__init__.py", "version.py", "errors.py", "keras_config"),
-    *("store/__init__.py", "store/atomic.py"),
-)
-_MARK = "dl_magics says: "
 
-_PROGRAM = """
-import base64, sys, tempfile
-with tempfile.NamedTemporaryFile(suffix=".zip") as code:
-    code.write(base64.b64decode("{code}"))
-    code.flush()
-    sys.path.insert(0, code.name)
-    from dl_magics.keras_config import rpc
-    rpc.say({asked!r})
-"""
+def show_settings(folder: str = "") -> dict[str, Any]:
+    """Return what is installed, and the settings in force in a new process with their sources.
 
-
-def answer(do: str, **what: Any) -> dict[str, Any]:
-    """Do one thing, and return plain values; a failure of ours is a value too."""
-    try:
-        return _DO[do](**what)
-    except DLMagicsError as error:
-        return {"error": type(error).__name__, "happened": str(error), "fix": error.fix}
-
-
-def _show(folder: str = "") -> dict[str, Any]:
-    """Return what is installed here, what is in force in a fresh process, and who decided it.
-
-    `folder` is the one of ours here, where there is one.
+    `folder` is the data folder of dl_magics; "" if there is none.
     """
     found = installed.here()
     file = keras_json.path(found.major)
@@ -69,24 +39,11 @@ def _show(folder: str = "") -> dict[str, Any]:
         "in_force": asdict(fresh),
         "can_undo": keras_json.can_undo(file),
         "own": asdict(own),
-        "device": _told_device(str(fresh["backend"].value), found, own, folder),
+        "device": _configured_device(str(fresh["backend"].value), found.versions, own, folder),
     }
 
 
-def _told_device(
-    backend: str, found: Installed, own: theano_env.Own, folder: str
-) -> tuple[str, str]:
-    if own.chosen:
-        backend = "theano"
-    theano = own.versions if own.chosen else found.versions
-    try:
-        return devices.told(backend, theano.get("theano", ""), folder)
-    except DLMagicsError as error:
-        # Its own file is in its way: the settings of Keras can be shown nevertheless.
-        return "unknown", str(error)
-
-
-def _write(settings: Mapping[str, Any]) -> dict[str, Any]:
+def write_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Check that the backend can be imported, then change `keras.json`."""
     found = installed.here()
     if "backend" in settings:
@@ -94,76 +51,67 @@ def _write(settings: Mapping[str, Any]) -> dict[str, Any]:
     return asdict(keras_json.write(keras_json.path(found.major), found.major, settings))
 
 
-def _undo() -> dict[str, Any]:
+def undo_settings() -> dict[str, Any]:
+    """Undo the last change of `keras.json`; a second time redoes it."""
     return asdict(keras_json.undo(keras_json.path(installed.here().major)))
 
 
-def _show_device(folder: str) -> dict[str, Any]:
+def show_device(folder: str) -> dict[str, Any]:
+    """Return the configured device of the backend, its source, and the device in use."""
     return devices.show(installed.here(), folder)
 
 
-def _write_device(device: str, theano: str = "") -> dict[str, Any]:
+def write_theano_device(device: str, theano: str = "") -> dict[str, Any]:
+    """Write the device into .theanorc; `theano` is a version, by default the installed one."""
     version = theano or installed.here().versions.get("theano", "")
     return asdict(theanorc.write(device, version))
 
 
-def _undo_device() -> dict[str, Any]:
+def undo_theano_device() -> dict[str, Any]:
+    """Undo the last change of .theanorc; a second time redoes it."""
     return asdict(theanorc.undo())
 
 
-_DO: dict[str, Callable[..., dict[str, Any]]] = {
-    "show": _show,
-    "write": _write,
-    "undo": _undo,
-    "show device": _show_device,
-    "write device": _write_device,
-    "undo device": _undo_device,
-    "let see": lambda **what: asdict(cuda_visible_devices.write(**what)),
-    "undo let see": lambda **what: asdict(cuda_visible_devices.undo(**what)),
-    "set up": lambda **what: asdict(theano_env.set_up(**what)),
-    "choose": lambda **what: asdict(theano_env.choose(**what)),
-}
+def write_visible_devices(folder: str, device: str) -> dict[str, Any]:
+    """Select the GPUs that TensorFlow, JAX and PyTorch see in new processes."""
+    return asdict(cuda_visible_devices.write(folder, device))
 
 
-def program(do: str, **what: Any) -> str:
-    """Return a program for any Python since 3.8 that answers; it brings our code along."""
-    packed = BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in _TRAVELS:
-            path = _PACKAGE / name
-            for file in [path] if path.is_file() else sorted(path.glob("*.py")):
-                archive.write(file, str(file.relative_to(_PACKAGE.parent)))
-    code = base64.b64encode(packed.getvalue()).decode("ascii")
-    return _PROGRAM.format(code=code, asked=json.dumps({"do": do, **what}))
+def undo_visible_devices(folder: str) -> dict[str, Any]:
+    """Undo the last selection of visible GPUs; a second time redoes it."""
+    return asdict(cuda_visible_devices.undo(folder))
 
 
-def say(asked: str) -> None:
-    """Answer on one line, whatever else the programs that we ask may write."""
-    sys.stdout.write(f"\n{_MARK}{json.dumps(answer(**json.loads(asked)))}\n")
+def set_up_theano(
+    folder: str, base: str, requirements: str, files: Mapping[str, str]
+) -> dict[str, Any]:
+    """Create the environment for Keras 1 on Theano, or use an interpreter that has both."""
+    return asdict(theano_env.set_up(folder, base, requirements, files))
 
 
-def heard(text: str) -> dict[str, Any] | None:
-    """Return the answer in what a program wrote, None where there is none; raise its error."""
-    lines = [line for line in text.splitlines() if line.startswith(_MARK)]
-    if not lines:
-        return None
-    told: dict[str, Any] = json.loads(lines[-1][len(_MARK) :])
-    return checked(told)
+def select_theano(folder: str, chosen: bool) -> dict[str, Any]:
+    """Let `%%finetune` train on Theano, or no longer."""
+    return asdict(theano_env.choose(folder, chosen))
 
 
-def checked(told: dict[str, Any]) -> dict[str, Any]:
-    """Return an answer; raise the error that it is."""
-    if "error" in told:
-        raise getattr(errors, told["error"])(told["happened"], fix=told["fix"])
-    return told
+def parse_effective(values: Mapping[str, Any]) -> Effective:
+    """Return the "in_force" of `show_settings` as a value."""
+    parsed = tuple(Value(**each) for each in values["values"])
+    return Effective(parsed, values["refusal"], tuple(values["notes"]))
 
 
-def in_force(told: Mapping[str, Any]) -> Effective:
-    """Return the value that `show` told."""
-    values = tuple(Value(**each) for each in told["values"])
-    return Effective(values, told["refusal"], tuple(told["notes"]))
+def parse_change(values: Mapping[str, Any]) -> Change:
+    """Return the result of a change as a value."""
+    return Change(**values)
 
 
-def change(told: Mapping[str, Any]) -> Change:
-    """Return the value that a change told."""
-    return Change(**told)
+def _configured_device(
+    backend: str, versions: Mapping[str, str], own: theano_env.Own, folder: str
+) -> tuple[str, str]:
+    if own.chosen:
+        backend, versions = "theano", own.versions
+    try:
+        return devices.told(backend, versions.get("theano", ""), folder)
+    except DLMagicsError as error:
+        # A .theanorc that cannot be read does not keep the settings of Keras from being shown.
+        return "unknown", str(error)

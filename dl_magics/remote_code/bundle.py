@@ -1,6 +1,7 @@
-"""What travels to an instance: the modules that train, and what Keras' settings there are.
+"""Build the zip of dl_magics that is put on `sys.path` of an interpreter elsewhere.
 
-They are one zip, to be put on `sys.path` there.
+It holds what trains, the settings of Keras and the receiving side of `remote_code`. Its name
+changes with its content, so that each version is uploaded once.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -18,45 +21,63 @@ from dl_magics.version import __version__
 
 PACKAGE = "dl_magics"
 TRAVELS = (
-    *("core", "data", "errors.py", "keras_config", "runs", "store/__init__.py", "store/atomic.py"),
+    *("core", "data", "errors.py", "keras_config", "remote_code/__init__.py"),
+    *("remote_code/entry.py", "runs", "store/__init__.py", "store/atomic.py"),
     *("training", "version.py"),
 )
 
-_INIT = b'"""The part of dl_magics that trains, away from home."""\n'
+_INIT = b'"""The part of dl_magics that runs on a host."""\n'
 _SUFFIXES = (".py", ".csv")
-_LONG_AGO = (1980, 1, 1, 0, 0, 0)
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+_UNIX = 3
 
 
-def pack(folder: Path) -> Path:
-    """Write the zip into a folder, in one step, and return its path.
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A zip and the name of its file, which changes with the content."""
 
-    The same content gives the same bytes: nothing is compressed, as compressors differ, and each
-    file has the same time. Its name says the version and the first digits of its sha256.
-    """
-    data = _zipped()
-    sha256 = hashlib.sha256(data).hexdigest()
-    path = folder / f"{PACKAGE}-{__version__}-{sha256[:12]}.zip"
-    return atomic.replace(path, data)
+    name: str
+    data: bytes = field(repr=False)
 
 
-def _zipped() -> bytes:
-    contents = {f"{PACKAGE}/__init__.py": _INIT}
-    for name in TRAVELS:
-        contents.update(_below(files(PACKAGE) / name, f"{PACKAGE}/{name}"))
+def build_zip(contents: Mapping[str, bytes]) -> bytes:
+    """Return a zip of {name: content}: the same bytes for the same contents, on any system."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, data in sorted(contents.items()):
-            entry = zipfile.ZipInfo(name, _LONG_AGO)
-            entry.create_system = 3  # wherever it is packed
+            entry = zipfile.ZipInfo(name, _ZIP_EPOCH)
+            entry.create_system = _UNIX
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, data)
     return file.getvalue()
 
 
-def _below(entry: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
+def name_by_content(stem: str, data: bytes, suffix: str) -> str:
+    """Return `stem-`, the first 12 digits of the SHA-256 of the data, and the suffix."""
+    return f"{stem}-{hashlib.sha256(data).hexdigest()[:12]}{suffix}"
+
+
+@cache
+def pack_travelling() -> Bundle:
+    """Return the bundle of this version; it is read from disk once per process."""
+    contents = {f"{PACKAGE}/__init__.py": _INIT}
+    for name in TRAVELS:
+        contents.update(_read_below(files(PACKAGE) / name, f"{PACKAGE}/{name}"))
+    data = build_zip(contents)
+    return Bundle(name_by_content(f"{PACKAGE}-{__version__}", data, ".zip"), data)
+
+
+def write_bundle(folder: Path) -> Path:
+    """Write the bundle into a local folder, unless it is there, and return its path."""
+    packed = pack_travelling()
+    path = folder / packed.name
+    return path if path.exists() else atomic.replace(path, packed.data)
+
+
+def _read_below(entry: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
     if entry.is_file():
         if name.endswith(_SUFFIXES):
             yield name, entry.read_bytes()
         return
     for each in entry.iterdir():
-        yield from _below(each, f"{name}/{each.name}")
+        yield from _read_below(each, f"{name}/{each.name}")

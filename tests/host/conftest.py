@@ -1,5 +1,5 @@
 """Modules that are covered by a test of another name.
 
-device_probe, device_probe_script: tests/actions/gpu/test_stack.py
+device_probe: tests/actions/gpu/test_stack.py
 info: tests/host/test_environments.py
 """

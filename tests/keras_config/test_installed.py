@@ -11,10 +11,10 @@ from types import SimpleNamespace
 import pytest
 
 import dl_magics
-from dl_magics import errors
-from dl_magics.errors import CannotChange, NotInstalled
+from dl_magics.errors import NotInstalled
 from dl_magics.keras_config import effective, installed, rpc
 from dl_magics.keras_config.installed import Installed
+from support import other_python
 
 SETTINGS = Path(dl_magics.__file__).parent / "keras_config"
 
@@ -31,11 +31,7 @@ def test_what_is_installed_is_told_without_importing_it():
 
 
 def test_an_old_interpreter_tells_its_own(old_python):
-    told = subprocess.run(
-        [str(old_python), "-c", rpc.program("show")], capture_output=True, text=True, check=True
-    )
-
-    found = installed.from_json(rpc.heard(told.stdout)["installed"])
+    found = installed.from_json(other_python.call(old_python, rpc.show_settings)["installed"])
 
     assert found.keras in ("1.2.2", "2.3.1")
     assert found.versions["theano"] == "1.0.5"
@@ -45,15 +41,9 @@ def test_an_old_interpreter_tells_its_own(old_python):
 def test_a_folder_that_has_the_name_is_no_backend(tmp_path):
     (tmp_path / "theano").mkdir()
 
-    done = subprocess.run(
-        [sys.executable, "-c", rpc.program("show")],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=tmp_path,
-    )
+    shown = other_python.call(sys.executable, rpc.show_settings, cwd=tmp_path)
 
-    assert "theano" not in rpc.heard(done.stdout)["installed"]["versions"]
+    assert "theano" not in shown["installed"]["versions"]
 
 
 @pytest.mark.parametrize(
@@ -108,19 +98,12 @@ def test_a_keras_that_is_not_there_or_half_imported_tells_nothing(module):
     assert effective.loaded({"keras": module} if module else {}) == {}
 
 
-def test_an_error_of_ours_crosses_the_border_as_what_it_is(file):
-    file.mkdir(parents=True)
-
-    told = rpc.answer("write", settings={"floatx": "float16"})
-
-    with pytest.raises(CannotChange, match="Is a directory") as said:
-        rpc.checked(told)
-    assert said.value.fix.startswith("Move it away")
-    assert issubclass(errors.CannotChange, errors.DLMagicsError)
-
-
 def test_the_code_that_travels_is_python_3_8():
-    for path in [*SETTINGS.glob("*.py"), SETTINGS.parent / "errors.py"]:
+    for path in [
+        *SETTINGS.glob("*.py"),
+        SETTINGS.parent / "errors.py",
+        SETTINGS.parent / "remote_code" / "entry.py",
+    ]:
         ast.parse(path.read_text("utf-8"), feature_version=(3, 8))
 
 
@@ -130,12 +113,11 @@ def test_it_answers_in_other_interpreters(python, tmp_path):
     if not found or subprocess.run([found, "-c", ""], check=False).returncode:
         pytest.skip(f"no {python} here")
 
-    done = subprocess.run(
-        [found, "-c", rpc.program("write", settings={"floatx": "float16"})],
-        capture_output=True,
-        text=True,
-        check=True,
+    changed = other_python.call(
+        found,
+        rpc.write_settings,
         env={**os.environ, "HOME": str(tmp_path), "KERAS_HOME": str(tmp_path / ".keras")},
+        settings={"floatx": "float16"},
     )
 
-    assert rpc.heard(done.stdout)["changed"]["floatx"] == [None, "float16"]
+    assert changed["changed"]["floatx"] == [None, "float16"]

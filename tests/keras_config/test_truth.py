@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dl_magics.keras_config import rpc
+from support import other_python
 from support.coverage_off import unmeasured
 from support.old_keras import environment, theano_python
 
@@ -42,14 +43,8 @@ class Oracle:
         self.shown = self._shown()
 
     def _shown(self) -> dict:
-        told = subprocess.run(
-            [str(self.python), "-c", rpc.program("show")],
-            capture_output=True,
-            text=True,
-            check=True,
-            env=environment(HOME=str(self.home / "first")),
-        )
-        return rpc.heard(told.stdout)["installed"]
+        env = environment(HOME=str(self.home / "first"))
+        return other_python.call(self.python, rpc.show_settings, env=env)["installed"]
 
     def says(self, variables: dict) -> dict:
         self.process.stdin.write(json.dumps({"variables": variables}) + "\n")
@@ -164,21 +159,15 @@ def nursery(request, tmp_path_factory):
     made.python, made.backend = python, backend
     made.home = tmp_path_factory.mktemp("written")
     # That it starts is seen but once.
-    asked_of(python, "write", made.home, settings={"backend": backend})
+    asked_of(python, rpc.write_settings, made.home, settings={"backend": backend})
     yield made
     made.close()
 
 
-def asked_of(python, do, home, **what):
+def asked_of(python, function, home, **what):
     """Show or write with the code that runs in that interpreter, as it does on an instance."""
-    done = subprocess.run(
-        [str(python), "-c", rpc.program(do, **what)],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=environment(HOME=str(home), KERAS_HOME=str(home / ".keras")),
-    )
-    return rpc.heard(done.stdout)
+    env = environment(HOME=str(home), KERAS_HOME=str(home / ".keras"))
+    return other_python.call(python, function, env=env, **what)
 
 
 @pytest.mark.backends
@@ -192,9 +181,9 @@ def asked_of(python, do, home, **what):
 def test_what_was_written_is_what_a_fresh_keras_says_and_what_is_shown(nursery, ordering, floatx):
     asked = {"image_data_format": ordering, "floatx": floatx, "epsilon": 1e-5}
 
-    asked_of(nursery.python, "write", nursery.home, settings=asked)
+    asked_of(nursery.python, rpc.write_settings, nursery.home, settings=asked)
 
-    shown = asked_of(nursery.python, "show", nursery.home)["in_force"]
+    shown = asked_of(nursery.python, rpc.show_settings, nursery.home)["in_force"]
     said = nursery.says(nursery.home)
     assert said == {"backend": nursery.backend, **asked}
     assert said == {each["name"]: each["value"] for each in shown["values"]}
@@ -204,9 +193,9 @@ def test_what_was_written_is_what_a_fresh_keras_says_and_what_is_shown(nursery, 
 def test_nothing_imports_keras_to_show_or_write(file):
     program = (
         "import sys\nfrom dl_magics.keras_config import rpc\n"
-        "rpc.checked(rpc.answer('show'))\n"
-        "rpc.checked(rpc.answer('write', settings={'backend': 'tensorflow'}))\n"
-        "rpc.checked(rpc.answer('undo'))\n"
+        "rpc.show_settings()\n"
+        "rpc.write_settings({'backend': 'tensorflow'})\n"
+        "rpc.undo_settings()\n"
         "assert not {'keras', 'tensorflow', 'numpy', 'IPython'} & sys.modules.keys()"
     )
 

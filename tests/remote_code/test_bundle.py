@@ -66,7 +66,7 @@ print("ended", run.status, run.path.name)
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory):
-    return bundle.pack(tmp_path_factory.mktemp("packed"))
+    return bundle.write_bundle(tmp_path_factory.mktemp("packed"))
 
 
 def away(code, *arguments, cwd):
@@ -82,7 +82,7 @@ def away(code, *arguments, cwd):
 
 
 def test_the_same_content_makes_the_same_zip(packed, tmp_path):
-    again = bundle.pack(tmp_path / "new")
+    again = bundle.write_bundle(tmp_path / "new")
 
     assert again.name == packed.name
     assert again.read_bytes() == packed.read_bytes()
@@ -95,7 +95,7 @@ def test_its_name_says_the_version_and_its_sum(packed):
 
 
 def test_packed_twice_into_a_folder_there_is_one(tmp_path):
-    assert bundle.pack(tmp_path) == bundle.pack(tmp_path)
+    assert bundle.write_bundle(tmp_path) == bundle.write_bundle(tmp_path)
     assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -104,7 +104,7 @@ def test_it_holds_what_trains_and_nothing_else(packed):
 
     assert names == sorted(names)
     tops = {name.split("/")[1] for name in names}
-    packages = {"core", "data", "keras_config", "runs", "store", "training"}
+    packages = {"core", "data", "keras_config", "remote_code", "runs", "store", "training"}
     assert tops == {*packages, "__init__.py", "errors.py", "version.py"}
     assert "dl_magics/training/recipe/applications.csv" in names
     inside = [name for name in names if name.startswith("dl_magics/store/")]
@@ -122,6 +122,7 @@ def test_it_imports_where_nothing_else_of_ours_is(packed, tmp_path):
         "data",
         "errors",
         "keras_config",
+        "remote_code",
         "runs",
         "store",
         "training",

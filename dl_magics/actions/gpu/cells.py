@@ -25,15 +25,15 @@ def send(connection: Connection, given: Mapping[str, Any]) -> None:
         file = Path(folder) / "values.zip"
         serialization.write_values(file, given)
         path = blocking.wait_for(sftp.upload_file(connection.way.login(), file, _ROOM))
-    remote_call.run(connection, "dl_magics.core.serialization:load_into_namespace", path=path)
+    remote_call.call_function(connection, serialization.load_into_namespace, path=path)
 
 
 def bring_back(connection: Connection, names: list[str]) -> dict[str, Any]:
     """Return the values that these names have in the GPU kernel."""
     path = f"{_ROOM}/{uuid.uuid4().hex}.zip"
-    remote_call.run(
+    remote_call.call_function(
         connection,
-        "dl_magics.core.serialization:save_from_namespace",
+        serialization.save_from_namespace,
         names=names,
         path=f"~/{path}",
     )

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal, get_args
 
 from dl_magics.actions.gpu import host, notebook_kernel
 from dl_magics.actions.keras.views import Changed, DeviceShown, Settings
-from dl_magics.errors import BadSetting, CommandFailed
+from dl_magics.errors import BadSetting
 from dl_magics.keras_config import (
     cuda_visible_devices,
     effective,
@@ -22,12 +19,12 @@ from dl_magics.keras_config import (
     rpc,
     theano_env,
 )
+from dl_magics.remote_code import runner
 from dl_magics.ssh import blocking
 from dl_magics.store import paths
 from dl_magics.training.theano import resources
 
 Where = Literal["here", "there"]
-_LAST_LETTERS = 300
 _FOLDER_THERE = "~/.dl_magics"
 
 
@@ -44,8 +41,8 @@ def python_there() -> str:
 def show(where: Where | None = None) -> Settings:
     """Return what is in force, who decided it, and what is installed; nothing is changed."""
     where = where or default_place()
-    told = _ask(where, "show", folder=_folder(where))
-    fresh = rpc.in_force(told["in_force"])
+    told = _ask(where, rpc.show_settings, folder=_folder(where))
+    fresh = rpc.parse_effective(told["in_force"])
     imported = effective.loaded(sys.modules) if where == "here" else {}
     return Settings(
         where=where,
@@ -80,10 +77,10 @@ def write(asked: Mapping[str, Any], where: Where | None = None) -> Changed:
     if theano:
         del settings["backend"]
         # First of all, as it may be that its interpreter does not start any more.
-        _ask(where, "choose", folder=_own_folder(where), chosen=True)
-    told = _ask(where, "write", settings=settings) if settings else {"path": before.path}
+        _ask(where, rpc.select_theano, folder=_own_folder(where), chosen=True)
+    told = _ask(where, rpc.write_settings, settings=settings) if settings else {"path": before.path}
     if before.own.chosen and "backend" in settings:
-        _ask(where, "choose", folder=_own_folder(where), chosen=False)
+        _ask(where, rpc.select_theano, folder=_own_folder(where), chosen=False)
     return _changed(where, told, before)
 
 
@@ -92,9 +89,9 @@ def undo(where: Where | None = None) -> Changed:
     where = where or default_place()
     before = show(where)
     if before.own.chosen:
-        _ask(where, "choose", folder=_own_folder(where), chosen=False)
+        _ask(where, rpc.select_theano, folder=_own_folder(where), chosen=False)
         return _changed(where, {"path": before.path}, before)
-    return _changed(where, _ask(where, "undo"), before)
+    return _changed(where, _ask(where, rpc.undo_settings), before)
 
 
 def set_up_theano(python: str = "", where: Where | None = None) -> Changed:
@@ -103,7 +100,7 @@ def set_up_theano(python: str = "", where: Where | None = None) -> Changed:
     before = show(where)
     made = _ask(
         where,
-        "set up",
+        rpc.set_up_theano,
         folder=_own_folder(where),
         base=python,
         requirements=resources.read_text("requirements.txt"),
@@ -117,7 +114,7 @@ def show_device(where: Where | None = None) -> DeviceShown:
     where = where or default_place()
     own = show(where).own
     python = own.python if own.chosen else ""
-    return DeviceShown(where=where, **_ask(where, "show device", python, folder=_folder(where)))
+    return DeviceShown(where=where, **_ask(where, rpc.show_device, python, folder=_folder(where)))
 
 
 def write_device(device: str, where: Where | None = None) -> Changed:
@@ -130,9 +127,11 @@ def write_device(device: str, where: Where | None = None) -> Changed:
     shown = show(where)
     if trains_on(shown) == "theano":
         theano = shown.own.versions.get("theano", "")
-        told = _ask(where, "write device", device=device, theano=theano)
-        return Changed(where, rpc.change(told))
-    return _seen(shown, _ask(where, "let see", device=device, folder=_folder(where)))
+        told = _ask(where, rpc.write_theano_device, device=device, theano=theano)
+        return Changed(where, rpc.parse_change(told))
+    return _seen(
+        shown, _ask(where, rpc.write_visible_devices, device=device, folder=_folder(where))
+    )
 
 
 def undo_device(where: Where | None = None) -> Changed:
@@ -140,8 +139,8 @@ def undo_device(where: Where | None = None) -> Changed:
     where = where or default_place()
     shown = show(where)
     if trains_on(shown) == "theano":
-        return Changed(where, rpc.change(_ask(where, "undo device")))
-    return _seen(shown, _ask(where, "undo let see", folder=_folder(where)))
+        return Changed(where, rpc.parse_change(_ask(where, rpc.undo_theano_device)))
+    return _seen(shown, _ask(where, rpc.undo_visible_devices, folder=_folder(where)))
 
 
 def trains_on(shown: Settings) -> str:
@@ -157,7 +156,7 @@ def place(word: str) -> Where:
 
 
 def _changed(where: Where, told: Mapping[str, Any], before: Settings) -> Changed:
-    change, after = rpc.change(told), show(where)
+    change, after = rpc.parse_change(told), show(where)
     counts = {name: _counts(name, after) for name in options.NAMES if name in change.changed}
     if before.own != after.own:
         trains = {"%%finetune": (before.trains_on, after.trains_on)}
@@ -167,7 +166,7 @@ def _changed(where: Where, told: Mapping[str, Any], before: Settings) -> Changed
 
 def _seen(shown: Settings, told: Mapping[str, Any]) -> Changed:
     """Return the choice of GPUs, in force in this kernel too, and from when on it counts."""
-    change = rpc.change(told)
+    change = rpc.parse_change(told)
     if shown.where == "there":
         when = "gpu restart"
     elif cuda_visible_devices.by_person() is not None:
@@ -193,42 +192,23 @@ def _own_folder(where: Where) -> str:
     return f"{_folder(where)}/{theano_env.ROOM}"
 
 
-def _ask(where: Where, do: str, python: str = "", **what: Any) -> dict[str, Any]:
-    """Ask our own interpreter, another one here, or one on the instance."""
+def _ask(
+    where: Where, function: Callable[..., dict[str, Any]], python: str = "", **arguments: Any
+) -> dict[str, Any]:
+    """Call a function of `rpc`: in this process, or in `python` here or on the host.
+
+    Without `python`, the host is asked in the interpreter of the GPU kernel; a `python` is that of
+    the environment for Theano.
+    """
     if where == "here" and not python:
-        return rpc.checked(rpc.answer(do, **what))
+        return function(**arguments)
+    variables = {effective.VARIABLE: "theano"} if python else {}
     if where == "here":
-        return _ask_here(python, do, what)
-    login = (
-        notebook_kernel.current().way.login()
-        if notebook_kernel.is_connected()
-        else host.find().login()
-    )
-    command = shlex.join([python or python_there(), "-c", rpc.program(do, **what)])
-    # The interpreter that is named is the one with Theano.
-    done = blocking.run_command(
-        login, f"{effective.VARIABLE}=theano {command}" if python else command
-    )
-    return _heard(python or python_there(), login.name, done.stdout, repr(done))
-
-
-def _ask_here(python: str, do: str, what: Mapping[str, Any]) -> dict[str, Any]:
-    done = subprocess.run(
-        [python, "-c", rpc.program(do, **what)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, effective.VARIABLE: "theano"},
-    )
-    return _heard(python, "this computer", done.stdout, done.stderr)
-
-
-def _heard(python: str, place: str, stdout: str, everything: str) -> dict[str, Any]:
-    told = rpc.heard(stdout)
-    if told is None:
-        wrote = " ".join(everything.split())[-_LAST_LETTERS:] or "it wrote nothing"
-        raise CommandFailed(
-            f"{python} on {place} gave no answer: {wrote}",
-            fix=f"It must be Python 3.8 or newer: %aws_ssh {python} --version",
+        return blocking.wait_for(
+            runner.run_locally(python, function, arguments, variables=variables)
         )
-    return told
+    connected = notebook_kernel.is_connected()
+    target = (notebook_kernel.current().way if connected else host.find()).login()
+    return blocking.wait_for(
+        runner.run(target, python or python_there(), function, arguments, variables=variables)
+    )

@@ -24,14 +24,13 @@ from dl_magics.runs.record import RunRecord
 from dl_magics.runs.remote_origin import RemoteOrigin
 from dl_magics.ssh import blocking, sftp
 from dl_magics.store import paths
+from dl_magics.training import kernel_entry
 from dl_magics.training.engine import resume_point
 from dl_magics.training.recipe import applications
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.weights import weights
 
 _WEIGHTS = ".dl_magics/weights"
-_RUN_RECIPE = "dl_magics.training.kernel_entry:run_recipe"
-_FETCH_WEIGHTS = "dl_magics.training.kernel_entry:fetch_weights"
 
 Stop = Callable[[], bool]
 Events = Generator[Event, None, None]
@@ -108,7 +107,7 @@ def _train(
         "resume": resume,
         "origin": found_by,
     }
-    cell = remote_call.code(connection, _RUN_RECIPE, arguments)
+    cell = remote_call.build_cell(connection, kernel_entry.run_recipe, arguments)
     request = connection.kernel.execute(cell, store_history=False)
     origin = RemoteOrigin(host=connection.way.to_json(), msg_id=request.id, **found_by)
     remote_origin.save(folder, origin)
@@ -138,7 +137,7 @@ def _provide_weights(connection: Connection, recipe: Recipe) -> str | None:
     target = connection.way.login()
     arguments = {"recipe": recipe.to_json()}
     if recipe.weights not in (None, "imagenet"):
-        remote_call.run(connection, _FETCH_WEIGHTS, **arguments)
+        remote_call.call_function(connection, kernel_entry.fetch_weights, **arguments)
         file = Path(recipe.weights).expanduser()
         if not file.is_file():
             return recipe.weights
@@ -148,7 +147,7 @@ def _provide_weights(connection: Connection, recipe: Recipe) -> str | None:
             sftp.upload_once(target, file, _WEIGHTS, name=f"{sha256[:12]}-{file.name}")
         )
     try:
-        remote_call.run(connection, _FETCH_WEIGHTS, **arguments)
+        remote_call.call_function(connection, kernel_entry.fetch_weights, **arguments)
     except WeightsNotFound:
         application = applications.MODELS[recipe.model]
         local = weights.at_hand(application, paths.data_folder("weights"))

@@ -12,11 +12,11 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from dl_magics.actions.gpu import remote_call
 from dl_magics.actions.gpu.host import Way
 from dl_magics.actions.runs import remote_files, remote_stop
 from dl_magics.errors import DLMagicsError, KernelDied, NoAnswer, WrongState
 from dl_magics.gpu_kernel.client import GpuKernel
+from dl_magics.remote_code import kernel_call
 from dl_magics.runs import log, remote_origin
 from dl_magics.runs.events import Event, RunEnded, parse_event
 from dl_magics.runs.log import LogWriter
@@ -97,7 +97,7 @@ def _copy_events(record: RunRecord, origin: RemoteOrigin, kernel: GpuKernel) -> 
 def _receive(origin: RemoteOrigin, kernel: GpuKernel, folder: Path) -> Events:
     """Yield the events in the journal of the GPU kernel, then new ones until the request ends."""
     try:
-        for message in remote_call.failing(kernel.resume(origin.msg_id, origin.since)):
+        for message in kernel_call.checked_messages(kernel.resume(origin.msg_id, origin.since)):
             if message["header"]["msg_type"] == EVENT:
                 yield parse_event(message["content"])
     except KernelDied:

@@ -30,8 +30,8 @@ def engine(recipe: Recipe, folder: Path) -> Callable[..., Generator[Event, None,
     NotInstalled
         where there is no interpreter with Theano.
     """
-    shown = rpc.checked(rpc.answer("show", folder=str(folder)))
-    fresh = rpc.in_force(shown["in_force"])
+    shown = rpc.show_settings(str(folder))
+    fresh = rpc.parse_effective(shown["in_force"])
     backend = effective.with_loaded(fresh, effective.loaded(sys.modules))["backend"]
     chosen = theano_env.from_json(shown["own"]).chosen
     if (recipe.backend or ("theano" if chosen else backend.value)) == "theano":

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from dl_magics.actions.gpu.stack import Stack, asking, judge, status
-from dl_magics.host import device_probe
 from dl_magics.host.device_probe import FrameworkDevices
 from dl_magics.host.info import Gpu, HostInfo, Interpreter
 
@@ -180,14 +179,6 @@ def test_conda_may_hide_its_libraries():
     python = without("nvidia-cudnn-cu12", "nvidia-cuda-runtime-cu12", kind="conda")
 
     assert marks(python=python)[0] == "✓✓✓!!✓✓"
-
-
-def test_what_is_printed_besides_is_no_answer():
-    said = 'I0000 oneDNN is on\nDLM-SEEN {"keras": "3.1", "backend": "jax", "gpus": ["T4"]}\nbye'
-
-    assert device_probe.told(said, "") == FrameworkDevices("3.1", "jax", ("T4",))
-    assert device_probe.told("", "a\nSegmentation fault").error == "Segmentation fault"
-    assert device_probe.told("", "").error == "it ended without a word"
 
 
 def test_the_practice_gpu_is_not_seen_and_that_is_told(host):

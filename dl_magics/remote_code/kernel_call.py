@@ -1,0 +1,69 @@
+"""Call a function of dl_magics inside the GPU kernel: a cell with the same bundle and request.
+
+The function gets the namespace of the kernel's cells first. Its errors arrive in the kernel's
+execute_reply and are restored by the same table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from dl_magics.errors import DLMagicsError, KernelDied
+from dl_magics.remote_code import runner
+from dl_magics.remote_code.request import ERROR_TYPES, build_request
+from dl_magics.ssh.target import SshTarget
+
+# Leaves no name in the kernel's namespace. Another version of dl_magics is unloaded first.
+_CELL = """
+import json, sys
+loaded = sys.modules.get("dl_magics")
+if loaded is not None and not str(loaded.__file__).startswith(archive):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "dl_magics"]:
+        del sys.modules[name]
+sys.path[:] = [archive, *(path for path in sys.path if path != archive)]
+from dl_magics.remote_code import entry
+entry.call(json.loads(request), user)
+"""
+_FIX = "%%gpu runs a cell in the GPU kernel; %gpu_restart restarts it."
+
+
+async def build_cell(
+    target: SshTarget, function: Callable[..., Any], arguments: Mapping[str, Any]
+) -> str:
+    """Upload the bundle and return the cell that calls `function(namespace, **arguments)`."""
+    names = {
+        "archive": await runner.upload_bundle(target),
+        "request": build_request(function, arguments),
+    }
+    given = ", ".join(f"{name!r}: {value!r}" for name, value in names.items())
+    return f"exec({_CELL!r}, {{{given}, 'user': globals()}})"
+
+
+def raise_failure(messages: Iterable[Mapping[str, Any]]) -> None:
+    """Consume the messages of a cell and raise its error if it failed."""
+    for _ in checked_messages(messages):
+        pass
+
+
+def checked_messages(messages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield the messages of a cell; raise its error after the last one if it failed.
+
+    Raises
+    ------
+    DLMagicsError
+        the error that the function raised; a KernelDied for any other exception.
+    """
+    for message in messages:
+        yield message
+        content = message["content"]
+        if message["header"]["msg_type"] == "execute_reply" and content["status"] != "ok":
+            raise _restore(content)
+
+
+def _restore(content: Mapping[str, Any]) -> DLMagicsError:
+    name, lines = content.get("ename", ""), content.get("traceback") or [""]
+    message = content.get("evalue") or name or "The cell was interrupted"
+    # The two lines of `DLMagicsError._render_traceback_`; the second is the fix.
+    fix = lines[-1].strip() if name in ERROR_TYPES and len(lines) == 2 else _FIX
+    return ERROR_TYPES.get(name, KernelDied)(message, fix=fix)

@@ -1,0 +1,65 @@
+"""Requests and responses, as `entry` reads and writes them; errors by an explicit table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dl_magics import errors
+from dl_magics.errors import DLMagicsError
+
+# What code on a host may raise. Any other name is not looked up.
+ERROR_TYPES: dict[str, type[DLMagicsError]] = {
+    each.__name__: each
+    for each in (
+        errors.BadData,
+        errors.BadSetting,
+        errors.BadValue,
+        errors.CannotChange,
+        errors.CommandFailed,
+        errors.DamagedFile,
+        errors.DamagedRun,
+        errors.DiskFull,
+        errors.KernelDied,
+        errors.NoFolder,
+        errors.NoSuchFile,
+        errors.NoSuchRun,
+        errors.NotInstalled,
+        errors.NotLoadable,
+        errors.NotResumable,
+        errors.NotTrained,
+        errors.TrainingFailed,
+        errors.WeightsNotFound,
+    )
+}
+
+
+def build_request(function: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
+    """Return the JSON text of a request to call a module-level function of dl_magics."""
+    name = f"{function.__module__}:{function.__qualname__}"
+    return json.dumps({"function": name, "arguments": dict(arguments)})
+
+
+def read_response(output: str, mark: str) -> dict[str, Any] | None:
+    """Return the result in the output of a process; None if it holds no response.
+
+    Raises
+    ------
+    DLMagicsError
+        the error that the function raised, as its own class.
+    """
+    lines = [line for line in output.splitlines() if line.startswith(f"{mark} ")]
+    if not lines:
+        return None
+    response = json.loads(lines[-1][len(mark) :])
+    if "error" in response:
+        error = response["error"]
+        raise restore_error(error["type"], error["message"], error["fix"])
+    result: dict[str, Any] = response["result"]
+    return result
+
+
+def restore_error(name: str, message: str, fix: str) -> DLMagicsError:
+    """Return the error of this class name; a CommandFailed for a name that is not in the table."""
+    return ERROR_TYPES.get(name, errors.CommandFailed)(message, fix=fix)
