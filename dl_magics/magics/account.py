@@ -8,7 +8,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.aws import EXPLAIN, NAME, shown
-from dl_magics.magics.prompts import Word, agree, restart_of
+from dl_magics.magics.prompts import Notice, confirm, kernel_restarter
 
 if TYPE_CHECKING:
     from dl_magics.actions.aws.check import Report
@@ -57,7 +57,7 @@ class AccountMagics(Magics):
             return explain_launch.rent(plan)
         if args.dry_run:
             return plan
-        agree(str(plan), yes=args.yes)
+        confirm(str(plan), yes=args.yes)
         return shown(launch.rent(plan))
 
     @magic_arguments()
@@ -122,7 +122,7 @@ class AccountMagics(Magics):
     @magic_arguments()
     @argument("--policy", action="store_true", help="print the smallest IAM policy that is enough")
     @line_magic
-    def aws_check(self, line: str) -> Report | Word:
+    def aws_check(self, line: str) -> Report | Notice:
         """Look at credentials, region, quota, key, security group: a line each.
 
         ::
@@ -133,7 +133,7 @@ class AccountMagics(Magics):
         from dl_magics.actions.aws import check
 
         if parse_argstring(self.aws_check, line).policy:
-            return Word(check.policy())
+            return Notice(check.policy())
         return check.report()
 
     @magic_arguments()
@@ -141,7 +141,7 @@ class AccountMagics(Magics):
     @argument("--ssh-config", help="a file for ssh, as in ssh -F: for bastions; none takes it back")
     @argument("--address-url", help="an https service that tells your own address")
     @line_magic
-    def aws_profile(self, line: str) -> Word:
+    def aws_profile(self, line: str) -> Notice:
         """Show the AWS profiles, or choose one for this and all later notebooks.
 
         ::
@@ -154,12 +154,12 @@ class AccountMagics(Magics):
         args = parse_argstring(self.aws_profile, line)
         if args.profile or args.ssh_config or args.address_url:
             account.use(args.profile, args.ssh_config, args.address_url)
-        return Word(account.profiles())
+        return Notice(account.profiles())
 
     @magic_arguments()
     @argument("region", nargs="?", help="without it the present one is shown")
     @line_magic
-    def aws_region(self, line: str) -> Word:
+    def aws_region(self, line: str) -> Notice:
         """Show the AWS region, or choose one for this and all later notebooks.
 
         ::
@@ -172,7 +172,7 @@ class AccountMagics(Magics):
         args = parse_argstring(self.aws_region, line)
         if args.region:
             account.go_to(args.region)
-        return Word(context.name())
+        return Notice(context.name())
 
     @line_magic
     def manage_aws(self, line: str) -> Any:  # noqa: ARG002 - it takes nothing
@@ -185,4 +185,4 @@ class AccountMagics(Magics):
         """
         from dl_magics.widgets.manage import Manager
 
-        return Manager(restart=restart_of(self.shell))
+        return Manager(restart=kernel_restarter(self.shell))

@@ -9,7 +9,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
-from dl_magics.magics.prompts import Word, agree, trust_host_key
+from dl_magics.magics.prompts import Notice, confirm, trust_host_key
 
 if TYPE_CHECKING:
     from dl_magics.actions.aws.explain import Script
@@ -91,7 +91,7 @@ class AwsMagics(Magics):
     @NAME
     @EXPLAIN
     @line_magic
-    def aws_state(self, line: str) -> Word | Script:
+    def aws_state(self, line: str) -> Notice | Script:
         """Say the state in one word: pending, running, stopping, stopped, terminated.
 
         ::
@@ -103,13 +103,13 @@ class AwsMagics(Magics):
 
         args = parse_argstring(self.aws_state, line)
         instance = context.meant(args.name)
-        return explain.state(instance) if args.explain else Word(instance.state)
+        return explain.state(instance) if args.explain else Notice(instance.state)
 
     @magic_arguments()
     @NAME
     @EXPLAIN
     @line_magic
-    def aws_ip(self, line: str) -> Word | Script:
+    def aws_ip(self, line: str) -> Notice | Script:
         """Say the public address of a running instance.
 
         ::
@@ -123,7 +123,7 @@ class AwsMagics(Magics):
         instance = context.meant(args.name)
         if args.explain:
             return explain.ip(instance)
-        return Word(access.login(instance).host)
+        return Notice(access.login(instance).host)
 
     @magic_arguments()
     @NAME
@@ -185,18 +185,18 @@ class AwsMagics(Magics):
             %aws_ssh nvidia-smi
         """
         from dl_magics.actions.aws import context, explain, instances
-        from dl_magics.actions.gpu.host import Way
+        from dl_magics.actions.gpu.host import SshHost
         from dl_magics.magics import terminal
 
         options, command = _split(line)
         args = parse_argstring(self.aws_ssh, options)
         instance = context.meant(args.name)
         if args.trust:
-            trust_host_key(Way(alias=instance.id, name=instance.name), yes=args.yes)
+            trust_host_key(SshHost(alias=instance.id, name=instance.name), yes=args.yes)
         if args.explain:
             return explain.log_in(instance, command)
         if not command:
-            return terminal.begin(instance) or explain.log_in(instance, command)
+            return terminal.open_terminal(instance) or explain.log_in(instance, command)
         return instances.run_there(command, instance.id)
 
     @magic_arguments()
@@ -222,7 +222,7 @@ class AwsMagics(Magics):
         if not args.type or args.type == instance.type:
             return instance
         question = instances.resize_question(args.type, instance)
-        agree(question, yes=args.yes)
+        confirm(question, yes=args.yes)
         return shown(instances.resize(args.type, instance.id))
 
 

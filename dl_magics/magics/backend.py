@@ -9,7 +9,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 
 from dl_magics.errors import BadSetting
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
-from dl_magics.magics.prompts import Word, restart_of
+from dl_magics.magics.prompts import Notice, kernel_restarter
 
 if TYPE_CHECKING:
     from dl_magics.actions.keras.settings import Where
@@ -61,9 +61,9 @@ class BackendMagics(Magics):
             if getattr(args, name) is not None
         }
         if args.explain and asked:
-            return Word(explain.keras_json(asked, where))
+            return Notice(explain.keras_json(asked, where))
         if args.undo:
-            return _offered(settings.undo(where), restart_of(self.shell))
+            return _offered(settings.undo(where), kernel_restarter(self.shell))
         if args.setup is not None:
             _only_theano(args.backend)
             return settings.set_up_theano(args.setup, where)
@@ -71,7 +71,7 @@ class BackendMagics(Magics):
             return settings.show(where)
         if moment := settings.tries(asked, where):
             print(moment, flush=True)
-        return _offered(settings.write(asked, where), restart_of(self.shell))
+        return _offered(settings.write(asked, where), kernel_restarter(self.shell))
 
     @magic_arguments()
     @argument("device", nargs="?", help="gpu, cpu, or a GPU by its number: gpu1")
@@ -97,12 +97,12 @@ class BackendMagics(Magics):
         args = parse_argstring(self.device, line)
         where = _where(args)
         if args.explain and args.device:
-            return Word(explain.device(args.device, where))
+            return Notice(explain.device(args.device, where))
         if args.undo:
-            return _offered(settings.undo_device(where), restart_of(self.shell))
+            return _offered(settings.undo_device(where), kernel_restarter(self.shell))
         if args.device:
             changed = settings.write_device(args.device, where)
-            return _offered(changed, restart_of(self.shell))
+            return _offered(changed, kernel_restarter(self.shell))
         return settings.show_device(where)
 
     @line_magic
@@ -116,7 +116,7 @@ class BackendMagics(Magics):
         """
         from dl_magics.widgets.keras_settings import SettingsPanel
 
-        return SettingsPanel(restart=restart_of(self.shell))
+        return SettingsPanel(restart=kernel_restarter(self.shell))
 
 
 def _where(args: Any) -> Where | None:

@@ -53,7 +53,7 @@ def gpu_names(context: CompletionContext) -> SimpleMatcherResult:
     lines = body.split("\n")[: context.cursor_line]
     before = "\n".join([*lines[:-1], lines[-1][: context.cursor_position]])
     try:
-        names, start = notebook_kernel.completions(body, len(before))
+        names, start = notebook_kernel.complete(body, len(before))
     except DLMagicsError:
         return {"completions": []}
     # IPython replaces its own token: "np.li" as a whole, or only what follows a bracket.

@@ -106,7 +106,7 @@ class FinetuneMagics(Magics):
         if _EXPLAIN in line.split(" "):
             print(explain.write_script(recipe))
             return None
-        if notebook_kernel.is_connected() and (unlike := sync.unlike(recipe.data)):
+        if notebook_kernel.is_connected() and (unlike := sync.describe_difference(recipe.data)):
             print(unlike)
         run = Run(runs.create_folder(recipe))
         return self._watch(run, lambda stop: finetune.finetune(recipe, run.path, stop))
@@ -128,11 +128,11 @@ class FinetuneMagics(Magics):
     def _show_lost_link(self) -> AbstractContextManager[None]:
         """Print a line while the host of the GPU kernel cannot be reached."""
         from dl_magics.actions.gpu import notebook_kernel
-        from dl_magics.magics.link_status import told
+        from dl_magics.magics.link_status import show_link_status
 
         if not notebook_kernel.is_connected():
             return nullcontext()
-        return told(self.shell, notebook_kernel.current())
+        return show_link_status(self.shell, notebook_kernel.current())
 
     @line_magic
     def runs(self, line: str) -> Any:

@@ -10,11 +10,11 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, nee
 from IPython.display import display
 
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
-from dl_magics.magics.link_status import told
-from dl_magics.magics.prompts import Word, agree, trust_host_key
+from dl_magics.magics.link_status import show_link_status
+from dl_magics.magics.prompts import Notice, confirm, trust_host_key
 
 if TYPE_CHECKING:
-    from dl_magics.actions.gpu.notebook_kernel import Connection
+    from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
     from dl_magics.actions.gpu.stack import Stack
 
 
@@ -47,21 +47,21 @@ class GpuMagics(Magics):
         from dl_magics.ssh import blocking
 
         args = parse_argstring(self.gpu_connect, line)
-        target = host.find(args.where, args.identity)
+        target = host.resolve(args.where, args.identity)
         if args.trust:
             trust_host_key(target, yes=args.yes)
-        found = notebook_kernel.look(target)
+        found = notebook_kernel.probe_host(target)
         if args.setup:
-            agree(environments.install_command(found), yes=args.yes)
-            output = environments.set_up_environment(target.login(), found)
+            confirm(environments.install_command(found), yes=args.yes)
+            output = environments.set_up_environment(target.resolve_target(), found)
             for printed in blocking.iterate_over(output):
                 print(printed)
-            found = notebook_kernel.look(target)
+            found = notebook_kernel.probe_host(target)
         chosen = environments.choose_interpreter(found, args.env)
         display(replace(found, chosen=chosen))
-        connection = notebook_kernel.connect(target, chosen)
-        notebook_kernel.offer_in_launcher(connection)
-        return connection
+        kernel = notebook_kernel.connect(target, chosen)
+        notebook_kernel.write_kernelspec(kernel)
+        return kernel
 
     @line_magic
     def gpu_status(self, line: str) -> Stack:  # noqa: ARG002 - it takes nothing
@@ -74,8 +74,8 @@ class GpuMagics(Magics):
         """
         from dl_magics.actions.gpu import notebook_kernel, stack
 
-        connection = notebook_kernel.current()
-        return stack.status(connection.way.login(), connection.python)
+        kernel = notebook_kernel.current()
+        return stack.inspect_stack(kernel.host.resolve_target(), kernel.python)
 
     @magic_arguments()
     @argument("-i", "--input", default="", help="variables to take there: x,y")
@@ -98,17 +98,17 @@ class GpuMagics(Magics):
         from dl_magics.core import serialization
 
         args = parse_argstring(self.gpu, line)
-        connection = notebook_kernel.current()
+        kernel = notebook_kernel.current()
         names = {**self.shell.user_ns, **(local_ns or {})}
         if wanted := _names(args.input):
-            cells.send(connection, serialization.select_values(names, wanted))
+            cells.send_values(kernel, serialization.select_values(names, wanted))
         if args.background:
-            cells.in_background(connection, cell)
-            return Word("It runs in the background: %gpu_output shows what it prints.")
-        with told(self.shell, connection):
-            _run(connection, connection.kernel.execute(cell, allow_stdin=True))
+            cells.run_in_background(kernel, cell)
+            return Notice("It runs in the background: %gpu_output shows what it prints.")
+        with show_link_status(self.shell, kernel):
+            _run(kernel, kernel.client.execute(cell, allow_stdin=True))
         if wanted := _names(args.output):
-            self.shell.push(cells.bring_back(connection, wanted))
+            self.shell.push(cells.fetch_values(kernel, wanted))
         return None
 
     @magic_arguments()
@@ -124,10 +124,10 @@ class GpuMagics(Magics):
         """
         from dl_magics.actions.gpu import cells, notebook_kernel
 
-        connection = notebook_kernel.current()
+        kernel = notebook_kernel.current()
         number = parse_argstring(self.gpu_output, line).number
-        with told(self.shell, connection):
-            _watch(connection, cells.output(connection, number))
+        with show_link_status(self.shell, kernel):
+            _watch(kernel, cells.follow_output(kernel, number))
 
     @line_magic
     def gpu_interrupt(self, line: str) -> None:  # noqa: ARG002 - it takes nothing
@@ -140,22 +140,22 @@ class GpuMagics(Magics):
         """
         from dl_magics.actions.gpu import notebook_kernel
 
-        notebook_kernel.current().kernel.interrupt()
+        notebook_kernel.current().client.interrupt()
 
     @line_magic
-    def gpu_restart(self, line: str) -> Connection:  # noqa: ARG002 - it takes nothing
+    def gpu_restart(self, line: str) -> NotebookKernel:  # noqa: ARG002 - it takes nothing
         """Start the GPU kernel anew: its variables are gone, files and runs stay.
 
         ::
 
             %gpu_restart
-            connection = %gpu_restart
+            kernel = %gpu_restart
         """
         from dl_magics.actions.gpu import notebook_kernel
 
-        connection = notebook_kernel.current()
-        connection.kernel.restart()
-        return connection
+        kernel = notebook_kernel.current()
+        kernel.client.restart()
+        return kernel
 
     @line_magic
     def aws_nb(self, line: str) -> Any:  # noqa: ARG002 - it takes nothing
@@ -170,14 +170,14 @@ class GpuMagics(Magics):
 
         from dl_magics.actions.gpu import jupyter, notebook_kernel
 
-        opened = jupyter.open_there(notebook_kernel.current())
+        opened = jupyter.open_jupyter(notebook_kernel.current())
         webbrowser.open(opened.file.as_uri())
         return opened
 
     @magic_arguments()
     @argument("--end-kernel", action="store_true", help="end the GPU kernel too")
     @line_magic
-    def gpu_disconnect(self, line: str) -> Word:
+    def gpu_disconnect(self, line: str) -> Notice:
         """Let go of the GPU kernel; it lives on, and %gpu_connect finds it again.
 
         ::
@@ -190,33 +190,35 @@ class GpuMagics(Magics):
         end = parse_argstring(self.gpu_disconnect, line).end_kernel
         name = notebook_kernel.disconnect(end_kernel=end)
         if name is None:
-            return Word("No GPU kernel is connected to this notebook.")
+            return Notice("No GPU kernel is connected to this notebook.")
         lives = "has ended" if end else "lives on there; %gpu_connect finds it again"
-        return Word(f"Disconnected from {name}. The GPU kernel {lives}. %aws_stop ends the costs.")
+        return Notice(
+            f"Disconnected from {name}. The GPU kernel {lives}. %aws_stop ends the costs."
+        )
 
 
 def _names(listed: str) -> list[str]:
     return [name.strip() for name in listed.split(",") if name.strip()]
 
 
-def _run(connection: Connection, messages: Iterable[Mapping[str, Any]]) -> None:
+def _run(kernel: NotebookKernel, messages: Iterable[Mapping[str, Any]]) -> None:
     """Show a cell until it ends; Ctrl-C interrupts it there, and its error shows that."""
     from dl_magics.magics.outputs import show
 
     while True:
         try:
-            failed = show(messages, connection.kernel.input_reply)
+            failed = show(messages, kernel.client.input_reply)
             break
         except KeyboardInterrupt:
-            connection.kernel.interrupt()
+            kernel.client.interrupt()
     if failed:
         raise failed
 
 
-def _watch(connection: Connection, messages: Iterable[Mapping[str, Any]]) -> None:
+def _watch(kernel: NotebookKernel, messages: Iterable[Mapping[str, Any]]) -> None:
     """Show a cell that runs anyway; Ctrl-C only stops the watching."""
     from dl_magics.magics.outputs import show
 
-    failed = show(messages, connection.kernel.input_reply)
+    failed = show(messages, kernel.client.input_reply)
     if failed:
         raise failed

@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 
 if TYPE_CHECKING:
-    from dl_magics.actions.gpu.notebook_kernel import Connection
+    from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
     from dl_magics.gpu_kernel.agent_connection import Link
 
 # A shorter blip is not worth a word that stays in the notebook.
@@ -19,7 +19,7 @@ _BLIP_SECONDS = 3
 _AWAY = ("lost", "gone", "stopped")
 
 
-class LostLine:
+class LinkStatusLine:
     """Says that the link is lost and for how long, then that it is back; the line is replaced.
 
     So it is where the disk there is full: what the cell prints waits until there is room.
@@ -96,16 +96,16 @@ class LostLine:
 
 
 @contextmanager
-def told(shell: InteractiveShell, connection: Connection) -> Iterator[None]:
+def show_link_status(shell: InteractiveShell, kernel: NotebookKernel) -> Iterator[None]:
     """Show the line, where there is need, while a cell of this block waits."""
-    kernel = connection.kernel
-    line = LostLine(connection.way.name, kernel.link, _screen(shell))
+    client = kernel.client
+    line = LinkStatusLine(kernel.host.name, client.link, _screen(shell))
     line.look()
-    kernel.waiting = line.look
+    client.waiting = line.look
     try:
         yield
     finally:
-        kernel.waiting = lambda: None
+        client.waiting = lambda: None
         line.look()
 
 

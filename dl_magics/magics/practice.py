@@ -5,7 +5,7 @@ from __future__ import annotations
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
-from dl_magics.magics.prompts import Word
+from dl_magics.magics.prompts import Notice
 
 
 @magics_class
@@ -18,7 +18,7 @@ class PracticeMagics(Magics):
     @argument("--times", type=int, default=1, help="how often it goes wrong (%(default)s)")
     @argument("--seconds", help="how long, for a fault that takes time: 30, or 2m")
     @line_magic
-    def practice(self, line: str) -> Word:
+    def practice(self, line: str) -> Notice:
         """Go to the practice cloud, come back, or let something go wrong there.
 
         ::
@@ -31,9 +31,9 @@ class PracticeMagics(Magics):
 
         args = parse_argstring(self.practice, line)
         if args.what == "on":
-            return Word(f"Practice cloud: {practice.on()}. Nothing here costs money.")
+            return Notice(f"Practice cloud: {practice.on()}. Nothing here costs money.")
         if args.what == "off":
-            return Word(f"The practice cloud is off; the AWS profile is {practice.off()} again.")
+            return Notice(f"The practice cloud is off; the AWS profile is {practice.off()} again.")
         if args.what == "fault" and args.name:
             aim = {}
             if args.seconds is not None:
@@ -41,10 +41,10 @@ class PracticeMagics(Magics):
                     "--seconds", args.seconds, unit="s", zero=True
                 )
             practice.fault(args.name, times=args.times, **aim)
-            return Word(f"{args.name}: {practice.faults()[args.name]}, {args.times} times.")
+            return Notice(f"{args.name}: {practice.faults()[args.name]}, {args.times} times.")
         if args.what == "fault":
             lines = [
                 f"%practice fault {name:<22} {does}" for name, does in practice.faults().items()
             ]
-            return Word("\n".join(lines))
-        return Word(f"The practice cloud is {'on' if practice.is_on() else 'off'}.")
+            return Notice("\n".join(lines))
+        return Notice(f"The practice cloud is {'on' if practice.is_on() else 'off'}.")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from dl_magics.errors import NotConfirmed
 
 if TYPE_CHECKING:
-    from dl_magics.actions.gpu.host import Way
+    from dl_magics.actions.gpu.host import SshHost
 
 
-class Word(str):
+class Notice(str):
     """A text that a cell shows without quotes."""
 
     __slots__ = ()
@@ -21,7 +21,7 @@ class Word(str):
         return str(self)
 
 
-def agree(question: str, *, yes: bool, flag: str = "-y") -> None:
+def confirm(question: str, *, yes: bool, flag: str = "-y") -> None:
     """Return if the person agrees; raise if not, or if nobody is there to be asked."""
     if yes:
         print(question)
@@ -37,16 +37,16 @@ def agree(question: str, *, yes: bool, flag: str = "-y") -> None:
         raise NotConfirmed("Nothing was changed.", fix=f"{flag} answers the question beforehand.")
 
 
-def trust_host_key(way: Way, *, yes: bool) -> None:
+def trust_host_key(host: SshHost, *, yes: bool) -> None:
     """Show the host key of a host that no launch of ours pinned, ask once, pin it."""
     from dl_magics.actions.gpu import host_key
 
-    offer = host_key.offered(way)
-    agree(offer.question, yes=yes)
-    host_key.accept(offer)
+    offer = host_key.fetch_offered_key(host)
+    confirm(offer.question, yes=yes)
+    host_key.pin_key(offer)
 
 
-def restart_of(shell: Any) -> Callable[[], object] | None:
+def kernel_restarter(shell: Any) -> Callable[[], object] | None:
     """Return what ends a kernel so that Jupyter starts it anew; None outside of one."""
     kernel = getattr(shell, "kernel", None)
     return partial(kernel.do_shutdown, restart=True) if kernel is not None else None

@@ -9,7 +9,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.display import display
 
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
-from dl_magics.magics.prompts import agree
+from dl_magics.magics.prompts import confirm
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -40,11 +40,11 @@ class SyncMagics(Magics):
 
         args = parse_argstring(self.sync, line)
         path, to = _bare(args.path), _bare(args.to) if args.to else None
-        job = sync.job(args.direction, path, to)
-        if args.delete and (names := sync.surplus(args.direction, job)):
-            agree(sync.question(args.direction, names, job), yes=args.yes)
-            job = sync.deleting(job, names)
-        return _shown(sync.run(args.direction, job), self.shell)
+        job = sync.make_job(args.direction, path, to)
+        if args.delete and (names := sync.list_surplus(args.direction, job)):
+            confirm(sync.delete_question(args.direction, names, job), yes=args.yes)
+            job = sync.with_deletions(job, names)
+        return _shown(sync.run_job(args.direction, job), self.shell)
 
 
 def _shown(progress: Iterable[Synced], shell: InteractiveShell | None) -> Synced:

@@ -40,7 +40,7 @@ class Terminal:
         )
 
 
-def begin(instance: Instance) -> Terminal | None:
+def open_terminal(instance: Instance) -> Terminal | None:
     """Let the Jupyter server of this kernel run ssh in a terminal; None where there is none.
 
     The terminal ends when the login does.

@@ -13,7 +13,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from dl_magics.actions.gpu import notebook_kernel
-from dl_magics.actions.gpu.host import Way
+from dl_magics.actions.gpu.host import SshHost
 from dl_magics.host.info import Interpreter
 from dl_magics.ssh import keys, known_hosts
 from support.ec2_client import until
@@ -46,7 +46,7 @@ def connected(lab, python=sys.executable):
     known_hosts.pin_keys(typed, keys.ensure_key_pair("lab-host").public)
     there = Interpreter(path=python, prefix="/", kind="venv", name="ours", python="3")
     identity = str(keys.ensure_key_pair("lab").file)
-    notebook_kernel.connect(Way(alias=typed, name=typed, identity=identity), there)
+    notebook_kernel.connect(SshHost(alias=typed, name=typed, identity=identity), there)
     try:
         yield runner(shell_with_magics())
     finally:
@@ -84,7 +84,7 @@ def test_a_cell_whose_link_is_cut_tells_it_and_that_it_is_back_and_has_all_lines
     lab, run, tmp_path
 ):
     end = tmp_path / "end"
-    link = notebook_kernel.current().kernel.link
+    link = notebook_kernel.current().client.link
 
     def cut(person):
         person.sees("line 9\n")
@@ -100,7 +100,7 @@ def test_a_cell_whose_link_is_cut_tells_it_and_that_it_is_back_and_has_all_lines
 
     read = Read(run, COUNT.format(end=str(end)), cut)
 
-    gpu = notebook_kernel.current().way.name
+    gpu = notebook_kernel.current().host.name
     counted = [line for line in read.lines if line.startswith("line ")]
     lost, back = [line for line in read.lines if not line.startswith("line ")]
     assert lost.startswith(f"The link to {gpu} has been lost for ")
@@ -132,7 +132,7 @@ def test_a_cell_whose_output_fills_the_disk_tells_it_and_has_all_when_there_is_r
     cell = "%%gpu\nfor n in range(20): print('line', n, 'x' * 50_000, flush=True)"
     read = Read(run, cell, make_room)
 
-    gpu = notebook_kernel.current().way.name
+    gpu = notebook_kernel.current().host.name
     told = [line for line in read.lines if not line.startswith("line ")]
     assert told == [
         f"The disk of {gpu} is full (no space left on device): the cell goes on there, "

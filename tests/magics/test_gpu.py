@@ -101,7 +101,7 @@ def test_a_cell_in_the_background_shows_later_what_it_printed(run, capsys):
 
 def test_after_a_restart_of_the_notebook_its_gpu_kernel_is_found_again(run, capsys):
     run("%%gpu\nsurvivor = 7")
-    notebook_kernel.let_go()
+    notebook_kernel.detach()
 
     run("%%gpu\nprint(survivor)")
 
@@ -111,12 +111,12 @@ def test_after_a_restart_of_the_notebook_its_gpu_kernel_is_found_again(run, caps
 def test_a_cell_whose_connection_breaks_again_and_again_runs_once_and_loses_no_line(run, capsys):
     run("%%gpu\nran = 0")
     gpu = notebook_kernel.current()
-    link, breaks = gpu.kernel.link, []
+    link, breaks = gpu.client.link, []
 
     def break_it():
         for _ in range(3):
             until(lambda: link.state == "attached")
-            blocking.wait_for(connection.drop_shared(gpu.way.alias))
+            blocking.wait_for(connection.drop_shared(gpu.host.alias))
             breaks.append(until(lambda: link.state == "lost"))
 
     cutting = threading.Thread(target=break_it)

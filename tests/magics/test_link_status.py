@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from dl_magics.magics.link_status import LostLine, told
+from dl_magics.magics.link_status import LinkStatusLine, show_link_status
 
 NOW = 1_000_000_000.0
 
@@ -22,7 +22,7 @@ def said():
 
 @pytest.fixture
 def line(link, said):
-    line = LostLine("gpu", link, said.append, clock=lambda: NOW)
+    line = LinkStatusLine("gpu", link, said.append, clock=lambda: NOW)
     line.look()
     return line
 
@@ -81,16 +81,16 @@ def test_a_stopped_instance_and_a_missing_agent_are_told_apart(line, link, said)
 
 
 @pytest.fixture
-def connection(link):
-    kernel = SimpleNamespace(link=link, waiting=None)
-    return SimpleNamespace(kernel=kernel, way=SimpleNamespace(name="gpu"))
+def kernel(link):
+    client = SimpleNamespace(link=link, waiting=None)
+    return SimpleNamespace(client=client, host=SimpleNamespace(name="gpu"))
 
 
-def test_in_a_terminal_it_is_two_lines_however_long_it_lasts(link, connection, shell, capsys):
-    with told(shell, connection):
+def test_in_a_terminal_it_is_two_lines_however_long_it_lasts(link, kernel, shell, capsys):
+    with show_link_status(shell, kernel):
         for seconds in (4, 5, 6):
             lose(link, seconds=seconds)
-            connection.kernel.waiting()
+            kernel.client.waiting()
         come_back(link)
 
     lost, back = capsys.readouterr().out.splitlines()
@@ -98,7 +98,7 @@ def test_in_a_terminal_it_is_two_lines_however_long_it_lasts(link, connection, s
     assert back.endswith("nothing was lost.")
 
 
-def test_in_a_notebook_one_display_is_updated(link, connection, shell, monkeypatch):
+def test_in_a_notebook_one_display_is_updated(link, kernel, shell, monkeypatch):
     published = []
     monkeypatch.setattr(shell, "kernel", object(), raising=False)
     monkeypatch.setattr(
@@ -109,9 +109,9 @@ def test_in_a_notebook_one_display_is_updated(link, connection, shell, monkeypat
     def updated(data, **_):
         published[-1] = data
 
-    with told(shell, connection):
+    with show_link_status(shell, kernel):
         lose(link)
-        connection.kernel.waiting()
+        kernel.client.waiting()
         come_back(link)
 
     ((mime, text),) = [*published[0].items()]

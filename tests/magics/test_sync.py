@@ -57,7 +57,7 @@ def test_a_name_that_is_not_here_costs_two_lines(there, run):
 
 
 def test_two_at_once_do_not_disturb_each_other(there, run):
-    first = sync.run("up", sync.job("up", "data/cats"))
+    first = sync.run_job("up", sync.make_job("up", "data/cats"))
     next(first)
 
     with pytest.raises(errors.WrongState, match="Another %sync up brings files to gpu:data/cats"):

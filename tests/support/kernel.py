@@ -34,7 +34,7 @@ def notebook(
         run("%aws_launch t2.micro --name gpu -y")
         run("%gpu_connect")
         yield ours
-        notebook_kernel.let_go()
+        notebook_kernel.detach()
         run("%aws_terminate -f")
     InteractiveShell.clear_instance()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dl_magics.actions.gpu import remote_call
-from dl_magics.actions.gpu.notebook_kernel import Connection, session
+from dl_magics.actions.gpu.notebook_kernel import NotebookKernel, session_name
 from dl_magics.core import serialization
 from dl_magics.errors import NoSuchRun
 from dl_magics.ssh import blocking, sftp
@@ -19,41 +19,41 @@ _ROOM = ".dl_magics/values"
 _KEPT = 20
 
 
-def send(connection: Connection, given: Mapping[str, Any]) -> None:
+def send_values(kernel: NotebookKernel, given: Mapping[str, Any]) -> None:
     """Put named values into the GPU kernel's namespace."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "values.zip"
         serialization.write_values(file, given)
-        path = blocking.wait_for(sftp.upload_file(connection.way.login(), file, _ROOM))
-    remote_call.call_function(connection, serialization.load_into_namespace, path=path)
+        path = blocking.wait_for(sftp.upload_file(kernel.host.resolve_target(), file, _ROOM))
+    remote_call.call_function(kernel, serialization.load_into_namespace, path=path)
 
 
-def bring_back(connection: Connection, names: list[str]) -> dict[str, Any]:
+def fetch_values(kernel: NotebookKernel, names: list[str]) -> dict[str, Any]:
     """Return the values that these names have in the GPU kernel."""
     path = f"{_ROOM}/{uuid.uuid4().hex}.zip"
     remote_call.call_function(
-        connection,
+        kernel,
         serialization.save_from_namespace,
         names=names,
         path=f"~/{path}",
     )
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "values.zip"
-        blocking.wait_for(sftp.download_file(connection.way.login(), path, file, remove=True))
+        blocking.wait_for(sftp.download_file(kernel.host.resolve_target(), path, file, remove=True))
         return serialization.read_values(file)
 
 
-def in_background(connection: Connection, cell: str) -> str:
+def run_in_background(kernel: NotebookKernel, cell: str) -> str:
     """Send a cell that nobody waits for; return its message id, by which its output is found."""
-    since = connection.kernel.n
-    msg_id = connection.kernel.execute(cell).id
+    since = kernel.client.n
+    msg_id = kernel.client.execute(cell).id
     sent = {"msg_id": msg_id, "since": since, "cell": cell.strip().partition("\n")[0][:60]}
     with lock.hold("background"):
         state.choose(**{_remembered(): [*_sent(), sent][-_KEPT:]})
     return msg_id
 
 
-def output(connection: Connection, number: int = 1) -> Iterator[dict[str, Any]]:
+def follow_output(kernel: NotebookKernel, number: int = 1) -> Iterator[dict[str, Any]]:
     """Yield the messages of a background cell from its first on; 1 is the newest.
 
     Raises
@@ -70,7 +70,7 @@ def output(connection: Connection, number: int = 1) -> Iterator[dict[str, Any]]:
             fix="%gpu_output shows the newest." if sent else "%%gpu --background sends one.",
         )
     cell = sent[-number]
-    yield from connection.kernel.resume(cell["msg_id"], cell["since"])
+    yield from kernel.client.resume(cell["msg_id"], cell["since"])
 
 
 def _sent() -> list[dict[str, Any]]:
@@ -78,4 +78,4 @@ def _sent() -> list[dict[str, Any]]:
 
 
 def _remembered() -> str:
-    return f"background cells of {session()}"
+    return f"background cells of {session_name()}"

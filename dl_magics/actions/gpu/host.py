@@ -14,7 +14,7 @@ from dl_magics.ssh.target import SshTarget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class SshHost:
     """The way to an instance, by its id, or to any other SSH host, by what the person typed."""
 
     alias: str
@@ -30,7 +30,7 @@ class Way:
         """Return the instance as EC2 has it now."""
         return context.ec2().get(self.alias)
 
-    def login(self) -> SshTarget:
+    def resolve_target(self) -> SshTarget:
         """Return how to log in now: an instance is found by its id, whatever its address."""
         if not self.is_instance:
             return _host(self.alias, self.identity)
@@ -42,23 +42,23 @@ class Way:
             )
         return access.login(instance, identity=self.identity)
 
-    def login_again(self) -> SshTarget:
+    def authorize_and_resolve(self) -> SshTarget:
         """Return how to log in after the connection broke: perhaps it is we who have moved."""
         if self.is_instance:
             access.let_us_in(self.instance())
-        return self.login()
+        return self.resolve_target()
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values that `Way(**values)` takes back."""
+        """Return plain values that `SshHost(**values)` takes back."""
         return asdict(self)
 
 
-def find(word: str | None = None, identity: str | None = None) -> Way:
+def resolve(word: str | None = None, identity: str | None = None) -> SshHost:
     """Return the way to an instance, or to `user@host` or a name from your ssh_config."""
     if word and ("@" in word or ssh_config.is_configured(word)):
-        return Way(alias=word, name=word, identity=identity)
+        return SshHost(alias=word, name=word, identity=identity)
     instance = context.meant(word)
-    return Way(alias=instance.id, name=instance.name, identity=identity)
+    return SshHost(alias=instance.id, name=instance.name, identity=identity)
 
 
 def _host(word: str, identity: str | None) -> SshTarget:

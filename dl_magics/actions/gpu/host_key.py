@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from dl_magics.actions.aws import context
-from dl_magics.actions.gpu.host import Way
+from dl_magics.actions.gpu.host import SshHost
 from dl_magics.errors import DLMagicsError
 from dl_magics.ssh import blocking, host_key_scan, known_hosts
 
@@ -14,10 +14,10 @@ _SHA256 = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class OfferedHostKey:
     """The key that a host shows, and whether EC2's console says the same."""
 
-    way: Way
+    host: SshHost
     key: str
     fingerprint: str
     confirmed: bool
@@ -25,18 +25,20 @@ class Offer:
     @property
     def question(self) -> str:
         console = "the console of EC2 says the same" if self.confirmed else "nothing confirms it"
-        return f"{self.way.name} shows the host key {self.fingerprint}; {console}. Pin it"
+        return f"{self.host.name} shows the host key {self.fingerprint}; {console}. Pin it"
 
 
-def offered(way: Way) -> Offer:
+def fetch_offered_key(host: SshHost) -> OfferedHostKey:
     """Ask the host for its key, and EC2 for what it printed at its first boot."""
-    key, fingerprint = blocking.wait_for(host_key_scan.scan_host_key(way.login()))
-    return Offer(way, key, fingerprint, way.is_instance and fingerprint in _on_console(way.alias))
+    key, fingerprint = blocking.wait_for(host_key_scan.scan_host_key(host.resolve_target()))
+    return OfferedHostKey(
+        host, key, fingerprint, host.is_instance and fingerprint in _on_console(host.alias)
+    )
 
 
-def accept(offer: Offer) -> None:
+def pin_key(offer: OfferedHostKey) -> None:
     """Pin the key that was offered."""
-    known_hosts.pin_keys(offer.way.alias, offer.key)
+    known_hosts.pin_keys(offer.host.alias, offer.key)
 
 
 def _on_console(id_: str) -> set[str]:

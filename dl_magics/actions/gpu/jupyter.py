@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from dl_magics.actions.gpu.notebook_kernel import Connection
+from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
 from dl_magics.errors import CommandFailed, NoAnswer
 from dl_magics.ssh import blocking, port_forward
 from dl_magics.store import atomic, lock, paths
@@ -44,7 +44,7 @@ echo "$socket"
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedJupyter:
     """Where the instance's Jupyter is to be seen on this computer; `file` leads past its login."""
 
     name: str
@@ -61,32 +61,32 @@ class Opened:
         )
 
 
-def open_there(connection: Connection) -> Opened:
+def open_jupyter(kernel: NotebookKernel) -> OpenedJupyter:
     """Start the instance's Jupyter, if it does not run yet, and lead a port of ours to it.
 
     The token never stands in a notebook: it lies in a file that only its owner reads.
     """
-    login = connection.way.login()
+    login = kernel.host.resolve_target()
     token = _token(login.alias)
-    python = shlex.quote(connection.python)
-    command = _START.format(activate=connection.activate, python=python)
+    python = shlex.quote(kernel.python)
+    command = _START.format(activate=kernel.activate, python=python)
     done = blocking.run_command(login, f"exec sh -c {shlex.quote(command)}", stdin=f"{token}\n")
     if done.code == 3:
         raise CommandFailed(
-            f"{connection.environment} on {connection.way.name} has no Jupyter.",
-            fix=f"%aws_ssh {connection.python} -m pip install jupyterlab",
+            f"{kernel.environment} on {kernel.host.name} has no Jupyter.",
+            fix=f"%aws_ssh {kernel.python} -m pip install jupyterlab",
         )
     if done.code:
         raise CommandFailed(
-            f"Jupyter did not start on {connection.way.name}: {done!r:.300}",
+            f"Jupyter did not start on {kernel.host.name}: {done!r:.300}",
             fix="%aws_ssh tail .dlm/jupyter.log",
         )
     port = blocking.wait_for(port_forward.forward_to_socket(login, done.stdout.split()[-1]))
     url = f"http://127.0.0.1:{port}/"
-    _until_it_answers(url, connection)
+    _until_it_answers(url, kernel)
     file = paths.data_folder("open") / f"{login.alias}.html"
     atomic.replace(file, f'<meta http-equiv="refresh" content="0; url={url}?token={token}">\n')
-    return Opened(connection.way.name, url, file)
+    return OpenedJupyter(kernel.host.name, url, file)
 
 
 def _token(alias: str) -> str:
@@ -97,7 +97,7 @@ def _token(alias: str) -> str:
     return file.read_text(encoding="utf-8")
 
 
-def _until_it_answers(url: str, connection: Connection) -> None:
+def _until_it_answers(url: str, kernel: NotebookKernel) -> None:
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     give_up = time.monotonic() + _SECONDS
     while True:
@@ -109,7 +109,7 @@ def _until_it_answers(url: str, connection: Connection) -> None:
         except OSError as error:
             if time.monotonic() > give_up:
                 raise NoAnswer(
-                    f"Jupyter on {connection.way.name} has not answered for {_SECONDS:.0f} s.",
+                    f"Jupyter on {kernel.host.name} has not answered for {_SECONDS:.0f} s.",
                     fix="%aws_ssh tail .dlm/jupyter.log",
                 ) from error
         time.sleep(0.3)

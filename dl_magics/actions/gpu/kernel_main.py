@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dl_magics.actions.gpu import notebook_kernel
-from dl_magics.actions.gpu.host import Way
+from dl_magics.actions.gpu.host import SshHost
 from dl_magics.errors import DLMagicsError
 from dl_magics.gpu_kernel.bridge import Bridge
 from dl_magics.gpu_kernel.client import GpuKernel
@@ -28,11 +28,15 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--identity", default="", help="a private key file of your own")
     parser.add_argument("--activate", default="", help="a line of bash to run before")
     asked = parser.parse_args(words)
-    way = Way(alias=asked.where, name=asked.name or asked.where, identity=asked.identity or None)
+    host = SshHost(
+        alias=asked.where, name=asked.name or asked.where, identity=asked.identity or None
+    )
     try:
-        folder = notebook_kernel.run_dir(way, notebook_kernel.session())
-        kernel = GpuKernel.attach(way.login_again, folder, asked.python, activate=asked.activate)
+        folder = notebook_kernel.run_dir(host, notebook_kernel.session_name())
+        client = GpuKernel.attach(
+            host.authorize_and_resolve, folder, asked.python, activate=asked.activate
+        )
     except DLMagicsError as error:
         print(*error._render_traceback_(), sep="\n", file=sys.stderr)
         return 1
-    return Bridge(kernel, json.loads(asked.file.read_text(encoding="utf-8"))).run()
+    return Bridge(client, json.loads(asked.file.read_text(encoding="utf-8"))).run()

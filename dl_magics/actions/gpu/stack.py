@@ -73,17 +73,19 @@ def asking(interpreter: Interpreter) -> str:
     )
 
 
-def status(login: SshTarget, python: str) -> Stack:
+def inspect_stack(login: SshTarget, python: str) -> Stack:
     """Look at every layer under an interpreter of the host, and ask the framework itself."""
     surroundings = blocking.wait_for(probe.probe_host(login))
     interpreter = environments.choose_interpreter(surroundings, python)
     seen = blocking.wait_for(device_probe.probe_devices(login, interpreter))
     return Stack(
-        f"{surroundings.name}: {interpreter}", tuple(judge(surroundings, interpreter, seen))
+        f"{surroundings.name}: {interpreter}", tuple(judge_layers(surroundings, interpreter, seen))
     )
 
 
-def judge(surroundings: HostInfo, interpreter: Interpreter, seen: FrameworkDevices) -> list[Layer]:
+def judge_layers(
+    surroundings: HostInfo, interpreter: Interpreter, seen: FrameworkDevices
+) -> list[Layer]:
     """Return the layers, top to bottom."""
     backend = seen.backend or surroundings.keras_backend or next(iter(interpreter.backends), "")
     return [

@@ -22,19 +22,19 @@ Direction = Literal["up", "down"]
 _SHOWN = 8
 
 
-def login() -> SshTarget:
+def resolve_target() -> SshTarget:
     """Return how to get to where the GPU kernel is, or to the instance that is meant."""
     if notebook_kernel.is_connected():
-        return notebook_kernel.current().way.login()
-    return host.find().login()
+        return notebook_kernel.current().host.resolve_target()
+    return host.resolve().resolve_target()
 
 
-def path_there(path: str) -> str:
+def remote_path(path: str) -> str:
     """Return where a path of this computer lies there, below the home folder."""
     return str(_same_there(path, Path(path).expanduser()))
 
 
-def job(direction: Direction, path: str, to: str | None = None) -> Job:
+def make_job(direction: Direction, path: str, to: str | None = None) -> Job:
     """Return what goes from where to where.
 
     A relative path is the same on both sides: from the folder of the notebook here, from the home
@@ -48,13 +48,13 @@ def job(direction: Direction, path: str, to: str | None = None) -> Job:
     return _up(path, to) if direction == "up" else _down(path, to)
 
 
-def surplus(direction: Direction, job: Job) -> tuple[bytes, ...]:
+def list_surplus(direction: Direction, job: Job) -> tuple[bytes, ...]:
     """Return what lies where it goes to, and not where it comes from."""
     side = upload if direction == "up" else download
     return tuple(blocking.wait_for(side.surplus(job)))
 
 
-def unlike(path: str) -> str:
+def describe_difference(path: str) -> str:
     """Say that a folder of this computer holds other files there; "" where it does not.
 
     Names and sizes count. One that is not here, or not there, is like any other.
@@ -78,19 +78,19 @@ def _files(n: int) -> str:
     return "1 file is" if n == 1 else f"{n:,} files are"
 
 
-def question(direction: Direction, names: tuple[bytes, ...], job: Job) -> str:
+def delete_question(direction: Direction, names: tuple[bytes, ...], job: Job) -> str:
     """Return what to ask before these are deleted."""
     place = job.ends[direction == "up"]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"Deletes {len(names)} in {place}: {', '.join(map(text, names[:_SHOWN]))}{more}"
 
 
-def deleting(job: Job, names: tuple[bytes, ...]) -> Job:
+def with_deletions(job: Job, names: tuple[bytes, ...]) -> Job:
     """Return the same job with what may be deleted."""
     return replace(job, delete=frozenset(names))
 
 
-def run(direction: Direction, job: Job) -> Iterator[Synced]:
+def run_job(direction: Direction, job: Job) -> Iterator[Synced]:
     """Bring over what changed; yield how far it has come, and at last what was done.
 
     Raises
@@ -119,21 +119,21 @@ def _up(path: str, to: str | None) -> Job:
         )
     landing = _inside_home(to) if to else _same_there(path, source)
     if source.is_dir():
-        return Job(login(), source.resolve(), str(landing))
+        return Job(resolve_target(), source.resolve(), str(landing))
     if to and to.endswith("/"):
         landing = landing / source.name
     if landing.name != source.name:
         raise BadSetting(
             f"--to '{to}' gives a file another name.", fix=f"Name a folder: --to '{to}/'"
         )
-    return Job(login(), source.resolve().parent, str(landing.parent), (source.name,))
+    return Job(resolve_target(), source.resolve().parent, str(landing.parent), (source.name,))
 
 
 def _down(path: str, to: str | None) -> Job:
     source = _inside_home(path)
     relative = not source.is_absolute() and ".." not in source.parts
     target = Path(to).expanduser() if to else Path(*source.parts if relative else [source.name])
-    return Job(login(), Path.cwd() / target, str(source))
+    return Job(resolve_target(), Path.cwd() / target, str(source))
 
 
 def _same_there(path: str, source: Path) -> PurePosixPath:

@@ -208,7 +208,7 @@ def _ask(
             runner.run_locally(python, function, arguments, variables=variables)
         )
     connected = notebook_kernel.is_connected()
-    target = (notebook_kernel.current().way if connected else host.find()).login()
+    target = (notebook_kernel.current().host if connected else host.resolve()).resolve_target()
     return blocking.wait_for(
         runner.run(target, python or python_there(), function, arguments, variables=variables)
     )

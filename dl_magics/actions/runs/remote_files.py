@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from dl_magics.actions.gpu.host import Way
+from dl_magics.actions.gpu.host import SshHost
 from dl_magics.errors import DamagedRun
 from dl_magics.runs import report
 from dl_magics.runs.remote_origin import RemoteOrigin
@@ -38,7 +38,9 @@ def _fetch(origin: RemoteOrigin, name: str, sha256: str, folder: Path) -> bool:
         if _sha256(path) == sha256:
             return is_fetched
         blocking.wait_for(
-            sftp.download_file(Way(**origin.host).login(), f"{origin.run_folder}/{name}", path)
+            sftp.download_file(
+                SshHost(**origin.host).resolve_target(), f"{origin.run_folder}/{name}", path
+            )
         )
     if _sha256(path) != sha256:
         raise DamagedRun(

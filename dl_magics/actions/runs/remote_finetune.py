@@ -14,8 +14,8 @@ from typing import Any
 
 from dl_magics.actions.aws import instances
 from dl_magics.actions.gpu import notebook_kernel, remote_call, sync
-from dl_magics.actions.gpu.host import Way
-from dl_magics.actions.gpu.notebook_kernel import Connection
+from dl_magics.actions.gpu.host import SshHost
+from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
 from dl_magics.actions.runs import remote_run
 from dl_magics.errors import BadData, KernelDied, NotResumable, WeightsNotFound
 from dl_magics.runs import remote_origin
@@ -36,7 +36,7 @@ Stop = Callable[[], bool]
 Events = Generator[Event, None, None]
 
 
-def start_run(connection: Connection, recipe: Recipe, folder: Path, stop: Stop) -> Events:
+def start_run(kernel: NotebookKernel, recipe: Recipe, folder: Path, stop: Stop) -> Events:
     """Train a recipe in the GPU kernel; yield its events as they are copied to `folder`.
 
     The data and the weights are looked for on the host first. The run keeps training there if this
@@ -44,10 +44,10 @@ def start_run(connection: Connection, recipe: Recipe, folder: Path, stop: Stop) 
     """
     asked = replace(
         recipe,
-        data=find_data(connection, recipe.data),
-        weights=_provide_weights(connection, recipe),
+        data=find_data(kernel, recipe.data),
+        weights=_provide_weights(kernel, recipe),
     )
-    yield from _train(connection, asked, RunRecord(folder), stop, resume=False)
+    yield from _train(kernel, asked, RunRecord(folder), stop, resume=False)
 
 
 def resume_run(record: RunRecord, stop: Stop) -> Events:
@@ -57,19 +57,19 @@ def resume_run(record: RunRecord, stop: Stop) -> Events:
     """
     yield from remote_run.copy_rest(record, stop)
     recipe = resume_point.read(record).recipe
-    connection = notebook_kernel.current()
+    kernel = notebook_kernel.current()
     origin = remote_origin.load(record.folder)
-    if origin and origin.host["alias"] != connection.way.alias:
+    if origin and origin.host["alias"] != kernel.host.alias:
         name = origin.host["name"]
         raise NotResumable(
             f"The checkpoint of the run {record.folder.name} is on {name}, but this notebook is "
-            f"connected to {connection.way.name}.",
+            f"connected to {kernel.host.name}.",
             fix=f"%gpu_connect {name}",
         )
-    yield from _train(connection, recipe, record, stop, resume=True)
+    yield from _train(kernel, recipe, record, stop, resume=True)
 
 
-def find_data(connection: Connection, data: str) -> str:
+def find_data(kernel: NotebookKernel, data: str) -> str:
     """Return the absolute path on the host of a data folder: synced, or named as it is there.
 
     Raises
@@ -77,10 +77,12 @@ def find_data(connection: Connection, data: str) -> str:
     BadData
         where the host has no such folder.
     """
-    path = blocking.wait_for(sftp.resolve_path(connection.way.login(), sync.path_there(data)))
+    path = blocking.wait_for(
+        sftp.resolve_path(kernel.host.resolve_target(), sync.remote_path(data))
+    )
     if path is None:
         raise BadData(
-            f"{data} is not on {connection.way.name}.",
+            f"{data} is not on {kernel.host.name}.",
             fix=f"%sync up {data}"
             if Path(data).expanduser().is_dir()
             else f"There is no such local folder either: %aws_ssh ls · %sync up {data}",
@@ -89,55 +91,55 @@ def find_data(connection: Connection, data: str) -> str:
 
 
 def _train(
-    connection: Connection, recipe: Recipe, record: RunRecord, stop: Stop, *, resume: bool
+    kernel: NotebookKernel, recipe: Recipe, record: RunRecord, stop: Stop, *, resume: bool
 ) -> Events:
     """Send the request that trains, remember it in the run's folder, and copy its events."""
     folder = record.folder
     found_by: dict[str, Any] = {
-        "python": connection.python,
-        "activate": connection.activate,
-        "kernel_folder": notebook_kernel.run_dir(connection.way, notebook_kernel.session()),
-        "since": connection.kernel.n,
+        "python": kernel.python,
+        "activate": kernel.activate,
+        "kernel_folder": notebook_kernel.run_dir(kernel.host, notebook_kernel.session_name()),
+        "since": kernel.client.n,
         "run_folder": f"{remote_run.RUNS}/{folder.name}",
     }
     arguments = {
         "recipe": recipe.to_json(),
         "run": folder.name,
-        "host": _describe_host(connection.way),
+        "host": _describe_host(kernel.host),
         "resume": resume,
         "origin": found_by,
     }
-    cell = remote_call.build_cell(connection, kernel_entry.run_recipe, arguments)
-    request = connection.kernel.execute(cell, store_history=False)
-    origin = RemoteOrigin(host=connection.way.to_json(), msg_id=request.id, **found_by)
+    cell = remote_call.build_cell(kernel, kernel_entry.run_recipe, arguments)
+    request = kernel.client.execute(cell, store_history=False)
+    origin = RemoteOrigin(host=kernel.host.to_json(), msg_id=request.id, **found_by)
     remote_origin.save(folder, origin)
     try:
-        yield from remote_run.catch_up(record, origin, connection.kernel, stop)
+        yield from remote_run.catch_up(record, origin, kernel.client, stop)
     except KernelDied as error:
         # The log is left open for a resumed run; the caller learns how the run stands.
         n = record.refresh().n
         yield RunEnded(n=n + 1, t=time.time(), status="interrupted")
-        raise KernelDied(str(error), fix=_how_to_resume(connection.way, record)) from error
+        raise KernelDied(str(error), fix=_how_to_resume(kernel.host, record)) from error
 
 
-def _how_to_resume(way: Way, record: RunRecord) -> str:
+def _how_to_resume(host: SshHost, record: RunRecord) -> str:
     if record.state.versions.get("backend") == "theano":
-        return f"%gpu_connect {way.name}, then run the cell again: its features are kept there."
+        return f"%gpu_connect {host.name}, then run the cell again: its features are kept there."
     return (
         "Resume it from its last checkpoint: "
-        f"%gpu_connect {way.name}, then %finetune --resume {record.folder.name}"
+        f"%gpu_connect {host.name}, then %finetune --resume {record.folder.name}"
     )
 
 
-def _provide_weights(connection: Connection, recipe: Recipe) -> str | None:
+def _provide_weights(kernel: NotebookKernel, recipe: Recipe) -> str | None:
     """Put the weights of a recipe on the host; return the `weights` of the recipe there.
 
     The host downloads ImageNet weights itself; where it cannot, those of this computer are copied.
     """
-    target = connection.way.login()
+    target = kernel.host.resolve_target()
     arguments = {"recipe": recipe.to_json()}
     if recipe.weights not in (None, "imagenet"):
-        remote_call.call_function(connection, kernel_entry.fetch_weights, **arguments)
+        remote_call.call_function(kernel, kernel_entry.fetch_weights, **arguments)
         file = Path(recipe.weights).expanduser()
         if not file.is_file():
             return recipe.weights
@@ -147,7 +149,7 @@ def _provide_weights(connection: Connection, recipe: Recipe) -> str | None:
             sftp.upload_once(target, file, _WEIGHTS, name=f"{sha256[:12]}-{file.name}")
         )
     try:
-        remote_call.call_function(connection, kernel_entry.fetch_weights, **arguments)
+        remote_call.call_function(kernel, kernel_entry.fetch_weights, **arguments)
     except WeightsNotFound:
         application = applications.MODELS[recipe.model]
         local = weights.at_hand(application, paths.data_folder("weights"))
@@ -160,10 +162,10 @@ def _provide_weights(connection: Connection, recipe: Recipe) -> str | None:
     return recipe.weights
 
 
-def _describe_host(way: Way) -> dict[str, Any]:
+def _describe_host(host: SshHost) -> dict[str, Any]:
     """Return the `host` of the run's events: name and id, of an instance also type and price."""
-    host: dict[str, Any] = {"name": way.name, "id": way.alias}
-    if not way.is_instance:
-        return host
-    instance = instances.priced(way.instance())
-    return {**host, "type": instance.type, "dollars_per_hour": instance.dollars_per_hour}
+    described: dict[str, Any] = {"name": host.name, "id": host.alias}
+    if not host.is_instance:
+        return described
+    instance = instances.priced(host.instance())
+    return {**described, "type": instance.type, "dollars_per_hour": instance.dollars_per_hour}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dl_magics.actions.gpu import notebook_kernel
-from dl_magics.actions.gpu.notebook_kernel import Connection
+from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
 from dl_magics.actions.runs import remote_run
 from dl_magics.errors import DLMagicsError
 from dl_magics.runs import log, remote_origin
@@ -33,34 +33,34 @@ class RemoteRuns:
 
 def list_remote_runs() -> RemoteRuns:
     """Return the runs that are only on the connected host; none while it cannot be reached."""
-    connection = notebook_kernel.at_hand()
-    if not connection:
+    kernel = notebook_kernel.find_attached()
+    if not kernel:
         return RemoteRuns()
-    return RemoteRuns(connection.way.name, _names_only_on_host(connection))
+    return RemoteRuns(kernel.host.name, _names_only_on_host(kernel))
 
 
 def import_run(part: str) -> Run | None:
     """Fetch the remote run with this name or a part of it; None where not exactly one fits."""
-    connection = _current_connection()
-    if not connection:
+    kernel = _current_connection()
+    if not kernel:
         return None
-    names = _names_only_on_host(connection)
+    names = _names_only_on_host(kernel)
     fitting = [name for name in names if name == part] or [name for name in names if part in name]
-    return _fetch_run(connection, fitting[0]) if len(fitting) == 1 else None
+    return _fetch_run(kernel, fitting[0]) if len(fitting) == 1 else None
 
 
-def _current_connection() -> Connection | None:
+def _current_connection() -> NotebookKernel | None:
     with suppress(DLMagicsError):
         return notebook_kernel.current() if notebook_kernel.is_connected() else None
     return None
 
 
-def _names_only_on_host(connection: Connection) -> tuple[str, ...]:
+def _names_only_on_host(kernel: NotebookKernel) -> tuple[str, ...]:
     pattern = f"*/{remote_origin.KERNEL_FILE_NAME}"
     command = f"cd {remote_run.RUNS} 2>/dev/null && ls -1d -- {pattern}"
     output = ""
     with suppress(DLMagicsError):
-        output = blocking.run_command(connection.way.login(), command).stdout
+        output = blocking.run_command(kernel.host.resolve_target(), command).stdout
     names = (line.partition("/")[0] for line in output.splitlines())
     local = paths.data_folder("runs")
     return tuple(
@@ -70,10 +70,10 @@ def _names_only_on_host(connection: Connection) -> tuple[str, ...]:
     )
 
 
-def _fetch_run(connection: Connection, name: str) -> Run:
+def _fetch_run(kernel: NotebookKernel, name: str) -> Run:
     """Create the local folder of a remote run; fetch its model too if the run has ended."""
     folder = paths.data_folder("runs") / name
-    target = connection.way.login()
+    target = kernel.host.resolve_target()
     with tempfile.TemporaryDirectory(dir=paths.data_folder()) as scratch:
         arriving = Path(scratch) / name
         arriving.mkdir()
@@ -81,7 +81,7 @@ def _fetch_run(connection: Connection, name: str) -> Run:
             blocking.wait_for(
                 sftp.download_file(target, f"{remote_run.RUNS}/{name}/{file}", arriving / file)
             )
-        remote_origin.adopt(arriving, connection.way.to_json())
+        remote_origin.adopt(arriving, kernel.host.to_json())
         arriving.rename(folder)
     run = Run(folder)
     if run.state.ended:

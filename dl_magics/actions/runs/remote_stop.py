@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dl_magics.actions.gpu.host import Way
+from dl_magics.actions.gpu.host import SshHost
 from dl_magics.errors import DLMagicsError
 from dl_magics.runs import stop_request
 from dl_magics.runs.remote_origin import RemoteOrigin
@@ -28,18 +28,18 @@ def forwarding(folder: Path, origin: RemoteOrigin, stop: Callable[[], bool]) -> 
         return stop() or stop_request.is_stop_requested(folder)
 
     path = f"{origin.run_folder}/{stop_request.FILE_NAME}"
-    watching = blocking.start_task(_forward(is_requested, Way(**origin.host), path))
+    watching = blocking.start_task(_forward(is_requested, SshHost(**origin.host), path))
     try:
         yield
     finally:
         watching.cancel()
 
 
-async def _forward(is_requested: Callable[[], bool], way: Way, path: str) -> None:
+async def _forward(is_requested: Callable[[], bool], host: SshHost, path: str) -> None:
     while not is_requested():
         await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
 
     async def request_stop() -> None:
-        await sftp.create_empty_file(await asyncio.to_thread(way.login), path)
+        await sftp.create_empty_file(await asyncio.to_thread(host.resolve_target), path)
 
     await retry(request_stop, attempts=None, on=(DLMagicsError,))

@@ -12,7 +12,7 @@ from dl_magics.actions.gpu import jupyter, notebook_kernel
 
 @pytest.fixture
 def opened(gpu_run):
-    return jupyter.open_there(notebook_kernel.current())
+    return jupyter.open_jupyter(notebook_kernel.current())
 
 
 def asked(url, token=""):
@@ -51,7 +51,7 @@ def test_it_listens_on_a_socket_of_its_owner_and_on_no_port(opened, host_home):
 def test_opening_it_twice_starts_it_once(opened, gpu_run, host_home):
     before = (host_home / ".dlm" / "jupyter.sock").stat().st_ino
 
-    again = jupyter.open_there(notebook_kernel.current())
+    again = jupyter.open_jupyter(notebook_kernel.current())
 
     assert (host_home / ".dlm" / "jupyter.sock").stat().st_ino == before
     assert "started" in asked(
@@ -60,13 +60,13 @@ def test_opening_it_twice_starts_it_once(opened, gpu_run, host_home):
 
 
 def test_an_environment_without_jupyter_is_named(gpu_run, monkeypatch):
-    connection = notebook_kernel.current()
-    plain = notebook_kernel.Connection(
-        connection.way, "/usr/bin/python3", "system", "", connection.kernel
+    kernel = notebook_kernel.current()
+    plain = notebook_kernel.NotebookKernel(
+        kernel.host, "/usr/bin/python3", "system", "", kernel.client
     )
 
     with pytest.raises(errors.CommandFailed) as refused:
-        jupyter.open_there(plain)
+        jupyter.open_jupyter(plain)
 
     assert "system on gpu has no Jupyter" in str(refused.value)
     assert "pip install jupyterlab" in refused.value.fix

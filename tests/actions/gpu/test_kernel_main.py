@@ -14,7 +14,7 @@ class Notebook:
     """A notebook whose kernel is the launcher's "Python (GPU: gpu)", as Jupyter starts it."""
 
     def __init__(self, path):
-        alias = notebook_kernel.current().way.alias
+        alias = notebook_kernel.current().host.alias
         self.manager = KernelManager(kernel_name=f"dl-magics-{alias}")
         self.manager.start_kernel(env={**os.environ, "JPY_SESSION_NAME": path})
         self.client = self.manager.blocking_client()

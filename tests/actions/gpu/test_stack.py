@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from dl_magics.actions.gpu.stack import Stack, asking, judge, status
+from dl_magics.actions.gpu.stack import Stack, asking, inspect_stack, judge_layers
 from dl_magics.host.device_probe import FrameworkDevices
 from dl_magics.host.info import Gpu, HostInfo, Interpreter
 
@@ -33,7 +33,7 @@ NAMES = ["VGG16 weights", "Keras", "backend", "cuDNN", "CUDA", "driver", "GPU"]
 
 
 def marks(host=HOST, python=PYTHON, seen=SEEN):
-    layers = judge(host, python, seen)
+    layers = judge_layers(host, python, seen)
     assert [layer.name for layer in layers] == NAMES
     return "".join(layer.mark for layer in layers), {layer.name: layer for layer in layers}
 
@@ -45,7 +45,7 @@ def without(*names, **more):
 
 def test_all_is_right():
     assert marks()[0] == "✓✓✓✓✓✓✓"
-    assert Stack("gpu", tuple(judge(HOST, PYTHON, SEEN))).verdict == ""
+    assert Stack("gpu", tuple(judge_layers(HOST, PYTHON, SEEN))).verdict == ""
 
 
 def test_a_gpu_that_the_framework_does_not_see_is_said_loudly():
@@ -186,7 +186,7 @@ def test_the_practice_gpu_is_not_seen_and_that_is_told(host):
     (host.home / ".keras").mkdir()
     (host.home / ".keras" / "keras.json").write_text('{"backend": "torch"}')
 
-    shown = status(host.login, python.path)
+    shown = inspect_stack(host.login, python.path)
 
     assert "TORCH DOES NOT SEE IT" in shown.verdict
     assert "Asking keras" in asking(python)

@@ -103,7 +103,7 @@ def test_the_model_stays_in_the_gpu_kernel(run, capsys):
 def test_a_remote_run_has_the_numbers_of_a_local_run(run, trained, host_home, monkeypatch):
     away, _ = trained
     shutil.copytree(host_home / "colours", "colours")
-    assert sync.unlike("colours") == ""
+    assert sync.describe_difference("colours") == ""
 
     monkeypatch.setenv("JPY_SESSION_NAME", "not connected.ipynb")
     at_home = run(CELL)
