@@ -14,7 +14,7 @@ from IPython.core.completer import (
 
 
 @context_matcher()
-def finetune_settings(context: CompletionContext) -> SimpleMatcherResult:
+def complete_finetune(context: CompletionContext) -> SimpleMatcherResult:
     """Complete a setting at the start of a body line, an option, or the run after --resume."""
     return {"completions": [SimpleCompletion(text=name) for name in _finetune_words(context)]}
 
@@ -42,7 +42,7 @@ def _finetune_words(context: CompletionContext) -> list[str]:
 
 
 @context_matcher()
-def gpu_names(context: CompletionContext) -> SimpleMatcherResult:
+def complete_gpu_cell(context: CompletionContext) -> SimpleMatcherResult:
     """Complete names in a `%%gpu` cell by asking the GPU kernel, if it is idle."""
     first, _, body = context.full_text.partition("\n")
     if not re.match(r"\s*%%gpu\b", first) or not context.cursor_line:
@@ -63,7 +63,7 @@ def gpu_names(context: CompletionContext) -> SimpleMatcherResult:
 
 
 @context_matcher()
-def keras_words(context: CompletionContext) -> SimpleMatcherResult:
+def complete_keras_settings(context: CompletionContext) -> SimpleMatcherResult:
     """Complete the arguments of `%backend` and `%device`."""
     line = context.full_text.splitlines()[context.cursor_line] if context.full_text else ""
     written = re.match(r"\s*%?(backend|device)\s(?:.*\s)?(\S*)$", line[: context.cursor_position])
@@ -94,4 +94,4 @@ _WORDS = {
     "--floatx": ("float16", "float32", "float64"),
 }
 
-MATCHERS = (finetune_settings, keras_words, gpu_names)
+MATCHERS = (complete_finetune, complete_keras_settings, complete_gpu_cell)

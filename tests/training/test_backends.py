@@ -123,7 +123,7 @@ def history(events):
     return [event["logs"] for event in of_kind(events, "epoch_ended")]
 
 
-def test_it_trains_on_the_backend_that_was_chosen_and_learns(trained):
+def test_it_trains_on_the_selected_backend(trained):
     backend, _, runs = trained
 
     logs = history(runs["first"])
@@ -135,7 +135,7 @@ def test_it_trains_on_the_backend_that_was_chosen_and_learns(trained):
     assert max(each["val_accuracy"] for each in logs) > 0.8
 
 
-def test_the_events_have_no_gaps_and_end_well(trained):
+def test_the_events_are_numbered_without_gaps_and_end_with_done(trained):
     _, _, runs = trained
 
     for events in runs.values():
@@ -145,14 +145,14 @@ def test_the_events_have_no_gaps_and_end_well(trained):
         assert events[-1]["status"] == "done"
 
 
-def test_the_same_seed_gives_the_same_numbers_with_the_store_warm_or_cold(trained):
+def test_the_same_seed_gives_the_same_numbers_with_or_without_stored_features(trained):
     _, _, runs = trained
 
     assert history(runs["warm"]) == history(runs["first"])
     assert history(runs["cold"]) == history(runs["first"])
 
 
-def test_the_features_of_the_first_run_are_kept_for_the_next(trained):
+def test_the_next_run_reuses_the_features(trained):
     _, _, runs = trained
 
     kept = {run: of_kind(events, "phase_started")[0]["kept"] for run, events in runs.items()}
@@ -161,7 +161,7 @@ def test_the_features_of_the_first_run_are_kept_for_the_next(trained):
     assert kept == {"first": 0, "warm": every, "cold": 0, "broken": every}
 
 
-def test_interrupted_in_the_middle_of_an_epoch_a_run_ends_with_the_same_numbers(trained):
+def test_a_run_interrupted_within_an_epoch_ends_with_the_same_numbers(trained):
     _, folder, runs = trained
 
     (went_on,) = of_kind(runs["broken"], "run_resumed")
@@ -175,7 +175,7 @@ def test_interrupted_in_the_middle_of_an_epoch_a_run_ends_with_the_same_numbers(
     assert all(np.array_equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
-def test_the_saved_model_knows_the_photos_in_a_process_without_us(
+def test_the_saved_model_predicts_in_a_process_without_dl_magics(
     trained, photos, tmp_path, without_us
 ):
     backend, folder, _ = trained

@@ -82,7 +82,7 @@ def imagenet(tmp_path_factory):
         return convolutions.file(tmp_path_factory.mktemp("weights"))
 
 
-def test_a_run_on_theano_tells_the_same_events_as_any_other(done):
+def test_a_run_on_theano_has_the_same_events_as_a_keras_run(done):
     _, events = done
 
     assert [event.n for event in events] == list(range(1, len(events) + 1))
@@ -106,9 +106,7 @@ def test_a_run_on_theano_tells_the_same_events_as_any_other(done):
     assert set(events[-1].files) == {"model.h5"}
 
 
-def test_it_learns_what_the_same_head_learns_on_todays_keras(
-    offline, interpreter, tmp_path, monkeypatch
-):
+def test_it_learns_as_the_same_head_on_keras_3(offline, interpreter, tmp_path, monkeypatch):
     asked = {"weights": "imagenet", "dense": [64], "dropout": 0.2, "epochs": 8, "patience": 8}
     recipe = tiny_keras.recipe(FASHION, sample=25, learning_rate=3e-3, **asked)
 
@@ -134,7 +132,7 @@ def test_a_finished_run_predicts(done, data):
     assert all(abs(sum(each.probabilities.values()) - 1) < 1e-5 for each in seen)
 
 
-def test_plain_keras_1_loads_its_model_and_sees_the_same(done, data, pixels, tmp_path):
+def test_plain_keras_1_loads_its_model_with_equal_predictions(done, data, pixels, tmp_path):
     run, _ = done
     np.save(tmp_path / "pixels.npy", pixels.transpose(0, 3, 1, 2).astype("float32"))
     program = (
@@ -160,7 +158,7 @@ def test_plain_keras_1_loads_its_model_and_sees_the_same(done, data, pixels, tmp
     assert np.allclose(json.loads(line[4:]), seen, rtol=1e-4, atol=1e-6)
 
 
-def test_its_model_is_none_of_todays_keras_and_that_is_said(done):
+def test_its_model_is_refused_by_keras_3(done):
     run, _ = done
 
     with pytest.raises(NotTrained, match="model of Keras 1") as said:
@@ -169,7 +167,7 @@ def test_its_model_is_none_of_todays_keras_and_that_is_said(done):
     assert "run.predict" in said.value.fix
 
 
-def test_the_features_equal_those_of_todays_keras(interpreter, imagenet, pixels, tmp_path):
+def test_the_features_equal_those_of_keras_3(interpreter, imagenet, pixels, tmp_path):
     from dl_magics.training.engine import networks
 
     with Process(interpreter) as process:
@@ -188,9 +186,7 @@ def test_the_features_equal_those_of_todays_keras(interpreter, imagenet, pixels,
     assert np.abs(theano - features).max() <= 1e-5 * np.abs(features).max()
 
 
-def test_a_stop_keeps_the_best_weights_and_no_photo_is_computed_twice(
-    done, data, shared, interpreter
-):
+def test_a_stop_keeps_the_best_weights_and_the_features(done, data, shared, interpreter):
     recipe = tiny_keras.recipe(data, epochs=100_000, patience=100_000, dropout=0.2)
     paths = tiny_keras.paths(shared, "stopped")
 
@@ -203,9 +199,7 @@ def test_a_stop_keeps_the_best_weights_and_no_photo_is_computed_twice(
     assert kept[0] == 20
 
 
-def test_a_wish_for_the_gpu_that_is_not_met_is_a_warning(
-    done, data, shared, interpreter, monkeypatch, tmp_path
-):
+def test_an_unavailable_gpu_is_a_warning(done, data, shared, interpreter, monkeypatch, tmp_path):
     rc = tmp_path / ".theanorc"
     rc.write_text("[global]\ndevice = cuda\n")
     monkeypatch.setenv("THEANORC", str(rc))
@@ -218,7 +212,7 @@ def test_a_wish_for_the_gpu_that_is_not_met_is_a_warning(
     assert "told to use cuda, but computes on the CPU" in warned[0].text
 
 
-def test_an_interpreter_that_ends_says_its_last_words(done, data, shared, tmp_path):
+def test_the_error_of_an_interpreter_that_ends_has_its_last_line(done, data, shared, tmp_path):
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\necho 'no Theano in here' >&2\nexit 3\n")
     broken.chmod(0o755)
@@ -237,7 +231,7 @@ def ours():
     return [each for each in alive if str(theano_python()) in each.cmdline()]
 
 
-def test_an_interpreter_that_is_killed_half_way_is_a_failed_run(done, data, tmp_path, interpreter):
+def test_a_killed_interpreter_fails_the_run(done, data, tmp_path, interpreter):
     events = engine.run(
         tiny_keras.recipe(data), tiny_keras.paths(tmp_path), interpreter=interpreter
     )
@@ -252,7 +246,7 @@ def test_an_interpreter_that_is_killed_half_way_is_a_failed_run(done, data, tmp_
     assert last[0].status == "failed"
 
 
-def test_nothing_of_the_process_is_left_when_a_run_is_closed(done, data, tmp_path, interpreter):
+def test_closing_a_run_ends_its_process(done, data, tmp_path, interpreter):
     events = engine.run(
         tiny_keras.recipe(data), tiny_keras.paths(tmp_path), interpreter=interpreter
     )
@@ -273,7 +267,7 @@ def test_nothing_of_the_process_is_left_when_a_run_is_closed(done, data, tmp_pat
         ({"head": "def head(features):\n    return features"}, "head"),
     ],
 )
-def test_what_keras_1_cannot_do_is_refused_before_anything_starts(
+def test_settings_keras_1_does_not_support_are_refused_before_the_start(
     data, shared, interpreter, asked, said
 ):
     recipe = tiny_keras.recipe(data, **asked)
@@ -284,14 +278,14 @@ def test_what_keras_1_cannot_do_is_refused_before_anything_starts(
     assert "%backend tensorflow" in refused.value.fix
 
 
-def test_a_folder_that_is_not_there_is_told_as_ever(shared, interpreter, tmp_path):
+def test_a_missing_data_folder_is_refused(shared, interpreter, tmp_path):
     recipe = tiny_keras.recipe(tmp_path / "nowhere")
 
     with pytest.raises(BadData):
         list(engine.run(recipe, tiny_keras.paths(shared, "nowhere"), interpreter=interpreter))
 
 
-def test_without_its_interpreter_a_run_does_not_predict_and_says_why(done, data, tmp_path):
+def test_predict_without_the_interpreter_is_refused(done, data, tmp_path):
     _, events = done
     folder = tmp_path / "moved"
     folder.mkdir()
@@ -310,7 +304,7 @@ def test_without_its_interpreter_a_run_does_not_predict_and_says_why(done, data,
     assert said.value.fix == "%backend theano --setup --here makes one"
 
 
-def test_a_channel_that_never_changes_is_not_blown_up():
+def test_a_constant_channel_is_not_scaled():
     features = np.random.default_rng(1).normal(2, 3, (50, 4)).astype("float32")
     features[:, 2] = 7
 
