@@ -42,12 +42,12 @@ def start_run(kernel: NotebookKernel, recipe: Recipe, folder: Path, stop: Stop) 
     The data and the weights are looked for on the host first. The run keeps training there if this
     process ends; `runs.follow` continues to copy its events.
     """
-    asked = replace(
+    remote_recipe = replace(
         recipe,
         data=find_data(kernel, recipe.data),
         weights=_provide_weights(kernel, recipe),
     )
-    yield from _train(kernel, asked, RunRecord(folder), stop, resume=False)
+    yield from _train(kernel, remote_recipe, RunRecord(folder), stop, resume=False)
 
 
 def resume_run(record: RunRecord, stop: Stop) -> Events:
@@ -95,7 +95,7 @@ def _train(
 ) -> Events:
     """Send the request that trains, remember it in the run's folder, and copy its events."""
     folder = record.folder
-    found_by: dict[str, Any] = {
+    where: dict[str, Any] = {
         "python": kernel.python,
         "activate": kernel.activate,
         "kernel_folder": notebook_kernel.run_dir(kernel.host, notebook_kernel.session_name()),
@@ -107,16 +107,16 @@ def _train(
         "run": folder.name,
         "host": _describe_host(kernel.host),
         "resume": resume,
-        "origin": found_by,
+        "origin": where,
     }
     cell = remote_call.build_cell(kernel, kernel_entry.run_recipe, arguments)
     request = kernel.client.execute(cell, store_history=False)
-    origin = RemoteOrigin(host=kernel.host.to_json(), msg_id=request.id, **found_by)
+    origin = RemoteOrigin(host=kernel.host.to_json(), msg_id=request.id, **where)
     remote_origin.save(folder, origin)
     try:
         yield from remote_run.catch_up(record, origin, kernel.client, stop)
     except KernelDied as error:
-        # The log is left open for a resumed run; the caller learns how the run stands.
+        # The log is left open for a resumed run; the caller gets the status.
         n = record.refresh().n
         yield RunEnded(n=n + 1, t=time.time(), status="interrupted")
         raise KernelDied(str(error), fix=_how_to_resume(kernel.host, record)) from error

@@ -41,7 +41,7 @@ def list_remote_runs() -> RemoteRuns:
 
 def import_run(part: str) -> Run | None:
     """Fetch the remote run with this name or a part of it; None where not exactly one fits."""
-    kernel = _current_connection()
+    kernel = _current_kernel()
     if not kernel:
         return None
     names = _names_only_on_host(kernel)
@@ -49,7 +49,7 @@ def import_run(part: str) -> Run | None:
     return _fetch_run(kernel, fitting[0]) if len(fitting) == 1 else None
 
 
-def _current_connection() -> NotebookKernel | None:
+def _current_kernel() -> NotebookKernel | None:
     with suppress(DLMagicsError):
         return notebook_kernel.current() if notebook_kernel.is_connected() else None
     return None
