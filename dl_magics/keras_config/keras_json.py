@@ -1,4 +1,4 @@
-"""`keras.json`: where each Keras looks for it, what is in it, and how we change it."""
+"""`keras.json`: where each Keras looks for it, what is in it, and how it is changed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dl_magics.errors import BadSetting, CannotChange
-from dl_magics.keras_config import atomic_file, json_edit
+from dl_magics.keras_config import atomic_file
 from dl_magics.keras_config.options import FORMATS, ORDERINGS
 
 _BOM = "\ufeff"
@@ -19,10 +19,10 @@ _BOM = "\ufeff"
 
 @dataclass(frozen=True)
 class Found:
-    """What is in the file: its text, and its members as far as they can be read.
+    """The content of the file.
 
-    `damaged` says why Keras cannot read it as JSON, `refused` why every Keras stops at it; both are
-    empty for a sound file and for none.
+    `damaged` says why Keras cannot parse it, and `refused` why every Keras stops at it; both are
+    empty for a valid file and for none. `text` is None if there is no file.
     """
 
     text: str | None = None
@@ -33,7 +33,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Change:
-    """What was changed: {key: (before, after)}; `aside` is where a damaged file lies now."""
+    """What was changed: {key: (before, after)}. `aside` is where a damaged file was moved."""
 
     path: str
     changed: Mapping[str, Any] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Change:
 
 
 def path(major: int) -> Path:
-    """Return where a Keras of this version looks, with these variables and this home."""
+    """Return the path that a Keras of this major version reads, in this environment."""
     if major > 1 and "KERAS_HOME" in os.environ:
         folder = os.environ["KERAS_HOME"]
     else:
@@ -52,7 +52,7 @@ def path(major: int) -> Path:
 
 
 def read(file: Path) -> Found:
-    """Read a `keras.json` as Keras does, and say what Keras would say to it."""
+    """Read a `keras.json` as Keras does; a file that does not exist is empty."""
     try:
         text = atomic_file.read(file)
     except OSError as error:
@@ -63,81 +63,78 @@ def read(file: Path) -> Found:
         text.encode()
         values = json.loads(text.lstrip(_BOM) if text.startswith(_BOM) else text)
     except RecursionError:
-        return Found(text, refused=f"{file} has brackets in brackets without end")
+        return Found(text, refused=f"{file} is nested too deeply")
     except ValueError as error:
-        reason = str(error) if not isinstance(error, UnicodeError) else "no UTF-8"
+        reason = str(error) if not isinstance(error, UnicodeError) else "not valid UTF-8"
         return Found(text, damaged=reason if text.strip() else "it is empty")
     if not isinstance(values, dict):
-        return Found(text, refused=f"{file} holds no JSON object")
-    return Found(text, values, damaged="it begins with a byte order mark" * text.startswith(_BOM))
+        return Found(text, refused=f"{file} is not a JSON object")
+    return Found(text, values, damaged="it starts with a byte order mark" * text.startswith(_BOM))
 
 
 def write(file: Path, major: int, settings: Mapping[str, Any]) -> Change:
-    """Change some settings; all other members keep their place and their characters.
+    """Change some settings and write the file as Keras does; keys of others keep their values.
 
-    Both names of the image ordering are written always, so that every Keras reads the same. A
-    damaged file is set aside. What was there before is kept for `undo`.
+    The image ordering is written under both of its names, so that every Keras reads the same. A
+    damaged file is moved aside. The previous file is kept for `undo`.
+
+    Raises
+    ------
+    CannotChange
+        if the file cannot be read or written.
     """
     with atomic_file.changing(file):
         found = read(file)
         if found.text is None and found.refused:
             raise CannotChange(f"{found.refused}.", fix=f"Move it away: {file}")
-        text, aside = _sound(file, found)
-        entries = _entries(found.values, major, settings)
-        changes = {
-            key: (found.values.get(key), value)
-            for key, value in entries.items()
-            if not _same(found.values.get(key), value)
-        }
-        if not changes and not aside and text == found.text:
+        aside = _move_aside(file, found)
+        values = {} if aside else found.values
+        after = {**values, **_entries(values, major, settings)}
+        changes = _differences(values, after)
+        if not changes and not found.damaged:
             return Change(str(file))
-        after = json_edit.changed(text, {key: value for key, (_, value) in changes.items()})
-        _keep(file, found.text, after)
-        atomic_file.replace(file, after)
+        _keep_for_undo(file, found.text)
+        atomic_file.replace(file, json.dumps(after, indent=4) + "\n")
     return Change(str(file), changes, aside)
 
 
 def undo(file: Path) -> Change:
-    """Take the last change back; a second time brings it again.
+    """Restore the file as it was before the last change; a second time redoes the change.
 
-    Where somebody changed the file since, only the members that are still ours go back.
+    Raises
+    ------
+    BadSetting
+        if there is no change to undo.
+    CannotChange
+        if the file cannot be written.
     """
     with atomic_file.changing(file):
-        before, after = _kept(file)
-        now = atomic_file.read(file)
-        back = before if now == after else _back(file, before, after)
-        was, becomes = _values(now), _values(back)
-        if back is None:
+        before, now = _read_undo(file), atomic_file.read(file)
+        if before is not None:
+            atomic_file.replace(file, before)
+        elif now is not None:
             atomic_file.real(file).unlink()
-        else:
-            atomic_file.replace(file, back)
-        _keep(file, now, back)
-    keys = [*was, *(key for key in becomes if key not in was)]
-    pairs = {key: (was.get(key), becomes.get(key)) for key in keys}
-    return Change(str(file), {key: pair for key, pair in pairs.items() if not _same(*pair)})
+        _keep_for_undo(file, now)
+    return Change(str(file), _differences(_values(now), _values(before)))
 
 
 def can_undo(file: Path) -> bool:
-    """Tell whether there is a change to take back."""
+    """Return whether there is a change to undo."""
     return _undo_file(file).is_file()
 
 
-def _sound(file: Path, found: Found) -> tuple[str, str]:
-    """Return the text to be changed, and where the damaged one was put."""
-    if found.text is None or not found.text.strip():
-        return "{}\n", ""
-    if found.values and found.damaged:
-        return found.text.lstrip(_BOM), ""
-    if not (found.damaged or found.refused):
-        return found.text, ""
+def _move_aside(file: Path, found: Found) -> str:
+    """Copy a file that cannot be parsed to a new name and return it; "" if there is no need."""
+    if found.values or not (found.damaged or found.refused) or not (found.text or "").strip():
+        return ""
     target = atomic_file.real(file)
     aside = target.with_name(f"{target.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
-    atomic_file.replace(aside, found.text)
-    return "{}\n", str(aside)
+    atomic_file.replace(aside, found.text or "")
+    return str(aside)
 
 
 def _entries(values: Mapping[str, Any], major: int, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the members to set, with both names of the image ordering."""
+    """Return the keys to set, with both names of the image ordering."""
     ordering = settings.get("image_data_format") or _ordering(values, major)
     if ordering is None:
         return dict(settings)
@@ -146,7 +143,7 @@ def _entries(values: Mapping[str, Any], major: int, settings: Mapping[str, Any])
 
 
 def _ordering(values: Mapping[str, Any], major: int) -> str | None:
-    """Return the ordering that the file asks for; None where it asks for an unknown one."""
+    """Return the ordering in the file, the default if there is none; None if it is unknown."""
     new, old = values.get("image_data_format"), values.get("image_dim_ordering")
     asked = [FORMATS.get(str(old)) if old else None, new if new in ORDERINGS else None]
     known = [each for each in (asked if major == 1 else asked[::-1]) if each]
@@ -155,20 +152,10 @@ def _ordering(values: Mapping[str, Any], major: int) -> str | None:
     return "channels_last" if new is None and old is None else None
 
 
-def _back(file: Path, before: str | None, after: str | None) -> str:
-    """Return the present text with what is still ours put back."""
-    now = read(file)
-    if now.text is None or now.damaged or now.refused:
-        raise CannotChange(
-            f"{file} was changed since by somebody else, and cannot be read now.",
-            fix=f"Look at it, and at what was before: {_undo_file(file)}",
-        )
-    old, ours = _values(before), _values(after)
-    mine = {
-        key for key, value in ours.items() if not _same(old.get(key), value) or key not in old
-    } & {key for key, value in now.values.items() if _same(ours.get(key), value)}
-    text = json_edit.changed(now.text, {key: old[key] for key in sorted(mine) if key in old})
-    return json_edit.without(text, frozenset(mine - old.keys()))
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Return {key: (before, after)} of all keys whose values differ as JSON."""
+    pairs = {key: (before.get(key), after.get(key)) for key in {**before, **after}}
+    return {key: pair for key, pair in pairs.items() if not _same(*pair)}
 
 
 def _values(text: str | None) -> Mapping[str, Any]:
@@ -180,7 +167,7 @@ def _values(text: str | None) -> Mapping[str, Any]:
 
 
 def _same(before: Any, after: Any) -> bool:
-    """Compare as JSON writes it: 1 is not 1.0, and no number equals itself."""
+    """Compare as JSON text: 1 differs from 1.0, and NaN equals NaN."""
     return json.dumps(before) == json.dumps(after)
 
 
@@ -189,17 +176,16 @@ def _undo_file(file: Path) -> Path:
     return target.with_name(f"{target.name}.undo")
 
 
-def _keep(file: Path, before: str | None, after: str | None) -> None:
-    kept = json.dumps({"before": before, "after": after}, indent=1)
-    atomic_file.replace(_undo_file(file), kept)
+def _keep_for_undo(file: Path, before: str | None) -> None:
+    atomic_file.replace(_undo_file(file), json.dumps({"before": before}, indent=1))
 
 
-def _kept(file: Path) -> tuple[str | None, str | None]:
+def _read_undo(file: Path) -> str | None:
+    """Return the previous text of the file; None if there was no file."""
     try:
-        kept = json.loads(_undo_file(file).read_text(encoding="utf-8"))
-        return kept["before"], kept["after"]
+        before: str | None = json.loads(_undo_file(file).read_text(encoding="utf-8"))["before"]
     except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
         raise BadSetting(
-            f"Nothing was changed in {file} that could be taken back.",
-            fix="%backend shows what is in force.",
+            f"{file} has no change that can be undone.", fix="%backend shows what is in force."
         ) from error
+    return before

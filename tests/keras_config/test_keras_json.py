@@ -38,8 +38,8 @@ OURS = st.fixed_dictionaries(
 
 
 @contextmanager
-def nobody():
-    """Be a user whom permissions bind; root may do everything."""
+def unprivileged():
+    """Run as a user to whom file permissions apply, unlike root."""
     if os.getuid():
         yield
         return
@@ -64,7 +64,7 @@ def beside(file):
     return sorted(each.name for each in file.parent.iterdir())
 
 
-def test_a_new_file_says_the_ordering_in_the_words_of_all_versions(file):
+def test_a_new_file_has_the_ordering_under_both_names(file):
     keras_json.write(file, 3, {"backend": "jax"})
 
     assert in_it(file) == {
@@ -86,7 +86,7 @@ def test_a_change_is_reported_key_by_key(file):
 
 
 @pytest.mark.parametrize(("major", "first"), [(1, "th"), (2, "tf"), (3, "tf")])
-def test_of_two_orderings_that_differ_the_one_counts_that_this_keras_reads(file, major, first):
+def test_of_two_orderings_the_one_that_this_keras_reads_wins(file, major, first):
     put(file, '{"image_dim_ordering": "th", "image_data_format": "channels_last"}')
 
     keras_json.write(file, major, {"floatx": "float64"})
@@ -94,7 +94,7 @@ def test_of_two_orderings_that_differ_the_one_counts_that_this_keras_reads(file,
     assert in_it(file)["image_dim_ordering"] == first
 
 
-def test_the_seeds_own_file_is_understood(file):
+def test_a_keras_json_of_keras_1_is_read(file):
     put(file, SEED)
 
     change = keras_json.write(file, 3, {"backend": "tensorflow"})
@@ -126,7 +126,7 @@ def test_foreign_keys_are_kept_in_value_and_order(file, foreign, ours, major, in
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(FOREIGN, OURS, st.sampled_from([1, 3]))
-def test_undo_brings_back_every_character_and_twice_the_change(file, foreign, ours, major):
+def test_undo_restores_every_character_and_twice_redoes_the_change(file, foreign, ours, major):
     put(file, json.dumps({**foreign, **ours}, indent=1))
     before = file.read_text("utf-8")
     keras_json.write(file, major, {"floatx": "float64", "epsilon": 0.5})
@@ -149,33 +149,35 @@ def test_undo_of_the_first_write_leaves_no_file(file):
     assert not file.exists()
 
 
-def test_undo_leaves_alone_what_somebody_else_changed_since(file):
-    put(file, '{"backend": "torch", "floatx": "float32", "theirs": 1}')
-    keras_json.write(file, 3, {"backend": "jax", "floatx": "float64"})
-    put(file, json.dumps({**in_it(file), "floatx": "float16", "theirs": 2}))
+def test_undo_restores_the_previous_file_also_after_a_change_of_another_program(file):
+    before = '{"backend": "torch", "floatx": "float32", "theirs": 1}'
+    put(file, before)
+    keras_json.write(file, 3, {"backend": "jax"})
+    put(file, "{")
 
     keras_json.undo(file)
+    assert file.read_text() == before
 
-    assert in_it(file) == {"backend": "torch", "floatx": "float16", "theirs": 2}
-
-
-def test_undo_of_what_cannot_be_read_any_more_is_refused(file):
-    keras_json.write(file, 3, {"backend": "jax"})
-    file.write_text("{")
-
-    with pytest.raises(CannotChange, match="somebody else"):
-        keras_json.undo(file)
-
+    keras_json.undo(file)
     assert file.read_text() == "{"
 
 
+def test_the_file_is_written_as_keras_writes_it(file):
+    put(file, '{"b":1,"backend":"jax","image_data_format":"channels_last"}')
+
+    keras_json.write(file, 3, {"floatx": "float16"})
+
+    assert file.read_text() == json.dumps(in_it(file), indent=4) + "\n"
+    assert next(iter(in_it(file))) == "b"
+
+
 @pytest.mark.parametrize("kept", [None, "{", "[]", "{}"])
-def test_without_a_change_there_is_nothing_to_undo(file, kept):
+def test_undo_without_a_change_is_refused(file, kept):
     put(file, SEED)
     if kept is not None:
         file.with_name("keras.json.undo").write_text(kept)
 
-    with pytest.raises(BadSetting, match="Nothing was changed"):
+    with pytest.raises(BadSetting, match="no change that can be undone"):
         keras_json.undo(file)
 
 
@@ -192,7 +194,7 @@ def test_the_same_settings_again_touch_nothing(file):
 
 
 @pytest.mark.parametrize("text", ["{broken", "[1, 2]", '"tf"', "\x00", "[" * 100_000, '{"a": 1}}'])
-def test_a_damaged_file_is_set_aside_and_named(file, text):
+def test_a_damaged_file_is_moved_aside(file, text):
     put(file, text)
 
     change = keras_json.write(file, 3, {"backend": "jax"})
@@ -203,7 +205,7 @@ def test_a_damaged_file_is_set_aside_and_named(file, text):
     assert aside.read_text() == text
 
 
-def test_bytes_that_are_no_utf_8_are_set_aside_as_they_are(file):
+def test_a_file_that_is_not_utf_8_is_moved_aside_unchanged(file):
     put(file, "")
     file.write_bytes(b'{"a": "\xff\xfe"}')
 
@@ -214,15 +216,15 @@ def test_bytes_that_are_no_utf_8_are_set_aside_as_they_are(file):
         assert aside.read() == b'{"a": "\xff\xfe"}'
 
 
-def test_an_empty_file_is_no_loss(file):
+def test_an_empty_file_is_not_moved_aside(file):
     put(file, " \n")
 
     assert keras_json.write(file, 3, {"backend": "jax"}).aside == ""
 
 
-def test_a_byte_order_mark_goes_and_the_rest_stays(file):
+def test_a_byte_order_mark_is_removed(file):
     put(file, '\ufeff{"backend": "jax", "mine": 1}')
-    assert keras_json.read(file).damaged == "it begins with a byte order mark"
+    assert keras_json.read(file).damaged == "it starts with a byte order mark"
 
     keras_json.write(file, 3, {"backend": "torch"})
 
@@ -244,7 +246,7 @@ def test_a_link_stays_a_link_and_its_target_is_written(file, tmp_path):
     assert beside(file) == ["keras.json"]
 
 
-def test_a_link_to_nowhere_gets_its_target(file, tmp_path):
+def test_a_dangling_link_gets_its_target(file, tmp_path):
     file.parent.mkdir()
     file.symlink_to(tmp_path / "later" / "keras.json")
 
@@ -271,7 +273,7 @@ def test_a_link_to_itself_is_refused(file):
         keras_json.write(file, 3, {"backend": "jax"})
 
 
-def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+def test_a_folder_that_cannot_be_created_is_refused(tmp_path):
     (tmp_path / "a file").write_text("")
 
     with pytest.raises(CannotChange, match="cannot be changed"):
@@ -285,7 +287,7 @@ def test_a_folder_that_is_read_only_is_refused_and_nothing_is_changed(tmp_path_f
         each.chmod(0o755)
     folder.chmod(0o555)
 
-    with nobody(), pytest.raises(CannotChange, match="Permission denied"):
+    with unprivileged(), pytest.raises(CannotChange, match="Permission denied"):
         keras_json.write(file, 3, {"backend": "jax"})
 
     folder.chmod(0o755)
@@ -293,7 +295,7 @@ def test_a_folder_that_is_read_only_is_refused_and_nothing_is_changed(tmp_path_f
     assert beside(file) == ["keras.json"]
 
 
-def test_two_writers_at_once_lose_nothing(file):
+def test_concurrent_writers_lose_no_change(file):
     put(file, '{"mine": 1}')
     program = (
         "import sys; from pathlib import Path; from dl_magics.keras_config import keras_json\n"
@@ -317,7 +319,7 @@ def test_two_writers_at_once_lose_nothing(file):
     assert beside(file) == ["keras.json", "keras.json.undo"]
 
 
-def test_keras_home_counts_for_all_but_keras_1(file, monkeypatch, tmp_path):
+def test_keras_home_is_read_by_all_but_keras_1(file, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
 
@@ -325,7 +327,7 @@ def test_keras_home_counts_for_all_but_keras_1(file, monkeypatch, tmp_path):
     assert keras_json.path(1) == tmp_path / ".keras" / "keras.json"
 
 
-def test_a_home_that_cannot_be_written_is_replaced_as_keras_does_it(monkeypatch):
+def test_without_a_writable_home_the_file_is_in_tmp(monkeypatch):
     monkeypatch.delenv("KERAS_HOME")
     monkeypatch.setenv("HOME", "/nowhere/at/all")
 
