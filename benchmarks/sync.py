@@ -57,13 +57,13 @@ def main(times: int) -> None:
 def make_tools(lab) -> dict[str, Send]:
     from dl_magics.ssh import blocking, connection
     from dl_magics.sync import upload
-    from dl_magics.sync.spec import Job
+    from dl_magics.sync.spec import SyncJob
 
     login = lab.login()
     ssh = f"-F {ssh_config(lab)} -o ControlPath=none"
 
     def ours(folder: Path, to: str) -> None:
-        list(blocking.iterate_over(upload.up(Job(login, folder, to))))
+        list(blocking.iterate_over(upload.upload_files(SyncJob(login, folder, to))))
 
     def fresh(folder: Path, to: str) -> None:
         blocking.wait_for(connection.drop_shared(login.alias))

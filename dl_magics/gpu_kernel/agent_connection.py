@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dl_magics.errors import DLMagicsError, HostKeyRefused, NoAnswer, WrongState
 from dl_magics.gpu_kernel import json_lines
-from dl_magics.gpu_kernel.agent_transport import AgentGone, Way
-from dl_magics.gpu_kernel.journal_entry import Entry, travelling
+from dl_magics.gpu_kernel.agent_transport import AgentGone, AgentTransport
+from dl_magics.gpu_kernel.journal_entry import JournalEntry, encode_buffers
 from dl_magics.gpu_kernel.local_journal import Mirror
 from dl_magics.ssh import connection
 from dl_magics.ssh.target import SshTarget
@@ -37,7 +37,7 @@ _PATIENCE = 20
 _STATES = {"kernel_started": "starting", "kernel_ready": "idle", "kernel_died": "dead"}
 
 
-class Link:
+class AgentConnection:
     """Attached to the agent of `run_dir` as long as it is open.
 
     Parameters
@@ -68,11 +68,11 @@ class Link:
         self.state: State = "lost"
         self.why = "it was not connected yet"
         self.status: dict[str, Any] = {}
-        self._way = Way(find, run_dir, python)
+        self._way = AgentTransport(find, run_dir, python)
         self._mirror = mirror
         self._name = mirror.name if mirror else name
         self._boot = mirror.boot if mirror else ""
-        self._entries: asyncio.Queue[Entry | BaseException | None] = asyncio.Queue()
+        self._entries: asyncio.Queue[JournalEntry | BaseException | None] = asyncio.Queue()
         self._unconfirmed: dict[str, bytes] = {}
         self._writer: asyncssh.SSHWriter[bytes] | None = None
         self.heard = 0.0
@@ -82,7 +82,7 @@ class Link:
         self._running = asyncio.ensure_future(self._run())
         self._running.add_done_callback(self._over)
 
-    async def entries(self) -> AsyncIterator[Entry]:
+    async def entries(self) -> AsyncIterator[JournalEntry]:
         """Yield entries as they come, until the link is closed."""
         while (entry := await self._entries.get()) is not None:
             if isinstance(entry, BaseException):
@@ -100,7 +100,7 @@ class Link:
 
     def send(self, channel: str, message: dict[str, Any]) -> None:
         """Let the kernel have a request, once, as soon as the link allows."""
-        document = {"op": "send", "ch": channel, "m": travelling(message)}
+        document = {"op": "send", "ch": channel, "m": encode_buffers(message)}
         self._tell(message["header"]["msg_id"], document)
 
     def wish(self, kind: str) -> str:
@@ -154,11 +154,11 @@ class Link:
         try:
             self.heard = time.time()
             hello = {"op": "hello", "since": self.n, "boot": self._boot, "client": self._name}
-            writer.write(json_lines.one(hello))
+            writer.write(json_lines.encode_line(hello))
             self._writer = writer
             for line in self._unconfirmed.values():
                 writer.write(line)
-            async for line in json_lines.read(reader):
+            async for line in json_lines.read_lines(reader):
                 self.heard = time.time()
                 self._take(line)
             raise NoAnswer("The agent closed the link.", fix="It is tried again.")
@@ -170,7 +170,7 @@ class Link:
     def _take(self, line: bytes) -> None:
         document = json.loads(line)
         if "n" in document and "ch" in document:
-            entry = Entry.read(document, line)
+            entry = JournalEntry.read(document, line)
             if entry.n != self.n + 1:
                 raise ValueError(f"entry {entry.n} came after {self.n}")
             if self._mirror:
@@ -185,7 +185,7 @@ class Link:
             if document["since"] != self.n:
                 skipped = {"event": "skipped", "after": self.n, "to": document["since"]}
                 self._entries.put_nowait(
-                    Entry(document["since"], time.time(), "agent", skipped, b"")
+                    JournalEntry(document["since"], time.time(), "agent", skipped, b"")
                 )
             self.n, self._boot = document["since"], document["boot"]
             if self._mirror:
@@ -196,7 +196,7 @@ class Link:
         elif document["op"] in ("status", "pong"):
             self.status = document
 
-    def _follow(self, entry: Entry) -> None:
+    def _follow(self, entry: JournalEntry) -> None:
         """Keep what we know of the kernel up to date between two pings."""
         if entry.kind == "status":
             self.status["state"] = entry.message["content"]["execution_state"]
@@ -220,7 +220,7 @@ class Link:
             if now - asked >= PING_SECONDS:
                 asked = now
                 with contextlib.suppress(OSError):
-                    writer.write(json_lines.one({"op": "ping", "had": self.n}))
+                    writer.write(json_lines.encode_line({"op": "ping", "had": self.n}))
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _pause(self, seconds: float) -> None:
@@ -230,7 +230,7 @@ class Link:
                 await asyncio.wait_for(self._poked.wait(), _LOOK_SECONDS)
 
     def _tell(self, id_: str, document: dict[str, Any]) -> None:
-        self._unconfirmed[id_] = json_lines.one(document)
+        self._unconfirmed[id_] = json_lines.encode_line(document)
         # Where the link is just breaking, it is sent again over the next one.
         with contextlib.suppress(OSError):
             if self._writer:
@@ -240,7 +240,7 @@ class Link:
         if state == "stopped" != self.state:
             # Nobody is left there to say it.
             died = {"event": "kernel_died", "why": "the instance was stopped"}
-            self._entries.put_nowait(Entry(self.n, time.time(), "agent", died, b""))
+            self._entries.put_nowait(JournalEntry(self.n, time.time(), "agent", died, b""))
         self.state, self.why = state, str(why)
 
 

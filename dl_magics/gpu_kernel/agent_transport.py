@@ -32,7 +32,7 @@ class AgentGone(Exception):
     """The instance answers, but there is no agent, and none can be started."""
 
 
-class Way:
+class AgentTransport:
     """How to get to the agent of `run_dir`, which `python` runs there.
 
     Parameters
@@ -94,14 +94,16 @@ class Way:
         """Open the socket; where nobody listens, let an agent adopt the kernel."""
         if not self._stdio and (ends := await self._socket(there)):
             return ends
-        status = await ask(there, deploy.command(self._run_dir, self._python, "adopt"))
+        status = await run_agent_command(
+            there, deploy.build_command(self._run_dir, self._python, "adopt")
+        )
         if status["state"] == "gone":
             raise AgentGone(status["why"] or "the agent could not be started")
         if not self._stdio and (ends := await self._socket(there)):
             return ends
         # It listens, but sockets may not be forwarded there.
         self._stdio = True
-        command = deploy.command(self._run_dir, self._python, "attach")
+        command = deploy.build_command(self._run_dir, self._python, "attach")
         process = await there.create_process(command, encoding=None)
         return process.stdout, process.stdin
 
@@ -114,7 +116,7 @@ class Way:
             return None
 
 
-async def ask(there: asyncssh.SSHClientConnection, command: str) -> dict[str, Any]:
+async def run_agent_command(there: asyncssh.SSHClientConnection, command: str) -> dict[str, Any]:
     """Run the agent's file there; return what it says, whatever the shell said before."""
     done = await there.run(command, check=False)
     for line in reversed(str(done.stdout).splitlines()):
@@ -132,7 +134,7 @@ async def ask(there: asyncssh.SSHClientConnection, command: str) -> dict[str, An
     return {"op": "status", "state": "gone", "why": said_last[-1]}
 
 
-async def again_where_it_hangs(work: Callable[[], Awaitable[T]], login: SshTarget) -> T:
+async def retry_on_fresh_connection(work: Callable[[], Awaitable[T]], login: SshTarget) -> T:
     """Do what may be done twice over a fresh connection, where the one there hangs or breaks."""
     for seconds in _HANGS_SECONDS:
         try:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from dl_magics.gpu_kernel.agent.messages import Message, Wire
-from dl_magics.gpu_kernel.journal_entry import Entry, arrived, travelling
+from dl_magics.gpu_kernel.journal_entry import JournalEntry, decode_buffers, encode_buffers
 from dl_magics.ssh import blocking
 
 if TYPE_CHECKING:
@@ -20,14 +20,14 @@ _CHANNELS = ("shell", "control", "stdin")
 _SHUTDOWN_SECONDS = 10.0
 
 
-class Kernel(Protocol):
+class BridgedKernel(Protocol):
     """What a bridge needs of a `GpuKernel`."""
 
     def send(self, channel: str, message: Message) -> None: ...
     def interrupt(self) -> None: ...
     def restart(self) -> None: ...
     def shutdown(self) -> None: ...
-    def entries(self) -> AsyncIterator[Entry]: ...
+    def entries(self) -> AsyncIterator[JournalEntry]: ...
 
 
 class Bridge:
@@ -43,7 +43,7 @@ class Bridge:
         What the connection file says that Jupyter wrote.
     """
 
-    def __init__(self, kernel: Kernel, connection: dict[str, Any]) -> None:
+    def __init__(self, kernel: BridgedKernel, connection: dict[str, Any]) -> None:
         self._kernel = kernel
         self._connection = connection
         self._wire = Wire(connection["key"])
@@ -92,7 +92,7 @@ class Bridge:
         while True:
             frames = await self._ends[channel].recv_multipart()
             try:
-                message = arrived(self._wire.unpack(frames))
+                message = decode_buffers(self._wire.unpack(frames))
                 header = message["header"]
             except (ValueError, LookupError):
                 continue  # not signed with our key
@@ -143,7 +143,7 @@ class Bridge:
         await self._send(channel, asker, self._answer(kind, to, content))
 
     async def _send(self, channel: str, asker: list[bytes], message: Message) -> None:
-        await self._ends[channel].send_multipart(asker + self._wire.pack(travelling(message)))
+        await self._ends[channel].send_multipart(asker + self._wire.pack(encode_buffers(message)))
 
     def _answer(self, kind: str, to: Message, content: Message) -> Message:
         parent = to.get("header", {})

@@ -10,14 +10,14 @@ from typing import Any, Literal
 
 from dl_magics.errors import DLMagicsError, KernelDied
 from dl_magics.gpu_kernel import deploy
-from dl_magics.gpu_kernel.agent_connection import Link
-from dl_magics.gpu_kernel.agent_transport import again_where_it_hangs, ask
+from dl_magics.gpu_kernel.agent_connection import AgentConnection
+from dl_magics.gpu_kernel.agent_transport import retry_on_fresh_connection, run_agent_command
 from dl_magics.gpu_kernel.cuda_env import LET_SEE
-from dl_magics.gpu_kernel.journal_entry import Entry, request
+from dl_magics.gpu_kernel.journal_entry import JournalEntry, build_request
 from dl_magics.gpu_kernel.local_journal import Mirror
-from dl_magics.gpu_kernel.pending_requests import Answer, Answers, Message
-from dl_magics.gpu_kernel.replay import journal
-from dl_magics.gpu_kernel.subscribers import Watchers
+from dl_magics.gpu_kernel.pending_requests import Message, PendingRequest, PendingRequests
+from dl_magics.gpu_kernel.replay import read_journal
+from dl_magics.gpu_kernel.subscribers import Subscribers
 from dl_magics.ssh import blocking, connection
 from dl_magics.ssh.target import SshTarget
 
@@ -28,14 +28,14 @@ class GpuKernel:
     """A kernel that lives on an instance, and our `link` to it. Made by `attach`."""
 
     def __init__(
-        self, find: Callable[[], SshTarget], run_dir: str, python: str, over: Link
+        self, find: Callable[[], SshTarget], run_dir: str, python: str, over: AgentConnection
     ) -> None:
         self.run_dir = run_dir
-        self._reading = partial(Link, find, run_dir, python)
+        self._reading = partial(AgentConnection, find, run_dir, python)
         self.link = over
         self.waiting: Callable[[], object] = lambda: None  # while an answer is waited for
-        self._answers = Answers()
-        self._watchers = Watchers()
+        self._answers = PendingRequests()
+        self._watchers = Subscribers()
         self._session = uuid.uuid4().hex
         self._asked_for_input: Message = {}
         self._following = asyncio.ensure_future(self._follow())
@@ -69,20 +69,24 @@ class GpuKernel:
         """
 
         async def started() -> tuple[str, dict[str, Any]]:
-            folder = await deploy.put(login, run_dir)
+            folder = await deploy.upload_agent(login, run_dir)
             there = await connection.connect_shared(login)
             with connection.translate_errors(login):
                 how = ["--python", python, "--cwd", cwd or "", "--activate", activate + LET_SEE]
-                return folder, await ask(there, deploy.command(folder, python, "start", *how))
+                return folder, await run_agent_command(
+                    there, deploy.build_command(folder, python, "start", *how)
+                )
 
         async def attached() -> GpuKernel:
-            folder, status = await again_where_it_hangs(started, login)
+            folder, status = await retry_on_fresh_connection(started, login)
             if status["state"] == "gone":
                 raise KernelDied(
                     f"No kernel could be started on {login.name}: {status['why']}",
                     fix=f"{python} needs ipykernel there: %gpu_connect --setup installs it.",
                 )
-            over = Link(find, folder, python, status["n"], mirror=mirror, name=uuid.uuid4().hex)
+            over = AgentConnection(
+                find, folder, python, status["n"], mirror=mirror, name=uuid.uuid4().hex
+            )
             kernel = cls(find, folder, python, over)
             coming = kernel._watchers.watch()
             await over.attached()
@@ -125,7 +129,7 @@ class GpuKernel:
         silent: bool = False,
         user_expressions: dict[str, str] | None = None,
         msg_id: str | None = None,
-    ) -> Answer:
+    ) -> PendingRequest:
         """Run code there; iterate over the answer to have each message as it comes."""
         content = {
             "code": code,
@@ -142,13 +146,13 @@ class GpuKernel:
 
         `since` is the last that was had of it; 0 is before its beginning.
         """
-        answers = Answers()
+        answers = PendingRequests()
         answer = answers.expect(
-            Answer(msg_id, None, lambda: self.waiting()), accepted_at=since or None
+            PendingRequest(msg_id, None, lambda: self.waiting()), accepted_at=since or None
         )
 
         async def feed() -> None:
-            async for entry in journal(self._reading, since, follow=True):
+            async for entry in read_journal(self._reading, since, follow=True):
                 answers.take(entry)
                 if not answers.waits_for(msg_id):
                     return
@@ -169,7 +173,7 @@ class GpuKernel:
 
     def input_reply(self, text: str) -> None:
         """Answer the last `input_request`."""
-        message = request(self._session, "input_reply", {"value": text})
+        message = build_request(self._session, "input_reply", {"value": text})
         self.send("stdin", {**message, "parent_header": self._asked_for_input.get("header", {})})
 
     def send(self, channel: str, message: Message) -> None:
@@ -198,11 +202,11 @@ class GpuKernel:
         coming = blocking.call_in_loop(self._watchers.watch)
         return (entry.message for entry in blocking.iterate_over(coming.all()) if entry.event)
 
-    def journal(self, since: int = 0) -> Iterator[Entry]:
+    def journal(self, since: int = 0) -> Iterator[JournalEntry]:
         """Yield the entries that the journal has by now."""
-        return blocking.iterate_over(journal(self._reading, since))
+        return blocking.iterate_over(read_journal(self._reading, since))
 
-    def entries(self) -> AsyncIterator[Entry]:
+    def entries(self) -> AsyncIterator[JournalEntry]:
         """Return all entries that come from now on; to be read in the loop's thread."""
         return blocking.call_in_loop(self._watchers.watch).all()
 
@@ -231,9 +235,9 @@ class GpuKernel:
         *,
         seconds: float | None = None,
         msg_id: str | None = None,
-    ) -> Answer:
-        message = request(self._session, msg_type, content, msg_id)
-        answer = Answer(message["header"]["msg_id"], seconds, lambda: self.waiting())
+    ) -> PendingRequest:
+        message = build_request(self._session, msg_type, content, msg_id)
+        answer = PendingRequest(message["header"]["msg_id"], seconds, lambda: self.waiting())
 
         def ask() -> None:
             self._answers.expect(answer)

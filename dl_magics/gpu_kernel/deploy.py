@@ -15,25 +15,25 @@ _MAIN = b"import sys\nfrom agent.__main__ import main\nmain([sys.executable, sys
 
 
 @cache
-def packed() -> bytes:
+def pack_agent() -> bytes:
     """Return the content of the file: the same bytes for the same agent."""
     files = {f"agent/{path.name}": path.read_bytes() for path in _AGENT.glob("*.py")}
     return bundle.build_zip({**files, "__main__.py": _MAIN})
 
 
-def name() -> str:
+def archive_name() -> str:
     """Return the name of the file on the host, which changes with its content."""
-    return bundle.name_by_content("agent", packed(), ".pyz")
+    return bundle.name_by_content("agent", pack_agent(), ".pyz")
 
 
-def command(run_dir: str, python: str, wish: str, *options: str) -> str:
+def build_command(run_dir: str, python: str, wish: str, *options: str) -> str:
     """Return the command that runs the agent's file, which lies beside the run folder."""
-    file = PurePosixPath(run_dir).parent / name()
+    file = PurePosixPath(run_dir).parent / archive_name()
     return shlex.join([python, str(file), wish, run_dir, *options])
 
 
-async def put(target: SshTarget, run_dir: str) -> str:
+async def upload_agent(target: SshTarget, run_dir: str) -> str:
     """Upload the file beside the run folder, unless it exists; return the absolute run folder."""
     folder = PurePosixPath(run_dir.removeprefix("~/"))
-    file = await sftp.upload_once(target, packed(), str(folder.parent), name())
+    file = await sftp.upload_once(target, pack_agent(), str(folder.parent), archive_name())
     return str(PurePosixPath(file).with_name(folder.name))

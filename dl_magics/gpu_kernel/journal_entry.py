@@ -11,7 +11,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """What came by as number `n`, `at` seconds since the epoch.
 
     `channel` is iopub, shell, control or stdin for what the kernel said, `in` for what it was
@@ -25,7 +25,7 @@ class Entry:
     line: bytes
 
     @classmethod
-    def of(cls, line: bytes) -> Entry:
+    def of(cls, line: bytes) -> JournalEntry:
         """Read a line; ValueError where it is none."""
         try:
             return cls.read(json.loads(line), line)
@@ -33,9 +33,11 @@ class Entry:
             raise ValueError(f"this is no entry: {line[:80]!r}") from error
 
     @classmethod
-    def read(cls, document: dict[str, Any], line: bytes) -> Entry:
+    def read(cls, document: dict[str, Any], line: bytes) -> JournalEntry:
         """Return what a document of these keys says."""
-        return cls(document["n"], document["t"], document["ch"], arrived(document["m"]), line)
+        return cls(
+            document["n"], document["t"], document["ch"], decode_buffers(document["m"]), line
+        )
 
     @property
     def event(self) -> str:
@@ -60,21 +62,21 @@ class Entry:
         return str((self.message.get("parent_header") or {}).get("msg_id", ""))
 
 
-def arrived(message: dict[str, Any]) -> dict[str, Any]:
+def decode_buffers(message: dict[str, Any]) -> dict[str, Any]:
     """Return a message as it was before it went over the wire."""
     if not (buffers := message.get("buffers")):
         return message
     return {**message, "buffers": [base64.b64decode(buffer) for buffer in buffers]}
 
 
-def travelling(message: dict[str, Any]) -> dict[str, Any]:
+def encode_buffers(message: dict[str, Any]) -> dict[str, Any]:
     """Return a message as it goes over the wire."""
     if not (buffers := message.get("buffers")):
         return message
     return {**message, "buffers": [base64.b64encode(buffer).decode() for buffer in buffers]}
 
 
-def request(
+def build_request(
     session: str, msg_type: str, content: dict[str, Any], msg_id: str | None = None
 ) -> dict[str, Any]:
     """Return a Jupyter message that asks a kernel for something."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 18
 
 
-async def read(reader: asyncssh.SSHReader[bytes]) -> AsyncIterator[bytes]:
+async def read_lines(reader: asyncssh.SSHReader[bytes]) -> AsyncIterator[bytes]:
     """Yield whole lines of any length."""
     parts: list[bytes] = []
     while chunk := await reader.read(_CHUNK):
@@ -23,6 +23,6 @@ async def read(reader: asyncssh.SSHReader[bytes]) -> AsyncIterator[bytes]:
             parts = [part]
 
 
-def one(document: dict[str, Any]) -> bytes:
+def encode_line(document: dict[str, Any]) -> bytes:
     """Return a document as one line."""
     return json.dumps(document, separators=(",", ":")).encode() + b"\n"

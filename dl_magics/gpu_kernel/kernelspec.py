@@ -12,7 +12,9 @@ from dl_magics.store import atomic, paths
 _PREFIX = "dl-magics-"
 
 
-def write(*, alias: str, name: str, python: str, activate: str, identity: str | None) -> Path:
+def write_kernelspec(
+    *, alias: str, name: str, python: str, activate: str, identity: str | None
+) -> Path:
     """Write the kernelspec of a host and return its file.
 
     `alias` is an instance id or `user@host`, `name` what the launcher shows, `python` the
@@ -36,7 +38,7 @@ def write(*, alias: str, name: str, python: str, activate: str, identity: str | 
     return file
 
 
-def remove(alias: str) -> None:
+def remove_kernelspec(alias: str) -> None:
     """Take the entry of an instance that was given back out of the launcher."""
     shutil.rmtree(_folder() / f"{_PREFIX}{_plain(alias)}", ignore_errors=True)
 

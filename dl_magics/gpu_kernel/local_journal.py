@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from dl_magics.gpu_kernel.journal_entry import Entry
+from dl_magics.gpu_kernel.journal_entry import JournalEntry
 
 
 class Mirror:
@@ -26,7 +26,7 @@ class Mirror:
             self.name = uuid.uuid4().hex
             self._write({"name": self.name})
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: JournalEntry) -> None:
         """Keep an entry."""
         self._file.write(entry.line)
         self.n = entry.n
@@ -37,12 +37,12 @@ class Mirror:
             self.n, self.boot = since, boot
             self._write({"since": since, "boot": boot})
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[JournalEntry]:
         """Yield all that is kept."""
         with self._path.open("rb") as file:
             for line in file:
                 if line.startswith(b'{"n":'):
-                    yield Entry.of(line)
+                    yield JournalEntry.of(line)
 
     def close(self) -> None:
         """Close the file; it stays."""

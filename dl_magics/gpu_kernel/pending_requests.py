@@ -8,14 +8,14 @@ from time import monotonic
 from typing import Any
 
 from dl_magics.errors import DLMagicsError, KernelDied, NoAnswer, OutputLost
-from dl_magics.gpu_kernel.journal_entry import Entry
+from dl_magics.gpu_kernel.journal_entry import JournalEntry
 
 Message = dict[str, Any]
 # Windows hears Ctrl-C only between two waits.
 _LOOK_SECONDS = 0.2
 
 
-class Answer(Iterator[Message]):
+class PendingRequest(Iterator[Message]):
     """The messages of one request, in order, until both its reply and `idle` came.
 
     Ctrl-C while it waits raises KeyboardInterrupt and changes nothing: it can be gone on with.
@@ -59,16 +59,16 @@ class Answer(Iterator[Message]):
         return self._came.pop()
 
 
-class Answers:
+class PendingRequests:
     """All requests that wait for the rest of their answer."""
 
     def __init__(self) -> None:
-        self._open: dict[str, Answer] = {}
+        self._open: dict[str, PendingRequest] = {}
         self._accepted: dict[str, int] = {}
         self._half: set[str] = set()
         self._dead = ""
 
-    def expect(self, answer: Answer, *, accepted_at: int | None = None) -> Answer:
+    def expect(self, answer: PendingRequest, *, accepted_at: int | None = None) -> PendingRequest:
         """Collect what belongs to this request."""
         self._open[answer.id] = answer
         if accepted_at is not None:
@@ -79,7 +79,7 @@ class Answers:
         """Whether the answer is not whole yet."""
         return id_ in self._open
 
-    def take(self, entry: Entry) -> None:
+    def take(self, entry: JournalEntry) -> None:
         """Give an entry to the request that it belongs to."""
         if entry.channel == "in":
             self._accept(entry)
@@ -97,13 +97,13 @@ class Answers:
         for id_ in list(self._open):
             self._end(id_, error)
 
-    def _accept(self, entry: Entry) -> None:
+    def _accept(self, entry: JournalEntry) -> None:
         if entry.id in self._open:
             self._accepted[entry.id] = entry.n
             if self._dead:
                 self._end(entry.id, _died(self._dead))
 
-    def _befall(self, entry: Entry) -> None:
+    def _befall(self, entry: JournalEntry) -> None:
         match entry.event:
             case "kernel_died":
                 self._dead = entry.message["why"]
@@ -122,7 +122,7 @@ class Answers:
             if accepted < before:
                 self._end(id_, None if id_ in self._half else _lost())
 
-    def _complete(self, entry: Entry, answer: Answer) -> None:
+    def _complete(self, entry: JournalEntry, answer: PendingRequest) -> None:
         idle = entry.kind == "status" and entry.message["content"]["execution_state"] == "idle"
         if not (idle or entry.channel in ("shell", "control")):
             return
@@ -140,7 +140,7 @@ class Answers:
         self._half.discard(id_)
 
 
-def _gap(entry: Entry) -> Message:
+def _gap(entry: JournalEntry) -> Message:
     """Return what tells the reader that some output may be missing, as the kernel would."""
     text = "(The agent of this kernel was down for a moment: what it printed then is lost.)\n"
     header = {"msg_id": f"gap-{entry.n}", "msg_type": "stream", "session": "", "version": "5.3"}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 
-from dl_magics.gpu_kernel.agent_connection import Link
-from dl_magics.gpu_kernel.journal_entry import Entry
+from dl_magics.gpu_kernel.agent_connection import AgentConnection
+from dl_magics.gpu_kernel.journal_entry import JournalEntry
 
 
-async def journal(
-    open_at: Callable[[int], Link], since: int, *, follow: bool = False
-) -> AsyncIterator[Entry]:
+async def read_journal(
+    open_at: Callable[[int], AgentConnection], since: int, *, follow: bool = False
+) -> AsyncIterator[JournalEntry]:
     """Yield the entries after `since` that there are by now, or on and on."""
     reading = open_at(since)
     try:

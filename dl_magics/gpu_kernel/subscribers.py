@@ -6,21 +6,21 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from dl_magics.errors import KernelDied, NoAnswer
-from dl_magics.gpu_kernel.journal_entry import Entry
+from dl_magics.gpu_kernel.journal_entry import JournalEntry
 
 
-class Watcher:
+class Subscriber:
     """Entries as they come, from its making on, until the link is closed."""
 
-    def __init__(self, watchers: Watchers) -> None:
+    def __init__(self, watchers: Subscribers) -> None:
         self._watchers = watchers
-        self._coming: asyncio.Queue[Entry | None] = asyncio.Queue()
+        self._coming: asyncio.Queue[JournalEntry | None] = asyncio.Queue()
 
-    def put(self, entry: Entry | None) -> None:
+    def put(self, entry: JournalEntry | None) -> None:
         """Add an entry; None is the end."""
         self._coming.put_nowait(entry)
 
-    async def next(self) -> Entry:
+    async def next(self) -> JournalEntry:
         """Wait for the next one; NoAnswer where none will come."""
         if (entry := await self._coming.get()) is None:
             raise NoAnswer(
@@ -43,7 +43,7 @@ class Watcher:
                     fix="%gpu_status shows what is installed; %gpu_connect --setup installs it.",
                 )
 
-    async def all(self) -> AsyncIterator[Entry]:
+    async def all(self) -> AsyncIterator[JournalEntry]:
         """Yield them to the end."""
         try:
             while entry := await self._coming.get():
@@ -56,27 +56,27 @@ class Watcher:
         self._watchers.forget(self)
 
 
-class Watchers:
+class Subscribers:
     """All of them."""
 
     def __init__(self) -> None:
-        self._all: set[Watcher] = set()
+        self._all: set[Subscriber] = set()
         self._over = False
 
-    def watch(self) -> Watcher:
+    def watch(self) -> Subscriber:
         """Add one."""
-        watcher = Watcher(self)
+        watcher = Subscriber(self)
         self._all.add(watcher)
         if self._over:
             watcher.put(None)
         return watcher
 
-    def tell(self, entry: Entry | None) -> None:
+    def tell(self, entry: JournalEntry | None) -> None:
         """Let all have an entry, or the end."""
         self._over = entry is None
         for watcher in self._all:
             watcher.put(entry)
 
-    def forget(self, watcher: Watcher) -> None:
+    def forget(self, watcher: Subscriber) -> None:
         """Let one have no more."""
         self._all.discard(watcher)

@@ -12,7 +12,7 @@ from IPython.display import display
 
 if TYPE_CHECKING:
     from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
-    from dl_magics.gpu_kernel.agent_connection import Link
+    from dl_magics.gpu_kernel.agent_connection import AgentConnection
 
 # A shorter blip is not worth a word that stays in the notebook.
 _BLIP_SECONDS = 3
@@ -33,7 +33,7 @@ class LinkStatusLine:
     def __init__(
         self,
         name: str,
-        link: Link,
+        link: AgentConnection,
         say: Callable[[str], None],
         clock: Callable[[], float] = time.time,
     ) -> None:

@@ -14,7 +14,7 @@ from dl_magics.magics.prompts import confirm
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from dl_magics.sync.progress import Synced
+    from dl_magics.sync.progress import SyncProgress
 
 
 @magics_class
@@ -28,7 +28,7 @@ class SyncMagics(Magics):
     @argument("--delete", action="store_true", help="delete there what is not here; asks once")
     @argument("-y", "--yes", action="store_true", help="agree beforehand")
     @line_magic
-    def sync(self, line: str) -> Synced:
+    def sync(self, line: str) -> SyncProgress:
         """Bring files to the instance or back: only what changed; interrupted, it resumes.
 
         ::
@@ -47,7 +47,7 @@ class SyncMagics(Magics):
         return _shown(sync.run_job(args.direction, job), self.shell)
 
 
-def _shown(progress: Iterable[Synced], shell: InteractiveShell | None) -> Synced:
+def _shown(progress: Iterable[SyncProgress], shell: InteractiveShell | None) -> SyncProgress:
     """Draw a bar that moves where there is a kernel; return the end."""
     handle = None
     moves = getattr(shell, "kernel", None) is not None

@@ -11,7 +11,7 @@ _WINDOW_BYTES = 2 * 2**20
 _FAST_BYTES_A_SECOND = 4 * 2**20
 
 
-class Pace:
+class BandwidthEstimate:
     """Counts what is sent, and tells as soon as the line has shown that it is `fast`.
 
     One stream has at most 2 MB on their way, so it never fills a line that is fast and long. On a

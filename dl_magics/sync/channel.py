@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 from dl_magics.errors import CommandFailed, DiskFull, NoAnswer
 from dl_magics.ssh import connection
 from dl_magics.ssh.target import SshTarget
-from dl_magics.sync.bandwidth import Pace
-from dl_magics.sync.progress import Meter
+from dl_magics.sync.bandwidth import BandwidthEstimate
+from dl_magics.sync.progress import ProgressMeter
 from dl_magics.sync.remote_listing import as_bytes
-from dl_magics.sync.tar_batch import Piece
+from dl_magics.sync.tar_batch import TarPiece
 
 if TYPE_CHECKING:
     import asyncssh
@@ -30,12 +30,14 @@ MAKE_ROOM = "Make room there and run the same line again · %aws_ssh df -h shows
 Work = Coroutine[Any, Any, None]
 
 
-class Line:
+class SyncChannel:
     """The streams to a host; the first one opens while it is asked what lies there."""
 
-    def __init__(self, there: asyncssh.SSHClientConnection, login: SshTarget, meter: Meter) -> None:
-        self._pace = Pace()
-        self._new = partial(Stream, there, login, meter, self._pace)
+    def __init__(
+        self, there: asyncssh.SSHClientConnection, login: SshTarget, meter: ProgressMeter
+    ) -> None:
+        self._pace = BandwidthEstimate()
+        self._new = partial(ChannelStream, there, login, meter, self._pace)
         self._ready = [self._new()]
 
     async def __aenter__(self) -> Self:
@@ -45,7 +47,7 @@ class Line:
         for stream in self._ready:
             stream.close()
 
-    def stream(self) -> Stream:
+    def stream(self) -> ChannelStream:
         """Return a stream that nobody uses yet."""
         return self._ready.pop() if self._ready else self._new()
 
@@ -85,11 +87,15 @@ class Line:
         return True
 
 
-class Stream:
+class ChannelStream:
     """Starts at once; then it is told what to do, fed, and ended."""
 
     def __init__(
-        self, there: asyncssh.SSHClientConnection, login: SshTarget, meter: Meter, pace: Pace
+        self,
+        there: asyncssh.SSHClientConnection,
+        login: SshTarget,
+        meter: ProgressMeter,
+        pace: BandwidthEstimate,
     ) -> None:
         self._there, self._login, self._meter, self._pace = there, login, meter, pace
         self._opening: _Opening = asyncio.ensure_future(there.create_process(_READY, encoding=None))
@@ -117,7 +123,7 @@ class Stream:
         line = command.replace("\\", "\\\\").replace("\n", "\\n")
         process.stdin.write(line.encode() + b"\n")
 
-    async def feed(self, pieces: Iterator[Piece]) -> None:
+    async def feed(self, pieces: Iterator[TarPiece]) -> None:
         """Send all of it, unless the command there ended or cannot go on."""
         process = await self.opened()
         with contextlib.suppress(BrokenPipeError):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from dl_magics.sync.tar_batch import Piece
+from dl_magics.sync.tar_batch import TarPiece
 
 _MB = 2**20
 _SEGMENT_MB = 2
@@ -24,13 +24,13 @@ class Range:
     def __init__(self, path: Path, at: int, end: int) -> None:
         self.path, self.at, self.end = path, at, end
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> Iterator[TarPiece]:
         """Yield them; where the file cannot be read to its end, `at` stays before it."""
         with contextlib.suppress(OSError), self.path.open("rb") as file:
             file.seek(self.at)
             while block := file.read(min(_MB, self.end - self.at)):
                 self.at += len(block)
-                yield Piece(block, len(block), 0)
+                yield TarPiece(block, len(block), 0)
 
     def halve(self) -> Range | None:
         """Give away the second half of what is left, where that is worth it."""
@@ -77,7 +77,7 @@ class Ranges:
         return one
 
 
-def asking(part: str, size: int, wanted: int) -> str:
+def build_checksum_command(part: str, size: int, wanted: int) -> str:
     """Return the command that tells the sha256 of each segment of a file there.
 
     A file that is too long is of another one: it is taken away.
@@ -92,7 +92,7 @@ def asking(part: str, size: int, wanted: int) -> str:
     )
 
 
-def missing(path: Path, size: int, sums_there: list[str]) -> list[Range]:
+def find_missing_ranges(path: Path, size: int, sums_there: list[str]) -> list[Range]:
     """Return the ranges of a file that are not there yet, as the sums of its segments tell.
 
     Of a file that cannot be read, all is missing.
@@ -120,7 +120,7 @@ def missing(path: Path, size: int, sums_there: list[str]) -> list[Range]:
     return found
 
 
-def sum_of(path: Path, size: int) -> str:
+def file_sha256(path: Path, size: int) -> str:
     """Return the sha256 of the first bytes of a file."""
     with path.open("rb") as file:
         return _sum(file, size)

@@ -15,7 +15,7 @@ STAGE = ".dl_magics-sync"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FileEntry:
     """A file, a folder, a symbolic link, or something else that cannot travel."""
 
     kind: Literal["file", "folder", "link", "other"]
@@ -25,11 +25,11 @@ class Entry:
 
 
 # Names are bytes, with slashes, as POSIX has them: not every name is text.
-Tree = dict[bytes, Entry]
+Tree = dict[bytes, FileEntry]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SyncPlan:
     """What to do; `skipped` says of names why they stay behind."""
 
     files: list[bytes] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Plan:
     skipped: dict[bytes, str] = field(default_factory=dict)
 
 
-def here(root: Path, names: Collection[str] = ()) -> Tree:
+def list_local(root: Path, names: Collection[str] = ()) -> Tree:
     """Return what lies in a folder of this computer; of `names` only where some are given."""
     found: Tree = {}
     rooms = [(b"", os.fspath(root))]
@@ -48,7 +48,7 @@ def here(root: Path, names: Collection[str] = ()) -> Tree:
         try:
             entries = list(os.scandir(path))
         except OSError:
-            found[inside.rstrip(b"/") or b"."] = Entry("other")
+            found[inside.rstrip(b"/") or b"."] = FileEntry("other")
             continue
         for each in entries:
             if each.name == STAGE or (names and not inside and each.name not in names):
@@ -60,9 +60,9 @@ def here(root: Path, names: Collection[str] = ()) -> Tree:
     return found
 
 
-def plan(source: Tree, target: Tree) -> Plan:
+def compare_trees(source: Tree, target: Tree) -> SyncPlan:
     """Return what makes `target` hold all of `source`."""
-    made = Plan()
+    made = SyncPlan()
     for name in sorted(source):
         entry, other = source[name], target.get(name)
         if why := _why_not(name, entry, other, made.skipped):
@@ -72,13 +72,13 @@ def plan(source: Tree, target: Tree) -> Plan:
                 made.folders.append(name)
         elif not is_same(entry, other):
             (made.links if entry.kind == "link" else made.files).append(name)
-    kept = set(source) | {each for name in source for each in above(name)}
+    kept = set(source) | {each for name in source for each in parent_folders(name)}
     gone = (name for name in target if name not in kept and not _is_below(name, made.skipped))
     made.surplus.extend(sorted(gone, reverse=True))
     return made
 
 
-def is_same(entry: Entry, other: Entry | None) -> bool:
+def is_same(entry: FileEntry, other: FileEntry | None) -> bool:
     """Whether a file or link need not travel; some file systems keep whole seconds only."""
     if other is None or entry.kind != other.kind:
         return False
@@ -92,7 +92,7 @@ def sizes(source: Tree) -> dict[bytes, int]:
     return {name: entry.size for name, entry in source.items() if entry.kind == "file"}
 
 
-def leads_out(name: bytes, target: bytes) -> bool:
+def points_outside(name: bytes, target: bytes) -> bool:
     """Whether a symbolic link leads out of the tree; an absolute one always does."""
     if target.startswith(b"/") or (os.name == "nt" and b":" in target):
         return True
@@ -100,7 +100,7 @@ def leads_out(name: bytes, target: bytes) -> bool:
     return meant == b".." or meant.startswith(b"../")
 
 
-def is_a_name(name: bytes) -> bool:
+def is_valid_name(name: bytes) -> bool:
     """Whether a name that another host tells can be one inside a folder here."""
     parts = name.split(b"/")
     bad = {b"", b".", b".."}
@@ -108,25 +108,27 @@ def is_a_name(name: bytes) -> bool:
     return not strange and b"\0" not in name and not bad & set(parts)
 
 
-def _entry(each: os.DirEntry[str]) -> Entry:
+def _entry(each: os.DirEntry[str]) -> FileEntry:
     facts = each.stat(follow_symlinks=False)
     if stat.S_ISLNK(facts.st_mode):
         target = os.fsencode(os.readlink(each.path))  # noqa: PTH115 (bytes)
-        return Entry("link", target=target.replace(os.fsencode(os.sep), b"/"))
+        return FileEntry("link", target=target.replace(os.fsencode(os.sep), b"/"))
     if stat.S_ISDIR(facts.st_mode):
-        return Entry("folder")
+        return FileEntry("folder")
     kind: Literal["file", "other"] = "file" if stat.S_ISREG(facts.st_mode) else "other"
-    return Entry(kind, facts.st_size, facts.st_mtime_ns)
+    return FileEntry(kind, facts.st_size, facts.st_mtime_ns)
 
 
-def _why_not(name: bytes, entry: Entry, other: Entry | None, skipped: Collection[bytes]) -> str:
+def _why_not(
+    name: bytes, entry: FileEntry, other: FileEntry | None, skipped: Collection[bytes]
+) -> str:
     if _is_below(name, skipped):
         return "its folder is not there"
-    if not is_a_name(name):
+    if not is_valid_name(name):
         return "such a name cannot be used here"
     if entry.kind == "other":
         return "it is no file, or nobody may read it"
-    if entry.kind == "link" and leads_out(name, entry.target):
+    if entry.kind == "link" and points_outside(name, entry.target):
         return "this link leads out of the folder"
     if other and entry.kind == "folder" != other.kind:
         return "a file has the name of this folder there"
@@ -142,11 +144,11 @@ def _same_time(one: int, other: int) -> bool:
     return one // second == other // second
 
 
-def above(name: bytes) -> Iterator[bytes]:
+def parent_folders(name: bytes) -> Iterator[bytes]:
     """Yield the folders above a name, the nearest first."""
     while name := posixpath.dirname(name):
         yield name
 
 
 def _is_below(name: bytes, others: Collection[bytes]) -> bool:
-    return bool(others) and any(each in others for each in above(name))
+    return bool(others) and any(each in others for each in parent_folders(name))

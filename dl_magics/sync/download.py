@@ -15,10 +15,10 @@ from dl_magics.errors import DiskFull, NoAnswer, NoSuchFile
 from dl_magics.ssh import connection
 from dl_magics.ssh.retry import retry_stream
 from dl_magics.sync import chunks, diff, remote_listing, tar_batch
-from dl_magics.sync.diff import Plan, Tree
-from dl_magics.sync.extract import Arrival
-from dl_magics.sync.progress import Meter, Synced, written
-from dl_magics.sync.spec import Job, is_text
+from dl_magics.sync.diff import SyncPlan, Tree
+from dl_magics.sync.extract import TarExtractor
+from dl_magics.sync.progress import ProgressMeter, SyncProgress, format_size
+from dl_magics.sync.spec import SyncJob, is_text
 
 if TYPE_CHECKING:
     import asyncssh
@@ -28,21 +28,21 @@ _ROUNDS = 3
 _LOOK_SECONDS = 0.25
 
 
-async def down(job: Job) -> AsyncIterator[Synced]:
+async def download_files(job: SyncJob) -> AsyncIterator[SyncProgress]:
     """Fetch what changed; a lost link is waited for, and what came is not sent again."""
     job = await _exactly(job)
-    meter = Meter(" ← ".join(job.ends))
+    meter = ProgressMeter(" ← ".join(job.ends))
     async for synced in retry_stream(lambda: _attempt(job, meter), meter.now):
         yield synced
 
 
-async def surplus(job: Job) -> list[bytes]:
+async def list_surplus(job: SyncJob) -> list[bytes]:
     """Return what lies here and not there, files before their folders."""
     there = await connection.connect_shared(job.login)
     return (await _looked(await _exactly(job), there))[2].surplus
 
 
-async def _exactly(job: Job) -> Job:
+async def _exactly(job: SyncJob) -> SyncJob:
     """Return the job with a file's name apart from its folder, where it is about a file."""
     there = await connection.connect_shared(job.login)
     with connection.translate_errors(job.login):
@@ -53,7 +53,7 @@ async def _exactly(job: Job) -> Job:
     return replace(job, root=job.root.parent, folder=folder or ".", names=(name,))
 
 
-async def _attempt(job: Job, meter: Meter) -> AsyncIterator[Synced]:
+async def _attempt(job: SyncJob, meter: ProgressMeter) -> AsyncIterator[SyncProgress]:
     there = await connection.connect_shared(job.login)
     for _ in range(_ROUNDS):
         theirs, here, plan = await _looked(job, there)
@@ -72,9 +72,9 @@ async def _attempt(job: Job, meter: Meter) -> AsyncIterator[Synced]:
     yield meter.end(deleted=fetching.deleted)
 
 
-async def _looked(job: Job, there: asyncssh.SSHClientConnection) -> tuple[Tree, Tree, Plan]:
+async def _looked(job: SyncJob, there: asyncssh.SSHClientConnection) -> tuple[Tree, Tree, SyncPlan]:
     with connection.translate_errors(job.login):
-        listing = await remote_listing.ask(there, job.folder, job.names)
+        listing = await remote_listing.list_remote(there, job.folder, job.names)
     theirs, names = listing.tree, {name.encode() for name in job.names}
     if listing.kind != "folder" or (names and not names & theirs.keys()):
         raise NoSuchFile(
@@ -82,8 +82,8 @@ async def _looked(job: Job, there: asyncssh.SSHClientConnection) -> tuple[Tree, 
         )
     here: Tree = {}
     if job.root.is_dir():
-        here = await asyncio.to_thread(diff.here, job.root, job.names)
-    return theirs, here, diff.plan(theirs, here)
+        here = await asyncio.to_thread(diff.list_local, job.root, job.names)
+    return theirs, here, diff.compare_trees(theirs, here)
 
 
 class _Fetching:
@@ -91,23 +91,23 @@ class _Fetching:
 
     def __init__(
         self,
-        job: Job,
+        job: SyncJob,
         there: asyncssh.SSHClientConnection,
         theirs: Tree,
-        plan: Plan,
-        meter: Meter,
+        plan: SyncPlan,
+        meter: ProgressMeter,
     ) -> None:
         self.deleted = [name for name in plan.surplus if name in job.delete]
         self._job, self._there, self._theirs, self._plan = job, there, theirs, plan
         self._meter = meter
-        self._arrival = Arrival(job.root, theirs, meter)
+        self._arrival = TarExtractor(job.root, theirs, meter)
 
     @property
     def missing(self) -> list[bytes]:
         """What should have come."""
         return [name for name in self._plan.files if name not in self._arrival.settled]
 
-    async def all(self) -> AsyncIterator[Synced]:
+    async def all(self) -> AsyncIterator[SyncProgress]:
         """Fetch it; yield how far it has come."""
         yield self._meter.now()
         plan = self._plan
@@ -130,9 +130,9 @@ class _Fetching:
         if not self.missing:
             await asyncio.to_thread(self._arrival.clear)
 
-    async def _together(self, names: list[bytes]) -> AsyncIterator[Synced]:
+    async def _together(self, names: list[bytes]) -> AsyncIterator[SyncProgress]:
         """Fetch many files as one stream."""
-        commands = tar_batch.commands(b"tar -cf - --", [b"./" + name for name in names])
+        commands = tar_batch.split_commands(b"tar -cf - --", [b"./" + name for name in names])
         async with self._there.create_process("exec sh -s", encoding=None) as process:
             process.stdin.write(b"\n".join([b"cd -- " + self._folder(), *commands, b"exit 0\n"]))
             process.stdin.write_eof()
@@ -150,7 +150,7 @@ class _Fetching:
                 await asyncio.wait([work, quiet])
         self._must_have_ended(process)
 
-    async def _alone(self, name: bytes) -> AsyncIterator[Synced]:
+    async def _alone(self, name: bytes) -> AsyncIterator[SyncProgress]:
         """Fetch one big file; what came before a cut is compared, and not fetched again."""
         file, entry = shlex.quote(f"./{name.decode()}"), self._theirs[name]
         part = self._arrival.part(name)
@@ -179,13 +179,15 @@ class _Fetching:
             check=False,
             errors="replace",
         )
-        ours = await asyncio.to_thread(chunks.sum_of, part, size)
+        ours = await asyncio.to_thread(chunks.file_sha256, part, size)
         return str(done.stdout).partition(" ")[0] == ours
 
     async def _is_still(self, name: bytes) -> bool:
         """Whether a file there is as it was before we read it, and all of it came."""
         folder, _, last = name.decode().rpartition("/")
-        listing = await remote_listing.ask(self._there, f"{self._job.folder}/{folder}", [last])
+        listing = await remote_listing.list_remote(
+            self._there, f"{self._job.folder}/{folder}", [last]
+        )
         same = listing.tree.get(last.encode()) == self._theirs[name]
         return same and self._arrival.came(name) == self._theirs[name].size
 
@@ -225,6 +227,6 @@ def _must_fit(root: Path, size: int) -> None:
     free = shutil.disk_usage(place).free
     if size > free:
         raise DiskFull(
-            f"{written(size)} do not fit into {root}: {written(free)} are free.",
+            f"{format_size(size)} do not fit into {root}: {format_size(free)} are free.",
             fix="Make room, or name another folder with --to",
         )

@@ -14,23 +14,23 @@ from pathlib import Path
 from typing import IO, Protocol, cast
 
 from dl_magics.errors import BadSetting, DiskFull
-from dl_magics.sync.diff import STAGE, Entry, Tree
-from dl_magics.sync.progress import Meter
+from dl_magics.sync.diff import STAGE, FileEntry, Tree
+from dl_magics.sync.progress import ProgressMeter
 
 _CHUNK = 2**20
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-class Stream(Protocol):
+class ByteStream(Protocol):
     """Where bytes come from."""
 
     def read(self, size: int, /) -> bytes: ...
 
 
-class Arrival:
+class TarExtractor:
     """Puts files of a host into a folder here; only those that were asked for."""
 
-    def __init__(self, root: Path, wanted: Tree, meter: Meter) -> None:
+    def __init__(self, root: Path, wanted: Tree, meter: ProgressMeter) -> None:
         self._root = root
         self._stage = root / STAGE
         self._wanted = wanted
@@ -49,7 +49,7 @@ class Arrival:
                 fix="Name another folder with --to",
             ) from error
 
-    def unpack(self, stream: Stream) -> None:
+    def unpack(self, stream: ByteStream) -> None:
         """Take files out of tar archives that follow each other; a torn end is left."""
         with (
             contextlib.suppress(tarfile.TarError),
@@ -117,14 +117,14 @@ class Arrival:
     def _path(self, name: bytes) -> Path:
         return self._root / os.fsdecode(name)
 
-    def _take(self, name: bytes, entry: Entry, content: IO[bytes]) -> None:
+    def _take(self, name: bytes, entry: FileEntry, content: IO[bytes]) -> None:
         with self.part(name).open("wb") as file:
             while block := content.read(_CHUNK):
                 file.write(block)
                 self._meter.add(len(block))
         self._place(name, entry)
 
-    def _place(self, name: bytes, entry: Entry) -> None:
+    def _place(self, name: bytes, entry: FileEntry) -> None:
         part = self.part(name)
         os.utime(part, ns=(entry.mtime_ns, entry.mtime_ns))
         part.replace(self._path(name))

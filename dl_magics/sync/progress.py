@@ -15,7 +15,7 @@ _SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Synced:
+class SyncProgress:
     """What has come over so far; at the end, what was done.
 
     `skipped` are the names that stayed behind and why; `waiting` says that the link is lost.
@@ -40,7 +40,7 @@ class Synced:
         part = self.bytes / self.bytes_total if self.bytes_total else 1.0
         full = int(part * _WIDTH)
         left = f" · {self.seconds_left:.0f} s left" if self.seconds_left else ""
-        sizes = f"{written(self.bytes)} of {written(self.bytes_total)}"
+        sizes = f"{format_size(self.bytes)} of {format_size(self.bytes_total)}"
         line = f"{'━' * full}{'─' * (_WIDTH - full)} {self.files:,} of {self.files_total:,} files"
         waiting = f"\n{self.waiting} Waiting for it; an interrupt loses nothing."
         return f"{self.what}\n{line} · {sizes}{left}{waiting if self.waiting else ''}"
@@ -48,7 +48,7 @@ class Synced:
     def _lines(self) -> list[str]:
         if not self.done:
             return self.bar.splitlines()
-        sent = f"{self.files_total:,} files ({written(self.bytes_total)})"
+        sent = f"{self.files_total:,} files ({format_size(self.bytes_total)})"
         same = f", {self.unchanged:,} were there already" if self.unchanged else ""
         lines = [f"{self.what}: {sent} in {self.seconds:.1f} s{same}."]
         if self.deleted:
@@ -65,7 +65,7 @@ class Synced:
         return f"<div>{'<br>'.join(map(escape, self._lines()))}</div>"
 
 
-class Meter:
+class ProgressMeter:
     """Counts what comes over, and says when it is time to show it."""
 
     def __init__(self, what: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -85,7 +85,7 @@ class Meter:
         self._bytes_total = max(self._bytes_total, size)
         self._files, self._bytes = self._files_total - files, self._bytes_total - size
         self._since = (self._clock(), self._bytes)
-        self._skipped = {text(name): why for name, why in skipped.items()}
+        self._skipped = {decode_name(name): why for name, why in skipped.items()}
 
     def add(self, size: int, files: int = 0) -> None:
         """Count what came over."""
@@ -94,7 +94,7 @@ class Meter:
 
     def skip(self, name: bytes, why: str) -> None:
         """Name what stays behind."""
-        self._skipped[text(name)] = why
+        self._skipped[decode_name(name)] = why
 
     def due(self) -> bool:
         """Whether it is time to show it."""
@@ -104,7 +104,7 @@ class Meter:
         self._told = now
         return True
 
-    async def shown(self, work: Coroutine[Any, Any, None]) -> AsyncIterator[Synced]:
+    async def shown(self, work: Coroutine[Any, Any, None]) -> AsyncIterator[SyncProgress]:
         """Do some work; yield how far it has come now and then."""
         task = asyncio.ensure_future(work)
         try:
@@ -115,12 +115,12 @@ class Meter:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    def now(self, waiting: str = "") -> Synced:
+    def now(self, waiting: str = "") -> SyncProgress:
         """Return how far it has come."""
         began, before = self._since
         elapsed, moved = self._clock() - began, self._bytes - before
         left = (self._bytes_total - self._bytes) * elapsed / moved if moved > 0 else 0.0
-        return Synced(
+        return SyncProgress(
             what=self._what,
             files=self._files,
             files_total=max(0, self._files_total),
@@ -133,12 +133,12 @@ class Meter:
             waiting=waiting,
         )
 
-    def end(self, deleted: list[bytes]) -> Synced:
+    def end(self, deleted: list[bytes]) -> SyncProgress:
         """Return what was done."""
-        return replace(self.now(), done=True, deleted=tuple(map(text, deleted)))
+        return replace(self.now(), done=True, deleted=tuple(map(decode_name, deleted)))
 
 
-def written(size: int) -> str:
+def format_size(size: int) -> str:
     """Return a number of bytes as people write it."""
     value = float(size)
     for unit in ("bytes", "kB", "MB"):
@@ -148,7 +148,7 @@ def written(size: int) -> str:
     return f"{value:,.2f} GB"
 
 
-def text(name: bytes) -> str:
+def decode_name(name: bytes) -> str:
     """Return a name as it can be shown."""
     shown = name.decode("utf-8", "backslashreplace")
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in shown)

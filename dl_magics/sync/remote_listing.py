@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Literal
 
 from dl_magics.errors import CommandFailed, NoAnswer
-from dl_magics.sync.diff import STAGE, Entry, Tree
+from dl_magics.sync.diff import STAGE, FileEntry, Tree
 
 if TYPE_CHECKING:
     import asyncssh
@@ -23,7 +23,7 @@ _SECOND = 10**9
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class RemoteListing:
     """What lies there: what is in place, and what an earlier sync left on its way."""
 
     kind: Literal["folder", "file", "none"]
@@ -32,13 +32,13 @@ class Listing:
     staged: Tree = field(default_factory=dict)
 
 
-async def ask(
+async def list_remote(
     there: asyncssh.SSHClientConnection,
     folder: str,
     names: Collection[str] = (),
     *,
     make: bool = False,
-) -> Listing:
+) -> RemoteListing:
     """Return what lies in a folder there; of `names` only where some are given."""
     done = await there.run(
         "exec sh -s", input=_script(folder, names, make), check=False, encoding=None
@@ -50,10 +50,10 @@ async def ask(
         raise CommandFailed(
             f"{folder} cannot be used there: {said:.200}", fix="Name another folder with --to"
         )
-    return parsed(as_bytes(done.stdout))
+    return parse_listing(as_bytes(done.stdout))
 
 
-def parsed(said: bytes) -> Listing:
+def parse_listing(said: bytes) -> RemoteListing:
     """Return what the answer of manifest.sh means."""
     kind, _, rest = said.partition(b"\n")
     if kind == b"folder":
@@ -62,10 +62,10 @@ def parsed(said: bytes) -> Listing:
         if words[-2:] != [b"end", b""]:
             raise NoAnswer("The list of files ended early.", fix="The same line again goes on.")
         return _listing(1024 * int(free), words[:-2])
-    return Listing("file" if kind == b"file" else "none")
+    return RemoteListing("file" if kind == b"file" else "none")
 
 
-def _listing(free: int, words: list[bytes]) -> Listing:
+def _listing(free: int, words: list[bytes]) -> RemoteListing:
     stage = STAGE.encode()
     all_: Tree = {}
     staged: Tree = {}
@@ -73,15 +73,15 @@ def _listing(free: int, words: list[bytes]) -> Listing:
         name = path.removeprefix(b"./")
         if name == b"." or name == stage:
             continue
-        entry = Entry(_KINDS.get(kind, "other"), int(size), _ns(time), target)
+        entry = FileEntry(_KINDS.get(kind, "other"), int(size), _ns(time), target)
         if entry.kind == "folder":
-            entry = Entry("folder")
+            entry = FileEntry("folder")
         elif entry.kind == "link":
-            entry = Entry("link", target=target)
+            entry = FileEntry("link", target=target)
         inside = name.partition(b"/")[0] == stage
         (staged if inside else all_)[name] = entry
     travels = {name: each for name, each in all_.items() if stage not in name.split(b"/")}
-    return Listing("folder", free, travels, staged)
+    return RemoteListing("folder", free, travels, staged)
 
 
 def as_bytes(said: bytes | str | None) -> bytes:

@@ -11,7 +11,7 @@ BIG = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class SyncJob:
     """A folder here and one there, or some `names` of it; one of them is made like the other.
 
     `delete` names what may be deleted where it goes to. A file larger than `big` goes by itself,

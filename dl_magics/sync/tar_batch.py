@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from dl_magics.sync import diff, tar_header
-from dl_magics.sync.diff import STAGE, Entry, Tree
+from dl_magics.sync.diff import STAGE, FileEntry, Tree
 
 NEW = f"{STAGE}/new/".encode()
 _CHUNK = 2**20
@@ -20,7 +20,7 @@ _BUNDLE_BYTES, _BUNDLE_FILES = 256 * 2**20, 20_000
 _LONGEST_COMMAND = 60_000
 
 
-class Piece(NamedTuple):
+class TarPiece(NamedTuple):
     """Bytes to send, and how many bytes and whole files of a person's are in it."""
 
     data: bytes
@@ -29,18 +29,18 @@ class Piece(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
+class FileRest:
     """What is done when all files are there; `came` lie in the stage, without their times."""
 
     folders: Sequence[bytes] = ()
     links: Sequence[bytes] = ()
     came: Sequence[bytes] = ()
-    delete: Sequence[tuple[bytes, Entry]] = ()
+    delete: Sequence[tuple[bytes, FileEntry]] = ()
     clear: bool = False
 
 
 @dataclass(slots=True)
-class Bundle:
+class TarBatch:
     """Some of many files as one stream, which ends with the script that puts them in their places.
 
     Several may take from what is `waiting`. A file that changed while it was read is padded and
@@ -56,7 +56,7 @@ class Bundle:
     changed: list[bytes] = field(default_factory=list)
     unreadable: dict[bytes, str] = field(default_factory=dict)
 
-    def files(self) -> Iterator[Piece]:
+    def files(self) -> Iterator[TarPiece]:
         """Yield the files in pieces of about a megabyte."""
         waiting, size, files = bytearray(), 0, 0
         for data, of_person, ended in self._files():
@@ -64,27 +64,27 @@ class Bundle:
             size += of_person
             files += ended
             if len(waiting) >= _CHUNK:
-                yield Piece(bytes(waiting), size, files)
+                yield TarPiece(bytes(waiting), size, files)
                 waiting, size, files = bytearray(), 0, 0
-        yield Piece(bytes(waiting), size, files)
+        yield TarPiece(bytes(waiting), size, files)
 
-    def end(self, last: Rest | None = None) -> Iterator[Piece]:
+    def end(self, last: FileRest | None = None) -> Iterator[TarPiece]:
         """Yield the end of the stream; `last` is what is to be done when all else came."""
-        rest = last or Rest()
+        rest = last or FileRest()
         data = bytearray()
         for name in rest.links:
-            data += tar_header.link(b"new/" + name, self.here[name].target)
+            data += tar_header.link_header(b"new/" + name, self.here[name].target)
         for n, name in enumerate(rest.came):
-            data += tar_header.file(b"time/%d" % n, 0, self.here[name].mtime_ns)
+            data += tar_header.file_header(b"time/%d" % n, 0, self.here[name].mtime_ns)
         script = self._script(rest)
         data += (
-            tar_header.file(self.finish.encode(), len(script))
+            tar_header.file_header(self.finish.encode(), len(script))
             + script
             + tar_header.padding(len(script))
         )
-        yield Piece(bytes(data + tar_header.END), 0, 0)
+        yield TarPiece(bytes(data + tar_header.END), 0, 0)
 
-    def _files(self) -> Iterator[Piece]:
+    def _files(self) -> Iterator[TarPiece]:
         size = 0
         folders: set[bytes] = set()
         while size < _BUNDLE_BYTES and len(self.taken) < _BUNDLE_FILES:
@@ -95,13 +95,13 @@ class Bundle:
             self.taken.append(name)
             size += self.here[name].size
             # Two tars that make one folder at the same time both stumble, unless it is sent.
-            for above in reversed([*diff.above(b"new/" + name)]):
+            for above in reversed([*diff.parent_folders(b"new/" + name)]):
                 if above not in folders:
                     folders.add(above)
-                    yield Piece(tar_header.folder(above), 0, 0)
+                    yield TarPiece(tar_header.folder_header(above), 0, 0)
             yield from self._file(name)
 
-    def _file(self, name: bytes) -> Iterator[Piece]:
+    def _file(self, name: bytes) -> Iterator[TarPiece]:
         try:
             file = (self.root / os.fsdecode(name)).open("rb")
         except OSError as error:
@@ -110,21 +110,23 @@ class Bundle:
         with file:
             facts = os.fstat(file.fileno())
             mode = stat.S_IMODE(facts.st_mode) & 0o777 if os.name != "nt" else 0o644
-            header = tar_header.file(b"new/" + name, facts.st_size, facts.st_mtime_ns, mode | 0o600)
-            yield Piece(header, 0, 0)
+            header = tar_header.file_header(
+                b"new/" + name, facts.st_size, facts.st_mtime_ns, mode | 0o600
+            )
+            yield TarPiece(header, 0, 0)
             left = facts.st_size
             while block := _read(file, min(left, _CHUNK)):
                 left -= len(block)
-                yield Piece(block, len(block), 0)
+                yield TarPiece(block, len(block), 0)
             while left:
                 block = bytes(min(left, _CHUNK))
                 left -= len(block)
-                yield Piece(block, 0, 0)
-            yield Piece(tar_header.padding(facts.st_size), 0, 1)
+                yield TarPiece(block, 0, 0)
+            yield TarPiece(tar_header.padding(facts.st_size), 0, 1)
         if entry_of(self.root, name) != _as_entry(facts):
             self.changed.append(name)
 
-    def _script(self, rest: Rest) -> bytes:
+    def _script(self, rest: FileRest) -> bytes:
         here = STAGE.encode()
         lines = [b"set -e"]
         not_whole = {*self.changed, *self.unreadable}
@@ -133,21 +135,21 @@ class Bundle:
             if name not in not_whole:
                 by_folder.setdefault(posixpath.dirname(name), []).append(NEW + name)
         folders = dict.fromkeys((*rest.folders, *(set(by_folder) & {*self.new_folders})))
-        lines += commands(b"mkdir -p --", [b"./" + name for name in folders])
+        lines += split_commands(b"mkdir -p --", [b"./" + name for name in folders])
         for n, name in enumerate(rest.came):
             lines.append(b"touch -r %s/time/%d -- %s" % (here, n, _quoted(NEW + name)))
         for folder, names in by_folder.items():
-            lines += commands(b"mv -f --", names, b" " + _quoted(b"./" + folder))
+            lines += split_commands(b"mv -f --", names, b" " + _quoted(b"./" + folder))
         files = [b"./" + name for name, entry in rest.delete if entry.kind != "folder"]
-        lines += commands(b"rm -f --", files)
+        lines += split_commands(b"rm -f --", files)
         emptied = [b"./" + name for name, entry in rest.delete if entry.kind == "folder"]
-        lines += commands(b"rmdir --", emptied, b" 2>/dev/null || :")
+        lines += split_commands(b"rmdir --", emptied, b" 2>/dev/null || :")
         if rest.clear:
             lines.append(b"rm -rf " + here)
         return b"\n".join(lines) + b"\n"
 
 
-def entry_of(root: Path, name: bytes) -> Entry | None:
+def entry_of(root: Path, name: bytes) -> FileEntry | None:
     """Return what a file is now; None where there is none."""
     try:
         return _as_entry((root / os.fsdecode(name)).lstat())
@@ -155,8 +157,8 @@ def entry_of(root: Path, name: bytes) -> Entry | None:
         return None
 
 
-def _as_entry(facts: os.stat_result) -> Entry:
-    return Entry("file", facts.st_size, facts.st_mtime_ns)
+def _as_entry(facts: os.stat_result) -> FileEntry:
+    return FileEntry("file", facts.st_size, facts.st_mtime_ns)
 
 
 def _read(file: IO[bytes], size: int) -> bytes:
@@ -174,7 +176,7 @@ def _quoted(name: bytes) -> bytes:
     return b"'" + name.replace(b"'", b"'\\''") + b"'"
 
 
-def commands(command: bytes, names: list[bytes], end: bytes = b"") -> Iterator[bytes]:
+def split_commands(command: bytes, names: list[bytes], end: bytes = b"") -> Iterator[bytes]:
     """Yield commands with all the names, none too long for a host."""
     waiting, length = [command], 0
     for word in map(_quoted, names):

@@ -8,17 +8,17 @@ _FILE, _LINK, _FOLDER, _MORE, _LONG_NAME, _LONG_TARGET = b"0", b"2", b"5", b"x",
 _SECOND = 10**9
 
 
-def file(name: bytes, size: int, mtime_ns: int = 0, mode: int = 0o644) -> bytes:
+def file_header(name: bytes, size: int, mtime_ns: int = 0, mode: int = 0o644) -> bytes:
     """Return what stands before the bytes of a file."""
     return _times(mtime_ns) + _named(_FILE, name, b"", size, mtime_ns, mode)
 
 
-def link(name: bytes, target: bytes) -> bytes:
+def link_header(name: bytes, target: bytes) -> bytes:
     """Return a symbolic link."""
     return _named(_LINK, name, target)
 
 
-def folder(name: bytes) -> bytes:
+def folder_header(name: bytes) -> bytes:
     """Return a folder."""
     return _named(_FOLDER, name + b"/", b"")
 

@@ -13,13 +13,13 @@ from dl_magics.errors import DiskFull
 from dl_magics.ssh import connection
 from dl_magics.ssh.retry import retry_stream
 from dl_magics.sync import diff, remote_listing, tar_batch
-from dl_magics.sync.channel import MAKE_ROOM, Line
-from dl_magics.sync.chunks import Ranges, asking, missing
+from dl_magics.sync.channel import MAKE_ROOM, SyncChannel
+from dl_magics.sync.chunks import Ranges, build_checksum_command, find_missing_ranges
 from dl_magics.sync.diff import STAGE, Tree
-from dl_magics.sync.progress import Meter, Synced, written
-from dl_magics.sync.remote_listing import Listing
-from dl_magics.sync.spec import Job, is_text
-from dl_magics.sync.tar_batch import Bundle, Rest
+from dl_magics.sync.progress import ProgressMeter, SyncProgress, format_size
+from dl_magics.sync.remote_listing import RemoteListing
+from dl_magics.sync.spec import SyncJob, is_text
+from dl_magics.sync.tar_batch import FileRest, TarBatch
 
 if TYPE_CHECKING:
     import asyncssh
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
 _ROUNDS = 3
 
 
-async def up(job: Job) -> AsyncIterator[Synced]:
+async def upload_files(job: SyncJob) -> AsyncIterator[SyncProgress]:
     """Send what changed; a lost link is waited for, and what came is not sent again."""
-    meter = Meter(" → ".join(job.ends))
+    meter = ProgressMeter(" → ".join(job.ends))
     async for synced in retry_stream(lambda: _attempt(job, meter), meter.now):
         yield synced
 
 
-async def surplus(job: Job) -> list[bytes]:
+async def list_surplus(job: SyncJob) -> list[bytes]:
     """Return what lies there and not here, files before their folders."""
     here, listing = await _looked(job)
-    return diff.plan(here, listing.tree).surplus
+    return diff.compare_trees(here, listing.tree).surplus
 
 
-async def differing(job: Job) -> tuple[int, int]:
+async def count_differences(job: SyncJob) -> tuple[int, int]:
     """Return how many files are new here or of another size, and how many are only there.
 
     Times do not count: the same photos may have come there another way.
@@ -52,26 +52,26 @@ async def differing(job: Job) -> tuple[int, int]:
     return len(ours.items() - theirs.items()), len(theirs.keys() - ours.keys())
 
 
-async def _looked(job: Job) -> tuple[Tree, Listing]:
+async def _looked(job: SyncJob) -> tuple[Tree, RemoteListing]:
     there = await connection.connect_shared(job.login)
     with connection.translate_errors(job.login):
         return await _both_sides(there, job)
 
 
 async def _both_sides(
-    there: asyncssh.SSHClientConnection, job: Job, *, make: bool = False
-) -> tuple[Tree, Listing]:
+    there: asyncssh.SSHClientConnection, job: SyncJob, *, make: bool = False
+) -> tuple[Tree, RemoteListing]:
     return await asyncio.gather(
-        asyncio.to_thread(diff.here, job.root, job.names),
-        remote_listing.ask(there, job.folder, job.names, make=make),
+        asyncio.to_thread(diff.list_local, job.root, job.names),
+        remote_listing.list_remote(there, job.folder, job.names, make=make),
     )
 
 
-async def _attempt(job: Job, meter: Meter) -> AsyncIterator[Synced]:
+async def _attempt(job: SyncJob, meter: ProgressMeter) -> AsyncIterator[SyncProgress]:
     there = await connection.connect_shared(job.login)
     for _ in range(_ROUNDS):
         with connection.translate_errors(job.login):
-            async with Line(there, job.login, meter) as line:
+            async with SyncChannel(there, job.login, meter) as line:
                 here, listing = await _both_sides(there, job, make=True)
                 sending = _Sending(job, line, here, listing, meter)
                 yield meter.now()
@@ -89,14 +89,14 @@ class _Sending:
 
     def __init__(
         self,
-        job: Job,
-        line: Line,
+        job: SyncJob,
+        line: SyncChannel,
         here: Tree,
-        listing: Listing,
-        meter: Meter,
+        listing: RemoteListing,
+        meter: ProgressMeter,
     ) -> None:
         self.changing: list[bytes] = []
-        self._plan = plan = diff.plan(here, listing.tree)
+        self._plan = plan = diff.compare_trees(here, listing.tree)
         self.deleted = [name for name in plan.surplus if name in job.delete]
         self._job, self._line, self._here = job, line, here
         self._staged = {
@@ -112,7 +112,7 @@ class _Sending:
         on_its_way = sum(each.size for each in listing.staged.values())
         if size > listing.free_bytes + on_its_way:
             raise DiskFull(
-                f"{written(size)} do not fit: {written(listing.free_bytes)} are free"
+                f"{format_size(size)} do not fit: {format_size(listing.free_bytes)} are free"
                 f" on {job.login.name}; nothing half-sent is in its place.",
                 fix=MAKE_ROOM,
             )
@@ -136,7 +136,7 @@ class _Sending:
             await stream.begin(self._unpacking(sent))
             await stream.feed(sent.files())
             await helped()
-            await stream.feed(sent.end(Rest() if self._small else self._rest()))
+            await stream.feed(sent.end(FileRest() if self._small else self._rest()))
             await stream.end()
         self._note(sent)
 
@@ -151,18 +151,18 @@ class _Sending:
                 await stream.end()
             self._note(sent)
 
-    def _bundle(self, finish: str) -> Bundle:
-        return Bundle(self._job.root, self._here, self._small, self._plan.folders, finish)
+    def _bundle(self, finish: str) -> TarBatch:
+        return TarBatch(self._job.root, self._here, self._small, self._plan.folders, finish)
 
-    def _unpacking(self, sent: Bundle) -> str:
+    def _unpacking(self, sent: TarBatch) -> str:
         stage = shlex.quote(STAGE)
         finish = f"{stage}/{sent.finish}"
         return self._inside(
             f"mkdir -p {stage} && rm -f {finish} && tar -xf - -C {stage} && sh {finish}"
         )
 
-    def _rest(self) -> Rest:
-        return Rest(
+    def _rest(self) -> FileRest:
+        return FileRest(
             folders=self._plan.folders,
             links=self._plan.links,
             came=self._came,
@@ -170,7 +170,7 @@ class _Sending:
             clear=True,
         )
 
-    def _note(self, sent: Bundle) -> None:
+    def _note(self, sent: TarBatch) -> None:
         self.changing += sent.changed
         for name, why in sent.unreadable.items():
             self._meter.skip(name, why)
@@ -180,7 +180,9 @@ class _Sending:
         entry, part = self._here[name], f"./{STAGE}/new/{name.decode()}"
         path = self._job.root / os.fsdecode(name)
         left = Ranges(
-            await asyncio.to_thread(missing, path, entry.size, await self._sums(name, part))
+            await asyncio.to_thread(
+                find_missing_ranges, path, entry.size, await self._sums(name, part)
+            )
         )
         self._meter.add(entry.size - left.size)
 
@@ -204,7 +206,9 @@ class _Sending:
         if not found:
             return []
         async with self._line.stream() as stream:
-            await stream.begin(self._inside(asking(part, found.size, self._here[name].size)))
+            await stream.begin(
+                self._inside(build_checksum_command(part, found.size, self._here[name].size))
+            )
             said = await stream.end()
         return [line.partition(" ")[0] for line in said.splitlines()]
 

@@ -345,7 +345,7 @@ def test_the_agent_is_put_there_once(lab, kernel):
 
     GpuKernel.attach(lab.login, kernel.run_dir, sys.executable).close()
 
-    assert file.name == deploy.name()
+    assert file.name == deploy.archive_name()
     assert file.stat().st_mtime_ns == before
     assert file.parent.stat().st_mode & 0o777 == 0o700
 

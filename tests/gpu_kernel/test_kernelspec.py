@@ -46,8 +46,8 @@ def test_writing_it_twice_makes_one_entry(kernel):
 def test_an_instance_that_was_given_back_is_offered_no_more(kernel):
     notebook_kernel.write_kernelspec(kernel)
 
-    kernelspec.remove("i-0abc")
-    kernelspec.remove("i-0abc")
+    kernelspec.remove_kernelspec("i-0abc")
+    kernelspec.remove_kernelspec("i-0abc")
 
     assert "dl-magics-i-0abc" not in listed()
 

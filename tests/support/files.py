@@ -12,16 +12,20 @@ from hypothesis import strategies as st
 
 from dl_magics.ssh import blocking
 from dl_magics.sync import download, upload
-from dl_magics.sync.progress import Synced
-from dl_magics.sync.spec import Job
+from dl_magics.sync.progress import SyncProgress
+from dl_magics.sync.spec import SyncJob
 
 
-def send(host: Any, root: Path, folder: str = "data", **more: Any) -> Synced:
-    return list(blocking.iterate_over(upload.up(Job(host.login, root, folder, **more))))[-1]
+def send(host: Any, root: Path, folder: str = "data", **more: Any) -> SyncProgress:
+    return list(
+        blocking.iterate_over(upload.upload_files(SyncJob(host.login, root, folder, **more)))
+    )[-1]
 
 
-def fetch(host: Any, root: Path, folder: str = "data", **more: Any) -> Synced:
-    return list(blocking.iterate_over(download.down(Job(host.login, root, folder, **more))))[-1]
+def fetch(host: Any, root: Path, folder: str = "data", **more: Any) -> SyncProgress:
+    return list(
+        blocking.iterate_over(download.download_files(SyncJob(host.login, root, folder, **more)))
+    )[-1]
 
 
 @contextmanager

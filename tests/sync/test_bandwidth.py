@@ -5,14 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dl_magics.sync.bandwidth import Pace
+from dl_magics.sync.bandwidth import BandwidthEstimate
 
 MB = 2**20
 
 
 def is_fast(bytes_a_second, seconds):
     now = [0.0]
-    pace = Pace(lambda: now[0])
+    pace = BandwidthEstimate(lambda: now[0])
     # What is on its way waits in the stream at once.
     pace.add(2 * MB)
     while now[0] < seconds:

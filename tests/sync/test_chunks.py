@@ -12,13 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dl_magics.sync import chunks
-from dl_magics.sync.chunks import Range, Ranges, asking, missing
+from dl_magics.sync.chunks import Range, Ranges, build_checksum_command, find_missing_ranges
 
 MB = 2**20
 
 
 def sums(part, size, wanted):
-    said = subprocess.run(["sh", "-c", asking(str(part), size, wanted)], capture_output=True)
+    said = subprocess.run(
+        ["sh", "-c", build_checksum_command(str(part), size, wanted)], capture_output=True
+    )
     return [line.split()[0].decode() for line in said.stdout.splitlines()]
 
 
@@ -42,7 +44,7 @@ def test_what_is_wrong_or_missing_there_is_sent_and_nothing_else(wrong, staged, 
                 there[n * MB] ^= 1
         part.write_bytes(there)
 
-        left = Ranges(missing(file, size, sums(part, staged, size)))
+        left = Ranges(find_missing_ranges(file, size, sums(part, staged, size)))
         sent = 0
         while one := left.next():
             other = left.next() if halving else None

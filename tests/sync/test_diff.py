@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dl_magics.sync.diff import Entry, is_a_name, is_same, leads_out
+from dl_magics.sync.diff import FileEntry, is_same, is_valid_name, points_outside
 
 SECOND = 10**9
 
@@ -19,19 +19,19 @@ SECOND = 10**9
     ],
 )
 def test_a_link_that_leads_out_is_known(name, target, out):
-    assert leads_out(name, target) is out
+    assert points_outside(name, target) is out
 
 
 @pytest.mark.parametrize("name", [b"/a", b"../a", b"a/../b", b"a//b", b".", b"a\0"])
 def test_a_name_that_would_lead_elsewhere_is_none(name):
-    assert not is_a_name(name)
+    assert not is_valid_name(name)
 
 
 def test_a_file_system_that_knows_whole_seconds_only_is_believed():
-    fine, coarse = Entry("file", 3, 5 * SECOND + 7), Entry("file", 3, 5 * SECOND)
+    fine, coarse = FileEntry("file", 3, 5 * SECOND + 7), FileEntry("file", 3, 5 * SECOND)
 
     assert is_same(fine, coarse)
-    assert is_same(fine, Entry("file", 3, 5 * SECOND + 99))
-    assert not is_same(fine, Entry("file", 3, 5 * SECOND + 7000))
-    assert not is_same(fine, Entry("file", 4, 5 * SECOND + 7))
+    assert is_same(fine, FileEntry("file", 3, 5 * SECOND + 99))
+    assert not is_same(fine, FileEntry("file", 3, 5 * SECOND + 7000))
+    assert not is_same(fine, FileEntry("file", 4, 5 * SECOND + 7))
     assert not is_same(fine, None)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from dl_magics import errors
 from dl_magics.ssh import blocking
 from dl_magics.sync.diff import STAGE
-from dl_magics.sync.download import down, surplus
-from dl_magics.sync.spec import Job
+from dl_magics.sync.download import download_files, list_surplus
+from dl_magics.sync.spec import SyncJob
 from support.files import fetch, lies_in, plant, program, send, trees
 
 
@@ -110,7 +110,7 @@ def test_only_what_was_agreed_to_is_deleted_here(host, there, here):
     (here / "old" / "x").write_text("x")
     (here / "keep").write_text("y")
 
-    assert blocking.wait_for(surplus(Job(host.login, here, "results"))) == [
+    assert blocking.wait_for(list_surplus(SyncJob(host.login, here, "results"))) == [
         b"old/x",
         b"old",
         b"keep",
@@ -126,7 +126,9 @@ def test_a_lost_link_is_waited_for_and_the_sync_goes_on(host, there, here, cut):
     (there / "large.bin").write_bytes(os.urandom(12 * 2**20))
     waited = []
 
-    for n, synced in enumerate(blocking.iterate_over(down(Job(host.login, here, "results")))):
+    for n, synced in enumerate(
+        blocking.iterate_over(download_files(SyncJob(host.login, here, "results")))
+    ):
         if n < 2:
             cut()
         waited += [synced.waiting] if synced.waiting else []
@@ -138,10 +140,10 @@ def test_a_lost_link_is_waited_for_and_the_sync_goes_on(host, there, here, cut):
 def test_a_big_file_resumes_where_it_was_cut(host, there, here):
     content = os.urandom(3 * 2**20)
     (there / "big.bin").write_bytes(content)
-    job = Job(host.login, here, "results", big=2**20)
+    job = SyncJob(host.login, here, "results", big=2**20)
     _came_before(here, b"big.bin", content[: 2 * 2**20])
 
-    events = list(blocking.iterate_over(down(job)))
+    events = list(blocking.iterate_over(download_files(job)))
 
     assert lies_in(here) == lies_in(there)
     assert events[-1].bytes == events[-1].bytes_total

@@ -27,7 +27,7 @@ def test_all_ways_to_ask_tell_the_same(tmp_path, missing):
 
     said = subprocess.run(["sh", "-s"], input=script, capture_output=True, check=True).stdout
 
-    listed, here = remote_listing.parsed(said).tree, diff.here(tmp_path)
+    listed, here = remote_listing.parse_listing(said).tree, diff.list_local(tmp_path)
     assert listed.keys() == here.keys()
     assert {name: each.kind for name, each in listed.items()} == {
         name: each.kind for name, each in here.items()
@@ -38,4 +38,4 @@ def test_all_ways_to_ask_tell_the_same(tmp_path, missing):
 
 def test_a_list_that_ended_early_is_none():
     with pytest.raises(NoAnswer, match="ended early"):
-        remote_listing.parsed(b"folder\n100\nf\x005\x00")
+        remote_listing.parse_listing(b"folder\n100\nf\x005\x00")

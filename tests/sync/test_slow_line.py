@@ -9,7 +9,7 @@ from dl_magics.gpu_kernel import agent_connection
 from dl_magics.gpu_kernel.client import GpuKernel
 from dl_magics.ssh import blocking, connection
 from dl_magics.sync import upload
-from dl_magics.sync.spec import Job
+from dl_magics.sync.spec import SyncJob
 
 
 def test_while_files_go_over_a_slow_line_the_kernel_is_not_taken_for_lost(
@@ -22,7 +22,9 @@ def test_while_files_go_over_a_slow_line_the_kernel_is_not_taken_for_lost(
     over = blocking.wait_for(connection.connect_shared(lab.login()))
     lab.wire("rate 1000000")
 
-    synced = list(blocking.iterate_over(upload.up(Job(lab.login(), tmp_path, str(there)))))
+    synced = list(
+        blocking.iterate_over(upload.upload_files(SyncJob(lab.login(), tmp_path, str(there))))
+    )
 
     assert synced[-1].done
     assert (there / "large.bin").stat().st_size == 4 * 2**20

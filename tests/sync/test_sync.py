@@ -12,9 +12,9 @@ import pytest
 from dl_magics import errors
 from dl_magics.ssh import blocking, connection
 from dl_magics.sync import download, progress, upload
-from dl_magics.sync.channel import Line
+from dl_magics.sync.channel import SyncChannel
 from dl_magics.sync.diff import STAGE
-from dl_magics.sync.spec import Job
+from dl_magics.sync.spec import SyncJob
 from support.files import lies_in, send
 
 MB = 2**20
@@ -86,7 +86,9 @@ def test_what_goes_there_goes_on_after_a_cut_and_is_not_sent_twice(lab, here, th
     before, _ = over_the_wire(lab)
 
     synced = synced_with_cuts(
-        upload.up(Job(lab.login(), here, str(there), big=MB)), lab.kill_sessions, lab.mend
+        upload.upload_files(SyncJob(lab.login(), here, str(there), big=MB)),
+        lab.kill_sessions,
+        lab.mend,
     )
 
     after, _ = over_the_wire(lab)
@@ -101,7 +103,7 @@ def test_what_comes_from_there_goes_on_after_a_cut_and_is_not_fetched_twice(lab,
     _, before = over_the_wire(lab)
 
     synced = synced_with_cuts(
-        download.down(Job(lab.login(), tmp_path / "back", str(there), big=MB)),
+        download.download_files(SyncJob(lab.login(), tmp_path / "back", str(there), big=MB)),
         lab.refuse,
         lab.mend,
     )
@@ -116,8 +118,8 @@ def test_an_interrupt_while_a_stream_opens_leaves_no_session_there(lab):
     async def interrupted():
         over = await connection.connect_shared(lab.login())
         for milliseconds in range(0, 120, 20):
-            told = progress.Meter("here → there")
-            async with Line(over, lab.login(), told) as line, line.stream() as stream:
+            told = progress.ProgressMeter("here → there")
+            async with SyncChannel(over, lab.login(), told) as line, line.stream() as stream:
                 opening = asyncio.ensure_future(stream.begin("true"))
                 await asyncio.sleep(milliseconds / 1000)
                 opening.cancel()
@@ -145,10 +147,10 @@ def test_a_disk_that_fills_up_there_costs_two_lines_and_it_goes_on_when_there_is
     lab, here, disk, big, again
 ):
     there, ballast = lab.seen(disk / "data"), lab.seen(disk / "ballast")
-    job = Job(lab.login(), here, str(disk / "data"), big=big)
+    job = SyncJob(lab.login(), here, str(disk / "data"), big=big)
 
     with pytest.raises(errors.DiskFull) as full:
-        fill_meanwhile(ballast, upload.up(job))
+        fill_meanwhile(ballast, upload.upload_files(job))
 
     assert full.value._render_traceback_() == [
         "DiskFull: The disk there is full on gpu; nothing half-sent is in its place.",
@@ -158,7 +160,7 @@ def test_a_disk_that_fills_up_there_costs_two_lines_and_it_goes_on_when_there_is
 
     ballast.unlink()
     before, _ = over_the_wire(lab)
-    list(blocking.iterate_over(upload.up(job)))
+    list(blocking.iterate_over(upload.upload_files(job)))
     after, _ = over_the_wire(lab)
 
     assert after - before < again

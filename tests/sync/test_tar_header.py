@@ -15,7 +15,7 @@ names = st.binary(min_size=1, max_size=300).filter(lambda name: 0 not in name)
 @given(names, st.binary(max_size=1500), st.integers(0, 2**62), st.integers(0, 0o777))
 def test_what_is_written_is_what_is_read(name, content, mtime_ns, mode):
     data = (
-        tar_header.file(name, len(content), mtime_ns, mode)
+        tar_header.file_header(name, len(content), mtime_ns, mode)
         + content
         + tar_header.padding(len(content))
     )
@@ -30,18 +30,18 @@ def test_what_is_written_is_what_is_read(name, content, mtime_ns, mode):
 
 
 def test_a_size_beyond_eight_gigabytes_is_written_in_binary():
-    header = tar_header.file(b"huge", 9 * 2**33, 5 * 10**9)
+    header = tar_header.file_header(b"huge", 9 * 2**33, 5 * 10**9)
 
     assert tarfile.TarInfo.frombuf(header, "utf-8", "strict").size == 9 * 2**33
 
 
 def test_the_tar_of_the_system_keeps_nanoseconds_and_links(tmp_path):
     data = (
-        tar_header.file(b"x/" + b"y" * 150, 2, 1_700_000_000_123_456_789)
+        tar_header.file_header(b"x/" + b"y" * 150, 2, 1_700_000_000_123_456_789)
         + b"ab"
         + tar_header.padding(2)
     )
-    data += tar_header.link(b"link", b"t" * 140) + tar_header.END
+    data += tar_header.link_header(b"link", b"t" * 140) + tar_header.END
 
     subprocess.run(["tar", "-C", tmp_path, "-xf", "-"], input=data, check=True)
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from dl_magics import errors
 from dl_magics.ssh import blocking
 from dl_magics.sync.diff import STAGE
-from dl_magics.sync.spec import Job
-from dl_magics.sync.upload import surplus, up
+from dl_magics.sync.spec import SyncJob
+from dl_magics.sync.upload import list_surplus, upload_files
 from support.files import lies_in, plant, program, send, trees
 
 
@@ -110,13 +110,13 @@ def test_nothing_is_deleted_that_was_not_agreed_to(host, here):
     (old / "deep").mkdir(parents=True)
     (old / "deep" / "x").write_text("x")
     (host.home / "data" / "keep").write_text("came after the question")
-    job = Job(host.login, here, "data", delete=frozenset([b"old", b"old/deep", b"old/deep/x"]))
+    job = SyncJob(host.login, here, "data", delete=frozenset([b"old", b"old/deep", b"old/deep/x"]))
 
     send(host, here)
     assert (old / "deep" / "x").exists()
 
-    assert blocking.wait_for(surplus(job)) == [b"old/deep/x", b"old/deep", b"old", b"keep"]
-    synced = list(blocking.iterate_over(up(job)))[-1]
+    assert blocking.wait_for(list_surplus(job)) == [b"old/deep/x", b"old/deep", b"old", b"keep"]
+    synced = list(blocking.iterate_over(upload_files(job)))[-1]
     assert set(synced.deleted) == {"old", "old/deep", "old/deep/x"}
     assert not old.exists()
     assert (host.home / "data" / "keep").exists()
@@ -127,7 +127,7 @@ def test_a_file_that_changes_while_it_is_read_is_sent_again(host, here):
     growing.write_bytes(b"x" * 2**22)
 
     seen = []
-    for synced in blocking.iterate_over(up(Job(host.login, here, "data"))):
+    for synced in blocking.iterate_over(upload_files(SyncJob(host.login, here, "data"))):
         if not seen:
             growing.write_bytes(b"y" * 100)
         seen.append(synced)
@@ -160,7 +160,7 @@ def test_a_place_where_nothing_can_be_written_costs_two_lines(host, here):
 
 def test_a_file_that_vanishes_meanwhile_is_named(host, here):
     (here / "gone").write_text("x")
-    events = blocking.iterate_over(up(Job(host.login, here, "data")))
+    events = blocking.iterate_over(upload_files(SyncJob(host.login, here, "data")))
     next(events)
     (here / "gone").unlink()
 
@@ -172,7 +172,7 @@ def test_a_file_that_vanishes_meanwhile_is_named(host, here):
 
 def test_a_big_file_that_vanishes_meanwhile_stays_behind(host, here):
     (here / "big.bin").write_bytes(b"x" * 2 * 2**20)
-    events = blocking.iterate_over(up(Job(host.login, here, "data", big=2**20)))
+    events = blocking.iterate_over(upload_files(SyncJob(host.login, here, "data", big=2**20)))
     next(events)
     (here / "big.bin").unlink()
 
@@ -187,7 +187,9 @@ def test_a_lost_link_is_waited_for_and_the_sync_goes_on(host, here, cut):
     (here / "large.bin").write_bytes(os.urandom(12 * 2**20))
     waited = []
 
-    for n, synced in enumerate(blocking.iterate_over(up(Job(host.login, here, "data")))):
+    for n, synced in enumerate(
+        blocking.iterate_over(upload_files(SyncJob(host.login, here, "data")))
+    ):
         if n < 2:
             cut()
         waited += [synced.waiting] if synced.waiting else []
@@ -204,7 +206,9 @@ def test_a_big_file_resumes_where_it_was_cut(host, here):
     (new / "big.bin").write_bytes(content[: 4 * 2**20])
 
     with program(host, "cat", f"/usr/bin/tee {host.folder}/sent"):
-        events = list(blocking.iterate_over(up(Job(host.login, here, "data", big=2**20))))
+        events = list(
+            blocking.iterate_over(upload_files(SyncJob(host.login, here, "data", big=2**20)))
+        )
 
     assert events[0].bytes_total == 6 * 2**20 + len(b"meow")
     assert (host.folder / "sent").stat().st_size == 2 * 2**20
@@ -285,7 +289,7 @@ def test_an_interrupted_sync_goes_on_when_it_is_asked_again(host, here, cuts):
     (here / "large.bin").write_bytes(os.urandom(5 * 2**20))
 
     for at in cuts:
-        events = blocking.iterate_over(up(Job(host.login, here, "data", big=2**20)))
+        events = blocking.iterate_over(upload_files(SyncJob(host.login, here, "data", big=2**20)))
         for _ in range(at):
             next(events, None)
         events.close()

@@ -68,7 +68,7 @@ def give_back(things: Things) -> Iterator[Thing]:
             for _ in ec2.terminate(ec2.get(thing.id)):
                 pass
             known_hosts.forget_host(thing.id)
-            kernelspec.remove(thing.id)
+            kernelspec.remove_kernelspec(thing.id)
         elif thing.what == "security-group":
             door.tell("delete_security_group", fine=("InvalidGroup.NotFound",), GroupId=thing.id)
         else:

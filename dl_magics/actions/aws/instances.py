@@ -99,7 +99,7 @@ def terminate(word: str | None) -> Iterator[Instance]:
     instance = context.meant(word)
     yield from context.ec2().terminate(instance)
     known_hosts.forget_host(instance.id)
-    kernelspec.remove(instance.id)
+    kernelspec.remove_kernelspec(instance.id)
     if instance.ours:
         ledger.append(did="gave back", what="instance", id=instance.id, place=context.name())
 

@@ -93,7 +93,7 @@ def find_attached() -> NotebookKernel | None:
 
 def write_kernelspec(kernel: NotebookKernel) -> Path:
     """Write the kernelspec "Python (GPU: NAME)" of this host and return its file."""
-    return kernelspec.write(
+    return kernelspec.write_kernelspec(
         alias=kernel.host.alias,
         name=kernel.host.name,
         python=kernel.python,

@@ -15,8 +15,8 @@ from dl_magics.ssh import blocking
 from dl_magics.ssh.target import SshTarget
 from dl_magics.store import lock
 from dl_magics.sync import download, upload
-from dl_magics.sync.progress import Synced, text
-from dl_magics.sync.spec import Job
+from dl_magics.sync.progress import SyncProgress, decode_name
+from dl_magics.sync.spec import SyncJob
 
 Direction = Literal["up", "down"]
 _SHOWN = 8
@@ -34,7 +34,7 @@ def remote_path(path: str) -> str:
     return str(_same_there(path, Path(path).expanduser()))
 
 
-def make_job(direction: Direction, path: str, to: str | None = None) -> Job:
+def make_job(direction: Direction, path: str, to: str | None = None) -> SyncJob:
     """Return what goes from where to where.
 
     A relative path is the same on both sides: from the folder of the notebook here, from the home
@@ -48,7 +48,7 @@ def make_job(direction: Direction, path: str, to: str | None = None) -> Job:
     return _up(path, to) if direction == "up" else _down(path, to)
 
 
-def list_surplus(direction: Direction, job: Job) -> tuple[bytes, ...]:
+def list_surplus(direction: Direction, job: SyncJob) -> tuple[bytes, ...]:
     """Return what lies where it goes to, and not where it comes from."""
     side = upload if direction == "up" else download
     return tuple(blocking.wait_for(side.surplus(job)))
@@ -62,7 +62,7 @@ def describe_difference(path: str) -> str:
     if not Path(path).expanduser().is_dir():
         return ""
     what = _up(path, None)
-    changed, gone = blocking.wait_for(upload.differing(what))
+    changed, gone = blocking.wait_for(upload.count_differences(what))
     counts = [f"{_files(changed)} new or changed here"] if changed else []
     counts += [f"{_files(gone)} only there"] if gone else []
     more = " --delete" if gone else ""
@@ -78,19 +78,19 @@ def _files(n: int) -> str:
     return "1 file is" if n == 1 else f"{n:,} files are"
 
 
-def delete_question(direction: Direction, names: tuple[bytes, ...], job: Job) -> str:
+def delete_question(direction: Direction, names: tuple[bytes, ...], job: SyncJob) -> str:
     """Return what to ask before these are deleted."""
     place = job.ends[direction == "up"]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"Deletes {len(names)} in {place}: {', '.join(map(text, names[:_SHOWN]))}{more}"
+    return f"Deletes {len(names)} in {place}: {', '.join(map(decode_name, names[:_SHOWN]))}{more}"
 
 
-def with_deletions(job: Job, names: tuple[bytes, ...]) -> Job:
+def with_deletions(job: SyncJob, names: tuple[bytes, ...]) -> SyncJob:
     """Return the same job with what may be deleted."""
     return replace(job, delete=frozenset(names))
 
 
-def run_job(direction: Direction, job: Job) -> Iterator[Synced]:
+def run_job(direction: Direction, job: SyncJob) -> Iterator[SyncProgress]:
     """Bring over what changed; yield how far it has come, and at last what was done.
 
     Raises
@@ -106,11 +106,11 @@ def run_job(direction: Direction, job: Job) -> Iterator[Synced]:
     target = f"{job.login.alias}:{job.folder}" if direction == "up" else str(job.root)
     with lock.hold(f"sync-{hashlib.sha256(target.encode()).hexdigest()[:16]}", otherwise=busy):
         yield from blocking.iterate_over(
-            upload.up(job) if direction == "up" else download.down(job)
+            upload.upload_files(job) if direction == "up" else download.download_files(job)
         )
 
 
-def _up(path: str, to: str | None) -> Job:
+def _up(path: str, to: str | None) -> SyncJob:
     source = Path(path).expanduser()
     if not source.exists():
         raise NoSuchFile(
@@ -119,21 +119,21 @@ def _up(path: str, to: str | None) -> Job:
         )
     landing = _inside_home(to) if to else _same_there(path, source)
     if source.is_dir():
-        return Job(resolve_target(), source.resolve(), str(landing))
+        return SyncJob(resolve_target(), source.resolve(), str(landing))
     if to and to.endswith("/"):
         landing = landing / source.name
     if landing.name != source.name:
         raise BadSetting(
             f"--to '{to}' gives a file another name.", fix=f"Name a folder: --to '{to}/'"
         )
-    return Job(resolve_target(), source.resolve().parent, str(landing.parent), (source.name,))
+    return SyncJob(resolve_target(), source.resolve().parent, str(landing.parent), (source.name,))
 
 
-def _down(path: str, to: str | None) -> Job:
+def _down(path: str, to: str | None) -> SyncJob:
     source = _inside_home(path)
     relative = not source.is_absolute() and ".." not in source.parts
     target = Path(to).expanduser() if to else Path(*source.parts if relative else [source.name])
-    return Job(resolve_target(), Path.cwd() / target, str(source))
+    return SyncJob(resolve_target(), Path.cwd() / target, str(source))
 
 
 def _same_there(path: str, source: Path) -> PurePosixPath:

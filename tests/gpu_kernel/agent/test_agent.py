@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from dl_magics.gpu_kernel import deploy
-from dl_magics.gpu_kernel.journal_entry import Entry
+from dl_magics.gpu_kernel.journal_entry import JournalEntry
 from support.messages import printed
 
 AGENT = [sys.executable, "-m", "dl_magics.gpu_kernel.agent"]
@@ -52,7 +52,7 @@ class Talk:
             line = self.lines.readline()
             assert line, "the agent hung up"
             if line.startswith(b'{"n":'):
-                return Entry.of(line)
+                return JournalEntry.of(line)
             self.status = json.loads(line)
 
     def until(self, true):
@@ -148,7 +148,7 @@ def test_what_runs_on_the_instance_is_python_3_8():
 @pytest.mark.skipif(not OLD_PYTHON.exists(), reason="`make` found no Python 3.8")
 def test_in_a_real_python_3_8_it_runs_cells_and_comes_back_after_it_was_killed(short):
     folder, file = short / "old", short / "agent.pyz"
-    file.write_bytes(deploy.packed())
+    file.write_bytes(deploy.pack_agent())
     agent = [str(OLD_PYTHON), str(file)]
     started = command("start", folder, agent=agent)
     talk = Talk(folder)

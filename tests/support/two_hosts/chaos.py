@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from dl_magics.gpu_kernel.journal_entry import Entry
+from dl_magics.gpu_kernel.journal_entry import JournalEntry
 from support.messages import printed
 from support.two_hosts.lab import Lab
 
@@ -73,7 +73,7 @@ class BadLuck:
 
     def _judge(self) -> None:
         mirrored, journal = self._mirrored(), self._journal()
-        entries = [Entry.of(line) for line in mirrored]
+        entries = [JournalEntry.of(line) for line in mirrored]
         said = printed(one.message for one in entries if one.answers == "asked-once")
         wanted = [f"line {i}" for i in range(LINES)]
         assert [one.n for one in entries] == list(range(entries[0].n, entries[-1].n + 1))
