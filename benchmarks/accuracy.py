@@ -13,7 +13,7 @@ from machine import describe_machine
 
 from dl_magics.actions.runs import runs
 from dl_magics.actions.runs.finetune import finetune
-from dl_magics.training.recipe.recipe import parse
+from dl_magics.training.recipe.recipe import check_settings
 from dl_magics.training.run import Run
 
 
@@ -31,7 +31,9 @@ def main() -> None:
             accuracies = []
             for seed in range(1, options.seeds + 1):
                 settings = {"image_size": options.image_size, "weights": options.weights}
-                recipe = parse(options.data, settings | {"seed": seed, "mixed_precision": mixed})
+                recipe = check_settings(
+                    options.data, settings | {"seed": seed, "mixed_precision": mixed}
+                )
                 folder = runs.create_folder(recipe)
                 for _ in finetune(recipe, folder, lambda: False):
                     pass

@@ -52,11 +52,11 @@ def run_finetune(wanted: recipe.Recipe) -> tuple[float, list[Event]]:
 
 def measure_random_pixels(wanted: recipe.Recipe) -> float:
     """Return the images/s of `predict_on_batch` on random pixels, the median of some batches."""
-    found = device.find()
-    frozen = networks.frozen(
-        wanted, device.precision(wanted.mixed_precision, found), paths.data_folder("weights")
+    found = device.detect_device()
+    frozen = networks.build_frozen(
+        wanted, device.choose_precision(wanted.mixed_precision, found), paths.data_folder("weights")
     )
-    batch = device.batch_size(wanted.batch_size, found, frozen.widest)
+    batch = device.choose_batch_size(wanted.batch_size, found, frozen.widest)
     size = wanted.image_size
     pixels = np.random.default_rng(0).integers(0, 256, (batch, size, size, 3), np.uint8)
     frozen.fast.predict_on_batch(pixels)
@@ -70,18 +70,18 @@ def measure_random_pixels(wanted: recipe.Recipe) -> float:
 
 def measure_feature_phase(wanted: recipe.Recipe) -> float:
     """Return the images/s of a feature phase into an empty store, after its first batch."""
-    found = device.find()
-    frozen = networks.frozen(
-        wanted, device.precision(wanted.mixed_precision, found), paths.data_folder("weights")
+    found = device.detect_device()
+    frozen = networks.build_frozen(
+        wanted, device.choose_precision(wanted.mixed_precision, found), paths.data_folder("weights")
     )
-    batch = device.batch_size(wanted.batch_size, found, frozen.widest)
-    photos = folders.find(wanted.data, sample=300).train
+    batch = device.choose_batch_size(wanted.batch_size, found, frozen.widest)
+    photos = folders.find_images(wanted.data, sample=300).train
     broken: extraction.Broken = {}
     with tempfile.TemporaryDirectory() as scratch:
         store = FeatureStore(Path(scratch), {}, frozen.features)
-        events = extraction.fill(
+        events = extraction.fill_store(
             store,
-            extraction.scan(photos, 0, 1, broken),
+            extraction.scan_photos(photos, 0, 1, broken),
             wanted.image_size,
             batch,
             1,
@@ -145,14 +145,14 @@ def main() -> None:
         }
         copies = copy_with_and_without(options.data.resolve(), 10)
         data = str(next(copies))
-        first, events = run_finetune(recipe.parse(data, settings))
+        first, events = run_finetune(recipe.check_settings(data, settings))
         pairs = []
         for _ in range(3):
-            once = recipe.parse(data, settings)
+            once = recipe.check_settings(data, settings)
             pairs.append((measure_feature_phase(once), measure_random_pixels(once)))
-        second, _ = run_finetune(recipe.parse(data, settings | {"learning_rate": 3e-3}))
+        second, _ = run_finetune(recipe.check_settings(data, settings | {"learning_rate": 3e-3}))
         data = str(next(copies))
-        third, more = run_finetune(recipe.parse(data, settings))
+        third, more = run_finetune(recipe.check_settings(data, settings))
     kept = next(event.to_json() for event in more if event.kind == "phase_started")
     spent = measure_overhead(events)
     ratios = sorted(speed / random for speed, random in pairs)

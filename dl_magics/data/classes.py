@@ -11,17 +11,17 @@ from dl_magics.errors import BadData
 LAYOUT = "Give each class a folder, as in cats/1.jpg and dogs/2.jpg, in 'train' or right there."
 
 # Class -> its files, as names relative to the folder that holds the classes: "cats/1.jpg".
-Names = Mapping[str, list[str]]
+ClassFiles = Mapping[str, list[str]]
 
 
-def of(folder: Path) -> Names:
+def find_classes(folder: Path) -> ClassFiles:
     """Return the files of each class in a folder: two classes or more, and none without files."""
     names = _names(folder)
     if not names:
         raise BadData(f"'{folder}' has no folder for a class.", fix=LAYOUT)
     if len(names) == 1:
         (only,) = names
-        deeper = len(walk.folders(folder / only)) > 1
+        deeper = len(walk.list_folders(folder / only)) > 1
         fix = f"Did you mean '{folder / only}'?" if deeper else "Add a folder for a second class."
         raise BadData(f"'{folder}' has one class only, '{only}'.", fix=fix)
     for name, found in names.items():
@@ -33,13 +33,14 @@ def of(folder: Path) -> Names:
     return names
 
 
-def matching(folder: Path, model: Path, names: Names) -> Names:
+def find_matching_classes(folder: Path, model: Path, names: ClassFiles) -> ClassFiles:
     """Return the files of each class in a folder that must have the same classes as `model`."""
     held = _names(folder)
     for name in held.keys() - names.keys():
         raise BadData(
             f"Class '{name}' is in '{folder}', but not in '{model}'.",
-            fix=f"Classes in '{model.name}': {walk.few(list(names))}. Give both the same folders.",
+            fix=f"Classes in '{model.name}': {walk.shorten_list(list(names))}. "
+            "Give both the same folders.",
         )
     for name in names:
         if not held.get(name):
@@ -50,7 +51,7 @@ def matching(folder: Path, model: Path, names: Names) -> Names:
     return held
 
 
-def divisible(folder: Path, names: Names) -> Names:
+def require_divisible(folder: Path, names: ClassFiles) -> ClassFiles:
     """Return the names, each class having files for both halves."""
     for name, found in names.items():
         if len(found) < 2:
@@ -61,8 +62,8 @@ def divisible(folder: Path, names: Names) -> Names:
     return names
 
 
-def _names(folder: Path) -> Names:
+def _names(folder: Path) -> ClassFiles:
     return {
-        each.name: [f"{each.name}/{name}" for name in walk.files(each)]
-        for each in walk.folders(folder)
+        each.name: [f"{each.name}/{name}" for name in walk.list_files(each)]
+        for each in walk.list_folders(folder)
     }

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dl_magics.data import classes, walk
-from dl_magics.data.classes import Names
-from dl_magics.data.split import order, split
+from dl_magics.data.classes import ClassFiles
+from dl_magics.data.split import shuffle_names, split_names
 from dl_magics.errors import BadData
 
 _VALID = ("valid", "validation", "val")
@@ -40,7 +40,7 @@ class ImageFolder:
         return {name: found[label] for label, name in enumerate(self.classes)}
 
 
-def find(
+def find_images(
     root: str | Path, *, valid: float = 0.2, sample: int | None = None, seed: int = 42
 ) -> ImageFolder:
     """Find the photos below a folder, in whichever way it is laid out.
@@ -59,43 +59,43 @@ def find(
     seed
         The same seed draws the same photos, on any disk.
     """
-    with walk.refusals(root):
+    with walk.convert_os_errors(root):
         top = _folder(root)
-        teaching, checking = halves(root)
-        found = classes.of(teaching)
+        teaching, checking = find_train_and_valid(root)
+        found = classes.find_classes(teaching)
         if checking == teaching:
-            train, held = _split(classes.divisible(teaching, found), valid, seed)
+            train, held = _split(classes.require_divisible(teaching, found), valid, seed)
         else:
-            train, held = found, classes.matching(checking, teaching, found)
+            train, held = found, classes.find_matching_classes(checking, teaching, found)
     if sample is not None:
         train = _draw(train, sample, seed)
         held = _draw(held, max(1, round(sample * valid)), seed)
     return ImageFolder(top, tuple(found), _photos(teaching, train), _photos(checking, held))
 
 
-def files(root: str | Path) -> list[Path]:
+def find_files(root: str | Path) -> list[Path]:
     """Return every file below a folder, sorted, or the file itself."""
-    with walk.refusals(root):
-        top = walk.existing(root)
+    with walk.convert_os_errors(root):
+        top = walk.existing_path(root)
         if not top.is_dir():
             return [top]
-        found = [top / name for name in walk.files(top)]
+        found = [top / name for name in walk.list_files(top)]
     if not found:
         raise BadData(f"There is no file in '{top}'.", fix="Name a photo, or a folder of photos.")
     return found
 
 
 def _folder(root: str | Path) -> Path:
-    top = walk.existing(root)
+    top = walk.existing_path(root)
     if not top.is_dir():
         raise BadData(f"'{top}' is a file.", fix="Name the folder that holds the classes.")
     return top
 
 
-def halves(root: str | Path) -> tuple[Path, Path]:
+def find_train_and_valid(root: str | Path) -> tuple[Path, Path]:
     """Return the folders of the photos that teach and that check: one and the same to split."""
     top = _folder(root)
-    inside = {each.name.lower(): each for each in walk.folders(top)}
+    inside = {each.name.lower(): each for each in walk.list_folders(top)}
     teaching = inside.get("train", top)
     checking = next((inside[name] for name in _VALID if name in inside), teaching)
     if teaching == top != checking:
@@ -103,17 +103,17 @@ def halves(root: str | Path) -> tuple[Path, Path]:
     return teaching, checking
 
 
-def _split(found: Names, valid: float, seed: int) -> tuple[Names, Names]:
-    halves = {name: split(files, valid, seed) for name, files in found.items()}
+def _split(found: ClassFiles, valid: float, seed: int) -> tuple[ClassFiles, ClassFiles]:
+    halves = {name: split_names(files, valid, seed) for name, files in found.items()}
     train = {name: sorted(half[0]) for name, half in halves.items()}
     return train, {name: sorted(half[1]) for name, half in halves.items()}
 
 
-def _draw(found: Names, n: int, seed: int) -> Names:
-    return {name: sorted(order(files, seed)[:n]) for name, files in found.items()}
+def _draw(found: ClassFiles, n: int, seed: int) -> ClassFiles:
+    return {name: sorted(shuffle_names(files, seed)[:n]) for name, files in found.items()}
 
 
-def _photos(folder: Path, found: Names) -> tuple[Photo, ...]:
+def _photos(folder: Path, found: ClassFiles) -> tuple[Photo, ...]:
     return tuple(
         Photo(folder / name, label)
         for label, each in enumerate(sorted(found))

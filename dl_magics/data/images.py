@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.Image import Resampling, Transpose
 
-from dl_magics.data.kinds import HEAD, describe, sniff
+from dl_magics.data.kinds import HEAD, describe_other_format, detect_format
 
-__all__ = ["BrokenImage", "check", "decode", "sniff"]
+__all__ = ["BrokenImage", "check_header", "decode", "detect_format"]
 
 try:
     import simplejpeg
@@ -51,12 +51,12 @@ class BrokenImage(Exception):
         self.reason = reason
 
 
-def check(data: bytes) -> None:
+def check_header(data: bytes) -> None:
     """Refuse what is no photo by its first bytes, without decoding it."""
     if not data:
         raise BrokenImage("empty file")
-    if not sniff(data[:HEAD]):
-        raise BrokenImage(f"not an image ({describe(data[:HEAD])})")
+    if not detect_format(data[:HEAD]):
+        raise BrokenImage(f"not an image ({describe_other_format(data[:HEAD])})")
 
 
 def decode(data: bytes, size: int) -> NDArray[np.uint8]:
@@ -64,8 +64,8 @@ def decode(data: bytes, size: int) -> NDArray[np.uint8]:
 
     Raises nothing but `BrokenImage`, and may be called in threads.
     """
-    check(data)
-    kind = str(sniff(data[:HEAD])).upper()
+    check_header(data)
+    kind = str(detect_format(data[:HEAD])).upper()
     try:
         with Image.open(io.BytesIO(data), formats=[kind]) as picture:
             square = _fast(picture, data, size) or _any(picture, size)

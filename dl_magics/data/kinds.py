@@ -26,12 +26,12 @@ _OTHERS = {
 }
 
 
-def sniff(head: bytes) -> str | None:
+def detect_format(head: bytes) -> str | None:
     """Return "jpeg", "png", "gif", "webp", "bmp", "tiff", "avif", or nothing."""
     return _first(_KINDS, head)
 
 
-def describe(head: bytes) -> str:
+def describe_other_format(head: bytes) -> str:
     """Say what it is that is no photo."""
     if not any(head):
         return "zeros"

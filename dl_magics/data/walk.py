@@ -14,7 +14,7 @@ _LITTER = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 
 
 @contextmanager
-def refusals(root: str | Path) -> Iterator[None]:
+def convert_os_errors(root: str | Path) -> Iterator[None]:
     """Turn what the disk refuses below `root` into one of our errors."""
     try:
         yield
@@ -24,7 +24,7 @@ def refusals(root: str | Path) -> Iterator[None]:
         ) from error
 
 
-def existing(root: str | Path) -> Path:
+def existing_path(root: str | Path) -> Path:
     """Return the path, or say which part of it is missing and what is there instead."""
     path = Path(root).expanduser()
     if path.exists():
@@ -35,17 +35,19 @@ def existing(root: str | Path) -> Path:
     there = [each.name for each in _entries(part.parent)] if part.parent.is_dir() else []
     near = get_close_matches(part.name, there, n=1)
     fix = (
-        f"Did you mean '{part.parent / near[0]}'?" if near else f"In '{part.parent}': {few(there)}."
+        f"Did you mean '{part.parent / near[0]}'?"
+        if near
+        else f"In '{part.parent}': {shorten_list(there)}."
     )
     raise BadData(f"There is no '{path}'.", fix=fix)
 
 
-def folders(folder: Path) -> list[Path]:
+def list_folders(folder: Path) -> list[Path]:
     """Return the folders in a folder, sorted by name."""
     return [Path(each) for each in _entries(folder) if each.is_dir()]
 
 
-def files(folder: Path) -> list[str]:
+def list_files(folder: Path) -> list[str]:
     """Return the names of all files below a folder, relative to it, sorted.
 
     Links to folders are followed, but never upwards, and into each folder once.
@@ -57,7 +59,7 @@ def files(folder: Path) -> list[str]:
     )
 
 
-def few(names: list[str], most: int = 5) -> str:
+def shorten_list(names: list[str], most: int = 5) -> str:
     """Return names as a text that stays short."""
     more = ["…"] if len(names) > most else []
     return ", ".join([*names[:most], *more]) or "nothing"

@@ -102,7 +102,7 @@ class FinetuneMagics(Magics):
             return self._watch(run, lambda stop: finetune.resume(run, stop))
         names = {**self.shell.user_ns, **(local_ns or {})}
         words = [word for word in line.split(" ") if word != _EXPLAIN]
-        recipe = cell_parser.read(" ".join(words), cell, names)
+        recipe = cell_parser.parse_cell(" ".join(words), cell, names)
         if _EXPLAIN in line.split(" "):
             print(explain.write_script(recipe))
             return None

@@ -78,7 +78,7 @@ def write_script(recipe: Recipe) -> str:
     It does not augment images, use half precision, keep features on disk or skip invalid files.
     Its numbers differ slightly, as Keras splits, shuffles and decodes the images differently.
     """
-    train, valid = folders.halves(recipe.data)
+    train, valid = folders.find_train_and_valid(recipe.data)
     read = (_SPLIT if train == valid else _PARTS).format(
         train=str(train),
         valid=str(valid),
@@ -105,7 +105,7 @@ def write_script(recipe: Recipe) -> str:
 
 
 def _prepared(recipe: Recipe) -> str:
-    preprocessing = applications.MODELS[recipe.model].preprocessing
+    preprocessing = applications.APPLICATIONS[recipe.model].preprocessing
     if preprocessing == "none":
         return "pixels"
     scale, offset = SCALES[preprocessing]

@@ -39,7 +39,9 @@ def run_recipe(
     saved in the folder, so that another computer can find the events.
     """
     # A resumed run keeps its backend, whatever is selected now.
-    train = pipeline.run if resume else select.engine(Recipe.from_json(recipe), home_folder())
+    train = (
+        pipeline.run if resume else select.select_engine(Recipe.from_json(recipe), home_folder())
+    )
     folder = home_folder("runs") / run
     folder.mkdir(parents=True, exist_ok=True)
     request = user["get_ipython"]().kernel.get_parent("shell")
@@ -67,12 +69,12 @@ def fetch_weights(_user: dict[str, Any], *, recipe: dict[str, Any]) -> None:
         where the backend of this host cannot train the recipe.
     """
     asked = Recipe.from_json(recipe)
-    on_keras = select.engine(asked, home_folder()) is pipeline.run
-    application = applications.MODELS[asked.model]
+    on_keras = select.select_engine(asked, home_folder()) is pipeline.run
+    application = applications.APPLICATIONS[asked.model]
     if asked.weights == "imagenet" and not on_keras:
-        convolutions.file(home_folder("weights"))
-    elif weights.must_be_fetched(application, asked.weights, home_folder("weights")):
-        weights.base(application, application.smallest, asked.weights, home_folder("weights"))
+        convolutions.convolutions_file(home_folder("weights"))
+    elif weights.needs_download(application, asked.weights, home_folder("weights")):
+        weights.load_base(application, application.smallest, asked.weights, home_folder("weights"))
 
 
 def home_folder(name: str = "") -> Path:

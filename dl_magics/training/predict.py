@@ -79,7 +79,7 @@ def list_files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
     Raises BadData where there are none.
     """
     named = [paths] if isinstance(paths, (str, Path)) else list(paths)
-    files = [file for each in named for file in folders.files(each)]
+    files = [file for each in named for file in folders.find_files(each)]
     if not files:
         searched = ", ".join(map(str, named)) or "an empty list"
         raise BadData(

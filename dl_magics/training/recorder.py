@@ -96,7 +96,7 @@ def record_resumed_run(
     """
     folder = paths.run
     with LogWriter(folder) as writer:
-        before = resume_point.read(record or RunRecord(folder))
+        before = resume_point.load_resume_point(record or RunRecord(folder))
         stop_request.clear_request(folder)
         events = pipeline.run(
             recipe or before.recipe,

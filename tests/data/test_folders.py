@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from dl_magics.data.folders import files, find
+from dl_magics.data.folders import find_files, find_images
 from dl_magics.errors import BadData
 
 
@@ -25,7 +25,7 @@ def shown(folder, photos):
 
 def refusal(root, **options):
     with pytest.raises(BadData) as caught:
-        find(root, **options)
+        find_images(root, **options)
     return str(caught.value), caught.value.fix
 
 
@@ -34,7 +34,7 @@ def test_a_given_valid_folder_is_used_as_it_is(tmp_path, valid):
     fill(tmp_path, "train/dogs/a.jpg", "train/cats/b.jpg", "train/cats/deep/c.png")
     fill(tmp_path, f"{valid}/cats/d.jpg", f"{valid}/dogs/e.jpg")
 
-    folder = find(str(tmp_path))
+    folder = find_images(str(tmp_path))
 
     assert folder.root == tmp_path
     assert folder.classes == ("cats", "dogs")
@@ -52,7 +52,7 @@ def test_a_given_valid_folder_is_used_as_it_is(tmp_path, valid):
 def test_without_a_valid_folder_each_class_is_split(tmp_path, base):
     fill(tmp_path, *many(f"{base}cats", n=10), *many(f"{base}dogs", n=20))
 
-    folder = find(tmp_path, valid=0.3)
+    folder = find_images(tmp_path, valid=0.3)
 
     assert folder.counts() == {"train": {"cats": 7, "dogs": 14}, "valid": {"cats": 3, "dogs": 6}}
     assert not set(folder.train) & set(folder.valid)
@@ -61,7 +61,7 @@ def test_without_a_valid_folder_each_class_is_split(tmp_path, base):
 def test_test_and_sample_folders_beside_train_are_no_classes(tmp_path):
     fill(tmp_path, *many("train/cats", "train/dogs", "test/x", "test1", "sample/train/cats"))
 
-    folder = find(tmp_path)
+    folder = find_images(tmp_path)
 
     assert folder.classes == ("cats", "dogs")
     assert len(folder.train) + len(folder.valid) == 20
@@ -71,7 +71,7 @@ def test_a_moved_folder_is_split_the_same(tmp_path):
     for place in ("here", "there/far"):
         fill(tmp_path / place, *many("cats", "dogs"))
 
-    here, there = find(tmp_path / "here"), find(tmp_path / "there/far")
+    here, there = find_images(tmp_path / "here"), find_images(tmp_path / "there/far")
 
     assert shown(here, here.valid) == shown(there, there.valid)
 
@@ -79,7 +79,7 @@ def test_a_moved_folder_is_split_the_same(tmp_path):
 def test_photos_named_alike_are_drawn_apart(tmp_path):
     fill(tmp_path, *many("cats", "dogs", n=50))
 
-    folder = find(tmp_path)
+    folder = find_images(tmp_path)
 
     drawn = [{p.path.name for p in folder.valid if p.label == label} for label in (0, 1)]
     assert drawn[0] != drawn[1]
@@ -90,7 +90,7 @@ def test_what_systems_leave_behind_is_not_seen(tmp_path):
     fill(tmp_path, "cats/.DS_Store", "cats/Thumbs.db", "dogs/desktop.ini")
     fill(tmp_path, "dogs/.ipynb_checkpoints/1.jpg", "dogs/notes.txt")
 
-    folder = find(tmp_path)
+    folder = find_images(tmp_path)
 
     assert folder.counts()["train"] == {"cats": 1, "dogs": 2}
     assert "dogs/notes.txt" in shown(folder, (*folder.train, *folder.valid))
@@ -99,18 +99,18 @@ def test_what_systems_leave_behind_is_not_seen(tmp_path):
 def test_a_sample_takes_some_of_each_class_and_the_larger_contains_the_smaller(tmp_path):
     fill(tmp_path, *many("cats", "dogs", n=40))
 
-    small, large = find(tmp_path, sample=5), find(tmp_path, sample=20)
+    small, large = find_images(tmp_path, sample=5), find_images(tmp_path, sample=20)
 
     assert small.counts() == {"train": {"cats": 5, "dogs": 5}, "valid": {"cats": 1, "dogs": 1}}
     assert large.counts() == {"train": {"cats": 20, "dogs": 20}, "valid": {"cats": 4, "dogs": 4}}
     assert set(small.train) < set(large.train)
-    assert set(large.train) < set(find(tmp_path).train)
+    assert set(large.train) < set(find_images(tmp_path).train)
 
 
 def test_a_sample_larger_than_the_class_is_the_class(tmp_path):
     fill(tmp_path, *many("cats", "dogs"))
 
-    assert find(tmp_path, sample=1000) == find(tmp_path)
+    assert find_images(tmp_path, sample=1000) == find_images(tmp_path)
 
 
 def test_links_to_folders_are_followed_and_loops_end(tmp_path):
@@ -121,7 +121,7 @@ def test_links_to_folders_are_followed_and_loops_end(tmp_path):
     (tmp_path / "data/birds/root").symlink_to(tmp_path / "data")
     (tmp_path / "disk/cats/back").symlink_to(tmp_path / "data")
 
-    folder = find(tmp_path / "data")
+    folder = find_images(tmp_path / "data")
 
     assert folder.counts() == {"train": {"birds": 1, "cats": 1}, "valid": {"birds": 1, "cats": 1}}
 
@@ -130,26 +130,26 @@ def test_a_link_to_nothing_is_a_candidate_and_a_pipe_is_not(tmp_path):
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "nothing")
     os.mkfifo(tmp_path / "pipe")
 
-    assert files(tmp_path) == [tmp_path / "gone.jpg"]
+    assert find_files(tmp_path) == [tmp_path / "gone.jpg"]
 
 
 def test_all_files_below_a_folder_are_found_in_order(tmp_path):
     fill(tmp_path, "b.jpg", "a/2.txt", "a/1.jpg", ".hidden")
 
-    assert files(tmp_path) == [tmp_path / "a/1.jpg", tmp_path / "a/2.txt", tmp_path / "b.jpg"]
-    assert files(tmp_path / "b.jpg") == [tmp_path / "b.jpg"]
+    assert find_files(tmp_path) == [tmp_path / "a/1.jpg", tmp_path / "a/2.txt", tmp_path / "b.jpg"]
+    assert find_files(tmp_path / "b.jpg") == [tmp_path / "b.jpg"]
 
 
 def test_a_folder_without_files_is_refused(tmp_path):
     with pytest.raises(BadData, match="There is no file in"):
-        files(tmp_path)
+        find_files(tmp_path)
 
 
 def test_a_home_folder_can_be_written_short(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     fill(tmp_path, *many("pets/cats", "pets/dogs"))
 
-    assert find("~/pets").root == tmp_path / "pets"
+    assert find_images("~/pets").root == tmp_path / "pets"
 
 
 def test_a_misspelt_folder_is_answered_with_the_one_meant(tmp_path):

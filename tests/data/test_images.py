@@ -15,7 +15,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from dl_magics.data import images
-from dl_magics.data.images import BrokenImage, check, decode, sniff
+from dl_magics.data.images import BrokenImage, check_header, decode, detect_format
 
 # pytest forgets the filter of images.py; test_pillow_warns_nobody looks at it.
 pytestmark = pytest.mark.filterwarnings(r"ignore:::PIL\.")
@@ -93,9 +93,9 @@ def test_every_kind_of_photo_becomes_the_same_square(name, size):
 
 @pytest.mark.parametrize("name", PHOTOS)
 def test_the_kind_shows_in_the_first_bytes(name):
-    check(PHOTOS[name])
+    check_header(PHOTOS[name])
 
-    assert sniff(PHOTOS[name][:64]) == name.split(",")[0]
+    assert detect_format(PHOTOS[name][:64]) == name.split(",")[0]
 
 
 def test_a_jpeg_shrunk_while_decoding_looks_like_one_shrunk_after():
@@ -209,7 +209,7 @@ def test_a_jpeg_that_is_cut_short_is_broken(part, end):
 
 @pytest.mark.parametrize("name", sorted(PHOTOS.keys() - {"jpeg, two in one", "gif, moving"}))
 def test_half_a_photo_is_broken(name):
-    kind = sniff(PHOTOS[name]).upper()
+    kind = detect_format(PHOTOS[name]).upper()
 
     assert reason(PHOTOS[name][: len(PHOTOS[name]) // 2]).startswith((kind, f"damaged {kind}"))
 
@@ -236,10 +236,10 @@ def test_what_is_no_photo_has_a_reason(data, why):
 
 
 def test_a_check_does_not_decode():
-    check(JPEG[:100])
+    check_header(JPEG[:100])
 
     with pytest.raises(BrokenImage, match="empty file"):
-        check(b"")
+        check_header(b"")
 
 
 def test_a_kind_that_no_decoder_knows_has_a_reason():

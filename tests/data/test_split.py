@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dl_magics.data.split import order, split
+from dl_magics.data.split import shuffle_names, split_names
 
 names = st.sets(st.text(min_size=1), min_size=2, max_size=60)
 fractions = st.floats(0.01, 0.99)
@@ -12,7 +12,7 @@ seeds = st.integers(0, 2**32)
 
 @given(names, fractions, seeds)
 def test_each_name_lands_on_one_side(found, fraction, seed):
-    train, valid = split(found, fraction, seed)
+    train, valid = split_names(found, fraction, seed)
 
     assert sorted(train + valid) == sorted(found)
     assert train
@@ -21,7 +21,7 @@ def test_each_name_lands_on_one_side(found, fraction, seed):
 
 @given(names, fractions, seeds)
 def test_the_fraction_is_exact_but_for_rounding(found, fraction, seed):
-    _, valid = split(found, fraction, seed)
+    _, valid = split_names(found, fraction, seed)
 
     wanted = min(max(len(found) * fraction, 1), len(found) - 1)
     assert abs(len(valid) - wanted) <= 0.5
@@ -32,22 +32,22 @@ def test_the_order_of_a_listing_changes_nothing(found, fraction, seed, chance):
     mixed = sorted(found)
     chance.shuffle(mixed)
 
-    assert split(mixed, fraction, seed) == split(sorted(found), fraction, seed)
+    assert split_names(mixed, fraction, seed) == split_names(sorted(found), fraction, seed)
 
 
 @given(names, names, fractions, seeds)
 def test_new_photos_move_at_most_as_many_old_ones(found, added, fraction, seed):
-    before = split(found, fraction, seed)
+    before = split_names(found, fraction, seed)
 
-    after = split(found | added, fraction, seed)
+    after = split_names(found | added, fraction, seed)
 
     moved = set(before[0]) & set(after[1]) | set(before[1]) & set(after[0])
     assert len(moved) <= len(added - found)
 
 
 def test_a_single_name_teaches_and_none_divide_into_none():
-    alone = split(["cats/1.jpg"], 0.5, 42)
-    none = split([], 0.5, 42)
+    alone = split_names(["cats/1.jpg"], 0.5, 42)
+    none = split_names([], 0.5, 42)
 
     assert alone == (["cats/1.jpg"], [])
     assert none == ([], [])
@@ -56,16 +56,16 @@ def test_a_single_name_teaches_and_none_divide_into_none():
 def test_another_seed_gives_another_split():
     found = [f"cats/{n}.jpg" for n in range(100)]
 
-    assert set(split(found, 0.2, 1)[1]) != set(split(found, 0.2, 2)[1])
+    assert set(split_names(found, 0.2, 1)[1]) != set(split_names(found, 0.2, 2)[1])
 
 
 def test_the_split_is_the_same_in_every_release():
     found = [f"cats/{n}.jpg" for n in range(10)]
 
-    _, valid = split(found, 0.2, 42)
+    _, valid = split_names(found, 0.2, 42)
 
     assert valid == ["cats/9.jpg", "cats/7.jpg"]
 
 
 def test_a_name_that_is_no_text_can_be_ordered():
-    assert order(["b\udcff.jpg"], 42) == ["b\udcff.jpg"]
+    assert shuffle_names(["b\udcff.jpg"], 42) == ["b\udcff.jpg"]

@@ -42,7 +42,7 @@ for name in names:
 heavy = {"keras", "tensorflow", "jax", "torch"}
 assert not heavy & sys.modules.keys()
 ours = {name.split(".")[1] for name in sys.modules if name.startswith("dl_magics.")}
-print(len(dl_magics.training.recipe.applications.MODELS), *sorted(ours))
+print(len(dl_magics.training.recipe.applications.APPLICATIONS), *sorted(ours))
 """
 )
 TRAIN = (

@@ -15,7 +15,7 @@ from PIL import Image
 from dl_magics.runs.events import Event
 from dl_magics.runs.paths import RunPaths
 from dl_magics.training.engine import pipeline
-from dl_magics.training.recipe.recipe import Recipe, parse
+from dl_magics.training.recipe.recipe import Recipe, check_settings
 
 COLOURS = {"blue": (40, 50, 190), "green": (50, 170, 60), "red": (190, 50, 40)}
 SETTINGS = {
@@ -47,7 +47,7 @@ def photos(root: Path, n: int = 12, classes: tuple[str, ...] = ("blue", "red")) 
 
 def recipe(data: Path, *, head: str = "", names: Any = None, **settings: Any) -> Recipe:
     """Return a recipe that takes a second."""
-    return parse(str(data), {**SETTINGS, **settings}, head=head, head_names=names)
+    return check_settings(str(data), {**SETTINGS, **settings}, head=head, head_names=names)
 
 
 def paths(folder: Path, run: str = "run") -> RunPaths:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from dl_magics.training import explain
-from dl_magics.training.recipe.cell_parser import read
+from dl_magics.training.recipe.cell_parser import parse_cell
 
 HEAD = "def head(features):\n    return layers.Dense(width)(features)"
 
@@ -38,7 +38,7 @@ def test_the_script_of_explain_runs_with_keras_alone_and_saves_a_model(
     data = folder(tmp_path / "photos", parts)
     line = f"{data} --weights None --image-size 32 --epochs 2 --batch_size 4 {line}"
 
-    script = explain.write_script(read(line, cell, {"width": 7}))
+    script = explain.write_script(parse_cell(line, cell, {"width": 7}))
 
     assert "dl_magics" not in script
     done = subprocess.run(

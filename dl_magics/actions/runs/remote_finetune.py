@@ -53,10 +53,10 @@ def start_run(kernel: NotebookKernel, recipe: Recipe, folder: Path, stop: Stop) 
 def resume_run(record: RunRecord, stop: Stop) -> Events:
     """Resume a run on the host where it was interrupted; yield the events that are new here.
 
-    Raises NotResumable where another host is connected, or as `resume_point.read` does.
+    Raises NotResumable where another host is connected, or as `load_resume_point` does.
     """
     yield from remote_run.copy_rest(record, stop)
-    recipe = resume_point.read(record).recipe
+    recipe = resume_point.load_resume_point(record).recipe
     kernel = notebook_kernel.current()
     origin = remote_origin.load(record.folder)
     if origin and origin.host["alias"] != kernel.host.alias:
@@ -151,8 +151,8 @@ def _provide_weights(kernel: NotebookKernel, recipe: Recipe) -> str | None:
     try:
         remote_call.call_function(kernel, kernel_entry.fetch_weights, **arguments)
     except WeightsNotFound:
-        application = applications.MODELS[recipe.model]
-        local = weights.at_hand(application, paths.data_folder("weights"))
+        application = applications.APPLICATIONS[recipe.model]
+        local = weights.find_local_file(application, paths.data_folder("weights"))
         if not local:
             raise
         is_keras_file = local.name == application.file

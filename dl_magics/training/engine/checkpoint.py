@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from dl_magics.errors import DamagedRun, NotResumable
 from dl_magics.runs.events import CheckpointSaved
 from dl_magics.store import atomic
-from dl_magics.training.engine.head import Best, Means, Standing
+from dl_magics.training.engine.head import Best, Means, TrainingState
 
-NAME = "checkpoint.npz"
+FILE_NAME = "checkpoint.npz"
 
 _VERSION = 1
 _SECONDS_WITHIN_AN_EPOCH = 10.0
@@ -44,12 +44,12 @@ class Checkpoint:
     """
 
     about: Mapping[str, Any]
-    standing: Standing = field(default_factory=Standing)
+    standing: TrainingState = field(default_factory=TrainingState)
     variables: Arrays = field(default_factory=list)
     generators: Arrays = field(default_factory=list)
 
 
-def of(head: Any, standing: Standing, about: Mapping[str, Any]) -> Checkpoint:
+def capture(head: Any, standing: TrainingState, about: Mapping[str, Any]) -> Checkpoint:
     """Return the checkpoint of a head that is being trained."""
     from keras import ops
 
@@ -83,11 +83,11 @@ def write(folder: Path, checkpoint: Checkpoint) -> CheckpointSaved:
     """Write a checkpoint in one step: until it is whole and on disk, the one before stays."""
     payload = _packed(checkpoint)
     digest = hashlib.sha256(payload)
-    with atomic.replacing(folder / NAME) as unfinished, unfinished.open("wb") as file:
+    with atomic.replacing(folder / FILE_NAME) as unfinished, unfinished.open("wb") as file:
         file.write(payload)
         file.write(digest.digest())
     digest.update(digest.digest())
-    return CheckpointSaved(path=NAME, sha256=digest.hexdigest())
+    return CheckpointSaved(path=FILE_NAME, sha256=digest.hexdigest())
 
 
 def read(folder: Path) -> Checkpoint | None:
@@ -98,7 +98,7 @@ def read(folder: Path) -> Checkpoint | None:
     DamagedRun
         where it is not what was written.
     """
-    path = folder / NAME
+    path = folder / FILE_NAME
     if not path.is_file():
         return None
     data = path.read_bytes()
@@ -116,12 +116,12 @@ def read(folder: Path) -> Checkpoint | None:
 
 def remove(folder: Path) -> None:
     """Take the checkpoint away: the run needs none any more."""
-    for path in (folder / NAME, *atomic.find_unfinished(folder / NAME)):
+    for path in (folder / FILE_NAME, *atomic.find_unfinished(folder / FILE_NAME)):
         path.unlink(missing_ok=True)
 
 
 @dataclass
-class Keeper:
+class CheckpointSaver:
     """Saves a head while it learns: at the end of each epoch, and now and then within a long one.
 
     Where epochs take no time some are passed over, so that saving takes a hundredth of the time.
@@ -136,7 +136,7 @@ class Keeper:
         numbers = sum(math.prod(each.shape) for each in _variables(self.head))
         self._saved, self._took = self.timer(), 4 * numbers / _BYTES_PER_SECOND
 
-    def keep(self, standing: Standing) -> Iterator[CheckpointSaved]:
+    def save_if_due(self, standing: TrainingState) -> Iterator[CheckpointSaved]:
         """Save if it is time to."""
         before = self.timer()
         pause = self._took / _LARGEST_SHARE
@@ -144,7 +144,7 @@ class Keeper:
             pause = max(pause, _SECONDS_WITHIN_AN_EPOCH)
         if before - self._saved < pause:
             return
-        saved = write(self.folder, of(self.head, standing, self.about))
+        saved = write(self.folder, capture(self.head, standing, self.about))
         self._saved = self.timer()
         self._took = self._saved - before
         yield saved
@@ -186,7 +186,7 @@ def _unpacked(payload: memoryview) -> Checkpoint:
         means = Means(told["sums"], told["images"])
         return Checkpoint(
             told["about"],
-            Standing(told["epoch"], told["batches"], means, best),
+            TrainingState(told["epoch"], told["batches"], means, best),
             _listed("variable", arrays),
             _listed("generator", arrays),
         )

@@ -17,7 +17,9 @@ from dl_magics.training.weights import weights
 _IMBALANCE = 5
 
 
-def of(recipe: Recipe, folder: ImageFolder, device: Device, precision: str) -> Iterator[Warned]:
+def warn_before_training(
+    recipe: Recipe, folder: ImageFolder, device: Device, precision: str
+) -> Iterator[Warned]:
     """Yield what a person should know before the run goes on."""
     if recipe.mixed_precision is True and precision == "float32":
         yield Warned(
@@ -36,9 +38,9 @@ def of(recipe: Recipe, folder: ImageFolder, device: Device, precision: str) -> I
         )
 
 
-def fetching(recipe: Recipe, folder: Path) -> Iterator[Warned]:
+def warn_of_download(recipe: Recipe, folder: Path) -> Iterator[Warned]:
     """Yield a note where the weights must be downloaded first."""
-    if weights.must_be_fetched(applications.MODELS[recipe.model], recipe.weights, folder):
+    if weights.needs_download(applications.APPLICATIONS[recipe.model], recipe.weights, folder):
         yield Warned(
             code="fetching_weights",
             text=f"The ImageNet weights of {recipe.model} are not on this computer yet; "
@@ -47,7 +49,7 @@ def fetching(recipe: Recipe, folder: Path) -> Iterator[Warned]:
         )
 
 
-def refuse(folder: ImageFolder, broken: Broken) -> None:
+def refuse_broken_images(folder: ImageFolder, broken: Broken) -> None:
     """Raise BadData where more than half is broken, or a class has no sound image left."""
     photos = [*folder.train, *folder.valid]
     if 2 * len(broken) > len(photos):

@@ -37,7 +37,7 @@ class Device:
         return self.name
 
 
-def find() -> Device:
+def detect_device() -> Device:
     """Return the device that the backend of Keras will use; imports the backend.
 
     Raises BadSetting where that backend only predicts.
@@ -60,7 +60,7 @@ def find() -> Device:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def hide_retracing_warnings() -> Iterator[None]:
     """Keep TensorFlow's advice on retracing out of the cell: every run has a new head to trace."""
 
     def other(record: logging.LogRecord) -> bool:
@@ -74,7 +74,7 @@ def quiet() -> Iterator[None]:
         logger.removeFilter(other)
 
 
-def precision(asked: bool | str, device: Device) -> str:
+def choose_precision(asked: bool | str, device: Device) -> str:
     """Return Keras' dtype policy for the frozen part."""
     if asked is False or not device.half:
         return "float32"
@@ -97,7 +97,7 @@ def cpu_half(backend: str, flags: frozenset[str]) -> str:
     return "bfloat16" if backend == "tensorflow" and "amx_bf16" in flags else ""
 
 
-def batch_size(asked: int | str, device: Device, widest: int) -> int:
+def choose_batch_size(asked: int | str, device: Device, widest: int) -> int:
     """Return how many images the frozen part takes at once.
 
     `widest` is the number of values of its widest layer, for one image. "auto" is the largest

@@ -11,7 +11,9 @@ from dl_magics.training.engine.feature_store import FeatureStore, Key
 from dl_magics.training.engine.networks import Frozen
 
 
-def needed(store: FeatureStore, keys: Iterable[Key], frozen: Frozen, run: Path) -> dict[Path, int]:
+def bytes_needed(
+    store: FeatureStore, keys: Iterable[Key], frozen: Frozen, run: Path
+) -> dict[Path, int]:
     """Return the bytes that a run will write below each folder; its head is left out, being small.
 
     The features are those of `keys` that are not kept yet; the model has the frozen part inside.
@@ -20,7 +22,7 @@ def needed(store: FeatureStore, keys: Iterable[Key], frozen: Frozen, run: Path) 
     return {store.folder: missing * store.record_bytes, run: frozen.bytes}
 
 
-def refuse(needed: Mapping[Path, int]) -> None:
+def require_free_space(needed: Mapping[Path, int]) -> None:
     """Raise DiskFull where a disk has not the bytes that are needed below its folders."""
     disks: dict[int, list[Path]] = {}
     for folder in needed:

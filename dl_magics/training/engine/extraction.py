@@ -19,7 +19,7 @@ from dl_magics.data import augment, images
 from dl_magics.data.folders import Photo
 from dl_magics.runs.events import Event, PhaseStarted, Progressed
 from dl_magics.training.engine.feature_store import FeatureStore, Key
-from dl_magics.training.engine.throughput import Pace
+from dl_magics.training.engine.throughput import Throughput
 
 Compute = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 Stop = Callable[[], bool]
@@ -38,7 +38,7 @@ class View:
     key: Key
 
 
-def scan(photos: Sequence[Photo], copies: int, seed: int, broken: Broken) -> list[View]:
+def scan_photos(photos: Sequence[Photo], copies: int, seed: int, broken: Broken) -> list[View]:
     """Return the views of the photos that look like images; name the others in `broken`."""
     with ThreadPoolExecutor(_workers(), initializer=_step_back) as pool:
         digests = list(pool.map(_digest, photos))
@@ -51,7 +51,7 @@ def scan(photos: Sequence[Photo], copies: int, seed: int, broken: Broken) -> lis
     return views
 
 
-def fill(
+def fill_store(
     store: FeatureStore,
     views: Sequence[View],
     size: int,
@@ -71,7 +71,7 @@ def fill(
     missing = [alike[0] for key, alike in same.items() if key not in store]
     unique = len(same)
     yield PhaseStarted(phase="features", total=unique, unit="images", kept=unique - len(missing))
-    pace = Pace(len(missing))
+    pace = Throughput(len(missing))
     with store.writer() as writer, ThreadPoolExecutor(_workers(), initializer=_step_back) as pool:
         for batch, pixels, damaged in _batches(pool, missing, size, batch_size, seed):
             for key, reason in damaged.items():
@@ -89,7 +89,7 @@ def fill(
                 return
 
 
-def told(broken: Broken) -> list[Mapping[str, str]]:
+def describe_broken(broken: Broken) -> list[Mapping[str, str]]:
     """Return the broken photos as the log names them."""
     return [{"path": str(path), "reason": reason} for path, reason in sorted(broken.items())]
 
@@ -151,7 +151,7 @@ def _pixels(view: View, size: int, seed: int) -> NDArray[np.uint8] | str:
 def _digest(photo: Photo) -> bytes | str:
     try:
         data = photo.path.read_bytes()
-        images.check(data)
+        images.check_header(data)
     except images.BrokenImage as error:
         return error.reason
     except OSError as error:

@@ -16,7 +16,7 @@ from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.version import __version__
 
 
-def space(recipe: Recipe, frozen: Frozen, precision: str, found: Device) -> dict[str, Any]:
+def feature_space(recipe: Recipe, frozen: Frozen, precision: str, found: Device) -> dict[str, Any]:
     """Return everything but the photo that a feature depends on beyond its last digits.
 
     Threads, instruction set and batch size are left out on purpose: they change only the rounding,
@@ -36,7 +36,7 @@ def space(recipe: Recipe, frozen: Frozen, precision: str, found: Device) -> dict
     }
 
 
-def about(
+def run_identity(
     recipe: Recipe, frozen: Frozen, train: Sequence[View], valid: Sequence[View], batch_size: int
 ) -> dict[str, Any]:
     """Return what a run learns from; the photos count by what is in them, and by their order."""
@@ -48,7 +48,7 @@ def about(
     }
 
 
-def versions() -> dict[str, str]:
+def installed_versions() -> dict[str, str]:
     """Return the versions that a run is made with."""
     import keras
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dl_magics.errors import TrainingFailed
 from dl_magics.runs.events import EpochEnded, Event, Progressed, Warned
-from dl_magics.training.engine.throughput import Pace
+from dl_magics.training.engine.throughput import Throughput
 
 Stop = Callable[[], bool]
 
@@ -57,7 +57,7 @@ class Means:
 
 
 @dataclass
-class Standing:
+class TrainingState:
     """How far the training of a head is: `batches` of `epoch` are done, and gave these means."""
 
     epoch: int = 1
@@ -70,10 +70,10 @@ class Standing:
         self.epoch, self.batches, self.means = self.epoch + 1, 0, Means()
 
 
-Keep = Callable[[Standing], Iterable[Event]]
+Keep = Callable[[TrainingState], Iterable[Event]]
 
 
-def learn(
+def train_head(
     head: Any,
     train: Examples,
     valid: Examples,
@@ -83,7 +83,7 @@ def learn(
     patience: int,
     seed: int,
     stop: Stop,
-    standing: Standing,
+    standing: TrainingState,
     keep: Keep = lambda _: (),
 ) -> Iterator[Event]:
     """Train `head` from `standing` on, yield each epoch, and leave the best weights in it.
@@ -95,7 +95,7 @@ def learn(
     """
     size = batch_size if isinstance(batch_size, int) else _HEAD_BATCH
     done = (standing.epoch - 1) * len(train) + standing.means.images
-    pace = Pace(epochs * len(train), done=done)
+    pace = Throughput(epochs * len(train), done=done)
     best = standing.best
     while standing.epoch <= epochs and standing.epoch - 1 - (best.epoch or 0) < patience:
         epoch = standing.epoch
@@ -112,7 +112,7 @@ def learn(
             yield from keep(standing)
         if stop():
             break
-        checked = check(head, valid)
+        checked = evaluate_head(head, valid)
         logs = standing.means.logs | {f"val_{name}": value for name, value in checked.items()}
         logs["learning_rate"] = float(head.optimizer.learning_rate)
         if not np.isfinite(list(logs.values())).all():
@@ -142,7 +142,7 @@ def warn_diverged(epoch: int, rate: float, best: Best) -> Warned:
     )
 
 
-def check(head: Any, examples: Examples) -> dict[str, float]:
+def evaluate_head(head: Any, examples: Examples) -> dict[str, float]:
     """Return loss and accuracy of a head."""
     means = Means()
     for at in range(0, len(examples), _CHECK_BATCH):
@@ -152,7 +152,7 @@ def check(head: Any, examples: Examples) -> dict[str, float]:
     return means.logs
 
 
-def _progress(pace: Pace, epochs: int, images: int) -> Progressed:
+def _progress(pace: Throughput, epochs: int, images: int) -> Progressed:
     return Progressed(
         done=pace.done // images,
         total=epochs,

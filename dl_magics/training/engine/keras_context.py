@@ -10,7 +10,7 @@ import numpy as np
 
 
 @contextmanager
-def configured(policy: str) -> Iterator[None]:
+def default_keras_config(policy: str) -> Iterator[None]:
     """Build under known settings of Keras, whatever the person's are, and put theirs back."""
     from keras import config
 
@@ -27,7 +27,7 @@ def configured(policy: str) -> Iterator[None]:
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
+def seeded_generators(seed: int) -> Iterator[None]:
     """Draw the same numbers for the same seed, and leave the person's own generators alone."""
     import keras
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from dl_magics.errors import BadSetting
 from dl_magics.store import atomic
-from dl_magics.training.engine.keras_context import configured, seeded
+from dl_magics.training.engine.keras_context import default_keras_config, seeded_generators
 from dl_magics.training.recipe import applications
 from dl_magics.training.recipe.applications import Preprocessing
 from dl_magics.training.recipe.recipe import Recipe
@@ -75,7 +75,7 @@ def _layers(model: Any) -> Iterator[Any]:
             yield from _layers(layer)
 
 
-def frozen(recipe: Recipe, precision: str, folder: Path) -> Frozen:
+def build_frozen(recipe: Recipe, precision: str, folder: Path) -> Frozen:
     """Return the frozen part of a recipe; the last one is kept for the next run."""
     path, changed = recipe.weights, 0.0
     if path not in (None, "imagenet"):
@@ -98,14 +98,14 @@ def _frozen(
     precision: str,
     folder: Path,
 ) -> Frozen:
-    pretrained = applications.MODELS[model]
-    with configured("float32"), seeded(seed):
-        base = weights.base(pretrained, size, path, folder)
+    pretrained = applications.APPLICATIONS[model]
+    with default_keras_config("float32"), seeded_generators(seed):
+        base = weights.load_base(pretrained, size, path, folder)
         plain = _with_ends(base, pretrained.preprocessing, size, pooling)
     fast = plain
     if precision != "float32":
-        with configured(precision), seeded(seed):
-            half = weights.base(pretrained, size, None, folder)
+        with default_keras_config(precision), seeded_generators(seed):
+            half = weights.load_base(pretrained, size, None, folder)
             half.set_weights(base.get_weights())
             fast = _with_ends(half, pretrained.preprocessing, size, pooling)
     digest = hashlib.sha256()
@@ -138,7 +138,7 @@ def _with_ends(base: Any, preprocessing: Preprocessing, size: int, pooling: str 
     return keras.Model(pixels, features, name="frozen", trainable=False)
 
 
-def head(recipe: Recipe, features: NDArray[np.float32], classes: int) -> Any:
+def build_head(recipe: Recipe, features: NDArray[np.float32], classes: int) -> Any:
     """Return a new head, features to logits, with the features' own normalization in front.
 
     Raises
@@ -150,7 +150,7 @@ def head(recipe: Recipe, features: NDArray[np.float32], classes: int) -> Any:
 
     variance = features.var(tuple(range(features.ndim - 1)), dtype=np.float64)
     dead = variance <= _DEAD * variance.mean()
-    with configured("float32"), seeded(recipe.seed):
+    with default_keras_config("float32"), seeded_generators(recipe.seed):
         inputs = keras.Input(features.shape[1:], name="features")
         hidden = keras.layers.Normalization(
             mean=features.mean(tuple(range(features.ndim - 1)), dtype=np.float64),
@@ -211,17 +211,17 @@ def _own_head(recipe: Recipe, hidden: Any) -> Any:
     return made
 
 
-def whole(network: Frozen, trained_head: Any) -> Any:
+def join_model(network: Frozen, trained_head: Any) -> Any:
     """Return one model from raw RGB pixels, 0 to 255, to the probabilities of the classes."""
     import keras
 
-    with configured("float32"):
+    with default_keras_config("float32"):
         pixels = keras.Input(network.plain.input_shape[1:], name="pixels")
         logits = trained_head(network.plain(pixels, training=False))
         return keras.Model(pixels, keras.layers.Softmax(name="probabilities")(logits))
 
 
-def save(model: Any, classes: Sequence[str], path: Path) -> str:
+def save_model(model: Any, classes: Sequence[str], path: Path) -> str:
     """Write a model with its class names in one step; return the file's sha256.
 
     The names are the file `classes.json` in the archive, in the order of the model's output.

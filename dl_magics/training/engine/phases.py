@@ -26,7 +26,14 @@ from dl_magics.runs.events import (
 )
 from dl_magics.training.engine import data_checks
 from dl_magics.training.engine.device import Device
-from dl_magics.training.engine.extraction import Broken, Compute, View, fill, scan, told
+from dl_magics.training.engine.extraction import (
+    Broken,
+    Compute,
+    View,
+    describe_broken,
+    fill_store,
+    scan_photos,
+)
 from dl_magics.training.engine.feature_store import FeatureStore
 from dl_magics.training.engine.head import Best
 from dl_magics.training.recipe.recipe import Recipe
@@ -52,7 +59,7 @@ class ScannedImages:
 
     def refuse_broken(self) -> None:
         """Raise BadData where too much of the folder is broken to train on."""
-        data_checks.refuse(self.folder, self.broken)
+        data_checks.refuse_broken_images(self.folder, self.broken)
 
 
 @dataclass
@@ -143,8 +150,8 @@ class Frame:
         """Enter the phase "features": read each file once. Raises BadData where most are broken."""
         self.enter_phase("features")
         recipe, broken = self.recipe, Broken()
-        train = scan(folder.train, recipe.augment, recipe.seed, broken)
-        valid = scan(folder.valid, 0, recipe.seed, broken)
+        train = scan_photos(folder.train, recipe.augment, recipe.seed, broken)
+        valid = scan_photos(folder.valid, 0, recipe.seed, broken)
         scanned = ScannedImages(folder, train, valid, broken)
         scanned.refuse_broken()
         return scanned
@@ -154,7 +161,7 @@ class Frame:
     ) -> Generator[Event, None, bool]:
         """Fill the store; return false where the run was stopped before it had weights to keep."""
         recipe = self.recipe
-        yield from fill(
+        yield from fill_store(
             store,
             images.views,
             recipe.image_size,
@@ -168,7 +175,7 @@ class Frame:
         if self.should_stop() and self.best.epoch is None:
             return False
         total = len(images.folder.train) + len(images.folder.valid)
-        yield DataChecked(images=total, skipped=told(images.broken))
+        yield DataChecked(images=total, skipped=describe_broken(images.broken))
         images.refuse_broken()
         return True
 
@@ -199,4 +206,6 @@ class Frame:
 
 def find_images(recipe: Recipe) -> ImageFolder:
     """Return the image folder of a recipe. Raises BadData where it cannot be trained on."""
-    return folders.find(recipe.data, valid=recipe.valid, sample=recipe.sample, seed=recipe.seed)
+    return folders.find_images(
+        recipe.data, valid=recipe.valid, sample=recipe.sample, seed=recipe.seed
+    )

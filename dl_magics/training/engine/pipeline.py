@@ -22,13 +22,13 @@ from dl_magics.training.engine import (
     networks,
     phases,
 )
-from dl_magics.training.engine.checkpoint import Checkpoint, Keeper
+from dl_magics.training.engine.checkpoint import Checkpoint, CheckpointSaver
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.extraction import View
 from dl_magics.training.engine.feature_store import FeatureStore
-from dl_magics.training.engine.head import Examples, Standing, learn
+from dl_magics.training.engine.head import Examples, TrainingState, train_head
 from dl_magics.training.engine.phases import Frame
-from dl_magics.training.engine.resume_point import Past
+from dl_magics.training.engine.resume_point import ResumePoint
 from dl_magics.training.recipe.recipe import Recipe
 
 MODEL = "model.keras"
@@ -40,7 +40,7 @@ def run(
     *,
     stop: Callable[[], bool] = lambda: False,
     host: Mapping[str, Any] | None = None,
-    past: Past | None = None,
+    past: ResumePoint | None = None,
     clock: Callable[[], float] = time.time,
     timer: Callable[[], float] = time.monotonic,
 ) -> Generator[Event, None, None]:
@@ -63,11 +63,11 @@ class _KerasSteps:
     frame: Frame
     paths: RunPaths
     host: Mapping[str, Any]
-    past: Past | None
+    past: ResumePoint | None
 
     def __post_init__(self) -> None:
         self.checkpoint = self.past.checkpoint if self.past else None
-        self.standing = self.checkpoint.standing if self.checkpoint else Standing()
+        self.standing = self.checkpoint.standing if self.checkpoint else TrainingState()
         self.frame.best = self.standing.best
 
     def events(self) -> Iterator[Event]:
@@ -79,29 +79,31 @@ class _KerasSteps:
         folder = phases.find_images(recipe)
         if past:
             past.restore_threads()
-        found = device.find()
-        precision = device.precision(recipe.mixed_precision, found)
+        found = device.detect_device()
+        precision = device.choose_precision(recipe.mixed_precision, found)
         if not past:
             compute = compute_settings.detect().to_json()
-            yield frame.started(folder, found, self.host, fingerprint.versions(), compute)
-            yield from data_checks.of(recipe, folder, found, precision)
-            yield from data_checks.fetching(recipe, self.paths.weights)
-        frozen = networks.frozen(recipe, precision, self.paths.weights)
+            yield frame.started(folder, found, self.host, fingerprint.installed_versions(), compute)
+            yield from data_checks.warn_before_training(recipe, folder, found, precision)
+            yield from data_checks.warn_of_download(recipe, self.paths.weights)
+        frozen = networks.build_frozen(recipe, precision, self.paths.weights)
 
         images = frame.scan_images(folder)
-        space = fingerprint.space(recipe, frozen, precision, found)
+        space = fingerprint.feature_space(recipe, frozen, precision, found)
         store = FeatureStore(self.paths.features, space, frozen.features)
         keys = (view.key for view in images.views)
-        disk_space.refuse(disk_space.needed(store, keys, frozen, self.paths.run))
-        batch = device.batch_size(recipe.batch_size, found, frozen.widest)
+        disk_space.require_free_space(disk_space.bytes_needed(store, keys, frozen, self.paths.run))
+        batch = device.choose_batch_size(recipe.batch_size, found, frozen.widest)
         if past:
             batch = past.batch_size(found, batch)
-        about = fingerprint.about(recipe, frozen, images.train, images.valid, batch)
+        about = fingerprint.run_identity(recipe, frozen, images.train, images.valid, batch)
         if past:
-            past.refuse(about, folder, fingerprint.versions()["backend"])
+            past.refuse(about, folder, fingerprint.installed_versions()["backend"])
             yield self._resumed(past, found)
-            yield from data_checks.of(recipe, folder, found, precision)
-            yield from past.doubts(fingerprint.versions(), found, compute_settings.detect())
+            yield from data_checks.warn_before_training(recipe, folder, found, precision)
+            yield from past.doubts(
+                fingerprint.installed_versions(), found, compute_settings.detect()
+            )
         if not self.checkpoint:
             yield checkpoint.write(self.paths.run, Checkpoint(about))
         if not (
@@ -116,13 +118,13 @@ class _KerasSteps:
 
         train = _examples(store, images.readable(images.train))
         valid = _examples(store, images.readable(images.valid))
-        head = networks.head(recipe, train.features, len(folder.classes))
+        head = networks.build_head(recipe, train.features, len(folder.classes))
         yield from self._learn(head, train, valid, about)
         if self.standing.best.epoch is None:
             return
 
         def save(path: Path) -> str:
-            return networks.save(networks.whole(frozen, head), folder.classes, path)
+            return networks.save_model(networks.join_model(frozen, head), folder.classes, path)
 
         yield from frame.save_model(MODEL, len(valid), save)
 
@@ -132,10 +134,10 @@ class _KerasSteps:
         recipe, kept = self.frame.recipe, self.standing.epoch - 1
         if self.checkpoint:
             checkpoint.restore(head, self.checkpoint)
-        keeper = Keeper(self.paths.run, head, about, self.frame.timer)
+        keeper = CheckpointSaver(self.paths.run, head, about, self.frame.timer)
         yield self.frame.enter_head(kept)
-        with device.quiet():
-            yield from learn(
+        with device.hide_retracing_warnings():
+            yield from train_head(
                 head,
                 train,
                 valid,
@@ -145,16 +147,16 @@ class _KerasSteps:
                 seed=recipe.seed,
                 stop=self.frame.should_stop,
                 standing=self.standing,
-                keep=keeper.keep,
+                keep=keeper.save_if_due,
             )
 
-    def _resumed(self, past: Past, found: Device) -> RunResumed:
+    def _resumed(self, past: ResumePoint, found: Device) -> RunResumed:
         return RunResumed(
             interrupted_at=past.state.n,
             epoch=self.standing.epoch,
             batches=self.standing.batches,
             host=self.host,
-            versions=fingerprint.versions(),
+            versions=fingerprint.installed_versions(),
             device=str(found),
             compute=compute_settings.detect().to_json(),
         )

@@ -22,7 +22,7 @@ from dl_magics.training.recipe.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Past:
+class ResumePoint:
     """A run up to its interruption.
 
     `seconds` are those of its phases so far; `lost` says why its checkpoint is of no use. Without
@@ -119,7 +119,7 @@ class Past:
         return not self.checkpoint or self.checkpoint.about.get(name) == about[name]
 
 
-def read(record: RunRecord) -> Past:
+def load_resume_point(record: RunRecord) -> ResumePoint:
     """Return the past of the interrupted run that a record reads.
 
     Raises
@@ -155,7 +155,7 @@ def read(record: RunRecord) -> Past:
             fix=f"%pip install dl-magics=={version}",
         ) from error
     found, lost = _checkpoint(folder, state)
-    return Past(state, recipe, _seconds(record.events), found, lost)
+    return ResumePoint(state, recipe, _seconds(record.events), found, lost)
 
 
 def _checkpoint(folder: Path, state: RunState) -> tuple[Checkpoint | None, str]:
@@ -166,7 +166,7 @@ def _checkpoint(folder: Path, state: RunState) -> tuple[Checkpoint | None, str]:
     told = {each["epoch"] for each in state.epochs}
     if found and not told.issuperset(range(1, found.standing.epoch)):
         # After a power cut: the checkpoint reached the disk, the lines before it did not.
-        return None, f"{folder / checkpoint.NAME} is ahead of the log."
+        return None, f"{folder / checkpoint.FILE_NAME} is ahead of the log."
     return found, ""
 
 

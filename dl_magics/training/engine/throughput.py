@@ -10,7 +10,7 @@ SECONDS_BETWEEN = 0.25
 _SECONDS_LOOKED_BACK = 10.0
 
 
-class Pace:
+class Throughput:
     """Counts what is done, says when to tell it, and knows the speed of the last ten seconds."""
 
     def __init__(

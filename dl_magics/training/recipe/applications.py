@@ -15,7 +15,7 @@ Preprocessing = Literal["caffe", "tf", "torch", "none"]
 
 
 @dataclass(frozen=True, slots=True)
-class Pretrained:
+class Application:
     """A pretrained model without its top.
 
     `size` and `smallest` are pixels, height = width. `file` is the name of its ImageNet weights in
@@ -30,10 +30,10 @@ class Pretrained:
     digest: str
 
 
-def _read() -> dict[str, Pretrained]:
+def _read() -> dict[str, Application]:
     text = files("dl_magics.training.recipe").joinpath("applications.csv").read_text("ascii")
     return {
-        row["name"]: Pretrained(
+        row["name"]: Application(
             row["name"],
             cast(Preprocessing, row["preprocessing"]),
             int(row["size"]),
@@ -45,20 +45,20 @@ def _read() -> dict[str, Pretrained]:
     }
 
 
-MODELS = _read()
+APPLICATIONS = _read()
 
 
-def named(name: str) -> Pretrained:
+def find_application(name: str) -> Application:
     """Return the model that `name` means: `VGG16`, `vgg16`, `vgg_16_imagenet`, `resnet-50`."""
-    models = {_plain(each): each for each in MODELS}
+    models = {_plain(each): each for each in APPLICATIONS}
     wanted = _plain(name)
     if wanted in models:
-        return MODELS[models[wanted]]
+        return APPLICATIONS[models[wanted]]
     near = difflib.get_close_matches(wanted, models, n=1, cutoff=0.4)
     nearest = models[near[0]] if near else "VGG16"
     raise BadSetting(
-        f"model = {name!r} is none of the {len(MODELS)} models of keras.applications.",
-        fix=f'Nearest: model = "{nearest}". All: {", ".join(MODELS)}',
+        f"model = {name!r} is none of the {len(APPLICATIONS)} models of keras.applications.",
+        fix=f'Nearest: model = "{nearest}". All: {", ".join(APPLICATIONS)}',
     )
 
 

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dl_magics.errors import BadSetting
-from dl_magics.training.recipe.recipe import Recipe, parse, shown
+from dl_magics.training.recipe.recipe import Recipe, check_settings, quote_value
 
 # What head(features) finds besides its own imports.
 GIVEN = ("keras", "layers", "ops")
 
 
-def read(line: str, cell: str, names: Mapping[str, Any]) -> Recipe:
+def parse_cell(line: str, cell: str, names: Mapping[str, Any]) -> Recipe:
     """Return the recipe of a cell; `names` are those of the notebook.
 
     Raises
@@ -25,18 +25,20 @@ def read(line: str, cell: str, names: Mapping[str, Any]) -> Recipe:
     BadSetting
         in two lines, before anything starts.
     """
-    data, on_line = read_line(line)
+    data, on_line = parse_line(line)
     body = _Body(cell, names)
     twice = sorted(on_line.keys() & body.settings.keys())
     if twice:
         raise BadSetting(
             f"{twice[0]} is set twice, on the line and in the body.",
-            fix=f"Keep one of them: {twice[0]} = {shown(body.settings[twice[0]])}",
+            fix=f"Keep one of them: {twice[0]} = {quote_value(body.settings[twice[0]])}",
         )
-    return parse(data, {**on_line, **body.settings}, head=body.head, head_names=body.head_names)
+    return check_settings(
+        data, {**on_line, **body.settings}, head=body.head, head_names=body.head_names
+    )
 
 
-def read_line(line: str) -> tuple[str, dict[str, Any]]:
+def parse_line(line: str) -> tuple[str, dict[str, Any]]:
     """Split `data/dogscats --epochs 3` into the folder and the settings."""
     words = _words(line)
     data: list[str] = []

@@ -82,7 +82,7 @@ SETTINGS: dict[str, Setting] = {
     ),
 }
 
-LATER = ("unfreeze", "unfreeze_epochs", "fine_learning_rate", "budget", "workers")
+NOT_SUPPORTED_YET = ("unfreeze", "unfreeze_epochs", "fine_learning_rate", "budget", "workers")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +124,7 @@ class Recipe:
         return cls(**{**values, "dense": tuple(values["dense"])})
 
 
-def parse(
+def check_settings(
     data: str,
     settings: Mapping[str, Any],
     *,
@@ -144,7 +144,7 @@ def parse(
             fix="Name the folder that holds one folder a class: %%finetune data/dogscats",
         )
     values = {name: _checked(name, value) for name, value in settings.items()}
-    model = applications.named(values.pop("model", "VGG16"))
+    model = applications.find_application(values.pop("model", "VGG16"))
     size = values.pop("image_size", None) or model.size
     if size < model.smallest:
         raise BadSetting(
@@ -163,28 +163,28 @@ def parse(
 
 
 def _checked(name: str, value: Any) -> Any:
-    if name in LATER:
+    if name in NOT_SUPPORTED_YET:
         raise BadSetting(
-            f"{name} = {shown(value)}: this version trains the head only, on one machine.",
+            f"{name} = {quote_value(value)}: this version trains the head only, on one machine.",
             fix=f"Leave {name} out.",
         )
     if name not in SETTINGS:
         near = difflib.get_close_matches(name.lower(), SETTINGS, n=1, cutoff=0.5)
         nearest = f"Nearest: {near[0]}. " if near else ""
         raise BadSetting(
-            f"{name} = {shown(value)}: there is no setting {name!r}.",
+            f"{name} = {quote_value(value)}: there is no setting {name!r}.",
             fix=f"{nearest}All settings: {', '.join(SETTINGS)}",
         )
     try:
         return SETTINGS[name].rule(value)
     except ValueError as wanted:
         raise BadSetting(
-            f"{name} = {shown(value)} is not possible.",
+            f"{name} = {quote_value(value)} is not possible.",
             fix=f"{name} is {wanted} ({SETTINGS[name].meaning}).",
         ) from None
 
 
-def shown(value: Any) -> str:
+def quote_value(value: Any) -> str:
     """Return how a message quotes a value: on one line, and not too long."""
     try:
         quoted = " ".join(repr(value).split())

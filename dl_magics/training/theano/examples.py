@@ -14,7 +14,7 @@ from dl_magics.training.engine.feature_store import FeatureStore
 _DEAD = 1e-4
 
 
-def write(folder: Path, store: FeatureStore, train: list[View], valid: list[View]) -> Path:
+def write_examples(folder: Path, store: FeatureStore, train: list[View], valid: list[View]) -> Path:
     """Write features and labels, and by what the features are normalized."""
     features = store.get([view.key for view in train])
     mean, scale = normalization(features)

@@ -8,7 +8,7 @@ from dl_magics.training.recipe.recipe import Recipe
 _FIX = "Leave it out · or train on today's Keras: %backend tensorflow"
 
 
-def refuse(recipe: Recipe) -> None:
+def refuse_unsupported(recipe: Recipe) -> None:
     """Raise BadSetting for what Keras 1 on Theano cannot do, before anything starts."""
     wrong = {
         "model": recipe.model != "VGG16",

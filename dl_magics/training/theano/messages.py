@@ -17,7 +17,7 @@ def device_name(opened: dict[str, Any]) -> str:
     return f"{where}, Theano {opened['versions']['theano']}"
 
 
-def no_gpu(opened: dict[str, Any]) -> Warned:
+def warn_of_cpu(opened: dict[str, Any]) -> Warned:
     """Return the note that Theano silently went on with the CPU."""
     return Warned(
         code="no_gpu",
@@ -26,7 +26,7 @@ def no_gpu(opened: dict[str, Any]) -> Warned:
     )
 
 
-def space(recipe: Recipe, weights: Path | None, opened: dict[str, Any]) -> dict[str, Any]:
+def feature_space(recipe: Recipe, weights: Path | None, opened: dict[str, Any]) -> dict[str, Any]:
     """Return all that a feature depends on but the image."""
     if weights is None:
         digest = f"random {recipe.seed}"

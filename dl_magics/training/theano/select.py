@@ -17,7 +17,7 @@ from dl_magics.training.theano import env, limits
 from dl_magics.training.theano.engine import run as on_theano
 
 
-def engine(recipe: Recipe, folder: Path) -> Callable[..., Generator[Event, None, None]]:
+def select_engine(recipe: Recipe, folder: Path) -> Callable[..., Generator[Event, None, None]]:
     """Return what trains: the engine on this Keras, or the one on Theano, if that is meant.
 
     Theano is meant where the recipe, `%backend`, a variable or keras.json says so; its interpreter
@@ -35,8 +35,8 @@ def engine(recipe: Recipe, folder: Path) -> Callable[..., Generator[Event, None,
     backend = effective.with_loaded(fresh, effective.loaded(sys.modules))["backend"]
     chosen = theano_env.from_json(shown["own"]).chosen
     if (recipe.backend or ("theano" if chosen else backend.value)) == "theano":
-        limits.refuse(recipe)
-        found = env.interpreter(folder / theano_env.ROOM)
+        limits.refuse_unsupported(recipe)
+        found = env.find_interpreter(folder / theano_env.ROOM)
         if found is None:
             raise _no_interpreter(backend)
         return partial(on_theano, interpreter=found)

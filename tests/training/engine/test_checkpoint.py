@@ -12,9 +12,9 @@ from hypothesis.extra import numpy as arrays
 
 from dl_magics.errors import DamagedRun, NotResumable
 from dl_magics.training.engine import checkpoint, networks
-from dl_magics.training.engine.checkpoint import Checkpoint, Keeper
-from dl_magics.training.engine.head import Best, Examples, Means, Standing, learn
-from dl_magics.training.recipe.recipe import parse
+from dl_magics.training.engine.checkpoint import Checkpoint, CheckpointSaver
+from dl_magics.training.engine.head import Best, Examples, Means, TrainingState, train_head
+from dl_magics.training.recipe.recipe import check_settings
 
 ABOUT = {"recipe": {"data": "photos"}, "data": ["0", "1"], "weights": "2", "batch_size": 8}
 
@@ -30,7 +30,7 @@ _checkpoints = st.builds(
     Checkpoint,
     about=st.just(ABOUT),
     standing=st.builds(
-        Standing,
+        TrainingState,
         epoch=st.integers(1, 10**6),
         batches=st.integers(0, 10**6),
         means=st.builds(Means, sums=_logs, images=st.integers(0, 10**9)),
@@ -67,7 +67,7 @@ def test_the_event_tells_the_sum_of_the_file(tmp_path):
 
     data = (tmp_path / told.path).read_bytes()
     assert told.sha256 == hashlib.sha256(data).hexdigest()
-    assert [each.name for each in tmp_path.iterdir()] == [checkpoint.NAME]
+    assert [each.name for each in tmp_path.iterdir()] == [checkpoint.FILE_NAME]
 
 
 def test_where_there_is_none_nothing_is_read(tmp_path):
@@ -79,7 +79,7 @@ def test_where_there_is_none_nothing_is_read(tmp_path):
 def test_any_changed_byte_and_any_cut_is_noticed(tmp_path_factory, at):
     folder = tmp_path_factory.mktemp("run")
     checkpoint.write(folder, Checkpoint(ABOUT, variables=[np.arange(9.0)]))
-    path = folder / checkpoint.NAME
+    path = folder / checkpoint.FILE_NAME
     data = bytearray(path.read_bytes())
     if at.draw(st.booleans()):
         del data[at.draw(st.integers(0, len(data) - 1)) :]
@@ -108,7 +108,7 @@ def test_until_the_new_one_is_on_disk_the_old_one_stays(tmp_path, monkeypatch):
 
 def test_taken_away_nothing_is_left(tmp_path):
     checkpoint.write(tmp_path, Checkpoint(ABOUT))
-    unfinished = Path(checkpoint.NAME)
+    unfinished = Path(checkpoint.FILE_NAME)
     (tmp_path / f".{unfinished.stem}.0123456789ab{unfinished.suffix}").write_bytes(b"half")
 
     checkpoint.remove(tmp_path)
@@ -133,23 +133,25 @@ def head(features):
 
 def new_head(own="", **asked):
     usual = {"learning_rate": 0.01, "dense": [8], "dropout": 0.5}
-    return networks.head(parse("any", usual | asked, head=own), TRAIN.features, 2)
+    return networks.build_head(check_settings("any", usual | asked, head=own), TRAIN.features, 2)
 
 
 def learnt(head, standing, keep=lambda _: (), patience=3):
     asked = {"epochs": 3, "batch_size": 8, "seed": 1, "stop": lambda: False}
-    return list(learn(head, TRAIN, VALID, standing=standing, keep=keep, patience=patience, **asked))
+    return list(
+        train_head(head, TRAIN, VALID, standing=standing, keep=keep, patience=patience, **asked)
+    )
 
 
 @pytest.mark.parametrize("own", ["", OWN])
 def test_from_any_batch_on_a_head_learns_what_it_would_have_learnt(tmp_path, own):
     kept = []
-    whole, end = new_head(own), Standing()
+    whole, end = new_head(own), TrainingState()
 
     def keep(standing):
         folder = tmp_path / str(len(kept))
         folder.mkdir()
-        checkpoint.write(folder, checkpoint.of(whole, standing, ABOUT))
+        checkpoint.write(folder, checkpoint.capture(whole, standing, ABOUT))
         kept.append(folder)
         return ()
 
@@ -170,14 +172,14 @@ def test_from_any_batch_on_a_head_learns_what_it_would_have_learnt(tmp_path, own
 
 
 def test_patience_that_was_over_before_the_break_is_over_after_it():
-    standing = Standing(epoch=3, best=Best(epoch=1, logs={"val_loss": 0.1}))
+    standing = TrainingState(epoch=3, best=Best(epoch=1, logs={"val_loss": 0.1}))
 
     assert learnt(new_head(), standing, patience=1) == []
     assert learnt(new_head(), standing, patience=2)
 
 
 def test_a_head_that_is_built_in_another_way_is_refused_in_two_lines():
-    saved = checkpoint.of(new_head(), Standing(), ABOUT)
+    saved = checkpoint.capture(new_head(), TrainingState(), ABOUT)
 
     with pytest.raises(NotResumable) as caught:
         checkpoint.restore(new_head(dense=[9]), saved)
@@ -202,37 +204,37 @@ def saved_in(keeper, clock, times, standing):
     saved = []
     for now in times:
         clock.now = now
-        if list(keeper.keep(standing)):
+        if list(keeper.save_if_due(standing)):
             saved.append(now)
     return saved
 
 
 def test_each_epoch_is_saved_at_its_end(tmp_path, head):
     clock = Clock()
-    keeper = Keeper(tmp_path, head, ABOUT, clock)
+    keeper = CheckpointSaver(tmp_path, head, ABOUT, clock)
 
-    assert saved_in(keeper, clock, [1, 2, 3], Standing(epoch=2)) == [1, 2, 3]
+    assert saved_in(keeper, clock, [1, 2, 3], TrainingState(epoch=2)) == [1, 2, 3]
 
 
 def test_within_an_epoch_ten_seconds_lie_between(tmp_path, head):
     clock = Clock()
-    keeper = Keeper(tmp_path, head, ABOUT, clock)
+    keeper = CheckpointSaver(tmp_path, head, ABOUT, clock)
 
-    assert saved_in(keeper, clock, range(1, 36), Standing(batches=7)) == [10, 20, 30]
+    assert saved_in(keeper, clock, range(1, 36), TrainingState(batches=7)) == [10, 20, 30]
 
 
 def test_a_large_head_is_not_saved_before_it_pays(tmp_path):
     clock = Clock()
-    keeper = Keeper(tmp_path, new_head(dense=[60_000]), ABOUT, clock)
+    keeper = CheckpointSaver(tmp_path, new_head(dense=[60_000]), ABOUT, clock)
 
-    saved = saved_in(keeper, clock, range(1, 10), Standing(epoch=2))
+    saved = saved_in(keeper, clock, range(1, 10), TrainingState(epoch=2))
 
     assert saved[0] > 2
 
 
 def test_saving_takes_a_hundredth_of_the_time_at_most(tmp_path, head, monkeypatch):
     clock = Clock()
-    keeper = Keeper(tmp_path, head, ABOUT, clock)
+    keeper = CheckpointSaver(tmp_path, head, ABOUT, clock)
     on_disk = os.fsync
 
     def slow(descriptor):
@@ -241,6 +243,6 @@ def test_saving_takes_a_hundredth_of_the_time_at_most(tmp_path, head, monkeypatc
 
     monkeypatch.setattr(os, "fsync", slow)
 
-    saved = saved_in(keeper, clock, range(1, 200), Standing(epoch=2))
+    saved = saved_in(keeper, clock, range(1, 200), TrainingState(epoch=2))
 
     assert saved == [1, 52, 103, 154]

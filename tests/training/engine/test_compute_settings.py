@@ -134,7 +134,7 @@ import json, sys
 from dl_magics.training.engine import compute_settings, device
 before = compute_settings.detect().threads
 compute_settings.set_threads(before + 1)
-device.find()
+device.detect_device()
 after = compute_settings.detect().threads
 import keras
 keras.ops.matmul(keras.ops.ones((2, 2)), keras.ops.ones((2, 2)))

@@ -8,7 +8,7 @@ from dl_magics.data.folders import ImageFolder, Photo
 from dl_magics.errors import BadData
 from dl_magics.training.engine import data_checks
 from dl_magics.training.engine.device import Device
-from dl_magics.training.recipe.recipe import parse
+from dl_magics.training.recipe.recipe import check_settings
 
 PLAIN = Device("cpu", "CPU (x86_64, 2 cores)", 2**30)
 TENSOR = Device("gpu", "A10G", 2**34, half="bfloat16")
@@ -29,10 +29,10 @@ def folder(cats=8, dogs=8, valid=2):
 
 
 def told(images, device=PLAIN, precision="float32", **settings):
-    recipe = parse("dogscats", settings)
+    recipe = check_settings("dogscats", settings)
     return [
         (each.code, each.text, each.fix)
-        for each in data_checks.of(recipe, images, device, precision)
+        for each in data_checks.warn_before_training(recipe, images, device, precision)
     ]
 
 
@@ -84,14 +84,14 @@ def test_half_precision_that_gains_is_no_doubt():
 def test_half_of_the_files_may_be_broken():
     images = folder(cats=8, dogs=8)
 
-    data_checks.refuse(images, broken(*images.train[:5], *images.train[8:13]))
+    data_checks.refuse_broken_images(images, broken(*images.train[:5], *images.train[8:13]))
 
 
 def test_more_than_half_broken_is_refused_and_one_is_named():
     images = folder(cats=8, dogs=8)
 
     with pytest.raises(BadData) as caught:
-        data_checks.refuse(images, broken(*images.train[:6], *images.train[8:13]))
+        data_checks.refuse_broken_images(images, broken(*images.train[:6], *images.train[8:13]))
 
     assert str(caught.value) == (
         "11 of 20 files in dogscats are no sound images, such as 0.jpg: empty file."
@@ -108,7 +108,7 @@ def test_a_class_whose_every_image_is_broken_is_refused(part, lost):
     photos = (*images.train, *images.valid)
 
     with pytest.raises(BadData) as caught:
-        data_checks.refuse(images, broken(*photos[lost]))
+        data_checks.refuse_broken_images(images, broken(*photos[lost]))
 
     assert str(caught.value) == f"The class 'dogs' has no sound {part} image left."
     assert "folder dogs" in caught.value.fix

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from dl_magics.errors import BadSetting
 from dl_magics.training.engine import device
-from dl_magics.training.engine.device import Device, batch_size, cpu_half, gpu_half, precision
+from dl_magics.training.engine.device import (
+    Device,
+    choose_batch_size,
+    choose_precision,
+    cpu_half,
+    gpu_half,
+)
 
 GB = 2**30
 devices = st.builds(
@@ -63,7 +69,7 @@ def test_a_cpu_gains_from_half_precision_by_tiles_in_tensorflow_alone(backend, f
     ],
 )
 def test_half_precision_is_used_where_it_is_wanted_and_gains(asked, half, policy):
-    assert precision(asked, Device("gpu", "a GPU", GB, half)) == policy
+    assert choose_precision(asked, Device("gpu", "a GPU", GB, half)) == policy
 
 
 @pytest.mark.parametrize(
@@ -80,12 +86,12 @@ def test_half_precision_is_used_where_it_is_wanted_and_gains(asked, half, policy
     ],
 )
 def test_the_batch_is_what_the_memory_holds_up_to_what_gains_speed(kind, memory, widest, size):
-    assert batch_size("auto", Device(kind, "a processor", memory), widest) == size
+    assert choose_batch_size("auto", Device(kind, "a processor", memory), widest) == size
 
 
 @given(devices, st.integers(1, 10**8))
 def test_the_batch_is_a_power_of_two_that_fits(found, widest):
-    size = batch_size("auto", found, widest)
+    size = choose_batch_size("auto", found, widest)
 
     assert size & (size - 1) == 0
     assert size <= (32 if found.kind == "cpu" else 256)
@@ -96,21 +102,23 @@ def test_the_batch_is_a_power_of_two_that_fits(found, widest):
 def test_more_memory_never_makes_the_batch_smaller(found, more, widest):
     larger = Device(found.kind, found.name, found.memory + more)
 
-    assert batch_size("auto", larger, widest) >= batch_size("auto", found, widest)
+    assert choose_batch_size("auto", larger, widest) >= choose_batch_size("auto", found, widest)
 
 
 @given(devices, st.integers(1, 10**8), st.integers(1, 10**8))
 def test_a_wider_network_never_makes_the_batch_larger(found, widest, more):
-    assert batch_size("auto", found, widest + more) <= batch_size("auto", found, widest)
+    assert choose_batch_size("auto", found, widest + more) <= choose_batch_size(
+        "auto", found, widest
+    )
 
 
 @given(devices, st.integers(1, 65536))
 def test_a_batch_size_that_was_asked_for_is_taken(found, asked):
-    assert batch_size(asked, found, 10**8) == asked
+    assert choose_batch_size(asked, found, 10**8) == asked
 
 
 def test_this_computer_has_memory_and_a_device_that_shows_it():
-    found = device.find()
+    found = device.detect_device()
 
     assert found.kind in ("cpu", "gpu")
     assert str(found) == found.name
@@ -147,7 +155,7 @@ def _find_with(backend, then):
 from dl_magics.errors import {BadSetting.__name__}
 from dl_magics.training.engine import device
 try:
-    found = device.find()
+    found = device.detect_device()
     {then}
 except BadSetting as refused:
     print(*refused._render_traceback_(), sep="\\n")
@@ -213,7 +221,7 @@ def test_a_gpu_is_found_with_its_memory_and_precision(monkeypatch, nvidia_smi, b
     monkeypatch.setattr("keras.config.backend", lambda: backend)
     monkeypatch.setitem(sys.modules, backend, Gpus())
 
-    assert device.find() == Device("gpu", "Tesla T4", 15 * GB, "float16")
+    assert device.detect_device() == Device("gpu", "Tesla T4", 15 * GB, "float16")
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
@@ -221,7 +229,7 @@ def test_without_a_gpu_it_is_the_cpu(monkeypatch, backend):
     monkeypatch.setattr("keras.config.backend", lambda: backend)
     monkeypatch.setitem(sys.modules, backend, Gpus("cpu"))
 
-    found = device.find()
+    found = device.detect_device()
 
     assert found.kind == "cpu"
     assert found.half == ""
@@ -235,13 +243,13 @@ def test_a_driver_that_does_not_tell_its_memory_is_taken_for_a_small_one(
     monkeypatch.setattr("keras.config.backend", lambda: "tensorflow")
     monkeypatch.setitem(sys.modules, "tensorflow", Gpus())
 
-    assert device.find().memory == 4 * GB
+    assert device.detect_device().memory == 4 * GB
 
 
 def test_advice_on_retracing_is_kept_out_and_other_warnings_are_not(caplog):
     logger = logging.getLogger("tensorflow")
 
-    with device.quiet():
+    with device.hide_retracing_warnings():
         logger.warning("5 out of the last 5 calls triggered tf.function retracing.")
         logger.warning("The disk is full.")
     logger.warning("Again, retracing.")

@@ -26,14 +26,14 @@ def free(monkeypatch):
 def test_what_fits_to_the_last_byte_is_not_refused(tmp_path, free):
     free(1000)
 
-    disk_space.refuse({tmp_path: 400, tmp_path.parent: 600})
+    disk_space.require_free_space({tmp_path: 400, tmp_path.parent: 600})
 
 
 def test_folders_on_one_disk_share_its_room(tmp_path, free):
     free(10**9)
 
     with pytest.raises(DiskFull) as told:
-        disk_space.refuse({tmp_path: 400_000_000, tmp_path.parent: 700_000_000})
+        disk_space.require_free_space({tmp_path: 400_000_000, tmp_path.parent: 700_000_000})
 
     assert str(told.value) == f"This run needs 1.10 GB in {tmp_path}: 1.00 GB are free."
 

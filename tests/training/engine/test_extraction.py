@@ -9,7 +9,7 @@ import pytest
 
 from dl_magics.data.folders import Photo
 from dl_magics.runs.events import PhaseStarted, Progressed
-from dl_magics.training.engine.extraction import fill, scan
+from dl_magics.training.engine.extraction import fill_store, scan_photos
 from dl_magics.training.engine.feature_store import FeatureStore
 from support import tiny_keras
 
@@ -47,14 +47,14 @@ def never():
 
 def looked_at(paths, copies=0, seed=42):
     broken = {}
-    views = scan([Photo(path, 0) for path in paths], copies, seed, broken)
+    views = scan_photos([Photo(path, 0) for path in paths], copies, seed, broken)
     return views, broken
 
 
 def filled(store, paths, *, copies=0, seed=42, batch_size=4, stop=never):
     views, broken = looked_at(paths, copies, seed)
     network = Network()
-    events = list(fill(store, views, SIZE, batch_size, seed, network, stop, broken))
+    events = list(fill_store(store, views, SIZE, batch_size, seed, network, stop, broken))
     return network, views, broken, events
 
 
@@ -193,7 +193,7 @@ def test_a_file_that_vanishes_before_it_is_decoded_is_named(store, files):
     views, broken = looked_at(files)
     files[2].unlink()
 
-    list(fill(store, views, SIZE, 4, 42, Network(), never, broken))
+    list(fill_store(store, views, SIZE, 4, 42, Network(), never, broken))
 
     assert broken == {files[2]: "No such file or directory"}
     assert [view.key in store for view in views] == [i != 2 for i in range(10)]
@@ -203,7 +203,7 @@ def test_a_file_that_changes_before_it_is_decoded_does_not_spoil_the_store(store
     views, broken = looked_at(files, copies=1)
     tiny_keras.photo(files[2], "blue", 99)
 
-    list(fill(store, views, SIZE, 4, 42, Network(), never, broken))
+    list(fill_store(store, views, SIZE, 4, 42, Network(), never, broken))
 
     assert broken == {files[2]: "changed while the run went on"}
     assert {view.photo.path for view in views if view.key not in store} == {files[2]}
@@ -305,6 +305,6 @@ def test_a_network_that_fails_keeps_what_came_before(store, files):
         return network(pixels)
 
     with pytest.raises(MemoryError):
-        list(fill(store, views, SIZE, 4, 42, fails_at_the_second, never, broken))
+        list(fill_store(store, views, SIZE, 4, 42, fails_at_the_second, never, broken))
 
     assert sum(view.key in store for view in views) == 4

@@ -8,8 +8,8 @@ import pytest
 from dl_magics.errors import TrainingFailed
 from dl_magics.runs.events import EpochEnded, Progressed
 from dl_magics.training.engine import networks
-from dl_magics.training.engine.head import Best, Examples, Standing, check, learn
-from dl_magics.training.recipe.recipe import parse
+from dl_magics.training.engine.head import Best, Examples, TrainingState, evaluate_head, train_head
+from dl_magics.training.recipe.recipe import check_settings
 
 
 def examples(n, seed=0, noise=1.0):
@@ -20,14 +20,14 @@ def examples(n, seed=0, noise=1.0):
 
 
 def new_head(train, **settings):
-    recipe = parse("any", {"dense": [8], "dropout": 0, "learning_rate": 0.01, **settings})
-    return networks.head(recipe, train.features, 2)
+    recipe = check_settings("any", {"dense": [8], "dropout": 0, "learning_rate": 0.01, **settings})
+    return networks.build_head(recipe, train.features, 2)
 
 
 def learnt(head, train, valid, **changed):
-    standing = Standing()
+    standing = TrainingState()
     usual = {"epochs": 3, "batch_size": 16, "patience": 10, "seed": 42, "stop": lambda: False}
-    events = list(learn(head, train, valid, standing=standing, **usual | changed))
+    events = list(train_head(head, train, valid, standing=standing, **usual | changed))
     return [event for event in events if isinstance(event, EpochEnded)], standing.best, events
 
 
@@ -54,13 +54,13 @@ def valid():
 def test_a_check_is_the_mean_over_all_images_however_many_batches_it_takes(train, n):
     head, given = new_head(train), examples(n, seed=2)
 
-    assert check(head, given) == pytest.approx(by_hand(head, given), abs=1e-5)
+    assert evaluate_head(head, given) == pytest.approx(by_hand(head, given), abs=1e-5)
 
 
 def test_checking_changes_nothing(train, valid):
     head = new_head(train)
 
-    assert check(head, valid) == check(head, valid)
+    assert evaluate_head(head, valid) == evaluate_head(head, valid)
 
 
 def test_each_epoch_tells_its_numbers(train, valid):
@@ -95,8 +95,8 @@ def test_the_head_ends_with_the_weights_of_its_best_epoch(train):
 
     assert [each.best for each in epochs] == [True, False, False, False]
     assert best.epoch == 1
-    assert check(head, valid)["loss"] == pytest.approx(epochs[0].logs["val_loss"], abs=1e-6)
-    assert check(head, valid)["loss"] < epochs[-1].logs["val_loss"]
+    assert evaluate_head(head, valid)["loss"] == pytest.approx(epochs[0].logs["val_loss"], abs=1e-6)
+    assert evaluate_head(head, valid)["loss"] < epochs[-1].logs["val_loss"]
 
 
 def test_the_best_epoch_is_the_one_with_the_lowest_val_loss(train, valid):
@@ -142,7 +142,7 @@ def test_a_stop_in_the_middle_of_an_epoch_keeps_the_best_before_it(train, valid)
 
     assert [each.epoch for each in epochs] == [1, 2]
     assert best.epoch == 2
-    assert check(head, valid)["loss"] == pytest.approx(best.logs["val_loss"], abs=1e-6)
+    assert evaluate_head(head, valid)["loss"] == pytest.approx(best.logs["val_loss"], abs=1e-6)
 
 
 def test_the_same_seed_gives_the_same_numbers(train, valid):
@@ -203,7 +203,7 @@ def test_a_loss_that_runs_away_later_keeps_the_best_weights_and_says_so(train, v
     poisoned = Examples(train.features.copy(), train.labels)
     events = []
     usual = {"epochs": 5, "batch_size": 16, "patience": 10, "seed": 42, "stop": lambda: False}
-    for event in learn(head, poisoned, valid, standing=Standing(), **usual):
+    for event in train_head(head, poisoned, valid, standing=TrainingState(), **usual):
         events.append(event)
         if isinstance(event, EpochEnded):
             poisoned.features[:] = np.nan
@@ -213,4 +213,4 @@ def test_a_loss_that_runs_away_later_keeps_the_best_weights_and_says_so(train, v
         "warned",
     ]
     assert "weights of epoch 1 are kept" in events[-1].text
-    assert np.isfinite(check(head, valid)["loss"])
+    assert np.isfinite(evaluate_head(head, valid)["loss"])

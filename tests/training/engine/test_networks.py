@@ -41,7 +41,7 @@ def no_network_is_kept():
 
 @pytest.fixture(scope="module")
 def network(folder):
-    return models.frozen(RANDOM, "float32", folder)
+    return models.build_frozen(RANDOM, "float32", folder)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def own(source, **names):
 
 def head_refusal(source, features, **names):
     with pytest.raises(BadSetting) as caught:
-        models.head(own(source, **names), features, 3)
+        models.build_head(own(source, **names), features, 3)
     happened, fix = caught.value._render_traceback_()
     assert "\n" not in happened + fix
     return happened.removeprefix("BadSetting: "), fix.removeprefix("  ")
@@ -80,7 +80,7 @@ def prepared(keras, pixels):
     return {mode: of(mode) for mode in ("caffe", "tf", "torch", "none")}
 
 
-@pytest.mark.parametrize("name", applications.MODELS)
+@pytest.mark.parametrize("name", applications.APPLICATIONS)
 def test_the_preprocessing_inside_is_that_of_keras(keras, prepared, pixels, name):
     build = getattr(keras.applications, name)
     theirs = importlib.import_module(build.__module__).preprocess_input
@@ -88,7 +88,7 @@ def test_the_preprocessing_inside_is_that_of_keras(keras, prepared, pixels, name
     wanted = np.asarray(theirs(pixels.astype("float32")))
 
     np.testing.assert_allclose(
-        prepared[applications.MODELS[name].preprocessing], wanted, rtol=1e-5, atol=1e-5
+        prepared[applications.APPLICATIONS[name].preprocessing], wanted, rtol=1e-5, atol=1e-5
     )
 
 
@@ -105,7 +105,7 @@ def test_the_four_modes_differ(prepared):
     ("pooling", "shape"), [("avg", (512,)), ("max", (512,)), (None, (1, 1, 512))]
 )
 def test_the_pooling_decides_the_shape_of_the_features(folder, pixels, pooling, shape):
-    network = models.frozen(replace(RANDOM, pooling=pooling), "float32", folder)
+    network = models.build_frozen(replace(RANDOM, pooling=pooling), "float32", folder)
 
     features = network.plain.predict_on_batch(pixels)
 
@@ -119,9 +119,9 @@ def test_pooling_is_the_mean_or_the_maximum_of_the_map(folder):
     recipe = replace(RANDOM, image_size=64)
 
     whole, mean, most = (
-        models.frozen(replace(recipe, pooling=pooling), "float32", folder).plain.predict_on_batch(
-            large
-        )
+        models.build_frozen(
+            replace(recipe, pooling=pooling), "float32", folder
+        ).plain.predict_on_batch(large)
         for pooling in (None, "avg", "max")
     )
 
@@ -139,7 +139,7 @@ def test_nothing_of_the_frozen_part_is_trained(network):
 
 
 def test_half_precision_has_the_same_weights_and_close_features(folder, pixels, features):
-    half = models.frozen(RANDOM, "mixed_bfloat16", folder)
+    half = models.build_frozen(RANDOM, "mixed_bfloat16", folder)
 
     fast = np.asarray(half.fast.predict_on_batch(pixels))
 
@@ -151,7 +151,7 @@ def test_half_precision_has_the_same_weights_and_close_features(folder, pixels, 
 
 
 def test_the_sum_of_the_weights_is_the_same_in_every_precision(network, folder):
-    half = models.frozen(RANDOM, "mixed_bfloat16", folder)
+    half = models.build_frozen(RANDOM, "mixed_bfloat16", folder)
 
     assert half.sha256 == network.sha256
 
@@ -161,18 +161,18 @@ def test_in_full_precision_there_is_one_network(network):
 
 
 def test_the_seed_decides_random_weights(network, folder):
-    other = models.frozen(replace(RANDOM, seed=1), "float32", folder)
-    again = models.frozen(RANDOM, "float32", folder)
+    other = models.build_frozen(replace(RANDOM, seed=1), "float32", folder)
+    again = models.build_frozen(RANDOM, "float32", folder)
 
     assert other.sha256 != network.sha256
     assert again.sha256 == network.sha256
 
 
 def test_the_last_network_is_kept_for_the_next_run(folder):
-    one = models.frozen(RANDOM, "float32", folder)
+    one = models.build_frozen(RANDOM, "float32", folder)
 
-    assert models.frozen(replace(RANDOM, epochs=9, dense=()), "float32", folder) is one
-    assert models.frozen(replace(RANDOM, pooling="max"), "float32", folder) is not one
+    assert models.build_frozen(replace(RANDOM, epochs=9, dense=()), "float32", folder) is one
+    assert models.build_frozen(replace(RANDOM, pooling="max"), "float32", folder) is not one
 
 
 def test_a_file_of_weights_that_changed_is_read_again(keras, folder, tmp_path, network):
@@ -180,15 +180,15 @@ def test_a_file_of_weights_that_changed_is_read_again(keras, folder, tmp_path, n
     recipe = replace(RANDOM, weights=str(file))
     base = keras.applications.VGG16(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3))
     base.save_weights(file)
-    before = models.frozen(recipe, "float32", folder)
+    before = models.build_frozen(recipe, "float32", folder)
     base.set_weights([values * 2 for values in base.get_weights()])
     base.save_weights(file)
     os.utime(file, (1, 1))
 
-    after = models.frozen(recipe, "float32", folder)
+    after = models.build_frozen(recipe, "float32", folder)
 
     assert after.sha256 != before.sha256
-    assert models.frozen(replace(recipe, seed=5), "float32", folder) is after
+    assert models.build_frozen(replace(recipe, seed=5), "float32", folder) is after
 
 
 # What belongs to the person
@@ -211,10 +211,10 @@ def odd_settings(keras):
 def test_the_persons_settings_of_keras_are_back_and_change_nothing(
     odd_settings, network, pixels, features, folder
 ):
-    odd = models.frozen(RANDOM, "float32", folder)
+    odd = models.build_frozen(RANDOM, "float32", folder)
     made = odd.plain.predict_on_batch(pixels)
-    head = models.head(RANDOM, features, 3)
-    whole = models.whole(odd, head)
+    head = models.build_head(RANDOM, features, 3)
+    whole = models.join_model(odd, head)
 
     assert odd_settings() == ("float64", "channels_first", "float16")
     assert odd.sha256 == network.sha256
@@ -225,7 +225,7 @@ def test_the_persons_settings_of_keras_are_back_and_change_nothing(
 
 def test_the_persons_settings_are_back_after_a_failure(odd_settings, features):
     with pytest.raises(BadSetting):
-        models.head(own("def head(features):\n    1 / 0"), features, 3)
+        models.build_head(own("def head(features):\n    1 / 0"), features, 3)
 
     assert odd_settings() == ("float64", "channels_first", "float16")
 
@@ -235,8 +235,8 @@ def test_the_persons_random_numbers_are_left_alone(folder, features):
     np.random.seed(5)
     before = random.getstate(), np.random.get_state()
 
-    models.frozen(RANDOM, "float32", folder)
-    models.head(RANDOM, features, 3)
+    models.build_frozen(RANDOM, "float32", folder)
+    models.build_head(RANDOM, features, 3)
 
     after = random.getstate(), np.random.get_state()
     assert after[0] == before[0]
@@ -247,7 +247,7 @@ def test_the_persons_random_numbers_are_left_alone(folder, features):
 
 
 def test_the_usual_head_is_normalization_hidden_layers_dropout_and_logits(features):
-    head = models.head(replace(RANDOM, dense=(8, 4), dropout=0.25), features, 3)
+    head = models.build_head(replace(RANDOM, dense=(8, 4), dropout=0.25), features, 3)
 
     assert [type(layer).__name__ for layer in head.layers] == [
         "InputLayer",
@@ -263,7 +263,7 @@ def test_the_usual_head_is_normalization_hidden_layers_dropout_and_logits(featur
 
 
 def test_without_hidden_layers_and_dropout_the_head_is_linear(features):
-    head = models.head(replace(RANDOM, dense=(), dropout=0.0), features, 3)
+    head = models.build_head(replace(RANDOM, dense=(), dropout=0.0), features, 3)
 
     assert [type(layer).__name__ for layer in head.layers[1:]] == ["Normalization", "Dense"]
 
@@ -271,7 +271,7 @@ def test_without_hidden_layers_and_dropout_the_head_is_linear(features):
 def test_a_map_of_features_is_flattened(network):
     map_features = np.random.default_rng(0).random((5, 2, 2, 512), np.float32)
 
-    head = models.head(replace(RANDOM, pooling=None), map_features, 3)
+    head = models.build_head(replace(RANDOM, pooling=None), map_features, 3)
 
     assert head.input_shape == (None, 2, 2, 512)
     assert head.predict_on_batch(map_features).shape == (5, 3)
@@ -279,7 +279,7 @@ def test_a_map_of_features_is_flattened(network):
 
 def test_the_head_sees_features_of_mean_0_and_variance_1(features):
     wide = features * 1000 + 5000
-    head = models.head(RANDOM, wide, 3)
+    head = models.build_head(RANDOM, wide, 3)
 
     seen = np.asarray(head.get_layer("normalize")(wide))
 
@@ -296,7 +296,7 @@ def test_features_that_never_change_do_not_explode():
     unseen = features.copy()
     unseen[:, [3, 7]] += 0.5
 
-    seen = np.asarray(models.head(RANDOM, features, 3).get_layer("normalize")(unseen))
+    seen = np.asarray(models.build_head(RANDOM, features, 3).get_layer("normalize")(unseen))
 
     assert np.isfinite(seen).all()
     assert np.abs(seen).max() < 10
@@ -305,14 +305,15 @@ def test_features_that_never_change_do_not_explode():
 def test_features_of_which_none_changes_still_make_a_head():
     features = np.full((4, 16), 3.0, np.float32)
 
-    head = models.head(RANDOM, features, 3)
+    head = models.build_head(RANDOM, features, 3)
 
     assert np.isfinite(head.predict_on_batch(features)).all()
 
 
 def test_the_same_seed_makes_the_same_head(features):
     one, again, other = (
-        models.head(replace(RANDOM, seed=seed), features, 3).get_weights() for seed in (1, 1, 2)
+        models.build_head(replace(RANDOM, seed=seed), features, 3).get_weights()
+        for seed in (1, 1, 2)
     )
 
     assert all(map(np.array_equal, one, again))
@@ -320,7 +321,7 @@ def test_the_same_seed_makes_the_same_head(features):
 
 
 def test_the_head_learns_at_the_rate_that_was_asked_for(features):
-    head = models.head(replace(RANDOM, learning_rate=0.25), features, 3)
+    head = models.build_head(replace(RANDOM, learning_rate=0.25), features, 3)
 
     assert float(head.optimizer.learning_rate) == 0.25
 
@@ -333,7 +334,7 @@ def test_a_head_of_ones_own_is_built_with_its_imports_and_names(features):
         "    return ops.concatenate([x, keras.ops.relu(x)], axis=-1)"
     )
 
-    head = models.head(own(source, width=16), features, 3)
+    head = models.build_head(own(source, width=16), features, 3)
 
     assert head.get_layer("mine").units == 4
     assert head.predict_on_batch(features).shape == (len(features), 3)
@@ -405,9 +406,9 @@ def test_a_saved_model_predicts_classes_from_raw_pixels_in_a_process_without_us(
     network, features, pixels, tmp_path
 ):
     classes = ["Äpfel", "猫", 'a "quoted" one']
-    whole = models.whole(network, models.head(RANDOM, features, 3))
+    whole = models.join_model(network, models.build_head(RANDOM, features, 3))
     wanted = whole.predict_on_batch(pixels)
-    models.save(whole, classes, tmp_path / "model.keras")
+    models.save_model(whole, classes, tmp_path / "model.keras")
     np.save(tmp_path / "pixels.npy", pixels)
 
     said = in_a_fresh_process(
@@ -434,7 +435,7 @@ print(json.dumps({"made": made.tolist(), "classes": classes, "shown": shown, "ou
 
 
 def test_pixels_may_be_whole_numbers_or_not(network, features, pixels):
-    whole = models.whole(network, models.head(RANDOM, features, 3))
+    whole = models.join_model(network, models.build_head(RANDOM, features, 3))
 
     np.testing.assert_array_equal(
         whole.predict(pixels, verbose=0), whole.predict(pixels.astype("float32"), verbose=0)
@@ -445,9 +446,9 @@ def test_a_model_with_a_head_of_ones_own_is_saved_and_read(
     keras, network, features, pixels, tmp_path
 ):
     source = "def head(features):\n    return ops.relu(layers.Dense(4)(features))"
-    whole = models.whole(network, models.head(own(source), features, 3))
+    whole = models.join_model(network, models.build_head(own(source), features, 3))
 
-    models.save(whole, ["a", "b", "c"], tmp_path / "model.keras")
+    models.save_model(whole, ["a", "b", "c"], tmp_path / "model.keras")
 
     read = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     np.testing.assert_allclose(
@@ -458,9 +459,9 @@ def test_a_model_with_a_head_of_ones_own_is_saved_and_read(
 def test_saving_leaves_one_file_and_tells_its_sum(network, features, tmp_path):
     path = tmp_path / "model.keras"
     path.write_bytes(b"an earlier one")
-    whole = models.whole(network, models.head(RANDOM, features, 3))
+    whole = models.join_model(network, models.build_head(RANDOM, features, 3))
 
-    sha256 = models.save(whole, ["a", "b", "c"], path)
+    sha256 = models.save_model(whole, ["a", "b", "c"], path)
 
     assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
     assert sha256 == hashlib.sha256(path.read_bytes()).hexdigest()

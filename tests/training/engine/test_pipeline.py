@@ -121,7 +121,7 @@ def test_the_first_event_tells_what_is_done_where_and_with_what(done, data):
     assert started.counts == {"train": {"blue": 10, "red": 10}, "valid": {"blue": 2, "red": 2}}
     assert started.host == {"local": True}
     assert set(started.versions) == {"dl_magics", "keras", "backend", "numpy"}
-    assert started.device == str(device.find())
+    assert started.device == str(device.detect_device())
     told = json.loads(format_line(started))["recipe"]
     assert Recipe.from_json(told) == tiny_keras.recipe(data)
 
@@ -140,7 +140,7 @@ def test_the_last_event_tells_how_it_ended_and_how_well(done, folder):
 
 
 def test_the_saved_model_is_the_one_of_the_best_epoch(done, data, model):
-    photos = folders.find(data).valid
+    photos = folders.find_images(data).valid
     pixels = np.stack([images.decode(photo.path.read_bytes(), 32) for photo in photos])
     labels = np.array([photo.label for photo in photos])
 
@@ -339,7 +339,7 @@ def test_a_head_that_can_not_be_built_is_told_before_it_is_trained(data, folder)
 
 def test_some_broken_files_are_skipped_and_named_and_the_rest_is_learnt(tmp_path):
     data = tiny_keras.photos(tmp_path / "photos")
-    torn, twin = [photo.path for photo in folders.find(data).train if photo.label == 1][:2]
+    torn, twin = [photo.path for photo in folders.find_images(data).train if photo.label == 1][:2]
     torn.write_bytes(torn.read_bytes()[:-500])
     copy(torn, twin)
     (data / "blue" / "000.png").write_bytes(b"")
@@ -420,7 +420,7 @@ def test_half_precision_on_a_processor_that_gains_nothing_is_warned_of(data, fol
     events, _ = stopped_at(data, folder, PhaseStarted, mixed_precision=True)
 
     codes = [each.code for each in tiny_keras.of_kind(Warned, events)]
-    assert codes == ([] if device.find().half else ["no_half_precision"])
+    assert codes == ([] if device.detect_device().half else ["no_half_precision"])
 
 
 def test_a_run_that_is_closed_half_way_ends_quietly(data, folder):

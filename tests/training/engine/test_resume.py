@@ -131,7 +131,7 @@ def test_a_run_writes_a_checkpoint_of_each_batch_where_batches_take_a_minute(who
 
     saved = [event for event in events if isinstance(event, CheckpointSaved)]
     assert len(saved) == 1 + 4 * (4 + 1) + 1
-    assert not (whole.path / checkpoint.NAME).exists()
+    assert not (whole.path / checkpoint.FILE_NAME).exists()
 
 
 @settings(max_examples=12, deadline=None)
@@ -237,7 +237,7 @@ def test_a_killed_process_loses_nothing_that_counts(data, whole, room, tmp_path)
 
 @pytest.mark.parametrize("damage", ["flipped", "torn", "empty", "another version"])
 def test_a_damaged_checkpoint_costs_time_but_no_number(killed, room, whole, damage):
-    path = killed.path / checkpoint.NAME
+    path = killed.path / checkpoint.FILE_NAME
     data = path.read_bytes()
     path.write_bytes(
         {
@@ -335,7 +335,7 @@ def test_other_images_are_refused_until_they_are_as_they_were(changing):
 
 def test_new_images_are_refused_without_a_checkpoint_too(changing):
     run, room, own = changing
-    (run.path / checkpoint.NAME).unlink()
+    (run.path / checkpoint.FILE_NAME).unlink()
     tiny_keras.photo(own / "red" / "new.png", "red", 100)
 
     assert "is not what the run began with" in refused(run, room)[0]
@@ -430,11 +430,11 @@ def test_an_interrupt_before_it_went_on_leaves_it_as_it_was(killed, room):
         events.throw(KeyboardInterrupt)
 
     assert (killed.path / log.FILE_NAME).read_bytes() == before
-    assert resume_point.read(RunRecord(killed.path)).checkpoint
+    assert resume_point.load_resume_point(RunRecord(killed.path)).checkpoint
 
 
 def test_the_seconds_are_those_of_all_stretches(killed, room):
-    before = resume_point.read(RunRecord(killed.path)).seconds
+    before = resume_point.load_resume_point(RunRecord(killed.path)).seconds
 
     ended = resumed(killed, room)[-1]
 
@@ -457,7 +457,7 @@ def test_a_limit_of_time_counts_the_time_before_the_break(data, tmp_path):
         for event in pipeline.run(recipe, paths, stop=interrupted, timer=clock, clock=clock):
             lines.append(event)
 
-    before = resume_point.read(RunRecord(paths.run))
+    before = resume_point.load_resume_point(RunRecord(paths.run))
     new = list(pipeline.run(recipe, paths, stop=clock.stop, timer=clock, clock=clock, past=before))
 
     assert new[-1].status == "stopped"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dl_magics.training.engine.throughput import SECONDS_BETWEEN, Pace
+from dl_magics.training.engine.throughput import SECONDS_BETWEEN, Throughput
 
 
 class Clock:
@@ -25,7 +25,7 @@ def clock():
 
 
 def test_the_speed_is_what_was_done_in_the_time(clock):
-    pace = Pace(100, clock)
+    pace = Throughput(100, clock)
 
     clock.now += 2
     pace.add(10)
@@ -36,14 +36,14 @@ def test_the_speed_is_what_was_done_in_the_time(clock):
 
 
 def test_nothing_is_known_before_anything_is_done(clock):
-    pace = Pace(100, clock)
+    pace = Throughput(100, clock)
 
     assert pace.per_second == 0
     assert pace.seconds_left == 0
 
 
 def test_a_clock_that_stands_still_gives_no_speed(clock):
-    pace = Pace(100, clock)
+    pace = Throughput(100, clock)
 
     pace.add(50)
 
@@ -52,7 +52,7 @@ def test_a_clock_that_stands_still_gives_no_speed(clock):
 
 
 def test_the_speed_forgets_what_is_more_than_ten_seconds_old(clock):
-    pace = Pace(10_000, clock)
+    pace = Throughput(10_000, clock)
 
     for _ in range(20):
         clock.now += 1
@@ -66,7 +66,7 @@ def test_the_speed_forgets_what_is_more_than_ten_seconds_old(clock):
 
 
 def test_one_slow_step_is_never_forgotten_whole(clock):
-    pace = Pace(100, clock)
+    pace = Throughput(100, clock)
 
     clock.now += 60
     pace.add(6)
@@ -77,7 +77,7 @@ def test_one_slow_step_is_never_forgotten_whole(clock):
 
 
 def test_at_the_end_no_time_is_left(clock):
-    pace = Pace(10, clock)
+    pace = Throughput(10, clock)
 
     clock.now += 5
     pace.add(10)
@@ -88,7 +88,7 @@ def test_at_the_end_no_time_is_left(clock):
 @given(st.lists(st.floats(0.001, 1), min_size=1, max_size=200))
 def test_it_is_told_at_most_four_times_a_second(steps):
     clock = Clock()
-    pace = Pace(1000, clock)
+    pace = Throughput(1000, clock)
     told = [clock.now]
     for step in steps:
         clock.now += step

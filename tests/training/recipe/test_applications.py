@@ -80,7 +80,7 @@ def source_of(applications, name):
 def test_every_model_of_keras_is_in_the_table_and_nothing_else(applications):
     models = {name for name in dir(applications) if name[0].isupper()}
 
-    assert set(keras_applications.MODELS) == models
+    assert set(keras_applications.APPLICATIONS) == models
     assert len(models) == 40
 
 
@@ -88,7 +88,7 @@ def test_every_model_of_keras_is_in_the_table_and_nothing_else(applications):
 BY_ITSELF = {"MobileNetV3Large", "MobileNetV3Small"}
 
 
-@pytest.mark.parametrize("name", sorted(set(keras_applications.MODELS) - BY_ITSELF))
+@pytest.mark.parametrize("name", sorted(set(keras_applications.APPLICATIONS) - BY_ITSELF))
 def test_the_sizes_are_those_that_keras_checks(monkeypatch, applications, name):
     def obtain_input_shape(shape, default_size, min_size, **_):
         raise Asked(default_size, min_size)
@@ -100,38 +100,47 @@ def test_the_sizes_are_those_that_keras_checks(monkeypatch, applications, name):
         getattr(applications, name)(include_top=False, weights=None)
 
     assert asked.value.args == (
-        keras_applications.MODELS[name].size,
-        keras_applications.MODELS[name].smallest,
+        keras_applications.APPLICATIONS[name].size,
+        keras_applications.APPLICATIONS[name].smallest,
     )
 
 
 @pytest.mark.parametrize("name", sorted(BY_ITSELF))
 def test_mobilenet_v3_checks_the_size_by_itself(applications, name):
-    smallest = keras_applications.MODELS[name].smallest
+    smallest = keras_applications.APPLICATIONS[name].smallest
 
     with pytest.raises(ValueError, match=f"at least {smallest}x{smallest}"):
         getattr(applications, name)(input_shape=(smallest - 1, smallest - 1, 3), weights=None)
 
-    assert f"_{keras_applications.MODELS[name].size}_" in keras_applications.MODELS[name].file
+    assert (
+        f"_{keras_applications.APPLICATIONS[name].size}_"
+        in keras_applications.APPLICATIONS[name].file
+    )
 
 
-@pytest.mark.parametrize("name", keras_applications.MODELS)
+@pytest.mark.parametrize("name", keras_applications.APPLICATIONS)
 def test_file_and_digest_are_those_that_keras_asks_for(asked_of, name):
-    asked = asked_of(name, keras_applications.MODELS[name].size)
+    asked = asked_of(name, keras_applications.APPLICATIONS[name].size)
 
-    assert asked == (keras_applications.MODELS[name].file, keras_applications.MODELS[name].digest)
-    assert bool(keras_applications.MODELS[name].digest) == (name not in WITHOUT_DIGEST)
+    assert asked == (
+        keras_applications.APPLICATIONS[name].file,
+        keras_applications.APPLICATIONS[name].digest,
+    )
+    assert bool(keras_applications.APPLICATIONS[name].digest) == (name not in WITHOUT_DIGEST)
 
 
 @pytest.mark.filterwarnings("ignore:`input_shape` is undefined")
-@pytest.mark.parametrize("name", sorted(set(keras_applications.MODELS) - WITHOUT_DIGEST))
+@pytest.mark.parametrize("name", sorted(set(keras_applications.APPLICATIONS) - WITHOUT_DIGEST))
 def test_keras_asks_for_the_same_file_at_every_size(asked_of, name):
-    asked = asked_of(name, keras_applications.MODELS[name].smallest + 32)
+    asked = asked_of(name, keras_applications.APPLICATIONS[name].smallest + 32)
 
-    assert asked == (keras_applications.MODELS[name].file, keras_applications.MODELS[name].digest)
+    assert asked == (
+        keras_applications.APPLICATIONS[name].file,
+        keras_applications.APPLICATIONS[name].digest,
+    )
 
 
-@pytest.mark.parametrize("name", keras_applications.MODELS)
+@pytest.mark.parametrize("name", keras_applications.APPLICATIONS)
 def test_each_model_belongs_to_a_family_with_preprocessing(applications, name):
     assert callable(source_of(applications, name).preprocess_input)
 
@@ -150,7 +159,7 @@ def test_each_model_belongs_to_a_family_with_preprocessing(applications, name):
     ],
 )
 def test_a_model_is_understood_however_it_is_written(written):
-    assert keras_applications.named(written) is keras_applications.MODELS["VGG16"]
+    assert keras_applications.find_application(written) is keras_applications.APPLICATIONS["VGG16"]
 
 
 @pytest.mark.parametrize(
@@ -164,22 +173,22 @@ def test_a_model_is_understood_however_it_is_written(written):
     ],
 )
 def test_models_of_similar_names_are_told_apart(written, name):
-    assert keras_applications.named(written).name == name
+    assert keras_applications.find_application(written).name == name
 
 
 def test_no_two_models_are_written_alike():
-    assert [keras_applications.named(name).name for name in keras_applications.MODELS] == list(
-        keras_applications.MODELS
-    )
+    assert [
+        keras_applications.find_application(name).name for name in keras_applications.APPLICATIONS
+    ] == list(keras_applications.APPLICATIONS)
 
 
-@given(st.sampled_from(sorted(keras_applications.MODELS)), st.data())
+@given(st.sampled_from(sorted(keras_applications.APPLICATIONS)), st.data())
 def test_a_name_is_understood_in_any_case_with_any_separators(name, data):
     separators = st.sampled_from(["", "_", "-", " ", "."])
     cased = st.sampled_from([str.upper, str.lower])
     written = "".join(data.draw(cased)(each) + data.draw(separators) for each in name)
 
-    assert keras_applications.named(written).name == name
+    assert keras_applications.find_application(written).name == name
 
 
 @pytest.mark.parametrize(
@@ -187,7 +196,7 @@ def test_a_name_is_understood_in_any_case_with_any_separators(name, data):
 )
 def test_an_unknown_model_costs_two_lines_with_the_nearest_one(written, nearest):
     with pytest.raises(BadSetting) as caught:
-        keras_applications.named(written)
+        keras_applications.find_application(written)
 
     happened, fix = caught.value._render_traceback_()
     assert happened == (
@@ -199,9 +208,9 @@ def test_an_unknown_model_costs_two_lines_with_the_nearest_one(written, nearest)
 @given(st.text())
 def test_any_text_is_a_model_or_refused(written):
     try:
-        model = keras_applications.named(written)
+        model = keras_applications.find_application(written)
     except BadSetting as refused:
         said = str(refused)
         assert repr(written) in said
     else:
-        assert model.name in keras_applications.MODELS
+        assert model.name in keras_applications.APPLICATIONS

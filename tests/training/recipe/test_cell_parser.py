@@ -8,20 +8,20 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dl_magics.errors import BadSetting
-from dl_magics.training.recipe.cell_parser import read, read_line
+from dl_magics.training.recipe.cell_parser import parse_cell, parse_line
 from dl_magics.training.recipe.recipe import Recipe
 
 
 def refusal(line, cell="", names=None):
     with pytest.raises(BadSetting) as caught:
-        read(line, cell, names or {})
+        parse_cell(line, cell, names or {})
     happened, fix = caught.value._render_traceback_()
     assert "\n" not in happened + fix
     return happened.removeprefix("BadSetting: "), fix.removeprefix("  ")
 
 
 def head_of(cell, names=None):
-    return read("photos", cell, names or {})
+    return parse_cell("photos", cell, names or {})
 
 
 # The line
@@ -60,11 +60,11 @@ def head_of(cell, names=None):
     ],
 )
 def test_a_line_is_a_folder_and_settings(line, folder, settings):
-    assert read_line(line) == (folder, settings)
+    assert parse_line(line) == (folder, settings)
 
 
 def test_the_line_alone_makes_a_recipe():
-    recipe = read("photos --dense [64,32] --weights None --model=vgg16", "", {})
+    recipe = parse_cell("photos --dense [64,32] --weights None --model=vgg16", "", {})
 
     assert recipe == Recipe(data="photos", dense=(64, 32), weights=None, model="VGG16")
 
@@ -106,7 +106,7 @@ def test_a_misspelt_flag_is_refused_with_the_nearest_right_name():
 @example("--model \0")
 def test_any_line_is_read_or_refused(line):
     try:
-        folder, settings = read_line(line)
+        folder, settings = parse_line(line)
     except BadSetting as refused:
         lines = refused._render_traceback_()
         assert len(lines) == 2
@@ -125,7 +125,7 @@ word = st.text(
 def test_any_words_come_back_as_they_were_typed(folder, value):
     on_line = f'{folder} --weights "{value}"'
 
-    found, settings = read_line(on_line)
+    found, settings = parse_line(on_line)
 
     assert found == folder
     assert list(settings) == ["weights"]
@@ -136,29 +136,31 @@ def test_any_words_come_back_as_they_were_typed(folder, value):
 
 
 def test_an_empty_body_means_the_defaults():
-    assert read("photos", "", {}) == Recipe(data="photos")
-    assert read("photos", "\n  # nothing yet\n", {}) == Recipe(data="photos")
+    assert parse_cell("photos", "", {}) == Recipe(data="photos")
+    assert parse_cell("photos", "\n  # nothing yet\n", {}) == Recipe(data="photos")
 
 
 def test_assignments_are_settings():
-    recipe = read("photos", 'model = "vgg16"\nepochs = 2 * 3\ndense: list = [64]\n', {})
+    recipe = parse_cell("photos", 'model = "vgg16"\nepochs = 2 * 3\ndense: list = [64]\n', {})
 
     assert recipe == Recipe(data="photos", epochs=6, dense=(64,))
 
 
 def test_a_text_that_stands_alone_is_a_comment():
-    assert read("photos", '"""Cats first."""\nepochs = 3', {}).epochs == 3
+    assert parse_cell("photos", '"""Cats first."""\nepochs = 3', {}).epochs == 3
 
 
 def test_an_earlier_setting_and_a_name_with_an_underscore_may_be_used():
-    recipe = read("photos", "_half = 32\ndense = [2 * _half, _half]\npatience = dense[1]", {})
+    recipe = parse_cell("photos", "_half = 32\ndense = [2 * _half, _half]\npatience = dense[1]", {})
 
     assert recipe.dense == (64, 32)
     assert recipe.patience == 32
 
 
 def test_names_that_an_expression_makes_itself_are_its_own():
-    recipe = read("photos", "dense = [2**n for n in (5, 4)]\nepochs = (lambda k: k + 1)(2)", {})
+    recipe = parse_cell(
+        "photos", "dense = [2**n for n in (5, 4)]\nepochs = (lambda k: k + 1)(2)", {}
+    )
 
     assert recipe.dense == (32, 16)
     assert recipe.epochs == 3
@@ -174,7 +176,7 @@ def test_names_that_an_expression_makes_itself_are_its_own():
     ],
 )
 def test_a_plain_value_of_the_notebook_may_be_used(value, taken):
-    recipe = read("photos", "epochs = mine", {"mine": value})
+    recipe = parse_cell("photos", "epochs = mine", {"mine": value})
 
     assert recipe.epochs == taken
     assert type(recipe.epochs) is int
@@ -183,7 +185,9 @@ def test_a_plain_value_of_the_notebook_may_be_used(value, taken):
 def test_lists_and_paths_of_the_notebook_may_be_used():
     names = {"widths": [64, 32], "file": Path("own.h5"), "rates": {"slow": 1e-5}}
 
-    recipe = read("photos", "dense = widths\nweights = file\nlearning_rate = rates['slow']", names)
+    recipe = parse_cell(
+        "photos", "dense = widths\nweights = file\nlearning_rate = rates['slow']", names
+    )
 
     assert recipe.dense == (64, 32)
     assert recipe.weights == "own.h5"
@@ -305,7 +309,7 @@ def test_what_stands_only_inside_of_a_function_is_not_python_here(cell):
 @example("from __future__ import braces")
 def test_any_body_is_read_or_refused_in_two_lines(cell):
     try:
-        recipe = read("photos", cell, {})
+        recipe = parse_cell("photos", cell, {})
     except BadSetting as refused:
         lines = refused._render_traceback_()
         assert len(lines) == 2

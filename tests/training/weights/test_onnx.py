@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dl_magics.training.weights.onnx import convolutions
+from dl_magics.training.weights.onnx import parse_convolutions
 
 # Encoded by hand from https://protobuf.dev/programming-guides/encoding and onnx.proto.
 FLOAT, DOUBLE = 1, 11
@@ -54,7 +54,7 @@ SMALL = model(
 
 
 def test_a_convolution_is_read_as_keras_has_it():
-    layers = convolutions(SMALL)
+    layers = parse_convolutions(SMALL)
 
     kernel, bias = layers.pop("k")
     assert layers == {}
@@ -75,14 +75,14 @@ def test_what_is_no_convolution_is_left_out():
         tensor("doubles", whole, kind=DOUBLE),
     )
 
-    assert list(convolutions(data)) == ["k"]
+    assert list(parse_convolutions(data)) == ["k"]
 
 
 def test_a_tensor_without_values_in_the_file_is_named():
     data = model(node("Conv", "pixels", "k", "b"), tensor("b", BIAS))
 
     with pytest.raises(ValueError, match="no values of k in the file"):
-        convolutions(data)
+        parse_convolutions(data)
 
 
 def test_a_tensor_that_is_not_of_its_shape_is_refused():
@@ -90,13 +90,13 @@ def test_a_tensor_that_is_not_of_its_shape_is_refused():
     wrong = data.replace(field(1, 3) + field(1, 2), field(1, 4) + field(1, 2), 1)
 
     with pytest.raises(ValueError, match="96 bytes for k of shape"):
-        convolutions(wrong)
+        parse_convolutions(wrong)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x08\x07", field(7, 3), b"not an ONNX file at all"])
 def test_a_file_of_another_kind_is_refused(data):
     with pytest.raises(ValueError, match=r"no graph in the file|wire type|cut short"):
-        convolutions(data)
+        parse_convolutions(data)
 
 
 @given(st.integers(0, len(SMALL) - 1))
@@ -104,7 +104,7 @@ def test_a_file_that_is_cut_short_is_never_misread(length):
     cut = SMALL[:length]
 
     try:
-        layers = convolutions(cut)
+        layers = parse_convolutions(cut)
     except ValueError as refused:
         said = str(refused)
         assert said
@@ -117,7 +117,7 @@ def test_a_file_that_is_cut_short_is_never_misread(length):
 @given(st.binary())
 def test_any_bytes_are_read_or_refused(data):
     try:
-        layers = convolutions(data)
+        layers = parse_convolutions(data)
     except ValueError as refused:
         said = str(refused)
         assert said
@@ -132,7 +132,7 @@ def test_changed_bytes_are_read_or_refused(changes):
         changed[at] = byte
 
     try:
-        layers = convolutions(bytes(changed))
+        layers = parse_convolutions(bytes(changed))
     except ValueError as refused:
         said = str(refused)
         assert said

