@@ -109,13 +109,6 @@ class GpuKernel:
         return state
 
     @property
-    def why(self) -> str:
-        """Why it is so, where that is not plain."""
-        if self.link.state != "attached":
-            return self.link.why
-        return str(self.link.status["full"] or self.link.status["why"])
-
-    @property
     def n(self) -> int:
         """The last entry of the journal that came."""
         return self.link.n
@@ -192,19 +185,6 @@ class GpuKernel:
         """End the kernel and its agent; the journal stays there."""
         blocking.wait_for(self._shutdown())
         self.close()
-
-    def poke(self) -> None:
-        """Try to reach it again at once."""
-        blocking.call_in_loop(self.link.poke)
-
-    def events(self) -> Iterator[Message]:
-        """Yield what befalls the kernel and its agent from now on, as {"event": …}."""
-        coming = blocking.call_in_loop(self._watchers.watch)
-        return (entry.message for entry in blocking.iterate_over(coming.all()) if entry.event)
-
-    def journal(self, since: int = 0) -> Iterator[JournalEntry]:
-        """Yield the entries that the journal has by now."""
-        return blocking.iterate_over(read_journal(self._reading, since))
 
     def entries(self) -> AsyncIterator[JournalEntry]:
         """Return all entries that come from now on; to be read in the loop's thread."""

@@ -10,11 +10,13 @@ import signal
 import sys
 import threading
 import time
+from functools import partial
 
 import pytest
 
 from dl_magics import errors
-from dl_magics.gpu_kernel import deploy
+from dl_magics.gpu_kernel import deploy, replay
+from dl_magics.gpu_kernel.agent_connection import AgentConnection
 from dl_magics.gpu_kernel.client import GpuKernel
 from dl_magics.gpu_kernel.local_journal import Mirror
 from dl_magics.ssh import blocking, connection, keys, known_hosts
@@ -122,7 +124,7 @@ def test_a_request_made_while_the_link_is_cut_runs_once_when_it_is_back(lab, ker
         seen.append(kernel.state)
         if kernel.state == "lost":
             lab.wire("up")
-            kernel.poke()
+            blocking.call_in_loop(kernel.link.poke)
 
     kernel.waiting = waiting
 
@@ -153,16 +155,22 @@ def other(lab, kernel):
     other.close()
 
 
-def test_two_clients_share_a_kernel_and_each_gets_its_own_answers(kernel, other):
+def journal_of(lab, kernel, since=0):
+    opened = partial(AgentConnection, lab.login, kernel.run_dir, sys.executable)
+    return blocking.iterate_over(replay.read_journal(opened, since))
+
+
+def test_two_clients_share_a_kernel_and_each_gets_its_own_answers(lab, kernel, other):
     run(kernel, "shared = 'ours'")
 
     assert run(other, "print(shared)") == "ours\n"
-    assert [entry.n for entry in other.journal()] == list(range(1, other.n + 1))
-    assert list(other.journal(since=other.n)) == []
+    assert [entry.n for entry in journal_of(lab, other)] == list(range(1, other.n + 1))
+    assert list(journal_of(lab, other, since=other.n)) == []
 
 
 def test_what_befalls_the_kernel_is_told_to_all(kernel, other):
-    events = other.events()
+    coming = blocking.iterate_over(other.entries())
+    events = (entry.message for entry in coming if entry.event)
     waits = other.execute("import time; time.sleep(600)")
     until(lambda: other.state == "busy")
 
@@ -187,7 +195,7 @@ def test_a_kernel_that_ran_out_of_memory_fails_the_cell_in_two_lines(kernel):
     assert "memory" in str(died.value)
     assert "%gpu_restart" in died.value.fix
     assert kernel.state == "dead"
-    assert "memory" in kernel.why
+    assert "memory" in kernel.link.status["why"]
     with pytest.raises(errors.KernelDied):
         list(kernel.execute("1"))
     kernel.restart()
@@ -216,7 +224,7 @@ def test_an_answer_that_nobody_wrote_down_is_said_to_be_lost(lab, kernel):
     os.kill(agent_pid(lab, kernel), signal.SIGKILL)
     time.sleep(1)
     lab.wire("up")
-    kernel.poke()
+    blocking.call_in_loop(kernel.link.poke)
 
     with pytest.raises(errors.OutputLost):
         list(answer)
@@ -243,7 +251,7 @@ def test_what_was_shut_down_is_gone_and_stays_gone(lab):
     kernel.shutdown()
 
     until(lambda: other.state == "gone")
-    assert other.why == "it was shut down"
+    assert other.link.why == "it was shut down"
     until(lambda: lab.running(kernel.run_dir) == [])
     other.close()
 
@@ -256,7 +264,7 @@ def test_the_journal_of_what_was_shut_down_can_still_be_read(lab):
     again = GpuKernel.attach(lab.login, kernel.run_dir, sys.executable)
 
     assert "long ago\n" in printed(
-        entry.message for entry in again.journal() if entry.kind == "stream"
+        entry.message for entry in journal_of(lab, again) if entry.kind == "stream"
     )
     again.shutdown()
 
@@ -270,7 +278,7 @@ def test_a_run_folder_that_is_not_there_any_more_is_gone(lab):
             os.kill(pid, signal.SIGKILL)
 
     until(lambda: other.state == "gone")
-    assert "is not there" in other.why
+    assert "is not there" in other.link.why
     other.close()
 
 
@@ -287,7 +295,7 @@ def test_an_instance_that_stopped_is_told_from_a_lost_link(lab, kernel):
     lab.refuse()
 
     until(lambda: watching.state == "stopped")
-    assert watching.why == "gpu is stopped."
+    assert watching.link.why == "gpu is stopped."
     lab.mend()
     stopped.clear()
     until(lambda: watching.state == "idle")

@@ -66,10 +66,10 @@ def test_a_key_that_is_taken_away_in_the_middle_is_named_and_the_cell_goes_on(la
     answer = kernel.execute("import time\nfor i in range(20): print(i); time.sleep(0.1)")
     (lab.folder / "authorized_keys").write_text("")
     lab.kill_sessions()
-    while "key" not in kernel.why:
+    while "key" not in kernel.link.why:
         time.sleep(0.05)
     (lab.folder / "authorized_keys").write_text(kept)
-    kernel.poke()
+    blocking.call_in_loop(kernel.link.poke)
 
     assert printed(answer) == "".join(f"{i}\n" for i in range(20))
 

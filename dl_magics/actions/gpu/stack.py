@@ -65,14 +65,6 @@ class Stack:
         return table.html(self._title(), _HEADS, self._rows())
 
 
-def asking(interpreter: Interpreter) -> str:
-    """Return what to say while `status` waits."""
-    return (
-        f"Asking {interpreter.name} what it sees; "
-        "its first import on a new instance may take half a minute …"
-    )
-
-
 def inspect_stack(login: SshTarget, python: str) -> Stack:
     """Look at every layer under an interpreter of the host, and ask the framework itself."""
     surroundings = blocking.wait_for(probe.probe_host(login))
@@ -175,7 +167,7 @@ def _driver(surroundings: HostInfo, interpreter: Interpreter, backend: str) -> L
         return Layer("driver", "!", "none: there is no GPU to drive")
     if surroundings.driver_error:
         said = f"it does not answer: {surroundings.driver_error}"
-        return Layer("driver", "✗", said, "sudo reboot · or anew: " + _DRIVER_LINE)
+        return Layer("driver", "✗", said, "sudo reboot · or reinstall: " + _DRIVER_LINE)
     if not surroundings.driver:
         return Layer("driver", "✗", "none for the GPU that is plugged in", _DRIVER_LINE)
     built = interpreter.builds.get(backend, "")
@@ -206,7 +198,7 @@ def _gpu(
         said = f"{names} is too old for this {framework}: it has {max(able)}, {oldest} is needed"
         return Layer("GPU", "✗", said, "%aws_resize g4dn.xlarge moves this disk to a newer GPU")
     said = f"{names}, but {framework.upper()} DOES NOT SEE IT: training would run on the CPU"
-    return Layer("GPU", "✗", said, "mend the layers above that are marked ✗ first, from below")
+    return Layer("GPU", "✗", said, "Fix the layers marked ✗ first, bottom up.")
 
 
 def _build(surroundings: HostInfo, backend: str) -> str:

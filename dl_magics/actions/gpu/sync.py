@@ -51,7 +51,7 @@ def make_job(direction: Direction, path: str, to: str | None = None) -> SyncJob:
 def list_surplus(direction: Direction, job: SyncJob) -> tuple[bytes, ...]:
     """Return what lies where it goes to, and not where it comes from."""
     side = upload if direction == "up" else download
-    return tuple(blocking.wait_for(side.surplus(job)))
+    return tuple(blocking.wait_for(side.list_surplus(job)))
 
 
 def describe_difference(path: str) -> str:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from dl_magics.actions.gpu.stack import Stack, asking, inspect_stack, judge_layers
+from dl_magics.actions.gpu.stack import Stack, inspect_stack, judge_layers
 from dl_magics.host.device_probe import FrameworkDevices
 from dl_magics.host.info import Gpu, HostInfo, Interpreter
 
@@ -189,4 +189,3 @@ def test_the_practice_gpu_is_not_seen_and_that_is_told(host):
     shown = inspect_stack(host.login, python.path)
 
     assert "TORCH DOES NOT SEE IT" in shown.verdict
-    assert "Asking keras" in asking(python)
