@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import os
 import tempfile
 from collections.abc import Iterator
@@ -33,8 +34,8 @@ def run_instance(folder: Path) -> Iterator[str]:
         parameters = {"ImageId": image["ImageId"], "InstanceType": "t2.micro"}
         made = context.door().tell("run_instances", MinCount=1, MaxCount=1, **parameters)
         id_ = str(made["Instances"][0]["InstanceId"])
-        list(context.ec2().start(context.ec2().get(id_)))
-        context.choose(context.ec2().get(id_))
+        list(context.load().ec2.start(context.load().ec2.describe_instance(id_)))
+        context.choose(context.load().ec2.describe_instance(id_))
         yield id_
     finally:
         practice.stop_cloud(folder)

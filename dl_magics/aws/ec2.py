@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from dl_magics.aws import instance_types, parsing
-from dl_magics.aws.session import Door
+from dl_magics.aws.session import AwsSession
 from dl_magics.core import money
 from dl_magics.core.instance import Instance, State
 from dl_magics.errors import (
@@ -28,25 +28,25 @@ _SILENT_SECONDS = 30.0
 
 
 class Ec2:
-    """The instances of one place.
+    """The instances of one profile and region.
 
     What takes time is a generator: it yields the instance at each change of state, and ends when
     the instance is where it should be.
     """
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
-        self.region = door.region
+    def __init__(self, session: AwsSession) -> None:
+        self._session = session
+        self.region = session.region
 
-    def all(self) -> list[Instance]:
+    def list_instances(self) -> list[Instance]:
         """Return every instance of the account in this region, with the sizes of their disks."""
-        reservations, last = self._door.pages("ec2", "describe_instances", "Reservations")
+        reservations, last = self._session.query_pages("ec2", "describe_instances", "Reservations")
         found = parsing.instances({**last, "Reservations": reservations}, self.region)
-        return self.with_disks(found)
+        return self.add_disk_sizes(found)
 
-    def get(self, id_: str) -> Instance:
+    def describe_instance(self, id_: str) -> Instance:
         """Return one instance by its id."""
-        answer = self._door.ask("ec2", "describe_instances", InstanceIds=[id_])
+        answer = self._session.query("ec2", "describe_instances", InstanceIds=[id_])
         found = parsing.instances(answer, self.region)
         if not found:
             raise NoSuchInstance(
@@ -54,13 +54,15 @@ class Ec2:
             )
         return found[0]
 
-    def with_disks(self, instances: list[Instance]) -> list[Instance]:
+    def add_disk_sizes(self, instances: list[Instance]) -> list[Instance]:
         """Fill in the size of the disks where no tag of ours says it."""
         unknown = [each.id for each in instances if not each.disk_gib and not each.gone]
         if not unknown:
             return instances
         attached = [{"Name": "attachment.instance-id", "Values": unknown}]
-        volumes, _ = self._door.pages("ec2", "describe_volumes", "Volumes", Filters=attached)
+        volumes, _ = self._session.query_pages(
+            "ec2", "describe_volumes", "Volumes", Filters=attached
+        )
         sizes = dict.fromkeys(unknown, 0)
         for volume in volumes:
             for attachment in volume.get("Attachments", []):
@@ -77,7 +79,7 @@ class Ec2:
                 instance = seen
                 yield seen
         if instance.state == "stopped":
-            self._tell_start(instance)
+            self._request_start(instance)
         yield from self._watch(instance, {"running"}, refused={"stopping", "stopped"})
 
     def stop(self, instance: Instance) -> Iterator[Instance]:
@@ -86,35 +88,35 @@ class Ec2:
         _refuse_gone(instance)
         if instance.costs_money:
             try:
-                self._door.tell("stop_instances", InstanceIds=[instance.id])
+                self._session.change_ec2("stop_instances", InstanceIds=[instance.id])
             except WrongState:
                 for seen in self._watch(instance, {"running", "stopping", "stopped"}):
                     instance = seen
                     yield seen
-                self._door.tell("stop_instances", InstanceIds=[instance.id])
+                self._session.change_ec2("stop_instances", InstanceIds=[instance.id])
         yield from self._watch(instance, {"stopped"}, refused={"pending", "running"})
 
     def change_type(self, instance: Instance, type_: str) -> Instance:
         """Change the type of a stopped instance; its disk and name stay."""
         if instance.type != type_:
-            self._door.tell(
+            self._session.change_ec2(
                 "modify_instance_attribute",
                 InstanceId=instance.id,
                 InstanceType={"Value": type_},
             )
-        return self.get(instance.id)
+        return self.describe_instance(instance.id)
 
     def terminate(self, instance: Instance) -> Iterator[Instance]:
         """Give it back for good."""
         yield instance
         if instance.state != "terminated":
-            self._door.tell("terminate_instances", InstanceIds=[instance.id])
+            self._session.change_ec2("terminate_instances", InstanceIds=[instance.id])
             yield from self._watch(instance, {"terminated"})
 
-    def zones(self, type_: str) -> list[str]:
+    def list_zones(self, type_: str) -> list[str]:
         """Return the zones of this region that offer a type; none where it is unknown."""
         filters = [{"Name": "instance-type", "Values": [type_]}]
-        offered, _ = self._door.pages(
+        offered, _ = self._session.query_pages(
             "ec2",
             "describe_instance_type_offerings",
             "InstanceTypeOfferings",
@@ -125,7 +127,7 @@ class Ec2:
 
     def check_type(self, type_: str, *, zone: str = "", magic: str) -> None:
         """Raise if `type_` cannot be had here; say which one of today is the nearest."""
-        zones = self.zones(type_)
+        zones = self.list_zones(type_)
         if zones and (not zone or zone in zones):
             return
         where = zone if zones else self.region
@@ -133,16 +135,16 @@ class Ec2:
         why = "is retired: AWS no longer has it" if retired and retired.retired else "is not had"
         raise NoSuchType(f"{type_} {why} in {where}.", fix=self._instead(type_, magic))
 
-    def region_of(self, id_: str) -> str | None:
+    def find_region(self, id_: str) -> str | None:
         """Look for an instance in all regions of the account, in all at once."""
-        names = [str(region["RegionName"]) for region in self._door.regions()]
+        names = [str(region["RegionName"]) for region in self._session.list_regions()]
         with ThreadPoolExecutor(max(1, len(names))) as at_once:
             known = list(at_once.map(lambda name: self._knows(id_, name), names))
         return next((name for name, knows in zip(names, known, strict=True) if knows), None)
 
     def _knows(self, id_: str, region: str) -> bool:
         try:
-            self._door.ask("ec2", "describe_instances", region=region, InstanceIds=[id_])
+            self._session.query("ec2", "describe_instances", region=region, InstanceIds=[id_])
         except DLMagicsError:
             # One that refuses or does not answer must not hide what another one knows.
             return False
@@ -157,12 +159,12 @@ class Ec2:
             f"The nearest of today: {magic} {near.type} ({near.gpu_text}, {money.per_hour(price)})"
         )
 
-    def _tell_start(self, instance: Instance) -> None:
+    def _request_start(self, instance: Instance) -> None:
         try:
-            self._door.tell("start_instances", InstanceIds=[instance.id])
+            self._session.change_ec2("start_instances", InstanceIds=[instance.id])
         except NoAnswer:
             # It may have been heard all the same; then there is nothing to say.
-            if self.get(instance.id).state == "stopped":
+            if self.describe_instance(instance.id).state == "stopped":
                 raise
         except NoCapacity as error:
             raise _no_capacity(instance, self.region) from error
@@ -177,7 +179,7 @@ class Ec2:
             time.sleep(wait)
             wait = min(wait * 1.3, _LONGEST_WAIT)
             try:
-                seen = self.get(last.id)
+                seen = self.describe_instance(last.id)
             except (NoAnswer, TooManyRequests):
                 if time.monotonic() - heard > _SILENT_SECONDS:
                     raise

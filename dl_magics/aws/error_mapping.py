@@ -14,7 +14,7 @@ from dl_magics import errors
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from dl_magics.aws.profile import Place
+    from dl_magics.aws.profile import AwsProfile
 
 Words = tuple[str, type[errors.DLMagicsError], str, str]
 """What it is about, our error, what happened, what to type."""
@@ -117,30 +117,30 @@ _HERE: tuple[Words, ...] = (
 
 
 @contextmanager
-def refusals(place: Place) -> Iterator[None]:
+def refusals(profile: AwsProfile) -> Iterator[None]:
     """Turn what boto3 raises into our errors."""
     from botocore import exceptions, parsers
 
     try:
         yield
     except exceptions.ClientError as error:
-        raise _of_aws(error, place) from error
+        raise _of_aws(error, profile) from error
     except parsers.ResponseParserError as error:
         raise errors.NoAnswer(
             "What came back is not an answer of AWS.",
             fix="A proxy or a login page may stand between. %aws_state asks again.",
         ) from error
     except exceptions.BotoCoreError as error:
-        raise _of_here(error, place) from error
+        raise _of_here(error, profile) from error
 
 
-def _of_here(error: BotoCoreError, place: Place) -> errors.DLMagicsError:
+def _of_here(error: BotoCoreError, profile: AwsProfile) -> errors.DLMagicsError:
     """Say what went wrong before AWS had a say."""
     from botocore import exceptions
 
     facts = {
-        "profile": place.name,
-        "region": place.region or "none is chosen",
+        "profile": profile.name,
+        "region": profile.region or "none is chosen",
         "kind": type(error).__name__,
     }
     for names, kind, happened, fix in _HERE:
@@ -149,16 +149,16 @@ def _of_here(error: BotoCoreError, place: Place) -> errors.DLMagicsError:
     return errors.CloudRefused(str(error), fix="%aws_check looks at the settings.")
 
 
-def _of_aws(error: ClientError, place: Place) -> errors.DLMagicsError:
+def _of_aws(error: ClientError, profile: AwsProfile) -> errors.DLMagicsError:
     code, call = error.response.get("Error", {}).get("Code", ""), error.operation_name
     said = _plain(error.response.get("Error", {}).get("Message", "") or code)
     action = _action(call, said)
-    facts = {"profile": place.name, "code": code, "call": call, "said": said, "action": action}
+    facts = {"profile": profile.name, "code": code, "call": call, "said": said, "action": action}
     for codes, kind, happened, fix in _CODES:
         if code in codes.split():
             return kind(happened.format(**facts), fix=fix.format(**facts))
     if code in _EXPIRED.split():
-        return _expired(error, code, place)
+        return _expired(error, code, profile)
     if code in _BROKEN.split() or not code or code.startswith("5"):
         return errors.NoAnswer(
             f"AWS has a fault of its own ({call}: {code or 'no code'}).",
@@ -169,7 +169,7 @@ def _of_aws(error: ClientError, place: Place) -> errors.DLMagicsError:
     )
 
 
-def _expired(error: ClientError, code: str, place: Place) -> errors.NoCredentials:
+def _expired(error: ClientError, code: str, profile: AwsProfile) -> errors.NoCredentials:
     """EC2 says the same of an old session and of a wrong clock; its own time tells them apart."""
     headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     minutes = _minutes_off(headers.get("date", ""))
@@ -179,8 +179,8 @@ def _expired(error: ClientError, code: str, place: Place) -> errors.NoCredential
             fix="Set its date and time, then run the cell again.",
         )
     return errors.NoCredentials(
-        f"The session of profile '{place.name}' has expired ({code}).",
-        fix=f"In a terminal: aws sso login --profile {place.name} · then run the cell again.",
+        f"The session of profile '{profile.name}' has expired ({code}).",
+        fix=f"In a terminal: aws sso login --profile {profile.name} · then run the cell again.",
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dl_magics.aws import instance_types
-from dl_magics.aws.session import Door
+from dl_magics.aws.session import AwsSession
 from dl_magics.errors import DLMagicsError, NoSuchImage
 
 _PARAMETER = (
@@ -27,37 +27,37 @@ class Image:
     disk_gib: int
 
 
-def find(door: Door, type_: str, wanted: str | None = None) -> Image:
+def find(session: AwsSession, type_: str, wanted: str | None = None) -> Image:
     """Return the image that is asked for, else the newest Deep Learning AMI.
 
     Small types get it too: a t2.micro may become a GPU instance later, on the same disk.
     """
     arch = "arm64" if type_.startswith(instance_types.ARM) else "x86_64"
-    wanted = wanted or _parameter(door, _PARAMETER.format(arch=arch))
+    wanted = wanted or _parameter(session, _PARAMETER.format(arch=arch))
     if wanted is None:
-        return _newest(door, arch)
-    found = door.ask("ec2", "describe_images", ImageIds=[wanted])["Images"]
+        return _newest(session, arch)
+    found = session.query("ec2", "describe_images", ImageIds=[wanted])["Images"]
     if not found:
-        raise NoSuchImage(f"There is no image {wanted} in {door.region}.", fix=_fix())
+        raise NoSuchImage(f"There is no image {wanted} in {session.region}.", fix=_fix())
     return _image(found[0])
 
 
-def _parameter(door: Door, name: str) -> str | None:
+def _parameter(session: AwsSession, name: str) -> str | None:
     try:
-        return str(door.ask("ssm", "get_parameter", Name=name)["Parameter"]["Value"])
+        return str(session.query("ssm", "get_parameter", Name=name)["Parameter"]["Value"])
     except (DLMagicsError, KeyError):
         return None
 
 
-def _newest(door: Door, architecture: str) -> Image:
+def _newest(session: AwsSession, architecture: str) -> Image:
     filters = [
         {"Name": "name", "Values": [_NAMES]},
         {"Name": "architecture", "Values": [architecture]},
         {"Name": "state", "Values": ["available"]},
     ]
-    found = door.ask("ec2", "describe_images", Owners=_OWNERS, Filters=filters)["Images"]
+    found = session.query("ec2", "describe_images", Owners=_OWNERS, Filters=filters)["Images"]
     if not found:
-        raise NoSuchImage(f"No image is called '{_NAMES}' in {door.region}.", fix=_fix())
+        raise NoSuchImage(f"No image is called '{_NAMES}' in {session.region}.", fix=_fix())
     return _image(max(found, key=lambda each: each.get("CreationDate", "")))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from dl_magics.aws.images import Image
 from dl_magics.aws.parsing import OURS, TAG
-from dl_magics.aws.session import Door
+from dl_magics.aws.session import AwsSession
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +26,13 @@ class Wish:
     zone: str | None = None
 
 
-def ensure_key(door: Door, name: str, public: str) -> bool:
+def ensure_key(session: AwsSession, name: str, public: str) -> bool:
     """Give AWS the public half of our key, once; return whether it was new there."""
-    if has_key(door, name):
+    if has_key(session, name):
         return False
-    made = door.tell(
+    made = session.change_ec2(
         "import_key_pair",
-        fine=("InvalidKeyPair.Duplicate",),
+        unless=("InvalidKeyPair.Duplicate",),
         KeyName=name,
         PublicKeyMaterial=public.encode(),
         TagSpecifications=[tags("key-pair")],
@@ -40,10 +40,10 @@ def ensure_key(door: Door, name: str, public: str) -> bool:
     return bool(made)
 
 
-def has_key(door: Door, name: str) -> bool:
+def has_key(session: AwsSession, name: str) -> bool:
     """Whether AWS has a key pair of this name."""
     filters = [{"Name": "key-name", "Values": [name]}]
-    return bool(door.ask("ec2", "describe_key_pairs", Filters=filters)["KeyPairs"])
+    return bool(session.query("ec2", "describe_key_pairs", Filters=filters)["KeyPairs"])
 
 
 def user_data(private: str, public: str) -> str:
@@ -52,9 +52,9 @@ def user_data(private: str, public: str) -> str:
     return f"#cloud-config\n{json.dumps({'ssh_keys': keys}, indent=1)}\n"
 
 
-def run(door: Door, wish: Wish) -> str:
+def run(session: AwsSession, wish: Wish) -> str:
     """Ask EC2 for the instance; return its id."""
-    answer = door.tell("run_instances", **request(wish))
+    answer = session.change_ec2("run_instances", **request(wish))
     return str(answer["Instances"][0]["InstanceId"])
 
 

@@ -7,26 +7,26 @@ from functools import lru_cache
 from typing import Any
 
 from dl_magics.aws import instance_types
-from dl_magics.aws.session import Door
+from dl_magics.aws.session import AwsSession
 from dl_magics.errors import DLMagicsError
 
 _PRICE_LIST_REGION = "us-east-1"
 _TABLE = f"table of {instance_types.READ_IN}"
 
 
-def per_hour(door: Door, type_: str) -> tuple[float | None, str]:
+def per_hour(session: AwsSession, type_: str) -> tuple[float | None, str]:
     """Return the dollars an hour on demand, and where they were read."""
-    listed = _from_price_list(door, type_)
+    listed = _from_price_list(session, type_)
     if listed is not None:
         return listed, "AWS price list"
-    bundled = instance_types.listed_price(type_, door.region)
+    bundled = instance_types.listed_price(type_, session.region)
     return bundled, _TABLE if bundled is not None else "unknown"
 
 
-def spot(door: Door, types: list[str]) -> dict[str, float]:
+def spot(session: AwsSession, types: list[str]) -> dict[str, float]:
     """Return the lowest spot price of each type in this region, where AWS tells it."""
     try:
-        history, _ = door.pages(
+        history, _ = session.query_pages(
             "ec2",
             "describe_spot_price_history",
             "SpotPriceHistory",
@@ -44,10 +44,10 @@ def spot(door: Door, types: list[str]) -> dict[str, float]:
 
 
 @lru_cache(maxsize=256)
-def _from_price_list(door: Door, type_: str) -> float | None:
+def _from_price_list(session: AwsSession, type_: str) -> float | None:
     wanted = {
         "instanceType": type_,
-        "regionCode": door.region or "",
+        "regionCode": session.region or "",
         "operatingSystem": "Linux",
         "preInstalledSw": "NA",
         "tenancy": "Shared",
@@ -55,7 +55,7 @@ def _from_price_list(door: Door, type_: str) -> float | None:
     }
     filters = [{"Type": "TERM_MATCH", "Field": key, "Value": wanted[key]} for key in wanted]
     try:
-        answer = door.ask(
+        answer = session.query(
             "pricing",
             "get_products",
             region=_PRICE_LIST_REGION,

@@ -1,41 +1,31 @@
-"""Where instances are rented: an AWS profile, a region, and the files that both come from."""
+"""An AWS profile: its region, and the files that both come from."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dl_magics.store import state
-
-ADDRESS_URL = "https://checkip.amazonaws.com"
+from dl_magics.store.state import ProfileSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """What a person chose; None leaves the choice to the AWS settings of this computer."""
-
-    profile: str | None = None
-    region: str | None = None
-    config_file: str | None = None
-    credentials_file: str | None = None
-    ssh_config: str | None = None
-    address_url: str = ADDRESS_URL
+class AwsProfile(ProfileSettings):
+    """The settings of a profile, completed by the AWS configuration of this computer."""
 
     @classmethod
-    def chosen(cls) -> Place:
-        """Return the place that `%aws_profile`, `%aws_region` and `%practice` chose."""
-        chosen = state.choices().get("place", {})
-        return cls(**{key: chosen[key] for key in cls.__slots__ if chosen.get(key)})
+    def from_settings(cls, settings: ProfileSettings) -> AwsProfile:
+        """Return the profile with these settings."""
+        return cls(**asdict(settings))
 
     @property
     def name(self) -> str:
-        """The profile's name, also where the person left it to AWS's own settings."""
+        """The profile's name, also where the AWS configuration decides it."""
         return self.profile or os.environ.get("AWS_PROFILE") or "default"
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables with which the aws command goes to the same place."""
+        """The environment variables with which the aws command uses the same profile."""
         variables = {
             "AWS_CONFIG_FILE": self.config_file,
             "AWS_SHARED_CREDENTIALS_FILE": self.credentials_file,
@@ -44,8 +34,8 @@ class Place:
         }
         return {name: value for name, value in variables.items() if value}
 
-    def stamp(self) -> tuple[object, ...]:
-        """Return what changes when the credentials may have changed: new keys count at once."""
+    def cache_key(self) -> tuple[object, ...]:
+        """Return a value that changes when the credentials may have changed."""
         files = (
             self.config_file or os.environ.get("AWS_CONFIG_FILE", "~/.aws/config"),
             self.credentials_file

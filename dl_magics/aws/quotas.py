@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from dl_magics.aws import instance_types
-from dl_magics.aws.session import Door
+from dl_magics.aws.session import AwsSession
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError, QuotaReached
 
@@ -47,33 +47,35 @@ def family(type_: str) -> str:
     return "p" if word == "p" else "standard"
 
 
-def read(door: Door, group: str, instances: list[Instance]) -> Quota:
+def read(session: AwsSession, group: str, instances: list[Instance]) -> Quota:
     """Return one quota and how much of it is in use."""
     code, name = _CODES[group]
     used = sum(_vcpus(each.type) for each in instances if _uses(each, group))
     try:
-        answer = door.ask("service-quotas", "get_service_quota", ServiceCode="ec2", QuotaCode=code)
+        answer = session.query(
+            "service-quotas", "get_service_quota", ServiceCode="ec2", QuotaCode=code
+        )
         return Quota(code, name, float(answer["Quota"]["Value"]), used)
     except (DLMagicsError, KeyError):
         return Quota(code, name, None, used)
 
 
-def check(door: Door, type_: str, instances: list[Instance]) -> None:
+def check(session: AwsSession, type_: str, instances: list[Instance]) -> None:
     """Raise if the account may not run one more of this type; unknown is let pass."""
-    quota = read(door, family(type_), instances)
+    quota = read(session, family(type_), instances)
     needed = _vcpus(type_)
     if quota.left is not None and needed > quota.left:
-        raise refused(door, type_, quota)
+        raise refused(session, type_, quota)
 
 
-def refused(door: Door, type_: str, quota: Quota | None = None) -> QuotaReached:
+def refused(session: AwsSession, type_: str, quota: Quota | None = None) -> QuotaReached:
     """Return the error that names the quota and where to ask for more."""
-    quota = quota or read(door, family(type_), [])
+    quota = quota or read(session, family(type_), [])
     allowed = "its quota" if quota.limit is None else f"{quota.limit:g} vCPUs, {quota.used} in use"
     return QuotaReached(
         f"{type_} needs {_vcpus(type_) or 'more'} vCPUs; '{quota.name}' ({quota.code}) allows "
         f"{allowed}.",
-        fix=f"Ask for more (a day or two): {quota.link(door.region)} · or stop another instance.",
+        fix=f"Ask for more (a day or two): {quota.link(session.region)} · or stop another instance.",
     )
 
 

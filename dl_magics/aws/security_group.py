@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dl_magics.aws.parsing import OURS
-from dl_magics.aws.session import Door
+from dl_magics.aws.session import AwsSession
 from dl_magics.errors import BadSetting, CloudRefused, NoAddress
 
 _SECONDS = 8
@@ -54,19 +54,21 @@ def checked(cidr: str) -> str:
     return str(network)
 
 
-def ensure_group(door: Door, name: str) -> tuple[str, bool]:
+def ensure_group(session: AwsSession, name: str) -> tuple[str, bool]:
     """Return the id of our security group, and whether it had to be made."""
-    if known := group_id(door, name):
+    if known := group_id(session, name):
         return known, False
-    vpcs = door.ask("ec2", "describe_vpcs", Filters=[{"Name": "is-default", "Values": ["true"]}])
+    vpcs = session.query(
+        "ec2", "describe_vpcs", Filters=[{"Name": "is-default", "Values": ["true"]}]
+    )
     if not vpcs["Vpcs"]:
         raise CloudRefused(
-            f"There is no default VPC in {door.region}.",
+            f"There is no default VPC in {session.region}.",
             fix="In a terminal: aws ec2 create-default-vpc · or another region: %aws_region",
         )
-    made = door.tell(
+    made = session.change_ec2(
         "create_security_group",
-        fine=("InvalidGroup.Duplicate",),
+        unless=("InvalidGroup.Duplicate",),
         GroupName=name,
         Description=DESCRIPTION,
         VpcId=vpcs["Vpcs"][0]["VpcId"],
@@ -77,47 +79,47 @@ def ensure_group(door: Door, name: str) -> tuple[str, bool]:
             }
         ],
     )
-    return str(made["GroupId"] if made else group_id(door, name)), bool(made)
+    return str(made["GroupId"] if made else group_id(session, name)), bool(made)
 
 
-def group_id(door: Door, name: str) -> str | None:
+def group_id(session: AwsSession, name: str) -> str | None:
     """Return the id of the security group of this name, if there is one."""
-    known = _group(door, name)
+    known = _group(session, name)
     return str(known["GroupId"]) if known else None
 
 
-def let_in(door: Door, group: str, sources: list[str]) -> bool:
+def let_in(session: AwsSession, group: str, sources: list[str]) -> bool:
     """Open port 22 to `sources` and to nobody else; return whether anything had to change."""
-    rules = door.ask("ec2", "describe_security_groups", GroupIds=[group])["SecurityGroups"][0]
+    rules = session.query("ec2", "describe_security_groups", GroupIds=[group])["SecurityGroups"][0]
     wanted = [_rule(source) for source in sources]
     stale = [each for each in _single(rules.get("IpPermissions", [])) if each not in wanted]
     missing = [each for each in wanted if each not in _single(rules.get("IpPermissions", []))]
     if missing:
-        door.tell(
+        session.change_ec2(
             "authorize_security_group_ingress",
-            fine=("InvalidPermission.Duplicate",),
+            unless=("InvalidPermission.Duplicate",),
             GroupId=group,
             IpPermissions=missing,
         )
     if stale:
-        door.tell(
+        session.change_ec2(
             "revoke_security_group_ingress",
-            fine=("InvalidPermission.NotFound",),
+            unless=("InvalidPermission.NotFound",),
             GroupId=group,
             IpPermissions=stale,
         )
     return bool(missing or stale)
 
 
-def is_open(door: Door, group: str, source: str) -> bool:
+def is_open(session: AwsSession, group: str, source: str) -> bool:
     """Whether port 22 is open to a source."""
-    rules = door.ask("ec2", "describe_security_groups", GroupIds=[group])["SecurityGroups"][0]
+    rules = session.query("ec2", "describe_security_groups", GroupIds=[group])["SecurityGroups"][0]
     return _rule(source) in _single(rules.get("IpPermissions", []))
 
 
-def rules(door: Door, name: str) -> list[str] | None:
+def rules(session: AwsSession, name: str) -> list[str] | None:
     """Return what a group lets in, in words; None where there is no such group."""
-    group = _group(door, name)
+    group = _group(session, name)
     if not group:
         return None
     return [_in_words(each) for each in _single(group.get("IpPermissions", []))]
@@ -129,9 +131,9 @@ def _in_words(rule: dict[str, Any]) -> str:
     return f"{rule['IpProtocol']} {'-'.join(map(str, sorted(ports, key=str)))} from {source}"
 
 
-def _group(door: Door, name: str) -> dict[str, Any]:
+def _group(session: AwsSession, name: str) -> dict[str, Any]:
     filters = [{"Name": "group-name", "Values": [name]}]
-    found = door.ask("ec2", "describe_security_groups", Filters=filters)["SecurityGroups"]
+    found = session.query("ec2", "describe_security_groups", Filters=filters)["SecurityGroups"]
     return dict(found[0]) if found else {}
 
 

@@ -94,7 +94,7 @@ class Instance:
         return f"{self} ({self.type}, {self.id})"
 
 
-def matching(instances: list[Instance], word: str) -> list[Instance]:
+def find_matching(instances: list[Instance], word: str) -> list[Instance]:
     """Return those that `word` means: by id, by name, by type or its start, else by GPU."""
     ways = (
         [each for each in instances if each.id == word],

@@ -41,24 +41,25 @@ class AccountMagics(Magics):
             %aws_launch g4dn.xlarge
             %aws_launch t2.micro --name small --disk 60 -y
         """
-        from dl_magics.actions.aws import account, explain_launch, launch, price_list
+        from dl_magics.actions.aws import account, context, explain_launch, launch, price_list
 
         args = parse_argstring(self.aws_launch, line)
         if not args.type:
-            return price_list.listing()
+            return price_list.listing(context.load())
         if args.allow_from:
             account.allow(args.allow_from)
-        if not args.explain and (found := launch.there_already(args.name, args.type)):
-            return shown(launch.go_on(found))
+        current = context.load()
+        if not args.explain and (found := launch.there_already(current, args.name, args.type)):
+            return shown(launch.go_on(current, found))
         plan = launch.plan(
-            args.type, name=args.name, image=args.image, disk_gib=args.disk, zone=args.zone
+            current, args.type, name=args.name, image=args.image, disk_gib=args.disk, zone=args.zone
         )
         if args.explain:
-            return explain_launch.rent(plan)
+            return explain_launch.rent(current, plan)
         if args.dry_run:
             return plan
         confirm(str(plan), yes=args.yes)
-        return shown(launch.rent(plan))
+        return shown(launch.rent(current, plan))
 
     @magic_arguments()
     @NAME
@@ -76,12 +77,13 @@ class AccountMagics(Magics):
         from dl_magics.actions.aws import context, explain, instances
 
         args = parse_argstring(self.aws_terminate, line)
-        instance = context.meant(args.name)
+        current = context.load()
+        instance = current.resolve_instance(args.name)
         if args.explain:
-            return explain.terminate(instance)
+            return explain.terminate(current, instance)
         if not args.force:
             raise instances.needs_force(instance)
-        return shown(instances.terminate(instance.id))
+        return shown(instances.terminate(current, instance.id))
 
     @magic_arguments()
     @argument("-f", "--force", action="store_true", help="needed: disks are lost for good")
@@ -96,13 +98,14 @@ class AccountMagics(Magics):
         """
         from dataclasses import replace
 
-        from dl_magics.actions.aws import cleanup
+        from dl_magics.actions.aws import cleanup, context
 
-        things = cleanup.listing()
+        current = context.load()
+        things = cleanup.listing(current)
         if not parse_argstring(self.aws_cleanup, line).force:
             return things
         print(things)
-        return replace(things, each=tuple(cleanup.give_back(things)), given_back=True)
+        return replace(things, each=tuple(cleanup.give_back(current, things)), given_back=True)
 
     @magic_arguments()
     @argument("type", nargs="?", help="start of the type, or a GPU: g5, p4d.24xlarge, T4")
@@ -115,9 +118,9 @@ class AccountMagics(Magics):
             %aws_prices
             %aws_prices g5
         """
-        from dl_magics.actions.aws import price_list
+        from dl_magics.actions.aws import context, price_list
 
-        return price_list.listing(parse_argstring(self.aws_prices, line).type)
+        return price_list.listing(context.load(), parse_argstring(self.aws_prices, line).type)
 
     @magic_arguments()
     @argument("--policy", action="store_true", help="print the smallest IAM policy that is enough")
@@ -172,7 +175,7 @@ class AccountMagics(Magics):
         args = parse_argstring(self.aws_region, line)
         if args.region:
             account.go_to(args.region)
-        return Notice(context.name())
+        return Notice(context.load().name)
 
     @line_magic
     def manage_aws(self, line: str) -> Any:  # noqa: ARG002 - it takes nothing

@@ -40,9 +40,10 @@ class AwsMagics(Magics):
             %aws_get p2
             %aws_get T4
         """
-        from dl_magics.actions.aws import instances
+        from dl_magics.actions.aws import context, instances
 
-        return instances.get(parse_argstring(self.aws_get, line).name)
+        current = context.load()
+        return instances.get(current, parse_argstring(self.aws_get, line).name)
 
     @line_magic
     def aws_get_p2(self, line: str) -> Instance:
@@ -53,9 +54,10 @@ class AwsMagics(Magics):
             %aws_get_p2
             %aws_get p2        # the same
         """
-        from dl_magics.actions.aws import instances
+        from dl_magics.actions.aws import context, instances
 
-        return instances.get(line.strip() or "p2")
+        current = context.load()
+        return instances.get(current, line.strip() or "p2")
 
     @line_magic
     def aws_get_t2(self, line: str) -> Instance:
@@ -66,9 +68,10 @@ class AwsMagics(Magics):
             %aws_get_t2
             %aws_get t2        # the same
         """
-        from dl_magics.actions.aws import instances
+        from dl_magics.actions.aws import context, instances
 
-        return instances.get(line.strip() or "t2")
+        current = context.load()
+        return instances.get(current, line.strip() or "t2")
 
     @magic_arguments()
     @EXPLAIN
@@ -81,11 +84,12 @@ class AwsMagics(Magics):
             %aws_list
             rented = %aws_list
         """
-        from dl_magics.actions.aws import explain, instances
+        from dl_magics.actions.aws import context, explain, instances
 
+        current = context.load()
         if parse_argstring(self.aws_list, line).explain:
-            return explain.listing()
-        return instances.listing()
+            return explain.listing(current)
+        return instances.listing(current)
 
     @magic_arguments()
     @NAME
@@ -102,8 +106,9 @@ class AwsMagics(Magics):
         from dl_magics.actions.aws import context, explain
 
         args = parse_argstring(self.aws_state, line)
-        instance = context.meant(args.name)
-        return explain.state(instance) if args.explain else Notice(instance.state)
+        current = context.load()
+        instance = current.resolve_instance(args.name)
+        return explain.state(current, instance) if args.explain else Notice(instance.state)
 
     @magic_arguments()
     @NAME
@@ -120,10 +125,11 @@ class AwsMagics(Magics):
         from dl_magics.actions.aws import access, context, explain
 
         args = parse_argstring(self.aws_ip, line)
-        instance = context.meant(args.name)
+        current = context.load()
+        instance = current.resolve_instance(args.name)
         if args.explain:
-            return explain.ip(instance)
-        return Notice(access.login(instance).host)
+            return explain.ip(current, instance)
+        return Notice(access.login(current, instance).host)
 
     @magic_arguments()
     @NAME
@@ -142,10 +148,11 @@ class AwsMagics(Magics):
         from dl_magics.core import duration
 
         args = parse_argstring(self.aws_start, line)
+        current = context.load()
         wait_seconds = duration.parse_option("--wait", args.wait, zero=True) or 0
         if args.explain:
-            return explain.start(context.meant(args.name))
-        return shown(instances.start(args.name, wait_seconds=wait_seconds))
+            return explain.start(current, current.resolve_instance(args.name))
+        return shown(instances.start(current, args.name, wait_seconds=wait_seconds))
 
     @magic_arguments()
     @NAME
@@ -162,9 +169,10 @@ class AwsMagics(Magics):
         from dl_magics.actions.aws import context, explain, instances
 
         args = parse_argstring(self.aws_stop, line)
+        current = context.load()
         if args.explain:
-            return explain.stop(context.meant(args.name))
-        seen = list(said(instances.stop(args.name)))
+            return explain.stop(current, current.resolve_instance(args.name))
+        seen = list(said(instances.stop(current, args.name)))
         return seen[-1].receipt(seen[-1].seen_at) if seen[0].costs_money else seen[-1]
 
     @magic_arguments()
@@ -190,14 +198,15 @@ class AwsMagics(Magics):
 
         options, command = _split(line)
         args = parse_argstring(self.aws_ssh, options)
-        instance = context.meant(args.name)
+        current = context.load()
+        instance = current.resolve_instance(args.name)
         if args.trust:
             trust_host_key(SshHost(alias=instance.id, name=instance.name), yes=args.yes)
         if args.explain:
-            return explain.log_in(instance, command)
+            return explain.log_in(current, instance, command)
         if not command:
-            return terminal.open_terminal(instance) or explain.log_in(instance, command)
-        return instances.run_there(command, instance.id)
+            return terminal.open_terminal(current, instance) or explain.log_in(current, instance, command)
+        return instances.run_there(current, command, instance.id)
 
     @magic_arguments()
     @argument("type", nargs="?", help="the new instance type; without it the present one is shown")
@@ -216,14 +225,15 @@ class AwsMagics(Magics):
         from dl_magics.actions.aws import context, explain, instances
 
         args = parse_argstring(self.aws_resize, line)
-        instance = instances.priced(context.meant(args.name))
+        current = context.load()
+        instance = instances.priced(current, current.resolve_instance(args.name))
         if args.explain and args.type:
-            return explain.resize(instance, args.type)
+            return explain.resize(current, instance, args.type)
         if not args.type or args.type == instance.type:
             return instance
-        question = instances.resize_question(args.type, instance)
+        question = instances.resize_question(current, args.type, instance)
         confirm(question, yes=args.yes)
-        return shown(instances.resize(args.type, instance.id))
+        return shown(instances.resize(current, args.type, instance.id))
 
 
 def said(changes: Iterator[Instance]) -> Iterator[Instance]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from jupyter_core.paths import jupyter_runtime_dir
 
 from dl_magics.actions.aws import access
+from dl_magics.actions.aws.context import Context
 from dl_magics.core.instance import Instance
 
 _SECONDS = 5.0
@@ -40,12 +41,12 @@ class Terminal:
         )
 
 
-def open_terminal(instance: Instance) -> Terminal | None:
+def open_terminal(context: Context, instance: Instance) -> Terminal | None:
     """Let the Jupyter server of this kernel run ssh in a terminal; None where there is none.
 
     The terminal ends when the login does.
     """
-    words = access.login(instance).command_line()
+    words = access.login(context, instance).command_line()
     server = _server()
     if server is None:
         return None

@@ -1,8 +1,15 @@
-"""What the user chose, kept between notebooks and kernels."""
+"""What dl_magics remembers between kernels: selections, notebooks' GPU kernels, a pending launch.
+
+One JSON file with a version. `read` returns it as one frozen value, `update` changes it under a
+lock and in one step. Entries of notebooks that were not used for `KEPT_DAYS` are dropped.
+"""
 
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,42 +17,176 @@ from typing import Any
 from dl_magics.errors import DamagedFile
 from dl_magics.store import atomic, lock, paths
 
-_VERSION = 1
+VERSION = 1
+FILE_NAME = "state.json"
+KEPT_DAYS = 90
+ADDRESS_URL = "https://checkip.amazonaws.com"
 
 
-def choices() -> dict[str, Any]:
-    """Return what the person chose; a damaged file is set aside and said once."""
-    path = paths.data_folder() / "choices.json"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileSettings:
+    """The selected AWS profile and its files; None leaves a setting to the AWS configuration."""
+
+    profile: str | None = None
+    region: str | None = None
+    config_file: str | None = None
+    credentials_file: str | None = None
+    ssh_config: str | None = None
+    address_url: str = ADDRESS_URL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingLaunch:
+    """A launch that EC2 has not answered: the same request is repeated with the same token."""
+
+    request: dict[str, Any]
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelRecord:
+    """The GPU kernel of one notebook: its host, as plain values, and its interpreter."""
+
+    host: dict[str, Any]
+    python: str
+    environment: str
+    activate: str
+    used_at: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackgroundCell:
+    """A cell that was sent to the GPU kernel in the background."""
+
+    msg_id: str
+    since: int
+    cell: str
+    used_at: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """All that is remembered.
+
+    `allow_from` are address ranges, empty for this computer's own address. `selected_instances`
+    has the instance id by the name of a profile and region; `kernels` and `background_cells` are
+    by notebook.
+    """
+
+    profile: ProfileSettings = field(default_factory=ProfileSettings)
+    profile_before_practice: ProfileSettings | None = None
+    allow_from: tuple[str, ...] = ()
+    selected_instances: dict[str, str] = field(default_factory=dict)
+    pending_launch: PendingLaunch | None = None
+    kernels: dict[str, KernelRecord] = field(default_factory=dict)
+    background_cells: dict[str, tuple[BackgroundCell, ...]] = field(default_factory=dict)
+
+
+def read() -> State:
+    """Return the state.
+
+    Raises
+    ------
+    DamagedFile
+        where the file cannot be read, which is then set aside, or is of a newer version.
+    """
+    path = paths.data_folder() / FILE_NAME
     try:
-        read = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"))
+        version = values.pop("version", VERSION)
+        if version > VERSION:
+            raise DamagedFile(
+                f"{path} was written by a newer dl_magics (version {version}).",
+                fix="%pip install -U dl-magics",
+            )
+        return _parse(values)
     except FileNotFoundError:
-        return {}
-    except ValueError as error:
+        return State()
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise _set_aside(path) from error
-    if not isinstance(read, dict):
-        raise _set_aside(path)
-    if read.get("version", _VERSION) > _VERSION:
-        raise DamagedFile(
-            f"{path} was written by a newer dl_magics (version {read['version']}).",
-            fix="%pip install -U dl-magics",
-        )
-    return {key: value for key, value in read.items() if key != "version"}
 
 
-def choose(**changes: Any) -> dict[str, Any]:
-    """Change some choices in one step and return all; None takes a choice back."""
-    with lock.hold("choices"):
-        after = {**choices(), **changes}
-        kept = {key: value for key, value in after.items() if value is not None}
-        text = json.dumps({"version": _VERSION, **kept}, indent=2)
-        atomic.replace(paths.data_folder() / "choices.json", text)
-    return kept
+def update(change: Callable[[State], State]) -> State:
+    """Replace the state by what `change` returns for it; return the new state."""
+    with lock.hold("state"):
+        new = _prune(change(read()))
+        text = json.dumps({"version": VERSION, **asdict(new)}, indent=2)
+        atomic.replace(paths.data_folder() / FILE_NAME, text)
+    return new
+
+
+def remember_kernel(notebook: str, record: KernelRecord | None) -> None:
+    """Remember the GPU kernel of a notebook; None forgets it."""
+    update(lambda state: replace(state, kernels=_with(state.kernels, notebook, record)))
+
+
+def add_background_cell(notebook: str, cell: BackgroundCell, *, keep: int) -> None:
+    """Remember a cell that a notebook sent to the background; `keep` of them at most."""
+
+    def change(state: State) -> State:
+        cells = (*state.background_cells.get(notebook, ()), cell)[-keep:]
+        return replace(state, background_cells={**state.background_cells, notebook: cells})
+
+    update(change)
+
+
+def select_instance(name: str, instance_id: str) -> None:
+    """Select an instance for all magics; `name` is that of its profile and region."""
+
+    def change(state: State) -> State:
+        selected = {**state.selected_instances, name: instance_id}
+        return replace(state, selected_instances=selected)
+
+    update(change)
+
+
+def set_pending_launch(pending: PendingLaunch | None) -> None:
+    """Remember a launch until EC2 has answered it; None: it has."""
+    update(lambda state: replace(state, pending_launch=pending))
+
+
+def _with(
+    records: Mapping[str, KernelRecord], key: str, record: KernelRecord | None
+) -> dict[str, KernelRecord]:
+    others = {name: each for name, each in records.items() if name != key}
+    return {**others, key: record} if record else others
+
+
+def _prune(state: State) -> State:
+    oldest = time.time() - KEPT_DAYS * 86_400
+    return replace(
+        state,
+        kernels={name: each for name, each in state.kernels.items() if each.used_at > oldest},
+        background_cells={
+            name: kept
+            for name, cells in state.background_cells.items()
+            if (kept := tuple(cell for cell in cells if cell.used_at > oldest))
+        },
+    )
+
+
+def _parse(values: dict[str, Any]) -> State:
+    before, pending = values.get("profile_before_practice"), values.get("pending_launch")
+    return State(
+        profile=ProfileSettings(**values.get("profile", {})),
+        profile_before_practice=ProfileSettings(**before) if before else None,
+        allow_from=tuple(values.get("allow_from", ())),
+        selected_instances=dict(values.get("selected_instances", {})),
+        pending_launch=PendingLaunch(**pending) if pending else None,
+        kernels={
+            name: KernelRecord(**record) for name, record in values.get("kernels", {}).items()
+        },
+        background_cells={
+            name: tuple(BackgroundCell(**cell) for cell in cells)
+            for name, cells in values.get("background_cells", {}).items()
+        },
+    )
 
 
 def _set_aside(path: Path) -> DamagedFile:
-    aside = path.with_name(f"choices.damaged-{datetime.now():%Y%m%d-%H%M%S-%f}.json")
+    aside = path.with_name(f"state.damaged-{datetime.now():%Y%m%d-%H%M%S-%f}.json")
     path.replace(aside)
     return DamagedFile(
-        f"{path.name} could not be read; it now lies at {aside}.",
-        fix="Run the cell again: it begins with no choices. %aws_get NAME chooses your instance.",
+        f"Could not read {path.name}; it was moved to {aside}.",
+        fix="Run the cell again: it starts with no selections. %aws_get NAME selects an instance.",
     )

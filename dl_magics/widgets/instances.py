@@ -16,6 +16,7 @@ import anywidget
 import traitlets as t
 
 from dl_magics.actions.aws import context, instances, price_list
+from dl_magics.actions.aws.context import Context
 from dl_magics.core import money
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError
@@ -40,20 +41,20 @@ class Panel(anywidget.AnyWidget):
         self._closed = threading.Event()
         self._changing = threading.Lock()
         self._at_work: set[str] = set()
-        self._do: dict[str, Callable[[dict[str, Any]], Iterator[Instance]]] = {
-            "start": lambda click: instances.start(click["id"]),
-            "stop": lambda click: instances.stop(click["id"]),
+        self._do: dict[str, Callable[[Context, dict[str, Any]], Iterator[Instance]]] = {
+            "start": lambda current, click: instances.start(current, click["id"]),
+            "stop": lambda current, click: instances.stop(current, click["id"]),
             "resize": _resize,
         }
         self.look()
-        self.types = price_list.types()
+        self.types = price_list.types(context.load())
         self.on_msg(lambda _, click, __: self.hear(click))
         threading.Thread(target=self._keep_looking, args=(seconds,), daemon=True).start()
 
     def look(self) -> None:
         """Read all instances again."""
         try:
-            listing = instances.listing()
+            listing = instances.listing(context.load())
         except DLMagicsError as error:
             self._note("", error)
             return
@@ -82,7 +83,7 @@ class Panel(anywidget.AnyWidget):
         id_, action = click["id"], click["action"]
         self._note(id_, f"{action} …")
         try:
-            for instance in self._do[action](click):
+            for instance in self._do[action](context.load(), click):
                 self._show(instance)
                 self._note(id_, str(instance))
         except DLMagicsError as error:
@@ -93,7 +94,9 @@ class Panel(anywidget.AnyWidget):
 
     def _connect(self, id_: str) -> None:
         try:
-            self._note(id_, f"In a terminal: {shlex.join(instances.ssh_command(id_))}")
+            self._note(
+                id_, f"In a terminal: {shlex.join(instances.ssh_command(context.load(), id_))}"
+            )
         except DLMagicsError as error:
             self._note(id_, error)
 
@@ -112,9 +115,9 @@ class Panel(anywidget.AnyWidget):
             self.look()
 
 
-def _resize(click: dict[str, Any]) -> Iterator[Instance]:
-    instances.check_resize(click["type"], context.meant(click["id"]))
-    yield from instances.resize(click["type"], click["id"])
+def _resize(current: Context, click: dict[str, Any]) -> Iterator[Instance]:
+    instances.check_resize(current, click["type"], current.resolve_instance(click["id"]))
+    yield from instances.resize(current, click["type"], click["id"])
 
 
 def _row(instance: Instance) -> dict[str, Any]:

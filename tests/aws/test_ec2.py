@@ -31,11 +31,11 @@ def is_host(process, id_):
 
 def test_a_start_by_another_ends_the_waiting_for_stopped(slow_to_stop):
     id_, goes_on = slow_to_stop
-    stops = context.ec2().stop(context.ec2().get(id_))
+    stops = context.load().ec2.stop(context.load().ec2.describe_instance(id_))
     until(lambda: next(stops).state == "stopping")
 
     goes_on()
-    list(context.ec2().start(context.ec2().get(id_)))
+    list(context.load().ec2.start(context.load().ec2.describe_instance(id_)))
 
     with pytest.raises(WrongState, match="is running: somebody else started it") as told:
         list(stops)
@@ -44,11 +44,11 @@ def test_a_start_by_another_ends_the_waiting_for_stopped(slow_to_stop):
 
 def test_a_start_by_another_ends_the_waiting_of_a_start_too(slow_to_stop):
     id_, goes_on = slow_to_stop
-    context.door().tell("stop_instances", InstanceIds=[id_])
-    starts = context.ec2().start(context.ec2().get(id_))
+    context.load().session.change_ec2("stop_instances", InstanceIds=[id_])
+    starts = context.load().ec2.start(context.load().ec2.describe_instance(id_))
     assert next(starts).state == "stopping"
 
     goes_on()
-    list(context.ec2().start(context.ec2().get(id_)))
+    list(context.load().ec2.start(context.load().ec2.describe_instance(id_)))
 
     assert list(starts)[-1].state == "running"

@@ -108,7 +108,7 @@ def test_a_refused_launch_says_why_and_can_be_repeated(run, cloud, fault, kind, 
 
     said = two_lines(refused.value)
     assert all(word in said for word in words)
-    assert [each for each in context.ec2().all() if not each.gone] == []
+    assert [each for each in context.load().ec2.list_instances() if not each.gone] == []
 
 
 def test_a_launch_that_was_heard_but_not_answered_is_not_made_twice(run, cloud):
@@ -119,8 +119,8 @@ def test_a_launch_that_was_heard_but_not_answered_is_not_made_twice(run, cloud):
 
     run("%aws_launch t2.micro -y")
 
-    (made,) = [each for each in context.ec2().all() if not each.gone]
-    tags = context.door().ask("ec2", "describe_tags")["Tags"]
+    (made,) = [each for each in context.load().ec2.list_instances() if not each.gone]
+    tags = context.load().session.query("ec2", "describe_tags")["Tags"]
     assert {"dl-magics:token", pending} <= {
         value
         for tag in tags
@@ -147,7 +147,7 @@ def test_a_launch_that_was_heard_is_found_again_with_its_host_key(run, cloud, re
 def _asked_again(token: str) -> str:
     plan = launching.plan("t2.micro")
     key, host_key = keys.ensure_key_pair("id_ed25519"), keys.ensure_key_pair(f"host-{token}")
-    group, _ = security_group.ensure_group(context.door(), access.our_name())
+    group, _ = security_group.ensure_group(context.load().session, access.our_name())
     assert key.file.exists()
     wish = launch.Wish(
         name=plan.name,
@@ -159,7 +159,7 @@ def _asked_again(token: str) -> str:
         token=token,
         user_data=launch.user_data(host_key.private, host_key.public),
     )
-    return launch.run(context.door(), wish)
+    return launch.run(context.load().session, wish)
 
 
 def test_a_slower_please_is_waited_for_and_starts_once(rent, run, cloud):
@@ -325,7 +325,7 @@ def test_an_instance_of_another_region_is_found_there(rent, run):
 def test_an_instance_that_somebody_gave_back_is_said_to_be_gone(rent, run):
     id_ = rent()
     run("%aws_get gpu")
-    context.door().tell("terminate_instances", InstanceIds=[id_])
+    context.load().session.change_ec2("terminate_instances", InstanceIds=[id_])
 
     with pytest.raises(errors.NoSuchInstance) as refused:
         run("%aws_start")

@@ -95,7 +95,7 @@ def evening(outside, lab, cloud, rent, tmp_path, monkeypatch):
     choose_practice(cloud, ssh_config=str(config), address_url="")
     id_ = rent()
     user = {"Key": "dl-magics:user", "Value": "root"}
-    context.door().tell("create_tags", Resources=[id_], Tags=[user])
+    context.load().session.change_ec2("create_tags", Resources=[id_], Tags=[user])
     known_hosts.pin_keys(id_, keys.ensure_key_pair("lab-host").public)
     environment.create_environment(evening.home)
     tiny_keras.photos(tmp_path / "colours", n=8)

@@ -59,7 +59,7 @@ def test_two_kernels_and_a_panel_show_the_state_of_ec2(cloud, run, kernels):
         assert panel.wait() == 0
 
     assert set(chain(*ends)) <= {"ok", "WrongState"}
-    (only,) = [each for each in context.ec2().all() if not each.gone]
+    (only,) = [each for each in context.load().ec2.list_instances() if not each.gone]
     assert only.id == id_
     states = {run_cells(client, "%aws_state")[1][0] for client in kernels}
     assert states == {context.ec2().get(id_).state}

@@ -33,7 +33,7 @@ def test_another_process_uses_the_selected_instance(rent, run):
     id_ = rent()
     run("%aws_get gpu")
 
-    code = "from dl_magics.actions.aws import context; print(context.meant().id)"
+    code = "from dl_magics.actions.aws import context; print(context.load().resolve_instance().id)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert said.stdout.strip() == id_
@@ -78,7 +78,7 @@ def test_a_second_launch_reuses_the_network_and_allocates_no_elastic_ip(cloud, r
     run("%aws_launch t2.micro -y --name two")
 
     assert _network() == before
-    assert context.door().ask("ec2", "describe_addresses")["Addresses"] == []
+    assert context.load().session.query("ec2", "describe_addresses")["Addresses"] == []
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-west-1", "ap-northeast-2"])
@@ -100,14 +100,14 @@ def test_a_failed_launch_names_the_cause_and_leaves_nothing_running(cloud, run):
     assert "t2.micro" in str(failed.value)
     assert "Made so far" in str(failed.value)
     assert "%aws_launch" in failed.value.fix
-    assert [each for each in context.ec2().all() if not each.gone] == []
+    assert [each for each in context.load().ec2.list_instances() if not each.gone] == []
     assert run("%aws_launch t2.micro -y").answers
 
 
 def _rules(instance):
-    groups = context.door().ask("ec2", "describe_security_groups", GroupIds=list(instance.groups))[
-        "SecurityGroups"
-    ]
+    groups = context.load().session.query(
+        "ec2", "describe_security_groups", GroupIds=list(instance.groups)
+    )["SecurityGroups"]
     return [
         (
             rule["IpProtocol"],
@@ -129,6 +129,6 @@ def _network():
         "describe_key_pairs": "KeyPairs",
     }
     return {
-        call: len(json.dumps(context.door().ask("ec2", call)[key], default=str))
+        call: len(json.dumps(context.load().session.query("ec2", call)[key], default=str))
         for call, key in calls.items()
     }

@@ -12,11 +12,11 @@ def test_a_profile_is_chosen_for_all_later_notebooks(cloud, run, tmp_path):
 
     run(f"%aws_profile practice --ssh-config {config}")
 
-    assert context.place().profile == "practice"
-    assert context.place().ssh_config == str(config)
+    assert context.load_profile().profile == "practice"
+    assert context.load_profile().ssh_config == str(config)
     run("%aws_profile --ssh-config none --address-url none")
-    assert context.place().ssh_config is None
-    assert context.place().address_url.startswith("https://")
+    assert context.load_profile().ssh_config is None
+    assert context.load_profile().address_url.startswith("https://")
 
 
 def test_an_ssh_config_that_is_not_there_is_refused(cloud, run):
@@ -25,11 +25,11 @@ def test_an_ssh_config_that_is_not_there_is_refused(cloud, run):
 
 
 def test_new_keys_in_the_file_count_at_once(cloud, run):
-    door = context.door()
+    door = context.load().session
 
-    credentials = context.place().credentials_file
+    credentials = context.load_profile().credentials_file
     with open(credentials, "a") as file:  # noqa: PTH123 - a path of AWS
         file.write("\n")
 
-    assert context.door() is not door
+    assert context.load().session is not door
     assert run("%aws_list") is not None

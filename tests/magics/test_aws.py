@@ -46,7 +46,7 @@ def test_two_kernels_launch_the_same_and_one_instance_is_made(cloud, run, aws_sh
 
     said, _ = other.communicate()
     assert other.returncode == 0, said
-    assert [each.id for each in context.ec2().all() if not each.gone] == [mine.id]
+    assert [each.id for each in context.load().ec2.list_instances() if not each.gone] == [mine.id]
 
 
 def test_a_stop_during_a_start_ends_stopped_and_the_start_says_so(rent, run, aws_shell, cloud):
@@ -78,7 +78,7 @@ def test_ctrl_c_in_a_start_changes_nothing_but_the_waiting(cloud, run):
     stopped = context.meant()
 
     def interrupt() -> None:
-        while context.ec2().get(stopped.id).state == "stopped":
+        while context.load().ec2.describe_instance(stopped.id).state == "stopped":
             time.sleep(0.05)
         _thread.interrupt_main()
 
@@ -123,7 +123,9 @@ def test_a_launch_asks_once_with_the_dollars(cloud, run, monkeypatch):
     assert "$0.526/h" in question
     assert "$8.00 a month" in question
     assert "198.51.100.7/32" in question
-    assert list(context.ec2().all()) == [each for each in context.ec2().all() if each.gone]
+    assert list(context.load().ec2.list_instances()) == [
+        each for each in context.load().ec2.list_instances() if each.gone
+    ]
 
 
 def test_where_nobody_can_be_asked_it_says_to_add_y(cloud, run, monkeypatch):
@@ -161,7 +163,7 @@ def test_a_name_that_is_taken_by_another_type_is_not_launched_again(cloud, run):
 def test_what_is_launched_is_as_safe_as_promised(cloud, run):
     launched = run("%aws_launch t2.micro --disk 120 -y")
 
-    ask = context.door().ask
+    ask = context.load().session.ask
     (found,) = ask("ec2", "describe_instances", InstanceIds=[launched.id])["Reservations"]
     instance = found["Instances"][0]
     (disk,) = ask(
@@ -184,7 +186,9 @@ def test_what_is_launched_is_as_safe_as_promised(cloud, run):
 def test_allow_from_lets_in_others_until_me_takes_it_back(cloud, run):
     launched = run("%aws_launch t2.micro --allow-from 198.51.100.0/24 203.0.113.9 -y")
 
-    rules = context.door().ask("ec2", "describe_security_groups", GroupIds=list(launched.groups))
+    rules = context.load().session.query(
+        "ec2", "describe_security_groups", GroupIds=list(launched.groups)
+    )
     sources = [
         each["CidrIp"]
         for rule in rules["SecurityGroups"][0]["IpPermissions"]
@@ -313,7 +317,7 @@ def test_practice_goes_there_and_back(run, monkeypatch, tmp_path):
     assert again == there
     assert "default" in back
     assert run("%practice") == "The practice cloud is off."
-    assert context.place().region == "eu-west-1"
+    assert context.load_profile().region == "eu-west-1"
 
 
 def test_practice_faults_are_listed_and_struck(run):
@@ -376,4 +380,6 @@ def test_ctrl_c_in_a_launch_leaves_one_instance_that_the_same_line_finds(cloud, 
     launched = run("%aws_launch t2.micro -y")
 
     assert launched.answers
-    assert [each.id for each in context.ec2().all() if not each.gone] == [launched.id]
+    assert [each.id for each in context.load().ec2.list_instances() if not each.gone] == [
+        launched.id
+    ]

@@ -15,7 +15,7 @@ def launched(cloud, run):
 
 def test_the_host_key_of_user_data_is_replaced_on_the_first_connection(launched):
     (pinned,) = known_hosts.pinned_lines(launched.id)
-    answer = context.door().ask(
+    answer = context.load().session.query(
         "ec2", "describe_instance_attribute", InstanceId=launched.id, Attribute="userData"
     )
 
@@ -114,11 +114,15 @@ def test_nobody_at_the_address_is_no_answer():
 
 
 def _until_it_answers():
-    list(access.until_ssh_answers(context.ec2(), context.meant()))
+    list(
+        access.until_ssh_answers(
+            context.load(), context.load().ec2, context.load().resolve_instance()
+        )
+    )
 
 
 def _until_swapped(instance):
-    login = access.login(context.ec2().get(instance.id))
+    login = access.login(context.load().ec2.describe_instance(instance.id))
     known = known_hosts.pinned_lines(instance.id)[0].split()[2]
     for _ in range(100):
         key, _ = blocking.wait_for(host_key_scan.scan_host_key(login))

@@ -11,7 +11,7 @@ from dl_magics.ssh.target import SshTarget
 @pytest.fixture
 def login(cloud, run):
     run("%aws_launch t2.micro -y")
-    return access.login(context.meant())
+    return access.login(context.load().resolve_instance())
 
 
 def test_all_that_goes_there_shares_one_connection(login):

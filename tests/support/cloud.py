@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -76,9 +77,9 @@ def cloud(
     choose_practice(running_cloud, address_url=address.url)
     yield running_cloud
     choose_practice(running_cloud)
-    left = [each.id for each in context.ec2().all() if not each.gone]
+    left = [each.id for each in context.load().ec2.list_instances() if not each.gone]
     if left:
-        context.door().tell("terminate_instances", InstanceIds=left)
+        context.load().session.change_ec2("terminate_instances", InstanceIds=left)
 
 
 def choose_practice(running: practice.PracticeCloud, **changes: str) -> None:
@@ -96,9 +97,9 @@ def choose_practice(running: practice.PracticeCloud, **changes: str) -> None:
 @lru_cache
 def first_image(region: str | None) -> str:
     """Return an image; moto takes a second to list its hundreds of them."""
-    images = context.door().ask("ec2", "describe_images", region=region, Owners=["amazon"])[
-        "Images"
-    ]
+    images = context.load().session.query(
+        "ec2", "describe_images", region=region, Owners=["amazon"]
+    )["Images"]
     return str(images[0]["ImageId"])
 
 
@@ -108,25 +109,25 @@ def rent(cloud: practice.PracticeCloud) -> Callable[..., str]:
 
     def launched(type_: str = "t2.micro", name: str = "gpu", *, state: str = "running") -> str:
         tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": name}]}]
-        context.door().tell(
+        context.load().session.change_ec2(
             "create_key_pair",
-            fine=("InvalidKeyPair.Duplicate",),
+            unless=("InvalidKeyPair.Duplicate",),
             KeyName="other",
             KeyType="ed25519",
         )
-        answer = context.door().tell(
+        answer = context.load().session.change_ec2(
             "run_instances",
             KeyName="other",
-            ImageId=first_image(context.door().region),
+            ImageId=first_image(context.load().session.region),
             InstanceType=type_,
             MinCount=1,
             MaxCount=1,
             TagSpecifications=tags,
         )
-        made = context.ec2().get(answer["Instances"][0]["InstanceId"])
-        list(context.ec2().start(made))
+        made = context.load().ec2.describe_instance(answer["Instances"][0]["InstanceId"])
+        list(context.load().ec2.start(made))
         if state == "stopped":
-            list(context.ec2().stop(context.ec2().get(made.id)))
+            list(context.load().ec2.stop(context.load().ec2.describe_instance(made.id)))
         return made.id
 
     return launched

@@ -29,7 +29,7 @@ def notebook(
         patch.setenv("DL_MAGICS_HOME", str(ours))
         patch.setenv("JPY_SESSION_NAME", SESSION)
         choose_practice(running_cloud, address_url="")
-        state.choose(allow_from=["198.51.100.7/32"])
+        state.update(lambda before: replace(before, allow_from=("198.51.100.7/32",)))
         run = runner(shell_with_magics())
         run("%aws_launch t2.micro --name gpu -y")
         run("%gpu_connect")
@@ -51,7 +51,7 @@ def gpu_run(notebook: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 @pytest.fixture
 def host_home(notebook: Path, running_cloud: practice.PracticeCloud, gpu_run: Any) -> Path:
     """The home folder on the instance."""
-    return Path(running_cloud.folder) / "instances" / context.meant().id / "home"
+    return Path(running_cloud.folder) / "instances" / context.load().resolve_instance().id / "home"
 
 
 def shell_with_magics() -> InteractiveShell:

@@ -43,7 +43,7 @@ def test_a_click_is_heard_and_done(panel):
 
     assert panel.heard == 1
     wait_until(lambda: row(panel)["state"] == "stopped")
-    assert context.ec2().get(id_).state == "stopped"
+    assert context.load().ec2.describe_instance(id_).state == "stopped"
 
 
 def test_a_second_click_while_the_first_works_is_answered(panel):
@@ -78,7 +78,7 @@ def test_a_refused_click_shows_the_two_lines(panel, cloud):
 def test_what_somebody_else_does_is_seen(panel):
     id_ = row(panel)["id"]
 
-    context.door().tell("stop_instances", InstanceIds=[id_])
+    context.load().session.change_ec2("stop_instances", InstanceIds=[id_])
 
     wait_until(lambda: row(panel)["state"] == "stopped")
 

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from dl_magics.actions.aws import context
+from dl_magics.actions.aws.context import Context
 from dl_magics.aws import security_group
 from dl_magics.aws.ec2 import Ec2
 from dl_magics.core.instance import Instance
 from dl_magics.errors import NoAnswer, WrongState
 from dl_magics.ssh import blocking, host_key_rotation, keys
 from dl_magics.ssh.target import SshTarget
-from dl_magics.store import state
 
 LOGIN_KEY = "id_ed25519"
 _PATIENCE_SECONDS = 300.0
@@ -26,25 +25,25 @@ def our_name() -> str:
     return f"dl-magics-{keys.ensure_key_pair(LOGIN_KEY).short}"
 
 
-def sources() -> list[str]:
+def sources(context: Context) -> list[str]:
     """Return who may come in: what `--allow-from` named, else just this computer's address."""
-    named = state.choices().get("allow_from", [])
-    return list(named) or [security_group.my_address(context.place().address_url)]
+    named = context.allow_from
+    return list(named) or [security_group.my_address(context.profile.address_url)]
 
 
-def let_us_in(instance: Instance) -> bool:
+def let_us_in(context: Context, instance: Instance) -> bool:
     """Point the rule at our present address; return whether it had pointed elsewhere.
 
     Groups that are not ours are left alone.
     """
     if not instance.ours:
         return False
-    door = context.door()
-    group, _ = security_group.ensure_group(door, our_name())
-    return group in instance.groups and security_group.let_in(door, group, sources())
+    session = context.session
+    group, _ = security_group.ensure_group(session, our_name())
+    return group in instance.groups and security_group.let_in(session, group, sources(context))
 
 
-def login(instance: Instance, identity: str | None = None) -> SshTarget:
+def login(context: Context, instance: Instance, identity: str | None = None) -> SshTarget:
     """Return how to log in to a running instance; `identity` is a key file of the person's own."""
     if not instance.ip or instance.state != "running":
         raise WrongState(
@@ -57,19 +56,19 @@ def login(instance: Instance, identity: str | None = None) -> SshTarget:
         host=instance.ip,
         user=instance.user,
         key_file=Path(identity).expanduser() if identity else ours,
-        config=context.place().ssh_config,
+        config=context.profile.ssh_config,
     )
 
 
-def until_ssh_answers(ec2: Ec2, instance: Instance) -> Iterator[Instance]:
+def until_ssh_answers(context: Context, ec2: Ec2, instance: Instance) -> Iterator[Instance]:
     """Yield the instance when its address changes, and at last when SSH answers."""
     began = looked = time.monotonic()
-    while not blocking.wait_for(host_key_rotation.is_reachable(login(instance))):
+    while not blocking.wait_for(host_key_rotation.is_reachable(login(context, instance))):
         time.sleep(0.5)
         now = time.monotonic()
         if now - looked > _LOOK_SECONDS:
             looked, before = now, instance
-            instance = ec2.get(instance.id)
+            instance = ec2.describe_instance(instance.id)
             if instance.ip != before.ip:
                 yield instance
         if now - began > _PATIENCE_SECONDS:
@@ -81,6 +80,6 @@ def until_ssh_answers(ec2: Ec2, instance: Instance) -> Iterator[Instance]:
     yield replace(instance, answers=True)
 
 
-def is_shut(group: str, source: str) -> bool:
+def is_shut(context: Context, group: str, source: str) -> bool:
     """Whether port 22 of a group is not open to a source yet."""
-    return not security_group.is_open(context.door(), group, source)
+    return not security_group.is_open(context.session, group, source)

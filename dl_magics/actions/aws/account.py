@@ -6,10 +6,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from dl_magics.actions.aws import context
+from dl_magics.actions.aws.context import load_profile
 from dl_magics.aws import security_group
-from dl_magics.aws.profile import ADDRESS_URL, Place
-from dl_magics.aws.session import Door
+from dl_magics.aws.profile import AwsProfile
+from dl_magics.aws.session import AwsSession
 from dl_magics.errors import BadSetting, NoRegion
 from dl_magics.store import state
 
@@ -22,38 +22,39 @@ def use(profile: str | None, ssh_config: str | None, address_url: str | None) ->
     if ssh_config:
         changes["ssh_config"] = None if ssh_config == "none" else _file(ssh_config)
     if address_url:
-        changes["address_url"] = ADDRESS_URL if address_url == "none" else address_url
-    place = replace(context.place(), **changes)
-    Door.of(place)
+        changes["address_url"] = state.ADDRESS_URL if address_url == "none" else address_url
+    place = replace(load_profile(), **changes)
+    AwsSession.open(place)
     _keep(place)
 
 
 def go_to(region: str) -> None:
     """Choose a region, if the account has it."""
-    known = {each["RegionName"] for each in Door.of(context.place()).regions()}
+    known = {each["RegionName"] for each in AwsSession.open(load_profile()).list_regions()}
     if region not in known:
         raise NoRegion(
             f"'{region}' is no region of this account.", fix=f"One of: {', '.join(sorted(known))}"
         )
-    _keep(replace(context.place(), region=region))
+    _keep(replace(load_profile(), region=region))
 
 
 def profiles() -> str:
     """Return the profiles of this computer, the chosen one marked."""
-    place = context.place()
-    names = Door.of(place).profiles()
+    place = load_profile()
+    names = AwsSession.open(place).list_profiles()
     lines = [f"{'→' if name == place.name else ' '} {name}" for name in names]
     return "\n".join(lines) or "No AWS profile here yet: aws configure · or %practice on"
 
 
 def allow(sources: list[str]) -> None:
     """Remember who may come in; `me` means just this computer, wherever it is."""
-    ranges = None if sources == ["me"] else [security_group.checked(each) for each in sources]
-    state.choose(allow_from=ranges)
+    ranges = [] if sources == ["me"] else [security_group.checked(each) for each in sources]
+    state.update(lambda remembered: replace(remembered, allow_from=tuple(ranges)))
 
 
-def _keep(place: Place) -> None:
-    state.choose(place={key: value for key, value in asdict(place).items() if value})
+def _keep(profile: AwsProfile) -> None:
+    settings = state.ProfileSettings(**asdict(profile))
+    state.update(lambda remembered: replace(remembered, profile=settings))
 
 
 def _file(named: str) -> str:

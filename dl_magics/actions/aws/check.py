@@ -6,10 +6,13 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from dl_magics.actions.aws import access, context
+from dl_magics.actions.aws import access
+from dl_magics.actions.aws.context import Context, from_state
 from dl_magics.aws import quotas, security_group
 from dl_magics.errors import DLMagicsError
 from dl_magics.ssh import known_hosts
+from dl_magics.store import state
+from dl_magics.store.state import State
 
 ACTIONS = {
     "ec2": "AuthorizeSecurityGroupIngress CreateSecurityGroup CreateTags DeleteKeyPair "
@@ -65,7 +68,8 @@ def report() -> Report:
         ("security group", _group),
         ("instance", _instance),
     )
-    return Report(tuple(line for what, look in looks for line in _looked(what, look)))
+    remembered = state.read()
+    return Report(tuple(line for what, look in looks for line in _looked(remembered, what, look)))
 
 
 def policy() -> str:
@@ -75,69 +79,71 @@ def policy() -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, indent=2)
 
 
-def _looked(what: str, look: Callable[[], Iterator[tuple[str, str, str]]]) -> Iterator[Line]:
+def _looked(
+    remembered: State, what: str, look: Callable[[Context], Iterator[tuple[str, str, str]]]
+) -> Iterator[Line]:
     try:
-        for mark, found, fix in look():
+        for mark, found, fix in look(from_state(remembered)):
             yield Line(mark, what, found, fix)
     except DLMagicsError as error:
         yield Line("✗", what, str(error), error.fix)
 
 
-def _credentials() -> Iterator[tuple[str, str, str]]:
-    who = context.door().ask("sts", "get_caller_identity")
-    yield "✓", f"{context.place().name}: {who['Arn']}", ""
+def _credentials(context: Context) -> Iterator[tuple[str, str, str]]:
+    who = context.session.query("sts", "get_caller_identity")
+    yield "✓", f"{context.profile.name}: {who['Arn']}", ""
 
 
-def _region() -> Iterator[tuple[str, str, str]]:
-    yield "✓", str(context.door().region), ""
+def _region(context: Context) -> Iterator[tuple[str, str, str]]:
+    yield "✓", str(context.session.region), ""
 
 
-def _address() -> Iterator[tuple[str, str, str]]:
-    yield "✓", ", ".join(access.sources()), ""
+def _address(context: Context) -> Iterator[tuple[str, str, str]]:
+    yield "✓", ", ".join(access.sources(context)), ""
 
 
-def _quotas() -> Iterator[tuple[str, str, str]]:
-    everything = context.ec2().all()
+def _quotas(context: Context) -> Iterator[tuple[str, str, str]]:
+    everything = context.ec2.list_instances()
     for family in ("g", "p", "standard"):
-        quota = quotas.read(context.door(), family, everything)
+        quota = quotas.read(context.session, family, everything)
         if quota.left is None:
             yield "!", f"{quota.name}: AWS does not tell it", ""
         elif quota.left < 4:
             left = f"{quota.name}: {quota.left:g} vCPUs left of {quota.limit:g}"
-            yield "!", left, f"ask for more: {quota.link(context.door().region)}"
+            yield "!", left, f"ask for more: {quota.link(context.session.region)}"
         else:
             yield "✓", f"{quota.name}: {quota.left:g} vCPUs left of {quota.limit:g}", ""
 
 
-def _key_pair() -> Iterator[tuple[str, str, str]]:
+def _key_pair(context: Context) -> Iterator[tuple[str, str, str]]:
     name = access.our_name()
     filters = [{"Name": "key-name", "Values": [name]}]
-    if context.door().ask("ec2", "describe_key_pairs", Filters=filters)["KeyPairs"]:
+    if context.session.query("ec2", "describe_key_pairs", Filters=filters)["KeyPairs"]:
         yield "✓", name, ""
     else:
         yield "!", f"{name} is not on AWS yet", "%aws_launch puts it there"
 
 
-def _group() -> Iterator[tuple[str, str, str]]:
+def _group(context: Context) -> Iterator[tuple[str, str, str]]:
     name = access.our_name()
-    rules = security_group.rules(context.door(), name)
+    rules = security_group.rules(context.session, name)
     if rules is None:
         yield "!", f"{name} is not there yet", "%aws_launch makes it"
-    elif sorted(rules) == sorted(f"tcp 22 from {source}" for source in access.sources()):
+    elif sorted(rules) == sorted(f"tcp 22 from {source}" for source in access.sources(context)):
         yield "✓", f"{name}: {', '.join(rules)}", ""
     else:
         yield "✗", f"{name}: {', '.join(rules) or 'lets nobody in'}", "%aws_start puts it right"
 
 
-def _instance() -> Iterator[tuple[str, str, str]]:
-    if not context.chosen_id():
+def _instance(context: Context) -> Iterator[tuple[str, str, str]]:
+    if not context.selected_id:
         yield "!", "none is chosen", "%aws_get NAME · %aws_launch TYPE"
         return
-    instance = context.meant()
+    instance = context.resolve_instance()
     yield "✓", str(instance), ""
     if not known_hosts.pinned_lines(instance.id):
         yield "!", "its host key is not known here", "%aws_ssh --trust"
-    behaviour = context.door().ask(
+    behaviour = context.session.query(
         "ec2",
         "describe_instance_attribute",
         InstanceId=instance.id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dl_magics.actions.aws import context
+from dl_magics.actions.aws.context import Context
 from dl_magics.aws import parsing
 from dl_magics.core.instance import Instance
 from dl_magics.gpu_kernel import kernelspec
@@ -41,17 +41,17 @@ class Things:
         return "\n".join([f"{self.place}: {done}", *(f"  {each}" for each in self.each)])
 
 
-def listing() -> Things:
+def listing(context: Context) -> Things:
     """Return what the ledger says we made here and AWS says is still there."""
-    made = _made()
+    made = _made(context)
     instances = [
         Thing("instance", each.id, each.name, each.state)
-        for each in _instances(made["instance"], made["token"])
+        for each in _instances(context, made["instance"], made["token"])
     ]
-    groups = _existing("describe_security_groups", "SecurityGroups", "group-name", made)
-    key_pairs = _existing("describe_key_pairs", "KeyPairs", "key-name", made)
+    groups = _existing(context, "describe_security_groups", "SecurityGroups", "group-name", made)
+    key_pairs = _existing(context, "describe_key_pairs", "KeyPairs", "key-name", made)
     return Things(
-        context.name(),
+        context.name,
         (
             *instances,
             *(Thing("security-group", each["GroupId"], each["GroupName"]) for each in groups),
@@ -60,50 +60,54 @@ def listing() -> Things:
     )
 
 
-def give_back(things: Things) -> Iterator[Thing]:
+def give_back(context: Context, things: Things) -> Iterator[Thing]:
     """Give everything back, instances first; yield each thing when it is gone."""
-    door, ec2 = context.door(), context.ec2()
+    session, ec2 = context.session, context.ec2
     for thing in things.each:
         if thing.what == "instance":
-            for _ in ec2.terminate(ec2.get(thing.id)):
+            for _ in ec2.terminate(ec2.describe_instance(thing.id)):
                 pass
             known_hosts.forget_host(thing.id)
             kernelspec.remove_kernelspec(thing.id)
         elif thing.what == "security-group":
-            door.tell("delete_security_group", fine=("InvalidGroup.NotFound",), GroupId=thing.id)
+            session.change_ec2(
+                "delete_security_group", unless=("InvalidGroup.NotFound",), GroupId=thing.id
+            )
         else:
-            door.tell("delete_key_pair", fine=("InvalidKeyPair.NotFound",), KeyName=thing.name)
+            session.change_ec2(
+                "delete_key_pair", unless=("InvalidKeyPair.NotFound",), KeyName=thing.name
+            )
         ledger.append(did="gave back", what=thing.what, id=thing.id, place=things.place)
         yield thing
 
 
-def _made() -> dict[str, set[str]]:
+def _made(context: Context) -> dict[str, set[str]]:
     made: dict[str, set[str]] = {
         kind: set() for kind in ("instance", "token", "key-pair", "security-group")
     }
     for entry in ledger.read_entries():
-        if entry.get("place") == context.name() and entry.get("did") in ("made", "makes"):
+        if entry.get("place") == context.name and entry.get("did") in ("made", "makes"):
             kind = "token" if "token" in entry else entry["what"]
             made[kind].add(entry.get("id") or entry["token"])
     return made
 
 
-def _instances(ids: set[str], tokens: set[str]) -> list[Instance]:
+def _instances(context: Context, ids: set[str], tokens: set[str]) -> list[Instance]:
     found: dict[str, Instance] = {}
-    door = context.door()
+    session = context.session
     for name, values in (("instance-id", ids), (f"tag:{parsing.TAG}token", tokens)):
         if values:
             filters = [{"Name": name, "Values": sorted(values)}]
-            answer = door.ask("ec2", "describe_instances", Filters=filters)
-            found |= {each.id: each for each in parsing.instances(answer, door.region)}
+            answer = session.query("ec2", "describe_instances", Filters=filters)
+            found |= {each.id: each for each in parsing.instances(answer, session.region)}
     return [each for each in found.values() if not each.gone]
 
 
 def _existing(
-    call: str, key: str, filter_name: str, made: dict[str, set[str]]
+    context: Context, call: str, key: str, filter_name: str, made: dict[str, set[str]]
 ) -> list[dict[str, str]]:
     names = made["security-group" if key == "SecurityGroups" else "key-pair"]
     if not names:
         return []
     filters = [{"Name": filter_name, "Values": sorted(names)}]
-    return list(context.door().ask("ec2", call, Filters=filters)[key])
+    return list(context.session.query("ec2", call, Filters=filters)[key])

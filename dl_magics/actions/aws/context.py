@@ -1,109 +1,137 @@
-"""Where we are: the chosen place, its door, and the instance that is meant there."""
+"""The AWS profile, region and selected instance that one magic or one click works with."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from dl_magics.aws.ec2 import Ec2
-from dl_magics.aws.profile import Place
-from dl_magics.aws.session import Door
-from dl_magics.core.instance import Instance, matching
+from dl_magics.aws.profile import AwsProfile
+from dl_magics.aws.session import AwsSession
+from dl_magics.core.instance import Instance, find_matching
 from dl_magics.errors import DLMagicsError, NoRegion, NoSuchInstance, SeveralInstances
 from dl_magics.store import state
+from dl_magics.store.state import State
 
 
-def place() -> Place:
-    """Return the chosen place."""
-    return Place.chosen()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Loaded once per magic or click and passed down, so that all its calls use one account.
 
+    A profile or region that is selected in the meantime counts for the next magic.
+    """
 
-def door() -> Door:
-    """Return the door to the chosen place."""
-    found = Door.of(place())
-    if not found.region:
-        raise NoRegion("No AWS region is chosen.", fix="%aws_region us-east-1")
-    return found
+    profile: AwsProfile
+    region: str
+    session: AwsSession
+    selected_id: str | None
+    allow_from: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """The profile and region as listings show them: `default · us-east-1`."""
+        return _name_of(self.profile, self.region)
 
-def ec2() -> Ec2:
-    """Return the instances of the chosen place."""
-    return Ec2(door())
+    @property
+    def ec2(self) -> Ec2:
+        """The instances of this profile and region."""
+        return Ec2(self.session)
 
+    def select_instance(self, instance: Instance) -> None:
+        """Select an instance for all magics without a name, in this kernel and all others."""
+        state.select_instance(self.name, instance.id)
 
-def name() -> str:
-    """Return the place's name as every listing shows it."""
-    return _name(door())
+    def resolve_instance(self, word: str | None = None) -> Instance:
+        """Return the instance with this name, id, type or GPU, or the selected one, as it is now.
 
+        Raises
+        ------
+        NoSuchInstance
+            where none fits, or none is selected.
+        SeveralInstances
+            where more than one fits.
+        """
+        if word:
+            return self._find_instance(word)
+        if not self.selected_id:
+            raise NoSuchInstance(
+                f"No instance is selected in {self.name}.",
+                fix="%aws_list shows yours, %aws_get NAME selects one · %aws_launch rents one.",
+            )
+        return self._describe_instance(self.selected_id)
 
-def chosen_id() -> str | None:
-    """Return the id of the instance that is meant where no name is said."""
-    return _chosen_id(door())
-
-
-def choose(instance: Instance) -> None:
-    """Remember which instance is meant here, for this kernel and all others."""
-    state.choose(**{f"instance in {name()}": instance.id})
-
-
-def meant(word: str | None = None) -> Instance:
-    """Return the instance that `word` means, or the chosen one, as EC2 has it now."""
-    if word:
-        return find(word)
-    found = door()
-    id_ = _chosen_id(found)
-    if not id_:
+    def _find_instance(self, word: str) -> Instance:
+        instances = self.ec2.list_instances()
+        candidates = [each for each in instances if not each.gone or each.id == word]
+        found = find_matching(candidates, word)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(
+                f"{each.name} ({each.type}, {each.state}, {each.id})" for each in found
+            )
+            raise SeveralInstances(
+                f"'{word}' fits {len(found)} instances: {names}.",
+                fix=f"Use its name or id: %aws_get {found[0].id}",
+            )
+        if word.startswith("i-"):
+            return self._describe_instance(word)
         raise NoSuchInstance(
-            f"No instance is chosen in {_name(found)}.",
-            fix="%aws_list shows yours, %aws_get NAME chooses one · %aws_launch rents one.",
+            f"No instance in {self.name} has the name, id, type or GPU '{word}'.",
+            fix="%aws_list shows the ones you have.",
         )
-    return _known(id_, found)
+
+    def _describe_instance(self, id_: str) -> Instance:
+        try:
+            return self.ec2.describe_instance(id_)
+        except NoSuchInstance as error:
+            if region := self._find_region(id_):
+                raise NoSuchInstance(
+                    f"{id_} is not in {self.region} but in {region}.", fix=f"%aws_region {region}"
+                ) from error
+            raise NoSuchInstance(
+                f"{self.name} has no instance {id_} (any more).",
+                fix="%aws_list shows the ones you have; %aws_get NAME selects one.",
+            ) from error
+
+    def _find_region(self, id_: str) -> str | None:
+        try:
+            return self.ec2.find_region(id_)
+        except DLMagicsError:
+            return None
 
 
-def find(word: str) -> Instance:
-    """Return the one instance that a name, an id or the start of a type means."""
-    everything = ec2().all()
-    alive = [each for each in everything if not each.gone or each.id == word]
-    found = matching(alive, word)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        names = ", ".join(f"{each.name} ({each.type}, {each.state}, {each.id})" for each in found)
-        raise SeveralInstances(
-            f"'{word}' fits {len(found)} instances: {names}.",
-            fix=f"Say one by its name or id: %aws_get {found[0].id}",
-        )
-    if word.startswith("i-"):
-        return _known(word, door())
-    raise NoSuchInstance(
-        f"No instance in {name()} is called '{word}' or has that type.",
-        fix="%aws_list shows the ones you have.",
+def load() -> Context:
+    """Return the context of the profile, region and instance that are selected now.
+
+    Raises
+    ------
+    NoCredentials
+        where the profile does not exist.
+    NoRegion
+        where neither a magic nor the AWS configuration sets a region.
+    """
+    return from_state(state.read())
+
+
+def from_state(remembered: State) -> Context:
+    """Return the context of a state that was read before; raise as `load` does."""
+    profile = AwsProfile.from_settings(remembered.profile)
+    session = AwsSession.open(profile)
+    if not session.region:
+        raise NoRegion("No AWS region is selected.", fix="%aws_region us-east-1")
+    return Context(
+        profile=profile,
+        region=session.region,
+        session=session,
+        selected_id=remembered.selected_instances.get(_name_of(profile, session.region)),
+        allow_from=remembered.allow_from,
     )
 
 
-def _name(of: Door) -> str:
-    return f"{of.place.name} · {of.region}"
+def load_profile() -> AwsProfile:
+    """Return the selected profile; it may not exist in the AWS configuration."""
+    return AwsProfile.from_settings(state.read().profile)
 
 
-def _chosen_id(of: Door) -> str | None:
-    found = state.choices().get(f"instance in {_name(of)}")
-    return str(found) if found else None
-
-
-def _known(id_: str, of: Door) -> Instance:
-    try:
-        return Ec2(of).get(id_)
-    except NoSuchInstance as error:
-        region = _elsewhere(id_)
-        if region:
-            raise NoSuchInstance(
-                f"{id_} is not in {of.region} but in {region}.", fix=f"%aws_region {region}"
-            ) from error
-        raise NoSuchInstance(
-            f"{_name(of)} has no instance {id_} (any more).",
-            fix="%aws_list shows the ones you have; %aws_get NAME chooses one.",
-        ) from error
-
-
-def _elsewhere(id_: str) -> str | None:
-    try:
-        return ec2().region_of(id_)
-    except DLMagicsError:
-        return None
+def _name_of(profile: AwsProfile, region: str) -> str:
+    return f"{profile.name} · {region}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 
-from dl_magics.actions.aws import access, context
+from dl_magics.actions.aws import access
+from dl_magics.actions.aws.context import Context
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError
 
@@ -18,52 +19,57 @@ class Script(str):
         return str(self)
 
 
-def script(*commands: list[str]) -> Script:
+def script(context: Context, *commands: list[str]) -> Script:
     """Return the commands, led to the chosen place."""
-    exports = [f"export {name}={shlex.quote(value)}" for name, value in _environment().items()]
+    exports = [
+        f"export {name}={shlex.quote(value)}" for name, value in _environment(context).items()
+    ]
     return Script("\n".join([*exports, *map(shlex.join, commands)]))
 
 
-def listing() -> Script:
+def listing(context: Context) -> Script:
     """All instances."""
     query = "Reservations[].Instances[].[InstanceId,InstanceType,State.Name,PublicIpAddress]"
-    return script(ec2("describe-instances", "--query", query, "--output", "table"))
+    return script(context, ec2("describe-instances", "--query", query, "--output", "table"))
 
 
-def state(instance: Instance) -> Script:
+def state(context: Context, instance: Instance) -> Script:
     """The state in one word."""
-    return script(_described(instance, "State.Name"))
+    return script(context, _described(instance, "State.Name"))
 
 
-def ip(instance: Instance) -> Script:
+def ip(context: Context, instance: Instance) -> Script:
     """The address."""
-    return script(_described(instance, "PublicIpAddress"))
+    return script(context, _described(instance, "PublicIpAddress"))
 
 
-def start(instance: Instance) -> Script:
+def start(context: Context, instance: Instance) -> Script:
     """The rule, the start, the wait, the address, and the way in."""
     ids = ["--instance-ids", instance.id]
     return script(
-        *_rule(instance),
+        context,
+        *_rule(context, instance),
         ec2("start-instances", *ids),
         ec2("wait", "instance-running", *ids),
         _described(instance, "PublicIpAddress"),
     )
 
 
-def stop(instance: Instance) -> Script:
+def stop(context: Context, instance: Instance) -> Script:
     """The stop, and the wait for it."""
     ids = ["--instance-ids", instance.id]
-    return script(ec2("stop-instances", *ids), ec2("wait", "instance-stopped", *ids))
+    return script(context, ec2("stop-instances", *ids), ec2("wait", "instance-stopped", *ids))
 
 
-def terminate(instance: Instance) -> Script:
+def terminate(context: Context, instance: Instance) -> Script:
     """The return for good."""
     ids = ["--instance-ids", instance.id]
-    return script(ec2("terminate-instances", *ids), ec2("wait", "instance-terminated", *ids))
+    return script(
+        context, ec2("terminate-instances", *ids), ec2("wait", "instance-terminated", *ids)
+    )
 
 
-def resize(instance: Instance, type_: str) -> Script:
+def resize(context: Context, instance: Instance, type_: str) -> Script:
     """Stop if it runs, change the type, start if it ran."""
     ids = ["--instance-ids", instance.id]
     change = ec2(
@@ -74,8 +80,9 @@ def resize(instance: Instance, type_: str) -> Script:
         f"Value={type_}",
     )
     if not instance.costs_money:
-        return script(change)
+        return script(context, change)
     return script(
+        context,
         ec2("stop-instances", *ids),
         ec2("wait", "instance-stopped", *ids),
         change,
@@ -84,9 +91,9 @@ def resize(instance: Instance, type_: str) -> Script:
     )
 
 
-def log_in(instance: Instance, command: str) -> Script:
+def log_in(context: Context, instance: Instance, command: str) -> Script:
     """The ssh command, with the same host key check."""
-    words = access.login(instance).command_line()
+    words = access.login(context, instance).command_line()
     return Script(shlex.join([*words, *([command] if command else [])]))
 
 
@@ -95,11 +102,11 @@ def ec2(*words: str) -> list[str]:
     return ["aws", "ec2", *words]
 
 
-def _rule(instance: Instance) -> list[list[str]]:
+def _rule(context: Context, instance: Instance) -> list[list[str]]:
     if not instance.ours:
         return []
     try:
-        sources = access.sources()
+        sources = access.sources(context)
     except DLMagicsError:
         sources = ["YOUR-ADDRESS/32"]
     return [
@@ -109,7 +116,7 @@ def _rule(instance: Instance) -> list[list[str]]:
         )
         for group in instance.groups
         for source in sources
-        if access.is_shut(group, source)
+        if access.is_shut(context, group, source)
     ]
 
 
@@ -119,5 +126,5 @@ def _described(instance: Instance, field: str) -> list[str]:
     return ec2("describe-instances", *ids, "--query", query, "--output", "text")
 
 
-def _environment() -> dict[str, str]:
-    return {**context.place().environment, "AWS_DEFAULT_REGION": context.door().region or ""}
+def _environment(context: Context) -> dict[str, str]:
+    return {**context.profile.environment, "AWS_DEFAULT_REGION": context.session.region or ""}

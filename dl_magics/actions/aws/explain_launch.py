@@ -7,7 +7,8 @@ import shlex
 import uuid
 from pathlib import Path
 
-from dl_magics.actions.aws import access, context
+from dl_magics.actions.aws import access
+from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.explain import Script, ec2, script
 from dl_magics.actions.aws.launch import Plan
 from dl_magics.aws import launch, security_group
@@ -17,7 +18,7 @@ from dl_magics.store import atomic, ledger, paths
 _LINE = " \\\n  "
 
 
-def rent(plan: Plan) -> Script:
+def rent(context: Context, plan: Plan) -> Script:
     """Return what is not there yet of key pair, group and rule, then the launch.
 
     The user-data lies in a file that only its owner reads: it holds the first host key, which no
@@ -35,9 +36,9 @@ def rent(plan: Plan) -> Script:
     return Script(
         "\n".join(
             [
-                *_key_pair(name),
-                _group(name),
-                *_rules(plan, name),
+                *_key_pair(context, name),
+                _group(context, name),
+                *_rules(context, plan, name),
                 f"ID=$({_launch(plan, name, token, user_data)})",
                 f'echo "$ID {public}" >> {known}',
                 f"rm {shlex.quote(str(user_data))}",
@@ -55,26 +56,26 @@ def _file(token: str, text: str) -> Path:
     return file
 
 
-def _key_pair(name: str) -> list[str]:
-    if launch.has_key(context.door(), name):
-        return [script()]
+def _key_pair(context: Context, name: str) -> list[str]:
+    if launch.has_key(context.session, name):
+        return [script(context)]
     key = keys.ensure_key_pair(access.LOGIN_KEY)
     public = key.file.with_suffix(".pub")
     public.write_text(f"{key.public}\n", encoding="utf-8")
     options = ["--key-name", name, "--public-key-material", f"fileb://{public}"]
-    return [script(ec2("import-key-pair", *options, *_tags("key-pair")))]
+    return [script(context, ec2("import-key-pair", *options, *_tags("key-pair")))]
 
 
-def _group(name: str) -> str:
-    if known := security_group.group_id(context.door(), name):
+def _group(context: Context, name: str) -> str:
+    if known := security_group.group_id(context.session, name):
         return f"GROUP={known}"
     options = ["--group-name", name, "--description", security_group.DESCRIPTION]
     asked = ec2("create-security-group", *options, *_tags("security-group"), *_only("GroupId"))
     return f"GROUP=$({shlex.join(asked)})"
 
 
-def _rules(plan: Plan, name: str) -> list[str]:
-    open_to = security_group.rules(context.door(), name) or []
+def _rules(context: Context, plan: Plan, name: str) -> list[str]:
+    open_to = security_group.rules(context.session, name) or []
     return [
         'aws ec2 authorize-security-group-ingress --group-id "$GROUP" --protocol tcp --port 22 '
         f"--cidr {source}"

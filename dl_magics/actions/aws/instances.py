@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from dl_magics.actions.aws import access, context
+from dl_magics.actions.aws import access
+from dl_magics.actions.aws.context import Context
 from dl_magics.aws import instance_types, prices
 from dl_magics.core import money
 from dl_magics.core.instance import Instance, Instances
@@ -20,93 +21,103 @@ _RETRY_SECONDS = 15.0
 _LAST_LETTERS = 300
 
 
-def listing() -> Instances:
+def listing(context: Context) -> Instances:
     """Return all instances of the account and region, with prices."""
-    everything = context.ec2().all()
+    everything = context.ec2.list_instances()
     order = sorted(everything, key=lambda each: (each.gone, each.name, each.id))
-    return Instances(context.name(), tuple(priced(each) for each in order), context.chosen_id())
+    return Instances(
+        context.name, tuple(priced(context, each) for each in order), context.selected_id
+    )
 
 
-def get(word: str | None) -> Instance:
+def get(context: Context, word: str | None) -> Instance:
     """Choose the instance that is meant from now on; without a word just return it."""
-    found = context.meant(word)
+    found = context.resolve_instance(word)
     if word:
-        context.choose(found)
-    return priced(found)
+        context.select_instance(found)
+    return priced(context, found)
 
 
-def priced(instance: Instance) -> Instance:
+def priced(context: Context, instance: Instance) -> Instance:
     """Return the instance with the price of AWS's list, if that can be read."""
     if instance.gone:
         return instance
-    dollars, _ = prices.per_hour(context.door(), instance.type)
+    dollars, _ = prices.per_hour(context.session, instance.type)
     return replace(instance, dollars_per_hour=dollars)
 
 
-def start(word: str | None = None, *, wait_seconds: float = 0.0) -> Iterator[Instance]:
+def start(
+    context: Context, word: str | None = None, *, wait_seconds: float = 0.0
+) -> Iterator[Instance]:
     """Start an instance; yield it at each change, at last when SSH answers.
 
     Where AWS has none left it is tried again for `wait_seconds`.
     """
-    instance = context.meant(word)
+    instance = context.resolve_instance(word)
     give_up = time.monotonic() + wait_seconds
     if not instance.gone:
-        access.let_us_in(instance)
+        access.let_us_in(context, instance)
     while True:
         try:
-            for seen in context.ec2().start(instance):
+            for seen in context.ec2.start(instance):
                 instance = seen
-                yield priced(seen)
+                yield priced(context, seen)
             break
         except NoCapacity:
             if time.monotonic() + _RETRY_SECONDS > give_up:
                 raise
             time.sleep(_RETRY_SECONDS)
-            instance = context.meant(instance.id)
-    yield from map(priced, access.until_ssh_answers(context.ec2(), instance))
+            instance = context.resolve_instance(instance.id)
+    yield from with_prices(context, access.until_ssh_answers(context, context.ec2, instance))
 
 
-def stop(word: str | None = None) -> Iterator[Instance]:
+def with_prices(context: Context, changes: Iterator[Instance]) -> Iterator[Instance]:
+    """Yield each instance with its price."""
+    for instance in changes:
+        yield priced(context, instance)
+
+
+def stop(context: Context, word: str | None = None) -> Iterator[Instance]:
     """Stop an instance; yield it at each change."""
-    (instance,) = context.ec2().with_disks([context.meant(word)])
-    for seen in context.ec2().stop(instance):
-        yield priced(replace(seen, disk_gib=instance.disk_gib))
+    (instance,) = context.ec2.add_disk_sizes([context.resolve_instance(word)])
+    for seen in context.ec2.stop(instance):
+        yield priced(context, replace(seen, disk_gib=instance.disk_gib))
 
 
-def resize(type_: str, word: str | None = None) -> Iterator[Instance]:
+def resize(context: Context, type_: str, word: str | None = None) -> Iterator[Instance]:
     """Give an instance another type; one that runs is stopped first and started after."""
-    instance = context.meant(word)
+    instance = context.resolve_instance(word)
     ran = instance.costs_money
     if instance.type == type_:
         yield instance
         return
-    for seen in context.ec2().stop(instance):
+    for seen in context.ec2.stop(instance):
         instance = seen
-        yield priced(seen)
-    yield priced(context.ec2().change_type(instance, type_))
+        yield priced(context, seen)
+    yield priced(context, context.ec2.change_type(instance, type_))
     if ran:
-        yield from start(instance.id)
+        yield from start(context, instance.id)
 
 
-def check_resize(type_: str, instance: Instance) -> None:
+def check_resize(context: Context, type_: str, instance: Instance) -> None:
     """Raise if an instance cannot get a type, before anything is changed."""
     if instance.type != type_:
-        context.ec2().check_type(type_, zone=instance.zone, magic="%aws_resize")
+        context.ec2.check_type(type_, zone=instance.zone, magic="%aws_resize")
 
 
-def terminate(word: str | None) -> Iterator[Instance]:
+def terminate(context: Context, word: str | None) -> Iterator[Instance]:
     """Give an instance back for good."""
-    instance = context.meant(word)
-    yield from context.ec2().terminate(instance)
+    instance = context.resolve_instance(word)
+    yield from context.ec2.terminate(instance)
     known_hosts.forget_host(instance.id)
     kernelspec.remove_kernelspec(instance.id)
     if instance.ours:
-        ledger.append(did="gave back", what="instance", id=instance.id, place=context.name())
+        ledger.append(did="gave back", what="instance", id=instance.id, place=context.name)
 
 
-def run_there(command: str, word: str | None = None) -> CommandResult:
+def run_there(context: Context, command: str, word: str | None = None) -> CommandResult:
     """Run one command on an instance; raise if it fails there."""
-    done = blocking.run_command(access.login(context.meant(word)), command)
+    done = blocking.run_command(access.login(context, context.resolve_instance(word)), command)
     if done.code:
         wrote = " ".join(repr(done).split())[-_LAST_LETTERS:]
         raise CommandFailed(
@@ -116,15 +127,15 @@ def run_there(command: str, word: str | None = None) -> CommandResult:
     return done
 
 
-def ssh_command(word: str | None = None) -> list[str]:
+def ssh_command(context: Context, word: str | None = None) -> list[str]:
     """Return the ssh command that opens a terminal on an instance."""
-    return access.login(context.meant(word)).command_line()
+    return access.login(context, context.resolve_instance(word)).command_line()
 
 
-def resize_question(type_: str, instance: Instance) -> str:
+def resize_question(context: Context, type_: str, instance: Instance) -> str:
     """Check that a type can be had and return what to ask, with the dollars."""
-    check_resize(type_, instance)
-    dollars, _ = prices.per_hour(context.door(), type_)
+    check_resize(context, type_, instance)
+    dollars, _ = prices.per_hour(context.session, type_)
     stops = "stops, changes and starts" if instance.costs_money else "changes"
     gpu = instance_types.gpu_text(type_)
     before = money.per_hour(instance.dollars_per_hour)

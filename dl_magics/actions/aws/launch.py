@@ -6,15 +6,18 @@ import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
-from dl_magics.actions.aws import access, context, instances
+from dl_magics.actions.aws import access, instances
+from dl_magics.actions.aws.context import Context
 from dl_magics.aws import images, instance_types, launch, prices, quotas, security_group
-from dl_magics.aws.session import Door
+from dl_magics.aws.session import AwsSession
 from dl_magics.core import money
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError, NoAnswer, NoCapacity, QuotaReached, WrongState
 from dl_magics.ssh import keys, known_hosts
 from dl_magics.store import ledger, lock, state
+from dl_magics.store.state import PendingLaunch
 
 NAME = "gpu"
 LEAST_DISK_GIB = 100
@@ -47,15 +50,15 @@ class Plan:
     __repr__ = __str__
 
 
-def there_already(name: str, type_: str) -> Instance | None:
+def there_already(context: Context, name: str, type_: str) -> Instance | None:
     """Return the instance of this name, if there is one: nothing is launched twice.
 
     One whose launch was never answered does not count: the same request is sent once more, and
     EC2 answers it with the same instance.
     """
-    if state.choices().get("launching", {}).get("asked", {}).get("name") == name:
+    if _pending_request().get("name") == name:
         return None
-    found = [each for each in context.ec2().all() if each.name == name and not each.gone]
+    found = [each for each in context.ec2.list_instances() if each.name == name and not each.gone]
     if not found:
         return None
     if found[0].type != type_:
@@ -63,18 +66,19 @@ def there_already(name: str, type_: str) -> Instance | None:
             f"'{name}' exists already: {found[0].type}, {found[0].state}.",
             fix=f"%aws_resize {type_} {name} changes its type · %aws_launch {type_} --name OTHER",
         )
-    return instances.priced(found[0])
+    return instances.priced(context, found[0])
 
 
-def go_on(instance: Instance) -> Iterator[Instance]:
+def go_on(context: Context, instance: Instance) -> Iterator[Instance]:
     """Wait for an instance that is there already; one that is stopped stays so."""
-    context.choose(instance)
+    context.select_instance(instance)
     yield instance
     if instance.costs_money:
-        yield from instances.start(instance.id)
+        yield from instances.start(context, instance.id)
 
 
 def plan(
+    context: Context,
     type_: str,
     *,
     name: str = NAME,
@@ -83,25 +87,25 @@ def plan(
     zone: str | None = None,
 ) -> Plan:
     """Look everything up that a launch needs, and change nothing."""
-    door, ec2 = context.door(), context.ec2()
+    session, ec2 = context.session, context.ec2
     ec2.check_type(type_, zone=zone or "", magic="%aws_launch")
-    quotas.check(door, type_, ec2.all())
-    found = images.find(door, type_, image)
-    dollars, price_from = prices.per_hour(door, type_)
+    quotas.check(session, type_, ec2.list_instances())
+    found = images.find(session, type_, image)
+    dollars, price_from = prices.per_hour(session, type_)
     return Plan(
         name=name,
         type=type_,
         image=found,
         disk_gib=max(disk_gib or LEAST_DISK_GIB, found.disk_gib),
-        sources=tuple(access.sources()),
+        sources=tuple(access.sources(context)),
         zone=zone,
         dollars_per_hour=dollars,
         price_from=price_from,
-        place=context.name(),
+        place=context.name,
     )
 
 
-def rent(plan: Plan) -> Iterator[Instance]:
+def rent(context: Context, plan: Plan) -> Iterator[Instance]:
     """Make what the plan says; yield the instance at each change, at last when SSH answers.
 
     Each thing is written into the ledger before it is made. A request that may have been heard
@@ -109,35 +113,37 @@ def rent(plan: Plan) -> Iterator[Instance]:
     """
     with lock.hold("launching"):
         # Another kernel may have been asked for the same a moment ago.
-        instance = there_already(plan.name, plan.type) or _made(plan)
-    context.choose(instance)
-    for seen in context.ec2().start(instance):
+        instance = there_already(context, plan.name, plan.type) or _made(context, plan)
+    context.select_instance(instance)
+    for seen in context.ec2.start(instance):
         instance = seen
-        yield instances.priced(seen)
-    yield from map(instances.priced, access.until_ssh_answers(context.ec2(), instance))
+        yield instances.priced(context, seen)
+    yield from instances.with_prices(
+        context, access.until_ssh_answers(context, context.ec2, instance)
+    )
 
 
-def _made(plan: Plan) -> Instance:
-    door = context.door()
+def _made(context: Context, plan: Plan) -> Instance:
+    session = context.session
     made: list[str] = []
     try:
-        id_ = _requested(door, _prepared(door, plan, made))
+        id_ = _requested(context, session, _prepared(session, plan, made))
     except DLMagicsError as error:
         raise _halfway(error, made) from error
     ledger.append(did="made", what="instance", id=id_, place=plan.place)
-    return context.ec2().get(id_)
+    return context.ec2.describe_instance(id_)
 
 
-def _prepared(door: Door, plan: Plan, made: list[str]) -> launch.Wish:
+def _prepared(session: AwsSession, plan: Plan, made: list[str]) -> launch.Wish:
     key, name = keys.ensure_key_pair(access.LOGIN_KEY), access.our_name()
     ledger.append(did="makes", what="key-pair", id=name, place=plan.place)
-    if launch.ensure_key(door, name, key.public):
+    if launch.ensure_key(session, name, key.public):
         made.append(f"key pair {name}")
     ledger.append(did="makes", what="security-group", id=name, place=plan.place)
-    group, new = security_group.ensure_group(door, name)
+    group, new = security_group.ensure_group(session, name)
     if new:
         made.append(f"security group {name}")
-    security_group.let_in(door, group, list(plan.sources))
+    security_group.let_in(session, group, list(plan.sources))
     token = _token(plan)
     host_key = keys.ensure_key_pair(f"host-{token}")
     return launch.Wish(
@@ -153,18 +159,18 @@ def _prepared(door: Door, plan: Plan, made: list[str]) -> launch.Wish:
     )
 
 
-def _requested(door: Door, wish: launch.Wish) -> str:
-    ledger.append(did="makes", what="instance", token=wish.token, place=context.name())
+def _requested(context: Context, session: AwsSession, wish: launch.Wish) -> str:
+    ledger.append(did="makes", what="instance", token=wish.token, place=context.name)
     try:
-        id_ = launch.run(door, wish)
+        id_ = launch.run(session, wish)
     except NoAnswer:
         raise
     except QuotaReached as error:
         _settle(wish.token)
-        raise quotas.refused(door, wish.type) from error
+        raise quotas.refused(session, wish.type) from error
     except NoCapacity as error:
         _settle(wish.token)
-        raise _other_zones(wish, str(error)) from error
+        raise _other_zones(context, wish, str(error)) from error
     except DLMagicsError:
         _settle(wish.token)
         raise
@@ -177,17 +183,22 @@ def _token(plan: Plan) -> str:
     """Return the token of the same wish, if it may have been heard already; else a new one."""
     asked = asdict(replace(plan, dollars_per_hour=None, sources=(), price_from=""))
     asked = {**asked, "sources": []}
-    pending = state.choices().get("launching", {})
-    if pending.get("asked") == asked:
-        return str(pending["token"])
+    pending = state.read().pending_launch
+    if pending and pending.request == asked:
+        return pending.token
     token = uuid.uuid4().hex
-    state.choose(launching={"asked": asked, "token": token})
+    state.set_pending_launch(PendingLaunch(request=asked, token=token))
     return token
+
+
+def _pending_request() -> dict[str, Any]:
+    pending = state.read().pending_launch
+    return pending.request if pending else {}
 
 
 def _settle(token: str) -> None:
     """AWS has answered: the next launch is another one."""
-    state.choose(launching=None)
+    state.set_pending_launch(None)
     keys.delete_key_pair(f"host-{token}")
 
 
@@ -200,11 +211,11 @@ def _halfway(error: DLMagicsError, made: list[str]) -> DLMagicsError:
     )
 
 
-def _other_zones(wish: launch.Wish, said: str) -> NoCapacity:
+def _other_zones(context: Context, wish: launch.Wish, said: str) -> NoCapacity:
     zones = sorted(set(re.findall(r"\b[a-z]{2}-[a-z]+-\d[a-z]\b", said)) - {wish.zone or ""})
     try_zone = f"%aws_launch {wish.type} --zone {zones[-1]}" if zones else "%aws_region OTHER"
     where = f" in {wish.zone}" if wish.zone else " left for you now"
     offered = f" AWS names these zones: {', '.join(zones)}." if zones else ""
-    near = instance_types.nearest(wish.type, context.door().region)
+    near = instance_types.nearest(wish.type, context.session.region)
     other = f" · or another type: %aws_launch {near.type}" if near else ""
     return NoCapacity(f"AWS has no {wish.type}{where}.{offered}", fix=f"{try_zone}{other}")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
 from dl_magics import practice
 from dl_magics.actions.aws import context
+from dl_magics.aws.profile import AwsProfile
 from dl_magics.errors import NotInstalled, WrongState
 from dl_magics.store import paths, state
+from dl_magics.store.state import State
 
 _FOLDER = "practice"
 ADDRESS = "data:,198.51.100.7"
@@ -26,32 +29,41 @@ def on() -> str:
     if not practice.find_cloud(folder):
         practice.start_cloud(folder)
     files = practice.ensure_profile(folder)
-    chosen = state.choices()
-    place = {
-        "profile": files.name,
-        "region": files.region,
-        "config_file": str(files.config_file),
-        "credentials_file": str(files.credentials_file),
-        "ssh_config": str(files.ssh_config),
-        "address_url": ADDRESS,
-    }
-    before = chosen.get("place", {}) if not is_on() else chosen.get("place before practice", {})
-    state.choose(**{"place": place, "place before practice": before})
-    return context.name()
+    settings = state.ProfileSettings(
+        profile=files.name,
+        region=files.region,
+        config_file=str(files.config_file),
+        credentials_file=str(files.credentials_file),
+        ssh_config=str(files.ssh_config),
+        address_url=ADDRESS,
+    )
+
+    def select(remembered: State) -> State:
+        if _is_practice(remembered.profile):
+            return replace(remembered, profile=settings)
+        before = remembered.profile
+        return replace(remembered, profile=settings, profile_before_practice=before)
+
+    return context.from_state(state.update(select)).name
 
 
 def off() -> str:
-    """Go back to where we were; the practice cloud ends, its instances are kept stopped."""
-    if is_on():
-        before = state.choices().get("place before practice") or None
-        state.choose(**{"place": before, "place before practice": None})
+    """Select the profile that was selected before; stop the practice cloud and its instances."""
+
+    def select(remembered: State) -> State:
+        if not _is_practice(remembered.profile):
+            return remembered
+        before = remembered.profile_before_practice or state.ProfileSettings()
+        return replace(remembered, profile=before, profile_before_practice=None)
+
+    remembered = state.update(select)
     practice.stop_cloud(paths.data_folder(_FOLDER))
-    return context.place().name
+    return AwsProfile.from_settings(remembered.profile).name
 
 
 def is_on() -> bool:
     """Whether the practice cloud is chosen."""
-    return context.place().profile == "practice" and context.place().config_file is not None
+    return _is_practice(state.read().profile)
 
 
 def faults() -> dict[str, str]:
@@ -65,3 +77,7 @@ def fault(name: str, *, times: int = 1, **aim: Any) -> None:
     if running is None:
         raise WrongState("The practice cloud does not run.", fix="%practice on")
     running.inject_fault(name, times=times, **aim)
+
+
+def _is_practice(settings: state.ProfileSettings) -> bool:
+    return settings.profile == "practice" and settings.config_file is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dl_magics.actions.aws import context
+from dl_magics.actions.aws.context import Context
 from dl_magics.aws import instance_types, prices, quotas
 from dl_magics.core import money, table
 
@@ -25,14 +25,16 @@ class Market:
         return table.html(self.title, HEADS, self.rows)
 
 
-def listing(start: str | None = None) -> Market:
+def listing(context: Context, start: str | None = None) -> Market:
     """Return the GPU types of this region, or those of a GPU or whose name begins with `start`."""
-    door = context.door()
-    shown = [kind for kind in instance_types.kinds().values() if _wanted(kind, start, door.region)]
-    spot = prices.spot(door, [kind.type for kind in shown])
-    everything = context.ec2().all()
+    session = context.session
+    shown = [
+        kind for kind in instance_types.kinds().values() if _wanted(kind, start, session.region)
+    ]
+    spot = prices.spot(session, [kind.type for kind in shown])
+    everything = context.ec2.list_instances()
     left = {
-        family: quotas.read(door, family, everything).left
+        family: quotas.read(session, family, everything).left
         for family in {quotas.family(kind.type) for kind in shown}
     }
     rows = [
@@ -41,19 +43,19 @@ def listing(start: str | None = None) -> Market:
             kind.gpu_text or "-",
             str(kind.vcpus),
             f"{kind.memory_gib:g} GiB",
-            money.per_hour(_price(kind.type, start)),
+            money.per_hour(_price(context, kind.type, start)),
             money.per_hour(spot[kind.type]) if kind.type in spot else "-",
             _left(left[quotas.family(kind.type)]),
         )
         for kind in shown
     ]
     source = f"table of {instance_types.READ_IN}" if not start else "AWS price list, else table"
-    return Market(f"{context.name()}: on-demand prices from the {source}", tuple(rows))
+    return Market(f"{context.name}: on-demand prices from the {source}", tuple(rows))
 
 
-def types() -> dict[str, str]:
+def types(context: Context) -> dict[str, str]:
     """Return each type with its GPU and listed price: what a resize would cost."""
-    region = context.door().region
+    region = context.session.region
     return {
         kind.type: f"{kind.gpu_text or 'no GPU'}, {money.per_hour(price)}"
         for kind in instance_types.kinds().values()
@@ -70,13 +72,13 @@ def _wanted(kind: instance_types.Kind, start: str | None, region: str | None) ->
     return bool(kind.gpu) and instance_types.listed_price(kind.type, region) is not None
 
 
-def _price(type_: str, start: str | None) -> float | None:
+def _price(context: Context, type_: str, start: str | None) -> float | None:
     """Ask AWS only for a few types: each is a call."""
-    door = context.door()
+    session = context.session
     return (
-        prices.per_hour(door, type_)[0]
+        prices.per_hour(session, type_)[0]
         if start
-        else instance_types.listed_price(type_, door.region)
+        else instance_types.listed_price(type_, session.region)
     )
 
 

@@ -13,7 +13,7 @@ from dl_magics.actions.gpu.notebook_kernel import NotebookKernel, session_name
 from dl_magics.core import serialization
 from dl_magics.errors import NoSuchRun
 from dl_magics.ssh import blocking, sftp
-from dl_magics.store import lock, state
+from dl_magics.store import state
 
 _ROOM = ".dl_magics/values"
 _KEPT = 20
@@ -47,9 +47,9 @@ def run_in_background(kernel: NotebookKernel, cell: str) -> str:
     """Send a cell that nobody waits for; return its message id, by which its output is found."""
     since = kernel.client.n
     msg_id = kernel.client.execute(cell).id
-    sent = {"msg_id": msg_id, "since": since, "cell": cell.strip().partition("\n")[0][:60]}
-    with lock.hold("background"):
-        state.choose(**{_remembered(): [*_sent(), sent][-_KEPT:]})
+    line = cell.strip().partition("\n")[0][:60]
+    sent = state.BackgroundCell(msg_id=msg_id, since=since, cell=line)
+    state.add_background_cell(session_name(), sent, keep=_KEPT)
     return msg_id
 
 
@@ -70,12 +70,8 @@ def follow_output(kernel: NotebookKernel, number: int = 1) -> Iterator[dict[str,
             fix="%gpu_output shows the newest." if sent else "%%gpu --background sends one.",
         )
     cell = sent[-number]
-    yield from kernel.client.resume(cell["msg_id"], cell["since"])
+    yield from kernel.client.resume(cell.msg_id, cell.since)
 
 
-def _sent() -> list[dict[str, Any]]:
-    return list(state.choices().get(_remembered(), []))
-
-
-def _remembered() -> str:
-    return f"background cells of {session_name()}"
+def _sent() -> tuple[state.BackgroundCell, ...]:
+    return state.read().background_cells.get(session_name(), ())

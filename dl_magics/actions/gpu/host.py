@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dl_magics.actions.aws import access, context
+from dl_magics.actions.aws.context import Context
 from dl_magics.core.instance import Instance
 from dl_magics.errors import WrongState
 from dl_magics.ssh import ssh_config
@@ -26,27 +27,29 @@ class SshHost:
         """Whether EC2 knows where it is."""
         return self.alias.startswith("i-")
 
-    def instance(self) -> Instance:
-        """Return the instance as EC2 has it now."""
-        return context.ec2().get(self.alias)
-
     def resolve_target(self) -> SshTarget:
         """Return how to log in now: an instance is found by its id, whatever its address."""
         if not self.is_instance:
             return _host(self.alias, self.identity)
-        instance = self.instance()
+        aws = context.load()
+        return self._instance_login(aws, aws.ec2.describe_instance(self.alias))
+
+    def _instance_login(self, aws: Context, instance: Instance) -> SshTarget:
         if instance.state != "running":
             raise WrongState(
                 f"{instance.name} is {instance.state}: what runs on it waits for its start.",
                 fix="%aws_start, then %gpu_connect",
             )
-        return access.login(instance, identity=self.identity)
+        return access.login(aws, instance, identity=self.identity)
 
     def authorize_and_resolve(self) -> SshTarget:
         """Return how to log in after the connection broke: perhaps it is we who have moved."""
-        if self.is_instance:
-            access.let_us_in(self.instance())
-        return self.resolve_target()
+        if not self.is_instance:
+            return self.resolve_target()
+        aws = context.load()
+        instance = aws.ec2.describe_instance(self.alias)
+        access.let_us_in(aws, instance)
+        return self._instance_login(aws, instance)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values that `SshHost(**values)` takes back."""
@@ -57,7 +60,7 @@ def resolve(word: str | None = None, identity: str | None = None) -> SshHost:
     """Return the way to an instance, or to `user@host` or a name from your ssh_config."""
     if word and ("@" in word or ssh_config.is_configured(word)):
         return SshHost(alias=word, name=word, identity=identity)
-    instance = context.meant(word)
+    instance = context.load().resolve_instance(word)
     return SshHost(alias=instance.id, name=instance.name, identity=identity)
 
 

@@ -43,7 +43,7 @@ def pin_key(offer: OfferedHostKey) -> None:
 
 def _on_console(id_: str) -> set[str]:
     try:
-        said = context.door().ask("ec2", "get_console_output", InstanceId=id_)
+        said = context.load().session.query("ec2", "get_console_output", InstanceId=id_)
     except DLMagicsError:
         return set()
     return set(_SHA256.findall(said.get("Output", "")))

@@ -49,16 +49,13 @@ def connect(host: SshHost, interpreter: Interpreter) -> NotebookKernel:
     if (open_ := _open.get(session_name())) and open_.host.alias != host.alias:
         disconnect()
     kernel = _attach(host, interpreter.path, interpreter.name, interpreter.activation)
-    state.choose(
-        **{
-            _remembered(): {
-                "host": host.to_json(),
-                "python": interpreter.path,
-                "environment": interpreter.name,
-                "activate": interpreter.activation,
-            }
-        }
+    record = state.KernelRecord(
+        host=host.to_json(),
+        python=interpreter.path,
+        environment=interpreter.name,
+        activate=interpreter.activation,
     )
+    state.remember_kernel(session_name(), record)
     return kernel
 
 
@@ -72,17 +69,15 @@ def current() -> NotebookKernel:
     """
     if open_ := _open.get(session_name()):
         return open_
-    known = state.choices().get(_remembered())
+    known = state.read().kernels.get(session_name())
     if not known:
         raise NotConnected("No GPU kernel is connected to this notebook.", fix="%gpu_connect")
-    return _attach(
-        SshHost(**known["host"]), known["python"], known["environment"], known["activate"]
-    )
+    return _attach(SshHost(**known.host), known.python, known.environment, known.activate)
 
 
 def is_connected() -> bool:
     """Whether `%%gpu` and `%%finetune` go to a GPU kernel."""
-    return session_name() in _open or _remembered() in state.choices()
+    return session_name() in _open or session_name() in state.read().kernels
 
 
 def find_attached() -> NotebookKernel | None:
@@ -110,7 +105,7 @@ def disconnect(*, end_kernel: bool = False) -> str | None:
     if end_kernel:
         kernel.client.shutdown()
     detach()
-    state.choose(**{_remembered(): None})
+    state.remember_kernel(session_name(), None)
     return kernel.host.name
 
 
@@ -157,7 +152,3 @@ def _attach(host: SshHost, python: str, environment: str, activate: str) -> Note
     kernel = NotebookKernel(host, python, environment, activate, client)
     _open[session_name()] = kernel
     return kernel
-
-
-def _remembered() -> str:
-    return f"GPU kernel of {session_name()}"

@@ -70,7 +70,9 @@ def test_the_pasted_start_lets_in_the_present_address(cloud, run, paste, address
 
     paste(run("%aws_start --explain"))
 
-    rules = context.door().ask("ec2", "describe_security_groups", GroupIds=list(launched.groups))
+    rules = context.load().session.query(
+        "ec2", "describe_security_groups", GroupIds=list(launched.groups)
+    )
     assert "198.51.100.23/32" in str(rules)
 
 
@@ -90,13 +92,13 @@ def test_the_pasted_launch_is_the_same_launch(cloud, run, paste):
 
 def facts(id_):
     """What EC2 has of an instance, without what differs from one to the next."""
-    answer = context.door().ask("ec2", "describe_instances", InstanceIds=[id_])
+    answer = context.load().session.query("ec2", "describe_instances", InstanceIds=[id_])
     (found,) = answer["Reservations"][0]["Instances"]
     asked = {"InstanceId": id_, "Attribute": "instanceInitiatedShutdownBehavior"}
-    shutdown = context.door().ask("ec2", "describe_instance_attribute", **asked)
+    shutdown = context.load().session.query("ec2", "describe_instance_attribute", **asked)
     alike = ("InstanceType", "ImageId", "KeyName", "SecurityGroups", "MetadataOptions")
     volume = found["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
-    (disk,) = context.door().ask("ec2", "describe_volumes", VolumeIds=[volume])["Volumes"]
+    (disk,) = context.load().session.query("ec2", "describe_volumes", VolumeIds=[volume])["Volumes"]
     return {
         **{name: found[name] for name in alike},
         "tags": sorted(tag["Key"] for tag in found["Tags"]),
@@ -143,7 +145,7 @@ def test_the_pasted_terminate_gives_it_back(rent, run, paste):
 
     paste(run("%aws_terminate --explain"))
 
-    assert context.meant().gone
+    assert context.load().resolve_instance().gone
 
 
 def test_explaining_changes_nothing(rent, run):
