@@ -43,15 +43,15 @@ def main(starts: int) -> None:
 def start_with_dl_magics(id_: str) -> None:
     from dl_magics.actions.aws import context
 
-    list(context.ec2().start(context.ec2().get(id_)))
+    list(context.load().ec2.start(context.load().ec2.describe_instance(id_)))
 
 
 def start_with_aws_cli(id_: str) -> None:
     from dl_magics.actions.aws import context
 
-    context.door().tell("start_instances", InstanceIds=[id_])
+    context.load().session.change_ec2("start_instances", InstanceIds=[id_])
     command = ["aws", "ec2", "wait", "instance-running", "--instance-ids", id_]
-    subprocess.run(command, check=True, env={**os.environ, **context.place().environment})
+    subprocess.run(command, check=True, env={**os.environ, **context.load_profile().environment})
 
 
 def measure_delay(folder: Path, id_: str, takes: float, start: Callable[[str], None]) -> float:
@@ -59,13 +59,13 @@ def measure_delay(folder: Path, id_: str, takes: float, start: Callable[[str], N
     from dl_magics.actions.aws import context
 
     set_delay(folder, 0.2)
-    list(context.ec2().stop(context.ec2().get(id_)))
+    list(context.load().ec2.stop(context.load().ec2.describe_instance(id_)))
     set_delay(folder, takes)
     seen: list[float] = []
 
     def poll() -> None:
-        ec2 = context.Ec2(context.Door(context.place()))
-        while ec2.get(id_).state != "running":
+        ec2 = context.Ec2(context.Door(context.load_profile()))
+        while ec2.describe_instance(id_).state != "running":
             time.sleep(0.02)
         seen.append(time.perf_counter())
 

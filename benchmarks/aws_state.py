@@ -37,7 +37,7 @@ def measure() -> None:
     first = time_call(lambda: shell.run_line_magic("aws_state", ""))
     from dl_magics.actions.aws import context
 
-    id_, client = context.chosen_id(), context.door()._client("ec2", None)
+    id_, client = context.load().selected_id, context.load().session._client("ec2", None)
     raw_call = make_raw_call(client, str(id_))
     calls: dict[str, Callable[[], object]] = {
         "raw": raw_call,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 
@@ -20,22 +20,26 @@ def run_instance(folder: Path) -> Iterator[str]:
     os.environ["DL_MAGICS_HOME"] = tempfile.mkdtemp()
     practice.start_cloud(folder, delay=0.2)
     files = practice.ensure_profile(folder)
-    state.choose(
-        place={
-            "profile": files.name,
-            "region": files.region,
-            "config_file": str(files.config_file),
-            "credentials_file": str(files.credentials_file),
-            "ssh_config": str(files.ssh_config),
-        }
+    settings = state.ProfileSettings(
+        profile=files.name,
+        region=files.region,
+        config_file=str(files.config_file),
+        credentials_file=str(files.credentials_file),
+        ssh_config=str(files.ssh_config),
     )
+    state.update(lambda before: replace(before, profile=settings))
     try:
-        image = context.door().ask("ec2", "describe_images", Owners=["amazon"])["Images"][0]
+        image = context.load().session.query("ec2", "describe_images", Owners=["amazon"])["Images"][
+            0
+        ]
         parameters = {"ImageId": image["ImageId"], "InstanceType": "t2.micro"}
-        made = context.door().tell("run_instances", MinCount=1, MaxCount=1, **parameters)
+        made = context.load().session.change_ec2(
+            "run_instances", MinCount=1, MaxCount=1, **parameters
+        )
         id_ = str(made["Instances"][0]["InstanceId"])
         list(context.load().ec2.start(context.load().ec2.describe_instance(id_)))
-        context.choose(context.load().ec2.describe_instance(id_))
+        current = context.load()
+        current.select_instance(current.ec2.describe_instance(id_))
         yield id_
     finally:
         practice.stop_cloud(folder)

@@ -75,7 +75,7 @@ def refused(session: AwsSession, type_: str, quota: Quota | None = None) -> Quot
     return QuotaReached(
         f"{type_} needs {_vcpus(type_) or 'more'} vCPUs; '{quota.name}' ({quota.code}) allows "
         f"{allowed}.",
-        fix=f"Ask for more (a day or two): {quota.link(session.region)} · or stop another instance.",
+        fix=f"Request more (a day or two): {quota.link(session.region)} · or stop an instance.",
     )
 
 

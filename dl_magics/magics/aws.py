@@ -205,7 +205,9 @@ class AwsMagics(Magics):
         if args.explain:
             return explain.log_in(current, instance, command)
         if not command:
-            return terminal.open_terminal(current, instance) or explain.log_in(current, instance, command)
+            return terminal.open_terminal(current, instance) or explain.log_in(
+                current, instance, command
+            )
         return instances.run_there(current, command, instance.id)
 
     @magic_arguments()

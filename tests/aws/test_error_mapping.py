@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -115,7 +116,7 @@ def test_a_launch_that_was_heard_but_not_answered_is_not_made_twice(run, cloud):
     cloud.inject_fault("connection-reset", actions=["RunInstances"])
     with pytest.raises(errors.NoAnswer):
         run("%aws_launch t2.micro -y")
-    pending = state.choices()["launching"]["token"]
+    pending = state.read().pending_launch.token
 
     run("%aws_launch t2.micro -y")
 
@@ -127,15 +128,15 @@ def test_a_launch_that_was_heard_but_not_answered_is_not_made_twice(run, cloud):
         if tag["ResourceId"] == made.id
         for value in (tag["Key"], tag["Value"])
     }
-    assert "launching" not in state.choices()
+    assert state.read().pending_launch is None
 
 
 def test_a_launch_that_was_heard_is_found_again_with_its_host_key(run, cloud, rent):
     cloud.inject_fault("connection-reset", actions=["RunInstances"])
     with pytest.raises(errors.NoAnswer):
         run("%aws_launch t2.micro -y")
-    pending = state.choices()["launching"]
-    heard = _asked_again(pending["token"])
+    pending = state.read().pending_launch
+    heard = _asked_again(pending.token)
 
     launched = run("%aws_launch t2.micro -y")
 
@@ -342,15 +343,15 @@ def test_an_unknown_name_costs_two_lines(cloud, run):
 
 
 def test_without_a_chosen_instance_it_says_how_to_choose(cloud, run):
-    with pytest.raises(errors.NoSuchInstance, match="No instance is chosen"):
+    with pytest.raises(errors.NoSuchInstance, match="No instance is selected"):
         run("%aws_start")
 
 
 def test_nobody_there_at_all_is_said_too(run, cloud, tmp_path):
     config = tmp_path / "config"
     config.write_text("[profile practice]\nregion=us-east-1\nendpoint_url=http://127.0.0.1:9\n")
-    place = state.choices()["place"]
-    state.choose(place={**place, "config_file": str(config)})
+    settings = replace(state.read().profile, config_file=str(config))
+    state.update(lambda before: replace(before, profile=settings))
 
     with pytest.raises(errors.NoAnswer) as refused:
         run("%aws_list")
@@ -435,10 +436,9 @@ def _choose_server(folder: Path, port: int) -> None:
     (folder / "credentials").write_text(
         "[odd]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = secret\n"
     )
-    state.choose(
-        place={
-            "profile": "odd",
-            "config_file": str(folder / "config"),
-            "credentials_file": str(folder / "credentials"),
-        }
+    settings = state.ProfileSettings(
+        profile="odd",
+        config_file=str(folder / "config"),
+        credentials_file=str(folder / "credentials"),
     )
+    state.update(lambda before: replace(before, profile=settings))

@@ -62,4 +62,4 @@ def test_two_kernels_and_a_panel_show_the_state_of_ec2(cloud, run, kernels):
     (only,) = [each for each in context.load().ec2.list_instances() if not each.gone]
     assert only.id == id_
     states = {run_cells(client, "%aws_state")[1][0] for client in kernels}
-    assert states == {context.ec2().get(id_).state}
+    assert states == {context.load().ec2.describe_instance(id_).state}

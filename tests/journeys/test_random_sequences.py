@@ -42,7 +42,7 @@ def test_the_magics_show_the_state_of_ec2(cloud, aws_shell):
             assert error is None or isinstance(error, DLMagicsError), repr(error)
 
         def _read_ec2(self) -> dict[str, tuple[str, str]]:
-            answer = context.door().ask("ec2", "describe_instances")
+            answer = context.load().session.query("ec2", "describe_instances")
             return {
                 each["InstanceId"]: (each["State"]["Name"], each["InstanceType"])
                 for reservation in answer["Reservations"]
@@ -81,7 +81,7 @@ def test_the_magics_show_the_state_of_ec2(cloud, aws_shell):
         @rule(call=st.sampled_from(["stop_instances", "start_instances", "terminate_instances"]))
         def change_from_elsewhere(self, call: str) -> None:
             try:
-                context.door().tell(call, InstanceIds=self._list_existing())
+                context.load().session.change_ec2(call, InstanceIds=self._list_existing())
             except DLMagicsError:
                 return
 

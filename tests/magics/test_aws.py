@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -75,7 +76,7 @@ def test_ctrl_c_in_a_start_changes_nothing_but_the_waiting(cloud, run):
     run("%aws_launch t2.micro -y")
     run("%aws_stop")
     cloud.inject_fault("slow-boot", seconds=3)
-    stopped = context.meant()
+    stopped = context.load().resolve_instance()
 
     def interrupt() -> None:
         while context.load().ec2.describe_instance(stopped.id).state == "stopped":
@@ -196,7 +197,7 @@ def test_allow_from_lets_in_others_until_me_takes_it_back(cloud, run):
     ]
     assert sorted(sources) == ["198.51.100.0/24", "203.0.113.9/32"]
     run("%aws_launch t2.micro --allow-from me -y")
-    assert state.choices().get("allow_from") is None
+    assert state.read().allow_from == ()
 
 
 @pytest.mark.parametrize("source", ["0.0.0.0/0", "somewhere"])
@@ -242,13 +243,13 @@ def test_a_type_that_nobody_has_is_refused_before_anything_stops(cloud, run):
 
 def test_without_an_argument_a_magic_shows_and_changes_nothing(cloud, run):
     launched = run("%aws_launch t2.micro -y")
-    before = state.choices()
+    before = state.read()
 
     for line in ("%aws_get", "%aws_resize", "%aws_profile", "%aws_region", "%aws_launch"):
         run(line)
     run("%aws_cleanup")
 
-    assert state.choices() == before
+    assert state.read() == before
     assert run("%aws_get").type == launched.type
     assert run("%aws_state") == "running"
 
@@ -293,7 +294,8 @@ def test_prices_show_memory_dollars_spot_and_quota(cloud, run):
 
 def test_where_aws_tells_no_price_the_table_does(cloud, run):
     cloud.inject_fault("not-allowed", times=20, actions=["GetProducts"])
-    state.choose(place={**state.choices()["place"], "region": "us-west-2"})
+    settings = replace(state.read().profile, region="us-west-2")
+    state.update(lambda before: replace(before, profile=settings))
 
     plan = run("%aws_launch g5.xlarge --dry-run")
 
@@ -303,7 +305,8 @@ def test_where_aws_tells_no_price_the_table_does(cloud, run):
 
 def test_practice_goes_there_and_back(run, monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    state.choose(place={"profile": None, "region": "eu-west-1"})
+    settings = state.ProfileSettings(region="eu-west-1")
+    state.update(lambda before: replace(before, profile=settings))
 
     there = run("%practice on")
     plan = run("%aws_launch t2.micro --dry-run")

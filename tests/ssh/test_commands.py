@@ -116,13 +116,18 @@ def test_nobody_at_the_address_is_no_answer():
 def _until_it_answers():
     list(
         access.until_ssh_answers(
-            context.load(), context.load().ec2, context.load().resolve_instance()
+            context.load(),
+            context.load(),
+            context.load(),
+            context.load(),
+            context.load().ec2,
+            context.load().resolve_instance(),
         )
     )
 
 
 def _until_swapped(instance):
-    login = access.login(context.load().ec2.describe_instance(instance.id))
+    login = access.login(context.load(), context.load().ec2.describe_instance(instance.id))
     known = known_hosts.pinned_lines(instance.id)[0].split()[2]
     for _ in range(100):
         key, _ = blocking.wait_for(host_key_scan.scan_host_key(login))

@@ -11,7 +11,7 @@ from dl_magics.ssh.target import SshTarget
 @pytest.fixture
 def login(cloud, run):
     run("%aws_launch t2.micro -y")
-    return access.login(context.load().resolve_instance())
+    return access.login(context.load(), context.load().resolve_instance())
 
 
 def test_all_that_goes_there_shares_one_connection(login):
@@ -38,7 +38,12 @@ def test_after_a_stop_and_a_start_the_new_address_is_connected(login, run):
     run("%aws_stop")
     run("%aws_start")
 
-    assert blocking.run_command(access.login(context.meant()), "echo here").stdout == "here\n"
+    assert (
+        blocking.run_command(
+            access.login(context.load(), context.load().resolve_instance()), "echo here"
+        ).stdout
+        == "here\n"
+    )
 
 
 def test_a_host_that_nobody_knows_is_not_trusted(login, tmp_path):

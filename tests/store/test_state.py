@@ -3,72 +3,101 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+from dataclasses import replace
 
 import pytest
 
 from dl_magics.errors import DamagedFile
-from dl_magics.store import ledger, paths, state
+from dl_magics.store import paths, state
+
+CELL = state.BackgroundCell(msg_id="1", since=4, cell="print()")
+RECORD = state.KernelRecord(host={"alias": "i-0"}, python="/python", environment="gpu", activate="")
 
 
-def test_what_was_chosen_is_found_again():
-    state.choose(color="green")
-
-    assert state.choose(size=3) == {"color": "green", "size": 3}
-    assert state.choices() == {"color": "green", "size": 3}
+def test_without_a_file_nothing_is_selected():
+    assert state.read() == state.State()
 
 
-def test_none_takes_a_choice_back():
-    state.choose(color="green")
+def test_every_field_is_read_back_as_it_was_written():
+    written = state.State(
+        profile=state.ProfileSettings(profile="work", region="eu-west-1"),
+        profile_before_practice=state.ProfileSettings(),
+        allow_from=("203.0.113.0/24",),
+        selected_instances={"work · eu-west-1": "i-0"},
+        pending_launch=state.PendingLaunch(request={"name": "gpu"}, token="abc"),
+        kernels={"a.ipynb": RECORD},
+        background_cells={"a.ipynb": (CELL,)},
+    )
 
-    state.choose(color=None)
+    assert state.update(lambda _: written) == written
+    assert state.read() == written
 
-    assert state.choices() == {}
+
+def test_a_kernel_that_is_forgotten_leaves_the_others():
+    state.remember_kernel("a.ipynb", RECORD)
+    state.remember_kernel("b.ipynb", RECORD)
+
+    state.remember_kernel("a.ipynb", None)
+
+    assert state.read().kernels == {"b.ipynb": RECORD}
 
 
-@pytest.mark.parametrize("text", ["{broken", "[]", ""])
-def test_a_damaged_file_is_set_aside_and_named(text):
-    (paths.data_folder() / "choices.json").write_text(text)
+def test_only_the_newest_background_cells_are_kept():
+    for n in range(4):
+        state.add_background_cell("a.ipynb", replace(CELL, msg_id=str(n)), keep=2)
 
-    with pytest.raises(DamagedFile) as said:
-        state.choices()
+    assert [cell.msg_id for cell in state.read().background_cells["a.ipynb"]] == ["2", "3"]
 
-    (aside,) = paths.data_folder().glob("choices.damaged-*.json")
-    assert str(aside) in str(said.value)
+
+def test_entries_of_notebooks_that_were_not_used_for_long_are_dropped():
+    old = time.time() - (state.KEPT_DAYS + 1) * 86_400
+    state.remember_kernel("old.ipynb", replace(RECORD, used_at=old))
+    state.add_background_cell("old.ipynb", replace(CELL, used_at=old), keep=2)
+
+    state.remember_kernel("new.ipynb", RECORD)
+
+    assert list(state.read().kernels) == ["new.ipynb"]
+    assert state.read().background_cells == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{broken", "[]", "", '{"profile": 3}', '{"version": "x"}', '{"kernels": {"a": {"b": 1}}}'],
+)
+def test_a_damaged_file_is_set_aside_and_reported_once(text):
+    (paths.data_folder() / state.FILE_NAME).write_text(text)
+
+    with pytest.raises(DamagedFile) as raised:
+        state.read()
+
+    (aside,) = paths.data_folder().glob("state.damaged-*.json")
+    assert str(aside) in str(raised.value)
     assert aside.read_text() == text
-    assert state.choices() == {}
+    assert state.read() == state.State()
 
 
-def test_a_file_of_a_newer_version_is_left_as_it_is():
-    text = json.dumps({"version": 99, "color": "green"})
-    (paths.data_folder() / "choices.json").write_text(text)
+def test_a_file_of_a_newer_version_is_refused_and_left_unchanged():
+    text = json.dumps({"version": state.VERSION + 1, "color": "green"})
+    (paths.data_folder() / state.FILE_NAME).write_text(text)
 
     with pytest.raises(DamagedFile, match="newer"):
-        state.choose(color="red")
+        state.select_instance("default · us-east-1", "i-0")
 
-    assert (paths.data_folder() / "choices.json").read_text() == text
-
-
-def test_the_ledger_keeps_every_line_and_survives_a_torn_one():
-    ledger.append(did="made", what="instance")
-    with (paths.data_folder() / "ledger.jsonl").open("a") as file:
-        file.write('{"did": "ma')
-
-    ledger.append(did="gave back", what="instance")
-
-    assert [entry["did"] for entry in ledger.read_entries()] == ["made", "gave back"]
+    assert (paths.data_folder() / state.FILE_NAME).read_text() == text
 
 
-def test_ten_processes_at_once_lose_no_choice():
-    code = "import sys; from dl_magics.store import state; state.choose(**{sys.argv[1]: 1})"
+def test_ten_processes_at_once_lose_no_change():
+    code = (
+        "import sys; from dl_magics.store import state; state.select_instance(sys.argv[1], 'i-0')"
+    )
     started = [subprocess.Popen([sys.executable, "-c", code, f"key{n}"]) for n in range(10)]
 
-    codes = [process.wait() for process in started]
-
-    assert codes == [0] * 10
-    assert state.choices() == {f"key{n}": 1 for n in range(10)}
+    assert [process.wait() for process in started] == [0] * 10
+    assert state.read().selected_instances == {f"key{n}": "i-0" for n in range(10)}
 
 
-def test_our_files_are_for_their_owner_only():
-    state.choose(color="green")
+def test_the_file_is_for_its_owner_only():
+    state.remember_kernel("a.ipynb", RECORD)
 
-    assert (paths.data_folder() / "choices.json").stat().st_mode & 0o077 == 0
+    assert (paths.data_folder() / state.FILE_NAME).stat().st_mode & 0o077 == 0

@@ -84,14 +84,15 @@ def cloud(
 
 def choose_practice(running: practice.PracticeCloud, **changes: str) -> None:
     files = practice.ensure_profile(running.folder)
-    place = {
-        "profile": files.name,
-        "region": files.region,
-        "config_file": str(files.config_file),
-        "credentials_file": str(files.credentials_file),
-        "ssh_config": str(files.ssh_config),
-    }
-    state.choose(place={**place, **changes})
+    settings = state.ProfileSettings(
+        profile=files.name,
+        region=files.region,
+        config_file=str(files.config_file),
+        credentials_file=str(files.credentials_file),
+        ssh_config=str(files.ssh_config),
+        **changes,
+    )
+    state.update(lambda before: replace(before, profile=settings))
 
 
 @lru_cache

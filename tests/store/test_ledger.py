@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+from dl_magics.store import ledger, paths
+
+
+def test_every_entry_is_read_back_and_an_incomplete_line_is_skipped():
+    ledger.append(did="made", what="instance")
+    with (paths.data_folder() / "ledger.jsonl").open("a") as file:
+        file.write('{"did": "ma')
+
+    ledger.append(did="gave back", what="instance")
+
+    assert [entry["did"] for entry in ledger.read_entries()] == ["made", "gave back"]
