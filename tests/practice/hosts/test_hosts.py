@@ -55,7 +55,7 @@ def test_a_terminal_accepts_input_after_a_resize(renter):
             shell = await connection.create_process(term_type="xterm", term_size=(80, 24))
             await shell.stdout.readuntil(("# ", "$ "))
             shell.change_terminal_size(101, 37)
-            # The prompt may be written anew; the size is told only by what stty prints.
+            # The prompt may be printed again; only the output of stty shows the size.
             shell.stdin.write("stty size; exit\r")
             return await shell.stdout.read()
 
