@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from dl_magics.errors import DLMagicsError, KernelDied
+from dl_magics.errors import BY_NAME, DLMagicsError, KernelDied
 from dl_magics.remote_code import runner
-from dl_magics.remote_code.request import ERROR_TYPES, build_request
+from dl_magics.remote_code.request import build_request
 from dl_magics.ssh.target import SshTarget
 
 # Leaves no name in the kernel's namespace. Another version of dl_magics is unloaded first.
@@ -65,5 +65,5 @@ def _restore(content: Mapping[str, Any]) -> DLMagicsError:
     name, lines = content.get("ename", ""), content.get("traceback") or [""]
     message = content.get("evalue") or name or "The cell was interrupted"
     # The two lines of `DLMagicsError._render_traceback_`; the second is the fix.
-    fix = lines[-1].strip() if name in ERROR_TYPES and len(lines) == 2 else _FIX
-    return ERROR_TYPES.get(name, KernelDied)(message, fix=fix)
+    fix = lines[-1].strip() if name in BY_NAME and len(lines) == 2 else _FIX
+    return BY_NAME.get(name, KernelDied)(message, fix=fix)

@@ -1,4 +1,4 @@
-"""Requests and responses, as `entry` reads and writes them; errors by an explicit table."""
+"""Requests and responses, as `entry` reads and writes them; errors by `errors.BY_NAME`."""
 
 from __future__ import annotations
 
@@ -8,31 +8,6 @@ from typing import Any
 
 from dl_magics import errors
 from dl_magics.errors import DLMagicsError
-
-# What code on a host may raise. Any other name is not looked up.
-ERROR_TYPES: dict[str, type[DLMagicsError]] = {
-    each.__name__: each
-    for each in (
-        errors.BadData,
-        errors.BadSetting,
-        errors.BadValue,
-        errors.CannotChange,
-        errors.CommandFailed,
-        errors.DamagedFile,
-        errors.DamagedRun,
-        errors.DiskFull,
-        errors.KernelDied,
-        errors.NoFolder,
-        errors.NoSuchFile,
-        errors.NoSuchRun,
-        errors.NotInstalled,
-        errors.NotLoadable,
-        errors.NotResumable,
-        errors.NotTrained,
-        errors.TrainingFailed,
-        errors.WeightsNotFound,
-    )
-}
 
 
 def build_request(function: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
@@ -61,5 +36,5 @@ def read_response(output: str, mark: str) -> dict[str, Any] | None:
 
 
 def restore_error(name: str, message: str, fix: str) -> DLMagicsError:
-    """Return the error of this class name; a CommandFailed for a name that is not in the table."""
-    return ERROR_TYPES.get(name, errors.CommandFailed)(message, fix=fix)
+    """Return the error of this class; a CommandFailed if `errors.BY_NAME` lacks the name."""
+    return errors.BY_NAME.get(name, errors.CommandFailed)(message, fix=fix)
