@@ -3,6 +3,7 @@
 Modules that are covered by a test of another name:
 
 kernel_entry: tests/training/test_kernel_run.py
+phases: tests/training/engine/test_pipeline.py
 recorder: tests/training/engine/test_resume.py
 """
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from dl_magics.runs.events import Event, RunResumed, stamp_events
 from dl_magics.runs.paths import RunPaths
+from dl_magics.training import phases
 from dl_magics.training.engine import (
     checkpoint,
     compute_settings,
@@ -20,15 +21,14 @@ from dl_magics.training.engine import (
     disk_space,
     fingerprint,
     networks,
-    phases,
 )
 from dl_magics.training.engine.checkpoint import Checkpoint, CheckpointSaver
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.extraction import View
 from dl_magics.training.engine.feature_store import FeatureStore
 from dl_magics.training.engine.head import Examples, TrainingState, train_head
-from dl_magics.training.engine.phases import Frame
 from dl_magics.training.engine.resume_point import ResumePoint
+from dl_magics.training.phases import Frame
 from dl_magics.training.recipe.recipe import Recipe
 
 MODEL = "model.keras"

@@ -12,12 +12,13 @@ from typing import Any
 
 from dl_magics.runs.events import Event, stamp_events
 from dl_magics.runs.paths import RunPaths
-from dl_magics.training.engine import data_checks, device, phases
+from dl_magics.training import phases
+from dl_magics.training.engine import data_checks, device
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.extraction import View
 from dl_magics.training.engine.feature_store import FeatureStore
 from dl_magics.training.engine.head import Best, warn_diverged
-from dl_magics.training.engine.phases import Frame
+from dl_magics.training.phases import Frame
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.theano import convolutions, examples, limits, messages
 from dl_magics.training.theano.process import Interpreter, Process
