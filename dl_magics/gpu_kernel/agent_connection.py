@@ -49,7 +49,7 @@ class AgentConnection:
     python
         The interpreter there that runs the agent.
     since
-        The last entry that was had.
+        The number of the last entry received.
     mirror
         Where to keep what came; says `since` itself.
     """
@@ -161,7 +161,7 @@ class AgentConnection:
             async for line in json_lines.read_lines(reader):
                 self.heard = time.time()
                 self._take(line)
-            raise NoAnswer("The agent closed the link.", fix="It is tried again.")
+            raise NoAnswer("The agent closed the link.", fix="The link is reopened automatically.")
         finally:
             self._writer = None
             watching.cancel()

@@ -1,4 +1,4 @@
-"""The way to an agent: found anew where it does not lead there any more."""
+"""Connects to the agent; re-resolves its address after a failure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FIND_SECONDS = 1.0
 _FIND_AGAIN_SECONDS = 3.0
 _OPEN_SECONDS = 40.0
 _HANGS_SECONDS = (45.0, 45.0, 120.0)
-_START_FILES = "A start file may hang or end it: look into ~/.bashrc and ~/.profile there."
+_START_FILES = "A startup file may block or exit: check ~/.bashrc and ~/.profile on the host."
 T = TypeVar("T")
 
 
@@ -91,7 +91,7 @@ class AgentTransport:
             raise
 
     async def _open(self, there: asyncssh.SSHClientConnection) -> Ends:
-        """Open the socket; where nobody listens, let an agent adopt the kernel."""
+        """Open the socket; if no agent listens, start one that adopts the kernel."""
         if not self._stdio and (ends := await self._socket(there)):
             return ends
         status = await run_agent_command(
@@ -124,11 +124,13 @@ async def run_agent_command(there: asyncssh.SSHClientConnection, command: str) -
             said: dict[str, Any] = json.loads(line)
             return said
     if done.returncode is None:
-        raise NoAnswer("The link broke while the agent was asked.", fix="Try it again.")
+        raise NoAnswer(
+            "The connection was lost while the agent was queried.", fix="Run the line again."
+        )
     said_last = str(done.stderr).strip().splitlines()
     if not said_last:
         raise NoAnswer(
-            f"The shell there ended without a word (exit status {done.returncode}).",
+            f"The shell on the host exited without output (exit status {done.returncode}).",
             fix=_START_FILES,
         )
     return {"op": "status", "state": "gone", "why": said_last[-1]}
@@ -146,4 +148,6 @@ async def retry_on_fresh_connection(work: Callable[[], Awaitable[T]], login: Ssh
     if isinstance(last, NoAnswer):
         raise last
     tries = f"{len(_HANGS_SECONDS)} times"
-    raise NoAnswer(f"The shell of {login.name} hung {tries}.", fix=_START_FILES) from last
+    raise NoAnswer(
+        f"The login shell on {login.name} timed out {tries}.", fix=_START_FILES
+    ) from last

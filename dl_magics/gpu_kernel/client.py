@@ -81,8 +81,8 @@ class GpuKernel:
             folder, status = await retry_on_fresh_connection(started, login)
             if status["state"] == "gone":
                 raise KernelDied(
-                    f"No kernel could be started on {login.name}: {status['why']}",
-                    fix=f"{python} needs ipykernel there: %gpu_connect --setup installs it.",
+                    f"The kernel did not start on {login.name}: {status['why']}",
+                    fix=f"{python} on the host needs ipykernel: %gpu_connect --setup installs it.",
                 )
             over = AgentConnection(
                 find, folder, python, status["n"], mirror=mirror, name=uuid.uuid4().hex
@@ -137,7 +137,7 @@ class GpuKernel:
     def resume(self, msg_id: str, since: int) -> Iterator[Message]:
         """Yield the messages of an older request that came after entry `since`.
 
-        `since` is the last that was had of it; 0 is before its beginning.
+        `since` is the number of the last entry received; 0 means from the beginning.
         """
         answers = PendingRequests()
         answer = answers.expect(

@@ -30,7 +30,7 @@ class JournalEntry:
         try:
             return cls.read(json.loads(line), line)
         except (KeyError, TypeError) as error:
-            raise ValueError(f"this is no entry: {line[:80]!r}") from error
+            raise ValueError(f"not a journal entry: {line[:80]!r}") from error
 
     @classmethod
     def read(cls, document: dict[str, Any], line: bytes) -> JournalEntry:

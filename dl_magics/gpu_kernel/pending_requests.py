@@ -51,8 +51,8 @@ class PendingRequest(Iterator[Message]):
             except Empty:
                 if self._until and monotonic() > self._until:
                     return NoAnswer(
-                        "The GPU kernel did not answer in time.",
-                        fix="%gpu_status tells how it and the link are.",
+                        "The GPU kernel did not reply before the timeout.",
+                        fix="%gpu_status shows the state of the kernel's host.",
                     )
             # Who presses Ctrl-C in the middle of it loses nothing of what came.
             self._waiting()
@@ -155,13 +155,13 @@ def _gap(entry: JournalEntry) -> Message:
 
 def _died(why: str) -> KernelDied:
     return KernelDied(
-        f"The GPU kernel did not end this: {why}.",
-        fix="%gpu_restart starts a new one; nothing is run again by itself.",
+        f"The GPU kernel stopped before the cell finished: {why}.",
+        fix="%gpu_restart starts a new kernel; cells are not run again automatically.",
     )
 
 
 def _lost() -> OutputLost:
     return OutputLost(
-        "This ended on the GPU while its agent was down for a moment; the answer is lost.",
-        fix="The kernel lives and has all its variables: look, then go on.",
+        "The cell finished while the agent on the host was down; its output is lost.",
+        fix="The kernel is alive and its variables are kept: inspect them, then continue.",
     )

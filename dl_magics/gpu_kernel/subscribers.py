@@ -39,7 +39,7 @@ class Subscriber:
         while (entry := await self.next()).n <= after or entry.event != "kernel_ready":
             if entry.n > after and entry.event == "kernel_died":
                 raise KernelDied(
-                    f"No kernel could be started there: {entry.message['why']}",
+                    f"The kernel did not start on the host: {entry.message['why']}",
                     fix="%gpu_status shows what is installed; %gpu_connect --setup installs it.",
                 )
 

@@ -33,7 +33,7 @@ class GpuMagics(Magics):
     @argument("-y", "--yes", action="store_true", help="agree beforehand")
     @line_magic
     def gpu_connect(self, line: str) -> Any:
-        """Put a kernel on the instance, or find the one of this notebook again.
+        """Start a kernel on the instance, or reattach to this notebook's.
 
         ::
 
@@ -65,7 +65,7 @@ class GpuMagics(Magics):
 
     @line_magic
     def gpu_status(self, line: str) -> Stack:  # noqa: ARG002 - it takes nothing
-        """Show the stack there, layer by layer, from the weights down to the GPU.
+        """Show the software stack on the host, layer by layer, from the weights down to the GPU.
 
         ::
 
@@ -104,7 +104,7 @@ class GpuMagics(Magics):
             cells.send_values(kernel, serialization.select_values(names, wanted))
         if args.background:
             cells.run_in_background(kernel, cell)
-            return Notice("It runs in the background: %gpu_output shows what it prints.")
+            return Notice("The cell runs in the background: %gpu_output shows its output.")
         with show_link_status(self.shell, kernel):
             _run(kernel, kernel.client.execute(cell, allow_stdin=True))
         if wanted := _names(args.output):
@@ -144,7 +144,7 @@ class GpuMagics(Magics):
 
     @line_magic
     def gpu_restart(self, line: str) -> NotebookKernel:  # noqa: ARG002 - it takes nothing
-        """Start the GPU kernel anew: its variables are gone, files and runs stay.
+        """Restart the GPU kernel: its variables are lost, files and runs are kept.
 
         ::
 
@@ -178,7 +178,7 @@ class GpuMagics(Magics):
     @argument("--end-kernel", action="store_true", help="end the GPU kernel too")
     @line_magic
     def gpu_disconnect(self, line: str) -> Notice:
-        """Let go of the GPU kernel; it lives on, and %gpu_connect finds it again.
+        """Detach from the GPU kernel; it keeps running, and %gpu_connect reattaches.
 
         ::
 
@@ -191,9 +191,9 @@ class GpuMagics(Magics):
         name = notebook_kernel.disconnect(end_kernel=end)
         if name is None:
             return Notice("No GPU kernel is connected to this notebook.")
-        lives = "has ended" if end else "lives on there; %gpu_connect finds it again"
+        lives = "was shut down" if end else "keeps running; %gpu_connect reattaches"
         return Notice(
-            f"Disconnected from {name}. The GPU kernel {lives}. %aws_stop ends the costs."
+            f"Disconnected from {name}. The GPU kernel {lives}. %aws_stop stops the charges."
         )
 
 

@@ -1,4 +1,4 @@
-"""One quiet line while a cell waits for a GPU kernel that cannot be heard just now."""
+"""A status line while a cell waits for a GPU kernel whose link is down."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ class LinkStatusLine:
             self._show(self._full(full))
             return
         if self._shown:
-            self._say(self._back() if self._since else f"There is room on {self._name} again.")
+            self._say(
+                self._back() if self._since else f"The disk of {self._name} has free space again."
+            )
         self._since, self._shown = 0.0, ""
         self._boot = self._link.status.get("boot", "")
 
@@ -68,10 +70,10 @@ class LinkStatusLine:
             self._say(text)
 
     def _full(self, why: str) -> str:
-        kept = "the cell goes on there, and what it says is kept until there is room"
+        kept = "the cell keeps running, and its output is kept until there is free space"
         return (
             f"The disk of {self._name} is full ({why.lower()}): {kept}.\n"
-            "  Make room there, then it is shown · in a terminal there: df -h ~"
+            "  Free some space on the host to see it · in a terminal on the host: df -h ~"
         )
 
     def _away(self, seconds: int) -> str:
@@ -81,15 +83,17 @@ class LinkStatusLine:
             case "gone":
                 said = f"{self._name} answers, but there is no agent: {self._link.why}."
             case _:
-                lost = f"The link to {self._name} has been lost for {seconds} s"
-                said = f"{lost}; the cell goes on there."
-        return f"{said} Trying again …"
+                lost = f"The connection to {self._name} has been lost for {seconds} s"
+                said = f"{lost}; the cell keeps running there."
+        return f"{said} Reconnecting …"
 
     def _back(self) -> str:
-        said = f"The link to {self._name} is back after {round(self._clock() - self._since)} s"
+        said = (
+            f"The connection to {self._name} is back after {round(self._clock() - self._since)} s"
+        )
         # Where another agent came in between, something may be missing, and the cell says so.
         return (
-            f"{said}; nothing was lost."
+            f"{said}; no output was lost."
             if self._link.status.get("boot") == self._boot
             else f"{said}."
         )

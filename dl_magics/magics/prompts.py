@@ -22,17 +22,17 @@ class Notice(str):
 
 
 def confirm(question: str, *, yes: bool, flag: str = "-y") -> None:
-    """Return if the person agrees; raise if not, or if nobody is there to be asked."""
+    """Ask for confirmation; raise NotConfirmed if it is denied or if input is not available."""
     if yes:
         print(question)
         return
     try:
         answer = input(f"{question} — do it? [y/N] ")
     except (EOFError, OSError, NotImplementedError) as error:
-        raise _nobody(question, flag) from error
+        raise _input_unavailable(question, flag) from error
     except RuntimeError as error:
         # ipykernel's StdinNotImplementedError is one, where a notebook runs without a person.
-        raise _nobody(question, flag) from error
+        raise _input_unavailable(question, flag) from error
     if answer.strip().lower() not in ("y", "yes"):
         raise NotConfirmed("Nothing was changed.", fix=f"{flag} answers the question beforehand.")
 
@@ -47,12 +47,13 @@ def trust_host_key(host: SshHost, *, yes: bool) -> None:
 
 
 def kernel_restarter(shell: Any) -> Callable[[], object] | None:
-    """Return what ends a kernel so that Jupyter starts it anew; None outside of one."""
+    """Return a function that makes Jupyter restart the kernel; None outside a kernel."""
     kernel = getattr(shell, "kernel", None)
     return partial(kernel.do_shutdown, restart=True) if kernel is not None else None
 
 
-def _nobody(question: str, flag: str) -> NotConfirmed:
+def _input_unavailable(question: str, flag: str) -> NotConfirmed:
     return NotConfirmed(
-        f"{question} — nobody is here to be asked.", fix=f"Add {flag} to the line to agree."
+        f"{question} — confirmation required, but input is not available.",
+        fix=f"Add {flag} to the line to agree.",
     )

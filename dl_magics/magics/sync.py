@@ -29,7 +29,7 @@ class SyncMagics(Magics):
     @argument("-y", "--yes", action="store_true", help="agree beforehand")
     @line_magic
     def sync(self, line: str) -> SyncProgress:
-        """Bring files to the instance or back: only what changed; interrupted, it resumes.
+        """Copy changed files to the instance or back; resumes after an interruption.
 
         ::
 

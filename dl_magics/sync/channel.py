@@ -48,7 +48,7 @@ class SyncChannel:
             stream.close()
 
     def stream(self) -> ChannelStream:
-        """Return a stream that nobody uses yet."""
+        """Return an unused stream."""
         return self._ready.pop() if self._ready else self._new()
 
     @asynccontextmanager
@@ -88,7 +88,7 @@ class SyncChannel:
 
 
 class ChannelStream:
-    """Starts at once; then it is told what to do, fed, and ended."""
+    """A remote shell, started ahead of its command, which is then run and fed with data."""
 
     def __init__(
         self,
@@ -147,18 +147,19 @@ class ChannelStream:
         done = await process.wait(check=False)
         if self._is_full:
             raise DiskFull(
-                f"The disk there is full on {self._login.name}; nothing half-sent is in its place.",
+                f"The disk of {self._login.name} is full; incomplete files were not put in place.",
                 fix=MAKE_ROOM,
             )
         if done.exit_status is None:
             raise NoAnswer(
-                f"The link to {self._login.name} is lost.", fix="The same line again goes on."
+                f"The connection to {self._login.name} was lost.",
+                fix="Run the same line again to resume.",
             )
         if done.exit_status:
             last = self._complaints.decode(errors="replace").strip().rpartition("\n")[2]
             raise CommandFailed(
-                f"{self._login.name} could not take the files: {last:.200}",
-                fix="What came is kept; the same line again goes on · --to names another folder",
+                f"{self._login.name} could not receive the files: {last:.200}",
+                fix="Run the same line again to resume, or name another folder with --to",
             )
         return as_bytes(done.stdout).decode(errors="replace")
 

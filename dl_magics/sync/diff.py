@@ -127,7 +127,7 @@ def _why_not(
     if not is_valid_name(name):
         return "such a name cannot be used here"
     if entry.kind == "other":
-        return "it is no file, or nobody may read it"
+        return "not a regular file, or not readable"
     if entry.kind == "link" and points_outside(name, entry.target):
         return "this link leads out of the folder"
     if other and entry.kind == "folder" != other.kind:

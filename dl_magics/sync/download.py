@@ -78,7 +78,8 @@ async def _looked(job: SyncJob, there: asyncssh.SSHClientConnection) -> tuple[Tr
     theirs, names = listing.tree, {name.encode() for name in job.names}
     if listing.kind != "folder" or (names and not names & theirs.keys()):
         raise NoSuchFile(
-            f"{job.ends[1]} is not there.", fix="%aws_ssh ls shows what is in your home there."
+            f"{job.ends[1]} does not exist on the host.",
+            fix="%aws_ssh ls lists your home folder on the host.",
         )
     here: Tree = {}
     if job.root.is_dir():
@@ -197,7 +198,8 @@ class _Fetching:
     def _must_have_ended(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
         if process.exit_status is None:
             raise NoAnswer(
-                f"The link to {self._job.login.name} is lost.", fix="The same line again goes on."
+                f"The connection to {self._job.login.name} was lost.",
+                fix="Run the same line again to resume.",
             )
 
 
@@ -228,5 +230,5 @@ def _must_fit(root: Path, size: int) -> None:
     if size > free:
         raise DiskFull(
             f"{format_size(size)} do not fit into {root}: {format_size(free)} are free.",
-            fix="Make room, or name another folder with --to",
+            fix="Free some space, or name another folder with --to",
         )

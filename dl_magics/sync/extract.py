@@ -140,7 +140,7 @@ class TarExtractor:
             if error.errno in _FULL:
                 raise DiskFull(
                     f"The disk of this computer is full: {self._root}",
-                    fix="Make room and run the same line again: what came is kept.",
+                    fix="Free some space and run the same line again to resume.",
                 ) from error
             self.settled.add(name)
             self._meter.skip(name, (error.strerror or str(error)).lower())

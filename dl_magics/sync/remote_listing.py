@@ -44,11 +44,11 @@ async def list_remote(
         "exec sh -s", input=_script(folder, names, make), check=False, encoding=None
     )
     if done.exit_status is None:
-        raise NoAnswer("The connection ended.", fix="The same line again goes on.")
+        raise NoAnswer("The connection was closed.", fix="Run the same line again to resume.")
     if done.exit_status:
         said = as_bytes(done.stderr).decode(errors="replace").strip()
         raise CommandFailed(
-            f"{folder} cannot be used there: {said:.200}", fix="Name another folder with --to"
+            f"{folder} cannot be used on the host: {said:.200}", fix="Name another folder with --to"
         )
     return parse_listing(as_bytes(done.stdout))
 
@@ -60,7 +60,9 @@ def parse_listing(said: bytes) -> RemoteListing:
         free, _, listed = rest.partition(b"\n")
         words = listed.split(b"\0")
         if words[-2:] != [b"end", b""]:
-            raise NoAnswer("The list of files ended early.", fix="The same line again goes on.")
+            raise NoAnswer(
+                "The file listing was cut off.", fix="Run the same line again to resume."
+            )
         return _listing(1024 * int(free), words[:-2])
     return RemoteListing("file" if kind == b"file" else "none")
 

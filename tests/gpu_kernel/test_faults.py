@@ -93,7 +93,7 @@ def test_a_start_file_that_prints_and_trips_disturbs_nothing(lab, start_file):
 
 @pytest.mark.parametrize(
     ("line", "said"),
-    [("exit 7", r"without a word \(exit status 7\)"), ("exec sleep 600", "hung 2 times")],
+    [("exit 7", r"without output \(exit status 7\)"), ("exec sleep 600", "timed out 2 times")],
 )
 def test_a_start_file_that_lets_nothing_run_is_suspected(lab, start_file, monkeypatch, line, said):
     monkeypatch.setattr(agent_transport, "_HANGS_SECONDS", (0.3, 0.3))
@@ -144,8 +144,9 @@ def test_a_kernel_killed_by_memory_is_named_and_what_it_printed_is_there(kernel,
 
     assert memory.killed == 1
     assert told == [
-        "KernelDied: The GPU kernel did not end this: out of memory: the system killed it.",
-        "  %gpu_restart starts a new one; nothing is run again by itself.",
+        "KernelDied: The GPU kernel stopped before the cell finished: "
+        "out of memory: the system killed it.",
+        "  %gpu_restart starts a new kernel; cells are not run again automatically.",
     ]
     assert said.startswith("0\n1\n2\n3\n4\n")
     assert said == "".join(f"{i}\n" for i in range(said.count("\n")))

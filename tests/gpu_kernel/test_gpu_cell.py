@@ -92,7 +92,7 @@ def test_a_cell_whose_link_is_cut_tells_it_and_that_it_is_back_and_has_all_lines
         until(lambda: link.state == "lost")
         lab.wire("down")
         try:
-            person.sees("Trying again")
+            person.sees("Reconnecting")
         finally:
             lab.wire("up")
         person.sees("is back")
@@ -103,10 +103,10 @@ def test_a_cell_whose_link_is_cut_tells_it_and_that_it_is_back_and_has_all_lines
     gpu = notebook_kernel.current().host.name
     counted = [line for line in read.lines if line.startswith("line ")]
     lost, back = [line for line in read.lines if not line.startswith("line ")]
-    assert lost.startswith(f"The link to {gpu} has been lost for ")
-    assert lost.endswith(" s; the cell goes on there. Trying again …")
-    assert back.startswith(f"The link to {gpu} is back after ")
-    assert back.endswith("; nothing was lost.")
+    assert lost.startswith(f"The connection to {gpu} has been lost for ")
+    assert lost.endswith(" s; the cell keeps running there. Reconnecting …")
+    assert back.startswith(f"The connection to {gpu} is back after ")
+    assert back.endswith("; no output was lost.")
     assert read.lines.index(back) == read.lines.index(lost) + 1
     assert counted == [f"line {n}" for n in range(run.shell.user_ns["n"])]
     assert read.lines[-1] == counted[-1]
@@ -137,8 +137,8 @@ def test_a_cell_whose_output_fills_the_disk_tells_it_and_has_all_when_there_is_r
     assert told == [
         f"The disk of {gpu} is full (no space left on device): the cell goes on there, "
         "and what it says is kept until there is room.",
-        "  Make room there, then it is shown · in a terminal there: df -h ~",
-        f"There is room on {gpu} again.",
+        "  Free some space on the host to see it · in a terminal on the host: df -h ~",
+        f"The disk of {gpu} has free space again.",
     ]
     assert [line for line in read.lines if line.startswith("line ")] == [
         f"line {n} {'x' * 50_000}" for n in range(20)

@@ -44,9 +44,9 @@ def test_a_lost_link_is_said_and_that_it_is_back(line, link, said):
     line.look()
 
     assert said[0] == (
-        "The link to gpu has been lost for 12 s; the cell goes on there. Trying again …"
+        "The connection to gpu has been lost for 12 s; the cell keeps running there. Reconnecting …"
     )
-    assert said[-1] == "The link to gpu is back after 12 s; nothing was lost."
+    assert said[-1] == "The connection to gpu is back after 12 s; no output was lost."
 
 
 def test_a_blip_leaves_no_word(line, link, said):
@@ -65,7 +65,7 @@ def test_where_another_agent_came_nobody_says_that_nothing_was_lost(line, link, 
     link.status = {"boot": "second"}
     line.look()
 
-    assert said[-1] == "The link to gpu is back after 12 s."
+    assert said[-1] == "The connection to gpu is back after 12 s."
 
 
 def test_a_stopped_instance_and_a_missing_agent_are_told_apart(line, link, said):
@@ -75,8 +75,8 @@ def test_a_stopped_instance_and_a_missing_agent_are_told_apart(line, link, said)
     line.look()
 
     assert said == [
-        "gpu is stopped. Trying again …",
-        "gpu answers, but there is no agent: its folder is not there. Trying again …",
+        "gpu is stopped. Reconnecting …",
+        "gpu answers, but there is no agent: its folder is not there. Reconnecting …",
     ]
 
 
@@ -94,7 +94,7 @@ def test_in_a_terminal_it_is_two_lines_however_long_it_lasts(link, kernel, shell
         come_back(link)
 
     lost, back = capsys.readouterr().out.splitlines()
-    assert lost.startswith("The link to gpu has been lost")
+    assert lost.startswith("The connection to gpu has been lost")
     assert back.endswith("nothing was lost.")
 
 

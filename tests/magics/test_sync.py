@@ -52,7 +52,7 @@ def test_files_go_there_and_back_under_the_same_paths(there, run, tmp_path):
 def test_a_name_that_is_not_here_costs_two_lines(there, run):
     with pytest.raises(errors.NoSuchFile, match="no file or folder 'dta'"):
         run("%sync up dta")
-    with pytest.raises(errors.BadSetting, match="gives a file another name"):
+    with pytest.raises(errors.BadSetting, match="renames a file"):
         run("%sync up data/cats/1.jpg --to data/2.jpg")
 
 
@@ -60,7 +60,7 @@ def test_two_at_once_do_not_disturb_each_other(there, run):
     first = sync.run_job("up", sync.make_job("up", "data/cats"))
     next(first)
 
-    with pytest.raises(errors.WrongState, match="Another %sync up brings files to gpu:data/cats"):
+    with pytest.raises(errors.WrongState, match="Another %sync up to gpu:data/cats"):
         run("%sync up data/cats/1.jpg")
     list(first)
 

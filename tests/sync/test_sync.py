@@ -153,7 +153,7 @@ def test_a_disk_that_fills_up_there_costs_two_lines_and_it_goes_on_when_there_is
         fill_meanwhile(ballast, upload.upload_files(job))
 
     assert full.value._render_traceback_() == [
-        "DiskFull: The disk there is full on gpu; nothing half-sent is in its place.",
+        "DiskFull: The disk of gpu is full; incomplete files were not put in place.",
         "  Make room there and run the same line again · %aws_ssh df -h shows what is full",
     ]
     assert {name.partition(b"/")[0] for name in lies_in(there)} == {STAGE.encode()}

@@ -44,7 +44,7 @@ def fetch_values(kernel: NotebookKernel, names: list[str]) -> dict[str, Any]:
 
 
 def run_in_background(kernel: NotebookKernel, cell: str) -> str:
-    """Send a cell that nobody waits for; return its message id, by which its output is found."""
+    """Send a cell without waiting for it; return its message id, which identifies its output."""
     since = kernel.client.n
     msg_id = kernel.client.execute(cell).id
     line = cell.strip().partition("\n")[0][:60]
@@ -64,10 +64,12 @@ def follow_output(kernel: NotebookKernel, number: int = 1) -> Iterator[dict[str,
     sent = _sent()
     if not 1 <= number <= len(sent):
         raise NoSuchRun(
-            f"There is no background cell {number} here: {len(sent)} were sent."
+            f"There is no background cell {number}: {len(sent)} were sent from this notebook."
             if sent
-            else "No cell of this notebook was sent to the background.",
-            fix="%gpu_output shows the newest." if sent else "%%gpu --background sends one.",
+            else "No cell of this notebook was run in the background.",
+            fix="%gpu_output shows the most recent one."
+            if sent
+            else "%%gpu --background runs one.",
         )
     cell = sent[-number]
     yield from kernel.client.resume(cell.msg_id, cell.since)

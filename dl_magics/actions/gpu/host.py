@@ -1,4 +1,4 @@
-"""Which host a word means, and how to get in there, now and after it has moved."""
+"""An SSH host that may run a GPU kernel, and how to resolve its current SSH target."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dl_magics.ssh.target import SshTarget
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SshHost:
-    """The way to an instance, by its id, or to any other SSH host, by what the person typed."""
+    """An EC2 instance, identified by its id, or any other SSH host, by its name as typed."""
 
     alias: str
     name: str
@@ -24,11 +24,11 @@ class SshHost:
 
     @property
     def is_instance(self) -> bool:
-        """Whether EC2 knows where it is."""
+        """Whether it is an EC2 instance."""
         return self.alias.startswith("i-")
 
     def resolve_target(self) -> SshTarget:
-        """Return how to log in now: an instance is found by its id, whatever its address."""
+        """Return the current SSH target; an instance's address is looked up by its id."""
         if not self.is_instance:
             return _host(self.alias, self.identity)
         aws = context.load()
@@ -37,13 +37,13 @@ class SshHost:
     def _instance_login(self, aws: Context, instance: Instance) -> SshTarget:
         if instance.state != "running":
             raise WrongState(
-                f"{instance.name} is {instance.state}: what runs on it waits for its start.",
+                f"{instance.name} is {instance.state}: it must be running.",
                 fix="%aws_start, then %gpu_connect",
             )
         return access.login(aws, instance, identity=self.identity)
 
     def authorize_and_resolve(self) -> SshTarget:
-        """Return how to log in after the connection broke: perhaps it is we who have moved."""
+        """Allow this computer's current IP address, then resolve again, after a lost connection."""
         if not self.is_instance:
             return self.resolve_target()
         aws = context.load()
@@ -57,7 +57,7 @@ class SshHost:
 
 
 def resolve(word: str | None = None, identity: str | None = None) -> SshHost:
-    """Return the way to an instance, or to `user@host` or a name from your ssh_config."""
+    """Return the host for an instance's name or id, `user@host`, or an entry of ssh_config."""
     if word and ("@" in word or ssh_config.is_configured(word)):
         return SshHost(alias=word, name=word, identity=identity)
     instance = context.load().resolve_instance(word)

@@ -1,4 +1,4 @@
-"""Accept a host key that no launch of ours pinned: shown, compared with the console, asked once."""
+"""Pin the host key of a host not launched by dl_magics, compared with the EC2 console."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHA256 = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 
 @dataclass(frozen=True, slots=True)
 class OfferedHostKey:
-    """The key that a host shows, and whether EC2's console says the same."""
+    """The host key that a host presents, and whether the EC2 console output confirms it."""
 
     host: SshHost
     key: str
@@ -24,12 +24,16 @@ class OfferedHostKey:
 
     @property
     def question(self) -> str:
-        console = "the console of EC2 says the same" if self.confirmed else "nothing confirms it"
-        return f"{self.host.name} shows the host key {self.fingerprint}; {console}. Pin it"
+        console = (
+            "confirmed by the EC2 console output"
+            if self.confirmed
+            else "not confirmed by another source"
+        )
+        return f"{self.host.name} presents the host key {self.fingerprint}; {console}. Pin it"
 
 
 def fetch_offered_key(host: SshHost) -> OfferedHostKey:
-    """Ask the host for its key, and EC2 for what it printed at its first boot."""
+    """Fetch the key from the host and the fingerprints from the EC2 console output."""
     key, fingerprint = blocking.wait_for(host_key_scan.scan_host_key(host.resolve_target()))
     return OfferedHostKey(
         host, key, fingerprint, host.is_instance and fingerprint in _on_console(host.alias)

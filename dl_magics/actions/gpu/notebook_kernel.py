@@ -1,4 +1,4 @@
-"""The GPU kernel of this notebook: connect, find it again, let go of it."""
+"""The GPU kernel of this notebook: connect, reattach, disconnect."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ _open: dict[str, NotebookKernel] = {}
 
 
 def probe_host(host: SshHost) -> HostInfo:
-    """Return what is installed there."""
+    """Return what is installed on the host."""
     return blocking.wait_for(probe.probe_host(host.resolve_target()))
 
 
 def connect(host: SshHost, interpreter: Interpreter) -> NotebookKernel:
-    """Attach to this notebook's GPU kernel there; start it where there is none.
+    """Attach to this notebook's GPU kernel on the host; start one if there is none.
 
-    It is remembered: after a restart of the notebook's own kernel it is found again.
+    It is remembered, so that a restarted notebook kernel reattaches to it.
     """
     if (open_ := _open.get(session_name())) and open_.host.alias != host.alias:
         disconnect()
@@ -81,7 +81,7 @@ def is_connected() -> bool:
 
 
 def find_attached() -> NotebookKernel | None:
-    """Return this notebook's connection where it stands at this moment; nobody waits for it."""
+    """Return this notebook's GPU kernel if its link is up now, without waiting."""
     open_ = _open.get(session_name())
     return open_ if open_ and open_.client.state not in ("lost", "gone", "stopped") else None
 
@@ -98,7 +98,7 @@ def write_kernelspec(kernel: NotebookKernel) -> Path:
 
 
 def disconnect(*, end_kernel: bool = False) -> str | None:
-    """Let go of the GPU kernel, which lives on, or end it too; return where it was."""
+    """Detach from the GPU kernel, or shut it down too; return the host's name, or None."""
     if not is_connected():
         return None
     kernel = current()
@@ -110,7 +110,7 @@ def disconnect(*, end_kernel: bool = False) -> str | None:
 
 
 def detach() -> None:
-    """Close the link of this notebook, as the end of its own kernel does."""
+    """Close this notebook's link; the GPU kernel keeps running."""
     if open_ := _open.pop(session_name(), None):
         open_.client.close()
 
@@ -118,7 +118,7 @@ def detach() -> None:
 def complete(code: str, cursor: int) -> tuple[list[str], int]:
     """Return the names that the GPU kernel offers at a place in a cell, and where they begin.
 
-    There are none where it is not connected now, or busy: nobody waits for a Tab.
+    There are none while the kernel is busy or its link is down: Tab must not block.
     """
     open_ = _open.get(session_name())
     if not open_ or open_.client.state != "idle":
@@ -130,7 +130,7 @@ def complete(code: str, cursor: int) -> tuple[list[str], int]:
 
 
 def session_name() -> str:
-    """Return what tells this notebook from others: its path, else the folder we are in."""
+    """Return the notebook's path, or the current folder where Jupyter does not provide it."""
     return os.environ.get("JPY_SESSION_NAME") or str(Path.cwd())
 
 

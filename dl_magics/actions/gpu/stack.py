@@ -1,4 +1,4 @@
-"""The stack of the GPU kernel, layer by layer, and what mends it."""
+"""The software stack under the GPU kernel, with the command that fixes each layer."""
 
 from __future__ import annotations
 
@@ -95,7 +95,9 @@ def _weights(surroundings: HostInfo) -> Layer:
     name = applications.find_application("VGG16").file
     if name in surroundings.weights:
         return Layer("VGG16 weights", "✓", name)
-    return Layer("VGG16 weights", "!", "not there yet", "the first %%finetune fetches them (59 MB)")
+    return Layer(
+        "VGG16 weights", "!", "not downloaded yet", "the first %%finetune downloads them (59 MB)"
+    )
 
 
 def _keras(interpreter: Interpreter, seen: FrameworkDevices) -> Layer:
@@ -132,7 +134,7 @@ def _backend(
     if backend in interpreter.builds and not interpreter.builds[backend]:
         fix = f"{interpreter.path} -m pip install --upgrade --force-reinstall "
         return Layer(
-            "backend", "✗", f"{found} is a build for CPUs", fix + _build(surroundings, backend)
+            "backend", "✗", f"{found} is a CPU-only build", fix + _build(surroundings, backend)
         )
     return Layer("backend", "✓", found)
 
@@ -153,7 +155,7 @@ def _cuda(surroundings: HostInfo, interpreter: Interpreter, backend: str) -> Lay
 
 def _library(name: str, surroundings: HostInfo, interpreter: Interpreter, backend: str) -> Layer:
     if not surroundings.has_gpu:
-        return Layer(name, "!", "none: there is no GPU to use it")
+        return Layer(name, "!", "none: the host has no GPU")
     if backend in ("torch", "jax") and interpreter.is_for_gpu(backend):
         return Layer(name, "✓", f"comes with {backend}")
     if interpreter.kind == "conda":
@@ -164,12 +166,12 @@ def _library(name: str, surroundings: HostInfo, interpreter: Interpreter, backen
 
 def _driver(surroundings: HostInfo, interpreter: Interpreter, backend: str) -> Layer:
     if not surroundings.has_gpu and not surroundings.driver_error:
-        return Layer("driver", "!", "none: there is no GPU to drive")
+        return Layer("driver", "!", "none: the host has no GPU")
     if surroundings.driver_error:
-        said = f"it does not answer: {surroundings.driver_error}"
+        said = f"nvidia-smi failed: {surroundings.driver_error}"
         return Layer("driver", "✗", said, "sudo reboot · or reinstall: " + _DRIVER_LINE)
     if not surroundings.driver:
-        return Layer("driver", "✗", "none for the GPU that is plugged in", _DRIVER_LINE)
+        return Layer("driver", "✗", "not installed", _DRIVER_LINE)
     built = interpreter.builds.get(backend, "")
     needed = _DRIVERS.get(next(iter(version(built)), 0), ())
     if needed and version(surroundings.driver) < needed:
@@ -184,14 +186,14 @@ def _gpu(
     names = ", ".join(f"{gpu.name} ({gpu.memory_mib / 1024:.0f} GB)" for gpu in surroundings.gpus)
     if not surroundings.has_gpu:
         fix = "%aws_resize g4dn.xlarge gives this disk a GPU"
-        return Layer("GPU", "!", "this host has none: it computes on its CPU", fix)
+        return Layer("GPU", "!", "none: training runs on the CPU", fix)
     framework = backend or "the framework"
     names = names or "a GPU of NVIDIA"
     if len(seen.gpus) >= max(1, len(surroundings.gpus)):
         return Layer("GPU", "✓", f"{names}, and {framework} sees it")
     if seen.gpus:
         said = f"{names}: {framework} SEES ONLY {len(seen.gpus)} of {len(surroundings.gpus)}"
-        return Layer("GPU", "!", said, "look at CUDA_VISIBLE_DEVICES there")
+        return Layer("GPU", "!", said, "check CUDA_VISIBLE_DEVICES on the host")
     oldest = min(interpreter.capabilities, default=0.0)
     able = [gpu.capability for gpu in surroundings.gpus if gpu.capability]
     if backend == "tensorflow" and able and max(able) < oldest:

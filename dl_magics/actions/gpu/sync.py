@@ -23,7 +23,7 @@ _SHOWN = 8
 
 
 def resolve_target() -> SshTarget:
-    """Return how to get to where the GPU kernel is, or to the instance that is meant."""
+    """Return the SSH target of the connected host, or of the selected instance."""
     if notebook_kernel.is_connected():
         return notebook_kernel.current().host.resolve_target()
     return host.resolve().resolve_target()
@@ -80,9 +80,10 @@ def _files(n: int) -> str:
 
 def delete_question(direction: Direction, names: tuple[bytes, ...], job: SyncJob) -> str:
     """Return what to ask before these are deleted."""
-    place = job.ends[direction == "up"]
+    target = job.ends[direction == "up"]
+    shown = ", ".join(map(decode_name, names[:_SHOWN]))
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"Deletes {len(names)} in {place}: {', '.join(map(decode_name, names[:_SHOWN]))}{more}"
+    return f"Deletes {len(names)} in {target}: {shown}{more}"
 
 
 def with_deletions(job: SyncJob, names: tuple[bytes, ...]) -> SyncJob:
@@ -99,8 +100,8 @@ def run_job(direction: Direction, job: SyncJob) -> Iterator[SyncProgress]:
         where another one of this computer brings files to the same folder.
     """
     busy = WrongState(
-        f"Another %sync {direction} brings files to {job.ends[direction == 'up']} at this moment.",
-        fix="Wait for it; then the same line again brings what it did not.",
+        f"Another %sync {direction} to {job.ends[direction == 'up']} is in progress.",
+        fix="Wait until it has finished, then run the same line again.",
     )
     # What is on its way to a folder lies in it, whatever the names.
     target = f"{job.login.alias}:{job.folder}" if direction == "up" else str(job.root)
@@ -115,7 +116,7 @@ def _up(path: str, to: str | None) -> SyncJob:
     if not source.exists():
         raise NoSuchFile(
             f"There is no file or folder '{path}' in {Path.cwd()}.",
-            fix="A relative path begins in the folder of the notebook.",
+            fix="Relative paths start in the notebook's folder.",
         )
     landing = _inside_home(to) if to else _same_there(path, source)
     if source.is_dir():
@@ -124,7 +125,8 @@ def _up(path: str, to: str | None) -> SyncJob:
         landing = landing / source.name
     if landing.name != source.name:
         raise BadSetting(
-            f"--to '{to}' gives a file another name.", fix=f"Name a folder: --to '{to}/'"
+            f"--to '{to}' renames a file, which %sync does not do.",
+            fix=f"Name a folder: --to '{to}/'",
         )
     return SyncJob(resolve_target(), source.resolve().parent, str(landing.parent), (source.name,))
 
