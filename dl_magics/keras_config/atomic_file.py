@@ -17,14 +17,14 @@ from dl_magics.store import atomic
 _NEW_FILE = 0o644
 
 
-def replace(path: Path, text: str) -> None:
+def replace_text(path: Path, text: str) -> None:
     """Put `text` into a file: a reader sees the old file or the new one. A link stays a link."""
-    target = real(path)
+    target = resolve_links(path)
     mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else _NEW_FILE
     atomic.replace(target, text.encode("utf-8", "surrogateescape"), mode=mode)
 
 
-def read(path: Path) -> str | None:
+def read_text(path: Path) -> str | None:
     """Return the text of a file, whatever its bytes are; None where it is not there."""
     try:
         return path.read_bytes().decode("utf-8", "surrogateescape")
@@ -32,16 +32,16 @@ def read(path: Path) -> str | None:
         return None
 
 
-def real(path: Path) -> Path:
+def resolve_links(path: Path) -> Path:
     """Return the file that a path means, behind all links."""
     return Path(os.path.realpath(path))
 
 
 @contextmanager
-def changing(path: Path) -> Iterator[None]:
+def lock_for_change(path: Path) -> Iterator[None]:
     """Let one writer at a time go on; say in two lines what the system refuses."""
     try:
-        folder = real(path).parent
+        folder = resolve_links(path).parent
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder):
             yield

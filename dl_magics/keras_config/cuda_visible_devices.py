@@ -21,20 +21,20 @@ NAME = "visible_devices"
 _OURS = "DL_MAGICS_VISIBLE_DEVICES"
 
 
-def spelled(device: str) -> str:
+def variable_value(device: str) -> str:
     """Return what stands for a device in the variable; "" for all GPUs."""
     from dl_magics.keras_config import theanorc
 
-    word = theanorc.spelled(device, "")
+    word = theanorc.device_name(device, "")
     return "-1" if word == "cpu" else word[len("cuda") :]
 
 
-def write(folder: str, device: str) -> Change:
+def write_selection(folder: str, device: str) -> Change:
     """Choose, for all that starts from now on; `gpu` is what holds without any choice."""
-    return _exchanged(folder, spelled(device))
+    return _exchanged(folder, variable_value(device))
 
 
-def undo(folder: str) -> Change:
+def undo_selection(folder: str) -> Change:
     """Take the last choice back; a second time brings it again."""
     kept = _read(_undo_file(folder))
     if kept is None:
@@ -44,9 +44,9 @@ def undo(folder: str) -> Change:
     return _exchanged(folder, kept.strip())
 
 
-def apply(folder: str) -> None:
+def apply_selection(folder: str) -> None:
     """Put the choice into the variable of this process, unless a person has set it."""
-    if by_person() is not None:
+    if user_value() is not None:
         return
     chosen = _chosen(folder)
     for name in (VARIABLE, _OURS):
@@ -55,15 +55,15 @@ def apply(folder: str) -> None:
             os.environ[name] = chosen
 
 
-def by_person() -> str | None:
+def user_value() -> str | None:
     """Return the person's own value of the variable; None where there is none."""
     value = os.environ.get(VARIABLE)
     return None if value == os.environ.get(_OURS) else value
 
 
-def told(folder: str) -> tuple[str, str]:
+def describe_selection(folder: str) -> tuple[str, str]:
     """Return what a process that starts now may see, and who says so."""
-    own = by_person()
+    own = user_value()
     if own is not None:
         return own, f"the variable {VARIABLE}"
     chosen = _chosen(folder)
@@ -76,12 +76,12 @@ def _exchanged(folder: str, after: str) -> Change:
     from dl_magics.keras_config import atomic_file
     from dl_magics.keras_config.keras_json import Change
 
-    with atomic_file.changing(_file(folder)):
+    with atomic_file.lock_for_change(_file(folder)):
         before = _chosen(folder)
         if before == after:
             return Change(str(_file(folder)))
-        atomic_file.replace(_file(folder), f"{after}\n")
-        atomic_file.replace(_undo_file(folder), f"{before}\n")
+        atomic_file.replace_text(_file(folder), f"{after}\n")
+        atomic_file.replace_text(_undo_file(folder), f"{before}\n")
     return Change(str(_file(folder)), {VARIABLE: (before or None, after or None)})
 
 

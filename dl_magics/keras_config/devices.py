@@ -41,30 +41,36 @@ say(torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu")
 }
 
 
-def told(backend: str, theano: str, folder: str) -> tuple[str, str]:
+def configured_device(backend: str, theano: str, folder: str) -> tuple[str, str]:
     """Return what a backend is told to use in a fresh process, and who says so."""
-    return theanorc.device(theano) if backend == "theano" else cuda_visible_devices.told(folder)
+    return (
+        theanorc.configured_device(theano)
+        if backend == "theano"
+        else cuda_visible_devices.describe_selection(folder)
+    )
 
 
-def show(installed: Installed, folder: str) -> dict[str, Any]:
+def inspect_device(installed: Installed, folder: str) -> dict[str, Any]:
     """Return what the backend is told to use, by whom, and what it uses, as plain values."""
-    file = keras_json.path(installed.major)
-    backend = effective.of(installed, file, keras_json.read(file))["backend"].value
-    cuda_visible_devices.apply(folder)
-    wish, by = told(str(backend), installed.versions.get("theano", ""), folder)
-    used, trouble = really(sys.executable, str(backend))
+    file = keras_json.find_path(installed.major)
+    backend = effective.resolve_settings(installed, file, keras_json.read_file(file))[
+        "backend"
+    ].value
+    cuda_visible_devices.apply_selection(folder)
+    wish, by = configured_device(str(backend), installed.versions.get("theano", ""), folder)
+    used, trouble = device_in_use(sys.executable, str(backend))
     return {"backend": backend, "told": wish, "by": by, "used": used, "trouble": trouble}
 
 
-def really(python: str, backend: str) -> tuple[str, str]:
+def device_in_use(python: str, backend: str) -> tuple[str, str]:
     """Return what a backend computes on, or "" and why it cannot start.
 
     The kernel's own backend is asked where it is imported already, else a fresh process.
     """
     if backend not in _ASK:
         return "", f"{backend} cannot be asked"
-    if not import_check.is_known(python, backend):
-        return subprocess_probe.said(python, _ASK[backend])
+    if not import_check.is_imported(python, backend):
+        return subprocess_probe.run_probe(python, _ASK[backend])
     said: list[str] = []
     exec(_ASK[backend], {"say": said.append})
     return said[0], ""

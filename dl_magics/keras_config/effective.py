@@ -49,7 +49,7 @@ class Effective:
         return next(each for each in self.values if each.name == name)
 
 
-def of(installed: Installed, file: Path, found: Found) -> Effective:
+def resolve_settings(installed: Installed, file: Path, found: Found) -> Effective:
     """Return what is in force in a fresh process of an interpreter."""
     values = [_value(name, installed, file, found) for name in NAMES]
     refused = found.refused or next(_refusals(installed, found), "")
@@ -61,7 +61,7 @@ def of(installed: Installed, file: Path, found: Found) -> Effective:
     return Effective(tuple(values), refused, tuple(_notes(installed, file, found)))
 
 
-def loaded(modules: Mapping[str, ModuleType]) -> dict[str, Any]:
+def imported_settings(modules: Mapping[str, ModuleType]) -> dict[str, Any]:
     """Return what the Keras says that a kernel has imported already; nothing for none."""
     backend = getattr(modules.get("keras"), "backend", None)
     asked: dict[str, Callable[[], Any] | None] = {
@@ -74,7 +74,7 @@ def loaded(modules: Mapping[str, ModuleType]) -> dict[str, Any]:
     return told
 
 
-def with_loaded(fresh: Effective, told: Mapping[str, Any]) -> Effective:
+def apply_imported(fresh: Effective, told: Mapping[str, Any]) -> Effective:
     """Return what is in force in a kernel that has imported Keras already."""
     values = (Value(each.name, told.get(each.name, each.value), IMPORTED) for each in fresh.values)
     return Effective(tuple(values), "", fresh.notes) if told else fresh

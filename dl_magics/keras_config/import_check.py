@@ -14,14 +14,14 @@ from dl_magics.keras_config.installed import Installed
 _LONGEST = 200
 
 
-def check(found: Installed, backend: str) -> None:
+def check_import(found: Installed, backend: str) -> None:
     """Raise NotInstalled unless this Keras has the backend, and it starts in this interpreter."""
     found.check(backend)
-    if not is_known(found.python, backend):
+    if not is_imported(found.python, backend):
         _try(found.python, backend, found.versions[backend], _packages())
 
 
-def is_known(python: str, backend: str) -> bool:
+def is_imported(python: str, backend: str) -> bool:
     """Tell whether this very process has imported the backend already."""
     return python == sys.executable and backend in sys.modules
 
@@ -31,7 +31,7 @@ def _try(python: str, backend: str, version: str, _packages: tuple[int, ...]) ->
     """Import it in a process of its own; where it starts, once until something is installed."""
     # A device that is not there stops Theano, but is no reason not to choose it.
     flags = ",".join(each for each in (os.environ.get("THEANO_FLAGS"), "device=cpu") if each)
-    _, trouble = subprocess_probe.said(
+    _, trouble = subprocess_probe.run_probe(
         python, f"import {backend}\nsay('well')", {"THEANO_FLAGS": flags}
     )
     if trouble:

@@ -70,7 +70,7 @@ class Installed:
             )
 
 
-def here() -> Installed:
+def inspect_interpreter() -> Installed:
     """Return what this interpreter has."""
     found = {name: _version(names) for name, names in _NAMES.items() if _is_there(name)}
     return Installed(sys.executable, ".".join(map(str, sys.version_info[:3])), found)
@@ -95,6 +95,6 @@ def _version(names: tuple[str, ...]) -> str:
     return "of unknown version"
 
 
-def from_json(values: Mapping[str, Any]) -> Installed:
+def parse_installed(values: Mapping[str, Any]) -> Installed:
     """Return what another interpreter told of itself."""
     return Installed(**values)

@@ -40,7 +40,7 @@ class Change:
     aside: str = ""
 
 
-def path(major: int) -> Path:
+def find_path(major: int) -> Path:
     """Return the path that a Keras of this major version reads, in this environment."""
     if major > 1 and "KERAS_HOME" in os.environ:
         folder = os.environ["KERAS_HOME"]
@@ -51,10 +51,10 @@ def path(major: int) -> Path:
     return Path(os.path.abspath(Path(folder, "keras.json").expanduser()))  # noqa: PTH100
 
 
-def read(file: Path) -> Found:
+def read_file(file: Path) -> Found:
     """Read a `keras.json` as Keras does; a file that does not exist is empty."""
     try:
-        text = atomic_file.read(file)
+        text = atomic_file.read_text(file)
     except OSError as error:
         return Found(refused=f"{file} cannot be read: {error.strerror or error}")
     if text is None:
@@ -72,7 +72,7 @@ def read(file: Path) -> Found:
     return Found(text, values, damaged="it starts with a byte order mark" * text.startswith(_BOM))
 
 
-def write(file: Path, major: int, settings: Mapping[str, Any]) -> Change:
+def write_settings(file: Path, major: int, settings: Mapping[str, Any]) -> Change:
     """Change some settings and write the file as Keras does; keys of others keep their values.
 
     The image ordering is written under both of its names, so that every Keras reads the same. A
@@ -83,8 +83,8 @@ def write(file: Path, major: int, settings: Mapping[str, Any]) -> Change:
     CannotChange
         if the file cannot be read or written.
     """
-    with atomic_file.changing(file):
-        found = read(file)
+    with atomic_file.lock_for_change(file):
+        found = read_file(file)
         if found.text is None and found.refused:
             raise CannotChange(f"{found.refused}.", fix=f"Move it away: {file}")
         aside = _move_aside(file, found)
@@ -94,11 +94,11 @@ def write(file: Path, major: int, settings: Mapping[str, Any]) -> Change:
         if not changes and not found.damaged:
             return Change(str(file))
         _keep_for_undo(file, found.text)
-        atomic_file.replace(file, json.dumps(after, indent=4) + "\n")
+        atomic_file.replace_text(file, json.dumps(after, indent=4) + "\n")
     return Change(str(file), changes, aside)
 
 
-def undo(file: Path) -> Change:
+def undo_change(file: Path) -> Change:
     """Restore the file as it was before the last change; a second time redoes the change.
 
     Raises
@@ -108,12 +108,12 @@ def undo(file: Path) -> Change:
     CannotChange
         if the file cannot be written.
     """
-    with atomic_file.changing(file):
-        before, now = _read_undo(file), atomic_file.read(file)
+    with atomic_file.lock_for_change(file):
+        before, now = _read_undo(file), atomic_file.read_text(file)
         if before is not None:
-            atomic_file.replace(file, before)
+            atomic_file.replace_text(file, before)
         elif now is not None:
-            atomic_file.real(file).unlink()
+            atomic_file.resolve_links(file).unlink()
         _keep_for_undo(file, now)
     return Change(str(file), _differences(_values(now), _values(before)))
 
@@ -127,9 +127,9 @@ def _move_aside(file: Path, found: Found) -> str:
     """Copy a file that cannot be parsed to a new name and return it; "" if there is no need."""
     if found.values or not (found.damaged or found.refused) or not (found.text or "").strip():
         return ""
-    target = atomic_file.real(file)
+    target = atomic_file.resolve_links(file)
     aside = target.with_name(f"{target.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
-    atomic_file.replace(aside, found.text or "")
+    atomic_file.replace_text(aside, found.text or "")
     return str(aside)
 
 
@@ -172,12 +172,12 @@ def _same(before: Any, after: Any) -> bool:
 
 
 def _undo_file(file: Path) -> Path:
-    target = atomic_file.real(file)
+    target = atomic_file.resolve_links(file)
     return target.with_name(f"{target.name}.undo")
 
 
 def _keep_for_undo(file: Path, before: str | None) -> None:
-    atomic_file.replace(_undo_file(file), json.dumps({"before": before}, indent=1))
+    atomic_file.replace_text(_undo_file(file), json.dumps({"before": before}, indent=1))
 
 
 def _read_undo(file: Path) -> str | None:

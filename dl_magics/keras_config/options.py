@@ -24,7 +24,7 @@ FORMATS = {word: name for name, word in ORDERINGS.items()}
 FLOATS = ("float16", "float32", "float64")
 
 
-def understood(asked: Mapping[str, Any]) -> dict[str, Any]:
+def parse_options(asked: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was asked in the words of Keras 3.
 
     Raises

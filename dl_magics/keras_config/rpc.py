@@ -29,10 +29,14 @@ def show_settings(folder: str = "") -> dict[str, Any]:
 
     `folder` is the data folder of dl_magics; "" if there is none.
     """
-    found = installed.here()
-    file = keras_json.path(found.major)
-    fresh = effective.of(found, file, keras_json.read(file))
-    own = theano_env.read(f"{folder}/{theano_env.ROOM}") if folder else theano_env.Own()
+    found = installed.inspect_interpreter()
+    file = keras_json.find_path(found.major)
+    fresh = effective.resolve_settings(found, file, keras_json.read_file(file))
+    own = (
+        theano_env.read_environment(f"{folder}/{theano_env.FOLDER}")
+        if folder
+        else theano_env.TheanoEnvironment()
+    )
     return {
         "installed": asdict(found),
         "path": str(file),
@@ -45,53 +49,57 @@ def show_settings(folder: str = "") -> dict[str, Any]:
 
 def write_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Check that the backend can be imported, then change `keras.json`."""
-    found = installed.here()
+    found = installed.inspect_interpreter()
     if "backend" in settings:
-        import_check.check(found, settings["backend"])
-    return asdict(keras_json.write(keras_json.path(found.major), found.major, settings))
+        import_check.check_import(found, settings["backend"])
+    return asdict(
+        keras_json.write_settings(keras_json.find_path(found.major), found.major, settings)
+    )
 
 
 def undo_settings() -> dict[str, Any]:
     """Undo the last change of `keras.json`; a second time redoes it."""
-    return asdict(keras_json.undo(keras_json.path(installed.here().major)))
+    return asdict(
+        keras_json.undo_change(keras_json.find_path(installed.inspect_interpreter().major))
+    )
 
 
 def show_device(folder: str) -> dict[str, Any]:
     """Return the configured device of the backend, its source, and the device in use."""
-    return devices.show(installed.here(), folder)
+    return devices.inspect_device(installed.inspect_interpreter(), folder)
 
 
 def write_theano_device(device: str, theano: str = "") -> dict[str, Any]:
     """Write the device into .theanorc; `theano` is a version, by default the installed one."""
-    version = theano or installed.here().versions.get("theano", "")
-    return asdict(theanorc.write(device, version))
+    version = theano or installed.inspect_interpreter().versions.get("theano", "")
+    return asdict(theanorc.write_device(device, version))
 
 
 def undo_theano_device() -> dict[str, Any]:
     """Undo the last change of .theanorc; a second time redoes it."""
-    return asdict(theanorc.undo())
+    return asdict(theanorc.undo_device())
 
 
 def write_visible_devices(folder: str, device: str) -> dict[str, Any]:
     """Select the GPUs that TensorFlow, JAX and PyTorch see in new processes."""
-    return asdict(cuda_visible_devices.write(folder, device))
+    return asdict(cuda_visible_devices.write_selection(folder, device))
 
 
 def undo_visible_devices(folder: str) -> dict[str, Any]:
     """Undo the last selection of visible GPUs; a second time redoes it."""
-    return asdict(cuda_visible_devices.undo(folder))
+    return asdict(cuda_visible_devices.undo_selection(folder))
 
 
 def set_up_theano(
     folder: str, base: str, requirements: str, files: Mapping[str, str]
 ) -> dict[str, Any]:
     """Create the environment for Keras 1 on Theano, or use an interpreter that has both."""
-    return asdict(theano_env.set_up(folder, base, requirements, files))
+    return asdict(theano_env.set_up_environment(folder, base, requirements, files))
 
 
 def select_theano(folder: str, chosen: bool) -> dict[str, Any]:
     """Let `%%finetune` train on Theano, or no longer."""
-    return asdict(theano_env.choose(folder, chosen))
+    return asdict(theano_env.select_environment(folder, chosen))
 
 
 def parse_effective(values: Mapping[str, Any]) -> Effective:
@@ -106,12 +114,12 @@ def parse_change(values: Mapping[str, Any]) -> Change:
 
 
 def _configured_device(
-    backend: str, versions: Mapping[str, str], own: theano_env.Own, folder: str
+    backend: str, versions: Mapping[str, str], own: theano_env.TheanoEnvironment, folder: str
 ) -> tuple[str, str]:
     if own.chosen:
         backend, versions = "theano", own.versions
     try:
-        return devices.told(backend, versions.get("theano", ""), folder)
+        return devices.configured_device(backend, versions.get("theano", ""), folder)
     except DLMagicsError as error:
         # A .theanorc that cannot be read does not keep the settings of Keras from being shown.
         return "unknown", str(error)

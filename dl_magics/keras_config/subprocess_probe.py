@@ -12,7 +12,9 @@ _MARK = "says: "
 _SAY = f"def say(said): print({_MARK!r} + str(said))\n"
 
 
-def said(python: str, code: str, variables: Mapping[str, str] | None = None) -> tuple[str, str]:
+def run_probe(
+    python: str, code: str, variables: Mapping[str, str] | None = None
+) -> tuple[str, str]:
     """Return what the code passes to `say`, or "" and the last line of its error."""
     with TemporaryDirectory(prefix="dl-magics-") as scratch:
         # TensorFlow imports Keras, which writes a keras.json where there is none.

@@ -16,7 +16,7 @@ from dl_magics.errors import NotInstalled
 from dl_magics.keras_config import atomic_file, subprocess_probe
 
 # The room of our folder for it.
-ROOM = "theano"
+FOLDER = "theano"
 _NAME = "interpreter.json"
 _NEWEST = (3, 11)
 _ASK = """
@@ -27,7 +27,7 @@ say(json.dumps({"keras": keras.__version__, "theano": theano.__version__}))
 
 
 @dataclass(frozen=True)
-class Own:
+class TheanoEnvironment:
     """The interpreter: where it is, what it has, and whether `%%finetune` trains there.
 
     `python` is "" where none was made.
@@ -38,14 +38,14 @@ class Own:
     chosen: bool = False
 
 
-def read(folder: str) -> Own:
+def read_environment(folder: str) -> TheanoEnvironment:
     """Return the interpreter of a folder."""
-    text = atomic_file.read(_file(folder))
-    own = Own(**json.loads(text)) if text else Own()
-    return own if Path(own.python).is_file() else Own()
+    text = atomic_file.read_text(_file(folder))
+    own = TheanoEnvironment(**json.loads(text)) if text else TheanoEnvironment()
+    return own if Path(own.python).is_file() else TheanoEnvironment()
 
 
-def choose(folder: str, chosen: bool) -> Own:
+def select_environment(folder: str, chosen: bool) -> TheanoEnvironment:
     """Let `%%finetune` train there, or not any more.
 
     Raises
@@ -53,17 +53,19 @@ def choose(folder: str, chosen: bool) -> Own:
     NotInstalled
         where it does not start any more.
     """
-    with atomic_file.changing(_file(folder)):
-        before = read(folder)
+    with atomic_file.lock_for_change(_file(folder)):
+        before = read_environment(folder)
         own = replace(before, chosen=chosen)
         if chosen and not before.chosen:
             _check(own, _expanded(folder))
         if own != before:
-            atomic_file.replace(_file(folder), json.dumps(asdict(own), indent=1))
+            atomic_file.replace_text(_file(folder), json.dumps(asdict(own), indent=1))
     return own
 
 
-def set_up(folder: str, base: str, requirements: str, files: Mapping[str, str]) -> Own:
+def set_up_environment(
+    folder: str, base: str, requirements: str, files: Mapping[str, str]
+) -> TheanoEnvironment:
     """Make an interpreter from a Python, or take the one that is named if it has all already.
 
     It is chosen too. `files` are put into it: {"site": …, "theanorc": …}.
@@ -74,17 +76,17 @@ def set_up(folder: str, base: str, requirements: str, files: Mapping[str, str]) 
         where there is no Python that is old enough, no compiler, or pip cannot get something.
     """
     home = _expanded(folder)
-    with atomic_file.changing(_file(folder)):
+    with atomic_file.lock_for_change(_file(folder)):
         found, _ = _has(base, home) if base else ({}, "")
         if found:
-            own = Own(str(Path(base).expanduser().absolute()), found, chosen=True)
+            own = TheanoEnvironment(str(Path(base).expanduser().absolute()), found, chosen=True)
         else:
             own = _made(home / "python", base or _old_python(), requirements, files)
-        atomic_file.replace(_file(folder), json.dumps(asdict(own), indent=1))
+        atomic_file.replace_text(_file(folder), json.dumps(asdict(own), indent=1))
     return own
 
 
-def _check(own: Own, home: Path) -> None:
+def _check(own: TheanoEnvironment, home: Path) -> None:
     found, trouble = _has(own.python, home)
     if not found:
         raise NotInstalled(
@@ -93,7 +95,7 @@ def _check(own: Own, home: Path) -> None:
         )
 
 
-def _made(place: Path, base: str, requirements: str, files: Mapping[str, str]) -> Own:
+def _made(place: Path, base: str, requirements: str, files: Mapping[str, str]) -> TheanoEnvironment:
     if not shutil.which("g++"):
         raise NotInstalled(
             "Theano compiles what it computes with g++, which is not installed.",
@@ -116,7 +118,7 @@ def _made(place: Path, base: str, requirements: str, files: Mapping[str, str]) -
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         raise
-    return Own(str(python), found, chosen=True)
+    return TheanoEnvironment(str(python), found, chosen=True)
 
 
 def _has(python: str, home: Path) -> tuple[dict[str, str], str]:
@@ -127,7 +129,7 @@ def _has(python: str, home: Path) -> tuple[dict[str, str], str]:
     # Whatever device the person's file names: one that is not there must not count against it.
     flags = ",".join(each for each in (os.environ.get("THEANO_FLAGS"), "device=cpu") if each)
     with_theano = {"HOME": str(home), "KERAS_BACKEND": "theano", "THEANO_FLAGS": flags}
-    told, trouble = subprocess_probe.said(str(Path(python).expanduser()), _ASK, with_theano)
+    told, trouble = subprocess_probe.run_probe(str(Path(python).expanduser()), _ASK, with_theano)
     found: dict[str, str] = json.loads(told) if told else {}
     if found and not found["keras"].startswith("1."):
         return {}, f"it has Keras {found['keras']}"
@@ -172,6 +174,6 @@ def _expanded(folder: str) -> Path:
     return Path(folder).expanduser()
 
 
-def from_json(values: Mapping[str, Any]) -> Own:
+def parse_environment(values: Mapping[str, Any]) -> TheanoEnvironment:
     """Return what another interpreter told."""
-    return Own(**values)
+    return TheanoEnvironment(**values)

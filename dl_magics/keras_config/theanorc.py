@@ -32,7 +32,7 @@ def files() -> list[Path]:
     return [Path(each).expanduser() for each in listed if each]
 
 
-def device(theano: str) -> tuple[str, str]:
+def configured_device(theano: str) -> tuple[str, str]:
     """Return which device Theano is told to use, and who says so.
 
     Raises
@@ -50,7 +50,7 @@ def device(theano: str) -> tuple[str, str]:
     return "cpu", f"the default of Theano {theano}".rstrip()
 
 
-def spelled(asked: str, theano: str) -> str:
+def device_name(asked: str, theano: str) -> str:
     """Return a device in the words of a Theano: `gpu1` is `cuda1` since 0.10."""
     match = _DEVICE.fullmatch(asked.lower())
     if not match or (match[1] == "cpu" and match[2]):
@@ -62,33 +62,33 @@ def spelled(asked: str, theano: str) -> str:
     return ("gpu" if _is_old(theano) else "cuda") + match[2]
 
 
-def write(asked: str, theano: str) -> Change:
+def write_device(asked: str, theano: str) -> Change:
     """Put a device into the file that wins; everything else in it stays as it is."""
-    word = spelled(asked, theano)
+    word = device_name(asked, theano)
     file = (files() or [Path("~/.theanorc").expanduser()])[-1]
-    with atomic_file.changing(file):
+    with atomic_file.lock_for_change(file):
         before = _read(file)
         if before == word:
             return Change(str(file))
-        text = atomic_file.read(file) or ""
-        atomic_file.replace(file, _with_device(text, word))
-        atomic_file.replace(_undo_file(file), text)
+        text = atomic_file.read_text(file) or ""
+        atomic_file.replace_text(file, _with_device(text, word))
+        atomic_file.replace_text(_undo_file(file), text)
     return Change(str(file), {"device": (before, word)})
 
 
-def undo() -> Change:
+def undo_device() -> Change:
     """Put back what was in the file before; a second time brings the change again."""
     file = (files() or [Path("~/.theanorc").expanduser()])[-1]
-    with atomic_file.changing(file):
-        kept = atomic_file.read(_undo_file(file))
+    with atomic_file.lock_for_change(file):
+        kept = atomic_file.read_text(_undo_file(file))
         if kept is None:
             raise BadSetting(
                 f"Nothing was changed in {file} that could be taken back.",
                 fix="%device shows what is in force.",
             )
-        before, now = _read(file), atomic_file.read(file) or ""
-        atomic_file.replace(file, kept)
-        atomic_file.replace(_undo_file(file), now)
+        before, now = _read(file), atomic_file.read_text(file) or ""
+        atomic_file.replace_text(file, kept)
+        atomic_file.replace_text(_undo_file(file), now)
         return Change(str(file), {"device": (before, _read(file))})
 
 
@@ -140,5 +140,5 @@ def _with_device(text: str, word: str) -> str:
 
 
 def _undo_file(file: Path) -> Path:
-    target = atomic_file.real(file)
+    target = atomic_file.resolve_links(file)
     return target.with_name(f"{target.name}.undo")

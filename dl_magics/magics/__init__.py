@@ -41,7 +41,7 @@ def load(shell: InteractiveShell) -> None:
     unload(shell)
     # An unreadable folder is reported by the magic that needs it.
     with suppress(DLMagicsError, OSError):
-        cuda_visible_devices.apply(str(paths.data_folder()))
+        cuda_visible_devices.apply_selection(str(paths.data_folder()))
     shell.register_magics(*ALL)
     shell.Completer.custom_matchers.extend(MATCHERS)
 

@@ -63,15 +63,15 @@ class BackendMagics(Magics):
         if args.explain and asked:
             return Notice(explain.keras_json(asked, where))
         if args.undo:
-            return _offered(settings.undo(where), kernel_restarter(self.shell))
+            return _offered(settings.undo_settings(where), kernel_restarter(self.shell))
         if args.setup is not None:
             _only_theano(args.backend)
             return settings.set_up_theano(args.setup, where)
         if not asked:
-            return settings.show(where)
-        if moment := settings.tries(asked, where):
+            return settings.show_settings(where)
+        if moment := settings.announce_import_check(asked, where):
             print(moment, flush=True)
-        return _offered(settings.write(asked, where), kernel_restarter(self.shell))
+        return _offered(settings.write_settings(asked, where), kernel_restarter(self.shell))
 
     @magic_arguments()
     @argument("device", nargs="?", help="gpu, cpu, or a GPU by its number: gpu1")

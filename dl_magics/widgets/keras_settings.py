@@ -43,7 +43,7 @@ class SettingsPanel(anywidget.AnyWidget):
     def __init__(
         self, restart: Callable[[], object] | None = None, seconds: float = _SECONDS
     ) -> None:
-        super().__init__(where=settings.default_place())
+        super().__init__(where=settings.default_side())
         self._restart = restart
         self._closed = threading.Event()
         self._changing = threading.Lock()
@@ -57,7 +57,7 @@ class SettingsPanel(anywidget.AnyWidget):
         """Read what is in force again; what cannot be read is said in the note."""
         with self._changing:
             try:
-                shown = settings.show(self._place)
+                shown = settings.show_settings(self._place)
             except DLMagicsError as error:
                 self._forget(error)
                 return
@@ -84,7 +84,7 @@ class SettingsPanel(anywidget.AnyWidget):
 
     @property
     def _place(self) -> Where:
-        return settings.place(self.where)
+        return settings.parse_side(self.where)
 
     def _work(self, click: dict[str, Any]) -> None:
         try:
@@ -96,7 +96,7 @@ class SettingsPanel(anywidget.AnyWidget):
     def _do(self, click: dict[str, Any]) -> str:
         action = click["action"]
         if action == "go":
-            self.where = settings.place(click["where"])
+            self.where = settings.parse_side(click["where"])
             self._device_changed = None
             return ""
         if action == "undo":
@@ -107,15 +107,15 @@ class SettingsPanel(anywidget.AnyWidget):
         if action == "write":
             self._device_changed = None
             asked = {click["name"]: click["value"]}
-            self.note = settings.tries(asked, self._place)
-            return _told(settings.write(asked, self._place))
+            self.note = settings.announce_import_check(asked, self._place)
+            return _told(settings.write_settings(asked, self._place))
         return ""
 
     def _undo(self) -> str:
         if self._device_changed:
             self._device_changed = settings.undo_device(self._place)
             return _told(self._device_changed)
-        return _told(settings.undo(self._place))
+        return _told(settings.undo_settings(self._place))
 
     def _forget(self, error: DLMagicsError) -> None:
         with self.hold_sync():

@@ -24,14 +24,14 @@ def having(**versions):
 
 
 def test_what_is_installed_is_told_without_importing_it():
-    found = installed.here()
+    found = installed.inspect_interpreter()
 
     assert found.major == 3
     assert found.versions["tensorflow"]
 
 
 def test_an_old_interpreter_tells_its_own(old_python):
-    found = installed.from_json(other_python.call(old_python, rpc.show_settings)["installed"])
+    found = installed.parse_installed(other_python.call(old_python, rpc.show_settings)["installed"])
 
     assert found.keras in ("1.2.2", "2.3.1")
     assert found.versions["theano"] == "1.0.5"
@@ -79,10 +79,10 @@ def test_what_the_kernel_has_imported_wins():
         floatx=lambda: "float16",
         epsilon=lambda: 1e-3,
     )
-    told = effective.loaded({"keras": SimpleNamespace(backend=backend)})
+    told = effective.imported_settings({"keras": SimpleNamespace(backend=backend)})
     fresh = effective.Effective(tuple(effective.Value(name, 0, "") for name in told))
 
-    now = effective.with_loaded(fresh, told)
+    now = effective.apply_imported(fresh, told)
 
     assert {each.name: each.value for each in now.values} == {
         "backend": "jax",
@@ -95,7 +95,7 @@ def test_what_the_kernel_has_imported_wins():
 
 @pytest.mark.parametrize("module", [None, SimpleNamespace(), SimpleNamespace(backend=1)])
 def test_a_keras_that_is_not_there_or_half_imported_tells_nothing(module):
-    assert effective.loaded({"keras": module} if module else {}) == {}
+    assert effective.imported_settings({"keras": module} if module else {}) == {}
 
 
 def test_the_code_that_travels_is_python_3_8():

@@ -65,7 +65,7 @@ def beside(file):
 
 
 def test_a_new_file_has_the_ordering_under_both_names(file):
-    keras_json.write(file, 3, {"backend": "jax"})
+    keras_json.write_settings(file, 3, {"backend": "jax"})
 
     assert in_it(file) == {
         "backend": "jax",
@@ -77,7 +77,7 @@ def test_a_new_file_has_the_ordering_under_both_names(file):
 def test_a_change_is_reported_key_by_key(file):
     put(file, json.dumps(KERAS_3 | {"image_data_format": "channels_last"}))
 
-    change = keras_json.write(file, 3, {"backend": "jax", "floatx": "float32"})
+    change = keras_json.write_settings(file, 3, {"backend": "jax", "floatx": "float32"})
 
     assert change.changed == {
         "backend": ("tensorflow", "jax"),
@@ -89,7 +89,7 @@ def test_a_change_is_reported_key_by_key(file):
 def test_of_two_orderings_the_one_that_this_keras_reads_wins(file, major, first):
     put(file, '{"image_dim_ordering": "th", "image_data_format": "channels_last"}')
 
-    keras_json.write(file, major, {"floatx": "float64"})
+    keras_json.write_settings(file, major, {"floatx": "float64"})
 
     assert in_it(file)["image_dim_ordering"] == first
 
@@ -97,7 +97,7 @@ def test_of_two_orderings_the_one_that_this_keras_reads_wins(file, major, first)
 def test_a_keras_json_of_keras_1_is_read(file):
     put(file, SEED)
 
-    change = keras_json.write(file, 3, {"backend": "tensorflow"})
+    change = keras_json.write_settings(file, 3, {"backend": "tensorflow"})
 
     assert change.changed == {
         "backend": ("theano", "tensorflow"),
@@ -111,7 +111,9 @@ def test_foreign_keys_are_kept_in_value_and_order(file, foreign, ours, major, in
     put(file, json.dumps({**foreign, **ours}, indent=indent))
     before = list(in_it(file).items())
 
-    keras_json.write(file, major, {"floatx": "float64", "image_data_format": "channels_first"})
+    keras_json.write_settings(
+        file, major, {"floatx": "float64", "image_data_format": "channels_first"}
+    )
 
     after = in_it(file)
     assert after["floatx"] == "float64"
@@ -129,21 +131,21 @@ def test_foreign_keys_are_kept_in_value_and_order(file, foreign, ours, major, in
 def test_undo_restores_every_character_and_twice_redoes_the_change(file, foreign, ours, major):
     put(file, json.dumps({**foreign, **ours}, indent=1))
     before = file.read_text("utf-8")
-    keras_json.write(file, major, {"floatx": "float64", "epsilon": 0.5})
+    keras_json.write_settings(file, major, {"floatx": "float64", "epsilon": 0.5})
     after = file.read_text("utf-8")
 
-    keras_json.undo(file)
+    keras_json.undo_change(file)
     undone = file.read_text("utf-8")
-    keras_json.undo(file)
+    keras_json.undo_change(file)
 
     assert undone == before
     assert file.read_text("utf-8") == after
 
 
 def test_undo_of_the_first_write_leaves_no_file(file):
-    keras_json.write(file, 3, {"backend": "jax"})
+    keras_json.write_settings(file, 3, {"backend": "jax"})
 
-    change = keras_json.undo(file)
+    change = keras_json.undo_change(file)
 
     assert change.changed["backend"] == ("jax", None)
     assert not file.exists()
@@ -152,20 +154,20 @@ def test_undo_of_the_first_write_leaves_no_file(file):
 def test_undo_restores_the_previous_file_also_after_a_change_of_another_program(file):
     before = '{"backend": "torch", "floatx": "float32", "theirs": 1}'
     put(file, before)
-    keras_json.write(file, 3, {"backend": "jax"})
+    keras_json.write_settings(file, 3, {"backend": "jax"})
     put(file, "{")
 
-    keras_json.undo(file)
+    keras_json.undo_change(file)
     assert file.read_text() == before
 
-    keras_json.undo(file)
+    keras_json.undo_change(file)
     assert file.read_text() == "{"
 
 
 def test_the_file_is_written_as_keras_writes_it(file):
     put(file, '{"b":1,"backend":"jax","image_data_format":"channels_last"}')
 
-    keras_json.write(file, 3, {"floatx": "float16"})
+    keras_json.write_settings(file, 3, {"floatx": "float16"})
 
     assert file.read_text() == json.dumps(in_it(file), indent=4) + "\n"
     assert next(iter(in_it(file))) == "b"
@@ -178,16 +180,16 @@ def test_undo_without_a_change_is_refused(file, kept):
         file.with_name("keras.json.undo").write_text(kept)
 
     with pytest.raises(BadSetting, match="no change that can be undone"):
-        keras_json.undo(file)
+        keras_json.undo_change(file)
 
 
 def test_the_same_settings_again_touch_nothing(file):
-    keras_json.write(file, 3, {"backend": "jax"})
-    keras_json.undo(file)
-    keras_json.undo(file)
+    keras_json.write_settings(file, 3, {"backend": "jax"})
+    keras_json.undo_change(file)
+    keras_json.undo_change(file)
     before = file.stat().st_mtime_ns
 
-    change = keras_json.write(file, 3, {"backend": "jax"})
+    change = keras_json.write_settings(file, 3, {"backend": "jax"})
 
     assert change.changed == {}
     assert file.stat().st_mtime_ns == before
@@ -197,7 +199,7 @@ def test_the_same_settings_again_touch_nothing(file):
 def test_a_damaged_file_is_moved_aside(file, text):
     put(file, text)
 
-    change = keras_json.write(file, 3, {"backend": "jax"})
+    change = keras_json.write_settings(file, 3, {"backend": "jax"})
 
     assert in_it(file)["backend"] == "jax"
     (aside,) = [each for each in file.parent.iterdir() if "damaged" in each.name]
@@ -209,7 +211,7 @@ def test_a_file_that_is_not_utf_8_is_moved_aside_unchanged(file):
     put(file, "")
     file.write_bytes(b'{"a": "\xff\xfe"}')
 
-    change = keras_json.write(file, 3, {"backend": "jax"})
+    change = keras_json.write_settings(file, 3, {"backend": "jax"})
 
     assert "damaged" in change.aside
     with open(change.aside, "rb") as aside:  # noqa: PTH123 - a path of theirs
@@ -219,16 +221,16 @@ def test_a_file_that_is_not_utf_8_is_moved_aside_unchanged(file):
 def test_an_empty_file_is_not_moved_aside(file):
     put(file, " \n")
 
-    assert keras_json.write(file, 3, {"backend": "jax"}).aside == ""
+    assert keras_json.write_settings(file, 3, {"backend": "jax"}).aside == ""
 
 
 def test_a_byte_order_mark_is_removed(file):
     put(file, '\ufeff{"backend": "jax", "mine": 1}')
-    assert keras_json.read(file).damaged == "it starts with a byte order mark"
+    assert keras_json.read_file(file).damaged == "it starts with a byte order mark"
 
-    keras_json.write(file, 3, {"backend": "torch"})
+    keras_json.write_settings(file, 3, {"backend": "torch"})
 
-    assert not keras_json.read(file).damaged
+    assert not keras_json.read_file(file).damaged
     assert in_it(file)["mine"] == 1
 
 
@@ -238,7 +240,7 @@ def test_a_link_stays_a_link_and_its_target_is_written(file, tmp_path):
     file.parent.mkdir()
     file.symlink_to(target)
 
-    keras_json.write(file, 3, {"backend": "jax"})
+    keras_json.write_settings(file, 3, {"backend": "jax"})
 
     assert file.is_symlink()
     assert in_it(target)["backend"] == "jax"
@@ -250,7 +252,7 @@ def test_a_dangling_link_gets_its_target(file, tmp_path):
     file.parent.mkdir()
     file.symlink_to(tmp_path / "later" / "keras.json")
 
-    keras_json.write(file, 3, {"backend": "jax"})
+    keras_json.write_settings(file, 3, {"backend": "jax"})
 
     assert file.is_symlink()
     assert in_it(tmp_path / "later" / "keras.json")["backend"] == "jax"
@@ -260,7 +262,7 @@ def test_a_folder_in_its_place_is_refused(file):
     file.mkdir(parents=True)
 
     with pytest.raises(CannotChange, match="Is a directory"):
-        keras_json.write(file, 3, {"backend": "jax"})
+        keras_json.write_settings(file, 3, {"backend": "jax"})
 
     assert file.is_dir()
 
@@ -270,14 +272,16 @@ def test_a_link_to_itself_is_refused(file):
     file.symlink_to(file)
 
     with pytest.raises(CannotChange):
-        keras_json.write(file, 3, {"backend": "jax"})
+        keras_json.write_settings(file, 3, {"backend": "jax"})
 
 
 def test_a_folder_that_cannot_be_created_is_refused(tmp_path):
     (tmp_path / "a file").write_text("")
 
     with pytest.raises(CannotChange, match="cannot be changed"):
-        keras_json.write(tmp_path / "a file" / "keras" / "keras.json", 3, {"backend": "jax"})
+        keras_json.write_settings(
+            tmp_path / "a file" / "keras" / "keras.json", 3, {"backend": "jax"}
+        )
 
 
 def test_a_folder_that_is_read_only_is_refused_and_nothing_is_changed(tmp_path_factory):
@@ -288,7 +292,7 @@ def test_a_folder_that_is_read_only_is_refused_and_nothing_is_changed(tmp_path_f
     folder.chmod(0o555)
 
     with unprivileged(), pytest.raises(CannotChange, match="Permission denied"):
-        keras_json.write(file, 3, {"backend": "jax"})
+        keras_json.write_settings(file, 3, {"backend": "jax"})
 
     folder.chmod(0o755)
     assert file.read_text() == SEED
@@ -299,7 +303,7 @@ def test_concurrent_writers_lose_no_change(file):
     put(file, '{"mine": 1}')
     program = (
         "import sys; from pathlib import Path; from dl_magics.keras_config import keras_json\n"
-        "for n in range(40): keras_json.write(Path(sys.argv[1]), 3, {sys.argv[2]: sys.argv[3] + "
+        "for n in range(40): keras_json.write_settings(Path(sys.argv[1]), 3, {sys.argv[2]: sys.argv[3] + "
         "str(n)})"
     )
     started = [
@@ -323,12 +327,12 @@ def test_keras_home_is_read_by_all_but_keras_1(file, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
 
-    assert keras_json.path(3) == keras_json.path(2) == file
-    assert keras_json.path(1) == tmp_path / ".keras" / "keras.json"
+    assert keras_json.find_path(3) == keras_json.find_path(2) == file
+    assert keras_json.find_path(1) == tmp_path / ".keras" / "keras.json"
 
 
 def test_without_a_writable_home_the_file_is_in_tmp(monkeypatch):
     monkeypatch.delenv("KERAS_HOME")
     monkeypatch.setenv("HOME", "/nowhere/at/all")
 
-    assert str(keras_json.path(3)) == "/tmp/.keras/keras.json"
+    assert str(keras_json.find_path(3)) == "/tmp/.keras/keras.json"

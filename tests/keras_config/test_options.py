@@ -13,7 +13,7 @@ from dl_magics.keras_config import options
     [("tf", "tensorflow"), ("TensorFlow", "tensorflow"), ("th", "theano"), ("jax", "jax")],
 )
 def test_a_backend_has_more_than_one_name(said, meant):
-    assert options.understood({"backend": said}) == {"backend": meant}
+    assert options.parse_options({"backend": said}) == {"backend": meant}
 
 
 @pytest.mark.parametrize(
@@ -21,13 +21,13 @@ def test_a_backend_has_more_than_one_name(said, meant):
     [("tf", "channels_last"), ("th", "channels_first"), ("channels_first", "channels_first")],
 )
 def test_the_orderings_of_keras_1_are_understood(said, meant):
-    assert options.understood({"image_data_format": said}) == {"image_data_format": meant}
+    assert options.parse_options({"image_data_format": said}) == {"image_data_format": meant}
 
 
 @pytest.mark.parametrize("said", ["1e-7", 1e-7])
 def test_epsilon_is_a_number_with_a_point(said):
-    assert options.understood({"epsilon": said}) == {"epsilon": 1e-7}
-    assert isinstance(options.understood({"epsilon": 1})["epsilon"], float)
+    assert options.parse_options({"epsilon": said}) == {"epsilon": 1e-7}
+    assert isinstance(options.parse_options({"epsilon": 1})["epsilon"], float)
 
 
 @given(
@@ -36,11 +36,11 @@ def test_epsilon_is_a_number_with_a_point(said):
 )
 def test_anything_else_is_refused_in_two_lines(name, value):
     try:
-        understood = options.understood({name: value})
+        understood = options.parse_options({name: value})
     except BadSetting as error:
         refused = error
     else:
-        assert options.understood(understood) == understood
+        assert options.parse_options(understood) == understood
         return
 
     assert len(str(refused).splitlines()) == 1

@@ -43,26 +43,26 @@ def device_in(file):
     ],
 )
 def test_the_word_is_that_of_the_theano_there(asked, theano, word):
-    assert theanorc.spelled(asked, theano) == word
+    assert theanorc.device_name(asked, theano) == word
 
 
 @pytest.mark.parametrize("asked", ["tpu", "cpu1", "gpu-1", "", "gpus"])
 def test_no_device_is_refused(asked):
     with pytest.raises(BadSetting, match="no device"):
-        theanorc.spelled(asked, "1.0.5")
+        theanorc.device_name(asked, "1.0.5")
 
 
 def test_the_default_is_the_cpu(rc):
-    assert theanorc.device("1.0.5") == ("cpu", "the default of Theano 1.0.5")
+    assert theanorc.configured_device("1.0.5") == ("cpu", "the default of Theano 1.0.5")
 
 
 def test_the_file_decides_then_the_flags(rc, monkeypatch):
     rc.write_text(SEED)
-    assert theanorc.device("0.9.0") == ("gpu", str(rc))
+    assert theanorc.configured_device("0.9.0") == ("gpu", str(rc))
 
     monkeypatch.setenv(theanorc.FLAGS, "floatX=float32, device=cpu")
 
-    assert theanorc.device("0.9.0") == ("cpu", "the variable THEANO_FLAGS")
+    assert theanorc.configured_device("0.9.0") == ("cpu", "the variable THEANO_FLAGS")
 
 
 def test_of_several_files_the_last_wins_and_is_written(rc, tmp_path, monkeypatch):
@@ -70,9 +70,9 @@ def test_of_several_files_the_last_wins_and_is_written(rc, tmp_path, monkeypatch
     first.write_text("[global]\ndevice = cuda0\n")
     second.write_text("[global]\ndevice = cuda1\n")
     monkeypatch.setenv(theanorc.FILES, f"{first}:{second}")
-    assert theanorc.device("1.0.5") == ("cuda1", str(second))
+    assert theanorc.configured_device("1.0.5") == ("cuda1", str(second))
 
-    change = theanorc.write("cpu", "1.0.5")
+    change = theanorc.write_device("cpu", "1.0.5")
 
     assert change.changed == {"device": ("cuda1", "cpu")}
     assert device_in(first) == "cuda0"
@@ -82,7 +82,7 @@ def test_of_several_files_the_last_wins_and_is_written(rc, tmp_path, monkeypatch
 def test_only_the_device_is_changed(rc):
     rc.write_text("# mine\n[nvcc]\nfastmath = True\n\n[global]\nfloatX=float32\nDevice : gpu0\n")
 
-    theanorc.write("gpu1", "1.0.5")
+    theanorc.write_device("gpu1", "1.0.5")
 
     assert rc.read_text() == (
         "# mine\n[nvcc]\nfastmath = True\n\n[global]\nfloatX=float32\ndevice = cuda1\n"
@@ -93,7 +93,7 @@ def test_only_the_device_is_changed(rc):
 def test_a_file_without_a_device_gets_one(rc, text):
     rc.write_text(text)
 
-    theanorc.write("cpu", "1.0.5")
+    theanorc.write_device("cpu", "1.0.5")
 
     assert device_in(rc) == "cpu"
     assert all(line in rc.read_text() for line in text.splitlines())
@@ -101,9 +101,9 @@ def test_a_file_without_a_device_gets_one(rc, text):
 
 def test_undo_brings_back_every_character(rc):
     rc.write_text(SEED)
-    theanorc.write("cpu", "1.0.5")
+    theanorc.write_device("cpu", "1.0.5")
 
-    change = theanorc.undo()
+    change = theanorc.undo_device()
 
     assert change.changed == {"device": ("cpu", "gpu")}
     assert rc.read_text() == SEED
@@ -111,7 +111,7 @@ def test_undo_brings_back_every_character(rc):
 
 def test_without_a_change_there_is_nothing_to_undo(rc):
     with pytest.raises(BadSetting, match="Nothing was changed"):
-        theanorc.undo()
+        theanorc.undo_device()
 
 
 @pytest.mark.parametrize("text", ["device = gpu\n", "[global\n", "[a]\n[a]\n"])
@@ -119,7 +119,7 @@ def test_a_file_at_which_theano_stops_is_refused_and_kept(rc, text):
     rc.write_text(text)
 
     with pytest.raises(CannotChange, match="cannot be read"):
-        theanorc.write("cpu", "1.0.5")
+        theanorc.write_device("cpu", "1.0.5")
 
     assert rc.read_text() == text
 
@@ -135,7 +135,7 @@ def test_everything_else_in_any_file_stays(rc, sections):
     with rc.open("w") as file:
         parser.write(file)
 
-    theanorc.write("gpu0", "1.0.5")
+    theanorc.write_device("gpu0", "1.0.5")
 
     after = configparser.RawConfigParser()
     after.read(rc)
@@ -148,7 +148,7 @@ def test_everything_else_in_any_file_stays(rc, sections):
 
 @pytest.mark.parametrize("device", ["cpu", "gpu"])
 def test_what_was_written_is_what_theano_says_but_not_what_it_uses(rc, device):
-    theanorc.write(device, "1.0.5")
+    theanorc.write_device(device, "1.0.5")
 
     done = subprocess.run(
         [str(theano_python()), "-c", SAY],
@@ -158,21 +158,21 @@ def test_what_was_written_is_what_theano_says_but_not_what_it_uses(rc, device):
         env=environment(),
     )
 
-    assert f"said {theanorc.spelled(device, '1.0.5')}" in done.stdout
+    assert f"said {theanorc.device_name(device, '1.0.5')}" in done.stdout
 
 
 def test_theano_uses_the_cpu_though_it_says_cuda(rc, monkeypatch):
     monkeypatch.setenv("THEANO_FLAGS", environment()["THEANO_FLAGS"])
-    theanorc.write("gpu", "1.0.5")
+    theanorc.write_device("gpu", "1.0.5")
 
-    assert devices.really(str(theano_python()), "theano") == ("cpu", "")
+    assert devices.device_in_use(str(theano_python()), "theano") == ("cpu", "")
 
 
 def test_the_word_of_an_old_theano_stops_a_new_one_and_that_is_said(rc, monkeypatch):
     monkeypatch.setenv("THEANO_FLAGS", environment()["THEANO_FLAGS"])
     rc.write_text(SEED)
 
-    used, trouble = devices.really(str(theano_python()), "theano")
+    used, trouble = devices.device_in_use(str(theano_python()), "theano")
 
     assert used == ""
     assert "old GPU back-end" in trouble
@@ -183,7 +183,7 @@ def test_the_word_of_an_old_theano_stops_a_new_one_and_that_is_said(rc, monkeypa
     [("/nowhere/python", "torch", "No such file"), ("/bin/false", "torch", "status 1")],
 )
 def test_an_interpreter_that_does_not_answer_is_told(python, backend, trouble):
-    used, why = devices.really(python, backend)
+    used, why = devices.device_in_use(python, backend)
 
     assert used == ""
     assert trouble in why

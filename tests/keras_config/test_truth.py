@@ -70,9 +70,9 @@ def ours(oracle, variables):
             patch.delenv(name, raising=False)
             if value is not None:
                 patch.setenv(name, value)
-        there = installed.from_json(oracle.shown)
-        file = keras_json.path(there.major)
-        return effective.of(there, file, keras_json.read(file)), there
+        there = installed.parse_installed(oracle.shown)
+        file = keras_json.find_path(there.major)
+        return effective.resolve_settings(there, file, keras_json.read_file(file)), there
 
 
 ODD = st.none() | st.booleans() | st.integers(-3, 3) | st.just([]) | st.text(max_size=3)

@@ -45,19 +45,19 @@ import os
 
 def keras_json(asked: Mapping[str, Any], where: Where | None = None) -> str:
     """Return what writes the same into `keras.json`."""
-    settings = options.understood(asked)
+    settings = options.parse_options(asked)
     ordering = settings.get("image_data_format")
     if ordering:
         settings["image_dim_ordering"] = options.ORDERINGS[ordering]
-    return _KERAS_JSON.format(path=keras_settings.show(where).path, settings=settings)
+    return _KERAS_JSON.format(path=keras_settings.show_settings(where).path, settings=settings)
 
 
 def device(asked: str, where: Where | None = None) -> str:
     """Return what writes the same into `.theanorc`, or shows the other backends the same GPUs."""
-    shown = keras_settings.show(where)
-    if keras_settings.trains_on(shown) == "theano":
+    shown = keras_settings.show_settings(where)
+    if keras_settings.training_backend(shown) == "theano":
         versions = {**shown.installed.versions, **shown.own.versions}
-        return _THEANORC.format(device=theanorc.spelled(asked, versions.get("theano", "")))
-    seen, name = cuda_visible_devices.spelled(asked), cuda_visible_devices.VARIABLE
+        return _THEANORC.format(device=theanorc.device_name(asked, versions.get("theano", "")))
+    seen, name = cuda_visible_devices.variable_value(asked), cuda_visible_devices.VARIABLE
     line = f'os.environ["{name}"] = "{seen}"' if seen else f'os.environ.pop("{name}", None)'
     return _VISIBLE.format(line=line)

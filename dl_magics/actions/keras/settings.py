@@ -28,7 +28,7 @@ Where = Literal["here", "there"]
 _FOLDER_THERE = "~/.dl_magics"
 
 
-def default_place() -> Where:
+def default_side() -> Where:
     """Return which side is meant where none is said: where the GPU kernel is."""
     return "there" if notebook_kernel.is_connected() else "here"
 
@@ -38,39 +38,41 @@ def python_there() -> str:
     return notebook_kernel.current().python if notebook_kernel.is_connected() else "python3"
 
 
-def show(where: Where | None = None) -> Settings:
+def show_settings(where: Where | None = None) -> Settings:
     """Return what is in force, who decided it, and what is installed; nothing is changed."""
-    where = where or default_place()
+    where = where or default_side()
     told = _ask(where, rpc.show_settings, folder=_folder(where))
     fresh = rpc.parse_effective(told["in_force"])
-    imported = effective.loaded(sys.modules) if where == "here" else {}
+    imported = effective.imported_settings(sys.modules) if where == "here" else {}
     return Settings(
         where=where,
-        installed=installed.from_json(told["installed"]),
+        installed=installed.parse_installed(told["installed"]),
         path=told["path"],
         fresh=fresh,
-        now=effective.with_loaded(fresh, imported),
+        now=effective.apply_imported(fresh, imported),
         can_undo=told["can_undo"],
-        own=theano_env.from_json(told["own"]),
+        own=theano_env.parse_environment(told["own"]),
         device=tuple(told["device"]),
     )
 
 
-def tries(asked: Mapping[str, Any], where: Where | None = None) -> str:
+def announce_import_check(asked: Mapping[str, Any], where: Where | None = None) -> str:
     """Return what is said before a change that takes seconds, as a backend is imported; else ""."""
-    backend = options.understood(asked).get("backend", "")
-    known = (where or default_place()) == "here" and import_check.is_known(sys.executable, backend)
+    backend = options.parse_options(asked).get("backend", "")
+    known = (where or default_side()) == "here" and import_check.is_imported(
+        sys.executable, backend
+    )
     return f"One moment: does {backend} start?" if backend and not known else ""
 
 
-def write(asked: Mapping[str, Any], where: Where | None = None) -> Changed:
+def write_settings(asked: Mapping[str, Any], where: Where | None = None) -> Changed:
     """Change settings in `keras.json`, in all the words of all versions of Keras.
 
     Where just the interpreter of its own has Theano, `backend = "theano"` chooses that for
     `%%finetune`, and `keras.json` goes on naming what this Keras can have.
     """
-    where = where or default_place()
-    settings, before = options.understood(asked), show(where)
+    where = where or default_side()
+    settings, before = options.parse_options(asked), show_settings(where)
     theano = settings.get("backend") == "theano" and "theano" not in before.installed.known
     if theano and not before.own.python:
         before.installed.check("theano")
@@ -84,10 +86,10 @@ def write(asked: Mapping[str, Any], where: Where | None = None) -> Changed:
     return _changed(where, told, before)
 
 
-def undo(where: Where | None = None) -> Changed:
+def undo_settings(where: Where | None = None) -> Changed:
     """Take the last change of `keras.json` back, or the choice of Theano."""
-    where = where or default_place()
-    before = show(where)
+    where = where or default_side()
+    before = show_settings(where)
     if before.own.chosen:
         _ask(where, rpc.select_theano, folder=_own_folder(where), chosen=False)
         return _changed(where, {"path": before.path}, before)
@@ -96,8 +98,8 @@ def undo(where: Where | None = None) -> Changed:
 
 def set_up_theano(python: str = "", where: Where | None = None) -> Changed:
     """Make the interpreter for Keras 1 on Theano, and let `%%finetune` train there."""
-    where = where or default_place()
-    before = show(where)
+    where = where or default_side()
+    before = show_settings(where)
     made = _ask(
         where,
         rpc.set_up_theano,
@@ -111,8 +113,8 @@ def set_up_theano(python: str = "", where: Where | None = None) -> Changed:
 
 def show_device(where: Where | None = None) -> DeviceShown:
     """Return which device the backend is told to use, by whom, and which it really uses."""
-    where = where or default_place()
-    own = show(where).own
+    where = where or default_side()
+    own = show_settings(where).own
     python = own.python if own.chosen else ""
     return DeviceShown(where=where, **_ask(where, rpc.show_device, python, folder=_folder(where)))
 
@@ -123,9 +125,9 @@ def write_device(device: str, where: Where | None = None) -> Changed:
     It lasts: what is seen here is in force from `%load_ext dl_magics` on, and on the instance
     whenever a GPU kernel starts.
     """
-    where = where or default_place()
-    shown = show(where)
-    if trains_on(shown) == "theano":
+    where = where or default_side()
+    shown = show_settings(where)
+    if training_backend(shown) == "theano":
         theano = shown.own.versions.get("theano", "")
         told = _ask(where, rpc.write_theano_device, device=device, theano=theano)
         return Changed(where, rpc.parse_change(told))
@@ -136,19 +138,19 @@ def write_device(device: str, where: Where | None = None) -> Changed:
 
 def undo_device(where: Where | None = None) -> Changed:
     """Take the last change back: of `.theanorc`, or of what the other backends may see."""
-    where = where or default_place()
-    shown = show(where)
-    if trains_on(shown) == "theano":
+    where = where or default_side()
+    shown = show_settings(where)
+    if training_backend(shown) == "theano":
         return Changed(where, rpc.parse_change(_ask(where, rpc.undo_theano_device)))
     return _seen(shown, _ask(where, rpc.undo_visible_devices, folder=_folder(where)))
 
 
-def trains_on(shown: Settings) -> str:
+def training_backend(shown: Settings) -> str:
     """Return the backend that `%%finetune` trains on."""
     return "theano" if shown.own.chosen else str(shown.now["backend"].value)
 
 
-def place(word: str) -> Where:
+def parse_side(word: str) -> Where:
     """Return the place that a widget names."""
     if word not in get_args(Where):
         raise BadSetting(f"{word!r} is no place.", fix="One of: here, there")
@@ -156,7 +158,7 @@ def place(word: str) -> Where:
 
 
 def _changed(where: Where, told: Mapping[str, Any], before: Settings) -> Changed:
-    change, after = rpc.parse_change(told), show(where)
+    change, after = rpc.parse_change(told), show_settings(where)
     counts = {name: _counts(name, after) for name in options.NAMES if name in change.changed}
     if before.own != after.own:
         trains = {"%%finetune": (before.trains_on, after.trains_on)}
@@ -169,11 +171,11 @@ def _seen(shown: Settings, told: Mapping[str, Any]) -> Changed:
     change = rpc.parse_change(told)
     if shown.where == "there":
         when = "gpu restart"
-    elif cuda_visible_devices.by_person() is not None:
+    elif cuda_visible_devices.user_value() is not None:
         when = "overridden"
     else:
-        cuda_visible_devices.apply(_folder("here"))
-        when = "restart" if trains_on(shown) in sys.modules else "now"
+        cuda_visible_devices.apply_selection(_folder("here"))
+        when = "restart" if training_backend(shown) in sys.modules else "now"
     counts = {cuda_visible_devices.VARIABLE: when} if change.changed else {}
     return Changed(shown.where, change, counts, shown)
 
@@ -189,7 +191,7 @@ def _folder(where: Where) -> str:
 
 
 def _own_folder(where: Where) -> str:
-    return f"{_folder(where)}/{theano_env.ROOM}"
+    return f"{_folder(where)}/{theano_env.FOLDER}"
 
 
 def _ask(

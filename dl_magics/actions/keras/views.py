@@ -12,7 +12,7 @@ from dl_magics.keras_config import cuda_visible_devices
 from dl_magics.keras_config.effective import Effective
 from dl_magics.keras_config.installed import Installed
 from dl_magics.keras_config.keras_json import Change
-from dl_magics.keras_config.theano_env import Own
+from dl_magics.keras_config.theano_env import TheanoEnvironment
 
 _HEADS = ("setting", "in force", "decided by")
 
@@ -58,7 +58,7 @@ class Settings(Shown):
     fresh: Effective
     now: Effective
     can_undo: bool
-    own: Own = field(default_factory=Own)
+    own: TheanoEnvironment = field(default_factory=TheanoEnvironment)
     device: tuple[str, str] = ("", "")
 
     @property
@@ -153,7 +153,7 @@ class Changed(Shown):
         if when == "gpu restart":
             return f"from the next start of a GPU kernel there on (%gpu_restart): {names}"
         if when == "overridden":
-            by_person = cuda_visible_devices.by_person()
+            by_person = cuda_visible_devices.user_value()
             return f"! has no effect, already set to {by_person} in this kernel: {names}"
         if when == "never" and self.after:
             by = self.after.fresh[names.split(", ")[0]]

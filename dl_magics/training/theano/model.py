@@ -39,7 +39,7 @@ def load_model(path: Path, host: Mapping[str, Any]) -> Iterator[TheanoModel]:
     NotTrained
         where this computer has none.
     """
-    interpreter = _of_the_run(host) or env.find_interpreter(path.parents[2] / theano_env.ROOM)
+    interpreter = _of_the_run(host) or env.find_interpreter(path.parents[2] / theano_env.FOLDER)
     if interpreter is None:
         raise NotTrained(
             f"{path} is a model of Keras 1, and this computer has no interpreter with Theano.",

@@ -32,11 +32,11 @@ def select_engine(recipe: Recipe, folder: Path) -> Callable[..., Generator[Event
     """
     shown = rpc.show_settings(str(folder))
     fresh = rpc.parse_effective(shown["in_force"])
-    backend = effective.with_loaded(fresh, effective.loaded(sys.modules))["backend"]
-    chosen = theano_env.from_json(shown["own"]).chosen
+    backend = effective.apply_imported(fresh, effective.imported_settings(sys.modules))["backend"]
+    chosen = theano_env.parse_environment(shown["own"]).chosen
     if (recipe.backend or ("theano" if chosen else backend.value)) == "theano":
         limits.refuse_unsupported(recipe)
-        found = env.find_interpreter(folder / theano_env.ROOM)
+        found = env.find_interpreter(folder / theano_env.FOLDER)
         if found is None:
             raise _no_interpreter(backend)
         return partial(on_theano, interpreter=found)

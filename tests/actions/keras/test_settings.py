@@ -47,7 +47,7 @@ def put_python(there, script):
 
 
 def test_here_is_meant_where_none_is_said(folder):
-    shown = settings.show()
+    shown = settings.show_settings()
 
     assert shown.where == "here"
     assert shown.path == str(folder / "keras.json")
@@ -55,11 +55,11 @@ def test_here_is_meant_where_none_is_said(folder):
 
 
 def test_a_change_tells_from_when_on_it_counts(folder, imported):
-    changed = settings.write({"backend": "jax", "floatx": "float32"})
+    changed = settings.write_settings({"backend": "jax", "floatx": "float32"})
 
     assert changed.counts == {"backend": "restart", "image_data_format": "now", "floatx": "now"}
     assert changed.needs_restart
-    shown = settings.show()
+    shown = settings.show_settings()
     assert "after a restart of the kernel: backend jax" in repr(shown)
     assert shown.now["backend"].by == "already imported in this kernel"
 
@@ -67,7 +67,7 @@ def test_a_change_tells_from_when_on_it_counts(folder, imported):
 def test_before_keras_is_imported_a_change_counts_now(folder, monkeypatch):
     monkeypatch.delitem(sys.modules, "keras", raising=False)
 
-    changed = settings.write({"backend": "jax"})
+    changed = settings.write_settings({"backend": "jax"})
 
     assert set(changed.counts.values()) == {"now"}
     assert not changed.needs_restart
@@ -76,17 +76,17 @@ def test_before_keras_is_imported_a_change_counts_now(folder, monkeypatch):
 def test_a_change_that_a_variable_overrides_is_told(folder, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "torch")
 
-    changed = settings.write({"backend": "jax"})
+    changed = settings.write_settings({"backend": "jax"})
 
     assert changed.counts["backend"] == "never"
     assert "does not count, as the variable KERAS_BACKEND says torch: backend" in repr(changed)
 
 
 def test_the_same_code_shows_and_writes_on_the_instance(there, folder):
-    before = settings.show("there")
-    changed = settings.write({"image_data_format": "th", "epsilon": "1e-5"}, "there")
+    before = settings.show_settings("there")
+    changed = settings.write_settings({"image_data_format": "th", "epsilon": "1e-5"}, "there")
     written = json.loads(blocking.run_command(there, "cat ~/.keras/keras.json").stdout)
-    undone = settings.undo("there")
+    undone = settings.undo_settings("there")
 
     assert before.where == "there"
     assert before.path == changed.change.path
@@ -118,7 +118,7 @@ def test_the_interpreter_with_theano_is_made_there_with_pip(there, tmp_path):
 
     changed = settings.set_up_theano(sys.executable, "there")
 
-    own = settings.show("there").own
+    own = settings.show_settings("there").own
     made = blocking.run_command(there, "echo ~/.dl_magics/theano/python").stdout.strip()
     pinned = files("dl_magics.training.theano").joinpath("requirements.txt").read_text("utf-8")
     assert own.python == f"{made}/bin/python"
@@ -129,7 +129,7 @@ def test_the_interpreter_with_theano_is_made_there_with_pip(there, tmp_path):
         blocking.run_command(there, f"ls {made}/lib/*/site-packages/dl_magics_theano.pth").code == 0
     )
     assert "Keras 1.2.2 on Theano 1.0.5" in repr(changed)
-    assert not settings.show("here").own.python
+    assert not settings.show_settings("here").own.python
 
 
 def test_the_visible_gpus_there_are_those_of_the_next_gpu_kernel(there):
@@ -146,19 +146,19 @@ def test_an_instance_without_a_python_that_answers_says_so_in_two_lines(there):
     put_python(there, "#!/bin/sh\\necho no Python >&2; exit 1\\n")
 
     with pytest.raises(CommandFailed, match=r"sent no response .*: no Python") as said:
-        settings.show("there")
+        settings.show_settings("there")
 
     assert "3.8" in said.value.fix
 
 
 def test_without_an_instance_there_is_no_there(cloud):
     with pytest.raises(NoSuchInstance):
-        settings.show("there")
+        settings.show_settings("there")
 
 
 def test_no_answer_changes_no_host_key(there):
     before = known_hosts.pinned_lines(there.alias)
 
-    settings.show("there")
+    settings.show_settings("there")
 
     assert known_hosts.pinned_lines(there.alias) == before

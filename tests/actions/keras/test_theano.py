@@ -43,7 +43,7 @@ def train(recipe):
 
 def test_theano_without_an_interpreter_says_what_to_type(settings):
     with pytest.raises(NotInstalled, match="has no theano backend") as said:
-        keras_settings.write({"backend": "theano"})
+        keras_settings.write_settings({"backend": "theano"})
 
     assert said.value.fix.startswith("%backend theano --setup")
     assert not (settings / ".keras" / "keras.json").exists()
@@ -56,7 +56,7 @@ def test_the_seeds_own_files_work_unchanged(settings, data):
         train(tiny_keras.recipe(data))
 
     keras_settings.set_up_theano(str(theano_python()))
-    keras_settings.undo()
+    keras_settings.undo_settings()
     run, _ = train(tiny_keras.recipe(data, dropout=0.2))
 
     assert run.status == "done"
@@ -71,7 +71,7 @@ def test_the_seeds_own_files_work_unchanged(settings, data):
 def test_an_interpreter_that_has_it_all_is_taken_and_chosen(settings):
     changed = keras_settings.set_up_theano(str(theano_python()))
 
-    shown = keras_settings.show()
+    shown = keras_settings.show_settings()
     assert shown.own.chosen
     assert shown.own.python == str(theano_python())
     assert "Keras 1.2.2 on Theano 1.0.5" in repr(changed)
@@ -82,17 +82,17 @@ def test_an_interpreter_that_has_it_all_is_taken_and_chosen(settings):
 
 def test_theano_is_chosen_and_left_again_without_touching_keras_json(settings):
     keras_settings.set_up_theano(str(theano_python()))
-    keras_settings.write({"backend": "jax"})
-    assert not keras_settings.show().own.chosen
+    keras_settings.write_settings({"backend": "jax"})
+    assert not keras_settings.show_settings().own.chosen
 
-    changed = keras_settings.write({"backend": "th", "floatx": "float32"})
+    changed = keras_settings.write_settings({"backend": "th", "floatx": "float32"})
 
-    assert keras_settings.show().own.chosen
+    assert keras_settings.show_settings().own.chosen
     assert "%%finetune" in changed.change.changed
     kept = json.loads((settings / ".keras" / "keras.json").read_text())
     assert (kept["backend"], kept["floatx"]) == ("jax", "float32")
-    keras_settings.undo()
-    assert not keras_settings.show().own.chosen
+    keras_settings.undo_settings()
+    assert not keras_settings.show_settings().own.chosen
 
 
 def test_the_device_of_theano_is_written_and_truly_shown(settings):
@@ -124,7 +124,7 @@ def test_an_interpreter_is_made_with_pip(settings, monkeypatch, tmp_path, home):
 
     keras_settings.set_up_theano(sys.executable)
 
-    own = keras_settings.show().own
+    own = keras_settings.show_settings().own
     assert own.python == str(home / "theano" / "python" / "bin" / "python")
     assert own.versions == {"keras": "1.2.2", "theano": "1.0.5"}
     assert list((home / "theano" / "python").glob("lib/*/site-packages/dl_magics_theano.pth"))
@@ -139,7 +139,7 @@ def test_what_pip_cannot_get_is_told_and_nothing_is_left(settings, monkeypatch, 
 
     assert "%backend theano --setup" in said.value.fix
     assert not (home / "theano" / "python").exists()
-    assert not keras_settings.show().own.python
+    assert not keras_settings.show_settings().own.python
 
 
 def test_without_a_compiler_it_is_not_begun(settings, monkeypatch, home):
@@ -163,9 +163,9 @@ def test_an_interpreter_that_no_longer_starts_is_not_chosen(settings, home):
     (home / "theano" / "interpreter.json").write_text(json.dumps(own))
 
     with pytest.raises(NotInstalled, match=r"does not start on Theano .*numpy is too new"):
-        keras_settings.write({"backend": "theano", "floatx": "float16"})
+        keras_settings.write_settings({"backend": "theano", "floatx": "float16"})
 
-    assert not keras_settings.show().own.chosen
+    assert not keras_settings.show_settings().own.chosen
     assert list((settings / ".keras").iterdir()) == []
 
 
@@ -174,4 +174,4 @@ def test_an_interpreter_that_went_away_is_no_longer_shown(settings, tmp_path):
     folder.mkdir()
     (folder / "interpreter.json").write_text('{"python": "/nowhere", "chosen": true}')
 
-    assert theano_env.read(str(folder)) == theano_env.Own()
+    assert theano_env.read_environment(str(folder)) == theano_env.TheanoEnvironment()
