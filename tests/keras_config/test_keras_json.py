@@ -303,8 +303,8 @@ def test_concurrent_writers_lose_no_change(file):
     put(file, '{"mine": 1}')
     program = (
         "import sys; from pathlib import Path; from dl_magics.keras_config import keras_json\n"
-        "for n in range(40): keras_json.write_settings(Path(sys.argv[1]), 3, {sys.argv[2]: sys.argv[3] + "
-        "str(n)})"
+        "for n in range(40): keras_json.write_settings(Path(sys.argv[1]), 3, "
+        "{sys.argv[2]: sys.argv[3] + str(n)})"
     )
     started = [
         subprocess.Popen([sys.executable, "-c", program, str(file), key, "value"])
