@@ -41,13 +41,13 @@ class Ec2:
     def list_instances(self) -> list[Instance]:
         """Return every instance of the account in this region, with the sizes of their disks."""
         reservations, last = self._session.query_pages("ec2", "describe_instances", "Reservations")
-        found = parsing.instances({**last, "Reservations": reservations}, self.region)
+        found = parsing.parse_instances({**last, "Reservations": reservations}, self.region)
         return self.add_disk_sizes(found)
 
     def describe_instance(self, id_: str) -> Instance:
         """Return one instance by its id."""
         answer = self._session.query("ec2", "describe_instances", InstanceIds=[id_])
-        found = parsing.instances(answer, self.region)
+        found = parsing.parse_instances(answer, self.region)
         if not found:
             raise NoSuchInstance(
                 f"AWS no longer knows {id_}.", fix="%aws_list shows the ones you have."
@@ -132,7 +132,11 @@ class Ec2:
             return
         where = zone if zones else self.region
         retired = instance_types.kinds().get(type_)
-        why = "is retired: AWS no longer has it" if retired and retired.retired else "is not had"
+        why = (
+            "is retired: AWS no longer has it"
+            if retired and retired.retired
+            else "is not available"
+        )
         raise NoSuchType(f"{type_} {why} in {where}.", fix=self._instead(type_, magic))
 
     def find_region(self, id_: str) -> str | None:
@@ -219,10 +223,10 @@ def _refuse_gone(instance: Instance) -> None:
 
 def _undone(instance: Instance) -> WrongState:
     if instance.costs_money:
-        what, fix = "somebody else started it.", "%aws_stop stops it again."
+        what, fix = "it was started from elsewhere.", "%aws_stop stops it again."
     else:
         why = f" ({instance.reason})" if instance.reason else ""
-        what, fix = f"somebody else stops it{why}.", "%aws_start starts it again."
+        what, fix = f"it was stopped from elsewhere{why}.", "%aws_start starts it again."
     return WrongState(f"{instance.name} is {instance.state}: {what}", fix=fix)
 
 

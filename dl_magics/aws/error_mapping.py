@@ -63,20 +63,20 @@ _CODES: tuple[Words, ...] = (
     (
         "InvalidClientTokenId AuthFailure SignatureDoesNotMatch UnrecognizedClientException",
         errors.NoCredentials,
-        "AWS does not know the keys of profile '{profile}' ({code}).",
+        "AWS rejected the access keys of profile '{profile}' ({code}).",
         "In a terminal: aws configure --profile {profile}",
     ),
     (
         "UnauthorizedOperation AccessDenied AccessDeniedException",
         errors.NotAllowed,
-        "Profile '{profile}' may not do {action}.",
+        "Profile '{profile}' is not authorized to perform {action}.",
         'Its policy needs {{"Effect": "Allow", "Action": "{action}", "Resource": "*"}}'
         " · %aws_check --policy prints the whole.",
     ),
     (
         "RequestLimitExceeded Throttling ThrottlingException TooManyRequestsException",
         errors.TooManyRequests,
-        "AWS asks to go slower ({call}: {code}).",
+        "AWS throttled the request ({call}: {code}).",
         "Wait a minute, then run the cell again. Nothing was started twice.",
     ),
 )
@@ -161,7 +161,7 @@ def _of_aws(error: ClientError, profile: AwsProfile) -> errors.DLMagicsError:
         return _expired(error, code, profile)
     if code in _BROKEN.split() or not code or code.startswith("5"):
         return errors.NoAnswer(
-            f"AWS has a fault of its own ({call}: {code or 'no code'}).",
+            f"AWS returned an internal error ({call}: {code or 'no code'}).",
             fix="%aws_state tells how things stand; then run the cell again.",
         )
     return errors.CloudRefused(

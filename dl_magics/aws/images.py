@@ -27,7 +27,7 @@ class Image:
     disk_gib: int
 
 
-def find(session: AwsSession, type_: str, wanted: str | None = None) -> Image:
+def find_image(session: AwsSession, type_: str, wanted: str | None = None) -> Image:
     """Return the image that is asked for, else the newest Deep Learning AMI.
 
     Small types get it too: a t2.micro may become a GPU instance later, on the same disk.

@@ -16,7 +16,7 @@ OURS = {f"{TAG}version": "1"}
 """The tag of everything that we make; the version is that of our tags."""
 
 
-def instances(answer: Mapping[str, Any], region: str | None) -> list[Instance]:
+def parse_instances(answer: Mapping[str, Any], region: str | None) -> list[Instance]:
     """Return the instances of one answer to DescribeInstances."""
     with readable():
         seen_at = said_at(answer)

@@ -47,7 +47,7 @@ def family(type_: str) -> str:
     return "p" if word == "p" else "standard"
 
 
-def read(session: AwsSession, group: str, instances: list[Instance]) -> Quota:
+def read_quota(session: AwsSession, group: str, instances: list[Instance]) -> Quota:
     """Return one quota and how much of it is in use."""
     code, name = _CODES[group]
     used = sum(_vcpus(each.type) for each in instances if _uses(each, group))
@@ -60,17 +60,17 @@ def read(session: AwsSession, group: str, instances: list[Instance]) -> Quota:
         return Quota(code, name, None, used)
 
 
-def check(session: AwsSession, type_: str, instances: list[Instance]) -> None:
+def check_quota(session: AwsSession, type_: str, instances: list[Instance]) -> None:
     """Raise if the account may not run one more of this type; unknown is let pass."""
-    quota = read(session, family(type_), instances)
+    quota = read_quota(session, family(type_), instances)
     needed = _vcpus(type_)
     if quota.left is not None and needed > quota.left:
-        raise refused(session, type_, quota)
+        raise make_quota_error(session, type_, quota)
 
 
-def refused(session: AwsSession, type_: str, quota: Quota | None = None) -> QuotaReached:
+def make_quota_error(session: AwsSession, type_: str, quota: Quota | None = None) -> QuotaReached:
     """Return the error that names the quota and where to ask for more."""
-    quota = quota or read(session, family(type_), [])
+    quota = quota or read_quota(session, family(type_), [])
     allowed = "its quota" if quota.limit is None else f"{quota.limit:g} vCPUs, {quota.used} in use"
     return QuotaReached(
         f"{type_} needs {_vcpus(type_) or 'more'} vCPUs; '{quota.name}' ({quota.code}) allows "

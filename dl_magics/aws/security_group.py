@@ -16,7 +16,7 @@ _LONGEST_ANSWER = 200
 DESCRIPTION = "SSH from one address; made by dl_magics"
 
 
-def my_address(url: str) -> str:
+def find_own_address(url: str) -> str:
     """Ask a service on the internet which address we come from; return it as a /32.
 
     A `data:` URL says it without asking anybody.
@@ -33,13 +33,13 @@ def my_address(url: str) -> str:
         return f"{ipaddress.IPv4Address(said)}/32"
     except (OSError, ValueError) as error:
         raise NoAddress(
-            f"{parts.hostname or url} did not tell your address ({error}).",
+            f"{parts.hostname or url} did not return your public IP address ({error}).",
             fix="Say it yourself: --allow-from 203.0.113.7/32 · or another service: "
             "%aws_profile --address-url https://…",
         ) from error
 
 
-def checked(cidr: str) -> str:
+def parse_range(cidr: str) -> str:
     """Return an address range as EC2 writes it; the whole world is refused."""
     try:
         network = ipaddress.ip_network(cidr, strict=False)
@@ -88,8 +88,8 @@ def group_id(session: AwsSession, name: str) -> str | None:
     return str(known["GroupId"]) if known else None
 
 
-def let_in(session: AwsSession, group: str, sources: list[str]) -> bool:
-    """Open port 22 to `sources` and to nobody else; return whether anything had to change."""
+def authorize_sources(session: AwsSession, group: str, sources: list[str]) -> bool:
+    """Open port 22 to `sources` only; return whether anything had to change."""
     rules = session.query("ec2", "describe_security_groups", GroupIds=[group])["SecurityGroups"][0]
     wanted = [_rule(source) for source in sources]
     stale = [each for each in _single(rules.get("IpPermissions", [])) if each not in wanted]

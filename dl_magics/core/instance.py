@@ -108,7 +108,7 @@ def find_matching(instances: list[Instance], word: str) -> list[Instance]:
 
 @dataclass(frozen=True, slots=True)
 class Instances:
-    """All instances of one place, and which of them is meant where no name is said."""
+    """All instances of one profile and region, and which of them is selected."""
 
     place: str
     each: tuple[Instance, ...]

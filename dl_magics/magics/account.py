@@ -47,11 +47,11 @@ class AccountMagics(Magics):
         if not args.type:
             return price_list.listing(context.load())
         if args.allow_from:
-            account.allow(args.allow_from)
+            account.set_allow_from(args.allow_from)
         current = context.load()
-        if not args.explain and (found := launch.there_already(current, args.name, args.type)):
-            return shown(launch.go_on(current, found))
-        plan = launch.plan(
+        if not args.explain and (found := launch.find_existing(current, args.name, args.type)):
+            return shown(launch.resume_launch(current, found))
+        plan = launch.make_plan(
             current, args.type, name=args.name, image=args.image, disk_gib=args.disk, zone=args.zone
         )
         if args.explain:
@@ -156,8 +156,8 @@ class AccountMagics(Magics):
 
         args = parse_argstring(self.aws_profile, line)
         if args.profile or args.ssh_config or args.address_url:
-            account.use(args.profile, args.ssh_config, args.address_url)
-        return Notice(account.profiles())
+            account.select_profile(args.profile, args.ssh_config, args.address_url)
+        return Notice(account.list_profiles())
 
     @magic_arguments()
     @argument("region", nargs="?", help="without it the present one is shown")
@@ -174,7 +174,7 @@ class AccountMagics(Magics):
 
         args = parse_argstring(self.aws_region, line)
         if args.region:
-            account.go_to(args.region)
+            account.select_region(args.region)
         return Notice(context.load().name)
 
     @line_magic

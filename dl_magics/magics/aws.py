@@ -43,7 +43,7 @@ class AwsMagics(Magics):
         from dl_magics.actions.aws import context, instances
 
         current = context.load()
-        return instances.get(current, parse_argstring(self.aws_get, line).name)
+        return instances.select_instance(current, parse_argstring(self.aws_get, line).name)
 
     @line_magic
     def aws_get_p2(self, line: str) -> Instance:
@@ -57,7 +57,7 @@ class AwsMagics(Magics):
         from dl_magics.actions.aws import context, instances
 
         current = context.load()
-        return instances.get(current, line.strip() or "p2")
+        return instances.select_instance(current, line.strip() or "p2")
 
     @line_magic
     def aws_get_t2(self, line: str) -> Instance:
@@ -71,7 +71,7 @@ class AwsMagics(Magics):
         from dl_magics.actions.aws import context, instances
 
         current = context.load()
-        return instances.get(current, line.strip() or "t2")
+        return instances.select_instance(current, line.strip() or "t2")
 
     @magic_arguments()
     @EXPLAIN
@@ -89,7 +89,7 @@ class AwsMagics(Magics):
         current = context.load()
         if parse_argstring(self.aws_list, line).explain:
             return explain.listing(current)
-        return instances.listing(current)
+        return instances.list_instances(current)
 
     @magic_arguments()
     @NAME
@@ -129,7 +129,7 @@ class AwsMagics(Magics):
         instance = current.resolve_instance(args.name)
         if args.explain:
             return explain.ip(current, instance)
-        return Notice(access.login(current, instance).host)
+        return Notice(access.resolve_target(current, instance).host)
 
     @magic_arguments()
     @NAME
@@ -208,7 +208,7 @@ class AwsMagics(Magics):
             return terminal.open_terminal(current, instance) or explain.log_in(
                 current, instance, command
             )
-        return instances.run_there(current, command, instance.id)
+        return instances.run_command(current, command, instance.id)
 
     @magic_arguments()
     @argument("type", nargs="?", help="the new instance type; without it the present one is shown")
@@ -228,7 +228,7 @@ class AwsMagics(Magics):
 
         args = parse_argstring(self.aws_resize, line)
         current = context.load()
-        instance = instances.priced(current, current.resolve_instance(args.name))
+        instance = instances.add_price(current, current.resolve_instance(args.name))
         if args.explain and args.type:
             return explain.resize(current, instance, args.type)
         if not args.type or args.type == instance.type:

@@ -46,7 +46,7 @@ def open_terminal(context: Context, instance: Instance) -> Terminal | None:
 
     The terminal ends when the login does.
     """
-    words = access.login(context, instance).command_line()
+    words = access.resolve_target(context, instance).command_line()
     server = _server()
     if server is None:
         return None

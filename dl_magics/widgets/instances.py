@@ -54,7 +54,7 @@ class Panel(anywidget.AnyWidget):
     def look(self) -> None:
         """Read all instances again."""
         try:
-            listing = instances.listing(context.load())
+            listing = instances.list_instances(context.load())
         except DLMagicsError as error:
             self._note("", error)
             return

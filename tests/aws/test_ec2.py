@@ -37,7 +37,7 @@ def test_a_start_by_another_ends_the_waiting_for_stopped(slow_to_stop):
     goes_on()
     list(context.load().ec2.start(context.load().ec2.describe_instance(id_)))
 
-    with pytest.raises(WrongState, match="is running: somebody else started it") as told:
+    with pytest.raises(WrongState, match="is running: it was started from elsewhere") as told:
         list(stops)
     assert told.value.fix == "%aws_stop stops it again."
 

@@ -146,7 +146,7 @@ def test_a_launch_that_was_heard_is_found_again_with_its_host_key(run, cloud, re
 
 
 def _asked_again(token: str) -> str:
-    plan = launching.plan("t2.micro")
+    plan = launching.make_plan(context.load(), "t2.micro")
     key, host_key = keys.ensure_key_pair("id_ed25519"), keys.ensure_key_pair(f"host-{token}")
     group, _ = security_group.ensure_group(context.load().session, access.our_name())
     assert key.file.exists()

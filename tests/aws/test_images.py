@@ -10,28 +10,28 @@ from dl_magics.aws import images, instance_types
 def test_without_the_parameter_the_newest_image_is_looked_up(cloud):
     cloud.inject_fault("not-allowed", actions=["GetParameter"])
 
-    found = images.find(context.load().session, "g4dn.xlarge")
+    found = images.find_image(context.load().session, "g4dn.xlarge")
 
     assert "Deep Learning" in found.name
     assert found.user == "ubuntu"
 
 
 def test_an_image_can_be_named(cloud):
-    wanted = images.find(context.load().session, "t2.micro").id
+    wanted = images.find_image(context.load().session, "t2.micro").id
 
-    assert images.find(context.load().session, "t2.micro", wanted).id == wanted
+    assert images.find_image(context.load().session, "t2.micro", wanted).id == wanted
 
 
 def test_an_image_that_is_not_there_is_said(cloud):
     with pytest.raises(errors.NoSuchImage) as refused:
-        images.find(context.load().session, "t2.micro", "ami-00000000000000000")
+        images.find_image(context.load().session, "t2.micro", "ami-00000000000000000")
 
     assert "--image" in refused.value.fix
 
 
 def test_where_no_image_fits_it_says_so(cloud):
     with pytest.raises(errors.NoSuchImage):
-        images.find(context.load().session, "g5g.xlarge")
+        images.find_image(context.load().session, "g5g.xlarge")
 
 
 def test_the_nearest_type_of_today_has_as_much_memory_and_boots_the_same_disk():

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dl_magics.core.instance import STATES, Instance, Instances, matching
+from dl_magics.core.instance import STATES, Instance, Instances, find_matching
 
 INSTANCES = st.builds(
     Instance,
@@ -52,11 +52,11 @@ def test_the_id_counts_before_the_name_and_the_name_before_the_type():
     by_name = an_instance(id="i-2", name="p2")
     by_type = an_instance(id="i-3", name="c")
 
-    assert matching([by_type, by_name, by_id], "p2") == [by_id]
-    assert matching([by_type, by_name], "p2") == [by_name]
-    assert matching([by_type], "p2") == [by_type]
-    assert matching([by_type], "p") == [by_type]
-    assert matching([by_type], "g5") == []
+    assert find_matching([by_type, by_name, by_id], "p2") == [by_id]
+    assert find_matching([by_type, by_name], "p2") == [by_name]
+    assert find_matching([by_type], "p2") == [by_type]
+    assert find_matching([by_type], "p") == [by_type]
+    assert find_matching([by_type], "g5") == []
 
 
 def test_a_list_says_where_it_is_and_what_it_costs():

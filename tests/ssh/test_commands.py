@@ -127,7 +127,7 @@ def _until_it_answers():
 
 
 def _until_swapped(instance):
-    login = access.login(context.load(), context.load().ec2.describe_instance(instance.id))
+    login = access.resolve_target(context.load(), context.load().ec2.describe_instance(instance.id))
     known = known_hosts.pinned_lines(instance.id)[0].split()[2]
     for _ in range(100):
         key, _ = blocking.wait_for(host_key_scan.scan_host_key(login))

@@ -11,7 +11,7 @@ from dl_magics.ssh.target import SshTarget
 @pytest.fixture
 def login(cloud, run):
     run("%aws_launch t2.micro -y")
-    return access.login(context.load(), context.load().resolve_instance())
+    return access.resolve_target(context.load(), context.load().resolve_instance())
 
 
 def test_all_that_goes_there_shares_one_connection(login):
@@ -40,7 +40,7 @@ def test_after_a_stop_and_a_start_the_new_address_is_connected(login, run):
 
     assert (
         blocking.run_command(
-            access.login(context.load(), context.load().resolve_instance()), "echo here"
+            access.resolve_target(context.load(), context.load().resolve_instance()), "echo here"
         ).stdout
         == "here\n"
     )

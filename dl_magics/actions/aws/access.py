@@ -25,13 +25,13 @@ def our_name() -> str:
     return f"dl-magics-{keys.ensure_key_pair(LOGIN_KEY).short}"
 
 
-def sources(context: Context) -> list[str]:
+def resolve_sources(context: Context) -> list[str]:
     """Return who may come in: what `--allow-from` named, else just this computer's address."""
     named = context.allow_from
-    return list(named) or [security_group.my_address(context.profile.address_url)]
+    return list(named) or [security_group.find_own_address(context.profile.address_url)]
 
 
-def let_us_in(context: Context, instance: Instance) -> bool:
+def authorize_own_address(context: Context, instance: Instance) -> bool:
     """Point the rule at our present address; return whether it had pointed elsewhere.
 
     Groups that are not ours are left alone.
@@ -40,10 +40,12 @@ def let_us_in(context: Context, instance: Instance) -> bool:
         return False
     session = context.session
     group, _ = security_group.ensure_group(session, our_name())
-    return group in instance.groups and security_group.let_in(session, group, sources(context))
+    return group in instance.groups and security_group.authorize_sources(
+        session, group, resolve_sources(context)
+    )
 
 
-def login(context: Context, instance: Instance, identity: str | None = None) -> SshTarget:
+def resolve_target(context: Context, instance: Instance, identity: str | None = None) -> SshTarget:
     """Return how to log in to a running instance; `identity` is a key file of the person's own."""
     if not instance.ip or instance.state != "running":
         raise WrongState(
@@ -63,7 +65,7 @@ def login(context: Context, instance: Instance, identity: str | None = None) -> 
 def until_ssh_answers(context: Context, ec2: Ec2, instance: Instance) -> Iterator[Instance]:
     """Yield the instance when its address changes, and at last when SSH answers."""
     began = looked = time.monotonic()
-    while not blocking.wait_for(host_key_rotation.is_reachable(login(context, instance))):
+    while not blocking.wait_for(host_key_rotation.is_reachable(resolve_target(context, instance))):
         time.sleep(0.5)
         now = time.monotonic()
         if now - looked > _LOOK_SECONDS:

@@ -14,7 +14,7 @@ from dl_magics.errors import BadSetting, NoRegion
 from dl_magics.store import state
 
 
-def use(profile: str | None, ssh_config: str | None, address_url: str | None) -> None:
+def select_profile(profile: str | None, ssh_config: str | None, address_url: str | None) -> None:
     """Choose another profile, ssh_config file or address service."""
     changes: dict[str, Any] = {}
     if profile:
@@ -28,7 +28,7 @@ def use(profile: str | None, ssh_config: str | None, address_url: str | None) ->
     _keep(place)
 
 
-def go_to(region: str) -> None:
+def select_region(region: str) -> None:
     """Choose a region, if the account has it."""
     known = {each["RegionName"] for each in AwsSession.open(load_profile()).list_regions()}
     if region not in known:
@@ -38,7 +38,7 @@ def go_to(region: str) -> None:
     _keep(replace(load_profile(), region=region))
 
 
-def profiles() -> str:
+def list_profiles() -> str:
     """Return the profiles of this computer, the chosen one marked."""
     place = load_profile()
     names = AwsSession.open(place).list_profiles()
@@ -46,9 +46,9 @@ def profiles() -> str:
     return "\n".join(lines) or "No AWS profile here yet: aws configure · or %practice on"
 
 
-def allow(sources: list[str]) -> None:
+def set_allow_from(sources: list[str]) -> None:
     """Remember who may come in; `me` means just this computer, wherever it is."""
-    ranges = [] if sources == ["me"] else [security_group.checked(each) for each in sources]
+    ranges = [] if sources == ["me"] else [security_group.parse_range(each) for each in sources]
     state.update(lambda remembered: replace(remembered, allow_from=tuple(ranges)))
 
 

@@ -99,13 +99,13 @@ def _region(context: Context) -> Iterator[tuple[str, str, str]]:
 
 
 def _address(context: Context) -> Iterator[tuple[str, str, str]]:
-    yield "✓", ", ".join(access.sources(context)), ""
+    yield "✓", ", ".join(access.resolve_sources(context)), ""
 
 
 def _quotas(context: Context) -> Iterator[tuple[str, str, str]]:
     everything = context.ec2.list_instances()
     for family in ("g", "p", "standard"):
-        quota = quotas.read(context.session, family, everything)
+        quota = quotas.read_quota(context.session, family, everything)
         if quota.left is None:
             yield "!", f"{quota.name}: AWS does not tell it", ""
         elif quota.left < 4:
@@ -129,10 +129,12 @@ def _group(context: Context) -> Iterator[tuple[str, str, str]]:
     rules = security_group.rules(context.session, name)
     if rules is None:
         yield "!", f"{name} is not there yet", "%aws_launch makes it"
-    elif sorted(rules) == sorted(f"tcp 22 from {source}" for source in access.sources(context)):
+    elif sorted(rules) == sorted(
+        f"tcp 22 from {source}" for source in access.resolve_sources(context)
+    ):
         yield "✓", f"{name}: {', '.join(rules)}", ""
     else:
-        yield "✗", f"{name}: {', '.join(rules) or 'lets nobody in'}", "%aws_start puts it right"
+        yield "✗", f"{name}: {', '.join(rules) or 'no rule'}", "%aws_start corrects it"
 
 
 def _instance(context: Context) -> Iterator[tuple[str, str, str]]:

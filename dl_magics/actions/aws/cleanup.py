@@ -99,7 +99,7 @@ def _instances(context: Context, ids: set[str], tokens: set[str]) -> list[Instan
         if values:
             filters = [{"Name": name, "Values": sorted(values)}]
             answer = session.query("ec2", "describe_instances", Filters=filters)
-            found |= {each.id: each for each in parsing.instances(answer, session.region)}
+            found |= {each.id: each for each in parsing.parse_instances(answer, session.region)}
     return [each for each in found.values() if not each.gone]
 
 

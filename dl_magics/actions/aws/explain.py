@@ -93,7 +93,7 @@ def resize(context: Context, instance: Instance, type_: str) -> Script:
 
 def log_in(context: Context, instance: Instance, command: str) -> Script:
     """The ssh command, with the same host key check."""
-    words = access.login(context, instance).command_line()
+    words = access.resolve_target(context, instance).command_line()
     return Script(shlex.join([*words, *([command] if command else [])]))
 
 
@@ -106,7 +106,7 @@ def _rule(context: Context, instance: Instance) -> list[list[str]]:
     if not instance.ours:
         return []
     try:
-        sources = access.sources(context)
+        sources = access.resolve_sources(context)
     except DLMagicsError:
         sources = ["YOUR-ADDRESS/32"]
     return [

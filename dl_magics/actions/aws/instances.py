@@ -21,24 +21,24 @@ _RETRY_SECONDS = 15.0
 _LAST_LETTERS = 300
 
 
-def listing(context: Context) -> Instances:
+def list_instances(context: Context) -> Instances:
     """Return all instances of the account and region, with prices."""
     everything = context.ec2.list_instances()
     order = sorted(everything, key=lambda each: (each.gone, each.name, each.id))
     return Instances(
-        context.name, tuple(priced(context, each) for each in order), context.selected_id
+        context.name, tuple(add_price(context, each) for each in order), context.selected_id
     )
 
 
-def get(context: Context, word: str | None) -> Instance:
-    """Choose the instance that is meant from now on; without a word just return it."""
+def select_instance(context: Context, word: str | None) -> Instance:
+    """Select an instance for all magics without a name; without a word return the selected one."""
     found = context.resolve_instance(word)
     if word:
         context.select_instance(found)
-    return priced(context, found)
+    return add_price(context, found)
 
 
-def priced(context: Context, instance: Instance) -> Instance:
+def add_price(context: Context, instance: Instance) -> Instance:
     """Return the instance with the price of AWS's list, if that can be read."""
     if instance.gone:
         return instance
@@ -56,32 +56,32 @@ def start(
     instance = context.resolve_instance(word)
     give_up = time.monotonic() + wait_seconds
     if not instance.gone:
-        access.let_us_in(context, instance)
+        access.authorize_own_address(context, instance)
     while True:
         try:
             for seen in context.ec2.start(instance):
                 instance = seen
-                yield priced(context, seen)
+                yield add_price(context, seen)
             break
         except NoCapacity:
             if time.monotonic() + _RETRY_SECONDS > give_up:
                 raise
             time.sleep(_RETRY_SECONDS)
             instance = context.resolve_instance(instance.id)
-    yield from with_prices(context, access.until_ssh_answers(context, context.ec2, instance))
+    yield from add_prices(context, access.until_ssh_answers(context, context.ec2, instance))
 
 
-def with_prices(context: Context, changes: Iterator[Instance]) -> Iterator[Instance]:
+def add_prices(context: Context, changes: Iterator[Instance]) -> Iterator[Instance]:
     """Yield each instance with its price."""
     for instance in changes:
-        yield priced(context, instance)
+        yield add_price(context, instance)
 
 
 def stop(context: Context, word: str | None = None) -> Iterator[Instance]:
     """Stop an instance; yield it at each change."""
     (instance,) = context.ec2.add_disk_sizes([context.resolve_instance(word)])
     for seen in context.ec2.stop(instance):
-        yield priced(context, replace(seen, disk_gib=instance.disk_gib))
+        yield add_price(context, replace(seen, disk_gib=instance.disk_gib))
 
 
 def resize(context: Context, type_: str, word: str | None = None) -> Iterator[Instance]:
@@ -93,8 +93,8 @@ def resize(context: Context, type_: str, word: str | None = None) -> Iterator[In
         return
     for seen in context.ec2.stop(instance):
         instance = seen
-        yield priced(context, seen)
-    yield priced(context, context.ec2.change_type(instance, type_))
+        yield add_price(context, seen)
+    yield add_price(context, context.ec2.change_type(instance, type_))
     if ran:
         yield from start(context, instance.id)
 
@@ -115,9 +115,11 @@ def terminate(context: Context, word: str | None) -> Iterator[Instance]:
         ledger.append(did="gave back", what="instance", id=instance.id, place=context.name)
 
 
-def run_there(context: Context, command: str, word: str | None = None) -> CommandResult:
+def run_command(context: Context, command: str, word: str | None = None) -> CommandResult:
     """Run one command on an instance; raise if it fails there."""
-    done = blocking.run_command(access.login(context, context.resolve_instance(word)), command)
+    done = blocking.run_command(
+        access.resolve_target(context, context.resolve_instance(word)), command
+    )
     if done.code:
         wrote = " ".join(repr(done).split())[-_LAST_LETTERS:]
         raise CommandFailed(
@@ -129,7 +131,7 @@ def run_there(context: Context, command: str, word: str | None = None) -> Comman
 
 def ssh_command(context: Context, word: str | None = None) -> list[str]:
     """Return the ssh command that opens a terminal on an instance."""
-    return access.login(context, context.resolve_instance(word)).command_line()
+    return access.resolve_target(context, context.resolve_instance(word)).command_line()
 
 
 def resize_question(context: Context, type_: str, instance: Instance) -> str:

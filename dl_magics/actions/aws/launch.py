@@ -50,7 +50,7 @@ class Plan:
     __repr__ = __str__
 
 
-def there_already(context: Context, name: str, type_: str) -> Instance | None:
+def find_existing(context: Context, name: str, type_: str) -> Instance | None:
     """Return the instance of this name, if there is one: nothing is launched twice.
 
     One whose launch was never answered does not count: the same request is sent once more, and
@@ -66,10 +66,10 @@ def there_already(context: Context, name: str, type_: str) -> Instance | None:
             f"'{name}' exists already: {found[0].type}, {found[0].state}.",
             fix=f"%aws_resize {type_} {name} changes its type · %aws_launch {type_} --name OTHER",
         )
-    return instances.priced(context, found[0])
+    return instances.add_price(context, found[0])
 
 
-def go_on(context: Context, instance: Instance) -> Iterator[Instance]:
+def resume_launch(context: Context, instance: Instance) -> Iterator[Instance]:
     """Wait for an instance that is there already; one that is stopped stays so."""
     context.select_instance(instance)
     yield instance
@@ -77,7 +77,7 @@ def go_on(context: Context, instance: Instance) -> Iterator[Instance]:
         yield from instances.start(context, instance.id)
 
 
-def plan(
+def make_plan(
     context: Context,
     type_: str,
     *,
@@ -89,15 +89,15 @@ def plan(
     """Look everything up that a launch needs, and change nothing."""
     session, ec2 = context.session, context.ec2
     ec2.check_type(type_, zone=zone or "", magic="%aws_launch")
-    quotas.check(session, type_, ec2.list_instances())
-    found = images.find(session, type_, image)
+    quotas.check_quota(session, type_, ec2.list_instances())
+    found = images.find_image(session, type_, image)
     dollars, price_from = prices.per_hour(session, type_)
     return Plan(
         name=name,
         type=type_,
         image=found,
         disk_gib=max(disk_gib or LEAST_DISK_GIB, found.disk_gib),
-        sources=tuple(access.sources(context)),
+        sources=tuple(access.resolve_sources(context)),
         zone=zone,
         dollars_per_hour=dollars,
         price_from=price_from,
@@ -113,12 +113,12 @@ def rent(context: Context, plan: Plan) -> Iterator[Instance]:
     """
     with lock.hold("launching"):
         # Another kernel may have been asked for the same a moment ago.
-        instance = there_already(context, plan.name, plan.type) or _made(context, plan)
+        instance = find_existing(context, plan.name, plan.type) or _made(context, plan)
     context.select_instance(instance)
     for seen in context.ec2.start(instance):
         instance = seen
-        yield instances.priced(context, seen)
-    yield from instances.with_prices(
+        yield instances.add_price(context, seen)
+    yield from instances.add_prices(
         context, access.until_ssh_answers(context, context.ec2, instance)
     )
 
@@ -143,7 +143,7 @@ def _prepared(session: AwsSession, plan: Plan, made: list[str]) -> launch.Wish:
     group, new = security_group.ensure_group(session, name)
     if new:
         made.append(f"security group {name}")
-    security_group.let_in(session, group, list(plan.sources))
+    security_group.authorize_sources(session, group, list(plan.sources))
     token = _token(plan)
     host_key = keys.ensure_key_pair(f"host-{token}")
     return launch.Wish(
@@ -167,7 +167,7 @@ def _requested(context: Context, session: AwsSession, wish: launch.Wish) -> str:
         raise
     except QuotaReached as error:
         _settle(wish.token)
-        raise quotas.refused(session, wish.type) from error
+        raise quotas.make_quota_error(session, wish.type) from error
     except NoCapacity as error:
         _settle(wish.token)
         raise _other_zones(context, wish, str(error)) from error

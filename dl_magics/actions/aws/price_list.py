@@ -34,7 +34,7 @@ def listing(context: Context, start: str | None = None) -> Market:
     spot = prices.spot(session, [kind.type for kind in shown])
     everything = context.ec2.list_instances()
     left = {
-        family: quotas.read(session, family, everything).left
+        family: quotas.read_quota(session, family, everything).left
         for family in {quotas.family(kind.type) for kind in shown}
     }
     rows = [

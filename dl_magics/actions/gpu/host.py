@@ -40,7 +40,7 @@ class SshHost:
                 f"{instance.name} is {instance.state}: it must be running.",
                 fix="%aws_start, then %gpu_connect",
             )
-        return access.login(aws, instance, identity=self.identity)
+        return access.resolve_target(aws, instance, identity=self.identity)
 
     def authorize_and_resolve(self) -> SshTarget:
         """Allow this computer's current IP address, then resolve again, after a lost connection."""
@@ -48,7 +48,7 @@ class SshHost:
             return self.resolve_target()
         aws = context.load()
         instance = aws.ec2.describe_instance(self.alias)
-        access.let_us_in(aws, instance)
+        access.authorize_own_address(aws, instance)
         return self._instance_login(aws, instance)
 
     def to_json(self) -> dict[str, Any]:

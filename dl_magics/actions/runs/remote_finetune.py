@@ -168,5 +168,5 @@ def _describe_host(host: SshHost) -> dict[str, Any]:
     if not host.is_instance:
         return described
     aws = context.load()
-    instance = instances.priced(aws, aws.ec2.describe_instance(host.alias))
+    instance = instances.add_price(aws, aws.ec2.describe_instance(host.alias))
     return {**described, "type": instance.type, "dollars_per_hour": instance.dollars_per_hour}

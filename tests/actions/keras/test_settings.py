@@ -26,7 +26,7 @@ def folder(tmp_path, monkeypatch):
 def there(run, cloud):
     """How to log in to an instance that is chosen."""
     run("%aws_launch t2.micro -y")
-    return access.login(context.load(), context.load().resolve_instance(None))
+    return access.resolve_target(context.load(), context.load().resolve_instance(None))
 
 
 @pytest.fixture
