@@ -79,12 +79,12 @@ async def set_up_environment(target: SshTarget, host: HostInfo) -> AsyncIterator
             code = (await process.wait(check=False)).exit_status
     if code is None:
         raise NoAnswer(
-            f"The connection to {target.name} ended while the environment was made.",
-            fix="Run the same line again: what was made stays.",
+            f"The connection to {target.name} ended while the environment was being created.",
+            fix="Run the same line again: it continues where it stopped.",
         )
     if code:
         raise CommandFailed(
-            f"The environment on {target.name} was not made (exit status {code}): {last:.200}",
+            f"The environment on {target.name} could not be created (exit status {code}): {last:.200}",
             fix=f"Try it in a terminal there: {line}",
         )
 
@@ -94,7 +94,7 @@ def _named(surroundings: HostInfo, env: str) -> Interpreter:
     if not found:
         names = ", ".join(each.name for each in surroundings.interpreters) or "none at all"
         raise BadSetting(
-            f"{surroundings.name} has no environment called '{env}'.", fix=f"There are: {names}"
+            f"{surroundings.name} has no environment named '{env}'.", fix=f"There are: {names}"
         )
     if not found.runs_kernels:
         raise NotInstalled(

@@ -93,8 +93,8 @@ def _script(begin: str, end: str) -> str:
 def _no_answer(target: SshTarget, what: str, stderr: str) -> NoAnswer:
     said = stderr.strip().splitlines()
     return NoAnswer(
-        f"The shell of {target.name} did not say {what}{f': {said[-1]:.200}' if said else '.'}",
-        fix="A start file may hang or end it: look into ~/.bashrc and ~/.profile there.",
+        f"The shell of {target.name} did not report {what}{f': {said[-1]:.200}' if said else '.'}",
+        fix="A start file may exit or hang: check ~/.bashrc and ~/.profile on the host.",
     )
 
 

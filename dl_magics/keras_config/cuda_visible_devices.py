@@ -39,7 +39,8 @@ def undo_selection(folder: str) -> Change:
     kept = _read(_undo_file(folder))
     if kept is None:
         raise BadSetting(
-            "No device was chosen that could be taken back.", fix="%device shows what is in force."
+            "There is no selection of GPUs that can be undone.",
+            fix="%device shows what is in force.",
         )
     return _exchanged(folder, kept.strip())
 

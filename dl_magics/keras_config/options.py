@@ -47,7 +47,7 @@ def _one_of(name: str, value: Any, words: Mapping[str, str]) -> str:
     found = words.get(str(value).lower())
     if found is None:
         raise BadSetting(
-            f"{name} = {_quoted(value)} is nothing that Keras knows.",
+            f"{name} must be a value that Keras supports, got {_quoted(value)}.",
             fix=f"One of: {', '.join(words)}",
         )
     return found
@@ -60,7 +60,8 @@ def _epsilon(value: Any) -> float:
         number = math.nan
     if isinstance(value, bool) or not (math.isfinite(number) and number > 0):
         raise BadSetting(
-            f"epsilon = {_quoted(value)} is no small number.", fix="Use epsilon = 1e-7, or near."
+            f"epsilon must be a small positive number, got {_quoted(value)}.",
+            fix="The default of Keras is 1e-7.",
         )
     return number
 

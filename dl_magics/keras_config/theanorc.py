@@ -55,7 +55,7 @@ def device_name(asked: str, theano: str) -> str:
     match = _DEVICE.fullmatch(asked.lower())
     if not match or (match[1] == "cpu" and match[2]):
         raise BadSetting(
-            f"{asked!r} is no device.", fix="One of: gpu, cpu, or a GPU by its number: gpu1"
+            f"{asked!r} is not a device.", fix="One of: gpu, cpu, or a GPU by its number: gpu1"
         )
     if match[1] == "cpu":
         return "cpu"
@@ -83,7 +83,7 @@ def undo_device() -> Change:
         kept = atomic_file.read_text(_undo_file(file))
         if kept is None:
             raise BadSetting(
-                f"Nothing was changed in {file} that could be taken back.",
+                f"{file} has no change that can be undone.",
                 fix="%device shows what is in force.",
             )
         before, now = _read(file), atomic_file.read_text(file) or ""
@@ -114,7 +114,8 @@ def _read(file: Path) -> str | None:
     except (configparser.Error, UnicodeDecodeError, OSError) as error:
         first = str(error).splitlines()[0]
         raise CannotChange(
-            f"{file} cannot be read, by Theano neither: {first}", fix=f"Mend it, or move it: {file}"
+            f"{file} cannot be parsed by Theano: {first}",
+            fix=f"Correct the file, or move it away: {file}",
         ) from error
 
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 _HERE = argument("--here", action="store_true", help="of this computer")
 _THERE = argument("--there", action="store_true", help="of the instance")
 _EXPLAIN = argument("--explain", action="store_true", help="only show Python that does the same")
-_UNDO = argument("--undo", action="store_true", help="take the last change back; twice: redo")
+_UNDO = argument(
+    "--undo", action="store_true", help="undo the last change; a second time redoes it"
+)
 
 
 @magics_class

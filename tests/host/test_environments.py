@@ -76,7 +76,7 @@ def test_a_named_environment_is_taken_as_it_is():
 
 
 def test_an_unknown_name_gets_the_names_that_there_are():
-    with pytest.raises(errors.BadSetting, match="no environment called 'kears'") as refused:
+    with pytest.raises(errors.BadSetting, match="no environment named 'kears'") as refused:
         environments.choose_interpreter(there(python("keras"), python("fastai", "conda")), "kears")
 
     assert refused.value.fix == "There are: keras, fastai"

@@ -65,7 +65,7 @@ def test_the_same_choice_again_keeps_what_undo_brings_back(folder):
 
 
 def test_where_nothing_was_chosen_nothing_is_taken_back(folder):
-    with pytest.raises(BadSetting, match="could be taken back"):
+    with pytest.raises(BadSetting, match="can be undone"):
         cuda_visible_devices.undo_selection(folder)
 
 
@@ -91,5 +91,5 @@ def test_what_a_person_sets_after_our_choice_wins_too(folder, monkeypatch):
 
 
 def test_what_is_no_device_is_refused(folder):
-    with pytest.raises(BadSetting, match="is no device"):
+    with pytest.raises(BadSetting, match="is not a device"):
         cuda_visible_devices.write_selection(folder, "tpu")

@@ -134,7 +134,7 @@ class Changed(Shown):
             for key, (before, now) in self.change.changed.items()
         ]
         title = f"{self.change.path} ({self.where})"
-        aside = [f"! It was damaged; what was in it lies at {self.change.aside}"]
+        aside = [f"! The file was damaged; its content was moved to {self.change.aside}"]
         lines = aside if self.change.aside else []
         if not rows:
             return Parts(f"{title}: nothing had to be changed", (), [], lines)
@@ -157,7 +157,7 @@ class Changed(Shown):
             return f"! has no effect, already set to {by_person} in this kernel: {names}"
         if when == "never" and self.after:
             by = self.after.fresh[names.split(", ")[0]]
-            return f"! does not count, as {by.by} says {by.value}: {names}"
+            return f"! has no effect, {by.by} sets {by.value}: {names}"
         return f"from the next import keras on: {names}"
 
     @property
@@ -182,7 +182,9 @@ class DeviceShown(Shown):
         if self.trouble:
             lines.append(f"✗ {self.backend} does not start: {self.trouble}")
         elif self.wish_is_not_met:
-            lines.append(f"! {self.backend} is told {self.told}, but computes on the CPU.")
+            lines.append(
+                f"! {self.backend} is configured for {self.told}, but computes on the CPU."
+            )
         heads = ("told to use", "by", "really uses")
         return Parts(f"{self.backend} ({self.where})", heads, rows, lines)
 

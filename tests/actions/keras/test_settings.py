@@ -79,7 +79,7 @@ def test_a_change_that_a_variable_overrides_is_told(folder, monkeypatch):
     changed = settings.write_settings({"backend": "jax"})
 
     assert changed.counts["backend"] == "never"
-    assert "does not count, as the variable KERAS_BACKEND says torch: backend" in repr(changed)
+    assert "has no effect, the variable KERAS_BACKEND sets torch: backend" in repr(changed)
 
 
 def test_the_same_code_shows_and_writes_on_the_instance(there, folder):

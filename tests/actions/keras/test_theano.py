@@ -103,7 +103,7 @@ def test_the_device_of_theano_is_written_and_truly_shown(settings):
     assert "device = cuda" in (settings / ".theanorc").read_text()
     shown = keras_settings.show_device()
     assert (shown.backend, shown.told, shown.used) == ("theano", "cuda", "cpu")
-    assert "is told cuda, but computes on the CPU" in repr(shown)
+    assert "is configured for cuda, but computes on the CPU" in repr(shown)
 
 
 def test_a_recipe_may_name_theano_by_itself(settings, data):
