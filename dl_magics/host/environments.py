@@ -84,7 +84,8 @@ async def set_up_environment(target: SshTarget, host: HostInfo) -> AsyncIterator
         )
     if code:
         raise CommandFailed(
-            f"The environment on {target.name} could not be created (exit status {code}): {last:.200}",
+            f"The environment on {target.name} could not be created (exit status {code}): "
+            f"{last:.200}",
             fix=f"Try it in a terminal there: {line}",
         )
 

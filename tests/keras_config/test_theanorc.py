@@ -48,7 +48,7 @@ def test_the_word_is_that_of_the_theano_there(asked, theano, word):
 
 @pytest.mark.parametrize("asked", ["tpu", "cpu1", "gpu-1", "", "gpus"])
 def test_no_device_is_refused(asked):
-    with pytest.raises(BadSetting, match="no device"):
+    with pytest.raises(BadSetting, match="not a device"):
         theanorc.device_name(asked, "1.0.5")
 
 
