@@ -55,15 +55,15 @@ def refuse_broken_images(folder: ImageFolder, broken: Broken) -> None:
     if 2 * len(broken) > len(photos):
         path, reason = next(iter(sorted(broken.items())))
         raise BadData(
-            f"{len(broken):,} of {len(photos):,} files in {folder.root} are no sound images, "
+            f"{len(broken):,} of {len(photos):,} files in {folder.root} are not valid images, "
             f"such as {path.name}: {reason}.",
-            fix="Keep one folder a class, with images in it.",
+            fix="Keep one folder per class, with images in it.",
         )
     for part, listed in (("training", folder.train), ("validation", folder.valid)):
         left = {photo.label for photo in listed if photo.path not in broken}
         for label, name in enumerate(folder.classes):
             if label not in left:
                 raise BadData(
-                    f"The class {name!r} has no sound {part} image left.",
+                    f"The class {name!r} has no valid {part} image left.",
                     fix=f"Add images to the folder {name}, or take the folder away.",
                 )

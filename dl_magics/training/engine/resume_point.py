@@ -57,7 +57,7 @@ class ResumePoint:
     def refuse(self, about: Mapping[str, Any], folder: ImageFolder, backend: str) -> None:
         """Raise NotResumable where the run would go on with something else than it began with."""
         data = self.recipe.data
-        anew = f"or train anew: %%finetune {data}"
+        anew = f"or start a new run: %%finetune {data}"
         began = self.state.versions.get("backend", backend)
         if backend != began:
             raise NotResumable(
@@ -105,7 +105,7 @@ class ResumePoint:
                 code="checkpoint_lost",
                 text=f"The checkpoint cannot be used: {self.lost} The head is trained again from "
                 "its first batch.",
-                fix="Nothing is to be done: its features are kept.",
+                fix="No action is needed: the features are kept.",
             )
 
     def _is_same_kind(self, device: Device) -> bool:

@@ -128,7 +128,7 @@ class Process:
         told: dict[str, Any] = json.loads(line)
         if "error" in told:
             raise TrainingFailed(
-                f"Keras on Theano could not go on: {told['error']}",
+                f"Keras on Theano failed: {told['error']}",
                 fix="%device cpu if a GPU is the reason · without Theano: %backend tensorflow",
             )
         if "bytes" in told:
@@ -141,7 +141,7 @@ class Process:
         self._wrote.seek(0)
         lines = self._wrote.read().decode("utf-8", "replace").strip().splitlines()
         return TrainingFailed(
-            f"The interpreter with Theano ended by itself (status {code}): "
-            f"{lines[-1][:200] if lines else 'it said nothing'}",
-            fix="%device shows what Theano starts with · %backend theano --setup makes it anew.",
+            f"The Theano interpreter exited unexpectedly (status {code}): "
+            f"{lines[-1][:200] if lines else 'no output'}",
+            fix="Check the device: %device · or set it up again: %backend theano --setup",
         )

@@ -52,6 +52,6 @@ def select_engine(recipe: Recipe, folder: Path) -> Callable[..., Generator[Event
 def _no_interpreter(backend: Value) -> NotInstalled:
     why = f" ({backend.by})" if backend.value == "theano" else ""
     return NotInstalled(
-        f"Theano is meant{why}, but there is no interpreter for it yet.",
-        fix="%backend theano --setup makes it · %backend tensorflow trains without.",
+        f"The Theano backend is selected{why}, but its environment is not set up.",
+        fix="Set it up: %backend theano --setup · or use another backend: %backend tensorflow",
     )

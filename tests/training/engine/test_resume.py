@@ -328,7 +328,9 @@ def test_other_images_are_refused_until_they_are_as_they_were(changing):
     (own / "red" / "new.png").unlink()
 
     assert happened.startswith(f"NotResumable: What is in {own} is not what the run began with")
-    assert fix == f"  Put each image back as it was and repeat, or train anew: %%finetune {own}"
+    assert (
+        fix == f"  Put each image back as it was and repeat, or start a new run: %%finetune {own}"
+    )
     assert happened_too.endswith("20 + 4 images then, 20 + 5 images now.")
     assert resumed(run, room)[-1].status == "done"
 

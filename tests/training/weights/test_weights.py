@@ -215,8 +215,8 @@ def test_a_cached_file_of_another_sum_of_a_model_without_another_way_is_named(ca
 
     happened, fix = refusal(RESNET, "imagenet", tmp_path)
 
-    assert happened == f"{cached} is not the file of ImageNet weights that Keras asks for."
-    assert fix == "Move it away and run the cell again: Keras downloads it anew."
+    assert happened == f"{cached} does not match the checksum of Keras' ImageNet weights."
+    assert fix == "Move it away and run the cell again: Keras downloads it."
     assert cached.read_bytes() == b"half of a download"
 
 
@@ -281,7 +281,9 @@ def test_a_kept_file_that_is_damaged_is_fetched_again(keras, cache, tmp_path, of
 def test_with_no_way_at_all_two_lines_say_what_to_do(cache, nowhere, tmp_path):
     happened, fix = refusal(VGG16, "imagenet", tmp_path)
 
-    assert happened.startswith("VGG16's ImageNet weights can be had neither from Keras' host nor")
+    assert happened.startswith(
+        "VGG16's ImageNet weights could not be downloaded from Keras' host or"
+    )
     assert fix == 'Connect this computer once, or give a file: weights = "vgg16.weights.h5"'
     assert list(cache.iterdir()) == []
 
