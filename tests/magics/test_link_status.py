@@ -95,7 +95,7 @@ def test_in_a_terminal_it_is_two_lines_however_long_it_lasts(link, kernel, shell
 
     lost, back = capsys.readouterr().out.splitlines()
     assert lost.startswith("The connection to gpu has been lost")
-    assert back.endswith("nothing was lost.")
+    assert back.endswith("no output was lost.")
 
 
 def test_in_a_notebook_one_display_is_updated(link, kernel, shell, monkeypatch):
@@ -117,4 +117,4 @@ def test_in_a_notebook_one_display_is_updated(link, kernel, shell, monkeypatch):
     ((mime, text),) = [*published[0].items()]
     assert len(published) == 1
     assert mime == "text/plain"
-    assert text.endswith("nothing was lost.")
+    assert text.endswith("no output was lost.")
