@@ -16,11 +16,11 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     """Register the magics; IPython calls this for `%load_ext dl_magics`."""
     from dl_magics import magics
 
-    magics.load(shell)
+    magics.register_all(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Remove the magics; IPython calls this for `%unload_ext dl_magics`."""
     from dl_magics import magics
 
-    magics.unload(shell)
+    magics.unregister_all(shell)

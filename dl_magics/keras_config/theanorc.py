@@ -23,7 +23,7 @@ _SECTION = re.compile(r"\s*\[(.+)\]")
 _OPTION = re.compile(r"device\s*[=:]", re.IGNORECASE)
 
 
-def files() -> list[Path]:
+def list_files() -> list[Path]:
     """Return the files that Theano reads, the one that wins last."""
     named = os.environ.get(FILES)
     listed = (named if named is not None else "~/.theanorc").split(os.pathsep)
@@ -43,7 +43,7 @@ def configured_device(theano: str) -> tuple[str, str]:
     flags = _flags()
     if "device" in flags:
         return flags["device"], f"the variable {FLAGS}"
-    for file in reversed(files()):
+    for file in reversed(list_files()):
         told = _read(file)
         if told is not None:
             return told, str(file)
@@ -65,7 +65,7 @@ def device_name(asked: str, theano: str) -> str:
 def write_device(asked: str, theano: str) -> Change:
     """Put a device into the file that wins; everything else in it stays as it is."""
     word = device_name(asked, theano)
-    file = (files() or [Path("~/.theanorc").expanduser()])[-1]
+    file = (list_files() or [Path("~/.theanorc").expanduser()])[-1]
     with atomic_file.lock_for_change(file):
         before = _read(file)
         if before == word:
@@ -78,7 +78,7 @@ def write_device(asked: str, theano: str) -> Change:
 
 def undo_device() -> Change:
     """Put back what was in the file before; a second time brings the change again."""
-    file = (files() or [Path("~/.theanorc").expanduser()])[-1]
+    file = (list_files() or [Path("~/.theanorc").expanduser()])[-1]
     with atomic_file.lock_for_change(file):
         kept = atomic_file.read_text(_undo_file(file))
         if kept is None:

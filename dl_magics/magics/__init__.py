@@ -36,9 +36,9 @@ ALL: tuple[type[Magics], ...] = (
 )
 
 
-def load(shell: InteractiveShell) -> None:
+def register_all(shell: InteractiveShell) -> None:
     """Register all magics, and apply the selection of visible GPUs to this process."""
-    unload(shell)
+    unregister_all(shell)
     # An unreadable folder is reported by the magic that needs it.
     with suppress(DLMagicsError, OSError):
         cuda_visible_devices.apply_selection(str(paths.data_folder()))
@@ -46,7 +46,7 @@ def load(shell: InteractiveShell) -> None:
     shell.Completer.custom_matchers.extend(MATCHERS)
 
 
-def unload(shell: InteractiveShell) -> None:
+def unregister_all(shell: InteractiveShell) -> None:
     """Remove all magics and matchers from the shell; IPython has no call that does."""
     for table in shell.magics_manager.magics.values():
         for name, function in list(table.items()):

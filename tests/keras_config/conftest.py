@@ -2,10 +2,10 @@
 
 Modules that are covered by a test of another name:
 
+framework_devices: tests/actions/gpu/test_stack.py
 atomic_file: tests/keras_config/test_keras_json.py
 devices: tests/keras_config/test_theanorc.py
 effective, import_check, rpc: tests/keras_config/test_truth.py
-framework_devices: tests/actions/gpu/test_stack.py
 theano_env: tests/actions/keras/test_theano.py
 """
 

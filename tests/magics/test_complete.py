@@ -42,10 +42,10 @@ def test_values_and_other_cells_are_not_completed(shell):
 
 
 def test_completions_appear_once_after_two_loads_and_not_after_unload(shell):
-    magics.load(shell)
+    magics.register_all(shell)
     assert len(completed(shell, "%%finetune data\npatien")) == 1
 
-    magics.unload(shell)
+    magics.unregister_all(shell)
 
     assert completed(shell, "%%finetune data\npatien") == []
 

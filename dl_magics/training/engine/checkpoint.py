@@ -79,7 +79,7 @@ def restore(head: Any, checkpoint: Checkpoint) -> None:
     _set_generators(checkpoint.generators)
 
 
-def write(folder: Path, checkpoint: Checkpoint) -> CheckpointSaved:
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> CheckpointSaved:
     """Write a checkpoint in one step: until it is whole and on disk, the one before stays."""
     payload = _packed(checkpoint)
     digest = hashlib.sha256(payload)
@@ -90,7 +90,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> CheckpointSaved:
     return CheckpointSaved(path=FILE_NAME, sha256=digest.hexdigest())
 
 
-def read(folder: Path) -> Checkpoint | None:
+def load_checkpoint(folder: Path) -> Checkpoint | None:
     """Return the checkpoint in the folder of a run, if there is one.
 
     Raises
@@ -144,7 +144,7 @@ class CheckpointSaver:
             pause = max(pause, _SECONDS_WITHIN_AN_EPOCH)
         if before - self._saved < pause:
             return
-        saved = write(self.folder, capture(self.head, standing, self.about))
+        saved = save_checkpoint(self.folder, capture(self.head, standing, self.about))
         self._saved = self.timer()
         self._took = self._saved - before
         yield saved

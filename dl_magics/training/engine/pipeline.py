@@ -105,7 +105,7 @@ class _KerasSteps:
                 fingerprint.installed_versions(), found, compute_settings.detect()
             )
         if not self.checkpoint:
-            yield checkpoint.write(self.paths.run, Checkpoint(about))
+            yield checkpoint.save_checkpoint(self.paths.run, Checkpoint(about))
         if not (
             yield from frame.compute_features(
                 images,

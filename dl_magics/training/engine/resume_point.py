@@ -160,7 +160,7 @@ def load_resume_point(record: RunRecord) -> ResumePoint:
 
 def _checkpoint(folder: Path, state: RunState) -> tuple[Checkpoint | None, str]:
     try:
-        found = checkpoint.read(folder)
+        found = checkpoint.load_checkpoint(folder)
     except DamagedRun as error:
         return None, str(error)
     told = {each["epoch"] for each in state.epochs}

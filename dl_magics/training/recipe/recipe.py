@@ -22,11 +22,13 @@ class Setting:
 
 SETTINGS: dict[str, Setting] = {
     "model": Setting(
-        "VGG16", validators.text, "any model of keras.applications, with its own preprocessing"
+        "VGG16",
+        validators.nonempty_text,
+        "any model of keras.applications, with its own preprocessing",
     ),
     "weights": Setting(
         "imagenet",
-        validators.either(validators.text, validators.one_of(None)),
+        validators.either(validators.nonempty_text, validators.one_of(None)),
         'pretrained weights: "imagenet", a file, or None for random initialization',
     ),
     "image_size": Setting(

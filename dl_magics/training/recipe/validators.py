@@ -79,7 +79,7 @@ def either(first: Rule, second: Rule) -> Rule:
     return rule
 
 
-def text(value: Any) -> str:
+def nonempty_text(value: Any) -> str:
     """A text with something in it; a path counts."""
     as_text = str(value) if hasattr(value, "__fspath__") else value
     if not isinstance(as_text, str) or not as_text.strip():

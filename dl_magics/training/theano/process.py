@@ -43,7 +43,7 @@ class Interpreter:
 
     def environment(self) -> dict[str, str]:
         """Return the variables that it starts with; the person's own Theano settings count."""
-        files = os.pathsep.join(map(str, theanorc.files()))
+        files = os.pathsep.join(map(str, theanorc.list_files()))
         flags = [os.environ.get("THEANO_FLAGS", ""), "floatX=float32"]
         flags += [f"device={self.device}"] if self.device else []
         return {

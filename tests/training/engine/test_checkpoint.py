@@ -57,13 +57,13 @@ def plain(value):
 def test_what_was_written_is_read(tmp_path_factory, value):
     folder = tmp_path_factory.mktemp("run")
 
-    checkpoint.write(folder, value)
+    checkpoint.save_checkpoint(folder, value)
 
-    assert plain(checkpoint.read(folder)) == plain(value)
+    assert plain(checkpoint.load_checkpoint(folder)) == plain(value)
 
 
 def test_the_event_tells_the_sum_of_the_file(tmp_path):
-    told = checkpoint.write(tmp_path, Checkpoint(ABOUT))
+    told = checkpoint.save_checkpoint(tmp_path, Checkpoint(ABOUT))
 
     data = (tmp_path / told.path).read_bytes()
     assert told.sha256 == hashlib.sha256(data).hexdigest()
@@ -71,14 +71,14 @@ def test_the_event_tells_the_sum_of_the_file(tmp_path):
 
 
 def test_where_there_is_none_nothing_is_read(tmp_path):
-    assert checkpoint.read(tmp_path) is None
+    assert checkpoint.load_checkpoint(tmp_path) is None
 
 
 @settings(max_examples=60)
 @given(at=st.data())
 def test_any_changed_byte_and_any_cut_is_noticed(tmp_path_factory, at):
     folder = tmp_path_factory.mktemp("run")
-    checkpoint.write(folder, Checkpoint(ABOUT, variables=[np.arange(9.0)]))
+    checkpoint.save_checkpoint(folder, Checkpoint(ABOUT, variables=[np.arange(9.0)]))
     path = folder / checkpoint.FILE_NAME
     data = bytearray(path.read_bytes())
     if at.draw(st.booleans()):
@@ -88,26 +88,26 @@ def test_any_changed_byte_and_any_cut_is_noticed(tmp_path_factory, at):
     path.write_bytes(data)
 
     with pytest.raises(DamagedRun) as caught:
-        checkpoint.read(folder)
+        checkpoint.load_checkpoint(folder)
 
     assert str(path) in str(caught.value)
 
 
 def test_until_the_new_one_is_on_disk_the_old_one_stays(tmp_path, monkeypatch):
-    checkpoint.write(tmp_path, Checkpoint({**ABOUT, "weights": "old"}))
+    checkpoint.save_checkpoint(tmp_path, Checkpoint({**ABOUT, "weights": "old"}))
 
     def full(_descriptor):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        checkpoint.write(tmp_path, Checkpoint(ABOUT))
+        checkpoint.save_checkpoint(tmp_path, Checkpoint(ABOUT))
 
-    assert checkpoint.read(tmp_path).about["weights"] == "old"
+    assert checkpoint.load_checkpoint(tmp_path).about["weights"] == "old"
 
 
 def test_taken_away_nothing_is_left(tmp_path):
-    checkpoint.write(tmp_path, Checkpoint(ABOUT))
+    checkpoint.save_checkpoint(tmp_path, Checkpoint(ABOUT))
     unfinished = Path(checkpoint.FILE_NAME)
     (tmp_path / f".{unfinished.stem}.0123456789ab{unfinished.suffix}").write_bytes(b"half")
 
@@ -151,7 +151,7 @@ def test_from_any_batch_on_a_head_learns_what_it_would_have_learnt(tmp_path, own
     def keep(standing):
         folder = tmp_path / str(len(kept))
         folder.mkdir()
-        checkpoint.write(folder, checkpoint.capture(whole, standing, ABOUT))
+        checkpoint.save_checkpoint(folder, checkpoint.capture(whole, standing, ABOUT))
         kept.append(folder)
         return ()
 
@@ -159,7 +159,7 @@ def test_from_any_batch_on_a_head_learns_what_it_would_have_learnt(tmp_path, own
     again = new_head(own)
 
     for folder in kept[::4]:
-        found = checkpoint.read(folder)
+        found = checkpoint.load_checkpoint(folder)
         checkpoint.restore(again, found)
         learnt(again, found.standing)
         assert (found.standing.best.epoch, found.standing.best.logs) == (

@@ -29,7 +29,7 @@ every_rule = st.sampled_from(
         validators.number(0, 1, zero=True),
         validators.one_of("avg", None, True),
         validators.either(validators.whole(1), validators.one_of("auto")),
-        validators.text,
+        validators.nonempty_text,
         validators.sizes,
         validators.duration,
     ]
@@ -122,14 +122,14 @@ def test_either_rule_allows_and_both_are_named_where_neither_does():
 
 
 def test_a_text_may_be_a_path():
-    assert validators.text("vgg16") == "vgg16"
-    assert validators.text(Path("models") / "own.h5") == str(Path("models") / "own.h5")
+    assert validators.nonempty_text("vgg16") == "vgg16"
+    assert validators.nonempty_text(Path("models") / "own.h5") == str(Path("models") / "own.h5")
 
 
 @pytest.mark.parametrize("value", ["", "  ", 5, None, b"vgg16", ["vgg16"]])
 def test_a_text_has_something_in_it(value):
     with pytest.raises(ValueError, match=r"^a text$"):
-        validators.text(value)
+        validators.nonempty_text(value)
 
 
 @pytest.mark.parametrize(
