@@ -177,10 +177,10 @@ def impatient(monkeypatch):
 
     def now():
         monkeypatch.setattr(session, "_READ_SECONDS", 2)
-        session._door.cache_clear()
+        session._open.cache_clear()
 
     yield now
-    session._door.cache_clear()
+    session._open.cache_clear()
 
 
 def test_a_question_without_an_answer_ends_in_two_lines(rent, run, cloud, impatient):
