@@ -64,7 +64,7 @@ def measure_delay(folder: Path, id_: str, takes: float, start: Callable[[str], N
     seen: list[float] = []
 
     def poll() -> None:
-        ec2 = context.Ec2(context.Door(context.load_profile()))
+        ec2 = context.load().ec2
         while ec2.describe_instance(id_).state != "running":
             time.sleep(0.02)
         seen.append(time.perf_counter())
