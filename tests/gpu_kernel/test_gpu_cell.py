@@ -135,8 +135,8 @@ def test_a_cell_whose_output_fills_the_disk_tells_it_and_has_all_when_there_is_r
     gpu = notebook_kernel.current().host.name
     told = [line for line in read.lines if not line.startswith("line ")]
     assert told == [
-        f"The disk of {gpu} is full (no space left on device): the cell goes on there, "
-        "and what it says is kept until there is room.",
+        f"The disk of {gpu} is full (no space left on device): the cell keeps running, "
+        "and its output is kept until there is free space.",
         "  Free some space on the host to see it · in a terminal on the host: df -h ~",
         f"The disk of {gpu} has free space again.",
     ]

@@ -55,9 +55,9 @@ def test_one_file_comes_alone(host, there, tmp_path):
 
 
 def test_a_name_that_is_not_there_costs_two_lines(host, here):
-    with pytest.raises(errors.NoSuchFile, match="gpu:reslts is not there"):
+    with pytest.raises(errors.NoSuchFile, match="gpu:reslts does not exist"):
         fetch(host, here, "reslts")
-    with pytest.raises(errors.NoSuchFile, match="gpu:nothing is not there"):
+    with pytest.raises(errors.NoSuchFile, match="gpu:nothing does not exist"):
         fetch(host, here, ".", names=("nothing",))
 
 

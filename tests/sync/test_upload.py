@@ -87,7 +87,7 @@ def test_what_is_no_file_is_named(host, here):
         synced = send(host, here)
 
     assert [name for name, _ in synced.skipped] == ["pipe", "sock"]
-    assert "Skipped 2: pipe (it is no file" in repr(synced)
+    assert "Skipped 2: pipe (not a regular file" in repr(synced)
 
 
 def test_a_file_and_a_folder_of_one_name_do_not_hurt_each_other(host, here):
@@ -141,7 +141,7 @@ def test_a_full_disk_costs_two_lines_and_leaves_nothing_half_written(host, here)
     complaint = "tar: large: Cannot write: No space left on device"
     with (
         program(host, "tar", f"head -c 100000 >/dev/null; echo '{complaint}' >&2; exit 2"),
-        pytest.raises(errors.DiskFull, match="full on gpu") as refused,
+        pytest.raises(errors.DiskFull, match="disk of gpu is full") as refused,
     ):
         send(host, here)
 
@@ -154,7 +154,7 @@ def test_a_full_disk_costs_two_lines_and_leaves_nothing_half_written(host, here)
 def test_a_place_where_nothing_can_be_written_costs_two_lines(host, here):
     (host.home / "taken").write_text("")
 
-    with pytest.raises(errors.CommandFailed, match="cannot be used there"):
+    with pytest.raises(errors.CommandFailed, match="cannot be used on the host"):
         send(host, here, "taken")
 
 
