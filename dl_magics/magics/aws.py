@@ -148,8 +148,8 @@ class AwsMagics(Magics):
         from dl_magics.core import duration
 
         args = parse_argstring(self.aws_start, line)
-        current = context.load()
         wait_seconds = duration.parse_option("--wait", args.wait, zero=True) or 0
+        current = context.load()
         if args.explain:
             return explain.start(current, current.resolve_instance(args.name))
         return shown(instances.start(current, args.name, wait_seconds=wait_seconds))

@@ -164,7 +164,7 @@ def test_a_name_that_is_taken_by_another_type_is_not_launched_again(cloud, run):
 def test_what_is_launched_is_as_safe_as_promised(cloud, run):
     launched = run("%aws_launch t2.micro --disk 120 -y")
 
-    ask = context.load().session.ask
+    ask = context.load().session.query
     (found,) = ask("ec2", "describe_instances", InstanceIds=[launched.id])["Reservations"]
     instance = found["Instances"][0]
     (disk,) = ask(
