@@ -38,37 +38,29 @@ DLMagicsError
 │   ├── NotLoadable         the installed Keras cannot load the model
 │   └── DamagedRun          a file of the run cannot be read
 └── MachineError          a file, disk or program, on this computer or on a host
-├── NotInstalled        a package or program is missing
-├── CommandFailed       a command on a host exited with an error
-├── DiskFull            the disk has too little space
-├── CannotChange        a settings file of another program cannot be changed
-├── DamagedFile         a file of dl_magics cannot be read
-└── NoFolder            the folder of dl_magics cannot be created
+    ├── NotInstalled        a package or program is missing
+    ├── CommandFailed       a command on a host exited with an error
+    ├── DiskFull            the disk has too little space
+    ├── CannotChange        a settings file of another program cannot be changed
+    ├── DamagedFile         a file of dl_magics cannot be read
+    └── NoFolder            the folder of dl_magics cannot be created
 """
 
 from __future__ import annotations
 
 
 class DLMagicsError(Exception):
-    """An expected failure, with the line that says what to type next.
+    """An expected failure: `happened` states it with the value received, `fix` what to type next.
 
     IPython, kernels and nbclient show only the two lines of `_render_traceback_`; the cell still
-    fails.
-
-    Parameters
-    ----------
-    happened
-        What happened, with the value received. It is the message of the exception.
-    fix
-        What to type or to do next.
-
-    Attributes
-    ----------
-    status
-        The HTTP status that fits the error.
+    fails. `status` is the HTTP status of a REST response that reports it.
     """
 
     status = 500
+
+    def __init_subclass__(cls, status: int | None = None) -> None:
+        super().__init_subclass__()
+        cls.status = status or cls.status
 
     def __init__(self, happened: str, *, fix: str) -> None:
         super().__init__(happened)
@@ -78,10 +70,8 @@ class DLMagicsError(Exception):
         return [f"{type(self).__name__}: {self}", f"  {self.fix}"]
 
 
-class UserError(DLMagicsError):
+class UserError(DLMagicsError, status=400):
     """What was typed cannot be carried out."""
-
-    status = 400
 
 
 class BadSetting(UserError):
@@ -96,94 +86,64 @@ class BadData(UserError):
     """A folder of images is missing, or a model cannot be trained on it."""
 
 
-class NoSuchFile(UserError):
+class NoSuchFile(UserError, status=404):
     """A file or folder does not exist."""
 
-    status = 404
 
-
-class NoSuchRun(UserError):
+class NoSuchRun(UserError, status=404):
     """No run has this name."""
 
-    status = 404
 
-
-class NoSuchInstance(UserError):
+class NoSuchInstance(UserError, status=404):
     """No instance has this name or id, or no instance type matches."""
 
-    status = 404
 
-
-class SeveralInstances(UserError):
+class SeveralInstances(UserError, status=409):
     """More than one instance matches the name."""
 
-    status = 409
 
-
-class NotConfirmed(UserError):
+class NotConfirmed(UserError, status=409):
     """A command that costs money or deletes something was not confirmed."""
 
-    status = 409
 
-
-class CloudError(DLMagicsError):
+class CloudError(DLMagicsError, status=502):
     """AWS refused a request, or the request could not be made."""
 
-    status = 502
 
-
-class NoCredentials(CloudError):
+class NoCredentials(CloudError, status=401):
     """AWS credentials are missing, invalid or expired."""
 
-    status = 401
 
-
-class NoRegion(CloudError):
+class NoRegion(CloudError, status=400):
     """No AWS region is configured."""
 
-    status = 400
 
-
-class NotAllowed(CloudError):
+class NotAllowed(CloudError, status=403):
     """An IAM policy of the AWS account denies the request."""
 
-    status = 403
 
-
-class NoCapacity(CloudError):
+class NoCapacity(CloudError, status=503):
     """AWS has no capacity left for this instance type."""
 
-    status = 503
 
-
-class QuotaReached(CloudError):
+class QuotaReached(CloudError, status=403):
     """The account's service quota is too small for the request."""
 
-    status = 403
 
-
-class NoSuchType(CloudError):
+class NoSuchType(CloudError, status=400):
     """The instance type does not exist, or not in this region."""
 
-    status = 400
 
-
-class NoSuchImage(CloudError):
+class NoSuchImage(CloudError, status=400):
     """The AMI does not exist, or not in this region."""
 
-    status = 400
 
-
-class WrongState(CloudError):
+class WrongState(CloudError, status=409):
     """The state of the instance does not allow the request."""
 
-    status = 409
 
-
-class TooManyRequests(CloudError):
+class TooManyRequests(CloudError, status=429):
     """AWS throttles the requests, also after the retries."""
-
-    status = 429
 
 
 class NoAddress(CloudError):
@@ -194,72 +154,56 @@ class CloudRefused(CloudError):
     """AWS refused the request with an error code that has no class of its own."""
 
 
-class ConnectionFailed(DLMagicsError):
+class ConnectionFailed(DLMagicsError, status=504):
     """AWS or a host could not be reached, or its identity could not be verified."""
-
-    status = 504
 
 
 class NoAnswer(ConnectionFailed):
     """AWS or a host is unreachable, timed out, or sent an invalid response."""
 
 
-class HostKeyRefused(ConnectionFailed):
+class HostKeyRefused(ConnectionFailed, status=403):
     """The SSH host key is unknown, or does not match the pinned key."""
 
-    status = 403
 
-
-class LoginRefused(ConnectionFailed):
+class LoginRefused(ConnectionFailed, status=403):
     """The SSH server does not accept this user with this key."""
-
-    status = 403
 
 
 class KernelError(DLMagicsError):
     """The GPU kernel cannot do what was requested."""
 
 
-class NotConnected(KernelError):
+class NotConnected(KernelError, status=409):
     """No GPU kernel is connected to this notebook."""
-
-    status = 409
 
 
 class KernelDied(KernelError):
     """The GPU kernel ended, or its instance did."""
 
 
-class OutputLost(KernelError):
+class OutputLost(KernelError, status=502):
     """Part of the kernel's output was not recorded."""
-
-    status = 502
 
 
 class RunError(DLMagicsError):
     """A training run failed, or its files cannot be used."""
 
 
-class WeightsNotFound(RunError):
+class WeightsNotFound(RunError, status=424):
     """The pretrained weights could not be found or downloaded."""
-
-    status = 424
 
 
 class TrainingFailed(RunError):
     """Training stopped with an error."""
 
 
-class NotTrained(RunError):
+class NotTrained(RunError, status=409):
     """The run ended before it had a model."""
 
-    status = 409
 
-
-class NotResumable(RunError):
+class NotResumable(RunError, status=409):
     """The run is finished, still running, or began with other data, weights or settings."""
-
-    status = 409
 
 
 class NotLoadable(RunError):
@@ -274,26 +218,20 @@ class MachineError(DLMagicsError):
     """A file, a disk or a program on this computer or on a host."""
 
 
-class NotInstalled(MachineError):
+class NotInstalled(MachineError, status=424):
     """A required package or program is not installed."""
-
-    status = 424
 
 
 class CommandFailed(MachineError):
     """A command on a host exited with a status other than 0."""
 
 
-class DiskFull(MachineError):
+class DiskFull(MachineError, status=507):
     """The disk has too little free space."""
 
-    status = 507
 
-
-class CannotChange(MachineError):
+class CannotChange(MachineError, status=409):
     """A settings file that belongs to another program could not be changed."""
-
-    status = 409
 
 
 class DamagedFile(MachineError):
@@ -305,14 +243,8 @@ class NoFolder(MachineError):
 
 
 BY_NAME: dict[str, type[DLMagicsError]] = {
-    each.__name__: each
-    for each in (
-        *(BadSetting, BadValue, BadData, NoSuchFile, NoSuchRun, NoSuchInstance, SeveralInstances),
-        *(NotConfirmed, NoCredentials, NoRegion, NotAllowed, NoCapacity, QuotaReached, NoSuchType),
-        *(NoSuchImage, WrongState, TooManyRequests, NoAddress, CloudRefused, NoAnswer),
-        *(HostKeyRefused, LoginRefused, NotConnected, KernelDied, OutputLost, WeightsNotFound),
-        *(TrainingFailed, NotTrained, NotResumable, NotLoadable, DamagedRun, NotInstalled),
-        *(CommandFailed, DiskFull, CannotChange, DamagedFile, NoFolder),
-    )
+    name: each
+    for name, each in list(globals().items())
+    if isinstance(each, type) and issubclass(each, DLMagicsError) and not each.__subclasses__()
 }
 """The class of an error that another process reports by its name; other names are not ours."""

@@ -48,9 +48,7 @@ RUNS_WITHOUT_US = {"training.theano.site"}
 FILE_METHODS = {"open", "read_bytes", "read_text", "write_bytes", "write_text"}
 # Longer than MAX_LINES, and by how much at most: a list of all errors is easier to read whole.
 LONG = {
-    "errors": 320,
     "gpu_kernel.agent_connection": 252,
-    "gpu_kernel.client": 253,
     "magics.aws": 263,
 }
 # Names of one word that more than two modules share. Do not add to them: rename instead.
