@@ -1,7 +1,7 @@
-"""Values that cross to another Python and back: plain ones, NumPy arrays, pandas frames.
+"""Send values to the GPU kernel and back: plain values, NumPy arrays, pandas frames.
 
-A zip of one JSON tree and the arrays as .npy files: reading one never runs code, as a pickle
-would. This module travels: the GPU kernel reads and writes the same files.
+A file is a zip of one JSON tree and the arrays as .npy files. Unlike a pickle, reading it never
+runs code. The GPU kernel uses the same module.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ def write_values(path: Path, values: Mapping[str, Any]) -> None:
     Raises
     ------
     BadValue
-        where a value is of another kind, with its name.
+        if a value has an unsupported type; the message has its name.
     """
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as file:
         tree = {}
         for name, value in values.items():
             try:
                 tree[name] = _Writer(file)(value)
-            except _Unknown as error:
+            except _UnsupportedType as error:
                 raise BadValue(
-                    f"{name} holds a {error}: only plain values, NumPy arrays and pandas frames "
-                    "go to the GPU kernel and back.",
+                    f"{name} is or contains a {error}; only plain values, NumPy arrays and pandas "
+                    "frames can be sent to the GPU kernel and back.",
                     fix="Save it to a file and %sync that, or send its parts.",
                 ) from None
         file.writestr(_TREE, json.dumps(tree))
 
 
 def read_values(path: Path) -> dict[str, Any]:
-    """Return the named values of a file that `write` wrote."""
+    """Return {name: value} of a file that `write_values` wrote."""
     with zipfile.ZipFile(path) as file:
         read_one = _Reader(file)
         return {name: read_one(node) for name, node in json.loads(file.read(_TREE)).items()}
 
 
-class _Unknown(Exception):
-    """A value of a kind that does not cross."""
+class _UnsupportedType(Exception):
+    """A value cannot be serialized; the message is its type."""
 
 
 class _Writer:
@@ -66,14 +66,14 @@ class _Writer:
         if type(value) in (bytes, bytearray):
             return {_TAG: type(value).__name__, "v": base64.b64encode(value).decode()}
         if id(value) in self._inside:
-            raise _Unknown("value that contains itself")
+            raise _UnsupportedType("value that contains itself")
         self._inside.add(id(value))
         try:
-            return self._many(value)
+            return self._compound(value)
         finally:
             self._inside.discard(id(value))
 
-    def _many(self, value: Any) -> Any:
+    def _compound(self, value: Any) -> Any:
         if type(value) is list:
             return [self(each) for each in value]
         if type(value) in (tuple, set, frozenset):
@@ -85,14 +85,14 @@ class _Writer:
             return self._array(value, scalar=kind != "numpy.ndarray")
         if kind in ("pandas.DataFrame", "pandas.Series"):
             return self._frame(value, type(value).__name__)
-        raise _Unknown(f"{type(value).__module__}.{type(value).__qualname__}")
+        raise _UnsupportedType(f"{type(value).__module__}.{type(value).__qualname__}")
 
     def _array(self, value: Any, scalar: bool = False) -> Any:
         import numpy as np
 
         array = np.asarray(value)
         if array.dtype.hasobject:
-            raise _Unknown("NumPy array of objects")
+            raise _UnsupportedType("NumPy array of objects")
         name = f"{len(self._file.namelist())}.npy"
         with self._file.open(name, "w", force_zip64=True) as member:
             np.save(member, array, allow_pickle=False)
@@ -115,16 +115,16 @@ class _Writer:
         return {"names": names, **self._column(index)}
 
     def _column(self, column: Any) -> Any:
-        """Write a column: as an array where NumPy holds it, else value by value."""
+        """Write a column as an array if it has a NumPy dtype, else value by value."""
         import numpy as np
 
         if isinstance(column.dtype, np.dtype) and not column.dtype.hasobject:
             return {"v": self._array(column.to_numpy()), "dtype": str(column.dtype)}
         if column.dtype.kind == "O" and str(column.dtype) != "category":
-            # No `zip`: before Python 3.10 it has no `strict`.
-            plain = map(lambda each, gone: None if gone else each, column, column.isna())
+            # Not `zip`: it has no `strict` before Python 3.10.
+            plain = map(lambda each, missing: None if missing else each, column, column.isna())
             return {"v": self(list(plain)), "dtype": str(column.dtype)}
-        raise _Unknown(f"pandas column of {column.dtype}")
+        raise _UnsupportedType(f"pandas column of {column.dtype}")
 
 
 class _Reader:
@@ -188,23 +188,23 @@ _PLAIN: dict[str, Callable[[_Reader, Any], Any]] = {
 
 
 def load_into_namespace(namespace: dict[str, Any], path: str) -> None:
-    """Read a file of values into a namespace, and take the file away."""
+    """Update a namespace with the values of a file, and delete the file."""
     namespace.update(read_values(Path(path)))
     Path(path).unlink()
 
 
 def save_from_namespace(namespace: Mapping[str, Any], names: list[str], path: str) -> None:
-    """Write the named values of a namespace into a new file; `~` is the home folder."""
+    """Write the named values of a namespace into a file; `~` is expanded."""
     file = Path(path).expanduser()
     file.parent.mkdir(parents=True, exist_ok=True)
     write_values(file, select_values(namespace, names))
 
 
 def select_values(namespace: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
-    """Return the values of these names; raise BadValue where one is not defined."""
+    """Return {name: value} of these names; raise BadValue if one is not defined."""
     missing = [name for name in names if name not in namespace]
     if missing:
         raise BadValue(
-            f"{', '.join(missing)} is not defined.", fix="Run the cell that makes it first."
+            f"{', '.join(missing)} is not defined.", fix="First run the cell that defines it."
         )
     return {name: namespace[name] for name in names}

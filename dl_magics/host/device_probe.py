@@ -26,8 +26,8 @@ class FrameworkDevices:
 async def probe_devices(target: SshTarget, interpreter: Interpreter) -> FrameworkDevices:
     """Import Keras in an interpreter of the host and return what its backend finds.
 
-    The first import on a new instance may take half a minute. An interpreter that crashes or
-    hangs is described in `error`.
+    The first import on a new instance may take half a minute. If the interpreter crashes or
+    hangs, `error` has the reason.
     """
     try:
         found = await runner.run(

@@ -1,58 +1,58 @@
-"""Which Python of a host the kernel runs in, and how to make one where none will do."""
+"""Choose the Python environment of a host for the kernel, or create one."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
 from dl_magics.errors import BadSetting, CommandFailed, NoAnswer, NotInstalled
-from dl_magics.host.info import HostInfo, Interpreter, version
+from dl_magics.host.info import HostInfo, Interpreter, parse_version
 from dl_magics.ssh import connection
 from dl_magics.ssh.target import SshTarget
 
 FOLDER = "~/.venvs/dl_magics"
 _PACKAGES = "ipykernel keras {tensorflow} pillow simplejpeg numpy matplotlib"
 _GET_UV = "curl -LsSf https://astral.sh/uv/install.sh | sh"
-# TensorFlow has wheels for these.
+# The versions of Python that TensorFlow has wheels for: from, below.
 _OLDEST, _NEWEST = (3, 10), (3, 14)
 
 
-def choose_interpreter(surroundings: HostInfo, env: str | None = None) -> Interpreter:
-    """Return the interpreter for the kernel: the one that is named, else the one that fits best.
+def choose_interpreter(host: HostInfo, env: str | None = None) -> Interpreter:
+    """Return the interpreter for the kernel: the one called `env`, by default the best one.
 
     Raises
     ------
     BadSetting
-        where none has that name.
+        if no environment is called `env`.
     NotInstalled
-        where none can run a kernel, or train.
+        if no interpreter has ipykernel, Keras and a backend, or `env` has no ipykernel.
     """
     if env:
-        return _named(surroundings, env)
-    fitting = [each for each in surroundings.interpreters if each.runs_kernels and each.trains]
+        return _named(host, env)
+    fitting = [each for each in host.interpreters if each.can_run_kernels and each.can_train]
     if not fitting:
-        has = "has ipykernel, Keras and a backend" if surroundings.interpreters else "is there"
+        found = "has ipykernel, Keras and a backend" if host.interpreters else "was found"
         raise NotInstalled(
-            f"No Python on {surroundings.name} {has}.",
-            fix=f"%gpu_connect --setup makes one: {install_command(surroundings)}",
+            f"No Python on {host.name} {found}.",
+            fix=f"Create an environment with %gpu_connect --setup: {install_command(host)}",
         )
-    return max(fitting, key=lambda each: _fitness(each, surroundings))
+    return max(fitting, key=lambda each: _fitness(each, host))
 
 
-def install_command(surroundings: HostInfo) -> str:
-    """Return the shell line that makes an environment for kernels and training."""
-    tensorflow = "'tensorflow[and-cuda]'" if surroundings.has_gpu else "tensorflow"
+def install_command(host: HostInfo) -> str:
+    """Return the shell command that creates an environment for kernels and training."""
+    tensorflow = "'tensorflow[and-cuda]'" if host.has_gpu else "tensorflow"
     packages = _PACKAGES.format(tensorflow=tensorflow)
     python = f"{FOLDER}/bin/python"
-    base = _base(surroundings)
-    if surroundings.uv or not base:
-        get = "" if surroundings.uv else f"{_GET_UV} && "
-        uv = surroundings.uv or "~/.local/bin/uv"
-        make = f"{get}{uv} venv --allow-existing --python 3.12 {FOLDER}"
-        return f"{make} && {uv} pip install --python {python} {packages}"
-    make = f"{base.path} -m venv {FOLDER}"
-    if not base.makes_environments:
-        make = f"sudo apt-get install -y python3-venv && {make}"
-    return f"{make} && {python} -m pip install {packages}"
+    base = _base(host)
+    if host.uv or not base:
+        install_uv = "" if host.uv else f"{_GET_UV} && "
+        uv = host.uv or "~/.local/bin/uv"
+        create = f"{install_uv}{uv} venv --allow-existing --python 3.12 {FOLDER}"
+        return f"{create} && {uv} pip install --python {python} {packages}"
+    create = f"{base.path} -m venv {FOLDER}"
+    if not base.can_create_venv:
+        create = f"sudo apt-get install -y python3-venv && {create}"
+    return f"{create} && {python} -m pip install {packages}"
 
 
 async def set_up_environment(target: SshTarget, host: HostInfo) -> AsyncIterator[str]:
@@ -73,9 +73,9 @@ async def set_up_environment(target: SshTarget, host: HostInfo) -> AsyncIterator
         async with shared.create_process(f"{{ {line}; }} 2>&1", errors="replace") as process:
             process.stdin.write_eof()
             async for written in process.stdout:
-                if said := written.rstrip("\n"):
-                    last = said
-                    yield said
+                if text := written.rstrip("\n"):
+                    last = text
+                    yield text
             code = (await process.wait(check=False)).exit_status
     if code is None:
         raise NoAnswer(
@@ -86,48 +86,49 @@ async def set_up_environment(target: SshTarget, host: HostInfo) -> AsyncIterator
         raise CommandFailed(
             f"The environment on {target.name} could not be created (exit status {code}): "
             f"{last:.200}",
-            fix=f"Try it in a terminal there: {line}",
+            fix=f"Run it in a terminal on the host: {line}",
         )
 
 
-def _named(surroundings: HostInfo, env: str) -> Interpreter:
-    found = next((each for each in surroundings.interpreters if each.is_called(env)), None)
+def _named(host: HostInfo, env: str) -> Interpreter:
+    found = next((each for each in host.interpreters if each.matches(env)), None)
     if not found:
-        names = ", ".join(each.name for each in surroundings.interpreters) or "none at all"
+        names = ", ".join(each.name for each in host.interpreters) or "none"
         raise BadSetting(
-            f"{surroundings.name} has no environment named '{env}'.", fix=f"There are: {names}"
+            f"{host.name} has no environment named '{env}'.",
+            fix=f"Environments on the host: {names}",
         )
-    if not found.runs_kernels:
+    if not found.can_run_kernels:
         raise NotInstalled(
-            f"{found.name} on {surroundings.name} (Python {found.python}) has no ipykernel."
-            if version(found.python) >= (3, 8)
-            else f"{found.name} on {surroundings.name} is Python {found.python}: too old.",
-            fix=f"{found.path} -m pip install ipykernel"
-            if version(found.python) >= (3, 8)
-            else f"%gpu_connect --setup makes a new one: {install_command(surroundings)}",
+            f"{found.name} on {host.name} (Python {found.python}) has no ipykernel."
+            if parse_version(found.python) >= (3, 8)
+            else f"{found.name} on {host.name} has Python {found.python}; a kernel needs 3.8.",
+            fix=f"Install it: {found.path} -m pip install ipykernel"
+            if parse_version(found.python) >= (3, 8)
+            else f"Create a new one with %gpu_connect --setup: {install_command(host)}",
         )
     return found
 
 
-def _fitness(interpreter: Interpreter, surroundings: HostInfo) -> tuple[object, ...]:
-    backend = surroundings.keras_backend or "tensorflow"
-    no_gpu = not surroundings.has_gpu
+def _fitness(interpreter: Interpreter, host: HostInfo) -> tuple[object, ...]:
+    backend = host.keras_backend or "tensorflow"
+    cpu_only = not host.has_gpu
     return (
-        no_gpu or interpreter.is_for_gpu(backend),
-        no_gpu or interpreter.is_for_gpu(),
+        cpu_only or interpreter.is_built_for_gpu(backend),
+        cpu_only or interpreter.is_built_for_gpu(),
         backend in interpreter.backends,
-        version(interpreter.packages["keras"]),
-        version(interpreter.python),
+        parse_version(interpreter.packages["keras"]),
+        parse_version(interpreter.python),
     )
 
 
-def _base(surroundings: HostInfo) -> Interpreter | None:
-    """Return the newest Python that TensorFlow is made for; a virtual one only for want of all."""
+def _base(host: HostInfo) -> Interpreter | None:
+    """Return the best Python to create an environment from: one that TensorFlow supports."""
     fitting = [
-        each for each in surroundings.interpreters if _OLDEST <= version(each.python)[:2] < _NEWEST
+        each for each in host.interpreters if _OLDEST <= parse_version(each.python)[:2] < _NEWEST
     ]
     return max(
         fitting,
-        key=lambda each: (each.makes_environments, each.kind != "venv", version(each.python)),
+        key=lambda each: (each.can_create_venv, each.kind != "venv", parse_version(each.python)),
         default=None,
     )

@@ -1,4 +1,4 @@
-"""What a host has: its GPUs, its disk, and every Python that a kernel could run in."""
+"""What a host has: GPUs, memory, disk, and the Python interpreters that may run a kernel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HEADS = ("", "environment", "kind", "Python", "ipykernel", "Keras", "backends",
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One GPU; `capability` is its architecture, such as 7.5, and 0 where nobody says it."""
+    """One GPU. `capability` is its CUDA compute capability, such as 7.5; 0 if it is unknown."""
 
     name: str
     memory_mib: int
@@ -23,11 +23,20 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpreter:
-    """A Python and what is installed in it.
+    """A Python interpreter and what is installed in it.
 
-    `builds` says for each backend which CUDA it was built for: "" for none; `capabilities` for
-    which GPUs TensorFlow was built. `activation` is what a shell must run first, as conda asks
-    for it. Debian's own Python `makes_environments` only with another package.
+    Attributes
+    ----------
+    packages
+        {name: version}.
+    builds
+        {backend: the CUDA version it was built for}, "" for a CPU build.
+    capabilities
+        The CUDA compute capabilities that TensorFlow was built for.
+    can_create_venv
+        Whether `-m venv` works; Debian's Python needs the package python3-venv for it.
+    activation
+        The shell command that activates a conda environment; "" for other kinds.
     """
 
     path: str
@@ -38,17 +47,17 @@ class Interpreter:
     packages: dict[str, str] = field(default_factory=dict)
     builds: dict[str, str] = field(default_factory=dict)
     capabilities: tuple[float, ...] = ()
-    makes_environments: bool = True
+    can_create_venv: bool = True
     activation: str = ""
 
     @property
-    def runs_kernels(self) -> bool:
-        """Whether a kernel can be started in it."""
-        return "ipykernel" in self.packages and version(self.python) >= (3, 8)
+    def can_run_kernels(self) -> bool:
+        """Whether ipykernel is installed and the Python is new enough for it."""
+        return "ipykernel" in self.packages and parse_version(self.python) >= (3, 8)
 
     @property
     def backends(self) -> dict[str, str]:
-        """What Keras can compute with here: {name: version}."""
+        """The installed backends of Keras: {name: version}."""
         found = {"tensorflow": "", "torch": "", "jax": ""}
         for name in ("torch", "jax", "tensorflow-gpu", "tensorflow-cpu", "tensorflow"):
             if name in self.packages:
@@ -56,22 +65,22 @@ class Interpreter:
         return {name: version for name, version in found.items() if version}
 
     @property
-    def trains(self) -> bool:
-        """Whether Keras and a backend are there."""
+    def can_train(self) -> bool:
+        """Whether Keras and a backend are installed."""
         return "keras" in self.packages and bool(self.backends)
 
-    def is_for_gpu(self, backend: str | None = None) -> bool:
-        """Whether a backend, or any, was built for NVIDIA GPUs."""
+    def is_built_for_gpu(self, backend: str | None = None) -> bool:
+        """Whether the backend was built for NVIDIA GPUs; without `backend`, whether any was."""
         return bool(self.builds.get(backend) if backend else any(self.builds.values()))
 
-    def is_called(self, word: str) -> bool:
-        """Whether a person means this one by a name, a folder or a path."""
-        return word.rstrip("/") in (self.name, self.prefix, self.path)
+    def matches(self, name: str) -> bool:
+        """Whether `name` is its name, its prefix or its path."""
+        return name.rstrip("/") in (self.name, self.prefix, self.path)
 
     def row(self) -> tuple[str, ...]:
-        """Return its cells for a table."""
+        """Return its cells for the table of `HostInfo`."""
         backends = (
-            f"{name} {version}{'' if self.is_for_gpu(name) else ' (CPU)'}"
+            f"{name} {version}{'' if self.is_built_for_gpu(name) else ' (CPU)'}"
             for name, version in self.backends.items()
         )
         packages = [self.packages.get(name, "") for name in ("ipykernel", "keras")]
@@ -85,10 +94,24 @@ class Interpreter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostInfo:
-    """All that was found on a host. `cuda` and `cudnn` are the host's own, outside of any Python.
+    """What the probe found on a host.
 
-    `gpus` are those that the driver shows; `pci_gpus` those that are plugged in. `weights` are the
-    files in Keras' cache, `uv` how to call uv.
+    Attributes
+    ----------
+    gpus, pci_gpus
+        The GPUs that the driver reports; the number of GPUs on the PCI bus.
+    driver, driver_error
+        The version of the NVIDIA driver; the error of nvidia-smi.
+    cuda, cudnn
+        The versions installed on the system, outside of any Python environment.
+    uv
+        The path of uv; "" if it is not installed.
+    keras_backend
+        The backend in keras.json of the host.
+    weights
+        The files in the cache of Keras.
+    selected
+        The interpreter that the kernel runs in.
     """
 
     name: str
@@ -112,11 +135,11 @@ class HostInfo:
     keras_backend: str = ""
     weights: tuple[str, ...] = ()
     interpreters: tuple[Interpreter, ...] = ()
-    chosen: Interpreter | None = None
+    selected: Interpreter | None = None
 
     @property
     def has_gpu(self) -> bool:
-        """Whether a GPU is there, with a driver or without."""
+        """Whether the host has a GPU, with or without a driver."""
         return bool(self.gpus or self.pci_gpus)
 
     @property
@@ -139,22 +162,22 @@ class HostInfo:
         )
 
     def _rows(self) -> list[tuple[str, ...]]:
-        return [("→" if each == self.chosen else "", *each.row()) for each in self.interpreters]
+        return [("→" if each == self.selected else "", *each.row()) for each in self.interpreters]
 
     def __repr__(self) -> str:
         if not self.interpreters:
-            return f"{self.headline}\nThere is no Python."
+            return f"{self.headline}\nNo Python found."
         return table.plain(self.headline, _HEADS, self._rows())
 
     def _repr_html_(self) -> str:
-        title = self.headline if self.interpreters else f"{self.headline}. There is no Python."
+        title = self.headline if self.interpreters else f"{self.headline}. No Python found."
         return table.html(title, _HEADS, self._rows())
 
 
-def version(written: str) -> tuple[int, ...]:
-    """Return a version as numbers that compare: "3.11.7" and "2.13.0+cu126"; () for none."""
+def parse_version(text: str) -> tuple[int, ...]:
+    """Return the numbers of a version, (2, 13, 0) for "2.13.0+cu126"; () if there are none."""
     numbers = []
-    for word in written.partition("+")[0].split("."):
+    for word in text.partition("+")[0].split("."):
         digits = "".join(letter for letter in word if letter.isdigit())
         if not word[:1].isdigit():
             break

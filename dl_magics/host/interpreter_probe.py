@@ -1,6 +1,6 @@
-"""Runs in each interpreter of an instance: says as JSON what is installed in it, importing none.
+"""Runs in each interpreter of a host: prints as JSON what is installed, without importing it.
 
-Standard library only; any Python from 3.7 on.
+Standard library only; Python 3.7 or newer.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any, Dict  # noqa: UP035 (3.7)
 
-WANTED = """
+NAMES = """
 ipykernel pyzmq keras tensorflow tensorflow-cpu tensorflow-gpu torch jax jaxlib jax-cuda12-plugin
 jax-cuda13-plugin theano numpy pillow simplejpeg matplotlib nvidia-cudnn-cu11 nvidia-cudnn-cu12
 nvidia-cudnn-cu13 nvidia-cuda-runtime-cu11 nvidia-cuda-runtime-cu12 nvidia-cuda-runtime
@@ -20,14 +20,14 @@ nvidia-cudnn-cu13 nvidia-cuda-runtime-cu11 nvidia-cuda-runtime-cu12 nvidia-cuda-
 Packages = Dict[str, Any]  # noqa: UP006 (3.7)
 
 
-def packages() -> Packages:
-    """Return {name: distribution} of what we ask for."""
+def find_packages() -> Packages:
+    """Return {name: distribution} of the installed ones of NAMES."""
     try:
         from importlib import metadata
     except ImportError:
         return {}
     found = {}
-    for name in WANTED.split():
+    for name in NAMES.split():
         try:
             found[name] = metadata.distribution(name)
         except metadata.PackageNotFoundError:
@@ -35,24 +35,26 @@ def packages() -> Packages:
     return found
 
 
-def text(found: Packages, name: str, path: str) -> str:
-    """Return a file of a package, or "" where there is none."""
+def read_text(found: Packages, name: str, path: str) -> str:
+    """Return the text of a file in a package; "" if it does not exist."""
     try:
         return Path(str(found[name].locate_file(path))).read_text("utf-8")
     except (KeyError, OSError):
         return ""
 
 
-def builds(found: Packages) -> dict[str, str]:
-    """Return {backend: version of CUDA it was built for}, "" for a build without."""
+def find_cuda_builds(found: Packages) -> dict[str, str]:
+    """Return {backend: CUDA version it was built for}; "" for a CPU build."""
     built = {}
     for name in ("tensorflow-gpu", "tensorflow-cpu", "tensorflow"):
         if name in found:
-            info = text(found, name, "tensorflow/python/platform/build_info.py")
+            info = read_text(found, name, "tensorflow/python/platform/build_info.py")
             cuda = re.search(r"'cuda_version', '([\d.]+)'", info)
             built["tensorflow"] = cuda.group(1) if cuda else ""
     if "torch" in found:
-        cuda = re.search(r"^cuda.*=\s*'([\d.]+)'", text(found, "torch", "torch/version.py"), re.M)
+        cuda = re.search(
+            r"^cuda.*=\s*'([\d.]+)'", read_text(found, "torch", "torch/version.py"), re.M
+        )
         built["torch"] = cuda.group(1) if cuda else ""
     if "jax" in found:
         plugins = re.findall(r"jax-cuda(\d+)-plugin", " ".join(found))
@@ -60,26 +62,26 @@ def builds(found: Packages) -> dict[str, str]:
     return built
 
 
-def capabilities(found: Packages) -> list[float]:
-    """Return the GPU architectures that TensorFlow was built for, such as [6.0, 9.0]."""
-    info = text(found, "tensorflow", "tensorflow/python/platform/build_info.py")
+def find_capabilities(found: Packages) -> list[float]:
+    """Return the CUDA compute capabilities that TensorFlow was built for, such as [6.0, 9.0]."""
+    info = read_text(found, "tensorflow", "tensorflow/python/platform/build_info.py")
     listed = re.search(r"'cuda_compute_capabilities', \[([^\]]*)\]", info)
     codes = re.findall(r"(?:sm|compute)_(\d+)", listed.group(1)) if listed else []
     return [int(code) / 10 for code in codes]
 
 
-def makes_environments() -> bool:
-    """Return whether `-m venv` will find pip."""
+def has_ensurepip() -> bool:
+    """Return whether `-m venv` can install pip."""
     from importlib.util import find_spec
 
     return find_spec("ensurepip") is not None
 
 
 def main() -> None:
-    """Print one line of JSON."""
-    # The folder of this file is no place to import from.
+    """Print what is installed as one line of JSON."""
+    # Modules beside this file must not shadow others.
     del sys.path[0]
-    found = packages()
+    found = find_packages()
     prefix = Path(sys.prefix)
     facts = {
         "path": sys.executable,
@@ -88,9 +90,9 @@ def main() -> None:
         "is_conda": (prefix / "conda-meta").is_dir(),
         "python": platform.python_version(),
         "packages": {name: each.version for name, each in found.items()},
-        "builds": builds(found),
-        "capabilities": capabilities(found),
-        "makes_environments": makes_environments(),
+        "builds": find_cuda_builds(found),
+        "capabilities": find_capabilities(found),
+        "can_create_venv": has_ensurepip(),
     }
     print(json.dumps(facts))
 

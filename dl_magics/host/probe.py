@@ -1,4 +1,4 @@
-"""Find what is installed on a host, with one POSIX shell script that needs no Python."""
+"""Find what is installed on a host, with a POSIX shell script: a host may have no Python."""
 
 from __future__ import annotations
 
@@ -42,21 +42,21 @@ async def probe_host(target: SshTarget) -> HostInfo:
             done = await process.wait(check=False, timeout=_TIMEOUT_SECONDS)
         except TimeoutError as error:
             raise _no_answer(target, f"for {_TIMEOUT_SECONDS:.0f} seconds", "") from error
-    said = str(done.stdout).splitlines()
-    if begin not in said or end not in said:
+    lines = str(done.stdout).splitlines()
+    if begin not in lines or end not in lines:
         code = "" if done.exit_status is None else f" (exit status {done.exit_status})"
         raise _no_answer(target, f"what is installed{code}", str(done.stderr))
-    return parse_lines(target.name, said[said.index(begin) + 1 : said.index(end)])
+    return parse_lines(target.name, lines[lines.index(begin) + 1 : lines.index(end)])
 
 
 def parse_lines(name: str, lines: list[str]) -> HostInfo:
-    """Return what the lines of probe.sh mean."""
-    said: dict[str, list[str]] = {}
+    """Return the parsed output of probe.sh: lines of `key TAB value`."""
+    values: dict[str, list[str]] = {}
     for line in lines:
         key, _, value = line.partition("\t")
-        said.setdefault(key, []).append(value.strip())
-    one = {key: values[0] for key, values in said.items()}
-    gpus = _gpus(said.get("gpu", []), said.get("capability", []))
+        values.setdefault(key, []).append(value.strip())
+    one = {key: found[0] for key, found in values.items()}
+    gpus = _gpus(values.get("gpu", []), values.get("capability", []))
     return HostInfo(
         name=name,
         system=one.get("system", ""),
@@ -67,7 +67,7 @@ def parse_lines(name: str, lines: list[str]) -> HostInfo:
         ram_bytes=1024 * _number(one.get("ram_kib")),
         disk_free_bytes=1024 * _number(one.get("disk_free_kib")),
         gpus=tuple(gpu for gpu, _ in gpus),
-        pci_gpus=len(said.get("pci_gpu", [])),
+        pci_gpus=len(values.get("pci_gpu", [])),
         driver=gpus[0][1] if gpus else "",
         driver_error=one.get("driver_error", ""),
         cuda=one.get("cuda", ""),
@@ -75,36 +75,37 @@ def parse_lines(name: str, lines: list[str]) -> HostInfo:
         sudo="sudo" in one,
         systemd="systemd" in one,
         kills_processes="kills_processes" in one,
-        uv=next((each for each in said.get("has", []) if each.endswith("uv")), ""),
+        uv=next((each for each in values.get("has", []) if each.endswith("uv")), ""),
         keras_backend=one.get("keras_backend", ""),
-        weights=tuple(said.get("weights", [])),
-        interpreters=_interpreters(said.get("python", []), said.get("conda", [])),
+        weights=tuple(values.get("weights", [])),
+        interpreters=_interpreters(values.get("python", []), values.get("conda", [])),
     )
 
 
 def _script(begin: str, end: str) -> str:
-    here = files("dl_magics.host")
-    script = here.joinpath("probe.sh").read_text("utf-8")
-    look = here.joinpath("interpreter_probe.py").read_text("utf-8")
+    package = files("dl_magics.host")
+    script = package.joinpath("probe.sh").read_text("utf-8")
+    probe = package.joinpath("interpreter_probe.py").read_text("utf-8")
     script = script.replace("@BEGIN@", begin).replace("@END@", end)
-    return script.replace("@interpreter_probe.py@\n", look)
+    return script.replace("@interpreter_probe.py@\n", probe)
 
 
 def _no_answer(target: SshTarget, what: str, stderr: str) -> NoAnswer:
-    said = stderr.strip().splitlines()
+    errors = stderr.strip().splitlines()
+    detail = f": {errors[-1]:.200}" if errors else "."
     return NoAnswer(
-        f"The shell of {target.name} did not report {what}{f': {said[-1]:.200}' if said else '.'}",
+        f"The shell of {target.name} did not report {what}{detail}",
         fix="A start file may exit or hang: check ~/.bashrc and ~/.profile on the host.",
     )
 
 
 def _gpus(lines: list[str], capabilities: list[str]) -> list[tuple[Gpu, str]]:
-    """Return each GPU and its driver; nvidia-smi writes [N/A] for what it does not know."""
+    """Return each GPU and its driver version; nvidia-smi prints [N/A] for an unknown field."""
     found = []
     for n, line in enumerate(lines):
         name, memory, driver = (word.strip() for word in line.rsplit(",", 2))
-        said = capabilities[n] if n < len(capabilities) else ""
-        capability = float(said) if said.replace(".", "", 1).isdigit() else 0.0
+        text = capabilities[n] if n < len(capabilities) else ""
+        capability = float(text) if text.replace(".", "", 1).isdigit() else 0.0
         found.append((Gpu(name, _number(memory), capability), driver))
     return found
 
@@ -113,14 +114,14 @@ def _interpreters(lines: list[str], condas: list[str]) -> tuple[Interpreter, ...
     found: dict[str, Interpreter] = {}
     for line in lines:
         each = _interpreter(json.loads(line), condas)
-        # The shims of pyenv are a second way to the same Python.
+        # A shim of pyenv starts the same interpreter.
         if each.prefix not in found or each.path.startswith(f"{each.prefix}/bin/"):
             found[each.prefix] = each
     names = Counter(each.name for each in found.values())
-    told_apart = (
+    renamed = (
         replace(each, name=each.prefix) if names[each.name] > 1 else each for each in found.values()
     )
-    return tuple(sorted(told_apart, key=lambda each: (each.kind == "system", each.name)))
+    return tuple(sorted(renamed, key=lambda each: (each.kind == "system", each.name)))
 
 
 def _interpreter(facts: dict[str, Any], condas: list[str]) -> Interpreter:
@@ -138,7 +139,7 @@ def _interpreter(facts: dict[str, Any], condas: list[str]) -> Interpreter:
         packages=facts["packages"],
         builds=facts["builds"],
         capabilities=tuple(facts["capabilities"]),
-        makes_environments=facts["makes_environments"],
+        can_create_venv=facts["can_create_venv"],
         activation=_activation(str(prefix), condas) if kind == "conda" else "",
     )
 
@@ -154,16 +155,16 @@ def _kind(facts: dict[str, Any], prefix: PurePosixPath) -> Kind:
 
 
 def _activation(prefix: str, condas: list[str]) -> str:
-    """Return what `conda activate` does; where there is just the environment, its main steps."""
-    own = [root for root in condas if prefix == root or prefix.startswith(f"{root}/")]
-    here = shlex.quote(prefix)
-    if root := next(iter([*own, *condas]), None):
-        return f". {shlex.quote(root)}/etc/profile.d/conda.sh && conda activate {here}"
+    """Return the shell command that activates a conda environment, also without its conda."""
+    parents = [root for root in condas if prefix == root or prefix.startswith(f"{root}/")]
+    quoted = shlex.quote(prefix)
+    if root := next(iter([*parents, *condas]), None):
+        return f". {shlex.quote(root)}/etc/profile.d/conda.sh && conda activate {quoted}"
     return (
-        f"export CONDA_PREFIX={here} PATH={here}/bin:$PATH; "
-        f'for f in {here}/etc/conda/activate.d/*.sh; do [ -f "$f" ] && . "$f"; done'
+        f"export CONDA_PREFIX={quoted} PATH={quoted}/bin:$PATH; "
+        f'for f in {quoted}/etc/conda/activate.d/*.sh; do [ -f "$f" ] && . "$f"; done'
     )
 
 
-def _number(said: str | None) -> int:
-    return int(said) if said and said.isdigit() else 0
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdigit() else 0

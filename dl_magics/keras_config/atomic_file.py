@@ -1,4 +1,4 @@
-"""Change a file of another program: in one step, through its link, and one writer at a time."""
+"""Change a file that another program owns: atomically, through links, with a lock."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _NEW_FILE = 0o644
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Put `text` into a file: a reader sees the old file or the new one. A link stays a link."""
+    """Replace the content of a file atomically; a link is kept, its target is written."""
     target = resolve_links(path)
     mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else _NEW_FILE
     atomic.replace(target, text.encode("utf-8", "surrogateescape"), mode=mode)
 
 
 def read_text(path: Path) -> str | None:
-    """Return the text of a file, whatever its bytes are; None where it is not there."""
+    """Return the text of a file, invalid UTF-8 as surrogates; None if it does not exist."""
     try:
         return path.read_bytes().decode("utf-8", "surrogateescape")
     except FileNotFoundError:
@@ -33,13 +33,19 @@ def read_text(path: Path) -> str | None:
 
 
 def resolve_links(path: Path) -> Path:
-    """Return the file that a path means, behind all links."""
+    """Return the path with all symbolic links resolved."""
     return Path(os.path.realpath(path))
 
 
 @contextmanager
 def lock_for_change(path: Path) -> Iterator[None]:
-    """Let one writer at a time go on; say in two lines what the system refuses."""
+    """Hold an exclusive lock for a change of the file.
+
+    Raises
+    ------
+    CannotChange
+        if the operating system refuses the change.
+    """
     try:
         folder = resolve_links(path).parent
         folder.mkdir(parents=True, exist_ok=True)
@@ -48,7 +54,7 @@ def lock_for_change(path: Path) -> Iterator[None]:
     except OSError as error:
         raise CannotChange(
             f"{path} cannot be changed: {error.strerror or error}.",
-            fix="Look at what is there: ls -ld " + " ".join(map(str, (path, path.parent))),
+            fix="Check the permissions: ls -ld " + " ".join(map(str, (path, path.parent))),
         ) from error
 
 
@@ -57,7 +63,7 @@ if sys.platform == "win32":
 
     @contextmanager
     def _locked(folder: Path) -> Iterator[None]:
-        # Windows locks no folders.
+        # Windows cannot lock a folder.
         name = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
         with (Path(tempfile.gettempdir()) / f"dl_magics-{name}.lock").open("a") as file:
             file.seek(0)
@@ -73,7 +79,7 @@ else:
 
     @contextmanager
     def _locked(folder: Path) -> Iterator[None]:
-        # The folder itself is locked: no file is left behind in it.
+        # The folder is locked, so that no lock file is left in it.
         descriptor = os.open(str(folder), os.O_RDONLY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)

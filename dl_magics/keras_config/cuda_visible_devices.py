@@ -1,6 +1,6 @@
-"""Which GPUs TensorFlow, JAX and torch may see: chosen once, in force before they are imported.
+"""Which GPUs TensorFlow, JAX and PyTorch see: CUDA_VISIBLE_DEVICES, set before their import.
 
-The choice is a line in a folder of ours. A person's own variable wins over it.
+The selection is stored in the data folder of dl_magics. A variable that the user sets wins.
 """
 
 from __future__ import annotations
@@ -17,68 +17,68 @@ if TYPE_CHECKING:
 
 VARIABLE = "CUDA_VISIBLE_DEVICES"
 NAME = "visible_devices"
-# What we put into the variable: any other value there is the person's.
-_OURS = "DL_MAGICS_VISIBLE_DEVICES"
+# Holds the value that dl_magics set; any other value of the variable is the user's.
+_SET_BY_US = "DL_MAGICS_VISIBLE_DEVICES"
 
 
 def variable_value(device: str) -> str:
-    """Return what stands for a device in the variable; "" for all GPUs."""
+    """Return the value of CUDA_VISIBLE_DEVICES for a device; "" for all GPUs."""
     from dl_magics.keras_config import theanorc
 
-    word = theanorc.device_name(device, "")
-    return "-1" if word == "cpu" else word[len("cuda") :]
+    name = theanorc.device_name(device, "")
+    return "-1" if name == "cpu" else name[len("cuda") :]
 
 
 def write_selection(folder: str, device: str) -> Change:
-    """Choose, for all that starts from now on; `gpu` is what holds without any choice."""
-    return _exchanged(folder, variable_value(device))
+    """Store the selected device for new processes; `gpu` selects all GPUs, the default."""
+    return _replace_selection(folder, variable_value(device))
 
 
 def undo_selection(folder: str) -> Change:
-    """Take the last choice back; a second time brings it again."""
+    """Undo the last selection; a second time redoes it."""
     kept = _read(_undo_file(folder))
     if kept is None:
         raise BadSetting(
-            "There is no selection of GPUs that can be undone.",
-            fix="%device shows what is in force.",
+            "There is no selection of GPUs to undo.",
+            fix="Show the device in use: %device",
         )
-    return _exchanged(folder, kept.strip())
+    return _replace_selection(folder, kept.strip())
 
 
 def apply_selection(folder: str) -> None:
-    """Put the choice into the variable of this process, unless a person has set it."""
+    """Set CUDA_VISIBLE_DEVICES in this process, unless the user has set it."""
     if user_value() is not None:
         return
-    chosen = _chosen(folder)
-    for name in (VARIABLE, _OURS):
+    selection = _selection(folder)
+    for name in (VARIABLE, _SET_BY_US):
         os.environ.pop(name, None)
-        if chosen:
-            os.environ[name] = chosen
+        if selection:
+            os.environ[name] = selection
 
 
 def user_value() -> str | None:
-    """Return the person's own value of the variable; None where there is none."""
+    """Return the value of CUDA_VISIBLE_DEVICES that the user set; None if it is not set."""
     value = os.environ.get(VARIABLE)
-    return None if value == os.environ.get(_OURS) else value
+    return None if value == os.environ.get(_SET_BY_US) else value
 
 
 def describe_selection(folder: str) -> tuple[str, str]:
-    """Return what a process that starts now may see, and who says so."""
-    own = user_value()
-    if own is not None:
-        return own, f"the variable {VARIABLE}"
-    chosen = _chosen(folder)
-    if not chosen:
+    """Return the GPUs that a new process sees, and the source of that."""
+    by_user = user_value()
+    if by_user is not None:
+        return by_user, f"the variable {VARIABLE}"
+    selection = _selection(folder)
+    if not selection:
         return "all GPUs", "the default"
-    return "cpu" if chosen == "-1" else f"gpu{chosen}", f"%device, {_file(folder)}"
+    return "cpu" if selection == "-1" else f"gpu{selection}", f"%device, {_file(folder)}"
 
 
-def _exchanged(folder: str, after: str) -> Change:
+def _replace_selection(folder: str, after: str) -> Change:
     from dl_magics.keras_config import atomic_file
     from dl_magics.keras_config.keras_json import Change
 
     with atomic_file.lock_for_change(_file(folder)):
-        before = _chosen(folder)
+        before = _selection(folder)
         if before == after:
             return Change(str(_file(folder)))
         atomic_file.replace_text(_file(folder), f"{after}\n")
@@ -86,7 +86,7 @@ def _exchanged(folder: str, after: str) -> Change:
     return Change(str(_file(folder)), {VARIABLE: (before or None, after or None)})
 
 
-def _chosen(folder: str) -> str:
+def _selection(folder: str) -> str:
     return (_read(_file(folder)) or "").strip()
 
 

@@ -1,4 +1,7 @@
-"""What a backend really computes on, asked in a process of its own; files and flags only wish."""
+"""Which device a backend is configured to use, and which it uses.
+
+The device in use is found by starting the backend: Theano falls back to the CPU without an error.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +18,20 @@ from dl_magics.keras_config import (
 )
 from dl_magics.keras_config.installed import Installed
 
-# Theano goes on with the CPU where it cannot have the GPU, and still says cuda.
-_ASK = {
+# If the GPU is not available, Theano uses the CPU but `config.device` is still cuda.
+_PROBES = {
     "theano": """
 import theano
 from theano import gpuarray
-used = theano.config.device
-wish = used.startswith(("cuda", "opencl"))
-say(used if not wish or gpuarray.pygpu_activated else "cpu")
+device = theano.config.device
+on_gpu = device.startswith(("cuda", "opencl"))
+say(device if not on_gpu or gpuarray.pygpu_activated else "cpu")
 """,
     "tensorflow": """
 import tensorflow as tf
 found = tf.config.list_physical_devices("GPU")
-told = [tf.config.experimental.get_device_details(each) for each in found]
-say(", ".join(each.get("device_name", "GPU") for each in told) or "cpu")
+details = [tf.config.experimental.get_device_details(each) for each in found]
+say(", ".join(each.get("device_name", "GPU") for each in details) or "cpu")
 """,
     "jax": """
 import jax
@@ -42,7 +45,7 @@ say(torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu")
 
 
 def configured_device(backend: str, theano: str, folder: str) -> tuple[str, str]:
-    """Return what a backend is told to use in a fresh process, and who says so."""
+    """Return the device a backend is configured to use in a new process, and the source of that."""
     return (
         theanorc.configured_device(theano)
         if backend == "theano"
@@ -51,26 +54,37 @@ def configured_device(backend: str, theano: str, folder: str) -> tuple[str, str]
 
 
 def inspect_device(installed: Installed, folder: str) -> dict[str, Any]:
-    """Return what the backend is told to use, by whom, and what it uses, as plain values."""
+    """Return the fields of `DeviceView`: the configured device, its source, and the one in use.
+
+    "in_use" is "" if the backend does not start; "error" has the reason.
+    """
     file = keras_json.find_path(installed.major)
     backend = effective.resolve_settings(installed, file, keras_json.read_file(file))[
         "backend"
     ].value
     cuda_visible_devices.apply_selection(folder)
-    wish, by = configured_device(str(backend), installed.versions.get("theano", ""), folder)
-    used, trouble = device_in_use(sys.executable, str(backend))
-    return {"backend": backend, "told": wish, "by": by, "used": used, "trouble": trouble}
+    configured, source = configured_device(
+        str(backend), installed.versions.get("theano", ""), folder
+    )
+    in_use, error = device_in_use(sys.executable, str(backend))
+    return {
+        "backend": backend,
+        "configured": configured,
+        "source": source,
+        "in_use": in_use,
+        "error": error,
+    }
 
 
 def device_in_use(python: str, backend: str) -> tuple[str, str]:
-    """Return what a backend computes on, or "" and why it cannot start.
+    """Return the device a backend computes on, or "" and the error at which it stops.
 
-    The kernel's own backend is asked where it is imported already, else a fresh process.
+    A backend that this process has imported is asked directly, any other in a new process.
     """
-    if backend not in _ASK:
-        return "", f"{backend} cannot be asked"
+    if backend not in _PROBES:
+        return "", f"the device of the {backend} backend cannot be determined"
     if not import_check.is_imported(python, backend):
-        return subprocess_probe.run_probe(python, _ASK[backend])
-    said: list[str] = []
-    exec(_ASK[backend], {"say": said.append})
-    return said[0], ""
+        return subprocess_probe.run_probe(python, _PROBES[backend])
+    output: list[str] = []
+    exec(_PROBES[backend], {"say": output.append})
+    return output[0], ""

@@ -1,4 +1,4 @@
-"""What a fresh process of this Keras would say of its settings, and who decided it.
+"""The settings in force in a new process of this Keras, and the source of each.
 
 Source: `keras/backend/__init__.py` of 1.2.2, `keras/backend/load_backend.py` of 2.3.1 and
 `keras/src/backend/config.py` of 3.15.
@@ -24,22 +24,26 @@ DEFAULTS = {
     "epsilon": 1e-7,
 }
 VARIABLE = "KERAS_BACKEND"
-BY_VARIABLE = f"the variable {VARIABLE}"
+FROM_VARIABLE = f"the variable {VARIABLE}"
 DEFAULT, IMPORTED = "Keras' default", "already imported in this kernel"
 
 
 @dataclass(frozen=True)
 class Value:
-    """A setting in force, and who decided it: a variable, a file, Keras, or the kernel."""
+    """A setting in force. `source` names a variable, a file, a default, or the running kernel."""
 
     name: str
     value: Any
-    by: str
+    source: str
 
 
 @dataclass(frozen=True)
 class Effective:
-    """All settings; `refusal` says why such a Keras cannot be imported, `notes` what is odd."""
+    """The settings in force in an interpreter.
+
+    `refusal` says why `import keras` fails, "" if it does not. `notes` are settings that Keras
+    ignores.
+    """
 
     values: tuple[Value, ...]
     refusal: str = ""
@@ -50,43 +54,45 @@ class Effective:
 
 
 def resolve_settings(installed: Installed, file: Path, found: Found) -> Effective:
-    """Return what is in force in a fresh process of an interpreter."""
+    """Return the settings in force in a new process of an interpreter."""
     values = [_value(name, installed, file, found) for name in NAMES]
     refused = found.refused or next(_refusals(installed, found), "")
     backend = str(values[0].value)
     if not refused and backend not in installed.known:
-        refused = f"Keras {installed.keras} has no {backend} backend ({values[0].by})"
+        refused = f"Keras {installed.keras} has no {backend} backend ({values[0].source})"
     elif not refused and installed.keras and backend not in installed.versions:
-        refused = f"{backend} is not installed here ({values[0].by})"
+        refused = f"{backend} is not installed in {installed.python} ({values[0].source})"
     return Effective(tuple(values), refused, tuple(_notes(installed, file, found)))
 
 
 def imported_settings(modules: Mapping[str, ModuleType]) -> dict[str, Any]:
-    """Return what the Keras says that a kernel has imported already; nothing for none."""
+    """Return {name: value} as the imported Keras reports them; {} if Keras is not imported."""
     backend = getattr(modules.get("keras"), "backend", None)
-    asked: dict[str, Callable[[], Any] | None] = {
+    getters: dict[str, Callable[[], Any] | None] = {
         name: getattr(backend, name, None) for name in NAMES
     }
-    told = {name: ask() for name, ask in asked.items() if callable(ask)}
+    values = {name: get() for name, get in getters.items() if callable(get)}
     ordering = getattr(backend, "image_dim_ordering", None)
-    if "image_data_format" not in told and callable(ordering):
-        told["image_data_format"] = FORMATS[ordering()]
-    return told
+    if "image_data_format" not in values and callable(ordering):
+        values["image_data_format"] = FORMATS[ordering()]
+    return values
 
 
-def apply_imported(fresh: Effective, told: Mapping[str, Any]) -> Effective:
-    """Return what is in force in a kernel that has imported Keras already."""
-    values = (Value(each.name, told.get(each.name, each.value), IMPORTED) for each in fresh.values)
-    return Effective(tuple(values), "", fresh.notes) if told else fresh
+def apply_imported(fresh: Effective, imported: Mapping[str, Any]) -> Effective:
+    """Return the settings in force in this kernel: those of the imported Keras win."""
+    values = (
+        Value(each.name, imported.get(each.name, each.value), IMPORTED) for each in fresh.values
+    )
+    return Effective(tuple(values), "", fresh.notes) if imported else fresh
 
 
 def _value(name: str, installed: Installed, file: Path, found: Found) -> Value:
     if name == "backend":
         if installed.known == ("tensorflow",):
-            return Value(name, "tensorflow", f"Keras {installed.keras} has no other")
+            return Value(name, "tensorflow", f"the only backend of Keras {installed.keras}")
         variable = os.environ.get(VARIABLE)
         if variable or (variable is not None and installed.major == 1):
-            return Value(name, variable, BY_VARIABLE)
+            return Value(name, variable, FROM_VARIABLE)
     key = _key(name, installed.major)
     values = {} if found.damaged else found.values
     if key not in values:
@@ -102,7 +108,7 @@ def _key(name: str, major: int) -> str:
 
 
 def _refusals(installed: Installed, found: Found) -> Iterator[str]:
-    """Yield at what this Keras would stop."""
+    """Yield the values in keras.json at which `import keras` fails."""
     if found.damaged:
         if installed.major == 1:
             yield f"Keras {installed.keras} stops at keras.json: {found.damaged}"
@@ -119,7 +125,7 @@ def _refusals(installed: Installed, found: Found) -> Iterator[str]:
             yield f"Keras {installed.keras} refuses {key} = {found.values[key]!r} in keras.json"
     epsilon = found.values.get("epsilon", 1e-7)
     if not isinstance(epsilon, float):
-        yield f"Keras {installed.keras} refuses epsilon = {epsilon!r}: it wants a point in it"
+        yield f"Keras {installed.keras} refuses epsilon = {epsilon!r}: it must be a float"
 
 
 def _notes(installed: Installed, file: Path, found: Found) -> Iterator[str]:

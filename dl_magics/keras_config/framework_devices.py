@@ -1,4 +1,4 @@
-"""Import Keras as a training would, and list the GPUs that its backend finds."""
+"""Import Keras as `%%finetune` does, and list the GPUs that its backend finds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LONGEST_ERROR = 400
 def list_gpus() -> dict[str, Any]:
     """Return {"keras": version, "backend": name, "gpus": [name, …]}, or "error" with the reason.
 
-    What was found before an error is part of the result.
+    After an error, the result also has what was found before it.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     found: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Whether a backend that is installed can be imported: tried in the interpreter that is meant."""
+"""Check that an installed backend can be imported, in a new process of its interpreter."""
 
 from __future__ import annotations
 
@@ -15,34 +15,36 @@ _LONGEST = 200
 
 
 def check_import(found: Installed, backend: str) -> None:
-    """Raise NotInstalled unless this Keras has the backend, and it starts in this interpreter."""
-    found.check(backend)
+    """Raise NotInstalled unless this Keras supports the backend and it can be imported."""
+    found.require_backend(backend)
     if not is_imported(found.python, backend):
-        _try(found.python, backend, found.versions[backend], _packages())
+        _import_in_subprocess(found.python, backend, found.versions[backend], _packages_state())
 
 
 def is_imported(python: str, backend: str) -> bool:
-    """Tell whether this very process has imported the backend already."""
+    """Return whether `python` runs this process, and it has imported the backend."""
     return python == sys.executable and backend in sys.modules
 
 
 @lru_cache
-def _try(python: str, backend: str, version: str, _packages: tuple[int, ...]) -> None:
-    """Import it in a process of its own; where it starts, once until something is installed."""
-    # A device that is not there stops Theano, but is no reason not to choose it.
+def _import_in_subprocess(
+    python: str, backend: str, version: str, _packages: tuple[int, ...]
+) -> None:
+    """Import the backend in a new process. Success is cached until a package is installed."""
+    # Theano fails if the configured GPU is missing, but it can still be selected.
     flags = ",".join(each for each in (os.environ.get("THEANO_FLAGS"), "device=cpu") if each)
     _, trouble = subprocess_probe.run_probe(
-        python, f"import {backend}\nsay('well')", {"THEANO_FLAGS": flags}
+        python, f"import {backend}\nsay('ok')", {"THEANO_FLAGS": flags}
     )
     if trouble:
         raise NotInstalled(
-            f"{backend} {version} is installed in {python}, but does not start: "
+            f"{backend} {version} is installed in {python}, but cannot be imported: "
             f"{trouble[:_LONGEST]}",
-            fix=f"%pip install -U {backend} · all that it says: {python} -c 'import {backend}'",
+            fix=f"%pip install -U {backend} · full output: {python} -c 'import {backend}'",
         )
 
 
-def _packages() -> tuple[int, ...]:
-    """Return when something was last installed or removed, folder by folder."""
+def _packages_state() -> tuple[int, ...]:
+    """Return the modification times of the folders on sys.path: pip changes them."""
     folders = (Path(each) for each in sys.path if each)
     return tuple(each.stat().st_mtime_ns for each in folders if each.is_dir())

@@ -1,4 +1,4 @@
-"""Which Keras and which backends an interpreter has; nothing of them is imported."""
+"""Which versions of Keras and its backends an interpreter has, found without importing them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from dl_magics.errors import NotInstalled
 
-# Under which names a module is distributed.
+# The names of the distributions that contain a module.
 _NAMES = {
     "keras": ("keras", "keras-nightly"),
     "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-gpu", "tensorflow-macos"),
@@ -24,7 +24,7 @@ _NEEDS = {"jax": "jaxlib"}
 
 @dataclass(frozen=True)
 class Installed:
-    """An interpreter: `versions` has the Keras and the backends that are in it."""
+    """An interpreter: its path, its version, and {package: version} of Keras and the backends."""
 
     python: str
     version: str
@@ -32,58 +32,59 @@ class Installed:
 
     @property
     def keras(self) -> str:
-        """The version of Keras, "" where there is none."""
+        """The version of Keras; "" if it is not installed."""
         return self.versions.get("keras", "")
 
     @property
     def major(self) -> int:
-        """The first number of Keras' version; without a Keras that of today's."""
+        """The major version of Keras; 3 if it is not installed."""
         first = self.keras.split(".")[0]
         return int(first) if first.isdigit() else 3
 
     @property
     def known(self) -> tuple[str, ...]:
-        """The backends that this Keras can have at all."""
+        """The backends that this version of Keras supports, installed or not."""
         if self.major == 3:
             return ("tensorflow", "jax", "torch", "numpy", "openvino")
-        # Keras 2.4 became a part of TensorFlow, and lost the others.
+        # Since 2.4, Keras 2 is part of TensorFlow and supports no other backend.
         minor = self.keras.split(".")[1] if "." in self.keras else "0"
-        alone = self.major == 2 and minor.isdigit() and int(minor) >= 4
-        return ("tensorflow",) if alone else ("tensorflow", "theano")
+        only_tensorflow = self.major == 2 and minor.isdigit() and int(minor) >= 4
+        return ("tensorflow",) if only_tensorflow else ("tensorflow", "theano")
 
-    def check(self, backend: str) -> None:
-        """Raise NotInstalled unless this Keras can have a backend, and it is installed here."""
+    def require_backend(self, backend: str) -> None:
+        """Raise NotInstalled unless Keras supports the backend and it is installed."""
         if not self.keras:
             raise NotInstalled(
-                f"Keras is not installed in {self.python}.", fix="%pip install keras tensorflow"
+                f"Keras is not installed in {self.python}.",
+                fix="Install it: %pip install keras tensorflow",
             )
         if backend not in self.known:
-            fix = "%backend theano --setup makes an interpreter for Keras 1 and Theano."
+            fix = "%backend theano --setup creates an environment for Keras 1 and Theano."
             if backend != "theano":
-                fix = "%pip install -U keras · or one of: " + ", ".join(self.known)
+                fix = "Update it: %pip install -U keras · or use one of: " + ", ".join(self.known)
             raise NotInstalled(f"Keras {self.keras} has no {backend} backend.", fix=fix)
         if backend not in self.versions:
             raise NotInstalled(
                 f"{backend} is not installed in {self.python}.",
-                fix=f"%pip install {backend} · installed is: "
+                fix=f"Install it: %pip install {backend} · installed backends: "
                 + (", ".join(name for name in self.known if name in self.versions) or "none"),
             )
 
 
 def inspect_interpreter() -> Installed:
-    """Return what this interpreter has."""
-    found = {name: _version(names) for name, names in _NAMES.items() if _is_there(name)}
+    """Return the versions of Keras and its backends in this interpreter."""
+    found = {name: _version(names) for name, names in _NAMES.items() if _is_installed(name)}
     return Installed(sys.executable, ".".join(map(str, sys.version_info[:3])), found)
 
 
-def _is_there(module: str) -> bool:
+def _is_installed(module: str) -> bool:
     try:
         spec = find_spec(module)
     except (ImportError, ValueError):
         return False
-    # A folder that happens to have the name is none.
-    there = spec is not None and spec.origin is not None
-    return there and (module not in _NEEDS or _is_there(_NEEDS[module]))
+    # A folder of that name without an __init__.py is not the package.
+    found = spec is not None and spec.origin is not None
+    return found and (module not in _NEEDS or _is_installed(_NEEDS[module]))
 
 
 def _version(names: tuple[str, ...]) -> str:
@@ -92,9 +93,9 @@ def _version(names: tuple[str, ...]) -> str:
             return metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return "of unknown version"
+    return "unknown"
 
 
 def parse_installed(values: Mapping[str, Any]) -> Installed:
-    """Return what another interpreter told of itself."""
+    """Return the value that `asdict` turned into plain values."""
     return Installed(**values)

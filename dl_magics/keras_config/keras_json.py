@@ -1,4 +1,4 @@
-"""`keras.json`: where each Keras looks for it, what is in it, and how it is changed."""
+"""`keras.json`: find, read and change it as each major version of Keras does."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Change:
-    """What was changed: {key: (before, after)}. `aside` is where a damaged file was moved."""
+    """A change of a file: {key: (before, after)}. `aside` is where a damaged file was moved."""
 
     path: str
     changed: Mapping[str, Any] = field(default_factory=dict)
@@ -73,7 +73,7 @@ def read_file(file: Path) -> Found:
 
 
 def write_settings(file: Path, major: int, settings: Mapping[str, Any]) -> Change:
-    """Change some settings and write the file as Keras does; keys of others keep their values.
+    """Change some settings and write the file as Keras does; unknown keys keep their values.
 
     The image ordering is written under both of its names, so that every Keras reads the same. A
     damaged file is moved aside. The previous file is kept for `undo`.
@@ -186,6 +186,6 @@ def _read_undo(file: Path) -> str | None:
         before: str | None = json.loads(_undo_file(file).read_text(encoding="utf-8"))["before"]
     except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
         raise BadSetting(
-            f"{file} has no change that can be undone.", fix="%backend shows what is in force."
+            f"{file} has no change to undo.", fix="Show the settings in force: %backend"
         ) from error
     return before

@@ -1,4 +1,4 @@
-"""The words that people use for Keras' settings, and those that the files have."""
+"""The names and values of Keras' settings that a user may type, as Keras 3 writes them."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ FLOATS = ("float16", "float32", "float64")
 
 
 def parse_options(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was asked in the words of Keras 3.
+    """Return the settings with the values of Keras 3: `tf` becomes `tensorflow`.
 
     Raises
     ------
     BadSetting
-        for a value that no Keras takes.
+        if no version of Keras supports a value.
     """
     checks = {
         "backend": lambda value: _one_of("backend", value, BACKENDS),
@@ -48,7 +48,7 @@ def _one_of(name: str, value: Any, words: Mapping[str, str]) -> str:
     if found is None:
         raise BadSetting(
             f"{name} must be a value that Keras supports, got {_quoted(value)}.",
-            fix=f"One of: {', '.join(words)}",
+            fix=f"Use one of: {', '.join(words)}",
         )
     return found
 

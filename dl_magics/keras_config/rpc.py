@@ -1,4 +1,4 @@
-"""What can be asked of an interpreter about Keras: in this process, or through `remote_code`.
+"""Show and change the settings of Keras, in this process or through `remote_code`.
 
 Each function takes and returns JSON values. Python 3.8 compatible.
 """
@@ -32,7 +32,7 @@ def show_settings(folder: str = "") -> dict[str, Any]:
     found = installed.inspect_interpreter()
     file = keras_json.find_path(found.major)
     fresh = effective.resolve_settings(found, file, keras_json.read_file(file))
-    own = (
+    theano = (
         theano_env.read_environment(f"{folder}/{theano_env.FOLDER}")
         if folder
         else theano_env.TheanoEnvironment()
@@ -42,8 +42,8 @@ def show_settings(folder: str = "") -> dict[str, Any]:
         "path": str(file),
         "in_force": asdict(fresh),
         "can_undo": keras_json.can_undo(file),
-        "own": asdict(own),
-        "device": _configured_device(str(fresh["backend"].value), found.versions, own, folder),
+        "theano": asdict(theano),
+        "device": _configured_device(str(fresh["backend"].value), found.versions, theano, folder),
     }
 
 
@@ -97,9 +97,9 @@ def set_up_theano(
     return asdict(theano_env.set_up_environment(folder, base, requirements, files))
 
 
-def select_theano(folder: str, chosen: bool) -> dict[str, Any]:
-    """Let `%%finetune` train on Theano, or no longer."""
-    return asdict(theano_env.select_environment(folder, chosen))
+def select_theano(folder: str, selected: bool) -> dict[str, Any]:
+    """Select the Theano environment for `%%finetune`, or deselect it."""
+    return asdict(theano_env.select_environment(folder, selected))
 
 
 def parse_effective(values: Mapping[str, Any]) -> Effective:
@@ -114,12 +114,12 @@ def parse_change(values: Mapping[str, Any]) -> Change:
 
 
 def _configured_device(
-    backend: str, versions: Mapping[str, str], own: theano_env.TheanoEnvironment, folder: str
+    backend: str, versions: Mapping[str, str], theano: theano_env.TheanoEnvironment, folder: str
 ) -> tuple[str, str]:
-    if own.chosen:
-        backend, versions = "theano", own.versions
+    if theano.selected:
+        backend, versions = "theano", theano.versions
     try:
         return devices.configured_device(backend, versions.get("theano", ""), folder)
     except DLMagicsError as error:
-        # A .theanorc that cannot be read does not keep the settings of Keras from being shown.
+        # Keras' settings are shown even if .theanorc cannot be read.
         return "unknown", str(error)

@@ -1,4 +1,4 @@
-"""A few lines in a fresh process of an interpreter: what they say, or why they came to nothing."""
+"""Run a few lines of Python in a new process of an interpreter and return one line of output."""
 
 from __future__ import annotations
 
@@ -8,22 +8,26 @@ from collections.abc import Mapping
 from tempfile import TemporaryDirectory
 
 _SECONDS = 120
-_MARK = "says: "
-_SAY = f"def say(said): print({_MARK!r} + str(said))\n"
+_PREFIX = "says: "
+_SAY = f"def say(value): print({_PREFIX!r} + str(value))\n"
 
 
 def run_probe(
     python: str, code: str, variables: Mapping[str, str] | None = None
 ) -> tuple[str, str]:
-    """Return what the code passes to `say`, or "" and the last line of its error."""
+    """Return (value, ""), or ("", error) with the last line of the error output.
+
+    The value is what the code passes to the function `say`. The code runs without KERAS_BACKEND,
+    with an empty KERAS_HOME, and with `variables` in its environment.
+    """
     with TemporaryDirectory(prefix="dl-magics-") as scratch:
-        # TensorFlow imports Keras, which writes a keras.json where there is none.
-        own = {"KERAS_HOME": scratch, "TF_CPP_MIN_LOG_LEVEL": "3", **(variables or {})}
-        environment = {name: each for name, each in os.environ.items() if name != "KERAS_BACKEND"}
-        return _said([python, "-W", "ignore", "-c", _SAY + code], {**environment, **own})
+        # TensorFlow imports Keras, which creates a missing keras.json.
+        defaults = {"KERAS_HOME": scratch, "TF_CPP_MIN_LOG_LEVEL": "3", **(variables or {})}
+        inherited = {name: each for name, each in os.environ.items() if name != "KERAS_BACKEND"}
+        return _run([python, "-W", "ignore", "-c", _SAY + code], {**inherited, **defaults})
 
 
-def _said(command: list[str], environment: Mapping[str, str]) -> tuple[str, str]:
+def _run(command: list[str], environment: Mapping[str, str]) -> tuple[str, str]:
     try:
         done = subprocess.run(
             command,
@@ -35,11 +39,11 @@ def _said(command: list[str], environment: Mapping[str, str]) -> tuple[str, str]
             env=dict(environment),
         )
     except subprocess.TimeoutExpired:
-        return "", f"it took longer than {_SECONDS} seconds"
+        return "", f"it did not finish within {_SECONDS} seconds"
     except OSError as error:
         return "", str(error)
-    told = [line for line in done.stdout.splitlines() if line.startswith(_MARK)]
-    if told and not done.returncode:
-        return told[-1][len(_MARK) :], ""
-    wrote = [line for line in done.stderr.splitlines() if line.strip()]
-    return "", wrote[-1].strip() if wrote else f"it ended with status {done.returncode}"
+    values = [line for line in done.stdout.splitlines() if line.startswith(_PREFIX)]
+    if values and not done.returncode:
+        return values[-1][len(_PREFIX) :], ""
+    errors = [line for line in done.stderr.splitlines() if line.strip()]
+    return "", errors[-1].strip() if errors else f"it exited with status {done.returncode}"

@@ -1,7 +1,7 @@
-"""`.theanorc`: which device Theano is told to use, by whom, and how we tell it another.
+"""`.theanorc`: read and change the device that Theano is configured to use.
 
-Source: `theano/configparser.py` of 1.0.5. Files to the right in THEANORC win over those to the
-left, THEANO_FLAGS over all of them.
+Source: `theano/configparser.py` of 1.0.5. In THEANORC a later file wins over an earlier one;
+THEANO_FLAGS wins over all files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _OPTION = re.compile(r"device\s*[=:]", re.IGNORECASE)
 
 
 def list_files() -> list[Path]:
-    """Return the files that Theano reads, the one that wins last."""
+    """Return the files that Theano reads; the last one has precedence."""
     named = os.environ.get(FILES)
     listed = (named if named is not None else "~/.theanorc").split(os.pathsep)
     if named is None and sys.platform == "win32":
@@ -33,29 +33,35 @@ def list_files() -> list[Path]:
 
 
 def configured_device(theano: str) -> tuple[str, str]:
-    """Return which device Theano is told to use, and who says so.
+    """Return the device that Theano is configured to use, and the source of that.
 
     Raises
     ------
     CannotChange
-        where Theano cannot read a file either.
+        if a file cannot be parsed; Theano fails on it too.
     """
     flags = _flags()
     if "device" in flags:
         return flags["device"], f"the variable {FLAGS}"
     for file in reversed(list_files()):
-        told = _read(file)
-        if told is not None:
-            return told, str(file)
+        device = _read(file)
+        if device is not None:
+            return device, str(file)
     return "cpu", f"the default of Theano {theano}".rstrip()
 
 
 def device_name(asked: str, theano: str) -> str:
-    """Return a device in the words of a Theano: `gpu1` is `cuda1` since 0.10."""
+    """Return the name of a device in this version of Theano: `gpu1` is `cuda1` since 0.10.
+
+    Raises
+    ------
+    BadSetting
+        if it is not a device.
+    """
     match = _DEVICE.fullmatch(asked.lower())
     if not match or (match[1] == "cpu" and match[2]):
         raise BadSetting(
-            f"{asked!r} is not a device.", fix="One of: gpu, cpu, or a GPU by its number: gpu1"
+            f"{asked!r} is not a device.", fix="Use gpu, cpu, or a GPU by its number: gpu1"
         )
     if match[1] == "cpu":
         return "cpu"
@@ -63,28 +69,28 @@ def device_name(asked: str, theano: str) -> str:
 
 
 def write_device(asked: str, theano: str) -> Change:
-    """Put a device into the file that wins; everything else in it stays as it is."""
-    word = device_name(asked, theano)
+    """Write the device into the file with precedence; its other lines are kept."""
+    name = device_name(asked, theano)
     file = (list_files() or [Path("~/.theanorc").expanduser()])[-1]
     with atomic_file.lock_for_change(file):
         before = _read(file)
-        if before == word:
+        if before == name:
             return Change(str(file))
         text = atomic_file.read_text(file) or ""
-        atomic_file.replace_text(file, _with_device(text, word))
+        atomic_file.replace_text(file, _with_device(text, name))
         atomic_file.replace_text(_undo_file(file), text)
-    return Change(str(file), {"device": (before, word)})
+    return Change(str(file), {"device": (before, name)})
 
 
 def undo_device() -> Change:
-    """Put back what was in the file before; a second time brings the change again."""
+    """Restore the file as it was before the last change; a second time redoes the change."""
     file = (list_files() or [Path("~/.theanorc").expanduser()])[-1]
     with atomic_file.lock_for_change(file):
         kept = atomic_file.read_text(_undo_file(file))
         if kept is None:
             raise BadSetting(
-                f"{file} has no change that can be undone.",
-                fix="%device shows what is in force.",
+                f"{file} has no change to undo.",
+                fix="Show the device in use: %device",
             )
         before, now = _read(file), atomic_file.read_text(file) or ""
         atomic_file.replace_text(file, kept)
@@ -119,8 +125,8 @@ def _read(file: Path) -> str | None:
         ) from error
 
 
-def _with_device(text: str, word: str) -> str:
-    """Return the text with one line changed, or one more in its [global]."""
+def _with_device(text: str, name: str) -> str:
+    """Return the text with `device` set in its section [global]."""
     lines = text.splitlines(keepends=True)
     section, top = "", -1
     for at, line in enumerate(lines):
@@ -130,14 +136,14 @@ def _with_device(text: str, word: str) -> str:
             continue
         top = at if named else top
         if _OPTION.match(line):
-            lines[at] = f"device = {word}\n"
+            lines[at] = f"device = {name}\n"
             return "".join(lines)
     if top < 0:
         whole = text if not text or text.endswith("\n") else f"{text}\n"
-        return f"{whole}[global]\ndevice = {word}\n"
+        return f"{whole}[global]\ndevice = {name}\n"
     if not lines[top].endswith("\n"):
         lines[top] += "\n"
-    return "".join([*lines[: top + 1], f"device = {word}\n", *lines[top + 1 :]])
+    return "".join([*lines[: top + 1], f"device = {name}\n", *lines[top + 1 :]])
 
 
 def _undo_file(file: Path) -> Path:

@@ -14,9 +14,9 @@ from dl_magics.magics.prompts import Notice, kernel_restarter
 if TYPE_CHECKING:
     from dl_magics.actions.keras.settings import Where
 
-_HERE = argument("--here", action="store_true", help="of this computer")
-_THERE = argument("--there", action="store_true", help="of the instance")
-_EXPLAIN = argument("--explain", action="store_true", help="only show Python that does the same")
+_LOCAL = argument("--here", action="store_true", help="use this computer")
+_REMOTE = argument("--there", action="store_true", help="use the instance")
+_EXPLAIN = argument("--explain", action="store_true", help="print Python code that does the same")
 _UNDO = argument(
     "--undo", action="store_true", help="undo the last change; a second time redoes it"
 )
@@ -24,34 +24,34 @@ _UNDO = argument(
 
 @magics_class
 class BackendMagics(Magics):
-    """Keras' settings, and which device its backend uses."""
+    """Show and change Keras' settings and the device of its backend."""
 
     @magic_arguments()
     @argument("backend", nargs="?", help="tensorflow (tf), jax, torch, theano (th)")
     @argument("--image-data-format", help="channels_last (tf) or channels_first (th)")
     @argument("--floatx", help="float16, float32 or float64")
-    @argument("--epsilon", help="a small number: 1e-7")
+    @argument("--epsilon", help="a small positive number, such as 1e-7")
     @argument(
         "--setup",
         nargs="?",
         const="",
         metavar="PYTHON",
-        help="with theano: make an interpreter for Keras 1 and Theano (300 MB), or take this one",
+        help="with theano: create an environment for Keras 1 and Theano (300 MB), or use PYTHON",
     )
     @_UNDO
-    @_HERE
-    @_THERE
+    @_LOCAL
+    @_REMOTE
     @_EXPLAIN
     @line_magic
     def backend(self, line: str) -> Any:
-        """Show Keras' settings and who decided them, or write keras.json.
+        """Show Keras' settings and their sources, or change keras.json.
 
         ::
 
             %backend
             %backend tf --image-data-format channels_last
 
-        Theano runs under Keras 1 in an interpreter of its own, which %backend theano --setup makes.
+        Theano runs under Keras 1 in its own environment: create it with %backend theano --setup.
         """
         from dl_magics.actions.keras import explain, settings
 
@@ -65,29 +65,31 @@ class BackendMagics(Magics):
         if args.explain and asked:
             return Notice(explain.keras_json(asked, where))
         if args.undo:
-            return _offered(settings.undo_settings(where), kernel_restarter(self.shell))
+            return _with_restart_button(settings.undo_settings(where), kernel_restarter(self.shell))
         if args.setup is not None:
-            _only_theano(args.backend)
+            _require_theano(args.backend)
             return settings.set_up_theano(args.setup, where)
         if not asked:
             return settings.show_settings(where)
-        if moment := settings.announce_import_check(asked, where):
-            print(moment, flush=True)
-        return _offered(settings.write_settings(asked, where), kernel_restarter(self.shell))
+        if message := settings.announce_import_check(asked, where):
+            print(message, flush=True)
+        return _with_restart_button(
+            settings.write_settings(asked, where), kernel_restarter(self.shell)
+        )
 
     @magic_arguments()
     @argument("device", nargs="?", help="gpu, cpu, or a GPU by its number: gpu1")
     @_UNDO
-    @_HERE
-    @_THERE
+    @_LOCAL
+    @_REMOTE
     @_EXPLAIN
     @line_magic
     def device(self, line: str) -> Any:
-        """Show what the backend really computes on, or choose: Theano by its .theanorc.
+        """Show the device that the backend uses, or select one: in .theanorc for Theano.
 
-        The other backends are shown just the GPU that is meant, from their next import on: here
-        after every %load_ext dl_magics, on the instance in each GPU kernel that starts. A variable
-        CUDA_VISIBLE_DEVICES of your own wins.
+        For other backends, CUDA_VISIBLE_DEVICES is set to the selected GPU before their next
+        import: on this computer by %load_ext dl_magics, on the instance in each new GPU kernel. A
+        CUDA_VISIBLE_DEVICES that you set yourself wins.
 
         ::
 
@@ -101,15 +103,15 @@ class BackendMagics(Magics):
         if args.explain and args.device:
             return Notice(explain.device(args.device, where))
         if args.undo:
-            return _offered(settings.undo_device(where), kernel_restarter(self.shell))
+            return _with_restart_button(settings.undo_device(where), kernel_restarter(self.shell))
         if args.device:
             changed = settings.write_device(args.device, where)
-            return _offered(changed, kernel_restarter(self.shell))
+            return _with_restart_button(changed, kernel_restarter(self.shell))
         return settings.show_device(where)
 
     @line_magic
-    def keras_settings(self, line: str) -> Any:  # noqa: ARG002 - it takes nothing
-        """Show Keras' settings as choices, here and on the instance.
+    def keras_settings(self, line: str) -> Any:  # noqa: ARG002 - no arguments
+        """Show a form for Keras' settings, on this computer and on the instance.
 
         ::
 
@@ -123,20 +125,20 @@ class BackendMagics(Magics):
 
 def _where(args: Any) -> Where | None:
     if args.there:
-        return "there"
-    return "here" if args.here else None
+        return "remote"
+    return "local" if args.here else None
 
 
-def _only_theano(backend: str | None) -> None:
+def _require_theano(backend: str | None) -> None:
     if backend not in ("theano", "th"):
         raise BadSetting(
-            f"--setup is for theano, not for {backend or 'nothing'}.",
-            fix="%backend theano --setup · the others come with: %pip install jax",
+            f"--setup is for theano, not for {backend or 'no backend'}.",
+            fix="%backend theano --setup · install other backends with pip: %pip install jax",
         )
 
 
-def _offered(changed: Any, restart: Callable[[], object] | None) -> Any:
-    """Return what was changed; where it counts after a restart only, show a button for that."""
+def _with_restart_button(changed: Any, restart: Callable[[], object] | None) -> Any:
+    """Return the change; if it needs a restart of the kernel, show a button for that."""
     if changed.needs_restart and restart:
         from IPython.display import display
 

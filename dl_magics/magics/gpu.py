@@ -58,7 +58,7 @@ class GpuMagics(Magics):
                 print(printed)
             found = notebook_kernel.probe_host(target)
         chosen = environments.choose_interpreter(found, args.env)
-        display(replace(found, chosen=chosen))
+        display(replace(found, selected=chosen))
         kernel = notebook_kernel.connect(target, chosen)
         notebook_kernel.write_kernelspec(kernel)
         return kernel

@@ -1,9 +1,9 @@
 /**
- * `%keras_settings`: a choice for each setting. Each click is numbered, and shown as waiting until
- * the kernel has heard it.
+ * `%keras_settings`: one input for each setting. Each click is numbered; the form is disabled until
+ * the kernel has received it.
  *
  * @typedef {{value: string, why: string}} Choice
- * @typedef {{name: string, value: string, by: string, now: string, choices: Choice[]}} Row
+ * @typedef {{name: string, value: string, source: string, now: string, choices: Choice[]}} Row
  * @typedef {{get: (name: string) => any, on: (events: string, draw: () => void) => void,
  *   off: (events: string, draw: () => void) => void, send: (content: object) => void}} Model
  */
@@ -11,10 +11,10 @@
 const NEWS =
   'change:rows change:title change:remarks change:note change:heard change:where ' +
   'change:can_undo change:needs_restart';
-const PLACES = { here: 'This computer', there: 'Instance' };
+const SIDES = { local: 'This computer', remote: 'Instance' };
 
 /**
- * What stands in a list for one choice: its value, and why it cannot be had.
+ * The text of an option: its value, and the reason it cannot be selected.
  *
  * @param {Choice} choice
  */
@@ -23,7 +23,7 @@ export function label(choice) {
 }
 
 /**
- * The choices of a row; a value that is none of them comes first, so that the truth can be shown.
+ * The choices of a row; an unknown current value comes first, so that it can be shown.
  *
  * @param {Row} row
  * @returns {Choice[]}
@@ -34,7 +34,7 @@ export function offered(row) {
 }
 
 /**
- * Whether a text is a small number that Keras takes as epsilon.
+ * Whether a text is a positive number, as Keras requires for epsilon.
  *
  * @param {string} text
  */
@@ -120,17 +120,17 @@ function render({ model, el }) {
     choice.setAttribute('aria-label', row.name);
     const cell = element('td');
     cell.append(choice);
-    const by = element('td', row.by, 'dl-by');
+    const source = element('td', row.source, 'dl-source');
     if (row.now) {
-      by.append(element('div', `this kernel still has ${row.now}`, 'dl-later'));
+      source.append(element('div', `this kernel still has ${row.now}`, 'dl-later'));
     }
-    made.append(element('td', row.name.replaceAll('_', ' '), 'dl-name'), cell, by);
+    made.append(element('td', row.name.replaceAll('_', ' '), 'dl-name'), cell, source);
     return made;
   }
 
-  function places() {
-    const made = element('div', '', 'dl-places');
-    for (const [where, text] of Object.entries(PLACES)) {
+  function sides() {
+    const made = element('div', '', 'dl-sides');
+    for (const [where, text] of Object.entries(SIDES)) {
       const each = button(text, true, () => send({ action: 'go', where }));
       each.setAttribute('aria-pressed', String(model.get('where') === where));
       made.append(each);
@@ -141,7 +141,7 @@ function render({ model, el }) {
   function table() {
     const made = element('table');
     const head = element('tr');
-    head.append(...['setting', 'in a new kernel', 'decided by'].map(text => element('th', text)));
+    head.append(...['setting', 'in a new kernel', 'source'].map(text => element('th', text)));
     made.append(head, ...model.get('rows').map(line));
     return made;
   }
@@ -163,7 +163,7 @@ function render({ model, el }) {
       .get('remarks')
       .map((/** @type {string} */ text) => element('p', text, 'dl-remark'));
     el.replaceChildren(
-      places(),
+      sides(),
       element('p', model.get('title'), 'dl-title'),
       ...(model.get('rows').length ? [table()] : []),
       ...remarks,

@@ -1,7 +1,7 @@
-"""`%keras_settings`: Keras' settings as choices, here and on the instance.
+"""`%keras_settings`: a form for Keras' settings, on this computer and on the instance.
 
-A choice is numbered by the browser and shown as waiting until the kernel has heard it. The file is
-looked at every few seconds, so that a change made elsewhere shows up.
+The browser numbers each click and disables the form until the kernel has received it. The local
+settings are read again every few seconds, so that a change made elsewhere is shown.
 """
 
 from __future__ import annotations
@@ -27,11 +27,19 @@ _BACKENDS = ("tensorflow", "jax", "torch", "theano")
 
 
 class SettingsPanel(anywidget.AnyWidget):
-    """Keras' settings of one place; `restart` is what its button does, None hides it."""
+    """The form for Keras' settings.
+
+    Parameters
+    ----------
+    restart
+        What the restart button calls; None hides the button.
+    seconds
+        How often the local settings are read again.
+    """
 
     _esm = HERE / "keras_settings.js"
     _css = HERE / "keras_settings.css"
-    where = t.Unicode("here").tag(sync=True)
+    where = t.Unicode("local").tag(sync=True)
     title = t.Unicode().tag(sync=True)
     rows = t.List(t.Dict()).tag(sync=True)
     remarks = t.List(t.Unicode()).tag(sync=True)
@@ -43,89 +51,89 @@ class SettingsPanel(anywidget.AnyWidget):
     def __init__(
         self, restart: Callable[[], object] | None = None, seconds: float = _SECONDS
     ) -> None:
-        super().__init__(where=settings.default_side())
+        super().__init__(where=settings.default_where())
         self._restart = restart
         self._closed = threading.Event()
         self._changing = threading.Lock()
-        # What was changed last is what Undo takes back.
+        # The last change, if it was one of the device: Undo undoes the last change.
         self._device_changed: Changed | None = None
         self.look()
         self.on_msg(lambda _, click, __: self.hear(click))
         threading.Thread(target=self._keep_looking, args=(seconds,), daemon=True).start()
 
     def look(self) -> None:
-        """Read what is in force again; what cannot be read is said in the note."""
+        """Read the settings again; an error is shown in the note."""
         with self._changing:
             try:
-                shown = settings.show_settings(self._place)
+                shown = settings.show_settings(self._side)
             except DLMagicsError as error:
-                self._forget(error)
+                self._show_error(error)
                 return
             with self.hold_sync():
                 self.title = shown.parts().title
                 self.rows = list(_rows(shown))
                 self.remarks = [shown.backends, *shown.remarks]
                 last = self._device_changed
-                self.can_undo = bool(shown.can_undo or shown.own.chosen or last)
-                waits = shown.now != shown.fresh or (last is not None and last.needs_restart)
-                self.needs_restart = bool(self._restart) and waits
+                self.can_undo = bool(shown.can_undo or shown.theano.selected or last)
+                outdated = shown.now != shown.fresh or (last is not None and last.needs_restart)
+                self.needs_restart = bool(self._restart) and outdated
 
     def hear(self, click: dict[str, Any]) -> None:
-        """Take one click, and do it in a thread: the kernel stays free."""
+        """Handle one click in a thread, so that the kernel can run cells meanwhile."""
         self.heard = max(self.heard, int(click["n"]))
         if click["action"] == "restart" and self._restart:
             self._restart()
             return
-        threading.Thread(target=self._work, args=(click,), daemon=True).start()
+        threading.Thread(target=self._handle, args=(click,), daemon=True).start()
 
     def close(self) -> None:
         self._closed.set()
         super().close()
 
     @property
-    def _place(self) -> Where:
-        return settings.parse_side(self.where)
+    def _side(self) -> Where:
+        return settings.parse_where(self.where)
 
-    def _work(self, click: dict[str, Any]) -> None:
+    def _handle(self, click: dict[str, Any]) -> None:
         try:
-            self.note = self._do(click)
+            self.note = self._perform(click)
         except DLMagicsError as error:
             self.note = _two_lines(error)
         self.look()
 
-    def _do(self, click: dict[str, Any]) -> str:
+    def _perform(self, click: dict[str, Any]) -> str:
         action = click["action"]
         if action == "go":
-            self.where = settings.parse_side(click["where"])
+            self.where = settings.parse_where(click["where"])
             self._device_changed = None
             return ""
         if action == "undo":
             return self._undo()
         if action == "write" and click["name"] == "device":
-            self._device_changed = settings.write_device(click["value"], self._place)
-            return _told(self._device_changed)
+            self._device_changed = settings.write_device(click["value"], self._side)
+            return _describe_change(self._device_changed)
         if action == "write":
             self._device_changed = None
             asked = {click["name"]: click["value"]}
-            self.note = settings.announce_import_check(asked, self._place)
-            return _told(settings.write_settings(asked, self._place))
+            self.note = settings.announce_import_check(asked, self._side)
+            return _describe_change(settings.write_settings(asked, self._side))
         return ""
 
     def _undo(self) -> str:
         if self._device_changed:
-            self._device_changed = settings.undo_device(self._place)
-            return _told(self._device_changed)
-        return _told(settings.undo_settings(self._place))
+            self._device_changed = settings.undo_device(self._side)
+            return _describe_change(self._device_changed)
+        return _describe_change(settings.undo_settings(self._side))
 
-    def _forget(self, error: DLMagicsError) -> None:
+    def _show_error(self, error: DLMagicsError) -> None:
         with self.hold_sync():
             self.title, self.rows, self.remarks = f"({self.where})", [], []
             self.note, self.can_undo, self.needs_restart = _two_lines(error), False, False
 
     def _keep_looking(self, seconds: float) -> None:
         while not self._closed.wait(seconds):
-            # A connection a few seconds is too much: what is there is looked at when it is asked.
-            if self.where == "here":
+            # Polling over SSH would be too expensive: the remote settings are read on each click.
+            if self.where == "local":
                 self.look()
 
 
@@ -140,38 +148,38 @@ def _rows(shown: Settings) -> Iterable[dict[str, Any]]:
         now = shown.now[name].value
         yield {
             "name": name,
-            "value": "theano" if name == "backend" and shown.own.chosen else str(value.value),
-            "by": value.by,
+            "value": "theano" if name == "backend" and shown.theano.selected else str(value.value),
+            "source": value.source,
             "now": str(now) if now != value.value else "",
             "choices": choices.get(name, []),
         }
-    told, by = shown.device
+    device, source = shown.device
     yield {
         "name": "device",
-        # The words of `%device`: Theano's are its own.
-        "value": "gpu" if told == "all GPUs" else told.replace("cuda", "gpu"),
-        "by": by,
+        # As `%device` takes it; Theano calls it cuda.
+        "value": "gpu" if device == "all GPUs" else device.replace("cuda", "gpu"),
+        "source": source,
         "now": "",
         "choices": [{"value": each, "why": ""} for each in _DEVICES],
     }
 
 
 def _backends(shown: Settings) -> list[dict[str, str]]:
-    """Return every backend, with the reason why it cannot be chosen."""
+    """Return {"value", "why"} of each backend; `why` is the reason it cannot be selected, or ""."""
     found = shown.installed
     listed = []
     for name in _BACKENDS:
         why = "" if name in found.known and name in found.versions else "not installed"
-        if name == "theano" and shown.own.python:
+        if name == "theano" and shown.theano.python:
             why = ""
         listed.append({"value": name, "why": why})
     return listed
 
 
-def _told(changed: Changed) -> str:
+def _describe_change(changed: Changed) -> str:
     parts = changed.parts()
     lines = [f"{row[0]}: {row[1]} → {row[3]}" for row in parts.rows]
-    return "\n".join([*lines, *parts.below]) or "Nothing had to be changed."
+    return "\n".join([*lines, *parts.below]) or "No change needed."
 
 
 def _two_lines(error: DLMagicsError) -> str:

@@ -110,7 +110,7 @@ def _loop():
     ],
 )
 def test_anything_else_is_refused_by_its_name(tmp_path, value, kind):
-    with pytest.raises(BadValue, match="model holds a") as refused:
+    with pytest.raises(BadValue, match="model is or contains a") as refused:
         crossed(tmp_path, model=value)
 
     assert kind in str(refused.value)

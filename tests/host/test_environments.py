@@ -69,28 +69,28 @@ def test_the_newest_of_equals_is_chosen():
 
 def test_a_named_environment_is_taken_as_it_is():
     kernel_only = python("notebooks", packages={"ipykernel": "7.0"})
-    surroundings = there(kernel_only, python("keras"))
+    host = there(kernel_only, python("keras"))
 
     for word in ("notebooks", "/notebooks", "/notebooks/", "/notebooks/bin/python"):
-        assert environments.choose_interpreter(surroundings, word) is kernel_only
+        assert environments.choose_interpreter(host, word) is kernel_only
 
 
 def test_an_unknown_name_gets_the_names_that_there_are():
     with pytest.raises(errors.BadSetting, match="no environment named 'kears'") as refused:
         environments.choose_interpreter(there(python("keras"), python("fastai", "conda")), "kears")
 
-    assert refused.value.fix == "There are: keras, fastai"
+    assert refused.value.fix == "Environments on the host: keras, fastai"
 
 
 def test_a_named_environment_without_ipykernel_gets_the_line_that_adds_it():
     with pytest.raises(errors.NotInstalled) as refused:
         environments.choose_interpreter(there(python("bare", packages={})), "bare")
 
-    assert refused.value.fix == "/bare/bin/python -m pip install ipykernel"
+    assert refused.value.fix == "Install it: /bare/bin/python -m pip install ipykernel"
 
 
 def test_a_named_python_that_is_too_old_is_refused():
-    with pytest.raises(errors.NotInstalled, match=r"2\.7\.18: too old"):
+    with pytest.raises(errors.NotInstalled, match=r"Python 2\.7\.18; a kernel needs 3\.8"):
         environments.choose_interpreter(there(python("old", version="2.7.18")), "old")
 
 
@@ -99,7 +99,8 @@ def test_where_nothing_fits_the_line_that_makes_one_is_named():
         environments.choose_interpreter(there(python("system", "system", packages={}), gpus=T4))
 
     assert refused.value.fix == (
-        "%gpu_connect --setup makes one: /system/bin/python -m venv ~/.venvs/dl_magics && "
+        "Create an environment with %gpu_connect --setup: /system/bin/python -m venv "
+        "~/.venvs/dl_magics && "
         "~/.venvs/dl_magics/bin/python -m pip install "
         "ipykernel keras 'tensorflow[and-cuda]' pillow simplejpeg numpy matplotlib"
     )
@@ -112,13 +113,13 @@ def test_without_a_gpu_no_cuda_is_fetched():
 
 
 def test_debians_python_gets_what_it_needs_first():
-    line = environments.install_command(there(python("s", "system", makes_environments=False)))
+    line = environments.install_command(there(python("s", "system", can_create_venv=False)))
 
     assert line.startswith("sudo apt-get install -y python3-venv && /s/bin/python -m venv ")
 
 
 def test_without_a_python_uv_brings_one():
-    with pytest.raises(errors.NotInstalled, match="No Python on gpu is there"):
+    with pytest.raises(errors.NotInstalled, match="No Python on gpu was found"):
         environments.choose_interpreter(there())
 
     line = environments.install_command(there(python("old", version="3.6.9")))

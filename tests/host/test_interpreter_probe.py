@@ -48,8 +48,12 @@ def test_the_builds_are_read_from_the_packages_own_files(tmp_path):
         "jax-cuda12-plugin": Distribution({}),
     }
 
-    assert interpreter_probe.builds(found) == {"tensorflow": "12.5.1", "torch": "12.6", "jax": "12"}
-    assert interpreter_probe.capabilities(found) == [6.0, 9.0]
+    assert interpreter_probe.find_cuda_builds(found) == {
+        "tensorflow": "12.5.1",
+        "torch": "12.6",
+        "jax": "12",
+    }
+    assert interpreter_probe.find_capabilities(found) == [6.0, 9.0]
 
 
 def test_builds_for_cpus_are_told_apart():
@@ -59,5 +63,5 @@ def test_builds_for_cpus_are_told_apart():
 
     found = {"tensorflow-cpu": Empty(), "torch": Empty(), "jax": Empty()}
 
-    assert interpreter_probe.builds(found) == {"tensorflow": "", "torch": "", "jax": ""}
-    assert interpreter_probe.capabilities(found) == []
+    assert interpreter_probe.find_cuda_builds(found) == {"tensorflow": "", "torch": "", "jax": ""}
+    assert interpreter_probe.find_capabilities(found) == []

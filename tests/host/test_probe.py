@@ -12,8 +12,8 @@ def test_an_environment_that_is_not_on_the_path_is_found(host):
 
     (ours,) = [each for each in found.interpreters if each.name == "keras"]
     assert (ours.kind, ours.prefix) == ("venv", f"{host.home}/.venvs/keras")
-    assert ours.runs_kernels
-    assert ours.trains
+    assert ours.can_run_kernels
+    assert ours.can_train
     assert ours.packages.keys() >= {"keras", "tensorflow", "ipykernel", "pyzmq", "numpy", "pillow"}
 
 
@@ -76,8 +76,8 @@ def test_no_python_at_all_is_a_clear_answer():
     found = parse_lines("gpu", ["home\t/home/ubuntu", "cores\t4"])
 
     assert found.interpreters == ()
-    assert repr(found).endswith("There is no Python.")
-    assert "There is no Python." in found._repr_html_()
+    assert repr(found).endswith("No Python found.")
+    assert "No Python found." in found._repr_html_()
 
 
 def test_two_environments_of_one_name_are_told_apart_by_their_folders():
@@ -131,6 +131,6 @@ def _said(prefix, path=""):
         "packages": {},
         "builds": {},
         "capabilities": [],
-        "makes_environments": True,
+        "can_create_venv": True,
     }
     return "python\t" + json.dumps(facts)

@@ -65,7 +65,7 @@ def test_the_same_choice_again_keeps_what_undo_brings_back(folder):
 
 
 def test_where_nothing_was_chosen_nothing_is_taken_back(folder):
-    with pytest.raises(BadSetting, match="can be undone"):
+    with pytest.raises(BadSetting, match="to undo"):
         cuda_visible_devices.undo_selection(folder)
 
 

@@ -69,7 +69,7 @@ def test_each_keras_has_its_backends(versions, known):
 )
 def test_a_backend_that_cannot_be_had_is_refused(versions, backend, said):
     with pytest.raises(NotInstalled, match=said):
-        having(**versions).check(backend)
+        having(**versions).require_backend(backend)
 
 
 def test_what_the_kernel_has_imported_wins():
@@ -90,7 +90,7 @@ def test_what_the_kernel_has_imported_wins():
         "floatx": "float16",
         "epsilon": 1e-3,
     }
-    assert {each.by for each in now.values} == {"already imported in this kernel"}
+    assert {each.source for each in now.values} == {"already imported in this kernel"}
 
 
 @pytest.mark.parametrize("module", [None, SimpleNamespace(), SimpleNamespace(backend=1)])

@@ -179,7 +179,7 @@ def test_undo_without_a_change_is_refused(file, kept):
     if kept is not None:
         file.with_name("keras.json.undo").write_text(kept)
 
-    with pytest.raises(BadSetting, match="no change that can be undone"):
+    with pytest.raises(BadSetting, match="no change to undo"):
         keras_json.undo_change(file)
 
 

@@ -33,7 +33,7 @@ def test_an_error_is_its_last_line():
 def test_an_end_without_a_word_is_its_status():
     assert subprocess_probe.run_probe(sys.executable, "import os\nos._exit(3)") == (
         "",
-        "it ended with status 3",
+        "it exited with status 3",
     )
 
 
@@ -42,4 +42,4 @@ def test_what_takes_for_ever_is_ended(monkeypatch):
 
     _, why = subprocess_probe.run_probe(sys.executable, "import time\ntime.sleep(600)")
 
-    assert why.startswith("it took longer")
+    assert why.startswith("it did not finish within 0.2 seconds")

@@ -110,7 +110,7 @@ def test_undo_brings_back_every_character(rc):
 
 
 def test_without_a_change_there_is_nothing_to_undo(rc):
-    with pytest.raises(BadSetting, match="no change that can be undone"):
+    with pytest.raises(BadSetting, match="no change to undo"):
         theanorc.undo_device()
 
 

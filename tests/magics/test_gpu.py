@@ -49,7 +49,7 @@ def test_variables_go_there_and_come_back(run):
 def test_a_variable_that_cannot_cross_is_refused_by_its_name(run):
     run.shell.push({"door": threading.Lock()})
 
-    with pytest.raises(errors.BadValue, match=r"door holds a _thread\.lock"):
+    with pytest.raises(errors.BadValue, match=r"door is or contains a _thread\.lock"):
         run("%%gpu -i door\n1")
     with pytest.raises(errors.BadValue, match="nothing is not defined"):
         run("%%gpu -i nothing\n1")

@@ -2,7 +2,6 @@
 
 host_key_rotation, host_key_scan, keys, known_hosts, target: tests/ssh/test_commands.py
 dial, host_key_check: tests/ssh/test_sshd.py
-ssh_config: tests/actions/gpu/test_host.py
-port_forward, retry: tests/gpu_kernel/test_client.py
+port_forward: tests/gpu_kernel/test_client.py
 sftp: tests/sync/test_sync.py
 """

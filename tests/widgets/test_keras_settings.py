@@ -89,7 +89,7 @@ def test_a_device_is_chosen_and_taken_back_like_the_rest(panel, monkeypatch):
 
     choose(panel, "device", "cpu")
     wait_until(lambda: value(panel, "device") == "cpu")
-    assert panel.rows[-1]["by"].startswith("%device, ")
+    assert panel.rows[-1]["source"].startswith("%device, ")
     assert "CUDA_VISIBLE_DEVICES: not set → -1" in panel.note
 
     panel.hear({"n": panel.heard + 1, "action": "undo"})
@@ -101,7 +101,7 @@ def test_a_change_made_outside_shows_up(panel, file):
     file.write_text('{"backend": "jax"}')
 
     wait_until(lambda: value(panel, "backend") == "jax")
-    assert panel.rows[0]["by"] == str(file)
+    assert panel.rows[0]["source"] == str(file)
 
 
 def test_what_the_kernel_still_has_is_told_and_a_restart_is_offered(file, monkeypatch):
@@ -124,11 +124,11 @@ def test_what_the_kernel_still_has_is_told_and_a_restart_is_offered(file, monkey
 
 
 def test_a_place_that_cannot_be_asked_says_why(panel, cloud):
-    panel.hear({"n": 1, "action": "go", "where": "there"})
+    panel.hear({"n": 1, "action": "go", "where": "remote"})
 
     wait_until(lambda: panel.note.startswith("NoSuchInstance"))
     assert panel.rows == []
-    panel.hear({"n": 2, "action": "go", "where": "here"})
+    panel.hear({"n": 2, "action": "go", "where": "local"})
     wait_until(lambda: panel.rows)
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from dl_magics.core import table
 from dl_magics.host import device_probe, environments, probe
 from dl_magics.host.device_probe import FrameworkDevices
-from dl_magics.host.info import HostInfo, Interpreter, version
+from dl_magics.host.info import HostInfo, Interpreter, parse_version
 from dl_magics.ssh import blocking
 from dl_magics.ssh.target import SshTarget
 from dl_magics.training.recipe import applications
@@ -67,33 +67,33 @@ class Stack:
 
 def inspect_stack(login: SshTarget, python: str) -> Stack:
     """Look at every layer under an interpreter of the host, and ask the framework itself."""
-    surroundings = blocking.wait_for(probe.probe_host(login))
-    interpreter = environments.choose_interpreter(surroundings, python)
+    host_info = blocking.wait_for(probe.probe_host(login))
+    interpreter = environments.choose_interpreter(host_info, python)
     seen = blocking.wait_for(device_probe.probe_devices(login, interpreter))
     return Stack(
-        f"{surroundings.name}: {interpreter}", tuple(judge_layers(surroundings, interpreter, seen))
+        f"{host_info.name}: {interpreter}", tuple(judge_layers(host_info, interpreter, seen))
     )
 
 
 def judge_layers(
-    surroundings: HostInfo, interpreter: Interpreter, seen: FrameworkDevices
+    host_info: HostInfo, interpreter: Interpreter, seen: FrameworkDevices
 ) -> list[Layer]:
     """Return the layers, top to bottom."""
-    backend = seen.backend or surroundings.keras_backend or next(iter(interpreter.backends), "")
+    backend = seen.backend or host_info.keras_backend or next(iter(interpreter.backends), "")
     return [
-        _weights(surroundings),
+        _weights(host_info),
         _keras(interpreter, seen),
-        _backend(surroundings, interpreter, seen, backend),
-        _cudnn(surroundings, interpreter, backend),
-        _cuda(surroundings, interpreter, backend),
-        _driver(surroundings, interpreter, backend),
-        _gpu(surroundings, interpreter, seen, backend),
+        _backend(host_info, interpreter, seen, backend),
+        _cudnn(host_info, interpreter, backend),
+        _cuda(host_info, interpreter, backend),
+        _driver(host_info, interpreter, backend),
+        _gpu(host_info, interpreter, seen, backend),
     ]
 
 
-def _weights(surroundings: HostInfo) -> Layer:
+def _weights(host_info: HostInfo) -> Layer:
     name = applications.find_application("VGG16").file
-    if name in surroundings.weights:
+    if name in host_info.weights:
         return Layer("VGG16 weights", "✓", name)
     return Layer(
         "VGG16 weights", "!", "not downloaded yet", "the first %%finetune downloads them (59 MB)"
@@ -107,56 +107,56 @@ def _keras(interpreter: Interpreter, seen: FrameworkDevices) -> Layer:
         return Layer("Keras", "✗", "not installed", pip)
     if seen.error and not seen.backend:
         return Layer("Keras", "✗", f"{found} cannot be imported: {seen.error}", pip)
-    if version(found) < (3,):
+    if parse_version(found) < (3,):
         return Layer("Keras", "✗", f"{found}: too old for %%finetune", pip)
-    if version(found) < _SAFE_KERAS:
+    if parse_version(found) < _SAFE_KERAS:
         safe = ".".join(map(str, _SAFE_KERAS))
         risk = f"{found}: load_model of a foreign file can run its code; fixed in {safe}"
-        if version(interpreter.python) < _SAFE_KERAS_PYTHON:
+        if parse_version(interpreter.python) < _SAFE_KERAS_PYTHON:
             return Layer("Keras", "!", risk, "%gpu_connect --setup makes a newer environment")
         return Layer("Keras", "!", risk, f"{pip[: -len('keras')]}'keras>={safe}'")
     return Layer("Keras", "✓", found)
 
 
 def _backend(
-    surroundings: HostInfo, interpreter: Interpreter, seen: FrameworkDevices, backend: str
+    host_info: HostInfo, interpreter: Interpreter, seen: FrameworkDevices, backend: str
 ) -> Layer:
     installed = interpreter.backends.get(backend, "")
     if not installed:
         missing = backend or "tensorflow"
-        fix = f"{interpreter.path} -m pip install {_build(surroundings, missing)}"
+        fix = f"{interpreter.path} -m pip install {_build(host_info, missing)}"
         return Layer("backend", "✗", f"{missing} is not installed", fix)
     found = f"{backend} {installed}"
     if seen.error and seen.backend:
         return Layer("backend", "✗", f"{found} does not work: {seen.error}")
-    if not surroundings.has_gpu:
+    if not host_info.has_gpu:
         return Layer("backend", "✓", found)
     if backend in interpreter.builds and not interpreter.builds[backend]:
         fix = f"{interpreter.path} -m pip install --upgrade --force-reinstall "
         return Layer(
-            "backend", "✗", f"{found} is a CPU-only build", fix + _build(surroundings, backend)
+            "backend", "✗", f"{found} is a CPU-only build", fix + _build(host_info, backend)
         )
     return Layer("backend", "✓", found)
 
 
-def _cudnn(surroundings: HostInfo, interpreter: Interpreter, backend: str) -> Layer:
+def _cudnn(host_info: HostInfo, interpreter: Interpreter, backend: str) -> Layer:
     own = _package(interpreter, "nvidia-cudnn-cu")
-    if found := own or surroundings.cudnn:
+    if found := own or host_info.cudnn:
         return Layer("cuDNN", "✓", found)
-    return _library("cuDNN", surroundings, interpreter, backend)
+    return _library("cuDNN", host_info, interpreter, backend)
 
 
-def _cuda(surroundings: HostInfo, interpreter: Interpreter, backend: str) -> Layer:
+def _cuda(host_info: HostInfo, interpreter: Interpreter, backend: str) -> Layer:
     own = _package(interpreter, "nvidia-cuda-runtime")
-    if found := own or surroundings.cuda:
+    if found := own or host_info.cuda:
         return Layer("CUDA", "✓", found)
-    return _library("CUDA", surroundings, interpreter, backend)
+    return _library("CUDA", host_info, interpreter, backend)
 
 
-def _library(name: str, surroundings: HostInfo, interpreter: Interpreter, backend: str) -> Layer:
-    if not surroundings.has_gpu:
+def _library(name: str, host_info: HostInfo, interpreter: Interpreter, backend: str) -> Layer:
+    if not host_info.has_gpu:
         return Layer(name, "!", "none: the host has no GPU")
-    if backend in ("torch", "jax") and interpreter.is_for_gpu(backend):
+    if backend in ("torch", "jax") and interpreter.is_built_for_gpu(backend):
         return Layer(name, "✓", f"comes with {backend}")
     if interpreter.kind == "conda":
         return Layer(name, "!", "not found; conda may have it under another name")
@@ -164,38 +164,38 @@ def _library(name: str, surroundings: HostInfo, interpreter: Interpreter, backen
     return Layer(name, "✗", f"not found: {backend or 'the backend'} cannot use the GPU", fix)
 
 
-def _driver(surroundings: HostInfo, interpreter: Interpreter, backend: str) -> Layer:
-    if not surroundings.has_gpu and not surroundings.driver_error:
+def _driver(host_info: HostInfo, interpreter: Interpreter, backend: str) -> Layer:
+    if not host_info.has_gpu and not host_info.driver_error:
         return Layer("driver", "!", "none: the host has no GPU")
-    if surroundings.driver_error:
-        said = f"nvidia-smi failed: {surroundings.driver_error}"
+    if host_info.driver_error:
+        said = f"nvidia-smi failed: {host_info.driver_error}"
         return Layer("driver", "✗", said, "sudo reboot · or reinstall: " + _DRIVER_LINE)
-    if not surroundings.driver:
+    if not host_info.driver:
         return Layer("driver", "✗", "not installed", _DRIVER_LINE)
     built = interpreter.builds.get(backend, "")
-    needed = _DRIVERS.get(next(iter(version(built)), 0), ())
-    if needed and version(surroundings.driver) < needed:
-        said = f"{surroundings.driver} is older than CUDA {built} of {backend} needs"
+    needed = _DRIVERS.get(next(iter(parse_version(built)), 0), ())
+    if needed and parse_version(host_info.driver) < needed:
+        said = f"{host_info.driver} is older than CUDA {built} of {backend} needs"
         return Layer("driver", "✗", f"{said} ({'.'.join(map(str, needed))})", _DRIVER_LINE)
-    return Layer("driver", "✓", surroundings.driver)
+    return Layer("driver", "✓", host_info.driver)
 
 
 def _gpu(
-    surroundings: HostInfo, interpreter: Interpreter, seen: FrameworkDevices, backend: str
+    host_info: HostInfo, interpreter: Interpreter, seen: FrameworkDevices, backend: str
 ) -> Layer:
-    names = ", ".join(f"{gpu.name} ({gpu.memory_mib / 1024:.0f} GB)" for gpu in surroundings.gpus)
-    if not surroundings.has_gpu:
+    names = ", ".join(f"{gpu.name} ({gpu.memory_mib / 1024:.0f} GB)" for gpu in host_info.gpus)
+    if not host_info.has_gpu:
         fix = "%aws_resize g4dn.xlarge gives this disk a GPU"
         return Layer("GPU", "!", "none: training runs on the CPU", fix)
     framework = backend or "the framework"
     names = names or "a GPU of NVIDIA"
-    if len(seen.gpus) >= max(1, len(surroundings.gpus)):
+    if len(seen.gpus) >= max(1, len(host_info.gpus)):
         return Layer("GPU", "✓", f"{names}, and {framework} sees it")
     if seen.gpus:
-        said = f"{names}: {framework} SEES ONLY {len(seen.gpus)} of {len(surroundings.gpus)}"
+        said = f"{names}: {framework} SEES ONLY {len(seen.gpus)} of {len(host_info.gpus)}"
         return Layer("GPU", "!", said, "check CUDA_VISIBLE_DEVICES on the host")
     oldest = min(interpreter.capabilities, default=0.0)
-    able = [gpu.capability for gpu in surroundings.gpus if gpu.capability]
+    able = [gpu.capability for gpu in host_info.gpus if gpu.capability]
     if backend == "tensorflow" and able and max(able) < oldest:
         said = f"{names} is too old for this {framework}: it has {max(able)}, {oldest} is needed"
         return Layer("GPU", "✗", said, "%aws_resize g4dn.xlarge moves this disk to a newer GPU")
@@ -203,8 +203,8 @@ def _gpu(
     return Layer("GPU", "✗", said, "Fix the layers marked ✗ first, bottom up.")
 
 
-def _build(surroundings: HostInfo, backend: str) -> str:
-    return _CUDA_BUILDS.get(backend, backend) if surroundings.has_gpu else backend
+def _build(host_info: HostInfo, backend: str) -> str:
+    return _CUDA_BUILDS.get(backend, backend) if host_info.has_gpu else backend
 
 
 def _package(interpreter: Interpreter, start: str) -> str:

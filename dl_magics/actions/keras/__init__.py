@@ -1,1 +1,1 @@
-"""Keras' settings, here and on the GPU kernel's host."""
+"""Keras' settings on this computer and on the host of the GPU kernel."""

@@ -1,4 +1,4 @@
-"""Plain Python that does what `%backend` and `%device` do, for those who want no magic."""
+"""The Python code that `%backend --explain` and `%device --explain` print."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ import os
 
 
 def keras_json(asked: Mapping[str, Any], where: Where | None = None) -> str:
-    """Return what writes the same into `keras.json`."""
+    """Return Python code that writes the settings into `keras.json`."""
     settings = options.parse_options(asked)
     ordering = settings.get("image_data_format")
     if ordering:
@@ -53,10 +53,10 @@ def keras_json(asked: Mapping[str, Any], where: Where | None = None) -> str:
 
 
 def device(asked: str, where: Where | None = None) -> str:
-    """Return what writes the same into `.theanorc`, or shows the other backends the same GPUs."""
+    """Return Python code that selects the device as `%device` does."""
     shown = keras_settings.show_settings(where)
     if keras_settings.training_backend(shown) == "theano":
-        versions = {**shown.installed.versions, **shown.own.versions}
+        versions = {**shown.installed.versions, **shown.theano.versions}
         return _THEANORC.format(device=theanorc.device_name(asked, versions.get("theano", "")))
     seen, name = cuda_visible_devices.variable_value(asked), cuda_visible_devices.VARIABLE
     line = f'os.environ["{name}"] = "{seen}"' if seen else f'os.environ.pop("{name}", None)'

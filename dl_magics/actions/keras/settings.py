@@ -1,4 +1,7 @@
-"""Keras' settings, here or on the instance: the same code looks and writes on both sides."""
+"""Show and change Keras' settings, on this computer or on the host of the GPU kernel.
+
+The functions of `keras_config.rpc` do the work on both sides.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Literal, get_args
 
 from dl_magics.actions.gpu import host, notebook_kernel
-from dl_magics.actions.keras.views import Changed, DeviceShown, Settings
+from dl_magics.actions.keras.views import Changed, DeviceView, Settings
 from dl_magics.errors import BadSetting
 from dl_magics.keras_config import (
     cuda_visible_devices,
@@ -24,193 +27,209 @@ from dl_magics.ssh import blocking
 from dl_magics.store import paths
 from dl_magics.training.theano import resources
 
-Where = Literal["here", "there"]
-_FOLDER_THERE = "~/.dl_magics"
+Where = Literal["local", "remote"]
+_REMOTE_FOLDER = "~/.dl_magics"
 
 
-def default_side() -> Where:
-    """Return which side is meant where none is said: where the GPU kernel is."""
-    return "there" if notebook_kernel.is_connected() else "here"
+def default_where() -> Where:
+    """Return the default side: "remote" if this notebook has a GPU kernel."""
+    return "remote" if notebook_kernel.is_connected() else "local"
 
 
-def python_there() -> str:
-    """Return the interpreter that is asked on the instance: that of the GPU kernel."""
+def remote_python() -> str:
+    """Return the interpreter of the GPU kernel; "python3" without a GPU kernel."""
     return notebook_kernel.current().python if notebook_kernel.is_connected() else "python3"
 
 
 def show_settings(where: Where | None = None) -> Settings:
-    """Return what is in force, who decided it, and what is installed; nothing is changed."""
-    where = where or default_side()
-    told = _ask(where, rpc.show_settings, folder=_folder(where))
-    fresh = rpc.parse_effective(told["in_force"])
-    imported = effective.imported_settings(sys.modules) if where == "here" else {}
+    """Return the settings in force, their sources, and what is installed.
+
+    `where` is by default the side of the GPU kernel, here and in all functions below.
+    """
+    where = where or default_where()
+    reply = _call(where, rpc.show_settings, folder=_folder(where))
+    fresh = rpc.parse_effective(reply["in_force"])
+    imported = effective.imported_settings(sys.modules) if where == "local" else {}
     return Settings(
         where=where,
-        installed=installed.parse_installed(told["installed"]),
-        path=told["path"],
+        installed=installed.parse_installed(reply["installed"]),
+        path=reply["path"],
         fresh=fresh,
         now=effective.apply_imported(fresh, imported),
-        can_undo=told["can_undo"],
-        own=theano_env.parse_environment(told["own"]),
-        device=tuple(told["device"]),
+        can_undo=reply["can_undo"],
+        theano=theano_env.parse_environment(reply["theano"]),
+        device=tuple(reply["device"]),
     )
 
 
 def announce_import_check(asked: Mapping[str, Any], where: Where | None = None) -> str:
-    """Return what is said before a change that takes seconds, as a backend is imported; else ""."""
+    """Return the message to print before a check that imports a backend; "" if there is none."""
     backend = options.parse_options(asked).get("backend", "")
-    known = (where or default_side()) == "here" and import_check.is_imported(
+    imported = (where or default_where()) == "local" and import_check.is_imported(
         sys.executable, backend
     )
-    return f"One moment: does {backend} start?" if backend and not known else ""
+    return f"Checking that {backend} can be imported …" if backend and not imported else ""
 
 
 def write_settings(asked: Mapping[str, Any], where: Where | None = None) -> Changed:
-    """Change settings in `keras.json`, in all the words of all versions of Keras.
+    """Change settings in `keras.json`, under the names of all versions of Keras.
 
-    Where just the interpreter of its own has Theano, `backend = "theano"` chooses that for
-    `%%finetune`, and `keras.json` goes on naming what this Keras can have.
+    If this Keras has no Theano backend, `backend = "theano"` selects the Theano environment for
+    `%%finetune`, and the backend in `keras.json` is kept.
     """
-    where = where or default_side()
+    where = where or default_where()
     settings, before = options.parse_options(asked), show_settings(where)
     theano = settings.get("backend") == "theano" and "theano" not in before.installed.known
-    if theano and not before.own.python:
-        before.installed.check("theano")
+    if theano and not before.theano.python:
+        before.installed.require_backend("theano")
     if theano:
         del settings["backend"]
-        # First of all, as it may be that its interpreter does not start any more.
-        _ask(where, rpc.select_theano, folder=_own_folder(where), chosen=True)
-    told = _ask(where, rpc.write_settings, settings=settings) if settings else {"path": before.path}
-    if before.own.chosen and "backend" in settings:
-        _ask(where, rpc.select_theano, folder=_own_folder(where), chosen=False)
-    return _changed(where, told, before)
+        # Before keras.json is changed: this raises if the environment no longer starts.
+        _call(where, rpc.select_theano, folder=_theano_folder(where), selected=True)
+    reply = (
+        _call(where, rpc.write_settings, settings=settings) if settings else {"path": before.path}
+    )
+    if before.theano.selected and "backend" in settings:
+        _call(where, rpc.select_theano, folder=_theano_folder(where), selected=False)
+    return _changed(where, reply, before)
 
 
 def undo_settings(where: Where | None = None) -> Changed:
-    """Take the last change of `keras.json` back, or the choice of Theano."""
-    where = where or default_side()
+    """Undo the last change of keras.json, or the selection of the Theano environment."""
+    where = where or default_where()
     before = show_settings(where)
-    if before.own.chosen:
-        _ask(where, rpc.select_theano, folder=_own_folder(where), chosen=False)
+    if before.theano.selected:
+        _call(where, rpc.select_theano, folder=_theano_folder(where), selected=False)
         return _changed(where, {"path": before.path}, before)
-    return _changed(where, _ask(where, rpc.undo_settings), before)
+    return _changed(where, _call(where, rpc.undo_settings), before)
 
 
 def set_up_theano(python: str = "", where: Where | None = None) -> Changed:
-    """Make the interpreter for Keras 1 on Theano, and let `%%finetune` train there."""
-    where = where or default_side()
+    """Create the environment for Keras 1 on Theano and select it for `%%finetune`.
+
+    `python` is the interpreter to create it from, or one that already has both.
+    """
+    where = where or default_where()
     before = show_settings(where)
-    made = _ask(
+    environment = _call(
         where,
         rpc.set_up_theano,
-        folder=_own_folder(where),
+        folder=_theano_folder(where),
         base=python,
         requirements=resources.read_text("requirements.txt"),
         files={"site": resources.read_text("site.py"), "theanorc": resources.read_text("theanorc")},
     )
-    return _changed(where, {"path": made["python"]}, before)
+    return _changed(where, {"path": environment["python"]}, before)
 
 
-def show_device(where: Where | None = None) -> DeviceShown:
-    """Return which device the backend is told to use, by whom, and which it really uses."""
-    where = where or default_side()
-    own = show_settings(where).own
-    python = own.python if own.chosen else ""
-    return DeviceShown(where=where, **_ask(where, rpc.show_device, python, folder=_folder(where)))
+def show_device(where: Where | None = None) -> DeviceView:
+    """Return the device the backend is configured to use, and the one it uses."""
+    where = where or default_where()
+    theano = show_settings(where).theano
+    python = theano.python if theano.selected else ""
+    return DeviceView(where=where, **_call(where, rpc.show_device, python, folder=_folder(where)))
 
 
 def write_device(device: str, where: Where | None = None) -> Changed:
-    """Tell the backend another device: Theano by its file, the others by what they may see.
+    """Select the device: in .theanorc for Theano, by CUDA_VISIBLE_DEVICES for other backends.
 
-    It lasts: what is seen here is in force from `%load_ext dl_magics` on, and on the instance
-    whenever a GPU kernel starts.
+    The selection is kept. CUDA_VISIBLE_DEVICES is set locally by `%load_ext dl_magics`, and on
+    the host whenever a GPU kernel starts.
     """
-    where = where or default_side()
+    where = where or default_where()
     shown = show_settings(where)
     if training_backend(shown) == "theano":
-        theano = shown.own.versions.get("theano", "")
-        told = _ask(where, rpc.write_theano_device, device=device, theano=theano)
-        return Changed(where, rpc.parse_change(told))
-    return _seen(
-        shown, _ask(where, rpc.write_visible_devices, device=device, folder=_folder(where))
+        theano = shown.theano.versions.get("theano", "")
+        reply = _call(where, rpc.write_theano_device, device=device, theano=theano)
+        return Changed(where, rpc.parse_change(reply))
+    return _visible_devices_changed(
+        shown, _call(where, rpc.write_visible_devices, device=device, folder=_folder(where))
     )
 
 
 def undo_device(where: Where | None = None) -> Changed:
-    """Take the last change back: of `.theanorc`, or of what the other backends may see."""
-    where = where or default_side()
+    """Undo the last change of `.theanorc`, or of CUDA_VISIBLE_DEVICES for other backends."""
+    where = where or default_where()
     shown = show_settings(where)
     if training_backend(shown) == "theano":
-        return Changed(where, rpc.parse_change(_ask(where, rpc.undo_theano_device)))
-    return _seen(shown, _ask(where, rpc.undo_visible_devices, folder=_folder(where)))
+        return Changed(where, rpc.parse_change(_call(where, rpc.undo_theano_device)))
+    return _visible_devices_changed(
+        shown, _call(where, rpc.undo_visible_devices, folder=_folder(where))
+    )
 
 
 def training_backend(shown: Settings) -> str:
-    """Return the backend that `%%finetune` trains on."""
-    return "theano" if shown.own.chosen else str(shown.now["backend"].value)
+    """Return the backend that `%%finetune` trains with."""
+    return "theano" if shown.theano.selected else str(shown.now["backend"].value)
 
 
-def parse_side(word: str) -> Where:
-    """Return the place that a widget names."""
+def parse_where(word: str) -> Where:
+    """Return the side that a widget sent.
+
+    Raises
+    ------
+    BadSetting
+        if it is neither "local" nor "remote".
+    """
     if word not in get_args(Where):
-        raise BadSetting(f"{word!r} is no place.", fix="One of: here, there")
-    return "here" if word == "here" else "there"
+        raise BadSetting(f"where is {word!r}.", fix="Use one of: local, remote")
+    return "local" if word == "local" else "remote"
 
 
-def _changed(where: Where, told: Mapping[str, Any], before: Settings) -> Changed:
-    change, after = rpc.parse_change(told), show_settings(where)
-    counts = {name: _counts(name, after) for name in options.NAMES if name in change.changed}
-    if before.own != after.own:
-        trains = {"%%finetune": (before.trains_on, after.trains_on)}
-        change = replace(change, changed={**change.changed, **trains})
-    return Changed(where, change, counts, after)
+def _changed(where: Where, reply: Mapping[str, Any], before: Settings) -> Changed:
+    change, after = rpc.parse_change(reply), show_settings(where)
+    effect = {name: _effect(name, after) for name in options.NAMES if name in change.changed}
+    if before.theano != after.theano:
+        engines = {"%%finetune": (before.trains_on, after.trains_on)}
+        change = replace(change, changed={**change.changed, **engines})
+    return Changed(where, change, effect, after)
 
 
-def _seen(shown: Settings, told: Mapping[str, Any]) -> Changed:
-    """Return the choice of GPUs, in force in this kernel too, and from when on it counts."""
-    change = rpc.parse_change(told)
-    if shown.where == "there":
+def _visible_devices_changed(shown: Settings, reply: Mapping[str, Any]) -> Changed:
+    """Return the change of the visible GPUs, after applying it to this kernel if it is local."""
+    change = rpc.parse_change(reply)
+    if shown.where == "remote":
         when = "gpu restart"
     elif cuda_visible_devices.user_value() is not None:
         when = "overridden"
     else:
-        cuda_visible_devices.apply_selection(_folder("here"))
+        cuda_visible_devices.apply_selection(_folder("local"))
         when = "restart" if training_backend(shown) in sys.modules else "now"
-    counts = {cuda_visible_devices.VARIABLE: when} if change.changed else {}
-    return Changed(shown.where, change, counts, shown)
+    effect = {cuda_visible_devices.VARIABLE: when} if change.changed else {}
+    return Changed(shown.where, change, effect, shown)
 
 
-def _counts(name: str, after: Settings) -> str:
-    if after.fresh[name].by == effective.BY_VARIABLE:
+def _effect(name: str, after: Settings) -> str:
+    if after.fresh[name].source == effective.FROM_VARIABLE:
         return "never"
     return "now" if after.now[name].value == after.fresh[name].value else "restart"
 
 
 def _folder(where: Where) -> str:
-    return str(paths.data_folder()) if where == "here" else _FOLDER_THERE
+    return str(paths.data_folder()) if where == "local" else _REMOTE_FOLDER
 
 
-def _own_folder(where: Where) -> str:
+def _theano_folder(where: Where) -> str:
     return f"{_folder(where)}/{theano_env.FOLDER}"
 
 
-def _ask(
+def _call(
     where: Where, function: Callable[..., dict[str, Any]], python: str = "", **arguments: Any
 ) -> dict[str, Any]:
-    """Call a function of `rpc`: in this process, or in `python` here or on the host.
+    """Call a function of `rpc` and return its reply.
 
-    Without `python`, the host is asked in the interpreter of the GPU kernel; a `python` is that of
-    the environment for Theano.
+    `python` is the interpreter of the Theano environment. Without it, the function runs in this
+    process or, on the host, in the interpreter of the GPU kernel.
     """
-    if where == "here" and not python:
+    if where == "local" and not python:
         return function(**arguments)
     variables = {effective.VARIABLE: "theano"} if python else {}
-    if where == "here":
+    if where == "local":
         return blocking.wait_for(
             runner.run_locally(python, function, arguments, variables=variables)
         )
     connected = notebook_kernel.is_connected()
     target = (notebook_kernel.current().host if connected else host.resolve()).resolve_target()
     return blocking.wait_for(
-        runner.run(target, python or python_there(), function, arguments, variables=variables)
+        runner.run(target, python or remote_python(), function, arguments, variables=variables)
     )

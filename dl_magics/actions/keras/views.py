@@ -1,4 +1,4 @@
-"""Keras' settings as values that show themselves: what is in force, and what was changed."""
+"""What `%backend` and `%device` display: the settings, a change, and the device in use."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from dl_magics.keras_config.installed import Installed
 from dl_magics.keras_config.keras_json import Change
 from dl_magics.keras_config.theano_env import TheanoEnvironment
 
-_HEADS = ("setting", "in force", "decided by")
+_HEADS = ("setting", "value", "source")
 
 
 @dataclass(frozen=True)
 class Parts:
-    """A title, a table, and lines below it."""
+    """The parts of a display: a title, a table, and lines below it."""
 
     title: str
     heads: tuple[str, ...]
@@ -27,12 +27,12 @@ class Parts:
     below: list[str]
 
 
-class Shown(ABC):
-    """A value that shows itself as a table with lines below."""
+class View(ABC):
+    """A value with a text and an HTML representation, made from its `parts`."""
 
     @abstractmethod
     def parts(self) -> Parts:
-        """Return what is shown."""
+        """Return the title, the table and the lines below it."""
 
     def __repr__(self) -> str:
         shown = self.parts()
@@ -45,11 +45,12 @@ class Shown(ABC):
 
 
 @dataclass(frozen=True, repr=False)
-class Settings(Shown):
-    """Keras' settings of one place.
+class Settings(View):
+    """Keras' settings on one side: `where` is "local" or "remote".
 
-    `fresh` is what a new process there has, `now` what this kernel has: they differ where Keras is
-    imported already. `device` is what the backend is told to use, and by whom.
+    `fresh` are the settings of a new process, `now` those of this kernel: they differ if Keras is
+    already imported. `device` is the device that the backend is configured to use, and the source
+    of that. `theano` is the environment for Keras 1 on Theano.
     """
 
     where: str
@@ -58,45 +59,45 @@ class Settings(Shown):
     fresh: Effective
     now: Effective
     can_undo: bool
-    own: TheanoEnvironment = field(default_factory=TheanoEnvironment)
+    theano: TheanoEnvironment = field(default_factory=TheanoEnvironment)
     device: tuple[str, str] = ("", "")
 
     @property
     def trains_on(self) -> str:
-        """What `%%finetune` trains on, as far as it is not Keras' own backend."""
-        if not self.own.chosen:
+        """The Keras and the backend that `%%finetune` trains with."""
+        if not self.theano.selected:
             return f"Keras {self.installed.keras} on {self.fresh['backend'].value}"
-        return self._own
+        return self._theano_versions
 
     @property
-    def _own(self) -> str:
-        versions = self.own.versions
-        return f"Keras {versions['keras']} on Theano {versions['theano']}, {self.own.python}"
+    def _theano_versions(self) -> str:
+        versions = self.theano.versions
+        return f"Keras {versions['keras']} on Theano {versions['theano']}, {self.theano.python}"
 
     def parts(self) -> Parts:
         found = self.installed
         keras = f"Keras {found.keras}" if found.keras else "Keras is not installed"
-        title = f"{keras} · Python {found.version} {self.where}, {found.python}"
-        rows = [(each.name, str(each.value), each.by) for each in self.now.values]
+        title = f"{keras} · Python {found.version} ({self.where}), {found.python}"
+        rows = [(each.name, str(each.value), each.source) for each in self.now.values]
         return Parts(title, _HEADS, rows, [self.backends, *self.remarks])
 
     @property
     def backends(self) -> str:
-        """Which backends are installed, in a line."""
+        """One line with the installed backends."""
         listed = [
             f"{name} {version}"
             for name, version in self.installed.versions.items()
             if name != "keras"
         ]
-        if self.own.python:
-            listed.append(f"theano {self.own.versions['theano']} in an interpreter of its own")
+        if self.theano.python:
+            listed.append(f"theano {self.theano.versions['theano']} in its own environment")
         return f"installed: {', '.join(listed) or 'no backend'}"
 
     @property
     def remarks(self) -> list[str]:
-        """What is odd, and what comes after a restart."""
+        """Warnings, and the settings that take effect after a restart."""
         lines = [f"! {note}" for note in self.fresh.notes]
-        if self.own.python:
+        if self.theano.python:
             lines.append(f"%%finetune trains with {self.trains_on}")
         if self.fresh.refusal and self.installed.keras:
             lines.append(f"✗ A new process cannot import keras: {self.fresh.refusal}")
@@ -106,59 +107,62 @@ class Settings(Shown):
             if new.value != self.now[new.name].value
         ]
         if later:
-            lines.append(f"after a restart of the kernel: {', '.join(later)}")
+            lines.append(f"takes effect after a restart of the kernel: {', '.join(later)}")
         return lines
 
 
 @dataclass(frozen=True, repr=False)
-class Changed(Shown):
-    """What was changed in a file of another program, and from when on it counts.
+class Changed(View):
+    """A change of keras.json, .theanorc or the visible GPUs, and when it takes effect.
 
-    `counts` has "now", "restart", "gpu restart", "never" or "overridden" for each setting; `after`
-    is what is in force.
+    `effect` has "now", "restart", "gpu restart", "never" or "overridden" for each setting; `after`
+    are the settings after the change.
     """
 
     where: str
     change: Change
-    counts: Mapping[str, str] = field(default_factory=dict)
+    effect: Mapping[str, str] = field(default_factory=dict)
     after: Settings | None = None
 
     @property
     def needs_restart(self) -> bool:
-        """Whether the kernel must be restarted for it."""
-        return "restart" in self.counts.values()
+        """Whether the change takes effect only after a restart of the kernel."""
+        return "restart" in self.effect.values()
 
     def parts(self) -> Parts:
         rows = [
-            (key, _written(before), "→", _written(now))
+            (key, _format_value(before), "→", _format_value(now))
             for key, (before, now) in self.change.changed.items()
         ]
         title = f"{self.change.path} ({self.where})"
         aside = [f"! The file was damaged; its content was moved to {self.change.aside}"]
         lines = aside if self.change.aside else []
         if not rows:
-            return Parts(f"{title}: nothing had to be changed", (), [], lines)
+            return Parts(f"{title}: no change needed", (), [], lines)
         return Parts(title, ("setting", "before", "", "after"), rows, [*lines, *self._when()])
 
     def _when(self) -> list[str]:
         by_when: dict[str, list[str]] = {}
-        for name, when in self.counts.items():
+        for name, when in self.effect.items():
             by_when.setdefault(when, []).append(name)
         return [self._line(when, ", ".join(names)) for when, names in by_when.items()]
 
     def _line(self, when: str, names: str) -> str:
         if when == "restart":
             what = self._imported if cuda_visible_devices.VARIABLE in names else "Keras"
-            return f"after a restart of the kernel, as {what} is imported already: {names}"
+            return (
+                f"takes effect after a restart of the kernel, because {what} is already imported: "
+                f"{names}"
+            )
         if when == "gpu restart":
-            return f"from the next start of a GPU kernel there on (%gpu_restart): {names}"
+            return f"takes effect at the next start of the GPU kernel (%gpu_restart): {names}"
         if when == "overridden":
-            by_person = cuda_visible_devices.user_value()
-            return f"! has no effect, already set to {by_person} in this kernel: {names}"
+            by_user = cuda_visible_devices.user_value()
+            return f"! has no effect, already set to {by_user} in this kernel: {names}"
         if when == "never" and self.after:
-            by = self.after.fresh[names.split(", ")[0]]
-            return f"! has no effect, {by.by} sets {by.value}: {names}"
-        return f"from the next import keras on: {names}"
+            setting = self.after.fresh[names.split(", ")[0]]
+            return f"! has no effect, {setting.source} sets {setting.value}: {names}"
+        return f"takes effect at the next import of keras: {names}"
 
     @property
     def _imported(self) -> str:
@@ -166,33 +170,36 @@ class Changed(Shown):
 
 
 @dataclass(frozen=True, repr=False)
-class DeviceShown(Shown):
-    """Which device a backend is told to use, by whom, and which it really uses."""
+class DeviceView(View):
+    """The device that a backend is configured to use, the source of that, and the one in use.
+
+    `in_use` is "" if the backend cannot be imported; `error` has the reason.
+    """
 
     where: str
     backend: str
-    told: str
-    by: str
-    used: str
-    trouble: str
+    configured: str
+    source: str
+    in_use: str
+    error: str
 
     def parts(self) -> Parts:
-        rows = [(self.told, self.by, self.used or "unknown")]
+        rows = [(self.configured, self.source, self.in_use or "unknown")]
         lines = []
-        if self.trouble:
-            lines.append(f"✗ {self.backend} does not start: {self.trouble}")
-        elif self.wish_is_not_met:
+        if self.error:
+            lines.append(f"✗ {self.backend} cannot be imported: {self.error}")
+        elif self.falls_back_to_cpu:
             lines.append(
-                f"! {self.backend} is configured for {self.told}, but computes on the CPU."
+                f"! {self.backend} is configured for {self.configured}, but computes on the CPU."
             )
-        heads = ("told to use", "by", "really uses")
+        heads = ("configured", "source", "in use")
         return Parts(f"{self.backend} ({self.where})", heads, rows, lines)
 
     @property
-    def wish_is_not_met(self) -> bool:
-        """Whether a GPU was named, and the CPU is used."""
-        return self.used == "cpu" and self.told.startswith(("cuda", "gpu", "opencl"))
+    def falls_back_to_cpu(self) -> bool:
+        """Whether a GPU is configured but the CPU is used."""
+        return self.in_use == "cpu" and self.configured.startswith(("cuda", "gpu", "opencl"))
 
 
-def _written(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return "not set" if value is None else str(value)

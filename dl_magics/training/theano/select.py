@@ -33,7 +33,7 @@ def select_engine(recipe: Recipe, folder: Path) -> Callable[..., Generator[Event
     shown = rpc.show_settings(str(folder))
     fresh = rpc.parse_effective(shown["in_force"])
     backend = effective.apply_imported(fresh, effective.imported_settings(sys.modules))["backend"]
-    chosen = theano_env.parse_environment(shown["own"]).chosen
+    chosen = theano_env.parse_environment(shown["theano"]).selected
     if (recipe.backend or ("theano" if chosen else backend.value)) == "theano":
         limits.refuse_unsupported(recipe)
         found = env.find_interpreter(folder / theano_env.FOLDER)
@@ -42,7 +42,7 @@ def select_engine(recipe: Recipe, folder: Path) -> Callable[..., Generator[Event
         return partial(on_theano, interpreter=found)
     if recipe.backend and recipe.backend != backend.value:
         raise BadSetting(
-            f"backend = {recipe.backend!r}, but Keras is on {backend.value} ({backend.by}).",
+            f"backend = {recipe.backend!r}, but Keras is on {backend.value} ({backend.source}).",
             fix=f"%backend {recipe.backend} · then restart the kernel that trains, if Keras is "
             "imported in it.",
         )
@@ -50,7 +50,7 @@ def select_engine(recipe: Recipe, folder: Path) -> Callable[..., Generator[Event
 
 
 def _no_interpreter(backend: Value) -> NotInstalled:
-    why = f" ({backend.by})" if backend.value == "theano" else ""
+    why = f" ({backend.source})" if backend.value == "theano" else ""
     return NotInstalled(
         f"The Theano backend is selected{why}, but its environment is not set up.",
         fix="Set it up: %backend theano --setup · or use another backend: %backend tensorflow",

@@ -49,7 +49,7 @@ def put_python(there, script):
 def test_here_is_meant_where_none_is_said(folder):
     shown = settings.show_settings()
 
-    assert shown.where == "here"
+    assert shown.where == "local"
     assert shown.path == str(folder / "keras.json")
     assert not folder.exists()
 
@@ -57,11 +57,11 @@ def test_here_is_meant_where_none_is_said(folder):
 def test_a_change_tells_from_when_on_it_counts(folder, imported):
     changed = settings.write_settings({"backend": "jax", "floatx": "float32"})
 
-    assert changed.counts == {"backend": "restart", "image_data_format": "now", "floatx": "now"}
+    assert changed.effect == {"backend": "restart", "image_data_format": "now", "floatx": "now"}
     assert changed.needs_restart
     shown = settings.show_settings()
-    assert "after a restart of the kernel: backend jax" in repr(shown)
-    assert shown.now["backend"].by == "already imported in this kernel"
+    assert "takes effect after a restart of the kernel: backend jax" in repr(shown)
+    assert shown.now["backend"].source == "already imported in this kernel"
 
 
 def test_before_keras_is_imported_a_change_counts_now(folder, monkeypatch):
@@ -69,7 +69,7 @@ def test_before_keras_is_imported_a_change_counts_now(folder, monkeypatch):
 
     changed = settings.write_settings({"backend": "jax"})
 
-    assert set(changed.counts.values()) == {"now"}
+    assert set(changed.effect.values()) == {"now"}
     assert not changed.needs_restart
 
 
@@ -78,24 +78,24 @@ def test_a_change_that_a_variable_overrides_is_told(folder, monkeypatch):
 
     changed = settings.write_settings({"backend": "jax"})
 
-    assert changed.counts["backend"] == "never"
+    assert changed.effect["backend"] == "never"
     assert "has no effect, the variable KERAS_BACKEND sets torch: backend" in repr(changed)
 
 
 def test_the_same_code_shows_and_writes_on_the_instance(there, folder):
-    before = settings.show_settings("there")
-    changed = settings.write_settings({"image_data_format": "th", "epsilon": "1e-5"}, "there")
+    before = settings.show_settings("remote")
+    changed = settings.write_settings({"image_data_format": "th", "epsilon": "1e-5"}, "remote")
     written = json.loads(blocking.run_command(there, "cat ~/.keras/keras.json").stdout)
-    undone = settings.undo_settings("there")
+    undone = settings.undo_settings("remote")
 
-    assert before.where == "there"
+    assert before.where == "remote"
     assert before.path == changed.change.path
     assert written == {
         "image_data_format": "channels_first",
         "epsilon": 1e-5,
         "image_dim_ordering": "th",
     }
-    assert changed.counts == {"image_data_format": "now", "epsilon": "now"}
+    assert changed.effect == {"image_data_format": "now", "epsilon": "now"}
     assert undone.change.changed["epsilon"] == [1e-5, None]
     assert not folder.exists()
 
@@ -105,40 +105,40 @@ def test_a_device_there_is_written_for_theano(there):
         there, 'mkdir -p ~/.keras && echo \'{"backend": "theano"}\' > ~/.keras/keras.json'
     )
 
-    changed = settings.write_device("gpu1", "there")
+    changed = settings.write_device("gpu1", "remote")
 
     assert changed.change.changed == {"device": [None, "cuda1"]}
     assert "device = cuda1" in blocking.run_command(there, "cat ~/.theanorc").stdout
-    assert settings.undo_device("there").change.changed == {"device": ["cuda1", None]}
+    assert settings.undo_device("remote").change.changed == {"device": ["cuda1", None]}
 
 
 def test_the_interpreter_with_theano_is_made_there_with_pip(there, tmp_path):
     offline = f"export PIP_NO_INDEX=1 PIP_FIND_LINKS={wheels(tmp_path / 'wheels')}"
     put_python(there, f'#!/bin/sh\\n{offline}\\nexec {sys.executable} "$@"\\n')
 
-    changed = settings.set_up_theano(sys.executable, "there")
+    changed = settings.set_up_theano(sys.executable, "remote")
 
-    own = settings.show_settings("there").own
+    own = settings.show_settings("remote").theano
     made = blocking.run_command(there, "echo ~/.dl_magics/theano/python").stdout.strip()
     pinned = files("dl_magics.training.theano").joinpath("requirements.txt").read_text("utf-8")
     assert own.python == f"{made}/bin/python"
-    assert own.chosen
+    assert own.selected
     assert own.versions == {"keras": "1.2.2", "theano": "1.0.5"}
     assert blocking.run_command(there, f"cat {made}/requirements.txt").stdout == pinned
     assert (
         blocking.run_command(there, f"ls {made}/lib/*/site-packages/dl_magics_theano.pth").code == 0
     )
     assert "Keras 1.2.2 on Theano 1.0.5" in repr(changed)
-    assert not settings.show_settings("here").own.python
+    assert not settings.show_settings("local").theano.python
 
 
 def test_the_visible_gpus_there_are_those_of_the_next_gpu_kernel(there):
-    changed = settings.write_device("gpu1", "there")
+    changed = settings.write_device("gpu1", "remote")
 
     assert changed.change.changed == {"CUDA_VISIBLE_DEVICES": [None, "1"]}
-    assert "from the next start of a GPU kernel there on (%gpu_restart)" in repr(changed)
+    assert "takes effect at the next start of the GPU kernel (%gpu_restart)" in repr(changed)
     assert blocking.run_command(there, "cat ~/.dl_magics/visible_devices").stdout == "1\n"
-    undone = settings.undo_device("there")
+    undone = settings.undo_device("remote")
     assert undone.change.changed == {"CUDA_VISIBLE_DEVICES": ["1", None]}
 
 
@@ -146,19 +146,19 @@ def test_an_instance_without_a_python_that_answers_says_so_in_two_lines(there):
     put_python(there, "#!/bin/sh\\necho no Python >&2; exit 1\\n")
 
     with pytest.raises(CommandFailed, match=r"sent no response .*: no Python") as said:
-        settings.show_settings("there")
+        settings.show_settings("remote")
 
     assert "3.8" in said.value.fix
 
 
 def test_without_an_instance_there_is_no_there(cloud):
     with pytest.raises(NoSuchInstance):
-        settings.show_settings("there")
+        settings.show_settings("remote")
 
 
 def test_no_answer_changes_no_host_key(there):
     before = known_hosts.pinned_lines(there.alias)
 
-    settings.show_settings("there")
+    settings.show_settings("remote")
 
     assert known_hosts.pinned_lines(there.alias) == before

@@ -72,8 +72,8 @@ def test_an_interpreter_that_has_it_all_is_taken_and_chosen(settings):
     changed = keras_settings.set_up_theano(str(theano_python()))
 
     shown = keras_settings.show_settings()
-    assert shown.own.chosen
-    assert shown.own.python == str(theano_python())
+    assert shown.theano.selected
+    assert shown.theano.python == str(theano_python())
     assert "Keras 1.2.2 on Theano 1.0.5" in repr(changed)
     assert "%%finetune trains with Keras 1.2.2 on Theano 1.0.5" in repr(shown)
     assert shown.fresh["backend"].value == "tensorflow"
@@ -83,16 +83,16 @@ def test_an_interpreter_that_has_it_all_is_taken_and_chosen(settings):
 def test_theano_is_chosen_and_left_again_without_touching_keras_json(settings):
     keras_settings.set_up_theano(str(theano_python()))
     keras_settings.write_settings({"backend": "jax"})
-    assert not keras_settings.show_settings().own.chosen
+    assert not keras_settings.show_settings().theano.selected
 
     changed = keras_settings.write_settings({"backend": "th", "floatx": "float32"})
 
-    assert keras_settings.show_settings().own.chosen
+    assert keras_settings.show_settings().theano.selected
     assert "%%finetune" in changed.change.changed
     kept = json.loads((settings / ".keras" / "keras.json").read_text())
     assert (kept["backend"], kept["floatx"]) == ("jax", "float32")
     keras_settings.undo_settings()
-    assert not keras_settings.show_settings().own.chosen
+    assert not keras_settings.show_settings().theano.selected
 
 
 def test_the_device_of_theano_is_written_and_truly_shown(settings):
@@ -102,7 +102,7 @@ def test_the_device_of_theano_is_written_and_truly_shown(settings):
 
     assert "device = cuda" in (settings / ".theanorc").read_text()
     shown = keras_settings.show_device()
-    assert (shown.backend, shown.told, shown.used) == ("theano", "cuda", "cpu")
+    assert (shown.backend, shown.configured, shown.in_use) == ("theano", "cuda", "cpu")
     assert "is configured for cuda, but computes on the CPU" in repr(shown)
 
 
@@ -124,7 +124,7 @@ def test_an_interpreter_is_made_with_pip(settings, monkeypatch, tmp_path, home):
 
     keras_settings.set_up_theano(sys.executable)
 
-    own = keras_settings.show_settings().own
+    own = keras_settings.show_settings().theano
     assert own.python == str(home / "theano" / "python" / "bin" / "python")
     assert own.versions == {"keras": "1.2.2", "theano": "1.0.5"}
     assert list((home / "theano" / "python").glob("lib/*/site-packages/dl_magics_theano.pth"))
@@ -134,12 +134,12 @@ def test_what_pip_cannot_get_is_told_and_nothing_is_left(settings, monkeypatch, 
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
 
-    with pytest.raises(NotInstalled, match="could not be made") as said:
+    with pytest.raises(NotInstalled, match="could not be created") as said:
         keras_settings.set_up_theano(sys.executable)
 
     assert "%backend theano --setup" in said.value.fix
     assert not (home / "theano" / "python").exists()
-    assert not keras_settings.show_settings().own.python
+    assert not keras_settings.show_settings().theano.python
 
 
 def test_without_a_compiler_it_is_not_begun(settings, monkeypatch, home):
@@ -165,13 +165,13 @@ def test_an_interpreter_that_no_longer_starts_is_not_chosen(settings, home):
     with pytest.raises(NotInstalled, match=r"does not start on Theano .*numpy is too new"):
         keras_settings.write_settings({"backend": "theano", "floatx": "float16"})
 
-    assert not keras_settings.show_settings().own.chosen
+    assert not keras_settings.show_settings().theano.selected
     assert list((settings / ".keras").iterdir()) == []
 
 
 def test_an_interpreter_that_went_away_is_no_longer_shown(settings, tmp_path):
     folder = tmp_path / "theano"
     folder.mkdir()
-    (folder / "interpreter.json").write_text('{"python": "/nowhere", "chosen": true}')
+    (folder / "interpreter.json").write_text('{"python": "/nowhere", "selected": true}')
 
     assert theano_env.read_environment(str(folder)) == theano_env.TheanoEnvironment()

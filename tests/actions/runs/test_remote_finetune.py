@@ -194,8 +194,8 @@ def test_the_remote_theano_device_is_set_and_the_one_in_use_is_shown(run, host_h
 
     assert "device = cuda\n" in (host_home / ".theanorc").read_text()
     shown = run("%device")
-    assert (shown.where, shown.backend, shown.told, shown.used) == (
-        "there",
+    assert (shown.where, shown.backend, shown.configured, shown.in_use) == (
+        "remote",
         "theano",
         "cuda",
         "cpu",

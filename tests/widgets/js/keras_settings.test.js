@@ -19,7 +19,7 @@ test('an unavailable choice shows the reason', () => {
 });
 
 test('an unknown value is listed unchanged', () => {
-  const shown = offered({ name: 'backend', value: 'cntk', by: '', now: '', choices });
+  const shown = offered({ name: 'backend', value: 'cntk', source: '', now: '', choices });
 
   assert.deepEqual(
     shown.map(each => each.value),
@@ -28,7 +28,7 @@ test('an unknown value is listed unchanged', () => {
 });
 
 test('a known value is listed once', () => {
-  assert.equal(offered({ name: 'backend', value: 'jax', by: '', now: '', choices }), choices);
+  assert.equal(offered({ name: 'backend', value: 'jax', source: '', now: '', choices }), choices);
 });
 
 test('epsilon must be a small positive number', () => {
