@@ -131,7 +131,7 @@ class Ec2:
         if zones and (not zone or zone in zones):
             return
         where = zone if zones else self.region
-        retired = instance_types.kinds().get(type_)
+        retired = instance_types.known_types().get(type_)
         why = (
             "is retired: AWS no longer has it"
             if retired and retired.retired
@@ -155,13 +155,11 @@ class Ec2:
         return True
 
     def _instead(self, type_: str, magic: str) -> str:
-        near = instance_types.nearest(type_, self.region)
+        near = instance_types.nearest_type(type_, self.region)
         if near is None:
             return "%aws_prices shows the types of this region."
-        price = instance_types.listed_price(near.type, self.region)
-        return (
-            f"The nearest of today: {magic} {near.type} ({near.gpu_text}, {money.per_hour(price)})"
-        )
+        hourly = money.format_per_hour(instance_types.listed_price(near.type, self.region))
+        return f"The nearest current type: {magic} {near.type} ({near.gpu_text}, {hourly})"
 
     def _request_start(self, instance: Instance) -> None:
         try:
@@ -231,7 +229,7 @@ def _undone(instance: Instance) -> WrongState:
 
 
 def _no_capacity(instance: Instance, region: str | None) -> NoCapacity:
-    near = instance_types.nearest(instance.type, region)
+    near = instance_types.nearest_type(instance.type, region)
     other = near.type if near else "OTHER-TYPE"
     return NoCapacity(
         f"AWS has no {instance.type} left in {instance.zone}.",

@@ -117,7 +117,7 @@ _HERE: tuple[Words, ...] = (
 
 
 @contextmanager
-def refusals(profile: AwsProfile) -> Iterator[None]:
+def map_boto_errors(profile: AwsProfile) -> Iterator[None]:
     """Turn what boto3 raises into our errors."""
     from botocore import exceptions, parsers
 

@@ -13,7 +13,7 @@ ARM = ("g5g.",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class InstanceType:
     """An instance type."""
 
     type: str
@@ -34,8 +34,8 @@ class Kind:
         return f"{count}{self.gpu} {self.gpu_memory_gib:g} GiB"
 
 
-def _retired(name: str, gpus: int, vcpus: int, memory: float, dollars: float) -> Kind:
-    return Kind(
+def _retired(name: str, gpus: int, vcpus: int, memory: float, dollars: float) -> InstanceType:
+    return InstanceType(
         type=name,
         gpu="K80",
         gpu_count=gpus,
@@ -48,7 +48,7 @@ def _retired(name: str, gpus: int, vcpus: int, memory: float, dollars: float) ->
 
 
 @cache
-def kinds() -> dict[str, Kind]:
+def known_types() -> dict[str, InstanceType]:
     """Return all types of the table by name, the p2 of 2017 among them."""
     with _TABLE.open(encoding="utf-8") as file:
         rows = csv.DictReader(line for line in file if not line.startswith("#"))
@@ -64,24 +64,24 @@ def kinds() -> dict[str, Kind]:
 
 def gpu_text(type_: str) -> str:
     """Return what GPU a type has, if the table knows it."""
-    kind = kinds().get(type_)
+    kind = known_types().get(type_)
     return kind.gpu_text if kind else ""
 
 
 def listed_price(type_: str, region: str | None) -> float | None:
     """Return the table's dollars an hour, if it has the type and the region."""
-    kind = kinds().get(type_)
+    kind = known_types().get(type_)
     return kind.dollars_per_hour.get((region or "").replace("-", "_")) if kind else None
 
 
-def nearest(type_: str, region: str | None) -> Kind | None:
+def nearest_type(type_: str, region: str | None) -> InstanceType | None:
     """Return the cheapest type of today with as many GPUs and as much memory on each."""
-    wanted = kinds().get(type_)
+    wanted = known_types().get(type_)
     if wanted is None:
         return None
     fits = [
         (price, kind)
-        for kind in kinds().values()
+        for kind in known_types().values()
         if (price := listed_price(kind.type, region)) is not None
         and not kind.retired
         and kind.type != type_
@@ -92,9 +92,9 @@ def nearest(type_: str, region: str | None) -> Kind | None:
     return min(fits, key=lambda each: each[0])[1] if fits else None
 
 
-def _kind(row: dict[str, str]) -> Kind:
+def _kind(row: dict[str, str]) -> InstanceType:
     prefix = "usd_per_hour_"
-    return Kind(
+    return InstanceType(
         type=row["instance_type"],
         gpu=row["gpu"],
         gpu_count=float(row["gpu_count"] or 0),

@@ -12,7 +12,7 @@ from dl_magics.aws.session import AwsSession
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class LaunchRequest:
     """What is asked for; the same wish with the same token gives the same instance."""
 
     name: str
@@ -35,7 +35,7 @@ def ensure_key(session: AwsSession, name: str, public: str) -> bool:
         unless=("InvalidKeyPair.Duplicate",),
         KeyName=name,
         PublicKeyMaterial=public.encode(),
-        TagSpecifications=[tags("key-pair")],
+        TagSpecifications=[make_tags("key-pair")],
     )
     return bool(made)
 
@@ -52,13 +52,13 @@ def user_data(private: str, public: str) -> str:
     return f"#cloud-config\n{json.dumps({'ssh_keys': keys}, indent=1)}\n"
 
 
-def run(session: AwsSession, wish: Wish) -> str:
+def run_instances(session: AwsSession, wish: LaunchRequest) -> str:
     """Ask EC2 for the instance; return its id."""
-    answer = session.change_ec2("run_instances", **request(wish))
+    answer = session.change_ec2("run_instances", **make_request(wish))
     return str(answer["Instances"][0]["InstanceId"])
 
 
-def request(wish: Wish) -> dict[str, Any]:
+def make_request(wish: LaunchRequest) -> dict[str, Any]:
     """Return the one RunInstances request of a wish."""
     disk = {
         "VolumeSize": wish.disk_gib,
@@ -84,14 +84,17 @@ def request(wish: Wish) -> dict[str, Any]:
         "InstanceInitiatedShutdownBehavior": "stop",
         "BlockDeviceMappings": [{"DeviceName": wish.image.root_device, "Ebs": disk}],
         "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
-        "TagSpecifications": [tags("instance", named), tags("volume", {"Name": wish.name})],
+        "TagSpecifications": [
+            make_tags("instance", named),
+            make_tags("volume", {"Name": wish.name}),
+        ],
     }
     if wish.zone:
         asked["Placement"] = {"AvailabilityZone": wish.zone}
     return asked
 
 
-def tags(kind: str, more: dict[str, str] | None = None) -> dict[str, Any]:
+def make_tags(kind: str, more: dict[str, str] | None = None) -> dict[str, Any]:
     """Return the tags of a new thing, as EC2 takes them."""
     named = {**OURS, **(more or {})}
     return {

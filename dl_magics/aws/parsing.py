@@ -18,8 +18,8 @@ OURS = {f"{TAG}version": "1"}
 
 def parse_instances(answer: Mapping[str, Any], region: str | None) -> list[Instance]:
     """Return the instances of one answer to DescribeInstances."""
-    with readable():
-        seen_at = said_at(answer)
+    with map_parse_errors():
+        seen_at = response_time(answer)
         return [
             _instance(each, seen_at, region)
             for reservation in answer.get("Reservations", [])
@@ -27,14 +27,14 @@ def parse_instances(answer: Mapping[str, Any], region: str | None) -> list[Insta
         ]
 
 
-def said_at(answer: Mapping[str, Any]) -> float:
+def response_time(answer: Mapping[str, Any]) -> float:
     """Return when AWS said this, by its own clock: ours may be wrong."""
     headers = answer["ResponseMetadata"]["HTTPHeaders"]
     return parsedate_to_datetime(headers["date"]).timestamp()
 
 
 @contextmanager
-def readable() -> Iterator[None]:
+def map_parse_errors() -> Iterator[None]:
     """Say it in our words where an answer lacks what it must have."""
     try:
         yield
@@ -45,13 +45,13 @@ def readable() -> Iterator[None]:
         ) from error
 
 
-def tags(each: Mapping[str, Any]) -> dict[str, str]:
+def read_tags(each: Mapping[str, Any]) -> dict[str, str]:
     """Return the tags of anything on EC2."""
     return {tag["Key"]: tag["Value"] for tag in each.get("Tags", [])}
 
 
 def _instance(each: Mapping[str, Any], seen_at: float, region: str | None) -> Instance:
-    tagged = tags(each)
+    tagged = read_tags(each)
     return Instance(
         id=each["InstanceId"],
         name=tagged.get("Name") or each["InstanceId"],

@@ -14,7 +14,7 @@ _PRICE_LIST_REGION = "us-east-1"
 _TABLE = f"table of {instance_types.READ_IN}"
 
 
-def per_hour(session: AwsSession, type_: str) -> tuple[float | None, str]:
+def read_hourly_price(session: AwsSession, type_: str) -> tuple[float | None, str]:
     """Return the dollars an hour on demand, and where they were read."""
     listed = _from_price_list(session, type_)
     if listed is not None:
@@ -23,7 +23,7 @@ def per_hour(session: AwsSession, type_: str) -> tuple[float | None, str]:
     return bundled, _TABLE if bundled is not None else "unknown"
 
 
-def spot(session: AwsSession, types: list[str]) -> dict[str, float]:
+def read_spot_prices(session: AwsSession, types: list[str]) -> dict[str, float]:
     """Return the lowest spot price of each type in this region, where AWS tells it."""
     try:
         history, _ = session.query_pages(

@@ -38,7 +38,7 @@ class Quota:
         )
 
 
-def family(type_: str) -> str:
+def quota_family(type_: str) -> str:
     """Return which of the quotas a type falls under."""
     letters = re.match(r"[a-z]*", type_)
     word = letters[0] if letters else ""
@@ -62,7 +62,7 @@ def read_quota(session: AwsSession, group: str, instances: list[Instance]) -> Qu
 
 def check_quota(session: AwsSession, type_: str, instances: list[Instance]) -> None:
     """Raise if the account may not run one more of this type; unknown is let pass."""
-    quota = read_quota(session, family(type_), instances)
+    quota = read_quota(session, quota_family(type_), instances)
     needed = _vcpus(type_)
     if quota.left is not None and needed > quota.left:
         raise make_quota_error(session, type_, quota)
@@ -70,7 +70,7 @@ def check_quota(session: AwsSession, type_: str, instances: list[Instance]) -> N
 
 def make_quota_error(session: AwsSession, type_: str, quota: Quota | None = None) -> QuotaReached:
     """Return the error that names the quota and where to ask for more."""
-    quota = quota or read_quota(session, family(type_), [])
+    quota = quota or read_quota(session, quota_family(type_), [])
     allowed = "its quota" if quota.limit is None else f"{quota.limit:g} vCPUs, {quota.used} in use"
     return QuotaReached(
         f"{type_} needs {_vcpus(type_) or 'more'} vCPUs; '{quota.name}' ({quota.code}) allows "
@@ -80,9 +80,9 @@ def make_quota_error(session: AwsSession, type_: str, quota: Quota | None = None
 
 
 def _uses(instance: Instance, group: str) -> bool:
-    return instance.costs_money and family(instance.type) == group
+    return instance.costs_money and quota_family(instance.type) == group
 
 
 def _vcpus(type_: str) -> int:
-    kind = instance_types.kinds().get(type_)
+    kind = instance_types.known_types().get(type_)
     return kind.vcpus if kind else 0

@@ -117,7 +117,7 @@ def is_open(session: AwsSession, group: str, source: str) -> bool:
     return _rule(source) in _single(rules.get("IpPermissions", []))
 
 
-def rules(session: AwsSession, name: str) -> list[str] | None:
+def describe_rules(session: AwsSession, name: str) -> list[str] | None:
     """Return what a group lets in, in words; None where there is no such group."""
     group = _group(session, name)
     if not group:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from threading import Lock
 from typing import Any
 
-from dl_magics.aws.error_mapping import refusals
+from dl_magics.aws.error_mapping import map_boto_errors
 from dl_magics.aws.profile import AwsProfile
 from dl_magics.errors import TooManyRequests
 
@@ -25,7 +25,7 @@ class AwsSession:
         self.profile = profile
         self._clients: dict[tuple[str, str | None, bool], Any] = {}
         self._lock = Lock()
-        with refusals(profile):
+        with map_boto_errors(profile):
             self._boto_session = _create_boto_session(profile)
         self.region: str | None = self._boto_session.region_name
 
@@ -68,11 +68,11 @@ class AwsSession:
         """Do one call; where AWS throttles it, wait and repeat it."""
         for seconds in _BACK_OFF_SECONDS:
             try:
-                with refusals(self.profile):
+                with map_boto_errors(self.profile):
                     return work()
             except TooManyRequests:
                 time.sleep(seconds)
-        with refusals(self.profile):
+        with map_boto_errors(self.profile):
             return work()
 
     def _client(self, service: str, region: str | None, *, once: bool = False) -> Any:
@@ -90,7 +90,7 @@ class AwsSession:
         config = Config(
             connect_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS, retries=retries
         )
-        with refusals(self.profile):
+        with map_boto_errors(self.profile):
             return self._boto_session.client(service, region_name=region, config=config)
 
 

@@ -86,7 +86,7 @@ class Instance:
 
     def __str__(self) -> str:
         where = f" at {self.ip}" if self.ip and self.state == "running" else ""
-        price = f", {money.per_hour(self.dollars_per_hour)}" if self.costs_money else ""
+        price = f", {money.format_per_hour(self.dollars_per_hour)}" if self.costs_money else ""
         ssh = ", SSH answers" if self.answers else ""
         return f"{self.name}: {self.state}{where}{price}{ssh}"
 
@@ -110,7 +110,7 @@ def find_matching(instances: list[Instance], word: str) -> list[Instance]:
 class Instances:
     """All instances of one profile and region, and which of them is selected."""
 
-    place: str
+    profile_and_region: str
     each: tuple[Instance, ...]
     chosen: str | None = None
 
@@ -129,9 +129,9 @@ class Instances:
                 each.gpu or "-",
                 each.state,
                 (each.ip or "") if each.state == "running" else "",
-                money.per_hour(each.dollars_per_hour),
-                money.written(each.dollars),
-                f"{money.written(each.dollars_per_month)}/month" if not each.gone else "",
+                money.format_per_hour(each.dollars_per_hour),
+                money.format_dollars(each.dollars),
+                f"{money.format_dollars(each.dollars_per_month)}/month" if not each.gone else "",
                 each.id,
             )
             for each in self.each
@@ -144,12 +144,14 @@ class Instances:
         prices = [each.dollars_per_hour for each in running]
         known = sum(price for price in prices if price is not None)
         more = " and what has no known price" if None in prices else ""
-        costs = f", {len(running)} of them cost {money.per_hour(known)}{more}" if running else ""
+        costs = (
+            f", {len(running)} of them cost {money.format_per_hour(known)}{more}" if running else ""
+        )
         count = "1 instance" if len(self.each) == 1 else f"{len(self.each)} instances"
-        return f"{self.place}: {count}{costs}"
+        return f"{self.profile_and_region}: {count}{costs}"
 
     def __repr__(self) -> str:
-        return table.plain(self.summary, HEADS, self.rows())
+        return table.format_text(self.summary, HEADS, self.rows())
 
     def _repr_html_(self) -> str:
-        return table.html(self.summary, HEADS, self.rows())
+        return table.format_html(self.summary, HEADS, self.rows())

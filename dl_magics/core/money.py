@@ -11,7 +11,7 @@ DISK_DOLLARS_PER_GIB_MONTH = 0.08
 _LEAST_SECONDS = 60
 
 
-def written(dollars: float | None) -> str:
+def format_dollars(dollars: float | None) -> str:
     """Return `$0.62`, with more digits where two would say nothing, or `unknown`."""
     if dollars is None:
         return "unknown"
@@ -19,7 +19,7 @@ def written(dollars: float | None) -> str:
     return f"${dollars:,.{digits}f}"
 
 
-def per_hour(dollars: float | None) -> str:
+def format_per_hour(dollars: float | None) -> str:
     """Return `$0.90/h`, `$0.526/h`, or `price unknown`."""
     if dollars is None:
         return "price unknown"
@@ -39,7 +39,7 @@ def disk_per_month(gib: float) -> float:
     return gib * DISK_DOLLARS_PER_GIB_MONTH
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return `41 min`, `2 h 05 min` or `12 s`."""
     whole = max(0, round(seconds))
     if whole < 60:
@@ -65,6 +65,6 @@ class Receipt:
 
     def __str__(self) -> str:
         return (
-            f"{duration(self.seconds)}, {written(self.dollars)}; "
-            f"while stopped the disk costs {written(self.dollars_per_month)} a month"
+            f"{format_duration(self.seconds)}, {format_dollars(self.dollars)}; "
+            f"while stopped the disk costs {format_dollars(self.dollars_per_month)} a month"
         )

@@ -8,7 +8,7 @@ from html import escape
 Rows = Sequence[Sequence[str]]
 
 
-def plain(title: str, heads: Sequence[str], rows: Rows) -> str:
+def format_text(title: str, heads: Sequence[str], rows: Rows) -> str:
     """Return lines with the columns below each other."""
     lines = [list(heads), *rows] if rows else []
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -19,7 +19,7 @@ def plain(title: str, heads: Sequence[str], rows: Rows) -> str:
     return "\n".join([title, *shown])
 
 
-def html(title: str, heads: Sequence[str], rows: Rows) -> str:
+def format_html(title: str, heads: Sequence[str], rows: Rows) -> str:
     """Return a plain HTML table, which a saved notebook keeps."""
     head = _cells("th", heads)
     body = "".join(f"<tr>{_cells('td', row)}</tr>" for row in rows)

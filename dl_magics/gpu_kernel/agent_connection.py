@@ -1,7 +1,6 @@
 """The durable link to an agent: each entry of its journal once, in order, however often it breaks.
 
-It says after which entry it goes on, sends again what was not confirmed, and takes a gap or a
-line that it cannot read for a broken link.
+It sends again what was not confirmed, and connects again after a gap or an unreadable line.
 """
 
 from __future__ import annotations

@@ -167,11 +167,11 @@ class HostInfo:
     def __repr__(self) -> str:
         if not self.interpreters:
             return f"{self.headline}\nNo Python found."
-        return table.plain(self.headline, _HEADS, self._rows())
+        return table.format_text(self.headline, _HEADS, self._rows())
 
     def _repr_html_(self) -> str:
         title = self.headline if self.interpreters else f"{self.headline}. No Python found."
-        return table.html(title, _HEADS, self._rows())
+        return table.format_html(title, _HEADS, self._rows())
 
 
 def parse_version(text: str) -> tuple[int, ...]:

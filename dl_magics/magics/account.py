@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
-from dl_magics.magics.aws import EXPLAIN, NAME, shown
-from dl_magics.magics.prompts import Notice, confirm, kernel_restarter
+from dl_magics.magics.aws import EXPLAIN, NAME
+from dl_magics.magics.prompts import Notice, confirm, kernel_restarter, print_until_done
 
 if TYPE_CHECKING:
     from dl_magics.actions.aws.check import Report
-    from dl_magics.actions.aws.cleanup import Things
+    from dl_magics.actions.aws.cleanup import Resources
     from dl_magics.actions.aws.explain import Script
-    from dl_magics.actions.aws.price_list import Market
+    from dl_magics.actions.aws.price_list import PriceList
     from dl_magics.core.instance import Instance
 
 
@@ -45,21 +45,21 @@ class AccountMagics(Magics):
 
         args = parse_argstring(self.aws_launch, line)
         if not args.type:
-            return price_list.listing(context.load())
+            return price_list.list_prices(context.load())
         if args.allow_from:
             account.set_allow_from(args.allow_from)
         current = context.load()
         if not args.explain and (found := launch.find_existing(current, args.name, args.type)):
-            return shown(launch.resume_launch(current, found))
+            return print_until_done(launch.resume_launch(current, found))
         plan = launch.make_plan(
             current, args.type, name=args.name, image=args.image, disk_gib=args.disk, zone=args.zone
         )
         if args.explain:
-            return explain_launch.rent(current, plan)
+            return explain_launch.launch_script(current, plan)
         if args.dry_run:
             return plan
         confirm(str(plan), yes=args.yes)
-        return shown(launch.rent(current, plan))
+        return print_until_done(launch.launch_instance(current, plan))
 
     @magic_arguments()
     @NAME
@@ -80,15 +80,15 @@ class AccountMagics(Magics):
         current = context.load()
         instance = current.resolve_instance(args.name)
         if args.explain:
-            return explain.terminate(current, instance)
+            return explain.terminate_script(current, instance)
         if not args.force:
             raise instances.needs_force(instance)
-        return shown(instances.terminate(current, instance.id))
+        return print_until_done(instances.terminate(current, instance.id))
 
     @magic_arguments()
     @argument("-f", "--force", action="store_true", help="needed: disks are lost for good")
     @line_magic
-    def aws_cleanup(self, line: str) -> Things:
+    def aws_cleanup(self, line: str) -> Resources:
         """Show all that dl_magics made here; with -f give it back.
 
         ::
@@ -101,16 +101,18 @@ class AccountMagics(Magics):
         from dl_magics.actions.aws import cleanup, context
 
         current = context.load()
-        things = cleanup.listing(current)
+        things = cleanup.list_resources(current)
         if not parse_argstring(self.aws_cleanup, line).force:
             return things
         print(things)
-        return replace(things, each=tuple(cleanup.give_back(current, things)), given_back=True)
+        return replace(
+            things, each=tuple(cleanup.delete_resources(current, things)), given_back=True
+        )
 
     @magic_arguments()
     @argument("type", nargs="?", help="start of the type, or a GPU: g5, p4d.24xlarge, T4")
     @line_magic
-    def aws_prices(self, line: str) -> Market:
+    def aws_prices(self, line: str) -> PriceList:
         """Show the GPU types of this region: memory, $/h on demand and spot, quota left.
 
         ::
@@ -120,7 +122,7 @@ class AccountMagics(Magics):
         """
         from dl_magics.actions.aws import context, price_list
 
-        return price_list.listing(context.load(), parse_argstring(self.aws_prices, line).type)
+        return price_list.list_prices(context.load(), parse_argstring(self.aws_prices, line).type)
 
     @magic_arguments()
     @argument("--policy", action="store_true", help="print the smallest IAM policy that is enough")
@@ -136,8 +138,8 @@ class AccountMagics(Magics):
         from dl_magics.actions.aws import check
 
         if parse_argstring(self.aws_check, line).policy:
-            return Notice(check.policy())
-        return check.report()
+            return Notice(check.make_policy())
+        return check.run_checks()
 
     @magic_arguments()
     @argument("profile", nargs="?", help="the AWS profile to use; without it they are shown")
@@ -175,7 +177,7 @@ class AccountMagics(Magics):
         args = parse_argstring(self.aws_region, line)
         if args.region:
             account.select_region(args.region)
-        return Notice(context.load().name)
+        return Notice(context.load().profile_and_region)
 
     @line_magic
     def manage_aws(self, line: str) -> Any:  # noqa: ARG002 - it takes nothing

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
 
+from dl_magics.magics import prompts
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
-from dl_magics.magics.prompts import Notice, confirm, trust_host_key
+from dl_magics.magics.prompts import Notice
 
 if TYPE_CHECKING:
     from dl_magics.actions.aws.explain import Script
@@ -40,10 +40,7 @@ class AwsMagics(Magics):
             %aws_get p2
             %aws_get T4
         """
-        from dl_magics.actions.aws import context, instances
-
-        current = context.load()
-        return instances.select_instance(current, parse_argstring(self.aws_get, line).name)
+        return _select_instance(parse_argstring(self.aws_get, line).name)
 
     @line_magic
     def aws_get_p2(self, line: str) -> Instance:
@@ -54,10 +51,7 @@ class AwsMagics(Magics):
             %aws_get_p2
             %aws_get p2        # the same
         """
-        from dl_magics.actions.aws import context, instances
-
-        current = context.load()
-        return instances.select_instance(current, line.strip() or "p2")
+        return _select_instance(line.strip() or "p2")
 
     @line_magic
     def aws_get_t2(self, line: str) -> Instance:
@@ -68,10 +62,7 @@ class AwsMagics(Magics):
             %aws_get_t2
             %aws_get t2        # the same
         """
-        from dl_magics.actions.aws import context, instances
-
-        current = context.load()
-        return instances.select_instance(current, line.strip() or "t2")
+        return _select_instance(line.strip() or "t2")
 
     @magic_arguments()
     @EXPLAIN
@@ -88,7 +79,7 @@ class AwsMagics(Magics):
 
         current = context.load()
         if parse_argstring(self.aws_list, line).explain:
-            return explain.listing(current)
+            return explain.list_script(current)
         return instances.list_instances(current)
 
     @magic_arguments()
@@ -108,7 +99,7 @@ class AwsMagics(Magics):
         args = parse_argstring(self.aws_state, line)
         current = context.load()
         instance = current.resolve_instance(args.name)
-        return explain.state(current, instance) if args.explain else Notice(instance.state)
+        return explain.state_script(current, instance) if args.explain else Notice(instance.state)
 
     @magic_arguments()
     @NAME
@@ -128,7 +119,7 @@ class AwsMagics(Magics):
         current = context.load()
         instance = current.resolve_instance(args.name)
         if args.explain:
-            return explain.ip(current, instance)
+            return explain.ip_script(current, instance)
         return Notice(access.resolve_target(current, instance).host)
 
     @magic_arguments()
@@ -151,8 +142,10 @@ class AwsMagics(Magics):
         wait_seconds = duration.parse_option("--wait", args.wait, zero=True) or 0
         current = context.load()
         if args.explain:
-            return explain.start(current, current.resolve_instance(args.name))
-        return shown(instances.start(current, args.name, wait_seconds=wait_seconds))
+            return explain.start_script(current, current.resolve_instance(args.name))
+        return prompts.print_until_done(
+            instances.start(current, args.name, wait_seconds=wait_seconds)
+        )
 
     @magic_arguments()
     @NAME
@@ -171,8 +164,8 @@ class AwsMagics(Magics):
         args = parse_argstring(self.aws_stop, line)
         current = context.load()
         if args.explain:
-            return explain.stop(current, current.resolve_instance(args.name))
-        seen = list(said(instances.stop(current, args.name)))
+            return explain.stop_script(current, current.resolve_instance(args.name))
+        seen = list(prompts.print_changes(instances.stop(current, args.name)))
         return seen[-1].receipt(seen[-1].seen_at) if seen[0].costs_money else seen[-1]
 
     @magic_arguments()
@@ -201,11 +194,11 @@ class AwsMagics(Magics):
         current = context.load()
         instance = current.resolve_instance(args.name)
         if args.trust:
-            trust_host_key(SshHost(alias=instance.id, name=instance.name), yes=args.yes)
+            prompts.trust_host_key(SshHost(alias=instance.id, name=instance.name), yes=args.yes)
         if args.explain:
-            return explain.log_in(current, instance, command)
+            return explain.ssh_script(current, instance, command)
         if not command:
-            return terminal.open_terminal(current, instance) or explain.log_in(
+            return terminal.open_terminal(current, instance) or explain.ssh_script(
                 current, instance, command
             )
         return instances.run_command(current, command, instance.id)
@@ -230,25 +223,18 @@ class AwsMagics(Magics):
         current = context.load()
         instance = instances.add_price(current, current.resolve_instance(args.name))
         if args.explain and args.type:
-            return explain.resize(current, instance, args.type)
+            return explain.resize_script(current, instance, args.type)
         if not args.type or args.type == instance.type:
             return instance
         question = instances.resize_question(current, args.type, instance)
-        confirm(question, yes=args.yes)
-        return shown(instances.resize(current, args.type, instance.id))
+        prompts.confirm(question, yes=args.yes)
+        return prompts.print_until_done(instances.resize(current, args.type, instance.id))
 
 
-def said(changes: Iterator[Instance]) -> Iterator[Instance]:
-    """Print each change as it comes."""
-    for instance in changes:
-        print(instance, flush=True)
-        yield instance
+def _select_instance(word: str | None) -> Instance:
+    from dl_magics.actions.aws import context, instances
 
-
-def shown(changes: Iterator[Instance]) -> Instance:
-    """Print each change, and return the last."""
-    *_, last = said(changes)
-    return last
+    return instances.select_instance(context.load(), word)
 
 
 def _split(line: str) -> tuple[str, str]:

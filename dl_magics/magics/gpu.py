@@ -203,11 +203,11 @@ def _names(listed: str) -> list[str]:
 
 def _run(kernel: NotebookKernel, messages: Iterable[Mapping[str, Any]]) -> None:
     """Show a cell until it ends; Ctrl-C interrupts it there, and its error shows that."""
-    from dl_magics.magics.outputs import show
+    from dl_magics.magics.outputs import show_messages
 
     while True:
         try:
-            failed = show(messages, kernel.client.input_reply)
+            failed = show_messages(messages, kernel.client.input_reply)
             break
         except KeyboardInterrupt:
             kernel.client.interrupt()
@@ -217,8 +217,8 @@ def _run(kernel: NotebookKernel, messages: Iterable[Mapping[str, Any]]) -> None:
 
 def _watch(kernel: NotebookKernel, messages: Iterable[Mapping[str, Any]]) -> None:
     """Show a cell that runs anyway; Ctrl-C only stops the watching."""
-    from dl_magics.magics.outputs import show
+    from dl_magics.magics.outputs import show_messages
 
-    failed = show(messages, kernel.client.input_reply)
+    failed = show_messages(messages, kernel.client.input_reply)
     if failed:
         raise failed

@@ -25,7 +25,7 @@ class GpuError(Exception):
         return self.traceback or [str(self)]
 
 
-def show(messages: Iterable[Message], answer: Callable[[str], None]) -> GpuError | None:
+def show_messages(messages: Iterable[Message], answer: Callable[[str], None]) -> GpuError | None:
     """Show the messages of one cell as they come; return its error, if it failed.
 
     `answer` is given what the person types where the cell asks for input.

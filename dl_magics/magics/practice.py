@@ -31,20 +31,23 @@ class PracticeMagics(Magics):
 
         args = parse_argstring(self.practice, line)
         if args.what == "on":
-            return Notice(f"Practice cloud: {practice.on()}. Nothing here costs money.")
+            return Notice(f"Practice cloud: {practice.switch_on()}. Nothing here costs money.")
         if args.what == "off":
-            return Notice(f"The practice cloud is off; the AWS profile is {practice.off()} again.")
+            return Notice(
+                f"The practice cloud is off; the AWS profile is {practice.switch_off()} again."
+            )
         if args.what == "fault" and args.name:
             aim = {}
             if args.seconds is not None:
                 aim["seconds"] = duration.parse_option(
                     "--seconds", args.seconds, unit="s", zero=True
                 )
-            practice.fault(args.name, times=args.times, **aim)
-            return Notice(f"{args.name}: {practice.faults()[args.name]}, {args.times} times.")
+            practice.inject_fault(args.name, times=args.times, **aim)
+            return Notice(f"{args.name}: {practice.list_faults()[args.name]}, {args.times} times.")
         if args.what == "fault":
             lines = [
-                f"%practice fault {name:<22} {does}" for name, does in practice.faults().items()
+                f"%practice fault {name:<22} {does}"
+                for name, does in practice.list_faults().items()
             ]
             return Notice("\n".join(lines))
         return Notice(f"The practice cloud is {'on' if practice.is_on() else 'off'}.")

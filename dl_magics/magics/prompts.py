@@ -1,8 +1,8 @@
-"""What magics share: ask once before something is lost, show a word, restart the kernel."""
+"""What magics share: ask for confirmation, show text and progress, restart the kernel."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from dl_magics.errors import NotConfirmed
 
 if TYPE_CHECKING:
     from dl_magics.actions.gpu.host import SshHost
+    from dl_magics.core.instance import Instance
 
 
 class Notice(str):
@@ -35,6 +36,19 @@ def confirm(question: str, *, yes: bool, flag: str = "-y") -> None:
         raise _input_unavailable(question, flag) from error
     if answer.strip().lower() not in ("y", "yes"):
         raise NotConfirmed("Nothing was changed.", fix=f"{flag} answers the question beforehand.")
+
+
+def print_changes(changes: Iterator[Instance]) -> Iterator[Instance]:
+    """Yield each instance of `changes` after printing it."""
+    for instance in changes:
+        print(instance, flush=True)
+        yield instance
+
+
+def print_until_done(changes: Iterator[Instance]) -> Instance:
+    """Print each instance of `changes`; return the last one."""
+    *_, last = print_changes(changes)
+    return last
 
 
 def trust_host_key(host: SshHost, *, yes: bool) -> None:

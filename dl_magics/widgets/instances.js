@@ -212,7 +212,7 @@ function render({ model, el }) {
     head.append(...HEADS.map(name => element('th', name)));
     const table = element('table');
     table.append(head, ...model.get('rows').flatMap(lines));
-    el.replaceChildren(element('p', model.get('notes')[''] ?? model.get('place')), table);
+    el.replaceChildren(element('p', model.get('notes')[''] ?? model.get('summary')), table);
   }
 
   function tick() {

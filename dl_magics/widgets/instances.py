@@ -30,7 +30,7 @@ class Panel(anywidget.AnyWidget):
 
     _esm = HERE / "instances.js"
     _css = HERE / "instances.css"
-    place = t.Unicode().tag(sync=True)
+    summary = t.Unicode().tag(sync=True)
     rows = t.List(t.Dict()).tag(sync=True)
     types = t.Dict().tag(sync=True)
     heard = t.Int(0).tag(sync=True)
@@ -47,7 +47,7 @@ class Panel(anywidget.AnyWidget):
             "resize": _resize,
         }
         self.look()
-        self.types = price_list.types(context.load())
+        self.types = price_list.describe_types(context.load())
         self.on_msg(lambda _, click, __: self.hear(click))
         threading.Thread(target=self._keep_looking, args=(seconds,), daemon=True).start()
 
@@ -59,7 +59,7 @@ class Panel(anywidget.AnyWidget):
             self._note("", error)
             return
         with self._changing:
-            self.place = listing.summary
+            self.summary = listing.summary
             self.rows = [_row(each) for each in listing]
             self.notes = {key: note for key, note in self.notes.items() if key}
 
@@ -124,6 +124,6 @@ def _row(instance: Instance) -> dict[str, Any]:
     return {
         **instance.to_json(),
         "seconds": instance.seconds,
-        "price": money.per_hour(instance.dollars_per_hour),
-        "disk": f"{money.written(instance.dollars_per_month)}/month",
+        "price": money.format_per_hour(instance.dollars_per_hour),
+        "disk": f"{money.format_dollars(instance.dollars_per_month)}/month",
     }

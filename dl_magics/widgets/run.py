@@ -96,7 +96,7 @@ def cost(state: RunState) -> str:
     if "dollars_per_hour" not in state.host:
         return ""
     rate = state.host["dollars_per_hour"]
-    return money.written(None if rate is None else rate * state.seconds_running / 3600)
+    return money.format_dollars(None if rate is None else rate * state.seconds_running / 3600)
 
 
 def notes(state: RunState) -> list[str]:

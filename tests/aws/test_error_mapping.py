@@ -150,7 +150,7 @@ def _asked_again(token: str) -> str:
     key, host_key = keys.ensure_key_pair("id_ed25519"), keys.ensure_key_pair(f"host-{token}")
     group, _ = security_group.ensure_group(context.load().session, access.our_name())
     assert key.file.exists()
-    wish = launch.Wish(
+    wish = launch.LaunchRequest(
         name=plan.name,
         type=plan.type,
         image=plan.image,
@@ -160,7 +160,7 @@ def _asked_again(token: str) -> str:
         token=token,
         user_data=launch.user_data(host_key.private, host_key.public),
     )
-    return launch.run(context.load().session, wish)
+    return launch.run_instances(context.load().session, wish)
 
 
 def test_a_slower_please_is_waited_for_and_starts_once(rent, run, cloud):

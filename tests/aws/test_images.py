@@ -35,10 +35,10 @@ def test_where_no_image_fits_it_says_so(cloud):
 
 
 def test_the_nearest_type_of_today_has_as_much_memory_and_boots_the_same_disk():
-    near = instance_types.nearest("p2.xlarge", "us-east-1")
+    near = instance_types.nearest_type("p2.xlarge", "us-east-1")
 
     assert near is not None
     assert near.type == "g4dn.xlarge"
-    assert instance_types.nearest("nobody.knows", "us-east-1") is None
+    assert instance_types.nearest_type("nobody.knows", "us-east-1") is None
     assert instance_types.listed_price("nobody.knows", "us-east-1") is None
     assert instance_types.listed_price("g4dn.xlarge", "mars-east-1") is None

@@ -37,14 +37,14 @@ def test_what_has_no_price_has_no_cost(seconds):
 
 @given(st.integers(0, 100_000))
 def test_cents_are_written_as_they_are(cents):
-    written = money.written(cents / 100)
+    written = money.format_dollars(cents / 100)
 
     assert float(written.replace("$", "").replace(",", "")) == pytest.approx(cents / 100)
 
 
 @given(st.integers(0, 100_000))
 def test_a_price_an_hour_loses_no_digit(hundredths_of_cents):
-    written = money.per_hour(hundredths_of_cents / 10_000)
+    written = money.format_per_hour(hundredths_of_cents / 10_000)
 
     dollars = written.removeprefix("$").removesuffix("/h").replace(",", "")
     assert float(dollars) == hundredths_of_cents / 10_000
@@ -55,7 +55,7 @@ def test_a_price_an_hour_loses_no_digit(hundredths_of_cents):
     [(0, "0 s"), (59.4, "59 s"), (60, "1 min"), (2460, "41 min"), (7500, "2 h 05 min")],
 )
 def test_a_time_is_written_short(seconds, written):
-    assert money.duration(seconds) == written
+    assert money.format_duration(seconds) == written
 
 
 def test_the_receipt_of_an_evening_reads_as_promised():

@@ -9,7 +9,9 @@ cells = st.text(st.characters(categories=("L", "N", "P")), max_size=8)
 
 
 def test_columns_of_the_text_begin_below_each_other():
-    shown = table.plain("Types", ("name", "price"), [("p2.xlarge", "$0.90/h"), ("t2", "$0.01/h")])
+    shown = table.format_text(
+        "Types", ("name", "price"), [("p2.xlarge", "$0.90/h"), ("t2", "$0.01/h")]
+    )
 
     assert shown.splitlines() == [
         "Types",
@@ -20,20 +22,22 @@ def test_columns_of_the_text_begin_below_each_other():
 
 
 def test_a_table_without_rows_is_its_title():
-    assert table.plain("Nothing runs", ("name",), []) == "Nothing runs"
-    assert "<table>" not in table.html("Nothing runs", ("name",), [])
+    assert table.format_text("Nothing runs", ("name",), []) == "Nothing runs"
+    assert "<table>" not in table.format_html("Nothing runs", ("name",), [])
 
 
 @given(st.lists(st.tuples(cells, cells), max_size=4))
 def test_each_row_is_one_line_of_text_and_one_row_of_html(rows):
-    lines = table.plain("title", ("a", "b"), rows).split("\n")
+    lines = table.format_text("title", ("a", "b"), rows).split("\n")
 
     assert len(lines) == (len(rows) + 2 if rows else 1)
-    assert table.html("title", ("a", "b"), rows).count("<tr>") == (len(rows) + 1 if rows else 0)
+    assert table.format_html("title", ("a", "b"), rows).count("<tr>") == (
+        len(rows) + 1 if rows else 0
+    )
 
 
 def test_html_is_escaped():
-    shown = table.html("a & b", ("<th>",), [("<script>",)])
+    shown = table.format_html("a & b", ("<th>",), [("<script>",)])
 
     assert "a &amp; b" in shown
     assert "&lt;th&gt;" in shown

@@ -26,7 +26,7 @@ def published(shell, monkeypatch):
 
 
 def test_text_goes_to_the_stream_it_came_from(capsys):
-    outputs.show(
+    outputs.show_messages(
         [
             message("stream", name="stdout", text="loss 0.5\r"),
             message("stream", name="stderr", text="careful\n"),
@@ -39,7 +39,7 @@ def test_text_goes_to_the_stream_it_came_from(capsys):
 
 def test_pictures_come_as_they_were_and_can_be_updated(published):
     data = {"image/png": "iVBO", "text/plain": "<Figure>"}
-    outputs.show(
+    outputs.show_messages(
         [
             message("display_data", data=data, metadata={}, transient={"display_id": "a"}),
             message("update_display_data", data=data, metadata={}, transient={"display_id": "a"}),
@@ -58,7 +58,9 @@ def test_a_widget_shows_its_plain_form(published):
         "text/plain": "IntSlider(value=0)",
     }
 
-    outputs.show([message("execute_result", data=data, metadata={}, execution_count=1)], never)
+    outputs.show_messages(
+        [message("execute_result", data=data, metadata={}, execution_count=1)], never
+    )
 
     assert published[0]["data"] == {"text/plain": "IntSlider(value=0)"}
 
@@ -66,7 +68,7 @@ def test_a_widget_shows_its_plain_form(published):
 def test_help_is_shown_as_text(published):
     page = {"source": "page", "data": {"text/plain": "Docstring: …"}}
 
-    outputs.show([message("execute_reply", status="ok", payload=[page])], never)
+    outputs.show_messages([message("execute_reply", status="ok", payload=[page])], never)
 
     assert published[0]["data"] == {"text/plain": "Docstring: …"}
 
@@ -74,7 +76,7 @@ def test_help_is_shown_as_text(published):
 def test_an_error_fails_with_the_traceback_it_has_there():
     lines = ["Traceback", "NameError: name 'x' is not defined"]
 
-    failed = outputs.show(
+    failed = outputs.show_messages(
         [message("error", ename="NameError", evalue="name 'x' is not defined", traceback=lines)],
         never,
     )
@@ -90,6 +92,8 @@ def test_what_the_person_types_is_the_answer(monkeypatch, password):
     monkeypatch.setattr("getpass.getpass", lambda prompt: asked.append(prompt) or "typed")
     answers = []
 
-    outputs.show([message("input_request", prompt="Name: ", password=password)], answers.append)
+    outputs.show_messages(
+        [message("input_request", prompt="Name: ", password=password)], answers.append
+    )
 
     assert (asked, answers) == (["Name: "], ["typed"])

@@ -82,6 +82,6 @@ def until_ssh_answers(context: Context, ec2: Ec2, instance: Instance) -> Iterato
     yield replace(instance, answers=True)
 
 
-def is_shut(context: Context, group: str, source: str) -> bool:
+def is_closed(context: Context, group: str, source: str) -> bool:
     """Whether port 22 of a group is not open to a source yet."""
     return not security_group.is_open(context.session, group, source)

@@ -23,9 +23,9 @@ def select_profile(profile: str | None, ssh_config: str | None, address_url: str
         changes["ssh_config"] = None if ssh_config == "none" else _file(ssh_config)
     if address_url:
         changes["address_url"] = state.ADDRESS_URL if address_url == "none" else address_url
-    place = replace(load_profile(), **changes)
-    AwsSession.open(place)
-    _keep(place)
+    selected = replace(load_profile(), **changes)
+    AwsSession.open(selected)
+    _keep(selected)
 
 
 def select_region(region: str) -> None:
@@ -40,9 +40,9 @@ def select_region(region: str) -> None:
 
 def list_profiles() -> str:
     """Return the profiles of this computer, the chosen one marked."""
-    place = load_profile()
-    names = AwsSession.open(place).list_profiles()
-    lines = [f"{'→' if name == place.name else ' '} {name}" for name in names]
+    selected = load_profile()
+    names = AwsSession.open(selected).list_profiles()
+    lines = [f"{'→' if name == selected.name else ' '} {name}" for name in names]
     return "\n".join(lines) or "No AWS profile here yet: aws configure · or %practice on"
 
 

@@ -29,7 +29,7 @@ ACTIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CheckLine:
     """One thing that was looked at: `mark` is ✓, ✗ or !."""
 
     mark: str
@@ -46,7 +46,7 @@ class Line:
 class Report:
     """What was found."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[CheckLine, ...]
 
     @property
     def fine(self) -> bool:
@@ -57,7 +57,7 @@ class Report:
         return "\n".join(map(str, self.lines))
 
 
-def report() -> Report:
+def run_checks() -> Report:
     """Look at everything; what fails is a line of the report, not an error."""
     looks = (
         ("credentials", _credentials),
@@ -72,7 +72,7 @@ def report() -> Report:
     return Report(tuple(line for what, look in looks for line in _looked(remembered, what, look)))
 
 
-def policy() -> str:
+def make_policy() -> str:
     """Return the smallest IAM policy with which all magics work."""
     actions = [f"{service}:{call}" for service, calls in ACTIONS.items() for call in calls.split()]
     statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
@@ -81,12 +81,12 @@ def policy() -> str:
 
 def _looked(
     remembered: State, what: str, look: Callable[[Context], Iterator[tuple[str, str, str]]]
-) -> Iterator[Line]:
+) -> Iterator[CheckLine]:
     try:
         for mark, found, fix in look(from_state(remembered)):
-            yield Line(mark, what, found, fix)
+            yield CheckLine(mark, what, found, fix)
     except DLMagicsError as error:
-        yield Line("✗", what, str(error), error.fix)
+        yield CheckLine("✗", what, str(error), error.fix)
 
 
 def _credentials(context: Context) -> Iterator[tuple[str, str, str]]:
@@ -126,7 +126,7 @@ def _key_pair(context: Context) -> Iterator[tuple[str, str, str]]:
 
 def _group(context: Context) -> Iterator[tuple[str, str, str]]:
     name = access.our_name()
-    rules = security_group.rules(context.session, name)
+    rules = security_group.describe_rules(context.session, name)
     if rules is None:
         yield "!", f"{name} is not there yet", "%aws_launch makes it"
     elif sorted(rules) == sorted(

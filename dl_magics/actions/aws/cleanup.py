@@ -14,7 +14,7 @@ from dl_magics.store import ledger
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
+class Resource:
     """Something on AWS that we made."""
 
     what: str
@@ -27,40 +27,42 @@ class Thing:
 
 
 @dataclass(frozen=True, slots=True)
-class Things:
+class Resources:
     """What we made in one place and is still there."""
 
-    place: str
-    each: tuple[Thing, ...]
+    profile_and_region: str
+    each: tuple[Resource, ...]
     given_back: bool = False
 
     def __repr__(self) -> str:
         if not self.each:
-            return f"{self.place}: nothing of dl_magics is there."
+            return f"{self.profile_and_region}: nothing of dl_magics is there."
         done = "given back" if self.given_back else "%aws_cleanup -f gives back"
-        return "\n".join([f"{self.place}: {done}", *(f"  {each}" for each in self.each)])
+        return "\n".join(
+            [f"{self.profile_and_region}: {done}", *(f"  {each}" for each in self.each)]
+        )
 
 
-def listing(context: Context) -> Things:
+def list_resources(context: Context) -> Resources:
     """Return what the ledger says we made here and AWS says is still there."""
     made = _made(context)
     instances = [
-        Thing("instance", each.id, each.name, each.state)
+        Resource("instance", each.id, each.name, each.state)
         for each in _instances(context, made["instance"], made["token"])
     ]
     groups = _existing(context, "describe_security_groups", "SecurityGroups", "group-name", made)
     key_pairs = _existing(context, "describe_key_pairs", "KeyPairs", "key-name", made)
-    return Things(
-        context.name,
+    return Resources(
+        context.profile_and_region,
         (
             *instances,
-            *(Thing("security-group", each["GroupId"], each["GroupName"]) for each in groups),
-            *(Thing("key-pair", each["KeyPairId"], each["KeyName"]) for each in key_pairs),
+            *(Resource("security-group", each["GroupId"], each["GroupName"]) for each in groups),
+            *(Resource("key-pair", each["KeyPairId"], each["KeyName"]) for each in key_pairs),
         ),
     )
 
 
-def give_back(context: Context, things: Things) -> Iterator[Thing]:
+def delete_resources(context: Context, things: Resources) -> Iterator[Resource]:
     """Give everything back, instances first; yield each thing when it is gone."""
     session, ec2 = context.session, context.ec2
     for thing in things.each:
@@ -77,7 +79,12 @@ def give_back(context: Context, things: Things) -> Iterator[Thing]:
             session.change_ec2(
                 "delete_key_pair", unless=("InvalidKeyPair.NotFound",), KeyName=thing.name
             )
-        ledger.append(did="gave back", what=thing.what, id=thing.id, place=things.place)
+        ledger.append(
+            did="gave back",
+            what=thing.what,
+            id=thing.id,
+            profile_and_region=things.profile_and_region,
+        )
         yield thing
 
 
@@ -86,7 +93,10 @@ def _made(context: Context) -> dict[str, set[str]]:
         kind: set() for kind in ("instance", "token", "key-pair", "security-group")
     }
     for entry in ledger.read_entries():
-        if entry.get("place") == context.name and entry.get("did") in ("made", "makes"):
+        if entry.get("profile_and_region") == context.profile_and_region and entry.get("did") in (
+            "made",
+            "makes",
+        ):
             kind = "token" if "token" in entry else entry["what"]
             made[kind].add(entry.get("id") or entry["token"])
     return made

@@ -27,9 +27,9 @@ class Context:
     allow_from: tuple[str, ...] = ()
 
     @property
-    def name(self) -> str:
+    def profile_and_region(self) -> str:
         """The profile and region as listings show them: `default · us-east-1`."""
-        return _name_of(self.profile, self.region)
+        return _profile_and_region(self.profile, self.region)
 
     @property
     def ec2(self) -> Ec2:
@@ -38,7 +38,7 @@ class Context:
 
     def select_instance(self, instance: Instance) -> None:
         """Select an instance for all magics without a name, in this kernel and all others."""
-        state.select_instance(self.name, instance.id)
+        state.select_instance(self.profile_and_region, instance.id)
 
     def resolve_instance(self, word: str | None = None) -> Instance:
         """Return the instance with this name, id, type or GPU, or the selected one, as it is now.
@@ -54,7 +54,7 @@ class Context:
             return self._find_instance(word)
         if not self.selected_id:
             raise NoSuchInstance(
-                f"No instance is selected in {self.name}.",
+                f"No instance is selected in {self.profile_and_region}.",
                 fix="%aws_list shows yours, %aws_get NAME selects one · %aws_launch rents one.",
             )
         return self._describe_instance(self.selected_id)
@@ -76,7 +76,7 @@ class Context:
         if word.startswith("i-"):
             return self._describe_instance(word)
         raise NoSuchInstance(
-            f"No instance in {self.name} has the name, id, type or GPU '{word}'.",
+            f"No instance in {self.profile_and_region} has the name, id, type or GPU '{word}'.",
             fix="%aws_list shows the ones you have.",
         )
 
@@ -89,7 +89,7 @@ class Context:
                     f"{id_} is not in {self.region} but in {region}.", fix=f"%aws_region {region}"
                 ) from error
             raise NoSuchInstance(
-                f"{self.name} has no instance {id_} (any more).",
+                f"{self.profile_and_region} has no instance {id_} (any more).",
                 fix="%aws_list shows the ones you have; %aws_get NAME selects one.",
             ) from error
 
@@ -123,7 +123,7 @@ def from_state(remembered: State) -> Context:
         profile=profile,
         region=session.region,
         session=session,
-        selected_id=remembered.selected_instances.get(_name_of(profile, session.region)),
+        selected_id=remembered.selected_instances.get(_profile_and_region(profile, session.region)),
         allow_from=remembered.allow_from,
     )
 
@@ -133,5 +133,5 @@ def load_profile() -> AwsProfile:
     return AwsProfile.from_settings(state.read().profile)
 
 
-def _name_of(profile: AwsProfile, region: str) -> str:
+def _profile_and_region(profile: AwsProfile, region: str) -> str:
     return f"{profile.name} · {region}"

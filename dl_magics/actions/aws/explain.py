@@ -19,7 +19,7 @@ class Script(str):
         return str(self)
 
 
-def script(context: Context, *commands: list[str]) -> Script:
+def make_script(context: Context, *commands: list[str]) -> Script:
     """Return the commands, led to the chosen place."""
     exports = [
         f"export {name}={shlex.quote(value)}" for name, value in _environment(context).items()
@@ -27,52 +27,58 @@ def script(context: Context, *commands: list[str]) -> Script:
     return Script("\n".join([*exports, *map(shlex.join, commands)]))
 
 
-def listing(context: Context) -> Script:
+def list_script(context: Context) -> Script:
     """All instances."""
     query = "Reservations[].Instances[].[InstanceId,InstanceType,State.Name,PublicIpAddress]"
-    return script(context, ec2("describe-instances", "--query", query, "--output", "table"))
+    return make_script(
+        context, ec2_command("describe-instances", "--query", query, "--output", "table")
+    )
 
 
-def state(context: Context, instance: Instance) -> Script:
+def state_script(context: Context, instance: Instance) -> Script:
     """The state in one word."""
-    return script(context, _described(instance, "State.Name"))
+    return make_script(context, _described(instance, "State.Name"))
 
 
-def ip(context: Context, instance: Instance) -> Script:
+def ip_script(context: Context, instance: Instance) -> Script:
     """The address."""
-    return script(context, _described(instance, "PublicIpAddress"))
+    return make_script(context, _described(instance, "PublicIpAddress"))
 
 
-def start(context: Context, instance: Instance) -> Script:
+def start_script(context: Context, instance: Instance) -> Script:
     """The rule, the start, the wait, the address, and the way in."""
     ids = ["--instance-ids", instance.id]
-    return script(
+    return make_script(
         context,
         *_rule(context, instance),
-        ec2("start-instances", *ids),
-        ec2("wait", "instance-running", *ids),
+        ec2_command("start-instances", *ids),
+        ec2_command("wait", "instance-running", *ids),
         _described(instance, "PublicIpAddress"),
     )
 
 
-def stop(context: Context, instance: Instance) -> Script:
+def stop_script(context: Context, instance: Instance) -> Script:
     """The stop, and the wait for it."""
     ids = ["--instance-ids", instance.id]
-    return script(context, ec2("stop-instances", *ids), ec2("wait", "instance-stopped", *ids))
-
-
-def terminate(context: Context, instance: Instance) -> Script:
-    """The return for good."""
-    ids = ["--instance-ids", instance.id]
-    return script(
-        context, ec2("terminate-instances", *ids), ec2("wait", "instance-terminated", *ids)
+    return make_script(
+        context, ec2_command("stop-instances", *ids), ec2_command("wait", "instance-stopped", *ids)
     )
 
 
-def resize(context: Context, instance: Instance, type_: str) -> Script:
+def terminate_script(context: Context, instance: Instance) -> Script:
+    """The return for good."""
+    ids = ["--instance-ids", instance.id]
+    return make_script(
+        context,
+        ec2_command("terminate-instances", *ids),
+        ec2_command("wait", "instance-terminated", *ids),
+    )
+
+
+def resize_script(context: Context, instance: Instance, type_: str) -> Script:
     """Stop if it runs, change the type, start if it ran."""
     ids = ["--instance-ids", instance.id]
-    change = ec2(
+    change = ec2_command(
         "modify-instance-attribute",
         "--instance-id",
         instance.id,
@@ -80,24 +86,24 @@ def resize(context: Context, instance: Instance, type_: str) -> Script:
         f"Value={type_}",
     )
     if not instance.costs_money:
-        return script(context, change)
-    return script(
+        return make_script(context, change)
+    return make_script(
         context,
-        ec2("stop-instances", *ids),
-        ec2("wait", "instance-stopped", *ids),
+        ec2_command("stop-instances", *ids),
+        ec2_command("wait", "instance-stopped", *ids),
         change,
-        ec2("start-instances", *ids),
-        ec2("wait", "instance-running", *ids),
+        ec2_command("start-instances", *ids),
+        ec2_command("wait", "instance-running", *ids),
     )
 
 
-def log_in(context: Context, instance: Instance, command: str) -> Script:
+def ssh_script(context: Context, instance: Instance, command: str) -> Script:
     """The ssh command, with the same host key check."""
     words = access.resolve_target(context, instance).command_line()
     return Script(shlex.join([*words, *([command] if command else [])]))
 
 
-def ec2(*words: str) -> list[str]:
+def ec2_command(*words: str) -> list[str]:
     """Return one aws ec2 command."""
     return ["aws", "ec2", *words]
 
@@ -110,20 +116,20 @@ def _rule(context: Context, instance: Instance) -> list[list[str]]:
     except DLMagicsError:
         sources = ["YOUR-ADDRESS/32"]
     return [
-        ec2(
+        ec2_command(
             *("authorize-security-group-ingress", "--group-id", group),
             *("--protocol", "tcp", "--port", "22", "--cidr", source),
         )
         for group in instance.groups
         for source in sources
-        if access.is_shut(context, group, source)
+        if access.is_closed(context, group, source)
     ]
 
 
 def _described(instance: Instance, field: str) -> list[str]:
     query = f"Reservations[0].Instances[0].{field}"
     ids = ["--instance-ids", instance.id]
-    return ec2("describe-instances", *ids, "--query", query, "--output", "text")
+    return ec2_command("describe-instances", *ids, "--query", query, "--output", "text")
 
 
 def _environment(context: Context) -> dict[str, str]:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from dl_magics.actions.aws import access
 from dl_magics.actions.aws.context import Context
-from dl_magics.actions.aws.explain import Script, ec2, script
-from dl_magics.actions.aws.launch import Plan
+from dl_magics.actions.aws.explain import Script, ec2_command, make_script
+from dl_magics.actions.aws.launch import LaunchPlan
 from dl_magics.aws import launch, security_group
 from dl_magics.ssh import keys, known_hosts
 from dl_magics.store import atomic, ledger, paths
@@ -18,7 +18,7 @@ from dl_magics.store import atomic, ledger, paths
 _LINE = " \\\n  "
 
 
-def rent(context: Context, plan: Plan) -> Script:
+def launch_script(context: Context, plan: LaunchPlan) -> Script:
     """Return what is not there yet of key pair, group and rule, then the launch.
 
     The user-data lies in a file that only its owner reads: it holds the first host key, which no
@@ -29,8 +29,10 @@ def rent(context: Context, plan: Plan) -> Script:
     user_data = _file(token, launch.user_data(host_key.private, host_key.public))
     keys.delete_key_pair(f"host-{token}")
     for what in ("key-pair", "security-group"):
-        ledger.append(did="makes", what=what, id=name, place=plan.place)
-    ledger.append(did="makes", what="instance", token=token, place=plan.place)
+        ledger.append(did="makes", what=what, id=name, profile_and_region=plan.profile_and_region)
+    ledger.append(
+        did="makes", what="instance", token=token, profile_and_region=plan.profile_and_region
+    )
     known = shlex.quote(str(known_hosts.path()))
     public = f"{host_key.public} {known_hosts.TEMPORARY}"
     return Script(
@@ -58,24 +60,26 @@ def _file(token: str, text: str) -> Path:
 
 def _key_pair(context: Context, name: str) -> list[str]:
     if launch.has_key(context.session, name):
-        return [script(context)]
+        return [make_script(context)]
     key = keys.ensure_key_pair(access.LOGIN_KEY)
     public = key.file.with_suffix(".pub")
     public.write_text(f"{key.public}\n", encoding="utf-8")
     options = ["--key-name", name, "--public-key-material", f"fileb://{public}"]
-    return [script(context, ec2("import-key-pair", *options, *_tags("key-pair")))]
+    return [make_script(context, ec2_command("import-key-pair", *options, *_tags("key-pair")))]
 
 
 def _group(context: Context, name: str) -> str:
     if known := security_group.group_id(context.session, name):
         return f"GROUP={known}"
     options = ["--group-name", name, "--description", security_group.DESCRIPTION]
-    asked = ec2("create-security-group", *options, *_tags("security-group"), *_only("GroupId"))
+    asked = ec2_command(
+        "create-security-group", *options, *_tags("security-group"), *_only("GroupId")
+    )
     return f"GROUP=$({shlex.join(asked)})"
 
 
-def _rules(context: Context, plan: Plan, name: str) -> list[str]:
-    open_to = security_group.rules(context.session, name) or []
+def _rules(context: Context, plan: LaunchPlan, name: str) -> list[str]:
+    open_to = security_group.describe_rules(context.session, name) or []
     return [
         'aws ec2 authorize-security-group-ingress --group-id "$GROUP" --protocol tcp --port 22 '
         f"--cidr {source}"
@@ -84,8 +88,8 @@ def _rules(context: Context, plan: Plan, name: str) -> list[str]:
     ]
 
 
-def _launch(plan: Plan, key: str, token: str, user_data: Path) -> str:
-    wish = launch.Wish(
+def _launch(plan: LaunchPlan, key: str, token: str, user_data: Path) -> str:
+    wish = launch.LaunchRequest(
         name=plan.name,
         type=plan.type,
         image=plan.image,
@@ -96,7 +100,7 @@ def _launch(plan: Plan, key: str, token: str, user_data: Path) -> str:
         user_data="",
         zone=plan.zone,
     )
-    asked = launch.request(wish)
+    asked = launch.make_request(wish)
     words = {
         "--image-id": asked["ImageId"],
         "--instance-type": asked["InstanceType"],
@@ -116,7 +120,7 @@ def _launch(plan: Plan, key: str, token: str, user_data: Path) -> str:
 
 
 def _tags(kind: str) -> list[str]:
-    return ["--tag-specifications", json.dumps([launch.tags(kind)])]
+    return ["--tag-specifications", json.dumps([launch.make_tags(kind)])]
 
 
 def _only(query: str) -> list[str]:

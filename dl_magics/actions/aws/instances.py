@@ -26,7 +26,9 @@ def list_instances(context: Context) -> Instances:
     everything = context.ec2.list_instances()
     order = sorted(everything, key=lambda each: (each.gone, each.name, each.id))
     return Instances(
-        context.name, tuple(add_price(context, each) for each in order), context.selected_id
+        context.profile_and_region,
+        tuple(add_price(context, each) for each in order),
+        context.selected_id,
     )
 
 
@@ -42,7 +44,7 @@ def add_price(context: Context, instance: Instance) -> Instance:
     """Return the instance with the price of AWS's list, if that can be read."""
     if instance.gone:
         return instance
-    dollars, _ = prices.per_hour(context.session, instance.type)
+    dollars, _ = prices.read_hourly_price(context.session, instance.type)
     return replace(instance, dollars_per_hour=dollars)
 
 
@@ -112,7 +114,12 @@ def terminate(context: Context, word: str | None) -> Iterator[Instance]:
     known_hosts.forget_host(instance.id)
     kernelspec.remove_kernelspec(instance.id)
     if instance.ours:
-        ledger.append(did="gave back", what="instance", id=instance.id, place=context.name)
+        ledger.append(
+            did="gave back",
+            what="instance",
+            id=instance.id,
+            profile_and_region=context.profile_and_region,
+        )
 
 
 def run_command(context: Context, command: str, word: str | None = None) -> CommandResult:
@@ -137,13 +144,14 @@ def ssh_command(context: Context, word: str | None = None) -> list[str]:
 def resize_question(context: Context, type_: str, instance: Instance) -> str:
     """Check that a type can be had and return what to ask, with the dollars."""
     check_resize(context, type_, instance)
-    dollars, _ = prices.per_hour(context.session, type_)
+    dollars, _ = prices.read_hourly_price(context.session, type_)
     stops = "stops, changes and starts" if instance.costs_money else "changes"
     gpu = instance_types.gpu_text(type_)
-    before = money.per_hour(instance.dollars_per_hour)
+    before = money.format_per_hour(instance.dollars_per_hour)
     return (
         f"{instance.name} {stops} from {instance.type} ({before})"
-        f" to {type_}{f' with {gpu}' if gpu else ''} ({money.per_hour(dollars)} while it runs)"
+        f" to {type_}{f' with {gpu}' if gpu else ''} "
+        f"({money.format_per_hour(dollars)} while it runs)"
     )
 
 

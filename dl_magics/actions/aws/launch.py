@@ -24,7 +24,7 @@ LEAST_DISK_GIB = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class LaunchPlan:
     """What would be rented, and what it costs."""
 
     name: str
@@ -35,14 +35,14 @@ class Plan:
     zone: str | None
     dollars_per_hour: float | None
     price_from: str
-    place: str
+    profile_and_region: str
 
     def __str__(self) -> str:
         gpu = instance_types.gpu_text(self.type)
-        disk = money.written(money.disk_per_month(self.disk_gib))
+        disk = money.format_dollars(money.disk_per_month(self.disk_gib))
         return (
-            f"'{self.name}' in {self.place}: {self.type}{f' ({gpu})' if gpu else ''}, "
-            f"{money.per_hour(self.dollars_per_hour)} while it runs ({self.price_from}); "
+            f"'{self.name}' in {self.profile_and_region}: {self.type}{f' ({gpu})' if gpu else ''}, "
+            f"{money.format_per_hour(self.dollars_per_hour)} while it runs ({self.price_from}); "
             f"its disk of {self.disk_gib} GiB {disk} a month, always; "
             f"port 22 open to {', '.join(self.sources)}; image {self.image.name}"
         )
@@ -85,14 +85,14 @@ def make_plan(
     image: str | None = None,
     disk_gib: int | None = None,
     zone: str | None = None,
-) -> Plan:
+) -> LaunchPlan:
     """Look everything up that a launch needs, and change nothing."""
     session, ec2 = context.session, context.ec2
     ec2.check_type(type_, zone=zone or "", magic="%aws_launch")
     quotas.check_quota(session, type_, ec2.list_instances())
     found = images.find_image(session, type_, image)
-    dollars, price_from = prices.per_hour(session, type_)
-    return Plan(
+    dollars, price_from = prices.read_hourly_price(session, type_)
+    return LaunchPlan(
         name=name,
         type=type_,
         image=found,
@@ -101,11 +101,11 @@ def make_plan(
         zone=zone,
         dollars_per_hour=dollars,
         price_from=price_from,
-        place=context.name,
+        profile_and_region=context.profile_and_region,
     )
 
 
-def rent(context: Context, plan: Plan) -> Iterator[Instance]:
+def launch_instance(context: Context, plan: LaunchPlan) -> Iterator[Instance]:
     """Make what the plan says; yield the instance at each change, at last when SSH answers.
 
     Each thing is written into the ledger before it is made. A request that may have been heard
@@ -123,30 +123,32 @@ def rent(context: Context, plan: Plan) -> Iterator[Instance]:
     )
 
 
-def _made(context: Context, plan: Plan) -> Instance:
+def _made(context: Context, plan: LaunchPlan) -> Instance:
     session = context.session
     made: list[str] = []
     try:
         id_ = _requested(context, session, _prepared(session, plan, made))
     except DLMagicsError as error:
         raise _halfway(error, made) from error
-    ledger.append(did="made", what="instance", id=id_, place=plan.place)
+    ledger.append(did="made", what="instance", id=id_, profile_and_region=plan.profile_and_region)
     return context.ec2.describe_instance(id_)
 
 
-def _prepared(session: AwsSession, plan: Plan, made: list[str]) -> launch.Wish:
+def _prepared(session: AwsSession, plan: LaunchPlan, made: list[str]) -> launch.LaunchRequest:
     key, name = keys.ensure_key_pair(access.LOGIN_KEY), access.our_name()
-    ledger.append(did="makes", what="key-pair", id=name, place=plan.place)
+    ledger.append(did="makes", what="key-pair", id=name, profile_and_region=plan.profile_and_region)
     if launch.ensure_key(session, name, key.public):
         made.append(f"key pair {name}")
-    ledger.append(did="makes", what="security-group", id=name, place=plan.place)
+    ledger.append(
+        did="makes", what="security-group", id=name, profile_and_region=plan.profile_and_region
+    )
     group, new = security_group.ensure_group(session, name)
     if new:
         made.append(f"security group {name}")
     security_group.authorize_sources(session, group, list(plan.sources))
     token = _token(plan)
     host_key = keys.ensure_key_pair(f"host-{token}")
-    return launch.Wish(
+    return launch.LaunchRequest(
         name=plan.name,
         type=plan.type,
         image=plan.image,
@@ -159,10 +161,15 @@ def _prepared(session: AwsSession, plan: Plan, made: list[str]) -> launch.Wish:
     )
 
 
-def _requested(context: Context, session: AwsSession, wish: launch.Wish) -> str:
-    ledger.append(did="makes", what="instance", token=wish.token, place=context.name)
+def _requested(context: Context, session: AwsSession, wish: launch.LaunchRequest) -> str:
+    ledger.append(
+        did="makes",
+        what="instance",
+        token=wish.token,
+        profile_and_region=context.profile_and_region,
+    )
     try:
-        id_ = launch.run(session, wish)
+        id_ = launch.run_instances(session, wish)
     except NoAnswer:
         raise
     except QuotaReached as error:
@@ -179,7 +186,7 @@ def _requested(context: Context, session: AwsSession, wish: launch.Wish) -> str:
     return id_
 
 
-def _token(plan: Plan) -> str:
+def _token(plan: LaunchPlan) -> str:
     """Return the token of the same wish, if it may have been heard already; else a new one."""
     asked = asdict(replace(plan, dollars_per_hour=None, sources=(), price_from=""))
     asked = {**asked, "sources": []}
@@ -211,11 +218,11 @@ def _halfway(error: DLMagicsError, made: list[str]) -> DLMagicsError:
     )
 
 
-def _other_zones(context: Context, wish: launch.Wish, said: str) -> NoCapacity:
+def _other_zones(context: Context, wish: launch.LaunchRequest, said: str) -> NoCapacity:
     zones = sorted(set(re.findall(r"\b[a-z]{2}-[a-z]+-\d[a-z]\b", said)) - {wish.zone or ""})
     try_zone = f"%aws_launch {wish.type} --zone {zones[-1]}" if zones else "%aws_region OTHER"
     where = f" in {wish.zone}" if wish.zone else " left for you now"
     offered = f" AWS names these zones: {', '.join(zones)}." if zones else ""
-    near = instance_types.nearest(wish.type, context.session.region)
+    near = instance_types.nearest_type(wish.type, context.session.region)
     other = f" · or another type: %aws_launch {near.type}" if near else ""
     return NoCapacity(f"AWS has no {wish.type}{where}.{offered}", fix=f"{try_zone}{other}")

@@ -18,7 +18,7 @@ ADDRESS = "data:,198.51.100.7"
 """The practice cloud needs no service: the address is said right here."""
 
 
-def on() -> str:
+def switch_on() -> str:
     """Start the practice cloud if it does not run, and choose it; return its place."""
     if not find_spec("moto"):
         raise NotInstalled(
@@ -44,10 +44,10 @@ def on() -> str:
         before = remembered.profile
         return replace(remembered, profile=settings, profile_before_practice=before)
 
-    return context.from_state(state.update(select)).name
+    return context.from_state(state.update(select)).profile_and_region
 
 
-def off() -> str:
+def switch_off() -> str:
     """Select the profile that was selected before; stop the practice cloud and its instances."""
 
     def select(remembered: State) -> State:
@@ -66,12 +66,12 @@ def is_on() -> bool:
     return _is_practice(state.read().profile)
 
 
-def faults() -> dict[str, str]:
+def list_faults() -> dict[str, str]:
     """Return what can go wrong, by name."""
     return {name: fault.description for name, fault in practice.FAULTS.items()}
 
 
-def fault(name: str, *, times: int = 1, **aim: Any) -> None:
+def inject_fault(name: str, *, times: int = 1, **aim: Any) -> None:
     """Let something go wrong from now on."""
     running = practice.find_cloud(paths.data_folder(_FOLDER))
     if running is None:

@@ -59,10 +59,10 @@ class Stack:
         return [(each.mark, each.name, each.found, each.fix) for each in self.layers]
 
     def __repr__(self) -> str:
-        return table.plain(self._title(), _HEADS, self._rows())
+        return table.format_text(self._title(), _HEADS, self._rows())
 
     def _repr_html_(self) -> str:
-        return table.html(self._title(), _HEADS, self._rows())
+        return table.format_html(self._title(), _HEADS, self._rows())
 
 
 def inspect_stack(login: SshTarget, python: str) -> Stack:

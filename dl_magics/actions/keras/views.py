@@ -36,12 +36,12 @@ class View(ABC):
 
     def __repr__(self) -> str:
         shown = self.parts()
-        return "\n".join([table.plain(shown.title, shown.heads, shown.rows), *shown.below])
+        return "\n".join([table.format_text(shown.title, shown.heads, shown.rows), *shown.below])
 
     def _repr_html_(self) -> str:
         shown = self.parts()
-        lines = "".join(table.html(line, (), ()) for line in shown.below)
-        return f"<div>{table.html(shown.title, shown.heads, shown.rows)}{lines}</div>"
+        lines = "".join(table.format_html(line, (), ()) for line in shown.below)
+        return f"<div>{table.format_html(shown.title, shown.heads, shown.rows)}{lines}</div>"
 
 
 @dataclass(frozen=True, repr=False)
