@@ -29,11 +29,12 @@ def replace(path: Path, data: bytes | str, *, mode: int | None = PRIVATE) -> Pat
 def replacing(path: Path, *, mode: int | None = None) -> Iterator[Path]:
     """Yield the path of an empty file beside `path`, which replaces it when the block ends.
 
-    The folder is created, the file is flushed to the disk before it is renamed. It has the suffix
-    of `path`. Where the block raises, `path` is left as it was.
+    The folder is created, the file is flushed to the disk before it is renamed. Its name ends in
+    that of `path`, as Keras requires `.weights.h5`. Where the block raises, `path` is left as it
+    was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:12]}{path.suffix}")
+    unfinished = path.with_name(f".{uuid.uuid4().hex[:12]}.{path.name}")
     try:
         os.close(os.open(str(unfinished), os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode or 0o666))
         if mode is not None:
@@ -50,4 +51,4 @@ def replacing(path: Path, *, mode: int | None = None) -> Iterator[Path]:
 
 def find_unfinished(path: Path) -> list[Path]:
     """Return what a process that was killed left beside `path`."""
-    return sorted(path.parent.glob(f".{path.stem}.????????????{path.suffix}"))
+    return sorted(path.parent.glob(f".????????????.{path.name}"))

@@ -7,6 +7,11 @@ import pytest
 from dl_magics.store import atomic
 
 
+def test_a_name_with_two_suffixes_keeps_both_while_it_is_written(tmp_path):
+    with atomic.replacing(tmp_path / "net.weights.h5") as unfinished:
+        assert unfinished.name.endswith(".weights.h5")
+
+
 def test_a_file_is_written_with_its_folder_and_mode(tmp_path):
     path = atomic.replace(tmp_path / "new" / "file.txt", "ä")
 

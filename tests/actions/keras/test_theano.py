@@ -107,7 +107,9 @@ def test_the_device_of_theano_is_written_and_truly_shown(settings):
 
 
 def test_a_recipe_may_name_theano_by_itself(settings, data):
-    with pytest.raises(NotInstalled, match="no interpreter"):
+    with pytest.raises(
+        NotInstalled, match="The Theano backend is selected, but its environment is not set up"
+    ):
         train(tiny_keras.recipe(data, backend="theano"))
 
 

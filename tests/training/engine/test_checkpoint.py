@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -108,8 +107,7 @@ def test_until_the_new_one_is_on_disk_the_old_one_stays(tmp_path, monkeypatch):
 
 def test_taken_away_nothing_is_left(tmp_path):
     checkpoint.save_checkpoint(tmp_path, Checkpoint(ABOUT))
-    unfinished = Path(checkpoint.FILE_NAME)
-    (tmp_path / f".{unfinished.stem}.0123456789ab{unfinished.suffix}").write_bytes(b"half")
+    (tmp_path / f".0123456789ab.{checkpoint.FILE_NAME}").write_bytes(b"half")
 
     checkpoint.remove(tmp_path)
     checkpoint.remove(tmp_path)

