@@ -90,9 +90,8 @@ def choose_practice(running: practice.PracticeCloud, **changes: str) -> None:
         config_file=str(files.config_file),
         credentials_file=str(files.credentials_file),
         ssh_config=str(files.ssh_config),
-        **changes,
     )
-    state.update(lambda before: replace(before, profile=settings))
+    state.update(lambda before: replace(before, profile=replace(settings, **changes)))
 
 
 @lru_cache

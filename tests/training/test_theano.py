@@ -161,7 +161,7 @@ def test_plain_keras_1_loads_its_model_with_equal_predictions(done, data, pixels
 def test_its_model_is_refused_by_keras_3(done):
     run, _ = done
 
-    with pytest.raises(NotTrained, match="model of Keras 1") as said:
+    with pytest.raises(NotTrained, match="is a Keras 1 model") as said:
         _ = run.model
 
     assert "run.predict" in said.value.fix
@@ -240,7 +240,7 @@ def test_a_killed_interpreter_fails_the_run(done, data, tmp_path, interpreter):
 
     for process in ours():
         process.kill()
-    with pytest.raises(TrainingFailed, match="ended by itself"):
+    with pytest.raises(TrainingFailed, match="exited unexpectedly"):
         last.extend(events)
 
     assert last[0].status == "failed"
