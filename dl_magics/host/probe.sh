@@ -1,12 +1,12 @@
-# What is installed here; POSIX sh, sent on standard input. Says `key TAB value` lines between two
-# marks, so that nothing that start files print can be taken for an answer.
+# Print what is installed on this host, in POSIX sh; sent on standard input. The output is lines of
+# `key TAB value` between two random marks: start files may print anything before them.
 echo; echo @BEGIN@
 LC_ALL=C; export LC_ALL
 T=$(mktemp -d 2>/dev/null) || { T=${TMPDIR:-/tmp}/dl_magics.$$; mkdir -m 700 "$T" || exit 1; }
 trap 'rm -rf "$T"' EXIT
-cat >"$T/look.py" <<'@LOOK@'
+cat >"$T/interpreter_probe.py" <<'@PROBE@'
 @interpreter_probe.py@
-@LOOK@
+@PROBE@
 
 say() { printf '%s\t%s\n' "$1" "$2"; }
 
@@ -20,7 +20,7 @@ within() {
   fi
 }
 
-# conda puts itself on the PATH in files that only an interactive shell reads.
+# conda is added to PATH by files that only an interactive shell reads.
 within 5 "${SHELL:-/bin/sh}" -lic 'command -v python3; command -v python; echo "$CONDA_EXE"' \
   </dev/null >"$T/login" 2>/dev/null &
 login=$!
@@ -53,22 +53,22 @@ pythons() {
   done
   grep '^/.*python' "$T/login"
 }
-# What is the same folder is the same interpreter; what is the same binary need not be: a virtual
-# environment is a link.
-look() {
+# Interpreters are distinguished by folder, not by binary: in a virtual environment the binary is a
+# link.
+probe() {
   while read -r p; do
     [ -x "$p" ] || continue
     d=$(cd "${p%/*}/.." 2>/dev/null && pwd -P) || continue
     grep -qxF "$d" "$T/seen" && continue
     echo "$d" >>"$T/seen"
     n=$((n + 1))
-    within 10 "$p" "$T/look.py" >"$T/python.$n" 2>/dev/null </dev/null &
-    looks="$looks $!"
+    within 10 "$p" "$T/interpreter_probe.py" >"$T/python.$n" 2>/dev/null </dev/null &
+    probes="$probes $!"
   done
 }
-n=0; looks=; : >"$T/seen"
+n=0; probes=; : >"$T/seen"
 pythons >"$T/pythons" 2>/dev/null
-look <"$T/pythons"
+probe <"$T/pythons"
 
 say name "$(uname -n)"
 say system "$(. /etc/os-release 2>/dev/null; echo "${PRETTY_NAME:-$(uname -s)}")"
@@ -106,7 +106,7 @@ condas | while read -r r; do
   for p in "$r"/bin/python "$r"/envs/*/bin/python; do echo "$p"; done
   [ -f "$r/etc/profile.d/conda.sh" ] && echo "$r" >>"$T/condas"
 done >>"$T/late"
-look <"$T/late"
+probe <"$T/late"
 [ -f "$T/condas" ] && while read -r r; do say conda "$r"; done <"$T/condas"
 if [ $code = 0 ]; then
   while read -r g; do say gpu "$g"; done <"$T/gpus"
@@ -114,6 +114,6 @@ if [ $code = 0 ]; then
 elif command -v nvidia-smi >/dev/null; then
   say driver_error "$(tr '\n' ' ' <"$T/gpus" | cut -c 1-200)"
 fi
-[ -n "$looks" ] && wait $looks
+[ -n "$probes" ] && wait $probes
 for f in "$T"/python.*; do [ -s "$f" ] && say python "$(head -n 1 "$f")"; done
 echo @END@

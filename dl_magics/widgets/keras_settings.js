@@ -158,7 +158,7 @@ function render({ model, el }) {
       const text = 'Restart the kernel (its variables are lost)';
       buttons.append(button(text, true, () => send({ action: 'restart' })));
     }
-    const note = waits() ? 'Waiting for the kernel: a cell may be running there.' : model.get('note');
+    const note = waits() ? 'Waiting for the kernel: it may be running a cell.' : model.get('note');
     const remarks = model
       .get('remarks')
       .map((/** @type {string} */ text) => element('p', text, 'dl-remark'));

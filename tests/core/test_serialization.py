@@ -36,7 +36,7 @@ _dtypes = st.one_of(
 )
 
 
-def crossed(path, **given_values):
+def round_trip(path, **given_values):
     serialization.write_values(path / "values", given_values)
     return serialization.read_values(path / "values")
 
@@ -47,24 +47,24 @@ def folder(tmp_path_factory):
 
 
 @given(value=_plain)
-def test_plain_values_come_back_as_they_were(folder, value):
-    back = crossed(folder, x=value)["x"]
+def test_plain_values_are_restored_unchanged(folder, value):
+    back = round_trip(folder, x=value)["x"]
 
     assert back == value
     assert repr(back) == repr(value) or isinstance(value, (set, dict, list, tuple))
 
 
 @given(array=arrays.arrays(_dtypes, arrays.array_shapes(min_dims=0, min_side=0)))
-def test_arrays_come_back_to_the_bit(folder, array):
-    back = crossed(folder, x=array)["x"]
+def test_arrays_are_restored_bit_by_bit(folder, array):
+    back = round_trip(folder, x=array)["x"]
 
     assert back.dtype == array.dtype
     assert back.shape == array.shape
     assert back.tobytes() == array.tobytes()
 
 
-def test_what_floats_can_be_comes_back(tmp_path):
-    back = crossed(tmp_path, a=math.inf, b=math.nan, c=-0.0, d=np.float32(1.5))
+def test_special_floats_are_restored(tmp_path):
+    back = round_trip(tmp_path, a=math.inf, b=math.nan, c=-0.0, d=np.float32(1.5))
 
     assert back["a"] == math.inf
     assert math.isnan(back["b"])
@@ -73,7 +73,7 @@ def test_what_floats_can_be_comes_back(tmp_path):
     assert type(back["d"]) is np.float32
 
 
-def test_frames_come_back_equal(tmp_path):
+def test_frames_are_restored_equal(tmp_path):
     frame = pd.DataFrame(
         {
             "loss": [0.5, np.nan],
@@ -85,7 +85,7 @@ def test_frames_come_back_equal(tmp_path):
     )
     by_two = frame.set_index(["name", "n"])
 
-    back = crossed(tmp_path, frame=frame, by_two=by_two, series=frame["loss"], empty=frame[:0])
+    back = round_trip(tmp_path, frame=frame, by_two=by_two, series=frame["loss"], empty=frame[:0])
 
     pd.testing.assert_frame_equal(back["frame"], frame)
     pd.testing.assert_frame_equal(back["by_two"], by_two)
@@ -109,16 +109,16 @@ def _loop():
         (_loop(), "contains itself"),
     ],
 )
-def test_anything_else_is_refused_by_its_name(tmp_path, value, kind):
+def test_any_other_type_is_refused_by_name(tmp_path, value, kind):
     with pytest.raises(BadValue, match="model is or contains a") as refused:
-        crossed(tmp_path, model=value)
+        round_trip(tmp_path, model=value)
 
     assert kind in str(refused.value)
     assert "%sync" in refused.value.fix
 
 
-def test_a_pickle_hidden_in_an_array_is_not_run(tmp_path):
-    crossed(tmp_path, x=np.zeros(1))
+def test_a_pickle_inside_an_array_file_is_not_run(tmp_path):
+    round_trip(tmp_path, x=np.zeros(1))
     with zipfile.ZipFile(tmp_path / "evil", "w") as evil:
         evil.writestr("values.json", '{"x": {"=": "array", "v": "0.npy"}}')
         evil.writestr("0.npy", b"\x80\x04cos\nsystem\n(S'exit 7'\ntR.")
@@ -127,7 +127,7 @@ def test_a_pickle_hidden_in_an_array_is_not_run(tmp_path):
         serialization.read_values(tmp_path / "evil")
 
 
-def test_plain_values_need_no_numpy(tmp_path):
+def test_plain_values_do_not_import_numpy(tmp_path):
     write = (
         "import sys, pathlib; from dl_magics.core import serialization;"
         "serialization.write_values(pathlib.Path(sys.argv[1]), {'x': [1, 'a']});"

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from dl_magics.host import interpreter_probe
 
 
-def test_it_tells_versions_and_builds_without_importing_anything():
+def test_versions_and_builds_are_found_without_importing_packages():
     done = subprocess.run(
         [sys.executable, "-X", "importtime", interpreter_probe.__file__],
         capture_output=True,
@@ -16,17 +16,17 @@ def test_it_tells_versions_and_builds_without_importing_anything():
         check=True,
     )
 
-    said = json.loads(done.stdout)
-    assert said["packages"]["keras"] == version("keras")
-    assert said["builds"].keys() >= {"tensorflow"}
-    assert said["prefix"] == sys.prefix
-    assert said["is_venv"]
+    facts = json.loads(done.stdout)
+    assert facts["packages"]["keras"] == version("keras")
+    assert facts["builds"].keys() >= {"tensorflow"}
+    assert facts["prefix"] == sys.prefix
+    assert facts["is_venv"]
     assert not {"keras", "tensorflow", "torch"} & {
         line.rpartition("|")[2].strip() for line in done.stderr.splitlines()
     }
 
 
-def test_the_builds_are_read_from_the_packages_own_files(tmp_path):
+def test_cuda_builds_are_read_from_files_of_the_packages(tmp_path):
     class Distribution:
         def __init__(self, files):
             self.files = files
@@ -56,7 +56,7 @@ def test_the_builds_are_read_from_the_packages_own_files(tmp_path):
     assert interpreter_probe.find_capabilities(found) == [6.0, 9.0]
 
 
-def test_builds_for_cpus_are_told_apart():
+def test_cpu_builds_have_no_cuda_version():
     class Empty:
         def locate_file(self, path):
             return "/nowhere"

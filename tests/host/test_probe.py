@@ -7,7 +7,7 @@ from dl_magics.host.probe import parse_lines, probe_host
 from dl_magics.ssh import blocking
 
 
-def test_an_environment_that_is_not_on_the_path_is_found(host):
+def test_an_environment_outside_of_path_is_found(host):
     found = blocking.wait_for(probe_host(host.login))
 
     (ours,) = [each for each in found.interpreters if each.name == "keras"]
@@ -17,7 +17,7 @@ def test_an_environment_that_is_not_on_the_path_is_found(host):
     assert ours.packages.keys() >= {"keras", "tensorflow", "ipykernel", "pyzmq", "numpy", "pillow"}
 
 
-def test_the_hosts_gpu_disk_and_memory_are_told(host):
+def test_the_gpu_the_disk_and_the_memory_are_found(host):
     found = blocking.wait_for(probe_host(host.login))
 
     assert [(gpu.name, gpu.memory_mib) for gpu in found.gpus] == [("Tesla T4", 15360)]
@@ -30,19 +30,19 @@ def test_the_hosts_gpu_disk_and_memory_are_told(host):
 
 
 @pytest.mark.parametrize(
-    "horror",
+    "start_file",
     ["echo welcome; echo python 4", "sleep 60", "exit 7", "exec false", "set -u; echo $NOTHING"],
 )
-def test_start_files_do_what_they_like(host, horror):
+def test_the_probe_survives_any_start_file(host, start_file):
     for name in (".bashrc", ".profile"):
-        (host.home / name).write_text(f"{horror}\n")
+        (host.home / name).write_text(f"{start_file}\n")
 
     found = blocking.wait_for(probe_host(host.login))
 
     assert "keras" in [each.name for each in found.interpreters]
 
 
-def test_a_shell_that_never_gets_to_the_point_costs_two_lines(host):
+def test_a_shell_that_exits_early_is_reported(host):
     bash = host.folder / "bin" / "sh"
     bash.write_text("#!/bin/bash\necho no shells here >&2; exit 3\n")
     bash.chmod(0o755)
@@ -54,13 +54,13 @@ def test_a_shell_that_never_gets_to_the_point_costs_two_lines(host):
         bash.unlink()
 
 
-def test_a_conda_environment_is_known_with_its_activation(host):
+def test_a_conda_environment_has_its_activation_command(host):
     root = host.home / "miniconda3"
     for prefix in (root, root / "envs" / "fastai"):
         (prefix / "conda-meta").mkdir(parents=True)
         (prefix / "bin").mkdir()
-        # A copy, not a link: Python finds its prefix from where it lies.
-        (prefix / "bin" / "python").write_text(_pretending(prefix))
+        # A script, not a link: Python derives its prefix from the path of the binary.
+        (prefix / "bin" / "python").write_text(_fake_python(prefix))
         (prefix / "bin" / "python").chmod(0o755)
     (root / "etc" / "profile.d").mkdir(parents=True)
     (root / "etc" / "profile.d" / "conda.sh").write_text("")
@@ -72,7 +72,7 @@ def test_a_conda_environment_is_known_with_its_activation(host):
     assert found["fastai"].activation == f"{conda}{root}/envs/fastai"
 
 
-def test_no_python_at_all_is_a_clear_answer():
+def test_a_host_without_a_python_is_described():
     found = parse_lines("gpu", ["home\t/home/ubuntu", "cores\t4"])
 
     assert found.interpreters == ()
@@ -80,36 +80,38 @@ def test_no_python_at_all_is_a_clear_answer():
     assert "No Python found." in found._repr_html_()
 
 
-def test_two_environments_of_one_name_are_told_apart_by_their_folders():
-    found = parse_lines("gpu", [_said("/srv/a/keras"), _said("/srv/b/keras")])
+def test_environments_of_the_same_name_are_called_by_their_prefix():
+    found = parse_lines("gpu", [_probe_line("/srv/a/keras"), _probe_line("/srv/b/keras")])
 
     assert [each.name for each in found.interpreters] == ["/srv/a/keras", "/srv/b/keras"]
 
 
-def test_an_environment_inside_a_project_is_called_like_the_project():
-    found = parse_lines("gpu", [_said("/home/ubuntu/dogs/.venv")])
+def test_an_environment_in_a_project_has_the_name_of_the_project():
+    found = parse_lines("gpu", [_probe_line("/home/ubuntu/dogs/.venv")])
 
     assert [each.name for each in found.interpreters] == ["dogs"]
 
 
-def test_the_two_ways_to_one_python_are_one():
-    shim = _said("/home/ubuntu/.pyenv/versions/3.12.1", path="/home/ubuntu/.pyenv/shims/python")
+def test_a_pyenv_shim_is_not_listed_as_another_interpreter():
+    shim = _probe_line(
+        "/home/ubuntu/.pyenv/versions/3.12.1", path="/home/ubuntu/.pyenv/shims/python"
+    )
 
-    found = parse_lines("gpu", [_said("/home/ubuntu/.pyenv/versions/3.12.1"), shim])
+    found = parse_lines("gpu", [_probe_line("/home/ubuntu/.pyenv/versions/3.12.1"), shim])
 
     assert [(each.name, each.kind) for each in found.interpreters] == [("3.12.1", "pyenv")]
     assert found.interpreters[0].path.endswith("3.12.1/bin/python")
 
 
-def test_a_driver_that_does_not_know_a_field_is_understood():
+def test_an_unknown_field_of_nvidia_smi_is_zero():
     found = parse_lines("gpu", ["gpu\tTesla K80, 11441, 470.256.02", "capability\t[N/A]"])
 
     assert (found.gpus[0].name, found.gpus[0].capability) == ("Tesla K80", 0.0)
     assert found.driver == "470.256.02"
 
 
-def _pretending(prefix):
-    """A Python whose prefix is another one, as conda's are."""
+def _fake_python(prefix):
+    """Return a script that runs Python with another prefix, as in a conda environment."""
     import sys
 
     return (
@@ -119,7 +121,7 @@ def _pretending(prefix):
     )
 
 
-def _said(prefix, path=""):
+def _probe_line(prefix, path=""):
     import json
 
     facts = {

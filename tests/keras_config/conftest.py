@@ -1,4 +1,4 @@
-"""A folder for keras.json, and real old interpreters: `make test` puts them into `build/`.
+"""A path for keras.json, and interpreters with old versions of Keras: `make test` creates them.
 
 Modules that are covered by a test of another name:
 
@@ -20,7 +20,7 @@ from support.old_keras import theano_python
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where Keras 2 and 3 look in this test; there is nothing yet."""
+    """The path of keras.json for Keras 2 and 3; the file does not exist."""
     folder = tmp_path / "keras"
     monkeypatch.setenv("KERAS_HOME", str(folder))
     monkeypatch.delenv("KERAS_BACKEND", raising=False)

@@ -1,7 +1,7 @@
-"""Ask a real Keras again and again: it reads keras.json as in a fresh process. Python 3.8 too.
+"""Let a real Keras read keras.json repeatedly, each time as in a new process. Python 3.8.
 
-Each line on stdin is {"text": …, "folder": …, "variable": …}; each answer is what Keras' own code,
-which is run anew, says: the settings, or the error at which `import keras` stops.
+Each line on stdin is {"variables": {name: value}}; each reply is a JSON line with the settings
+that Keras' own code reports, or the error at which `import keras` fails.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ source = path.read_text("utf-8")
 CODE = compile(source[: source.index(end)] if end else source, str(path), "exec")
 
 
-def settings() -> dict:
+def read_settings() -> dict:
     common = sys.modules.get("keras.backend.common")
     if common:
         importlib.reload(common)
@@ -44,14 +44,14 @@ def settings() -> dict:
 import keras  # noqa: E402, F401
 
 for line in sys.stdin:
-    asked = json.loads(line)
-    for name, value in asked["variables"].items():
+    request = json.loads(line)
+    for name, value in request["variables"].items():
         os.environ.pop(name, None)
         if value is not None:
             os.environ[name] = value
     try:
-        told = settings()
+        reply = read_settings()
     except Exception as error:
-        told = {"error": f"{type(error).__name__}: {error}"}
-    OUT.write(json.dumps(told) + "\n")
+        reply = {"error": f"{type(error).__name__}: {error}"}
+    OUT.write(json.dumps(reply) + "\n")
     OUT.flush()

@@ -11,7 +11,7 @@ from dl_magics.keras_config.cuda_visible_devices import VARIABLE
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder of ours; what is put into this process is taken out again."""
+    """A data folder; the variables are unset, also after the test."""
     for name in (VARIABLE, "DL_MAGICS_VISIBLE_DEVICES"):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
@@ -19,26 +19,27 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("asked", "seen", "told"), [("cpu", "-1", "cpu"), ("gpu3", "3", "gpu3"), ("GPU0", "0", "gpu0")]
+    ("device", "value", "shown"),
+    [("cpu", "-1", "cpu"), ("gpu3", "3", "gpu3"), ("GPU0", "0", "gpu0")],
 )
-def test_a_choice_lasts_and_is_put_into_the_variable(folder, asked, seen, told):
-    assert cuda_visible_devices.write_selection(folder, asked).changed == {VARIABLE: (None, seen)}
+def test_a_selection_is_stored_and_sets_the_variable(folder, device, value, shown):
+    assert cuda_visible_devices.write_selection(folder, device).changed == {VARIABLE: (None, value)}
 
     cuda_visible_devices.apply_selection(folder)
 
-    assert os.environ[VARIABLE] == seen
-    assert cuda_visible_devices.describe_selection(folder)[0] == told
+    assert os.environ[VARIABLE] == value
+    assert cuda_visible_devices.describe_selection(folder)[0] == shown
     assert folder in cuda_visible_devices.describe_selection(folder)[1]
 
 
-def test_without_a_choice_all_gpus_are_seen(folder):
+def test_all_gpus_are_visible_without_a_selection(folder):
     cuda_visible_devices.apply_selection(folder)
 
     assert VARIABLE not in os.environ
     assert cuda_visible_devices.describe_selection(folder) == ("all GPUs", "the default")
 
 
-def test_gpu_is_what_holds_without_a_choice(folder):
+def test_selecting_gpu_restores_the_default(folder):
     cuda_visible_devices.write_selection(folder, "cpu")
     cuda_visible_devices.apply_selection(folder)
 
@@ -49,7 +50,7 @@ def test_gpu_is_what_holds_without_a_choice(folder):
     assert cuda_visible_devices.describe_selection(folder) == ("all GPUs", "the default")
 
 
-def test_undo_takes_the_last_choice_back_and_twice_brings_it_again(folder):
+def test_undo_restores_the_previous_selection_and_twice_redoes_it(folder):
     cuda_visible_devices.write_selection(folder, "gpu1")
     cuda_visible_devices.write_selection(folder, "cpu")
 
@@ -57,19 +58,19 @@ def test_undo_takes_the_last_choice_back_and_twice_brings_it_again(folder):
     assert cuda_visible_devices.undo_selection(folder).changed == {VARIABLE: ("1", "-1")}
 
 
-def test_the_same_choice_again_keeps_what_undo_brings_back(folder):
+def test_repeating_a_selection_keeps_the_undo_state(folder):
     cuda_visible_devices.write_selection(folder, "cpu")
 
     assert cuda_visible_devices.write_selection(folder, "cpu").changed == {}
     assert cuda_visible_devices.undo_selection(folder).changed == {VARIABLE: ("-1", None)}
 
 
-def test_where_nothing_was_chosen_nothing_is_taken_back(folder):
+def test_undo_without_a_selection_is_refused(folder):
     with pytest.raises(BadSetting, match="to undo"):
         cuda_visible_devices.undo_selection(folder)
 
 
-def test_a_persons_own_variable_wins_and_is_named(folder, monkeypatch):
+def test_a_variable_set_by_the_user_wins_and_is_named_as_source(folder, monkeypatch):
     monkeypatch.setenv(VARIABLE, "0,1")
     cuda_visible_devices.write_selection(folder, "cpu")
 
@@ -79,7 +80,7 @@ def test_a_persons_own_variable_wins_and_is_named(folder, monkeypatch):
     assert cuda_visible_devices.describe_selection(folder) == ("0,1", f"the variable {VARIABLE}")
 
 
-def test_what_a_person_sets_after_our_choice_wins_too(folder, monkeypatch):
+def test_a_variable_set_by_the_user_after_the_selection_wins(folder, monkeypatch):
     cuda_visible_devices.write_selection(folder, "cpu")
     cuda_visible_devices.apply_selection(folder)
 
@@ -90,6 +91,6 @@ def test_what_a_person_sets_after_our_choice_wins_too(folder, monkeypatch):
     assert os.environ[VARIABLE] == "1"
 
 
-def test_what_is_no_device_is_refused(folder):
+def test_an_unknown_device_is_refused(folder):
     with pytest.raises(BadSetting, match="is not a device"):
         cuda_visible_devices.write_selection(folder, "tpu")

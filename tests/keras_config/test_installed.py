@@ -23,14 +23,14 @@ def having(**versions):
     return Installed("python", "3.11", versions)
 
 
-def test_what_is_installed_is_told_without_importing_it():
+def test_installed_versions_are_found():
     found = installed.inspect_interpreter()
 
     assert found.major == 3
     assert found.versions["tensorflow"]
 
 
-def test_an_old_interpreter_tells_its_own(old_python):
+def test_the_versions_of_an_old_interpreter_are_found(old_python):
     found = installed.parse_installed(other_python.call(old_python, rpc.show_settings)["installed"])
 
     assert found.keras in ("1.2.2", "2.3.1")
@@ -38,7 +38,7 @@ def test_an_old_interpreter_tells_its_own(old_python):
     assert "theano" in found.known
 
 
-def test_a_folder_that_has_the_name_is_no_backend(tmp_path):
+def test_a_folder_with_the_name_of_a_backend_is_ignored(tmp_path):
     (tmp_path / "theano").mkdir()
 
     shown = other_python.call(sys.executable, rpc.show_settings, cwd=tmp_path)
@@ -55,34 +55,34 @@ def test_a_folder_that_has_the_name_is_no_backend(tmp_path):
         ({}, ("tensorflow", "jax", "torch", "numpy", "openvino")),
     ],
 )
-def test_each_keras_has_its_backends(versions, known):
+def test_the_supported_backends_depend_on_the_version_of_keras(versions, known):
     assert having(**versions).known == known
 
 
 @pytest.mark.parametrize(
-    ("versions", "backend", "said"),
+    ("versions", "backend", "message"),
     [
         ({}, "jax", "Keras is not installed"),
         ({"keras": "3.15.1"}, "theano", "Keras 3.15.1 has no theano backend"),
         ({"keras": "3.15.1", "torch": "2"}, "jax", "jax is not installed"),
     ],
 )
-def test_a_backend_that_cannot_be_had_is_refused(versions, backend, said):
-    with pytest.raises(NotInstalled, match=said):
+def test_an_unsupported_or_missing_backend_is_refused(versions, backend, message):
+    with pytest.raises(NotInstalled, match=message):
         having(**versions).require_backend(backend)
 
 
-def test_what_the_kernel_has_imported_wins():
+def test_the_settings_of_the_imported_keras_win():
     backend = SimpleNamespace(
         backend=lambda: "jax",
         image_dim_ordering=lambda: "th",
         floatx=lambda: "float16",
         epsilon=lambda: 1e-3,
     )
-    told = effective.imported_settings({"keras": SimpleNamespace(backend=backend)})
-    fresh = effective.Effective(tuple(effective.Value(name, 0, "") for name in told))
+    imported = effective.imported_settings({"keras": SimpleNamespace(backend=backend)})
+    fresh = effective.Effective(tuple(effective.Value(name, 0, "") for name in imported))
 
-    now = effective.apply_imported(fresh, told)
+    now = effective.apply_imported(fresh, imported)
 
     assert {each.name: each.value for each in now.values} == {
         "backend": "jax",
@@ -94,11 +94,11 @@ def test_what_the_kernel_has_imported_wins():
 
 
 @pytest.mark.parametrize("module", [None, SimpleNamespace(), SimpleNamespace(backend=1)])
-def test_a_keras_that_is_not_there_or_half_imported_tells_nothing(module):
+def test_a_missing_or_partly_imported_keras_has_no_settings(module):
     assert effective.imported_settings({"keras": module} if module else {}) == {}
 
 
-def test_the_code_that_travels_is_python_3_8():
+def test_code_that_runs_on_a_host_is_python_3_8():
     for path in [
         *SETTINGS.glob("*.py"),
         SETTINGS.parent / "errors.py",
@@ -108,10 +108,10 @@ def test_the_code_that_travels_is_python_3_8():
 
 
 @pytest.mark.parametrize("python", ["python3.8", "python3.9", "python3.12"])
-def test_it_answers_in_other_interpreters(python, tmp_path):
+def test_settings_are_written_by_other_interpreters(python, tmp_path):
     found = shutil.which(python)
     if not found or subprocess.run([found, "-c", ""], check=False).returncode:
-        pytest.skip(f"no {python} here")
+        pytest.skip(f"{python} is not installed")
 
     changed = other_python.call(
         found,

@@ -86,7 +86,7 @@ def test_a_change_is_reported_key_by_key(file):
 
 
 @pytest.mark.parametrize(("major", "first"), [(1, "th"), (2, "tf"), (3, "tf")])
-def test_of_two_orderings_the_one_that_this_keras_reads_wins(file, major, first):
+def test_the_ordering_that_this_keras_reads_wins(file, major, first):
     put(file, '{"image_dim_ordering": "th", "image_data_format": "channels_last"}')
 
     keras_json.write_settings(file, major, {"floatx": "float64"})
@@ -183,7 +183,7 @@ def test_undo_without_a_change_is_refused(file, kept):
         keras_json.undo_change(file)
 
 
-def test_the_same_settings_again_touch_nothing(file):
+def test_writing_the_same_settings_again_changes_nothing(file):
     keras_json.write_settings(file, 3, {"backend": "jax"})
     keras_json.undo_change(file)
     keras_json.undo_change(file)

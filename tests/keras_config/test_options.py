@@ -9,24 +9,24 @@ from dl_magics.keras_config import options
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("value", "expected"),
     [("tf", "tensorflow"), ("TensorFlow", "tensorflow"), ("th", "theano"), ("jax", "jax")],
 )
-def test_a_backend_has_more_than_one_name(said, meant):
-    assert options.parse_options({"backend": said}) == {"backend": meant}
+def test_aliases_of_backends_are_accepted(value, expected):
+    assert options.parse_options({"backend": value}) == {"backend": expected}
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("value", "expected"),
     [("tf", "channels_last"), ("th", "channels_first"), ("channels_first", "channels_first")],
 )
-def test_the_orderings_of_keras_1_are_understood(said, meant):
-    assert options.parse_options({"image_data_format": said}) == {"image_data_format": meant}
+def test_image_orderings_of_keras_1_are_accepted(value, expected):
+    assert options.parse_options({"image_data_format": value}) == {"image_data_format": expected}
 
 
-@pytest.mark.parametrize("said", ["1e-7", 1e-7])
-def test_epsilon_is_a_number_with_a_point(said):
-    assert options.parse_options({"epsilon": said}) == {"epsilon": 1e-7}
+@pytest.mark.parametrize("value", ["1e-7", 1e-7])
+def test_epsilon_becomes_a_float(value):
+    assert options.parse_options({"epsilon": value}) == {"epsilon": 1e-7}
     assert isinstance(options.parse_options({"epsilon": 1})["epsilon"], float)
 
 
@@ -34,13 +34,13 @@ def test_epsilon_is_a_number_with_a_point(said):
     st.sampled_from(options.NAMES),
     st.none() | st.booleans() | st.text() | st.floats(max_value=0) | st.lists(st.integers()),
 )
-def test_anything_else_is_refused_in_two_lines(name, value):
+def test_any_other_value_is_refused_with_a_fix(name, value):
     try:
-        understood = options.parse_options({name: value})
+        parsed = options.parse_options({name: value})
     except BadSetting as error:
         refused = error
     else:
-        assert options.parse_options(understood) == understood
+        assert options.parse_options(parsed) == parsed
         return
 
     assert len(str(refused).splitlines()) == 1

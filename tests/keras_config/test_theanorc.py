@@ -31,7 +31,7 @@ def device_in(file):
 
 
 @pytest.mark.parametrize(
-    ("asked", "theano", "word"),
+    ("device", "theano", "expected"),
     [
         ("gpu", "1.0.5", "cuda"),
         ("gpu1", "1.0.5", "cuda1"),
@@ -42,21 +42,21 @@ def device_in(file):
         ("cpu", "0.9.0", "cpu"),
     ],
 )
-def test_the_word_is_that_of_the_theano_there(asked, theano, word):
-    assert theanorc.device_name(asked, theano) == word
+def test_the_device_name_depends_on_the_version_of_theano(device, theano, expected):
+    assert theanorc.device_name(device, theano) == expected
 
 
-@pytest.mark.parametrize("asked", ["tpu", "cpu1", "gpu-1", "", "gpus"])
-def test_no_device_is_refused(asked):
+@pytest.mark.parametrize("device", ["tpu", "cpu1", "gpu-1", "", "gpus"])
+def test_an_unknown_device_is_refused(device):
     with pytest.raises(BadSetting, match="not a device"):
-        theanorc.device_name(asked, "1.0.5")
+        theanorc.device_name(device, "1.0.5")
 
 
 def test_the_default_is_the_cpu(rc):
     assert theanorc.configured_device("1.0.5") == ("cpu", "the default of Theano 1.0.5")
 
 
-def test_the_file_decides_then_the_flags(rc, monkeypatch):
+def test_theano_flags_win_over_the_file(rc, monkeypatch):
     rc.write_text(SEED)
     assert theanorc.configured_device("0.9.0") == ("gpu", str(rc))
 
@@ -65,7 +65,7 @@ def test_the_file_decides_then_the_flags(rc, monkeypatch):
     assert theanorc.configured_device("0.9.0") == ("cpu", "the variable THEANO_FLAGS")
 
 
-def test_of_several_files_the_last_wins_and_is_written(rc, tmp_path, monkeypatch):
+def test_the_last_of_several_files_has_precedence_and_is_written(rc, tmp_path, monkeypatch):
     first, second = tmp_path / "site", tmp_path / "mine"
     first.write_text("[global]\ndevice = cuda0\n")
     second.write_text("[global]\ndevice = cuda1\n")
@@ -90,7 +90,7 @@ def test_only_the_device_is_changed(rc):
 
 
 @pytest.mark.parametrize("text", ["", "[blas]\nldflags =", "[global]", "[global]\nfloatX = x\n"])
-def test_a_file_without_a_device_gets_one(rc, text):
+def test_the_device_is_added_to_a_file_without_one(rc, text):
     rc.write_text(text)
 
     theanorc.write_device("cpu", "1.0.5")
@@ -99,7 +99,7 @@ def test_a_file_without_a_device_gets_one(rc, text):
     assert all(line in rc.read_text() for line in text.splitlines())
 
 
-def test_undo_brings_back_every_character(rc):
+def test_undo_restores_every_character(rc):
     rc.write_text(SEED)
     theanorc.write_device("cpu", "1.0.5")
 
@@ -109,13 +109,13 @@ def test_undo_brings_back_every_character(rc):
     assert rc.read_text() == SEED
 
 
-def test_without_a_change_there_is_nothing_to_undo(rc):
+def test_undo_without_a_change_is_refused(rc):
     with pytest.raises(BadSetting, match="no change to undo"):
         theanorc.undo_device()
 
 
 @pytest.mark.parametrize("text", ["device = gpu\n", "[global\n", "[a]\n[a]\n"])
-def test_a_file_at_which_theano_stops_is_refused_and_kept(rc, text):
+def test_a_file_that_theano_cannot_parse_is_refused_and_kept(rc, text):
     rc.write_text(text)
 
     with pytest.raises(CannotChange, match="cannot be parsed"):
@@ -129,7 +129,7 @@ names = st.from_regex(r"[a-z]{1,6}", fullmatch=True)
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(st.dictionaries(names, st.dictionaries(names, names, max_size=3), max_size=4))
-def test_everything_else_in_any_file_stays(rc, sections):
+def test_all_other_options_are_kept(rc, sections):
     parser = configparser.RawConfigParser()
     parser.read_dict(sections)
     with rc.open("w") as file:
@@ -147,7 +147,7 @@ def test_everything_else_in_any_file_stays(rc, sections):
 
 
 @pytest.mark.parametrize("device", ["cpu", "gpu"])
-def test_what_was_written_is_what_theano_says_but_not_what_it_uses(rc, device):
+def test_theano_reports_the_device_that_was_written(rc, device):
     theanorc.write_device(device, "1.0.5")
 
     done = subprocess.run(
@@ -161,29 +161,29 @@ def test_what_was_written_is_what_theano_says_but_not_what_it_uses(rc, device):
     assert f"said {theanorc.device_name(device, '1.0.5')}" in done.stdout
 
 
-def test_theano_uses_the_cpu_though_it_says_cuda(rc, monkeypatch):
+def test_the_device_in_use_is_the_cpu_if_theano_falls_back(rc, monkeypatch):
     monkeypatch.setenv("THEANO_FLAGS", environment()["THEANO_FLAGS"])
     theanorc.write_device("gpu", "1.0.5")
 
     assert devices.device_in_use(str(theano_python()), "theano") == ("cpu", "")
 
 
-def test_the_word_of_an_old_theano_stops_a_new_one_and_that_is_said(rc, monkeypatch):
+def test_the_error_of_an_outdated_device_name_is_reported(rc, monkeypatch):
     monkeypatch.setenv("THEANO_FLAGS", environment()["THEANO_FLAGS"])
     rc.write_text(SEED)
 
-    used, trouble = devices.device_in_use(str(theano_python()), "theano")
+    in_use, error = devices.device_in_use(str(theano_python()), "theano")
 
-    assert used == ""
-    assert "old GPU back-end" in trouble
+    assert in_use == ""
+    assert "old GPU back-end" in error
 
 
 @pytest.mark.parametrize(
-    ("python", "backend", "trouble"),
+    ("python", "backend", "message"),
     [("/nowhere/python", "torch", "No such file"), ("/bin/false", "torch", "status 1")],
 )
-def test_an_interpreter_that_does_not_answer_is_told(python, backend, trouble):
-    used, why = devices.device_in_use(python, backend)
+def test_an_interpreter_that_does_not_start_is_reported(python, backend, message):
+    in_use, error = devices.device_in_use(python, backend)
 
-    assert used == ""
-    assert trouble in why
+    assert in_use == ""
+    assert message in error

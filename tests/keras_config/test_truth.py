@@ -1,4 +1,4 @@
-"""What we show is what Keras says: the real ones, 1.2.2, 2.3.1 and today's."""
+"""The settings shown are those that the real Keras reports: 1.2.2, 2.3.1 and the installed one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FORMATS, FLOATS = ("channels_first", "channels_last"), ("float16", "float32", "f
 
 
 class Oracle:
-    """A real Keras that reads keras.json as often as we ask it; `python` is its interpreter."""
+    """A real Keras that reads keras.json on request; `python` is its interpreter."""
 
     def __init__(self, python: Path, major: int, home: Path) -> None:
         self.python, self.major, self.home = python, major, home
@@ -46,7 +46,7 @@ class Oracle:
         env = environment(HOME=str(self.home / "first"))
         return other_python.call(self.python, rpc.show_settings, env=env)["installed"]
 
-    def says(self, variables: dict) -> dict:
+    def read_settings(self, variables: dict) -> dict:
         self.process.stdin.write(json.dumps({"variables": variables}) + "\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
@@ -61,8 +61,8 @@ def oracle(request, tmp_path_factory):
     asked.process.wait(30)
 
 
-def ours(oracle, variables):
-    """What we show for that interpreter, with these variables."""
+def show_settings(oracle, variables):
+    """Return what dl_magics shows for that interpreter, with these variables."""
     from dl_magics.keras_config import effective, installed, keras_json
 
     with pytest.MonkeyPatch.context() as patch:
@@ -70,9 +70,9 @@ def ours(oracle, variables):
             patch.delenv(name, raising=False)
             if value is not None:
                 patch.setenv(name, value)
-        there = installed.parse_installed(oracle.shown)
-        file = keras_json.find_path(there.major)
-        return effective.resolve_settings(there, file, keras_json.read_file(file)), there
+        found = installed.parse_installed(oracle.shown)
+        file = keras_json.find_path(found.major)
+        return effective.resolve_settings(found, file, keras_json.read_file(file)), found
 
 
 ODD = st.none() | st.booleans() | st.integers(-3, 3) | st.just([]) | st.text(max_size=3)
@@ -94,9 +94,7 @@ SEED = '{"backend": "theano", "image_dim_ordering": "th"}'
 @example(SEED, None)
 @example(None, None)
 @example('{"epsilon": 1}', None)
-def test_what_is_shown_as_in_force_is_what_a_fresh_process_has(
-    oracle, tmp_path_factory, text, variable
-):
+def test_the_settings_shown_are_those_of_a_new_process(oracle, tmp_path_factory, text, variable):
     home = tmp_path_factory.mktemp("home")
     folder = home / ".keras"
     folder.mkdir()
@@ -104,21 +102,23 @@ def test_what_is_shown_as_in_force_is_what_a_fresh_process_has(
         (folder / "keras.json").write_text(text, encoding="utf-8")
     variables = {"HOME": str(home), "KERAS_HOME": None, "KERAS_BACKEND": variable}
 
-    shown, there = ours(oracle, variables)
-    said = oracle.says(variables)
+    shown, found = show_settings(oracle, variables)
+    reported = oracle.read_settings(variables)
 
-    if "error" in said:
+    if "error" in reported:
         assert shown.refusal
         return
-    told = {each.name: each.value for each in shown.values}
-    said["image_data_format"] = OLD_WORDS.get(said["image_data_format"], said["image_data_format"])
-    assert told == said
-    can_be = said["backend"] in there.known and said["backend"] in there.versions
-    assert bool(shown.refusal) is not can_be
+    values = {each.name: each.value for each in shown.values}
+    reported["image_data_format"] = OLD_WORDS.get(
+        reported["image_data_format"], reported["image_data_format"]
+    )
+    assert values == reported
+    is_usable = reported["backend"] in found.known and reported["backend"] in found.versions
+    assert bool(shown.refusal) is not is_usable
 
 
 class Nursery:
-    """A fresh Keras for each home, on a framework that is imported once."""
+    """Imports Keras in a new process for each home folder; the backend is imported once."""
 
     def __init__(self, python: Path, backend: str, home: Path) -> None:
         (home / ".keras").mkdir()
@@ -132,7 +132,7 @@ class Nursery:
             env=environment(TF_CPP_MIN_LOG_LEVEL="3"),
         )
 
-    def says(self, home: Path) -> dict:
+    def read_settings(self, home: Path) -> dict:
         self.process.stdin.write(f"{home}\n")
         self.process.stdin.flush()
         backend, ordering, floatx, epsilon = json.loads(self.process.stdout.readline())
@@ -150,22 +150,22 @@ class Nursery:
 
 @pytest.fixture(scope="module")
 def nursery(request, tmp_path_factory):
-    """Fresh processes of the Keras of an interpreter, None for ours, on a backend."""
+    """A Nursery for (major version of an old Keras or None for the installed one, backend)."""
     old, backend = request.param
     if not old and not find_spec(backend):
-        pytest.skip(f"no {backend} here")
+        pytest.skip(f"{backend} is not installed")
     python = theano_python(old) if old else Path(sys.executable)
     made = Nursery(python, backend, tmp_path_factory.mktemp("nursery"))
     made.python, made.backend = python, backend
     made.home = tmp_path_factory.mktemp("written")
-    # That it starts is seen but once.
-    asked_of(python, rpc.write_settings, made.home, settings={"backend": backend})
+    # Checks once that the backend can be imported.
+    call_in(python, rpc.write_settings, made.home, settings={"backend": backend})
     yield made
     made.close()
 
 
-def asked_of(python, function, home, **what):
-    """Show or write with the code that runs in that interpreter, as it does on an instance."""
+def call_in(python, function, home, **what):
+    """Call a function of `rpc` in that interpreter, as on an instance."""
     env = environment(HOME=str(home), KERAS_HOME=str(home / ".keras"))
     return other_python.call(python, function, env=env, **what)
 
@@ -178,19 +178,19 @@ def asked_of(python, function, home, **what):
     ids=["Keras 1", "Keras 2", "tensorflow", "jax", "torch"],
 )
 @pytest.mark.parametrize(("ordering", "floatx"), list(itertools.product(FORMATS, FLOATS)))
-def test_what_was_written_is_what_a_fresh_keras_says_and_what_is_shown(nursery, ordering, floatx):
+def test_written_settings_are_reported_by_a_new_keras_and_shown(nursery, ordering, floatx):
     asked = {"image_data_format": ordering, "floatx": floatx, "epsilon": 1e-5}
 
-    asked_of(nursery.python, rpc.write_settings, nursery.home, settings=asked)
+    call_in(nursery.python, rpc.write_settings, nursery.home, settings=asked)
 
-    shown = asked_of(nursery.python, rpc.show_settings, nursery.home)["in_force"]
-    said = nursery.says(nursery.home)
-    assert said == {"backend": nursery.backend, **asked}
-    assert said == {each["name"]: each["value"] for each in shown["values"]}
+    shown = call_in(nursery.python, rpc.show_settings, nursery.home)["in_force"]
+    reported = nursery.read_settings(nursery.home)
+    assert reported == {"backend": nursery.backend, **asked}
+    assert reported == {each["name"]: each["value"] for each in shown["values"]}
     assert not shown["refusal"]
 
 
-def test_nothing_imports_keras_to_show_or_write(file):
+def test_settings_are_shown_and_written_without_importing_keras(file):
     program = (
         "import sys\nfrom dl_magics.keras_config import rpc\n"
         "rpc.show_settings()\n"

@@ -25,7 +25,7 @@ def keras_json(tmp_path, monkeypatch):
 
 @pytest.fixture
 def ran(shell, keras_json):
-    """Run one line as a cell; return its value, raise its error."""
+    """Return a function that runs one line as a cell and returns its value or raises its error."""
     shell.register_magics(BackendMagics)
 
     def run(line):
@@ -36,7 +36,7 @@ def ran(shell, keras_json):
     return run
 
 
-def test_alone_it_shows_a_table_and_changes_nothing(ran, keras_json):
+def test_backend_without_arguments_shows_a_table_and_changes_nothing(ran, keras_json):
     shown = repr(ran("%backend")).splitlines()
 
     assert shown[0].startswith("Keras 3.")
@@ -58,7 +58,7 @@ def test_the_table_is_html_in_a_notebook(ran):
     assert ">Keras&#x27; default</td>" in html
 
 
-def test_a_backend_is_written_and_taken_back(ran, keras_json):
+def test_settings_are_written_and_undone(ran, keras_json):
     changed = ran("%backend jax --image-data-format th --floatx float64 --epsilon 1e-5")
 
     assert json.loads(keras_json.read_text()) == {
@@ -78,13 +78,13 @@ def test_a_backend_is_written_and_taken_back(ran, keras_json):
     assert not keras_json.exists()
 
 
-def test_the_same_again_changes_nothing(ran):
+def test_repeating_a_setting_changes_nothing(ran):
     ran("%backend jax")
 
     assert "no change needed" in repr(ran("%backend jax"))
 
 
-def test_a_damaged_file_is_named(ran, keras_json):
+def test_a_damaged_file_is_reported_and_moved_aside(ran, keras_json):
     keras_json.parent.mkdir()
     keras_json.write_text("{")
 
@@ -92,18 +92,18 @@ def test_a_damaged_file_is_named(ran, keras_json):
     assert "its content was moved to" in repr(ran("%backend jax"))
 
 
-def test_a_refusal_is_two_lines(ran, keras_json):
-    with pytest.raises(BadSetting) as said:
+def test_a_refusal_has_two_lines(ran, keras_json):
+    with pytest.raises(BadSetting) as refused:
         ran("%backend tensorfow")
 
-    assert said.value._render_traceback_() == [
+    assert refused.value._render_traceback_() == [
         "BadSetting: backend must be a value that Keras supports, got 'tensorfow'.",
         "  Use one of: tf, tensorflow, jax, torch, pytorch, theano, th",
     ]
     assert not keras_json.exists()
 
 
-def test_a_file_at_which_keras_stops_is_told(ran, keras_json):
+def test_a_file_at_which_importing_keras_fails_is_reported(ran, keras_json):
     keras_json.parent.mkdir()
     keras_json.write_text('{"backend": "theano", "image_dim_ordering": "th"}')
 
@@ -113,7 +113,7 @@ def test_a_file_at_which_keras_stops_is_told(ran, keras_json):
     assert "silently ignores image_dim_ordering" in shown
 
 
-def test_explain_prints_python_that_writes_the_same(ran, keras_json):
+def test_explain_prints_code_that_writes_the_same_settings(ran, keras_json):
     script = ran("%backend jax --image-data-format th --explain")
 
     assert not keras_json.exists()
@@ -121,7 +121,7 @@ def test_explain_prints_python_that_writes_the_same(ran, keras_json):
     assert "no change needed" in repr(ran("%backend jax --image-data-format th"))
 
 
-def test_a_device_is_explained_as_python_that_writes_the_same(ran, tmp_path, monkeypatch):
+def test_explain_prints_code_that_writes_the_same_theano_device(ran, tmp_path, monkeypatch):
     for name in (theanorc.FLAGS, theanorc.FILES):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("KERAS_BACKEND", "theano")
@@ -136,14 +136,14 @@ def test_a_device_is_explained_as_python_that_writes_the_same(ran, tmp_path, mon
 
 @pytest.fixture
 def no_gpus_chosen(monkeypatch):
-    """What a test puts into this process is taken out again."""
+    """Unset the variables, also after the test."""
     for name in (cuda_visible_devices.VARIABLE, "DL_MAGICS_VISIBLE_DEVICES"):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
     monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
 
 
-def test_the_visible_gpus_are_those_that_are_meant(ran, no_gpus_chosen):
+def test_selecting_a_gpu_sets_cuda_visible_devices(ran, no_gpus_chosen):
     changed = ran("%device gpu1")
 
     assert changed.change.changed == {cuda_visible_devices.VARIABLE: (None, "1")}
@@ -152,7 +152,9 @@ def test_the_visible_gpus_are_those_that_are_meant(ran, no_gpus_chosen):
 
 
 @pytest.mark.parametrize(("device", "seen"), [("cpu", "-1"), ("gpu1", "1"), ("gpu", None)])
-def test_the_visible_gpus_are_explained_too(ran, no_gpus_chosen, monkeypatch, device, seen):
+def test_explain_prints_code_that_sets_cuda_visible_devices(
+    ran, no_gpus_chosen, monkeypatch, device, seen
+):
     monkeypatch.setenv(cuda_visible_devices.VARIABLE, "7")
 
     exec(str(ran(f"%device {device} --explain")), {})
@@ -160,7 +162,7 @@ def test_the_visible_gpus_are_explained_too(ran, no_gpus_chosen, monkeypatch, de
     assert os.environ.get(cuda_visible_devices.VARIABLE) == seen
 
 
-def test_a_device_is_in_force_after_a_restart_until_it_is_taken_back(
+def test_a_device_is_applied_by_load_ext_until_it_is_undone(
     ran, shell, no_gpus_chosen, monkeypatch
 ):
     ran("%device cpu")
@@ -174,14 +176,16 @@ def test_a_device_is_in_force_after_a_restart_until_it_is_taken_back(
     assert cuda_visible_devices.VARIABLE not in os.environ
 
 
-def test_a_persons_own_visible_gpus_win_and_are_named(ran, no_gpus_chosen, monkeypatch):
+def test_visible_gpus_set_by_the_user_win_and_are_named(ran, no_gpus_chosen, monkeypatch):
     monkeypatch.setenv(cuda_visible_devices.VARIABLE, "0,1")
 
     assert "has no effect, already set to 0,1 in this kernel" in repr(ran("%device gpu1"))
     assert os.environ[cuda_visible_devices.VARIABLE] == "0,1"
 
 
-def test_a_backend_that_is_imported_already_needs_a_restart(ran, no_gpus_chosen, monkeypatch):
+def test_selecting_a_device_for_an_imported_backend_needs_a_restart(
+    ran, no_gpus_chosen, monkeypatch
+):
     monkeypatch.setitem(sys.modules, "tensorflow", sys)
 
     changed = ran("%device cpu")
@@ -190,7 +194,7 @@ def test_a_backend_that_is_imported_already_needs_a_restart(ran, no_gpus_chosen,
     assert "because tensorflow is already imported" in repr(changed)
 
 
-def test_a_folder_of_ours_that_cannot_be_made_keeps_no_magic_away(shell, tmp_path, monkeypatch):
+def test_the_extension_loads_without_a_usable_data_folder(shell, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("DL_MAGICS_HOME", str(tmp_path / "file"))
 
@@ -201,7 +205,7 @@ def test_a_folder_of_ours_that_cannot_be_made_keeps_no_magic_away(shell, tmp_pat
 
 @pytest.fixture
 def broken(tmp_path, monkeypatch):
-    """A jax that is installed, and does not start."""
+    """Install a jax that cannot be imported."""
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "jax.py").write_text('raise ImportError("numpy 2 is too new for me")')
     monkeypatch.syspath_prepend(tmp_path / "site")
@@ -209,25 +213,25 @@ def broken(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "jax", raising=False)
 
 
-def test_a_backend_that_is_installed_but_broken_is_not_written(ran, keras_json, broken, capsys):
+def test_a_backend_that_cannot_be_imported_is_not_written(ran, keras_json, broken, capsys):
     with pytest.raises(
         NotInstalled, match="cannot be imported: ImportError: numpy 2 is too"
-    ) as said:
+    ) as refused:
         ran("%backend jax")
 
-    assert "import jax" in said.value.fix
+    assert "import jax" in refused.value.fix
     assert not keras_json.exists()
     assert "Checking that jax can be imported …" in capsys.readouterr().out
 
 
-def test_a_backend_that_this_kernel_has_imported_is_not_tried(ran, broken, monkeypatch, capsys):
+def test_an_imported_backend_is_not_checked_again(ran, broken, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "jax", sys)
 
     assert ran("%backend jax").change.changed["backend"] == (None, "jax")
     assert "Checking" not in capsys.readouterr().out
 
 
-def test_a_device_of_theano_is_written_to_its_file(ran, tmp_path, monkeypatch):
+def test_the_theano_device_is_written_to_theanorc(ran, tmp_path, monkeypatch):
     for name in (theanorc.FLAGS, theanorc.FILES):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("KERAS_BACKEND", "theano")
@@ -239,7 +243,7 @@ def test_a_device_of_theano_is_written_to_its_file(ran, tmp_path, monkeypatch):
     assert (tmp_path / ".theanorc").read_text() == ""
 
 
-def test_a_device_shows_what_is_really_used(ran, keras_json, monkeypatch):
+def test_device_shows_the_device_in_use(ran, keras_json, monkeypatch):
     pytest.importorskip("jax")
     keras_json.parent.mkdir()
     keras_json.write_text('{"backend": "jax"}')
@@ -250,7 +254,7 @@ def test_a_device_shows_what_is_really_used(ran, keras_json, monkeypatch):
     assert "all GPUs" in repr(shown)
 
 
-def test_a_theanorc_that_cannot_be_read_hides_no_setting(ran, tmp_path, monkeypatch):
+def test_settings_are_shown_despite_an_invalid_theanorc(ran, tmp_path, monkeypatch):
     monkeypatch.delenv(theanorc.FILES, raising=False)
     monkeypatch.delenv(theanorc.FLAGS, raising=False)
     monkeypatch.setenv("KERAS_BACKEND", "theano")
@@ -262,7 +266,7 @@ def test_a_theanorc_that_cannot_be_read_hides_no_setting(ran, tmp_path, monkeypa
     assert "cannot be parsed" in shown.device[1]
 
 
-def test_a_backend_that_does_not_start_is_told(ran, monkeypatch):
+def test_device_reports_a_backend_that_cannot_be_imported(ran, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "theano")
 
     shown = repr(ran("%device"))
@@ -270,7 +274,7 @@ def test_a_backend_that_does_not_start_is_told(ran, monkeypatch):
     assert "theano cannot be imported: ModuleNotFoundError" in shown
 
 
-def test_setup_takes_an_interpreter_that_has_theano(ran):
+def test_setup_uses_an_interpreter_that_has_theano(ran):
     changed = ran(f"%backend theano --setup {theano_python()}")
 
     assert "%%finetune" in repr(changed)
@@ -285,13 +289,13 @@ def test_setup_is_for_theano_only(ran, line):
         ran(line)
 
 
-def test_a_place_may_be_said(ran, cloud):
+def test_here_and_there_select_the_side(ran, cloud):
     assert ran("%backend --here").where == "local"
     with pytest.raises(NoSuchInstance):
         ran("%backend --there")
 
 
-def test_a_restart_is_offered_where_one_is_needed(ran, shell, monkeypatch):
+def test_a_restart_is_offered_if_it_is_needed(ran, shell, monkeypatch):
     ended = []
     monkeypatch.setattr(
         shell, "kernel", SimpleNamespace(do_shutdown=lambda restart: ended.append(restart)), False
@@ -328,7 +332,7 @@ def test_the_help_shows_two_examples(ran, shell, name):
         ("%device c", "cpu"),
     ],
 )
-def test_words_are_completed(shell, line, word):
+def test_arguments_are_completed(shell, line, word):
     shell.run_line_magic("load_ext", "dl_magics")
 
     _, completed = shell.complete(line.split()[-1], line, len(line))
@@ -337,7 +341,7 @@ def test_words_are_completed(shell, line, word):
     assert any(each.endswith(word.lstrip("-")) for each in [*completed, *ends])
 
 
-def test_elsewhere_no_words_of_keras_are_offered(shell):
+def test_keras_values_are_completed_only_for_the_magics(shell):
     shell.run_line_magic("load_ext", "dl_magics")
 
     _, completed = shell.complete("channels_f", "x = channels_f", 14)

@@ -53,7 +53,7 @@ def test_a_variable_that_cannot_cross_is_refused_by_its_name(run):
         run("%%gpu -i door\n1")
     with pytest.raises(errors.BadValue, match="nothing is not defined"):
         run("%%gpu -i nothing\n1")
-    with pytest.raises(errors.BadValue, match="model holds a"):
+    with pytest.raises(errors.BadValue, match="model is or contains a"):
         run("%%gpu -o model\nmodel = object()")
     with pytest.raises(errors.BadValue, match="missing is not defined"):
         run("%%gpu -o missing\n1")

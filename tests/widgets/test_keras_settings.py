@@ -43,7 +43,7 @@ def choose(panel, name, chosen):
     assert panel.heard == n
 
 
-def test_it_shows_every_setting_with_its_choices(panel):
+def test_each_setting_is_shown_with_its_choices(panel):
     assert [row["name"] for row in panel.rows] == [
         "backend",
         "image_data_format",
@@ -58,7 +58,7 @@ def test_it_shows_every_setting_with_its_choices(panel):
     assert not panel.can_undo
 
 
-def test_a_choice_is_written_with_the_same_checks_as_the_magic(panel, file):
+def test_a_selection_is_checked_and_written_as_by_the_magic(panel, file):
     choose(panel, "floatx", "float64")
     wait_until(lambda: value(panel, "floatx") == "float64")
     assert json.loads(file.read_text())["floatx"] == "float64"
@@ -70,7 +70,7 @@ def test_a_choice_is_written_with_the_same_checks_as_the_magic(panel, file):
     assert "%backend theano --setup" in panel.note
 
 
-def test_undo_takes_it_back(panel, file):
+def test_undo_restores_the_previous_value(panel, file):
     choose(panel, "epsilon", "1e-3")
     wait_until(lambda: value(panel, "epsilon") == "0.001")
 
@@ -80,7 +80,7 @@ def test_undo_takes_it_back(panel, file):
     assert not file.exists()
 
 
-def test_a_device_is_chosen_and_taken_back_like_the_rest(panel, monkeypatch):
+def test_a_device_is_selected_and_undone(panel, monkeypatch):
     for name in ("CUDA_VISIBLE_DEVICES", "DL_MAGICS_VISIBLE_DEVICES"):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
@@ -96,7 +96,7 @@ def test_a_device_is_chosen_and_taken_back_like_the_rest(panel, monkeypatch):
     wait_until(lambda: value(panel, "device") == "gpu")
 
 
-def test_a_change_made_outside_shows_up(panel, file):
+def test_a_change_made_elsewhere_is_shown(panel, file):
     file.parent.mkdir()
     file.write_text('{"backend": "jax"}')
 
@@ -104,7 +104,7 @@ def test_a_change_made_outside_shows_up(panel, file):
     assert panel.rows[0]["source"] == str(file)
 
 
-def test_what_the_kernel_still_has_is_told_and_a_restart_is_offered(file, monkeypatch):
+def test_the_value_in_the_kernel_is_shown_and_a_restart_is_offered(file, monkeypatch):
     restarted = []
     panel = SettingsPanel(restart=lambda: restarted.append(True), seconds=60)
     backend = SimpleNamespace(floatx=lambda: "float16")
@@ -123,7 +123,7 @@ def test_what_the_kernel_still_has_is_told_and_a_restart_is_offered(file, monkey
     assert restarted == [True]
 
 
-def test_a_place_that_cannot_be_asked_says_why(panel, cloud):
+def test_the_error_of_an_unreachable_side_is_shown(panel, cloud):
     panel.hear({"n": 1, "action": "go", "where": "remote"})
 
     wait_until(lambda: panel.note.startswith("NoSuchInstance"))
@@ -132,7 +132,7 @@ def test_a_place_that_cannot_be_asked_says_why(panel, cloud):
     wait_until(lambda: panel.rows)
 
 
-def test_an_unknown_place_or_click_changes_nothing(panel, file):
+def test_an_unknown_side_or_action_changes_nothing(panel, file):
     panel.hear({"n": 1, "action": "go", "where": "elsewhere"})
     wait_until(lambda: panel.note.startswith("BadSetting"))
 

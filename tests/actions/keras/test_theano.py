@@ -18,7 +18,7 @@ SEED = '{"backend": "theano", "image_dim_ordering": "th"}'
 
 @pytest.fixture(autouse=True)
 def settings(tmp_path, monkeypatch):
-    """A person's home: keras.json and .theanorc of their own."""
+    """The home folder of a user, without keras.json and .theanorc."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / ".keras"))
     monkeypatch.setenv("THEANO_FLAGS", theano_flags())
@@ -41,15 +41,15 @@ def train(recipe):
     return Run(folder), events
 
 
-def test_theano_without_an_interpreter_says_what_to_type(settings):
-    with pytest.raises(NotInstalled, match="has no theano backend") as said:
+def test_selecting_theano_without_an_environment_is_refused(settings):
+    with pytest.raises(NotInstalled, match="has no theano backend") as refused:
         keras_settings.write_settings({"backend": "theano"})
 
-    assert said.value.fix.startswith("%backend theano --setup")
+    assert refused.value.fix.startswith("%backend theano --setup")
     assert not (settings / ".keras" / "keras.json").exists()
 
 
-def test_the_seeds_own_files_work_unchanged(settings, data):
+def test_an_existing_keras_json_and_theanorc_work_unchanged(settings, data):
     (settings / ".keras" / "keras.json").write_text(SEED)
     (settings / ".theanorc").write_text("[global]\ndevice = gpu\nfloatX = float32\n")
     with pytest.raises(NotInstalled, match=r"The Theano backend is selected \(.*keras.json\)"):
@@ -68,7 +68,7 @@ def test_the_seeds_own_files_work_unchanged(settings, data):
     assert "device = gpu\n" in (settings / ".theanorc").read_text()
 
 
-def test_an_interpreter_that_has_it_all_is_taken_and_chosen(settings):
+def test_an_interpreter_with_keras_1_and_theano_is_used_and_selected(settings):
     changed = keras_settings.set_up_theano(str(theano_python()))
 
     shown = keras_settings.show_settings()
@@ -80,7 +80,7 @@ def test_an_interpreter_that_has_it_all_is_taken_and_chosen(settings):
     assert list((settings / ".keras").iterdir()) == []
 
 
-def test_theano_is_chosen_and_left_again_without_touching_keras_json(settings):
+def test_theano_is_selected_and_deselected_without_changing_the_backend_in_keras_json(settings):
     keras_settings.set_up_theano(str(theano_python()))
     keras_settings.write_settings({"backend": "jax"})
     assert not keras_settings.show_settings().theano.selected
@@ -95,7 +95,7 @@ def test_theano_is_chosen_and_left_again_without_touching_keras_json(settings):
     assert not keras_settings.show_settings().theano.selected
 
 
-def test_the_device_of_theano_is_written_and_truly_shown(settings):
+def test_the_theano_device_is_written_and_the_one_in_use_is_shown(settings):
     keras_settings.set_up_theano(str(theano_python()))
 
     keras_settings.write_device("gpu")
@@ -106,7 +106,7 @@ def test_the_device_of_theano_is_written_and_truly_shown(settings):
     assert "is configured for cuda, but computes on the CPU" in repr(shown)
 
 
-def test_a_recipe_may_name_theano_by_itself(settings, data):
+def test_a_recipe_can_select_theano(settings, data):
     with pytest.raises(
         NotInstalled, match="The Theano backend is selected, but its environment is not set up"
     ):
@@ -114,13 +114,13 @@ def test_a_recipe_may_name_theano_by_itself(settings, data):
 
 
 def test_a_recipe_that_names_another_backend_is_refused(settings, data):
-    with pytest.raises(BadSetting, match="but Keras is on tensorflow") as said:
+    with pytest.raises(BadSetting, match="but Keras is on tensorflow") as refused:
         train(tiny_keras.recipe(data, backend="jax"))
 
-    assert said.value.fix.startswith("%backend jax")
+    assert refused.value.fix.startswith("%backend jax")
 
 
-def test_an_interpreter_is_made_with_pip(settings, monkeypatch, tmp_path, home):
+def test_the_environment_is_created_with_pip(settings, monkeypatch, tmp_path, home):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheels(tmp_path / "wheels")))
 
@@ -132,31 +132,33 @@ def test_an_interpreter_is_made_with_pip(settings, monkeypatch, tmp_path, home):
     assert list((home / "theano" / "python").glob("lib/*/site-packages/dl_magics_theano.pth"))
 
 
-def test_what_pip_cannot_get_is_told_and_nothing_is_left(settings, monkeypatch, tmp_path, home):
+def test_a_failure_of_pip_is_reported_and_leaves_no_environment(
+    settings, monkeypatch, tmp_path, home
+):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
 
-    with pytest.raises(NotInstalled, match="could not be created") as said:
+    with pytest.raises(NotInstalled, match="could not be created") as refused:
         keras_settings.set_up_theano(sys.executable)
 
-    assert "%backend theano --setup" in said.value.fix
+    assert "%backend theano --setup" in refused.value.fix
     assert not (home / "theano" / "python").exists()
     assert not keras_settings.show_settings().theano.python
 
 
-def test_without_a_compiler_it_is_not_begun(settings, monkeypatch, home):
+def test_a_missing_compiler_is_refused_before_the_setup(settings, monkeypatch, home):
     monkeypatch.setenv("PATH", "")
 
     with pytest.raises(NotInstalled, match=r"g\+\+"):
         keras_settings.set_up_theano(sys.executable)
 
 
-def test_a_python_that_is_none_is_told(settings):
+def test_a_path_that_does_not_exist_is_refused(settings):
     with pytest.raises(NotInstalled, match="No such file"):
         keras_settings.set_up_theano("/nowhere/python")
 
 
-def test_an_interpreter_that_no_longer_starts_is_not_chosen(settings, home):
+def test_an_environment_that_no_longer_starts_is_not_selected(settings, home):
     python = settings / "python"
     python.write_text("#!/bin/sh\necho 'ImportError: numpy is too new' >&2; exit 1\n")
     python.chmod(0o755)
@@ -171,7 +173,7 @@ def test_an_interpreter_that_no_longer_starts_is_not_chosen(settings, home):
     assert list((settings / ".keras").iterdir()) == []
 
 
-def test_an_interpreter_that_went_away_is_no_longer_shown(settings, tmp_path):
+def test_a_deleted_environment_is_not_shown(settings, tmp_path):
     folder = tmp_path / "theano"
     folder.mkdir()
     (folder / "interpreter.json").write_text('{"python": "/nowhere", "selected": true}')
