@@ -1,1 +1,1 @@
-"""AWS, through boto3."""
+"""Access to AWS, through boto3."""

@@ -1,4 +1,4 @@
-"""The life of an instance: list, get, start, stop, change its type, give it back."""
+"""EC2 instances: list, describe, start, stop, change the type, terminate."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from dl_magics.errors import (
 )
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.25, 1.0
-_PATIENCE_SECONDS = 600.0
+_TIMEOUT_SECONDS = 600.0
 _SETTLING_SECONDS = 5.0
-_SILENT_SECONDS = 30.0
+_NO_ANSWER_SECONDS = 30.0
 
 
 class Ec2:
     """The instances of one profile and region.
 
-    What takes time is a generator: it yields the instance at each change of state, and ends when
-    the instance is where it should be.
+    `start`, `stop` and `terminate` are generators: they yield the instance at each change and end
+    when it has reached the requested state.
     """
 
     def __init__(self, session: AwsSession) -> None:
@@ -39,23 +39,23 @@ class Ec2:
         self.region = session.region
 
     def list_instances(self) -> list[Instance]:
-        """Return every instance of the account in this region, with the sizes of their disks."""
+        """Return all instances of the account in this region, with the sizes of their disks."""
         reservations, last = self._session.query_pages("ec2", "describe_instances", "Reservations")
         found = parsing.parse_instances({**last, "Reservations": reservations}, self.region)
         return self.add_disk_sizes(found)
 
     def describe_instance(self, id_: str) -> Instance:
-        """Return one instance by its id."""
+        """Return the instance with this id; raise NoSuchInstance if AWS does not have it."""
         answer = self._session.query("ec2", "describe_instances", InstanceIds=[id_])
         found = parsing.parse_instances(answer, self.region)
         if not found:
             raise NoSuchInstance(
-                f"AWS no longer knows {id_}.", fix="%aws_list shows the ones you have."
+                f"Instance {id_} no longer exists.", fix="%aws_list shows your instances."
             )
         return found[0]
 
     def add_disk_sizes(self, instances: list[Instance]) -> list[Instance]:
-        """Fill in the size of the disks where no tag of ours says it."""
+        """Return the instances with the size of their disks, read where no tag has it."""
         unknown = [each.id for each in instances if not each.disk_gib and not each.gone]
         if not unknown:
             return instances
@@ -70,11 +70,15 @@ class Ec2:
         return [replace(each, disk_gib=sizes.get(each.id, each.disk_gib)) for each in instances]
 
     def start(self, instance: Instance) -> Iterator[Instance]:
-        """Start it, once; nothing is asked of EC2 where it is on its way already."""
+        """Start an instance with at most one request; one that is starting is only watched.
+
+        Raises NoCapacity if its zone has none for its type, WrongState if another client stops it
+        meanwhile, NoAnswer if it is not running after ten minutes.
+        """
         yield instance
-        _refuse_gone(instance)
+        _check_exists(instance)
         if instance.state == "stopping":
-            # Somebody else may start it between two looks.
+            # Another client may start it between two requests.
             for seen in self._watch(instance, {"stopped", "pending", "running"}):
                 instance = seen
                 yield seen
@@ -83,9 +87,9 @@ class Ec2:
         yield from self._watch(instance, {"running"}, refused={"stopping", "stopped"})
 
     def stop(self, instance: Instance) -> Iterator[Instance]:
-        """Stop it; one that just starts is stopped as soon as EC2 lets us."""
+        """Stop an instance; a pending one is stopped as soon as EC2 allows it."""
         yield instance
-        _refuse_gone(instance)
+        _check_exists(instance)
         if instance.costs_money:
             try:
                 self._session.change_ec2("stop_instances", InstanceIds=[instance.id])
@@ -107,14 +111,14 @@ class Ec2:
         return self.describe_instance(instance.id)
 
     def terminate(self, instance: Instance) -> Iterator[Instance]:
-        """Give it back for good."""
+        """Terminate an instance, which deletes its disk."""
         yield instance
         if instance.state != "terminated":
             self._session.change_ec2("terminate_instances", InstanceIds=[instance.id])
             yield from self._watch(instance, {"terminated"})
 
     def list_zones(self, type_: str) -> list[str]:
-        """Return the zones of this region that offer a type; none where it is unknown."""
+        """Return the zones of this region that offer a type; none if AWS does not know it."""
         filters = [{"Name": "instance-type", "Values": [type_]}]
         offered, _ = self._session.query_pages(
             "ec2",
@@ -126,35 +130,35 @@ class Ec2:
         return sorted(each["Location"] for each in offered)
 
     def check_type(self, type_: str, *, zone: str = "", magic: str) -> None:
-        """Raise if `type_` cannot be had here; say which one of today is the nearest."""
+        """Raise NoSuchType if the zone or region does not offer `type_`; suggest the nearest."""
         zones = self.list_zones(type_)
         if zones and (not zone or zone in zones):
             return
-        where = zone if zones else self.region
+        location = zone if zones else self.region
         retired = instance_types.known_types().get(type_)
         why = (
-            "is retired: AWS no longer has it"
+            "is retired: it is no longer available"
             if retired and retired.retired
             else "is not available"
         )
-        raise NoSuchType(f"{type_} {why} in {where}.", fix=self._instead(type_, magic))
+        raise NoSuchType(f"{type_} {why} in {location}.", fix=self._suggest(type_, magic))
 
     def find_region(self, id_: str) -> str | None:
-        """Look for an instance in all regions of the account, in all at once."""
+        """Return the region of the account that has an instance, or None; all are asked at once."""
         names = [str(region["RegionName"]) for region in self._session.list_regions()]
-        with ThreadPoolExecutor(max(1, len(names))) as at_once:
-            known = list(at_once.map(lambda name: self._knows(id_, name), names))
-        return next((name for name, knows in zip(names, known, strict=True) if knows), None)
+        with ThreadPoolExecutor(max(1, len(names))) as executor:
+            found = list(executor.map(lambda name: self._has_instance(id_, name), names))
+        return next((name for name, has_it in zip(names, found, strict=True) if has_it), None)
 
-    def _knows(self, id_: str, region: str) -> bool:
+    def _has_instance(self, id_: str, region: str) -> bool:
         try:
             self._session.query("ec2", "describe_instances", region=region, InstanceIds=[id_])
         except DLMagicsError:
-            # One that refuses or does not answer must not hide what another one knows.
+            # A region that refuses or does not answer must not hide the result of another.
             return False
         return True
 
-    def _instead(self, type_: str, magic: str) -> str:
+    def _suggest(self, type_: str, magic: str) -> str:
         near = instance_types.nearest_type(type_, self.region)
         if near is None:
             return "%aws_prices shows the types of this region."
@@ -165,17 +169,20 @@ class Ec2:
         try:
             self._session.change_ec2("start_instances", InstanceIds=[instance.id])
         except NoAnswer:
-            # It may have been heard all the same; then there is nothing to say.
+            # AWS may have received the request all the same.
             if self.describe_instance(instance.id).state == "stopped":
                 raise
         except NoCapacity as error:
-            raise _no_capacity(instance, self.region) from error
+            raise _make_capacity_error(instance, self.region) from error
 
     def _watch(
         self, last: Instance, goals: Collection[State], *, refused: Collection[State] = ()
     ) -> Iterator[Instance]:
-        """Yield the instance at each change, until it is in one of `goals`."""
-        began = heard = time.monotonic()
+        """Yield the instance at each change, until its state is one of `goals`.
+
+        A state in `refused`, after the change began, means that another client or EC2 reverted it.
+        """
+        began = answered = time.monotonic()
         wait, moved = _FIRST_WAIT, False
         while last.state not in goals:
             time.sleep(wait)
@@ -183,56 +190,56 @@ class Ec2:
             try:
                 seen = self.describe_instance(last.id)
             except (NoAnswer, TooManyRequests):
-                if time.monotonic() - heard > _SILENT_SECONDS:
+                if time.monotonic() - answered > _NO_ANSWER_SECONDS:
                     raise
                 continue
-            heard = time.monotonic()
-            seconds = heard - began
+            answered = time.monotonic()
+            seconds = answered - began
             if seen != replace(last, seen_at=seen.seen_at):
                 yield seen
             last, moved = seen, moved or seen.state not in refused
             if moved or seconds > _SETTLING_SECONDS:
                 self._check(seen, goals, refused)
-            if seconds > _PATIENCE_SECONDS:
+            if seconds > _TIMEOUT_SECONDS:
                 raise NoAnswer(
                     f"{last.name} is still {last.state} after {seconds / 60:.0f} minutes.",
-                    fix="%aws_state tells how things stand. Nothing else was changed.",
+                    fix="%aws_state shows its current state. Nothing else was changed.",
                 )
 
     def _check(self, seen: Instance, goals: Collection[State], refused: Collection[State]) -> None:
         if seen.state in goals:
             return
         if "terminated" not in goals:
-            _refuse_gone(seen)
+            _check_exists(seen)
         if seen.state in refused and "Capacity" in seen.reason:
-            raise _no_capacity(seen, self.region)
+            raise _make_capacity_error(seen, self.region)
         if seen.state in refused:
-            raise _undone(seen)
+            raise _make_reverted_error(seen)
 
 
-def _refuse_gone(instance: Instance) -> None:
+def _check_exists(instance: Instance) -> None:
     if instance.gone:
         why = f" ({instance.reason})" if instance.reason else ""
         raise NoSuchInstance(
-            f"{instance.name} ({instance.id}) was given back: it is {instance.state}{why}.",
-            fix=f"%aws_list shows the others · %aws_launch {instance.type} rents a new one.",
+            f"{instance.name} ({instance.id}) no longer exists: it is {instance.state}{why}.",
+            fix=f"%aws_list shows your instances · %aws_launch {instance.type} launches a new one.",
         )
 
 
-def _undone(instance: Instance) -> WrongState:
+def _make_reverted_error(instance: Instance) -> WrongState:
     if instance.costs_money:
-        what, fix = "it was started from elsewhere.", "%aws_stop stops it again."
+        what, fix = "another client started it.", "%aws_stop stops it again."
     else:
         why = f" ({instance.reason})" if instance.reason else ""
-        what, fix = f"it was stopped from elsewhere{why}.", "%aws_start starts it again."
+        what, fix = f"another client or EC2 stopped it{why}.", "%aws_start starts it again."
     return WrongState(f"{instance.name} is {instance.state}: {what}", fix=fix)
 
 
-def _no_capacity(instance: Instance, region: str | None) -> NoCapacity:
+def _make_capacity_error(instance: Instance, region: str | None) -> NoCapacity:
     near = instance_types.nearest_type(instance.type, region)
     other = near.type if near else "OTHER-TYPE"
     return NoCapacity(
-        f"AWS has no {instance.type} left in {instance.zone}.",
-        fix="Its disk lives there. Wait and retry: %aws_start --wait 20m · or another type "
-        f"on the same disk: %aws_resize {other}",
+        f"AWS has no capacity for {instance.type} in {instance.zone}.",
+        fix="Its disk is in that zone. Wait and retry: %aws_start --wait 20m · or change the "
+        f"type: %aws_resize {other}",
     )

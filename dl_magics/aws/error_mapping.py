@@ -1,4 +1,4 @@
-"""Every error of boto3 becomes one of ours, here and nowhere else."""
+"""Map each error of boto3 to an error of dl_magics; done only here."""
 
 from __future__ import annotations
 
@@ -16,48 +16,48 @@ if TYPE_CHECKING:
 
     from dl_magics.aws.profile import AwsProfile
 
-Words = tuple[str, type[errors.DLMagicsError], str, str]
-"""What it is about, our error, what happened, what to type."""
+ErrorRule = tuple[str, type[errors.DLMagicsError], str, str]
+"""AWS error codes or botocore exceptions, our class, the message, the fix."""
 
-_MINUTES_ALLOWED = 5
+_CLOCK_MINUTES = 5
 _EXPIRED = "ExpiredToken ExpiredTokenException RequestExpired RequestTimeTooSkewed"
-_BROKEN = "InternalError InternalFailure ServiceUnavailable Unavailable ServerInternal"
+_INTERNAL = "InternalError InternalFailure ServiceUnavailable Unavailable ServerInternal"
 
-_CODES: tuple[Words, ...] = (
+_ERROR_CODES: tuple[ErrorRule, ...] = (
     (
         "InsufficientInstanceCapacity InsufficientHostCapacity",
         errors.NoCapacity,
-        "{said}",
-        "Wait and run it again.",
+        "{message}",
+        "Wait, then run the cell again.",
     ),
     (
         "VcpuLimitExceeded InstanceLimitExceeded",
         errors.QuotaReached,
-        "{said}",
+        "{message}",
         "%aws_check shows the quotas.",
     ),
     (
         "IncorrectInstanceState IncorrectState",
         errors.WrongState,
-        "{said}",
-        "%aws_state shows what it is doing.",
+        "{message}",
+        "%aws_state shows its current state.",
     ),
     (
         "InvalidInstanceID.NotFound InvalidInstanceID.Malformed",
         errors.NoSuchInstance,
-        "{said}",
-        "%aws_list shows the ones you have.",
+        "{message}",
+        "%aws_list shows your instances.",
     ),
     (
         "InvalidAMIID.NotFound InvalidAMIID.Malformed InvalidAMIID.Unavailable",
         errors.NoSuchImage,
-        "{said}",
-        "Leave out --image: it is then looked up.",
+        "{message}",
+        "Omit --image to use the newest Deep Learning AMI.",
     ),
     (
         "Unsupported InvalidInstanceType",
         errors.NoSuchType,
-        "{said}",
+        "{message}",
         "%aws_prices shows the types of this region.",
     ),
     (
@@ -71,7 +71,7 @@ _CODES: tuple[Words, ...] = (
         errors.NotAllowed,
         "Profile '{profile}' is not authorized to perform {action}.",
         'Its policy needs {{"Effect": "Allow", "Action": "{action}", "Resource": "*"}}'
-        " · %aws_check --policy prints the whole.",
+        " · %aws_check --policy prints the full policy.",
     ),
     (
         "RequestLimitExceeded Throttling ThrottlingException TooManyRequestsException",
@@ -81,17 +81,17 @@ _CODES: tuple[Words, ...] = (
     ),
 )
 
-_HERE: tuple[Words, ...] = (
+_BOTO_EXCEPTIONS: tuple[ErrorRule, ...] = (
     (
         "ProfileNotFound",
         errors.NoCredentials,
-        "This computer has no AWS profile '{profile}'.",
-        "%aws_profile shows those it has · aws configure --profile NAME makes one.",
+        "The AWS profile '{profile}' does not exist on this computer.",
+        "%aws_profile lists the profiles · aws configure --profile NAME creates one.",
     ),
     (
         "NoRegionError InvalidRegionError",
         errors.NoRegion,
-        "No AWS region can be used: {region}.",
+        "The AWS region is missing or invalid: {region}.",
         "%aws_region us-east-1",
     ),
     (
@@ -99,84 +99,90 @@ _HERE: tuple[Words, ...] = (
         "UnauthorizedSSOTokenError SSOError",
         errors.NoCredentials,
         "No AWS credentials were found for profile '{profile}'.",
-        "In a terminal: aws configure · or, with no account at all: %practice on",
+        "In a terminal: aws configure · or, without an AWS account: %practice on",
     ),
     (
         "ReadTimeoutError ConnectTimeoutError",
         errors.NoAnswer,
         "AWS did not answer in time ({kind}).",
-        "%aws_state tells how things stand; then run the cell again.",
+        "%aws_state shows the current state; then run the cell again.",
     ),
     (
         "HTTPClientError ConnectionError",
         errors.NoAnswer,
         "AWS could not be reached ({kind}).",
-        "Is this computer online? Then %aws_state tells how things stand.",
+        "Check that this computer is online; %aws_state shows the current state.",
     ),
 )
 
 
 @contextmanager
 def map_boto_errors(profile: AwsProfile) -> Iterator[None]:
-    """Turn what boto3 raises into our errors."""
+    """Raise the errors of boto3 inside this context as errors of dl_magics."""
     from botocore import exceptions, parsers
 
     try:
         yield
     except exceptions.ClientError as error:
-        raise _of_aws(error, profile) from error
+        raise _map_client_error(error, profile) from error
     except parsers.ResponseParserError as error:
         raise errors.NoAnswer(
-            "What came back is not an answer of AWS.",
-            fix="A proxy or a login page may stand between. %aws_state asks again.",
+            "The response is not a valid AWS response.",
+            fix="A proxy or a login page may have answered instead. Then retry: %aws_state",
         ) from error
     except exceptions.BotoCoreError as error:
-        raise _of_here(error, profile) from error
+        raise _map_boto_error(error, profile) from error
 
 
-def _of_here(error: BotoCoreError, profile: AwsProfile) -> errors.DLMagicsError:
-    """Say what went wrong before AWS had a say."""
+def _map_boto_error(error: BotoCoreError, profile: AwsProfile) -> errors.DLMagicsError:
+    """Map an error that boto3 raised before AWS answered."""
     from botocore import exceptions
 
     facts = {
         "profile": profile.name,
-        "region": profile.region or "none is chosen",
+        "region": profile.region or "none is selected",
         "kind": type(error).__name__,
     }
-    for names, kind, happened, fix in _HERE:
+    for names, kind, happened, fix in _BOTO_EXCEPTIONS:
         if isinstance(error, tuple(getattr(exceptions, name) for name in names.split())):
             return kind(happened.format(**facts), fix=fix)
-    return errors.CloudRefused(str(error), fix="%aws_check looks at the settings.")
+    return errors.CloudRefused(str(error), fix="%aws_check checks the settings.")
 
 
-def _of_aws(error: ClientError, profile: AwsProfile) -> errors.DLMagicsError:
+def _map_client_error(error: ClientError, profile: AwsProfile) -> errors.DLMagicsError:
     code, call = error.response.get("Error", {}).get("Code", ""), error.operation_name
-    said = _plain(error.response.get("Error", {}).get("Message", "") or code)
-    action = _action(call, said)
-    facts = {"profile": profile.name, "code": code, "call": call, "said": said, "action": action}
-    for codes, kind, happened, fix in _CODES:
+    message = _clean_message(error.response.get("Error", {}).get("Message", "") or code)
+    action = _action(call, message)
+    facts = {
+        "profile": profile.name,
+        "code": code,
+        "call": call,
+        "message": message,
+        "action": action,
+    }
+    for codes, kind, happened, fix in _ERROR_CODES:
         if code in codes.split():
             return kind(happened.format(**facts), fix=fix.format(**facts))
     if code in _EXPIRED.split():
-        return _expired(error, code, profile)
-    if code in _BROKEN.split() or not code or code.startswith("5"):
+        return _map_expired(error, code, profile)
+    if code in _INTERNAL.split() or not code or code.startswith("5"):
         return errors.NoAnswer(
             f"AWS returned an internal error ({call}: {code or 'no code'}).",
-            fix="%aws_state tells how things stand; then run the cell again.",
+            fix="%aws_state shows the current state; then run the cell again.",
         )
     return errors.CloudRefused(
-        f"AWS refused {call}: {said} ({code})", fix="%aws_check tells what your account allows."
+        f"AWS refused {call}: {message} ({code})", fix="%aws_check checks what your account allows."
     )
 
 
-def _expired(error: ClientError, code: str, profile: AwsProfile) -> errors.NoCredentials:
-    """EC2 says the same of an old session and of a wrong clock; its own time tells them apart."""
+def _map_expired(error: ClientError, code: str, profile: AwsProfile) -> errors.NoCredentials:
+    """Return the error of an expired session or, by the date of the response, of a wrong clock."""
     headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     minutes = _minutes_off(headers.get("date", ""))
-    if minutes > _MINUTES_ALLOWED:
+    if minutes > _CLOCK_MINUTES:
         return errors.NoCredentials(
-            f"The clock of this computer is {minutes:.0f} minutes off ({code}).",
-            fix="Set its date and time, then run the cell again.",
+            f"The clock of this computer is wrong by {minutes:.0f} minutes ({code}).",
+            fix="Correct its date and time, then run the cell again.",
         )
     return errors.NoCredentials(
         f"The session of profile '{profile.name}' has expired ({code}).",
@@ -191,11 +197,11 @@ def _minutes_off(date: str) -> float:
         return 0.0
 
 
-def _action(operation: str, said: str) -> str:
-    named = re.search(r"perform:? (\w+:\w+)", said)
+def _action(operation: str, message: str) -> str:
+    named = re.search(r"perform:? (\w+:\w+)", message)
     return named[1] if named else f"ec2:{operation}"
 
 
-def _plain(said: str) -> str:
-    """Return AWS's words without its long encoded part, on one line."""
-    return " ".join(re.sub(r"Encoded authorization failure message:.*", "", said).split())
+def _clean_message(message: str) -> str:
+    """Return the message of AWS on one line, without its encoded part."""
+    return " ".join(re.sub(r"Encoded authorization failure message:.*", "", message).split())

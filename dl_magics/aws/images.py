@@ -1,4 +1,4 @@
-"""The image an instance boots from: looked up, never written down here."""
+"""The AMI that an instance boots from: looked up at each launch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OWNERS = ["amazon"]
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image of this region, and the user to log in as."""
+    """An AMI of the region: its login user, root device and disk size in GiB."""
 
     id: str
     name: str
@@ -28,28 +28,29 @@ class Image:
 
 
 def find_image(session: AwsSession, type_: str, wanted: str | None = None) -> Image:
-    """Return the image that is asked for, else the newest Deep Learning AMI.
+    """Return the image with the id `wanted`, or the newest Deep Learning AMI for the type.
 
-    Small types get it too: a t2.micro may become a GPU instance later, on the same disk.
+    Types without a GPU get the same image, so that they can be resized to a GPU type later. Raises
+    NoSuchImage if the region has no such image.
     """
     arch = "arm64" if type_.startswith(instance_types.ARM) else "x86_64"
-    wanted = wanted or _parameter(session, _PARAMETER.format(arch=arch))
+    wanted = wanted or _read_parameter(session, _PARAMETER.format(arch=arch))
     if wanted is None:
-        return _newest(session, arch)
+        return _newest_image(session, arch)
     found = session.query("ec2", "describe_images", ImageIds=[wanted])["Images"]
     if not found:
-        raise NoSuchImage(f"There is no image {wanted} in {session.region}.", fix=_fix())
-    return _image(found[0])
+        raise NoSuchImage(f"The image {wanted} does not exist in {session.region}.", fix=_fix())
+    return _parse_image(found[0])
 
 
-def _parameter(session: AwsSession, name: str) -> str | None:
+def _read_parameter(session: AwsSession, name: str) -> str | None:
     try:
         return str(session.query("ssm", "get_parameter", Name=name)["Parameter"]["Value"])
     except (DLMagicsError, KeyError):
         return None
 
 
-def _newest(session: AwsSession, architecture: str) -> Image:
+def _newest_image(session: AwsSession, architecture: str) -> Image:
     filters = [
         {"Name": "name", "Values": [_NAMES]},
         {"Name": "architecture", "Values": [architecture]},
@@ -57,15 +58,15 @@ def _newest(session: AwsSession, architecture: str) -> Image:
     ]
     found = session.query("ec2", "describe_images", Owners=_OWNERS, Filters=filters)["Images"]
     if not found:
-        raise NoSuchImage(f"No image is called '{_NAMES}' in {session.region}.", fix=_fix())
-    return _image(max(found, key=lambda each: each.get("CreationDate", "")))
+        raise NoSuchImage(f"No image in {session.region} has a name like '{_NAMES}'.", fix=_fix())
+    return _parse_image(max(found, key=lambda each: each.get("CreationDate", "")))
 
 
 def _fix() -> str:
-    return "%aws_launch TYPE --image ami-… takes any image of this region."
+    return "%aws_launch TYPE --image ami-… uses any image of the region."
 
 
-def _image(found: dict[str, Any]) -> Image:
+def _parse_image(found: dict[str, Any]) -> Image:
     name = found.get("Name", found["ImageId"])
     words = f"{name} {found.get('Description', '')}".lower()
     amazon_linux = "amazon linux" in words or words.startswith(("al2", "amzn"))

@@ -1,4 +1,4 @@
-"""The bundled table: GPU types, their memory and what they cost, by the day it was read."""
+"""The bundled table of GPU instance types: memory and on-demand price, as of `READ_IN`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ARM = ("g5g.",)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceType:
-    """An instance type."""
+    """An instance type; prices are in dollars an hour, by region (`us_east_1`)."""
 
     type: str
     gpu: str
@@ -27,14 +27,14 @@ class InstanceType:
 
     @property
     def gpu_text(self) -> str:
-        """`T4 16 GiB`, `4 × T4 16 GiB`, or nothing."""
+        """The GPUs as text: `T4 16 GiB`, `4 × T4 16 GiB`, or empty."""
         if not self.gpu:
             return ""
         count = "" if self.gpu_count <= 1 else f"{self.gpu_count:g} × "
         return f"{count}{self.gpu} {self.gpu_memory_gib:g} GiB"
 
 
-def _retired(name: str, gpus: int, vcpus: int, memory: float, dollars: float) -> InstanceType:
+def _retired_type(name: str, gpus: int, vcpus: int, memory: float, dollars: float) -> InstanceType:
     return InstanceType(
         type=name,
         gpu="K80",
@@ -49,33 +49,33 @@ def _retired(name: str, gpus: int, vcpus: int, memory: float, dollars: float) ->
 
 @cache
 def known_types() -> dict[str, InstanceType]:
-    """Return all types of the table by name, the p2 of 2017 among them."""
+    """Return all types of the table by name, including the retired p2 types."""
     with _TABLE.open(encoding="utf-8") as file:
         rows = csv.DictReader(line for line in file if not line.startswith("#"))
-        known = {row["instance_type"]: _kind(row) for row in rows}
+        known = {row["instance_type"]: _parse_row(row) for row in rows}
     for kind in (
-        _retired("p2.xlarge", 1, 4, 61, 0.90),
-        _retired("p2.8xlarge", 8, 32, 488, 7.20),
-        _retired("p2.16xlarge", 16, 64, 732, 14.40),
+        _retired_type("p2.xlarge", 1, 4, 61, 0.90),
+        _retired_type("p2.8xlarge", 8, 32, 488, 7.20),
+        _retired_type("p2.16xlarge", 16, 64, 732, 14.40),
     ):
         known[kind.type] = kind
     return known
 
 
 def gpu_text(type_: str) -> str:
-    """Return what GPU a type has, if the table knows it."""
+    """Return the GPUs of a type as text; empty if it has none or is not in the table."""
     kind = known_types().get(type_)
     return kind.gpu_text if kind else ""
 
 
 def listed_price(type_: str, region: str | None) -> float | None:
-    """Return the table's dollars an hour, if it has the type and the region."""
+    """Return the dollars an hour from the table, or None if it lacks the type or region."""
     kind = known_types().get(type_)
     return kind.dollars_per_hour.get((region or "").replace("-", "_")) if kind else None
 
 
 def nearest_type(type_: str, region: str | None) -> InstanceType | None:
-    """Return the cheapest type of today with as many GPUs and as much memory on each."""
+    """Return the cheapest current type with at least as many GPUs and as much GPU memory."""
     wanted = known_types().get(type_)
     if wanted is None:
         return None
@@ -92,7 +92,7 @@ def nearest_type(type_: str, region: str | None) -> InstanceType | None:
     return min(fits, key=lambda each: each[0])[1] if fits else None
 
 
-def _kind(row: dict[str, str]) -> InstanceType:
+def _parse_row(row: dict[str, str]) -> InstanceType:
     prefix = "usd_per_hour_"
     return InstanceType(
         type=row["instance_type"],

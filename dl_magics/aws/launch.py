@@ -1,4 +1,4 @@
-"""A new instance: its key pair, its disk, its first host key, and one request that counts once."""
+"""The launch of an instance: key pair, user data with the host key, one RunInstances request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dl_magics.aws.session import AwsSession
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchRequest:
-    """What is asked for; the same wish with the same token gives the same instance."""
+    """The parameters of a launch; repeating it with the same token returns the same instance."""
 
     name: str
     type: str
@@ -27,7 +27,7 @@ class LaunchRequest:
 
 
 def ensure_key(session: AwsSession, name: str, public: str) -> bool:
-    """Give AWS the public half of our key, once; return whether it was new there."""
+    """Import our public key as a key pair, if AWS lacks it; return whether it did."""
     if has_key(session, name):
         return False
     made = session.change_ec2(
@@ -41,61 +41,61 @@ def ensure_key(session: AwsSession, name: str, public: str) -> bool:
 
 
 def has_key(session: AwsSession, name: str) -> bool:
-    """Whether AWS has a key pair of this name."""
+    """Return whether AWS has a key pair with this name."""
     filters = [{"Name": "key-name", "Values": [name]}]
     return bool(session.query("ec2", "describe_key_pairs", Filters=filters)["KeyPairs"])
 
 
 def user_data(private: str, public: str) -> str:
-    """Return the cloud-config that gives the instance its first host key."""
+    """Return the cloud-config that installs the temporary host key."""
     keys = {"ed25519_private": private, "ed25519_public": public}
     return f"#cloud-config\n{json.dumps({'ssh_keys': keys}, indent=1)}\n"
 
 
-def run_instances(session: AwsSession, wish: LaunchRequest) -> str:
-    """Ask EC2 for the instance; return its id."""
-    answer = session.change_ec2("run_instances", **make_request(wish))
+def run_instances(session: AwsSession, request: LaunchRequest) -> str:
+    """Launch the instance; return its id."""
+    answer = session.change_ec2("run_instances", **make_parameters(request))
     return str(answer["Instances"][0]["InstanceId"])
 
 
-def make_request(wish: LaunchRequest) -> dict[str, Any]:
-    """Return the one RunInstances request of a wish."""
+def make_parameters(request: LaunchRequest) -> dict[str, Any]:
+    """Return the parameters of RunInstances for a launch."""
     disk = {
-        "VolumeSize": wish.disk_gib,
+        "VolumeSize": request.disk_gib,
         "VolumeType": "gp3",
         "Encrypted": True,
         "DeleteOnTermination": True,
     }
     named = {
-        "Name": wish.name,
-        f"{TAG}disk": str(wish.disk_gib),
-        f"{TAG}user": wish.image.user,
-        f"{TAG}token": wish.token,
+        "Name": request.name,
+        f"{TAG}disk": str(request.disk_gib),
+        f"{TAG}user": request.image.user,
+        f"{TAG}token": request.token,
     }
-    asked: dict[str, Any] = {
-        "ImageId": wish.image.id,
-        "InstanceType": wish.type,
+    parameters: dict[str, Any] = {
+        "ImageId": request.image.id,
+        "InstanceType": request.type,
         "MinCount": 1,
         "MaxCount": 1,
-        "ClientToken": wish.token,
-        "KeyName": wish.key,
-        "SecurityGroupIds": [wish.group],
-        "UserData": wish.user_data,
+        "ClientToken": request.token,
+        "KeyName": request.key,
+        "SecurityGroupIds": [request.group],
+        "UserData": request.user_data,
         "InstanceInitiatedShutdownBehavior": "stop",
-        "BlockDeviceMappings": [{"DeviceName": wish.image.root_device, "Ebs": disk}],
+        "BlockDeviceMappings": [{"DeviceName": request.image.root_device, "Ebs": disk}],
         "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
         "TagSpecifications": [
             make_tags("instance", named),
-            make_tags("volume", {"Name": wish.name}),
+            make_tags("volume", {"Name": request.name}),
         ],
     }
-    if wish.zone:
-        asked["Placement"] = {"AvailabilityZone": wish.zone}
-    return asked
+    if request.zone:
+        parameters["Placement"] = {"AvailabilityZone": request.zone}
+    return parameters
 
 
 def make_tags(kind: str, more: dict[str, str] | None = None) -> dict[str, Any]:
-    """Return the tags of a new thing, as EC2 takes them."""
+    """Return the TagSpecification of a new resource of this kind."""
     named = {**OURS, **(more or {})}
     return {
         "ResourceType": kind,

@@ -1,4 +1,4 @@
-"""What EC2 says of an instance, as an `Instance`."""
+"""Parse the responses of EC2 into `Instance` values."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from dl_magics.errors import NoAnswer
 
 TAG = "dl-magics:"
 OURS = {f"{TAG}version": "1"}
-"""The tag of everything that we make; the version is that of our tags."""
+"""The tag of every resource that dl_magics creates; its value is the version of our tags."""
 
 
 def parse_instances(answer: Mapping[str, Any], region: str | None) -> list[Instance]:
-    """Return the instances of one answer to DescribeInstances."""
+    """Return the instances of a DescribeInstances response."""
     with map_parse_errors():
         seen_at = response_time(answer)
         return [
@@ -28,33 +28,33 @@ def parse_instances(answer: Mapping[str, Any], region: str | None) -> list[Insta
 
 
 def response_time(answer: Mapping[str, Any]) -> float:
-    """Return when AWS said this, by its own clock: ours may be wrong."""
+    """Return the time of a response in seconds since the epoch, by the clock of AWS."""
     headers = answer["ResponseMetadata"]["HTTPHeaders"]
     return parsedate_to_datetime(headers["date"]).timestamp()
 
 
 @contextmanager
 def map_parse_errors() -> Iterator[None]:
-    """Say it in our words where an answer lacks what it must have."""
+    """Raise NoAnswer if the response lacks a required field."""
     try:
         yield
     except (KeyError, TypeError, ValueError) as error:
         raise NoAnswer(
-            f"AWS's answer could not be read: {type(error).__name__} {error}.",
-            fix="A proxy may stand between. %aws_state asks again.",
+            f"The response of AWS could not be parsed: {type(error).__name__} {error}.",
+            fix="A proxy may have changed it. Then retry: %aws_state",
         ) from error
 
 
 def read_tags(each: Mapping[str, Any]) -> dict[str, str]:
-    """Return the tags of anything on EC2."""
+    """Return the tags of an EC2 resource."""
     return {tag["Key"]: tag["Value"] for tag in each.get("Tags", [])}
 
 
 def _instance(each: Mapping[str, Any], seen_at: float, region: str | None) -> Instance:
-    tagged = read_tags(each)
+    tags = read_tags(each)
     return Instance(
         id=each["InstanceId"],
-        name=tagged.get("Name") or each["InstanceId"],
+        name=tags.get("Name") or each["InstanceId"],
         state=each["State"]["Name"],
         type=each["InstanceType"],
         gpu=instance_types.gpu_text(each["InstanceType"]),
@@ -63,18 +63,18 @@ def _instance(each: Mapping[str, Any], seen_at: float, region: str | None) -> In
         launched_at=each["LaunchTime"].timestamp(),
         seen_at=seen_at,
         dollars_per_hour=instance_types.listed_price(each["InstanceType"], region),
-        disk_gib=int(tagged.get(f"{TAG}disk", 0)),
+        disk_gib=int(tags.get(f"{TAG}disk", 0)),
         image=each.get("ImageId", ""),
         architecture=each.get("Architecture", "x86_64"),
-        user=tagged.get(f"{TAG}user", "ubuntu"),
+        user=tags.get(f"{TAG}user", "ubuntu"),
         key=each.get("KeyName", ""),
         reason=_reason(each),
         groups=tuple(group["GroupId"] for group in each.get("SecurityGroups", [])),
-        ours=f"{TAG}version" in tagged,
+        ours=f"{TAG}version" in tags,
     )
 
 
 def _reason(each: Mapping[str, Any]) -> str:
-    """Return why it changed: what EC2 itself decided stands in one place, the rest in another."""
-    said = str(each.get("StateReason", {}).get("Message", ""))
-    return said if said.startswith("Server.") else str(each.get("StateTransitionReason", ""))
+    """Return why the state changed: StateReason if EC2 changed it, else the transition."""
+    message = str(each.get("StateReason", {}).get("Message", ""))
+    return message if message.startswith("Server.") else str(each.get("StateTransitionReason", ""))

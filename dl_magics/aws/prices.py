@@ -1,4 +1,4 @@
-"""What an hour costs: AWS's price list where allowed, else the bundled table, else unknown."""
+"""Hourly prices: from the AWS price list if permitted, else from the bundled table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TABLE = f"table of {instance_types.READ_IN}"
 
 
 def read_hourly_price(session: AwsSession, type_: str) -> tuple[float | None, str]:
-    """Return the dollars an hour on demand, and where they were read."""
+    """Return the on-demand dollars an hour, None if unknown, and the source of the price."""
     listed = _from_price_list(session, type_)
     if listed is not None:
         return listed, "AWS price list"
@@ -24,7 +24,7 @@ def read_hourly_price(session: AwsSession, type_: str) -> tuple[float | None, st
 
 
 def read_spot_prices(session: AwsSession, types: list[str]) -> dict[str, float]:
-    """Return the lowest spot price of each type in this region, where AWS tells it."""
+    """Return the lowest spot price of each type in the region, in dollars an hour, if known."""
     try:
         history, _ = session.query_pages(
             "ec2",

@@ -1,4 +1,4 @@
-"""An AWS profile: its region, and the files that both come from."""
+"""An AWS profile: its region and its configuration files."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ class AwsProfile(ProfileSettings):
 
     @classmethod
     def from_settings(cls, settings: ProfileSettings) -> AwsProfile:
-        """Return the profile with these settings."""
+        """Return the profile with these settings of the state."""
         return cls(**asdict(settings))
 
     @property
     def name(self) -> str:
-        """The profile's name, also where the AWS configuration decides it."""
+        """The profile's name; `default` if neither the settings nor AWS_PROFILE has one."""
         return self.profile or os.environ.get("AWS_PROFILE") or "default"
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment variables with which the aws command uses the same profile."""
+        """The environment variables that select this profile for the aws command."""
         variables = {
             "AWS_CONFIG_FILE": self.config_file,
             "AWS_SHARED_CREDENTIALS_FILE": self.credentials_file,
@@ -41,7 +41,7 @@ class AwsProfile(ProfileSettings):
             self.credentials_file
             or os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
         )
-        # Only names: os.environ decodes each value that is asked for.
+        # Filter by name first: os.environ decodes each value that is read.
         names = sorted(name for name in os.environ if name.startswith("AWS_"))
         return (*map(_changed_at, files), *((name, os.environ[name]) for name in names))
 

@@ -1,4 +1,4 @@
-"""How many vCPUs the account may run at once, by family, and how to ask for more."""
+"""vCPU quotas of the account by family of types, and how to request an increase."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """A limit on running vCPUs; `limit` is None where AWS does not tell it."""
+    """A quota of running vCPUs; `limit` is None if it could not be read."""
 
     code: str
     name: str
@@ -31,7 +31,7 @@ class Quota:
         return None if self.limit is None else self.limit - self.used
 
     def link(self, region: str | None) -> str:
-        """Where more is asked for."""
+        """Return the URL of the page that requests an increase."""
         return (
             f"https://{region}.console.aws.amazon.com/servicequotas/home"
             f"/services/ec2/quotas/{self.code}"
@@ -39,7 +39,7 @@ class Quota:
 
 
 def quota_family(type_: str) -> str:
-    """Return which of the quotas a type falls under."""
+    """Return the family of a type: `g`, `p` or `standard`, a key of the quotas."""
     letters = re.match(r"[a-z]*", type_)
     word = letters[0] if letters else ""
     if word in ("g", "gr", "vt"):
@@ -48,7 +48,7 @@ def quota_family(type_: str) -> str:
 
 
 def read_quota(session: AwsSession, group: str, instances: list[Instance]) -> Quota:
-    """Return one quota and how much of it is in use."""
+    """Return the quota of a family and how many vCPUs `instances` use of it."""
     code, name = _CODES[group]
     used = sum(_vcpus(each.type) for each in instances if _uses(each, group))
     try:
@@ -61,7 +61,7 @@ def read_quota(session: AwsSession, group: str, instances: list[Instance]) -> Qu
 
 
 def check_quota(session: AwsSession, type_: str, instances: list[Instance]) -> None:
-    """Raise if the account may not run one more of this type; unknown is let pass."""
+    """Raise QuotaReached if one more of this type exceeds the quota; an unknown quota passes."""
     quota = read_quota(session, quota_family(type_), instances)
     needed = _vcpus(type_)
     if quota.left is not None and needed > quota.left:
@@ -69,13 +69,14 @@ def check_quota(session: AwsSession, type_: str, instances: list[Instance]) -> N
 
 
 def make_quota_error(session: AwsSession, type_: str, quota: Quota | None = None) -> QuotaReached:
-    """Return the error that names the quota and where to ask for more."""
+    """Return the error with the quota and the URL that requests an increase."""
     quota = quota or read_quota(session, quota_family(type_), [])
     allowed = "its quota" if quota.limit is None else f"{quota.limit:g} vCPUs, {quota.used} in use"
     return QuotaReached(
         f"{type_} needs {_vcpus(type_) or 'more'} vCPUs; '{quota.name}' ({quota.code}) allows "
         f"{allowed}.",
-        fix=f"Request more (a day or two): {quota.link(session.region)} · or stop an instance.",
+        fix=f"Request an increase (a day or two): {quota.link(session.region)} "
+        "· or stop an instance.",
     )
 
 

@@ -1,4 +1,4 @@
-"""One session to AWS: clients that give up in time, and calls that never start a thing twice."""
+"""A session with AWS: clients with timeouts, and changes that are sent only once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dl_magics.errors import TooManyRequests
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 10
 _ATTEMPTS = 2
-_BACK_OFF_SECONDS = (0.5, 1.0, 2.0, 4.0)
+_BACKOFF_SECONDS = (0.5, 1.0, 2.0, 4.0)
 
 
 class AwsSession:
@@ -34,39 +34,43 @@ class AwsSession:
         """Return the session of a profile; the same object until its credentials change."""
         return _open(profile, profile.cache_key())
 
-    def query(self, service: str, call: str, *, region: str | None = None, **what: Any) -> Any:
-        """Call a read-only operation; it is retried where AWS is busy or the network fails."""
+    def query(
+        self, service: str, call: str, *, region: str | None = None, **parameters: Any
+    ) -> Any:
+        """Call a read-only operation; it is retried if AWS throttles it or the network fails."""
         client = self._client(service, region)
-        return self._retry_throttled(lambda: getattr(client, call)(**what))
+        return self._retry_throttled(lambda: getattr(client, call)(**parameters))
 
-    def query_pages(self, service: str, call: str, key: str, **what: Any) -> tuple[list[Any], Any]:
+    def query_pages(
+        self, service: str, call: str, key: str, **parameters: Any
+    ) -> tuple[list[Any], Any]:
         """Call a paginated read-only operation; return all items and the last page."""
         client = self._client(service, None)
         pages: list[Any] = self._retry_throttled(
-            lambda: list(client.get_paginator(call).paginate(**what))
+            lambda: list(client.get_paginator(call).paginate(**parameters))
         )
         return [each for page in pages for each in page.get(key, [])], pages[-1]
 
-    def change_ec2(self, call: str, *, unless: tuple[str, ...] = (), **what: Any) -> Any:
+    def change_ec2(self, call: str, *, unless: tuple[str, ...] = (), **parameters: Any) -> Any:
         """Call an EC2 operation that changes something, once; only throttling is retried.
 
         An error code in `unless` means that nothing has to change; the answer is then None.
         """
         client = self._client("ec2", None, once=True)
-        return self._retry_throttled(lambda: _unless(unless, getattr(client, call), what))
+        return self._retry_throttled(lambda: _unless(unless, getattr(client, call), parameters))
 
     def list_profiles(self) -> list[str]:
-        """Return the names of the profiles on this computer."""
+        """Return the names of the profiles in the AWS configuration."""
         return list(self._boto_session.available_profiles)
 
     def list_regions(self) -> list[dict[str, Any]]:
-        """Return the regions that the account may use."""
-        anywhere = self.region or "us-east-1"
-        return list(self.query("ec2", "describe_regions", region=anywhere)["Regions"])
+        """Return the regions that are enabled for the account."""
+        region = self.region or "us-east-1"
+        return list(self.query("ec2", "describe_regions", region=region)["Regions"])
 
     def _retry_throttled(self, work: Callable[[], Any]) -> Any:
-        """Do one call; where AWS throttles it, wait and repeat it."""
-        for seconds in _BACK_OFF_SECONDS:
+        """Return the result of a call, which is repeated with backoff if AWS throttles it."""
+        for seconds in _BACKOFF_SECONDS:
             try:
                 with map_boto_errors(self.profile):
                     return work()
@@ -77,7 +81,7 @@ class AwsSession:
 
     def _client(self, service: str, region: str | None, *, once: bool = False) -> Any:
         key = (service, region, once)
-        # A session of boto3 makes one client at a time.
+        # Creating clients is not thread-safe in a boto3 session.
         with self._lock:
             if key not in self._clients:
                 self._clients[key] = self._create_client(*key)
@@ -94,11 +98,11 @@ class AwsSession:
             return self._boto_session.client(service, region_name=region, config=config)
 
 
-def _unless(codes: tuple[str, ...], call: Callable[..., Any], what: dict[str, Any]) -> Any:
+def _unless(codes: tuple[str, ...], call: Callable[..., Any], parameters: dict[str, Any]) -> Any:
     from botocore.exceptions import ClientError
 
     try:
-        return call(**what)
+        return call(**parameters)
     except ClientError as error:
         if error.response["Error"]["Code"] in codes:
             return None

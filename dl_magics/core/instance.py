@@ -1,4 +1,4 @@
-"""One instance on EC2, as everything of ours passes it around."""
+"""An EC2 instance and a list of instances, as values."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ HEADS = ("name", "type", "GPU", "state", "address", "price", "cost since start",
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Instance:
-    """What EC2 says of one instance, at one moment.
+    """A snapshot of an EC2 instance.
 
-    Times are seconds since the epoch by the clock of AWS: `seen_at` is when it said all this,
-    `launched_at` when the instance last started. `dollars_per_hour` is None where the price is
-    not known, `ours` says that dl_magics made it, `answers` that SSH has just answered.
+    Times are seconds since the epoch by the clock of AWS: `seen_at` is the time of the snapshot,
+    `launched_at` the time of the last start. `dollars_per_hour` is None if the price is unknown.
+    `ours` is true if dl_magics created it, `answers` if SSH has just answered.
     """
 
     id: str
@@ -44,42 +44,42 @@ class Instance:
 
     @property
     def costs_money(self) -> bool:
-        """Whether its hours are billed at this moment."""
+        """Whether it is billed by the second now: pending or running."""
         return self.state in ("pending", "running")
 
     @property
     def gone(self) -> bool:
-        """Whether it was given back for good."""
+        """Whether it is being or was terminated."""
         return self.state in ("shutting-down", "terminated")
 
     @property
     def seconds(self) -> float:
-        """How long it has been running since its last start."""
+        """Seconds since its last start; 0 if it does not run."""
         return max(0.0, self.seen_at - self.launched_at) if self.costs_money else 0.0
 
     @property
     def dollars(self) -> float | None:
-        """What it has cost since its last start, without the disk."""
+        """The cost since its last start, without the disk; None if the price is unknown."""
         return money.cost(self.dollars_per_hour, self.seconds) if self.costs_money else 0.0
 
     @property
     def dollars_per_month(self) -> float:
-        """What its disk costs, running or not."""
+        """The monthly cost of its disk, running or stopped."""
         return money.disk_per_month(self.disk_gib)
 
     def receipt(self, ended_at: float) -> money.Receipt:
-        """What the time from its last start to `ended_at` cost."""
+        """Return the cost from its last start to `ended_at`, seconds since the epoch."""
         seconds = max(0.0, ended_at - self.launched_at)
         cost = money.cost(self.dollars_per_hour, seconds)
         return money.Receipt(self.name, seconds, cost, self.dollars_per_month)
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values that `from_json` takes back."""
+        """Return values for JSON, which `from_json` accepts."""
         return {**asdict(self), "groups": list(self.groups)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Instance:
-        """Return the instance that `to_json` was called on; unknown keys are left out."""
+        """Return the instance of `to_json`; unknown keys are ignored."""
         known = {each.name for each in fields(cls)}
         kept = {key: value for key, value in values.items() if key in known}
         return cls(**{**kept, "groups": tuple(kept.get("groups", ()))})
@@ -95,24 +95,24 @@ class Instance:
 
 
 def find_matching(instances: list[Instance], word: str) -> list[Instance]:
-    """Return those that `word` means: by id, by name, by type or its start, else by GPU."""
-    ways = (
+    """Return the instances that match `word` by id, else name, else type, else GPU."""
+    candidates = (
         [each for each in instances if each.id == word],
         [each for each in instances if each.name == word],
         [each for each in instances if each.type == word or each.type.startswith(f"{word}.")],
         [each for each in instances if each.type.startswith(word)],
         [each for each in instances if word.upper() in each.gpu.upper().split()],
     )
-    return next(filter(None, ways), [])
+    return next(filter(None, candidates), [])
 
 
 @dataclass(frozen=True, slots=True)
 class Instances:
-    """All instances of one profile and region, and which of them is selected."""
+    """The instances of one profile and region; `selected` is the id of the selected one."""
 
     profile_and_region: str
     each: tuple[Instance, ...]
-    chosen: str | None = None
+    selected: str | None = None
 
     def __iter__(self) -> Iterator[Instance]:
         return iter(self.each)
@@ -121,10 +121,10 @@ class Instances:
         return len(self.each)
 
     def rows(self) -> list[tuple[str, ...]]:
-        """Return what a table of them shows, line by line."""
+        """Return the cells of the table, a tuple for each instance."""
         return [
             (
-                ("→ " if each.id == self.chosen else "") + each.name,
+                ("→ " if each.id == self.selected else "") + each.name,
                 each.type,
                 each.gpu or "-",
                 each.state,
@@ -139,13 +139,13 @@ class Instances:
 
     @property
     def summary(self) -> str:
-        """Where they are, how many run, and what that costs an hour."""
+        """The profile and region, the number of instances, the hourly cost of running ones."""
         running = [each for each in self.each if each.costs_money]
         prices = [each.dollars_per_hour for each in running]
         known = sum(price for price in prices if price is not None)
-        more = " and what has no known price" if None in prices else ""
+        more = " plus an unknown price" if None in prices else ""
         costs = (
-            f", {len(running)} of them cost {money.format_per_hour(known)}{more}" if running else ""
+            f", {len(running)} running at {money.format_per_hour(known)}{more}" if running else ""
         )
         count = "1 instance" if len(self.each) == 1 else f"{len(self.each)} instances"
         return f"{self.profile_and_region}: {count}{costs}"

@@ -1,4 +1,4 @@
-"""Dollars: what an hour costs, what a time costs, how both are written."""
+"""Amounts in US dollars: the cost of a time and of a disk, and their formats."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 DISK_DOLLARS_PER_GIB_MONTH = 0.08
-"""gp3 in us-east-1; other regions differ by some cents."""
+"""The price of gp3 in us-east-1; other regions differ by some cents."""
 
-_LEAST_SECONDS = 60
+_MIN_BILLED_SECONDS = 60
 
 
 def format_dollars(dollars: float | None) -> str:
-    """Return `$0.62`, with more digits where two would say nothing, or `unknown`."""
+    """Return `$0.62`; four decimals below 10 cents; `unknown` for None."""
     if dollars is None:
         return "unknown"
     digits = 2 if dollars == 0 or dollars >= 0.1 else 4
@@ -20,7 +20,7 @@ def format_dollars(dollars: float | None) -> str:
 
 
 def format_per_hour(dollars: float | None) -> str:
-    """Return `$0.90/h`, `$0.526/h`, or `price unknown`."""
+    """Return `$0.90/h` or `$0.526/h`; `price unknown` for None."""
     if dollars is None:
         return "price unknown"
     whole, _, cents = f"{dollars:,.4f}".partition(".")
@@ -28,14 +28,14 @@ def format_per_hour(dollars: float | None) -> str:
 
 
 def cost(dollars_per_hour: float | None, seconds: float) -> float | None:
-    """What `seconds` cost: EC2 bills each second, and a minute at least."""
+    """Return the dollars for `seconds`: EC2 bills by the second, at least a minute."""
     if dollars_per_hour is None:
         return None
-    return dollars_per_hour * max(seconds, _LEAST_SECONDS) / 3600
+    return dollars_per_hour * max(seconds, _MIN_BILLED_SECONDS) / 3600
 
 
 def disk_per_month(gib: float) -> float:
-    """What a gp3 disk costs a month, also while its instance is stopped."""
+    """Return the dollars a month for a gp3 disk, billed also while the instance is stopped."""
     return gib * DISK_DOLLARS_PER_GIB_MONTH
 
 
@@ -50,7 +50,7 @@ def format_duration(seconds: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What an instance cost from its start to its stop, and what its disk goes on costing."""
+    """The cost of an instance from start to stop, and the monthly cost of its disk."""
 
     name: str
     seconds: float

@@ -1,4 +1,4 @@
-"""A table as text and as HTML: how our values show themselves."""
+"""Tables as text and as HTML, for the output of values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Rows = Sequence[Sequence[str]]
 
 
 def format_text(title: str, heads: Sequence[str], rows: Rows) -> str:
-    """Return lines with the columns below each other."""
+    """Return the title and the table as text with aligned columns."""
     lines = [list(heads), *rows] if rows else []
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     shown = [
@@ -20,7 +20,7 @@ def format_text(title: str, heads: Sequence[str], rows: Rows) -> str:
 
 
 def format_html(title: str, heads: Sequence[str], rows: Rows) -> str:
-    """Return a plain HTML table, which a saved notebook keeps."""
+    """Return the title and the table as static HTML, which a saved notebook keeps."""
     head = _cells("th", heads)
     body = "".join(f"<tr>{_cells('td', row)}</tr>" for row in rows)
     table = f"<table><tr>{head}</tr>{body}</table>" if rows else ""
@@ -28,5 +28,5 @@ def format_html(title: str, heads: Sequence[str], rows: Rows) -> str:
 
 
 def _cells(tag: str, texts: Sequence[str]) -> str:
-    # Notebooks put what stands in tables to the right, as if all of it were numbers.
+    # Jupyter aligns the cells of tables to the right by default.
     return "".join(f'<{tag} style="text-align: left">{escape(each)}</{tag}>' for each in texts)

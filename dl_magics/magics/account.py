@@ -1,4 +1,4 @@
-"""The magics for the account: rent, look at prices and settings, give everything back."""
+"""The magics for the AWS account: launch, terminate, prices, checks, profile, region."""
 
 from __future__ import annotations
 
@@ -20,21 +20,25 @@ if TYPE_CHECKING:
 
 @magics_class
 class AccountMagics(Magics):
-    """Renting, prices, quotas and settings."""
+    """Launch and terminate instances; show prices, quotas and settings."""
 
     @magic_arguments()
-    @argument("type", nargs="?", help="instance type; without it the types are shown")
-    @argument("--name", default="gpu", help="what it is called (%(default)s)")
-    @argument("--image", help="ami-…; default: the newest Deep Learning AMI")
-    @argument("--disk", type=int, help="GiB (100)")
-    @argument("--zone", help="us-east-1b; default: wherever AWS has one")
-    @argument("--allow-from", nargs="+", help="who may come in: ranges, or me (the default)")
-    @argument("--dry-run", action="store_true", help="look everything up, change nothing")
-    @argument("-y", "--yes", action="store_true", help="agree beforehand")
-    @argument("--explain", action="store_true", help="only show the commands that do it")
+    @argument("type", nargs="?", help="instance type; without it the available types are shown")
+    @argument("--name", default="gpu", help="name of the instance (%(default)s)")
+    @argument("--image", help="AMI id, ami-…; default: the newest Deep Learning AMI")
+    @argument("--disk", type=int, help="disk size in GiB (100)")
+    @argument("--zone", help="availability zone, us-east-1b; default: AWS selects one")
+    @argument(
+        "--allow-from", nargs="+", help="address ranges that may use SSH, or me (the default)"
+    )
+    @argument("--dry-run", action="store_true", help="show what would be launched; change nothing")
+    @argument("-y", "--yes", action="store_true", help="answer yes to the confirmation")
+    @argument("--explain", action="store_true", help="show the commands that would be run")
     @line_magic
     def aws_launch(self, line: str) -> Any:
-        """Rent a new instance, and all it needs the first time. Running it twice rents one.
+        """Launch an instance; create its key pair and security group if needed.
+
+        A second launch with the same name returns the existing instance.
 
         ::
 
@@ -63,11 +67,11 @@ class AccountMagics(Magics):
 
     @magic_arguments()
     @NAME
-    @argument("-f", "--force", action="store_true", help="needed: its disk is lost for good")
+    @argument("-f", "--force", action="store_true", help="required: its disk is deleted")
     @EXPLAIN
     @line_magic
     def aws_terminate(self, line: str) -> Instance | Script:
-        """Give an instance back for good, with its disk. Needs -f.
+        """Terminate an instance and delete its disk. Requires -f.
 
         ::
 
@@ -86,10 +90,12 @@ class AccountMagics(Magics):
         return print_until_done(instances.terminate(current, instance.id))
 
     @magic_arguments()
-    @argument("-f", "--force", action="store_true", help="needed: disks are lost for good")
+    @argument(
+        "-f", "--force", action="store_true", help="required to delete: disks are deleted too"
+    )
     @line_magic
     def aws_cleanup(self, line: str) -> Resources:
-        """Show all that dl_magics made here; with -f give it back.
+        """List what dl_magics created in this account and region; with -f delete it.
 
         ::
 
@@ -101,19 +107,19 @@ class AccountMagics(Magics):
         from dl_magics.actions.aws import cleanup, context
 
         current = context.load()
-        things = cleanup.list_resources(current)
+        resources = cleanup.list_resources(current)
         if not parse_argstring(self.aws_cleanup, line).force:
-            return things
-        print(things)
+            return resources
+        print(resources)
         return replace(
-            things, each=tuple(cleanup.delete_resources(current, things)), given_back=True
+            resources, each=tuple(cleanup.delete_resources(current, resources)), deleted=True
         )
 
     @magic_arguments()
-    @argument("type", nargs="?", help="start of the type, or a GPU: g5, p4d.24xlarge, T4")
+    @argument("type", nargs="?", help="type, beginning of a type, or GPU: p4d.24xlarge, g5, T4")
     @line_magic
     def aws_prices(self, line: str) -> PriceList:
-        """Show the GPU types of this region: memory, $/h on demand and spot, quota left.
+        """List the GPU types of the region: memory, on-demand and spot price, quota left.
 
         ::
 
@@ -125,10 +131,10 @@ class AccountMagics(Magics):
         return price_list.list_prices(context.load(), parse_argstring(self.aws_prices, line).type)
 
     @magic_arguments()
-    @argument("--policy", action="store_true", help="print the smallest IAM policy that is enough")
+    @argument("--policy", action="store_true", help="print the IAM policy that dl_magics needs")
     @line_magic
     def aws_check(self, line: str) -> Report | Notice:
-        """Look at credentials, region, quota, key, security group: a line each.
+        """Check credentials, region, address, quotas, key pair, security group and instance.
 
         ::
 
@@ -142,12 +148,16 @@ class AccountMagics(Magics):
         return check.run_checks()
 
     @magic_arguments()
-    @argument("profile", nargs="?", help="the AWS profile to use; without it they are shown")
-    @argument("--ssh-config", help="a file for ssh, as in ssh -F: for bastions; none takes it back")
-    @argument("--address-url", help="an https service that tells your own address")
+    @argument(
+        "profile", nargs="?", help="AWS profile to select; without it the profiles are listed"
+    )
+    @argument(
+        "--ssh-config", help="configuration file as in ssh -F, for bastion hosts; none resets it"
+    )
+    @argument("--address-url", help="https service that returns your public IP address")
     @line_magic
     def aws_profile(self, line: str) -> Notice:
-        """Show the AWS profiles, or choose one for this and all later notebooks.
+        """List the AWS profiles, or select one for this and all later notebooks.
 
         ::
 
@@ -162,10 +172,10 @@ class AccountMagics(Magics):
         return Notice(account.list_profiles())
 
     @magic_arguments()
-    @argument("region", nargs="?", help="without it the present one is shown")
+    @argument("region", nargs="?", help="AWS region to select; without it the current one is shown")
     @line_magic
     def aws_region(self, line: str) -> Notice:
-        """Show the AWS region, or choose one for this and all later notebooks.
+        """Show the AWS region, or select one for this and all later notebooks.
 
         ::
 
@@ -180,8 +190,8 @@ class AccountMagics(Magics):
         return Notice(context.load().profile_and_region)
 
     @line_magic
-    def manage_aws(self, line: str) -> Any:  # noqa: ARG002 - it takes nothing
-        """Show all instances with their cost and buttons, and Keras' settings in a tab.
+    def manage_aws(self, line: str) -> Any:  # noqa: ARG002 - it has no arguments
+        """Show a panel with all instances, their cost and controls, and a tab of Keras settings.
 
         ::
 

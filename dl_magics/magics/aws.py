@@ -1,4 +1,4 @@
-"""The magics for one instance: choose, start, ask, log in, resize, stop, give back."""
+"""The magics for one EC2 instance: select, start, show, log in, resize, stop."""
 
 from __future__ import annotations
 
@@ -18,22 +18,20 @@ if TYPE_CHECKING:
     from dl_magics.magics.terminal import Terminal
     from dl_magics.ssh.commands import CommandResult
 
-NAME = argument(
-    "name", nargs="?", help="name, id, start of the type or GPU; default: the chosen one"
-)
-_YES = argument("-y", "--yes", action="store_true", help="agree beforehand")
-EXPLAIN = argument("--explain", action="store_true", help="only show the commands that do it")
+NAME = argument("name", nargs="?", help="name, id, type or GPU; default: the selected instance")
+_YES = argument("-y", "--yes", action="store_true", help="answer yes to the confirmation")
+EXPLAIN = argument("--explain", action="store_true", help="show the commands that would be run")
 
 
 @magics_class
 class AwsMagics(Magics):
-    """Starting, using and stopping an instance."""
+    """Select, start, use and stop an instance."""
 
     @magic_arguments()
     @NAME
     @line_magic
     def aws_get(self, line: str) -> Instance:
-        """Choose the instance that all other magics mean; remembered for next time.
+        """Select the instance that all other magics use, in this and all later notebooks.
 
         ::
 
@@ -44,7 +42,7 @@ class AwsMagics(Magics):
 
     @line_magic
     def aws_get_p2(self, line: str) -> Instance:
-        """Choose the p2 instance, as in 2017.
+        """Select the p2 instance, by the magic of 2017.
 
         ::
 
@@ -55,7 +53,7 @@ class AwsMagics(Magics):
 
     @line_magic
     def aws_get_t2(self, line: str) -> Instance:
-        """Choose the t2 instance, as in 2017.
+        """Select the t2 instance, by the magic of 2017.
 
         ::
 
@@ -68,7 +66,7 @@ class AwsMagics(Magics):
     @EXPLAIN
     @line_magic
     def aws_list(self, line: str) -> Instances | Script:
-        """Show all instances of the account and region, with what they cost.
+        """List all instances of the account in the selected region, with their cost.
 
         ::
 
@@ -87,7 +85,7 @@ class AwsMagics(Magics):
     @EXPLAIN
     @line_magic
     def aws_state(self, line: str) -> Notice | Script:
-        """Say the state in one word: pending, running, stopping, stopped, terminated.
+        """Show the state of an instance: pending, running, stopping, stopped, terminated.
 
         ::
 
@@ -106,7 +104,7 @@ class AwsMagics(Magics):
     @EXPLAIN
     @line_magic
     def aws_ip(self, line: str) -> Notice | Script:
-        """Say the public address of a running instance.
+        """Show the public IP address of a running instance.
 
         ::
 
@@ -124,11 +122,11 @@ class AwsMagics(Magics):
 
     @magic_arguments()
     @NAME
-    @argument("--wait", default="0", help="try again for so long where AWS has none left: 20m, 2h")
+    @argument("--wait", default="0", help="retry for this time if AWS has no capacity: 2h")
     @EXPLAIN
     @line_magic
     def aws_start(self, line: str) -> Instance | Script:
-        """Start an instance and wait until SSH answers; port 22 is pointed at your address.
+        """Start an instance, open port 22 to your IP address, and wait until SSH answers.
 
         ::
 
@@ -169,16 +167,16 @@ class AwsMagics(Magics):
         return seen[-1].receipt(seen[-1].seen_at) if seen[0].costs_money else seen[-1]
 
     @magic_arguments()
-    @argument("command", nargs="*", help="what to run there; without it the ssh command is shown")
-    @argument("--name", "-n", help="name, id or start of the type; default: the chosen one")
-    @argument("--trust", action="store_true", help="show the host key, ask, and pin it")
+    @argument("command", nargs="*", help="command to run; without it a terminal opens")
+    @argument("--name", "-n", help="name, id, type or GPU; default: the selected instance")
+    @argument("--trust", action="store_true", help="show the host key, confirm it, and pin it")
     @_YES
     @EXPLAIN
     @line_magic
     def aws_ssh(self, line: str) -> CommandResult | Script | Terminal:
-        """Run one command on the instance, or open a terminal there and show the ssh command.
+        """Run one command on the instance, or open a terminal on it, or show the ssh command.
 
-        Options come before the command.
+        Options come before the command. The ssh command is shown where no terminal can open.
 
         ::
 
@@ -204,13 +202,13 @@ class AwsMagics(Magics):
         return instances.run_command(current, command, instance.id)
 
     @magic_arguments()
-    @argument("type", nargs="?", help="the new instance type; without it the present one is shown")
+    @argument("type", nargs="?", help="new instance type; without it the current one is shown")
     @NAME
     @_YES
     @EXPLAIN
     @line_magic
     def aws_resize(self, line: str) -> Instance | Script:
-        """Give the instance another type; disk and name stay. One that runs is stopped first.
+        """Change the instance type; disk and name are kept. A running instance is restarted.
 
         ::
 
@@ -238,7 +236,7 @@ def _select_instance(word: str | None) -> Instance:
 
 
 def _split(line: str) -> tuple[str, str]:
-    """Take our options off the front of a line; the rest is the command, as it is."""
+    """Return the options at the start of a line, and the unchanged command after them."""
     words = line.split()
     count = 0
     while count < len(words) and words[count].startswith("-"):

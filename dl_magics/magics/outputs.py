@@ -1,4 +1,4 @@
-"""Show here what a cell on the GPU kernel sends: the same text, pictures, errors and questions."""
+"""Show what a cell on the GPU kernel sends: text, images, errors and input requests."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 from IPython.display import clear_output, publish_display_data
 
-# Its model lives in the other kernel: the plain form of the same output is shown instead.
+# The model of a widget lives in the GPU kernel: the plain form of the output is shown instead.
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 Message = Mapping[str, Any]
 
 
 class GpuError(Exception):
-    """A cell failed on the GPU kernel; it shows itself as it would have there."""
+    """A cell failed on the GPU kernel; shown with the traceback from there."""
 
     def __init__(self, name: str, value: str, traceback: list[str]) -> None:
         super().__init__(f"{name}: {value}" if value else name)
@@ -26,9 +26,9 @@ class GpuError(Exception):
 
 
 def show_messages(messages: Iterable[Message], answer: Callable[[str], None]) -> GpuError | None:
-    """Show the messages of one cell as they come; return its error, if it failed.
+    """Show the Jupyter messages of one cell as they arrive; return its error, or None.
 
-    `answer` is given what the person types where the cell asks for input.
+    `answer` is called with the text that the user types when the cell asks for input.
     """
     failed = None
     for message in messages:
@@ -36,7 +36,7 @@ def show_messages(messages: Iterable[Message], answer: Callable[[str], None]) ->
         if kind == "error":
             failed = GpuError(content["ename"], content["evalue"], content["traceback"])
         elif kind == "input_request":
-            answer(_asked(content))
+            answer(_read_input(content))
         else:
             _show(kind, content)
     return failed
@@ -62,7 +62,7 @@ def _show(kind: str, content: Mapping[str, Any]) -> None:
                 publish_display_data(page["data"])
 
 
-def _asked(content: Mapping[str, Any]) -> str:
+def _read_input(content: Mapping[str, Any]) -> str:
     if content.get("password"):
         from getpass import getpass
 

@@ -1,4 +1,4 @@
-"""The magic that goes to the practice cloud and back."""
+"""The magic that switches the practice cloud on and off."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from dl_magics.magics.prompts import Notice
 
 @magics_class
 class PracticeMagics(Magics):
-    """An EC2 API and SSH hosts on this computer, for nothing."""
+    """An EC2 API and SSH hosts on this computer, free of charge."""
 
     @magic_arguments()
-    @argument("what", nargs="?", choices=("on", "off", "fault"), help="nothing: show how it is")
-    @argument("name", nargs="?", help="which fault; nothing: show them")
-    @argument("--times", type=int, default=1, help="how often it goes wrong (%(default)s)")
-    @argument("--seconds", help="how long, for a fault that takes time: 30, or 2m")
+    @argument(
+        "what",
+        nargs="?",
+        choices=("on", "off", "fault"),
+        help="switch it on or off, or inject a fault; default: show its state",
+    )
+    @argument("name", nargs="?", help="name of the fault; without it the faults are listed")
+    @argument("--times", type=int, default=1, help="number of requests that fail (%(default)s)")
+    @argument("--seconds", help="duration of a fault that delays: 30, or 2m")
     @line_magic
     def practice(self, line: str) -> Notice:
-        """Go to the practice cloud, come back, or let something go wrong there.
+        """Switch to the practice cloud, switch back, or inject a fault into it.
 
         ::
 
@@ -31,7 +36,7 @@ class PracticeMagics(Magics):
 
         args = parse_argstring(self.practice, line)
         if args.what == "on":
-            return Notice(f"Practice cloud: {practice.switch_on()}. Nothing here costs money.")
+            return Notice(f"Practice cloud: {practice.switch_on()}. Instances in it cost nothing.")
         if args.what == "off":
             return Notice(
                 f"The practice cloud is off; the AWS profile is {practice.switch_off()} again."
@@ -46,8 +51,8 @@ class PracticeMagics(Magics):
             return Notice(f"{args.name}: {practice.list_faults()[args.name]}, {args.times} times.")
         if args.what == "fault":
             lines = [
-                f"%practice fault {name:<22} {does}"
-                for name, does in practice.list_faults().items()
+                f"%practice fault {name:<22} {effect}"
+                for name, effect in practice.list_faults().items()
             ]
             return Notice("\n".join(lines))
         return Notice(f"The practice cloud is {'on' if practice.is_on() else 'off'}.")

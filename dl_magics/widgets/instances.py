@@ -1,7 +1,7 @@
-"""`%manage_aws`: every instance with its cost and its buttons, live.
+"""`%manage_aws`: a live table of all instances with their cost and buttons.
 
-A click is numbered by the browser and shown as waiting until the kernel has heard it, so that none
-is lost silently. Work goes on in threads: the kernel stays free.
+The browser numbers each click and shows it as waiting until the kernel has received it, so that no
+click is lost unnoticed. Actions run in threads, so that the kernel can run cells meanwhile.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SECONDS = 3.0
 
 
 class Panel(anywidget.AnyWidget):
-    """The instances of the chosen place; it looks again every few seconds until it is closed."""
+    """The instances of the selected profile and region, refreshed every `seconds` until closed."""
 
     _esm = HERE / "instances.js"
     _css = HERE / "instances.css"
@@ -46,13 +46,13 @@ class Panel(anywidget.AnyWidget):
             "stop": lambda current, click: instances.stop(current, click["id"]),
             "resize": _resize,
         }
-        self.look()
+        self.refresh()
         self.types = price_list.describe_types(context.load())
         self.on_msg(lambda _, click, __: self.hear(click))
-        threading.Thread(target=self._keep_looking, args=(seconds,), daemon=True).start()
+        threading.Thread(target=self._keep_refreshing, args=(seconds,), daemon=True).start()
 
-    def look(self) -> None:
-        """Read all instances again."""
+    def refresh(self) -> None:
+        """Read all instances from AWS."""
         try:
             listing = instances.list_instances(context.load())
         except DLMagicsError as error:
@@ -64,13 +64,13 @@ class Panel(anywidget.AnyWidget):
             self.notes = {key: note for key, note in self.notes.items() if key}
 
     def hear(self, click: dict[str, Any]) -> None:
-        """Take one click; a second one for the same instance is refused while the first works."""
+        """Handle one click; refuse it while an earlier action on the same instance is running."""
         self.heard = max(self.heard, int(click["n"]))
         id_ = click["id"]
         if click["action"] == "connect":
             self._connect(id_)
         elif id_ in self._at_work:
-            self._note(id_, "It is still busy with the click before; this one was not done.")
+            self._note(id_, "An action is already running on this instance: the click was ignored.")
         else:
             self._at_work.add(id_)
             threading.Thread(target=self._work, args=(click,), daemon=True).start()
@@ -90,7 +90,7 @@ class Panel(anywidget.AnyWidget):
             self._note(id_, error)
         finally:
             self._at_work.discard(id_)
-            self.look()
+            self.refresh()
 
     def _connect(self, id_: str) -> None:
         try:
@@ -105,14 +105,18 @@ class Panel(anywidget.AnyWidget):
             fresh = _row(instance)
             self.rows = [fresh if row["id"] == instance.id else row for row in self.rows]
 
-    def _note(self, id_: str, said: str | DLMagicsError) -> None:
-        text = said if isinstance(said, str) else f"{type(said).__name__}: {said}\n{said.fix}"
+    def _note(self, id_: str, message: str | DLMagicsError) -> None:
+        text = (
+            message
+            if isinstance(message, str)
+            else f"{type(message).__name__}: {message}\n{message.fix}"
+        )
         with self._changing:
             self.notes = {**self.notes, id_: text}
 
-    def _keep_looking(self, seconds: float) -> None:
+    def _keep_refreshing(self, seconds: float) -> None:
         while not self._closed.wait(seconds):
-            self.look()
+            self.refresh()
 
 
 def _resize(current: Context, click: dict[str, Any]) -> Iterator[Instance]:

@@ -1,4 +1,4 @@
-"""`%manage_aws`: the instances and Keras' settings, a tab each."""
+"""`%manage_aws`: a tab with the instances and a tab with the Keras settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dl_magics.widgets.keras_settings import SettingsPanel
 
 
 class Manager(Tab):
-    """Two tabs; closing it ends what they look at."""
+    """Two tabs; closing it closes the panels in both."""
 
     def __init__(self, restart: Callable[[], object] | None = None) -> None:
         super().__init__(

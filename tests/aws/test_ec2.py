@@ -37,9 +37,9 @@ def test_a_start_by_another_ends_the_waiting_for_stopped(slow_to_stop):
     goes_on()
     list(context.load().ec2.start(context.load().ec2.describe_instance(id_)))
 
-    with pytest.raises(WrongState, match="is running: it was started from elsewhere") as told:
+    with pytest.raises(WrongState, match="is running: another client started it") as refused:
         list(stops)
-    assert told.value.fix == "%aws_stop stops it again."
+    assert refused.value.fix == "%aws_stop stops it again."
 
 
 def test_a_start_by_another_ends_the_waiting_of_a_start_too(slow_to_stop):

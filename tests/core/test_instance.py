@@ -65,7 +65,7 @@ def test_a_list_says_where_it_is_and_what_it_costs():
     listing = Instances("practice · us-east-1", rented, "i-1")
 
     assert repr(listing).splitlines()[0] == (
-        "practice · us-east-1: 2 instances, 1 of them cost $0.90/h"
+        "practice · us-east-1: 2 instances, 1 running at $0.90/h"
     )
     assert "→ gpu" in repr(listing)
     assert ">p2.xlarge</td>" in listing._repr_html_()
@@ -82,4 +82,4 @@ def test_names_cannot_bring_html_into_the_notebook():
 def test_a_list_says_that_a_price_is_not_known():
     listing = Instances("here", (an_instance(dollars_per_hour=None),))
 
-    assert "no known price" in listing.summary
+    assert "unknown price" in listing.summary

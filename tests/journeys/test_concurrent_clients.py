@@ -19,7 +19,7 @@ panel = Panel(seconds=0.2)
 for n, action in enumerate(["stop", "start", "stop"], 1):
     panel.hear({"n": n, "id": sys.argv[1], "action": action})
     while panel._at_work:
-        panel.look()
+        panel.refresh()
 panel.close()
 """
 

@@ -98,7 +98,7 @@ def test_a_failed_launch_names_the_cause_and_leaves_nothing_running(cloud, run):
         run("%aws_launch t2.micro -y")
 
     assert "t2.micro" in str(failed.value)
-    assert "Made so far" in str(failed.value)
+    assert "Created so far" in str(failed.value)
     assert "%aws_launch" in failed.value.fix
     assert [each for each in context.load().ec2.list_instances() if not each.gone] == []
     assert run("%aws_launch t2.micro -y").answers

@@ -20,7 +20,7 @@ def test_a_profile_is_chosen_for_all_later_notebooks(cloud, run, tmp_path):
 
 
 def test_an_ssh_config_that_is_not_there_is_refused(cloud, run):
-    with pytest.raises(errors.BadSetting, match="no file"):
+    with pytest.raises(errors.BadSetting, match="does not exist"):
         run("%aws_profile --ssh-config /nowhere/config")
 
 

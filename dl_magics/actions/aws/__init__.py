@@ -1,1 +1,1 @@
-"""AWS instances."""
+"""Actions on the AWS account: instances, launch, prices, checks, profile and region."""

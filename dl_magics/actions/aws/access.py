@@ -1,4 +1,4 @@
-"""Getting in: whom the security group lets in, which key, and whether SSH answers."""
+"""SSH access to an instance: allowed address ranges, key and login; wait until SSH answers."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from dl_magics.ssh import blocking, host_key_rotation, keys
 from dl_magics.ssh.target import SshTarget
 
 LOGIN_KEY = "id_ed25519"
-_PATIENCE_SECONDS = 300.0
-_LOOK_SECONDS = 5.0
+_TIMEOUT_SECONDS = 300.0
+_DESCRIBE_SECONDS = 5.0
 
 
 def our_name() -> str:
-    """Return what our key pair and security group are called: one of each per person."""
+    """Return the name of our key pair and security group: one of each per key of the user."""
     return f"dl-magics-{keys.ensure_key_pair(LOGIN_KEY).short}"
 
 
 def resolve_sources(context: Context) -> list[str]:
-    """Return who may come in: what `--allow-from` named, else just this computer's address."""
+    """Return the CIDR ranges of `--allow-from`, or this computer's public address as a /32."""
     named = context.allow_from
     return list(named) or [security_group.find_own_address(context.profile.address_url)]
 
 
 def authorize_own_address(context: Context, instance: Instance) -> bool:
-    """Point the rule at our present address; return whether it had pointed elsewhere.
+    """Allow SSH from this computer's current address; return whether the rules were changed.
 
-    Groups that are not ours are left alone.
+    Security groups that dl_magics did not create are not changed.
     """
     if not instance.ours:
         return False
@@ -46,10 +46,16 @@ def authorize_own_address(context: Context, instance: Instance) -> bool:
 
 
 def resolve_target(context: Context, instance: Instance, identity: str | None = None) -> SshTarget:
-    """Return how to log in to a running instance; `identity` is a key file of the person's own."""
+    """Return how to log in to a running instance; `identity` is a private key file of the user.
+
+    Raises
+    ------
+    WrongState
+        if the instance is not running or has no public address yet.
+    """
     if not instance.ip or instance.state != "running":
         raise WrongState(
-            f"{instance.name} is {instance.state}: it has no address.", fix="%aws_start"
+            f"{instance.name} is {instance.state}: it has no public address.", fix="%aws_start"
         )
     ours = keys.ensure_key_pair(LOGIN_KEY).file if instance.key == our_name() else None
     return SshTarget(
@@ -63,25 +69,31 @@ def resolve_target(context: Context, instance: Instance, identity: str | None = 
 
 
 def until_ssh_answers(context: Context, ec2: Ec2, instance: Instance) -> Iterator[Instance]:
-    """Yield the instance when its address changes, and at last when SSH answers."""
-    began = looked = time.monotonic()
+    """Yield the instance when its address changes, and finally when SSH answers.
+
+    Raises
+    ------
+    NoAnswer
+        if SSH has not answered after five minutes.
+    """
+    began = described = time.monotonic()
     while not blocking.wait_for(host_key_rotation.is_reachable(resolve_target(context, instance))):
         time.sleep(0.5)
         now = time.monotonic()
-        if now - looked > _LOOK_SECONDS:
-            looked, before = now, instance
+        if now - described > _DESCRIBE_SECONDS:
+            described, before = now, instance
             instance = ec2.describe_instance(instance.id)
             if instance.ip != before.ip:
                 yield instance
-        if now - began > _PATIENCE_SECONDS:
+        if now - began > _TIMEOUT_SECONDS:
             raise NoAnswer(
-                f"{instance} but SSH has not answered for {_PATIENCE_SECONDS / 60:.0f} minutes.",
-                fix="It costs money: %aws_stop · or wait more: %aws_start · %aws_check looks at "
-                "the way in.",
+                f"{instance} but SSH has not answered for {_TIMEOUT_SECONDS / 60:.0f} minutes.",
+                fix="It costs money: %aws_stop stops it · %aws_start waits longer · %aws_check "
+                "checks the security group.",
             )
     yield replace(instance, answers=True)
 
 
 def is_closed(context: Context, group: str, source: str) -> bool:
-    """Whether port 22 of a group is not open to a source yet."""
+    """Whether a security group does not yet allow SSH from a source."""
     return not security_group.is_open(context.session, group, source)

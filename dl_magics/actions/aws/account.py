@@ -1,4 +1,4 @@
-"""The choices that stay: profile, region, who may come in."""
+"""Select the profile, region, ssh_config file and allowed address ranges for all notebooks."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from dl_magics.store import state
 
 
 def select_profile(profile: str | None, ssh_config: str | None, address_url: str | None) -> None:
-    """Choose another profile, ssh_config file or address service."""
+    """Select a profile, an ssh_config file or an address service; None keeps the current one.
+
+    `none` resets `ssh_config` and `address_url`.
+    """
     changes: dict[str, Any] = {}
     if profile:
         changes = {"profile": profile, "region": None}
     if ssh_config:
-        changes["ssh_config"] = None if ssh_config == "none" else _file(ssh_config)
+        changes["ssh_config"] = None if ssh_config == "none" else _existing_file(ssh_config)
     if address_url:
         changes["address_url"] = state.ADDRESS_URL if address_url == "none" else address_url
     selected = replace(load_profile(), **changes)
@@ -29,25 +32,29 @@ def select_profile(profile: str | None, ssh_config: str | None, address_url: str
 
 
 def select_region(region: str) -> None:
-    """Choose a region, if the account has it."""
+    """Select a region; raise NoRegion if the account does not have it."""
     known = {each["RegionName"] for each in AwsSession.open(load_profile()).list_regions()}
     if region not in known:
         raise NoRegion(
-            f"'{region}' is no region of this account.", fix=f"One of: {', '.join(sorted(known))}"
+            f"Region '{region}' is not available in this account.",
+            fix=f"Use one of: {', '.join(sorted(known))}",
         )
     _keep(replace(load_profile(), region=region))
 
 
 def list_profiles() -> str:
-    """Return the profiles of this computer, the chosen one marked."""
+    """Return the profiles of the AWS configuration, one a line; an arrow marks the selected one."""
     selected = load_profile()
     names = AwsSession.open(selected).list_profiles()
     lines = [f"{'→' if name == selected.name else ' '} {name}" for name in names]
-    return "\n".join(lines) or "No AWS profile here yet: aws configure · or %practice on"
+    return (
+        "\n".join(lines)
+        or "No AWS profile is configured. In a terminal: aws configure · or %practice on"
+    )
 
 
 def set_allow_from(sources: list[str]) -> None:
-    """Remember who may come in; `me` means just this computer, wherever it is."""
+    """Store the address ranges that may use SSH; `me` is the current address of this computer."""
     ranges = [] if sources == ["me"] else [security_group.parse_range(each) for each in sources]
     state.update(lambda remembered: replace(remembered, allow_from=tuple(ranges)))
 
@@ -57,8 +64,11 @@ def _keep(profile: AwsProfile) -> None:
     state.update(lambda remembered: replace(remembered, profile=settings))
 
 
-def _file(named: str) -> str:
-    path = Path(named).expanduser()
+def _existing_file(name: str) -> str:
+    path = Path(name).expanduser()
     if not path.is_file():
-        raise BadSetting(f"There is no file {path}.", fix="%aws_profile --ssh-config ~/.ssh/config")
+        raise BadSetting(
+            f"The ssh_config file {path} does not exist.",
+            fix="%aws_profile --ssh-config ~/.ssh/config",
+        )
     return str(path.absolute())

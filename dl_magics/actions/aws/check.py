@@ -1,4 +1,4 @@
-"""Look at everything that renting needs: a line each, and what to type where it is not right."""
+"""Check what a launch needs: one line each, with what to type where something is missing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ACTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class CheckLine:
-    """One thing that was looked at: `mark` is ✓, ✗ or !."""
+    """One check and its result; `mark` is ✓ (passed), ! (warning) or ✗ (failed)."""
 
     mark: str
     what: str
@@ -44,13 +44,13 @@ class CheckLine:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found."""
+    """The results of all checks."""
 
     lines: tuple[CheckLine, ...]
 
     @property
     def fine(self) -> bool:
-        """Whether an instance can be rented."""
+        """Whether no check failed."""
         return all(line.mark != "✗" for line in self.lines)
 
     def __repr__(self) -> str:
@@ -58,8 +58,8 @@ class Report:
 
 
 def run_checks() -> Report:
-    """Look at everything; what fails is a line of the report, not an error."""
-    looks = (
+    """Run all checks; an error of AWS becomes a failed line of the report."""
+    checks = (
         ("credentials", _credentials),
         ("region", _region),
         ("your address", _address),
@@ -69,21 +69,23 @@ def run_checks() -> Report:
         ("instance", _instance),
     )
     remembered = state.read()
-    return Report(tuple(line for what, look in looks for line in _looked(remembered, what, look)))
+    return Report(
+        tuple(line for what, check in checks for line in _run_check(remembered, what, check))
+    )
 
 
 def make_policy() -> str:
-    """Return the smallest IAM policy with which all magics work."""
+    """Return the IAM policy, as JSON, with the permissions that the magics use."""
     actions = [f"{service}:{call}" for service, calls in ACTIONS.items() for call in calls.split()]
     statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, indent=2)
 
 
-def _looked(
-    remembered: State, what: str, look: Callable[[Context], Iterator[tuple[str, str, str]]]
+def _run_check(
+    remembered: State, what: str, check: Callable[[Context], Iterator[tuple[str, str, str]]]
 ) -> Iterator[CheckLine]:
     try:
-        for mark, found, fix in look(from_state(remembered)):
+        for mark, found, fix in check(from_state(remembered)):
             yield CheckLine(mark, what, found, fix)
     except DLMagicsError as error:
         yield CheckLine("✗", what, str(error), error.fix)
@@ -103,14 +105,14 @@ def _address(context: Context) -> Iterator[tuple[str, str, str]]:
 
 
 def _quotas(context: Context) -> Iterator[tuple[str, str, str]]:
-    everything = context.ec2.list_instances()
+    instances = context.ec2.list_instances()
     for family in ("g", "p", "standard"):
-        quota = quotas.read_quota(context.session, family, everything)
+        quota = quotas.read_quota(context.session, family, instances)
         if quota.left is None:
-            yield "!", f"{quota.name}: AWS does not tell it", ""
+            yield "!", f"{quota.name}: could not be read", ""
         elif quota.left < 4:
             left = f"{quota.name}: {quota.left:g} vCPUs left of {quota.limit:g}"
-            yield "!", left, f"ask for more: {quota.link(context.session.region)}"
+            yield "!", left, f"request an increase: {quota.link(context.session.region)}"
         else:
             yield "✓", f"{quota.name}: {quota.left:g} vCPUs left of {quota.limit:g}", ""
 
@@ -121,30 +123,30 @@ def _key_pair(context: Context) -> Iterator[tuple[str, str, str]]:
     if context.session.query("ec2", "describe_key_pairs", Filters=filters)["KeyPairs"]:
         yield "✓", name, ""
     else:
-        yield "!", f"{name} is not on AWS yet", "%aws_launch puts it there"
+        yield "!", f"{name} does not exist yet", "%aws_launch creates it"
 
 
 def _group(context: Context) -> Iterator[tuple[str, str, str]]:
     name = access.our_name()
     rules = security_group.describe_rules(context.session, name)
     if rules is None:
-        yield "!", f"{name} is not there yet", "%aws_launch makes it"
+        yield "!", f"{name} does not exist yet", "%aws_launch creates it"
     elif sorted(rules) == sorted(
         f"tcp 22 from {source}" for source in access.resolve_sources(context)
     ):
         yield "✓", f"{name}: {', '.join(rules)}", ""
     else:
-        yield "✗", f"{name}: {', '.join(rules) or 'no rule'}", "%aws_start corrects it"
+        yield "✗", f"{name}: {', '.join(rules) or 'no rules'}", "%aws_start corrects it"
 
 
 def _instance(context: Context) -> Iterator[tuple[str, str, str]]:
     if not context.selected_id:
-        yield "!", "none is chosen", "%aws_get NAME · %aws_launch TYPE"
+        yield "!", "none is selected", "%aws_get NAME · %aws_launch TYPE"
         return
     instance = context.resolve_instance()
     yield "✓", str(instance), ""
     if not known_hosts.pinned_lines(instance.id):
-        yield "!", "its host key is not known here", "%aws_ssh --trust"
+        yield "!", "its host key is not pinned", "%aws_ssh --trust"
     behaviour = context.session.query(
         "ec2",
         "describe_instance_attribute",
@@ -152,4 +154,9 @@ def _instance(context: Context) -> Iterator[tuple[str, str, str]]:
         Attribute="instanceInitiatedShutdownBehavior",
     )["InstanceInitiatedShutdownBehavior"]["Value"]
     if behaviour != "stop":
-        yield "✗", "a shutdown inside gives it back for good", "aws ec2 modify-instance-attribute"
+        yield (
+            "✗",
+            "a shutdown in the instance terminates it",
+            f"aws ec2 modify-instance-attribute --instance-id {instance.id} "
+            "--instance-initiated-shutdown-behavior stop",
+        )

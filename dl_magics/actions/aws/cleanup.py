@@ -1,4 +1,4 @@
-"""Give back all that dl_magics made here, and nothing else: the ledger says what that is."""
+"""List and delete the AWS resources that the ledger says dl_magics created, and no others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dl_magics.store import ledger
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """Something on AWS that we made."""
+    """An AWS resource that dl_magics created."""
 
     what: str
     id: str
@@ -28,30 +28,30 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What we made in one place and is still there."""
+    """The existing resources that dl_magics created with one profile and region."""
 
     profile_and_region: str
     each: tuple[Resource, ...]
-    given_back: bool = False
+    deleted: bool = False
 
     def __repr__(self) -> str:
         if not self.each:
-            return f"{self.profile_and_region}: nothing of dl_magics is there."
-        done = "given back" if self.given_back else "%aws_cleanup -f gives back"
+            return f"{self.profile_and_region}: dl_magics has no resources there."
+        done = "deleted" if self.deleted else "%aws_cleanup -f deletes"
         return "\n".join(
             [f"{self.profile_and_region}: {done}", *(f"  {each}" for each in self.each)]
         )
 
 
 def list_resources(context: Context) -> Resources:
-    """Return what the ledger says we made here and AWS says is still there."""
-    made = _made(context)
+    """Return the resources that the ledger lists for this profile and region and AWS still has."""
+    created = _created(context)
     instances = [
         Resource("instance", each.id, each.name, each.state)
-        for each in _instances(context, made["instance"], made["token"])
+        for each in _instances(context, created["instance"], created["token"])
     ]
-    groups = _existing(context, "describe_security_groups", "SecurityGroups", "group-name", made)
-    key_pairs = _existing(context, "describe_key_pairs", "KeyPairs", "key-name", made)
+    groups = _existing(context, "describe_security_groups", "SecurityGroups", "group-name", created)
+    key_pairs = _existing(context, "describe_key_pairs", "KeyPairs", "key-name", created)
     return Resources(
         context.profile_and_region,
         (
@@ -62,44 +62,44 @@ def list_resources(context: Context) -> Resources:
     )
 
 
-def delete_resources(context: Context, things: Resources) -> Iterator[Resource]:
-    """Give everything back, instances first; yield each thing when it is gone."""
+def delete_resources(context: Context, resources: Resources) -> Iterator[Resource]:
+    """Terminate the instances, then delete the rest; yield each resource when it is deleted."""
     session, ec2 = context.session, context.ec2
-    for thing in things.each:
-        if thing.what == "instance":
-            for _ in ec2.terminate(ec2.describe_instance(thing.id)):
+    for resource in resources.each:
+        if resource.what == "instance":
+            for _ in ec2.terminate(ec2.describe_instance(resource.id)):
                 pass
-            known_hosts.forget_host(thing.id)
-            kernelspec.remove_kernelspec(thing.id)
-        elif thing.what == "security-group":
+            known_hosts.forget_host(resource.id)
+            kernelspec.remove_kernelspec(resource.id)
+        elif resource.what == "security-group":
             session.change_ec2(
-                "delete_security_group", unless=("InvalidGroup.NotFound",), GroupId=thing.id
+                "delete_security_group", unless=("InvalidGroup.NotFound",), GroupId=resource.id
             )
         else:
             session.change_ec2(
-                "delete_key_pair", unless=("InvalidKeyPair.NotFound",), KeyName=thing.name
+                "delete_key_pair", unless=("InvalidKeyPair.NotFound",), KeyName=resource.name
             )
         ledger.append(
-            did="gave back",
-            what=thing.what,
-            id=thing.id,
-            profile_and_region=things.profile_and_region,
+            did="deleted",
+            what=resource.what,
+            id=resource.id,
+            profile_and_region=resources.profile_and_region,
         )
-        yield thing
+        yield resource
 
 
-def _made(context: Context) -> dict[str, set[str]]:
-    made: dict[str, set[str]] = {
+def _created(context: Context) -> dict[str, set[str]]:
+    created: dict[str, set[str]] = {
         kind: set() for kind in ("instance", "token", "key-pair", "security-group")
     }
     for entry in ledger.read_entries():
         if entry.get("profile_and_region") == context.profile_and_region and entry.get("did") in (
-            "made",
-            "makes",
+            "created",
+            "creating",
         ):
             kind = "token" if "token" in entry else entry["what"]
-            made[kind].add(entry.get("id") or entry["token"])
-    return made
+            created[kind].add(entry.get("id") or entry["token"])
+    return created
 
 
 def _instances(context: Context, ids: set[str], tokens: set[str]) -> list[Instance]:
@@ -114,9 +114,9 @@ def _instances(context: Context, ids: set[str], tokens: set[str]) -> list[Instan
 
 
 def _existing(
-    context: Context, call: str, key: str, filter_name: str, made: dict[str, set[str]]
+    context: Context, call: str, key: str, filter_name: str, created: dict[str, set[str]]
 ) -> list[dict[str, str]]:
-    names = made["security-group" if key == "SecurityGroups" else "key-pair"]
+    names = created["security-group" if key == "SecurityGroups" else "key-pair"]
     if not names:
         return []
     filters = [{"Name": filter_name, "Values": sorted(names)}]

@@ -1,4 +1,4 @@
-"""What a magic would do, as aws and ssh commands that can be pasted into a terminal."""
+"""The aws and ssh commands that do what a magic does, for pasting into a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dl_magics.errors import DLMagicsError
 
 
 class Script(str):
-    """Lines for a shell; a cell shows them as they are."""
+    """Shell commands, which a cell shows without quotes."""
 
     __slots__ = ()
 
@@ -20,7 +20,7 @@ class Script(str):
 
 
 def make_script(context: Context, *commands: list[str]) -> Script:
-    """Return the commands, led to the chosen place."""
+    """Return the commands, after exports of the selected profile and region."""
     exports = [
         f"export {name}={shlex.quote(value)}" for name, value in _environment(context).items()
     ]
@@ -28,7 +28,7 @@ def make_script(context: Context, *commands: list[str]) -> Script:
 
 
 def list_script(context: Context) -> Script:
-    """All instances."""
+    """Return the command that lists all instances."""
     query = "Reservations[].Instances[].[InstanceId,InstanceType,State.Name,PublicIpAddress]"
     return make_script(
         context, ec2_command("describe-instances", "--query", query, "--output", "table")
@@ -36,29 +36,29 @@ def list_script(context: Context) -> Script:
 
 
 def state_script(context: Context, instance: Instance) -> Script:
-    """The state in one word."""
-    return make_script(context, _described(instance, "State.Name"))
+    """Return the command that shows the state."""
+    return make_script(context, _describe_command(instance, "State.Name"))
 
 
 def ip_script(context: Context, instance: Instance) -> Script:
-    """The address."""
-    return make_script(context, _described(instance, "PublicIpAddress"))
+    """Return the command that shows the public IP address."""
+    return make_script(context, _describe_command(instance, "PublicIpAddress"))
 
 
 def start_script(context: Context, instance: Instance) -> Script:
-    """The rule, the start, the wait, the address, and the way in."""
+    """Return the commands that open port 22, start, wait, and show the address."""
     ids = ["--instance-ids", instance.id]
     return make_script(
         context,
-        *_rule(context, instance),
+        *_rule_commands(context, instance),
         ec2_command("start-instances", *ids),
         ec2_command("wait", "instance-running", *ids),
-        _described(instance, "PublicIpAddress"),
+        _describe_command(instance, "PublicIpAddress"),
     )
 
 
 def stop_script(context: Context, instance: Instance) -> Script:
-    """The stop, and the wait for it."""
+    """Return the commands that stop the instance and wait."""
     ids = ["--instance-ids", instance.id]
     return make_script(
         context, ec2_command("stop-instances", *ids), ec2_command("wait", "instance-stopped", *ids)
@@ -66,7 +66,7 @@ def stop_script(context: Context, instance: Instance) -> Script:
 
 
 def terminate_script(context: Context, instance: Instance) -> Script:
-    """The return for good."""
+    """Return the commands that terminate the instance and wait."""
     ids = ["--instance-ids", instance.id]
     return make_script(
         context,
@@ -76,7 +76,7 @@ def terminate_script(context: Context, instance: Instance) -> Script:
 
 
 def resize_script(context: Context, instance: Instance, type_: str) -> Script:
-    """Stop if it runs, change the type, start if it ran."""
+    """Return the commands that change the type; a running instance is stopped and started."""
     ids = ["--instance-ids", instance.id]
     change = ec2_command(
         "modify-instance-attribute",
@@ -98,17 +98,17 @@ def resize_script(context: Context, instance: Instance, type_: str) -> Script:
 
 
 def ssh_script(context: Context, instance: Instance, command: str) -> Script:
-    """The ssh command, with the same host key check."""
+    """Return the ssh command, with the same host key check as the magics use."""
     words = access.resolve_target(context, instance).command_line()
     return Script(shlex.join([*words, *([command] if command else [])]))
 
 
 def ec2_command(*words: str) -> list[str]:
-    """Return one aws ec2 command."""
+    """Return an `aws ec2` command line."""
     return ["aws", "ec2", *words]
 
 
-def _rule(context: Context, instance: Instance) -> list[list[str]]:
+def _rule_commands(context: Context, instance: Instance) -> list[list[str]]:
     if not instance.ours:
         return []
     try:
@@ -126,7 +126,7 @@ def _rule(context: Context, instance: Instance) -> list[list[str]]:
     ]
 
 
-def _described(instance: Instance, field: str) -> list[str]:
+def _describe_command(instance: Instance, field: str) -> list[str]:
     query = f"Reservations[0].Instances[0].{field}"
     ids = ["--instance-ids", instance.id]
     return ec2_command("describe-instances", *ids, "--query", query, "--output", "text")

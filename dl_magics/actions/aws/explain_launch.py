@@ -1,4 +1,4 @@
-"""A launch as commands to paste: the same instance, with the same host key known beforehand."""
+"""A launch as shell commands: the same instance, with its host key pinned in advance."""
 
 from __future__ import annotations
 
@@ -19,19 +19,21 @@ _LINE = " \\\n  "
 
 
 def launch_script(context: Context, plan: LaunchPlan) -> Script:
-    """Return what is not there yet of key pair, group and rule, then the launch.
+    """Return the commands that create a missing key pair, group or rule, then the launch.
 
-    The user-data lies in a file that only its owner reads: it holds the first host key, which no
-    notebook should show. It is there for the last explanation only.
+    The user data is written to a file that only its owner can read: it contains the private host
+    key, which a notebook must not show. Only the file of the latest call is kept.
     """
     token, name = uuid.uuid4().hex, access.our_name()
     host_key = keys.ensure_key_pair(f"host-{token}")
-    user_data = _file(token, launch.user_data(host_key.private, host_key.public))
+    user_data = _write_user_data(token, launch.user_data(host_key.private, host_key.public))
     keys.delete_key_pair(f"host-{token}")
     for what in ("key-pair", "security-group"):
-        ledger.append(did="makes", what=what, id=name, profile_and_region=plan.profile_and_region)
+        ledger.append(
+            did="creating", what=what, id=name, profile_and_region=plan.profile_and_region
+        )
     ledger.append(
-        did="makes", what="instance", token=token, profile_and_region=plan.profile_and_region
+        did="creating", what="instance", token=token, profile_and_region=plan.profile_and_region
     )
     known = shlex.quote(str(known_hosts.path()))
     public = f"{host_key.public} {known_hosts.TEMPORARY}"
@@ -49,7 +51,7 @@ def launch_script(context: Context, plan: LaunchPlan) -> Script:
     )
 
 
-def _file(token: str, text: str) -> Path:
+def _write_user_data(token: str, text: str) -> Path:
     folder = paths.data_folder("keys")
     for old in folder.glob("user-data-*"):
         old.unlink(missing_ok=True)
@@ -72,10 +74,10 @@ def _group(context: Context, name: str) -> str:
     if known := security_group.group_id(context.session, name):
         return f"GROUP={known}"
     options = ["--group-name", name, "--description", security_group.DESCRIPTION]
-    asked = ec2_command(
+    create = ec2_command(
         "create-security-group", *options, *_tags("security-group"), *_only("GroupId")
     )
-    return f"GROUP=$({shlex.join(asked)})"
+    return f"GROUP=$({shlex.join(create)})"
 
 
 def _rules(context: Context, plan: LaunchPlan, name: str) -> list[str]:
@@ -89,7 +91,7 @@ def _rules(context: Context, plan: LaunchPlan, name: str) -> list[str]:
 
 
 def _launch(plan: LaunchPlan, key: str, token: str, user_data: Path) -> str:
-    wish = launch.LaunchRequest(
+    request = launch.LaunchRequest(
         name=plan.name,
         type=plan.type,
         image=plan.image,
@@ -100,17 +102,17 @@ def _launch(plan: LaunchPlan, key: str, token: str, user_data: Path) -> str:
         user_data="",
         zone=plan.zone,
     )
-    asked = launch.make_request(wish)
+    parameters = launch.make_parameters(request)
     words = {
-        "--image-id": asked["ImageId"],
-        "--instance-type": asked["InstanceType"],
-        "--client-token": asked["ClientToken"],
-        "--key-name": asked["KeyName"],
+        "--image-id": parameters["ImageId"],
+        "--instance-type": parameters["InstanceType"],
+        "--client-token": parameters["ClientToken"],
+        "--key-name": parameters["KeyName"],
         "--user-data": f"file://{user_data}",
-        "--instance-initiated-shutdown-behavior": asked["InstanceInitiatedShutdownBehavior"],
-        "--block-device-mappings": json.dumps(asked["BlockDeviceMappings"]),
-        "--metadata-options": json.dumps(asked["MetadataOptions"]),
-        "--tag-specifications": json.dumps(asked["TagSpecifications"]),
+        "--instance-initiated-shutdown-behavior": parameters["InstanceInitiatedShutdownBehavior"],
+        "--block-device-mappings": json.dumps(parameters["BlockDeviceMappings"]),
+        "--metadata-options": json.dumps(parameters["MetadataOptions"]),
+        "--tag-specifications": json.dumps(parameters["TagSpecifications"]),
     }
     if plan.zone:
         words["--placement"] = f"AvailabilityZone={plan.zone}"

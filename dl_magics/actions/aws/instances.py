@@ -1,4 +1,4 @@
-"""What a person asks of instances: list, choose, start, stop, change the type, give back."""
+"""Actions on instances: list, select, start, stop, resize, terminate, run a command."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from dl_magics.ssh.commands import CommandResult
 from dl_magics.store import ledger
 
 _RETRY_SECONDS = 15.0
-_LAST_LETTERS = 300
+_OUTPUT_CHARACTERS = 300
 
 
 def list_instances(context: Context) -> Instances:
-    """Return all instances of the account and region, with prices."""
-    everything = context.ec2.list_instances()
-    order = sorted(everything, key=lambda each: (each.gone, each.name, each.id))
+    """Return all instances of the profile and region, with prices; terminated ones last."""
+    found = context.ec2.list_instances()
+    order = sorted(found, key=lambda each: (each.gone, each.name, each.id))
     return Instances(
         context.profile_and_region,
         tuple(add_price(context, each) for each in order),
@@ -33,7 +33,7 @@ def list_instances(context: Context) -> Instances:
 
 
 def select_instance(context: Context, word: str | None) -> Instance:
-    """Select an instance for all magics without a name; without a word return the selected one."""
+    """Select the instance that `word` names; without a word return the selected one."""
     found = context.resolve_instance(word)
     if word:
         context.select_instance(found)
@@ -41,7 +41,7 @@ def select_instance(context: Context, word: str | None) -> Instance:
 
 
 def add_price(context: Context, instance: Instance) -> Instance:
-    """Return the instance with the price of AWS's list, if that can be read."""
+    """Return the instance with its on-demand price, or None as the price if it is unknown."""
     if instance.gone:
         return instance
     dollars, _ = prices.read_hourly_price(context.session, instance.type)
@@ -51,9 +51,9 @@ def add_price(context: Context, instance: Instance) -> Instance:
 def start(
     context: Context, word: str | None = None, *, wait_seconds: float = 0.0
 ) -> Iterator[Instance]:
-    """Start an instance; yield it at each change, at last when SSH answers.
+    """Start an instance; yield it at each change, finally when SSH answers.
 
-    Where AWS has none left it is tried again for `wait_seconds`.
+    If AWS has no capacity, the start is retried for `wait_seconds`.
     """
     instance = context.resolve_instance(word)
     give_up = time.monotonic() + wait_seconds
@@ -87,7 +87,7 @@ def stop(context: Context, word: str | None = None) -> Iterator[Instance]:
 
 
 def resize(context: Context, type_: str, word: str | None = None) -> Iterator[Instance]:
-    """Give an instance another type; one that runs is stopped first and started after."""
+    """Change the type of an instance; a running one is stopped first and started again."""
     instance = context.resolve_instance(word)
     ran = instance.costs_money
     if instance.type == type_:
@@ -102,20 +102,20 @@ def resize(context: Context, type_: str, word: str | None = None) -> Iterator[In
 
 
 def check_resize(context: Context, type_: str, instance: Instance) -> None:
-    """Raise if an instance cannot get a type, before anything is changed."""
+    """Raise NoSuchType if the type is not available in the zone of the instance."""
     if instance.type != type_:
         context.ec2.check_type(type_, zone=instance.zone, magic="%aws_resize")
 
 
 def terminate(context: Context, word: str | None) -> Iterator[Instance]:
-    """Give an instance back for good."""
+    """Terminate an instance; remove its host key and its kernelspec."""
     instance = context.resolve_instance(word)
     yield from context.ec2.terminate(instance)
     known_hosts.forget_host(instance.id)
     kernelspec.remove_kernelspec(instance.id)
     if instance.ours:
         ledger.append(
-            did="gave back",
+            did="deleted",
             what="instance",
             id=instance.id,
             profile_and_region=context.profile_and_region,
@@ -123,26 +123,26 @@ def terminate(context: Context, word: str | None) -> Iterator[Instance]:
 
 
 def run_command(context: Context, command: str, word: str | None = None) -> CommandResult:
-    """Run one command on an instance; raise if it fails there."""
+    """Run one command on an instance; raise CommandFailed if its exit status is not 0."""
     done = blocking.run_command(
         access.resolve_target(context, context.resolve_instance(word)), command
     )
     if done.code:
-        wrote = " ".join(repr(done).split())[-_LAST_LETTERS:]
+        output = " ".join(repr(done).split())[-_OUTPUT_CHARACTERS:]
         raise CommandFailed(
-            f"'{command}' ended with status {done.code}: {wrote}",
-            fix=f"%aws_ssh {command} || true shows all that it wrote.",
+            f"'{command}' exited with status {done.code}: {output}",
+            fix=f"%aws_ssh {command} || true shows its whole output.",
         )
     return done
 
 
 def ssh_command(context: Context, word: str | None = None) -> list[str]:
-    """Return the ssh command that opens a terminal on an instance."""
+    """Return the ssh command line that opens a terminal on an instance."""
     return access.resolve_target(context, context.resolve_instance(word)).command_line()
 
 
 def resize_question(context: Context, type_: str, instance: Instance) -> str:
-    """Check that a type can be had and return what to ask, with the dollars."""
+    """Check that the type is available; return the confirmation question, with both prices."""
     check_resize(context, type_, instance)
     dollars, _ = prices.read_hourly_price(context.session, type_)
     stops = "stops, changes and starts" if instance.costs_money else "changes"
@@ -156,9 +156,9 @@ def resize_question(context: Context, type_: str, instance: Instance) -> str:
 
 
 def needs_force(instance: Instance) -> NotConfirmed:
-    """Return the error that says what would be lost."""
+    """Return the error of a terminate without -f: it names what would be deleted."""
     return NotConfirmed(
-        f"%aws_terminate gives {instance.name} ({instance.type}, {instance.id}) back for good, "
-        "with all that is on its disk.",
-        fix=f"%aws_terminate {instance.id} -f does it · %aws_stop keeps the disk.",
+        f"%aws_terminate deletes {instance.name} ({instance.type}, {instance.id}) and its disk: "
+        "add -f to confirm.",
+        fix=f"%aws_terminate {instance.id} -f terminates it · %aws_stop keeps the disk.",
     )

@@ -1,4 +1,4 @@
-"""Rent a new instance: what it will be and cost, then each thing that it needs, once."""
+"""Launch a new instance: plan it with its price, then create each resource it needs once."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ from dl_magics.store import ledger, lock, state
 from dl_magics.store.state import PendingLaunch
 
 NAME = "gpu"
-LEAST_DISK_GIB = 100
+MIN_DISK_GIB = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchPlan:
-    """What would be rented, and what it costs."""
+    """The instance that a launch creates, with its price.
+
+    `disk_gib` is in GiB, `sources` are CIDR ranges, `dollars_per_hour` is None if unknown.
+    """
 
     name: str
     type: str
@@ -43,7 +46,7 @@ class LaunchPlan:
         return (
             f"'{self.name}' in {self.profile_and_region}: {self.type}{f' ({gpu})' if gpu else ''}, "
             f"{money.format_per_hour(self.dollars_per_hour)} while it runs ({self.price_from}); "
-            f"its disk of {self.disk_gib} GiB {disk} a month, always; "
+            f"its disk of {self.disk_gib} GiB {disk} a month, also while stopped; "
             f"port 22 open to {', '.join(self.sources)}; image {self.image.name}"
         )
 
@@ -51,10 +54,10 @@ class LaunchPlan:
 
 
 def find_existing(context: Context, name: str, type_: str) -> Instance | None:
-    """Return the instance of this name, if there is one: nothing is launched twice.
+    """Return the existing instance of this name, or None, so that it is not launched twice.
 
-    One whose launch was never answered does not count: the same request is sent once more, and
-    EC2 answers it with the same instance.
+    Returns None while a launch of this name was not answered: the same request is then repeated,
+    and EC2 returns the same instance. Raises WrongState if the instance has another type.
     """
     if _pending_request().get("name") == name:
         return None
@@ -63,14 +66,14 @@ def find_existing(context: Context, name: str, type_: str) -> Instance | None:
         return None
     if found[0].type != type_:
         raise WrongState(
-            f"'{name}' exists already: {found[0].type}, {found[0].state}.",
+            f"An instance named '{name}' already exists: {found[0].type}, {found[0].state}.",
             fix=f"%aws_resize {type_} {name} changes its type · %aws_launch {type_} --name OTHER",
         )
     return instances.add_price(context, found[0])
 
 
 def resume_launch(context: Context, instance: Instance) -> Iterator[Instance]:
-    """Wait for an instance that is there already; one that is stopped stays so."""
+    """Select an existing instance and wait until SSH answers; a stopped one stays stopped."""
     context.select_instance(instance)
     yield instance
     if instance.costs_money:
@@ -86,7 +89,15 @@ def make_plan(
     disk_gib: int | None = None,
     zone: str | None = None,
 ) -> LaunchPlan:
-    """Look everything up that a launch needs, and change nothing."""
+    """Look up the image, price and quota of a launch; change nothing.
+
+    Raises
+    ------
+    NoSuchType, NoSuchImage
+        if the type or the image is not available.
+    QuotaReached
+        if the vCPU quota is too small.
+    """
     session, ec2 = context.session, context.ec2
     ec2.check_type(type_, zone=zone or "", magic="%aws_launch")
     quotas.check_quota(session, type_, ec2.list_instances())
@@ -96,7 +107,7 @@ def make_plan(
         name=name,
         type=type_,
         image=found,
-        disk_gib=max(disk_gib or LEAST_DISK_GIB, found.disk_gib),
+        disk_gib=max(disk_gib or MIN_DISK_GIB, found.disk_gib),
         sources=tuple(access.resolve_sources(context)),
         zone=zone,
         dollars_per_hour=dollars,
@@ -106,14 +117,14 @@ def make_plan(
 
 
 def launch_instance(context: Context, plan: LaunchPlan) -> Iterator[Instance]:
-    """Make what the plan says; yield the instance at each change, at last when SSH answers.
+    """Launch the planned instance; yield it at each change, finally when SSH answers.
 
-    Each thing is written into the ledger before it is made. A request that may have been heard
-    keeps its token, so that asking again gives the same instance.
+    Each resource is entered in the ledger before it is created. A request that AWS did not answer
+    keeps its client token, so that repeating it returns the same instance.
     """
     with lock.hold("launching"):
-        # Another kernel may have been asked for the same a moment ago.
-        instance = find_existing(context, plan.name, plan.type) or _made(context, plan)
+        # Another kernel may just have launched it.
+        instance = find_existing(context, plan.name, plan.type) or _create_instance(context, plan)
     context.select_instance(instance)
     for seen in context.ec2.start(instance):
         instance = seen
@@ -123,28 +134,34 @@ def launch_instance(context: Context, plan: LaunchPlan) -> Iterator[Instance]:
     )
 
 
-def _made(context: Context, plan: LaunchPlan) -> Instance:
+def _create_instance(context: Context, plan: LaunchPlan) -> Instance:
     session = context.session
-    made: list[str] = []
+    created: list[str] = []
     try:
-        id_ = _requested(context, session, _prepared(session, plan, made))
+        id_ = _run_instances(context, session, _make_request(session, plan, created))
     except DLMagicsError as error:
-        raise _halfway(error, made) from error
-    ledger.append(did="made", what="instance", id=id_, profile_and_region=plan.profile_and_region)
+        raise _add_created(error, created) from error
+    ledger.append(
+        did="created", what="instance", id=id_, profile_and_region=plan.profile_and_region
+    )
     return context.ec2.describe_instance(id_)
 
 
-def _prepared(session: AwsSession, plan: LaunchPlan, made: list[str]) -> launch.LaunchRequest:
+def _make_request(
+    session: AwsSession, plan: LaunchPlan, created: list[str]
+) -> launch.LaunchRequest:
     key, name = keys.ensure_key_pair(access.LOGIN_KEY), access.our_name()
-    ledger.append(did="makes", what="key-pair", id=name, profile_and_region=plan.profile_and_region)
-    if launch.ensure_key(session, name, key.public):
-        made.append(f"key pair {name}")
     ledger.append(
-        did="makes", what="security-group", id=name, profile_and_region=plan.profile_and_region
+        did="creating", what="key-pair", id=name, profile_and_region=plan.profile_and_region
+    )
+    if launch.ensure_key(session, name, key.public):
+        created.append(f"key pair {name}")
+    ledger.append(
+        did="creating", what="security-group", id=name, profile_and_region=plan.profile_and_region
     )
     group, new = security_group.ensure_group(session, name)
     if new:
-        made.append(f"security group {name}")
+        created.append(f"security group {name}")
     security_group.authorize_sources(session, group, list(plan.sources))
     token = _token(plan)
     host_key = keys.ensure_key_pair(f"host-{token}")
@@ -161,40 +178,40 @@ def _prepared(session: AwsSession, plan: LaunchPlan, made: list[str]) -> launch.
     )
 
 
-def _requested(context: Context, session: AwsSession, wish: launch.LaunchRequest) -> str:
+def _run_instances(context: Context, session: AwsSession, request: launch.LaunchRequest) -> str:
     ledger.append(
-        did="makes",
+        did="creating",
         what="instance",
-        token=wish.token,
+        token=request.token,
         profile_and_region=context.profile_and_region,
     )
     try:
-        id_ = launch.run_instances(session, wish)
+        id_ = launch.run_instances(session, request)
     except NoAnswer:
         raise
     except QuotaReached as error:
-        _settle(wish.token)
-        raise quotas.make_quota_error(session, wish.type) from error
+        _settle(request.token)
+        raise quotas.make_quota_error(session, request.type) from error
     except NoCapacity as error:
-        _settle(wish.token)
-        raise _other_zones(context, wish, str(error)) from error
+        _settle(request.token)
+        raise _other_zones(context, request, str(error)) from error
     except DLMagicsError:
-        _settle(wish.token)
+        _settle(request.token)
         raise
-    known_hosts.pin_keys(id_, keys.ensure_key_pair(f"host-{wish.token}").public, temporary=True)
-    _settle(wish.token)
+    known_hosts.pin_keys(id_, keys.ensure_key_pair(f"host-{request.token}").public, temporary=True)
+    _settle(request.token)
     return id_
 
 
 def _token(plan: LaunchPlan) -> str:
-    """Return the token of the same wish, if it may have been heard already; else a new one."""
-    asked = asdict(replace(plan, dollars_per_hour=None, sources=(), price_from=""))
-    asked = {**asked, "sources": []}
+    """Return the client token of an unanswered launch with the same parameters, or a new one."""
+    parameters = asdict(replace(plan, dollars_per_hour=None, sources=(), price_from=""))
+    parameters = {**parameters, "sources": []}
     pending = state.read().pending_launch
-    if pending and pending.request == asked:
+    if pending and pending.request == parameters:
         return pending.token
     token = uuid.uuid4().hex
-    state.set_pending_launch(PendingLaunch(request=asked, token=token))
+    state.set_pending_launch(PendingLaunch(request=parameters, token=token))
     return token
 
 
@@ -204,25 +221,25 @@ def _pending_request() -> dict[str, Any]:
 
 
 def _settle(token: str) -> None:
-    """AWS has answered: the next launch is another one."""
+    """Forget the pending launch, which AWS has answered."""
     state.set_pending_launch(None)
     keys.delete_key_pair(f"host-{token}")
 
 
-def _halfway(error: DLMagicsError, made: list[str]) -> DLMagicsError:
-    if not made:
+def _add_created(error: DLMagicsError, created: list[str]) -> DLMagicsError:
+    if not created:
         return error
     return type(error)(
-        f"{error} Made so far, at no cost: {', '.join(made)}.",
-        fix=f"{error.fix} · The same %aws_launch goes on from there; %aws_cleanup lists them.",
+        f"{error} Created so far, at no cost: {', '.join(created)}.",
+        fix=f"{error.fix} · Repeat the same %aws_launch to continue; %aws_cleanup lists them.",
     )
 
 
-def _other_zones(context: Context, wish: launch.LaunchRequest, said: str) -> NoCapacity:
-    zones = sorted(set(re.findall(r"\b[a-z]{2}-[a-z]+-\d[a-z]\b", said)) - {wish.zone or ""})
-    try_zone = f"%aws_launch {wish.type} --zone {zones[-1]}" if zones else "%aws_region OTHER"
-    where = f" in {wish.zone}" if wish.zone else " left for you now"
-    offered = f" AWS names these zones: {', '.join(zones)}." if zones else ""
-    near = instance_types.nearest_type(wish.type, context.session.region)
-    other = f" · or another type: %aws_launch {near.type}" if near else ""
-    return NoCapacity(f"AWS has no {wish.type}{where}.{offered}", fix=f"{try_zone}{other}")
+def _other_zones(context: Context, request: launch.LaunchRequest, message: str) -> NoCapacity:
+    zones = sorted(set(re.findall(r"\b[a-z]{2}-[a-z]+-\d[a-z]\b", message)) - {request.zone or ""})
+    try_zone = f"%aws_launch {request.type} --zone {zones[-1]}" if zones else "%aws_region OTHER"
+    where = f" in {request.zone}" if request.zone else " available now"
+    offered = f" AWS suggests the zones {', '.join(zones)}." if zones else ""
+    nearest = instance_types.nearest_type(request.type, context.session.region)
+    other = f" · or another type: %aws_launch {nearest.type}" if nearest else ""
+    return NoCapacity(f"AWS has no {request.type}{where}.{offered}", fix=f"{try_zone}{other}")

@@ -1,4 +1,4 @@
-"""Go to the practice cloud and come back: it is one more AWS profile and an ssh_config file."""
+"""Switch the practice cloud on and off: an additional AWS profile with its ssh_config file."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from dl_magics.store.state import State
 
 _FOLDER = "practice"
 ADDRESS = "data:,198.51.100.7"
-"""The practice cloud needs no service: the address is said right here."""
+"""A data URL with the address: the practice cloud needs no service on the internet."""
 
 
 def switch_on() -> str:
-    """Start the practice cloud if it does not run, and choose it; return its place."""
+    """Start the practice cloud if needed and select it; return its profile and region."""
     if not find_spec("moto"):
         raise NotInstalled(
             "The practice cloud needs moto, which is not installed.",
@@ -48,7 +48,7 @@ def switch_on() -> str:
 
 
 def switch_off() -> str:
-    """Select the profile that was selected before; stop the practice cloud and its instances."""
+    """Select the previous profile again; stop the practice cloud; return the profile's name."""
 
     def select(remembered: State) -> State:
         if not _is_practice(remembered.profile):
@@ -62,20 +62,20 @@ def switch_off() -> str:
 
 
 def is_on() -> bool:
-    """Whether the practice cloud is chosen."""
+    """Whether the practice cloud is selected."""
     return _is_practice(state.read().profile)
 
 
 def list_faults() -> dict[str, str]:
-    """Return what can go wrong, by name."""
+    """Return the description of each fault, by its name."""
     return {name: fault.description for name, fault in practice.FAULTS.items()}
 
 
 def inject_fault(name: str, *, times: int = 1, **aim: Any) -> None:
-    """Let something go wrong from now on."""
+    """Inject a fault into the next `times` requests; raise WrongState if the cloud is off."""
     running = practice.find_cloud(paths.data_folder(_FOLDER))
     if running is None:
-        raise WrongState("The practice cloud does not run.", fix="%practice on")
+        raise WrongState("The practice cloud is not running.", fix="%practice on")
     running.inject_fault(name, times=times, **aim)
 
 

@@ -1,4 +1,4 @@
-"""The types that can be rented here, with what they cost."""
+"""The instance types of the selected region, with their prices."""
 
 from __future__ import annotations
 
@@ -26,17 +26,20 @@ class PriceList:
 
 
 def list_prices(context: Context, start: str | None = None) -> PriceList:
-    """Return the GPU types of this region, or those of a GPU or whose name begins with `start`."""
+    """Return the GPU types of the region, with prices and the quota left.
+
+    With `start`, return the types whose name begins with it or whose GPU it names.
+    """
     session = context.session
     shown = [
         kind
         for kind in instance_types.known_types().values()
-        if _wanted(kind, start, session.region)
+        if _is_listed(kind, start, session.region)
     ]
     spot = prices.read_spot_prices(session, [kind.type for kind in shown])
-    everything = context.ec2.list_instances()
+    instances = context.ec2.list_instances()
     left = {
-        family: quotas.read_quota(session, family, everything).left
+        family: quotas.read_quota(session, family, instances).left
         for family in {quotas.quota_family(kind.type) for kind in shown}
     }
     rows = [
@@ -47,7 +50,7 @@ def list_prices(context: Context, start: str | None = None) -> PriceList:
             f"{kind.memory_gib:g} GiB",
             money.format_per_hour(_price(context, kind.type, start)),
             money.format_per_hour(spot[kind.type]) if kind.type in spot else "-",
-            _left(left[quotas.quota_family(kind.type)]),
+            _format_quota(left[quotas.quota_family(kind.type)]),
         )
         for kind in shown
     ]
@@ -58,7 +61,7 @@ def list_prices(context: Context, start: str | None = None) -> PriceList:
 
 
 def describe_types(context: Context) -> dict[str, str]:
-    """Return each type with its GPU and listed price: what a resize would cost."""
+    """Return a text for each type, with its GPU and its listed price an hour."""
     region = context.session.region
     return {
         kind.type: f"{kind.gpu_text or 'no GPU'}, {money.format_per_hour(price)}"
@@ -68,7 +71,7 @@ def describe_types(context: Context) -> dict[str, str]:
     }
 
 
-def _wanted(kind: instance_types.InstanceType, start: str | None, region: str | None) -> bool:
+def _is_listed(kind: instance_types.InstanceType, start: str | None, region: str | None) -> bool:
     if kind.retired:
         return False
     if start:
@@ -77,7 +80,7 @@ def _wanted(kind: instance_types.InstanceType, start: str | None, region: str | 
 
 
 def _price(context: Context, type_: str, start: str | None) -> float | None:
-    """Ask AWS only for a few types: each is a call."""
+    """Return the dollars an hour; AWS is asked only if `start` limits the number of calls."""
     session = context.session
     return (
         prices.read_hourly_price(session, type_)[0]
@@ -86,5 +89,5 @@ def _price(context: Context, type_: str, start: str | None) -> float | None:
     )
 
 
-def _left(vcpus: float | None) -> str:
+def _format_quota(vcpus: float | None) -> str:
     return "unknown" if vcpus is None else f"{vcpus:g} vCPUs"
