@@ -33,13 +33,13 @@ def _import_in_subprocess(
     """Import the backend in a new process. Success is cached until a package is installed."""
     # Theano fails if the configured GPU is missing, but it can still be selected.
     flags = ",".join(each for each in (os.environ.get("THEANO_FLAGS"), "device=cpu") if each)
-    _, trouble = subprocess_probe.run_probe(
+    _, error = subprocess_probe.run_probe(
         python, f"import {backend}\nsay('ok')", {"THEANO_FLAGS": flags}
     )
-    if trouble:
+    if error:
         raise NotInstalled(
             f"{backend} {version} is installed in {python}, but cannot be imported: "
-            f"{trouble[:_LONGEST]}",
+            f"{error[:_LONGEST]}",
             fix=f"%pip install -U {backend} · full output: {python} -c 'import {backend}'",
         )
 

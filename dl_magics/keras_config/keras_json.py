@@ -33,11 +33,11 @@ class Found:
 
 @dataclass(frozen=True)
 class Change:
-    """A change of a file: {key: (before, after)}. `aside` is where a damaged file was moved."""
+    """A change of a file: {key: (before, after)}. `moved_to` is the copy of a damaged file."""
 
     path: str
     changed: Mapping[str, Any] = field(default_factory=dict)
-    aside: str = ""
+    moved_to: str = ""
 
 
 def find_path(major: int) -> Path:

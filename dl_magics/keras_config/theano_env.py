@@ -92,10 +92,10 @@ def set_up_environment(
 
 
 def _check(environment: TheanoEnvironment, home: Path) -> None:
-    found, trouble = _find_versions(environment.python, home)
+    found, error = _find_versions(environment.python, home)
     if not found:
         raise NotInstalled(
-            f"Keras 1 does not start on Theano in {environment.python}: {trouble[:200]}",
+            f"Keras 1 does not start on Theano in {environment.python}: {error[:200]}",
             fix="Create the environment again: %backend theano --setup",
         )
 
@@ -119,9 +119,9 @@ def _create(
         site = _run([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"])
         (Path(site) / "dl_magics_theano.py").write_text(files["site"], encoding="utf-8")
         (Path(site) / "dl_magics_theano.pth").write_text("import dl_magics_theano\n", "utf-8")
-        found, trouble = _find_versions(str(python), target.parent)
+        found, error = _find_versions(str(python), target.parent)
         if not found:
-            raise _failed(f"{python} cannot import keras on Theano: {trouble}")
+            raise _failed(f"{python} cannot import keras on Theano: {error}")
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
         raise
@@ -136,13 +136,11 @@ def _find_versions(python: str, home: Path) -> tuple[dict[str, str], str]:
     # A missing GPU in the user's .theanorc must not make this check fail.
     flags = ",".join(each for each in (os.environ.get("THEANO_FLAGS"), "device=cpu") if each)
     variables = {"HOME": str(home), "KERAS_BACKEND": "theano", "THEANO_FLAGS": flags}
-    output, trouble = subprocess_probe.run_probe(
-        str(Path(python).expanduser()), _VERSIONS, variables
-    )
+    output, error = subprocess_probe.run_probe(str(Path(python).expanduser()), _VERSIONS, variables)
     found: dict[str, str] = json.loads(output) if output else {}
     if found and not found["keras"].startswith("1."):
         return {}, f"Keras {found['keras']} is installed, Keras 1 is required"
-    return found, trouble
+    return found, error
 
 
 def _find_python() -> str:

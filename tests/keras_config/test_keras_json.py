@@ -203,7 +203,7 @@ def test_a_damaged_file_is_moved_aside(file, text):
 
     assert in_it(file)["backend"] == "jax"
     (aside,) = [each for each in file.parent.iterdir() if "damaged" in each.name]
-    assert str(aside) == change.aside
+    assert str(aside) == change.moved_to
     assert aside.read_text() == text
 
 
@@ -213,15 +213,15 @@ def test_a_file_that_is_not_utf_8_is_moved_aside_unchanged(file):
 
     change = keras_json.write_settings(file, 3, {"backend": "jax"})
 
-    assert "damaged" in change.aside
-    with open(change.aside, "rb") as aside:  # noqa: PTH123 - a path of theirs
+    assert "damaged" in change.moved_to
+    with open(change.moved_to, "rb") as aside:  # noqa: PTH123 - a path of theirs
         assert aside.read() == b'{"a": "\xff\xfe"}'
 
 
 def test_an_empty_file_is_not_moved_aside(file):
     put(file, " \n")
 
-    assert keras_json.write_settings(file, 3, {"backend": "jax"}).aside == ""
+    assert keras_json.write_settings(file, 3, {"backend": "jax"}).moved_to == ""
 
 
 def test_a_byte_order_mark_is_removed(file):

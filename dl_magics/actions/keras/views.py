@@ -135,8 +135,8 @@ class Changed(View):
             for key, (before, now) in self.change.changed.items()
         ]
         title = f"{self.change.path} ({self.where})"
-        aside = [f"! The file was damaged; its content was moved to {self.change.aside}"]
-        lines = aside if self.change.aside else []
+        warning = [f"! The file was damaged; its content was moved to {self.change.moved_to}"]
+        lines = warning if self.change.moved_to else []
         if not rows:
             return Parts(f"{title}: no change needed", (), [], lines)
         return Parts(title, ("setting", "before", "", "after"), rows, [*lines, *self._when()])
