@@ -34,6 +34,11 @@ class AwsProfile(ProfileSettings):
         }
         return {name: value for name, value in variables.items() if value}
 
+    def names_same_account(self, other: AwsProfile) -> bool:
+        """Return whether both have the same profile, region and configuration files."""
+        fields = ("profile", "region", "config_file", "credentials_file")
+        return all(getattr(self, name) == getattr(other, name) for name in fields)
+
     def cache_key(self) -> tuple[object, ...]:
         """Return a value that changes when the credentials may have changed."""
         files = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dl_magics.aws.ec2 import Ec2
 from dl_magics.aws.profile import AwsProfile
@@ -126,6 +126,18 @@ def from_state(remembered: State) -> Context:
         selected_id=remembered.selected_instances.get(_profile_and_region(profile, session.region)),
         allow_from=remembered.allow_from,
     )
+
+
+def load_for(profile: AwsProfile) -> Context:
+    """Return the context of a profile that was selected earlier; raise as `load` does.
+
+    If it still is the selected one, later changes of its ssh_config and address service apply.
+    """
+    remembered = state.read()
+    selected = AwsProfile.from_settings(remembered.profile)
+    if profile.names_same_account(selected):
+        return from_state(remembered)
+    return from_state(replace(remembered, profile=profile))
 
 
 def load_profile() -> AwsProfile:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from dl_magics.actions.aws import access, context
 from dl_magics.actions.aws.context import Context
+from dl_magics.aws.profile import AwsProfile
 from dl_magics.core.instance import Instance
 from dl_magics.errors import WrongState
 from dl_magics.ssh import ssh_config
@@ -16,22 +18,31 @@ from dl_magics.ssh.target import SshTarget
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SshHost:
-    """An EC2 instance, identified by its id, or any other SSH host, by its name as typed."""
+    """An EC2 instance, identified by its id, or any other SSH host, by its name as typed.
+
+    `profile` is the AWS profile with which the instance was found; it is used also after another
+    one is selected. None stands for the selected profile.
+    """
 
     alias: str
     name: str
     identity: str | None = None
+    profile: AwsProfile | None = None
 
     @property
     def is_instance(self) -> bool:
         """Whether it is an EC2 instance."""
         return self.alias.startswith("i-")
 
+    def load_context(self) -> Context:
+        """Return the context of the instance's AWS profile."""
+        return context.load_for(self.profile) if self.profile else context.load()
+
     def resolve_target(self) -> SshTarget:
         """Return the current SSH target; an instance's address is looked up by its id."""
         if not self.is_instance:
             return _host(self.alias, self.identity)
-        aws = context.load()
+        aws = self.load_context()
         return self._instance_login(aws, aws.ec2.describe_instance(self.alias))
 
     def _instance_login(self, aws: Context, instance: Instance) -> SshTarget:
@@ -46,22 +57,29 @@ class SshHost:
         """Allow this computer's current IP address, then resolve again, after a lost connection."""
         if not self.is_instance:
             return self.resolve_target()
-        aws = context.load()
+        aws = self.load_context()
         instance = aws.ec2.describe_instance(self.alias)
         access.authorize_own_address(aws, instance)
         return self._instance_login(aws, instance)
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values that `SshHost(**values)` takes back."""
+        """Return values for JSON, which `from_json` accepts."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> SshHost:
+        """Return the host of `to_json`."""
+        profile = values.get("profile")
+        return cls(**{**values, "profile": AwsProfile(**profile) if profile else None})
 
 
 def resolve(word: str | None = None, identity: str | None = None) -> SshHost:
     """Return the host for an instance's name or id, `user@host`, or an entry of ssh_config."""
     if word and ("@" in word or ssh_config.is_configured(word)):
         return SshHost(alias=word, name=word, identity=identity)
-    instance = context.load().resolve_instance(word)
-    return SshHost(alias=instance.id, name=instance.name, identity=identity)
+    aws = context.load()
+    instance = aws.resolve_instance(word)
+    return SshHost(alias=instance.id, name=instance.name, identity=identity, profile=aws.profile)
 
 
 def _host(word: str, identity: str | None) -> SshTarget:

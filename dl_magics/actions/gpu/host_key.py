@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from dl_magics.actions.aws import context
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.errors import DLMagicsError
 from dl_magics.ssh import blocking, host_key_scan, known_hosts
@@ -36,7 +35,7 @@ def fetch_offered_key(host: SshHost) -> OfferedHostKey:
     """Fetch the key from the host and the fingerprints from the EC2 console output."""
     key, fingerprint = blocking.wait_for(host_key_scan.scan_host_key(host.resolve_target()))
     return OfferedHostKey(
-        host, key, fingerprint, host.is_instance and fingerprint in _on_console(host.alias)
+        host, key, fingerprint, host.is_instance and fingerprint in _on_console(host)
     )
 
 
@@ -45,9 +44,9 @@ def pin_key(offer: OfferedHostKey) -> None:
     known_hosts.pin_keys(offer.host.alias, offer.key)
 
 
-def _on_console(id_: str) -> set[str]:
+def _on_console(host: SshHost) -> set[str]:
     try:
-        said = context.load().session.query("ec2", "get_console_output", InstanceId=id_)
+        said = host.load_context().session.query("ec2", "get_console_output", InstanceId=host.alias)
     except DLMagicsError:
         return set()
     return set(_SHA256.findall(said.get("Output", "")))

@@ -72,7 +72,7 @@ def current() -> NotebookKernel:
     known = state.read().kernels.get(session_name())
     if not known:
         raise NotConnected("No GPU kernel is connected to this notebook.", fix="%gpu_connect")
-    return _attach(SshHost(**known.host), known.python, known.environment, known.activate)
+    return _attach(SshHost.from_json(known.host), known.python, known.environment, known.activate)
 
 
 def is_connected() -> bool:

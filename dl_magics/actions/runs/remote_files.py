@@ -39,7 +39,7 @@ def _fetch(origin: RemoteOrigin, name: str, sha256: str, folder: Path) -> bool:
             return is_fetched
         blocking.wait_for(
             sftp.download_file(
-                SshHost(**origin.host).resolve_target(), f"{origin.run_folder}/{name}", path
+                SshHost.from_json(origin.host).resolve_target(), f"{origin.run_folder}/{name}", path
             )
         )
     if _sha256(path) != sha256:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dl_magics.actions.aws import context, instances
+from dl_magics.actions.aws import instances
 from dl_magics.actions.gpu import notebook_kernel, remote_call, sync
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
@@ -167,6 +167,6 @@ def _describe_host(host: SshHost) -> dict[str, Any]:
     described: dict[str, Any] = {"name": host.name, "id": host.alias}
     if not host.is_instance:
         return described
-    aws = context.load()
+    aws = host.load_context()
     instance = instances.add_price(aws, aws.ec2.describe_instance(host.alias))
     return {**described, "type": instance.type, "dollars_per_hour": instance.dollars_per_hour}

@@ -72,7 +72,7 @@ def fetch_results(record: RunRecord) -> None:
 
 def _attach_kernel(origin: RemoteOrigin) -> GpuKernel:
     """Return the GPU kernel that trains, with a connection of its own."""
-    find = SshHost(**origin.host).authorize_and_resolve
+    find = SshHost.from_json(origin.host).authorize_and_resolve
     return GpuKernel.attach(find, origin.kernel_folder, origin.python, activate=origin.activate)
 
 
@@ -116,7 +116,7 @@ def _receive(origin: RemoteOrigin, kernel: GpuKernel, folder: Path) -> Events:
 def _read_remote_log(origin: RemoteOrigin) -> Iterator[Event]:
     """Yield the events in the log on the host: the last ones may not be in the journal."""
     with tempfile.TemporaryDirectory() as scratch:
-        target = SshHost(**origin.host).resolve_target()
+        target = SshHost.from_json(origin.host).resolve_target()
         blocking.wait_for(
             sftp.download_file(
                 target, f"{origin.run_folder}/{log.FILE_NAME}", Path(scratch) / log.FILE_NAME

@@ -28,7 +28,7 @@ def forwarding(folder: Path, origin: RemoteOrigin, stop: Callable[[], bool]) -> 
         return stop() or stop_request.is_stop_requested(folder)
 
     path = f"{origin.run_folder}/{stop_request.FILE_NAME}"
-    watching = blocking.start_task(_forward(is_requested, SshHost(**origin.host), path))
+    watching = blocking.start_task(_forward(is_requested, SshHost.from_json(origin.host), path))
     try:
         yield
     finally:

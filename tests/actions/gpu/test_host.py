@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from dl_magics import errors
+from dl_magics.actions.aws import context
 from dl_magics.actions.gpu import host
 
 
@@ -51,7 +53,40 @@ def test_after_we_moved_the_port_is_open_to_our_new_address(cloud, run, address)
     assert "198.51.100.99/32" in str(run("%aws_check"))
 
 
-def test_a_way_is_kept_as_plain_values():
+def test_a_host_is_restored_from_json():
     found = host.resolve("ann@lab", identity="key")
 
-    assert host.SshHost(**found.to_json()) == found
+    assert host.SshHost.from_json(found.to_json()) == found
+
+
+def test_an_instance_is_restored_from_json_with_its_profile(cloud, run):
+    run("%aws_launch t2.micro -y")
+    found = host.resolve()
+
+    restored = host.SshHost.from_json(json.loads(json.dumps(found.to_json())))
+
+    assert restored == found
+    assert restored.profile == context.load_profile()
+
+
+def test_an_instance_is_resolved_with_its_own_profile_after_another_one_is_selected(cloud, run):
+    launched = run("%aws_launch t2.micro -y")
+    found = host.resolve()
+
+    run("%aws_region us-west-2")
+
+    assert found.resolve_target().host == launched.ip
+    assert found.authorize_and_resolve().host == launched.ip
+    with pytest.raises(errors.NoSuchInstance):
+        context.load().resolve_instance(launched.id)
+
+
+def test_a_later_ssh_config_of_the_same_profile_is_used(cloud, run, tmp_path):
+    run("%aws_launch t2.micro -y")
+    found = host.resolve()
+    config = tmp_path / "bastion_config"
+    config.write_text("")
+
+    run(f"%aws_profile --ssh-config {config}")
+
+    assert found.resolve_target().config == str(config)
