@@ -12,7 +12,7 @@ from support.ec2_client import until
 
 @pytest.fixture
 def slow_to_stop(rent):
-    """An instance that runs, and whose host does not notice that its power was taken."""
+    """A running instance whose host process is suspended, so that it stays in "stopping"."""
     id_ = rent()
     host = until(lambda: [each for each in psutil.process_iter() if is_host(each, id_)])[0]
     host.suspend()
@@ -29,12 +29,12 @@ def is_host(process, id_):
     return "dl_magics.practice.hosts.ssh_server" in line and f"/{id_} " in line
 
 
-def test_a_start_by_another_ends_the_waiting_for_stopped(slow_to_stop):
-    id_, goes_on = slow_to_stop
+def test_a_stop_fails_if_another_client_starts_the_instance(slow_to_stop):
+    id_, resume = slow_to_stop
     stops = context.load().ec2.stop(context.load().ec2.describe_instance(id_))
     until(lambda: next(stops).state == "stopping")
 
-    goes_on()
+    resume()
     list(context.load().ec2.start(context.load().ec2.describe_instance(id_)))
 
     with pytest.raises(WrongState, match="is running: another client started it") as refused:
@@ -42,13 +42,13 @@ def test_a_start_by_another_ends_the_waiting_for_stopped(slow_to_stop):
     assert refused.value.fix == "%aws_stop stops it again."
 
 
-def test_a_start_by_another_ends_the_waiting_of_a_start_too(slow_to_stop):
-    id_, goes_on = slow_to_stop
+def test_a_start_succeeds_if_another_client_starts_the_instance_first(slow_to_stop):
+    id_, resume = slow_to_stop
     context.load().session.change_ec2("stop_instances", InstanceIds=[id_])
     starts = context.load().ec2.start(context.load().ec2.describe_instance(id_))
     assert next(starts).state == "stopping"
 
-    goes_on()
+    resume()
     list(context.load().ec2.start(context.load().ec2.describe_instance(id_)))
 
     assert list(starts)[-1].state == "running"

@@ -35,7 +35,7 @@ def two_lines(error: errors.DLMagicsError) -> str:
         ("malformed", errors.NoAnswer, ["not a valid AWS response"]),
     ],
 )
-def test_a_refused_question_is_said_in_two_lines(rent, run, cloud, fault, kind, words):
+def test_a_refused_query_is_reported_in_two_lines(rent, run, cloud, fault, kind, words):
     rent()
     run("%aws_get gpu")
     cloud.inject_fault(fault, actions=["DescribeInstances"])
@@ -43,14 +43,14 @@ def test_a_refused_question_is_said_in_two_lines(rent, run, cloud, fault, kind, 
     with pytest.raises(kind) as refused:
         run("%aws_state")
 
-    said = two_lines(refused.value)
-    assert all(word in said for word in words)
-    assert "Encoded" not in said
+    text = two_lines(refused.value)
+    assert all(word in text for word in words)
+    assert "Encoded" not in text
     assert run("%aws_state") == "running"
 
 
 @pytest.mark.parametrize(("fault", "times"), [("throttled", 3), ("connection-reset", 1)])
-def test_a_question_is_asked_again_by_itself(rent, run, cloud, fault, times):
+def test_a_query_is_retried_automatically(rent, run, cloud, fault, times):
     rent()
     run("%aws_get gpu")
     cloud.inject_fault(fault, times=times, actions=["DescribeInstances"])
@@ -82,8 +82,8 @@ def test_a_refused_start_leaves_the_instance_stopped(rent, run, cloud, fault, ki
     with pytest.raises(kind) as refused:
         run("%aws_start")
 
-    said = two_lines(refused.value)
-    assert all(word in said for word in words)
+    text = two_lines(refused.value)
+    assert all(word in text for word in words)
     assert run("%aws_state") == "stopped"
 
 
@@ -101,18 +101,18 @@ def test_a_refused_start_leaves_the_instance_stopped(rent, run, cloud, fault, ki
         ("not-allowed", errors.NotAllowed, ["ec2:RunInstances"]),
     ],
 )
-def test_a_refused_launch_says_why_and_can_be_repeated(run, cloud, fault, kind, words):
+def test_a_refused_launch_reports_the_cause_and_launches_nothing(run, cloud, fault, kind, words):
     cloud.inject_fault(fault, actions=["RunInstances"])
 
     with pytest.raises(kind) as refused:
         run("%aws_launch g4dn.xlarge -y")
 
-    said = two_lines(refused.value)
-    assert all(word in said for word in words)
+    text = two_lines(refused.value)
+    assert all(word in text for word in words)
     assert [each for each in context.load().ec2.list_instances() if not each.gone] == []
 
 
-def test_a_launch_that_was_heard_but_not_answered_is_not_made_twice(run, cloud):
+def test_an_unanswered_launch_is_repeated_with_the_same_token(run, cloud):
     cloud.inject_fault("connection-reset", actions=["RunInstances"])
     with pytest.raises(errors.NoAnswer):
         run("%aws_launch t2.micro -y")
@@ -131,26 +131,26 @@ def test_a_launch_that_was_heard_but_not_answered_is_not_made_twice(run, cloud):
     assert state.read().pending_launch is None
 
 
-def test_a_launch_that_was_heard_is_found_again_with_its_host_key(run, cloud, rent):
+def test_repeating_an_executed_launch_returns_its_instance_and_host_key(run, cloud, rent):
     cloud.inject_fault("connection-reset", actions=["RunInstances"])
     with pytest.raises(errors.NoAnswer):
         run("%aws_launch t2.micro -y")
     pending = state.read().pending_launch
-    heard = _asked_again(pending.token)
+    executed = _repeat_launch(pending.token)
 
     launched = run("%aws_launch t2.micro -y")
 
-    assert launched.id == heard
+    assert launched.id == executed
     assert launched.answers
     assert run("%aws_ssh echo here").stdout == "here\n"
 
 
-def _asked_again(token: str) -> str:
+def _repeat_launch(token: str) -> str:
     plan = launching.make_plan(context.load(), "t2.micro")
     key, host_key = keys.ensure_key_pair("id_ed25519"), keys.ensure_key_pair(f"host-{token}")
     group, _ = security_group.ensure_group(context.load().session, access.our_name())
     assert key.file.exists()
-    wish = launch.LaunchRequest(
+    request = launch.LaunchRequest(
         name=plan.name,
         type=plan.type,
         image=plan.image,
@@ -160,10 +160,10 @@ def _asked_again(token: str) -> str:
         token=token,
         user_data=launch.user_data(host_key.private, host_key.public),
     )
-    return launch.run_instances(context.load().session, wish)
+    return launch.run_instances(context.load().session, request)
 
 
-def test_a_slower_please_is_waited_for_and_starts_once(rent, run, cloud):
+def test_a_throttled_start_is_retried(rent, run, cloud):
     rent(state="stopped")
     run("%aws_get gpu")
     cloud.inject_fault("throttled", times=2, actions=["StartInstances"])
@@ -172,8 +172,8 @@ def test_a_slower_please_is_waited_for_and_starts_once(rent, run, cloud):
 
 
 @pytest.fixture
-def impatient(monkeypatch):
-    """Wait for an answer of AWS shorter than a person would have to, from when it is called."""
+def short_timeout(monkeypatch):
+    """Return a function that shortens the read timeout of later AWS requests."""
 
     def now():
         monkeypatch.setattr(session, "_READ_SECONDS", 2)
@@ -183,10 +183,10 @@ def impatient(monkeypatch):
     session._open.cache_clear()
 
 
-def test_a_question_without_an_answer_ends_in_two_lines(rent, run, cloud, impatient):
+def test_a_query_that_times_out_is_reported_in_two_lines(rent, run, cloud, short_timeout):
     rent()
     run("%aws_get gpu")
-    impatient()
+    short_timeout()
     cloud.inject_fault("time-out", times=2, seconds=5, actions=["DescribeInstances"])
 
     with pytest.raises(errors.NoAnswer) as refused:
@@ -196,10 +196,10 @@ def test_a_question_without_an_answer_ends_in_two_lines(rent, run, cloud, impati
     assert run("%aws_state") == "running"
 
 
-def test_a_start_without_an_answer_is_sent_once(rent, run, cloud, impatient):
+def test_a_start_that_times_out_is_sent_once(rent, run, cloud, short_timeout):
     rent(state="stopped")
     run("%aws_get gpu")
-    impatient()
+    short_timeout()
     cloud.inject_fault("time-out", seconds=5, actions=["StartInstances"])
 
     with pytest.raises(errors.NoAnswer) as refused:
@@ -210,7 +210,7 @@ def test_a_start_without_an_answer_is_sent_once(rent, run, cloud, impatient):
     assert run("%aws_start").state == "running"
 
 
-def test_with_wait_a_start_is_tried_until_aws_has_one(rent, run, cloud, monkeypatch):
+def test_a_start_with_wait_is_retried_until_aws_has_capacity(rent, run, cloud, monkeypatch):
     monkeypatch.setattr(instances, "_RETRY_SECONDS", 0.1)
     rent("g4dn.xlarge", state="stopped")
     run("%aws_get gpu")
@@ -219,7 +219,7 @@ def test_with_wait_a_start_is_tried_until_aws_has_one(rent, run, cloud, monkeypa
     assert run("%aws_start --wait 20m").state == "running"
 
 
-def test_with_wait_a_start_gives_up_in_the_end(rent, run, cloud, monkeypatch):
+def test_a_start_with_wait_fails_after_that_time(rent, run, cloud, monkeypatch):
     monkeypatch.setattr(instances, "_RETRY_SECONDS", 0.1)
     rent("g4dn.xlarge", state="stopped")
     run("%aws_get gpu")
@@ -232,7 +232,7 @@ def test_with_wait_a_start_gives_up_in_the_end(rent, run, cloud, monkeypatch):
     assert run("%aws_state") == "stopped"
 
 
-def test_capacity_that_is_lost_after_the_start_was_granted_is_said(rent, run, cloud):
+def test_capacity_lost_after_the_start_was_accepted_is_reported(rent, run, cloud):
     rent("g4dn.xlarge", state="stopped")
     run("%aws_get gpu")
     cloud.inject_fault("no-capacity-late")
@@ -245,7 +245,7 @@ def test_capacity_that_is_lost_after_the_start_was_granted_is_said(rent, run, cl
     assert run("%aws_start").state == "running"
 
 
-def test_a_launch_that_aws_takes_back_while_pending_says_why(run, cloud):
+def test_a_launch_terminated_while_pending_reports_the_reason_of_aws(run, cloud):
     cloud.inject_fault("no-capacity-late")
 
     with pytest.raises(errors.NoSuchInstance) as refused:
@@ -255,7 +255,7 @@ def test_a_launch_that_aws_takes_back_while_pending_says_why(run, cloud):
     assert run("%aws_launch t2.micro -y").answers
 
 
-def test_a_stop_that_comes_too_early_for_ec2_is_sent_again(rent, run, cloud):
+def test_a_stop_that_ec2_refuses_as_too_early_is_sent_again(rent, run, cloud):
     rent()
     run("%aws_get gpu")
     cloud.inject_fault("wrong-state", actions=["StopInstances"])
@@ -265,7 +265,7 @@ def test_a_stop_that_comes_too_early_for_ec2_is_sent_again(rent, run, cloud):
     assert run("%aws_state") == "stopped"
 
 
-def test_a_type_without_any_price_is_shown_without_one(rent, run, cloud):
+def test_a_type_without_a_price_is_listed_with_price_unknown(rent, run, cloud):
     rent("t3.nano")
     cloud.inject_fault("not-allowed", times=9, actions=["GetProducts"])
 
@@ -278,7 +278,7 @@ def test_a_type_without_any_price_is_shown_without_one(rent, run, cloud):
     assert "unknown price" in listed.summary
 
 
-def test_no_credentials_says_what_to_type(run, monkeypatch):
+def test_missing_credentials_suggest_the_practice_cloud(run, monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
 
     with pytest.raises(errors.NoCredentials) as refused:
@@ -287,7 +287,7 @@ def test_no_credentials_says_what_to_type(run, monkeypatch):
     assert "%practice on" in two_lines(refused.value)
 
 
-def test_no_region_says_what_to_type(run, monkeypatch):
+def test_a_missing_region_suggests_aws_region(run, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-words")
 
@@ -298,22 +298,22 @@ def test_no_region_says_what_to_type(run, monkeypatch):
     assert "secret" not in two_lines(refused.value)
 
 
-def test_a_profile_that_is_not_there_is_named(run, cloud):
+def test_a_profile_that_does_not_exist_is_named(run, cloud):
     with pytest.raises(errors.NoCredentials) as refused:
-        run("%aws_profile nobody")
+        run("%aws_profile missing")
 
-    assert "'nobody'" in two_lines(refused.value)
+    assert "'missing'" in two_lines(refused.value)
     assert "practice" in run("%aws_profile")
 
 
-def test_a_region_that_is_not_there_is_named(run, cloud):
+def test_a_region_that_does_not_exist_is_refused_with_the_valid_ones(run, cloud):
     with pytest.raises(errors.NoRegion) as refused:
         run("%aws_region mars-east-1")
 
     assert "us-east-1" in two_lines(refused.value)
 
 
-def test_an_instance_of_another_region_is_found_there(rent, run):
+def test_an_instance_id_of_another_region_suggests_that_region(rent, run):
     id_ = rent()
     run("%aws_region us-west-2")
 
@@ -323,7 +323,7 @@ def test_an_instance_of_another_region_is_found_there(rent, run):
     assert refused.value.fix == "%aws_region us-east-1"
 
 
-def test_an_instance_that_somebody_gave_back_is_said_to_be_gone(rent, run):
+def test_a_start_of_a_terminated_instance_is_refused(rent, run):
     id_ = rent()
     run("%aws_get gpu")
     context.load().session.change_ec2("terminate_instances", InstanceIds=[id_])
@@ -334,7 +334,7 @@ def test_an_instance_that_somebody_gave_back_is_said_to_be_gone(rent, run):
     assert "no longer exists" in two_lines(refused.value)
 
 
-def test_an_unknown_name_costs_two_lines(cloud, run):
+def test_an_unknown_name_is_refused_with_a_hint(cloud, run):
     with pytest.raises(errors.NoSuchInstance) as refused:
         run("%aws_get gqu")
 
@@ -342,12 +342,12 @@ def test_an_unknown_name_costs_two_lines(cloud, run):
     assert "%aws_list" in refused.value.fix
 
 
-def test_without_a_chosen_instance_it_says_how_to_choose(cloud, run):
+def test_a_start_without_a_selected_instance_is_refused(cloud, run):
     with pytest.raises(errors.NoSuchInstance, match="No instance is selected"):
         run("%aws_start")
 
 
-def test_nobody_there_at_all_is_said_too(run, cloud, tmp_path):
+def test_an_unreachable_endpoint_asks_to_check_the_network(run, cloud, tmp_path):
     config = tmp_path / "config"
     config.write_text("[profile practice]\nregion=us-east-1\nendpoint_url=http://127.0.0.1:9\n")
     settings = replace(state.read().profile, config_file=str(config))
@@ -359,7 +359,7 @@ def test_nobody_there_at_all_is_said_too(run, cloud, tmp_path):
     assert "online" in two_lines(refused.value)
 
 
-def test_a_wrong_clock_is_told_from_an_old_session(run, tmp_path):
+def test_a_wrong_clock_is_distinguished_from_an_expired_session(run, tmp_path):
     server = _server(
         400,
         "<Response><Errors><Error><Code>RequestExpired</Code><Message>Request has expired."
@@ -383,7 +383,7 @@ def test_a_wrong_clock_is_told_from_an_old_session(run, tmp_path):
         "not xml at all",
     ],
 )
-def test_an_answer_that_lacks_everything_is_no_crash(run, tmp_path, answer):
+def test_an_invalid_response_is_reported_in_two_lines(run, tmp_path, answer):
     server = _server(200, answer)
     _choose_server(tmp_path, server.server_port)
 
@@ -394,7 +394,7 @@ def test_an_answer_that_lacks_everything_is_no_crash(run, tmp_path, answer):
     two_lines(refused.value)
 
 
-def test_an_unknown_refusal_keeps_its_code(run, tmp_path):
+def test_an_unknown_error_code_is_shown(run, tmp_path):
     server = _server(
         400,
         "<Response><Errors><Error><Code>OptInRequired</Code><Message>Sign up first."

@@ -21,29 +21,29 @@ def test_a_longer_time_never_costs_less(dollars, shorter, more):
 
 
 @given(DOLLARS)
-def test_an_hour_costs_what_an_hour_costs(dollars):
+def test_an_hour_costs_the_hourly_price(dollars):
     assert money.cost(dollars, 3600) == pytest.approx(dollars)
 
 
 @given(DOLLARS)
-def test_a_second_costs_a_minute(dollars):
+def test_a_second_is_billed_as_a_minute(dollars):
     assert money.cost(dollars, 1) == money.cost(dollars, 60)
 
 
 @given(SECONDS)
-def test_what_has_no_price_has_no_cost(seconds):
+def test_an_unknown_price_has_an_unknown_cost(seconds):
     assert money.cost(None, seconds) is None
 
 
 @given(st.integers(0, 100_000))
-def test_cents_are_written_as_they_are(cents):
+def test_dollars_are_formatted_to_the_cent(cents):
     written = money.format_dollars(cents / 100)
 
     assert float(written.replace("$", "").replace(",", "")) == pytest.approx(cents / 100)
 
 
 @given(st.integers(0, 100_000))
-def test_a_price_an_hour_loses_no_digit(hundredths_of_cents):
+def test_an_hourly_price_keeps_its_decimals(hundredths_of_cents):
     written = money.format_per_hour(hundredths_of_cents / 10_000)
 
     dollars = written.removeprefix("$").removesuffix("/h").replace(",", "")
@@ -54,11 +54,11 @@ def test_a_price_an_hour_loses_no_digit(hundredths_of_cents):
     ("seconds", "written"),
     [(0, "0 s"), (59.4, "59 s"), (60, "1 min"), (2460, "41 min"), (7500, "2 h 05 min")],
 )
-def test_a_time_is_written_short(seconds, written):
+def test_a_duration_is_formatted_in_short_units(seconds, written):
     assert money.format_duration(seconds) == written
 
 
-def test_the_receipt_of_an_evening_reads_as_promised():
+def test_a_receipt_shows_duration_cost_and_disk():
     receipt = money.Receipt("gpu", 2460, money.cost(0.90, 2460), money.disk_per_month(100))
 
     assert str(receipt) == "41 min, $0.61; while stopped the disk costs $8.00 a month"

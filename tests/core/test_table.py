@@ -8,7 +8,7 @@ from dl_magics.core import table
 cells = st.text(st.characters(categories=("L", "N", "P")), max_size=8)
 
 
-def test_columns_of_the_text_begin_below_each_other():
+def test_the_columns_of_the_text_are_aligned():
     shown = table.format_text(
         "Types", ("name", "price"), [("p2.xlarge", "$0.90/h"), ("t2", "$0.01/h")]
     )
@@ -21,7 +21,7 @@ def test_columns_of_the_text_begin_below_each_other():
     ]
 
 
-def test_a_table_without_rows_is_its_title():
+def test_a_table_without_rows_is_only_its_title():
     assert table.format_text("Nothing runs", ("name",), []) == "Nothing runs"
     assert "<table>" not in table.format_html("Nothing runs", ("name",), [])
 

@@ -6,7 +6,7 @@ from dl_magics import errors
 from dl_magics.actions.aws import context
 
 
-def test_a_profile_is_chosen_for_all_later_notebooks(cloud, run, tmp_path):
+def test_a_profile_is_selected_for_all_later_notebooks(cloud, run, tmp_path):
     config = tmp_path / "ssh_config"
     config.write_text("")
 
@@ -19,17 +19,17 @@ def test_a_profile_is_chosen_for_all_later_notebooks(cloud, run, tmp_path):
     assert context.load_profile().address_url.startswith("https://")
 
 
-def test_an_ssh_config_that_is_not_there_is_refused(cloud, run):
+def test_an_ssh_config_that_does_not_exist_is_refused(cloud, run):
     with pytest.raises(errors.BadSetting, match="does not exist"):
         run("%aws_profile --ssh-config /nowhere/config")
 
 
-def test_new_keys_in_the_file_count_at_once(cloud, run):
-    door = context.load().session
+def test_changed_credentials_are_used_at_once(cloud, run):
+    session = context.load().session
 
     credentials = context.load_profile().credentials_file
     with open(credentials, "a") as file:  # noqa: PTH123 - a path of AWS
         file.write("\n")
 
-    assert context.load().session is not door
+    assert context.load().session is not session
     assert run("%aws_list") is not None

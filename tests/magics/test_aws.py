@@ -15,7 +15,7 @@ from dl_magics.actions.aws import context
 from dl_magics.store import state
 
 
-def changes_of(line, aws_shell):
+def start_in_second_kernel(line, aws_shell):
     """Run a line in a second kernel at the same time; return the process."""
     code = (
         "from IPython.core.interactiveshell import InteractiveShell as S\n"
@@ -27,42 +27,42 @@ def changes_of(line, aws_shell):
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
 
 
-def test_two_kernels_start_the_same_instance_and_both_see_it_run(rent, run, aws_shell):
+def test_two_kernels_can_start_the_same_instance_at_once(rent, run, aws_shell):
     rent(state="stopped")
     run("%aws_get gpu")
-    other = changes_of("%aws_start", aws_shell)
+    other = start_in_second_kernel("%aws_start", aws_shell)
 
     mine = run("%aws_start")
 
-    said, _ = other.communicate()
+    output, _ = other.communicate()
     assert other.returncode == 0
-    assert "SSH answers" in said
+    assert "SSH answers" in output
     assert mine.state == "running"
 
 
-def test_two_kernels_launch_the_same_and_one_instance_is_made(cloud, run, aws_shell):
-    other = changes_of("%aws_launch t2.micro -y", aws_shell)
+def test_two_equal_launches_at_once_create_one_instance(cloud, run, aws_shell):
+    other = start_in_second_kernel("%aws_launch t2.micro -y", aws_shell)
 
     mine = run("%aws_launch t2.micro -y")
 
-    said, _ = other.communicate()
-    assert other.returncode == 0, said
+    output, _ = other.communicate()
+    assert other.returncode == 0, output
     assert [each.id for each in context.load().ec2.list_instances() if not each.gone] == [mine.id]
 
 
-def test_a_stop_during_a_start_ends_stopped_and_the_start_says_so(rent, run, aws_shell, cloud):
+def test_a_stop_during_a_start_wins_and_the_start_fails(rent, run, aws_shell, cloud):
     rent(state="stopped")
     run("%aws_get gpu")
     cloud.inject_fault("slow-boot", seconds=8)
-    other = changes_of("%aws_start", aws_shell)
+    other = start_in_second_kernel("%aws_start", aws_shell)
     while run("%aws_state") == "stopped":
         pass
 
     run("%aws_stop")
 
-    said, _ = other.communicate()
+    output, _ = other.communicate()
     assert other.returncode == 1
-    assert "WrongState" in said
+    assert "WrongState" in output
     assert run("%aws_state") == "stopped"
 
 
@@ -72,7 +72,7 @@ def test_a_start_refuses_an_invalid_wait(run, wait):
         run(f"%aws_start --wait={wait}")
 
 
-def test_ctrl_c_in_a_start_changes_nothing_but_the_waiting(cloud, run):
+def test_an_interrupt_ends_only_the_waiting_for_a_start(cloud, run):
     run("%aws_launch t2.micro -y")
     run("%aws_stop")
     cloud.inject_fault("slow-boot", seconds=3)
@@ -91,7 +91,7 @@ def test_ctrl_c_in_a_start_changes_nothing_but_the_waiting(cloud, run):
     assert run("%aws_start").answers
 
 
-def test_starting_and_stopping_twice_does_no_harm(cloud, run):
+def test_launch_start_and_stop_can_be_repeated(cloud, run):
     launched = run("%aws_launch t2.micro -y")
 
     again = run("%aws_launch t2.micro -y")
@@ -104,7 +104,7 @@ def test_starting_and_stopping_twice_does_no_harm(cloud, run):
     assert stopped.state == "stopped"
 
 
-def test_a_stop_shows_the_receipt_by_the_clock_of_aws(cloud, run):
+def test_a_stop_shows_the_cost(cloud, run):
     run("%aws_launch g4dn.xlarge -y")
 
     receipt = run("%aws_stop")
@@ -113,7 +113,7 @@ def test_a_stop_shows_the_receipt_by_the_clock_of_aws(cloud, run):
     assert repr(receipt).startswith("gpu: ")
 
 
-def test_a_launch_asks_once_with_the_dollars(cloud, run, monkeypatch):
+def test_a_launch_asks_for_confirmation_once_with_the_cost(cloud, run, monkeypatch):
     asked = []
     monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or "n")
 
@@ -129,7 +129,7 @@ def test_a_launch_asks_once_with_the_dollars(cloud, run, monkeypatch):
     ]
 
 
-def test_where_nobody_can_be_asked_it_says_to_add_y(cloud, run, monkeypatch):
+def test_without_input_a_launch_requires_y(cloud, run, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO())
 
     with pytest.raises(errors.NotConfirmed) as refused:
@@ -151,7 +151,7 @@ def test_terminate_needs_force(cloud, run):
         run("%aws_start")
 
 
-def test_a_name_that_is_taken_by_another_type_is_not_launched_again(cloud, run):
+def test_a_launch_with_the_name_of_another_type_is_refused(cloud, run):
     run("%aws_launch t2.micro -y")
 
     with pytest.raises(errors.WrongState) as refused:
@@ -161,7 +161,7 @@ def test_a_name_that_is_taken_by_another_type_is_not_launched_again(cloud, run):
     assert "--name" in refused.value.fix
 
 
-def test_what_is_launched_is_as_safe_as_promised(cloud, run):
+def test_a_launch_requires_imdsv2_and_encrypts_the_disk(cloud, run):
     launched = run("%aws_launch t2.micro --disk 120 -y")
 
     ask = context.load().session.query
@@ -184,7 +184,7 @@ def test_what_is_launched_is_as_safe_as_promised(cloud, run):
     assert launched.ours
 
 
-def test_allow_from_lets_in_others_until_me_takes_it_back(cloud, run):
+def test_allow_from_is_kept_until_me_resets_it(cloud, run):
     launched = run("%aws_launch t2.micro --allow-from 198.51.100.0/24 203.0.113.9 -y")
 
     rules = context.load().session.query(
@@ -201,14 +201,14 @@ def test_allow_from_lets_in_others_until_me_takes_it_back(cloud, run):
 
 
 @pytest.mark.parametrize("source", ["0.0.0.0/0", "somewhere"])
-def test_the_whole_world_is_not_let_in(cloud, run, source):
+def test_an_invalid_or_unrestricted_range_is_refused(cloud, run, source):
     with pytest.raises(errors.BadSetting) as refused:
         run(f"%aws_launch t2.micro --allow-from {source} -y")
 
     assert "--allow-from 203" in refused.value.fix
 
 
-def test_an_address_that_cannot_be_had_says_how_to_say_it(cloud, run, address):
+def test_an_unknown_public_address_suggests_allow_from(cloud, run, address):
     address.address = "<html>log in first</html>"
 
     with pytest.raises(errors.NoAddress) as refused:
@@ -224,7 +224,7 @@ def test_an_address_service_without_https_is_refused(cloud, run):
         run("%aws_launch t2.micro -y")
 
 
-def test_a_quota_that_is_too_small_is_known_before_the_launch(cloud, run):
+def test_a_quota_that_is_too_small_is_reported_before_the_launch(cloud, run):
     with pytest.raises(errors.QuotaReached) as refused:
         run("%aws_launch g4dn.metal -y")
 
@@ -232,7 +232,7 @@ def test_a_quota_that_is_too_small_is_known_before_the_launch(cloud, run):
     assert "L-DB2E81BA" in refused.value.fix
 
 
-def test_a_type_that_nobody_has_is_refused_before_anything_stops(cloud, run):
+def test_a_resize_to_an_unknown_type_is_refused_before_the_stop(cloud, run):
     run("%aws_launch t2.micro -y")
 
     with pytest.raises(errors.NoSuchType):
@@ -241,7 +241,7 @@ def test_a_type_that_nobody_has_is_refused_before_anything_stops(cloud, run):
     assert run("%aws_state") == "running"
 
 
-def test_without_an_argument_a_magic_shows_and_changes_nothing(cloud, run):
+def test_a_magic_without_arguments_changes_nothing(cloud, run):
     launched = run("%aws_launch t2.micro -y")
     before = state.read()
 
@@ -254,7 +254,7 @@ def test_without_an_argument_a_magic_shows_and_changes_nothing(cloud, run):
     assert run("%aws_state") == "running"
 
 
-def test_the_check_finds_everything_right_after_a_launch(cloud, run):
+def test_all_checks_pass_after_a_launch(cloud, run):
     run("%aws_launch t2.micro -y")
 
     report = run("%aws_check")
@@ -263,7 +263,7 @@ def test_the_check_finds_everything_right_after_a_launch(cloud, run):
     assert report.fine
 
 
-def test_the_check_goes_on_where_something_is_not_allowed(cloud, run):
+def test_the_checks_continue_after_a_failed_one(cloud, run):
     cloud.inject_fault("not-allowed", actions=["GetCallerIdentity"])
 
     report = run("%aws_check")
@@ -274,7 +274,7 @@ def test_the_check_goes_on_where_something_is_not_allowed(cloud, run):
     assert len(report.lines) >= 6
 
 
-def test_the_policy_is_json_that_names_every_action(cloud, run):
+def test_the_policy_is_json_with_the_actions(cloud, run):
     import json
 
     policy = json.loads(run("%aws_check --policy"))
@@ -282,7 +282,7 @@ def test_the_policy_is_json_that_names_every_action(cloud, run):
     assert "ec2:RunInstances" in policy["Statement"][0]["Action"]
 
 
-def test_prices_show_memory_dollars_spot_and_quota(cloud, run):
+def test_the_price_list_shows_memory_prices_and_quota(cloud, run):
     market = run("%aws_prices g4dn")
 
     row = next(row for row in market.rows if row[0] == "g4dn.xlarge")
@@ -292,7 +292,7 @@ def test_prices_show_memory_dollars_spot_and_quota(cloud, run):
     assert "g4dn.xlarge" in market._repr_html_()
 
 
-def test_where_aws_tells_no_price_the_table_does(cloud, run):
+def test_without_the_aws_price_list_the_bundled_table_is_used(cloud, run):
     cloud.inject_fault("not-allowed", times=20, actions=["GetProducts"])
     settings = replace(state.read().profile, region="us-west-2")
     state.update(lambda before: replace(before, profile=settings))
@@ -303,7 +303,7 @@ def test_where_aws_tells_no_price_the_table_does(cloud, run):
     assert plan.price_from.startswith("table")
 
 
-def test_practice_goes_there_and_back(run, monkeypatch, tmp_path):
+def test_practice_switches_on_and_off(run, monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     settings = state.ProfileSettings(region="eu-west-1")
     state.update(lambda before: replace(before, profile=settings))
@@ -323,7 +323,7 @@ def test_practice_goes_there_and_back(run, monkeypatch, tmp_path):
     assert context.load_profile().region == "eu-west-1"
 
 
-def test_practice_faults_are_listed_and_struck(run):
+def test_practice_faults_are_listed_and_injected(run):
     run("%practice on")
 
     names = run("%practice fault")
@@ -335,7 +335,7 @@ def test_practice_faults_are_listed_and_struck(run):
     run("%practice off")
 
 
-def test_a_fault_needs_the_practice_cloud(run):
+def test_a_fault_requires_the_practice_cloud(run):
     with pytest.raises(errors.WrongState) as refused:
         run("%practice fault not-allowed")
 
@@ -359,12 +359,14 @@ def test_loading_the_magics_imports_no_boto3():
         "print({'boto3', 'botocore', 'asyncssh', 'moto', 'ipywidgets'} & set(sys.modules))"
     )
 
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
 
-    assert said.stdout.strip() == "set()"
+    assert output.stdout.strip() == "set()"
 
 
-def test_a_gpu_may_be_named_in_place_of_a_type(rent, run):
+def test_a_gpu_name_can_replace_the_type(rent, run):
     rent("t2.micro", name="small")
     id_ = rent("g4dn.xlarge", name="big")
 
@@ -372,7 +374,7 @@ def test_a_gpu_may_be_named_in_place_of_a_type(rent, run):
     assert {row[1].split()[-3] for row in run("%aws_prices A10G").rows} == {"A10G"}
 
 
-def test_ctrl_c_in_a_launch_leaves_one_instance_that_the_same_line_finds(cloud, run):
+def test_a_launch_can_be_repeated_after_an_interrupt(cloud, run):
     cloud.inject_fault("slow-boot", seconds=3)
     import _thread
 

@@ -11,7 +11,7 @@ def message(kind, **content):
 
 
 def never(_text):
-    raise AssertionError("nobody was asked")
+    raise AssertionError("no input was requested")
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def published(shell, monkeypatch):
     return publisher.outputs
 
 
-def test_text_goes_to_the_stream_it_came_from(capsys):
+def test_text_is_written_to_its_stream(capsys):
     outputs.show_messages(
         [
             message("stream", name="stdout", text="loss 0.5\r"),
@@ -37,7 +37,7 @@ def test_text_goes_to_the_stream_it_came_from(capsys):
     assert capsys.readouterr() == ("loss 0.5\r", "careful\n")
 
 
-def test_pictures_come_as_they_were_and_can_be_updated(published):
+def test_images_are_published_unchanged_and_can_be_updated(published):
     data = {"image/png": "iVBO", "text/plain": "<Figure>"}
     outputs.show_messages(
         [
@@ -52,7 +52,7 @@ def test_pictures_come_as_they_were_and_can_be_updated(published):
     assert published[0]["transient"] == {"display_id": "a"}
 
 
-def test_a_widget_shows_its_plain_form(published):
+def test_a_widget_is_shown_as_plain_text(published):
     data = {
         "application/vnd.jupyter.widget-view+json": {"model_id": "1"},
         "text/plain": "IntSlider(value=0)",
@@ -65,7 +65,7 @@ def test_a_widget_shows_its_plain_form(published):
     assert published[0]["data"] == {"text/plain": "IntSlider(value=0)"}
 
 
-def test_help_is_shown_as_text(published):
+def test_help_pages_are_shown_as_text(published):
     page = {"source": "page", "data": {"text/plain": "Docstring: …"}}
 
     outputs.show_messages([message("execute_reply", status="ok", payload=[page])], never)
@@ -73,7 +73,7 @@ def test_help_is_shown_as_text(published):
     assert published[0]["data"] == {"text/plain": "Docstring: …"}
 
 
-def test_an_error_fails_with_the_traceback_it_has_there():
+def test_an_error_keeps_the_traceback_of_the_gpu_kernel():
     lines = ["Traceback", "NameError: name 'x' is not defined"]
 
     failed = outputs.show_messages(
@@ -86,7 +86,7 @@ def test_an_error_fails_with_the_traceback_it_has_there():
 
 
 @pytest.mark.parametrize("password", [False, True])
-def test_what_the_person_types_is_the_answer(monkeypatch, password):
+def test_typed_input_is_sent_as_the_answer(monkeypatch, password):
     asked = []
     monkeypatch.setattr("builtins.input", lambda prompt: asked.append(prompt) or "typed")
     monkeypatch.setattr("getpass.getpass", lambda prompt: asked.append(prompt) or "typed")

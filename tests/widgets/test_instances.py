@@ -36,7 +36,7 @@ def test_the_panel_shows_every_instance_with_its_price(panel):
     assert panel.types["g4dn.xlarge"] == "T4 16 GiB, $0.526/h"
 
 
-def test_a_click_is_heard_and_done(panel):
+def test_a_click_is_acknowledged_and_carried_out(panel):
     id_ = row(panel)["id"]
 
     panel._handle_custom_msg({"n": 1, "id": id_, "action": "stop"}, [])
@@ -46,14 +46,14 @@ def test_a_click_is_heard_and_done(panel):
     assert context.load().ec2.describe_instance(id_).state == "stopped"
 
 
-def test_a_second_click_while_the_first_works_is_answered(panel):
+def test_a_second_click_during_an_action_is_refused(panel):
     id_ = row(panel)["id"]
     panel.hear({"n": 1, "id": id_, "action": "stop"})
 
     panel.hear({"n": 2, "id": id_, "action": "start"})
 
     assert panel.heard == 2
-    assert "not done" in panel.notes[id_] or "stop" in panel.notes[id_]
+    assert "was ignored" in panel.notes[id_] or "stop" in panel.notes[id_]
     wait_until(lambda: not panel._at_work)
 
 
@@ -65,7 +65,7 @@ def test_connect_shows_the_ssh_command(panel):
     assert f"HostKeyAlias={id_}" in panel.notes[id_]
 
 
-def test_a_refused_click_shows_the_two_lines(panel, cloud):
+def test_a_refused_click_shows_the_error(panel, cloud):
     id_ = row(panel)["id"]
 
     panel.hear({"n": 1, "id": id_, "action": "resize", "type": "p2.xlarge"})
@@ -75,7 +75,7 @@ def test_a_refused_click_shows_the_two_lines(panel, cloud):
     assert row(panel)["state"] == "running"
 
 
-def test_what_somebody_else_does_is_seen(panel):
+def test_a_change_by_another_client_is_shown(panel):
     id_ = row(panel)["id"]
 
     context.load().session.change_ec2("stop_instances", InstanceIds=[id_])
@@ -83,7 +83,7 @@ def test_what_somebody_else_does_is_seen(panel):
     wait_until(lambda: row(panel)["state"] == "stopped")
 
 
-def test_a_failed_look_is_said_and_the_next_one_clears_it(panel, cloud):
+def test_a_failed_refresh_is_shown_until_the_next_one_succeeds(panel, cloud):
     cloud.inject_fault("not-allowed", actions=["DescribeInstances"])
 
     wait_until(lambda: "" in panel.notes)

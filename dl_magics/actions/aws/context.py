@@ -41,21 +41,21 @@ class Context:
         state.select_instance(self.profile_and_region, instance.id)
 
     def resolve_instance(self, word: str | None = None) -> Instance:
-        """Return the instance with this name, id, type or GPU, or the selected one, as it is now.
+        """Return the instance with this name, id, type or GPU, or the selected one, read from AWS.
 
         Raises
         ------
         NoSuchInstance
-            where none fits, or none is selected.
+            if no instance matches, or none is selected.
         SeveralInstances
-            where more than one fits.
+            if more than one matches.
         """
         if word:
             return self._find_instance(word)
         if not self.selected_id:
             raise NoSuchInstance(
                 f"No instance is selected in {self.profile_and_region}.",
-                fix="%aws_list shows yours, %aws_get NAME selects one · %aws_launch rents one.",
+                fix="%aws_get NAME selects one, %aws_list lists them · %aws_launch TYPE launches one.",
             )
         return self._describe_instance(self.selected_id)
 
@@ -70,14 +70,14 @@ class Context:
                 f"{each.name} ({each.type}, {each.state}, {each.id})" for each in found
             )
             raise SeveralInstances(
-                f"'{word}' fits {len(found)} instances: {names}.",
+                f"'{word}' matches {len(found)} instances: {names}.",
                 fix=f"Use its name or id: %aws_get {found[0].id}",
             )
         if word.startswith("i-"):
             return self._describe_instance(word)
         raise NoSuchInstance(
             f"No instance in {self.profile_and_region} has the name, id, type or GPU '{word}'.",
-            fix="%aws_list shows the ones you have.",
+            fix="%aws_list shows your instances.",
         )
 
     def _describe_instance(self, id_: str) -> Instance:
@@ -89,8 +89,8 @@ class Context:
                     f"{id_} is not in {self.region} but in {region}.", fix=f"%aws_region {region}"
                 ) from error
             raise NoSuchInstance(
-                f"{self.profile_and_region} has no instance {id_} (any more).",
-                fix="%aws_list shows the ones you have; %aws_get NAME selects one.",
+                f"Instance {id_} does not exist in {self.profile_and_region}.",
+                fix="%aws_list shows your instances; %aws_get NAME selects one.",
             ) from error
 
     def _find_region(self, id_: str) -> str | None:
@@ -106,9 +106,9 @@ def load() -> Context:
     Raises
     ------
     NoCredentials
-        where the profile does not exist.
+        if the profile does not exist.
     NoRegion
-        where neither a magic nor the AWS configuration sets a region.
+        if neither a magic nor the AWS configuration sets a region.
     """
     return from_state(state.read())
 

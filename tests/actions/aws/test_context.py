@@ -1,4 +1,4 @@
-"""One context per magic or click: how often the state is read, and which account a start uses."""
+"""A context is loaded once per magic or click, and a start keeps the profile it began with."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_click_in_the_panel_reads_the_state_once(gpu, count_reads):
     assert panel._notes
 
 
-def test_a_start_stays_in_the_profile_it_began_with(gpu, monkeypatch):
+def test_a_start_keeps_the_profile_it_began_with(gpu, monkeypatch):
     monkeypatch.setattr(instances.access, "until_ssh_answers", lambda _, __, instance: [instance])
     changes = instances.start(context.load(), "gpu")
     first = next(changes)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not Path(AWS).exists(), reason="the aws command 
 
 @pytest.fixture
 def paste(monkeypatch):
-    """Paste lines into a shell that knows nothing but them; return what it wrote."""
+    """Run lines in a shell with a minimal environment; return its output."""
 
     def pasted(script: str) -> str:
         path = f"{Path(AWS).parent}:{os.environ['PATH']}"
@@ -36,13 +36,13 @@ def paste(monkeypatch):
     return pasted
 
 
-def test_the_listing_lists(rent, run, paste):
+def test_the_list_command_lists_the_instances(rent, run, paste):
     id_ = rent()
 
     assert id_ in paste(run("%aws_list --explain"))
 
 
-def test_state_and_address_are_the_same_words(rent, run, paste):
+def test_the_state_and_ip_commands_print_what_the_magics_show(rent, run, paste):
     rent()
     run("%aws_get gpu")
 
@@ -50,7 +50,7 @@ def test_state_and_address_are_the_same_words(rent, run, paste):
     assert paste(run("%aws_ip --explain")).strip() == run("%aws_ip")
 
 
-def test_the_pasted_stop_resize_and_start_do_it(cloud, run, paste):
+def test_the_stop_resize_and_start_commands_work(cloud, run, paste):
     run("%aws_launch t2.micro -y")
 
     paste(run("%aws_stop --explain"))
@@ -63,7 +63,7 @@ def test_the_pasted_stop_resize_and_start_do_it(cloud, run, paste):
     assert run("%aws_state") == "running"
 
 
-def test_the_pasted_start_lets_in_the_present_address(cloud, run, paste, address):
+def test_the_start_commands_allow_the_current_address(cloud, run, paste, address):
     launched = run("%aws_launch t2.micro -y")
     run("%aws_stop")
     address.address = "198.51.100.23"
@@ -76,7 +76,7 @@ def test_the_pasted_start_lets_in_the_present_address(cloud, run, paste, address
     assert "198.51.100.23/32" in str(rules)
 
 
-def test_the_pasted_launch_is_the_same_launch(cloud, run, paste):
+def test_the_launch_commands_launch_the_same_instance(cloud, run, paste):
     paste(run("%aws_launch t2.micro --name pasted --explain"))
     ours = run("%aws_launch t2.micro --name ours -y")
 
@@ -91,7 +91,7 @@ def test_the_pasted_launch_is_the_same_launch(cloud, run, paste):
 
 
 def facts(id_):
-    """What EC2 has of an instance, without what differs from one to the next."""
+    """Return the properties that two equal instances share."""
     answer = context.load().session.query("ec2", "describe_instances", InstanceIds=[id_])
     (found,) = answer["Reservations"][0]["Instances"]
     asked = {"InstanceId": id_, "Attribute": "instanceInitiatedShutdownBehavior"}
@@ -107,7 +107,7 @@ def facts(id_):
     }
 
 
-def test_no_private_key_is_shown_or_left_for_others(cloud, run, paste):
+def test_the_private_host_key_is_not_shown_and_not_kept(cloud, run, paste):
     script = run("%aws_launch t2.micro --explain")
 
     (user_data,) = paths.data_folder("keys").glob("user-data-*")
@@ -118,7 +118,7 @@ def test_no_private_key_is_shown_or_left_for_others(cloud, run, paste):
     assert not user_data.exists()
 
 
-def test_a_second_pasted_launch_makes_only_what_is_not_there(cloud, run, paste):
+def test_the_launch_commands_create_only_missing_resources(cloud, run, paste):
     paste(run("%aws_launch t2.micro --name one --explain"))
 
     script = run("%aws_launch t2.micro --name two --explain")
@@ -129,7 +129,7 @@ def test_a_second_pasted_launch_makes_only_what_is_not_there(cloud, run, paste):
     assert run("%aws_get two").type == "t2.micro"
 
 
-def test_the_pasted_resize_of_a_running_instance_starts_it_again(rent, run, paste):
+def test_the_resize_commands_restart_a_running_instance(rent, run, paste):
     rent()
     run("%aws_get gpu")
 
@@ -139,7 +139,7 @@ def test_the_pasted_resize_of_a_running_instance_starts_it_again(rent, run, past
     assert run("%aws_state") == "running"
 
 
-def test_the_pasted_terminate_gives_it_back(rent, run, paste):
+def test_the_terminate_commands_terminate_the_instance(rent, run, paste):
     rent()
     run("%aws_get gpu")
 
@@ -148,7 +148,7 @@ def test_the_pasted_terminate_gives_it_back(rent, run, paste):
     assert context.load().resolve_instance().gone
 
 
-def test_explaining_changes_nothing(rent, run):
+def test_explain_changes_nothing(rent, run):
     rent(state="stopped")
     run("%aws_get gpu")
 
@@ -159,7 +159,7 @@ def test_explaining_changes_nothing(rent, run):
     assert run("%aws_get").type == "t2.micro"
 
 
-def test_the_ssh_command_works_when_pasted(cloud, run, paste):
+def test_the_ssh_command_works_in_a_shell(cloud, run, paste):
     run("%aws_launch t2.micro -y")
 
     assert paste(run("%aws_ssh --explain echo hello")) == "hello\n"
