@@ -1,6 +1,6 @@
 /**
- * `%manage_aws`: a table of instances. Each click is asked about once, numbered, and shown as
- * waiting until the kernel has heard it.
+ * `%manage_aws`: a table of instances. Each action is confirmed once, numbered, and shown as
+ * waiting until the kernel has received it.
  *
  * @typedef {{id: string, name: string, state: string, type: string, gpu: string,
  *   ip: string | null, price: string, disk: string, dollars_per_hour: number | null,
@@ -19,11 +19,11 @@ const CAN = {
 };
 const HEADS = ['name', 'state', 'type', 'address', 'price', 'cost since start', ''];
 const COST = HEADS.indexOf('cost since start');
-const NEWS = 'change:place change:heard change:notes change:types';
+const NEWS = 'change:summary change:heard change:notes change:types';
 const LEAST_SECONDS = 60;
 
 /**
- * What an instance has cost since its start, at a moment.
+ * Return what an instance has cost since its start.
  *
  * @param {Row} row
  * @param {number} later seconds since the row was read
@@ -40,7 +40,7 @@ export function cost(row, later) {
 }
 
 /**
- * What is asked once before it is done, with its dollars.
+ * Return the question that confirms an action, with its cost.
  *
  * @param {Row} row
  * @param {Action} action
@@ -52,9 +52,9 @@ export function question(row, action, type, types) {
     return `Start ${row.name}: ${row.price}`;
   }
   if (action === 'stop') {
-    return `Stop ${row.name}: its disk goes on costing ${row.disk}`;
+    return `Stop ${row.name}: its disk still costs ${row.disk}`;
   }
-  return type ? `Make ${row.name} a ${type} (${types[type] ?? 'price unknown'} while it runs)` : '';
+  return type ? `Change ${row.name} to ${type} (${types[type] ?? 'price unknown'} while it runs)` : '';
 }
 
 /**
@@ -80,7 +80,7 @@ function button(text, action) {
 }
 
 /**
- * A cell with a fact, and a smaller one below it.
+ * Return a table cell with a text and a smaller one below it.
  *
  * @param {string[]} texts
  */
@@ -93,7 +93,7 @@ function two([text = '', more = '']) {
 }
 
 /**
- * A line of its own, as wide as the table.
+ * Return a table row with one cell as wide as the table.
  *
  * @param {HTMLElement} content
  */
@@ -143,7 +143,7 @@ function render({ model, el }) {
   /** @param {Record<string, string>} types */
   function list(types) {
     const made = document.createElement('select');
-    made.append(new Option('which type?', ''), ...Object.keys(types).map(type => new Option(type)));
+    made.append(new Option('Select a type', ''), ...Object.keys(types).map(type => new Option(type)));
     made.value = chosen;
     made.addEventListener('change', () => {
       chosen = made.value;
@@ -196,7 +196,7 @@ function render({ model, el }) {
     const question = asking?.id === row.id ? [asked(row, asking.action, model.get('types'))] : [];
     const waits = [...waiting.values()].includes(row.id);
     const note = waits
-      ? 'Waiting for the kernel: a cell may be running there.'
+      ? 'Waiting for the kernel: a cell may be running.'
       : model.get('notes')[row.id];
     const notes = note ? [element('span', note, 'dl-note')] : [];
     return [line, ...[...question, ...notes].map(below)];

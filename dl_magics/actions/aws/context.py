@@ -55,7 +55,7 @@ class Context:
         if not self.selected_id:
             raise NoSuchInstance(
                 f"No instance is selected in {self.profile_and_region}.",
-                fix="%aws_get NAME selects one, %aws_list lists them · %aws_launch TYPE launches one.",
+                fix="%aws_get NAME selects one, %aws_list lists them · or launch one: %aws_launch",
             )
         return self._describe_instance(self.selected_id)
 

@@ -35,7 +35,7 @@ test('every confirmation shows the dollars', () => {
   const types = { 'g5.xlarge': 'A10G, $1.006/h' };
 
   assert.equal(question(row, 'start', '', types), 'Start gpu: $0.526/h');
-  assert.match(question(row, 'stop', '', types), /disk goes on costing \$8\.00\/month/);
-  assert.match(question(row, 'resize', 'g5.xlarge', types), /a g5\.xlarge \(A10G, \$1\.006\/h/);
+  assert.match(question(row, 'stop', '', types), /disk still costs \$8\.00\/month/);
+  assert.match(question(row, 'resize', 'g5.xlarge', types), /to g5\.xlarge \(A10G, \$1\.006\/h/);
   assert.match(question(row, 'resize', 'new.type', types), /price unknown/);
 });
