@@ -17,7 +17,6 @@ from dl_magics.errors import DLMagicsError, HostKeyRefused, NoAnswer, WrongState
 from dl_magics.gpu_kernel import json_lines
 from dl_magics.gpu_kernel.agent_transport import AgentGone, AgentTransport
 from dl_magics.gpu_kernel.journal_entry import JournalEntry, encode_buffers
-from dl_magics.gpu_kernel.local_journal import Mirror
 from dl_magics.ssh import connection
 from dl_magics.ssh.target import SshTarget
 
@@ -48,9 +47,9 @@ class AgentConnection:
     python
         The interpreter there that runs the agent.
     since
-        The number of the last entry received.
-    mirror
-        Where to keep what came; says `since` itself.
+        The number of the last entry received; 0 to receive the whole journal.
+    name
+        Identifies this client to the agent, which keeps the entries it has not received yet.
     """
 
     def __init__(
@@ -60,17 +59,15 @@ class AgentConnection:
         python: str,
         since: int = 0,
         *,
-        mirror: Mirror | None = None,
         name: str = "",
     ) -> None:
-        self.n = mirror.n if mirror else since
+        self.n = since
         self.state: State = "lost"
         self.why = "it was not connected yet"
         self.status: dict[str, Any] = {}
         self._way = AgentTransport(find, run_dir, python)
-        self._mirror = mirror
-        self._name = mirror.name if mirror else name
-        self._boot = mirror.boot if mirror else ""
+        self._name = name
+        self._boot = ""
         self._entries: asyncio.Queue[JournalEntry | BaseException | None] = asyncio.Queue()
         self._unconfirmed: dict[str, bytes] = {}
         self._writer: asyncssh.SSHWriter[bytes] | None = None
@@ -172,8 +169,6 @@ class AgentConnection:
             entry = JournalEntry.read(document, line)
             if entry.n != self.n + 1:
                 raise ValueError(f"entry {entry.n} came after {self.n}")
-            if self._mirror:
-                self._mirror.append(entry)
             self.n = entry.n
             self._last_event = entry.event
             self._unconfirmed.pop(entry.id, None)
@@ -187,8 +182,6 @@ class AgentConnection:
                     JournalEntry(document["since"], time.time(), "agent", skipped, b"")
                 )
             self.n, self._boot = document["since"], document["boot"]
-            if self._mirror:
-                self._mirror.goes_on(self.n, self._boot)
             self.status = document
             self._is("attached", "")
             self._attached.set()

@@ -14,7 +14,6 @@ from dl_magics.gpu_kernel.agent_connection import AgentConnection
 from dl_magics.gpu_kernel.agent_transport import retry_on_fresh_connection, run_agent_command
 from dl_magics.gpu_kernel.cuda_env import LET_SEE
 from dl_magics.gpu_kernel.journal_entry import JournalEntry, build_request
-from dl_magics.gpu_kernel.local_journal import Mirror
 from dl_magics.gpu_kernel.pending_requests import Message, PendingRequest, PendingRequests
 from dl_magics.gpu_kernel.replay import read_journal
 from dl_magics.gpu_kernel.subscribers import Subscribers
@@ -48,7 +47,6 @@ class GpuKernel:
         python: str,
         cwd: str | None = None,
         activate: str = "",
-        mirror: Mirror | None = None,
     ) -> GpuKernel:
         """Attach to the kernel of `run_dir`; start one there if none lives.
 
@@ -64,8 +62,6 @@ class GpuKernel:
             Where it starts; the home folder where this is None.
         activate
             A line of bash to run before the kernel, such as what activates an environment.
-        mirror
-            Where to keep what comes, and to go on from.
         """
 
         async def started() -> tuple[str, dict[str, Any]]:
@@ -84,9 +80,7 @@ class GpuKernel:
                     f"The kernel did not start on {login.name}: {status['why']}",
                     fix=f"{python} on the host needs ipykernel: %gpu_connect --setup installs it.",
                 )
-            over = AgentConnection(
-                find, folder, python, status["n"], mirror=mirror, name=uuid.uuid4().hex
-            )
+            over = AgentConnection(find, folder, python, status["n"], name=uuid.uuid4().hex)
             kernel = cls(find, folder, python, over)
             coming = kernel._watchers.watch()
             await over.attached()

@@ -3,6 +3,5 @@
 agent_connection, agent_transport, pending_requests, replay: tests/gpu_kernel/test_client.py
 subscribers: tests/gpu_kernel/test_client.py
 deploy, journal_entry, json_lines: tests/gpu_kernel/agent/test_agent.py
-local_journal: tests/gpu_kernel/test_client.py
 cuda_env: tests/actions/keras/test_settings.py
 """

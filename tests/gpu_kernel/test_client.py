@@ -18,9 +18,9 @@ from dl_magics import errors
 from dl_magics.gpu_kernel import deploy, replay
 from dl_magics.gpu_kernel.agent_connection import AgentConnection
 from dl_magics.gpu_kernel.client import GpuKernel
-from dl_magics.gpu_kernel.local_journal import Mirror
 from dl_magics.ssh import blocking, connection, keys, known_hosts
 from support.messages import printed, run
+from support.two_hosts.journal_file import JournalFile
 from support.two_hosts.lab import Lab, missing
 
 
@@ -324,26 +324,32 @@ def test_a_python_that_cannot_run_it_is_said_in_two_lines(lab):
     assert "--setup" in failed.value.fix
 
 
-def test_a_mirror_goes_on_where_it_was_and_has_all(lab, tmp_path):
-    path = tmp_path / "mirror"
+def test_a_new_link_resumes_after_the_last_entry_received(lab, tmp_path):
+    path = tmp_path / "journal"
     kernel = GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable)
-    first = GpuKernel.attach(lab.login, kernel.run_dir, sys.executable, mirror=Mirror(path))
-    run(first, "print('one')")
-    first.close()
+
+    def record_until(text):
+        recorded = JournalFile(path)
+
+        async def record():
+            await recorded.record(
+                AgentConnection(lab.login, kernel.run_dir, sys.executable, recorded.n, name="test")
+            )
+
+        recording = blocking.start_task(record())
+        until(lambda: path.exists() and text in path.read_bytes())
+        recording.cancel()
+
+    run(kernel, "print('one')")
+    record_until(b"one\\n")
     with path.open("ab") as torn:
         torn.write(b'{"n":99,"t":1,"ch":"io')
     run(kernel, "print('two')")
+    record_until(b"two\\n")
 
-    mirror = Mirror(path)
-    second = GpuKernel.attach(lab.login, kernel.run_dir, sys.executable, mirror=mirror)
-    run(second, "print('three')")
-
-    entries = list(mirror.entries())
-    assert printed(entry.message for entry in entries if entry.kind == "stream") == (
-        "one\ntwo\nthree\n"
-    )
+    entries = list(JournalFile(path).entries())
+    assert printed(entry.message for entry in entries if entry.kind == "stream") == "one\ntwo\n"
     assert [entry.n for entry in entries] == list(range(entries[0].n, entries[-1].n + 1))
-    second.close()
     kernel.shutdown()
 
 

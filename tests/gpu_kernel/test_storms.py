@@ -103,18 +103,18 @@ class Weathered:
     def __init__(self, storm, folder):
         lab = Lab()
         try:
-            mirror = folder / "mirror.jsonl"
+            recording = folder / "received.jsonl"
             ran = folder / "ran"
             (folder / "ask.py").write_text(COUNT.format(ran=str(ran)))
             run_dir = lab.new_run_dir()
-            client = lab.client(run_dir, mirror)
-            until(lambda: "line 10" in said(mirror))
-            client = storm(lab, client) or lab.client(run_dir, mirror)
-            until(lambda: "execute_reply" in said(mirror))
+            client = lab.client(run_dir, recording)
+            until(lambda: "line 10" in read(recording))
+            client = storm(lab, client) or lab.client(run_dir, recording)
+            until(lambda: "execute_reply" in read(recording))
             client.kill()
             client.wait()
             self.runs = ran.read_text()
-            self.mirrored = lines(mirror)
+            self.received = lines(recording)
             (journal,) = (lab.folder / "home" / ".dlm").glob("*/journal/*.jsonl")
             self.journal = lines(journal)
         finally:
@@ -125,8 +125,8 @@ def lines(file):
     return [line for line in file.read_bytes().splitlines(True) if line.startswith(b'{"n":')]
 
 
-def said(mirror):
-    return mirror.read_text() if mirror.exists() else ""
+def read(file):
+    return file.read_text() if file.exists() else ""
 
 
 def until(true):
@@ -147,11 +147,11 @@ def weathered(tmp_path_factory):
 @pytest.mark.parametrize("storm", STORMS, ids=lambda storm: storm.__name__)
 def test_no_storm_loses_a_line_or_brings_one_twice_or_runs_a_cell_again(weathered, storm):
     came = weathered[storm]
-    entries = [JournalEntry.of(line) for line in came.mirrored]
+    entries = [JournalEntry.of(line) for line in came.received]
     answer = [entry.message for entry in entries if entry.answers == "asked-once"]
 
     assert printed(answer) == "".join(f"line {i}\n" for i in range(LINES))
     assert [entry.n for entry in entries] == list(range(entries[0].n, entries[-1].n + 1))
-    assert came.mirrored == came.journal[entries[0].n - 1 : entries[-1].n]
+    assert came.received == came.journal[entries[0].n - 1 : entries[-1].n]
     assert came.runs == "once\n"
     assert json.loads(came.journal[0])["n"] == 1

@@ -39,19 +39,19 @@ class BadLuck:
         self._lab = lab
         self._chance = random.Random(seed)
         self._folder = Path(tempfile.mkdtemp(prefix=f"chaos{seed}-"))
-        self._mirror = self._folder / "mirror.jsonl"
+        self._recording = self._folder / "received.jsonl"
         self._ran = self._folder / "ran"
         (self._folder / "ask.py").write_text(COUNT.format(ran=str(self._ran)))
         self._run_dir = lab.new_run_dir()
         self._whole = str(lab.folder / "home" / self._run_dir.removeprefix("~/"))
         self._agent_killed = False
-        self._client = lab.client(self._run_dir, self._mirror)
+        self._client = lab.client(self._run_dir, self._recording)
         self.log: list[str] = []
 
     def play(self) -> None:
         """Let it all happen; fail where something is not as promised."""
         try:
-            self._until(lambda: "line 0" in "".join(map(bytes.decode, lines(self._mirror))))
+            self._until(lambda: "line 0" in "".join(map(bytes.decode, lines(self._recording))))
             self._lab.wire(f"delay {self._chance.choice([0, 0.005, 0.025])}")
             self._lab.wire(f"loss {self._chance.choice([0, 0.01, 0.03])}")
             for _ in range(self._chance.randint(2, 4)):
@@ -63,7 +63,7 @@ class BadLuck:
                 blow()
             self._lab.mend()
             self._until(lambda: self._ran.read_text().endswith("done\n"))
-            self._until(lambda: self._mirrored()[-1:] == self._journal()[-1:])
+            self._until(lambda: self._received()[-1:] == self._journal()[-1:])
             self._judge()
         finally:
             self._client.kill()
@@ -72,23 +72,23 @@ class BadLuck:
             self._lab.end(self._whole)
 
     def _judge(self) -> None:
-        mirrored, journal = self._mirrored(), self._journal()
-        entries = [JournalEntry.of(line) for line in mirrored]
+        received, journal = self._received(), self._journal()
+        entries = [JournalEntry.of(line) for line in received]
         said = printed(one.message for one in entries if one.answers == "asked-once")
         wanted = [f"line {i}" for i in range(LINES)]
         assert [one.n for one in entries] == list(range(entries[0].n, entries[-1].n + 1))
-        # The kernel may still have said that it is idle between the two looks.
+        # The kernel may have sent its idle status between the two reads.
         since = entries[0].n - 1
-        assert mirrored == journal[since : since + len(mirrored)], "the mirror is not the journal"
+        assert received == journal[since : since + len(received)], "received is not the journal"
         assert self._ran.read_text() == "once\ndone\n", "the cell ran again"
         if self._agent_killed:
-            # What is printed while there is no agent is written down by nobody.
+            # Output printed while no agent runs is not journalled.
             assert said.splitlines() == [line for line in wanted if line in said.splitlines()]
         else:
             assert said.splitlines() == wanted, "a line is missing"
 
-    def _mirrored(self) -> list[bytes]:
-        return lines(self._mirror)
+    def _received(self) -> list[bytes]:
+        return lines(self._recording)
 
     def _journal(self) -> list[bytes]:
         segments = sorted(Path(self._whole, "journal").glob("*.jsonl"))
@@ -102,9 +102,9 @@ class BadLuck:
 
     def _where(self) -> str:
         """Where it hangs."""
-        last = [lines[-1][:200] for lines in (self._journal(), self._mirrored()) if lines]
+        last = [lines[-1][:200] for lines in (self._journal(), self._received()) if lines]
         running = [self._lab.words(pid)[1:4] for pid in self._lab.running(self._whole)]
-        return f"it hangs; last journalled and mirrored {last}, running {running}"
+        return f"it hangs; last entries of the journal and received {last}, running {running}"
 
     def _cut(self) -> None:
         self._lab.wire("down")
@@ -115,7 +115,7 @@ class BadLuck:
         self._client.kill()
         self._client.wait()
         time.sleep(self._chance.uniform(0, 1))
-        self._client = self._lab.client(self._run_dir, self._mirror)
+        self._client = self._lab.client(self._run_dir, self._recording)
 
     def _kill_sessions(self) -> None:
         self._lab.kill_sessions()
@@ -128,7 +128,7 @@ class BadLuck:
 
 
 def lines(file: Path) -> list[bytes]:
-    """The entries in a file of a journal or a mirror."""
+    """Return the entries in a journal file or a file of received entries."""
     if not file.exists():
         return []
     read = file.read_bytes().splitlines(True)

@@ -98,11 +98,11 @@ class Lab:
         """How to get in, at the present address."""
         return login_at(self.address)
 
-    def client(self, run_dir: str, mirror: Path) -> subprocess.Popen[bytes]:
-        """Start a client on the laptop, in a process of its own."""
+    def client(self, run_dir: str, journal: Path) -> subprocess.Popen[bytes]:
+        """Start a client on the laptop, in its own process, that records the journal in a file."""
         program = [*command(link_client), self.home, str(self.address_file)]
         return subprocess.Popen(
-            ["ip", "netns", "exec", self.laptop, *program, run_dir, str(mirror)]
+            ["ip", "netns", "exec", self.laptop, *program, run_dir, str(journal)]
         )
 
     def new_run_dir(self) -> str:
