@@ -38,7 +38,7 @@ def test_a_button_shows_the_cost_and_asks_for_confirmation(lab):
     wait_for_state(lab, "running")
 
     click(lab, "Stop")
-    assert "its disk goes on costing $8.00/month" in lab.page.inner_text(".dl-asked")
+    assert "its disk still costs $8.00/month" in lab.page.inner_text(".dl-asked")
     click(lab, "No")
     assert lab.page.locator(".dl-asked").count() == 0
     wait_for_state(lab, "running")
