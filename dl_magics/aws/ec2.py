@@ -144,7 +144,7 @@ class Ec2:
         raise NoSuchType(f"{type_} {why} in {location}.", fix=self._suggest(type_, magic))
 
     def find_region(self, id_: str) -> str | None:
-        """Return the region of the account that has an instance, or None; all are asked at once."""
+        """Return the region of the account that has an instance, or None; queries all at once."""
         names = [str(region["RegionName"]) for region in self._session.list_regions()]
         with ThreadPoolExecutor(max(1, len(names))) as executor:
             found = list(executor.map(lambda name: self._has_instance(id_, name), names))

@@ -30,14 +30,14 @@ def ensure_key(session: AwsSession, name: str, public: str) -> bool:
     """Import our public key as a key pair, if AWS lacks it; return whether it did."""
     if has_key(session, name):
         return False
-    made = session.change_ec2(
+    response = session.change_ec2(
         "import_key_pair",
         unless=("InvalidKeyPair.Duplicate",),
         KeyName=name,
         PublicKeyMaterial=public.encode(),
         TagSpecifications=[make_tags("key-pair")],
     )
-    return bool(made)
+    return bool(response)
 
 
 def has_key(session: AwsSession, name: str) -> bool:

@@ -13,7 +13,7 @@ from dl_magics.errors import BadSetting, CloudRefused, NoAddress
 
 _TIMEOUT_SECONDS = 8
 _MAX_ANSWER_BYTES = 200
-DESCRIPTION = "SSH from one address; made by dl_magics"
+DESCRIPTION = "SSH from one address; created by dl_magics"
 
 
 def find_own_address(url: str) -> str:
@@ -67,7 +67,7 @@ def ensure_group(session: AwsSession, name: str) -> tuple[str, bool]:
             f"Region {session.region} has no default VPC.",
             fix="In a terminal: aws ec2 create-default-vpc · or another region: %aws_region",
         )
-    made = session.change_ec2(
+    response = session.change_ec2(
         "create_security_group",
         unless=("InvalidGroup.Duplicate",),
         GroupName=name,
@@ -80,7 +80,7 @@ def ensure_group(session: AwsSession, name: str) -> tuple[str, bool]:
             }
         ],
     )
-    return str(made["GroupId"] if made else group_id(session, name)), bool(made)
+    return str(response["GroupId"] if response else group_id(session, name)), bool(response)
 
 
 def group_id(session: AwsSession, name: str) -> str | None:

@@ -15,7 +15,7 @@ Message = Mapping[str, Any]
 
 
 class GpuError(Exception):
-    """A cell failed on the GPU kernel; shown with the traceback from there."""
+    """A cell failed on the GPU kernel; shown with the traceback of that kernel."""
 
     def __init__(self, name: str, value: str, traceback: list[str]) -> None:
         super().__init__(f"{name}: {value}" if value else name)

@@ -114,13 +114,13 @@ def test_a_stop_shows_the_cost(cloud, run):
 
 
 def test_a_launch_asks_for_confirmation_once_with_the_cost(cloud, run, monkeypatch):
-    asked = []
-    monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or "n")
+    questions = []
+    monkeypatch.setattr("builtins.input", lambda question: questions.append(question) or "n")
 
     with pytest.raises(errors.NotConfirmed, match="Nothing was changed"):
         run("%aws_launch g4dn.xlarge")
 
-    (question,) = asked
+    (question,) = questions
     assert "$0.526/h" in question
     assert "$8.00 a month" in question
     assert "198.51.100.7/32" in question

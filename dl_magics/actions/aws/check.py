@@ -92,8 +92,8 @@ def _run_check(
 
 
 def _credentials(context: Context) -> Iterator[tuple[str, str, str]]:
-    who = context.session.query("sts", "get_caller_identity")
-    yield "✓", f"{context.profile.name}: {who['Arn']}", ""
+    identity = context.session.query("sts", "get_caller_identity")
+    yield "✓", f"{context.profile.name}: {identity['Arn']}", ""
 
 
 def _region(context: Context) -> Iterator[tuple[str, str, str]]:

@@ -36,7 +36,7 @@ class Resources:
 
     def __repr__(self) -> str:
         if not self.each:
-            return f"{self.profile_and_region}: dl_magics has no resources there."
+            return f"{self.profile_and_region}: no resources of dl_magics exist."
         done = "deleted" if self.deleted else "%aws_cleanup -f deletes"
         return "\n".join(
             [f"{self.profile_and_region}: {done}", *(f"  {each}" for each in self.each)]

@@ -94,8 +94,8 @@ def facts(id_):
     """Return the properties that two equal instances share."""
     answer = context.load().session.query("ec2", "describe_instances", InstanceIds=[id_])
     (found,) = answer["Reservations"][0]["Instances"]
-    asked = {"InstanceId": id_, "Attribute": "instanceInitiatedShutdownBehavior"}
-    shutdown = context.load().session.query("ec2", "describe_instance_attribute", **asked)
+    attribute = {"InstanceId": id_, "Attribute": "instanceInitiatedShutdownBehavior"}
+    shutdown = context.load().session.query("ec2", "describe_instance_attribute", **attribute)
     alike = ("InstanceType", "ImageId", "KeyName", "SecurityGroups", "MetadataOptions")
     volume = found["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
     (disk,) = context.load().session.query("ec2", "describe_volumes", VolumeIds=[volume])["Volumes"]
