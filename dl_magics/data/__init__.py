@@ -1,1 +1,1 @@
-"""The photos: finding, splitting, decoding and varying them. The only folder that imports PIL."""
+"""Find, split, decode and augment images. The only folder that imports PIL."""

@@ -1,4 +1,4 @@
-"""Small chance variations of a photo, so that a model does not learn it by heart."""
+"""Random augmentation of images, to reduce overfitting."""
 
 from __future__ import annotations
 
@@ -9,22 +9,26 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-VERSION = 1  # part of what names a cache: raise it with any change of the pixels
+VERSION = 1  # part of the key of cached features: increase it with any change of the pixels
 
 _LEAST_AREA = 0.75
 _MOST_DEGREES = 10.0
 _MOST_LIGHT = 0.15
-_MARGIN = 0.1  # of the longer side: a turned crop reaches no further beyond the photo
+_MARGIN = 0.1  # of the longer side: a rotated crop extends no further beyond the image
 
 
 def augment(pixels: NDArray[np.uint8], seed: Sequence[int]) -> NDArray[np.uint8]:
-    """Flip, crop, turn and light a photo by chance; the same seed gives the same pixels."""
+    """Return an image after a random flip, crop, rotation and change of brightness and contrast.
+
+    `pixels` has the shape (height, width, 3), as has the result; `pixels` is not changed. The same
+    seed gives the same pixels.
+    """
     chance = np.random.default_rng(list(seed))
     return np.array(_relight(_reframe(pixels, chance), chance))
 
 
 def _reframe(pixels: NDArray[np.uint8], chance: np.random.Generator) -> Image.Image:
-    """Flip, crop and turn in one step, so that the photo is resampled only once."""
+    """Flip, crop and rotate in one affine transform, so that the image is resampled only once."""
     height, width = pixels.shape[:2]
     zoom = math.sqrt(chance.uniform(_LEAST_AREA, 1.0))
     flip = chance.choice((-1.0, 1.0))
@@ -34,7 +38,7 @@ def _reframe(pixels: NDArray[np.uint8], chance: np.random.Generator) -> Image.Im
     across = margin + width * (0.5 + chance.uniform(-sway, sway))
     down = margin + height * (0.5 + chance.uniform(-sway, sway))
     cos, sin = zoom * math.cos(angle), zoom * math.sin(angle)
-    # Where the pixel (x, y) of the result comes from, seen from the middle of both.
+    # Maps a pixel (x, y) of the result to the source, relative to the center of both.
     a, b, d, e = cos * flip, -sin, sin * flip, cos
     affine = (
         *(a, b, across - a * width / 2 - b * height / 2),

@@ -1,4 +1,4 @@
-"""Folders named for classes: which files each class has, and what to say where one is amiss."""
+"""The classes of an image folder: one subfolder per class."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from dl_magics.errors import BadData
 
 LAYOUT = "Give each class a folder, as in cats/1.jpg and dogs/2.jpg, in 'train' or right there."
 
-# Class -> its files, as names relative to the folder that holds the classes: "cats/1.jpg".
+# Class -> its files, relative to the folder that contains the classes: "cats/1.jpg".
 ClassFiles = Mapping[str, list[str]]
 
 
 def find_classes(folder: Path) -> ClassFiles:
-    """Return the files of each class in a folder: two classes or more, and none without files."""
+    """Return the files of each class in a folder.
+
+    Raises BadData where there are fewer than two classes, or a class has no files.
+    """
     names = _names(folder)
     if not names:
         raise BadData(f"'{folder}' has no folder for a class.", fix=LAYOUT)
@@ -34,7 +37,10 @@ def find_classes(folder: Path) -> ClassFiles:
 
 
 def find_matching_classes(folder: Path, model: Path, names: ClassFiles) -> ClassFiles:
-    """Return the files of each class in a folder that must have the same classes as `model`."""
+    """Return the files of each class in `folder`, which must have the classes of `model`.
+
+    `names` are the classes of the folder `model`. Raises BadData where they differ.
+    """
     held = _names(folder)
     for name in held.keys() - names.keys():
         raise BadData(
@@ -52,7 +58,7 @@ def find_matching_classes(folder: Path, model: Path, names: ClassFiles) -> Class
 
 
 def require_divisible(folder: Path, names: ClassFiles) -> ClassFiles:
-    """Return the names, each class having files for both halves."""
+    """Return `names`; raise BadData where a class has fewer than two files."""
     for name, found in names.items():
         if len(found) < 2:
             raise BadData(

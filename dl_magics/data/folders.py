@@ -1,4 +1,4 @@
-"""A folder of photos as a value: its classes, which photos teach and which photos check."""
+"""An image folder as a value: its classes, training images and validation images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _VALID = ("valid", "validation", "val")
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A file that should be a photo; `label` is an index into the classes of its folder."""
+    """An image file that is not read yet; `label` is an index into the classes of its folder."""
 
     path: Path
     label: int
@@ -24,7 +24,7 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class ImageFolder:
-    """The photos below `root`; both halves are sorted by class, then by name."""
+    """The images below `root`; `train` and `valid` are sorted by class, then by name."""
 
     root: Path
     classes: tuple[str, ...]
@@ -32,7 +32,7 @@ class ImageFolder:
     valid: tuple[Photo, ...]
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Return how many photos each class has, in "train" and in "valid"."""
+        """Return the number of images of each class, in "train" and in "valid"."""
         return {"train": self._count(self.train), "valid": self._count(self.valid)}
 
     def _count(self, photos: tuple[Photo, ...]) -> dict[str, int]:
@@ -43,21 +43,26 @@ class ImageFolder:
 def find_images(
     root: str | Path, *, valid: float = 0.2, sample: int | None = None, seed: int = 42
 ) -> ImageFolder:
-    """Find the photos below a folder, in whichever way it is laid out.
+    """Find the training and validation images below a folder.
 
     Parameters
     ----------
     root
-        Holds `train/<class>` and `valid/<class>`, or `train/<class>` only, or the classes.
-        What is in the folder of a class belongs to it, however deep. Every file counts: whether
-        it is a photo shows when it is read.
+        Contains `train/<class>` and `valid/<class>`, or `train/<class>` only, or the classes.
+        All files below the folder of a class belong to it, at any depth. Files are not read here:
+        invalid images are reported when they are decoded.
     valid
-        The part of each class that checks, where no folder says which photos do.
+        The fraction of each class used for validation, where there is no validation folder.
     sample
-        How many photos of each class teach; `sample * valid` of them, at least one, check.
-        A larger sample contains the smaller one.
+        The number of training images per class; `sample * valid`, at least one, are used for
+        validation. A larger sample contains the smaller one.
     seed
-        The same seed draws the same photos, on any disk.
+        The same seed gives the same images on any computer.
+
+    Raises
+    ------
+    BadData
+        where the folder is missing, or does not have this layout.
     """
     with walk.convert_os_errors(root):
         top = _folder(root)
@@ -74,7 +79,7 @@ def find_images(
 
 
 def find_files(root: str | Path) -> list[Path]:
-    """Return every file below a folder, sorted, or the file itself."""
+    """Return all files below `root`, sorted, or `root` if it is a file; raise BadData if empty."""
     with walk.convert_os_errors(root):
         top = walk.existing_path(root)
         if not top.is_dir():
@@ -93,7 +98,7 @@ def _folder(root: str | Path) -> Path:
 
 
 def find_train_and_valid(root: str | Path) -> tuple[Path, Path]:
-    """Return the folders of the photos that teach and that check: one and the same to split."""
+    """Return the folders of training and validation images: twice the same if it is to be split."""
     top = _folder(root)
     inside = {each.name.lower(): each for each in walk.list_folders(top)}
     teaching = inside.get("train", top)

@@ -1,7 +1,7 @@
-"""The bytes of a photo become a square of pixels, or a reason why not.
+"""Decode an image file into a square RGB array, or raise an error with the reason.
 
-Pillow knows every kind. Most JPEGs are left to simplejpeg: it decodes them at a fraction of their
-size, small ones in half the time and those of a camera in a tenth, and it tells damage.
+Pillow opens every format. Most JPEGs are decoded by simplejpeg, which scales while it decodes:
+small ones take half the time, photos of a camera a tenth. It also reports damaged files.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ __all__ = ["BrokenImage", "check_header", "decode", "detect_format"]
 
 try:
     import simplejpeg
-except ImportError:  # an instance may lack it; Pillow then decodes all by itself
+except ImportError:  # may be missing on an instance; Pillow then decodes everything
     simplejpeg = None
 
-VERSION = 1  # raise it with any change of the pixels
-# Part of the features' space: the two decoders' pixels differ a little, and are never mixed.
+VERSION = 1  # increase it with any change of the pixels
+# Part of the feature space: pixels of the two decoders differ slightly and must not be mixed.
 DECODER: int | str = VERSION if simplejpeg else f"{VERSION} of Pillow alone"
 
-# Whatever Pillow warns of, here it is a photo or a reason. `warnings.catch_warnings` is no way
-# out, as photos are decoded in threads.
+# Pillow's warnings add nothing to BrokenImage. `warnings.catch_warnings` cannot be used: it is not
+# thread-safe, and images are decoded in threads.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 _TURNS = {  # by EXIF orientation
@@ -44,7 +44,7 @@ _TURNS = {  # by EXIF orientation
 
 
 class BrokenImage(Exception):
-    """Bytes that are no photo; `reason` says why, in a few words."""
+    """The bytes are not a valid image; `reason` is a short description."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -52,7 +52,7 @@ class BrokenImage(Exception):
 
 
 def check_header(data: bytes) -> None:
-    """Refuse what is no photo by its first bytes, without decoding it."""
+    """Raise BrokenImage if the first bytes are not those of a supported format; decodes nothing."""
     if not data:
         raise BrokenImage("empty file")
     if not detect_format(data[:HEAD]):
@@ -60,9 +60,9 @@ def check_header(data: bytes) -> None:
 
 
 def decode(data: bytes, size: int) -> NDArray[np.uint8]:
-    """Return the middle square of the upright photo as RGB: (size, size, 3).
+    """Return the center square of an image in RGB, shape (size, size, 3).
 
-    Raises nothing but `BrokenImage`, and may be called in threads.
+    The EXIF orientation is applied. Raises only BrokenImage, and is thread-safe.
     """
     check_header(data)
     kind = str(detect_format(data[:HEAD])).upper()
@@ -71,28 +71,28 @@ def decode(data: bytes, size: int) -> NDArray[np.uint8]:
             square = _fast(picture, data, size) or _any(picture, size)
             turn = _turn(picture)
         return np.array(square.transpose(turn) if turn is not None else square)
-    except Exception as error:  # on damaged bytes, decoders raise whatever they stumble over
+    except Exception as error:  # decoders raise many types of errors on damaged bytes
         raise BrokenImage(_reason(kind, error)) from error
 
 
 def _fast(picture: Image.Image, data: bytes, size: int) -> Image.Image | None:
-    """Decode most JPEGs; return nothing for what Pillow should try."""
+    """Decode a JPEG with simplejpeg; return None if Pillow should decode it."""
     if picture.format not in ("JPEG", "MPO") or picture.mode not in ("RGB", "L"):
         return None
     if simplejpeg is None:
-        picture.draft(None, (size, size))  # decode no more of it than is needed
+        picture.draft(None, (size, size))  # scale while decoding
         return None
     try:
         pixels = simplejpeg.decode_jpeg(data, min_height=size, min_width=size)
     except ValueError as error:
-        if _cut_short(error):  # Pillow may fill what is missing with gray
+        if _cut_short(error):  # Pillow may fill the missing part with gray
             raise
         return None
     return _square(Image.fromarray(pixels), size)
 
 
 def _square(picture: Image.Image, size: int) -> Image.Image:
-    """Scale the middle square: nothing is squeezed, as in the pictures that models learnt from."""
+    """Resize the center square: the aspect ratio is kept, as in the preprocessing of ImageNet."""
     side = min(picture.size)
     left, top = (picture.width - side) / 2, (picture.height - side) / 2
     middle = (left, top, left + side, top + side)
@@ -112,7 +112,7 @@ def _any(picture: Image.Image, size: int) -> Image.Image:
 
 
 def _shallow(square: Image.Image, white: float | None) -> Image.Image:
-    """Bring deep gray down to 8 bits; where nothing says what white is, the brightest is."""
+    """Convert high-bit-depth grayscale to 8 bits; if `white` is None, the maximum becomes white."""
     values = np.asarray(square)
     known = np.isfinite(values)
     if not known.any():
@@ -127,7 +127,7 @@ def _turn(picture: Image.Image) -> Transpose | None:
     try:
         return _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
     except (SyntaxError, ValueError, TypeError, OSError, struct.error):
-        # A damaged note of the camera does not spoil the photo.
+        # The image is valid even if its EXIF data is damaged.
         return None
 
 

@@ -1,4 +1,4 @@
-"""Which photos check and which teach: decided by hashes of names, so that it hardly ever moves."""
+"""Split images into training and validation sets by a hash of their names."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterable
 
 
 def shuffle_names(names: Iterable[str], seed: int) -> list[str]:
-    """Shuffle names; a name's place follows from itself and the seed only."""
+    """Return names in a pseudorandom order that depends on each name and the seed only."""
     return sorted(names, key=lambda name: (_digest(name, seed), name))
 
 
 def split_names(names: Iterable[str], fraction: float, seed: int) -> tuple[list[str], list[str]]:
-    """Divide the names of one class into those that teach and those that check.
+    """Return the training names and the validation names of one class.
 
-    `fraction` of them check, rounded, yet at least one stays on each side where there are two.
-    One more name moves at most one other name to the other side.
+    `fraction` of them, rounded, are for validation; with two or more names, each set has at least
+    one. An additional name moves at most one other name to the other set.
     """
     shuffled = shuffle_names(names, seed)
     checking = max(0, min(max(1, round(len(shuffled) * fraction)), len(shuffled) - 1))
@@ -23,5 +23,5 @@ def split_names(names: Iterable[str], fraction: float, seed: int) -> tuple[list[
 
 
 def _digest(name: str, seed: int) -> bytes:
-    # Names come from disks, and need not be valid text.
+    # File names need not be valid UTF-8.
     return hashlib.sha256(f"{seed}:{name}".encode(errors="surrogateescape")).digest()

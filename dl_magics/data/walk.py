@@ -1,4 +1,4 @@
-"""Reading folders: what is hidden, what a link may do, and what to say of a path that is wrong."""
+"""List files and folders: skip hidden ones, follow links safely, report missing paths."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LITTER = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 
 @contextmanager
 def convert_os_errors(root: str | Path) -> Iterator[None]:
-    """Turn what the disk refuses below `root` into one of our errors."""
+    """Convert an OSError below `root` into a DLMagicsError."""
     try:
         yield
     except (OSError, RuntimeError) as error:  # RuntimeError: "~nobody" has no home
@@ -25,7 +25,7 @@ def convert_os_errors(root: str | Path) -> Iterator[None]:
 
 
 def existing_path(root: str | Path) -> Path:
-    """Return the path, or say which part of it is missing and what is there instead."""
+    """Return the path; raise BadData with the closest existing name if it is missing."""
     path = Path(root).expanduser()
     if path.exists():
         return path
@@ -48,9 +48,9 @@ def list_folders(folder: Path) -> list[Path]:
 
 
 def list_files(folder: Path) -> list[str]:
-    """Return the names of all files below a folder, relative to it, sorted.
+    """Return the paths of all files below a folder, relative to it, sorted.
 
-    Links to folders are followed, but never upwards, and into each folder once.
+    Links to folders are followed, except to a parent; each folder is listed once.
     """
     above = (*folder.absolute().parents, *folder.resolve().parents)
     return sorted(
@@ -60,7 +60,7 @@ def list_files(folder: Path) -> list[str]:
 
 
 def shorten_list(names: list[str], most: int = 5) -> str:
-    """Return names as a text that stays short."""
+    """Return the first `most` names as text, with "…" if there are more."""
     more = ["…"] if len(names) > most else []
     return ", ".join([*names[:most], *more]) or "nothing"
 
@@ -72,7 +72,7 @@ def _below(folder: Path, seen: set[Path]) -> Iterator[Path]:
     for each in _entries(folder):
         if each.is_dir():
             yield from _below(Path(each), seen)
-        elif each.is_file() or each.is_symlink():  # a dangling link is told of when it is read
+        elif each.is_file() or each.is_symlink():  # a dangling link is reported when it is read
             yield Path(each)
 
 

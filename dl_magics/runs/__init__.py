@@ -1,1 +1,1 @@
-"""What is known of a run: its events, log, state and report."""
+"""The records of a run: its events, log, state and report."""

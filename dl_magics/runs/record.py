@@ -1,4 +1,4 @@
-"""What one process knows of a run: its log, parsed once and then from where the last read ended."""
+"""A cached view of a run: its log is parsed once, then read from where the last read ended."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class RunRecord:
             return self._state
 
     def snapshot(self) -> RunState:
-        """Return the state now; "interrupted" where the log has no end and no process writes it."""
-        # Asked before the log is read, as the run may end in between.
+        """Return the state now; "interrupted" if the log has no end and no process writes to it."""
+        # Checked before the log is read, as the run may end in between.
         is_written = log.is_being_written(self.folder)
         state = self.refresh()
         if state.ended or is_written or remote_origin.is_running(self.folder):

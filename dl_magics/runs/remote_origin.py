@@ -107,7 +107,7 @@ def is_running(folder: Path) -> bool:
 
 
 def is_complete(folder: Path) -> bool:
-    """Return whether nothing is left to copy from a remote host."""
+    """Return whether all events of a remote run were copied to this computer."""
     origin = load(folder)
     return origin is None or origin.is_complete
 

@@ -21,7 +21,7 @@ from dl_magics.runs.events import (
 
 @dataclass(frozen=True)
 class RunState:
-    """What is known of a run after its `n`-th event.
+    """The state of a run after its `n`-th event.
 
     `status` is "" before the run started and "running" until it ended. `epochs` holds {"epoch",
     "logs", "best"} of each epoch, `resumed` {"interrupted_at", "epoch", "batches"} of each time

@@ -50,5 +50,5 @@ def replacing(path: Path, *, mode: int | None = None) -> Iterator[Path]:
 
 
 def find_unfinished(path: Path) -> list[Path]:
-    """Return what a process that was killed left beside `path`."""
+    """Return the temporary files that a killed process left beside `path`."""
     return sorted(path.parent.glob(f".????????????.{path.name}"))

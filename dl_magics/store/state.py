@@ -66,11 +66,11 @@ class BackgroundCell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """All that is remembered.
+    """The stored state.
 
-    `allow_from` are address ranges, empty for this computer's own address. `selected_instances`
-    has the instance id by the name of a profile and region; `kernels` and `background_cells` are
-    by notebook.
+    `allow_from` are CIDR blocks, empty for this computer's own address. `selected_instances` has
+    the instance ID by the name of a profile and region; `kernels` and `background_cells` are by
+    notebook.
     """
 
     profile: ProfileSettings = field(default_factory=ProfileSettings)
@@ -88,7 +88,7 @@ def read() -> State:
     Raises
     ------
     DamagedFile
-        where the file cannot be read, which is then set aside, or is of a newer version.
+        where the file cannot be read, which is then renamed, or was written by a newer version.
     """
     path = paths.data_folder() / FILE_NAME
     try:
@@ -116,12 +116,12 @@ def update(change: Callable[[State], State]) -> State:
 
 
 def remember_kernel(notebook: str, record: KernelRecord | None) -> None:
-    """Remember the GPU kernel of a notebook; None forgets it."""
+    """Store the GPU kernel of a notebook; None removes it."""
     update(lambda state: replace(state, kernels=_with(state.kernels, notebook, record)))
 
 
 def add_background_cell(notebook: str, cell: BackgroundCell, *, keep: int) -> None:
-    """Remember a cell that a notebook sent to the background; `keep` of them at most."""
+    """Store a cell that a notebook sent to the background; only the newest `keep` are kept."""
 
     def change(state: State) -> State:
         cells = (*state.background_cells.get(notebook, ()), cell)[-keep:]
@@ -141,7 +141,7 @@ def select_instance(name: str, instance_id: str) -> None:
 
 
 def set_pending_launch(pending: PendingLaunch | None) -> None:
-    """Remember a launch until EC2 has answered it; None: it has."""
+    """Store a launch until EC2 answers it; None removes it."""
     update(lambda state: replace(state, pending_launch=pending))
 
 

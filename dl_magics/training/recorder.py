@@ -103,7 +103,7 @@ def record_resumed_run(
             paths,
             stop=_stop_if_requested(stop, folder),
             host=host,
-            past=before,
+            resume_point=before,
         )
         yield from _record(events, writer, folder, before.state)
 

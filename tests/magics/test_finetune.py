@@ -198,6 +198,6 @@ def test_resume_of_a_run_that_is_done_says_what_to_type(shell, home, capsys):
 
     assert refused(shell, capsys, "%finetune --resume 2026-11-03") == [
         "NotResumable: The run 2026-11-03 came to its end: it is done.",
-        "  Train anew: %%finetune photos/dogscats (its features are kept) · see it: "
+        "  Start a new run: %%finetune photos/dogscats (its features are kept) · see it: "
         "%attach 2026-11-03",
     ]

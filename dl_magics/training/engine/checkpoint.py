@@ -1,6 +1,6 @@
-"""The checkpoint of a run: all that it needs to go on exactly.
+"""The checkpoint of a run: everything needed to resume it with identical results.
 
-It is one file that is whole or not there: an uncompressed .npz with its own sha256 behind it.
+It is an uncompressed .npz file followed by its SHA-256, and is replaced atomically.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ FILE_NAME = "checkpoint.npz"
 
 _VERSION = 1
 _SECONDS_WITHIN_AN_EPOCH = 10.0
-_LARGEST_SHARE = 0.01  # of the time, for saving
-_BYTES_PER_SECOND = 2e8  # a guess, until the first one is saved
+_LARGEST_SHARE = 0.01  # of the training time
+_BYTES_PER_SECOND = 2e8  # an estimate until the first save
 
 Arrays = list[NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A run at one moment.
+    """The state of a run at one moment.
 
-    `about` is what it learns from, as plain values: another run has others. `variables` are those
-    of the head and its optimizer, `generators` the states of the backend's own random numbers.
-    Before the first batch of the head there are none.
+    `about` identifies what the run trains on, as plain values; it differs between runs. `variables`
+    are those of the head and its optimizer, `generators` the states of the backend's random number
+    generators. Both lists are empty before the first batch of the head.
     """
 
     about: Mapping[str, Any]
@@ -50,20 +50,20 @@ class Checkpoint:
 
 
 def capture(head: Any, standing: TrainingState, about: Mapping[str, Any]) -> Checkpoint:
-    """Return the checkpoint of a head that is being trained."""
+    """Return the checkpoint of a head during training."""
     from keras import ops
 
     values = [np.asarray(ops.convert_to_numpy(each)) for each in _variables(head)]
     return Checkpoint(about, standing, values, _generators())
 
 
-def restore(head: Any, checkpoint: Checkpoint) -> None:
-    """Put a new head and its optimizer where the checkpoint was taken.
+def restore_head(head: Any, checkpoint: Checkpoint) -> None:
+    """Load a checkpoint into a new head, its optimizer and the random number generators.
 
     Raises
     ------
     NotResumable
-        where the head is built in another way than it was.
+        where the shapes of the variables differ from those in the checkpoint.
     """
     if not checkpoint.variables:
         return
@@ -71,8 +71,8 @@ def restore(head: Any, checkpoint: Checkpoint) -> None:
     shapes = [tuple(each.shape) for each in variables]
     if shapes != [each.shape for each in checkpoint.variables]:
         raise NotResumable(
-            "The head is built in another way now than when the run began.",
-            fix="Go on with the versions that its log begins with, or train anew.",
+            "The layers of the head differ from those in the checkpoint.",
+            fix="Resume it with the versions at the start of its log, or start a new run.",
         )
     for variable, value in zip(variables, checkpoint.variables, strict=True):
         variable.assign(value)
@@ -80,7 +80,7 @@ def restore(head: Any, checkpoint: Checkpoint) -> None:
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> CheckpointSaved:
-    """Write a checkpoint in one step: until it is whole and on disk, the one before stays."""
+    """Write a checkpoint atomically: the previous one is kept until the new one is on disk."""
     payload = _packed(checkpoint)
     digest = hashlib.sha256(payload)
     with atomic.replacing(folder / FILE_NAME) as unfinished, unfinished.open("wb") as file:
@@ -91,12 +91,12 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> CheckpointSaved:
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:
-    """Return the checkpoint in the folder of a run, if there is one.
+    """Return the checkpoint in the folder of a run; None if there is none.
 
     Raises
     ------
     DamagedRun
-        where it is not what was written.
+        where the file is damaged, or was written by another version.
     """
     path = folder / FILE_NAME
     if not path.is_file():
@@ -104,27 +104,27 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     data = path.read_bytes()
     payload, sum_ = memoryview(data)[:-32], data[-32:]
     if hashlib.sha256(payload).digest() != sum_:
-        raise DamagedRun(f"{path} is damaged.", fix="%finetune --resume goes on without it.")
+        raise DamagedRun(f"{path} is damaged.", fix="%finetune --resume continues without it.")
     try:
         return _unpacked(payload)
     except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise DamagedRun(
             f"{path} was written by another version: {error}",
-            fix="%finetune --resume goes on without it.",
+            fix="%finetune --resume continues without it.",
         ) from error
 
 
-def remove(folder: Path) -> None:
-    """Take the checkpoint away: the run needs none any more."""
+def remove_checkpoint(folder: Path) -> None:
+    """Delete the checkpoint and its unfinished files."""
     for path in (folder / FILE_NAME, *atomic.find_unfinished(folder / FILE_NAME)):
         path.unlink(missing_ok=True)
 
 
 @dataclass
 class CheckpointSaver:
-    """Saves a head while it learns: at the end of each epoch, and now and then within a long one.
+    """Saves checkpoints during training: after each epoch, and at intervals within a long epoch.
 
-    Where epochs take no time some are passed over, so that saving takes a hundredth of the time.
+    Saves are skipped where they would take more than 1 % of the time.
     """
 
     folder: Path
@@ -137,7 +137,7 @@ class CheckpointSaver:
         self._saved, self._took = self.timer(), 4 * numbers / _BYTES_PER_SECOND
 
     def save_if_due(self, standing: TrainingState) -> Iterator[CheckpointSaved]:
-        """Save if it is time to."""
+        """Save a checkpoint if the interval has elapsed."""
         before = self.timer()
         pause = self._took / _LARGEST_SHARE
         if standing.batches:
@@ -157,7 +157,7 @@ def _variables(head: Any) -> list[Any]:
 
 def _packed(checkpoint: Checkpoint) -> bytes:
     standing = checkpoint.standing
-    told = {
+    metadata = {
         "version": _VERSION,
         "about": checkpoint.about,
         "epoch": standing.epoch,
@@ -173,27 +173,27 @@ def _packed(checkpoint: Checkpoint) -> bytes:
         **_named("best", standing.best.weights),
     }
     file = io.BytesIO()
-    np.savez(file, told=np.frombuffer(json.dumps(told).encode(), np.uint8), **arrays)
+    np.savez(file, metadata=np.frombuffer(json.dumps(metadata).encode(), np.uint8), **arrays)
     return file.getvalue()
 
 
 def _unpacked(payload: memoryview) -> Checkpoint:
     with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
-        told = json.loads(arrays["told"].tobytes())
-        if told["version"] != _VERSION:
-            raise ValueError(f"version {told['version']}")
-        best = Best(told["best_epoch"], told["best_logs"], _listed("best", arrays))
-        means = Means(told["sums"], told["images"])
+        metadata = json.loads(arrays["metadata"].tobytes())
+        if metadata["version"] != _VERSION:
+            raise ValueError(f"version {metadata['version']}")
+        best = Best(metadata["best_epoch"], metadata["best_logs"], _listed("best", arrays))
+        means = Means(metadata["sums"], metadata["images"])
         return Checkpoint(
-            told["about"],
-            TrainingState(told["epoch"], told["batches"], means, best),
+            metadata["about"],
+            TrainingState(metadata["epoch"], metadata["batches"], means, best),
             _listed("variable", arrays),
             _listed("generator", arrays),
         )
 
 
 def _named(name: str, arrays: Arrays) -> dict[str, Any]:
-    # NumPy's files know no bfloat16 and its like; float32 holds each of their values.
+    # .npz files do not support bfloat16 and similar types; float32 represents all their values.
     plain = [each.astype(np.float32) if each.dtype.kind == "V" else each for each in arrays]
     return {f"{name} {at}": each for at, each in enumerate(plain)}
 
@@ -204,7 +204,7 @@ def _listed(name: str, arrays: Mapping[str, NDArray[Any]]) -> Arrays:
 
 
 def _generators() -> Arrays:
-    """Return the states of torch's generators: its Dropout draws from them, not from seeds."""
+    """Return the states of torch's generators, which its Dropout uses instead of seeds."""
     import keras
 
     if keras.config.backend() != "torch":

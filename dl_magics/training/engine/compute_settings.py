@@ -1,7 +1,7 @@
-"""What the last digits of a run's numbers depend on: threads, instruction set, backend flags.
+"""The settings that affect rounding: threads, instruction set, backend flags.
 
 A sum over many numbers is divided among threads and vector registers; floating-point addition is
-not associative, so another division gives other last digits.
+not associative, so the last digits depend on how the sum is divided.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from dl_magics.runs.events import Warned
 
-# Instruction sets for which oneDNN, Eigen, MKL or XLA have kernels of their own.
+# Instruction sets for which oneDNN, Eigen, MKL or XLA have specific kernels.
 _KERNELS = frozenset(
     [
         "sse4_1",
@@ -142,7 +142,7 @@ def _threads() -> int:
 def _set_tensorflow(threads: int) -> None:
     import tensorflow as tf
 
-    with suppress(RuntimeError):  # it has computed something in this process already
+    with suppress(RuntimeError):  # TensorFlow is already initialized in this process
         tf.config.threading.set_intra_op_parallelism_threads(threads)
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with the images of a run: refused where nothing can be learnt, else warned of."""
+"""Check the images of a run: raise an error where training is impossible, warn of problems."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _IMBALANCE = 5
 def warn_before_training(
     recipe: Recipe, folder: ImageFolder, device: Device, precision: str
 ) -> Iterator[Warned]:
-    """Yield what a person should know before the run goes on."""
+    """Yield warnings about the settings and the images before training starts."""
     if recipe.mixed_precision is True and precision == "float32":
         yield Warned(
             code="no_half_precision",
@@ -39,7 +39,7 @@ def warn_before_training(
 
 
 def warn_of_download(recipe: Recipe, folder: Path) -> Iterator[Warned]:
-    """Yield a note where the weights must be downloaded first."""
+    """Yield a warning if the weights have to be downloaded."""
     if weights.needs_download(applications.APPLICATIONS[recipe.model], recipe.weights, folder):
         yield Warned(
             code="fetching_weights",
@@ -50,7 +50,7 @@ def warn_of_download(recipe: Recipe, folder: Path) -> Iterator[Warned]:
 
 
 def refuse_broken_images(folder: ImageFolder, broken: Broken) -> None:
-    """Raise BadData where more than half is broken, or a class has no sound image left."""
+    """Raise BadData if more than half of the files, or all of a class, are not valid images."""
     photos = [*folder.train, *folder.valid]
     if 2 * len(broken) > len(photos):
         path, reason = next(iter(sorted(broken.items())))

@@ -1,4 +1,4 @@
-"""What the network runs on here, and what follows from it: precision and batch size."""
+"""The device that the network runs on, and the precision and batch size that suit it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from dl_magics.training.engine import compute_settings
 
 _CPU_BATCH, _GPU_BATCH = 32, 256
 _CPU_SHARE, _GPU_SHARE = 0.25, 0.5
-# Live at once in a forward pass: input and output of a layer, and a copy in another layout.
+# Allocated at once in a forward pass: a layer's input, output and a copy in another layout.
 _LIVE_COPIES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A processor that Keras' backend uses.
+    """A device used by Keras' backend.
 
-    `memory` is what is free, in bytes; `half` the half-precision type that it computes faster
-    than float32 ("": none).
+    `memory` is the free memory in bytes; `half` the half-precision type that it computes faster
+    than float32, "" if there is none.
     """
 
     kind: str
@@ -38,11 +38,11 @@ class Device:
 
 
 def detect_device() -> Device:
-    """Return the device that the backend of Keras will use; imports the backend.
+    """Return the device that Keras' backend will use; imports the backend.
 
-    Raises BadSetting where that backend only predicts.
+    Raises BadSetting where that backend does not support training.
     """
-    # Must be there before TensorFlow is: its notes on the processor land red in the cell.
+    # Must be set before TensorFlow is imported, to hide its log messages on CPU features.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras
 
@@ -61,7 +61,7 @@ def detect_device() -> Device:
 
 @contextmanager
 def hide_retracing_warnings() -> Iterator[None]:
-    """Keep TensorFlow's advice on retracing out of the cell: every run has a new head to trace."""
+    """Suppress TensorFlow's retracing warnings: each run traces a new head."""
 
     def other(record: logging.LogRecord) -> bool:
         return "retracing" not in record.getMessage()
@@ -84,7 +84,7 @@ def choose_precision(asked: bool | str, device: Device) -> str:
 def gpu_half(capability: tuple[int, int]) -> str:
     """Return the half-precision type of an NVIDIA GPU of this compute capability.
 
-    Tensor cores came with 7.0 (Volta), bfloat16 with 8.0 (Ampere):
+    Tensor cores are available from 7.0 (Volta), bfloat16 from 8.0 (Ampere):
     https://docs.nvidia.com/cuda/cuda-c-programming-guide, "Compute Capabilities".
     """
     if capability >= (8, 0):
@@ -93,15 +93,15 @@ def gpu_half(capability: tuple[int, int]) -> str:
 
 
 def cpu_half(backend: str, flags: frozenset[str]) -> str:
-    """Return the half-precision type of a processor: TensorFlow's oneDNN gains from AMX tiles."""
+    """Return the half-precision type of a CPU: TensorFlow's oneDNN is faster with AMX tiles."""
     return "bfloat16" if backend == "tensorflow" and "amx_bf16" in flags else ""
 
 
 def choose_batch_size(asked: int | str, device: Device, widest: int) -> int:
-    """Return how many images the frozen part takes at once.
+    """Return the batch size of the frozen part.
 
-    `widest` is the number of values of its widest layer, for one image. "auto" is the largest
-    power of two whose forward pass surely fits the free memory, up to what still gains speed.
+    `widest` is the number of values of its widest layer, for one image. "auto" is the largest power
+    of two whose forward pass fits into the free memory, up to the size that still gains speed.
     """
     if isinstance(asked, int):
         return asked
@@ -114,7 +114,7 @@ def choose_batch_size(asked: int | str, device: Device, widest: int) -> int:
 
 
 def free_memory() -> int:
-    """Return the bytes of main memory that are free for us; a container's limit counts."""
+    """Return the available main memory in bytes, within the limit of a container."""
     import psutil
 
     free = int(psutil.virtual_memory().available)
@@ -166,7 +166,7 @@ def _torch_gpu() -> Device | None:
 
 
 def _nvidia_free() -> int:
-    # TensorFlow has no call for a GPU's free memory before it took it all for itself.
+    # TensorFlow cannot report a GPU's free memory before it allocates all of it.
     import subprocess
 
     asked = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]

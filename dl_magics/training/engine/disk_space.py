@@ -1,4 +1,4 @@
-"""Whether the disks have room for a run, asked before anything is computed for it."""
+"""Check the free disk space before a run computes anything."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from dl_magics.training.engine.networks import Frozen
 def bytes_needed(
     store: FeatureStore, keys: Iterable[Key], frozen: Frozen, run: Path
 ) -> dict[Path, int]:
-    """Return the bytes that a run will write below each folder; its head is left out, being small.
+    """Return the number of bytes that a run will write below each folder, without its small head.
 
-    The features are those of `keys` that are not kept yet; the model has the frozen part inside.
+    Counts the features of those `keys` that are not stored yet; the model contains the frozen part.
     """
     missing = sum(key not in store for key in set(keys))
     return {store.folder: missing * store.record_bytes, run: frozen.bytes}
 
 
 def require_free_space(needed: Mapping[Path, int]) -> None:
-    """Raise DiskFull where a disk has not the bytes that are needed below its folders."""
+    """Raise DiskFull if a disk has less free space than its folders need."""
     disks: dict[int, list[Path]] = {}
     for folder in needed:
         disks.setdefault(folder.stat().st_dev, []).append(folder)

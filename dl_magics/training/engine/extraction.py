@@ -1,4 +1,4 @@
-"""Run the frozen part over the photos that the feature store does not have yet."""
+"""Compute the features of images that the feature store does not contain yet."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LOWER_PRIORITY = 10
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One way to look at a photo: as it is (`copy` 0), or augmented; `key` is its features' key."""
+    """An image, unchanged (`copy` 0) or augmented (`copy` from 1), and the key of its features."""
 
     photo: Photo
     copy: int
@@ -39,7 +39,7 @@ class View:
 
 
 def scan_photos(photos: Sequence[Photo], copies: int, seed: int, broken: Broken) -> list[View]:
-    """Return the views of the photos that look like images; name the others in `broken`."""
+    """Return the views of the valid images; adds the other files to `broken`."""
     with ThreadPoolExecutor(_workers(), initializer=_step_back) as pool:
         digests = list(pool.map(_digest, photos))
     views = []
@@ -61,9 +61,9 @@ def fill_store(
     stop: Stop,
     broken: Broken,
 ) -> Iterator[Event]:
-    """Compute what the store lacks; it ends early at a batch boundary when `stop()` is true.
+    """Compute the features that the store lacks; end early, after a batch, if `stop()` is true.
 
-    Photos that turn out to be damaged are named in `broken`, with all that have the same bytes.
+    Images found to be damaged are added to `broken`, with all files of the same content.
     """
     same: dict[Key, list[View]] = {}
     for view in views:
@@ -90,7 +90,7 @@ def fill_store(
 
 
 def describe_broken(broken: Broken) -> list[Mapping[str, str]]:
-    """Return the broken photos as the log names them."""
+    """Return the broken files as the `DataChecked` event lists them."""
     return [{"path": str(path), "reason": reason} for path, reason in sorted(broken.items())]
 
 
@@ -101,10 +101,10 @@ def _batches(
     batch_size: int,
     seed: int,
 ) -> Iterator[tuple[list[View], NDArray[np.uint8], dict[Key, str]]]:
-    """Yield full batches of sound photos, and why damaged ones were passed over.
+    """Yield full batches of valid images, with the reasons why others were skipped.
 
-    Decoding runs some batches ahead in threads (the decoders release the lock of the
-    interpreter), so that the network waits for the first batch only.
+    Threads decode some batches ahead (the decoders release the GIL), so that the network waits
+    for the first batch only.
     """
     coming = iter(views)
     ahead: deque[tuple[View, Future[NDArray[np.uint8] | str]]] = deque()
@@ -162,13 +162,13 @@ def _digest(photo: Photo) -> bytes | str:
 def _key(digest: bytes, copy: int, seed: int) -> Key:
     if not copy:
         return digest
-    told = f"augment {augment.VERSION} {seed} {copy}".encode()
-    return hashlib.sha256(digest + told).digest()
+    variant = f"augment {augment.VERSION} {seed} {copy}".encode()
+    return hashlib.sha256(digest + variant).digest()
 
 
 def _step_back() -> None:
-    """Let the network's own threads go first: decoding has a batch's time to be ready."""
-    if sys.platform == "linux":  # elsewhere priority belongs to the whole process
+    """Lower the priority of this thread below the network's own threads."""
+    if sys.platform == "linux":  # on other systems the priority is that of the process
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWER_PRIORITY)
 
 

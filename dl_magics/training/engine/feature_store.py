@@ -1,9 +1,9 @@
-"""The feature store: what the frozen part computed, kept for every later run.
+"""The feature store: the outputs of the frozen part, cached for later runs.
 
-A space holds the features of one network; in it, each writer appends to a block of its own, so
-that runs never wait for each other. A record is a key of 32 bytes, a sum, and the float32 values;
-one that is torn or damaged does not count and is computed again. So are all records of a batch
-whose end is missing: a run that goes on computes the same batches as one without a break.
+A space holds the features of one network. Each writer appends to a block of its own, so writers
+never wait for each other. A record is a key of 32 bytes, a checksum, and float32 values. Incomplete
+or damaged records are ignored and computed again, as are all records of an incomplete batch: a
+resumed run then computes the same batches as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 Key = bytes
 Place = tuple[Path, int]
 
-_OPEN_BLOCKS = 64  # a process may hold only some hundred files, and every run leaves a block
+_OPEN_BLOCKS = 64  # the number of open files is limited, and every run adds a block
 
 
 class FeatureStore:
@@ -34,11 +34,11 @@ class FeatureStore:
     Parameters
     ----------
     folder
-        where the spaces lie.
+        contains the spaces.
     space
-        all that a feature depends on but the image: model, weights, size, precision …
+        everything that a feature depends on except the image: model, weights, size, precision …
     shape
-        of the features of one image.
+        the shape of the features of one image.
     """
 
     def __init__(self, folder: Path, space: Mapping[str, Any], shape: tuple[int, ...]) -> None:
@@ -46,15 +46,15 @@ class FeatureStore:
         text = json.dumps({**space, "shape": shape}, sort_keys=True)
         self.folder = folder / hashlib.sha256(text.encode()).hexdigest()[:24]
         self.folder.mkdir(parents=True, exist_ok=True)
-        told = self.folder / "space.json"
-        if not told.exists():
-            told.write_text(text + "\n", encoding="utf-8")
+        described = self.folder / "space.json"
+        if not described.exists():
+            described.write_text(text + "\n", encoding="utf-8")
         self._record = np.dtype(
             [
                 ("key", "V32"),
                 ("sum", "<u4"),
-                ("at", "<u4"),  # how many records of the same batch come before
-                ("left", "<u4"),  # and how many behind
+                ("at", "<u4"),  # number of records before it in the same batch
+                ("left", "<u4"),  # and after it
                 ("pad", "V20"),
                 ("values", "<f4", shape),
             ]
@@ -70,11 +70,11 @@ class FeatureStore:
 
     @property
     def record_bytes(self) -> int:
-        """What the features of one image take on the disk."""
+        """The size on disk of the features of one image, in bytes."""
         return self._record.itemsize
 
     def __contains__(self, key: Key) -> bool:
-        """Tell whether the features of `key` are there, and sound."""
+        """Return whether undamaged features of `key` are stored."""
         places = self._unchecked.get(key, [])
         while places and key not in self._sound:
             block, row = places.pop()
@@ -84,9 +84,9 @@ class FeatureStore:
         return key in self._sound
 
     def get(self, keys: Sequence[Key]) -> NDArray[np.float32]:
-        """Return the features of `keys`, in their order, as a new array (n, *shape).
+        """Return the features of `keys`, in this order, as a new array of shape (n, *shape).
 
-        Raises KeyError for a key that is not there, or not sound.
+        Raises KeyError for a key that is missing or damaged.
         """
         found = np.empty((len(keys), *self.shape), np.float32)
         wanted: dict[Path, list[tuple[int, int]]] = {}
@@ -102,11 +102,11 @@ class FeatureStore:
         return found
 
     def writer(self) -> BlockWriter:
-        """Return a writer with a new block; use it in a `with`."""
+        """Return a writer with a new block, to be used in a `with` statement."""
         return BlockWriter(self, self.folder / f"{os.getpid()}-{uuid.uuid4().hex}.block")
 
     def packed(self, keys: Iterable[Key], features: NDArray[np.float32]) -> NDArray[Any]:
-        """Return records ready to be appended to a block."""
+        """Return records to be appended to a block."""
         listed = list(keys)
         records = np.zeros(len(listed), self._record)
         records["key"] = np.array(listed, "V32")
@@ -117,14 +117,14 @@ class FeatureStore:
         return records
 
     def added(self, block: Path, row: int, keys: Iterable[Key]) -> None:
-        """Know that `block` now holds `keys`, from `row` on."""
+        """Register that `block` contains `keys`, from `row` on."""
         self._mapped.cache_clear()
         for at, key in enumerate(keys, start=row):
             self._sound[key] = block, at
 
 
 class BlockWriter:
-    """Appends to one block that nobody else writes."""
+    """Appends to one block, which has no other writer."""
 
     def __init__(self, store: FeatureStore, path: Path) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""What numbers depend on: the features of a photo, and the whole of a run."""
+"""What identifies features and runs: everything that their numbers depend on."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from dl_magics.version import __version__
 
 
 def feature_space(recipe: Recipe, frozen: Frozen, precision: str, found: Device) -> dict[str, Any]:
-    """Return everything but the photo that a feature depends on beyond its last digits.
+    """Return everything except the image that a feature depends on, apart from rounding.
 
-    Threads, instruction set and batch size are left out on purpose: they change only the rounding,
-    as does a photo's position in its batch. Features computed once are kept and reused as they
-    are, so a resumed run and a second run on another number of cores learn from the same values.
+    Threads, instruction set, batch size and position in a batch are left out: they affect only the
+    rounding. Features are computed once and then reused unchanged, so that a resumed run, or a
+    second run with another number of cores, trains on the same values.
     """
     import keras
 
@@ -39,7 +39,7 @@ def feature_space(recipe: Recipe, frozen: Frozen, precision: str, found: Device)
 def run_identity(
     recipe: Recipe, frozen: Frozen, train: Sequence[View], valid: Sequence[View], batch_size: int
 ) -> dict[str, Any]:
-    """Return what a run learns from; the photos count by what is in them, and by their order."""
+    """Return what a run trains on; images are identified by content and order."""
     return {
         "recipe": recipe.to_json(),
         "weights": frozen.sha256,
@@ -49,7 +49,7 @@ def run_identity(
 
 
 def installed_versions() -> dict[str, str]:
-    """Return the versions that a run is made with."""
+    """Return the versions of dl_magics, Keras and NumPy, and the name of the backend."""
     import keras
 
     return {

@@ -41,7 +41,7 @@ class Best:
 
 @dataclass
 class Means:
-    """Means over batches of their logs: Keras' `*_on_batch` begin anew with each batch."""
+    """Mean logs over several batches; Keras' `*_on_batch` returns the logs of a single batch."""
 
     sums: dict[str, float] = field(default_factory=dict)
     images: int = 0
@@ -58,7 +58,7 @@ class Means:
 
 @dataclass
 class TrainingState:
-    """How far the training of a head is: `batches` of `epoch` are done, and gave these means."""
+    """The progress of training: `batches` of `epoch` are done; `means` are their mean logs."""
 
     epoch: int = 1
     batches: int = 0
@@ -66,7 +66,7 @@ class TrainingState:
     best: Best = field(default_factory=Best)
 
     def next_epoch(self) -> None:
-        """Go on to the first batch of the next epoch."""
+        """Advance to the first batch of the next epoch."""
         self.epoch, self.batches, self.means = self.epoch + 1, 0, Means()
 
 
@@ -86,12 +86,12 @@ def train_head(
     standing: TrainingState,
     keep: Keep = lambda _: (),
 ) -> Iterator[Event]:
-    """Train `head` from `standing` on, yield each epoch, and leave the best weights in it.
+    """Train `head` from `standing` on, yield each epoch, and load its best weights at the end.
 
-    It ends early when val_loss has not fallen for `patience` epochs, when the loss is no longer
-    a number (TrainingFailed in the first epoch), or, at a batch boundary, when `stop()` is true.
-    The order of the images is drawn from the seed and the epoch alone. `keep` is called after
-    each batch and each epoch, once its event was told.
+    Ends early if val_loss has not decreased for `patience` epochs, if the loss is NaN or infinite
+    (TrainingFailed in the first epoch), or, at a batch boundary, if `stop()` is true. The order of
+    the images depends only on the seed and the epoch. `keep` is called after each batch, and after
+    each epoch once its event was yielded.
     """
     size = batch_size if isinstance(batch_size, int) else _HEAD_BATCH
     done = (standing.epoch - 1) * len(train) + standing.means.images
@@ -129,7 +129,7 @@ def train_head(
 
 
 def warn_diverged(epoch: int, rate: float, best: Best) -> Warned:
-    """Return the warning that training diverged; raise TrainingFailed where no epoch was good."""
+    """Return the warning that training diverged; raise TrainingFailed without a completed epoch."""
     text = (
         f"Training diverged in epoch {epoch}: the loss is NaN or infinite "
         f"(learning_rate = {rate:g})."
@@ -143,7 +143,7 @@ def warn_diverged(epoch: int, rate: float, best: Best) -> Warned:
 
 
 def evaluate_head(head: Any, examples: Examples) -> dict[str, float]:
-    """Return loss and accuracy of a head."""
+    """Return the loss and accuracy of a head."""
     means = Means()
     for at in range(0, len(examples), _CHECK_BATCH):
         labels = examples.labels[at : at + _CHECK_BATCH]

@@ -1,4 +1,4 @@
-"""Build networks the same way whatever the person's settings are, and leave these as they were."""
+"""Isolate the networks from the user's Keras settings, which are restored afterwards."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 @contextmanager
 def default_keras_config(policy: str) -> Iterator[None]:
-    """Build under known settings of Keras, whatever the person's are, and put theirs back."""
+    """Set Keras' defaults and this dtype policy in a block; then restore the user's settings."""
     from keras import config
 
     before = config.dtype_policy(), config.floatx(), config.image_data_format()
@@ -28,7 +28,7 @@ def default_keras_config(policy: str) -> Iterator[None]:
 
 @contextmanager
 def seeded_generators(seed: int) -> Iterator[None]:
-    """Draw the same numbers for the same seed, and leave the person's own generators alone."""
+    """Seed the random number generators in a block; restore the user's generators after it."""
     import keras
 
     before = random.getstate(), np.random.get_state()

@@ -1,4 +1,4 @@
-"""The networks: a frozen part, raw pixels to features; a head; both as one model."""
+"""The networks: a frozen part from pixels to features, a head, and the model that joins both."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ SCALES: dict[Preprocessing, tuple[Any, Any]] = {
     "torch": (list(1 / (255 * _DEVIATION)), list(-_MEAN / _DEVIATION)),
 }
 
-# Share of the mean variance below which a feature counts as never changing.
+# Fraction of the mean variance below which a feature counts as constant.
 _DEAD = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
 class Frozen:
-    """A pretrained network that is not trained: (n, size, size, 3) raw RGB pixels to features.
+    """A pretrained network that is not trained: raw RGB pixels (n, size, size, 3) to features.
 
-    `plain` computes in float32 and is what a saved model holds; `fast` has the same weights and
-    computes in the precision that was asked for. `sha256` is the sum of its weights.
+    `plain` computes in float32 and is part of the saved model; `fast` has the same weights and
+    computes in the requested precision. `sha256` is the digest of its weights.
     """
 
     plain: Any
@@ -58,7 +58,7 @@ class Frozen:
 
     @property
     def bytes(self) -> int:
-        """What its weights take in a file."""
+        """The size of its weights in a file, in bytes."""
         return 4 * int(self.plain.count_params())
 
     @property
@@ -76,7 +76,7 @@ def _layers(model: Any) -> Iterator[Any]:
 
 
 def build_frozen(recipe: Recipe, precision: str, folder: Path) -> Frozen:
-    """Return the frozen part of a recipe; the last one is kept for the next run."""
+    """Return the frozen part of a recipe; the last one is cached for the next run."""
     path, changed = recipe.weights, 0.0
     if path not in (None, "imagenet"):
         file = Path(path).expanduser().absolute()
@@ -128,7 +128,7 @@ def _with_ends(base: Any, preprocessing: Preprocessing, size: int, pooling: str 
         )
     base.trainable = False
     features = base(prepared, training=False)
-    # Means of half-precision numbers lose digits: pool in float32 always.
+    # Means in half precision lose digits: always pool in float32.
     if pooling == "avg":
         features = keras.layers.GlobalAveragePooling2D(dtype="float32", name="pool")(features)
     elif pooling == "max":
@@ -139,7 +139,7 @@ def _with_ends(base: Any, preprocessing: Preprocessing, size: int, pooling: str 
 
 
 def build_head(recipe: Recipe, features: NDArray[np.float32], classes: int) -> Any:
-    """Return a new head, features to logits, with the features' own normalization in front.
+    """Return a new head from features to logits, which starts with a normalization of the features.
 
     Raises
     ------
@@ -172,7 +172,7 @@ def build_head(recipe: Recipe, features: NDArray[np.float32], classes: int) -> A
             metrics=["accuracy"],
             jit_compile=False,
         )
-        # With its variables there, TensorFlow traces the training step once and not twice.
+        # Built variables let TensorFlow trace the training step once instead of twice.
         built.optimizer.build(built.trainable_variables)
     return built
 
@@ -195,7 +195,7 @@ def _own_head(recipe: Recipe, hidden: Any) -> Any:
         exec(compile(recipe.head, "<head>", "exec"), names)
         made = names["head"](hidden)
     except Exception as error:
-        # The person's own function; whatever it raises is told as it is.
+        # The user's function may raise anything; its error is reported.
         first = (str(error).splitlines() or [""])[0]
         raise BadSetting(
             f"head(features) failed: {type(error).__name__}: {first}",
@@ -212,7 +212,7 @@ def _own_head(recipe: Recipe, hidden: Any) -> Any:
 
 
 def join_model(network: Frozen, trained_head: Any) -> Any:
-    """Return one model from raw RGB pixels, 0 to 255, to the probabilities of the classes."""
+    """Return one model from raw RGB pixels, 0 to 255, to class probabilities."""
     import keras
 
     with default_keras_config("float32"):
@@ -222,7 +222,7 @@ def join_model(network: Frozen, trained_head: Any) -> Any:
 
 
 def save_model(model: Any, classes: Sequence[str], path: Path) -> str:
-    """Write a model with its class names in one step; return the file's sha256.
+    """Write a model with its class names atomically; return the SHA-256 of the file.
 
     The names are the file `classes.json` in the archive, in the order of the model's output.
     """

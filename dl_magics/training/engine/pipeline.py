@@ -1,4 +1,4 @@
-"""A run on today's Keras: a generator of events, from the photos to a saved model."""
+"""A run on Keras 3: a generator of events, from the images to a saved model."""
 
 from __future__ import annotations
 
@@ -40,48 +40,53 @@ def run(
     *,
     stop: Callable[[], bool] = lambda: False,
     host: Mapping[str, Any] | None = None,
-    past: ResumePoint | None = None,
+    resume_point: ResumePoint | None = None,
     clock: Callable[[], float] = time.time,
     timer: Callable[[], float] = time.monotonic,
 ) -> Generator[Event, None, None]:
-    """Fine-tune as the recipe says; yield every event, numbered, the last one `RunEnded`.
+    """Fine-tune a recipe; yield every event, numbered, the last one being `RunEnded`.
 
-    The run ends at a batch boundary when `stop()` is true, and keeps the best weights. A failure
-    is a `RunEnded` too, and is raised after it; so is KeyboardInterrupt, which ends it at once.
-    With a `past`, the first event is `RunResumed`, and the numbers are those of an uninterrupted
-    run. `clock` gives the time of each event, `timer` the seconds that phases take.
+    The run ends at a batch boundary if `stop()` is true, and keeps the best weights. After an error
+    or KeyboardInterrupt, which end it immediately, `RunEnded` is yielded before they are raised.
+    With a `resume_point`, the first event is `RunResumed`, and the results equal those of an
+    uninterrupted run. `clock` returns the time of each event, `timer` measures the seconds of the
+    phases.
     """
-    frame = Frame(recipe, paths.run, stop, timer, dict(past.seconds) if past else {})
-    steps = _KerasSteps(frame, paths, host or {"local": True}, past)
-    yield from stamp_events(frame.run(steps.events()), clock, since=past.state.n if past else 0)
+    frame = Frame(
+        recipe, paths.run, stop, timer, dict(resume_point.seconds) if resume_point else {}
+    )
+    steps = _KerasSteps(frame, paths, host or {"local": True}, resume_point)
+    yield from stamp_events(
+        frame.run(steps.events()), clock, since=resume_point.state.n if resume_point else 0
+    )
 
 
 @dataclass
 class _KerasSteps:
-    """The steps of a run on today's Keras."""
+    """The steps of a run on Keras 3."""
 
     frame: Frame
     paths: RunPaths
     host: Mapping[str, Any]
-    past: ResumePoint | None
+    resume_point: ResumePoint | None
 
     def __post_init__(self) -> None:
-        self.checkpoint = self.past.checkpoint if self.past else None
+        self.checkpoint = self.resume_point.checkpoint if self.resume_point else None
         self.standing = self.checkpoint.standing if self.checkpoint else TrainingState()
         self.frame.best = self.standing.best
 
     def events(self) -> Iterator[Event]:
         yield from self._train()
-        checkpoint.remove(self.paths.run)
+        checkpoint.remove_checkpoint(self.paths.run)
 
     def _train(self) -> Iterator[Event]:
-        frame, recipe, past = self.frame, self.frame.recipe, self.past
+        frame, recipe, resume_point = self.frame, self.frame.recipe, self.resume_point
         folder = phases.find_images(recipe)
-        if past:
-            past.restore_threads()
+        if resume_point:
+            resume_point.restore_threads()
         found = device.detect_device()
         precision = device.choose_precision(recipe.mixed_precision, found)
-        if not past:
+        if not resume_point:
             compute = compute_settings.detect().to_json()
             yield frame.started(folder, found, self.host, fingerprint.installed_versions(), compute)
             yield from data_checks.warn_before_training(recipe, folder, found, precision)
@@ -94,14 +99,16 @@ class _KerasSteps:
         keys = (view.key for view in images.views)
         disk_space.require_free_space(disk_space.bytes_needed(store, keys, frozen, self.paths.run))
         batch = device.choose_batch_size(recipe.batch_size, found, frozen.widest)
-        if past:
-            batch = past.batch_size(found, batch)
+        if resume_point:
+            batch = resume_point.batch_size(found, batch)
         about = fingerprint.run_identity(recipe, frozen, images.train, images.valid, batch)
-        if past:
-            past.refuse(about, folder, fingerprint.installed_versions()["backend"])
-            yield self._resumed(past, found)
+        if resume_point:
+            resume_point.require_same_run(
+                about, folder, fingerprint.installed_versions()["backend"]
+            )
+            yield self._resumed(resume_point, found)
             yield from data_checks.warn_before_training(recipe, folder, found, precision)
-            yield from past.doubts(
+            yield from resume_point.warn_of_changes(
                 fingerprint.installed_versions(), found, compute_settings.detect()
             )
         if not self.checkpoint:
@@ -133,7 +140,7 @@ class _KerasSteps:
     ) -> Iterator[Event]:
         recipe, kept = self.frame.recipe, self.standing.epoch - 1
         if self.checkpoint:
-            checkpoint.restore(head, self.checkpoint)
+            checkpoint.restore_head(head, self.checkpoint)
         keeper = CheckpointSaver(self.paths.run, head, about, self.frame.timer)
         yield self.frame.enter_head(kept)
         with device.hide_retracing_warnings():
@@ -150,9 +157,9 @@ class _KerasSteps:
                 keep=keeper.save_if_due,
             )
 
-    def _resumed(self, past: ResumePoint, found: Device) -> RunResumed:
+    def _resumed(self, resume_point: ResumePoint, found: Device) -> RunResumed:
         return RunResumed(
-            interrupted_at=past.state.n,
+            interrupted_at=resume_point.state.n,
             epoch=self.standing.epoch,
             batches=self.standing.batches,
             host=self.host,

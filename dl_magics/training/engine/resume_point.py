@@ -1,4 +1,4 @@
-"""What an interrupted run left in its folder, and whether it can go on with what is there now."""
+"""What an interrupted run left in its folder, and whether it can be resumed."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from dl_magics.training.recipe.recipe import Recipe
 class ResumePoint:
     """A run up to its interruption.
 
-    `seconds` are those of its phases so far; `lost` says why its checkpoint is of no use. Without
-    a checkpoint the head is trained from its first batch on, which gives the same numbers.
+    `seconds` is the duration of its phases so far; `lost` says why its checkpoint cannot be used.
+    Without a checkpoint the head is trained from its first batch, with the same results.
     """
 
     state: RunState
@@ -36,14 +36,14 @@ class ResumePoint:
     lost: str = ""
 
     def restore_threads(self) -> None:
-        """Compute with the number of threads that the run began with, where that is possible."""
+        """Set the number of threads that the run began with, where the backend allows it."""
         import keras
 
         if self.state.versions.get("backend") == keras.config.backend():
             compute_settings.set_threads(int(self.state.compute.get("threads", 0)))
 
     def batch_size(self, device: Device, fitting: int) -> int:
-        """Return how many images the frozen part takes at once: as before, where that still fits.
+        """Return the batch size of the frozen part: the previous one if it still fits into memory.
 
         Another batch size may change the last digits of the features.
         """
@@ -54,10 +54,10 @@ class ResumePoint:
             return before
         return before if self._is_same_kind(device) and before <= fitting else fitting
 
-    def refuse(self, about: Mapping[str, Any], folder: ImageFolder, backend: str) -> None:
-        """Raise NotResumable where the run would go on with something else than it began with."""
+    def require_same_run(self, about: Mapping[str, Any], folder: ImageFolder, backend: str) -> None:
+        """Raise NotResumable if the data, recipe, weights or backend of the run changed."""
         data = self.recipe.data
-        anew = f"or start a new run: %%finetune {data}"
+        new_run = f"or start a new run: %%finetune {data}"
         began = self.state.versions.get("backend", backend)
         if backend != began:
             raise NotResumable(
@@ -66,27 +66,27 @@ class ResumePoint:
             )
         if not _same(about["recipe"], self.state.recipe):
             raise NotResumable(
-                f"The recipe is not the one that the run {self.state.run} began with.",
-                fix="Go on with its own: %finetune --resume · or train anew with the other.",
+                f"The recipe differs from the one that the run {self.state.run} started with.",
+                fix="Resume with the original recipe: %finetune --resume · or start a new run.",
             )
         counts = folder.counts()
         if not _same(counts, self.state.counts) or not self._has_same("data", about):
             raise NotResumable(
-                f"What is in {data} is not what the run began with: "
-                f"{_told(self.state.counts)} then, {_told(counts)} now.",
-                fix=f"Put each image back as it was and repeat, {anew}",
+                f"The images in {data} are not those that the run started with: "
+                f"{_format_counts(self.state.counts)} then, {_format_counts(counts)} now.",
+                fix=f"Put each image back as it was and repeat, {new_run}",
             )
         if not self._has_same("weights", about):
             raise NotResumable(
                 f"The weights of {self.recipe.model} are not those that the run began with "
                 f"(weights = {self.recipe.weights!r}).",
-                fix=f"Put the file back and repeat, {anew}",
+                fix=f"Put the file back and repeat, {new_run}",
             )
 
-    def doubts(
+    def warn_of_changes(
         self, versions: Mapping[str, str], device: Device, compute: ComputeSettings
     ) -> Iterator[Warned]:
-        """Yield a warning for each change of the last digits, and for a lost checkpoint."""
+        """Yield a warning for each change that affects rounding, and for a lost checkpoint."""
         before = dict(self.state.versions)
         now = dict(versions)
         if not self._is_same_kind(device):
@@ -109,7 +109,7 @@ class ResumePoint:
             )
 
     def _is_same_kind(self, device: Device) -> bool:
-        """Compare devices; of processors, the number of cores alone makes no difference."""
+        """Compare devices; for CPUs, the number of cores is ignored."""
         one, other = self.state.device, str(device)
         if device.kind == "cpu":
             one, other = one.partition(",")[0], other.partition(",")[0]
@@ -120,12 +120,12 @@ class ResumePoint:
 
 
 def load_resume_point(record: RunRecord) -> ResumePoint:
-    """Return the past of the interrupted run that a record reads.
+    """Return the resume point of the interrupted run in a record.
 
     Raises
     ------
     NotResumable
-        where it came to its end, or never began.
+        where the run is complete, or never started.
     DamagedRun
         where its log cannot be read.
     """
@@ -133,13 +133,13 @@ def load_resume_point(record: RunRecord) -> ResumePoint:
     if not state.started_at:
         raise NotResumable(
             f"The run {folder.name} had not begun when it was interrupted.",
-            fix="Train anew: %%finetune data/dogscats",
+            fix="Start a new run: %%finetune data/dogscats",
         )
     if state.status not in ("running", "interrupted"):
         raise NotResumable(
             f"The run {folder.name} came to its end: it is {state.status}.",
-            fix=f"Train anew: %%finetune {state.recipe.get('data', '')} (its features are kept) · "
-            f"see it: %attach {folder.name}",
+            fix=f"Start a new run: %%finetune {state.recipe.get('data', '')} "
+            f"(its features are kept) · see it: %attach {folder.name}",
         )
     if state.versions.get("backend") == "theano":
         raise NotResumable(
@@ -163,15 +163,15 @@ def _checkpoint(folder: Path, state: RunState) -> tuple[Checkpoint | None, str]:
         found = checkpoint.load_checkpoint(folder)
     except DamagedRun as error:
         return None, str(error)
-    told = {each["epoch"] for each in state.epochs}
-    if found and not told.issuperset(range(1, found.standing.epoch)):
-        # After a power cut: the checkpoint reached the disk, the lines before it did not.
+    logged = {each["epoch"] for each in state.epochs}
+    if found and not logged.issuperset(range(1, found.standing.epoch)):
+        # After a power failure the checkpoint may be on disk, but not the log lines before it.
         return None, f"{folder / checkpoint.FILE_NAME} is ahead of the log."
     return found, ""
 
 
 def _seconds(events: Sequence[Event]) -> dict[str, float]:
-    """Return the seconds of each phase, without the times in which the run did not go on."""
+    """Return the seconds of each phase, without the time between interruption and resumption."""
     seconds = {"start": 0.0}
     phase = "start"
     for before, event in pairwise(events):
@@ -185,10 +185,10 @@ def _seconds(events: Sequence[Event]) -> dict[str, float]:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Compare plain values as a file keeps them: there a tuple is a list, and NaN equals NaN."""
+    """Compare plain values after a round trip through JSON: a tuple is a list, NaN equals NaN."""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
-def _told(counts: Mapping[str, Mapping[str, int]]) -> str:
+def _format_counts(counts: Mapping[str, Mapping[str, int]]) -> str:
     train, valid = (sum(counts[part].values()) for part in ("train", "valid"))
     return f"{train:,} + {valid:,} images"

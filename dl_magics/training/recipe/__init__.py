@@ -1,1 +1,1 @@
-"""What a `%%finetune` cell asks for."""
+"""The recipe of a `%%finetune` cell: parsing and validation."""

@@ -1,4 +1,4 @@
-"""The models of `keras.applications`, as far as one must know them before Keras is imported."""
+"""The models of `keras.applications`: what must be known before Keras is imported."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Application:
     """A pretrained model without its top.
 
     `size` and `smallest` are pixels, height = width. `file` is the name of its ImageNet weights in
-    Keras' cache, `digest` the md5 or sha256 that Keras asks of it ("": Keras asks for none).
+    Keras' cache, `digest` the MD5 or SHA-256 that Keras verifies, "" if it verifies none.
     """
 
     name: str
@@ -49,7 +49,7 @@ APPLICATIONS = _read()
 
 
 def find_application(name: str) -> Application:
-    """Return the model that `name` means: `VGG16`, `vgg16`, `vgg_16_imagenet`, `resnet-50`."""
+    """Return a model by name, as `VGG16`, `vgg_16_imagenet` or `resnet-50`; raises BadSetting."""
     models = {_plain(each): each for each in APPLICATIONS}
     wanted = _plain(name)
     if wanted in models:

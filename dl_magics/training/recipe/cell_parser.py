@@ -1,4 +1,4 @@
-"""Read what stands on the line and in the body of a `%%finetune` cell."""
+"""Parse the line and the body of a `%%finetune` cell."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typing import Any
 from dl_magics.errors import BadSetting
 from dl_magics.training.recipe.recipe import Recipe, check_settings, quote_value
 
-# What head(features) finds besides its own imports.
+# Names available to head(features) besides its own imports.
 GIVEN = ("keras", "layers", "ops")
 
 
 def parse_cell(line: str, cell: str, names: Mapping[str, Any]) -> Recipe:
-    """Return the recipe of a cell; `names` are those of the notebook.
+    """Return the recipe of a cell; `names` are the variables of the notebook.
 
     Raises
     ------
     BadSetting
-        in two lines, before anything starts.
+        where the line or the body is not valid.
     """
     data, on_line = parse_line(line)
     body = _Body(cell, names)
@@ -86,7 +86,7 @@ def _literal(value: str) -> Any:
 
 
 class _Body:
-    """The settings and the head of a cell's body."""
+    """The settings and the head in the body of a cell."""
 
     def __init__(self, cell: str, names: Mapping[str, Any]) -> None:
         self.settings: dict[str, Any] = {}
@@ -115,7 +115,7 @@ class _Body:
         try:
             result = eval(written, {**used})
         except Exception as error:
-            # The person's own expression; whatever it raises is told as it is.
+            # The user's expression may raise anything; its error is reported.
             raise BadSetting(
                 " ".join(f"{name} = {written}: {type(error).__name__}: {error}".split()),
                 fix="Give it a plain value.",
@@ -165,7 +165,7 @@ def _parsed(cell: str) -> list[ast.stmt]:
             fix=f"{error.msg}. A setting looks like: epochs = 5",
         ) from error
     except (ValueError, MemoryError, RecursionError) as error:
-        # A character that no program can hold, or brackets in brackets without end.
+        # A null character, or brackets nested too deeply.
         raise BadSetting(
             f"The cell is not Python: {error}", fix="A setting looks like: epochs = 5"
         ) from error
@@ -193,7 +193,7 @@ def _refused(node: ast.stmt) -> BadSetting:
 
 
 def _free(code: str) -> list[str]:
-    """Return the names that code takes from outside, Python's own left out."""
+    """Return the free names of code, without Python's builtins."""
     module = symtable.symtable(code, "<%%finetune>", "exec")
     bound = {
         each.get_name() for each in module.get_symbols() if each.is_assigned() or each.is_imported()
@@ -214,7 +214,7 @@ def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
 
 
 def _native(value: Any) -> Any:
-    """Return NumPy's scalars and paths as Python's own values."""
+    """Convert NumPy scalars and paths to built-in types."""
     if hasattr(value, "__fspath__"):
         return str(value)
     return value.item() if getattr(value, "shape", None) == () else value

@@ -1,4 +1,4 @@
-"""What a `%%finetune` cell asks for: the settings, their rules, and the recipe they make."""
+"""The settings of a `%%finetune` cell, their validation, and the recipe made of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dl_magics.training.recipe import applications, validators
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One line of the table of settings."""
+    """One row of the table of settings."""
 
     default: Any
     rule: validators.Rule
@@ -89,7 +89,7 @@ NOT_SUPPORTED_YET = ("unfreeze", "unfreeze_epochs", "fine_learning_rate", "budge
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A checked `%%finetune`: every value is possible, and the whole can be written as JSON.
+    """The validated settings of a `%%finetune` cell; they can be written as JSON.
 
     `data` is the image folder; `head` the source of a function `head(features)`, with the imports
     it needs, and `head_names` the plain values of the notebook that it uses.
@@ -117,7 +117,7 @@ class Recipe:
     head_names: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values; `dense` becomes a list."""
+        """Return the recipe as JSON types; `dense` becomes a list."""
         return {**asdict(self), "dense": list(self.dense)}
 
     @classmethod
@@ -133,12 +133,12 @@ def check_settings(
     head: str = "",
     head_names: Mapping[str, Any] | None = None,
 ) -> Recipe:
-    """Check the settings of a cell and return its recipe.
+    """Validate the settings of a cell and return its recipe.
 
     Raises
     ------
     BadSetting
-        for an unknown name, a wrong type or an impossible value.
+        for an unknown name, a wrong type or an invalid value.
     """
     if not data.strip():
         raise BadSetting(
@@ -187,10 +187,10 @@ def _checked(name: str, value: Any) -> Any:
 
 
 def quote_value(value: Any) -> str:
-    """Return how a message quotes a value: on one line, and not too long."""
+    """Return a value as quoted in a message: on one line, shortened."""
     try:
         quoted = " ".join(repr(value).split())
     except ValueError:
-        # Python writes no whole number of more than 4300 digits.
+        # Python does not convert integers of more than 4300 digits to text.
         return "a number of thousands of digits"
     return quoted if len(quoted) <= 80 else f"{quoted[:77]}…"

@@ -1,4 +1,4 @@
-"""What a setting may be: each rule returns the value, or raises ValueError saying what it wants."""
+"""Validators of settings: each returns the value, or raises ValueError with what is expected."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Rule = Callable[[Any], Any]
 
 
 def whole(low: int, high: int = 10**9) -> Rule:
-    """A whole number from `low` to `high`; NumPy's are welcome, True and 2.5 are not."""
+    """An integer from `low` to `high`; NumPy integers are accepted, True and 2.5 are not."""
 
     def rule(value: Any) -> int:
         wanted = ValueError(f"a whole number from {low} to {high:,}")
@@ -31,7 +31,7 @@ def whole(low: int, high: int = 10**9) -> Rule:
 
 
 def number(above: float, below: float = math.inf, *, zero: bool = False) -> Rule:
-    """A finite number between `above` and `below`, both left out; `zero` lets 0 in."""
+    """A finite number between `above` and `below`, both excluded; `zero` also allows 0."""
 
     def rule(value: Any) -> float:
         limit = f" and below {below:g}" if below < math.inf else ""
@@ -53,7 +53,7 @@ def number(above: float, below: float = math.inf, *, zero: bool = False) -> Rule
 
 
 def one_of(*choices: Any) -> Rule:
-    """One of some values."""
+    """One of the given values."""
 
     def rule(value: Any) -> Any:
         for choice in choices:
@@ -65,7 +65,7 @@ def one_of(*choices: Any) -> Rule:
 
 
 def either(first: Rule, second: Rule) -> Rule:
-    """What one of two rules allows."""
+    """A value accepted by one of two validators."""
 
     def rule(value: Any) -> Any:
         try:
@@ -80,7 +80,7 @@ def either(first: Rule, second: Rule) -> Rule:
 
 
 def nonempty_text(value: Any) -> str:
-    """A text with something in it; a path counts."""
+    """A non-empty string or a path."""
     as_text = str(value) if hasattr(value, "__fspath__") else value
     if not isinstance(as_text, str) or not as_text.strip():
         raise ValueError("a text")
@@ -88,7 +88,7 @@ def nonempty_text(value: Any) -> str:
 
 
 def sizes(value: Any) -> tuple[int, ...]:
-    """A list of layer sizes; one number is a list of one."""
+    """A list of layer sizes; a single number is a list of one."""
     size = whole(1, 65536)
     try:
         listed = value if isinstance(value, (list, tuple)) else [value]

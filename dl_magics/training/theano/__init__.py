@@ -1,1 +1,1 @@
-"""VGG16 on a real Theano: Keras 1 in an interpreter of its own, never in ours."""
+"""Train VGG16 on Theano: Keras 1 in a separate interpreter."""

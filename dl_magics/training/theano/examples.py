@@ -1,4 +1,4 @@
-"""What a head learns from, as one file for the other interpreter."""
+"""Training and validation data of a head, as one file for the Theano interpreter."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from dl_magics.training.engine.extraction import View
 from dl_magics.training.engine.feature_store import FeatureStore
 
-# As `training.model` has it: share of the mean variance below which a feature never changes.
+# As in engine/networks.py: fraction of the mean variance below which a feature is constant.
 _DEAD = 1e-4
 
 
 def write_examples(folder: Path, store: FeatureStore, train: list[View], valid: list[View]) -> Path:
-    """Write features and labels, and by what the features are normalized."""
+    """Write features, labels, and the mean and scale that normalize the features."""
     features = store.get([view.key for view in train])
     mean, scale = normalization(features)
     path = folder / "examples.npz"
@@ -34,13 +34,13 @@ def write_examples(folder: Path, store: FeatureStore, train: list[View], valid: 
 def normalization(
     features: NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return mean and standard deviation of each channel; a dead one gets the usual."""
+    """Return mean and scale of each channel; constant channels get the mean variance."""
     axes = tuple(range(features.ndim - 1))
     variance = features.var(axes, dtype=np.float64)
     dead = variance <= _DEAD * variance.mean()
-    sound = np.where(dead, max(float(variance.mean()), 1e-12), variance)
+    usable = np.where(dead, max(float(variance.mean()), 1e-12), variance)
     mean = features.mean(axes, dtype=np.float64)
-    return mean.astype(np.float32), np.sqrt(sound).astype(np.float32)
+    return mean.astype(np.float32), np.sqrt(usable).astype(np.float32)
 
 
 def _labels(views: list[View]) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""What Keras 1 on Theano cannot do here."""
+"""The settings that Keras 1 on Theano does not support."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _FIX = "Leave it out · or train on today's Keras: %backend tensorflow"
 
 
 def refuse_unsupported(recipe: Recipe) -> None:
-    """Raise BadSetting for what Keras 1 on Theano cannot do, before anything starts."""
+    """Raise BadSetting for settings that Keras 1 on Theano does not support."""
     wrong = {
         "model": recipe.model != "VGG16",
         "weights": recipe.weights not in ("imagenet", None),

@@ -1,4 +1,4 @@
-"""What the other interpreter told of itself, in the words of a run."""
+"""Convert answers of the Theano interpreter to the events of a run."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from dl_magics.training.recipe.recipe import Recipe
 
 
 def device_name(opened: dict[str, Any]) -> str:
-    """Return the device as a run names it."""
+    """Return the device as shown in a run."""
     where = "CPU" if opened["device"] == "cpu" else opened["device"]
     return f"{where}, Theano {opened['versions']['theano']}"
 
 
 def warn_of_cpu(opened: dict[str, Any]) -> Warned:
-    """Return the note that Theano silently went on with the CPU."""
+    """Return a warning that Theano fell back to the CPU."""
     return Warned(
         code="no_gpu",
-        text=f"Theano is told to use {opened['wish']}, but computes on the CPU.",
+        text=f"Theano is configured to use {opened['wish']}, but computes on the CPU.",
         fix="Its GPU library pygpu does not start; %device shows what is really used.",
     )
 
 
 def feature_space(recipe: Recipe, weights: Path | None, opened: dict[str, Any]) -> dict[str, Any]:
-    """Return all that a feature depends on but the image."""
+    """Return everything except the image that a feature depends on."""
     if weights is None:
         digest = f"random {recipe.seed}"
     else:

@@ -1,4 +1,4 @@
-"""A model that was trained on Theano, as something that predicts."""
+"""Predict with a model that was trained on Theano."""
 
 from __future__ import annotations
 
@@ -17,27 +17,28 @@ from dl_magics.training.theano.process import Interpreter, Process
 
 
 class TheanoModel:
-    """Pixels of `size` to probabilities, in an interpreter with Theano."""
+    """A model in a Theano interpreter; `size` is the height and width of its images in pixels."""
 
     def __init__(self, process: Process, size: int) -> None:
         self._process = process
         self.size = size
 
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return a row an image."""
+        """Return class probabilities, shape (n, classes), of raw pixels (n, size, size, 3)."""
         return self._process.array("predict", pixels)
 
 
 @contextmanager
 def load_model(path: Path, host: Mapping[str, Any]) -> Iterator[TheanoModel]:
-    """Load a model of a run that trained at `host`: here in the same interpreter.
+    """Load the model of a run that was trained on `host`.
 
-    A run that came home from an instance predicts in the interpreter of this computer.
+    A local run uses the interpreter it was trained with. A run copied from an instance uses the
+    Theano interpreter of this computer.
 
     Raises
     ------
     NotTrained
-        where this computer has none.
+        where this computer has no Theano interpreter.
     """
     interpreter = _of_the_run(host) or env.find_interpreter(path.parents[2] / theano_env.FOLDER)
     if interpreter is None:
@@ -55,7 +56,7 @@ def _of_the_run(host: Mapping[str, Any]) -> Interpreter | None:
 
 
 def _elsewhere(host: Mapping[str, Any]) -> str:
-    """Return what works at once where the run trained on an instance."""
+    """Return the alternative for a run that was trained on an instance."""
     if host.get("local"):
         return ""
     return " · where it trained: %%gpu, and in it run.predict(…)"

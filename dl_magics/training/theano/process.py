@@ -1,4 +1,4 @@
-"""The other interpreter as a process that answers."""
+"""Start the Theano interpreter and exchange requests and answers with it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dl_magics.keras_config import theanorc
 from dl_magics.runs.events import Event, parse_event
 
 _ROOT = Path(__file__).parents[3]
-# Our folder is there just for the first import: what lies beside us is made for another Python.
+# On sys.path for the first import only: the packages beside dl_magics are for another Python.
 _START = (
     f"import sys; sys.path.append({str(_ROOT)!r}); import dl_magics.training.theano.keras1; "
     "sys.path.pop(); from dl_magics.training.theano.keras1 import worker; worker.main()"
@@ -31,10 +31,10 @@ _SECONDS_TO_END = 10
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python with Keras 1 and Theano; `home` is where it may keep what it compiled.
+    """A Python with Keras 1 and Theano; `home` is its HOME, which holds Theano's compile cache.
 
-    In that home no keras.json of the person lies that Keras 1 would stop at. `device` is what
-    Theano is told instead of the person's own word, where that is too old for it.
+    Keras 1 fails on a keras.json of Keras 3, so `home` contains none. `device` replaces the user's
+    Theano device where that has a syntax Theano 1 no longer accepts.
     """
 
     python: str
@@ -42,7 +42,7 @@ class Interpreter:
     device: str = ""
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that it starts with; the person's own Theano settings count."""
+        """Return the environment variables of the process; the user's Theano settings apply."""
         files = os.pathsep.join(map(str, theanorc.list_files()))
         flags = [os.environ.get("THEANO_FLAGS", ""), "floatX=float32"]
         flags += [f"device={self.device}"] if self.device else []
@@ -56,7 +56,7 @@ class Interpreter:
 
 
 class Process:
-    """Asks a worker; use it in a `with`."""
+    """A worker process, to be used in a `with` statement."""
 
     def __init__(self, interpreter: Interpreter) -> None:
         self._wrote = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
@@ -69,21 +69,21 @@ class Process:
         )
 
     def ask(self, do: str, pixels: NDArray[np.uint8] | None = None, **more: Any) -> dict[str, Any]:
-        """Ask one thing, and return its answer; an array in it is `array`."""
+        """Send one request and return its answer; an array in it has the key `array`."""
         self._send(do, pixels, more)
         return self._answer()
 
     def array(self, do: str, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return what is computed of raw pixels (n, size, size, 3)."""
+        """Return the result computed from raw pixels (n, size, size, 3)."""
         found: NDArray[np.float32] = self.ask(do, pixels)["array"]
         return found
 
     def events(self, do: str, **more: Any) -> Iterator[Event | dict[str, Any]]:
-        """Ask for work that takes long: yield its events, and at last its answer."""
+        """Send a long request: yield its events, then its answer."""
         self._send(do, None, more)
-        while "kind" in (told := self._answer()):
-            yield parse_event(told)
-        yield told
+        while "kind" in (answer := self._answer()):
+            yield parse_event(answer)
+        yield answer
 
     def __enter__(self) -> Process:
         return self
@@ -125,16 +125,16 @@ class Process:
         line = self._process.stdout.readline()
         if not line.endswith(b"\n"):
             raise self._ended()
-        told: dict[str, Any] = json.loads(line)
-        if "error" in told:
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
             raise TrainingFailed(
-                f"Keras on Theano failed: {told['error']}",
+                f"Keras on Theano failed: {answer['error']}",
                 fix="%device cpu if a GPU is the reason · without Theano: %backend tensorflow",
             )
-        if "bytes" in told:
-            raw = self._process.stdout.read(told["bytes"])
-            told["array"] = np.frombuffer(raw, "<f4").reshape(told["shape"])
-        return told
+        if "bytes" in answer:
+            raw = self._process.stdout.read(answer["bytes"])
+            answer["array"] = np.frombuffer(raw, "<f4").reshape(answer["shape"])
+        return answer
 
     def _ended(self) -> TrainingFailed:
         code = self._process.wait()

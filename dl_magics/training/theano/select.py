@@ -1,4 +1,4 @@
-"""Whether Theano is meant, where a run trains: here, or in the GPU kernel."""
+"""Select the engine that trains a recipe: Keras 3 or Theano."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from dl_magics.training.theano.engine import run as on_theano
 
 
 def select_engine(recipe: Recipe, folder: Path) -> Callable[..., Generator[Event, None, None]]:
-    """Return what trains: the engine on this Keras, or the one on Theano, if that is meant.
+    """Return the engine of a recipe: the pipeline on Keras 3, or the one on Theano.
 
-    Theano is meant where the recipe, `%backend`, a variable or keras.json says so; its interpreter
-    is the one of our `folder`.
+    Theano is selected by the recipe, `%backend`, an environment variable or keras.json; its
+    interpreter is looked up in `folder`.
 
     Raises
     ------
     BadSetting
-        where the recipe names another backend than this Keras has, or Theano cannot do it.
+        where the recipe names another backend than Keras', or a setting Theano does not support.
     NotInstalled
-        where there is no interpreter with Theano.
+        where the Theano environment is not set up.
     """
     shown = rpc.show_settings(str(folder))
     fresh = rpc.parse_effective(shown["in_force"])

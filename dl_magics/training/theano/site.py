@@ -1,4 +1,4 @@
-"""What an interpreter newer than Keras 1 and Theano needs; run whenever it starts."""
+"""Compatibility of newer Python versions with Keras 1 and Theano; runs at each start."""
 
 import collections
 import collections.abc
@@ -6,11 +6,11 @@ import inspect
 import os
 import sys
 
-# Keras 1 and 2.3 take it from where it was until Python 3.9.
+# Keras 1 and 2.3 import it from where it was until Python 3.9.
 vars(collections)["Iterable"] = collections.abc.Iterable
 if not hasattr(inspect, "getargspec"):
     vars(inspect)["getargspec"] = inspect.getfullargspec
-# NumPy's wheels tell Theano no linear algebra to link; without any, Theano calls NumPy's own.
-# Files to the right win, so the person's own count as ever.
+# NumPy's wheels give Theano no BLAS to link to; with empty ldflags it calls NumPy's.
+# Later files take precedence, so the user's own settings apply.
 own = os.environ.get("THEANORC", "~/.theanorc")
 os.environ["THEANORC"] = f"{sys.prefix}/theanorc{os.pathsep}{own}"

@@ -1,1 +1,1 @@
-"""Pretrained weights: found, downloaded, converted."""
+"""Pretrained weights: find, download, convert."""

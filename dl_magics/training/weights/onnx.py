@@ -1,4 +1,4 @@
-"""Read the convolutions of an ONNX file with numpy alone.
+"""Read the convolutions of an ONNX file with NumPy alone.
 
 Source: the protobuf wire format, https://protobuf.dev/programming-guides/encoding, and onnx.proto.
 """
@@ -24,7 +24,7 @@ _FLOAT = 1
 def parse_convolutions(data: bytes) -> dict[str, Layer]:
     """Return {name of the kernel: (kernel HWIO, bias)} of every convolution of a model.
 
-    Raises ValueError where the bytes are no ONNX model.
+    Raises ValueError where the bytes are not a valid ONNX model.
     """
     graph = next(
         (value for field, value in _fields(memoryview(data)) if field == _MODEL_GRAPH), None

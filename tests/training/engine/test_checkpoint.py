@@ -109,8 +109,8 @@ def test_taken_away_nothing_is_left(tmp_path):
     checkpoint.save_checkpoint(tmp_path, Checkpoint(ABOUT))
     (tmp_path / f".0123456789ab.{checkpoint.FILE_NAME}").write_bytes(b"half")
 
-    checkpoint.remove(tmp_path)
-    checkpoint.remove(tmp_path)
+    checkpoint.remove_checkpoint(tmp_path)
+    checkpoint.remove_checkpoint(tmp_path)
 
     assert list(tmp_path.iterdir()) == []
 
@@ -158,7 +158,7 @@ def test_from_any_batch_on_a_head_learns_what_it_would_have_learnt(tmp_path, own
 
     for folder in kept[::4]:
         found = checkpoint.load_checkpoint(folder)
-        checkpoint.restore(again, found)
+        checkpoint.restore_head(again, found)
         learnt(again, found.standing)
         assert (found.standing.best.epoch, found.standing.best.logs) == (
             end.best.epoch,
@@ -180,7 +180,7 @@ def test_a_head_that_is_built_in_another_way_is_refused_in_two_lines():
     saved = checkpoint.capture(new_head(), TrainingState(), ABOUT)
 
     with pytest.raises(NotResumable) as caught:
-        checkpoint.restore(new_head(dense=[9]), saved)
+        checkpoint.restore_head(new_head(dense=[9]), saved)
 
     assert len(caught.value._render_traceback_()) == 2
 

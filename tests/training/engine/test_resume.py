@@ -327,7 +327,8 @@ def test_other_images_are_refused_until_they_are_as_they_were(changing):
     happened_too, _ = refused(run, room)
     (own / "red" / "new.png").unlink()
 
-    assert happened.startswith(f"NotResumable: What is in {own} is not what the run began with")
+    changed = f"NotResumable: The images in {own} are not those that the run started with"
+    assert happened.startswith(changed)
     assert (
         fix == f"  Put each image back as it was and repeat, or start a new run: %%finetune {own}"
     )
@@ -340,13 +341,13 @@ def test_new_images_are_refused_without_a_checkpoint_too(changing):
     (run.path / checkpoint.FILE_NAME).unlink()
     tiny_keras.photo(own / "red" / "new.png", "red", 100)
 
-    assert "is not what the run began with" in refused(run, room)[0]
+    assert "are not those that the run started with" in refused(run, room)[0]
 
 
 def test_another_recipe_is_refused(killed, room, data):
     happened, fix = refused(killed, room, recipe=tiny_keras.recipe(data, **{**ASKED, "epochs": 9}))
 
-    assert "The recipe is not the one that the run" in happened
+    assert "The recipe differs from the one that the run" in happened
     assert "%finetune --resume" in fix
 
 
@@ -460,7 +461,9 @@ def test_a_limit_of_time_counts_the_time_before_the_break(data, tmp_path):
             lines.append(event)
 
     before = resume_point.load_resume_point(RunRecord(paths.run))
-    new = list(pipeline.run(recipe, paths, stop=clock.stop, timer=clock, clock=clock, past=before))
+    new = list(
+        pipeline.run(recipe, paths, stop=clock.stop, timer=clock, clock=clock, resume_point=before)
+    )
 
     assert new[-1].status == "stopped"
     assert 3600 < sum(new[-1].seconds.values()) < 3600 + 10 * 60

@@ -1,4 +1,4 @@
-"""Build and train a head under Keras 1, batch by batch; keep the weights of its best epoch."""
+"""Build and train a head with Keras 1, batch by batch; keep the weights of its best epoch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CHECK_BATCH = 1024
 
 
 def built(asked: dict[str, Any], shape: tuple[int, ...]) -> Any:
-    """Return a new head: normalized features to probabilities."""
+    """Return a new head from normalized features to probabilities."""
     np.random.seed(asked["seed"])
     made = models.Sequential()
     if len(shape) > 1:
@@ -38,7 +38,7 @@ def built(asked: dict[str, Any], shape: tuple[int, ...]) -> Any:
 def learn(
     head: Any, train: Any, valid: Any, asked: dict[str, Any], tell: Callable[..., None]
 ) -> dict[str, Any]:
-    """Train until patience, a stop, or a loss that is no number; return the best epoch."""
+    """Train until early stopping, a stop request or a NaN loss; return the best epoch."""
     best: dict[str, Any] = {"epoch": None, "logs": {}, "stopped": False, "diverged": 0}
     weights, began = None, time.time()
     for epoch in range(1, asked["epochs"] + 1):
@@ -72,10 +72,10 @@ def _epoch(
     began: float,
     tell: Callable[..., None],
 ) -> list[float] | None:
-    """Return the means of loss and accuracy of one epoch; None where a stop was asked for."""
+    """Return the mean loss and accuracy of one epoch; None if a stop was requested."""
     images, size = len(train[1]), asked["batch_size"]
     order = np.random.RandomState([asked["seed"], epoch]).permutation(images)
-    sums, told = np.zeros(2), time.time()
+    sums, reported = np.zeros(2), time.time()
     for at in range(0, images, size):
         if Path(asked["stop"]).exists():
             return None
@@ -83,8 +83,8 @@ def _epoch(
         logs = head.train_on_batch(train[0][chosen], train[1][chosen])
         sums += np.array(logs, float) * len(chosen)
         now = time.time()
-        if now - told >= _SECONDS_BETWEEN:
-            told = now
+        if now - reported >= _SECONDS_BETWEEN:
+            reported = now
             done = (epoch - 1) * images + at + len(chosen)
             _progress(done, images, asked["epochs"], now - began, tell)
     return [float(each) for each in sums / images]

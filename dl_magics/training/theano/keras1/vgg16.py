@@ -1,4 +1,4 @@
-"""VGG16 under Keras 1, from raw pixels; and its whole with a head."""
+"""VGG16 in Keras 1: the frozen part from raw pixels, and the model joined with a head."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from keras import layers, models
 
 _BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
-# What keras.applications does to VGG16's pixels: BGR, less the mean of ImageNet.
+# The preprocessing of VGG16 in keras.applications: BGR minus the ImageNet mean.
 _MEAN = (103.939, 116.779, 123.68)
 
 
@@ -26,7 +26,7 @@ def frozen(size: int, weights: Any, pooling: str | None) -> Any:
             )
             x = layer(x)
             if weights is not None:
-                # Theano convolves truly: it turns each kernel (height, width, in, out) around.
+                # Theano's convolution flips kernels, so (height, width, in, out) is flipped first.
                 kernel = weights[f"{name}/kernel"][::-1, ::-1].transpose(3, 2, 0, 1)
                 layer.set_weights([kernel, weights[f"{name}/bias"]])
         x = layers.MaxPooling2D((2, 2), strides=(2, 2), name=f"block{block}_pool")(x)
@@ -35,7 +35,7 @@ def frozen(size: int, weights: Any, pooling: str | None) -> Any:
     elif pooling == "max":
         x = layers.GlobalMaxPooling2D(name="pool")(x)
     else:
-        # As in today's Keras, a map of features has its channels last.
+        # As in Keras 3, a feature map has its channels last.
         x = layers.Permute((2, 3, 1), name="map")(x)
     return models.Model(input=pixels, output=x)
 
@@ -43,7 +43,7 @@ def frozen(size: int, weights: Any, pooling: str | None) -> Any:
 def whole(network: Any, trained: Any, mean: Any, scale: Any) -> Any:
     """Return one model from raw pixels to probabilities, which plain Keras 1 can load.
 
-    The normalization of the features goes into the head's first layer.
+    The normalization of the features is folded into the first layer of the head.
     """
     x = network.output
     if len(network.output_shape) > 2:
@@ -61,7 +61,7 @@ def whole(network: Any, trained: Any, mean: Any, scale: Any) -> Any:
 
 
 def channels_first(pixels: Any) -> Any:
-    """Return raw pixels (n, size, size, 3) as Theano wants them."""
+    """Return raw pixels (n, size, size, 3) as (n, 3, size, size), as Theano requires."""
     return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), "float32")
 
 

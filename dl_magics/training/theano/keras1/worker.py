@@ -1,6 +1,6 @@
-"""Answers requests: a line of JSON each, followed by `bytes` raw bytes where it says so.
+"""Answer requests on stdin: each is a line of JSON, followed by raw bytes if it has `bytes`.
 
-What is told while a head learns are events. Another interpreter calls `main`.
+Events are written while a head is trained. The other interpreter starts `main`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import signal
 import sys
 from typing import Any
 
-# The kernel's interrupt reaches its whole group of processes; here a stop is asked for by a file.
+# A kernel interrupt reaches the whole process group; here a stop is requested by a file.
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-# Theano prints notes: none of them may get into the answers.
+# Theano prints notes, which must not be mixed with the answers.
 _ANSWERS = os.fdopen(os.dup(1), "wb")
 os.dup2(2, 1)
 
@@ -31,7 +31,7 @@ from dl_magics.training.theano.keras1 import head, vgg16  # noqa: E402
 
 
 class Worker:
-    """The networks, between one request and the next."""
+    """Keeps the networks between requests."""
 
     def open(self, asked: dict[str, Any]) -> None:
         """Build the frozen part."""
@@ -50,7 +50,7 @@ class Worker:
         _tell_array(self.frozen.predict_on_batch(vgg16.channels_first(asked["array"])))
 
     def learn(self, asked: dict[str, Any]) -> None:
-        """Train a head on features; tell each epoch, and keep the best weights."""
+        """Train a head on features; report each epoch, and keep the best weights."""
         read = np.load(asked["examples"])
         self.mean, self.scale = read["mean"], read["scale"]
         train, valid = (
@@ -61,7 +61,7 @@ class Worker:
         tell(learnt=head.learn(self.head, train, valid, asked, tell))
 
     def save(self, asked: dict[str, Any]) -> None:
-        """Write frozen part and head as one model."""
+        """Write the frozen part and the head as one model."""
         path = asked["path"]
         vgg16.whole(self.frozen, self.head, self.mean, self.scale).save(path)
         with h5py.File(path, "r+") as file:
@@ -71,7 +71,7 @@ class Worker:
         tell(saved=True)
 
     def load(self, asked: dict[str, Any]) -> None:
-        """Read such a model."""
+        """Load such a model."""
         self.model = models.load_model(asked["path"])
         tell(size=self.model.input_shape[2])
 
@@ -81,14 +81,14 @@ class Worker:
 
 
 def _with_bytes(attributes: Any) -> None:
-    """Make texts bytes: Keras 1 decodes them, but h5py reads those of any length as texts now."""
+    """Encode strings as bytes: Keras 1 decodes them, but newer h5py returns str."""
     for name, value in list(attributes.items()):
         if isinstance(value, str) or str(getattr(value, "dtype", "")) == "object":
             attributes[name] = np.array(value, "S")
 
 
 def tell(**values: Any) -> None:
-    """Write one line."""
+    """Write one line of JSON to the original stdout."""
     _ANSWERS.write(json.dumps(values).encode() + b"\n")
     _ANSWERS.flush()
 
@@ -101,7 +101,7 @@ def _tell_array(array: Any) -> None:
 
 
 def _device() -> str:
-    """Return what Theano really computes on; it goes on with the CPU and still says cuda."""
+    """Return the device that Theano computes on; its flag says cuda even if it uses the CPU."""
     wish = str(theano.config.device)
     if not wish.startswith(("cuda", "opencl")):
         return wish
@@ -121,7 +121,7 @@ def _versions() -> dict[str, str]:
 
 
 def main() -> None:
-    """Answer until nobody asks any more."""
+    """Answer requests until stdin is closed."""
     worker, asking = Worker(), sys.stdin.buffer
     for line in iter(asking.readline, b""):
         asked = json.loads(line.decode())
@@ -133,6 +133,6 @@ def main() -> None:
         except BrokenPipeError:
             return
         except Exception as error:
-            # Whatever Keras or Theano raises is told to who asked.
+            # Keras and Theano may raise anything; the error is the answer.
             first = (str(error).strip().splitlines() or [""])[0]
             tell(error=f"{type(error).__name__}: {first}")
