@@ -1,6 +1,6 @@
 """The durable link to an agent: each entry of its journal once, in order, however often it breaks.
 
-It sends again what was not confirmed, and connects again after a gap or an unreadable line.
+Unconfirmed requests are sent again; a gap or an unreadable line causes a reconnect.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ _LOOK_SECONDS = 0.25
 _FIRST_WAIT = 0.3
 _LONGER = 1.6
 _LONGEST_WAIT = 10.0
-# A wait is never longer than this part of the time for which the link has been lost.
+# A pause is at most this fraction of the time for which the link has been lost.
 _PATIENCE = 20
 _STATES = {"kernel_started": "starting", "kernel_ready": "idle", "kernel_died": "dead"}
 
 
 class AgentConnection:
-    """Attached to the agent of `run_dir` as long as it is open.
+    """A link to the agent of `run_dir` that reconnects until it is closed.
 
     Parameters
     ----------
     find
-        Tells how to get in; asked again when the instance does not answer where it was.
+        Returns the current SSH target; called again when the instance does not respond.
     run_dir
         The agent's folder on the instance, absolute.
     python
-        The interpreter there that runs the agent.
+        The interpreter on the host that runs the agent.
     since
         The number of the last entry received; 0 to receive the whole journal.
     name
@@ -86,7 +86,7 @@ class AgentConnection:
             yield entry
 
     async def attached(self) -> dict[str, Any]:
-        """Wait until the agent welcomed us; return how it is."""
+        """Wait until the agent has sent its welcome; return its status."""
         waiting = asyncio.ensure_future(self._attached.wait())
         await asyncio.wait({waiting, self._running}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
@@ -95,23 +95,23 @@ class AgentConnection:
         return self.status
 
     def send(self, channel: str, message: dict[str, Any]) -> None:
-        """Let the kernel have a request, once, as soon as the link allows."""
+        """Send a request to the kernel, exactly once, as soon as the link is up."""
         document = {"op": "send", "ch": channel, "m": encode_buffers(message)}
         self._tell(message["header"]["msg_id"], document)
 
     def wish(self, kind: str) -> str:
-        """Let the agent interrupt, restart or shutdown the kernel, once; return the wish's id."""
+        """Have the agent interrupt, restart or shut down the kernel once; return the request id."""
         id_ = uuid.uuid4().hex
         self._tell(id_, {"op": kind, "id": id_})
         return id_
 
     def poke(self) -> None:
-        """Where it is lost, try again at once."""
+        """Reconnect immediately if the link is lost."""
         if self.state != "attached" or time.time() - self.heard > PING_SECONDS * 2:
             self._poked.set()
 
     async def close(self) -> None:
-        """Go away; the agent and the kernel live on."""
+        """Close the link; the agent and the kernel keep running."""
         self._running.cancel()
         await asyncio.wait({self._running})
 
@@ -144,9 +144,9 @@ class AgentConnection:
             wait = min(wait * _LONGER, longest, _LONGEST_WAIT)
 
     async def _session(self) -> None:
-        """Be attached, until that ends by an error."""
-        there, reader, writer = await self._way.open()
-        watching = asyncio.ensure_future(self._watch(there, writer))
+        """Open one session and read it until it fails; every end is an exception."""
+        remote, reader, writer = await self._way.open()
+        watching = asyncio.ensure_future(self._watch(remote, writer))
         try:
             self.heard = time.time()
             hello = {"op": "hello", "since": self.n, "boot": self._boot, "client": self._name}
@@ -189,25 +189,26 @@ class AgentConnection:
             self.status = document
 
     def _follow(self, entry: JournalEntry) -> None:
-        """Keep what we know of the kernel up to date between two pings."""
+        """Update the status of the kernel from an entry, between two pings."""
         if entry.kind == "status":
             self.status["state"] = entry.message["content"]["execution_state"]
         elif entry.event in _STATES:
             self.status.update(state=_STATES[entry.event], why=entry.message.get("why", ""))
 
     async def _watch(
-        self, there: asyncssh.SSHClientConnection, writer: asyncssh.SSHWriter[bytes]
+        self, remote: asyncssh.SSHClientConnection, writer: asyncssh.SSHWriter[bytes]
     ) -> None:
-        """Ask now and then; no answer, or waking up from sleep, means that the link is dead.
+        """Send pings; close the link after a missing reply or after the computer slept.
 
-        The wall clock goes on while a computer sleeps. A line full of files is not dead.
+        The wall clock advances while a computer sleeps. Progress of a file transfer on the same
+        connection counts as a reply.
         """
         asked = 0.0
         while True:
             now = time.time()
-            silent = now - max(self.heard, connection.last_progress(there))
+            silent = now - max(self.heard, connection.last_progress(remote))
             if self._poked.is_set() or silent > DEAD_SECONDS:
-                there.abort()
+                remote.abort()
                 return
             if now - asked >= PING_SECONDS:
                 asked = now
@@ -223,21 +224,21 @@ class AgentConnection:
 
     def _tell(self, id_: str, document: dict[str, Any]) -> None:
         self._unconfirmed[id_] = json_lines.encode_line(document)
-        # Where the link is just breaking, it is sent again over the next one.
+        # If the link is breaking, the request is sent again over the next one.
         with contextlib.suppress(OSError):
             if self._writer:
                 self._writer.write(self._unconfirmed[id_])
 
     def _is(self, state: State, why: object) -> None:
         if state == "stopped" != self.state:
-            # Nobody is left there to say it.
+            # No agent is running that could report it.
             died = {"event": "kernel_died", "why": "the instance was stopped"}
             self._entries.put_nowait(JournalEntry(self.n, time.time(), "agent", died, b""))
         self.state, self.why = state, str(why)
 
 
 def _breaks() -> tuple[type[Exception], ...]:
-    """How a link may break; a line that cannot be read is one of them."""
+    """Return the errors that cause a reconnect; they include unreadable lines."""
     import asyncssh
 
     return (DLMagicsError, OSError, asyncssh.Error, EOFError, ValueError, KeyError)

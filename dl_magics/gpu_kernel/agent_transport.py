@@ -29,16 +29,16 @@ T = TypeVar("T")
 
 
 class AgentGone(Exception):
-    """The instance answers, but there is no agent, and none can be started."""
+    """The host responds, but no agent is running and none could be started."""
 
 
 class AgentTransport:
-    """How to get to the agent of `run_dir`, which `python` runs there.
+    """Connects to the agent of `run_dir`, which `python` runs on the host.
 
     Parameters
     ----------
     find
-        Tells where the instance is now; it may take long.
+        Returns the current SSH target; it may block for a long time.
     """
 
     def __init__(self, find: Callable[[], SshTarget], run_dir: str, python: str) -> None:
@@ -48,17 +48,17 @@ class AgentTransport:
         self._login: SshTarget | None = None
         self._finding: asyncio.Task[SshTarget] | None = None
         self._found_at = 0.0
-        # What is longer is no address for a socket.
+        # A longer path exceeds the limit for a socket address.
         self._stdio = len(f"{run_dir}/agent.sock") > _LONGEST_ADDRESS
 
     async def open(self) -> tuple[asyncssh.SSHClientConnection, *Ends]:
-        """Open the agent's socket; return the connection that it goes over and both its ends."""
-        there = await self._reach()
+        """Open the agent's socket; return the SSH connection and the socket's reader and writer."""
+        remote = await self._reach()
         async with asyncio.timeout(_OPEN_SECONDS):
-            return there, *await self._open(there)
+            return remote, *await self._open(remote)
 
     async def _reach(self) -> asyncssh.SSHClientConnection:
-        """Connect to where it was; where it does not answer there, to where it is now."""
+        """Connect to the last known address; if there is no reply, look up the current one."""
         if self._login is None:
             self._login = await asyncio.to_thread(self._find)
         connecting = asyncio.ensure_future(connection.connect_shared(self._login))
@@ -75,7 +75,7 @@ class AgentTransport:
         return await connection.connect_shared(now)
 
     async def _found(self) -> SshTarget | None:
-        """Ask where it is now; without a network that may take long, so it goes on behind."""
+        """Look up the current target; without a network the lookup continues in the background."""
         if self._finding is None:
             if time.time() - self._found_at < _FIND_AGAIN_SECONDS:
                 return None
@@ -90,54 +90,54 @@ class AgentTransport:
             self._login = None
             raise
 
-    async def _open(self, there: asyncssh.SSHClientConnection) -> Ends:
+    async def _open(self, remote: asyncssh.SSHClientConnection) -> Ends:
         """Open the socket; if no agent listens, start one that adopts the kernel."""
-        if not self._stdio and (ends := await self._socket(there)):
+        if not self._stdio and (ends := await self._socket(remote)):
             return ends
         status = await run_agent_command(
-            there, deploy.build_command(self._run_dir, self._python, "adopt")
+            remote, deploy.build_command(self._run_dir, self._python, "adopt")
         )
         if status["state"] == "gone":
             raise AgentGone(status["why"] or "the agent could not be started")
-        if not self._stdio and (ends := await self._socket(there)):
+        if not self._stdio and (ends := await self._socket(remote)):
             return ends
-        # It listens, but sockets may not be forwarded there.
+        # The agent listens, but sshd does not allow forwarding to sockets.
         self._stdio = True
         command = deploy.build_command(self._run_dir, self._python, "attach")
-        process = await there.create_process(command, encoding=None)
+        process = await remote.create_process(command, encoding=None)
         return process.stdout, process.stdin
 
-    async def _socket(self, there: asyncssh.SSHClientConnection) -> Ends | None:
+    async def _socket(self, remote: asyncssh.SSHClientConnection) -> Ends | None:
         import asyncssh
 
         try:
-            return await there.open_unix_connection(f"{self._run_dir}/agent.sock")
+            return await remote.open_unix_connection(f"{self._run_dir}/agent.sock")
         except asyncssh.ChannelOpenError:
             return None
 
 
-async def run_agent_command(there: asyncssh.SSHClientConnection, command: str) -> dict[str, Any]:
-    """Run the agent's file there; return what it says, whatever the shell said before."""
-    done = await there.run(command, check=False)
+async def run_agent_command(remote: asyncssh.SSHClientConnection, command: str) -> dict[str, Any]:
+    """Run the agent's file on the host; return its status, ignoring other shell output."""
+    done = await remote.run(command, check=False)
     for line in reversed(str(done.stdout).splitlines()):
         if line.startswith('{"op":'):
-            said: dict[str, Any] = json.loads(line)
-            return said
+            status: dict[str, Any] = json.loads(line)
+            return status
     if done.returncode is None:
         raise NoAnswer(
             "The connection was lost while the agent was queried.", fix="Run the line again."
         )
-    said_last = str(done.stderr).strip().splitlines()
-    if not said_last:
+    errors = str(done.stderr).strip().splitlines()
+    if not errors:
         raise NoAnswer(
             f"The shell on the host exited without output (exit status {done.returncode}).",
             fix=_START_FILES,
         )
-    return {"op": "status", "state": "gone", "why": said_last[-1]}
+    return {"op": "status", "state": "gone", "why": errors[-1]}
 
 
 async def retry_on_fresh_connection(work: Callable[[], Awaitable[T]], login: SshTarget) -> T:
-    """Do what may be done twice over a fresh connection, where the one there hangs or breaks."""
+    """Run idempotent work; repeat it over a fresh connection if the shared one hangs or fails."""
     for seconds in _HANGS_SECONDS:
         try:
             async with asyncio.timeout(seconds):

@@ -1,4 +1,4 @@
-"""Looks like an ordinary kernel to Jupyter, and is one on an instance."""
+"""Presents a kernel on a host to Jupyter as an ordinary local kernel."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHUTDOWN_SECONDS = 10.0
 
 
 class BridgedKernel(Protocol):
-    """What a bridge needs of a `GpuKernel`."""
+    """The part of `GpuKernel` that a bridge uses."""
 
     def send(self, channel: str, message: Message) -> None: ...
     def interrupt(self) -> None: ...
@@ -31,16 +31,16 @@ class BridgedKernel(Protocol):
 
 
 class Bridge:
-    """Five local sockets on one side, a kernel far away on the other.
+    """Connects the five local sockets of a Jupyter kernel to a kernel on a host.
 
-    It is alive as long as it runs, whatever the link does; where the kernel died, it ends too,
-    so that Jupyter starts it anew. The end of its process does not end the kernel, only Jupyter's
-    request to shut down does.
+    It runs regardless of the state of the link. If the kernel dies, the bridge exits, so that
+    Jupyter restarts it. The end of the bridge's process does not end the kernel; only a shutdown
+    request does.
 
     Parameters
     ----------
     connection
-        What the connection file says that Jupyter wrote.
+        The content of the connection file that Jupyter wrote.
     """
 
     def __init__(self, kernel: BridgedKernel, connection: dict[str, Any]) -> None:
@@ -76,11 +76,11 @@ class Bridge:
     def _bound(self, channel: str, kind: int) -> zmq.asyncio.Socket:
         import zmq.asyncio
 
-        there = self._connection
-        between = "-" if there["transport"] == "ipc" else ":"
+        local = self._connection
+        between = "-" if local["transport"] == "ipc" else ":"
         end = zmq.asyncio.Context.instance().socket(kind)
         end.sndhwm = 0
-        end.bind(f"{there['transport']}://{there['ip']}{between}{there[f'{channel}_port']}")
+        end.bind(f"{local['transport']}://{local['ip']}{between}{local[f'{channel}_port']}")
         return end
 
     async def _beat(self) -> int:
@@ -88,7 +88,7 @@ class Bridge:
             await self._ends["hb"].send(await self._ends["hb"].recv())
 
     async def _up(self, channel: str) -> int:
-        """Pass on what Jupyter asks."""
+        """Forward requests from Jupyter to the kernel."""
         while True:
             frames = await self._ends[channel].recv_multipart()
             try:
@@ -109,13 +109,13 @@ class Bridge:
                 await asyncio.to_thread(self._kernel.send, channel, message)
 
     async def _end(self, restart: bool) -> None:
-        """Do as asked; where the link is lost, Jupyter does not wait for ever."""
+        """Restart or shut down the kernel; with a lost link, return after a timeout."""
         ending = asyncio.to_thread(self._kernel.restart if restart else self._kernel.shutdown)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(ending, _SHUTDOWN_SECONDS)
 
     async def _down(self) -> int:
-        """Pass on what the kernel says."""
+        """Forward messages from the kernel to Jupyter."""
         source = self._kernel.entries()
         while entry := await asyncio.wrap_future(blocking.start_task(_next(source))):
             if entry.channel == "in" and entry.kind == "execute_request":
@@ -131,7 +131,7 @@ class Bridge:
                     self._answer("stream", self._running, {"name": "stderr", "text": text})
                 )
                 return 1
-        # The link is closed: because Jupyter asked to shut down, or for ever.
+        # The link is closed: after a shutdown request, or because it failed permanently.
         return await self._ending if self._ending else 1
 
     async def _publish(self, message: Message) -> None:

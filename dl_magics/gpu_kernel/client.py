@@ -1,4 +1,4 @@
-"""A kernel on an instance, for synchronous code; its messages come whole over any link."""
+"""A kernel on a host, for synchronous code; no message is lost when the link breaks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ State = Literal["starting", "idle", "busy", "dead", "lost", "gone", "stopped"]
 
 
 class GpuKernel:
-    """A kernel that lives on an instance, and our `link` to it. Made by `attach`."""
+    """A kernel on a host and the `link` to it. Created by `attach`."""
 
     def __init__(
         self, find: Callable[[], SshTarget], run_dir: str, python: str, over: AgentConnection
@@ -32,7 +32,7 @@ class GpuKernel:
         self.run_dir = run_dir
         self._reading = partial(AgentConnection, find, run_dir, python)
         self.link = over
-        self.waiting: Callable[[], object] = lambda: None  # while an answer is waited for
+        self.waiting: Callable[[], object] = lambda: None  # called while a reply is pending
         self._answers = PendingRequests()
         self._watchers = Subscribers()
         self._session = uuid.uuid4().hex
@@ -48,29 +48,29 @@ class GpuKernel:
         cwd: str | None = None,
         activate: str = "",
     ) -> GpuKernel:
-        """Attach to the kernel of `run_dir`; start one there if none lives.
+        """Attach to the kernel of `run_dir`; start one if none is running.
 
         Parameters
         ----------
         find
-            Tells how to get in; asked again when the instance is not where it was.
+            Returns the current SSH target; called again when the host does not respond.
         run_dir
-            The kernel's folder on the instance; `~/` stands for the home folder. Keep it short.
+            The kernel's folder on the host; `~/` is the home folder. Keep the path short.
         python
-            The interpreter there that has ipykernel.
+            The interpreter on the host; it must have ipykernel.
         cwd
-            Where it starts; the home folder where this is None.
+            The kernel's working directory; None is the home folder.
         activate
-            A line of bash to run before the kernel, such as what activates an environment.
+            A line of bash to run before the kernel, such as one that activates an environment.
         """
 
         async def started() -> tuple[str, dict[str, Any]]:
             folder = await deploy.upload_agent(login, run_dir)
-            there = await connection.connect_shared(login)
+            remote = await connection.connect_shared(login)
             with connection.translate_errors(login):
                 how = ["--python", python, "--cwd", cwd or "", "--activate", activate + LET_SEE]
                 return folder, await run_agent_command(
-                    there, deploy.build_command(folder, python, "start", *how)
+                    remote, deploy.build_command(folder, python, "start", *how)
                 )
 
         async def attached() -> GpuKernel:
@@ -96,7 +96,7 @@ class GpuKernel:
 
     @property
     def state(self) -> State:
-        """How the kernel is; or, where that is not known, how the link is."""
+        """The state of the kernel; the state of the link while it is not attached."""
         if self.link.state != "attached":
             return self.link.state
         state: State = self.link.status["state"]
@@ -104,7 +104,7 @@ class GpuKernel:
 
     @property
     def n(self) -> int:
-        """The last entry of the journal that came."""
+        """The number of the last journal entry received."""
         return self.link.n
 
     def execute(
@@ -117,7 +117,7 @@ class GpuKernel:
         user_expressions: dict[str, str] | None = None,
         msg_id: str | None = None,
     ) -> PendingRequest:
-        """Run code there; iterate over the answer to have each message as it comes."""
+        """Run code in the kernel; iterate over the result to receive its messages."""
         content = {
             "code": code,
             "silent": silent,
@@ -153,7 +153,7 @@ class GpuKernel:
     def request(
         self, channel: str, msg_type: str, content: Message, seconds: float | None = None
     ) -> Message:
-        """Ask for a completion, an inspection …; return the reply."""
+        """Send a request, such as a completion or an inspection; return its reply."""
         answer = self._ask(channel, msg_type, content, seconds=seconds)
         (reply,) = [message for message in answer if message["channel"] == channel]
         return reply
@@ -164,28 +164,28 @@ class GpuKernel:
         self.send("stdin", {**message, "parent_header": self._asked_for_input.get("header", {})})
 
     def send(self, channel: str, message: Message) -> None:
-        """Let the kernel have any Jupyter message, once."""
+        """Send any Jupyter message to the kernel, exactly once."""
         blocking.call_in_loop(self.link.send, channel, message)
 
     def interrupt(self) -> None:
-        """Press Ctrl-C there; while the link is lost, as soon as it is back."""
+        """Interrupt the kernel; while the link is lost, as soon as it is back."""
         blocking.call_in_loop(self.link.wish, "interrupt")
 
     def restart(self) -> None:
-        """End the kernel, start a new one and wait until it can be asked."""
+        """End the kernel, start a new one and wait until it is ready."""
         blocking.wait_for(self._restart())
 
     def shutdown(self) -> None:
-        """End the kernel and its agent; the journal stays there."""
+        """Shut down the kernel and its agent; the journal stays on the host."""
         blocking.wait_for(self._shutdown())
         self.close()
 
     def entries(self) -> AsyncIterator[JournalEntry]:
-        """Return all entries that come from now on; to be read in the loop's thread."""
+        """Return the entries received from now on; iterate in the thread of the event loop."""
         return blocking.call_in_loop(self._watchers.watch).all()
 
     def close(self) -> None:
-        """Detach; the kernel lives on."""
+        """Detach; the kernel keeps running."""
         blocking.wait_for(self.link.close())
         blocking.call_in_loop(self._following.cancel)
 

@@ -1,8 +1,8 @@
-"""The devices that `%device` chose on an instance, for each kernel that starts there."""
+"""Applies the devices selected by `%device` to each kernel that starts on the host."""
 
 from __future__ import annotations
 
-# In bash, a line after what activates an environment; a variable of the person's own wins.
+# Bash to run after the environment is activated; a variable set by the user takes precedence.
 LET_SEE = (
     "\n"
     'if [ -z "${CUDA_VISIBLE_DEVICES+set}" ] && [ -s ~/.dl_magics/visible_devices ]; then '

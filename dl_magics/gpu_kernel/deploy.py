@@ -27,13 +27,13 @@ def archive_name() -> str:
 
 
 def build_command(run_dir: str, python: str, wish: str, *options: str) -> str:
-    """Return the command that runs the agent's file, which lies beside the run folder."""
+    """Return the command that runs the agent's file, which is next to the run folder."""
     file = PurePosixPath(run_dir).parent / archive_name()
     return shlex.join([python, str(file), wish, run_dir, *options])
 
 
 async def upload_agent(target: SshTarget, run_dir: str) -> str:
-    """Upload the file beside the run folder, unless it exists; return the absolute run folder."""
+    """Upload the file next to the run folder if it is missing; return the absolute run folder."""
     folder = PurePosixPath(run_dir.removeprefix("~/"))
     file = await sftp.upload_once(target, pack_agent(), str(folder.parent), archive_name())
     return str(PurePosixPath(file).with_name(folder.name))

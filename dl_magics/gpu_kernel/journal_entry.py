@@ -1,4 +1,4 @@
-"""One entry of an agent's journal, as it travels: a line of JSON."""
+"""One entry of an agent's journal; it is sent as a line of JSON."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """What came by as number `n`, `at` seconds since the epoch.
+    """The journal entry number `n`, recorded `at` seconds since the epoch.
 
-    `channel` is iopub, shell, control or stdin for what the kernel said, `in` for what it was
-    asked, and `agent` for what befell it; `message` is a Jupyter message, or {"event": …}.
+    `channel` is iopub, shell, control or stdin for messages of the kernel, `in` for requests to it,
+    and `agent` for events of the kernel's process; `message` is a Jupyter message, or
+    {"event": …}.
     """
 
     n: int
@@ -26,7 +27,7 @@ class JournalEntry:
 
     @classmethod
     def of(cls, line: bytes) -> JournalEntry:
-        """Read a line; ValueError where it is none."""
+        """Parse a line; raises ValueError if it is not a journal entry."""
         try:
             return cls.read(json.loads(line), line)
         except (KeyError, TypeError) as error:
@@ -34,43 +35,43 @@ class JournalEntry:
 
     @classmethod
     def read(cls, document: dict[str, Any], line: bytes) -> JournalEntry:
-        """Return what a document of these keys says."""
+        """Return the entry of a decoded line."""
         return cls(
             document["n"], document["t"], document["ch"], decode_buffers(document["m"]), line
         )
 
     @property
     def event(self) -> str:
-        """What befell the kernel or the agent, where this entry tells that."""
+        """The event of the kernel or the agent; "" for a Jupyter message."""
         return str(self.message.get("event", "")) if self.channel == "agent" else ""
 
     @property
     def kind(self) -> str:
-        """The type of the Jupyter message, where it is one."""
+        """The type of the Jupyter message; "" for an event."""
         return str(self.message.get("header", {}).get("msg_type", ""))
 
     @property
     def id(self) -> str:
-        """Which request or wish this entry shows to have arrived."""
+        """The id of the request whose arrival this entry confirms, or ""."""
         if self.channel == "in":
             return str(self.message["header"]["msg_id"])
         return str(self.message.get("id", "")) if self.channel == "agent" else ""
 
     @property
     def answers(self) -> str:
-        """Which request it belongs to."""
+        """The id of the request that this message answers, or ""."""
         return str((self.message.get("parent_header") or {}).get("msg_id", ""))
 
 
 def decode_buffers(message: dict[str, Any]) -> dict[str, Any]:
-    """Return a message as it was before it went over the wire."""
+    """Return a message with its buffers decoded from base64."""
     if not (buffers := message.get("buffers")):
         return message
     return {**message, "buffers": [base64.b64decode(buffer) for buffer in buffers]}
 
 
 def encode_buffers(message: dict[str, Any]) -> dict[str, Any]:
-    """Return a message as it goes over the wire."""
+    """Return a message with its buffers encoded as base64."""
     if not (buffers := message.get("buffers")):
         return message
     return {**message, "buffers": [base64.b64encode(buffer).decode() for buffer in buffers]}
@@ -79,7 +80,7 @@ def encode_buffers(message: dict[str, Any]) -> dict[str, Any]:
 def build_request(
     session: str, msg_type: str, content: dict[str, Any], msg_id: str | None = None
 ) -> dict[str, Any]:
-    """Return a Jupyter message that asks a kernel for something."""
+    """Return a Jupyter request message."""
     header = {
         "msg_id": msg_id or uuid.uuid4().hex,
         "msg_type": msg_type,

@@ -1,4 +1,4 @@
-"""Lines of JSON, as they go between a laptop and an agent."""
+"""The JSON lines exchanged between a client and an agent."""
 
 from __future__ import annotations
 

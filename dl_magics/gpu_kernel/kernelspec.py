@@ -1,4 +1,4 @@
-"""The launcher's entry "Python (GPU: NAME)": an ordinary kernelspec that starts our bridge."""
+"""The kernelspec "Python (GPU: NAME)" in the Jupyter launcher, which starts the bridge."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def write_kernelspec(
 ) -> Path:
     """Write the kernelspec of a host and return its file.
 
-    `alias` is an instance id or `user@host`, `name` what the launcher shows, `python` the
-    interpreter there, `activate` a line of bash that runs before it, `identity` a private key file.
+    `alias` is an instance id or `user@host`, `name` the displayed name, `python` the interpreter on
+    the host, `activate` a line of bash that runs before it, `identity` a private key file.
     """
     file = _folder() / f"{_PREFIX}{_plain(alias)}" / "kernel.json"
     spec = {
@@ -39,7 +39,7 @@ def write_kernelspec(
 
 
 def remove_kernelspec(alias: str) -> None:
-    """Take the entry of an instance that was given back out of the launcher."""
+    """Remove the kernelspec of a host, such as a terminated instance, from the launcher."""
     shutil.rmtree(_folder() / f"{_PREFIX}{_plain(alias)}", ignore_errors=True)
 
 
@@ -48,5 +48,5 @@ def _folder() -> Path:
 
 
 def _plain(alias: str) -> str:
-    # Jupyter takes letters, digits, dots, dashes and underscores in a kernel's name.
+    # Jupyter allows letters, digits, dots, dashes and underscores in a kernel's name.
     return "".join(letter if letter.isalnum() else "-" for letter in alias.lower())

@@ -1,4 +1,4 @@
-"""Which message belongs to which request, and when a request has had its whole answer."""
+"""Assigns messages to their requests and detects when a request is complete."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from dl_magics.errors import DLMagicsError, KernelDied, NoAnswer, OutputLost
 from dl_magics.gpu_kernel.journal_entry import JournalEntry
 
 Message = dict[str, Any]
-# Windows hears Ctrl-C only between two waits.
+# On Windows, Ctrl-C is noticed only between two waits.
 _LOOK_SECONDS = 0.2
 
 
 class PendingRequest(Iterator[Message]):
-    """The messages of one request, in order, until both its reply and `idle` came.
+    """The messages of one request, in order, until both its reply and `idle` were received.
 
-    Ctrl-C while it waits raises KeyboardInterrupt and changes nothing: it can be gone on with.
+    Ctrl-C during a wait raises KeyboardInterrupt; the iteration can be continued afterwards.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class PendingRequest(Iterator[Message]):
         raise message or StopIteration
 
     def put(self, message: Message | DLMagicsError | None) -> None:
-        """Add a message; None, or an error, is the end."""
+        """Add a message; None or an error marks the end."""
         self._messages.put(message)
 
     def _wait(self) -> Message | DLMagicsError | None:
@@ -54,13 +54,13 @@ class PendingRequest(Iterator[Message]):
                         "The GPU kernel did not reply before the timeout.",
                         fix="%gpu_status shows the state of the kernel's host.",
                     )
-            # Who presses Ctrl-C in the middle of it loses nothing of what came.
+            # Ctrl-C during this call must not lose a received message.
             self._waiting()
         return self._came.pop()
 
 
 class PendingRequests:
-    """All requests that wait for the rest of their answer."""
+    """The requests that are not complete."""
 
     def __init__(self) -> None:
         self._open: dict[str, PendingRequest] = {}
@@ -69,18 +69,18 @@ class PendingRequests:
         self._dead = ""
 
     def expect(self, answer: PendingRequest, *, accepted_at: int | None = None) -> PendingRequest:
-        """Collect what belongs to this request."""
+        """Start to collect the messages of a request."""
         self._open[answer.id] = answer
         if accepted_at is not None:
             self._accepted[answer.id] = accepted_at
         return answer
 
     def waits_for(self, id_: str) -> bool:
-        """Whether the answer is not whole yet."""
+        """Whether the request is not complete."""
         return id_ in self._open
 
     def take(self, entry: JournalEntry) -> None:
-        """Give an entry to the request that it belongs to."""
+        """Assign an entry to its request."""
         if entry.channel == "in":
             self._accept(entry)
         elif entry.event == "kernel_adopted":
@@ -93,7 +93,7 @@ class PendingRequests:
             self._complete(entry, answer)
 
     def fail(self, error: DLMagicsError) -> None:
-        """Let nothing wait any longer."""
+        """End all requests with an error."""
         for id_ in list(self._open):
             self._end(id_, error)
 
@@ -117,7 +117,7 @@ class PendingRequests:
                 self._settle(entry.message["before"])
 
     def _settle(self, before: int) -> None:
-        """End what ended while no agent listened."""
+        """End the requests that finished while no agent was running."""
         for id_, accepted in list(self._accepted.items()):
             if accepted < before:
                 self._end(id_, None if id_ in self._half else _lost())
@@ -141,7 +141,7 @@ class PendingRequests:
 
 
 def _gap(entry: JournalEntry) -> Message:
-    """Return what tells the reader that some output may be missing, as the kernel would."""
+    """Return a stderr message which states that output may be missing."""
     text = "(The agent of this kernel was down for a moment: what it printed then is lost.)\n"
     header = {"msg_id": f"gap-{entry.n}", "msg_type": "stream", "session": "", "version": "5.3"}
     return {

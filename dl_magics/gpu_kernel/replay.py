@@ -1,4 +1,4 @@
-"""A journal read once more from any place on, over a link of its own."""
+"""Reads a journal again from any entry, over a separate link."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dl_magics.gpu_kernel.journal_entry import JournalEntry
 async def read_journal(
     open_at: Callable[[int], AgentConnection], since: int, *, follow: bool = False
 ) -> AsyncIterator[JournalEntry]:
-    """Yield the entries after `since` that there are by now, or on and on."""
+    """Yield the present entries after `since`; with `follow`, also those that come later."""
     reading = open_at(since)
     try:
         last = (await reading.attached())["n"]

@@ -1,4 +1,4 @@
-"""Those in our own process who want every entry from now on."""
+"""Subscribers to journal entries within this process."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from dl_magics.gpu_kernel.journal_entry import JournalEntry
 
 
 class Subscriber:
-    """Entries as they come, from its making on, until the link is closed."""
+    """The entries received from its creation until the link is closed."""
 
     def __init__(self, watchers: Subscribers) -> None:
         self._watchers = watchers
         self._coming: asyncio.Queue[JournalEntry | None] = asyncio.Queue()
 
     def put(self, entry: JournalEntry | None) -> None:
-        """Add an entry; None is the end."""
+        """Add an entry; None marks the end."""
         self._coming.put_nowait(entry)
 
     async def next(self) -> JournalEntry:
-        """Wait for the next one; NoAnswer where none will come."""
+        """Wait for the next entry; raises NoAnswer if the link is closed."""
         if (entry := await self._coming.get()) is None:
             raise NoAnswer(
                 "The link to the GPU kernel is closed.", fix="%gpu_connect opens it again."
@@ -29,13 +29,13 @@ class Subscriber:
         return entry
 
     async def fulfilled(self, wish: str) -> int:
-        """Wait until a wish was fulfilled; return by which entry."""
+        """Wait until a request is confirmed; return the number of the entry that confirms it."""
         while (entry := await self.next()).id != wish:
             pass
         return entry.n
 
     async def ready(self, after: int) -> None:
-        """Wait until the kernel can be asked; KernelDied where it ended before."""
+        """Wait until the kernel is ready; raises KernelDied if it ended before that."""
         while (entry := await self.next()).n <= after or entry.event != "kernel_ready":
             if entry.n > after and entry.event == "kernel_died":
                 raise KernelDied(
@@ -44,7 +44,7 @@ class Subscriber:
                 )
 
     async def all(self) -> AsyncIterator[JournalEntry]:
-        """Yield them to the end."""
+        """Yield entries until the link is closed."""
         try:
             while entry := await self._coming.get():
                 yield entry
@@ -52,19 +52,19 @@ class Subscriber:
             self.close()
 
     def close(self) -> None:
-        """Want no more."""
+        """Unsubscribe."""
         self._watchers.forget(self)
 
 
 class Subscribers:
-    """All of them."""
+    """The set of current subscribers."""
 
     def __init__(self) -> None:
         self._all: set[Subscriber] = set()
         self._over = False
 
     def watch(self) -> Subscriber:
-        """Add one."""
+        """Add a subscriber."""
         watcher = Subscriber(self)
         self._all.add(watcher)
         if self._over:
@@ -72,11 +72,11 @@ class Subscribers:
         return watcher
 
     def tell(self, entry: JournalEntry | None) -> None:
-        """Let all have an entry, or the end."""
+        """Pass an entry, or None for the end, to every subscriber."""
         self._over = entry is None
         for watcher in self._all:
             watcher.put(entry)
 
     def forget(self, watcher: Subscriber) -> None:
-        """Let one have no more."""
+        """Remove a subscriber."""
         self._all.discard(watcher)

@@ -1,4 +1,4 @@
-"""The magics for the GPU kernel: connect, run cells there, interrupt, let go."""
+"""The magics for the GPU kernel: connect, run cells, interrupt, restart, disconnect."""
 
 from __future__ import annotations
 
@@ -20,17 +20,21 @@ if TYPE_CHECKING:
 
 @magics_class
 class GpuMagics(Magics):
-    """A kernel on the instance, and cells that run there."""
+    """Magics that run cells on a GPU kernel."""
 
     shell: InteractiveShell
 
     @magic_arguments()
-    @argument("where", nargs="?", help="name or id of an instance, or user@host; default: chosen")
-    @argument("--env", help="the environment there; default: the best one with Keras")
-    @argument("--setup", action="store_true", help="make an environment there if none fits")
-    @argument("--identity", help="a private key file of your own")
+    @argument(
+        "where", nargs="?", help="instance name or id, or user@host; default: the selected one"
+    )
+    @argument("--env", help="environment on the host; default: the best one with Keras")
+    @argument(
+        "--setup", action="store_true", help="create an environment on the host if none is suitable"
+    )
+    @argument("--identity", help="path of a private key file")
     @argument("--trust", action="store_true", help="show the host key, ask once, pin it")
-    @argument("-y", "--yes", action="store_true", help="agree beforehand")
+    @argument("-y", "--yes", action="store_true", help="skip the confirmation")
     @line_magic
     def gpu_connect(self, line: str) -> Any:
         """Start a kernel on the instance, or reattach to this notebook's.
@@ -64,7 +68,7 @@ class GpuMagics(Magics):
         return kernel
 
     @line_magic
-    def gpu_status(self, line: str) -> Stack:  # noqa: ARG002 - it takes nothing
+    def gpu_status(self, line: str) -> Stack:  # noqa: ARG002 - no arguments
         """Show the software stack on the host, layer by layer, from the weights down to the GPU.
 
         ::
@@ -78,13 +82,13 @@ class GpuMagics(Magics):
         return stack.inspect_stack(kernel.host.resolve_target(), kernel.python)
 
     @magic_arguments()
-    @argument("-i", "--input", default="", help="variables to take there: x,y")
-    @argument("-o", "--output", default="", help="variables to bring back: z")
+    @argument("-i", "--input", default="", help="variables to send: x,y")
+    @argument("-o", "--output", default="", help="variables to fetch: z")
     @argument("--background", action="store_true", help="do not wait; %%gpu_output shows it later")
     @needs_local_scope
     @cell_magic
     def gpu(self, line: str, cell: str, local_ns: dict[str, Any] | None = None) -> Any:
-        """Run the cell on the GPU kernel: output, plots, errors and interrupt as here.
+        """Run the cell on the GPU kernel; output, plots, errors and interrupts work as usual.
 
         ::
 
@@ -115,7 +119,7 @@ class GpuMagics(Magics):
     @argument("number", nargs="?", type=int, default=1, help="1 is the newest background cell")
     @line_magic
     def gpu_output(self, line: str) -> None:
-        """Show what a background cell has printed, from its beginning, until it ends.
+        """Show the output of a background cell from its beginning until it ends.
 
         ::
 
@@ -130,20 +134,20 @@ class GpuMagics(Magics):
             _watch(kernel, cells.follow_output(kernel, number))
 
     @line_magic
-    def gpu_interrupt(self, line: str) -> None:  # noqa: ARG002 - it takes nothing
+    def gpu_interrupt(self, line: str) -> None:  # noqa: ARG002 - no arguments
         """Interrupt the cell that runs on the GPU kernel.
 
         ::
 
             %gpu_interrupt
-            %gpu_interrupt     # a second one does no harm
+            %gpu_interrupt     # safe to repeat
         """
         from dl_magics.actions.gpu import notebook_kernel
 
         notebook_kernel.current().client.interrupt()
 
     @line_magic
-    def gpu_restart(self, line: str) -> NotebookKernel:  # noqa: ARG002 - it takes nothing
+    def gpu_restart(self, line: str) -> NotebookKernel:  # noqa: ARG002 - no arguments
         """Restart the GPU kernel: its variables are lost, files and runs are kept.
 
         ::
@@ -158,8 +162,8 @@ class GpuMagics(Magics):
         return kernel
 
     @line_magic
-    def aws_nb(self, line: str) -> Any:  # noqa: ARG002 - it takes nothing
-        """Open the instance's own Jupyter through the connection; no port is opened to the world.
+    def aws_nb(self, line: str) -> Any:  # noqa: ARG002 - no arguments
+        """Open the instance's own Jupyter through the SSH connection; no port is opened.
 
         ::
 
@@ -175,7 +179,7 @@ class GpuMagics(Magics):
         return opened
 
     @magic_arguments()
-    @argument("--end-kernel", action="store_true", help="end the GPU kernel too")
+    @argument("--end-kernel", action="store_true", help="also shut down the GPU kernel")
     @line_magic
     def gpu_disconnect(self, line: str) -> Notice:
         """Detach from the GPU kernel; it keeps running, and %gpu_connect reattaches.
@@ -202,7 +206,7 @@ def _names(listed: str) -> list[str]:
 
 
 def _run(kernel: NotebookKernel, messages: Iterable[Mapping[str, Any]]) -> None:
-    """Show a cell until it ends; Ctrl-C interrupts it there, and its error shows that."""
+    """Show a cell until it ends; Ctrl-C interrupts the cell on the GPU kernel."""
     from dl_magics.magics.outputs import show_messages
 
     while True:
@@ -216,7 +220,7 @@ def _run(kernel: NotebookKernel, messages: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _watch(kernel: NotebookKernel, messages: Iterable[Mapping[str, Any]]) -> None:
-    """Show a cell that runs anyway; Ctrl-C only stops the watching."""
+    """Show a background cell until it ends; Ctrl-C stops the display, not the cell."""
     from dl_magics.magics.outputs import show_messages
 
     failed = show_messages(messages, kernel.client.input_reply)

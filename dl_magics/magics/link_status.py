@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
     from dl_magics.gpu_kernel.agent_connection import AgentConnection
 
-# A shorter blip is not worth a word that stays in the notebook.
+# A shorter interruption is not shown.
 _BLIP_SECONDS = 3
 _AWAY = ("lost", "gone", "stopped")
 
 
 class LinkStatusLine:
-    """Says that the link is lost and for how long, then that it is back; the line is replaced.
+    """Shows that the link is lost and for how long, then that it is back, in one updated line.
 
-    So it is where the disk there is full: what the cell prints waits until there is room.
+    It also shows that the disk of the host is full: output waits until there is free space.
 
     Parameters
     ----------
     say
-        Shows the text in place of what it was given before.
+        Displays a text in place of the previous one.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class LinkStatusLine:
         self._shown = ""
 
     def look(self) -> None:
-        """Say what there is to say by now."""
+        """Update the line from the state of the link."""
         if self._link.state in _AWAY:
             self._since = self._since or self._link.heard
             seconds = round(self._clock() - self._since)
@@ -79,29 +79,29 @@ class LinkStatusLine:
     def _away(self, seconds: int) -> str:
         match self._link.state:
             case "stopped":
-                said = self._link.why
+                message = self._link.why
             case "gone":
-                said = f"{self._name} answers, but there is no agent: {self._link.why}."
+                message = f"{self._name} answers, but there is no agent: {self._link.why}."
             case _:
                 lost = f"The connection to {self._name} has been lost for {seconds} s"
-                said = f"{lost}; the cell keeps running there."
-        return f"{said} Reconnecting …"
+                message = f"{lost}; the cell keeps running there."
+        return f"{message} Reconnecting …"
 
     def _back(self) -> str:
-        said = (
+        message = (
             f"The connection to {self._name} is back after {round(self._clock() - self._since)} s"
         )
-        # Where another agent came in between, something may be missing, and the cell says so.
+        # If the agent was restarted, output may be missing, and the cell shows a notice.
         return (
-            f"{said}; no output was lost."
+            f"{message}; no output was lost."
             if self._link.status.get("boot") == self._boot
-            else f"{said}."
+            else f"{message}."
         )
 
 
 @contextmanager
 def show_link_status(shell: InteractiveShell, kernel: NotebookKernel) -> Iterator[None]:
-    """Show the line, where there is need, while a cell of this block waits."""
+    """Show the status line, if needed, while a cell waits inside this block."""
     client = kernel.client
     line = LinkStatusLine(kernel.host.name, client.link, _screen(shell))
     line.look()
@@ -114,14 +114,14 @@ def show_link_status(shell: InteractiveShell, kernel: NotebookKernel) -> Iterato
 
 
 def _screen(shell: InteractiveShell) -> Callable[[str], None]:
-    """Return what shows a text in place of the last; in a terminal a line is printed once."""
+    """Return a function that replaces the displayed text; in a terminal it prints new lines."""
     handle: Any = None
     printed = ""
 
     def say(text: str) -> None:
         nonlocal handle, printed
         if getattr(shell, "kernel", None) is None:
-            # The seconds that go by are no news.
+            # A change of the duration alone is not printed.
             what = text.partition(" for ")[0]
             if what != printed:
                 print(text, flush=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Notice(str):
-    """A text that a cell shows without quotes."""
+    """A string that IPython displays without quotes."""
 
     __slots__ = ()
 
@@ -32,7 +32,7 @@ def confirm(question: str, *, yes: bool, flag: str = "-y") -> None:
     except (EOFError, OSError, NotImplementedError) as error:
         raise _input_unavailable(question, flag) from error
     except RuntimeError as error:
-        # ipykernel's StdinNotImplementedError is one, where a notebook runs without a person.
+        # ipykernel's StdinNotImplementedError: the notebook runs without a frontend.
         raise _input_unavailable(question, flag) from error
     if answer.strip().lower() not in ("y", "yes"):
         raise NotConfirmed("Nothing was changed.", fix=f"{flag} answers the question beforehand.")
@@ -52,7 +52,7 @@ def print_until_done(changes: Iterator[Instance]) -> Instance:
 
 
 def trust_host_key(host: SshHost, *, yes: bool) -> None:
-    """Show the host key of a host that no launch of ours pinned, ask once, pin it."""
+    """Show the host key of a host not launched by dl_magics, ask for confirmation, pin it."""
     from dl_magics.actions.gpu import host_key
 
     offer = host_key.fetch_offered_key(host)

@@ -1,4 +1,4 @@
-"""The magic that brings files to the instance and back."""
+"""The magic that synchronizes files with the instance."""
 
 from __future__ import annotations
 
@@ -19,14 +19,18 @@ if TYPE_CHECKING:
 
 @magics_class
 class SyncMagics(Magics):
-    """Files there and back."""
+    """The magic `%sync`."""
 
     @magic_arguments()
     @argument("direction", choices=("up", "down"), help="up: to the instance; down: from it")
-    @argument("path", help="a file or folder; a relative path is the same here and there")
-    @argument("--to", help="another place where it lands")
-    @argument("--delete", action="store_true", help="delete there what is not here; asks once")
-    @argument("-y", "--yes", action="store_true", help="agree beforehand")
+    @argument("path", help="file or folder; a relative path is the same on both sides")
+    @argument("--to", help="destination path; default: the same path")
+    @argument(
+        "--delete",
+        action="store_true",
+        help="delete files that the source does not have; asks once",
+    )
+    @argument("-y", "--yes", action="store_true", help="skip the confirmation")
     @line_magic
     def sync(self, line: str) -> SyncProgress:
         """Copy changed files to the instance or back; resumes after an interruption.
@@ -48,7 +52,7 @@ class SyncMagics(Magics):
 
 
 def _shown(progress: Iterable[SyncProgress], shell: InteractiveShell | None) -> SyncProgress:
-    """Draw a bar that moves where there is a kernel; return the end."""
+    """Display a progress bar in a notebook; return the last progress."""
     handle = None
     moves = getattr(shell, "kernel", None) is not None
     last = None
@@ -67,5 +71,5 @@ def _shown(progress: Iterable[SyncProgress], shell: InteractiveShell | None) -> 
 
 
 def _bare(word: str) -> str:
-    """Take off the quotes that a name with spaces needs."""
+    """Remove the quotes around a name with spaces."""
     return word[1:-1] if len(word) > 1 and word[0] == word[-1] and word[0] in "'\"" else word

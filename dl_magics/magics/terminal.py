@@ -22,7 +22,7 @@ _SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """The ssh command, and the name of a terminal of the Jupyter server that runs it already."""
+    """The ssh command and the name of the Jupyter server's terminal that runs it."""
 
     command: str
     label: str
@@ -42,9 +42,9 @@ class Terminal:
 
 
 def open_terminal(context: Context, instance: Instance) -> Terminal | None:
-    """Let the Jupyter server of this kernel run ssh in a terminal; None where there is none.
+    """Have the Jupyter server of this kernel run ssh in a terminal; None without a server.
 
-    The terminal ends when the login does.
+    The terminal closes when the ssh session ends.
     """
     words = access.resolve_target(context, instance).command_line()
     server = _server()
@@ -58,14 +58,14 @@ def open_terminal(context: Context, instance: Instance) -> Terminal | None:
 
 
 def _server() -> dict[str, str] | None:
-    """Return what the Jupyter server that started this kernel wrote down for its owner's eyes."""
+    """Return the runtime file of the Jupyter server that started this kernel."""
     pid = os.environ.get("JPY_PARENT_PID", "")
     file = Path(jupyter_runtime_dir()) / f"jpserver-{pid}.json"
     try:
-        said: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+        info: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return said if said.get("url", "").startswith(("http://", "https://")) else None
+    return info if info.get("url", "").startswith(("http://", "https://")) else None
 
 
 def _new(server: dict[str, str], words: list[str]) -> str:

@@ -54,12 +54,12 @@ def run_in_background(kernel: NotebookKernel, cell: str) -> str:
 
 
 def follow_output(kernel: NotebookKernel, number: int = 1) -> Iterator[dict[str, Any]]:
-    """Yield the messages of a background cell from its first on; 1 is the newest.
+    """Yield all messages of a background cell; 1 is the newest cell.
 
     Raises
     ------
     NoSuchRun
-        where there was none.
+        If there is no such cell.
     """
     sent = _sent()
     if not 1 <= number <= len(sent):

@@ -46,7 +46,9 @@ def pin_key(offer: OfferedHostKey) -> None:
 
 def _on_console(host: SshHost) -> set[str]:
     try:
-        said = host.load_context().session.query("ec2", "get_console_output", InstanceId=host.alias)
+        output = host.load_context().session.query(
+            "ec2", "get_console_output", InstanceId=host.alias
+        )
     except DLMagicsError:
         return set()
-    return set(_SHA256.findall(said.get("Output", "")))
+    return set(_SHA256.findall(output.get("Output", "")))

@@ -1,4 +1,4 @@
-"""The instance's own Jupyter, through the connection: it listens on a socket file, on no port."""
+"""The host's own Jupyter through the SSH connection; it listens on a Unix socket, not a port."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from dl_magics.ssh import blocking, port_forward
 from dl_magics.store import atomic, lock, paths
 
 _SECONDS = 60.0
-# The last word of what it prints is the path of the socket; what rc files print comes before.
+# The last word of its output is the path of the socket; shell startup files may print before it.
 _START = """
 cd "$HOME" && mkdir -p -m 700 .dlm || exit 1
-# The address of a socket may have 107 bytes.
+# A socket address has at most 107 bytes.
 folder="$HOME/.dlm"
 if [ "${{#folder}}" -gt 90 ]; then
   folder="/tmp/dlm-$(printf %s "$HOME" | cksum | cut -d ' ' -f 1)"
@@ -45,7 +45,7 @@ echo "$socket"
 
 @dataclass(frozen=True, slots=True)
 class OpenedJupyter:
-    """Where the instance's Jupyter is to be seen on this computer; `file` leads past its login."""
+    """The local URL of the host's Jupyter; opening `file` in a browser logs in."""
 
     name: str
     url: str
@@ -62,9 +62,9 @@ class OpenedJupyter:
 
 
 def open_jupyter(kernel: NotebookKernel) -> OpenedJupyter:
-    """Start the instance's Jupyter, if it does not run yet, and lead a port of ours to it.
+    """Start the host's Jupyter if it is not running, and forward a local port to it.
 
-    The token never stands in a notebook: it lies in a file that only its owner reads.
+    The token is stored in a private file, never in a notebook.
     """
     login = kernel.host.resolve_target()
     token = _token(login.alias)

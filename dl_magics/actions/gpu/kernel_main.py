@@ -1,4 +1,4 @@
-"""A whole notebook on an instance: what the launcher's entry "Python (GPU: NAME)" starts."""
+"""The kernel "Python (GPU: NAME)" of the launcher: a whole notebook on a GPU host."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from dl_magics.gpu_kernel.client import GpuKernel
 
 
 def main(words: Sequence[str]) -> int:
-    """Be the kernel of a notebook until that ends; return the exit status for Jupyter.
+    """Run the kernel of a notebook until it ends; return the exit status for Jupyter.
 
-    The notebook's path tells which kernel there is its own: one that lives is found again.
+    The notebook's path identifies its kernel on the host; a running one is reattached.
     """
     parser = argparse.ArgumentParser(prog="dl-magics kernel")
     parser.add_argument("-f", dest="file", type=Path, required=True, help="connection file")
-    parser.add_argument("--where", required=True, help="id of an instance, or user@host")
-    parser.add_argument("--name", default="", help="what it is called")
-    parser.add_argument("--python", required=True, help="the interpreter there")
-    parser.add_argument("--identity", default="", help="a private key file of your own")
-    parser.add_argument("--activate", default="", help="a line of bash to run before")
+    parser.add_argument("--where", required=True, help="instance id, or user@host")
+    parser.add_argument("--name", default="", help="display name of the host")
+    parser.add_argument("--python", required=True, help="interpreter on the host")
+    parser.add_argument("--identity", default="", help="path of a private key file")
+    parser.add_argument("--activate", default="", help="line of bash to run before the kernel")
     asked = parser.parse_args(words)
     host = SshHost(
         alias=asked.where, name=asked.name or asked.where, identity=asked.identity or None

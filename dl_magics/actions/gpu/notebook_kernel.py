@@ -65,7 +65,7 @@ def current() -> NotebookKernel:
     Raises
     ------
     NotConnected
-        where there is none.
+        If no GPU kernel is connected.
     """
     if open_ := _open.get(session_name()):
         return open_

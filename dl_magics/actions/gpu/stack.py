@@ -15,7 +15,7 @@ from dl_magics.training.recipe import applications
 
 Mark = Literal["✓", "✗", "!"]
 
-# The oldest driver that runs what was built for a CUDA of this number.
+# The oldest driver that supports each major version of CUDA.
 _DRIVERS = {11: (450, 80, 2), 12: (525, 60, 13), 13: (580, 65, 6)}
 _DRIVER_LINE = "sudo apt-get install -y nvidia-driver-580-server && sudo reboot"
 _CUDA_BUILDS = {
@@ -23,7 +23,7 @@ _CUDA_BUILDS = {
     "jax": "'jax[cuda12]'",
     "torch": "torch --index-url https://download.pytorch.org/whl/cu126",
 }
-# Older releases run code of a hostile model file in spite of safe_mode=True: CVE-2026-12481.
+# Older releases run code from a malicious model file despite safe_mode=True: CVE-2026-12481.
 _SAFE_KERAS = (3, 15)
 _SAFE_KERAS_PYTHON = (3, 11)
 _HEADS = ("", "layer", "found", "what to do")
@@ -31,7 +31,7 @@ _HEADS = ("", "layer", "found", "what to do")
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer: whether it is right, what was found, and what to type where it is not."""
+    """One layer: its mark, what was found, and the command that fixes it."""
 
     name: str
     mark: Mark
@@ -48,7 +48,7 @@ class Stack:
 
     @property
     def verdict(self) -> str:
-        """Say in one line what it comes to."""
+        """The finding of the lowest broken layer; "" if none is broken."""
         broken = [layer for layer in self.layers if layer.mark == "✗"]
         return broken[-1].found if broken else ""
 
@@ -66,7 +66,7 @@ class Stack:
 
 
 def inspect_stack(login: SshTarget, python: str) -> Stack:
-    """Look at every layer under an interpreter of the host, and ask the framework itself."""
+    """Inspect every layer under an interpreter of the host, including the framework's view."""
     host_info = blocking.wait_for(probe.probe_host(login))
     interpreter = environments.choose_interpreter(host_info, python)
     seen = blocking.wait_for(device_probe.probe_devices(login, interpreter))

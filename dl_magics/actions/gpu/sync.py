@@ -1,4 +1,4 @@
-"""Files that go there, and files that come from there."""
+"""Upload and download of files, as `%sync` does it."""
 
 from __future__ import annotations
 
@@ -30,34 +30,34 @@ def resolve_target() -> SshTarget:
 
 
 def remote_path(path: str) -> str:
-    """Return where a path of this computer lies there, below the home folder."""
+    """Return the path on the host for a local path, below the home folder."""
     return str(_same_there(path, Path(path).expanduser()))
 
 
 def make_job(direction: Direction, path: str, to: str | None = None) -> SyncJob:
-    """Return what goes from where to where.
+    """Return the job for a file or folder.
 
-    A relative path is the same on both sides: from the folder of the notebook here, from the home
-    folder there. An absolute one lands under its name.
+    A relative path is the same on both sides: relative to the notebook's folder locally and to the
+    home folder on the host. For an absolute path, only its last part is kept.
 
     Raises
     ------
     NoSuchFile
-        where nothing of that name is here.
+        If the local path does not exist.
     """
     return _up(path, to) if direction == "up" else _down(path, to)
 
 
 def list_surplus(direction: Direction, job: SyncJob) -> tuple[bytes, ...]:
-    """Return what lies where it goes to, and not where it comes from."""
+    """Return the names that exist at the destination, but not at the source."""
     side = upload if direction == "up" else download
     return tuple(blocking.wait_for(side.list_surplus(job)))
 
 
 def describe_difference(path: str) -> str:
-    """Say that a folder of this computer holds other files there; "" where it does not.
+    """Describe how a local folder differs from the same folder on the host; "" if it does not.
 
-    Names and sizes count. One that is not here, or not there, is like any other.
+    Names and sizes are compared, not times or contents.
     """
     if not Path(path).expanduser().is_dir():
         return ""
@@ -79,7 +79,7 @@ def _files(n: int) -> str:
 
 
 def delete_question(direction: Direction, names: tuple[bytes, ...], job: SyncJob) -> str:
-    """Return what to ask before these are deleted."""
+    """Return the question to confirm before these files are deleted."""
     target = job.ends[direction == "up"]
     shown = ", ".join(map(decode_name, names[:_SHOWN]))
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
@@ -87,23 +87,23 @@ def delete_question(direction: Direction, names: tuple[bytes, ...], job: SyncJob
 
 
 def with_deletions(job: SyncJob, names: tuple[bytes, ...]) -> SyncJob:
-    """Return the same job with what may be deleted."""
+    """Return the same job with the names that may be deleted."""
     return replace(job, delete=frozenset(names))
 
 
 def run_job(direction: Direction, job: SyncJob) -> Iterator[SyncProgress]:
-    """Bring over what changed; yield how far it has come, and at last what was done.
+    """Transfer changed files; yield the progress, and at the end the summary.
 
     Raises
     ------
     WrongState
-        where another one of this computer brings files to the same folder.
+        If another sync on this computer writes to the same folder.
     """
     busy = WrongState(
         f"Another %sync {direction} to {job.ends[direction == 'up']} is in progress.",
         fix="Wait until it has finished, then run the same line again.",
     )
-    # What is on its way to a folder lies in it, whatever the names.
+    # The staging folder is shared by all syncs to a folder.
     target = f"{job.login.alias}:{job.folder}" if direction == "up" else str(job.root)
     with lock.hold(f"sync-{hashlib.sha256(target.encode()).hexdigest()[:16]}", otherwise=busy):
         yield from blocking.iterate_over(
@@ -139,14 +139,14 @@ def _down(path: str, to: str | None) -> SyncJob:
 
 
 def _same_there(path: str, source: Path) -> PurePosixPath:
-    meant = PurePosixPath(posixpath.normpath(Path(path).as_posix()))
-    if source.is_absolute() or path.startswith("~") or ".." in meant.parts:
+    normal = PurePosixPath(posixpath.normpath(Path(path).as_posix()))
+    if source.is_absolute() or path.startswith("~") or ".." in normal.parts:
         return PurePosixPath(source.resolve().name)
-    if meant == PurePosixPath("."):
+    if normal == PurePosixPath("."):
         return PurePosixPath(source.resolve().name)
-    return meant
+    return normal
 
 
 def _inside_home(path: str) -> PurePosixPath:
-    """Return a path there; the home folder is where commands begin."""
+    """Return a path relative to the home folder of the host."""
     return PurePosixPath(posixpath.normpath(path.removeprefix("~/") or "."))

@@ -1,5 +1,5 @@
-"""Keeps a kernel on the instance, and a journal of every message to and from it.
+"""The agent: runs a kernel on the host and keeps a journal of all messages to and from it.
 
-Runs on the instance, as one file, in any Python from 3.8 on that has pyzmq; imports nothing else
-of ours, and itself only relatively.
+It is uploaded as one file and requires Python 3.8 or newer with pyzmq. It imports no other package
+of dl_magics, and its own modules only relatively.
 """

@@ -1,8 +1,8 @@
-"""What can be wished from the agent of a folder.
+"""Commands for the agent of a run folder.
 
-`start` it, or find it running: a living kernel is adopted, else one is started; `adopt` is the
-same, but no kernel is started; `status` tells in one line of JSON how it is; `attach` puts its
-socket on standard input and output.
+`start` starts the agent unless it is running; it adopts a running kernel or starts one. `adopt` is
+the same, but does not start a kernel. `status` prints the status as one line of JSON. `attach`
+connects the agent's socket to standard input and output.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ASK_SECONDS = 5.0
 
 
 def ask(folder: Path) -> bytes:
-    """Ask the agent of this folder how it is; nothing where there is none."""
+    """Return the status line of the agent of this folder; b"" if none is running."""
     with socket.socket(socket.AF_UNIX) as end:
         end.settimeout(ASK_SECONDS)
         try:
@@ -41,26 +41,26 @@ def ask(folder: Path) -> bytes:
 
 
 def start(folder: Path, command: list[str]) -> bytes:
-    """Start an agent that outlives this process and its session; return how it is."""
-    said = ask(folder)
-    if said:
-        return said
+    """Start an agent that outlives this process and its session; return its status line."""
+    status = ask(folder)
+    if status:
+        return status
     scope = in_a_scope()
     for prefix in [scope, []] if scope else [[]]:
-        said = _spawn(folder, [*prefix, *command])
-        if said:
-            return said
+        status = _spawn(folder, [*prefix, *command])
+        if status:
+            return status
     tail = (folder / "agent.log").read_text(errors="replace").strip().splitlines()[-1:]
     return gone("".join(tail))
 
 
 def gone(why: str) -> bytes:
-    """Return how it is where there is no agent."""
+    """Return the status line for a folder without an agent."""
     return as_line({"op": "status", "state": "gone", "why": why})
 
 
 def prepare(folder: Path, **how: str) -> None:
-    """Make the folder, and keep there how a kernel is to be started."""
+    """Create the folder and store in it how to start the kernel."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     replace(folder / "how.json", json.dumps(how))
@@ -72,20 +72,20 @@ def _spawn(folder: Path, command: list[str]) -> bytes:
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
     deadline = time.monotonic() + START_SECONDS
-    said = b""
-    while not said and time.monotonic() < deadline and child.poll() is None:
+    status = b""
+    while not status and time.monotonic() < deadline and child.poll() is None:
         time.sleep(0.02)
-        said = ask(folder)
-    return said
+        status = ask(folder)
+    return status
 
 
 def in_a_scope() -> list[str]:
-    """Return what to put before a command where systemd ends all when a person logs out."""
+    """Return the command prefix needed if systemd kills user processes at logout."""
     manager = "org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager"
     question = ["busctl", "get-property", *manager.split(), "KillUserProcesses"]
     try:
-        said = subprocess.run(question, stdout=subprocess.PIPE, timeout=ASK_SECONDS, check=False)
-        if said.stdout.split() != [b"b", b"true"]:
+        answer = subprocess.run(question, stdout=subprocess.PIPE, timeout=ASK_SECONDS, check=False)
+        if answer.stdout.split() != [b"b", b"true"]:
             return []
         subprocess.run(["loginctl", "enable-linger"], timeout=ASK_SECONDS, check=False)
     except (OSError, subprocess.SubprocessError):
@@ -94,7 +94,7 @@ def in_a_scope() -> list[str]:
 
 
 def run(folder: Path, may_start: bool) -> None:
-    """Be the agent of this folder, if there is no other."""
+    """Run the agent of this folder unless another one is running."""
     from .agent import Agent
 
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -102,13 +102,13 @@ def run(folder: Path, may_start: bool) -> None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            time.sleep(START_SECONDS)  # whoever asked is answered by the other one
+            time.sleep(START_SECONDS)  # the caller gets its reply from the other agent
             return
         asyncio.run(Agent(folder).run(may_start))
 
 
 def attach(folder: Path) -> None:
-    """Put the agent's socket on standard input and output."""
+    """Connect the agent's socket to standard input and output."""
     with socket.socket(socket.AF_UNIX) as end:
         end.connect(str(sockets(folder) / "agent.sock"))
 
@@ -121,7 +121,7 @@ def attach(folder: Path) -> None:
 
         threading.Thread(target=up, daemon=True).start()
         data = end.recv(CHUNK_BYTES)
-        with contextlib.suppress(BrokenPipeError):  # nobody listens any more
+        with contextlib.suppress(BrokenPipeError):  # the reader has exited
             while data:
                 sys.stdout.buffer.write(data)
                 sys.stdout.buffer.flush()
@@ -129,13 +129,13 @@ def attach(folder: Path) -> None:
 
 
 def main(myself: list[str]) -> None:
-    """Do what the command line says; `myself` is the command that does this again."""
+    """Run the command line; `myself` is the command that starts this program again."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("wish", choices=("start", "adopt", "status", "attach", "run"))
     parser.add_argument("folder", type=lambda word: Path(word).expanduser().absolute())
-    parser.add_argument("--python", default=sys.executable, help="has ipykernel")
-    parser.add_argument("--cwd", default="", help="where the kernel starts")
-    parser.add_argument("--activate", default="", help="a line of bash before the kernel")
+    parser.add_argument("--python", default=sys.executable, help="interpreter with ipykernel")
+    parser.add_argument("--cwd", default="", help="working directory of the kernel")
+    parser.add_argument("--activate", default="", help="line of bash to run before the kernel")
     parser.add_argument("--adopt-only", action="store_true")
     wishes = parser.parse_args()
     folder, say = wishes.folder, sys.stdout.buffer.write

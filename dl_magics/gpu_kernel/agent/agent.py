@@ -1,4 +1,4 @@
-"""Between the kernel and its clients: journals first, then sends."""
+"""Connects the kernel and its clients; every message is journalled before it is sent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LEAVE_SECONDS = 600.0
 
 
 class Agent:
-    """Owns a kernel, passes requests on to it, each once, and all that it says to all clients."""
+    """Owns a kernel, sends it each request once, and sends its messages to all clients."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -45,7 +45,7 @@ class Agent:
         self._wanted_at = time.time()
 
     def status(self) -> dict[str, Any]:
-        """How the kernel, the journal and the agent are."""
+        """Return the status of the kernel, the journal and the agent."""
         return {
             "op": "status",
             "state": "busy" if self._busy and self._state == "idle" else self._state,
@@ -81,7 +81,7 @@ class Agent:
         self._journal.sync()
 
     def _find_kernel(self, may_start: bool, same_machine: bool) -> None:
-        """Adopt the kernel of an agent that died; else start one, if that is wanted."""
+        """Adopt the kernel of an earlier agent; if there is none, start one if allowed."""
         if self._kernel.adopt():
             self._tell("kernel_adopted", pid=self._kernel.pid)
             self._adopted_at = self._journal.n
@@ -123,9 +123,9 @@ class Agent:
         self._recorder.record(channel, message)
 
     def _heard(self, channel: str) -> None:
-        """Note that one of our own questions came back."""
+        """Handle the reply to a request of the agent itself."""
         if channel == "shell" and self._adopted_at is not None:
-            # All that was asked before our question has ended: what did not come, was lost.
+            # All requests before this one have finished; output not received by now is lost.
             self._tell("settled", before=self._adopted_at)
             self._adopted_at, self._idle_since = None, time.time()
             self._busy.pop("", None)
@@ -148,7 +148,7 @@ class Agent:
             self._clients.say(self.status())
 
     def _look(self) -> None:
-        """What is looked at several times a second."""
+        """Check the journal, the channels and the kernel; called several times a second."""
         if self._recorder.waits:
             self._recorder.write()
         if self._channels:
@@ -161,7 +161,7 @@ class Agent:
             self._wanted_at = time.time()
         elif time.time() - self._wanted_at > LEAVE_SECONDS:
             self._leaving = True
-        # Where there is no room even to give room, the next look tries again.
+        # If the disk is too full even to drop segments, the next check tries again.
         with contextlib.suppress(OSError):
             self._journal.give_room(self._clients.had_by_all())
 
@@ -178,7 +178,7 @@ class Agent:
             async for line in lines(reader):
                 await self._obey(client, line)
         except OSError:
-            pass  # it is gone, without a word
+            pass  # the client disconnected
         finally:
             pump.cancel()
             self._clients.gone(client)
@@ -203,7 +203,7 @@ class Agent:
             client.say({"op": "error", "error": repr(error)})
 
     def _is_new(self, request: str) -> bool:
-        """Whether it came for the first time; after a lost link it may come again."""
+        """Whether a request is received for the first time; clients repeat unconfirmed ones."""
         new = request not in self._journal.asked
         self._journal.asked.add(request)
         return new
@@ -218,7 +218,7 @@ class Agent:
             else:
                 self._early.append((channel, message))
 
-        # What somebody types may be a password.
+        # Typed input may be a password.
         kept = dict(message, content={}) if channel == "stdin" else message
         self._recorder.record("in", dict(kept, channel=channel), send)
 
@@ -235,7 +235,7 @@ class Agent:
         elif kind == "shutdown":
             await self._end_kernel()
             self._tell("shutdown", id=id_)
-            # The clients must have this last entry.
+            # Give the clients time to receive this last entry.
             await asyncio.sleep(LOOK_SECONDS)
             self._leaving = True
 

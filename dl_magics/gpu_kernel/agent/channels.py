@@ -1,4 +1,4 @@
-"""The kernel's channels: ZeroMQ over sockets in a folder of ours, no ports."""
+"""The kernel's channels: ZeroMQ over Unix sockets, without ports."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ KINDS = {"iopub": zmq.SUB, "shell": zmq.DEALER, "stdin": zmq.DEALER, "control": 
 
 
 class Channels:
-    """Talks with one kernel.
+    """The connection to one kernel.
 
     Parameters
     ----------
     connection
-        What the kernel's connection file says.
+        The content of the kernel's connection file.
     take
-        Gets each message with its channel.
+        Called with the channel and each message.
     heard
-        Gets the channel on which one of our own questions came back.
+        Called with the channel on which a request of the agent was answered.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class Channels:
         self._tasks.append(asyncio.ensure_future(self._knock()))
 
     def send(self, channel: str, message: Message) -> None:
-        """Give the kernel a message."""
+        """Send a message to the kernel."""
         self._ends[channel].send_multipart(self._wire.pack(message))
 
     def ask(self, channel: str, kind: str = "kernel_info_request") -> None:
-        """Ask a question of our own; it is answered when all before it is."""
+        """Send a request of the agent; its reply comes after those of all earlier requests."""
         header = {
             "msg_id": uuid.uuid4().hex,
             "msg_type": kind,
@@ -67,22 +67,22 @@ class Channels:
         self.send(channel, {"header": header, "content": {"restart": False}})
 
     def check(self) -> None:
-        """Fail if something of it failed: an agent that listens no more must not seem to."""
+        """Raise the error of a failed task, so that a broken agent does not seem to work."""
         for task in self._tasks:
             if task.done() and not task.cancelled():
                 task.result()
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the channels."""
         for task in self._tasks:
             task.cancel()
         for end in (*self._ends.values(), self._greeted):
             end.close()
 
     async def _knock(self) -> None:
-        """Ask until we are heard and hear; what is published to a new listener before is lost.
+        """Send requests until control and iopub are connected; earlier iopub messages are lost.
 
-        So is a question for input that the kernel asks before it knows us on that channel.
+        So is an input request that the kernel sends before stdin is connected.
         """
         await self._greeted.recv_multipart()
         self._ends["stdin"].disable_monitor()
@@ -96,7 +96,7 @@ class Channels:
             self._receive(channel, await self._ends[channel].recv_multipart())
             taken += 1
             if taken % FAIRNESS == 0:
-                # In a flood the others must have their turn.
+                # Let other tasks run while one channel is busy.
                 await asyncio.sleep(0)
 
     def _receive(self, channel: str, frames: list[bytes]) -> None:
@@ -118,11 +118,11 @@ class Channels:
 def _end(channel: str) -> Any:
     end = zmq.asyncio.Context.instance().socket(KINDS[channel])
     end.linger = 0
-    # A kernel throws away what a slow listener does not take.
+    # Without this, a kernel drops messages that a slow receiver does not read.
     end.rcvhwm = end.sndhwm = 0
     if channel == "iopub":
         end.subscribe(b"")
     else:
-        # The kernel asks for input where the request came from, by this name.
+        # The kernel sends input requests to the identity that sent the request.
         end.setsockopt(zmq.IDENTITY, IDENTITY)
     return end

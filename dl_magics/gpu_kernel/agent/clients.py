@@ -1,4 +1,4 @@
-"""Those who are attached: several at once, and all get all."""
+"""The attached clients; each of them receives every entry."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REMEMBER_SECONDS = 7 * 24 * 3600
 
 
 class Client:
-    """One that is attached: it gets every entry after the last that it had, in whole lines."""
+    """An attached client; it receives every entry after the last one it has, in whole lines."""
 
     def __init__(self, journal: Journal, writer: asyncio.StreamWriter) -> None:
         self.more = asyncio.Event()
@@ -28,11 +28,11 @@ class Client:
         self._place: tuple[int, int] | None = None
 
     def say(self, document: dict[str, Any]) -> None:
-        """Send a line between those of the journal."""
+        """Send a line between journal entries."""
         self._writer.write(as_line(document))
 
     def greet(self, wish: dict[str, Any], status: dict[str, Any]) -> None:
-        """Let it have all entries after those that it had."""
+        """Send the welcome and every entry after the last one that the client has."""
         since = self._journal.after(wish["since"], wish.get("boot", ""))
         self.name, self.had = wish.get("client", ""), since
         self._place = self._journal.place(since)
@@ -40,7 +40,7 @@ class Client:
         self.more.set()
 
     async def pump(self) -> None:
-        """Send what the journal has, as fast as it is taken."""
+        """Send journal entries as fast as the client reads them."""
         while await self.more.wait():
             self.more.clear()
             while self._place:
@@ -52,7 +52,7 @@ class Client:
 
 
 class Clients:
-    """All that are attached, and how far those had come that were, and may come again."""
+    """The attached clients, and the last entry of each disconnected one that may return."""
 
     def __init__(self, file: Path) -> None:
         self.here: set[Client] = set()
@@ -62,25 +62,25 @@ class Clients:
             self._seen = json.loads(file.read_text())
 
     def say(self, document: dict[str, Any]) -> None:
-        """Say something to all."""
+        """Send a line to all clients."""
         for client in self.here:
             client.say(document)
 
     def wake(self) -> None:
-        """Let all have what is new."""
+        """Send new entries to all clients."""
         for client in self.here:
             client.more.set()
 
     def gone(self, client: Client) -> None:
-        """Remember how far one had come."""
+        """Remove a client and store its last entry."""
         self.had_by_all()
         self.here.discard(client)
-        # Where it cannot be written, an older one only keeps more.
+        # If this fails, the older file keeps more entries than needed.
         with contextlib.suppress(OSError):
             replace(self._file, json.dumps(self._seen))
 
     def had_by_all(self) -> int:
-        """Return up to which entry everybody had everything; who is away a week counts no more."""
+        """Return the last entry that all clients have; those absent for a week are ignored."""
         now = time.time()
         here = [(client.name, client.had) for client in self.here if client.had is not None]
         self._seen.update({name: [had, now] for name, had in here if name})

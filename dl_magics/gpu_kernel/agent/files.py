@@ -1,4 +1,4 @@
-"""Files of ours, and those that tell about the machine."""
+"""Writes files of the agent and reads facts about the machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LONGEST_FOLDER = 90
 
 
 def replace(path: Path, text: str) -> None:
-    """Write a file of ours in one step."""
+    """Write a private file atomically."""
     fresh = path.with_suffix(".new")
     with os.fdopen(os.open(str(fresh), os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
@@ -19,9 +19,9 @@ def replace(path: Path, text: str) -> None:
 
 
 def sockets(folder: Path) -> Path:
-    """Return where the sockets of a run folder lie: in it, or where its path is too long, in /tmp.
+    """Return the folder for the sockets: the run folder, or one in /tmp if its path is too long.
 
-    An address may have 107 bytes. A folder there that another person made is refused (OSError).
+    A socket address has at most 107 bytes. Raises OSError if another user owns the folder.
     """
     if len(os.fsencode(folder)) <= LONGEST_FOLDER:
         return folder
@@ -35,7 +35,7 @@ def sockets(folder: Path) -> Path:
 
 
 def machine() -> str:
-    """Return what changes when the instance boots."""
+    """Return the boot id of the machine; "" if unknown."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -43,7 +43,7 @@ def machine() -> str:
 
 
 def start_time(pid: int) -> str | None:
-    """Return when a process began, None if it lives no more."""
+    """Return the start time of a process; None if it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -52,7 +52,7 @@ def start_time(pid: int) -> str | None:
 
 
 def killed_for_memory() -> int:
-    """Return how many processes the system killed for want of memory since it booted."""
+    """Return the number of processes killed by the OOM killer since boot."""
     try:
         counters = dict(line.split() for line in Path("/proc/vmstat").read_text().splitlines())
     except OSError:

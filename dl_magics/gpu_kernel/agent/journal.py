@@ -1,4 +1,4 @@
-"""What was said, numbered and on disk: nothing of it is lost when a process or a link dies."""
+"""The journal: numbered messages on disk, kept when a process or a link fails."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ HEAD = re.compile(rb'\{"n":(\d+),"t":[\d.]+,"ch":"(\w+)"')
 class Journal:
     """Entries numbered 1, 2, 3 … in segment files; whole lines, without a gap.
 
-    A segment is named by the number of its first entry. What a crash tore is cut off; what it
-    cut off from its predecessors is set aside.
+    A segment is named by the number of its first entry. After a crash, an incomplete entry is
+    removed, and segments that follow a gap are renamed to `*.damaged`.
     """
 
     def __init__(
@@ -44,11 +44,11 @@ class Journal:
 
     @property
     def first(self) -> int:
-        """The number of the oldest entry that is kept."""
+        """The number of the oldest entry in the journal."""
         return min(self._sizes)
 
     def append(self, channel: str, message: Message, at: float) -> None:
-        """Add an entry; where that cannot be (OSError) nothing is changed."""
+        """Add an entry; if the write fails (OSError), the journal is unchanged."""
         entry = {"n": self.n + 1, "t": round(at, 3), "ch": channel, "m": message}
         line = as_line(entry)
         current = max(self._sizes)
@@ -70,7 +70,7 @@ class Journal:
         self._note(entry)
 
     def sync(self) -> None:
-        """Let the disk have all that was written; safe in another thread."""
+        """Flush all written entries to disk; safe to call from another thread."""
         while self._unsynced:
             file = self._unsynced.pop()
             os.fsync(file.fileno())
@@ -78,15 +78,15 @@ class Journal:
                 file.close()
 
     def after(self, since: int, boot: str) -> int:
-        """Return after which entry a reader goes on that had `since` from the agent's `boot`.
+        """Return the entry after which a reader resumes that has `since` from the agent's `boot`.
 
-        A power cut may have taken entries that a reader had; their numbers were given again.
+        A power failure may lose entries that a reader has; their numbers are then reused.
         """
         survived = self._ends.get(boot, self.n)
         return max(self.first - 1, min(since, survived))
 
     def place(self, since: int) -> tuple[int, int]:
-        """Return where the entry after `since` begins: segment and offset."""
+        """Return the position of the entry after `since`: segment and byte offset."""
         segment = max(first for first in self._sizes if first <= since + 1)
         with self._path(segment).open("rb") as file:
             for _ in range(since + 1 - segment):
@@ -94,7 +94,7 @@ class Journal:
             return segment, file.tell()
 
     def read(self, place: tuple[int, int]) -> tuple[bytes, tuple[int, int]]:
-        """Return some whole lines from there on, and where the next ones begin."""
+        """Return some whole lines from a position, and the position after them."""
         segment, offset = place
         left = self._sizes[segment] - offset
         if not left:
@@ -109,7 +109,7 @@ class Journal:
         return data, (segment, offset + len(data))
 
     def give_room(self, had: int) -> None:
-        """Drop the oldest segments beyond the cap, if everybody had all of them."""
+        """Delete the oldest segments beyond the size limit, if all clients have received them."""
         while sum(self._sizes.values()) > self._keep_bytes and len(self._sizes) > 1:
             oldest, following = sorted(self._sizes)[:2]
             if had < following - 1:
@@ -130,7 +130,7 @@ class Journal:
             if first != self.n + 1:
                 path.rename(path.with_suffix(".damaged"))
                 continue
-            # Only the last ones can have been on their way to the disk.
+            # Only the last two segments can have unflushed entries.
             self._sizes[first] = self._scan(path, thorough=path in files[-2:])
             os.truncate(str(path), self._sizes[first])
         if (self._folder / "asked").exists():
@@ -155,7 +155,7 @@ class Journal:
         return good
 
     def _note(self, entry: dict[str, Any]) -> None:
-        """Remember what must be known without reading it all again."""
+        """Update the facts that are needed without reading the journal again."""
         message = entry["m"]
         if entry["ch"] == "in":
             self.asked.add(message["header"]["msg_id"])

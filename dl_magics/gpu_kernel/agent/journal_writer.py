@@ -1,4 +1,4 @@
-"""Writes the journal; while the disk is full, everything waits in its order."""
+"""Writes the journal; while the disk is full, entries are queued in order."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ SYNC_SECONDS = 1.0
 
 
 class Recorder:
-    """Journals first, and only then lets happen what follows.
+    """Writes each entry before it runs the action that depends on it.
 
     Parameters
     ----------
     changed
-        Called after something was written, or when the disk became full or has room again.
+        Called after a write, and when the disk becomes full or has free space again.
     """
 
     def __init__(self, journal: Journal, changed: Callable[[], None]) -> None:
@@ -32,13 +32,13 @@ class Recorder:
     def record(
         self, channel: str, message: Message, then: Callable[[], None] = lambda: None
     ) -> None:
-        """Write an entry, then do the rest."""
+        """Write an entry, then call `then`."""
         self._waiting.append((channel, message, time.time(), then))
         if len(self._waiting) == 1:
             self.write()
 
     def write(self) -> None:
-        """Write what waits, as far as there is room."""
+        """Write the queued entries while there is free space."""
         self.full = ""
         while self._waiting:
             channel, message, at, then = self._waiting[0]
@@ -53,11 +53,11 @@ class Recorder:
 
     @property
     def waits(self) -> bool:
-        """Whether something could not be written yet."""
+        """Whether entries are queued."""
         return bool(self._waiting)
 
     def sync_always(self) -> None:
-        """Let the disk have all once a second, in a thread: the disk may take its time."""
+        """Flush the journal to disk once a second, in a thread because it may block."""
         threading.Thread(target=self._sync, daemon=True).start()
 
     def _sync(self) -> None:

@@ -19,9 +19,9 @@ LOOK_SECONDS = 0.02
 
 
 class Kernel:
-    """The kernel's process: started by this agent, or adopted from one that died.
+    """The kernel's process: started by this agent, or adopted from an earlier one.
 
-    It knows nothing of the agent's process, so that it outlives it.
+    It does not depend on the agent's process and outlives it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -37,12 +37,12 @@ class Kernel:
 
     @property
     def connection(self) -> dict[str, Any]:
-        """What the connection file says; sockets in our folder, no ports."""
+        """The content of the connection file; it uses Unix sockets, not ports."""
         read: dict[str, Any] = json.loads(self.connection_file.read_text())
         return read
 
     def start(self) -> None:
-        """Start a new one."""
+        """Start a new kernel."""
         for name in sockets(self._folder).glob("k-*"):
             name.unlink()
         ports = {"shell": 1, "iopub": 2, "stdin": 3, "hb": 4, "control": 5}
@@ -55,7 +55,7 @@ class Kernel:
             **{name + "_port": port for name, port in ports.items()},
         }
         replace(self.connection_file, json.dumps(connection))
-        # The agent's death must not be the kernel's; and the debugger's warning is none of ours.
+        # The kernel must outlive the agent; and the debugger's warning is not wanted in its log.
         clean = {name: value for name, value in os.environ.items() if name != "JPY_PARENT_PID"}
         with (self._folder / "kernel.log").open("wb") as log:
             self._child = subprocess.Popen(
@@ -71,7 +71,7 @@ class Kernel:
 
     @property
     def _how(self) -> dict[str, str]:
-        """How it is to be started, which an agent that comes later must know too."""
+        """How to start the kernel; stored in a file for later agents."""
         how: dict[str, str] = json.loads((self._folder / "how.json").read_text())
         return how
 
@@ -83,11 +83,11 @@ class Kernel:
         return ["bash", "-c", how["activate"] + '\nexec "$@"', "bash", *kernel]
 
     def adopt(self) -> bool:
-        """Find a kernel of this folder that still lives."""
+        """Find a running kernel of this folder; return whether there is one."""
         wanted = os.fsencode(str(self.connection_file))
         for process in Path("/proc").glob("[0-9]*"):
             pid = int(process.name)
-            # Processes that the kernel forked have its command line, but not its session.
+            # Forked children of the kernel have its command line, but do not lead its session.
             with contextlib.suppress(OSError):
                 words = (process / "cmdline").read_bytes().split(b"\0")
                 if wanted in words and os.getsid(pid) == pid:
@@ -96,7 +96,7 @@ class Kernel:
         return False
 
     def ended(self) -> str | None:
-        """Return None while it lives, then why it does no more."""
+        """Return None while the kernel runs, then the reason why it ended."""
         if self._child is None:
             lives = self.pid and start_time(self.pid) == self._since
             return None if lives else self._why(None)
@@ -104,12 +104,12 @@ class Kernel:
         return None if code is None else self._why(code)
 
     def interrupt(self) -> None:
-        """Press Ctrl-C."""
+        """Send SIGINT to the process group of the kernel."""
         if self.ended() is None:
             os.killpg(self.pid, signal.SIGINT)
 
     async def end(self, patience: float) -> None:
-        """Wait a little for it to end by itself, then kill all that it started."""
+        """Wait up to `patience` seconds for the kernel to exit, then kill its process group."""
         deadline = time.monotonic() + patience
         while self.ended() is None and time.monotonic() < deadline:
             await asyncio.sleep(LOOK_SECONDS)
@@ -120,7 +120,7 @@ class Kernel:
             await asyncio.sleep(LOOK_SECONDS)
 
     def why_away(self, same_machine: bool) -> str:
-        """Say why a kernel is not there any more that nobody watched."""
+        """Return why a kernel is missing that ended while no agent was running."""
         if not same_machine:
             return "the instance was stopped or restarted"
         return "it ended while no agent watched: out of memory, or the instance was restarted"
@@ -130,7 +130,7 @@ class Kernel:
         self._killed_before = killed_for_memory()
 
     def _why(self, code: int | None) -> str:
-        """Say why it ended; how, only its parent is told, and of an adopted one that is dead."""
+        """Return why the kernel ended; the exit status is unknown for an adopted kernel."""
         if code in (None, -signal.SIGKILL) and killed_for_memory() > self._killed_before:
             return "out of memory: the system killed it"
         if code is None:

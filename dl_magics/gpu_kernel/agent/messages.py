@@ -1,4 +1,4 @@
-"""How messages travel: as signed frames to the kernel, as lines of JSON to everybody else."""
+"""The encoding of messages: signed frames for the kernel, lines of JSON for clients."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Wire:
         return [b"<IDS|MSG>", self._sign(parts), *parts, *buffers]
 
     def unpack(self, frames: list[bytes]) -> Message:
-        """Return the message of these frames; ValueError where they are none of our kernel's."""
+        """Return the message of these frames; raises ValueError if the signature is wrong."""
         start = frames.index(b"<IDS|MSG>")
         signature, parts = frames[start + 1], frames[start + 2 : start + 6]
         if not hmac.compare_digest(signature, self._sign(parts)):
             raise ValueError("the signature is wrong")
-        # A kernel may print what is no UTF-8.
+        # A kernel may print bytes that are not valid UTF-8.
         documents = [json.loads(part.decode("utf-8", "replace")) for part in parts]
         message = dict(zip(PARTS, documents))
         if len(frames) > start + 6:
