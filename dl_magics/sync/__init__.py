@@ -1,1 +1,1 @@
-"""Files to a host and back."""
+"""Synchronizes files with a host."""

@@ -1,4 +1,4 @@
-"""Whether a line has room for a second stream."""
+"""Estimates whether a connection has bandwidth for a second stream."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import asyncio
 import time
 from collections.abc import Callable
 
-# What OpenSSH lets a stream have on its way.
+# OpenSSH's window: the unacknowledged bytes of one stream.
 _WINDOW_BYTES = 2 * 2**20
 _FAST_BYTES_A_SECOND = 4 * 2**20
 
 
 class BandwidthEstimate:
-    """Counts what is sent, and tells as soon as the line has shown that it is `fast`.
+    """Counts sent bytes and sets `fast` once the connection has proved to be fast.
 
-    One stream has at most 2 MB on their way, so it never fills a line that is fast and long. On a
-    slow line a second one would only delay what the kernel says.
+    One stream has at most 2 MB in flight, which does not fill a fast connection with a high
+    latency. On a slow connection, a second stream would only delay the messages of the kernel.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -23,7 +23,7 @@ class BandwidthEstimate:
         self.fast = asyncio.Event()
 
     def add(self, size: int) -> None:
-        """Count what was sent; the last 2 MB may not have arrived."""
+        """Count sent bytes; the last 2 MB may not have arrived."""
         self._sent += size
         arrived = self._sent - _WINDOW_BYTES
         seconds = self._clock() - self._began

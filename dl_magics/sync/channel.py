@@ -1,4 +1,4 @@
-"""Commands on a host that are fed from here: one, or two where the line has room for them."""
+"""Streams data to remote commands: over one stream, or two on a fast connection."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     _Opening = asyncio.Future[asyncssh.SSHClientProcess[bytes]]
 
-# It starts before it is known what it shall do: that comes as its first line.
+# The shell starts before its command is known; the command is sent as the first line.
 _READY = """exec sh -c 'IFS= read -r line && eval "$(printf %b "$line")"'"""
 _SLICE = 2**17
 MAKE_ROOM = "Make room there and run the same line again · %aws_ssh df -h shows what is full"
@@ -31,13 +31,13 @@ Work = Coroutine[Any, Any, None]
 
 
 class SyncChannel:
-    """The streams to a host; the first one opens while it is asked what lies there."""
+    """The streams to a host; the first one opens while the remote files are listed."""
 
     def __init__(
-        self, there: asyncssh.SSHClientConnection, login: SshTarget, meter: ProgressMeter
+        self, remote: asyncssh.SSHClientConnection, login: SshTarget, meter: ProgressMeter
     ) -> None:
         self._pace = BandwidthEstimate()
-        self._new = partial(ChannelStream, there, login, meter, self._pace)
+        self._new = partial(ChannelStream, remote, login, meter, self._pace)
         self._ready = [self._new()]
 
     async def __aenter__(self) -> Self:
@@ -53,7 +53,7 @@ class SyncChannel:
 
     @asynccontextmanager
     async def helped(self, work: Callable[[], Work]) -> AsyncIterator[Callable[[], Work]]:
-        """Let some work begin when the line has shown that it is fast; yield what waits for it."""
+        """Start `work` once the connection is known to be fast; yield a function that awaits it."""
 
         async def helping() -> None:
             await self._pace.fast.wait()
@@ -72,7 +72,7 @@ class SyncChannel:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _has_room(self) -> bool:
-        """Open another stream, unless the host lets no more in."""
+        """Open another stream; return False if the host refuses it."""
         import asyncssh
 
         stream = self._new()
@@ -88,17 +88,19 @@ class SyncChannel:
 
 
 class ChannelStream:
-    """A remote shell, started ahead of its command, which is then run and fed with data."""
+    """A remote shell that is started before its command, then runs it and receives data."""
 
     def __init__(
         self,
-        there: asyncssh.SSHClientConnection,
+        remote: asyncssh.SSHClientConnection,
         login: SshTarget,
         meter: ProgressMeter,
         pace: BandwidthEstimate,
     ) -> None:
-        self._there, self._login, self._meter, self._pace = there, login, meter, pace
-        self._opening: _Opening = asyncio.ensure_future(there.create_process(_READY, encoding=None))
+        self._remote, self._login, self._meter, self._pace = remote, login, meter, pace
+        self._opening: _Opening = asyncio.ensure_future(
+            remote.create_process(_READY, encoding=None)
+        )
         self._complaints = bytearray()
 
     async def __aenter__(self) -> Self:
@@ -108,35 +110,35 @@ class ChannelStream:
         self.close()
 
     async def opened(self) -> asyncssh.SSHClientProcess[bytes]:
-        """Wait until it started."""
-        # A session whose opening is cancelled stays open there, and a host allows ten.
+        """Wait until the shell has started."""
+        # A session whose opening is cancelled stays open on the host, and a host allows ten.
         return await asyncio.shield(self._opening)
 
     def close(self) -> None:
-        """End it, whatever it does."""
+        """Close the shell, even if its command is running."""
         self._opening.add_done_callback(_closed)
 
     async def begin(self, command: str) -> None:
-        """Say what it shall do with what comes."""
+        """Send the command."""
         process = await self.opened()
         self._listening = asyncio.ensure_future(self._listen(process))
         line = command.replace("\\", "\\\\").replace("\n", "\\n")
         process.stdin.write(line.encode() + b"\n")
 
     async def feed(self, pieces: Iterator[TarPiece]) -> None:
-        """Send all of it, unless the command there ended or cannot go on."""
+        """Send all pieces; stop early if the command has ended or failed."""
         process = await self.opened()
         with contextlib.suppress(BrokenPipeError):
             while not self._has_ended and (piece := await asyncio.to_thread(next, pieces, None)):
                 for at in range(0, len(piece.data), _SLICE):
                     process.stdin.write(piece.data[at : at + _SLICE])
                     await process.stdin.drain()
-                    connection.note_progress(self._there)
+                    connection.note_progress(self._remote)
                 self._pace.add(len(piece.data))
                 self._meter.add(piece.size, piece.files)
 
     async def end(self) -> str:
-        """Wait until it did what it should; return what it said, raise what its end means."""
+        """Wait for the command to end; return its output, raise an error if it failed."""
         process = await self.opened()
         if not self._has_ended:
             with contextlib.suppress(BrokenPipeError):

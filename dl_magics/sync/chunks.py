@@ -1,4 +1,4 @@
-"""A big file goes in ranges: what lies there from before is compared in segments, and kept."""
+"""Sends a big file in ranges; segments that are already on the host are not sent again."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _WORTH_HALVING = 32 * _MB
 
 
 class Range:
-    """Bytes of a file that are still to be sent; `at` is how far they were read."""
+    """A range of a file to send; `at` is the offset of the next byte to read."""
 
     def __init__(self, path: Path, at: int, end: int) -> None:
         self.path, self.at, self.end = path, at, end
 
     def pieces(self) -> Iterator[TarPiece]:
-        """Yield them; where the file cannot be read to its end, `at` stays before it."""
+        """Yield the bytes; if the file cannot be read completely, `at` stays less than `end`."""
         with contextlib.suppress(OSError), self.path.open("rb") as file:
             file.seek(self.at)
             while block := file.read(min(_MB, self.end - self.at)):
@@ -33,7 +33,7 @@ class Range:
                 yield TarPiece(block, len(block), 0)
 
     def halve(self) -> Range | None:
-        """Give away the second half of what is left, where that is worth it."""
+        """Split off the second half of the remaining bytes; None if too few are left."""
         left = self.end - self.at
         if left < _WORTH_HALVING:
             return None
@@ -43,30 +43,30 @@ class Range:
         return given
 
     def taking(self, part: str) -> str:
-        """Return the command that puts them into their place in a file there."""
+        """Return the command that writes the range into the remote file."""
         seek = f"dd bs={_MB} seek={self.at // _MB} count=0 2>/dev/null; " if self.at else ""
         return f'f={shlex.quote(part)} && mkdir -p -- "${{f%/*}}" && {{ {seek}cat; }} 1<>"$f"'
 
 
 @dataclass(slots=True)
 class Ranges:
-    """What is still to be sent of a file, for one that sends it or two."""
+    """The ranges of a file to send, shared by one or two streams."""
 
     waiting: list[Range]
     taken: list[Range] = field(default_factory=list)
 
     @property
     def size(self) -> int:
-        """Return how many bytes wait."""
+        """The number of bytes that no stream has taken yet."""
         return sum(one.end - one.at for one in self.waiting)
 
     @property
     def is_done(self) -> bool:
-        """Whether all of it could be read."""
+        """Whether all ranges were read completely."""
         return not self.waiting and all(one.at == one.end for one in self.taken)
 
     def next(self) -> Range | None:
-        """Return what to send next: what waits, else half of what another one sends."""
+        """Return the next range: a waiting one, else half of one that is being sent."""
         if self.waiting:
             one: Range | None = self.waiting.pop(0)
         else:
@@ -78,9 +78,9 @@ class Ranges:
 
 
 def build_checksum_command(part: str, size: int, wanted: int) -> str:
-    """Return the command that tells the sha256 of each segment of a file there.
+    """Return the command that prints the SHA-256 of each segment of a remote file.
 
-    A file that is too long is of another one: it is taken away.
+    A file longer than `wanted` belongs to another version and is removed.
     """
     file = shlex.quote(part)
     if size > wanted:
@@ -92,10 +92,10 @@ def build_checksum_command(part: str, size: int, wanted: int) -> str:
     )
 
 
-def find_missing_ranges(path: Path, size: int, sums_there: list[str]) -> list[Range]:
-    """Return the ranges of a file that are not there yet, as the sums of its segments tell.
+def find_missing_ranges(path: Path, size: int, remote_sums: list[str]) -> list[Range]:
+    """Return the ranges whose segments differ from the remote checksums or have none.
 
-    Of a file that cannot be read, all is missing.
+    For a file that cannot be read, this is the whole file.
     """
     found: list[Range] = []
     try:
@@ -103,15 +103,15 @@ def find_missing_ranges(path: Path, size: int, sums_there: list[str]) -> list[Ra
     except OSError:
         return [Range(path, 0, size)]
     with file:
-        for at, there in zip(range(0, size, _SEGMENT), sums_there, strict=False):
-            if _sum(file, _SEGMENT) == there:
+        for at, remote in zip(range(0, size, _SEGMENT), remote_sums, strict=False):
+            if _sum(file, _SEGMENT) == remote:
                 continue
             end = min(at + _SEGMENT, size)
             if found and found[-1].end == at:
                 found[-1].end = end
             else:
                 found.append(Range(path, at, end))
-    known = min(len(sums_there) * _SEGMENT, size)
+    known = min(len(remote_sums) * _SEGMENT, size)
     if known < size:
         if found and found[-1].end == known:
             found[-1].end = size
@@ -121,7 +121,7 @@ def find_missing_ranges(path: Path, size: int, sums_there: list[str]) -> list[Ra
 
 
 def file_sha256(path: Path, size: int) -> str:
-    """Return the sha256 of the first bytes of a file."""
+    """Return the SHA-256 of the first `size` bytes of a file."""
     with path.open("rb") as file:
         return _sum(file, size)
 

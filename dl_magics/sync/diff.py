@@ -1,4 +1,4 @@
-"""What lies in a folder, and what must be done so that another holds the same."""
+"""Lists folders and compares them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-# What is on its way lies here, in the folder that it goes to; it never travels itself.
+# The staging folder for incomplete files, inside the destination; it is never synchronized.
 STAGE = ".dl_magics-sync"
 
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """A file, a folder, a symbolic link, or something else that cannot travel."""
+    """A file, a folder, a symbolic link, or another type, which is not synchronized."""
 
     kind: Literal["file", "folder", "link", "other"]
     size: int = 0
@@ -24,13 +24,13 @@ class FileEntry:
     target: bytes = b""
 
 
-# Names are bytes, with slashes, as POSIX has them: not every name is text.
+# Names are bytes with slashes, as in POSIX; not every name is valid text.
 Tree = dict[bytes, FileEntry]
 
 
 @dataclass(frozen=True, slots=True)
 class SyncPlan:
-    """What to do; `skipped` says of names why they stay behind."""
+    """The changes to make; `skipped` maps each skipped name to the reason."""
 
     files: list[bytes] = field(default_factory=list)
     links: list[bytes] = field(default_factory=list)
@@ -40,7 +40,7 @@ class SyncPlan:
 
 
 def list_local(root: Path, names: Collection[str] = ()) -> Tree:
-    """Return what lies in a folder of this computer; of `names` only where some are given."""
+    """Return the content of a local folder; with `names`, only of these."""
     found: Tree = {}
     rooms = [(b"", os.fspath(root))]
     while rooms:
@@ -61,7 +61,7 @@ def list_local(root: Path, names: Collection[str] = ()) -> Tree:
 
 
 def compare_trees(source: Tree, target: Tree) -> SyncPlan:
-    """Return what makes `target` hold all of `source`."""
+    """Return the changes after which `target` has everything in `source`."""
     made = SyncPlan()
     for name in sorted(source):
         entry, other = source[name], target.get(name)
@@ -79,7 +79,7 @@ def compare_trees(source: Tree, target: Tree) -> SyncPlan:
 
 
 def is_same(entry: FileEntry, other: FileEntry | None) -> bool:
-    """Whether a file or link need not travel; some file systems keep whole seconds only."""
+    """Whether a file or link is unchanged; some file systems store whole seconds only."""
     if other is None or entry.kind != other.kind:
         return False
     if entry.kind == "link":
@@ -88,20 +88,20 @@ def is_same(entry: FileEntry, other: FileEntry | None) -> bool:
 
 
 def sizes(source: Tree) -> dict[bytes, int]:
-    """Return the bytes of each file."""
+    """Return the size of each file in bytes."""
     return {name: entry.size for name, entry in source.items() if entry.kind == "file"}
 
 
 def points_outside(name: bytes, target: bytes) -> bool:
-    """Whether a symbolic link leads out of the tree; an absolute one always does."""
+    """Whether a symbolic link points outside the tree; an absolute one always does."""
     if target.startswith(b"/") or (os.name == "nt" and b":" in target):
         return True
-    meant = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
-    return meant == b".." or meant.startswith(b"../")
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
+    return path == b".." or path.startswith(b"../")
 
 
 def is_valid_name(name: bytes) -> bool:
-    """Whether a name that another host tells can be one inside a folder here."""
+    """Whether a name from another host is a valid path inside a local folder."""
     parts = name.split(b"/")
     bad = {b"", b".", b".."}
     strange = any(byte in name for byte in b'\\:*?"<>|') if os.name == "nt" else False

@@ -1,4 +1,4 @@
-"""Files that come from a host: as one tar stream of what changed, each renamed when it is whole."""
+"""Downloads changed files as one tar stream; each is renamed into place when complete."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LOOK_SECONDS = 0.25
 
 
 async def download_files(job: SyncJob) -> AsyncIterator[SyncProgress]:
-    """Fetch what changed; a lost link is waited for, and what came is not sent again."""
+    """Fetch changed files; after a lost connection, resume without repeating complete ones."""
     job = await _exactly(job)
     meter = ProgressMeter(" ← ".join(job.ends))
     async for synced in retry_stream(lambda: _attempt(job, meter), meter.now):
@@ -37,16 +37,16 @@ async def download_files(job: SyncJob) -> AsyncIterator[SyncProgress]:
 
 
 async def list_surplus(job: SyncJob) -> list[bytes]:
-    """Return what lies here and not there, files before their folders."""
-    there = await connection.connect_shared(job.login)
-    return (await _looked(await _exactly(job), there))[2].surplus
+    """Return the names that exist only locally, files before their folders."""
+    remote = await connection.connect_shared(job.login)
+    return (await _looked(await _exactly(job), remote))[2].surplus
 
 
 async def _exactly(job: SyncJob) -> SyncJob:
-    """Return the job with a file's name apart from its folder, where it is about a file."""
-    there = await connection.connect_shared(job.login)
+    """Return the job; if its path is a file, with folder and name separated."""
+    remote = await connection.connect_shared(job.login)
     with connection.translate_errors(job.login):
-        done = await there.run(f"test -f {shlex.quote(job.folder)}", check=False)
+        done = await remote.run(f"test -f {shlex.quote(job.folder)}", check=False)
     if job.names or done.exit_status:
         return job
     folder, name = posixpath.split(job.folder)
@@ -54,10 +54,10 @@ async def _exactly(job: SyncJob) -> SyncJob:
 
 
 async def _attempt(job: SyncJob, meter: ProgressMeter) -> AsyncIterator[SyncProgress]:
-    there = await connection.connect_shared(job.login)
+    remote = await connection.connect_shared(job.login)
     for _ in range(_ROUNDS):
-        theirs, here, plan = await _looked(job, there)
-        fetching = _Fetching(job, there, theirs, plan, meter)
+        theirs, here, plan = await _looked(job, remote)
+        fetching = _Fetching(job, remote, theirs, plan, meter)
         kept = sum(each.kind == "file" for each in here.values()) - len(plan.surplus)
         size = sum(theirs[name].size for name in plan.files)
         meter.begin(len(plan.files), size, max(0, kept), plan.skipped)
@@ -72,9 +72,11 @@ async def _attempt(job: SyncJob, meter: ProgressMeter) -> AsyncIterator[SyncProg
     yield meter.end(deleted=fetching.deleted)
 
 
-async def _looked(job: SyncJob, there: asyncssh.SSHClientConnection) -> tuple[Tree, Tree, SyncPlan]:
+async def _looked(
+    job: SyncJob, remote: asyncssh.SSHClientConnection
+) -> tuple[Tree, Tree, SyncPlan]:
     with connection.translate_errors(job.login):
-        listing = await remote_listing.list_remote(there, job.folder, job.names)
+        listing = await remote_listing.list_remote(remote, job.folder, job.names)
     theirs, names = listing.tree, {name.encode() for name in job.names}
     if listing.kind != "folder" or (names and not names & theirs.keys()):
         raise NoSuchFile(
@@ -88,28 +90,28 @@ async def _looked(job: SyncJob, there: asyncssh.SSHClientConnection) -> tuple[Tr
 
 
 class _Fetching:
-    """One attempt: all that is fetched after one look at both sides."""
+    """One attempt: the download after one comparison of both sides."""
 
     def __init__(
         self,
         job: SyncJob,
-        there: asyncssh.SSHClientConnection,
+        remote: asyncssh.SSHClientConnection,
         theirs: Tree,
         plan: SyncPlan,
         meter: ProgressMeter,
     ) -> None:
         self.deleted = [name for name in plan.surplus if name in job.delete]
-        self._job, self._there, self._theirs, self._plan = job, there, theirs, plan
+        self._job, self._remote, self._theirs, self._plan = job, remote, theirs, plan
         self._meter = meter
         self._arrival = TarExtractor(job.root, theirs, meter)
 
     @property
     def missing(self) -> list[bytes]:
-        """What should have come."""
+        """The planned files that were not received."""
         return [name for name in self._plan.files if name not in self._arrival.settled]
 
     async def all(self) -> AsyncIterator[SyncProgress]:
-        """Fetch it; yield how far it has come."""
+        """Fetch everything in the plan; yield the progress."""
         yield self._meter.now()
         plan = self._plan
         if not (plan.files or plan.links or plan.folders or self.deleted):
@@ -134,7 +136,7 @@ class _Fetching:
     async def _together(self, names: list[bytes]) -> AsyncIterator[SyncProgress]:
         """Fetch many files as one stream."""
         commands = tar_batch.split_commands(b"tar -cf - --", [b"./" + name for name in names])
-        async with self._there.create_process("exec sh -s", encoding=None) as process:
+        async with self._remote.create_process("exec sh -s", encoding=None) as process:
             process.stdin.write(b"\n".join([b"cd -- " + self._folder(), *commands, b"exit 0\n"]))
             process.stdin.write_eof()
             quiet = asyncio.ensure_future(process.stderr.read())
@@ -152,7 +154,7 @@ class _Fetching:
         self._must_have_ended(process)
 
     async def _alone(self, name: bytes) -> AsyncIterator[SyncProgress]:
-        """Fetch one big file; what came before a cut is compared, and not fetched again."""
+        """Fetch one big file; resume after the part that an earlier attempt received."""
         file, entry = shlex.quote(f"./{name.decode()}"), self._theirs[name]
         part = self._arrival.part(name)
         offset = self._arrival.came(name)
@@ -161,7 +163,7 @@ class _Fetching:
             offset = 0
         self._meter.add(offset)
         command = f"cd -- {self._folder().decode()} && tail -c +{offset + 1} {file}"
-        async with self._there.create_process(command, encoding=None) as process:
+        async with self._remote.create_process(command, encoding=None) as process:
             while block := await process.stdout.read(_CHUNK):
                 await asyncio.to_thread(self._arrival.write, name, block)
                 if self._meter.due():
@@ -174,8 +176,8 @@ class _Fetching:
             part.unlink(missing_ok=True)
 
     async def _same(self, file: str, part: Path, size: int) -> bool:
-        """Whether the first bytes of a file there are those here."""
-        done = await self._there.run(
+        """Whether the first `size` bytes of the remote file and the local part are equal."""
+        done = await self._remote.run(
             f"cd -- {self._folder().decode()} && head -c {size} {file} | sha256sum",
             check=False,
             errors="replace",
@@ -184,10 +186,10 @@ class _Fetching:
         return str(done.stdout).partition(" ")[0] == ours
 
     async def _is_still(self, name: bytes) -> bool:
-        """Whether a file there is as it was before we read it, and all of it came."""
+        """Whether the remote file did not change during the download and is complete."""
         folder, _, last = name.decode().rpartition("/")
         listing = await remote_listing.list_remote(
-            self._there, f"{self._job.folder}/{folder}", [last]
+            self._remote, f"{self._job.folder}/{folder}", [last]
         )
         same = listing.tree.get(last.encode()) == self._theirs[name]
         return same and self._arrival.came(name) == self._theirs[name].size
@@ -204,7 +206,7 @@ class _Fetching:
 
 
 class _Pipe:
-    """Lets a thread read what arrives on the loop; a broken link is the end of it."""
+    """Lets a thread read from a stream of the event loop; a lost connection ends the data."""
 
     def __init__(self, reader: asyncssh.SSHReader[bytes]) -> None:
         self._reader = reader

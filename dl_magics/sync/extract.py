@@ -1,4 +1,4 @@
-"""What arrives here is written beside its place, and renamed when it is whole."""
+"""Writes received files to the staging folder and renames them when complete."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class ByteStream(Protocol):
-    """Where bytes come from."""
+    """A source of bytes."""
 
     def read(self, size: int, /) -> bytes: ...
 
 
 class TarExtractor:
-    """Puts files of a host into a folder here; only those that were asked for."""
+    """Writes files from a host into a local folder; names that were not requested are ignored."""
 
     def __init__(self, root: Path, wanted: Tree, meter: ProgressMeter) -> None:
         self._root = root
@@ -38,7 +38,7 @@ class TarExtractor:
         self.settled: set[bytes] = set()
 
     def prepare(self, folders: list[bytes]) -> None:
-        """Make the folders, and the one for what is on its way."""
+        """Create the folders, including the staging folder."""
         try:
             self._stage.mkdir(parents=True, exist_ok=True)
             for name in folders:
@@ -50,7 +50,7 @@ class TarExtractor:
             ) from error
 
     def unpack(self, stream: ByteStream) -> None:
-        """Take files out of tar archives that follow each other; a torn end is left."""
+        """Extract files from concatenated tar archives; an incomplete end is ignored."""
         with (
             contextlib.suppress(tarfile.TarError),
             tarfile.open(
@@ -75,18 +75,18 @@ class TarExtractor:
                             self._take(name, entry, content)
 
     def write(self, name: bytes, block: bytes) -> None:
-        """Add to what came of a big file."""
+        """Append a block to the staged part of a big file."""
         with self._settling(name), self.part(name).open("ab") as file:
             file.write(block)
         self._meter.add(len(block))
 
     def whole(self, name: bytes) -> None:
-        """Put a big file that is complete into its place."""
+        """Move a complete big file into place."""
         with self._settling(name):
             self._place(name, self._wanted[name])
 
     def link(self, name: bytes) -> None:
-        """Make a symbolic link, where this computer lets us."""
+        """Create a symbolic link, if the operating system permits it."""
         beside = self.part(name)
         with self._settling(name):
             beside.unlink(missing_ok=True)
@@ -95,22 +95,22 @@ class TarExtractor:
             self.settled.add(name)
 
     def delete(self, names: list[bytes]) -> None:
-        """Delete files, and folders that are empty then."""
+        """Delete files, and folders that are then empty."""
         for name in names:
             path = self._path(name)
             with self._settling(name):
                 path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
 
     def clear(self) -> None:
-        """Take away the folder for what is on its way."""
+        """Remove the staging folder."""
         shutil.rmtree(self._stage, ignore_errors=True)
 
     def part(self, name: bytes) -> Path:
-        """Return where a file lies until it is whole."""
+        """Return the path of a file in the staging folder."""
         return self._stage / hashlib.sha256(name).hexdigest()[:32]
 
     def came(self, name: bytes) -> int:
-        """Return how much of a file is here from before."""
+        """Return the number of bytes of a file received by an earlier attempt."""
         part = self.part(name)
         return part.stat().st_size if part.is_file() else 0
 
@@ -133,7 +133,7 @@ class TarExtractor:
 
     @contextmanager
     def _settling(self, name: bytes) -> Iterator[None]:
-        """Tell a full disk; name a file that this computer does not take."""
+        """Raise DiskFull for a full disk; report any other file that cannot be written."""
         try:
             yield
         except OSError as error:
@@ -146,5 +146,5 @@ class TarExtractor:
             self._meter.skip(name, (error.strerror or str(error)).lower())
 
 
-def _name(said: str) -> bytes:
-    return os.fsencode(said).removeprefix(b"./")
+def _name(member: str) -> bytes:
+    return os.fsencode(member).removeprefix(b"./")

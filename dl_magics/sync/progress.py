@@ -1,4 +1,4 @@
-"""How far a sync has come."""
+"""The progress of a sync."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _SHOWN = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncProgress:
-    """What has come over so far; at the end, what was done.
+    """The amount transferred so far; at the end, the summary.
 
-    `skipped` are the names that stayed behind and why; `waiting` says that the link is lost.
+    `skipped` holds skipped names with the reasons; `waiting` is set while the connection is lost.
     """
 
     what: str
@@ -36,7 +36,7 @@ class SyncProgress:
 
     @property
     def bar(self) -> str:
-        """Return the progress in one line."""
+        """The progress bar as text."""
         part = self.bytes / self.bytes_total if self.bytes_total else 1.0
         full = int(part * _WIDTH)
         left = f" · {self.seconds_left:.0f} s left" if self.seconds_left else ""
@@ -66,19 +66,19 @@ class SyncProgress:
 
 
 class ProgressMeter:
-    """Counts what comes over, and says when it is time to show it."""
+    """Counts transferred bytes and files, and decides when to report them."""
 
     def __init__(self, what: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._what = what
         self._clock = clock
-        self._began = self._told = clock()
+        self._began = self._reported = clock()
         self._files_total = self._bytes_total = self._unchanged = -1
         self._files = self._bytes = 0
         self._since = (self._began, 0)
         self._skipped: dict[str, str] = {}
 
     def begin(self, files: int, size: int, unchanged: int, skipped: Mapping[bytes, str]) -> None:
-        """Say what is still to be done: at the start, and again after each lost link."""
+        """Set the totals: at the start, and again after each lost connection."""
         if self._files_total < 0:
             self._unchanged = unchanged
         self._files_total = max(self._files_total, files)
@@ -88,24 +88,24 @@ class ProgressMeter:
         self._skipped = {decode_name(name): why for name, why in skipped.items()}
 
     def add(self, size: int, files: int = 0) -> None:
-        """Count what came over."""
+        """Count transferred bytes and files."""
         self._bytes += size
         self._files += files
 
     def skip(self, name: bytes, why: str) -> None:
-        """Name what stays behind."""
+        """Record a skipped name and the reason."""
         self._skipped[decode_name(name)] = why
 
     def due(self) -> bool:
-        """Whether it is time to show it."""
+        """Whether the progress should be reported now."""
         now = self._clock()
-        if now - self._told < _SECONDS_BETWEEN:
+        if now - self._reported < _SECONDS_BETWEEN:
             return False
-        self._told = now
+        self._reported = now
         return True
 
     async def shown(self, work: Coroutine[Any, Any, None]) -> AsyncIterator[SyncProgress]:
-        """Do some work; yield how far it has come now and then."""
+        """Run some work; yield the progress at intervals."""
         task = asyncio.ensure_future(work)
         try:
             while not (await asyncio.wait({task}, timeout=_SECONDS_BETWEEN))[0]:
@@ -116,7 +116,7 @@ class ProgressMeter:
             await asyncio.gather(task, return_exceptions=True)
 
     def now(self, waiting: str = "") -> SyncProgress:
-        """Return how far it has come."""
+        """Return the current progress."""
         began, before = self._since
         elapsed, moved = self._clock() - began, self._bytes - before
         left = (self._bytes_total - self._bytes) * elapsed / moved if moved > 0 else 0.0
@@ -134,12 +134,12 @@ class ProgressMeter:
         )
 
     def end(self, deleted: list[bytes]) -> SyncProgress:
-        """Return what was done."""
+        """Return the summary."""
         return replace(self.now(), done=True, deleted=tuple(map(decode_name, deleted)))
 
 
 def format_size(size: int) -> str:
-    """Return a number of bytes as people write it."""
+    """Return a number of bytes in readable units."""
     value = float(size)
     for unit in ("bytes", "kB", "MB"):
         if value < 1000:
@@ -149,7 +149,7 @@ def format_size(size: int) -> str:
 
 
 def decode_name(name: bytes) -> str:
-    """Return a name as it can be shown."""
+    """Return a name as printable text."""
     shown = name.decode("utf-8", "backslashreplace")
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in shown)
 

@@ -1,4 +1,4 @@
-"""Ask a host what lies in one of its folders, in one go, with what every host has."""
+"""Lists a folder of a host with one command, using only standard tools."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SECOND = 10**9
 
 @dataclass(frozen=True, slots=True)
 class RemoteListing:
-    """What lies there: what is in place, and what an earlier sync left on its way."""
+    """The content of a remote folder; `staged` is left from an incomplete earlier sync."""
 
     kind: Literal["folder", "file", "none"]
     free_bytes: int = 0
@@ -33,29 +33,30 @@ class RemoteListing:
 
 
 async def list_remote(
-    there: asyncssh.SSHClientConnection,
+    remote: asyncssh.SSHClientConnection,
     folder: str,
     names: Collection[str] = (),
     *,
     make: bool = False,
 ) -> RemoteListing:
-    """Return what lies in a folder there; of `names` only where some are given."""
-    done = await there.run(
+    """Return the content of a remote folder; with `names`, only of these."""
+    done = await remote.run(
         "exec sh -s", input=_script(folder, names, make), check=False, encoding=None
     )
     if done.exit_status is None:
         raise NoAnswer("The connection was closed.", fix="Run the same line again to resume.")
     if done.exit_status:
-        said = as_bytes(done.stderr).decode(errors="replace").strip()
+        errors = as_bytes(done.stderr).decode(errors="replace").strip()
         raise CommandFailed(
-            f"{folder} cannot be used on the host: {said:.200}", fix="Name another folder with --to"
+            f"{folder} cannot be used on the host: {errors:.200}",
+            fix="Name another folder with --to",
         )
     return parse_listing(as_bytes(done.stdout))
 
 
-def parse_listing(said: bytes) -> RemoteListing:
-    """Return what the answer of manifest.sh means."""
-    kind, _, rest = said.partition(b"\n")
+def parse_listing(output: bytes) -> RemoteListing:
+    """Parse the output of remote_listing.sh."""
+    kind, _, rest = output.partition(b"\n")
     if kind == b"folder":
         free, _, listed = rest.partition(b"\n")
         words = listed.split(b"\0")
@@ -86,9 +87,9 @@ def _listing(free: int, words: list[bytes]) -> RemoteListing:
     return RemoteListing("folder", free, travels, staged)
 
 
-def as_bytes(said: bytes | str | None) -> bytes:
-    """Return what a process wrote that was started without an encoding."""
-    return said if isinstance(said, bytes) else b""
+def as_bytes(output: bytes | str | None) -> bytes:
+    """Return the output of a process that was started without an encoding."""
+    return output if isinstance(output, bytes) else b""
 
 
 def _ns(time: bytes) -> int:

@@ -1,4 +1,4 @@
-"""What goes from where to where."""
+"""The description of a sync."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ BIG = 64 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class SyncJob:
-    """A folder here and one there, or some `names` of it; one of them is made like the other.
+    """A local folder `root` and a remote `folder` to synchronize, or only some `names` in them.
 
-    `delete` names what may be deleted where it goes to. A file larger than `big` goes by itself,
-    and resumes in the middle.
+    `delete` holds the names that may be deleted at the destination. A file larger than `big` bytes
+    is transferred separately, and resumes in the middle.
     """
 
     login: SshTarget
@@ -27,15 +27,15 @@ class SyncJob:
 
     @property
     def ends(self) -> tuple[str, str]:
-        """Return the place here and the place there, as they are shown."""
+        """The local and the remote path, for display."""
         names = ", ".join(self.names)
-        here = self.root / names if names else self.root
-        there = f"{self.folder}/{names}" if names else self.folder
-        return str(here), f"{self.login.name}:{there.removeprefix('./')}"
+        local = self.root / names if names else self.root
+        remote = f"{self.folder}/{names}" if names else self.folder
+        return str(local), f"{self.login.name}:{remote.removeprefix('./')}"
 
 
 def is_text(name: bytes) -> bool:
-    """Whether a name can stand in a command."""
+    """Whether a name is valid UTF-8 and can be part of a command."""
     try:
         name.decode()
     except UnicodeDecodeError:

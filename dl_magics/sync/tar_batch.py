@@ -1,4 +1,4 @@
-"""Many files as tar streams that put them in their places when all of them came."""
+"""Sends many files as tar streams with a script that moves them into place at the end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LONGEST_COMMAND = 60_000
 
 
 class TarPiece(NamedTuple):
-    """Bytes to send, and how many bytes and whole files of a person's are in it."""
+    """Bytes to send, and how many bytes and complete files of the user are in them."""
 
     data: bytes
     size: int
@@ -30,7 +30,7 @@ class TarPiece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FileRest:
-    """What is done when all files are there; `came` lie in the stage, without their times."""
+    """The final steps after all files; `came` are complete in the stage, without their times."""
 
     folders: Sequence[bytes] = ()
     links: Sequence[bytes] = ()
@@ -41,10 +41,10 @@ class FileRest:
 
 @dataclass(slots=True)
 class TarBatch:
-    """Some of many files as one stream, which ends with the script that puts them in their places.
+    """Some of the files as one tar stream, which ends with the script that moves them into place.
 
-    Several may take from what is `waiting`. A file that changed while it was read is padded and
-    left out of the script, which the stream calls `finish`.
+    Several batches may share `waiting`. A file that changed while it was read is padded and left
+    out of the script, whose name in the stream is `finish`.
     """
 
     root: Path
@@ -69,7 +69,7 @@ class TarBatch:
         yield TarPiece(bytes(waiting), size, files)
 
     def end(self, last: FileRest | None = None) -> Iterator[TarPiece]:
-        """Yield the end of the stream; `last` is what is to be done when all else came."""
+        """Yield the end of the stream; `last` holds the steps to run after all other files."""
         rest = last or FileRest()
         data = bytearray()
         for name in rest.links:
@@ -94,7 +94,7 @@ class TarBatch:
                 return
             self.taken.append(name)
             size += self.here[name].size
-            # Two tars that make one folder at the same time both stumble, unless it is sent.
+            # Two tar processes fail if both create a missing folder; so each stream sends it.
             for above in reversed([*diff.parent_folders(b"new/" + name)]):
                 if above not in folders:
                     folders.add(above)
@@ -150,7 +150,7 @@ class TarBatch:
 
 
 def entry_of(root: Path, name: bytes) -> FileEntry | None:
-    """Return what a file is now; None where there is none."""
+    """Return the current entry of a file; None if it does not exist."""
     try:
         return _as_entry((root / os.fsdecode(name)).lstat())
     except OSError:
@@ -177,7 +177,7 @@ def _quoted(name: bytes) -> bytes:
 
 
 def split_commands(command: bytes, names: list[bytes], end: bytes = b"") -> Iterator[bytes]:
-    """Yield commands with all the names, none too long for a host."""
+    """Yield commands that cover all names, each within the length limit of a host."""
     waiting, length = [command], 0
     for word in map(_quoted, names):
         if length + len(word) > _LONGEST_COMMAND:

@@ -1,4 +1,4 @@
-"""The tar stream that goes up: any name, any size, times to the nanosecond."""
+"""The tar format for uploads: any name, any size, times in nanoseconds."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ _SECOND = 10**9
 
 
 def file_header(name: bytes, size: int, mtime_ns: int = 0, mode: int = 0o644) -> bytes:
-    """Return what stands before the bytes of a file."""
+    """Return the header of a file."""
     return _times(mtime_ns) + _named(_FILE, name, b"", size, mtime_ns, mode)
 
 
 def link_header(name: bytes, target: bytes) -> bytes:
-    """Return a symbolic link."""
+    """Return the header of a symbolic link."""
     return _named(_LINK, name, target)
 
 
 def folder_header(name: bytes) -> bytes:
-    """Return a folder."""
+    """Return the header of a folder."""
     return _named(_FOLDER, name + b"/", b"")
 
 
 def padding(size: int) -> bytes:
-    """Return what follows the bytes of a file."""
+    """Return the padding after the content of a file."""
     return bytes(-size % BLOCK)
 
 
 def _times(mtime_ns: int) -> bytes:
-    """Return the extension for times that are no whole seconds since 1970."""
+    """Return the pax header for a time before 1970 or with a fraction of a second."""
     if not mtime_ns % _SECOND and mtime_ns >= 0:
         return b""
     sign, size = ("-", -mtime_ns) if mtime_ns < 0 else ("", mtime_ns)
@@ -69,7 +69,7 @@ def _header(
 
 
 def _number(value: int) -> bytes:
-    """Return a field of 12 bytes; what is too large for octal digits is binary."""
+    """Return a field of 12 bytes; numbers too large for octal digits are binary."""
     if value < 8**11:
         return b"%011o\0" % value
     return b"\x80" + value.to_bytes(11, "big")

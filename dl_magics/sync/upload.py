@@ -1,4 +1,4 @@
-"""Files that go to a host: as one tar stream of what changed, put in place when all of it came."""
+"""Uploads changed files as one tar stream; they are moved into place when all are complete."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ _ROUNDS = 3
 
 
 async def upload_files(job: SyncJob) -> AsyncIterator[SyncProgress]:
-    """Send what changed; a lost link is waited for, and what came is not sent again."""
+    """Send changed files; after a lost connection, resume without repeating complete ones."""
     meter = ProgressMeter(" → ".join(job.ends))
     async for synced in retry_stream(lambda: _attempt(job, meter), meter.now):
         yield synced
 
 
 async def list_surplus(job: SyncJob) -> list[bytes]:
-    """Return what lies there and not here, files before their folders."""
+    """Return the names that exist only on the host, files before their folders."""
     here, listing = await _looked(job)
     return diff.compare_trees(here, listing.tree).surplus
 
 
 async def count_differences(job: SyncJob) -> tuple[int, int]:
-    """Return how many files are new here or of another size, and how many are only there.
+    """Return the number of local files that are new or differ in size, and of remote-only files.
 
-    Times do not count: the same photos may have come there another way.
+    Times are ignored: the same photos may have been copied to the host in another way.
     """
     here, listing = await _looked(job)
     if listing.kind != "folder":
@@ -53,26 +53,26 @@ async def count_differences(job: SyncJob) -> tuple[int, int]:
 
 
 async def _looked(job: SyncJob) -> tuple[Tree, RemoteListing]:
-    there = await connection.connect_shared(job.login)
+    remote = await connection.connect_shared(job.login)
     with connection.translate_errors(job.login):
-        return await _both_sides(there, job)
+        return await _both_sides(remote, job)
 
 
 async def _both_sides(
-    there: asyncssh.SSHClientConnection, job: SyncJob, *, make: bool = False
+    remote: asyncssh.SSHClientConnection, job: SyncJob, *, make: bool = False
 ) -> tuple[Tree, RemoteListing]:
     return await asyncio.gather(
         asyncio.to_thread(diff.list_local, job.root, job.names),
-        remote_listing.list_remote(there, job.folder, job.names, make=make),
+        remote_listing.list_remote(remote, job.folder, job.names, make=make),
     )
 
 
 async def _attempt(job: SyncJob, meter: ProgressMeter) -> AsyncIterator[SyncProgress]:
-    there = await connection.connect_shared(job.login)
+    remote = await connection.connect_shared(job.login)
     for _ in range(_ROUNDS):
         with connection.translate_errors(job.login):
-            async with SyncChannel(there, job.login, meter) as line:
-                here, listing = await _both_sides(there, job, make=True)
+            async with SyncChannel(remote, job.login, meter) as line:
+                here, listing = await _both_sides(remote, job, make=True)
                 sending = _Sending(job, line, here, listing, meter)
                 yield meter.now()
                 async for synced in meter.shown(sending.all()):
@@ -85,7 +85,7 @@ async def _attempt(job: SyncJob, meter: ProgressMeter) -> AsyncIterator[SyncProg
 
 
 class _Sending:
-    """One attempt: all that is sent after one look at both sides."""
+    """One attempt: the upload after one comparison of both sides."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class _Sending:
         self._staged = {
             name.removeprefix(tar_batch.NEW): each for name, each in listing.staged.items()
         }
-        self._there_now = listing.tree
+        self._remote_tree = listing.tree
         self._came = [name for name in plan.files if self._is_whole(name)]
         left = [name for name in plan.files if not self._is_whole(name)]
         self._big = [name for name in left if self._goes_alone(name)]
@@ -120,7 +120,7 @@ class _Sending:
         meter.begin(len(left), size, kept, plan.skipped)
 
     async def all(self) -> None:
-        """Send it."""
+        """Send everything in the plan."""
         for name in self._big:
             await self._alone(name)
         plan = self._plan
@@ -130,7 +130,7 @@ class _Sending:
                 await self._together()
 
     async def _together(self) -> None:
-        """Send many files; when all of them are there, what else is to be done."""
+        """Send many files as one stream; after the last one, run the final steps."""
         sent = self._bundle("finish")
         async with self._line.stream() as stream, self._line.helped(self._help) as helped:
             await stream.begin(self._unpacking(sent))
@@ -141,7 +141,7 @@ class _Sending:
         self._note(sent)
 
     async def _help(self) -> None:
-        """Send some of the many files beside the first stream."""
+        """Send some of the files over a second stream."""
         while self._small:
             sent = self._bundle("finish.2")
             async with self._line.stream() as stream:
@@ -166,7 +166,7 @@ class _Sending:
             folders=self._plan.folders,
             links=self._plan.links,
             came=self._came,
-            delete=[(name, self._there_now[name]) for name in self.deleted],
+            delete=[(name, self._remote_tree[name]) for name in self.deleted],
             clear=True,
         )
 
@@ -176,7 +176,7 @@ class _Sending:
             self._meter.skip(name, why)
 
     async def _alone(self, name: bytes) -> None:
-        """Send one big file; what came before a cut is compared, and not sent again."""
+        """Send one big file; segments from an earlier attempt are not sent again."""
         entry, part = self._here[name], f"./{STAGE}/new/{name.decode()}"
         path = self._job.root / os.fsdecode(name)
         left = Ranges(
@@ -201,7 +201,7 @@ class _Sending:
         (self._came if is_same else self.changing).append(name)
 
     async def _sums(self, name: bytes, part: str) -> list[str]:
-        """Return the sums of what came of a file before."""
+        """Return the checksums of the segments that an earlier attempt has sent."""
         found = self._staged.get(name)
         if not found:
             return []
@@ -209,8 +209,8 @@ class _Sending:
             await stream.begin(
                 self._inside(build_checksum_command(part, found.size, self._here[name].size))
             )
-            said = await stream.end()
-        return [line.partition(" ")[0] for line in said.splitlines()]
+            output = await stream.end()
+        return [line.partition(" ")[0] for line in output.splitlines()]
 
     def _inside(self, command: str) -> str:
         return f"LC_ALL=C; export LC_ALL; cd -- {shlex.quote(self._job.folder)} && {command}"

@@ -80,12 +80,12 @@ def ending(kernel, tmp_path):
     ending.ended()
 
 
-def test_a_notebook_runs_its_cells_there(bridged, kernel):
+def test_a_notebook_runs_its_cells_on_the_host(bridged, kernel):
     assert bridged.run("x = 6 * 7; print(x)") == "42\n"
     assert run(kernel, "print(x)") == "42\n"
 
 
-def test_a_notebook_can_be_asked_and_completed(bridged):
+def test_input_and_completion_work_in_a_notebook(bridged):
     said = bridged.run(
         "print('Hello', input())",
         allow_stdin=True,
@@ -116,7 +116,7 @@ def test_a_widget_sends_its_buffers_both_ways(bridged):
     assert [bytes(buffer) for buffer in message["buffers"]] == [b"cba\x00"]
 
 
-def test_its_interrupt_reaches_the_cell(bridged):
+def test_an_interrupt_reaches_the_cell(bridged):
     id_ = bridged.client.execute("import time; print('begun'); time.sleep(600)")
     while bridged.client.get_iopub_msg(timeout=PATIENCE)["header"]["msg_type"] != "stream":
         pass
@@ -129,7 +129,7 @@ def test_its_interrupt_reaches_the_cell(bridged):
     assert reply["content"]["ename"] == "KeyboardInterrupt"
 
 
-def test_a_cut_link_is_not_a_dead_kernel(bridged, lab, kernel):
+def test_a_lost_link_does_not_look_like_a_dead_kernel(bridged, lab, kernel):
     assert bridged.run("print('before')") == "before\n"
     lab.wire("down")
     bridged.client.execute("print('after')")
@@ -155,7 +155,7 @@ def test_a_restart_gives_a_new_kernel_and_ends_the_bridge(ending, kernel):
     assert run(kernel, "print('old' in dir())") == "False\n"
 
 
-def test_a_kernel_that_died_ends_the_bridge_so_that_jupyter_notices(ending):
+def test_a_dead_kernel_ends_the_bridge(ending):
     ending.client.execute("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
 
     said = ""

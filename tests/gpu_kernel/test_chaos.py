@@ -11,7 +11,7 @@ SEEDS = range(12)
 BESIDE = 6
 
 
-def test_whatever_happens_nothing_is_lost_doubled_or_run_again():
+def test_random_disturbances_lose_repeat_and_rerun_nothing():
     if why := missing():
         pytest.skip(f"No lab of two hosts here: {why}")
     with ThreadPoolExecutor(BESIDE) as pool:

@@ -38,7 +38,7 @@ def agent_pid(lab, kernel):
     return pid
 
 
-def test_all_messages_of_a_cell_come_until_its_reply_and_idle(kernel):
+def test_a_cell_yields_its_messages_until_the_reply_and_idle(kernel):
     messages = list(kernel.execute("print('a'); 6 * 7"))
 
     assert sorted(set(kinds(messages))) == sorted(
@@ -48,7 +48,7 @@ def test_all_messages_of_a_cell_come_until_its_reply_and_idle(kernel):
     assert kernel.state == "idle"
 
 
-def test_an_error_comes_with_its_traceback(kernel):
+def test_an_error_has_its_traceback(kernel):
     messages = list(kernel.execute("1 / 0"))
 
     (error,) = [one["content"] for one in messages if one["header"]["msg_type"] == "error"]
@@ -56,7 +56,7 @@ def test_an_error_comes_with_its_traceback(kernel):
     assert "Traceback" in "".join(error["traceback"])
 
 
-def test_a_cell_can_ask_and_be_answered(kernel):
+def test_a_cell_can_request_input(kernel):
     said = ""
     for message in kernel.execute("name = input('Who? '); print('Hello', name)", allow_stdin=True):
         if message["header"]["msg_type"] == "input_request":
@@ -67,7 +67,7 @@ def test_a_cell_can_ask_and_be_answered(kernel):
     assert said == "Hello Jürgen\n"
 
 
-def test_completions_and_help_are_had_by_request(kernel):
+def test_completions_and_help_are_returned(kernel):
     run(kernel, "a_name_of_ours = 1; get_ipython().Completer.use_jedi = False")
 
     reply = kernel.request("shell", "complete_request", {"code": "a_name_o", "cursor_pos": 8})
@@ -75,14 +75,14 @@ def test_completions_and_help_are_had_by_request(kernel):
     assert reply["content"]["matches"] == ["a_name_of_ours"]
 
 
-def test_a_request_may_be_given_up_in_time(kernel):
+def test_a_request_times_out(kernel):
     kernel.execute("import time; time.sleep(2)")
 
     with pytest.raises(errors.NoAnswer, match="before the timeout"):
         kernel.request("shell", "complete_request", {"code": "x", "cursor_pos": 1}, seconds=0.3)
 
 
-def test_events_of_our_own_pass_like_any_message(kernel):
+def test_custom_events_pass_like_any_message(kernel):
     code = (
         "k = get_ipython().kernel\n"
         "k.session.send(k.iopub_socket, 'dl_magics_event', {'n': 1}, parent=k.get_parent('shell'))"
@@ -97,7 +97,7 @@ def test_events_of_our_own_pass_like_any_message(kernel):
     assert event["content"] == {"n": 1}
 
 
-def test_after_ctrl_c_the_cell_is_interrupted_and_the_rest_still_comes(kernel):
+def test_iteration_continues_after_ctrl_c(kernel):
     answer = kernel.execute("import time\nprint('begun', flush=True)\ntime.sleep(600)")
     said = [next(answer)]
     while "begun" not in printed(said):
@@ -115,7 +115,7 @@ def test_after_ctrl_c_the_cell_is_interrupted_and_the_rest_still_comes(kernel):
     assert run(kernel, "print('goes on')") == "goes on\n"
 
 
-def test_a_request_made_while_the_link_is_cut_runs_once_when_it_is_back(lab, kernel):
+def test_a_request_sent_while_the_link_is_lost_runs_once_later(lab, kernel):
     run(kernel, "ran = 0")
     lab.wire("down")
     seen = []
@@ -133,7 +133,7 @@ def test_a_request_made_while_the_link_is_cut_runs_once_when_it_is_back(lab, ker
     assert run(kernel, "print(ran)") == "1\n"
 
 
-def test_another_client_takes_an_old_request_up_from_the_journal(lab, kernel):
+def test_another_client_resumes_a_request_from_the_journal(lab, kernel):
     # Without a flush the kernel tells several lines at once, and few entries come.
     count = "import time\nfor i in range(30): print(i, flush=True); time.sleep(0.05)"
     since = kernel.n
@@ -168,7 +168,7 @@ def test_two_clients_share_a_kernel_and_each_gets_its_own_answers(lab, kernel, o
     assert list(journal_of(lab, other, since=other.n)) == []
 
 
-def test_what_befalls_the_kernel_is_told_to_all(kernel, other):
+def test_all_clients_receive_kernel_events(kernel, other):
     coming = blocking.iterate_over(other.entries())
     events = (entry.message for entry in coming if entry.event)
     waits = other.execute("import time; time.sleep(600)")
@@ -186,7 +186,7 @@ def test_what_befalls_the_kernel_is_told_to_all(kernel, other):
     assert run(other, "print('new')") == "new\n"
 
 
-def test_a_kernel_that_ran_out_of_memory_fails_the_cell_in_two_lines(kernel):
+def test_out_of_memory_fails_the_cell_with_two_lines(kernel):
     answer = kernel.execute("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
 
     with pytest.raises(errors.KernelDied) as died:
@@ -202,7 +202,7 @@ def test_a_kernel_that_ran_out_of_memory_fails_the_cell_in_two_lines(kernel):
     assert run(kernel, "print('again')") == "again\n"
 
 
-def test_an_agent_that_was_killed_costs_at_most_a_moment_and_says_so(lab, kernel):
+def test_a_killed_agent_is_replaced_and_the_gap_is_reported(lab, kernel):
     since = kernel.n
     count = "import time\nfor i in range(40): print(i, flush=True); time.sleep(0.1)"
     answer = kernel.execute(count)
@@ -216,7 +216,7 @@ def test_an_agent_that_was_killed_costs_at_most_a_moment_and_says_so(lab, kernel
     assert run(kernel, "print('goes on')") == "goes on\n"
 
 
-def test_an_answer_that_nobody_wrote_down_is_said_to_be_lost(lab, kernel):
+def test_output_that_was_not_journalled_is_reported_lost(lab, kernel):
     run(kernel, "import time, os")
     answer = kernel.execute("time.sleep(0.5)")
     until(lambda: kernel.state == "busy")
@@ -231,7 +231,7 @@ def test_an_answer_that_nobody_wrote_down_is_said_to_be_lost(lab, kernel):
     assert run(kernel, "print('goes on')") == "goes on\n"
 
 
-def test_after_the_instance_restarted_the_cell_is_said_to_be_broken_off(lab, kernel):
+def test_a_reboot_of_the_instance_fails_the_cell(lab, kernel):
     answer = kernel.execute("import time; time.sleep(600)")
     until(lambda: kernel.state == "busy")
     for pid in lab.running(kernel.run_dir):
@@ -244,7 +244,7 @@ def test_after_the_instance_restarted_the_cell_is_said_to_be_broken_off(lab, ker
     again.close()
 
 
-def test_what_was_shut_down_is_gone_and_stays_gone(lab):
+def test_a_kernel_that_was_shut_down_stays_gone(lab):
     kernel = GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable)
     other = GpuKernel.attach(lab.login, kernel.run_dir, sys.executable)
 
@@ -256,7 +256,7 @@ def test_what_was_shut_down_is_gone_and_stays_gone(lab):
     other.close()
 
 
-def test_the_journal_of_what_was_shut_down_can_still_be_read(lab):
+def test_the_journal_can_be_read_after_a_shutdown(lab):
     kernel = GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable)
     run(kernel, "print('long ago')")
     kernel.shutdown()
@@ -269,7 +269,7 @@ def test_the_journal_of_what_was_shut_down_can_still_be_read(lab):
     again.shutdown()
 
 
-def test_a_run_folder_that_is_not_there_any_more_is_gone(lab):
+def test_a_deleted_run_folder_is_reported_gone(lab):
     other = GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable)
     pids = lab.running(other.run_dir)
     shutil.rmtree(other.run_dir)
@@ -282,7 +282,7 @@ def test_a_run_folder_that_is_not_there_any_more_is_gone(lab):
     other.close()
 
 
-def test_an_instance_that_stopped_is_told_from_a_lost_link(lab, kernel):
+def test_a_stopped_instance_is_distinguished_from_a_lost_link(lab, kernel):
     stopped = threading.Event()
 
     def find():
@@ -302,7 +302,7 @@ def test_an_instance_that_stopped_is_told_from_a_lost_link(lab, kernel):
     watching.close()
 
 
-def test_a_changed_host_key_ends_it_in_two_lines(lab, kernel):
+def test_a_changed_host_key_ends_the_link_with_two_lines(lab, kernel):
     answer = kernel.execute("import time; time.sleep(5)")
     until(lambda: kernel.state == "busy")
     known = known_hosts.pinned_lines("i-0lab")[0].split(maxsplit=1)[1]
@@ -316,7 +316,7 @@ def test_a_changed_host_key_ends_it_in_two_lines(lab, kernel):
         known_hosts.pin_keys("i-0lab", known)
 
 
-def test_a_python_that_cannot_run_it_is_said_in_two_lines(lab):
+def test_a_missing_interpreter_is_reported_with_two_lines(lab):
     with pytest.raises(errors.KernelDied) as failed:
         GpuKernel.attach(lab.login, lab.new_run_dir(), "/no/such/python")
 
@@ -353,7 +353,7 @@ def test_a_new_link_resumes_after_the_last_entry_received(lab, tmp_path):
     kernel.shutdown()
 
 
-def test_the_agent_is_put_there_once(lab, kernel):
+def test_the_agent_is_uploaded_once(lab, kernel):
     (file,) = (lab.folder / "home" / ".dlm").glob("agent-*")
     before = file.stat().st_mtime_ns
 
@@ -364,7 +364,7 @@ def test_the_agent_is_put_there_once(lab, kernel):
     assert file.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_where_sockets_may_not_be_forwarded_it_goes_over_standard_input_and_output(home):
+def test_without_socket_forwarding_the_link_uses_standard_input_and_output(home):
     if why := missing():
         pytest.skip(why)
     strict = Lab("AllowStreamLocalForwarding no")

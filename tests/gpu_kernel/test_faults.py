@@ -31,7 +31,7 @@ def refused(login):
     return refused.value
 
 
-def test_another_host_key_never_gets_in(lab):
+def test_another_host_key_is_refused(lab):
     known = known_hosts.pinned_lines("i-0lab")[0].split(maxsplit=1)[1]
     known_hosts.pin_keys("i-0lab", keys.ensure_key_pair("another").public)
     try:
@@ -47,7 +47,7 @@ def test_another_host_key_never_gets_in(lab):
 @pytest.mark.parametrize(
     "change", [{"user": "no-such-user"}, {"key": "another"}], ids=["user", "key"]
 )
-def test_who_is_not_let_in_is_told_whom_and_with_what(lab, change):
+def test_refused_authentication_names_the_user_and_the_key(lab, change):
     login = lab.login()
     if "key" in change:
         login = replace(login, key_file=keys.ensure_key_pair("another").file)
@@ -61,7 +61,7 @@ def test_who_is_not_let_in_is_told_whom_and_with_what(lab, change):
     assert error.fix
 
 
-def test_a_key_that_is_taken_away_in_the_middle_is_named_and_the_cell_goes_on(lab, kernel):
+def test_a_revoked_key_is_reported_and_the_cell_keeps_running(lab, kernel):
     kept = (lab.folder / "authorized_keys").read_text()
     answer = kernel.execute("import time\nfor i in range(20): print(i); time.sleep(0.1)")
     (lab.folder / "authorized_keys").write_text("")
@@ -82,7 +82,7 @@ def start_file(lab):
     file.unlink()
 
 
-def test_a_start_file_that_prints_and_trips_disturbs_nothing(lab, start_file):
+def test_a_startup_file_that_prints_and_fails_is_tolerated(lab, start_file):
     start_file.write_text("echo Welcome; echo to this host >&2; set -u; echo $NOTHING\n")
 
     kernel = GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable)
@@ -95,7 +95,9 @@ def test_a_start_file_that_prints_and_trips_disturbs_nothing(lab, start_file):
     ("line", "said"),
     [("exit 7", r"without output \(exit status 7\)"), ("exec sleep 600", "timed out 2 times")],
 )
-def test_a_start_file_that_lets_nothing_run_is_suspected(lab, start_file, monkeypatch, line, said):
+def test_a_blocking_startup_file_is_named_as_a_likely_cause(
+    lab, start_file, monkeypatch, line, said
+):
     monkeypatch.setattr(agent_transport, "_HANGS_SECONDS", (0.3, 0.3))
     start_file.write_text(f"{line}\n")
 
@@ -105,7 +107,7 @@ def test_a_start_file_that_lets_nothing_run_is_suspected(lab, start_file, monkey
     assert "~/.bashrc" in failed.value.fix
 
 
-def test_a_start_file_that_begins_to_hang_costs_the_cell_nothing(lab, kernel, start_file):
+def test_a_startup_file_that_begins_to_hang_does_not_affect_the_cell(lab, kernel, start_file):
     answer = kernel.execute("import time\nfor i in range(10): print(i); time.sleep(0.1)")
     start_file.write_text("exec sleep 600\n")
     lab.kill_sessions()
@@ -137,7 +139,7 @@ def hoards_until_it_is_killed(kernel):
     return died.value._render_traceback_(), printed(said)
 
 
-def test_a_kernel_killed_by_memory_is_named_and_what_it_printed_is_there(kernel, memory):
+def test_an_out_of_memory_kill_is_reported_and_the_output_is_kept(kernel, memory):
     agent = kernel.link.status["agent_pid"]
 
     told, said = hoards_until_it_is_killed(kernel)
@@ -155,7 +157,7 @@ def test_a_kernel_killed_by_memory_is_named_and_what_it_printed_is_there(kernel,
     assert kernel.link.status["agent_pid"] == agent
 
 
-def test_memory_is_named_too_by_an_agent_that_only_adopted_the_kernel(kernel, memory):
+def test_an_agent_that_adopted_the_kernel_reports_out_of_memory_too(kernel, memory):
     os.kill(kernel.link.status["agent_pid"], signal.SIGKILL)
     run(kernel, "1")
 

@@ -80,9 +80,7 @@ class Read:
         until(lambda: text in self.screen.getvalue())
 
 
-def test_a_cell_whose_link_is_cut_tells_it_and_that_it_is_back_and_has_all_lines(
-    lab, run, tmp_path
-):
+def test_a_cell_shows_that_the_link_is_lost_then_back_and_misses_no_line(lab, run, tmp_path):
     end = tmp_path / "end"
     link = notebook_kernel.current().client.link
 
@@ -119,7 +117,7 @@ def disk(lab):
         yield lab.seen(disk)
 
 
-def test_a_cell_whose_output_fills_the_disk_tells_it_and_has_all_when_there_is_room(disk, run):
+def test_a_cell_shows_that_the_disk_is_full_and_misses_no_line(disk, run):
     ballast = disk / "ballast"
     ballast.write_bytes(bytes(shutil.disk_usage(disk).free - MB // 4))
 
@@ -145,7 +143,7 @@ def test_a_cell_whose_output_fills_the_disk_tells_it_and_has_all_when_there_is_r
     ]
 
 
-def test_variables_go_to_a_real_python_3_8_and_come_back(run_in_3_8):
+def test_variables_round_trip_through_python_3_8(run_in_3_8):
     run_in_3_8.shell.push({"x": [1, 2.5, {"a": (b"bytes", None)}]})
 
     run_in_3_8("%%gpu -i x -o y,python\nimport sys\ny, python = x * 2, sys.version_info[:2]")

@@ -25,7 +25,7 @@ def listed() -> dict[str, Any]:
     return KernelSpecManager().get_all_specs()
 
 
-def test_the_launcher_offers_the_instance_by_its_name(kernel):
+def test_the_launcher_shows_the_name_of_the_instance(kernel):
     notebook_kernel.write_kernelspec(kernel)
 
     spec = listed()["dl-magics-i-0abc"]["spec"]
@@ -36,14 +36,14 @@ def test_the_launcher_offers_the_instance_by_its_name(kernel):
     assert "{connection_file}" in spec["argv"]
 
 
-def test_writing_it_twice_makes_one_entry(kernel):
+def test_writing_the_kernelspec_twice_makes_one_entry(kernel):
     first = notebook_kernel.write_kernelspec(kernel).read_text("utf-8")
 
     assert notebook_kernel.write_kernelspec(kernel).read_text("utf-8") == first
     assert [name for name in listed() if name.startswith("dl-magics")] == ["dl-magics-i-0abc"]
 
 
-def test_an_instance_that_was_given_back_is_offered_no_more(kernel):
+def test_the_kernelspec_of_a_terminated_instance_is_removed(kernel):
     notebook_kernel.write_kernelspec(kernel)
 
     kernelspec.remove_kernelspec("i-0abc")
@@ -52,7 +52,7 @@ def test_an_instance_that_was_given_back_is_offered_no_more(kernel):
     assert "dl-magics-i-0abc" not in listed()
 
 
-def test_no_secret_stands_in_it(kernel):
+def test_the_kernelspec_contains_no_secret(kernel):
     told = json.loads(notebook_kernel.write_kernelspec(kernel).read_text("utf-8"))
 
     assert "key" not in json.dumps(told).lower().replace("kernel", "")

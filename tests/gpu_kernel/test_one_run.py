@@ -108,7 +108,7 @@ def epochs(file):
     return file.read_bytes().count(b'"epoch_ended"') if file.exists() else 0
 
 
-def test_cut_killed_and_stopped_it_ends_with_the_numbers_of_a_run_without_a_break(evening):
+def test_an_interrupted_run_ends_with_the_results_of_an_uninterrupted_one(evening):
     run = runner(shell_with_magics())
     undisturbed = run(CELL)
     weights = evening.home / ".dl_magics" / "weights"

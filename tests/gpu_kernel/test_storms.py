@@ -145,7 +145,7 @@ def weathered(tmp_path_factory):
 
 
 @pytest.mark.parametrize("storm", STORMS, ids=lambda storm: storm.__name__)
-def test_no_storm_loses_a_line_or_brings_one_twice_or_runs_a_cell_again(weathered, storm):
+def test_no_disturbance_loses_or_repeats_a_line_or_runs_a_cell_twice(weathered, storm):
     came = weathered[storm]
     entries = [JournalEntry.of(line) for line in came.received]
     answer = [entry.message for entry in entries if entry.answers == "asked-once"]

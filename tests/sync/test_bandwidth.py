@@ -22,14 +22,14 @@ def is_fast(bytes_a_second, seconds):
 
 
 @given(st.integers(1, 4 * MB), st.floats(0, 100))
-def test_a_slow_line_is_never_taken_for_a_fast_one(bytes_a_second, seconds):
+def test_a_slow_connection_is_never_considered_fast(bytes_a_second, seconds):
     assert not is_fast(bytes_a_second, seconds)
 
 
 @given(st.integers(5 * MB, 100 * MB))
-def test_a_fast_line_is_known_within_a_second(bytes_a_second):
+def test_a_fast_connection_is_detected_within_a_second(bytes_a_second):
     assert is_fast(bytes_a_second, 1.0)
 
 
-def test_little_that_is_sent_tells_nothing():
+def test_a_small_transfer_decides_nothing():
     assert not is_fast(100 * MB, 0)

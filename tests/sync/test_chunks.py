@@ -31,7 +31,7 @@ def sums(part, size, wanted):
     halving=st.booleans(),
 )
 @settings(max_examples=25, deadline=None)
-def test_what_is_wrong_or_missing_there_is_sent_and_nothing_else(wrong, staged, size, halving):
+def test_only_wrong_or_missing_segments_are_sent(wrong, staged, size, halving):
     with tempfile.TemporaryDirectory() as scratch, pytest.MonkeyPatch.context() as patch:
         patch.setattr(chunks, "_WORTH_HALVING", MB if halving else 2**60)
         file, part = Path(scratch) / "file", Path(scratch) / "stage" / "part"
@@ -62,7 +62,7 @@ def test_what_is_wrong_or_missing_there_is_sent_and_nothing_else(wrong, staged, 
             assert sent <= size - max(0, good - 1) * 2 * MB
 
 
-def test_a_file_that_cannot_be_read_to_its_end_is_not_done(tmp_path):
+def test_a_truncated_file_is_not_done(tmp_path):
     (tmp_path / "file").write_bytes(b"x" * 100)
     left = Ranges([Range(tmp_path / "file", 0, 200)])
 
@@ -71,14 +71,14 @@ def test_a_file_that_cannot_be_read_to_its_end_is_not_done(tmp_path):
     assert (len(sent), left.is_done) == (100, False)
 
 
-def test_a_file_that_is_gone_is_not_done(tmp_path):
+def test_a_deleted_file_is_not_done(tmp_path):
     left = Ranges([Range(tmp_path / "gone", 0, 200)])
 
     assert list(left.next().pieces()) == []
     assert not left.is_done
 
 
-def test_what_is_nearly_sent_is_not_halved(tmp_path):
+def test_a_short_rest_is_not_halved(tmp_path):
     left = Ranges([Range(tmp_path / "file", 0, 16 * MB)])
 
     assert left.next()

@@ -18,16 +18,16 @@ SECOND = 10**9
         (b"a/b", b"x/../../c/..", False),
     ],
 )
-def test_a_link_that_leads_out_is_known(name, target, out):
+def test_links_that_point_outside_are_detected(name, target, out):
     assert points_outside(name, target) is out
 
 
 @pytest.mark.parametrize("name", [b"/a", b"../a", b"a/../b", b"a//b", b".", b"a\0"])
-def test_a_name_that_would_lead_elsewhere_is_none(name):
+def test_names_that_escape_the_folder_are_invalid(name):
     assert not is_valid_name(name)
 
 
-def test_a_file_system_that_knows_whole_seconds_only_is_believed():
+def test_whole_second_timestamps_compare_equal():
     fine, coarse = FileEntry("file", 3, 5 * SECOND + 7), FileEntry("file", 3, 5 * SECOND)
 
     assert is_same(fine, coarse)

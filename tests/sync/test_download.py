@@ -31,7 +31,7 @@ def here(tmp_path):
     return tmp_path / "here" / "results"
 
 
-def test_a_folder_comes_as_it_is(host, there, here):
+def test_a_folder_is_downloaded_unchanged(host, there, here):
     synced = fetch(host, here, "results")
 
     assert lies_in(here) == lies_in(there)
@@ -39,7 +39,7 @@ def test_a_folder_comes_as_it_is(host, there, here):
     assert fetch(host, here, "results").files_total == 0
 
 
-def test_what_went_up_is_not_fetched_again(host, here):
+def test_uploaded_files_are_not_fetched_again(host, here):
     here.mkdir(parents=True)
     (here / "a").write_text("a")
     send(host, here, "results")
@@ -47,21 +47,21 @@ def test_what_went_up_is_not_fetched_again(host, here):
     assert fetch(host, here, "results").files_total == 0
 
 
-def test_one_file_comes_alone(host, there, tmp_path):
+def test_a_single_file_is_downloaded(host, there, tmp_path):
     fetch(host, tmp_path, "results/epochs", names=("1.h5",))
 
     assert (tmp_path / "1.h5").read_bytes() == b"weights"
     assert not (tmp_path / STAGE).exists()
 
 
-def test_a_name_that_is_not_there_costs_two_lines(host, here):
+def test_a_missing_remote_path_is_reported_with_two_lines(host, here):
     with pytest.raises(errors.NoSuchFile, match="gpu:reslts does not exist"):
         fetch(host, here, "reslts")
     with pytest.raises(errors.NoSuchFile, match="gpu:nothing does not exist"):
         fetch(host, here, ".", names=("nothing",))
 
 
-def test_files_of_one_content_come_as_two_files(host, there, here):
+def test_hard_links_are_downloaded_as_two_files(host, there, here):
     os.link(there / "epochs" / "1.h5", there / "best.h5")
 
     fetch(host, here, "results")
@@ -69,7 +69,7 @@ def test_files_of_one_content_come_as_two_files(host, there, here):
     assert lies_in(here) == lies_in(there)
 
 
-def test_links_that_lead_out_are_not_made_here(host, there, here):
+def test_links_that_point_outside_are_not_created(host, there, here):
     (there / "best").symlink_to("epochs/1.h5")
     (there / "evil").symlink_to("../../../etc")
 
@@ -80,7 +80,7 @@ def test_links_that_lead_out_are_not_made_here(host, there, here):
     assert not (here / "evil").is_symlink()
 
 
-def test_nothing_is_written_through_a_link_that_lies_here(host, there, here, tmp_path):
+def test_nothing_is_written_through_a_local_link(host, there, here, tmp_path):
     here.mkdir(parents=True)
     (tmp_path / "elsewhere").mkdir()
     (here / "epochs").symlink_to(tmp_path / "elsewhere")
@@ -91,7 +91,7 @@ def test_nothing_is_written_through_a_link_that_lies_here(host, there, here, tmp
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_a_file_that_nobody_asked_for_is_not_taken(host, there, here):
+def test_files_that_were_not_requested_are_ignored(host, there, here):
     evil = "import sys, tarfile, io; t = tarfile.open(fileobj=sys.stdout.buffer, mode='w|');" + (
         "[(lambda i: (setattr(i, 'size', 7), t.addfile(i, io.BytesIO(b'weights'))))"
         "(tarfile.TarInfo(n)) for n in ('../evil', '/tmp/evil', './epochs/1.h5')]; t.close()"
@@ -105,7 +105,7 @@ def test_a_file_that_nobody_asked_for_is_not_taken(host, there, here):
     assert not (here.parent / "evil").exists()
 
 
-def test_only_what_was_agreed_to_is_deleted_here(host, there, here):
+def test_only_confirmed_local_files_are_deleted(host, there, here):
     (here / "old").mkdir(parents=True)
     (here / "old" / "x").write_text("x")
     (here / "keep").write_text("y")
@@ -122,7 +122,7 @@ def test_only_what_was_agreed_to_is_deleted_here(host, there, here):
     assert (here / "keep").exists()
 
 
-def test_a_lost_link_is_waited_for_and_the_sync_goes_on(host, there, here, cut):
+def test_a_sync_resumes_after_a_lost_connection(host, there, here, cut):
     (there / "large.bin").write_bytes(os.urandom(12 * 2**20))
     waited = []
 
@@ -137,7 +137,7 @@ def test_a_lost_link_is_waited_for_and_the_sync_goes_on(host, there, here, cut):
     assert lies_in(here) == lies_in(there)
 
 
-def test_a_big_file_resumes_where_it_was_cut(host, there, here):
+def test_a_big_file_resumes_after_the_received_part(host, there, here):
     content = os.urandom(3 * 2**20)
     (there / "big.bin").write_bytes(content)
     job = SyncJob(host.login, here, "results", big=2**20)
@@ -149,7 +149,7 @@ def test_a_big_file_resumes_where_it_was_cut(host, there, here):
     assert events[-1].bytes == events[-1].bytes_total
 
 
-def test_a_part_of_another_file_is_thrown_away(host, there, here):
+def test_a_part_of_another_version_is_discarded(host, there, here):
     (there / "big.bin").write_bytes(b"a" * 3 * 2**20)
     _came_before(here, b"big.bin", b"b" * 2**20)
 
@@ -158,7 +158,7 @@ def test_a_part_of_another_file_is_thrown_away(host, there, here):
     assert lies_in(here) == lies_in(there)
 
 
-def test_a_file_that_cannot_be_read_there_is_named(host, there, here):
+def test_an_unreadable_remote_file_is_skipped_and_named(host, there, here):
     (there / "other").write_text("x")
     with program(host, "tar", "exit 2"):
         synced = fetch(host, here, "results")
@@ -166,7 +166,7 @@ def test_a_file_that_cannot_be_read_there_is_named(host, there, here):
     assert dict(synced.skipped).keys() == {"epochs/1.h5", "other"}
 
 
-def test_a_place_here_where_nothing_can_be_written_costs_two_lines(host, there, tmp_path):
+def test_an_unwritable_local_folder_is_reported_with_two_lines(host, there, tmp_path):
     (tmp_path / "file").write_text("")
 
     with pytest.raises(errors.BadSetting, match="cannot be written"):
@@ -175,7 +175,7 @@ def test_a_place_here_where_nothing_can_be_written_costs_two_lines(host, there, 
 
 @given(tree=trees, at=st.integers(0, 12_000), big=st.sampled_from([100, 2**30]))
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_what_was_torn_at_any_byte_is_whole_in_the_end(host, tree, at, big):
+def test_an_interruption_at_any_byte_is_repaired_by_the_next_sync(host, tree, at, big):
     with tempfile.TemporaryDirectory() as scratch:
         there, here = host.home / "any", Path(scratch)
         plant(there, tree)
@@ -196,7 +196,7 @@ def test_what_was_torn_at_any_byte_is_whole_in_the_end(host, tree, at, big):
 
 @given(tree=trees)
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_what_goes_up_and_comes_down_elsewhere_is_the_same(host, tree):
+def test_files_round_trip_through_the_host(host, tree):
     with tempfile.TemporaryDirectory() as scratch:
         one, two = Path(scratch) / "one", Path(scratch) / "two"
         plant(one, tree)

@@ -10,7 +10,7 @@ from dl_magics.sync import diff, remote_listing
 
 
 @pytest.mark.parametrize("missing", [(), ("find",), ("find", "python")])
-def test_all_ways_to_ask_tell_the_same(tmp_path, missing):
+def test_all_listing_methods_return_the_same(tmp_path, missing):
     (tmp_path / "a b").mkdir()
     (tmp_path / "a b" / "new\nline").write_bytes(b"12345")
     os.utime(tmp_path / "a b" / "new\nline", ns=(5 * 10**9, 1_700_000_000 * 10**9))
@@ -36,6 +36,6 @@ def test_all_ways_to_ask_tell_the_same(tmp_path, missing):
     assert listed[b"link"].target == b"a b"
 
 
-def test_a_list_that_ended_early_is_none():
+def test_a_truncated_listing_is_refused():
     with pytest.raises(NoAnswer, match="ended early"):
         remote_listing.parse_listing(b"folder\n100\nf\x005\x00")

@@ -12,9 +12,7 @@ from dl_magics.sync import upload
 from dl_magics.sync.spec import SyncJob
 
 
-def test_while_files_go_over_a_slow_line_the_kernel_is_not_taken_for_lost(
-    lab, tmp_path, monkeypatch
-):
+def test_a_slow_upload_does_not_make_the_kernel_look_lost(lab, tmp_path, monkeypatch):
     monkeypatch.setattr(agent_connection, "DEAD_SECONDS", 1.5)
     (tmp_path / "large.bin").write_bytes(os.urandom(4 * 2**20))
     there = lab.folder / "home" / "slow"

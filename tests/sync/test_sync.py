@@ -82,7 +82,7 @@ def without_the_link(folder):
     return {name: seen for name, seen in lies_in(folder).items() if name != b"out"}
 
 
-def test_what_goes_there_goes_on_after_a_cut_and_is_not_sent_twice(lab, here, there):
+def test_an_upload_resumes_after_a_cut_without_sending_twice(lab, here, there):
     before, _ = over_the_wire(lab)
 
     synced = synced_with_cuts(
@@ -98,7 +98,7 @@ def test_what_goes_there_goes_on_after_a_cut_and_is_not_sent_twice(lab, here, th
     assert send(SimpleNamespace(login=lab.login()), here, str(there)).files_total == 0
 
 
-def test_what_comes_from_there_goes_on_after_a_cut_and_is_not_fetched_twice(lab, there, tmp_path):
+def test_a_download_resumes_after_a_cut_without_fetching_twice(lab, there, tmp_path):
     plant(there)
     _, before = over_the_wire(lab)
 
@@ -114,7 +114,7 @@ def test_what_comes_from_there_goes_on_after_a_cut_and_is_not_fetched_twice(lab,
     assert lies_in(tmp_path / "back") == without_the_link(there)
 
 
-def test_an_interrupt_while_a_stream_opens_leaves_no_session_there(lab):
+def test_an_interrupt_while_a_stream_opens_leaves_no_session_open(lab):
     async def interrupted():
         over = await connection.connect_shared(lab.login())
         for milliseconds in range(0, 120, 20):
@@ -143,9 +143,7 @@ def disk(lab):
 @pytest.mark.parametrize(
     ("big", "again"), [(MB, 9 * MB), (64 * MB, 14 * MB)], ids=["alone", "together"]
 )
-def test_a_disk_that_fills_up_there_costs_two_lines_and_it_goes_on_when_there_is_room(
-    lab, here, disk, big, again
-):
+def test_a_full_remote_disk_is_reported_and_the_sync_resumes_later(lab, here, disk, big, again):
     there, ballast = lab.seen(disk / "data"), lab.seen(disk / "ballast")
     job = SyncJob(lab.login(), here, str(disk / "data"), big=big)
 

@@ -13,7 +13,7 @@ names = st.binary(min_size=1, max_size=300).filter(lambda name: 0 not in name)
 
 
 @given(names, st.binary(max_size=1500), st.integers(0, 2**62), st.integers(0, 0o777))
-def test_what_is_written_is_what_is_read(name, content, mtime_ns, mode):
+def test_headers_round_trip(name, content, mtime_ns, mode):
     data = (
         tar_header.file_header(name, len(content), mtime_ns, mode)
         + content
@@ -35,7 +35,7 @@ def test_a_size_beyond_eight_gigabytes_is_written_in_binary():
     assert tarfile.TarInfo.frombuf(header, "utf-8", "strict").size == 9 * 2**33
 
 
-def test_the_tar_of_the_system_keeps_nanoseconds_and_links(tmp_path):
+def test_system_tar_preserves_nanoseconds_and_links(tmp_path):
     data = (
         tar_header.file_header(b"x/" + b"y" * 150, 2, 1_700_000_000_123_456_789)
         + b"ab"

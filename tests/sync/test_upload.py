@@ -28,14 +28,14 @@ def here(tmp_path):
     return folder
 
 
-def test_a_folder_goes_there_as_it_is(host, here):
+def test_a_folder_is_uploaded_unchanged(host, here):
     synced = send(host, here)
 
     assert lies_in(host.home / "data") == lies_in(here)
     assert (synced.files, synced.files_total, synced.bytes_total, synced.done) == (1, 1, 4, True)
 
 
-def test_what_is_there_already_is_not_sent_again(host, here):
+def test_unchanged_files_are_not_sent_again(host, here):
     send(host, here)
     (here / "cats" / "2.jpg").write_bytes(b"purr")
 
@@ -46,7 +46,7 @@ def test_what_is_there_already_is_not_sent_again(host, here):
     assert send(host, here).files_total == 0
 
 
-def test_a_changed_file_takes_the_place_of_the_old_one(host, here):
+def test_a_changed_file_replaces_the_old_one(host, here):
     send(host, here)
     (here / "cats" / "1.jpg").write_bytes(b"hiss")
 
@@ -54,7 +54,7 @@ def test_a_changed_file_takes_the_place_of_the_old_one(host, here):
     assert (host.home / "data" / "cats" / "1.jpg").read_bytes() == b"hiss"
 
 
-def test_one_file_goes_alone(host, here):
+def test_a_single_file_is_uploaded(host, here):
     (here / "notes.ipynb").write_text("{}")
     (host.home / "other").write_text("stays")
 
@@ -65,7 +65,7 @@ def test_one_file_goes_alone(host, here):
     assert not (host.home / STAGE).exists()
 
 
-def test_links_inside_travel_and_links_that_lead_out_are_named(host, here):
+def test_inside_links_are_uploaded_and_outside_links_are_skipped(host, here):
     (here / "first").symlink_to("cats/1.jpg")
     (here / "cats" / "up").symlink_to("../../secret")
     (here / "absolute").symlink_to("/etc/passwd")
@@ -79,7 +79,7 @@ def test_links_inside_travel_and_links_that_lead_out_are_named(host, here):
     assert not (there / "absolute").is_symlink()
 
 
-def test_what_is_no_file_is_named(host, here):
+def test_special_files_are_skipped_and_named(host, here):
     os.mkfifo(here / "pipe")
     with socket.socket(socket.AF_UNIX) as listening, contextlib.chdir(here):
         listening.bind("sock")
@@ -90,7 +90,7 @@ def test_what_is_no_file_is_named(host, here):
     assert "Skipped 2: pipe (not a regular file" in repr(synced)
 
 
-def test_a_file_and_a_folder_of_one_name_do_not_hurt_each_other(host, here):
+def test_a_file_does_not_replace_a_folder_of_the_same_name(host, here):
     (host.home / "data" / "cats" / "1.jpg").mkdir(parents=True)
     (host.home / "data" / "dogs").write_text("a file")
     (here / "dogs" / "2.jpg").write_bytes(b"wuff")
@@ -105,7 +105,7 @@ def test_a_file_and_a_folder_of_one_name_do_not_hurt_each_other(host, here):
     assert (host.home / "data" / "dogs").read_text() == "a file"
 
 
-def test_nothing_is_deleted_that_was_not_agreed_to(host, here):
+def test_only_confirmed_remote_files_are_deleted(host, here):
     old = host.home / "data" / "old"
     (old / "deep").mkdir(parents=True)
     (old / "deep" / "x").write_text("x")
@@ -136,7 +136,7 @@ def test_a_file_that_changes_while_it_is_read_is_sent_again(host, here):
     assert seen[-1].skipped == ()
 
 
-def test_a_full_disk_costs_two_lines_and_leaves_nothing_half_written(host, here):
+def test_a_full_disk_is_reported_and_leaves_no_incomplete_file(host, here):
     (here / "large.bin").write_bytes(bytes(3 * 2**20))
     complaint = "tar: large: Cannot write: No space left on device"
     with (
@@ -151,14 +151,14 @@ def test_a_full_disk_costs_two_lines_and_leaves_nothing_half_written(host, here)
     assert lies_in(host.home / "data") == lies_in(here)
 
 
-def test_a_place_where_nothing_can_be_written_costs_two_lines(host, here):
+def test_an_unwritable_remote_folder_is_reported_with_two_lines(host, here):
     (host.home / "taken").write_text("")
 
     with pytest.raises(errors.CommandFailed, match="cannot be used on the host"):
         send(host, here, "taken")
 
 
-def test_a_file_that_vanishes_meanwhile_is_named(host, here):
+def test_a_file_deleted_during_the_upload_is_named(host, here):
     (here / "gone").write_text("x")
     events = blocking.iterate_over(upload_files(SyncJob(host.login, here, "data")))
     next(events)
@@ -170,7 +170,7 @@ def test_a_file_that_vanishes_meanwhile_is_named(host, here):
     assert (host.home / "data" / "cats" / "1.jpg").exists()
 
 
-def test_a_big_file_that_vanishes_meanwhile_stays_behind(host, here):
+def test_a_big_file_deleted_during_the_upload_is_skipped(host, here):
     (here / "big.bin").write_bytes(b"x" * 2 * 2**20)
     events = blocking.iterate_over(upload_files(SyncJob(host.login, here, "data", big=2**20)))
     next(events)
@@ -183,7 +183,7 @@ def test_a_big_file_that_vanishes_meanwhile_stays_behind(host, here):
     assert lies_in(host.home / "data") == lies_in(here)
 
 
-def test_a_lost_link_is_waited_for_and_the_sync_goes_on(host, here, cut):
+def test_a_sync_resumes_after_a_lost_connection(host, here, cut):
     (here / "large.bin").write_bytes(os.urandom(12 * 2**20))
     waited = []
 
@@ -198,7 +198,7 @@ def test_a_lost_link_is_waited_for_and_the_sync_goes_on(host, here, cut):
     assert lies_in(host.home / "data") == lies_in(here)
 
 
-def test_a_big_file_resumes_where_it_was_cut(host, here):
+def test_a_big_file_resumes_after_the_received_part(host, here):
     content = os.urandom(6 * 2**20)
     (here / "big.bin").write_bytes(content)
     new = host.home / "data" / STAGE / "new"
@@ -215,7 +215,7 @@ def test_a_big_file_resumes_where_it_was_cut(host, here):
     assert lies_in(host.home / "data") == lies_in(here)
 
 
-def test_a_part_of_another_file_is_not_gone_on_with(host, here):
+def test_an_upload_does_not_resume_from_a_part_of_another_version(host, here):
     (here / "big.bin").write_bytes(b"a" * 3 * 2**20)
     new = host.home / "data" / STAGE / "new"
     new.mkdir(parents=True)
@@ -226,7 +226,7 @@ def test_a_part_of_another_file_is_not_gone_on_with(host, here):
     assert lies_in(host.home / "data") == lies_in(here)
 
 
-def test_over_a_fast_line_two_streams_take_turns_with_many_files(host, here):
+def test_two_streams_share_many_files_on_a_fast_connection(host, here):
     for n in range(24):
         (here / "cats" / f"large{n}.jpg").write_bytes(os.urandom(2**20))
 
@@ -238,7 +238,7 @@ def test_over_a_fast_line_two_streams_take_turns_with_many_files(host, here):
     assert not (host.home / "data" / STAGE).exists()
 
 
-def test_over_a_fast_line_a_second_stream_takes_half_of_a_big_file(host, here):
+def test_a_second_stream_takes_half_of_a_big_file_on_a_fast_connection(host, here):
     (here / "big.bin").write_bytes(os.urandom(50 * 2**20))
 
     with program(host, "cat", f"echo once >>{host.folder}/cats; exec /bin/cat"):
@@ -250,7 +250,7 @@ def test_over_a_fast_line_a_second_stream_takes_half_of_a_big_file(host, here):
 
 @given(tree=trees)
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_tree_arrives_and_the_second_time_nothing_is_sent(host, tree):
+def test_any_tree_is_uploaded_and_the_second_sync_sends_nothing(host, tree):
     with tempfile.TemporaryDirectory() as scratch:
         plant(Path(scratch), tree)
 
@@ -263,7 +263,7 @@ def test_any_tree_arrives_and_the_second_time_nothing_is_sent(host, tree):
 
 @given(tree=trees, at=st.integers(0, 12_000))
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_what_was_torn_at_any_byte_is_whole_in_the_end(host, tree, at):
+def test_an_interruption_at_any_byte_is_repaired_by_the_next_sync(host, tree, at):
     with tempfile.TemporaryDirectory() as scratch:
         here, there = Path(scratch), host.home / "torn"
         plant(here, tree)
@@ -285,7 +285,7 @@ def test_what_was_torn_at_any_byte_is_whole_in_the_end(host, tree, at):
 
 @given(cuts=st.lists(st.integers(0, 4), max_size=3))
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_an_interrupted_sync_goes_on_when_it_is_asked_again(host, here, cuts):
+def test_an_interrupted_sync_resumes_when_repeated(host, here, cuts):
     (here / "large.bin").write_bytes(os.urandom(5 * 2**20))
 
     for at in cuts:

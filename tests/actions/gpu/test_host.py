@@ -10,7 +10,7 @@ from dl_magics.actions.aws import context
 from dl_magics.actions.gpu import host
 
 
-def test_user_at_host_is_any_ssh_host_and_asks_no_cloud():
+def test_user_at_host_is_resolved_without_aws():
     login = host.resolve("ann@lab.example.org:2222", identity="~/.ssh/lab").resolve_target()
 
     assert (login.user, login.host, login.port) == ("ann", "lab.example.org", 2222)
@@ -19,7 +19,7 @@ def test_user_at_host_is_any_ssh_host_and_asks_no_cloud():
     assert not login.is_instance
 
 
-def test_a_name_from_the_own_ssh_config_is_such_a_host():
+def test_an_ssh_config_entry_is_resolved_without_aws():
     config = Path.home() / ".ssh" / "config"
     config.parent.mkdir()
     config.write_text('Host lab "big lab" *.example.org !bad # mine\n  User ann\n', "utf-8")
@@ -29,7 +29,7 @@ def test_a_name_from_the_own_ssh_config_is_such_a_host():
     assert host.resolve("lab").resolve_target().command_line() == ["ssh", "lab"]
 
 
-def test_an_instance_is_found_by_its_id_wherever_it_moved(cloud, run):
+def test_an_instance_is_found_by_its_id_after_its_address_changed(cloud, run):
     launched = run("%aws_launch t2.micro -y")
     found = host.resolve()
     before = found.resolve_target().host
@@ -44,7 +44,7 @@ def test_an_instance_is_found_by_its_id_wherever_it_moved(cloud, run):
     assert "%aws_start" in refused.value.fix
 
 
-def test_after_we_moved_the_port_is_open_to_our_new_address(cloud, run, address):
+def test_a_new_local_address_is_authorized(cloud, run, address):
     run("%aws_launch t2.micro -y")
     address.address = "198.51.100.99"
 

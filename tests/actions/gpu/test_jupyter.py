@@ -22,7 +22,7 @@ def asked(url, token=""):
         return answer.read().decode()
 
 
-def test_the_jupyter_there_is_seen_here_by_who_has_the_token(opened):
+def test_the_remote_jupyter_requires_the_token(opened):
     token = re.search(r"token=([\w-]+)", opened.file.read_text("utf-8"))[1]
 
     assert '"kernels"' in asked(f"{opened.url}api/status", token) or "started" in asked(
@@ -32,7 +32,7 @@ def test_the_jupyter_there_is_seen_here_by_who_has_the_token(opened):
         asked(f"{opened.url}api/status")
 
 
-def test_the_token_stands_in_no_notebook_and_only_its_owner_reads_it(opened):
+def test_the_token_is_in_a_private_file_and_not_in_the_notebook(opened):
     token = re.search(r"token=([\w-]+)", opened.file.read_text("utf-8"))[1]
 
     assert token not in repr(opened) + opened._repr_html_()
@@ -40,7 +40,7 @@ def test_the_token_stands_in_no_notebook_and_only_its_owner_reads_it(opened):
     assert str(opened.file) in repr(opened)
 
 
-def test_it_listens_on_a_socket_of_its_owner_and_on_no_port(opened, host_home):
+def test_jupyter_listens_on_a_private_socket_and_on_no_port(opened, host_home):
     socket = host_home / ".dlm" / "jupyter.sock"
 
     assert socket.is_socket()
@@ -48,7 +48,7 @@ def test_it_listens_on_a_socket_of_its_owner_and_on_no_port(opened, host_home):
     assert "port=" not in (host_home / ".dlm" / "jupyter.log").read_text("utf-8")
 
 
-def test_opening_it_twice_starts_it_once(opened, gpu_run, host_home):
+def test_opening_jupyter_twice_starts_it_once(opened, gpu_run, host_home):
     before = (host_home / ".dlm" / "jupyter.sock").stat().st_ino
 
     again = jupyter.open_jupyter(notebook_kernel.current())
@@ -59,7 +59,7 @@ def test_opening_it_twice_starts_it_once(opened, gpu_run, host_home):
     )
 
 
-def test_an_environment_without_jupyter_is_named(gpu_run, monkeypatch):
+def test_an_environment_without_jupyter_is_reported(gpu_run, monkeypatch):
     kernel = notebook_kernel.current()
     plain = notebook_kernel.NotebookKernel(
         kernel.host, "/usr/bin/python3", "system", "", kernel.client

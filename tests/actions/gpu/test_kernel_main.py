@@ -54,11 +54,11 @@ def open_notebook(gpu_run):
     opened[-1].close()
 
 
-def test_a_whole_notebook_runs_on_the_instance(open_notebook, host_home):
+def test_a_notebook_runs_on_the_instance(open_notebook, host_home):
     assert open_notebook().said("import os; print(os.environ['HOME'])") == ("", f"{host_home}\n")
 
 
-def test_after_the_server_here_was_killed_it_finds_its_own_kernel(open_notebook):
+def test_a_notebook_reattaches_after_the_jupyter_server_was_killed(open_notebook):
     first = open_notebook()
     first.said("kept = 41")
     first.kill()
@@ -66,7 +66,7 @@ def test_after_the_server_here_was_killed_it_finds_its_own_kernel(open_notebook)
     assert open_notebook().said("print(kept + 1)") == ("", "42\n")
 
 
-def test_an_interrupt_from_the_toolbar_arrives_there(open_notebook):
+def test_an_interrupt_from_the_toolbar_reaches_the_cell(open_notebook):
     notebook = open_notebook()
     sent = notebook.client.execute("import time\nprint('begun', flush=True)\ntime.sleep(600)")
     while True:
@@ -81,7 +81,7 @@ def test_an_interrupt_from_the_toolbar_arrives_there(open_notebook):
     assert message["content"]["ename"] == "KeyboardInterrupt"
 
 
-def test_a_way_that_leads_nowhere_ends_with_two_lines(gpu_run, tmp_path, capsys):
+def test_an_unreachable_host_ends_the_kernel_with_two_lines(gpu_run, tmp_path, capsys):
     words = ["-f", str(tmp_path / "no"), "--where", "i-00000000000000000", "--python", "python3"]
 
     assert kernel_main.main(words) == 1

@@ -43,12 +43,12 @@ def without(*names, **more):
     return replace(PYTHON, packages=kept, **more)
 
 
-def test_all_is_right():
+def test_a_working_stack_has_only_check_marks():
     assert marks()[0] == "✓✓✓✓✓✓✓"
     assert Stack("gpu", tuple(judge_layers(HOST, PYTHON, SEEN))).verdict == ""
 
 
-def test_a_gpu_that_the_framework_does_not_see_is_said_loudly():
+def test_a_gpu_invisible_to_the_framework_is_emphasized():
     shown, layers = marks(seen=FrameworkDevices("3.15.0", "tensorflow"))
 
     assert shown == "✓✓✓✓✓✓✗"
@@ -58,7 +58,7 @@ def test_a_gpu_that_the_framework_does_not_see_is_said_loudly():
     assert "DOES NOT SEE IT" in stack._repr_html_()
 
 
-def test_a_host_without_a_gpu_is_no_fault_but_said():
+def test_a_host_without_a_gpu_is_a_warning():
     host = HostInfo(name="t2")
     python = without("nvidia-cudnn-cu12", "nvidia-cuda-runtime-cu12")
 
@@ -68,7 +68,7 @@ def test_a_host_without_a_gpu_is_no_fault_but_said():
     assert "%aws_resize" in layers["GPU"].fix
 
 
-def test_a_driver_older_than_cuda_needs_is_named():
+def test_a_driver_too_old_for_cuda_is_reported():
     shown, layers = marks(
         replace(HOST, driver="470.256.02"), seen=FrameworkDevices("3.15.0", "tensorflow")
     )
@@ -77,7 +77,7 @@ def test_a_driver_older_than_cuda_needs_is_named():
     assert "older than CUDA 12.5.1 of tensorflow needs (525.60.13)" in layers["driver"].found
 
 
-def test_a_driver_that_does_not_answer_and_one_that_is_missing():
+def test_a_failing_driver_and_a_missing_driver_are_reported():
     broken = replace(HOST, gpus=(), pci_gpus=1, driver="", driver_error="couldn't communicate")
     missing = replace(broken, driver_error="")
 
@@ -90,7 +90,7 @@ def test_a_driver_that_does_not_answer_and_one_that_is_missing():
     assert shown.endswith("✗✗")
 
 
-def test_a_build_for_cpus_on_a_gpu_gets_the_line_that_changes_it():
+def test_a_cpu_only_build_on_a_gpu_host_gets_its_fix():
     python = without("nvidia-cudnn-cu12", "nvidia-cuda-runtime-cu12", builds={"tensorflow": ""})
 
     shown, layers = marks(python=python, seen=FrameworkDevices("3.15.0", "tensorflow"))
@@ -121,7 +121,7 @@ def test_keras_2_is_too_old():
     assert layers["Keras"].fix == "/k/bin/python -m pip install --upgrade keras"
 
 
-def test_keras_below_3_15_is_marked_with_the_line_that_updates_it():
+def test_keras_below_3_15_is_marked_with_its_fix():
     shown, layers = marks(seen=FrameworkDevices("3.14.1", "tensorflow", ("GPU:0",)))
 
     assert shown == "✓!✓✓✓✓✓"
@@ -138,14 +138,14 @@ def test_keras_below_3_15_on_an_old_python_needs_another_environment():
     assert layers["Keras"].fix.startswith("%gpu_connect --setup")
 
 
-def test_keras_that_cannot_be_imported_says_why():
+def test_a_failed_import_of_keras_shows_the_error():
     shown, layers = marks(seen=FrameworkDevices(error="ImportError: numpy.core.multiarray failed"))
 
     assert shown[1] == "✗"
     assert "numpy.core.multiarray" in layers["Keras"].found
 
 
-def test_keras_and_backend_that_are_not_installed():
+def test_missing_keras_and_backend_are_reported():
     assert marks(python=without("keras"), seen=FrameworkDevices(error="No module"))[0][1] == "✗"
     _, layers = marks(
         python=without("tensorflow", builds={}), seen=FrameworkDevices(error="No module")
@@ -153,7 +153,7 @@ def test_keras_and_backend_that_are_not_installed():
     assert layers["backend"].fix == "/k/bin/python -m pip install 'tensorflow[and-cuda]'"
 
 
-def test_a_backend_that_breaks_when_it_is_asked():
+def test_a_backend_that_fails_is_reported():
     _, layers = marks(
         seen=FrameworkDevices("3.15.0", "tensorflow", (), "RuntimeError: CUDA is upset")
     )
@@ -169,19 +169,19 @@ def test_a_gpu_of_2014_is_too_old_for_todays_tensorflow():
     assert "too old for this tensorflow: it has 3.7, 6.0 is needed" in layers["GPU"].found
 
 
-def test_one_of_two_gpus_is_not_all():
+def test_a_partly_visible_set_of_gpus_is_a_warning():
     host = replace(HOST, gpus=HOST.gpus * 2)
 
     assert "SEES ONLY 1 of 2" in marks(host)[1]["GPU"].found
 
 
-def test_conda_may_hide_its_libraries():
+def test_missing_conda_libraries_are_a_warning():
     python = without("nvidia-cudnn-cu12", "nvidia-cuda-runtime-cu12", kind="conda")
 
     assert marks(python=python)[0] == "✓✓✓!!✓✓"
 
 
-def test_the_practice_gpu_is_not_seen_and_that_is_told(host):
+def test_the_practice_gpu_is_reported_as_not_seen(host):
     python = replace(PYTHON, path=f"{host.home}/.venvs/keras/bin/python", builds={})
     (host.home / ".keras").mkdir()
     (host.home / ".keras" / "keras.json").write_text('{"backend": "torch"}')

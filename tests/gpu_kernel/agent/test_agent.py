@@ -140,13 +140,13 @@ def until_gone(folder):
         time.sleep(0.1)
 
 
-def test_what_runs_on_the_instance_is_python_3_8():
+def test_the_agent_is_valid_python_3_8():
     for path in Path(deploy.__file__).with_name("agent").glob("*.py"):
         ast.parse(path.read_text(), feature_version=(3, 8))
 
 
 @pytest.mark.skipif(not OLD_PYTHON.exists(), reason="`make` found no Python 3.8")
-def test_in_a_real_python_3_8_it_runs_cells_and_comes_back_after_it_was_killed(short):
+def test_python_3_8_runs_cells_and_a_killed_agent_is_replaced(short):
     folder, file = short / "old", short / "agent.pyz"
     file.write_bytes(deploy.pack_agent())
     agent = [str(OLD_PYTHON), str(file)]
@@ -164,13 +164,13 @@ def test_in_a_real_python_3_8_it_runs_cells_and_comes_back_after_it_was_killed(s
     end(folder)
 
 
-def test_it_is_for_its_owner_only(folder, talk):
+def test_only_the_owner_has_access_to_the_files(folder, talk):
     assert folder.stat().st_mode & 0o777 == 0o700
     assert (folder / "agent.sock").stat().st_mode & 0o777 == 0o600
     assert (folder / "kernel.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_to_start_it_again_changes_nothing(folder, talk):
+def test_starting_a_running_agent_changes_nothing(folder, talk):
     before = command("status", folder)
 
     again = command("start", folder)
@@ -179,7 +179,7 @@ def test_to_start_it_again_changes_nothing(folder, talk):
     assert again["kernel_pid"] == before["kernel_pid"]
 
 
-def test_a_request_that_is_sent_again_does_not_run_again(talk):
+def test_a_repeated_request_runs_once(talk):
     talk.run("ran = 0")
     id_ = talk.ask("ran += 1")
     talk.ask("ran += 1", id_)
@@ -188,7 +188,7 @@ def test_a_request_that_is_sent_again_does_not_run_again(talk):
     assert printed(talk.run("print(ran)")) == "1\n"
 
 
-def test_all_clients_get_all(folder, talk):
+def test_every_client_receives_every_message(folder, talk):
     other = Talk(folder, since=10**9)
     other.say(op="ping")
     talk.say(op="status")
@@ -200,7 +200,7 @@ def test_all_clients_get_all(folder, talk):
         assert "to all\n" in printed(entry.message for entry in heard if entry.answers == id_)
 
 
-def test_who_comes_later_gets_it_from_the_journal(folder, talk):
+def test_a_later_client_receives_earlier_entries(folder, talk):
     said = talk.run("print('earlier')")
 
     late = Talk(folder, since=0)
@@ -210,7 +210,7 @@ def test_who_comes_later_gets_it_from_the_journal(folder, talk):
     assert "earlier\n" in printed(entry.message for entry in heard if entry.kind == "stream")
 
 
-def test_it_tells_what_runs_and_since_when_nothing_does(folder, talk):
+def test_the_status_names_the_running_request_and_the_idle_time(folder, talk):
     id_ = talk.ask("import time; time.sleep(1)")
     talk.until(lambda entry: entry.kind == "execute_input")
     busy = command("status", folder)
@@ -222,7 +222,7 @@ def test_it_tells_what_runs_and_since_when_nothing_does(folder, talk):
     assert rests["idle_since"] <= time.time()
 
 
-def test_a_thousand_requests_at_once_all_come_back_in_order(talk):
+def test_a_thousand_simultaneous_requests_are_answered_in_order(talk):
     ids = [talk.ask(f"print({i})", silent=False) for i in range(1000)]
 
     heard = talk.until(lambda entry: idle(entry, ids[-1]))
@@ -232,13 +232,13 @@ def test_a_thousand_requests_at_once_all_come_back_in_order(talk):
     )
 
 
-def test_ten_megabytes_in_one_print_come_whole(talk):
+def test_ten_megabytes_of_output_arrive_complete(talk):
     said = printed(talk.run("print('x' * 10_000_000)"))
 
     assert len(said) == 10_000_001
 
 
-def test_buffers_come_byte_for_byte(talk):
+def test_buffers_are_unchanged(talk):
     (came,) = [
         message
         for message in talk.run(
@@ -252,11 +252,11 @@ def test_buffers_come_byte_for_byte(talk):
     assert came["buffers"] == [bytes(range(256)), b""]
 
 
-def test_what_is_no_utf_8_comes_too(talk):
+def test_output_that_is_not_utf_8_arrives(talk):
     assert "na" in printed(talk.run("print(b'na\\xefve'.decode('utf-8', 'surrogateescape'))"))
 
 
-def test_what_somebody_types_is_not_written_down(folder, talk):
+def test_typed_input_is_not_journalled(folder, talk):
     id_ = talk.ask("x = input('Password: '); print(len(x))", allow_stdin=True)
     talk.until(lambda entry: entry.kind == "input_request")
     header = {
@@ -286,14 +286,14 @@ def test_a_cell_can_be_interrupted(talk):
     assert heard[-1].message["content"]["ename"] == "KeyboardInterrupt"
 
 
-def test_nonsense_is_answered_and_harms_nobody(talk):
+def test_an_invalid_line_is_answered_with_an_error(talk):
     talk.end.sendall(b"no JSON\n")
     talk.say(op="send")
 
     assert printed(talk.run("print(1)")) == "1\n"
 
 
-def test_the_socket_can_be_had_on_standard_input_and_output(folder, talk):
+def test_attach_connects_the_socket_to_standard_input_and_output(folder, talk):
     told = subprocess.Popen(
         [*AGENT, "attach", str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -308,7 +308,7 @@ def test_the_socket_can_be_had_on_standard_input_and_output(folder, talk):
     assert told.wait() == 0
 
 
-def test_a_kernel_that_was_killed_is_named_and_starts_again_only_when_asked(talk):
+def test_a_killed_kernel_is_reported_and_restarts_only_on_request(talk):
     talk.run("here = 1")
     talk.say(op="status")
     talk.ask("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
@@ -323,7 +323,7 @@ def test_a_kernel_that_was_killed_is_named_and_starts_again_only_when_asked(talk
     assert printed(talk.run("print('here' in dir())")) == "False\n"
 
 
-def test_an_agent_that_was_killed_comes_back_to_the_living_kernel(folder, talk):
+def test_a_new_agent_adopts_the_running_kernel(folder, talk):
     talk.run("kept = 41")
     before = command("status", folder)
     id_ = talk.ask("import time; time.sleep(3); print('slept'); kept += 1")
@@ -341,7 +341,7 @@ def test_an_agent_that_was_killed_comes_back_to_the_living_kernel(folder, talk):
     assert [entry.n for entry in heard] == list(range(before["n"] + 1, heard[-1].n + 1))
 
 
-def test_a_request_that_had_come_before_the_crash_does_not_run_again(folder, talk):
+def test_a_request_from_before_the_crash_runs_once(folder, talk):
     talk.run("ran = 0")
     id_ = talk.ask("ran += 1")
     talk.until(lambda entry: idle(entry, id_))
@@ -354,7 +354,7 @@ def test_a_request_that_had_come_before_the_crash_does_not_run_again(folder, tal
     assert printed(again.run("print(ran)")) == "1\n"
 
 
-def test_after_a_restart_of_the_instance_the_journal_is_there_and_no_kernel(folder, talk):
+def test_the_journal_survives_a_reboot_but_the_kernel_does_not(folder, talk):
     said = talk.run("print('before')")
     status = command("status", folder)
     for pid in (status["agent_pid"], status["kernel_pid"]):
@@ -371,7 +371,7 @@ def test_after_a_restart_of_the_instance_the_journal_is_there_and_no_kernel(fold
     again.event("kernel_ready")
 
 
-def test_a_python_without_ipykernel_is_named(short, tmp_path):
+def test_a_python_without_ipykernel_is_reported(short, tmp_path):
     folder = short / "bare"
     bare = tmp_path / "python"
     bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S -I "$@"\n')
@@ -385,7 +385,7 @@ def test_a_python_without_ipykernel_is_named(short, tmp_path):
     until_gone(folder)
 
 
-def test_a_kernel_starts_in_its_environment_and_its_folder(short, tmp_path):
+def test_a_kernel_starts_in_its_environment_and_working_directory(short, tmp_path):
     folder = short / "activated"
     command("start", folder, "--cwd", str(tmp_path), "--activate", "export OF_ENV='a b'")
     talk = Talk(folder)
@@ -401,7 +401,7 @@ def test_a_kernel_starts_in_its_environment_and_its_folder(short, tmp_path):
 
 
 @ROOT
-def test_a_full_disk_is_said_and_nothing_of_it_is_lost(short):
+def test_a_full_disk_is_reported_and_no_output_is_lost(short):
     disk = short / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], check=True)
@@ -434,7 +434,7 @@ def wait_for(true):
         time.sleep(0.1)
 
 
-def test_where_systemd_ends_all_at_logout_it_gets_a_scope_of_its_own(short, tmp_path):
+def test_the_agent_gets_its_own_scope_if_systemd_kills_user_processes(short, tmp_path):
     (tmp_path / "busctl").write_text("#!/bin/sh\necho 'b true'\n")
     (tmp_path / "loginctl").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/said\n')
     (tmp_path / "systemd-run").write_text(

@@ -44,7 +44,7 @@ def segments(folder):
 
 
 @given(TEXTS, st.data())
-def test_who_had_n_entries_gets_the_rest_over_all_segments(texts, data):
+def test_a_reader_resumes_after_n_entries_across_segments(texts, data):
     since = data.draw(st.integers(0, len(texts)))
     with tempfile.TemporaryDirectory() as folder:
         ours = journal(folder)
@@ -58,7 +58,7 @@ def test_who_had_n_entries_gets_the_rest_over_all_segments(texts, data):
 
 @given(TEXTS, TEXTS, st.data())
 @settings(max_examples=150)
-def test_after_a_crash_at_any_byte_a_whole_beginning_is_there_and_goes_on(before, after, data):
+def test_a_crash_at_any_byte_leaves_whole_entries_and_the_journal_continues(before, after, data):
     with tempfile.TemporaryDirectory() as folder:
         write(journal(folder), *before)
         last = segments(folder)[-1]
@@ -73,7 +73,7 @@ def test_after_a_crash_at_any_byte_a_whole_beginning_is_there_and_goes_on(before
 
 
 @given(TEXTS, st.data())
-def test_a_power_cut_that_tore_an_older_segment_leaves_no_gap(texts, data):
+def test_a_damaged_older_segment_leaves_no_gap(texts, data):
     with tempfile.TemporaryDirectory() as folder:
         write(journal(folder), *texts)
         torn = data.draw(st.sampled_from(segments(folder)[-2:]))
@@ -85,7 +85,7 @@ def test_a_power_cut_that_tore_an_older_segment_leaves_no_gap(texts, data):
         assert texts_of(read(recovered)) == texts[: recovered.n]
 
 
-def test_what_a_tear_cut_off_is_set_aside_not_thrown_away(tmp_path):
+def test_segments_after_a_gap_are_renamed_not_deleted(tmp_path):
     write(journal(tmp_path), *"abcdefghijklmnopqrst")
     first, second, *_ = segments(tmp_path)
     os.truncate(first, first.stat().st_size - 5)
@@ -96,7 +96,7 @@ def test_what_a_tear_cut_off_is_set_aside_not_thrown_away(tmp_path):
     assert not second.exists()
 
 
-def test_who_had_more_than_survived_a_power_cut_goes_on_where_the_rest_ends(tmp_path):
+def test_a_reader_ahead_of_a_power_failure_resumes_after_the_surviving_entries(tmp_path):
     ours = journal(tmp_path)
     start_agent(ours, "first")
     write(ours, "a", "b", "c")
@@ -116,7 +116,7 @@ def start_agent(journal, boot):
     journal.append("agent", {"event": "agent_started", "boot": boot, "machine": "m"}, 1.0)
 
 
-def test_a_full_disk_changes_nothing_and_later_it_goes_on(tmp_path, monkeypatch):
+def test_a_failed_write_on_a_full_disk_changes_nothing(tmp_path, monkeypatch):
     ours = journal(tmp_path, segment_bytes=1 << 20)
     write(ours, "a")
     whole = os.write
@@ -137,7 +137,7 @@ def _full(whole, file, data):
     return whole(file, data[: len(data) // 2])
 
 
-def test_beyond_the_cap_goes_only_what_everybody_had(tmp_path):
+def test_only_segments_that_all_clients_received_are_deleted(tmp_path):
     ours = journal(tmp_path, keep_bytes=2 * SMALL)
     ask(ours, "first")
     write(ours, *("x" * 50 for _ in range(40)))
@@ -155,7 +155,7 @@ def test_beyond_the_cap_goes_only_what_everybody_had(tmp_path):
     assert ours.after(0, "") == ours.first - 1
 
 
-def test_a_request_is_known_after_its_entry_was_dropped(tmp_path):
+def test_a_request_id_is_known_after_its_entry_was_deleted(tmp_path):
     ours = journal(tmp_path, keep_bytes=SMALL)
     ask(ours, "first")
     write(ours, *("x" * 50 for _ in range(40)))
@@ -180,7 +180,7 @@ def test_an_entry_larger_than_a_segment_is_read_whole(tmp_path):
     assert [len(text) for text in texts_of(read(ours))] == [1, 3 << 20, 1]
 
 
-def test_all_that_was_written_reaches_the_disk(tmp_path):
+def test_sync_flushes_every_segment(tmp_path):
     ours = journal(tmp_path)
     write(ours, *("x" * 50 for _ in range(20)))
 
