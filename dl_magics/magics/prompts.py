@@ -35,7 +35,7 @@ def confirm(question: str, *, yes: bool, flag: str = "-y") -> None:
         # ipykernel's StdinNotImplementedError: the notebook runs without a frontend.
         raise _input_unavailable(question, flag) from error
     if answer.strip().lower() not in ("y", "yes"):
-        raise NotConfirmed("Nothing was changed.", fix=f"{flag} answers the question beforehand.")
+        raise NotConfirmed("Nothing was changed.", fix=f"{flag} skips the confirmation.")
 
 
 def print_changes(changes: Iterator[Instance]) -> Iterator[Instance]:
@@ -69,5 +69,5 @@ def kernel_restarter(shell: Any) -> Callable[[], object] | None:
 def _input_unavailable(question: str, flag: str) -> NotConfirmed:
     return NotConfirmed(
         f"{question} — confirmation required, but input is not available.",
-        fix=f"Add {flag} to the line to agree.",
+        fix=f"Add {flag} to the line to skip the confirmation.",
     )

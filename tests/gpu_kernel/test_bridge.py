@@ -16,7 +16,7 @@ PATIENCE = 60
 
 
 class Bridged:
-    """A notebook's client, and a bridge between it and a kernel."""
+    """A Jupyter client and a bridge between it and a kernel."""
 
     def __init__(self, kernel, file):
         write_connection_file(str(file), ip="127.0.0.1", key=b"ours")
@@ -33,7 +33,7 @@ class Bridged:
         self.status = self._bridge.run()
 
     def run(self, code, **more):
-        """Run code as a notebook does; return what it printed."""
+        """Run code as a notebook does; return its output."""
         said = []
         self.client.execute_interactive(code, timeout=PATIENCE, output_hook=said.append, **more)
         return "".join(
@@ -55,7 +55,7 @@ class Bridged:
 
 @pytest.fixture(scope="module")
 def shared(running_lab, run_dir, tmp_path_factory):
-    """A bridge that all tests share that do not end it."""
+    """A bridge shared by all tests that do not end it."""
     with pytest.MonkeyPatch.context() as patch, running_lab.entered():
         patch.setenv("DL_MAGICS_HOME", running_lab.home)
         kernel = GpuKernel.attach(running_lab.login, run_dir, sys.executable)

@@ -1,4 +1,4 @@
-"""A kernel on the lab's instance, as the magics use it."""
+"""A kernel on the instance of the lab, used as the magics use it."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_a_request_sent_while_the_link_is_lost_runs_once_later(lab, kernel):
 
 
 def test_another_client_resumes_a_request_from_the_journal(lab, kernel):
-    # Without a flush the kernel tells several lines at once, and few entries come.
+    # Without a flush, the kernel combines several lines into one message.
     count = "import time\nfor i in range(30): print(i, flush=True); time.sleep(0.05)"
     since = kernel.n
     id_ = kernel.execute(count).id

@@ -1,4 +1,4 @@
-"""What may go wrong at a real sshd: two lines each, and nothing lost."""
+"""Failures with a real sshd: each is reported with two lines, and no output is lost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from support.messages import printed, run
 
 @pytest.fixture(autouse=True)
 def _afresh(lab):
-    """Let nobody find the connection of another test."""
+    """Drop the shared connection, so that no test uses that of another."""
     yield
     blocking.wait_for(connection.drop_shared("i-0lab"))
 
@@ -76,7 +76,7 @@ def test_a_revoked_key_is_reported_and_the_cell_keeps_running(lab, kernel):
 
 @pytest.fixture
 def start_file(lab):
-    """The file that every shell there reads first."""
+    """The startup file of every shell on the instance."""
     file = lab.folder / "home" / ".bashrc"
     yield file
     file.unlink()

@@ -1,4 +1,4 @@
-"""What the person reads who waits for a `%%gpu` cell while things go wrong at a real sshd."""
+"""What a `%%gpu` cell displays during failures, with a real sshd."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ while n < 1000 and not os.path.exists({end!r}):
 
 @pytest.fixture
 def run(lab, monkeypatch, request):
-    # Each has a kernel of its own: who still leaves takes its socket away, by its name.
+    # Each run folder is new: an agent that is still exiting removes its socket by name.
     monkeypatch.setenv("JPY_SESSION_NAME", request.node.name)
     with connected(lab) as run:
         yield run
@@ -65,7 +65,7 @@ def run_in_3_8(lab, monkeypatch):
 
 
 class Read:
-    """Let a cell run, and others see what the person reads meanwhile."""
+    """Run a cell and let other threads read what is displayed meanwhile."""
 
     def __init__(self, run, cell, meanwhile):
         self.screen = io.StringIO()

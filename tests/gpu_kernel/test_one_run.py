@@ -1,4 +1,4 @@
-"""All that can befall a run, in one run: real VGG16 with ImageNet's weights, EC2, a real sshd."""
+"""All failures in one run: the real VGG16 with ImageNet weights, EC2, a real sshd."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Evening:
         self.know_the_way()
 
     def know_the_way(self):
-        """What DNS is to others: where an address of EC2 is in the lab."""
+        """Resolve an address of EC2 to its address in the lab."""
         key = keys.ensure_key_pair("lab").file
         self._config.write_text(f"Host *\n  HostName {self.lab.address}\n  IdentityFile {key}\n")
 
@@ -63,7 +63,7 @@ class Evening:
         os.kill(pid, signal_)
 
     def after_some_epochs(self, there):
-        """Freeze the GPU kernel, that the run does not end before what befalls it."""
+        """Stop the GPU kernel, so that the run does not end before the failure."""
         before = epochs(there)
         until(lambda: epochs(there) > before + 2)
         self.kernel(signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""Each kind of bad weather has a lab of its own, and all of them rage at the same time."""
+"""Network and process failures; each has a separate lab, and all of them run in parallel."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ STORMS = [
 
 
 class Weathered:
-    """What came through a storm."""
+    """What a client received during one failure, and the journal on the host."""
 
     def __init__(self, storm, folder):
         lab = Lab()

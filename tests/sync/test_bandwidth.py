@@ -1,4 +1,4 @@
-"""A line is fast when more arrives than one stream could keep waiting."""
+"""A connection is fast if it delivers more than the window of one stream."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MB = 2**20
 def is_fast(bytes_a_second, seconds):
     now = [0.0]
     pace = BandwidthEstimate(lambda: now[0])
-    # What is on its way waits in the stream at once.
+    # The window of the stream is filled immediately.
     pace.add(2 * MB)
     while now[0] < seconds:
         now[0] += 0.1

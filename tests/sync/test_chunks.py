@@ -1,4 +1,4 @@
-"""A big file is whole in the end, whatever lay there, whoever sends which half."""
+"""A big file is complete in the end, with any staged part and any division into ranges."""
 
 from __future__ import annotations
 

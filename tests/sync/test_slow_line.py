@@ -1,4 +1,4 @@
-"""Files that fill a slow line leave the link to the kernel as it is."""
+"""A transfer over a slow connection does not break the link to the kernel."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_slow_upload_does_not_make_the_kernel_look_lost(lab, tmp_path, monkeyp
 
     assert synced[-1].done
     assert (there / "large.bin").stat().st_size == 4 * 2**20
-    # Who takes a link for lost makes another connection.
+    # A link that is considered lost opens another connection.
     assert blocking.wait_for(connection.connect_shared(lab.login())) is over
     lab.mend()
     kernel.shutdown()

@@ -1,4 +1,4 @@
-"""Files to a real sshd and back, through cuts and onto a disk that fills up."""
+"""Sync with a real sshd: interrupted connections and a disk that fills up."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def there(lab):
 
 
 def plant(folder):
-    """Three hundred photos, a model, and a link that leads out."""
+    """Three hundred photos, a model, and a link that points outside."""
     for kind in ("cats", "dogs", "deep/in/it"):
         (folder / kind).mkdir(parents=True)
         for n in range(100):
@@ -52,20 +52,20 @@ def plant(folder):
 
 
 def over_the_wire(lab):
-    """How many bytes have come to the instance, and how many from there."""
+    """Return the number of bytes that the instance has received and sent."""
     counters = [f"/sys/class/net/wire/statistics/{way}_bytes" for way in ("rx", "tx")]
     return map(int, lab.inside("cat", *counters).split())
 
 
-def synced_with_cuts(work, cut, mend):
-    """Cut when two thirds are over; mend when that was noticed. Return what was told at last."""
+def synced_with_cuts(work, cut, restore):
+    """Cut the link after two thirds, restore it once noticed; return the last progress."""
     left = [cut]
     waited = ""
     for synced in blocking.iterate_over(work):
         if left and synced.bytes > BIG * 2 / 3:
             left.pop()()
         if synced.waiting and not waited:
-            mend()
+            restore()
             waited = synced.waiting
     assert waited
     return synced
@@ -124,7 +124,7 @@ def test_an_interrupt_while_a_stream_opens_leaves_no_session_open(lab):
                 await asyncio.sleep(milliseconds / 1000)
                 opening.cancel()
                 await asyncio.gather(opening, return_exceptions=True)
-        # What was asked for last has been opened and closed when this is answered.
+        # Once this is answered, the last requested session was opened and closed.
         for _ in range(2):
             await over.run("true")
 

@@ -116,28 +116,28 @@ def detach() -> None:
 
 
 def complete(code: str, cursor: int) -> tuple[list[str], int]:
-    """Return the names that the GPU kernel offers at a place in a cell, and where they begin.
+    """Return the completions from the GPU kernel and the position where they begin.
 
-    There are none while the kernel is busy or its link is down: Tab must not block.
+    The list is empty while the kernel is busy or its link is down, so that Tab does not block.
     """
     open_ = _open.get(session_name())
     if not open_ or open_.client.state != "idle":
         return [], cursor
-    said = open_.client.request(
+    reply = open_.client.request(
         "shell", "complete_request", {"code": code, "cursor_pos": cursor}, seconds=_TAB_SECONDS
     )["content"]
-    return list(said.get("matches", [])), said.get("cursor_start", cursor)
+    return list(reply.get("matches", [])), reply.get("cursor_start", cursor)
 
 
 def session_name() -> str:
-    """Return the notebook's path, or the current folder where Jupyter does not provide it."""
+    """Return the notebook's path, or the current folder if Jupyter does not provide it."""
     return os.environ.get("JPY_SESSION_NAME") or str(Path.cwd())
 
 
 def run_dir(host: SshHost, name: str) -> str:
-    """Return the folder there that belongs to one notebook of this computer.
+    """Return the folder on the host for the kernel of one notebook on this computer.
 
-    It is short: the path of a Unix socket holds 107 bytes.
+    The path is short because a socket address has at most 107 bytes.
     """
     words = f"{keys.ensure_key_pair(access.LOGIN_KEY).short} {host.alias} {name}"
     return f"~/.dlm/{hashlib.sha256(words.encode()).hexdigest()[:8]}"

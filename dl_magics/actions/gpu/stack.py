@@ -168,15 +168,15 @@ def _driver(host_info: HostInfo, interpreter: Interpreter, backend: str) -> Laye
     if not host_info.has_gpu and not host_info.driver_error:
         return Layer("driver", "!", "none: the host has no GPU")
     if host_info.driver_error:
-        said = f"nvidia-smi failed: {host_info.driver_error}"
-        return Layer("driver", "✗", said, "sudo reboot · or reinstall: " + _DRIVER_LINE)
+        found = f"nvidia-smi failed: {host_info.driver_error}"
+        return Layer("driver", "✗", found, "sudo reboot · or reinstall: " + _DRIVER_LINE)
     if not host_info.driver:
         return Layer("driver", "✗", "not installed", _DRIVER_LINE)
     built = interpreter.builds.get(backend, "")
     needed = _DRIVERS.get(next(iter(parse_version(built)), 0), ())
     if needed and parse_version(host_info.driver) < needed:
-        said = f"{host_info.driver} is older than CUDA {built} of {backend} needs"
-        return Layer("driver", "✗", f"{said} ({'.'.join(map(str, needed))})", _DRIVER_LINE)
+        found = f"{host_info.driver} is older than CUDA {built} of {backend} needs"
+        return Layer("driver", "✗", f"{found} ({'.'.join(map(str, needed))})", _DRIVER_LINE)
     return Layer("driver", "✓", host_info.driver)
 
 
@@ -192,15 +192,15 @@ def _gpu(
     if len(seen.gpus) >= max(1, len(host_info.gpus)):
         return Layer("GPU", "✓", f"{names}, and {framework} sees it")
     if seen.gpus:
-        said = f"{names}: {framework} SEES ONLY {len(seen.gpus)} of {len(host_info.gpus)}"
-        return Layer("GPU", "!", said, "check CUDA_VISIBLE_DEVICES on the host")
+        found = f"{names}: {framework} SEES ONLY {len(seen.gpus)} of {len(host_info.gpus)}"
+        return Layer("GPU", "!", found, "check CUDA_VISIBLE_DEVICES on the host")
     oldest = min(interpreter.capabilities, default=0.0)
     able = [gpu.capability for gpu in host_info.gpus if gpu.capability]
     if backend == "tensorflow" and able and max(able) < oldest:
-        said = f"{names} is too old for this {framework}: it has {max(able)}, {oldest} is needed"
-        return Layer("GPU", "✗", said, "%aws_resize g4dn.xlarge moves this disk to a newer GPU")
-    said = f"{names}, but {framework.upper()} DOES NOT SEE IT: training would run on the CPU"
-    return Layer("GPU", "✗", said, "Fix the layers marked ✗ first, bottom up.")
+        found = f"{names} is too old for this {framework}: it has {max(able)}, {oldest} is needed"
+        return Layer("GPU", "✗", found, "%aws_resize g4dn.xlarge moves this disk to a newer GPU")
+    found = f"{names}, but {framework.upper()} DOES NOT SEE IT: training would run on the CPU"
+    return Layer("GPU", "✗", found, "Fix the layers marked ✗ first, bottom up.")
 
 
 def _build(host_info: HostInfo, backend: str) -> str:

@@ -139,5 +139,5 @@ class Kernel:
             return "it was killed (signal 9), probably out of memory"
         if code < 0:
             return f"it crashed ({signal.Signals(-code).name})"
-        said = (self._folder / "kernel.log").read_text(errors="replace").strip().splitlines()
-        return "it ended with status {}{}".format(code, ": " + said[-1] if code and said else "")
+        log = (self._folder / "kernel.log").read_text(errors="replace").strip().splitlines()
+        return "it ended with status {}{}".format(code, ": " + log[-1] if code and log else "")

@@ -11,7 +11,7 @@ SECONDS = 60
 
 
 class Notebook:
-    """A notebook whose kernel is the launcher's "Python (GPU: gpu)", as Jupyter starts it."""
+    """A notebook with the kernel "Python (GPU: gpu)", started as Jupyter starts it."""
 
     def __init__(self, path):
         alias = notebook_kernel.current().host.alias
@@ -32,7 +32,7 @@ class Notebook:
         return reply["content"].get("ename", ""), "".join(printed)
 
     def kill(self):
-        """End the process here, as the end of the Jupyter server does; nobody asks politely."""
+        """Kill the local process without a shutdown request, as the end of the server does."""
         self.client.stop_channels()
         self.manager.signal_kernel(9)
         self.manager.cleanup_resources()

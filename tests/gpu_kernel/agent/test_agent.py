@@ -1,4 +1,4 @@
-"""The agent on this computer, spoken to as a client does, without SSH."""
+"""The agent on this computer, used through its socket, without SSH."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = LINUX
 
 
 class Talk:
-    """A line of our own to the agent of a folder."""
+    """A direct connection to the agent of a folder."""
 
     def __init__(self, folder, since=0, **more):
         self.end = socket.socket(socket.AF_UNIX)
@@ -39,7 +39,7 @@ class Talk:
         self.lines = self.end.makefile("rb")
         self.status = {}
         self.say(op="hello", since=since, **more)
-        # Only who was welcomed surely gets all that comes from now on.
+        # A client receives every later entry only after its welcome.
         while self.status.get("op") != "welcome":
             self.status = json.loads(self.lines.readline())
 
@@ -47,7 +47,7 @@ class Talk:
         self.end.sendall(json.dumps(document).encode() + b"\n")
 
     def hear(self):
-        """The next entry; what is said between entries is kept as `status`."""
+        """Return the next entry; other lines are stored as `status`."""
         while True:
             line = self.lines.readline()
             assert line, "the agent hung up"
@@ -106,14 +106,14 @@ def command(wish, folder, *options, agent=AGENT, **environment):
 
 @pytest.fixture(scope="module")
 def short():
-    """A folder whose name is short enough for sockets in it."""
+    """A folder with a path short enough for sockets."""
     with tempfile.TemporaryDirectory(prefix="dlm", dir="/tmp") as folder:
         yield Path(folder)
 
 
 @pytest.fixture(scope="module")
 def folder(short):
-    """A folder with an agent and a kernel that all tests here share."""
+    """A folder with an agent and a kernel that the tests of this module share."""
     folder = short / "shared"
     command("start", folder)
     yield folder
@@ -128,7 +128,7 @@ def talk(folder):
 
 
 def end(folder):
-    # Who hangs up before it is heard may not be heard.
+    # A client that disconnects too early may not be served.
     talk = Talk(folder, since=10**9)
     talk.wish("shutdown")
     talk.event("shutdown")

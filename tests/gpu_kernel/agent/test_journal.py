@@ -120,7 +120,7 @@ def test_a_failed_write_on_a_full_disk_changes_nothing(tmp_path, monkeypatch):
     ours = journal(tmp_path, segment_bytes=1 << 20)
     write(ours, "a")
     whole = os.write
-    # The outermost door: the disk takes half a line, then nothing.
+    # Simulate a full disk: half a line is written, then nothing.
     monkeypatch.setattr(os, "write", lambda file, data: _full(whole, file, data))
     with pytest.raises(OSError, match="No space"):
         write(ours, "lost?" * 20)

@@ -1,1 +1,1 @@
-"""A laptop and an instance as network namespaces, and what happens to the wire between them."""
+"""A laptop and an instance as network namespaces, connected by a wire that tests can disturb."""

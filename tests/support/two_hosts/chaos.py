@@ -1,7 +1,8 @@
-"""Bad luck by chance, but by a seed: `chaos.py FIRST COUNT BESIDE` plays COUNT sequences.
+"""Random but reproducible failures: `chaos.py FIRST COUNT BESIDE` plays COUNT sequences.
 
 In each a cell counts while the wire is slow and lossy, and is cut; the client and sshd's sessions
-are killed, in some also the agent. Afterwards nothing may be missing, doubled or run again.
+are killed, in some also the agent. Afterwards no line may be missing or repeated, and no cell may
+have run twice.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ PATIENCE = 120
 
 
 class BadLuck:
-    """What one seed brings over a lab."""
+    """The sequence of failures of one seed."""
 
     def __init__(self, lab: Lab, seed: int) -> None:
         self._lab = lab
@@ -49,7 +50,7 @@ class BadLuck:
         self.log: list[str] = []
 
     def play(self) -> None:
-        """Let it all happen; fail where something is not as promised."""
+        """Play the sequence; raise AssertionError if a guarantee is violated."""
         try:
             self._until(lambda: "line 0" in "".join(map(bytes.decode, lines(self._recording))))
             self._lab.wire(f"delay {self._chance.choice([0, 0.005, 0.025])}")
@@ -101,7 +102,7 @@ class BadLuck:
             time.sleep(0.05)
 
     def _where(self) -> str:
-        """Where it hangs."""
+        """Return a description of the state in which the sequence hangs."""
         last = [lines[-1][:200] for lines in (self._journal(), self._received()) if lines]
         running = [self._lab.words(pid)[1:4] for pid in self._lab.running(self._whole)]
         return f"it hangs; last entries of the journal and received {last}, running {running}"
@@ -136,7 +137,7 @@ def lines(file: Path) -> list[bytes]:
 
 
 def play(seeds: Sequence[int]) -> dict[int, str]:
-    """Play these sequences one after the other; return what went wrong with which seed."""
+    """Play these sequences one after the other; return the failure of each failed seed."""
     wrong = {}
     lab = Lab()
     try:

@@ -25,7 +25,7 @@ def running_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.fixture
 def lab(running_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    """Two hosts and a wire that is whole; what we do here happens on the laptop."""
+    """Two hosts and an undisturbed wire; the test runs on the laptop."""
     monkeypatch.setenv("DL_MAGICS_HOME", running_lab.home)
     with running_lab.entered():
         yield running_lab
@@ -34,7 +34,7 @@ def lab(running_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def run_dir(running_lab: Lab) -> Iterator[str]:
-    """Where the kernel lives that the tests of a file share; who ended it finds a new one there."""
+    """The run folder of the kernel that a module shares; if it was ended, a new one starts."""
     run_dir = running_lab.new_run_dir()
     yield run_dir
     running_lab.end(run_dir)
@@ -42,7 +42,7 @@ def run_dir(running_lab: Lab) -> Iterator[str]:
 
 @pytest.fixture
 def kernel(lab: Lab, run_dir: str) -> Iterator[GpuKernel]:
-    """The shared kernel, over a link of its own; it does nothing yet."""
+    """The shared kernel, idle, over a separate link."""
     kernel = GpuKernel.attach(lab.login, run_dir, sys.executable)
     if kernel.state == "busy":
         kernel.interrupt()

@@ -1,4 +1,4 @@
-"""Two hosts of our own: a laptop and an instance with real OpenSSH on port 22, and a wire.
+"""Two virtual hosts: a laptop and an instance with real OpenSSH on port 22, and a wire.
 
 They are network namespaces, so nothing leaves this computer, and the wire can be cut.
 """
@@ -43,7 +43,7 @@ MaxStartups 100
 
 
 def missing() -> str:
-    """Say why there can be no lab here; nothing where there can."""
+    """Return why a lab cannot be created on this computer; "" if it can."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         return "network namespaces need root"
     if not Path(SSHD).exists():
@@ -54,7 +54,7 @@ def missing() -> str:
         return "there is no /dev/net/tun"
     tried = subprocess.run(["ip", "netns", "add", f"try-{os.getpid()}"], check=False)
     subprocess.run(["ip", "netns", "del", f"try-{os.getpid()}"], check=False)
-    return "network namespaces cannot be made" if tried.returncode else ""
+    return "network namespaces cannot be created" if tried.returncode else ""
 
 
 class Lab:
@@ -91,11 +91,11 @@ class Lab:
 
     @property
     def address(self) -> str:
-        """Where the instance is."""
+        """The current address of the instance."""
         return self.address_file.read_text()
 
     def login(self) -> SshTarget:
-        """How to get in, at the present address."""
+        """Return the SSH target at the current address."""
         return login_at(self.address)
 
     def client(self, run_dir: str, journal: Path) -> subprocess.Popen[bytes]:
@@ -106,18 +106,18 @@ class Lab:
         )
 
     def new_run_dir(self) -> str:
-        """Where an agent may live that has not lived yet."""
+        """Return a run folder that has not been used."""
         self._run_dirs += 1
         return f"~/.dlm/{self._run_dirs:08x}"
 
     def wire(self, wish: str) -> None:
-        """Let the wire be `down`, `up`, `delay SECONDS`, `loss SHARE` or `rate BYTES`."""
+        """Set the wire to `down`, `up`, `delay SECONDS`, `loss SHARE` or `rate BYTES`."""
         assert self._wire.stdin
         self._wire.stdin.write(wish + "\n")
         self._answer()
 
     def inside(self, *command: str, where: str = "instance") -> str:
-        """Run a command in the network of one of both hosts."""
+        """Run a command in the network namespace of a host."""
         words = ["ip", "netns", "exec", getattr(self, where), *command]
         return subprocess.run(words, check=True, capture_output=True, text=True).stdout
 
@@ -126,18 +126,18 @@ class Lab:
         self.inside("iptables", "-A", *rule)
 
     def refuse(self) -> None:
-        """Let the instance reset each connection, as where nobody listens."""
+        """Make the instance reset each connection, as if the port were closed."""
         reset = "-j REJECT --reject-with tcp-reset"
         self.rule("INPUT", "-p", "tcp", "-s", LAPTOP, *reset.split())
 
     def mend(self) -> None:
-        """Let all packets pass again, at once."""
+        """Remove all disturbances of the wire and the packet filter."""
         self.inside("iptables", "-F")
         for wish in ("up", "delay 0", "loss 0", "rate 0"):
             self.wire(wish)
 
     def move(self) -> None:
-        """Give the instance another address, as a stop and a start do."""
+        """Change the address of the instance, as a stop and a start do."""
         new = ELSEWHERE if self.address == INSTANCE else INSTANCE
         change = ["dev", relay.NAME]
         self.inside("ip", "address", "del", self.address, "peer", LAPTOP, *change)
@@ -157,12 +157,12 @@ class Lab:
         return server
 
     def kill_sessions(self) -> None:
-        """Kill sshd's processes for the connections that are open."""
+        """Kill the processes of sshd for all open connections."""
         for pid in self._children(self.sshd.pid):
             os.kill(pid, signal.SIGKILL)
 
     def running(self, word: str) -> list[int]:
-        """The processes on the instance whose command line has this word."""
+        """Return the processes on the instance whose command line contains this word."""
         pids = map(
             int,
             subprocess.run(
@@ -178,12 +178,12 @@ class Lab:
                 _kill(pid)
 
     def words(self, pid: int) -> list[str]:
-        """The command line of a process."""
+        """Return the command line of a process."""
         return _command_line(pid).decode().split("\0")
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Let our event loop's thread, and what it connects, be on the laptop."""
+        """Move the thread of the event loop, with its connections, to the laptop."""
         with (Path("/proc/self/ns/net")).open() as outside:
             blocking.wait_for(_enter(self.laptop))
             try:
@@ -193,7 +193,7 @@ class Lab:
 
     @contextmanager
     def small_disk(self, name: str, size: int) -> Iterator[Path]:
-        """Mount a disk of `size` bytes into the home folder there; only the instance sees it."""
+        """Mount a disk of `size` bytes in the home folder of the instance, visible only there."""
         place = self.folder / "home" / name
         place.mkdir(exist_ok=True)
         on_it = ["nsenter", "--target", str(self.sshd.pid), "--mount"]
@@ -205,11 +205,11 @@ class Lab:
             subprocess.run([*on_it, "umount", "-l", str(place)], check=True)
 
     def seen(self, place: Path) -> Path:
-        """Where we see a place of the instance, whatever is mounted there."""
+        """Return the path on this computer for a path of the instance, including mounts."""
         return Path(f"/proc/{self.sshd.pid}/root", *place.parts[1:])
 
     def close(self) -> None:
-        """End all that runs on both hosts."""
+        """End all processes on both hosts."""
         self.sshd.terminate()
         self.sshd.wait()
         for namespace in (self.laptop, self.instance):
@@ -242,7 +242,7 @@ class Lab:
 
 
 def login_at(address: str) -> SshTarget:
-    """How to get in at an address."""
+    """Return the SSH target for an address."""
     key = keys.ensure_key_pair("lab").file
     return SshTarget(alias="i-0lab", name="gpu", host=address, user="root", key_file=key)
 

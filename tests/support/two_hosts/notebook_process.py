@@ -18,7 +18,7 @@ _THREADS = 8
 
 
 def ask_ec2_outside() -> None:
-    """Let the threads of our event loop, which ask EC2, stay outside of any namespace."""
+    """Keep the threads that call EC2 outside of the namespace."""
     pool = ThreadPoolExecutor(_THREADS)
     list(pool.map(lambda _: time.sleep(0.1), range(_THREADS)))
     blocking.wait_for(_use(pool))

@@ -37,7 +37,7 @@ def enter(namespace: str | int) -> None:
 
 
 def tun(namespace: str, address: str, peer: str) -> int:
-    """Make one end of the wire."""
+    """Create one end of the wire."""
     outside = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     enter(namespace)
     try:
@@ -56,7 +56,7 @@ def tun(namespace: str, address: str, peer: str) -> int:
 
 
 class Wire:
-    """What is under way, and how the weather is."""
+    """The packets in flight and the conditions of the wire."""
 
     def __init__(self) -> None:
         self.delay = 0.0
@@ -84,7 +84,7 @@ class Wire:
             heapq.heappush(self._flying, (through + self.delay, self._count, to, packet))
 
     def deliver(self) -> float | None:
-        """Hand over what has arrived; return how long until the next does."""
+        """Deliver the packets that are due; return the seconds until the next one."""
         while self._flying and self._flying[0][0] <= time.monotonic():
             _, _, to, packet = heapq.heappop(self._flying)
             try:
