@@ -84,7 +84,7 @@ class LinkStatusLine:
                 message = f"{self._name} answers, but there is no agent: {self._link.why}."
             case _:
                 lost = f"The connection to {self._name} has been lost for {seconds} s"
-                message = f"{lost}; the cell keeps running there."
+                message = f"{lost}; the cell keeps running."
         return f"{message} Reconnecting …"
 
     def _back(self) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # The shell starts before its command is known; the command is sent as the first line.
 _READY = """exec sh -c 'IFS= read -r line && eval "$(printf %b "$line")"'"""
 _SLICE = 2**17
-MAKE_ROOM = "Make room there and run the same line again · %aws_ssh df -h shows what is full"
+MAKE_ROOM = "Free some space on the host and run the line again · %aws_ssh df -h shows what is full"
 
 Work = Coroutine[Any, Any, None]
 

@@ -123,17 +123,17 @@ def _why_not(
     name: bytes, entry: FileEntry, other: FileEntry | None, skipped: Collection[bytes]
 ) -> str:
     if _is_below(name, skipped):
-        return "its folder is not there"
+        return "its folder was skipped"
     if not is_valid_name(name):
-        return "such a name cannot be used here"
+        return "the name is not valid on this computer"
     if entry.kind == "other":
         return "not a regular file, or not readable"
     if entry.kind == "link" and points_outside(name, entry.target):
-        return "this link leads out of the folder"
+        return "the link points outside the folder"
     if other and entry.kind == "folder" != other.kind:
-        return "a file has the name of this folder there"
+        return "the destination has a file of this name"
     if other and other.kind == "folder" != entry.kind:
-        return "a folder has this name there"
+        return "the destination has a folder of this name"
     return ""
 
 

@@ -68,7 +68,7 @@ async def _attempt(job: SyncJob, meter: ProgressMeter) -> AsyncIterator[SyncProg
         if not fetching.missing:
             break
     for name in fetching.missing:
-        meter.skip(name, "it cannot be read there, or changes all the time")
+        meter.skip(name, "it is not readable, or keeps changing")
     yield meter.end(deleted=fetching.deleted)
 
 

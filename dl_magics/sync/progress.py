@@ -42,14 +42,14 @@ class SyncProgress:
         left = f" · {self.seconds_left:.0f} s left" if self.seconds_left else ""
         sizes = f"{format_size(self.bytes)} of {format_size(self.bytes_total)}"
         line = f"{'━' * full}{'─' * (_WIDTH - full)} {self.files:,} of {self.files_total:,} files"
-        waiting = f"\n{self.waiting} Waiting for it; an interrupt loses nothing."
+        waiting = f"\n{self.waiting} Reconnecting; an interrupt loses nothing."
         return f"{self.what}\n{line} · {sizes}{left}{waiting if self.waiting else ''}"
 
     def _lines(self) -> list[str]:
         if not self.done:
             return self.bar.splitlines()
         sent = f"{self.files_total:,} files ({format_size(self.bytes_total)})"
-        same = f", {self.unchanged:,} were there already" if self.unchanged else ""
+        same = f", {self.unchanged:,} unchanged" if self.unchanged else ""
         lines = [f"{self.what}: {sent} in {self.seconds:.1f} s{same}."]
         if self.deleted:
             lines.append(f"Deleted: {_some(self.deleted)}")

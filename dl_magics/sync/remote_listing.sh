@@ -1,5 +1,5 @@
-# What lies in the folder @FOLDER@ : kind, size, time, name, target of each, all ended by NUL.
-# find of GNU tells it at once; else Python; else what every POSIX system has.
+# Lists a folder: kind, size, time, name and target of each entry, NUL-terminated.
+# Uses GNU find; else Python; else POSIX tools.
 LC_ALL=C; export LC_ALL
 @MAKE@
 if ! cd -- @FOLDER@ 2>/dev/null; then

@@ -80,7 +80,7 @@ async def _attempt(job: SyncJob, meter: ProgressMeter) -> AsyncIterator[SyncProg
         if not sending.changing:
             break
     for name in sending.changing:
-        meter.skip(name, "it changes all the time")
+        meter.skip(name, "it keeps changing")
     yield meter.end(deleted=sending.deleted)
 
 
@@ -113,7 +113,7 @@ class _Sending:
         if size > listing.free_bytes + on_its_way:
             raise DiskFull(
                 f"{format_size(size)} do not fit: {format_size(listing.free_bytes)} are free"
-                f" on {job.login.name}; nothing half-sent is in its place.",
+                f" on {job.login.name}; incomplete files were not put in place.",
                 fix=MAKE_ROOM,
             )
         kept = sum(each.kind == "file" for each in here.values()) - len(plan.files)

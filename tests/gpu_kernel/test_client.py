@@ -278,7 +278,7 @@ def test_a_deleted_run_folder_is_reported_gone(lab):
             os.kill(pid, signal.SIGKILL)
 
     until(lambda: other.state == "gone")
-    assert "is not there" in other.link.why
+    assert "does not exist" in other.link.why
     other.close()
 
 

@@ -102,7 +102,7 @@ def test_a_cell_shows_that_the_link_is_lost_then_back_and_misses_no_line(lab, ru
     counted = [line for line in read.lines if line.startswith("line ")]
     lost, back = [line for line in read.lines if not line.startswith("line ")]
     assert lost.startswith(f"The connection to {gpu} has been lost for ")
-    assert lost.endswith(" s; the cell keeps running there. Reconnecting …")
+    assert lost.endswith(" s; the cell keeps running. Reconnecting …")
     assert back.startswith(f"The connection to {gpu} is back after ")
     assert back.endswith("; no output was lost.")
     assert read.lines.index(back) == read.lines.index(lost) + 1

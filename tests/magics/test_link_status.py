@@ -44,7 +44,7 @@ def test_a_lost_link_is_said_and_that_it_is_back(line, link, said):
     line.look()
 
     assert said[0] == (
-        "The connection to gpu has been lost for 12 s; the cell keeps running there. Reconnecting …"
+        "The connection to gpu has been lost for 12 s; the cell keeps running. Reconnecting …"
     )
     assert said[-1] == "The connection to gpu is back after 12 s; no output was lost."
 

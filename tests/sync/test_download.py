@@ -76,7 +76,7 @@ def test_links_that_point_outside_are_not_created(host, there, here):
     synced = fetch(host, here, "results")
 
     assert (here / "best").readlink() == Path("epochs/1.h5")
-    assert dict(synced.skipped) == {"evil": "this link leads out of the folder"}
+    assert dict(synced.skipped) == {"evil": "the link points outside the folder"}
     assert not (here / "evil").is_symlink()
 
 

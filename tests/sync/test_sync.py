@@ -93,7 +93,7 @@ def test_an_upload_resumes_after_a_cut_without_sending_twice(lab, here, there):
 
     after, _ = over_the_wire(lab)
     assert after - before < 1.35 * synced.bytes_total
-    assert dict(synced.skipped) == {"out": "this link leads out of the folder"}
+    assert dict(synced.skipped) == {"out": "the link points outside the folder"}
     assert lies_in(there) == without_the_link(here)
     assert send(SimpleNamespace(login=lab.login()), here, str(there)).files_total == 0
 
@@ -110,7 +110,7 @@ def test_a_download_resumes_after_a_cut_without_fetching_twice(lab, there, tmp_p
 
     _, after = over_the_wire(lab)
     assert after - before < 1.35 * synced.bytes_total
-    assert dict(synced.skipped) == {"out": "this link leads out of the folder"}
+    assert dict(synced.skipped) == {"out": "the link points outside the folder"}
     assert lies_in(tmp_path / "back") == without_the_link(there)
 
 
@@ -152,7 +152,7 @@ def test_a_full_remote_disk_is_reported_and_the_sync_resumes_later(lab, here, di
 
     assert full.value._render_traceback_() == [
         "DiskFull: The disk of gpu is full; incomplete files were not put in place.",
-        "  Make room there and run the same line again · %aws_ssh df -h shows what is full",
+        "  Free some space on the host and run the line again · %aws_ssh df -h shows what is full",
     ]
     assert {name.partition(b"/")[0] for name in lies_in(there)} == {STAGE.encode()}
 

@@ -74,7 +74,7 @@ def test_inside_links_are_uploaded_and_outside_links_are_skipped(host, here):
 
     there = host.home / "data"
     assert (there / "first").readlink() == Path("cats/1.jpg")
-    why = "this link leads out of the folder"
+    why = "the link points outside the folder"
     assert dict(synced.skipped) == {"cats/up": why, "absolute": why}
     assert not (there / "absolute").is_symlink()
 
@@ -98,9 +98,9 @@ def test_a_file_does_not_replace_a_folder_of_the_same_name(host, here):
     synced = send(host, here)
 
     assert dict(synced.skipped) == {
-        "cats/1.jpg": "a folder has this name there",
-        "dogs": "a file has the name of this folder there",
-        "dogs/2.jpg": "its folder is not there",
+        "cats/1.jpg": "the destination has a folder of this name",
+        "dogs": "the destination has a file of this name",
+        "dogs/2.jpg": "its folder was skipped",
     }
     assert (host.home / "data" / "dogs").read_text() == "a file"
 
@@ -145,7 +145,7 @@ def test_a_full_disk_is_reported_and_leaves_no_incomplete_file(host, here):
     ):
         send(host, here)
 
-    assert "Make room there" in refused.value.fix
+    assert "Free some space on the host" in refused.value.fix
     assert not (host.home / "data" / "large.bin").exists()
     assert send(host, here).done
     assert lies_in(host.home / "data") == lies_in(here)

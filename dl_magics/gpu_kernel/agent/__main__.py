@@ -145,14 +145,14 @@ def main(myself: list[str]) -> None:
     elif wishes.wish == "run":
         run(folder, not wishes.adopt_only)
     elif wishes.wish == "status":
-        say(ask(folder) or gone("no agent runs there"))
+        say(ask(folder) or gone("no agent is running"))
     elif wishes.wish == "start":
         prepare(folder, python=wishes.python, cwd=wishes.cwd, activate=wishes.activate)
         say(start(folder, command))
     elif (folder / "how.json").exists():
         say(start(folder, [*command, "--adopt-only"]))
     else:
-        say(gone(f"its folder {folder} is not there"))
+        say(gone(f"its folder {folder} does not exist"))
 
 
 if __name__ == "__main__":

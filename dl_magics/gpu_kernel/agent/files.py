@@ -30,7 +30,7 @@ def sockets(folder: Path) -> Path:
     short.mkdir(mode=0o700, exist_ok=True)
     found = short.lstat()
     if found.st_uid != os.getuid() or found.st_mode & 0o170077 != 0o040000:
-        raise PermissionError(f"{short} was made by somebody else")
+        raise PermissionError(f"{short} is owned by another user")
     return short
 
 
