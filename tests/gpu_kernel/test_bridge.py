@@ -34,10 +34,10 @@ class Bridged:
 
     def run(self, code, **more):
         """Run code as a notebook does; return its output."""
-        said = []
-        self.client.execute_interactive(code, timeout=PATIENCE, output_hook=said.append, **more)
+        output = []
+        self.client.execute_interactive(code, timeout=PATIENCE, output_hook=output.append, **more)
         return "".join(
-            one["content"]["text"] for one in said if one["header"]["msg_type"] == "stream"
+            one["content"]["text"] for one in output if one["header"]["msg_type"] == "stream"
         )
 
     def ask(self, channel, kind, content=None):
@@ -86,13 +86,13 @@ def test_a_notebook_runs_its_cells_on_the_host(bridged, kernel):
 
 
 def test_input_and_completion_work_in_a_notebook(bridged):
-    said = bridged.run(
+    output = bridged.run(
         "print('Hello', input())",
         allow_stdin=True,
         stdin_hook=lambda _: bridged.client.input("Ada"),
     )
 
-    assert said == "Hello Ada\n"
+    assert output == "Hello Ada\n"
     bridged.run("get_ipython().Completer.use_jedi = False")
     reply = bridged.client.complete("impor", reply=True, timeout=PATIENCE)
     assert "import" in reply["content"]["matches"]
@@ -137,12 +137,12 @@ def test_a_lost_link_does_not_look_like_a_dead_kernel(bridged, lab, kernel):
     assert bridged.client.is_alive()
     lab.wire("up")
 
-    said = ""
-    while "after" not in said:
+    output = ""
+    while "after" not in output:
         message = bridged.client.get_iopub_msg(timeout=PATIENCE)
         if message["header"]["msg_type"] == "stream":
-            said += message["content"]["text"]
-    assert said == "after\n"
+            output += message["content"]["text"]
+    assert output == "after\n"
 
 
 def test_a_restart_gives_a_new_kernel_and_ends_the_bridge(ending, kernel):
@@ -158,12 +158,12 @@ def test_a_restart_gives_a_new_kernel_and_ends_the_bridge(ending, kernel):
 def test_a_dead_kernel_ends_the_bridge(ending):
     ending.client.execute("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
 
-    said = ""
-    while "The GPU kernel died" not in said:
+    output = ""
+    while "The GPU kernel died" not in output:
         message = ending.client.get_iopub_msg(timeout=PATIENCE)
         if message["header"]["msg_type"] == "stream":
-            said += message["content"]["text"]
-    assert "memory" in said
+            output += message["content"]["text"]
+    assert "memory" in output
     assert ending.ended() == 1
 
 

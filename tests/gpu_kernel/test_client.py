@@ -57,14 +57,14 @@ def test_an_error_has_its_traceback(kernel):
 
 
 def test_a_cell_can_request_input(kernel):
-    said = ""
+    output = ""
     for message in kernel.execute("name = input('Who? '); print('Hello', name)", allow_stdin=True):
         if message["header"]["msg_type"] == "input_request":
             assert message["content"]["prompt"] == "Who? "
             kernel.input_reply("Jürgen")
-        said += printed([message])
+        output += printed([message])
 
-    assert said == "Hello Jürgen\n"
+    assert output == "Hello Jürgen\n"
 
 
 def test_completions_and_help_are_returned(kernel):
@@ -99,13 +99,13 @@ def test_custom_events_pass_like_any_message(kernel):
 
 def test_iteration_continues_after_ctrl_c(kernel):
     answer = kernel.execute("import time\nprint('begun', flush=True)\ntime.sleep(600)")
-    said = [next(answer)]
-    while "begun" not in printed(said):
-        said.append(next(answer))
+    output = [next(answer)]
+    while "begun" not in printed(output):
+        output.append(next(answer))
     threading.Timer(0.5, _thread.interrupt_main).start()
 
     with pytest.raises(KeyboardInterrupt):
-        said.extend(answer)
+        output.extend(answer)
     kernel.interrupt()
 
     rest = list(answer)
@@ -209,10 +209,10 @@ def test_a_killed_agent_is_replaced_and_the_gap_is_reported(lab, kernel):
     until(lambda: kernel.n > since + 8)
     os.kill(agent_pid(lab, kernel), signal.SIGKILL)
 
-    said = printed(answer)
+    output = printed(answer)
 
-    assert "was down for a moment" in said
-    assert said.endswith("39\n")
+    assert "was down for a moment" in output
+    assert output.endswith("39\n")
     assert run(kernel, "print('goes on')") == "goes on\n"
 
 

@@ -92,17 +92,17 @@ def test_a_startup_file_that_prints_and_fails_is_tolerated(lab, start_file):
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "output"),
     [("exit 7", r"without output \(exit status 7\)"), ("exec sleep 600", "timed out 2 times")],
 )
 def test_a_blocking_startup_file_is_named_as_a_likely_cause(
-    lab, start_file, monkeypatch, line, said
+    lab, start_file, monkeypatch, line, output
 ):
     if "sleep" in line:  # one that exits may need longer on a busy computer
         monkeypatch.setattr(agent_transport, "_HANGS_SECONDS", (0.3, 0.3))
     start_file.write_text(f"{line}\n")
 
-    with pytest.raises(errors.NoAnswer, match=said) as failed:
+    with pytest.raises(errors.NoAnswer, match=output) as failed:
         GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable)
 
     assert "~/.bashrc" in failed.value.fix
@@ -134,25 +134,25 @@ def memory(lab, kernel):
 
 
 def hoards_until_it_is_killed(kernel):
-    said = []
+    output = []
     with pytest.raises(errors.KernelDied) as died:
-        said.extend(kernel.execute(HOARD))
-    return died.value._render_traceback_(), printed(said)
+        output.extend(kernel.execute(HOARD))
+    return died.value._render_traceback_(), printed(output)
 
 
 def test_an_out_of_memory_kill_is_reported_and_the_output_is_kept(kernel, memory):
     agent = kernel.link.status["agent_pid"]
 
-    told, said = hoards_until_it_is_killed(kernel)
+    shown, output = hoards_until_it_is_killed(kernel)
 
     assert memory.killed == 1
-    assert told == [
+    assert shown == [
         "KernelDied: The GPU kernel stopped before the cell finished: "
         "out of memory: the system killed it.",
         "  %gpu_restart starts a new kernel; cells are not run again automatically.",
     ]
-    assert said.startswith("0\n1\n2\n3\n4\n")
-    assert said == "".join(f"{i}\n" for i in range(said.count("\n")))
+    assert output.startswith("0\n1\n2\n3\n4\n")
+    assert output == "".join(f"{i}\n" for i in range(output.count("\n")))
     kernel.restart()
     assert run(kernel, "print('again')") == "again\n"
     assert kernel.link.status["agent_pid"] == agent
@@ -162,7 +162,7 @@ def test_an_agent_that_adopted_the_kernel_reports_out_of_memory_too(kernel, memo
     os.kill(kernel.link.status["agent_pid"], signal.SIGKILL)
     run(kernel, "1")
 
-    told, _ = hoards_until_it_is_killed(kernel)
+    shown, _ = hoards_until_it_is_killed(kernel)
 
     assert memory.killed == 1
-    assert "out of memory: the system killed it" in told[0]
+    assert "out of memory: the system killed it" in shown[0]

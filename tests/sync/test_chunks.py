@@ -18,10 +18,10 @@ MB = 2**20
 
 
 def sums(part, size, wanted):
-    said = subprocess.run(
+    output = subprocess.run(
         ["sh", "-c", build_checksum_command(str(part), size, wanted)], capture_output=True
     )
-    return [line.split()[0].decode() for line in said.stdout.splitlines()]
+    return [line.split()[0].decode() for line in output.stdout.splitlines()]
 
 
 @given(

@@ -25,9 +25,9 @@ def test_all_listing_methods_return_the_same(tmp_path, missing):
             assert asked in script
             script = script.replace(asked, b"false")
 
-    said = subprocess.run(["sh", "-s"], input=script, capture_output=True, check=True).stdout
+    output = subprocess.run(["sh", "-s"], input=script, capture_output=True, check=True).stdout
 
-    listed, here = remote_listing.parse_listing(said).tree, diff.list_local(tmp_path)
+    listed, here = remote_listing.parse_listing(output).tree, diff.list_local(tmp_path)
     assert listed.keys() == here.keys()
     assert {name: each.kind for name, each in listed.items()} == {
         name: each.kind for name, each in here.items()

@@ -72,10 +72,10 @@ def synced_with_cuts(work, cut, restore):
 
 
 def fill_meanwhile(ballast, work):
-    told = blocking.iterate_over(work)
-    next(told)
+    updates = blocking.iterate_over(work)
+    next(updates)
     ballast.write_bytes(bytes(12 * MB))
-    list(told)
+    list(updates)
 
 
 def without_the_link(folder):
@@ -118,8 +118,8 @@ def test_an_interrupt_while_a_stream_opens_leaves_no_session_open(lab):
     async def interrupted():
         over = await connection.connect_shared(lab.login())
         for milliseconds in range(0, 120, 20):
-            told = progress.ProgressMeter("here → there")
-            async with SyncChannel(over, lab.login(), told) as line, line.stream() as stream:
+            meter = progress.ProgressMeter("here → there")
+            async with SyncChannel(over, lab.login(), meter) as line, line.stream() as stream:
                 opening = asyncio.ensure_future(stream.begin("true"))
                 await asyncio.sleep(milliseconds / 1000)
                 opening.cancel()

@@ -176,10 +176,10 @@ def test_a_big_file_deleted_during_the_upload_is_skipped(host, here):
     next(events)
     (here / "big.bin").unlink()
 
-    told = list(events)
+    updates = list(events)
 
-    assert told[-1].done
-    assert not any(synced.waiting for synced in told)
+    assert updates[-1].done
+    assert not any(synced.waiting for synced in updates)
     assert lies_in(host.home / "data") == lies_in(here)
 
 

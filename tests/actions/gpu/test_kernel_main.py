@@ -21,7 +21,7 @@ class Notebook:
         self.client.start_channels()
         self.client.wait_for_ready(timeout=SECONDS)
 
-    def said(self, cell):
+    def output(self, cell):
         printed = []
 
         def hear(message):
@@ -55,15 +55,15 @@ def open_notebook(gpu_run):
 
 
 def test_a_notebook_runs_on_the_instance(open_notebook, host_home):
-    assert open_notebook().said("import os; print(os.environ['HOME'])") == ("", f"{host_home}\n")
+    assert open_notebook().output("import os; print(os.environ['HOME'])") == ("", f"{host_home}\n")
 
 
 def test_a_notebook_reattaches_after_the_jupyter_server_was_killed(open_notebook):
     first = open_notebook()
-    first.said("kept = 41")
+    first.output("kept = 41")
     first.kill()
 
-    assert open_notebook().said("print(kept + 1)") == ("", "42\n")
+    assert open_notebook().output("print(kept + 1)") == ("", "42\n")
 
 
 def test_an_interrupt_from_the_toolbar_reaches_the_cell(open_notebook):

@@ -152,13 +152,13 @@ def test_python_3_8_runs_cells_and_a_killed_agent_is_replaced(short):
     agent = [str(OLD_PYTHON), str(file)]
     started = command("start", folder, agent=agent)
     talk = Talk(folder)
-    said = printed(talk.run("import sys; kept = sys.version_info[:2]; print(kept)"))
+    output = printed(talk.run("import sys; kept = sys.version_info[:2]; print(kept)"))
     os.kill(started["agent_pid"], signal.SIGKILL)
 
     adopted = command("adopt", folder, agent=agent)
     again = printed(Talk(folder, since=10**9).run("print(kept)"))
 
-    assert said == again == "(3, 8)\n"
+    assert output == again == "(3, 8)\n"
     assert adopted["kernel_pid"] == started["kernel_pid"]
     assert adopted["agent_pid"] != started["agent_pid"]
     end(folder)
@@ -201,11 +201,11 @@ def test_every_client_receives_every_message(folder, talk):
 
 
 def test_a_later_client_receives_earlier_entries(folder, talk):
-    said = talk.run("print('earlier')")
+    output = talk.run("print('earlier')")
 
     late = Talk(folder, since=0)
 
-    heard = late.until(lambda entry: idle(entry, said[0]["parent_header"]["msg_id"]))
+    heard = late.until(lambda entry: idle(entry, output[0]["parent_header"]["msg_id"]))
     assert [entry.n for entry in heard] == list(range(1, heard[-1].n + 1))
     assert "earlier\n" in printed(entry.message for entry in heard if entry.kind == "stream")
 
@@ -233,9 +233,9 @@ def test_a_thousand_simultaneous_requests_are_answered_in_order(talk):
 
 
 def test_ten_megabytes_of_output_arrive_complete(talk):
-    said = printed(talk.run("print('x' * 10_000_000)"))
+    output = printed(talk.run("print('x' * 10_000_000)"))
 
-    assert len(said) == 10_000_001
+    assert len(output) == 10_000_001
 
 
 def test_buffers_are_unchanged(talk):
@@ -294,18 +294,18 @@ def test_an_invalid_line_is_answered_with_an_error(talk):
 
 
 def test_attach_connects_the_socket_to_standard_input_and_output(folder, talk):
-    told = subprocess.Popen(
+    attached = subprocess.Popen(
         [*AGENT, "attach", str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     last = command("status", folder)["n"] - 1
-    told.stdin.write(b'{"op":"hello","since":%d}\n' % last)
-    told.stdin.flush()
+    attached.stdin.write(b'{"op":"hello","since":%d}\n' % last)
+    attached.stdin.flush()
 
-    assert json.loads(told.stdout.readline())["op"] == "welcome"
-    assert json.loads(told.stdout.readline())["n"] == last + 1
-    told.stdin.close()
-    told.stdout.read()
-    assert told.wait() == 0
+    assert json.loads(attached.stdout.readline())["op"] == "welcome"
+    assert json.loads(attached.stdout.readline())["n"] == last + 1
+    attached.stdin.close()
+    attached.stdout.read()
+    assert attached.wait() == 0
 
 
 def test_a_killed_kernel_is_reported_and_restarts_only_on_request(talk):
@@ -355,7 +355,7 @@ def test_a_request_from_before_the_crash_runs_once(folder, talk):
 
 
 def test_the_journal_survives_a_reboot_but_the_kernel_does_not(folder, talk):
-    said = talk.run("print('before')")
+    output = talk.run("print('before')")
     status = command("status", folder)
     for pid in (status["agent_pid"], status["kernel_pid"]):
         os.kill(pid, signal.SIGKILL)
@@ -365,7 +365,7 @@ def test_the_journal_survives_a_reboot_but_the_kernel_does_not(folder, talk):
 
     heard = again.until(lambda entry: entry.event == "kernel_died" and entry.n > status["n"])
     assert "restarted" in heard[-1].message["why"]
-    assert said[0]["parent_header"]["msg_id"] in {entry.answers for entry in heard}
+    assert output[0]["parent_header"]["msg_id"] in {entry.answers for entry in heard}
     assert command("status", folder)["state"] == "dead"
     again.wish("restart")
     again.event("kernel_ready")
@@ -390,12 +390,12 @@ def test_a_kernel_starts_in_its_environment_and_working_directory(short, tmp_pat
     command("start", folder, "--cwd", str(tmp_path), "--activate", "export OF_ENV='a b'")
     talk = Talk(folder)
 
-    said = printed(talk.run("import os; print(os.environ['OF_ENV'], os.getcwd())"))
+    output = printed(talk.run("import os; print(os.environ['OF_ENV'], os.getcwd())"))
     talk.wish("restart")
     talk.event("restarting")
     again = printed(talk.run("import os; print(os.environ['OF_ENV'], os.getcwd())"))
 
-    assert said == again == f"a b {tmp_path}\n"
+    assert output == again == f"a b {tmp_path}\n"
     talk.wish("shutdown")
     until_gone(folder)
 
@@ -436,9 +436,9 @@ def wait_for(true):
 
 def test_the_agent_gets_its_own_scope_if_systemd_kills_user_processes(short, tmp_path):
     (tmp_path / "busctl").write_text("#!/bin/sh\necho 'b true'\n")
-    (tmp_path / "loginctl").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/said\n')
+    (tmp_path / "loginctl").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/output\n')
     (tmp_path / "systemd-run").write_text(
-        f'#!/bin/sh\necho "$@" >> {tmp_path}/said\nwhile [ "$1" != "{sys.executable}" ]; '
+        f'#!/bin/sh\necho "$@" >> {tmp_path}/output\nwhile [ "$1" != "{sys.executable}" ]; '
         'do shift; done; exec "$@"\n'
     )
     for program in ("busctl", "loginctl", "systemd-run"):
@@ -447,7 +447,7 @@ def test_the_agent_gets_its_own_scope_if_systemd_kills_user_processes(short, tmp
 
     command("start", folder, PATH=f"{tmp_path}:{os.environ['PATH']}")
 
-    linger, scope = (tmp_path / "said").read_text().splitlines()
+    linger, scope = (tmp_path / "output").read_text().splitlines()
     assert linger == "enable-linger"
     assert scope.startswith("--user --scope")
     end(folder)
