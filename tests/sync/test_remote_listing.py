@@ -37,5 +37,5 @@ def test_all_listing_methods_return_the_same(tmp_path, missing):
 
 
 def test_a_truncated_listing_is_refused():
-    with pytest.raises(NoAnswer, match="ended early"):
+    with pytest.raises(NoAnswer, match="cut off"):
         remote_listing.parse_listing(b"folder\n100\nf\x005\x00")
