@@ -54,7 +54,7 @@ leftovers.mark()
 _LONGEST_FIRST = (
     "training/test_backends",
     "journeys/",
-    "training/test_theano",
+    "training/theano/",
     "gpu_kernel/",
     "actions/runs/test_remote_finetune",
     "magics/",

@@ -20,7 +20,7 @@ def test_the_same_seed_gives_the_same_pixels(photo):
 
 
 @pytest.mark.parametrize("shape", [(64, 64, 3), (1, 1, 3), (30, 200, 3)])
-def test_the_shape_stays_and_the_photo_is_left_alone(shape):
+def test_augment_keeps_the_shape_and_does_not_modify_its_input(shape):
     photo = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     before = photo.copy()
 
@@ -33,13 +33,13 @@ def test_the_shape_stays_and_the_photo_is_left_alone(shape):
 
 
 @pytest.mark.parametrize("shape", [(64, 64, 3), (20, 300, 3)])
-def test_no_corner_is_left_without_photo(shape):
+def test_rotation_leaves_no_empty_corners(shape):
     photo = np.full(shape, 128, np.uint8)
 
     assert all(np.ptp(augment(photo, [seed])) == 0 for seed in range(100))
 
 
-def test_light_varies_by_fifteen_percent_at_most():
+def test_brightness_and_contrast_vary_by_15_percent_at_most():
     photo = np.full((8, 8, 3), 128, np.uint8)
 
     light = np.array([augment(photo, [seed]).mean() / 128 for seed in range(300)])
@@ -48,14 +48,14 @@ def test_light_varies_by_fifteen_percent_at_most():
     assert light.max() == pytest.approx(1.15, abs=0.01)
 
 
-def test_half_of_the_photos_are_mirrored(photo):
+def test_half_of_the_images_are_flipped(photo):
     red = [augment(photo, [seed])[..., 0].astype(int) for seed in range(400)]
 
     mirrored = sum(each[:, 0].mean() > each[:, -1].mean() for each in red)
     assert 150 < mirrored < 250
 
 
-def test_what_is_cropped_and_turned_stays_small(photo):
+def test_crop_and_rotation_stay_within_their_limits(photo):
     rows = [augment(photo, [seed]).astype(float)[..., 1] / 192 for seed in range(100)]
 
     seen = [np.ptp(each[:, 32]) for each in rows]

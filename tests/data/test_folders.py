@@ -30,7 +30,7 @@ def refusal(root, **options):
 
 
 @pytest.mark.parametrize("valid", ["valid", "validation", "val", "Valid"])
-def test_a_given_valid_folder_is_used_as_it_is(tmp_path, valid):
+def test_an_existing_valid_folder_is_used_unchanged(tmp_path, valid):
     fill(tmp_path, "train/dogs/a.jpg", "train/cats/b.jpg", "train/cats/deep/c.png")
     fill(tmp_path, f"{valid}/cats/d.jpg", f"{valid}/dogs/e.jpg")
 
@@ -58,7 +58,7 @@ def test_without_a_valid_folder_each_class_is_split(tmp_path, base):
     assert not set(folder.train) & set(folder.valid)
 
 
-def test_test_and_sample_folders_beside_train_are_no_classes(tmp_path):
+def test_test_and_sample_folders_beside_train_are_not_classes(tmp_path):
     fill(tmp_path, *many("train/cats", "train/dogs", "test/x", "test1", "sample/train/cats"))
 
     folder = find_images(tmp_path)
@@ -76,7 +76,7 @@ def test_a_moved_folder_is_split_the_same(tmp_path):
     assert shown(here, here.valid) == shown(there, there.valid)
 
 
-def test_photos_named_alike_are_drawn_apart(tmp_path):
+def test_images_of_the_same_name_in_two_classes_are_split_independently(tmp_path):
     fill(tmp_path, *many("cats", "dogs", n=50))
 
     folder = find_images(tmp_path)
@@ -85,7 +85,7 @@ def test_photos_named_alike_are_drawn_apart(tmp_path):
     assert drawn[0] != drawn[1]
 
 
-def test_what_systems_leave_behind_is_not_seen(tmp_path):
+def test_hidden_and_system_files_are_ignored(tmp_path):
     fill(tmp_path, *many("cats", "dogs", n=2), ".git/x", "__MACOSX/cats/x", "readme.txt")
     fill(tmp_path, "cats/.DS_Store", "cats/Thumbs.db", "dogs/desktop.ini")
     fill(tmp_path, "dogs/.ipynb_checkpoints/1.jpg", "dogs/notes.txt")
@@ -96,7 +96,7 @@ def test_what_systems_leave_behind_is_not_seen(tmp_path):
     assert "dogs/notes.txt" in shown(folder, (*folder.train, *folder.valid))
 
 
-def test_a_sample_takes_some_of_each_class_and_the_larger_contains_the_smaller(tmp_path):
+def test_a_sample_is_per_class_and_a_larger_one_contains_a_smaller_one(tmp_path):
     fill(tmp_path, *many("cats", "dogs", n=40))
 
     small, large = find_images(tmp_path, sample=5), find_images(tmp_path, sample=20)
@@ -107,13 +107,13 @@ def test_a_sample_takes_some_of_each_class_and_the_larger_contains_the_smaller(t
     assert set(large.train) < set(find_images(tmp_path).train)
 
 
-def test_a_sample_larger_than_the_class_is_the_class(tmp_path):
+def test_a_sample_larger_than_a_class_takes_the_whole_class(tmp_path):
     fill(tmp_path, *many("cats", "dogs"))
 
     assert find_images(tmp_path, sample=1000) == find_images(tmp_path)
 
 
-def test_links_to_folders_are_followed_and_loops_end(tmp_path):
+def test_links_to_folders_are_followed_without_loops(tmp_path):
     fill(tmp_path, *many("disk/cats", "disk/dogs", "data/birds", n=2))
     (tmp_path / "data/cats").symlink_to(tmp_path / "disk/cats")
     (tmp_path / "disk/cats/up").symlink_to(tmp_path / "disk")
@@ -126,7 +126,7 @@ def test_links_to_folders_are_followed_and_loops_end(tmp_path):
     assert folder.counts() == {"train": {"birds": 1, "cats": 1}, "valid": {"birds": 1, "cats": 1}}
 
 
-def test_a_link_to_nothing_is_a_candidate_and_a_pipe_is_not(tmp_path):
+def test_a_dangling_link_is_listed_and_a_pipe_is_not(tmp_path):
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "nothing")
     os.mkfifo(tmp_path / "pipe")
 
@@ -145,14 +145,14 @@ def test_a_folder_without_files_is_refused(tmp_path):
         find_files(tmp_path)
 
 
-def test_a_home_folder_can_be_written_short(tmp_path, monkeypatch):
+def test_a_tilde_is_expanded(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     fill(tmp_path, *many("pets/cats", "pets/dogs"))
 
     assert find_images("~/pets").root == tmp_path / "pets"
 
 
-def test_a_misspelt_folder_is_answered_with_the_one_meant(tmp_path):
+def test_a_misspelled_folder_suggests_the_closest_name(tmp_path):
     fill(tmp_path, *many("dogscats/train/cats", "dogscats/train/dogs"))
 
     happened, fix = refusal(tmp_path / "dogcats" / "train")
@@ -161,7 +161,7 @@ def test_a_misspelt_folder_is_answered_with_the_one_meant(tmp_path):
     assert fix == f"Did you mean '{tmp_path}/dogscats'?"
 
 
-def test_a_missing_folder_is_answered_with_what_is_there(tmp_path):
+def test_a_missing_folder_lists_the_existing_ones(tmp_path):
     fill(tmp_path, "a/1", "b/1", "c/1", "d/1", "e/1", "f/1")
 
     some = refusal(tmp_path / "photographs")
@@ -181,14 +181,14 @@ def test_a_file_is_not_a_folder_of_classes(tmp_path):
 
 
 @pytest.mark.parametrize("path", ["x" * 300, "~nobody-has-this-name/photos"])
-def test_what_the_disk_refuses_is_told_in_our_words(path):
+def test_an_os_error_becomes_a_bad_data_error(path):
     happened, _ = refusal(path)
 
     assert path in happened
     assert "cannot be read" in happened
 
 
-def test_photos_without_a_folder_for_their_class_are_refused(tmp_path):
+def test_images_outside_of_class_folders_are_refused(tmp_path):
     fill(tmp_path, "cat.1.jpg", "dog.1.jpg")
 
     happened, fix = refusal(tmp_path)
@@ -197,7 +197,7 @@ def test_photos_without_a_folder_for_their_class_are_refused(tmp_path):
     assert "cats/1.jpg" in fix
 
 
-def test_one_class_is_too_few(tmp_path):
+def test_a_single_class_is_refused(tmp_path):
     fill(tmp_path, *many("train/cats"))
 
     happened, fix = refusal(tmp_path)
@@ -206,7 +206,7 @@ def test_one_class_is_too_few(tmp_path):
     assert fix == "Add a folder for a second class."
 
 
-def test_a_folder_around_the_folder_is_answered_with_the_inner_one(tmp_path):
+def test_a_parent_of_the_image_folder_suggests_the_inner_folder(tmp_path):
     fill(tmp_path, *many("dogscats/train/cats", "dogscats/valid/cats"))
 
     _, fix = refusal(tmp_path)
@@ -241,7 +241,7 @@ def test_a_class_that_cannot_be_split_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("extra", ["valid/dogs/.DS_Store", "readme.txt"])
-def test_a_class_without_photos_that_check_is_named(tmp_path, extra):
+def test_a_class_without_validation_images_is_named(tmp_path, extra):
     fill(tmp_path, *many("train/cats", "train/dogs", "valid/cats"), extra)
 
     happened, fix = refusal(tmp_path)
@@ -250,7 +250,7 @@ def test_a_class_without_photos_that_check_is_named(tmp_path, extra):
     assert f"'{tmp_path}/train/dogs'" in fix
 
 
-def test_a_class_that_is_only_checked_is_named(tmp_path):
+def test_a_class_with_validation_images_only_is_named(tmp_path):
     fill(tmp_path, *many("train/cats", "train/dogs", "valid/cats", "valid/dogs", "valid/dgos"))
 
     happened, fix = refusal(tmp_path)

@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 from dl_magics.data import images
 from dl_magics.data.images import BrokenImage, check_header, decode, detect_format
 
-# pytest forgets the filter of images.py; test_pillow_warns_nobody looks at it.
+# pytest resets the filter of images.py, which test_pillow_prints_no_warnings checks.
 pytestmark = pytest.mark.filterwarnings(r"ignore:::PIL\.")
 
 RED, GREEN, BLUE, WHITE = (250, 20, 20), (20, 200, 20), (20, 20, 250), (250, 250, 250)
@@ -82,7 +82,7 @@ PHOTOS = {
 
 @pytest.mark.parametrize("name", PHOTOS)
 @pytest.mark.parametrize("size", [32, 224])
-def test_every_kind_of_photo_becomes_the_same_square(name, size):
+def test_every_format_is_decoded_to_the_same_square(name, size):
     pixels = decode(PHOTOS[name], size)
 
     assert pixels.shape == (size, size, 3)
@@ -92,13 +92,13 @@ def test_every_kind_of_photo_becomes_the_same_square(name, size):
 
 
 @pytest.mark.parametrize("name", PHOTOS)
-def test_the_kind_shows_in_the_first_bytes(name):
+def test_the_format_is_detected_from_the_first_bytes(name):
     check_header(PHOTOS[name])
 
     assert detect_format(PHOTOS[name][:64]) == name.split(",")[0]
 
 
-def test_a_jpeg_shrunk_while_decoding_looks_like_one_shrunk_after():
+def test_a_jpeg_scaled_while_decoding_resembles_one_scaled_afterwards():
     photo = noise().resize((10, 9)).resize((1000, 900), Image.Resampling.BICUBIC)
 
     fast = decode(saved(photo, "JPEG", quality=95), 100).astype(int)
@@ -112,7 +112,7 @@ def test_a_jpeg_shrunk_while_decoding_looks_like_one_shrunk_after():
     ("kind", "mode"),
     [("JPEG", "RGB"), ("JPEG", "CMYK"), ("PNG", "RGB"), ("WEBP", "RGB"), ("TIFF", "RGB")],
 )
-def test_a_photo_taken_sideways_is_set_upright(turn, kind, mode):
+def test_the_exif_orientation_is_applied(turn, kind, mode):
     undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
     stored = quarters() if turn == 1 else quarters().transpose(Image.Transpose(undo[turn]))
     exif = Image.Exif()
@@ -124,13 +124,13 @@ def test_a_photo_taken_sideways_is_set_upright(turn, kind, mode):
 
 
 @pytest.mark.parametrize("note", [b"MM\0*" + b"\xff" * 40, b"no more than a text"])
-def test_a_damaged_note_of_the_camera_does_not_spoil_a_jpeg(note):
+def test_damaged_exif_data_of_a_jpeg_is_ignored(note):
     pixels = decode(saved(quarters(), "JPEG", exif=b"Exif\0\0" + note), 64)
 
     assert_upright(pixels)
 
 
-def test_a_damaged_note_of_the_camera_does_not_spoil_a_png():
+def test_damaged_exif_data_of_a_png_is_ignored():
     note = PngInfo()
     note.add_text("Raw profile type exif", "\nexif\n4\nnot hexadecimal")
 
@@ -140,7 +140,7 @@ def test_a_damaged_note_of_the_camera_does_not_spoil_a_png():
 
 
 @pytest.mark.parametrize("transparent", ["RGBA", "LA", "L", "palette", "gif"])
-def test_what_is_transparent_is_white(transparent):
+def test_transparent_pixels_become_white(transparent):
     if transparent == "palette":
         photo = Image.new("P", (8, 8), 3)
         photo.putpalette(bytes(12))
@@ -157,13 +157,13 @@ def test_what_is_transparent_is_white(transparent):
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 @pytest.mark.parametrize(("stored", "seen"), [(0, 0), (65535, 255), (32768, 128), (257 * 9, 9)])
-def test_gray_of_16_bits_is_scaled_and_not_clipped(kind, stored, seen):
+def test_grayscale_of_16_bits_is_scaled_and_not_clipped(kind, stored, seen):
     photo = Image.fromarray(np.full((20, 30), stored, np.uint16))
 
     assert (decode(saved(photo, kind), 8) == seen).all()
 
 
-def test_gray_of_16_bits_in_the_other_byte_order_is_the_same():
+def test_grayscale_of_16_bits_in_the_other_byte_order_is_the_same():
     photo = Image.frombytes("I;16B", (4, 4), struct.pack(">16H", *[0, 0, 65535, 65535] * 4))
 
     pixels = decode(saved(photo, "TIFF"), 4)
@@ -172,13 +172,13 @@ def test_gray_of_16_bits_in_the_other_byte_order_is_the_same():
 
 
 @pytest.mark.parametrize("kind", [np.int32, np.float32])
-def test_deeper_gray_is_spread_from_its_darkest_to_its_brightest(kind):
+def test_int32_and_float_grayscale_is_scaled_from_its_minimum_to_its_maximum(kind):
     photo = Image.fromarray(np.array([[-1000, 0], [0, 1000]], kind))
 
     assert decode(saved(photo, "TIFF"), 2)[..., 0].tolist() == [[0, 128], [128, 255]]
 
 
-def test_values_that_are_no_numbers_are_black():
+def test_nan_values_are_black():
     photo = Image.fromarray(np.array([[np.nan, 5], [10, 10]], np.float32))
 
     assert decode(saved(photo, "TIFF"), 2)[0, 0].tolist() == [0, 0, 0]
@@ -186,14 +186,14 @@ def test_values_that_are_no_numbers_are_black():
 
 
 @pytest.mark.parametrize(("mode", "kind"), [("1", "PNG"), ("1", "TIFF"), ("L", "JPEG")])
-def test_gray_becomes_three_equal_colours(mode, kind):
+def test_grayscale_becomes_three_equal_channels(mode, kind):
     pixels = decode(saved(quarters().convert("L").convert(mode), kind), 32)
 
     assert (pixels[..., 0] == pixels[..., 2]).all()
     assert np.ptp(pixels) > 150
 
 
-def test_bytes_after_the_photo_and_stray_bytes_within_are_forgiven():
+def test_extra_bytes_after_and_within_an_image_are_ignored():
     tables = PHOTOS["jpeg"].index(b"\xff\xdb")
     stray = PHOTOS["jpeg"][:tables] + b"\0\0\0" + PHOTOS["jpeg"][tables:]
 
@@ -203,12 +203,12 @@ def test_bytes_after_the_photo_and_stray_bytes_within_are_forgiven():
 
 @pytest.mark.parametrize("part", [0.9999, 0.9, 0.5])
 @pytest.mark.parametrize("end", [b"", b"\xff\xd9"])
-def test_a_jpeg_that_is_cut_short_is_broken(part, end):
+def test_a_truncated_jpeg_is_broken(part, end):
     assert reason(JPEG[: int(len(JPEG) * part) - 20] + end) == "JPEG is cut short"
 
 
 @pytest.mark.parametrize("name", sorted(PHOTOS.keys() - {"jpeg, two in one", "gif, moving"}))
-def test_half_a_photo_is_broken(name):
+def test_half_an_image_is_broken(name):
     kind = detect_format(PHOTOS[name]).upper()
 
     assert reason(PHOTOS[name][: len(PHOTOS[name]) // 2]).startswith((kind, f"damaged {kind}"))
@@ -231,18 +231,18 @@ def test_half_a_photo_is_broken(name):
         (b"\xff\xd8\xff\xe0 and no more", "JPEG is cut short"),
     ],
 )
-def test_what_is_no_photo_has_a_reason(data, why):
+def test_a_file_of_another_format_has_a_reason(data, why):
     assert reason(data) == why
 
 
-def test_a_check_does_not_decode():
+def test_check_header_does_not_decode():
     check_header(JPEG[:100])
 
     with pytest.raises(BrokenImage, match="empty file"):
         check_header(b"")
 
 
-def test_a_kind_that_no_decoder_knows_has_a_reason():
+def test_an_unsupported_variant_of_a_format_has_a_reason():
     frame = JPEG.index(b"\xff\xc0")
 
     twelve_bits = JPEG[: frame + 4] + bytes([12]) + JPEG[frame + 5 :]
@@ -250,7 +250,7 @@ def test_a_kind_that_no_decoder_knows_has_a_reason():
     assert reason(twelve_bits) == "damaged JPEG"
 
 
-def test_a_bomb_has_a_reason():
+def test_a_decompression_bomb_has_a_reason():
     frame = JPEG.index(b"\xff\xc0")
     sides = struct.pack(">HH", 65000, 65000)
 
@@ -258,7 +258,7 @@ def test_a_bomb_has_a_reason():
     assert reason(b"GIF89a" + b"\xff" * 4 + PHOTOS["gif"][10:]) == "GIF with too many pixels"
 
 
-def test_pillow_warns_nobody(tmp_path):
+def test_pillow_prints_no_warnings(tmp_path):
     exif = b"Exif\0\0" + b"MM\0*\0\0\0\x08\0\x03" + b"\x01\x0f\0\x02\0\0\xff\xff\0\0\xff\xff" * 2
     (tmp_path / "exif.jpg").write_bytes(saved(quarters(), "JPEG", exif=exif))
     (tmp_path / "large.png").write_bytes(saved(Image.new("1", (10_000, 9_500)), "PNG"))
@@ -274,7 +274,7 @@ def test_pillow_warns_nobody(tmp_path):
     assert told.stderr == b""
 
 
-def test_threads_decode_side_by_side():
+def test_decode_is_thread_safe():
     with ThreadPoolExecutor(4) as pool:
         squares = list(pool.map(decode, [JPEG] * 100, [48] * 100))
 
@@ -290,13 +290,13 @@ def outcome(data):
 
 
 @given(st.binary(max_size=300), st.sampled_from([b"", *{each[:16] for each in PHOTOS.values()}]))
-def test_any_bytes_give_pixels_or_a_reason(data, head):
+def test_arbitrary_bytes_give_pixels_or_a_reason(data, head):
     assert outcome(head + data)
 
 
 @settings(deadline=None, max_examples=500, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from([name for name in PHOTOS if "large" not in name]), st.data())
-def test_any_damage_gives_pixels_or_a_reason(name, data):
+def test_damaged_images_give_pixels_or_a_reason(name, data):
     damaged = bytearray(PHOTOS[name])
     places = st.integers(0, len(damaged) - 1)
 
@@ -309,7 +309,7 @@ def test_any_damage_gives_pixels_or_a_reason(name, data):
 
 @pytest.fixture
 def without_simplejpeg(monkeypatch):
-    """The module as it is where simplejpeg is not installed."""
+    """The module `images` as imported where simplejpeg is not installed."""
     monkeypatch.setitem(sys.modules, "simplejpeg", None)
     found = importlib.util.find_spec("dl_magics.data.images")
     module = importlib.util.module_from_spec(found)
@@ -319,7 +319,9 @@ def without_simplejpeg(monkeypatch):
 
 @pytest.mark.parametrize("size", [(96, 80), (1000, 700)])
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_pillow_alone_decodes_photos_much_the_same(without_simplejpeg, size, orientation):
+def test_without_simplejpeg_images_are_decoded_almost_identically(
+    without_simplejpeg, size, orientation
+):
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = saved(quarters(*size), "JPEG", quality=95, exif=exif)
@@ -332,13 +334,13 @@ def test_pillow_alone_decodes_photos_much_the_same(without_simplejpeg, size, ori
         assert_upright(pixels)
 
 
-def test_pillow_alone_tells_damage_too(without_simplejpeg):
+def test_without_simplejpeg_damage_is_reported_too(without_simplejpeg):
     with pytest.raises(without_simplejpeg.BrokenImage) as caught:
         without_simplejpeg.decode(JPEG[:-500], 32)
 
     assert caught.value.reason == "JPEG is cut short"
 
 
-def test_which_decoder_it_was_is_told(without_simplejpeg):
+def test_the_decoder_constant_depends_on_the_installed_decoder(without_simplejpeg):
     assert images.DECODER == images.VERSION
     assert without_simplejpeg.DECODER != images.DECODER

@@ -11,7 +11,7 @@ seeds = st.integers(0, 2**32)
 
 
 @given(names, fractions, seeds)
-def test_each_name_lands_on_one_side(found, fraction, seed):
+def test_each_name_is_in_one_set(found, fraction, seed):
     train, valid = split_names(found, fraction, seed)
 
     assert sorted(train + valid) == sorted(found)
@@ -20,7 +20,7 @@ def test_each_name_lands_on_one_side(found, fraction, seed):
 
 
 @given(names, fractions, seeds)
-def test_the_fraction_is_exact_but_for_rounding(found, fraction, seed):
+def test_the_fraction_is_exact_up_to_rounding(found, fraction, seed):
     _, valid = split_names(found, fraction, seed)
 
     wanted = min(max(len(found) * fraction, 1), len(found) - 1)
@@ -28,7 +28,7 @@ def test_the_fraction_is_exact_but_for_rounding(found, fraction, seed):
 
 
 @given(names, fractions, seeds, st.randoms())
-def test_the_order_of_a_listing_changes_nothing(found, fraction, seed, chance):
+def test_the_split_does_not_depend_on_the_order_of_names(found, fraction, seed, chance):
     mixed = sorted(found)
     chance.shuffle(mixed)
 
@@ -36,7 +36,7 @@ def test_the_order_of_a_listing_changes_nothing(found, fraction, seed, chance):
 
 
 @given(names, names, fractions, seeds)
-def test_new_photos_move_at_most_as_many_old_ones(found, added, fraction, seed):
+def test_new_names_move_at_most_as_many_old_ones(found, added, fraction, seed):
     before = split_names(found, fraction, seed)
 
     after = split_names(found | added, fraction, seed)
@@ -45,7 +45,7 @@ def test_new_photos_move_at_most_as_many_old_ones(found, added, fraction, seed):
     assert len(moved) <= len(added - found)
 
 
-def test_a_single_name_teaches_and_none_divide_into_none():
+def test_a_single_name_is_for_training_and_no_names_give_empty_sets():
     alone = split_names(["cats/1.jpg"], 0.5, 42)
     none = split_names([], 0.5, 42)
 
@@ -67,5 +67,5 @@ def test_the_split_is_the_same_in_every_release():
     assert valid == ["cats/9.jpg", "cats/7.jpg"]
 
 
-def test_a_name_that_is_no_text_can_be_ordered():
+def test_a_name_that_is_not_valid_utf_8_is_accepted():
     assert shuffle_names(["b\udcff.jpg"], 42) == ["b\udcff.jpg"]

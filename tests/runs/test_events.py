@@ -13,7 +13,7 @@ from support import run_events
 
 
 def plain(value):
-    """NaN is not equal to itself; as text it is."""
+    """Return the text of a value: NaN is not equal to itself, but its text is."""
     return json.dumps(value, sort_keys=True)
 
 

@@ -27,7 +27,7 @@ NASTY = run_events.make_events(
 
 
 class Tags(HTMLParser):
-    """What a browser would find in a page."""
+    """Collects the tags of a page, as a browser parses them."""
 
     def __init__(self, page):
         super().__init__()
@@ -80,7 +80,7 @@ def test_any_run_can_be_rendered_as_html(events):
     shown = summary.mime_bundle(state)
 
     assert shown["text/plain"]
-    # A run that went on tells the epochs again from where it was.
+    # A resumed run reports the epochs after its checkpoint again.
     assert ("image/png" in shown) == bool(state.epochs)
 
 

@@ -41,7 +41,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_what_a_killed_process_left_is_found(tmp_path):
+def test_files_of_a_killed_process_are_found(tmp_path):
     path = tmp_path / "file.bin"
     with atomic.replacing(path) as unfinished:
         assert atomic.find_unfinished(path) == [unfinished]

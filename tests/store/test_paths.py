@@ -8,21 +8,21 @@ from dl_magics.errors import NoFolder
 from dl_magics.store.paths import data_folder
 
 
-def test_our_folder_is_where_the_environment_says(home):
+def test_the_data_folder_is_dl_magics_home(home):
     assert not home.exists()
 
     assert data_folder() == home
     assert home.is_dir()
 
 
-def test_a_room_is_made_once_and_found_again(home):
+def test_a_subfolder_is_created_once_and_reused(home):
     (data_folder("runs") / "kept").touch()
 
     assert data_folder("runs") == home / "runs"
     assert (home / "runs" / "kept").exists()
 
 
-def test_a_tilde_in_the_environment_is_the_home_of_the_person(monkeypatch, tmp_path):
+def test_a_tilde_in_dl_magics_home_is_expanded(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("DL_MAGICS_HOME", "~/somewhere")
 
@@ -30,7 +30,7 @@ def test_a_tilde_in_the_environment_is_the_home_of_the_person(monkeypatch, tmp_p
 
 
 @pytest.mark.parametrize("named", [None, ""])
-def test_without_a_word_it_lies_in_jupyters_data_folder(monkeypatch, tmp_path, named):
+def test_the_default_is_in_jupyters_data_folder(monkeypatch, tmp_path, named):
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
     if named is None:
         monkeypatch.delenv("DL_MAGICS_HOME")
@@ -43,7 +43,7 @@ def test_without_a_word_it_lies_in_jupyters_data_folder(monkeypatch, tmp_path, n
     assert found.is_dir()
 
 
-def test_a_folder_that_cannot_be_made_is_said_with_what_to_set(monkeypatch, tmp_path):
+def test_a_folder_that_cannot_be_created_names_the_variable_to_set(monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("DL_MAGICS_HOME", str(tmp_path / "file"))
 

@@ -25,7 +25,7 @@ def wheels() -> Path:
 
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch, wheels: Path) -> Path:
-    """Pip reads the wheels that lie here and nothing else."""
+    """Restrict pip to the wheels in `build/wheels`."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
     return wheels
@@ -33,7 +33,7 @@ def offline(monkeypatch: pytest.MonkeyPatch, wheels: Path) -> Path:
 
 @pytest.fixture
 def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An empty folder, which is all that pip reads."""
+    """Restrict pip to an empty folder."""
     folder = tmp_path / "no_wheels"
     folder.mkdir()
     monkeypatch.setenv("PIP_NO_INDEX", "1")

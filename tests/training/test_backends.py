@@ -77,7 +77,7 @@ print(json.dumps({"backend": keras.config.backend(), "shown": shown}))
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled(tmp_path_factory):
-    """What one process with JAX compiled, the next one need not; its numbers are the same."""
+    """Share JAX's compilation cache between processes; the results are the same."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path_factory.mktemp("compiled")))
         patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")

@@ -41,7 +41,7 @@ def ran(data, shared, folder, send=lambda event: None, epochs=3, **asked):
 
 
 def after(epoch, do):
-    """Do something as soon as an epoch was sent."""
+    """Call `do` when an epoch is sent."""
 
     def send(event):
         if event["kind"] == "epoch_ended" and event["epoch"] == epoch:
@@ -115,7 +115,7 @@ def test_a_run_that_fails_before_its_start_leaves_no_folder(shared, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_foreign_files_in_the_folder_of_a_failed_run_are_kept(shared, tmp_path):
+def test_other_files_in_the_folder_of_a_failed_run_are_kept(shared, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "notes.txt").write_text("mine")
 

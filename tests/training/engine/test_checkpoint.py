@@ -53,7 +53,7 @@ def plain(value):
 
 
 @given(_checkpoints)
-def test_what_was_written_is_read(tmp_path_factory, value):
+def test_a_saved_checkpoint_is_loaded(tmp_path_factory, value):
     folder = tmp_path_factory.mktemp("run")
 
     checkpoint.save_checkpoint(folder, value)
@@ -61,7 +61,7 @@ def test_what_was_written_is_read(tmp_path_factory, value):
     assert plain(checkpoint.load_checkpoint(folder)) == plain(value)
 
 
-def test_the_event_tells_the_sum_of_the_file(tmp_path):
+def test_the_event_has_the_sha256_of_the_file(tmp_path):
     told = checkpoint.save_checkpoint(tmp_path, Checkpoint(ABOUT))
 
     data = (tmp_path / told.path).read_bytes()
@@ -69,13 +69,13 @@ def test_the_event_tells_the_sum_of_the_file(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == [checkpoint.FILE_NAME]
 
 
-def test_where_there_is_none_nothing_is_read(tmp_path):
+def test_without_a_checkpoint_none_is_loaded(tmp_path):
     assert checkpoint.load_checkpoint(tmp_path) is None
 
 
 @settings(max_examples=60)
 @given(at=st.data())
-def test_any_changed_byte_and_any_cut_is_noticed(tmp_path_factory, at):
+def test_changed_bytes_and_truncation_are_detected(tmp_path_factory, at):
     folder = tmp_path_factory.mktemp("run")
     checkpoint.save_checkpoint(folder, Checkpoint(ABOUT, variables=[np.arange(9.0)]))
     path = folder / checkpoint.FILE_NAME
@@ -92,7 +92,7 @@ def test_any_changed_byte_and_any_cut_is_noticed(tmp_path_factory, at):
     assert str(path) in str(caught.value)
 
 
-def test_until_the_new_one_is_on_disk_the_old_one_stays(tmp_path, monkeypatch):
+def test_a_checkpoint_is_replaced_atomically(tmp_path, monkeypatch):
     checkpoint.save_checkpoint(tmp_path, Checkpoint({**ABOUT, "weights": "old"}))
 
     def full(_descriptor):
@@ -105,7 +105,7 @@ def test_until_the_new_one_is_on_disk_the_old_one_stays(tmp_path, monkeypatch):
     assert checkpoint.load_checkpoint(tmp_path).about["weights"] == "old"
 
 
-def test_taken_away_nothing_is_left(tmp_path):
+def test_remove_checkpoint_leaves_no_file(tmp_path):
     checkpoint.save_checkpoint(tmp_path, Checkpoint(ABOUT))
     (tmp_path / f".0123456789ab.{checkpoint.FILE_NAME}").write_bytes(b"half")
 
@@ -142,7 +142,7 @@ def learnt(head, standing, keep=lambda _: (), patience=3):
 
 
 @pytest.mark.parametrize("own", ["", OWN])
-def test_from_any_batch_on_a_head_learns_what_it_would_have_learnt(tmp_path, own):
+def test_a_head_restored_at_any_batch_trains_identically(tmp_path, own):
     kept = []
     whole, end = new_head(own), TrainingState()
 
@@ -169,14 +169,14 @@ def test_from_any_batch_on_a_head_learns_what_it_would_have_learnt(tmp_path, own
     assert len(kept) == 3 * (7 + 1)
 
 
-def test_patience_that_was_over_before_the_break_is_over_after_it():
+def test_patience_exhausted_before_the_interruption_stays_exhausted():
     standing = TrainingState(epoch=3, best=Best(epoch=1, logs={"val_loss": 0.1}))
 
     assert learnt(new_head(), standing, patience=1) == []
     assert learnt(new_head(), standing, patience=2)
 
 
-def test_a_head_that_is_built_in_another_way_is_refused_in_two_lines():
+def test_a_head_of_another_architecture_is_refused():
     saved = checkpoint.capture(new_head(), TrainingState(), ABOUT)
 
     with pytest.raises(NotResumable) as caught:
@@ -198,7 +198,7 @@ def head():
 
 
 def saved_in(keeper, clock, times, standing):
-    """Tell at which of these times a checkpoint was saved."""
+    """Return the times at which a checkpoint was saved."""
     saved = []
     for now in times:
         clock.now = now
@@ -214,14 +214,14 @@ def test_each_epoch_is_saved_at_its_end(tmp_path, head):
     assert saved_in(keeper, clock, [1, 2, 3], TrainingState(epoch=2)) == [1, 2, 3]
 
 
-def test_within_an_epoch_ten_seconds_lie_between(tmp_path, head):
+def test_within_an_epoch_saves_are_ten_seconds_apart(tmp_path, head):
     clock = Clock()
     keeper = CheckpointSaver(tmp_path, head, ABOUT, clock)
 
     assert saved_in(keeper, clock, range(1, 36), TrainingState(batches=7)) == [10, 20, 30]
 
 
-def test_a_large_head_is_not_saved_before_it_pays(tmp_path):
+def test_a_large_head_is_saved_less_often(tmp_path):
     clock = Clock()
     keeper = CheckpointSaver(tmp_path, new_head(dense=[60_000]), ABOUT, clock)
 
@@ -230,7 +230,7 @@ def test_a_large_head_is_not_saved_before_it_pays(tmp_path):
     assert saved[0] > 2
 
 
-def test_saving_takes_a_hundredth_of_the_time_at_most(tmp_path, head, monkeypatch):
+def test_saving_takes_at_most_1_percent_of_the_time(tmp_path, head, monkeypatch):
     clock = Clock()
     keeper = CheckpointSaver(tmp_path, head, ABOUT, clock)
     on_disk = os.fsync

@@ -1,4 +1,4 @@
-"""Runs in processes of their own, as the number of threads of TensorFlow and JAX is fixed there."""
+"""Each run has its own process, as TensorFlow and JAX fix the number of threads at the start."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dl_magics.training.engine.compute_settings import ComputeSettings
 from dl_magics.training.run import Run
 from support import tiny_keras
 
-# Trains a whole run and interrupts another among its features, or resumes that.
+# Trains a run and interrupts another during extraction, or resumes the latter.
 PROGRAM = """
 import sys
 from itertools import count
@@ -79,7 +79,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained_with_two_threads(data, tmp_path_factory):
-    """A whole run, and two that were interrupted while their features were computed."""
+    """An uninterrupted run, and two that were interrupted during extraction."""
     folder = tmp_path_factory.mktemp("two threads")
     run_program("whole part", data, folder, 2, **FLAGS)
     return folder

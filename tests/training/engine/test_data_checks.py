@@ -40,31 +40,31 @@ def broken(*photos):
     return {photo.path: "empty file" for photo in photos}
 
 
-def test_a_balanced_folder_leaves_no_doubt():
+def test_a_balanced_folder_gives_no_warning():
     assert told(folder()) == []
 
 
 @pytest.mark.parametrize(("cats", "doubtful"), [(39, False), (40, True), (4000, True)])
-def test_a_class_with_five_times_the_images_of_another_is_doubtful(cats, doubtful):
+def test_a_class_with_five_times_the_images_of_another_is_a_warning(cats, doubtful):
     codes = [code for code, _, _ in told(folder(cats=cats, dogs=8))]
 
     assert codes == (["imbalance"] if doubtful else [])
 
 
-def test_the_imbalance_is_told_in_numbers_with_what_to_type():
+def test_the_imbalance_warning_has_counts_and_a_fix():
     ((_, text, fix),) = told(folder(cats=4000, dogs=8))
 
     assert text == "cats has 4,000 training images, dogs has 8."
     assert fix == "Add images of dogs, or take the same number of each: sample = 8"
 
 
-def test_the_sample_that_is_proposed_is_one_that_is_possible():
+def test_the_suggested_sample_is_valid():
     ((_, _, fix),) = told(folder(cats=20, dogs=1))
 
     assert fix.endswith("sample = 2")
 
 
-def test_half_precision_that_gains_nothing_is_told():
+def test_half_precision_without_gain_is_a_warning():
     ((code, text, fix),) = told(folder(), mixed_precision=True)
 
     assert code == "no_half_precision"
@@ -73,21 +73,21 @@ def test_half_precision_that_gains_nothing_is_told():
 
 
 @pytest.mark.parametrize("asked", ["auto", False])
-def test_who_did_not_ask_for_half_precision_is_not_told_of_it(asked):
+def test_auto_precision_gives_no_warning(asked):
     assert told(folder(), mixed_precision=asked) == []
 
 
-def test_half_precision_that_gains_is_no_doubt():
+def test_half_precision_with_gain_gives_no_warning():
     assert told(folder(), TENSOR, "mixed_bfloat16", mixed_precision=True) == []
 
 
-def test_half_of_the_files_may_be_broken():
+def test_half_of_the_files_may_be_invalid():
     images = folder(cats=8, dogs=8)
 
     data_checks.refuse_broken_images(images, broken(*images.train[:5], *images.train[8:13]))
 
 
-def test_more_than_half_broken_is_refused_and_one_is_named():
+def test_more_than_half_invalid_is_refused_with_an_example():
     images = folder(cats=8, dogs=8)
 
     with pytest.raises(BadData) as caught:
@@ -103,7 +103,7 @@ def test_more_than_half_broken_is_refused_and_one_is_named():
     ("part", "lost"),
     [("training", slice(8, 16)), ("validation", slice(18, 20))],
 )
-def test_a_class_whose_every_image_is_broken_is_refused(part, lost):
+def test_a_class_without_a_valid_image_is_refused(part, lost):
     images = folder(cats=8, dogs=8)
     photos = (*images.train, *images.valid)
 

@@ -52,7 +52,7 @@ def test_a_gpu_computes_in_the_half_precision_of_its_tensor_cores(capability, ha
         ("jax", {"amx_bf16"}, ""),
     ],
 )
-def test_a_cpu_gains_from_half_precision_by_tiles_in_tensorflow_alone(backend, flags, half):
+def test_a_cpu_gains_from_half_precision_only_with_amx_and_tensorflow(backend, flags, half):
     assert cpu_half(backend, frozenset(flags)) == half
 
 
@@ -68,7 +68,7 @@ def test_a_cpu_gains_from_half_precision_by_tiles_in_tensorflow_alone(backend, f
         (False, "", "float32"),
     ],
 )
-def test_half_precision_is_used_where_it_is_wanted_and_gains(asked, half, policy):
+def test_half_precision_is_used_if_requested_and_faster(asked, half, policy):
     assert choose_precision(asked, Device("gpu", "a GPU", GB, half)) == policy
 
 
@@ -85,12 +85,12 @@ def test_half_precision_is_used_where_it_is_wanted_and_gains(asked, half, policy
         ("gpu", 80 * GB, 32 * 32 * 64, 256),
     ],
 )
-def test_the_batch_is_what_the_memory_holds_up_to_what_gains_speed(kind, memory, widest, size):
+def test_the_batch_size_is_limited_by_memory_and_by_speed(kind, memory, widest, size):
     assert choose_batch_size("auto", Device(kind, "a processor", memory), widest) == size
 
 
 @given(devices, st.integers(1, 10**8))
-def test_the_batch_is_a_power_of_two_that_fits(found, widest):
+def test_the_batch_size_is_a_power_of_two_that_fits(found, widest):
     size = choose_batch_size("auto", found, widest)
 
     assert size & (size - 1) == 0
@@ -99,25 +99,25 @@ def test_the_batch_is_a_power_of_two_that_fits(found, widest):
 
 
 @given(devices, st.integers(0, 200 * GB), st.integers(1, 10**8))
-def test_more_memory_never_makes_the_batch_smaller(found, more, widest):
+def test_more_memory_never_reduces_the_batch_size(found, more, widest):
     larger = Device(found.kind, found.name, found.memory + more)
 
     assert choose_batch_size("auto", larger, widest) >= choose_batch_size("auto", found, widest)
 
 
 @given(devices, st.integers(1, 10**8), st.integers(1, 10**8))
-def test_a_wider_network_never_makes_the_batch_larger(found, widest, more):
+def test_a_wider_network_never_increases_the_batch_size(found, widest, more):
     assert choose_batch_size("auto", found, widest + more) <= choose_batch_size(
         "auto", found, widest
     )
 
 
 @given(devices, st.integers(1, 65536))
-def test_a_batch_size_that_was_asked_for_is_taken(found, asked):
+def test_a_requested_batch_size_is_used(found, asked):
     assert choose_batch_size(asked, found, 10**8) == asked
 
 
-def test_this_computer_has_memory_and_a_device_that_shows_it():
+def test_the_device_of_this_computer_has_free_memory():
     found = device.detect_device()
 
     assert found.kind in ("cpu", "gpu")
@@ -126,7 +126,7 @@ def test_this_computer_has_memory_and_a_device_that_shows_it():
     assert found.half in ("", "float16", "bfloat16")
 
 
-def test_free_memory_is_less_than_there_is():
+def test_free_memory_is_less_than_total_memory():
     import psutil
 
     assert 0 < device.free_memory() < psutil.virtual_memory().total
@@ -134,13 +134,13 @@ def test_free_memory_is_less_than_there_is():
 
 @pytest.mark.backends
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_a_device_is_found_on_every_backend_that_trains(backend):
+def test_a_device_is_detected_on_every_training_backend(backend):
     said = _find_with(backend, "print(found.kind, found.memory > 0)")
 
     assert said.split() in (["cpu", "True"], ["gpu", "True"])
 
 
-def test_a_backend_that_only_predicts_is_refused_in_two_lines():
+def test_an_inference_only_backend_is_refused():
     said = _find_with("numpy", "print('found')")
 
     assert said.splitlines() == [
@@ -171,7 +171,7 @@ except BadSetting as refused:
 
 
 class Gpus:
-    """Stands for the parts of TensorFlow, JAX and PyTorch that know of GPUs."""
+    """Replaces the parts of TensorFlow, JAX and PyTorch that report GPUs."""
 
     def __init__(self, platform="gpu"):
         self.config = self.cuda = self.experimental = self
@@ -204,7 +204,7 @@ class Gpus:
 
 @pytest.fixture
 def nvidia_smi(monkeypatch, tmp_path):
-    """Put a program of that name on the path, which says what it is given."""
+    """Put an `nvidia-smi` on PATH that prints the given text."""
 
     def says(text, code=0):
         program = tmp_path / "nvidia-smi"
@@ -216,7 +216,7 @@ def nvidia_smi(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_a_gpu_is_found_with_its_memory_and_precision(monkeypatch, nvidia_smi, backend):
+def test_a_gpu_is_detected_with_its_memory_and_precision(monkeypatch, nvidia_smi, backend):
     nvidia_smi(15 * 1024)
     monkeypatch.setattr("keras.config.backend", lambda: backend)
     monkeypatch.setitem(sys.modules, backend, Gpus())
@@ -225,7 +225,7 @@ def test_a_gpu_is_found_with_its_memory_and_precision(monkeypatch, nvidia_smi, b
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_without_a_gpu_it_is_the_cpu(monkeypatch, backend):
+def test_without_a_gpu_the_cpu_is_used(monkeypatch, backend):
     monkeypatch.setattr("keras.config.backend", lambda: backend)
     monkeypatch.setitem(sys.modules, backend, Gpus("cpu"))
 
@@ -236,9 +236,7 @@ def test_without_a_gpu_it_is_the_cpu(monkeypatch, backend):
 
 
 @pytest.mark.parametrize(("said", "code"), [("", 0), ("[N/A]", 0), ("no driver", 9)])
-def test_a_driver_that_does_not_tell_its_memory_is_taken_for_a_small_one(
-    monkeypatch, nvidia_smi, said, code
-):
+def test_a_gpu_of_unknown_memory_is_treated_as_a_small_one(monkeypatch, nvidia_smi, said, code):
     nvidia_smi(said, code)
     monkeypatch.setattr("keras.config.backend", lambda: "tensorflow")
     monkeypatch.setitem(sys.modules, "tensorflow", Gpus())
@@ -246,7 +244,7 @@ def test_a_driver_that_does_not_tell_its_memory_is_taken_for_a_small_one(
     assert device.detect_device().memory == 4 * GB
 
 
-def test_advice_on_retracing_is_kept_out_and_other_warnings_are_not(caplog):
+def test_retracing_warnings_are_hidden_and_others_are_not(caplog):
     logger = logging.getLogger("tensorflow")
 
     with device.hide_retracing_warnings():

@@ -15,7 +15,7 @@ Usage = namedtuple("Usage", "total used free")
 
 @pytest.fixture
 def free(monkeypatch):
-    """Let every disk have so many bytes free."""
+    """Set the free space of every disk."""
 
     def have(size):
         monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(10**12, 0, size))
@@ -23,13 +23,13 @@ def free(monkeypatch):
     return have
 
 
-def test_what_fits_to_the_last_byte_is_not_refused(tmp_path, free):
+def test_a_run_that_fits_exactly_is_accepted(tmp_path, free):
     free(1000)
 
     disk_space.require_free_space({tmp_path: 400, tmp_path.parent: 600})
 
 
-def test_folders_on_one_disk_share_its_room(tmp_path, free):
+def test_folders_on_one_disk_share_its_free_space(tmp_path, free):
     free(10**9)
 
     with pytest.raises(DiskFull) as told:
@@ -38,7 +38,7 @@ def test_folders_on_one_disk_share_its_room(tmp_path, free):
     assert str(told.value) == f"This run needs 1.10 GB in {tmp_path}: 1.00 GB are free."
 
 
-def test_a_run_that_does_not_fit_is_refused_before_a_photo_is_computed(tmp_path, free):
+def test_a_run_that_does_not_fit_is_refused_before_the_first_image(tmp_path, free):
     data = tiny_keras.photos(tmp_path / "photos", n=4)
     free(50_000_000)
 
@@ -55,7 +55,7 @@ def until_refused(run):
         yield from run
 
 
-def test_only_photos_that_are_new_need_room_for_their_features(tmp_path, free):
+def test_only_new_images_need_space_for_features(tmp_path, free):
     data = tiny_keras.photos(tmp_path / "photos", n=4)
     first = tiny_keras.train(data, tmp_path, "first")
     model = (tmp_path / "first" / "model.keras").stat().st_size

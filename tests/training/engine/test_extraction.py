@@ -17,7 +17,7 @@ SIZE = 16
 
 
 class Network:
-    """Features are the mean colours; what it was given is kept."""
+    """Returns mean colours as features, and records its inputs."""
 
     def __init__(self):
         self.batches = []
@@ -58,7 +58,7 @@ def filled(store, paths, *, copies=0, seed=42, batch_size=4, stop=never):
     return network, views, broken, events
 
 
-def test_every_photo_is_computed_once_and_kept(store, files):
+def test_features_of_each_image_are_computed_once_and_stored(store, files):
     network, views, broken, _ = filled(store, files)
 
     assert network.images == 10
@@ -69,7 +69,7 @@ def test_every_photo_is_computed_once_and_kept(store, files):
     )
 
 
-def test_photos_with_the_same_bytes_share_their_features(store, files):
+def test_images_of_equal_content_share_features(store, files):
     twins = [copy(path, path.with_name(f"twin-{path.name}")) for path in files]
 
     network, views, _, events = filled(store, [*files, *map(type(files[0]), twins)])
@@ -79,7 +79,7 @@ def test_photos_with_the_same_bytes_share_their_features(store, files):
     assert events[0].total == 10
 
 
-def test_a_second_time_nothing_is_computed(store, files):
+def test_stored_features_are_not_computed_again(store, files):
     filled(store, files)
 
     network, _, _, events = filled(store, files)
@@ -89,7 +89,7 @@ def test_a_second_time_nothing_is_computed(store, files):
     assert (events[0].kept, events[0].total) == (10, 10)
 
 
-def test_ten_new_images_cost_ten_images(tmp_path, store, files):
+def test_only_new_images_are_computed(tmp_path, store, files):
     filled(store, files)
     new = [tiny_keras.photo(tmp_path / "photos" / f"new{i}.png", "blue", i) for i in range(10)]
 
@@ -99,7 +99,7 @@ def test_ten_new_images_cost_ten_images(tmp_path, store, files):
     assert (events[0].kept, events[0].total) == (10, 20)
 
 
-def test_a_photo_that_moved_or_was_renamed_costs_nothing(tmp_path, store, files):
+def test_moved_and_renamed_images_are_not_computed_again(tmp_path, store, files):
     filled(store, files)
     (tmp_path / "photos").rename(tmp_path / "elsewhere")
 
@@ -108,7 +108,7 @@ def test_a_photo_that_moved_or_was_renamed_costs_nothing(tmp_path, store, files)
     assert network.images == 0
 
 
-def test_the_events_tell_the_phase_and_end_with_all_done(store, files):
+def test_the_events_start_the_phase_and_end_with_full_progress(store, files):
     _, _, _, events = filled(store, files)
 
     assert events[0] == PhaseStarted(phase="features", total=10, unit="images", kept=0)
@@ -117,7 +117,7 @@ def test_the_events_tell_the_phase_and_end_with_all_done(store, files):
     assert events[-1].seconds_left == 0
 
 
-def test_progress_counts_what_was_kept_as_done(store, files):
+def test_progress_includes_stored_features(store, files):
     filled(store, files[:6])
 
     _, _, _, events = filled(store, files)
@@ -125,7 +125,7 @@ def test_progress_counts_what_was_kept_as_done(store, files):
     assert (events[-1].done, events[-1].total) == (10, 10)
 
 
-def test_progress_is_told_at_most_four_times_a_second(tmp_path, store):
+def test_progress_is_reported_at_most_four_times_per_second(tmp_path, store):
     paths = [tiny_keras.photo(tmp_path / "photos" / f"{i}.png", "green", i) for i in range(120)]
     begun = time.monotonic()
 
@@ -135,7 +135,7 @@ def test_progress_is_told_at_most_four_times_a_second(tmp_path, store):
     assert len(events) - 1 <= 4 * seconds + 1
 
 
-def test_batches_are_full_but_the_last(store, files):
+def test_all_batches_except_the_last_are_full(store, files):
     files[1].write_bytes(files[1].read_bytes()[:-500])
     files[5].write_bytes(b"\x89PNG\r\n\x1a\n")
 
@@ -145,7 +145,7 @@ def test_batches_are_full_but_the_last(store, files):
     assert (events[-1].done, events[-1].total) == (10, 10)
 
 
-def test_the_network_gets_raw_pixels_of_the_size_it_was_made_for(store, files):
+def test_the_network_gets_raw_pixels_of_its_input_size(store, files):
     network, _, _, _ = filled(store, files, batch_size=10)
 
     (pixels,) = network.batches
@@ -155,7 +155,7 @@ def test_the_network_gets_raw_pixels_of_the_size_it_was_made_for(store, files):
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 10, 100])
-def test_the_size_of_the_batches_changes_nothing(tmp_path, store, files, batch_size):
+def test_the_batch_size_does_not_change_the_features(tmp_path, store, files, batch_size):
     _, views, _, _ = filled(store, files)
     other = FeatureStore(tmp_path / "other", {}, (3,))
 
@@ -169,7 +169,7 @@ def test_the_size_of_the_batches_changes_nothing(tmp_path, store, files, batch_s
     ("data", "reason"),
     [(b"", "empty file"), (b"<html>no</html>", "not an image (web page)")],
 )
-def test_a_file_that_is_no_image_is_named_before_anything_is_computed(files, data, reason):
+def test_an_invalid_file_is_reported_before_computation(files, data, reason):
     files[3].write_bytes(data)
 
     views, broken = looked_at(files)
@@ -178,7 +178,7 @@ def test_a_file_that_is_no_image_is_named_before_anything_is_computed(files, dat
     assert len(views) == 9
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path, files):
+def test_a_missing_file_is_reported(tmp_path, files):
     (tmp_path / "dangling.png").symlink_to(tmp_path / "nowhere.png")
 
     _, broken = looked_at([*files, tmp_path / "dangling.png", tmp_path / "photos"])
@@ -189,7 +189,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path, files):
     }
 
 
-def test_a_file_that_vanishes_before_it_is_decoded_is_named(store, files):
+def test_a_file_deleted_before_decoding_is_reported(store, files):
     views, broken = looked_at(files)
     files[2].unlink()
 
@@ -199,7 +199,7 @@ def test_a_file_that_vanishes_before_it_is_decoded_is_named(store, files):
     assert [view.key in store for view in views] == [i != 2 for i in range(10)]
 
 
-def test_a_file_that_changes_before_it_is_decoded_does_not_spoil_the_store(store, files):
+def test_a_file_changed_before_decoding_is_not_stored_under_the_old_key(store, files):
     views, broken = looked_at(files, copies=1)
     tiny_keras.photo(files[2], "blue", 99)
 
@@ -209,7 +209,7 @@ def test_a_file_that_changes_before_it_is_decoded_does_not_spoil_the_store(store
     assert {view.photo.path for view in views if view.key not in store} == {files[2]}
 
 
-def test_a_damaged_photo_is_named_with_all_that_have_the_same_bytes(store, files):
+def test_a_damaged_image_is_reported_with_its_copies(store, files):
     files[0].write_bytes(files[0].read_bytes()[:-500])
     copy(files[0], files[7])
 
@@ -220,7 +220,7 @@ def test_a_damaged_photo_is_named_with_all_that_have_the_same_bytes(store, files
     assert network.images == 8
 
 
-def test_a_damaged_photo_has_no_augmented_copies_either(store, files):
+def test_a_damaged_image_has_no_augmented_copies(store, files):
     files[0].write_bytes(files[0].read_bytes()[:-500])
 
     network, _, broken, _ = filled(store, files, copies=2)
@@ -229,7 +229,7 @@ def test_a_damaged_photo_has_no_augmented_copies_either(store, files):
     assert network.images == 27
 
 
-def test_where_every_photo_is_damaged_nothing_is_computed(store, files):
+def test_if_all_images_are_damaged_nothing_is_computed(store, files):
     for path in files:
         path.write_bytes(path.read_bytes()[:-500])
 
@@ -241,7 +241,7 @@ def test_where_every_photo_is_damaged_nothing_is_computed(store, files):
 
 
 @pytest.mark.parametrize("batches", [1, 2])
-def test_a_stop_ends_at_a_batch_and_keeps_what_was_computed(store, files, batches):
+def test_a_stop_ends_at_a_batch_and_keeps_computed_features(store, files, batches):
     asked = count(1)
 
     network, views, _, _ = filled(store, files, stop=lambda: next(asked) == batches)
@@ -250,7 +250,7 @@ def test_a_stop_ends_at_a_batch_and_keeps_what_was_computed(store, files, batche
     assert [view.key in store for view in views] == [i < 4 * batches for i in range(10)]
 
 
-def test_after_a_stop_only_the_rest_is_computed(store, files):
+def test_after_a_stop_only_the_missing_features_are_computed(store, files):
     filled(store, files, stop=lambda: True)
 
     network, _, _, _ = filled(store, files)
@@ -258,7 +258,7 @@ def test_after_a_stop_only_the_rest_is_computed(store, files):
     assert network.images == 6
 
 
-def test_each_augmented_copy_is_an_image_of_its_own(store, files):
+def test_each_augmented_copy_has_its_own_features(store, files):
     network, views, _, events = filled(store, files[:1], copies=3)
 
     assert len({view.key for view in views}) == 4
@@ -278,7 +278,7 @@ def test_the_same_seed_makes_the_same_copies(tmp_path, files):
         np.testing.assert_array_equal(one, other)
 
 
-def test_another_seed_makes_other_copies_and_keeps_the_plain_ones(store, files):
+def test_another_seed_makes_other_copies_and_reuses_unaugmented_features(store, files):
     filled(store, files, copies=1, seed=1)
 
     network, _, _, events = filled(store, files, copies=1, seed=2)
@@ -287,7 +287,7 @@ def test_another_seed_makes_other_copies_and_keeps_the_plain_ones(store, files):
     assert events[0].kept == 10
 
 
-def test_fewer_copies_are_found_among_the_many(store, files):
+def test_fewer_copies_are_a_subset(store, files):
     filled(store, files, copies=3)
 
     network, _, _, _ = filled(store, files, copies=1)
@@ -295,7 +295,7 @@ def test_fewer_copies_are_found_among_the_many(store, files):
     assert network.images == 0
 
 
-def test_a_network_that_fails_keeps_what_came_before(store, files):
+def test_an_error_of_the_network_keeps_earlier_features(store, files):
     views, broken = looked_at(files)
     network = Network()
 

@@ -86,7 +86,7 @@ def python(code, *arguments):
 
 
 class AnyLife(RuleBasedStateMachine):
-    """Whatever befalls a store: what it gives is what was written, or nothing."""
+    """Any sequence of operations and damage: the store returns what was written, or nothing."""
 
     @initialize()
     def begin(self):
@@ -181,7 +181,7 @@ AnyLife.TestCase.settings = settings(max_examples=40, stateful_step_count=12, de
 TestAnyLife = AnyLife.TestCase
 
 
-def test_features_come_in_the_order_and_as_often_as_they_are_asked_for(tmp_path):
+def test_features_are_returned_in_the_order_of_keys_with_repeats(tmp_path):
     store = opened(tmp_path)
     write(store, range(4))
     write(store, range(4, 8))
@@ -193,11 +193,11 @@ def test_features_come_in_the_order_and_as_often_as_they_are_asked_for(tmp_path)
     assert found.flags.writeable
 
 
-def test_asked_for_nothing_a_store_gives_nothing(tmp_path):
+def test_no_keys_give_an_empty_array(tmp_path):
     assert opened(tmp_path).get([]).shape == (0, 3)
 
 
-def test_what_was_given_can_be_changed_without_harm(tmp_path):
+def test_returned_arrays_may_be_modified(tmp_path):
     store = opened(tmp_path)
     write(store, [1])
 
@@ -206,7 +206,7 @@ def test_what_was_given_can_be_changed_without_harm(tmp_path):
     np.testing.assert_array_equal(store.get([key(1)]), [values(1)])
 
 
-def test_an_unknown_key_is_a_key_error(tmp_path):
+def test_an_unknown_key_raises_key_error(tmp_path):
     store = opened(tmp_path)
     write(store, [1])
 
@@ -214,7 +214,7 @@ def test_an_unknown_key_is_a_key_error(tmp_path):
         store.get([key(1), key(2)])
 
 
-def test_a_damaged_feature_is_not_given_even_if_nobody_asked_whether_it_is_there(tmp_path):
+def test_a_damaged_record_raises_key_error(tmp_path):
     write(opened(tmp_path), [1, 2])
     (block,) = blocks(tmp_path)
     data = bytearray(block.read_bytes())
@@ -228,7 +228,7 @@ def test_a_damaged_feature_is_not_given_even_if_nobody_asked_whether_it_is_there
         store.get([key(2)])
 
 
-def test_a_sound_copy_in_any_block_counts_more_than_a_damaged_one(tmp_path):
+def test_an_undamaged_record_in_any_block_is_used(tmp_path):
     first, second = opened(tmp_path), opened(tmp_path)
     write(first, [1])
     write(second, [1])
@@ -243,7 +243,7 @@ def test_a_sound_copy_in_any_block_counts_more_than_a_damaged_one(tmp_path):
 @pytest.mark.parametrize(
     "other", [{"model": "n"}, {"weights": "w"}, {"image_size": 64}, {"precision": "half"}]
 )
-def test_spaces_do_not_mix(tmp_path, other):
+def test_spaces_are_separate(tmp_path, other):
     write(opened(tmp_path), [1])
 
     assert key(1) not in opened(tmp_path, **other)
@@ -255,13 +255,13 @@ def test_features_of_another_shape_are_another_space(tmp_path):
     assert key(1) not in FeatureStore(tmp_path, {"model": "m"}, (4,))
 
 
-def test_the_order_of_words_does_not_make_another_space(tmp_path):
+def test_the_order_of_keys_does_not_change_the_space(tmp_path):
     write(FeatureStore(tmp_path, {"a": 1, "b": 2}, SHAPE), [1])
 
     assert key(1) in FeatureStore(tmp_path, {"b": 2, "a": 1}, SHAPE)
 
 
-def test_maps_of_features_are_kept_as_they_are(tmp_path):
+def test_feature_maps_are_stored_unchanged(tmp_path):
     maps = np.random.default_rng(0).normal(size=(3, 2, 2, 5)).astype(np.float32)
     with FeatureStore(tmp_path, {}, (2, 2, 5)).writer() as writer:
         writer.add([key(n) for n in range(3)], maps)
@@ -271,13 +271,13 @@ def test_maps_of_features_are_kept_as_they_are(tmp_path):
     np.testing.assert_array_equal(found, maps[[2, 0, 1]])
 
 
-def test_a_writer_that_wrote_nothing_leaves_nothing(tmp_path):
+def test_an_unused_writer_leaves_no_file(tmp_path):
     write(opened(tmp_path), [])
 
     assert blocks(tmp_path) == []
 
 
-def test_thousands_of_runs_do_not_use_up_the_files_a_process_may_open(tmp_path):
+def test_the_number_of_open_files_stays_limited(tmp_path):
     resource = pytest.importorskip("resource")
     store = opened(tmp_path)
     for n in range(150):
@@ -294,9 +294,9 @@ def test_thousands_of_runs_do_not_use_up_the_files_a_process_may_open(tmp_path):
     np.testing.assert_array_equal(found[:, 0], range(150))
 
 
-def test_a_process_killed_while_it_writes_loses_at_most_what_it_had_not_told(tmp_path):
+def test_a_killed_writer_loses_only_unreported_records(tmp_path):
     writer = python(WRITE_FOR_EVER, tmp_path)
-    told = [int(writer.stdout.readline()) for _ in range(20)][-1]
+    reported = [int(writer.stdout.readline()) for _ in range(20)][-1]
 
     writer.kill()
     writer.communicate()
@@ -304,15 +304,15 @@ def test_a_process_killed_while_it_writes_loses_at_most_what_it_had_not_told(tmp
     os.truncate(block, block.stat().st_size - block.stat().st_size % RECORD + RECORD // 2)
     store = opened(tmp_path)
 
-    found = store.get([key(n) for n in range(told)])
-    np.testing.assert_array_equal(found, batch(range(told))[1])
+    found = store.get([key(n) for n in range(reported)])
+    np.testing.assert_array_equal(found, batch(range(reported))[1])
     write(store, range(10**6, 10**6 + 3))
     assert key(10**6) in opened(tmp_path)
-    assert key(told - 1) in opened(tmp_path)
+    assert key(reported - 1) in opened(tmp_path)
 
 
 @pytest.mark.parametrize("kept", range(9))
-def test_a_batch_whose_end_is_missing_does_not_count(tmp_path, kept):
+def test_an_incomplete_batch_is_ignored(tmp_path, kept):
     with opened(tmp_path).writer() as writer:
         writer.add(*batch(range(3)))
         writer.add(*batch(range(3, 8)))
@@ -325,7 +325,7 @@ def test_a_batch_whose_end_is_missing_does_not_count(tmp_path, kept):
     assert [n for n in range(8) if key(n) in store] == list(range(whole))
 
 
-def test_two_processes_that_write_at_once_lose_nothing(tmp_path):
+def test_two_concurrent_writers_lose_no_records(tmp_path):
     writers = [python(WRITE_A_LITTLE, tmp_path, start) for start in (0, 200)]
     assert [writer.stdout.readline() for writer in writers] == [b"open\n"] * 2
 

@@ -32,7 +32,7 @@ def learnt(head, train, valid, **changed):
 
 
 def by_hand(head, given):
-    """Loss and accuracy from the predictions, in NumPy."""
+    """Return loss and accuracy, computed from the predictions with NumPy."""
     logits = np.asarray(head.predict_on_batch(given.features), np.float64)
     logits -= logits.max(1, keepdims=True)
     likely = logits - np.log(np.exp(logits).sum(1, keepdims=True))
@@ -51,19 +51,19 @@ def valid():
 
 
 @pytest.mark.parametrize("n", [1, 33, 1024, 1025, 2500])
-def test_a_check_is_the_mean_over_all_images_however_many_batches_it_takes(train, n):
+def test_evaluation_is_the_mean_over_all_images_for_any_batch_size(train, n):
     head, given = new_head(train), examples(n, seed=2)
 
     assert evaluate_head(head, given) == pytest.approx(by_hand(head, given), abs=1e-5)
 
 
-def test_checking_changes_nothing(train, valid):
+def test_evaluation_does_not_change_the_head(train, valid):
     head = new_head(train)
 
     assert evaluate_head(head, valid) == evaluate_head(head, valid)
 
 
-def test_each_epoch_tells_its_numbers(train, valid):
+def test_each_epoch_reports_its_metrics(train, valid):
     epochs, _, _ = learnt(new_head(train), train, valid)
 
     assert [each.epoch for each in epochs] == [1, 2, 3]
@@ -112,7 +112,7 @@ def test_the_best_epoch_is_the_one_with_the_lowest_val_loss(train, valid):
 
 
 @pytest.mark.parametrize("patience", [1, 3])
-def test_patience_ends_it_when_val_loss_does_not_fall(train, patience):
+def test_training_stops_after_patience_epochs_without_lower_val_loss(train, patience):
     valid = Examples(examples(33, seed=1).features, 1 - examples(33, seed=1).labels)
 
     epochs, best, _ = learnt(new_head(train), train, valid, epochs=50, patience=patience)
@@ -121,7 +121,7 @@ def test_patience_ends_it_when_val_loss_does_not_fall(train, patience):
     assert len(epochs) == 1 + patience
 
 
-def test_a_stop_before_anything_leaves_no_epoch(train, valid):
+def test_a_stop_before_the_first_batch_leaves_no_epoch(train, valid):
     head = new_head(train)
     before = head.get_weights()
 
@@ -133,7 +133,7 @@ def test_a_stop_before_anything_leaves_no_epoch(train, valid):
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_stop_in_the_middle_of_an_epoch_keeps_the_best_before_it(train, valid):
+def test_a_stop_within_an_epoch_keeps_the_previous_best(train, valid):
     head, asked = new_head(train), count()
 
     epochs, best, _ = learnt(
@@ -151,13 +151,13 @@ def test_the_same_seed_gives_the_same_numbers(train, valid):
     assert runs[0] == runs[1]
 
 
-def test_another_seed_draws_another_order(train, valid):
+def test_another_seed_gives_another_order(train, valid):
     one, other = (learnt(new_head(train), train, valid, seed=seed)[0] for seed in (1, 2))
 
     assert one[0].logs["loss"] != other[0].logs["loss"]
 
 
-def test_auto_means_batches_of_32(train, valid):
+def test_auto_is_a_batch_size_of_32(train, valid):
     auto, same = (
         learnt(new_head(train), train, valid, batch_size=size)[0] for size in ("auto", 32)
     )
@@ -184,7 +184,7 @@ def test_progress_counts_epochs(train, valid):
     assert [event.done for event in progress] == sorted(event.done for event in progress)
 
 
-def test_a_loss_that_runs_away_in_the_first_epoch_fails_in_two_lines(train, valid):
+def test_divergence_in_the_first_epoch_raises_training_failed(train, valid):
     head = new_head(train, learning_rate=99, dense=[])
     broken = Examples(np.full_like(train.features, np.nan), train.labels)
 
@@ -198,7 +198,7 @@ def test_a_loss_that_runs_away_in_the_first_epoch_fails_in_two_lines(train, vali
     ]
 
 
-def test_a_loss_that_runs_away_later_keeps_the_best_weights_and_says_so(train, valid):
+def test_later_divergence_keeps_the_best_weights_with_a_warning(train, valid):
     head = new_head(train, dense=[])
     poisoned = Examples(train.features.copy(), train.labels)
     events = []

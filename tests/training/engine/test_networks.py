@@ -71,7 +71,7 @@ def head_refusal(source, features, **names):
 
 @pytest.fixture(scope="module")
 def prepared(keras, pixels):
-    """What the preprocessing inside of our models makes of pixels, by mode."""
+    """Return the pixels after the preprocessing layers of a model, by mode."""
 
     def of(mode):
         nothing = keras.Sequential([keras.Input((SIZE, SIZE, 3)), keras.layers.Identity()])
@@ -81,7 +81,7 @@ def prepared(keras, pixels):
 
 
 @pytest.mark.parametrize("name", applications.APPLICATIONS)
-def test_the_preprocessing_inside_is_that_of_keras(keras, prepared, pixels, name):
+def test_the_built_in_preprocessing_equals_that_of_keras(keras, prepared, pixels, name):
     build = getattr(keras.applications, name)
     theirs = importlib.import_module(build.__module__).preprocess_input
 
@@ -134,7 +134,7 @@ def test_the_widest_layer_is_the_first_block(network):
     assert network.widest == SIZE * SIZE * 64
 
 
-def test_nothing_of_the_frozen_part_is_trained(network):
+def test_the_frozen_part_has_no_trainable_weights(network):
     assert network.plain.trainable_weights == []
 
 
@@ -150,17 +150,17 @@ def test_half_precision_has_the_same_weights_and_close_features(folder, pixels, 
     assert 0 < np.abs(fast - plain).max() < 0.05 * np.abs(plain).max()
 
 
-def test_the_sum_of_the_weights_is_the_same_in_every_precision(network, folder):
+def test_the_digest_of_the_weights_does_not_depend_on_the_precision(network, folder):
     half = models.build_frozen(RANDOM, "mixed_bfloat16", folder)
 
     assert half.sha256 == network.sha256
 
 
-def test_in_full_precision_there_is_one_network(network):
+def test_in_full_precision_plain_and_fast_are_one_network(network):
     assert network.fast is network.plain
 
 
-def test_the_seed_decides_random_weights(network, folder):
+def test_the_seed_determines_random_weights(network, folder):
     other = models.build_frozen(replace(RANDOM, seed=1), "float32", folder)
     again = models.build_frozen(RANDOM, "float32", folder)
 
@@ -168,14 +168,14 @@ def test_the_seed_decides_random_weights(network, folder):
     assert again.sha256 == network.sha256
 
 
-def test_the_last_network_is_kept_for_the_next_run(folder):
+def test_the_last_network_is_cached(folder):
     one = models.build_frozen(RANDOM, "float32", folder)
 
     assert models.build_frozen(replace(RANDOM, epochs=9, dense=()), "float32", folder) is one
     assert models.build_frozen(replace(RANDOM, pooling="max"), "float32", folder) is not one
 
 
-def test_a_file_of_weights_that_changed_is_read_again(keras, folder, tmp_path, network):
+def test_a_changed_weights_file_is_loaded_again(keras, folder, tmp_path, network):
     file = tmp_path / "own.weights.h5"
     recipe = replace(RANDOM, weights=str(file))
     base = keras.applications.VGG16(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3))
@@ -191,12 +191,12 @@ def test_a_file_of_weights_that_changed_is_read_again(keras, folder, tmp_path, n
     assert models.build_frozen(replace(recipe, seed=5), "float32", folder) is after
 
 
-# What belongs to the person
+# Settings of the user
 
 
 @pytest.fixture
 def odd_settings(keras):
-    """Settings of Keras that a person may have made, for the time of a test."""
+    """Apply unusual Keras settings for the time of a test."""
     config = keras.config
     before = config.dtype_policy(), config.floatx(), config.image_data_format()
     config.set_floatx("float64")
@@ -208,7 +208,7 @@ def odd_settings(keras):
     config.set_image_data_format(before[2])
 
 
-def test_the_persons_settings_of_keras_are_back_and_change_nothing(
+def test_keras_settings_of_the_user_are_restored_and_have_no_effect(
     odd_settings, network, pixels, features, folder
 ):
     odd = models.build_frozen(RANDOM, "float32", folder)
@@ -223,14 +223,14 @@ def test_the_persons_settings_of_keras_are_back_and_change_nothing(
     assert whole.predict_on_batch(pixels).dtype == np.float32
 
 
-def test_the_persons_settings_are_back_after_a_failure(odd_settings, features):
+def test_keras_settings_of_the_user_are_restored_after_an_error(odd_settings, features):
     with pytest.raises(BadSetting):
         models.build_head(own("def head(features):\n    1 / 0"), features, 3)
 
     assert odd_settings() == ("float64", "channels_first", "float16")
 
 
-def test_the_persons_random_numbers_are_left_alone(folder, features):
+def test_random_generators_of_the_user_are_not_changed(folder, features):
     random.seed(5)
     np.random.seed(5)
     before = random.getstate(), np.random.get_state()
@@ -246,7 +246,7 @@ def test_the_persons_random_numbers_are_left_alone(folder, features):
 # The head
 
 
-def test_the_usual_head_is_normalization_hidden_layers_dropout_and_logits(features):
+def test_the_default_head_is_normalization_hidden_layers_dropout_and_logits(features):
     head = models.build_head(replace(RANDOM, dense=(8, 4), dropout=0.25), features, 3)
 
     assert [type(layer).__name__ for layer in head.layers] == [
@@ -288,7 +288,7 @@ def test_the_head_sees_features_of_mean_0_and_variance_1(features):
     np.testing.assert_allclose(seen[:, alive].std(0), 1, atol=1e-2)
 
 
-def test_features_that_never_change_do_not_explode():
+def test_constant_features_are_not_amplified():
     rng = np.random.default_rng(0)
     features = rng.normal(0, 1, (50, 16)).astype("float32")
     features[:, 3] = 0.1
@@ -302,7 +302,7 @@ def test_features_that_never_change_do_not_explode():
     assert np.abs(seen).max() < 10
 
 
-def test_features_of_which_none_changes_still_make_a_head():
+def test_a_head_is_built_if_all_features_are_constant():
     features = np.full((4, 16), 3.0, np.float32)
 
     head = models.build_head(RANDOM, features, 3)
@@ -320,13 +320,13 @@ def test_the_same_seed_makes_the_same_head(features):
     assert not all(map(np.array_equal, one, other))
 
 
-def test_the_head_learns_at_the_rate_that_was_asked_for(features):
+def test_the_head_uses_the_learning_rate_of_the_recipe(features):
     head = models.build_head(replace(RANDOM, learning_rate=0.25), features, 3)
 
     assert float(head.optimizer.learning_rate) == 0.25
 
 
-def test_a_head_of_ones_own_is_built_with_its_imports_and_names(features):
+def test_a_custom_head_is_built_with_its_imports_and_names(features):
     source = (
         "from math import log2\n"
         "def head(features):\n"
@@ -340,20 +340,20 @@ def test_a_head_of_ones_own_is_built_with_its_imports_and_names(features):
     assert head.predict_on_batch(features).shape == (len(features), 3)
 
 
-def test_a_head_that_fails_costs_two_lines_with_its_reason(features):
+def test_an_error_in_a_custom_head_is_reported_with_its_reason(features):
     happened, fix = head_refusal("def head(features):\n    return features + 1 / 0", features)
 
     assert happened == "head(features) failed: ZeroDivisionError: division by zero"
     assert fix == "It gets features of shape (None, 512) and returns the last hidden layer."
 
 
-def test_an_import_of_a_head_that_is_not_here_costs_two_lines(features):
+def test_a_missing_import_of_a_custom_head_is_reported(features):
     happened, _ = head_refusal("import nowhere\ndef head(features):\n    return features", features)
 
     assert happened == "head(features) failed: ModuleNotFoundError: No module named 'nowhere'"
 
 
-def test_an_error_without_a_text_costs_two_lines(features):
+def test_an_error_without_a_message_is_reported(features):
     happened, _ = head_refusal("def head(features):\n    assert False", features)
 
     assert happened == "head(features) failed: AssertionError: "
@@ -369,14 +369,14 @@ def test_an_error_without_a_text_costs_two_lines(features):
         ("layers.Lambda(lambda x: x, output_shape=(None,))(features)", "(None, None)"),
     ],
 )
-def test_a_head_that_returns_no_flat_layer_costs_two_lines(features, returned, shown):
+def test_a_custom_head_must_return_a_flat_layer(features, returned, shown):
     happened, fix = head_refusal(f"def head(features):\n    return {returned}", features)
 
     assert happened == f"head(features) returned {shown}."
     assert fix.startswith("Return a flat layer")
 
 
-def test_a_head_that_does_not_use_the_features_costs_two_lines(features):
+def test_a_custom_head_must_use_the_features(features):
     source = "def head(features):\n    return layers.Dense(3)(keras.Input((4,)))"
 
     happened, fix = head_refusal(source, features)
@@ -385,11 +385,11 @@ def test_a_head_that_does_not_use_the_features_costs_two_lines(features):
     assert fix == "Call the first layer on features: layers.Dense(64)(features)"
 
 
-# The whole, saved
+# The saved model
 
 
 def in_a_fresh_process(program, *arguments, cwd, **environment):
-    """Run a program that has never heard of us."""
+    """Run a program in a process without dl_magics."""
     done = subprocess.run(
         [sys.executable, "-I", "-c", program, *map(str, arguments)],
         cwd=cwd,
@@ -402,7 +402,7 @@ def in_a_fresh_process(program, *arguments, cwd, **environment):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_a_saved_model_predicts_classes_from_raw_pixels_in_a_process_without_us(
+def test_a_saved_model_predicts_from_raw_pixels_without_dl_magics(
     network, features, pixels, tmp_path
 ):
     classes = ["Äpfel", "猫", 'a "quoted" one']
@@ -434,7 +434,7 @@ print(json.dumps({"made": made.tolist(), "classes": classes, "shown": shown, "ou
     np.testing.assert_allclose(np.sum(said["made"], 1), 1, rtol=1e-5)
 
 
-def test_pixels_may_be_whole_numbers_or_not(network, features, pixels):
+def test_pixels_may_be_integers_or_floats(network, features, pixels):
     whole = models.join_model(network, models.build_head(RANDOM, features, 3))
 
     np.testing.assert_array_equal(
@@ -442,9 +442,7 @@ def test_pixels_may_be_whole_numbers_or_not(network, features, pixels):
     )
 
 
-def test_a_model_with_a_head_of_ones_own_is_saved_and_read(
-    keras, network, features, pixels, tmp_path
-):
+def test_a_model_with_a_custom_head_is_saved_and_loaded(keras, network, features, pixels, tmp_path):
     source = "def head(features):\n    return ops.relu(layers.Dense(4)(features))"
     whole = models.join_model(network, models.build_head(own(source), features, 3))
 
@@ -456,7 +454,7 @@ def test_a_model_with_a_head_of_ones_own_is_saved_and_read(
     )
 
 
-def test_saving_leaves_one_file_and_tells_its_sum(network, features, tmp_path):
+def test_saving_leaves_one_file_and_returns_its_digest(network, features, tmp_path):
     path = tmp_path / "model.keras"
     path.write_bytes(b"an earlier one")
     whole = models.join_model(network, models.build_head(RANDOM, features, 3))

@@ -52,7 +52,7 @@ def model(done, folder):
 
 
 def watched(data, folder, on_event, stop=lambda: False, run="watched", **settings):
-    """Fine-tune, and call `on_event` between; return the events and what was raised."""
+    """Fine-tune, and call `on_event` for each event; return the events and the error."""
     events, raised = [], None
     try:
         recipe = tiny_keras.recipe(data, **settings)
@@ -70,7 +70,7 @@ def failed(data, folder, **settings):
 
 
 def stopped_at(data, folder, kind, **settings):
-    """Ask for a stop as soon as an event of a kind comes."""
+    """Request a stop at the first event of a kind."""
     seen = []
     return watched(
         data,
@@ -113,7 +113,7 @@ def test_every_event_gets_its_time_from_the_clock(data, folder):
     assert [event.t for event in events] == [99 + event.n for event in events]
 
 
-def test_the_first_event_tells_what_is_done_where_and_with_what(done, data):
+def test_the_first_event_has_recipe_host_and_versions(done, data):
     (started,) = tiny_keras.of_kind(RunStarted, done)
 
     assert started.run == "done"
@@ -126,7 +126,7 @@ def test_the_first_event_tells_what_is_done_where_and_with_what(done, data):
     assert Recipe.from_json(told) == tiny_keras.recipe(data)
 
 
-def test_the_last_event_tells_how_it_ended_and_how_well(done, folder):
+def test_the_last_event_has_status_and_best_epoch(done, folder):
     ended = done[-1]
     epochs = list(tiny_keras.of_kind(EpochEnded, done))
 
@@ -170,7 +170,7 @@ def test_the_same_seed_gives_the_same_numbers_from_a_cold_store(done, data, tmp_
     assert tiny_keras.losses(again) == tiny_keras.losses(done)
 
 
-def test_how_the_stored_features_were_batched_does_not_change_what_is_learnt(done, data, tmp_path):
+def test_the_batches_of_stored_features_do_not_change_the_results(done, data, tmp_path):
     stopped_at(data, tmp_path, DataChecked, batch_size=5)
 
     again = tiny_keras.train(data, tmp_path)
@@ -194,7 +194,7 @@ def test_another_seed_gives_other_numbers(done, data, folder, tmp_path):
     assert next(tiny_keras.of_kind(PhaseStarted, other)).kept == 24
 
 
-def test_new_photos_cost_as_many_as_there_are(tmp_path):
+def test_only_features_of_new_images_are_computed(tmp_path):
     data = tiny_keras.photos(tmp_path / "photos", n=6)
     stopped_at(data, tmp_path, DataChecked)
 
@@ -207,14 +207,14 @@ def test_new_photos_cost_as_many_as_there_are(tmp_path):
 
 
 @pytest.mark.parametrize("changed", [{"image_size": 40}, {"pooling": "max"}, {"seed": 7}])
-def test_features_of_another_network_are_not_taken_for_ours(done, data, folder, changed):
+def test_features_of_another_network_are_not_used(done, data, folder, changed):
     events, _ = stopped_at(data, folder, PhaseStarted, **changed)
 
     (begun, *_) = tiny_keras.of_kind(PhaseStarted, events)
     assert begun.kept == 0
 
 
-def test_augmented_copies_teach_but_do_not_check(data, folder):
+def test_augmented_copies_are_used_for_training_only(data, folder):
     events, _ = stopped_at(data, folder, DataChecked, augment=2)
 
     (begun, *_) = tiny_keras.of_kind(PhaseStarted, events)
@@ -222,7 +222,7 @@ def test_augmented_copies_teach_but_do_not_check(data, folder):
     assert begun.kept == 24
 
 
-def test_a_head_on_whole_maps_and_of_ones_own_is_learnt(data, folder):
+def test_a_custom_head_on_feature_maps_is_trained(data, folder):
     own = "def head(features):\n    return layers.Flatten()(features)[:, :small]"
 
     events = tiny_keras.train(
@@ -233,7 +233,7 @@ def test_a_head_on_whole_maps_and_of_ones_own_is_learnt(data, folder):
     assert math.isfinite(events[-1].best["val_loss"])
 
 
-def test_patience_ends_a_run_that_no_longer_gets_better(data, folder):
+def test_patience_ends_a_run_that_does_not_improve(data, folder):
     events = tiny_keras.train(data, folder, "patient", epochs=200, patience=2, learning_rate=0.5)
 
     epochs = list(tiny_keras.of_kind(EpochEnded, events))
@@ -242,7 +242,7 @@ def test_patience_ends_a_run_that_no_longer_gets_better(data, folder):
     assert events[-1].status == "done"
 
 
-def test_a_stop_before_anything_leaves_no_model(data, tmp_path):
+def test_a_stop_before_training_leaves_no_model(data, tmp_path):
     events, raised = watched(data, tmp_path, lambda event: None, lambda: True)
 
     assert raised is None
@@ -252,7 +252,7 @@ def test_a_stop_before_anything_leaves_no_model(data, tmp_path):
     assert not list(tiny_keras.of_kind(EpochEnded, events))
 
 
-def test_a_stop_while_features_are_computed_keeps_those_that_are(data, tmp_path):
+def test_a_stop_during_extraction_keeps_computed_features(data, tmp_path):
     asked = count(1)
     events, _ = watched(data, tmp_path, lambda event: None, lambda: next(asked) >= 2)
 
@@ -263,7 +263,7 @@ def test_a_stop_while_features_are_computed_keeps_those_that_are(data, tmp_path)
     assert begun.kept == 16
 
 
-def test_a_stop_while_the_head_learns_keeps_the_best_weights(data, folder):
+def test_a_stop_during_training_keeps_the_best_weights(data, folder):
     events, raised = stopped_at(data, folder, EpochEnded, run="stopped", epochs=50)
 
     assert raised is None
@@ -273,7 +273,7 @@ def test_a_stop_while_the_head_learns_keeps_the_best_weights(data, folder):
     assert (folder / "stopped" / "model.keras").is_file()
 
 
-def test_a_run_ends_when_its_time_is_over(data, folder):
+def test_a_run_ends_at_its_time_limit(data, folder):
     events = tiny_keras.train(data, folder, "short", max_duration="0.001s", epochs=50)
 
     assert events[-1].status == "stopped"
@@ -281,7 +281,7 @@ def test_a_run_ends_when_its_time_is_over(data, folder):
 
 
 @pytest.mark.parametrize("calls", [1, 12])
-def test_an_interrupt_in_the_middle_of_the_work_is_told_and_goes_on(data, folder, calls):
+def test_an_interrupt_is_reported_and_raised(data, folder, calls):
     asked = count(1)
 
     def interrupted():
@@ -296,7 +296,7 @@ def test_an_interrupt_in_the_middle_of_the_work_is_told_and_goes_on(data, folder
     assert [event.n for event in events] == list(range(1, len(events) + 1))
 
 
-def test_a_disk_that_refuses_the_features_is_told_in_two_lines(data, tmp_path):
+def test_a_write_error_of_features_is_reported(data, tmp_path):
     (tmp_path / "features").write_text("in the way")
 
     events, raised = failed(data, tmp_path)
@@ -307,7 +307,7 @@ def test_a_disk_that_refuses_the_features_is_told_in_two_lines(data, tmp_path):
     assert str(tmp_path / "features") in str(raised)
 
 
-def test_a_disk_that_refuses_the_model_is_told_and_the_best_is_known(done, data, folder):
+def test_a_write_error_of_the_model_is_reported_with_the_best_epoch(done, data, folder):
     (folder / "failed" / "model.keras").mkdir(parents=True)
 
     events, raised = failed(data, folder)
@@ -319,7 +319,7 @@ def test_a_disk_that_refuses_the_model_is_told_and_the_best_is_known(done, data,
     assert tiny_keras.losses(events) == tiny_keras.losses(done)
 
 
-def test_a_failure_of_the_backend_is_told_and_raised_as_it_is(data, folder):
+def test_a_backend_error_is_reported_and_raised_unchanged(data, folder):
     events, raised = failed(data, folder, head=FLAT_BUT_WRONG)
 
     assert raised is not None
@@ -328,7 +328,7 @@ def test_a_failure_of_the_backend_is_told_and_raised_as_it_is(data, folder):
     assert events[-1].error == f"{type(raised).__name__}: {raised}"
 
 
-def test_a_head_that_can_not_be_built_is_told_before_it_is_trained(data, folder):
+def test_a_head_that_cannot_be_built_fails_before_training(data, folder):
     events, raised = failed(data, folder, head="def head(x):\n    1/0")
 
     assert isinstance(raised, BadSetting)
@@ -337,7 +337,7 @@ def test_a_head_that_can_not_be_built_is_told_before_it_is_trained(data, folder)
     assert not [each for each in tiny_keras.of_kind(PhaseStarted, events) if each.phase == "head"]
 
 
-def test_some_broken_files_are_skipped_and_named_and_the_rest_is_learnt(tmp_path):
+def test_invalid_files_are_skipped_and_listed(tmp_path):
     data = tiny_keras.photos(tmp_path / "photos")
     torn, twin = [photo.path for photo in folders.find_images(data).train if photo.label == 1][:2]
     torn.write_bytes(torn.read_bytes()[:-500])
@@ -386,7 +386,7 @@ def bare(data):
         (bare, "has no folder for a class"),
     ],
 )
-def test_images_that_teach_nothing_are_refused_before_the_training(tmp_path, spoil, happened):
+def test_unusable_image_folders_are_refused_before_training(tmp_path, spoil, happened):
     data = tiny_keras.photos(tmp_path / "photos", n=6)
     spoil(data)
 
@@ -400,14 +400,14 @@ def test_images_that_teach_nothing_are_refused_before_the_training(tmp_path, spo
     assert not [each for each in tiny_keras.of_kind(PhaseStarted, events) if each.phase == "head"]
 
 
-def test_a_folder_that_is_not_there_fails_before_the_run_starts(tmp_path):
+def test_a_missing_folder_fails_before_the_run_starts(tmp_path):
     events, raised = failed(tmp_path / "nowhere", tmp_path)
 
     assert isinstance(raised, BadData)
     assert [event.kind for event in events] == ["run_ended"]
 
 
-def test_a_class_with_few_images_is_warned_of(tmp_path):
+def test_a_class_with_few_images_is_a_warning(tmp_path):
     data = tiny_keras.photos(tmp_path / "photos", n=15, classes=("blue",))
     tiny_keras.photos(data, n=3, classes=("red",))
 
@@ -416,14 +416,14 @@ def test_a_class_with_few_images_is_warned_of(tmp_path):
     assert [each.code for each in tiny_keras.of_kind(Warned, events)] == ["imbalance"]
 
 
-def test_half_precision_on_a_processor_that_gains_nothing_is_warned_of(data, folder):
+def test_half_precision_on_an_unsuitable_device_is_a_warning(data, folder):
     events, _ = stopped_at(data, folder, PhaseStarted, mixed_precision=True)
 
     codes = [each.code for each in tiny_keras.of_kind(Warned, events)]
     assert codes == ([] if device.detect_device().half else ["no_half_precision"])
 
 
-def test_a_run_that_is_closed_half_way_ends_quietly(data, folder):
+def test_closing_the_generator_ends_the_run(data, folder):
     events = pipeline.run(tiny_keras.recipe(data), tiny_keras.paths(folder, "closed"))
     next(events)
 
@@ -432,11 +432,11 @@ def test_a_run_that_is_closed_half_way_ends_quietly(data, folder):
     assert list(events) == []
 
 
-def test_progress_never_leaves_its_bounds(done):
+def test_progress_stays_within_its_bounds(done):
     for event in tiny_keras.of_kind(Progressed, done):
         assert 0 <= event.done <= event.total
         assert event.seconds_left >= 0
 
 
-def test_the_ended_run_is_the_only_end(done):
+def test_run_ended_is_yielded_exactly_once(done):
     assert len(list(tiny_keras.of_kind(RunEnded, done))) == 1

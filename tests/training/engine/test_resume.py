@@ -52,7 +52,7 @@ for event in recorder.record_new_run(recipe, tiny_keras.paths(folder)):
 
 
 class Clock:
-    """Says that a minute went by whenever a batch is done, so that each is saved."""
+    """Advances by a minute after each batch, so that each batch is saved."""
 
     def __init__(self):
         self.now = 1e6
@@ -66,7 +66,7 @@ class Clock:
 
 
 def same(one, other):
-    """Whether two runs ended with the same numbers, and the same model bit by bit."""
+    """Return whether two runs have the same metrics and identical weights."""
     first, second = tiny_keras.weights(one.path), tiny_keras.weights(other.path)
     assert first.keys() == second.keys()
     for name, value in first.items():
@@ -85,7 +85,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def room(data, tmp_path_factory):
-    """The folders of a run without a break, and of what a kill after each event leaves of it."""
+    """Folders of an uninterrupted run, and of runs killed after each of its events."""
     room = tmp_path_factory.mktemp("room")
     clock, paths = Clock(), tiny_keras.paths(room, "whole")
     paths.features.mkdir()
@@ -106,7 +106,7 @@ def whole(room):
 
 @pytest.fixture
 def killed(room, tmp_path):
-    """What a kill in the middle of the third epoch leaves: after two batches of it."""
+    """A run killed in its third epoch, after two batches."""
     events = list(log.read_events(room / "whole"))
     second = next(event.n for event in tiny_keras.of_kind(EpochEnded, events) if event.epoch == 2)
     saved = [event.n for event in tiny_keras.of_kind(CheckpointSaved, events) if event.n > second]
@@ -126,7 +126,7 @@ def resumed(run, room, **asked):
     return list(recorder.record_resumed_run(rooms_of(run, room), **asked))
 
 
-def test_a_run_writes_a_checkpoint_of_each_batch_where_batches_take_a_minute(whole, room):
+def test_slow_batches_are_saved_individually(whole, room):
     events = list(log.read_events(whole.path))
 
     saved = [event for event in events if isinstance(event, CheckpointSaved)]
@@ -136,7 +136,7 @@ def test_a_run_writes_a_checkpoint_of_each_batch_where_batches_take_a_minute(who
 
 @settings(max_examples=12, deadline=None)
 @given(at=st.data())
-def test_killed_after_any_event_a_run_ends_as_if_nothing_had_been(
+def test_a_run_killed_after_any_event_is_resumed_with_identical_results(
     at, room, whole, tmp_path_factory
 ):
     n = at.draw(st.integers(1, list(log.read_events(whole.path))[-1].n - 1))
@@ -155,10 +155,10 @@ def test_killed_after_any_event_a_run_ends_as_if_nothing_had_been(
 
 @settings(max_examples=5, deadline=None)
 @given(breaks=st.lists(st.integers(2, 30), min_size=1, max_size=3))
-def test_interrupted_again_and_again_a_run_ends_as_if_nothing_had_been(
+def test_a_run_interrupted_repeatedly_is_resumed_with_identical_results(
     breaks, room, data, whole, tmp_path_factory
 ):
-    """The interrupt comes at a batch, of the features, the head, or in the check before it ends."""
+    """The interrupt comes at a batch of the extraction, the training or the evaluation."""
     folder = tmp_path_factory.mktemp("again")
     paths = RunPaths(folder / "run", folder / "features", room / "weights")
     paths.run.mkdir()
@@ -186,7 +186,7 @@ def test_interrupted_again_and_again_a_run_ends_as_if_nothing_had_been(
     assert [event.n for event in events] == list(range(1, len(events) + 1))
 
 
-def test_a_run_that_goes_on_says_where(killed, room):
+def test_a_resumed_run_reports_where_it_continues(killed, room):
     n = killed.state.n
 
     first = resumed(killed, room, host={"name": "gpu"})[0]
@@ -202,7 +202,7 @@ def test_a_run_that_goes_on_says_where(killed, room):
     ).read_text("utf-8")
 
 
-def test_only_what_is_left_is_computed_again(killed, room):
+def test_only_the_remaining_work_is_computed(killed, room):
     new = resumed(killed, room)
 
     features, head, _ = tiny_keras.of_kind(PhaseStarted, new)
@@ -211,7 +211,7 @@ def test_only_what_is_left_is_computed_again(killed, room):
     assert [each.epoch for each in tiny_keras.of_kind(EpochEnded, new)] == [3, 4]
 
 
-def test_a_killed_process_loses_nothing_that_counts(data, whole, room, tmp_path):
+def test_a_killed_process_is_resumed_with_identical_results(data, whole, room, tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-c", RUN, str(data), str(tmp_path)],
         stdin=subprocess.PIPE,
@@ -236,7 +236,7 @@ def test_a_killed_process_loses_nothing_that_counts(data, whole, room, tmp_path)
 
 
 @pytest.mark.parametrize("damage", ["flipped", "torn", "empty", "another version"])
-def test_a_damaged_checkpoint_costs_time_but_no_number(killed, room, whole, damage):
+def test_a_run_with_a_damaged_checkpoint_has_identical_results(killed, room, whole, damage):
     path = killed.path / checkpoint.FILE_NAME
     data = path.read_bytes()
     path.write_bytes(
@@ -261,14 +261,14 @@ def test_a_damaged_checkpoint_costs_time_but_no_number(killed, room, whole, dama
 
 def later_version(path, data):
     arrays = dict(np.load(io.BytesIO(data)))
-    told = {**json.loads(arrays["told"].tobytes()), "version": 99}
-    arrays["told"] = np.frombuffer(json.dumps(told).encode(), np.uint8)
+    warnings = {**json.loads(arrays["warnings"].tobytes()), "version": 99}
+    arrays["warnings"] = np.frombuffer(json.dumps(warnings).encode(), np.uint8)
     file = io.BytesIO()
     np.savez(file, **arrays)
     path.write_bytes(file.getvalue() + hashlib.sha256(file.getvalue()).digest())
 
 
-def test_a_checkpoint_that_the_log_knows_nothing_of_is_not_used(killed, room, whole):
+def test_a_checkpoint_ahead_of_the_log_is_not_used(killed, room, whole):
     path = killed.path / log.FILE_NAME
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:6]))
@@ -280,7 +280,7 @@ def test_a_checkpoint_that_the_log_knows_nothing_of_is_not_used(killed, room, wh
 
 
 @pytest.mark.parametrize("status", ["done", "stopped", "failed"])
-def test_a_run_that_came_to_its_end_is_refused_in_two_lines(killed, room, status):
+def test_a_completed_run_cannot_be_resumed(killed, room, status):
     with log.LogWriter(killed.path) as lines:
         lines.append(RunEnded(n=killed.state.n + 1, t=1.0, status=status))
     before = (killed.path / log.FILE_NAME).read_bytes()
@@ -294,7 +294,7 @@ def test_a_run_that_came_to_its_end_is_refused_in_two_lines(killed, room, status
 
 
 def refused(run, room, **asked):
-    """What is said where a run cannot go on; it stays as it was, for another try."""
+    """Return the error of a run that cannot be resumed, and check that its folder is unchanged."""
     before = {each.name: each.read_bytes() for each in run.path.iterdir()}
     with pytest.raises(NotResumable) as caught:
         resumed(run, room, **asked)
@@ -305,7 +305,7 @@ def refused(run, room, **asked):
 
 @pytest.fixture
 def changing(data, tmp_path):
-    """A run whose photos may be changed, interrupted in its second epoch."""
+    """A run whose images may be changed, interrupted in its second epoch."""
     own = shutil.copytree(data, tmp_path / "own")
     paths = tiny_keras.paths(tmp_path)
     events = recorder.record_new_run(tiny_keras.recipe(own, **ASKED), paths)
@@ -315,7 +315,7 @@ def changing(data, tmp_path):
     return Run(paths.run), tmp_path, own
 
 
-def test_other_images_are_refused_until_they_are_as_they_were(changing):
+def test_changed_images_are_refused_until_they_are_restored(changing):
     run, room, own = changing
     photo = sorted(own.rglob("*.png"))[0]
     before = photo.read_bytes()
@@ -374,8 +374,8 @@ def test_other_weights_are_refused(data, tmp_path):
     assert "The weights of VGG16 are not those" in happened
 
 
-def told_with(run, **changed):
-    """Let the log of a run say that it began with other versions."""
+def change_log(run, **changed):
+    """Change the versions in the log of a run."""
     path = run.path / log.FILE_NAME
     first, *rest = path.read_bytes().splitlines(keepends=True)
     values = json.loads(first)
@@ -385,7 +385,7 @@ def told_with(run, **changed):
 
 
 def test_another_backend_is_refused(killed, room):
-    told_with(killed, backend="jax")
+    change_log(killed, backend="jax")
 
     assert refused(killed, room) == [
         "NotResumable: The run began on jax; Keras runs on tensorflow here.",
@@ -393,23 +393,23 @@ def test_another_backend_is_refused(killed, room):
     ]
 
 
-def test_another_version_or_device_is_warned_of(killed, room):
-    told_with(killed, keras="3.0.0", device="Tesla T4")
+def test_another_version_or_device_is_a_warning(killed, room):
+    change_log(killed, keras="3.0.0", device="Tesla T4")
 
-    told = list(tiny_keras.of_kind(Warned, resumed(killed, room)))
+    warnings = list(tiny_keras.of_kind(Warned, resumed(killed, room)))
 
-    assert [each.code for each in told] == ["other_keras", "other_device"]
-    assert told[0].text.startswith("The run began with keras 3.0.0 and continues with 3.")
+    assert [each.code for each in warnings] == ["other_keras", "other_device"]
+    assert warnings[0].text.startswith("The run began with keras 3.0.0 and continues with 3.")
 
 
-def test_a_run_that_goes_on_in_another_process_is_not_driven_twice(killed, room):
+def test_a_run_of_another_process_cannot_be_resumed(killed, room):
     with log.LogWriter(killed.path), pytest.raises(NotResumable) as caught:
         resumed(killed, room)
 
     assert "already running in another process" in str(caught.value)
 
 
-def test_a_stop_that_was_asked_for_before_the_break_is_forgotten(killed, room, whole):
+def test_a_stop_request_before_the_interruption_is_cleared(killed, room, whole):
     stop_request.request_stop(killed.path)
 
     resumed(killed, room)
@@ -417,7 +417,7 @@ def test_a_stop_that_was_asked_for_before_the_break_is_forgotten(killed, room, w
     assert same(killed, whole)
 
 
-def test_a_stop_while_it_goes_on_keeps_the_best_weights(killed, room):
+def test_a_stop_of_a_resumed_run_keeps_the_best_weights(killed, room):
     new = resumed(killed, room, stop=lambda: True)
 
     assert new[-1].status == "stopped"
@@ -425,7 +425,7 @@ def test_a_stop_while_it_goes_on_keeps_the_best_weights(killed, room):
     assert killed.best["epoch"] == new[-1].best_epoch
 
 
-def test_an_interrupt_before_it_went_on_leaves_it_as_it_was(killed, room):
+def test_an_interrupt_before_the_resumption_changes_nothing(killed, room):
     before = (killed.path / log.FILE_NAME).read_bytes()
     events = recorder.record_resumed_run(rooms_of(killed, room))
 
@@ -436,7 +436,7 @@ def test_an_interrupt_before_it_went_on_leaves_it_as_it_was(killed, room):
     assert resume_point.load_resume_point(RunRecord(killed.path)).checkpoint
 
 
-def test_the_seconds_are_those_of_all_stretches(killed, room):
+def test_the_seconds_include_all_parts_of_the_run(killed, room):
     before = resume_point.load_resume_point(RunRecord(killed.path)).seconds
 
     ended = resumed(killed, room)[-1]
@@ -445,7 +445,7 @@ def test_the_seconds_are_those_of_all_stretches(killed, room):
     assert all(ended.seconds[phase] >= round(value, 3) for phase, value in before.items())
 
 
-def test_a_limit_of_time_counts_the_time_before_the_break(data, tmp_path):
+def test_the_time_limit_includes_the_time_before_the_interruption(data, tmp_path):
     clock, paths = Clock(), tiny_keras.paths(tmp_path)
     recipe = tiny_keras.recipe(data, **{**ASKED, "epochs": 50, "max_duration": "60m"})
     asked = count(1)

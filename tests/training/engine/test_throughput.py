@@ -10,7 +10,7 @@ from dl_magics.training.engine.throughput import SECONDS_BETWEEN, Throughput
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """A clock that is advanced by the test."""
 
     def __init__(self):
         self.now = 1000.0
@@ -24,7 +24,7 @@ def clock():
     return Clock()
 
 
-def test_the_speed_is_what_was_done_in_the_time(clock):
+def test_the_speed_is_the_number_done_per_second(clock):
     pace = Throughput(100, clock)
 
     clock.now += 2
@@ -35,14 +35,14 @@ def test_the_speed_is_what_was_done_in_the_time(clock):
     assert pace.seconds_left == 18
 
 
-def test_nothing_is_known_before_anything_is_done(clock):
+def test_the_speed_is_unknown_at_first(clock):
     pace = Throughput(100, clock)
 
     assert pace.per_second == 0
     assert pace.seconds_left == 0
 
 
-def test_a_clock_that_stands_still_gives_no_speed(clock):
+def test_a_clock_without_progress_gives_no_speed(clock):
     pace = Throughput(100, clock)
 
     pace.add(50)
@@ -51,7 +51,7 @@ def test_a_clock_that_stands_still_gives_no_speed(clock):
     assert pace.seconds_left == 0
 
 
-def test_the_speed_forgets_what_is_more_than_ten_seconds_old(clock):
+def test_the_speed_covers_the_last_ten_seconds(clock):
     pace = Throughput(10_000, clock)
 
     for _ in range(20):
@@ -65,7 +65,7 @@ def test_the_speed_forgets_what_is_more_than_ten_seconds_old(clock):
     assert pace.seconds_left == pytest.approx((10_000 - 2_020) / 100)
 
 
-def test_one_slow_step_is_never_forgotten_whole(clock):
+def test_a_single_slow_step_is_included(clock):
     pace = Throughput(100, clock)
 
     clock.now += 60
@@ -76,7 +76,7 @@ def test_one_slow_step_is_never_forgotten_whole(clock):
     assert pace.per_second == pytest.approx(0.1)
 
 
-def test_at_the_end_no_time_is_left(clock):
+def test_at_the_end_zero_seconds_are_left(clock):
     pace = Throughput(10, clock)
 
     clock.now += 5
@@ -86,7 +86,7 @@ def test_at_the_end_no_time_is_left(clock):
 
 
 @given(st.lists(st.floats(0.001, 1), min_size=1, max_size=200))
-def test_it_is_told_at_most_four_times_a_second(steps):
+def test_reports_are_due_at_most_four_times_per_second(steps):
     clock = Clock()
     pace = Throughput(1000, clock)
     told = [clock.now]

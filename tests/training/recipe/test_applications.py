@@ -11,7 +11,7 @@ from dl_magics.errors import BadSetting
 from dl_magics.training.recipe import applications as keras_applications
 
 SOURCES = "keras.src.applications."
-# Keras has a file of theirs for each size, and no digest.
+# Keras has one file per size of these, and no digest.
 WITHOUT_DIGEST = {"MobileNet", "MobileNetV2"}
 
 
@@ -20,7 +20,7 @@ class Asked(Exception):
 
 
 class Anything:
-    """Stands for Keras' layers and what they return: takes every call, and costs no time."""
+    """Replaces Keras' layers and their results: accepts every call."""
 
     def __call__(self, *_, **__):
         return self
@@ -45,7 +45,7 @@ def applications():
 
 @pytest.fixture
 def asked_of(monkeypatch, applications):
-    """What a model asks of Keras' own download; its layers are not built."""
+    """Return the downloads that a model requests from Keras, without building its layers."""
 
     def get_file(fname=None, origin=None, *, md5_hash=None, file_hash=None, **_):
         raise Asked(fname or origin.rpartition("/")[2], md5_hash or file_hash or "")
@@ -84,12 +84,12 @@ def test_every_model_of_keras_is_in_the_table_and_nothing_else(applications):
     assert len(models) == 40
 
 
-# MobileNetV3 checks the size by itself.
+# MobileNetV3 has its own size check.
 BY_ITSELF = {"MobileNetV3Large", "MobileNetV3Small"}
 
 
 @pytest.mark.parametrize("name", sorted(set(keras_applications.APPLICATIONS) - BY_ITSELF))
-def test_the_sizes_are_those_that_keras_checks(monkeypatch, applications, name):
+def test_the_minimum_sizes_are_those_of_keras(monkeypatch, applications, name):
     def obtain_input_shape(shape, default_size, min_size, **_):
         raise Asked(default_size, min_size)
 
@@ -106,7 +106,7 @@ def test_the_sizes_are_those_that_keras_checks(monkeypatch, applications, name):
 
 
 @pytest.mark.parametrize("name", sorted(BY_ITSELF))
-def test_mobilenet_v3_checks_the_size_by_itself(applications, name):
+def test_mobilenet_v3_has_its_own_size_check(applications, name):
     smallest = keras_applications.APPLICATIONS[name].smallest
 
     with pytest.raises(ValueError, match=f"at least {smallest}x{smallest}"):
@@ -119,7 +119,7 @@ def test_mobilenet_v3_checks_the_size_by_itself(applications, name):
 
 
 @pytest.mark.parametrize("name", keras_applications.APPLICATIONS)
-def test_file_and_digest_are_those_that_keras_asks_for(asked_of, name):
+def test_file_and_digest_are_those_of_keras(asked_of, name):
     asked = asked_of(name, keras_applications.APPLICATIONS[name].size)
 
     assert asked == (
@@ -131,7 +131,7 @@ def test_file_and_digest_are_those_that_keras_asks_for(asked_of, name):
 
 @pytest.mark.filterwarnings("ignore:`input_shape` is undefined")
 @pytest.mark.parametrize("name", sorted(set(keras_applications.APPLICATIONS) - WITHOUT_DIGEST))
-def test_keras_asks_for_the_same_file_at_every_size(asked_of, name):
+def test_keras_downloads_the_same_file_for_every_size(asked_of, name):
     asked = asked_of(name, keras_applications.APPLICATIONS[name].smallest + 32)
 
     assert asked == (
@@ -158,7 +158,7 @@ def test_each_model_belongs_to_a_family_with_preprocessing(applications, name):
         "Vgg16_ImageNet",
     ],
 )
-def test_a_model_is_understood_however_it_is_written(written):
+def test_a_model_name_is_accepted_in_several_spellings(written):
     assert keras_applications.find_application(written) is keras_applications.APPLICATIONS["VGG16"]
 
 
@@ -172,18 +172,18 @@ def test_a_model_is_understood_however_it_is_written(written):
         ("inception_resnet_v2", "InceptionResNetV2"),
     ],
 )
-def test_models_of_similar_names_are_told_apart(written, name):
+def test_models_of_similar_names_are_distinguished(written, name):
     assert keras_applications.find_application(written).name == name
 
 
-def test_no_two_models_are_written_alike():
+def test_normalized_model_names_are_unique():
     assert [
         keras_applications.find_application(name).name for name in keras_applications.APPLICATIONS
     ] == list(keras_applications.APPLICATIONS)
 
 
 @given(st.sampled_from(sorted(keras_applications.APPLICATIONS)), st.data())
-def test_a_name_is_understood_in_any_case_with_any_separators(name, data):
+def test_a_name_is_accepted_in_any_case_with_any_separators(name, data):
     separators = st.sampled_from(["", "_", "-", " ", "."])
     cased = st.sampled_from([str.upper, str.lower])
     written = "".join(data.draw(cased)(each) + data.draw(separators) for each in name)
@@ -194,7 +194,7 @@ def test_a_name_is_understood_in_any_case_with_any_separators(name, data):
 @pytest.mark.parametrize(
     ("written", "nearest"), [("VGG116", "VGG16"), ("resnet5", "ResNet50"), ("xceptoin", "Xception")]
 )
-def test_an_unknown_model_costs_two_lines_with_the_nearest_one(written, nearest):
+def test_an_unknown_model_suggests_the_closest_one(written, nearest):
     with pytest.raises(BadSetting) as caught:
         keras_applications.find_application(written)
 
@@ -206,7 +206,7 @@ def test_an_unknown_model_costs_two_lines_with_the_nearest_one(written, nearest)
 
 
 @given(st.text())
-def test_any_text_is_a_model_or_refused(written):
+def test_arbitrary_text_is_a_model_or_refused(written):
     try:
         model = keras_applications.find_application(written)
     except BadSetting as refused:

@@ -76,7 +76,7 @@ def test_a_flag_without_a_value_is_refused():
     assert fix == "Write it behind the name: --epochs 3"
 
 
-def test_two_folders_are_refused_with_the_quotes_that_make_them_one():
+def test_two_folders_are_refused_with_a_quoted_suggestion():
     happened, fix = refusal("my photos --epochs 3")
 
     assert happened == "%%finetune takes one folder, not 2: my photos"
@@ -90,7 +90,7 @@ def test_an_open_quote_is_refused():
     assert fix == "Close it behind the name of the folder."
 
 
-def test_a_misspelt_flag_is_refused_with_the_nearest_right_name():
+def test_a_misspelled_flag_suggests_the_closest_name():
     happened, fix = refusal("photos --epoch 3")
 
     assert happened == "epoch = 3: there is no setting 'epoch'."
@@ -104,7 +104,7 @@ def test_a_misspelt_flag_is_refused_with_the_nearest_right_name():
 @example("--epochs " + "9" * 5000)
 @example("--model '\ud800'")
 @example("--model \0")
-def test_any_line_is_read_or_refused(line):
+def test_an_arbitrary_line_is_parsed_or_refused(line):
     try:
         folder, settings = parse_line(line)
     except BadSetting as refused:
@@ -122,7 +122,7 @@ word = st.text(
 
 
 @given(word, st.text(st.characters(codec="utf-8", exclude_characters='"'), min_size=1))
-def test_any_words_come_back_as_they_were_typed(folder, value):
+def test_quoted_words_are_parsed_unchanged(folder, value):
     on_line = f'{folder} --weights "{value}"'
 
     found, settings = parse_line(on_line)
@@ -135,7 +135,7 @@ def test_any_words_come_back_as_they_were_typed(folder, value):
 # Settings in the body
 
 
-def test_an_empty_body_means_the_defaults():
+def test_an_empty_body_gives_the_defaults():
     assert parse_cell("photos", "", {}) == Recipe(data="photos")
     assert parse_cell("photos", "\n  # nothing yet\n", {}) == Recipe(data="photos")
 
@@ -146,18 +146,18 @@ def test_assignments_are_settings():
     assert recipe == Recipe(data="photos", epochs=6, dense=(64,))
 
 
-def test_a_text_that_stands_alone_is_a_comment():
+def test_a_string_statement_is_a_comment():
     assert parse_cell("photos", '"""Cats first."""\nepochs = 3', {}).epochs == 3
 
 
-def test_an_earlier_setting_and_a_name_with_an_underscore_may_be_used():
+def test_earlier_settings_and_underscore_names_may_be_used():
     recipe = parse_cell("photos", "_half = 32\ndense = [2 * _half, _half]\npatience = dense[1]", {})
 
     assert recipe.dense == (64, 32)
     assert recipe.patience == 32
 
 
-def test_names_that_an_expression_makes_itself_are_its_own():
+def test_names_bound_by_an_expression_are_local():
     recipe = parse_cell(
         "photos", "dense = [2**n for n in (5, 4)]\nepochs = (lambda k: k + 1)(2)", {}
     )
@@ -175,7 +175,7 @@ def test_names_that_an_expression_makes_itself_are_its_own():
         (np.array(7), 7),
     ],
 )
-def test_a_plain_value_of_the_notebook_may_be_used(value, taken):
+def test_a_plain_variable_of_the_notebook_may_be_used(value, taken):
     recipe = parse_cell("photos", "epochs = mine", {"mine": value})
 
     assert recipe.epochs == taken
@@ -194,7 +194,7 @@ def test_lists_and_paths_of_the_notebook_may_be_used():
     assert recipe.learning_rate == 1e-5
 
 
-def test_true_from_numpy_is_no_number():
+def test_true_of_numpy_is_not_a_number():
     happened, _ = refusal("photos", "dropout = mine", {"mine": np.True_})
 
     assert happened == "dropout = True is not possible."
@@ -203,42 +203,42 @@ def test_true_from_numpy_is_no_number():
 @pytest.mark.parametrize(
     "value", [object(), np.zeros(3), {1: 2}, [object()], len, {"a": {3}}, {1, 2}, b"x", np]
 )
-def test_a_value_that_cannot_travel_is_refused(value):
+def test_a_value_that_is_not_json_is_refused(value):
     happened, fix = refusal("photos", "dense = mine", {"mine": value})
 
     assert happened.startswith(f"mine of your notebook is of type {type(value).__name__};")
     assert fix == "Use numbers, texts, None, and lists or dicts of them."
 
 
-def test_an_unknown_name_is_refused_with_the_nearest_one_of_the_notebook():
+def test_an_unknown_name_suggests_the_closest_variable_of_the_notebook():
     happened, fix = refusal("photos", "epochs = my_epoch", {"my_epochs": 3})
 
     assert happened == "Nothing is called 'my_epoch' here."
     assert fix == 'Nearest: my_epochs. Texts stand in quotes: model = "VGG16"'
 
 
-def test_a_forgotten_quote_is_named():
+def test_a_missing_quote_is_reported():
     happened, fix = refusal("photos", "model = VGG16")
 
     assert happened == "Nothing is called 'VGG16' here."
     assert fix == 'Texts stand in quotes: model = "VGG16"'
 
 
-def test_a_setting_may_stand_on_the_line_or_in_the_body_but_not_in_both():
+def test_a_setting_may_not_be_both_on_the_line_and_in_the_body():
     happened, fix = refusal("photos --epochs 3", "epochs = 4")
 
     assert happened == "epochs is set twice, on the line and in the body."
     assert fix == "Keep one of them: epochs = 4"
 
 
-def test_an_expression_that_fails_tells_why():
+def test_an_error_in_an_expression_is_reported():
     happened, fix = refusal("photos", "epochs = 5 // 0")
 
     assert happened == "epochs = 5 // 0: ZeroDivisionError: integer division or modulo by zero"
     assert fix == "Give it a plain value."
 
 
-def test_an_expression_that_fails_on_many_lines_tells_it_on_one():
+def test_a_multi_line_error_is_reported_on_one_line():
     happened, _ = refusal("photos", "epochs = exec('raise ValueError(\"so\\\\nand so\")')")
 
     assert happened.endswith(": ValueError: so and so")
@@ -263,7 +263,7 @@ def test_an_expression_that_fails_on_many_lines_tells_it_on_one():
         ("3", 1, "3"),
     ],
 )
-def test_other_code_is_refused_with_its_line(cell, line, shown):
+def test_other_statements_are_refused_with_their_line(cell, line, shown):
     happened, fix = refusal("photos", cell)
 
     assert happened == f"Line {line} of the cell is no setting: {shown}"
@@ -281,7 +281,7 @@ def test_other_code_is_refused_with_its_line(cell, line, shown):
         ("epochs: 3 = = 4", 1, "epochs: 3 = = 4"),
     ],
 )
-def test_what_is_not_python_is_refused_with_its_line(cell, line, shown):
+def test_a_syntax_error_is_refused_with_its_line(cell, line, shown):
     happened, fix = refusal("photos", cell)
 
     assert happened == f"Line {line} of the cell is not Python: {shown}"
@@ -289,7 +289,7 @@ def test_what_is_not_python_is_refused_with_its_line(cell, line, shown):
 
 
 @pytest.mark.parametrize("cell", ["epochs = (yield)", "return 5", "epochs = await later", "break"])
-def test_what_stands_only_inside_of_a_function_is_not_python_here(cell):
+def test_return_and_yield_outside_of_a_function_are_refused(cell):
     happened, _ = refusal("photos", cell)
 
     assert happened.startswith("Line 1 of the cell is not Python:")
@@ -307,7 +307,7 @@ def test_what_stands_only_inside_of_a_function_is_not_python_here(cell):
 @example("epochs = f'''a\n{1}'''")
 @example("from nowhere import *")
 @example("from __future__ import braces")
-def test_any_body_is_read_or_refused_in_two_lines(cell):
+def test_an_arbitrary_body_is_parsed_or_refused(cell):
     try:
         recipe = parse_cell("photos", cell, {})
     except BadSetting as refused:
@@ -321,7 +321,7 @@ def test_any_body_is_read_or_refused_in_two_lines(cell):
 # The function head
 
 
-def test_a_head_travels_as_source_with_its_imports():
+def test_a_head_is_stored_as_source_with_its_imports():
     recipe = head_of(
         "from math import log2\n"
         "import numpy as np\n"
@@ -337,7 +337,7 @@ def test_a_head_travels_as_source_with_its_imports():
     assert recipe.head_names == {}
 
 
-def test_names_of_the_notebook_in_a_head_travel_with_it():
+def test_notebook_variables_used_by_a_head_are_stored():
     cell = "def head(features):\n    return layers.Dense(width, activation=act)(features)"
 
     recipe = head_of(cell, {"width": np.int32(64), "act": "relu", "unused": object()})
@@ -352,7 +352,7 @@ def test_a_setting_of_the_cell_may_be_used_in_its_head():
     assert recipe.head_names == {"_width": 8}
 
 
-def test_what_a_head_binds_itself_is_not_looked_for():
+def test_names_bound_in_a_head_are_not_looked_up():
     recipe = head_of("""
 def head(features, *rest, act: str = "relu", **more):
     deep = 2
@@ -399,7 +399,7 @@ def test_an_unknown_name_in_a_head_is_refused():
     assert fix.startswith("Nearest: width.")
 
 
-def test_a_name_in_a_head_that_cannot_travel_is_refused():
+def test_a_variable_in_a_head_that_is_not_json_is_refused():
     happened, _ = refusal(
         "photos", "def head(features):\n    return mine(features)", {"mine": object()}
     )
@@ -423,7 +423,7 @@ def test_a_function_of_another_name_or_shape_is_refused(function, shown):
     assert fix.startswith("Define head(features):")
 
 
-def test_augment_as_a_function_is_refused_with_what_there_is():
+def test_a_function_augment_is_refused_with_the_alternative():
     happened, fix = refusal("photos", "def augment(images):\n    return images[:, ::-1]")
 
     assert happened == (

