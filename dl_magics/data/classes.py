@@ -8,7 +8,7 @@ from pathlib import Path
 from dl_magics.data import walk
 from dl_magics.errors import BadData
 
-LAYOUT = "Give each class a folder, as in cats/1.jpg and dogs/2.jpg, in 'train' or right there."
+LAYOUT = "Create a folder for each class, such as cats and dogs, in this folder or in 'train'."
 
 # Class -> its files, relative to the folder that contains the classes: "cats/1.jpg".
 ClassFiles = Mapping[str, list[str]]
@@ -21,7 +21,7 @@ def find_classes(folder: Path) -> ClassFiles:
     """
     names = _names(folder)
     if not names:
-        raise BadData(f"'{folder}' has no folder for a class.", fix=LAYOUT)
+        raise BadData(f"'{folder}' has no class folders.", fix=LAYOUT)
     if len(names) == 1:
         (only,) = names
         deeper = len(walk.list_folders(folder / only)) > 1
@@ -63,7 +63,7 @@ def require_divisible(folder: Path, names: ClassFiles) -> ClassFiles:
         if len(found) < 2:
             raise BadData(
                 f"Class '{name}' has a single photo, '{folder / found[0]}'.",
-                fix="Add another: one must teach, and one must check.",
+                fix="Add another: training and validation each need at least one.",
             )
     return names
 

@@ -193,7 +193,7 @@ def test_images_outside_of_class_folders_are_refused(tmp_path):
 
     happened, fix = refusal(tmp_path)
 
-    assert happened == f"'{tmp_path}' has no folder for a class."
+    assert happened == f"'{tmp_path}' has no class folders."
     assert "cats/1.jpg" in fix
 
 

@@ -85,7 +85,10 @@ def test_a_line_trains_and_its_run_can_be_assigned(shell, data, capsys):
             ["BadSetting: epocs = 3: there is no setting 'epocs'.", "  Nearest: epochs."],
         ),
         ("%%finetune photos\nepochs = 0", ["BadSetting: epochs = 0 is not", "  epochs is a whole"]),
-        ("%%finetune photos\nepochs = three", ["BadSetting: Nothing is called 'three'", "  "]),
+        (
+            "%%finetune photos\nepochs = three",
+            ["BadSetting: The name 'three' is not defined", "  "],
+        ),
         (
             "%%finetune photos\nmodel = 'VGG61'",
             ["BadSetting: model = 'VGG61' is none", "  Nearest"],
@@ -197,7 +200,7 @@ def test_resume_of_a_run_that_is_done_says_what_to_type(shell, home, capsys):
     )
 
     assert refused(shell, capsys, "%finetune --resume 2026-11-03") == [
-        "NotResumable: The run 2026-11-03 came to its end: it is done.",
+        "NotResumable: The run 2026-11-03 has already ended with the status done.",
         "  Start a new run: %%finetune photos/dogscats (its features are kept) · see it: "
         "%attach 2026-11-03",
     ]

@@ -24,7 +24,7 @@ def warn_before_training(
     if recipe.mixed_precision is True and precision == "float32":
         yield Warned(
             code="no_half_precision",
-            text=f"mixed_precision = True, but {device} gains nothing from it: float32 is used.",
+            text=f"mixed_precision = True is not faster on {device}: float32 is used.",
             fix='Leave it at mixed_precision = "auto"',
         )
     sizes = folder.counts()["train"]
@@ -44,7 +44,7 @@ def warn_of_download(recipe: Recipe, folder: Path) -> Iterator[Warned]:
         yield Warned(
             code="fetching_weights",
             text=f"The ImageNet weights of {recipe.model} are not on this computer yet; "
-            "they are fetched now.",
+            "they are downloaded now.",
             fix="This happens once.",
         )
 
@@ -65,5 +65,5 @@ def refuse_broken_images(folder: ImageFolder, broken: Broken) -> None:
             if label not in left:
                 raise BadData(
                     f"The class {name!r} has no valid {part} image left.",
-                    fix=f"Add images to the folder {name}, or take the folder away.",
+                    fix=f"Add images to the folder {name}, or delete the folder.",
                 )

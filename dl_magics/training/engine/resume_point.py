@@ -137,7 +137,7 @@ def load_resume_point(record: RunRecord) -> ResumePoint:
         )
     if state.status not in ("running", "interrupted"):
         raise NotResumable(
-            f"The run {folder.name} came to its end: it is {state.status}.",
+            f"The run {folder.name} has already ended with the status {state.status}.",
             fix=f"Start a new run: %%finetune {state.recipe.get('data', '')} "
             f"(its features are kept) · see it: %attach {folder.name}",
         )

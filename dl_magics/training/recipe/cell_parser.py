@@ -52,7 +52,7 @@ def parse_line(line: str) -> tuple[str, dict[str, Any]]:
         if not equals:
             if not words:
                 raise BadSetting(
-                    f"--{flag} has no value.", fix=f"Write it behind the name: --{flag} 3"
+                    f"--{flag} has no value.", fix=f"Add it after the name: --{flag} 3"
                 )
             value = words.pop(0)
         while words and value.count("[") > value.count("]"):
@@ -74,7 +74,7 @@ def _words(line: str) -> list[str]:
         return list(lexer)
     except ValueError as error:
         raise BadSetting(
-            f"A quote is left open: {line}", fix="Close it behind the name of the folder."
+            f"A closing quote is missing: {line}", fix="Add it after the folder name."
         ) from error
 
 
@@ -131,15 +131,15 @@ class _Body:
             near = difflib.get_close_matches(name, [*self._own, *self._names], n=1)
             nearest = f"Nearest: {near[0]}. " if near else ""
             raise BadSetting(
-                f"Nothing is called {name!r} here.",
-                fix=f'{nearest}Texts stand in quotes: model = "VGG16"',
+                f"The name {name!r} is not defined.",
+                fix=f'{nearest}Strings need quotes: model = "VGG16"',
             )
         value = _native(self._names[name])
         if not _plain(value):
             raise BadSetting(
                 f"{name} of your notebook is of type {type(value).__name__}; "
-                "only plain values can travel.",
-                fix="Use numbers, texts, None, and lists or dicts of them.",
+                "only plain values are supported.",
+                fix="Use numbers, strings, None, and lists or dicts of them.",
             )
         return value
 
@@ -175,7 +175,7 @@ def _check_function(node: ast.FunctionDef) -> None:
     if node.name == "augment":
         raise BadSetting(
             "augment is a function here; this version knows built-in augmentation only.",
-            fix="Say how many augmented copies each image gets: augment = 2",
+            fix="Set the number of augmented copies per image: augment = 2",
         )
     if node.name != "head" or len(node.args.args) != 1:
         raise BadSetting(
@@ -187,8 +187,8 @@ def _check_function(node: ast.FunctionDef) -> None:
 def _refused(node: ast.stmt) -> BadSetting:
     return BadSetting(
         f"Line {node.lineno} of the cell is no setting: {ast.unparse(node).splitlines()[0]}",
-        fix="The body holds settings (epochs = 5) and head(features); other code goes in a cell "
-        "of its own.",
+        fix="The body may contain settings (epochs = 5) and head(features); put other code "
+        "into a separate cell.",
     )
 
 

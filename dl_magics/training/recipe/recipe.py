@@ -143,7 +143,7 @@ def check_settings(
     if not data.strip():
         raise BadSetting(
             "%%finetune got no image folder.",
-            fix="Name the folder that holds one folder a class: %%finetune data/dogscats",
+            fix="Give a folder with one folder per class: %%finetune data/dogscats",
         )
     values = {name: _checked(name, value) for name, value in settings.items()}
     model = applications.find_application(values.pop("model", "VGG16"))
@@ -181,7 +181,7 @@ def _checked(name: str, value: Any) -> Any:
         return SETTINGS[name].rule(value)
     except ValueError as wanted:
         raise BadSetting(
-            f"{name} = {quote_value(value)} is not possible.",
+            f"{name} = {quote_value(value)} is not valid.",
             fix=f"{name} is {wanted} ({SETTINGS[name].meaning}).",
         ) from None
 

@@ -68,7 +68,7 @@ def test_half_precision_without_gain_is_a_warning():
     ((code, text, fix),) = told(folder(), mixed_precision=True)
 
     assert code == "no_half_precision"
-    assert "CPU (x86_64, 2 cores) gains nothing" in text
+    assert "not faster on CPU (x86_64, 2 cores)" in text
     assert fix == 'Leave it at mixed_precision = "auto"'
 
 

@@ -383,7 +383,7 @@ def bare(data):
         (emptied, "The class 'red' has no valid training image left."),
         (torn, "12 of 12 files"),
         (alone, "has one class only, 'blue'"),
-        (bare, "has no folder for a class"),
+        (bare, "has no class folders"),
     ],
 )
 def test_unusable_image_folders_are_refused_before_training(tmp_path, spoil, happened):

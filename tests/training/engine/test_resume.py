@@ -261,8 +261,8 @@ def test_a_run_with_a_damaged_checkpoint_has_identical_results(killed, room, who
 
 def later_version(path, data):
     arrays = dict(np.load(io.BytesIO(data)))
-    warnings = {**json.loads(arrays["warnings"].tobytes()), "version": 99}
-    arrays["warnings"] = np.frombuffer(json.dumps(warnings).encode(), np.uint8)
+    metadata = {**json.loads(arrays["metadata"].tobytes()), "version": 99}
+    arrays["metadata"] = np.frombuffer(json.dumps(metadata).encode(), np.uint8)
     file = io.BytesIO()
     np.savez(file, **arrays)
     path.write_bytes(file.getvalue() + hashlib.sha256(file.getvalue()).digest())
@@ -288,7 +288,7 @@ def test_a_completed_run_cannot_be_resumed(killed, room, status):
     with pytest.raises(NotResumable) as caught:
         resumed(killed, room)
 
-    assert str(caught.value) == f"The run {killed.name} came to its end: it is {status}."
+    assert str(caught.value) == f"The run {killed.name} has already ended with the status {status}."
     assert "%%finetune" in caught.value.fix
     assert (killed.path / log.FILE_NAME).read_bytes() == before
 

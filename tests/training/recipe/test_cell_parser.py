@@ -73,7 +73,7 @@ def test_a_flag_without_a_value_is_refused():
     happened, fix = refusal("photos --epochs")
 
     assert happened == "--epochs has no value."
-    assert fix == "Write it behind the name: --epochs 3"
+    assert fix == "Add it after the name: --epochs 3"
 
 
 def test_two_folders_are_refused_with_a_quoted_suggestion():
@@ -86,8 +86,8 @@ def test_two_folders_are_refused_with_a_quoted_suggestion():
 def test_an_open_quote_is_refused():
     happened, fix = refusal('"my photos')
 
-    assert happened == 'A quote is left open: "my photos'
-    assert fix == "Close it behind the name of the folder."
+    assert happened == 'A closing quote is missing: "my photos'
+    assert fix == "Add it after the folder name."
 
 
 def test_a_misspelled_flag_suggests_the_closest_name():
@@ -197,7 +197,7 @@ def test_lists_and_paths_of_the_notebook_may_be_used():
 def test_true_of_numpy_is_not_a_number():
     happened, _ = refusal("photos", "dropout = mine", {"mine": np.True_})
 
-    assert happened == "dropout = True is not possible."
+    assert happened == "dropout = True is not valid."
 
 
 @pytest.mark.parametrize(
@@ -207,21 +207,21 @@ def test_a_value_that_is_not_json_is_refused(value):
     happened, fix = refusal("photos", "dense = mine", {"mine": value})
 
     assert happened.startswith(f"mine of your notebook is of type {type(value).__name__};")
-    assert fix == "Use numbers, texts, None, and lists or dicts of them."
+    assert fix == "Use numbers, strings, None, and lists or dicts of them."
 
 
 def test_an_unknown_name_suggests_the_closest_variable_of_the_notebook():
     happened, fix = refusal("photos", "epochs = my_epoch", {"my_epochs": 3})
 
-    assert happened == "Nothing is called 'my_epoch' here."
-    assert fix == 'Nearest: my_epochs. Texts stand in quotes: model = "VGG16"'
+    assert happened == "The name 'my_epoch' is not defined."
+    assert fix == 'Nearest: my_epochs. Strings need quotes: model = "VGG16"'
 
 
 def test_a_missing_quote_is_reported():
     happened, fix = refusal("photos", "model = VGG16")
 
-    assert happened == "Nothing is called 'VGG16' here."
-    assert fix == 'Texts stand in quotes: model = "VGG16"'
+    assert happened == "The name 'VGG16' is not defined."
+    assert fix == 'Strings need quotes: model = "VGG16"'
 
 
 def test_a_setting_may_not_be_both_on_the_line_and_in_the_body():
@@ -267,7 +267,7 @@ def test_other_statements_are_refused_with_their_line(cell, line, shown):
     happened, fix = refusal("photos", cell)
 
     assert happened == f"Line {line} of the cell is no setting: {shown}"
-    assert fix.startswith("The body holds settings (epochs = 5) and head(features);")
+    assert fix.startswith("The body may contain settings (epochs = 5) and head(features);")
 
 
 @pytest.mark.parametrize(
@@ -395,7 +395,7 @@ def test_an_unknown_name_in_a_head_is_refused():
         {"width": 64},
     )
 
-    assert happened == "Nothing is called 'width2' here."
+    assert happened == "The name 'width2' is not defined."
     assert fix.startswith("Nearest: width.")
 
 
@@ -429,7 +429,7 @@ def test_a_function_augment_is_refused_with_the_alternative():
     assert happened == (
         "augment is a function here; this version knows built-in augmentation only."
     )
-    assert fix == "Say how many augmented copies each image gets: augment = 2"
+    assert fix == "Set the number of augmented copies per image: augment = 2"
 
 
 def test_an_import_without_a_head_changes_nothing():

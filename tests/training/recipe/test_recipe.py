@@ -184,7 +184,7 @@ def test_an_invalid_value_is_quoted_with_what_is_expected(name, value):
 
     with pytest.raises(ValueError, match=r".+") as wanted:
         SETTINGS[name].rule(value)
-    assert happened == f"BadSetting: {name} = {value!r} is not possible."
+    assert happened == f"BadSetting: {name} = {value!r} is not valid."
     assert fix == f"  {name} is {wanted.value} ({SETTINGS[name].meaning})."
 
 
@@ -262,7 +262,7 @@ def test_a_long_value_is_quoted_on_one_line(value, quoted):
     unknown, _ = refusal("epoch", value)
     later, _ = refusal("workers", value)
 
-    assert happened == f"BadSetting: epochs = {quoted} is not possible."
+    assert happened == f"BadSetting: epochs = {quoted} is not valid."
     assert unknown.startswith(f"BadSetting: epoch = {quoted}: ")
     assert later.startswith(f"BadSetting: workers = {quoted}: ")
 
