@@ -8,7 +8,7 @@ from pathlib import Path
 from dl_magics.data import walk
 from dl_magics.errors import BadData
 
-LAYOUT = "Create a folder for each class, such as cats and dogs, in this folder or in 'train'."
+LAYOUT = "Create one folder per class, as in cats/1.jpg and dogs/2.jpg, here or in 'train'."
 
 # Class -> its files, relative to the folder that contains the classes: "cats/1.jpg".
 ClassFiles = Mapping[str, list[str]]

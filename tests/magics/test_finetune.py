@@ -93,8 +93,8 @@ def test_a_line_trains_and_its_run_can_be_assigned(shell, data, capsys):
             "%%finetune photos\nmodel = 'VGG61'",
             ["BadSetting: model = 'VGG61' is none", "  Nearest"],
         ),
-        ("%finetune", ["BadSetting: %%finetune got no image folder.", "  Name the folder"]),
-        ("%finetune photos --epochs", ["BadSetting: --epochs has no value.", "  Write it"]),
+        ("%finetune", ["BadSetting: %%finetune got no image folder.", "  Give a folder"]),
+        ("%finetune photos --epochs", ["BadSetting: --epochs has no value.", "  Add it"]),
         ("%finetune --resume", ["NoSuchRun: There is no interrupted run.", "  %runs lists all"]),
         ("%finetune --resume it", ["NoSuchRun: No run matches 'it'.", "  %%finetune data"]),
         (

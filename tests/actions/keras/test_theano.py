@@ -62,7 +62,7 @@ def test_an_existing_keras_json_and_theanorc_work_unchanged(settings, data):
     assert run.status == "done"
     assert run.state.versions["backend"] == "theano"
     assert [each["code"] for each in run.state.warnings] == ["no_gpu"]
-    assert "told to use cuda" in run.state.warnings[0]["text"]
+    assert "configured to use cuda" in run.state.warnings[0]["text"]
     assert run.predict(data)[0].label in run.classes
     assert (settings / ".keras" / "keras.json").read_text() == SEED
     assert "device = gpu\n" in (settings / ".theanorc").read_text()

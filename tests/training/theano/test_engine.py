@@ -209,7 +209,7 @@ def test_an_unavailable_gpu_is_a_warning(done, data, shared, interpreter, monkey
     warned = [event for event in events if isinstance(event, Warned)]
 
     assert [each.code for each in warned] == ["no_gpu"]
-    assert "told to use cuda, but computes on the CPU" in warned[0].text
+    assert "configured to use cuda, but computes on the CPU" in warned[0].text
 
 
 def test_the_error_of_an_interpreter_that_ends_has_its_last_line(done, data, shared, tmp_path):
