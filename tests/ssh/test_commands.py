@@ -114,16 +114,8 @@ def test_nobody_at_the_address_is_no_answer():
 
 
 def _until_it_answers():
-    list(
-        access.until_ssh_answers(
-            context.load(),
-            context.load(),
-            context.load(),
-            context.load(),
-            context.load().ec2,
-            context.load().resolve_instance(),
-        )
-    )
+    current = context.load()
+    list(access.until_ssh_answers(current, current.ec2, current.resolve_instance()))
 
 
 def _until_swapped(instance):
