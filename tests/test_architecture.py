@@ -235,7 +235,7 @@ def test_no_folder_has_more_than_15_files(root):
     counts = {
         str(folder.relative_to(ROOT)): sum(each.is_file() for each in folder.iterdir())
         for folder in (root, *(each for each in root.rglob("*") if each.is_dir()))
-        if folder.name != "__pycache__"
+        if not {"__pycache__", "node_modules"} & set(folder.parts)
     }
 
     fail_on({name: count for name, count in counts.items() if count > MAX_FILES})
