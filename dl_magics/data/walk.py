@@ -37,9 +37,9 @@ def existing_path(root: str | Path) -> Path:
     fix = (
         f"Did you mean '{part.parent / near[0]}'?"
         if near
-        else f"In '{part.parent}': {shorten_list(there)}."
+        else f"Name an existing folder; '{part.parent}' contains: {shorten_list(there)}."
     )
-    raise BadData(f"There is no '{path}'.", fix=fix)
+    raise BadData(f"'{path}' does not exist.", fix=fix)
 
 
 def list_folders(folder: Path) -> list[Path]:

@@ -157,7 +157,7 @@ def test_a_misspelled_folder_suggests_the_closest_name(tmp_path):
 
     happened, fix = refusal(tmp_path / "dogcats" / "train")
 
-    assert happened == f"There is no '{tmp_path}/dogcats/train'."
+    assert happened == f"'{tmp_path}/dogcats/train' does not exist."
     assert fix == f"Did you mean '{tmp_path}/dogscats'?"
 
 
@@ -167,8 +167,8 @@ def test_a_missing_folder_lists_the_existing_ones(tmp_path):
     some = refusal(tmp_path / "photographs")
     none = refusal(tmp_path / "a/1/photographs")
 
-    assert some[1] == f"In '{tmp_path}': a, b, c, d, e, …."
-    assert none[1] == f"In '{tmp_path}/a/1': nothing."
+    assert some[1] == f"Name an existing folder; '{tmp_path}' contains: a, b, c, d, e, …."
+    assert none[1] == f"Name an existing folder; '{tmp_path}/a/1' contains: nothing."
 
 
 def test_a_file_is_not_a_folder_of_classes(tmp_path):
