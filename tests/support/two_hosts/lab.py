@@ -5,6 +5,7 @@ They are network namespaces, so nothing leaves this computer, and the wire can b
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -248,7 +250,9 @@ def login_at(address: str) -> SshTarget:
 
 
 async def _enter(namespace: str | int) -> None:
+    """Move the thread of the event loop; its worker threads would stay where they were started."""
     relay.enter(namespace)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 
 
 def _command_line(pid: int) -> bytes:
