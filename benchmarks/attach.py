@@ -20,7 +20,7 @@ from pathlib import Path
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
-from dl_magics.magics import live
+from dl_magics.magics.display import live
 from dl_magics.runs import log
 from dl_magics.runs.events import (
     DataChecked,

@@ -113,7 +113,7 @@ class FinetuneMagics(Magics):
 
     def _watch(self, run: Run, train: Callable[[Stop], Generator[Event, None, None]]) -> Run:
         """Show a run while it trains in this cell, and return it."""
-        from dl_magics.magics import live
+        from dl_magics.magics.display import live
         from dl_magics.runs.stop_request import catch_first_interrupt
 
         before = run.record.refresh()
@@ -128,7 +128,7 @@ class FinetuneMagics(Magics):
     def _show_lost_link(self) -> AbstractContextManager[None]:
         """Print a line while the host of the GPU kernel cannot be reached."""
         from dl_magics.actions.gpu import notebook_kernel
-        from dl_magics.magics.link_status import show_link_status
+        from dl_magics.magics.display.link_status import show_link_status
 
         if not notebook_kernel.is_connected():
             return nullcontext()
@@ -164,7 +164,7 @@ class FinetuneMagics(Magics):
             %attach 2026-11-22_2354
         """
         from dl_magics.actions.runs import runs
-        from dl_magics.magics import live
+        from dl_magics.magics.display import live
         from dl_magics.runs import log
 
         run = runs.find_run(parse_argstring(self.attach, line).run)

@@ -10,7 +10,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, nee
 from IPython.display import display
 
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
-from dl_magics.magics.link_status import show_link_status
+from dl_magics.magics.display.link_status import show_link_status
 from dl_magics.magics.prompts import Notice, confirm, trust_host_key
 
 if TYPE_CHECKING:

@@ -8,7 +8,14 @@ import pytest
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
-from dl_magics.magics.live import LineScreen, PlainScreen, WidgetScreen, attach, screen_for, watch
+from dl_magics.magics.display.live import (
+    LineScreen,
+    PlainScreen,
+    WidgetScreen,
+    attach,
+    screen_for,
+    watch,
+)
 from dl_magics.runs import stop_request
 from dl_magics.runs.events import PhaseStarted, RunEnded
 from dl_magics.runs.log import LogWriter

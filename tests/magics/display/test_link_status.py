@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from dl_magics.magics.link_status import LinkStatusLine, show_link_status
+from dl_magics.magics.display.link_status import LinkStatusLine, show_link_status
 
 NOW = 1_000_000_000.0
 
@@ -102,7 +102,7 @@ def test_in_a_notebook_one_display_is_updated(link, kernel, shell, monkeypatch):
     published = []
     monkeypatch.setattr(shell, "kernel", object(), raising=False)
     monkeypatch.setattr(
-        "dl_magics.magics.link_status.display",
+        "dl_magics.magics.display.link_status.display",
         lambda data, **_: published.append(data) or SimpleNamespace(update=updated),
     )
 
