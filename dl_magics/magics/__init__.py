@@ -17,6 +17,7 @@ from dl_magics.magics.backend import BackendMagics
 from dl_magics.magics.complete import MATCHERS
 from dl_magics.magics.finetune import FinetuneMagics
 from dl_magics.magics.gpu import GpuMagics
+from dl_magics.magics.gpu_cells import GpuCellMagics
 from dl_magics.magics.practice import PracticeMagics
 from dl_magics.magics.sync import SyncMagics
 from dl_magics.store import paths
@@ -30,6 +31,7 @@ ALL: tuple[type[Magics], ...] = (
     AccountMagics,
     PracticeMagics,
     GpuMagics,
+    GpuCellMagics,
     SyncMagics,
     BackendMagics,
     FinetuneMagics,

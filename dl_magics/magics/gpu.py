@@ -1,16 +1,14 @@
-"""The magics for the GPU kernel: connect, run cells, interrupt, restart, disconnect."""
+"""The magics for the GPU kernel itself: connect, status, interrupt, restart, disconnect."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, needs_local_scope
+from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.display import display
 
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
-from dl_magics.magics.display.link_status import show_link_status
 from dl_magics.magics.prompts import Notice, confirm, trust_host_key
 
 if TYPE_CHECKING:
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 
 @magics_class
 class GpuMagics(Magics):
-    """Magics that run cells on a GPU kernel."""
+    """Magics that connect a notebook to a GPU kernel and control it."""
 
     shell: InteractiveShell
 
@@ -80,58 +78,6 @@ class GpuMagics(Magics):
 
         kernel = notebook_kernel.current()
         return stack.inspect_stack(kernel.host.resolve_target(), kernel.python)
-
-    @magic_arguments()
-    @argument("-i", "--input", default="", help="variables to send: x,y")
-    @argument("-o", "--output", default="", help="variables to fetch: z")
-    @argument("--background", action="store_true", help="do not wait; %%gpu_output shows it later")
-    @needs_local_scope
-    @cell_magic
-    def gpu(self, line: str, cell: str, local_ns: dict[str, Any] | None = None) -> Any:
-        """Run the cell on the GPU kernel; output, plots, errors and interrupts work as usual.
-
-        ::
-
-            %%gpu
-            import keras; keras.__version__
-
-            %%gpu -i x,y -o z
-            z = x @ y
-        """
-        from dl_magics.actions.gpu import cells, notebook_kernel
-        from dl_magics.core import serialization
-
-        args = parse_argstring(self.gpu, line)
-        kernel = notebook_kernel.current()
-        names = {**self.shell.user_ns, **(local_ns or {})}
-        if wanted := _names(args.input):
-            cells.send_values(kernel, serialization.select_values(names, wanted))
-        if args.background:
-            cells.run_in_background(kernel, cell)
-            return Notice("The cell runs in the background: %gpu_output shows its output.")
-        with show_link_status(self.shell, kernel):
-            _run(kernel, kernel.client.execute(cell, allow_stdin=True))
-        if wanted := _names(args.output):
-            self.shell.push(cells.fetch_values(kernel, wanted))
-        return None
-
-    @magic_arguments()
-    @argument("number", nargs="?", type=int, default=1, help="1 is the newest background cell")
-    @line_magic
-    def gpu_output(self, line: str) -> None:
-        """Show the output of a background cell from its beginning until it ends.
-
-        ::
-
-            %gpu_output
-            %gpu_output 2
-        """
-        from dl_magics.actions.gpu import cells, notebook_kernel
-
-        kernel = notebook_kernel.current()
-        number = parse_argstring(self.gpu_output, line).number
-        with show_link_status(self.shell, kernel):
-            _watch(kernel, cells.follow_output(kernel, number))
 
     @line_magic
     def gpu_interrupt(self, line: str) -> None:  # noqa: ARG002 - no arguments
@@ -199,30 +145,3 @@ class GpuMagics(Magics):
         return Notice(
             f"Disconnected from {name}. The GPU kernel {lives}. %aws_stop stops the charges."
         )
-
-
-def _names(listed: str) -> list[str]:
-    return [name.strip() for name in listed.split(",") if name.strip()]
-
-
-def _run(kernel: NotebookKernel, messages: Iterable[Mapping[str, Any]]) -> None:
-    """Show a cell until it ends; Ctrl-C interrupts the cell on the GPU kernel."""
-    from dl_magics.magics.outputs import show_messages
-
-    while True:
-        try:
-            failed = show_messages(messages, kernel.client.input_reply)
-            break
-        except KeyboardInterrupt:
-            kernel.client.interrupt()
-    if failed:
-        raise failed
-
-
-def _watch(kernel: NotebookKernel, messages: Iterable[Mapping[str, Any]]) -> None:
-    """Show a background cell until it ends; Ctrl-C stops the display, not the cell."""
-    from dl_magics.magics.outputs import show_messages
-
-    failed = show_messages(messages, kernel.client.input_reply)
-    if failed:
-        raise failed

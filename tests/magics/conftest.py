@@ -1,4 +1,5 @@
 """Modules that are covered by a test of another name.
 
 practice, prompts: tests/magics/test_aws.py
+gpu_cells: tests/magics/test_gpu.py
 """

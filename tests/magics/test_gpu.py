@@ -11,7 +11,7 @@ from IPython.core.completer import provisionalcompleter
 
 from dl_magics import errors
 from dl_magics.actions.gpu import notebook_kernel
-from dl_magics.magics.outputs import GpuError
+from dl_magics.magics.display.remote_error import GpuError
 from dl_magics.ssh import blocking, connection
 from support.ec2_client import until
 
@@ -60,9 +60,10 @@ def test_a_variable_that_cannot_cross_is_refused_by_its_name(run):
 
 
 def test_an_error_there_fails_the_cell_here_with_its_traceback(run):
-    with pytest.raises(GpuError, match="ZeroDivisionError: division by zero") as failed:
+    with pytest.raises(ZeroDivisionError, match=r"^division by zero$") as failed:
         run("%%gpu\ndef f():\n    return 1 / 0\nf()")
 
+    assert isinstance(failed.value, GpuError)
     assert any("return" in line for line in failed.value._render_traceback_())
 
 
@@ -72,7 +73,7 @@ def test_an_interrupt_ends_the_cell_there_and_its_names_stay(run, capsys):
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt).start()
-    with pytest.raises(GpuError, match="KeyboardInterrupt"):
+    with pytest.raises(KeyboardInterrupt):
         run("%%gpu\nimport time\nbefore = 1\nfor _ in range(600):\n    time.sleep(0.1)")
     run("%%gpu\nbefore")
 
@@ -138,7 +139,7 @@ def test_a_restart_of_the_gpu_kernel_forgets_its_names(run):
 
     run("%gpu_restart")
 
-    with pytest.raises(GpuError, match="NameError"):
+    with pytest.raises(NameError, match="forgotten"):
         run("%%gpu\nforgotten")
 
 

@@ -72,7 +72,7 @@ def test_loading_imports_only_the_magics_and_what_finds_our_folder(fresh):
 
     assert ours - magics == NEEDED
     assert len(magics) <= MODULES_OF_MAGICS
-    assert not {"dl_magics.magics.display.live", "dl_magics.magics.outputs"} & magics
+    assert not {"dl_magics.magics.display.live", "dl_magics.magics.display.messages"} & magics
 
 
 def test_loading_imports_no_module_of_ipython_but_that_of_arguments(fresh):

@@ -1,4 +1,4 @@
-"""Show what a cell on the GPU kernel sends: text, images, errors and input requests."""
+"""Show the Jupyter messages of a cell: text, images, help pages, errors and input requests."""
 
 from __future__ import annotations
 
@@ -8,25 +8,18 @@ from typing import Any
 
 from IPython.display import clear_output, publish_display_data
 
+from dl_magics.magics.display.remote_error import GpuError, GpuInterrupt, build_error
+
 # The model of a widget lives in the GPU kernel: the plain form of the output is shown instead.
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 Message = Mapping[str, Any]
 
 
-class GpuError(Exception):
-    """A cell failed on the GPU kernel; shown with the traceback of that kernel."""
-
-    def __init__(self, name: str, value: str, traceback: list[str]) -> None:
-        super().__init__(f"{name}: {value}" if value else name)
-        self.name, self.traceback = name, traceback
-
-    def _render_traceback_(self) -> list[str]:
-        return self.traceback or [str(self)]
-
-
-def show_messages(messages: Iterable[Message], answer: Callable[[str], None]) -> GpuError | None:
-    """Show the Jupyter messages of one cell as they arrive; return its error, or None.
+def show_messages(
+    messages: Iterable[Message], answer: Callable[[str], None]
+) -> GpuError | GpuInterrupt | None:
+    """Show the messages of one cell as they arrive; return its error, or None.
 
     `answer` is called with the text that the user types when the cell asks for input.
     """
@@ -34,15 +27,17 @@ def show_messages(messages: Iterable[Message], answer: Callable[[str], None]) ->
     for message in messages:
         kind, content = message["header"]["msg_type"], message["content"]
         if kind == "error":
-            failed = GpuError(content["ename"], content["evalue"], content["traceback"])
+            failed = build_error(content)
         elif kind == "input_request":
             answer(_read_input(content))
         else:
-            _show(kind, content)
+            show_message(message)
     return failed
 
 
-def _show(kind: str, content: Mapping[str, Any]) -> None:
+def show_message(message: Message) -> None:
+    """Show one message of a cell, as an output of the cell that runs here."""
+    kind, content = message["header"]["msg_type"], message["content"]
     if kind == "stream":
         stream = sys.stderr if content["name"] == "stderr" else sys.stdout
         stream.write(content["text"])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from IPython.core.displaypub import CapturingDisplayPublisher
 
-from dl_magics.magics import outputs
+from dl_magics.magics.display import messages
 
 
 def message(kind, **content):
@@ -26,7 +26,7 @@ def published(shell, monkeypatch):
 
 
 def test_text_is_written_to_its_stream(capsys):
-    outputs.show_messages(
+    messages.show_messages(
         [
             message("stream", name="stdout", text="loss 0.5\r"),
             message("stream", name="stderr", text="careful\n"),
@@ -39,7 +39,7 @@ def test_text_is_written_to_its_stream(capsys):
 
 def test_images_are_published_unchanged_and_can_be_updated(published):
     data = {"image/png": "iVBO", "text/plain": "<Figure>"}
-    outputs.show_messages(
+    messages.show_messages(
         [
             message("display_data", data=data, metadata={}, transient={"display_id": "a"}),
             message("update_display_data", data=data, metadata={}, transient={"display_id": "a"}),
@@ -58,7 +58,7 @@ def test_a_widget_is_shown_as_plain_text(published):
         "text/plain": "IntSlider(value=0)",
     }
 
-    outputs.show_messages(
+    messages.show_messages(
         [message("execute_result", data=data, metadata={}, execution_count=1)], never
     )
 
@@ -68,21 +68,9 @@ def test_a_widget_is_shown_as_plain_text(published):
 def test_help_pages_are_shown_as_text(published):
     page = {"source": "page", "data": {"text/plain": "Docstring: …"}}
 
-    outputs.show_messages([message("execute_reply", status="ok", payload=[page])], never)
+    messages.show_messages([message("execute_reply", status="ok", payload=[page])], never)
 
     assert published[0]["data"] == {"text/plain": "Docstring: …"}
-
-
-def test_an_error_keeps_the_traceback_of_the_gpu_kernel():
-    lines = ["Traceback", "NameError: name 'x' is not defined"]
-
-    failed = outputs.show_messages(
-        [message("error", ename="NameError", evalue="name 'x' is not defined", traceback=lines)],
-        never,
-    )
-
-    assert str(failed) == "NameError: name 'x' is not defined"
-    assert failed._render_traceback_() == lines
 
 
 @pytest.mark.parametrize("password", [False, True])
@@ -92,7 +80,7 @@ def test_typed_input_is_sent_as_the_answer(monkeypatch, password):
     monkeypatch.setattr("getpass.getpass", lambda prompt: asked.append(prompt) or "typed")
     answers = []
 
-    outputs.show_messages(
+    messages.show_messages(
         [message("input_request", prompt="Name: ", password=password)], answers.append
     )
 

@@ -1,0 +1,104 @@
+"""The magics for cells on the GPU kernel: run them, show what they printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, needs_local_scope
+
+from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
+from dl_magics.magics.display.link_status import show_link_status
+from dl_magics.magics.prompts import Notice
+
+if TYPE_CHECKING:
+    from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
+
+
+@magics_class
+class GpuCellMagics(Magics):
+    """Magics that run cells on a GPU kernel."""
+
+    shell: InteractiveShell
+
+    @magic_arguments()
+    @argument("-i", "--input", default="", help="variables to send: x,y")
+    @argument("-o", "--output", default="", help="variables to fetch: z")
+    @argument("--background", action="store_true", help="do not wait; %%gpu_output shows it later")
+    @needs_local_scope
+    @cell_magic
+    def gpu(self, line: str, cell: str, local_ns: dict[str, Any] | None = None) -> Any:
+        """Run the cell on the GPU kernel; output, plots, errors and interrupts work as usual.
+
+        ::
+
+            %%gpu
+            import keras; keras.__version__
+
+            %%gpu -i x,y -o z
+            z = x @ y
+        """
+        from dl_magics.actions.gpu import cells, notebook_kernel
+        from dl_magics.core import serialization
+
+        args = parse_argstring(self.gpu, line)
+        kernel = notebook_kernel.current()
+        names = {**self.shell.user_ns, **(local_ns or {})}
+        if wanted := _names(args.input):
+            cells.send_values(kernel, serialization.select_values(names, wanted))
+        if args.background:
+            cells.run_in_background(kernel, cell)
+            return Notice("The cell runs in the background: %gpu_output shows its output.")
+        with show_link_status(self.shell, kernel):
+            _run(kernel, kernel.client.execute(cell, allow_stdin=True))
+        if wanted := _names(args.output):
+            self.shell.push(cells.fetch_values(kernel, wanted))
+        return None
+
+    @magic_arguments()
+    @argument("number", nargs="?", type=int, default=1, help="1 is the newest background cell")
+    @line_magic
+    def gpu_output(self, line: str) -> None:
+        """Show the output of a background cell from its beginning until it ends.
+
+        ::
+
+            %gpu_output
+            %gpu_output 2
+        """
+        from dl_magics.actions.gpu import cells, notebook_kernel
+
+        kernel = notebook_kernel.current()
+        number = parse_argstring(self.gpu_output, line).number
+        with show_link_status(self.shell, kernel):
+            _watch(kernel, cells.follow_output(kernel, number))
+
+
+def _names(listed: str) -> list[str]:
+    return [name.strip() for name in listed.split(",") if name.strip()]
+
+
+def _run(kernel: NotebookKernel, messages: Iterable[Mapping[str, Any]]) -> None:
+    """Show a cell until it ends; Ctrl-C interrupts the cell on the GPU kernel."""
+    from dl_magics.magics.display.messages import show_messages
+    from dl_magics.magics.display.remote_error import raise_error
+
+    while True:
+        try:
+            failed = show_messages(messages, kernel.client.input_reply)
+            break
+        except KeyboardInterrupt:
+            kernel.client.interrupt()
+    if failed:
+        raise_error(failed)
+
+
+def _watch(kernel: NotebookKernel, messages: Iterable[Mapping[str, Any]]) -> None:
+    """Show a background cell until it ends; Ctrl-C stops the display, not the cell."""
+    from dl_magics.magics.display.messages import show_messages
+    from dl_magics.magics.display.remote_error import raise_error
+
+    failed = show_messages(messages, kernel.client.input_reply)
+    if failed:
+        raise_error(failed)
