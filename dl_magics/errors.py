@@ -48,12 +48,15 @@ DLMagicsError
 
 from __future__ import annotations
 
+from dl_magics.text import escape_controls
+
 
 class DLMagicsError(Exception):
     """An expected failure: `happened` states it with the value received, `fix` what to type next.
 
     IPython, kernels and nbclient show only the two lines of `_render_traceback_`; the cell still
-    fails. `status` is the HTTP status of a REST response that reports it.
+    fails. `status` is the HTTP status of a REST response that reports it. Control characters in
+    either, of a file name or from a host, are escaped.
     """
 
     status = 500
@@ -63,8 +66,8 @@ class DLMagicsError(Exception):
         cls.status = status or cls.status
 
     def __init__(self, happened: str, *, fix: str) -> None:
-        super().__init__(happened)
-        self.fix = fix
+        super().__init__(escape_controls(happened, keep="\n\t"))
+        self.fix = escape_controls(fix, keep="\n\t")
 
     def _render_traceback_(self) -> list[str]:
         return [f"{type(self).__name__}: {self}", f"  {self.fix}"]

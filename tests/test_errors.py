@@ -72,3 +72,12 @@ def test_the_drawing_shows_every_class_in_its_group():
 def _drawn(group: type[DLMagicsError]) -> list[str]:
     kinds = [kind.__name__ for kind in group.__subclasses__() if kind in OURS]
     return [group.__name__, *kinds]
+
+
+def test_an_error_does_not_pass_control_characters_on_to_the_terminal():
+    failure = BadData("There is no \x1b[2Jfile\u202e.", fix="rm \x07x\nor:\ty")
+
+    assert failure._render_traceback_() == [
+        r"BadData: There is no \x1b[2Jfile\u202e.",
+        "  rm \\x07x\nor:\ty",
+    ]

@@ -105,7 +105,7 @@ def test_it_holds_what_trains_and_nothing_else(packed):
     assert names == sorted(names)
     tops = {name.split("/")[1] for name in names}
     packages = {"core", "data", "keras_config", "remote_code", "runs", "store", "training"}
-    assert tops == {*packages, "__init__.py", "errors.py", "version.py"}
+    assert tops == {*packages, "__init__.py", "errors.py", "text.py", "version.py"}
     assert "dl_magics/training/recipe/applications.csv" in names
     inside = [name for name in names if name.startswith("dl_magics/store/")]
     assert inside == ["dl_magics/store/__init__.py", "dl_magics/store/atomic.py"]
@@ -125,6 +125,7 @@ def test_it_imports_where_nothing_else_of_ours_is(packed, tmp_path):
         "remote_code",
         "runs",
         "store",
+        "text",
         "training",
         "version",
     ]
