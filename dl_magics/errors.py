@@ -54,9 +54,8 @@ from dl_magics.text import escape_controls
 class DLMagicsError(Exception):
     """An expected failure: `happened` states it with the value received, `fix` what to type next.
 
-    IPython, kernels and nbclient show only the two lines of `_render_traceback_`; the cell still
-    fails. `status` is the HTTP status of a REST response that reports it. Control characters in
-    either, of a file name or from a host, are escaped.
+    IPython, kernels and nbclient show only these two lines, with control characters escaped; the
+    cell still fails. `status` is the HTTP status of a REST response that reports it.
     """
 
     status = 500
@@ -245,9 +244,6 @@ class NoFolder(MachineError):
     """The folder in which dl_magics keeps its files could not be created."""
 
 
-BY_NAME: dict[str, type[DLMagicsError]] = {
-    name: each
-    for name, each in list(globals().items())
-    if isinstance(each, type) and issubclass(each, DLMagicsError) and not each.__subclasses__()
-}
+_GROUPS = DLMagicsError.__subclasses__()
+BY_NAME = {each.__name__: each for group in _GROUPS for each in group.__subclasses__()}
 """The class of an error that another process reports by its name; other names are not ours."""

@@ -24,7 +24,9 @@ def test_a_control_character_is_shown_as_python_writes_it(text, shown):
     assert escape_controls(text) == shown
 
 
-@pytest.mark.parametrize("text", ["Мурка", "猫 と 犬", "👩\u200d🚀", "می\u200cخواهم", "a\u00a0b", r"C:\x1b"])
+@pytest.mark.parametrize(
+    "text", ["Мурка", "猫 と 犬", "👩\u200d🚀", "می\u200cخواهم", "a\u00a0b", r"C:\x1b"]
+)
 def test_text_of_any_language_is_left_as_it_is(text):
     assert escape_controls(text) == text
 
