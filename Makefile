@@ -96,7 +96,7 @@ build/installed: pyproject.toml | build/venv
 	$(BIN)/python -m pip install --quiet --editable '.[lab,practice]' nbclient
 	@touch $@
 
-build/installed-for-tests: build/packages build/npm build/awscli/done build/wheels/done build/ipykernel-6.31/done build/python-3.8/done build/theano-1/done build/theano-2/done build/debian
+build/installed-for-tests: build/packages build/npm build/awscli/done build/wheels/done build/ipykernel-6.31/done build/jupyter-server-documents/done build/python-3.8/done build/theano-1/done build/theano-2/done build/debian
 	@touch $@
 
 # Python compiles what it imports; all of three backends at once would take a minute.
@@ -114,6 +114,12 @@ build/floors/done: pyproject.toml | build/venv
 
 build/ipykernel-6.31/done: | build/venv
 	$(BIN)/python -m pip install --quiet --upgrade --no-deps --target build/ipykernel-6.31 ipykernel==6.31.0
+	@touch $@
+
+# It would run the cells of every JupyterLab that finds it, so it is in a folder of its own.
+build/jupyter-server-documents/done: | build/venv
+	$(BIN)/python -m pip install --quiet --upgrade --no-deps --target build/jupyter-server-documents \
+		jupyter-server-documents==0.3.3 jupyter-server-fileid==0.9.3 jupyter-ydoc==4.2.1 pycrdt==0.14.13
 	@touch $@
 
 # The oldest Python that an instance may have; what a pyenv shows on the PATH need not run.

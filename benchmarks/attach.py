@@ -99,7 +99,7 @@ def parse_lines(path: Path) -> None:
 def attach(run: Run, wanted: int) -> tuple[float, threading.Thread]:
     """Attach as `%attach` does; return the seconds to a complete chart, and its thread."""
     began = time.perf_counter()
-    screen = live.WidgetScreen(run)
+    screen = live.WidgetScreen(InteractiveShell.instance(), run)
     watcher = threading.Thread(target=live.attach, args=(run, screen), daemon=True)
     watcher.start()
     while len(screen._widget.epochs) < wanted:

@@ -13,6 +13,7 @@ from traitlets import Enum
 
 from dl_magics.errors import BadSetting
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
+from dl_magics.magics.display.updatable import print_line
 
 if TYPE_CHECKING:
     from dl_magics.runs.events import Event
@@ -107,7 +108,7 @@ class FinetuneMagics(Magics):
             print(explain.write_script(recipe))
             return None
         if notebook_kernel.is_connected() and (unlike := sync.describe_difference(recipe.data)):
-            print(unlike)
+            print_line(unlike)
         run = Run(runs.create_folder(recipe))
         return self._watch(run, lambda stop: finetune.finetune(recipe, run.path, stop))
 
@@ -169,7 +170,7 @@ class FinetuneMagics(Magics):
 
         run = runs.find_run(parse_argstring(self.attach, line).run)
         is_running = log.is_being_written(run.path)
-        screen = live.screen_for(self.shell, self.live, watched=run)
+        screen = live.screen_for(self.shell, self.live, watched=run if is_running else None)
         if is_running:
             threading.Thread(target=live.attach, args=(run, screen), daemon=True).start()
         else:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from IPython.core.magic import Magics, line_magic, magics_class
-from IPython.display import display
 
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
+from dl_magics.magics.display.updatable import UpdatableDisplay, find_mode
 from dl_magics.magics.prompts import confirm
 
 if TYPE_CHECKING:
@@ -53,20 +53,14 @@ class SyncMagics(Magics):
 
 def _shown(progress: Iterable[SyncProgress], shell: InteractiveShell | None) -> SyncProgress:
     """Display a progress bar in a notebook; return the last progress."""
-    handle = None
-    moves = getattr(shell, "kernel", None) is not None
+    bar = UpdatableDisplay(shell) if find_mode(shell) != "append" else None
     last = None
     for last in progress:
-        if not moves or last.done:
-            continue
-        bar = {"text/plain": last.bar}
-        if handle:
-            handle.update(bar, raw=True)
-        else:
-            handle = display(bar, raw=True, display_id=True)
+        if bar and not last.done:
+            bar.show({"text/plain": last.bar})
     assert last
-    if handle:
-        handle.update({"text/plain": ""}, raw=True)
+    if bar:
+        bar.remove()
     return last
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.display import display
+
+from dl_magics.magics.display.updatable import UpdatableDisplay, find_mode, print_line
 
 if TYPE_CHECKING:
     from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
@@ -114,21 +115,21 @@ def show_link_status(shell: InteractiveShell, kernel: NotebookKernel) -> Iterato
 
 
 def _screen(shell: InteractiveShell) -> Callable[[str], None]:
-    """Return a function that replaces the displayed text; in a terminal it prints new lines."""
-    handle: Any = None
+    """Return a function that replaces the displayed text, or prints lines where it cannot.
+
+    The cell has other output, so nothing else than an updatable display can be replaced.
+    """
+    if find_mode(shell) == "update":
+        shown = UpdatableDisplay(shell)
+        return lambda text: shown.show({"text/plain": text})
     printed = ""
 
     def say(text: str) -> None:
-        nonlocal handle, printed
-        if getattr(shell, "kernel", None) is None:
-            # A change of the duration alone is not printed.
-            what = text.partition(" for ")[0]
-            if what != printed:
-                print(text, flush=True)
-            printed = what
-        elif handle is None:
-            handle = display({"text/plain": text}, raw=True, display_id=True)
-        else:
-            handle.update({"text/plain": text}, raw=True)
+        nonlocal printed
+        # A change of the duration alone is not printed.
+        what = text.partition(" for ")[0]
+        if what != printed:
+            print_line(text)
+        printed = what
 
     return say

@@ -6,9 +6,8 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from IPython.display import DisplayHandle, display
-
 from dl_magics.actions.runs import runs
+from dl_magics.magics.display.updatable import UpdatableDisplay, server_runs_cells
 from dl_magics.runs import summary
 from dl_magics.runs.events import Event
 from dl_magics.runs.state import RunState
@@ -81,33 +80,42 @@ def screen_for(shell: InteractiveShell, live: str, watched: Run | None = None) -
     """Return the screen for a shell: a widget, a text that is updated, or lines in a terminal."""
     if getattr(shell, "kernel", None) is None:
         return LineScreen()
-    return WidgetScreen(watched) if live == "widget" else PlainScreen()
+    return WidgetScreen(shell, watched) if live == "widget" else PlainScreen(shell)
 
 
 class WidgetScreen:
-    """The live widget, replaced by a static output at the end."""
+    """The live widget, replaced by a static output at the end.
 
-    def __init__(self, watched: Run | None = None) -> None:
+    Output of a thread is lost where the Jupyter server runs the cells: there the widget of a run
+    that is watched stays.
+    """
+
+    def __init__(self, shell: InteractiveShell, watched: Run | None = None) -> None:
         from dl_magics.widgets.run import RunWidget
 
         on_stop = (lambda: runs.request_stop(watched)) if watched else None
+        self._stays = watched is not None and server_runs_cells(shell)
         self._widget: Any = RunWidget(on_stop=on_stop)
         self._widget.show(RunState())
-        self._handle = display(self._widget, display_id=True)
+        self._display = UpdatableDisplay(shell)
+        self._display.show(self._widget)
 
     def show(self, state: RunState) -> None:
         self._widget.show(state)
 
     def close(self, state: RunState) -> None:
-        _show_static(self._handle, state)
+        if self._stays:
+            return
+        _show_static(self._display, state)
         self._widget.close()
 
 
 class PlainScreen:
     """Text that is updated at most four times a second: for a front end without widgets."""
 
-    def __init__(self) -> None:
-        self._handle = display({"text/plain": "Starting …"}, raw=True, display_id=True)
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._display = UpdatableDisplay(shell)
+        self._display.show({"text/plain": "Starting …"})
         self._next = 0.0
 
     def show(self, state: RunState) -> None:
@@ -116,10 +124,10 @@ class PlainScreen:
             return
         self._next = now + _SECONDS_BETWEEN
         shown = f"{summary.headline(state)}\n{state.phase}: {state.done} of {state.total}"
-        self._handle.update({"text/plain": shown}, raw=True)
+        self._display.show({"text/plain": shown})
 
     def close(self, state: RunState) -> None:
-        _show_static(self._handle, state)
+        _show_static(self._display, state)
 
 
 class LineScreen:
@@ -142,8 +150,8 @@ class LineScreen:
             print(summary.headline(state), flush=True)
 
 
-def _show_static(handle: DisplayHandle, state: RunState) -> None:
+def _show_static(shown: UpdatableDisplay, state: RunState) -> None:
     if state.started_at:
-        handle.update(summary.mime_bundle(state), raw=True)
+        shown.finish(summary.mime_bundle(state))
     else:
-        handle.update({"text/plain": "The run did not start."}, raw=True)
+        shown.finish({"text/plain": "The run did not start."})

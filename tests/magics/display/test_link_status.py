@@ -3,6 +3,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from IPython.core.displaypub import CapturingDisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
 
 from dl_magics.magics.display.link_status import LinkStatusLine, show_link_status
 
@@ -98,23 +100,40 @@ def test_in_a_terminal_it_is_two_lines_however_long_it_lasts(link, kernel, shell
     assert back.endswith("no output was lost.")
 
 
-def test_in_a_notebook_one_display_is_updated(link, kernel, shell, monkeypatch):
-    published = []
-    monkeypatch.setattr(shell, "kernel", object(), raising=False)
-    monkeypatch.setattr(
-        "dl_magics.magics.display.link_status.display",
-        lambda data, **_: published.append(data) or SimpleNamespace(update=updated),
-    )
+def in_a_kernel(shell, monkeypatch, *, allow_stdin):
+    """Let the shell be that of a kernel; return what it publishes."""
+    request = {"header": {"msg_id": "1"}, "content": {"code": "%%gpu", "allow_stdin": allow_stdin}}
+    kernel = SimpleNamespace(get_parent=lambda: request)
+    publisher = CapturingDisplayPublisher()
+    monkeypatch.setattr(InteractiveShell, "initialized", lambda: True)
+    monkeypatch.setattr(InteractiveShell, "instance", lambda *_: shell)
+    monkeypatch.setattr(shell, "kernel", kernel, raising=False)
+    monkeypatch.setattr(shell, "display_pub", publisher)
+    monkeypatch.setenv("JPY_SESSION_NAME", "evening.ipynb")
+    return publisher.outputs
 
-    def updated(data, **_):
-        published[-1] = data
+
+def test_in_a_notebook_one_display_is_updated(link, kernel, shell, monkeypatch):
+    published = in_a_kernel(shell, monkeypatch, allow_stdin=True)
 
     with show_link_status(shell, kernel):
         lose(link)
         kernel.client.waiting()
         come_back(link)
 
-    ((mime, text),) = [*published[0].items()]
-    assert len(published) == 1
-    assert mime == "text/plain"
-    assert text.endswith("no output was lost.")
+    assert [each["update"] for each in published] == [False, True]
+    assert [*published[-1]["data"]] == ["text/plain"]
+    assert published[-1]["data"]["text/plain"].endswith("no output was lost.")
+
+
+def test_where_the_server_runs_the_cells_it_is_two_lines(link, kernel, shell, monkeypatch, capsys):
+    published = in_a_kernel(shell, monkeypatch, allow_stdin=False)
+
+    with show_link_status(shell, kernel):
+        for seconds in (4, 5, 6):
+            lose(link, seconds=seconds)
+            kernel.client.waiting()
+        come_back(link)
+
+    assert published == []
+    assert len(capsys.readouterr().out.splitlines()) == 2

@@ -29,7 +29,7 @@ STORY = run_events.make_events(
     run_events.epoch(1),
     ended=RunEnded(status="done"),
 )
-IN_A_KERNEL = SimpleNamespace(kernel=object())
+IN_A_KERNEL = SimpleNamespace(kernel=SimpleNamespace(get_parent=dict))
 
 
 class Paper:
@@ -62,7 +62,7 @@ def failing(story):
 
 def test_a_burst_of_events_is_shown_completely_before_the_next_event(tmp_path, outputs):
     story = run_events.make_events(*map(run_events.epoch, range(1, 1000)))
-    screen = WidgetScreen(Run(tmp_path))
+    screen = WidgetScreen(IN_A_KERNEL, Run(tmp_path))
     with LogWriter(tmp_path) as lines:
         for event in story:
             lines.append(event)
@@ -118,7 +118,7 @@ def test_lines_are_empty_for_a_run_that_did_not_start(capsys):
 
 
 def test_the_widget_is_replaced_by_a_static_output(outputs):
-    watch(STORY, WidgetScreen())
+    watch(STORY, WidgetScreen(IN_A_KERNEL))
 
     first, last = outputs
     assert WIDGET in first["data"]
@@ -129,7 +129,7 @@ def test_the_widget_is_replaced_by_a_static_output(outputs):
 
 
 def test_the_widget_of_a_run_that_did_not_start_leaves_one_line(outputs):
-    watch([], WidgetScreen())
+    watch([], WidgetScreen(IN_A_KERNEL))
 
     assert outputs[-1]["data"] == {"text/plain": "The run did not start."}
 
@@ -137,7 +137,7 @@ def test_the_widget_of_a_run_that_did_not_start_leaves_one_line(outputs):
 def test_the_widget_is_closed_when_the_run_has_ended(outputs):
     from ipywidgets.widgets.widget import _instances
 
-    screen = WidgetScreen()
+    screen = WidgetScreen(IN_A_KERNEL)
     name = outputs[0]["data"][WIDGET]["model_id"]
     assert name in _instances
 
@@ -150,7 +150,7 @@ def test_stop_in_the_widget_of_a_watched_run_requests_a_stop(outputs, tmp_path):
     from ipywidgets.widgets.widget import _instances
 
     run = Run(run_events.write_log(tmp_path / "run", STORY[:2]))
-    WidgetScreen(watched=run)
+    WidgetScreen(IN_A_KERNEL, watched=run)
     widget = _instances[outputs[0]["data"][WIDGET]["model_id"]]
 
     pressed = {"method": "custom", "content": {"type": "stop"}}
@@ -161,7 +161,7 @@ def test_stop_in_the_widget_of_a_watched_run_requests_a_stop(outputs, tmp_path):
 
 
 def test_plain_output_is_updated_and_replaced_by_a_static_output(outputs):
-    watch(STORY, PlainScreen())
+    watch(STORY, PlainScreen(IN_A_KERNEL))
 
     assert outputs[0]["data"] == {"text/plain": "Starting …"}
     assert outputs[1]["data"] == {"text/plain": "VGG16 on dogscats · running\n: 0 of 0"}
@@ -171,7 +171,7 @@ def test_plain_output_is_updated_and_replaced_by_a_static_output(outputs):
 
 
 def test_plain_output_is_updated_at_most_four_times_a_second(outputs):
-    screen = PlainScreen()
+    screen = PlainScreen(IN_A_KERNEL)
     begun = time.monotonic()
 
     watch(run_events.make_events(*(run_events.epoch(n) for n in range(1, 300))), screen)
