@@ -1,4 +1,4 @@
-"""On a real jupyter-server-documents, which runs the cells itself, and on what a kernel publishes."""
+"""With a real jupyter-server-documents, which runs the cells itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from IPython.core.displaypub import CapturingDisplayPublisher
 
 from dl_magics.magics.display.updatable import UpdatableDisplay, find_mode
 from dl_magics.runs.events import PhaseStarted, RunEnded
-from support import run_events, server_run
+from support import run_events
+from support.jupyter import server_run
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 REDRAW = """

@@ -19,7 +19,7 @@ from support.coverage_off import unmeasured
 
 _TOKEN = "only-for-this-test"
 _SECONDS = 60
-PACKAGES = Path(__file__).parents[2] / "build" / "jupyter-server-documents"
+PACKAGES = Path(__file__).parents[3] / "build" / "jupyter-server-documents"
 
 
 @contextmanager

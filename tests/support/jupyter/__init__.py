@@ -1,0 +1,1 @@
+"""Front ends of Jupyter, for tests."""
