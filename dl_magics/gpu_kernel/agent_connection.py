@@ -99,10 +99,13 @@ class AgentConnection:
         document = {"op": "send", "ch": channel, "m": encode_buffers(message)}
         self._tell(message["header"]["msg_id"], document)
 
-    def wish(self, kind: str) -> str:
-        """Have the agent interrupt, restart or shut down the kernel once; return the request id."""
+    def wish(self, kind: str, **facts: str) -> str:
+        """Have the agent interrupt, restart or shut down the kernel once; return the request id.
+
+        An interrupt `of` a request has no effect on others.
+        """
         id_ = uuid.uuid4().hex
-        self._tell(id_, {"op": kind, "id": id_})
+        self._tell(id_, {"op": kind, "id": id_, **facts})
         return id_
 
     def poke(self) -> None:

@@ -8,8 +8,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dl_magics.errors import NoAnswer, WrongState
+from dl_magics.errors import KernelDied, NoAnswer, WrongState
 from dl_magics.gpu_kernel import deploy
+from dl_magics.gpu_kernel.cuda_env import LET_SEE
 from dl_magics.ssh import connection
 from dl_magics.ssh.target import SshTarget
 
@@ -114,6 +115,28 @@ class AgentTransport:
             return await remote.open_unix_connection(f"{self._run_dir}/agent.sock")
         except asyncssh.ChannelOpenError:
             return None
+
+
+async def start_agent(
+    login: SshTarget, run_dir: str, python: str, *, cwd: str, activate: str
+) -> tuple[str, dict[str, Any]]:
+    """Start an agent with a kernel unless one runs; return its absolute folder and its status."""
+
+    async def start() -> tuple[str, dict[str, Any]]:
+        folder = await deploy.upload_agent(login, run_dir)
+        remote = await connection.connect_shared(login)
+        with connection.translate_errors(login):
+            how = ["--python", python, "--cwd", cwd, "--activate", activate + LET_SEE]
+            command = deploy.build_command(folder, python, "start", *how)
+            return folder, await run_agent_command(remote, command)
+
+    folder, status = await retry_on_fresh_connection(start, login)
+    if status["state"] == "gone":
+        raise KernelDied(
+            f"The kernel did not start on {login.name}: {status['why']}",
+            fix=f"{python} on the host needs ipykernel: %gpu_connect --setup installs it.",
+        )
+    return folder, status
 
 
 async def run_agent_command(remote: asyncssh.SSHClientConnection, command: str) -> dict[str, Any]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 
+from dl_magics.errors import DLMagicsError
 from dl_magics.gpu_kernel.agent_connection import AgentConnection
 from dl_magics.gpu_kernel.journal_entry import JournalEntry
+from dl_magics.gpu_kernel.requests.pending_request import PendingRequest
+from dl_magics.gpu_kernel.requests.pending_requests import PendingRequests
 
 
 async def read_journal(
@@ -23,3 +26,31 @@ async def read_journal(
                 return
     finally:
         await reading.close()
+
+
+async def feed_request(
+    entries: AsyncIterator[JournalEntry],
+    answer: PendingRequest,
+    after: PendingRequest,
+    hand_over: Callable[[PendingRequest, int], bool],
+    since: int,
+) -> None:
+    """Give the messages of an older request to `answer`, and those after its end to `after`.
+
+    `hand_over` is called with `after` and the number of an entry; it returns whether the later
+    messages come in another way.
+    """
+    requests = PendingRequests()
+    requests.expect(answer, accepted_at=since or None)
+    try:
+        async for entry in entries:
+            if requests.waits_for(answer.id):
+                requests.take(entry)
+            elif entry.channel == "iopub" and entry.answers == answer.id:
+                after.put({**entry.message, "channel": entry.channel})
+            if not requests.waits_for(answer.id) and hand_over(after, entry.n):
+                after.put(None)
+                return
+    except DLMagicsError as error:
+        requests.fail(error)
+        after.put(error)

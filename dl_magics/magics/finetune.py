@@ -126,7 +126,7 @@ class FinetuneMagics(Magics):
             live.watch(events, live.screen_for(self.shell, self.live), before)
         return run
 
-    def _show_lost_link(self) -> AbstractContextManager[None]:
+    def _show_lost_link(self) -> AbstractContextManager[object]:
         """Print a line while the host of the GPU kernel cannot be reached."""
         from dl_magics.actions.gpu import notebook_kernel
         from dl_magics.magics.display.link_status import show_link_status

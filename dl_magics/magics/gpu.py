@@ -80,17 +80,17 @@ class GpuMagics(Magics):
         return stack.inspect_stack(kernel.host.resolve_target(), kernel.python)
 
     @line_magic
-    def gpu_interrupt(self, line: str) -> None:  # noqa: ARG002 - no arguments
-        """Interrupt the cell that runs on the GPU kernel.
+    def gpu_interrupt(self, line: str) -> Notice:  # noqa: ARG002 - no arguments
+        """Interrupt the cell that runs on the GPU kernel; cells queued behind it run then.
 
         ::
 
             %gpu_interrupt
             %gpu_interrupt     # safe to repeat
         """
-        from dl_magics.actions.gpu import notebook_kernel
+        from dl_magics.actions.gpu import cells, notebook_kernel
 
-        notebook_kernel.current().client.interrupt()
+        return Notice(cells.interrupt_running(notebook_kernel.current()))
 
     @line_magic
     def gpu_restart(self, line: str) -> NotebookKernel:  # noqa: ARG002 - no arguments

@@ -41,19 +41,23 @@ class GpuCellMagics(Magics):
         """
         from dl_magics.actions.gpu import cells, notebook_kernel
         from dl_magics.core import serialization
+        from dl_magics.magics.display.cell import run_cell, wait_for_turn
 
         args = parse_argstring(self.gpu, line)
         kernel = notebook_kernel.current()
         names = {**self.shell.user_ns, **(local_ns or {})}
-        if wanted := _names(args.input):
-            cells.send_values(kernel, serialization.select_values(names, wanted))
-        if args.background:
-            cells.run_in_background(kernel, cell)
-            return Notice("The cell runs in the background: %gpu_output shows its output.")
-        with show_link_status(self.shell, kernel):
-            _run(kernel, kernel.client.execute(cell, allow_stdin=True))
-        if wanted := _names(args.output):
-            self.shell.push(cells.fetch_values(kernel, wanted))
+        values = serialization.select_values(names, _names(args.input))
+        with show_link_status(self.shell, kernel) as say:
+            if values or not args.background:
+                wait_for_turn(kernel, say)
+            if values:
+                cells.send_values(kernel, values)
+            if args.background:
+                cells.run_in_background(kernel, cell)
+                return Notice("The cell runs in the background: %gpu_output shows its output.")
+            run_cell(self.shell, kernel, cell)
+            if wanted := _names(args.output):
+                self.shell.push(cells.fetch_values(kernel, wanted))
         return None
 
     @magic_arguments()
@@ -77,21 +81,6 @@ class GpuCellMagics(Magics):
 
 def _names(listed: str) -> list[str]:
     return [name.strip() for name in listed.split(",") if name.strip()]
-
-
-def _run(kernel: NotebookKernel, messages: Iterable[Mapping[str, Any]]) -> None:
-    """Show a cell until it ends; Ctrl-C interrupts the cell on the GPU kernel."""
-    from dl_magics.magics.display.messages import show_messages
-    from dl_magics.magics.display.remote_error import raise_error
-
-    while True:
-        try:
-            failed = show_messages(messages, kernel.client.input_reply)
-            break
-        except KeyboardInterrupt:
-            kernel.client.interrupt()
-    if failed:
-        raise_error(failed)
 
 
 def _watch(kernel: NotebookKernel, messages: Iterable[Mapping[str, Any]]) -> None:

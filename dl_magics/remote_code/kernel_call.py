@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from dl_magics.errors import BY_NAME, DLMagicsError, KernelDied
+from dl_magics.errors import BY_NAME, CellAborted, DLMagicsError, KernelDied
 from dl_magics.remote_code import runner
 from dl_magics.remote_code.request import build_request
 from dl_magics.ssh.target import SshTarget
@@ -62,6 +62,8 @@ def checked_messages(messages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[
 
 
 def _restore(content: Mapping[str, Any]) -> DLMagicsError:
+    if content["status"] == "aborted":
+        return CellAborted.after_another()
     name, lines = content.get("ename", ""), content.get("traceback") or [""]
     message = content.get("evalue") or name or "The cell was interrupted"
     # The two lines of `DLMagicsError._render_traceback_`; the second is the fix.

@@ -1,6 +1,6 @@
 """Modules that are covered by a test of another name.
 
-agent_connection, agent_transport, pending_requests, replay: tests/gpu_kernel/test_client.py
+agent_connection, agent_transport, replay: tests/gpu_kernel/test_client.py
 subscribers: tests/gpu_kernel/test_client.py
 deploy, journal_entry, json_lines: tests/gpu_kernel/agent/test_agent.py
 cuda_env: tests/actions/keras/test_settings.py

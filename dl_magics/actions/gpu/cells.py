@@ -53,6 +53,22 @@ def run_in_background(kernel: NotebookKernel, cell: str) -> str:
     return msg_id
 
 
+def interrupt_running(kernel: NotebookKernel) -> str:
+    """Interrupt the cell that runs; return what was interrupted, and what runs next."""
+    client, name = kernel.client, kernel.host.name
+    running = client.unfinished_cells
+    if not running and client.state != "busy":
+        return f"No cell is running on {name}."
+    client.interrupt(running[0] if running else None)
+    what = str(running[0]) if running else "The cell that runs"
+    done = (
+        f"{what} on {name} was interrupted."
+        if client.link.state == "attached"
+        else f"{what} on {name} is interrupted when the connection is back."
+    )
+    return f"{done} {running[1]} runs next." if len(running) > 1 else done
+
+
 def follow_output(kernel: NotebookKernel, number: int = 1) -> Iterator[dict[str, Any]]:
     """Yield all messages of a background cell; 1 is the newest cell.
 

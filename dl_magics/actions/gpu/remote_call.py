@@ -25,4 +25,8 @@ def call_function(kernel: NotebookKernel, function: Callable[..., Any], **argume
     Nothing of it is shown or recorded in the history of the kernel.
     """
     cell = build_cell(kernel, function, arguments)
-    kernel_call.raise_failure(kernel.client.execute(cell, silent=True, store_history=False))
+    request = kernel.client.execute(
+        cell, silent=True, store_history=False, title=f"{function.__name__}()"
+    )
+    with kernel.client.interrupt_at_exit(request):
+        kernel_call.raise_failure(request)

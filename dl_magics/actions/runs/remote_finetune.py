@@ -110,7 +110,7 @@ def _train(
         "origin": where,
     }
     cell = remote_call.build_cell(kernel, kernel_entry.run_recipe, arguments)
-    request = kernel.client.execute(cell, store_history=False)
+    request = kernel.client.execute(cell, store_history=False, title="%%finetune")
     origin = RemoteOrigin(host=kernel.host.to_json(), msg_id=request.id, **where)
     remote_origin.save(folder, origin)
     try:

@@ -198,7 +198,7 @@ class Agent:
             elif kind == "send":
                 self._pass_on(wish["ch"], wish["m"])
             else:
-                await self._control(kind, wish["id"])
+                await self._control(kind, wish["id"], wish.get("of"))
         except (ValueError, KeyError, TypeError) as error:
             client.say({"op": "error", "error": repr(error)})
 
@@ -222,11 +222,13 @@ class Agent:
         kept = dict(message, content={}) if channel == "stdin" else message
         self._recorder.record("in", dict(kept, channel=channel), send)
 
-    async def _control(self, kind: str, id_: str) -> None:
+    async def _control(self, kind: str, id_: str, of: str | None) -> None:
         if not self._is_new(id_):
             return
         if kind == "interrupt":
-            self._kernel.interrupt()
+            # The request may have ended while the link was lost: another one may run now.
+            if of is None or of in self._busy or "" in self._busy:
+                self._kernel.interrupt()
             self._tell("interrupted", id=id_)
         elif kind == "restart":
             await self._end_kernel()

@@ -101,14 +101,19 @@ class LinkStatusLine:
 
 
 @contextmanager
-def show_link_status(shell: InteractiveShell, kernel: NotebookKernel) -> Iterator[None]:
-    """Show the status line, if needed, while a cell waits inside this block."""
+def show_link_status(
+    shell: InteractiveShell, kernel: NotebookKernel
+) -> Iterator[Callable[[str], None]]:
+    """Show the status line, if needed, while a cell waits inside this block.
+
+    Yields a function that shows another line, each time in place of the last one.
+    """
     client = kernel.client
     line = LinkStatusLine(kernel.host.name, client.link, _screen(shell))
     line.look()
     client.waiting = line.look
     try:
-        yield
+        yield _screen(shell)
     finally:
         client.waiting = lambda: None
         line.look()

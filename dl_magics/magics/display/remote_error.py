@@ -47,7 +47,13 @@ def build_error(content: Mapping[str, Any]) -> GpuError | GpuInterrupt:
     return _error_class(name if name.isidentifier() else "GpuError")(str(content["evalue"]), lines)
 
 
-def raise_error(error: GpuError | GpuInterrupt) -> NoReturn:
+def build_interrupt(happened: str, *, fix: str) -> BaseException:
+    """Return a KeyboardInterrupt that says in two lines what became of a cell."""
+    shown = [f"KeyboardInterrupt: {happened}", f"  {fix}"]
+    return _error_class("KeyboardInterrupt")(happened, shown)
+
+
+def raise_error(error: BaseException) -> NoReturn:
     """Raise the error of a cell. The debugger stops here, and shows the two lines above `raise`."""
     # This debugger cannot show the code of the cell: it failed in the GPU kernel.
     # To debug it there: q, then a new cell with the two lines %%gpu and %debug.

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from IPython.core.displaypub import CapturingDisplayPublisher
 
+from dl_magics.errors import CellAborted
 from dl_magics.magics.display import messages
 
 
@@ -85,3 +86,10 @@ def test_typed_input_is_sent_as_the_answer(monkeypatch, password):
     )
 
     assert (asked, answers) == (["Name: "], ["typed"])
+
+
+def test_a_cell_that_the_kernel_discarded_says_so():
+    failed = messages.show_messages([message("execute_reply", status="aborted")], never)
+
+    assert isinstance(failed, CellAborted)
+    assert failed.fix == "Run the cell again."

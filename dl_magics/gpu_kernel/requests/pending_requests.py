@@ -2,70 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from queue import Empty, SimpleQueue
-from time import monotonic
-from typing import Any
+from collections.abc import Callable
 
-from dl_magics.errors import DLMagicsError, KernelDied, NoAnswer, OutputLost
+from dl_magics.errors import DLMagicsError, KernelDied, OutputLost
 from dl_magics.gpu_kernel.journal_entry import JournalEntry
-
-Message = dict[str, Any]
-# On Windows, Ctrl-C is noticed only between two waits.
-_LOOK_SECONDS = 0.2
-
-
-class PendingRequest(Iterator[Message]):
-    """The messages of one request, in order, until both its reply and `idle` were received.
-
-    Ctrl-C during a wait raises KeyboardInterrupt; the iteration can be continued afterwards.
-    """
-
-    def __init__(
-        self, id_: str, seconds: float | None = None, waiting: Callable[[], object] = lambda: None
-    ) -> None:
-        self.id = id_
-        self._waiting = waiting
-        self._until = monotonic() + seconds if seconds else None
-        self._messages: SimpleQueue[Message | DLMagicsError | None] = SimpleQueue()
-        self._came: list[Message | DLMagicsError | None] = []
-        self._over = False
-
-    def __next__(self) -> Message:
-        if self._over:
-            raise StopIteration
-        message = self._wait()
-        if isinstance(message, dict):
-            return message
-        self._over = True
-        raise message or StopIteration
-
-    def put(self, message: Message | DLMagicsError | None) -> None:
-        """Add a message; None or an error marks the end."""
-        self._messages.put(message)
-
-    def _wait(self) -> Message | DLMagicsError | None:
-        while not self._came:
-            try:
-                self._came.append(self._messages.get(timeout=_LOOK_SECONDS))
-            except Empty:
-                if self._until and monotonic() > self._until:
-                    return NoAnswer(
-                        "The GPU kernel did not reply before the timeout.",
-                        fix="%gpu_status shows the state of the kernel's host.",
-                    )
-            # Ctrl-C during this call must not lose a received message.
-            self._waiting()
-        return self._came.pop()
+from dl_magics.gpu_kernel.requests.pending_request import Message, PendingRequest
 
 
 class PendingRequests:
-    """The requests that are not complete."""
+    """The requests that are not complete, and those whose late messages are wanted.
 
-    def __init__(self) -> None:
+    `interrupt` is called with the id of a request that is to be interrupted: it has started, or
+    asks for input that no cell can answer any more.
+    """
+
+    def __init__(self, interrupt: Callable[[str], object] = lambda _: None) -> None:
+        self._interrupt = interrupt
         self._open: dict[str, PendingRequest] = {}
         self._accepted: dict[str, int] = {}
+        self._started: set[str] = set()
+        self._unwanted: set[str] = set()
         self._half: set[str] = set()
+        self._ended: dict[str, tuple[PendingRequest, int]] = {}
         self._dead = ""
 
     def expect(self, answer: PendingRequest, *, accepted_at: int | None = None) -> PendingRequest:
@@ -79,6 +37,18 @@ class PendingRequests:
         """Whether the request is not complete."""
         return id_ in self._open
 
+    def keep(self, answer: PendingRequest, *, since: int = 0) -> None:
+        """Go on to collect the messages of an ended request that come after entry `since`."""
+        if answer.late:
+            self._ended[answer.id] = answer, since
+
+    def interrupt(self, id_: str) -> None:
+        """Interrupt a request if it runs; one of ours that has not started, as soon as it does."""
+        if id_ in self._open and id_ not in self._started:
+            self._unwanted.add(id_)
+        else:
+            self._interrupt(id_)
+
     def take(self, entry: JournalEntry) -> None:
         """Assign an entry to its request."""
         if entry.channel == "in":
@@ -89,8 +59,13 @@ class PendingRequests:
         elif entry.channel == "agent":
             self._befall(entry)
         elif answer := self._open.get(entry.answers):
+            self._start(entry, answer)
             answer.put({**entry.message, "channel": entry.channel})
             self._complete(entry, answer)
+        elif entry.channel == "iopub" and entry.answers in self._ended:
+            answer, since = self._ended[entry.answers]
+            if entry.n > since:
+                answer.put({**entry.message, "channel": entry.channel})
 
     def fail(self, error: DLMagicsError) -> None:
         """End all requests with an error."""
@@ -102,6 +77,13 @@ class PendingRequests:
             self._accepted[entry.id] = entry.n
             if self._dead:
                 self._end(entry.id, _died(self._dead))
+
+    def _start(self, entry: JournalEntry, answer: PendingRequest) -> None:
+        """Interrupt a request that was unwanted before it started, or that cannot be answered."""
+        self._started.add(answer.id)
+        if answer.id in self._unwanted or (answer.over and entry.kind == "input_request"):
+            self._unwanted.discard(answer.id)
+            self._interrupt(answer.id)
 
     def _befall(self, entry: JournalEntry) -> None:
         match entry.event:
@@ -135,9 +117,12 @@ class PendingRequests:
             self._end(id_, error)
 
     def _end(self, id_: str, error: DLMagicsError | None) -> None:
-        self._open.pop(id_).put(error)
+        answer = self._open.pop(id_)
+        self.keep(answer)
+        answer.put(error)
         self._accepted.pop(id_, None)
-        self._half.discard(id_)
+        for marked in (self._half, self._started, self._unwanted):
+            marked.discard(id_)
 
 
 def _gap(entry: JournalEntry) -> Message:

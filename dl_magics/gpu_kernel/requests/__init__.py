@@ -1,0 +1,1 @@
+"""Requests to the kernel: sent once, answered by the journal's entries."""

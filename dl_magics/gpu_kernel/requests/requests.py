@@ -1,0 +1,192 @@
+"""What synchronous code asks of a kernel: run a cell, complete a name, answer, interrupt."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from dl_magics.errors import DLMagicsError
+from dl_magics.gpu_kernel import replay
+from dl_magics.gpu_kernel.agent_connection import AgentConnection
+from dl_magics.gpu_kernel.journal_entry import JournalEntry, build_request
+from dl_magics.gpu_kernel.requests.pending_request import Message, PendingRequest
+from dl_magics.gpu_kernel.requests.pending_requests import PendingRequests
+from dl_magics.gpu_kernel.requests.running_cells import (
+    TITLE,
+    RunningCell,
+    RunningCells,
+    first_line,
+)
+from dl_magics.ssh import blocking
+
+Late = Callable[[Message], object]
+
+
+class KernelRequests:
+    """The requests of this process over the `link`, and which cells the kernel runs.
+
+    Parameters
+    ----------
+    reading
+        Opens another link, at an earlier entry.
+    """
+
+    def __init__(self, link: AgentConnection, reading: Callable[[int], AgentConnection]) -> None:
+        self.link = link
+        self.waiting: Callable[[], object] = lambda: None  # called while a reply is pending
+        self._reading = reading
+        self._answers = PendingRequests(lambda id_: self.link.wish("interrupt", of=id_))
+        self._running = RunningCells()
+        self._taken = link.n
+        self._session = uuid.uuid4().hex
+        self._asked_for_input: Message = {}
+        self._failed: DLMagicsError | None = None
+
+    @property
+    def unfinished_cells(self) -> tuple[RunningCell, ...]:
+        """The cells of all clients that have not ended; the kernel runs the first one."""
+        return self._running.cells
+
+    def execute(
+        self,
+        code: str,
+        *,
+        allow_stdin: bool = False,
+        store_history: bool = True,
+        silent: bool = False,
+        title: str = "",
+        late: Late | None = None,
+    ) -> PendingRequest:
+        """Run code in the kernel; iterate over the result to receive its messages.
+
+        Cells that are queued behind it also run if it fails. `title` names it to the user, by
+        default its first line. `late` is called with the output that comes after the end of the
+        iteration, in the thread of the event loop.
+        """
+        content = {
+            "code": code,
+            "silent": silent,
+            "store_history": store_history,
+            "user_expressions": {},
+            "allow_stdin": allow_stdin,
+            # Each cell was sent by itself: the failure of another one says nothing about it.
+            "stop_on_error": False,
+        }
+        message = build_request(self._session, "execute_request", content)
+        message["metadata"] = {TITLE: title} if title else {}
+        cell = RunningCell(message["header"]["msg_id"], title or first_line(code))
+        answer = self._new_request(cell.id, late=late)
+
+        def ask() -> None:
+            self._ask(answer, "shell", message)
+            self._running.send(cell)
+
+        blocking.call_in_loop(ask)
+        return answer
+
+    @contextmanager
+    def interrupt_at_exit(self, request: PendingRequest) -> Iterator[None]:
+        """Interrupt a request that has not ended when the block does, whatever ends the block.
+
+        What still comes of it goes to its `late`. A request that has not started is interrupted
+        when it does.
+        """
+        try:
+            yield
+        finally:
+            if not request.over:
+                request.leave()
+                self.interrupt(request)
+
+    def resume(self, msg_id: str, since: int, late: Late | None = None) -> Iterator[Message]:
+        """Yield the messages of an older request that came after entry `since`.
+
+        `since` is the number of the last entry received; 0 means from the beginning. After the end
+        of the request come those that the journal has of it by now; `late` gets the later ones.
+        """
+        answer, after = self._new_request(msg_id), self._new_request(msg_id, late=late)
+        entries = replay.read_journal(self._reading, since, follow=True)
+        feeding = blocking.start_task(
+            replay.feed_request(entries, answer, after, self._hand_over, since)
+        )
+        try:
+            yield from answer
+            yield from after
+        finally:
+            feeding.cancel()
+
+    def read_journal(self, since: int = 0) -> Iterator[JournalEntry]:
+        """Yield the entries that the journal has now, after entry `since`."""
+        return blocking.iterate_over(replay.read_journal(self._reading, since))
+
+    def request(
+        self, channel: str, msg_type: str, content: Message, seconds: float | None = None
+    ) -> Message:
+        """Send a request, such as a completion or an inspection; return its reply."""
+        message = build_request(self._session, msg_type, content)
+        answer = self._new_request(message["header"]["msg_id"], seconds)
+
+        blocking.call_in_loop(self._ask, answer, channel, message)
+        (reply,) = [message for message in answer if message["channel"] == channel]
+        return reply
+
+    def input_reply(self, text: str) -> None:
+        """Answer the last `input_request`."""
+        message = build_request(self._session, "input_reply", {"value": text})
+        self.send("stdin", {**message, "parent_header": self._asked_for_input.get("header", {})})
+
+    def send(self, channel: str, message: Message) -> None:
+        """Send any Jupyter message to the kernel, exactly once."""
+        blocking.call_in_loop(self.link.send, channel, message)
+
+    def interrupt(self, cell: PendingRequest | RunningCell | None = None) -> None:
+        """Interrupt the kernel; while the link is lost, as soon as it is back.
+
+        With a cell, only if that one runs then; one of ours that has not started is interrupted as
+        soon as it does.
+        """
+
+        async def interrupt() -> None:
+            if cell:
+                self._answers.interrupt(cell.id)
+            else:
+                self.link.wish("interrupt")
+
+        # Another Ctrl-C must not cancel this.
+        blocking.start_task(interrupt())
+
+    def take(self, entry: JournalEntry) -> None:
+        """Assign an entry of the link to its request."""
+        if entry.kind == "input_request":
+            self._asked_for_input = entry.message
+        self._running.take(entry)
+        self._answers.take(entry)
+        self._taken = entry.n
+
+    def fail(self, error: DLMagicsError) -> None:
+        """End all requests with an error, also those that are made later."""
+        self._failed = error
+        self._running = RunningCells()
+        self._answers.fail(error)
+
+    def _new_request(
+        self,
+        id_: str,
+        seconds: float | None = None,
+        late: Late | None = None,
+    ) -> PendingRequest:
+        return PendingRequest(id_, seconds, lambda: self.waiting(), late)
+
+    def _ask(self, answer: PendingRequest, channel: str, message: Message) -> None:
+        if self._failed:
+            raise self._failed
+        self._answers.expect(answer)
+        self.link.send(channel, message)
+
+    def _hand_over(self, after: PendingRequest, n: int) -> bool:
+        """Take over a request that was read up to entry `n`, if the link is not ahead of that."""
+        if n < self._taken:
+            return False
+        self._answers.keep(after, since=n)
+        return True

@@ -1,0 +1,61 @@
+"""The cells that the kernel runs or has in its queue, of all its clients, from the journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dl_magics.gpu_kernel.journal_entry import JournalEntry
+
+TITLE = "dl_magics_title"
+"""The metadata of a request whose code says nothing to a person."""
+_LINE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class RunningCell:
+    """A cell that has not ended.
+
+    `title` is its first line, "" for a cell that was sent by an earlier client; `n` is the number
+    of the entry that recorded it, 0 until then.
+    """
+
+    id: str
+    title: str = ""
+    n: int = 0
+
+    def __str__(self) -> str:
+        return f"“{self.title}”" if self.title else "a cell that was sent earlier"
+
+
+class RunningCells:
+    """Follows the journal; `cells` are in the order in which the kernel runs them."""
+
+    def __init__(self, busy: str | None = None, n: int = 0) -> None:
+        self.cells: tuple[RunningCell, ...] = (RunningCell(busy, n=n),) if busy else ()
+
+    def send(self, cell: RunningCell) -> None:
+        """Add a cell that is on its way to the kernel, or that has arrived there."""
+        self.cells = (*(each for each in self.cells if each.id != cell.id), cell)
+
+    def take(self, entry: JournalEntry) -> None:
+        """Update the cells from an entry."""
+        if entry.channel == "in" and entry.kind == "execute_request":
+            title = entry.message["metadata"].get(TITLE)
+            title = title or first_line(entry.message["content"]["code"])
+            self.send(RunningCell(entry.id, title, entry.n))
+        elif entry.kind == "status" and entry.message["content"]["execution_state"] == "idle":
+            self.cells = tuple(cell for cell in self.cells if cell.id != entry.answers)
+        elif entry.event in ("kernel_died", "kernel_started", "shutdown"):
+            self._end_before(entry.n)
+        elif entry.event == "settled":
+            self._end_before(entry.message["before"])
+
+    def _end_before(self, n: int) -> None:
+        """Remove the cells that were recorded before an entry; the others still come."""
+        self.cells = tuple(cell for cell in self.cells if not 0 < cell.n < n)
+
+
+def first_line(code: str) -> str:
+    """Return the first line of a cell that is not blank, shortened."""
+    line = next((line.strip() for line in code.splitlines() if line.strip()), "")
+    return line if len(line) <= _LINE else line[: _LINE - 1] + "…"

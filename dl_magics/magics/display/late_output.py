@@ -1,0 +1,46 @@
+"""Output that comes after the end of its cell: of threads, tasks, child processes and displays."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+
+from dl_magics.magics.display.messages import OUTPUTS, Message, show_output, without_widget
+from dl_magics.magics.display.remote_error import build_error
+
+
+class LateOutput:
+    """Shows messages under the cell in which it was created, also after that cell has ended.
+
+    Front ends put an output under the cell that its parent header names. In a terminal, the output
+    is printed.
+    """
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._kernel: Any = getattr(shell, "kernel", None)
+        self._parent = self._kernel and self._kernel.get_parent("shell")
+
+    def show(self, message: Message) -> None:
+        """Show a message; callable from any thread."""
+        kind = message["header"]["msg_type"]
+        if self._kernel:
+            if kind in (*OUTPUTS, "error"):
+                self._publish(kind, dict(message["content"]))
+        elif kind == "error":
+            # Of a cell that was left before its end.
+            print(*build_error(message["content"])._render_traceback_(), sep="\n", file=sys.stderr)
+        elif kind in OUTPUTS:
+            show_output(message)
+
+    def _publish(self, kind: str, content: dict[str, Any]) -> None:
+        if "data" in content:
+            content["data"] = without_widget(content["data"])
+        if kind == "execute_result":
+            # Its number is that of a cell in the GPU kernel.
+            kind = "display_data"
+            content.pop("execution_count", None)
+        self._kernel.session.send(
+            self._kernel.iopub_socket, kind, content, parent=self._parent, ident=kind.encode()
+        )

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import pytest
+
+from dl_magics.errors import KernelDied
+from dl_magics.gpu_kernel.requests.pending_request import PendingRequest
+from dl_magics.gpu_kernel.requests.pending_requests import PendingRequests
+from support.journal_entries import asks_for_input, event, reply, sent, status, stream
+from support.messages import printed
+
+
+class Asked:
+    """One request, what came late for it, and which requests were interrupted."""
+
+    def __init__(self):
+        self.late, self.interrupted = [], []
+        self.requests = PendingRequests(self.interrupted.append)
+        self.request = self.requests.expect(PendingRequest("a", late=self.late.append))
+
+    def take(self, *entries):
+        for entry in entries:
+            self.requests.take(entry)
+
+
+@pytest.fixture
+def asked():
+    return Asked()
+
+
+BEGIN = [sent("a"), status("busy", "a"), stream("1", "a")]
+END = [reply("a"), status("idle", "a")]
+
+
+def test_what_comes_after_the_end_is_late_in_the_order_in_which_it_came(asked):
+    asked.take(*BEGIN, *END, stream("2", "a"), stream("other", "b"), stream("3", "a"))
+
+    assert printed(asked.request) == "1"
+    asked.take(stream("4", "a"))
+    assert printed(asked.late) == "234"
+
+
+def test_a_late_message_waits_until_the_earlier_ones_were_read(asked):
+    asked.take(*BEGIN, *END, stream("2", "a"))
+    assert asked.late == []
+
+    assert printed(asked.request) == "1"
+    assert printed(asked.late) == "2"
+
+
+def test_a_request_that_was_left_passes_all_that_was_not_read(asked):
+    asked.take(*BEGIN)
+
+    asked.request.leave()
+    asked.take(stream("2", "a"), *END, stream("3", "a"))
+
+    assert list(asked.request) == []
+    assert printed(asked.late) == "123"
+
+
+def test_a_display_that_fails_does_not_end_the_link(asked, caplog):
+    asked.request.late = lambda _message: 1 / 0
+    asked.take(*BEGIN, *END)
+    list(asked.request)
+
+    asked.take(stream("2", "a"))
+
+    assert "could not be shown" in caplog.text
+
+
+def test_a_request_that_did_not_want_late_messages_gets_none(asked):
+    plain = asked.requests.expect(PendingRequest("b"))
+    asked.take(sent("b"), status("busy", "b"), reply("b"), status("idle", "b"), stream("2", "b"))
+
+    assert printed(plain) == ""
+
+
+def test_messages_up_to_an_entry_are_not_taken_twice(asked):
+    later = PendingRequest("c", late=asked.late.append)
+    later.leave()
+    known, new = stream("known", "c"), stream("new", "c")
+
+    asked.requests.keep(later, since=known.n)
+    asked.take(known, new)
+
+    assert printed(asked.late) == "new"
+
+
+def test_a_cell_that_runs_is_interrupted_now(asked):
+    asked.take(*BEGIN)
+
+    asked.requests.interrupt("a")
+
+    assert asked.interrupted == ["a"]
+
+
+def test_a_queued_cell_is_interrupted_once_when_it_starts(asked):
+    asked.take(sent("a"))
+    asked.requests.interrupt("a")
+    assert asked.interrupted == []
+
+    asked.take(status("busy", "a"), stream("1", "a"))
+
+    assert asked.interrupted == ["a"]
+
+
+def test_an_input_request_of_a_cell_that_was_left_is_interrupted(asked):
+    asked.take(*BEGIN)
+    asked.request.leave()
+
+    asked.take(asks_for_input("a"))
+
+    assert asked.interrupted == ["a"]
+
+
+def test_an_input_request_of_a_cell_that_is_read_is_a_message(asked):
+    asked.take(*BEGIN, asks_for_input("a"), *END)
+
+    assert "input_request" in [message["header"]["msg_type"] for message in asked.request]
+    assert asked.interrupted == []
+
+
+def test_a_dead_kernel_ends_a_request_after_what_came(asked):
+    asked.take(*BEGIN, event("kernel_died", why="out of memory"))
+
+    assert next(asked.request)["content"] == {"execution_state": "busy"}
+    assert next(asked.request)["content"]["text"] == "1"
+    with pytest.raises(KernelDied, match="out of memory"):
+        next(asked.request)

@@ -1,0 +1,4 @@
+"""Modules that are covered by a test of another name.
+
+cell: tests/magics/test_gpu_in_a_kernel.py
+"""

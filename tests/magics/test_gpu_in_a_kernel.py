@@ -1,0 +1,268 @@
+"""`%%gpu` in a real kernel: what a front end sees, and what ends a cell on both sides."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import nbformat
+import pytest
+from jupyter_client.manager import start_new_kernel
+from nbclient import NotebookClient
+
+from support.kernel import SESSION
+
+SECONDS = 120
+LATE = {
+    "a thread": (
+        "%%gpu\nimport threading, time\n"
+        "def f():\n    for i in range(3): time.sleep(.4); print('late', i)\n"
+        "threading.Thread(target=f).start(); print('main')",
+        "main\nlate 0\nlate 1\nlate 2\n",
+    ),
+    "a task": (
+        "%%gpu\nimport asyncio\n"
+        "async def g():\n    await asyncio.sleep(.5); print('late task')\n"
+        "t = asyncio.create_task(g()); print('started')",
+        "started\nlate task\n",
+    ),
+    "a child process": (
+        "%%gpu\nimport subprocess\np = subprocess.Popen('sleep .5; echo late sub', shell=True)",
+        "late sub\n",
+    ),
+}
+HANDLE = (
+    "%%gpu\nfrom IPython.display import display\nimport threading, time\n"
+    "h = display('0 %', display_id=True)\n"
+    "def u():\n    for i in range(3): time.sleep(.3); h.update(f'{i} %')\n"
+    "threading.Thread(target=u).start()"
+)
+
+
+class Notebook:
+    """A real kernel that is connected to the GPU kernel, and a front end that can answer."""
+
+    def __init__(self, home):
+        env = {**os.environ, "DL_MAGICS_HOME": str(home), "JPY_SESSION_NAME": SESSION}
+        self.manager, self.client = start_new_kernel(kernel_name="python3", env=env)
+        self.run("%load_ext dl_magics")
+
+    def send(self, cell, **options):
+        return self.client.execute(cell, **options)
+
+    def answer(self, sent):
+        """Return the reply to a cell and its outputs, as (type, content)."""
+        outputs, idle = [], False
+        while not idle:
+            message = self.client.get_iopub_msg(timeout=SECONDS)
+            if message["parent_header"].get("msg_id") == sent:
+                idle = message["content"].get("execution_state") == "idle"
+                outputs.append((message["msg_type"], message["content"]))
+        while True:
+            reply = self.client.get_shell_msg(timeout=SECONDS)
+            if reply["parent_header"]["msg_id"] == sent:
+                return reply["content"], outputs
+
+    def run(self, cell, **options):
+        return self.answer(self.send(cell, **options))
+
+    def until(self, sent, true):
+        """Return the outputs of a cell, also after its end, once they fulfil a condition."""
+        outputs = []
+        while not true(outputs):
+            message = self.client.get_iopub_msg(timeout=SECONDS)
+            if message["parent_header"].get("msg_id") == sent:
+                outputs.append((message["msg_type"], message["content"]))
+        return outputs
+
+    def interrupt_after(self, sent, text):
+        """Press Stop once a cell has shown a text; return its reply and the outputs."""
+        before = self.until(sent, lambda outputs: text in shown(outputs))
+        self.manager.interrupt_kernel()
+        reply, outputs = self.answer(sent)
+        return reply, before + outputs
+
+
+def printed(outputs):
+    return "".join(content["text"] for kind, content in outputs if kind == "stream")
+
+
+def shown(outputs):
+    return printed(outputs) + "".join(
+        content["data"]["text/plain"] for kind, content in outputs if "data" in content
+    )
+
+
+@pytest.fixture(scope="module")
+def open_notebook(notebook):
+    opened = Notebook(notebook)
+    yield opened
+    opened.client.stop_channels()
+    opened.manager.shutdown_kernel(now=True)
+
+
+@pytest.mark.parametrize("what", LATE)
+def test_output_after_the_end_of_a_cell_appears_under_it(open_notebook, what):
+    cell, text = LATE[what]
+
+    sent = open_notebook.send(cell)
+
+    outputs = open_notebook.until(sent, lambda outputs: printed(outputs).endswith(text[-5:]))
+    assert printed(outputs) == text
+
+
+def test_a_display_is_updated_after_the_end_of_its_cell(open_notebook):
+    sent = open_notebook.send(HANDLE)
+
+    outputs = open_notebook.until(sent, lambda outputs: "2 %" in shown(outputs))
+    shows = [(kind, content) for kind, content in outputs if "data" in content]
+    assert [(kind, content["data"]["text/plain"]) for kind, content in shows] == [
+        ("display_data", "'0 %'"),
+        *(("update_display_data", f"'{i} %'") for i in range(3)),
+    ]
+    assert len({content["transient"]["display_id"] for _, content in shows}) == 1
+
+
+def test_later_output_appears_under_its_own_cell_while_another_runs(open_notebook):
+    first = open_notebook.send(LATE["a task"][0])
+    second = open_notebook.send("%%gpu\nprint('second'); await asyncio.sleep(1)")
+
+    texts = {first: "", second: ""}
+    while "late task" not in "".join(texts.values()):
+        message = open_notebook.client.get_iopub_msg(timeout=SECONDS)
+        if message["msg_type"] == "stream":
+            texts[message["parent_header"]["msg_id"]] += message["content"]["text"]
+    open_notebook.answer(second)
+    assert texts == {first: "started\nlate task\n", second: "second\n"}
+
+
+def test_an_error_keeps_its_name_and_text_for_the_front_end(open_notebook):
+    reply, outputs = open_notebook.run("%%gpu\n1 / 0")
+
+    (error,) = [content for kind, content in outputs if kind == "error"]
+    assert (error["ename"], error["evalue"]) == ("ZeroDivisionError", "division by zero")
+    assert (reply["ename"], reply["evalue"]) == ("ZeroDivisionError", "division by zero")
+    assert "1 1 / 0" in re.sub(r"\x1b\[[0-9;]*m", "", "".join(error["traceback"]))
+
+
+def test_a_cell_behind_a_failing_background_cell_runs(open_notebook):
+    open_notebook.run("%%gpu\ndone = []")
+    open_notebook.run("q = 1")
+    open_notebook.run("%%gpu --background\nimport time; time.sleep(2); 1/0")
+
+    reply, outputs = open_notebook.run(
+        "%%gpu -i q -o q\ndone.append(1); q = q + 1; print('behind')"
+    )
+    assert reply["status"] == "ok"
+    assert "behind\n" in printed(outputs)
+    _, outputs = open_notebook.run("%%gpu -o done\nprint(done)")
+    assert printed(outputs) == "[1]\n"
+    _, outputs = open_notebook.run("print(q)")
+    assert printed(outputs) == "2\n"
+
+
+def test_stop_while_a_cell_waits_leaves_the_background_cell_alone(open_notebook):
+    open_notebook.run("%%gpu --background\nimport time; time.sleep(3); print('the whole time')")
+    sent = open_notebook.send("%%gpu\nprint('second')")
+
+    reply, outputs = open_notebook.interrupt_after(sent, "Waiting for ")
+
+    (error,) = [content for kind, content in outputs if kind == "error"]
+    assert (reply["status"], error["ename"]) == ("error", "KeyboardInterrupt")
+    assert error["evalue"].startswith("This cell was not run: it waited for “import time;")
+    assert len(error["traceback"]) == 2
+    reply, outputs = open_notebook.run("%gpu_output")
+    assert (reply["status"], printed(outputs)) == ("ok", "the whole time\n")
+
+
+def test_gpu_interrupt_names_what_it_interrupts_and_what_runs_next(open_notebook):
+    open_notebook.run("%%gpu --background\nimport time; time.sleep(600)")
+    open_notebook.run("%%gpu --background\nprint('next')")
+
+    _, outputs = open_notebook.run("%gpu_interrupt")
+
+    assert "“import time; time.sleep(600)” on gpu was interrupted" in shown(outputs)
+    assert "“print('next')” runs next" in shown(outputs)
+    reply, outputs = open_notebook.run("%gpu_output")
+    assert (reply["status"], printed(outputs)) == ("ok", "next\n")
+    reply, _ = open_notebook.run("%gpu_output 2")
+    assert reply["ename"] == "KeyboardInterrupt"
+    _, outputs = open_notebook.run("%gpu_interrupt")
+    assert "No cell is running on gpu." in shown(outputs)
+
+
+def test_the_second_stop_ends_the_wait_for_a_cell_that_ignores_the_first(open_notebook):
+    stubborn = (
+        "%%gpu\nimport time\nprint('begun')\nends = time.time() + 4\n"
+        "while time.time() < ends:\n"
+        "    try:\n        time.sleep(.1)\n"
+        "    except KeyboardInterrupt:\n        print('not yet')\n"
+        "print('at last')"
+    )
+    sent = open_notebook.send(stubborn)
+    open_notebook.until(sent, lambda outputs: "begun" in printed(outputs))
+    open_notebook.manager.interrupt_kernel()
+    open_notebook.until(sent, lambda outputs: "not yet" in printed(outputs))
+
+    open_notebook.manager.interrupt_kernel()
+    reply, outputs = open_notebook.answer(sent)
+
+    assert (reply["status"], reply["ename"]) == ("error", "KeyboardInterrupt")
+    assert "interrupted twice" in reply["evalue"]
+    later = open_notebook.until(sent, lambda outputs: "at last" in printed(outputs))
+    assert printed(outputs + later).count("not yet") == 1
+
+
+def test_the_debugger_of_the_gpu_kernel_answers_in_a_cell(open_notebook):
+    open_notebook.run("%%gpu\ndef f(secret):\n    return 1 / 0\nf(secret=41)")
+    sent = open_notebook.send("%%gpu\n%debug", allow_stdin=True)
+    asked = []
+
+    for typed in ("p secret + 1", "q"):
+        asked.append(open_notebook.client.get_stdin_msg(timeout=SECONDS)["content"]["prompt"])
+        open_notebook.client.input(typed)
+    reply, outputs = open_notebook.answer(sent)
+
+    assert reply["status"] == "ok"
+    assert asked == ["ipdb> ", "ipdb> "]
+    assert "42" in printed(outputs)
+
+
+def test_input_that_no_front_end_answers_fails_and_the_next_cell_runs(open_notebook):
+    reply, _ = open_notebook.run("%%gpu\nx = input('x? ')", allow_stdin=False)
+    assert reply["ename"] == "StdinNotImplementedError"
+
+    reply, outputs = open_notebook.run("%%gpu\nprint('next')", allow_stdin=False)
+    assert (reply["status"], printed(outputs)) == ("ok", "next\n")
+
+
+def test_whatever_ends_a_cell_here_ends_it_there(open_notebook):
+    """The input of a front end that breaks off; the GPU kernel would wait for it for ever."""
+    broken = (
+        "import builtins\nreal, builtins.input = builtins.input, lambda prompt: 1 / 0\n"
+        "try:\n    get_ipython().run_cell_magic('gpu', '', 'x = input()')\n"
+        "finally:\n    builtins.input = real"
+    )
+    reply, _ = open_notebook.run(broken)
+    assert reply["ename"] == "ZeroDivisionError"
+
+    reply, outputs = open_notebook.run("%%gpu\nprint('next')")
+    assert reply["status"] == "ok"
+    assert "next\n" in printed(outputs)
+
+
+def test_nbclient_stops_at_an_input_and_leaves_the_gpu_kernel_free(
+    notebook, open_notebook, monkeypatch
+):
+    monkeypatch.setenv("DL_MAGICS_HOME", str(notebook))
+    monkeypatch.setenv("JPY_SESSION_NAME", SESSION)
+    cells = ["%load_ext dl_magics", "%%gpu\nx = input('x? ')", "%%gpu\nprint('next')"]
+    document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in cells])
+
+    NotebookClient(document, timeout=SECONDS, allow_errors=True).execute()
+
+    _, asks, after = [cell.outputs for cell in document.cells]
+    assert asks[-1].ename == "StdinNotImplementedError"
+    assert [output.text for output in after] == ["next\n"]
+    _, outputs = open_notebook.run("%%gpu\nprint('and after it')")
+    assert printed(outputs) == "and after it\n"
