@@ -29,7 +29,6 @@ DLMagicsError
 ├── KernelError           the GPU kernel
 │   ├── NotConnected        no GPU kernel is connected
 │   ├── KernelDied          the GPU kernel or its instance ended
-│   ├── CellAborted         the GPU kernel discarded a cell without running it
 │   └── OutputLost          part of the output was not recorded
 ├── RunError              a training run
 │   ├── WeightsNotFound     pretrained weights cannot be found or downloaded
@@ -183,18 +182,6 @@ class NotConnected(KernelError, status=409):
 
 class KernelDied(KernelError):
     """The GPU kernel ended, or its instance did."""
-
-
-class CellAborted(KernelError, status=409):
-    """The GPU kernel discarded a cell that was queued, without running it."""
-
-    @classmethod
-    def after_another(cls) -> CellAborted:
-        """Return the error for a reply of status `aborted`."""
-        return cls(
-            "The GPU kernel did not run this cell: it cleared its queue, as another cell failed.",
-            fix="Run the cell again.",
-        )
 
 
 class OutputLost(KernelError, status=502):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from dl_magics.errors import BY_NAME, CellAborted, DLMagicsError, KernelDied
+from dl_magics.errors import BY_NAME, DLMagicsError, KernelDied, KernelError
 from dl_magics.remote_code import runner
 from dl_magics.remote_code.request import build_request
 from dl_magics.ssh.target import SshTarget
@@ -26,6 +26,16 @@ from dl_magics.remote_code import entry
 entry.call(json.loads(request), user)
 """
 _FIX = "%%gpu runs a cell in the GPU kernel; %gpu_restart restarts it."
+
+
+class CellAborted(KernelError, status=409):
+    """The GPU kernel cleared its queue without running the cell."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The GPU kernel did not run this cell: it cleared its queue, as another cell failed.",
+            fix="Run the cell again.",
+        )
 
 
 async def build_cell(
@@ -63,7 +73,7 @@ def checked_messages(messages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[
 
 def _restore(content: Mapping[str, Any]) -> DLMagicsError:
     if content["status"] == "aborted":
-        return CellAborted.after_another()
+        return CellAborted()
     name, lines = content.get("ename", ""), content.get("traceback") or [""]
     message = content.get("evalue") or name or "The cell was interrupted"
     # The two lines of `DLMagicsError._render_traceback_`; the second is the fix.

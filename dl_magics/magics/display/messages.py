@@ -8,8 +8,8 @@ from typing import Any
 
 from IPython.display import clear_output, publish_display_data
 
-from dl_magics.errors import CellAborted
 from dl_magics.magics.display.remote_error import build_error
+from dl_magics.remote_code.kernel_call import CellAborted
 
 # The model of a widget lives in the GPU kernel: the plain form of the output is shown instead.
 _WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -45,7 +45,7 @@ def show_message(message: Message, answer: Callable[[str], None]) -> BaseExcepti
             if page.get("source") == "page":
                 publish_display_data(page["data"])
         if content["status"] == "aborted":
-            return CellAborted.after_another()
+            return CellAborted()
     return None
 
 

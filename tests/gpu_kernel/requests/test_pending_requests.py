@@ -5,8 +5,7 @@ import pytest
 from dl_magics.errors import KernelDied
 from dl_magics.gpu_kernel.requests.pending_request import PendingRequest
 from dl_magics.gpu_kernel.requests.pending_requests import PendingRequests
-from support.journal_entries import asks_for_input, event, reply, sent, status, stream
-from support.messages import printed
+from support.messages import asks_for_input, event, printed, reply, sent, status, stream
 
 
 class Asked:

@@ -8,7 +8,7 @@ from dl_magics.gpu_kernel.requests.running_cells import (
     RunningCells,
     first_line,
 )
-from support.journal_entries import event, sent, status, stream
+from support.messages import event, sent, status, stream
 
 
 def titles(running):

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from IPython.core.displaypub import CapturingDisplayPublisher
 
-from dl_magics.errors import CellAborted
 from dl_magics.magics.display import messages
+from dl_magics.remote_code.kernel_call import CellAborted
 
 
 def message(kind, **content):
