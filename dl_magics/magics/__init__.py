@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from types import MethodType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dl_magics.errors import DLMagicsError
 from dl_magics.keras_config import cuda_visible_devices
@@ -20,7 +21,7 @@ from dl_magics.magics.gpu import GpuMagics
 from dl_magics.magics.gpu_cells import GpuCellMagics
 from dl_magics.magics.practice import PracticeMagics
 from dl_magics.magics.sync import SyncMagics
-from dl_magics.store import paths
+from dl_magics.store import notebook_session, paths
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -41,11 +42,23 @@ ALL: tuple[type[Magics], ...] = (
 def register_all(shell: InteractiveShell) -> None:
     """Register all magics, and apply the selection of visible GPUs to this process."""
     unregister_all(shell)
+    _identify_notebook(shell)
     # An unreadable folder is reported by the magic that needs it.
     with suppress(DLMagicsError, OSError):
         cuda_visible_devices.apply_selection(str(paths.data_folder()))
     shell.register_magics(*ALL)
     shell.Completer.custom_matchers.extend(MATCHERS)
+
+
+def _identify_notebook(shell: InteractiveShell) -> None:
+    """Record the Jupyter kernel of this process, or that it is a terminal, and its namespace."""
+    kernel: Any = getattr(shell, "kernel", None)
+    file = getattr(getattr(kernel, "parent", None), "abs_connection_file", "")
+    notebook_session.identify_process(
+        notebook_session.build_kernel_id(file, kernel.session.key) if file else None,
+        title=f"a {'notebook' if kernel else 'terminal'} in {Path.cwd()}",
+        variables=shell.user_ns,
+    )
 
 
 def unregister_all(shell: InteractiveShell) -> None:

@@ -55,8 +55,9 @@ class FinetuneMagics(Magics):
         class each. The body is Python: settings, and optionally head(features), a function that
         gets the features and returns the last hidden layer. It may use variables of the notebook
         whose values are plain. Stop, or an interrupt of the kernel, ends the run at the next batch
-        and keeps the best weights. --explain prints the equivalent plain Keras code and trains
-        nothing.
+        and keeps the best weights. The first line of the output says where the run trains: on the
+        connected instance or on this computer. --explain prints the equivalent plain Keras code and
+        trains nothing.
 
         --resume continues an interrupted run: the newest, or the one that is named
         (--resume 2026-11-22_2354). It ends with exactly the numbers of an uninterrupted run. The
@@ -92,14 +93,15 @@ class FinetuneMagics(Magics):
             backend         None        None is the backend that %backend shows; "theano"
                                         trains VGG16 with Keras 1
         """
-        from dl_magics.actions.gpu import notebook_kernel, sync
-        from dl_magics.actions.runs import finetune, runs
+        from dl_magics.actions.gpu import sync
+        from dl_magics.actions.runs import finetune, place, runs
         from dl_magics.training import explain
         from dl_magics.training.recipe import cell_parser
         from dl_magics.training.run import Run
 
         if any(word.partition("=")[0] == _RESUME for word in line.split()):
             run = runs.find_resumable(_parse_resume(line, cell))
+            print_line(place.describe_resumed(run))
             return self._watch(run, lambda stop: finetune.resume(run, stop))
         names = {**self.shell.user_ns, **(local_ns or {})}
         words = [word for word in line.split(" ") if word != _EXPLAIN]
@@ -107,10 +109,12 @@ class FinetuneMagics(Magics):
         if _EXPLAIN in line.split(" "):
             print(explain.write_script(recipe))
             return None
-        if notebook_kernel.is_connected() and (unlike := sync.describe_difference(recipe.data)):
+        where = place.find_place()
+        print_line(where.sentence)
+        if where.kernel and (unlike := sync.describe_difference(recipe.data)):
             print_line(unlike)
         run = Run(runs.create_folder(recipe))
-        return self._watch(run, lambda stop: finetune.finetune(recipe, run.path, stop))
+        return self._watch(run, lambda stop: finetune.finetune(recipe, run.path, stop, where))
 
     def _watch(self, run: Run, train: Callable[[Stop], Generator[Event, None, None]]) -> Run:
         """Show a run while it trains in this cell, and return it."""

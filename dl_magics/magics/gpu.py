@@ -31,6 +31,14 @@ class GpuMagics(Magics):
         "--setup", action="store_true", help="create an environment on the host if none is suitable"
     )
     @argument("--identity", help="path of a private key file")
+    @argument(
+        "--take-over",
+        nargs="?",
+        const="",
+        metavar="ID",
+        help="continue with the GPU kernel of a notebook that does not run any more; "
+        "default: the one that was used last",
+    )
     @argument("--trust", action="store_true", help="show the host key, ask once, pin it")
     @argument("-y", "--yes", action="store_true", help="skip the confirmation")
     @line_magic
@@ -41,14 +49,21 @@ class GpuMagics(Magics):
 
             %gpu_connect
             %gpu_connect ubuntu@lab.example.org --env keras
+            %gpu_connect --take-over
+
+        A notebook keeps its GPU kernel when its own kernel is restarted, and two notebooks never
+        share one. A notebook without a file, such as one that nbclient, papermill or a terminal
+        runs, is a new one each time: --take-over connects it to the GPU kernel of an earlier one.
         """
         from dataclasses import replace
 
-        from dl_magics.actions.gpu import host, notebook_kernel
+        from dl_magics.actions.gpu import free_kernels, host, notebook_kernel
         from dl_magics.host import environments
         from dl_magics.ssh import blocking
 
         args = parse_argstring(self.gpu_connect, line)
+        if args.take_over is not None:
+            return notebook_kernel.take_over(args.take_over)
         target = host.resolve(args.where, args.identity)
         if args.trust:
             trust_host_key(target, yes=args.yes)
@@ -63,6 +78,8 @@ class GpuMagics(Magics):
         display(replace(found, selected=chosen))
         kernel = notebook_kernel.connect(target, chosen)
         notebook_kernel.write_kernelspec(kernel)
+        if offered := free_kernels.offer_free(target.alias):
+            print(offered)
         return kernel
 
     @line_magic

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -45,12 +45,21 @@ class PendingLaunch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelRecord:
-    """The GPU kernel of one notebook: its host, as plain values, and its interpreter."""
+    """A GPU kernel: its host, as plain values, its interpreter, and the notebook that it is for.
+
+    `notebook`, `title` and `folder` are those of the notebook's session. The record is kept after
+    `%gpu_disconnect`, with `connected` False. `taken_from` is the notebook that it was for before.
+    """
 
     host: dict[str, Any]
     python: str
     environment: str
     activate: str
+    notebook: str
+    title: str
+    folder: str
+    connected: bool = True
+    taken_from: str = ""
     used_at: float = field(default_factory=time.time)
 
 
@@ -70,7 +79,7 @@ class State:
 
     `allow_from` are CIDR blocks, empty for this computer's own address. `selected_instances` has
     the instance ID by the name of a profile and region; `kernels` and `background_cells` are by
-    notebook.
+    the id of a GPU kernel.
     """
 
     profile: ProfileSettings = field(default_factory=ProfileSettings)
@@ -115,17 +124,31 @@ def update(change: Callable[[State], State]) -> State:
     return new
 
 
-def remember_kernel(notebook: str, record: KernelRecord | None) -> None:
-    """Store the GPU kernel of a notebook; None removes it."""
-    update(lambda state: replace(state, kernels=_with(state.kernels, notebook, record)))
-
-
-def add_background_cell(notebook: str, cell: BackgroundCell, *, keep: int) -> None:
-    """Store a cell that a notebook sent to the background; only the newest `keep` are kept."""
+def connect_kernel(kernel_id: str, record: KernelRecord) -> None:
+    """Store the GPU kernel that a notebook is connected to from now on."""
 
     def change(state: State) -> State:
-        cells = (*state.background_cells.get(notebook, ()), cell)[-keep:]
-        return replace(state, background_cells={**state.background_cells, notebook: cells})
+        others = disconnect_notebook(state, record.notebook).kernels
+        return replace(state, kernels={**others, kernel_id: record})
+
+    update(change)
+
+
+def disconnect_notebook(state: State, notebook: str) -> State:
+    """Return the state in which a notebook is connected to no GPU kernel."""
+    kernels = {
+        kernel_id: replace(each, connected=False) if each.notebook == notebook else each
+        for kernel_id, each in state.kernels.items()
+    }
+    return replace(state, kernels=kernels)
+
+
+def add_background_cell(kernel_id: str, cell: BackgroundCell, *, keep: int) -> None:
+    """Store a cell that was sent to the background; only the newest `keep` are kept."""
+
+    def change(state: State) -> State:
+        cells = (*state.background_cells.get(kernel_id, ()), cell)[-keep:]
+        return replace(state, background_cells={**state.background_cells, kernel_id: cells})
 
     update(change)
 
@@ -143,13 +166,6 @@ def select_instance(name: str, instance_id: str) -> None:
 def set_pending_launch(pending: PendingLaunch | None) -> None:
     """Store a launch until EC2 answers it; None removes it."""
     update(lambda state: replace(state, pending_launch=pending))
-
-
-def _with(
-    records: Mapping[str, KernelRecord], key: str, record: KernelRecord | None
-) -> dict[str, KernelRecord]:
-    others = {name: each for name, each in records.items() if name != key}
-    return {**others, key: record} if record else others
 
 
 def _prune(state: State) -> State:

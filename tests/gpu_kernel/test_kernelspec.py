@@ -18,7 +18,7 @@ def kernel(tmp_path, monkeypatch) -> NotebookKernel:
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
     host = SshHost(alias="i-0abc", name="evening")
     kernel: Any = None
-    return NotebookKernel(host, "/opt/keras/bin/python", "keras", "", kernel)
+    return NotebookKernel("1", host, "/opt/keras/bin/python", "keras", "", kernel)
 
 
 def listed() -> dict[str, Any]:

@@ -59,11 +59,12 @@ def test_a_cell_trains_and_returns_its_run(shell, data, home, capsys):
     saved = json.loads((run.path / "recipe.json").read_text("utf-8"))
     assert (saved["data"], saved["dense"]) == (str(data), [8])
     shown = lines(capsys)
-    assert shown[0] == "features: 0 of 12 images"
-    assert shown[1] == "head: 0 of 2 epochs"
-    assert [line[:8] for line in shown[2:4]] == ["epoch 1:", "epoch 2:"]
-    assert shown[4] == "evaluate: 0 of 2 images"
-    assert shown[5].endswith(" · done")
+    assert shown[0] == "Trains on this computer: no GPU kernel is connected to this notebook."
+    assert shown[1] == "features: 0 of 12 images"
+    assert shown[2] == "head: 0 of 2 epochs"
+    assert [line[:8] for line in shown[3:5]] == ["epoch 1:", "epoch 2:"]
+    assert shown[5] == "evaluate: 0 of 2 images"
+    assert shown[6].endswith(" · done")
 
 
 def test_a_line_trains_and_its_run_can_be_assigned(shell, data, capsys):
@@ -121,7 +122,7 @@ def test_invalid_input_is_refused_in_two_lines_before_the_start(
 
 @pytest.mark.parametrize("data", ["nowhere", "~nobody-has-this-name/photos"])
 def test_missing_images_are_refused_and_leave_no_folder(shell, home, capsys, data):
-    shown = refused(shell, capsys, f"%finetune {data} {FLAGS}")
+    _, *shown = refused(shell, capsys, f"%finetune {data} {FLAGS}")
 
     assert len(shown) == 2
     assert shown[0].startswith("BadData: ")
@@ -190,6 +191,7 @@ def test_resume_continues_an_interrupted_run(shell, data, home, capsys, cell):
     assert result.result.status == "done"
     assert len(result.result.history["loss"]) == 2
     shown = lines(capsys)
+    assert shown[0] == "Trains on this computer, where the run began."
     assert [line[:8] for line in shown if line.startswith("epoch")] == ["epoch 1:", "epoch 2:"]
     assert [line for line in shown if line.endswith(" · done")]
 

@@ -12,7 +12,16 @@ from dl_magics.errors import DamagedFile
 from dl_magics.store import paths, state
 
 CELL = state.BackgroundCell(msg_id="1", since=4, cell="print()")
-RECORD = state.KernelRecord(host={"alias": "i-0"}, python="/python", environment="gpu", activate="")
+RECORD = state.KernelRecord(
+    host={"alias": "i-0"},
+    python="/python",
+    environment="gpu",
+    activate="",
+    notebook="a.ipynb",
+    title="a.ipynb",
+    folder="/home/ada",
+)
+OTHER = replace(RECORD, notebook="b.ipynb")
 
 
 def test_without_a_file_nothing_is_selected():
@@ -26,38 +35,51 @@ def test_every_field_is_read_back_as_it_was_written():
         allow_from=("203.0.113.0/24",),
         selected_instances={"work · eu-west-1": "i-0"},
         pending_launch=state.PendingLaunch(request={"name": "gpu"}, token="abc"),
-        kernels={"a.ipynb": RECORD},
-        background_cells={"a.ipynb": (CELL,)},
+        kernels={"1": RECORD},
+        background_cells={"1": (CELL,)},
     )
 
     assert state.update(lambda _: written) == written
     assert state.read() == written
 
 
-def test_a_kernel_that_is_forgotten_leaves_the_others():
-    state.remember_kernel("a.ipynb", RECORD)
-    state.remember_kernel("b.ipynb", RECORD)
+def test_a_notebook_is_connected_to_the_last_of_its_gpu_kernels_and_keeps_the_others():
+    state.connect_kernel("1", RECORD)
+    state.connect_kernel("2", OTHER)
 
-    state.remember_kernel("a.ipynb", None)
+    state.connect_kernel("3", RECORD)
 
-    assert state.read().kernels == {"b.ipynb": RECORD}
+    assert state.read().kernels == {
+        "1": replace(RECORD, connected=False),
+        "2": OTHER,
+        "3": RECORD,
+    }
+
+
+def test_a_notebook_that_is_disconnected_leaves_the_others_connected():
+    state.connect_kernel("1", RECORD)
+    state.connect_kernel("2", OTHER)
+
+    state.update(lambda before: state.disconnect_notebook(before, "a.ipynb"))
+
+    assert state.read().kernels == {"1": replace(RECORD, connected=False), "2": OTHER}
 
 
 def test_only_the_newest_background_cells_are_kept():
     for n in range(4):
-        state.add_background_cell("a.ipynb", replace(CELL, msg_id=str(n)), keep=2)
+        state.add_background_cell("1", replace(CELL, msg_id=str(n)), keep=2)
 
-    assert [cell.msg_id for cell in state.read().background_cells["a.ipynb"]] == ["2", "3"]
+    assert [cell.msg_id for cell in state.read().background_cells["1"]] == ["2", "3"]
 
 
 def test_entries_of_notebooks_that_were_not_used_for_long_are_dropped():
     old = time.time() - (state.KEPT_DAYS + 1) * 86_400
-    state.remember_kernel("old.ipynb", replace(RECORD, used_at=old))
-    state.add_background_cell("old.ipynb", replace(CELL, used_at=old), keep=2)
+    state.connect_kernel("old", replace(RECORD, used_at=old))
+    state.add_background_cell("old", replace(CELL, used_at=old), keep=2)
 
-    state.remember_kernel("new.ipynb", RECORD)
+    state.connect_kernel("new", RECORD)
 
-    assert list(state.read().kernels) == ["new.ipynb"]
+    assert list(state.read().kernels) == ["new"]
     assert state.read().background_cells == {}
 
 
@@ -98,6 +120,6 @@ def test_ten_processes_at_once_lose_no_change():
 
 
 def test_the_file_is_for_its_owner_only():
-    state.remember_kernel("a.ipynb", RECORD)
+    state.connect_kernel("1", RECORD)
 
     assert (paths.data_folder() / state.FILE_NAME).stat().st_mode & 0o077 == 0

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,3 +75,22 @@ def plant(root: Path, tree: dict[bytes, Any]) -> None:
             content, mtime_ns = what
             path.write_bytes(content)
             os.utime(path, ns=(mtime_ns, mtime_ns))
+
+
+@contextmanager
+def locked(name: str) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds a lock of `dl_magics.store.lock`, and a child that it forked."""
+    code = (
+        "import os, sys, time; from dl_magics.store import lock;"
+        "assert lock.hold_until_exit(sys.argv[1]); child = os.fork();"
+        "child and print(child, flush=True); time.sleep(600)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, name], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    child = int(process.stdout.readline())
+    yield process
+    process.kill()
+    os.kill(child, signal.SIGKILL)
+    process.communicate()

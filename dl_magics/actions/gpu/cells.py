@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dl_magics.actions.gpu import remote_call
-from dl_magics.actions.gpu.notebook_kernel import NotebookKernel, session_name
+from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
 from dl_magics.core import serialization
 from dl_magics.errors import NoSuchRun
 from dl_magics.ssh import blocking, sftp
@@ -49,7 +49,7 @@ def run_in_background(kernel: NotebookKernel, cell: str) -> str:
     msg_id = kernel.client.execute(cell).id
     line = cell.strip().partition("\n")[0][:60]
     sent = state.BackgroundCell(msg_id=msg_id, since=since, cell=line)
-    state.add_background_cell(session_name(), sent, keep=_KEPT)
+    state.add_background_cell(kernel.id, sent, keep=_KEPT)
     return msg_id
 
 
@@ -77,10 +77,10 @@ def follow_output(kernel: NotebookKernel, number: int = 1) -> Iterator[dict[str,
     NoSuchRun
         If there is no such cell.
     """
-    sent = _sent()
+    sent = state.read().background_cells.get(kernel.id, ())
     if not 1 <= number <= len(sent):
         raise NoSuchRun(
-            f"There is no background cell {number}: {len(sent)} were sent from this notebook."
+            f"There is no background cell {number}: {len(sent)} were sent to this GPU kernel."
             if sent
             else "No cell of this notebook was run in the background.",
             fix="%gpu_output shows the most recent one."
@@ -89,7 +89,3 @@ def follow_output(kernel: NotebookKernel, number: int = 1) -> Iterator[dict[str,
         )
     cell = sent[-number]
     yield from kernel.client.resume(cell.msg_id, cell.since)
-
-
-def _sent() -> tuple[state.BackgroundCell, ...]:
-    return state.read().background_cells.get(session_name(), ())

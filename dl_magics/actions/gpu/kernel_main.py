@@ -13,12 +13,14 @@ from dl_magics.actions.gpu.host import SshHost
 from dl_magics.errors import DLMagicsError
 from dl_magics.gpu_kernel.bridge import Bridge
 from dl_magics.gpu_kernel.client import GpuKernel
+from dl_magics.store import notebook_session
 
 
 def main(words: Sequence[str]) -> int:
     """Run the kernel of a notebook until it ends; return the exit status for Jupyter.
 
-    The notebook's path identifies its kernel on the host; a running one is reattached.
+    The notebook's path, or else the connection file, identifies its kernel on the host; a running
+    one is reattached.
     """
     parser = argparse.ArgumentParser(prog="dl-magics kernel")
     parser.add_argument("-f", dest="file", type=Path, required=True, help="connection file")
@@ -31,12 +33,18 @@ def main(words: Sequence[str]) -> int:
     host = SshHost(
         alias=asked.where, name=asked.name or asked.where, identity=asked.identity or None
     )
+    connection = json.loads(asked.file.read_text(encoding="utf-8"))
+    notebook_session.identify_process(
+        notebook_session.build_kernel_id(str(asked.file), connection["key"].encode()),
+        title=f"a kernel Python (GPU: {host.name})",
+        variables={},
+    )
     try:
-        folder = notebook_kernel.run_dir(host, notebook_kernel.session_name())
+        folder = notebook_kernel.choose_run_dir(host)
         client = GpuKernel.attach(
             host.authorize_and_resolve, folder, asked.python, activate=asked.activate
         )
     except DLMagicsError as error:
         print(*error._render_traceback_(), sep="\n", file=sys.stderr)
         return 1
-    return Bridge(client, json.loads(asked.file.read_text(encoding="utf-8"))).run()
+    return Bridge(client, connection).run()

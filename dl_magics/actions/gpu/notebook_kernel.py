@@ -1,13 +1,14 @@
-"""The GPU kernel of this notebook: connect, reattach, disconnect."""
+"""The GPU kernel of this notebook: connect, reattach, take over, disconnect."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dl_magics.actions.aws import access
+from dl_magics.actions.gpu import free_kernels
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.errors import NotConnected
 from dl_magics.gpu_kernel import kernelspec
@@ -15,13 +16,16 @@ from dl_magics.gpu_kernel.client import GpuKernel
 from dl_magics.host import probe
 from dl_magics.host.info import HostInfo, Interpreter
 from dl_magics.ssh import blocking, keys
-from dl_magics.store import state
+from dl_magics.store import notebook_session, state
+from dl_magics.store.notebook_session import NotebookSession
+from dl_magics.store.state import KernelRecord
 
 
 @dataclass(frozen=True, slots=True)
 class NotebookKernel:
-    """A notebook's GPU kernel: where it runs, in which interpreter."""
+    """A notebook's GPU kernel: where it runs, in which interpreter; `id` names its folder there."""
 
+    id: str
     host: SshHost
     python: str
     environment: str
@@ -30,6 +34,11 @@ class NotebookKernel:
 
     def __repr__(self) -> str:
         return f"GPU kernel on {self.host.name}: {self.environment}, {self.client.state}"
+
+    @property
+    def run_dir(self) -> str:
+        """The folder on the host of its agent."""
+        return build_run_dir(self.id)
 
 
 _TAB_SECONDS = 5.0
@@ -44,19 +53,29 @@ def probe_host(host: SshHost) -> HostInfo:
 def connect(host: SshHost, interpreter: Interpreter) -> NotebookKernel:
     """Attach to this notebook's GPU kernel on the host; start one if there is none.
 
-    It is remembered, so that a restarted notebook kernel reattaches to it.
+    It is remembered, so that a restarted notebook kernel reattaches to it. A notebook that is
+    connected to another host stays so if this fails.
     """
-    if (open_ := _open.get(session_name())) and open_.host.alias != host.alias:
-        disconnect()
-    kernel = _attach(host, interpreter.path, interpreter.name, interpreter.activation)
-    record = state.KernelRecord(
+    session = _hold_session()
+    record = KernelRecord(
         host=host.to_json(),
         python=interpreter.path,
         environment=interpreter.name,
         activate=interpreter.activation,
+        notebook=session.name,
+        title=session.title,
+        folder=session.folder,
     )
-    state.remember_kernel(session_name(), record)
-    return kernel
+    return _attach(session, _choose_id(host, session), record)
+
+
+def take_over(word: str = "") -> NotebookKernel:
+    """Connect this notebook to the GPU kernel of a notebook that does not run any more.
+
+    `word` is the id of the GPU kernel, "" for the one that was used last.
+    """
+    session = _hold_session()
+    return _attach(session, *free_kernels.claim(session, word))
 
 
 def current() -> NotebookKernel:
@@ -67,22 +86,32 @@ def current() -> NotebookKernel:
     NotConnected
         If no GPU kernel is connected.
     """
-    if open_ := _open.get(session_name()):
+    session = notebook_session.current()
+    if open_ := _open.get(session.name):
         return open_
-    known = state.read().kernels.get(session_name())
+    known = _find_record(session)
     if not known:
-        raise NotConnected("No GPU kernel is connected to this notebook.", fix="%gpu_connect")
-    return _attach(SshHost.from_json(known.host), known.python, known.environment, known.activate)
+        raise free_kernels.explain_not_connected(session)
+    kernel_id, record = known
+    return _attach(_hold_session(), kernel_id, replace(record, used_at=time.time()))
 
 
 def is_connected() -> bool:
     """Whether `%%gpu` and `%%finetune` go to a GPU kernel."""
-    return session_name() in _open or session_name() in state.read().kernels
+    session = notebook_session.current()
+    return session.name in _open or _find_record(session) is not None
+
+
+def find_disconnected() -> str:
+    """Return the name of the host from which this notebook was disconnected last, or ""."""
+    name = notebook_session.current().name
+    ended = [each for each in state.read().kernels.values() if each.notebook == name]
+    return str(max(ended, key=lambda each: each.used_at).host["name"]) if ended else ""
 
 
 def find_attached() -> NotebookKernel | None:
     """Return this notebook's GPU kernel if its link is up now, without waiting."""
-    open_ = _open.get(session_name())
+    open_ = _open.get(notebook_session.current().name)
     return open_ if open_ and open_.client.state not in ("lost", "gone", "stopped") else None
 
 
@@ -99,20 +128,23 @@ def write_kernelspec(kernel: NotebookKernel) -> Path:
 
 def disconnect(*, end_kernel: bool = False) -> str | None:
     """Detach from the GPU kernel, or shut it down too; return the host's name, or None."""
+    session = notebook_session.current()
+    free_kernels.give_up(session)
     if not is_connected():
         return None
     kernel = current()
     if end_kernel:
         kernel.client.shutdown()
-    detach()
-    state.remember_kernel(session_name(), None)
+    _close(session)
+    state.update(lambda before: state.disconnect_notebook(before, session.name))
     return kernel.host.name
 
 
 def detach() -> None:
-    """Close this notebook's link; the GPU kernel keeps running."""
-    if open_ := _open.pop(session_name(), None):
-        open_.client.close()
+    """Close this notebook's link as the end of its process does; the GPU kernel keeps running."""
+    session = notebook_session.current()
+    _close(session)
+    notebook_session.release(session)
 
 
 def complete(code: str, cursor: int) -> tuple[list[str], int]:
@@ -120,7 +152,7 @@ def complete(code: str, cursor: int) -> tuple[list[str], int]:
 
     The list is empty while the kernel is busy or its link is down, so that Tab does not block.
     """
-    open_ = _open.get(session_name())
+    open_ = _open.get(notebook_session.current().name)
     if not open_ or open_.client.state != "idle":
         return [], cursor
     reply = open_.client.request(
@@ -129,26 +161,70 @@ def complete(code: str, cursor: int) -> tuple[list[str], int]:
     return list(reply.get("matches", [])), reply.get("cursor_start", cursor)
 
 
-def session_name() -> str:
-    """Return the notebook's path, or the current folder if Jupyter does not provide it."""
-    return os.environ.get("JPY_SESSION_NAME") or str(Path.cwd())
+def choose_run_dir(host: SshHost) -> str:
+    """Return the folder on a host of the GPU kernel of this notebook, which is held from now on."""
+    return build_run_dir(_choose_id(host, _hold_session()))
 
 
-def run_dir(host: SshHost, name: str) -> str:
-    """Return the folder on the host for the kernel of one notebook on this computer.
+def build_run_dir(kernel_id: str) -> str:
+    """Return the folder of a GPU kernel on its host.
 
     The path is short because a socket address has at most 107 bytes.
     """
-    words = f"{keys.ensure_key_pair(access.LOGIN_KEY).short} {host.alias} {name}"
-    return f"~/.dlm/{hashlib.sha256(words.encode()).hexdigest()[:8]}"
+    return f"~/.dlm/{kernel_id}"
 
 
-def _attach(host: SshHost, python: str, environment: str, activate: str) -> NotebookKernel:
+def _find_record(session: NotebookSession) -> tuple[str, KernelRecord] | None:
+    for kernel_id, record in state.read().kernels.items():
+        if record.notebook == session.name and record.connected:
+            return kernel_id, record
+    return None
+
+
+def _choose_id(host: SshHost, session: NotebookSession) -> str:
+    """Return the id of the GPU kernel that the notebook has on a host, or of a new one.
+
+    The id of a GPU kernel that another notebook took over is not used again.
+    """
+    kernels = state.read().kernels
+    for kernel_id, record in kernels.items():
+        if record.notebook == session.name and record.host["alias"] == host.alias:
+            return kernel_id
+    words = f"{keys.ensure_key_pair(access.LOGIN_KEY).short} {host.alias} {session.name}"
+    while (kernel_id := hashlib.sha256(words.encode()).hexdigest()[:8]) in kernels:
+        words += " next"
+    return kernel_id
+
+
+def _hold_session() -> NotebookSession:
+    session = notebook_session.current()
+    if not notebook_session.hold(session):
+        raise NotConnected(
+            f"{session.title} already runs in another process.",
+            fix="Shut it down in the list of running kernels, then run the cell again.",
+        )
+    return session
+
+
+def _attach(session: NotebookSession, kernel_id: str, record: KernelRecord) -> NotebookKernel:
+    host = SshHost.from_json(record.host)
     client = GpuKernel.attach(
-        host.authorize_and_resolve, run_dir(host, session_name()), python, activate=activate
+        host.authorize_and_resolve,
+        build_run_dir(kernel_id),
+        record.python,
+        activate=record.activate,
     )
     if client.state == "starting":
         client.request("shell", "kernel_info_request", {})
-    kernel = NotebookKernel(host, python, environment, activate, client)
-    _open[session_name()] = kernel
+    _close(session)
+    kernel = NotebookKernel(
+        kernel_id, host, record.python, record.environment, record.activate, client
+    )
+    _open[session.name] = kernel
+    state.connect_kernel(kernel_id, record)
     return kernel
+
+
+def _close(session: NotebookSession) -> None:
+    if open_ := _open.pop(session.name, None):
+        open_.client.close()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from pathlib import Path
 
-from dl_magics.actions.gpu import notebook_kernel
 from dl_magics.actions.runs import remote_finetune
+from dl_magics.actions.runs.place import TrainingPlace
 from dl_magics.runs import remote_origin
 from dl_magics.runs.events import Event
 from dl_magics.runs.paths import RunPaths
@@ -20,17 +20,17 @@ Events = Generator[Event, None, None]
 Stop = Callable[[], bool]
 
 
-def finetune(recipe: Recipe, folder: Path, stop: Stop) -> Events:
-    """Train a recipe in the folder of a new run; yield its events.
+def finetune(recipe: Recipe, folder: Path, stop: Stop, place: TrainingPlace) -> Events:
+    """Train a recipe at a place, in the folder of a new run; yield its events.
 
-    It trains in the GPU kernel if one is connected, else in this process. The run ends at a batch
+    The run ends at a batch
     boundary and keeps its best weights when `stop()` returns True or `runs.request_stop` was
     called. If it fails before its first event, the folder is removed. If the generator is closed
     early, a local run is logged as interrupted and a remote run keeps training.
     """
     with recorder.remove_if_not_started(folder):
-        if notebook_kernel.is_connected():
-            yield from remote_finetune.start_run(notebook_kernel.current(), recipe, folder, stop)
+        if place.kernel:
+            yield from remote_finetune.start_run(place.kernel, place.host, recipe, folder, stop)
         else:
             train = select.select_engine(recipe, paths.data_folder())
             yield from recorder.record_new_run(recipe, _run_paths(folder), stop=stop, train=train)

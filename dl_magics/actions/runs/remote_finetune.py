@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dl_magics.actions.aws import instances
 from dl_magics.actions.gpu import notebook_kernel, remote_call, sync
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
 from dl_magics.actions.runs import remote_run
+from dl_magics.actions.runs.place import describe_host
 from dl_magics.errors import BadData, KernelDied, NotResumable, WeightsNotFound
 from dl_magics.runs import remote_origin
 from dl_magics.runs.events import Event, RunEnded
@@ -36,9 +36,12 @@ Stop = Callable[[], bool]
 Events = Generator[Event, None, None]
 
 
-def start_run(kernel: NotebookKernel, recipe: Recipe, folder: Path, stop: Stop) -> Events:
+def start_run(
+    kernel: NotebookKernel, host: Mapping[str, Any], recipe: Recipe, folder: Path, stop: Stop
+) -> Events:
     """Train a recipe in the GPU kernel; yield its events as they are copied to `folder`.
 
+    `host` describes it in the events.
     The data and the weights are looked for on the host first. The run keeps training there if this
     process ends; `runs.follow` continues to copy its events.
     """
@@ -47,7 +50,7 @@ def start_run(kernel: NotebookKernel, recipe: Recipe, folder: Path, stop: Stop) 
         data=find_data(kernel, recipe.data),
         weights=_provide_weights(kernel, recipe),
     )
-    yield from _train(kernel, remote_recipe, RunRecord(folder), stop, resume=False)
+    yield from _train(kernel, host, remote_recipe, RunRecord(folder), stop, resume=False)
 
 
 def resume_run(record: RunRecord, stop: Stop) -> Events:
@@ -66,7 +69,8 @@ def resume_run(record: RunRecord, stop: Stop) -> Events:
             f"connected to {kernel.host.name}.",
             fix=f"%gpu_connect {name}",
         )
-    yield from _train(kernel, recipe, record, stop, resume=True)
+    host = describe_host(kernel.host)
+    yield from _train(kernel, host, recipe, record, stop, resume=True)
 
 
 def find_data(kernel: NotebookKernel, data: str) -> str:
@@ -91,21 +95,27 @@ def find_data(kernel: NotebookKernel, data: str) -> str:
 
 
 def _train(
-    kernel: NotebookKernel, recipe: Recipe, record: RunRecord, stop: Stop, *, resume: bool
+    kernel: NotebookKernel,
+    host: Mapping[str, Any],
+    recipe: Recipe,
+    record: RunRecord,
+    stop: Stop,
+    *,
+    resume: bool,
 ) -> Events:
     """Send the request that trains, remember it in the run's folder, and copy its events."""
     folder = record.folder
     where: dict[str, Any] = {
         "python": kernel.python,
         "activate": kernel.activate,
-        "kernel_folder": notebook_kernel.run_dir(kernel.host, notebook_kernel.session_name()),
+        "kernel_folder": kernel.run_dir,
         "since": kernel.client.n,
         "run_folder": f"{remote_run.RUNS}/{folder.name}",
     }
     arguments = {
         "recipe": recipe.to_json(),
         "run": folder.name,
-        "host": _describe_host(kernel.host),
+        "host": dict(host),
         "resume": resume,
         "origin": where,
     }
@@ -160,13 +170,3 @@ def _provide_weights(kernel: NotebookKernel, recipe: Recipe) -> str | None:
             sftp.upload_once(target, local, ".keras/models" if is_keras_file else _WEIGHTS)
         )
     return recipe.weights
-
-
-def _describe_host(host: SshHost) -> dict[str, Any]:
-    """Return the `host` of the run's events: name and id, of an instance also type and price."""
-    described: dict[str, Any] = {"name": host.name, "id": host.alias}
-    if not host.is_instance:
-        return described
-    aws = host.load_context()
-    instance = instances.add_price(aws, aws.ec2.describe_instance(host.alias))
-    return {**described, "type": instance.type, "dollars_per_hour": instance.dollars_per_hour}

@@ -62,7 +62,7 @@ def test_opening_jupyter_twice_starts_it_once(opened, gpu_run, host_home):
 def test_an_environment_without_jupyter_is_reported(gpu_run, monkeypatch):
     kernel = notebook_kernel.current()
     plain = notebook_kernel.NotebookKernel(
-        kernel.host, "/usr/bin/python3", "system", "", kernel.client
+        kernel.id, kernel.host, "/usr/bin/python3", "system", "", kernel.client
     )
 
     with pytest.raises(errors.CommandFailed) as refused:

@@ -82,7 +82,9 @@ def test_an_interrupt_from_the_toolbar_reaches_the_cell(open_notebook):
 
 
 def test_an_unreachable_host_ends_the_kernel_with_two_lines(gpu_run, tmp_path, capsys):
-    words = ["-f", str(tmp_path / "no"), "--where", "i-00000000000000000", "--python", "python3"]
+    connection = tmp_path / "kernel.json"
+    connection.write_text('{"key": ""}')
+    words = ["-f", str(connection), "--where", "i-00000000000000000", "--python", "python3"]
 
     assert kernel_main.main(words) == 1
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from dl_magics import errors
-from dl_magics.actions.gpu import sync
+from dl_magics.actions.gpu import notebook_kernel, sync
 from dl_magics.actions.runs import runs
 from dl_magics.runs import log, remote_origin
 from dl_magics.store import paths
@@ -76,6 +76,7 @@ def test_a_cell_trains_on_the_host_and_its_files_are_copied(trained, host_home):
     model_there = there(host_home, done) / "model.keras"
     assert (done.path / "model.keras").read_bytes() == model_there.read_bytes()
     assert (done.path / "report.html").exists()
+    assert said.startswith("Trains on gpu (t2.micro, $0.0116/h).\n")
     assert "epoch 2:" in said
 
 
@@ -294,6 +295,7 @@ def test_a_run_is_followed_from_its_first_event_after_a_restart_of_the_notebook(
         f"shell.run_cell({FOR_EVER!r})"
     )
     before = {each.name for each in runs.list_local_runs()}
+    notebook_kernel.detach()
     notebook = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
     going = until(lambda: [each for each in runs.list_local_runs() if each.name not in before])[0]
     until(lambda: len(going.state.epochs) > 2)

@@ -1,0 +1,73 @@
+"""Where a run trains: in the GPU kernel of the notebook, or on this computer. Always said first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dl_magics.actions.aws import instances
+from dl_magics.actions.gpu import free_kernels, notebook_kernel
+from dl_magics.actions.gpu.host import SshHost
+from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
+from dl_magics.core import money
+from dl_magics.runs import remote_origin
+from dl_magics.store import notebook_session
+from dl_magics.training.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlace:
+    """A GPU kernel and its host as the run's events describe it, or this computer."""
+
+    sentence: str
+    kernel: NotebookKernel | None = None
+    host: Mapping[str, Any] = field(default_factory=dict)
+
+
+def find_place() -> TrainingPlace:
+    """Return where a new run of this notebook trains.
+
+    Raises
+    ------
+    NotConnected
+        where another notebook has the GPU kernel of this one: it does not train here unasked.
+    """
+    session = notebook_session.current()
+    if notebook_kernel.is_connected():
+        return _describe(notebook_kernel.current())
+    free_kernels.check_local(session)
+    if left := notebook_kernel.find_disconnected():
+        why = f"%gpu_disconnect ended the connection to {left}."
+    else:
+        why = "no GPU kernel is connected to this notebook."
+    free = free_kernels.describe_free(session)
+    return TrainingPlace(
+        f"Trains on this computer: {why}" + (f" An earlier one: {free}" if free else "")
+    )
+
+
+def describe_resumed(run: Run) -> str:
+    """Return the sentence that says where an interrupted run is resumed: where it began."""
+    origin = remote_origin.load(run.path)
+    return f"Trains on {origin.host['name'] if origin else 'this computer'}, where the run began."
+
+
+def describe_host(host: SshHost) -> dict[str, Any]:
+    """Return the `host` of the run's events: name and id, of an instance also type and price."""
+    described: dict[str, Any] = {"name": host.name, "id": host.alias}
+    if not host.is_instance:
+        return described
+    aws = host.load_context()
+    instance = instances.add_price(aws, aws.ec2.describe_instance(host.alias))
+    return {**described, "type": instance.type, "dollars_per_hour": instance.dollars_per_hour}
+
+
+def _describe(kernel: NotebookKernel) -> TrainingPlace:
+    host = describe_host(kernel.host)
+    what = (
+        f"{host['type']}, {money.format_per_hour(host['dollars_per_hour'])}"
+        if kernel.host.is_instance
+        else kernel.environment
+    )
+    return TrainingPlace(f"Trains on {kernel.host.name} ({what}).", kernel, host)
