@@ -201,7 +201,9 @@ def test_resume_of_a_run_that_is_done_says_what_to_type(shell, home, capsys):
         home / "runs" / "2026-11-03", run_events.make_events(ended=RunEnded(status="done"))
     )
 
-    assert refused(shell, capsys, "%finetune --resume 2026-11-03") == [
+    _, *shown = refused(shell, capsys, "%finetune --resume 2026-11-03")
+
+    assert shown == [
         "NotResumable: The run 2026-11-03 has already ended with the status done.",
         "  Start a new run: %%finetune photos/dogscats (its features are kept) · see it: "
         "%attach 2026-11-03",

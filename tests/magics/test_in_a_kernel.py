@@ -98,9 +98,8 @@ def test_a_cell_shows_a_widget_that_becomes_a_still_picture_and_returns_its_run(
     (result,) = [content["data"] for kind, content in outputs if kind == "execute_result"]
     assert " · done" in result["text/plain"]
     assert "Run <b>" in result["text/html"]
-    (kind, printed), *_ = outputs
-    assert (kind, printed["text"].partition(":")[0]) == ("stream", "Trains on this computer")
-    assert len([content for kind, content in outputs if kind in ("stream", "error")]) == 1
+    (printed,) = [content for kind, content in outputs if kind in ("stream", "error")]
+    assert printed["text"].startswith("Trains on this computer: ")
 
 
 def test_a_front_end_without_widgets_gets_the_plain_picture(kernel):

@@ -16,7 +16,10 @@ class Notebook:
     def __init__(self, path):
         alias = notebook_kernel.current().host.alias
         self.manager = KernelManager(kernel_name=f"dl-magics-{alias}")
-        self.manager.start_kernel(env={**os.environ, "JPY_SESSION_NAME": path})
+        environment = {**os.environ, "JPY_SESSION_NAME": path}
+        if not path:
+            del environment["JPY_SESSION_NAME"]
+        self.manager.start_kernel(env=environment)
         self.client = self.manager.blocking_client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=SECONDS)
@@ -51,7 +54,9 @@ def open_notebook(gpu_run):
         return opened[-1]
 
     yield one
-    opened[-1].close()
+    for notebook in opened:
+        if notebook.manager.has_kernel:
+            notebook.close()
 
 
 def test_a_notebook_runs_on_the_instance(open_notebook, host_home):
@@ -64,6 +69,24 @@ def test_a_notebook_reattaches_after_the_jupyter_server_was_killed(open_notebook
     first.kill()
 
     assert open_notebook().output("print(kept + 1)") == ("", "42\n")
+
+
+def test_two_kernels_of_one_notebook_at_a_time_share_no_gpu_kernel(open_notebook):
+    first, second = open_notebook("twice.ipynb"), open_notebook("twice.ipynb")
+    first.output("who = 1")
+    second.output("who = 2")
+
+    assert first.output("print(who)") == ("", "1\n")
+
+
+def test_without_a_session_name_a_notebook_keeps_its_gpu_kernel_when_it_is_killed(open_notebook):
+    notebook = open_notebook("")
+    notebook.output("kept = 41")
+
+    notebook.manager.restart_kernel(now=True)
+    notebook.client.wait_for_ready(timeout=SECONDS)
+
+    assert notebook.output("print(kept + 1)") == ("", "42\n")
 
 
 def test_an_interrupt_from_the_toolbar_reaches_the_cell(open_notebook):
