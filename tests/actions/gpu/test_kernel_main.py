@@ -13,6 +13,8 @@ SECONDS = 60
 class Notebook:
     """A notebook with the kernel "Python (GPU: gpu)", started as Jupyter starts it."""
 
+    killed = False
+
     def __init__(self, path):
         alias = notebook_kernel.current().host.alias
         self.manager = KernelManager(kernel_name=f"dl-magics-{alias}")
@@ -36,6 +38,7 @@ class Notebook:
 
     def kill(self):
         """Kill the local process without a shutdown request, as the end of the server does."""
+        self.killed = True
         self.client.stop_channels()
         self.manager.signal_kernel(9)
         self.manager.cleanup_resources()
@@ -55,7 +58,7 @@ def open_notebook(gpu_run):
 
     yield one
     for notebook in opened:
-        if notebook.manager.has_kernel:
+        if not notebook.killed:
             notebook.close()
 
 
