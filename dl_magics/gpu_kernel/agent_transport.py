@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from dl_magics.errors import KernelDied, NoAnswer, WrongState
 from dl_magics.gpu_kernel import deploy
 from dl_magics.gpu_kernel.cuda_env import LET_SEE
+from dl_magics.gpu_kernel.link.status import AgentStatus
+from dl_magics.gpu_kernel.link.stream import parse_document
 from dl_magics.ssh import connection
 from dl_magics.ssh.target import SshTarget
 
@@ -98,8 +100,8 @@ class AgentTransport:
         status = await run_agent_command(
             remote, deploy.build_command(self._run_dir, self._python, "adopt")
         )
-        if status["state"] == "gone":
-            raise AgentGone(status["why"] or "the agent could not be started")
+        if status.state == "gone":
+            raise AgentGone(status.why or "the agent could not be started")
         if not self._stdio and (ends := await self._socket(remote)):
             return ends
         # The agent listens, but sshd does not allow forwarding to sockets.
@@ -119,10 +121,10 @@ class AgentTransport:
 
 async def start_agent(
     login: SshTarget, run_dir: str, python: str, *, cwd: str, activate: str
-) -> tuple[str, dict[str, Any]]:
+) -> tuple[str, AgentStatus]:
     """Start an agent with a kernel unless one runs; return its absolute folder and its status."""
 
-    async def start() -> tuple[str, dict[str, Any]]:
+    async def start() -> tuple[str, AgentStatus]:
         folder = await deploy.upload_agent(login, run_dir)
         remote = await connection.connect_shared(login)
         with connection.translate_errors(login):
@@ -131,21 +133,21 @@ async def start_agent(
             return folder, await run_agent_command(remote, command)
 
     folder, status = await retry_on_fresh_connection(start, login)
-    if status["state"] == "gone":
+    if status.state == "gone":
         raise KernelDied(
-            f"The kernel did not start on {login.name}: {status['why']}",
+            f"The kernel did not start on {login.name}: {status.why}",
             fix=f"{python} on the host needs ipykernel: %gpu_connect --setup installs it.",
         )
     return folder, status
 
 
-async def run_agent_command(remote: asyncssh.SSHClientConnection, command: str) -> dict[str, Any]:
+async def run_agent_command(remote: asyncssh.SSHClientConnection, command: str) -> AgentStatus:
     """Run the agent's file on the host; return its status, ignoring other shell output."""
     done = await remote.run(command, check=False)
     for line in reversed(str(done.stdout).splitlines()):
         if line.startswith('{"op":'):
-            status: dict[str, Any] = json.loads(line)
-            return status
+            with contextlib.suppress(ValueError):
+                return AgentStatus.read(parse_document(line.encode()))
     if done.returncode is None:
         raise NoAnswer(
             "The connection was lost while the agent was queried.", fix="Run the line again."
@@ -156,7 +158,7 @@ async def run_agent_command(remote: asyncssh.SSHClientConnection, command: str) 
             f"The shell on the host exited without output (exit status {done.returncode}).",
             fix=_START_FILES,
         )
-    return {"op": "status", "state": "gone", "why": errors[-1]}
+    return AgentStatus("gone", errors[-1])
 
 
 async def retry_on_fresh_connection(work: Callable[[], Awaitable[T]], login: SshTarget) -> T:

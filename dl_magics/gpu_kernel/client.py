@@ -27,7 +27,7 @@ class GpuKernel(KernelRequests):
     def __init__(
         self, find: Callable[[], SshTarget], run_dir: str, python: str, over: AgentConnection
     ) -> None:
-        super().__init__(over, partial(AgentConnection, find, run_dir, python))
+        super().__init__(over, partial(AgentConnection.open, find, run_dir, python))
         self.run_dir = run_dir
         self._watchers = Subscribers()
         self._following = asyncio.ensure_future(self._follow())
@@ -61,14 +61,15 @@ class GpuKernel(KernelRequests):
             folder, status = await start_agent(
                 login, run_dir, python, cwd=cwd or "", activate=activate
             )
-            over = AgentConnection(find, folder, python, status["n"], name=uuid.uuid4().hex)
+            name = uuid.uuid4().hex
+            over = await AgentConnection.open(find, folder, python, status.n, name=name)
             kernel = cls(find, folder, python, over)
             coming = kernel._watchers.watch()
-            welcome = await over.attached()
-            kernel._running = RunningCells(welcome["busy"], welcome["n"])
-            if status["state"] == "starting":
-                await coming.ready(after=status["n"])
-            elif status["state"] == "dead":
+            welcome = await over.wait_attached()
+            kernel._running = RunningCells(welcome.busy, welcome.n)
+            if status.state == "starting":
+                await coming.ready(after=status.n)
+            elif status.state == "dead":
                 await kernel._restart()
             coming.close()
             return kernel
@@ -79,15 +80,13 @@ class GpuKernel(KernelRequests):
     @property
     def state(self) -> State:
         """The state of the kernel; the state of the link while it is not attached."""
-        if self.link.state != "attached":
-            return self.link.state
-        state: State = self.link.status["state"]
-        return state
+        link = self.link.status
+        return link.agent.state if link.state == "attached" else link.state
 
     @property
     def n(self) -> int:
         """The number of the last journal entry received."""
-        return self.link.n
+        return self.link.status.n
 
     def restart(self) -> None:
         """End the kernel, start a new one and wait until it is ready."""
@@ -119,10 +118,10 @@ class GpuKernel(KernelRequests):
 
     async def _restart(self) -> None:
         coming = self._watchers.watch()
-        at = await coming.fulfilled(self.link.wish("restart"))
+        at = await coming.fulfilled(self.link.request("restart"))
         await coming.ready(after=at)
         coming.close()
 
     async def _shutdown(self) -> None:
         coming = self._watchers.watch()
-        await coming.fulfilled(self.link.wish("shutdown"))
+        await coming.fulfilled(self.link.request("shutdown"))

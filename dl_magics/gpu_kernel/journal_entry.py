@@ -1,13 +1,22 @@
-"""One entry of an agent's journal; it is sent as a line of JSON."""
+"""One entry of an agent's journal."""
 
 from __future__ import annotations
 
 import base64
-import json
+import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+CHANNELS = ("iopub", "shell", "control", "stdin", "in")
+# What the content of a message must have for this package: the rest is displayed as it is.
+_TEXTS = {
+    "status": ("execution_state",),
+    "execute_request": ("code",),
+    "stream": ("name", "text"),
+    "input_request": ("prompt",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +32,26 @@ class JournalEntry:
     at: float
     channel: str
     message: dict[str, Any]
-    line: bytes
 
     @classmethod
-    def of(cls, line: bytes) -> JournalEntry:
-        """Parse a line; raises ValueError if it is not a journal entry."""
+    def read(cls, document: dict[str, Any]) -> JournalEntry:
+        """Check an entry by its types, here and nowhere else.
+
+        An entry that fails the check becomes the event `unreadable`: the entries after it must not
+        be lost. Raises ValueError if even its number is missing.
+        """
+        if not isinstance(n := document.get("n"), int):
+            raise ValueError(f"not a journal entry: {document!r:.80}")
         try:
-            return cls.read(json.loads(line), line)
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"not a journal entry: {line[:80]!r}") from error
-
-    @classmethod
-    def read(cls, document: dict[str, Any], line: bytes) -> JournalEntry:
-        """Return the entry of a decoded line."""
-        return cls(
-            document["n"], document["t"], document["ch"], decode_buffers(document["m"]), line
-        )
+            channel, message = document["ch"], decode_buffers(document["m"])
+            if channel == "agent":
+                _check_event(message)
+            else:
+                _check_message(channel, message)
+            return cls(n, float(document["t"]), channel, message)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            unreadable = {"event": "unreadable", "why": f"{error!r:.200}"}
+            return cls(n, time.time(), "agent", unreadable)
 
     @property
     def event(self) -> str:
@@ -61,6 +74,30 @@ class JournalEntry:
     def answers(self) -> str:
         """The id of the request that this message answers, or ""."""
         return str((self.message.get("parent_header") or {}).get("msg_id", ""))
+
+
+def _check_message(channel: object, message: dict[str, Any]) -> None:
+    """Raise ValueError if this is not a Jupyter message."""
+    header, parent = message["header"], message.get("parent_header") or {}
+    texts = (header["msg_id"], header["msg_type"], parent.get("msg_id", ""))
+    if channel not in CHANNELS or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"not a message of a kernel: {header!r:.80}")
+    content, metadata = message["content"], message.setdefault("metadata", {})
+    if not isinstance(content, dict) or not isinstance(metadata, dict):
+        raise ValueError(f"not the content of a message: {content!r:.80}")
+    for name in _TEXTS.get(header["msg_type"], ()):
+        if not isinstance(content[name], str):
+            raise ValueError(f"not the content of a message: {content!r:.80}")
+
+
+def _check_event(message: dict[str, Any]) -> None:
+    """Raise ValueError if this is not an event of the agent."""
+    if not all(isinstance(message.get(name, ""), str) for name in ("event", "id", "why")):
+        raise ValueError(f"not an event: {message!r:.80}")
+    if message["event"] == "kernel_died":
+        message.setdefault("why", "unknown reason")
+    if message["event"] == "settled" and not isinstance(message["before"], int):
+        raise ValueError(f"not an event: {message!r:.80}")
 
 
 def decode_buffers(message: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from dl_magics.errors import DLMagicsError
 from dl_magics.gpu_kernel.agent_connection import AgentConnection
@@ -12,12 +12,12 @@ from dl_magics.gpu_kernel.requests.pending_requests import PendingRequests
 
 
 async def read_journal(
-    open_at: Callable[[int], AgentConnection], since: int, *, follow: bool = False
+    open_at: Callable[[int], Awaitable[AgentConnection]], since: int, *, follow: bool = False
 ) -> AsyncIterator[JournalEntry]:
     """Yield the present entries after `since`; with `follow`, also those that come later."""
-    reading = open_at(since)
+    reading = await open_at(since)
     try:
-        last = (await reading.attached())["n"]
+        last = (await reading.wait_attached()).n
         if last <= since and not follow:
             return
         async for entry in reading.entries():

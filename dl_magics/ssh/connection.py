@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from dl_magics.errors import LoginRefused, NoAnswer
 from dl_magics.ssh import dial, host_key_check
@@ -16,8 +14,6 @@ from dl_magics.ssh.target import SshTarget
 
 if TYPE_CHECKING:
     import asyncssh
-
-    _Connection = asyncssh.SSHClientConnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +26,6 @@ class _Shared:
 
 _shared: dict[str, _Shared] = {}
 _connecting: dict[str, asyncio.Lock] = {}
-_progress: WeakKeyDictionary[_Connection, float] = WeakKeyDictionary()
 
 
 async def connect_shared(target: SshTarget) -> asyncssh.SSHClientConnection:
@@ -56,16 +51,6 @@ async def connect_shared(target: SshTarget) -> asyncssh.SSHClientConnection:
         first_session.add_done_callback(_retrieve_exception)
         _shared[target.alias] = _Shared(target, host_keys, connection, first_session)
         return connection
-
-
-def note_progress(connection: _Connection) -> None:
-    """Note that the host received data just now, even if a transfer takes long."""
-    _progress[connection] = time.time()
-
-
-def last_progress(connection: _Connection) -> float:
-    """Return when the host last received data, in seconds since 1970; 0.0 if never."""
-    return _progress.get(connection, 0.0)
 
 
 async def drop_shared(alias: str) -> None:

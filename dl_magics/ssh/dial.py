@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from dl_magics.ssh.target import SshTarget
 
@@ -25,6 +26,11 @@ _CIPHERS = [
     "aes256-ctr",
     "aes128-ctr",
 ]
+
+
+# asyncio calls it for each block of bytes that the socket received.
+_CALLBACK = "data_received"
+_received: WeakKeyDictionary[_Connection, int] = WeakKeyDictionary()
 
 
 async def open_connection(target: SshTarget, host_keys: bytes) -> _Connection:
@@ -72,7 +78,10 @@ async def _first_to_connect(attempt: Callable[[Any], Awaitable[_Connection]]) ->
             through = asyncio.get_running_loop().create_future()
 
             class Client(asyncssh.SSHClient):
-                def connection_made(self, _: object, through: Any = through) -> None:
+                def connection_made(
+                    self, conn: asyncssh.SSHClientConnection, through: Any = through
+                ) -> None:
+                    _count_bytes(conn)
                     if not through.done():
                         through.set_result(None)
 
@@ -89,3 +98,24 @@ async def _first_to_connect(attempt: Callable[[Any], Awaitable[_Connection]]) ->
     finally:
         for task in attempts.values():
             task.cancel()
+
+
+def bytes_received(connection: _Connection) -> int:
+    """Return how many bytes a connection has received: its sign of life.
+
+    A transfer, a keepalive reply and a message of a kernel all count. A user of a shared connection
+    that waits for its own reply cannot tell a dead line from one that is busy with other data.
+    """
+    return _received.get(connection, 0)
+
+
+def _count_bytes(connection: _Connection) -> None:
+    """Count the bytes that this connection receives from now on."""
+    process = connection.data_received
+    _received[connection] = 0
+
+    def count_and_process(data: bytes, datatype: int | None = None) -> None:
+        _received[connection] += len(data)
+        process(data, datatype)
+
+    setattr(connection, _CALLBACK, count_and_process)

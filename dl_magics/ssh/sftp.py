@@ -18,7 +18,7 @@ from dl_magics.store import atomic
 if TYPE_CHECKING:
     import asyncssh
 
-_PRIVATE_FOLDER = 0o700
+_PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
 
 
 async def upload_once(target: SshTarget, source: Path | bytes, folder: str, name: str = "") -> str:
@@ -109,16 +109,17 @@ async def _make_folder(sftp: asyncssh.SFTPClient, folder: str) -> str:
 
 
 async def _write(sftp: asyncssh.SFTPClient, source: Path | bytes, path: str) -> None:
-    """Write under a temporary name and rename: a full disk leaves nothing under `path`."""
+    """Write a private file under a temporary name and rename it, so that `path` is complete."""
     import asyncssh
 
     unfinished = f"{path}.{uuid.uuid4().hex[:8]}.part"
+    private = asyncssh.SFTPAttrs(permissions=_PRIVATE_FILE)
     try:
+        async with sftp.open(unfinished, "wb", private) as file:
+            if isinstance(source, bytes):
+                await file.write(source)
         if isinstance(source, Path):
             await sftp.put(source, unfinished)
-        else:
-            async with sftp.open(unfinished, "wb") as file:
-                await file.write(source)
         await sftp.posix_rename(unfinished, path)
     except (asyncssh.SFTPFailure, asyncssh.SFTPNoSpaceOnFilesystem) as error:
         raise NoAnswer(

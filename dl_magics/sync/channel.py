@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from dl_magics.errors import CommandFailed, DiskFull, NoAnswer
-from dl_magics.ssh import connection
 from dl_magics.ssh.target import SshTarget
 from dl_magics.sync.bandwidth import BandwidthEstimate
 from dl_magics.sync.progress import ProgressMeter
@@ -97,7 +96,7 @@ class ChannelStream:
         meter: ProgressMeter,
         pace: BandwidthEstimate,
     ) -> None:
-        self._remote, self._login, self._meter, self._pace = remote, login, meter, pace
+        self._login, self._meter, self._pace = login, meter, pace
         self._opening: _Opening = asyncio.ensure_future(
             remote.create_process(_READY, encoding=None)
         )
@@ -133,7 +132,6 @@ class ChannelStream:
                 for at in range(0, len(piece.data), _SLICE):
                     process.stdin.write(piece.data[at : at + _SLICE])
                     await process.stdin.drain()
-                    connection.note_progress(self._remote)
                 self._pace.add(len(piece.data))
                 self._meter.add(piece.size, piece.files)
 

@@ -2,6 +2,6 @@
 
 agent_connection, agent_transport, replay: tests/gpu_kernel/test_client.py
 subscribers: tests/gpu_kernel/test_client.py
-deploy, journal_entry, json_lines: tests/gpu_kernel/agent/test_agent.py
+deploy, journal_entry: tests/gpu_kernel/agent/test_agent.py
 cuda_env: tests/actions/keras/test_settings.py
 """

@@ -124,7 +124,6 @@ def test_a_request_sent_while_the_link_is_lost_runs_once_later(lab, kernel):
         seen.append(kernel.state)
         if kernel.state == "lost":
             lab.wire("up")
-            blocking.call_in_loop(kernel.link.poke)
 
     kernel.waiting = waiting
 
@@ -156,7 +155,7 @@ def other(lab, kernel):
 
 
 def journal_of(lab, kernel, since=0):
-    opened = partial(AgentConnection, lab.login, kernel.run_dir, sys.executable)
+    opened = partial(AgentConnection.open, lab.login, kernel.run_dir, sys.executable)
     return blocking.iterate_over(replay.read_journal(opened, since))
 
 
@@ -195,7 +194,7 @@ def test_out_of_memory_fails_the_cell_with_two_lines(kernel):
     assert "memory" in str(died.value)
     assert "%gpu_restart" in died.value.fix
     assert kernel.state == "dead"
-    assert "memory" in kernel.link.status["why"]
+    assert "memory" in kernel.link.status.agent.why
     with pytest.raises(errors.KernelDied):
         list(kernel.execute("1"))
     kernel.restart()
@@ -224,7 +223,6 @@ def test_output_that_was_not_journalled_is_reported_lost(lab, kernel):
     os.kill(agent_pid(lab, kernel), signal.SIGKILL)
     time.sleep(1)
     lab.wire("up")
-    blocking.call_in_loop(kernel.link.poke)
 
     with pytest.raises(errors.OutputLost):
         list(answer)
@@ -251,7 +249,7 @@ def test_a_kernel_that_was_shut_down_stays_gone(lab):
     kernel.shutdown()
 
     until(lambda: other.state == "gone")
-    assert other.link.why == "it was shut down"
+    assert other.link.status.why == "it was shut down"
     until(lambda: lab.running(kernel.run_dir) == [])
     other.close()
 
@@ -278,7 +276,7 @@ def test_a_deleted_run_folder_is_reported_gone(lab):
             os.kill(pid, signal.SIGKILL)
 
     until(lambda: other.state == "gone")
-    assert "does not exist" in other.link.why
+    assert "does not exist" in other.link.status.why
     other.close()
 
 
@@ -295,7 +293,7 @@ def test_a_stopped_instance_is_distinguished_from_a_lost_link(lab, kernel):
     lab.refuse()
 
     until(lambda: watching.state == "stopped")
-    assert watching.link.why == "gpu is stopped."
+    assert watching.link.status.why == "gpu is stopped."
     lab.mend()
     stopped.clear()
     until(lambda: watching.state == "idle")
@@ -332,9 +330,10 @@ def test_a_new_link_resumes_after_the_last_entry_received(lab, tmp_path):
         recorded = JournalFile(path)
 
         async def record():
-            await recorded.record(
-                AgentConnection(lab.login, kernel.run_dir, sys.executable, recorded.n, name="test")
+            link = await AgentConnection.open(
+                lab.login, kernel.run_dir, sys.executable, recorded.n, name="test"
             )
+            await recorded.record(link)
 
         recording = blocking.start_task(record())
         until(lambda: path.exists() and text in path.read_bytes())

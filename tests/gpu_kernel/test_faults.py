@@ -66,10 +66,9 @@ def test_a_revoked_key_is_reported_and_the_cell_keeps_running(lab, kernel):
     answer = kernel.execute("import time\nfor i in range(20): print(i); time.sleep(0.1)")
     (lab.folder / "authorized_keys").write_text("")
     lab.kill_sessions()
-    while "key" not in kernel.link.why:
+    while "key" not in kernel.link.status.why:
         time.sleep(0.05)
     (lab.folder / "authorized_keys").write_text(kept)
-    blocking.call_in_loop(kernel.link.poke)
 
     assert printed(answer) == "".join(f"{i}\n" for i in range(20))
 
@@ -141,7 +140,7 @@ def hoards_until_it_is_killed(kernel):
 
 
 def test_an_out_of_memory_kill_is_reported_and_the_output_is_kept(kernel, memory):
-    agent = kernel.link.status["agent_pid"]
+    agent = kernel.link.status.agent.agent_pid
 
     shown, output = hoards_until_it_is_killed(kernel)
 
@@ -155,11 +154,11 @@ def test_an_out_of_memory_kill_is_reported_and_the_output_is_kept(kernel, memory
     assert output == "".join(f"{i}\n" for i in range(output.count("\n")))
     kernel.restart()
     assert run(kernel, "print('again')") == "again\n"
-    assert kernel.link.status["agent_pid"] == agent
+    assert kernel.link.status.agent.agent_pid == agent
 
 
 def test_an_agent_that_adopted_the_kernel_reports_out_of_memory_too(kernel, memory):
-    os.kill(kernel.link.status["agent_pid"], signal.SIGKILL)
+    os.kill(kernel.link.status.agent.agent_pid, signal.SIGKILL)
     run(kernel, "1")
 
     shown, _ = hoards_until_it_is_killed(kernel)

@@ -87,7 +87,7 @@ def test_a_cell_shows_that_the_link_is_lost_then_back_and_misses_no_line(lab, ru
     def cut(person):
         person.sees("line 9\n")
         lab.kill_sessions()
-        until(lambda: link.state == "lost")
+        until(lambda: link.status.state == "lost")
         lab.wire("down")
         try:
             person.sees("Reconnecting")

@@ -116,9 +116,9 @@ def test_a_cell_whose_connection_breaks_again_and_again_runs_once_and_loses_no_l
 
     def break_it():
         for _ in range(3):
-            until(lambda: link.state == "attached")
+            until(lambda: link.status.state == "attached")
             blocking.wait_for(connection.drop_shared(gpu.host.alias))
-            breaks.append(until(lambda: link.state == "lost"))
+            breaks.append(until(lambda: link.status.state == "lost"))
 
     cutting = threading.Thread(target=break_it)
     cutting.start()

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import sys
 
-from dl_magics.gpu_kernel import agent_connection
 from dl_magics.gpu_kernel.client import GpuKernel
+from dl_magics.gpu_kernel.link import heartbeat
 from dl_magics.ssh import blocking, connection
 from dl_magics.sync import upload
 from dl_magics.sync.spec import SyncJob
 
 
 def test_a_slow_upload_does_not_make_the_kernel_look_lost(lab, tmp_path, monkeypatch):
-    monkeypatch.setattr(agent_connection, "DEAD_SECONDS", 1.5)
+    monkeypatch.setattr(heartbeat, "DEAD_SECONDS", 1.5)
     (tmp_path / "large.bin").write_bytes(os.urandom(4 * 2**20))
     there = lab.folder / "home" / "slow"
     kernel = GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable)

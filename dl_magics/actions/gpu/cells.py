@@ -63,7 +63,7 @@ def interrupt_running(kernel: NotebookKernel) -> str:
     what = str(running[0]) if running else "The cell that runs"
     done = (
         f"{what} on {name} was interrupted."
-        if client.link.state == "attached"
+        if client.link.status.state == "attached"
         else f"{what} on {name} is interrupted when the connection is back."
     )
     return f"{done} {running[1]} runs next." if len(running) > 1 else done

@@ -21,7 +21,7 @@ import threading
 import time
 from pathlib import Path
 
-from .files import replace, sockets
+from .files import make_private_folder, open_private, replace, sockets
 from .messages import CHUNK_BYTES, as_line
 
 START_SECONDS = 30.0
@@ -61,13 +61,12 @@ def gone(why: str) -> bytes:
 
 def prepare(folder: Path, **how: str) -> None:
     """Create the folder and store in it how to start the kernel."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)
+    make_private_folder(folder)
     replace(folder / "how.json", json.dumps(how))
 
 
 def _spawn(folder: Path, command: list[str]) -> bytes:
-    with (folder / "agent.log").open("ab") as log:
+    with open_private(folder / "agent.log") as log:
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
@@ -98,7 +97,7 @@ def run(folder: Path, may_start: bool) -> None:
     from .agent import Agent
 
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with (folder / "lock").open("w") as lock:
+    with open_private(folder / "lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -115,9 +115,11 @@ class Agent:
     def _take(self, channel: str, message: Message) -> None:
         if channel == "iopub" and message["header"]["msg_type"] == "status":
             request = message["parent_header"].get("msg_id", "")
-            if message["content"]["execution_state"] == "busy":
+            content = message.get("content")
+            state = content.get("execution_state") if isinstance(content, dict) else None
+            if state == "busy":
                 self._busy[request] = time.time()
-            elif message["content"]["execution_state"] == "idle":
+            elif state == "idle":
                 self._busy.pop(request, None)
                 self._idle_since = time.time()
         self._recorder.record(channel, message)

@@ -93,18 +93,20 @@ class Channels:
     async def _listen(self, channel: str) -> None:
         taken = 0
         while True:
-            self._receive(channel, await self._ends[channel].recv_multipart())
+            frames = await self._ends[channel].recv_multipart(copy=False)
+            self._receive(channel, [frame.buffer for frame in frames])
+            del frames
             taken += 1
             if taken % FAIRNESS == 0:
                 # Let other tasks run while one channel is busy.
                 await asyncio.sleep(0)
 
-    def _receive(self, channel: str, frames: list[bytes]) -> None:
+    def _receive(self, channel: str, frames: list[memoryview]) -> None:
         try:
-            message = self._wire.unpack(frames)
+            message = self._wire.receive(frames)
             ours = message["parent_header"].get("session") == SESSION
             kind = message["header"]["msg_type"]
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             self._take("agent", {"event": "unreadable", "channel": channel, "why": repr(error)})
             return
         if ours:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,13 @@ REMEMBER_SECONDS = 7 * 24 * 3600
 
 
 class Client:
-    """An attached client; it receives every entry after the last one it has, in whole lines."""
+    """An attached client; it receives every entry after the last one it has."""
 
     def __init__(self, journal: Journal, writer: asyncio.StreamWriter) -> None:
         self.more = asyncio.Event()
         self.name = ""
         self.had: int | None = None
+        self._largest = 0
         self._journal = journal
         self._writer = writer
         self._place: tuple[int, int] | None = None
@@ -33,10 +35,15 @@ class Client:
 
     def greet(self, wish: dict[str, Any], status: dict[str, Any]) -> None:
         """Send the welcome and every entry after the last one that the client has."""
-        since = self._journal.after(wish["since"], wish.get("boot", ""))
+        since, boot = wish["since"], wish.get("boot", "")
+        # The bytes that the client has of the next entry count only if that entry survived.
+        has_next = self._journal.after(since + 1, boot) == since + 1
+        since = self._journal.after(since, boot)
         self.name, self.had = wish.get("client", ""), since
-        self._place = self._journal.place(since)
-        self.say(dict(status, op="welcome", since=since))
+        self._largest = wish.get("largest", sys.maxsize)
+        self._place = self._journal.place(since, wish.get("offset", 0) if has_next else 0)
+        offset = self._journal.offset(self._place)
+        self.say(dict(status, op="welcome", since=since, offset=offset))
         self.more.set()
 
     async def pump(self) -> None:
@@ -44,7 +51,7 @@ class Client:
         while await self.more.wait():
             self.more.clear()
             while self._place:
-                data, self._place = self._journal.read(self._place)
+                data, self._place = self._journal.read(self._place, self._largest)
                 if not data:
                     break
                 self._writer.write(data)

@@ -6,15 +6,41 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 LONGEST_FOLDER = 90
+
+
+def open_private(path: Path, truncate: bool = False) -> BinaryIO:
+    """Open a file for writing at its end, unbuffered; only its owner has access to it.
+
+    Raises OSError if it is a link or belongs to another user.
+    """
+    flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    number = os.open(str(path), flags, 0o600)
+    file = os.fdopen(number, "ab", buffering=0)
+    if os.fstat(number).st_uid != os.getuid():
+        file.close()
+        raise PermissionError(f"{path} is owned by another user")
+    os.fchmod(number, 0o600)
+    if truncate:
+        os.ftruncate(number, 0)
+    return file
+
+
+def make_private_folder(path: Path) -> None:
+    """Create a folder that only its owner can access; raises OSError if another user owns it."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.is_symlink() or path.lstat().st_uid != os.getuid():
+        raise PermissionError(f"{path} is owned by another user")
+    path.chmod(0o700)
 
 
 def replace(path: Path, text: str) -> None:
     """Write a private file atomically."""
     fresh = path.with_suffix(".new")
-    with os.fdopen(os.open(str(fresh), os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
+    with open_private(fresh, truncate=True) as file:
+        file.write(text.encode())
     fresh.replace(path)
 
 
@@ -27,10 +53,7 @@ def sockets(folder: Path) -> Path:
         return folder
     name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
     short = Path(tempfile.gettempdir()) / f"dlm-{name}"
-    short.mkdir(mode=0o700, exist_ok=True)
-    found = short.lstat()
-    if found.st_uid != os.getuid() or found.st_mode & 0o170077 != 0o040000:
-        raise PermissionError(f"{short} is owned by another user")
+    make_private_folder(short)
     return short
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 from pathlib import Path
 from typing import Any
 
-from .files import replace
-from .messages import Message, as_line
+from .files import make_private_folder, open_private, replace
+from .messages import CHUNK_BYTES, LargeMessage, Message, as_line, packed
+from .segment import Segment
 
-CHUNK_BYTES = 1 << 18
 SEGMENT_BYTES = 8 << 20
 KEEP_BYTES = 512 << 20
-HEAD = re.compile(rb'\{"n":(\d+),"t":[\d.]+,"ch":"(\w+)"')
 
 
 class Journal:
@@ -36,38 +33,38 @@ class Journal:
         self._folder = folder
         self._segment_bytes = segment_bytes
         self._keep_bytes = keep_bytes
-        self._sizes: dict[int, int] = {}
+        self._segments: dict[int, Segment] = {}
         self._unsynced: set[Any] = set()
-        folder.mkdir(mode=0o700, exist_ok=True)
+        make_private_folder(folder)
         self._recover()
-        self._file = self._path(max(self._sizes)).open("ab", buffering=0)
+        self._file = open_private(self._last.path)
 
     @property
     def first(self) -> int:
         """The number of the oldest entry in the journal."""
-        return min(self._sizes)
+        return min(self._segments)
+
+    @property
+    def _last(self) -> Segment:
+        return self._segments[max(self._segments)]
 
     def append(self, channel: str, message: Message, at: float) -> None:
         """Add an entry; if the write fails (OSError), the journal is unchanged."""
-        entry = {"n": self.n + 1, "t": round(at, 3), "ch": channel, "m": message}
-        line = as_line(entry)
-        current = max(self._sizes)
-        if self._sizes[current] and self._sizes[current] + len(line) > self._segment_bytes:
-            current = self.n + 1
+        entry = {"n": self.n + 1, "t": round(at, 3), "ch": channel}
+        if isinstance(message, LargeMessage):
+            size = message.size
+            parts = packed(entry, message)
+        else:
+            line = as_line(dict(entry, m=message))
+            size, parts = len(line), iter([line])
+        if self._last.size and self._last.size + size > self._segment_bytes:
             self._unsynced.add(self._file)
-            self._file = self._path(current).open("ab", buffering=0)
-            self._sizes[current] = 0
-        try:
-            rest = memoryview(line)
-            while rest:
-                rest = rest[os.write(self._file.fileno(), rest) :]
-        except OSError:
-            os.ftruncate(self._file.fileno(), self._sizes[current])
-            raise
+            self._segments[self.n + 1] = Segment(self._folder, self.n + 1)
+            self._file = open_private(self._last.path)
+        self._last.append(self._file, parts, size)
         self._unsynced.add(self._file)
-        self._sizes[current] += len(line)
         self.n += 1
-        self._note(entry)
+        self._note(dict(entry, m=message))
 
     def sync(self) -> None:
         """Flush all written entries to disk; safe to call from another thread."""
@@ -85,74 +82,71 @@ class Journal:
         survived = self._ends.get(boot, self.n)
         return max(self.first - 1, min(since, survived))
 
-    def place(self, since: int) -> tuple[int, int]:
-        """Return the position of the entry after `since`: segment and byte offset."""
-        segment = max(first for first in self._sizes if first <= since + 1)
-        with self._path(segment).open("rb") as file:
-            for _ in range(since + 1 - segment):
-                file.readline()
-            return segment, file.tell()
+    def place(self, since: int, offset: int = 0) -> tuple[int, int]:
+        """Return the position of the entry after `since`, or `offset` bytes into it if it is long.
 
-    def read(self, place: tuple[int, int]) -> tuple[bytes, tuple[int, int]]:
-        """Return some whole lines from a position, and the position after them."""
-        segment, offset = place
-        left = self._sizes[segment] - offset
-        if not left:
-            later = [first for first in self._sizes if first > segment]
-            return self.read((min(later), 0)) if later else (b"", place)
-        with self._path(segment).open("rb") as file:
-            file.seek(offset)
-            data = file.read(min(CHUNK_BYTES, left))
-            if not data.endswith(b"\n"):
-                whole, newline, _ = data.rpartition(b"\n")
-                data = whole + newline if newline else data + file.readline()
-        return data, (segment, offset + len(data))
+        A position is the number of a segment and a byte offset in it.
+        """
+        segment = self._segments[max(first for first in self._segments if first <= since + 1)]
+        begin = segment.offset_of(since + 1)
+        line = segment.long_at(begin)
+        return segment.first, begin + (offset if line and 0 <= offset < line.length else 0)
+
+    def offset(self, place: tuple[int, int]) -> int:
+        """Return how many bytes of a long entry are before a position."""
+        line = self._segments[place[0]].long_at(place[1])
+        return place[1] - line.offset if line else 0
+
+    def read(self, place: tuple[int, int], largest: int) -> tuple[bytes, tuple[int, int]]:
+        """Return what is sent from a position on, b"" if nothing, and the position after it.
+
+        It is whole lines or a piece of a long one; of a message larger than `largest`, a notice.
+        """
+        first, offset = place
+        segment = self._segments[first]
+        if offset == segment.size:
+            later = [number for number in self._segments if number > first]
+            return self.read((min(later), 0), largest) if later else (b"", place)
+        line = segment.long_at(offset)
+        if line is None:
+            data = segment.read(offset)
+            return data, (first, offset + len(data))
+        end = line.offset + line.length
+        if line.size > largest:
+            return segment.withheld(line), (first, end)
+        data = segment.bytes_at(offset, min(CHUNK_BYTES, end - offset))
+        piece = {"op": "piece", "n": line.n, "offset": offset - line.offset, "total": line.length}
+        return as_line(dict(piece, length=len(data))) + data, (first, offset + len(data))
 
     def give_room(self, had: int) -> None:
         """Delete the oldest segments beyond the size limit, if all clients have received them."""
-        while sum(self._sizes.values()) > self._keep_bytes and len(self._sizes) > 1:
-            oldest, following = sorted(self._sizes)[:2]
+        while (
+            sum(segment.size for segment in self._segments.values()) > self._keep_bytes
+            and len(self._segments) > 1
+        ):
+            oldest, following = sorted(self._segments)[:2]
             if had < following - 1:
                 return
             replace(self._folder / "asked", "\n".join(self.asked))
-            self._path(oldest).unlink()
-            del self._sizes[oldest]
-
-    def _path(self, first: int) -> Path:
-        return self._folder / f"{first:012d}.jsonl"
+            self._segments.pop(oldest).path.unlink()
 
     def _recover(self) -> None:
         files = sorted(self._folder.glob("*.jsonl"))
         for path in files:
-            first = int(path.stem)
-            if not self._sizes:
-                self.n = first - 1
-            if first != self.n + 1:
+            segment = Segment(self._folder, int(path.stem))
+            if not self._segments:
+                self.n = segment.first - 1
+            if segment.first != self.n + 1:
                 path.rename(path.with_suffix(".damaged"))
                 continue
+            self._segments[segment.first] = segment
             # Only the last two segments can have unflushed entries.
-            self._sizes[first] = self._scan(path, thorough=path in files[-2:])
-            os.truncate(str(path), self._sizes[first])
+            for entry in segment.recover(thorough=path in files[-2:]):
+                self._note(entry)
+            self.n = segment.next - 1
         if (self._folder / "asked").exists():
             self.asked.update((self._folder / "asked").read_text().split())
-        self._sizes = self._sizes or {1: 0}
-
-    def _scan(self, path: Path, thorough: bool) -> int:
-        good = 0
-        with path.open("rb") as file:
-            for line in file:
-                head = HEAD.match(line)
-                if not head or int(head[1]) != self.n + 1 or not line.endswith(b"}\n"):
-                    break
-                if thorough or head[2] in (b"in", b"agent"):
-                    try:
-                        entry = json.loads(line)
-                    except ValueError:
-                        break
-                    self._note(entry)
-                self.n += 1
-                good += len(line)
-        return good
+        self._segments = self._segments or {1: Segment(self._folder, 1)}
 
     def _note(self, entry: dict[str, Any]) -> None:
         """Update the facts that are needed without reading the journal again."""

@@ -13,7 +13,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from .files import killed_for_memory, replace, sockets, start_time
+from .files import killed_for_memory, open_private, replace, sockets, start_time
 
 LOOK_SECONDS = 0.02
 
@@ -57,7 +57,7 @@ class Kernel:
         replace(self.connection_file, json.dumps(connection))
         # The kernel must outlive the agent; and the debugger's warning is not wanted in its log.
         clean = {name: value for name, value in os.environ.items() if name != "JPY_PARENT_PID"}
-        with (self._folder / "kernel.log").open("wb") as log:
+        with open_private(self._folder / "kernel.log", truncate=True) as log:
             self._child = subprocess.Popen(
                 self._command(),
                 stdin=subprocess.DEVNULL,

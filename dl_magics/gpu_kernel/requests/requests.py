@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from dl_magics.errors import DLMagicsError
@@ -32,13 +32,15 @@ class KernelRequests:
         Opens another link, at an earlier entry.
     """
 
-    def __init__(self, link: AgentConnection, reading: Callable[[int], AgentConnection]) -> None:
+    def __init__(
+        self, link: AgentConnection, reading: Callable[[int], Awaitable[AgentConnection]]
+    ) -> None:
         self.link = link
         self.waiting: Callable[[], object] = lambda: None  # called while a reply is pending
         self._reading = reading
-        self._answers = PendingRequests(lambda id_: self.link.wish("interrupt", of=id_))
+        self._answers = PendingRequests(lambda id_: self.link.request("interrupt", of=id_))
         self._running = RunningCells()
-        self._taken = link.n
+        self._taken = link.status.n
         self._session = uuid.uuid4().hex
         self._asked_for_input: Message = {}
         self._failed: DLMagicsError | None = None
@@ -151,7 +153,7 @@ class KernelRequests:
             if cell:
                 self._answers.interrupt(cell.id)
             else:
-                self.link.wish("interrupt")
+                self.link.request("interrupt")
 
         # Another Ctrl-C must not cancel this.
         blocking.start_task(interrupt())

@@ -73,7 +73,7 @@ def _show_until_end(kernel: NotebookKernel, request: PendingRequest) -> BaseExce
                 raise _left(kernel) from None
             interrupted = True
             kernel.client.interrupt(request)
-            if kernel.client.link.state != "attached":
+            if kernel.client.link.status.state != "attached":
                 print(
                     f"The cell is interrupted when the connection to {kernel.host.name} is back; "
                     "interrupt again to stop waiting.",
@@ -82,7 +82,7 @@ def _show_until_end(kernel: NotebookKernel, request: PendingRequest) -> BaseExce
 
 
 def _left(kernel: NotebookKernel) -> BaseException:
-    if kernel.client.link.state == "attached":
+    if kernel.client.link.status.state == "attached":
         return build_interrupt(
             f"The cell on {kernel.host.name} was interrupted twice and has not ended yet.",
             fix="Its further output appears here. %gpu_restart ends it with its kernel.",

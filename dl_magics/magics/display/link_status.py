@@ -14,6 +14,7 @@ from dl_magics.magics.display.updatable import UpdatableDisplay, find_mode, prin
 if TYPE_CHECKING:
     from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
     from dl_magics.gpu_kernel.agent_connection import AgentConnection
+    from dl_magics.gpu_kernel.link.status import LinkStatus
 
 # A shorter interruption is not shown.
 _BLIP_SECONDS = 3
@@ -48,22 +49,22 @@ class LinkStatusLine:
 
     def look(self) -> None:
         """Update the line from the state of the link."""
-        if self._link.state in _AWAY:
-            self._since = self._since or self._link.heard
+        status = self._link.status
+        if status.state in _AWAY:
+            self._since = self._since or status.alive_at
             seconds = round(self._clock() - self._since)
             if seconds >= _BLIP_SECONDS:
-                self._show(self._away(seconds))
+                self._show(self._away(status, seconds))
             return
-        if full := self._link.status.get("full"):
+        if status.agent.full:
             self._since = 0.0
-            self._show(self._full(full))
+            self._show(self._full(status.agent.full))
             return
         if self._shown:
-            self._say(
-                self._back() if self._since else f"The disk of {self._name} has free space again."
-            )
+            freed = f"The disk of {self._name} has free space again."
+            self._say(self._back(status.agent.boot) if self._since else freed)
         self._since, self._shown = 0.0, ""
-        self._boot = self._link.status.get("boot", "")
+        self._boot = status.agent.boot
 
     def _show(self, text: str) -> None:
         if text != self._shown:
@@ -77,27 +78,23 @@ class LinkStatusLine:
             "  Free some space on the host to see it · in a terminal on the host: df -h ~"
         )
 
-    def _away(self, seconds: int) -> str:
-        match self._link.state:
+    def _away(self, status: LinkStatus, seconds: int) -> str:
+        match status.state:
             case "stopped":
-                message = self._link.why
+                message = status.why
             case "gone":
-                message = f"{self._name} answers, but there is no agent: {self._link.why}."
+                message = f"{self._name} answers, but there is no agent: {status.why}."
             case _:
                 lost = f"The connection to {self._name} has been lost for {seconds} s"
                 message = f"{lost}; the cell keeps running."
         return f"{message} Reconnecting …"
 
-    def _back(self) -> str:
+    def _back(self, boot: str) -> str:
         message = (
             f"The connection to {self._name} is back after {round(self._clock() - self._since)} s"
         )
         # If the agent was restarted, output may be missing, and the cell shows a notice.
-        return (
-            f"{message}; no output was lost."
-            if self._link.status.get("boot") == self._boot
-            else f"{message}."
-        )
+        return f"{message}; no output was lost." if boot == self._boot else f"{message}."
 
 
 @contextmanager

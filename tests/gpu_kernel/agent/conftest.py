@@ -2,5 +2,5 @@
 
 __main__, channels, clients, files, kernel_process: tests/gpu_kernel/agent/test_agent.py
 messages: tests/gpu_kernel/agent/test_agent.py
-journal_writer: tests/gpu_kernel/agent/test_journal.py
+journal_writer, segment: tests/gpu_kernel/agent/test_journal.py
 """

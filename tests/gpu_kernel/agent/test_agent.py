@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from dl_magics.gpu_kernel import deploy
-from dl_magics.gpu_kernel.journal_entry import JournalEntry
+from dl_magics.gpu_kernel.link import long_entries
+from dl_magics.gpu_kernel.link.stream import IncompleteEntry, Piece
 from support.messages import printed
 
 AGENT = [sys.executable, "-m", "dl_magics.gpu_kernel.agent"]
@@ -38,6 +39,7 @@ class Talk:
         self.end.connect(str(folder / "agent.sock"))
         self.lines = self.end.makefile("rb")
         self.status = {}
+        self.long = IncompleteEntry()
         self.say(op="hello", since=since, **more)
         # A client receives every later entry only after its welcome.
         while self.status.get("op") != "welcome":
@@ -51,9 +53,17 @@ class Talk:
         while True:
             line = self.lines.readline()
             assert line, "the agent hung up"
-            if line.startswith(b'{"n":'):
-                return JournalEntry.of(line)
-            self.status = json.loads(line)
+            document = json.loads(line)
+            if document.get("op") == "piece":
+                data = self.lines.read(document["length"])
+                if self.long.add(
+                    Piece(document["n"], document["offset"], document["total"], data), 1 << 30
+                ):
+                    return long_entries.read_line(self.long.take())
+            elif "ch" in document:
+                return long_entries.read_document(document)
+            else:
+                self.status = document
 
     def until(self, true):
         heard = [self.hear()]

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dl_magics.gpu_kernel.agent.journal import Journal
+from dl_magics.gpu_kernel.link.stream import AgentStream, IncompleteEntry
 
 SMALL = 400
 TEXTS = st.lists(st.text(max_size=120), min_size=1, max_size=30)
@@ -25,14 +26,24 @@ def write(journal, *texts):
         journal.append("iopub", {"text": text}, 1.0)
 
 
-def read(journal, since=0):
-    place, found = journal.place(since), b""
+def received(journal, since=0, offset=0, largest=1 << 40):
+    """Return what a client receives: documents, and the bytes of long entries."""
+    place, stream = journal.place(since, offset), AgentStream()
     while True:
-        data, place = journal.read(place)
+        data, place = journal.read(place, largest)
         if not data:
-            return [json.loads(line) for line in found.splitlines()]
-        assert data.endswith(b"\n")
-        found += data
+            return
+        yield from stream.feed(data)
+
+
+def read(journal, since=0):
+    entries, line = [], IncompleteEntry()
+    for one in received(journal, since):
+        if isinstance(one, dict):
+            entries.append(one)
+        elif line.add(one, 1 << 30):
+            entries.append(json.loads(line.take()))
+    return entries
 
 
 def texts_of(entries):

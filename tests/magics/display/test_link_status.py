@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
+from dl_magics.gpu_kernel.link.status import AgentStatus, LinkStatus
 from dl_magics.magics.display.link_status import LinkStatusLine, show_link_status
 
 NOW = 1_000_000_000.0
@@ -14,7 +16,8 @@ NOW = 1_000_000_000.0
 @pytest.fixture
 def link():
     """A link that is attached."""
-    return SimpleNamespace(state="attached", why="", heard=NOW, status={"boot": "first"})
+    attached = LinkStatus(1, "attached", agent=AgentStatus(boot="first"), alive_at=NOW)
+    return SimpleNamespace(status=attached)
 
 
 @pytest.fixture
@@ -30,17 +33,17 @@ def line(link, said):
 
 
 def lose(link, state="lost", why="", seconds=12):
-    link.state, link.why, link.heard = state, why, NOW - seconds
+    link.status = replace(link.status, state=state, why=why, alive_at=NOW - seconds)
 
 
 def come_back(link):
-    link.state, link.heard = "attached", NOW
+    link.status = replace(link.status, state="attached", alive_at=NOW)
 
 
 def test_a_lost_link_is_said_and_that_it_is_back(line, link, said):
     lose(link)
     line.look()
-    link.heard = NOW
+    link.status = replace(link.status, alive_at=NOW)
     line.look()
     come_back(link)
     line.look()
@@ -64,7 +67,7 @@ def test_where_another_agent_came_nobody_says_that_nothing_was_lost(line, link, 
     lose(link)
     line.look()
     come_back(link)
-    link.status = {"boot": "second"}
+    link.status = replace(link.status, agent=AgentStatus(boot="second"))
     line.look()
 
     assert said[-1] == "The connection to gpu is back after 12 s."

@@ -39,7 +39,9 @@ def main(home: str, address: Path, run_dir: str, journal: Path) -> None:
     recorded = JournalFile(journal)
 
     async def run_and_record() -> None:
-        link = AgentConnection(find, kernel.run_dir, sys.executable, recorded.n, name="link_client")
+        link = await AgentConnection.open(
+            find, kernel.run_dir, sys.executable, recorded.n, name="link_client"
+        )
         link.send("shell", request)
         await recorded.record(link)
 
