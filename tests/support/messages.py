@@ -47,7 +47,7 @@ def asks_for_input(parent: str) -> JournalEntry:
 
 
 def event(name: str, **facts: Any) -> JournalEntry:
-    return JournalEntry(next(_numbers), 0.0, "agent", {"event": name, **facts}, b"")
+    return JournalEntry(next(_numbers), 0.0, "agent", {"event": name, **facts})
 
 
 def _entry(
@@ -65,4 +65,4 @@ def _entry(
         "metadata": metadata or {},
         "content": content,
     }
-    return JournalEntry(next(_numbers), 0.0, channel, message, b"")
+    return JournalEntry(next(_numbers), 0.0, channel, message)

@@ -13,7 +13,7 @@ from dl_magics.gpu_kernel.agent.messages import Wire
 from dl_magics.gpu_kernel.link import long_entries
 
 HEADERS = {
-    "header": {"msg_id": "m", "msg_type": "stream"},
+    "header": {"msg_id": "m", "msg_type": "display_data"},
     "parent_header": {"msg_id": "asked"},
 }
 TEXT = {"name": "stdout", "text": "x"}
