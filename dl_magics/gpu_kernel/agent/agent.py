@@ -11,6 +11,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from .activity import UNKNOWN, Activity
 from .channels import Channels
 from .clients import Client, Clients
 from .files import machine, sockets
@@ -36,8 +37,7 @@ class Agent:
         self._channels: Channels | None = None
         self._state = "dead"
         self._why = ""
-        self._busy: dict[str, float] = {}
-        self._idle_since = time.time()
+        self._activity = Activity()
         self._early: list[tuple[str, Message]] = []
         self._adopted_at: int | None = None
         self._full = ""
@@ -48,10 +48,10 @@ class Agent:
         """Return the status of the kernel, the journal and the agent."""
         return {
             "op": "status",
-            "state": "busy" if self._busy and self._state == "idle" else self._state,
+            "state": "busy" if self._activity.running and self._state == "idle" else self._state,
             "why": self._why,
-            "busy": next(iter(self._busy), None),
-            "idle_since": None if self._busy else self._idle_since,
+            "busy": next(iter(self._activity.running), None),
+            "idle_since": None if self._activity.running else self._activity.idle_since,
             "kernel_pid": self._kernel.pid,
             "agent_pid": os.getpid(),
             "boot": self._journal.boot,
@@ -85,7 +85,7 @@ class Agent:
         if self._kernel.adopt():
             self._tell("kernel_adopted", pid=self._kernel.pid)
             self._adopted_at = self._journal.n
-            self._busy = {"": time.time()}
+            self._activity.begin_unknown()
             self._connect()
             return
         if self._journal.kernel_lives:
@@ -100,7 +100,8 @@ class Agent:
             self._died(f"it could not be started: {error}")
             return
         self._tell("kernel_started", pid=self._kernel.pid)
-        self._adopted_at, self._busy = None, {}
+        self._adopted_at = None
+        self._activity.clear()
         self._connect()
 
     def _connect(self) -> None:
@@ -110,18 +111,12 @@ class Agent:
     def _hang_up(self) -> None:
         if self._channels:
             self._channels.close()
-        self._channels, self._state, self._early, self._busy = None, "dead", [], {}
+        self._channels, self._state, self._early = None, "dead", []
+        self._activity.clear()
 
     def _take(self, channel: str, message: Message) -> None:
-        if channel == "iopub" and message["header"]["msg_type"] == "status":
-            request = message["parent_header"].get("msg_id", "")
-            content = message.get("content")
-            state = content.get("execution_state") if isinstance(content, dict) else None
-            if state == "busy":
-                self._busy[request] = time.time()
-            elif state == "idle":
-                self._busy.pop(request, None)
-                self._idle_since = time.time()
+        if channel == "iopub":
+            self._activity.take(message)
         self._recorder.record(channel, message)
 
     def _heard(self, channel: str) -> None:
@@ -129,8 +124,8 @@ class Agent:
         if channel == "shell" and self._adopted_at is not None:
             # All requests before this one have finished; output not received by now is lost.
             self._tell("settled", before=self._adopted_at)
-            self._adopted_at, self._idle_since = None, time.time()
-            self._busy.pop("", None)
+            self._adopted_at = None
+            self._activity.end(UNKNOWN)
         if self._channels and self._channels.open and self._state == "starting":
             self._state = "idle"
             self._tell("kernel_ready")
@@ -229,7 +224,7 @@ class Agent:
             return
         if kind == "interrupt":
             # The request may have ended while the link was lost: another one may run now.
-            if of is None or of in self._busy or "" in self._busy:
+            if of is None or self._activity.may_run(of):
                 self._kernel.interrupt()
             self._tell("interrupted", id=id_)
         elif kind == "restart":

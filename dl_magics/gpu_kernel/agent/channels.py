@@ -106,6 +106,8 @@ class Channels:
             message = self._wire.receive(frames)
             ours = message["parent_header"].get("session") == SESSION
             kind = message["header"]["msg_type"]
+            if not isinstance(message.get("content", {}), dict):
+                raise TypeError("its content is not an object")
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             self._take("agent", {"event": "unreadable", "channel": channel, "why": repr(error)})
             return
