@@ -5,14 +5,17 @@ argparse takes a third of what `%load_ext dl_magics` may cost, mostly to format 
 
 from __future__ import annotations
 
+import os
+import shlex
 from argparse import Namespace
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, TypeVar
 
 from IPython.core import magic_arguments as ipython_arguments
+from IPython.core.error import UsageError
 
-__all__ = ["argument", "magic_arguments", "parse_argstring"]
+__all__ = ["argument", "magic_arguments", "parse_argstring", "parse_words"]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -38,10 +41,28 @@ class LazyParser:
         parsed: Namespace = self._parser.parse_argstring(line, **options)
         return parsed
 
+    def parse_words(self, line: str) -> Namespace:
+        """Parse the line of the magic as a shell splits it: quotes and backslashes are removed."""
+        words = shlex.shlex(line, posix=True, punctuation_chars="")
+        words.whitespace_split, words.commenters = True, ""
+        if os.name == "nt":
+            words.escape = ""  # a backslash is part of a path
+        try:
+            parsed: Namespace = self._parser.parse_args(list(words))
+        except ValueError as error:
+            raise UsageError(f"{str(error).lower()} in: {line}") from error
+        return parsed
+
     def format_help(self) -> str:
         """Return what `%magic?` shows: usage, docstring, options."""
         text: str = self._parser.format_help()
         return text
+
+
+def parse_words(magic: Any, line: str) -> Namespace:
+    """Parse the line of a magic whose arguments are paths, with quotes as in a shell."""
+    parsed: Namespace = magic.parser.parse_words(line)
+    return parsed
 
 
 def magic_arguments() -> Callable[[Method], Method]:

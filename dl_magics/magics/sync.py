@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from IPython.core.magic import Magics, line_magic, magics_class
 
-from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
+from dl_magics.magics.arguments import argument, magic_arguments, parse_words
 from dl_magics.magics.display.updatable import UpdatableDisplay, find_mode
 from dl_magics.magics.prompts import confirm
 
@@ -24,11 +24,16 @@ class SyncMagics(Magics):
     @magic_arguments()
     @argument("direction", choices=("up", "down"), help="up: to the instance; down: from it")
     @argument("path", help="file or folder; a relative path is the same on both sides")
-    @argument("--to", help="destination path; default: the same path")
+    @argument("--to", help="destination; PATH gets this name. Default: the same path")
     @argument(
         "--delete",
         action="store_true",
         help="delete files that the source does not have; asks once",
+    )
+    @argument(
+        "--replace",
+        action="store_true",
+        help="replace a folder by a file of the same name, and a file by a folder; asks once",
     )
     @argument("-y", "--yes", action="store_true", help="skip the confirmation")
     @line_magic
@@ -39,15 +44,32 @@ class SyncMagics(Magics):
 
             %sync up data/dogscats
             %sync down results --to from-the-gpu
+            %sync down results/model.keras --to models/
+
+        A relative PATH is the same on both sides: in the notebook's folder here, in your home
+        folder there. `up .` sends the notebook's folder to a folder of the same name there, and
+        `down .` brings that one back. Of any other path, only the last part is kept.
+
+        With --to, PATH becomes TO, as with `cp -r`; a folder that exists is merged. PATH goes into
+        TO, under its own name, where TO ends in `/`, is `.`, `..`, `~` or `~user`, or where PATH is
+        a file and TO a folder. `PATH/` is the content of the folder, as with `rsync`.
+
+        Size and time decide whether a file changed; permissions are taken along, but for
+        set-user-ID and the right of everyone to write. Quote names with spaces as in a shell.
         """
         from dl_magics.actions.gpu import sync
 
-        args = parse_argstring(self.sync, line)
-        path, to = _bare(args.path), _bare(args.to) if args.to else None
-        job = sync.make_job(args.direction, path, to)
-        if args.delete and (names := sync.list_surplus(args.direction, job)):
-            confirm(sync.delete_question(args.direction, names, job), yes=args.yes)
-            job = sync.with_deletions(job, names)
+        args = parse_words(self.sync, line)
+        job = sync.make_job(args.direction, args.path, args.to)
+        if args.delete or args.replace:
+            plan = sync.plan_job(args.direction, job)
+            delete = plan.surplus if args.delete else []
+            replaced = plan.in_the_way if args.replace else []
+            if delete:
+                confirm(sync.delete_question(args.direction, delete, job), yes=args.yes)
+            if replaced:
+                confirm(sync.replace_question(args.direction, replaced, job), yes=args.yes)
+            job = sync.allow(job, delete=delete, replaced=replaced)
         return _shown(sync.run_job(args.direction, job), self.shell)
 
 
@@ -62,8 +84,3 @@ def _shown(progress: Iterable[SyncProgress], shell: InteractiveShell | None) -> 
     if bar:
         bar.remove()
     return last
-
-
-def _bare(word: str) -> str:
-    """Remove the quotes around a name with spaces."""
-    return word[1:-1] if len(word) > 1 and word[0] == word[-1] and word[0] in "'\"" else word

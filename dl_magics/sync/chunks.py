@@ -7,10 +7,9 @@ import hashlib
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO
+from typing import IO, Literal, Protocol
 
-from dl_magics.sync.tar_batch import TarPiece
+from dl_magics.sync.tar.batch import TarPiece
 
 _MB = 2**20
 _SEGMENT_MB = 2
@@ -18,15 +17,21 @@ _SEGMENT = _SEGMENT_MB * _MB
 _WORTH_HALVING = 32 * _MB
 
 
+class Source(Protocol):
+    """A file to send: a path, or a file below a folder."""
+
+    def open(self, mode: Literal["rb"], /) -> IO[bytes]: ...
+
+
 class Range:
     """A range of a file to send; `at` is the offset of the next byte to read."""
 
-    def __init__(self, path: Path, at: int, end: int) -> None:
-        self.path, self.at, self.end = path, at, end
+    def __init__(self, source: Source, at: int, end: int) -> None:
+        self.source, self.at, self.end = source, at, end
 
     def pieces(self) -> Iterator[TarPiece]:
         """Yield the bytes; if the file cannot be read completely, `at` stays less than `end`."""
-        with contextlib.suppress(OSError), self.path.open("rb") as file:
+        with contextlib.suppress(OSError), self.source.open("rb") as file:
             file.seek(self.at)
             while block := file.read(min(_MB, self.end - self.at)):
                 self.at += len(block)
@@ -38,7 +43,7 @@ class Range:
         if left < _WORTH_HALVING:
             return None
         middle = (self.at + left // 2) // _MB * _MB
-        given = Range(self.path, middle, self.end)
+        given = Range(self.source, middle, self.end)
         self.end = middle
         return given
 
@@ -92,41 +97,36 @@ def build_checksum_command(part: str, size: int, wanted: int) -> str:
     )
 
 
-def find_missing_ranges(path: Path, size: int, remote_sums: list[str]) -> list[Range]:
+def find_missing_ranges(source: Source, size: int, remote_sums: list[str]) -> list[Range]:
     """Return the ranges whose segments differ from the remote checksums or have none.
 
     For a file that cannot be read, this is the whole file.
     """
     found: list[Range] = []
     try:
-        file = path.open("rb")
+        file = source.open("rb")
     except OSError:
-        return [Range(path, 0, size)]
+        return [Range(source, 0, size)]
     with file:
         for at, remote in zip(range(0, size, _SEGMENT), remote_sums, strict=False):
-            if _sum(file, _SEGMENT) == remote:
+            if file_sha256(file, _SEGMENT) == remote:
                 continue
             end = min(at + _SEGMENT, size)
             if found and found[-1].end == at:
                 found[-1].end = end
             else:
-                found.append(Range(path, at, end))
+                found.append(Range(source, at, end))
     known = min(len(remote_sums) * _SEGMENT, size)
     if known < size:
         if found and found[-1].end == known:
             found[-1].end = size
         else:
-            found.append(Range(path, known, size))
+            found.append(Range(source, known, size))
     return found
 
 
-def file_sha256(path: Path, size: int) -> str:
-    """Return the SHA-256 of the first `size` bytes of a file."""
-    with path.open("rb") as file:
-        return _sum(file, size)
-
-
-def _sum(file: IO[bytes], size: int) -> str:
+def file_sha256(file: IO[bytes], size: int) -> str:
+    """Return the SHA-256 of the next `size` bytes of a file."""
     digest = hashlib.sha256()
     while size and (block := file.read(min(size, _MB))):
         digest.update(block)

@@ -1,81 +1,111 @@
-"""Lists folders and compares them."""
+"""Compares a folder on this computer with one on a host."""
 
 from __future__ import annotations
 
-import os
-import posixpath
-import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
+
+from dl_magics.sync.file_system import FileSystem, NameTwins
+from dl_magics.sync.names import climbs_back, is_valid_name, parent_folders, points_outside
 
 # The staging folder for incomplete files, inside the destination; it is never synchronized.
 STAGE = ".dl_magics-sync"
+# Set-user-ID and the right of everyone to write are not taken from one side to the other.
+_COMPARED_MODE = 0o775
+Kind = Literal["file", "folder", "link", "other"]
 
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """A file, a folder, a symbolic link, or another type, which is not synchronized."""
+    """A file, a folder, a symbolic link, or another type, which is not synchronized.
 
-    kind: Literal["file", "folder", "link", "other"]
+    `mode` holds the permissions; None where they are not known, and for links.
+    """
+
+    kind: Kind
     size: int = 0
     mtime_ns: int = 0
     target: bytes = b""
+    mode: int | None = None
+
+    @property
+    def kept_mode(self) -> int | None:
+        """The permissions that the other side gets: its owner can always read it."""
+        if self.mode is None:
+            return None
+        return self.mode & _COMPARED_MODE | (0o700 if self.kind == "folder" else 0o400)
 
 
 # Names are bytes with slashes, as in POSIX; not every name is valid text.
 Tree = dict[bytes, FileEntry]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SyncPlan:
-    """The changes to make; `skipped` maps each skipped name to the reason."""
+    """The changes to make.
+
+    `modes` are files and folders that differ in their permissions only, `cleared` what is in the
+    way of other changes and may be replaced, `in_the_way` what may not. `skipped` maps each skipped
+    name to the reason.
+    """
 
     files: list[bytes] = field(default_factory=list)
     links: list[bytes] = field(default_factory=list)
     folders: list[bytes] = field(default_factory=list)
+    modes: list[bytes] = field(default_factory=list)
     surplus: list[bytes] = field(default_factory=list)
+    cleared: list[bytes] = field(default_factory=list)
+    in_the_way: list[bytes] = field(default_factory=list)
     skipped: dict[bytes, str] = field(default_factory=dict)
+    unchanged: int = 0
 
 
-def list_local(root: Path, names: Collection[str] = ()) -> Tree:
-    """Return the content of a local folder; with `names`, only of these."""
-    found: Tree = {}
-    rooms = [(b"", os.fspath(root))]
-    while rooms:
-        inside, path = rooms.pop()
-        try:
-            entries = list(os.scandir(path))
-        except OSError:
-            found[inside.rstrip(b"/") or b"."] = FileEntry("other")
-            continue
-        for each in entries:
-            if each.name == STAGE or (names and not inside and each.name not in names):
-                continue
-            name = inside + os.fsencode(each.name)
-            found[name] = _entry(each)
-            if found[name].kind == "folder":
-                rooms.append((name + b"/", each.path))
-    return found
+def compare_trees(
+    source: Tree,
+    target: Tree,
+    replace: Collection[bytes] = (),
+    *,
+    arriving: FileSystem | None = None,
+) -> SyncPlan:
+    """Return the changes after which `target` has everything in `source`.
 
-
-def compare_trees(source: Tree, target: Tree) -> SyncPlan:
-    """Return the changes after which `target` has everything in `source`."""
-    made = SyncPlan()
+    Parameters
+    ----------
+    source, target
+        What is there, and what is to become the same.
+    replace
+        The names in `target` that may be replaced by what is of another type.
+    arriving
+        Where the source is another host: the local file system.
+    """
+    plan = SyncPlan()
+    twins = NameTwins(target, STAGE.encode(), arriving or FileSystem())
+    existing: set[bytes] = set()
     for name in sorted(source):
-        entry, other = source[name], target.get(name)
-        if why := _why_not(name, entry, other, made.skipped):
-            made.skipped[name] = why
-        elif entry.kind == "folder":
-            if other is None:
-                made.folders.append(name)
-        elif not is_same(entry, other):
-            (made.links if entry.kind == "link" else made.files).append(name)
-    kept = set(source) | {each for name in source for each in parent_folders(name)}
-    gone = (name for name in target if name not in kept and not _is_below(name, made.skipped))
-    made.surplus.extend(sorted(gone, reverse=True))
-    return made
+        entry = source[name]
+        twin, why = twins.resolve(name)
+        existing.add(twin)
+        other = target.get(twin)
+        why = why or _why_not(name, entry, plan.skipped, arriving is not None)
+        if not why and other and (entry.kind == "folder") != (other.kind == "folder"):
+            there = [each for each in target if each == twin or each.startswith(twin + b"/")]
+            if set(there) <= set(replace):
+                plan.cleared.append(name)
+                other = None
+            else:
+                plan.in_the_way += sorted(there, reverse=True)
+                what = "folder" if other.kind == "folder" else "file"
+                why = f"the destination has a {what} of this name; --replace replaces it"
+        if why:
+            plan.skipped[name] = why
+        else:
+            _plan_entry(plan, name, entry, other)
+    kept = existing | {each for name in existing for each in parent_folders(name)}
+    skipped = {*plan.skipped, *plan.cleared}
+    gone = (name for name in target if name not in kept and not _is_below(name, skipped))
+    plan.surplus.extend(sorted(gone, reverse=True))
+    return plan
 
 
 def is_same(entry: FileEntry, other: FileEntry | None) -> bool:
@@ -87,53 +117,43 @@ def is_same(entry: FileEntry, other: FileEntry | None) -> bool:
     return entry.size == other.size and _same_time(entry.mtime_ns, other.mtime_ns)
 
 
+def has_same_mode(entry: FileEntry, other: FileEntry) -> bool:
+    """Whether the permissions are the same, as far as both are known."""
+    modes = (entry.kept_mode, other.kept_mode)
+    return None in modes or modes[0] == modes[1]
+
+
 def sizes(source: Tree) -> dict[bytes, int]:
     """Return the size of each file in bytes."""
     return {name: entry.size for name, entry in source.items() if entry.kind == "file"}
 
 
-def points_outside(name: bytes, target: bytes) -> bool:
-    """Whether a symbolic link points outside the tree; an absolute one always does."""
-    if target.startswith(b"/") or (os.name == "nt" and b":" in target):
-        return True
-    path = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
-    return path == b".." or path.startswith(b"../")
+def _plan_entry(plan: SyncPlan, name: bytes, entry: FileEntry, other: FileEntry | None) -> None:
+    if entry.kind == "folder":
+        if other is None:
+            plan.folders.append(name)
+        elif not has_same_mode(entry, other):
+            plan.modes.append(name)
+    elif other is None or not is_same(entry, other):
+        (plan.links if entry.kind == "link" else plan.files).append(name)
+    elif not has_same_mode(entry, other):
+        plan.modes.append(name)
+    elif entry.kind == "file":
+        plan.unchanged += 1
 
 
-def is_valid_name(name: bytes) -> bool:
-    """Whether a name from another host is a valid path inside a local folder."""
-    parts = name.split(b"/")
-    bad = {b"", b".", b".."}
-    strange = any(byte in name for byte in b'\\:*?"<>|') if os.name == "nt" else False
-    return not strange and b"\0" not in name and not bad & set(parts)
-
-
-def _entry(each: os.DirEntry[str]) -> FileEntry:
-    facts = each.stat(follow_symlinks=False)
-    if stat.S_ISLNK(facts.st_mode):
-        target = os.fsencode(os.readlink(each.path))  # noqa: PTH115 (bytes)
-        return FileEntry("link", target=target.replace(os.fsencode(os.sep), b"/"))
-    if stat.S_ISDIR(facts.st_mode):
-        return FileEntry("folder")
-    kind: Literal["file", "other"] = "file" if stat.S_ISREG(facts.st_mode) else "other"
-    return FileEntry(kind, facts.st_size, facts.st_mtime_ns)
-
-
-def _why_not(
-    name: bytes, entry: FileEntry, other: FileEntry | None, skipped: Collection[bytes]
-) -> str:
+def _why_not(name: bytes, entry: FileEntry, skipped: Collection[bytes], is_arriving: bool) -> str:
     if _is_below(name, skipped):
         return "its folder was skipped"
     if not is_valid_name(name):
         return "the name is not valid on this computer"
     if entry.kind == "other":
         return "not a regular file, or not readable"
-    if entry.kind == "link" and points_outside(name, entry.target):
-        return "the link points outside the folder"
-    if other and entry.kind == "folder" != other.kind:
-        return "the destination has a file of this name"
-    if other and other.kind == "folder" != entry.kind:
-        return "the destination has a folder of this name"
+    if entry.kind == "link":
+        if points_outside(name, entry.target):
+            return "the link points outside the folder"
+        if is_arriving and climbs_back(entry.target):
+            return "the link leads back through another folder, possibly outside"
     return ""
 
 
@@ -142,12 +162,6 @@ def _same_time(one: int, other: int) -> bool:
     if one % second and other % second:
         return one // 1000 == other // 1000
     return one // second == other // second
-
-
-def parent_folders(name: bytes) -> Iterator[bytes]:
-    """Yield the folders above a name, the nearest first."""
-    while name := posixpath.dirname(name):
-        yield name
 
 
 def _is_below(name: bytes, others: Collection[bytes]) -> bool:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
+from dl_magics.sync.names import printable
+
 _SECONDS_BETWEEN = 0.25
 _WIDTH = 24
 _SHOWN = 12
@@ -85,7 +87,7 @@ class ProgressMeter:
         self._bytes_total = max(self._bytes_total, size)
         self._files, self._bytes = self._files_total - files, self._bytes_total - size
         self._since = (self._clock(), self._bytes)
-        self._skipped = {decode_name(name): why for name, why in skipped.items()}
+        self._skipped = {printable(name): why for name, why in skipped.items()}
 
     def add(self, size: int, files: int = 0) -> None:
         """Count transferred bytes and files."""
@@ -94,7 +96,7 @@ class ProgressMeter:
 
     def skip(self, name: bytes, why: str) -> None:
         """Record a skipped name and the reason."""
-        self._skipped[decode_name(name)] = why
+        self._skipped[printable(name)] = why
 
     def due(self) -> bool:
         """Whether the progress should be reported now."""
@@ -135,7 +137,7 @@ class ProgressMeter:
 
     def end(self, deleted: list[bytes]) -> SyncProgress:
         """Return the summary."""
-        return replace(self.now(), done=True, deleted=tuple(map(decode_name, deleted)))
+        return replace(self.now(), done=True, deleted=tuple(map(printable, deleted)))
 
 
 def format_size(size: int) -> str:
@@ -146,12 +148,6 @@ def format_size(size: int) -> str:
             return f"{value:.3g} {unit}" if unit != "bytes" else f"{size} bytes"
         value /= 1000
     return f"{value:,.2f} GB"
-
-
-def decode_name(name: bytes) -> str:
-    """Return a name as printable text."""
-    shown = name.decode("utf-8", "backslashreplace")
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in shown)
 
 
 def _some(names: tuple[str, ...] | list[str]) -> str:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
+from IPython.core.error import UsageError
 
 from dl_magics import errors
 from dl_magics.actions.gpu import sync
@@ -52,8 +54,22 @@ def test_files_go_there_and_back_under_the_same_paths(there, run, tmp_path):
 def test_a_name_that_is_not_here_costs_two_lines(there, run):
     with pytest.raises(errors.NoSuchFile, match="no file or folder 'dta'"):
         run("%sync up dta")
-    with pytest.raises(errors.BadSetting, match="renames a file"):
-        run("%sync up data/cats/1.jpg --to data/2.jpg")
+    with pytest.raises(errors.NoSuchFile, match="gpu:dta does not exist on the host"):
+        run("%sync down dta")
+    with pytest.raises(errors.BadSetting, match="PATH is empty: ''"):
+        run("%sync down ''")
+
+
+def test_names_are_quoted_as_in_a_shell(there, run):
+    Path("sp ace.txt").write_text("x")
+
+    run('%sync up "sp ace.txt" --to="in a folder/"')
+    run(r"%sync up sp\ ace.txt --to it\'s")
+
+    assert (there / "in a folder" / "sp ace.txt").read_text() == "x"
+    assert (there / "it's").read_text() == "x"
+    with pytest.raises(UsageError, match="no closing quotation in: up it's"):
+        run("%sync up it's")
 
 
 def test_two_at_once_do_not_disturb_each_other(there, run):

@@ -1,6 +1,6 @@
 """Modules that are covered by a test of another name.
 
-channel, progress, spec: tests/sync/test_sync.py
-extract: tests/sync/test_download.py
-tar_batch: tests/sync/test_upload.py
+progress, spec: tests/sync/test_sync.py
+extract, receive: tests/sync/test_download.py
+send, local_listing: tests/sync/test_upload.py
 """

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dl_magics import errors
 from dl_magics.ssh import blocking
 from dl_magics.sync.diff import STAGE
-from dl_magics.sync.download import download_files, list_surplus
+from dl_magics.sync.download import download_files, plan_download
 from dl_magics.sync.spec import SyncJob
 from support.files import fetch, lies_in, plant, program, send, trees
 
@@ -110,7 +110,7 @@ def test_only_confirmed_local_files_are_deleted(host, there, here):
     (here / "old" / "x").write_text("x")
     (here / "keep").write_text("y")
 
-    assert blocking.wait_for(list_surplus(SyncJob(host.login, here, "results"))) == [
+    assert blocking.wait_for(plan_download(SyncJob(host.login, here, "results"))).surplus == [
         b"old/x",
         b"old",
         b"keep",

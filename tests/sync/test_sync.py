@@ -12,8 +12,8 @@ import pytest
 from dl_magics import errors
 from dl_magics.ssh import blocking, connection
 from dl_magics.sync import download, progress, upload
-from dl_magics.sync.channel import SyncChannel
 from dl_magics.sync.diff import STAGE
+from dl_magics.sync.remote.channel import SyncChannel
 from dl_magics.sync.spec import SyncJob
 from support.files import lies_in, send
 

@@ -15,7 +15,7 @@ from dl_magics import errors
 from dl_magics.ssh import blocking
 from dl_magics.sync.diff import STAGE
 from dl_magics.sync.spec import SyncJob
-from dl_magics.sync.upload import list_surplus, upload_files
+from dl_magics.sync.upload import plan_upload, upload_files
 from support.files import lies_in, plant, program, send, trees
 
 
@@ -98,8 +98,8 @@ def test_a_file_does_not_replace_a_folder_of_the_same_name(host, here):
     synced = send(host, here)
 
     assert dict(synced.skipped) == {
-        "cats/1.jpg": "the destination has a folder of this name",
-        "dogs": "the destination has a file of this name",
+        "cats/1.jpg": "the destination has a folder of this name; --replace replaces it",
+        "dogs": "the destination has a file of this name; --replace replaces it",
         "dogs/2.jpg": "its folder was skipped",
     }
     assert (host.home / "data" / "dogs").read_text() == "a file"
@@ -115,7 +115,12 @@ def test_only_confirmed_remote_files_are_deleted(host, here):
     send(host, here)
     assert (old / "deep" / "x").exists()
 
-    assert blocking.wait_for(list_surplus(job)) == [b"old/deep/x", b"old/deep", b"old", b"keep"]
+    assert blocking.wait_for(plan_upload(job)).surplus == [
+        b"old/deep/x",
+        b"old/deep",
+        b"old",
+        b"keep",
+    ]
     synced = list(blocking.iterate_over(upload_files(job)))[-1]
     assert set(synced.deleted) == {"old", "old/deep", "old/deep/x"}
     assert not old.exists()

@@ -7,7 +7,7 @@ import tarfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dl_magics.sync import tar_header
+from dl_magics.sync.tar import header
 
 names = st.binary(min_size=1, max_size=300).filter(lambda name: 0 not in name)
 
@@ -15,12 +15,12 @@ names = st.binary(min_size=1, max_size=300).filter(lambda name: 0 not in name)
 @given(names, st.binary(max_size=1500), st.integers(0, 2**62), st.integers(0, 0o777))
 def test_headers_round_trip(name, content, mtime_ns, mode):
     data = (
-        tar_header.file_header(name, len(content), mtime_ns, mode)
+        header.file_header(name, len(content), mtime_ns, mode)
         + content
-        + tar_header.padding(len(content))
+        + header.padding(len(content))
     )
 
-    with tarfile.open(fileobj=io.BytesIO(data + tar_header.END)) as archive:
+    with tarfile.open(fileobj=io.BytesIO(data + header.END)) as archive:
         (member,) = archive
         assert archive.extractfile(member).read() == content
 
@@ -30,18 +30,18 @@ def test_headers_round_trip(name, content, mtime_ns, mode):
 
 
 def test_a_size_beyond_eight_gigabytes_is_written_in_binary():
-    header = tar_header.file_header(b"huge", 9 * 2**33, 5 * 10**9)
+    huge = header.file_header(b"huge", 9 * 2**33, 5 * 10**9)
 
-    assert tarfile.TarInfo.frombuf(header, "utf-8", "strict").size == 9 * 2**33
+    assert tarfile.TarInfo.frombuf(huge, "utf-8", "strict").size == 9 * 2**33
 
 
 def test_system_tar_preserves_nanoseconds_and_links(tmp_path):
     data = (
-        tar_header.file_header(b"x/" + b"y" * 150, 2, 1_700_000_000_123_456_789)
+        header.file_header(b"x/" + b"y" * 150, 2, 1_700_000_000_123_456_789)
         + b"ab"
-        + tar_header.padding(2)
+        + header.padding(2)
     )
-    data += tar_header.link_header(b"link", b"t" * 140) + tar_header.END
+    data += header.link_header(b"link", b"t" * 140) + header.END
 
     subprocess.run(["tar", "-C", tmp_path, "-xf", "-"], input=data, check=True)
 

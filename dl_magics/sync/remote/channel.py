@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from dl_magics.errors import CommandFailed, DiskFull, NoAnswer
 from dl_magics.ssh.target import SshTarget
-from dl_magics.sync.bandwidth import BandwidthEstimate
+from dl_magics.sync.names import printable
 from dl_magics.sync.progress import ProgressMeter
-from dl_magics.sync.remote_listing import as_bytes
-from dl_magics.sync.tar_batch import TarPiece
+from dl_magics.sync.remote.bandwidth import BandwidthEstimate
+from dl_magics.sync.remote.shell import close_when_open, encode_text, read_tail
+from dl_magics.sync.tar.batch import TarPiece
 
 if TYPE_CHECKING:
     import asyncssh
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 # The shell starts before its command is known; the command is sent as the first line.
 _READY = """exec sh -c 'IFS= read -r line && eval "$(printf %b "$line")"'"""
 _SLICE = 2**17
+# The checksums of a file of a terabyte, and the last error messages.
+_MAX_OUTPUT, _MAX_COMPLAINTS = 2**26, 2**16
 MAKE_ROOM = "Free some space on the host and run the line again · %aws_ssh df -h shows what is full"
 
 Work = Coroutine[Any, Any, None]
@@ -100,7 +103,9 @@ class ChannelStream:
         self._opening: _Opening = asyncio.ensure_future(
             remote.create_process(_READY, encoding=None)
         )
+        self._output = b""
         self._complaints = bytearray()
+        self._is_full = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -115,14 +120,14 @@ class ChannelStream:
 
     def close(self) -> None:
         """Close the shell, even if its command is running."""
-        self._opening.add_done_callback(_closed)
+        self._opening.add_done_callback(close_when_open)
 
     async def begin(self, command: str) -> None:
         """Send the command."""
         process = await self.opened()
-        self._listening = asyncio.ensure_future(self._listen(process))
+        self._listening = asyncio.gather(self._listen(process), self._collect(process))
         line = command.replace("\\", "\\\\").replace("\n", "\\n")
-        process.stdin.write(line.encode() + b"\n")
+        process.stdin.write(encode_text(line) + b"\n")
 
     async def feed(self, pieces: Iterator[TarPiece]) -> None:
         """Send all pieces; stop early if the command has ended or failed."""
@@ -144,38 +149,33 @@ class ChannelStream:
             await process.wait_closed()
         process.close()
         await self._listening
-        done = await process.wait(check=False)
         if self._is_full:
             raise DiskFull(
                 f"The disk of {self._login.name} is full; incomplete files were not put in place.",
                 fix=MAKE_ROOM,
             )
-        if done.exit_status is None:
+        if process.exit_status is None:
             raise NoAnswer(
                 f"The connection to {self._login.name} was lost.",
                 fix="Run the same line again to resume.",
             )
-        if done.exit_status:
-            last = self._complaints.decode(errors="replace").strip().rpartition("\n")[2]
+        if process.exit_status:
+            last = printable(bytes(self._complaints).strip().rpartition(b"\n")[2])
             raise CommandFailed(
                 f"{self._login.name} could not receive the files: {last:.200}",
                 fix="Run the same line again to resume, or name another folder with --to",
             )
-        return as_bytes(done.stdout).decode(errors="replace")
+        return self._output.decode(errors="replace")
 
     @property
     def _has_ended(self) -> bool:
         return self._is_full or self._opening.result().is_closing()
 
-    @property
-    def _is_full(self) -> bool:
-        return b"No space left" in self._complaints or b"quota exceeded" in self._complaints
+    async def _collect(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
+        self._output = await read_tail(process.stdout, _MAX_OUTPUT)
 
     async def _listen(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
         while block := await process.stderr.read(2**16):
-            self._complaints.extend(block)
-
-
-def _closed(opening: _Opening) -> None:
-    if not opening.cancelled() and not opening.exception():
-        opening.result().close()
+            self._complaints = (self._complaints + block)[-_MAX_COMPLAINTS:]
+            full = (b"No space left", b"quota exceeded")
+            self._is_full = self._is_full or any(each in self._complaints for each in full)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dl_magics.sync.bandwidth import BandwidthEstimate
+from dl_magics.sync.remote.bandwidth import BandwidthEstimate
 
 MB = 2**20
 

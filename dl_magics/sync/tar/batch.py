@@ -6,15 +6,19 @@ import os
 import posixpath
 import stat
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from dl_magics.sync import diff, tar_header
+from dl_magics.store.rooted_folder import RootedFolder
 from dl_magics.sync.diff import STAGE, FileEntry, Tree
+from dl_magics.sync.names import parent_folders
+from dl_magics.sync.tar import header
 
 NEW = f"{STAGE}/new/".encode()
+REFUSED_MODES = b"refused-modes"
 _CHUNK = 2**20
 _BUNDLE_BYTES, _BUNDLE_FILES = 256 * 2**20, 20_000
 _LONGEST_COMMAND = 60_000
@@ -30,11 +34,15 @@ class TarPiece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FileRest:
-    """The final steps after all files; `came` are complete in the stage, without their times."""
+    """The final steps after all files; `came` are complete in the stage, without their times.
+
+    `modes` are files and folders whose permissions are set in place.
+    """
 
     folders: Sequence[bytes] = ()
     links: Sequence[bytes] = ()
     came: Sequence[bytes] = ()
+    modes: Sequence[bytes] = ()
     delete: Sequence[tuple[bytes, FileEntry]] = ()
     clear: bool = False
 
@@ -48,6 +56,7 @@ class TarBatch:
     """
 
     root: Path
+    aliases: Mapping[bytes, bytes]
     here: Tree
     waiting: deque[bytes]
     new_folders: Collection[bytes]
@@ -73,47 +82,50 @@ class TarBatch:
         rest = last or FileRest()
         data = bytearray()
         for name in rest.links:
-            data += tar_header.link_header(b"new/" + name, self.here[name].target)
+            data += header.link_header(b"new/" + name, self.here[name].target)
         for n, name in enumerate(rest.came):
-            data += tar_header.file_header(b"time/%d" % n, 0, self.here[name].mtime_ns)
+            data += header.file_header(b"time/%d" % n, 0, self.here[name].mtime_ns)
         script = self._script(rest)
         data += (
-            tar_header.file_header(self.finish.encode(), len(script))
+            header.file_header(self.finish.encode(), len(script))
             + script
-            + tar_header.padding(len(script))
+            + header.padding(len(script))
         )
-        yield TarPiece(bytes(data + tar_header.END), 0, 0)
+        yield TarPiece(bytes(data + header.END), 0, 0)
 
     def _files(self) -> Iterator[TarPiece]:
         size = 0
         folders: set[bytes] = set()
-        while size < _BUNDLE_BYTES and len(self.taken) < _BUNDLE_FILES:
-            try:
-                name = self.waiting.popleft()
-            except IndexError:
-                return
-            self.taken.append(name)
-            size += self.here[name].size
-            # Two tar processes fail if both create a missing folder; so each stream sends it.
-            for above in reversed([*diff.parent_folders(b"new/" + name)]):
-                if above not in folders:
-                    folders.add(above)
-                    yield TarPiece(tar_header.folder_header(above), 0, 0)
-            yield from self._file(name)
+        with RootedFolder(self.root, self.aliases) as root:
+            while size < _BUNDLE_BYTES and len(self.taken) < _BUNDLE_FILES:
+                try:
+                    name = self.waiting.popleft()
+                except IndexError:
+                    return
+                self.taken.append(name)
+                size += self.here[name].size
+                # Two tar processes fail if both create a missing folder; so each stream sends it.
+                for above in reversed([*parent_folders(b"new/" + name)]):
+                    if above not in folders:
+                        folders.add(above)
+                        yield TarPiece(header.folder_header(above), 0, 0)
+                yield from self._file(root, name)
 
-    def _file(self, name: bytes) -> Iterator[TarPiece]:
+    def _file(self, root: RootedFolder, name: bytes) -> Iterator[TarPiece]:
         try:
-            file = (self.root / os.fsdecode(name)).open("rb")
+            file = root.open_to_read(name)
         except OSError as error:
-            self.unreadable[name] = _why(error)
+            self.unreadable[name] = (error.strerror or str(error)).lower()
             return
         with file:
             facts = os.fstat(file.fileno())
-            mode = stat.S_IMODE(facts.st_mode) & 0o777 if os.name != "nt" else 0o644
-            header = tar_header.file_header(
-                b"new/" + name, facts.st_size, facts.st_mtime_ns, mode | 0o600
+            yield TarPiece(
+                header.file_header(
+                    b"new/" + name, facts.st_size, facts.st_mtime_ns, _mode_of(facts)
+                ),
+                0,
+                0,
             )
-            yield TarPiece(header, 0, 0)
             left = facts.st_size
             while block := _read(file, min(left, _CHUNK)):
                 left -= len(block)
@@ -122,8 +134,8 @@ class TarBatch:
                 block = bytes(min(left, _CHUNK))
                 left -= len(block)
                 yield TarPiece(block, 0, 0)
-            yield TarPiece(tar_header.padding(facts.st_size), 0, 1)
-        if entry_of(self.root, name) != _as_entry(facts):
+            yield TarPiece(header.padding(facts.st_size), 0, 1)
+        if not is_unchanged(root, name, _as_entry(facts)):
             self.changed.append(name)
 
     def _script(self, rest: FileRest) -> bytes:
@@ -138,8 +150,12 @@ class TarBatch:
         lines += split_commands(b"mkdir -p --", [b"./" + name for name in folders])
         for n, name in enumerate(rest.came):
             lines.append(b"touch -r %s/time/%d -- %s" % (here, n, _quoted(NEW + name)))
+        lines += self._chmod(rest.came, NEW)
         for folder, names in by_folder.items():
             lines += split_commands(b"mv -f --", names, b" " + _quoted(b"./" + folder))
+        lines += self._chmod([*rest.folders][::-1], b"./")
+        # Where the file system has no permissions, this must not undo the rest.
+        lines += self._chmod(rest.modes, b"./", b" || echo " + REFUSED_MODES)
         files = [b"./" + name for name, entry in rest.delete if entry.kind != "folder"]
         lines += split_commands(b"rm -f --", files)
         emptied = [b"./" + name for name, entry in rest.delete if entry.kind == "folder"]
@@ -148,17 +164,31 @@ class TarBatch:
             lines.append(b"rm -rf " + here)
         return b"\n".join(lines) + b"\n"
 
+    def _chmod(self, names: Sequence[bytes], prefix: bytes, end: bytes = b"") -> Iterator[bytes]:
+        by_mode: dict[int, list[bytes]] = {}
+        for name in names:
+            mode = self.here[name].kept_mode
+            if mode is not None:
+                by_mode.setdefault(mode, []).append(prefix + name)
+        for mode, each in by_mode.items():
+            yield from split_commands(b"chmod %o" % mode, each, end)
 
-def entry_of(root: Path, name: bytes) -> FileEntry | None:
-    """Return the current entry of a file; None if it does not exist."""
-    try:
-        return _as_entry((root / os.fsdecode(name)).lstat())
-    except OSError:
-        return None
+
+def is_unchanged(root: RootedFolder, name: bytes, entry: FileEntry) -> bool:
+    """Whether a file still has the size and the time of `entry`."""
+    with suppress(OSError):
+        now = _as_entry(root.read_status(name))
+        return (now.kind, now.size, now.mtime_ns) == (entry.kind, entry.size, entry.mtime_ns)
+    return False
 
 
 def _as_entry(facts: os.stat_result) -> FileEntry:
     return FileEntry("file", facts.st_size, facts.st_mtime_ns)
+
+
+def _mode_of(facts: os.stat_result) -> int:
+    """Return the permissions to send: not set-user-ID, and Windows has others."""
+    return stat.S_IMODE(facts.st_mode) & 0o777 if os.name != "nt" else 0o644
 
 
 def _read(file: IO[bytes], size: int) -> bytes:
@@ -166,10 +196,6 @@ def _read(file: IO[bytes], size: int) -> bytes:
         return file.read(size) if size else b""
     except OSError:
         return b""
-
-
-def _why(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
 
 
 def _quoted(name: bytes) -> bytes:

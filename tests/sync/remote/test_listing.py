@@ -6,7 +6,10 @@ import subprocess
 import pytest
 
 from dl_magics.errors import NoAnswer
-from dl_magics.sync import diff, remote_listing
+from dl_magics.sync import diff
+from dl_magics.sync.local_listing import list_local
+from dl_magics.sync.remote import listing
+from dl_magics.sync.remote.shell import MARK
 
 
 @pytest.mark.parametrize("missing", [(), ("find",), ("find", "python")])
@@ -16,7 +19,7 @@ def test_all_listing_methods_return_the_same(tmp_path, missing):
     os.utime(tmp_path / "a b" / "new\nline", ns=(5 * 10**9, 1_700_000_000 * 10**9))
     (tmp_path / "link").symlink_to("a b")
     os.mkfifo(tmp_path / "pipe")
-    script = remote_listing._script(str(tmp_path), (), False)
+    script = listing._script(str(tmp_path), (), make=False).encode()
     for name, asked in (
         ("find", b"find . -prune -printf '' 2>/dev/null"),
         ("python", b"command -v python3 >/dev/null"),
@@ -25,9 +28,11 @@ def test_all_listing_methods_return_the_same(tmp_path, missing):
             assert asked in script
             script = script.replace(asked, b"false")
 
-    output = subprocess.run(["sh", "-s"], input=script, capture_output=True, check=True).stdout
+    output = subprocess.run(
+        ["sh", "-s"], input=script, capture_output=True, check=True
+    ).stdout.partition(MARK + b"\n")[2]
 
-    listed, here = remote_listing.parse_listing(output).tree, diff.list_local(tmp_path)
+    listed, here = listing.parse_listing(output).tree, list_local(tmp_path)
     assert listed.keys() == here.keys()
     assert {name: each.kind for name, each in listed.items()} == {
         name: each.kind for name, each in here.items()
@@ -38,4 +43,4 @@ def test_all_listing_methods_return_the_same(tmp_path, missing):
 
 def test_a_truncated_listing_is_refused():
     with pytest.raises(NoAnswer, match="cut off"):
-        remote_listing.parse_listing(b"folder\n100\nf\x005\x00")
+        listing.parse_listing(b"folder\n100\nf\x005\x00")

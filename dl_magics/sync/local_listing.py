@@ -1,0 +1,54 @@
+"""Lists a local folder."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from dl_magics.sync.diff import STAGE, FileEntry, Kind, Tree
+
+
+def list_local(
+    root: Path, names: Collection[str] = (), aliases: Mapping[bytes, bytes] | None = None
+) -> Tree:
+    """Return the content of a local folder; with `names`, only of these."""
+    found: Tree = {}
+    rooms = [(b"", os.fspath(root))]
+    if names:
+        rooms = []
+        for name in names:
+            encoded = name.encode("utf-8", "surrogateescape")
+            path = root / os.fsdecode((aliases or {}).get(encoded, encoded))
+            if os.path.lexists(path):
+                found[encoded] = read_entry(path.lstat(), path)
+                if found[encoded].kind == "folder":
+                    rooms.append((encoded + b"/", os.fspath(path)))
+    while rooms:
+        inside, folder = rooms.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except OSError:
+            found[inside.rstrip(b"/") or b"."] = FileEntry("other")
+            continue
+        for each in entries:
+            if each.name.lower() == STAGE:
+                continue
+            name_ = inside + os.fsencode(each.name)
+            found[name_] = read_entry(each.stat(follow_symlinks=False), each.path)
+            if found[name_].kind == "folder":
+                rooms.append((name_ + b"/", each.path))
+    return found
+
+
+def read_entry(facts: os.stat_result, path: str | Path) -> FileEntry:
+    """Return the entry of a local file, folder or link."""
+    if stat.S_ISLNK(facts.st_mode):
+        target = os.fsencode(os.readlink(path))  # noqa: PTH115 (bytes)
+        return FileEntry("link", target=target.replace(os.fsencode(os.sep), b"/"))
+    mode = None if os.name == "nt" else stat.S_IMODE(facts.st_mode)
+    if stat.S_ISDIR(facts.st_mode):
+        return FileEntry("folder", mode=mode)
+    kind: Kind = "file" if stat.S_ISREG(facts.st_mode) else "other"
+    return FileEntry(kind, facts.st_size, facts.st_mtime_ns, mode=mode)

@@ -1,0 +1,4 @@
+"""Modules that are covered by a test of another name.
+
+channel: tests/sync/test_sync.py
+"""

@@ -1,0 +1,4 @@
+"""Modules that are covered by a test of another name.
+
+batch: tests/sync/test_upload.py
+"""
