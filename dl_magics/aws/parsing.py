@@ -63,14 +63,16 @@ def _instance(each: Mapping[str, Any], seen_at: float, region: str | None) -> In
         launched_at=each["LaunchTime"].timestamp(),
         seen_at=seen_at,
         dollars_per_hour=instance_types.listed_price(each["InstanceType"], region),
-        disk_gib=int(tags.get(f"{TAG}disk", 0)),
+        disk_gib=int(size) if (size := tags.get(f"{TAG}disk", "")).isdecimal() else 0,
         image=each.get("ImageId", ""),
         architecture=each.get("Architecture", "x86_64"),
         user=tags.get(f"{TAG}user", "ubuntu"),
         key=each.get("KeyName", ""),
         reason=_reason(each),
         groups=tuple(group["GroupId"] for group in each.get("SecurityGroups", [])),
-        ours=f"{TAG}version" in tags,
+        # The console copies tags ("Launch more like this"), but not the token of our request.
+        ours=bool(token := each.get("ClientToken")) and tags.get(f"{TAG}token") == token,
+        token=token or "",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from threading import Lock
 from typing import Any
 
@@ -58,6 +58,11 @@ class AwsSession:
         """
         client = self._client("ec2", None, once=True)
         return self._retry_throttled(lambda: _unless(unless, getattr(client, call), parameters))
+
+    @cached_property
+    def account_id(self) -> str:
+        """The id of the AWS account, twelve digits."""
+        return str(self.query("sts", "get_caller_identity")["Account"])
 
     def list_profiles(self) -> list[str]:
         """Return the names of the profiles in the AWS configuration."""

@@ -19,7 +19,8 @@ class Instance:
 
     Times are seconds since the epoch by the clock of AWS: `seen_at` is the time of the snapshot,
     `launched_at` the time of the last start. `dollars_per_hour` is None if the price is unknown.
-    `ours` is true if dl_magics created it, `answers` if SSH has just answered.
+    `ours` is true if dl_magics launched it, with the client token `token`, `answers` if SSH has
+    just answered.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Instance:
     reason: str = ""
     groups: tuple[str, ...] = ()
     ours: bool = False
+    token: str = ""
     answers: bool = False
 
     @property
@@ -94,11 +96,16 @@ class Instance:
         return f"{self} ({self.type}, {self.id})"
 
 
+def find_exact(instances: list[Instance], word: str) -> list[Instance]:
+    """Return the instance with the id `word`, else those with exactly this name."""
+    by_id = [each for each in instances if each.id == word]
+    return by_id or [each for each in instances if each.name == word]
+
+
 def find_matching(instances: list[Instance], word: str) -> list[Instance]:
     """Return the instances that match `word` by id, else name, else type, else GPU."""
     candidates = (
-        [each for each in instances if each.id == word],
-        [each for each in instances if each.name == word],
+        find_exact(instances, word),
         [each for each in instances if each.type == word or each.type.startswith(f"{word}.")],
         [each for each in instances if each.type.startswith(word)],
         [each for each in instances if word.upper() in each.gpu.upper().split()],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
-from dl_magics.magics.aws import EXPLAIN, NAME
+from dl_magics.magics.aws import EXPLAIN, FULL_NAME
 from dl_magics.magics.prompts import Notice, confirm, kernel_restarter, print_until_done
 
 if TYPE_CHECKING:
@@ -45,7 +45,16 @@ class AccountMagics(Magics):
             %aws_launch g4dn.xlarge
             %aws_launch t2.micro --name small --disk 60 -y
         """
-        from dl_magics.actions.aws import account, context, explain_launch, launch, price_list
+        from dl_magics.actions.aws import (
+            account,
+            context,
+            explain_launch,
+            launch,
+            launch_plan,
+            pending_launch,
+            price_list,
+        )
+        from dl_magics.core.instance import Instance
 
         args = parse_argstring(self.aws_launch, line)
         if not args.type:
@@ -53,9 +62,15 @@ class AccountMagics(Magics):
         if args.allow_from:
             account.set_allow_from(args.allow_from)
         current = context.load()
-        if not args.explain and (found := launch.find_existing(current, args.name, args.type)):
-            return print_until_done(launch.resume_launch(current, found))
-        plan = launch.make_plan(
+        plan = None
+        if not (args.explain or args.dry_run):
+            found = pending_launch.resume(current, args.name, args.type) or launch.find_existing(
+                current, args.name, args.type
+            )
+            if isinstance(found, Instance):
+                return print_until_done(launch.resume_launch(current, found))
+            plan = found
+        plan = plan or launch_plan.make_plan(
             current, args.type, name=args.name, image=args.image, disk_gib=args.disk, zone=args.zone
         )
         if args.explain:
@@ -66,7 +81,7 @@ class AccountMagics(Magics):
         return print_until_done(launch.launch_instance(current, plan))
 
     @magic_arguments()
-    @NAME
+    @FULL_NAME
     @argument("-f", "--force", action="store_true", help="required: its disk is deleted")
     @EXPLAIN
     @line_magic
@@ -82,11 +97,11 @@ class AccountMagics(Magics):
 
         args = parse_argstring(self.aws_terminate, line)
         current = context.load()
-        instance = current.resolve_instance(args.name)
+        instance = current.resolve_instance(args.name, exact=True)
         if args.explain:
             return explain.terminate_script(current, instance)
-        if not args.force:
-            raise instances.needs_force(instance)
+        instances.check_terminate(current, instance, force=args.force, named=args.name is not None)
+        print(f"In {current.account}:")
         return print_until_done(instances.terminate(current, instance.id))
 
     @magic_arguments()
@@ -95,7 +110,9 @@ class AccountMagics(Magics):
     )
     @line_magic
     def aws_cleanup(self, line: str) -> Resources:
-        """List what dl_magics created in this account and region; with -f delete it.
+        """List what dl_magics created in this account, in all regions; with -f delete it.
+
+        Instances that dl_magics launched on another computer are listed, but not deleted.
 
         ::
 
@@ -157,7 +174,7 @@ class AccountMagics(Magics):
     @argument("--address-url", help="https service that returns your public IP address")
     @line_magic
     def aws_profile(self, line: str) -> Notice:
-        """List the AWS profiles, or select one for this and all later notebooks.
+        """List the AWS profiles, or select one, here and for notebooks opened later.
 
         ::
 
@@ -175,7 +192,7 @@ class AccountMagics(Magics):
     @argument("region", nargs="?", help="AWS region to select; without it the current one is shown")
     @line_magic
     def aws_region(self, line: str) -> Notice:
-        """Show the AWS region, or select one for this and all later notebooks.
+        """Show the AWS region, or select one, here and for notebooks opened later.
 
         ::
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dl_magics.ssh.commands import CommandResult
 
 NAME = argument("name", nargs="?", help="name, id, type or GPU; default: the selected instance")
+FULL_NAME = argument("name", nargs="?", help="full name or id; default: the selected instance")
 _YES = argument("-y", "--yes", action="store_true", help="answer yes to the confirmation")
 EXPLAIN = argument("--explain", action="store_true", help="show the commands that would be run")
 
@@ -31,7 +32,7 @@ class AwsMagics(Magics):
     @NAME
     @line_magic
     def aws_get(self, line: str) -> Instance:
-        """Select the instance that all other magics use, in this and all later notebooks.
+        """Select the instance that all other magics use, here and in notebooks opened later.
 
         ::
 
@@ -121,7 +122,7 @@ class AwsMagics(Magics):
         return Notice(access.resolve_target(current, instance).host)
 
     @magic_arguments()
-    @NAME
+    @FULL_NAME
     @argument("--wait", default="0", help="retry for this time if AWS has no capacity: 2h")
     @EXPLAIN
     @line_magic
@@ -140,13 +141,14 @@ class AwsMagics(Magics):
         wait_seconds = duration.parse_option("--wait", args.wait, zero=True) or 0
         current = context.load()
         if args.explain:
-            return explain.start_script(current, current.resolve_instance(args.name))
+            return explain.start_script(current, current.resolve_instance(args.name, exact=True))
+        print(f"In {current.profile_and_region}:")
         return prompts.print_until_done(
             instances.start(current, args.name, wait_seconds=wait_seconds)
         )
 
     @magic_arguments()
-    @NAME
+    @FULL_NAME
     @EXPLAIN
     @line_magic
     def aws_stop(self, line: str) -> Receipt | Instance | Script:
@@ -162,7 +164,8 @@ class AwsMagics(Magics):
         args = parse_argstring(self.aws_stop, line)
         current = context.load()
         if args.explain:
-            return explain.stop_script(current, current.resolve_instance(args.name))
+            return explain.stop_script(current, current.resolve_instance(args.name, exact=True))
+        print(f"In {current.profile_and_region}:")
         seen = list(prompts.print_changes(instances.stop(current, args.name)))
         return seen[-1].receipt(seen[-1].seen_at) if seen[0].costs_money else seen[-1]
 
@@ -203,7 +206,7 @@ class AwsMagics(Magics):
 
     @magic_arguments()
     @argument("type", nargs="?", help="new instance type; without it the current one is shown")
-    @NAME
+    @FULL_NAME
     @_YES
     @EXPLAIN
     @line_magic
@@ -219,7 +222,7 @@ class AwsMagics(Magics):
 
         args = parse_argstring(self.aws_resize, line)
         current = context.load()
-        instance = instances.add_price(current, current.resolve_instance(args.name))
+        instance = instances.add_price(current, current.resolve_instance(args.name, exact=True))
         if args.explain and args.type:
             return explain.resize_script(current, instance, args.type)
         if not args.type or args.type == instance.type:

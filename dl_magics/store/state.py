@@ -37,10 +37,15 @@ class ProfileSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingLaunch:
-    """A launch that EC2 has not answered: the same request is repeated with the same token."""
+    """A launch that EC2 has not answered: the same request is repeated with the same token.
+
+    `sent_at` is in seconds since the epoch.
+    """
 
     request: dict[str, Any]
     token: str
+    region: str
+    sent_at: float = field(default_factory=time.time)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,15 +83,15 @@ class State:
     """The stored state.
 
     `allow_from` are CIDR blocks, empty for this computer's own address. `selected_instances` has
-    the instance ID by the name of a profile and region; `kernels` and `background_cells` are by
-    the id of a GPU kernel.
+    the instance ID by the name of a profile and region; `pending_launches` are by profile,
+    `kernels` and `background_cells` by the id of a GPU kernel.
     """
 
     profile: ProfileSettings = field(default_factory=ProfileSettings)
     profile_before_practice: ProfileSettings | None = None
     allow_from: tuple[str, ...] = ()
     selected_instances: dict[str, str] = field(default_factory=dict)
-    pending_launch: PendingLaunch | None = None
+    pending_launches: dict[str, PendingLaunch] = field(default_factory=dict)
     kernels: dict[str, KernelRecord] = field(default_factory=dict)
     background_cells: dict[str, tuple[BackgroundCell, ...]] = field(default_factory=dict)
 
@@ -153,19 +158,15 @@ def add_background_cell(kernel_id: str, cell: BackgroundCell, *, keep: int) -> N
     update(change)
 
 
-def select_instance(name: str, instance_id: str) -> None:
-    """Select an instance for all magics; `name` is that of its profile and region."""
+def set_pending_launch(profile: str, pending: PendingLaunch | None) -> None:
+    """Store the launch of a profile until EC2 answers it; None removes it."""
 
     def change(state: State) -> State:
-        selected = {**state.selected_instances, name: instance_id}
-        return replace(state, selected_instances=selected)
+        others = {name: each for name, each in state.pending_launches.items() if name != profile}
+        launches = {**others, profile: pending} if pending else others
+        return replace(state, pending_launches=launches)
 
     update(change)
-
-
-def set_pending_launch(pending: PendingLaunch | None) -> None:
-    """Store a launch until EC2 answers it; None removes it."""
-    update(lambda state: replace(state, pending_launch=pending))
 
 
 def _prune(state: State) -> State:
@@ -182,13 +183,16 @@ def _prune(state: State) -> State:
 
 
 def _parse(values: dict[str, Any]) -> State:
-    before, pending = values.get("profile_before_practice"), values.get("pending_launch")
+    before = values.get("profile_before_practice")
     return State(
         profile=ProfileSettings(**values.get("profile", {})),
         profile_before_practice=ProfileSettings(**before) if before else None,
         allow_from=tuple(values.get("allow_from", ())),
         selected_instances=dict(values.get("selected_instances", {})),
-        pending_launch=PendingLaunch(**pending) if pending else None,
+        pending_launches={
+            name: PendingLaunch(**pending)
+            for name, pending in values.get("pending_launches", {}).items()
+        },
         kernels={
             name: KernelRecord(**record) for name, record in values.get("kernels", {}).items()
         },

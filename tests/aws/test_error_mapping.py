@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from dl_magics import errors
-from dl_magics.actions.aws import access, context, instances
-from dl_magics.actions.aws import launch as launching
+from dl_magics.actions.aws import access, context, instances, selection
 from dl_magics.aws import launch, security_group, session
 from dl_magics.ssh import keys
 from dl_magics.store import state
@@ -116,7 +115,7 @@ def test_an_unanswered_launch_is_repeated_with_the_same_token(run, cloud):
     cloud.inject_fault("connection-reset", actions=["RunInstances"])
     with pytest.raises(errors.NoAnswer):
         run("%aws_launch t2.micro -y")
-    pending = state.read().pending_launch.token
+    pending = state.read().pending_launches["practice"].token
 
     run("%aws_launch t2.micro -y")
 
@@ -128,14 +127,14 @@ def test_an_unanswered_launch_is_repeated_with_the_same_token(run, cloud):
         if tag["ResourceId"] == made.id
         for value in (tag["Key"], tag["Value"])
     }
-    assert state.read().pending_launch is None
+    assert state.read().pending_launches == {}
 
 
 def test_repeating_an_executed_launch_returns_its_instance_and_host_key(run, cloud, rent):
     cloud.inject_fault("connection-reset", actions=["RunInstances"])
     with pytest.raises(errors.NoAnswer):
         run("%aws_launch t2.micro -y")
-    pending = state.read().pending_launch
+    pending = state.read().pending_launches["practice"]
     executed = _repeat_launch(pending.token)
 
     launched = run("%aws_launch t2.micro -y")
@@ -146,7 +145,7 @@ def test_repeating_an_executed_launch_returns_its_instance_and_host_key(run, clo
 
 
 def _repeat_launch(token: str) -> str:
-    plan = launching.make_plan(context.load(), "t2.micro")
+    plan = launch_plan.make_plan(context.load(), "t2.micro")
     key, host_key = keys.ensure_key_pair("id_ed25519"), keys.ensure_key_pair(f"host-{token}")
     group, _ = security_group.ensure_group(context.load().session, access.our_name())
     assert key.file.exists()
@@ -351,8 +350,8 @@ def test_a_start_without_a_selected_instance_is_refused(cloud, run):
 def test_an_unreachable_endpoint_asks_to_check_the_network(run, cloud, tmp_path):
     config = tmp_path / "config"
     config.write_text("[profile practice]\nregion=us-east-1\nendpoint_url=http://127.0.0.1:9\n")
-    settings = replace(state.read().profile, config_file=str(config))
-    state.update(lambda before: replace(before, profile=settings))
+    settings = replace(selection.read().profile, config_file=str(config))
+    selection.update(lambda before: replace(before, profile=settings))
 
     with pytest.raises(errors.NoAnswer) as refused:
         run("%aws_list")
@@ -442,4 +441,4 @@ def _choose_server(folder: Path, port: int) -> None:
         config_file=str(folder / "config"),
         credentials_file=str(folder / "credentials"),
     )
-    state.update(lambda before: replace(before, profile=settings))
+    selection.update(lambda before: replace(before, profile=settings))

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from dl_magics import errors
-from dl_magics.actions.aws import context
+from dl_magics.actions.aws import context, selection
 from dl_magics.store import state
 
 
@@ -149,6 +149,49 @@ def test_terminate_needs_force(cloud, run):
     assert gone.state == "terminated"
     with pytest.raises(errors.NoSuchInstance):
         run("%aws_start")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "%aws_terminate g4dn -f",
+        "%aws_terminate thes -f",
+        "%aws_stop T4",
+        "%aws_start g4dn.xlarge",
+        "%aws_resize t2.micro g4dn -y",
+    ],
+)
+def test_what_costs_or_deletes_needs_a_full_name_or_an_id(cloud, run, rent, line):
+    thesis = rent("g4dn.xlarge", "thesis")
+
+    with pytest.raises(errors.NoSuchInstance):
+        run(line)
+
+    assert run("%aws_state thesis") == "running"
+    assert run(f"%aws_stop {thesis}").name == "thesis"
+
+
+def test_a_selected_instance_that_dl_magics_did_not_launch_is_terminated_only_by_name(
+    cloud, run, rent
+):
+    thesis = rent(name="thesis")
+    run("%aws_get thesis")
+
+    with pytest.raises(errors.NotConfirmed, match="did not launch"):
+        run("%aws_terminate -f")
+
+    assert run("%aws_state") == "running"
+    assert run("%aws_terminate thesis -f").id == thesis
+
+
+def test_a_launch_does_not_take_over_an_instance_of_the_same_name(cloud, run, rent):
+    theirs = rent("t2.micro", "gpu")
+
+    with pytest.raises(errors.WrongState, match="someone else") as refused:
+        run("%aws_launch t2.micro -y")
+
+    assert "--name OTHER" in refused.value.fix
+    assert context.load().selected_id != theirs
 
 
 def test_a_launch_with_the_name_of_another_type_is_refused(cloud, run):
@@ -294,8 +337,8 @@ def test_the_price_list_shows_memory_prices_and_quota(cloud, run):
 
 def test_without_the_aws_price_list_the_bundled_table_is_used(cloud, run):
     cloud.inject_fault("not-allowed", times=20, actions=["GetProducts"])
-    settings = replace(state.read().profile, region="us-west-2")
-    state.update(lambda before: replace(before, profile=settings))
+    settings = replace(selection.read().profile, region="us-west-2")
+    selection.update(lambda before: replace(before, profile=settings))
 
     plan = run("%aws_launch g5.xlarge --dry-run")
 
@@ -306,7 +349,7 @@ def test_without_the_aws_price_list_the_bundled_table_is_used(cloud, run):
 def test_practice_switches_on_and_off(run, monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     settings = state.ProfileSettings(region="eu-west-1")
-    state.update(lambda before: replace(before, profile=settings))
+    selection.update(lambda before: replace(before, profile=settings))
 
     there = run("%practice on")
     plan = run("%aws_launch t2.micro --dry-run")

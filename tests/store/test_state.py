@@ -104,14 +104,16 @@ def test_a_file_of_a_newer_version_is_refused_and_left_unchanged():
     (paths.data_folder() / state.FILE_NAME).write_text(text)
 
     with pytest.raises(DamagedFile, match="newer"):
-        state.select_instance("default · us-east-1", "i-0")
+        state.remember_kernel("a.ipynb", RECORD)
 
     assert (paths.data_folder() / state.FILE_NAME).read_text() == text
 
 
 def test_ten_processes_at_once_lose_no_change():
     code = (
-        "import sys; from dl_magics.store import state; state.select_instance(sys.argv[1], 'i-0')"
+        "import sys; from dataclasses import replace; from dl_magics.store import state;"
+        "add = lambda before: {**before.selected_instances, sys.argv[1]: 'i-0'};"
+        "state.update(lambda before: replace(before, selected_instances=add(before)))"
     )
     started = [subprocess.Popen([sys.executable, "-c", code, f"key{n}"]) for n in range(10)]
 

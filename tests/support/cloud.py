@@ -14,7 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from dl_magics import practice
-from dl_magics.actions.aws import context
+from dl_magics.actions.aws import context, selection
 from dl_magics.aws import prices
 from dl_magics.store import state
 from support.coverage_off import starting_unmeasured
@@ -91,7 +91,7 @@ def choose_practice(running: practice.PracticeCloud, **changes: str) -> None:
         credentials_file=str(files.credentials_file),
         ssh_config=str(files.ssh_config),
     )
-    state.update(lambda before: replace(before, profile=replace(settings, **changes)))
+    selection.update(lambda before: replace(before, profile=replace(settings, **changes)))
 
 
 @lru_cache

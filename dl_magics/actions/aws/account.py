@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from dl_magics.actions.aws import selection
 from dl_magics.actions.aws.context import load_profile
 from dl_magics.aws import security_group
 from dl_magics.aws.profile import AwsProfile
@@ -61,7 +62,7 @@ def set_allow_from(sources: list[str]) -> None:
 
 def _keep(profile: AwsProfile) -> None:
     settings = state.ProfileSettings(**asdict(profile))
-    state.update(lambda remembered: replace(remembered, profile=settings))
+    selection.update(lambda remembered: replace(remembered, profile=settings))
 
 
 def _existing_file(name: str) -> str:

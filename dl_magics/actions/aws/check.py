@@ -6,12 +6,11 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from dl_magics.actions.aws import access
+from dl_magics.actions.aws import access, selection
 from dl_magics.actions.aws.context import Context, from_state
 from dl_magics.aws import quotas, security_group
 from dl_magics.errors import DLMagicsError
 from dl_magics.ssh import known_hosts
-from dl_magics.store import state
 from dl_magics.store.state import State
 
 ACTIONS = {
@@ -68,7 +67,7 @@ def run_checks() -> Report:
         ("security group", _group),
         ("instance", _instance),
     )
-    remembered = state.read()
+    remembered = selection.read()
     return Report(
         tuple(line for what, check in checks for line in _run_check(remembered, what, check))
     )

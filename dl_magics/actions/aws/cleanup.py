@@ -1,123 +1,176 @@
-"""List and delete the AWS resources that the ledger says dl_magics created, and no others."""
+"""List and delete the AWS resources that dl_magics created, and no others.
+
+The ledger of this computer has what was created, by account and region, also for a request that AWS
+did not answer. An instance is recognized by the client token of its request, which copied tags do
+not have.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dl_magics.actions.aws.context import Context
 from dl_magics.aws import parsing
+from dl_magics.core import money
 from dl_magics.core.instance import Instance
+from dl_magics.errors import DLMagicsError
 from dl_magics.gpu_kernel import kernelspec
 from dl_magics.ssh import known_hosts
 from dl_magics.store import ledger
 
+# The most values that AWS accepts in one filter.
+_FILTER_VALUES = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """An AWS resource that dl_magics created."""
+    """An AWS resource that dl_magics created.
 
-    what: str
+    `kind` is instance, security-group or key-pair; `detail` describes an instance and its cost.
+    `refusal` is why AWS did not delete it.
+    """
+
+    kind: str
     id: str
     name: str
-    state: str = ""
+    region: str
+    detail: str = ""
+    refusal: str = ""
 
     def __str__(self) -> str:
-        return f"{self.what} {self.name}{f' ({self.id}, {self.state})' if self.state else ''}"
+        where = f" ({self.id}{f', {self.detail}' if self.detail else ''})"
+        kept = f"\n    was not deleted: {self.refusal}" if self.refusal else ""
+        return f"{self.kind} {self.name} in {self.region}{where}{kept}"
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """The existing resources that dl_magics created with one profile and region."""
+    """The existing resources that dl_magics created in one account.
 
-    profile_and_region: str
+    `elsewhere` are instances that another computer launched: they are listed, never deleted.
+    """
+
+    account: str
     each: tuple[Resource, ...]
+    elsewhere: tuple[Resource, ...] = ()
     deleted: bool = False
 
     def __repr__(self) -> str:
-        if not self.each:
-            return f"{self.profile_and_region}: no resources of dl_magics exist."
-        done = "deleted" if self.deleted else "%aws_cleanup -f deletes"
-        return "\n".join(
-            [f"{self.profile_and_region}: {done}", *(f"  {each}" for each in self.each)]
-        )
+        lines = []
+        if self.each:
+            done = "deleted" if self.deleted else "%aws_cleanup -f deletes"
+            lines += [f"{self.account}: {done}", *(f"  {each}" for each in self.each)]
+        if self.elsewhere:
+            lines += [
+                "Launched by dl_magics on another computer; %aws_terminate NAME -f deletes one:",
+                *(f"  {each}" for each in self.elsewhere),
+            ]
+        return "\n".join(lines) or f"{self.account}: no resources of dl_magics exist."
 
 
 def list_resources(context: Context) -> Resources:
-    """Return the resources that the ledger lists for this profile and region and AWS still has."""
-    created = _created(context)
-    instances = [
-        Resource("instance", each.id, each.name, each.state)
-        for each in _instances(context, created["instance"], created["token"])
+    """Return what the ledger lists for this account and AWS still has, in all its regions."""
+    entries = [
+        entry
+        for entry in ledger.read_entries()
+        if entry.get("account") == context.session.account_id
+        and entry.get("did") in ("created", "creating")
     ]
-    groups = _existing(context, "describe_security_groups", "SecurityGroups", "group-name", created)
-    key_pairs = _existing(context, "describe_key_pairs", "KeyPairs", "key-name", created)
-    return Resources(
-        context.profile_and_region,
-        (
-            *instances,
-            *(Resource("security-group", each["GroupId"], each["GroupName"]) for each in groups),
-            *(Resource("key-pair", each["KeyPairId"], each["KeyName"]) for each in key_pairs),
-        ),
-    )
+    regions = {context.region, *(str(entry["region"]) for entry in entries)}
+    found: list[Resource] = []
+    elsewhere: list[Resource] = []
+    for region in sorted(regions):
+        created = _Created.of([entry for entry in entries if entry["region"] == region])
+        there = context.in_region(region)
+        for instance in _launched(there):
+            ours = instance.id in created.ids or instance.token in created.tokens
+            (found if ours else elsewhere).append(_resource(instance, region))
+        found += _existing(there, "security-group", created.groups)
+        found += _existing(there, "key-pair", created.key_pairs)
+    return Resources(context.account, tuple(found), tuple(elsewhere))
 
 
 def delete_resources(context: Context, resources: Resources) -> Iterator[Resource]:
-    """Terminate the instances, then delete the rest; yield each resource when it is deleted."""
-    session, ec2 = context.session, context.ec2
-    for resource in resources.each:
-        if resource.what == "instance":
-            for _ in ec2.terminate(ec2.describe_instance(resource.id)):
-                pass
-            known_hosts.forget_host(resource.id)
-            kernelspec.remove_kernelspec(resource.id)
-        elif resource.what == "security-group":
-            session.change_ec2(
-                "delete_security_group", unless=("InvalidGroup.NotFound",), GroupId=resource.id
-            )
-        else:
-            session.change_ec2(
-                "delete_key_pair", unless=("InvalidKeyPair.NotFound",), KeyName=resource.name
-            )
-        ledger.append(
-            did="deleted",
-            what=resource.what,
-            id=resource.id,
-            profile_and_region=resources.profile_and_region,
-        )
+    """Terminate the instances, then delete the rest; yield each resource when that is done.
+
+    What AWS refuses to delete is yielded with the refusal; the others are deleted all the same.
+    """
+    # A security group cannot be deleted while an instance uses it.
+    for resource in sorted(resources.each, key=lambda each: each.kind != "instance"):
+        there = context.in_region(resource.region)
+        try:
+            _delete(there, resource)
+        except DLMagicsError as error:
+            yield replace(resource, refusal=f"{error} {error.fix}")
+            continue
+        there.record("deleted", resource.kind, id=resource.id)
         yield resource
 
 
-def _created(context: Context) -> dict[str, set[str]]:
-    created: dict[str, set[str]] = {
-        kind: set() for kind in ("instance", "token", "key-pair", "security-group")
-    }
-    for entry in ledger.read_entries():
-        if entry.get("profile_and_region") == context.profile_and_region and entry.get("did") in (
-            "created",
-            "creating",
-        ):
-            kind = "token" if "token" in entry else entry["what"]
-            created[kind].add(entry.get("id") or entry["token"])
-    return created
+def _delete(context: Context, resource: Resource) -> None:
+    if resource.kind == "instance":
+        for _ in context.ec2.terminate(context.ec2.describe_instance(resource.id)):
+            pass
+        context.forget_instance(resource.id)
+        known_hosts.forget_host(resource.id)
+        kernelspec.remove_kernelspec(resource.id)
+    elif resource.kind == "security-group":
+        context.session.change_ec2(
+            "delete_security_group", unless=("InvalidGroup.NotFound",), GroupId=resource.id
+        )
+    else:
+        context.session.change_ec2(
+            "delete_key_pair", unless=("InvalidKeyPair.NotFound",), KeyName=resource.name
+        )
 
 
-def _instances(context: Context, ids: set[str], tokens: set[str]) -> list[Instance]:
-    found: dict[str, Instance] = {}
-    session = context.session
-    for name, values in (("instance-id", ids), (f"tag:{parsing.TAG}token", tokens)):
-        if values:
-            filters = [{"Name": name, "Values": sorted(values)}]
-            answer = session.query("ec2", "describe_instances", Filters=filters)
-            found |= {each.id: each for each in parsing.parse_instances(answer, session.region)}
-    return [each for each in found.values() if not each.gone]
+@dataclass(frozen=True, slots=True)
+class _Created:
+    """What the ledger lists for one region."""
+
+    ids: frozenset[str]
+    tokens: frozenset[str]
+    groups: frozenset[str]
+    key_pairs: frozenset[str]
+
+    @classmethod
+    def of(cls, entries: list[dict[str, str]]) -> _Created:
+        def ids(kind: str, key: str = "id") -> frozenset[str]:
+            return frozenset(
+                entry[key] for entry in entries if entry["what"] == kind and key in entry
+            )
+
+        return cls(
+            ids("instance"), ids("instance", "token"), ids("security-group"), ids("key-pair")
+        )
 
 
-def _existing(
-    context: Context, call: str, key: str, filter_name: str, created: dict[str, set[str]]
-) -> list[dict[str, str]]:
-    names = created["security-group" if key == "SecurityGroups" else "key-pair"]
-    if not names:
-        return []
-    filters = [{"Name": filter_name, "Values": sorted(names)}]
-    return list(context.session.query("ec2", call, Filters=filters)[key])
+def _launched(context: Context) -> list[Instance]:
+    """Return the instances that dl_magics launched, on this computer or another."""
+    filters = [{"Name": "tag-key", "Values": [f"{parsing.TAG}token"]}]
+    reservations, last = context.session.query_pages(
+        "ec2", "describe_instances", "Reservations", Filters=filters
+    )
+    found = parsing.parse_instances({**last, "Reservations": reservations}, context.region)
+    return [each for each in found if each.ours and not each.gone]
+
+
+def _resource(instance: Instance, region: str) -> Resource:
+    disk = f"disk {money.format_dollars(instance.dollars_per_month)} a month"
+    price = f"{money.format_per_hour(instance.dollars_per_hour)}, " if instance.costs_money else ""
+    detail = f"{instance.type}, {instance.state}, {price}{disk}"
+    return Resource("instance", instance.id, instance.name, region, detail)
+
+
+def _existing(context: Context, kind: str, names: frozenset[str]) -> Iterator[Resource]:
+    call, key, filter_name, id_key, name_key = (
+        ("describe_security_groups", "SecurityGroups", "group-name", "GroupId", "GroupName")
+        if kind == "security-group"
+        else ("describe_key_pairs", "KeyPairs", "key-name", "KeyPairId", "KeyName")
+    )
+    wanted = sorted(names)
+    for start in range(0, len(wanted), _FILTER_VALUES):
+        filters = [{"Name": filter_name, "Values": wanted[start : start + _FILTER_VALUES]}]
+        for each in context.session.query("ec2", call, Filters=filters)[key]:
+            yield Resource(kind, each[id_key], each[name_key], context.region)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from dl_magics.actions.aws import selection
 from dl_magics.aws.ec2 import Ec2
 from dl_magics.aws.profile import AwsProfile
 from dl_magics.aws.session import AwsSession
-from dl_magics.core.instance import Instance, find_matching
+from dl_magics.core.instance import Instance, find_exact, find_matching
 from dl_magics.errors import DLMagicsError, NoRegion, NoSuchInstance, SeveralInstances
-from dl_magics.store import state
+from dl_magics.store import ledger
 from dl_magics.store.state import State
 
 
@@ -36,12 +38,33 @@ class Context:
         """The instances of this profile and region."""
         return Ec2(self.session)
 
-    def select_instance(self, instance: Instance) -> None:
-        """Select an instance for all magics without a name, in this kernel and all others."""
-        state.select_instance(self.profile_and_region, instance.id)
+    @property
+    def account(self) -> str:
+        """The account and region as questions about money show them; queries AWS once."""
+        return f"{self.profile_and_region}, account {self.session.account_id}"
 
-    def resolve_instance(self, word: str | None = None) -> Instance:
+    def in_region(self, region: str) -> Context:
+        """Return the context of another region of the same profile."""
+        return _make_context(replace(self.profile, region=region), {}, self.allow_from)
+
+    def select_instance(self, instance: Instance) -> None:
+        """Select an instance for all magics without a name, here and in notebooks opened later."""
+        selection.select_instance(self.profile_and_region, instance.id)
+
+    def forget_instance(self, id_: str) -> None:
+        """Select no instance where this one, which was terminated, is selected."""
+        selection.forget_instance(id_)
+
+    def record(self, did: str, kind: str, **ids: str) -> None:
+        """Append what was done to a resource to the ledger, with the account and region."""
+        ledger.append(
+            did=did, what=kind, **ids, account=self.session.account_id, region=self.region
+        )
+
+    def resolve_instance(self, word: str | None = None, *, exact: bool = False) -> Instance:
         """Return the instance with this name, id, type or GPU, or the selected one, read from AWS.
+
+        With `exact` only an id or a full name counts: for what costs money or deletes.
 
         Raises
         ------
@@ -51,18 +74,25 @@ class Context:
             if more than one matches.
         """
         if word:
-            return self._find_instance(word)
+            return self._find_instance(word, exact=exact)
         if not self.selected_id:
             raise NoSuchInstance(
                 f"No instance is selected in {self.profile_and_region}.",
                 fix="%aws_get NAME selects one, %aws_list lists them · or launch one: %aws_launch",
             )
-        return self._describe_instance(self.selected_id)
+        return self._describe_selected(self.selected_id)
 
-    def _find_instance(self, word: str) -> Instance:
+    def _find_instance(self, word: str, *, exact: bool) -> Instance:
         instances = self.ec2.list_instances()
         candidates = [each for each in instances if not each.gone or each.id == word]
         found = find_matching(candidates, word)
+        if exact and found and found != find_exact(candidates, word):
+            names = ", ".join(f"{each.name} ({each.type}, {each.id})" for each in found)
+            raise NoSuchInstance(
+                f"No instance in {self.profile_and_region} has the full name or the id '{word}'. "
+                f"It matches {names}.",
+                fix="Type the full name or the id: here no part of it, no type and no GPU counts.",
+            )
         if len(found) == 1:
             return found[0]
         if found:
@@ -79,6 +109,21 @@ class Context:
             f"No instance in {self.profile_and_region} has the name, id, type or GPU '{word}'.",
             fix="%aws_list shows your instances.",
         )
+
+    def _describe_selected(self, id_: str) -> Instance:
+        try:
+            instance = self._describe_instance(id_)
+        except NoSuchInstance:
+            selection.forget_instance(id_)
+            raise
+        if instance.gone:
+            selection.forget_instance(id_)
+            raise NoSuchInstance(
+                f"The selected instance {instance.name} ({id_}) no longer exists: "
+                f"it is {instance.state}. No instance is selected now.",
+                fix="%aws_get NAME selects another · %aws_launch TYPE launches a new one.",
+            )
+        return instance
 
     def _describe_instance(self, id_: str) -> Instance:
         try:
@@ -110,22 +155,13 @@ def load() -> Context:
     NoRegion
         if neither a magic nor the AWS configuration sets a region.
     """
-    return from_state(state.read())
+    return from_state(selection.read())
 
 
 def from_state(remembered: State) -> Context:
     """Return the context of a state that was read before; raise as `load` does."""
     profile = AwsProfile.from_settings(remembered.profile)
-    session = AwsSession.open(profile)
-    if not session.region:
-        raise NoRegion("No AWS region is selected.", fix="%aws_region us-east-1")
-    return Context(
-        profile=profile,
-        region=session.region,
-        session=session,
-        selected_id=remembered.selected_instances.get(_profile_and_region(profile, session.region)),
-        allow_from=remembered.allow_from,
-    )
+    return _make_context(profile, remembered.selected_instances, remembered.allow_from)
 
 
 def load_for(profile: AwsProfile) -> Context:
@@ -133,7 +169,7 @@ def load_for(profile: AwsProfile) -> Context:
 
     If it still is the selected one, later changes of its ssh_config and address service apply.
     """
-    remembered = state.read()
+    remembered = selection.read()
     selected = AwsProfile.from_settings(remembered.profile)
     if profile.names_same_account(selected):
         return from_state(remembered)
@@ -142,7 +178,22 @@ def load_for(profile: AwsProfile) -> Context:
 
 def load_profile() -> AwsProfile:
     """Return the selected profile; it may not exist in the AWS configuration."""
-    return AwsProfile.from_settings(state.read().profile)
+    return AwsProfile.from_settings(selection.read().profile)
+
+
+def _make_context(
+    profile: AwsProfile, selected: Mapping[str, str], allow_from: tuple[str, ...]
+) -> Context:
+    session = AwsSession.open(profile)
+    if not session.region:
+        raise NoRegion("No AWS region is selected.", fix="%aws_region us-east-1")
+    return Context(
+        profile=profile,
+        region=session.region,
+        session=session,
+        selected_id=selected.get(_profile_and_region(profile, session.region)),
+        allow_from=allow_from,
+    )
 
 
 def _profile_and_region(profile: AwsProfile, region: str) -> str:

@@ -10,10 +10,10 @@ from pathlib import Path
 from dl_magics.actions.aws import access
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.explain import Script, ec2_command, make_script
-from dl_magics.actions.aws.launch import LaunchPlan
+from dl_magics.actions.aws.launch_plan import LaunchPlan
 from dl_magics.aws import launch, security_group
 from dl_magics.ssh import keys, known_hosts
-from dl_magics.store import atomic, ledger, paths
+from dl_magics.store import atomic, paths
 
 _LINE = " \\\n  "
 
@@ -29,12 +29,8 @@ def launch_script(context: Context, plan: LaunchPlan) -> Script:
     user_data = _write_user_data(token, launch.user_data(host_key.private, host_key.public))
     keys.delete_key_pair(f"host-{token}")
     for what in ("key-pair", "security-group"):
-        ledger.append(
-            did="creating", what=what, id=name, profile_and_region=plan.profile_and_region
-        )
-    ledger.append(
-        did="creating", what="instance", token=token, profile_and_region=plan.profile_and_region
-    )
+        context.record("creating", what, id=name)
+    context.record("creating", "instance", token=token)
     known = shlex.quote(str(known_hosts.path()))
     public = f"{host_key.public} {known_hosts.TEMPORARY}"
     return Script(

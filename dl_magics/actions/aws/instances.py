@@ -15,7 +15,6 @@ from dl_magics.errors import CommandFailed, NoCapacity, NotConfirmed
 from dl_magics.gpu_kernel import kernelspec
 from dl_magics.ssh import blocking, known_hosts
 from dl_magics.ssh.commands import CommandResult
-from dl_magics.store import ledger
 
 _RETRY_SECONDS = 15.0
 _OUTPUT_CHARACTERS = 300
@@ -55,7 +54,7 @@ def start(
 
     If AWS has no capacity, the start is retried for `wait_seconds`.
     """
-    instance = context.resolve_instance(word)
+    instance = context.resolve_instance(word, exact=True)
     give_up = time.monotonic() + wait_seconds
     if not instance.gone:
         access.authorize_own_address(context, instance)
@@ -81,14 +80,14 @@ def add_prices(context: Context, changes: Iterator[Instance]) -> Iterator[Instan
 
 def stop(context: Context, word: str | None = None) -> Iterator[Instance]:
     """Stop an instance; yield it at each change."""
-    (instance,) = context.ec2.add_disk_sizes([context.resolve_instance(word)])
+    (instance,) = context.ec2.add_disk_sizes([context.resolve_instance(word, exact=True)])
     for seen in context.ec2.stop(instance):
         yield add_price(context, replace(seen, disk_gib=instance.disk_gib))
 
 
 def resize(context: Context, type_: str, word: str | None = None) -> Iterator[Instance]:
     """Change the type of an instance; a running one is stopped first and started again."""
-    instance = context.resolve_instance(word)
+    instance = context.resolve_instance(word, exact=True)
     ran = instance.costs_money
     if instance.type == type_:
         yield instance
@@ -109,17 +108,13 @@ def check_resize(context: Context, type_: str, instance: Instance) -> None:
 
 def terminate(context: Context, word: str | None) -> Iterator[Instance]:
     """Terminate an instance; remove its host key and its kernelspec."""
-    instance = context.resolve_instance(word)
+    instance = context.resolve_instance(word, exact=True)
     yield from context.ec2.terminate(instance)
     known_hosts.forget_host(instance.id)
     kernelspec.remove_kernelspec(instance.id)
+    context.forget_instance(instance.id)
     if instance.ours:
-        ledger.append(
-            did="deleted",
-            what="instance",
-            id=instance.id,
-            profile_and_region=context.profile_and_region,
-        )
+        context.record("deleted", "instance", id=instance.id)
 
 
 def run_command(context: Context, command: str, word: str | None = None) -> CommandResult:
@@ -149,16 +144,20 @@ def resize_question(context: Context, type_: str, instance: Instance) -> str:
     gpu = instance_types.gpu_text(type_)
     before = money.format_per_hour(instance.dollars_per_hour)
     return (
-        f"{instance.name} {stops} from {instance.type} ({before})"
+        f"In {context.account}: {instance.name} {stops} from {instance.type} ({before})"
         f" to {type_}{f' with {gpu}' if gpu else ''} "
         f"({money.format_per_hour(dollars)} while it runs)"
     )
 
 
-def needs_force(instance: Instance) -> NotConfirmed:
-    """Return the error of a terminate without -f: it names what would be deleted."""
-    return NotConfirmed(
-        f"%aws_terminate deletes {instance.name} ({instance.type}, {instance.id}) and its disk: "
-        "add -f to confirm.",
-        fix=f"%aws_terminate {instance.id} -f terminates it · %aws_stop keeps the disk.",
-    )
+def check_terminate(context: Context, instance: Instance, *, force: bool, named: bool) -> None:
+    """Raise NotConfirmed for a terminate without -f, or of an unnamed instance that is not ours."""
+    what = f"{instance.name} ({instance.type}, {instance.id}) in {context.account}, and its disk"
+    fix = f"%aws_terminate {instance.id} -f terminates it · %aws_stop keeps the disk."
+    if not force:
+        raise NotConfirmed(f"%aws_terminate deletes {what}: add -f to confirm.", fix=fix)
+    if not (named or instance.ours):
+        raise NotConfirmed(
+            f"%aws_terminate would delete {what}, which dl_magics did not launch: name it.",
+            fix=fix,
+        )

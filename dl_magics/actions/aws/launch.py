@@ -1,75 +1,46 @@
-"""Launch a new instance: plan it with its price, then create each resource it needs once."""
+"""Launch a new instance: create each resource that it needs once."""
 
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
-from typing import Any
 
-from dl_magics.actions.aws import access, instances
+from dl_magics.actions.aws import access, instances, pending_launch
 from dl_magics.actions.aws.context import Context
-from dl_magics.aws import images, instance_types, launch, prices, quotas, security_group
-from dl_magics.aws.session import AwsSession
-from dl_magics.core import money
+from dl_magics.actions.aws.launch_plan import LaunchPlan
+from dl_magics.aws import instance_types, launch, quotas, security_group
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError, NoAnswer, NoCapacity, QuotaReached, WrongState
-from dl_magics.ssh import keys, known_hosts
-from dl_magics.store import ledger, lock, state
-from dl_magics.store.state import PendingLaunch
-
-NAME = "gpu"
-MIN_DISK_GIB = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaunchPlan:
-    """The instance that a launch creates, with its price.
-
-    `disk_gib` is in GiB, `sources` are CIDR ranges, `dollars_per_hour` is None if unknown.
-    """
-
-    name: str
-    type: str
-    image: images.Image
-    disk_gib: int
-    sources: tuple[str, ...]
-    zone: str | None
-    dollars_per_hour: float | None
-    price_from: str
-    profile_and_region: str
-
-    def __str__(self) -> str:
-        gpu = instance_types.gpu_text(self.type)
-        disk = money.format_dollars(money.disk_per_month(self.disk_gib))
-        return (
-            f"'{self.name}' in {self.profile_and_region}: {self.type}{f' ({gpu})' if gpu else ''}, "
-            f"{money.format_per_hour(self.dollars_per_hour)} while it runs ({self.price_from}); "
-            f"its disk of {self.disk_gib} GiB {disk} a month, also while stopped; "
-            f"port 22 open to {', '.join(self.sources)}; image {self.image.name}"
-        )
-
-    __repr__ = __str__
+from dl_magics.ssh import keys
+from dl_magics.store import lock
 
 
 def find_existing(context: Context, name: str, type_: str) -> Instance | None:
-    """Return the existing instance of this name, or None, so that it is not launched twice.
+    """Return the instance of this name that dl_magics launched from here, or None.
 
-    Returns None while a launch of this name was not answered: the same request is then repeated,
-    and EC2 returns the same instance. Raises WrongState if the instance has another type.
+    Raises
+    ------
+    WrongState
+        if an instance of this name has another type, or was not launched from this computer.
     """
-    if _pending_request().get("name") == name:
-        return None
     found = [each for each in context.ec2.list_instances() if each.name == name and not each.gone]
     if not found:
         return None
-    if found[0].type != type_:
+    ours = [each for each in found if each.ours and each.key == access.our_name()]
+    if not ours:
+        other = found[0]
+        by = f"dl_magics with the key pair {other.key}" if other.ours else "someone else"
         raise WrongState(
-            f"An instance named '{name}' already exists: {found[0].type}, {found[0].state}.",
+            f"An instance named '{name}' that {by} launched exists in {context.account}: "
+            f"{other!r}.",
+            fix=f"%aws_launch {type_} --name OTHER launches one · %aws_get {other.id} selects it.",
+        )
+    if ours[0].type != type_:
+        raise WrongState(
+            f"An instance named '{name}' already exists: {ours[0].type}, {ours[0].state}.",
             fix=f"%aws_resize {type_} {name} changes its type · %aws_launch {type_} --name OTHER",
         )
-    return instances.add_price(context, found[0])
+    return instances.add_price(context, ours[0])
 
 
 def resume_launch(context: Context, instance: Instance) -> Iterator[Instance]:
@@ -78,42 +49,6 @@ def resume_launch(context: Context, instance: Instance) -> Iterator[Instance]:
     yield instance
     if instance.costs_money:
         yield from instances.start(context, instance.id)
-
-
-def make_plan(
-    context: Context,
-    type_: str,
-    *,
-    name: str = NAME,
-    image: str | None = None,
-    disk_gib: int | None = None,
-    zone: str | None = None,
-) -> LaunchPlan:
-    """Look up the image, price and quota of a launch; change nothing.
-
-    Raises
-    ------
-    NoSuchType, NoSuchImage
-        if the type or the image is not available.
-    QuotaReached
-        if the vCPU quota is too small.
-    """
-    session, ec2 = context.session, context.ec2
-    ec2.check_type(type_, zone=zone or "", magic="%aws_launch")
-    quotas.check_quota(session, type_, ec2.list_instances())
-    found = images.find_image(session, type_, image)
-    dollars, price_from = prices.read_hourly_price(session, type_)
-    return LaunchPlan(
-        name=name,
-        type=type_,
-        image=found,
-        disk_gib=max(disk_gib or MIN_DISK_GIB, found.disk_gib),
-        sources=tuple(access.resolve_sources(context)),
-        zone=zone,
-        dollars_per_hour=dollars,
-        price_from=price_from,
-        profile_and_region=context.profile_and_region,
-    )
 
 
 def launch_instance(context: Context, plan: LaunchPlan) -> Iterator[Instance]:
@@ -135,35 +70,26 @@ def launch_instance(context: Context, plan: LaunchPlan) -> Iterator[Instance]:
 
 
 def _create_instance(context: Context, plan: LaunchPlan) -> Instance:
-    session = context.session
     created: list[str] = []
     try:
-        id_ = _run_instances(context, session, _make_request(session, plan, created))
+        id_ = _run_instances(context, _make_request(context, plan, created))
     except DLMagicsError as error:
         raise _add_created(error, created) from error
-    ledger.append(
-        did="created", what="instance", id=id_, profile_and_region=plan.profile_and_region
-    )
     return context.ec2.describe_instance(id_)
 
 
-def _make_request(
-    session: AwsSession, plan: LaunchPlan, created: list[str]
-) -> launch.LaunchRequest:
+def _make_request(context: Context, plan: LaunchPlan, created: list[str]) -> launch.LaunchRequest:
+    session = context.session
     key, name = keys.ensure_key_pair(access.LOGIN_KEY), access.our_name()
-    ledger.append(
-        did="creating", what="key-pair", id=name, profile_and_region=plan.profile_and_region
-    )
+    context.record("creating", "key-pair", id=name)
     if launch.ensure_key(session, name, key.public):
         created.append(f"key pair {name}")
-    ledger.append(
-        did="creating", what="security-group", id=name, profile_and_region=plan.profile_and_region
-    )
+    context.record("creating", "security-group", id=name)
     group, new = security_group.ensure_group(session, name)
     if new:
         created.append(f"security group {name}")
     security_group.authorize_sources(session, group, list(plan.sources))
-    token = _token(plan)
+    token = pending_launch.ensure_token(context, plan)
     host_key = keys.ensure_key_pair(f"host-{token}")
     return launch.LaunchRequest(
         name=plan.name,
@@ -178,52 +104,24 @@ def _make_request(
     )
 
 
-def _run_instances(context: Context, session: AwsSession, request: launch.LaunchRequest) -> str:
-    ledger.append(
-        did="creating",
-        what="instance",
-        token=request.token,
-        profile_and_region=context.profile_and_region,
-    )
+def _run_instances(context: Context, request: launch.LaunchRequest) -> str:
+    session = context.session
+    context.record("creating", "instance", token=request.token)
     try:
         id_ = launch.run_instances(session, request)
     except NoAnswer:
         raise
     except QuotaReached as error:
-        _settle(request.token)
+        pending_launch.settle(context, request.token)
         raise quotas.make_quota_error(session, request.type) from error
     except NoCapacity as error:
-        _settle(request.token)
+        pending_launch.settle(context, request.token)
         raise _other_zones(context, request, str(error)) from error
     except DLMagicsError:
-        _settle(request.token)
+        pending_launch.settle(context, request.token)
         raise
-    known_hosts.pin_keys(id_, keys.ensure_key_pair(f"host-{request.token}").public, temporary=True)
-    _settle(request.token)
+    pending_launch.record_launched(context, request.token, id_)
     return id_
-
-
-def _token(plan: LaunchPlan) -> str:
-    """Return the client token of an unanswered launch with the same parameters, or a new one."""
-    parameters = asdict(replace(plan, dollars_per_hour=None, sources=(), price_from=""))
-    parameters = {**parameters, "sources": []}
-    pending = state.read().pending_launch
-    if pending and pending.request == parameters:
-        return pending.token
-    token = uuid.uuid4().hex
-    state.set_pending_launch(PendingLaunch(request=parameters, token=token))
-    return token
-
-
-def _pending_request() -> dict[str, Any]:
-    pending = state.read().pending_launch
-    return pending.request if pending else {}
-
-
-def _settle(token: str) -> None:
-    """Forget the pending launch, which AWS has answered."""
-    state.set_pending_launch(None)
-    keys.delete_key_pair(f"host-{token}")
 
 
 def _add_created(error: DLMagicsError, created: list[str]) -> DLMagicsError:

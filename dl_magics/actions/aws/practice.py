@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from dl_magics import practice
-from dl_magics.actions.aws import context
+from dl_magics.actions.aws import context, selection
 from dl_magics.aws.profile import AwsProfile
 from dl_magics.errors import NotInstalled, WrongState
 from dl_magics.store import paths, state
@@ -44,7 +44,7 @@ def switch_on() -> str:
         before = remembered.profile
         return replace(remembered, profile=settings, profile_before_practice=before)
 
-    return context.from_state(state.update(select)).profile_and_region
+    return context.from_state(selection.update(select)).profile_and_region
 
 
 def switch_off() -> str:
@@ -56,14 +56,14 @@ def switch_off() -> str:
         before = remembered.profile_before_practice or state.ProfileSettings()
         return replace(remembered, profile=before, profile_before_practice=None)
 
-    remembered = state.update(select)
+    remembered = selection.update(select)
     practice.stop_cloud(paths.data_folder(_FOLDER))
     return AwsProfile.from_settings(remembered.profile).name
 
 
 def is_on() -> bool:
     """Whether the practice cloud is selected."""
-    return _is_practice(state.read().profile)
+    return _is_practice(selection.read().profile)
 
 
 def list_faults() -> dict[str, str]:

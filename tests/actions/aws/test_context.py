@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dl_magics.actions.aws import context, instances
+from dl_magics.actions.aws import context, instances, selection
 from dl_magics.errors import NoSuchInstance
 from dl_magics.store import state
 from dl_magics.widgets.instances import Panel
@@ -66,8 +66,8 @@ def test_a_start_keeps_the_profile_it_began_with(gpu, monkeypatch):
     monkeypatch.setattr(instances.access, "until_ssh_answers", lambda _, __, instance: [instance])
     changes = instances.start(context.load(), "gpu")
     first = next(changes)
-    settings = replace(state.read().profile, region="eu-west-1")
-    state.update(lambda before: replace(before, profile=settings))
+    settings = replace(selection.read().profile, region="eu-west-1")
+    selection.update(lambda before: replace(before, profile=settings))
 
     *_, last = changes
 

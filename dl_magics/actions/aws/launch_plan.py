@@ -1,0 +1,88 @@
+"""What a launch would create, with its price."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dl_magics.actions.aws import access
+from dl_magics.actions.aws.context import Context
+from dl_magics.aws import images, instance_types, prices, quotas
+from dl_magics.core import money
+
+NAME = "gpu"
+MIN_DISK_GIB = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchPlan:
+    """The instance that a launch creates, with its price.
+
+    `disk_gib` is in GiB, `sources` are CIDR ranges, `dollars_per_hour` is None if unknown;
+    `account` is the profile, region and account id.
+    """
+
+    name: str
+    type: str
+    image: images.Image
+    disk_gib: int
+    sources: tuple[str, ...]
+    zone: str | None
+    dollars_per_hour: float | None
+    price_from: str
+    account: str
+
+    def __str__(self) -> str:
+        gpu = instance_types.gpu_text(self.type)
+        disk = money.format_dollars(money.disk_per_month(self.disk_gib))
+        return (
+            f"'{self.name}' in {self.account}: {self.type}{f' ({gpu})' if gpu else ''}, "
+            f"{money.format_per_hour(self.dollars_per_hour)} while it runs ({self.price_from}); "
+            f"its disk of {self.disk_gib} GiB {disk} a month, also while stopped; "
+            f"port 22 open to {', '.join(self.sources)}; image {self.image.name}"
+        )
+
+    __repr__ = __str__
+
+
+def make_plan(
+    context: Context,
+    type_: str,
+    *,
+    name: str = NAME,
+    image: str | None = None,
+    disk_gib: int | None = None,
+    zone: str | None = None,
+) -> LaunchPlan:
+    """Look up the image, price and quota of a launch; change nothing.
+
+    Raises
+    ------
+    NoSuchType, NoSuchImage
+        if the type or the image is not available.
+    QuotaReached
+        if the vCPU quota is too small.
+    """
+    session, ec2 = context.session, context.ec2
+    ec2.check_type(type_, zone=zone or "", magic="%aws_launch")
+    quotas.check_quota(session, type_, ec2.list_instances())
+    found = images.find_image(session, type_, image)
+    disk_gib = max(disk_gib or MIN_DISK_GIB, found.disk_gib)
+    return price_plan(context, name=name, type_=type_, image=found, disk_gib=disk_gib, zone=zone)
+
+
+def price_plan(
+    context: Context, *, name: str, type_: str, image: images.Image, disk_gib: int, zone: str | None
+) -> LaunchPlan:
+    """Return the plan of these parameters, with the current price and the current address."""
+    dollars, price_from = prices.read_hourly_price(context.session, type_)
+    return LaunchPlan(
+        name=name,
+        type=type_,
+        image=image,
+        disk_gib=disk_gib,
+        sources=tuple(access.resolve_sources(context)),
+        zone=zone,
+        dollars_per_hour=dollars,
+        price_from=price_from,
+        account=context.account,
+    )

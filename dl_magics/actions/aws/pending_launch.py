@@ -1,0 +1,95 @@
+"""A launch that AWS has not answered: it is found or repeated before anything else is launched."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import asdict
+
+from dl_magics.actions.aws.context import Context
+from dl_magics.actions.aws.launch_plan import LaunchPlan, price_plan
+from dl_magics.aws import images, parsing
+from dl_magics.core.instance import Instance
+from dl_magics.errors import WrongState
+from dl_magics.ssh import keys, known_hosts
+from dl_magics.store import state
+from dl_magics.store.state import PendingLaunch
+
+# DescribeInstances may lack a new instance for some seconds, and a request may be delayed.
+_SETTLED_SECONDS = 300.0
+
+
+def ensure_token(context: Context, plan: LaunchPlan) -> str:
+    """Return the client token for this plan, stored until AWS answers its launch."""
+    if pending := state.read().pending_launches.get(context.profile.name):
+        return pending.token
+    request = {
+        "name": plan.name,
+        "type_": plan.type,
+        "image": asdict(plan.image),
+        "disk_gib": plan.disk_gib,
+        "zone": plan.zone,
+    }
+    token = uuid.uuid4().hex
+    pending = PendingLaunch(request=request, token=token, region=context.region)
+    state.set_pending_launch(context.profile.name, pending)
+    return token
+
+
+def settle(context: Context, token: str) -> None:
+    """Forget the pending launch, which AWS has answered."""
+    state.set_pending_launch(context.profile.name, None)
+    keys.delete_key_pair(f"host-{token}")
+
+
+def record_launched(context: Context, token: str, id_: str) -> None:
+    """Pin the host key of the launched instance, enter it in the ledger, forget the request."""
+    known_hosts.pin_keys(id_, keys.ensure_key_pair(f"host-{token}").public, temporary=True)
+    context.record("created", "instance", id=id_)
+    settle(context, token)
+
+
+def resume(context: Context, name: str, type_: str) -> LaunchPlan | Instance | None:
+    """Settle the launch that AWS has not answered, before one of this name and type.
+
+    Returns its instance, or the plan to repeat it with the same token; None if there is none.
+
+    Raises
+    ------
+    WrongState
+        if another launch was asked for, and this one has created an instance or still may.
+    """
+    if not (pending := state.read().pending_launches.get(context.profile.name)):
+        return None
+    its = context.in_region(pending.region)
+    request = pending.request
+    asked = (name, type_, context.region) == (request["name"], request["type_"], pending.region)
+    what = f"'{request['name']}' ({request['type_']}) in {its.account}"
+    if found := _find_launched(its, pending.token):
+        record_launched(its, pending.token, found.id)
+        if asked:
+            return found
+        raise WrongState(
+            f"An earlier %aws_launch that AWS did not answer has launched {what}: {found!r}.",
+            fix=f"Repeat the line to launch yet another · %aws_terminate {found.id} -f",
+        )
+    if asked:
+        image = images.Image(**request["image"])
+        return price_plan(context, **{**request, "image": image})
+    seconds = time.time() - pending.sent_at
+    if seconds < _SETTLED_SECONDS:
+        raise WrongState(
+            f"An earlier %aws_launch of {what} was sent {seconds:.0f} seconds ago and not "
+            "answered: AWS may still launch it.",
+            fix=f"%aws_launch {request['type_']} --name {request['name']} repeats it, never twice"
+            f" · Or wait {_SETTLED_SECONDS / 60:.0f} minutes, then repeat this line.",
+        )
+    settle(context, pending.token)
+    return None
+
+
+def _find_launched(context: Context, token: str) -> Instance | None:
+    filters = [{"Name": f"tag:{parsing.TAG}token", "Values": [token]}]
+    answer = context.session.query("ec2", "describe_instances", Filters=filters)
+    found = parsing.parse_instances(answer, context.region)
+    return next((each for each in found if each.token == token and not each.gone), None)

@@ -1,0 +1,92 @@
+"""The AWS profile, region and instance that this process has selected.
+
+The state file holds what a new process starts with. A selection that another notebook stores there
+later does not change what this one works with: `%aws_terminate` never reaches another account
+because another notebook left the practice cloud.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from dl_magics.store import paths, state
+from dl_magics.store.state import State
+
+_held: dict[Path, State] = {}
+
+
+def read() -> State:
+    """Return the stored state with the selections of this process."""
+    return _with_held(state.read())
+
+
+def update(change: Callable[[State], State]) -> State:
+    """Change the selections of this process; what changes is what a new process starts with."""
+    folder = paths.data_folder()
+
+    def store(stored: State) -> State:
+        before = _with_held(stored)
+        new = _held[folder] = change(before)
+        return _merge(stored, before, new)
+
+    state.update(store)
+    return _held[folder]
+
+
+def select_instance(profile_and_region: str, id_: str) -> None:
+    """Select an instance for all magics without a name."""
+    update(
+        lambda before: replace(
+            before, selected_instances={**before.selected_instances, profile_and_region: id_}
+        )
+    )
+
+
+def forget_instance(id_: str) -> None:
+    """Select no instance where this one, which no longer exists, was selected."""
+    if id_ in read().selected_instances.values():
+        update(
+            lambda before: replace(
+                before,
+                selected_instances={
+                    name: selected
+                    for name, selected in before.selected_instances.items()
+                    if selected != id_
+                },
+            )
+        )
+
+
+def reload() -> None:
+    """Work with the stored selections, as a new process does."""
+    _held.pop(paths.data_folder(), None)
+
+
+def _with_held(stored: State) -> State:
+    held = _held.setdefault(paths.data_folder(), stored)
+    return replace(
+        stored,
+        profile=held.profile,
+        profile_before_practice=held.profile_before_practice,
+        selected_instances=held.selected_instances,
+    )
+
+
+def _merge(stored: State, before: State, new: State) -> State:
+    """Return what to store: what this change selected, beside what others have selected."""
+    if new.profile == before.profile:
+        new = replace(
+            new,
+            profile=stored.profile,
+            profile_before_practice=stored.profile_before_practice,
+        )
+    selected = dict(stored.selected_instances)
+    for name in before.selected_instances | new.selected_instances:
+        id_ = new.selected_instances.get(name)
+        if id_ is None:
+            selected.pop(name, None)
+        elif id_ != before.selected_instances.get(name):
+            selected[name] = id_
+    return replace(new, selected_instances=selected)

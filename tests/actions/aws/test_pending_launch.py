@@ -1,0 +1,124 @@
+"""A launch that ends at any of its calls, or is not answered, never launches two instances."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dl_magics import errors
+from dl_magics.actions.aws import context
+from dl_magics.actions.aws.pending_launch import _SETTLED_SECONDS
+from dl_magics.aws.session import AwsSession
+from dl_magics.store import state
+
+CALLS = (
+    "import_key_pair",
+    "create_security_group",
+    "authorize_security_group_ingress",
+    "run_instances",
+)
+
+
+class Killed(BaseException):
+    """Ends the process at this point; nothing in between handles it."""
+
+
+@pytest.fixture
+def kill_at(monkeypatch):
+    """End the next launch before or after one of its calls reaches AWS."""
+
+    def arm(call, *, after):
+        change = AwsSession.change_ec2
+
+        def ended(self, name, **parameters):
+            if name != call:
+                return change(self, name, **parameters)
+            if after:
+                change(self, name, **parameters)
+            monkeypatch.setattr(AwsSession, "change_ec2", change)
+            raise Killed
+
+        monkeypatch.setattr(AwsSession, "change_ec2", ended)
+
+    return arm
+
+
+def existing():
+    return [each for each in context.load().ec2.list_instances() if not each.gone]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("call", CALLS)
+def test_a_launch_that_was_killed_is_finished_by_the_same_line(cloud, run, kill_at, call, after):
+    kill_at(call, after=after)
+    with pytest.raises(Killed):
+        run("%aws_launch t2.micro -y")
+
+    launched = run("%aws_launch t2.micro -y")
+
+    assert [each.id for each in existing()] == [launched.id]
+    assert launched.answers
+    run("%aws_cleanup -f")
+    assert existing() == []
+
+
+@pytest.fixture
+def unanswered(cloud, run, kill_at):
+    """A launch that created an instance of which this computer knows nothing."""
+    kill_at("run_instances", after=True)
+    with pytest.raises(Killed):
+        run("%aws_launch t2.micro --disk 120 -y")
+    (instance,) = existing()
+    return instance
+
+
+@pytest.mark.parametrize(
+    "line", ["t2.micro --disk 80 -y", "t2.micro --zone us-east-1b -y"], ids=["disk", "zone"]
+)
+def test_other_settings_of_the_same_launch_return_its_instance(unanswered, run, line):
+    assert run(f"%aws_launch {line}").id == unanswered.id
+    assert state.read().pending_launches == {}
+
+
+@pytest.mark.parametrize("line", ["t2.small", "t2.micro --name b"], ids=["type", "name"])
+def test_before_another_launch_the_instance_is_shown(unanswered, run, line):
+    with pytest.raises(errors.WrongState) as refused:
+        run(f"%aws_launch {line} -y")
+
+    assert unanswered.id in str(refused.value)
+    assert [each.id for each in existing()] == [unanswered.id]
+
+
+def test_before_a_launch_in_another_region_the_instance_is_shown(unanswered, run):
+    run("%aws_region us-west-2")
+
+    with pytest.raises(errors.WrongState, match=unanswered.id):
+        run("%aws_launch t2.micro -y")
+
+    assert existing() == []
+
+
+def test_a_request_that_was_lost_is_repeated_or_waited_for(cloud, run, kill_at):
+    kill_at("run_instances", after=False)
+    with pytest.raises(Killed):
+        run("%aws_launch t2.micro -y")
+
+    with pytest.raises(errors.WrongState, match="may still launch it") as refused:
+        run("%aws_launch t2.small --name other -y")
+    _age_pending_launch()
+    other = run("%aws_launch t2.small --name other -y")
+
+    assert "%aws_launch t2.micro --name gpu repeats it" in refused.value.fix
+    assert [each.id for each in existing()] == [other.id]
+
+
+def _age_pending_launch():
+    def change(before):
+        aged = {
+            name: replace(pending, sent_at=pending.sent_at - _SETTLED_SECONDS)
+            for name, pending in before.pending_launches.items()
+        }
+        return replace(before, pending_launches=aged)
+
+    state.update(change)

@@ -1,0 +1,75 @@
+"""What another notebook selects does not change what this one works with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dl_magics.actions.aws import context, selection
+from dl_magics.errors import NoSuchInstance
+from dl_magics.store import state
+
+
+def select_elsewhere(**changes):
+    """Store a selection as the process of another notebook does."""
+    state.update(lambda stored: replace(stored, **changes))
+
+
+def test_a_profile_that_another_notebook_selects_is_for_new_notebooks_only(cloud, run):
+    run("%aws_launch t2.micro -y")
+    other = state.ProfileSettings(profile="real", region="eu-west-1")
+    select_elsewhere(profile=other, profile_before_practice=None)
+
+    gone = run("%aws_terminate -f")
+
+    assert gone.state == "terminated"
+    assert context.load().profile.name == "practice"
+    assert state.read().profile == other
+    selection.reload()
+    assert context.load_profile().name == "real"
+
+
+def test_an_instance_that_another_notebook_selects_is_not_selected_here(cloud, run, rent):
+    run("%aws_launch t2.micro -y")
+    thesis = rent(name="thesis")
+    select_elsewhere(selected_instances={"practice · us-east-1": thesis})
+
+    stopped = run("%aws_stop")
+
+    assert stopped.name == "gpu"
+    assert context.load().ec2.describe_instance(thesis).state == "running"
+    assert state.read().selected_instances == {"practice · us-east-1": thesis}
+
+
+def test_a_selection_here_is_what_a_new_notebook_starts_with(cloud, run, rent):
+    small = rent(name="small")
+    run("%aws_get small")
+
+    selection.reload()
+
+    assert context.load().selected_id == small
+
+
+def test_selecting_an_instance_does_not_store_the_profile_again(cloud, run, rent):
+    rent(name="small")
+    other = state.ProfileSettings(profile="real", region="eu-west-1")
+    select_elsewhere(profile=other)
+
+    run("%aws_get small")
+
+    assert state.read().profile == other
+
+
+def test_a_terminated_instance_is_no_longer_selected(cloud, run, rent):
+    id_ = rent(name="small")
+    run("%aws_get small")
+    context.load().session.change_ec2("terminate_instances", InstanceIds=[id_])
+
+    with pytest.raises(NoSuchInstance, match="no longer exists") as first:
+        run("%aws_start")
+    with pytest.raises(NoSuchInstance, match="No instance is selected"):
+        run("%aws_start")
+
+    assert "%aws_get NAME" in first.value.fix
+    assert state.read().selected_instances == {}
