@@ -161,8 +161,7 @@ class AwsMagics(Magics):
         """
         from dl_magics.actions.aws import context, explain, instances
 
-        args = parse_argstring(self.aws_stop, line)
-        current = context.load()
+        args, current = parse_argstring(self.aws_stop, line), context.load()
         if args.explain:
             return explain.stop_script(current, current.resolve_instance(args.name, exact=True))
         print(f"In {current.profile_and_region}:")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dl_magics import errors
-from dl_magics.actions.aws import access, context, instances, selection
+from dl_magics.actions.aws import access, context, instances, launch_plan, selection
 from dl_magics.aws import launch, security_group, session
 from dl_magics.ssh import keys
 from dl_magics.store import state
