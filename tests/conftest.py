@@ -18,7 +18,13 @@ from hypothesis import settings
 from support import leftovers
 from support.coverage_off import unmeasured
 
-pytest_plugins = ["support.cloud", "support.hosts", "support.kernel", "support.two_hosts.fixtures"]
+pytest_plugins = [
+    "support.cloud",
+    "support.hosts",
+    "support.kernel",
+    "support.openssh.sshd",
+    "support.two_hosts.fixtures",
+]
 
 # No test asserts a time.
 settings.register_profile("patient", deadline=None)
@@ -28,7 +34,9 @@ settings.load_profile("patient")
 _OUR_SCRATCH = tempfile.TemporaryDirectory(prefix="dl-magics-tests-", ignore_cleanup_errors=True)
 _SCRATCH = Path(_OUR_SCRATCH.name)
 _CLOSED_PORT = "http://127.0.0.1:9"
+_PROGRAMS = Path(__file__).parent / "support" / "openssh" / "bin"
 os.environ |= {
+    "PATH": f"{_PROGRAMS}{os.pathsep}{os.environ.get('PATH', '')}",
     "HOME": str(_SCRATCH),
     "KERAS_HOME": str(_SCRATCH / "keras"),
     "JUPYTER_CONFIG_DIR": str(_SCRATCH / "jupyter-config"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
@@ -100,6 +101,11 @@ def find_exact(instances: list[Instance], word: str) -> list[Instance]:
     """Return the instance with the id `word`, else those with exactly this name."""
     by_id = [each for each in instances if each.id == word]
     return by_id or [each for each in instances if each.name == word]
+
+
+def is_instance_id(word: str) -> bool:
+    """Return whether a word is the id of an EC2 instance; `i-dev` is not."""
+    return re.fullmatch(r"i-[0-9a-f]{8}(?:[0-9a-f]{9})?", word) is not None
 
 
 def find_matching(instances: list[Instance], word: str) -> list[Instance]:

@@ -9,7 +9,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.display import display
 
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
-from dl_magics.magics.prompts import Notice, confirm, trust_host_key
+from dl_magics.magics.prompts import Notice, confirm, trust_host_key, with_passphrase
 
 if TYPE_CHECKING:
     from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
@@ -24,7 +24,9 @@ class GpuMagics(Magics):
 
     @magic_arguments()
     @argument(
-        "where", nargs="?", help="instance name or id, or user@host; default: the selected one"
+        "where",
+        nargs="?",
+        help="instance name or id, user@host, or a host of ssh_config; default: the selected one",
     )
     @argument("--env", help="environment on the host; default: the best one with Keras")
     @argument(
@@ -56,6 +58,7 @@ class GpuMagics(Magics):
         runs, is a new one each time: --take-over connects it to the GPU kernel of an earlier one.
         """
         from dataclasses import replace
+        from functools import partial
 
         from dl_magics.actions.gpu import free_kernels, host, notebook_kernel
         from dl_magics.host import environments
@@ -66,8 +69,8 @@ class GpuMagics(Magics):
             return notebook_kernel.take_over(args.take_over)
         target = host.resolve(args.where, args.identity)
         if args.trust:
-            trust_host_key(target, yes=args.yes)
-        found = notebook_kernel.probe_host(target)
+            with_passphrase(partial(trust_host_key, target, yes=args.yes))
+        found = with_passphrase(partial(notebook_kernel.probe_host, target))
         if args.setup:
             confirm(environments.install_command(found), yes=args.yes)
             output = environments.set_up_environment(target.resolve_target(), found)

@@ -1,16 +1,21 @@
-"""What magics share: ask for confirmation, show text and progress, restart the kernel."""
+"""What magics share: questions, passphrases, text and progress, the restart of the kernel."""
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dl_magics.errors import NotConfirmed
 
 if TYPE_CHECKING:
     from dl_magics.actions.gpu.host import SshHost
     from dl_magics.core.instance import Instance
+    from dl_magics.ssh.keys import PassphraseRequired
+
+T = TypeVar("T")
 
 
 class Notice(str):
@@ -52,12 +57,49 @@ def print_until_done(changes: Iterator[Instance]) -> Instance:
 
 
 def trust_host_key(host: SshHost, *, yes: bool) -> None:
-    """Show the host key of a host not launched by dl_magics, ask for confirmation, pin it."""
+    """Show the host key of a host not launched by dl_magics, ask for confirmation, pin it.
+
+    Jump hosts whose keys are unknown come first, each with its own question.
+    """
     from dl_magics.actions.gpu import host_key
 
-    offer = host_key.fetch_offered_key(host)
-    confirm(offer.question, yes=yes)
-    host_key.pin_key(offer)
+    pinned: set[str] = set()
+    while host.alias not in pinned:
+        offer = host_key.fetch_offered_key(host)
+        if offer.alias in pinned:
+            raise host_key.changed_again(offer)
+        confirm(offer.question, yes=yes)
+        host_key.pin_key(offer)
+        pinned.add(offer.alias)
+
+
+def with_passphrase(connect: Callable[[], T]) -> T:
+    """Call a function that connects to a host; ask for the passphrase of each encrypted key once.
+
+    Raises
+    ------
+    PassphraseRequired
+        if input is not available.
+    """
+    from dl_magics.ssh import keys
+
+    asked: set[str] = set()
+    while True:
+        try:
+            return connect()
+        except keys.PassphraseRequired as error:
+            if error.key_file in asked:
+                raise
+            asked.add(error.key_file)
+            keys.remember_passphrase(Path(error.key_file), _ask_passphrase(error))
+
+
+def _ask_passphrase(required: PassphraseRequired) -> str:
+    try:
+        return getpass.getpass(f"Passphrase of {required.key_file}: ")
+    except (EOFError, OSError, RuntimeError) as error:
+        # RuntimeError: ipykernel's StdinNotImplementedError and NotImplementedError.
+        raise required from error
 
 
 def kernel_restarter(shell: Any) -> Callable[[], object] | None:

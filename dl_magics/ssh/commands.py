@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from dl_magics.errors import NoAnswer
@@ -37,6 +38,6 @@ async def run_command(target: SshTarget, command: str, stdin: str | None = None)
             f"The connection to {target.name} ended before the command did.",
             fix="%aws_state shows whether the instance is running."
             if target.is_instance
-            else f"Check the host: {' '.join(target.command_line())}",
+            else f"Check the host: {shlex.join(target.command_line())}",
         )
     return CommandResult(str(done.stdout), str(done.stderr), done.returncode)

@@ -6,9 +6,17 @@ the user's own known_hosts, as OpenSSH does, unless `%gpu_connect --trust` pinne
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from dl_magics.errors import HostKeyRefused
 from dl_magics.ssh import known_hosts
 from dl_magics.ssh.target import SshTarget
+
+if TYPE_CHECKING:
+    import asyncssh
 
 
 def expected_keys(target: SshTarget) -> bytes:
@@ -28,6 +36,24 @@ def expected_keys(target: SshTarget) -> bytes:
     return lines.encode()
 
 
+def load_trusted(host_keys: bytes, files: Iterable[Path]) -> asyncssh.SSHKnownHosts:
+    """Return the host keys to accept: pinned lines, or those of known_hosts files that exist.
+
+    A line that cannot be parsed is skipped, as OpenSSH does.
+    """
+    import asyncssh
+
+    texts = [host_keys.decode()]
+    for file in files:
+        with contextlib.suppress(OSError):
+            texts.append(file.read_text(encoding="utf-8", errors="replace"))
+    trusted = asyncssh.SSHKnownHosts()
+    for line in "\n".join(texts).splitlines():
+        with contextlib.suppress(ValueError):
+            trusted.load(line)
+    return trusted
+
+
 def mismatch(target: SshTarget) -> HostKeyRefused:
     """Return the error for a host that presented a key other than the expected ones."""
     if target.is_instance:
@@ -38,5 +64,6 @@ def mismatch(target: SshTarget) -> HostKeyRefused:
         )
     return HostKeyRefused(
         f"The host key of {target.name} is unknown, or does not match the known key.",
-        fix=f"%gpu_connect {target.name} --trust shows its fingerprint and asks for confirmation.",
+        fix=f"%gpu_connect {target.jump_for or target.name} --trust shows its fingerprint and asks "
+        "for confirmation.",
     )

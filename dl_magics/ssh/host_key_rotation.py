@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from dl_magics.errors import NoAnswer
-from dl_magics.ssh import connection, host_key_scan, known_hosts
+from dl_magics.ssh import connection, known_hosts
 from dl_magics.ssh.target import SshTarget
 from dl_magics.store import lock
 
@@ -43,7 +43,7 @@ async def is_reachable(target: SshTarget) -> bool:
         elif known_hosts.pinned_lines(target.alias):
             await _check_login(target)
         else:
-            await host_key_scan.scan_host_key(target)
+            await connection.scan_host_key(target)
     except NoAnswer:
         return False
     return True

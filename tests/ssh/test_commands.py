@@ -4,7 +4,7 @@ import pytest
 
 from dl_magics import errors
 from dl_magics.actions.aws import access, context
-from dl_magics.ssh import blocking, host_key_rotation, host_key_scan, keys, known_hosts
+from dl_magics.ssh import blocking, connection, host_key_rotation, keys, known_hosts
 from dl_magics.ssh.target import SshTarget
 
 
@@ -107,7 +107,7 @@ def test_our_private_key_is_for_its_owner_only_and_made_once():
 
 
 def test_nobody_at_the_address_is_no_answer():
-    login = SshTarget(alias="i-1", name="gpu", host="127.0.0.1", user="ubuntu")
+    login = SshTarget(alias="i-1", name="gpu", host="127.0.0.1", user="ubuntu", is_instance=True)
     known_hosts.pin_keys("i-1", keys.ensure_key_pair("host").public)
 
     assert not blocking.wait_for(host_key_rotation.is_reachable(login))
@@ -122,7 +122,7 @@ def _until_swapped(instance):
     login = access.resolve_target(context.load(), context.load().ec2.describe_instance(instance.id))
     known = known_hosts.pinned_lines(instance.id)[0].split()[2]
     for _ in range(100):
-        key, _ = blocking.wait_for(host_key_scan.scan_host_key(login))
-        if key.split()[1] != known:
+        offered = blocking.wait_for(connection.scan_host_key(login))
+        if offered.public.split()[1] != known:
             return
     raise AssertionError

@@ -39,7 +39,9 @@ def test_a_user_that_is_not_known_there_is_named(lab):
     typed = f"ec2-user@{lab.address}"
     known_hosts.pin_keys(typed, keys.ensure_key_pair("lab-host").public)
 
-    happened, fix = refusal(replace(lab.login(), alias=typed, name=typed, user="ec2-user"))
+    happened, fix = refusal(
+        replace(lab.login(), alias=typed, name=typed, user="ec2-user", is_instance=False)
+    )
 
     assert happened == (
         f"LoginRefused: {typed} refused the login of ec2-user: it accepts none of the offered keys."

@@ -56,6 +56,7 @@ def _booted(scratch: Path, id_: str, gpus: tuple[tuple[str, int], ...]) -> Host:
         user="ubuntu",
         key_file=scratch / "key",
         config=str(config),
+        is_instance=True,
     )
     return Host(hosts, sheet, scratch / "instances" / id_, login)
 

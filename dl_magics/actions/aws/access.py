@@ -65,6 +65,7 @@ def resolve_target(context: Context, instance: Instance, identity: str | None = 
         user=instance.user,
         key_file=Path(identity).expanduser() if identity else ours,
         config=context.profile.ssh_config,
+        is_instance=True,
     )
 
 

@@ -10,9 +10,9 @@ from typing import Any
 from dl_magics.actions.aws import access, context
 from dl_magics.actions.aws.context import Context
 from dl_magics.aws.profile import AwsProfile
-from dl_magics.core.instance import Instance
+from dl_magics.core.instance import Instance, is_instance_id
 from dl_magics.errors import WrongState
-from dl_magics.ssh import ssh_config
+from dl_magics.ssh import ssh_config, target
 from dl_magics.ssh.target import SshTarget
 
 
@@ -32,7 +32,7 @@ class SshHost:
     @property
     def is_instance(self) -> bool:
         """Whether it is an EC2 instance."""
-        return self.alias.startswith("i-")
+        return is_instance_id(self.alias)
 
     def load_context(self) -> Context:
         """Return the context of the instance's AWS profile."""
@@ -74,24 +74,32 @@ class SshHost:
 
 
 def resolve(word: str | None = None, identity: str | None = None) -> SshHost:
-    """Return the host for an instance's name or id, `user@host`, or an entry of ssh_config."""
-    if word and ("@" in word or ssh_config.is_configured(word)):
+    """Return the host for an instance's name or id, `user@host`, or an entry of ssh_config.
+
+    Raises
+    ------
+    BadSetting
+        if the user, address or port is not valid, or ssh_config cannot be read.
+    """
+    if word and not is_instance_id(word) and _is_ssh_host(word):
+        _host(word, identity)
         return SshHost(alias=word, name=word, identity=identity)
     aws = context.load()
     instance = aws.resolve_instance(word)
     return SshHost(alias=instance.id, name=instance.name, identity=identity, profile=aws.profile)
 
 
+def _is_ssh_host(word: str) -> bool:
+    return "@" in word or target.is_address(word) or ssh_config.is_configured(word)
+
+
 def _host(word: str, identity: str | None) -> SshTarget:
-    user, _, address = word.rpartition("@")
-    host, colon, port = address.rpartition(":")
-    if not (colon and port.isdigit()):
-        host, port = address, ""
+    user, host, port = target.parse_destination(word)
     return SshTarget(
         alias=word,
         name=word,
         host=host,
         user=user,
-        port=int(port) if port else None,
+        port=port,
         key_file=Path(identity).expanduser() if identity else None,
     )

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 
 from dl_magics.actions.gpu.host import SshHost
-from dl_magics.errors import DLMagicsError
-from dl_magics.ssh import blocking, host_key_scan, known_hosts
+from dl_magics.errors import DLMagicsError, HostKeyRefused
+from dl_magics.ssh import blocking, connection, known_hosts
+from dl_magics.ssh.connection import OfferedKey
 
 _SHA256 = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 
@@ -17,9 +18,13 @@ class OfferedHostKey:
     """The host key that a host presents, and whether the EC2 console output confirms it."""
 
     host: SshHost
-    key: str
-    fingerprint: str
+    offered: OfferedKey
     confirmed: bool
+
+    @property
+    def alias(self) -> str:
+        """The name under which the key is pinned: that of the host, or of a jump host."""
+        return self.offered.alias
 
     @property
     def question(self) -> str:
@@ -28,20 +33,34 @@ class OfferedHostKey:
             if self.confirmed
             else "not confirmed by another source"
         )
-        return f"{self.host.name} presents the host key {self.fingerprint}; {console}. Pin it"
+        return (
+            f"{self.offered.name} presents the host key {self.offered.fingerprint}; {console}. "
+            "Pin it"
+        )
 
 
 def fetch_offered_key(host: SshHost) -> OfferedHostKey:
-    """Fetch the key from the host and the fingerprints from the EC2 console output."""
-    key, fingerprint = blocking.wait_for(host_key_scan.scan_host_key(host.resolve_target()))
-    return OfferedHostKey(
-        host, key, fingerprint, host.is_instance and fingerprint in _on_console(host)
-    )
+    """Fetch the key from the host and the fingerprints from the EC2 console output.
+
+    A jump host with an unknown key comes first.
+    """
+    offered = blocking.wait_for(connection.scan_host_key(host.resolve_target()))
+    is_shown = host.is_instance and offered.alias == host.alias
+    return OfferedHostKey(host, offered, is_shown and offered.fingerprint in _on_console(host))
 
 
 def pin_key(offer: OfferedHostKey) -> None:
     """Pin the key that was offered."""
-    known_hosts.pin_keys(offer.host.alias, offer.key)
+    known_hosts.pin_keys(offer.alias, offer.offered.public)
+
+
+def changed_again(offer: OfferedHostKey) -> HostKeyRefused:
+    """Return the error for a host that presents another key right after its key was pinned."""
+    return HostKeyRefused(
+        f"{offer.offered.name} presents another host key than a moment ago: possibly a "
+        "man-in-the-middle attack.",
+        fix="Ask the owner of the host for the fingerprint of its key.",
+    )
 
 
 def _on_console(host: SshHost) -> set[str]:

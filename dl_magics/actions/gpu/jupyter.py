@@ -1,7 +1,14 @@
-"""The host's own Jupyter through the SSH connection; it listens on a Unix socket, not a port."""
+"""The host's own Jupyter through the SSH connection; it listens on a Unix socket, not a port.
+
+The browser opens it at a name of its own below `localhost`, which browsers resolve to the loopback
+address. Cookies know host names but no ports: at 127.0.0.1 the browser would send those of this
+computer's own Jupyter to the host, and share them among all hosts.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import re
 import secrets
 import shlex
 import time
@@ -17,6 +24,9 @@ from dl_magics.ssh import blocking, port_forward
 from dl_magics.store import atomic, lock, paths
 
 _SECONDS = 60.0
+_FORBIDDEN = 403
+_NO_LABEL = re.compile("[^a-z0-9-]+")
+_LABEL_CHARACTERS = 40
 # The last word of its output is the path of the socket; shell startup files may print before it.
 _START = """
 cd "$HOME" && mkdir -p -m 700 .dlm || exit 1
@@ -37,7 +47,8 @@ then
   rm -f "$socket"
   IFS= read -r JUPYTER_TOKEN && export JUPYTER_TOKEN
   setsid nohup {python} -m "$app" --no-browser --allow-root --ServerApp.sock="$socket" \
-    --ServerApp.sock_mode=0600 --ServerApp.root_dir="$HOME" >.dlm/jupyter.log 2>&1 </dev/null &
+    --ServerApp.sock_mode=0600 --ServerApp.root_dir="$HOME" \
+    --ServerApp.local_hostnames={hostname} >.dlm/jupyter.log 2>&1 </dev/null &
 fi
 echo "$socket"
 """
@@ -69,7 +80,8 @@ def open_jupyter(kernel: NotebookKernel) -> OpenedJupyter:
     login = kernel.host.resolve_target()
     token = _token(login.alias)
     python = shlex.quote(kernel.python)
-    command = _START.format(activate=kernel.activate, python=python)
+    hostname = local_hostname(login.alias)
+    command = _START.format(activate=kernel.activate, python=python, hostname=hostname)
     done = blocking.run_command(login, f"exec sh -c {shlex.quote(command)}", stdin=f"{token}\n")
     if done.code == 3:
         raise CommandFailed(
@@ -82,30 +94,48 @@ def open_jupyter(kernel: NotebookKernel) -> OpenedJupyter:
             fix="%aws_ssh tail .dlm/jupyter.log",
         )
     port = blocking.wait_for(port_forward.forward_to_socket(login, done.stdout.split()[-1]))
-    url = f"http://127.0.0.1:{port}/"
-    _until_it_answers(url, kernel)
-    file = paths.data_folder("open") / f"{login.alias}.html"
+    url = f"http://{hostname}:{port}/"
+    _wait_until_it_answers(hostname, port, kernel)
+    file = paths.data_folder("open") / f"{hostname}.html"
     atomic.replace(file, f'<meta http-equiv="refresh" content="0; url={url}?token={token}">\n')
     return OpenedJupyter(kernel.host.name, url, file)
 
 
+def local_hostname(alias: str) -> str:
+    """Return the name below `localhost` for a host: `i-0123456789abcdef0.localhost`."""
+    label = _NO_LABEL.sub("-", alias.lower()).strip("-")[:_LABEL_CHARACTERS]
+    if label != alias:
+        # Two hosts never share a name, and with it their cookies.
+        label = f"{label}-{hashlib.sha256(alias.encode()).hexdigest()[:8]}"
+    return f"{label}.localhost"
+
+
 def _token(alias: str) -> str:
-    file = paths.data_folder("keys") / f"jupyter-{alias}"
+    file = paths.data_folder("keys") / f"jupyter-{local_hostname(alias)}"
     with lock.hold("keys"):
         if not file.exists():
             atomic.replace(file, secrets.token_urlsafe(32))
     return file.read_text(encoding="utf-8")
 
 
-def _until_it_answers(url: str, kernel: NotebookKernel) -> None:
+def _wait_until_it_answers(hostname: str, port: int, kernel: NotebookKernel) -> None:
+    """Ask as the browser will ask, at the address: not every system resolves such names."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    asked = urllib.request.Request(
+        f"http://127.0.0.1:{port}/api", headers={"Host": f"{hostname}:{port}"}
+    )
     give_up = time.monotonic() + _SECONDS
     while True:
         try:
-            with direct.open(f"{url}api", timeout=5):
+            with direct.open(asked, timeout=5):
                 return
-        except urllib.error.HTTPError:
-            return
+        except urllib.error.HTTPError as error:
+            if error.code != _FORBIDDEN:
+                return
+            raise CommandFailed(
+                f"Jupyter on {kernel.host.name} was started for another name than {hostname}.",
+                fix="End it, then repeat %aws_nb: %aws_ssh pkill -f [j]upyter.sock",
+            ) from error
         except OSError as error:
             if time.monotonic() > give_up:
                 raise NoAnswer(

@@ -22,11 +22,13 @@ def test_user_at_host_is_resolved_without_aws():
 def test_an_ssh_config_entry_is_resolved_without_aws():
     config = Path.home() / ".ssh" / "config"
     config.parent.mkdir()
-    config.write_text('Host lab "big lab" *.example.org !bad # mine\n  User ann\n', "utf-8")
+    config.write_text("Host lab *.example.org !bad # mine\n  User ann\n", "utf-8")
 
-    assert host.resolve("lab").resolve_target().host == "lab"
-    assert host.resolve("big lab").name == "big lab"
-    assert host.resolve("lab").resolve_target().command_line() == ["ssh", "lab"]
+    login = host.resolve("lab").resolve_target()
+
+    assert (login.host, login.user, login.port) == ("lab", "", None)
+    assert not login.is_instance
+    assert host.resolve("a.example.org").name == "a.example.org"
 
 
 def test_an_instance_is_found_by_its_id_after_its_address_changed(cloud, run):

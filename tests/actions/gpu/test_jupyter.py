@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import pytest
@@ -15,9 +16,12 @@ def opened(gpu_run):
     return jupyter.open_jupyter(notebook_kernel.current())
 
 
-def asked(url, token=""):
+def asked(url, token="", *, name=""):
+    """Return what a browser gets, which resolves names below localhost to the loopback address."""
+    parts = urllib.parse.urlsplit(url)
+    headers = {"Authorization": f"token {token}", "Host": name or parts.netloc}
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    request = urllib.request.Request(url, headers={"Authorization": f"token {token}"})
+    request = urllib.request.Request(f"http://127.0.0.1:{parts.port}{parts.path}", headers=headers)
     with direct.open(request, timeout=20) as answer:
         return answer.read().decode()
 
@@ -30,6 +34,15 @@ def test_the_remote_jupyter_requires_the_token(opened):
     )
     with pytest.raises(urllib.error.HTTPError, match="403"):
         asked(f"{opened.url}api/status")
+
+
+def test_jupyter_is_opened_at_a_name_of_the_instance_and_answers_no_other_name(opened):
+    token = re.search(r"token=([\w-]+)", opened.file.read_text("utf-8"))[1]
+    instance = notebook_kernel.current().host.alias
+
+    assert re.fullmatch(rf"http://{instance}\.localhost:\d+/", opened.url)
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        asked(f"{opened.url}api/status", token, name="attacker.example")
 
 
 def test_the_token_is_in_a_private_file_and_not_in_the_notebook(opened):

@@ -246,7 +246,9 @@ class Lab:
 def login_at(address: str) -> SshTarget:
     """Return the SSH target for an address."""
     key = keys.ensure_key_pair("lab").file
-    return SshTarget(alias="i-0lab", name="gpu", host=address, user="root", key_file=key)
+    return SshTarget(
+        alias="i-0lab", name="gpu", host=address, user="root", key_file=key, is_instance=True
+    )
 
 
 async def _enter(namespace: str | int) -> None:

@@ -1,0 +1,1 @@
+"""OpenSSH's own programs: a server on the loopback, and a client with the home folder of a test."""
