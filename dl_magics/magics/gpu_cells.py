@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -77,6 +78,31 @@ class GpuCellMagics(Magics):
         number = parse_argstring(self.gpu_output, line).number
         with show_link_status(self.shell, kernel):
             _watch(kernel, cells.follow_output(kernel, number))
+
+    @magic_arguments()
+    @argument("-o", "--output", help="write all cells as this notebook: run.ipynb")
+    @argument("--last", type=int, default=10, help="how many cells to show; default: 10")
+    @line_magic
+    def gpu_log(self, line: str) -> Any:
+        """Show what ran on the GPU kernel, or write it as a notebook with its outputs.
+
+        It comes from the journal on the host: it has the output that no notebook was there to show,
+        and outlives restarts of both kernels.
+
+        ::
+
+            %gpu_log
+            %gpu_log -o run.ipynb
+        """
+        from dl_magics.actions.gpu import kernel_log, notebook_kernel
+        from dl_magics.magics.display.kernel_log import KernelLog
+
+        args = parse_argstring(self.gpu_log, line)
+        log = kernel_log.build_notebook(notebook_kernel.current().client.read_journal())
+        if args.output is None:
+            return KernelLog(log, max(args.last, 0))
+        path = kernel_log.write_notebook(log, Path(args.output).expanduser())
+        return Notice(f"Wrote {len(log.cells)} cells to {path}.")
 
 
 def _names(listed: str) -> list[str]:

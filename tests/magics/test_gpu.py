@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 
+import nbformat
 import numpy as np
 import pytest
 from IPython.core.completer import provisionalcompleter
@@ -98,6 +99,25 @@ def test_a_cell_in_the_background_shows_later_what_it_printed(run, capsys):
 
     assert "%gpu_output" in said
     assert first == capsys.readouterr().out == "line 0\nline 1\nline 2\n"
+
+
+def test_the_log_of_the_gpu_kernel_is_a_notebook_that_has_what_came_late(run, tmp_path, capsys):
+    run(
+        "%%gpu\nimport threading\nprint('early', flush=True)\n"
+        "late = threading.Timer(0.5, print, ['late'])\nlate.start()"
+    )
+    run("%%gpu -o ended\nlate.join(); ended = True")
+    file = tmp_path / "run.ipynb"
+
+    said = run(f"%gpu_log -o {file}")
+
+    log = nbformat.read(file, as_version=4)
+    nbformat.validate(log)
+    assert said == f"Wrote {len(log.cells)} cells to {file}."
+    assert log.cells[-1].source == "late.join(); ended = True\n"
+    texts = [output.text for cell in log.cells[-2:] for output in cell.outputs]
+    assert "".join(texts) == "early\nlate\n"
+    assert "late.join()" in repr(run("%gpu_log --last 1"))
 
 
 def test_after_a_restart_of_the_notebook_its_gpu_kernel_is_found_again(run, capsys):

@@ -25,17 +25,24 @@ def run(kernel: Any, code: str) -> str:
     return printed(kernel.execute(code))
 
 
-def sent(id_: str, code: str = "", **metadata: str) -> JournalEntry:
+def sent(
+    id_: str, code: str = "", *, silent: bool = False, store_history: bool = True, **metadata: str
+) -> JournalEntry:
     """The arrival of a cell."""
-    return _entry("in", "execute_request", {"code": code}, id_=id_, metadata=metadata)
+    content = {"code": code, "silent": silent, "store_history": store_history}
+    return _entry("in", "execute_request", content, id_=id_, metadata=metadata)
 
 
 def status(state: str, parent: str) -> JournalEntry:
     return _entry("iopub", "status", {"execution_state": state}, parent)
 
 
-def stream(text: str, parent: str) -> JournalEntry:
-    return _entry("iopub", "stream", {"name": "stdout", "text": text}, parent)
+def stream(text: str, parent: str, name: str = "stdout") -> JournalEntry:
+    return output("stream", parent, name=name, text=text)
+
+
+def output(kind: str, parent: str, **content: Any) -> JournalEntry:
+    return _entry("iopub", kind, content, parent)
 
 
 def reply(parent: str, state: str = "ok") -> JournalEntry:
