@@ -32,6 +32,9 @@ class GpuCellMagics(Magics):
     def gpu(self, line: str, cell: str, local_ns: dict[str, Any] | None = None) -> Any:
         """Run the cell on the GPU kernel; output, plots, errors and interrupts work as usual.
 
+        Output that comes after its end appears under it. Behind a background cell it waits, and
+        Stop then ends only the wait.
+
         ::
 
             %%gpu

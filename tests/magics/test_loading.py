@@ -31,7 +31,7 @@ print(json.dumps({"magic": shell.find_cell_magic("finetune") is not None,
 """
 # What `%load_ext` may import beside dl_magics.magics: what finds our folder.
 NEEDED = {
-    *("dl_magics", "dl_magics.errors", "dl_magics.version", "dl_magics.magics"),
+    *("dl_magics", "dl_magics.errors", "dl_magics.text", "dl_magics.version", "dl_magics.magics"),
     *("dl_magics.keras_config", "dl_magics.keras_config.cuda_visible_devices"),
     *("dl_magics.store", "dl_magics.store.paths"),
     *("dl_magics.store.lock", "dl_magics.store.notebook_session"),
