@@ -34,7 +34,9 @@ def test_every_field_is_read_back_as_it_was_written():
         profile_before_practice=state.ProfileSettings(),
         allow_from=("203.0.113.0/24",),
         selected_instances={"work · eu-west-1": "i-0"},
-        pending_launch=state.PendingLaunch(request={"name": "gpu"}, token="abc"),
+        pending_launches={
+            "work": state.PendingLaunch(request={"name": "gpu"}, token="abc", region="eu-west-1")
+        },
         kernels={"1": RECORD},
         background_cells={"1": (CELL,)},
     )
@@ -104,7 +106,7 @@ def test_a_file_of_a_newer_version_is_refused_and_left_unchanged():
     (paths.data_folder() / state.FILE_NAME).write_text(text)
 
     with pytest.raises(DamagedFile, match="newer"):
-        state.remember_kernel("a.ipynb", RECORD)
+        state.connect_kernel("1", RECORD)
 
     assert (paths.data_folder() / state.FILE_NAME).read_text() == text
 
