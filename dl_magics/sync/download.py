@@ -42,7 +42,7 @@ async def plan_download(job: SyncJob) -> SyncPlan:
 
 async def _attempt(job: SyncJob, meter: ProgressMeter) -> AsyncIterator[SyncProgress]:
     remote = await connection.connect_shared(job.login)
-    for _ in range(_ROUNDS):
+    for n in range(_ROUNDS):
         listed, _, plan = await _looked(job, remote)
         receiver = Receiver(job, remote, listed, plan, meter)
         size = sum(listed.tree[name].size for name in plan.files)
@@ -50,7 +50,7 @@ async def _attempt(job: SyncJob, meter: ProgressMeter) -> AsyncIterator[SyncProg
         meter.begin(len(plan.files) + modes, size, plan.unchanged, plan.skipped)
         _must_fit(job.root, size)
         with connection.translate_errors(job.login):
-            async for synced in receiver.all():
+            async for synced in receiver.all(is_last=n == _ROUNDS - 1):
                 yield synced
         if not receiver.missing:
             break

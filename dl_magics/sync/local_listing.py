@@ -36,7 +36,12 @@ def list_local(
             if each.name.lower() == STAGE:
                 continue
             name_ = inside + os.fsencode(each.name)
-            found[name_] = read_entry(each.stat(follow_symlinks=False), each.path)
+            try:
+                found[name_] = read_entry(each.stat(follow_symlinks=False), each.path)
+            except FileNotFoundError:  # it was deleted meanwhile
+                continue
+            except OSError:  # its path is too long for the system
+                found[name_] = FileEntry("other")
             if found[name_].kind == "folder":
                 rooms.append((name_ + b"/", each.path))
     return found

@@ -6,6 +6,8 @@ import os
 import posixpath
 from collections.abc import Iterator
 
+from dl_magics.text import escape_controls
+
 _WINDOWS_CHARACTERS = frozenset(b'\\:*?"<>|') | frozenset(range(32))
 _WINDOWS_DEVICES = frozenset(
     {"con", "prn", "aux", "nul", "conin$", "conout$"}
@@ -60,5 +62,4 @@ def _is_valid_on_windows(part: bytes) -> bool:
 def printable(name: bytes | str) -> str:
     """Return a name as text that can be shown: no control characters, only valid Unicode."""
     encoded = name.encode("utf-8", "surrogateescape") if isinstance(name, str) else name
-    shown = encoded.decode("utf-8", "backslashreplace")
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in shown)
+    return escape_controls(encoded.decode("utf-8", "backslashreplace"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from dl_magics.errors import NoAnswer
 from dl_magics.sync import chunks
-from dl_magics.sync.diff import SyncPlan
+from dl_magics.sync.diff import STAGE, SyncPlan
 from dl_magics.sync.extract import FileExtractor
 from dl_magics.sync.progress import ProgressMeter, SyncProgress
 from dl_magics.sync.remote import listing, shell
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 2**20
 _LOOK_SECONDS = 0.25
+_VERBATIM = "v=; if tar --no-unquote --version >/dev/null 2>&1; then v=--no-unquote; fi"
 
 
 class Receiver:
@@ -49,11 +50,15 @@ class Receiver:
         """The planned files that were not received."""
         return [name for name in self._plan.files if name not in self._files.settled]
 
-    async def all(self) -> AsyncIterator[SyncProgress]:
-        """Fetch everything in the plan; yield the progress."""
+    async def all(self, *, is_last: bool) -> AsyncIterator[SyncProgress]:
+        """Fetch everything in the plan; yield the progress.
+
+        Parts of files that did not arrive are kept for another round, unless this is the last one.
+        """
         yield self._meter.now()
         plan = self._plan
-        if not (plan.files or plan.links or plan.folders or plan.modes or self.deleted):
+        changes = (plan.files, plan.links, plan.folders, plan.modes, self.deleted)
+        if not (any(changes) or (self._job.root / STAGE).is_dir()):
             return
         try:
             await asyncio.to_thread(self._prepare)
@@ -67,7 +72,7 @@ class Receiver:
             if small:
                 async for synced in self._together(small):
                     yield synced
-            await asyncio.to_thread(self._finish)
+            await asyncio.to_thread(self._finish, is_last)
         finally:
             self._files.close()
 
@@ -77,20 +82,22 @@ class Receiver:
         self._files.clear_way(self._plan.cleared)
         self._files.make_folders(self._plan.folders)
 
-    def _finish(self) -> None:
+    def _finish(self, is_last: bool) -> None:
         for name in self._plan.links:
             self._files.make_link(name)
         self._files.delete(self.deleted)
         self._files.set_modes(self._plan.modes, self._plan.folders)
-        if not self.missing:
+        if is_last or not self.missing:
             self._files.clear()
 
     async def _together(self, names: list[bytes]) -> AsyncIterator[SyncProgress]:
         """Fetch many files as one stream."""
-        commands = split_commands(b"tar -cf - --", [b"./" + name for name in names])
-        lines = [shell.begin_in(self._job.folder), *map(shell.decode_text, commands), "exit 0\n"]
+        # GNU tar takes \\n in a name for a newline.
+        verbatim = _VERBATIM if any(b"\\" in name for name in names) else "v="
+        commands = split_commands(b"tar $v -cf - --", [b"./" + name for name in names])
+        lines = [shell.begin_in(self._job.folder) + verbatim, *map(shell.decode_text, commands)]
         limit = limit_for([self._theirs[name].size for name in names], names)
-        async with shell.open_script(self._remote, "\n".join(lines)) as script:
+        async with shell.open_script(self._remote, "\n".join([*lines, "exit 0\n"])) as script:
             pipe = _Pipe(script)
             stream = LimitedStream(pipe, limit)
             work = asyncio.ensure_future(asyncio.to_thread(self._files.unpack, stream))

@@ -15,6 +15,7 @@ from dl_magics.sync.names import (
     points_outside,
     printable,
 )
+from dl_magics.text import escape_controls
 
 
 @pytest.mark.parametrize(
@@ -106,5 +107,5 @@ def test_the_folders_above_any_name_are_a_finite_list(name):
 def test_any_name_can_be_shown(name):
     text = printable(name)
 
-    assert text.isprintable()
+    assert escape_controls(text) == text
     assert text.encode().decode() == text
