@@ -24,6 +24,7 @@ pytest_plugins = [
     "support.kernel",
     "support.openssh.sshd",
     "support.two_hosts.fixtures",
+    "support.jupyter.notebook",
 ]
 
 # No test asserts a time.

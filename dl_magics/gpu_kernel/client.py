@@ -114,6 +114,8 @@ class GpuKernel(KernelRequests):
         except DLMagicsError as error:
             self.fail(error)
         finally:
+            if self.widgets:
+                self.widgets.take(None)
             self._watchers.tell(None)
 
     async def _restart(self) -> None:

@@ -46,6 +46,7 @@ class GpuCellMagics(Magics):
         from dl_magics.actions.gpu import cells, notebook_kernel
         from dl_magics.core import serialization
         from dl_magics.magics.display.cell import run_cell, wait_for_turn
+        from dl_magics.magics.display.cell_widgets import find_bridge
 
         args = parse_argstring(self.gpu, line)
         kernel = notebook_kernel.current()
@@ -57,6 +58,7 @@ class GpuCellMagics(Magics):
             if values:
                 cells.send_values(kernel, values)
             if args.background:
+                find_bridge(self.shell, kernel.client)
                 cells.run_in_background(kernel, cell)
                 return Notice("The cell runs in the background: %gpu_output shows its output.")
             run_cell(self.shell, kernel, cell)
@@ -80,7 +82,7 @@ class GpuCellMagics(Magics):
         kernel = notebook_kernel.current()
         number = parse_argstring(self.gpu_output, line).number
         with show_link_status(self.shell, kernel):
-            _watch(kernel, cells.follow_output(kernel, number))
+            _watch(self.shell, kernel, cells.follow_output(kernel, number))
 
     @magic_arguments()
     @argument("-o", "--output", help="write all cells as this notebook: run.ipynb")
@@ -112,11 +114,16 @@ def _names(listed: str) -> list[str]:
     return [name.strip() for name in listed.split(",") if name.strip()]
 
 
-def _watch(kernel: NotebookKernel, messages: Iterable[Mapping[str, Any]]) -> None:
+def _watch(
+    shell: InteractiveShell, kernel: NotebookKernel, messages: Iterable[Mapping[str, Any]]
+) -> None:
     """Show a background cell until it ends; Ctrl-C stops the display, not the cell."""
+    from dl_magics.magics.display.cell_widgets import CellWidgets
     from dl_magics.magics.display.messages import show_messages
     from dl_magics.magics.display.remote_error import raise_error
 
-    failed = show_messages(messages, kernel.client.input_reply)
+    widgets = CellWidgets(shell, kernel.client)
+    failed = show_messages(messages, kernel.client.input_reply, widgets)
+    widgets.finish()
     if failed:
         raise_error(failed)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 import nbformat
 import pytest
-from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 
-from support.kernel import SESSION
+from support.jupyter.notebook import SECONDS, printed, shown
 
-SECONDS = 120
 LATE = {
     "a thread": (
         "%%gpu\nimport threading, time\n"
@@ -37,68 +34,6 @@ HANDLE = (
     "def u():\n    for i in range(3): time.sleep(.3); h.update(f'{i} %')\n"
     "threading.Thread(target=u).start()"
 )
-
-
-class Notebook:
-    """A real kernel that is connected to the GPU kernel, and a front end that can answer."""
-
-    def __init__(self, home):
-        env = {**os.environ, "DL_MAGICS_HOME": str(home), "JPY_SESSION_NAME": SESSION}
-        self.manager, self.client = start_new_kernel(kernel_name="python3", env=env)
-        self.run("%load_ext dl_magics")
-
-    def send(self, cell, **options):
-        return self.client.execute(cell, **options)
-
-    def answer(self, sent):
-        """Return the reply to a cell and its outputs, as (type, content)."""
-        outputs, idle = [], False
-        while not idle:
-            message = self.client.get_iopub_msg(timeout=SECONDS)
-            if message["parent_header"].get("msg_id") == sent:
-                idle = message["content"].get("execution_state") == "idle"
-                outputs.append((message["msg_type"], message["content"]))
-        while True:
-            reply = self.client.get_shell_msg(timeout=SECONDS)
-            if reply["parent_header"]["msg_id"] == sent:
-                return reply["content"], outputs
-
-    def run(self, cell, **options):
-        return self.answer(self.send(cell, **options))
-
-    def until(self, sent, true):
-        """Return the outputs of a cell, also after its end, once they fulfil a condition."""
-        outputs = []
-        while not true(outputs):
-            message = self.client.get_iopub_msg(timeout=SECONDS)
-            if message["parent_header"].get("msg_id") == sent:
-                outputs.append((message["msg_type"], message["content"]))
-        return outputs
-
-    def interrupt_after(self, sent, text):
-        """Press Stop once a cell has shown a text; return its reply and the outputs."""
-        before = self.until(sent, lambda outputs: text in shown(outputs))
-        self.manager.interrupt_kernel()
-        reply, outputs = self.answer(sent)
-        return reply, before + outputs
-
-
-def printed(outputs):
-    return "".join(content["text"] for kind, content in outputs if kind == "stream")
-
-
-def shown(outputs):
-    return printed(outputs) + "".join(
-        content["data"]["text/plain"] for kind, content in outputs if "data" in content
-    )
-
-
-@pytest.fixture(scope="module")
-def open_notebook(notebook):
-    opened = Notebook(notebook)
-    yield opened
-    opened.client.stop_channels()
-    opened.manager.shutdown_kernel(now=True)
 
 
 @pytest.mark.parametrize("what", LATE)
@@ -251,12 +186,10 @@ def test_whatever_ends_a_cell_here_ends_it_there(open_notebook):
     assert "next\n" in printed(outputs)
 
 
-def test_nbclient_stops_at_an_input_and_leaves_the_gpu_kernel_free(
-    notebook, open_notebook, monkeypatch
-):
+def test_nbclient_stops_at_an_input_and_leaves_the_gpu_kernel_free(notebook, monkeypatch):
     monkeypatch.setenv("DL_MAGICS_HOME", str(notebook))
-    monkeypatch.setenv("JPY_SESSION_NAME", SESSION)
-    cells = ["%load_ext dl_magics", "%%gpu\nx = input('x? ')", "%%gpu\nprint('next')"]
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    cells = ["%load_ext dl_magics\n%gpu_connect", "%%gpu\nx = input('x? ')", "%%gpu\nprint('next')"]
     document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in cells])
 
     NotebookClient(document, timeout=SECONDS, allow_errors=True).execute()
@@ -264,5 +197,3 @@ def test_nbclient_stops_at_an_input_and_leaves_the_gpu_kernel_free(
     _, asks, after = [cell.outputs for cell in document.cells]
     assert asks[-1].ename == "StdinNotImplementedError"
     assert [output.text for output in after] == ["next\n"]
-    _, outputs = open_notebook.run("%%gpu\nprint('and after it')")
-    assert printed(outputs) == "and after it\n"

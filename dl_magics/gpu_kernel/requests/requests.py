@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from dl_magics.errors import DLMagicsError
 from dl_magics.gpu_kernel import replay
@@ -23,6 +24,12 @@ from dl_magics.ssh import blocking
 Late = Callable[[Message], object]
 
 
+class WidgetMessages(Protocol):
+    """Takes what belongs to widgets, in the thread of the event loop; None is the end."""
+
+    def take(self, entry: JournalEntry | None) -> bool: ...
+
+
 class KernelRequests:
     """The requests of this process over the `link`, and which cells the kernel runs.
 
@@ -37,6 +44,7 @@ class KernelRequests:
     ) -> None:
         self.link = link
         self.waiting: Callable[[], object] = lambda: None  # called while a reply is pending
+        self.widgets: WidgetMessages | None = None
         self._reading = reading
         self._answers = PendingRequests(lambda id_: self.link.request("interrupt", of=id_))
         self._running = RunningCells()
@@ -163,7 +171,8 @@ class KernelRequests:
         if entry.kind == "input_request":
             self._asked_for_input = entry.message
         self._running.take(entry)
-        self._answers.take(entry)
+        if not (self.widgets and self.widgets.take(entry)):
+            self._answers.take(entry)
         self._taken = entry.n
 
     def fail(self, error: DLMagicsError) -> None:

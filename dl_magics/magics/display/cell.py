@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from IPython.core.interactiveshell import InteractiveShell
 
+from dl_magics.magics.display.cell_widgets import CellWidgets
 from dl_magics.magics.display.late_output import LateOutput
 from dl_magics.magics.display.messages import show_message
 from dl_magics.magics.display.remote_error import build_interrupt, raise_error
@@ -44,10 +45,13 @@ def wait_for_turn(kernel: NotebookKernel, say: Callable[[str], None]) -> None:
 
 def run_cell(shell: InteractiveShell, kernel: NotebookKernel, code: str) -> None:
     """Run a cell on the GPU kernel, show it until its end, and raise its error."""
-    late = LateOutput(shell)
+    widgets = CellWidgets(shell, kernel.client)
+    late = LateOutput(shell, widgets.bridge)
     request = kernel.client.execute(code, allow_stdin=accepts_input(shell), late=late.show)
     with kernel.client.interrupt_at_exit(request):
-        failed = _show_until_end(kernel, request)
+        widgets.come_with(request)
+        failed = _show_until_end(kernel, request, widgets)
+    widgets.finish()
     if failed:
         raise_error(failed)
 
@@ -59,14 +63,16 @@ def accepts_input(shell: InteractiveShell) -> bool:
     return bool(kernel.get_parent("shell").get("content", {}).get("allow_stdin"))
 
 
-def _show_until_end(kernel: NotebookKernel, request: PendingRequest) -> BaseException | None:
+def _show_until_end(
+    kernel: NotebookKernel, request: PendingRequest, widgets: CellWidgets
+) -> BaseException | None:
     """Show a cell; the first Ctrl-C interrupts it there, the second also stops to wait for it."""
     failed: BaseException | None = None
     interrupted = False
     while True:
         try:
             for message in request:
-                failed = show_message(message, kernel.client.input_reply) or failed
+                failed = show_message(message, kernel.client.input_reply, widgets) or failed
             return failed
         except KeyboardInterrupt:
             if interrupted:

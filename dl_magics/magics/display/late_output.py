@@ -7,8 +7,10 @@ from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 
-from dl_magics.magics.display.messages import OUTPUTS, Message, show_output, without_widget
+from dl_magics.magics.display.cell_widgets import prepare_output
+from dl_magics.magics.display.messages import OUTPUTS, Message, show_output
 from dl_magics.magics.display.remote_error import build_error
+from dl_magics.widgets.remote.bridge import CARRIED, WidgetBridge
 
 
 class LateOutput:
@@ -18,14 +20,17 @@ class LateOutput:
     is printed.
     """
 
-    def __init__(self, shell: InteractiveShell) -> None:
+    def __init__(self, shell: InteractiveShell, bridge: WidgetBridge | None = None) -> None:
+        self._bridge = bridge
         self._kernel: Any = getattr(shell, "kernel", None)
         self._parent = self._kernel and self._kernel.get_parent("shell")
 
     def show(self, message: Message) -> None:
         """Show a message; callable from any thread."""
         kind = message["header"]["msg_type"]
-        if self._kernel:
+        if self._bridge and message.get("channel") == CARRIED:
+            self._bridge.apply(dict(message))
+        elif self._kernel:
             if kind in (*OUTPUTS, "error"):
                 self._publish(kind, dict(message["content"]))
         elif kind == "error":
@@ -36,7 +41,7 @@ class LateOutput:
 
     def _publish(self, kind: str, content: dict[str, Any]) -> None:
         if "data" in content:
-            content["data"] = without_widget(content["data"])
+            content = prepare_output(content, self._bridge)
         if kind == "execute_result":
             # Its number is that of a cell in the GPU kernel.
             kind = "display_data"

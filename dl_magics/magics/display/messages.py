@@ -8,34 +8,41 @@ from typing import Any
 
 from IPython.display import clear_output, publish_display_data
 
+from dl_magics.magics.display.cell_widgets import CellWidgets
 from dl_magics.magics.display.remote_error import build_error
 from dl_magics.remote_code.kernel_call import CellAborted
-
-# The model of a widget lives in the GPU kernel: the plain form of the output is shown instead.
-_WIDGET = "application/vnd.jupyter.widget-view+json"
+from dl_magics.widgets.remote.bridge import CARRIED
+from dl_magics.widgets.remote.views import without_view
 
 Message = Mapping[str, Any]
 OUTPUTS = ("stream", "display_data", "execute_result", "update_display_data", "clear_output")
 
 
 def show_messages(
-    messages: Iterable[Message], answer: Callable[[str], None]
+    messages: Iterable[Message],
+    answer: Callable[[str], None],
+    widgets: CellWidgets | None = None,
 ) -> BaseException | None:
     """Show the messages of one cell as they arrive; return its error, or None.
 
-    `answer` is called with the text that the user types when the cell asks for input.
+    `answer` is called with the text that the user types when the cell asks for input. `widgets`
+    shows widgets, which are text without it.
     """
     failed = None
     for message in messages:
-        failed = show_message(message, answer) or failed
+        failed = show_message(message, answer, widgets) or failed
     return failed
 
 
-def show_message(message: Message, answer: Callable[[str], None]) -> BaseException | None:
+def show_message(
+    message: Message, answer: Callable[[str], None], widgets: CellWidgets | None = None
+) -> BaseException | None:
     """Show one message of a cell, as an output of the cell that runs here; return its error."""
     kind, content = message["header"]["msg_type"], message["content"]
-    if kind in OUTPUTS:
-        show_output(message)
+    if widgets and message.get("channel") == CARRIED:
+        widgets.apply(message)
+    elif kind in OUTPUTS:
+        show_output(message, widgets.prepare if widgets else without_view)
     elif kind == "error":
         return build_error(content)
     elif kind == "input_request":
@@ -49,8 +56,10 @@ def show_message(message: Message, answer: Callable[[str], None]) -> BaseExcepti
     return None
 
 
-def show_output(message: Message) -> None:
-    """Show a message of one of the types of `OUTPUTS`."""
+def show_output(
+    message: Message, prepare: Callable[[dict[str, Any]], dict[str, Any]] = without_view
+) -> None:
+    """Show a message of one of the types of `OUTPUTS`; `prepare` changes what is displayed."""
     kind, content = message["header"]["msg_type"], message["content"]
     if kind == "stream":
         stream = sys.stderr if content["name"] == "stderr" else sys.stdout
@@ -59,17 +68,13 @@ def show_output(message: Message) -> None:
     elif kind == "clear_output":
         clear_output(wait=content.get("wait", False))
     else:
+        content = prepare(content)
         publish_display_data(
-            without_widget(content["data"]),
+            content["data"],
             content.get("metadata", {}),
             transient=content.get("transient") or None,
             update=kind == "update_display_data",
         )
-
-
-def without_widget(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the forms of an output that can be shown here."""
-    return {mime: value for mime, value in data.items() if mime != _WIDGET}
 
 
 def _read_input(content: Mapping[str, Any]) -> str:

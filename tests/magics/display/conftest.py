@@ -1,4 +1,5 @@
 """Modules that are covered by a test of another name.
 
 cell: tests/magics/test_gpu_in_a_kernel.py
+cell_widgets: tests/magics/test_gpu_widgets.py
 """

@@ -1,0 +1,4 @@
+"""Modules that are covered by a test of another name.
+
+control, models, views: tests/widgets/remote/test_bridge.py
+"""
