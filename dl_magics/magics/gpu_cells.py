@@ -42,16 +42,21 @@ class GpuCellMagics(Magics):
 
             %%gpu -i x,y -o z
             z = x @ y
+
+        What -i and -o carry arrives with its type: plain values, dates, paths, collections, NumPy
+        arrays, pandas data, and tensors of TensorFlow, PyTorch and JAX. Any other value is refused
+        by its name. -o assigns the names that it lists and no other.
         """
         from dl_magics.actions.gpu import cells, notebook_kernel
-        from dl_magics.core import serialization
+        from dl_magics.core.serialization import names
         from dl_magics.magics.display.cell import run_cell, wait_for_turn
         from dl_magics.magics.display.cell_widgets import find_bridge
 
         args = parse_argstring(self.gpu, line)
         kernel = notebook_kernel.current()
-        names = {**self.shell.user_ns, **(local_ns or {})}
-        values = serialization.select_values(names, _names(args.input))
+        wanted = names.parse_names(args.output)
+        local = {**self.shell.user_ns, **(local_ns or {})}
+        values = names.select_values(local, names.parse_names(args.input))
         with show_link_status(self.shell, kernel) as say:
             if values or not args.background:
                 wait_for_turn(kernel, say)
@@ -62,8 +67,8 @@ class GpuCellMagics(Magics):
                 cells.run_in_background(kernel, cell)
                 return Notice("The cell runs in the background: %gpu_output shows its output.")
             run_cell(self.shell, kernel, cell)
-            if wanted := _names(args.output):
-                self.shell.push(cells.fetch_values(kernel, wanted))
+            if wanted:
+                self.shell.push(cells.fetch_values(kernel, wanted, self.shell.user_ns))
         return None
 
     @magic_arguments()
@@ -108,10 +113,6 @@ class GpuCellMagics(Magics):
             return KernelLog(log, max(args.last, 0))
         path = kernel_log.write_notebook(log, Path(args.output).expanduser())
         return Notice(f"Wrote {len(log.cells)} cells to {path}.")
-
-
-def _names(listed: str) -> list[str]:
-    return [name.strip() for name in listed.split(",") if name.strip()]
 
 
 def _watch(

@@ -60,6 +60,49 @@ def test_a_variable_that_cannot_cross_is_refused_by_its_name(run):
         run("%%gpu -o missing\n1")
 
 
+def test_a_named_tuple_keeps_the_class_of_the_notebook_that_receives_it(run):
+    run("from collections import namedtuple\nPoint = namedtuple('Point', 'x y')\np = Point(1, 2)")
+
+    run("%%gpu -i p -o q,there\nq = p._replace(x=5)\nthere = type(p).__name__")
+
+    assert run.shell.user_ns["q"] == (5, 2)
+    assert type(run.shell.user_ns["q"]) is run.shell.user_ns["Point"]
+    assert run.shell.user_ns["there"] == "Point"
+
+
+@pytest.mark.parametrize("option", ["-i", "-o"])
+def test_names_that_ipython_needs_are_refused_before_the_cell_runs(run, option, capsys):
+    with pytest.raises(errors.BadValue, match="get_ipython belongs to IPython"):
+        run(f"%%gpu {option} x,get_ipython\nprint('ran')")
+
+    assert "ran" not in capsys.readouterr().out
+
+
+HOSTILE = """%%gpu
+from dl_magics.core.serialization import value_file
+honest = value_file.write_values
+def write_values(path, values):
+    honest(path, {**values, "cleanup": "rm -rf ~", "get_ipython": "gone"})
+value_file.write_values = write_values
+"""
+
+
+def test_an_instance_that_answers_with_other_names_changes_nothing_here(run):
+    run.shell.push({"cleanup": "ls"})
+    run("%%gpu -o z\nz = 1")
+    run(HOSTILE)
+
+    with pytest.raises(errors.BadValue, match="Asked for z, but 'z', 'cleanup', 'get_ipython'"):
+        run("%%gpu -o z\nz = 2")
+
+    names = run.shell.user_ns
+    assert (names["z"], names["cleanup"]) == (1, "ls")
+    assert names["get_ipython"]() is run.shell
+    run("%gpu_restart")
+    run("%%gpu -o z\nz = 3")
+    assert names["z"] == 3
+
+
 def test_an_error_there_fails_the_cell_here_with_its_traceback(run):
     with pytest.raises(ZeroDivisionError, match=r"^division by zero$") as failed:
         run("%%gpu\ndef f():\n    return 1 / 0\nf()")

@@ -10,7 +10,7 @@ from typing import Any
 
 from dl_magics.actions.gpu import remote_call
 from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
-from dl_magics.core import serialization
+from dl_magics.core.serialization import value_file
 from dl_magics.errors import NoSuchRun
 from dl_magics.ssh import blocking, sftp
 from dl_magics.store import state
@@ -23,24 +23,29 @@ def send_values(kernel: NotebookKernel, given: Mapping[str, Any]) -> None:
     """Put named values into the GPU kernel's namespace."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "values.zip"
-        serialization.write_values(file, given)
+        value_file.write_values(file, given)
         path = blocking.wait_for(sftp.upload_file(kernel.host.resolve_target(), file, _ROOM))
-    remote_call.call_function(kernel, serialization.load_into_namespace, path=path)
+    remote_call.call_function(kernel, value_file.load_into_namespace, path=path, wanted=list(given))
 
 
-def fetch_values(kernel: NotebookKernel, names: list[str]) -> dict[str, Any]:
-    """Return the values that these names have in the GPU kernel."""
+def fetch_values(
+    kernel: NotebookKernel, wanted: list[str], namespace: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the values that the wanted names have in the GPU kernel, and nothing else of it.
+
+    Named tuples get the class of that name in `namespace`, if it has the same fields.
+    """
     path = f"{_ROOM}/{uuid.uuid4().hex}.zip"
     remote_call.call_function(
         kernel,
-        serialization.save_from_namespace,
-        names=names,
+        value_file.save_from_namespace,
+        wanted=wanted,
         path=f"~/{path}",
     )
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "values.zip"
         blocking.wait_for(sftp.download_file(kernel.host.resolve_target(), path, file, remove=True))
-        return serialization.read_values(file)
+        return value_file.read_values(file, wanted, namespace)
 
 
 def run_in_background(kernel: NotebookKernel, cell: str) -> str:
