@@ -85,9 +85,7 @@ def is_private_key(file: Path) -> bool:
     import asyncssh
 
     try:
-        asyncssh.read_private_key(file, _passphrases.get(str(file)))
-    except asyncssh.KeyEncryptionError:
-        return True
+        asyncssh.read_private_key(file)
     except asyncssh.KeyImportError as error:
         return str(error).startswith("Passphrase")
     except (OSError, ValueError):

@@ -92,7 +92,7 @@ def _ask_ssh(ssh: str, words: list[str], name: str) -> Options:
     except subprocess.TimeoutExpired as error:
         raise BadSetting(
             f"`ssh -G {name}` has not ended after {_TIMEOUT_SECONDS:.0f} seconds.",
-            fix="Check the commands of Match exec in ~/.ssh/config.",
+            fix="Check what it waits for: Match exec or CanonicalizeHostname in ~/.ssh/config.",
         ) from error
     if done.returncode:
         raise _parse_error(_find_message(done.stderr.splitlines()), name)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+from dataclasses import replace
 
 import pytest
 
 from dl_magics import errors
-from dl_magics.ssh import blocking, connection, known_hosts
+from dl_magics.ssh import blocking, connection, keys, known_hosts
 from dl_magics.ssh.target import SshTarget
 
 INSTANCE = "i-0123456789abcdef0"
@@ -66,20 +67,23 @@ def test_only_the_key_of_the_instance_is_offered(instance, agent):
     stranger = instance.key_file.with_name("stranger")
     subprocess.run(["ssh-keygen", "-q", "-N", "", "-f", str(stranger)], check=True)
     agent.add(instance.key_file)
-    other = SshTarget(
-        alias=INSTANCE,
-        name="gpu",
-        host=instance.host,
-        user="root",
-        port=instance.port,
-        key_file=stranger,
-        is_instance=True,
-    )
+    other = replace(instance, key_file=stranger)
 
     with pytest.raises(errors.LoginRefused):
         printed_here(other, "echo here")
     assert printed_by(other.command_line(), "echo here") == ""
     assert printed_here(instance, "echo here") == "here\n"
+
+
+def test_an_encrypted_key_without_its_public_half_lets_no_other_key_of_the_agent_in(
+    instance, agent
+):
+    agent.add(instance.key_file)
+    instance.key_file.with_name("locked.pub").unlink()
+    other = replace(instance, key_file=instance.key_file.with_name("locked"))
+
+    with pytest.raises(keys.PassphraseRequired):
+        printed_here(other, "echo here")
 
 
 @pytest.mark.parametrize(

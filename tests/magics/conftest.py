@@ -1,5 +1,5 @@
 """Modules that are covered by a test of another name.
 
-practice, prompts: tests/magics/test_aws.py
+practice: tests/magics/test_aws.py
 gpu_cells: tests/magics/test_gpu.py
 """

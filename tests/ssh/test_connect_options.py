@@ -28,6 +28,7 @@ REACHED = {
     "IdentityFile with a space": {"config": LAB.replace("~/.ssh/k", '"~/.ssh/k with space"')},
     "IdentityFile that is no key": {"config": f"Host *\n  IdentityFile ~/.ssh/config\n{LAB}"},
     "IdentitiesOnly": {"config": in_lab("IdentitiesOnly yes", "IdentityAgent none")},
+    "IdentityAgent that does not run": {"config": in_lab("IdentityAgent ~/.ssh/no-agent")},
     "HostKeyAlias": {"config": in_lab("HostKeyAlias the-lab"), "known_hosts": "the-lab {key}\n"},
     "UserKnownHostsFile": {
         "config": in_lab('UserKnownHostsFile ~/.ssh/%k.known "~/.ssh/known too"'),

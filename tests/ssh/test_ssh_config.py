@@ -83,6 +83,18 @@ def test_a_name_that_ssh_does_not_take_is_not_configured(config, name):
     assert not ssh_config.is_configured(name)
 
 
+def test_the_configuration_of_the_system_is_read(config):
+    assert not ssh_config.is_configured("lab")
+    home = config.parent.parent
+    if not home.with_name(f"{home.name}.passwd").exists():
+        pytest.skip("the configuration of the system cannot be replaced for a process")
+    home.with_name(f"{home.name}.ssh_config").write_text(LAB)
+
+    assert ssh_config.is_configured("lab")
+    read = ssh_config.read_options(SshTarget(alias="lab", name="lab", host="lab"))
+    assert read["hostname"] == ("10.0.0.7",)
+
+
 LAB = "Host lab\n  HostName 10.0.0.7\n  Port 2222\n  User ann\n"
 READ = {
     "plain": {"config": LAB},
