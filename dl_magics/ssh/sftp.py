@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import posixpath
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from dl_magics.errors import NoAnswer
+from dl_magics.errors import CommandFailed, DiskFull, NoAnswer
 from dl_magics.ssh import connection
 from dl_magics.ssh.retry import retry
 from dl_magics.ssh.target import SshTarget
@@ -18,6 +20,10 @@ from dl_magics.store import atomic
 if TYPE_CHECKING:
     import asyncssh
 
+MAX_BYTES = 64 * 2**30
+"""The size up to which a file is downloaded."""
+
+_CHUNK = 8 * 2**20
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
 
 
@@ -62,13 +68,24 @@ async def upload_file(target: SshTarget, file: Path, folder: str) -> str:
     return await retry(attempt)
 
 
-async def download_file(target: SshTarget, path: str, to: Path, *, remove: bool = False) -> None:
-    """Download a file to the local path `to`; with `remove`, delete it on the host afterwards."""
+async def download_file(
+    target: SshTarget, path: str, to: Path, *, remove: bool = False, max_bytes: int = MAX_BYTES
+) -> None:
+    """Download a file to the local path `to`; with `remove`, delete it on the host afterwards.
+
+    Raises
+    ------
+    CommandFailed
+        if the host sends more than `max_bytes`.
+    DiskFull
+        if the file does not fit on the disk of this computer.
+    """
 
     async def attempt() -> None:
         async with _open_sftp(target) as sftp:
             with atomic.replacing(to) as unfinished:
-                await sftp.get(path, unfinished)
+                async with sftp.open(path, "rb", encoding=None) as file:
+                    await _read(file, unfinished, max_bytes)
             if remove:
                 await sftp.remove(path)
 
@@ -106,6 +123,29 @@ async def _make_folder(sftp: asyncssh.SFTPClient, folder: str) -> str:
     private = asyncssh.SFTPAttrs(permissions=_PRIVATE_FOLDER)
     await sftp.makedirs(folder, private, exist_ok=True)
     return str(await sftp.realpath(folder))
+
+
+async def _read(file: asyncssh.SFTPClientFile, to: Path, max_bytes: int) -> None:
+    """Read a remote file into a local one. What it says of its size need not be true."""
+    size = 0
+    with to.open("r+b") as local:
+        while block := cast(bytes, await file.read(_CHUNK)):
+            size += len(block)
+            if size > max_bytes:
+                raise CommandFailed(
+                    f"The host sends more than {max_bytes:,} bytes for {to.suffix or 'a file'}.",
+                    fix="Check the files of the run on the host: "
+                    "%aws_ssh ls -l .dl_magics/runs .dl_magics/values",
+                )
+            try:
+                await asyncio.to_thread(local.write, block)
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                raise DiskFull(
+                    f"The disk of this computer is full: {to.parent}",
+                    fix="Free some space and run the same line again.",
+                ) from error
 
 
 async def _write(sftp: asyncssh.SFTPClient, source: Path | bytes, path: str) -> None:

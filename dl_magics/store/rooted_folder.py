@@ -15,8 +15,9 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from io import BufferedReader, BufferedWriter
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 _NEEDED = {os.open, os.mkdir, os.unlink, os.rmdir, os.rename, os.symlink, os.stat, os.utime}
 HAS_DESCRIPTORS = os.supports_dir_fd >= _NEEDED
@@ -68,16 +69,14 @@ class RootedFolder:
             os.close(self._root)
             self._root = None
 
-    def open_to_read(self, name: bytes) -> IO[bytes]:
+    def open_to_read(self, name: bytes) -> BufferedReader:
         """Open a regular file."""
-        return self._open(name, os.O_RDONLY | _NO_WAIT, "rb")
+        return os.fdopen(self._open(name, os.O_RDONLY), "rb")
 
-    def open_to_write(self, name: bytes, *, append: bool = False) -> IO[bytes]:
+    def open_to_write(self, name: bytes, *, append: bool = False) -> BufferedWriter:
         """Open a regular file to replace its content or to append; a new one is private."""
-        more = os.O_APPEND if append else os.O_TRUNC
-        return self._open(
-            name, os.O_WRONLY | os.O_CREAT | more | _NO_WAIT, "ab" if append else "wb"
-        )
+        how = os.O_APPEND if append else os.O_TRUNC
+        return os.fdopen(self._open(name, os.O_WRONLY | os.O_CREAT | how), "wb")
 
     def read_status(self, name: bytes) -> os.stat_result:
         """Return the status of a file, a folder or a link itself."""
@@ -146,18 +145,16 @@ class RootedFolder:
         self._check_is_no_link(name)
         os.utime(path, ns=(mtime_ns, mtime_ns), **where)
 
-    def _open(self, name: bytes, flags: int, mode: str) -> IO[bytes]:
+    def _open(self, name: bytes, flags: int) -> int:
+        """Return a descriptor of a regular file; a new one is private."""
         path, where = self._at(name)
         if self._root is None:
             self._check_is_no_link(name)
-        descriptor = os.open(path, flags | _NO_LINK, 0o600, **where)
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError(errno.EINVAL, "not a regular file", os.fsdecode(name))
-            return os.fdopen(descriptor, mode)
-        except BaseException:
+        descriptor = os.open(path, flags | _NO_LINK | _NO_WAIT, 0o600, **where)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise
+            raise OSError(errno.EINVAL, "not a regular file", os.fsdecode(name))
+        return descriptor
 
     def _check_is_no_link(self, name: bytes) -> None:
         with suppress(FileNotFoundError):
@@ -213,7 +210,7 @@ class RootedFile:
     name: bytes
     aliases: Mapping[bytes, bytes] = field(default_factory=dict)
 
-    def open(self, _mode: str = "rb", /) -> IO[bytes]:
+    def open(self, _mode: str = "rb", /) -> BufferedReader:
         """Open the file to read."""
         with RootedFolder(self.root, self.aliases) as folder:
             return folder.open_to_read(self.name)

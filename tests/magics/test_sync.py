@@ -82,3 +82,16 @@ def test_two_at_once_do_not_disturb_each_other(there, run):
 
     assert (there / "data" / "cats" / "1.jpg").read_bytes() == b"meow"
     run("%sync up data/cats/1.jpg")
+
+
+def test_a_file_where_a_folder_is_can_be_replaced_after_a_question(there, run):
+    (there / "data" / "cats" / "1.jpg" / "deep").mkdir(parents=True)
+
+    assert "1.jpg (the destination has a folder of this name; --replace replaces it)" in repr(
+        run("%sync up data")
+    )
+    with pytest.raises(errors.NotConfirmed, match=r"Replaces 2 of another type in .*: cats/1.jpg"):
+        run("%sync up data --replace")
+    run("%sync up data --replace -y")
+
+    assert (there / "data" / "cats" / "1.jpg").read_bytes() == b"meow"

@@ -3,5 +3,4 @@
 host_key_rotation, keys, known_hosts, target: tests/ssh/test_commands.py
 dial, host_key_check: tests/ssh/test_sshd.py
 port_forward: tests/gpu_kernel/test_client.py
-sftp: tests/sync/test_sync.py
 """

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 
@@ -120,6 +121,46 @@ def test_only_confirmed_local_files_are_deleted(host, there, here):
     assert synced.deleted == ("old/x", "old")
     assert not (here / "old").exists()
     assert (here / "keep").exists()
+
+
+def test_permissions_come_home_also_where_only_they_changed(host, there, here):
+    weights = there / "epochs" / "1.h5"
+    weights.chmod(0o600)
+    (there / "epochs").chmod(0o700)
+    fetch(host, here, "results")
+    first = stat.S_IMODE((here / "epochs" / "1.h5").stat().st_mode)
+    weights.chmod(0o755)
+
+    synced = fetch(host, here, "results")
+
+    assert first == 0o600
+    assert stat.S_IMODE((here / "epochs" / "1.h5").stat().st_mode) == 0o755
+    assert stat.S_IMODE((here / "epochs").stat().st_mode) == 0o700
+    assert (synced.files, synced.files_total, synced.bytes_total) == (1, 1, 0)
+    assert fetch(host, here, "results").unchanged == 1
+
+
+def test_a_new_local_folder_has_the_permissions_of_the_remote_one(host, there, here):
+    there.chmod(0o700)
+
+    fetch(host, here, "results")
+
+    assert stat.S_IMODE(here.stat().st_mode) == 0o700
+
+
+def test_what_may_be_replaced_is_replaced(host, there, here):
+    (here / "epochs" / "1.h5" / "deep").mkdir(parents=True)
+    (here / "epochs" / "1.h5" / "deep" / "x").write_text("old")
+    (here / "empty").write_text("a file")
+    refused = fetch(host, here, "results")
+    plan = blocking.wait_for(plan_download(SyncJob(host.login, here, "results")))
+
+    synced = fetch(host, here, "results", replace=frozenset(plan.in_the_way))
+
+    assert refused.unchanged == 0
+    assert dict(refused.skipped).keys() == {"epochs/1.h5", "empty"}
+    assert synced.skipped == ()
+    assert lies_in(here) == lies_in(there)
 
 
 def test_a_sync_resumes_after_a_lost_connection(host, there, here, cut):

@@ -13,12 +13,13 @@ from dl_magics.sync.spec import SyncJob
 
 
 def test_a_slow_upload_does_not_make_the_kernel_look_lost(lab, tmp_path, monkeypatch):
-    monkeypatch.setattr(heartbeat, "DEAD_SECONDS", 1.5)
+    # The answer to a ping waits behind two megabytes, which take longer than this.
+    monkeypatch.setattr(heartbeat, "DEAD_SECONDS", 3.0)
     (tmp_path / "large.bin").write_bytes(os.urandom(4 * 2**20))
     there = lab.folder / "home" / "slow"
     kernel = GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable)
     over = blocking.wait_for(connection.connect_shared(lab.login()))
-    lab.wire("rate 1000000")
+    lab.wire("rate 500000")
 
     synced = list(
         blocking.iterate_over(upload.upload_files(SyncJob(lab.login(), tmp_path, str(there))))

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import socket
+import stat
 import tempfile
 from pathlib import Path
 
@@ -125,6 +126,58 @@ def test_only_confirmed_remote_files_are_deleted(host, here):
     assert set(synced.deleted) == {"old", "old/deep", "old/deep/x"}
     assert not old.exists()
     assert (host.home / "data" / "keep").exists()
+
+
+def test_a_change_of_permissions_alone_is_sent_without_the_content(host, here):
+    there = host.home / "data" / "cats" / "1.jpg"
+    send(host, here)
+    (here / "cats" / "1.jpg").chmod(0o700)
+    (here / "dogs").chmod(0o750)
+
+    synced = send(host, here)
+
+    assert stat.S_IMODE(there.stat().st_mode) == 0o700
+    assert stat.S_IMODE((host.home / "data" / "dogs").stat().st_mode) == 0o750
+    assert (synced.files, synced.files_total, synced.bytes_total) == (1, 1, 0)
+    assert send(host, here).unchanged == 1
+
+
+def test_a_new_remote_folder_has_the_permissions_of_the_local_one(host, here):
+    here.chmod(0o700)
+
+    send(host, here, "deep/private")
+
+    assert stat.S_IMODE((host.home / "deep" / "private").stat().st_mode) == 0o700
+
+
+def test_a_host_that_refuses_permissions_is_named_and_the_rest_arrives(host, here):
+    send(host, here)
+    (here / "cats" / "1.jpg").chmod(0o700)
+    (here / "new").write_text("x")
+
+    with program(host, "chmod", "exit 1"):
+        synced = send(host, here)
+
+    assert dict(synced.skipped) == {"cats/1.jpg": "the host refused to change permissions"}
+    assert (host.home / "data" / "new").read_text() == "x"
+
+
+def test_what_may_be_replaced_is_replaced(host, here):
+    there = host.home / "data"
+    (there / "cats" / "1.jpg" / "deep").mkdir(parents=True)
+    (there / "cats" / "1.jpg" / "deep" / "x").write_text("old")
+    (there / "dogs").write_text("a file")
+    (here / "dogs" / "2.jpg").write_bytes(b"wuff")
+    refused = send(host, here)
+    plan = blocking.wait_for(plan_upload(SyncJob(host.login, here, "data")))
+
+    synced = send(host, here, replace=frozenset(plan.in_the_way))
+
+    assert refused.unchanged == 0
+    assert len(refused.skipped) == 3
+    assert plan.in_the_way == [b"cats/1.jpg/deep/x", b"cats/1.jpg/deep", b"cats/1.jpg", b"dogs"]
+    assert synced.skipped == ()
+    assert lies_in(there) == lies_in(here)
 
 
 def test_a_file_that_changes_while_it_is_read_is_sent_again(host, here):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 from dl_magics.actions.gpu.host import SshHost
@@ -11,6 +12,13 @@ from dl_magics.runs import report
 from dl_magics.runs.remote_origin import RemoteOrigin
 from dl_magics.runs.state import RunState
 from dl_magics.ssh import blocking, sftp
+from dl_magics.store.rooted_folder import RootedFolder
+from dl_magics.training.engine import pipeline
+from dl_magics.training.theano import engine as theano
+
+_RESULTS = (pipeline.MODEL, theano.MODEL)
+# The largest model of keras.applications has 3 GB with the state of its optimizer.
+_MAX_BYTES = 32 * 2**30
 
 
 def fetch_files(origin: RemoteOrigin, folder: Path, state: RunState) -> set[str]:
@@ -19,7 +27,7 @@ def fetch_files(origin: RemoteOrigin, folder: Path, state: RunState) -> set[str]
     Raises
     ------
     DamagedRun
-        where a file would lie outside the folder, or arrives twice with a wrong sha256.
+        where a file is not one that a run produces, or arrives twice with a wrong sha256.
     """
     fetched = {name for name, sha256 in state.files.items() if _fetch(origin, name, sha256, folder)}
     report.write_report(folder, state)
@@ -28,21 +36,24 @@ def fetch_files(origin: RemoteOrigin, folder: Path, state: RunState) -> set[str]
 
 def _fetch(origin: RemoteOrigin, name: str, sha256: str, folder: Path) -> bool:
     """Fetch a file unless it is here, once more if it arrives damaged; return whether it is new."""
-    if Path(name).name != name or name in ("", ".."):
+    # Any other file in the folder is ours: the log, the recipe, and where the run came from.
+    if name not in _RESULTS:
         raise DamagedRun(
-            f"The run {folder.name} lists a file outside its folder: {name!r}",
+            f"The run {folder.name} lists {name!r}, which is not a file that a run produces.",
             fix="Nothing was fetched. Check its log on the host: %aws_ssh ls .dl_magics/runs",
         )
-    path = folder / name
     for is_fetched in (False, True):
-        if _sha256(path) == sha256:
+        if _sha256(folder, name) == sha256:
             return is_fetched
         blocking.wait_for(
             sftp.download_file(
-                SshHost.from_json(origin.host).resolve_target(), f"{origin.run_folder}/{name}", path
+                SshHost.from_json(origin.host).resolve_target(),
+                f"{origin.run_folder}/{name}",
+                folder / name,
+                max_bytes=_MAX_BYTES,
             )
         )
-    if _sha256(path) != sha256:
+    if _sha256(folder, name) != sha256:
         raise DamagedRun(
             f"{name} of the run {folder.name} arrived twice with a wrong sha256.",
             fix=f"Fetch it again: %attach {folder.name}",
@@ -50,8 +61,8 @@ def _fetch(origin: RemoteOrigin, name: str, sha256: str, folder: Path) -> bool:
     return True
 
 
-def _sha256(path: Path) -> str:
-    if not path.is_file():
-        return ""
-    with path.open("rb") as file:
+def _sha256(folder: Path, name: str) -> str:
+    """Return the sha256 of a file; "" where there is none, or a link in its place."""
+    with suppress(OSError), RootedFolder(folder) as root, root.open_to_read(name.encode()) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+    return ""

@@ -13,8 +13,16 @@ from dl_magics.runs.remote_origin import RemoteOrigin
 from support import run_events
 
 
-@pytest.mark.parametrize("name", ["../outside", "/etc/outside", "in/side", "..", ""])
-def test_a_file_outside_the_folder_of_the_run_is_not_fetched(tmp_path, name):
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("../outside", "/etc/outside", "in/side", "..", "", "./model.keras", "model.keras/"),
+        # These lie in the folder and are ours: another origin would lead to another host.
+        *("remote_origin.json", "REMOTE_ORIGIN.json", "events.jsonl", "recipe.json", "report.html"),
+        *("head.py", ".bashrc", "model.keras.exe", "MODEL.KERAS"),
+    ],
+)
+def test_a_file_that_no_run_produces_is_not_fetched(tmp_path, name):
     ended = RunEnded(status="done", files={name: "0" * 64})
     folder = run_events.write_log(tmp_path / "run", run_events.make_events(ended=ended))
     host = {"alias": "i-0gone", "name": "gpu", "identity": None}
@@ -25,7 +33,7 @@ def test_a_file_outside_the_folder_of_the_run_is_not_fetched(tmp_path, name):
     record = RunRecord(folder)
     record.refresh()
 
-    with pytest.raises(DamagedRun, match="lists a file outside its folder") as refused:
+    with pytest.raises(DamagedRun, match="not a file that a run produces") as refused:
         remote_run.fetch_results(record)
 
     assert name in str(refused.value)
