@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dl_magics.errors import CannotChange
-from dl_magics.store import atomic
+from dl_magics.store import atomic, private
 
 _NEW_FILE = 0o644
+_LOCK_NAME = ".dl_magics.lock"
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -39,12 +40,14 @@ def resolve_links(path: Path) -> Path:
 
 @contextmanager
 def lock_for_change(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock for a change of the file.
+    """Hold an exclusive lock for a change of the file. Other users cannot hold it.
 
     Raises
     ------
     CannotChange
         if the operating system refuses the change.
+    NoFolder
+        if another user has put a lock file into the folder.
     """
     try:
         folder = resolve_links(path).parent
@@ -79,10 +82,22 @@ else:
 
     @contextmanager
     def _locked(folder: Path) -> Iterator[None]:
-        # The folder is locked, so that no lock file is left in it.
-        descriptor = os.open(str(folder), os.O_RDONLY)
+        # Not the folder itself: whoever may read it could hold its lock.
+        path = folder / _LOCK_NAME
+        while True:
+            with private.open_file(path, "ab") as file:
+                fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+                # The process that held the lock before has removed its file.
+                if not _is_same_file(path, file.fileno()):
+                    continue
+                try:
+                    yield
+                finally:
+                    path.unlink()
+                return
+
+    def _is_same_file(path: Path, descriptor: int) -> bool:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+            return os.path.samestat(path.lstat(), os.fstat(descriptor))
+        except FileNotFoundError:
+            return False

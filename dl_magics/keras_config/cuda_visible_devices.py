@@ -76,13 +76,15 @@ def describe_selection(folder: str) -> tuple[str, str]:
 def _replace_selection(folder: str, after: str) -> Change:
     from dl_magics.keras_config import atomic_file
     from dl_magics.keras_config.keras_json import Change
+    from dl_magics.store import atomic, private
 
+    private.ensure_folder(_file(folder).parent)
     with atomic_file.lock_for_change(_file(folder)):
         before = _selection(folder)
         if before == after:
             return Change(str(_file(folder)))
-        atomic_file.replace_text(_file(folder), f"{after}\n")
-        atomic_file.replace_text(_undo_file(folder), f"{before}\n")
+        atomic.replace(_file(folder), f"{after}\n")
+        atomic.replace(_undo_file(folder), f"{before}\n")
     return Change(str(_file(folder)), {VARIABLE: (before or None, after or None)})
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from dl_magics.errors import NotInstalled
 from dl_magics.keras_config import atomic_file, subprocess_probe
+from dl_magics.store import atomic, private
 
 # The subfolder of the data folder of dl_magics.
 FOLDER = "theano"
@@ -54,13 +55,14 @@ def select_environment(folder: str, selected: bool) -> TheanoEnvironment:
     NotInstalled
         if Keras no longer starts in it.
     """
+    private.ensure_folder(_expanded(folder))
     with atomic_file.lock_for_change(_file(folder)):
         before = read_environment(folder)
         environment = replace(before, selected=selected)
         if selected and not before.selected:
             _check(environment, _expanded(folder))
         if environment != before:
-            atomic_file.replace_text(_file(folder), json.dumps(asdict(environment), indent=1))
+            atomic.replace(_file(folder), json.dumps(asdict(environment), indent=1))
     return environment
 
 
@@ -78,7 +80,7 @@ def set_up_environment(
     NotInstalled
         if there is no Python of at most 3.11, no compiler, or pip fails.
     """
-    home = _expanded(folder)
+    home = private.ensure_folder(_expanded(folder))
     with atomic_file.lock_for_change(_file(folder)):
         found, _ = _find_versions(base, home) if base else ({}, "")
         if found:
@@ -87,7 +89,7 @@ def set_up_environment(
             )
         else:
             environment = _create(home / "python", base or _find_python(), requirements, files)
-        atomic_file.replace_text(_file(folder), json.dumps(asdict(environment), indent=1))
+        atomic.replace(_file(folder), json.dumps(asdict(environment), indent=1))
     return environment
 
 

@@ -36,7 +36,14 @@ class PracticeMagics(Magics):
 
         args = parse_argstring(self.practice, line)
         if args.what == "on":
-            return Notice(f"Practice cloud: {practice.switch_on()}. Instances in it cost nothing.")
+            on = practice.switch_on()
+            notice = f"Practice cloud: {on.profile_and_region}. Instances in it cost nothing."
+            if on.foreign_port:
+                notice += (
+                    f"\nIt was started again at another port: another program uses port "
+                    f"{on.foreign_port}, where it ran before."
+                )
+            return Notice(notice)
         if args.what == "off":
             return Notice(
                 f"The practice cloud is off; the AWS profile is {practice.switch_off()} again."

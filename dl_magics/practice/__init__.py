@@ -1,7 +1,13 @@
 """The practice cloud: an EC2 API and SSH hosts on this computer. Only this package imports moto."""
 
 from dl_magics.practice.ec2.faults import FAULTS
-from dl_magics.practice.process import PracticeCloud, find_cloud, start_cloud, stop_cloud
+from dl_magics.practice.process import (
+    PracticeCloud,
+    find_cloud,
+    find_foreign_port,
+    start_cloud,
+    stop_cloud,
+)
 from dl_magics.practice.profile import PracticeProfile, ensure_profile
 
 __all__ = [
@@ -10,6 +16,7 @@ __all__ = [
     "PracticeProfile",
     "ensure_profile",
     "find_cloud",
+    "find_foreign_port",
     "start_cloud",
     "stop_cloud",
 ]

@@ -12,15 +12,14 @@ from dl_magics.core.duration import parse_option
 from dl_magics.errors import DLMagicsError
 from dl_magics.practice.process import api_url, find_cloud, stop_cloud
 from dl_magics.practice.profile import ensure_profile
-from dl_magics.store import paths
+from dl_magics.store import paths, private
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the practice cloud in the foreground, or stop the running one; return the exit status."""
     options = _parser().parse_args(argv)
-    folder = (options.folder or paths.data_folder("practice")).absolute()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
+        folder = private.ensure_folder((options.folder or paths.data_folder("practice")).absolute())
         if options.stop:
             stop_cloud(folder)
         elif find_cloud(folder):

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
-import urllib.request
 import zlib
-from dataclasses import asdict, dataclass
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 from dl_magics.errors import MachineError
+from dl_magics.practice import proof
 from dl_magics.practice.ec2.faults import FAULTS
-from dl_magics.store import atomic
+from dl_magics.store import atomic, private
 
 RECORD_FILE = "practice.json"
 LOG_FILE = "practice.log"
 PORTS = range(20000, 32000)
 TIMEOUT_SECONDS = 30.0
+PROBE_SECONDS = 10.0
+MAX_ANSWER_BYTES = 2**16
 _TIED_CHILDREN: list[subprocess.Popen[bytes]] = []
 """Children that stop when their standard input closes; dropping one here would close it."""
 
@@ -37,14 +43,14 @@ class PracticeCloud:
     ----------
     folder
         The folder of its state.
-    id
-        The secret that its control commands require.
+    secret
+        Known to it and to who may read its record file; it is never sent.
     pid, port
         Its process, and the port of its API on 127.0.0.1.
     """
 
     folder: Path
-    id: str
+    secret: str = field(repr=False)
     pid: int
     port: int
 
@@ -65,16 +71,44 @@ class PracticeCloud:
         """Remove all faults that have not occurred yet."""
         self.send_command("clear-faults", {})
 
-    def send_command(self, command: str, document: dict[str, Any] | None = None) -> None:
-        """Send a control command; raise OSError if it cannot be reached or has another id."""
-        request = urllib.request.Request(
-            f"{self.url}/_practice/{command}",
-            data=json.dumps(document).encode() if document is not None else None,
-            headers={"X-Practice": self.id},
-        )
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with direct.open(request, timeout=TIMEOUT_SECONDS):
-            pass
+    def send_command(
+        self,
+        command: str,
+        document: dict[str, Any] | None = None,
+        *,
+        timeout: float = TIMEOUT_SECONDS,
+    ) -> None:
+        """Send a control command.
+
+        Raises
+        ------
+        OSError
+            if the practice cloud cannot be reached, refuses the command, or another program
+            answers in its place.
+        """
+        exchange = proof.Exchange(self.secret, self.port, command, proof.create_nonce())
+        body = json.dumps(document).encode() if document is not None else b""
+        shown = {
+            proof.NONCE_HEADER: exchange.nonce,
+            proof.PROOF_HEADER: exchange.prove_request(body),
+        }
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=timeout)) as channel:
+            channel.connect()
+            # The timeout of the connection begins again with each byte.
+            watchdog = Timer(timeout, channel.sock.shutdown, [socket.SHUT_RDWR])
+            watchdog.daemon = True
+            watchdog.start()
+            try:
+                channel.request("POST", f"/_practice/{command}", body, shown)
+                answer = channel.getresponse()
+                received = answer.read(MAX_ANSWER_BYTES)
+            except HTTPException as error:
+                raise OSError(f"no practice cloud answers at port {self.port}") from error
+            finally:
+                watchdog.cancel()
+        proven = answer.getheader(proof.PROOF_HEADER)
+        if not proof.is_equal(proven, exchange.prove_response(received)):
+            raise OSError(f"no practice cloud answers at port {self.port}")
 
 
 def start_cloud(
@@ -98,13 +132,13 @@ def start_cloud(
     PracticeFailed
         if it does not answer within 30 seconds.
     """
-    folder = folder.absolute()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = private.ensure_folder(folder.absolute())
     if found := find_cloud(folder):
         return found
+    stale = _read_record(folder)
     command = [sys.executable, "-m", __package__, "--folder", str(folder)]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    with (folder / LOG_FILE).open("ab") as log:
+    with private.open_file(folder / LOG_FILE, "ab") as log:
         child = subprocess.Popen(
             [*command, "--delay", str(delay), "--boot", str(boot), *(["--tied"] if tied else [])],
             stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
@@ -120,7 +154,8 @@ def start_cloud(
         _TIED_CHILDREN.append(child)
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline:
-        if found := find_cloud(folder):
+        # At the port of a stale record another program may listen, and keep us waiting.
+        if _read_record(folder) != stale and (found := find_cloud(folder)):
             if found.pid != child.pid:
                 # Another process started one first.
                 child.terminate()
@@ -137,15 +172,25 @@ def start_cloud(
 
 
 def find_cloud(folder: Path) -> PracticeCloud | None:
-    """Return the practice cloud of this folder if it answers with the id of its record file."""
-    folder = folder.absolute()
+    """Return the practice cloud of this folder if it proves that it wrote the record file."""
+    practice = _read_record(folder.absolute())
     try:
-        record = json.loads((folder / RECORD_FILE).read_text())
-        practice = PracticeCloud(folder, record["id"], record["pid"], record["port"])
-        practice.send_command("")
-    except (OSError, ValueError, KeyError, TypeError):
+        if practice:
+            practice.send_command("", timeout=PROBE_SECONDS)
+    except OSError:
         return None
     return practice
+
+
+def find_foreign_port(folder: Path) -> int | None:
+    """Return the port of the record file if a program listens there; call it without a cloud."""
+    practice = _read_record(folder.absolute())
+    try:
+        if practice:
+            socket.create_connection(("127.0.0.1", practice.port), PROBE_SECONDS).close()
+    except OSError:
+        return None
+    return practice.port if practice else None
 
 
 def stop_cloud(folder: Path) -> None:
@@ -172,11 +217,16 @@ def write_record(practice: PracticeCloud) -> None:
 
 def api_url(folder: Path) -> str:
     """Return the URL of the API: of the running one, else the one that it will try first."""
+    practice = _read_record(folder)
+    return practice.url if practice else f"http://127.0.0.1:{preferred_port(folder)}"
+
+
+def _read_record(folder: Path) -> PracticeCloud | None:
     try:
-        port = json.loads((folder / RECORD_FILE).read_text())["port"]
+        record = json.loads((folder / RECORD_FILE).read_text())
+        return PracticeCloud(folder, str(record["secret"]), int(record["pid"]), int(record["port"]))
     except (OSError, ValueError, KeyError, TypeError):
-        port = preferred_port(folder)
-    return f"http://127.0.0.1:{port}"
+        return None
 
 
 def preferred_port(folder: Path) -> int:

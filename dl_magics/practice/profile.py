@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,18 +47,15 @@ def ensure_profile(folder: Path) -> PracticeProfile:
     )
     config = f"[profile {PROFILE_NAME}]\nregion = {REGION}\nendpoint_url = {made.endpoint_url}\n"
     _write_if_changed(made.config_file, config)
-    if not made.credentials_file.exists():
-        key, secret = secrets.token_hex(8).upper(), secrets.token_urlsafe(30)
-        credentials = f"aws_access_key_id = AKIA{key}\naws_secret_access_key = {secret}\n"
-        _write_if_changed(made.credentials_file, f"[{PROFILE_NAME}]\n{credentials}")
     return made
 
 
-def read_access_key(made: PracticeProfile) -> str:
-    """Return the access key id of the profile."""
-    credentials = configparser.ConfigParser()
-    credentials.read(made.credentials_file)
-    return credentials[made.name]["aws_access_key_id"]
+def issue_access_key(made: PracticeProfile) -> tuple[str, str]:
+    """Replace the access key of the profile; return its id and its secret."""
+    key, secret = f"AKIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30)
+    credentials = f"aws_access_key_id = {key}\naws_secret_access_key = {secret}\n"
+    atomic.replace(made.credentials_file, f"[{made.name}]\n{credentials}")
+    return key, secret
 
 
 def _write_if_changed(file: Path, text: str) -> None:

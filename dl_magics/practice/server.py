@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import secrets
 import signal
 import socket
 import sys
@@ -17,7 +16,9 @@ from filelock import FileLock, Timeout
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
+from dl_magics.practice import proof
 from dl_magics.practice.ec2.api import Ec2Api
+from dl_magics.practice.ec2.signature import AccessKey
 from dl_magics.practice.ec2.wsgi import PracticeApp
 from dl_magics.practice.process import (
     PORTS,
@@ -28,7 +29,8 @@ from dl_magics.practice.process import (
     preferred_port,
     write_record,
 )
-from dl_magics.practice.profile import ensure_profile, read_access_key
+from dl_magics.practice.profile import ensure_profile, issue_access_key
+from dl_magics.store import private
 
 POLL_SECONDS = 0.05
 STOPPING_SECONDS = 5  # a stopped one may hold the lock of the folder for so long
@@ -51,7 +53,7 @@ def serve_cloud(folder: Path, delay: float, boot: float, *, tied: bool = False) 
     PracticeFailed
         if one is running in this folder already, or no port is free.
     """
-    lock = FileLock(folder / "lock")
+    lock = FileLock(folder / "lock", mode=private.FILE_MODE)
     deadline = time.monotonic() + STOPPING_SECONDS
     while not _try_lock(lock):
         if find_cloud(folder) or time.monotonic() > deadline:
@@ -73,15 +75,15 @@ def _try_lock(lock: FileLock) -> bool:
 def _serve(listener: socket.socket, folder: Path, delay: float, boot: float, *, tied: bool) -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     port = listener.getsockname()[1]
-    practice = PracticeCloud(folder, secrets.token_hex(16), os.getpid(), port)
+    practice = PracticeCloud(folder, proof.create_secret(), os.getpid(), port)
     write_record(practice)
-    made = ensure_profile(folder)
-    api = Ec2Api(folder, practice.url, read_access_key(made), delay, boot)
+    key = AccessKey(*issue_access_key(ensure_profile(folder)))
+    api = Ec2Api(folder, practice.url, key, delay, boot)
     ended = Event()
     server = make_server(
         "127.0.0.1",
         port,
-        PracticeApp(api, practice.id, ended.set),
+        PracticeApp(api, practice.secret, ended.set),
         threaded=True,
         request_handler=MotoRequestHandler,
         fd=listener.fileno(),

@@ -23,7 +23,7 @@ PACKAGE = "dl_magics"
 TRAVELS = (
     *("core", "data", "errors.py", "keras_config", "remote_code/__init__.py"),
     *("remote_code/entry.py", "runs", "store/__init__.py", "store/atomic.py"),
-    *("text.py", "training", "version.py"),
+    *("store/private.py", "text.py", "training", "version.py"),
 )
 
 _INIT = b'"""The part of dl_magics that runs on a host."""\n'

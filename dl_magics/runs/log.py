@@ -15,6 +15,7 @@ from types import TracebackType
 
 from dl_magics.errors import DamagedRun, NotResumable
 from dl_magics.runs.events import Event, format_line, parse_event
+from dl_magics.store import private
 
 FILE_NAME = "events.jsonl"
 
@@ -35,7 +36,7 @@ class LogWriter:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = (folder / FILE_NAME).open("ab+")
+        self._file = private.open_file(folder / FILE_NAME, "ab+")
         # `is_being_written` in another process holds the lock for a moment.
         until = time.monotonic() + _SECONDS_TO_WAIT
         while not _lock(self._file.fileno()):

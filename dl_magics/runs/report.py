@@ -47,4 +47,4 @@ def write_report(folder: Path, state: RunState) -> Path:
         recipe=escape(json.dumps(state.recipe, indent=2, ensure_ascii=False)),
         versions=escape(json.dumps({**state.versions, "device": state.device}, indent=2)),
     )
-    return atomic.replace(folder / FILE_NAME, page, mode=None)
+    return atomic.replace(folder / FILE_NAME, page)

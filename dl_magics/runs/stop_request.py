@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from dl_magics.store import private
+
 FILE_NAME = "stop"
 
 
 def request_stop(folder: Path) -> None:
     """Ask the run in this folder, in whichever process, to end at its next batch."""
-    (folder / FILE_NAME).touch()
+    private.touch(folder / FILE_NAME)
 
 
 def is_stop_requested(folder: Path) -> bool:

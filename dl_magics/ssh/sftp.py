@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import posixpath
+import stat
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ from dl_magics.errors import CommandFailed, DiskFull, NoAnswer
 from dl_magics.ssh import connection
 from dl_magics.ssh.retry import retry
 from dl_magics.ssh.target import SshTarget
-from dl_magics.store import atomic
+from dl_magics.store import atomic, private
 
 if TYPE_CHECKING:
     import asyncssh
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
 MAX_BYTES = 64 * 2**30
 """The size up to which a file is downloaded."""
 
+_OURS = (".dl_magics", ".dlm")
+"""Our folders in the home folder of a host: no other user may enter them."""
+
 _CHUNK = 8 * 2**20
-_PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
+_FOLDER_MODE, _FILE_MODE = private.FOLDER_MODE, private.FILE_MODE
 
 
 async def upload_once(target: SshTarget, source: Path | bytes, folder: str, name: str = "") -> str:
@@ -94,7 +98,10 @@ async def download_file(
 
 async def create_empty_file(target: SshTarget, path: str) -> None:
     """Create an empty file; one that exists keeps its content."""
-    async with _open_sftp(target) as sftp, sftp.open(path, "a"):
+    import asyncssh
+
+    mode = asyncssh.SFTPAttrs(permissions=_FILE_MODE)
+    async with _open_sftp(target) as sftp, sftp.open(path, "a", mode):
         pass
 
 
@@ -117,11 +124,14 @@ async def _open_sftp(target: SshTarget) -> AsyncIterator[asyncssh.SFTPClient]:
 
 
 async def _make_folder(sftp: asyncssh.SFTPClient, folder: str) -> str:
-    """Create a folder that only its owner may read, unless it exists; return its absolute path."""
+    """Create a private folder unless it exists, close ours; return its absolute path."""
     import asyncssh
 
-    private = asyncssh.SFTPAttrs(permissions=_PRIVATE_FOLDER)
-    await sftp.makedirs(folder, private, exist_ok=True)
+    mode = asyncssh.SFTPAttrs(permissions=_FOLDER_MODE)
+    await sftp.makedirs(folder, mode, exist_ok=True)
+    top = folder.partition("/")[0]
+    if top in _OURS and stat.S_IMODE((await sftp.stat(top)).permissions or 0) != _FOLDER_MODE:
+        await sftp.chmod(top, _FOLDER_MODE)
     return str(await sftp.realpath(folder))
 
 
@@ -153,9 +163,9 @@ async def _write(sftp: asyncssh.SFTPClient, source: Path | bytes, path: str) -> 
     import asyncssh
 
     unfinished = f"{path}.{uuid.uuid4().hex[:8]}.part"
-    private = asyncssh.SFTPAttrs(permissions=_PRIVATE_FILE)
+    mode = asyncssh.SFTPAttrs(permissions=_FILE_MODE)
     try:
-        async with sftp.open(unfinished, "wb", private) as file:
+        async with sftp.open(unfinished, "wb", mode) as file:
             if isinstance(source, bytes):
                 await file.write(source)
         if isinstance(source, Path):

@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-PRIVATE = 0o600
-"""The mode of a file that only its owner may read."""
+from dl_magics.store import private
 
 
-def replace(path: Path, data: bytes | str, *, mode: int | None = PRIVATE) -> Path:
+def replace(path: Path, data: bytes | str, *, mode: int | None = private.FILE_MODE) -> Path:
     """Write `data` into a file in one step and return its path; text is written as UTF-8.
 
     `mode` is the mode of the new file; None leaves it to the umask.
@@ -26,14 +25,17 @@ def replace(path: Path, data: bytes | str, *, mode: int | None = PRIVATE) -> Pat
 
 
 @contextmanager
-def replacing(path: Path, *, mode: int | None = None) -> Iterator[Path]:
+def replacing(path: Path, *, mode: int | None = private.FILE_MODE) -> Iterator[Path]:
     """Yield the path of an empty file beside `path`, which replaces it when the block ends.
 
-    The folder is created, the file is flushed to the disk before it is renamed. Its name ends in
-    that of `path`, as Keras requires `.weights.h5`. Where the block raises, `path` is left as it
-    was.
+    The folder is created, for its owner only if the file is. The file is flushed to the disk
+    before it is renamed. Its name ends in that of `path`, as Keras requires `.weights.h5`. Where
+    the block raises, `path` is left as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if mode != private.FILE_MODE:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    elif not path.parent.is_dir():
+        private.ensure_folder(path.parent)
     unfinished = path.with_name(f".{uuid.uuid4().hex[:12]}.{path.name}")
     try:
         os.close(os.open(str(unfinished), os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode or 0o666))

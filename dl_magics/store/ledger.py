@@ -7,13 +7,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from dl_magics.store import lock, paths
+from dl_magics.store import lock, paths, private
 
 
 def append(**entry: Any) -> None:
     """Append one entry; it is on the disk when this returns."""
     line = json.dumps(entry, ensure_ascii=False) + "\n"
-    with lock.hold("ledger"), _path().open("a+b") as file:
+    with lock.hold("ledger"), private.open_file(_path(), "a+b") as file:
         file.seek(0, os.SEEK_END)
         if file.tell() and _last_byte() != b"\n":
             file.write(b"\n")

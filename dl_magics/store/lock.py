@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from dl_magics.errors import DLMagicsError
-from dl_magics.store import paths
+from dl_magics.store import paths, private
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -19,11 +19,14 @@ _held: dict[str, FileLock] = {}
 def hold(name: str, otherwise: DLMagicsError | None = None) -> Iterator[None]:
     """Hold the lock `name`; it is released at the end of the block or of this process.
 
-    Where another process holds it, wait, or raise `otherwise` at once.
+    Other users can neither open nor hold it. Where another process holds it, wait, or raise
+    `otherwise` at once.
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(paths.data_folder("locks") / f"{name}.lock", timeout=0 if otherwise else -1)
+    file = paths.data_folder("locks") / f"{name}.lock"
+    private.touch(file)
+    lock = FileLock(file, timeout=0 if otherwise else -1, mode=private.FILE_MODE)
     try:
         lock.acquire()
     except Timeout:

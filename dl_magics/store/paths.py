@@ -6,23 +6,25 @@ import os
 from pathlib import Path
 
 from dl_magics.errors import NoFolder
+from dl_magics.store import private
 
 
 def data_folder(subfolder: str = "") -> Path:
     """Return the data folder of dl_magics, or a subfolder of it; create it where it is missing.
 
-    It is `$DL_MAGICS_HOME`, else `dl_magics` in Jupyter's data folder.
+    It is `$DL_MAGICS_HOME`, else `dl_magics` in Jupyter's data folder. Only you may enter it.
 
     Raises
     ------
     NoFolder
-        where the folder cannot be created.
+        where the folder cannot be created, belongs to another user, or cannot be closed to others.
     """
     variable = os.environ.get("DL_MAGICS_HOME")
     root = Path(variable).expanduser() if variable else jupyter_data_folder() / "dl_magics"
     folder = root / subfolder
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private.ensure_folder(root)
+        private.ensure_folder(folder)
     except OSError as error:
         raise NoFolder(
             f"Could not create the data folder {folder}: {error.strerror}.",

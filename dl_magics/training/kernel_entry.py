@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dl_magics.runs import remote_origin
+from dl_magics.store import private
 from dl_magics.training import kernel_run
 from dl_magics.training.engine import pipeline
 from dl_magics.training.recipe import applications
@@ -43,7 +44,7 @@ def run_recipe(
         pipeline.run if resume else select.select_engine(Recipe.from_json(recipe), home_folder())
     )
     folder = home_folder("runs") / run
-    folder.mkdir(parents=True, exist_ok=True)
+    private.ensure_folder(folder)
     request = user["get_ipython"]().kernel.get_parent("shell")
     remote_origin.save_on_host(folder, {**origin, "msg_id": request["header"]["msg_id"]})
     user["run"] = kernel_run.run_and_send(
@@ -78,10 +79,12 @@ def fetch_weights(_user: dict[str, Any], *, recipe: dict[str, Any]) -> None:
 
 
 def home_folder(name: str = "") -> Path:
-    """Return `~/.dl_magics` of this host, or the folder `name` in it; create it if needed."""
-    folder = _HOME.expanduser() / name
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    """Return `~/.dl_magics` of this host, or the folder `name` in it; create it if needed.
+
+    Only this user may enter it.
+    """
+    home = private.ensure_folder(_HOME.expanduser())
+    return private.ensure_folder(home / name)
 
 
 def _sender(user: dict[str, Any]) -> Callable[[dict[str, Any]], None]:

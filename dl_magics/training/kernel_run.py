@@ -10,6 +10,7 @@ from typing import Any
 from dl_magics.runs import stop_request
 from dl_magics.runs.events import Event
 from dl_magics.runs.paths import RunPaths
+from dl_magics.store import private
 from dl_magics.training import recorder
 from dl_magics.training.engine import pipeline
 from dl_magics.training.recipe.recipe import Recipe
@@ -55,7 +56,7 @@ def run_and_send(
     """
     paths = RunPaths(*(Path(each).expanduser() for each in (folder, features, weights)))
     for each in (paths.run, paths.features, paths.weights):
-        each.mkdir(parents=True, exist_ok=True)
+        private.ensure_folder(each)
     asked = Recipe.from_json(recipe)
     with stop_request.catch_first_interrupt() as is_interrupted:
 

@@ -16,6 +16,7 @@ from dl_magics.runs.log import LogWriter
 from dl_magics.runs.paths import RunPaths
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.state import RunState
+from dl_magics.store import atomic
 from dl_magics.training.engine import pipeline, resume_point
 from dl_magics.training.recipe.recipe import Recipe
 
@@ -69,9 +70,8 @@ def record_new_run(
                 fix=f"Resume it: %finetune --resume {folder.name} · or watch it: "
                 f"%attach {folder.name}",
             )
-        (folder / RECIPE_FILE_NAME).write_text(
-            json.dumps(recipe.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        text = json.dumps(recipe.to_json(), indent=2, ensure_ascii=False) + "\n"
+        atomic.replace(folder / RECIPE_FILE_NAME, text)
         events = train(recipe, paths, stop=_stop_if_requested(stop, folder), host=host)
         yield from _record(events, writer, folder, RunState())
 

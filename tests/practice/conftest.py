@@ -3,6 +3,7 @@
 Modules that are covered by a test of another name:
 
 __main__, profile, server: tests/practice/test_process.py
+proof: tests/hostile/test_practice_impersonation.py
 """
 
 from __future__ import annotations

@@ -68,16 +68,16 @@ def running_in(folder):
     return [one for one in found if str(folder) in (one.info["cmdline"] or [])]
 
 
-def test_a_record_with_the_id_of_another_cloud_is_ignored(cloud, tmp_path):
+def test_a_record_with_the_secret_of_another_cloud_is_ignored(cloud, tmp_path):
     document = json.loads((cloud.folder / "practice.json").read_text())
 
-    (tmp_path / "practice.json").write_text(json.dumps({**document, "id": "another"}))
+    (tmp_path / "practice.json").write_text(json.dumps({**document, "secret": "another"}))
 
     assert practice.find_cloud(tmp_path) is None
     assert practice.find_cloud(cloud.folder) == cloud
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"id": "x"}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"secret": "x"}'])
 def test_a_damaged_record_is_ignored(tmp_path, text):
     (tmp_path / "practice.json").write_text(text)
 
@@ -139,14 +139,14 @@ def test_resources_of_every_service_can_be_saved(renter, folder):
     renter.client("ssm").put_parameter(Name="mine", Value="it", Type="String")
     renter.client("iam").create_instance_profile(InstanceProfileName="guard")
     address = renter.ec2.allocate_address(Domain="vpc")["PublicIp"]
-    elsewhere = boto3.Session().client("ec2", region_name="eu-west-1")
-    elsewhere.create_key_pair(KeyName="far")
+    boto3.Session().client("ec2", region_name="eu-west-1").create_key_pair(KeyName="far")
 
     restart(folder)
 
     kept = renter.ec2.describe_addresses()["Addresses"]
     assert [one["PublicIp"] for one in kept] == [address]
     assert renter.client("iam").list_instance_profiles()["InstanceProfiles"]
+    elsewhere = boto3.Session().client("ec2", region_name="eu-west-1")
     assert [one["KeyName"] for one in elsewhere.describe_key_pairs()["KeyPairs"]] == ["far"]
 
 
@@ -235,14 +235,18 @@ def test_a_call_without_the_key_of_the_profile_is_rejected(shared_renter):
     assert error.value.response["Error"]["Code"] == "AuthFailure"
 
 
-def test_starting_keeps_the_profile(folder):
-    before = practice.ensure_profile(folder)
-    key = before.credentials_file.read_text()
+def test_each_start_keeps_the_profile_and_changes_its_access_key(renter, folder):
+    before, old = practice.ensure_profile(folder), boto3.Session().get_credentials()
+    stranger = boto3.Session(old.access_key, old.secret_key).client("ec2")
+    stranger.describe_instances()
 
-    practice.start_cloud(folder, tied=True)
+    restart(folder)
 
     assert practice.ensure_profile(folder) == before
-    assert before.credentials_file.read_text() == key
+    assert boto3.Session().get_credentials().access_key != old.access_key
+    assert renter.ec2.describe_instances()["Reservations"] == []
+    with pytest.raises(ClientError, match="AuthFailure"):
+        stranger.describe_instances()
 
 
 def test_the_process_ignores_the_aws_settings_of_the_notebook(folder, monkeypatch):

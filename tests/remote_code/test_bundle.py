@@ -108,7 +108,7 @@ def test_it_holds_what_trains_and_nothing_else(packed):
     assert tops == {*packages, "__init__.py", "errors.py", "text.py", "version.py"}
     assert "dl_magics/training/recipe/applications.csv" in names
     inside = [name for name in names if name.startswith("dl_magics/store/")]
-    assert inside == ["dl_magics/store/__init__.py", "dl_magics/store/atomic.py"]
+    assert inside == [f"dl_magics/store/{name}.py" for name in ("__init__", "atomic", "private")]
     assert not [name for name in names if "__pycache__" in name]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -18,15 +18,28 @@ ADDRESS = "data:,198.51.100.7"
 """A data URL with the address: the practice cloud needs no service on the internet."""
 
 
-def switch_on() -> str:
-    """Start the practice cloud if needed and select it; return its profile and region."""
+@dataclass(frozen=True, slots=True)
+class SwitchedOn:
+    """The profile and region of the practice cloud.
+
+    `foreign_port` is the port of an earlier practice cloud at which another program answers now.
+    """
+
+    profile_and_region: str
+    foreign_port: int | None
+
+
+def switch_on() -> SwitchedOn:
+    """Start the practice cloud if needed and select it."""
     if not find_spec("moto"):
         raise NotInstalled(
             "The practice cloud needs moto, which is not installed.",
             fix='%pip install "dl-magics[practice]"',
         )
     folder = paths.data_folder(_FOLDER)
+    foreign_port = None
     if not practice.find_cloud(folder):
+        foreign_port = practice.find_foreign_port(folder)
         practice.start_cloud(folder)
     files = practice.ensure_profile(folder)
     settings = state.ProfileSettings(
@@ -44,7 +57,8 @@ def switch_on() -> str:
         before = remembered.profile
         return replace(remembered, profile=settings, profile_before_practice=before)
 
-    return context.from_state(selection.update(select)).profile_and_region
+    selected = context.from_state(selection.update(select))
+    return SwitchedOn(selected.profile_and_region, foreign_port)
 
 
 def switch_off() -> str:

@@ -29,7 +29,7 @@ _NO_LABEL = re.compile("[^a-z0-9-]+")
 _LABEL_CHARACTERS = 40
 # The last word of its output is the path of the socket; shell startup files may print before it.
 _START = """
-cd "$HOME" && mkdir -p -m 700 .dlm || exit 1
+cd "$HOME" && mkdir -p -m 700 .dlm && chmod 700 .dlm || exit 1
 # A socket address has at most 107 bytes.
 folder="$HOME/.dlm"
 if [ "${{#folder}}" -gt 90 ]; then

@@ -14,7 +14,7 @@ from dl_magics.actions.runs import remote_run
 from dl_magics.errors import DLMagicsError
 from dl_magics.runs import log, remote_origin
 from dl_magics.ssh import blocking, sftp
-from dl_magics.store import paths
+from dl_magics.store import paths, private
 from dl_magics.training import recorder
 from dl_magics.training.run import Run
 
@@ -76,7 +76,7 @@ def _fetch_run(kernel: NotebookKernel, name: str) -> Run:
     target = kernel.host.resolve_target()
     with tempfile.TemporaryDirectory(dir=paths.data_folder()) as scratch:
         arriving = Path(scratch) / name
-        arriving.mkdir()
+        private.create_folder(arriving)
         for file in _FILES:
             blocking.wait_for(
                 sftp.download_file(target, f"{remote_run.RUNS}/{name}/{file}", arriving / file)

@@ -16,7 +16,7 @@ from dl_magics.runs import log, remote_origin, stop_request
 from dl_magics.runs.events import Event
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.summary import headline
-from dl_magics.store import paths
+from dl_magics.store import paths, private
 from dl_magics.training import recorder
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.run import Run
@@ -61,7 +61,7 @@ def create_folder(recipe: Recipe) -> Path:
     for count in range(1, 1000):
         folder = parent / (name if count == 1 else f"{name}-{count}")
         try:
-            folder.mkdir()
+            private.create_folder(folder)
         except FileExistsError:
             continue
         return folder

@@ -21,8 +21,10 @@ from dl_magics.practice.ec2.http import (
 )
 from dl_magics.practice.ec2.lifecycle import TRANSITIONS, Lifecycle
 from dl_magics.practice.ec2.sessions import StsSessions
+from dl_magics.practice.ec2.signature import AccessKey
 from dl_magics.practice.ec2.state import Ec2State
-from dl_magics.practice.hosts.hosts import Hosts, encode_console_output
+from dl_magics.practice.hosts import console
+from dl_magics.practice.hosts.hosts import Hosts
 
 TICK_SECONDS = 0.05
 STATE_RUNNING = b"<code>16</code><name>running</name>"
@@ -39,20 +41,20 @@ class Ec2Api:
     url
         The endpoint URL, from which the hosts' metadata URL is made.
     key
-        The access key id of the profile, with which calls must be signed.
+        The access key of the profile, with which calls must be signed.
     delay
         Seconds that an instance is pending, stopping or shutting-down.
     boot
         Seconds from running until its SSH server answers.
     """
 
-    def __init__(self, folder: Path, url: str, key: str, delay: float, boot: float) -> None:
+    def __init__(self, folder: Path, url: str, key: AccessKey, delay: float, boot: float) -> None:
         self._lock = RLock()
         self.faults = FaultQueue()
         self.state = Ec2State(folder / "state.pickle")
         self.hosts = Hosts(folder, f"{url}/_practice/metadata", self._on_guest_request, boot)
         self.lifecycle = Lifecycle(self.state, self.hosts, self.faults, delay)
-        self._sessions = StsSessions(key, self.state.extra.setdefault("sessions", {}))
+        self._sessions = StsSessions(key, self.state.extra.setdefault("access_keys", {}))
         self._tokens: dict[str, tuple[dict[str, str], ApiResponse]]
         self._tokens = self.state.extra.setdefault("tokens", {})
         self._cached: dict[tuple[str, bytes], ApiResponse] = {}
@@ -60,9 +62,9 @@ class Ec2Api:
 
     def handle_call(self, call: ApiCall) -> ApiResponse:
         """Return the response to one call, or raise ApiError."""
+        self._sessions.verify_call(call)
         if fault := self.faults.take_for_call(call):
             return fault.respond(call)
-        self._sessions.verify_call(call)
         with self._lock:
             self._apply_due_changes()
             try:
@@ -154,7 +156,7 @@ class Ec2Api:
 
     def _console(self, call: ApiCall) -> ApiResponse:
         instance = self.lifecycle.find_instance(call, call.parameters.get("InstanceId", ""))
-        text = encode_console_output(self.hosts.console_output(instance.id))
+        text = console.encode_output(self.hosts.console_output(instance.id))
         now = "2026-01-01T00:00:00.000Z"
         inner = f"<instanceId>{instance.id}</instanceId><timestamp>{now}</timestamp>"
         return ec2_response(call.action, f"{inner}<output>{text}</output>")

@@ -7,13 +7,20 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from functools import cached_property
+from typing import Any, Literal, NoReturn
 from urllib.parse import parse_qsl
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from xml.sax.saxutils import escape
 
-SCOPE = re.compile(r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/")
-NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
+AUTHORIZATION = re.compile(
+    r"AWS4-HMAC-SHA256\s+Credential=(?P<key>[^/,\s]+)/(?P<day>\d{8})/(?P<region>[^/,\s]+)"
+    r"/(?P<service>[^/,\s]+)/aws4_request\s*,\s*SignedHeaders=(?P<headers>[a-z0-9;-]+)"
+    r"\s*,\s*Signature=(?P<signature>[0-9a-f]+)"
+)
+VERSION = "2016-11-15"
+NAMESPACE = f"http://ec2.amazonaws.com/doc/{VERSION}/"
+MAX_BODY_BYTES = 2**20
 READS = ("Describe", "Get", "List", "Lookup")
 
 
@@ -24,10 +31,12 @@ class ApiResponse:
     body: bytes = b""
     status: int = 200
     content_type: str = "text/xml;charset=UTF-8"
+    headers: tuple[tuple[str, str], ...] = ()
 
     def to_wsgi(self, start_response: StartResponse) -> list[bytes]:
         """Start the WSGI response and return its body."""
-        headers = [("Content-Type", self.content_type), ("Content-Length", str(len(self.body)))]
+        length = ("Content-Length", str(len(self.body)))
+        headers = [("Content-Type", self.content_type), length, *self.headers]
         start_response(f"{self.status} Practice", headers)
         return [self.body]
 
@@ -40,8 +49,8 @@ class ApiCall:
     ----------
     service, action, region, access_key
         From the signature and the body; empty where the request lacks them.
-    parameters, document
-        The parameters of a query-protocol call, the body of a JSON call.
+    parameters
+        The parameters of a query-protocol call.
     environ, body
         The WSGI environment and the raw body.
     """
@@ -51,27 +60,45 @@ class ApiCall:
     region: str
     access_key: str
     parameters: dict[str, str]
-    document: dict[str, Any]
     environ: WSGIEnvironment
     body: bytes
 
     @classmethod
     def from_environ(cls, environ: WSGIEnvironment) -> ApiCall:
         """Read a request from its WSGI environment."""
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
+        body = read_body(environ)
+        scope = AUTHORIZATION.fullmatch(environ.get("HTTP_AUTHORIZATION", ""))
         target = environ.get("HTTP_X_AMZ_TARGET", "")
         parameters = {} if target else dict(parse_qsl(body.decode("latin1"), True))
         return cls(
-            service=scope["service"] if scope else "",
+            service=scope["service"] if scope else _service_of_unsigned(parameters),
             action=target.rpartition(".")[2] or parameters.get("Action", ""),
             region=scope["region"] if scope else "",
             access_key=scope["key"] if scope else "",
             parameters=parameters,
-            document=json.loads(body) if target and "json" in environ["CONTENT_TYPE"] else {},
             environ=environ,
             body=body,
         )
+
+    @property
+    def protocol(self) -> Literal["ec2", "query", "json"]:
+        """The protocol of the service, in which errors are reported."""
+        if "HTTP_X_AMZ_TARGET" in self.environ:
+            return "json"
+        return "ec2" if self.service == "ec2" else "query"
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The body of a JSON call; read it only after the signature was verified."""
+        if self.protocol != "json" or "json" not in self.environ.get("CONTENT_TYPE", ""):
+            return {}
+        try:
+            document = json.loads(self.body)
+        except (ValueError, RecursionError):
+            document = None
+        if not isinstance(document, dict):
+            raise_api_error("SerializationException", "The body is not a JSON object.")
+        return document
 
     def list_parameter(self, name: str) -> list[str]:
         """Return the values of `name.1`, `name.2` … or of `name`."""
@@ -111,15 +138,28 @@ class ApiError(Exception):
     def to_response(self, call: ApiCall) -> ApiResponse:
         """Return the error in the format of the called service."""
         code, message = escape(self.code), escape(str(self))
-        if "HTTP_X_AMZ_TARGET" in call.environ:
+        if call.protocol == "json":
             return json_response({"__type": self.code, "message": str(self)}, self.status)
-        if call.service == "ec2":
+        if call.protocol == "ec2":
             error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
             text = f"<Response><Errors>{error}</Errors><RequestID>p</RequestID></Response>"
         else:
             error = f"<Type>Sender</Type><Code>{code}</Code><Message>{message}</Message>"
             text = f"<ErrorResponse><Error>{error}</Error><RequestId>p</RequestId></ErrorResponse>"
         return ApiResponse(f'<?xml version="1.0" encoding="UTF-8"?>{text}'.encode(), self.status)
+
+
+def read_body(environ: WSGIEnvironment) -> bytes:
+    """Return the body of a request; b"" if it is too long for any call."""
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
+        return b""
+    body: bytes = environ["wsgi.input"].read(int(length))
+    return body
+
+
+def _service_of_unsigned(parameters: dict[str, str]) -> str:
+    return "ec2" if parameters.get("Version") == VERSION else ""
 
 
 def raise_api_error(code: str, message: str, status: int = 400) -> NoReturn:

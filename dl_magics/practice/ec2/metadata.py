@@ -1,10 +1,16 @@
-"""The instance metadata service; hosts find it through an environment variable."""
+"""The instance metadata service, version 2; a host finds it through an environment variable.
+
+The URL contains a key that is made at each boot and that only the processes of this instance know.
+"""
 
 from __future__ import annotations
 
 import json
+import secrets
+import time
 from collections.abc import Callable
 from typing import Any
+from wsgiref.types import WSGIEnvironment
 
 from moto.ec2.models.instances import Instance
 
@@ -14,19 +20,54 @@ from dl_magics.practice.hosts.spec import decode_user_data
 
 PATH = "/_practice/metadata/"
 PLAIN = "text/plain"
+TTL_HEADER = "X-aws-ec2-metadata-token-ttl-seconds"
+LONGEST_TTL = 21_600
+BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, WRONG_METHOD = (
+    ApiResponse(b"", status, PLAIN) for status in (400, 401, 403, 404, 405)
+)
 
 
-def respond(api: Ec2Api, path: str) -> ApiResponse | None:
-    """Return the response to `/_practice/metadata/ID/latest/…`, or None if it does not exist."""
-    instance_id, _, item = path.removeprefix(PATH).partition("/")
-    instance = api.state.find_instance(instance_id)
-    item = item.removeprefix("latest/").strip("/")
-    if item == "api/token":
-        return ApiResponse(b"practice", 200, PLAIN)
-    if instance is None or item not in ITEMS:
-        return None
-    fact = ITEMS[item](instance, api.state.extra)
-    return None if fact is None else ApiResponse(fact.encode(), 200, PLAIN)
+class MetadataService:
+    """Answers `/_practice/metadata/KEY/latest/…`; a token is required, as by IMDSv2."""
+
+    def __init__(self, api: Ec2Api) -> None:
+        self._api = api
+        self._tokens: dict[str, tuple[str, float]] = {}
+
+    def respond(self, environ: WSGIEnvironment) -> ApiResponse:
+        """Return the response to one request."""
+        key, _, item = environ["PATH_INFO"].removeprefix(PATH).partition("/latest/")
+        instance_id = self._api.hosts.find_by_metadata_key(key)
+        # A request that was forwarded comes from elsewhere.
+        if instance_id is None or "HTTP_X_FORWARDED_FOR" in environ:
+            return FORBIDDEN
+        if item == "api/token":
+            return self._issue_token(environ, instance_id)
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            return WRONG_METHOD
+        token = environ.get("HTTP_X_AWS_EC2_METADATA_TOKEN", "")
+        owner, expires = self._tokens.get(token, ("", 0.0))
+        if owner != instance_id or expires < time.monotonic():
+            return UNAUTHORIZED
+        return self._find_item(instance_id, item.strip("/"))
+
+    def _issue_token(self, environ: WSGIEnvironment, instance_id: str) -> ApiResponse:
+        if environ["REQUEST_METHOD"] != "PUT":
+            return WRONG_METHOD
+        ttl = environ.get("HTTP_X_AWS_EC2_METADATA_TOKEN_TTL_SECONDS", "")
+        if not ttl.isdecimal() or not 1 <= int(ttl) <= LONGEST_TTL:
+            return BAD_REQUEST
+        now, token = time.monotonic(), secrets.token_urlsafe(40)
+        valid = {each: owner for each, owner in self._tokens.items() if owner[1] > now}
+        self._tokens = {**valid, token: (instance_id, now + int(ttl))}
+        return ApiResponse(token.encode(), 200, PLAIN, ((TTL_HEADER, ttl),))
+
+    def _find_item(self, instance_id: str, item: str) -> ApiResponse:
+        instance = self._api.state.find_instance(instance_id)
+        if instance is None or item not in ITEMS:
+            return NOT_FOUND
+        fact = ITEMS[item](instance, self._api.state.extra)
+        return NOT_FOUND if fact is None else ApiResponse(fact.encode(), 200, PLAIN)
 
 
 def _spot(instance: Instance, extra: dict[str, Any]) -> str | None:

@@ -1,50 +1,41 @@
-"""Credentials that may call the API: the profile's key, and the sessions that STS issued."""
+"""The access keys that may call the API: the profile's key, and those that STS issued."""
 
 from __future__ import annotations
 
 import re
 import secrets
-import time
 from dataclasses import replace
 from datetime import datetime
 
-from dl_magics.practice.ec2.http import ApiCall, ApiResponse, raise_api_error
+from dl_magics.practice.ec2.http import ApiCall, ApiResponse
+from dl_magics.practice.ec2.signature import AccessKey, verify
 
 PART = r"(?<=<{0}>)[^<]+(?=</{0}>)"
-KEY, TOKEN, EXPIRATION = (
-    re.compile(PART.format(name)) for name in ("AccessKeyId", "SessionToken", "Expiration")
+KEY, SECRET, TOKEN, EXPIRATION = (
+    re.compile(PART.format(name))
+    for name in ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
 )
 
 
 class StsSessions:
-    """The permanent access key, and the temporary sessions.
+    """The permanent access key, and the temporary ones.
 
     Parameters
     ----------
     key
-        The access key id of the profile.
+        The access key of the profile.
     issued
-        Each session's token and its expiry in seconds since the epoch, by access key id.
+        Each temporary key by its id.
     """
 
-    def __init__(self, key: str, issued: dict[str, tuple[str, float]]) -> None:
+    def __init__(self, key: AccessKey, issued: dict[str, AccessKey]) -> None:
         self._key = key
         self._issued = issued
 
     def verify_call(self, call: ApiCall) -> None:
         """Raise ApiError unless the call is signed with a known key that has not expired."""
-        if call.access_key == self._key:
-            return
-        token, expires = self._issued.get(call.access_key, ("", 0.0))
-        if not token or call.environ.get("HTTP_X_AMZ_SECURITY_TOKEN") != token:
-            message = "AWS was not able to validate the provided access credentials"
-            raise_api_error("AuthFailure", message, 401)
-        if expires < time.time():
-            if call.service == "ec2":
-                raise_api_error("RequestExpired", "Request has expired.")
-            raise_api_error(
-                "ExpiredToken", "The security token included in the request is expired", 403
-            )
+        own = call.access_key == self._key.id
+        verify(call, self._key if own else self._issued.get(call.access_key))
 
     def issue(self, answer: ApiResponse) -> ApiResponse:
         """Return a response of STS with a random key and token in place of moto's fixed ones."""
@@ -52,7 +43,12 @@ class StsSessions:
         expires = EXPIRATION.search(text)
         if not TOKEN.search(text) or not expires:
             return answer
-        key, token = f"ASIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(90)
-        self._issued[key] = token, datetime.fromisoformat(expires[0]).timestamp()
-        text = TOKEN.sub(token, KEY.sub(key, text))
+        key = AccessKey(
+            id=f"ASIA{secrets.token_hex(8).upper()}",
+            secret=secrets.token_urlsafe(30),
+            token=secrets.token_urlsafe(90),
+            expires=datetime.fromisoformat(expires[0]).timestamp(),
+        )
+        self._issued[key.id] = key
+        text = TOKEN.sub(key.token, SECRET.sub(key.secret, KEY.sub(key.id, text)))
         return replace(answer, body=text.encode())

@@ -112,7 +112,7 @@ class Ec2State:
         backends["ec2"] = {name: ec2 for name, ec2 in every if name in self._changed}
         whole = (moto.__version__, backends, self.extra, self._last_address)
         with (
-            atomic.replacing(self._file, mode=atomic.PRIVATE) as unfinished,
+            atomic.replacing(self._file) as unfinished,
             unfinished.open("wb") as out,
             _without_public_images(list(backends["ec2"].values())),
         ):

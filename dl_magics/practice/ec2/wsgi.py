@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import fields, replace
+from threading import Lock
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
+from dl_magics.practice import proof
 from dl_magics.practice.ec2 import metadata
 from dl_magics.practice.ec2.api import Ec2Api
 from dl_magics.practice.ec2.faults import FAULTS, Fault
-from dl_magics.practice.ec2.http import ApiCall, ApiError, ApiResponse, json_response
+from dl_magics.practice.ec2.http import (
+    ApiCall,
+    ApiError,
+    ApiResponse,
+    json_response,
+    read_body,
+)
+from dl_magics.practice.ec2.metadata import MetadataService
 
 CONTROL = "/_practice/"
+# Of the query and JSON protocols, and of CloudWatch's RPC; moto has other paths of its own.
+API_PATH = re.compile(r"/|/service/\w+/operation/\w+")
+# A browser sends these, an AWS SDK and our commands never do.
+BROWSER_HEADERS = ("HTTP_ORIGIN", "HTTP_REFERER", "HTTP_SEC_FETCH_MODE", "HTTP_SEC_FETCH_SITE")
 FORBIDDEN = ApiResponse(b"", 403, "text/plain")
 NOT_FOUND = ApiResponse(b"", 404, "text/plain")
 
@@ -26,26 +40,33 @@ class PracticeApp:
     api
         Handles the AWS API calls.
     secret
-        Required by control commands; it is in a file that only the owner may read.
+        Control commands must prove that they know it; it is in a file that only its owner may read.
     end
         Called when the stop command arrives.
     """
 
     def __init__(self, api: Ec2Api, secret: str, end: Callable[[], None]) -> None:
         self._api = api
+        self._metadata = MetadataService(api)
         self._secret = secret
         self._end = end
+        self._nonces: set[str] = set()
+        self._lock = Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         """Respond to one request."""
         return self._answer(environ).to_wsgi(start_response)
 
     def _answer(self, environ: WSGIEnvironment) -> ApiResponse:
+        if not _is_meant_for_us(environ):
+            return FORBIDDEN
         path = environ["PATH_INFO"]
         if path.startswith(metadata.PATH):
-            return metadata.respond(self._api, path) or NOT_FOUND
+            return self._metadata.respond(environ)
         if path.startswith(CONTROL):
             return self._control(environ, path.removeprefix(CONTROL))
+        if not API_PATH.fullmatch(path):
+            return NOT_FOUND
         call = ApiCall.from_environ(environ)
         try:
             return self._api.handle_call(call)
@@ -53,16 +74,33 @@ class PracticeApp:
             return error.to_response(call)
 
     def _control(self, environ: WSGIEnvironment, command: str) -> ApiResponse:
-        if environ.get("HTTP_X_PRACTICE") != self._secret:
+        nonce, body = environ.get("HTTP_X_PRACTICE_NONCE", ""), read_body(environ)
+        exchange = proof.Exchange(self._secret, int(environ["SERVER_PORT"]), command, nonce)
+        given = environ.get("HTTP_X_PRACTICE_PROOF")
+        if not proof.is_equal(given, exchange.prove_request(body)) or not self._use_up(nonce):
             return FORBIDDEN
         if command == "fault":
-            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
             self._api.inject_fault(_fault(json.loads(body)))
         elif command == "clear-faults":
             self._api.faults.clear()
         elif command == "stop":
             self._end()
-        return json_response({"id": self._secret})
+        response = json_response({})
+        shown = (proof.PROOF_HEADER, exchange.prove_response(response.body))
+        return replace(response, headers=(shown,))
+
+    def _use_up(self, nonce: str) -> bool:
+        """Return whether a nonce is used for the first time: a recorded command does nothing."""
+        with self._lock:
+            is_new = nonce not in self._nonces
+            self._nonces.add(nonce)
+            return is_new
+
+
+def _is_meant_for_us(environ: WSGIEnvironment) -> bool:
+    """Return whether a request names this address and does not come from a web page."""
+    names = [f"{name}:{environ['SERVER_PORT']}" for name in ("127.0.0.1", "localhost")]
+    return environ.get("HTTP_HOST") in names and not set(BROWSER_HEADERS) & set(environ)
 
 
 def _fault(document: dict[str, Any]) -> Fault:

@@ -17,6 +17,8 @@ from typing import Any
 
 import yaml
 
+from dl_magics.store import atomic, private
+
 LOG = Path("var/log/cloud-init-output.log")
 CLOUD_FOLDER = Path("var/lib/cloud/instance")
 STARTED_FILE, SCRIPT = (
@@ -54,9 +56,8 @@ async def run_user_data(folder: Path, environment: Mapping[str, str]) -> None:
     script = _prepared(folder, user_data.read_text())
     if not script:
         return
-    (folder / SCRIPT).write_text(script)
-    (folder / SCRIPT).chmod(0o700)
-    with (folder / LOG).open("ab") as log:
+    atomic.replace(folder / SCRIPT, script, mode=0o700)
+    with private.open_file(folder / LOG, "ab") as log:
         process = await asyncio.create_subprocess_exec(
             str(folder / SCRIPT),
             stdin=asyncio.subprocess.DEVNULL,

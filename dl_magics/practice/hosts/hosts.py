@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import base64
+import secrets
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock, Thread
 from typing import IO
@@ -15,9 +16,9 @@ from typing import IO
 import asyncssh
 import yaml
 
-from dl_magics.practice.hosts import environment, guest_commands, ssh_server
+from dl_magics.practice.hosts import console, environment, guest_commands, ssh_server
 from dl_magics.practice.hosts.spec import HostSpec
-from dl_magics.store import atomic
+from dl_magics.store import atomic, private
 
 SHELL_PROFILE = f'export PATH="${guest_commands.FOLDER_VARIABLE}/bin:$PATH"\n'
 CLOSED_ADDRESSES = """
@@ -30,10 +31,14 @@ Host 203.0.113.* i-*
 
 @dataclass
 class RunningHost:
-    """A running host: its process, the address of its instance, its port (0 until SSH answers)."""
+    """A running host: its process, the address of its instance, its port (0 until SSH answers).
+
+    With `metadata_key`, which changes at each boot, its processes read their instance metadata.
+    """
 
     process: subprocess.Popen[str]
     address: str
+    metadata_key: str = field(repr=False)
     port: int = 0
 
 
@@ -59,7 +64,7 @@ class Hosts:
         on_request: Callable[[str, str], None],
         boot_seconds: float,
     ) -> None:
-        self._folder = folder / "instances"
+        self._folder = private.ensure_folder(folder / "instances")
         self._ssh_config = folder / "ssh_config"
         self._metadata = metadata
         self._on_request = on_request
@@ -73,7 +78,6 @@ class Hosts:
         folder = self._folder / spec.id
         _prepare_folder(folder, spec)
         seconds = self._boot_seconds + extra_seconds
-        metadata = f"{self._metadata}/{spec.id}"
         # asyncssh abandons coroutines when a connection breaks; Python would warn of them.
         program = [
             sys.executable,
@@ -83,14 +87,20 @@ class Hosts:
             ssh_server.__name__,
         ]
         process = subprocess.Popen(
-            [*program, str(folder), metadata, str(seconds)],
+            [*program, str(folder), str(seconds)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
+        # Not on the command line, which other users can read.
+        metadata_key = secrets.token_hex(16)
+        assert process.stdin
+        with suppress(OSError):
+            process.stdin.write(f"{self._metadata}/{metadata_key}\n")
+            process.stdin.flush()
         with self._lock:
-            self._running[spec.id] = RunningHost(process, spec.address)
+            self._running[spec.id] = RunningHost(process, spec.address, metadata_key)
         Thread(target=self._listen, args=(spec.id, process), daemon=True).start()
 
     def power_off(self, instance_id: str) -> None:
@@ -104,6 +114,12 @@ class Hosts:
         """Whether a process of the host is running."""
         with self._lock:
             return instance_id in self._running
+
+    def find_by_metadata_key(self, key: str) -> str | None:
+        """Return the id of the running instance whose processes know this key."""
+        with self._lock:
+            keys = {each.metadata_key: name for name, each in self._running.items()}
+        return keys.get(key)
 
     def has_booted(self, instance_id: str) -> bool:
         """Whether the host has booted before."""
@@ -178,21 +194,21 @@ def _lines(stream: IO[str] | None) -> list[str] | map[str]:
 def _prepare_folder(folder: Path, spec: HostSpec) -> None:
     """Create the files of a host; keep those of an earlier boot."""
     home = folder / "home"
-    (home / ".ssh").mkdir(parents=True, exist_ok=True)
-    (home / ".ssh").chmod(0o700)
+    private.ensure_folder(folder)
+    private.ensure_folder(home / ".ssh")
     (folder / "shutdown").unlink(missing_ok=True)
     guest_commands.install_commands(folder / "bin", list(spec.gpus))
     key_file = _key_file(folder)
     if key_file.exists():
         return
-    (home / ".ssh" / "authorized_keys").write_text(spec.public_key)
+    atomic.replace(home / ".ssh" / "authorized_keys", spec.public_key)
     for name in (".profile", ".bashrc"):
         (home / name).write_text(SHELL_PROFILE)
-    (folder / "user-data").write_text(spec.user_data)
+    atomic.replace(folder / "user-data", spec.user_data)
     environment.create_environment(home)
     key = _host_key_in_user_data(spec.user_data) or _new_key()
     _write_key(key_file, key)
-    (folder / "console").write_text(_first_console_output(spec.id, key))
+    atomic.replace(folder / "console", console.first_boot_output(spec.id, key))
 
 
 def _key_file(folder: Path) -> Path:
@@ -214,25 +230,3 @@ def _host_key_in_user_data(user_data: str) -> asyncssh.SSHKey | None:
 def _write_key(file: Path, key: asyncssh.SSHKey) -> None:
     atomic.replace(file, key.export_private_key())
     file.with_suffix(".pub").write_bytes(key.export_public_key())
-
-
-def _first_console_output(instance_id: str, key: asyncssh.SSHKey) -> str:
-    public = " ".join(key.export_public_key().decode().split()[:2])
-    return f"""\
-[    0.000000] Linux version 6.8.0-practice ({instance_id})
-[   12.118213] cloud-init[1043]: Cloud-init v. 24.4 running 'modules:final'
-<14>Jan  1 00:00:12 cloud-init: ###########################################################
-<14>Jan  1 00:00:12 cloud-init: -----BEGIN SSH HOST KEY FINGERPRINTS-----
-<14>Jan  1 00:00:12 cloud-init: 256 {key.get_fingerprint("sha256")} root@{instance_id} (ED25519)
-<14>Jan  1 00:00:12 cloud-init: -----END SSH HOST KEY FINGERPRINTS-----
-<14>Jan  1 00:00:12 cloud-init: ###########################################################
------BEGIN SSH HOST KEY KEYS-----
-{public} root@{instance_id}
------END SSH HOST KEY KEYS-----
-[   12.402113] cloud-init[1043]: Cloud-init v. 24.4 finished. Datasource DataSourceEc2Local.
-"""
-
-
-def encode_console_output(text: str) -> str:
-    """Return console output encoded as in the response of GetConsoleOutput."""
-    return base64.b64encode(text.encode()).decode()

@@ -1,7 +1,8 @@
 """The process of one host: an SSH server that runs without root.
 
-It stops, with all processes that were started in it, when its standard input closes. On standard
-output it reports `port N`, `shutdown` and `reboot`.
+Its standard input has one line, the URL of the metadata service. It stops, with all processes that
+were started in it, when this input closes. On standard output it reports `port N`, `shutdown` and
+`reboot`.
 """
 
 from __future__ import annotations
@@ -208,12 +209,12 @@ def main() -> None:
     """Run the host of the folder that the command line names."""
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
-    parser.add_argument("metadata")
     parser.add_argument("boot_seconds", type=float)
     options = parser.parse_args()
     _adopt_orphans()
+    metadata = sys.stdin.readline().strip()
     time.sleep(options.boot_seconds)
-    asyncio.run(_run_host(PracticeHost(options.folder, options.metadata), options.folder.name))
+    asyncio.run(_run_host(PracticeHost(options.folder, metadata), options.folder.name))
 
 
 if __name__ == "__main__":

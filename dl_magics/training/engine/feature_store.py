@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dl_magics.store import atomic, private
+
 Key = bytes
 Place = tuple[Path, int]
 
@@ -45,10 +47,10 @@ class FeatureStore:
         self.shape = shape
         text = json.dumps({**space, "shape": shape}, sort_keys=True)
         self.folder = folder / hashlib.sha256(text.encode()).hexdigest()[:24]
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private.ensure_folder(self.folder)
         described = self.folder / "space.json"
         if not described.exists():
-            described.write_text(text + "\n", encoding="utf-8")
+            atomic.replace(described, text + "\n")
         self._record = np.dtype(
             [
                 ("key", "V32"),
@@ -132,7 +134,7 @@ class BlockWriter:
         self._rows = 0
 
     def __enter__(self) -> BlockWriter:
-        self._file = self._path.open("ab")
+        self._file = private.open_file(self._path, "ab")
         return self
 
     def add(self, keys: Sequence[Key], features: NDArray[np.float32]) -> None:

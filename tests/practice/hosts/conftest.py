@@ -1,4 +1,4 @@
 """Modules that are covered by a test of another name.
 
-spec, ssh_server, stdio: tests/practice/hosts/test_hosts.py
+console, spec, ssh_server, stdio: tests/practice/hosts/test_hosts.py
 """

@@ -192,21 +192,55 @@ def test_a_host_key_can_be_replaced_as_on_ubuntu(renter):
     assert " ".join(done.stdout.split()[:2]) == renter.host_key(instance_id) != first
 
 
+METADATA = "$AWS_EC2_METADATA_SERVICE_ENDPOINT/latest"
+
+
 def test_the_metadata_service_answers_on_the_host(renter):
     instance_id = renter.launch(UserData="hello")
-    ask = "curl -sf $AWS_EC2_METADATA_SERVICE_ENDPOINT/latest"
+    ask = f"curl -sf -H X-aws-ec2-metadata-token:$token {METADATA}"
 
     done = renter.run(
         instance_id,
-        f"curl -sf -X PUT {ask.split()[-1]}/api/token; echo; {ask}/user-data; echo; "
-        f"{ask}/meta-data/instance-id; echo; {ask}/dynamic/instance-identity/document; "
+        f"token=$(curl -sf -X PUT -H X-aws-ec2-metadata-token-ttl-seconds:60 {METADATA}/api/token);"
+        f"{ask}/user-data; echo; {ask}/meta-data/instance-id; echo; "
+        f"{ask}/dynamic/instance-identity/document; "
         f"{ask}/meta-data/spot/instance-action || echo none",
     )
 
-    token, user_data, own_id, rest = done.stdout.split("\n", 3)
-    assert (token, user_data, own_id) == ("practice", "hello", instance_id)
+    user_data, own_id, rest = done.stdout.split("\n", 2)
+    assert (user_data, own_id) == ("hello", instance_id)
     assert '"region": "us-east-1"' in rest
     assert rest.endswith("none\n")
+
+
+def test_botocore_reads_the_metadata_of_the_instance(renter):
+    code = "from botocore import session, utils; provider = utils.IMDSRegionProvider"
+    command = f".venvs/keras/bin/python -c '{code}; print(provider(session.Session()).provide())'"
+
+    done = renter.run(renter.launch(), command)
+
+    assert done.stdout == "us-east-1\n", done.stderr
+
+
+def test_the_metadata_service_refuses_what_imdsv2_refuses(renter):
+    ttl = "-H X-aws-ec2-metadata-token-ttl-seconds"
+    refused = {
+        "/user-data": 401,
+        "/user-data -H X-aws-ec2-metadata-token:guessed": 401,
+        "/user-data -X POST": 405,
+        "/api/token -X PUT": 400,
+        f"/api/token -X PUT {ttl}:0": 400,
+        f"/api/token -X PUT {ttl}:21601": 400,
+        f"/api/token {ttl}:60": 405,
+        f"/api/token -X PUT {ttl}:60 -H X-Forwarded-For:192.0.2.1": 403,
+        f"/api/token -X PUT {ttl}:60 -H Host:rebound.example": 403,
+        f"/api/token -X PUT {ttl}:60 -H Origin:http://rebound.example": 403,
+    }
+    ask = "curl -s -o /dev/null -w '%{http_code}\n'"
+
+    done = renter.run(renter.launch(), "; ".join(f"{ask} {METADATA}{each}" for each in refused))
+
+    assert dict(zip(refused, map(int, done.stdout.split()), strict=True)) == refused
 
 
 def test_the_user_data_is_an_attribute_of_the_instance(renter):
