@@ -55,7 +55,7 @@ def home(open_folder, monkeypatch) -> Path:
 
 def write_one_of_each() -> None:
     with lock.hold("launching"):
-        state.select_instance("default", "i-1")
+        state.update(lambda before: before)
     ledger.append(did="created", what="instance")
     known_hosts.pin_keys("i-1", "ssh-ed25519 AAAA")
     keys.ensure_key_pair("id_ed25519")
@@ -144,7 +144,7 @@ def test_a_folder_of_another_user_is_refused_in_place_of_ours(home, other_user):
     other_user.run("import os, sys; os.mkdir(sys.argv[1], 0o777)", home)
 
     with pytest.raises(NoFolder, match="belongs to another user") as refused:
-        state.select_instance("default", "i-1")
+        state.update(lambda before: before)
 
     assert f"sudo chown -R $(id -u) '{home}'" in refused.value.fix
 
@@ -155,7 +155,7 @@ def test_a_link_of_another_user_is_refused_in_place_of_our_folder(home, other_us
     other_user.run(PLANT, home, "link", home.parent / "private")
 
     with pytest.raises(NoFolder, match="belongs to another user"):
-        state.select_instance("default", "i-1")
+        state.update(lambda before: before)
 
     assert list((home.parent / "private").iterdir()) == []
 
