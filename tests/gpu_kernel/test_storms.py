@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from dl_magics.gpu_kernel.journal_entry import JournalEntry
+from dl_magics.gpu_kernel.link.long_entries import read_line
 from support.messages import printed
 from support.two_hosts import lab as lab_of_two_hosts
 from support.two_hosts.lab import LAPTOP, Lab
@@ -147,7 +147,7 @@ def weathered(tmp_path_factory):
 @pytest.mark.parametrize("storm", STORMS, ids=lambda storm: storm.__name__)
 def test_no_disturbance_loses_or_repeats_a_line_or_runs_a_cell_twice(weathered, storm):
     came = weathered[storm]
-    entries = [JournalEntry.of(line) for line in came.received]
+    entries = [read_line(line) for line in came.received]
     answer = [entry.message for entry in entries if entry.answers == "asked-once"]
 
     assert printed(answer) == "".join(f"line {i}\n" for i in range(LINES))

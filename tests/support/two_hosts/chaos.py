@@ -1,8 +1,8 @@
 """Random but reproducible failures: `chaos.py FIRST COUNT BESIDE` plays COUNT sequences.
 
-In each a cell counts while the wire is slow and lossy, and is cut; the client and sshd's sessions
-are killed, in some also the agent. Afterwards no line may be missing or repeated, and no cell may
-have run twice.
+In each a cell counts and prints long lines while the wire is slow and lossy, is cut, or swallows
+the packets of one direction; the client and sshd's sessions are killed, in some also the agent.
+Afterwards no line may be missing or repeated, and no cell may have run twice.
 """
 
 from __future__ import annotations
@@ -13,20 +13,25 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from dl_magics.gpu_kernel.journal_entry import JournalEntry
+from dl_magics.gpu_kernel.link.long_entries import read_line
 from support.messages import printed
-from support.two_hosts.lab import Lab
+from support.two_hosts.journal_file import encode_entry
+from support.two_hosts.lab import LAPTOP, Lab
 
 LINES = 60
+# A message of 300 kB comes in pieces; one of more than 1 MiB is compressed too.
+LONG = [(20, 300_000), (40, 1_200_000)]
 COUNT = f"""
-import time
+import random, time
 open({{ran!r}}, "a").write("once\\n")
 for i in range({LINES}):
     print("line", i, flush=True)
+    if size := dict({LONG}).get(i):
+        print("".join(random.Random(i).choices("0123456789", k=size)), flush=True)
     time.sleep(0.05)
 open({{ran!r}}, "a").write("done\\n")
 """
@@ -55,16 +60,24 @@ class BadLuck:
             self._until(lambda: "line 0" in "".join(map(bytes.decode, lines(self._recording))))
             self._lab.wire(f"delay {self._chance.choice([0, 0.005, 0.025])}")
             self._lab.wire(f"loss {self._chance.choice([0, 0.01, 0.03])}")
+            self._lab.wire(f"rate {self._chance.choice([0, 256_000, 1_000_000])}")
             for _ in range(self._chance.randint(2, 4)):
                 time.sleep(self._chance.uniform(0, 1))
                 blow = self._chance.choice(
-                    [self._cut, self._kill_client, self._kill_sessions, self._kill_agent]
+                    [
+                        self._cut,
+                        self._deafen,
+                        self._mute,
+                        self._kill_client,
+                        self._kill_sessions,
+                        self._kill_agent,
+                    ]
                 )
                 self.log.append(blow.__name__.strip("_"))
                 blow()
             self._lab.mend()
             self._until(lambda: self._ran.read_text().endswith("done\n"))
-            self._until(lambda: self._received()[-1:] == self._journal()[-1:])
+            self._until(lambda: number(self._received()) == number(self._journal()))
             self._judge()
         finally:
             self._client.kill()
@@ -74,19 +87,20 @@ class BadLuck:
 
     def _judge(self) -> None:
         received, journal = self._received(), self._journal()
-        entries = [JournalEntry.of(line) for line in received]
+        entries = [read_line(line) for line in received]
         said = printed(one.message for one in entries if one.answers == "asked-once")
-        wanted = [f"line {i}" for i in range(LINES)]
+        wanted = list(expected())
         assert [one.n for one in entries] == list(range(entries[0].n, entries[-1].n + 1))
         # The kernel may have sent its idle status between the two reads.
         since = entries[0].n - 1
-        assert received == journal[since : since + len(received)], "received is not the journal"
+        there = [encode_entry(read_line(line)) for line in journal[since : since + len(received)]]
+        assert received == there, "received is not the journal"
         assert self._ran.read_text() == "once\ndone\n", "the cell ran again"
         if self._agent_killed:
             # Output printed while no agent runs is not journalled.
             assert said.splitlines() == [line for line in wanted if line in said.splitlines()]
         else:
-            assert said.splitlines() == wanted, "a line is missing"
+            assert said.splitlines() == wanted, "a line is missing or repeated"
 
     def _received(self) -> list[bytes]:
         return lines(self._recording)
@@ -112,6 +126,18 @@ class BadLuck:
         time.sleep(self._chance.choice([0.2, 1, 7]))
         self._lab.wire("up")
 
+    def _deafen(self) -> None:
+        self._swallow("INPUT", "-s", LAPTOP)
+
+    def _mute(self) -> None:
+        self._swallow("OUTPUT", "-d", LAPTOP)
+
+    def _swallow(self, *which: str) -> None:
+        """Let the packets of one direction disappear for a while: no end learns of it."""
+        self._lab.rule(*which, "-j", "DROP")
+        time.sleep(self._chance.choice([1, 7]))
+        self._lab.inside("iptables", "-F")
+
     def _kill_client(self) -> None:
         self._client.kill()
         self._client.wait()
@@ -134,6 +160,19 @@ def lines(file: Path) -> list[bytes]:
         return []
     read = file.read_bytes().splitlines(True)
     return [line for line in read if line.startswith(b'{"n":') and line.endswith(b"\n")]
+
+
+def expected() -> Iterator[str]:
+    """Yield the lines that the cell prints."""
+    for i in range(LINES):
+        yield f"line {i}"
+        if size := dict(LONG).get(i):
+            yield "".join(random.Random(i).choices("0123456789", k=size))
+
+
+def number(entries: list[bytes]) -> int:
+    """Return the number of the last entry."""
+    return read_line(entries[-1]).n if entries else 0
 
 
 def play(seeds: Sequence[int]) -> dict[int, str]:
