@@ -162,14 +162,20 @@ async def run_agent_command(remote: asyncssh.SSHClientConnection, command: str) 
 
 
 async def retry_on_fresh_connection(work: Callable[[], Awaitable[T]], login: SshTarget) -> T:
-    """Run idempotent work; repeat it over a fresh connection if the shared one hangs or fails."""
+    """Run idempotent work; repeat it over a fresh connection if the shared one hangs or fails.
+
+    A connection that others use for a transfer is kept.
+    """
+    last: Exception | None = None
     for seconds in _HANGS_SECONDS:
         try:
             async with asyncio.timeout(seconds):
                 return await work()
-        except (TimeoutError, NoAnswer) as error:
+        except NoAnswer as error:
             last = error
-            await connection.drop_shared(login.alias)
+        except TimeoutError as error:
+            last = error
+            await connection.drop_idle(login.alias)
     if isinstance(last, NoAnswer):
         raise last
     tries = f"{len(_HANGS_SECONDS)} times"

@@ -37,6 +37,8 @@ class OfferedKey:
     fingerprint: str
 
 
+# More than the replies to keepalives, less than the acknowledgements of a slow upload.
+_IDLE_SECONDS, _IDLE_BYTES = 3.0, 150
 _shared: dict[str, _Shared] = {}
 _connecting: dict[str, asyncio.Lock] = {}
 
@@ -63,6 +65,18 @@ async def connect_shared(target: SshTarget) -> asyncssh.SSHClientConnection:
         first_session.add_done_callback(_retrieve_exception)
         _shared[target.alias] = _Shared(target, host_keys, connection, first_session)
         return connection
+
+
+async def drop_idle(alias: str) -> None:
+    """Abort the shared connection to a host unless a transfer goes on over it.
+
+    Sessions that hang stay open on the host, which allows ten on one connection.
+    """
+    if shared := _shared.get(alias):
+        before = dial.bytes_received(shared.connection)
+        await asyncio.sleep(_IDLE_SECONDS)
+        if dial.bytes_received(shared.connection) - before <= _IDLE_BYTES:
+            await drop_shared(alias)
 
 
 async def drop_shared(alias: str) -> None:

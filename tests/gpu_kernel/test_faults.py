@@ -99,6 +99,7 @@ def test_a_blocking_startup_file_is_named_as_a_likely_cause(
 ):
     if "sleep" in line:  # one that exits may need longer on a busy computer
         monkeypatch.setattr(agent_transport, "_HANGS_SECONDS", (2.0, 2.0))
+        monkeypatch.setattr(connection, "_IDLE_SECONDS", 0.1)
     start_file.write_text(f"{line}\n")
 
     with pytest.raises(errors.NoAnswer, match=output) as failed:

@@ -180,6 +180,36 @@ def test_only_the_owner_has_access_to_the_files(folder, talk):
     assert (folder / "kernel.json").stat().st_mode & 0o777 == 0o600
 
 
+def test_every_file_is_private_whatever_the_umask(short):
+    folder = short / "open"
+    old = os.umask(0)
+    try:
+        command("start", folder)
+    finally:
+        os.umask(old)
+    Talk(folder).event("kernel_ready")
+
+    modes = {path: path.stat().st_mode & 0o777 for path in [folder, *folder.rglob("*")]}
+    ours = {path: mode for path, mode in modes.items() if not path.name.startswith("k-")}
+    assert {mode for path, mode in ours.items() if path.is_dir()} == {0o700}
+    assert {path.name: oct(mode) for path, mode in ours.items() if mode & 0o077} == {}
+    assert {"journal", "agent.log", "kernel.log", "kernel.json"} <= {path.name for path in ours}
+    end(folder)
+
+
+@pytest.mark.parametrize("name", ["agent.log", "how.new", "lock"])
+def test_a_link_in_the_place_of_a_file_is_not_followed(short, name):
+    folder, victim = short / f"linked-{name}", short / f"victim-{name}"
+    victim.write_text("kept")
+    folder.mkdir()
+    (folder / name).symlink_to(victim)
+
+    started = subprocess.run([*AGENT, "start", str(folder)], capture_output=True, text=True)
+
+    assert victim.read_text() == "kept"
+    assert "Too many levels of symbolic links" in started.stdout + started.stderr
+
+
 def test_starting_a_running_agent_changes_nothing(folder, talk):
     before = command("status", folder)
 
@@ -246,6 +276,25 @@ def test_ten_megabytes_of_output_arrive_complete(talk):
     output = printed(talk.run("print('x' * 10_000_000)"))
 
     assert len(output) == 10_000_001
+
+
+def peak_memory(pid):
+    """Return the most memory that a process has used, in bytes."""
+    (line,) = [
+        line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "VmHWM" in line
+    ]
+    return int(line.split()[1]) << 10
+
+
+def test_the_agent_holds_a_large_message_once(folder, talk):
+    pid = command("status", folder)["agent_pid"]
+    Path(f"/proc/{pid}/clear_refs").write_text("5")  # forget the earlier peak
+    before = peak_memory(pid)
+
+    output = printed(talk.run(f"print('x' * {100 << 20})"))
+
+    assert len(output) == (100 << 20) + 1
+    assert peak_memory(pid) - before < 150 << 20
 
 
 def test_buffers_are_unchanged(talk):

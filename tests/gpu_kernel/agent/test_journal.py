@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import random
 import tempfile
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dl_magics.gpu_kernel.agent.journal import Journal
-from dl_magics.gpu_kernel.link.stream import AgentStream, IncompleteEntry
+from dl_magics.gpu_kernel.agent.messages import Wire
+from dl_magics.gpu_kernel.link.long_entries import read_line
+from dl_magics.gpu_kernel.link.stream import AgentStream, IncompleteEntry, Piece
 
 SMALL = 400
 TEXTS = st.lists(st.text(max_size=120), min_size=1, max_size=30)
@@ -189,6 +192,108 @@ def test_an_entry_larger_than_a_segment_is_read_whole(tmp_path):
     write(ours, "a", "x" * (3 << 20), "b")
 
     assert [len(text) for text in texts_of(read(ours))] == [1, 3 << 20, 1]
+
+
+def test_a_reader_resumes_at_any_byte_of_a_long_entry(tmp_path):
+    ours = journal(tmp_path, segment_bytes=1 << 30)
+    write(ours, "a", "x" * 700_000, "b", "y" * 100_000, "c")
+    whole = (tmp_path / "000000000001.jsonl").read_bytes().splitlines(keepends=True)
+
+    for since, offset in [(1, 0), (1, 1), (1, 262_144), (1, len(whole[1]) - 1), (3, 50_000)]:
+        pieces = [one for one in received(ours, since, offset) if isinstance(one, Piece)]
+        first = [piece for piece in pieces if piece.n == since + 1]
+
+        assert first[0].offset == offset
+        assert b"".join(piece.data for piece in first) == whole[since][offset:]
+
+
+@pytest.mark.parametrize("offset", [-1, 1 << 40])
+def test_an_offset_behind_the_entry_starts_it_again(tmp_path, offset):
+    ours = journal(tmp_path)
+    write(ours, "a", "x" * 70_000)
+
+    assert ours.offset(ours.place(1, offset)) == 0
+    assert ours.offset(ours.place(0, 5)) == 0
+
+
+def large(size=3 << 20):
+    """Return a message of the kernel that is stored compressed."""
+    header = {"msg_id": "m", "msg_type": "stream"}
+    text = "".join(random.Random(1).choices("0123456789", k=size))
+    message = {"header": header, "content": {"name": "stdout", "text": text}}
+    frames = [memoryview(frame) for frame in Wire("key").pack(message)]
+    return Wire("key").receive(frames), text
+
+
+def test_large_messages_survive_a_crash_of_the_agent_like_small_ones(tmp_path):
+    message, text = large()
+    ours = journal(tmp_path, segment_bytes=1 << 20)
+    write(ours, "a")
+    ours.append("iopub", message, 1.0)
+    write(ours, "b")
+
+    recovered = journal(tmp_path, segment_bytes=1 << 20)
+    write(recovered, "c")
+
+    entries = {n: json.loads(line) for n, line in lines_of(recovered).items()}
+    assert [entry["m"].get("text") for entry in entries.values()] == ["a", None, "b", "c"]
+    assert read_line(lines_of(recovered)[2]).message["content"]["text"] == text
+
+
+@pytest.mark.parametrize("damage", ["cut", "zeros"])
+def test_a_large_message_that_was_not_written_to_the_end_is_removed(tmp_path, damage):
+    ours = journal(tmp_path, segment_bytes=1 << 20)
+    write(ours, "a")
+    ours.append("iopub", large()[0], 1.0)
+    file = segments(tmp_path)[-1]
+    data = file.read_bytes()
+    half = data[: len(data) // 2]
+    file.write_bytes(half if damage == "cut" else half.ljust(len(data) - 3, b"\0") + data[-3:])
+
+    recovered = journal(tmp_path)
+    write(recovered, "b")
+
+    assert texts_of(read(recovered)) == ["a", "b"]
+
+
+def lines_of(journal):
+    found, line = {}, IncompleteEntry()
+    for one in received(journal):
+        if isinstance(one, dict):
+            found[one["n"]] = json.dumps(one).encode() + b"\n"
+        elif line.add(one, 1 << 30):
+            found[one.n] = bytes(line.take())
+    return found
+
+
+def test_a_message_larger_than_the_client_accepts_is_named_and_not_sent(tmp_path):
+    ours = journal(tmp_path, segment_bytes=1 << 30)
+    write(ours, "a")
+    ours.append("iopub", large()[0], 1.0)
+    write(ours, "b")
+
+    first, withheld, last = received(ours, largest=2 << 20)
+
+    assert (first["n"], withheld["n"], last["n"]) == (1, 2, 3)
+    assert withheld["m"]["header"] == {"msg_id": "m", "msg_type": "stream"}
+    assert withheld["size"] > 3 << 20
+    assert withheld["file"] == str(tmp_path / "000000000001.jsonl")
+
+
+def test_a_full_disk_in_the_middle_of_a_large_message_changes_nothing(tmp_path, monkeypatch):
+    ours = journal(tmp_path, segment_bytes=1 << 30)
+    write(ours, "a")
+    whole = os.write
+    monkeypatch.setattr(os, "write", lambda file, data: _full(whole, file, data))
+    message, text = large()
+    with pytest.raises(OSError, match="No space"):
+        ours.append("iopub", message, 1.0)
+    monkeypatch.undo()
+
+    ours.append("iopub", message, 1.0)
+
+    assert read_line(lines_of(ours)[2]).message["content"]["text"] == text
+    assert list(lines_of(ours)) == list(lines_of(journal(tmp_path))) == [1, 2]
 
 
 def test_sync_flushes_every_segment(tmp_path):
