@@ -119,7 +119,7 @@ def _agent_path(config: Options) -> str:
     path = _one(config, "identityagent", "SSH_AUTH_SOCK")
     if path == "SSH_AUTH_SOCK":
         return os.environ.get(path, "")
-    return str(Path(os.path.expandvars(path)).expanduser())
+    return str(Path(os.path.expandvars(path)).expanduser()) if path else ""
 
 
 def _known_hosts_files(target: SshTarget, config: Options) -> list[Path]:
@@ -137,7 +137,8 @@ def _split_paths(values: Iterable[str]) -> list[str]:
         words = value.split(" ")
         while words:
             counts = range(len(words), 0, -1)
-            count = next((n for n in counts if Path(" ".join(words[:n])).exists()), 1)
+            exist = (n for n in counts if Path(" ".join(words[:n])).expanduser().exists())
+            count = next(exist, 1)
             paths.append(" ".join(words[:count]))
             words = words[count:]
     return paths

@@ -117,7 +117,8 @@ class SshTarget:
 
         The hosts before it are its own jump hosts, as for `ssh -J`.
         """
-        before, _, hop = next(iter(config.get("proxyjump", ("none",)))).rpartition(",")
+        configured = next(iter(config.get("proxyjump", ())), "none")
+        before, _, hop = (self.proxy_jump or configured).rpartition(",")
         if hop == "none":
             return None
         user, host, port = parse_destination(hop)

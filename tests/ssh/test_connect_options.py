@@ -169,6 +169,27 @@ def test_a_host_that_ssh_reaches_is_reached(configure, files):
     assert printed_here(named()) == "here\n"
 
 
+@pytest.mark.parametrize(
+    "name", ["missing IdentityFile", "UserKnownHostsFile", "two jump hosts", "Compression"]
+)
+def test_without_openssh_a_host_is_reached_with_the_options_that_asyncssh_reads(
+    configure, monkeypatch, name
+):
+    configure(**REACHED[name])
+    monkeypatch.setenv("PATH", "")
+
+    assert printed_here(named()) == "here\n"
+
+
+def test_without_openssh_a_host_key_is_checked_too(configure, monkeypatch):
+    configure(
+        config=in_lab("UserKnownHostsFile /dev/null", "StrictHostKeyChecking no"), known_hosts=""
+    )
+    monkeypatch.setenv("PATH", "")
+
+    assert isinstance(failure(printed_here, named()), errors.HostKeyRefused)
+
+
 @pytest.mark.parametrize(("files", "happened", "fix"), REFUSED.values(), ids=list(REFUSED))
 def test_a_host_that_ssh_does_not_reach_is_reported_in_two_lines(configure, files, happened, fix):
     folder = configure(**files)
