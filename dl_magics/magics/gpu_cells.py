@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, needs_local_scope
@@ -12,9 +11,6 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, nee
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.display.link_status import show_link_status
 from dl_magics.magics.prompts import Notice
-
-if TYPE_CHECKING:
-    from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
 
 
 @magics_class
@@ -47,7 +43,7 @@ class GpuCellMagics(Magics):
         arrays, pandas data, and tensors of TensorFlow, PyTorch and JAX. Any other value is refused
         by its name. -o assigns the names that it lists and no other.
         """
-        from dl_magics.actions.gpu import cells, notebook_kernel
+        from dl_magics.actions.gpu import cells, missed_output, notebook_kernel
         from dl_magics.core.serialization import names
         from dl_magics.magics.display.cell import run_cell, wait_for_turn
         from dl_magics.magics.display.cell_widgets import find_bridge
@@ -66,28 +62,42 @@ class GpuCellMagics(Magics):
                 find_bridge(self.shell, kernel.client)
                 cells.run_in_background(kernel, cell)
                 return Notice("The cell runs in the background: %gpu_output shows its output.")
-            run_cell(self.shell, kernel, cell)
+            missed_output.note_start(kernel)
+            try:
+                run_cell(self.shell, kernel, cell)
+            finally:
+                missed_output.note_shown(kernel)
             if wanted:
                 self.shell.push(cells.fetch_values(kernel, wanted, self.shell.user_ns))
         return None
 
     @magic_arguments()
-    @argument("number", nargs="?", type=int, default=1, help="1 is the newest background cell")
+    @argument("number", nargs="?", type=int, help="1 is the newest background cell")
     @line_magic
     def gpu_output(self, line: str) -> None:
-        """Show the output of a background cell from its beginning until it ends.
+        """Show output that was not shown when it came.
+
+        Without a number, that is what cells printed while this notebook was disconnected or its
+        kernel was restarted, then the newest background cell from its beginning until it ends.
 
         ::
 
             %gpu_output
             %gpu_output 2
         """
-        from dl_magics.actions.gpu import cells, notebook_kernel
+        from dl_magics.actions.gpu import notebook_kernel
+        from dl_magics.errors import NoSuchRun
+        from dl_magics.magics.display.earlier_output import show_background_cell, show_missed
 
-        kernel = notebook_kernel.current()
         number = parse_argstring(self.gpu_output, line).number
+        kernel = notebook_kernel.current()
         with show_link_status(self.shell, kernel):
-            _watch(self.shell, kernel, cells.follow_output(kernel, number))
+            has_missed = number is None and show_missed(kernel)
+            try:
+                show_background_cell(self.shell, kernel, 1 if number is None else number)
+            except NoSuchRun:
+                if not has_missed:
+                    raise
 
     @magic_arguments()
     @argument("-o", "--output", help="write all cells as this notebook: run.ipynb")
@@ -113,18 +123,3 @@ class GpuCellMagics(Magics):
             return KernelLog(log, max(args.last, 0))
         path = kernel_log.write_notebook(log, Path(args.output).expanduser())
         return Notice(f"Wrote {len(log.cells)} cells to {path}.")
-
-
-def _watch(
-    shell: InteractiveShell, kernel: NotebookKernel, messages: Iterable[Mapping[str, Any]]
-) -> None:
-    """Show a background cell until it ends; Ctrl-C stops the display, not the cell."""
-    from dl_magics.magics.display.cell_widgets import CellWidgets
-    from dl_magics.magics.display.messages import show_messages
-    from dl_magics.magics.display.remote_error import raise_error
-
-    widgets = CellWidgets(shell, kernel.client)
-    failed = show_messages(messages, kernel.client.input_reply, widgets)
-    widgets.finish()
-    if failed:
-        raise_error(failed)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -84,7 +84,8 @@ class State:
 
     `allow_from` are CIDR blocks, empty for this computer's own address. `selected_instances` has
     the instance ID by the name of a profile and region; `pending_launches` are by profile,
-    `kernels` and `background_cells` by the id of a GPU kernel.
+    `kernels`, `background_cells` and `shown` by the id of a GPU kernel. `shown` has, by the session
+    of a client, the number of the last entry of the journal that its notebook has shown.
     """
 
     profile: ProfileSettings = field(default_factory=ProfileSettings)
@@ -94,6 +95,7 @@ class State:
     pending_launches: dict[str, PendingLaunch] = field(default_factory=dict)
     kernels: dict[str, KernelRecord] = field(default_factory=dict)
     background_cells: dict[str, tuple[BackgroundCell, ...]] = field(default_factory=dict)
+    shown: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 def read() -> State:
@@ -158,6 +160,17 @@ def add_background_cell(kernel_id: str, cell: BackgroundCell, *, keep: int) -> N
     update(change)
 
 
+def note_shown(kernel_id: str, shown: Mapping[str, int], *, keep: int) -> None:
+    """Store what the notebooks of a GPU kernel have shown; only the newest `keep` are kept."""
+
+    def change(state: State) -> State:
+        known = {**state.shown.get(kernel_id, {}), **shown}
+        kept = dict(sorted(known.items(), key=lambda each: each[1])[-keep:])
+        return replace(state, shown={**state.shown, kernel_id: kept})
+
+    update(change)
+
+
 def set_pending_launch(profile: str, pending: PendingLaunch | None) -> None:
     """Store the launch of a profile until EC2 answers it; None removes it."""
 
@@ -171,9 +184,11 @@ def set_pending_launch(profile: str, pending: PendingLaunch | None) -> None:
 
 def _prune(state: State) -> State:
     oldest = time.time() - KEPT_DAYS * 86_400
+    kernels = {name: each for name, each in state.kernels.items() if each.used_at > oldest}
     return replace(
         state,
-        kernels={name: each for name, each in state.kernels.items() if each.used_at > oldest},
+        kernels=kernels,
+        shown={name: each for name, each in state.shown.items() if name in kernels},
         background_cells={
             name: kept
             for name, cells in state.background_cells.items()
@@ -200,6 +215,7 @@ def _parse(values: dict[str, Any]) -> State:
             name: tuple(BackgroundCell(**cell) for cell in cells)
             for name, cells in values.get("background_cells", {}).items()
         },
+        shown={name: dict(shown) for name, shown in values.get("shown", {}).items()},
     )
 
 

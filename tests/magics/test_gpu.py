@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 
 import nbformat
 import numpy as np
@@ -142,6 +143,33 @@ def test_a_cell_in_the_background_shows_later_what_it_printed(run, capsys):
 
     assert "%gpu_output" in said
     assert first == capsys.readouterr().out == "line 0\nline 1\nline 2\n"
+
+
+def test_output_that_came_while_the_notebook_was_away_is_shown_once(run, capsys):
+    run(
+        "%%gpu\nimport asyncio\nasync def later():\n    await asyncio.sleep(1); print('late')\n"
+        "task = asyncio.create_task(later())"
+    )
+    notebook_kernel.detach()
+    run("%%gpu -o ended\nawait task; ended = True")
+    capsys.readouterr()
+
+    with suppress(errors.NoSuchRun):
+        run("%gpu_output")
+    first = capsys.readouterr().out
+    with suppress(errors.NoSuchRun):
+        run("%gpu_output")
+
+    assert "late\n" in first
+    assert "late\n" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "99"])
+def test_a_number_that_is_no_background_cell_is_refused_with_the_numbers(run, number):
+    run("%%gpu --background\n1")
+
+    with pytest.raises(errors.NoSuchRun, match=rf"no background cell {number}: .* has 1 \(the new"):
+        run(f"%gpu_output {number}")
 
 
 def test_the_log_of_the_gpu_kernel_is_a_notebook_that_has_what_came_late(run, tmp_path, capsys):

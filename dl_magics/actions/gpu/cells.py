@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from dl_magics.actions.gpu import remote_call
 from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
 from dl_magics.core.serialization import value_file
 from dl_magics.errors import NoSuchRun
+from dl_magics.gpu_kernel.requests.pending_request import Message
 from dl_magics.ssh import blocking, sftp
 from dl_magics.store import state
 
@@ -74,8 +75,12 @@ def interrupt_running(kernel: NotebookKernel) -> str:
     return f"{done} {running[1]} runs next." if len(running) > 1 else done
 
 
-def follow_output(kernel: NotebookKernel, number: int = 1) -> Iterator[dict[str, Any]]:
+def follow_output(
+    kernel: NotebookKernel, number: int, late: Callable[[Message], object]
+) -> Iterator[Message]:
     """Yield all messages of a background cell; 1 is the newest cell.
+
+    `late` is called with those that come after the end of the cell and of the iteration.
 
     Raises
     ------
@@ -83,14 +88,16 @@ def follow_output(kernel: NotebookKernel, number: int = 1) -> Iterator[dict[str,
         If there is no such cell.
     """
     sent = state.read().background_cells.get(kernel.id, ())
+    if not sent:
+        raise NoSuchRun(
+            "No cell was run in the background on this GPU kernel.",
+            fix="%%gpu --background runs one; %gpu_log shows what other cells printed.",
+        )
     if not 1 <= number <= len(sent):
         raise NoSuchRun(
-            f"There is no background cell {number}: {len(sent)} were sent to this GPU kernel."
-            if sent
-            else "No cell of this notebook was run in the background.",
-            fix="%gpu_output shows the most recent one."
-            if sent
-            else "%%gpu --background runs one.",
+            f"There is no background cell {number}: the GPU kernel has 1 (the newest) to "
+            f"{len(sent)}.",
+            fix="%gpu_output shows the newest one; %gpu_log shows earlier cells.",
         )
     cell = sent[-number]
-    yield from kernel.client.resume(cell.msg_id, cell.since)
+    yield from kernel.client.resume(cell.msg_id, cell.since, late)

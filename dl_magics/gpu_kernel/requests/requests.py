@@ -49,7 +49,7 @@ class KernelRequests:
         self._answers = PendingRequests(lambda id_: self.link.request("interrupt", of=id_))
         self._running = RunningCells()
         self._taken = link.status.n
-        self._session = uuid.uuid4().hex
+        self.session = uuid.uuid4().hex
         self._asked_for_input: Message = {}
         self._failed: DLMagicsError | None = None
 
@@ -83,7 +83,7 @@ class KernelRequests:
             # Each cell was sent by itself: the failure of another one says nothing about it.
             "stop_on_error": False,
         }
-        message = build_request(self._session, "execute_request", content)
+        message = build_request(self.session, "execute_request", content)
         message["metadata"] = {TITLE: title} if title else {}
         cell = RunningCell(message["header"]["msg_id"], title or first_line(code))
         answer = self._new_request(cell.id, late=late)
@@ -134,7 +134,7 @@ class KernelRequests:
         self, channel: str, msg_type: str, content: Message, seconds: float | None = None
     ) -> Message:
         """Send a request, such as a completion or an inspection; return its reply."""
-        message = build_request(self._session, msg_type, content)
+        message = build_request(self.session, msg_type, content)
         answer = self._new_request(message["header"]["msg_id"], seconds)
 
         blocking.call_in_loop(self._ask, answer, channel, message)
@@ -143,7 +143,7 @@ class KernelRequests:
 
     def input_reply(self, text: str) -> None:
         """Answer the last `input_request`."""
-        message = build_request(self._session, "input_reply", {"value": text})
+        message = build_request(self.session, "input_reply", {"value": text})
         self.send("stdin", {**message, "parent_header": self._asked_for_input.get("header", {})})
 
     def send(self, channel: str, message: Message) -> None:

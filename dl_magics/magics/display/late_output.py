@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 
 from dl_magics.magics.display.cell_widgets import prepare_output
 from dl_magics.magics.display.messages import OUTPUTS, Message, show_output
-from dl_magics.magics.display.remote_error import build_error
+from dl_magics.magics.display.remote_error import print_error
 from dl_magics.widgets.remote.bridge import CARRIED, WidgetBridge
 
 
@@ -35,7 +34,7 @@ class LateOutput:
                 self._publish(kind, dict(message["content"]))
         elif kind == "error":
             # Of a cell that was left before its end.
-            print(*build_error(message["content"])._render_traceback_(), sep="\n", file=sys.stderr)
+            print_error(message["content"])
         elif kind in OUTPUTS:
             show_output(message)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -45,6 +46,11 @@ def build_error(content: Mapping[str, Any]) -> GpuError | GpuInterrupt:
     name = str(content["ename"]).rpartition(".")[2]
     lines = [str(line) for line in content["traceback"]]
     return _error_class(name if name.isidentifier() else "GpuError")(str(content["evalue"]), lines)
+
+
+def print_error(content: Mapping[str, Any]) -> None:
+    """Print the error of a cell that does not end the cell that runs here."""
+    print(*build_error(content)._render_traceback_(), sep="\n", file=sys.stderr)
 
 
 def build_interrupt(happened: str, *, fix: str) -> BaseException:

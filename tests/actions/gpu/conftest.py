@@ -1,6 +1,6 @@
 """Modules that are covered by a test of another name.
 
-cells, notebook_kernel, host_key: tests/magics/test_gpu.py
+cells, missed_output, notebook_kernel, host_key: tests/magics/test_gpu.py
 remote_call: tests/actions/keras/test_settings.py
 sync: tests/magics/test_sync.py
 """

@@ -2,4 +2,5 @@
 
 cell: tests/magics/test_gpu_in_a_kernel.py
 cell_widgets: tests/magics/test_gpu_widgets.py
+earlier_output: tests/magics/test_gpu.py
 """

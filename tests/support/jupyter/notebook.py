@@ -18,6 +18,11 @@ class Notebook:
         self.manager, self.client = start_new_kernel(kernel_name="python3", env=env)
         self.run("%load_ext dl_magics\n%gpu_connect")
 
+    def restart(self):
+        self.manager.restart_kernel(now=True)
+        self.client.wait_for_ready(timeout=SECONDS)
+        self.run("%load_ext dl_magics")
+
     def send(self, cell, **options):
         return self.client.execute(cell, **options)
 
