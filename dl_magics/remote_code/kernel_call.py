@@ -31,11 +31,13 @@ _FIX = "%%gpu runs a cell in the GPU kernel; %gpu_restart restarts it."
 class CellAborted(KernelError, status=409):
     """The GPU kernel cleared its queue without running the cell."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "The GPU kernel did not run this cell: it cleared its queue, as another cell failed.",
-            fix="Run the cell again.",
-        )
+
+def build_aborted() -> CellAborted:
+    """Return the error for a reply with the status `aborted`."""
+    return CellAborted(
+        "The GPU kernel did not run this cell: it cleared its queue, as another cell failed.",
+        fix="Run the cell again.",
+    )
 
 
 async def build_cell(
@@ -73,7 +75,7 @@ def checked_messages(messages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[
 
 def _restore(content: Mapping[str, Any]) -> DLMagicsError:
     if content["status"] == "aborted":
-        return CellAborted()
+        return build_aborted()
     name, lines = content.get("ename", ""), content.get("traceback") or [""]
     message = content.get("evalue") or name or "The cell was interrupted"
     # The two lines of `DLMagicsError._render_traceback_`; the second is the fix.

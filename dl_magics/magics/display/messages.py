@@ -10,7 +10,7 @@ from IPython.display import clear_output, publish_display_data
 
 from dl_magics.magics.display.cell_widgets import CellWidgets
 from dl_magics.magics.display.remote_error import build_error
-from dl_magics.remote_code.kernel_call import CellAborted
+from dl_magics.remote_code.kernel_call import build_aborted
 from dl_magics.widgets.remote.bridge import CARRIED
 from dl_magics.widgets.remote.views import without_view
 
@@ -52,7 +52,7 @@ def show_message(
             if page.get("source") == "page":
                 publish_display_data(page["data"])
         if content["status"] == "aborted":
-            return CellAborted()
+            return build_aborted()
     return None
 
 
