@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +55,7 @@ def _identify_notebook(shell: InteractiveShell) -> None:
     file = getattr(getattr(kernel, "parent", None), "abs_connection_file", "")
     notebook_session.identify_process(
         notebook_session.build_kernel_id(file, kernel.session.key) if file else None,
-        title=f"a {'notebook' if kernel else 'terminal'} in {Path.cwd()}",
+        kind="a notebook" if kernel else "a terminal",
         variables=shell.user_ns,
     )
 

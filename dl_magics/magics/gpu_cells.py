@@ -10,6 +10,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, nee
 
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.display.link_status import show_link_status
+from dl_magics.magics.display.updatable import print_line
 from dl_magics.magics.prompts import Notice
 
 
@@ -49,8 +50,10 @@ class GpuCellMagics(Magics):
         from dl_magics.magics.display.cell_widgets import find_bridge
 
         args = parse_argstring(self.gpu, line)
-        kernel = notebook_kernel.current()
         wanted = names.parse_names(args.output)
+        if again := notebook_kernel.reattach():
+            print_line(f"Reattached to the GPU kernel on {again.host.name}, with its variables.")
+        kernel = notebook_kernel.current()
         local = {**self.shell.user_ns, **(local_ns or {})}
         values = names.select_values(local, names.parse_names(args.input))
         with show_link_status(self.shell, kernel) as say:

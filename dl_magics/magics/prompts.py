@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -95,6 +94,8 @@ def with_passphrase(connect: Callable[[], T]) -> T:
 
 
 def _ask_passphrase(required: PassphraseRequired) -> str:
+    import getpass
+
     try:
         return getpass.getpass(f"Passphrase of {required.key_file}: ")
     except (EOFError, OSError, RuntimeError) as error:

@@ -35,14 +35,21 @@ class NotebookSession:
     shared_file: str = ""
 
 
+def _find_folder() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return "a deleted folder"
+
+
 @dataclass(frozen=True, slots=True)
 class _Process:
     """What this process knows of itself."""
 
     kernel_id: str = field(default_factory=lambda: os.urandom(8).hex())
-    title: str = "a Python process"
+    kind: str = "a Python process"
     variables: Mapping[str, object] = field(default_factory=dict)
-    folder: str = field(default_factory=lambda: str(Path.cwd()))
+    folder: str = field(default_factory=_find_folder)
 
 
 _process = _Process()
@@ -50,13 +57,15 @@ _sessions: dict[tuple[str, str, str], NotebookSession] = {}
 
 
 def identify_process(
-    kernel_id: str | None = None, *, title: str, variables: Mapping[str, object]
+    kernel_id: str | None = None, *, kind: str, variables: Mapping[str, object]
 ) -> None:
-    """Record what identifies this process: the id of its kernel, and the namespace of its cells."""
+    """Record what identifies this process: the id of its kernel, and the namespace of its cells.
+
+    `kind` is what people call it: "a notebook", "a terminal".
+    """
     global _process
-    _process = replace(
-        _process, kernel_id=kernel_id or _process.kernel_id, title=title, variables=variables
-    )
+    kernel_id = kernel_id or _process.kernel_id
+    _process = replace(_process, kernel_id=kernel_id, kind=kind, variables=variables)
 
 
 def build_kernel_id(connection_file: str, key: bytes) -> str:
@@ -104,7 +113,8 @@ def _decide(file: str) -> NotebookSession:
         session = NotebookSession(file, Path(file).name, _process.folder)
         if hold(session):
             return session
-    return NotebookSession(_process.kernel_id, _process.title, _process.folder, shared_file=file)
+    title = f"{_process.kind} in {_process.folder}"
+    return NotebookSession(_process.kernel_id, title, _process.folder, shared_file=file)
 
 
 def _find_file() -> str:

@@ -141,6 +141,16 @@ def connect_kernel(kernel_id: str, record: KernelRecord) -> None:
     update(change)
 
 
+def forget_kernel(kernel_id: str) -> None:
+    """Remove a GPU kernel that was shut down."""
+
+    def change(state: State) -> State:
+        others = {name: each for name, each in state.kernels.items() if name != kernel_id}
+        return replace(state, kernels=others)
+
+    update(change)
+
+
 def disconnect_notebook(state: State, notebook: str) -> State:
     """Return the state in which a notebook is connected to no GPU kernel."""
     kernels = {

@@ -1,4 +1,9 @@
-"""Hostile users, instances and files: what they must not be able to do to this computer."""
+"""These tests play a hostile instance, and other users of the same computer: nothing of what they
+send may change this computer beyond what was asked for.
+
+Each file is named after what is attacked, not after a module; the modules' own tests are in the
+folder of their package.
+"""
 
 from __future__ import annotations
 

@@ -197,7 +197,9 @@ def test_after_a_restart_of_the_notebook_its_gpu_kernel_is_found_again(run, caps
 
     run("%%gpu\nprint(survivor)")
 
-    assert capsys.readouterr().out.endswith("7\n")
+    assert capsys.readouterr().out == (
+        "Reattached to the GPU kernel on gpu, with its variables.\n7\n"
+    )
 
 
 def test_a_cell_whose_connection_breaks_again_and_again_runs_once_and_loses_no_line(run, capsys):

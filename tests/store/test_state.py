@@ -58,6 +58,15 @@ def test_a_notebook_is_connected_to_the_last_of_its_gpu_kernels_and_keeps_the_ot
     }
 
 
+def test_a_gpu_kernel_that_was_shut_down_is_forgotten():
+    state.connect_kernel("1", RECORD)
+    state.connect_kernel("2", OTHER)
+
+    state.forget_kernel("1")
+
+    assert state.read().kernels == {"2": OTHER}
+
+
 def test_a_notebook_that_is_disconnected_leaves_the_others_connected():
     state.connect_kernel("1", RECORD)
     state.connect_kernel("2", OTHER)

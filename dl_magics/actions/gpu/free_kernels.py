@@ -44,7 +44,7 @@ def describe_free(session: NotebookSession, alias: str = "") -> str:
 def offer_free(alias: str) -> str:
     """Return the line for a notebook that has just started a GPU kernel beside others, or ""."""
     free = describe_free(notebook_session.current(), alias)
-    return f"GPU kernels of earlier notebooks keep their GPU memory: {free}" if free else ""
+    return f"GPU kernels of earlier notebooks may still hold GPU memory: {free}" if free else ""
 
 
 def claim(session: NotebookSession, word: str) -> tuple[str, KernelRecord]:

@@ -36,7 +36,7 @@ def main(words: Sequence[str]) -> int:
     connection = json.loads(asked.file.read_text(encoding="utf-8"))
     notebook_session.identify_process(
         notebook_session.build_kernel_id(str(asked.file), connection["key"].encode()),
-        title=f"a kernel Python (GPU: {host.name})",
+        kind="a notebook",
         variables={},
     )
     try:

@@ -87,11 +87,21 @@ def current() -> NotebookKernel:
         If no GPU kernel is connected.
     """
     session = notebook_session.current()
-    if open_ := _open.get(session.name):
-        return open_
-    known = _find_record(session)
-    if not known:
+    kernel = _open.get(session.name) or reattach()
+    if not kernel:
         raise free_kernels.explain_not_connected(session)
+    return kernel
+
+
+def reattach() -> NotebookKernel | None:
+    """Attach to the GPU kernel that an earlier process of this notebook was connected to.
+
+    Return None where there is none, or this process is attached to one.
+    """
+    session = notebook_session.current()
+    known = _find_record(session)
+    if session.name in _open or not known:
+        return None
     kernel_id, record = known
     return _attach(_hold_session(), kernel_id, replace(record, used_at=time.time()))
 
@@ -130,14 +140,17 @@ def disconnect(*, end_kernel: bool = False) -> str | None:
     """Detach from the GPU kernel, or shut it down too; return the host's name, or None."""
     session = notebook_session.current()
     free_kernels.give_up(session)
-    if not is_connected():
+    known = _find_record(session)
+    if not known:
+        _close(session)
         return None
-    kernel = current()
+    kernel_id, record = known
     if end_kernel:
-        kernel.client.shutdown()
+        current().client.shutdown()
+        state.forget_kernel(kernel_id)
     _close(session)
     state.update(lambda before: state.disconnect_notebook(before, session.name))
-    return kernel.host.name
+    return str(record.host["name"])
 
 
 def detach() -> None:
