@@ -95,6 +95,15 @@ def test_an_unknown_id_is_refused_with_the_ones_that_exist(session):
     assert "--take-over 5c81f0aa" in refused.value.fix
 
 
+def test_a_notebook_disconnects_from_an_instance_that_does_not_answer(session):
+    state.connect_kernel("5c81f0aa", replace(RECORD, notebook=session.name))
+
+    assert notebook_kernel.disconnect() == "gpu"
+
+    assert not notebook_kernel.is_connected()
+    assert state.read().kernels["5c81f0aa"].notebook == session.name
+
+
 def test_a_gpu_kernel_passes_to_a_later_notebook_with_its_variables(gpu_run, monkeypatch, capsys):
     monkeypatch.setenv("JPY_SESSION_NAME", "/night/train.ipynb")
     kernel = gpu_run("%gpu_connect")
