@@ -21,7 +21,10 @@ from typing import Any, Self
 
 _NEEDED = {os.open, os.mkdir, os.unlink, os.rmdir, os.rename, os.symlink, os.stat, os.utime}
 HAS_DESCRIPTORS = os.supports_dir_fd >= _NEEDED
-_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+# A folder whose content may not be listed can still have a file with a known name.
+_FOLDER = (
+    getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 # A pipe that took the place of a file must not block.
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
@@ -85,6 +88,7 @@ class RootedFolder:
 
     def make_folder(self, name: bytes, mode: int = 0o777) -> None:
         """Create a folder and those above it; one that exists keeps its mode."""
+        _check_is_inside(name)
         for end in [*(at for at, byte in enumerate(name) if byte == ord("/")), len(name)]:
             path, where = self._at(name[:end])
             try:
@@ -165,8 +169,7 @@ class RootedFolder:
         """Return what `os` functions take for a name: a path, and the descriptor it starts at."""
         name = self._aliases.get(name, name)
         parts = name.split(b"/")
-        if not is_inside(name):
-            raise OSError(errno.EINVAL, "the name leads out of the folder", os.fsdecode(name))
+        _check_is_inside(name)
         while len(self._folders) > _OPEN_FOLDERS:
             os.close(self._folders.popitem(last=False)[1])
         if self._root is not None:
@@ -215,12 +218,22 @@ class RootedFile:
         with RootedFolder(self.root, self.aliases) as folder:
             return folder.open_to_read(self.name)
 
+    def read_status(self) -> os.stat_result:
+        """Return the status of the file itself."""
+        with RootedFolder(self.root, self.aliases) as folder:
+            return folder.read_status(self.name)
+
 
 def is_inside(name: bytes) -> bool:
     """Whether a name, by its words, is a path below a folder."""
     parts = name.split(b"/")
     drive = os.name == "nt" and (b":" in name or b"\\" in name)
     return not (drive or b"\0" in name or {b"", b".", b".."} & set(parts))
+
+
+def _check_is_inside(name: bytes) -> None:
+    if not is_inside(name):
+        raise OSError(errno.EINVAL, "the name leads out of the folder", os.fsdecode(name))
 
 
 def _is_below(name: bytes, folder: bytes) -> bool:

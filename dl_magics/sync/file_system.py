@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -39,8 +40,15 @@ def probe_file_system(folder: Path) -> FileSystem:
     """Return what the file system of a folder does; that of its parent if it is missing."""
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent
-    # A folder that cannot be written receives no file.
-    with suppress(OSError), TemporaryDirectory(prefix=".dl_magics-sync-", dir=folder) as scratch:
+    try:
+        return _probe(folder, folder.stat().st_dev)
+    except OSError:  # a folder that cannot be written receives no file
+        return FileSystem()
+
+
+@cache
+def _probe(folder: Path, _device: int) -> FileSystem:
+    with TemporaryDirectory(prefix=".dl_magics-sync-", dir=folder) as scratch:
         probe = Path(scratch) / "x\u00e9"
         probe.touch()
         with suppress(OSError):
@@ -50,7 +58,6 @@ def probe_file_system(folder: Path) -> FileSystem:
             folds_accents=(Path(scratch) / "xe\u0301").exists(),
             keeps_modes=stat.S_IMODE(probe.stat().st_mode) == 0o640,
         )
-    return FileSystem()
 
 
 class NameTwins:

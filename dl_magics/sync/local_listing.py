@@ -47,6 +47,14 @@ def list_local(
     return found
 
 
+def read_mode(folder: Path) -> int | None:
+    """Return the permissions that a copy of a folder gets; None where they are not known."""
+    try:
+        return read_entry(folder.stat(), folder).kept_mode
+    except OSError:
+        return None
+
+
 def read_entry(facts: os.stat_result, path: str | Path) -> FileEntry:
     """Return the entry of a local file, folder or link."""
     if stat.S_ISLNK(facts.st_mode):

@@ -8,7 +8,7 @@ import uuid
 from collections import deque
 
 from dl_magics.errors import DiskFull
-from dl_magics.store.rooted_folder import RootedFile, RootedFolder
+from dl_magics.store.rooted_folder import RootedFile
 from dl_magics.sync import diff
 from dl_magics.sync.chunks import Ranges, build_checksum_command, find_missing_ranges
 from dl_magics.sync.diff import STAGE, Tree
@@ -159,8 +159,7 @@ class Sender:
             await work()
             await helped()
         self._meter.add(0, 1)
-        with RootedFolder(self._job.root, self._job.aliases) as root:
-            is_same = left.is_done and batch.is_unchanged(root, name, entry)
+        is_same = left.is_done and batch.is_unchanged(source.read_status, entry)
         (self._came if is_same else self.changing).append(name)
 
     async def _sums(self, name: bytes, part: str) -> list[str]:

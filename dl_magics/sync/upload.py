@@ -58,7 +58,7 @@ async def _both_sides(
     remote: asyncssh.SSHClientConnection, job: SyncJob, *, make: bool = False
 ) -> tuple[Tree, RemoteListing]:
     # A new folder gets the permissions of the local one; a folder for a single file does not.
-    mode = None if job.names else local_listing.read_entry(job.root.stat(), job.root).kept_mode
+    mode = None if job.names else local_listing.read_mode(job.root)
     return await asyncio.gather(
         asyncio.to_thread(local_listing.list_local, job.root, job.names, job.aliases),
         listing.list_remote(remote, job.folder, job.names, make=make, mode=mode),

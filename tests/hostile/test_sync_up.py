@@ -56,3 +56,15 @@ def test_a_file_that_becomes_a_pipe_does_not_block(host, here, big):
     assert last.done
     assert not (host.home / "up" / "a").exists()
     assert (host.home / "up" / "sub" / "b").exists()
+
+
+@pytest.mark.parametrize("big", [2**10, 2**30], ids=["alone", "together"])
+def test_a_folder_that_is_moved_away_is_named_and_ends(host, here, big):
+    events = blocking.iterate_over(upload_files(SyncJob(host.login, here, "up", big=big)))
+    next(events)
+    here.rename(here.with_name("moved"))
+
+    last = list(events)[-1]
+
+    assert last.done
+    assert not list((host.home / "up").rglob("a"))

@@ -80,11 +80,11 @@ OPERATIONS_ON_PARENT = OPERATIONS | {
 }
 
 
-@pytest.mark.parametrize("name", [b"out/secret", b"deep/out/secret"])
 @pytest.mark.parametrize("operation", OPERATIONS_ON_PARENT.values(), ids=OPERATIONS_ON_PARENT)
-def test_nothing_is_done_through_a_link_to_a_folder(root, outside, operation, name):
-    with pytest.raises(OSError, match="a symbolic link is on the way"):
-        operation(root, name)
+def test_nothing_is_done_through_a_link_to_a_folder(root, outside, operation):
+    for name in (b"out/secret", b"deep/out/secret"):
+        with pytest.raises(OSError, match="a symbolic link is on the way"):
+            operation(root, name)
 
     _is_untouched(outside)
 
@@ -105,11 +105,11 @@ def test_a_link_itself_is_replaced_or_deleted(root, outside):
     _is_untouched(outside)
 
 
-@pytest.mark.parametrize("name", [b"", b".", b"..", b"../a", b"a/../../x", b"/etc/passwd", b"a//b"])
 @pytest.mark.parametrize("operation", OPERATIONS_ON_PARENT.values(), ids=OPERATIONS_ON_PARENT)
-def test_no_name_leads_out(root, outside, operation, name):
-    with pytest.raises((OSError, ValueError)):
-        operation(root, name)
+def test_no_name_leads_out(root, outside, operation):
+    for name in (b"", b".", b"..", b"../outside/secret", b"a/../../x", b"/etc/passwd", b"a//b"):
+        with pytest.raises(OSError, match="the name leads out of the folder"):
+            operation(root, name)
 
     _is_untouched(outside)
 

@@ -60,11 +60,7 @@ def same_path_there(path: str) -> str:
 
 def _up(target: SshTarget, path: str, to: str | None) -> SyncJob:
     source = _expand(path)
-    if not source.exists():
-        raise NoSuchFile(
-            f"There is no file or folder '{printable(path)}' in {printable(str(Path.cwd()))}.",
-            fix="Relative paths start in the notebook's folder.",
-        )
+    _check_exists(path, source)
     real = source.resolve()
     there = same_path_there(path) if to is None else _there(to)
     if to is not None:
@@ -99,7 +95,8 @@ def _down(target: SshTarget, path: str, to: str | None) -> SyncJob:
     else:
         local = _expand(to)
         contents = is_folder and path.endswith("/")
-        if (_is_into(to) and not contents) or (not is_folder and local.is_dir()):
+        is_there = os.path.isdir(local)  # noqa: PTH112 (False also where it cannot be read)
+        if (_is_into(to) and not contents) or (not is_folder and is_there):
             local /= name
     if not (name or local.name):
         raise _nameless(path)
@@ -110,6 +107,22 @@ def _down(target: SshTarget, path: str, to: str | None) -> SyncJob:
     folder, there_name = posixpath.split(there)
     local = Path.cwd() / local
     return SyncJob(target, local.parent, folder or ".", (there_name,), local.name)
+
+
+def _check_exists(path: str, source: Path) -> None:
+    try:
+        source.stat()
+    except FileNotFoundError:
+        raise NoSuchFile(
+            f"There is no file or folder '{printable(path)}' in {printable(str(Path.cwd()))}.",
+            fix="Relative paths start in the notebook's folder.",
+        ) from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise NoSuchFile(
+            f"'{printable(path)}' cannot be read: {why}.",
+            fix="Name another file or folder.",
+        ) from error
 
 
 def _is_same_on_both_sides(path: str, normal: PurePosixPath) -> bool:

@@ -6,9 +6,10 @@ import os
 import posixpath
 import stat
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -94,28 +95,37 @@ class TarBatch:
         yield TarPiece(bytes(data + header.END), 0, 0)
 
     def _files(self) -> Iterator[TarPiece]:
+        try:
+            root = RootedFolder(self.root, self.aliases)
+        except OSError as error:  # the folder was moved away
+            self.unreadable |= dict.fromkeys(self.waiting, _why(error))
+            self.waiting.clear()
+            return
+        with root:
+            yield from self._files_in(root)
+
+    def _files_in(self, root: RootedFolder) -> Iterator[TarPiece]:
         size = 0
         folders: set[bytes] = set()
-        with RootedFolder(self.root, self.aliases) as root:
-            while size < _BUNDLE_BYTES and len(self.taken) < _BUNDLE_FILES:
-                try:
-                    name = self.waiting.popleft()
-                except IndexError:
-                    return
-                self.taken.append(name)
-                size += self.here[name].size
-                # Two tar processes fail if both create a missing folder; so each stream sends it.
-                for above in reversed([*parent_folders(b"new/" + name)]):
-                    if above not in folders:
-                        folders.add(above)
-                        yield TarPiece(header.folder_header(above), 0, 0)
-                yield from self._file(root, name)
+        while size < _BUNDLE_BYTES and len(self.taken) < _BUNDLE_FILES:
+            try:
+                name = self.waiting.popleft()
+            except IndexError:
+                return
+            self.taken.append(name)
+            size += self.here[name].size
+            # Two tar processes fail if both create a missing folder; so each stream sends it.
+            for above in reversed([*parent_folders(b"new/" + name)]):
+                if above not in folders:
+                    folders.add(above)
+                    yield TarPiece(header.folder_header(above), 0, 0)
+            yield from self._file(root, name)
 
     def _file(self, root: RootedFolder, name: bytes) -> Iterator[TarPiece]:
         try:
             file = root.open_to_read(name)
         except OSError as error:
-            self.unreadable[name] = (error.strerror or str(error)).lower()
+            self.unreadable[name] = _why(error)
             return
         with file:
             facts = os.fstat(file.fileno())
@@ -135,7 +145,7 @@ class TarBatch:
                 left -= len(block)
                 yield TarPiece(block, 0, 0)
             yield TarPiece(header.padding(facts.st_size), 0, 1)
-        if not is_unchanged(root, name, _as_entry(facts)):
+        if not is_unchanged(partial(root.read_status, name), _as_entry(facts)):
             self.changed.append(name)
 
     def _script(self, rest: FileRest) -> bytes:
@@ -174,12 +184,16 @@ class TarBatch:
             yield from split_commands(b"chmod %o" % mode, each, end)
 
 
-def is_unchanged(root: RootedFolder, name: bytes, entry: FileEntry) -> bool:
+def is_unchanged(read_status: Callable[[], os.stat_result], entry: FileEntry) -> bool:
     """Whether a file still has the size and the time of `entry`."""
     with suppress(OSError):
-        now = _as_entry(root.read_status(name))
+        now = _as_entry(read_status())
         return (now.kind, now.size, now.mtime_ns) == (entry.kind, entry.size, entry.mtime_ns)
     return False
+
+
+def _why(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
 
 
 def _as_entry(facts: os.stat_result) -> FileEntry:

@@ -219,6 +219,14 @@ def test_other_paths_keep_their_last_part(host, here, tmp_path):
     assert files_in(here) == {"elsewhere/b", "b"}
 
 
+@pytest.mark.parametrize("path", ["n" * 300, "a.txt/x", "loop", "nul\0"])
+def test_a_path_that_cannot_be_read_is_named(host, here, path):
+    (here / "loop").symlink_to("loop")
+
+    with pytest.raises(errors.NoSuchFile, match="cannot be read: "):
+        sync_paths.make_job(host.login, "up", path, None)
+
+
 def test_a_broken_link_is_named(host, here):
     (here / "broken").symlink_to("nothing")
     (host.home / "broken").symlink_to("nothing")
