@@ -13,7 +13,7 @@ from traitlets import Enum
 
 from dl_magics.errors import BadSetting
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
-from dl_magics.magics.display.updatable import print_line
+from dl_magics.magics.display.updatable import print_line, server_runs_cells
 
 if TYPE_CHECKING:
     from dl_magics.runs.events import Event
@@ -160,8 +160,9 @@ class FinetuneMagics(Magics):
     def attach(self, line: str) -> Any:
         """Show a run from its first event on, live while it is running, and return it.
 
-        The cell does not wait for the end of the run. Stop in the widget ends the run on whichever
-        host it trains. A run that another computer started on the connected host is copied first.
+        The cell does not wait for the end of the run, except where the Jupyter server runs the
+        cells. Stop in the widget ends the run on whichever host it trains. A run that another
+        computer started on the connected host is copied first.
 
         ::
 
@@ -175,7 +176,8 @@ class FinetuneMagics(Magics):
         run = runs.find_run(parse_argstring(self.attach, line).run)
         is_running = log.is_being_written(run.path)
         screen = live.screen_for(self.shell, self.live, watched=run if is_running else None)
-        if is_running:
+        # Such a server shows no output that comes after the end of the cell.
+        if is_running and not server_runs_cells(self.shell):
             threading.Thread(target=live.attach, args=(run, screen), daemon=True).start()
         else:
             live.attach(run, screen)

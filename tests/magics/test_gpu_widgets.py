@@ -49,8 +49,8 @@ class FrontEnd:
         self.notebook = notebook
         self.got = []
 
-    def run(self, cell):
-        return self.until_idle(self.notebook.send(cell))
+    def run(self, cell, **options):
+        return self.until_idle(self.notebook.send(cell, **options))
 
     def until_idle(self, sent):
         begun = len(self.got)
@@ -99,6 +99,15 @@ def test_a_bar_of_tqdm_moves_and_its_text_ends_at_100_percent(front_end):
     assert "0%|" in first["data"]["text/plain"]
     assert "100%|" in last["data"]["text/plain"]
     assert first["transient"] == last["transient"]
+
+
+def test_where_the_server_runs_the_cells_the_last_text_of_a_bar_is_added(front_end):
+    (first, shown), (last, added) = displays(front_end.run(TQDM, allow_stdin=False))
+
+    assert (first, last) == ("display_data", "display_data")
+    assert "0%|" in shown["data"]["text/plain"]
+    assert [*added["data"]] == ["text/plain"]
+    assert "100%|" in added["data"]["text/plain"]
 
 
 def test_a_slider_calls_back_on_the_gpu_kernel_after_its_cell_has_ended(front_end):

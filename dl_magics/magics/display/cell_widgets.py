@@ -61,8 +61,7 @@ class CellWidgets:
 
     def finish(self) -> None:
         """Update the text of each widget at the end of the cell."""
-        can_update = find_mode(self._shell) == "update" or self.bridge is None
-        if not (self._shown and can_update and self._client.state == "idle"):
+        if not (self._shown and self._client.state == "idle"):
             return
         with suppress(DLMagicsError):  # a text of the start of the cell remains
             for id_, text in self._fetch_texts().items():
@@ -88,12 +87,13 @@ class CellWidgets:
         transient = content["transient"]
         if self.bridge and id_ in self.bridge.models:
             self.bridge.views.remember(id_, transient["display_id"], text)
-        publish_display_data(
-            {**content["data"], "text/plain": text},
-            content.get("metadata", {}),
-            transient=transient,
-            update=self.bridge is not None,
-        )
+        if find_mode(self._shell) == "update":
+            data = {**content["data"], "text/plain": text}
+            publish_display_data(
+                data, content.get("metadata", {}), transient=transient, update=True
+            )
+        else:
+            publish_display_data({"text/plain": text})
 
 
 def find_bridge(shell: InteractiveShell, client: GpuKernel) -> WidgetBridge | None:

@@ -77,24 +77,24 @@ class _RepeatingScreen:
 
 
 def screen_for(shell: InteractiveShell, live: str, watched: Run | None = None) -> Screen:
-    """Return the screen for a shell: a widget, a text that is updated, or lines in a terminal."""
+    """Return the screen for a shell: a widget, a text that is updated, or lines in a terminal.
+
+    Where the Jupyter server runs the cells, front ends may not show widgets.
+    """
     if getattr(shell, "kernel", None) is None:
         return LineScreen()
-    return WidgetScreen(shell, watched) if live == "widget" else PlainScreen(shell)
+    if live == "widget" and not server_runs_cells(shell):
+        return WidgetScreen(shell, watched)
+    return PlainScreen(shell)
 
 
 class WidgetScreen:
-    """The live widget, replaced by a static output at the end.
-
-    Output of a thread is lost where the Jupyter server runs the cells: there the widget of a run
-    that is watched stays.
-    """
+    """The live widget, replaced by a static output at the end."""
 
     def __init__(self, shell: InteractiveShell, watched: Run | None = None) -> None:
         from dl_magics.widgets.run import RunWidget
 
         on_stop = (lambda: runs.request_stop(watched)) if watched else None
-        self._stays = watched is not None and server_runs_cells(shell)
         self._widget: Any = RunWidget(on_stop=on_stop)
         self._widget.show(RunState())
         self._display = UpdatableDisplay(shell)
@@ -104,8 +104,6 @@ class WidgetScreen:
         self._widget.show(state)
 
     def close(self, state: RunState) -> None:
-        if self._stays:
-            return
         _show_static(self._display, state)
         self._widget.close()
 
