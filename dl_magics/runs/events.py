@@ -6,11 +6,13 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, Literal
+from functools import cache
+from typing import Any, ClassVar, get_type_hints
 
-Phase = Literal["features", "head", "unfrozen", "evaluate"]
-Status = Literal["done", "stopped", "failed", "interrupted"]
-Logs = Mapping[str, float]
+from dl_magics.runs import field_rules as rules
+from dl_magics.runs.field_rules import Rule
+
+_LONGEST_QUOTE = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +24,8 @@ class Event:
     """
 
     kind: ClassVar[str]
-    n: int = 0
-    t: float = 0.0
+    n: rules.Count = 0
+    t: rules.Seconds = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields of the event and its `kind` as JSON types."""
@@ -39,14 +41,14 @@ class RunStarted(Event):
     """
 
     kind: ClassVar[str] = "run_started"
-    run: str
-    recipe: Mapping[str, Any]
-    classes: list[str]
-    counts: Mapping[str, Mapping[str, int]]
-    host: Mapping[str, Any]
-    versions: Mapping[str, str]
-    device: str
-    compute: Mapping[str, Any] = field(default_factory=dict)
+    run: rules.Text
+    recipe: rules.Recipe
+    classes: rules.Names
+    counts: rules.Counts
+    host: rules.Host
+    versions: rules.Texts
+    device: rules.Text
+    compute: rules.Values = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,13 +59,13 @@ class RunResumed(Event):
     """
 
     kind: ClassVar[str] = "run_resumed"
-    interrupted_at: int
-    epoch: int
-    batches: int
-    host: Mapping[str, Any]
-    versions: Mapping[str, str]
-    device: str
-    compute: Mapping[str, Any] = field(default_factory=dict)
+    interrupted_at: rules.Count
+    epoch: rules.Position
+    batches: rules.Count
+    host: rules.Host
+    versions: rules.Texts
+    device: rules.Text
+    compute: rules.Values = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +73,8 @@ class DataChecked(Event):
     """The number of images and the files that were skipped, each `{"path": …, "reason": …}`."""
 
     kind: ClassVar[str] = "data_checked"
-    images: int
-    skipped: list[Mapping[str, str]] = field(default_factory=list)
+    images: rules.Count
+    skipped: rules.Skipped = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +85,10 @@ class PhaseStarted(Event):
     """
 
     kind: ClassVar[str] = "phase_started"
-    phase: Phase
-    total: int
-    unit: Literal["images", "epochs"]
-    kept: int = 0
+    phase: rules.PhaseName
+    total: rules.Count
+    unit: rules.UnitName
+    kept: rules.Count = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,10 +96,10 @@ class Progressed(Event):
     """Progress within the phase, at most four times a second."""
 
     kind: ClassVar[str] = "progressed"
-    done: int
-    total: int
-    images_per_second: float
-    seconds_left: float
+    done: rules.Count
+    total: rules.Count
+    images_per_second: rules.Number
+    seconds_left: rules.Number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,10 +107,10 @@ class EpochEnded(Event):
     """The metrics of one epoch; `best` is true if its weights are the best so far."""
 
     kind: ClassVar[str] = "epoch_ended"
-    phase: Phase
-    epoch: int
-    logs: Logs
-    best: bool
+    phase: rules.PhaseName
+    epoch: rules.Position
+    logs: rules.Logs
+    best: rules.Flag
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,8 +118,8 @@ class CheckpointSaved(Event):
     """A file was saved: the model, or the checkpoint from which an interrupted run is resumed."""
 
     kind: ClassVar[str] = "checkpoint_saved"
-    path: str
-    sha256: str
+    path: rules.Text
+    sha256: rules.Sha256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,9 +127,9 @@ class Warned(Event):
     """A problem that does not stop the run: its code, a description and how to fix it."""
 
     kind: ClassVar[str] = "warned"
-    code: str
-    text: str
-    fix: str
+    code: rules.Text
+    text: rules.Text
+    fix: rules.Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,13 +141,13 @@ class RunEnded(Event):
     """
 
     kind: ClassVar[str] = "run_ended"
-    status: Status
-    best_epoch: int | None = None
-    best: Logs = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict)
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    error: str = ""
-    fix: str = ""
+    status: rules.StatusName
+    best_epoch: rules.OptionalCount = None
+    best: rules.Numbers = field(default_factory=dict)
+    files: rules.Files = field(default_factory=dict)
+    seconds: rules.Durations = field(default_factory=dict)
+    error: rules.Text = ""
+    fix: rules.Text = ""
 
 
 KINDS: dict[str, type[Event]] = {
@@ -164,15 +166,58 @@ KINDS: dict[str, type[Event]] = {
 }
 
 
-def parse_event(values: Mapping[str, Any]) -> Event:
+def parse_event(values: Any) -> Event:
     """Return the event that `to_json` was called on.
 
     Unknown fields are ignored, so that this version can read the log of a newer one. Raises
-    KeyError for an unknown kind and TypeError if a field is missing.
+    ValueError where the kind is unknown, or where a field is missing or breaks its rule.
     """
-    kind = KINDS[values["kind"]]
-    known = {each.name for each in fields(kind)}
-    return kind(**{key: value for key, value in values.items() if key in known})
+    if not isinstance(values, Mapping):
+        raise ValueError(f"an event is an object, not {_shorten(values)}")
+    name = values.get("kind")
+    if not isinstance(name, str) or name not in KINDS:
+        raise ValueError(f"there is no event of the kind {_shorten(name)}")
+    kind = KINDS[name]
+    checks = _rules(kind)
+    known = {key: value for key, value in values.items() if key in checks}
+    for key, value in known.items():
+        if not checks[key].accepts(value):
+            raise ValueError(f"{key} of {name} must be {checks[key].words}, not {_shorten(value)}")
+    try:
+        return kind(**known)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+
+
+def parse_line(line: bytes | str) -> Event:
+    """Return the event of one line of `events.jsonl`; raises ValueError as `parse_event`."""
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"it is not JSON: {_shorten(line)}") from error
+    return parse_event(values)
+
+
+def report_invalid(problem: ValueError, n: int) -> Warned:
+    """Return the event that takes the place of one that is not valid, with its number."""
+    return Warned(
+        n=n,
+        t=time.time(),
+        code="invalid_event",
+        text=f"Event {n} of the host is not valid and is not shown: {problem}",
+        fix="Check that the host runs what you expect; its log: %aws_ssh ls .dl_magics/runs",
+    )
+
+
+@cache
+def _rules(kind: type[Event]) -> dict[str, Rule]:
+    """Return the rule of each field of a kind of event."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {each.name: hints[each.name].__metadata__[0] for each in fields(kind)}
+
+
+def _shorten(value: Any) -> str:
+    return repr(value)[:_LONGEST_QUOTE]
 
 
 def format_line(event: Event) -> str:

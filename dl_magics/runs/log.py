@@ -5,7 +5,6 @@ All that is known of a run is derived from its log.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -14,11 +13,14 @@ from pathlib import Path
 from types import TracebackType
 
 from dl_magics.errors import DamagedRun, NotResumable
-from dl_magics.runs.events import Event, format_line, parse_event
+from dl_magics.runs.events import Event, format_line, parse_line, report_invalid
 from dl_magics.store import private
 
 FILE_NAME = "events.jsonl"
+MAX_BYTES = 2**30
+"""The largest log: that of a week with an event each quarter of a second has a third of it."""
 
+_LONGEST_LINE = 2**26
 _BLOCK = 64 * 1024
 _SECONDS_TO_WAIT = 1.0
 _SECONDS_BETWEEN_TRIES = 0.02
@@ -33,6 +35,8 @@ class LogWriter:
     ------
     NotResumable
         where another process writes this log.
+    DamagedRun
+        where the log would become larger than `MAX_BYTES`: its events come without an end.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -51,7 +55,14 @@ class LogWriter:
 
     def append(self, event: Event) -> None:
         """Write one event and flush it, so that readers see the whole line."""
-        self._file.write(format_line(event).encode())
+        # Names of files may hold bytes that are not UTF-8; JSON writes them with a backslash too.
+        line = format_line(event).encode("utf-8", "backslashreplace")
+        if self._file.tell() + len(line) > MAX_BYTES:
+            raise DamagedRun(
+                f"The log {self._file.name} would become larger than {MAX_BYTES:,} bytes.",
+                fix="Its events come without an end. Stop the run, and check what its host runs.",
+            )
+        self._file.write(line)
         self._file.flush()
 
     def _cut_torn_line(self) -> None:
@@ -102,11 +113,10 @@ class LogReader:
         """
         for line in self._new_lines():
             try:
-                event = parse_event(json.loads(line))
-            except (ValueError, KeyError, TypeError) as error:
-                start = line[:60].decode("utf-8", "replace")
+                event = _parse(line)
+            except ValueError as error:
                 raise DamagedRun(
-                    f"Line {self._lines + 1} of {self._path} is not an event: {start}",
+                    f"Line {self._lines + 1} of {self._path} is not an event: {error}",
                     fix="Move the folder of this run away; the other runs are not affected.",
                 ) from error
             self._offset += len(line) + 1
@@ -126,11 +136,32 @@ def read_events(folder: Path) -> Iterator[Event]:
     return LogReader(folder).read_new()
 
 
+def read_log_of_host(path: Path) -> Iterator[Event]:
+    """Yield the events of a log that was copied from a host.
+
+    A line that is not an event is reported by a warning in its place.
+    """
+    with path.open("rb") as file:
+        for n, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE + 1), b""), start=1):
+            if not line.endswith(b"\n") and len(line) <= _LONGEST_LINE:
+                return
+            try:
+                yield _parse(line.removesuffix(b"\n"))
+            except ValueError as error:
+                yield report_invalid(error, n)
+
+
+def _parse(line: bytes) -> Event:
+    if len(line) > _LONGEST_LINE:
+        raise ValueError(f"a line of more than {_LONGEST_LINE:,} bytes")
+    return parse_line(line)
+
+
 def has_events(folder: Path) -> bool:
     """Return whether the log holds at least one complete line."""
     try:
         with (folder / FILE_NAME).open("rb") as file:
-            return file.readline().endswith(b"\n")
+            return file.readline(_LONGEST_LINE).endswith(b"\n")
     except FileNotFoundError:
         return False
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from dl_magics.runs import summary
 from dl_magics.runs.state import RunState
 from dl_magics.store import atomic
+from dl_magics.text import escape_controls
 
 FILE_NAME = "report.html"
 
@@ -35,16 +36,20 @@ img {{ max-width: 100%; }}
 def write_report(folder: Path, state: RunState) -> Path:
     """Write the report of a run into its folder and return its path."""
     counts = "".join(
-        f"<tr><td>{escape(name)}</td>"
+        f"<tr><td>{_text(name)}</td>"
         + "".join(f"<td>{state.counts[part].get(name, 0):,}</td>" for part in ("train", "valid"))
         + "</tr>"
         for name in state.classes
     )
     page = _PAGE.format(
-        title=escape(state.run),
+        title=_text(state.run),
         body=summary.render_html(state, summary.draw_curves(state) if state.epochs else b""),
         counts=counts,
-        recipe=escape(json.dumps(state.recipe, indent=2, ensure_ascii=False)),
-        versions=escape(json.dumps({**state.versions, "device": state.device}, indent=2)),
+        recipe=_text(json.dumps(state.recipe, indent=2, ensure_ascii=False)),
+        versions=_text(json.dumps({**state.versions, "device": state.device}, indent=2)),
     )
     return atomic.replace(folder / FILE_NAME, page)
+
+
+def _text(value: str) -> str:
+    return escape(escape_controls(value, keep="\n"))

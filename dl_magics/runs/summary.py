@@ -1,4 +1,7 @@
-"""A static summary of a run: curves as PNG, an HTML table, and text."""
+"""A static summary of a run: curves as PNG, an HTML table, and text.
+
+Every value of an event is text: its HTML is escaped, and its control characters are.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ from html import escape
 from importlib.util import find_spec
 from typing import Any
 
+from dl_magics.runs.field_rules import METRICS
 from dl_magics.runs.state import RunState
+from dl_magics.text import escape_controls
 
 # Readable on a white and on a black background; the same as in dl_magics/widgets/run.css.
 _TRAIN, _VALID, _INK = "#6b7f99", "#d4620a", "#808080"
@@ -44,7 +49,7 @@ def headline(state: RunState) -> str:
         logs = best["logs"]
         line += f": val_accuracy {logs['val_accuracy']:.3f}, val_loss {logs['val_loss']:.3f}"
         line += f", epoch {best['epoch']} of {len(state.epochs)}"
-    return f"{line} · {_STATUS.get(state.status, 'starting')}"
+    return escape_controls(f"{line} · {_STATUS.get(state.status, 'starting')}")
 
 
 def format_epoch(each: Mapping[str, Any]) -> str:
@@ -77,12 +82,12 @@ def render_text(state: RunState) -> str:
     lines += [f"! {each['text']} {each['fix']}" for each in state.warnings]
     if state.error:
         lines += [state.error, f"  {state.fix}"]
-    return "\n".join(lines)
+    return "\n".join(map(escape_controls, lines))
 
 
 def render_html(state: RunState, picture: bytes) -> str:
     """Return the same as HTML without style sheets and scripts; `picture` is a PNG or empty."""
-    parts = [f"<p><b>{escape(headline(state))}</b></p>"]
+    parts = [f"<p><b>{_text(headline(state))}</b></p>"]
     if picture:
         source = base64.b64encode(picture).decode("ascii")
         parts.append(
@@ -92,18 +97,18 @@ def render_html(state: RunState, picture: bytes) -> str:
     if state.epochs:
         parts.append(_table(state))
     if state.seconds:
-        parts.append(f"<p>{escape(_seconds(state))}</p>")
-    parts += [f"<p>{escape(each)}</p>" for each in format_resumptions(state)]
+        parts.append(f"<p>{_text(_seconds(state))}</p>")
+    parts += [f"<p>{_text(each)}</p>" for each in format_resumptions(state)]
     if state.skipped:
         rows = "".join(
-            f"<li><code>{escape(each['path'])}</code>: {escape(each['reason'])}</li>"
+            f"<li><code>{_text(each['path'])}</code>: {_text(each['reason'])}</li>"
             for each in state.skipped
         )
         summary = f"{len(state.skipped):,} files skipped"
         parts.append(f"<details><summary>{summary}</summary><ul>{rows}</ul></details>")
-    parts += [f"<p>⚠ {escape(each['text'])} {escape(each['fix'])}</p>" for each in state.warnings]
+    parts += [f"<p>⚠ {_text(each['text'])} {_text(each['fix'])}</p>" for each in state.warnings]
     if state.error:
-        parts.append(f"<p>{escape(state.error)}<br>{escape(state.fix)}</p>")
+        parts.append(f"<p>{_text(state.error)}<br>{_text(state.fix)}</p>")
     return "\n".join(parts)
 
 
@@ -155,14 +160,18 @@ def _table(state: RunState) -> str:
 
 
 def _rows(epochs: Sequence[Mapping[str, Any]], best: Mapping[str, Any] | None) -> str:
-    names = ("loss", "accuracy", "val_loss", "val_accuracy")
-    head = "".join(f"<th>{name}</th>" for name in ("epoch", *names))
+    head = "".join(f"<th>{name}</th>" for name in ("epoch", *METRICS))
     rows = ""
     for each in epochs:
-        cells = "".join(f"<td>{each['logs'][name]:.4f}</td>" for name in names)
+        cells = "".join(f"<td>{each['logs'][name]:.4f}</td>" for name in METRICS)
         mark = "★ " if each is best else ""
-        rows += f"<tr><td>{mark}{each['epoch']}</td>{cells}</tr>"
+        rows += f"<tr><td>{mark}{_text(each['epoch'])}</td>{cells}</tr>"
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _text(value: object) -> str:
+    """Return a value of an event as text of an HTML page."""
+    return escape(escape_controls(str(value)))
 
 
 def _seconds(state: RunState) -> str:

@@ -22,8 +22,8 @@ from dl_magics.runs.events import (
     PhaseStarted,
     RunEnded,
     RunStarted,
-    Status,
 )
+from dl_magics.runs.field_rules import Status
 from dl_magics.training.engine import data_checks
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.extraction import (

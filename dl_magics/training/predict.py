@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from dl_magics.data import folders, images
 from dl_magics.errors import BadData
+from dl_magics.text import escape_controls
 
 _BATCH = 32
 
@@ -37,7 +38,7 @@ class Predictions(list[Prediction]):
     def __repr__(self) -> str:
         lines = [f"{each.path}: {each.label} ({each.probability:.1%})" for each in self]
         lines += [f"{path}: skipped, {reason}" for path, reason in self.skipped.items()]
-        return "\n".join(lines) or "no images"
+        return "\n".join(map(escape_controls, lines)) or "no images"
 
     def _repr_html_(self) -> str:
         rows = "".join(

@@ -13,6 +13,7 @@ import traitlets as t
 from dl_magics.core import money
 from dl_magics.runs.state import RunState
 from dl_magics.runs.summary import format_resumptions
+from dl_magics.text import escape_controls
 
 _HERE = Path(__file__).parent
 _SECONDS_BETWEEN = 0.25
@@ -86,7 +87,7 @@ def title(state: RunState) -> str:
         return "Starting: importing Keras"
     counts = [sum(state.counts[part].values()) for part in ("train", "valid")]
     return (
-        f"{state.recipe['model']} · {len(state.classes)} classes · "
+        f"{state.recipe.get('model', 'Run')} · {len(state.classes)} classes · "
         f"{counts[0]:,} + {counts[1]:,} images"
     )
 
@@ -109,7 +110,7 @@ def notes(state: RunState) -> list[str]:
         more = " …" if len(state.skipped) > 3 else ""
         files = "file" if len(state.skipped) == 1 else "files"
         lines.append(f"{len(state.skipped):,} {files} skipped ({first}{more})")
-    return lines
+    return [escape_controls(line) for line in lines]
 
 
 def _pressed(content: Any, on_stop: Callable[[], None]) -> None:

@@ -2,13 +2,24 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import FrozenInstanceError
+import re
+from dataclasses import FrozenInstanceError, fields
+from typing import get_origin, get_type_hints
 
 import pytest
 from hypothesis import given
 
 from dl_magics.runs import events
-from dl_magics.runs.events import DataChecked, Event, Warned, format_line, parse_event, stamp_events
+from dl_magics.runs.events import (
+    DataChecked,
+    Event,
+    Warned,
+    format_line,
+    parse_event,
+    parse_line,
+    report_invalid,
+    stamp_events,
+)
 from support import run_events
 
 
@@ -55,14 +66,41 @@ def test_unknown_fields_of_a_newer_version_are_ignored():
     assert parse_event(values) == DataChecked(images=4)
 
 
-def test_an_unknown_kind_raises_key_error():
-    with pytest.raises(KeyError):
-        parse_event({"n": 1, "t": 0.0, "kind": "danced"})
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ([], "an event is an object, not []"),
+        ({"n": 1, "t": 0.0}, "there is no event of the kind None"),
+        ({"n": 1, "t": 0.0, "kind": "danced"}, "there is no event of the kind 'danced'"),
+        ({"n": 1, "t": 0.0, "kind": ["warned"]}, "there is no event of the kind ['warned']"),
+        ({"n": 1, "t": 0.0, "kind": "warned", "code": "c"}, "missing 2 required"),
+        ({"n": "1", "t": 0.0, "kind": "data_checked", "images": 4}, "n of data_checked must be a"),
+    ],
+)
+def test_what_is_not_an_event_is_refused(values, problem):
+    with pytest.raises(ValueError, match=re.escape(problem)):
+        parse_event(values)
 
 
-def test_a_missing_field_raises_type_error():
-    with pytest.raises(TypeError):
-        parse_event({"n": 1, "t": 0.0, "kind": "warned", "code": "c"})
+def test_every_field_of_every_event_has_a_rule():
+    for kind in events.KINDS.values():
+        hints = get_type_hints(kind, include_extras=True)
+        unruled = [each.name for each in fields(kind) if get_origin(hints[each.name]) is None]
+
+        assert unruled == []
+
+
+@pytest.mark.parametrize("line", [b"", b"rain", b"\xff", b"[" * 100_000, b"1" * 10_000])
+def test_a_line_that_is_not_json_is_refused(line):
+    with pytest.raises(ValueError, match="it is not JSON"):
+        parse_line(line)
+
+
+def test_an_event_that_is_not_valid_is_reported_in_its_place():
+    report = report_invalid(ValueError("epoch must be a number"), 7)
+
+    assert report.n == 7
+    assert report.text.endswith("is not shown: epoch must be a number")
 
 
 def test_stamp_events_sets_numbers_from_one_and_times():

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dl_magics.errors import DamagedRun, NotResumable
+from dl_magics.runs import log
+from dl_magics.runs.events import DataChecked
 from dl_magics.runs.log import (
     FILE_NAME,
     LogReader,
@@ -15,6 +17,7 @@ from dl_magics.runs.log import (
     has_events,
     is_being_written,
     read_events,
+    read_log_of_host,
 )
 from support import run_events
 
@@ -246,3 +249,44 @@ def test_the_log_of_a_killed_process_is_not_being_written(tmp_path, holder):
 
     assert not is_being_written(tmp_path)
     assert [event.n for event in read_events(tmp_path)] == [1]
+
+
+def test_a_file_name_that_is_not_utf_8_is_logged_and_read_again(tmp_path):
+    skipped = [{"path": "caf\udce9.jpg", "reason": "empty"}]
+    story = run_events.make_events(DataChecked(images=1, skipped=skipped))
+
+    run_events.write_log(tmp_path, story)
+
+    assert list(read_events(tmp_path)) == story
+
+
+def test_a_log_without_an_end_is_refused_before_it_fills_the_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(log, "MAX_BYTES", 2000)
+
+    with pytest.raises(DamagedRun, match="would become larger than 2,000 bytes"):
+        run_events.write_log(tmp_path, run_events.make_events(*map(run_events.epoch, range(1, 99))))
+
+    assert (tmp_path / FILE_NAME).stat().st_size <= 2000
+
+
+def test_a_line_that_is_too_long_is_damage(tmp_path, monkeypatch):
+    monkeypatch.setattr(log, "_LONGEST_LINE", 2000)
+    run_events.write_log(tmp_path, run_events.make_events(device="x" * 3000))
+
+    with pytest.raises(DamagedRun, match="a line of more than 2,000 bytes"):
+        list(read_events(tmp_path))
+
+
+def test_a_line_of_a_host_that_is_not_an_event_is_reported_in_its_place(tmp_path, monkeypatch):
+    monkeypatch.setattr(log, "_LONGEST_LINE", 2000)
+    story = run_events.make_events(run_events.epoch(1), run_events.epoch(2))
+    path = run_events.write_log(tmp_path, story) / FILE_NAME
+    first, _, last = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first + b"rain\n" + last + b"x" * 3000 + b"\n" + last[:20])
+
+    begun, reported, epoch, *too_long = read_log_of_host(path)
+
+    assert (begun, epoch) == (story[0], story[2])
+    assert reported.n == 2
+    assert "b'rain'" in reported.text
+    assert [each.code for each in too_long] == ["invalid_event"] * 2

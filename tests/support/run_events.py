@@ -81,6 +81,7 @@ def write_log(folder: Path, events: Sequence[Event]) -> Path:
 _number = st.floats(allow_nan=True, allow_infinity=True, width=32)
 _count = st.integers(0, 10**6)
 _text = st.text(max_size=20)
+_sha256 = st.text("0123456789abcdef", min_size=64, max_size=64)
 
 _events = {
     RunStarted: st.builds(
@@ -108,7 +109,7 @@ _events = {
         logs=st.fixed_dictionaries(dict.fromkeys(LOGS, _number)),
         best=st.booleans(),
     ),
-    CheckpointSaved: st.builds(CheckpointSaved, path=_text, sha256=_text),
+    CheckpointSaved: st.builds(CheckpointSaved, path=_text, sha256=_sha256),
     RunResumed: st.builds(resumed, _count, st.integers(1, 1000), _count),
     Warned: st.builds(Warned, code=_text, text=_text, fix=_text),
     RunEnded: st.builds(
@@ -116,7 +117,7 @@ _events = {
         status=st.sampled_from(["done", "stopped", "failed", "interrupted"]),
         best_epoch=st.none() | _count,
         best=st.dictionaries(_text, _number, max_size=2),
-        files=st.dictionaries(_text, _text, max_size=2),
+        files=st.dictionaries(_text, _sha256, max_size=2),
         seconds=st.dictionaries(_text, st.floats(0, 1e6), max_size=3),
         error=_text,
         fix=_text,

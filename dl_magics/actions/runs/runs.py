@@ -11,12 +11,13 @@ from pathlib import Path
 
 from dl_magics.actions.runs import remote_run, remote_runs
 from dl_magics.actions.runs.remote_runs import RemoteRuns
-from dl_magics.errors import NoSuchRun
+from dl_magics.errors import DamagedRun, NoSuchRun
 from dl_magics.runs import log, remote_origin, stop_request
 from dl_magics.runs.events import Event
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.summary import headline
 from dl_magics.store import paths, private
+from dl_magics.text import escape_controls
 from dl_magics.training import recorder
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.run import Run
@@ -34,13 +35,14 @@ class Runs(list[Run]):
 
     def _lines(self) -> list[tuple[str, str]]:
         # Records of their own, so that a listing does not keep the events of every run in memory.
-        lines = [(run.name, headline(RunRecord(run.path).snapshot())) for run in self]
+        lines = [(run.name, _describe(run)) for run in self]
         return lines + [
             (name, f"only on {self.remote.host} · %attach {name}") for name in self.remote.names
         ]
 
     def __repr__(self) -> str:
-        return "\n".join(f"{name}  {line}" for name, line in self._lines()) or _NONE
+        lines = (escape_controls(f"{name}  {line}") for name, line in self._lines())
+        return "\n".join(lines) or _NONE
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -51,6 +53,13 @@ class Runs(list[Run]):
         if not rows:
             return f"<p>{escape(_NONE)}</p>"
         return f"<table><thead><tr><th>run</th><th></th></tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _describe(run: Run) -> str:
+    try:
+        return headline(RunRecord(run.path).snapshot())
+    except DamagedRun as error:
+        return str(error)
 
 
 def create_folder(recipe: Recipe) -> Path:
@@ -133,7 +142,10 @@ def find_resumable(part: str = "") -> Run:
 
 
 def _is_resumable(record: RunRecord) -> bool:
-    state = record.snapshot()
+    try:
+        state = record.snapshot()
+    except DamagedRun:
+        return False
     return bool(state.started_at) and state.status == "interrupted"
 
 
