@@ -177,8 +177,7 @@ def parse_event(values: Any) -> Event:
     name = values.get("kind")
     if not isinstance(name, str) or name not in KINDS:
         raise ValueError(f"there is no event of the kind {_shorten(name)}")
-    kind = KINDS[name]
-    checks = _rules(kind)
+    kind, checks = KINDS[name], _rules(name)
     known = {key: value for key, value in values.items() if key in checks}
     for key, value in known.items():
         if not checks[key].accepts(value):
@@ -210,10 +209,10 @@ def report_invalid(problem: ValueError, n: int) -> Warned:
 
 
 @cache
-def _rules(kind: type[Event]) -> dict[str, Rule]:
+def _rules(name: str) -> dict[str, Rule]:
     """Return the rule of each field of a kind of event."""
-    hints = get_type_hints(kind, include_extras=True)
-    return {each.name: hints[each.name].__metadata__[0] for each in fields(kind)}
+    hints = get_type_hints(KINDS[name], include_extras=True)
+    return {each.name: hints[each.name].__metadata__[0] for each in fields(KINDS[name])}
 
 
 def _shorten(value: Any) -> str:

@@ -14,9 +14,16 @@ from typing import Any
 
 from dl_magics.errors import DamagedRun
 from dl_magics.store import atomic
+from dl_magics.text import escape_controls
 
 FILE_NAME = "remote_origin.json"
 KERNEL_FILE_NAME = "kernel.json"
+KERNEL_FILE_BYTES = 2**16
+"""The largest `kernel.json`."""
+
+_TEXTS_OF_HOST = ("python", "activate", "kernel_folder", "msg_id", "run_folder")
+_LONGEST_TEXT = 4096
+_MOST_ENTRIES = 2**53
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +48,8 @@ class RemoteOrigin:
         The GPU kernel ended before the run did.
     is_complete
         All events have been copied to this computer.
+    model_sha256
+        The model that was loaded for its check, "" before.
     """
 
     host: Mapping[str, Any]
@@ -52,6 +61,7 @@ class RemoteOrigin:
     run_folder: str
     kernel_died: bool = False
     is_complete: bool = False
+    model_sha256: str = ""
 
 
 def load(folder: Path) -> RemoteOrigin | None:
@@ -81,20 +91,40 @@ def save_on_host(folder: Path, values: Mapping[str, Any]) -> None:
     _write(folder / KERNEL_FILE_NAME, values)
 
 
-def adopt(folder: Path, host: Mapping[str, Any]) -> None:
+def adopt(folder: Path, host: Mapping[str, Any], run_folder: str) -> None:
     """Turn the `kernel.json` fetched from a host into the origin of the run in this folder.
 
-    Raises DamagedRun where `kernel.json` cannot be read.
+    The host may say how its own GPU kernel is found, and no more: `host` and `run_folder` are what
+    this computer knows.
+
+    Raises DamagedRun where `kernel.json` cannot be read, or says anything else.
     """
     try:
         values = json.loads((folder / KERNEL_FILE_NAME).read_text(encoding="utf-8"))
-        save(folder, RemoteOrigin(host=host, **values))
-    except (ValueError, TypeError) as error:
+        save(folder, RemoteOrigin(host=host, **_check_kernel_file(values, run_folder)))
+    except (ValueError, RecursionError) as error:
         raise DamagedRun(
             f"{KERNEL_FILE_NAME} of the run {folder.name} on {host['name']} cannot be read: "
             f"{error}",
-            fix=f"Fetch its files instead: %sync down .dl_magics/runs/{folder.name}",
+            fix=f"Fetch its files instead: %sync down {run_folder}",
         ) from error
+
+
+def _check_kernel_file(values: Any, run_folder: str) -> dict[str, Any]:
+    if not isinstance(values, dict) or set(values) != {*_TEXTS_OF_HOST, "since"}:
+        raise ValueError(f"it must have {', '.join(_TEXTS_OF_HOST)} and since")
+    for name in _TEXTS_OF_HOST:
+        value = values[name]
+        if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
+            raise ValueError(f"{name} must be text of up to {_LONGEST_TEXT:,} characters")
+        if value != escape_controls(value):
+            raise ValueError(f"{name} has a control character: {value!r:.60}")
+    if values["run_folder"] != run_folder:
+        raise ValueError(f"run_folder must be {run_folder}, not {values['run_folder']:.60}")
+    since = values["since"]
+    if type(since) is not int or not 0 <= since <= _MOST_ENTRIES:
+        raise ValueError(f"since must be a number from 0, not {since!r:.60}")
+    return values
 
 
 def is_running(folder: Path) -> bool:

@@ -44,6 +44,13 @@ def remove_if_not_started(folder: Path) -> Iterator[None]:
                 folder.rmdir()
 
 
+def write_recipe(folder: Path, recipe: Mapping[str, Any]) -> None:
+    """Write `recipe.json` of a run: what `Recipe.to_json` returned."""
+    text = json.dumps(recipe, indent=2, ensure_ascii=False) + "\n"
+    # A name that is not UTF-8 is written as JSON writes it.
+    atomic.replace(folder / RECIPE_FILE_NAME, text.encode("utf-8", "backslashreplace"))
+
+
 def record_new_run(
     recipe: Recipe,
     paths: RunPaths,
@@ -70,8 +77,7 @@ def record_new_run(
                 fix=f"Resume it: %finetune --resume {folder.name} · or watch it: "
                 f"%attach {folder.name}",
             )
-        text = json.dumps(recipe.to_json(), indent=2, ensure_ascii=False) + "\n"
-        atomic.replace(folder / RECIPE_FILE_NAME, text)
+        write_recipe(folder, recipe.to_json())
         events = train(recipe, paths, stop=_stop_if_requested(stop, folder), host=host)
         yield from _record(events, writer, folder, RunState())
 

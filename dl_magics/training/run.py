@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
+import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
@@ -12,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from dl_magics.errors import DamagedRun, NotTrained
-from dl_magics.runs import summary
+from dl_magics.runs import remote_origin, summary
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.state import RunState
-from dl_magics.training import predict
-from dl_magics.training.engine.networks import CLASSES_FILE
+from dl_magics.training import load_check, model_archive, predict
 from dl_magics.training.engine.pipeline import MODEL
 from dl_magics.training.predict import Classifier, KerasClassifier, Predictions
 from dl_magics.training.theano import model as theano_model
@@ -82,6 +80,8 @@ class Run:
         ------
         NotTrained
             where the run ended before it saved a model, or saved one of Keras 1.
+        NotLoadable
+            where the file holds what the engine does not write, or Keras cannot load it.
         DamagedRun
             where the file cannot be read.
         """
@@ -99,13 +99,12 @@ class Run:
                 if status == "interrupted" and not self.is_on_theano
                 else "Run the %%finetune cell again; the features it computed are kept.",
             )
+        self._check_model(path)
         import keras
 
         try:
-            with zipfile.ZipFile(path) as archive:
-                json.loads(archive.read(CLASSES_FILE))
             return keras.saving.load_model(path, compile=False, safe_mode=True)
-        except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+        except (KeyError, ValueError, OSError) as error:
             raise DamagedRun(
                 f"{path} cannot be read: {error}",
                 fix="Run the %%finetune cell again; the features it computed are kept.",
@@ -120,6 +119,15 @@ class Run:
         files = predict.list_files(paths)
         with self._open_classifier() as classifier:
             return predict.predict_files(classifier, files, self.classes)
+
+    def _check_model(self, path: Path) -> None:
+        """Check the file before Keras reads it here: in another process if it came from a host."""
+        registered: list[str] = []
+        if remote_origin.load(self.path):
+            load_check.check_fetched(self.path, path, self.state.versions)
+        elif keras := sys.modules.get("keras"):
+            registered += keras.saving.get_custom_objects()
+        model_archive.check_archive(path, registered)
 
     @property
     def _theano_model(self) -> Path:

@@ -46,7 +46,7 @@ def test_a_remote_run_is_running_until_its_kernel_died_or_all_is_copied(tmp_path
 def test_the_file_of_the_host_becomes_the_origin_of_another_computer(tmp_path):
     remote_origin.save_on_host(tmp_path, KERNEL)
 
-    remote_origin.adopt(tmp_path, HOST)
+    remote_origin.adopt(tmp_path, HOST, ORIGIN.run_folder)
 
     assert remote_origin.load(tmp_path) == ORIGIN
 
@@ -60,4 +60,4 @@ def test_damaged_files_are_named(tmp_path, text):
         remote_origin.load(tmp_path)
     assert not remote_origin.is_running(tmp_path)
     with pytest.raises(DamagedRun, match=r"kernel\.json of the run .* on gpu cannot be read"):
-        remote_origin.adopt(tmp_path, HOST)
+        remote_origin.adopt(tmp_path, HOST, ORIGIN.run_folder)

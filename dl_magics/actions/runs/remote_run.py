@@ -18,14 +18,16 @@ from dl_magics.errors import DLMagicsError, KernelDied, NoAnswer, WrongState
 from dl_magics.gpu_kernel.client import GpuKernel
 from dl_magics.remote_code import kernel_call
 from dl_magics.runs import log, remote_origin
-from dl_magics.runs.events import Event, RunEnded, parse_event
+from dl_magics.runs.events import Event, PhaseStarted, RunEnded, parse_event, report_invalid
 from dl_magics.runs.log import LogWriter
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.remote_origin import RemoteOrigin
+from dl_magics.runs.state import RunState
 from dl_magics.ssh import blocking, sftp
 from dl_magics.training import load_check
 from dl_magics.training.engine.pipeline import MODEL
 from dl_magics.training.kernel_entry import EVENT
+from dl_magics.training.load_check import LoadCheck
 
 RUNS = ".dl_magics/runs"
 """The folder of all runs on a host, relative to the home folder."""
@@ -64,10 +66,15 @@ def copy_rest(record: RunRecord, stop: Callable[[], bool]) -> Events:
 
 
 def fetch_results(record: RunRecord) -> None:
-    """Fetch the files of a run that has ended on its host."""
+    """Fetch the files of a run that has ended on its host.
+
+    Raises NotLoadable, after all is copied, where the local Keras cannot load the model.
+    """
     if origin := remote_origin.load(record.folder):
-        remote_files.fetch_files(origin, record.folder, record.state)
-        remote_origin.save(record.folder, replace(origin, is_complete=True))
+        with LoadCheck() as check:
+            _fetch_files(origin, record.folder, record.state, check)
+            remote_origin.save(record.folder, replace(origin, is_complete=True))
+            _check_model(record.folder, record.state, check)
 
 
 def _attach_kernel(origin: RemoteOrigin) -> GpuKernel:
@@ -78,28 +85,56 @@ def _attach_kernel(origin: RemoteOrigin) -> GpuKernel:
 
 def _copy_events(record: RunRecord, origin: RemoteOrigin, kernel: GpuKernel) -> Events:
     folder, state = record.folder, record.refresh()
-    fetched: set[str] = set()
-    if state.ended:
-        fetched |= remote_files.fetch_files(origin, folder, state)
-    with LogWriter(folder) as writer, closing(_receive(origin, kernel, folder)) as events:
-        for event in events:
-            if event.n <= state.n:
-                continue
-            writer.append(event)
-            state = state.apply(event)
-            if isinstance(event, RunEnded):
-                fetched |= remote_files.fetch_files(origin, folder, state)
-            yield event
-    if MODEL in fetched:
-        load_check.check_loads(folder / MODEL, state.versions)
+    with LoadCheck() as check:
+        if state.ended:
+            _fetch_files(origin, folder, state, check)
+        with LogWriter(folder) as writer, closing(_receive(origin, kernel, folder)) as events:
+            for event in events:
+                if event.n <= state.n:
+                    continue
+                writer.append(event)
+                state = state.apply(event)
+                if isinstance(event, PhaseStarted) and event.phase == "evaluate":
+                    _prepare(check, state)
+                if isinstance(event, RunEnded):
+                    _fetch_files(origin, folder, state, check)
+                yield event
+        _check_model(folder, state, check)
+
+
+def _fetch_files(origin: RemoteOrigin, folder: Path, state: RunState, check: LoadCheck) -> None:
+    """Fetch the files of a run that has ended, while Keras is imported to check its model."""
+    if MODEL in state.files:
+        _prepare(check, state)
+    remote_files.fetch_files(origin, folder, state)
+
+
+def _prepare(check: LoadCheck, state: RunState) -> None:
+    if state.versions.get("backend") != "theano":
+        check.prepare()
+
+
+def _check_model(folder: Path, state: RunState, check: LoadCheck) -> None:
+    if MODEL in state.files:
+        load_check.check_fetched(folder, folder / MODEL, state.versions, check)
 
 
 def _receive(origin: RemoteOrigin, kernel: GpuKernel, folder: Path) -> Events:
-    """Yield the events in the journal of the GPU kernel, then new ones until the request ends."""
+    """Yield the events in the journal of the GPU kernel, then new ones until the request ends.
+
+    A message that is not a valid event is reported by a warning in its place.
+    """
+    n = 0
     try:
         for message in kernel_call.checked_messages(kernel.resume(origin.msg_id, origin.since)):
-            if message["header"]["msg_type"] == EVENT:
-                yield parse_event(message["content"])
+            if message["header"]["msg_type"] != EVENT:
+                continue
+            try:
+                event = parse_event(message["content"])
+            except ValueError as error:
+                event = report_invalid(error, n + 1)
+            n = event.n
+            yield event
     except KernelDied:
         remote_origin.save(folder, replace(origin, kernel_died=True))
         # The disk of a stopped instance is read after its next start.
@@ -119,7 +154,10 @@ def _read_remote_log(origin: RemoteOrigin) -> Iterator[Event]:
         target = SshHost.from_json(origin.host).resolve_target()
         blocking.wait_for(
             sftp.download_file(
-                target, f"{origin.run_folder}/{log.FILE_NAME}", Path(scratch) / log.FILE_NAME
+                target,
+                f"{origin.run_folder}/{log.FILE_NAME}",
+                Path(scratch) / log.FILE_NAME,
+                max_bytes=log.MAX_BYTES,
             )
         )
-        yield from log.read_events(Path(scratch))
+        yield from log.read_log_of_host(Path(scratch) / log.FILE_NAME)

@@ -13,6 +13,8 @@ from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
 from dl_magics.actions.runs import remote_run
 from dl_magics.errors import DLMagicsError
 from dl_magics.runs import log, remote_origin
+from dl_magics.runs.log import LogWriter
+from dl_magics.runs.state import RunState
 from dl_magics.ssh import blocking, sftp
 from dl_magics.store import paths, private
 from dl_magics.training import recorder
@@ -20,7 +22,11 @@ from dl_magics.training.run import Run
 
 # A name never leads out of the folder of runs.
 _NAME = re.compile(r"\w[\w.-]*", re.ASCII)
-_FILES = (log.FILE_NAME, recorder.RECIPE_FILE_NAME, remote_origin.KERNEL_FILE_NAME)
+# What leads to a remote run, with the largest size of each.
+_FILES = {
+    log.FILE_NAME: log.MAX_BYTES,
+    remote_origin.KERNEL_FILE_NAME: remote_origin.KERNEL_FILE_BYTES,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +78,29 @@ def _names_only_on_host(kernel: NotebookKernel) -> tuple[str, ...]:
 
 def _fetch_run(kernel: NotebookKernel, name: str) -> Run:
     """Create the local folder of a remote run; fetch its model too if the run has ended."""
-    folder = paths.data_folder("runs") / name
+    folder, there = paths.data_folder("runs") / name, f"{remote_run.RUNS}/{name}"
     target = kernel.host.resolve_target()
     with tempfile.TemporaryDirectory(dir=paths.data_folder()) as scratch:
-        arriving = Path(scratch) / name
+        fetched, arriving = Path(scratch) / "fetched", Path(scratch) / name
+        private.create_folder(fetched)
         private.create_folder(arriving)
-        for file in _FILES:
-            blocking.wait_for(
-                sftp.download_file(target, f"{remote_run.RUNS}/{name}/{file}", arriving / file)
-            )
-        remote_origin.adopt(arriving, kernel.host.to_json())
+        for file, size in _FILES.items():
+            to = (fetched if file == log.FILE_NAME else arriving) / file
+            blocking.wait_for(sftp.download_file(target, f"{there}/{file}", to, max_bytes=size))
+        remote_origin.adopt(arriving, kernel.host.to_json(), there)
+        recorder.write_recipe(arriving, _copy_log(fetched / log.FILE_NAME, arriving).recipe)
         arriving.rename(folder)
     run = Run(folder)
     if run.state.ended:
         remote_run.fetch_results(run.record)
     return run
+
+
+def _copy_log(path: Path, folder: Path) -> RunState:
+    """Write the valid events of a fetched log into the folder of a run; return the state."""
+    state = RunState()
+    with LogWriter(folder) as writer:
+        for event in log.read_log_of_host(path):
+            writer.append(event)
+            state = state.apply(event)
+    return state

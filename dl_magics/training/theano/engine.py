@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -70,9 +70,8 @@ class _TheanoSteps:
             weights=str(weights) if weights else None,
         )
         found = Device("cpu", messages.device_name(opened), device.free_memory())
-        host = {**self.host, "theano": asdict(self.interpreter)}
         versions = {"dl_magics": __version__, **opened["versions"]}
-        yield frame.started(folder, found, host, versions, compute={})
+        yield frame.started(folder, found, self.host, versions, compute={})
         yield from data_checks.warn_before_training(recipe, folder, found, "float32")
         if opened["wish"] != opened["device"]:
             yield messages.warn_of_cpu(opened)

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from dl_magics.errors import NotTrained
 from dl_magics.keras_config import theano_env
+from dl_magics.training import isolated_load
+from dl_magics.training.load_check import LoadCheck
 from dl_magics.training.theano import env
-from dl_magics.training.theano.process import Interpreter, Process
+from dl_magics.training.theano.process import Process
 
 
 class TheanoModel:
@@ -30,29 +32,28 @@ class TheanoModel:
 
 @contextmanager
 def load_model(path: Path, host: Mapping[str, Any]) -> Iterator[TheanoModel]:
-    """Load the model of a run that was trained on `host`.
+    """Load the model of a run that was trained on `host`, in this computer's Theano interpreter.
 
-    A local run uses the interpreter it was trained with. A run copied from an instance uses the
-    Theano interpreter of this computer.
+    The file is checked first: the log of a run and its model may come from an instance, so neither
+    names a program, and Keras 1 would run code that a model holds.
 
     Raises
     ------
     NotTrained
         where this computer has no Theano interpreter.
+    NotLoadable
+        where the file holds what the engine does not write.
     """
-    interpreter = _of_the_run(host) or env.find_interpreter(path.parents[2] / theano_env.FOLDER)
+    interpreter = env.find_interpreter(path.parents[2] / theano_env.FOLDER)
     if interpreter is None:
         raise NotTrained(
             f"{path} is a model of Keras 1, and this computer has no interpreter with Theano.",
             fix=f"%backend theano --setup --here makes one{_elsewhere(host)}",
         )
+    with LoadCheck(isolated_load.KERAS_1) as check:
+        check.load(path, {})
     with Process(interpreter) as process:
         yield TheanoModel(process, process.ask("load", path=str(path))["size"])
-
-
-def _of_the_run(host: Mapping[str, Any]) -> Interpreter | None:
-    found = Interpreter(**host["theano"])
-    return found if host.get("local") and Path(found.python).is_file() else None
 
 
 def _elsewhere(host: Mapping[str, Any]) -> str:

@@ -1,0 +1,91 @@
+"""Load a model in a process of its own: `python -m dl_magics.training.isolated_load keras`.
+
+It imports Keras at once, then reads the path of a file from stdin, and writes the problem on
+stdout, "" if there is none. What is loaded was checked before; should Keras still run code of the
+file, then without a network where the system allows it, and without sockets and programs of Python.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import sys
+import zipfile
+from pathlib import Path
+
+KERAS, KERAS_1 = "keras", "keras1"
+"""What is asked for: to load a `.keras` file, or to check a `.h5` file of Keras 1."""
+
+_LONGEST_ANSWER = 200
+_NEW_USER, _NEW_NETWORK = 0x1000_0000, 0x4000_0000
+_REFUSED = (
+    *("socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn"),
+    "pty.",
+)
+
+
+def leave_network() -> bool:
+    """Enter a network namespace without interfaces; return whether Linux allowed it."""
+    if sys.platform != "linux":
+        return False
+    # A user namespace is needed without root, and would hide the files of other users from root.
+    flags = _NEW_NETWORK if os.geteuid() == 0 else _NEW_USER | _NEW_NETWORK
+    return bool(ctypes.CDLL(None).unshare(flags) == 0)
+
+
+def refuse_sockets_and_programs() -> None:
+    """Let Python raise PermissionError for each socket and program from now on, for good."""
+
+    def refuse(event: str, _arguments: object) -> None:
+        if event.startswith(_REFUSED):
+            raise PermissionError(f"{event} is not allowed while a model is loaded")
+
+    sys.addaudithook(refuse)
+
+
+def load_model(path: Path) -> str:
+    """Load a `.keras` file; return why its weights are not read, or ""."""
+    import keras
+
+    from dl_magics.training import hdf5_file
+    from dl_magics.training.model_archive import WEIGHTS_FILE
+
+    with zipfile.ZipFile(path) as archive, archive.open(WEIGHTS_FILE) as weights:
+        problem = hdf5_file.find_problem(weights, archive.getinfo(WEIGHTS_FILE).file_size)
+    if not problem:
+        keras.saving.load_model(path, compile=False, safe_mode=True)
+    return problem
+
+
+def answer_request(kind: str) -> None:
+    """Answer one request."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    # Before NumPy is imported: a process with threads cannot enter a user namespace.
+    leave_network()
+    try:
+        from dl_magics.training import hdf5_file
+
+        if kind == KERAS:
+            # Creates the backend's device too, before anything is refused.
+            import keras
+
+            keras.ops.convert_to_numpy(keras.ops.zeros(1))
+        path = Path(sys.stdin.readline().rstrip("\n"))
+        refuse_sockets_and_programs()
+        if kind == KERAS:
+            problem = load_model(path)
+        else:
+            problem = hdf5_file.find_keras_1_problem(path, path.stat().st_size)
+    except Exception as error:
+        # Keras and its backends may raise anything; the error is the answer.
+        problem = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+    answers.write(json.dumps(problem[:_LONGEST_ANSWER]) + "\n")
+    answers.flush()
+    # A backend may hang or crash as it exits; the answer is complete.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    answer_request(sys.argv[1])

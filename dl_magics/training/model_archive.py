@@ -1,0 +1,118 @@
+"""Check what a model's file holds before Keras reads it: only what the engine writes.
+
+A `.keras` file names the classes that Keras creates, and some of them run code that the file holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+from dl_magics.errors import DamagedRun, NotLoadable
+from dl_magics.training.engine.networks import CLASSES_FILE
+from dl_magics.training.model_classes import allowed_classes
+
+WEIGHTS_FILE = "model.weights.h5"
+
+_CONFIG_FILE = "config.json"
+_MEMBERS = {_CONFIG_FILE, "metadata.json", WEIGHTS_FILE, CLASSES_FILE}
+# The longest description of a network of keras.applications has 1 MB.
+_LONGEST_JSON = 2**25
+
+
+def check_archive(path: Path, registered: Collection[str] = ()) -> None:
+    """Check the members of a `.keras` file and the classes in its `config.json`.
+
+    `registered` are the names of classes that the notebook registered with Keras itself.
+
+    Raises
+    ------
+    NotLoadable
+        where the file holds what the engine does not write.
+    DamagedRun
+        where the file is not a complete archive.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            problem = _find_foreign_member(archive, path.stat().st_size)
+            problem = problem or _find_foreign_class(json.loads(_read(archive)), registered)
+    except (zipfile.BadZipFile, KeyError, ValueError, RecursionError, OSError) as error:
+        raise DamagedRun(
+            f"{path} cannot be read: {error}",
+            fix="Run the %%finetune cell again; the features it computed are kept.",
+        ) from error
+    if problem:
+        raise NotLoadable(
+            f"{path} is not loaded, since it could run code of whoever wrote it: {problem}.",
+            fix="If you trust its host, use it there, in the GPU kernel: run.model · register a "
+            "class of your own: @keras.saving.register_keras_serializable()",
+        )
+
+
+def _find_foreign_member(archive: zipfile.ZipFile, size: int) -> str:
+    members = archive.infolist()
+    names = [each.filename for each in members]
+    if sorted(names) != sorted(_MEMBERS):
+        foreign = sorted(set(names) - _MEMBERS) or sorted(_MEMBERS - set(names)) or names
+        return f"it does not consist of {', '.join(sorted(_MEMBERS))} alone: {_quote(foreign[0])}"
+    if any(each.compress_type != zipfile.ZIP_STORED for each in members):
+        return "it is compressed, which Keras does not do"
+    if sum(each.file_size for each in members) > size:
+        return "it claims to hold more bytes than it has"
+    if any(each.file_size > _LONGEST_JSON for each in members if each.filename != WEIGHTS_FILE):
+        return f"a description in it is longer than {_LONGEST_JSON:,} bytes"
+    return ""
+
+
+def _read(archive: zipfile.ZipFile) -> bytes:
+    json.loads(archive.read(CLASSES_FILE))
+    return archive.read(_CONFIG_FILE)
+
+
+def _find_foreign_class(config: Any, registered: Collection[str]) -> str:
+    for each in find_objects(config):
+        name, module = each["class_name"], each.get("module")
+        if _is_in(each.get("registered_name"), registered):
+            continue
+        classes = allowed_classes(module) if _is_name(module) else frozenset()
+        # Keras looks the registered name up first.
+        if not _is_in(name, classes) or each.get("registered_name") not in (None, name):
+            return f"it uses {_quote(name)} of {_quote(module)}"
+    return ""
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file, "" if it does not exist."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def find_objects(config: Any) -> Iterator[dict[str, Any]]:
+    """Yield each description of an object in a model's configuration, at any depth."""
+    waiting = [config]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            if "class_name" in each:
+                yield each
+            waiting += each.values()
+        elif isinstance(each, list):
+            waiting += each
+
+
+def _is_in(value: Any, names: Collection[str]) -> bool:
+    return isinstance(value, str) and value in names
+
+
+def _is_name(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _quote(value: Any) -> str:
+    return repr(value)[:60]
