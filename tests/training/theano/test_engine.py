@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections import deque
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from dl_magics.data import images
 from dl_magics.errors import BadData, BadSetting, NotTrained, TrainingFailed
+from dl_magics.keras_config import theano_env
 from dl_magics.runs.events import EpochEnded, PhaseStarted, RunEnded, RunStarted, Warned
 from dl_magics.runs.log import LogWriter
 from dl_magics.training.engine import pipeline
@@ -45,7 +47,10 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    return tmp_path_factory.mktemp("paths")
+    """The folder of all runs; the interpreter that predicts is recorded beside it."""
+    ours = tmp_path_factory.mktemp("paths")
+    theano_env.set_up_environment(str(ours / theano_env.FOLDER), str(theano_python()), "", {})
+    return ours / "runs"
 
 
 def train(recipe, paths, interpreter=interpreter, stop=lambda: False):
@@ -286,17 +291,8 @@ def test_a_missing_data_folder_is_refused(shared, interpreter, tmp_path):
 
 
 def test_predict_without_the_interpreter_is_refused(done, data, tmp_path):
-    _, events = done
-    folder = tmp_path / "moved"
-    folder.mkdir()
-    gone = {"python": "/nowhere/python", "home": "", "device": ""}
-    (folder / "model.h5").write_bytes(b"")
-    with LogWriter(folder) as log:
-        for event in events:
-            if isinstance(event, RunStarted):
-                gone = {"python": "/nowhere/python", "home": "", "device": ""}
-                event = RunStarted(**{**vars(event), "host": {"local": True, "theano": gone}})
-            log.append(event)
+    run, _ = done
+    folder = shutil.copytree(run.path, tmp_path / "runs" / "moved")
 
     with pytest.raises(NotTrained, match="no interpreter with Theano") as said:
         Run(folder).predict(data)
