@@ -1,8 +1,8 @@
 """Load a model in a process of its own: `python -m dl_magics.training.isolated_load keras`.
 
-It imports Keras at once, then reads the path of a file from stdin, and writes the problem on
-stdout, "" if there is none. What is loaded was checked before; should Keras still run code of the
-file, then without a network where the system allows it, and without sockets and programs of Python.
+It imports Keras at once, then reads the path of a file from stdin and writes a line of JSON on
+stdout. What is loaded was checked before; should Keras still run code of the file, then without a
+network where the system allows it, and without sockets and programs of Python.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def refuse_sockets_and_programs() -> None:
 
 
 def load_model(path: Path) -> str:
-    """Load a `.keras` file; return why its weights are not read, or ""."""
+    """Load a `.keras` file; return what in its weights the engine does not write, or ""."""
     import keras
 
     from dl_magics.training import hdf5_file
@@ -59,11 +59,12 @@ def load_model(path: Path) -> str:
 
 
 def answer_request(kind: str) -> None:
-    """Answer one request."""
+    """Answer one request with {"foreign": …} or {"failed": …}, each "" where all is well."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     # Before NumPy is imported: a process with threads cannot enter a user namespace.
     leave_network()
+    foreign = failed = ""
     try:
         from dl_magics.training import hdf5_file
 
@@ -75,13 +76,14 @@ def answer_request(kind: str) -> None:
         path = Path(sys.stdin.readline().rstrip("\n"))
         refuse_sockets_and_programs()
         if kind == KERAS:
-            problem = load_model(path)
+            foreign = load_model(path)
         else:
-            problem = hdf5_file.find_keras_1_problem(path, path.stat().st_size)
+            foreign = hdf5_file.find_keras_1_problem(path, path.stat().st_size)
     except Exception as error:
         # Keras and its backends may raise anything; the error is the answer.
-        problem = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-    answers.write(json.dumps(problem[:_LONGEST_ANSWER]) + "\n")
+        failed = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+    answer = {"foreign": foreign[:_LONGEST_ANSWER], "failed": failed[:_LONGEST_ANSWER]}
+    answers.write(json.dumps(answer) + "\n")
     answers.flush()
     # A backend may hang or crash as it exits; the answer is complete.
     os._exit(0)

@@ -19,7 +19,7 @@ from types import TracebackType
 
 from dl_magics.errors import NotLoadable
 from dl_magics.runs import remote_origin
-from dl_magics.training import isolated_load, model_archive
+from dl_magics.training import hdf5_file, isolated_load, model_archive
 
 _SECONDS = 300.0
 _SECONDS_BETWEEN_LOOKS = 0.1
@@ -67,29 +67,37 @@ class LoadCheck:
         DamagedRun
             where it is not a complete file.
         """
-        if self._kind == isolated_load.KERAS:
+        is_keras_1 = self._kind == isolated_load.KERAS_1
+        if not is_keras_1:
             model_archive.check_archive(file)
-        if problem := self._ask(file):
+        answer = self._ask(file)
+        if answer["foreign"]:
+            raise model_archive.foreign_file(file, answer["foreign"])
+        if answer["failed"] and is_keras_1:
+            raise model_archive.damaged_file(file, answer["failed"])
+        if answer["failed"]:
             raise NotLoadable(
-                f"{file} was copied without errors, but the local Keras cannot load it: {problem}",
+                f"{file} was copied without errors, but the local Keras cannot load it: "
+                f"{answer['failed']}",
                 fix=f"%pip install keras=={versions.get('keras', 'VERSION')}, the version of the "
                 "host · in the GPU kernel the model is run.model.",
             )
 
-    def _ask(self, file: Path) -> str:
+    def _ask(self, file: Path) -> dict[str, str]:
         process = self.prepare()
         assert process.stdin
         with suppress(OSError):
             process.stdin.write(f"{file.absolute()}\n".encode())
             process.stdin.close()
-        if problem := self._wait(process, file.stat().st_size):
+        if exceeded := self._wait(process, file.stat().st_size):
             process.kill()
-            return problem
+            return {"foreign": "", "failed": exceeded}
         self._answer.seek(0)
         try:
-            return str(json.loads(self._answer.read(_LONGEST_ANSWER)))
-        except ValueError:
-            return f"its process ended with status {process.returncode}"
+            answer = json.loads(self._answer.read(_LONGEST_ANSWER))
+            return {name: str(answer[name]) for name in ("foreign", "failed")}
+        except (ValueError, KeyError, TypeError):
+            return {"foreign": "", "failed": f"its process ended with status {process.returncode}"}
 
     def _wait(self, process: subprocess.Popen[bytes], size: int) -> str:
         """Wait for the end of the process; return the limit that it exceeded, or ""."""
@@ -144,6 +152,23 @@ def check_fetched(
         loading.load(file, versions)
     if origin:
         remote_origin.save(folder, replace(origin, model_sha256=sha256))
+
+
+def check_keras_1(folder: Path, file: Path) -> None:
+    """Check the model of a run on Theano: in another process if it came from a host.
+
+    Raises what `LoadCheck.load` raises.
+    """
+    if remote_origin.load(folder):
+        with LoadCheck(isolated_load.KERAS_1) as check:
+            check.load(file, {})
+        return
+    try:
+        problem = hdf5_file.find_keras_1_problem(file, file.stat().st_size)
+    except (OSError, ValueError, KeyError) as error:
+        raise model_archive.damaged_file(file, str(error)) from error
+    if problem:
+        raise model_archive.foreign_file(file, problem)
 
 
 def _environment() -> dict[str, str]:

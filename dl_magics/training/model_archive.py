@@ -41,16 +41,47 @@ def check_archive(path: Path, registered: Collection[str] = ()) -> None:
             problem = _find_foreign_member(archive, path.stat().st_size)
             problem = problem or _find_foreign_class(json.loads(_read(archive)), registered)
     except (zipfile.BadZipFile, KeyError, ValueError, RecursionError, OSError) as error:
-        raise DamagedRun(
-            f"{path} cannot be read: {error}",
-            fix="Run the %%finetune cell again; the features it computed are kept.",
-        ) from error
+        raise damaged_file(path, str(error)) from error
     if problem:
-        raise NotLoadable(
-            f"{path} is not loaded, since it could run code of whoever wrote it: {problem}.",
-            fix="If you trust its host, use it there, in the GPU kernel: run.model · register a "
-            "class of your own: @keras.saving.register_keras_serializable()",
-        )
+        raise foreign_file(path, problem)
+
+
+def damaged_file(path: Path, problem: str) -> DamagedRun:
+    """Return the error for a model that is not complete."""
+    return DamagedRun(
+        f"{path} cannot be read: {problem}",
+        fix="Run the %%finetune cell again; the features it computed are kept.",
+    )
+
+
+def foreign_file(path: Path, problem: str) -> NotLoadable:
+    """Return the error for a model that holds what the engine does not write."""
+    return NotLoadable(
+        f"{path} is not loaded, since it could run code of whoever wrote it: {problem}.",
+        fix="If you trust its host, use it there, in the GPU kernel: run.model · register a "
+        "class of your own: @keras.saving.register_keras_serializable()",
+    )
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file, "" if it does not exist."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def find_objects(config: Any) -> Iterator[dict[str, Any]]:
+    """Yield each description of an object in a model's configuration, at any depth."""
+    waiting = [config]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            if "class_name" in each:
+                yield each
+            waiting += each.values()
+        elif isinstance(each, list):
+            waiting += each
 
 
 def _find_foreign_member(archive: zipfile.ZipFile, size: int) -> str:
@@ -83,27 +114,6 @@ def _find_foreign_class(config: Any, registered: Collection[str]) -> str:
         if not _is_in(name, classes) or each.get("registered_name") not in (None, name):
             return f"it uses {_quote(name)} of {_quote(module)}"
     return ""
-
-
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file, "" if it does not exist."""
-    if not path.is_file():
-        return ""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def find_objects(config: Any) -> Iterator[dict[str, Any]]:
-    """Yield each description of an object in a model's configuration, at any depth."""
-    waiting = [config]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, dict):
-            if "class_name" in each:
-                yield each
-            waiting += each.values()
-        elif isinstance(each, list):
-            waiting += each
 
 
 def _is_in(value: Any, names: Collection[str]) -> bool:

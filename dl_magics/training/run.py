@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from dl_magics.errors import DamagedRun, NotTrained
+from dl_magics.errors import NotTrained
 from dl_magics.runs import remote_origin, summary
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.state import RunState
@@ -105,10 +105,7 @@ class Run:
         try:
             return keras.saving.load_model(path, compile=False, safe_mode=True)
         except (KeyError, ValueError, OSError) as error:
-            raise DamagedRun(
-                f"{path} cannot be read: {error}",
-                fix="Run the %%finetune cell again; the features it computed are kept.",
-            ) from error
+            raise model_archive.damaged_file(path, str(error)) from error
 
     def predict(self, paths: str | Path | Sequence[str | Path]) -> Predictions:
         """Return the predicted class of images: `paths` is a file, a folder, or a list of them.

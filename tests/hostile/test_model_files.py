@@ -357,6 +357,19 @@ def test_a_model_of_keras_1_that_the_engine_does_not_write_is_refused(
     assert hdf5_file.find_keras_1_problem(path, path.stat().st_size) == problem
 
 
+@pytest.mark.parametrize("is_remote", [False, True])
+def test_the_model_of_a_run_on_theano_is_checked_before_keras_1_reads_it(tmp_path, is_remote):
+    path = keras_1(tmp_path / "model.h5", {"class_name": "Lambda", "config": {}})
+    if is_remote:
+        remote_origin.save(tmp_path, origin())
+
+    with pytest.raises(NotLoadable, match="could run code of whoever wrote it: it uses 'Lambda'"):
+        load_check.check_keras_1(tmp_path, path)
+    path.write_bytes(b"rain")
+    with pytest.raises(DamagedRun, match="cannot be read"):
+        load_check.check_keras_1(tmp_path, path)
+
+
 @pytest.mark.parametrize(
     ("limit", "value", "problem"),
     [
@@ -373,7 +386,7 @@ def test_the_process_that_loads_a_model_is_ended_at_a_limit(
 
     with LoadCheck(isolated_load.KERAS_1) as check:
         process = check.prepare()
-        with pytest.raises(NotLoadable, match=problem):
+        with pytest.raises(DamagedRun, match=problem):
             check.load(path, {})
 
     assert process.returncode == -9
@@ -382,7 +395,7 @@ def test_the_process_that_loads_a_model_is_ended_at_a_limit(
 def test_a_process_that_ends_without_an_answer_has_not_loaded_the_model(tmp_path):
     with LoadCheck(isolated_load.KERAS_1) as check:
         check.prepare().kill()
-        with pytest.raises(NotLoadable, match="its process ended with status -9"):
+        with pytest.raises(DamagedRun, match="its process ended with status -9"):
             check.load(keras_1(tmp_path / "model.h5", dense()), {})
 
 

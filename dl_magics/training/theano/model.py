@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from dl_magics.errors import NotTrained
 from dl_magics.keras_config import theano_env
-from dl_magics.training import isolated_load
-from dl_magics.training.load_check import LoadCheck
+from dl_magics.training import load_check
 from dl_magics.training.theano import env
 from dl_magics.training.theano.process import Process
 
@@ -41,8 +40,8 @@ def load_model(path: Path, host: Mapping[str, Any]) -> Iterator[TheanoModel]:
     ------
     NotTrained
         where this computer has no Theano interpreter.
-    NotLoadable
-        where the file holds what the engine does not write.
+    NotLoadable, DamagedRun
+        where the file holds what the engine does not write, or cannot be read.
     """
     interpreter = env.find_interpreter(path.parents[2] / theano_env.FOLDER)
     if interpreter is None:
@@ -50,8 +49,7 @@ def load_model(path: Path, host: Mapping[str, Any]) -> Iterator[TheanoModel]:
             f"{path} is a model of Keras 1, and this computer has no interpreter with Theano.",
             fix=f"%backend theano --setup --here makes one{_elsewhere(host)}",
         )
-    with LoadCheck(isolated_load.KERAS_1) as check:
-        check.load(path, {})
+    load_check.check_keras_1(path.parent, path)
     with Process(interpreter) as process:
         yield TheanoModel(process, process.ask("load", path=str(path))["size"])
 
