@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dl_magics.actions.runs import remote_files, remote_runs
-from dl_magics.errors import DamagedRun, NoAnswer, NotTrained
+from dl_magics.errors import CommandFailed, DamagedRun, NotTrained
 from dl_magics.runs import log, remote_origin
 from dl_magics.runs.events import RunEnded
 from dl_magics.store import paths
@@ -114,7 +114,7 @@ def test_a_run_cannot_replace_what_leads_to_its_host(gpu_run, host_home):
     ended = {**RunEnded(status="done", files=files).to_json(), "n": 2, "t": 1.6e9}
     plant(host_home, "owned", ended, **{"remote_origin.json": elsewhere})
 
-    with pytest.raises(DamagedRun, match="lists a file that no run saves"):
+    with pytest.raises(DamagedRun, match="not a file that a run produces"):
         gpu_run("%attach owned")
     again = gpu_run("%attach owned")
 
@@ -129,7 +129,7 @@ def test_a_model_that_is_too_large_is_not_copied(gpu_run, host_home, monkeypatch
     ended = {**RunEnded(status="done", files=files).to_json(), "n": 2, "t": 1.6e9}
     plant(host_home, "large", ended, **{"model.keras": model})
 
-    with pytest.raises(NoAnswer, match=r"model\.keras on the host is larger than 1,000 bytes"):
+    with pytest.raises(CommandFailed, match=r"sends more than 1,000 bytes for \.keras"):
         gpu_run("%attach large")
 
     assert not [each for each in saved("large").iterdir() if "model" in each.name]
@@ -142,7 +142,7 @@ def test_a_description_that_is_too_large_creates_no_run(gpu_run, host_home, monk
     with (folder / name).open("ab") as file:
         file.write(b" " * 70_000)
 
-    with pytest.raises(NoAnswer, match="on the host is larger than"):
+    with pytest.raises(CommandFailed, match="sends more than 10,000 bytes"):
         gpu_run(f"%attach {folder.name}")
 
     assert not saved(folder.name).exists()
