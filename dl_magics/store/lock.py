@@ -1,4 +1,4 @@
-"""Locks between the processes of this user."""
+"""Locks between the processes of this user. Other users can neither open nor hold them."""
 
 from __future__ import annotations
 
@@ -19,19 +19,12 @@ _held: dict[str, FileLock] = {}
 def hold(name: str, otherwise: DLMagicsError | None = None) -> Iterator[None]:
     """Hold the lock `name`; it is released at the end of the block or of this process.
 
-    Other users can neither open nor hold it. Where another process holds it, wait, or raise
-    `otherwise` at once.
+    Where another process holds it, wait, or raise `otherwise` at once.
     """
-    from filelock import FileLock, Timeout
-
-    file = paths.data_folder("locks") / f"{name}.lock"
-    private.touch(file)
-    lock = FileLock(file, timeout=0 if otherwise else -1, mode=private.FILE_MODE)
-    try:
-        lock.acquire()
-    except Timeout:
+    lock = _open_lock(name)
+    if not _acquire(lock, 0 if otherwise else -1):
         assert otherwise
-        raise otherwise from None
+        raise otherwise
     try:
         yield
     finally:
@@ -43,35 +36,44 @@ def hold_until_exit(name: str, *, seconds: float = 0.0) -> bool:
 
     Return False where another process still holds it after `seconds`.
     """
-    from filelock import FileLock, Timeout
-
-    file = str(paths.data_folder("locks") / f"{name}.lock")
-    if file in _held:
+    lock = _open_lock(name)
+    if lock.lock_file in _held:
         return True
-    lock = FileLock(file, timeout=seconds, thread_local=False)
-    try:
-        lock.acquire()
-    except Timeout:
+    if not _acquire(lock, seconds):
         return False
-    _held[file] = lock
+    _held[lock.lock_file] = lock
     return True
 
 
 def release(name: str) -> None:
     """Release a lock of `hold_until_exit`."""
-    if lock := _held.pop(str(paths.data_folder("locks") / f"{name}.lock"), None):
+    if lock := _held.pop(_open_lock(name).lock_file, None):
         lock.release()
 
 
 def is_held(name: str) -> bool:
     """Whether this or another process holds the lock `name`."""
-    from filelock import FileLock, Timeout
+    lock = _open_lock(name)
+    if lock.lock_file in _held or not _acquire(lock, 0):
+        return True
+    lock.release()
+    return False
+
+
+def _open_lock(name: str) -> FileLock:
+    from filelock import FileLock
 
     file = paths.data_folder("locks") / f"{name}.lock"
-    if str(file) in _held:
-        return True
+    private.touch(file)
+    return FileLock(str(file), mode=private.FILE_MODE, thread_local=False)
+
+
+def _acquire(lock: FileLock, seconds: float) -> bool:
+    """Acquire a lock within some seconds; -1 waits as long as it takes."""
+    from filelock import Timeout
+
     try:
-        with FileLock(file, timeout=0):
-            return False
+        lock.acquire(timeout=seconds)
     except Timeout:
-        return True
+        return False
+    return True

@@ -83,7 +83,7 @@ def locked(name: str) -> Iterator[subprocess.Popen[str]]:
     code = (
         "import os, sys, time; from dl_magics.store import lock;"
         "assert lock.hold_until_exit(sys.argv[1]); child = os.fork();"
-        "child and print(child, flush=True); time.sleep(600)"
+        "child or print(os.getpid(), flush=True); time.sleep(600)"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, name], stdout=subprocess.PIPE, text=True
