@@ -61,7 +61,8 @@ _ERROR_CODES: tuple[ErrorRule, ...] = (
         "%aws_prices shows the types of this region.",
     ),
     (
-        "InvalidClientTokenId AuthFailure SignatureDoesNotMatch UnrecognizedClientException",
+        "InvalidClientTokenId AuthFailure SignatureDoesNotMatch UnrecognizedClientException "
+        "InvalidSignatureException",
         errors.NoCredentials,
         "AWS rejected the access keys of profile '{profile}' ({code}).",
         "In a terminal: aws configure --profile {profile}",

@@ -8,7 +8,7 @@ from dl_magics.practice.process import (
     start_cloud,
     stop_cloud,
 )
-from dl_magics.practice.profile import PracticeProfile, ensure_profile
+from dl_magics.practice.profile import PracticeProfile, ensure_profile, has_ended
 
 __all__ = [
     "FAULTS",
@@ -17,6 +17,7 @@ __all__ = [
     "ensure_profile",
     "find_cloud",
     "find_foreign_port",
+    "has_ended",
     "start_cloud",
     "stop_cloud",
 ]

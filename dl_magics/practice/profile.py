@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from dl_magics.practice.process import api_url
+from dl_magics.practice.process import api_url, find_cloud
 from dl_magics.store import atomic
 
 PROFILE_NAME = "practice"
@@ -48,6 +48,11 @@ def ensure_profile(folder: Path) -> PracticeProfile:
     config = f"[profile {PROFILE_NAME}]\nregion = {REGION}\nendpoint_url = {made.endpoint_url}\n"
     _write_if_changed(made.config_file, config)
     return made
+
+
+def has_ended(profile: str | None, config_file: str) -> bool:
+    """Return whether this is the profile of a practice cloud that is not running."""
+    return profile == PROFILE_NAME and find_cloud(Path(config_file).parents[1]) is None
 
 
 def issue_access_key(made: PracticeProfile) -> tuple[str, str]:

@@ -50,7 +50,9 @@ class Range:
     def taking(self, part: str) -> str:
         """Return the command that writes the range into the remote file."""
         seek = f"dd bs={_MB} seek={self.at // _MB} count=0 2>/dev/null; " if self.at else ""
-        return f'f={shlex.quote(part)} && mkdir -p -- "${{f%/*}}" && {{ {seek}cat; }} 1<>"$f"'
+        # Other users cannot read what is on its way; it gets its mode at the end.
+        where = f'umask 077 && f={shlex.quote(part)} && mkdir -p -- "${{f%/*}}"'
+        return f'{where} && {{ {seek}cat; }} 1<>"$f"'
 
 
 @dataclass(slots=True)

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import _thread
 import io
+import json
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import psutil
 import pytest
 
 from dl_magics import errors
@@ -364,6 +367,29 @@ def test_practice_switches_on_and_off(run, monkeypatch, tmp_path):
     assert "default" in back
     assert run("%practice") == "The practice cloud is off."
     assert context.load_profile().region == "eu-west-1"
+
+
+def test_practice_starts_at_another_port_where_another_program_took_its_own(run, home):
+    run("%practice on")
+    record = json.loads((home / "practice" / "practice.json").read_text())
+    process = psutil.Process(record["pid"])
+    process.kill()
+    process.wait()
+    with ThreadingHTTPServer(("127.0.0.1", record["port"]), BaseHTTPRequestHandler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        try:
+            with pytest.raises(errors.WrongState, match="practice cloud is not running") as ended:
+                run("%aws_list")
+            notice = run("%practice on")
+            run("%aws_list")
+            again = run("%practice on")
+        finally:
+            other.shutdown()
+    run("%practice off")
+
+    assert ended.value.fix == "%practice on"
+    assert f"another program uses port {record['port']}" in notice
+    assert "another program" not in again
 
 
 def test_practice_faults_are_listed_and_injected(run):

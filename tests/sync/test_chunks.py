@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import tempfile
 from pathlib import Path
@@ -83,3 +84,14 @@ def test_a_short_rest_is_not_halved(tmp_path):
 
     assert left.next()
     assert left.next() is None
+
+
+def test_a_part_is_for_its_owner_only_while_it_arrives(tmp_path):
+    (tmp_path / "file").write_bytes(b"x" * MB)
+    whole = Ranges(find_missing_ranges(tmp_path / "file", MB, []))
+    part = tmp_path / "stage" / "new" / "part"
+
+    subprocess.run(["sh", "-c", whole.next().taking(str(part))], input=b"x" * MB, check=True)
+
+    modes = [stat.S_IMODE(each.stat().st_mode) for each in (part, *part.parents[:2])]
+    assert modes == [0o600, 0o700, 0o700]

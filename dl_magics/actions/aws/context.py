@@ -10,7 +10,7 @@ from dl_magics.aws.ec2 import Ec2
 from dl_magics.aws.profile import AwsProfile
 from dl_magics.aws.session import AwsSession
 from dl_magics.core.instance import Instance, find_exact, find_matching
-from dl_magics.errors import DLMagicsError, NoRegion, NoSuchInstance, SeveralInstances
+from dl_magics.errors import DLMagicsError, NoRegion, NoSuchInstance, SeveralInstances, WrongState
 from dl_magics.store import ledger
 from dl_magics.store.state import State
 
@@ -154,6 +154,8 @@ def load() -> Context:
         if the profile does not exist.
     NoRegion
         if neither a magic nor the AWS configuration sets a region.
+    WrongState
+        if the practice cloud is selected and is not running.
     """
     return from_state(selection.read())
 
@@ -184,6 +186,8 @@ def load_profile() -> AwsProfile:
 def _make_context(
     profile: AwsProfile, selected: Mapping[str, str], allow_from: tuple[str, ...]
 ) -> Context:
+    if profile.config_file:
+        _check_practice_cloud(profile)
     session = AwsSession.open(profile)
     if not session.region:
         raise NoRegion("No AWS region is selected.", fix="%aws_region us-east-1")
@@ -194,6 +198,14 @@ def _make_context(
         selected_id=selected.get(_profile_and_region(profile, session.region)),
         allow_from=allow_from,
     )
+
+
+def _check_practice_cloud(profile: AwsProfile) -> None:
+    """Refuse a practice cloud that has ended: another user's program may answer at its port."""
+    from dl_magics import practice
+
+    if practice.has_ended(profile.profile, str(profile.config_file)):
+        raise WrongState("The practice cloud is not running.", fix="%practice on")
 
 
 def _profile_and_region(profile: AwsProfile, region: str) -> str:

@@ -61,7 +61,7 @@ def _key_pair(context: Context, name: str) -> list[str]:
         return [make_script(context)]
     key = keys.ensure_key_pair(access.LOGIN_KEY)
     public = key.file.with_suffix(".pub")
-    public.write_text(f"{key.public}\n", encoding="utf-8")
+    atomic.replace(public, f"{key.public}\n")
     options = ["--key-name", name, "--public-key-material", f"fileb://{public}"]
     return [make_script(context, ec2_command("import-key-pair", *options, *_tags("key-pair")))]
 

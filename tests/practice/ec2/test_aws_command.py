@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 
+import boto3
 import pytest
 
 pytestmark = pytest.mark.skipif(not shutil.which("aws"), reason="needs the aws command")
@@ -46,6 +48,29 @@ def test_the_aws_cli_shows_an_error_of_the_practice_cloud(renter, cloud):
 
     assert refused.returncode != 0
     assert "An error occurred (UnauthorizedOperation)" in refused.stderr
+
+
+def test_the_aws_cli_shows_the_errors_of_aws_for_other_signatures(renter, monkeypatch):
+    unsigned = aws("ec2", "describe-instances", "--no-sign-request")
+    unsigned_sts = aws("sts", "get-caller-identity", "--no-sign-request")
+    known = boto3.Session().get_credentials()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", known.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "guessed")
+    guessed = aws("ec2", "describe-instances")
+    guessed_sts = aws("sts", "get-caller-identity")
+    guessed_quota = aws("service-quotas", "list-service-quotas", "--service-code", "ec2")
+
+    codes = [
+        re.search(r"An error occurred \((\w+)\)", each.stderr)[1]
+        for each in (unsigned, unsigned_sts, guessed, guessed_sts, guessed_quota)
+    ]
+    assert codes == [
+        "MissingParameter",
+        "MissingAuthenticationToken",
+        "AuthFailure",
+        "SignatureDoesNotMatch",
+        "InvalidSignatureException",
+    ]
 
 
 def test_the_aws_cli_reads_prices_quotas_and_the_caller(renter):
