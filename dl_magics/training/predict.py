@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dl_magics.data import folders, images
-from dl_magics.errors import BadData
+from dl_magics.errors import BadData, DamagedRun
 from dl_magics.text import escape_controls
 
 _BATCH = 32
+_LARGEST_SIZE = 4096
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ class KerasClassifier:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self.size = int(model.input_shape[1])
+        shape = model.input_shape
+        self.size: int = shape[1] if isinstance(shape, tuple) and len(shape) == 4 else 0
 
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.asarray(self._model.predict_on_batch(pixels))
@@ -93,7 +95,12 @@ def list_files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
 def predict_files(
     classifier: Classifier, files: Sequence[Path], classes: Sequence[str]
 ) -> Predictions:
-    """Return a prediction for each valid image; `classes` are in the order of the outputs."""
+    """Return a prediction for each valid image; `classes` are in the order of the outputs.
+
+    Raises DamagedRun where the model is not one of images with these classes.
+    """
+    if type(classifier.size) is not int or not 0 < classifier.size <= _LARGEST_SIZE:
+        raise _other_model(f"images of {classifier.size!r:.20} pixels")
     predictions: list[Prediction] = []
     skipped: dict[Path, str] = {}
     for start in range(0, len(files), _BATCH):
@@ -101,6 +108,8 @@ def predict_files(
         if not decoded:
             continue
         rows = classifier.probabilities(np.stack(list(decoded.values())))
+        if rows.shape != (len(decoded), len(classes)):
+            raise _other_model(f"{rows.shape[-1]} classes, not {len(classes)}")
         predictions += [
             Prediction(
                 path=file,
@@ -111,6 +120,13 @@ def predict_files(
             for file, row in zip(decoded, rows, strict=True)
         ]
     return Predictions(predictions, skipped)
+
+
+def _other_model(takes: str) -> DamagedRun:
+    return DamagedRun(
+        f"The model of the run does not belong to its log: it has {takes}.",
+        fix="Run the %%finetune cell again; the features it computed are kept.",
+    )
 
 
 def _decode(

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import shutil
+
+import keras
 import pytest
 
-from dl_magics.errors import BadData
-from dl_magics.training.predict import Prediction, Predictions
+from dl_magics.errors import BadData, DamagedRun
+from dl_magics.training.predict import KerasClassifier, Prediction, Predictions, predict_files
 from dl_magics.training.run import Run
 from support import run_events, tiny_keras
 
@@ -130,3 +133,21 @@ def test_a_reopened_run_gives_the_same_predictions(run, data):
     assert [each.label for each in again.predict(data)] == [
         each.label for each in run.predict(data)
     ]
+
+
+def test_a_model_of_other_classes_than_its_log_is_refused(run, data, tmp_path):
+    log = run_events.make_events(classes=["blue", "green", "red"])
+    other = Run(run_events.write_log(tmp_path / "other", log))
+    shutil.copy(run.path / "model.keras", other.path)
+
+    with pytest.raises(DamagedRun, match="it has 2 classes, not 3"):
+        other.predict(data)
+
+
+@pytest.mark.parametrize("shape", [(None, None, 3), (100_000, 100_000, 3), (8,), ()])
+def test_a_model_of_anything_but_images_is_refused(shape, tmp_path):
+    pixels = keras.Input(shape)
+    classifier = KerasClassifier(keras.Model(pixels, keras.layers.Identity()(pixels)))
+
+    with pytest.raises(DamagedRun, match="The model of the run does not belong to its log"):
+        predict_files(classifier, [tiny_keras.photo(tmp_path / "a.png", "red", 1)], ["red"])
