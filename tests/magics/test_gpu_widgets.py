@@ -17,6 +17,19 @@ SLIDER = (
     "slider.observe(moved, 'value')\n"
     "slider"
 )
+HOSTILE = """%%gpu
+from ipykernel.kernelbase import Kernel
+kernel = Kernel.instance()
+def send(kind, comm_id, **content):
+    kernel.session.send(kernel.iopub_socket, kind, {{"comm_id": comm_id, **content}},
+                        metadata={{"version": "2.1.0"}}, parent=kernel.get_parent())
+stolen = {{"_model_name": "LinkModel", "target": ["IPY_MODEL_{victim}", "value"]}}
+send("comm_msg", "{victim}", data={{"method": "update", "state": {{"value": 99}}}})
+send("comm_open", "{victim}", target_name="jupyter.widget", data={{"state": {{"value": 99}}}})
+send("comm_open", "link", target_name="jupyter.widget", data={{"state": stolen}})
+send("comm_open", "control", target_name="jupyter.widget.control", data={{}})
+send("comm_close", "{victim}", data={{}})
+"""
 INTERACT = (
     "%%gpu\nimport ipywidgets\n"
     "interactive = ipywidgets.interactive(lambda n: print('square', n * n), n=(0, 9))\n"
@@ -147,6 +160,22 @@ def test_what_a_callback_prints_is_caught_by_its_output_widget(front_end):
         each["parent_header"]["msg_id"] for each in got if each["msg_type"] == "execute_input"
     }
     assert caught[0] == cell
+
+
+def test_an_instance_reaches_no_widget_of_the_notebook(front_end):
+    got = front_end.run("import ipywidgets\nlocal = ipywidgets.IntSlider(value=1)")
+    (victim,) = of_kind(got, "IntSliderModel")
+
+    got = front_end.run(HOSTILE.format(victim=victim))
+
+    assert not [each for each in got if each["msg_type"].startswith("comm_")]
+    said = printed([(each["msg_type"], each["content"]) for each in got])
+    assert said.count("was refused") == 3
+    assert f"its id is that of a widget of this notebook: {victim}" in said
+    changed = front_end.change(victim, value=2)
+    front_end.until_idle(changed)
+    reply = front_end.run("print(local.value)")
+    assert "2" in printed([(each["msg_type"], each["content"]) for each in reply])
 
 
 def test_a_widget_is_replaced_by_its_text_when_the_gpu_kernel_is_restarted(front_end):

@@ -34,7 +34,7 @@ NEEDED = {
     *("dl_magics", "dl_magics.errors", "dl_magics.text", "dl_magics.version", "dl_magics.magics"),
     *("dl_magics.keras_config", "dl_magics.keras_config.cuda_visible_devices"),
     *("dl_magics.store", "dl_magics.store.paths"),
-    *("dl_magics.store.lock", "dl_magics.store.notebook_session"),
+    *("dl_magics.store.lock", "dl_magics.store.notebook_session", "dl_magics.store.private"),
 }
 NEEDED_OF_OTHERS = {"IPython", "jupyter_core", "platformdirs"}
 MODULES_OF_MAGICS = 14
