@@ -139,7 +139,8 @@ class AgentConnection:
     async def _hold_session(self) -> None:
         """Open one session and read it until it fails; every end is an exception."""
         remote, reader, writer = await self._transport.open()
-        heartbeat = Heartbeat(remote, self._ping, self._note_life)
+        unsent = writer.channel.get_write_buffer_size
+        heartbeat = Heartbeat(remote, unsent, self._ping, self._note_life)
         working = [
             asyncio.ensure_future(heartbeat.run()),
             asyncio.ensure_future(self._read(reader, heartbeat)),

@@ -23,6 +23,7 @@ PING_SECONDS = 2.0
 DEAD_SECONDS = 6.0
 # The replies of the agent may wait behind megabytes of a transfer.
 AGENT_SECONDS = 60.0
+_SLEEP_SECONDS = 6.0
 _AFTER_SLEEP_SECONDS = 2.0
 _CHECK_SECONDS = 0.25
 _FIX = "The connection is opened again automatically."
@@ -35,6 +36,8 @@ class Heartbeat:
     ----------
     remote
         The SSH connection; it is aborted if it is dead.
+    unsent
+        Returns the number of bytes to the agent that wait to be sent: a ping waits behind them.
     ping
         Sends a ping to the agent.
     alive
@@ -44,10 +47,12 @@ class Heartbeat:
     def __init__(
         self,
         remote: asyncssh.SSHClientConnection,
+        unsent: Callable[[], int],
         ping: Callable[[], None],
         alive: Callable[[], None],
     ) -> None:
         self._remote = remote
+        self._unsent = unsent
         self._ping = ping
         self._alive = alive
         self._unanswered = 0
@@ -58,13 +63,16 @@ class Heartbeat:
 
     async def run(self) -> NoReturn:
         """Check until the line is dead or the agent does not reply; raise NoAnswer then."""
-        received, silent, limit = -1, 0, _checks(DEAD_SECONDS)
+        received, unsent, silent, limit = -1, 0, 0, _checks(DEAD_SECONDS)
         checked_at = time.time()
         for check in count():
             before, received = received, dial.bytes_received(self._remote)
             if received != before:
                 silent, limit = 0, _checks(DEAD_SECONDS)
                 self._alive()
+            before, unsent = unsent, self._unsent()
+            if unsent != before:
+                self._unanswered = 0
             if self._has_slept(checked_at):
                 silent, limit = 0, _checks(_AFTER_SLEEP_SECONDS)
                 self._ping()
@@ -83,7 +91,7 @@ class Heartbeat:
 
     def _has_slept(self, checked_at: float) -> bool:
         """Whether the computer slept since the last check: only the wall clock goes on then."""
-        return time.time() - checked_at > DEAD_SECONDS
+        return time.time() - checked_at > _SLEEP_SECONDS
 
 
 def _checks(seconds: float) -> int:
