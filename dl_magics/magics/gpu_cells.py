@@ -21,8 +21,8 @@ class GpuCellMagics(Magics):
     shell: InteractiveShell
 
     @magic_arguments()
-    @argument("-i", "--input", default="", help="variables to send: x,y")
-    @argument("-o", "--output", default="", help="variables to fetch: z")
+    @argument("-i", "--input", nargs="*", default=(), help="variables to send: x,y")
+    @argument("-o", "--output", nargs="*", default=(), help="variables to fetch: z")
     @argument("--background", action="store_true", help="do not wait; %%gpu_output shows it later")
     @needs_local_scope
     @cell_magic
@@ -50,12 +50,12 @@ class GpuCellMagics(Magics):
         from dl_magics.magics.display.cell_widgets import find_bridge
 
         args = parse_argstring(self.gpu, line)
-        wanted = names.parse_names(args.output)
+        wanted = names.parse_names(" ".join(args.output))
         if again := notebook_kernel.reattach():
             print_line(f"Reattached to the GPU kernel on {again.host.name}, with its variables.")
         kernel = notebook_kernel.current()
         local = {**self.shell.user_ns, **(local_ns or {})}
-        values = names.select_values(local, names.parse_names(args.input))
+        values = names.select_values(local, names.parse_names(" ".join(args.input)))
         with show_link_status(self.shell, kernel) as say:
             if values or not args.background:
                 wait_for_turn(kernel, say)

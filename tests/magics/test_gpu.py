@@ -42,7 +42,7 @@ def test_names_stay_there_from_cell_to_cell(run, capsys):
 def test_variables_go_there_and_come_back(run):
     run.shell.push({"x": np.arange(6.0).reshape(2, 3), "names": ("cat", "dog")})
 
-    run("%%gpu -i x,names -o y,back\ny = x @ x.T\nback = {name: len(name) for name in names}")
+    run("%%gpu -i x, names -o y,back\ny = x @ x.T\nback = {name: len(name) for name in names}")
 
     assert run.shell.user_ns["y"].tolist() == [[5.0, 14.0], [14.0, 50.0]]
     assert run.shell.user_ns["back"] == {"cat": 3, "dog": 3}
