@@ -13,7 +13,7 @@ from dl_magics.gpu_kernel import deploy
 from dl_magics.gpu_kernel.cuda_env import LET_SEE
 from dl_magics.gpu_kernel.link.status import AgentStatus
 from dl_magics.gpu_kernel.link.stream import parse_document
-from dl_magics.ssh import connection
+from dl_magics.ssh import commands, connection
 from dl_magics.ssh.target import SshTarget
 
 if TYPE_CHECKING:
@@ -143,19 +143,19 @@ async def start_agent(
 
 async def run_agent_command(remote: asyncssh.SSHClientConnection, command: str) -> AgentStatus:
     """Run the agent's file on the host; return its status, ignoring other shell output."""
-    done = await remote.run(command, check=False)
-    for line in reversed(str(done.stdout).splitlines()):
+    done = await commands.run_limited(remote, command)
+    for line in reversed(done.stdout.splitlines()):
         if line.startswith('{"op":'):
             with contextlib.suppress(ValueError):
                 return AgentStatus.read(parse_document(line.encode()))
-    if done.returncode is None:
+    if done.code is None:
         raise NoAnswer(
             "The connection was lost while the agent was queried.", fix="Run the line again."
         )
-    errors = str(done.stderr).strip().splitlines()
+    errors = done.stderr.strip().splitlines()
     if not errors:
         raise NoAnswer(
-            f"The shell on the host exited without output (exit status {done.returncode}).",
+            f"The shell on the host exited without output (exit status {done.code}).",
             fix=_START_FILES,
         )
     return AgentStatus("gone", errors[-1])

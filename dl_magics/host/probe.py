@@ -14,7 +14,7 @@ from typing import Any
 
 from dl_magics.errors import NoAnswer
 from dl_magics.host.info import Gpu, HostInfo, Interpreter, Kind
-from dl_magics.ssh import connection
+from dl_magics.ssh import commands, connection
 from dl_magics.ssh.target import SshTarget
 
 # The disk of a new instance is slow at first; each step of the script has its own timeout.
@@ -39,13 +39,13 @@ async def probe_host(target: SshTarget) -> HostInfo:
             with suppress(BrokenPipeError):
                 process.stdin.write(_script(begin, end))
                 process.stdin.write_eof()
-            done = await process.wait(check=False, timeout=_TIMEOUT_SECONDS)
+            done = await commands.collect_output(process, timeout=_TIMEOUT_SECONDS)
         except TimeoutError as error:
             raise _no_answer(target, f"for {_TIMEOUT_SECONDS:.0f} seconds", "") from error
-    lines = str(done.stdout).splitlines()
+    lines = done.stdout.splitlines()
     if begin not in lines or end not in lines:
-        code = "" if done.exit_status is None else f" (exit status {done.exit_status})"
-        raise _no_answer(target, f"what is installed{code}", str(done.stderr))
+        code = "" if done.code is None else f" (exit status {done.code})"
+        raise _no_answer(target, f"what is installed{code}", done.stderr)
     return parse_lines(target.name, lines[lines.index(begin) + 1 : lines.index(end)])
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from dl_magics.errors import CommandFailed, NoAnswer
 from dl_magics.remote_code import bundle
 from dl_magics.remote_code.request import build_request, read_response
-from dl_magics.ssh import connection, sftp
+from dl_magics.ssh import commands, connection, sftp
 from dl_magics.ssh.target import SshTarget
 from dl_magics.store import paths
 
@@ -86,25 +86,24 @@ async def run(
     shared = await connection.connect_shared(target)
     with connection.translate_errors(target):
         try:
-            done = await shared.run(
+            done = await commands.run_limited(
+                shared,
                 f"exec sh -c {shlex.quote(line)}",
-                input=build_request(function, arguments),
-                check=False,
-                errors="replace",
+                build_request(function, arguments),
                 timeout=timeout,
             )
         except TimeoutError as error:
             raise _no_response(python, target.name, f"within {timeout:.0f} seconds", "") from error
-    result = read_response(str(done.stdout), mark)
+    result = read_response(done.stdout, mark)
     if result is not None:
         return result
-    if done.returncode is None:
+    if done.code is None:
         raise NoAnswer(
             f"The connection to {target.name} ended before {python} sent a response.",
             fix="Run the same line again.",
         )
-    status = f"(exit status {done.returncode})"
-    raise _no_response(python, target.name, status, str(done.stderr))
+    status = f"(exit status {done.code})"
+    raise _no_response(python, target.name, status, done.stderr)
 
 
 async def run_locally(

@@ -51,6 +51,8 @@ async def connect_shared(target: SshTarget) -> asyncssh.SSHClientConnection:
     BadSetting, NoAnswer, LoginRefused, HostKeyRefused
         if it cannot be opened.
     """
+    import asyncssh
+
     async with _connecting.setdefault(target.alias, asyncio.Lock()):
         host_keys = host_key_check.expected_keys(target)
         shared = _shared.get(target.alias)
@@ -61,7 +63,8 @@ async def connect_shared(target: SshTarget) -> asyncssh.SSHClientConnection:
             shared.connection.abort()
         connection = await _open(target)
         # sshd sends small packets without delay only once a session was opened on the connection.
-        first_session = asyncio.ensure_future(connection.run("true", check=False))
+        quiet = {"stdout": asyncssh.DEVNULL, "stderr": asyncssh.DEVNULL}
+        first_session = asyncio.ensure_future(connection.run("true", check=False, **quiet))
         first_session.add_done_callback(_retrieve_exception)
         _shared[target.alias] = _Shared(target, host_keys, connection, first_session)
         return connection

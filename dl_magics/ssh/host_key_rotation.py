@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from dl_magics.errors import NoAnswer
-from dl_magics.ssh import connection, known_hosts
+from dl_magics.ssh import commands, connection, known_hosts
 from dl_magics.ssh.target import SshTarget
 from dl_magics.store import lock
 
@@ -68,16 +68,16 @@ async def _replace_once(target: SshTarget) -> None:
 async def _replace(target: SshTarget) -> None:
     (first,) = {line.split(maxsplit=1)[1] for line in known_hosts.pinned_lines(target.alias)[:1]}
     async with connection.connect_private(target) as private:
-        generated = await private.run(_GENERATE, check=False)
-        new = str(generated.stdout).strip()
-        if generated.exit_status or not new.startswith("ssh-ed25519 "):
+        generated = await commands.run_limited(private, _GENERATE)
+        new = generated.stdout.strip()
+        if generated.code or not new.startswith("ssh-ed25519 "):
             raise NoAnswer(
-                f"{target.name} could not generate a new host key: {generated.stderr!s:.200}",
+                f"{target.name} could not generate a new host key: {generated.stderr:.200}",
                 fix="%aws_start tries again.",
             )
         # Both are valid until the new one is in use: the connection may break in between.
         known_hosts.pin_keys(target.alias, first, new, temporary=True)
-        await private.run(_INSTALL, check=False)
+        await commands.run_limited(private, _INSTALL)
     known_hosts.pin_keys(target.alias, new)
     await _check_login(target)
 
@@ -85,4 +85,4 @@ async def _replace(target: SshTarget) -> None:
 async def _check_login(target: SshTarget) -> None:
     """Log in over a new connection: one that is already open would prove nothing."""
     async with connection.connect_private(target) as private:
-        await private.run("true", check=False)
+        await commands.run_limited(private, "true")

@@ -65,9 +65,13 @@ def test_names_are_quoted_as_in_a_shell(there, run):
 
     run('%sync up "sp ace.txt" --to="in a folder/"')
     run(r"%sync up sp\ ace.txt --to it\'s")
+    Path("bad\udcff.bin").write_text("x")
+    sent = run("%sync up bad\udcff.bin")
 
     assert (there / "in a folder" / "sp ace.txt").read_text() == "x"
     assert (there / "it's").read_text() == "x"
+    assert (there / "bad\udcff.bin").read_text() == "x"
+    assert r"gpu:bad\xff.bin: 1 files" in repr(sent)
     with pytest.raises(UsageError, match="no closing quotation in: up it's"):
         run("%sync up it's")
 

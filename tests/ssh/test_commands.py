@@ -4,7 +4,7 @@ import pytest
 
 from dl_magics import errors
 from dl_magics.actions.aws import access, context
-from dl_magics.ssh import blocking, connection, host_key_rotation, keys, known_hosts
+from dl_magics.ssh import blocking, commands, connection, host_key_rotation, keys, known_hosts
 from dl_magics.ssh.target import SshTarget
 
 
@@ -126,3 +126,30 @@ def _until_swapped(instance):
         if offered.public.split()[1] != known:
             return
     raise AssertionError
+
+
+@pytest.mark.parametrize("stream", ["", " >&2"])
+def test_output_without_end_is_an_error(host, monkeypatch, stream):
+    async def ask():
+        remote = await connection.connect_shared(host.login)
+        process = await remote.create_process(f"yes{stream}", errors="replace")
+        await commands.collect_output(process, max_size=2**20)
+
+    with pytest.raises(errors.CommandFailed, match="printed more than 1,048,576 characters"):
+        blocking.wait_for(ask())
+    assert host.run("echo still here").stdout == "still here\n"
+
+
+def test_output_that_is_no_text_is_shown_as_far_as_it_is(host):
+    done = host.run(r"printf 'caf\351 x'; exit 3")
+
+    assert (done.stdout, done.code) == ("caf\ufffd x", 3)
+
+
+def test_a_command_that_takes_too_long_is_ended(host):
+    async def ask():
+        remote = await connection.connect_shared(host.login)
+        await commands.run_limited(remote, "echo $$ > pid; exec sleep 600", timeout=1)
+
+    with pytest.raises(TimeoutError):
+        blocking.wait_for(ask())
