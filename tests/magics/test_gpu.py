@@ -125,6 +125,22 @@ def test_an_interrupt_ends_the_cell_there_and_its_names_stay(run, capsys):
     assert "1" in capsys.readouterr().out
 
 
+def test_a_cell_that_is_interrupted_before_its_code_starts_ends(run, capsys):
+    run(
+        "%%gpu\nkernel = get_ipython().kernel\nreal = kernel.do_execute\n"
+        "def interrupted(*args, **options):\n"
+        "    kernel.do_execute = real\n    raise KeyboardInterrupt\n"
+        "kernel.do_execute = interrupted"
+    )
+
+    with pytest.raises(KeyboardInterrupt, match="before its code started"):
+        run("%%gpu\nprint('never')")
+
+    capsys.readouterr()
+    run("%%gpu\nprint('next')")
+    assert capsys.readouterr().out == "next\n"
+
+
 def test_input_is_asked_here_and_answered_there(run, monkeypatch, capsys):
     monkeypatch.setattr("builtins.input", lambda prompt: f"{prompt}Ada")
 

@@ -166,7 +166,7 @@ def complete(code: str, cursor: int) -> tuple[list[str], int]:
     The list is empty while the kernel is busy or its link is down, so that Tab does not block.
     """
     open_ = _open.get(notebook_session.current().name)
-    if not open_ or open_.client.state != "idle":
+    if not open_ or open_.client.state != "idle" or open_.client.unfinished_cells:
         return [], cursor
     reply = open_.client.request(
         "shell", "complete_request", {"code": code, "cursor_pos": cursor}, seconds=_TAB_SECONDS

@@ -23,6 +23,8 @@ class PendingRequests:
         self._started: set[str] = set()
         self._unwanted: set[str] = set()
         self._half: set[str] = set()
+        self._unreplied: set[str] = set()
+        self._asked_after: dict[str, set[str]] = {}
         self._ended: dict[str, tuple[PendingRequest, int]] = {}
         self._dead = ""
 
@@ -42,6 +44,10 @@ class PendingRequests:
         if answer.late:
             self._ended[answer.id] = answer, since
 
+    def lacks_reply(self, id_: str) -> bool:
+        """Whether a request has become idle without a reply so far."""
+        return id_ in self._unreplied
+
     def interrupt(self, id_: str) -> None:
         """Interrupt a request if it runs; one of ours that has not started, as soon as it does."""
         if id_ in self._open and id_ not in self._started:
@@ -51,6 +57,8 @@ class PendingRequests:
 
     def take(self, entry: JournalEntry) -> None:
         """Assign an entry to its request."""
+        if entry.channel == "shell":
+            self._end_unreplied(entry)
         if entry.channel == "in":
             self._accept(entry)
         elif entry.event == "kernel_adopted":
@@ -73,6 +81,8 @@ class PendingRequests:
             self._end(id_, error)
 
     def _accept(self, entry: JournalEntry) -> None:
+        if self._unreplied:
+            self._asked_after[entry.id] = set(self._unreplied)
         if entry.id in self._open:
             self._accepted[entry.id] = entry.n
             if self._dead:
@@ -110,7 +120,19 @@ class PendingRequests:
             return
         if answer.id in self._half:
             self._end(answer.id, None)
+            return
         self._half.add(answer.id)
+        if idle:
+            self._unreplied.add(answer.id)
+
+    def _end_unreplied(self, entry: JournalEntry) -> None:
+        """End the requests whose reply would have come before that to a later request.
+
+        ipykernel sends none if an interrupt arrives before the code of a cell has started.
+        """
+        for id_ in self._asked_after.pop(entry.answers, set()) & self._unreplied:
+            self._open[id_].put(_interrupted(entry))
+            self._end(id_, None)
 
     def _fail_accepted(self, error: DLMagicsError) -> None:
         for id_ in list(self._accepted):
@@ -121,20 +143,31 @@ class PendingRequests:
         self.keep(answer)
         answer.put(error)
         self._accepted.pop(id_, None)
-        for marked in (self._half, self._started, self._unwanted):
+        for marked in (self._half, self._started, self._unwanted, self._unreplied):
             marked.discard(id_)
 
 
 def _gap(entry: JournalEntry) -> Message:
     """Return a stderr message which states that output may be missing."""
     text = "(The agent of this kernel was down for a moment: what it printed then is lost.)\n"
-    header = {"msg_id": f"gap-{entry.n}", "msg_type": "stream", "session": "", "version": "5.3"}
+    return _message(entry, "iopub", "stream", {"name": "stderr", "text": text})
+
+
+def _interrupted(entry: JournalEntry) -> Message:
+    """Return the reply to a cell that was interrupted before its code started."""
+    text = "The cell was interrupted before its code started."
+    error = {"status": "error", "ename": "KeyboardInterrupt", "evalue": text, "traceback": []}
+    return _message(entry, "shell", "execute_reply", error)
+
+
+def _message(entry: JournalEntry, channel: str, kind: str, content: Message) -> Message:
+    header = {"msg_id": f"entry-{entry.n}", "msg_type": kind, "session": "", "version": "5.3"}
     return {
         "header": header,
         "parent_header": {},
         "metadata": {},
-        "content": {"name": "stderr", "text": text},
-        "channel": "iopub",
+        "content": content,
+        "channel": channel,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from dl_magics.gpu_kernel.requests.running_cells import (
 from dl_magics.ssh import blocking
 
 Late = Callable[[Message], object]
+# The reply of a cell comes before its `idle`, or at once after it.
+_REPLY_SECONDS = 2.0
 
 
 class WidgetMessages(Protocol):
@@ -173,6 +176,8 @@ class KernelRequests:
         self._running.take(entry)
         if not (self.widgets and self.widgets.take(entry)):
             self._answers.take(entry)
+        if self._answers.lacks_reply(entry.answers):
+            asyncio.get_running_loop().call_later(_REPLY_SECONDS, self._probe, entry.answers)
         self._taken = entry.n
 
     def fail(self, error: DLMagicsError) -> None:
@@ -194,6 +199,11 @@ class KernelRequests:
             raise self._failed
         self._answers.expect(answer)
         self.link.send(channel, message)
+
+    def _probe(self, id_: str) -> None:
+        """Send a request whose reply shows that the one to `id_` does not come any more."""
+        if self._answers.lacks_reply(id_):
+            self.link.send("shell", build_request(self.session, "kernel_info_request", {}))
 
     def _hand_over(self, after: PendingRequest, n: int) -> bool:
         """Take over a request that was read up to entry `n`, if the link is not ahead of that."""

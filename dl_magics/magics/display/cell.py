@@ -72,7 +72,8 @@ def _show_until_end(
     while True:
         try:
             for message in request:
-                failed = show_message(message, kernel.client.input_reply, widgets) or failed
+                error = show_message(message, kernel.client.input_reply, widgets)
+                failed = failed or error
             return failed
         except KeyboardInterrupt:
             if interrupted:

@@ -30,7 +30,8 @@ def show_messages(
     """
     failed = None
     for message in messages:
-        failed = show_message(message, answer, widgets) or failed
+        error = show_message(message, answer, widgets)
+        failed = failed or error
     return failed
 
 
@@ -53,6 +54,9 @@ def show_message(
                 publish_display_data(page["data"])
         if content["status"] == "aborted":
             return build_aborted()
+        if content["status"] == "error":
+            # An interrupt may arrive when the kernel no longer sends the error as an output.
+            return build_error(content)
     return None
 
 

@@ -44,7 +44,7 @@ def build_error(content: Mapping[str, Any]) -> GpuError | GpuInterrupt:
     """Return the exception for the content of an `error` message."""
     # A kernel of another language may write a dotted name.
     name = str(content["ename"]).rpartition(".")[2]
-    lines = [str(line) for line in content["traceback"]]
+    lines = [str(line) for line in content.get("traceback", ())]
     return _error_class(name if name.isidentifier() else "GpuError")(str(content["evalue"]), lines)
 
 

@@ -125,3 +125,25 @@ def test_a_dead_kernel_ends_a_request_after_what_came(asked):
     assert next(asked.request)["content"]["text"] == "1"
     with pytest.raises(KernelDied, match="out of memory"):
         next(asked.request)
+
+
+def test_a_reply_that_never_comes_is_an_interrupt(asked):
+    """ipykernel sends none if the interrupt arrives before the code of the cell has started."""
+    asked.take(*BEGIN, status("idle", "a"))
+    assert asked.requests.lacks_reply("a")
+
+    asked.take(sent("probe"), status("busy", "probe"), reply("probe"), status("idle", "probe"))
+
+    *_, last = asked.request
+    assert last["content"]["ename"] == "KeyboardInterrupt"
+    assert not asked.requests.waits_for("a")
+
+
+def test_the_reply_to_an_earlier_request_says_nothing_about_a_later_one(asked):
+    asked.take(sent("b"), *BEGIN, status("idle", "a"), reply("b"))
+    assert asked.requests.waits_for("a")
+
+    asked.take(reply("a"))
+
+    *_, last = asked.request
+    assert last["content"] == {"status": "ok"}

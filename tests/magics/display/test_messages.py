@@ -93,3 +93,11 @@ def test_a_cell_that_the_kernel_discarded_says_so():
 
     assert isinstance(failed, CellAborted)
     assert failed.fix == "Run the cell again."
+
+
+def test_an_error_that_only_the_reply_has_fails_the_cell():
+    sent = message(
+        "execute_reply", status="error", ename="KeyboardInterrupt", evalue="", traceback=["…"]
+    )
+
+    assert isinstance(messages.show_messages([sent], never), KeyboardInterrupt)
