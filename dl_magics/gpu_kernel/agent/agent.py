@@ -187,6 +187,7 @@ class Agent:
             kind = wish["op"]
             if kind == "hello":
                 client.greet(wish, self.status())
+                self._clients.supersede(client)
             elif kind == "ping":
                 client.had = wish.get("had", client.had)
                 client.say(dict(self.status(), op="pong"))

@@ -46,6 +46,10 @@ class Client:
         self.say(dict(status, op="welcome", since=since, offset=offset))
         self.more.set()
 
+    def close(self) -> None:
+        """End the connection without sending what waits."""
+        self._writer.transport.abort()
+
     async def pump(self) -> None:
         """Send journal entries as fast as the client reads them."""
         while await self.more.wait():
@@ -72,6 +76,12 @@ class Clients:
         """Send a line to all clients."""
         for client in self.here:
             client.say(document)
+
+    def supersede(self, client: Client) -> None:
+        """End the earlier connections of a client that is back: the network may have lost them."""
+        for other in list(self.here):
+            if other is not client and other.name == client.name != "":
+                other.close()
 
     def wake(self) -> None:
         """Send new entries to all clients."""

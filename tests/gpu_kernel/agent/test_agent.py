@@ -240,6 +240,18 @@ def test_every_client_receives_every_message(folder, talk):
         assert "to all\n" in printed(entry.message for entry in heard if entry.answers == id_)
 
 
+def test_a_client_that_is_back_ends_its_earlier_connection_and_no_other(folder, talk):
+    other = Talk(folder, since=10**9, client="other")
+    lost = Talk(folder, since=10**9, client="ours")
+
+    Talk(folder, since=10**9, client="ours")
+
+    while lost.lines.readline():
+        pass
+    assert printed(other.run("print('goes on')")) == "goes on\n"
+    assert printed(talk.run("print('goes on')")) == "goes on\n"
+
+
 def test_a_later_client_receives_earlier_entries(folder, talk):
     output = talk.run("print('earlier')")
 
