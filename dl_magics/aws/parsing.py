@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from dl_magics import text
 from dl_magics.aws import instance_types
 from dl_magics.core.instance import Instance
 from dl_magics.errors import NoAnswer
@@ -54,7 +55,7 @@ def _instance(each: Mapping[str, Any], seen_at: float, region: str | None) -> In
     tags = read_tags(each)
     return Instance(
         id=each["InstanceId"],
-        name=tags.get("Name") or each["InstanceId"],
+        name=text.escape_controls(tags.get("Name", "")) or each["InstanceId"],
         state=each["State"]["Name"],
         type=each["InstanceType"],
         gpu=instance_types.gpu_text(each["InstanceType"]),

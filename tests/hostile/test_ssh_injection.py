@@ -98,6 +98,16 @@ def test_a_tag_of_an_instance_is_not_an_option_of_ssh(rent, run, tmp_path, monke
     assert not (tmp_path / "pwned").exists()
 
 
+def test_a_name_of_an_instance_stays_in_its_line(rent, run):
+    id_ = rent()
+    tag = {"Key": "Name", "Value": "gpu\nforged line\u202e"}
+    context.load().session.query("ec2", "create_tags", Resources=[id_], Tags=[tag])
+
+    (line,) = [line for line in str(run("%aws_list")).splitlines() if id_ in line]
+
+    assert line.startswith(r"gpu\nforged line\u202e")
+
+
 @pytest.mark.parametrize("name", ["my folder", "50%h", "$(touch pwned)", "it's; touch pwned", "ü"])
 def test_the_printed_command_is_quoted_for_the_shell_and_for_ssh(sshd, tmp_path, monkeypatch, name):
     folder = tmp_path / name
