@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
@@ -17,7 +16,7 @@ from dl_magics.gpu_kernel.requests.pending_request import PendingRequest
 from dl_magics.magics.display.updatable import find_mode
 from dl_magics.ssh import blocking
 from dl_magics.widgets.remote.bridge import WidgetBridge
-from dl_magics.widgets.remote.views import VIEW, without_view
+from dl_magics.widgets.remote.views import find_model, with_display_id, without_view
 
 Message = dict[str, Any]
 _SECONDS = 5.0
@@ -49,14 +48,10 @@ class CellWidgets:
 
     def prepare(self, content: Message) -> Message:
         """Return what is displayed of an output: a widget lives only where its comm is open."""
-        data = content["data"]
-        if VIEW not in data:
-            return content
+        id_ = find_model(content)
         content = prepare_output(content, self.bridge)
-        transient = {"display_id": uuid.uuid4().hex, **(content.get("transient") or {})}
-        content = {**content, "transient": transient}
-        if isinstance(id_ := data[VIEW].get("model_id"), str):
-            self._shown[id_] = content
+        if id_:
+            content = self._shown[id_] = with_display_id(content)
         return content
 
     def finish(self) -> None:

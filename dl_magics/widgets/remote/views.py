@@ -27,16 +27,13 @@ class WidgetViews:
 
     def prepare(self, content: Content, models: Container[str]) -> Content:
         """Return the content of an output with the view of a widget only if that is open."""
-        data = content.get("data", {})
-        if VIEW not in data:
-            return content
-        view = data[VIEW]
-        id_ = view.get("model_id") if isinstance(view, dict) else None
-        if not (isinstance(id_, str) and id_ in models):
+        id_ = find_model(content)
+        if id_ not in models:
             return without_view(content)
-        transient = {"display_id": uuid.uuid4().hex, **(content.get("transient") or {})}
-        self.remember(id_, transient["display_id"], data.get("text/plain", ""))
-        return {**content, "transient": transient}
+        content = with_display_id(content)
+        text = str(content["data"].get("text/plain", ""))
+        self.remember(id_, content["transient"]["display_id"], text)
+        return content
 
     def remember(self, model_id: str, display_id: str, text: str) -> None:
         """Remember the text that stays in place of a widget."""
@@ -57,7 +54,23 @@ class WidgetViews:
             }
 
 
+def find_model(content: Content) -> str:
+    """Return the id of the widget that an output displays; "" if it displays none."""
+    view = content.get("data", {}).get(VIEW)
+    id_ = view.get("model_id") if isinstance(view, dict) else None
+    return id_ if isinstance(id_, str) else ""
+
+
+def with_display_id(content: Content) -> Content:
+    """Return the content of an output that can be updated."""
+    given = content.get("transient")
+    transient = given if isinstance(given, dict) else {}
+    return {**content, "transient": {"display_id": uuid.uuid4().hex, **transient}}
+
+
 def without_view(content: Content) -> Content:
     """Return the content of an output without the view of a widget."""
     data = content.get("data", {})
+    if VIEW not in data:
+        return content
     return {**content, "data": {mime: data[mime] for mime in data if mime != VIEW}}

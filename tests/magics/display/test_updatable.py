@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from IPython.core.displaypub import CapturingDisplayPublisher
 
+from dl_magics.magics.display import updatable
 from dl_magics.magics.display.updatable import UpdatableDisplay, find_mode
 from dl_magics.runs.events import PhaseStarted, RunEnded
 from support import run_events
@@ -142,3 +144,14 @@ def test_a_front_end_that_runs_the_cell_gets_updates_of_one_display(shell, monke
     assert [each["data"]["text/plain"] for each in publisher.outputs] == ["0 %", "100 %", ""]
     assert [each["update"] for each in publisher.outputs] == [False, True, True]
     assert len({each["transient"]["display_id"] for each in publisher.outputs}) == 1
+
+
+def test_all_magics_replace_what_they_display_by_this_rule():
+    magics = Path(updatable.__file__).parents[1]
+    found = {
+        path.name
+        for path in magics.rglob("*.py")
+        if "display_id=True" in path.read_text() or "import clear_output" in path.read_text()
+    }
+
+    assert found <= {"updatable.py", "messages.py"}  # messages: what a cell of the GPU kernel asks

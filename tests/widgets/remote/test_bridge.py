@@ -248,6 +248,27 @@ def test_an_instance_has_no_access_to_the_widgets_of_this_notebook(bridge, front
     assert "only 'jupyter.widget' is passed on" in said
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"data": {VIEW: "slider"}},
+        {"data": {VIEW: {"model_id": ["slider"]}}},
+        {"data": {VIEW: {"model_id": "unknown"}}},
+    ],
+)
+def test_a_view_that_names_no_open_widget_is_left_out(bridge, content):
+    open_widget(bridge)
+
+    assert bridge.prepare(content) == {"data": {}}
+
+
+def test_a_view_gets_a_display_whatever_the_instance_says_of_it(bridge):
+    open_widget(bridge)
+
+    prepared = bridge.prepare({"data": {VIEW: {"model_id": "slider"}}, "transient": ["a"]})
+    assert [*prepared["transient"]] == ["display_id"]
+
+
 def test_there_is_a_limit_of_open_widgets(bridge, front_end, capsys, monkeypatch):
     monkeypatch.setattr(bridge_module, "_MAX_COMMS", 3)
     for n in range(9):
