@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from dl_magics.aws import instance_types, parsing
+from dl_magics.aws import instance_types, parsing, state_reasons
 from dl_magics.aws.session import AwsSession
 from dl_magics.core import money
 from dl_magics.core.instance import Instance, State
@@ -59,14 +59,15 @@ class Ec2:
         unknown = [each.id for each in instances if not each.disk_gib and not each.gone]
         if not unknown:
             return instances
-        attached = [{"Name": "attachment.instance-id", "Values": unknown}]
-        volumes, _ = self._session.query_pages(
-            "ec2", "describe_volumes", "Volumes", Filters=attached
+        volumes = self._session.query_filtered(
+            "describe_volumes", "Volumes", "attachment.instance-id", unknown
         )
         sizes = dict.fromkeys(unknown, 0)
         for volume in volumes:
             for attachment in volume.get("Attachments", []):
-                sizes[attachment["InstanceId"]] += volume["Size"]
+                # A volume can be attached to several instances.
+                if (id_ := attachment["InstanceId"]) in sizes:
+                    sizes[id_] += volume["Size"]
         return [replace(each, disk_gib=sizes.get(each.id, each.disk_gib)) for each in instances]
 
     def start(self, instance: Instance) -> Iterator[Instance]:
@@ -229,6 +230,8 @@ def _check_exists(instance: Instance) -> None:
 def _make_reverted_error(instance: Instance) -> WrongState:
     if instance.costs_money:
         what, fix = "another client started it.", "%aws_stop stops it again."
+    elif fix := state_reasons.find_fix(instance.reason):
+        what = f"EC2 stopped it ({instance.reason})."
     else:
         why = f" ({instance.reason})" if instance.reason else ""
         what, fix = f"another client or EC2 stopped it{why}.", "%aws_start starts it again."

@@ -10,111 +10,16 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from dl_magics import errors
+from dl_magics.aws.error_rules import BOTO_EXCEPTIONS, ERROR_CODES
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
 
     from dl_magics.aws.profile import AwsProfile
 
-ErrorRule = tuple[str, type[errors.DLMagicsError], str, str]
-"""AWS error codes or botocore exceptions, our class, the message, the fix."""
-
 _CLOCK_MINUTES = 5
 _EXPIRED = "ExpiredToken ExpiredTokenException RequestExpired RequestTimeTooSkewed"
 _INTERNAL = "InternalError InternalFailure ServiceUnavailable Unavailable ServerInternal"
-
-_ERROR_CODES: tuple[ErrorRule, ...] = (
-    (
-        "InsufficientInstanceCapacity InsufficientHostCapacity",
-        errors.NoCapacity,
-        "{message}",
-        "Wait, then run the cell again.",
-    ),
-    (
-        "VcpuLimitExceeded InstanceLimitExceeded",
-        errors.QuotaReached,
-        "{message}",
-        "%aws_check shows the quotas.",
-    ),
-    (
-        "IncorrectInstanceState IncorrectState",
-        errors.WrongState,
-        "{message}",
-        "%aws_state shows its current state.",
-    ),
-    (
-        "InvalidInstanceID.NotFound InvalidInstanceID.Malformed",
-        errors.NoSuchInstance,
-        "{message}",
-        "%aws_list shows your instances.",
-    ),
-    (
-        "InvalidAMIID.NotFound InvalidAMIID.Malformed InvalidAMIID.Unavailable",
-        errors.NoSuchImage,
-        "{message}",
-        "Omit --image to use the newest Deep Learning AMI.",
-    ),
-    (
-        "Unsupported InvalidInstanceType",
-        errors.NoSuchType,
-        "{message}",
-        "%aws_prices shows the types of this region.",
-    ),
-    (
-        "InvalidClientTokenId AuthFailure SignatureDoesNotMatch UnrecognizedClientException "
-        "InvalidSignatureException",
-        errors.NoCredentials,
-        "AWS rejected the access keys of profile '{profile}' ({code}).",
-        "In a terminal: aws configure --profile {profile}",
-    ),
-    (
-        "UnauthorizedOperation AccessDenied AccessDeniedException",
-        errors.NotAllowed,
-        "Profile '{profile}' is not authorized to perform {action}.",
-        'Its policy needs {{"Effect": "Allow", "Action": "{action}", "Resource": "*"}}'
-        " · %aws_check --policy prints the full policy.",
-    ),
-    (
-        "RequestLimitExceeded Throttling ThrottlingException TooManyRequestsException",
-        errors.TooManyRequests,
-        "AWS throttled the request ({call}: {code}).",
-        "Wait a minute, then run the cell again. Nothing was started twice.",
-    ),
-)
-
-_BOTO_EXCEPTIONS: tuple[ErrorRule, ...] = (
-    (
-        "ProfileNotFound",
-        errors.NoCredentials,
-        "The AWS profile '{profile}' does not exist on this computer.",
-        "%aws_profile lists the profiles · aws configure --profile NAME creates one.",
-    ),
-    (
-        "NoRegionError InvalidRegionError",
-        errors.NoRegion,
-        "The AWS region is missing or invalid: {region}.",
-        "%aws_region us-east-1",
-    ),
-    (
-        "NoCredentialsError PartialCredentialsError CredentialRetrievalError TokenRetrievalError "
-        "UnauthorizedSSOTokenError SSOError",
-        errors.NoCredentials,
-        "No AWS credentials were found for profile '{profile}'.",
-        "In a terminal: aws configure · or, without an AWS account: %practice on",
-    ),
-    (
-        "ReadTimeoutError ConnectTimeoutError",
-        errors.NoAnswer,
-        "AWS did not answer in time ({kind}).",
-        "%aws_state shows the current state; then run the cell again.",
-    ),
-    (
-        "HTTPClientError ConnectionError",
-        errors.NoAnswer,
-        "AWS could not be reached ({kind}).",
-        "Check that this computer is online; %aws_state shows the current state.",
-    ),
-)
 
 
 @contextmanager
@@ -143,11 +48,17 @@ def _map_boto_error(error: BotoCoreError, profile: AwsProfile) -> errors.DLMagic
         "profile": profile.name,
         "region": profile.region or "none is selected",
         "kind": type(error).__name__,
+        "message": _clean_message(str(error)),
     }
-    for names, kind, happened, fix in _BOTO_EXCEPTIONS:
-        if isinstance(error, tuple(getattr(exceptions, name) for name in names.split())):
-            return kind(happened.format(**facts), fix=fix)
-    return errors.CloudRefused(str(error), fix="%aws_check checks the settings.")
+    for rule in BOTO_EXCEPTIONS:
+        # An older botocore lacks some of them.
+        kinds = tuple(getattr(exceptions, name, ()) for name in rule.names.split())
+        if isinstance(error, kinds):
+            return rule.make_error(facts)
+    return errors.CloudRefused(
+        f"boto3 failed: {str(error) or type(error).__name__}.",
+        fix="%aws_profile shows the profile; its files are ~/.aws/config and ~/.aws/credentials.",
+    )
 
 
 def _map_client_error(error: ClientError, profile: AwsProfile) -> errors.DLMagicsError:
@@ -160,10 +71,11 @@ def _map_client_error(error: ClientError, profile: AwsProfile) -> errors.DLMagic
         "call": call,
         "message": message,
         "action": action,
+        "id": _instance_id(message),
     }
-    for codes, kind, happened, fix in _ERROR_CODES:
-        if code in codes.split():
-            return kind(happened.format(**facts), fix=fix.format(**facts))
+    for rule in ERROR_CODES:
+        if rule.matches(code, call, message):
+            return rule.make_error(facts)
     if code in _EXPIRED.split():
         return _map_expired(error, code, profile)
     if code in _INTERNAL.split() or not code or code.startswith("5"):
@@ -172,7 +84,8 @@ def _map_client_error(error: ClientError, profile: AwsProfile) -> errors.DLMagic
             fix="%aws_state shows the current state; then run the cell again.",
         )
     return errors.CloudRefused(
-        f"AWS refused {call}: {message} ({code})", fix="%aws_check checks what your account allows."
+        f"AWS refused {call}: {message} ({code})",
+        fix=f"The EC2 API reference explains {code}; %aws_check checks the account.",
     )
 
 
@@ -201,6 +114,11 @@ def _minutes_off(date: str) -> float:
 def _action(operation: str, message: str) -> str:
     named = re.search(r"perform:? (\w+:\w+)", message)
     return named[1] if named else f"ec2:{operation}"
+
+
+def _instance_id(message: str) -> str:
+    named = re.search(r"\bi-[0-9a-f]{8,17}\b", message)
+    return named[0] if named else "ID"
 
 
 def _clean_message(message: str) -> str:

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from dl_magics import text
-from dl_magics.aws import instance_types
+from dl_magics.aws import instance_types, state_reasons
 from dl_magics.core.instance import Instance
 from dl_magics.errors import NoAnswer
 
@@ -78,6 +78,9 @@ def _instance(each: Mapping[str, Any], seen_at: float, region: str | None) -> In
 
 
 def _reason(each: Mapping[str, Any]) -> str:
-    """Return why the state changed: StateReason if EC2 changed it, else the transition."""
-    message = str(each.get("StateReason", {}).get("Message", ""))
-    return message if message.startswith("Server.") else str(each.get("StateTransitionReason", ""))
+    reason = each.get("StateReason", {})
+    return state_reasons.name_reason(
+        str(reason.get("Code", "")),
+        str(reason.get("Message", "")),
+        str(each.get("StateTransitionReason", "")),
+    )

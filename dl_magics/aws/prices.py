@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
 from typing import Any
 
 from dl_magics.aws import instance_types
@@ -43,8 +42,22 @@ def read_spot_prices(session: AwsSession, types: list[str]) -> dict[str, float]:
     return prices
 
 
-@lru_cache(maxsize=256)
+def known_hourly_price(session: AwsSession, type_: str) -> float | None:
+    """Return the price without asking AWS: the one that was read before, else the bundled one."""
+    read = _read_prices.get((session, type_))
+    return instance_types.listed_price(type_, session.region) if read is None else read
+
+
+_read_prices: dict[tuple[AwsSession, str], float | None] = {}
+
+
 def _from_price_list(session: AwsSession, type_: str) -> float | None:
+    if (session, type_) not in _read_prices:
+        _read_prices[session, type_] = _query_price_list(session, type_)
+    return _read_prices[session, type_]
+
+
+def _query_price_list(session: AwsSession, type_: str) -> float | None:
     wanted = {
         "instanceType": type_,
         "regionCode": session.region or "",

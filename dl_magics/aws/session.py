@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
 from threading import Lock
 from typing import Any
@@ -15,6 +15,8 @@ from dl_magics.errors import TooManyRequests
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 10
 _ATTEMPTS = 2
+# The most values that EC2 accepts in the filters of one call.
+_FILTER_VALUES = 200
 _BACKOFF_SECONDS = (0.5, 1.0, 2.0, 4.0)
 
 
@@ -50,6 +52,15 @@ class AwsSession:
             lambda: list(client.get_paginator(call).paginate(**parameters))
         )
         return [each for page in pages for each in page.get(key, [])], pages[-1]
+
+    def query_filtered(self, call: str, key: str, name: str, values: Iterable[str]) -> list[Any]:
+        """Return the items of an EC2 operation that have one of `values` in the filter `name`."""
+        wanted = sorted(values)
+        found: list[Any] = []
+        for start in range(0, len(wanted), _FILTER_VALUES):
+            filters = [{"Name": name, "Values": wanted[start : start + _FILTER_VALUES]}]
+            found += self.query_pages("ec2", call, key, Filters=filters)[0]
+        return found
 
     def change_ec2(self, call: str, *, unless: tuple[str, ...] = (), **parameters: Any) -> Any:
         """Call an EC2 operation that changes something, once; only throttling is retried.

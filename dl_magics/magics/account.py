@@ -59,9 +59,10 @@ class AccountMagics(Magics):
         args = parse_argstring(self.aws_launch, line)
         if not args.type:
             return price_list.list_prices(context.load())
-        if args.allow_from:
-            account.set_allow_from(args.allow_from)
         current = context.load()
+        if args.allow_from:
+            store = not (args.dry_run or args.explain)
+            current = account.allow_from(current, args.allow_from, store=store)
         plan = None
         if not (args.explain or args.dry_run):
             found = pending_launch.resume(current, args.name, args.type) or launch.find_existing(

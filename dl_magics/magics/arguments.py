@@ -15,12 +15,11 @@ from typing import Any, TypeVar
 from IPython.core import magic_arguments as ipython_arguments
 from IPython.core.error import UsageError
 
-__all__ = ["argument", "magic_arguments", "parse_argstring", "parse_words"]
+__all__ = ["argument", "magic_arguments", "parse_argstring"]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 argument = ipython_arguments.argument
-parse_argstring = ipython_arguments.parse_argstring
 
 
 class LazyParser:
@@ -33,16 +32,11 @@ class LazyParser:
     def _parser(self) -> Any:
         return ipython_arguments.construct_parser(self._magic)
 
-    def parse_argstring(self, line: str, **options: bool) -> Namespace:
-        """Parse the line of the magic; raise UsageError for an invalid one.
+    def parse_argstring(self, line: str) -> Namespace:
+        """Parse the line of the magic as a shell splits it: quotes and backslashes are removed.
 
-        `options` are those that the installed version of IPython passes on to its parser.
+        Raises UsageError for an invalid line.
         """
-        parsed: Namespace = self._parser.parse_argstring(line, **options)
-        return parsed
-
-    def parse_words(self, line: str) -> Namespace:
-        """Parse the line of the magic as a shell splits it: quotes and backslashes are removed."""
         words = shlex.shlex(line, posix=True, punctuation_chars="")
         words.whitespace_split, words.commenters = True, ""
         if os.name == "nt":
@@ -59,9 +53,9 @@ class LazyParser:
         return text
 
 
-def parse_words(magic: Any, line: str) -> Namespace:
-    """Parse the line of a magic whose arguments are paths, with quotes as in a shell."""
-    parsed: Namespace = magic.parser.parse_words(line)
+def parse_argstring(magic: Any, line: str) -> Namespace:
+    """Parse the line of a magic, with quotes as in a shell: a name may have spaces."""
+    parsed: Namespace = magic.parser.parse_argstring(line)
     return parsed
 
 

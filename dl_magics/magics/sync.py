@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from IPython.core.magic import Magics, line_magic, magics_class
 
-from dl_magics.magics.arguments import argument, magic_arguments, parse_words
+from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.display.updatable import UpdatableDisplay, find_mode
 from dl_magics.magics.prompts import confirm
 
@@ -59,7 +59,7 @@ class SyncMagics(Magics):
         """
         from dl_magics.actions.gpu import sync
 
-        args = parse_words(self.sync, line)
+        args = parse_argstring(self.sync, line)
         job = sync.make_job(args.direction, args.path, args.to)
         if args.delete or args.replace:
             plan = sync.plan_job(args.direction, job)

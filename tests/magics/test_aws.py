@@ -15,6 +15,7 @@ import pytest
 
 from dl_magics import errors
 from dl_magics.actions.aws import context, selection
+from dl_magics.aws import prices
 from dl_magics.store import state
 
 
@@ -185,6 +186,42 @@ def test_a_selected_instance_that_dl_magics_did_not_launch_is_terminated_only_by
 
     assert run("%aws_state") == "running"
     assert run("%aws_terminate thesis -f").id == thesis
+
+
+def test_a_name_with_spaces_is_quoted_as_in_a_shell(cloud, run, rent):
+    rent(name="my gpu box")
+
+    assert run('%aws_get "my gpu box"').name == "my gpu box"
+    assert run("%aws_stop 'my gpu box'").name == "my gpu box"
+
+
+def test_a_dry_run_remembers_no_address_range(cloud, run):
+    planned = run("%aws_launch t2.micro --allow-from 203.0.113.0/24 --dry-run")
+
+    assert planned.sources == ("203.0.113.0/24",)
+    assert run("%aws_launch t2.micro --dry-run").sources != planned.sources
+
+
+def test_a_stop_does_not_ask_for_prices(cloud, run, rent):
+    rent("g4dn.xlarge")
+    run("%aws_get gpu")
+    prices._read_prices.clear()
+
+    receipt = run("%aws_stop")
+
+    assert prices._read_prices == {}
+    assert "while stopped the disk costs" in repr(receipt)
+
+
+def test_more_volumes_than_a_filter_may_name_are_read_in_several_calls(cloud, rent):
+    id_ = rent()
+    others = [f"i-{n:017x}" for n in range(450)]
+
+    found = context.load().session.query_filtered(
+        "describe_volumes", "Volumes", "attachment.instance-id", [*others, id_]
+    )
+
+    assert [each["Attachments"][0]["InstanceId"] for each in found] == [id_]
 
 
 def test_a_launch_does_not_take_over_an_instance_of_the_same_name(cloud, run, rent):

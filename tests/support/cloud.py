@@ -73,7 +73,7 @@ def cloud(
 ) -> Iterator[practice.PracticeCloud]:
     """The practice cloud, chosen as `%practice on` chooses it, and empty."""
     # All tests share the door to it, but none believes a price that another one asked for.
-    prices._from_price_list.cache_clear()
+    prices._read_prices.clear()
     choose_practice(running_cloud, address_url=address.url)
     yield running_cloud
     choose_practice(running_cloud)

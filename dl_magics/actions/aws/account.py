@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dl_magics.actions.aws import selection
-from dl_magics.actions.aws.context import load_profile
+from dl_magics.actions.aws.context import Context, load_profile
 from dl_magics.aws import security_group
 from dl_magics.aws.profile import AwsProfile
 from dl_magics.aws.session import AwsSession
@@ -54,10 +54,15 @@ def list_profiles() -> str:
     )
 
 
-def set_allow_from(sources: list[str]) -> None:
-    """Store the address ranges that may use SSH; `me` is the current address of this computer."""
-    ranges = [] if sources == ["me"] else [security_group.parse_range(each) for each in sources]
-    state.update(lambda remembered: replace(remembered, allow_from=tuple(ranges)))
+def allow_from(context: Context, sources: list[str], *, store: bool) -> Context:
+    """Return the context with these address ranges for SSH, and store them for later if asked.
+
+    `me` is the current address of this computer.
+    """
+    ranges = () if sources == ["me"] else tuple(map(security_group.parse_range, sources))
+    if store:
+        state.update(lambda remembered: replace(remembered, allow_from=ranges))
+    return replace(context, allow_from=ranges)
 
 
 def _keep(profile: AwsProfile) -> None:

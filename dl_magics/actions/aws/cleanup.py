@@ -19,9 +19,6 @@ from dl_magics.gpu_kernel import kernelspec
 from dl_magics.ssh import known_hosts
 from dl_magics.store import ledger
 
-# The most values that AWS accepts in one filter.
-_FILTER_VALUES = 200
-
 
 @dataclass(frozen=True, slots=True)
 class Resource:
@@ -169,8 +166,5 @@ def _existing(context: Context, kind: str, names: frozenset[str]) -> Iterator[Re
         if kind == "security-group"
         else ("describe_key_pairs", "KeyPairs", "key-name", "KeyPairId", "KeyName")
     )
-    wanted = sorted(names)
-    for start in range(0, len(wanted), _FILTER_VALUES):
-        filters = [{"Name": filter_name, "Values": wanted[start : start + _FILTER_VALUES]}]
-        for each in context.session.query("ec2", call, Filters=filters)[key]:
-            yield Resource(kind, each[id_key], each[name_key], context.region)
+    for each in context.session.query_filtered(call, key, filter_name, names):
+        yield Resource(kind, each[id_key], each[name_key], context.region)

@@ -47,6 +47,12 @@ def add_price(context: Context, instance: Instance) -> Instance:
     return replace(instance, dollars_per_hour=dollars)
 
 
+def add_known_price(context: Context, instance: Instance) -> Instance:
+    """Return the instance with its price as far as known: a stop never waits for the price list."""
+    dollars = prices.known_hourly_price(context.session, instance.type)
+    return replace(instance, dollars_per_hour=dollars)
+
+
 def start(
     context: Context, word: str | None = None, *, wait_seconds: float = 0.0
 ) -> Iterator[Instance]:
@@ -80,9 +86,11 @@ def add_prices(context: Context, changes: Iterator[Instance]) -> Iterator[Instan
 
 def stop(context: Context, word: str | None = None) -> Iterator[Instance]:
     """Stop an instance; yield it at each change."""
-    (instance,) = context.ec2.add_disk_sizes([context.resolve_instance(word, exact=True)])
+    instance = context.resolve_instance(word, exact=True)
     for seen in context.ec2.stop(instance):
-        yield add_price(context, replace(seen, disk_gib=instance.disk_gib))
+        if seen.state == "stopped":
+            (seen,) = context.ec2.add_disk_sizes([seen])
+        yield add_known_price(context, seen)
 
 
 def resize(context: Context, type_: str, word: str | None = None) -> Iterator[Instance]:

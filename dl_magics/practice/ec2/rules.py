@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
@@ -10,11 +11,18 @@ from dl_magics.practice.ec2.catalog import quota_for_type
 from dl_magics.practice.ec2.http import ApiCall, raise_api_error
 from dl_magics.practice.ec2.state import RETIRED_TYPES, Ec2State
 
+MAX_VALUES = 200
+_FILTER_VALUE = re.compile(r"Filter\.\d+\.Value\.\d+")
 EXISTING_STATES = ("pending", "running", "stopping", "stopped", "shutting-down")
 
 
 def check_call(state: Ec2State, call: ApiCall) -> None:
     """Raise ApiError if AWS would reject the call."""
+    if sum(_FILTER_VALUE.fullmatch(name) is not None for name in call.parameters) > MAX_VALUES:
+        raise_api_error(
+            "FilterLimitExceeded",
+            f"The maximum number of filter values specified on a single call is {MAX_VALUES}",
+        )
     if rule := RULES.get(call.action):
         rule(state, call)
 

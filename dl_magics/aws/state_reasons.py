@@ -1,0 +1,35 @@
+"""Why EC2 changed the state of an instance, and what to do about it.
+
+The codes are those of `StateReason` in the EC2 API reference.
+"""
+
+from __future__ import annotations
+
+BY_EC2 = ("Server.", "Client.")
+# The person, or a shutdown inside the instance, did it.
+_BY_REQUEST = ("Client.UserInitiatedShutdown", "Client.InstanceInitiatedShutdown")
+_FIXES = {
+    "Client.InternalError": "The profile may not use the KMS key of the encrypted disk: allow "
+    "kms:CreateGrant, kms:Decrypt and kms:GenerateDataKey* for it, then %aws_start.",
+    "Client.InvalidSnapshot.NotFound": "The snapshot of the image is missing or not shared with "
+    "the account: launch another with %aws_launch TYPE --name OTHER.",
+    "Client.VolumeLimitExceeded": "The account has its limit of disk space: delete a volume, or "
+    "request an increase of the EBS quota in the AWS console, then %aws_start.",
+    "Server.SpotInstanceShutdown": "It had no spot capacity left: %aws_start when there is.",
+    "Server.SpotInstanceTermination": "It had no spot capacity left: %aws_launch TYPE.",
+    "Server.ScheduledStop": "AWS retires its hardware: %aws_start moves it to another host.",
+    "Server.InternalError": "The hardware failed: %aws_start moves it to another host.",
+}
+
+
+def name_reason(code: str, message: str, transition: str) -> str:
+    """Return the reason of EC2 if it changed the state itself, else the state's transition."""
+    reason = message if code in message or not code else f"{code}: {message}"
+    if reason.startswith(BY_EC2) and not reason.startswith(_BY_REQUEST):
+        return reason
+    return transition
+
+
+def find_fix(reason: str) -> str:
+    """Return what to do about a reason; empty if it is not one of EC2."""
+    return next((fix for code, fix in _FIXES.items() if reason.startswith(code)), "")
