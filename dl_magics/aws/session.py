@@ -15,6 +15,8 @@ from dl_magics.errors import TooManyRequests
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 10
 _ATTEMPTS = 2
+# One for each region that an account may have, and some more.
+_SESSIONS = 64
 # The most values that EC2 accepts in the filters of one call.
 _FILTER_VALUES = 200
 _BACKOFF_SECONDS = (0.5, 1.0, 2.0, 4.0)
@@ -125,7 +127,7 @@ def _unless(codes: tuple[str, ...], call: Callable[..., Any], parameters: dict[s
         raise
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=_SESSIONS)
 def _open(profile: AwsProfile, cache_key: tuple[object, ...]) -> AwsSession:  # noqa: ARG001
     return AwsSession(profile)
 

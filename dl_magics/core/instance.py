@@ -121,11 +121,16 @@ def find_matching(instances: list[Instance], word: str) -> list[Instance]:
 
 @dataclass(frozen=True, slots=True)
 class Instances:
-    """The instances of one profile and region; `selected` is the id of the selected one."""
+    """The instances of one profile and region, or of all its regions, which a column then shows.
+
+    `selected` is the id of the selected one, `unread` the regions that AWS did not answer for.
+    """
 
     profile_and_region: str
     each: tuple[Instance, ...]
     selected: str | None = None
+    everywhere: bool = False
+    unread: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Instance]:
         return iter(self.each)
@@ -138,6 +143,7 @@ class Instances:
         return [
             (
                 ("→ " if each.id == self.selected else "") + each.name,
+                *((each.zone[:-1],) if self.everywhere else ()),
                 each.type,
                 each.gpu or "-",
                 each.state,
@@ -161,10 +167,16 @@ class Instances:
             f", {len(running)} running at {money.format_per_hour(known)}{more}" if running else ""
         )
         count = "1 instance" if len(self.each) == 1 else f"{len(self.each)} instances"
-        return f"{self.profile_and_region}: {count}{costs}"
+        unread = f"; could not be read: {', '.join(self.unread)}" if self.unread else ""
+        return f"{self.profile_and_region}: {count}{costs}{unread}"
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The heads of the table's columns."""
+        return (HEADS[0], *(("region",) if self.everywhere else ()), *HEADS[1:])
 
     def __repr__(self) -> str:
-        return table.format_text(self.summary, HEADS, self.rows())
+        return table.format_text(self.summary, self.heads, self.rows())
 
     def _repr_html_(self) -> str:
-        return table.format_html(self.summary, HEADS, self.rows())
+        return table.format_html(self.summary, self.heads, self.rows())

@@ -109,6 +109,7 @@ class AccountMagics(Magics):
     @argument(
         "-f", "--force", action="store_true", help="required to delete: disks are deleted too"
     )
+    @argument("--everywhere", action="store_true", help="look in all regions of the account")
     @line_magic
     def aws_cleanup(self, line: str) -> Resources:
         """List what dl_magics created in this account, in all regions; with -f delete it.
@@ -125,8 +126,9 @@ class AccountMagics(Magics):
         from dl_magics.actions.aws import cleanup, context
 
         current = context.load()
-        resources = cleanup.list_resources(current)
-        if not parse_argstring(self.aws_cleanup, line).force:
+        args = parse_argstring(self.aws_cleanup, line)
+        resources = cleanup.list_resources(current, everywhere=args.everywhere)
+        if not args.force:
             return resources
         print(resources)
         return replace(

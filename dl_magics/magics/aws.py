@@ -64,6 +64,7 @@ class AwsMagics(Magics):
         return _select_instance(line.strip() or "t2")
 
     @magic_arguments()
+    @argument("--everywhere", action="store_true", help="list the instances of all regions")
     @EXPLAIN
     @line_magic
     def aws_list(self, line: str) -> Instances | Script:
@@ -72,14 +73,15 @@ class AwsMagics(Magics):
         ::
 
             %aws_list
-            rented = %aws_list
+            rented = %aws_list --everywhere
         """
-        from dl_magics.actions.aws import context, explain, instances
+        from dl_magics.actions.aws import context, explain, instances, regions
 
-        current = context.load()
-        if parse_argstring(self.aws_list, line).explain:
+        args, current = parse_argstring(self.aws_list, line), context.load()
+        if args.explain:
             return explain.list_script(current)
-        return instances.list_instances(current)
+        read = regions.list_instances if args.everywhere else instances.list_instances
+        return read(current)
 
     @magic_arguments()
     @NAME

@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from dl_magics.actions.aws import access, selection
+from dl_magics.actions.aws import access, regions, selection
 from dl_magics.actions.aws.context import Context, from_state
 from dl_magics.aws import quotas, security_group
+from dl_magics.core import money
 from dl_magics.errors import DLMagicsError
 from dl_magics.ssh import known_hosts
 from dl_magics.store.state import State
@@ -66,6 +67,7 @@ def run_checks() -> Report:
         ("key pair", _key_pair),
         ("security group", _group),
         ("instance", _instance),
+        ("elsewhere", _elsewhere),
     )
     remembered = selection.read()
     return Report(
@@ -136,6 +138,19 @@ def _group(context: Context) -> Iterator[tuple[str, str, str]]:
         yield "✓", f"{name}: {', '.join(rules)}", ""
     else:
         yield "✗", f"{name}: {', '.join(rules) or 'no rules'}", "%aws_start corrects it"
+
+
+def _elsewhere(context: Context) -> Iterator[tuple[str, str, str]]:
+    listing = regions.list_instances(context)
+    running = [each for each in listing if each.costs_money and each.zone[:-1] != context.region]
+    for each in running:
+        price = money.format_per_hour(each.dollars_per_hour)
+        found = f"{each.name} ({each.type}, {each.id}) runs in {each.zone[:-1]}, {price}"
+        yield "!", found, f"%aws_region {each.zone[:-1]}, then %aws_stop {each.id}"
+    if listing.unread:
+        yield "!", f"could not be read: {', '.join(listing.unread)}", ""
+    elif not running:
+        yield "✓", "nothing runs in another region", ""
 
 
 def _instance(context: Context) -> Iterator[tuple[str, str, str]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from dl_magics.actions.aws import regions
 from dl_magics.actions.aws.context import Context
 from dl_magics.aws import parsing
 from dl_magics.core import money
@@ -46,12 +47,14 @@ class Resources:
     """The existing resources that dl_magics created in one account.
 
     `elsewhere` are instances that another computer launched: they are listed, never deleted.
+    `unread` are the regions that AWS did not answer for.
     """
 
     account: str
     each: tuple[Resource, ...]
     elsewhere: tuple[Resource, ...] = ()
     deleted: bool = False
+    unread: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         lines = []
@@ -63,29 +66,51 @@ class Resources:
                 "Launched by dl_magics on another computer; %aws_terminate NAME -f deletes one:",
                 *(f"  {each}" for each in self.elsewhere),
             ]
+        if self.unread:
+            lines.append(f"Could not be read: {', '.join(self.unread)}. Run the line again.")
         return "\n".join(lines) or f"{self.account}: no resources of dl_magics exist."
 
 
-def list_resources(context: Context) -> Resources:
-    """Return what the ledger lists for this account and AWS still has, in all its regions."""
+def list_resources(context: Context, *, everywhere: bool = False) -> Resources:
+    """Return what the ledger lists for this account and AWS still has, in all its regions.
+
+    With `everywhere` also what another computer launched in regions that the ledger lacks.
+    """
     entries = [
         entry
         for entry in ledger.read_entries()
         if entry.get("account") == context.session.account_id
         and entry.get("did") in ("created", "creating")
     ]
-    regions = {context.region, *(str(entry["region"]) for entry in entries)}
-    found: list[Resource] = []
-    elsewhere: list[Resource] = []
-    for region in sorted(regions):
-        created = _Created.of([entry for entry in entries if entry["region"] == region])
-        there = context.in_region(region)
-        for instance in _launched(there):
-            ours = instance.id in created.ids or instance.token in created.tokens
-            (found if ours else elsewhere).append(_resource(instance, region))
-        found += _existing(there, "security-group", created.groups)
-        found += _existing(there, "key-pair", created.key_pairs)
-    return Resources(context.account, tuple(found), tuple(elsewhere))
+    named = sorted({context.region, *(str(entry["region"]) for entry in entries)})
+
+    def read(there: Context) -> tuple[list[Resource], list[Resource]]:
+        return _read_region(there, [each for each in entries if each["region"] == there.region])
+
+    found, unread = regions.read_each(
+        context, regions.list_regions(context) if everywhere else named, read
+    )
+    return Resources(
+        context.account,
+        tuple(each for ours, _ in found.values() for each in ours),
+        tuple(each for _, others in found.values() for each in others),
+        unread=unread,
+    )
+
+
+def _read_region(
+    context: Context, entries: list[dict[str, str]]
+) -> tuple[list[Resource], list[Resource]]:
+    """Return what this computer created in a region, and what others launched there."""
+    created = _Created.of(entries)
+    ours: list[Resource] = []
+    others: list[Resource] = []
+    for instance in _launched(context):
+        known = instance.id in created.ids or instance.token in created.tokens
+        (ours if known else others).append(_resource(instance, context.region))
+    ours += _existing(context, "security-group", created.groups)
+    ours += _existing(context, "key-pair", created.key_pairs)
+    return ours, others
 
 
 def delete_resources(context: Context, resources: Resources) -> Iterator[Resource]:

@@ -89,3 +89,13 @@ def test_the_ledger_names_the_account_and_not_the_profile(launched):
 
     assert (entry["account"], entry["region"]) == ("123456789012", "us-east-1")
     assert "practice" not in entry.values()
+
+
+def test_cleanup_everywhere_finds_what_another_computer_launched_in_another_region(launched, run):
+    (paths.data_folder() / "ledger.jsonl").unlink()
+    run("%aws_region us-west-2")
+
+    assert run("%aws_cleanup").elsewhere == ()
+    found = run("%aws_cleanup --everywhere").elsewhere
+
+    assert [(each.id, each.region) for each in found] == [(launched.id, "us-east-1")]

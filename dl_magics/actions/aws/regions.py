@@ -1,0 +1,51 @@
+"""What the account has in all its regions, which are read side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from dl_magics.actions.aws.context import Context
+from dl_magics.core.instance import Instances
+from dl_magics.errors import DLMagicsError
+
+T = TypeVar("T")
+_AT_ONCE = 16
+
+
+def list_regions(context: Context) -> list[str]:
+    """Return the regions that are enabled for the account."""
+    return sorted(str(each["RegionName"]) for each in context.session.list_regions())
+
+
+def read_each(
+    context: Context, regions: list[str], read: Callable[[Context], T]
+) -> tuple[dict[str, T], tuple[str, ...]]:
+    """Return what `read` returns for each region, and the regions where AWS refused it."""
+    contexts = [context.in_region(region) for region in regions]
+
+    def try_read(there: Context) -> T | DLMagicsError:
+        try:
+            return read(there)
+        except DLMagicsError as error:
+            return error
+
+    with ThreadPoolExecutor(_AT_ONCE) as executor:
+        answers = dict(zip(regions, executor.map(try_read, contexts), strict=True))
+    read_ones = {
+        region: answer
+        for region, answer in answers.items()
+        if not isinstance(answer, DLMagicsError)
+    }
+    return read_ones, tuple(region for region in regions if region not in read_ones)
+
+
+def list_instances(context: Context) -> Instances:
+    """Return the instances of all regions, with the prices of the bundled table."""
+    regions = list_regions(context)
+    found, unread = read_each(context, regions, lambda there: there.ec2.list_instances())
+    each = [instance for instances in found.values() for instance in instances]
+    order = sorted(each, key=lambda one: (one.gone, one.zone, one.name, one.id))
+    where = f"{context.profile.name}, all {len(regions)} regions"
+    return Instances(where, tuple(order), context.selected_id, everywhere=True, unread=unread)
