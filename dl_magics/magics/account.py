@@ -45,15 +45,8 @@ class AccountMagics(Magics):
             %aws_launch g4dn.xlarge
             %aws_launch t2.micro --name small --disk 60 -y
         """
-        from dl_magics.actions.aws import (
-            account,
-            context,
-            explain_launch,
-            launch,
-            launch_plan,
-            pending_launch,
-            price_list,
-        )
+        from dl_magics.actions.aws import account, context, price_list
+        from dl_magics.actions.aws.launch import explain, launch, pending, plan
         from dl_magics.core.instance import Instance
 
         args = parse_argstring(self.aws_launch, line)
@@ -63,23 +56,23 @@ class AccountMagics(Magics):
         if args.allow_from:
             store = not (args.dry_run or args.explain)
             current = account.allow_from(current, args.allow_from, store=store)
-        plan = None
+        planned = None
         if not (args.explain or args.dry_run):
-            found = pending_launch.resume(current, args.name, args.type) or launch.find_existing(
+            found = pending.resume(current, args.name, args.type) or launch.find_existing(
                 current, args.name, args.type
             )
             if isinstance(found, Instance):
                 return print_until_done(launch.resume_launch(current, found))
-            plan = found
-        plan = plan or launch_plan.make_plan(
+            planned = found
+        planned = planned or plan.make_plan(
             current, args.type, name=args.name, image=args.image, disk_gib=args.disk, zone=args.zone
         )
         if args.explain:
-            return explain_launch.launch_script(current, plan)
+            return explain.launch_script(current, planned)
         if args.dry_run:
-            return plan
-        confirm(str(plan), yes=args.yes)
-        return print_until_done(launch.launch_instance(current, plan))
+            return planned
+        confirm(str(planned), yes=args.yes)
+        return print_until_done(launch.launch_instance(current, planned))
 
     @magic_arguments()
     @FULL_NAME

@@ -116,8 +116,7 @@ class AwsMagics(Magics):
         """
         from dl_magics.actions.aws import access, context, explain
 
-        args = parse_argstring(self.aws_ip, line)
-        current = context.load()
+        args, current = parse_argstring(self.aws_ip, line), context.load()
         instance = current.resolve_instance(args.name)
         if args.explain:
             return explain.ip_script(current, instance)

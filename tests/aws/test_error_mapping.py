@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from dl_magics import errors
-from dl_magics.actions.aws import access, context, instances, launch_plan, selection
+from dl_magics.actions.aws import access, context, instances, selection
+from dl_magics.actions.aws.launch.plan import make_plan
 from dl_magics.aws import launch, security_group, session
 from dl_magics.ssh import keys
 from dl_magics.store import state
@@ -145,7 +146,7 @@ def test_repeating_an_executed_launch_returns_its_instance_and_host_key(run, clo
 
 
 def _repeat_launch(token: str) -> str:
-    plan = launch_plan.make_plan(context.load(), "t2.micro")
+    plan = make_plan(context.load(), "t2.micro")
     key, host_key = keys.ensure_key_pair("id_ed25519"), keys.ensure_key_pair(f"host-{token}")
     group, _ = security_group.ensure_group(context.load().session, access.our_name())
     assert key.file.exists()

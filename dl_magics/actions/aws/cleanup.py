@@ -67,7 +67,7 @@ class Resources:
                 *(f"  {each}" for each in self.elsewhere),
             ]
         if self.unread:
-            lines.append(f"Could not be read: {', '.join(self.unread)}. Run the line again.")
+            lines.append(f"Could not be read: {', '.join(self.unread)}")
         return "\n".join(lines) or f"{self.account}: no resources of dl_magics exist."
 
 
@@ -191,5 +191,7 @@ def _existing(context: Context, kind: str, names: frozenset[str]) -> Iterator[Re
         if kind == "security-group"
         else ("describe_key_pairs", "KeyPairs", "key-name", "KeyPairId", "KeyName")
     )
-    for each in context.session.query_filtered(call, key, filter_name, names):
+    # One name for each key of the user: few enough for one call.
+    filters = [{"Name": filter_name, "Values": sorted(names)}]
+    for each in context.session.query("ec2", call, Filters=filters)[key] if names else ():
         yield Resource(kind, each[id_key], each[name_key], context.region)

@@ -22,7 +22,7 @@ def list_regions(context: Context) -> list[str]:
 def read_each(
     context: Context, regions: list[str], read: Callable[[Context], T]
 ) -> tuple[dict[str, T], tuple[str, ...]]:
-    """Return what `read` returns for each region, and the regions where AWS refused it."""
+    """Return what `read` returns for each region, and each region that AWS refused, with why."""
     contexts = [context.in_region(region) for region in regions]
 
     def try_read(there: Context) -> T | DLMagicsError:
@@ -38,7 +38,8 @@ def read_each(
         for region, answer in answers.items()
         if not isinstance(answer, DLMagicsError)
     }
-    return read_ones, tuple(region for region in regions if region not in read_ones)
+    refused = (region for region in regions if region not in read_ones)
+    return read_ones, tuple(f"{region} ({answers[region]})" for region in refused)
 
 
 def list_instances(context: Context) -> Instances:

@@ -27,6 +27,7 @@ from dl_magics.practice.hosts import console
 from dl_magics.practice.hosts.hosts import Hosts
 
 TICK_SECONDS = 0.05
+LISTS = {"DescribeInstances": "reservationSet", "DescribeVolumes": "volumeSet"}
 STATE_RUNNING = b"<code>16</code><name>running</name>"
 STATE_PENDING = b"<code>0</code><name>pending</name>"
 
@@ -122,6 +123,10 @@ class Ec2Api:
         """Return the response to an EC2 read, cached until the state changes: moto is slow."""
         if call.service != "ec2":
             return call.forward_to(self.state.app)
+        if (items := LISTS.get(call.action)) and self.state.is_unused(call.region):
+            for instance_id in call.list_parameter("InstanceId"):
+                self.lifecycle.find_instance(call, instance_id)
+            return ec2_response(call.action, f"<{items}/>")
         request = (call.region, call.body)
         if request not in self._cached:
             self._cached[request] = call.forward_to(self.state.app)

@@ -22,6 +22,12 @@ from dl_magics.practice.ec2.state import DEEP_LEARNING_IMAGE
 PRICE_FILE = "prices.csv"
 IMAGE_PARAMETER = "/aws/service/deeplearning/ami/x86_64/"
 SPOT_FRACTION = 0.36
+# Those that are enabled in each account, by "AWS Regions" in the AWS documentation.
+ENABLED_REGIONS = (
+    *("ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-southeast-1"),
+    *("ap-southeast-2", "ca-central-1", "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2"),
+    *("eu-west-3", "sa-east-1", "us-east-1", "us-east-2", "us-west-1", "us-west-2"),
+)
 LOCATIONS = {
     "us-east-1": "US East (N. Virginia)",
     "us-west-2": "US West (Oregon)",
@@ -160,6 +166,19 @@ def _spot_prices(call: ApiCall) -> ApiResponse:
     )
 
 
+def _regions(call: ApiCall) -> ApiResponse | None:
+    """Return the regions that a new account has; moto returns those of other partitions, too."""
+    if set(call.parameters) - {"Action", "Version"}:
+        return None
+    items = "".join(
+        f"<item><regionName>{name}</regionName>"
+        f"<regionEndpoint>ec2.{name}.amazonaws.com</regionEndpoint>"
+        "<optInStatus>opt-in-not-required</optInStatus></item>"
+        for name in ENABLED_REGIONS
+    )
+    return ec2_response(call.action, f"<regionInfo>{items}</regionInfo>")
+
+
 HANDLERS: dict[str, Callable[[ApiCall], ApiResponse | None]] = {
     "GetProducts": _products,
     "GetServiceQuota": _quota,
@@ -168,4 +187,5 @@ HANDLERS: dict[str, Callable[[ApiCall], ApiResponse | None]] = {
     "ListAWSDefaultServiceQuotas": _quotas,
     "GetParameter": _parameter,
     "DescribeSpotPriceHistory": _spot_prices,
+    "DescribeRegions": _regions,
 }

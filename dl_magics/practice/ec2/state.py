@@ -82,6 +82,10 @@ class Ec2State:
         """Return moto's EC2 backend of one region."""
         return ec2_of_account[ACCOUNT][region]
 
+    def is_unused(self, region: str) -> bool:
+        """Return whether nothing was done in a region yet; moto takes a second to make one."""
+        return region not in ec2_of_account[ACCOUNT]
+
     def list_instances(self) -> list[Instance]:
         """Return the instances of all regions."""
         regions = list(ec2_of_account[ACCOUNT].values())

@@ -29,6 +29,9 @@ def test_a_region_that_refuses_is_named(cloud):
     def read(there):
         return there.ec2.describe_instance("i-00000000000000000")
 
-    assert regions.read_each(context.load(), ["us-east-1"], read) == ({}, ("us-east-1",))
+    found, unread = regions.read_each(context.load(), ["us-east-1"], read)
+
+    assert found == {}
+    assert unread[0].startswith("us-east-1 (The instance ID 'i-00000000000000000' does not exist")
     listing = Instances("practice, all 2 regions", (), everywhere=True, unread=("eu-west-1",))
     assert "could not be read: eu-west-1" in listing.summary

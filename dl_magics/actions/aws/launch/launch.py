@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from dl_magics.actions.aws import access, instances, pending_launch
+from dl_magics.actions.aws import access, instances
 from dl_magics.actions.aws.context import Context
-from dl_magics.actions.aws.launch_plan import LaunchPlan
+from dl_magics.actions.aws.launch import pending
+from dl_magics.actions.aws.launch.plan import LaunchPlan
 from dl_magics.aws import instance_types, launch, quotas, security_group
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError, NoAnswer, NoCapacity, QuotaReached, WrongState
@@ -89,7 +90,7 @@ def _make_request(context: Context, plan: LaunchPlan, created: list[str]) -> lau
     if new:
         created.append(f"security group {name}")
     security_group.authorize_sources(session, group, list(plan.sources))
-    token = pending_launch.ensure_token(context, plan)
+    token = pending.ensure_token(context, plan)
     host_key = keys.ensure_key_pair(f"host-{token}")
     return launch.LaunchRequest(
         name=plan.name,
@@ -112,15 +113,15 @@ def _run_instances(context: Context, request: launch.LaunchRequest) -> str:
     except NoAnswer:
         raise
     except QuotaReached as error:
-        pending_launch.settle(context, request.token)
+        pending.settle(context, request.token)
         raise quotas.make_quota_error(session, request.type) from error
     except NoCapacity as error:
-        pending_launch.settle(context, request.token)
+        pending.settle(context, request.token)
         raise _other_zones(context, request, str(error)) from error
     except DLMagicsError:
-        pending_launch.settle(context, request.token)
+        pending.settle(context, request.token)
         raise
-    pending_launch.record_launched(context, request.token, id_)
+    pending.record_launched(context, request.token, id_)
     return id_
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from dl_magics import errors
 from dl_magics.actions.aws import context
-from dl_magics.actions.aws.pending_launch import _SETTLED_SECONDS
+from dl_magics.actions.aws.launch.pending import _SETTLED_SECONDS
 from dl_magics.aws.session import AwsSession
 from dl_magics.store import state
 

@@ -7,7 +7,7 @@ import uuid
 from dataclasses import asdict
 
 from dl_magics.actions.aws.context import Context
-from dl_magics.actions.aws.launch_plan import LaunchPlan, price_plan
+from dl_magics.actions.aws.launch.plan import LaunchPlan, price_plan
 from dl_magics.aws import images, parsing
 from dl_magics.core.instance import Instance
 from dl_magics.errors import WrongState
