@@ -27,7 +27,7 @@ class GpuCellMagics(Magics):
     @needs_local_scope
     @cell_magic
     def gpu(self, line: str, cell: str, local_ns: dict[str, Any] | None = None) -> Any:
-        """Run the cell on the GPU kernel; output, plots, errors and interrupts work as usual.
+        """Run the cell on the GPU kernel; output, plots, widgets, errors, interrupts work as usual.
 
         Output that comes after its end appears under it. Behind a background cell it waits, and
         Stop then ends only the wait.
