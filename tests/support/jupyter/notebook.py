@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from jupyter_client.manager import start_new_kernel
@@ -18,7 +19,9 @@ class Notebook:
         self.manager, self.client = start_new_kernel(kernel_name="python3", env=env)
         self.run("%load_ext dl_magics\n%gpu_connect")
 
-    def restart(self):
+    def die_and_restart(self):
+        """Let the kernel crash, and start it again; Jupyter's restart would interrupt its cell."""
+        self.manager.signal_kernel(signal.SIGKILL)
         self.manager.restart_kernel(now=True)
         self.client.wait_for_ready(timeout=SECONDS)
         self.run("%load_ext dl_magics")
