@@ -180,6 +180,20 @@ def test_output_that_came_while_the_notebook_was_away_is_shown_once(run, capsys)
     assert "late\n" not in capsys.readouterr().out
 
 
+def test_a_background_cell_is_shown_with_what_came_after_its_end(run, capsys):
+    run(
+        "%%gpu --background\nimport asyncio\nasync def later():\n"
+        "    await asyncio.sleep(0.5); print('late')\n"
+        "task = asyncio.create_task(later()); print('started')"
+    )
+    run("%%gpu\nawait task")
+    capsys.readouterr()
+
+    run("%gpu_output 1")
+
+    assert capsys.readouterr().out == "started\nlate\n"
+
+
 @pytest.mark.parametrize("number", ["0", "-1", "99"])
 def test_a_number_that_is_no_background_cell_is_refused_with_the_numbers(run, number):
     run("%%gpu --background\n1")

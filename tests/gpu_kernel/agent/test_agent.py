@@ -89,9 +89,9 @@ class Talk:
             heard += self.until(lambda entry: idle(entry, id_))
         return [entry.message for entry in heard if entry.answers == id_]
 
-    def wish(self, op):
+    def wish(self, op, **more):
         id_ = uuid.uuid4().hex
-        self.say(op=op, id=id_)
+        self.say(op=op, id=id_, **more)
         return id_
 
 
@@ -352,6 +352,28 @@ def test_a_cell_can_be_interrupted(talk):
     talk.until(lambda entry: entry.kind == "stream")
 
     talk.wish("interrupt")
+
+    heard = talk.until(lambda entry: entry.channel == "shell" and entry.answers == id_)
+    assert heard[-1].message["content"]["ename"] == "KeyboardInterrupt"
+
+
+def test_a_late_interrupt_of_a_cell_that_has_ended_leaves_the_next_one_alone(talk):
+    ended = talk.ask("1")
+    talk.until(lambda entry: entry.channel == "shell" and entry.answers == ended)
+    id_ = talk.ask("import time; print('begun', flush=True); time.sleep(1); print('whole')")
+    talk.until(lambda entry: entry.kind == "stream")
+
+    talk.wish("interrupt", of=ended)
+
+    heard = talk.until(lambda entry: entry.channel == "shell" and entry.answers == id_)
+    assert heard[-1].message["content"]["status"] == "ok"
+
+
+def test_the_interrupt_of_a_cell_that_runs_ends_it(talk):
+    id_ = talk.ask("import time; print('begun', flush=True); time.sleep(600)")
+    talk.until(lambda entry: entry.kind == "stream")
+
+    talk.wish("interrupt", of=id_)
 
     heard = talk.until(lambda entry: entry.channel == "shell" and entry.answers == id_)
     assert heard[-1].message["content"]["ename"] == "KeyboardInterrupt"
