@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
+import signal
 import sys
 import threading
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -108,6 +110,37 @@ def test_a_cell_shows_that_the_link_is_lost_then_back_and_misses_no_line(lab, ru
     assert read.lines.index(back) == read.lines.index(lost) + 1
     assert counted == [f"line {n}" for n in range(run.shell.user_ns["n"])]
     assert read.lines[-1] == counted[-1]
+
+
+def test_stop_without_a_connection_interrupts_the_cell_when_it_is_back(lab, run, capsys):
+    link = notebook_kernel.current().client.link
+    shown = io.StringIO()
+
+    def stop_twice():
+        until(lambda: "begun" in shown.getvalue())
+        lab.kill_sessions()
+        lab.wire("down")
+        until(lambda: link.status.state == "lost")
+        os.kill(os.getpid(), signal.SIGINT)
+        until(lambda: "interrupt again" in shown.getvalue())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    stopping = threading.Thread(target=stop_twice)
+    stopping.start()
+    endless = "%%gpu\nimport time\nprint('begun', flush=True)\ntime.sleep(600)"
+    with (
+        redirect_stdout(shown),
+        redirect_stderr(shown),
+        pytest.raises(
+            KeyboardInterrupt, match=r"There is no connection to .*: the cell still runs"
+        ),
+    ):
+        run(endless)
+    stopping.join()
+    lab.wire("up")
+
+    run("%%gpu\nprint('next')")
+    assert capsys.readouterr().out.endswith("next\n")
 
 
 @pytest.fixture
