@@ -361,6 +361,7 @@ def test_the_agent_is_uploaded_once(lab, kernel):
     assert file.name == deploy.archive_name()
     assert file.stat().st_mtime_ns == before
     assert file.parent.stat().st_mode & 0o777 == 0o700
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_without_socket_forwarding_the_link_uses_standard_input_and_output(home):
