@@ -266,6 +266,19 @@ def test_a_restart_of_the_gpu_kernel_forgets_its_names(run):
         run("%%gpu\nforgotten")
 
 
+def test_a_cell_on_a_dead_gpu_kernel_fails_and_does_not_wait(run, capsys):
+    with pytest.raises(errors.KernelDied, match="killed"):
+        run("%%gpu\nimport os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
+    for _ in range(2):
+        with pytest.raises(errors.KernelDied, match="killed"):
+            run("%%gpu\n1")
+
+    run("%gpu_restart")
+    capsys.readouterr()
+    run("%%gpu\nprint('again')")
+    assert capsys.readouterr().out == "again\n"
+
+
 def test_a_device_is_in_force_in_each_gpu_kernel_that_starts(run):
     seen = "%%gpu -o seen\nimport os\nseen = os.environ.get('CUDA_VISIBLE_DEVICES')"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from dl_magics.gpu_kernel.journal_entry import JournalEntry
@@ -32,6 +33,7 @@ class RunningCells:
 
     def __init__(self, busy: str | None = None, n: int = 0) -> None:
         self.cells: tuple[RunningCell, ...] = (RunningCell(busy, n=n),) if busy else ()
+        self._dead = False
 
     def send(self, cell: RunningCell) -> None:
         """Add a cell that is on its way to the kernel, or that has arrived there."""
@@ -40,19 +42,25 @@ class RunningCells:
     def take(self, entry: JournalEntry) -> None:
         """Update the cells from an entry."""
         if entry.channel == "in" and entry.kind == "execute_request":
-            title = entry.message["metadata"].get(TITLE)
-            title = title or first_line(entry.message["content"]["code"])
-            self.send(RunningCell(entry.id, title, entry.n))
+            self._accept(entry)
         elif entry.kind == "status" and entry.message["content"]["execution_state"] == "idle":
-            self.cells = tuple(cell for cell in self.cells if cell.id != entry.answers)
+            self._end(lambda cell: cell.id == entry.answers)
         elif entry.event in ("kernel_died", "kernel_started", "shutdown"):
-            self._end_before(entry.n)
+            self._dead = entry.event != "kernel_started"
+            # A cell that was not recorded is still on its way.
+            self._end(lambda cell: 0 < cell.n <= entry.n)
         elif entry.event == "settled":
-            self._end_before(entry.message["before"])
+            self._end(lambda cell: 0 < cell.n < entry.message["before"])
 
-    def _end_before(self, n: int) -> None:
-        """Remove the cells that were recorded before an entry; the others still come."""
-        self.cells = tuple(cell for cell in self.cells if not 0 < cell.n < n)
+    def _accept(self, entry: JournalEntry) -> None:
+        title = entry.message["metadata"].get(TITLE)
+        title = title or first_line(entry.message["content"]["code"])
+        self.send(RunningCell(entry.id, title, entry.n))
+        if self._dead:
+            self._end(lambda cell: cell.id == entry.id)
+
+    def _end(self, has_ended: Callable[[RunningCell], bool]) -> None:
+        self.cells = tuple(cell for cell in self.cells if not has_ended(cell))
 
 
 def first_line(code: str) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from dl_magics.gpu_kernel.journal_entry import JournalEntry
 from dl_magics.gpu_kernel.requests.running_cells import (
     TITLE,
     RunningCell,
@@ -59,6 +60,27 @@ def test_a_new_kernel_runs_nothing_but_what_is_on_its_way(running, what):
     running.take(event(what))
 
     assert titles(running) == ["3"]
+
+
+def test_a_dead_kernel_runs_no_cell_that_is_sent_to_it(running):
+    running.take(event("kernel_died"))
+    running.send(RunningCell("c", "3"))
+
+    running.take(sent("c", "3"))
+    assert titles(running) == []
+
+    running.take(event("kernel_started"))
+    running.take(sent("d", "4"))
+    assert titles(running) == ["4"]
+
+
+def test_a_stopped_instance_runs_nothing(running):
+    # The link reports it with the number of the last entry.
+    last = running.cells[-1].n
+
+    running.take(JournalEntry(last, 0.0, "agent", {"event": "kernel_died"}))
+
+    assert titles(running) == []
 
 
 def test_a_new_agent_ends_the_cells_that_were_sent_before_it(running):
