@@ -64,7 +64,7 @@ class MissedOutput:
         message = entry.message
         if message["metadata"].get(TITLE):
             self._others.add(entry.id)
-        elif message["header"]["session"] in self._shown:
+        elif message["header"].get("session") in self._shown:
             self._titles[entry.id] = first_line(message["content"]["code"])
 
     def _is_missed(self, entry: JournalEntry) -> bool:

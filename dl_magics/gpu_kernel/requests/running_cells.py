@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dl_magics.gpu_kernel.journal_entry import JournalEntry
+from dl_magics.text import escape_controls
 
 TITLE = "dl_magics_title"
 """The metadata of a request whose code says nothing to a person."""
@@ -53,9 +54,8 @@ class RunningCells:
             self._end(lambda cell: 0 < cell.n < entry.message["before"])
 
     def _accept(self, entry: JournalEntry) -> None:
-        title = entry.message["metadata"].get(TITLE)
-        title = title or first_line(entry.message["content"]["code"])
-        self.send(RunningCell(entry.id, title, entry.n))
+        title = entry.message["metadata"].get(TITLE) or entry.message["content"]["code"]
+        self.send(RunningCell(entry.id, first_line(str(title)), entry.n))
         if self._dead:
             self._end(lambda cell: cell.id == entry.id)
 
@@ -64,6 +64,7 @@ class RunningCells:
 
 
 def first_line(code: str) -> str:
-    """Return the first line of a cell that is not blank, shortened."""
+    """Return the first line of a cell that is not blank, shortened; a host may have written it."""
     line = next((line.strip() for line in code.splitlines() if line.strip()), "")
+    line = escape_controls(line[: _LINE + 1])
     return line if len(line) <= _LINE else line[: _LINE - 1] + "…"

@@ -52,9 +52,9 @@ def show_message(
         for page in content.get("payload", []):
             if page.get("source") == "page":
                 publish_display_data(page["data"])
-        if content["status"] == "aborted":
+        if content.get("status") == "aborted":
             return build_aborted()
-        if content["status"] == "error":
+        if content.get("status") == "error":
             # An interrupt may arrive when the kernel no longer sends the error as an output.
             return build_error(content)
     return None

@@ -6,11 +6,15 @@ import builtins
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
+from keyword import iskeyword
 from typing import Any, NoReturn
 
 # IPython shows a SyntaxError without our traceback, a StopIteration ends the caller's loop, and a
 # group needs the exceptions themselves.
 _NOT_INHERITED = (SyntaxError, StopIteration, StopAsyncIteration, BaseExceptionGroup)
+
+
+_LONGEST_NAME = 200
 
 
 class RemoteTraceback(BaseException):
@@ -41,11 +45,14 @@ class GpuInterrupt(RemoteTraceback, KeyboardInterrupt):
 
 
 def build_error(content: Mapping[str, Any]) -> GpuError | GpuInterrupt:
-    """Return the exception for the content of an `error` message."""
+    """Return the exception for the content of an `error` message, whatever a host sends in it."""
     # A kernel of another language may write a dotted name.
-    name = str(content["ename"]).rpartition(".")[2]
-    lines = [str(line) for line in content.get("traceback", ())]
-    return _error_class(name if name.isidentifier() else "GpuError")(str(content["evalue"]), lines)
+    name = str(content.get("ename", "")).rpartition(".")[2][:_LONGEST_NAME]
+    lines = content.get("traceback")
+    shown = [str(line) for line in lines] if isinstance(lines, list) else []
+    is_name = name.isidentifier() and not iskeyword(name)
+    kind = _error_class(name if is_name else "GpuError")
+    return kind(str(content.get("evalue", "")), shown)
 
 
 def print_error(content: Mapping[str, Any]) -> None:

@@ -107,6 +107,7 @@ def test_a_cell_of_an_earlier_client_is_known_by_its_id_alone():
         ("\n\n  x = 1  \ny", "x = 1"),
         ("", ""),
         ("x" * 61, "x" * 59 + "…"),
+        ("\x1b[2Jx", r"\x1b[2Jx"),
     ],
 )
 def test_the_title_is_the_first_line(code, line):

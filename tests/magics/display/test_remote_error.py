@@ -60,8 +60,22 @@ def test_the_traceback_is_that_of_the_gpu_kernel():
     assert error("NameError", "")._render_traceback_() == ["NameError"]
 
 
-def test_a_name_that_is_none_is_not_used():
-    assert type(error("<script>")).__name__ == "GpuError"
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"ename": "<script>", "evalue": "", "traceback": []},
+        {"ename": None, "evalue": 3, "traceback": "x" * 3},
+        {"ename": ["a"], "evalue": {}, "traceback": [None, 3]},
+    ],
+)
+def test_an_error_message_that_is_none_is_a_gpu_error(content):
+    assert type(build_error(content)).__name__ == "GpuError"
+    assert all(isinstance(line, str) for line in build_error(content)._render_traceback_())
+
+
+def test_a_name_is_not_longer_than_a_line():
+    assert len(type(error("x" * 10_000_000)).__name__) == 200
 
 
 def test_the_debugger_stops_where_two_lines_say_how_to_debug_the_cell(shell, monkeypatch, capsys):
