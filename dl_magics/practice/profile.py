@@ -10,6 +10,7 @@ from dl_magics.practice.process import api_url, find_cloud
 from dl_magics.store import atomic
 
 PROFILE_NAME = "practice"
+SSH_CONFIG = "ssh_config"
 REGION = "us-east-1"
 
 
@@ -43,7 +44,7 @@ def ensure_profile(folder: Path) -> PracticeProfile:
         endpoint_url=api_url(folder),
         config_file=folder / "aws" / "config",
         credentials_file=folder / "aws" / "credentials",
-        ssh_config=folder / "ssh_config",
+        ssh_config=folder / SSH_CONFIG,
     )
     config = f"[profile {PROFILE_NAME}]\nregion = {REGION}\nendpoint_url = {made.endpoint_url}\n"
     _write_if_changed(made.config_file, config)
@@ -52,7 +53,9 @@ def ensure_profile(folder: Path) -> PracticeProfile:
 
 def has_ended(profile: str | None, config_file: str) -> bool:
     """Return whether this is the profile of a practice cloud that is not running."""
-    return profile == PROFILE_NAME and find_cloud(Path(config_file).parents[1]) is None
+    folder = Path(config_file).parents[1]
+    is_practice = profile == PROFILE_NAME and (folder / SSH_CONFIG).exists()
+    return is_practice and find_cloud(folder) is None
 
 
 def issue_access_key(made: PracticeProfile) -> tuple[str, str]:
