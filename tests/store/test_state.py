@@ -38,6 +38,7 @@ def test_every_field_is_read_back_as_it_was_written():
             "work": state.PendingLaunch(request={"name": "gpu"}, token="abc", region="eu-west-1")
         },
         kernels={"1": RECORD},
+        shown={"1": {"session": 7}},
         background_cells={"1": (CELL,)},
     )
 
@@ -136,3 +137,12 @@ def test_the_file_is_for_its_owner_only():
     state.connect_kernel("1", RECORD)
 
     assert (paths.data_folder() / state.FILE_NAME).stat().st_mode & 0o077 == 0
+
+
+def test_what_was_shown_is_kept_for_the_newest_clients_of_a_known_kernel():
+    state.connect_kernel("1", RECORD)
+    state.note_shown("forgotten", {"a": 1}, keep=2)
+    for session, n in {"a": 5, "b": 3, "c": 9}.items():
+        state.note_shown("1", {session: n}, keep=2)
+
+    assert state.read().shown == {"1": {"a": 5, "c": 9}}
