@@ -49,7 +49,7 @@ class JournalEntry:
             else:
                 _check_message(channel, message)
             return cls(n, float(document["t"]), channel, message)
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             unreadable = {"event": "unreadable", "why": f"{error!r:.200}"}
             return cls(n, time.time(), "agent", unreadable)
 

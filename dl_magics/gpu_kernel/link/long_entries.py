@@ -17,6 +17,7 @@ from typing import Any
 from dl_magics.errors import OutputLost
 from dl_magics.gpu_kernel.journal_entry import JournalEntry
 from dl_magics.gpu_kernel.link.stream import parse_document
+from dl_magics.text import escape_controls
 
 # Far above what a front end can display; this process needs up to three times as much memory.
 MAX_ENTRY_BYTES = 256 << 20
@@ -39,15 +40,17 @@ def read_line(line: bytes | bytearray) -> JournalEntry:
 def read_document(document: dict[str, Any]) -> JournalEntry:
     """Return the entry of a parsed line; raises ValueError if it is not a journal entry."""
     if "file" in document:
-        size, limit = int(document.get("size", 0)) >> 20, MAX_ENTRY_BYTES >> 20
+        size, limit = document.get("size"), MAX_ENTRY_BYTES >> 20
+        megabytes = size >> 20 if isinstance(size, int) else "unknown"
         return _notice(
             document,
-            f"An output of {size} MB is too large to be sent here (limit: {limit} MB); "
-            f"it is kept on the host, in {document['file']!s:.500}.",
+            f"An output of {megabytes} MB is too large to be sent here (limit: {limit} MB); "
+            f"it is kept on the host, in {escape_controls(str(document['file'])):.500}.",
         )
     if "zlib" in document:
-        packed = str(document.pop("zlib")).encode()
-        return _unpack(document, lambda: _decompress(memoryview(packed), document.get("size")))
+        packed = str(document.pop("zlib"))
+        size = document.get("size")
+        return _unpack(document, lambda: _decompress(memoryview(packed.encode()), size))
     return JournalEntry.read(document)
 
 

@@ -74,6 +74,8 @@ class Receiver:
 
     def _take_welcome(self, document: dict[str, Any]) -> Iterator[JournalEntry]:
         since, before = document["since"], self.status.n
+        if not isinstance(since, int):
+            raise ValueError(f"not a welcome: {document!r:.200}")
         if since != before or document["offset"] != len(self._incomplete.data):
             self._incomplete.take()
         self.publish(n=since, agent=AgentStatus.read(document), state="attached", why="")

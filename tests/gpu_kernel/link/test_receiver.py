@@ -1,13 +1,23 @@
 from __future__ import annotations
 
+import contextlib
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dl_magics.gpu_kernel.journal_entry import JournalEntry
 from dl_magics.gpu_kernel.link import long_entries, stream
 from dl_magics.gpu_kernel.link.receiver import Receiver
 from dl_magics.gpu_kernel.link.status import AgentStatus
 from dl_magics.gpu_kernel.link.stream import Piece
+from dl_magics.gpu_kernel.requests.pending_request import PendingRequest
+from dl_magics.gpu_kernel.requests.pending_requests import PendingRequests
+from dl_magics.gpu_kernel.requests.running_cells import RunningCells
 
+NAMES = ["n", "t", "ch", "m", "op", "size", "zlib", "file", "since", "offset", "state", "why"]
+NAMES += ["busy", "boot", "header", "parent_header", "metadata", "content", "buffers", "event"]
+NAMES += ["msg_id", "msg_type", "execution_state", "code", "text", "name", "before", "id", "prompt"]
 HEADER = {"msg_id": "m", "msg_type": "stream"}
 
 
@@ -106,6 +116,41 @@ def test_a_kernel_cannot_invent_a_state(receiver):
 
     assert receiver.status.agent.state == "idle"
     assert receiver.status.n == 6
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.sampled_from([6, -1, 10**400, 0.5])
+    | st.text(max_size=3)
+    | st.sampled_from(["iopub", "agent", "in", "stream", "status", "execute_request", "welcome"])
+    | st.sampled_from(["settled", "kernel_died", "busy", "idle", "piece"]),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=5)
+    ),
+    max_leaves=12,
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(NAMES), VALUES, min_size=2),
+    st.sampled_from(["agent", "in", "iopub", "shell", None]),
+    st.sampled_from(["welcome", "status", None]),
+)
+@settings(max_examples=150)
+def test_nothing_that_an_agent_can_say_ends_the_link(document, channel, op):
+    receiver = Receiver(5)
+    said = {"n": 6, "t": 1, "ch": channel, "m": document, **document}
+    said = {name: value for name, value in said.items() if value is not None}
+    said = said | ({"op": op} if op else {})
+
+    # Such an error causes a reconnect; any other one would end the link.
+    with contextlib.suppress(ValueError, KeyError):
+        for entry in receiver.take(said):
+            cells, requests = RunningCells(), PendingRequests(lambda id_: "")
+            requests.expect(PendingRequest("m"))
+            cells.take(entry)
+            requests.take(entry)
 
 
 def test_an_event_without_a_reason_has_one(receiver):
