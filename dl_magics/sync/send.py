@@ -75,7 +75,7 @@ class Sender:
     async def _clear_way(self) -> None:
         """Move what is to be replaced by another type to the stage, which is deleted at the end."""
         old = f"{STAGE}/old"
-        lines = [f"mkdir -p {old}", f"chmod 700 {STAGE}"]
+        lines = [f"(umask 077 && mkdir -p {old})"]
         for name in self._plan.cleared:
             quoted = shlex.quote("./" + shell.decode_text(name))
             lines.append(f"mv -- {quoted} {old}/{uuid.uuid4().hex}")
@@ -119,7 +119,7 @@ class Sender:
         stage = shlex.quote(STAGE)
         finish = f"{stage}/{sent.finish}"
         return self._inside(
-            f"mkdir -p {stage} && chmod 700 {stage} && rm -f {finish} && "
+            f"(umask 077 && mkdir -p {stage}) && rm -f {finish} && "
             f"tar -xpf - -C {stage} && sh {finish}"
         )
 
