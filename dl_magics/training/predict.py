@@ -43,16 +43,20 @@ class Predictions(list[Prediction]):
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{escape(str(each.path))}</td><td>{escape(each.label)}</td>"
+            f"<tr><td>{_text(each.path)}</td><td>{_text(each.label)}</td>"
             f"<td>{each.probability:.1%}</td></tr>"
             for each in self
         )
         rows += "".join(
-            f"<tr><td>{escape(str(path))}</td><td colspan=2>skipped: {escape(reason)}</td></tr>"
+            f"<tr><td>{_text(path)}</td><td colspan=2>skipped: {_text(reason)}</td></tr>"
             for path, reason in self.skipped.items()
         )
         head = "<tr><th>image</th><th>class</th><th>probability</th></tr>"
         return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+
+
+def _text(value: object) -> str:
+    return escape(escape_controls(str(value)))
 
 
 class Classifier(Protocol):

@@ -161,7 +161,7 @@ def test_a_class_name_and_a_file_name_are_text_in_predictions(tmp_path):
     shown = Predictions([seen], {tmp_path / HOSTILE: HOSTILE})
 
     assert "<img src=x" not in shown._repr_html_()
-    assert "\x1b" not in repr(shown)
+    assert "\x1b" not in repr(shown) + shown._repr_html_()
     assert len(repr(shown).splitlines()) == 2
 
 
