@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -78,6 +79,9 @@ def test_a_cell_trains_on_the_host_and_its_files_are_copied(trained, host_home):
     assert (done.path / "report.html").exists()
     assert said.startswith("Trains on gpu (t2.micro, $0.0116/h).\n")
     assert "epoch 2:" in said
+    # It was loaded in a process of its own.
+    checked = remote_origin.load(done.path).model_sha256
+    assert checked == hashlib.sha256(model_there.read_bytes()).hexdigest()
 
 
 def test_a_model_that_the_local_keras_cannot_load_is_kept(run, monkeypatch):
