@@ -137,15 +137,15 @@ def test_an_interrupted_run_ends_with_the_results_of_an_uninterrupted_one(evenin
     evening.kernel(signal.SIGCONT)
     evening.after_some_epochs(there)
     until(lambda: epochs(here_) > told)
-    run("%aws_stop")
+    run("%aws_stop gpu")
     evening.power_off()
     second.wait()
     assert going.status == "interrupted"
     broken_off = epochs(there)
 
     evening.power_on()
-    run("%aws_start")
-    run("%gpu_connect")
+    run("%aws_start gpu")
+    run("%gpu_connect gpu")
     resumed = run(f"%finetune --resume {going.name}")
 
     assert undisturbed.state.device == resumed.state.device

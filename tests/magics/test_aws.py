@@ -159,7 +159,7 @@ def test_terminate_needs_force(cloud, run):
     "line",
     [
         "%aws_terminate g4dn -f",
-        "%aws_terminate thes -f",
+        "%aws_terminate thesi -f",
         "%aws_stop T4",
         "%aws_start g4dn.xlarge",
         "%aws_resize t2.micro g4dn -y",
