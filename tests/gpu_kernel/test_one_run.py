@@ -80,12 +80,7 @@ class Evening:
 
 
 @pytest.fixture
-def outside():
-    notebook_process.ask_ec2_outside()
-
-
-@pytest.fixture
-def evening(outside, lab, cloud, rent, tmp_path, monkeypatch):
+def evening(lab, cloud, rent, tmp_path, monkeypatch):
     monkeypatch.setenv("JPY_SESSION_NAME", SESSION)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(WHEELS))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dl_magics.actions.aws import context
+from dl_magics.errors import NoSuchInstance
 from dl_magics.ssh import known_hosts
 from dl_magics.store import paths
 
@@ -145,7 +146,8 @@ def test_the_terminate_commands_terminate_the_instance(rent, run, paste):
 
     paste(run("%aws_terminate --explain"))
 
-    assert context.load().resolve_instance().gone
+    with pytest.raises(NoSuchInstance, match="no longer exists"):
+        context.load().resolve_instance()
 
 
 def test_explain_changes_nothing(rent, run):

@@ -5,7 +5,6 @@ They are network namespaces, so nothing leaves this computer, and the wire can b
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import signal
@@ -13,14 +12,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from dl_magics.ssh import blocking, keys, known_hosts
 from dl_magics.ssh.target import SshTarget
 from support import command
-from support.two_hosts import link_client, relay
+from support.two_hosts import link_client, outside, relay
 
 LAPTOP = "198.51.100.1"
 INSTANCE = "198.51.100.10"
@@ -185,13 +183,17 @@ class Lab:
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Move the thread of the event loop, with its connections, to the laptop."""
-        with (Path("/proc/self/ns/net")).open() as outside:
+        """Move the thread of the event loop, with its connections, to the laptop.
+
+        Its worker threads stay outside, where the practice cloud is.
+        """
+        outside.use_threads_of_here()
+        with (Path("/proc/self/ns/net")).open() as own:
             blocking.wait_for(_enter(self.laptop))
             try:
                 yield
             finally:
-                blocking.wait_for(_enter(outside.fileno()))
+                blocking.wait_for(_enter(own.fileno()))
 
     @contextmanager
     def small_disk(self, name: str, size: int) -> Iterator[Path]:
@@ -252,9 +254,7 @@ def login_at(address: str) -> SshTarget:
 
 
 async def _enter(namespace: str | int) -> None:
-    """Move the thread of the event loop; its worker threads would stay where they were started."""
     relay.enter(namespace)
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 
 
 def _command_line(pid: int) -> bytes:

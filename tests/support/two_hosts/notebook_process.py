@@ -5,27 +5,11 @@ It is started as `notebook.py NAMESPACE CELL …` and runs the cells.
 
 from __future__ import annotations
 
-import asyncio
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
 
 from dl_magics.ssh import blocking
 from support.kernel import runner, shell_with_magics
-from support.two_hosts import relay
-
-_THREADS = 8
-
-
-def ask_ec2_outside() -> None:
-    """Keep the threads that call EC2 outside of the namespace."""
-    pool = ThreadPoolExecutor(_THREADS)
-    list(pool.map(lambda _: time.sleep(0.1), range(_THREADS)))
-    blocking.wait_for(_use(pool))
-
-
-async def _use(pool: ThreadPoolExecutor) -> None:
-    asyncio.get_running_loop().set_default_executor(pool)
+from support.two_hosts import outside, relay
 
 
 async def _enter(namespace: str) -> None:
@@ -33,7 +17,7 @@ async def _enter(namespace: str) -> None:
 
 
 if __name__ == "__main__":
-    ask_ec2_outside()
+    outside.use_threads_of_here()
     blocking.wait_for(_enter(sys.argv[1]))
     run = runner(shell_with_magics())
     for cell in sys.argv[2:]:
