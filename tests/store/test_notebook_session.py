@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import nbformat
+import papermill
 import pytest
 from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
@@ -130,29 +131,48 @@ def test_a_notebook_of_vs_code_that_is_not_saved_is_known_by_its_kernel(start):
     assert "Untitled-1.ipynb" not in names
 
 
-def test_a_console_that_joins_a_kernel_is_the_same_notebook(start):
-    kernel = start()
-    console = kernel._connect()
-
-    assert kernel.run(NAME, console) == kernel.run(NAME)
-    console.stop_channels()
+def execute_with_nbclient(notebook, folder):
+    return NotebookClient(notebook, resources={"metadata": {"path": str(folder)}}).execute()
 
 
-def test_each_execution_with_nbclient_is_a_notebook_also_in_one_folder(tmp_path, monkeypatch):
+def execute_with_papermill(notebook, folder):
+    nbformat.write(notebook, folder / "in.ipynb")
+    return papermill.execute_notebook(
+        folder / "in.ipynb", folder / "out.ipynb", cwd=folder, progress_bar=False
+    )
+
+
+@pytest.mark.parametrize("execute", [execute_with_nbclient, execute_with_papermill])
+def test_each_execution_is_a_notebook_of_its_own_also_in_one_folder(execute, tmp_path, monkeypatch):
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
     cells = ["%load_ext dl_magics", NAME, f"%cd -q /\n{NAME}"]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 
-    def execute():
+    def names():
         code = [nbformat.v4.new_code_cell(cell) for cell in cells]
-        client = NotebookClient(
-            nbformat.v4.new_notebook(cells=code), resources={"metadata": {"path": str(tmp_path)}}
-        )
-        done = client.execute()
+        done = execute(nbformat.v4.new_notebook(cells=code, metadata=kernel), tmp_path)
         return [cell.outputs[0].text for cell in done.cells if cell.outputs]
 
-    (first, after_cd), (second, _) = execute(), execute()
+    (first, after_cd), (second, _) = names(), names()
 
     assert first == after_cd != second
+
+
+def test_jupyter_console_joins_the_notebook_of_its_kernel(start):
+    kernel = start()
+    name = kernel.run(NAME)
+    command = [sys.executable, "-m", "jupyter_console", "--simple-prompt", "--existing"]
+
+    said = subprocess.run(
+        [*command, kernel.manager.connection_file],
+        input=f"{NAME}\nexit\n",
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=True,
+    ).stdout
+
+    assert name in said
 
 
 def test_each_terminal_is_a_session_of_its_own(tmp_path):
