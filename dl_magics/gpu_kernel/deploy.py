@@ -26,10 +26,10 @@ def archive_name() -> str:
     return bundle.name_by_content("agent", pack_agent(), ".pyz")
 
 
-def build_command(run_dir: str, python: str, wish: str, *options: str) -> str:
+def build_command(run_dir: str, python: str, command: str, *options: str) -> str:
     """Return the command that runs the agent's file, which is next to the run folder."""
     file = PurePosixPath(run_dir).parent / archive_name()
-    return shlex.join([python, str(file), wish, run_dir, *options])
+    return shlex.join([python, str(file), command, run_dir, *options])
 
 
 async def upload_agent(target: SshTarget, run_dir: str) -> str:

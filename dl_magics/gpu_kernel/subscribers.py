@@ -28,9 +28,9 @@ class Subscriber:
             )
         return entry
 
-    async def fulfilled(self, wish: str) -> int:
+    async def fulfilled(self, request_id: str) -> int:
         """Wait until a request is confirmed; return the number of the entry that confirms it."""
-        while (entry := await self.next()).id != wish:
+        while (entry := await self.next()).id != request_id:
             pass
         return entry.n
 

@@ -19,7 +19,7 @@ const CAN = {
 };
 const HEADS = ['name', 'state', 'type', 'address', 'price', 'cost since start', ''];
 const COST = HEADS.indexOf('cost since start');
-const NEWS = 'change:summary change:heard change:notes change:types';
+const NEWS = 'change:summary change:received change:notes change:types';
 const LEAST_SECONDS = 60;
 
 /**
@@ -115,7 +115,7 @@ function render({ model, el }) {
   let asking = null;
   let chosen = '';
   let shownAt = Date.now();
-  let sent = model.get('heard');
+  let sent = model.get('received');
 
   const later = () => (Date.now() - shownAt) / 1000;
 
@@ -204,7 +204,7 @@ function render({ model, el }) {
 
   function draw() {
     for (const n of waiting.keys()) {
-      if (n <= model.get('heard')) {
+      if (n <= model.get('received')) {
         waiting.delete(n);
       }
     }

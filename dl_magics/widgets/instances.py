@@ -33,7 +33,7 @@ class Panel(anywidget.AnyWidget):
     summary = t.Unicode().tag(sync=True)
     rows = t.List(t.Dict()).tag(sync=True)
     types = t.Dict().tag(sync=True)
-    heard = t.Int(0).tag(sync=True)
+    received = t.Int(0).tag(sync=True)
     notes = t.Dict().tag(sync=True)
 
     def __init__(self, seconds: float = _SECONDS) -> None:
@@ -48,7 +48,7 @@ class Panel(anywidget.AnyWidget):
         }
         self.refresh()
         self.types = price_list.describe_types(context.load())
-        self.on_msg(lambda _, click, __: self.hear(click))
+        self.on_msg(lambda _, click, __: self.receive_click(click))
         threading.Thread(target=self._keep_refreshing, args=(seconds,), daemon=True).start()
 
     def refresh(self) -> None:
@@ -63,9 +63,9 @@ class Panel(anywidget.AnyWidget):
             self.rows = [_row(each) for each in listing]
             self.notes = {key: note for key, note in self.notes.items() if key}
 
-    def hear(self, click: dict[str, Any]) -> None:
+    def receive_click(self, click: dict[str, Any]) -> None:
         """Handle one click; refuse it while an earlier action on the same instance is running."""
-        self.heard = max(self.heard, int(click["n"]))
+        self.received = max(self.received, int(click["n"]))
         id_ = click["id"]
         if click["action"] == "connect":
             self._connect(id_)

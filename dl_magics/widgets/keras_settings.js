@@ -9,7 +9,7 @@
  */
 
 const NEWS =
-  'change:rows change:title change:remarks change:note change:heard change:where ' +
+  'change:rows change:title change:remarks change:note change:received change:where ' +
   'change:can_undo change:needs_restart';
 const SIDES = { local: 'This computer', remote: 'Instance' };
 
@@ -58,9 +58,9 @@ function element(tag, text = '', name = '') {
 /** @param {{model: Model, el: HTMLElement}} context */
 function render({ model, el }) {
   el.classList.add('dl-keras');
-  let sent = model.get('heard');
+  let sent = model.get('received');
 
-  const waits = () => sent > model.get('heard');
+  const waits = () => sent > model.get('received');
 
   /** @param {object} click */
   function send(click) {

@@ -46,7 +46,7 @@ class SettingsPanel(anywidget.AnyWidget):
     note = t.Unicode().tag(sync=True)
     can_undo = t.Bool(False).tag(sync=True)
     needs_restart = t.Bool(False).tag(sync=True)
-    heard = t.Int(0).tag(sync=True)
+    received = t.Int(0).tag(sync=True)
 
     def __init__(
         self, restart: Callable[[], object] | None = None, seconds: float = _SECONDS
@@ -58,7 +58,7 @@ class SettingsPanel(anywidget.AnyWidget):
         # The last change, if it was one of the device: Undo undoes the last change.
         self._device_changed: Changed | None = None
         self.look()
-        self.on_msg(lambda _, click, __: self.hear(click))
+        self.on_msg(lambda _, click, __: self.receive_click(click))
         threading.Thread(target=self._keep_looking, args=(seconds,), daemon=True).start()
 
     def look(self) -> None:
@@ -78,9 +78,9 @@ class SettingsPanel(anywidget.AnyWidget):
                 outdated = shown.now != shown.fresh or (last is not None and last.needs_restart)
                 self.needs_restart = bool(self._restart) and outdated
 
-    def hear(self, click: dict[str, Any]) -> None:
+    def receive_click(self, click: dict[str, Any]) -> None:
         """Handle one click in a thread, so that the kernel can run cells meanwhile."""
-        self.heard = max(self.heard, int(click["n"]))
+        self.received = max(self.received, int(click["n"]))
         if click["action"] == "restart" and self._restart:
             self._restart()
             return

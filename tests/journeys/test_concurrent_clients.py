@@ -17,7 +17,7 @@ import sys
 from dl_magics.widgets.instances import Panel
 panel = Panel(seconds=0.2)
 for n, action in enumerate(["stop", "start", "stop"], 1):
-    panel.hear({"n": n, "id": sys.argv[1], "action": action})
+    panel.receive_click({"n": n, "id": sys.argv[1], "action": action})
     while panel._at_work:
         panel.refresh()
 panel.close()

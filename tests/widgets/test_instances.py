@@ -41,18 +41,18 @@ def test_a_click_is_acknowledged_and_carried_out(panel):
 
     panel._handle_custom_msg({"n": 1, "id": id_, "action": "stop"}, [])
 
-    assert panel.heard == 1
+    assert panel.received == 1
     wait_until(lambda: row(panel)["state"] == "stopped")
     assert context.load().ec2.describe_instance(id_).state == "stopped"
 
 
 def test_a_second_click_during_an_action_is_refused(panel):
     id_ = row(panel)["id"]
-    panel.hear({"n": 1, "id": id_, "action": "stop"})
+    panel.receive_click({"n": 1, "id": id_, "action": "stop"})
 
-    panel.hear({"n": 2, "id": id_, "action": "start"})
+    panel.receive_click({"n": 2, "id": id_, "action": "start"})
 
-    assert panel.heard == 2
+    assert panel.received == 2
     assert "was ignored" in panel.notes[id_] or "stop" in panel.notes[id_]
     wait_until(lambda: not panel._at_work)
 
@@ -60,7 +60,7 @@ def test_a_second_click_during_an_action_is_refused(panel):
 def test_connect_shows_the_ssh_command(panel):
     id_ = row(panel)["id"]
 
-    panel.hear({"n": 1, "id": id_, "action": "connect"})
+    panel.receive_click({"n": 1, "id": id_, "action": "connect"})
 
     assert f"HostKeyAlias={id_}" in panel.notes[id_]
 
@@ -68,7 +68,7 @@ def test_connect_shows_the_ssh_command(panel):
 def test_a_refused_click_shows_the_error(panel, cloud):
     id_ = row(panel)["id"]
 
-    panel.hear({"n": 1, "id": id_, "action": "resize", "type": "p2.xlarge"})
+    panel.receive_click({"n": 1, "id": id_, "action": "resize", "type": "p2.xlarge"})
 
     wait_until(lambda: not panel._at_work)
     assert panel.notes[id_].startswith("NoSuchType: p2.xlarge is retired")

@@ -38,9 +38,9 @@ def value(panel, name):
 
 
 def choose(panel, name, chosen):
-    n = panel.heard + 1
+    n = panel.received + 1
     panel._handle_custom_msg({"n": n, "action": "write", "name": name, "value": chosen}, [])
-    assert panel.heard == n
+    assert panel.received == n
 
 
 def test_each_setting_is_shown_with_its_choices(panel):
@@ -74,7 +74,7 @@ def test_undo_restores_the_previous_value(panel, file):
     choose(panel, "epsilon", "1e-3")
     wait_until(lambda: value(panel, "epsilon") == "0.001")
 
-    panel.hear({"n": panel.heard + 1, "action": "undo"})
+    panel.receive_click({"n": panel.received + 1, "action": "undo"})
 
     wait_until(lambda: value(panel, "epsilon") == "1e-07")
     assert not file.exists()
@@ -92,7 +92,7 @@ def test_a_device_is_selected_and_undone(panel, monkeypatch):
     assert panel.rows[-1]["source"].startswith("%device, ")
     assert "CUDA_VISIBLE_DEVICES: not set → -1" in panel.note
 
-    panel.hear({"n": panel.heard + 1, "action": "undo"})
+    panel.receive_click({"n": panel.received + 1, "action": "undo"})
     wait_until(lambda: value(panel, "device") == "gpu")
 
 
@@ -115,7 +115,7 @@ def test_the_value_in_the_kernel_is_shown_and_a_restart_is_offered(file, monkeyp
     )
 
     panel.look()
-    panel.hear({"n": 1, "action": "restart"})
+    panel.receive_click({"n": 1, "action": "restart"})
     panel.close()
 
     assert panel.needs_restart
@@ -124,19 +124,19 @@ def test_the_value_in_the_kernel_is_shown_and_a_restart_is_offered(file, monkeyp
 
 
 def test_the_error_of_an_unreachable_side_is_shown(panel, cloud):
-    panel.hear({"n": 1, "action": "go", "where": "remote"})
+    panel.receive_click({"n": 1, "action": "go", "where": "remote"})
 
     wait_until(lambda: panel.note.startswith("NoSuchInstance"))
     assert panel.rows == []
-    panel.hear({"n": 2, "action": "go", "where": "local"})
+    panel.receive_click({"n": 2, "action": "go", "where": "local"})
     wait_until(lambda: panel.rows)
 
 
 def test_an_unknown_side_or_action_changes_nothing(panel, file):
-    panel.hear({"n": 1, "action": "go", "where": "elsewhere"})
+    panel.receive_click({"n": 1, "action": "go", "where": "elsewhere"})
     wait_until(lambda: panel.note.startswith("BadSetting"))
 
-    panel.hear({"n": 2, "action": "dance"})
+    panel.receive_click({"n": 2, "action": "dance"})
 
     wait_until(lambda: panel.note == "")
     assert not file.exists()

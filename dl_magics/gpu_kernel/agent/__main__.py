@@ -130,23 +130,23 @@ def attach(folder: Path) -> None:
 def main(myself: list[str]) -> None:
     """Run the command line; `myself` is the command that starts this program again."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("wish", choices=("start", "adopt", "status", "attach", "run"))
+    parser.add_argument("command", choices=("start", "adopt", "status", "attach", "run"))
     parser.add_argument("folder", type=lambda word: Path(word).expanduser().absolute())
     parser.add_argument("--python", default=sys.executable, help="interpreter with ipykernel")
     parser.add_argument("--cwd", default="", help="working directory of the kernel")
     parser.add_argument("--activate", default="", help="line of bash to run before the kernel")
     parser.add_argument("--adopt-only", action="store_true")
-    wishes = parser.parse_args()
-    folder, say = wishes.folder, sys.stdout.buffer.write
+    arguments = parser.parse_args()
+    folder, say = arguments.folder, sys.stdout.buffer.write
     command = [*myself, "run", str(folder)]
-    if wishes.wish == "attach":
+    if arguments.command == "attach":
         attach(folder)
-    elif wishes.wish == "run":
-        run(folder, not wishes.adopt_only)
-    elif wishes.wish == "status":
+    elif arguments.command == "run":
+        run(folder, not arguments.adopt_only)
+    elif arguments.command == "status":
         say(ask(folder) or gone("no agent is running"))
-    elif wishes.wish == "start":
-        prepare(folder, python=wishes.python, cwd=wishes.cwd, activate=wishes.activate)
+    elif arguments.command == "start":
+        prepare(folder, python=arguments.python, cwd=arguments.cwd, activate=arguments.activate)
         say(start(folder, command))
     elif (folder / "how.json").exists():
         say(start(folder, [*command, "--adopt-only"]))

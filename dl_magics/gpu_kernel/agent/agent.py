@@ -106,7 +106,7 @@ class Agent:
 
     def _connect(self) -> None:
         self._state, self._why, self._early = "starting", "", []
-        self._channels = Channels(self._kernel.connection, self._take, self._heard)
+        self._channels = Channels(self._kernel.connection, self._take, self._receive_reply)
 
     def _hang_up(self) -> None:
         if self._channels:
@@ -119,7 +119,7 @@ class Agent:
             self._activity.take(message)
         self._recorder.record(channel, message)
 
-    def _heard(self, channel: str) -> None:
+    def _receive_reply(self, channel: str) -> None:
         """Handle the reply to a request of the agent itself."""
         if channel == "shell" and self._adopted_at is not None:
             # All requests before this one have finished; output not received by now is lost.
@@ -183,20 +183,20 @@ class Agent:
 
     async def _obey(self, client: Client, line: bytes) -> None:
         try:
-            wish = json.loads(line)
-            kind = wish["op"]
+            request = json.loads(line)
+            kind = request["op"]
             if kind == "hello":
-                client.greet(wish, self.status())
+                client.greet(request, self.status())
                 self._clients.supersede(client)
             elif kind == "ping":
-                client.had = wish.get("had", client.had)
+                client.had = request.get("had", client.had)
                 client.say(dict(self.status(), op="pong"))
             elif kind == "status":
                 client.say(self.status())
             elif kind == "send":
-                self._pass_on(wish["ch"], wish["m"])
+                self._pass_on(request["ch"], request["m"])
             else:
-                await self._control(kind, wish["id"], wish.get("of"))
+                await self._control(kind, request["id"], request.get("of"))
         except (ValueError, KeyError, TypeError) as error:
             client.say({"op": "error", "error": repr(error)})
 

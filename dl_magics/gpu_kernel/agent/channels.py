@@ -28,7 +28,7 @@ class Channels:
         The content of the kernel's connection file.
     take
         Called with the channel and each message.
-    heard
+    on_reply
         Called with the channel on which a request of the agent was answered.
     """
 
@@ -36,12 +36,12 @@ class Channels:
         self,
         connection: dict[str, Any],
         take: Callable[[str, Message], None],
-        heard: Callable[[str], None],
+        on_reply: Callable[[str], None],
     ) -> None:
         self.open = False
         self._wire = Wire(connection["key"])
         self._take = take
-        self._heard = heard
+        self._on_reply = on_reply
         self._answered: set[str] = set()
         self._ends = {channel: _end(channel) for channel in KINDS}
         self._greeted = self._ends["stdin"].get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
@@ -114,7 +114,7 @@ class Channels:
         if ours:
             self._answered.add(channel)
             self.open = {"control", "iopub"} <= self._answered
-            self._heard(channel)
+            self._on_reply(channel)
         elif kind != "iopub_welcome":
             self._take(channel, message)
 

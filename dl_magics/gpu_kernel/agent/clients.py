@@ -33,15 +33,15 @@ class Client:
         """Send a line between journal entries."""
         self._writer.write(as_line(document))
 
-    def greet(self, wish: dict[str, Any], status: dict[str, Any]) -> None:
+    def greet(self, request: dict[str, Any], status: dict[str, Any]) -> None:
         """Send the welcome and every entry after the last one that the client has."""
-        since, boot = wish["since"], wish.get("boot", "")
+        since, boot = request["since"], request.get("boot", "")
         # The bytes that the client has of the next entry count only if that entry survived.
         has_next = self._journal.after(since + 1, boot) == since + 1
         since = self._journal.after(since, boot)
-        self.name, self.had = wish.get("client", ""), since
-        self._largest = wish.get("largest", sys.maxsize)
-        self._place = self._journal.place(since, wish.get("offset", 0) if has_next else 0)
+        self.name, self.had = request.get("client", ""), since
+        self._largest = request.get("largest", sys.maxsize)
+        self._place = self._journal.place(since, request.get("offset", 0) if has_next else 0)
         offset = self._journal.offset(self._place)
         self.say(dict(status, op="welcome", since=since, offset=offset))
         self.more.set()

@@ -73,7 +73,7 @@ class _TheanoSteps:
         versions = {"dl_magics": __version__, **opened["versions"]}
         yield frame.started(folder, found, self.host, versions, compute={})
         yield from data_checks.warn_before_training(recipe, folder, found, "float32")
-        if opened["wish"] != opened["device"]:
+        if opened["configured"] != opened["device"]:
             yield messages.warn_of_cpu(opened)
 
         images = frame.scan_images(folder)

@@ -21,7 +21,7 @@ def warn_of_cpu(opened: dict[str, Any]) -> Warned:
     """Return a warning that Theano fell back to the CPU."""
     return Warned(
         code="no_gpu",
-        text=f"Theano is configured to use {opened['wish']}, but computes on the CPU.",
+        text=f"Theano is configured to use {opened['configured']}, but computes on the CPU.",
         fix="Its GPU library pygpu does not start; %device shows what is really used.",
     )
 

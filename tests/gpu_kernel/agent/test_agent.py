@@ -48,7 +48,7 @@ class Talk:
     def say(self, **document):
         self.end.sendall(json.dumps(document).encode() + b"\n")
 
-    def hear(self):
+    def receive(self):
         """Return the next entry; other lines are stored as `status`."""
         while True:
             line = self.lines.readline()
@@ -66,10 +66,10 @@ class Talk:
                 self.status = document
 
     def until(self, true):
-        heard = [self.hear()]
-        while not true(heard[-1]):
-            heard.append(self.hear())
-        return heard
+        entries = [self.receive()]
+        while not true(entries[-1]):
+            entries.append(self.receive())
+        return entries
 
     def event(self, name):
         return self.until(lambda entry: entry.event == name)[-1].message
@@ -84,12 +84,12 @@ class Talk:
     def run(self, code):
         """Run code; return its messages."""
         id_ = self.ask(code)
-        heard = self.until(lambda entry: entry.channel == "shell" and entry.answers == id_)
-        if not any(idle(entry, id_) for entry in heard):
-            heard += self.until(lambda entry: idle(entry, id_))
-        return [entry.message for entry in heard if entry.answers == id_]
+        entries = self.until(lambda entry: entry.channel == "shell" and entry.answers == id_)
+        if not any(idle(entry, id_) for entry in entries):
+            entries += self.until(lambda entry: idle(entry, id_))
+        return [entry.message for entry in entries if entry.answers == id_]
 
-    def wish(self, op, **more):
+    def request(self, op, **more):
         id_ = uuid.uuid4().hex
         self.say(op=op, id=id_, **more)
         return id_
@@ -103,9 +103,9 @@ def idle(entry, id_):
     )
 
 
-def command(wish, folder, *options, agent=AGENT, **environment):
+def command(name, folder, *options, agent=AGENT, **environment):
     done = subprocess.run(
-        [*agent, wish, str(folder), *options],
+        [*agent, name, str(folder), *options],
         check=True,
         capture_output=True,
         text=True,
@@ -140,7 +140,7 @@ def talk(folder):
 def end(folder):
     # A client that disconnects too early may not be served.
     talk = Talk(folder, since=10**9)
-    talk.wish("shutdown")
+    talk.request("shutdown")
     talk.event("shutdown")
     until_gone(folder)
 
@@ -236,8 +236,8 @@ def test_every_client_receives_every_message(folder, talk):
     id_ = talk.ask("print('to all')")
 
     for one in (talk, other):
-        heard = one.until(lambda entry: idle(entry, id_))
-        assert "to all\n" in printed(entry.message for entry in heard if entry.answers == id_)
+        entries = one.until(lambda entry: idle(entry, id_))
+        assert "to all\n" in printed(entry.message for entry in entries if entry.answers == id_)
 
 
 def test_a_client_that_is_back_ends_its_earlier_connection_and_no_other(folder, talk):
@@ -257,15 +257,17 @@ def test_a_later_client_receives_earlier_entries(folder, talk):
 
     late = Talk(folder, since=0)
 
-    heard = late.until(lambda entry: idle(entry, output[0]["parent_header"]["msg_id"]))
-    assert [entry.n for entry in heard] == list(range(1, heard[-1].n + 1))
-    assert "earlier\n" in printed(entry.message for entry in heard if entry.kind == "stream")
+    entries = late.until(lambda entry: idle(entry, output[0]["parent_header"]["msg_id"]))
+    assert [entry.n for entry in entries] == list(range(1, entries[-1].n + 1))
+    assert "earlier\n" in printed(entry.message for entry in entries if entry.kind == "stream")
 
 
 def test_the_status_names_the_running_request_and_the_idle_time(folder, talk):
-    id_ = talk.ask("import time; time.sleep(1)")
+    go = folder / "go"
+    id_ = talk.ask(f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.05)")
     talk.until(lambda entry: entry.kind == "execute_input")
     busy = command("status", folder)
+    go.touch()
     talk.until(lambda entry: idle(entry, id_))
     rests = command("status", folder)
 
@@ -277,9 +279,9 @@ def test_the_status_names_the_running_request_and_the_idle_time(folder, talk):
 def test_a_thousand_simultaneous_requests_are_answered_in_order(talk):
     ids = [talk.ask(f"print({i})", silent=False) for i in range(1000)]
 
-    heard = talk.until(lambda entry: idle(entry, ids[-1]))
+    entries = talk.until(lambda entry: idle(entry, ids[-1]))
 
-    assert printed(entry.message for entry in heard if entry.answers in set(ids)) == "".join(
+    assert printed(entry.message for entry in entries if entry.answers in set(ids)) == "".join(
         f"{i}\n" for i in range(1000)
     )
 
@@ -339,9 +341,9 @@ def test_typed_input_is_not_journalled(folder, talk):
     reply = {"header": header, "content": {"value": "s3cret-of-mine"}}
     talk.say(op="send", ch="stdin", m=reply)
 
-    heard = talk.until(lambda entry: idle(entry, id_))
+    entries = talk.until(lambda entry: idle(entry, id_))
 
-    assert printed(entry.message for entry in heard if entry.answers == id_) == "14\n"
+    assert printed(entry.message for entry in entries if entry.answers == id_) == "14\n"
     assert not any(
         b"s3cret-of-mine" in path.read_bytes() for path in (folder / "journal").iterdir()
     )
@@ -351,10 +353,10 @@ def test_a_cell_can_be_interrupted(talk):
     id_ = talk.ask("import time; print('begun', flush=True); time.sleep(600)")
     talk.until(lambda entry: entry.kind == "stream")
 
-    talk.wish("interrupt")
+    talk.request("interrupt")
 
-    heard = talk.until(lambda entry: entry.channel == "shell" and entry.answers == id_)
-    assert heard[-1].message["content"]["ename"] == "KeyboardInterrupt"
+    entries = talk.until(lambda entry: entry.channel == "shell" and entry.answers == id_)
+    assert entries[-1].message["content"]["ename"] == "KeyboardInterrupt"
 
 
 def test_a_late_interrupt_of_a_cell_that_has_ended_leaves_the_next_one_alone(talk):
@@ -363,20 +365,20 @@ def test_a_late_interrupt_of_a_cell_that_has_ended_leaves_the_next_one_alone(tal
     id_ = talk.ask("import time; print('begun', flush=True); time.sleep(1); print('whole')")
     talk.until(lambda entry: entry.kind == "stream")
 
-    talk.wish("interrupt", of=ended)
+    talk.request("interrupt", of=ended)
 
-    heard = talk.until(lambda entry: entry.channel == "shell" and entry.answers == id_)
-    assert heard[-1].message["content"]["status"] == "ok"
+    entries = talk.until(lambda entry: entry.channel == "shell" and entry.answers == id_)
+    assert entries[-1].message["content"]["status"] == "ok"
 
 
 def test_the_interrupt_of_a_cell_that_runs_ends_it(talk):
     id_ = talk.ask("import time; print('begun', flush=True); time.sleep(600)")
     talk.until(lambda entry: entry.kind == "stream")
 
-    talk.wish("interrupt", of=id_)
+    talk.request("interrupt", of=id_)
 
-    heard = talk.until(lambda entry: entry.channel == "shell" and entry.answers == id_)
-    assert heard[-1].message["content"]["ename"] == "KeyboardInterrupt"
+    entries = talk.until(lambda entry: entry.channel == "shell" and entry.answers == id_)
+    assert entries[-1].message["content"]["ename"] == "KeyboardInterrupt"
 
 
 def test_an_invalid_line_is_answered_with_an_error(talk):
@@ -408,7 +410,7 @@ def test_a_killed_kernel_is_reported_and_restarts_only_on_request(talk):
 
     died = talk.event("kernel_died")
     talk.ask("print('never')")
-    talk.wish("restart")
+    talk.request("restart")
     talk.event("kernel_ready")
 
     assert "signal 9" in died["why"]
@@ -419,19 +421,22 @@ def test_a_killed_kernel_is_reported_and_restarts_only_on_request(talk):
 def test_a_new_agent_adopts_the_running_kernel(folder, talk):
     talk.run("kept = 41")
     before = command("status", folder)
-    id_ = talk.ask("import time; time.sleep(3); print('slept'); kept += 1")
+    go = folder / "go"
+    wait = f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.05)"
+    id_ = talk.ask(f"{wait}\nprint('waited'); kept += 1")
     talk.until(lambda entry: entry.kind == "execute_input")
     os.kill(before["agent_pid"], signal.SIGKILL)
 
     after = command("adopt", folder)
     again = Talk(folder, since=before["n"])
+    go.touch()
 
-    heard = again.until(lambda entry: entry.channel == "shell" and entry.answers == id_)
+    entries = again.until(lambda entry: entry.channel == "shell" and entry.answers == id_)
     assert after["kernel_pid"] == before["kernel_pid"]
-    assert printed(entry.message for entry in heard if entry.answers == id_) == "slept\n"
+    assert printed(entry.message for entry in entries if entry.answers == id_) == "waited\n"
     again.event("settled")
     assert printed(again.run("print(kept)")) == "42\n"
-    assert [entry.n for entry in heard] == list(range(before["n"] + 1, heard[-1].n + 1))
+    assert [entry.n for entry in entries] == list(range(before["n"] + 1, entries[-1].n + 1))
 
 
 def test_a_request_from_before_the_crash_runs_once(folder, talk):
@@ -456,11 +461,11 @@ def test_the_journal_survives_a_reboot_but_the_kernel_does_not(folder, talk):
     command("adopt", folder)
     again = Talk(folder, since=0)
 
-    heard = again.until(lambda entry: entry.event == "kernel_died" and entry.n > status["n"])
-    assert "restarted" in heard[-1].message["why"]
-    assert output[0]["parent_header"]["msg_id"] in {entry.answers for entry in heard}
+    entries = again.until(lambda entry: entry.event == "kernel_died" and entry.n > status["n"])
+    assert "restarted" in entries[-1].message["why"]
+    assert output[0]["parent_header"]["msg_id"] in {entry.answers for entry in entries}
     assert command("status", folder)["state"] == "dead"
-    again.wish("restart")
+    again.request("restart")
     again.event("kernel_ready")
 
 
@@ -474,7 +479,7 @@ def test_a_python_without_ipykernel_is_reported(short, tmp_path):
     talk = Talk(folder)
 
     assert "No module named ipykernel_launcher" in talk.event("kernel_died")["why"]
-    talk.wish("shutdown")
+    talk.request("shutdown")
     until_gone(folder)
 
 
@@ -484,12 +489,12 @@ def test_a_kernel_starts_in_its_environment_and_working_directory(short, tmp_pat
     talk = Talk(folder)
 
     output = printed(talk.run("import os; print(os.environ['OF_ENV'], os.getcwd())"))
-    talk.wish("restart")
+    talk.request("restart")
     talk.event("restarting")
     again = printed(talk.run("import os; print(os.environ['OF_ENV'], os.getcwd())"))
 
     assert output == again == f"a b {tmp_path}\n"
-    talk.wish("shutdown")
+    talk.request("shutdown")
     until_gone(folder)
 
 
@@ -509,14 +514,14 @@ def test_a_full_disk_is_reported_and_no_output_is_lost(short):
         wait_for(lambda: command("status", folder)["full"])
         full = command("status", folder)["full"]
         (disk / "ballast").unlink()
-        heard = talk.until(lambda entry: idle(entry, id_))
+        entries = talk.until(lambda entry: idle(entry, id_))
 
         assert "No space left" in full
-        assert printed(entry.message for entry in heard if entry.answers == id_) == "".join(
+        assert printed(entry.message for entry in entries if entry.answers == id_) == "".join(
             f"{i} {'x' * 50_000}\n" for i in range(20)
         )
         assert command("status", folder)["full"] == ""
-        talk.wish("shutdown")
+        talk.request("shutdown")
         until_gone(folder)
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)

@@ -110,10 +110,10 @@ class Lab:
         self._run_dirs += 1
         return f"~/.dlm/{self._run_dirs:08x}"
 
-    def wire(self, wish: str) -> None:
+    def wire(self, change: str) -> None:
         """Set the wire to `down`, `up`, `delay SECONDS`, `loss SHARE` or `rate BYTES`."""
         assert self._wire.stdin
-        self._wire.stdin.write(wish + "\n")
+        self._wire.stdin.write(change + "\n")
         self._answer()
 
     def inside(self, *command: str, where: str = "instance") -> str:
@@ -133,8 +133,8 @@ class Lab:
     def mend(self) -> None:
         """Remove all disturbances of the wire and the packet filter."""
         self.inside("iptables", "-F")
-        for wish in ("up", "delay 0", "loss 0", "rate 0"):
-            self.wire(wish)
+        for change in ("up", "delay 0", "loss 0", "rate 0"):
+            self.wire(change)
 
     def move(self) -> None:
         """Change the address of the instance, as a stop and a start do."""

@@ -40,7 +40,7 @@ class Worker:
         self.frozen = vgg16.frozen(asked["size"], weights, asked["pooling"])
         tell(
             features=self.frozen.output_shape[1:],
-            wish=theano.config.device,
+            configured=theano.config.device,
             device=_device(),
             versions=_versions(),
         )
@@ -102,12 +102,12 @@ def _tell_array(array: Any) -> None:
 
 def _device() -> str:
     """Return the device that Theano computes on; its flag says cuda even if it uses the CPU."""
-    wish = str(theano.config.device)
-    if not wish.startswith(("cuda", "opencl")):
-        return wish
+    configured = str(theano.config.device)
+    if not configured.startswith(("cuda", "opencl")):
+        return configured
     from theano import gpuarray
 
-    return wish if gpuarray.pygpu_activated else "cpu"
+    return configured if gpuarray.pygpu_activated else "cpu"
 
 
 def _versions() -> dict[str, str]:
