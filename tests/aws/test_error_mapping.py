@@ -398,7 +398,7 @@ def test_an_invalid_response_is_reported_in_two_lines(run, tmp_path, answer):
 def test_an_unknown_error_code_is_shown(run, tmp_path):
     server = _server(
         400,
-        "<Response><Errors><Error><Code>OptInRequired</Code><Message>Sign up first."
+        "<Response><Errors><Error><Code>SomethingNew</Code><Message>Sign up first."
         "</Message></Error></Errors></Response>",
     )
     _choose_server(tmp_path, server.server_port)
@@ -407,7 +407,7 @@ def test_an_unknown_error_code_is_shown(run, tmp_path):
         run("%aws_list")
 
     server.shutdown()
-    assert "OptInRequired" in two_lines(refused.value)
+    assert "SomethingNew" in two_lines(refused.value)
 
 
 def _server(status: int, answer: str, date: str | None = None) -> HTTPServer:

@@ -40,7 +40,7 @@ REACHED = {
         "known_hosts": "@what * x\n|1|x\n[127.0.0.1]:{port} {key}\n",
     },
     "LocalCommand": {"config": in_lab("PermitLocalCommand yes", 'LocalCommand test "it\'s up"')},
-    "ControlMaster": {"config": in_lab("ControlMaster auto", "ControlPath ~/.ssh/%C")},
+    "ControlMaster": {"config": in_lab("ControlMaster auto", "ControlPath ~/.ssh/m")},
     "LocalForward": {"config": in_lab("LocalForward 127.0.0.1:1 127.0.0.1:2")},
     "AddressFamily": {"config": LAB.replace("127.0.0.1", "::1") + "  AddressFamily inet6\n"},
     "BindAddress": {"config": in_lab("BindAddress 127.0.0.1")},

@@ -7,6 +7,7 @@ import pytest
 
 from dl_magics.actions.keras import settings as keras_settings
 from dl_magics.actions.runs import finetune, runs
+from dl_magics.actions.runs.place import TrainingPlace
 from dl_magics.errors import BadSetting, NotInstalled
 from dl_magics.keras_config import theano_env
 from dl_magics.training.run import Run
@@ -37,7 +38,8 @@ def data(tmp_path_factory):
 
 def train(recipe):
     folder = runs.create_folder(recipe)
-    events = list(finetune.finetune(recipe, folder, lambda: False))
+    place = TrainingPlace("Trains on this computer.")
+    events = list(finetune.finetune(recipe, folder, lambda: False, place))
     return Run(folder), events
 
 

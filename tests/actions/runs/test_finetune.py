@@ -7,12 +7,15 @@ import pytest
 
 from dl_magics.actions.runs import runs
 from dl_magics.actions.runs.finetune import finetune, resume
+from dl_magics.actions.runs.place import TrainingPlace
 from dl_magics.errors import BadData, DLMagicsError, NotResumable, TrainingFailed
 from dl_magics.runs import log
 from dl_magics.runs.events import EpochEnded, RunEnded, RunStarted
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.run import Run
 from support import tiny_keras
+
+HERE = TrainingPlace("Trains on this computer.")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,7 @@ def done(data, shared):
         patch.setenv("DL_MAGICS_HOME", str(shared))
         recipe = tiny_keras.recipe(data)
         folder = runs.create_folder(recipe)
-        return Run(folder), list(finetune(recipe, folder, never))
+        return Run(folder), list(finetune(recipe, folder, never, HERE))
 
 
 def test_the_yielded_events_are_those_in_the_log(done):
@@ -80,7 +83,7 @@ def test_an_event_is_logged_before_it_is_yielded(home, data):
     recipe = tiny_keras.recipe(data)
     folder = runs.create_folder(recipe)
 
-    for event in finetune(recipe, folder, stop=lambda: True):
+    for event in finetune(recipe, folder, stop=lambda: True, place=HERE):
         assert list(log.read_events(folder))[-1] == event
 
 
@@ -88,7 +91,7 @@ def test_runs_share_features(done, home, data):
     recipe = tiny_keras.recipe(data, learning_rate=0.1)
     folder = runs.create_folder(recipe)
 
-    events = finetune(recipe, folder, never)
+    events = finetune(recipe, folder, never, HERE)
     kept = next(event.kept for event in events if event.kind == "phase_started")
     events.close()
 
@@ -101,7 +104,7 @@ def test_a_run_that_fails_before_its_start_leaves_no_folder(home, tmp_path):
     folder = runs.create_folder(recipe)
 
     with pytest.raises(BadData):
-        list(finetune(recipe, folder, never))
+        list(finetune(recipe, folder, never, HERE))
 
     assert not folder.exists()
 
@@ -113,7 +116,7 @@ def test_a_features_folder_that_cannot_be_created_leaves_no_run(tmp_path, monkey
     folder = runs.create_folder(recipe)
 
     with pytest.raises((DLMagicsError, OSError)):
-        list(finetune(recipe, folder, never))
+        list(finetune(recipe, folder, never, HERE))
 
     assert not folder.exists()
 
@@ -124,7 +127,7 @@ def test_a_run_that_fails_after_its_start_keeps_error_and_fix(home, data):
     (folder / "model.keras").mkdir()
 
     with pytest.raises(TrainingFailed) as caught:
-        list(finetune(recipe, folder, never))
+        list(finetune(recipe, folder, never, HERE))
 
     state = Run(folder).state
     assert state.status == "failed"
@@ -136,7 +139,7 @@ def test_a_run_that_fails_after_its_start_keeps_error_and_fix(home, data):
 def test_a_run_closed_early_is_logged_as_interrupted(home, data, kind):
     recipe = tiny_keras.recipe(data, epochs=50)
     folder = runs.create_folder(recipe)
-    events = finetune(recipe, folder, never)
+    events = finetune(recipe, folder, never, HERE)
     while not isinstance(next(events), kind):
         pass
 
@@ -159,7 +162,7 @@ def test_a_keyboard_interrupt_is_logged(home, data):
         return False
 
     with pytest.raises(KeyboardInterrupt):
-        list(finetune(recipe, folder, interrupted))
+        list(finetune(recipe, folder, interrupted, HERE))
 
     assert Run(folder).status == "interrupted"
     assert not log.is_being_written(folder)
@@ -169,7 +172,7 @@ def test_a_requested_stop_ends_the_run_with_its_best_weights(home, data):
     recipe = tiny_keras.recipe(data, epochs=100)
     folder = runs.create_folder(recipe)
 
-    for event in finetune(recipe, folder, never):
+    for event in finetune(recipe, folder, never, HERE):
         if isinstance(event, EpochEnded):
             runs.request_stop(Run(folder))
 
@@ -182,7 +185,7 @@ def test_a_requested_stop_ends_the_run_with_its_best_weights(home, data):
 def test_a_run_is_running_while_it_trains(home, data):
     recipe = tiny_keras.recipe(data)
     folder = runs.create_folder(recipe)
-    events = finetune(recipe, folder, stop=lambda: True)
+    events = finetune(recipe, folder, stop=lambda: True, place=HERE)
     next(events)
 
     assert Run(folder).status == "running"
@@ -196,7 +199,7 @@ def test_resume_yields_the_new_events_and_ends_with_the_numbers_of_an_unbroken_r
 ):
     recipe = tiny_keras.recipe(data)
     folder = runs.create_folder(recipe)
-    events = finetune(recipe, folder, never)
+    events = finetune(recipe, folder, never, HERE)
     while not isinstance(next(events), EpochEnded):
         pass
     events.close()
@@ -223,7 +226,7 @@ def test_resuming_a_run_that_is_done_is_refused(done):
 def test_a_resumed_run_parses_each_line_of_its_log_once(home, data, monkeypatch):
     recipe = tiny_keras.recipe(data)
     folder = runs.create_folder(recipe)
-    events = finetune(recipe, folder, never)
+    events = finetune(recipe, folder, never, HERE)
     while not isinstance(next(events), EpochEnded):
         pass
     events.close()

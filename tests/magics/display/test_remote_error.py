@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import builtins
+import sys
 
 import pytest
 
@@ -86,7 +87,9 @@ def test_the_debugger_stops_where_two_lines_say_how_to_debug_the_cell(shell, mon
     shell.run_cell("raise_error(failed)")
     capsys.readouterr()
 
+    tracing = sys.gettrace()
     shell.run_cell("%debug")
+    sys.settrace(tracing)  # the debugger ends with no tracing at all: coverage traces, too
 
     shown = capsys.readouterr().out
     assert "This debugger cannot show the code of the cell" in shown
