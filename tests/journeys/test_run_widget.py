@@ -62,7 +62,7 @@ def test_a_saved_notebook_shows_the_chart_and_the_table_without_a_kernel(lab, tm
     assert "val_accuracy" in lab.page.locator(".jp-OutputArea-output table").first.inner_text()
     assert lab.page.locator("text=Loading widget").count() == 0
     outputs = nbformat.read(lab.folder / "saved.ipynb", as_version=4).cells[1].outputs
-    (shown,) = [output.data for output in outputs if "data" in output]
+    shown = next(output.data for output in outputs if output.output_type == "display_data")
     assert {"text/plain", "text/html", "image/png"} <= shown.keys()
     page = tmp_path / "saved.html"
     convert = [sys.executable, "-m", "nbconvert", "--to", "html", "--output", str(page)]
