@@ -74,16 +74,18 @@ def test_the_report_of_a_run_without_epochs_has_no_curves(tmp_path):
 
 
 def test_a_report_is_replaced_atomically(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
     report.write_report(
-        tmp_path, replay_events(run_events.make_events(run_events.epoch(1), ended=DONE))
+        folder, replay_events(run_events.make_events(run_events.epoch(1), ended=DONE))
     )
 
     report.write_report(
-        tmp_path, replay_events(run_events.make_events(data="photos/others", ended=DONE))
+        folder, replay_events(run_events.make_events(data="photos/others", ended=DONE))
     )
 
-    assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
-    assert "others" in (tmp_path / "report.html").read_text("utf-8")
+    assert [each.name for each in folder.iterdir()] == ["report.html"]
+    assert "others" in (folder / "report.html").read_text("utf-8")
 
 
 def sources(page):

@@ -39,9 +39,12 @@ def authorize_own_address(context: Context, instance: Instance) -> bool:
     if not instance.ours:
         return False
     session = context.session
-    group, _ = security_group.ensure_group(session, our_name())
-    return group in instance.groups and security_group.authorize_sources(
-        session, group, resolve_sources(context)
+    # A missing group is not created: the instance would not be in it.
+    group = security_group.group_id(session, our_name())
+    return (
+        group is not None
+        and group in instance.groups
+        and security_group.authorize_sources(session, group, resolve_sources(context))
     )
 
 

@@ -59,8 +59,9 @@ class SshHost:
             return self.resolve_target()
         aws = self.load_context()
         instance = aws.ec2.describe_instance(self.alias)
+        target = self._instance_login(aws, instance)
         access.authorize_own_address(aws, instance)
-        return self._instance_login(aws, instance)
+        return target
 
     def to_json(self) -> dict[str, Any]:
         """Return values for JSON, which `from_json` accepts."""

@@ -92,3 +92,14 @@ def test_a_later_ssh_config_of_the_same_profile_is_used(cloud, run, tmp_path):
     run(f"%aws_profile --ssh-config {config}")
 
     assert found.resolve_target().config == str(config)
+
+
+def test_a_link_to_a_terminated_instance_creates_no_security_group_again(cloud, run):
+    launched = run("%aws_launch t2.micro -y")
+    lost = host.resolve(launched.id)
+    run("%aws_cleanup -f")
+
+    with pytest.raises(errors.WrongState, match="terminated"):
+        lost.authorize_and_resolve()
+
+    assert run("%aws_cleanup").each == ()
