@@ -17,11 +17,11 @@ import pytest
 
 from dl_magics.errors import DamagedRun, NotLoadable
 from dl_magics.runs import remote_origin
-from dl_magics.runs.remote_origin import RemoteOrigin
 from dl_magics.training import hdf5_file, isolated_load, load_check, model_archive
 from dl_magics.training.load_check import LoadCheck
 from dl_magics.training.run import Run
 from support import run_events
+from support.run_events import ORIGIN
 
 INPUT = {
     "module": "keras.layers",
@@ -123,25 +123,12 @@ def test_the_model_of_a_run_is_checked_before_it_is_loaded(tmp_path, is_remote):
     run = Run(run_events.write_log(tmp_path / "run", run_events.make_events()))
     archive(run.path / "model.keras", members(gadget(tmp_path / "ran")))
     if is_remote:
-        remote_origin.save(run.path, origin())
+        remote_origin.save(run.path, ORIGIN)
 
     with pytest.raises(NotLoadable, match="could run code of whoever wrote it"):
         _ = run.model
 
     assert not (tmp_path / "ran").exists()
-
-
-def origin():
-    return RemoteOrigin(
-        host={"alias": "i-0", "name": "gpu", "identity": None},
-        python="",
-        activate="",
-        kernel_folder="",
-        msg_id="",
-        since=0,
-        run_folder="run",
-        is_complete=True,
-    )
 
 
 def nested(depth):
@@ -361,7 +348,7 @@ def test_a_model_of_keras_1_that_the_engine_does_not_write_is_refused(
 def test_the_model_of_a_run_on_theano_is_checked_before_keras_1_reads_it(tmp_path, is_remote):
     path = keras_1(tmp_path / "model.h5", {"class_name": "Lambda", "config": {}})
     if is_remote:
-        remote_origin.save(tmp_path, origin())
+        remote_origin.save(tmp_path, ORIGIN)
 
     with pytest.raises(NotLoadable, match="could run code of whoever wrote it: it uses 'Lambda'"):
         load_check.check_keras_1(tmp_path, path)

@@ -17,6 +17,16 @@ from dl_magics.actions.gpu import notebook_kernel
 from dl_magics.store import state
 from support.cloud import choose_practice
 
+# The record of a GPU kernel whose host need not exist.
+RECORD = state.KernelRecord(
+    host={"alias": "i-0", "name": "gpu"},
+    python="/python",
+    environment="keras",
+    activate="",
+    notebook="/night/train.ipynb",
+    title="train.ipynb",
+    folder="/night",
+)
 SESSION = "evening.ipynb"
 
 

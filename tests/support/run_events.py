@@ -23,6 +23,18 @@ from dl_magics.runs.events import (
     stamp_events,
 )
 from dl_magics.runs.log import LogWriter
+from dl_magics.runs.remote_origin import RemoteOrigin
+
+ORIGIN = RemoteOrigin(
+    host={"alias": "i-0", "name": "gpu", "identity": None},
+    python="",
+    activate="",
+    kernel_folder="",
+    msg_id="",
+    since=0,
+    run_folder="run",
+    is_complete=True,
+)
 
 LOGS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 

@@ -13,24 +13,12 @@ import pytest
 
 from dl_magics.errors import DamagedRun, NotLoadable
 from dl_magics.runs import remote_origin
-from dl_magics.runs.remote_origin import RemoteOrigin
 from dl_magics.training import load_check, model_archive, model_classes
 from dl_magics.training.engine import networks
 from dl_magics.training.load_check import LoadCheck
 from dl_magics.training.run import Run
 from support import run_events, tiny_keras
-
-HOST = {"alias": "i-0", "name": "gpu", "identity": None}
-ORIGIN = RemoteOrigin(
-    host=HOST,
-    python="",
-    activate="",
-    kernel_folder="",
-    msg_id="",
-    since=0,
-    run_folder="run",
-    is_complete=True,
-)
+from support.run_events import ORIGIN
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Select the profile, region, ssh_config file and allowed address ranges for all notebooks."""
+"""Select the profile, region, ssh_config file and address ranges, here and for new notebooks."""
 
 from __future__ import annotations
 

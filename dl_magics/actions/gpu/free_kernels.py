@@ -101,7 +101,7 @@ def explain_not_connected(session: NotebookSession) -> NotConnected:
 
 
 def check_local(session: NotebookSession) -> None:
-    """Check that a notebook without a GPU kernel is meant to train on this computer.
+    """Check that a notebook without a GPU kernel may train on this computer.
 
     Raises
     ------

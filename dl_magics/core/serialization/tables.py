@@ -88,8 +88,7 @@ def _join_index(parts: list[Any], frequency: Any) -> Any:
 
 
 def _split_multi_index(value: Any) -> Parts:
-    codes = [codes for codes in value.codes]  # noqa: C416 - a frozen list of pandas
-    return [list(value.names), *value.levels, *map(_to_array, codes)], value.nlevels
+    return [list(value.names), *value.levels, *map(_to_array, value.codes)], value.nlevels
 
 
 def _to_array(values: Any) -> Any:

@@ -25,7 +25,7 @@ from moto.ec2.models.instance_types import (
 from moto.ec2.models.instances import Instance
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from dl_magics.store import atomic
+from dl_magics.store import atomic, private
 
 ADDRESSES = 254
 ACCOUNT = DEFAULT_ACCOUNT_ID
@@ -126,7 +126,9 @@ class Ec2State:
         if not self._file.exists():
             return
         try:
-            version, backends, extra, last = pickle.loads(self._file.read_bytes())
+            # Only a file of this user is opened: a pickle is code.
+            with private.open_file(self._file, "rb") as file:
+                version, backends, extra, last = pickle.load(file)
         except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, ValueError):
             version, backends, extra, last = "", {}, {}, 1
         if version != moto.__version__:

@@ -8,16 +8,7 @@ from dl_magics.actions.gpu import free_kernels, notebook_kernel
 from dl_magics.errors import NotConnected
 from dl_magics.store import notebook_session, state
 from support.files import locked
-
-RECORD = state.KernelRecord(
-    host={"alias": "i-0", "name": "gpu"},
-    python="/python",
-    environment="keras",
-    activate="",
-    notebook="/night/train.ipynb",
-    title="train.ipynb",
-    folder="/night",
-)
+from support.kernel import RECORD
 
 
 @pytest.fixture

@@ -9,16 +9,7 @@ from dl_magics.actions.runs import place
 from dl_magics.errors import NotConnected
 from dl_magics.store import notebook_session, state
 from support.files import locked
-
-RECORD = state.KernelRecord(
-    host={"alias": "i-0", "name": "gpu"},
-    python="/python",
-    environment="keras",
-    activate="",
-    notebook="/night/train.ipynb",
-    title="train.ipynb",
-    folder="/night",
-)
+from support.kernel import RECORD
 
 
 @pytest.fixture(autouse=True)
