@@ -16,6 +16,7 @@ IDENTITY = b"dl_magics"
 SESSION = "dl_magics-agent"
 KNOCK_SECONDS = 0.2
 FAIRNESS = 100
+DIRECT = ("stdin", "shell")
 KINDS = {"iopub": zmq.SUB, "shell": zmq.DEALER, "stdin": zmq.DEALER, "control": zmq.DEALER}
 
 
@@ -44,7 +45,10 @@ class Channels:
         self._on_reply = on_reply
         self._answered: set[str] = set()
         self._ends = {channel: _end(channel) for channel in KINDS}
-        self._greeted = self._ends["stdin"].get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        self._greeted = [
+            self._ends[channel].get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+            for channel in DIRECT
+        ]
         for channel, end in self._ends.items():
             end.connect("ipc://{}-{}".format(connection["ip"], connection[channel + "_port"]))
         self._tasks = [asyncio.ensure_future(self._listen(channel)) for channel in KINDS]
@@ -76,16 +80,18 @@ class Channels:
         """Close the channels."""
         for task in self._tasks:
             task.cancel()
-        for end in (*self._ends.values(), self._greeted):
+        for end in (*self._ends.values(), *self._greeted):
             end.close()
 
     async def _knock(self) -> None:
         """Send requests until control and iopub are connected; earlier iopub messages are lost.
 
-        So is an input request that the kernel sends before stdin is connected.
+        So is what the kernel sends before stdin and shell are connected: an input request, or the
+        reply to a request of an earlier agent.
         """
-        await self._greeted.recv_multipart()
-        self._ends["stdin"].disable_monitor()
+        for channel, greeted in zip(DIRECT, self._greeted):
+            await greeted.recv_multipart()
+            self._ends[channel].disable_monitor()
         while not self.open:
             self.ask("control")
             await asyncio.sleep(KNOCK_SECONDS)

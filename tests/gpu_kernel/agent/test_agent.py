@@ -263,7 +263,7 @@ def test_a_later_client_receives_earlier_entries(folder, talk):
 
 
 def test_the_status_names_the_running_request_and_the_idle_time(folder, talk):
-    go = folder / "go"
+    go = folder / f"go-{uuid.uuid4().hex}"
     id_ = talk.ask(f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.05)")
     talk.until(lambda entry: entry.kind == "execute_input")
     busy = command("status", folder)
@@ -421,7 +421,7 @@ def test_a_killed_kernel_is_reported_and_restarts_only_on_request(talk):
 def test_a_new_agent_adopts_the_running_kernel(folder, talk):
     talk.run("kept = 41")
     before = command("status", folder)
-    go = folder / "go"
+    go = folder / f"go-{uuid.uuid4().hex}"
     wait = f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.05)"
     id_ = talk.ask(f"{wait}\nprint('waited'); kept += 1")
     talk.until(lambda entry: entry.kind == "execute_input")
@@ -429,9 +429,11 @@ def test_a_new_agent_adopts_the_running_kernel(folder, talk):
 
     after = command("adopt", folder)
     again = Talk(folder, since=before["n"])
+    # What the kernel sends before the new agent is connected is lost.
+    entries = again.until(lambda entry: entry.event == "kernel_ready")
     go.touch()
 
-    entries = again.until(lambda entry: entry.channel == "shell" and entry.answers == id_)
+    entries += again.until(lambda entry: entry.channel == "shell" and entry.answers == id_)
     assert after["kernel_pid"] == before["kernel_pid"]
     assert printed(entry.message for entry in entries if entry.answers == id_) == "waited\n"
     again.event("settled")
