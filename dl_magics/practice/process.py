@@ -25,6 +25,7 @@ RECORD_FILE = "practice.json"
 LOG_FILE = "practice.log"
 PORTS = range(20000, 32000)
 TIMEOUT_SECONDS = 30.0
+UNUSED_SECONDS = 600.0
 PROBE_SECONDS = 10.0
 MAX_ANSWER_BYTES = 2**16
 _TIED_CHILDREN: list[subprocess.Popen[bytes]] = []
@@ -112,7 +113,12 @@ class PracticeCloud:
 
 
 def start_cloud(
-    folder: Path, *, delay: float = 2.0, boot: float = 1.0, tied: bool = False
+    folder: Path,
+    *,
+    delay: float = 2.0,
+    boot: float = 1.0,
+    tied: bool = False,
+    unused: float = UNUSED_SECONDS,
 ) -> PracticeCloud:
     """Return the practice cloud of this folder; start it if it is not running.
 
@@ -126,6 +132,9 @@ def start_cloud(
         Seconds from running until its SSH server answers.
     tied
         Stop it when this process ends, however this process ends.
+    unused
+        Stop it when for so many seconds no process that found it is alive, no request arrives, and
+        no host has a connection or computes.
 
     Raises
     ------
@@ -137,10 +146,12 @@ def start_cloud(
         return found
     stale = _read_record(folder)
     command = [sys.executable, "-m", __package__, "--folder", str(folder)]
+    command += ["--delay", str(delay), "--boot", str(boot), "--unused", f"{unused}s"]
+    command += ["--tied"] if tied else []
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with private.open_file(folder / LOG_FILE, "ab") as log:
         child = subprocess.Popen(
-            [*command, "--delay", str(delay), "--boot", str(boot), *(["--tied"] if tied else [])],
+            command,
             stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -172,11 +183,14 @@ def start_cloud(
 
 
 def find_cloud(folder: Path) -> PracticeCloud | None:
-    """Return the practice cloud of this folder if it proves that it wrote the record file."""
+    """Return the practice cloud of this folder if it proves that it wrote the record file.
+
+    This process counts as its user from then on, until it ends.
+    """
     practice = _read_record(folder.absolute())
     try:
         if practice:
-            practice.send_command("", timeout=PROBE_SECONDS)
+            practice.send_command("use", {"pid": os.getpid()}, timeout=PROBE_SECONDS)
     except OSError:
         return None
     return practice

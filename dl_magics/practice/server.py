@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import time
+from math import inf
 from pathlib import Path
 from threading import Event, Thread
 
@@ -20,6 +21,7 @@ from dl_magics.practice import proof
 from dl_magics.practice.ec2.api import Ec2Api
 from dl_magics.practice.ec2.signature import AccessKey
 from dl_magics.practice.ec2.wsgi import PracticeApp
+from dl_magics.practice.last_use import CHECK_SECONDS, LastUse, wait_until_unused
 from dl_magics.practice.process import (
     PORTS,
     RECORD_FILE,
@@ -36,7 +38,9 @@ POLL_SECONDS = 0.05
 STOPPING_SECONDS = 5  # a stopped one may hold the lock of the folder for so long
 
 
-def serve_cloud(folder: Path, delay: float, boot: float, *, tied: bool = False) -> None:
+def serve_cloud(
+    folder: Path, delay: float, boot: float, *, tied: bool = False, unused: float = inf
+) -> None:
     """Serve the practice cloud of this folder until it is stopped.
 
     Parameters
@@ -47,6 +51,8 @@ def serve_cloud(folder: Path, delay: float, boot: float, *, tied: bool = False) 
         Seconds in a transient state, and until SSH answers.
     tied
         Stop when standard input closes.
+    unused
+        Stop when nothing has used it for so many seconds.
 
     Raises
     ------
@@ -61,7 +67,7 @@ def serve_cloud(folder: Path, delay: float, boot: float, *, tied: bool = False) 
                 f"A practice cloud is already running in {folder}.", fix="dl-magics practice --stop"
             )
     with _listen(folder) as listener:
-        _serve(listener, folder, delay, boot, tied=tied)
+        _serve(listener, folder, delay, boot, tied=tied, unused=unused)
 
 
 def _try_lock(lock: FileLock) -> bool:
@@ -72,18 +78,21 @@ def _try_lock(lock: FileLock) -> bool:
     return True
 
 
-def _serve(listener: socket.socket, folder: Path, delay: float, boot: float, *, tied: bool) -> None:
+def _serve(
+    listener: socket.socket, folder: Path, delay: float, boot: float, *, tied: bool, unused: float
+) -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     port = listener.getsockname()[1]
     practice = PracticeCloud(folder, proof.create_secret(), os.getpid(), port)
     write_record(practice)
     key = AccessKey(*issue_access_key(ensure_profile(folder)))
     api = Ec2Api(folder, practice.url, key, delay, boot)
+    last_use = LastUse(api.hosts.list_processes, unused)
     ended = Event()
     server = make_server(
         "127.0.0.1",
         port,
-        PracticeApp(api, practice.secret, ended.set),
+        PracticeApp(api, practice.secret, last_use, ended.set),
         threaded=True,
         request_handler=MotoRequestHandler,
         fd=listener.fileno(),
@@ -93,6 +102,8 @@ def _serve(listener: socket.socket, folder: Path, delay: float, boot: float, *, 
     Thread(target=server.serve_forever, args=(POLL_SECONDS,), daemon=True).start()
     if tied:
         Thread(target=_end_when_input_closes, args=(ended,), daemon=True).start()
+    waiting = (last_use, ended, min(CHECK_SECONDS, unused / 4))
+    Thread(target=wait_until_unused, args=waiting, daemon=True).start()
     try:
         api.apply_changes_until(ended)
         api.shut_down()

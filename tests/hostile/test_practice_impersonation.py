@@ -124,7 +124,7 @@ def test_another_program_at_the_port_learns_nothing_and_is_not_believed(
 
     assert started.port != killed.port
     requests = [json.loads(line) for line in seen.read_text().splitlines()]
-    assert {path for path, _, _ in requests} == {"/_practice/"}
+    assert {path for path, _, _ in requests} == {"/_practice/use"}
     new_key = practice.ensure_profile(folder).credentials_file.read_text()
     secrets = {killed.secret, started.secret, *re.findall(r" = (\S+)", old_key + new_key)}
     assert len(secrets) == 6

@@ -297,11 +297,18 @@ def test_the_command_stops_the_running_cloud(folder, capsys):
     assert "already running" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("tied", [True, False])
-def test_only_a_tied_cloud_stops_with_its_parent(folder, tied):
+@pytest.mark.parametrize(
+    ("options", "stops"),
+    [
+        pytest.param("tied=True", True, id="tied"),
+        pytest.param("", False, id="not tied"),
+        pytest.param("unused=1", True, id="without its last user for a second"),
+    ],
+)
+def test_when_a_cloud_stops_after_its_parent(folder, options, stops):
     code = (
         "import sys; from pathlib import Path; from dl_magics import practice;"
-        f"practice.start_cloud(Path(sys.argv[1]), tied={tied}); print('started', flush=True);"
+        f"practice.start_cloud(Path(sys.argv[1]), {options}); print('started', flush=True);"
         "sys.stdin.read()"
     )
     command = [sys.executable, "-c", code, str(folder)]
@@ -311,6 +318,6 @@ def test_only_a_tied_cloud_stops_with_its_parent(folder, tied):
     parent.kill()
     parent.communicate()
 
-    if tied:
+    if stops:
         until(lambda: not running_in(folder))
-    assert bool(practice.find_cloud(folder)) is not tied
+    assert bool(practice.find_cloud(folder)) is not stops

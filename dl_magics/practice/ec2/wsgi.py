@@ -22,6 +22,7 @@ from dl_magics.practice.ec2.http import (
     read_body,
 )
 from dl_magics.practice.ec2.metadata import MetadataService
+from dl_magics.practice.last_use import LastUse
 
 CONTROL = "/_practice/"
 # Of the query and JSON protocols, and of CloudWatch's RPC; moto has other paths of its own.
@@ -41,12 +42,17 @@ class PracticeApp:
         Handles the AWS API calls.
     secret
         Control commands must prove that they know it; it is in a file that only its owner may read.
+    last_use
+        Is told of each request and of the processes that use the practice cloud.
     end
         Called when the stop command arrives.
     """
 
-    def __init__(self, api: Ec2Api, secret: str, end: Callable[[], None]) -> None:
+    def __init__(
+        self, api: Ec2Api, secret: str, last_use: LastUse, end: Callable[[], None]
+    ) -> None:
         self._api = api
+        self._last_use = last_use
         self._metadata = MetadataService(api)
         self._secret = secret
         self._end = end
@@ -67,6 +73,7 @@ class PracticeApp:
             return self._control(environ, path.removeprefix(CONTROL))
         if not API_PATH.fullmatch(path):
             return NOT_FOUND
+        self._last_use.note_request()
         call = ApiCall.from_environ(environ)
         try:
             return self._api.handle_call(call)
@@ -79,7 +86,10 @@ class PracticeApp:
         given = environ.get("HTTP_X_PRACTICE_PROOF")
         if not proof.is_equal(given, exchange.prove_request(body)) or not self._use_up(nonce):
             return FORBIDDEN
-        if command == "fault":
+        self._last_use.note_request()
+        if command == "use":
+            self._last_use.add_user(int(json.loads(body)["pid"]))
+        elif command == "fault":
             self._api.inject_fault(_fault(json.loads(body)))
         elif command == "clear-faults":
             self._api.faults.clear()

@@ -110,6 +110,11 @@ class Hosts:
             if running and running.process.stdin:
                 running.process.stdin.close()
 
+    def list_processes(self) -> list[int]:
+        """Return the process id of each running host."""
+        with self._lock:
+            return [each.process.pid for each in self._running.values()]
+
     def is_running(self, instance_id: str) -> bool:
         """Whether a process of the host is running."""
         with self._lock:
