@@ -260,7 +260,7 @@ def test_no_more_than_two_modules_share_a_function_name_of_one_word():
 def covered() -> dict[str, list[str]]:
     """Return the modules that a conftest.py names as covered by a test of another name.
 
-    Its docstring has a line for each such test: `session, profile: tests/magics/test_aws.py`.
+    Its docstring has a line for each such test: `session, profile: tests/magics/test_practice.py`.
     """
     tests = defaultdict(list)
     for path in sorted(TESTS.rglob("conftest.py")):

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dl_magics.errors import DLMagicsError
 from dl_magics.keras_config import cuda_visible_devices
-from dl_magics.magics.account import AccountMagics
-from dl_magics.magics.aws import AwsMagics
+from dl_magics.magics import aws
 from dl_magics.magics.backend import BackendMagics
 from dl_magics.magics.complete import MATCHERS
 from dl_magics.magics.finetune import FinetuneMagics
@@ -27,8 +26,7 @@ if TYPE_CHECKING:
     from IPython.core.magic import Magics
 
 ALL: tuple[type[Magics], ...] = (
-    AwsMagics,
-    AccountMagics,
+    *aws.ALL,
     PracticeMagics,
     GpuMagics,
     GpuCellMagics,

@@ -1,4 +1,4 @@
-"""Questions before a connection, at a real server of OpenSSH. Others: tests/magics/test_aws.py."""
+"""Questions before a connection, at a real server of OpenSSH; others are in tests/magics/aws."""
 
 from __future__ import annotations
 

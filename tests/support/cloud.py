@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -135,13 +137,12 @@ def rent(cloud: practice.PracticeCloud) -> Callable[..., str]:
 
 @pytest.fixture
 def aws_shell() -> Iterator[InteractiveShell]:
-    from dl_magics.magics.account import AccountMagics
-    from dl_magics.magics.aws import AwsMagics
+    from dl_magics.magics import aws
     from dl_magics.magics.practice import PracticeMagics
 
     InteractiveShell.clear_instance()
     shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
-    for magics in (AwsMagics, AccountMagics, PracticeMagics):
+    for magics in (*aws.ALL, PracticeMagics):
         shell.register_magics(magics)
     yield shell
     InteractiveShell.clear_instance()
@@ -157,3 +158,14 @@ def run(aws_shell: InteractiveShell) -> Callable[[str], Any]:
         return done.result
 
     return ran
+
+
+def start_in_second_kernel(line: str) -> subprocess.Popen[str]:
+    """Run a line in a second kernel at the same time; return the process."""
+    code = (
+        "from IPython.core.interactiveshell import InteractiveShell as S\n"
+        "from dl_magics.magics import aws\n"
+        f"s = S.instance(); s.register_magics(*aws.ALL); r = s.run_cell({line!r})\n"
+        "raise SystemExit(0 if r.success else 1)"
+    )
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)

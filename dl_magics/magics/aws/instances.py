@@ -1,4 +1,4 @@
-"""The magics for one EC2 instance: select, start, show, log in, resize, stop."""
+"""The magics that select, list and show EC2 instances, and log in to them."""
 
 from __future__ import annotations
 
@@ -9,24 +9,19 @@ from IPython.core.magic import Magics, line_magic, magics_class
 
 from dl_magics.magics import prompts
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
+from dl_magics.magics.aws.options import EXPLAIN, NAME, YES
 from dl_magics.magics.prompts import Notice
 
 if TYPE_CHECKING:
     from dl_magics.actions.aws.explain import Script
     from dl_magics.core.instance import Instance, Instances
-    from dl_magics.core.money import Receipt
     from dl_magics.magics.terminal import Terminal
     from dl_magics.ssh.commands import CommandResult
 
-NAME = argument("name", nargs="?", help="name, id, type or GPU; default: the selected instance")
-FULL_NAME = argument("name", nargs="?", help="full name or id; default: the selected instance")
-_YES = argument("-y", "--yes", action="store_true", help="answer yes to the confirmation")
-EXPLAIN = argument("--explain", action="store_true", help="show the commands that would be run")
-
 
 @magics_class
-class AwsMagics(Magics):
-    """Select, start, use and stop an instance."""
+class InstanceMagics(Magics):
+    """Select, show and use an instance."""
 
     @magic_arguments()
     @NAME
@@ -123,57 +118,10 @@ class AwsMagics(Magics):
         return Notice(access.resolve_target(current, instance).host)
 
     @magic_arguments()
-    @FULL_NAME
-    @argument("--wait", default="0", help="retry for this time if AWS has no capacity: 2h")
-    @EXPLAIN
-    @line_magic
-    def aws_start(self, line: str) -> Instance | Script:
-        """Start an instance, open port 22 to your IP address, and wait until SSH answers.
-
-        ::
-
-            %aws_start
-            %aws_start my-gpu --wait 20m
-        """
-        from dl_magics.actions.aws import context, explain, instances
-        from dl_magics.core import duration
-
-        args = parse_argstring(self.aws_start, line)
-        wait_seconds = duration.parse_option("--wait", args.wait, zero=True) or 0
-        current = context.load()
-        if args.explain:
-            return explain.start_script(current, current.resolve_instance(args.name, exact=True))
-        print(f"In {current.profile_and_region}:")
-        return prompts.print_until_done(
-            instances.start(current, args.name, wait_seconds=wait_seconds)
-        )
-
-    @magic_arguments()
-    @FULL_NAME
-    @EXPLAIN
-    @line_magic
-    def aws_stop(self, line: str) -> Receipt | Instance | Script:
-        """Stop an instance and show what it cost; its disk is kept.
-
-        ::
-
-            %aws_stop
-            %aws_stop my-gpu
-        """
-        from dl_magics.actions.aws import context, explain, instances
-
-        args, current = parse_argstring(self.aws_stop, line), context.load()
-        if args.explain:
-            return explain.stop_script(current, current.resolve_instance(args.name, exact=True))
-        print(f"In {current.profile_and_region}:")
-        seen = list(prompts.print_changes(instances.stop(current, args.name)))
-        return seen[-1].receipt(seen[-1].seen_at) if seen[0].costs_money else seen[-1]
-
-    @magic_arguments()
     @argument("command", nargs="*", help="command to run; without it a terminal opens")
     @argument("--name", "-n", help="name, id, type or GPU; default: the selected instance")
     @argument("--trust", action="store_true", help="show the host key, confirm it, and pin it")
-    @_YES
+    @YES
     @EXPLAIN
     @line_magic
     def aws_ssh(self, line: str) -> CommandResult | Script | Terminal:
@@ -203,33 +151,6 @@ class AwsMagics(Magics):
                 current, instance, command
             )
         return instances.run_command(current, command, instance.id)
-
-    @magic_arguments()
-    @argument("type", nargs="?", help="new instance type; without it the current one is shown")
-    @FULL_NAME
-    @_YES
-    @EXPLAIN
-    @line_magic
-    def aws_resize(self, line: str) -> Instance | Script:
-        """Change the instance type; disk and name are kept. A running instance is restarted.
-
-        ::
-
-            %aws_resize g4dn.xlarge
-            %aws_resize t2.micro my-gpu -y
-        """
-        from dl_magics.actions.aws import context, explain, instances
-
-        args = parse_argstring(self.aws_resize, line)
-        current = context.load()
-        instance = instances.add_price(current, current.resolve_instance(args.name, exact=True))
-        if args.explain and args.type:
-            return explain.resize_script(current, instance, args.type)
-        if not args.type or args.type == instance.type:
-            return instance
-        question = instances.resize_question(current, args.type, instance)
-        prompts.confirm(question, yes=args.yes)
-        return prompts.print_until_done(instances.resize(current, args.type, instance.id))
 
 
 def _select_instance(word: str | None) -> Instance:

@@ -1,0 +1,10 @@
+"""The magics for instances and the AWS account."""
+
+from __future__ import annotations
+
+from dl_magics.magics.aws.account import AccountMagics
+from dl_magics.magics.aws.instances import InstanceMagics
+from dl_magics.magics.aws.launch import LaunchMagics
+from dl_magics.magics.aws.power import PowerMagics
+
+ALL = (InstanceMagics, LaunchMagics, PowerMagics, AccountMagics)

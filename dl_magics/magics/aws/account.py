@@ -1,0 +1,106 @@
+"""The magics for the AWS account: prices, checks, profile, region, the panel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, line_magic, magics_class
+
+from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
+from dl_magics.magics.prompts import Notice, kernel_restarter
+
+if TYPE_CHECKING:
+    from dl_magics.actions.aws.check import Report
+    from dl_magics.actions.aws.price_list import PriceList
+
+
+@magics_class
+class AccountMagics(Magics):
+    """Show prices, quotas and settings."""
+
+    @magic_arguments()
+    @argument("type", nargs="?", help="type, beginning of a type, or GPU: p4d.24xlarge, g5, T4")
+    @line_magic
+    def aws_prices(self, line: str) -> PriceList:
+        """List the GPU types of the region: memory, on-demand and spot price, quota left.
+
+        ::
+
+            %aws_prices
+            %aws_prices g5
+        """
+        from dl_magics.actions.aws import context, price_list
+
+        return price_list.list_prices(context.load(), parse_argstring(self.aws_prices, line).type)
+
+    @magic_arguments()
+    @argument("--policy", action="store_true", help="print the IAM policy that dl_magics needs")
+    @line_magic
+    def aws_check(self, line: str) -> Report | Notice:
+        """Check credentials, region, address, quotas, key pair, security group and instance.
+
+        ::
+
+            %aws_check
+            %aws_check --policy
+        """
+        from dl_magics.actions.aws import check
+
+        if parse_argstring(self.aws_check, line).policy:
+            return Notice(check.make_policy())
+        return check.run_checks()
+
+    @magic_arguments()
+    @argument(
+        "profile", nargs="?", help="AWS profile to select; without it the profiles are listed"
+    )
+    @argument(
+        "--ssh-config", help="configuration file as in ssh -F, for bastion hosts; none resets it"
+    )
+    @argument("--address-url", help="https service that returns your public IP address")
+    @line_magic
+    def aws_profile(self, line: str) -> Notice:
+        """List the AWS profiles, or select one, here and for notebooks opened later.
+
+        ::
+
+            %aws_profile
+            %aws_profile work --ssh-config ~/.ssh/config
+        """
+        from dl_magics.actions.aws import account
+
+        args = parse_argstring(self.aws_profile, line)
+        if args.profile or args.ssh_config or args.address_url:
+            account.select_profile(args.profile, args.ssh_config, args.address_url)
+        return Notice(account.list_profiles())
+
+    @magic_arguments()
+    @argument("region", nargs="?", help="AWS region to select; without it the current one is shown")
+    @line_magic
+    def aws_region(self, line: str) -> Notice:
+        """Show the AWS region, or select one, here and for notebooks opened later.
+
+        ::
+
+            %aws_region
+            %aws_region us-west-2
+        """
+        from dl_magics.actions.aws import account, context
+
+        args = parse_argstring(self.aws_region, line)
+        if args.region:
+            account.select_region(args.region)
+        return Notice(context.load().profile_and_region)
+
+    @line_magic
+    def manage_aws(self, line: str) -> Any:  # noqa: ARG002 - it has no arguments
+        """Show a panel with all instances, their cost and controls, and a tab of Keras settings.
+
+        ::
+
+            %manage_aws
+            panel = %manage_aws
+        """
+        from dl_magics.widgets.manage import Manager
+
+        return Manager(restart=kernel_restarter(self.shell))

@@ -1,0 +1,101 @@
+"""The magics that launch an EC2 instance, and give back all that was launched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, line_magic, magics_class
+
+from dl_magics.magics import prompts
+from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
+from dl_magics.magics.aws.options import EXPLAIN, YES
+
+if TYPE_CHECKING:
+    from dl_magics.actions.aws.cleanup import Resources
+
+
+@magics_class
+class LaunchMagics(Magics):
+    """Launch an instance; delete all that was launched."""
+
+    @magic_arguments()
+    @argument("type", nargs="?", help="instance type; without it the available types are shown")
+    @argument("--name", default="gpu", help="name of the instance (%(default)s)")
+    @argument("--image", help="AMI id, ami-…; default: the newest Deep Learning AMI")
+    @argument("--disk", type=int, help="disk size in GiB (100)")
+    @argument("--zone", help="availability zone, us-east-1b; default: AWS selects one")
+    @argument(
+        "--allow-from", nargs="+", help="address ranges that may use SSH, or me (the default)"
+    )
+    @argument("--dry-run", action="store_true", help="show what would be launched; change nothing")
+    @YES
+    @EXPLAIN
+    @line_magic
+    def aws_launch(self, line: str) -> Any:
+        """Launch an instance; create its key pair and security group if needed.
+
+        A second launch with the same name returns the existing instance.
+
+        ::
+
+            %aws_launch g4dn.xlarge
+            %aws_launch t2.micro --name small --disk 60 -y
+        """
+        from dl_magics.actions.aws import account, context, price_list
+        from dl_magics.actions.aws.launch import explain, launch, pending, plan
+        from dl_magics.core.instance import Instance
+
+        args = parse_argstring(self.aws_launch, line)
+        if not args.type:
+            return price_list.list_prices(context.load())
+        current = context.load()
+        if args.allow_from:
+            store = not (args.dry_run or args.explain)
+            current = account.allow_from(current, args.allow_from, store=store)
+        planned = None
+        if not (args.explain or args.dry_run):
+            found = pending.resume(current, args.name, args.type) or launch.find_existing(
+                current, args.name, args.type
+            )
+            if isinstance(found, Instance):
+                return prompts.print_until_done(launch.resume_launch(current, found))
+            planned = found
+        planned = planned or plan.make_plan(
+            current, args.type, name=args.name, image=args.image, disk_gib=args.disk, zone=args.zone
+        )
+        if args.explain:
+            return explain.launch_script(current, planned)
+        if args.dry_run:
+            return planned
+        prompts.confirm(str(planned), yes=args.yes)
+        return prompts.print_until_done(launch.launch_instance(current, planned))
+
+    @magic_arguments()
+    @argument(
+        "-f", "--force", action="store_true", help="required to delete: disks are deleted too"
+    )
+    @argument("--everywhere", action="store_true", help="look in all regions of the account")
+    @line_magic
+    def aws_cleanup(self, line: str) -> Resources:
+        """List what dl_magics created in this account, in all regions; with -f delete it.
+
+        Instances that dl_magics launched on another computer are listed, but not deleted.
+
+        ::
+
+            %aws_cleanup
+            %aws_cleanup -f
+        """
+        from dataclasses import replace
+
+        from dl_magics.actions.aws import cleanup, context
+
+        current = context.load()
+        args = parse_argstring(self.aws_cleanup, line)
+        resources = cleanup.list_resources(current, everywhere=args.everywhere)
+        if not args.force:
+            return resources
+        print(resources)
+        return replace(
+            resources, each=tuple(cleanup.delete_resources(current, resources)), deleted=True
+        )

@@ -1,0 +1,10 @@
+"""The arguments that several magics for AWS have."""
+
+from __future__ import annotations
+
+from dl_magics.magics.arguments import argument
+
+NAME = argument("name", nargs="?", help="name, id, type or GPU; default: the selected instance")
+FULL_NAME = argument("name", nargs="?", help="full name or id; default: the selected instance")
+YES = argument("-y", "--yes", action="store_true", help="answer yes to the confirmation")
+EXPLAIN = argument("--explain", action="store_true", help="show the commands that would be run")

@@ -1,0 +1,119 @@
+"""The magics that start, stop, resize and terminate an EC2 instance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from IPython.core.magic import Magics, line_magic, magics_class
+
+from dl_magics.magics import prompts
+from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
+from dl_magics.magics.aws.options import EXPLAIN, FULL_NAME, YES
+
+if TYPE_CHECKING:
+    from dl_magics.actions.aws.explain import Script
+    from dl_magics.core.instance import Instance
+    from dl_magics.core.money import Receipt
+
+
+@magics_class
+class PowerMagics(Magics):
+    """Start, stop, resize and terminate an instance."""
+
+    @magic_arguments()
+    @FULL_NAME
+    @argument("--wait", default="0", help="retry for this time if AWS has no capacity: 2h")
+    @EXPLAIN
+    @line_magic
+    def aws_start(self, line: str) -> Instance | Script:
+        """Start an instance, open port 22 to your IP address, and wait until SSH answers.
+
+        ::
+
+            %aws_start
+            %aws_start my-gpu --wait 20m
+        """
+        from dl_magics.actions.aws import context, explain, instances
+        from dl_magics.core import duration
+
+        args = parse_argstring(self.aws_start, line)
+        wait_seconds = duration.parse_option("--wait", args.wait, zero=True) or 0
+        current = context.load()
+        if args.explain:
+            return explain.start_script(current, current.resolve_instance(args.name, exact=True))
+        print(f"In {current.profile_and_region}:")
+        return prompts.print_until_done(
+            instances.start(current, args.name, wait_seconds=wait_seconds)
+        )
+
+    @magic_arguments()
+    @FULL_NAME
+    @EXPLAIN
+    @line_magic
+    def aws_stop(self, line: str) -> Receipt | Instance | Script:
+        """Stop an instance and show what it cost; its disk is kept.
+
+        ::
+
+            %aws_stop
+            %aws_stop my-gpu
+        """
+        from dl_magics.actions.aws import context, explain, instances
+
+        args, current = parse_argstring(self.aws_stop, line), context.load()
+        if args.explain:
+            return explain.stop_script(current, current.resolve_instance(args.name, exact=True))
+        print(f"In {current.profile_and_region}:")
+        seen = list(prompts.print_changes(instances.stop(current, args.name)))
+        return seen[-1].receipt(seen[-1].seen_at) if seen[0].costs_money else seen[-1]
+
+    @magic_arguments()
+    @argument("type", nargs="?", help="new instance type; without it the current one is shown")
+    @FULL_NAME
+    @YES
+    @EXPLAIN
+    @line_magic
+    def aws_resize(self, line: str) -> Instance | Script:
+        """Change the instance type; disk and name are kept. A running instance is restarted.
+
+        ::
+
+            %aws_resize g4dn.xlarge
+            %aws_resize t2.micro my-gpu -y
+        """
+        from dl_magics.actions.aws import context, explain, instances
+
+        args = parse_argstring(self.aws_resize, line)
+        current = context.load()
+        instance = instances.add_price(current, current.resolve_instance(args.name, exact=True))
+        if args.explain and args.type:
+            return explain.resize_script(current, instance, args.type)
+        if not args.type or args.type == instance.type:
+            return instance
+        question = instances.resize_question(current, args.type, instance)
+        prompts.confirm(question, yes=args.yes)
+        return prompts.print_until_done(instances.resize(current, args.type, instance.id))
+
+    @magic_arguments()
+    @FULL_NAME
+    @argument("-f", "--force", action="store_true", help="required: its disk is deleted")
+    @EXPLAIN
+    @line_magic
+    def aws_terminate(self, line: str) -> Instance | Script:
+        """Terminate an instance and delete its disk. Requires -f.
+
+        ::
+
+            %aws_terminate -f
+            %aws_terminate my-gpu -f
+        """
+        from dl_magics.actions.aws import context, explain, instances
+
+        args = parse_argstring(self.aws_terminate, line)
+        current = context.load()
+        instance = current.resolve_instance(args.name, exact=True)
+        if args.explain:
+            return explain.terminate_script(current, instance)
+        instances.check_terminate(current, instance, force=args.force, named=args.name is not None)
+        print(f"In {current.account}:")
+        return prompts.print_until_done(instances.terminate(current, instance.id))

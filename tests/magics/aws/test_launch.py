@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import _thread
+import io
+import threading
+
+import pytest
+
+from dl_magics import errors
+from dl_magics.actions.aws import context
+from dl_magics.store import state
+from support.cloud import start_in_second_kernel
+
+
+def test_two_equal_launches_at_once_create_one_instance(cloud, run, aws_shell):
+    other = start_in_second_kernel("%aws_launch t2.micro -y")
+
+    mine = run("%aws_launch t2.micro -y")
+
+    output, _ = other.communicate()
+    assert other.returncode == 0, output
+    assert [each.id for each in context.load().ec2.list_instances() if not each.gone] == [mine.id]
+
+
+def test_a_launch_asks_for_confirmation_once_with_the_cost(cloud, run, monkeypatch):
+    questions = []
+    monkeypatch.setattr("builtins.input", lambda question: questions.append(question) or "n")
+
+    with pytest.raises(errors.NotConfirmed, match="Nothing was changed"):
+        run("%aws_launch g4dn.xlarge")
+
+    (question,) = questions
+    assert "$0.526/h" in question
+    assert "$8.00 a month" in question
+    assert "198.51.100.7/32" in question
+    assert list(context.load().ec2.list_instances()) == [
+        each for each in context.load().ec2.list_instances() if each.gone
+    ]
+
+
+def test_without_input_a_launch_requires_y(cloud, run, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+
+    with pytest.raises(errors.NotConfirmed) as refused:
+        run("%aws_launch t2.micro")
+
+    assert "-y" in refused.value.fix
+
+
+def test_a_dry_run_remembers_no_address_range(cloud, run):
+    planned = run("%aws_launch t2.micro --allow-from 203.0.113.0/24 --dry-run")
+
+    assert planned.sources == ("203.0.113.0/24",)
+    assert run("%aws_launch t2.micro --dry-run").sources != planned.sources
+
+
+def test_a_launch_does_not_take_over_an_instance_of_the_same_name(cloud, run, rent):
+    theirs = rent("t2.micro", "gpu")
+
+    with pytest.raises(errors.WrongState, match="someone else") as refused:
+        run("%aws_launch t2.micro -y")
+
+    assert "--name OTHER" in refused.value.fix
+    assert context.load().selected_id != theirs
+
+
+def test_a_launch_with_the_name_of_another_type_is_refused(cloud, run):
+    run("%aws_launch t2.micro -y")
+
+    with pytest.raises(errors.WrongState) as refused:
+        run("%aws_launch t2.large -y")
+
+    assert "%aws_resize t2.large gpu" in refused.value.fix
+    assert "--name" in refused.value.fix
+
+
+def test_a_launch_requires_imdsv2_and_encrypts_the_disk(cloud, run):
+    launched = run("%aws_launch t2.micro --disk 120 -y")
+
+    ask = context.load().session.query
+    (found,) = ask("ec2", "describe_instances", InstanceIds=[launched.id])["Reservations"]
+    instance = found["Instances"][0]
+    (disk,) = ask(
+        "ec2",
+        "describe_volumes",
+        Filters=[{"Name": "attachment.instance-id", "Values": [launched.id]}],
+    )["Volumes"]
+    behaviour = ask(
+        "ec2",
+        "describe_instance_attribute",
+        InstanceId=launched.id,
+        Attribute="instanceInitiatedShutdownBehavior",
+    )
+    assert instance["MetadataOptions"]["HttpTokens"] == "required"
+    assert (disk["Size"], disk["Encrypted"], disk["VolumeType"]) == (120, True, "gp3")
+    assert behaviour["InstanceInitiatedShutdownBehavior"]["Value"] == "stop"
+    assert launched.ours
+
+
+def test_allow_from_is_kept_until_me_resets_it(cloud, run):
+    launched = run("%aws_launch t2.micro --allow-from 198.51.100.0/24 203.0.113.9 -y")
+
+    rules = context.load().session.query(
+        "ec2", "describe_security_groups", GroupIds=list(launched.groups)
+    )
+    sources = [
+        each["CidrIp"]
+        for rule in rules["SecurityGroups"][0]["IpPermissions"]
+        for each in rule["IpRanges"]
+    ]
+    assert sorted(sources) == ["198.51.100.0/24", "203.0.113.9/32"]
+    run("%aws_launch t2.micro --allow-from me -y")
+    assert state.read().allow_from == ()
+
+
+@pytest.mark.parametrize("source", ["0.0.0.0/0", "somewhere"])
+def test_an_invalid_or_unrestricted_range_is_refused(cloud, run, source):
+    with pytest.raises(errors.BadSetting) as refused:
+        run(f"%aws_launch t2.micro --allow-from {source} -y")
+
+    assert "--allow-from 203" in refused.value.fix
+
+
+def test_an_unknown_public_address_suggests_allow_from(cloud, run, address):
+    address.address = "<html>log in first</html>"
+
+    with pytest.raises(errors.NoAddress) as refused:
+        run("%aws_launch t2.micro -y")
+
+    assert "--allow-from" in refused.value.fix
+
+
+def test_an_address_service_without_https_is_refused(cloud, run):
+    run("%aws_profile --address-url http://example.com/ip")
+
+    with pytest.raises(errors.BadSetting, match="https"):
+        run("%aws_launch t2.micro -y")
+
+
+def test_a_quota_that_is_too_small_is_reported_before_the_launch(cloud, run):
+    with pytest.raises(errors.QuotaReached) as refused:
+        run("%aws_launch g4dn.metal -y")
+
+    assert "96 vCPUs" in str(refused.value)
+    assert "L-DB2E81BA" in refused.value.fix
+
+
+def test_a_launch_can_be_repeated_after_an_interrupt(cloud, run):
+    cloud.inject_fault("slow-boot", seconds=3)
+
+    threading.Timer(1.5, _thread.interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt):
+        run("%aws_launch t2.micro -y")
+
+    launched = run("%aws_launch t2.micro -y")
+
+    assert launched.answers
+    assert [each.id for each in context.load().ec2.list_instances() if not each.gone] == [
+        launched.id
+    ]

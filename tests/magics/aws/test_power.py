@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import _thread
+import threading
+import time
+
+import pytest
+
+from dl_magics import errors
+from dl_magics.actions.aws import context
+from dl_magics.aws import prices
+from support.cloud import start_in_second_kernel
+
+
+def test_two_kernels_can_start_the_same_instance_at_once(rent, run, aws_shell):
+    rent(state="stopped")
+    run("%aws_get gpu")
+    other = start_in_second_kernel("%aws_start")
+
+    mine = run("%aws_start")
+
+    output, _ = other.communicate()
+    assert other.returncode == 0
+    assert "SSH answers" in output
+    assert mine.state == "running"
+
+
+def test_a_stop_during_a_start_wins_and_the_start_fails(rent, run, aws_shell, cloud):
+    rent(state="stopped")
+    run("%aws_get gpu")
+    cloud.inject_fault("slow-boot", seconds=8)
+    other = start_in_second_kernel("%aws_start")
+    while run("%aws_state") == "stopped":
+        pass
+
+    run("%aws_stop")
+
+    output, _ = other.communicate()
+    assert other.returncode == 1
+    assert "WrongState" in output
+    assert run("%aws_state") == "stopped"
+
+
+@pytest.mark.parametrize("wait", ["nan", "inf", "-1", "soon"])
+def test_a_start_refuses_an_invalid_wait(run, wait):
+    with pytest.raises(errors.BadSetting, match="--wait"):
+        run(f"%aws_start --wait={wait}")
+
+
+def test_an_interrupt_ends_only_the_waiting_for_a_start(cloud, run):
+    run("%aws_launch t2.micro -y")
+    run("%aws_stop")
+    cloud.inject_fault("slow-boot", seconds=3)
+    stopped = context.load().resolve_instance()
+
+    def interrupt() -> None:
+        while context.load().ec2.describe_instance(stopped.id).state == "stopped":
+            time.sleep(0.05)
+        _thread.interrupt_main()
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        run("%aws_start")
+
+    assert run("%aws_state") == "running"
+    assert run("%aws_start").answers
+
+
+def test_launch_start_and_stop_can_be_repeated(cloud, run):
+    launched = run("%aws_launch t2.micro -y")
+
+    again = run("%aws_launch t2.micro -y")
+    started = run("%aws_start")
+    run("%aws_stop")
+    stopped = run("%aws_stop")
+
+    assert again.id == started.id == launched.id
+    assert started.launched_at == launched.launched_at
+    assert stopped.state == "stopped"
+
+
+def test_a_stop_shows_the_cost(cloud, run):
+    run("%aws_launch g4dn.xlarge -y")
+
+    receipt = run("%aws_stop")
+
+    assert receipt.dollars == pytest.approx(0.526 / 60, rel=0.5)
+    assert repr(receipt).startswith("gpu: ")
+
+
+def test_terminate_needs_force(cloud, run):
+    launched = run("%aws_launch t2.micro -y")
+
+    with pytest.raises(errors.NotConfirmed) as refused:
+        run("%aws_terminate")
+    gone = run("%aws_terminate -f")
+
+    assert launched.id in refused.value.fix
+    assert gone.state == "terminated"
+    with pytest.raises(errors.NoSuchInstance):
+        run("%aws_start")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "%aws_terminate g4dn -f",
+        "%aws_terminate thesi -f",
+        "%aws_stop T4",
+        "%aws_start g4dn.xlarge",
+        "%aws_resize t2.micro g4dn -y",
+    ],
+)
+def test_what_costs_or_deletes_needs_a_full_name_or_an_id(cloud, run, rent, line):
+    thesis = rent("g4dn.xlarge", "thesis")
+
+    with pytest.raises(errors.NoSuchInstance):
+        run(line)
+
+    assert run("%aws_state thesis") == "running"
+    assert run(f"%aws_stop {thesis}").name == "thesis"
+
+
+def test_a_selected_instance_that_dl_magics_did_not_launch_is_terminated_only_by_name(
+    cloud, run, rent
+):
+    thesis = rent(name="thesis")
+    run("%aws_get thesis")
+
+    with pytest.raises(errors.NotConfirmed, match="did not launch"):
+        run("%aws_terminate -f")
+
+    assert run("%aws_state") == "running"
+    assert run("%aws_terminate thesis -f").id == thesis
+
+
+def test_a_stop_does_not_ask_for_prices(cloud, run, rent):
+    rent("g4dn.xlarge")
+    run("%aws_get gpu")
+    prices._read_prices.clear()
+
+    receipt = run("%aws_stop")
+
+    assert prices._read_prices == {}
+    assert "while stopped the disk costs" in repr(receipt)
+
+
+def test_a_resize_to_an_unknown_type_is_refused_before_the_stop(cloud, run):
+    run("%aws_launch t2.micro -y")
+
+    with pytest.raises(errors.NoSuchType):
+        run("%aws_resize zz.huge -y")
+
+    assert run("%aws_state") == "running"
