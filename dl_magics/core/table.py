@@ -10,7 +10,7 @@ Rows = Sequence[Sequence[str]]
 
 def format_text(title: str, heads: Sequence[str], rows: Rows) -> str:
     """Return the title and the table as text with aligned columns."""
-    lines = [list(heads), *rows] if rows else []
+    lines = [list(heads), *(list(map(_join_lines, row)) for row in rows)] if rows else []
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     shown = [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
@@ -20,13 +20,26 @@ def format_text(title: str, heads: Sequence[str], rows: Rows) -> str:
 
 
 def format_html(title: str, heads: Sequence[str], rows: Rows) -> str:
-    """Return the title and the table as static HTML, which a saved notebook keeps."""
+    """Return the title and the table as static HTML, which a saved notebook keeps.
+
+    A table that is wider than the page is scrolled; its words are not broken.
+    """
     head = _cells("th", heads)
     body = "".join(f"<tr>{_cells('td', row)}</tr>" for row in rows)
     table = f"<table><tr>{head}</tr>{body}</table>" if rows else ""
-    return f"<div><p>{escape(title)}</p>{table}</div>"
+    return f'<div style="overflow-x: auto"><p>{escape_text(title)}</p>{table}</div>'
+
+
+def escape_text(text: str) -> str:
+    """Return a text as HTML that keeps its line breaks."""
+    return "<br>".join(map(escape, text.splitlines()))
+
+
+def _join_lines(cell: str) -> str:
+    return " ".join(cell.split("\n"))
 
 
 def _cells(tag: str, texts: Sequence[str]) -> str:
     # Jupyter aligns the cells of tables to the right by default.
-    return "".join(f'<{tag} style="text-align: left">{escape(each)}</{tag}>' for each in texts)
+    style = "text-align: left; overflow-wrap: normal; word-break: normal"
+    return "".join(f'<{tag} style="{style}">{escape_text(each)}</{tag}>' for each in texts)

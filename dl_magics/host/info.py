@@ -109,7 +109,9 @@ class HostInfo:
     keras_backend
         The backend in keras.json of the host.
     weights
-        The files in the cache of Keras.
+        The files in the cache of Keras and in the folder of dl_magics.
+    is_practice
+        Whether the practice cloud runs it: its GPU is a name only.
     selected
         The interpreter that the kernel runs in.
     """
@@ -131,6 +133,7 @@ class HostInfo:
     sudo: bool = False
     systemd: bool = False
     kills_processes: bool = False
+    is_practice: bool = False
     uv: str = ""
     keras_backend: str = ""
     weights: tuple[str, ...] = ()

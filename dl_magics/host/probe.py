@@ -75,6 +75,7 @@ def parse_lines(name: str, lines: list[str]) -> HostInfo:
         sudo="sudo" in one,
         systemd="systemd" in one,
         kills_processes="kills_processes" in one,
+        is_practice="practice" in one,
         uv=next((each for each in values.get("has", []) if each.endswith("uv")), ""),
         keras_backend=one.get("keras_backend", ""),
         weights=tuple(values.get("weights", [])),

@@ -91,7 +91,10 @@ for f in /sys/bus/pci/devices/*; do
 done
 k=${KERAS_HOME:-$HOME/.keras}
 say keras_backend "$(sed -n 's/.*"backend" *: *"\([a-z]*\)".*/\1/p' "$k/keras.json" 2>/dev/null)"
-for f in "$k"/models/*.h5; do [ -f "$f" ] && say weights "${f##*/}"; done
+for f in "$k"/models/*.h5 "$HOME"/.dl_magics/weights/*.h5; do
+  [ -f "$f" ] && say weights "${f##*/}"
+done
+[ "$DL_MAGICS_PRACTICE_INSTANCE" ] && say practice yes
 say cuda "$(sed -n 's/.*"version" *: *"\([0-9.]*\)".*/\1/p' /usr/local/cuda/version.json 2>/dev/null |
   head -n 1)"
 say cudnn "$(cat /usr/include/cudnn_version.h /usr/local/cuda/include/cudnn_version.h \

@@ -36,6 +36,14 @@ def test_each_row_is_one_line_of_text_and_one_row_of_html(rows):
     )
 
 
+def test_line_breaks_stay_in_html_and_do_not_break_the_columns_of_the_text():
+    shown = "gpu: keras\n✗ not seen", ("layer",), [("Keras\n3.15",)]
+
+    assert "gpu: keras<br>✗ not seen" in table.format_html(*shown)
+    assert "Keras<br>3.15" in table.format_html(*shown)
+    assert table.format_text(*shown).splitlines()[2:] == ["layer", "Keras 3.15"]
+
+
 def test_html_is_escaped():
     shown = table.format_html("a & b", ("<th>",), [("<script>",)])
 

@@ -12,6 +12,7 @@ from dl_magics.host.info import HostInfo, Interpreter, parse_version
 from dl_magics.ssh import blocking
 from dl_magics.ssh.target import SshTarget
 from dl_magics.training.recipe import applications
+from dl_magics.training.weights import weights
 
 Mark = Literal["✓", "✗", "!"]
 
@@ -26,6 +27,8 @@ _CUDA_BUILDS = {
 # Older releases run code from a malicious model file despite safe_mode=True: CVE-2026-12481.
 _SAFE_KERAS = (3, 15)
 _SAFE_KERAS_PYTHON = (3, 11)
+_PRACTICE_GPU = "practice GPU: Keras can't see it; runs use this computer's CPU"
+_PRACTICE_OWN = "practice GPU: Keras sees the GPU of this computer, and runs use it"
 _HEADS = ("", "layer", "found", "what to do")
 
 
@@ -92,9 +95,9 @@ def judge_layers(
 
 
 def _weights(host_info: HostInfo) -> Layer:
-    name = applications.find_application("VGG16").file
-    if name in host_info.weights:
-        return Layer("VGG16 weights", "✓", name)
+    for name in (applications.find_application("VGG16").file, weights.VGG16_FILE):
+        if name in host_info.weights:
+            return Layer("VGG16 weights", "✓", name)
     return Layer(
         "VGG16 weights", "!", "not downloaded yet", "the first %%finetune downloads them (59 MB)"
     )
@@ -129,7 +132,7 @@ def _backend(
     found = f"{backend} {installed}"
     if seen.error and seen.backend:
         return Layer("backend", "✗", f"{found} does not work: {seen.error}")
-    if not host_info.has_gpu:
+    if not host_info.has_gpu or host_info.is_practice:
         return Layer("backend", "✓", found)
     if backend in interpreter.builds and not interpreter.builds[backend]:
         fix = f"{interpreter.path} -m pip install --upgrade --force-reinstall "
@@ -156,6 +159,8 @@ def _cuda(host_info: HostInfo, interpreter: Interpreter, backend: str) -> Layer:
 def _library(name: str, host_info: HostInfo, interpreter: Interpreter, backend: str) -> Layer:
     if not host_info.has_gpu:
         return Layer(name, "!", "none: the host has no GPU")
+    if host_info.is_practice:
+        return Layer(name, "!", "none: the practice GPU needs none")
     if backend in ("torch", "jax") and interpreter.is_built_for_gpu(backend):
         return Layer(name, "✓", f"comes with {backend}")
     if interpreter.kind == "conda":
@@ -189,6 +194,8 @@ def _gpu(
         return Layer("GPU", "!", "none: training runs on the CPU", fix)
     framework = backend or "the framework"
     names = names or "a GPU of NVIDIA"
+    if host_info.is_practice:
+        return Layer("GPU", "!", _PRACTICE_OWN if seen.gpus else _PRACTICE_GPU)
     if len(seen.gpus) >= max(1, len(host_info.gpus)):
         return Layer("GPU", "✓", f"{names}, and {framework} sees it")
     if seen.gpus:

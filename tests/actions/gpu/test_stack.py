@@ -181,11 +181,20 @@ def test_missing_conda_libraries_are_a_warning():
     assert marks(python=python)[0] == "✓✓✓!!✓✓"
 
 
-def test_the_practice_gpu_is_reported_as_not_seen(host):
+def test_the_practice_cloud_says_that_its_gpu_is_a_name_only(host):
     python = replace(PYTHON, path=f"{host.home}/.venvs/keras/bin/python", builds={})
     (host.home / ".keras").mkdir()
     (host.home / ".keras" / "keras.json").write_text('{"backend": "torch"}')
+    kept = host.home / ".dl_magics" / "weights" / "vgg16_imagenet_convolutions.weights.h5"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
 
     shown = inspect_stack(host.login, python.path)
 
-    assert "TORCH DOES NOT SEE IT" in shown.verdict
+    layers = {layer.name: layer for layer in shown.layers}
+    assert layers["GPU"].found == (
+        "practice GPU: Keras can't see it; runs use this computer's CPU"
+    )
+    assert "✗" not in repr(shown)
+    assert not any(layer.fix for layer in shown.layers)
+    assert layers["VGG16 weights"].found == kept.name
