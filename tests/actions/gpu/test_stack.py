@@ -192,9 +192,7 @@ def test_the_practice_cloud_says_that_its_gpu_is_a_name_only(host):
     shown = inspect_stack(host.login, python.path)
 
     layers = {layer.name: layer for layer in shown.layers}
-    assert layers["GPU"].found == (
-        "practice GPU: Keras can't see it; runs use this computer's CPU"
-    )
+    assert layers["GPU"].found == ("practice GPU: Keras can't see it; runs use this computer's CPU")
     assert "✗" not in repr(shown)
     assert not any(layer.fix for layer in shown.layers)
     assert layers["VGG16 weights"].found == kept.name
