@@ -1,8 +1,7 @@
 """Modules that are covered by a test of another name.
 
-launch, quotas, security_group: tests/magics/aws/test_launch.py
+launch, quotas: tests/magics/aws/test_launch.py
 parsing: tests/magics/aws/test_instances.py
-prices: tests/magics/aws/test_account.py
 session: tests/aws/test_error_mapping.py
 profile: tests/magics/aws/test_account.py
 instance_types: tests/aws/test_images.py

@@ -10,7 +10,8 @@ import pytest
 from dl_magics import errors
 from dl_magics.actions.aws import access, context, instances, selection
 from dl_magics.actions.aws.launch.plan import make_plan
-from dl_magics.aws import launch, security_group, session
+from dl_magics.aws import launch, session
+from dl_magics.aws.network import security_group
 from dl_magics.ssh import keys
 from dl_magics.store import state
 

@@ -17,7 +17,7 @@ from traitlets.config import Config
 
 from dl_magics import practice
 from dl_magics.actions.aws import context, selection
-from dl_magics.aws import prices
+from dl_magics.aws.pricing import prices
 from dl_magics.store import state
 from support.coverage_off import starting_unmeasured
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dl_magics.actions.aws.context import Context
-from dl_magics.aws import security_group
+from dl_magics.aws.network import own_address, security_group
 from dl_magics.aws.ec2 import Ec2
 from dl_magics.core.instance import Instance
 from dl_magics.errors import NoAnswer, WrongState
@@ -28,7 +28,7 @@ def our_name() -> str:
 def resolve_sources(context: Context) -> list[str]:
     """Return the CIDR ranges of `--allow-from`, or this computer's public address as a /32."""
     named = context.allow_from
-    return list(named) or [security_group.find_own_address(context.profile.address_url)]
+    return list(named) or [own_address.find_own_address(context.profile.address_url)]
 
 
 def authorize_own_address(context: Context, instance: Instance) -> bool:

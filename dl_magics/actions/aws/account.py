@@ -8,7 +8,7 @@ from typing import Any
 
 from dl_magics.actions.aws import selection
 from dl_magics.actions.aws.context import Context, load_profile
-from dl_magics.aws import security_group
+from dl_magics.aws.network import own_address
 from dl_magics.aws.profile import AwsProfile
 from dl_magics.aws.session import AwsSession
 from dl_magics.errors import BadSetting, NoRegion
@@ -59,7 +59,7 @@ def allow_from(context: Context, sources: list[str], *, store: bool) -> Context:
 
     `me` is the current address of this computer.
     """
-    ranges = () if sources == ["me"] else tuple(map(security_group.parse_range, sources))
+    ranges = () if sources == ["me"] else tuple(map(own_address.parse_range, sources))
     if store:
         state.update(lambda remembered: replace(remembered, allow_from=ranges))
     return replace(context, allow_from=ranges)

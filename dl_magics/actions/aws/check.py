@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from dl_magics.actions.aws import access, regions, selection
 from dl_magics.actions.aws.context import Context, from_state
-from dl_magics.aws import quotas, security_group
+from dl_magics.aws import quotas
+from dl_magics.aws.network import security_group
 from dl_magics.core import money
 from dl_magics.errors import DLMagicsError
 from dl_magics.ssh import known_hosts

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from dl_magics.actions.aws import access
 from dl_magics.actions.aws.context import Context
-from dl_magics.aws import instance_types, prices
+from dl_magics.aws import instance_types
+from dl_magics.aws.pricing import prices
 from dl_magics.core import money
 from dl_magics.core.instance import Instance, Instances
 from dl_magics.errors import CommandFailed, NoCapacity, NotConfirmed

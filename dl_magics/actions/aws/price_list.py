@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dl_magics.actions.aws.context import Context
-from dl_magics.aws import instance_types, prices, quotas
+from dl_magics.aws import instance_types, quotas
+from dl_magics.aws.pricing import prices
 from dl_magics.core import money, table
 
 HEADS = ("type", "GPU", "vCPUs", "memory", "on demand", "spot", "quota left")

@@ -8,7 +8,7 @@ import pytest
 
 from dl_magics import errors
 from dl_magics.actions.aws import context
-from dl_magics.aws import prices
+from dl_magics.aws.pricing import prices
 from support.cloud import start_in_second_kernel
 
 

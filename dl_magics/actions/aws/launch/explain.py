@@ -11,7 +11,8 @@ from dl_magics.actions.aws import access
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.explain import Script, ec2_command, make_script
 from dl_magics.actions.aws.launch.plan import LaunchPlan
-from dl_magics.aws import launch, security_group
+from dl_magics.aws import launch
+from dl_magics.aws.network import security_group
 from dl_magics.ssh import keys, known_hosts
 from dl_magics.store import atomic, paths
 

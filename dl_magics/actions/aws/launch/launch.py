@@ -9,7 +9,8 @@ from dl_magics.actions.aws import access, instances
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.launch import pending
 from dl_magics.actions.aws.launch.plan import LaunchPlan
-from dl_magics.aws import instance_types, launch, quotas, security_group
+from dl_magics.aws import instance_types, launch, quotas
+from dl_magics.aws.network import security_group
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError, NoAnswer, NoCapacity, QuotaReached, WrongState
 from dl_magics.ssh import keys

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from dl_magics.actions.aws import access
 from dl_magics.actions.aws.context import Context
-from dl_magics.aws import images, instance_types, prices, quotas
+from dl_magics.aws import images, instance_types, quotas
+from dl_magics.aws.pricing import prices
 from dl_magics.core import money
 
 NAME = "gpu"
