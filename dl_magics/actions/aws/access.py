@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from dl_magics.actions.aws.context import Context
-from dl_magics.aws.network import own_address, security_group
 from dl_magics.aws.ec2 import Ec2
+from dl_magics.aws.network import own_address, security_group
 from dl_magics.core.instance import Instance
 from dl_magics.errors import NoAnswer, WrongState
 from dl_magics.ssh import blocking, host_key_rotation, keys
