@@ -112,8 +112,8 @@ class CloudError(DLMagicsError, status=502):
     """AWS refused a request, or the request could not be made."""
 
 
-class NoCredentials(CloudError, status=401):
-    """AWS credentials are missing, invalid or expired."""
+class NoCredentials(CloudError, status=409):
+    """AWS credentials are missing, invalid or expired; 401 would mean a login to Jupyter."""
 
 
 class NoRegion(CloudError, status=400):

@@ -11,6 +11,7 @@ from typing import Any
 from dl_magics.aws.error_mapping import map_boto_errors
 from dl_magics.aws.profile import AwsProfile
 from dl_magics.errors import TooManyRequests
+from dl_magics.store import change_signal
 
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 10
@@ -70,7 +71,10 @@ class AwsSession:
         An error code in `unless` means that nothing has to change; the answer is then None.
         """
         client = self._client("ec2", None, once=True)
-        return self._retry_throttled(lambda: _unless(unless, getattr(client, call), parameters))
+        try:
+            return self._retry_throttled(lambda: _unless(unless, getattr(client, call), parameters))
+        finally:
+            change_signal.note_change()
 
     @cached_property
     def account_id(self) -> str:

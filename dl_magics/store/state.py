@@ -83,13 +83,16 @@ class State:
     """The stored state.
 
     `allow_from` are CIDR blocks, empty for this computer's own address. `selected_instances` has
-    the instance ID by the name of a profile and region; `pending_launches` are by profile,
+    the instance ID by the name of a profile and region. `panel` is what JupyterLab's panel shows,
+    None for the profile of new notebooks. `pending_launches` are by profile,
     `kernels`, `background_cells` and `shown` by the id of a GPU kernel. `shown` has, by the session
     of a client, the number of the last entry of the journal that its notebook has shown.
     """
 
     profile: ProfileSettings = field(default_factory=ProfileSettings)
     profile_before_practice: ProfileSettings | None = None
+    panel: ProfileSettings | None = None
+    panel_before_practice: ProfileSettings | None = None
     allow_from: tuple[str, ...] = ()
     selected_instances: dict[str, str] = field(default_factory=dict)
     pending_launches: dict[str, PendingLaunch] = field(default_factory=dict)
@@ -208,10 +211,11 @@ def _prune(state: State) -> State:
 
 
 def _parse(values: dict[str, Any]) -> State:
-    before = values.get("profile_before_practice")
     return State(
         profile=ProfileSettings(**values.get("profile", {})),
-        profile_before_practice=ProfileSettings(**before) if before else None,
+        profile_before_practice=_parse_profile(values.get("profile_before_practice")),
+        panel=_parse_profile(values.get("panel")),
+        panel_before_practice=_parse_profile(values.get("panel_before_practice")),
         allow_from=tuple(values.get("allow_from", ())),
         selected_instances=dict(values.get("selected_instances", {})),
         pending_launches={
@@ -227,6 +231,10 @@ def _parse(values: dict[str, Any]) -> State:
         },
         shown={name: dict(shown) for name, shown in values.get("shown", {}).items()},
     )
+
+
+def _parse_profile(values: dict[str, Any] | None) -> ProfileSettings | None:
+    return ProfileSettings(**values) if values else None
 
 
 def _set_aside(path: Path) -> DamagedFile:

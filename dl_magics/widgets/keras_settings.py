@@ -7,23 +7,20 @@ settings are read again every few seconds, so that a change made elsewhere is sh
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import anywidget
 import traitlets as t
 
-from dl_magics.actions.keras import settings
+from dl_magics.actions.keras import form, settings
 from dl_magics.actions.keras.settings import Where
-from dl_magics.actions.keras.views import Changed, Settings
+from dl_magics.actions.keras.views import Changed
 from dl_magics.errors import DLMagicsError
-from dl_magics.keras_config.options import FLOATS, NAMES, ORDERINGS
 
 HERE = Path(__file__).parent
 _SECONDS = 3.0
-_DEVICES = ("gpu", "gpu0", "gpu1", "cpu")
-_BACKENDS = ("tensorflow", "jax", "torch", "theano")
 
 
 class SettingsPanel(anywidget.AnyWidget):
@@ -71,7 +68,7 @@ class SettingsPanel(anywidget.AnyWidget):
                 return
             with self.hold_sync():
                 self.title = shown.parts().title
-                self.rows = list(_rows(shown))
+                self.rows = form.list_rows(shown)
                 self.remarks = [shown.backends, *shown.remarks]
                 last = self._device_changed
                 self.can_undo = bool(shown.can_undo or shown.theano.selected or last)
@@ -137,49 +134,8 @@ class SettingsPanel(anywidget.AnyWidget):
                 self.look()
 
 
-def _rows(shown: Settings) -> Iterable[dict[str, Any]]:
-    choices = {
-        "backend": _backends(shown),
-        "image_data_format": [{"value": each, "why": ""} for each in ORDERINGS],
-        "floatx": [{"value": each, "why": ""} for each in FLOATS],
-    }
-    for name in NAMES:
-        value = shown.fresh[name]
-        now = shown.now[name].value
-        yield {
-            "name": name,
-            "value": "theano" if name == "backend" and shown.theano.selected else str(value.value),
-            "source": value.source,
-            "now": str(now) if now != value.value else "",
-            "choices": choices.get(name, []),
-        }
-    device, source = shown.device
-    yield {
-        "name": "device",
-        # As `%device` takes it; Theano calls it cuda.
-        "value": "gpu" if device == "all GPUs" else device.replace("cuda", "gpu"),
-        "source": source,
-        "now": "",
-        "choices": [{"value": each, "why": ""} for each in _DEVICES],
-    }
-
-
-def _backends(shown: Settings) -> list[dict[str, str]]:
-    """Return {"value", "why"} of each backend; `why` is the reason it cannot be selected, or ""."""
-    found = shown.installed
-    listed = []
-    for name in _BACKENDS:
-        why = "" if name in found.known and name in found.versions else "not installed"
-        if name == "theano" and shown.theano.python:
-            why = ""
-        listed.append({"value": name, "why": why})
-    return listed
-
-
 def _describe_change(changed: Changed) -> str:
-    parts = changed.parts()
-    lines = [f"{row[0]}: {row[1]} → {row[3]}" for row in parts.rows]
-    return "\n".join([*lines, *parts.below]) or "No change needed."
+    return "\n".join(form.describe_change(changed)) or "No change needed."
 
 
 def _two_lines(error: DLMagicsError) -> str:

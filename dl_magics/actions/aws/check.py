@@ -58,8 +58,11 @@ class Report:
         return "\n".join(map(str, self.lines))
 
 
-def run_checks() -> Report:
-    """Run all checks; an error of AWS becomes a failed line of the report."""
+def run_checks(remembered: State | None = None) -> Report:
+    """Run all checks; an error of AWS becomes a failed line of the report.
+
+    `remembered` is by default the state with the selections of this process.
+    """
     checks = (
         ("credentials", _credentials),
         ("region", _region),
@@ -70,9 +73,9 @@ def run_checks() -> Report:
         ("instance", _instance),
         ("elsewhere", _elsewhere),
     )
-    remembered = selection.read()
+    selected = remembered or selection.read()
     return Report(
-        tuple(line for what, check in checks for line in _run_check(remembered, what, check))
+        tuple(line for what, check in checks for line in _run_check(selected, what, check))
     )
 
 

@@ -10,8 +10,8 @@ from dl_magics import practice
 from dl_magics.actions.aws import context, selection
 from dl_magics.aws.profile import AwsProfile
 from dl_magics.errors import NotInstalled, WrongState
-from dl_magics.store import paths, state
-from dl_magics.store.state import State
+from dl_magics.store import paths
+from dl_magics.store.state import ProfileSettings, State
 
 _FOLDER = "practice"
 ADDRESS = "data:,198.51.100.7"
@@ -29,8 +29,8 @@ class SwitchedOn:
     foreign_port: int | None
 
 
-def switch_on() -> SwitchedOn:
-    """Start the practice cloud if needed and select it."""
+def start_cloud() -> tuple[ProfileSettings, int | None]:
+    """Start the practice cloud if needed; return its profile and the port that it no longer has."""
     if not find_spec("moto"):
         raise NotInstalled(
             "The practice cloud needs moto, which is not installed.",
@@ -42,7 +42,7 @@ def switch_on() -> SwitchedOn:
         foreign_port = practice.find_foreign_port(folder)
         practice.start_cloud(folder)
     files = practice.ensure_profile(folder)
-    settings = state.ProfileSettings(
+    settings = ProfileSettings(
         profile=files.name,
         region=files.region,
         config_file=str(files.config_file),
@@ -50,9 +50,15 @@ def switch_on() -> SwitchedOn:
         ssh_config=str(files.ssh_config),
         address_url=ADDRESS,
     )
+    return settings, foreign_port
+
+
+def switch_on() -> SwitchedOn:
+    """Start the practice cloud if needed and select it."""
+    settings, foreign_port = start_cloud()
 
     def select(remembered: State) -> State:
-        if _is_practice(remembered.profile):
+        if is_practice(remembered.profile):
             return replace(remembered, profile=settings)
         before = remembered.profile
         return replace(remembered, profile=settings, profile_before_practice=before)
@@ -65,19 +71,24 @@ def switch_off() -> str:
     """Select the previous profile again; stop the practice cloud; return the profile's name."""
 
     def select(remembered: State) -> State:
-        if not _is_practice(remembered.profile):
+        if not is_practice(remembered.profile):
             return remembered
-        before = remembered.profile_before_practice or state.ProfileSettings()
+        before = remembered.profile_before_practice or ProfileSettings()
         return replace(remembered, profile=before, profile_before_practice=None)
 
     remembered = selection.update(select)
-    practice.stop_cloud(paths.data_folder(_FOLDER))
+    stop_cloud()
     return AwsProfile.from_settings(remembered.profile).name
+
+
+def stop_cloud() -> None:
+    """Stop the practice cloud if it runs."""
+    practice.stop_cloud(paths.data_folder(_FOLDER))
 
 
 def is_on() -> bool:
     """Whether the practice cloud is selected."""
-    return _is_practice(selection.read().profile)
+    return is_practice(selection.read().profile)
 
 
 def list_faults() -> dict[str, str]:
@@ -93,5 +104,6 @@ def inject_fault(name: str, *, times: int = 1, **aim: Any) -> None:
     running.inject_fault(name, times=times, **aim)
 
 
-def _is_practice(settings: state.ProfileSettings) -> bool:
+def is_practice(settings: ProfileSettings) -> bool:
+    """Whether a profile is that of the practice cloud."""
     return settings.profile == "practice" and settings.config_file is not None

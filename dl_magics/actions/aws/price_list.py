@@ -12,12 +12,43 @@ from dl_magics.core import money, table
 HEADS = ("type", "GPU", "vCPUs", "memory", "on demand", "spot", "quota left")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricedType:
+    """An instance type with its prices in dollars an hour and the vCPUs left; None if unknown."""
+
+    type: str
+    gpu: str
+    vcpus: int
+    memory_gib: float
+    dollars_per_hour: float | None
+    spot_dollars_per_hour: float | None
+    vcpus_left: float | None
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the cells of its row."""
+        spot = self.spot_dollars_per_hour
+        return (
+            self.type,
+            self.gpu or "-",
+            str(self.vcpus),
+            f"{self.memory_gib:g} GiB",
+            money.format_per_hour(self.dollars_per_hour),
+            money.format_per_hour(spot) if spot is not None else "-",
+            "unknown" if self.vcpus_left is None else f"{self.vcpus_left:g} vCPUs",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class PriceList:
     """A table of instance types."""
 
     title: str
-    rows: tuple[tuple[str, ...], ...]
+    each: tuple[PricedType, ...]
+
+    @property
+    def rows(self) -> list[tuple[str, ...]]:
+        """The cells of the table, a tuple for each type."""
+        return [priced.cells() for priced in self.each]
 
     def __repr__(self) -> str:
         return table.format_text(self.title, HEADS, self.rows)
@@ -43,22 +74,20 @@ def list_prices(context: Context, start: str | None = None) -> PriceList:
         family: quotas.read_quota(session, family, instances).left
         for family in {quotas.quota_family(kind.type) for kind in shown}
     }
-    rows = [
-        (
-            kind.type,
-            kind.gpu_text or "-",
-            str(kind.vcpus),
-            f"{kind.memory_gib:g} GiB",
-            money.format_per_hour(_price(context, kind.type, start)),
-            money.format_per_hour(spot[kind.type]) if kind.type in spot else "-",
-            _format_quota(left[quotas.quota_family(kind.type)]),
+    priced = tuple(
+        PricedType(
+            type=kind.type,
+            gpu=kind.gpu_text,
+            vcpus=kind.vcpus,
+            memory_gib=kind.memory_gib,
+            dollars_per_hour=_price(context, kind.type, start),
+            spot_dollars_per_hour=spot.get(kind.type),
+            vcpus_left=left[quotas.quota_family(kind.type)],
         )
         for kind in shown
-    ]
-    source = f"table of {instance_types.READ_IN}" if not start else "AWS price list, else table"
-    return PriceList(
-        f"{context.profile_and_region}: on-demand prices from the {source}", tuple(rows)
     )
+    source = f"table of {instance_types.READ_IN}" if not start else "AWS price list, else table"
+    return PriceList(f"{context.profile_and_region}: on-demand prices from the {source}", priced)
 
 
 def describe_types(context: Context) -> dict[str, str]:
@@ -88,7 +117,3 @@ def _price(context: Context, type_: str, start: str | None) -> float | None:
         if start
         else instance_types.listed_price(type_, session.region)
     )
-
-
-def _format_quota(vcpus: float | None) -> str:
-    return "unknown" if vcpus is None else f"{vcpus:g} vCPUs"

@@ -1,0 +1,99 @@
+"""What a click in JupyterLab's panel asks for: its question first, then the changes it causes.
+
+What costs money or deletes something has a question. It is carried out once the person has
+confirmed exactly this question: with another price, account or state it is another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dl_magics.actions.aws import instances
+from dl_magics.actions.aws.context import Context
+from dl_magics.actions.aws.launch import launch, pending, plan
+from dl_magics.actions.aws.launch.plan import LaunchPlan
+from dl_magics.aws import instance_types
+from dl_magics.core import money
+from dl_magics.core.instance import Instance
+from dl_magics.errors import BadSetting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request to change something: `question` is "" if it needs no confirmation."""
+
+    question: str
+    changes: Iterator[Instance]
+
+
+def ask_start(context: Context, instance: Instance) -> Asked:
+    """Return the start of an instance; one that runs is only watched, which needs no question."""
+    priced = instances.add_price(context, instance)
+    gpu = instance_types.gpu_text(priced.type)
+    question = (
+        f"In {context.account}: {priced.name} ({priced.type}{f' with {gpu}' if gpu else ''}) "
+        f"starts, {money.format_per_hour(priced.dollars_per_hour)} while it runs"
+    )
+    return Asked(
+        question="" if priced.costs_money or priced.gone else question,
+        changes=instances.start(context, priced.id),
+    )
+
+
+def ask_stop(context: Context, instance: Instance) -> Asked:
+    """Return the stop of an instance, which needs no confirmation."""
+    return Asked(question="", changes=instances.stop(context, instance.id))
+
+
+def ask_resize(context: Context, instance: Instance, type_: str) -> Asked:
+    """Return the change of an instance's type.
+
+    Raises
+    ------
+    BadSetting
+        if it has this type already.
+    NoSuchType
+        if its zone does not offer the type.
+    """
+    if instance.type == type_:
+        raise BadSetting(f"{instance.name} already is a {type_}.", fix="Select another type.")
+    priced = instances.add_price(context, instance)
+    return Asked(
+        question=instances.resize_question(context, type_, priced),
+        changes=instances.resize(context, type_, priced.id),
+    )
+
+
+def ask_terminate(context: Context, instance: Instance) -> Asked:
+    """Return the end of an instance and of its disk."""
+    by = "" if instance.ours else ", which dl_magics did not launch,"
+    question = (
+        f"In {context.account}: {instance.name} ({instance.type}, {instance.id}){by} "
+        "is terminated, and its disk is deleted"
+    )
+    return Asked(
+        question="" if instance.gone else question,
+        changes=instances.terminate(context, instance.id),
+    )
+
+
+def ask_launch(
+    context: Context,
+    type_: str,
+    *,
+    name: str,
+    image: str | None = None,
+    disk_gib: int | None = None,
+    zone: str | None = None,
+) -> Asked:
+    """Return a launch; an instance that it launched before is only returned, without a question."""
+    found: Instance | LaunchPlan | None = pending.resume(
+        context, name, type_
+    ) or launch.find_existing(context, name, type_)
+    if isinstance(found, Instance):
+        return Asked(question="", changes=launch.resume_launch(context, found))
+    planned = found or plan.make_plan(
+        context, type_, name=name, image=image, disk_gib=disk_gib, zone=zone
+    )
+    return Asked(question=str(planned), changes=launch.launch_instance(context, planned))

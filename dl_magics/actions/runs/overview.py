@@ -1,0 +1,169 @@
+"""The runs of this computer at a glance, from their logs only: for JupyterLab's panel.
+
+No Keras and no connection is needed, so that a busy or lost kernel changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dl_magics.core import money
+from dl_magics.errors import DamagedRun, NoSuchRun
+from dl_magics.runs import log, remote_origin, report, stop_request
+from dl_magics.runs.record import RunRecord
+from dl_magics.runs.state import RunState
+from dl_magics.runs.summary import headline
+from dl_magics.store import paths
+
+_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """A run in one line of the panel.
+
+    `status` is "damaged" where the log cannot be read, with `error` and `fix`. `host` is "" for
+    this computer; `dollars` are what its instance cost while the run went on.
+    """
+
+    name: str
+    n: int = 0
+    status: str = ""
+    headline: str = ""
+    model: str = ""
+    data: str = ""
+    host: str = ""
+    dollars_per_hour: float | None = None
+    phase: str = ""
+    unit: str = ""
+    done: int = 0
+    total: int = 0
+    images_per_second: float = 0.0
+    seconds_left: float = 0.0
+    seconds: float = 0.0
+    dollars: float | None = None
+    best: dict[str, Any] | None = None
+    epochs: int = 0
+    started_at: float = 0.0
+    at: float = 0.0
+    error: str = ""
+    fix: str = ""
+    stopping: bool = False
+    has_report: bool = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether no event will follow, unless the run is resumed."""
+        return self.status not in ("", "running")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return values for JSON."""
+        return asdict(self)
+
+
+def list_folders() -> list[Path]:
+    """Return the folders of the runs, newest first."""
+    found = paths.data_folder("runs").iterdir()
+    return sorted((each for each in found if _is_run(each)), reverse=True)
+
+
+def find_folder(name: str) -> Path:
+    """Return the folder of the run with exactly this name; raise NoSuchRun if there is none."""
+    folder = paths.data_folder("runs") / name
+    if not _NAME.fullmatch(name) or not _is_run(folder):
+        raise NoSuchRun(f"No run is called {name!r}.", fix="%runs lists them.")
+    return folder
+
+
+def log_size(folder: Path) -> int:
+    """Return the size of a run's log in bytes; 0 where it was removed meanwhile."""
+    try:
+        return (folder / log.FILE_NAME).stat().st_size
+    except OSError:
+        return 0
+
+
+def summarize(record: RunRecord) -> RunSummary:
+    """Return the summary of a run after what was appended to its log."""
+    try:
+        state = record.snapshot()
+    except DamagedRun as error:
+        return RunSummary(
+            name=record.folder.name,
+            n=record.state.n,
+            status="damaged",
+            headline=str(error),
+            error=str(error),
+            fix=error.fix,
+        )
+    return _summarize_state(record.folder, state)
+
+
+def request_stop(folder: Path) -> RunSummary:
+    """Ask a run to end at its next batch and to keep its best weights; return its summary.
+
+    A run that has ended is left as it is.
+    """
+    record = RunRecord(folder)
+    if not summarize(record).ended:
+        stop_request.request_stop(folder)
+    return summarize(record)
+
+
+def needs_copying(folder: Path) -> bool:
+    """Whether a run trains on a host while no process copies its events to this computer."""
+    return remote_origin.is_running(folder) and not log.is_being_written(folder)
+
+
+def find_report(folder: Path) -> Path | None:
+    """Return the file of a run's report; None as long as there is none."""
+    file = folder / report.FILE_NAME
+    return file if file.is_file() else None
+
+
+def list_events(record: RunRecord, since: int, most: int) -> Iterator[dict[str, Any]]:
+    """Yield at most `most` events after the n-th, as JSON values."""
+    record.refresh()
+    following = (each for each in record.events if each.n > since)
+    for _, event in zip(range(most), following, strict=False):
+        yield event.to_json()
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / log.FILE_NAME).is_file()
+
+
+def _summarize_state(folder: Path, state: RunState) -> RunSummary:
+    hourly = state.host.get("dollars_per_hour")
+    dollars_per_hour = float(hourly) if isinstance(hourly, int | float) else None
+    best = state.best
+    return RunSummary(
+        name=folder.name,
+        n=state.n,
+        status=state.status,
+        headline=headline(state),
+        model=str(state.recipe.get("model", "")),
+        data=str(state.recipe.get("data", "")),
+        host=str(state.host.get("name", "")),
+        dollars_per_hour=dollars_per_hour,
+        phase=state.phase,
+        unit=state.unit,
+        done=state.done,
+        total=state.total,
+        images_per_second=state.images_per_second,
+        seconds_left=state.seconds_left,
+        seconds=state.seconds_running,
+        dollars=money.cost(dollars_per_hour, state.seconds_running),
+        best=dict(best) if best else None,
+        epochs=len(state.epochs),
+        started_at=state.started_at,
+        at=state.at,
+        error=state.error,
+        fix=state.fix,
+        stopping=stop_request.is_stop_requested(folder),
+        has_report=find_report(folder) is not None,
+    )
