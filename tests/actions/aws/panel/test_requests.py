@@ -27,7 +27,7 @@ def test_each_click_that_costs_money_or_deletes_says_so_first(cloud, rent):
     )
     assert requests.ask_stop(current, stopped).question == ""
     assert current.ec2.describe_instance(stopped.id).state == "stopped"
-    with pytest.raises(BadSetting, match="already is a t2.micro"):
+    with pytest.raises(BadSetting, match=r"already is a t2\.micro"):
         requests.ask_resize(current, stopped, "t2.micro")
 
 
