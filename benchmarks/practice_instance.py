@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+IMAGE = "ami-0d1ea5e5c10bd5a11"
+"""The Deep Learning AMI of the practice cloud."""
+
 
 @contextmanager
 def run_instance(folder: Path) -> Iterator[str]:
@@ -29,10 +32,7 @@ def run_instance(folder: Path) -> Iterator[str]:
     )
     state.update(lambda before: replace(before, profile=settings))
     try:
-        image = context.load().session.query("ec2", "describe_images", Owners=["amazon"])["Images"][
-            0
-        ]
-        parameters = {"ImageId": image["ImageId"], "InstanceType": "t2.micro"}
+        parameters = {"ImageId": IMAGE, "InstanceType": "t2.micro"}
         made = context.load().session.change_ec2(
             "run_instances", MinCount=1, MaxCount=1, **parameters
         )

@@ -21,6 +21,7 @@ from support.coverage_off import unmeasured
 pytest_plugins = [
     "support.cloud",
     "support.hosts",
+    "support.in_process.fixtures",
     "support.kernel",
     "support.openssh.sshd",
     "support.two_hosts.fixtures",

@@ -10,7 +10,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from dl_magics import errors
-from dl_magics.aws.error_rules import BOTO_EXCEPTIONS, ERROR_CODES
+from dl_magics.aws.error_rules.boto_exceptions import BOTO_EXCEPTIONS
+from dl_magics.aws.error_rules.error_codes import ERROR_CODES
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError

@@ -1,6 +1,6 @@
 """The practice cloud: an EC2 API and SSH hosts on this computer. Only this package imports moto."""
 
-from dl_magics.practice.ec2.faults import FAULTS
+from dl_magics.practice.ec2.faults.table import FAULTS
 from dl_magics.practice.process import (
     PracticeCloud,
     find_cloud,

@@ -18,7 +18,7 @@ from typing import Any
 
 from dl_magics.errors import MachineError
 from dl_magics.practice import proof
-from dl_magics.practice.ec2.faults import FAULTS
+from dl_magics.practice.ec2.faults.table import FAULTS
 from dl_magics.store import atomic, private
 
 RECORD_FILE = "practice.json"

@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -22,6 +21,8 @@ from dl_magics.store import state
 from support.coverage_off import starting_unmeasured
 
 OURS = "198.51.100.7"
+IMAGE = "ami-0d1ea5e5c10bd5a11"
+"""The Deep Learning AMI of the practice cloud."""
 
 
 class AddressService:
@@ -96,15 +97,6 @@ def choose_practice(running: practice.PracticeCloud, **changes: str) -> None:
     selection.update(lambda before: replace(before, profile=replace(settings, **changes)))
 
 
-@lru_cache
-def first_image(region: str | None) -> str:
-    """Return an image; moto takes a second to list its hundreds of them."""
-    images = context.load().session.query(
-        "ec2", "describe_images", region=region, Owners=["amazon"]
-    )["Images"]
-    return str(images[0]["ImageId"])
-
-
 @pytest.fixture
 def rent(cloud: practice.PracticeCloud) -> Callable[..., str]:
     """Launch an instance past our own code, as the AWS console would; return its id."""
@@ -120,7 +112,7 @@ def rent(cloud: practice.PracticeCloud) -> Callable[..., str]:
         answer = context.load().session.change_ec2(
             "run_instances",
             KeyName="other",
-            ImageId=first_image(context.load().session.region),
+            ImageId=IMAGE,
             InstanceType=type_,
             MinCount=1,
             MaxCount=1,

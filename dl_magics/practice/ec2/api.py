@@ -8,10 +8,12 @@ from pathlib import Path
 from threading import Event, RLock
 
 from moto.core.exceptions import ServiceException
+from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from dl_magics.practice.ec2 import catalog, rules
-from dl_magics.practice.ec2.fault_queue import FaultQueue
-from dl_magics.practice.ec2.faults import Fault
+from dl_magics.practice.ec2 import catalog, images, rules
+from dl_magics.practice.ec2.faults.events import Events
+from dl_magics.practice.ec2.faults.fault import Fault
+from dl_magics.practice.ec2.faults.queue import FaultQueue
 from dl_magics.practice.ec2.http import (
     ApiCall,
     ApiError,
@@ -28,6 +30,8 @@ from dl_magics.practice.hosts.hosts import Hosts
 
 TICK_SECONDS = 0.05
 LISTS = {"DescribeInstances": "reservationSet", "DescribeVolumes": "volumeSet"}
+DESCRIBES_IMAGES = ("DescribeImages", "DescribeInstances")
+SPOT_TYPE = "InstanceMarketOptions.SpotOptions.SpotInstanceType"
 STATE_RUNNING = b"<code>16</code><name>running</name>"
 STATE_PENDING = b"<code>0</code><name>pending</name>"
 
@@ -47,14 +51,25 @@ class Ec2Api:
         Seconds that an instance is pending, stopping or shutting-down.
     boot
         Seconds from running until its SSH server answers.
+    account
+        The id of the AWS account.
     """
 
-    def __init__(self, folder: Path, url: str, key: AccessKey, delay: float, boot: float) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        url: str,
+        key: AccessKey,
+        delay: float,
+        boot: float,
+        account: str = DEFAULT_ACCOUNT_ID,
+    ) -> None:
         self._lock = RLock()
         self.faults = FaultQueue()
-        self.state = Ec2State(folder / "state.pickle")
+        self.state = Ec2State(folder / "state.pickle", account)
         self.hosts = Hosts(folder, f"{url}/_practice/metadata", self._on_guest_request, boot)
         self.lifecycle = Lifecycle(self.state, self.hosts, self.faults, delay)
+        self._events = Events(self.state, self.hosts, self.lifecycle)
         self._sessions = StsSessions(key, self.state.extra.setdefault("access_keys", {}))
         self._tokens: dict[str, tuple[dict[str, str], ApiResponse]]
         self._tokens = self.state.extra.setdefault("tokens", {})
@@ -64,6 +79,7 @@ class Ec2Api:
     def handle_call(self, call: ApiCall) -> ApiResponse:
         """Return the response to one call, or raise ApiError."""
         self._sessions.verify_call(call)
+        call.environ["HTTP_X_MOTO_ACCOUNT_ID"] = self.state.account
         if fault := self.faults.take_for_call(call):
             return fault.respond(call)
         with self._lock:
@@ -95,9 +111,7 @@ class Ec2Api:
             return
         with self._lock:
             self._apply_due_changes()
-            for instance in self.state.list_instances():
-                if instance.id == fault.instance or not fault.instance:
-                    self.lifecycle.apply_event(fault, instance)
+            self._events.apply(fault)
             self._changed()
 
     def _answer(self, call: ApiCall) -> ApiResponse:
@@ -129,7 +143,11 @@ class Ec2Api:
             return ec2_response(call.action, f"<{items}/>")
         request = (call.region, call.body)
         if request not in self._cached:
-            self._cached[request] = call.forward_to(self.state.app)
+            answer = call.forward_to(self.state.app)
+            if call.action in DESCRIBES_IMAGES:
+                known = self.state.region_backend(call.region).amis
+                answer = replace(answer, body=images.add_ena_support(answer.body, known))
+            self._cached[request] = answer
         return self._cached[request]
 
     def _changed(self, region: str = "") -> None:
@@ -155,6 +173,9 @@ class Ec2Api:
             return answer
         self.lifecycle.adopt_new_instances()
         answer = replace(answer, body=answer.body.replace(STATE_RUNNING, STATE_PENDING))
+        if call.parameters.get(SPOT_TYPE) == "persistent":
+            launched = re.findall(r"<instanceId>([^<]+)", answer.body.decode())
+            self.state.extra.setdefault(rules.PERSISTENT_SPOT, set()).update(launched)
         if token:
             self._tokens[token] = (call.parameters, answer)
         return answer

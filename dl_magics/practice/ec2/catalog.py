@@ -33,6 +33,23 @@ LOCATIONS = {
     "us-west-2": "US West (Oregon)",
     "eu-west-1": "EU (Ireland)",
 }
+# What the other regions cost, as a multiple of us-east-1.
+REGION_FACTORS = {
+    "ap-northeast-1": 1.35,
+    "ap-northeast-2": 1.23,
+    "ap-northeast-3": 1.35,
+    "ap-south-1": 1.1,
+    "ap-southeast-1": 1.4,
+    "ap-southeast-2": 1.31,
+    "ca-central-1": 1.11,
+    "eu-central-1": 1.25,
+    "eu-north-1": 1.06,
+    "eu-west-2": 1.17,
+    "eu-west-3": 1.17,
+    "sa-east-1": 1.7,
+    "us-east-2": 1.0,
+    "us-west-1": 1.2,
+}
 QUOTAS = {
     "L-1216C47A": ("Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", 32.0),
     "L-DB2E81BA": ("Running On-Demand G and VT instances", 64.0),
@@ -54,8 +71,12 @@ def load_prices() -> dict[str, dict[str, str]]:
 def on_demand_price(name: str, region: str) -> float | None:
     """Return the on-demand price in US dollars per hour, or None if the type has no price there."""
     row = load_prices().get(name, {})
-    dollars = row.get(f"usd_per_hour_{region.replace('-', '_')}")
-    return float(dollars) if dollars else None
+    if region in LOCATIONS:
+        dollars = row.get(f"usd_per_hour_{region.replace('-', '_')}")
+        return float(dollars) if dollars else None
+    first = row.get("usd_per_hour_us_east_1")
+    factor = REGION_FACTORS.get(region)
+    return round(float(first) * factor, 5) if first and factor else None
 
 
 def quota_for_type(name: str) -> tuple[str, float]:

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from moto.core.utils import utcnow
 from moto.ec2.models.instances import Instance, StateReason
 
-from dl_magics.practice.ec2.fault_queue import FaultQueue
-from dl_magics.practice.ec2.faults import Fault
+from dl_magics.practice.ec2.faults.fault import Fault
+from dl_magics.practice.ec2.faults.queue import FaultQueue
 from dl_magics.practice.ec2.http import ApiCall, ApiResponse, ec2_response, raise_api_error
 from dl_magics.practice.ec2.state import Ec2State
 from dl_magics.practice.hosts.hosts import Hosts
@@ -35,7 +35,7 @@ class Transition:
     Parameters
     ----------
     verb, participle
-        For moto's method name and for AWS' message.
+        For the method of moto's instance and for AWS' message.
     starts_from, ignored_in
         The states in which it is carried out, and in which it does nothing.
     transient_state, final_state
@@ -120,8 +120,7 @@ class Lifecycle:
     def begin_transition(self, instance: Instance, action: str) -> None:
         """Begin a transition, whatever the current state."""
         transition = TRANSITIONS[action]
-        ec2 = self._state.region_backend(instance.region_name)
-        getattr(ec2, f"{transition.verb}_instances")([instance.id])
+        getattr(instance, transition.verb)()
         if action == "StartInstances":
             instance.launch_time = utcnow()
         else:
@@ -152,27 +151,14 @@ class Lifecycle:
         reason = "Client.InstanceInitiatedShutdown"
         instance.state_reason = StateReason(f"{reason}: Instance initiated shutdown", reason)
 
-    def apply_event(self, fault: Fault, instance: Instance) -> None:
-        """Apply an event fault to an instance."""
-        if (
-            fault.name == "terminated"
-            and instance.state in TRANSITIONS["TerminateInstances"].starts_from
-        ):
-            self.begin_transition(instance, "TerminateInstances")
-        elif instance.state != "running":
-            return
-        elif fault.name == "new-address":
-            instance.nics[0].public_ip = self._state.allocate_address()
-            self._hosts.change_address(instance.id, instance.public_ip or "")
-        elif fault.name == "host-key-swap":
-            self._hosts.replace_host_key(instance.id)
-        elif fault.name == "spot-notice":
-            due = time.time() + fault.seconds
-            self._notices[instance.id] = {
-                "action": "terminate",
-                "time": f"{datetime.fromtimestamp(due, UTC):%Y-%m-%dT%H:%M:%SZ}",
-            }
-            self._reclaim_times[instance.id] = due
+    def announce_reclaim(self, instance: Instance, seconds: float) -> None:
+        """Announce to a spot instance that EC2 takes it back in some seconds."""
+        due = time.time() + seconds
+        self._notices[instance.id] = {
+            "action": "terminate",
+            "time": f"{datetime.fromtimestamp(due, UTC):%Y-%m-%dT%H:%M:%SZ}",
+        }
+        self._reclaim_times[instance.id] = due
 
     def apply_due_changes(self) -> bool:
         """Complete the transitions that are due; return whether there were any."""
@@ -211,10 +197,7 @@ class Lifecycle:
     def _fail_start(self, instance: Instance, fault: Fault) -> None:
         """Fail a start: terminate an instance that has never run, stop another one."""
         action = "StopInstances" if self._hosts.has_booted(instance.id) else "TerminateInstances"
-        getattr(
-            self._state.region_backend(instance.region_name),
-            f"{TRANSITIONS[action].verb}_instances",
-        )([instance.id])
+        getattr(instance, TRANSITIONS[action].verb)()
         _set_state(instance, TRANSITIONS[action].final_state)
         instance.state_reason = StateReason(f"{fault.code}: {fault.message}", fault.code)
 

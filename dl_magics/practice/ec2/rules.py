@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
+from moto.ec2.models.instances import Instance
 
-from dl_magics.practice.ec2.catalog import quota_for_type
+from dl_magics.practice.ec2 import type_rules
 from dl_magics.practice.ec2.http import ApiCall, raise_api_error
-from dl_magics.practice.ec2.state import RETIRED_TYPES, Ec2State
+from dl_magics.practice.ec2.state import Ec2State
 
 MAX_VALUES = 200
 _FILTER_VALUE = re.compile(r"Filter\.\d+\.Value\.\d+")
 EXISTING_STATES = ("pending", "running", "stopping", "stopped", "shutting-down")
+PERSISTENT_SPOT = "persistent_spot"
+"""The instances of persistent spot requests, in the extra state: only these can be stopped."""
 
 
 def check_call(state: Ec2State, call: ApiCall) -> None:
@@ -27,44 +29,6 @@ def check_call(state: Ec2State, call: ApiCall) -> None:
         rule(state, call)
 
 
-def _check_launch(state: Ec2State, call: ApiCall) -> None:
-    name = call.parameters.get("InstanceType", "m1.small")
-    _check_offering(name, choose_zone(state, call), call.region)
-    image = state.region_backend(call.region).amis.get(call.parameters.get("ImageId", ""))
-    possible = INSTANCE_TYPES[name]["ProcessorInfo"]["SupportedArchitectures"]
-    if image and image.architecture not in possible:
-        raise_api_error(
-            "InvalidParameterValue",
-            f"The architecture '{','.join(possible)}' of the specified instance type does not "
-            f"match the architecture '{image.architecture}' of the specified AMI. Specify an "
-            "instance type and an AMI that have matching architectures, and try again.",
-        )
-    _check_quota(state, call)
-
-
-def _check_quota(state: Ec2State, call: ApiCall) -> None:
-    name = call.parameters.get("InstanceType", "m1.small")
-    limit = quota_for_type(name)
-    running = [
-        one.instance_type
-        for one in state.list_instances()
-        if one.state in ("pending", "running") and one.region_name == call.region
-    ]
-    wanted = [name] * int(call.parameters.get("MaxCount", "1"))
-    if sum(_vcpus(one) for one in running + wanted if quota_for_type(one) == limit) > limit[1]:
-        raise_api_error(
-            "VcpuLimitExceeded",
-            f"You have requested more vCPU capacity than your current vCPU limit of {limit[1]:g} "
-            "allows for the instance bucket that the specified instance type belongs to. Please "
-            "visit http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this "
-            "limit.",
-        )
-
-
-def _vcpus(name: str) -> int:
-    return int(INSTANCE_TYPES[name]["VCpuInfo"]["DefaultVCpus"])
-
-
 def choose_zone(state: Ec2State, call: ApiCall) -> str:
     """Return the zone of a launch: the requested one, else the first that offers the type."""
     if asked := call.parameters.get("Placement.AvailabilityZone"):
@@ -73,8 +37,72 @@ def choose_zone(state: Ec2State, call: ApiCall) -> str:
     for one in state.region_backend(call.region).describe_subnets():
         if one.id == subnet:
             return str(one.availability_zone)
-    zones = _zones(call.parameters.get("InstanceType", ""), call.region)
+    zones = type_rules.list_zones(call.parameters.get("InstanceType", ""), call.region)
     return next(iter(zones), f"{call.region}a")
+
+
+def _check_launch(state: Ec2State, call: ApiCall) -> None:
+    name = call.parameters.get("InstanceType", "m1.small")
+    _check_network(state, call)
+    type_rules.check_offering(name, choose_zone(state, call), call.region)
+    images = state.region_backend(call.region).amis
+    type_rules.check_image(name, images.get(call.parameters.get("ImageId", "")))
+    count = int(call.parameters.get("MaxCount", "1"))
+    type_rules.check_quota(state, call.region, [name] * count)
+
+
+def _check_network(state: Ec2State, call: ApiCall) -> None:
+    """Refuse a launch that names no subnet where the default VPC or its subnets are missing."""
+    if "SubnetId" in str(call.parameters):
+        return
+    ec2 = state.region_backend(call.region)
+    vpc = next((each for each in ec2.describe_vpcs() if each.is_default), None)
+    if vpc is None:
+        raise_api_error(
+            "VPCIdNotSpecified",
+            "No default VPC for this user. GroupName is only supported for EC2-Classic and default "
+            "VPC.",
+        )
+    if not any(each.vpc_id == vpc.id for each in ec2.describe_subnets()):
+        raise_api_error(
+            "MissingInput",
+            f"No subnets found for the default VPC '{vpc.id}'. Please specify a subnet.",
+        )
+
+
+def _check_start(state: Ec2State, call: ApiCall) -> None:
+    starting = [each for each in _named(state, call) if each.state == "stopped"]
+    for each in starting:
+        images = state.region_backend(call.region).amis
+        type_rules.check_image(each.instance_type, images.get(each.image_id))
+    type_rules.check_quota(state, call.region, [each.instance_type for each in starting])
+
+
+def _check_stop(state: Ec2State, call: ApiCall) -> None:
+    for each in _named(state, call):
+        if each.disable_api_stop:
+            _raise_protected(each, "stopped", "disableApiStop")
+        if each.lifecycle == "spot" and each.id not in state.extra.get(PERSISTENT_SPOT, ()):
+            raise_api_error(
+                "UnsupportedOperation",
+                f"You can't stop the Spot Instance '{each.id}' because it is associated with a "
+                "one-time Spot Instance request. You can only stop Spot Instances associated with "
+                "persistent Spot Instance requests.",
+            )
+
+
+def _check_termination(state: Ec2State, call: ApiCall) -> None:
+    for each in _named(state, call):
+        if each.disable_api_termination:
+            _raise_protected(each, "terminated", "disableApiTermination")
+
+
+def _raise_protected(instance: Instance, participle: str, attribute: str) -> None:
+    raise_api_error(
+        "OperationNotPermitted",
+        f"The instance '{instance.id}' may not be {participle}. Modify its '{attribute}' instance "
+        "attribute and try again.",
+    )
 
 
 def _check_type_change(state: Ec2State, call: ApiCall) -> None:
@@ -86,7 +114,9 @@ def _check_type_change(state: Ec2State, call: ApiCall) -> None:
         raise_api_error(
             "IncorrectInstanceState", f"The instance '{instance.id}' is not in the 'stopped' state."
         )
-    _check_offering(name, instance.availability_zone or f"{call.region}a", call.region)
+    type_rules.check_offering(name, instance.availability_zone or f"{call.region}a", call.region)
+    images = state.region_backend(call.region).amis
+    type_rules.check_image(name, images.get(instance.image_id))
 
 
 def _check_group_deletion(state: Ec2State, call: ApiCall) -> None:
@@ -98,28 +128,17 @@ def _check_group_deletion(state: Ec2State, call: ApiCall) -> None:
             raise_api_error("DependencyViolation", f"resource {group_id} has a dependent object")
 
 
-def _check_offering(name: str, zone: str, region: str) -> None:
-    zones = _zones(name, region)
-    if zone in zones:
-        return
-    if not zones and name not in RETIRED_TYPES:
-        raise_api_error("InvalidParameterValue", f"Invalid value '{name}' for InstanceType.")
-    choices = f" by not specifying an Availability Zone or choosing {', '.join(zones)}"
-    raise_api_error(
-        "Unsupported",
-        f"Your requested instance type ({name}) is not supported in your requested "
-        f"Availability Zone ({zone}). Please retry your request"
-        f"{choices if zones else ' with another instance type'}.",
-    )
-
-
-def _zones(name: str, region: str) -> list[str]:
-    offers = INSTANCE_TYPE_OFFERINGS["availability-zone"].get(region, [])
-    return sorted(offer["Location"] for offer in offers if offer["InstanceType"] == name)
+def _named(state: Ec2State, call: ApiCall) -> Iterator[Instance]:
+    """Return the instances that a call names; one that does not exist is refused later."""
+    named = call.list_parameter("InstanceId")
+    return (each for each in state.list_instances() if each.id in named)
 
 
 RULES: dict[str, Callable[[Ec2State, ApiCall], None]] = {
     "RunInstances": _check_launch,
+    "StartInstances": _check_start,
+    "StopInstances": _check_stop,
+    "TerminateInstances": _check_termination,
     "ModifyInstanceAttribute": _check_type_change,
     "DeleteSecurityGroup": _check_group_deletion,
 }

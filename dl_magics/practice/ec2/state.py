@@ -28,7 +28,6 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from dl_magics.store import atomic, private
 
 ADDRESSES = 254
-ACCOUNT = DEFAULT_ACCOUNT_ID
 SAVED_SERVICES = ("ec2", "iam", "cloudwatch")
 RETIRED_TYPES = ("p2.xlarge", "p2.8xlarge", "p2.16xlarge")
 # Types that moto lacks: name, the type to copy, vCPUs, GiB, GPUs, GPU, GiB per GPU.
@@ -66,11 +65,12 @@ class Ec2State:
     """Everything that exists in the practice cloud, saved in one file.
 
     The file is a pickle of moto's objects, in a folder that only its owner may enter. A file that
-    another version of moto wrote is set aside.
+    another version of moto wrote is set aside. `account` is the id of the AWS account.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, account: str = DEFAULT_ACCOUNT_ID) -> None:
         self._file = file
+        self.account = account
         self._last_address = 0
         self.extra: dict[str, Any] = {}
         self._changed: set[str] = set()
@@ -80,15 +80,15 @@ class Ec2State:
 
     def region_backend(self, region: str) -> EC2Backend:
         """Return moto's EC2 backend of one region."""
-        return ec2_of_account[ACCOUNT][region]
+        return ec2_of_account[self.account][region]
 
     def is_unused(self, region: str) -> bool:
         """Return whether nothing was done in a region yet; moto takes a second to make one."""
-        return region not in ec2_of_account[ACCOUNT]
+        return region not in ec2_of_account[self.account]
 
     def list_instances(self) -> list[Instance]:
         """Return the instances of all regions."""
-        regions = list(ec2_of_account[ACCOUNT].values())
+        regions = list(ec2_of_account[self.account].values())
         return [instance for ec2 in regions for instance in ec2.all_instances()]
 
     def find_instance(self, instance_id: str) -> Instance | None:
@@ -111,7 +111,7 @@ class Ec2State:
         A region is saved once its name was given as `changed`; regions that were only read are not.
         """
         self._changed.add(changed)
-        backends = {name: dict(_backends_by_region(name)) for name in SAVED_SERVICES}
+        backends = {name: dict(self._backends_by_region(name)) for name in SAVED_SERVICES}
         every = backends["ec2"].items()
         backends["ec2"] = {name: ec2 for name, ec2 in every if name in self._changed}
         whole = (moto.__version__, backends, self.extra, self._last_address)
@@ -138,11 +138,15 @@ class Ec2State:
             return
         for name, regions in backends.items():
             for region, backend in regions.items():
-                _backends_by_region(name)[region] = backend
+                self._backends_by_region(name)[region] = backend
         for ec2 in backends["ec2"].values():
             ec2._load_amis()
         self.extra, self._last_address = extra, last
         self._changed.update(backends["ec2"])
+
+    def _backends_by_region(self, service: str) -> Any:
+        # moto declares one overload for each literal service name.
+        return get_backend(service)[self.account]  # type: ignore[call-overload]
 
     def _prepare(self) -> None:
         settings.ENABLE_AMI_VALIDATION = True
@@ -163,19 +167,16 @@ def _without_public_images(regions: list[EC2Backend]) -> Iterator[None]:
     """
     whole = [(ec2, ec2.amis, ec2.snapshots) for ec2 in regions]
     for ec2, images, snapshots in whole:
-        given = {each.ebs_snapshot.id for each in images.values() if each.owner_id != ACCOUNT}
-        ec2.amis = {id_: each for id_, each in images.items() if each.owner_id == ACCOUNT}
+        given = {
+            each.ebs_snapshot.id for each in images.values() if each.owner_id != ec2.account_id
+        }
+        ec2.amis = {id_: each for id_, each in images.items() if each.owner_id == ec2.account_id}
         ec2.snapshots = {id_: each for id_, each in snapshots.items() if id_ not in given}
     try:
         yield
     finally:
         for ec2, images, snapshots in whole:
             ec2.amis, ec2.snapshots = images, snapshots
-
-
-def _backends_by_region(service: str) -> Any:
-    # moto declares one overload for each literal service name.
-    return get_backend(service)[ACCOUNT]  # type: ignore[call-overload]
 
 
 def _add_type(

@@ -13,7 +13,8 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 from dl_magics.practice import proof
 from dl_magics.practice.ec2 import metadata
 from dl_magics.practice.ec2.api import Ec2Api
-from dl_magics.practice.ec2.faults import FAULTS, Fault
+from dl_magics.practice.ec2.faults.fault import Fault
+from dl_magics.practice.ec2.faults.table import FAULTS
 from dl_magics.practice.ec2.http import (
     ApiCall,
     ApiError,

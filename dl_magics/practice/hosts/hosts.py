@@ -31,13 +31,14 @@ Host 203.0.113.* i-*
 
 @dataclass
 class RunningHost:
-    """A running host: its process, the address of its instance, its port (0 until SSH answers).
+    """A running host: its process, address and login user, its port (0 until SSH answers).
 
     With `metadata_key`, which changes at each boot, its processes read their instance metadata.
     """
 
     process: subprocess.Popen[str]
     address: str
+    user: str
     metadata_key: str = field(repr=False)
     port: int = 0
 
@@ -100,7 +101,7 @@ class Hosts:
             process.stdin.write(f"{self._metadata}/{metadata_key}\n")
             process.stdin.flush()
         with self._lock:
-            self._running[spec.id] = RunningHost(process, spec.address, metadata_key)
+            self._running[spec.id] = RunningHost(process, spec.address, spec.user, metadata_key)
         Thread(target=self._listen, args=(spec.id, process), daemon=True).start()
 
     def power_off(self, instance_id: str) -> None:
@@ -145,6 +146,10 @@ class Hosts:
         """Replace the host key, as if another host answered at the address."""
         _write_key(_key_file(self._folder / instance_id), _new_key())
 
+    def change_login_user(self, instance_id: str, user: str) -> None:
+        """Let another user log in from now on, and nobody else."""
+        (self._folder / instance_id / ssh_server.USER_FILE).write_text(user, encoding="utf-8")
+
     def console_output(self, instance_id: str) -> str:
         """Return the console output of the first boot."""
         file = self._folder / instance_id / "console"
@@ -188,7 +193,7 @@ Host {host.address} {instance_id}
   HostName 127.0.0.1
   Port {host.port}
   HostKeyAlias {instance_id}
-  User ubuntu
+  User {host.user}
 """
 
 
@@ -206,6 +211,7 @@ def _prepare_folder(folder: Path, spec: HostSpec) -> None:
     key_file = _key_file(folder)
     if key_file.exists():
         return
+    (folder / ssh_server.USER_FILE).write_text(spec.user, encoding="utf-8")
     atomic.replace(home / ".ssh" / "authorized_keys", spec.public_key)
     for name in (".profile", ".bashrc"):
         (home / name).write_text(SHELL_PROFILE)

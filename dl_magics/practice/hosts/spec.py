@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import Instance
 
+from dl_magics.practice.ec2 import images
+
 # GPU names as nvidia-smi prints them, where they are not NVIDIA and the name.
 NVIDIA_SMI_NAMES = {"T4": "Tesla T4", "V100": "Tesla V100-SXM2-16GB"}
 
@@ -21,6 +23,8 @@ class HostSpec:
         The instance id and its public IP address.
     public_key
         The line for authorized_keys; empty without a key pair.
+    user
+        The only user that may log in.
     user_data
         The user data of the launch.
     gpus
@@ -30,6 +34,7 @@ class HostSpec:
     id: str
     address: str
     public_key: str
+    user: str
     user_data: str
     gpus: tuple[tuple[str, int], ...]
 
@@ -41,6 +46,7 @@ class HostSpec:
             id=instance.id,
             address=instance.public_ip or "none",
             public_key=key.public_key if key else "",
+            user=images.find_login_user(instance),
             user_data=decode_user_data(instance),
             gpus=_gpus(instance.instance_type),
         )

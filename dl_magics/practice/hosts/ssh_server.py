@@ -22,7 +22,8 @@ import psutil
 from dl_magics.practice.hosts import cloud_init, guest_commands, stdio
 
 INSTANCE_VARIABLE = "DL_MAGICS_PRACTICE_INSTANCE"
-USERS = ("ubuntu", "ec2-user")
+USER_FILE = "login-user"
+"""In the folder of a host: the only user that may log in."""
 CHILD_SUBREAPER = 36
 # A host uses the proxies, package indexes and thread limits of this computer.
 INHERITED_VARIABLES = (
@@ -34,16 +35,17 @@ POLL_SECONDS = 0.1
 
 
 class PracticeSshServer(asyncssh.SSHServer):
-    """Accepts the keys in authorized_keys, for the users ubuntu and ec2-user."""
+    """Accepts the keys in authorized_keys, for the login user of the image."""
 
-    def __init__(self, home: Path) -> None:
-        self._authorized = home / ".ssh" / "authorized_keys"
+    def __init__(self, folder: Path) -> None:
+        self._user = (folder / USER_FILE).read_text(encoding="utf-8")
+        self._authorized = folder / "home" / ".ssh" / "authorized_keys"
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
 
     def begin_auth(self, username: str) -> bool:
-        if username in USERS:
+        if username == self._user:
             # Without a valid key in the file every login is refused.
             with suppress(OSError, ValueError):
                 self._connection.set_authorized_keys(str(self._authorized))
@@ -85,7 +87,7 @@ class PracticeHost:
     async def serve(self) -> None:
         """Serve SSH until the host is powered off."""
         acceptor = await asyncssh.create_server(
-            lambda: PracticeSshServer(self.home),
+            lambda: PracticeSshServer(self._folder),
             "127.0.0.1",
             0,
             server_host_keys=[asyncssh.read_private_key(self.host_key)],

@@ -24,11 +24,20 @@ def test_the_pricing_api_returns_the_price_of_a_type(renter):
     assert float(rate["pricePerUnit"]["USD"]) == 0.526
 
 
-@pytest.mark.parametrize("region", ["us-east-1", "us-west-2", "eu-west-1"])
-def test_the_practice_cloud_charges_the_prices_of_the_bundled_table(region):
-    charged = {name: catalog.on_demand_price(name, region) for name in catalog.load_prices()}
+def test_the_prices_are_not_read_from_the_table_of_the_product():
+    charged = {name: catalog.on_demand_price(name, "us-east-1") for name in catalog.load_prices()}
+    listed = {name: instance_types.listed_price(name, "us-east-1") for name in charged}
 
-    assert charged == {name: instance_types.listed_price(name, region) for name in charged}
+    assert charged["g4dn.xlarge"] == listed["g4dn.xlarge"]
+    assert charged["g6.2xlarge"] != listed["g6.2xlarge"]
+
+
+def test_every_region_of_an_account_has_prices():
+    prices = {
+        region: catalog.on_demand_price("g4dn.xlarge", region) for region in catalog.ENABLED_REGIONS
+    }
+
+    assert [region for region, price in prices.items() if not price] == []
 
 
 def test_a_location_selects_the_region(renter):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import time
 
+import asyncssh
 import pytest
 from botocore.exceptions import (
     ClientError,
@@ -12,38 +13,11 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from dl_magics.errors import DLMagicsError
-from dl_magics.practice.ec2.faults import FAULTS
 from support.ec2_client import until
-
-ERROR_FAULTS = {name: fault for name, fault in FAULTS.items() if fault.kind == "error"}
 
 
 def code(error: pytest.ExceptionInfo[ClientError]) -> str:
     return str(error.value.response["Error"]["Code"])
-
-
-@pytest.mark.parametrize("name", ERROR_FAULTS)
-def test_an_error_fault_returns_the_error_of_ec2_once(renter, cloud, name):
-    action = (ERROR_FAULTS[name].actions or ("DescribeInstances",))[0]
-    instance_id = renter.launch()
-    if action != "StopInstances":
-        renter.stop(instance_id)
-
-    def call():
-        return {
-            "RunInstances": renter.run_instances,
-            "StartInstances": lambda: renter.ec2.start_instances(InstanceIds=[instance_id]),
-            "DescribeInstances": lambda: renter.ec2.describe_instances(InstanceIds=[instance_id]),
-        }[action]()
-
-    cloud.inject_fault(name)
-    with pytest.raises(ClientError) as error:
-        call()
-    again = call()
-
-    assert code(error) == ERROR_FAULTS[name].code
-    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == ERROR_FAULTS[name].status
-    assert again
 
 
 def test_a_fault_occurs_the_given_number_of_times(renter, cloud):
@@ -198,6 +172,16 @@ def test_a_replaced_host_key_is_served(renter, cloud):
     until(lambda: renter.host_key(instance_id) != before)
 
 
+def test_a_host_may_accept_another_user_than_that_of_its_image(renter, cloud):
+    instance_id = renter.launch()
+    renter.run(instance_id, "true")
+
+    cloud.inject_fault("other-user", instance=instance_id)
+
+    with pytest.raises(asyncssh.PermissionDenied):
+        renter.run(instance_id, "true")
+
+
 def test_a_spot_instance_gets_a_notice_before_its_interruption(renter, cloud):
     instance_id = renter.launch(InstanceMarketOptions={"MarketType": "spot"})
     renter.run(instance_id, "true")
@@ -219,7 +203,7 @@ def test_an_event_does_not_change_a_stopped_instance(renter, cloud):
     renter.stop(instance_id)
     before = renter.instance(instance_id)
 
-    for name in ("new-address", "host-key-swap", "spot-notice"):
+    for name in ("new-address", "host-key-swap", "other-user", "spot-notice"):
         cloud.inject_fault(name)
 
     assert renter.instance(instance_id) == before

@@ -78,7 +78,7 @@ def test_closing_a_command_early_keeps_the_connection(renter):
     assert asyncio.run(close_and_run_another()) == "here\n"
 
 
-def test_only_the_launch_key_and_two_users_are_accepted(renter):
+def test_only_the_launch_key_and_the_user_of_the_image_are_accepted(renter):
     instance_id = renter.launch()
     renter.run(instance_id, "true")
     other = asyncssh.generate_private_key("ssh-ed25519")
@@ -87,8 +87,8 @@ def test_only_the_launch_key_and_two_users_are_accepted(renter):
         async with renter.connect(instance_id, **more) as connection:
             return connection.get_extra_info("username")
 
-    assert asyncio.run(connect(username="ec2-user")) == "ec2-user"
-    for stranger in ({"client_keys": [other]}, {"username": "root"}):
+    assert asyncio.run(connect()) == "ubuntu"
+    for stranger in ({"client_keys": [other]}, {"username": "root"}, {"username": "ec2-user"}):
         with pytest.raises(asyncssh.PermissionDenied):
             asyncio.run(connect(**stranger))
 

@@ -1,47 +1,15 @@
-"""The errors of AWS and of boto3 that have an error of dl_magics, with what to do about each.
+"""The error codes of AWS, by code, operation and words of the message.
 
 The codes and messages are those of "Error codes for the Amazon EC2 API" and of the IAM and STS API
 references. A rule may depend on the operation and on words of the message: `AuthFailure` is also
-what EC2 says about an image that the account may not use. The first rule that matches counts.
+what EC2 says about an image that the account may not use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from dl_magics import errors
+from dl_magics.aws.error_rules.rule import ErrorRule
 
-
-@dataclass(frozen=True, slots=True)
-class ErrorRule:
-    """Error codes of AWS, or names of botocore's exceptions, and the error to raise for them.
-
-    `happened` and `fix` are formatted with the facts of the error. `words` must be in the message,
-    and the operation one of `calls`, if they are given.
-    """
-
-    names: str
-    kind: type[errors.DLMagicsError]
-    happened: str
-    fix: str
-    words: str = ""
-    calls: str = ""
-
-    def matches(self, code: str, call: str, message: str) -> bool:
-        """Whether an error of AWS is of this rule."""
-        return (
-            code in self.names.split()
-            and self.words.lower() in message.lower()
-            and (not self.calls or call in self.calls.split())
-        )
-
-    def make_error(self, facts: Mapping[str, str]) -> errors.DLMagicsError:
-        """Return the error with these facts."""
-        return self.kind(self.happened.format(**facts), fix=self.fix.format(**facts))
-
-
-_SSO = "In a terminal: aws sso login --profile {profile} · then run the cell again."
 _VERIFY = "AWS needs up to four hours, for some accounts a day: wait for its e-mail, then retry."
 
 ERROR_CODES = (
@@ -56,6 +24,12 @@ ERROR_CODES = (
         errors.QuotaReached,
         "{message}",
         "%aws_check shows the quotas.",
+    ),
+    ErrorRule(
+        "FilterLimitExceeded",
+        errors.CloudRefused,
+        "{message} ({call})",
+        "The account has more than dl_magics asks for in one call: name the instance by its id.",
     ),
     ErrorRule(
         "VolumeLimitExceeded",
@@ -120,6 +94,21 @@ ERROR_CODES = (
         "%aws_prices shows the types of this region.",
     ),
     ErrorRule(
+        "InvalidParameterValue",
+        errors.NoSuchType,
+        "{message}",
+        "Choose a type with the processor of the image: %aws_prices shows the types. Types with "
+        "Graviton (arm64), such as g5g, need an image of their own: %aws_launch TYPE --name OTHER",
+        words="architecture",
+    ),
+    ErrorRule(
+        "InvalidParameterCombination",
+        errors.NoSuchType,
+        "{message}",
+        "Launch a new instance with the newest Deep Learning AMI: %aws_launch TYPE --name OTHER",
+        words="Elastic Network Adapter",
+    ),
+    ErrorRule(
         "MissingInput VPCIdNotSpecified DefaultVpcDoesNotExist",
         errors.CloudRefused,
         "This region has no default VPC or no subnet in it: {message}",
@@ -169,80 +158,5 @@ ERROR_CODES = (
         errors.TooManyRequests,
         "AWS throttled the request ({call}: {code}).",
         "Wait a minute, then run the cell again. Nothing was started twice.",
-    ),
-)
-
-BOTO_EXCEPTIONS = (
-    ErrorRule(
-        "ProfileNotFound",
-        errors.NoCredentials,
-        "The AWS profile '{profile}' does not exist on this computer.",
-        "%aws_profile lists the profiles · aws configure --profile NAME creates one.",
-    ),
-    ErrorRule(
-        "NoRegionError InvalidRegionError",
-        errors.NoRegion,
-        "The AWS region is missing or invalid: {region}.",
-        "%aws_region us-east-1",
-    ),
-    ErrorRule(
-        "MissingDependencyException",
-        errors.NotInstalled,
-        "Profile '{profile}' needs a part of boto3 that is not installed: {message}",
-        '%pip install "botocore[crt]", then restart the kernel.',
-    ),
-    ErrorRule(
-        "UnauthorizedSSOTokenError SSOTokenLoadError TokenRetrievalError SSOError",
-        errors.NoCredentials,
-        "The login of profile '{profile}' has expired or is missing: {message}",
-        _SSO,
-    ),
-    ErrorRule(
-        "LoginRefreshRequired LoginTokenLoadError LoginInsufficientPermissions LoginError",
-        errors.NoCredentials,
-        "The login of profile '{profile}' has expired or is missing: {message}",
-        "In a terminal: aws login --profile {profile} · then run the cell again.",
-    ),
-    ErrorRule(
-        "CredentialRetrievalError",
-        errors.NoCredentials,
-        "The credentials of profile '{profile}' could not be read: {message}",
-        "Run the credential_process of its section in ~/.aws/config in a terminal.",
-    ),
-    ErrorRule(
-        "NoCredentialsError PartialCredentialsError",
-        errors.NoCredentials,
-        "No AWS credentials were found for profile '{profile}'.",
-        "In a terminal: aws configure · or, without an AWS account: %practice on",
-    ),
-    ErrorRule(
-        "ConfigParseError ConfigNotFound InvalidConfigError",
-        errors.BadSetting,
-        "The AWS configuration could not be read: {message}",
-        "Correct ~/.aws/config or ~/.aws/credentials; in a terminal: aws configure list",
-    ),
-    ErrorRule(
-        "ProxyConnectionError InvalidProxiesConfigError",
-        errors.NoAnswer,
-        "The proxy did not answer: {message}",
-        "Check HTTPS_PROXY and NO_PROXY in the environment of this kernel.",
-    ),
-    ErrorRule(
-        "SSLError",
-        errors.NoAnswer,
-        "The certificate of AWS could not be verified: {message}",
-        "A proxy may inspect connections: set AWS_CA_BUNDLE to its certificate file.",
-    ),
-    ErrorRule(
-        "ReadTimeoutError ConnectTimeoutError",
-        errors.NoAnswer,
-        "AWS did not answer in time ({kind}).",
-        "%aws_state shows the current state; then run the cell again.",
-    ),
-    ErrorRule(
-        "HTTPClientError ConnectionError",
-        errors.NoAnswer,
-        "AWS could not be reached ({kind}).",
-        "Check that this computer is online; %aws_state shows the current state.",
     ),
 )

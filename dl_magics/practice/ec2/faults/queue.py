@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from threading import Lock
 
-from dl_magics.practice.ec2.faults import Fault
+from dl_magics.practice.ec2.faults.fault import AT_A_CALL, Fault
 from dl_magics.practice.ec2.http import ApiCall
 
 
@@ -29,9 +29,7 @@ class FaultQueue:
 
     def take_for_call(self, call: ApiCall) -> Fault | None:
         """Return the fault that affects this call, and count it down."""
-        return self._take(
-            lambda fault: fault.kind not in ("start", "boot", "event") and fault.matches(call)
-        )
+        return self._take(lambda fault: fault.kind in AT_A_CALL and fault.matches(call))
 
     def take_start_failure(self, instance_id: str) -> Fault | None:
         """Return the fault that keeps this instance from running, and count it down."""

@@ -1,0 +1,161 @@
+"""AWS accounts in this process: boto3's requests reach the practice cloud's API without a network.
+
+The API is that of the practice cloud, with its signatures, rules and errors. What is outside of it
+is replaced: the network, the processes of the hosts, the file that keeps its state.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from email.utils import formatdate
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from unittest import mock
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.config import Config
+from botocore.httpsession import URLLib3Session
+from moto.backends import get_backend
+from moto.ec2.models import amis
+
+from dl_magics.practice.ec2 import api, state
+from dl_magics.practice.ec2.faults.table import FAULTS
+from dl_magics.practice.ec2.signature import AccessKey
+from dl_magics.practice.ec2.wsgi import PracticeApp
+from dl_magics.practice.last_use import LastUse
+
+KEY = AccessKey("AKIA0000000000000000", "secret")
+_accounts = itertools.count(100_000_000_001)
+
+
+class NoHosts:
+    """The hosts of instances that no test logs in to: they have no processes."""
+
+    def __init__(self, *_: Any) -> None:
+        self._booted: set[str] = set()
+
+    def boot(self, spec: Any, *, extra_seconds: float = 0) -> None:
+        self._booted.add(spec.id)
+
+    def power_off(self, instance_id: str) -> None:
+        pass
+
+    def is_running(self, instance_id: str) -> bool:
+        return False
+
+    def has_booted(self, instance_id: str) -> bool:
+        return instance_id in self._booted
+
+    def delete(self, instance_id: str) -> None:
+        pass
+
+
+@dataclass
+class Account:
+    """One AWS account: its id, the API that its endpoint URL leads to, the calls it received."""
+
+    id: str
+    port: int
+    api: api.Ec2Api
+    app: PracticeApp
+    calls: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self, service: str = "ec2", region: str = "us-east-1") -> Any:
+        """Return a client of this account; boto3 takes long to make one."""
+        return _make_client(service, region, self.url)
+
+    def inject_fault(self, name: str, **aim: Any) -> None:
+        """Inject a fault into the next call that it affects."""
+        self.api.inject_fault(replace(FAULTS[name], **aim))
+
+    def respond(self, request: AWSPreparedRequest) -> AWSResponse:
+        """Return the response to a request of boto3."""
+        answers: list[tuple[str, list[tuple[str, str]]]] = []
+        body = b"".join(
+            self.app(self._environ(request), lambda *answer: answers.append(answer[:2]))
+        )
+        status, headers = answers[-1]
+        response = AWSResponse(
+            request.url, int(status[:3]), {**dict(headers), "date": formatdate(usegmt=True)}, None
+        )
+        response._content = body
+        return response
+
+    def _environ(self, request: AWSPreparedRequest) -> dict[str, Any]:
+        body = request.body or b""
+        if isinstance(body, str):
+            body = body.encode()
+        parts = urlsplit(request.url)
+        headers = {
+            name.replace("-", "_").upper(): value.decode() if isinstance(value, bytes) else value
+            for name, value in request.headers.items()
+        }
+        return {
+            **{f"HTTP_{name}": value for name, value in headers.items()},
+            "CONTENT_TYPE": headers.get("CONTENT_TYPE", ""),
+            "CONTENT_LENGTH": str(len(body)),
+            "REQUEST_METHOD": request.method,
+            "PATH_INFO": parts.path or "/",
+            "QUERY_STRING": parts.query,
+            "SERVER_NAME": "127.0.0.1",
+            "SERVER_PORT": str(self.port),
+            "HTTP_HOST": parts.netloc,
+            "wsgi.input": io.BytesIO(body),
+            "wsgi.url_scheme": "http",
+        }
+
+
+@lru_cache
+def _make_client(service: str, region: str, url: str) -> Any:
+    return boto3.Session(KEY.id, KEY.secret, region_name=region).client(
+        service, endpoint_url=url, config=Config(retries={"total_max_attempts": 1})
+    )
+
+
+@contextmanager
+def patched_aws() -> Iterator[dict[int, Account]]:
+    """Let boto3 reach the accounts, by the port of their endpoint URL, that are put into a dict."""
+    accounts: dict[int, Account] = {}
+
+    def send(_: Any, request: AWSPreparedRequest) -> AWSResponse:
+        return accounts[urlsplit(request.url).port or 0].respond(request)
+
+    with (
+        mock.patch.object(URLLib3Session, "send", send),
+        mock.patch.object(api, "Hosts", NoHosts),
+        mock.patch.object(state.Ec2State, "save"),
+        # moto makes the volumes of each of its thousand images in each region.
+        mock.patch.dict(os.environ, MOTO_AMIS_PATH="of the fixture"),
+        mock.patch.object(amis, "AMIS", [state.DEEP_LEARNING_IMAGE, *_old_images()]),
+    ):
+        yield accounts
+
+
+def _old_images() -> list[dict[str, Any]]:
+    """Return moto's images for a Linux without the Elastic Network Adapter."""
+    return [each for each in amis.AMIS if "trusty" in each["name"]]
+
+
+def open_account(folder: Path, port: int) -> Account:
+    """Return a new, empty account."""
+    id_ = str(next(_accounts))
+    made = api.Ec2Api(folder, f"http://127.0.0.1:{port}", KEY, 0, 0, id_)
+    return Account(id_, port, made, PracticeApp(made, "", LastUse(list, 0), lambda: None))
+
+
+def close_account(account: Account) -> None:
+    """Forget what moto keeps of an account."""
+    for service in ("ec2", "iam", "cloudwatch", "sts", "ssm"):
+        get_backend(service).pop(account.id, None)  # type: ignore[call-overload]
