@@ -10,10 +10,12 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import settings
+from IPython.core import interactiveshell
 
 from support import leftovers
 from support.coverage_off import unmeasured
@@ -59,6 +61,9 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "KERAS_BACKEND", "DATA", "SIZE"):
     os.environ.pop(name, None)
 leftovers.mark()
+# Each shell would be kept for its clean-up at the end of this process, which collects all garbage
+# once more for each: a minute and a half for the tests of the magics.
+vars(interactiveshell)["atexit"] = SimpleNamespace(register=lambda clean_up: None)
 
 # xdist hands out files in this order (`--no-loadscope-reorder`): the longest begin first.
 _LONGEST_FIRST = (
