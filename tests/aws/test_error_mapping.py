@@ -81,7 +81,7 @@ def test_a_refused_start_leaves_the_instance_stopped(rent, run, cloud, fault, ki
     cloud.inject_fault(fault, actions=["StartInstances"])
 
     with pytest.raises(kind) as refused:
-        run("%aws_start")
+        run("%aws_start -y")
 
     text = two_lines(refused.value)
     assert all(word in text for word in words)
@@ -169,7 +169,7 @@ def test_a_throttled_start_is_retried(rent, run, cloud):
     run("%aws_get gpu")
     cloud.inject_fault("throttled", times=2, actions=["StartInstances"])
 
-    assert run("%aws_start").state == "running"
+    assert run("%aws_start -y").state == "running"
 
 
 @pytest.fixture
@@ -205,11 +205,11 @@ def test_a_start_that_times_out_is_sent_once(rent, run, cloud, short_timeout):
     cloud.inject_fault("time-out", seconds=5, actions=["StartInstances"])
 
     with pytest.raises(errors.NoAnswer) as refused:
-        run("%aws_start")
+        run("%aws_start -y")
 
     assert "%aws_state" in two_lines(refused.value)
     assert run("%aws_state") == "stopped"
-    assert run("%aws_start").state == "running"
+    assert run("%aws_start -y").state == "running"
 
 
 def test_a_start_with_wait_is_retried_until_aws_has_capacity(rent, run, cloud, monkeypatch):
@@ -218,7 +218,7 @@ def test_a_start_with_wait_is_retried_until_aws_has_capacity(rent, run, cloud, m
     run("%aws_get gpu")
     cloud.inject_fault("no-capacity-on-start", times=3)
 
-    assert run("%aws_start --wait 20m").state == "running"
+    assert run("%aws_start --wait 20m -y").state == "running"
 
 
 def test_a_start_with_wait_fails_after_that_time(rent, run, cloud, monkeypatch):
@@ -228,7 +228,7 @@ def test_a_start_with_wait_fails_after_that_time(rent, run, cloud, monkeypatch):
     cloud.inject_fault("no-capacity-on-start", times=50)
 
     with pytest.raises(errors.NoCapacity):
-        run("%aws_start --wait 1s")
+        run("%aws_start --wait 1s -y")
 
     cloud.clear_faults()
     assert run("%aws_state") == "stopped"
@@ -240,11 +240,11 @@ def test_capacity_lost_after_the_start_was_accepted_is_reported(rent, run, cloud
     cloud.inject_fault("no-capacity-late")
 
     with pytest.raises(errors.NoCapacity) as refused:
-        run("%aws_start")
+        run("%aws_start -y")
 
     assert "no capacity for g4dn.xlarge in us-east-1a" in two_lines(refused.value)
     assert run("%aws_state") == "stopped"
-    assert run("%aws_start").state == "running"
+    assert run("%aws_start -y").state == "running"
 
 
 def test_a_launch_terminated_while_pending_reports_the_reason_of_aws(run, cloud):
@@ -331,7 +331,7 @@ def test_a_start_of_a_terminated_instance_is_refused(rent, run):
     context.load().session.change_ec2("terminate_instances", InstanceIds=[id_])
 
     with pytest.raises(errors.NoSuchInstance) as refused:
-        run("%aws_start")
+        run("%aws_start -y")
 
     assert "no longer exists" in two_lines(refused.value)
 
@@ -346,7 +346,7 @@ def test_an_unknown_name_is_refused_with_a_hint(cloud, run):
 
 def test_a_start_without_a_selected_instance_is_refused(cloud, run):
     with pytest.raises(errors.NoSuchInstance, match="No instance is selected"):
-        run("%aws_start")
+        run("%aws_start -y")
 
 
 def test_an_unreachable_endpoint_asks_to_check_the_network(run, cloud, tmp_path):

@@ -139,7 +139,7 @@ def test_an_interrupted_run_ends_with_the_results_of_an_uninterrupted_one(evenin
     broken_off = epochs(there)
 
     evening.power_on()
-    run("%aws_start gpu")
+    run("%aws_start gpu -y")
     run("%gpu_connect gpu")
     resumed = run(f"%finetune --resume {going.name}")
 

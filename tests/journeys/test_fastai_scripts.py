@@ -56,7 +56,7 @@ def test_a_start_waits_until_ssh_answers(cloud, run):
     run("%aws_stop")
     cloud.inject_fault("slow-boot", seconds=2)
 
-    started = run("%aws_start")
+    started = run("%aws_start -y")
 
     assert started.answers
     assert run("%aws_ssh echo here").stdout == "here\n"
@@ -67,7 +67,7 @@ def test_one_port_is_open_to_one_address(cloud, run, address):
 
     assert _rules(launched) == [("tcp", 22, 22, ["198.51.100.7/32"])]
     address.address = "198.51.100.99"
-    run("%aws_start")
+    run("%aws_start -y")
     assert _rules(launched) == [("tcp", 22, 22, ["198.51.100.99/32"])]
 
 

@@ -59,7 +59,7 @@ def test_the_magics_show_the_state_of_ec2(cloud, aws_shell):
         @rule(
             line=st.sampled_from(
                 [
-                    "%aws_start",
+                    "%aws_start -y",
                     "%aws_stop",
                     "%aws_resize t2.large -y",
                     "%aws_resize t2.micro -y",

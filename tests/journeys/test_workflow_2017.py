@@ -14,7 +14,7 @@ def test_launch_stop_resize_start_and_stop(cloud, run):
     with pytest.raises(NoSuchType) as retired:
         run("%aws_resize p2.xlarge -y")
     run("%aws_resize g4dn.xlarge -y")
-    started = run("%aws_start")
+    started = run("%aws_start -y")
     address = run("%aws_ip")
     gpus = run("%aws_ssh nvidia-smi -L")
     receipt = run("%aws_stop")

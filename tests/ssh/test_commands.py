@@ -38,7 +38,7 @@ def test_another_host_in_its_place_never_gets_in(launched, cloud, run):
     assert "does not match the pinned key" in str(refused.value)
     assert "--trust" in refused.value.fix
     with pytest.raises(errors.HostKeyRefused):
-        run("%aws_start")
+        run("%aws_start -y")
 
 
 def test_a_host_key_that_nobody_told_us_is_never_accepted_silently(rent, run):
@@ -75,7 +75,7 @@ def test_a_new_address_needs_no_new_host_key(launched, run):
     before = known_hosts.pinned_lines(launched.id)
     run("%aws_stop")
 
-    started = run("%aws_start")
+    started = run("%aws_start -y")
 
     assert started.ip != launched.ip
     assert known_hosts.pinned_lines(launched.id) == before

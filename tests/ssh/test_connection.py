@@ -36,7 +36,7 @@ def test_after_a_stop_and_a_start_the_new_address_is_connected(login, run):
     blocking.run_command(login, "true")
 
     run("%aws_stop")
-    run("%aws_start")
+    run("%aws_start -y")
 
     assert (
         blocking.run_command(

@@ -79,6 +79,19 @@ def start(
     yield from add_prices(context, access.until_ssh_answers(context, context.ec2, instance))
 
 
+def start_question(context: Context, instance: Instance) -> str | None:
+    """Return the confirmation question with the cost; None if a start costs nothing more."""
+    if instance.state not in ("stopping", "stopped"):
+        return None
+    (shown,) = context.ec2.add_disk_sizes([add_price(context, instance)])
+    disk = money.format_dollars(shown.dollars_per_month)
+    return (
+        f"In {context.account}: {shown.name} ({shown.type}, {shown.id}) starts: "
+        f"{money.format_per_hour(shown.dollars_per_hour)} while it runs; its disk of "
+        f"{shown.disk_gib} GiB {disk} a month, also while stopped"
+    )
+
+
 def add_prices(context: Context, changes: Iterator[Instance]) -> Iterator[Instance]:
     """Yield each instance with its price."""
     for instance in changes:

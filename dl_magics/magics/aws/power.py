@@ -23,15 +23,18 @@ class PowerMagics(Magics):
     @magic_arguments()
     @FULL_NAME
     @argument("--wait", default="0", help="retry for this time if AWS has no capacity: 2h")
+    @YES
     @EXPLAIN
     @line_magic
     def aws_start(self, line: str) -> Instance | Script:
         """Start an instance, open port 22 to your IP address, and wait until SSH answers.
 
+        It shows the cost and asks for confirmation, unless the instance runs already.
+
         ::
 
             %aws_start
-            %aws_start my-gpu --wait 20m
+            %aws_start my-gpu --wait 20m -y
         """
         from dl_magics.actions.aws import context, explain, instances
         from dl_magics.core import duration
@@ -39,11 +42,15 @@ class PowerMagics(Magics):
         args = parse_argstring(self.aws_start, line)
         wait_seconds = duration.parse_option("--wait", args.wait, zero=True) or 0
         current = context.load()
+        instance = current.resolve_instance(args.name, exact=True)
         if args.explain:
-            return explain.start_script(current, current.resolve_instance(args.name, exact=True))
-        print(f"In {current.profile_and_region}:")
+            return explain.start_script(current, instance)
+        if question := instances.start_question(current, instance):
+            prompts.confirm(question, yes=args.yes)
+        else:
+            print(f"In {current.profile_and_region}:")
         return prompts.print_until_done(
-            instances.start(current, args.name, wait_seconds=wait_seconds)
+            instances.start(current, instance.id, wait_seconds=wait_seconds)
         )
 
     @magic_arguments()

@@ -54,7 +54,9 @@ def gpu(cloud, rent) -> str:
     return id_
 
 
-@pytest.mark.parametrize("line", ["%aws_start gpu", "%aws_start", "%aws_stop gpu", "%aws_list"])
+@pytest.mark.parametrize(
+    "line", ["%aws_start gpu -y", "%aws_start -y", "%aws_stop gpu", "%aws_list"]
+)
 def test_a_magic_reads_the_state_once(gpu, run, count_reads, line, monkeypatch):
     monkeypatch.setattr(instances.access, "until_ssh_answers", lambda _, __, instance: [instance])
 

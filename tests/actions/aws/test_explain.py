@@ -85,7 +85,7 @@ def test_the_launch_commands_launch_the_same_instance(cloud, run, paste):
 
     assert facts(pasted.id) == facts(ours.id)
     assert known_hosts.is_temporary(pasted.id)
-    assert run("%aws_start").answers
+    assert run("%aws_start -y").answers
     assert not known_hosts.is_temporary(pasted.id)
     assert run("%aws_ssh echo hello").stdout == "hello\n"
     assert len(run("%aws_cleanup").each) == 4

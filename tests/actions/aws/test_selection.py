@@ -67,9 +67,9 @@ def test_a_terminated_instance_is_no_longer_selected(cloud, run, rent):
     context.load().session.change_ec2("terminate_instances", InstanceIds=[id_])
 
     with pytest.raises(NoSuchInstance, match="no longer exists") as first:
-        run("%aws_start")
+        run("%aws_start -y")
     with pytest.raises(NoSuchInstance, match="No instance is selected"):
-        run("%aws_start")
+        run("%aws_start -y")
 
     assert "%aws_get NAME" in first.value.fix
     assert state.read().selected_instances == {}

@@ -39,7 +39,7 @@ def test_an_instance_is_found_by_its_id_after_its_address_changed(cloud, run):
     run("%aws_stop")
     with pytest.raises(errors.WrongState, match="is stopped") as refused:
         found.resolve_target()
-    started = run("%aws_start")
+    started = run("%aws_start -y")
 
     assert found.alias == launched.id
     assert before != started.ip == found.authorize_and_resolve().host

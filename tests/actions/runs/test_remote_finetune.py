@@ -403,7 +403,7 @@ def test_a_run_is_resumed_exactly_after_its_instance_was_stopped(run, unbroken, 
     thread.join(60)
     assert going.status == "interrupted"
     assert "--resume" in run.failed.fix
-    run("%aws_start")
+    run("%aws_start -y")
     run("%gpu_connect")
     resumed = run(f"%finetune --resume {going.name}")
 

@@ -15,9 +15,9 @@ from support.cloud import start_in_second_kernel
 def test_two_kernels_can_start_the_same_instance_at_once(rent, run, aws_shell):
     rent(state="stopped")
     run("%aws_get gpu")
-    other = start_in_second_kernel("%aws_start")
+    other = start_in_second_kernel("%aws_start -y")
 
-    mine = run("%aws_start")
+    mine = run("%aws_start -y")
 
     output, _ = other.communicate()
     assert other.returncode == 0
@@ -29,7 +29,7 @@ def test_a_stop_during_a_start_wins_and_the_start_fails(rent, run, aws_shell, cl
     rent(state="stopped")
     run("%aws_get gpu")
     cloud.inject_fault("slow-boot", seconds=8)
-    other = start_in_second_kernel("%aws_start")
+    other = start_in_second_kernel("%aws_start -y")
     while run("%aws_state") == "stopped":
         pass
 
@@ -39,6 +39,24 @@ def test_a_stop_during_a_start_wins_and_the_start_fails(rent, run, aws_shell, cl
     assert other.returncode == 1
     assert "WrongState" in output
     assert run("%aws_state") == "stopped"
+
+
+def test_a_start_asks_once_with_the_cost_and_the_account(cloud, run, rent, monkeypatch):
+    rent("g4dn.xlarge", state="stopped")
+    answers, questions = ["n", "y"], []
+    monkeypatch.setattr("builtins.input", lambda text: questions.append(text) or answers.pop(0))
+
+    with pytest.raises(errors.NotConfirmed, match="Nothing was changed") as refused:
+        run("%aws_start gpu")
+    unchanged = run("%aws_state gpu")
+    started = run("%aws_start gpu")
+    run("%aws_start gpu")
+
+    assert "-y" in refused.value.fix
+    assert (unchanged, started.state) == ("stopped", "running")
+    assert len(questions) == 2
+    for word in ("practice · us-east-1, account 1234", "$0.526/h", "GiB $", started.id):
+        assert word in questions[0]
 
 
 @pytest.mark.parametrize("wait", ["nan", "inf", "-1", "soon"])
@@ -60,17 +78,17 @@ def test_an_interrupt_ends_only_the_waiting_for_a_start(cloud, run):
 
     threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
-        run("%aws_start")
+        run("%aws_start -y")
 
     assert run("%aws_state") == "running"
-    assert run("%aws_start").answers
+    assert run("%aws_start -y").answers
 
 
 def test_launch_start_and_stop_can_be_repeated(cloud, run):
     launched = run("%aws_launch t2.micro -y")
 
     again = run("%aws_launch t2.micro -y")
-    started = run("%aws_start")
+    started = run("%aws_start -y")
     run("%aws_stop")
     stopped = run("%aws_stop")
 
@@ -98,7 +116,7 @@ def test_terminate_needs_force(cloud, run):
     assert launched.id in refused.value.fix
     assert gone.state == "terminated"
     with pytest.raises(errors.NoSuchInstance):
-        run("%aws_start")
+        run("%aws_start -y")
 
 
 @pytest.mark.parametrize(
