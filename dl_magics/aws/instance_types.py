@@ -1,20 +1,21 @@
-"""The bundled table of GPU instance types: memory and on-demand price, as of `READ_IN`."""
+"""The bundled table of instance types: GPUs, memory, vCPUs; their prices are in `pricing`."""
 
 from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
-from pathlib import Path
+from importlib.resources import files
 
-_TABLE = Path(__file__).parent / "aws_gpu_prices.csv"
-READ_IN = "2026"
+from dl_magics.aws.pricing import table
+
 ARM = ("g5g.",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceType:
-    """An instance type; prices are in dollars an hour, by region (`us_east_1`)."""
+    """An instance type. Where `gpu_count` is below 1, it has that fraction of one GPU."""
 
     type: str
     gpu: str
@@ -22,19 +23,20 @@ class InstanceType:
     gpu_memory_gib: float
     vcpus: int
     memory_gib: float
-    dollars_per_hour: dict[str, float]
     retired: bool = False
 
     @property
     def gpu_text(self) -> str:
-        """The GPUs as text: `T4 16 GiB`, `4 × T4 16 GiB`, or empty."""
+        """The GPUs as text: `T4 16 GiB`, `4 × T4 16 GiB`, `1/8 L4 2.79 GiB`, or empty."""
         if not self.gpu:
             return ""
-        count = "" if self.gpu_count <= 1 else f"{self.gpu_count:g} × "
+        count = "" if self.gpu_count == 1 else f"{self.gpu_count:g} × "
+        if 0 < self.gpu_count < 1:
+            count = f"{Fraction(self.gpu_count).limit_denominator(16)} "
         return f"{count}{self.gpu} {self.gpu_memory_gib:g} GiB"
 
 
-def _retired_type(name: str, gpus: int, vcpus: int, memory: float, dollars: float) -> InstanceType:
+def _retired_type(name: str, gpus: int, vcpus: int, memory: float) -> InstanceType:
     return InstanceType(
         type=name,
         gpu="K80",
@@ -42,7 +44,6 @@ def _retired_type(name: str, gpus: int, vcpus: int, memory: float, dollars: floa
         gpu_memory_gib=12,
         vcpus=vcpus,
         memory_gib=memory,
-        dollars_per_hour={"us_east_1": dollars, "us_west_2": dollars},
         retired=True,
     )
 
@@ -50,13 +51,13 @@ def _retired_type(name: str, gpus: int, vcpus: int, memory: float, dollars: floa
 @cache
 def known_types() -> dict[str, InstanceType]:
     """Return all types of the table by name, including the retired p2 types."""
-    with _TABLE.open(encoding="utf-8") as file:
-        rows = csv.DictReader(line for line in file if not line.startswith("#"))
-        known = {row["instance_type"]: _parse_row(row) for row in rows}
+    lines = files(__package__).joinpath("instance_types.csv").read_text("utf-8").splitlines()
+    rows = csv.DictReader(line for line in lines if not line.startswith("#"))
+    known = {row["instance_type"]: _parse_row(row) for row in rows}
     for kind in (
-        _retired_type("p2.xlarge", 1, 4, 61, 0.90),
-        _retired_type("p2.8xlarge", 8, 32, 488, 7.20),
-        _retired_type("p2.16xlarge", 16, 64, 732, 14.40),
+        _retired_type("p2.xlarge", 1, 4, 61),
+        _retired_type("p2.8xlarge", 8, 32, 488),
+        _retired_type("p2.16xlarge", 16, 64, 732),
     ):
         known[kind.type] = kind
     return known
@@ -70,8 +71,8 @@ def gpu_text(type_: str) -> str:
 
 def listed_price(type_: str, region: str | None) -> float | None:
     """Return the dollars an hour from the table, or None if it lacks the type or region."""
-    kind = known_types().get(type_)
-    return kind.dollars_per_hour.get((region or "").replace("-", "_")) if kind else None
+    price = table.instance_price(type_, region)
+    return price.dollars if price else None
 
 
 def nearest_type(type_: str, region: str | None) -> InstanceType | None:
@@ -93,7 +94,6 @@ def nearest_type(type_: str, region: str | None) -> InstanceType | None:
 
 
 def _parse_row(row: dict[str, str]) -> InstanceType:
-    prefix = "usd_per_hour_"
     return InstanceType(
         type=row["instance_type"],
         gpu=row["gpu"],
@@ -101,9 +101,4 @@ def _parse_row(row: dict[str, str]) -> InstanceType:
         gpu_memory_gib=float(row["gpu_memory_gib"] or 0),
         vcpus=int(row["vcpus"]),
         memory_gib=float(row["memory_gib"]),
-        dollars_per_hour={
-            name.removeprefix(prefix): float(value)
-            for name, value in row.items()
-            if name.startswith(prefix) and value
-        },
     )

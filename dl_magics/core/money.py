@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-DISK_DOLLARS_PER_GIB_MONTH = 0.08
-"""The price of gp3 in us-east-1; other regions differ by some cents."""
+HOURS_PER_MONTH = 730
+"""The hours by which AWS counts a month."""
 
 _MIN_BILLED_SECONDS = 60
 
@@ -34,11 +34,6 @@ def cost(dollars_per_hour: float | None, seconds: float) -> float | None:
     return dollars_per_hour * max(seconds, _MIN_BILLED_SECONDS) / 3600
 
 
-def disk_per_month(gib: float) -> float:
-    """Return the dollars a month for a gp3 disk, billed also while the instance is stopped."""
-    return gib * DISK_DOLLARS_PER_GIB_MONTH
-
-
 def format_duration(seconds: float) -> str:
     """Return `41 min`, `2 h 05 min` or `12 s`."""
     whole = max(0, round(seconds))
@@ -49,13 +44,26 @@ def format_duration(seconds: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars for an hour, or for a GiB and month of a disk, as `source` had them on `day`."""
+
+    dollars: float
+    day: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
-    """The cost of an instance from start to stop, and the monthly cost of its disk."""
+    """The cost of an instance from start to stop, and of its disks and addresses for a month.
+
+    `price_day` is the day of the price of its hour; amounts are None if a price is unknown.
+    """
 
     name: str
     seconds: float
     dollars: float | None
-    dollars_per_month: float
+    dollars_per_month: float | None
+    price_day: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -64,7 +72,8 @@ class Receipt:
         return f"{self.name}: {self}"
 
     def __str__(self) -> str:
+        day = f" by the price of {self.price_day}" if self.price_day else ""
         return (
-            f"{format_duration(self.seconds)}, {format_dollars(self.dollars)}; "
+            f"{format_duration(self.seconds)}, {format_dollars(self.dollars)}{day}; "
             f"while stopped the disk costs {format_dollars(self.dollars_per_month)} a month"
         )

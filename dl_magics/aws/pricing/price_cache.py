@@ -1,0 +1,60 @@
+"""The prices that AWS listed last, kept in our folder: a later kernel need not ask again."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from functools import lru_cache
+from pathlib import Path
+
+from dl_magics.core.money import Price
+from dl_magics.store import atomic, lock, paths
+
+FILE_NAME = "prices.json"
+SOURCE = "AWS price list"
+KEPT_DAYS = 90
+
+
+def find(place: str, what: str) -> Price | None:
+    """Return the price of `what` at a place, a region of a profile, or None."""
+    dollars, day = _read().get(place, {}).get(what, (None, ""))
+    return None if dollars is None else Price(dollars, day, SOURCE)
+
+
+def keep(place: str, what: str, dollars: float) -> None:
+    """Keep a price as listed today; drop those of more than `KEPT_DAYS` days ago."""
+    oldest = (date.today() - timedelta(days=KEPT_DAYS)).isoformat()
+    with lock.hold("prices"):
+        known = {
+            where: {name: price for name, price in prices.items() if price[1] > oldest}
+            for where, prices in _read().items()
+        }
+        known[place] = {**known.get(place, {}), what: (dollars, date.today().isoformat())}
+        atomic.replace(_path(), json.dumps(known, indent=1))
+
+
+def _path() -> Path:
+    return paths.data_folder() / FILE_NAME
+
+
+def _read() -> dict[str, dict[str, tuple[float, str]]]:
+    path = _path()
+    try:
+        return _parse(path, path.stat().st_mtime_ns)
+    except FileNotFoundError:
+        return {}
+
+
+@lru_cache(maxsize=1)
+def _parse(path: Path, changed_at: int) -> dict[str, dict[str, tuple[float, str]]]:  # noqa: ARG001
+    """Return the content of the file; what is damaged is listed by AWS again."""
+    try:
+        return {
+            str(place): {
+                str(what): (float(dollars), date.fromisoformat(day).isoformat())
+                for what, (dollars, day) in prices.items()
+            }
+            for place, prices in json.loads(path.read_text(encoding="utf-8")).items()
+        }
+    except (ValueError, TypeError, AttributeError):
+        return {}
