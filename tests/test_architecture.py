@@ -38,7 +38,10 @@ OWNERS = {
     "recipe.json": "training",
     "applications.csv": "training.recipe",
     "examples.npz": "training.theano",
-    "aws_gpu_prices.csv": "aws",
+    "instance_types.csv": "aws",
+    "instance_prices.csv": "aws.pricing",
+    "disk_prices.csv": "aws.pricing",
+    "prices.json": "aws.pricing",
     "practice.json": "practice",
 }
 # They hand the whole package over: to an instance, and to the interpreter with Theano.

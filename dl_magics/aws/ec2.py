@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from dl_magics.aws import instance_types, parsing, state_reasons
+from dl_magics.aws import instance_types, parsing, state_reasons, volumes
 from dl_magics.aws.session import AwsSession
 from dl_magics.core import money
 from dl_magics.core.instance import Instance, State
@@ -41,34 +41,22 @@ class Ec2:
     def list_instances(self) -> list[Instance]:
         """Return all instances of the account in this region, with the sizes of their disks."""
         reservations, last = self._session.query_pages("ec2", "describe_instances", "Reservations")
-        found = parsing.parse_instances({**last, "Reservations": reservations}, self.region)
-        return self.add_disk_sizes(found)
+        found = parsing.parse_instances({**last, "Reservations": reservations}, self._session)
+        return self.add_disks(found)
 
     def describe_instance(self, id_: str) -> Instance:
         """Return the instance with this id; raise NoSuchInstance if AWS does not have it."""
         answer = self._session.query("ec2", "describe_instances", InstanceIds=[id_])
-        found = parsing.parse_instances(answer, self.region)
+        found = parsing.parse_instances(answer, self._session)
         if not found:
             raise NoSuchInstance(
                 f"Instance {id_} no longer exists.", fix="%aws_list shows your instances."
             )
         return found[0]
 
-    def add_disk_sizes(self, instances: list[Instance]) -> list[Instance]:
-        """Return the instances with the size of their disks, read where no tag has it."""
-        unknown = [each.id for each in instances if not each.disk_gib and not each.gone]
-        if not unknown:
-            return instances
-        volumes = self._session.query_filtered(
-            "describe_volumes", "Volumes", "attachment.instance-id", unknown
-        )
-        sizes = dict.fromkeys(unknown, 0)
-        for volume in volumes:
-            for attachment in volume.get("Attachments", []):
-                # A volume can be attached to several instances.
-                if (id_ := attachment["InstanceId"]) in sizes:
-                    sizes[id_] += volume["Size"]
-        return [replace(each, disk_gib=sizes.get(each.id, each.disk_gib)) for each in instances]
+    def add_disks(self, instances: list[Instance]) -> list[Instance]:
+        """Return the instances with all their disks and what these cost."""
+        return volumes.add_disks(self._session, instances)
 
     def start(self, instance: Instance) -> Iterator[Instance]:
         """Start an instance with at most one request; one that is starting is only watched.

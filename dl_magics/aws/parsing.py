@@ -9,6 +9,8 @@ from typing import Any
 
 from dl_magics import text
 from dl_magics.aws import instance_types, state_reasons
+from dl_magics.aws.pricing import prices
+from dl_magics.aws.session import AwsSession
 from dl_magics.core.instance import Instance
 from dl_magics.errors import NoAnswer
 
@@ -17,12 +19,12 @@ OURS = {f"{TAG}version": "1"}
 """The tag of every resource that dl_magics creates; its value is the version of our tags."""
 
 
-def parse_instances(answer: Mapping[str, Any], region: str | None) -> list[Instance]:
-    """Return the instances of a DescribeInstances response."""
+def parse_instances(answer: Mapping[str, Any], session: AwsSession) -> list[Instance]:
+    """Return the instances of a DescribeInstances response, with the costs that are known."""
     with map_parse_errors():
         seen_at = response_time(answer)
         return [
-            _instance(each, seen_at, region)
+            prices.add_costs(session, _instance(each, seen_at))
             for reservation in answer.get("Reservations", [])
             for each in reservation["Instances"]
         ]
@@ -51,8 +53,9 @@ def read_tags(each: Mapping[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in each.get("Tags", [])}
 
 
-def _instance(each: Mapping[str, Any], seen_at: float, region: str | None) -> Instance:
+def _instance(each: Mapping[str, Any], seen_at: float) -> Instance:
     tags = read_tags(each)
+    addresses = list(_public_addresses(each))
     return Instance(
         id=each["InstanceId"],
         name=text.escape_controls(tags.get("Name", "")) or each["InstanceId"],
@@ -60,11 +63,15 @@ def _instance(each: Mapping[str, Any], seen_at: float, region: str | None) -> In
         type=each["InstanceType"],
         gpu=instance_types.gpu_text(each["InstanceType"]),
         ip=each.get("PublicIpAddress"),
+        private_ip=each.get("PrivateIpAddress"),
         zone=each.get("Placement", {}).get("AvailabilityZone", ""),
         launched_at=each["LaunchTime"].timestamp(),
         seen_at=seen_at,
-        dollars_per_hour=instance_types.listed_price(each["InstanceType"], region),
-        disk_gib=int(size) if (size := tags.get(f"{TAG}disk", "")).isdecimal() else 0,
+        spot=each.get("InstanceLifecycle") == "spot",
+        public_addresses=len(addresses),
+        elastic_ips=sum(_is_elastic(each, address) for address in addresses),
+        volumes=len(each.get("BlockDeviceMappings", [])),
+        disks=_tagged_disk(tags),
         image=each.get("ImageId", ""),
         architecture=each.get("Architecture", "x86_64"),
         user=tags.get(f"{TAG}user", "ubuntu"),
@@ -75,6 +82,26 @@ def _instance(each: Mapping[str, Any], seen_at: float, region: str | None) -> In
         ours=bool(token := each.get("ClientToken")) and tags.get(f"{TAG}token") == token,
         token=token or "",
     )
+
+
+def _public_addresses(each: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the association of each public IPv4 address of an instance."""
+    for interface in each.get("NetworkInterfaces", []):
+        for private in interface.get("PrivateIpAddresses", []):
+            if private.get("Association", {}).get("PublicIp"):
+                yield private["Association"]
+
+
+def _is_elastic(each: Mapping[str, Any], address: Mapping[str, Any]) -> bool:
+    """Return whether an address belongs to the account: a stopped instance has no other."""
+    stopped = each["State"]["Name"] == "stopped"
+    return stopped or address.get("IpOwnerId") not in (None, "amazon")
+
+
+def _tagged_disk(tags: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
+    """Return the disk that dl_magics created with an instance, by its tag."""
+    size = tags.get(f"{TAG}disk", "")
+    return ((prices.DISK_TYPE, int(size)),) if size.isdecimal() else ()
 
 
 def _reason(each: Mapping[str, Any]) -> str:

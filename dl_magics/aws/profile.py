@@ -1,4 +1,4 @@
-"""An AWS profile: its region and its configuration files."""
+"""An AWS profile: its region, its configuration files, and the variables that bear on it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dl_magics.store.state import ProfileSettings
+
+# The AWS CLI reads both; boto3 reads the second one only.
+_REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_ENDPOINTS, _IGNORE = "AWS_ENDPOINT_URL", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +28,11 @@ class AwsProfile(ProfileSettings):
         return self.profile or os.environ.get("AWS_PROFILE") or "default"
 
     @property
+    def named_region(self) -> str | None:
+        """The region of the settings, else of the environment; None leaves it to the profile."""
+        return self.region or next(filter(None, map(os.environ.get, _REGION_VARIABLES)), None)
+
+    @property
     def environment(self) -> dict[str, str]:
         """The environment variables that select this profile for the aws command."""
         variables = {
@@ -39,6 +48,14 @@ class AwsProfile(ProfileSettings):
         fields = ("profile", "region", "config_file", "credentials_file")
         return all(getattr(self, name) == getattr(other, name) for name in fields)
 
+    def describe_variables(self) -> list[str]:
+        """Return a sentence for each environment variable that does not do what it says, or does.
+
+        A selected profile or region wins over its variable. A profile with its own configuration
+        file, as that of the practice cloud, has its own endpoint and needs no proxy.
+        """
+        return [*self._unused_selections(), *self._endpoints()]
+
     def cache_key(self) -> tuple[object, ...]:
         """Return a value that changes when the credentials may have changed."""
         files = (
@@ -49,6 +66,42 @@ class AwsProfile(ProfileSettings):
         # Filter by name first: os.environ decodes each value that is read.
         names = sorted(name for name in os.environ if name.startswith("AWS_"))
         return (*map(_changed_at, files), *((name, os.environ[name]) for name in names))
+
+    def _unused_selections(self) -> list[str]:
+        selected = [("AWS_PROFILE", self.profile, "%aws_profile", "profile")]
+        selected += [(name, self.region, "%aws_region", "region") for name in _REGION_VARIABLES]
+        found = [
+            f"{name}={os.environ[name]} is not used: the {what} {value} is selected "
+            f"({magic} {os.environ[name]} selects the other)"
+            for name, value, magic, what in selected
+            if value and os.environ.get(name, value) != value
+        ]
+        if os.environ.get("AWS_ACCESS_KEY_ID"):
+            found.append(
+                f"AWS_ACCESS_KEY_ID is not used: the profile {self.profile} is selected"
+                if self.profile
+                else "AWS_ACCESS_KEY_ID is used, not the credentials of a profile"
+            )
+        return found
+
+    def _endpoints(self) -> list[str]:
+        endpoints = sorted(name for name in os.environ if name.startswith(_ENDPOINTS))
+        ignored = os.environ.get(_IGNORE, "").lower() == "true"
+        if self.config_file:
+            unused = [*endpoints, *([_IGNORE] if ignored else []), *_proxy_variables()]
+            return [
+                f"{name} is not used: the endpoint of {self.name} is its own" for name in unused
+            ]
+        if ignored:
+            return [f"{name} is not used, because {_IGNORE}=true" for name in endpoints]
+        return [
+            f"{name}={os.environ[name]} is used: calls go there, not to AWS" for name in endpoints
+        ]
+
+
+def _proxy_variables() -> list[str]:
+    names = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy")
+    return [name for name in names if os.environ.get(name)]
 
 
 def _changed_at(file: str) -> int:

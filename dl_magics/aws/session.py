@@ -31,7 +31,7 @@ class AwsSession:
         self._clients: dict[tuple[str, str | None, bool], Any] = {}
         self._lock = Lock()
         with map_boto_errors(profile):
-            self._boto_session = _create_boto_session(profile)
+            self._boto_session, self._endpoint_url = _create_boto_session(profile)
         self.region: str | None = self._boto_session.region_name
 
     @staticmethod
@@ -81,6 +81,16 @@ class AwsSession:
         """The id of the AWS account, twelve digits."""
         return str(self.query("sts", "get_caller_identity")["Account"])
 
+    @cached_property
+    def partition(self) -> str:
+        """The partition of the region: `aws`, `aws-cn`, `aws-us-gov`; empty if unknown."""
+        from botocore.exceptions import UnknownRegionError
+
+        try:
+            return str(self._boto_session.get_partition_for_region(self.region or ""))
+        except UnknownRegionError:
+            return ""
+
     def list_profiles(self) -> list[str]:
         """Return the names of the profiles in the AWS configuration."""
         return list(self._boto_session.available_profiles)
@@ -116,8 +126,14 @@ class AwsSession:
         config = Config(
             connect_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS, retries=retries
         )
+        options: dict[str, Any] = {}
+        if self._endpoint_url:
+            # What the environment says of proxies and endpoints is for AWS, not for this one.
+            own = Config(proxies={}, use_fips_endpoint=False, use_dualstack_endpoint=False)
+            config = config.merge(own)
+            options["endpoint_url"] = self._endpoint_url
         with map_boto_errors(self.profile):
-            return self._boto_session.client(service, region_name=region, config=config)
+            return self._boto_session.client(service, region_name=region, config=config, **options)
 
 
 def _unless(codes: tuple[str, ...], call: Callable[..., Any], parameters: dict[str, Any]) -> Any:
@@ -136,7 +152,8 @@ def _open(profile: AwsProfile, cache_key: tuple[object, ...]) -> AwsSession:  # 
     return AwsSession(profile)
 
 
-def _create_boto_session(profile: AwsProfile) -> Any:
+def _create_boto_session(profile: AwsProfile) -> tuple[Any, str | None]:
+    """Return the session of boto3, and the endpoint of a profile with its own configuration."""
     import boto3
     import botocore.session
 
@@ -146,7 +163,8 @@ def _create_boto_session(profile: AwsProfile) -> Any:
             session.set_config_variable(variable, value)
     # The API models are the same for all profiles: they are read once per process.
     session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
-    return boto3.Session(botocore_session=session, region_name=profile.region)
+    endpoint = session.get_scoped_config().get("endpoint_url") if profile.config_file else None
+    return boto3.Session(botocore_session=session, region_name=profile.named_region), endpoint
 
 
 @lru_cache

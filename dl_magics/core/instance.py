@@ -11,7 +11,7 @@ from dl_magics.core import money, table
 
 State = Literal["pending", "running", "stopping", "stopped", "shutting-down", "terminated"]
 STATES: tuple[State, ...] = get_args(State)
-HEADS = ("name", "type", "GPU", "state", "address", "price", "cost since start", "disk", "id")
+HEADS = ("name", "type", "GPU", "state", "address", "price", "cost since start", "disks", "id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -19,9 +19,11 @@ class Instance:
     """A snapshot of an EC2 instance.
 
     Times are seconds since the epoch by the clock of AWS: `seen_at` is the time of the snapshot,
-    `launched_at` the time of the last start. `dollars_per_hour` is None if the price is unknown.
-    `ours` is true if dl_magics launched it, with the client token `token`, `answers` if SSH has
-    just answered.
+    `launched_at` the time of the last start. `dollars_per_hour` is what it and its public IPv4
+    addresses cost while it runs, by the price of `price_day`; None if unknown. `disks` are the type
+    and the GiB of each EBS volume that was read, of `volumes`; `disk_dollars` and `elastic_dollars`
+    are for a month, running or stopped. `ours` is true if dl_magics launched it, with the client
+    token `token`, `answers` if SSH has just answered.
     """
 
     id: str
@@ -30,11 +32,19 @@ class Instance:
     type: str
     gpu: str = ""
     ip: str | None = None
+    private_ip: str | None = None
     zone: str = ""
     launched_at: float = 0.0
     seen_at: float = 0.0
+    spot: bool = False
+    public_addresses: int = 0
+    elastic_ips: int = 0
+    volumes: int = 0
+    disks: tuple[tuple[str, int], ...] = ()
     dollars_per_hour: float | None = None
-    disk_gib: int = 0
+    price_day: str = ""
+    disk_dollars: float | None = 0.0
+    elastic_dollars: float | None = 0.0
     image: str = ""
     architecture: str = "x86_64"
     user: str = "ubuntu"
@@ -62,30 +72,40 @@ class Instance:
 
     @property
     def dollars(self) -> float | None:
-        """The cost since its last start, without the disk; None if the price is unknown."""
+        """The cost since its last start, without its disks; None if the price is unknown."""
         return money.cost(self.dollars_per_hour, self.seconds) if self.costs_money else 0.0
 
     @property
-    def dollars_per_month(self) -> float:
-        """The monthly cost of its disk, running or stopped."""
-        return money.disk_per_month(self.disk_gib)
+    def disk_gib(self) -> int:
+        """The size of its disks that were read."""
+        return sum(gib for _, gib in self.disks)
+
+    @property
+    def dollars_per_month(self) -> float | None:
+        """The monthly cost of its disks and Elastic IP addresses, running or stopped."""
+        if self.disk_dollars is None or self.elastic_dollars is None:
+            return None
+        return self.disk_dollars + self.elastic_dollars
 
     def receipt(self, ended_at: float) -> money.Receipt:
         """Return the cost from its last start to `ended_at`, seconds since the epoch."""
         seconds = max(0.0, ended_at - self.launched_at)
         cost = money.cost(self.dollars_per_hour, seconds)
-        return money.Receipt(self.name, seconds, cost, self.dollars_per_month)
+        return money.Receipt(
+            self.name, seconds, cost, self.dollars_per_month, self.price_day, self.elastic_ips
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return values for JSON, which `from_json` accepts."""
-        return {**asdict(self), "groups": list(self.groups)}
+        return {**asdict(self), "groups": list(self.groups), "disks": list(map(list, self.disks))}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Instance:
         """Return the instance of `to_json`; unknown keys are ignored."""
         known = {each.name for each in fields(cls)}
         kept = {key: value for key, value in values.items() if key in known}
-        return cls(**{**kept, "groups": tuple(kept.get("groups", ()))})
+        groups = tuple(kept.get("groups", ()))
+        return cls(**{**kept, "groups": groups, "disks": tuple(map(tuple, kept.get("disks", ())))})
 
     def __str__(self) -> str:
         where = f" at {self.ip}" if self.ip and self.state == "running" else ""
@@ -148,9 +168,9 @@ class Instances:
                 each.gpu or "-",
                 each.state,
                 (each.ip or "") if each.state == "running" else "",
-                money.format_per_hour(each.dollars_per_hour),
+                money.format_per_hour(each.dollars_per_hour) + (" (spot)" if each.spot else ""),
                 money.format_dollars(each.dollars),
-                f"{money.format_dollars(each.dollars_per_month)}/month" if not each.gone else "",
+                money.format_per_month(each.dollars_per_month) if not each.gone else "",
                 each.id,
             )
             for each in self.each
@@ -167,8 +187,10 @@ class Instances:
             f", {len(running)} running at {money.format_per_hour(known)}{more}" if running else ""
         )
         count = "1 instance" if len(self.each) == 1 else f"{len(self.each)} instances"
+        days = sorted({each.price_day for each in self.each if each.price_day and not each.gone})
+        of_day = f"; prices with public IPv4 addresses, of {' and '.join(days)}" if days else ""
         unread = f"; could not be read: {', '.join(self.unread)}" if self.unread else ""
-        return f"{self.profile_and_region}: {count}{costs}{unread}"
+        return f"{self.profile_and_region}: {count}{costs}{of_day}{unread}"
 
     @property
     def heads(self) -> tuple[str, ...]:

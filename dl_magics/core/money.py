@@ -1,4 +1,4 @@
-"""Amounts in US dollars: the cost of a time and of a disk, and their formats."""
+"""Amounts in US dollars: prices with their day, the cost of a time, and their formats."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ def format_per_hour(dollars: float | None) -> str:
     return f"${whole}.{cents[:2]}{cents[2:].rstrip('0')}/h"
 
 
+def format_per_month(dollars: float | None) -> str:
+    """Return `$8.00/month`; `price unknown` for None."""
+    return "price unknown" if dollars is None else f"{format_dollars(dollars)}/month"
+
+
 def cost(dollars_per_hour: float | None, seconds: float) -> float | None:
     """Return the dollars for `seconds`: EC2 bills by the second, at least a minute."""
     if dollars_per_hour is None:
@@ -52,11 +57,19 @@ class Price:
     source: str
 
 
+def describe_price(price: Price | None) -> str:
+    """Return `$0.526/h by the AWS price list of 2026-11-26`; `price unknown` for None."""
+    if price is None:
+        return format_per_hour(None)
+    return f"{format_per_hour(price.dollars)} by the {price.source} of {price.day}"
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """The cost of an instance from start to stop, and of its disks and addresses for a month.
 
     `price_day` is the day of the price of its hour; amounts are None if a price is unknown.
+    `elastic_ips` are the addresses that it keeps, and that cost, while it is stopped.
     """
 
     name: str
@@ -64,6 +77,7 @@ class Receipt:
     dollars: float | None
     dollars_per_month: float | None
     price_day: str = ""
+    elastic_ips: int = 0
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -72,8 +86,9 @@ class Receipt:
         return f"{self.name}: {self}"
 
     def __str__(self) -> str:
+        kept = "the disks and Elastic IPs cost" if self.elastic_ips else "the disk costs"
         day = f" by the price of {self.price_day}" if self.price_day else ""
         return (
             f"{format_duration(self.seconds)}, {format_dollars(self.dollars)}{day}; "
-            f"while stopped the disk costs {format_dollars(self.dollars_per_month)} a month"
+            f"while stopped {kept} {format_dollars(self.dollars_per_month)} a month"
         )

@@ -129,5 +129,5 @@ def _row(instance: Instance) -> dict[str, Any]:
         **instance.to_json(),
         "seconds": instance.seconds,
         "price": money.format_per_hour(instance.dollars_per_hour),
-        "disk": f"{money.format_dollars(instance.dollars_per_month)}/month",
+        "disk": money.format_per_month(instance.dollars_per_month),
     }

@@ -75,8 +75,8 @@ def cloud(
     running_cloud: practice.PracticeCloud, address: AddressService
 ) -> Iterator[practice.PracticeCloud]:
     """The practice cloud, chosen as `%practice on` chooses it, and empty."""
-    # All tests share the door to it, but none believes a price that another one asked for.
-    prices._read_prices.clear()
+    # All tests share the door to it, but none knows what the price list refused another one.
+    prices._failed_at.clear()
     choose_practice(running_cloud, address_url=address.url)
     yield running_cloud
     choose_practice(running_cloud)

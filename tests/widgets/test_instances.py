@@ -31,7 +31,7 @@ def row(panel):
 def test_the_panel_shows_every_instance_with_its_price(panel):
     shown = row(panel)
 
-    assert (shown["name"], shown["state"], shown["price"]) == ("gpu", "running", "$0.0116/h")
+    assert (shown["name"], shown["state"], shown["price"]) == ("gpu", "running", "$0.0166/h")
     assert shown["disk"] == "$8.00/month"
     assert panel.types["g4dn.xlarge"] == "T4 16 GiB, $0.526/h"
 

@@ -174,12 +174,12 @@ def _launched(context: Context) -> list[Instance]:
     reservations, last = context.session.query_pages(
         "ec2", "describe_instances", "Reservations", Filters=filters
     )
-    found = parsing.parse_instances({**last, "Reservations": reservations}, context.region)
-    return [each for each in found if each.ours and not each.gone]
+    found = parsing.parse_instances({**last, "Reservations": reservations}, context.session)
+    return context.ec2.add_disks([each for each in found if each.ours and not each.gone])
 
 
 def _resource(instance: Instance, region: str) -> Resource:
-    disk = f"disk {money.format_dollars(instance.dollars_per_month)} a month"
+    disk = f"disks {money.format_dollars(instance.dollars_per_month)} a month"
     price = f"{money.format_per_hour(instance.dollars_per_hour)}, " if instance.costs_money else ""
     detail = f"{instance.type}, {instance.state}, {price}{disk}"
     return Resource("instance", instance.id, instance.name, region, detail)

@@ -23,13 +23,9 @@ _OUTPUT_CHARACTERS = 300
 
 def list_instances(context: Context) -> Instances:
     """Return all instances of the profile and region, with prices; terminated ones last."""
-    found = context.ec2.list_instances()
+    found = prices.read_costs(context.session, context.ec2.list_instances())
     order = sorted(found, key=lambda each: (each.gone, each.name, each.id))
-    return Instances(
-        context.profile_and_region,
-        tuple(add_price(context, each) for each in order),
-        context.selected_id,
-    )
+    return Instances(context.profile_and_region, tuple(order), context.selected_id)
 
 
 def select_instance(context: Context, word: str | None) -> Instance:
@@ -41,17 +37,10 @@ def select_instance(context: Context, word: str | None) -> Instance:
 
 
 def add_price(context: Context, instance: Instance) -> Instance:
-    """Return the instance with its on-demand price, or None as the price if it is unknown."""
+    """Return the instance with the costs that are known; AWS is asked in the background."""
     if instance.gone:
         return instance
-    dollars, _ = prices.read_hourly_price(context.session, instance.type)
-    return replace(instance, dollars_per_hour=dollars)
-
-
-def add_known_price(context: Context, instance: Instance) -> Instance:
-    """Return the instance with its price as far as known: a stop never waits for the price list."""
-    dollars = prices.known_hourly_price(context.session, instance.type)
-    return replace(instance, dollars_per_hour=dollars)
+    return prices.read_costs(context.session, [instance])[0]
 
 
 def start(
@@ -83,12 +72,13 @@ def start_question(context: Context, instance: Instance) -> str | None:
     """Return the confirmation question with the cost; None if a start costs nothing more."""
     if instance.state not in ("stopping", "stopped"):
         return None
-    (shown,) = context.ec2.add_disk_sizes([add_price(context, instance)])
-    disk = money.format_dollars(shown.dollars_per_month)
+    (shown,) = context.ec2.add_disks([add_price(context, instance)])
+    day = f" by the price of {shown.price_day}" if shown.price_day else ""
     return (
         f"In {context.account}: {shown.name} ({shown.type}, {shown.id}) starts: "
-        f"{money.format_per_hour(shown.dollars_per_hour)} while it runs; its disk of "
-        f"{shown.disk_gib} GiB {disk} a month, also while stopped"
+        f"{money.format_per_hour(shown.dollars_per_hour)}{day} while it runs, and "
+        f"{prices.describe_address(context.session)}; its disks of {shown.disk_gib} GiB "
+        f"{money.format_dollars(shown.dollars_per_month)} a month, also while stopped"
     )
 
 
@@ -99,12 +89,14 @@ def add_prices(context: Context, changes: Iterator[Instance]) -> Iterator[Instan
 
 
 def stop(context: Context, word: str | None = None) -> Iterator[Instance]:
-    """Stop an instance; yield it at each change."""
+    """Stop an instance; yield it at each change, with the price that was known before."""
     instance = context.resolve_instance(word, exact=True)
+    ran = instance.costs_money
     for seen in context.ec2.stop(instance):
         if seen.state == "stopped":
-            (seen,) = context.ec2.add_disk_sizes([seen])
-        yield add_known_price(context, seen)
+            (seen,) = context.ec2.add_disks([seen])
+        # A stopped instance has no public address, but it had one that cost money.
+        yield replace(seen, dollars_per_hour=instance.dollars_per_hour) if ran else seen
 
 
 def resize(context: Context, type_: str, word: str | None = None) -> Iterator[Instance]:
@@ -161,14 +153,14 @@ def ssh_command(context: Context, word: str | None = None) -> list[str]:
 def resize_question(context: Context, type_: str, instance: Instance) -> str:
     """Check that the type is available; return the confirmation question, with both prices."""
     check_resize(context, type_, instance)
-    dollars, _ = prices.read_hourly_price(context.session, type_)
+    price = prices.read_price(context.session, type_)
     stops = "stops, changes and starts" if instance.costs_money else "changes"
     gpu = instance_types.gpu_text(type_)
     before = money.format_per_hour(instance.dollars_per_hour)
     return (
         f"In {context.account}: {instance.name} {stops} from {instance.type} ({before})"
         f" to {type_}{f' with {gpu}' if gpu else ''} "
-        f"({money.format_per_hour(dollars)} while it runs)"
+        f"({money.describe_price(price)} while it runs)"
     )
 
 

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatch
 
 from dl_magics.actions.aws.context import Context
 from dl_magics.aws import instance_types, quotas
-from dl_magics.aws.pricing import prices
+from dl_magics.aws.instance_types import InstanceType
+from dl_magics.aws.pricing import prices, spot
 from dl_magics.core import money, table
+from dl_magics.training.engine.device import Device, choose_batch_size
 
-HEADS = ("type", "GPU", "vCPUs", "memory", "on demand", "spot", "quota left")
+HEADS = ("type", "GPU", "vCPUs", "memory", "on demand", "day", "spot", "quota left")
+# VGG16 at 224 pixels: its first layers have 64 values for each pixel.
+_WIDEST_VALUES = 224 * 224 * 64
+# The context of CUDA and its libraries take this of the memory of a GPU.
+_CONTEXT_GIB = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PricedType:
-    """An instance type with its prices in dollars an hour and the vCPUs left; None if unknown."""
+    """An instance type with its prices in dollars an hour and the vCPUs left; None if unknown.
+
+    `price_day` is the day of the on-demand price.
+    """
 
     type: str
     gpu: str
     vcpus: int
     memory_gib: float
     dollars_per_hour: float | None
+    price_day: str
     spot_dollars_per_hour: float | None
     vcpus_left: float | None
 
@@ -33,6 +44,7 @@ class PricedType:
             str(self.vcpus),
             f"{self.memory_gib:g} GiB",
             money.format_per_hour(self.dollars_per_hour),
+            self.price_day or "-",
             money.format_per_hour(spot) if spot is not None else "-",
             "unknown" if self.vcpus_left is None else f"{self.vcpus_left:g} vCPUs",
         )
@@ -40,10 +52,11 @@ class PricedType:
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
-    """A table of instance types."""
+    """A table of instance types, with notes below it."""
 
     title: str
     each: tuple[PricedType, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def rows(self) -> list[tuple[str, ...]]:
@@ -51,69 +64,97 @@ class PriceList:
         return [priced.cells() for priced in self.each]
 
     def __repr__(self) -> str:
-        return table.format_text(self.title, HEADS, self.rows)
+        return "\n".join([table.format_text(self.title, HEADS, self.rows), *self.notes])
 
     def _repr_html_(self) -> str:
-        return table.format_html(self.title, HEADS, self.rows)
+        notes = "".join(table.format_html(note, (), ()) for note in self.notes)
+        return table.format_html(self.title, HEADS, self.rows) + notes
 
 
-def list_prices(context: Context, start: str | None = None) -> PriceList:
+def list_prices(context: Context, pattern: str | None = None) -> PriceList:
     """Return the GPU types of the region, with prices and the quota left.
 
-    With `start`, return the types whose name begins with it or whose GPU it names.
+    With `pattern`, return the types whose name begins with it or matches it, or whose GPU it names;
+    types without a GPU, too.
     """
     session = context.session
-    shown = [
-        kind
-        for kind in instance_types.known_types().values()
-        if _is_listed(kind, start, session.region)
-    ]
-    spot = prices.read_spot_prices(session, [kind.type for kind in shown])
+    known = instance_types.known_types().values()
+    shown = [kind for kind in known if _is_listed(context, kind, pattern)]
+    names = [kind.type for kind in shown]
+    asked = prices.refresh(session, names) if pattern else []
+    spots = spot.read_spot_prices(session, names) if names else {}
     instances = context.ec2.list_instances()
     left = {
         family: quotas.read_quota(session, family, instances).left
-        for family in {quotas.quota_family(kind.type) for kind in shown}
+        for family in {quotas.quota_family(name) for name in names}
     }
+    prices.wait_for(asked)
     priced = tuple(
         PricedType(
             type=kind.type,
             gpu=kind.gpu_text,
             vcpus=kind.vcpus,
             memory_gib=kind.memory_gib,
-            dollars_per_hour=_price(context, kind.type, start),
-            spot_dollars_per_hour=spot.get(kind.type),
+            dollars_per_hour=price.dollars if price else None,
+            price_day=price.day if price else "",
+            spot_dollars_per_hour=now.dollars if (now := spots.get(kind.type)) else None,
             vcpus_left=left[quotas.quota_family(kind.type)],
         )
         for kind in shown
+        for price in [prices.known_price(session, kind.type)]
     )
-    source = f"table of {instance_types.READ_IN}" if not start else "AWS price list, else table"
-    return PriceList(f"{context.profile_and_region}: on-demand prices from the {source}", priced)
+    title = f"{context.profile_and_region}: Linux, in US dollars"
+    return PriceList(title, priced, tuple(_notes(context, shown)))
 
 
 def describe_types(context: Context) -> dict[str, str]:
-    """Return a text for each type, with its GPU and its listed price an hour."""
-    region = context.session.region
-    return {
-        kind.type: f"{kind.gpu_text or 'no GPU'}, {money.format_per_hour(price)}"
+    """Return a text for each type, with its GPU and the price of an hour that is known."""
+    known = {
+        kind: prices.known_price(context.session, kind.type)
         for kind in instance_types.known_types().values()
-        if (price := instance_types.listed_price(kind.type, region)) is not None
-        and not kind.retired
+        if not kind.retired
+    }
+    return {
+        kind.type: f"{kind.gpu_text or 'no GPU'}, {money.format_per_hour(price.dollars)}"
+        for kind, price in known.items()
+        if price
     }
 
 
-def _is_listed(kind: instance_types.InstanceType, start: str | None, region: str | None) -> bool:
+def describe_fraction(type_: str) -> str:
+    """Return what fits into a fraction of a GPU; empty for a whole GPU or none."""
+    kind = instance_types.known_types().get(type_)
+    if kind is None or not 0 < kind.gpu_count < 1:
+        return ""
+    free = int((kind.gpu_memory_gib - _CONTEXT_GIB) * 2**30)
+    batch = choose_batch_size("auto", Device("gpu", kind.gpu, free), _WIDEST_VALUES)
+    return f"VGG16 at 224 pixels fits into {kind.gpu_memory_gib:g} GiB with batches of {batch}"
+
+
+def _notes(context: Context, shown: list[InstanceType]) -> list[str]:
+    session = context.session
+    disk, address = prices.known_disk_price(session), prices.known_address_price(session)
+    if address is None:
+        return [f"AWS bills {context.region} in another currency: no price in dollars is known."]
+    notes = [
+        f"A public IPv4 address costs {money.describe_price(address)}; an Elastic IP costs it also "
+        "while its instance is stopped."
+    ]
+    if disk:
+        notes.append(
+            f"A disk costs {money.format_dollars(disk.dollars)} for a GiB and month (gp3, by the "
+            f"{disk.source} of {disk.day}), also while its instance is stopped."
+        )
+    fractions = {kind.type: text for kind in shown if (text := describe_fraction(kind.type))}
+    return notes + [
+        f"{type_}: {text} (computed, not measured)." for type_, text in fractions.items()
+    ]
+
+
+def _is_listed(context: Context, kind: InstanceType, pattern: str | None) -> bool:
     if kind.retired:
         return False
-    if start:
-        return kind.type.startswith(start) or start.upper() in kind.gpu.upper().split()
-    return bool(kind.gpu) and instance_types.listed_price(kind.type, region) is not None
-
-
-def _price(context: Context, type_: str, start: str | None) -> float | None:
-    """Return the dollars an hour; AWS is asked only if `start` limits the number of calls."""
-    session = context.session
-    return (
-        prices.read_hourly_price(session, type_)[0]
-        if start
-        else instance_types.listed_price(type_, session.region)
-    )
+    if pattern:
+        named = kind.type.startswith(pattern) or fnmatch(kind.type, pattern)
+        return named or pattern.upper() in kind.gpu.upper().split()
+    return bool(kind.gpu) and prices.known_price(context.session, kind.type) is not None

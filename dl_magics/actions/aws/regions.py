@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from dl_magics.actions.aws.context import Context
-from dl_magics.core.instance import Instances
+from dl_magics.aws.pricing import prices
+from dl_magics.core.instance import Instance, Instances
 from dl_magics.errors import DLMagicsError
 
 T = TypeVar("T")
@@ -43,10 +44,14 @@ def read_each(
 
 
 def list_instances(context: Context) -> Instances:
-    """Return the instances of all regions, with the prices of the bundled table."""
+    """Return the instances of all regions, with the costs that are known."""
     regions = list_regions(context)
-    found, unread = read_each(context, regions, lambda there: there.ec2.list_instances())
+    found, unread = read_each(context, regions, _list_priced)
     each = [instance for instances in found.values() for instance in instances]
     order = sorted(each, key=lambda one: (one.gone, one.zone, one.name, one.id))
     where = f"{context.profile.name}, all {len(regions)} regions"
     return Instances(where, tuple(order), context.selected_id, everywhere=True, unread=unread)
+
+
+def _list_priced(context: Context) -> list[Instance]:
+    return prices.read_costs(context.session, context.ec2.list_instances())

@@ -40,13 +40,15 @@ def _path() -> Path:
 def _read() -> dict[str, dict[str, tuple[float, str]]]:
     path = _path()
     try:
-        return _parse(path, path.stat().st_mtime_ns)
+        found = path.stat()
+        # The clock of a file system is coarse, but each version is another file.
+        return _parse(path, (found.st_ino, found.st_size, found.st_mtime_ns))
     except FileNotFoundError:
         return {}
 
 
 @lru_cache(maxsize=1)
-def _parse(path: Path, changed_at: int) -> dict[str, dict[str, tuple[float, str]]]:  # noqa: ARG001
+def _parse(path: Path, version: tuple[int, ...]) -> dict[str, dict[str, tuple[float, str]]]:  # noqa: ARG001
     """Return the content of the file; what is damaged is listed by AWS again."""
     try:
         return {

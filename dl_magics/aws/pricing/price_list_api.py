@@ -13,7 +13,7 @@ _REGIONS = {"aws": "us-east-1"}
 
 
 def is_available(session: AwsSession) -> bool:
-    """Return whether the credentials of this region may call the price list, which is in dollars."""
+    """Return whether the credentials of this region can call a price list in dollars."""
     return session.partition in _REGIONS
 
 

@@ -10,7 +10,7 @@ from dl_magics.core.money import Price
 
 SOURCE = "bundled table"
 PUBLIC_IPV4 = Price(0.005, "2024-02-01", SOURCE)
-"""A public IPv4 address for an hour, in use or not: the same in all regions that bill in dollars."""
+"""A public IPv4 address for an hour, in use or not, in all regions that bill in dollars."""
 
 # The regions of AWS China bill in yuan.
 _OTHER_CURRENCY = "cn-"

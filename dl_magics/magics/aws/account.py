@@ -19,10 +19,10 @@ class AccountMagics(Magics):
     """Show prices, quotas and settings."""
 
     @magic_arguments()
-    @argument("type", nargs="?", help="type, beginning of a type, or GPU: p4d.24xlarge, g5, T4")
+    @argument("type", nargs="?", help="type, beginning of a type, or GPU: p4d.24xlarge, g5, m5, T4")
     @line_magic
     def aws_prices(self, line: str) -> PriceList:
-        """List the GPU types of the region: memory, on-demand and spot price, quota left.
+        """List the GPU types of the region: memory, on-demand price and its day, spot price, quota.
 
         ::
 

@@ -153,10 +153,34 @@ class Ec2State:
         settings.ENABLE_KEYPAIR_VALIDATION = True
         vars(elastic_network_interfaces)["random_public_ip"] = self.allocate_address
         vars(elastic_ip_addresses)["random_ip"] = self.allocate_address
+        _correct_addresses()
         if DEEP_LEARNING_IMAGE not in amis.AMIS:
             amis.AMIS.append(DEEP_LEARNING_IMAGE)
             for made in ADDED_TYPES:
                 _add_type(*made)
+
+
+def _correct_addresses() -> None:
+    """Let a stopped instance keep its Elastic IP; name Amazon as the owner of other addresses."""
+    interface: Any = elastic_network_interfaces.NetworkInterface
+    describe, stop = vars(interface)["association"].fget, interface.stop
+    if getattr(stop, "is_correct", False):
+        return
+
+    def is_elastic(self: Any) -> bool:
+        return self.public_ip in {each.public_ip for each in self.ec2_backend.addresses}
+
+    def association(self: Any) -> dict[str, Any]:
+        described: dict[str, Any] = describe(self)
+        return described if is_elastic(self) else {**described, "ipOwnerId": "amazon"}
+
+    def keep_elastic(self: Any) -> None:
+        if not is_elastic(self):
+            stop(self)
+
+    vars(keep_elastic)["is_correct"] = True
+    interface.association = property(association)
+    interface.stop = keep_elastic
 
 
 @contextmanager

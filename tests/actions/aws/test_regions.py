@@ -17,10 +17,10 @@ def test_the_instances_of_all_regions_are_in_one_table(cloud, run, rent):
     rows = {each.name: each.zone[:-1] for each in listing if not each.gone}
     assert rows == {"here": "us-east-1", "there": "us-west-2"}
     assert listing.heads[1] == "region"
-    assert "2 running at $0.0232/h" in listing.summary
+    assert "2 running at $0.0332/h" in listing.summary
     check = repr(run("%aws_check"))
     assert "there (t2.micro" in check
-    assert "runs in us-west-2, $0.0116/h → %aws_region us-west-2, then %aws_stop" in check
+    assert "runs in us-west-2, $0.0166/h → %aws_region us-west-2, then %aws_stop" in check
     run("%aws_region us-west-2")
     run("%aws_terminate there -f")
 

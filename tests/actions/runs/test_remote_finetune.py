@@ -71,13 +71,13 @@ def test_a_cell_trains_on_the_host_and_its_files_are_copied(trained, host_home):
     assert isinstance(done, Run)
     assert done.status == "done"
     assert done.state.host["name"] == "gpu"
-    assert done.state.host["dollars_per_hour"] == pytest.approx(0.0116)
+    assert done.state.host["dollars_per_hour"] == pytest.approx(0.0166)
     log_there = (there(host_home, done) / log.FILE_NAME).read_bytes()
     assert (done.path / log.FILE_NAME).read_bytes() == log_there
     model_there = there(host_home, done) / "model.keras"
     assert (done.path / "model.keras").read_bytes() == model_there.read_bytes()
     assert (done.path / "report.html").exists()
-    assert said.startswith("Trains on gpu (t2.micro, $0.0116/h).\n")
+    assert said.startswith("Trains on gpu (t2.micro, $0.0166/h).\n")
     assert "epoch 2:" in said
     # It was loaded in a process of its own.
     checked = remote_origin.load(done.path).model_sha256

@@ -1,4 +1,4 @@
 """Modules that are covered by a test of another name.
 
-prices: tests/magics/aws/test_account.py
+price_cache, price_list_api, spot: tests/aws/pricing/test_prices.py
 """

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
 from dl_magics import errors
 from dl_magics.actions.aws import context, selection
+from dl_magics.core.money import Price
 
 
 def test_a_profile_is_selected_for_all_later_notebooks(cloud, run, tmp_path):
@@ -70,8 +72,9 @@ def test_the_price_list_shows_memory_prices_and_quota(cloud, run):
 
     row = next(row for row in market.rows if row[0] == "g4dn.xlarge")
     assert row[1:5] == ("T4 16 GiB", "4", "16 GiB", "$0.526/h")
-    assert row[5].startswith("$0.1")
-    assert row[6] == "64 vCPUs"
+    assert row[5] == date.today().isoformat()
+    assert row[6].startswith("$0.1")
+    assert row[7] == "64 vCPUs"
     assert "g4dn.xlarge" in market._repr_html_()
 
 
@@ -82,5 +85,4 @@ def test_without_the_aws_price_list_the_bundled_table_is_used(cloud, run):
 
     plan = run("%aws_launch g5.xlarge --dry-run")
 
-    assert plan.dollars_per_hour == 1.006
-    assert plan.price_from.startswith("table")
+    assert plan.price == Price(1.006, "2026-11-23", "bundled table")

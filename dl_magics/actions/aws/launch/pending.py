@@ -91,5 +91,5 @@ def resume(context: Context, name: str, type_: str) -> LaunchPlan | Instance | N
 def _find_launched(context: Context, token: str) -> Instance | None:
     filters = [{"Name": f"tag:{parsing.TAG}token", "Values": [token]}]
     answer = context.session.query("ec2", "describe_instances", Filters=filters)
-    found = parsing.parse_instances(answer, context.region)
+    found = parsing.parse_instances(answer, context.session)
     return next((each for each in found if each.token == token and not each.gone), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dl_magics.actions.aws import access
+from dl_magics.actions.aws import access, price_list
 from dl_magics.actions.aws.context import Context
 from dl_magics.aws import images, instance_types, quotas
 from dl_magics.aws.pricing import prices
@@ -18,7 +18,7 @@ MIN_DISK_GIB = 100
 class LaunchPlan:
     """The instance that a launch creates, with its price.
 
-    `disk_gib` is in GiB, `sources` are CIDR ranges, `dollars_per_hour` is None if unknown;
+    `disk_gib` is in GiB, `sources` are CIDR ranges, a price is None if it is unknown;
     `account` is the profile, region and account id.
     """
 
@@ -28,18 +28,24 @@ class LaunchPlan:
     disk_gib: int
     sources: tuple[str, ...]
     zone: str | None
-    dollars_per_hour: float | None
-    price_from: str
+    price: money.Price | None
+    address_price: money.Price | None
+    disk_price: money.Price | None
     account: str
 
     def __str__(self) -> str:
         gpu = instance_types.gpu_text(self.type)
-        disk = money.format_dollars(money.disk_per_month(self.disk_gib))
+        disk = self.disk_price
+        month = money.format_dollars(disk.dollars * self.disk_gib if disk else None)
+        address = money.format_per_hour(self.address_price.dollars if self.address_price else None)
+        fraction = price_list.describe_fraction(self.type)
         return (
             f"'{self.name}' in {self.account}: {self.type}{f' ({gpu})' if gpu else ''}, "
-            f"{money.format_per_hour(self.dollars_per_hour)} while it runs ({self.price_from}); "
-            f"its disk of {self.disk_gib} GiB {disk} a month, also while stopped; "
+            f"{money.describe_price(self.price)} while it runs, and {address} for its public IPv4 "
+            f"address; its disk of {self.disk_gib} GiB {month} a month"
+            f"{f' by the price of {disk.day}' if disk else ''}, also while stopped; "
             f"port 22 open to {', '.join(self.sources)}; image {self.image.name}"
+            f"{f'; {fraction}' if fraction else ''}"
         )
 
     __repr__ = __str__
@@ -75,7 +81,7 @@ def price_plan(
     context: Context, *, name: str, type_: str, image: images.Image, disk_gib: int, zone: str | None
 ) -> LaunchPlan:
     """Return the plan of these parameters, with the current price and the current address."""
-    dollars, price_from = prices.read_hourly_price(context.session, type_)
+    price = prices.read_price(context.session, type_)
     return LaunchPlan(
         name=name,
         type=type_,
@@ -83,7 +89,8 @@ def price_plan(
         disk_gib=disk_gib,
         sources=tuple(access.resolve_sources(context)),
         zone=zone,
-        dollars_per_hour=dollars,
-        price_from=price_from,
+        price=price,
+        address_price=prices.known_address_price(context.session),
+        disk_price=prices.known_disk_price(context.session),
         account=context.account,
     )
