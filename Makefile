@@ -18,7 +18,7 @@ FAST := core data runs store ssh widgets aws training/recipe practice/ec2/test_s
 	$(addprefix training/engine/test_,head.py networks.py pipeline.py) \
 	$(addprefix magics/test_,arguments.py loading.py outputs.py)
 
-.PHONY: help demo lab test check pytest lint notebooks floors chaos bench clean
+.PHONY: help demo lab test check pytest lint notebooks floors networks chaos bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -57,6 +57,9 @@ notebooks:
 
 floors: build/floors/done ## the fast tests on the lowest versions that pyproject.toml allows
 	build/floors/bin/python -m pytest -n 2 --dist loadfile --durations=10 $(addprefix tests/,$(FAST))
+
+networks: build/installed-for-tests ## compare the graphs of all 40 models with those that Keras builds for its ImageNet weights
+	NETWORKS=all $(BIN)/python -m pytest -q tests/training/weights/test_graph.py
 
 chaos: build/installed-for-tests ## 200 sequences of bad luck for the link to an instance (root); SEED=1 is the first
 	PYTHONPATH=$(CURDIR):$(CURDIR)/tests $(BIN)/python tests/support/two_hosts/chaos.py $(or $(SEED),1) 200 8

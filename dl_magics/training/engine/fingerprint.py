@@ -27,7 +27,7 @@ def feature_space(recipe: Recipe, frozen: Frozen, precision: str, found: Device)
 
     return {
         "model": recipe.model,
-        "weights": frozen.sha256,
+        "network": frozen.sha256,
         "cut": recipe.pooling or "map",
         "image_size": recipe.image_size,
         "decoder": images.DECODER,

