@@ -13,6 +13,9 @@ OFFLINE := PIP_NO_INDEX=1 PIP_FIND_LINKS=$(CURDIR)/build/wheels DL_MAGICS_HOME=$
 # Without bytecode each process compiles what it imports: TensorFlow's import takes 20 s, not 4.
 unexport PYTHONDONTWRITEBYTECODE
 
+# What the panel of JupyterLab is built from, by the hook in pyproject.toml when pip installs us.
+PANEL := $(shell find labextension -type f -not -path '*/node_modules/*' -not -path '*/lib/*')
+
 # The tests of `make floors`: those that need neither another backend, a browser nor a real sshd.
 FAST := core data runs store ssh widgets aws training/recipe practice/ec2/test_states.py \
 	$(addprefix training/engine/test_,head.py networks.py pipeline.py) \
@@ -28,7 +31,7 @@ help: ## this list
 demo: build/installed ## set up, then the whole evening on the practice cloud: rent, connect, sync, fine-tune, stop
 	DL_MAGICS_HOME=$(HOME_OF_DEMO) $(BIN)/python notebooks/demo.py build/demo/01_the_evening.ipynb
 
-lab: build/installed ## open the notebook in JupyterLab
+lab: build/installed ## build the panel and open the notebook in JupyterLab
 	cd notebooks && DL_MAGICS_HOME=$(HOME_OF_DEMO) ../$(BIN)/jupyter lab 01_the_evening.ipynb
 
 test: ## set up, run all checks and tests
@@ -51,6 +54,7 @@ lint:
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 	cd tests/widgets/js && npm run --silent check
+	cd labextension && npm run --silent check
 
 notebooks:
 	$(OFFLINE) $(BIN)/python -m pytest -c setup.cfg --nbmake --nbmake-timeout=600 notebooks
@@ -68,7 +72,7 @@ bench: build/installed-for-tests ## measure against the usual Keras way: DATA=pa
 	$(BIN)/python benchmarks/all.py $(DATA)
 
 clean: ## take away what make made, the virtual environment too
-	rm -rf $(VENV) build tests/widgets/js/node_modules
+	rm -rf $(VENV) build tests/widgets/js/node_modules labextension/node_modules labextension/lib
 
 # $(call debian,package) installs a Debian package where that can be done, and says so where not.
 debian = if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
@@ -95,7 +99,11 @@ build/venv:
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	@mkdir -p build && touch $@
 
-build/installed: pyproject.toml | build/venv
+build/node:
+	@command -v npm >/dev/null || { echo "The panel of JupyterLab is built with Node 20 or newer, which is not installed."; false; }
+	@mkdir -p build && touch $@
+
+build/installed: pyproject.toml $(PANEL) | build/venv build/node
 	$(BIN)/python -m pip install --quiet --editable '.[lab,practice]' nbclient
 	@touch $@
 
@@ -103,12 +111,12 @@ build/installed-for-tests: build/packages build/npm build/awscli/done build/whee
 	@touch $@
 
 # Python compiles what it imports; all of three backends at once would take a minute.
-build/packages: pyproject.toml | build/venv
+build/packages: pyproject.toml $(PANEL) | build/venv build/node
 	$(BIN)/python -m pip install --quiet --no-compile --editable '.[lab,practice]' nbclient --group test --group backends
 	@touch build/installed $@
 
 # The lowest versions of what we import; of what only tests import, the newest that fits.
-build/floors/done: pyproject.toml | build/venv
+build/floors/done: pyproject.toml | build/venv build/node
 	$(PYTHON) -m venv --clear build/floors
 	build/floors/bin/pip install --quiet --no-compile uv
 	build/floors/bin/uv pip install --quiet --python build/floors --resolution lowest-direct --editable '.[lab,practice]'

@@ -1,0 +1,83 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { Notification } from '@jupyterlab/apputils';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { CommandIDs } from '../commands/ids';
+import type { INotice } from '../rest/contract';
+import { IModel } from '../tokens';
+
+const ID = 'dl-magics:notices';
+const SECONDS = 12;
+
+/** The plugin that speaks up: a run has ended, an instance is gone, money runs while you leave. */
+export const notices: JupyterFrontEndPlugin<void> = {
+  id: ID,
+  description: 'Notifies of runs that end and instances that go, and asks before leaving.',
+  autoStart: true,
+  requires: [IModel],
+  optional: [ISettingRegistry, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    model: IModel,
+    registry: ISettingRegistry | null,
+    translator: ITranslator | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load('dl_magics');
+    const shown = { level: 'all', asks: true };
+    model.notices.connect((_, notice) => {
+      if (isShown(notice, shown.level)) {
+        notify(app, trans, notice);
+      }
+    }, shown);
+    window.addEventListener('beforeunload', event => {
+      if (shown.asks && model.cloud.billed.length) {
+        event.preventDefault();
+        remind(app, model, trans);
+      }
+    });
+    // Without a schema, for example in a page that does not list settings, the defaults hold.
+    void registry
+      ?.load(ID)
+      .then(settings => {
+        const read = (): void => {
+          shown.level = String(settings.composite.notifications);
+          shown.asks = settings.composite.askBeforeLeaving !== false;
+        };
+        settings.changed.connect(read, shown);
+        read();
+      })
+      .catch((reason: unknown) => console.error(`${ID}: ${String(reason)}`));
+  }
+};
+
+/** Whether the settings let a notice be shown. */
+export function isShown(notice: INotice, level: string): boolean {
+  const isProblem = notice.level === 'warning' || notice.level === 'error';
+  return level === 'all' || (level === 'problems' && isProblem);
+}
+
+function notify(app: JupyterFrontEnd, trans: TranslationBundle, notice: INotice): void {
+  const message = [notice.message, notice.fix].filter(Boolean).join('\n');
+  Notification.emit(message, notice.level, {
+    // A problem stays until it was read.
+    autoClose: notice.level === 'error' ? false : SECONDS * 1000,
+    actions: [openPanel(app, trans)]
+  });
+}
+
+/** The browser asks in its own words; what is meant is said here, for those who stay. */
+function remind(app: JupyterFrontEnd, model: IModel, trans: TranslationBundle): void {
+  const names = model.cloud.billed.map(each => each.name).join(', ');
+  Notification.warning(trans.__('Still running and billed by the second: %1', names), {
+    autoClose: SECONDS * 1000,
+    actions: [openPanel(app, trans)]
+  });
+}
+
+function openPanel(app: JupyterFrontEnd, trans: TranslationBundle): Notification.IAction {
+  return {
+    label: trans.__('Show'),
+    callback: () => void app.commands.execute(CommandIDs.openPanel)
+  };
+}

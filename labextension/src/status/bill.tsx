@@ -1,0 +1,35 @@
+import { CommandIDs } from '../commands/ids';
+import { isIdle, perHour } from '../model/bill';
+import { Cost } from '../panel/cost';
+import type { IPanelProps } from '../panel/props';
+import { formatPerHour } from '../text/money';
+
+/** `● gpu running · $0.53/h · $1.12`; nothing when nothing is rented. */
+export function Bill({ commands, model, trans }: IPanelProps): JSX.Element {
+  const { cloud, runs } = model;
+  const billed = cloud.billed;
+  const first = billed[0];
+  if (!first) {
+    return <></>;
+  }
+  const what =
+    billed.length === 1
+      ? trans.__('%1 %2', first.name, first.state)
+      : trans.__('%1 instances', billed.length);
+  const idle = isIdle(billed, runs.active);
+  const about = idle
+    ? trans.__('No run trains on it. Open the panel of dl_magics')
+    : trans.__('Open the panel of dl_magics');
+  return (
+    <button
+      type="button"
+      className={`dl-bill ${idle ? 'dl-warn' : ''}`}
+      title={about}
+      onClick={() => void commands.execute(CommandIDs.openPanel)}
+    >
+      <span className={`dl-dot dl-is-${first.state}`} aria-hidden="true" />
+      <span>{`${what} · ${formatPerHour(perHour(billed))} ·`}</span>
+      <Cost instances={billed} age={() => cloud.age} />
+    </button>
+  );
+}

@@ -1,0 +1,125 @@
+import { ServerConnection } from '@jupyterlab/services';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { Client } from '../../labextension/src/rest/client';
+import type { IInstance, IListing, IRun } from '../../labextension/src/rest/contract';
+
+export interface IRequest {
+  method: string;
+  path: string;
+  body: unknown;
+}
+
+// JupyterLab's own bundle needs a browser.
+const ENGLISH = {
+  __: (text: string, ...values: unknown[]) => text.replace('%1', String(values[0]))
+} as TranslationBundle;
+
+type Answer = (request: IRequest) => { status: number; body: unknown } | undefined;
+
+/** A client whose requests are answered here instead of by a Jupyter server. */
+export function answeredBy(answer: Answer): { client: Client; requests: IRequest[] } {
+  const requests: IRequest[] = [];
+  const fetch = async (input: RequestInfo): Promise<Response> => {
+    const request = input as Request;
+    const path = new URL(request.url).pathname.replace('/hub/dl-magics/', '');
+    const text = await request.text();
+    const seen = { method: request.method, path, body: text ? (JSON.parse(text) as unknown) : null };
+    requests.push(seen);
+    const found = answer(seen);
+    if (!found) {
+      throw new TypeError('Failed to fetch');
+    }
+    const body = typeof found.body === 'string' ? found.body : JSON.stringify(found.body);
+    return new Response(body, { status: found.status });
+  };
+  const settings = ServerConnection.makeSettings({ baseUrl: 'http://127.0.0.1/hub/', fetch });
+  return { client: new Client(settings, ENGLISH), requests };
+}
+
+export function refused(error: string, more: object = {}): { status: number; body: object } {
+  return { status: 409, body: { error, message: `${error}.`, fix: 'Do this.', ...more } };
+}
+
+export function instance(change: Partial<IInstance> = {}): IInstance {
+  return {
+    id: 'i-00000000000000001',
+    name: 'gpu',
+    state: 'running',
+    type: 'g4dn.xlarge',
+    gpu: 'T4 16 GiB',
+    ip: '203.0.113.7',
+    zone: 'us-east-1a',
+    launched_at: 0,
+    seen_at: 3600,
+    dollars_per_hour: 0.5,
+    disk_gib: 100,
+    reason: '',
+    ours: true,
+    answers: true,
+    costs_money: true,
+    gone: false,
+    seconds: 3600,
+    dollars: 0.5,
+    dollars_per_month: 8,
+    practice: true,
+    cells: {
+      select: '%aws_get gpu',
+      start: '%aws_start gpu',
+      stop: '%aws_stop gpu',
+      terminate: '%aws_terminate i-00000000000000001 -f',
+      connect: '%gpu_connect gpu',
+      ssh: '%aws_ssh -n gpu',
+      resize: '%aws_resize g5.xlarge gpu'
+    },
+    ...change
+  };
+}
+
+export function listing(change: Partial<IListing> = {}): IListing {
+  return {
+    place: {
+      profile: 'practice',
+      region: 'us-east-1',
+      profile_and_region: 'practice · us-east-1',
+      practice: true,
+      own: true
+    },
+    summary: '',
+    instances: [instance()],
+    actions: [],
+    age: 2,
+    error: null,
+    ...change
+  };
+}
+
+export function run(change: Partial<IRun> = {}): IRun {
+  return {
+    name: '2026-11-26_072011_vgg16_dogscats',
+    n: 1,
+    status: 'running',
+    headline: '',
+    model: 'VGG16',
+    data: 'data/dogscats',
+    host: '',
+    dollars_per_hour: null,
+    phase: 'features',
+    unit: 'images',
+    done: 1,
+    total: 2,
+    images_per_second: null,
+    seconds_left: null,
+    seconds: 1,
+    dollars: null,
+    best: null,
+    epochs: 0,
+    started_at: 0,
+    at: 1,
+    error: '',
+    fix: '',
+    stopping: false,
+    has_report: false,
+    cells: { attach: '%attach', resume: '%finetune --resume' },
+    ...change
+  };
+}

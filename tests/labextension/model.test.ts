@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isIdle, perHour, totalCost } from '../../labextension/src/model/bill';
+import { Cloud } from '../../labextension/src/model/cloud';
+import { Runs } from '../../labextension/src/model/runs';
+import { answeredBy, instance, listing, refused, run } from './answers';
+
+const ID = 'i-00000000000000001';
+
+test('the cost goes on by the second, for what is billed only', () => {
+  const stopped = instance({ costs_money: false, state: 'stopped' });
+  const unknown = instance({ dollars_per_hour: null });
+
+  assert.equal(totalCost([instance(), stopped, unknown], 0), 0.5);
+  assert.equal(totalCost([instance()], 3600), 1);
+  assert.equal(perHour([instance(), instance(), unknown]), 1);
+});
+
+test('money runs for nothing where an instance runs and no run trains on one', () => {
+  assert.equal(isIdle([instance()], []), true);
+  assert.equal(isIdle([instance()], [run()]), true);
+  assert.equal(isIdle([instance()], [run({ host: 'gpu' })]), false);
+  assert.equal(isIdle([instance({ state: 'pending' })], []), false);
+});
+
+test('a click shows at once, before the server has answered', async () => {
+  const { client } = answeredBy(({ path }) =>
+    path.endsWith('stop')
+      ? {
+          status: 202,
+          body: { id: ID, verb: 'stop', began_at: 1, message: 'gpu: stopping', cell: '%aws_stop gpu' }
+        }
+      : { status: 200, body: listing() }
+  );
+  const cloud = new Cloud(client);
+  await cloud.refresh();
+
+  const done = cloud.change(ID, 'stop');
+  assert.equal(cloud.actionOn(ID)?.verb, 'stop');
+  await done;
+
+  assert.equal(cloud.actionOn(ID)?.message, 'gpu: stopping');
+});
+
+test('a failed click is said at its instance until it is dismissed', async () => {
+  const { client } = answeredBy(({ path }) =>
+    path.endsWith('start') ? refused('NoCapacity') : { status: 200, body: listing() }
+  );
+  const cloud = new Cloud(client);
+  await cloud.refresh();
+
+  await assert.rejects(cloud.change(ID, 'start'));
+  assert.equal(cloud.actionOn(ID), null);
+  assert.equal(cloud.problemOf(ID)?.error, 'NoCapacity');
+
+  cloud.dismiss(ID);
+  assert.equal(cloud.problemOf(ID), null);
+});
+
+test('a question is no failure', async () => {
+  const { client } = answeredBy(() => refused('NotConfirmed', { question: 'Start?' }));
+  const cloud = new Cloud(client);
+
+  await assert.rejects(cloud.change(ID, 'start'));
+
+  assert.equal(cloud.problemOf(ID), null);
+});
+
+test('where AWS does not answer, the last known instances stay', async () => {
+  let answers = true;
+  const { client } = answeredBy(() => (answers ? { status: 200, body: listing() } : undefined));
+  const cloud = new Cloud(client);
+  await cloud.refresh();
+  answers = false;
+  await cloud.refresh();
+
+  assert.equal(cloud.instances.length, 1);
+  assert.match(cloud.problem?.message ?? '', /does not answer/);
+
+  cloud.receive(listing());
+  assert.equal(cloud.problem, null);
+});
+
+test('an older state of a run does not replace a newer one', async () => {
+  const { client } = answeredBy(() => ({ status: 200, body: { runs: [run({ n: 5 })] } }));
+  const runs = new Runs(client);
+  await runs.refresh();
+
+  runs.receive(run({ n: 4, status: '' }));
+  assert.equal(runs.active.length, 1);
+
+  runs.receive(run({ n: 6, status: 'done' }));
+  assert.equal(runs.active.length, 0);
+});
+
+test('a run that begins is listed first', async () => {
+  const { client } = answeredBy(() => ({ status: 200, body: { runs: [run()] } }));
+  const runs = new Runs(client);
+  await runs.refresh();
+
+  runs.receive(run({ name: 'newer' }));
+
+  assert.deepEqual(
+    runs.each?.map(each => each.name),
+    ['newer', run().name]
+  );
+});
