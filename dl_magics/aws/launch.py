@@ -33,11 +33,15 @@ def ensure_key(session: AwsSession, name: str, public: str) -> bool:
     response = session.change_ec2(
         "import_key_pair",
         unless=("InvalidKeyPair.Duplicate",),
-        KeyName=name,
-        PublicKeyMaterial=public.encode(),
-        TagSpecifications=[make_tags("key-pair")],
+        **make_key_parameters(name, public),
     )
     return bool(response)
+
+
+def make_key_parameters(name: str, public: str) -> dict[str, Any]:
+    """Return the parameters of ImportKeyPair for our public key."""
+    tags = [make_tags("key-pair")]
+    return {"KeyName": name, "PublicKeyMaterial": public, "TagSpecifications": tags}
 
 
 def has_key(session: AwsSession, name: str) -> bool:

@@ -17,11 +17,11 @@ _LOCK = "new-host-key"
 _LOCK_PAUSE_SECONDS = 0.2
 _NEW = "/etc/ssh/ssh_host_ed25519_key.new"
 _KEY = "/etc/ssh/ssh_host_ed25519_key"
-_GENERATE = (
+GENERATE = (
     f"sudo rm -f {_NEW} {_NEW}.pub && sudo ssh-keygen -q -t ed25519 -N '' -f {_NEW} </dev/null "
     f"&& sudo cat {_NEW}.pub"
 )
-_INSTALL = (
+INSTALL = (
     f"sudo mv -f {_NEW}.pub {_KEY}.pub && sudo mv -f {_NEW} {_KEY} "
     "&& { sudo systemctl reload ssh || sudo systemctl reload sshd; } >/dev/null 2>&1"
 )
@@ -68,7 +68,7 @@ async def _replace_once(target: SshTarget) -> None:
 async def _replace(target: SshTarget) -> None:
     (first,) = {line.split(maxsplit=1)[1] for line in known_hosts.pinned_lines(target.alias)[:1]}
     async with connection.connect_private(target) as private:
-        generated = await commands.run_limited(private, _GENERATE)
+        generated = await commands.run_limited(private, GENERATE)
         new = generated.stdout.strip()
         if generated.code or not new.startswith("ssh-ed25519 "):
             raise NoAnswer(
@@ -77,7 +77,7 @@ async def _replace(target: SshTarget) -> None:
             )
         # Both are valid until the new one is in use: the connection may break in between.
         known_hosts.pin_keys(target.alias, first, new, temporary=True)
-        await commands.run_limited(private, _INSTALL)
+        await commands.run_limited(private, INSTALL)
     known_hosts.pin_keys(target.alias, new)
     await _check_login(target)
 

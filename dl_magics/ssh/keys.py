@@ -45,7 +45,7 @@ def ensure_key_pair(name: str) -> KeyPair:
     """Return the key pair of this name; generate it if it does not exist."""
     import asyncssh
 
-    file = paths.data_folder("keys") / name
+    file = key_file(name)
     with lock.hold("keys"):
         if not file.exists():
             key = asyncssh.generate_private_key("ssh-ed25519", comment="dl_magics")
@@ -55,9 +55,19 @@ def ensure_key_pair(name: str) -> KeyPair:
     return KeyPair(file, " ".join(public.split()[:2]))
 
 
+def find_key_pair(name: str) -> KeyPair | None:
+    """Return the key pair of this name, or None if it does not exist."""
+    return ensure_key_pair(name) if key_file(name).exists() else None
+
+
+def key_file(name: str) -> Path:
+    """Return the path of the private key of this name, which may not exist."""
+    return paths.data_folder("keys") / name
+
+
 def delete_key_pair(name: str) -> None:
     """Delete a key pair that is no longer used."""
-    (paths.data_folder("keys") / name).unlink(missing_ok=True)
+    key_file(name).unlink(missing_ok=True)
 
 
 def check_private_key(file: Path) -> Path:

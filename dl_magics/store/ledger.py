@@ -13,7 +13,7 @@ from dl_magics.store import lock, paths, private
 def append(**entry: Any) -> None:
     """Append one entry; it is on the disk when this returns."""
     line = json.dumps(entry, ensure_ascii=False) + "\n"
-    with lock.hold("ledger"), private.open_file(_path(), "a+b") as file:
+    with lock.hold("ledger"), private.open_file(path(), "a+b") as file:
         file.seek(0, os.SEEK_END)
         if file.tell() and _last_byte() != b"\n":
             file.write(b"\n")
@@ -24,18 +24,19 @@ def append(**entry: Any) -> None:
 
 def read_entries() -> list[dict[str, Any]]:
     """Return all entries, oldest first; an incomplete line is skipped."""
-    if not _path().exists():
+    if not path().exists():
         return []
-    lines = _path().read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = path().read_text(encoding="utf-8", errors="replace").splitlines()
     return [entry for line in lines if (entry := _parse(line)) is not None]
 
 
-def _path() -> Path:
+def path() -> Path:
+    """Return the path of the ledger."""
     return paths.data_folder() / "ledger.jsonl"
 
 
 def _last_byte() -> bytes:
-    with _path().open("rb") as file:
+    with path().open("rb") as file:
         file.seek(-1, os.SEEK_END)
         return file.read(1)
 

@@ -22,7 +22,18 @@ _DESCRIBE_SECONDS = 5.0
 
 def our_name() -> str:
     """Return the name of our key pair and security group: one of each per key of the user."""
-    return f"dl-magics-{keys.ensure_key_pair(LOGIN_KEY).short}"
+    return name_for(keys.ensure_key_pair(LOGIN_KEY))
+
+
+def find_our_name() -> str | None:
+    """Return that name, or None if this computer has no key of ours yet; create none."""
+    key = keys.find_key_pair(LOGIN_KEY)
+    return name_for(key) if key else None
+
+
+def name_for(key: keys.KeyPair) -> str:
+    """Return the name of the key pair and security group that belong to a key."""
+    return f"dl-magics-{key.short}"
 
 
 def resolve_sources(context: Context) -> list[str]:
@@ -36,16 +47,20 @@ def authorize_own_address(context: Context, instance: Instance) -> bool:
 
     Security groups that dl_magics did not create are not changed.
     """
-    if not instance.ours:
-        return False
-    session = context.session
-    # A missing group is not created: the instance would not be in it.
-    group = security_group.group_id(session, our_name())
-    return (
-        group is not None
-        and group in instance.groups
-        and security_group.authorize_sources(session, group, resolve_sources(context))
+    group = find_own_group(context, instance)
+    return group is not None and security_group.authorize_sources(
+        context.session, group, resolve_sources(context)
     )
+
+
+def find_own_group(context: Context, instance: Instance) -> str | None:
+    """Return the id of the security group that dl_magics created for an instance, or None."""
+    name = find_our_name()
+    if name is None or not instance.ours:
+        return None
+    # A missing group is not created: the instance would not be in it.
+    group = security_group.group_id(context.session, name)
+    return group if group in instance.groups else None
 
 
 def resolve_target(context: Context, instance: Instance, identity: str | None = None) -> SshTarget:
@@ -60,7 +75,8 @@ def resolve_target(context: Context, instance: Instance, identity: str | None = 
         raise WrongState(
             f"{instance.name} is {instance.state}: it has no public address.", fix="%aws_start"
         )
-    ours = keys.ensure_key_pair(LOGIN_KEY).file if instance.key == our_name() else None
+    key = keys.find_key_pair(LOGIN_KEY)
+    ours = key.file if key and instance.key == name_for(key) else None
     return SshTarget(
         alias=instance.id,
         name=instance.name,
@@ -96,8 +112,3 @@ def until_ssh_answers(context: Context, ec2: Ec2, instance: Instance) -> Iterato
                 "checks the security group.",
             )
     yield replace(instance, answers=True)
-
-
-def is_closed(context: Context, group: str, source: str) -> bool:
-    """Whether a security group does not yet allow SSH from a source."""
-    return not security_group.is_open(context.session, group, source)

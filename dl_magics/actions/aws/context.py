@@ -57,9 +57,12 @@ class Context:
 
     def record(self, did: str, kind: str, **ids: str) -> None:
         """Append what was done to a resource to the ledger, with the account and region."""
-        ledger.append(
-            did=did, what=kind, **ids, account=self.session.account_id, region=self.region
-        )
+        ledger.append(**self.make_entry(did, kind, **ids))
+
+    def make_entry(self, did: str, kind: str, **ids: str) -> dict[str, str]:
+        """Return the entry of the ledger for what was done to a resource."""
+        where = {"account": self.session.account_id, "region": self.region}
+        return {"did": did, "what": kind, **ids, **where}
 
     def resolve_instance(self, word: str | None = None, *, exact: bool = False) -> Instance:
         """Return the instance with this name, id, type or GPU, or the selected one, read from AWS.

@@ -15,6 +15,16 @@ def ensure_group(session: AwsSession, name: str) -> tuple[str, bool]:
     """Return the id of our security group, and whether it was created."""
     if known := group_id(session, name):
         return known, False
+    response = session.change_ec2(
+        "create_security_group",
+        unless=("InvalidGroup.Duplicate",),
+        **make_parameters(session, name),
+    )
+    return str(response["GroupId"] if response else group_id(session, name)), bool(response)
+
+
+def make_parameters(session: AwsSession, name: str) -> dict[str, Any]:
+    """Return the parameters of CreateSecurityGroup for our group in the default VPC."""
     vpcs = session.query(
         "ec2", "describe_vpcs", Filters=[{"Name": "is-default", "Values": ["true"]}]
     )
@@ -23,20 +33,13 @@ def ensure_group(session: AwsSession, name: str) -> tuple[str, bool]:
             f"Region {session.region} has no default VPC.",
             fix="In a terminal: aws ec2 create-default-vpc · or another region: %aws_region",
         )
-    response = session.change_ec2(
-        "create_security_group",
-        unless=("InvalidGroup.Duplicate",),
-        GroupName=name,
-        Description=DESCRIPTION,
-        VpcId=vpcs["Vpcs"][0]["VpcId"],
-        TagSpecifications=[
-            {
-                "ResourceType": "security-group",
-                "Tags": [{"Key": key, "Value": value} for key, value in OURS.items()],
-            }
-        ],
-    )
-    return str(response["GroupId"] if response else group_id(session, name)), bool(response)
+    tags = [{"Key": key, "Value": value} for key, value in OURS.items()]
+    return {
+        "GroupName": name,
+        "Description": DESCRIPTION,
+        "VpcId": vpcs["Vpcs"][0]["VpcId"],
+        "TagSpecifications": [{"ResourceType": "security-group", "Tags": tags}],
+    }
 
 
 def group_id(session: AwsSession, name: str) -> str | None:
@@ -47,31 +50,36 @@ def group_id(session: AwsSession, name: str) -> str | None:
 
 def authorize_sources(session: AwsSession, group: str, sources: list[str]) -> bool:
     """Allow port 22 from `sources` only; return whether the rules were changed."""
-    rules = session.query("ec2", "describe_security_groups", GroupIds=[group])["SecurityGroups"][0]
+    changes = find_rule_changes(session, group, sources)
+    for call, permissions in changes.items():
+        if permissions:
+            session.change_ec2(
+                call,
+                unless=("InvalidPermission.Duplicate", "InvalidPermission.NotFound"),
+                GroupId=group,
+                IpPermissions=permissions,
+            )
+    return any(changes.values())
+
+
+def find_rule_changes(
+    session: AwsSession, group: str | None, sources: list[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the rules to add and to remove, by call, so that only `sources` reach port 22.
+
+    A group of None does not exist yet.
+    """
     wanted = [_rule(source) for source in sources]
-    stale = [each for each in _split_rules(rules.get("IpPermissions", [])) if each not in wanted]
-    missing = [each for each in wanted if each not in _split_rules(rules.get("IpPermissions", []))]
-    if missing:
-        session.change_ec2(
-            "authorize_security_group_ingress",
-            unless=("InvalidPermission.Duplicate",),
-            GroupId=group,
-            IpPermissions=missing,
-        )
-    if stale:
-        session.change_ec2(
-            "revoke_security_group_ingress",
-            unless=("InvalidPermission.NotFound",),
-            GroupId=group,
-            IpPermissions=stale,
-        )
-    return bool(missing or stale)
+    existing = _read_rules(session, group) if group else []
+    return {
+        "authorize_security_group_ingress": [each for each in wanted if each not in existing],
+        "revoke_security_group_ingress": [each for each in existing if each not in wanted],
+    }
 
 
-def is_open(session: AwsSession, group: str, source: str) -> bool:
-    """Return whether the group allows port 22 from a source."""
-    rules = session.query("ec2", "describe_security_groups", GroupIds=[group])["SecurityGroups"][0]
-    return _rule(source) in _split_rules(rules.get("IpPermissions", []))
+def _read_rules(session: AwsSession, group: str) -> list[dict[str, Any]]:
+    groups = session.query("ec2", "describe_security_groups", GroupIds=[group])["SecurityGroups"]
+    return _split_rules(groups[0].get("IpPermissions", []))
 
 
 def describe_rules(session: AwsSession, name: str) -> list[str] | None:

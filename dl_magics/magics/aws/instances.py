@@ -13,7 +13,7 @@ from dl_magics.magics.aws.options import EXPLAIN, NAME, YES
 from dl_magics.magics.prompts import Notice
 
 if TYPE_CHECKING:
-    from dl_magics.actions.aws.explain import Script
+    from dl_magics.actions.aws.explain.shell import Script
     from dl_magics.core.instance import Instance, Instances
     from dl_magics.magics.terminal import Terminal
     from dl_magics.ssh.commands import CommandResult
@@ -70,11 +70,12 @@ class InstanceMagics(Magics):
             %aws_list
             rented = %aws_list --everywhere
         """
-        from dl_magics.actions.aws import context, explain, instances, regions
+        from dl_magics.actions.aws import context, instances, regions
+        from dl_magics.actions.aws.explain import scripts
 
         args, current = parse_argstring(self.aws_list, line), context.load()
         if args.explain:
-            return explain.list_script(current)
+            return scripts.list_script(current, everywhere=args.everywhere)
         read = regions.list_instances if args.everywhere else instances.list_instances
         return read(current)
 
@@ -90,12 +91,13 @@ class InstanceMagics(Magics):
             %aws_state
             %aws_state my-gpu
         """
-        from dl_magics.actions.aws import context, explain
+        from dl_magics.actions.aws import context
+        from dl_magics.actions.aws.explain import scripts
 
         args = parse_argstring(self.aws_state, line)
         current = context.load()
         instance = current.resolve_instance(args.name)
-        return explain.state_script(current, instance) if args.explain else Notice(instance.state)
+        return scripts.state_script(current, instance) if args.explain else Notice(instance.state)
 
     @magic_arguments()
     @NAME
@@ -109,12 +111,13 @@ class InstanceMagics(Magics):
             %aws_ip
             address = %aws_ip my-gpu
         """
-        from dl_magics.actions.aws import access, context, explain
+        from dl_magics.actions.aws import access, context
+        from dl_magics.actions.aws.explain import scripts
 
         args, current = parse_argstring(self.aws_ip, line), context.load()
         instance = current.resolve_instance(args.name)
         if args.explain:
-            return explain.ip_script(current, instance)
+            return scripts.ip_script(current, instance)
         return Notice(access.resolve_target(current, instance).host)
 
     @magic_arguments()
@@ -134,7 +137,8 @@ class InstanceMagics(Magics):
             %aws_ssh
             %aws_ssh nvidia-smi
         """
-        from dl_magics.actions.aws import context, explain, instances
+        from dl_magics.actions.aws import context, instances
+        from dl_magics.actions.aws.explain import scripts
         from dl_magics.actions.gpu.host import SshHost
         from dl_magics.magics import terminal
 
@@ -142,12 +146,14 @@ class InstanceMagics(Magics):
         args = parse_argstring(self.aws_ssh, options)
         current = context.load()
         instance = current.resolve_instance(args.name)
+        if args.trust and args.explain:
+            return scripts.trust_script(current, instance)
         if args.trust:
             prompts.trust_host_key(SshHost(alias=instance.id, name=instance.name), yes=args.yes)
         if args.explain:
-            return explain.ssh_script(current, instance, command)
+            return scripts.ssh_script(current, instance, command)
         if not command:
-            return terminal.open_terminal(current, instance) or explain.ssh_script(
+            return terminal.open_terminal(current, instance) or scripts.ssh_script(
                 current, instance, command
             )
         return instances.run_command(current, command, instance.id)

@@ -12,6 +12,7 @@ from dl_magics.magics.aws.options import EXPLAIN, YES
 
 if TYPE_CHECKING:
     from dl_magics.actions.aws.cleanup import Resources
+    from dl_magics.actions.aws.explain.shell import Script
 
 
 @magics_class
@@ -49,22 +50,22 @@ class LaunchMagics(Magics):
         if not args.type:
             return price_list.list_prices(context.load())
         current = context.load()
+        store = not (args.dry_run or args.explain)
         if args.allow_from:
-            store = not (args.dry_run or args.explain)
             current = account.allow_from(current, args.allow_from, store=store)
-        planned = None
-        if not (args.explain or args.dry_run):
-            found = pending.resume(current, args.name, args.type) or launch.find_existing(
-                current, args.name, args.type
-            )
-            if isinstance(found, Instance):
-                return prompts.print_until_done(launch.resume_launch(current, found))
-            planned = found
-        planned = planned or plan.make_plan(
+        found = pending.resume(current, args.name, args.type, store=store)
+        found = found or launch.find_existing(current, args.name, args.type)
+        if isinstance(found, Instance):
+            if args.explain:
+                return explain.resume_script(current, found)
+            if args.dry_run:
+                return found
+            return prompts.print_until_done(launch.resume_launch(current, found))
+        planned = found or plan.make_plan(
             current, args.type, name=args.name, image=args.image, disk_gib=args.disk, zone=args.zone
         )
         if args.explain:
-            return explain.launch_script(current, planned)
+            return explain.launch_script(current, planned, repeats=found is not None)
         if args.dry_run:
             return planned
         prompts.confirm(str(planned), yes=args.yes)
@@ -75,8 +76,9 @@ class LaunchMagics(Magics):
         "-f", "--force", action="store_true", help="required to delete: disks are deleted too"
     )
     @argument("--everywhere", action="store_true", help="look in all regions of the account")
+    @EXPLAIN
     @line_magic
-    def aws_cleanup(self, line: str) -> Resources:
+    def aws_cleanup(self, line: str) -> Resources | Script:
         """List what dl_magics created in this account, in all regions; with -f delete it.
 
         Instances that dl_magics launched on another computer are listed, but not deleted.
@@ -89,10 +91,13 @@ class LaunchMagics(Magics):
         from dataclasses import replace
 
         from dl_magics.actions.aws import cleanup, context
+        from dl_magics.actions.aws.explain import scripts
 
         current = context.load()
         args = parse_argstring(self.aws_cleanup, line)
         resources = cleanup.list_resources(current, everywhere=args.everywhere)
+        if args.explain:
+            return scripts.cleanup_script(current, resources)
         if not args.force:
             return resources
         print(resources)

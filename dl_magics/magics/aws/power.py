@@ -11,7 +11,7 @@ from dl_magics.magics.arguments import argument, magic_arguments, parse_argstrin
 from dl_magics.magics.aws.options import EXPLAIN, FULL_NAME, YES
 
 if TYPE_CHECKING:
-    from dl_magics.actions.aws.explain import Script
+    from dl_magics.actions.aws.explain.shell import Script
     from dl_magics.core.instance import Instance
     from dl_magics.core.money import Receipt
 
@@ -36,7 +36,8 @@ class PowerMagics(Magics):
             %aws_start
             %aws_start my-gpu --wait 20m -y
         """
-        from dl_magics.actions.aws import context, explain, instances
+        from dl_magics.actions.aws import context, instances
+        from dl_magics.actions.aws.explain import scripts
         from dl_magics.core import duration
 
         args = parse_argstring(self.aws_start, line)
@@ -44,7 +45,7 @@ class PowerMagics(Magics):
         current = context.load()
         instance = current.resolve_instance(args.name, exact=True)
         if args.explain:
-            return explain.start_script(current, instance)
+            return scripts.start_script(current, instance)
         if question := instances.start_question(current, instance):
             prompts.confirm(question, yes=args.yes)
         else:
@@ -65,11 +66,12 @@ class PowerMagics(Magics):
             %aws_stop
             %aws_stop my-gpu
         """
-        from dl_magics.actions.aws import context, explain, instances
+        from dl_magics.actions.aws import context, instances
+        from dl_magics.actions.aws.explain import scripts
 
         args, current = parse_argstring(self.aws_stop, line), context.load()
         if args.explain:
-            return explain.stop_script(current, current.resolve_instance(args.name, exact=True))
+            return scripts.stop_script(current, current.resolve_instance(args.name, exact=True))
         print(f"In {current.profile_and_region}:")
         seen = list(prompts.print_changes(instances.stop(current, args.name)))
         return seen[-1].receipt(seen[-1].seen_at) if seen[0].costs_money else seen[-1]
@@ -88,13 +90,14 @@ class PowerMagics(Magics):
             %aws_resize g4dn.xlarge
             %aws_resize t2.micro my-gpu -y
         """
-        from dl_magics.actions.aws import context, explain, instances
+        from dl_magics.actions.aws import context, instances
+        from dl_magics.actions.aws.explain import scripts
 
         args = parse_argstring(self.aws_resize, line)
         current = context.load()
         instance = instances.add_price(current, current.resolve_instance(args.name, exact=True))
         if args.explain and args.type:
-            return explain.resize_script(current, instance, args.type)
+            return scripts.resize_script(current, instance, args.type)
         if not args.type or args.type == instance.type:
             return instance
         question = instances.resize_question(current, args.type, instance)
@@ -114,13 +117,14 @@ class PowerMagics(Magics):
             %aws_terminate -f
             %aws_terminate my-gpu -f
         """
-        from dl_magics.actions.aws import context, explain, instances
+        from dl_magics.actions.aws import context, instances
+        from dl_magics.actions.aws.explain import scripts
 
         args = parse_argstring(self.aws_terminate, line)
         current = context.load()
         instance = current.resolve_instance(args.name, exact=True)
         if args.explain:
-            return explain.terminate_script(current, instance)
+            return scripts.terminate_script(current, instance)
         instances.check_terminate(current, instance, force=args.force, named=args.name is not None)
         print(f"In {current.account}:")
         return prompts.print_until_done(instances.terminate(current, instance.id))

@@ -3,15 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from dl_magics.actions.aws import selection
+from dl_magics.aws import ec2
+from dl_magics.store import state
+
 if TYPE_CHECKING:
     from support.in_process.world import Account
 
 PORT = 20001
+ADDRESS = "data:,198.51.100.7"
+
+
+def write_profile(folder: Path, account: Account, name: str = "uni") -> state.ProfileSettings:
+    """Write the AWS configuration of a profile of an account; return its settings."""
+    from support.in_process.world import KEY
+
+    config, credentials = folder / f"{name}.config", folder / f"{name}.credentials"
+    if not config.exists():
+        config.write_text(f"[profile {name}]\nendpoint_url = {account.url}\n")
+        credentials.write_text(
+            f"[{name}]\naws_access_key_id = {KEY.id}\naws_secret_access_key = {KEY.secret}\n"
+        )
+    return state.ProfileSettings(
+        profile=name,
+        region="us-east-1",
+        config_file=str(config),
+        credentials_file=str(credentials),
+        address_url=ADDRESS,
+    )
 
 
 @pytest.fixture
@@ -23,3 +48,27 @@ def account(tmp_path: Path) -> Iterator[Account]:
         accounts[PORT] = world.open_account(tmp_path, PORT)
         yield accounts[PORT]
         world.close_account(accounts[PORT])
+
+
+@pytest.fixture(scope="session")
+def profiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the AWS configuration: boto3's clients are made once for each file in it."""
+    return tmp_path_factory.mktemp("profiles")
+
+
+@pytest.fixture
+def uni(account: Account, profiles: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """The account, selected by its profile: magics reach it."""
+    monkeypatch.setattr(ec2.time, "sleep", lambda _: None)
+    settings = write_profile(profiles, account)
+    selection.update(lambda before: replace(before, profile=settings))
+    return account
+
+
+@pytest.fixture
+def ssh_commands() -> Iterator[list[str]]:
+    """The commands that are run over SSH; no host has a process."""
+    from support.in_process.ssh import patched_ssh
+
+    with patched_ssh() as commands:
+        yield commands

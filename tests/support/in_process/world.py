@@ -7,7 +7,6 @@ is replaced: the network, the processes of the hosts, the file that keeps its st
 from __future__ import annotations
 
 import io
-import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,18 +21,19 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
+from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
 from moto.backends import get_backend
 from moto.ec2.models import amis
 
 from dl_magics.practice.ec2 import api, state
 from dl_magics.practice.ec2.faults.table import FAULTS
+from dl_magics.practice.ec2.http import ApiCall
 from dl_magics.practice.ec2.signature import AccessKey
 from dl_magics.practice.ec2.wsgi import PracticeApp
 from dl_magics.practice.last_use import LastUse
 
 KEY = AccessKey("AKIA0000000000000000", "secret")
-_accounts = itertools.count(100_000_000_001)
 
 
 class NoHosts:
@@ -66,7 +66,9 @@ class Account:
     port: int
     api: api.Ec2Api
     app: PracticeApp
-    calls: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    calls: list[ApiCall] = field(default_factory=list)
+    unanswered: set[str] = field(default_factory=set)
+    """Operations that are carried out, but whose answer is lost."""
 
     @property
     def url(self) -> str:
@@ -82,10 +84,12 @@ class Account:
 
     def respond(self, request: AWSPreparedRequest) -> AWSResponse:
         """Return the response to a request of boto3."""
+        environ = self._environ(request)
+        self.calls.append(ApiCall.from_environ({**environ, "wsgi.input": _copy(environ)}))
         answers: list[tuple[str, list[tuple[str, str]]]] = []
-        body = b"".join(
-            self.app(self._environ(request), lambda *answer: answers.append(answer[:2]))
-        )
+        body = b"".join(self.app(environ, lambda *answer: answers.append(answer[:2])))
+        if self.calls[-1].action in self.unanswered:
+            raise ConnectionClosedError(endpoint_url=self.url)
         status, headers = answers[-1]
         response = AWSResponse(
             request.url, int(status[:3]), {**dict(headers), "date": formatdate(usegmt=True)}, None
@@ -115,6 +119,12 @@ class Account:
             "wsgi.input": io.BytesIO(body),
             "wsgi.url_scheme": "http",
         }
+
+
+def _copy(environ: dict[str, Any]) -> io.BytesIO:
+    """Return the body of a request again: it can be read once."""
+    body: bytes = environ["wsgi.input"].getvalue()
+    return io.BytesIO(body)
 
 
 @lru_cache
@@ -149,8 +159,8 @@ def _old_images() -> list[dict[str, Any]]:
 
 
 def open_account(folder: Path, port: int) -> Account:
-    """Return a new, empty account."""
-    id_ = str(next(_accounts))
+    """Return a new, empty account; its id depends on the port only."""
+    id_ = f"{port:012d}"
     made = api.Ec2Api(folder, f"http://127.0.0.1:{port}", KEY, 0, 0, id_)
     return Account(id_, port, made, PracticeApp(made, "", LastUse(list, 0), lambda: None))
 

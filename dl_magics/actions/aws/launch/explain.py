@@ -5,121 +5,149 @@ from __future__ import annotations
 import json
 import shlex
 import uuid
-from pathlib import Path
 
 from dl_magics.actions.aws import access
 from dl_magics.actions.aws.context import Context
-from dl_magics.actions.aws.explain import Script, ec2_command, make_script
+from dl_magics.actions.aws.explain import steps
+from dl_magics.actions.aws.explain.shell import Script, Variable, ec2_command, make_script
+from dl_magics.actions.aws.launch import pending
+from dl_magics.actions.aws.launch.launch import make_request
 from dl_magics.actions.aws.launch.plan import LaunchPlan
 from dl_magics.aws import launch
 from dl_magics.aws.network import security_group
+from dl_magics.core.instance import Instance
 from dl_magics.ssh import keys, known_hosts
-from dl_magics.store import atomic, paths
+from dl_magics.store import ledger
 
-_LINE = " \\\n  "
+_PUBLIC = "ssh-keygen -y -f {file} | cut -d' ' -f1,2"
+# As `launch.user_data` writes it: a request is repeated with the same bytes.
+_USER_DATA = r"""printf '#cloud-config\n{\n "ssh_keys": {\n  "ed25519_private": "%s",
+  "ed25519_public": "%s"\n }\n}\n' "$(awk '{printf "%s\\n", $0}' FILE)" "$PUBLIC" """
 
 
-def launch_script(context: Context, plan: LaunchPlan) -> Script:
-    """Return the commands that create a missing key pair, group or rule, then the launch.
+def launch_script(context: Context, plan: LaunchPlan, *, repeats: bool = False) -> Script:
+    """Return the commands that create a missing key pair, group or rule, launch, and log in.
 
-    The user data is written to a file that only its owner can read: it contains the private host
-    key, which a notebook must not show. Only the file of the latest call is kept.
+    The commands make the keys, so the script has no secret, and enter in the ledger what they
+    create. With `repeats` they send the request again that AWS did not answer.
     """
-    token, name = uuid.uuid4().hex, access.our_name()
-    host_key = keys.ensure_key_pair(f"host-{token}")
-    user_data = _write_user_data(token, launch.user_data(host_key.private, host_key.public))
-    keys.delete_key_pair(f"host-{token}")
-    for what in ("key-pair", "security-group"):
-        context.record("creating", what, id=name)
-    context.record("creating", "instance", token=token)
+    token = pending.find_token(context) if repeats else None
+    key = keys.find_key_pair(access.LOGIN_KEY)
+    name = access.name_for(key) if key else Variable("$NAME")
+    id_ = Variable("$ID")
+    instance = Instance(
+        id="i-00000000000000000",
+        name=plan.name,
+        state="pending",
+        type=plan.type,
+        user=plan.image.user,
+    )
+    login = steps.login_steps(
+        context, instance, id_, pinned=True, temporary=True, identity=_login_file()
+    )
+    lines = [
+        "umask 077; DIR=$(mktemp -d)",
+        *([] if key else _login_key_steps()),
+        _record_step(context, "creating", "key-pair", id=name),
+        *_key_pair_steps(context, name),
+        _record_step(context, "creating", "security-group", id=name),
+        *_group_steps(context, plan, name),
+        *_host_key_steps(token),
+        *_launch_steps(context, plan, name, token or uuid.uuid4().hex),
+        _pin_step(id_, Variable("$PUBLIC")),
+        _record_step(context, "created", "instance", id=id_),
+        'rm -r "$DIR"',
+        steps.wait_step("running", id_),
+        *login,
+    ]
+    return make_script(context, lines)
+
+
+def resume_script(context: Context, instance: Instance) -> Script:
+    """Return the commands for an instance that exists, as `launch.resume_launch` treats it.
+
+    Where AWS did not answer its launch, its host key is pinned first.
+    """
+    unanswered = instance.token and instance.token == pending.find_token(context)
+    key = keys.find_key_pair(f"host-{instance.token}") if unanswered else None
+    temporary = True if key else None
+    starts = (
+        steps.start_steps(context, instance, temporary=temporary) if instance.costs_money else []
+    )
+    recorded = _record_step(context, "created", "instance", id=instance.id)
+    pinned = [_pin_step(instance.id, key.public), recorded] if key else []
+    return make_script(context, [*pinned, *starts])
+
+
+def _pin_step(id_: str, public: str) -> str:
     known = shlex.quote(str(known_hosts.path()))
-    public = f"{host_key.public} {known_hosts.TEMPORARY}"
-    return Script(
-        "\n".join(
-            [
-                *_key_pair(context, name),
-                _group(context, name),
-                *_rules(context, plan, name),
-                f"ID=$({_launch(plan, name, token, user_data)})",
-                f'echo "$ID {public}" >> {known}',
-                f"rm {shlex.quote(str(user_data))}",
-            ]
-        )
-    )
+    return f'echo "{id_} {public} {known_hosts.TEMPORARY}" >> {known}'
 
 
-def _write_user_data(token: str, text: str) -> Path:
-    folder = paths.data_folder("keys")
-    for old in folder.glob("user-data-*"):
-        old.unlink(missing_ok=True)
-    file = folder / f"user-data-{token}"
-    atomic.replace(file, text)
-    return file
+def _login_file() -> str:
+    return str(keys.key_file(access.LOGIN_KEY))
 
 
-def _key_pair(context: Context, name: str) -> list[str]:
-    if launch.has_key(context.session, name):
-        return [make_script(context)]
-    key = keys.ensure_key_pair(access.LOGIN_KEY)
-    public = key.file.with_suffix(".pub")
-    atomic.replace(public, f"{key.public}\n")
-    options = ["--key-name", name, "--public-key-material", f"fileb://{public}"]
-    return [make_script(context, ec2_command("import-key-pair", *options, *_tags("key-pair")))]
-
-
-def _group(context: Context, name: str) -> str:
-    if known := security_group.group_id(context.session, name):
-        return f"GROUP={known}"
-    options = ["--group-name", name, "--description", security_group.DESCRIPTION]
-    create = ec2_command(
-        "create-security-group", *options, *_tags("security-group"), *_only("GroupId")
-    )
-    return f"GROUP=$({shlex.join(create)})"
-
-
-def _rules(context: Context, plan: LaunchPlan, name: str) -> list[str]:
-    open_to = security_group.describe_rules(context.session, name) or []
+def _login_key_steps() -> list[str]:
+    """Return the steps that make the login key and the name that belongs to it."""
+    file = shlex.quote(_login_file())
+    digest = "openssl dgst -sha256 -r | cut -c1-8"
     return [
-        'aws ec2 authorize-security-group-ingress --group-id "$GROUP" --protocol tcp --port 22 '
-        f"--cidr {source}"
-        for source in plan.sources
-        if f"tcp 22 from {source}" not in open_to
+        f"ssh-keygen -q -t ed25519 -N '' -C dl_magics -f {file}",
+        f'NAME=dl-magics-$(printf %s "$({_PUBLIC.format(file=file)})" | {digest})',
     ]
 
 
-def _launch(plan: LaunchPlan, key: str, token: str, user_data: Path) -> str:
-    request = launch.LaunchRequest(
-        name=plan.name,
-        type=plan.type,
-        image=plan.image,
-        disk_gib=plan.disk_gib,
-        key=key,
-        group="",
+def _key_pair_steps(context: Context, name: str) -> list[str]:
+    if not isinstance(name, Variable) and launch.has_key(context.session, name):
+        return []
+    parameters = launch.make_key_parameters(name, Variable("fileb://$DIR/login.pub"))
+    return [
+        f'{_PUBLIC.format(file=shlex.quote(_login_file()))} > "$DIR/login.pub"',
+        ec2_command("import_key_pair", parameters),
+    ]
+
+
+def _group_steps(context: Context, plan: LaunchPlan, name: str) -> list[str]:
+    session = context.session
+    known = None if isinstance(name, Variable) else security_group.group_id(session, name)
+    rules = security_group.find_rule_changes(session, known, list(plan.sources))
+    if known:
+        return [f"GROUP={known}", *steps.rule_steps(rules, Variable("$GROUP"))]
+    parameters = security_group.make_parameters(session, name)
+    create = ec2_command("create_security_group", parameters, *_only("GroupId"))
+    return [f"GROUP=$({create})", *steps.rule_steps(rules, Variable("$GROUP"))]
+
+
+def _host_key_steps(token: str | None) -> list[str]:
+    """Return the steps that write the user data, with a new host key or that of a request."""
+    file = shlex.quote(str(keys.key_file(f"host-{token}"))) if token else '"$DIR/host_key"'
+    new = [] if token else [f"ssh-keygen -q -t ed25519 -N '' -C '' -f {file}"]
+    return [
+        *new,
+        f"PUBLIC=$({_PUBLIC.format(file=file)})",
+        _USER_DATA.replace("FILE", file) + '> "$DIR/user-data"',
+    ]
+
+
+def _launch_steps(context: Context, plan: LaunchPlan, name: str, token: str) -> list[str]:
+    request = make_request(
+        plan,
+        key=name,
+        group=Variable("$GROUP"),
         token=token,
-        user_data="",
-        zone=plan.zone,
+        user_data=Variable("file://$DIR/user-data"),
     )
-    parameters = launch.make_parameters(request)
-    words = {
-        "--image-id": parameters["ImageId"],
-        "--instance-type": parameters["InstanceType"],
-        "--client-token": parameters["ClientToken"],
-        "--key-name": parameters["KeyName"],
-        "--user-data": f"file://{user_data}",
-        "--instance-initiated-shutdown-behavior": parameters["InstanceInitiatedShutdownBehavior"],
-        "--block-device-mappings": json.dumps(parameters["BlockDeviceMappings"]),
-        "--metadata-options": json.dumps(parameters["MetadataOptions"]),
-        "--tag-specifications": json.dumps(parameters["TagSpecifications"]),
-    }
-    if plan.zone:
-        words["--placement"] = f"AvailabilityZone={plan.zone}"
-    options = [f"{option} {shlex.quote(word)}" for option, word in words.items()]
-    only = shlex.join(_only("Instances[0].InstanceId"))
-    return _LINE.join(['aws ec2 run-instances --security-group-ids "$GROUP"', *options, only])
+    run = ec2_command(
+        "run_instances", launch.make_parameters(request), *_only("Instances[0].InstanceId")
+    )
+    return [_record_step(context, "creating", "instance", token=token), f"ID=$({run})"]
 
 
-def _tags(kind: str) -> list[str]:
-    return ["--tag-specifications", json.dumps([launch.make_tags(kind)])]
+def _record_step(context: Context, did: str, kind: str, **ids: str) -> str:
+    """Return the step that appends a line to the ledger."""
+    line = json.dumps(context.make_entry(did, kind, **ids)).replace('"', r"\"")
+    return f'echo "{line}" >> {shlex.quote(str(ledger.path()))}'
 
 
 def _only(query: str) -> list[str]:

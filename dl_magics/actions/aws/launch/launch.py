@@ -28,7 +28,7 @@ def find_existing(context: Context, name: str, type_: str) -> Instance | None:
     found = [each for each in context.ec2.list_instances() if each.name == name and not each.gone]
     if not found:
         return None
-    ours = [each for each in found if each.ours and each.key == access.our_name()]
+    ours = [each for each in found if each.ours and each.key == access.find_our_name()]
     if not ours:
         other = found[0]
         by = f"dl_magics with the key pair {other.key}" if other.ours else "someone else"
@@ -74,13 +74,15 @@ def launch_instance(context: Context, plan: LaunchPlan) -> Iterator[Instance]:
 def _create_instance(context: Context, plan: LaunchPlan) -> Instance:
     created: list[str] = []
     try:
-        id_ = _run_instances(context, _make_request(context, plan, created))
+        id_ = _run_instances(context, _prepare_request(context, plan, created))
     except DLMagicsError as error:
         raise _add_created(error, created) from error
     return context.ec2.describe_instance(id_)
 
 
-def _make_request(context: Context, plan: LaunchPlan, created: list[str]) -> launch.LaunchRequest:
+def _prepare_request(
+    context: Context, plan: LaunchPlan, created: list[str]
+) -> launch.LaunchRequest:
     session = context.session
     key, name = keys.ensure_key_pair(access.LOGIN_KEY), access.our_name()
     context.record("creating", "key-pair", id=name)
@@ -93,15 +95,23 @@ def _make_request(context: Context, plan: LaunchPlan, created: list[str]) -> lau
     security_group.authorize_sources(session, group, list(plan.sources))
     token = pending.ensure_token(context, plan)
     host_key = keys.ensure_key_pair(f"host-{token}")
+    user_data = launch.user_data(host_key.private, host_key.public)
+    return make_request(plan, key=name, group=group, token=token, user_data=user_data)
+
+
+def make_request(
+    plan: LaunchPlan, *, key: str, group: str, token: str, user_data: str
+) -> launch.LaunchRequest:
+    """Return the request that launches the planned instance."""
     return launch.LaunchRequest(
         name=plan.name,
         type=plan.type,
         image=plan.image,
         disk_gib=plan.disk_gib,
-        key=name,
+        key=key,
         group=group,
         token=token,
-        user_data=launch.user_data(host_key.private, host_key.public),
+        user_data=user_data,
         zone=plan.zone,
     )
 

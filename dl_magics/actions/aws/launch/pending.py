@@ -36,6 +36,12 @@ def ensure_token(context: Context, plan: LaunchPlan) -> str:
     return token
 
 
+def find_token(context: Context) -> str | None:
+    """Return the client token of the launch that AWS has not answered."""
+    unanswered = state.read().pending_launches.get(context.profile.name)
+    return unanswered.token if unanswered else None
+
+
 def settle(context: Context, token: str) -> None:
     """Forget the pending launch, which AWS has answered."""
     state.set_pending_launch(context.profile.name, None)
@@ -49,10 +55,13 @@ def record_launched(context: Context, token: str, id_: str) -> None:
     settle(context, token)
 
 
-def resume(context: Context, name: str, type_: str) -> LaunchPlan | Instance | None:
+def resume(
+    context: Context, name: str, type_: str, *, store: bool = True
+) -> LaunchPlan | Instance | None:
     """Settle the launch that AWS has not answered, before one of this name and type.
 
     Returns its instance, or the plan to repeat it with the same token; None if there is none.
+    Without `store` nothing is entered or forgotten.
 
     Raises
     ------
@@ -66,7 +75,8 @@ def resume(context: Context, name: str, type_: str) -> LaunchPlan | Instance | N
     asked = (name, type_, context.region) == (request["name"], request["type_"], pending.region)
     what = f"'{request['name']}' ({request['type_']}) in {its.account}"
     if found := _find_launched(its, pending.token):
-        record_launched(its, pending.token, found.id)
+        if store:
+            record_launched(its, pending.token, found.id)
         if asked:
             return found
         raise WrongState(
@@ -84,7 +94,8 @@ def resume(context: Context, name: str, type_: str) -> LaunchPlan | Instance | N
             fix=f"%aws_launch {request['type_']} --name {request['name']} repeats it, never twice"
             f" · Or wait {_SETTLED_SECONDS / 60:.0f} minutes, then repeat this line.",
         )
-    settle(context, pending.token)
+    if store:
+        settle(context, pending.token)
     return None
 
 

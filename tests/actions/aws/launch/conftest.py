@@ -1,5 +1,5 @@
 """Modules that are covered by a test of another name.
 
 launch, plan: tests/magics/aws/test_launch.py
-explain: tests/actions/aws/test_explain.py
+explain: tests/actions/aws/explain/test_scripts.py
 """

@@ -1,0 +1,1 @@
+"""`--explain`: the commands that do what a magic does."""

@@ -1,0 +1,66 @@
+"""Lines of a shell: how commands and calls of boto3 are written."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dl_magics.actions.aws.context import Context
+
+# The command launches one instance unless it is told another number.
+_COUNTS = ("MinCount", "MaxCount")
+_OPTION = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_WORDS_ON_A_LINE, _NEXT_LINE = 7, " \\\n  "
+
+
+class Script(str):
+    """Shell commands, which a cell shows without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class Variable(str):
+    """A word of a command in which the shell replaces a variable."""
+
+    __slots__ = ()
+
+
+def make_script(context: Context, steps: Iterable[str]) -> Script:
+    """Return the steps, after exports of the selected profile and region."""
+    variables = {**context.profile.environment, "AWS_DEFAULT_REGION": context.region}
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    return Script("\n".join([*exports, *steps]))
+
+
+def ec2_command(call: str, parameters: Mapping[str, Any], *only: str) -> str:
+    """Return the `aws ec2` command of a call of boto3; `only` are options for its output."""
+    options = [
+        join(f"--{_OPTION.sub('-', name).lower()}", *_option_values(value))
+        for name, value in parameters.items()
+        if name not in _COUNTS
+    ]
+    words = [join("aws", "ec2", call.replace("_", "-")), *options]
+    if only:
+        words.append(join(*only))
+    return (_NEXT_LINE if len(words) > _WORDS_ON_A_LINE else " ").join(words)
+
+
+def join(*words: str) -> str:
+    """Return a command; its words are quoted, and variables are replaced by the shell."""
+    return " ".join(
+        f'"{word}"' if isinstance(word, Variable) else shlex.quote(word) for word in words
+    )
+
+
+def _option_values(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return value
+    return [str(value) if isinstance(value, int) else json.dumps(value)]

@@ -1,0 +1,127 @@
+"""The steps of a start, stop and termination, and of the first login, as lines of a shell."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from typing import Any
+
+from dl_magics.actions.aws import access
+from dl_magics.actions.aws.context import Context
+from dl_magics.actions.aws.explain.shell import Variable, ec2_command, join
+from dl_magics.aws.network import security_group
+from dl_magics.core.instance import Instance
+from dl_magics.errors import DLMagicsError
+from dl_magics.ssh import host_key_rotation, known_hosts
+
+_UNKNOWN_ADDRESS = "192.0.2.1"
+
+
+def describe_step(id_: str, field: str) -> str:
+    """Return the step that shows a field of an instance."""
+    query = ["--query", f"Reservations[0].Instances[0].{field}", "--output", "text"]
+    return ec2_command("describe_instances", {"InstanceIds": [id_]}, *query)
+
+
+def start_steps(
+    context: Context, instance: Instance, *, temporary: bool | None = None
+) -> list[str]:
+    """Return the steps of a start, from the rules for port 22 to the first login.
+
+    `temporary` is whether its host key was in the user data; None looks it up.
+    """
+    steps = _rule_steps(context, instance)
+    if instance.state == "stopping":
+        steps.append(wait_step("stopped", instance.id))
+    if instance.state in ("stopping", "stopped"):
+        steps.append(ec2_command("start_instances", {"InstanceIds": [instance.id]}))
+    if temporary is None:
+        temporary = known_hosts.is_temporary(instance.id)
+    pinned = temporary or bool(known_hosts.pinned_lines(instance.id))
+    login = login_steps(context, instance, instance.id, pinned=pinned, temporary=temporary)
+    return [*steps, wait_step("running", instance.id), *login]
+
+
+def stop_steps(instance: Instance) -> list[str]:
+    """Return the steps of a stop; none for an instance that is stopped."""
+    if instance.gone or instance.state == "stopped":
+        return []
+    stop = ec2_command("stop_instances", {"InstanceIds": [instance.id]})
+    return [*([stop] if instance.costs_money else []), wait_step("stopped", instance.id)]
+
+
+def terminate_steps(id_: str) -> list[str]:
+    """Return the steps of a termination."""
+    return [
+        ec2_command("terminate_instances", {"InstanceIds": [id_]}),
+        wait_step("terminated", id_),
+    ]
+
+
+def wait_step(state: str, id_: str) -> str:
+    """Return the step that waits until an instance has a state."""
+    return join("aws", "ec2", "wait", f"instance-{state}", "--instance-ids", id_)
+
+
+def rule_steps(rules: dict[str, list[dict[str, Any]]], group: str) -> list[str]:
+    """Return the steps that change the rules of a security group, if there are changes."""
+    return [
+        ec2_command(call, {"GroupId": group, "IpPermissions": permissions})
+        for call, permissions in rules.items()
+        if permissions
+    ]
+
+
+def login_steps(
+    context: Context,
+    instance: Instance,
+    id_: str,
+    *,
+    pinned: bool,
+    temporary: bool,
+    identity: str | None = None,
+) -> list[str]:
+    """Return the steps of the first login: a host key that was in the user data is replaced.
+
+    `id_` is the id of the instance, or a variable that has it. An instance whose host key is not
+    pinned is only asked for it.
+    """
+    address = f"IP=$({describe_step(id_, 'PublicIpAddress')})"
+    if not pinned:
+        scan = join("ssh-keyscan", "-t", "ed25519", Variable("$IP"))
+        return [address, f"until {scan}; do sleep 2; done"]
+    ssh = _ssh_words(context, instance, id_, identity)
+    check = join(*ssh, "true")
+    if not temporary:
+        return [address, f"until {check}; do sleep 2; done"]
+    known = shlex.quote(str(known_hosts.path()))
+    return [
+        address,
+        f"until NEW=$({join(*ssh, host_key_rotation.GENERATE)}); do sleep 2; done",
+        f'echo "{id_} $(echo "$NEW" | cut -d" " -f1,2)" >> {known}',
+        join(*ssh, host_key_rotation.INSTALL),
+        f'grep -v "^{id_} .* {known_hosts.TEMPORARY}$" {known} > {known}.new',
+        f"mv {known}.new {known}",
+        check,
+    ]
+
+
+def _rule_steps(context: Context, instance: Instance) -> list[str]:
+    group = access.find_own_group(context, instance)
+    if group is None:
+        return []
+    try:
+        sources = access.resolve_sources(context)
+    except DLMagicsError:
+        return [f"# The address of this computer is unknown: open port 22 of {group} to it."]
+    return rule_steps(security_group.find_rule_changes(context.session, group, sources), group)
+
+
+def _ssh_words(context: Context, instance: Instance, id_: str, identity: str | None) -> list[str]:
+    """Return the ssh command for an instance whose address is in the variable IP."""
+    known = replace(instance, ip=_UNKNOWN_ADDRESS, state="running")
+    target = access.resolve_target(context, known, identity)
+    *options, _ = target.command_line()
+    alias = f"HostKeyAlias={instance.id}"
+    words = [Variable(f"HostKeyAlias={id_}") if word == alias else word for word in options]
+    return [*words, Variable(f"{target.user}@$IP")]

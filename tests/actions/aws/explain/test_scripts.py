@@ -1,0 +1,176 @@
+"""The commands of `--explain` are what the magic does, and showing them changes nothing."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+
+import pytest
+
+from dl_magics import errors
+from dl_magics.actions.aws import selection
+from support.in_process import scripts
+
+LAUNCH, STOP = "%aws_launch t2.micro -y", "%aws_stop"
+IMAGE = "ami-0d1ea5e5c10bd5a11"
+
+# These change what the notebook works with, or nothing.
+SELECT_OR_SHOW = {
+    *("aws_get", "aws_get_p2", "aws_get_t2", "aws_profile", "aws_region"),
+    *("aws_check", "aws_prices"),
+}
+
+# What was run before, and the line that is explained and then run.
+SITUATIONS = {
+    "the first launch of an account": ([], LAUNCH),
+    "a launch beside another": (
+        [LAUNCH],
+        "%aws_launch g4dn.xlarge --name two --disk 150 --zone us-east-1b -y",
+    ),
+    "a launch from another address": (
+        [LAUNCH, "%aws_profile --address-url data:,203.0.113.7"],
+        "%aws_launch t2.micro --name two -y",
+    ),
+    "a launch of an instance that runs": ([LAUNCH], LAUNCH),
+    "a launch of an instance that is stopped": ([LAUNCH, STOP], LAUNCH),
+    "a launch that AWS did not answer": (["lose the answer", LAUNCH, "answer again"], LAUNCH),
+    "a launch for other addresses": (
+        [LAUNCH],
+        "%aws_launch t2.micro --name two --allow-from 203.0.113.0/24 -y",
+    ),
+    "a start": ([LAUNCH, STOP], "%aws_start -y"),
+    "a start of an instance that runs": ([LAUNCH], "%aws_start -y"),
+    "a start from another address": (
+        [LAUNCH, STOP, "%aws_profile --address-url data:,203.0.113.7"],
+        "%aws_start -y",
+    ),
+    "a start of somebody else's instance": (["somebody launches", STOP], "%aws_start -y"),
+    "a stop": ([LAUNCH], STOP),
+    "a stop of a stopped instance": ([LAUNCH, STOP], STOP),
+    "a resize of a running instance": ([LAUNCH], "%aws_resize g4dn.xlarge -y"),
+    "a resize of a stopped instance": ([LAUNCH, STOP], "%aws_resize g4dn.xlarge -y"),
+    "a resize to the same type": ([LAUNCH], "%aws_resize t2.micro -y"),
+    "a termination": ([LAUNCH], "%aws_terminate -f"),
+    "a cleanup of two regions": (
+        [LAUNCH, "%aws_region us-west-2", LAUNCH, "%aws_region us-east-1"],
+        "%aws_cleanup -f",
+    ),
+    "a cleanup without instances": ([LAUNCH, "%aws_terminate -f"], "%aws_cleanup -f"),
+    "a command over SSH": ([LAUNCH], "%aws_ssh nvidia-smi --query"),
+}
+
+
+@pytest.fixture
+def prepare(uni, run):
+    """Run the lines of a situation, and what happens beside them."""
+
+    def launch_by_hand():
+        made = uni.client().run_instances(
+            ImageId=IMAGE, InstanceType="t2.micro", MinCount=1, MaxCount=1
+        )
+        run(f"%aws_get {made['Instances'][0]['InstanceId']}")
+
+    others = {
+        "lose the answer": lambda: uni.unanswered.add("RunInstances"),
+        "answer again": uni.unanswered.clear,
+        "somebody launches": launch_by_hand,
+    }
+
+    def prepared(lines):
+        for line in lines:
+            with suppress(errors.NoAnswer):
+                others[line]() if line in others else run(line)
+
+    return prepared
+
+
+@pytest.mark.parametrize(("before", "line"), SITUATIONS.values(), ids=SITUATIONS)
+def test_the_commands_send_and_run_what_the_magic_sends_and_runs(
+    uni, ssh_commands, run, prepare, home, before, line
+):
+    prepare(before)
+    uni.calls.clear()
+    ssh_commands.clear()
+    remembered, files = selection.read(), read_files(home)
+
+    script = run(explained(line))
+
+    assert (changes(uni), ssh_commands) == ([], [])
+    assert (selection.read(), read_files(home)) == (remembered, files)
+    run(line)
+    assert [comparable(each) for each in scripts.read_calls(script)] == changes(uni)
+    assert scripts.read_ssh_commands(script) == ssh_commands
+
+
+@pytest.mark.parametrize("line", ["%aws_launch t2.micro --dry-run", LAUNCH + " --dry-run"])
+@pytest.mark.parametrize("before", [[], [LAUNCH], ["lose the answer", LAUNCH, "answer again"]])
+def test_a_dry_run_changes_nothing(uni, ssh_commands, run, prepare, home, before, line):
+    prepare(before)
+    uni.calls.clear()
+    ssh_commands.clear()
+    remembered, files = selection.read(), read_files(home)
+
+    run(f"{line} --allow-from 203.0.113.0/24")
+
+    assert (changes(uni), ssh_commands) == ([], [])
+    assert (selection.read(), read_files(home)) == (remembered, files)
+
+
+def test_trust_is_explained_without_pinning_the_key(uni, ssh_commands, run, prepare, home):
+    prepare(["somebody launches"])
+    files = read_files(home)
+
+    script = run("%aws_ssh --trust --explain")
+
+    assert "ssh-keyscan" in script
+    assert "get-console-output" in script
+    assert read_files(home) == files
+
+
+def test_each_magic_for_instances_can_be_explained_or_changes_nothing_on_aws(aws_shell):
+    magics = aws_shell.magics_manager.magics["line"]
+    ours = {name for name in magics if name.startswith("aws_")}
+    explained_ones = {name for name in ours if "--explain" in _help(magics[name])}
+
+    assert ours - explained_ones == SELECT_OR_SHOW
+    assert {line.split()[0] for _, line in SITUATIONS.values()} <= {f"%{n}" for n in explained_ones}
+
+
+def _help(magic):
+    parser = getattr(magic, "parser", None)
+    return parser.format_help() if parser else ""
+
+
+def explained(line):
+    """Return the line with --explain; the options of %aws_ssh come before the command."""
+    name, _, rest = line.partition(" ")
+    return f"{name} --explain {rest}" if name == "%aws_ssh" else f"{line} --explain"
+
+
+def changes(account):
+    """Return the requests that an account received, without those that only read."""
+    return [
+        comparable((each.action, each.region, each.parameters))
+        for each in account.calls
+        if each.service == "ec2" and not each.is_read_only
+    ]
+
+
+def comparable(call):
+    """Return a request without what is random, or made by the commands themselves."""
+    action, region, parameters = call
+    kept = {
+        name: re.sub(
+            r"sg-[0-9a-f]+|\$GROUP", "GROUP", re.sub(r"dl-magics-\w{8}|\$NAME", "NAME", value)
+        )
+        for name, value in parameters.items()
+        if name not in ("UserData", "PublicKeyMaterial", "ClientToken")
+        and not re.fullmatch(r"[0-9a-f]{32}", value)
+    }
+    return action, region, kept
+
+
+def read_files(home):
+    """Return the files of dl_magics that have content, without the copy of AWS's price list."""
+    files = (path for path in home.rglob("*") if path.is_file() and path.name != "prices.json")
+    return {path: content for path in files if (content := path.read_bytes())}

@@ -1,0 +1,83 @@
+"""Read a script of `--explain`: which requests it sends, and what it runs over SSH."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from functools import cache
+from typing import Any
+
+from botocore.model import OperationModel, ServiceModel, Shape
+from botocore.serialize import create_serializer
+from botocore.session import Session
+
+READS = ("describe-", "get-", "wait")
+_KEBAB = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_ASSIGNED = re.compile(
+    r"(?:until )?(?:\w+=\$\()?(?P<command>(?:aws ec2|ssh) .*?)(?P<end>\)?)(?:; do .*)?"
+)
+
+Call = tuple[str, str, dict[str, str]]
+
+
+def read_calls(script: str) -> list[Call]:
+    """Return the changing requests of a script: operation, region, parameters as they are sent."""
+    default = next(iter(re.findall(r"^export AWS_DEFAULT_REGION=(.*)$", script, re.MULTILINE)), "")
+    commands = [words for words in _read_commands(script) if words[:2] == ["aws", "ec2"]]
+    return [_make_call(words[2:], default) for words in commands if not words[2].startswith(READS)]
+
+
+def read_ssh_commands(script: str) -> list[str]:
+    """Return the commands that a script runs over SSH."""
+    return [words[-1] for words in _read_commands(script) if words[0] == "ssh"]
+
+
+def _read_commands(script: str) -> list[list[str]]:
+    lines = script.replace(" \\\n", " ").splitlines()
+    found = [match for line in lines if (match := _ASSIGNED.fullmatch(line))]
+    return [shlex.split(match["command"]) for match in found]
+
+
+@cache
+def _read_ec2_model() -> ServiceModel:
+    return Session().get_service_model("ec2")
+
+
+def _make_call(words: list[str], region: str) -> Call:
+    name, options = words[0].title().replace("-", ""), _read_options(words[1:])
+    (region,) = options.pop("region", [region])
+    model = _read_ec2_model().operation_model(name)
+    return name, region, _serialize(model, options)
+
+
+def _read_options(words: list[str]) -> dict[str, list[str]]:
+    options: dict[str, list[str]] = {}
+    for word in words:
+        if word.startswith("--"):
+            options[word.removeprefix("--")] = []
+        else:
+            options[list(options)[-1]].append(word)
+    for name in ("query", "output"):
+        options.pop(name, None)
+    return options
+
+
+def _serialize(model: OperationModel, options: dict[str, list[str]]) -> dict[str, str]:
+    members = {_KEBAB.sub("-", name).lower(): name for name in model.input_shape.members}
+    parameters: dict[str, Any] = {
+        members[name]: _parse(model.input_shape.members[members[name]], values)
+        for name, values in options.items()
+    }
+    if model.name == "RunInstances":
+        parameters |= {"MinCount": 1, "MaxCount": 1}
+    body = create_serializer("ec2").serialize_to_request(parameters, model)["body"]
+    return {name: str(value) for name, value in body.items()}
+
+
+def _parse(shape: Shape, values: list[str]) -> Any:
+    if shape.type_name == "list" and shape.member.type_name == "string":
+        return values
+    if shape.type_name in ("list", "structure"):
+        return json.loads(values[0])
+    return values[0]

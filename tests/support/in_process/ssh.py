@@ -1,0 +1,84 @@
+"""SSH hosts in this process: they accept each login and record the commands that they are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import asyncssh
+
+NEW_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHoFBWXJpVIWlTPyM5NGxbr4c0NKzXU1G1vHFdPEbfr2"
+
+
+class Reader:
+    """The output of a command."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    async def read(self, _: int = -1) -> str:
+        text, self._text = self._text, ""
+        return text
+
+
+class Process:
+    """A command that has ended; each prints a public key, as `ssh-keygen` does."""
+
+    returncode = 0
+
+    def __init__(self) -> None:
+        self.stdout, self.stderr = Reader(f"{NEW_KEY}\n"), Reader("")
+        self.channel = SimpleNamespace(abort=lambda: None)
+
+    async def wait_closed(self) -> None:
+        pass
+
+
+class Connection:
+    """A connection to any host."""
+
+    def __init__(self, commands: list[str]) -> None:
+        self._commands = commands
+
+    async def create_process(self, command: str, **_: Any) -> Process:
+        self._commands.append(command)
+        return Process()
+
+    async def run(self, *_: Any, **__: Any) -> None:
+        """The first session of a shared connection, which nobody asked for."""
+
+    def is_closed(self) -> bool:
+        return False
+
+    def abort(self) -> None:
+        pass
+
+    def set_tunnel(self, _: Any) -> None:
+        pass
+
+    async def __aenter__(self) -> Connection:
+        return self
+
+    async def __aexit__(self, *_: Any) -> None:
+        pass
+
+
+@contextmanager
+def patched_ssh() -> Iterator[list[str]]:
+    """Let every SSH connection succeed; yield the commands that are run over them."""
+    commands: list[str] = []
+
+    async def connect(**_: Any) -> Connection:
+        return Connection(commands)
+
+    async def get_server_host_key(**_: Any) -> asyncssh.SSHKey:
+        return asyncssh.import_public_key(NEW_KEY)
+
+    with (
+        mock.patch.object(asyncssh, "connect", connect),
+        mock.patch.object(asyncssh, "get_server_host_key", get_server_host_key),
+    ):
+        yield commands
