@@ -39,6 +39,7 @@ class AgentConnection:
         self._unconfirmed: dict[str, bytes] = {}
         self._writer: asyncssh.SSHWriter[bytes] | None = None
         self._attached = asyncio.Event()
+        self._retry = asyncio.Event()
         self._running: asyncio.Task[None]
 
     @classmethod
@@ -106,6 +107,11 @@ class AgentConnection:
         self._send_until_confirmed(id_, {"op": kind, "id": id_, **facts})
         return id_
 
+    def reconnect(self) -> None:
+        """Connect now: an instance that was stopped runs again."""
+        self._received.publish(state="lost", why="it is being opened again")
+        self._retry.set()
+
     async def close(self) -> None:
         """Close the link; the agent and the kernel keep running."""
         self._running.cancel()
@@ -131,10 +137,12 @@ class AgentConnection:
             if self._received.is_complete:
                 self._detach("gone", "it was shut down")
                 return
-            if self._attached.is_set():
+            if self._attached.is_set() or self._retry.is_set():
                 self._attached.clear()
                 pausing = pauses()
-            await asyncio.sleep(next(pausing))
+            self._retry.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._retry.wait(), next(pausing))
 
     async def _hold_session(self) -> None:
         """Open one session and read it until it fails; every end is an exception."""
@@ -188,8 +196,9 @@ class AgentConnection:
 
     def _detach(self, state: LinkState, why: object) -> None:
         if state == "stopped" != self.status.state:
-            # No agent is running that could report it.
-            died = {"event": "kernel_died", "why": "the instance was stopped"}
+            # No agent is running that could report it. What it has not received is not sent later.
+            self._unconfirmed.clear()
+            died = {"event": "kernel_died", "why": "the instance was stopped", "stopped": str(why)}
             self._entries.put_nowait(JournalEntry(self.status.n, time.time(), "agent", died))
         self._received.publish(state=state, why=str(why))
 

@@ -29,6 +29,7 @@ class GpuKernel(KernelRequests):
     ) -> None:
         super().__init__(over, partial(AgentConnection.open, find, run_dir, python))
         self.run_dir = run_dir
+        self.is_new = False  # whether `attach` started the kernel
         self._watchers = Subscribers()
         self._following = asyncio.ensure_future(self._follow())
 
@@ -67,6 +68,7 @@ class GpuKernel(KernelRequests):
             coming = kernel._watchers.watch()
             welcome = await over.wait_attached()
             kernel._running = RunningCells(welcome.busy, welcome.n)
+            kernel.is_new = status.state in ("starting", "dead")
             if status.state == "starting":
                 await coming.ready(after=status.n)
             elif status.state == "dead":
@@ -96,6 +98,10 @@ class GpuKernel(KernelRequests):
         """Shut down the kernel and its agent; the journal stays on the host."""
         blocking.wait_for(self._shutdown())
         self.close()
+
+    def reconnect(self) -> None:
+        """Connect now rather than after the pause that follows a failure."""
+        blocking.call_in_loop(self.link.reconnect)
 
     def entries(self) -> AsyncIterator[JournalEntry]:
         """Return the entries received from now on; iterate in the thread of the event loop."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, needs_local_scope
@@ -12,6 +12,9 @@ from dl_magics.magics.arguments import argument, magic_arguments, parse_argstrin
 from dl_magics.magics.display.link_status import show_link_status
 from dl_magics.magics.display.updatable import print_line
 from dl_magics.magics.prompts import Notice
+
+if TYPE_CHECKING:
+    from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
 
 
 @magics_class
@@ -52,7 +55,7 @@ class GpuCellMagics(Magics):
         args = parse_argstring(self.gpu, line)
         wanted = names.parse_names(" ".join(args.output))
         if again := notebook_kernel.reattach():
-            print_line(f"Reattached to the GPU kernel on {again.host.name}, with its variables.")
+            print_line(_describe_reattached(again))
         kernel = notebook_kernel.current()
         local = {**self.shell.user_ns, **(local_ns or {})}
         values = names.select_values(local, names.parse_names(" ".join(args.input)))
@@ -126,3 +129,10 @@ class GpuCellMagics(Magics):
             return KernelLog(log, max(args.last, 0))
         path = kernel_log.write_notebook(log, Path(args.output).expanduser())
         return Notice(f"Wrote {len(log.cells)} cells to {path}.")
+
+
+def _describe_reattached(kernel: NotebookKernel) -> str:
+    """Return what a process that reattached found: the variables of the earlier one, or none."""
+    if kernel.client.is_new:
+        return f"The GPU kernel on {kernel.host.name} had ended: a new one, without variables."
+    return f"Reattached to the GPU kernel on {kernel.host.name}, with its variables."

@@ -132,7 +132,7 @@ def test_stop_without_a_connection_interrupts_the_cell_when_it_is_back(lab, run,
         redirect_stdout(shown),
         redirect_stderr(shown),
         pytest.raises(
-            KeyboardInterrupt, match=r"There is no connection to .*: the cell still runs"
+            KeyboardInterrupt, match=r"There is no connection to .*: the cell goes on there"
         ),
     ):
         run(endless)

@@ -146,6 +146,8 @@ def test_the_second_stop_ends_the_wait_for_a_cell_that_ignores_the_first(open_no
     assert "interrupted twice" in reply["evalue"]
     later = open_notebook.until(sent, lambda outputs: "at last" in printed(outputs))
     assert printed(outputs + later).count("not yet") == 1
+    _, outputs = open_notebook.run("%gpu_output")
+    assert re.fullmatch(r"begun\n(not yet\n)+at last\n", printed(outputs))
 
 
 def test_the_debugger_of_the_gpu_kernel_answers_in_a_cell(open_notebook):
@@ -209,3 +211,43 @@ def test_nbclient_stops_at_an_input_and_leaves_the_gpu_kernel_free(notebook, mon
     _, asks, after = [cell.outputs for cell in document.cells]
     assert asks[-1].ename == "StdinNotImplementedError"
     assert [output.text for output in after] == ["next\n"]
+
+
+def test_a_stopped_instance_is_refused_at_once_and_found_again_after_its_start(open_notebook):
+    open_notebook.run("x = 1")
+    open_notebook.run("%%gpu --background\nimport time; time.sleep(600)")
+    open_notebook.run("%aws_stop")
+
+    # Nobody interrupts these cells. The first may come before the link has noticed the stop.
+    replies = [
+        open_notebook.run(cell)[0]
+        for cell in (
+            "%%gpu\nran = 1",
+            "%%gpu -i x\nran = 1",
+            "%gpu_output",
+            "%gpu_restart",
+            "%gpu_log",
+        )
+    ]
+
+    assert {reply["ename"] for reply in replies} == {"WrongState"}
+    assert all("gpu is stopped: it must be running." in reply["evalue"] for reply in replies)
+    assert open_notebook.run("%aws_start")[0]["status"] == "ok"
+    reply, _ = open_notebook.run("%%gpu\nran")
+    assert reply["ename"] == "KernelDied"
+    assert open_notebook.run("%gpu_connect")[0]["status"] == "ok"
+    reply, _ = open_notebook.run("%%gpu\nran")
+    assert reply["ename"] == "NameError"
+
+
+def test_a_restarted_notebook_says_that_its_gpu_kernel_lost_its_variables(open_notebook):
+    open_notebook.run("%%gpu\nkept = 1")
+    open_notebook.run("%aws_stop")
+    open_notebook.run("%aws_start")
+    open_notebook.die_and_restart()
+
+    _, outputs = open_notebook.run("%%gpu\nprint('kept' in dir())")
+
+    assert printed(outputs) == (
+        "The GPU kernel on gpu had ended: a new one, without variables.\nFalse\n"
+    )

@@ -53,10 +53,15 @@ def run_in_background(kernel: NotebookKernel, cell: str) -> str:
     """Send a cell without waiting for it; return its message id, which identifies its output."""
     since = kernel.client.n
     msg_id = kernel.client.execute(cell).id
+    remember_cell(kernel, msg_id, since, cell)
+    return msg_id
+
+
+def remember_cell(kernel: NotebookKernel, msg_id: str, since: int, cell: str) -> None:
+    """Make a cell the newest one in the background; it was sent after entry `since`."""
     line = cell.strip().partition("\n")[0][:60]
     sent = state.BackgroundCell(msg_id=msg_id, since=since, cell=line)
     state.add_background_cell(kernel.id, sent, keep=_KEPT)
-    return msg_id
 
 
 def interrupt_running(kernel: NotebookKernel) -> str:

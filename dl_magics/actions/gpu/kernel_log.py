@@ -112,9 +112,9 @@ class _Builder:
         elif kind == "clear_output":
             self._clear(entry, cell)
         elif kind == "update_display_data":
-            for shown in self._displays.get(content["transient"]["display_id"], ()):
-                shown.data = _without_widget(content["data"])
-                shown.metadata = content["metadata"]
+            data, metadata = _without_widget(content["data"]), dict(content.get("metadata") or {})
+            for shown in self._displays.get(_find_display(content), ()):
+                shown.data, shown.metadata = data, metadata
         elif kind in ("stream", "display_data", "execute_result", "error"):
             self._append(v4.output_from_msg(entry.message), entry, cell)
 
@@ -134,8 +134,8 @@ class _Builder:
             return
         if "data" in output:
             output.data = _without_widget(output.data)
-            id_ = str((entry.message["content"].get("transient") or {}).get("display_id"))
-            self._displays.setdefault(id_, []).append(output)
+            if id_ := _find_display(entry.message["content"]):
+                self._displays.setdefault(id_, []).append(output)
         cell.outputs.append(output)
 
 
@@ -144,6 +144,13 @@ _NOTES = {
     "kernel_started": "*The GPU kernel was restarted: the variables of the cells above are lost.*",
     "skipped": "*The journal no longer has what came before.*",
 }
+
+
+def _find_display(content: dict[str, Any]) -> str:
+    """Return the id by which an output is updated, "" if it has none; a host may send anything."""
+    transient = content.get("transient")
+    id_ = transient.get("display_id") if isinstance(transient, dict) else None
+    return id_ if isinstance(id_, str) else ""
 
 
 def _without_widget(data: dict[str, Any]) -> dict[str, Any]:

@@ -85,11 +85,16 @@ def current() -> NotebookKernel:
     ------
     NotConnected
         If no GPU kernel is connected.
+    WrongState
+        If its instance is not running: a request would wait for its start.
     """
     session = notebook_session.current()
     kernel = _open.get(session.name) or reattach()
     if not kernel:
         raise free_kernels.explain_not_connected(session)
+    if kernel.client.state == "stopped":
+        kernel.host.resolve_target()
+        kernel.client.reconnect()
     return kernel
 
 

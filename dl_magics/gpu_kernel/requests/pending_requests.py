@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dl_magics.errors import DLMagicsError, KernelDied, OutputLost
+from dl_magics.errors import DLMagicsError, KernelDied, OutputLost, WrongState
 from dl_magics.gpu_kernel.journal_entry import JournalEntry
 from dl_magics.gpu_kernel.requests.pending_request import Message, PendingRequest
+
+
+_RESTART = "%gpu_restart starts a new kernel; cells are not run again automatically."
+_START = "%aws_start, then %gpu_connect; cells are not run again automatically."
 
 
 class PendingRequests:
@@ -99,7 +103,11 @@ class PendingRequests:
         match entry.event:
             case "kernel_died":
                 self._dead = entry.message["why"]
-                self._fail_accepted(_died(self._dead))
+                if "stopped" in entry.message:
+                    self._fail_accepted(_died(self._dead, fix=_START))
+                    self.fail(not_running(entry.message["stopped"]))
+                else:
+                    self._fail_accepted(_died(self._dead))
             case "kernel_started":
                 self._dead = ""
                 self._fail_accepted(_died("it was restarted"))
@@ -171,11 +179,13 @@ def _message(entry: JournalEntry, channel: str, kind: str, content: Message) -> 
     }
 
 
-def _died(why: str) -> KernelDied:
-    return KernelDied(
-        f"The GPU kernel stopped before the cell finished: {why}.",
-        fix="%gpu_restart starts a new kernel; cells are not run again automatically.",
-    )
+def not_running(why: str) -> WrongState:
+    """Return the error of a request that was not sent because its instance does not run."""
+    return WrongState(f"The cell was not run. {why}", fix=_START)
+
+
+def _died(why: str, fix: str = _RESTART) -> KernelDied:
+    return KernelDied(f"The GPU kernel stopped before the cell finished: {why}.", fix=fix)
 
 
 def _lost() -> OutputLost:

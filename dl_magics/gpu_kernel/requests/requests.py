@@ -13,7 +13,7 @@ from dl_magics.gpu_kernel import replay
 from dl_magics.gpu_kernel.agent_connection import AgentConnection
 from dl_magics.gpu_kernel.journal_entry import JournalEntry, build_request
 from dl_magics.gpu_kernel.requests.pending_request import Message, PendingRequest
-from dl_magics.gpu_kernel.requests.pending_requests import PendingRequests
+from dl_magics.gpu_kernel.requests.pending_requests import PendingRequests, not_running
 from dl_magics.gpu_kernel.requests.running_cells import (
     TITLE,
     RunningCell,
@@ -197,6 +197,8 @@ class KernelRequests:
     def _ask(self, answer: PendingRequest, channel: str, message: Message) -> None:
         if self._failed:
             raise self._failed
+        if self.link.status.state == "stopped":
+            raise not_running(self.link.status.why)
         self._answers.expect(answer)
         self.link.send(channel, message)
 

@@ -48,8 +48,9 @@ class RunningCells:
             self._end(lambda cell: cell.id == entry.answers)
         elif entry.event in ("kernel_died", "kernel_started", "shutdown"):
             self._dead = entry.event != "kernel_started"
-            # A cell that was not recorded is still on its way.
-            self._end(lambda cell: 0 < cell.n <= entry.n)
+            # A cell that was not recorded is still on its way, but not to a stopped instance.
+            is_stopped = "stopped" in entry.message
+            self._end(lambda cell: is_stopped or 0 < cell.n <= entry.n)
         elif entry.event == "settled":
             self._end(lambda cell: 0 < cell.n < entry.message["before"])
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 0.1
 
 
+class LeftCell(KeyboardInterrupt):
+    """The second interrupt: the notebook does not wait for the cell any more."""
+
+
 def wait_for_turn(kernel: NotebookKernel, say: Callable[[str], None]) -> None:
     """Wait until the GPU kernel has ended the cells that it has; Ctrl-C leaves those alone.
 
@@ -29,8 +33,8 @@ def wait_for_turn(kernel: NotebookKernel, say: Callable[[str], None]) -> None:
     client = kernel.client
     if not (ahead := client.unfinished_cells):
         return
-    say(f"Waiting for {ahead[0]} to end on {kernel.host.name} …")
     try:
+        say(f"Waiting for {ahead[0]} to end on {kernel.host.name} …")
         while client.unfinished_cells:
             ahead = client.unfinished_cells or ahead
             client.waiting()
@@ -45,12 +49,19 @@ def wait_for_turn(kernel: NotebookKernel, say: Callable[[str], None]) -> None:
 
 def run_cell(shell: InteractiveShell, kernel: NotebookKernel, code: str) -> None:
     """Run a cell on the GPU kernel, show it until its end, and raise its error."""
+    from dl_magics.actions.gpu import cells
+
     widgets = CellWidgets(shell, kernel.client)
+    since = kernel.client.n
     late = LateOutput(shell, widgets.bridge)
     request = kernel.client.execute(code, allow_stdin=accepts_input(shell), late=late.show)
     with kernel.client.interrupt_at_exit(request):
         widgets.come_with(request)
-        failed = _show_until_end(kernel, request, widgets)
+        try:
+            failed = _show_until_end(kernel, request, widgets)
+        except LeftCell:
+            cells.remember_cell(kernel, request.id, since, code)
+            raise _explain_left(kernel) from None
     widgets.finish()
     if failed:
         raise_error(failed)
@@ -77,7 +88,7 @@ def _show_until_end(
             return failed
         except KeyboardInterrupt:
             if interrupted:
-                raise _left(kernel) from None
+                raise LeftCell from None
             interrupted = True
             kernel.client.interrupt(request)
             if kernel.client.link.status.state != "attached":
@@ -88,13 +99,13 @@ def _show_until_end(
                 )
 
 
-def _left(kernel: NotebookKernel) -> BaseException:
+def _explain_left(kernel: NotebookKernel) -> BaseException:
     if kernel.client.link.status.state == "attached":
         return build_interrupt(
             f"The cell on {kernel.host.name} was interrupted twice and has not ended yet.",
-            fix="Its further output appears here. %gpu_restart ends it with its kernel.",
+            fix="%gpu_output shows its output; %gpu_restart ends it with its kernel.",
         )
     return build_interrupt(
-        f"There is no connection to {kernel.host.name}: the cell still runs there.",
-        fix="It is interrupted when the connection is back; %gpu_status shows the connection.",
+        f"There is no connection to {kernel.host.name}: the cell goes on there.",
+        fix="It is interrupted when the connection is back; %gpu_output shows its output then.",
     )

@@ -99,6 +99,8 @@ def test_outputs_are_those_that_a_front_end_shows(entries, expected):
         output("display_data", "a", data=3, metadata={}),
         output("execute_input", "a", execution_count="x"),
         output("update_display_data", "a", data={}),
+        output("update_display_data", "a", data={}, metadata={}, transient=3),
+        output("update_display_data", "a", data={}, metadata={}, transient={"display_id": []}),
     ],
 )
 def test_a_message_that_is_not_valid_is_left_out(entry):

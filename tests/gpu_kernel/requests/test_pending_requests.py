@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dl_magics.errors import KernelDied
+from dl_magics.errors import KernelDied, WrongState
 from dl_magics.gpu_kernel.requests.pending_request import PendingRequest
 from dl_magics.gpu_kernel.requests.pending_requests import PendingRequests
 from support.messages import asks_for_input, event, printed, reply, sent, status, stream
@@ -125,6 +125,14 @@ def test_a_dead_kernel_ends_a_request_after_what_came(asked):
     assert next(asked.request)["content"]["text"] == "1"
     with pytest.raises(KernelDied, match="out of memory"):
         next(asked.request)
+
+
+def test_a_stopped_instance_ends_also_a_request_that_is_on_its_way(asked):
+    asked.take(event("kernel_died", why="the instance was stopped", stopped="gpu is stopped."))
+
+    with pytest.raises(WrongState, match="The cell was not run. gpu is stopped.") as refused:
+        next(asked.request)
+    assert refused.value.fix.startswith("%aws_start")
 
 
 def test_a_reply_that_never_comes_is_an_interrupt(asked):

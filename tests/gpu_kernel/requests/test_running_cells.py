@@ -77,8 +77,10 @@ def test_a_dead_kernel_runs_no_cell_that_is_sent_to_it(running):
 def test_a_stopped_instance_runs_nothing(running):
     # The link reports it with the number of the last entry.
     last = running.cells[-1].n
+    running.send(RunningCell("c", "on its way"))
+    stopped = {"event": "kernel_died", "stopped": "gpu is stopped."}
 
-    running.take(JournalEntry(last, 0.0, "agent", {"event": "kernel_died"}))
+    running.take(JournalEntry(last, 0.0, "agent", stopped))
 
     assert titles(running) == []
 
