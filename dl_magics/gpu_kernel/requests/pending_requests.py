@@ -8,7 +8,6 @@ from dl_magics.errors import DLMagicsError, KernelDied, OutputLost, WrongState
 from dl_magics.gpu_kernel.journal_entry import JournalEntry
 from dl_magics.gpu_kernel.requests.pending_request import Message, PendingRequest
 
-
 _RESTART = "%gpu_restart starts a new kernel; cells are not run again automatically."
 _START = "%aws_start, then %gpu_connect; cells are not run again automatically."
 

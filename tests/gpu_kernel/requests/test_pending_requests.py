@@ -130,7 +130,7 @@ def test_a_dead_kernel_ends_a_request_after_what_came(asked):
 def test_a_stopped_instance_ends_also_a_request_that_is_on_its_way(asked):
     asked.take(event("kernel_died", why="the instance was stopped", stopped="gpu is stopped."))
 
-    with pytest.raises(WrongState, match="The cell was not run. gpu is stopped.") as refused:
+    with pytest.raises(WrongState, match=r"The cell was not run\. gpu is stopped\.") as refused:
         next(asked.request)
     assert refused.value.fix.startswith("%aws_start")
 
