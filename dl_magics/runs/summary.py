@@ -16,7 +16,7 @@ from dl_magics.runs.field_rules import METRICS
 from dl_magics.runs.state import RunState
 from dl_magics.text import escape_controls
 
-# Readable on a white and on a black background; the same as in dl_magics/widgets/run.css.
+# Readable on a white and on a black background; near those of dl_magics/widgets/browser/base.css.
 _TRAIN, _VALID, _INK = "#6b7f99", "#d4620a", "#808080"
 _MOST_DOTS = 40
 _MOST_ROWS = 10

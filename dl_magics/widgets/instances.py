@@ -9,10 +9,8 @@ from __future__ import annotations
 import shlex
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets as t
 
 from dl_magics.actions.aws import context, instances, price_list
@@ -20,16 +18,17 @@ from dl_magics.actions.aws.context import Context
 from dl_magics.core import money
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError
+from dl_magics.widgets.assets import load_script, load_style
+from dl_magics.widgets.live import LiveWidget
 
-HERE = Path(__file__).parent
 _SECONDS = 3.0
 
 
-class Panel(anywidget.AnyWidget):
+class Panel(LiveWidget):
     """The instances of the selected profile and region, refreshed every `seconds` until closed."""
 
-    _esm = HERE / "instances.js"
-    _css = HERE / "instances.css"
+    _esm = load_script("instances.js")
+    _css = load_style("instances.css")
     summary = t.Unicode().tag(sync=True)
     rows = t.List(t.Dict()).tag(sync=True)
     types = t.Dict().tag(sync=True)
@@ -37,8 +36,7 @@ class Panel(anywidget.AnyWidget):
     notes = t.Dict().tag(sync=True)
 
     def __init__(self, seconds: float = _SECONDS) -> None:
-        super().__init__()
-        self._closed = threading.Event()
+        super().__init__(again="%manage_aws")
         self._changing = threading.Lock()
         self._at_work: set[str] = set()
         self._do: dict[str, Callable[[Context, dict[str, Any]], Iterator[Instance]]] = {
@@ -74,10 +72,6 @@ class Panel(anywidget.AnyWidget):
         else:
             self._at_work.add(id_)
             threading.Thread(target=self._work, args=(click,), daemon=True).start()
-
-    def close(self) -> None:
-        self._closed.set()
-        super().close()
 
     def _work(self, click: dict[str, Any]) -> None:
         id_, action = click["id"], click["action"]

@@ -1,6 +1,6 @@
 """`%keras_settings`: a form for Keras' settings, on this computer and on the instance.
 
-The browser numbers each click and disables the form until the kernel has received it. The local
+The browser numbers each click and disables the form until the kernel has handled it. The local
 settings are read again every few seconds, so that a change made elsewhere is shown.
 """
 
@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets as t
 
 from dl_magics.actions.keras import form, settings
 from dl_magics.actions.keras.settings import Where
 from dl_magics.actions.keras.views import Changed
 from dl_magics.errors import DLMagicsError
+from dl_magics.widgets.assets import load_script, load_style
+from dl_magics.widgets.live import LiveWidget
 
-HERE = Path(__file__).parent
 _SECONDS = 3.0
 
 
-class SettingsPanel(anywidget.AnyWidget):
+class SettingsPanel(LiveWidget):
     """The form for Keras' settings.
 
     Parameters
@@ -32,10 +31,12 @@ class SettingsPanel(anywidget.AnyWidget):
         What the restart button calls; None hides the button.
     seconds
         How often the local settings are read again.
+    again
+        What a person types to get the form back after the end of its kernel.
     """
 
-    _esm = HERE / "keras_settings.js"
-    _css = HERE / "keras_settings.css"
+    _esm = load_script("keras_settings.js")
+    _css = load_style("keras_settings.css")
     where = t.Unicode("local").tag(sync=True)
     title = t.Unicode().tag(sync=True)
     rows = t.List(t.Dict()).tag(sync=True)
@@ -44,13 +45,16 @@ class SettingsPanel(anywidget.AnyWidget):
     can_undo = t.Bool(False).tag(sync=True)
     needs_restart = t.Bool(False).tag(sync=True)
     received = t.Int(0).tag(sync=True)
+    handled = t.Int(0).tag(sync=True)
 
     def __init__(
-        self, restart: Callable[[], object] | None = None, seconds: float = _SECONDS
+        self,
+        restart: Callable[[], object] | None = None,
+        seconds: float = _SECONDS,
+        again: str = "%keras_settings",
     ) -> None:
-        super().__init__(where=settings.default_where())
+        super().__init__(where=settings.default_where(), again=again)
         self._restart = restart
-        self._closed = threading.Event()
         self._changing = threading.Lock()
         # The last change, if it was one of the device: Undo undoes the last change.
         self._device_changed: Changed | None = None
@@ -80,12 +84,9 @@ class SettingsPanel(anywidget.AnyWidget):
         self.received = max(self.received, int(click["n"]))
         if click["action"] == "restart" and self._restart:
             self._restart()
+            self.handled = self.received
             return
         threading.Thread(target=self._handle, args=(click,), daemon=True).start()
-
-    def close(self) -> None:
-        self._closed.set()
-        super().close()
 
     @property
     def _side(self) -> Where:
@@ -97,6 +98,7 @@ class SettingsPanel(anywidget.AnyWidget):
         except DLMagicsError as error:
             self.note = _two_lines(error)
         self.look()
+        self.handled = max(self.handled, int(click["n"]))
 
     def _perform(self, click: dict[str, Any]) -> str:
         action = click["action"]

@@ -15,7 +15,7 @@ class Manager(Tab):
 
     def __init__(self, restart: Callable[[], object] | None = None) -> None:
         super().__init__(
-            children=[Panel(), SettingsPanel(restart=restart)],
+            children=[Panel(), SettingsPanel(restart=restart, again="%manage_aws")],
             titles=["Instances", "Keras settings"],
         )
 

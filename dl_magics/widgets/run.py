@@ -7,19 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets as t
 
 from dl_magics.core import money
 from dl_magics.runs.state import RunState
 from dl_magics.runs.summary import format_resumptions
 from dl_magics.text import escape_controls
+from dl_magics.widgets.assets import load_script, load_style
+from dl_magics.widgets.live import LiveWidget
 
-_HERE = Path(__file__).parent
 _SECONDS_BETWEEN = 0.25
 
 
-class RunWidget(anywidget.AnyWidget):
+class RunWidget(LiveWidget):
     """Shows one run, at most four times a second.
 
     Parameters
@@ -31,14 +31,15 @@ class RunWidget(anywidget.AnyWidget):
         Returns the time in seconds, for tests.
     """
 
-    _esm = _HERE / "run.js"
-    _css = _HERE / "run.css"
+    _esm = load_script("run.js")
+    _css = load_style("run.css")
 
     about = t.Dict().tag(sync=True)
     progress = t.Dict().tag(sync=True)
     epochs: t.List[dict[str, Any]] = t.List().tag(sync=True)
     notes: t.List[str] = t.List().tag(sync=True)
     watches = t.Bool(False).tag(sync=True)
+    stopping = t.Bool(False).tag(sync=True)
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class RunWidget(anywidget.AnyWidget):
             return
         self._next = now + _SECONDS_BETWEEN
         with self.hold_sync():
+            self.again = f"%attach {state.run}" if state.run else ""
             self.about = {
                 "title": title(state),
                 "device": state.device,

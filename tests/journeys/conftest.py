@@ -48,6 +48,15 @@ RUN = """i => {
   window.__done = (window.__done || {}); window.__done[i] = false;
   done.then(() => { window.__done[i] = true; }); }"""
 
+AXE = ROOT / "tests" / "widgets" / "js" / "node_modules" / "axe-core" / "axe.min.js"
+AXE_RUN = """async selector => {
+  const { passes, violations } = await window.axe.run(selector);
+  return passes.length ? violations.flatMap(each => each.nodes.map(
+    node => `${each.id}: ${node.html} ${node.failureSummary}`)) : ['nothing was checked']; }"""
+RIGHT_EDGE = "() => document.querySelector('.jp-WindowedPanel-outer').getBoundingClientRect().right"
+THEMES = ("JupyterLab Dark", "JupyterLab Light")
+WIDTHS = (1280, 700)
+
 
 class Lab:
     """A page of JupyterLab, on a temporary folder."""
@@ -94,6 +103,36 @@ class Lab:
         self.page.wait_for_function(
             f"document.body.dataset.jpThemeName === {json.dumps(name)}", timeout=10_000
         )
+
+    def restart_kernel(self) -> None:
+        """Restart the kernel as the toolbar does, without its question."""
+        self.page.evaluate("() => window.__nb.sessionContext.session.kernel.restart()")
+
+    def find_violations(self, selector: str) -> list[str]:
+        """Return what axe-core finds in an element, in words."""
+        if not self.page.evaluate("() => Boolean(window.axe)"):
+            self.page.add_script_tag(path=AXE)
+        found = self.page.evaluate(AXE_RUN, selector)
+        return [str(each) for each in found]
+
+    def check_everywhere(self, selector: str, buttons: str) -> list[str]:
+        """Return what is wrong with an element in both themes, wide and narrow.
+
+        That is what axe-core finds, and buttons that are cut off on the right.
+        """
+        found = []
+        for theme in THEMES:
+            self.theme(theme)
+            for width in WIDTHS:
+                self.page.set_viewport_size({"width": width, "height": 850})
+                found += [f"{theme} {width}: {each}" for each in self.find_violations(selector)]
+                edge = self.page.evaluate(RIGHT_EDGE)
+                for button in self.page.locator(buttons).all():
+                    box = button.bounding_box()
+                    if not box or box["x"] + box["width"] > edge:
+                        found.append(f"{theme} {width}: {button.inner_text()} is out of sight")
+        self.page.set_viewport_size({"width": 1100, "height": 850})
+        return found
 
     def shut_kernels_down(self) -> None:
         for session in self._api("sessions"):
@@ -190,8 +229,18 @@ def _wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> Non
     raise AssertionError(log.read_text())
 
 
+@pytest.fixture(scope="module")
+def shared_lab(server: tuple[str, Path, Path], browser: Browser) -> Iterator[Lab]:
+    """One page for all tests of a file that go on where the last one ended."""
+    yield from _open_lab(server, browser)
+
+
 @pytest.fixture
 def lab(server: tuple[str, Path, Path], browser: Browser) -> Iterator[Lab]:
+    yield from _open_lab(server, browser)
+
+
+def _open_lab(server: tuple[str, Path, Path], browser: Browser) -> Iterator[Lab]:
     url, folder, _ours = server
     page = browser.new_page(viewport={"width": 1100, "height": 850})
     shown = Lab(url, folder, page)

@@ -17,13 +17,14 @@ CELLS = [
     "%manage_aws",
     "%practice on",
     "%practice off",
+    "import time; time.sleep(4)",
 ]
 
 
-@pytest.fixture
-def folder(tmp_path):
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
     pytest.importorskip("jax")
-    made = tmp_path / "keras"
+    made = tmp_path_factory.mktemp("settings") / "keras"
     made.mkdir()
     (made / "keras.json").write_text('{"backend": "jax", "mine": [1, 2]}')
     return made
@@ -37,11 +38,56 @@ def find_select(lab, name):
     return lab.page.locator(f".dl-keras select[aria-label='{name}']")
 
 
-def test_a_selection_is_written_and_takes_effect_after_a_restart(lab, folder):
-    lab.open("settings.ipynb", [cell.format(folder=folder) for cell in CELLS])
+@pytest.fixture(scope="module")
+def form(shared_lab, folder):
+    """The form, which the tests of this file share in order."""
+    shared_lab.open("settings.ipynb", [cell.format(folder=folder) for cell in CELLS])
     for cell in (0, 1, 2, 3):
-        lab.run(cell)
-        lab.finish(cell)
+        shared_lab.run(cell)
+        shared_lab.finish(cell)
+    return shared_lab
+
+
+def test_the_form_is_accessible_and_its_buttons_are_in_sight(form):
+    assert form.check_everywhere(".dl-keras", ".dl-keras button, .dl-keras select") == []
+
+
+def test_arrow_keys_write_nothing_until_enter(form, folder):
+    page, floats = form.page, find_select(form, "floatx")
+    floats.focus()
+
+    page.keyboard.press("ArrowUp")
+    page.wait_for_selector(".dl-later:has-text('is not written: Enter writes it')")
+    passed = floats.input_value()
+    assert passed != "float32"
+    page.keyboard.press("Escape")
+    assert floats.input_value() == "float32"
+    assert "floatx" not in read_settings(folder)
+
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f".dl-keras .dl-note:has-text('{passed}')")
+    assert read_settings(folder)["floatx"] == passed
+    assert page.evaluate("() => document.activeElement.getAttribute('aria-label')") == "floatx"
+
+
+def test_what_is_asked_of_a_busy_kernel_is_not_shown_as_written(form, folder):
+    form.run(8)
+    form.page.wait_for_timeout(500)
+    find_select(form, "image_data_format").select_option("channels_first")
+
+    assert find_select(form, "image_data_format").input_value() == "channels_last"
+    later = "channels_first: not written yet"
+    assert form.page.locator(f".dl-later:text-is('{later}')").count() or (
+        read_settings(folder).get("image_data_format") == "channels_first"
+    )
+    form.finish(8)
+    form.page.wait_for_selector(".dl-keras .dl-note:has-text('channels_first')")
+    assert find_select(form, "image_data_format").input_value() == "channels_first"
+
+
+def test_a_selection_is_written_and_takes_effect_after_a_restart(form, folder):
+    lab = form
     assert find_select(lab, "backend").input_value() == "jax"
 
     find_select(lab, "backend").select_option("tensorflow")
@@ -66,8 +112,18 @@ def test_a_selection_is_written_and_takes_effect_after_a_restart(lab, folder):
             break
     assert "fresh" in lab.text_of(4)
 
+    assert "was restarted or has ended" in lab.page.inner_text(".dl-keras .dl-gone")
+    assert "run: %keras_settings" in lab.page.inner_text(".dl-keras .dl-gone")
+    assert find_select(lab, "backend").is_disabled()
+    find_select(lab, "backend").evaluate(
+        "list => { list.value = 'jax'; list.dispatchEvent(new Event('change')); }"
+    )
+    assert find_select(lab, "backend").input_value() == "torch"
+    assert read_settings(folder) == {"backend": "torch"}
 
-def test_manage_aws_has_a_tab_for_keras_settings(lab, folder):
+
+def test_manage_aws_has_a_tab_for_keras_settings(form, folder):
+    lab = form
     lab.open("tabs.ipynb", [cell.format(folder=folder) for cell in CELLS])
     for cell in (0, 1, 6, 5):
         lab.run(cell)

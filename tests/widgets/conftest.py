@@ -1,5 +1,6 @@
 """Modules that are covered by a test of another name.
 
+assets: tests/widgets/test_live.py
 manage: tests/widgets/test_keras_settings.py
 restart: tests/magics/test_backend.py
 """

@@ -63,6 +63,7 @@ def test_a_selection_is_checked_and_written_as_by_the_magic(panel, file):
     wait_until(lambda: value(panel, "floatx") == "float64")
     assert json.loads(file.read_text())["floatx"] == "float64"
     assert "floatx: not set → float64" in panel.note
+    wait_until(lambda: panel.handled == panel.received)
     assert panel.can_undo
 
     choose(panel, "backend", "theano")

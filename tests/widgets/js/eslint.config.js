@@ -5,7 +5,7 @@ export default [
   { ignores: ['**/node_modules/', '.venv/', 'build/'] },
   js.configs.recommended,
   {
-    files: ['dl_magics/widgets/*.js'],
+    files: ['dl_magics/widgets/browser/*.js'],
     languageOptions: { globals: globals.browser },
     rules: { curly: 'error', eqeqeq: 'error', 'prefer-const': 'error', 'no-var': 'error' }
   },

@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import test from 'node:test';
 
-const source = await readFile(
-  new URL('../../../dl_magics/widgets/instances.js', import.meta.url),
-  'utf8'
-);
-const { cost, question } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+import { load } from './load.js';
+
+const { cost, question, waitingNote } = await load('instances.js');
 
 const row = {
   name: 'gpu',
@@ -38,4 +35,9 @@ test('every confirmation shows the dollars', () => {
   assert.match(question(row, 'stop', '', types), /disk still costs \$8\.00\/month/);
   assert.match(question(row, 'resize', 'g5.xlarge', types), /to g5\.xlarge \(A10G, \$1\.006\/h/);
   assert.match(question(row, 'resize', 'new.type', types), /price unknown/);
+});
+
+test('a click that the kernel did not receive is never shown as done', () => {
+  assert.match(waitingNote(row, 'stop', true), /^stop: waiting for the kernel/);
+  assert.match(waitingNote(row, 'stop', false), /did not receive “stop”: %aws_list .* of gpu/);
 });

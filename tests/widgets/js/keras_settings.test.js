@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import test from 'node:test';
 
-const source = await readFile(
-  new URL('../../../dl_magics/widgets/keras_settings.js', import.meta.url),
-  'utf8'
-);
-const module = await import(`data:text/javascript,${encodeURIComponent(source)}`);
-const { isSmallNumber, label, offered } = module;
+import { load } from './load.js';
+
+const module = await load('keras_settings.js');
+const { isMove, isSmallNumber, label, offered } = module;
 
 const choices = [
   { value: 'tensorflow', why: '' },
@@ -36,4 +33,9 @@ test('epsilon must be a small positive number', () => {
     ...[true, true],
     ...[false, false, false, false, false]
   ]);
+});
+
+test('arrow keys and letters go through a closed list, other keys choose from it', () => {
+  assert.deepEqual(['ArrowDown', 'End', 't'].map(isMove), [true, true, true]);
+  assert.deepEqual(['', 'Enter', ' ', 'Tab', 'Escape'].map(isMove), Array(5).fill(false));
 });

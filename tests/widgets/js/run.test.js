@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import test from 'node:test';
 
-const source = await readFile(new URL('../../../dl_magics/widgets/run.js', import.meta.url), 'utf8');
-const run = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+import { load } from './load.js';
+
+const run = await load('run.js');
 
 const epoch = (number, logs, best = false) => ({ epoch: number, logs, best });
 

@@ -3,18 +3,20 @@
  *
  * The curves are SVG: they follow the theme of the page and need no library.
  *
+ * @typedef {import('./base.js').Model} Model
  * @typedef {{epoch: number, logs: Record<string, number>, best: boolean}} Epoch
- * @typedef {{get: (name: string) => any, on: (event: string, draw: () => void) => void,
- *   off: (event: string, draw: () => void) => void, send: (content: object) => void,
- *   widget_manager?: {kernel?: {interrupt: () => Promise<void>}}}} Model
  */
+
+import { button, element, prepare, redraw, watchKernel } from './base.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 const WIDTH = 300;
 const HEIGHT = 150;
 const EDGE = { left: 44, right: 10, top: 22, bottom: 22 };
 const MOST_DOTS = 40;
-const TRAITS = ['about', 'progress', 'epochs', 'notes'];
+const NEWS = 'change:about change:progress change:epochs change:notes change:stopping';
+// The second press ends a run at once: it must not be the end of a double click.
+const AGAIN_SECONDS = 2;
 
 /** @param {number} seconds */
 export function duration(seconds) {
@@ -72,22 +74,6 @@ export function lastEpoch(asked, done) {
 /** The last epoch that was the best so far. @param {Epoch[]} epochs */
 export function bestOf(epochs) {
   return epochs.filter(each => each.best).at(-1);
-}
-
-/**
- * @param {string} kind
- * @param {string} [className]
- * @param {string} [text]
- */
-function element(kind, className, text) {
-  const made = document.createElement(kind);
-  if (className) {
-    made.className = className;
-  }
-  if (text) {
-    made.textContent = text;
-  }
-  return made;
 }
 
 /**
@@ -213,58 +199,89 @@ function stop(model) {
 
 /** @param {{model: Model, el: HTMLElement}} context */
 function render({ model, el }) {
-  const root = element('div', 'dl-run');
-  const button = /** @type {HTMLButtonElement} */ (element('button', 'dl-stop', 'Stop'));
-  button.title = 'End at the next batch and keep the best weights';
-  const top = element('div', 'dl-top');
-  const heading = element('div', 'dl-title');
-  top.append(heading, button);
-  const phase = element('div', 'dl-phase');
-  const bar = /** @type {HTMLProgressElement} */ (element('progress', 'dl-bar'));
-  bar.setAttribute('aria-label', 'Progress of the phase');
-  const charts = element('div', 'dl-charts');
-  const best = element('div', 'dl-best');
-  const notes = element('ul', 'dl-notes');
-  root.append(top, phase, bar, charts, best, notes);
-  el.append(root);
+  prepare(el, 'dl-run', 'Run');
+  const kernel = watchKernel(model, draw);
+  let pressedAt = 0;
+  let drawn = '';
+  const charts = element('div', { class: 'dl-charts', 'data-key': 'charts' });
 
-  let stopping = false;
-  button.addEventListener('click', () => {
-    stopping = true;
+  function press() {
+    pressedAt = Date.now();
     stop(model);
     draw();
-  });
+    setTimeout(draw, AGAIN_SECONDS * 1000);
+  }
+
+  /** @param {boolean} ended */
+  function stopButton(ended) {
+    const isStopping = (pressedAt > 0 || model.get('stopping')) && !ended;
+    if (!isStopping) {
+      const kept = model.get('epochs').length ? ' and keep the best weights' : '; there are none yet';
+      const label = `Stop at the next batch${kept}`;
+      return button('Stop', { can: !ended && !kernel.why(), key: 'stop', name: 'dl-stop', label }, press);
+    }
+    const isSoon = Date.now() - pressedAt < AGAIN_SECONDS * 1000;
+    const can = !isSoon && !model.get('watches') && !kernel.why();
+    const label = 'Stop now, in the middle of a batch';
+    return button(can ? 'Stop now' : 'Stopping…', { can, key: 'stop', name: 'dl-stop', label }, press);
+  }
+
+  /** Draw the curves again only where they changed. @param {Epoch[]} epochs @param {number} asked */
+  function drawCharts(epochs, asked) {
+    const state = JSON.stringify([epochs.length, epochs.at(-1), asked]);
+    if (state !== drawn) {
+      drawn = state;
+      const names = epochs.length ? ['loss', 'accuracy'] : [];
+      charts.replaceChildren(...names.map(name => chart(name, epochs, asked)));
+    }
+  }
 
   function draw() {
     const [about, progress, epochs] = ['about', 'progress', 'epochs'].map(name => model.get(name));
     const ended = Boolean(progress.status) && progress.status !== 'running';
-    heading.textContent = [about.title, about.device, about.host].filter(Boolean).join(' · ');
-    phase.textContent = [ended ? progress.status : progress.phase, speed(progress)]
-      .filter(Boolean)
-      .join(': ');
-    if (progress.total) {
-      bar.max = progress.total;
-      bar.value = progress.done;
-    } else {
-      bar.removeAttribute('value');
+    if (ended) {
+      pressedAt = 0; // an interrupted run may go on
     }
-    stopping = stopping && !ended; // an interrupted run may go on
-    button.disabled = stopping || ended;
-    button.textContent = stopping ? 'Stopping…' : 'Stop';
-    charts.replaceChildren(
-      ...(epochs.length ? ['loss', 'accuracy'].map(name => chart(name, epochs, about.epochs_asked)) : [])
-    );
-    best.textContent = bestLine(bestOf(epochs));
-    notes.replaceChildren(
-      ...model.get('notes').map((/** @type {string} */ note) => element('li', '', note))
-    );
+    drawCharts(epochs, about.epochs_asked);
+    const title = [about.title, about.device, about.host].filter(Boolean).join(' · ');
+    const phase = [ended ? progress.status : progress.phase, speed(progress)].filter(Boolean).join(': ');
+    /** @type {string[]} */
+    const notes = model.get('notes');
+    redraw(top, [element('div', { class: 'dl-title' }, title), stopButton(ended)]);
+    redraw(below, [
+      element('div', { class: 'dl-gone', role: 'alert', 'data-key': 'gone' }, kernel.why()),
+      element('div', { class: 'dl-stopping', role: 'status', 'data-key': 'stopping' }, stopping(ended)),
+      element('div', { class: 'dl-phase', 'data-key': 'phase' }, phase),
+      element('progress', {
+        class: 'dl-bar',
+        'aria-label': 'Progress of the phase',
+        max: progress.total || null,
+        value: progress.total ? progress.done : null
+      })
+    ]);
+    redraw(end, [
+      element('div', { class: 'dl-best' }, bestLine(bestOf(epochs))),
+      element('ul', { class: 'dl-notes' }, ...notes.map(note => element('li', {}, note)))
+    ]);
   }
 
-  for (const trait of TRAITS) {
-    model.on(`change:${trait}`, draw);
+  /** @param {boolean} ended */
+  function stopping(ended) {
+    return model.get('stopping') && !ended
+      ? 'Stopping at the next batch. Stop again, or interrupt the kernel again, to end at once.'
+      : '';
   }
+
+  const top = element('div', { class: 'dl-top' });
+  const below = element('div');
+  const end = element('div');
+  el.append(top, below, charts, end);
+  model.on(NEWS, draw);
   draw();
-  return () => TRAITS.forEach(trait => model.off(`change:${trait}`, draw));
+  return () => {
+    kernel.close();
+    model.off(NEWS, draw);
+  };
 }
 
 export default { render };

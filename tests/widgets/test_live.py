@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from dl_magics.widgets import live
+from dl_magics.widgets.assets import load_script, load_style
+from dl_magics.widgets.live import LiveWidget
+
+
+@pytest.mark.parametrize("name", ["instances", "keras_settings", "run"])
+def test_a_script_needs_nothing_beside_it(name):
+    script = load_script(f"{name}.js")
+
+    assert not re.search(r"^import ", script, re.MULTILINE)
+    assert script.count("export default") == 1
+    assert "--dl-accent" in load_style(f"{name}.css")
+
+
+def test_a_widget_gives_signs_of_life_until_it_is_closed(monkeypatch):
+    monkeypatch.setattr(live, "_SECONDS", 0.01)
+    widget = LiveWidget(again="%manage_aws")
+    while widget.beat < 3:
+        time.sleep(0.01)
+
+    widget.close()
+    time.sleep(0.1)
+    last = widget.beat
+    time.sleep(0.1)
+
+    assert widget.beat == last
+    assert widget.again == "%manage_aws"
