@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from dl_magics.errors import BadSetting
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
+from dl_magics.magics.display.front_end import shows_widgets
 from dl_magics.magics.prompts import Notice, kernel_restarter
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class BackendMagics(Magics):
         if args.explain and asked:
             return Notice(explain.keras_json(asked, where))
         if args.undo:
-            return _with_restart_button(settings.undo_settings(where), kernel_restarter(self.shell))
+            return self._with_restart_button(settings.undo_settings(where))
         if args.setup is not None:
             _require_theano(args.backend)
             return settings.set_up_theano(args.setup, where)
@@ -73,9 +73,7 @@ class BackendMagics(Magics):
             return settings.show_settings(where)
         if message := settings.announce_import_check(asked, where):
             print(message, flush=True)
-        return _with_restart_button(
-            settings.write_settings(asked, where), kernel_restarter(self.shell)
-        )
+        return self._with_restart_button(settings.write_settings(asked, where))
 
     @magic_arguments()
     @argument("device", nargs="?", help="gpu, cpu, or a GPU by its number: gpu1")
@@ -103,24 +101,41 @@ class BackendMagics(Magics):
         if args.explain and args.device:
             return Notice(explain.device(args.device, where))
         if args.undo:
-            return _with_restart_button(settings.undo_device(where), kernel_restarter(self.shell))
+            return self._with_restart_button(settings.undo_device(where))
         if args.device:
-            changed = settings.write_device(args.device, where)
-            return _with_restart_button(changed, kernel_restarter(self.shell))
+            return self._with_restart_button(settings.write_device(args.device, where))
         return settings.show_device(where)
 
     @line_magic
     def keras_settings(self, line: str) -> Any:  # noqa: ARG002 - no arguments
         """Show a form for Keras' settings, on this computer and on the instance.
 
+        Where widgets are not shown, show the settings as %backend does.
+
         ::
 
             %keras_settings
             panel = %keras_settings
         """
+        if not shows_widgets(self.shell):
+            from dl_magics.actions.keras import settings
+
+            print("Widgets are not shown here: use %backend to change a setting.")
+            return settings.show_settings(None)
         from dl_magics.widgets.keras_settings import SettingsPanel
 
         return SettingsPanel(restart=kernel_restarter(self.shell))
+
+    def _with_restart_button(self, changed: Any) -> Any:
+        """Return the change; if it needs a restart of the kernel, show a button for that."""
+        restart = kernel_restarter(self.shell)
+        if changed.needs_restart and restart and shows_widgets(self.shell):
+            from IPython.display import display
+
+            from dl_magics.widgets.restart import create_button
+
+            display(create_button(restart))
+        return changed
 
 
 def _where(args: Any) -> Where | None:
@@ -135,14 +150,3 @@ def _require_theano(backend: str | None) -> None:
             f"--setup is for theano, not for {backend or 'no backend'}.",
             fix="%backend theano --setup · install other backends with pip: %pip install jax",
         )
-
-
-def _with_restart_button(changed: Any, restart: Callable[[], object] | None) -> Any:
-    """Return the change; if it needs a restart of the kernel, show a button for that."""
-    if changed.needs_restart and restart:
-        from IPython.display import display
-
-        from dl_magics.widgets.restart import create_button
-
-        display(create_button(restart))
-    return changed

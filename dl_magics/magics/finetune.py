@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, closing, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, needs_local_scope
@@ -13,7 +13,8 @@ from traitlets import Enum
 
 from dl_magics.errors import BadSetting
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
-from dl_magics.magics.display.updatable import print_line, server_runs_cells
+from dl_magics.magics.display.front_end import Live, shows_widgets
+from dl_magics.magics.display.updatable import print_line
 
 if TYPE_CHECKING:
     from dl_magics.runs.events import Event
@@ -31,9 +32,10 @@ class FinetuneMagics(Magics):
     shell: InteractiveShell
 
     live = Enum(
-        ["widget", "plain"],
-        "widget",
-        help="How a running run is shown; 'plain' is for a front end without widgets.",
+        get_args(Live),
+        "auto",
+        help="How a running run is shown: 'auto' is what the front end can show, a widget, text "
+        "that is updated ('plain'), or lines.",
     ).tag(config=True)
 
     @needs_local_scope
@@ -160,8 +162,8 @@ class FinetuneMagics(Magics):
     def attach(self, line: str) -> Any:
         """Show a run from its first event on, live while it is running, and return it.
 
-        The cell does not wait for the end of the run, except where the Jupyter server runs the
-        cells. Stop in the widget ends the run on whichever host it trains. A run that another
+        The cell does not wait for the end of the run, except where widgets are not shown: there,
+        Ctrl-C leaves the run alone. Stop in the widget ends the run on whichever host it trains. A run that another
         computer started on the connected host is copied first.
 
         ::
@@ -176,8 +178,8 @@ class FinetuneMagics(Magics):
         run = runs.find_run(parse_argstring(self.attach, line).run)
         is_running = log.is_being_written(run.path)
         screen = live.screen_for(self.shell, self.live, watched=run if is_running else None)
-        # Such a server shows no output that comes after the end of the cell.
-        if is_running and not server_runs_cells(self.shell):
+        # Only a page with widgets shows what comes after the end of the cell.
+        if is_running and shows_widgets(self.shell):
             threading.Thread(target=live.attach, args=(run, screen), daemon=True).start()
         else:
             live.attach(run, screen)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dl_magics.errors import NotConfirmed
+from dl_magics.magics.display.plain_text import format_html
 
 if TYPE_CHECKING:
     from dl_magics.actions.gpu.host import SshHost
@@ -24,6 +25,9 @@ class Notice(str):
 
     def __repr__(self) -> str:
         return str(self)
+
+    def _repr_html_(self) -> str:
+        return format_html(self)
 
 
 def confirm(question: str, *, yes: bool, flag: str = "-y") -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
+from dl_magics.magics.display.progress_lines import LinePace
 from dl_magics.magics.display.updatable import UpdatableDisplay, find_mode
 from dl_magics.magics.prompts import confirm
 
@@ -74,12 +75,16 @@ class SyncMagics(Magics):
 
 
 def _shown(progress: Iterable[SyncProgress], shell: InteractiveShell | None) -> SyncProgress:
-    """Display a progress bar in a notebook; return the last progress."""
+    """Display a progress bar in a notebook, elsewhere lines; return the last progress."""
     bar = UpdatableDisplay(shell) if find_mode(shell) != "append" else None
+    pace = LinePace()
     last = None
     for last in progress:
         if bar and not last.done:
             bar.show({"text/plain": last.bar})
+        elif not last.done and pace.is_due():
+            pace.begin()
+            print(last.bar, flush=True)
     assert last
     if bar:
         bar.remove()

@@ -298,7 +298,10 @@ def test_here_and_there_select_the_side(ran, cloud):
 def test_a_restart_is_offered_if_it_is_needed(ran, shell, monkeypatch):
     ended = []
     monkeypatch.setattr(
-        shell, "kernel", SimpleNamespace(do_shutdown=lambda restart: ended.append(restart)), False
+        shell,
+        "kernel",
+        SimpleNamespace(get_parent=dict, do_shutdown=lambda restart: ended.append(restart)),
+        False,
     )
     keras = SimpleNamespace(
         backend=SimpleNamespace(backend=lambda: "jax"), __spec__=SimpleNamespace(origin="keras")

@@ -4,13 +4,13 @@ import os
 import time
 
 import pytest
-from jupyter_client.manager import start_new_kernel
 
 from dl_magics.runs import log
 from dl_magics.runs.events import EpochEnded, PhaseStarted
 from dl_magics.training.engine import pipeline
 from dl_magics.training.run import Run
 from support import tiny_keras
+from support.jupyter import browser
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SETTINGS = "weights = None\nimage_size = 32\ndense = [8]\nbatch_size = 8\nmixed_precision = False\n"
@@ -27,7 +27,7 @@ class Kernel:
         self.home, self.data = home, data
         environment = {**os.environ, "DL_MAGICS_HOME": str(home)}
         environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
-        self.manager, self.client = start_new_kernel(kernel_name="python3", env=environment)
+        self.manager, self.client = browser.start_kernel(environment)
 
     def send(self, cell):
         return self.client.execute(cell)
@@ -90,7 +90,7 @@ def test_a_cell_shows_a_widget_that_becomes_a_still_picture_and_returns_its_run(
     reply, outputs = kernel.run(f"%%finetune '{kernel.data}'\n{SETTINGS}epochs = 2")
 
     assert reply["status"] == "ok"
-    (first, widget), *_, (last, still) = displayed(outputs)
+    _, (first, widget), *_, (last, still) = displayed(outputs)
     assert first == "display_data"
     assert WIDGET in widget
     assert last == "update_display_data"
@@ -98,8 +98,8 @@ def test_a_cell_shows_a_widget_that_becomes_a_still_picture_and_returns_its_run(
     (result,) = [content["data"] for kind, content in outputs if kind == "execute_result"]
     assert " · done" in result["text/plain"]
     assert "Run <b>" in result["text/html"]
-    (printed,) = [content for kind, content in outputs if kind in ("stream", "error")]
-    assert printed["text"].startswith("Trains on this computer: ")
+    assert displayed(outputs)[0][1]["text/plain"].startswith("Trains on this computer: ")
+    assert not [content for kind, content in outputs if kind in ("stream", "error")]
 
 
 def test_a_front_end_without_widgets_gets_the_plain_picture(kernel):

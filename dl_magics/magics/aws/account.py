@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
+from dl_magics.magics.display.front_end import shows_widgets
 from dl_magics.magics.prompts import Notice, kernel_restarter
 
 if TYPE_CHECKING:
@@ -96,11 +97,18 @@ class AccountMagics(Magics):
     def manage_aws(self, line: str) -> Any:  # noqa: ARG002 - it has no arguments
         """Show a panel with all instances, their cost and controls, and a tab of Keras settings.
 
+        Where widgets are not shown, list the instances as %aws_list does.
+
         ::
 
             %manage_aws
             panel = %manage_aws
         """
+        if not shows_widgets(self.shell):
+            from dl_magics.actions.aws import context, instances
+
+            print("Widgets are not shown here: this is %aws_list; %aws_start and %aws_stop act.")
+            return instances.list_instances(context.load())
         from dl_magics.widgets.manage import Manager
 
         return Manager(restart=kernel_restarter(self.shell))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from IPython.core.interactiveshell import InteractiveShell
 
+from dl_magics.magics.display.plain_text import build_bundle
 from dl_magics.magics.display.updatable import UpdatableDisplay, find_mode, print_line
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _screen(shell: InteractiveShell) -> Callable[[str], None]:
     """
     if find_mode(shell) == "update":
         shown = UpdatableDisplay(shell)
-        return lambda text: shown.show({"text/plain": text})
+        return lambda text: shown.show(build_bundle(text))
     printed = ""
 
     def say(text: str) -> None:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from IPython.display import display
+
 from dl_magics.actions.runs import runs
-from dl_magics.magics.display.updatable import UpdatableDisplay, server_runs_cells
+from dl_magics.magics.display.front_end import Live, is_console, server_runs_cells, shows_widgets
+from dl_magics.magics.display.plain_text import build_bundle
+from dl_magics.magics.display.progress_lines import LinePace
+from dl_magics.magics.display.updatable import UpdatableDisplay
 from dl_magics.runs import summary
 from dl_magics.runs.events import Event
 from dl_magics.runs.state import RunState
+from dl_magics.text import escape_controls
 from dl_magics.training.run import Run
 
 if TYPE_CHECKING:
@@ -76,16 +82,20 @@ class _RepeatingScreen:
         self._screen.close(state)
 
 
-def screen_for(shell: InteractiveShell, live: str, watched: Run | None = None) -> Screen:
-    """Return the screen for a shell: a widget, a text that is updated, or lines in a terminal.
-
-    Where the Jupyter server runs the cells, front ends may not show widgets.
-    """
+def screen_for(shell: InteractiveShell, live: Live, watched: Run | None = None) -> Screen:
+    """Return the screen that suits what shows the cell, or the one that `live` names."""
     if getattr(shell, "kernel", None) is None:
         return LineScreen()
-    if live == "widget" and not server_runs_cells(shell):
-        return WidgetScreen(shell, watched)
-    return PlainScreen(shell)
+    if live == "auto":
+        without_widgets: Live = "plain" if server_runs_cells(shell) else "lines"
+        live = "widget" if shows_widgets(shell) else without_widgets
+    match live:
+        case "widget":
+            return WidgetScreen(shell, watched)
+        case "plain":
+            return PlainScreen(shell)
+        case _:
+            return LineScreen(leaves_picture=not is_console(shell))
 
 
 class WidgetScreen:
@@ -113,7 +123,7 @@ class PlainScreen:
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._display = UpdatableDisplay(shell)
-        self._display.show({"text/plain": "Starting …"})
+        self._display.show(build_bundle("Starting …"))
         self._next = 0.0
 
     def show(self, state: RunState) -> None:
@@ -121,31 +131,50 @@ class PlainScreen:
         if now < self._next:
             return
         self._next = now + _SECONDS_BETWEEN
-        shown = f"{summary.headline(state)}\n{state.phase}: {state.done} of {state.total}"
-        self._display.show({"text/plain": shown})
+        shown = f"{summary.headline(state)}\n{summary.format_progress(state)}"
+        self._display.show(build_bundle(shown))
 
     def close(self, state: RunState) -> None:
         _show_static(self._display, state)
 
 
 class LineScreen:
-    """Prints a line for each phase and each epoch: for a terminal."""
+    """Prints a line for each epoch, and at most every ten seconds one of progress.
 
-    def __init__(self) -> None:
+    For a terminal, a console and the log of a program that executes notebooks, where the picture
+    is displayed at the end: it stays in the notebook.
+    """
+
+    def __init__(
+        self, *, leaves_picture: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._leaves_picture = leaves_picture
+        self._pace = LinePace(clock)
         self._phase = ""
         self._epochs = 0
+        self._warnings = 0
 
     def show(self, state: RunState) -> None:
-        if state.phase != self._phase:
-            self._phase = state.phase
-            print(f"{state.phase}: {state.done} of {state.total} {state.unit}", flush=True)
+        for each in state.warnings[self._warnings :]:
+            self._print(f"! {each['text']} {each['fix']}")
+        self._warnings = len(state.warnings)
         for each in state.epochs[self._epochs :]:
-            print(summary.format_epoch(each), flush=True)
+            self._print(summary.format_epoch(each))
         self._epochs = max(self._epochs, len(state.epochs))
+        if state.phase != self._phase or self._pace.is_due():
+            self._phase = state.phase
+            self._print(summary.format_progress(state))
 
     def close(self, state: RunState) -> None:
-        if state.started_at:
-            print(summary.headline(state), flush=True)
+        if self._leaves_picture:
+            bundle = summary.mime_bundle(state) if state.started_at else {}
+            display({**bundle, "text/plain": summary.headline(state)}, raw=True)
+        elif state.started_at:
+            self._print(summary.headline(state))
+
+    def _print(self, line: str) -> None:
+        self._pace.begin()
+        print(escape_controls(line), flush=True)
 
 
 def _show_static(shown: UpdatableDisplay, state: RunState) -> None:

@@ -7,12 +7,20 @@ it clears the whole cell, so it is used only in a cell that consists of one magi
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from IPython.core.getipython import get_ipython
 from IPython.display import DisplayHandle, clear_output, display
+
+from dl_magics.magics.display.front_end import (
+    find_cell,
+    get_request,
+    is_console,
+    server_runs_cells,
+    shows_widgets,
+)
+from dl_magics.magics.display.plain_text import build_bundle
 
 Mode = Literal["update", "clear", "append"]
 # The lines of `print_line`, by the cell; those of the last cell only.
@@ -59,7 +67,7 @@ class UpdatableDisplay:
 
     def _clear(self, *, wait: bool) -> None:
         clear_output(wait=wait)
-        for line in _lines.get(_find_cell(self._shell), ()):
+        for line in _lines.get(find_cell(self._shell), ()):
             print(line, flush=True)
 
 
@@ -67,44 +75,27 @@ def find_mode(shell: Any) -> Mode:
     """Return how an output of the running cell can be replaced.
 
     "update" is an updatable display, "clear" clears the output of the cell, and with "append"
-    nothing can be replaced: in a terminal, and in a cell that has other output where the server
-    runs the cells.
+    nothing can be replaced: in a terminal or a console, and in a cell that has other output where
+    the server runs the cells.
     """
-    if getattr(shell, "kernel", None) is None:
+    if getattr(shell, "kernel", None) is None or is_console(shell):
         return "append"
     if not server_runs_cells(shell):
         return "update"
-    return "clear" if _is_one_magic(_request(shell)["content"].get("code", "")) else "append"
-
-
-def server_runs_cells(shell: Any) -> bool:
-    """Whether the Jupyter server runs the cells and writes their output into the notebook.
-
-    Such a server accepts no input. Neither does nbclient, but it replaces updatable displays, and
-    no server started its kernel.
-    """
-    content = _request(shell).get("content", {})
-    return "JPY_SESSION_NAME" in os.environ and content.get("allow_stdin") is False
+    return "clear" if _is_one_magic(get_request(shell)["content"].get("code", "")) else "append"
 
 
 def print_line(line: object) -> None:
     """Print a line that stays when an updatable display of the same cell is replaced."""
+    shell = get_ipython()
+    if shows_widgets(shell):
+        display(build_bundle(str(line)), raw=True)
+        return
     print(line, flush=True)
-    cell = _find_cell(get_ipython())
+    cell = find_cell(shell)
     if cell not in _lines:
         _lines.clear()
     _lines.setdefault(cell, []).append(str(line))
-
-
-def _find_cell(shell: Any) -> str:
-    """Return the id of the request that runs the cell."""
-    return str(_request(shell).get("header", {}).get("msg_id", ""))
-
-
-def _request(shell: Any) -> dict[str, Any]:
-    """Return the execute_request of the running cell; {} outside a kernel."""
-    kernel = getattr(shell, "kernel", None)
-    return dict(kernel.get_parent() or {}) if kernel is not None else {}
 
 
 def _is_one_magic(code: str) -> bool:

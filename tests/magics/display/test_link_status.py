@@ -125,7 +125,7 @@ def test_in_a_notebook_one_display_is_updated(link, kernel, shell, monkeypatch):
         come_back(link)
 
     assert [each["update"] for each in published] == [False, True]
-    assert [*published[-1]["data"]] == ["text/plain"]
+    assert [*published[-1]["data"]] == ["text/plain", "text/html"]
     assert published[-1]["data"]["text/plain"].endswith("no output was lost.")
 
 

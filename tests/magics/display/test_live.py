@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from types import SimpleNamespace
@@ -17,8 +18,9 @@ from dl_magics.magics.display.live import (
     watch,
 )
 from dl_magics.runs import stop_request
-from dl_magics.runs.events import PhaseStarted, RunEnded
+from dl_magics.runs.events import PhaseStarted, Progressed, RunEnded
 from dl_magics.runs.log import LogWriter
+from dl_magics.runs.state import RunState
 from dl_magics.training.run import Run
 from support import run_events
 from support.ec2_client import until
@@ -96,9 +98,40 @@ def test_a_terminal_gets_lines(shell):
     assert isinstance(screen_for(shell, "widget"), LineScreen)
 
 
-def test_a_kernel_gets_a_widget_or_plain_output(outputs):
-    assert isinstance(screen_for(IN_A_KERNEL, "widget"), WidgetScreen)
-    assert isinstance(screen_for(IN_A_KERNEL, "plain"), PlainScreen)
+@pytest.mark.parametrize(
+    ("live", "screen"),
+    [
+        ("auto", WidgetScreen),
+        ("widget", WidgetScreen),
+        ("plain", PlainScreen),
+        ("lines", LineScreen),
+    ],
+)
+def test_a_browser_gets_a_widget_or_what_the_setting_names(outputs, live, screen):
+    assert isinstance(screen_for(IN_A_KERNEL, live), screen)
+
+
+def test_lines_show_progress_every_ten_seconds(capsys):
+    now = [0.0]
+    many = [
+        Progressed(done=n, total=100, images_per_second=2.0, seconds_left=(100 - n) / 2)
+        for n in range(1, 61)
+    ]
+    begun = PhaseStarted(phase="features", total=100, unit="images")
+    screen = LineScreen(clock=lambda: now[0])
+
+    for state in itertools.accumulate(
+        run_events.make_events(begun, *many), RunState.apply, initial=RunState()
+    ):
+        screen.show(state)
+        now[0] += 0.5
+
+    assert capsys.readouterr().out.splitlines() == [
+        "features: 0 of 100 images",
+        "features: 20 of 100 images, 2.0 images/s, 40 s left",
+        "features: 40 of 100 images, 2.0 images/s, 30 s left",
+        "features: 60 of 100 images, 2.0 images/s, 20 s left",
+    ]
 
 
 def test_lines_show_each_phase_and_each_epoch_once(capsys):
@@ -163,8 +196,8 @@ def test_stop_in_the_widget_of_a_watched_run_requests_a_stop(outputs, tmp_path):
 def test_plain_output_is_updated_and_replaced_by_a_static_output(outputs):
     watch(STORY, PlainScreen(IN_A_KERNEL))
 
-    assert outputs[0]["data"] == {"text/plain": "Starting …"}
-    assert outputs[1]["data"] == {"text/plain": "VGG16 on dogscats · running\n: 0 of 0"}
+    assert outputs[0]["data"]["text/plain"] == "Starting …"
+    assert outputs[1]["data"]["text/plain"] == "VGG16 on dogscats · running\nstarting"
     assert set(outputs[-1]["data"]) == {"text/plain", "text/html", "image/png"}
     assert [each["update"] for each in outputs] == [False] + [True] * (len(outputs) - 1)
     assert len({str(each["transient"]) for each in outputs}) == 1

@@ -98,9 +98,10 @@ def test_a_question_about_money_says_there_how_it_is_answered(outputs):
     assert "Add -y to the line" in "".join(error["traceback"])
 
 
-def kernel_running(code, *, allow_stdin):
+def kernel_running(code, *, allow_stdin, is_python=False):
     """A shell whose kernel runs this cell."""
-    request = {"header": {"msg_id": "1"}, "content": {"code": code, "allow_stdin": allow_stdin}}
+    header = {"msg_id": "1-2_3_4" if is_python else "1"}
+    request = {"header": header, "content": {"code": code, "allow_stdin": allow_stdin}}
     return SimpleNamespace(kernel=SimpleNamespace(get_parent=lambda: request))
 
 
@@ -122,6 +123,10 @@ def test_how_an_output_is_replaced(monkeypatch, code, allow_stdin, session, mode
         monkeypatch.setenv("JPY_SESSION_NAME", session)
 
     assert find_mode(kernel_running(code, allow_stdin=allow_stdin)) == mode
+
+
+def test_a_console_replaces_nothing():
+    assert find_mode(kernel_running("", allow_stdin=True, is_python=True)) == "append"
 
 
 def test_a_terminal_replaces_nothing(shell):

@@ -6,9 +6,9 @@ import os
 import signal
 
 import pytest
-from jupyter_client.manager import start_new_kernel
 
-SECONDS = 120
+from support.jupyter import browser
+from support.jupyter.browser import SECONDS
 
 
 class Notebook:
@@ -16,7 +16,7 @@ class Notebook:
 
     def __init__(self, home):
         env = {**os.environ, "DL_MAGICS_HOME": str(home), "JPY_SESSION_NAME": "open.ipynb"}
-        self.manager, self.client = start_new_kernel(kernel_name="python3", env=env)
+        self.manager, self.client = browser.start_kernel(env)
         self.run("%load_ext dl_magics\n%gpu_connect")
 
     def die_and_restart(self):
