@@ -28,11 +28,13 @@ help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 	@echo '  DATA=path/to/photos make demo   (SIZE=224) the same on your own folder'
 
-demo: build/installed ## set up, then the whole evening on the practice cloud: rent, connect, sync, fine-tune, stop
-	DL_MAGICS_HOME=$(HOME_OF_DEMO) $(BIN)/python notebooks/demo.py build/demo/01_the_evening.ipynb
+demo: build/installed build/demo/data ## set up, then the whole evening on the practice cloud: rent, connect, sync, fine-tune, stop
+	@DL_MAGICS_HOME=$(HOME_OF_DEMO) $(BIN)/python notebooks/demo.py build/demo/01_the_evening.ipynb
 
-lab: build/installed ## build the panel and open the notebook in JupyterLab
-	cd notebooks && DL_MAGICS_HOME=$(HOME_OF_DEMO) ../$(BIN)/jupyter lab 01_the_evening.ipynb
+lab: build/installed build/demo/data ## open the notebook of `make demo`, with its outputs, in JupyterLab with the panel
+	@for each in 00_try_it 01_the_evening; do \
+		test -f build/demo/$$each.ipynb || cp notebooks/$$each.ipynb build/demo; done
+	cd build/demo && DL_MAGICS_HOME=$(HOME_OF_DEMO) ../../$(BIN)/jupyter lab 01_the_evening.ipynb
 
 test: ## set up, run all checks and tests
 	$(MAKE) --no-print-directory --jobs=4 build/installed-for-tests
@@ -79,6 +81,20 @@ debian = if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
 	then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); \
 	else echo "Not there: $(1). Install it to go on without gaps."; false; fi
 
+# $(call install_visibly,packages) shows how much is installed while pip says nothing: in a terminal
+# on one line, elsewhere a line every 10 seconds. Python compiles what is imported, when it is.
+define install_visibly
+	echo "Installing JupyterLab, Keras, TensorFlow and dl_magics into $(VENV): about 2.4 GB."; \
+	$(BIN)/python -m pip install --quiet --no-compile $(1) & pip=$$!; n=0; \
+	while kill -0 $$pip 2>/dev/null; do \
+		sleep 1; n=$$((n + 1)); \
+		if [ -t 1 ] && [ $$((n % 3)) = 0 ]; then printf '\r  %s MB' "$$(du -sm $(VENV) | cut -f1)"; \
+		elif ! [ -t 1 ] && [ $$((n % 10)) = 0 ]; then echo "  $$(du -sm $(VENV) | cut -f1) MB"; fi; \
+	done; \
+	if [ -t 1 ]; then echo; fi; \
+	wait $$pip
+endef
+
 # $(call theano,major,packages) makes an interpreter with an old Keras on Theano, as `%backend theano --setup` does.
 define theano
 	if $(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 12))'; then \
@@ -104,8 +120,11 @@ build/node:
 	@mkdir -p build && touch $@
 
 build/installed: pyproject.toml $(PANEL) | build/venv build/node
-	$(BIN)/python -m pip install --quiet --editable '.[lab,practice]' nbclient
+	@$(call install_visibly,--editable '.[lab,practice]' nbclient)
 	@touch $@
+
+build/demo/data:
+	@mkdir -p build/demo && ln -sfn ../../notebooks/data $@
 
 build/installed-for-tests: build/packages build/npm build/awscli/done build/wheels/done build/ipykernel-6.31/done build/jupyter-server-documents/done build/python-3.8/done build/theano-1/done build/theano-2/done build/debian
 	@touch $@

@@ -17,7 +17,7 @@ from PIL.Image import Resampling, Transpose
 
 from dl_magics.data.kinds import HEAD, describe_other_format, detect_format
 
-__all__ = ["BrokenImage", "check_header", "decode", "detect_format"]
+__all__ = ["BrokenImage", "check_header", "decode", "detect_format", "encode_thumbnail"]
 
 try:
     import simplejpeg
@@ -73,6 +73,13 @@ def decode(data: bytes, size: int) -> NDArray[np.uint8]:
         return np.array(square.transpose(turn) if turn is not None else square)
     except Exception as error:  # decoders raise many types of errors on damaged bytes
         raise BrokenImage(_reason(kind, error)) from error
+
+
+def encode_thumbnail(data: bytes, size: int) -> bytes:
+    """Return the center square of an image as a small JPEG; raises as `decode`."""
+    file = io.BytesIO()
+    Image.fromarray(decode(data, size)).save(file, "jpeg", quality=80)
+    return file.getvalue()
 
 
 def _fast(picture: Image.Image, data: bytes, size: int) -> Image.Image | None:

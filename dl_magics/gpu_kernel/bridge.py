@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from dl_magics.gpu_kernel.agent.messages import Message, Wire
 from dl_magics.gpu_kernel.journal_entry import JournalEntry, decode_buffers, encode_buffers
+from dl_magics.gpu_kernel.load_ext import replace_load_ext
 from dl_magics.ssh import blocking
 
 if TYPE_CHECKING:
@@ -41,10 +42,15 @@ class Bridge:
     ----------
     connection
         The content of the connection file that Jupyter wrote.
+    host
+        The name of the host, for messages.
     """
 
-    def __init__(self, kernel: BridgedKernel, connection: dict[str, Any]) -> None:
+    def __init__(
+        self, kernel: BridgedKernel, connection: dict[str, Any], host: str = "the GPU kernel's host"
+    ) -> None:
         self._kernel = kernel
+        self._host = host
         self._connection = connection
         self._wire = Wire(connection["key"])
         self._ends: dict[str, zmq.asyncio.Socket] = {}
@@ -106,6 +112,9 @@ class Bridge:
                 await self._reply(channel, message, {"status": "ok", **message["content"]})
                 return 0
             else:
+                if header["msg_type"] == "execute_request":
+                    content = message["content"]
+                    content["code"] = replace_load_ext(content.get("code", ""), self._host)
                 await asyncio.to_thread(self._kernel.send, channel, message)
 
     async def _end(self, restart: bool) -> None:

@@ -15,6 +15,7 @@ from dl_magics.errors import BadSetting
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.display.front_end import Live, shows_widgets
 from dl_magics.magics.display.updatable import print_line
+from dl_magics.magics.prompts import Notice, confirm
 
 if TYPE_CHECKING:
     from dl_magics.runs.events import Event
@@ -85,7 +86,8 @@ class FinetuneMagics(Magics):
             augment         0           augmented copies of each training image
             valid           0.2         fraction kept for validation if the folder has no
                                         valid/
-            sample          None        training images per class; None is all
+            sample          None        training images per class, and sample * valid of them
+                                        for validation; None is all
             seed            42          same seed, same numbers
             patience        3           epochs without a lower val_loss before training stops
             mixed_precision "auto"      half precision for the frozen part; "auto" uses it
@@ -99,6 +101,7 @@ class FinetuneMagics(Magics):
         from dl_magics.actions.runs import finetune, place, runs
         from dl_magics.training import explain
         from dl_magics.training.recipe import cell_parser
+        from dl_magics.training.recipe.recipe import describe_sample
         from dl_magics.training.run import Run
 
         if any(word.partition("=")[0] == _RESUME for word in line.split()):
@@ -113,6 +116,8 @@ class FinetuneMagics(Magics):
             return None
         where = place.find_place()
         print_line(where.sentence)
+        if sampled := describe_sample(recipe):
+            print_line(sampled)
         if where.kernel and (unlike := sync.describe_difference(recipe.data)):
             print_line(unlike)
         run = Run(runs.create_folder(recipe))
@@ -120,7 +125,7 @@ class FinetuneMagics(Magics):
 
     def _watch(self, run: Run, train: Callable[[Stop], Generator[Event, None, None]]) -> Run:
         """Show a run while it trains in this cell, and return it."""
-        from dl_magics.magics.display import live
+        from dl_magics.magics.display import live, predict_progress
         from dl_magics.runs.stop_request import catch_first_interrupt
 
         before = run.record.refresh()
@@ -130,7 +135,7 @@ class FinetuneMagics(Magics):
             closing(train(stop)) as events,
         ):
             live.watch(events, live.screen_for(self.shell, self.live), before)
-        return run
+        return predict_progress.show_in(self.shell, run)
 
     def _show_lost_link(self) -> AbstractContextManager[object]:
         """Print a line while the host of the GPU kernel cannot be reached."""
@@ -141,18 +146,32 @@ class FinetuneMagics(Magics):
             return nullcontext()
         return show_link_status(self.shell, notebook_kernel.current())
 
+    @magic_arguments()
+    @argument("part", nargs="?", default="", help="list only runs with this in their name")
+    @argument("--delete", nargs="+", metavar="NAME", help="delete runs by their full names")
+    @argument("-y", "--yes", action="store_true", help="answer yes to the confirmation")
     @line_magic
     def runs(self, line: str) -> Any:
-        """List the runs, newest first, then those that are only on the connected host.
+        """List the runs, newest first, then those that are only on the connected host; delete some.
 
         ::
 
             %runs
             %runs dogscats
+            %runs --delete 2026-11-22_235400_vgg16_dogscats
         """
-        from dl_magics.actions.runs import runs
+        from dl_magics.actions.runs import deletion, runs
+        from dl_magics.magics.display import predict_progress
 
-        return runs.list_runs(line.strip())
+        args = parse_argstring(self.runs, line)
+        if args.delete:
+            named = deletion.find_runs(args.delete)
+            confirm(deletion.ask(named), yes=args.yes)
+            return Notice(deletion.delete_runs(named))
+        listed = runs.list_runs(args.part)
+        for run in listed:
+            predict_progress.show_in(self.shell, run)
+        return listed
 
     @magic_arguments()
     @argument(
@@ -163,8 +182,8 @@ class FinetuneMagics(Magics):
         """Show a run from its first event on, live while it is running, and return it.
 
         The cell does not wait for the end of the run, except where widgets are not shown: there,
-        Ctrl-C leaves the run alone. Stop in the widget ends the run on whichever host it trains. A run that another
-        computer started on the connected host is copied first.
+        Ctrl-C leaves the run alone. Stop in the widget ends the run on whichever host it trains. A
+        run that another computer started on the connected host is copied first.
 
         ::
 
@@ -172,7 +191,7 @@ class FinetuneMagics(Magics):
             %attach 2026-11-22_2354
         """
         from dl_magics.actions.runs import runs
-        from dl_magics.magics.display import live
+        from dl_magics.magics.display import live, predict_progress
         from dl_magics.runs import log
 
         run = runs.find_run(parse_argstring(self.attach, line).run)
@@ -183,7 +202,7 @@ class FinetuneMagics(Magics):
             threading.Thread(target=live.attach, args=(run, screen), daemon=True).start()
         else:
             live.attach(run, screen)
-        return run
+        return predict_progress.show_in(self.shell, run)
 
 
 def _parse_resume(line: str, cell: str) -> str:

@@ -49,6 +49,7 @@ class GpuCellMagics(Magics):
         """
         from dl_magics.actions.gpu import cells, missed_output, notebook_kernel
         from dl_magics.core.serialization import names
+        from dl_magics.gpu_kernel.load_ext import replace_load_ext
         from dl_magics.magics.display.cell import run_cell, wait_for_turn
         from dl_magics.magics.display.cell_widgets import find_bridge
 
@@ -57,6 +58,7 @@ class GpuCellMagics(Magics):
         if again := notebook_kernel.reattach():
             print_line(_describe_reattached(again))
         kernel = notebook_kernel.current()
+        cell = replace_load_ext(cell, kernel.host.name)
         local = {**self.shell.user_ns, **(local_ns or {})}
         values = names.select_values(local, names.parse_names(" ".join(args.input)))
         with show_link_status(self.shell, kernel) as say:

@@ -18,6 +18,9 @@ from dl_magics.runs.events import (
     Warned,
 )
 
+# Notes about what goes on at the start of a run: over when its first phase starts.
+_UNTIL_NEXT_PHASE = ("fetching_weights",)
+
 
 @dataclass(frozen=True)
 class RunState:
@@ -103,6 +106,9 @@ class RunState:
                     "done": event.kept,
                     "kept": event.kept,
                     "seconds_left": 0.0,
+                    "warnings": tuple(
+                        each for each in self.warnings if each["code"] not in _UNTIL_NEXT_PHASE
+                    ),
                 }
             case Progressed():
                 return {

@@ -41,15 +41,23 @@ def mime_bundle(state: RunState) -> dict[str, str]:
 
 def headline(state: RunState) -> str:
     """Return the run in one line: `VGG16 on dogscats: val_accuracy 0.975, epoch 3 of 5, done`."""
-    recipe = state.recipe
-    data = str(recipe.get("data", "")).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
-    line = f"{recipe.get('model', 'Run')} on {data}" if data else state.run or "Run"
-    best = state.best
+    line, best = name_subject(state), state.best
     if best:
         logs = best["logs"]
         line += f": val_accuracy {logs['val_accuracy']:.3f}, val_loss {logs['val_loss']:.3f}"
         line += f", epoch {best['epoch']} of {len(state.epochs)}"
-    return escape_controls(f"{line} · {_STATUS.get(state.status, 'starting')}")
+    return escape_controls(f"{line} · {describe_status(state)}")
+
+
+def name_subject(state: RunState) -> str:
+    """Return what is trained on what: `VGG16 on dogscats`."""
+    data = str(state.recipe.get("data", "")).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    return f"{state.recipe.get('model', 'Run')} on {data}" if data else state.run or "Run"
+
+
+def describe_status(state: RunState) -> str:
+    """Return the status of a run in words."""
+    return _STATUS.get(state.status, "starting")
 
 
 def format_progress(state: RunState) -> str:
@@ -74,11 +82,14 @@ def format_epoch(each: Mapping[str, Any]) -> str:
 
 def format_resumptions(state: RunState) -> list[str]:
     """Return a line for each time that the run was resumed."""
-    return [
-        f"Interrupted at event {each['interrupted_at']:,}, resumed in epoch {each['epoch']} "
-        f"after {each['batches']:,} {'batch' if each['batches'] == 1 else 'batches'} of it."
-        for each in state.resumed
-    ]
+    return [f"Interrupted and resumed {_find_place(each)}." for each in state.resumed]
+
+
+def _find_place(resumption: Mapping[str, int]) -> str:
+    if resumption["batches"]:
+        return f"in epoch {resumption['epoch']}"
+    before = resumption["epoch"] - 1
+    return f"after epoch {before}" if before else "before the first epoch"
 
 
 def render_text(state: RunState) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from dl_magics.runs import remote_origin
 from dl_magics.store import private
-from dl_magics.training import kernel_run
+from dl_magics.training import backend_messages, kernel_run
 from dl_magics.training.engine import pipeline
 from dl_magics.training.recipe import applications
 from dl_magics.training.recipe.recipe import Recipe
@@ -75,7 +75,10 @@ def fetch_weights(_user: dict[str, Any], *, recipe: dict[str, Any]) -> None:
     if asked.weights == "imagenet" and not on_keras:
         convolutions.convolutions_file(home_folder("weights"))
     elif weights.needs_download(application, asked.weights, home_folder("weights")):
-        weights.load_base(application, application.smallest, asked.weights, home_folder("weights"))
+        with backend_messages.hold_back():
+            weights.load_base(
+                application, application.smallest, asked.weights, home_folder("weights")
+            )
 
 
 def home_folder(name: str = "") -> Path:

@@ -17,6 +17,7 @@ from dl_magics.runs.paths import RunPaths
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.state import RunState
 from dl_magics.store import atomic
+from dl_magics.training import backend_messages
 from dl_magics.training.engine import pipeline, resume_point
 from dl_magics.training.recipe.recipe import Recipe
 
@@ -38,7 +39,7 @@ def remove_if_not_started(folder: Path) -> Iterator[None]:
         yield
     finally:
         if not log.is_being_written(folder) and not log.has_events(folder):
-            for name in (RECIPE_FILE_NAME, log.FILE_NAME):
+            for name in (RECIPE_FILE_NAME, log.FILE_NAME, backend_messages.FILE_NAME):
                 (folder / name).unlink(missing_ok=True)
             with suppress(OSError):
                 folder.rmdir()

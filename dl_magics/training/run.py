@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from dl_magics.errors import NotTrained
-from dl_magics.runs import remote_origin, summary
+from dl_magics.runs import remote_origin
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.state import RunState
-from dl_magics.training import load_check, model_archive, predict
+from dl_magics.text import escape_controls
+from dl_magics.training import backend_messages, load_check, model_archive
 from dl_magics.training.engine.pipeline import MODEL
-from dl_magics.training.predict import Classifier, KerasClassifier, Predictions
+from dl_magics.training.prediction import predict
+from dl_magics.training.prediction.predict import Classifier, KerasClassifier, Progress
+from dl_magics.training.prediction.predictions import Predictions
 from dl_magics.training.theano import model as theano_model
 from dl_magics.training.theano.engine import MODEL as THEANO_MODEL
+
+# The model that was loaded last, by its file: another `Run` of the same folder need not load it.
+_last_model: dict[tuple[Path, int, int], Any] = {}
 
 
 class Run:
     """One fine-tuning run in the folder `path`.
 
     Its numbers come from the log in that folder, which is read on first use and then only where it
-    has grown; `model` and `predict` use the saved model.
+    has grown; `model` and `predict` use the saved model. `show_progress` shows how far `predict`
+    is.
     """
+
+    show_progress: Callable[[], AbstractContextManager[Progress]] = staticmethod(
+        predict.print_progress
+    )
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -70,7 +80,7 @@ class Run:
         """The class names, in the order of the model's output."""
         return list(self.state.classes)
 
-    @cached_property
+    @property
     def model(self) -> Any:
         """The `keras.Model` with the best weights.
 
@@ -99,23 +109,28 @@ class Run:
                 if status == "interrupted" and not self.is_on_theano
                 else "Run the %%finetune cell again; the features it computed are kept.",
             )
-        self._check_model(path)
-        import keras
-
-        try:
-            return keras.saving.load_model(path, compile=False, safe_mode=True)
-        except (KeyError, ValueError, OSError) as error:
-            raise model_archive.damaged_file(path, str(error)) from error
+        found = path.stat()
+        key = (path, found.st_mtime_ns, found.st_size)
+        if key not in _last_model:
+            self._check_model(path)
+            model = _load_model(path)
+            _last_model.clear()
+            _last_model[key] = model
+        return _last_model[key]
 
     def predict(self, paths: str | Path | Sequence[str | Path]) -> Predictions:
         """Return the predicted class of images: `paths` is a file, a folder, or a list of them.
+
+        The result is a list, and shows the least certain ones first; its `all` is a data frame.
 
         Files that are not valid images are skipped and listed. Raises BadData where there is no
         file, and what `model` raises.
         """
         files = predict.list_files(paths)
-        with self._open_classifier() as classifier:
-            return predict.predict_files(classifier, files, self.classes)
+        with self.show_progress() as progress:
+            progress(0, len(files))
+            with self._open_classifier() as classifier:
+                return predict.predict_files(classifier, files, self.classes, progress)
 
     def _check_model(self, path: Path) -> None:
         """Check the file before Keras reads it here: in another process if it came from a host."""
@@ -137,7 +152,7 @@ class Run:
         return nullcontext(KerasClassifier(self.model))
 
     def __repr__(self) -> str:
-        return f"{summary.headline(self.state)}\n{self.path}"
+        return escape_controls(f"Run {self.name} · {self.status}\n{self.path}", keep="\n")
 
     def _repr_html_(self) -> str:
         return (
@@ -146,3 +161,13 @@ class Run:
             '<code>.predict("folder")</code><br>'
             f"<small>{escape(str(self.path))}</small></p>"
         )
+
+
+def _load_model(path: Path) -> Any:
+    with backend_messages.hold_back():
+        import keras
+
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (KeyError, ValueError, OSError) as error:
+        raise model_archive.damaged_file(path, str(error)) from error

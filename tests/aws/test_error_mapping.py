@@ -289,6 +289,15 @@ def test_missing_credentials_suggest_the_practice_cloud(run, monkeypatch):
     assert "%practice on" in two_lines(refused.value)
 
 
+def test_prices_need_no_account(run):
+    shown = repr(run("%aws_prices T4"))
+
+    assert "g4dn.xlarge" in shown
+    assert "$0.526/h" in shown
+    assert "Spot prices and quotas need an AWS account." in shown
+    assert "%practice on" in shown
+
+
 def test_a_missing_region_suggests_aws_region(run, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-words")
@@ -297,6 +306,7 @@ def test_a_missing_region_suggests_aws_region(run, monkeypatch):
         run("%aws_list")
 
     assert "%aws_region us-east-1" in two_lines(refused.value)
+    assert "%practice on" in two_lines(refused.value)
     assert "secret" not in two_lines(refused.value)
 
 

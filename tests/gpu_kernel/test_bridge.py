@@ -21,7 +21,7 @@ class Bridged:
     def __init__(self, kernel, file):
         write_connection_file(str(file), ip="127.0.0.1", key=b"ours")
         self.status = None
-        self._bridge = Bridge(kernel, json.loads(file.read_text()))
+        self._bridge = Bridge(kernel, json.loads(file.read_text()), "lab")
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
         self.client = BlockingKernelClient(connection_file=str(file))
@@ -83,6 +83,13 @@ def ending(kernel, tmp_path):
 def test_a_notebook_runs_its_cells_on_the_host(bridged, kernel):
     assert bridged.run("x = 6 * 7; print(x)") == "42\n"
     assert run(kernel, "print(x)") == "42\n"
+
+
+def test_loading_our_magics_says_where_the_notebook_runs(bridged):
+    said = bridged.run("%load_ext dl_magics\nprint(6 * 7)")
+
+    assert said.startswith("This runs on lab, where dl_magics is not loaded")
+    assert said.endswith("42\n")
 
 
 def test_input_and_completion_work_in_a_notebook(bridged):

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from dl_magics.actions.runs.runs import Runs
+from dl_magics.actions.runs.run_table import Runs
 from dl_magics.errors import DamagedRun
 from dl_magics.runs import log, report, summary
 from dl_magics.runs.events import (
@@ -18,7 +18,7 @@ from dl_magics.runs.events import (
     Warned,
     parse_event,
 )
-from dl_magics.training.predict import Prediction, Predictions
+from dl_magics.training.prediction.predictions import Prediction, Predictions
 from dl_magics.training.run import Run
 from dl_magics.widgets.run import RunWidget
 from support import run_events
@@ -145,7 +145,7 @@ def test_all_text_of_a_run_is_printed_without_control_characters(hostile):
 
     for text in shown:
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
-        assert r"\x1b[2J" in text
+    assert all(r"\x1b[2J" in text for text in shown[1:])
 
 
 def test_the_notes_of_the_widget_have_no_control_characters(hostile):
@@ -162,7 +162,7 @@ def test_a_class_name_and_a_file_name_are_text_in_predictions(tmp_path):
 
     assert "<img src=x" not in shown._repr_html_()
     assert "\x1b" not in repr(shown) + shown._repr_html_()
-    assert len(repr(shown).splitlines()) == 2
+    assert len(repr(shown).splitlines()) == 3
 
 
 def test_a_run_with_a_damaged_log_does_not_hide_the_others(tmp_path):
@@ -172,5 +172,5 @@ def test_a_run_with_a_damaged_log_does_not_hide_the_others(tmp_path):
 
     shown = repr(Runs([Run(bad), Run(good)]))
 
-    assert "bad  Line 1 of" in shown
+    assert "damaged: Line 1 of" in shown
     assert "good  VGG16 on dogscats" in shown

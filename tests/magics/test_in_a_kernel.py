@@ -26,7 +26,9 @@ class Kernel:
     def __init__(self, home, data):
         self.home, self.data = home, data
         environment = {**os.environ, "DL_MAGICS_HOME": str(home)}
-        environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+        # Where it is set, ipykernel does not show what is written to file descriptor 2.
+        for name in ("TF_CPP_MIN_LOG_LEVEL", "PYTEST_CURRENT_TEST"):
+            environment.pop(name, None)
         self.manager, self.client = browser.start_kernel(environment)
 
     def send(self, cell):
@@ -100,6 +102,8 @@ def test_a_cell_shows_a_widget_that_becomes_a_still_picture_and_returns_its_run(
     assert "Run <b>" in result["text/html"]
     assert displayed(outputs)[0][1]["text/plain"].startswith("Trains on this computer: ")
     assert not [content for kind, content in outputs if kind in ("stream", "error")]
+    (run,) = kernel.runs()
+    assert "oneDNN" in (run / "messages.log").read_text()
 
 
 def test_a_front_end_without_widgets_gets_the_plain_picture(kernel):

@@ -47,7 +47,7 @@ def test_without_matplotlib_the_report_has_no_curves(tmp_path, monkeypatch):
 
     assert sources(page) == []
     assert "<td>★ 1</td>" in page
-    assert "Interrupted at event 2, resumed in epoch 2 after 0 batches of it." in page
+    assert "Interrupted and resumed after epoch 1." in page
 
 
 def test_names_are_escaped_in_the_report(tmp_path):

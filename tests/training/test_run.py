@@ -89,7 +89,7 @@ def test_the_model_takes_raw_pixels_and_gives_probabilities(run):
 
 
 def test_a_run_is_shown_as_a_card(run):
-    assert repr(run).splitlines()[0].startswith("VGG16 on photos")
+    assert repr(run).splitlines()[0] == f"Run {run.name} · done"
     assert repr(run).splitlines()[1] == str(run.path)
     assert f"Run <b>{run.name}</b>: done" in run._repr_html_()
     assert str(run.path) in run._repr_html_()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -91,7 +92,17 @@ def test_a_failed_refresh_is_shown_until_the_next_one_succeeds(panel, cloud):
     wait_until(lambda: "" not in panel.notes)
 
 
-def test_the_magic_shows_the_panel_and_keras_settings_in_a_tab(panel, run):
+def test_the_magic_lists_the_instances_where_widgets_are_not_shown(panel, run, capsys):
+    shown = run("%manage_aws")
+
+    assert repr(shown) == repr(run("%aws_list"))
+    assert capsys.readouterr().out.startswith("Widgets are not shown here")
+
+
+def test_the_magic_shows_the_panel_and_keras_settings_in_a_tab(panel, run, aws_shell, monkeypatch):
+    kernel = SimpleNamespace(get_parent=dict, do_shutdown=print)
+    monkeypatch.setattr(aws_shell, "kernel", kernel, raising=False)
+
     shown = run("%manage_aws")
 
     shown.close()

@@ -143,8 +143,10 @@ def test_an_unknown_side_or_action_changes_nothing(panel, file):
     assert not file.exists()
 
 
-def test_the_magic_shows_the_panel(shell, file):
+def test_the_magic_shows_the_panel(shell, file, monkeypatch):
     shell.register_magics(BackendMagics)
+    kernel = SimpleNamespace(get_parent=dict, do_shutdown=print)
+    monkeypatch.setattr(shell, "kernel", kernel, raising=False)
 
     shown = shell.run_line_magic("keras_settings", "")
 

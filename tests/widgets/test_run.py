@@ -208,9 +208,7 @@ def test_a_run_without_warnings_has_no_notes():
 def test_a_resumed_run_shows_where_it_was_interrupted():
     story = run_events.make_events(run_events.resumed(at=7, epoch=3, batches=1))
 
-    assert notes(replay_events(story)) == [
-        "Interrupted at event 7, resumed in epoch 3 after 1 batch of it."
-    ]
+    assert notes(replay_events(story)) == ["Interrupted and resumed in epoch 3."]
 
 
 def test_a_resumed_run_is_shown_as_running(clock):

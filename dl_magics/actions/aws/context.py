@@ -193,7 +193,10 @@ def _make_context(
         _check_practice_cloud(profile)
     session = AwsSession.open(profile)
     if not session.region:
-        raise NoRegion("No AWS region is selected.", fix="%aws_region us-east-1")
+        raise NoRegion(
+            "No AWS region is selected.",
+            fix="%aws_region us-east-1 · without an AWS account: %practice on",
+        )
     return Context(
         profile=profile,
         region=session.region,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 
-from dl_magics.actions.aws.context import Context
+from dl_magics.actions.aws.context import Context, load
 from dl_magics.aws import instance_types, quotas
 from dl_magics.aws.instance_types import InstanceType
 from dl_magics.aws.pricing import prices, spot
+from dl_magics.aws.pricing import table as bundled
 from dl_magics.core import money, table
+from dl_magics.errors import NoCredentials, NoRegion
 from dl_magics.training.engine.device import Device, choose_batch_size
 
+_USUAL_REGION = "us-east-1"
 HEADS = ("type", "GPU", "vCPUs", "memory", "on demand", "day", "spot", "quota left")
 # VGG16 at 224 pixels: its first layers have 64 values for each pixel.
 _WIDEST_VALUES = 224 * 224 * 64
@@ -69,6 +73,32 @@ class PriceList:
     def _repr_html_(self) -> str:
         notes = "".join(table.format_html(note, (), ()) for note in self.notes)
         return table.format_html(self.title, HEADS, self.rows) + notes
+
+
+def list_prices_anywhere(pattern: str | None = None) -> PriceList:
+    """Return what `list_prices` does; without an AWS account, what the bundled table has."""
+    try:
+        return list_prices(load(), pattern)
+    except (NoCredentials, NoRegion) as error:
+        notes = ("Spot prices and quotas need an AWS account.", f"{error} {error.fix}")
+        title = f"{_USUAL_REGION}: Linux, in US dollars, from the table of dl_magics"
+        return PriceList(title, tuple(_list_table(pattern)), notes)
+
+
+def _list_table(pattern: str | None) -> Iterator[PricedType]:
+    for kind in instance_types.known_types().values():
+        price = bundled.instance_price(kind.type, _USUAL_REGION)
+        if price and not kind.retired and (_matches(kind, pattern) if pattern else kind.gpu):
+            yield PricedType(
+                type=kind.type,
+                gpu=kind.gpu_text,
+                vcpus=kind.vcpus,
+                memory_gib=kind.memory_gib,
+                dollars_per_hour=price.dollars,
+                price_day=price.day,
+                spot_dollars_per_hour=None,
+                vcpus_left=None,
+            )
 
 
 def list_prices(context: Context, pattern: str | None = None) -> PriceList:
@@ -155,6 +185,10 @@ def _is_listed(context: Context, kind: InstanceType, pattern: str | None) -> boo
     if kind.retired:
         return False
     if pattern:
-        named = kind.type.startswith(pattern) or fnmatch(kind.type, pattern)
-        return named or pattern.upper() in kind.gpu.upper().split()
+        return _matches(kind, pattern)
     return bool(kind.gpu) and prices.known_price(context.session, kind.type) is not None
+
+
+def _matches(kind: InstanceType, pattern: str) -> bool:
+    named = kind.type.startswith(pattern) or fnmatch(kind.type, pattern)
+    return named or pattern.upper() in kind.gpu.upper().split()

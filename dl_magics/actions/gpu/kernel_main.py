@@ -47,4 +47,4 @@ def main(words: Sequence[str]) -> int:
     except DLMagicsError as error:
         print(*error._render_traceback_(), sep="\n", file=sys.stderr)
         return 1
-    return Bridge(client, connection).run()
+    return Bridge(client, connection, host.name).run()

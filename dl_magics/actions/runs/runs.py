@@ -4,62 +4,22 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from html import escape
 from pathlib import Path
 
 from dl_magics.actions.runs import remote_run, remote_runs
-from dl_magics.actions.runs.remote_runs import RemoteRuns
+from dl_magics.actions.runs.run_table import Runs
 from dl_magics.errors import DamagedRun, NoSuchRun
 from dl_magics.runs import log, remote_origin, stop_request
 from dl_magics.runs.events import Event
 from dl_magics.runs.record import RunRecord
-from dl_magics.runs.summary import headline
 from dl_magics.store import paths, private
-from dl_magics.text import escape_controls
 from dl_magics.training import recorder
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.run import Run
 
 _MAX_NAME = 60
-_NONE = "No runs yet: %%finetune data/dogscats creates one."
-
-
-class Runs(list[Run]):
-    """Local runs, newest first, then the names of remote ones; shown as a table."""
-
-    def __init__(self, runs: Iterable[Run] = (), remote: RemoteRuns | None = None) -> None:
-        super().__init__(runs)
-        self.remote = remote or RemoteRuns()
-
-    def _lines(self) -> list[tuple[str, str]]:
-        # Records of their own, so that a listing does not keep the events of every run in memory.
-        lines = [(run.name, _describe(run)) for run in self]
-        return lines + [
-            (name, f"only on {self.remote.host} · %attach {name}") for name in self.remote.names
-        ]
-
-    def __repr__(self) -> str:
-        lines = (escape_controls(f"{name}  {line}") for name, line in self._lines())
-        return "\n".join(lines) or _NONE
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td><code>{escape(name)}</code></td>"
-            f"<td style='text-align:left'>{escape(line)}</td></tr>"
-            for name, line in self._lines()
-        )
-        if not rows:
-            return f"<p>{escape(_NONE)}</p>"
-        return f"<table><thead><tr><th>run</th><th></th></tr></thead><tbody>{rows}</tbody></table>"
-
-
-def _describe(run: Run) -> str:
-    try:
-        return headline(RunRecord(run.path).snapshot())
-    except DamagedRun as error:
-        return str(error)
 
 
 def create_folder(recipe: Recipe) -> Path:

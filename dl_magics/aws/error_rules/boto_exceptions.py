@@ -12,13 +12,14 @@ BOTO_EXCEPTIONS = (
         "ProfileNotFound",
         errors.NoCredentials,
         "The AWS profile '{profile}' does not exist on this computer.",
-        "%aws_profile lists the profiles · aws configure --profile NAME creates one.",
+        "%aws_profile lists the profiles · aws configure --profile NAME creates one · "
+        "without an AWS account: %practice on",
     ),
     ErrorRule(
         "NoRegionError InvalidRegionError",
         errors.NoRegion,
         "The AWS region is missing or invalid: {region}.",
-        "%aws_region us-east-1",
+        "%aws_region us-east-1 · without an AWS account: %practice on",
     ),
     ErrorRule(
         "MissingDependencyException",
@@ -48,7 +49,7 @@ BOTO_EXCEPTIONS = (
         "NoCredentialsError PartialCredentialsError",
         errors.NoCredentials,
         "No AWS credentials were found for profile '{profile}'.",
-        "In a terminal: aws configure · or, without an AWS account: %practice on",
+        "Without an AWS account: %practice on · with one, in a terminal: aws configure",
     ),
     ErrorRule(
         "ConfigParseError ConfigNotFound InvalidConfigError",

@@ -25,14 +25,16 @@ class AccountMagics(Magics):
     def aws_prices(self, line: str) -> PriceList:
         """List the GPU types of the region: memory, on-demand price and its day, spot price, quota.
 
+        Without an AWS account, list their on-demand prices.
+
         ::
 
             %aws_prices
             %aws_prices g5
         """
-        from dl_magics.actions.aws import context, price_list
+        from dl_magics.actions.aws import price_list
 
-        return price_list.list_prices(context.load(), parse_argstring(self.aws_prices, line).type)
+        return price_list.list_prices_anywhere(parse_argstring(self.aws_prices, line).type)
 
     @magic_arguments()
     @argument("--policy", action="store_true", help="print the IAM policy that dl_magics needs")

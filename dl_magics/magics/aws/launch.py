@@ -48,7 +48,7 @@ class LaunchMagics(Magics):
 
         args = parse_argstring(self.aws_launch, line)
         if not args.type:
-            return price_list.list_prices(context.load())
+            return price_list.list_prices_anywhere()
         current = context.load()
         store = not (args.dry_run or args.explain)
         if args.allow_from:

@@ -152,12 +152,13 @@ class LineScreen:
         self._pace = LinePace(clock)
         self._phase = ""
         self._epochs = 0
-        self._warnings = 0
+        self._warnings: set[str] = set()
 
     def show(self, state: RunState) -> None:
-        for each in state.warnings[self._warnings :]:
-            self._print(f"! {each['text']} {each['fix']}")
-        self._warnings = len(state.warnings)
+        for each in state.warnings:
+            if (line := f"! {each['text']} {each['fix']}") not in self._warnings:
+                self._warnings.add(line)
+                self._print(line)
         for each in state.epochs[self._epochs :]:
             self._print(summary.format_epoch(each))
         self._epochs = max(self._epochs, len(state.epochs))

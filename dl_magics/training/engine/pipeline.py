@@ -12,7 +12,7 @@ import numpy as np
 
 from dl_magics.runs.events import Event, RunResumed, stamp_events
 from dl_magics.runs.paths import RunPaths
-from dl_magics.training import phases
+from dl_magics.training import backend_messages, phases
 from dl_magics.training.engine import (
     checkpoint,
     compute_settings,
@@ -82,9 +82,10 @@ class _KerasSteps:
     def _train(self) -> Iterator[Event]:
         frame, recipe, resume_point = self.frame, self.frame.recipe, self.resume_point
         folder = phases.find_images(recipe)
-        if resume_point:
-            resume_point.restore_threads()
-        found = device.detect_device()
+        with backend_messages.hold_back(self.paths.run):
+            if resume_point:
+                resume_point.restore_threads()
+            found = device.detect_device()
         precision = device.choose_precision(recipe.mixed_precision, found)
         if not resume_point:
             compute = compute_settings.detect().to_json()

@@ -54,8 +54,10 @@ def find_application(name: str) -> Application:
     wanted = _plain(name)
     if wanted in models:
         return APPLICATIONS[models[wanted]]
-    near = difflib.get_close_matches(wanted, models, n=1, cutoff=0.4)
-    nearest = models[near[0]] if near else "VGG16"
+    # "vgg" is the beginning of two names; VGG16 is the default.
+    begun = [each for each in ("vgg16", *models) if wanted and each.startswith(wanted)]
+    near = begun or difflib.get_close_matches(wanted, models, n=1, cutoff=0.4) or ["vgg16"]
+    nearest = models[near[0]]
     raise BadSetting(
         f"model = {name!r} is none of the {len(APPLICATIONS)} models of keras.applications.",
         fix=f'Nearest: model = "{nearest}". All: {", ".join(APPLICATIONS)}',

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import difflib
+import re
 import shlex
 import symtable
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from dl_magics.training.recipe.recipe import Recipe, check_settings, quote_value
 
 # Names available to head(features) besides its own imports.
 GIVEN = ("keras", "layers", "ops")
+_ASSIGNMENT = re.compile(r"(?<!\S)([A-Za-z_]\w*)\s*=\s*([^\s=]\S*)")
 
 
 def parse_cell(line: str, cell: str, names: Mapping[str, Any]) -> Recipe:
@@ -59,11 +61,26 @@ def parse_line(line: str) -> tuple[str, dict[str, Any]]:
             value += words.pop(0)
         settings[flag.replace("-", "_")] = _literal(value)
     if len(data) > 1:
+        _refuse_assignment(data)
         raise BadSetting(
             f"%%finetune takes one folder, not {len(data)}: {' '.join(data)}",
             fix=f'Quote a name with spaces: %%finetune "{" ".join(data)}"',
         )
     return (data[0] if data else ""), settings
+
+
+def _refuse_assignment(words: list[str]) -> None:
+    """Raise BadSetting for `epochs=3` on the line: with the option that it stands for."""
+    found = _ASSIGNMENT.search(" ".join(words))
+    if not found:
+        return
+    folder = shlex.join(words[:1]) if not _ASSIGNMENT.match(words[0]) else "FOLDER"
+    name, value = found.groups()
+    raise BadSetting(
+        f"{found[0]} is not an option.",
+        fix=f"On the line: %finetune {folder} --{name.replace('_', '-')} {value} · in the body of "
+        f"%%finetune: {name} = {value}",
+    )
 
 
 def _words(line: str) -> list[str]:

@@ -61,7 +61,7 @@ SETTINGS: dict[str, Setting] = {
     "sample": Setting(
         None,
         validators.either(validators.whole(2), validators.one_of(None)),
-        "training images per class; None is all",
+        "training images per class, and sample * valid of them for validation; None is all",
     ),
     "seed": Setting(42, validators.whole(0, 2**32 - 1), "same seed, same numbers"),
     "patience": Setting(
@@ -161,6 +161,17 @@ def check_settings(
         head=head,
         head_names=head_names or {},
         **values,
+    )
+
+
+def describe_sample(recipe: Recipe) -> str:
+    """Return a sentence about what `sample` leaves out; "" without it."""
+    if recipe.sample is None:
+        return ""
+    held = max(1, round(recipe.sample * recipe.valid))
+    return (
+        f"sample = {recipe.sample}: at most {recipe.sample:,} images of each class for training "
+        f"and {held:,} for validation, also if there is a folder valid/."
     )
 
 

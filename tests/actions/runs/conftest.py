@@ -1,4 +1,5 @@
 """Modules that are covered by a test of another name.
 
+deletion: tests/magics/test_finetune.py
 remote_files, remote_runs, remote_stop: tests/actions/runs/test_remote_finetune.py
 """

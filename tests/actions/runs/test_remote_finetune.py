@@ -347,7 +347,7 @@ def test_a_run_of_another_computer_is_listed_watched_and_stopped(run, host_home,
     until(lambda: len(theirs.state.epochs) > 2)
 
     run("%gpu_status")
-    assert f"{theirs.name}  only on gpu · %attach {theirs.name}" in repr(run("%runs"))
+    assert f"only on gpu · %attach {theirs.name}" in repr(run("%runs"))
     assert theirs.name in run("%runs")._repr_html_()
     assert repr(run("%runs no-such-run")).startswith("No runs yet")
     watching = threading.Thread(target=lambda: run(f"%attach {theirs.name}"), daemon=True)

@@ -104,9 +104,7 @@ def test_an_executed_notebook_gets_lines_and_the_picture(environment, tmp_path):
         ("1d2c-aa_bb_cc_4711_12", False, "a.ipynb", False, False),  # the server runs the cells
     ],
 )
-def test_what_a_front_end_can_show(
-    monkeypatch, request_id, allow_stdin, session, widgets, console
-):
+def test_what_a_front_end_can_show(monkeypatch, request_id, allow_stdin, session, widgets, console):
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
     if session:
         monkeypatch.setenv("JPY_SESSION_NAME", session)

@@ -192,7 +192,16 @@ def test_a_name_is_accepted_in_any_case_with_any_separators(name, data):
 
 
 @pytest.mark.parametrize(
-    ("written", "nearest"), [("VGG116", "VGG16"), ("resnet5", "ResNet50"), ("xceptoin", "Xception")]
+    ("written", "nearest"),
+    [
+        ("VGG116", "VGG16"),
+        ("vgg", "VGG16"),
+        ("v", "VGG16"),
+        ("resnet", "ResNet50"),
+        ("resnet5", "ResNet50"),
+        ("xceptoin", "Xception"),
+        ("?", "VGG16"),
+    ],
 )
 def test_an_unknown_model_suggests_the_closest_one(written, nearest):
     with pytest.raises(BadSetting) as caught:

@@ -76,6 +76,22 @@ def test_a_flag_without_a_value_is_refused():
     assert fix == "Add it after the name: --epochs 3"
 
 
+@pytest.mark.parametrize(
+    ("line", "written", "instead"),
+    [
+        ("ok epochs=1", "epochs=1", "%finetune ok --epochs 1"),
+        ("ok epochs = 1", "epochs = 1", "%finetune ok --epochs 1"),
+        ("'my photos' image_size=96", "image_size=96", "%finetune 'my photos' --image-size 96"),
+        ("epochs=1 ok", "epochs=1", "%finetune FOLDER --epochs 1"),
+    ],
+)
+def test_an_assignment_on_the_line_is_refused_with_its_option(line, written, instead):
+    happened, fix = refusal(line)
+
+    assert happened == f"{written} is not an option."
+    assert fix.startswith(f"On the line: {instead} · in the body of %%finetune: ")
+
+
 def test_two_folders_are_refused_with_a_quoted_suggestion():
     happened, fix = refusal("my photos --epochs 3")
 

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from dl_magics.errors import BadSetting
 from dl_magics.training.recipe import applications
-from dl_magics.training.recipe.recipe import NOT_SUPPORTED_YET, SETTINGS, Recipe, check_settings
+from dl_magics.training.recipe.recipe import (
+    NOT_SUPPORTED_YET,
+    SETTINGS,
+    Recipe,
+    check_settings,
+    describe_sample,
+)
 
 GOOD = [
     ("model", "ResNet50", "ResNet50"),
@@ -310,3 +316,23 @@ def test_a_recipe_survives_a_round_trip_through_json(wanted, head, names):
 
     assert again == recipe
     assert isinstance(again.dense, tuple)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({}, ""),
+        (
+            {"sample": 60},
+            "sample = 60: at most 60 images of each class for training and 12 for validation, "
+            "also if there is a folder valid/.",
+        ),
+        (
+            {"sample": 2},
+            "sample = 2: at most 2 images of each class for training and 1 for validation, "
+            "also if there is a folder valid/.",
+        ),
+    ],
+)
+def test_a_sample_says_what_it_does_to_both_parts(settings, sentence):
+    assert describe_sample(check_settings("photos", settings)) == sentence

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from html import escape
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,50 +13,16 @@ from numpy.typing import NDArray
 
 from dl_magics.data import folders, images
 from dl_magics.errors import BadData, DamagedRun
-from dl_magics.text import escape_controls
+from dl_magics.training.engine import device
+from dl_magics.training.prediction.predictions import Prediction, Predictions
 
 _BATCH = 32
+_SECONDS_BETWEEN_LINES = 10.0
 _LARGEST_SIZE = 4096
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """The most probable class of one image; `probabilities` holds those of all classes by name."""
-
-    path: Path
-    label: str
-    probability: float
-    probabilities: Mapping[str, float]
-
-
-class Predictions(list[Prediction]):
-    """One prediction an image; `skipped` maps the files that are not valid images to the reason."""
-
-    def __init__(self, predictions: Iterable[Prediction], skipped: Mapping[Path, str]) -> None:
-        super().__init__(predictions)
-        self.skipped = dict(skipped)
-
-    def __repr__(self) -> str:
-        lines = [f"{each.path}: {each.label} ({each.probability:.1%})" for each in self]
-        lines += [f"{path}: skipped, {reason}" for path, reason in self.skipped.items()]
-        return "\n".join(map(escape_controls, lines)) or "no images"
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{_text(each.path)}</td><td>{_text(each.label)}</td>"
-            f"<td>{each.probability:.1%}</td></tr>"
-            for each in self
-        )
-        rows += "".join(
-            f"<tr><td>{_text(path)}</td><td colspan=2>skipped: {_text(reason)}</td></tr>"
-            for path, reason in self.skipped.items()
-        )
-        head = "<tr><th>image</th><th>class</th><th>probability</th></tr>"
-        return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
-
-
-def _text(value: object) -> str:
-    return escape(escape_controls(str(value)))
+Progress = Callable[[int, int], None]
+"""Is called with the number of images that are done, and of all."""
 
 
 class Classifier(Protocol):
@@ -77,7 +43,22 @@ class KerasClassifier:
         self.size: int = shape[1] if isinstance(shape, tuple) and len(shape) == 4 else 0
 
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.asarray(self._model.predict_on_batch(pixels))
+        with device.hide_retracing_warnings():
+            return np.asarray(self._model.predict_on_batch(pixels))
+
+
+@contextmanager
+def print_progress() -> Iterator[Progress]:
+    """Print a line every ten seconds: where nothing better shows the progress."""
+    due = time.monotonic() + _SECONDS_BETWEEN_LINES
+
+    def progress(done: int, total: int) -> None:
+        nonlocal due
+        if time.monotonic() >= due:
+            due = time.monotonic() + _SECONDS_BETWEEN_LINES
+            print(f"predict: {done:,} of {total:,} images", flush=True)
+
+    yield progress
 
 
 def list_files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
@@ -97,7 +78,7 @@ def list_files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
 
 
 def predict_files(
-    classifier: Classifier, files: Sequence[Path], classes: Sequence[str]
+    classifier: Classifier, files: Sequence[Path], classes: Sequence[str], progress: Progress
 ) -> Predictions:
     """Return a prediction for each valid image; `classes` are in the order of the outputs.
 
@@ -108,6 +89,7 @@ def predict_files(
     predictions: list[Prediction] = []
     skipped: dict[Path, str] = {}
     for start in range(0, len(files), _BATCH):
+        progress(start, len(files))
         decoded = _decode(files[start : start + _BATCH], classifier.size, skipped)
         if not decoded:
             continue

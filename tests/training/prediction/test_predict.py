@@ -1,16 +1,15 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import nullcontext
 
 import keras
 import pytest
 
 from dl_magics.errors import BadData, DamagedRun
-from dl_magics.training.predict import KerasClassifier, Prediction, Predictions, predict_files
+from dl_magics.training.prediction.predict import KerasClassifier, predict_files
 from dl_magics.training.run import Run
 from support import run_events, tiny_keras
-
-SCRIPT = "<script>alert(1)</script>"
 
 
 @pytest.fixture(scope="module")
@@ -106,33 +105,38 @@ def test_predict_of_an_empty_folder_is_refused(run, tmp_path):
         run.predict(tmp_path)
 
 
-def test_predictions_are_shown_as_text_and_table(tmp_path):
-    made = [Prediction(tmp_path / "a.png", "red", 0.9871, {"red": 0.9871})]
-    predictions = Predictions(made, {tmp_path / "b.png": "empty file"})
-
-    assert repr(predictions) == (
-        f"{tmp_path}/a.png: red (98.7%)\n{tmp_path}/b.png: skipped, empty file"
-    )
-    assert "<td>red</td><td>98.7%</td>" in predictions._repr_html_()
-    assert "skipped: empty file" in predictions._repr_html_()
-    assert repr(Predictions([], {})) == "no images"
-
-
-def test_names_are_escaped_in_predictions(tmp_path):
-    made = [Prediction(tmp_path / f"{SCRIPT}.png", SCRIPT, 0.5, {})]
-
-    page = Predictions(made, {tmp_path / SCRIPT: SCRIPT})._repr_html_()
-
-    assert "<script" not in page
-    assert page.count("&lt;script&gt;") == 4
-
-
 def test_a_reopened_run_gives_the_same_predictions(run, data):
     again = Run(run.path)
 
     assert [each.label for each in again.predict(data)] == [
         each.label for each in run.predict(data)
     ]
+
+
+def test_another_run_of_the_same_folder_does_not_load_the_model_again(run):
+    assert Run(run.path).model is run.model
+
+
+def test_progress_counts_the_images(run, tmp_path):
+    for i in range(40):
+        tiny_keras.photo(tmp_path / "new" / f"{i:02}.png", "blue", i)
+    seen = []
+    again = Run(run.path)
+    again.show_progress = lambda: nullcontext(lambda done, total: seen.append((done, total)))
+
+    again.predict(tmp_path / "new")
+
+    assert seen == [(0, 40), (0, 40), (32, 40)]
+
+
+def test_a_second_model_gives_no_warning_of_retracing(run, tmp_path, caplog):
+    files = [tiny_keras.photo(tmp_path / f"{i}.png", "blue", i) for i in range(7)]
+
+    for n in range(1, 8):
+        keras.models.clone_model(run.model)
+        run.predict(files[:n])
+
+    assert "retracing" not in caplog.text
 
 
 def test_a_model_of_other_classes_than_its_log_is_refused(run, data, tmp_path):
@@ -150,4 +154,9 @@ def test_a_model_of_anything_but_images_is_refused(shape, tmp_path):
     classifier = KerasClassifier(keras.Model(pixels, keras.layers.Identity()(pixels)))
 
     with pytest.raises(DamagedRun, match="The model of the run does not belong to its log"):
-        predict_files(classifier, [tiny_keras.photo(tmp_path / "a.png", "red", 1)], ["red"])
+        predict_files(
+            classifier,
+            [tiny_keras.photo(tmp_path / "a.png", "red", 1)],
+            ["red"],
+            lambda done, total: None,
+        )

@@ -1,0 +1,81 @@
+"""The runs as a table: accuracy, size and place of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dl_magics.actions.runs.remote_runs import RemoteRuns
+from dl_magics.core import table
+from dl_magics.errors import DamagedRun
+from dl_magics.runs import summary
+from dl_magics.runs.record import RunRecord
+from dl_magics.text import escape_controls
+from dl_magics.training.run import Run
+
+_HEADS = ("run", "model and data", "status", "val_accuracy", "size", "place")
+_NONE = "No runs yet: %%finetune data/dogscats creates one."
+
+
+class Runs(list[Run]):
+    """Local runs, newest first, then the names of remote ones; shown as a table."""
+
+    def __init__(self, runs: Iterable[Run] = (), remote: RemoteRuns | None = None) -> None:
+        super().__init__(runs)
+        self.remote = remote or RemoteRuns()
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        rows = [_describe(run) for run in self]
+        rows += [
+            (name, "", "", "", "", f"only on {self.remote.host} · %attach {name}")
+            for name in self.remote.names
+        ]
+        return [tuple(map(escape_controls, row)) for row in rows]
+
+    def _title(self) -> str:
+        size = sum(map(measure_size, self))
+        runs = f"{len(self):,} {'run' if len(self) == 1 else 'runs'}"
+        return f"{runs} on this computer, {format_size(size)} · %attach NAME · %runs --delete NAME"
+
+    def __repr__(self) -> str:
+        rows = self._rows()
+        return table.format_text(self._title(), _HEADS, rows) if rows else _NONE
+
+    def _repr_html_(self) -> str:
+        rows = self._rows()
+        return table.format_html(self._title() if rows else _NONE, _HEADS, rows)
+
+
+def measure_size(run: Run) -> int:
+    """Return the bytes of the files in the folder of a run."""
+    sizes = []
+    for file in run.path.rglob("*"):
+        try:
+            sizes.append(file.lstat().st_size)
+        except OSError:  # it was removed meanwhile
+            continue
+    return sum(sizes)
+
+
+def format_size(size: int) -> str:
+    """Return a number of bytes for people: `59 MB`."""
+    if size < 1e6:
+        return f"{size / 1e3:.0f} kB"
+    return f"{size / 1e6:,.0f} MB" if size < 1e9 else f"{size / 1e9:,.1f} GB"
+
+
+def _describe(run: Run) -> tuple[str, ...]:
+    size = format_size(measure_size(run))
+    try:
+        # Records of their own, so that a listing does not keep the events of every run in memory.
+        state = RunRecord(run.path).snapshot()
+    except DamagedRun as error:
+        return (run.name, "", f"damaged: {error}", "", size, "")
+    best = state.best
+    return (
+        run.name,
+        summary.name_subject(state),
+        summary.describe_status(state),
+        f"{best['logs']['val_accuracy']:.3f}" if best else "",
+        size,
+        str(state.host.get("name", "this computer")),
+    )

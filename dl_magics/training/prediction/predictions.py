@@ -1,0 +1,164 @@
+"""The predictions for image files: a list that shows the doubtful ones first."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from html import escape
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from dl_magics.data import images
+from dl_magics.errors import NotInstalled
+from dl_magics.text import escape_controls
+
+MOST_ROWS = 20
+_MOST_CLASSES = 5
+_THUMBNAIL_PIXELS = 64
+_NONE = "no images"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The most probable class of one image; `probabilities` holds those of all classes by name."""
+
+    path: Path
+    label: str
+    probability: float
+    probabilities: Mapping[str, float]
+
+    @property
+    def folder_class(self) -> str:
+        """The class that its folder names; "" if it names none."""
+        name = self.path.parent.name
+        return name if name in self.probabilities else ""
+
+
+class Predictions(list[Prediction]):
+    """One prediction an image, in the order of the files; the lowest probability is shown first.
+
+    `skipped` maps the files that are not valid images to the reason.
+    """
+
+    def __init__(self, predictions: Iterable[Prediction], skipped: Mapping[Path, str]) -> None:
+        super().__init__(predictions)
+        self.skipped = dict(skipped)
+
+    @property
+    def summary(self) -> str:
+        """What was predicted, in one line: `132 of 140 cats, 8 of 140 dogs`.
+
+        Where the folders are named like the classes, it counts the images of each folder that have
+        its class: `250 of 260 right: 132 of 140 cats, 118 of 120 dogs`.
+        """
+        if not self:
+            return _NONE
+        named = Counter(each.folder_class for each in self)
+        if "" in named:
+            counts = Counter(each.label for each in self).most_common()
+            return _join(f"{n:,} of {len(self):,} {name}" for name, n in counts)
+        right = Counter(each.label for each in self if each.label == each.folder_class)
+        counted = _join(f"{right[name]:,} of {named[name]:,} {name}" for name in sorted(named))
+        return f"{right.total():,} of {len(self):,} right: {counted}"
+
+    @property
+    def all(self) -> Any:
+        """All predictions as a pandas data frame: file, class and the probability of each class.
+
+        Raises NotInstalled without pandas.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise NotInstalled(
+                "A data frame needs pandas, which is not installed.", fix="%pip install pandas"
+            ) from error
+        rows = [
+            {"path": str(each.path), "class": each.label, "probability": each.probability}
+            | {f"p({name})": value for name, value in each.probabilities.items()}
+            for each in self
+        ]
+        return pd.DataFrame(rows)
+
+    def _doubtful(self) -> list[Prediction]:
+        return sorted(self, key=lambda each: each.probability)[:MOST_ROWS]
+
+    def _names(self) -> dict[Path, str]:
+        """Return how each file is shown: below the folder that all of them are in."""
+        files = [*(each.path for each in self), *self.skipped]
+        parents = [str(file.absolute().parent) for file in files]
+        try:
+            common = os.path.commonpath(parents) if parents else ""
+        except ValueError:  # on Windows: on several drives
+            return {file: str(file) for file in files}
+        return {file: os.path.relpath(file.absolute(), common) for file in files}
+
+    def _rest(self) -> str:
+        if len(self) <= MOST_ROWS:
+            return ""
+        return (
+            f"The {MOST_ROWS} with the lowest probability of {len(self):,}. "
+            "All, as a data frame: run.predict(…).all"
+        )
+
+    def __repr__(self) -> str:
+        names = self._names()
+        lines = [self.summary] if self else []
+        lines += [
+            f"{names[each.path]}: {each.label} ({each.probability:.1%})"
+            for each in self._doubtful()
+        ]
+        lines += [self._rest()] if self._rest() else []
+        skipped = islice(self.skipped.items(), MOST_ROWS)
+        lines += [f"{names[path]}: skipped, {reason}" for path, reason in skipped]
+        if len(self.skipped) > MOST_ROWS:
+            lines.append(f"{len(self.skipped):,} files skipped")
+        return "\n".join(map(escape_controls, lines)) or _NONE
+
+    def _repr_html_(self) -> str:
+        names = self._names()
+        rows = "".join(
+            f"<tr><td>{_thumbnail(each.path)}</td><td>{_text(names[each.path])}</td>"
+            f"<td>{_text(each.label)}</td><td>{each.probability:.1%}</td></tr>"
+            for each in self._doubtful()
+        )
+        head = "<tr><th></th><th>image</th><th>class</th><th>probability</th></tr>"
+        table = f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>" if rows else ""
+        parts = [f"<p><b>{_text(self.summary)}</b></p>", table]
+        if rest := self._rest():
+            parts.append(f"<p>{_text(rest)}</p>")
+        if self.skipped:
+            shown = islice(self.skipped.items(), MOST_ROWS)
+            each = "".join(
+                f"<li><code>{_text(names[path])}</code>: {_text(reason)}</li>"
+                for path, reason in shown
+            )
+            count = f"{len(self.skipped):,} files skipped"
+            parts.append(f"<details><summary>{count}</summary><ul>{each}</ul></details>")
+        return f'<div style="overflow-x: auto">{"".join(parts)}</div>'
+
+
+def _join(counts: Iterable[str]) -> str:
+    words = list(counts)
+    if len(words) > _MOST_CLASSES:
+        more = len(words) - _MOST_CLASSES + 1
+        words = [*words[: _MOST_CLASSES - 1], f"{more} more classes"]
+    return ", ".join(words)
+
+
+def _thumbnail(path: Path) -> str:
+    """Return a small picture of a file as HTML; "" if it cannot be read any more."""
+    try:
+        encoded = base64.b64encode(images.encode_thumbnail(path.read_bytes(), _THUMBNAIL_PIXELS))
+    except (OSError, images.BrokenImage):
+        return ""
+    source = f"data:image/jpeg;base64,{encoded.decode('ascii')}"
+    return f'<img src="{source}" width="{_THUMBNAIL_PIXELS}" alt="">'
+
+
+def _text(value: object) -> str:
+    return escape(escape_controls(str(value)))

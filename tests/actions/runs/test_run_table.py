@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from dl_magics.actions.runs.remote_runs import RemoteRuns
+from dl_magics.actions.runs.run_table import Runs, format_size
+from dl_magics.runs.events import RunEnded, RunStarted
+from dl_magics.training.run import Run
+from support import run_events
+
+
+def test_a_run_is_listed_with_accuracy_size_and_place(tmp_path):
+    story = run_events.make_events(run_events.epoch(1), ended=RunEnded(status="done"))
+    here = run_events.write_log(tmp_path / "here", story)
+    (here / "model.keras").write_bytes(b"x" * 59_000_000)
+    host = {"name": "gpu"}
+    story = [
+        RunStarted(**{**vars(each), "host": host}) if isinstance(each, RunStarted) else each
+        for each in story
+    ]
+    there = run_events.write_log(tmp_path / "there", story)
+
+    shown = repr(Runs([Run(here), Run(there)], RemoteRuns("gpu", ("theirs",)))).splitlines()
+
+    assert shown[0].startswith("2 runs on this computer, 59 MB")
+    assert " ".join(shown[2].split()) == ("here VGG16 on dogscats done 0.800 59 MB this computer")
+    assert shown[3].split()[-1] == "gpu"
+    assert " ".join(shown[4].split()) == "theirs only on gpu · %attach theirs"
+
+
+def test_sizes_are_rounded():
+    assert [*map(format_size, (4_200, 59_000_000, 3_100_000_000))] == ["4 kB", "59 MB", "3.1 GB"]
