@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 HOME_OF_DEMO := $(CURDIR)/build/home
+OF_DEMO := --editable '.[lab,practice]' nbclient
 
 # Tests that start pip, Keras' download or a kernel find everything here, and leave the loopback nowhere.
 OFFLINE := PIP_NO_INDEX=1 PIP_FIND_LINKS=$(CURDIR)/build/wheels DL_MAGICS_HOME=$(CURDIR)/build/test-home \
@@ -120,7 +121,7 @@ build/node:
 	@mkdir -p build && touch $@
 
 build/installed: pyproject.toml $(PANEL) | build/venv build/node
-	@$(call install_visibly,--editable '.[lab,practice]' nbclient)
+	@$(call install_visibly,$(OF_DEMO))
 	@touch $@
 
 build/demo/data:

@@ -116,6 +116,9 @@ class Instance:
     def __repr__(self) -> str:
         return f"{self} ({self.type}, {self.id})"
 
+    def _repr_html_(self) -> str:
+        return table.format_html(repr(self), (), ())
+
 
 def find_exact(instances: list[Instance], word: str) -> list[Instance]:
     """Return the instance with the id `word`, else those with exactly this name."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+# A number with its unit, or a date, stays on one line.
+_SHORT, _NO_BREAK = 16, "; white-space: nowrap"
+
 Rows = Sequence[Sequence[str]]
 
 
@@ -42,4 +45,8 @@ def _join_lines(cell: str) -> str:
 def _cells(tag: str, texts: Sequence[str]) -> str:
     # Jupyter aligns the cells of tables to the right by default.
     style = "text-align: left; overflow-wrap: normal; word-break: normal"
-    return "".join(f'<{tag} style="{style}">{escape_text(each)}</{tag}>' for each in texts)
+    return "".join(
+        f'<{tag} style="{style}{_NO_BREAK if len(each) <= _SHORT else ""}">'
+        f"{escape_text(each)}</{tag}>"
+        for each in texts
+    )

@@ -157,7 +157,7 @@ class HostInfo:
         return " · ".join(
             (
                 f"{self.name}: {gpus or 'no GPU'}",
-                f"{self.cores} cores",
+                f"{self.cores} {'core' if self.cores == 1 else 'cores'}",
                 f"{self.ram_bytes / gib:.0f} GB memory",
                 f"{self.disk_free_bytes / gib:.0f} GB of disk free",
                 self.system,

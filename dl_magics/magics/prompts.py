@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dl_magics.errors import NotConfirmed
 from dl_magics.magics.display.plain_text import format_html
+from dl_magics.magics.display.updatable import print_line
 
 if TYPE_CHECKING:
     from dl_magics.actions.gpu.host import SshHost
@@ -33,7 +34,7 @@ class Notice(str):
 def confirm(question: str, *, yes: bool, flag: str = "-y") -> None:
     """Ask for confirmation; raise NotConfirmed if it is denied or if input is not available."""
     if yes:
-        print(question)
+        print_line(question)
         return
     try:
         answer = input(f"{question} — do it? [y/N] ")
@@ -49,7 +50,7 @@ def confirm(question: str, *, yes: bool, flag: str = "-y") -> None:
 def print_changes(changes: Iterator[Instance]) -> Iterator[Instance]:
     """Yield each instance of `changes` after printing it."""
     for instance in changes:
-        print(instance, flush=True)
+        print_line(instance)
         yield instance
 
 

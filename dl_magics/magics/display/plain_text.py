@@ -15,5 +15,5 @@ def format_html(text: str) -> str:
     """Return a text as HTML: only a word that is longer than the page is broken."""
     from html import escape
 
-    style = "white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere"
-    return f'<pre style="{style}">{escape(text)}</pre>'
+    style = "margin: 0; padding: 0; white-space: pre-wrap; word-break: normal"
+    return f'<pre style="{style}; overflow-wrap: anywhere">{escape(text)}</pre>'

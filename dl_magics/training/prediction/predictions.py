@@ -20,6 +20,8 @@ MOST_ROWS = 20
 _MOST_CLASSES = 5
 _THUMBNAIL_PIXELS = 64
 _NONE = "no images"
+# Jupyter aligns the cells of tables to the right by default.
+_LEFT = 'style="text-align: left"'
 
 
 @dataclass(frozen=True)
@@ -122,11 +124,11 @@ class Predictions(list[Prediction]):
     def _repr_html_(self) -> str:
         names = self._names()
         rows = "".join(
-            f"<tr><td>{_thumbnail(each.path)}</td><td>{_text(names[each.path])}</td>"
-            f"<td>{_text(each.label)}</td><td>{each.probability:.1%}</td></tr>"
+            f"<tr><td>{_thumbnail(each.path)}</td><td {_LEFT}>{_text(names[each.path])}</td>"
+            f"<td {_LEFT}>{_text(each.label)}</td><td>{each.probability:.1%}</td></tr>"
             for each in self._doubtful()
         )
-        head = "<tr><th></th><th>image</th><th>class</th><th>probability</th></tr>"
+        head = f"<tr><th></th><th {_LEFT}>image</th><th {_LEFT}>class</th><th>probability</th></tr>"
         table = f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>" if rows else ""
         parts = [f"<p><b>{_text(self.summary)}</b></p>", table]
         if rest := self._rest():

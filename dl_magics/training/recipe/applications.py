@@ -54,9 +54,13 @@ def find_application(name: str) -> Application:
     wanted = _plain(name)
     if wanted in models:
         return APPLICATIONS[models[wanted]]
-    # "vgg" is the beginning of two names; VGG16 is the default.
-    begun = [each for each in ("vgg16", *models) if wanted and each.startswith(wanted)]
-    near = begun or difflib.get_close_matches(wanted, models, n=1, cutoff=0.4) or ["vgg16"]
+    begun = [each for each in models if wanted and each.startswith(wanted)]
+    # Of the names that begin so, the shortest: VGG16, not VGG19; ResNet50, not ResNet101.
+    near = (
+        sorted(begun, key=lambda each: (len(each), each))
+        or difflib.get_close_matches(wanted, models, n=1, cutoff=0.4)
+        or ["vgg16"]
+    )
     nearest = models[near[0]]
     raise BadSetting(
         f"model = {name!r} is none of the {len(APPLICATIONS)} models of keras.applications.",

@@ -34,7 +34,7 @@ def test_predictions_are_shown_as_text_and_table(tmp_path):
         "a.png: cats (98.7%)",
         "b.png: skipped, empty file",
     ]
-    assert "<td>cats</td><td>98.7%</td>" in predictions._repr_html_()
+    assert ">cats</td><td>98.7%</td>" in predictions._repr_html_()
     assert "<code>b.png</code>: empty file" in predictions._repr_html_()
     assert repr(Predictions([], {})) == "no images"
 
