@@ -18,9 +18,9 @@ unexport PYTHONDONTWRITEBYTECODE
 PANEL := $(shell find labextension -type f -not -path '*/node_modules/*' -not -path '*/lib/*')
 
 # The tests of `make floors`: those that need neither another backend, a browser nor a real sshd.
-FAST := core data runs store ssh widgets aws training/recipe practice/ec2/test_states.py \
+FAST := core data runs store ssh widgets aws training/recipe practice/ec2/test_lifecycle.py \
 	$(addprefix training/engine/test_,head.py networks.py pipeline.py) \
-	$(addprefix magics/test_,arguments.py loading.py outputs.py)
+	$(addprefix magics/,test_arguments.py test_loading.py display/test_messages.py)
 
 .PHONY: help demo lab test check pytest lint notebooks floors networks chaos bench clean
 .DEFAULT_GOAL := help
@@ -140,7 +140,7 @@ build/floors/done: pyproject.toml | build/venv build/node
 	$(PYTHON) -m venv --clear build/floors
 	build/floors/bin/pip install --quiet --no-compile uv
 	build/floors/bin/uv pip install --quiet --python build/floors --resolution lowest-direct --editable '.[lab,practice]'
-	build/floors/bin/uv pip install --quiet --python build/floors 'pandas<3' hypothesis nbclient pytest pytest-timeout pytest-xdist
+	build/floors/bin/uv pip install --quiet --python build/floors 'pandas<3' hypothesis jupyter-console nbclient papermill pytest pytest-timeout pytest-xdist
 	@touch $@
 
 build/ipykernel-6.31/done: | build/venv

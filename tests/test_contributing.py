@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,15 @@ def test_the_changelog_names_every_group_of_errors():
     changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
 
     assert all(f"`{kind.__name__}`" in changelog for kind in errors.DLMagicsError.__subclasses__())
+
+
+def test_make_floors_names_tests_that_exist():
+    command = ["make", "--dry-run", "floors"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    named = re.findall(r"\btests/[\w/.]+", done.stdout)
+
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 def _find(folder: Path, name: str) -> list[Path]:

@@ -16,6 +16,7 @@ from dl_magics.store import notebook_session
 from support.ec2_client import until
 
 SECONDS = 60
+LEAVE = "import os; os.chdir('/')"
 NAME = (
     "from dl_magics.store import notebook_session; session = notebook_session.current(); "
     "assert notebook_session.hold(session); print(session.name)"
@@ -81,7 +82,7 @@ def test_a_kernel_without_a_session_name_keeps_its_own_in_any_folder_and_after_a
     kernel = start()
 
     first = kernel.run(NAME)
-    elsewhere = kernel.run(f"%cd -q /\n{NAME}")
+    elsewhere = kernel.run(f"{LEAVE}\n{NAME}")
     kernel.restart()
 
     assert first == elsewhere == kernel.run(NAME)
@@ -105,7 +106,7 @@ def test_two_kernels_of_one_file_at_a_time_are_two_notebooks(start, tmp_path):
     assert second.run(NAME) != file
     assert second.run("print(session.shared_file)") == file
     first.kill()
-    assert second.run(f"%cd -q /\n{NAME}") != file
+    assert second.run(f"{LEAVE}\n{NAME}") != file
 
 
 def test_vs_code_names_the_file_in_the_namespace_of_the_notebook(start, tmp_path):
@@ -117,7 +118,7 @@ def test_vs_code_names_the_file_in_the_namespace_of_the_notebook(start, tmp_path
     # A restart in VS Code is a new process with another connection file.
     first.kill()
     again = start(VSCODE_PID="1", variables=named, connection_file=str(tmp_path / "k2.json"))
-    assert again.run(f"%cd -q /\n{NAME}") == file
+    assert again.run(f"{LEAVE}\n{NAME}") == file
 
 
 def test_a_notebook_of_vs_code_that_is_not_saved_is_known_by_its_kernel(start):
@@ -145,7 +146,7 @@ def execute_with_papermill(notebook, folder):
 @pytest.mark.parametrize("execute", [execute_with_nbclient, execute_with_papermill])
 def test_each_execution_is_a_notebook_of_its_own_also_in_one_folder(execute, tmp_path, monkeypatch):
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
-    cells = ["%load_ext dl_magics", NAME, f"%cd -q /\n{NAME}"]
+    cells = ["%load_ext dl_magics", NAME, f"{LEAVE}\n{NAME}"]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 
     def names():
@@ -176,7 +177,7 @@ def test_jupyter_console_joins_the_notebook_of_its_kernel(start):
 
 
 def test_each_terminal_is_a_session_of_its_own(tmp_path):
-    code = f"get_ipython().run_line_magic('load_ext', 'dl_magics')\n{NAME}\n%cd -q /\n{NAME}"
+    code = f"get_ipython().run_line_magic('load_ext', 'dl_magics')\n{NAME}\n{LEAVE}\n{NAME}"
     script = tmp_path / "typed.ipy"
     script.write_text(code)
     command = [sys.executable, "-m", "IPython", "--quick", "--no-banner", str(script)]

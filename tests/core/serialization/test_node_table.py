@@ -173,6 +173,11 @@ def evaluate(expression):
     return eval(expression, {**globals(), **NAMES})
 
 
+def kind_of(dtype):
+    """Return a dtype; a zone by its name, as those of pytz (pandas 2) come back as zoneinfo's."""
+    return str(dtype) if isinstance(dtype, pd.DatetimeTZDtype) else dtype
+
+
 def same(one, other):
     """Whether two values are equal in type and in all that can be seen of them."""
     if type(one) is not type(other):
@@ -195,6 +200,8 @@ def same(one, other):
             return False
         if one.dtype == object:
             return same([*one.flat], [*other.flat])
+        if one.dtype == np.longdouble:  # which may have any bytes beside those of its value
+            return np.array_equal(one, other)
         return one.tobytes() == other.tobytes() and one.flags.fnc == other.flags.fnc
     if isinstance(one, pd.DataFrame):
         columns = [(one.iloc[:, n], other.iloc[:, n]) for n in range(one.shape[1])]
@@ -208,7 +215,7 @@ def same(one, other):
         )
     if isinstance(one, pd.Series):
         return (
-            one.dtype == other.dtype
+            kind_of(one.dtype) == kind_of(other.dtype)
             and same([*one], [*other])
             and same(one.index, other.index)
             and same(one.name, other.name)
@@ -216,13 +223,13 @@ def same(one, other):
     if isinstance(one, pd.Index):
         freq = getattr(one, "freq", None) == getattr(other, "freq", None)
         return (
-            one.dtype == other.dtype
+            kind_of(one.dtype) == kind_of(other.dtype)
             and same([*one], [*other])
             and same([*one.names], [*other.names])
             and freq
         )
     if isinstance(one, pd.api.extensions.ExtensionArray):
-        return one.dtype == other.dtype and same([*one], [*other])
+        return kind_of(one.dtype) == kind_of(other.dtype) and same([*one], [*other])
     if isinstance(one, dict):
         factory = getattr(one, "default_factory", None) == getattr(other, "default_factory", None)
         return factory and same([*one.items()], [*other.items()])
@@ -242,7 +249,7 @@ def same(one, other):
                 return False
         return True
     if isinstance(one, pd.Timestamp):
-        return (one.unit, one, one.tz) == (other.unit, other, other.tz)
+        return (one.unit, one, str(one.tz)) == (other.unit, other, str(other.tz))
     if isinstance(one, datetime.datetime):
         return (one, one.fold, one.tzinfo) == (other, other.fold, other.tzinfo)
     return one is other or one == other
