@@ -65,6 +65,15 @@ def there(host_home, run):
     return host_home / ".dl_magics" / "runs" / run.name
 
 
+def test_what_the_backend_writes_while_it_is_imported_stays_on_the_host(trained, run, host_home):
+    done, _ = trained
+
+    kept = (there(host_home, done) / "messages.log").read_text()
+
+    assert "oneDNN" in kept
+    assert "oneDNN" not in repr(run("%gpu_log"))
+
+
 def test_a_cell_trains_on_the_host_and_its_files_are_copied(trained, host_home):
     done, said = trained
 
