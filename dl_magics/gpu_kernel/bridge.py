@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from dl_magics.errors import DLMagicsError, NoAnswer
+from dl_magics.gpu_kernel import standby
 from dl_magics.gpu_kernel.agent.messages import Message, Wire
 from dl_magics.gpu_kernel.journal_entry import JournalEntry, decode_buffers, encode_buffers
 from dl_magics.gpu_kernel.load_ext import replace_load_ext
@@ -36,10 +38,12 @@ class Bridge:
 
     It runs regardless of the state of the link. If the kernel dies, the bridge exits, so that
     Jupyter restarts it. The end of the bridge's process does not end the kernel; only a shutdown
-    request does.
+    request does. While the host cannot be reached, each cell says why and tries again.
 
     Parameters
     ----------
+    attach
+        Returns the kernel; called until it raises no DLMagicsError.
     connection
         The content of the connection file that Jupyter wrote.
     host
@@ -47,10 +51,18 @@ class Bridge:
     """
 
     def __init__(
-        self, kernel: BridgedKernel, connection: dict[str, Any], host: str = "the GPU kernel's host"
+        self,
+        attach: Callable[[], BridgedKernel],
+        connection: dict[str, Any],
+        host: str = "the GPU kernel's host",
     ) -> None:
-        self._kernel = kernel
+        self._attach = attach
         self._host = host
+        self._kernel: BridgedKernel | None = None
+        self._attaching: asyncio.Task[None]
+        self._attached = asyncio.Event()
+        self._interrupted = asyncio.Event()
+        self._refused: DLMagicsError | None = None
         self._connection = connection
         self._wire = Wire(connection["key"])
         self._ends: dict[str, zmq.asyncio.Socket] = {}
@@ -68,13 +80,14 @@ class Bridge:
         kinds = {"shell": zmq.ROUTER, "control": zmq.ROUTER, "stdin": zmq.ROUTER}
         for channel, kind in {**kinds, "iopub": zmq.PUB, "hb": zmq.REP}.items():
             self._ends[channel] = self._bound(channel, kind)
+        self._attaching = asyncio.create_task(self._try_to_attach())
         working = [self._beat(), self._down(), *(self._up(channel) for channel in _CHANNELS)]
         tasks = [asyncio.ensure_future(work) for work in working]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             return max(task.result() for task in done)
         finally:
-            for task in tasks:
+            for task in (*tasks, self._attaching):
                 task.cancel()
             for end in self._ends.values():
                 end.close(linger=1000)
@@ -104,27 +117,73 @@ class Bridge:
                 continue  # not signed with our key
             self._askers[header["msg_id"]] = frames[: frames.index(b"<IDS|MSG>")]
             if header["msg_type"] == "interrupt_request":
-                await asyncio.to_thread(self._kernel.interrupt)
+                self._interrupted.set()
+                if self._kernel:
+                    await asyncio.to_thread(self._kernel.interrupt)
                 await self._reply(channel, message, {"status": "ok"})
             elif header["msg_type"] == "shutdown_request":
                 self._ending = asyncio.get_running_loop().create_future()
                 await self._end(message["content"].get("restart", False))
                 await self._reply(channel, message, {"status": "ok", **message["content"]})
                 return 0
-            else:
+            elif kernel := await self._reach_kernel(header["msg_type"]):
                 if header["msg_type"] == "execute_request":
                     content = message["content"]
                     content["code"] = replace_load_ext(content.get("code", ""), self._host)
-                await asyncio.to_thread(self._kernel.send, channel, message)
+                await asyncio.to_thread(kernel.send, channel, message)
+            else:
+                await self._stand_in(channel, message)
+
+    async def _try_to_attach(self) -> None:
+        try:
+            self._kernel = await asyncio.to_thread(self._attach)
+        except DLMagicsError as error:
+            self._refused = error
+        else:
+            self._attached.set()
+
+    async def _reach_kernel(self, msg_type: str) -> BridgedKernel | None:
+        """Return the kernel once it is attached; None if that failed or was interrupted.
+
+        Only a cell, which a person has run, tries again.
+        """
+        if self._kernel:
+            return self._kernel
+        if self._attaching.done() and msg_type == "execute_request":
+            self._attaching = asyncio.create_task(self._try_to_attach())
+        self._interrupted.clear()
+        interrupted = asyncio.create_task(self._interrupted.wait())
+        await asyncio.wait({self._attaching, interrupted}, return_when=asyncio.FIRST_COMPLETED)
+        interrupted.cancel()
+        if self._attaching.done():
+            self._attaching.result()
+        return self._kernel
+
+    async def _stand_in(self, channel: str, message: Message) -> None:
+        """Answer a request of Jupyter without a kernel: a cell fails with the two lines."""
+        kind = message["header"]["msg_type"]
+        error = self._refused
+        if error is None or not self._attaching.done():
+            error = NoAnswer(f"{self._host} has not answered yet.", fix="Run the cell again.")
+        await self._publish(self._answer("status", message, {"execution_state": "busy"}))
+        if kind == "execute_request":
+            await self._publish(self._answer("error", message, standby.describe_error(error)))
+        if kind.endswith("_request"):
+            await self._reply(channel, message, standby.answer(kind, error))
+        await self._publish(self._answer("status", message, {"execution_state": "idle"}))
 
     async def _end(self, restart: bool) -> None:
         """Restart or shut down the kernel; with a lost link, return after a timeout."""
+        if not self._kernel:
+            return
         ending = asyncio.to_thread(self._kernel.restart if restart else self._kernel.shutdown)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(ending, _SHUTDOWN_SECONDS)
 
     async def _down(self) -> int:
         """Forward messages from the kernel to Jupyter."""
+        await self._attached.wait()
+        assert self._kernel
         source = self._kernel.entries()
         while entry := await asyncio.wrap_future(blocking.start_task(_next(source))):
             if entry.channel == "in" and entry.kind == "execute_request":
@@ -135,7 +194,8 @@ class Bridge:
                 asker = self._askers[entry.answers]
                 await self._send(entry.channel, asker, entry.message)
             elif entry.event == "kernel_died":
-                text = f"The GPU kernel died: {entry.message['why']}.\n"
+                why = entry.message.get("stopped") or f"{entry.message['why']}."
+                text = f"The GPU kernel died: {why}\n"
                 await self._publish(
                     self._answer("stream", self._running, {"name": "stderr", "text": text})
                 )

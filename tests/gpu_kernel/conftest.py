@@ -2,6 +2,7 @@
 
 agent_connection, agent_transport, replay: tests/gpu_kernel/test_client.py
 subscribers: tests/gpu_kernel/test_client.py
+standby: tests/gpu_kernel/test_bridge.py
 deploy, journal_entry: tests/gpu_kernel/agent/test_agent.py
 cuda_env: tests/actions/keras/test_settings.py
 """

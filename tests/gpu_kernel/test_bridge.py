@@ -21,7 +21,7 @@ class Bridged:
     def __init__(self, kernel, file):
         write_connection_file(str(file), ip="127.0.0.1", key=b"ours")
         self.status = None
-        self._bridge = Bridge(kernel, json.loads(file.read_text()), "lab")
+        self._bridge = Bridge(lambda: kernel, json.loads(file.read_text()), "lab")
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
         self.client = BlockingKernelClient(connection_file=str(file))

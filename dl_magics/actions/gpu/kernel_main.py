@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from dl_magics.actions.gpu import notebook_kernel
 from dl_magics.actions.gpu.host import SshHost
-from dl_magics.errors import DLMagicsError
+from dl_magics.errors import WrongState
 from dl_magics.gpu_kernel.bridge import Bridge
 from dl_magics.gpu_kernel.client import GpuKernel
 from dl_magics.store import notebook_session
+
+# This notebook has no magics: its cells go to the host as they are.
+_HOW_TO_START = (
+    "%aws_start {} in another notebook, or Start in the panel; then run this cell again."
+)
 
 
 def main(words: Sequence[str]) -> int:
     """Run the kernel of a notebook until it ends; return the exit status for Jupyter.
 
     The notebook's path, or else the connection file, identifies its kernel on the host; a running
-    one is reattached.
+    one is reattached. While the host cannot be reached, the cells say why.
     """
     parser = argparse.ArgumentParser(prog="dl-magics kernel")
     parser.add_argument("-f", dest="file", type=Path, required=True, help="connection file")
@@ -39,12 +43,16 @@ def main(words: Sequence[str]) -> int:
         kind="a notebook",
         variables={},
     )
-    try:
-        folder = notebook_kernel.choose_run_dir(host)
-        client = GpuKernel.attach(
-            host.authorize_and_resolve, folder, asked.python, activate=asked.activate
-        )
-    except DLMagicsError as error:
-        print(*error._render_traceback_(), sep="\n", file=sys.stderr)
-        return 1
-    return Bridge(client, connection, host.name).run()
+
+    def attach() -> GpuKernel:
+        try:
+            return GpuKernel.attach(
+                host.authorize_and_resolve,
+                notebook_kernel.choose_run_dir(host),
+                asked.python,
+                activate=asked.activate,
+            )
+        except WrongState as error:
+            raise WrongState(str(error), fix=_HOW_TO_START.format(host.name)) from error
+
+    return Bridge(attach, connection, host.name).run()

@@ -5,7 +5,7 @@ import os
 import pytest
 from jupyter_client.manager import KernelManager
 
-from dl_magics.actions.gpu import kernel_main, notebook_kernel
+from dl_magics.actions.gpu import notebook_kernel
 
 SECONDS = 60
 
@@ -107,13 +107,18 @@ def test_an_interrupt_from_the_toolbar_reaches_the_cell(open_notebook):
     assert message["content"]["ename"] == "KeyboardInterrupt"
 
 
-def test_an_unreachable_host_ends_the_kernel_with_two_lines(gpu_run, tmp_path, capsys):
-    connection = tmp_path / "kernel.json"
-    connection.write_text('{"key": ""}')
-    words = ["-f", str(connection), "--where", "i-00000000000000000", "--python", "python3"]
+def test_a_notebook_on_a_stopped_instance_says_so_and_heals_after_its_start(open_notebook, gpu_run):
+    gpu_run("%aws_stop")
 
-    assert kernel_main.main(words) == 1
+    notebook = open_notebook("stopped.ipynb")
+    reply = notebook.client.execute_interactive("1", timeout=SECONDS)["content"]
+    assert (reply["ename"], reply["evalue"]) == (
+        "WrongState",
+        "gpu is stopped: it must be running.",
+    )
+    assert reply["traceback"][1].startswith("  %aws_start gpu in another notebook")
+    assert notebook.client.complete("impor", reply=True, timeout=SECONDS)
+    assert notebook.client.is_alive()
 
-    first, second = capsys.readouterr().err.strip().splitlines()
-    assert "i-00000000000000000" in first
-    assert second.startswith("  %aws_list")
+    gpu_run("%aws_start -y")
+    assert notebook.output("print(6 * 7)") == ("", "42\n")
