@@ -24,6 +24,7 @@ class LaunchRequest:
     token: str
     user_data: str
     zone: str | None = None
+    subnet: str | None = None
 
 
 def ensure_key(session: AwsSession, name: str, public: str) -> bool:
@@ -93,6 +94,8 @@ def make_parameters(request: LaunchRequest) -> dict[str, Any]:
             make_tags("volume", {"Name": request.name}),
         ],
     }
+    if request.subnet:
+        parameters["SubnetId"] = request.subnet
     if request.zone:
         parameters["Placement"] = {"AvailabilityZone": request.zone}
     return parameters

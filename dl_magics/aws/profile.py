@@ -43,6 +43,13 @@ class AwsProfile(ProfileSettings):
         }
         return {name: value for name, value in variables.items() if value}
 
+    @property
+    def environment_endpoint(self) -> str | None:
+        """The URL that the environment sets for EC2 in place of that of AWS."""
+        if self.config_file or os.environ.get(_IGNORE, "").lower() == "true":
+            return None
+        return os.environ.get(f"{_ENDPOINTS}_EC2") or os.environ.get(_ENDPOINTS) or None
+
     def names_same_account(self, other: AwsProfile) -> bool:
         """Return whether both have the same profile, region and configuration files."""
         fields = ("profile", "region", "config_file", "credentials_file")
@@ -89,13 +96,11 @@ class AwsProfile(ProfileSettings):
         ignored = os.environ.get(_IGNORE, "").lower() == "true"
         if self.config_file:
             unused = [*endpoints, *([_IGNORE] if ignored else []), *_proxy_variables()]
-            return [
-                f"{name} is not used: the endpoint of {self.name} is its own" for name in unused
-            ]
+            return [f"{name} is not used: {self.name} has its own endpoint" for name in unused]
         if ignored:
             return [f"{name} is not used, because {_IGNORE}=true" for name in endpoints]
         return [
-            f"{name}={os.environ[name]} is used: calls go there, not to AWS" for name in endpoints
+            f"{name}={os.environ[name]} is used: its calls do not go to AWS" for name in endpoints
         ]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
 from threading import Lock
 from typing import Any
+from urllib.parse import urlsplit
 
 from dl_magics.aws.error_mapping import map_boto_errors
 from dl_magics.aws.profile import AwsProfile
@@ -90,6 +91,17 @@ class AwsSession:
             return str(self._boto_session.get_partition_for_region(self.region or ""))
         except UnknownRegionError:
             return ""
+
+    @property
+    def endpoint_variables(self) -> dict[str, str]:
+        """The variables that keep the aws command at the endpoint of a profile with its own."""
+        if not self._endpoint_url:
+            return {}
+        return {
+            "AWS_ENDPOINT_URL_EC2": self._endpoint_url,
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
+            "NO_PROXY": str(urlsplit(self._endpoint_url).hostname),
+        }
 
     def list_profiles(self) -> list[str]:
         """Return the names of the profiles in the AWS configuration."""

@@ -24,6 +24,7 @@ class Instance:
     and the GiB of each EBS volume that was read, of `volumes`; `disk_dollars` and `elastic_dollars`
     are for a month, running or stopped. `ours` is true if dl_magics launched it, with the client
     token `token`, `answers` if SSH has just answered.
+    `note` is a sentence on what else was changed for it.
     """
 
     id: str
@@ -54,6 +55,12 @@ class Instance:
     ours: bool = False
     token: str = ""
     answers: bool = False
+    note: str = ""
+
+    @property
+    def address(self) -> str | None:
+        """The public address, else the private one, at which it is reached from its network."""
+        return self.ip or self.private_ip
 
     @property
     def costs_money(self) -> bool:
@@ -108,10 +115,11 @@ class Instance:
         return cls(**{**kept, "groups": groups, "disks": tuple(map(tuple, kept.get("disks", ())))})
 
     def __str__(self) -> str:
-        where = f" at {self.ip}" if self.ip and self.state == "running" else ""
+        where = f" at {self.address}" if self.address and self.state == "running" else ""
         price = f", {money.format_per_hour(self.dollars_per_hour)}" if self.costs_money else ""
         ssh = ", SSH answers" if self.answers else ""
-        return f"{self.name}: {self.state}{where}{price}{ssh}"
+        note = f". {self.note}" if self.note else ""
+        return f"{self.name}: {self.state}{where}{price}{ssh}{note}"
 
     def __repr__(self) -> str:
         return f"{self} ({self.type}, {self.id})"
@@ -170,7 +178,7 @@ class Instances:
                 each.type,
                 each.gpu or "-",
                 each.state,
-                (each.ip or "") if each.state == "running" else "",
+                (each.address or "") if each.state == "running" else "",
                 money.format_per_hour(each.dollars_per_hour) + (" (spot)" if each.spot else ""),
                 money.format_dollars(each.dollars),
                 money.format_per_month(each.dollars_per_month) if not each.gone else "",

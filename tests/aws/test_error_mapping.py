@@ -149,7 +149,9 @@ def test_repeating_an_executed_launch_returns_its_instance_and_host_key(run, clo
 def _repeat_launch(token: str) -> str:
     plan = make_plan(context.load(), "t2.micro")
     key, host_key = keys.ensure_key_pair("id_ed25519"), keys.ensure_key_pair(f"host-{token}")
-    group, _ = security_group.ensure_group(context.load().session, access.our_name())
+    current = context.load()
+    groups = security_group.find_groups(current.session, access.our_name())
+    (group,) = groups.values()
     assert key.file.exists()
     request = launch.LaunchRequest(
         name=plan.name,

@@ -101,7 +101,9 @@ def choose_practice(running: practice.PracticeCloud, **changes: str) -> None:
 def rent(cloud: practice.PracticeCloud) -> Callable[..., str]:
     """Launch an instance past our own code, as the AWS console would; return its id."""
 
-    def launched(type_: str = "t2.micro", name: str = "gpu", *, state: str = "running") -> str:
+    def launched(
+        type_: str = "t2.micro", name: str = "gpu", *, state: str = "running", **more: Any
+    ) -> str:
         tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": name}]}]
         context.load().session.change_ec2(
             "create_key_pair",
@@ -117,6 +119,7 @@ def rent(cloud: practice.PracticeCloud) -> Callable[..., str]:
             MinCount=1,
             MaxCount=1,
             TagSpecifications=tags,
+            **more,
         )
         made = context.load().ec2.describe_instance(answer["Instances"][0]["InstanceId"])
         list(context.load().ec2.start(made))

@@ -11,13 +11,17 @@ from dl_magics.actions.aws.context import Context
 from dl_magics.aws.ec2 import Ec2
 from dl_magics.aws.network import own_address, security_group
 from dl_magics.core.instance import Instance
-from dl_magics.errors import NoAnswer, WrongState
+from dl_magics.errors import NoAddress, NoAnswer, WrongState
 from dl_magics.ssh import blocking, host_key_rotation, keys
 from dl_magics.ssh.target import SshTarget
 
 LOGIN_KEY = "id_ed25519"
 _TIMEOUT_SECONDS = 300.0
 _DESCRIBE_SECONDS = 5.0
+_BASTION = (
+    "It costs money: %aws_stop stops it. It has no public address: connect the VPN, or name a "
+    "bastion as ProxyJump for its address in a file: %aws_profile --ssh-config FILE"
+)
 
 
 def our_name() -> str:
@@ -42,15 +46,28 @@ def resolve_sources(context: Context) -> list[str]:
     return list(named) or [own_address.find_own_address(context.profile.address_url)]
 
 
-def authorize_own_address(context: Context, instance: Instance) -> bool:
-    """Allow SSH from this computer's current address; return whether the rules were changed.
+def authorize_own_address(context: Context, instance: Instance) -> str:
+    """Allow SSH from this computer's current address; return what changed, as a sentence, or "".
 
-    Security groups that dl_magics did not create are not changed.
+    Security groups that dl_magics did not create are not changed. If the address is not known, the
+    rules stay as they are, since they may be right.
+
+    Raises
+    ------
+    NoAddress
+        if the address is not known and port 22 is not open to any.
     """
     group = find_own_group(context, instance)
-    return group is not None and security_group.authorize_sources(
-        context.session, group, resolve_sources(context)
-    )
+    if group is None:
+        return ""
+    try:
+        change = security_group.authorize_sources(context.session, group, resolve_sources(context))
+    except NoAddress as error:
+        allowed = security_group.list_sources(context.session, group)
+        if not allowed:
+            raise
+        return f"Port 22 stays open to {', '.join(allowed)}. {error} {error.fix}"
+    return f"{change}." if change else ""
 
 
 def find_own_group(context: Context, instance: Instance) -> str | None:
@@ -59,28 +76,31 @@ def find_own_group(context: Context, instance: Instance) -> str | None:
     if name is None or not instance.ours:
         return None
     # A missing group is not created: the instance would not be in it.
-    group = security_group.group_id(context.session, name)
-    return group if group in instance.groups else None
+    groups = security_group.find_groups(context.session, name).values()
+    return next((each for each in groups if each in instance.groups), None)
 
 
 def resolve_target(context: Context, instance: Instance, identity: str | None = None) -> SshTarget:
     """Return how to log in to a running instance; `identity` is a private key file of the user.
 
+    Without a public address it is reached at its private one: through a VPN, or the ProxyJump of
+    the ssh_config file.
+
     Raises
     ------
     WrongState
-        if the instance is not running or has no public address yet.
+        if the instance is not running or has no address yet.
     """
-    if not instance.ip or instance.state != "running":
+    if not instance.address or instance.state != "running":
         raise WrongState(
-            f"{instance.name} is {instance.state}: it has no public address.", fix="%aws_start"
+            f"{instance.name} is {instance.state}: it has no address.", fix="%aws_start"
         )
     key = keys.find_key_pair(LOGIN_KEY)
     ours = key.file if key and instance.key == name_for(key) else None
     return SshTarget(
         alias=instance.id,
         name=instance.name,
-        host=instance.ip,
+        host=instance.address,
         user=instance.user,
         key_file=Path(identity).expanduser() if identity else ours,
         config=context.profile.ssh_config,
@@ -103,12 +123,14 @@ def until_ssh_answers(context: Context, ec2: Ec2, instance: Instance) -> Iterato
         if now - described > _DESCRIBE_SECONDS:
             described, before = now, instance
             instance = ec2.describe_instance(instance.id)
-            if instance.ip != before.ip:
+            if instance.address != before.address:
                 yield instance
         if now - began > _TIMEOUT_SECONDS:
             raise NoAnswer(
                 f"{instance} but SSH has not answered for {_TIMEOUT_SECONDS / 60:.0f} minutes.",
-                fix="It costs money: %aws_stop stops it · %aws_start waits longer · %aws_check "
+                fix=_BASTION
+                if not instance.ip
+                else "It costs money: %aws_stop stops it · %aws_start waits longer · %aws_check "
                 "checks the security group.",
             )
     yield replace(instance, answers=True)

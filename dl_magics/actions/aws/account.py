@@ -48,10 +48,14 @@ def list_profiles() -> str:
     selected = load_profile()
     names = AwsSession.open(selected).list_profiles()
     lines = [f"{'→' if name == selected.name else ' '} {name}" for name in names]
-    return (
-        "\n".join(lines)
-        or "No AWS profile is configured. In a terminal: aws configure · or %practice on"
-    )
+    if not lines:
+        lines = ["No AWS profile is configured. In a terminal: aws configure · or %practice on"]
+    return "\n".join([*lines, *selected.describe_variables()])
+
+
+def describe_region(context: Context) -> str:
+    """Return the profile and region, and what environment variables have to do with them."""
+    return "\n".join([context.profile_and_region, *context.profile.describe_variables()])
 
 
 def allow_from(context: Context, sources: list[str], *, store: bool) -> Context:

@@ -9,19 +9,21 @@ from dataclasses import dataclass
 from dl_magics.actions.aws import access, regions, selection
 from dl_magics.actions.aws.context import Context, from_state
 from dl_magics.aws import quotas
-from dl_magics.aws.network import security_group
+from dl_magics.aws.network import security_group, subnets
+from dl_magics.aws.pricing import prices
 from dl_magics.core import money
-from dl_magics.errors import DLMagicsError
+from dl_magics.errors import DLMagicsError, NoAddress
 from dl_magics.ssh import known_hosts
 from dl_magics.store.state import State
 
 ACTIONS = {
     "ec2": "AuthorizeSecurityGroupIngress CreateSecurityGroup CreateTags DeleteKeyPair "
-    "DeleteSecurityGroup DescribeImages DescribeInstanceAttribute "
-    "DescribeInstanceTypeOfferings DescribeInstances "
-    "DescribeKeyPairs DescribeRegions DescribeSecurityGroups DescribeSpotPriceHistory "
-    "DescribeVolumes DescribeVpcs GetConsoleOutput ImportKeyPair ModifyInstanceAttribute "
-    "RevokeSecurityGroupIngress RunInstances StartInstances StopInstances TerminateInstances",
+    "DeleteSecurityGroup DescribeAddresses DescribeImages DescribeInstanceAttribute "
+    "DescribeInstanceTypeOfferings DescribeInstances DescribeKeyPairs DescribeRegions "
+    "DescribeSecurityGroups DescribeSpotPriceHistory DescribeSubnets DescribeVolumes "
+    "DescribeVpcs GetConsoleOutput ImportKeyPair ModifyInstanceAttribute "
+    "RevokeSecurityGroupIngress RunInstances StartInstances StopInstances "
+    "TerminateInstances",
     "pricing": "GetProducts",
     "servicequotas": "GetServiceQuota",
     "ssm": "GetParameter",
@@ -66,11 +68,14 @@ def run_checks(remembered: State | None = None) -> Report:
     checks = (
         ("credentials", _credentials),
         ("region", _region),
+        ("environment", _environment),
+        ("network", _network),
         ("your address", _address),
         ("quota", _quotas),
         ("key pair", _key_pair),
         ("security group", _group),
         ("instance", _instance),
+        ("elastic IPs", _elastic_ips),
         ("elsewhere", _elsewhere),
     )
     selected = remembered or selection.read()
@@ -105,6 +110,28 @@ def _region(context: Context) -> Iterator[tuple[str, str, str]]:
     yield "✓", str(context.session.region), ""
 
 
+def _environment(context: Context) -> Iterator[tuple[str, str, str]]:
+    for found in context.profile.describe_variables():
+        # What does not bear on the practice cloud is no warning.
+        yield "✓" if context.profile.config_file else "!", found, ""
+
+
+def _network(context: Context) -> Iterator[tuple[str, str, str]]:
+    found = subnets.find_default_subnets(context.session)
+    yield "✓", f"default VPC {found[0].vpc}, {len(found)} default subnets", ""
+
+
+def _elastic_ips(context: Context) -> Iterator[tuple[str, str, str]]:
+    found = context.session.query("ec2", "describe_addresses")["Addresses"]
+    unused = [str(each["PublicIp"]) for each in found if not each.get("AssociationId")]
+    cost = money.describe_price(prices.known_address_price(context.session))
+    for address in unused:
+        release = f"aws ec2 release-address --region {context.region} --public-ip {address}"
+        yield "!", f"{address} is not in use and costs {cost}", f"In a terminal: {release}"
+    if not unused:
+        yield "✓", f"{len(found)}, all in use" if found else "none", ""
+
+
 def _address(context: Context) -> Iterator[tuple[str, str, str]]:
     yield "✓", ", ".join(access.resolve_sources(context)), ""
 
@@ -136,9 +163,13 @@ def _group(context: Context) -> Iterator[tuple[str, str, str]]:
     rules = security_group.describe_rules(context.session, name)
     if rules is None:
         yield "!", f"{name} does not exist yet", "%aws_launch creates it"
-    elif sorted(rules) == sorted(
-        f"tcp 22 from {source}" for source in access.resolve_sources(context)
-    ):
+        return
+    try:
+        wanted = [f"tcp 22 from {source}" for source in access.resolve_sources(context)]
+    except NoAddress:
+        yield "!", f"{name}: {', '.join(rules) or 'no rules'}; your address is not known", ""
+        return
+    if sorted(rules) == sorted(wanted):
         yield "✓", f"{name}: {', '.join(rules)}", ""
     else:
         yield "✗", f"{name}: {', '.join(rules) or 'no rules'}", "%aws_start corrects it"

@@ -41,7 +41,9 @@ class Context:
     @property
     def account(self) -> str:
         """The account and region as questions about money show them; queries AWS once."""
-        return f"{self.profile_and_region}, account {self.session.account_id}"
+        url = self.profile.environment_endpoint
+        endpoint = f", at {url}, not AWS" if url else ""
+        return f"{self.profile_and_region}, account {self.session.account_id}{endpoint}"
 
     def in_region(self, region: str) -> Context:
         """Return the context of another region of the same profile."""

@@ -52,12 +52,11 @@ def start(
     """
     instance = context.resolve_instance(word, exact=True)
     give_up = time.monotonic() + wait_seconds
-    if not instance.gone:
-        access.authorize_own_address(context, instance)
+    note = "" if instance.gone else access.authorize_own_address(context, instance)
     while True:
         try:
-            for seen in context.ec2.start(instance):
-                instance = seen
+            for seen in context.ec2.start(replace(instance, note=note)):
+                instance, note = replace(seen, note=""), ""
                 yield add_price(context, seen)
             break
         except NoCapacity:

@@ -2,54 +2,64 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+from dl_magics.aws.network import own_address
 from dl_magics.aws.parsing import OURS
 from dl_magics.aws.session import AwsSession
-from dl_magics.errors import CloudRefused
 
 DESCRIPTION = "SSH from one address; created by dl_magics"
 
 
-def ensure_group(session: AwsSession, name: str) -> tuple[str, bool]:
-    """Return the id of our security group, and whether it was created."""
-    if known := group_id(session, name):
+@dataclass(frozen=True, slots=True)
+class RuleChange:
+    """The sources for which port 22 was opened and closed; false if nothing was changed."""
+
+    opened: tuple[str, ...]
+    closed: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.opened or self.closed)
+
+    def __str__(self) -> str:
+        opened = f"Port 22 is open to {', '.join(self.opened)} now" if self.opened else ""
+        closed = f"no longer to {', '.join(self.closed)}" if self.closed else ""
+        return ", ".join(filter(None, (opened, closed))) or "Port 22 was not changed"
+
+
+def ensure_group(session: AwsSession, name: str, vpc: str) -> tuple[str, bool]:
+    """Return the id of our security group in a VPC, and whether it was created."""
+    if known := find_groups(session, name).get(vpc):
         return known, False
     response = session.change_ec2(
         "create_security_group",
         unless=("InvalidGroup.Duplicate",),
-        **make_parameters(session, name),
+        **make_parameters(name, vpc),
     )
-    return str(response["GroupId"] if response else group_id(session, name)), bool(response)
+    if not response:
+        return find_groups(session, name)[vpc], False
+    return str(response["GroupId"]), True
 
 
-def make_parameters(session: AwsSession, name: str) -> dict[str, Any]:
-    """Return the parameters of CreateSecurityGroup for our group in the default VPC."""
-    vpcs = session.query(
-        "ec2", "describe_vpcs", Filters=[{"Name": "is-default", "Values": ["true"]}]
-    )
-    if not vpcs["Vpcs"]:
-        raise CloudRefused(
-            f"Region {session.region} has no default VPC.",
-            fix="In a terminal: aws ec2 create-default-vpc · or another region: %aws_region",
-        )
+def make_parameters(name: str, vpc: str) -> dict[str, Any]:
+    """Return the parameters of CreateSecurityGroup for our group in a VPC."""
     tags = [{"Key": key, "Value": value} for key, value in OURS.items()]
     return {
         "GroupName": name,
         "Description": DESCRIPTION,
-        "VpcId": vpcs["Vpcs"][0]["VpcId"],
+        "VpcId": vpc,
         "TagSpecifications": [{"ResourceType": "security-group", "Tags": tags}],
     }
 
 
-def group_id(session: AwsSession, name: str) -> str | None:
-    """Return the id of the security group with this name, or None."""
-    known = _group(session, name)
-    return str(known["GroupId"]) if known else None
+def find_groups(session: AwsSession, name: str) -> dict[str, str]:
+    """Return the ids of the security groups with this name by VPC: each VPC may have one."""
+    return {each["VpcId"]: str(each["GroupId"]) for each in _groups(session, name)}
 
 
-def authorize_sources(session: AwsSession, group: str, sources: list[str]) -> bool:
-    """Allow port 22 from `sources` only; return whether the rules were changed."""
+def authorize_sources(session: AwsSession, group: str, sources: list[str]) -> RuleChange:
+    """Allow port 22 from `sources` only; return what was changed."""
     changes = find_rule_changes(session, group, sources)
     for call, permissions in changes.items():
         if permissions:
@@ -59,7 +69,7 @@ def authorize_sources(session: AwsSession, group: str, sources: list[str]) -> bo
                 GroupId=group,
                 IpPermissions=permissions,
             )
-    return any(changes.values())
+    return RuleChange(*(tuple(map(_source, permissions)) for permissions in changes.values()))
 
 
 def find_rule_changes(
@@ -77,38 +87,47 @@ def find_rule_changes(
     }
 
 
-def _read_rules(session: AwsSession, group: str) -> list[dict[str, Any]]:
-    groups = session.query("ec2", "describe_security_groups", GroupIds=[group])["SecurityGroups"]
-    return _split_rules(groups[0].get("IpPermissions", []))
+def list_sources(session: AwsSession, group: str) -> list[str]:
+    """Return the sources from which a group allows port 22."""
+    rules = _read_rules(session, group)
+    return [source for rule in rules if _rule(source := _source(rule)) == rule]
 
 
 def describe_rules(session: AwsSession, name: str) -> list[str] | None:
     """Return the rules of a group, `tcp 22 from 203.0.113.7/32`; None if it does not exist."""
-    group = _group(session, name)
-    if not group:
+    groups = _groups(session, name)
+    if not groups:
         return None
-    return [_format_rule(each) for each in _split_rules(group.get("IpPermissions", []))]
+    rules = [rule for each in groups for rule in _split_rules(each.get("IpPermissions", []))]
+    return list(dict.fromkeys(map(_format_rule, rules)))
 
 
 def _format_rule(rule: dict[str, Any]) -> str:
     ports = {rule.get("FromPort"), rule.get("ToPort")}
+    return f"{rule['IpProtocol']} {'-'.join(map(str, sorted(ports, key=str)))} from {_source(rule)}"
+
+
+def _source(rule: dict[str, Any]) -> str:
+    """Return the source of a rule with one source: a range, a group or a prefix list."""
     (source,) = next(value for value in rule.values() if isinstance(value, list))[0].values()
-    return f"{rule['IpProtocol']} {'-'.join(map(str, sorted(ports, key=str)))} from {source}"
+    return str(source)
 
 
-def _group(session: AwsSession, name: str) -> dict[str, Any]:
+def _groups(session: AwsSession, name: str) -> list[dict[str, Any]]:
     filters = [{"Name": "group-name", "Values": [name]}]
-    found = session.query("ec2", "describe_security_groups", Filters=filters)["SecurityGroups"]
-    return dict(found[0]) if found else {}
+    return list(session.query("ec2", "describe_security_groups", Filters=filters)["SecurityGroups"])
+
+
+def _read_rules(session: AwsSession, group: str) -> list[dict[str, Any]]:
+    found = session.query("ec2", "describe_security_groups", GroupIds=[group])["SecurityGroups"][0]
+    return _split_rules(found.get("IpPermissions", []))
 
 
 def _rule(source: str) -> dict[str, Any]:
-    return {
-        "IpProtocol": "tcp",
-        "FromPort": 22,
-        "ToPort": 22,
-        "IpRanges": [{"CidrIp": source}],
-    }
+    ports = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22}
+    if own_address.is_ipv6(source):
+        return {**ports, "Ipv6Ranges": [{"CidrIpv6": source}]}
+    return {**ports, "IpRanges": [{"CidrIp": source}]}
 
 
 def _split_rules(permissions: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -93,7 +93,7 @@ class AccountMagics(Magics):
         args = parse_argstring(self.aws_region, line)
         if args.region:
             account.select_region(args.region)
-        return Notice(context.load().profile_and_region)
+        return Notice(account.describe_region(context.load()))
 
     @line_magic
     def manage_aws(self, line: str) -> Any:  # noqa: ARG002 - it has no arguments

@@ -104,7 +104,7 @@ class InstanceMagics(Magics):
     @EXPLAIN
     @line_magic
     def aws_ip(self, line: str) -> Notice | Script:
-        """Show the public IP address of a running instance.
+        """Show the IP address of a running instance: the public one, else the private one.
 
         ::
 

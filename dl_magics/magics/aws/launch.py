@@ -8,7 +8,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 
 from dl_magics.magics import prompts
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
-from dl_magics.magics.aws.options import EXPLAIN, YES
+from dl_magics.magics.aws.options import ALLOW_FROM, EXPLAIN, YES
 
 if TYPE_CHECKING:
     from dl_magics.actions.aws.cleanup import Resources
@@ -25,9 +25,8 @@ class LaunchMagics(Magics):
     @argument("--image", help="AMI id, ami-…; default: the newest Deep Learning AMI")
     @argument("--disk", type=int, help="disk size in GiB (100)")
     @argument("--zone", help="availability zone, us-east-1b; default: AWS selects one")
-    @argument(
-        "--allow-from", nargs="+", help="address ranges that may use SSH, or me (the default)"
-    )
+    @argument("--subnet", help="subnet of a VPC, subnet-…; default: a default one")
+    @ALLOW_FROM
     @argument("--dry-run", action="store_true", help="show what would be launched; change nothing")
     @YES
     @EXPLAIN
@@ -62,7 +61,13 @@ class LaunchMagics(Magics):
                 return found
             return prompts.print_until_done(launch.resume_launch(current, found))
         planned = found or plan.make_plan(
-            current, args.type, name=args.name, image=args.image, disk_gib=args.disk, zone=args.zone
+            current,
+            args.type,
+            name=args.name,
+            image=args.image,
+            disk_gib=args.disk,
+            zone=args.zone,
+            subnet=args.subnet,
         )
         if args.explain:
             return explain.launch_script(current, planned, repeats=found is not None)

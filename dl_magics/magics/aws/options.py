@@ -6,5 +6,8 @@ from dl_magics.magics.arguments import argument
 
 NAME = argument("name", nargs="?", help="name, id, type or GPU; default: the selected instance")
 FULL_NAME = argument("name", nargs="?", help="full name or id; default: the selected instance")
+ALLOW_FROM = argument(
+    "--allow-from", nargs="+", help="address ranges that may use SSH, or me (the default)"
+)
 YES = argument("-y", "--yes", action="store_true", help="answer yes to the confirmation")
 EXPLAIN = argument("--explain", action="store_true", help="show the commands that would be run")

@@ -8,7 +8,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 
 from dl_magics.magics import prompts
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
-from dl_magics.magics.aws.options import EXPLAIN, FULL_NAME, YES
+from dl_magics.magics.aws.options import ALLOW_FROM, EXPLAIN, FULL_NAME, YES
 
 if TYPE_CHECKING:
     from dl_magics.actions.aws.explain.shell import Script
@@ -23,6 +23,7 @@ class PowerMagics(Magics):
     @magic_arguments()
     @FULL_NAME
     @argument("--wait", default="0", help="retry for this time if AWS has no capacity: 2h")
+    @ALLOW_FROM
     @YES
     @EXPLAIN
     @line_magic
@@ -36,13 +37,15 @@ class PowerMagics(Magics):
             %aws_start
             %aws_start my-gpu --wait 20m -y
         """
-        from dl_magics.actions.aws import context, instances
+        from dl_magics.actions.aws import account, context, instances
         from dl_magics.actions.aws.explain import scripts
         from dl_magics.core import duration
 
         args = parse_argstring(self.aws_start, line)
         wait_seconds = duration.parse_option("--wait", args.wait, zero=True) or 0
         current = context.load()
+        if args.allow_from:
+            current = account.allow_from(current, args.allow_from, store=not args.explain)
         instance = current.resolve_instance(args.name, exact=True)
         if args.explain:
             return scripts.start_script(current, instance)

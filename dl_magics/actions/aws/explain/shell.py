@@ -33,7 +33,9 @@ class Variable(str):
 
 def make_script(context: Context, steps: Iterable[str]) -> Script:
     """Return the steps, after exports of the selected profile and region."""
-    variables = {**context.profile.environment, "AWS_DEFAULT_REGION": context.region}
+    # The command reads AWS_REGION before AWS_DEFAULT_REGION.
+    regions = {"AWS_REGION": context.region, "AWS_DEFAULT_REGION": context.region}
+    variables = {**context.profile.environment, **regions, **context.session.endpoint_variables}
     exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     return Script("\n".join([*exports, *steps]))
 

@@ -11,7 +11,7 @@ from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.explain import steps
 from dl_magics.actions.aws.explain.shell import Script, Variable, ec2_command, make_script
 from dl_magics.actions.aws.launch import pending
-from dl_magics.actions.aws.launch.launch import make_request
+from dl_magics.actions.aws.launch.launch import find_vpc, make_request
 from dl_magics.actions.aws.launch.plan import LaunchPlan
 from dl_magics.aws import launch
 from dl_magics.aws.network import security_group
@@ -110,11 +110,13 @@ def _key_pair_steps(context: Context, name: str) -> list[str]:
 
 def _group_steps(context: Context, plan: LaunchPlan, name: str) -> list[str]:
     session = context.session
-    known = None if isinstance(name, Variable) else security_group.group_id(session, name)
+    vpc = find_vpc(context, plan)
+    groups = {} if isinstance(name, Variable) else security_group.find_groups(session, name)
+    known = groups.get(vpc)
     rules = security_group.find_rule_changes(session, known, list(plan.sources))
     if known:
         return [f"GROUP={known}", *steps.rule_steps(rules, Variable("$GROUP"))]
-    parameters = security_group.make_parameters(session, name)
+    parameters = security_group.make_parameters(name, vpc)
     create = ec2_command("create_security_group", parameters, *_only("GroupId"))
     return [f"GROUP=$({create})", *steps.rule_steps(rules, Variable("$GROUP"))]
 

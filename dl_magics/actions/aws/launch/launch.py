@@ -10,7 +10,7 @@ from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.launch import pending
 from dl_magics.actions.aws.launch.plan import LaunchPlan
 from dl_magics.aws import instance_types, launch, quotas
-from dl_magics.aws.network import security_group
+from dl_magics.aws.network import security_group, subnets
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError, NoAnswer, NoCapacity, QuotaReached, WrongState
 from dl_magics.ssh import keys
@@ -89,7 +89,7 @@ def _prepare_request(
     if launch.ensure_key(session, name, key.public):
         created.append(f"key pair {name}")
     context.record("creating", "security-group", id=name)
-    group, new = security_group.ensure_group(session, name)
+    group, new = security_group.ensure_group(session, name, find_vpc(context, plan))
     if new:
         created.append(f"security group {name}")
     security_group.authorize_sources(session, group, list(plan.sources))
@@ -113,7 +113,15 @@ def make_request(
         token=token,
         user_data=user_data,
         zone=plan.zone,
+        subnet=plan.subnet.id if plan.subnet else None,
     )
+
+
+def find_vpc(context: Context, plan: LaunchPlan) -> str:
+    """Return the VPC of the planned subnet, else the default VPC; raise CloudRefused without it."""
+    if plan.subnet:
+        return plan.subnet.vpc
+    return subnets.find_default_subnets(context.session, plan.zone)[0].vpc
 
 
 def _run_instances(context: Context, request: launch.LaunchRequest) -> str:

@@ -29,6 +29,7 @@ def ensure_token(context: Context, plan: LaunchPlan) -> str:
         "image": asdict(plan.image),
         "disk_gib": plan.disk_gib,
         "zone": plan.zone,
+        "subnet": plan.subnet.id if plan.subnet else None,
     }
     token = uuid.uuid4().hex
     pending = PendingLaunch(request=request, token=token, region=context.region)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from dl_magics.actions.aws import access, price_list
 from dl_magics.actions.aws.context import Context
 from dl_magics.aws import images, instance_types, quotas
+from dl_magics.aws.network import subnets
+from dl_magics.aws.network.subnets import Subnet
 from dl_magics.aws.pricing import prices
 from dl_magics.core import money
 
@@ -28,6 +30,7 @@ class LaunchPlan:
     disk_gib: int
     sources: tuple[str, ...]
     zone: str | None
+    subnet: Subnet | None
     price: money.Price | None
     address_price: money.Price | None
     disk_price: money.Price | None
@@ -38,11 +41,14 @@ class LaunchPlan:
         disk = self.disk_price
         month = money.format_dollars(disk.dollars * self.disk_gib if disk else None)
         address = money.format_per_hour(self.address_price.dollars if self.address_price else None)
+        public = f"and {address} for its public IPv4 address"
+        if self.subnet and not self.subnet.public:
+            public = f"without a public address: subnet {self.subnet.id} gives none"
         fraction = price_list.describe_fraction(self.type)
         return (
             f"'{self.name}' in {self.account}: {self.type}{f' ({gpu})' if gpu else ''}, "
-            f"{money.describe_price(self.price)} while it runs, and {address} for its public IPv4 "
-            f"address; its disk of {self.disk_gib} GiB {month} a month"
+            f"{money.describe_price(self.price)} while it runs, {public}; "
+            f"its disk of {self.disk_gib} GiB {month} a month"
             f"{f' by the price of {disk.day}' if disk else ''}, also while stopped; "
             f"port 22 open to {', '.join(self.sources)}; image {self.image.name}"
             f"{f'; {fraction}' if fraction else ''}"
@@ -59,6 +65,7 @@ def make_plan(
     image: str | None = None,
     disk_gib: int | None = None,
     zone: str | None = None,
+    subnet: str | None = None,
 ) -> LaunchPlan:
     """Look up the image, price and quota of a launch; change nothing.
 
@@ -68,17 +75,36 @@ def make_plan(
         if the type or the image is not available.
     QuotaReached
         if the vCPU quota is too small.
+    CloudRefused
+        if the region has no default VPC and no subnet is named.
     """
     session, ec2 = context.session, context.ec2
     ec2.check_type(type_, zone=zone or "", magic="%aws_launch")
     quotas.check_quota(session, type_, ec2.list_instances())
+    if not subnet:
+        subnets.find_default_subnets(session, zone)
     found = images.find_image(session, type_, image)
     disk_gib = max(disk_gib or MIN_DISK_GIB, found.disk_gib)
-    return price_plan(context, name=name, type_=type_, image=found, disk_gib=disk_gib, zone=zone)
+    return price_plan(
+        context,
+        name=name,
+        type_=type_,
+        image=found,
+        disk_gib=disk_gib,
+        zone=zone,
+        subnet=subnet,
+    )
 
 
 def price_plan(
-    context: Context, *, name: str, type_: str, image: images.Image, disk_gib: int, zone: str | None
+    context: Context,
+    *,
+    name: str,
+    type_: str,
+    image: images.Image,
+    disk_gib: int,
+    zone: str | None,
+    subnet: str | None,
 ) -> LaunchPlan:
     """Return the plan of these parameters, with the current price and the current address."""
     price = prices.read_price(context.session, type_)
@@ -89,6 +115,7 @@ def price_plan(
         disk_gib=disk_gib,
         sources=tuple(access.resolve_sources(context)),
         zone=zone,
+        subnet=subnets.read_subnet(context.session, subnet, zone) if subnet else None,
         price=price,
         address_price=prices.known_address_price(context.session),
         disk_price=prices.known_disk_price(context.session),
