@@ -16,7 +16,10 @@ export function InstanceCard(props: IPanelProps & { instance: IInstance }): JSX.
     instance.dollars_per_hour === null
       ? trans.__('price unknown')
       : formatPerHour(instance.dollars_per_hour);
-  const disk = trans.__('disk %1/month', formatDollars(instance.dollars_per_month));
+  const disk =
+    instance.dollars_per_month === null
+      ? trans.__('disk price unknown')
+      : trans.__('disk %1/month', formatDollars(instance.dollars_per_month));
   return (
     <li
       className={`dl-card ${instance.gone ? 'dl-gone' : ''}`}

@@ -23,6 +23,7 @@ export interface IInstance {
   launched_at: number;
   seen_at: number;
   dollars_per_hour: number | null;
+  price_day: string;
   disk_gib: number;
   reason: string;
   ours: boolean;
@@ -31,7 +32,7 @@ export interface IInstance {
   gone: boolean;
   seconds: number;
   dollars: number | null;
-  dollars_per_month: number;
+  dollars_per_month: number | null;
   practice: boolean;
   cells: Record<
     'select' | 'start' | 'stop' | 'terminate' | 'connect' | 'ssh' | 'resize',

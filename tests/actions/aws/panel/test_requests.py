@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from dl_magics.actions.aws.panel import place, requests
 from dl_magics.errors import BadSetting
 
+TODAY = date.today().isoformat()
 ACCOUNT = "In practice · us-east-1, account 123456789012: "
 
 
@@ -19,7 +22,7 @@ def test_each_click_that_costs_money_or_deletes_says_so_first(cloud, rent):
     )
     assert requests.ask_resize(current, stopped, "g4dn.xlarge").question == (
         f"{ACCOUNT}gpu changes from t2.micro ($0.0116/h) "
-        "to g4dn.xlarge with T4 16 GiB ($0.526/h while it runs)"
+        f"to g4dn.xlarge with T4 16 GiB ($0.526/h by the AWS price list of {TODAY} while it runs)"
     )
     assert requests.ask_terminate(current, stopped).question == (
         f"{ACCOUNT}gpu (t2.micro, {stopped.id}), which dl_magics did not launch, "
