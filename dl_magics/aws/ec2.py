@@ -228,7 +228,7 @@ def _make_reverted_error(instance: Instance) -> WrongState:
 
 def _make_capacity_error(instance: Instance, region: str | None) -> NoCapacity:
     near = instance_types.nearest_type(instance.type, region)
-    other = near.type if near else "OTHER-TYPE"
+    other = near.type if near and instance.architecture == "x86_64" else "OTHER-TYPE"
     return NoCapacity(
         f"AWS has no capacity for {instance.type} in {instance.zone}.",
         fix="Its disk is in that zone. Wait and retry: %aws_start --wait 20m · or change the "

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from dl_magics import errors
+from dl_magics.aws import credentials
 from dl_magics.aws.error_rules.boto_exceptions import BOTO_EXCEPTIONS
 from dl_magics.aws.error_rules.error_codes import ERROR_CODES
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _CLOCK_MINUTES = 5
 _EXPIRED = "ExpiredToken ExpiredTokenException RequestExpired RequestTimeTooSkewed"
+# With a wrong clock EC2 says that it could not validate the keys, and the others of the signature.
+_CLOCK = f"{_EXPIRED} AuthFailure SignatureDoesNotMatch InvalidSignatureException"
 _INTERNAL = "InternalError InternalFailure ServiceUnavailable Unavailable ServerInternal"
 
 
@@ -74,11 +77,19 @@ def _map_client_error(error: ClientError, profile: AwsProfile) -> errors.DLMagic
         "action": action,
         "id": _instance_id(message),
     }
+    if code in _CLOCK.split() and (minutes := _minutes_off(error)) > _CLOCK_MINUTES:
+        return errors.NoCredentials(
+            f"The clock of this computer is wrong by {minutes:.0f} minutes ({code}).",
+            fix="Correct its date and time, then run the cell again.",
+        )
     for rule in ERROR_CODES:
         if rule.matches(code, call, message):
             return rule.make_error(facts)
     if code in _EXPIRED.split():
-        return _map_expired(error, code, profile)
+        return errors.NoCredentials(
+            f"The session of profile '{profile.name}' has expired ({code}).",
+            fix=credentials.how_to_log_in(profile),
+        )
     if code in _INTERNAL.split() or not code or code.startswith("5"):
         return errors.NoAnswer(
             f"AWS returned an internal error ({call}: {code or 'no code'}).",
@@ -90,24 +101,11 @@ def _map_client_error(error: ClientError, profile: AwsProfile) -> errors.DLMagic
     )
 
 
-def _map_expired(error: ClientError, code: str, profile: AwsProfile) -> errors.NoCredentials:
-    """Return the error of an expired session or, by the date of the response, of a wrong clock."""
+def _minutes_off(error: ClientError) -> float:
+    """Return by how many minutes the clock of this computer differs from that of AWS."""
     headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    minutes = _minutes_off(headers.get("date", ""))
-    if minutes > _CLOCK_MINUTES:
-        return errors.NoCredentials(
-            f"The clock of this computer is wrong by {minutes:.0f} minutes ({code}).",
-            fix="Correct its date and time, then run the cell again.",
-        )
-    return errors.NoCredentials(
-        f"The session of profile '{profile.name}' has expired ({code}).",
-        fix=f"In a terminal: aws sso login --profile {profile.name} · then run the cell again.",
-    )
-
-
-def _minutes_off(date: str) -> float:
     try:
-        return abs(time.time() - parsedate_to_datetime(date).timestamp()) / 60
+        return abs(time.time() - parsedate_to_datetime(headers.get("date", "")).timestamp()) / 60
     except ValueError:
         return 0.0
 

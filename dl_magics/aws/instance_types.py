@@ -10,7 +10,8 @@ from importlib.resources import files
 
 from dl_magics.aws.pricing import table
 
-ARM = ("g5g.",)
+# Graviton processors, AMD GPUs, and V100, which needs the proprietary driver.
+_OTHER_IMAGE = ("g5g.", "g4ad.", "p3.", "p3dn.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,11 @@ class InstanceType:
     vcpus: int
     memory_gib: float
     retired: bool = False
+
+    @property
+    def runs_the_usual_image(self) -> bool:
+        """Whether the Deep Learning AMI of most types has the driver of its GPU."""
+        return not self.type.startswith(_OTHER_IMAGE) and not 0 < self.gpu_count < 1
 
     @property
     def gpu_text(self) -> str:
@@ -86,7 +92,7 @@ def nearest_type(type_: str, region: str | None) -> InstanceType | None:
         if (price := listed_price(kind.type, region)) is not None
         and not kind.retired
         and kind.type != type_
-        and not kind.type.startswith(ARM)
+        and kind.runs_the_usual_image
         and kind.gpu_count >= wanted.gpu_count
         and kind.gpu_memory_gib >= wanted.gpu_memory_gib
     ]

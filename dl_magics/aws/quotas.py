@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dl_magics.aws import instance_types
 from dl_magics.aws.session import AwsSession
+from dl_magics.aws.types import type_facts
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError, QuotaReached
 
+# By "Amazon EC2 instance type quotas" in the EC2 documentation: each letter has its quota.
 _CODES = {
     "g": ("L-DB2E81BA", "Running On-Demand G and VT instances"),
     "p": ("L-417A185B", "Running On-Demand P instances"),
     "standard": ("L-1216C47A", "Running On-Demand Standard instances"),
+    "dl": ("L-6E869C2A", "Running On-Demand DL instances"),
+    "f": ("L-74FC7D96", "Running On-Demand F instances"),
+    "hpc": ("L-F7808C92", "Running On-Demand HPC instances"),
+    "inf": ("L-1945791B", "Running On-Demand Inf instances"),
+    "trn": ("L-2C3B7624", "Running On-Demand Trn instances"),
+    "u": ("L-43DA4232", "Running On-Demand High Memory instances"),
+    "x": ("L-7295265B", "Running On-Demand X instances"),
 }
+_SHARED = {"gr": "g", "vt": "g"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +49,19 @@ class Quota:
 
 
 def quota_family(type_: str) -> str:
-    """Return the family of a type: `g`, `p` or `standard`, a key of the quotas."""
+    """Return the family of a type, a key of the quotas: `g`, `p`, `standard` or another."""
     letters = re.match(r"[a-z]*", type_)
     word = letters[0] if letters else ""
-    if word in ("g", "gr", "vt"):
-        return "g"
-    return "p" if word == "p" else "standard"
+    family = _SHARED.get(word, word)
+    return family if family in _CODES else "standard"
 
 
-def read_quota(session: AwsSession, group: str, instances: list[Instance]) -> Quota:
+def read_quota(session: AwsSession, group: str, instances: Sequence[Instance]) -> Quota:
     """Return the quota of a family and how many vCPUs `instances` use of it."""
     code, name = _CODES[group]
-    used = sum(_vcpus(each.type) for each in instances if _uses(each, group))
+    types = [each.type for each in instances if _counts(each, group)]
+    facts = type_facts.read_facts(session, types)
+    used = sum(facts[each].vcpus for each in types)
     try:
         answer = session.query(
             "service-quotas", "get_service_quota", ServiceCode="ec2", QuotaCode=code
@@ -60,30 +71,31 @@ def read_quota(session: AwsSession, group: str, instances: list[Instance]) -> Qu
         return Quota(code, name, None, used)
 
 
-def check_quota(session: AwsSession, type_: str, instances: list[Instance]) -> None:
+def check_quota(session: AwsSession, type_: str, instances: Sequence[Instance]) -> None:
     """Raise QuotaReached if one more of this type exceeds the quota; an unknown quota passes."""
     quota = read_quota(session, quota_family(type_), instances)
-    needed = _vcpus(type_)
+    needed = type_facts.read_type(session, type_).vcpus
     if quota.left is not None and needed > quota.left:
-        raise make_quota_error(session, type_, quota)
+        raise _make_error(session, type_, quota)
 
 
-def make_quota_error(session: AwsSession, type_: str, quota: Quota | None = None) -> QuotaReached:
-    """Return the error with the quota and the URL that requests an increase."""
-    quota = quota or read_quota(session, quota_family(type_), [])
+def make_quota_error(
+    session: AwsSession, type_: str, instances: Sequence[Instance]
+) -> QuotaReached:
+    """Return the error with the quota, what `instances` use, and the URL that requests more."""
+    return _make_error(session, type_, read_quota(session, quota_family(type_), instances))
+
+
+def _make_error(session: AwsSession, type_: str, quota: Quota) -> QuotaReached:
     allowed = "its quota" if quota.limit is None else f"{quota.limit:g} vCPUs, {quota.used} in use"
+    needed = type_facts.read_type(session, type_).vcpus or "more"
     return QuotaReached(
-        f"{type_} needs {_vcpus(type_) or 'more'} vCPUs; '{quota.name}' ({quota.code}) allows "
-        f"{allowed}.",
+        f"{type_} needs {needed} vCPUs; '{quota.name}' ({quota.code}) allows {allowed}.",
         fix=f"Request an increase (a day or two): {quota.link(session.region)} "
         "· or stop an instance.",
     )
 
 
-def _uses(instance: Instance, group: str) -> bool:
-    return instance.costs_money and quota_family(instance.type) == group
-
-
-def _vcpus(type_: str) -> int:
-    kind = instance_types.known_types().get(type_)
-    return kind.vcpus if kind else 0
+def _counts(instance: Instance, group: str) -> bool:
+    """Whether an instance uses this quota; spot instances have quotas of their own."""
+    return instance.costs_money and not instance.spot and quota_family(instance.type) == group

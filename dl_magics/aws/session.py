@@ -9,9 +9,10 @@ from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
+from dl_magics.aws import credentials
 from dl_magics.aws.error_mapping import map_boto_errors
 from dl_magics.aws.profile import AwsProfile
-from dl_magics.errors import TooManyRequests
+from dl_magics.errors import NoCredentials, TooManyRequests
 from dl_magics.store import change_signal
 
 _CONNECT_SECONDS = 5
@@ -120,6 +121,10 @@ class AwsSession:
                     return work()
             except TooManyRequests:
                 time.sleep(seconds)
+            except NoCredentials:
+                # A session that has expired is opened again by the next magic.
+                _open.cache_clear()
+                raise
         with map_boto_errors(self.profile):
             return work()
 
@@ -167,12 +172,8 @@ def _open(profile: AwsProfile, cache_key: tuple[object, ...]) -> AwsSession:  # 
 def _create_boto_session(profile: AwsProfile) -> tuple[Any, str | None]:
     """Return the session of boto3, and the endpoint of a profile with its own configuration."""
     import boto3
-    import botocore.session
 
-    session = botocore.session.Session()
-    for variable in ("profile", "config_file", "credentials_file"):
-        if value := getattr(profile, variable):
-            session.set_config_variable(variable, value)
+    session = credentials.open_botocore(profile)
     # The API models are the same for all profiles: they are read once per process.
     session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
     endpoint = session.get_scoped_config().get("endpoint_url") if profile.config_file else None

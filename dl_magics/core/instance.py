@@ -22,9 +22,11 @@ class Instance:
     `launched_at` the time of the last start. `dollars_per_hour` is what it and its public IPv4
     addresses cost while it runs, by the price of `price_day`; None if unknown. `disks` are the type
     and the GiB of each EBS volume that was read, of `volumes`; `disk_dollars` and `elastic_dollars`
-    are for a month, running or stopped. `ours` is true if dl_magics launched it, with the client
-    token `token`, `answers` if SSH has just answered.
-    `note` is a sentence on what else was changed for it.
+    are for a month, running or stopped. `ena` is true if its network works with the Elastic Network
+    Adapter, `ebs` if its root device is a volume, which a stop keeps. `user` is the login user of
+    its tag, "" if it has none. `ours` is true if dl_magics launched it, with the client token
+    `token`, `answers` if SSH has just answered. `note` is a sentence on what else was
+    changed for it.
     """
 
     id: str
@@ -48,7 +50,9 @@ class Instance:
     elastic_dollars: float | None = 0.0
     image: str = ""
     architecture: str = "x86_64"
-    user: str = "ubuntu"
+    ena: bool = False
+    ebs: bool = True
+    user: str = ""
     key: str = ""
     reason: str = ""
     groups: tuple[str, ...] = ()

@@ -32,6 +32,7 @@ class GpuMagics(Magics):
     @argument(
         "--setup", action="store_true", help="create an environment on the host if none is suitable"
     )
+    @argument("--user", help="login user; of an instance it is kept, as by %%aws_get --user")
     @argument("--identity", help="path of a private key file")
     @argument(
         "--take-over",
@@ -67,7 +68,7 @@ class GpuMagics(Magics):
         args = parse_argstring(self.gpu_connect, line)
         if args.take_over is not None:
             return notebook_kernel.take_over(args.take_over)
-        target = host.resolve(args.where, args.identity)
+        target = host.resolve(args.where, args.identity, args.user)
         if args.trust:
             with_passphrase(partial(trust_host_key, target, yes=args.yes))
         found = with_passphrase(partial(notebook_kernel.probe_host, target))

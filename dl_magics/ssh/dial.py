@@ -62,8 +62,8 @@ class _Login:
             )
         return LoginRefused(
             f"{refused}: it accepts none of the offered keys.",
-            fix="The instance was launched with another key pair; name its private key file: "
-            f"%gpu_connect {target.name} --identity KEY"
+            fix="It has another user or was launched with another key pair; name them: "
+            f"%aws_get {shlex.quote(target.name)} --user USER --identity KEY"
             if target.is_instance
             else f"Name another user or another key: %gpu_connect USER@{target.host} "
             "--identity KEY",

@@ -9,6 +9,7 @@ sessions.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from dl_magics.store import lock, paths
 
 # Set by VS Code in the namespace of each notebook.
 _VS_CODE_FILE = "__vsc_ipynb_file__"
+_UNKNOWN = "a Python process"
 # A kernel that was asked to end has this long before it is killed.
 _LAST_SECONDS = 5.0
 
@@ -47,7 +49,7 @@ class _Process:
     """What this process knows of itself."""
 
     kernel_id: str = field(default_factory=lambda: os.urandom(8).hex())
-    kind: str = "a Python process"
+    kind: str = _UNKNOWN
     variables: Mapping[str, object] = field(default_factory=dict)
     folder: str = field(default_factory=_find_folder)
 
@@ -66,6 +68,15 @@ def identify_process(
     global _process
     kernel_id = kernel_id or _process.kernel_id
     _process = replace(_process, kernel_id=kernel_id, kind=kind, variables=variables)
+
+
+def can_ask() -> bool:
+    """Whether a person can be asked here: in the main thread of a notebook or a terminal.
+
+    A Jupyter server would wait for an answer in the terminal that it was started in.
+    """
+    in_main = threading.current_thread() is threading.main_thread()
+    return in_main and _process.kind != _UNKNOWN
 
 
 def build_kernel_id(connection_file: str, key: bytes) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import traitlets as t
 
-from dl_magics.actions.aws import context, instances, price_list
+from dl_magics.actions.aws import context, instances, price_list, resize
 from dl_magics.actions.aws.context import Context
 from dl_magics.core import money
 from dl_magics.core.instance import Instance
@@ -42,7 +42,7 @@ class Panel(LiveWidget):
         self._do: dict[str, Callable[[Context, dict[str, Any]], Iterator[Instance]]] = {
             "start": lambda current, click: instances.start(current, click["id"]),
             "stop": lambda current, click: instances.stop(current, click["id"]),
-            "resize": _resize,
+            "resize": lambda current, click: resize.resize(current, click["type"], click["id"]),
         }
         self.refresh()
         self.types = price_list.describe_types(context.load())
@@ -111,11 +111,6 @@ class Panel(LiveWidget):
     def _keep_refreshing(self, seconds: float) -> None:
         while not self._closed.wait(seconds):
             self.refresh()
-
-
-def _resize(current: Context, click: dict[str, Any]) -> Iterator[Instance]:
-    instances.check_resize(current, click["type"], current.resolve_instance(click["id"]))
-    yield from instances.resize(current, click["type"], click["id"])
 
 
 def _row(instance: Instance) -> dict[str, Any]:

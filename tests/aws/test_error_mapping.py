@@ -67,7 +67,7 @@ def test_a_query_is_retried_automatically(rent, run, cloud, fault, times):
             errors.NoCapacity,
             ["no capacity for g4dn.xlarge in us-east-1a", "--wait 20m", "%aws_resize"],
         ),
-        ("vcpu-limit", errors.QuotaReached, ["vCPU", "%aws_check"]),
+        ("vcpu-limit", errors.QuotaReached, ["4 vCPUs", "L-DB2E81BA", "servicequotas"]),
         ("not-allowed", errors.NotAllowed, ["ec2:StartInstances"]),
         ("unsupported", errors.NoSuchType, ["not supported", "%aws_prices"]),
         ("wrong-state", errors.WrongState, ["not in a state", "%aws_state"]),

@@ -26,6 +26,57 @@ def told(raised):
     return error.value, f"{error.value}\n{error.value.fix}"
 
 
+@pytest.mark.parametrize(
+    ("code", "call", "message", "kind", "words"),
+    [
+        (
+            "AccessDenied",
+            "AssumeRole",
+            "MultiFactorAuthentication failed with invalid MFA one time pass code.",
+            errors.NoCredentials,
+            ["MFA code", "next code"],
+        ),
+        (
+            "SignatureDoesNotMatch",
+            "GetCallerIdentity",
+            "Signature expired: 20261126T080000Z is now earlier than 20261126T090000Z",
+            errors.NoCredentials,
+            ["The clock of this computer is wrong", "date and time"],
+        ),
+        (
+            "InvalidSignatureException",
+            "GetParameter",
+            "Signature not yet current: 20261126T100000Z is still later than 20261126T090000Z",
+            errors.NoCredentials,
+            ["The clock of this computer is wrong"],
+        ),
+        (
+            "IncorrectSpotRequestState",
+            "StartInstances",
+            "You can't start the Spot Instance 'i-1' because the associated Spot Instance request "
+            "is not in an appropriate state to support start.",
+            errors.WrongState,
+            ["appropriate state", "starts it again when it has capacity"],
+        ),
+    ],
+)
+def test_an_error_of_aws_is_told_with_what_to_do(code, call, message, kind, words):
+    error, text = told(ClientError({"Error": {"Code": code, "Message": message}}, call))
+
+    assert type(error) is kind
+    assert [word for word in words if word not in text] == []
+
+
+@pytest.mark.parametrize("code", ["AuthFailure", "RequestExpired", "SignatureDoesNotMatch"])
+def test_a_wrong_clock_is_not_taken_for_wrong_keys(code):
+    headers = {"HTTPHeaders": {"date": "Thu, 26 Nov 2020 08:00:00 GMT"}}
+    said = {"Error": {"Code": code, "Message": "AWS was not able to validate the credentials"}}
+
+    _, text = told(ClientError({**said, "ResponseMetadata": headers}, "DescribeInstances"))
+
+    assert "The clock of this computer is wrong by" in text
+
+
 def test_an_unknown_code_is_told_with_the_operation_and_the_words_of_aws():
     said = {"Error": {"Code": "SomethingNew", "Message": "AWS has a new reason."}}
 
@@ -51,6 +102,16 @@ def test_an_unknown_code_is_told_with_the_operation_and_the_words_of_aws():
             ["custom-process: no VPN", "credential_process"],
         ),
         (exceptions.UnauthorizedSSOTokenError(), errors.NoCredentials, ["aws sso login"]),
+        (
+            exceptions.LoginRefreshRequired(),
+            errors.NoCredentials,
+            ["Your session has expired", "aws login --profile uni"],
+        ),
+        (
+            exceptions.RefreshWithMFAUnsupportedError(),
+            errors.NoCredentials,
+            ["MFA code", "Run the cell again"],
+        ),
         (
             exceptions.ConfigParseError(path="/home/ada/.aws/config"),
             errors.BadSetting,

@@ -68,7 +68,7 @@ def test_a_key_that_is_not_ours_is_said_in_two_lines(rent, run):
     with pytest.raises(errors.LoginRefused) as refused:
         run("%aws_ssh --trust -y echo here")
 
-    assert "%gpu_connect gpu --identity KEY" in refused.value.fix
+    assert "%aws_get gpu --user USER --identity KEY" in refused.value.fix
 
 
 def test_a_new_address_needs_no_new_host_key(launched, run):

@@ -8,14 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from dl_magics.actions.aws.context import Context
+from dl_magics.aws import images
 from dl_magics.aws.ec2 import Ec2
 from dl_magics.aws.network import own_address, security_group
 from dl_magics.core.instance import Instance
 from dl_magics.errors import NoAddress, NoAnswer, WrongState
 from dl_magics.ssh import blocking, host_key_rotation, keys
 from dl_magics.ssh.target import SshTarget
+from dl_magics.store import logins
 
 LOGIN_KEY = "id_ed25519"
+_NONE = "none"
 _TIMEOUT_SECONDS = 300.0
 _DESCRIBE_SECONDS = 5.0
 _BASTION = (
@@ -97,15 +100,43 @@ def resolve_target(context: Context, instance: Instance, identity: str | None = 
         )
     key = keys.find_key_pair(LOGIN_KEY)
     ours = key.file if key and instance.key == name_for(key) else None
+    login = logins.find_login(instance.id)
+    key_file = identity or login.identity
     return SshTarget(
         alias=instance.id,
         name=instance.name,
         host=instance.address,
-        user=instance.user,
-        key_file=Path(identity).expanduser() if identity else ours,
+        user=login.user or instance.user or images.read_login_user(context.session, instance.image),
+        key_file=Path(key_file).expanduser() if key_file else ours,
         config=context.profile.ssh_config,
         is_instance=True,
     )
+
+
+def remember_login(instance: Instance, user: str | None, identity: str | None) -> None:
+    """Use this login user and this private key file for an instance from now on.
+
+    None keeps the one that was named before, "none" forgets it.
+
+    Raises
+    ------
+    BadSetting, NoSuchFile
+        if this is not a user name, or not a private key file.
+    """
+    if user is None and identity is None:
+        return
+    login = logins.find_login(instance.id)
+    if user is not None:
+        named = "" if user == _NONE else user
+        # It refuses what is not a user name.
+        SshTarget(alias=instance.id, name=instance.name, host=instance.id, user=named)
+        login = replace(login, user=named)
+    if identity is not None:
+        file = "" if identity == _NONE else str(Path(identity).expanduser().absolute())
+        if file:
+            keys.check_private_key(Path(file))
+        login = replace(login, identity=file)
+    logins.remember_login(instance.id, login)
 
 
 def until_ssh_answers(context: Context, ec2: Ec2, instance: Instance) -> Iterator[Instance]:

@@ -19,9 +19,9 @@ from dl_magics.store.state import State
 ACTIONS = {
     "ec2": "AuthorizeSecurityGroupIngress CreateSecurityGroup CreateTags DeleteKeyPair "
     "DeleteSecurityGroup DescribeAddresses DescribeImages DescribeInstanceAttribute "
-    "DescribeInstanceTypeOfferings DescribeInstances DescribeKeyPairs DescribeRegions "
-    "DescribeSecurityGroups DescribeSpotPriceHistory DescribeSubnets DescribeVolumes "
-    "DescribeVpcs GetConsoleOutput ImportKeyPair ModifyInstanceAttribute "
+    "DescribeInstanceTypeOfferings DescribeInstanceTypes DescribeInstances DescribeKeyPairs "
+    "DescribeRegions DescribeSecurityGroups DescribeSpotPriceHistory DescribeSubnets "
+    "DescribeVolumes DescribeVpcs GetConsoleOutput ImportKeyPair ModifyInstanceAttribute "
     "RevokeSecurityGroupIngress RunInstances StartInstances StopInstances "
     "TerminateInstances",
     "pricing": "GetProducts",

@@ -18,7 +18,7 @@ from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError
 from dl_magics.gpu_kernel import kernelspec
 from dl_magics.ssh import known_hosts
-from dl_magics.store import ledger
+from dl_magics.store import ledger, logins
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +136,7 @@ def _delete(context: Context, resource: Resource) -> None:
             pass
         context.forget_instance(resource.id)
         known_hosts.forget_host(resource.id)
+        logins.forget_login(resource.id)
         kernelspec.remove_kernelspec(resource.id)
     elif resource.kind == "security-group":
         context.session.change_ec2(

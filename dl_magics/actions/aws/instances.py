@@ -8,14 +8,15 @@ from dataclasses import replace
 
 from dl_magics.actions.aws import access
 from dl_magics.actions.aws.context import Context
-from dl_magics.aws import instance_types
+from dl_magics.aws import quotas
 from dl_magics.aws.pricing import prices
 from dl_magics.core import money
 from dl_magics.core.instance import Instance, Instances
-from dl_magics.errors import CommandFailed, NoCapacity, NotConfirmed
+from dl_magics.errors import CommandFailed, NoCapacity, NotConfirmed, QuotaReached
 from dl_magics.gpu_kernel import kernelspec
 from dl_magics.ssh import blocking, known_hosts
 from dl_magics.ssh.commands import CommandResult
+from dl_magics.store import logins
 
 _RETRY_SECONDS = 15.0
 _OUTPUT_CHARACTERS = 300
@@ -28,9 +29,15 @@ def list_instances(context: Context) -> Instances:
     return Instances(context.profile_and_region, tuple(order), context.selected_id)
 
 
-def select_instance(context: Context, word: str | None) -> Instance:
-    """Select the instance that `word` names; without a word return the selected one."""
+def select_instance(
+    context: Context, word: str | None, *, user: str | None = None, identity: str | None = None
+) -> Instance:
+    """Select the instance that `word` names; without a word return the selected one.
+
+    `user` and `identity` are how to log in to it from now on.
+    """
     found = context.resolve_instance(word)
+    access.remember_login(found, user, identity)
     if word:
         context.select_instance(found)
     return add_price(context, found)
@@ -64,6 +71,9 @@ def start(
                 raise
             time.sleep(_RETRY_SECONDS)
             instance = context.resolve_instance(instance.id)
+        except QuotaReached as error:
+            running = context.ec2.list_instances()
+            raise quotas.make_quota_error(context.session, instance.type, running) from error
     yield from add_prices(context, access.until_ssh_answers(context, context.ec2, instance))
 
 
@@ -72,9 +82,10 @@ def start_question(context: Context, instance: Instance) -> str | None:
     if instance.state not in ("stopping", "stopped"):
         return None
     (shown,) = context.ec2.add_disks([add_price(context, instance)])
+    gpu = f" with {shown.gpu}" if shown.gpu else ""
     day = f" by the price of {shown.price_day}" if shown.price_day else ""
     return (
-        f"In {context.account}: {shown.name} ({shown.type}, {shown.id}) starts: "
+        f"In {context.account}: {shown.name} ({shown.type}{gpu}, {shown.id}) starts, "
         f"{money.format_per_hour(shown.dollars_per_hour)}{day} while it runs, and "
         f"{prices.describe_address(context.session)}; its disks of {shown.disk_gib} GiB "
         f"{money.format_dollars(shown.dollars_per_month)} a month, also while stopped"
@@ -98,32 +109,12 @@ def stop(context: Context, word: str | None = None) -> Iterator[Instance]:
         yield replace(seen, dollars_per_hour=instance.dollars_per_hour) if ran else seen
 
 
-def resize(context: Context, type_: str, word: str | None = None) -> Iterator[Instance]:
-    """Change the type of an instance; a running one is stopped first and started again."""
-    instance = context.resolve_instance(word, exact=True)
-    ran = instance.costs_money
-    if instance.type == type_:
-        yield instance
-        return
-    for seen in context.ec2.stop(instance):
-        instance = seen
-        yield add_price(context, seen)
-    yield add_price(context, context.ec2.change_type(instance, type_))
-    if ran:
-        yield from start(context, instance.id)
-
-
-def check_resize(context: Context, type_: str, instance: Instance) -> None:
-    """Raise NoSuchType if the type is not available in the zone of the instance."""
-    if instance.type != type_:
-        context.ec2.check_type(type_, zone=instance.zone, magic="%aws_resize")
-
-
 def terminate(context: Context, word: str | None) -> Iterator[Instance]:
     """Terminate an instance; remove its host key and its kernelspec."""
     instance = context.resolve_instance(word, exact=True)
     yield from context.ec2.terminate(instance)
     known_hosts.forget_host(instance.id)
+    logins.forget_login(instance.id)
     kernelspec.remove_kernelspec(instance.id)
     context.forget_instance(instance.id)
     if instance.ours:
@@ -147,20 +138,6 @@ def run_command(context: Context, command: str, word: str | None = None) -> Comm
 def ssh_command(context: Context, word: str | None = None) -> list[str]:
     """Return the ssh command line that opens a terminal on an instance."""
     return access.resolve_target(context, context.resolve_instance(word)).command_line()
-
-
-def resize_question(context: Context, type_: str, instance: Instance) -> str:
-    """Check that the type is available; return the confirmation question, with both prices."""
-    check_resize(context, type_, instance)
-    price = prices.read_price(context.session, type_)
-    stops = "stops, changes and starts" if instance.costs_money else "changes"
-    gpu = instance_types.gpu_text(type_)
-    before = money.format_per_hour(instance.dollars_per_hour)
-    return (
-        f"In {context.account}: {instance.name} {stops} from {instance.type} ({before})"
-        f" to {type_}{f' with {gpu}' if gpu else ''} "
-        f"({money.describe_price(price)} while it runs)"
-    )
 
 
 def check_terminate(context: Context, instance: Instance, *, force: bool, named: bool) -> None:

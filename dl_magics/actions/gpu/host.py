@@ -11,7 +11,7 @@ from dl_magics.actions.aws import access, context
 from dl_magics.actions.aws.context import Context
 from dl_magics.aws.profile import AwsProfile
 from dl_magics.core.instance import Instance, is_instance_id
-from dl_magics.errors import WrongState
+from dl_magics.errors import BadSetting, WrongState
 from dl_magics.ssh import ssh_config, target
 from dl_magics.ssh.target import SshTarget
 
@@ -74,8 +74,12 @@ class SshHost:
         return cls(**{**values, "profile": AwsProfile(**profile) if profile else None})
 
 
-def resolve(word: str | None = None, identity: str | None = None) -> SshHost:
+def resolve(
+    word: str | None = None, identity: str | None = None, user: str | None = None
+) -> SshHost:
     """Return the host for an instance's name or id, `user@host`, or an entry of ssh_config.
+
+    A `user` that is named for an instance is kept for all that logs in to it.
 
     Raises
     ------
@@ -83,11 +87,26 @@ def resolve(word: str | None = None, identity: str | None = None) -> SshHost:
         if the user, address or port is not valid, or ssh_config cannot be read.
     """
     if word and not is_instance_id(word) and _is_ssh_host(word):
+        word = _add_user(word, user)
         _host(word, identity)
         return SshHost(alias=word, name=word, identity=identity)
     aws = context.load()
     instance = aws.resolve_instance(word)
+    access.remember_login(instance, user, None)
     return SshHost(alias=instance.id, name=instance.name, identity=identity, profile=aws.profile)
+
+
+def _add_user(word: str, user: str | None) -> str:
+    """Return `user@host` for a user that is named beside the host."""
+    before, at, _ = word.rpartition("@")
+    if not user or before == user:
+        return word
+    if at:
+        raise BadSetting(
+            f"Two users are named: {before!r:.100} in {word!r:.100}, and --user {user!r:.100}.",
+            fix="Name one: %gpu_connect USER@HOST",
+        )
+    return f"{user}@{word}"
 
 
 def _is_ssh_host(word: str) -> bool:

@@ -34,10 +34,17 @@ BOTO_EXCEPTIONS = (
         _SSO,
     ),
     ErrorRule(
-        "LoginRefreshRequired LoginTokenLoadError LoginInsufficientPermissions LoginError",
+        "LoginRefreshRequired LoginTokenLoadError LoginInsufficientPermissions "
+        "LoginAuthorizationCodeError LoginError",
         errors.NoCredentials,
         "The login of profile '{profile}' has expired or is missing: {message}",
         "In a terminal: aws login --profile {profile} · then run the cell again.",
+    ),
+    ErrorRule(
+        "RefreshWithMFAUnsupportedError",
+        errors.NoCredentials,
+        "The session of profile '{profile}', which requires an MFA code, has expired.",
+        "Run the cell again: it asks for a new code.",
     ),
     ErrorRule(
         "CredentialRetrievalError",

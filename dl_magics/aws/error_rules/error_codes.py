@@ -63,6 +63,14 @@ ERROR_CODES = (
         calls="StopInstances",
     ),
     ErrorRule(
+        "IncorrectSpotRequestState",
+        errors.WrongState,
+        "{message}",
+        "EC2 itself stopped the spot instance and starts it again when it has capacity: wait, or "
+        "%aws_launch TYPE --name OTHER",
+        calls="StartInstances",
+    ),
+    ErrorRule(
         "IncorrectInstanceState IncorrectState",
         errors.WrongState,
         "{message}",
@@ -133,6 +141,27 @@ ERROR_CODES = (
         "Write to AWS Support: https://console.aws.amazon.com/support",
     ),
     ErrorRule(
+        "AccessDenied",
+        errors.NoCredentials,
+        "AWS rejected the MFA code of profile '{profile}': {message}",
+        "Wait until the device shows its next code, then run the cell again.",
+        words="MultiFactorAuthentication failed",
+    ),
+    ErrorRule(
+        "SignatureDoesNotMatch InvalidSignatureException",
+        errors.NoCredentials,
+        "The clock of this computer is wrong: {message}",
+        "Correct its date and time, then run the cell again.",
+        words="Signature expired",
+    ),
+    ErrorRule(
+        "SignatureDoesNotMatch InvalidSignatureException",
+        errors.NoCredentials,
+        "The clock of this computer is wrong: {message}",
+        "Correct its date and time, then run the cell again.",
+        words="Signature not yet current",
+    ),
+    ErrorRule(
         "InvalidClientTokenId AuthFailure SignatureDoesNotMatch UnrecognizedClientException "
         "InvalidSignatureException",
         errors.NoCredentials,
@@ -143,7 +172,8 @@ ERROR_CODES = (
         "UnauthorizedOperation AccessDenied AccessDeniedException",
         errors.NotAllowed,
         "A policy denies profile '{profile}' {action} explicitly: {message}",
-        "Adding an Allow does not help. Ask the administrator of the account or organization.",
+        "Adding an Allow does not help. Ask the administrator of the account or organization; a "
+        "policy that requires MFA needs a profile with mfa_serial.",
         words="explicit deny",
     ),
     ErrorRule(

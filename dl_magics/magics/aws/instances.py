@@ -25,16 +25,21 @@ class InstanceMagics(Magics):
 
     @magic_arguments()
     @NAME
+    @argument("--user", help="login user; default: that of its image; none resets it")
+    @argument("--identity", help="private key file to log in with; none resets it")
     @line_magic
     def aws_get(self, line: str) -> Instance:
         """Select the instance that all other magics use, here and in notebooks opened later.
 
+        --user and --identity are kept for this instance: all magics that log in to it use them.
+
         ::
 
-            %aws_get p2
             %aws_get T4
+            %aws_get thesis --user rocky --identity ~/.ssh/thesis.pem
         """
-        return _select_instance(parse_argstring(self.aws_get, line).name)
+        args = parse_argstring(self.aws_get, line)
+        return _select_instance(args.name, user=args.user, identity=args.identity)
 
     @line_magic
     def aws_get_p2(self, line: str) -> Instance:
@@ -159,10 +164,12 @@ class InstanceMagics(Magics):
         return instances.run_command(current, command, instance.id)
 
 
-def _select_instance(word: str | None) -> Instance:
+def _select_instance(
+    word: str | None, *, user: str | None = None, identity: str | None = None
+) -> Instance:
     from dl_magics.actions.aws import context, instances
 
-    return instances.select_instance(context.load(), word)
+    return instances.select_instance(context.load(), word, user=user, identity=identity)
 
 
 def _split(line: str) -> tuple[str, str]:

@@ -22,7 +22,8 @@ class LaunchMagics(Magics):
     @magic_arguments()
     @argument("type", nargs="?", help="instance type; without it the available types are shown")
     @argument("--name", default="gpu", help="name of the instance (%(default)s)")
-    @argument("--image", help="AMI id, ami-…; default: the newest Deep Learning AMI")
+    @argument("--image", help="AMI id, ami-…; default: the newest Deep Learning AMI for the type")
+    @argument("--user", help="login user of the image; default: what its name says")
     @argument("--disk", type=int, help="disk size in GiB (100)")
     @argument("--zone", help="availability zone, us-east-1b; default: AWS selects one")
     @argument("--subnet", help="subnet of a VPC, subnet-…; default: a default one")
@@ -65,6 +66,7 @@ class LaunchMagics(Magics):
             args.type,
             name=args.name,
             image=args.image,
+            user=args.user,
             disk_gib=args.disk,
             zone=args.zone,
             subnet=args.subnet,

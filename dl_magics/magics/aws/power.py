@@ -88,12 +88,15 @@ class PowerMagics(Magics):
     def aws_resize(self, line: str) -> Instance | Script:
         """Change the instance type; disk and name are kept. A running instance is restarted.
 
+        Nothing is stopped if the new type cannot work: quota, zone, architecture, network adapter,
+        driver of its image.
+
         ::
 
             %aws_resize g4dn.xlarge
             %aws_resize t2.micro my-gpu -y
         """
-        from dl_magics.actions.aws import context, instances
+        from dl_magics.actions.aws import context, instances, resize
         from dl_magics.actions.aws.explain import scripts
 
         args = parse_argstring(self.aws_resize, line)
@@ -103,9 +106,8 @@ class PowerMagics(Magics):
             return scripts.resize_script(current, instance, args.type)
         if not args.type or args.type == instance.type:
             return instance
-        question = instances.resize_question(current, args.type, instance)
-        prompts.confirm(question, yes=args.yes)
-        return prompts.print_until_done(instances.resize(current, args.type, instance.id))
+        prompts.confirm(resize.resize_question(current, args.type, instance), yes=args.yes)
+        return prompts.print_until_done(resize.resize(current, args.type, instance.id))
 
     @magic_arguments()
     @FULL_NAME

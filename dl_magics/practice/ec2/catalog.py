@@ -17,10 +17,13 @@ from dl_magics.practice.ec2.http import (
     json_response,
     raise_api_error,
 )
-from dl_magics.practice.ec2.state import DEEP_LEARNING_IMAGE
+from dl_magics.practice.ec2.images import ARM_IMAGE, DEEP_LEARNING_IMAGE
 
 PRICE_FILE = "prices.csv"
-IMAGE_PARAMETER = "/aws/service/deeplearning/ami/x86_64/"
+IMAGE_PARAMETERS = {
+    "/aws/service/deeplearning/ami/x86_64/": DEEP_LEARNING_IMAGE,
+    "/aws/service/deeplearning/ami/arm64/": ARM_IMAGE,
+}
 SPOT_FRACTION = 0.36
 # Those that are enabled in each account, by "AWS Regions" in the AWS documentation.
 ENABLED_REGIONS = (
@@ -152,14 +155,15 @@ def _quota_facts(code: str, region: str) -> dict[str, Any]:
 
 def _parameter(call: ApiCall) -> ApiResponse | None:
     name = call.document.get("Name", "")
-    if not name.startswith(IMAGE_PARAMETER):
+    found = [image for start, image in IMAGE_PARAMETERS.items() if name.startswith(start)]
+    if not found:
         return None
     return json_response(
         {
             "Parameter": {
                 "Name": name,
                 "Type": "String",
-                "Value": DEEP_LEARNING_IMAGE["ami_id"],
+                "Value": found[0]["ami_id"],
                 "Version": 1,
                 "ARN": f"arn:aws:ssm:{call.region}::parameter{name}",
                 "DataType": "aws:ec2:image",

@@ -1,11 +1,66 @@
-"""What an image needs beside what moto knows: the user to log in as, and its network driver."""
+"""The Deep Learning AMIs, and what an image needs beside what moto knows: user, network driver."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from moto.ec2.models.amis import Ami
 from moto.ec2.models.instances import Instance
+
+
+def _make_image(ami_id: str, name: str, **more: Any) -> dict[str, Any]:
+    return {
+        "ami_id": ami_id,
+        "name": name,
+        "description": "An image of the practice cloud, named like one of AWS",
+        "image_location": f"amazon/{name}",
+        "image_type": "machine",
+        "state": "available",
+        "public": True,
+        "owner_id": "898082745236",
+        "owner_alias": "amazon",
+        "architecture": "x86_64",
+        "virtualization_type": "hvm",
+        "hypervisor": "xen",
+        "sriov": "simple",
+        "platform": "Linux/UNIX",
+        "root_device_type": "ebs",
+        "root_device_name": "/dev/sda1",
+        **more,
+    }
+
+
+DEEP_LEARNING_IMAGE = _make_image(
+    "ami-0d1ea5e5c10bd5a11",
+    "Deep Learning OSS Nvidia Driver AMI GPU PyTorch 2.7 (Ubuntu 22.04) 20260101",
+)
+ARM_IMAGE = _make_image(
+    "ami-0d1ea5e5c10bd5a12",
+    "Deep Learning ARM64 Base OSS Nvidia Driver GPU AMI (Ubuntu 22.04) 20260101",
+    architecture="arm64",
+)
+IMAGES = (
+    DEEP_LEARNING_IMAGE,
+    ARM_IMAGE,
+    _make_image(
+        "ami-0d1ea5e5c10bd5a13",
+        "Deep Learning Base Proprietary Nvidia Driver AMI (Amazon Linux 2) Version 71.6",
+        root_device_name="/dev/xvda",
+    ),
+    _make_image(
+        "ami-0d1ea5e5c10bd5a14",
+        "Rocky-9-EC2-Base-9.6-20260101.0.x86_64",
+        owner_id="792107900819",
+        owner_alias=None,
+    ),
+    _make_image(
+        "ami-0d1ea5e5c10bd5a15",
+        "debian-12-amd64-20260101-1980",
+        owner_id="136693071363",
+        owner_alias=None,
+    ),
+)
 
 # "Manage system users on your Amazon EC2 Linux instance" in the EC2 user guide.
 _USERS = (

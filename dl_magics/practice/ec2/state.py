@@ -25,6 +25,7 @@ from moto.ec2.models.instance_types import (
 from moto.ec2.models.instances import Instance
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from dl_magics.practice.ec2.images import IMAGES
 from dl_magics.store import atomic, private
 
 ADDRESSES = 254
@@ -41,24 +42,6 @@ ADDED_TYPES = (
     ("g4ad.8xlarge", "g4dn.xlarge", 32, 128, 2, "Radeon Pro V520", 8),
     ("g4ad.16xlarge", "g4dn.xlarge", 64, 256, 4, "Radeon Pro V520", 8),
 )
-DEEP_LEARNING_IMAGE = {
-    "ami_id": "ami-0d1ea5e5c10bd5a11",
-    "name": "Deep Learning OSS Nvidia Driver AMI GPU PyTorch 2.7 (Ubuntu 22.04) 20260101",
-    "description": "The image of the practice cloud, named like the Deep Learning AMI",
-    "image_location": "amazon/Deep Learning OSS Nvidia Driver AMI GPU PyTorch 2.7 (Ubuntu 22.04)",
-    "image_type": "machine",
-    "state": "available",
-    "public": True,
-    "owner_id": "898082745236",
-    "owner_alias": "amazon",
-    "architecture": "x86_64",
-    "virtualization_type": "hvm",
-    "hypervisor": "xen",
-    "sriov": "simple",
-    "platform": "Linux/UNIX",
-    "root_device_type": "ebs",
-    "root_device_name": "/dev/sda1",
-}
 
 
 class Ec2State:
@@ -154,9 +137,9 @@ class Ec2State:
         vars(elastic_network_interfaces)["random_public_ip"] = self.allocate_address
         vars(elastic_ip_addresses)["random_ip"] = self.allocate_address
         _correct_addresses()
-        if DEEP_LEARNING_IMAGE not in amis.AMIS:
-            amis.AMIS.append(DEEP_LEARNING_IMAGE)
-            for made in ADDED_TYPES:
+        amis.AMIS.extend(image for image in IMAGES if image not in amis.AMIS)
+        for made in ADDED_TYPES:
+            if made[0] not in INSTANCE_TYPES:
                 _add_type(*made)
 
 

@@ -1,7 +1,14 @@
 from __future__ import annotations
 
+import asyncssh
+import pytest
+
+from dl_magics import errors
 from dl_magics.actions.aws import context
-from dl_magics.store import state
+from dl_magics.store import logins, state
+
+ROCKY = "ami-0d1ea5e5c10bd5a14"
+DEBIAN = "ami-0d1ea5e5c10bd5a15"
 
 
 def test_a_name_with_spaces_is_quoted_as_in_a_shell(cloud, run, rent):
@@ -41,3 +48,43 @@ def test_a_magic_without_arguments_changes_nothing(cloud, run):
     assert state.read() == before
     assert run("%aws_get").type == launched.type
     assert run("%aws_state") == "running"
+
+
+def test_an_image_is_logged_in_to_as_its_own_user(cloud, run):
+    launched = run(f"%aws_launch t2.micro --image {ROCKY} -y")
+
+    assert launched.answers
+    assert repr(run("%aws_ssh echo $USER")).strip() == "rocky"
+
+
+def test_an_instance_of_others_is_logged_in_to_as_the_user_of_its_image(cloud, run, tmp_path):
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    key.write_private_key(str(tmp_path / "thesis.pem"))
+    change = context.load().session.change_ec2
+    change("import_key_pair", KeyName="thesis", PublicKeyMaterial=key.export_public_key())
+    tag = {"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "thesis"}]}
+    asked = {"ImageId": DEBIAN, "InstanceType": "t2.micro", "MinCount": 1, "MaxCount": 1}
+    change("run_instances", KeyName="thesis", TagSpecifications=[tag], **asked)
+    run(f"%aws_get thesis --identity {tmp_path / 'thesis.pem'}")
+    run("%aws_start")
+
+    assert repr(run("%aws_ssh --trust -y echo $USER")).strip() == "admin"
+    run("%aws_get thesis --user ubuntu")
+    with pytest.raises(errors.LoginRefused, match="refused the login of ubuntu") as refused:
+        run("%aws_ssh echo $USER")
+    assert "%aws_get thesis --user USER" in refused.value.fix
+    run("%aws_get thesis --user none")
+    assert repr(run("%aws_ssh echo $USER")).strip() == "admin"
+
+
+@pytest.mark.parametrize(
+    ("option", "error"),
+    [("--user -oProxyCommand=x", errors.BadSetting), ("--identity /nowhere", errors.NoSuchFile)],
+)
+def test_a_login_that_cannot_be_one_is_refused_at_once(cloud, run, rent, option, error):
+    id_ = rent(name="thesis")
+
+    with pytest.raises(error):
+        run(f"%aws_get thesis {option.replace(' ', '=')}")
+
+    assert logins.find_login(id_) == logins.Login()

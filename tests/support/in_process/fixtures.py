@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dl_magics.actions.aws import selection
+from dl_magics.actions.aws import context, selection
 from dl_magics.aws import ec2
 from dl_magics.store import state
 
@@ -72,3 +72,9 @@ def ssh_commands() -> Iterator[list[str]]:
 
     with patched_ssh() as commands:
         yield commands
+
+
+@pytest.fixture
+def in_account(uni: Account) -> context.Context:
+    """What a magic works with in the account."""
+    return context.load()

@@ -26,7 +26,7 @@ from botocore.httpsession import URLLib3Session
 from moto.backends import get_backend
 from moto.ec2.models import amis
 
-from dl_magics.practice.ec2 import api, state
+from dl_magics.practice.ec2 import api, images, state
 from dl_magics.practice.ec2.faults.table import FAULTS
 from dl_magics.practice.ec2.http import ApiCall
 from dl_magics.practice.ec2.signature import AccessKey
@@ -77,6 +77,24 @@ class Account:
     def client(self, service: str = "ec2", region: str = "us-east-1") -> Any:
         """Return a client of this account; boto3 takes long to make one."""
         return _make_client(service, region, self.url)
+
+    def launch(
+        self,
+        type_: str = "t2.micro",
+        *,
+        image: str = str(images.DEEP_LEARNING_IMAGE["ami_id"]),
+        state: str = "running",
+        region: str = "us-east-1",
+        **more: Any,
+    ) -> str:
+        """Launch an instance as the AWS console does; return its id."""
+        ec2 = self.client(region=region)
+        asked = {"ImageId": image, "InstanceType": type_, "MinCount": 1, "MaxCount": 1, **more}
+        id_ = str(ec2.run_instances(**asked)["Instances"][0]["InstanceId"])
+        ec2.describe_instances()
+        if state == "stopped":
+            ec2.stop_instances(InstanceIds=[id_])
+        return id_
 
     def inject_fault(self, name: str, **aim: Any) -> None:
         """Inject a fault into the next call that it affects."""
@@ -148,7 +166,7 @@ def patched_aws() -> Iterator[dict[int, Account]]:
         mock.patch.object(state.Ec2State, "save"),
         # moto makes the volumes of each of its thousand images in each region.
         mock.patch.dict(os.environ, MOTO_AMIS_PATH="of the fixture"),
-        mock.patch.object(amis, "AMIS", [state.DEEP_LEARNING_IMAGE, *_old_images()]),
+        mock.patch.object(amis, "AMIS", [*images.IMAGES, *_old_images()]),
     ):
         yield accounts
 

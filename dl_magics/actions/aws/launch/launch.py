@@ -133,7 +133,8 @@ def _run_instances(context: Context, request: launch.LaunchRequest) -> str:
         raise
     except QuotaReached as error:
         pending.settle(context, request.token)
-        raise quotas.make_quota_error(session, request.type) from error
+        running = context.ec2.list_instances()
+        raise quotas.make_quota_error(session, request.type, running) from error
     except NoCapacity as error:
         pending.settle(context, request.token)
         raise _other_zones(context, request, str(error)) from error

@@ -50,8 +50,8 @@ class LaunchPlan:
             f"{money.describe_price(self.price)} while it runs, {public}; "
             f"its disk of {self.disk_gib} GiB {month} a month"
             f"{f' by the price of {disk.day}' if disk else ''}, also while stopped; "
-            f"port 22 open to {', '.join(self.sources)}; image {self.image.name}"
-            f"{f'; {fraction}' if fraction else ''}"
+            f"port 22 open to {', '.join(self.sources)}; image {self.image.name}, login user "
+            f"{self.image.user}{f'; {fraction}' if fraction else ''}"
         )
 
     __repr__ = __str__
@@ -63,6 +63,7 @@ def make_plan(
     *,
     name: str = NAME,
     image: str | None = None,
+    user: str | None = None,
     disk_gib: int | None = None,
     zone: str | None = None,
     subnet: str | None = None,
@@ -72,7 +73,9 @@ def make_plan(
     Raises
     ------
     NoSuchType, NoSuchImage
-        if the type or the image is not available.
+        if the type or the image is not available, or they do not work together.
+    BadSetting
+        if the login user of the image is not known.
     QuotaReached
         if the vCPU quota is too small.
     CloudRefused
@@ -83,7 +86,7 @@ def make_plan(
     quotas.check_quota(session, type_, ec2.list_instances())
     if not subnet:
         subnets.find_default_subnets(session, zone)
-    found = images.find_image(session, type_, image)
+    found = images.find_image(session, type_, image, user=user)
     disk_gib = max(disk_gib or MIN_DISK_GIB, found.disk_gib)
     return price_plan(
         context,

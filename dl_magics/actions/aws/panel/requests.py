@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dl_magics.actions.aws import instances
+from dl_magics.actions.aws import instances, resize
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.launch import launch, pending, plan
 from dl_magics.actions.aws.launch.plan import LaunchPlan
-from dl_magics.aws import instance_types
-from dl_magics.core import money
 from dl_magics.core.instance import Instance
 from dl_magics.errors import BadSetting
 
@@ -29,15 +27,9 @@ class Asked:
 
 def ask_start(context: Context, instance: Instance) -> Asked:
     """Return the start of an instance; one that runs is only watched, which needs no question."""
-    priced = instances.add_price(context, instance)
-    gpu = instance_types.gpu_text(priced.type)
-    question = (
-        f"In {context.account}: {priced.name} ({priced.type}{f' with {gpu}' if gpu else ''}) "
-        f"starts, {money.format_per_hour(priced.dollars_per_hour)} while it runs"
-    )
     return Asked(
-        question="" if priced.costs_money or priced.gone else question,
-        changes=instances.start(context, priced.id),
+        question=instances.start_question(context, instance) or "",
+        changes=instances.start(context, instance.id),
     )
 
 
@@ -53,15 +45,14 @@ def ask_resize(context: Context, instance: Instance, type_: str) -> Asked:
     ------
     BadSetting
         if it has this type already.
-    NoSuchType
-        if its zone does not offer the type.
+    CloudError
+        if the type cannot work for this instance.
     """
     if instance.type == type_:
         raise BadSetting(f"{instance.name} already is a {type_}.", fix="Select another type.")
-    priced = instances.add_price(context, instance)
     return Asked(
-        question=instances.resize_question(context, type_, priced),
-        changes=instances.resize(context, type_, priced.id),
+        question=resize.resize_question(context, type_, instance),
+        changes=resize.resize(context, type_, instance.id),
     )
 
 

@@ -6,8 +6,9 @@ from moto.ec2.models.instances import Instance
 
 from dl_magics.practice.ec2.catalog import ENABLED_REGIONS
 from dl_magics.practice.ec2.faults.fault import Fault
+from dl_magics.practice.ec2.images import DEEP_LEARNING_IMAGE
 from dl_magics.practice.ec2.lifecycle import TRANSITIONS, Lifecycle
-from dl_magics.practice.ec2.state import DEEP_LEARNING_IMAGE, Ec2State
+from dl_magics.practice.ec2.state import Ec2State
 from dl_magics.practice.hosts.hosts import Hosts
 
 OTHER_USER = "admin"

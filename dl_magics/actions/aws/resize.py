@@ -1,0 +1,146 @@
+"""Change the type of an instance: what speaks against it is found before anything is stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dl_magics.actions.aws import instances
+from dl_magics.actions.aws.context import Context
+from dl_magics.aws import images, instance_types, quotas
+from dl_magics.aws.pricing import prices
+from dl_magics.aws.types import type_facts
+from dl_magics.aws.types.type_facts import TypeFacts
+from dl_magics.core import money
+from dl_magics.core.instance import Instance
+from dl_magics.errors import DLMagicsError, NoSuchImage, NoSuchType, WrongState
+
+
+def resize_question(context: Context, type_: str, instance: Instance) -> str:
+    """Check that the new type can work; return the confirmation question, with both prices."""
+    image = check_resize(context, type_, instance)
+    before = prices.known_price(context.session, instance.type)
+    price = prices.read_price(context.session, type_)
+    stops = "stops, changes and starts" if instance.costs_money else "changes"
+    gpu = instance_types.gpu_text(type_)
+    question = (
+        f"In {context.account}: {instance.name} {stops} from {instance.type} "
+        f"({money.format_per_hour(before.dollars if before else None)}) to {type_}"
+        f"{f' with {gpu}' if gpu else ''} ({money.describe_price(price)} while it runs)"
+    )
+    return "; ".join([question, *_list_warnings(context, type_, instance, image)])
+
+
+def check_resize(context: Context, type_: str, instance: Instance) -> images.Image | None:
+    """Raise an error if the new type cannot work; return the image of the instance, if it exists.
+
+    Raises
+    ------
+    NoSuchType
+        if the zone does not offer the type, or it is for another architecture or network adapter.
+    NoSuchImage
+        if the image of the instance has no driver for the GPU of the type.
+    QuotaReached
+        if the vCPU quota is too small.
+    WrongState
+        if the instance cannot be stopped or changed.
+    """
+    context.ec2.check_type(type_, zone=instance.zone, magic="%aws_resize")
+    facts = type_facts.read_facts(context.session, {type_, instance.type})
+    _check_instance(instance)
+    _check_architecture(instance, facts[type_])
+    _check_network(instance, facts[instance.type], facts[type_])
+    image = images.read_image(context.session, instance.image)
+    if image and (why := images.find_misfit(image, facts[type_])):
+        raise NoSuchImage(
+            f"{why} {instance.name} was launched from it.",
+            fix=f"Launch another, with the image for this type: {_launch(type_)}",
+        )
+    _check_quota(context, type_, instance)
+    return image
+
+
+def resize(context: Context, type_: str, word: str | None = None) -> Iterator[Instance]:
+    """Change the type of an instance; a running one is stopped first and started again.
+
+    What `check_resize` refuses is refused here too, before the stop.
+    """
+    instance = context.resolve_instance(word, exact=True)
+    if instance.type == type_:
+        yield instance
+        return
+    check_resize(context, type_, instance)
+    ran = instance.costs_money
+    for seen in context.ec2.stop(instance):
+        instance = seen
+        yield instances.add_price(context, seen)
+    yield instances.add_price(context, _change_type(context, type_, instance, ran=ran))
+    if ran:
+        yield from instances.start(context, instance.id)
+
+
+def _change_type(context: Context, type_: str, instance: Instance, *, ran: bool) -> Instance:
+    try:
+        return context.ec2.change_type(instance, type_)
+    except DLMagicsError as error:
+        if not ran:
+            raise
+        raise type(error)(
+            f"{error} {instance.name} was stopped for it, and still is a {instance.type}.",
+            fix=f"{error.fix} · %aws_start {instance.id} starts it as it was.",
+        ) from error
+
+
+def _check_instance(instance: Instance) -> None:
+    if not instance.ebs:
+        raise WrongState(
+            f"The root device of {instance.name} is on the instance store: it cannot be stopped, "
+            "so its type cannot be changed.",
+            fix="Copy what you need with %sync down, then launch another: %aws_launch TYPE",
+        )
+    if instance.spot:
+        raise WrongState(
+            f"{instance.name} is a spot instance: AWS does not change its type.",
+            fix="Launch another: %aws_launch TYPE --name OTHER",
+        )
+
+
+def _check_architecture(instance: Instance, facts: TypeFacts) -> None:
+    if facts.architectures and instance.architecture not in facts.architectures:
+        raise NoSuchType(
+            f"{facts.type} is {' or '.join(facts.architectures)}, and the disk of {instance.name} "
+            f"is {instance.architecture}.",
+            fix=f"Select a type for {instance.architecture} (%aws_prices), or launch another: "
+            f"{_launch(facts.type)}",
+        )
+
+
+def _check_network(instance: Instance, before: TypeFacts, facts: TypeFacts) -> None:
+    if facts.needs_ena and not (instance.ena or before.needs_ena):
+        raise NoSuchType(
+            f"{facts.type} needs the Elastic Network Adapter (ENA), which is not enabled for "
+            f"{instance.name}: without its driver it would have no network.",
+            fix="Install the ena driver in it, stop it, then: aws ec2 modify-instance-attribute "
+            f"--instance-id {instance.id} --ena-support",
+        )
+
+
+def _check_quota(context: Context, type_: str, instance: Instance) -> None:
+    """Check the quota without this instance; of a stopped one, whether it can be started at all."""
+    others: list[Instance] = []
+    if instance.costs_money:
+        others = [each for each in context.ec2.list_instances() if each.id != instance.id]
+    quotas.check_quota(context.session, type_, others)
+
+
+def _list_warnings(
+    context: Context, type_: str, instance: Instance, image: images.Image | None
+) -> Iterator[str]:
+    facts = type_facts.read_facts(context.session, {type_, instance.type})
+    if (lost := facts[instance.type].instance_store_gb) and instance.costs_money:
+        yield f"the stop erases its instance store of {lost} GB"
+    if facts[type_].maker == "NVIDIA" and not (image and image.driver):
+        yield f"its image{f' {image.name}' if image else ''} may have no NVIDIA driver"
+
+
+def _launch(type_: str) -> str:
+    return f"%aws_launch {type_} --name OTHER"

@@ -1,0 +1,88 @@
+"""A resize that cannot work is refused before anything is stopped or changed."""
+
+from __future__ import annotations
+
+import pytest
+
+from dl_magics import errors
+from dl_magics.actions.aws import resize
+
+WITHOUT_ENA = "ami-1e749f67"
+CHANGES = {"StopInstances", "ModifyInstanceAttribute", "StartInstances"}
+
+
+def resize_at_once(context, type_, instance):
+    return list(resize.resize(context, type_, instance.id))
+
+
+@pytest.mark.parametrize(
+    ("image", "type_", "error", "happened", "fix"),
+    [
+        ({}, "g4dn.metal", errors.QuotaReached, "96 vCPUs.*allows 64", "L-DB2E81BA"),
+        ({}, "g5g.xlarge", errors.NoSuchType, "arm64.*x86_64", "%aws_launch g5g.xlarge"),
+        ({"image": WITHOUT_ENA}, "g4dn.xlarge", errors.NoSuchType, "ENA", "--ena-support"),
+        ({}, "p3.2xlarge", errors.NoSuchImage, "V100", "%aws_launch p3.2xlarge --name OTHER"),
+        ({}, "g4ad.xlarge", errors.NoSuchImage, "AMD", "%aws_launch g4ad.xlarge"),
+        ({}, "p2.xlarge", errors.NoSuchType, "retired", "%aws_resize g4dn.xlarge"),
+        (
+            {"InstanceMarketOptions": {"MarketType": "spot"}},
+            "t2.large",
+            errors.WrongState,
+            "spot instance",
+            "%aws_launch",
+        ),
+    ],
+    ids=["quota", "architecture", "ENA", "open driver", "AMD", "not offered", "spot"],
+)
+@pytest.mark.parametrize("act", [resize.resize_question, resize_at_once])
+def test_a_type_that_cannot_work_is_refused_and_nothing_is_stopped(
+    in_account, account, act, image, type_, error, happened, fix
+):
+    id_ = account.launch(**image)
+    instance = in_account.ec2.describe_instance(id_)
+
+    with pytest.raises(error, match=happened) as refused:
+        act(in_account, type_, instance)
+
+    assert fix in refused.value.fix
+    assert not CHANGES & {call.action for call in account.calls}
+    seen = in_account.ec2.describe_instance(id_)
+    assert (seen.type, seen.state) == ("t2.micro", "running")
+
+
+def test_the_quota_does_not_count_the_instance_that_is_resized(in_account, account):
+    big = account.launch("g4dn.8xlarge")
+    account.launch("g4dn.4xlarge")
+
+    resize.check_resize(in_account, "g4dn.12xlarge", in_account.ec2.describe_instance(big))
+    with pytest.raises(errors.QuotaReached, match="48 in use"):
+        resize.check_resize(
+            in_account,
+            "g4dn.8xlarge",
+            in_account.ec2.describe_instance(account.launch("t2.micro")),
+        )
+
+
+def test_the_question_says_what_the_stop_erases_and_what_the_image_lacks(in_account, account):
+    with_store = in_account.ec2.describe_instance(account.launch("g4dn.xlarge"))
+    bare = in_account.ec2.describe_instance(
+        account.launch(image="ami-0d1ea5e5c10bd5a14", state="stopped")
+    )
+
+    erases = resize.resize_question(in_account, "t2.large", with_store)
+    lacks = resize.resize_question(in_account, "g4dn.xlarge", bare)
+
+    assert "stops, changes and starts from g4dn.xlarge ($0.526/h) to t2.large" in erases
+    assert "the stop erases its instance store of 125 GB" in erases
+    assert "Rocky-9-EC2-Base-9.6-20260101.0.x86_64 may have no NVIDIA driver" in lacks
+    assert "erases" not in lacks
+
+
+def test_a_change_that_aws_refuses_all_the_same_says_how_to_go_back(in_account, account):
+    id_ = account.launch()
+    account.inject_fault("unsupported", actions=("ModifyInstanceAttribute",))
+
+    with pytest.raises(errors.NoSuchType, match=r"was stopped.* still is a t2\.micro") as refused:
+        list(resize.resize(in_account, "t2.large", id_))
+
+    assert f"%aws_start {id_}" in refused.value.fix
