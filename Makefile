@@ -32,7 +32,7 @@ help: ## this list
 demo: build/installed build/demo/data ## set up, then the whole evening on the practice cloud: rent, connect, sync, fine-tune, stop
 	@DL_MAGICS_HOME=$(HOME_OF_DEMO) $(BIN)/python notebooks/demo.py build/demo/01_the_evening.ipynb
 
-lab: build/installed build/demo/data ## open the notebook of `make demo`, with its outputs, in JupyterLab with the panel
+lab: build/panel build/demo/data ## open the notebook of `make demo`, with its outputs, in JupyterLab with the panel
 	@for each in 00_try_it 01_the_evening; do \
 		test -f build/demo/$$each.ipynb || cp notebooks/$$each.ipynb build/demo; done
 	cd build/demo && DL_MAGICS_HOME=$(HOME_OF_DEMO) ../../$(BIN)/jupyter lab 01_the_evening.ipynb
@@ -116,13 +116,20 @@ build/venv:
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	@mkdir -p build && touch $@
 
+# The panel is not built here: it needs Node, and more time than the rest of our package.
+build/installed: pyproject.toml | build/venv
+	@mkdir -p build/labextension
+	@export HATCH_BUILD_NO_HOOKS=true; $(call install_visibly,$(OF_DEMO))
+	@touch $@
+
+build/panel: $(PANEL) | build/installed
+	@if command -v npm >/dev/null; then $(BIN)/python -m pip install --quiet --no-deps --editable .; \
+		else echo "Without Node 20 or newer, JupyterLab opens without the panel of dl_magics."; fi
+	@touch $@
+
 build/node:
 	@command -v npm >/dev/null || { echo "The panel of JupyterLab is built with Node 20 or newer, which is not installed."; false; }
 	@mkdir -p build && touch $@
-
-build/installed: pyproject.toml $(PANEL) | build/venv build/node
-	@$(call install_visibly,$(OF_DEMO))
-	@touch $@
 
 build/demo/data:
 	@mkdir -p build/demo && ln -sfn ../../notebooks/data $@
@@ -133,7 +140,7 @@ build/installed-for-tests: build/packages build/npm build/awscli/done build/whee
 # Python compiles what it imports; all of three backends at once would take a minute.
 build/packages: pyproject.toml $(PANEL) | build/venv build/node
 	$(BIN)/python -m pip install --quiet --no-compile --editable '.[lab,practice]' nbclient --group test --group backends
-	@touch build/installed $@
+	@touch build/installed build/panel $@
 
 # The lowest versions of what we import; of what only tests import, the newest that fits.
 build/floors/done: pyproject.toml | build/venv build/node
