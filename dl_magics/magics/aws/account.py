@@ -109,8 +109,9 @@ class AccountMagics(Magics):
         if not shows_widgets(self.shell):
             from dl_magics.actions.aws import context, instances
 
+            listed = instances.list_instances(context.load())
             print("Widgets are not shown here: this is %aws_list; %aws_start and %aws_stop act.")
-            return instances.list_instances(context.load())
+            return listed
         from dl_magics.widgets.manage import Manager
 
         return Manager(restart=kernel_restarter(self.shell))

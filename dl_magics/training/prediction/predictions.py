@@ -55,7 +55,7 @@ class Predictions(list[Prediction]):
         """What was predicted, in one line: `132 of 140 cats, 8 of 140 dogs`.
 
         Where the folders are named like the classes, it counts the images of each folder that have
-        its class: `250 of 260 right: 132 of 140 cats, 118 of 120 dogs`.
+        its class: `132 of 140 cats`, or `250 of 260 right: 132 of 140 cats, 118 of 120 dogs`.
         """
         if not self:
             return _NONE
@@ -65,6 +65,8 @@ class Predictions(list[Prediction]):
             return _join(f"{n:,} of {len(self):,} {name}" for name, n in counts)
         right = Counter(each.label for each in self if each.label == each.folder_class)
         counted = _join(f"{right[name]:,} of {named[name]:,} {name}" for name in sorted(named))
+        if len(named) == 1:
+            return counted
         return f"{right.total():,} of {len(self):,} right: {counted}"
 
     @property

@@ -60,6 +60,14 @@ def test_folders_that_are_named_like_classes_say_what_is_right(tmp_path):
     assert Predictions(made, {}).summary == ("250 of 260 right: 132 of 140 cats, 118 of 120 dogs")
 
 
+def test_one_folder_that_is_named_like_a_class_says_how_many_have_it(tmp_path):
+    made = [
+        predicted(tmp_path / "cats" / f"{i}.jpg", "cats" if i < 132 else "dogs") for i in range(140)
+    ]
+
+    assert Predictions(made, {}).summary == "132 of 140 cats"
+
+
 def test_of_many_classes_the_most_frequent_are_named(tmp_path):
     counts = {f"class {i}": 10 - i for i in range(8)}
 
