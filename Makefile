@@ -134,7 +134,7 @@ build/node:
 build/demo/data:
 	@mkdir -p build/demo && ln -sfn ../../notebooks/data $@
 
-build/installed-for-tests: build/packages build/npm build/awscli/done build/wheels/done build/ipykernel-6.31/done build/jupyter-server-documents/done build/python-3.8/done build/theano-1/done build/theano-2/done build/debian
+build/installed-for-tests: build/packages build/npm build/awscli/done build/schemathesis/done build/wheels/done build/ipykernel-6.31/done build/jupyter-server-documents/done build/python-3.8/done build/theano-1/done build/theano-2/done build/debian
 	@touch $@
 
 # Python compiles what it imports; all of three backends at once would take a minute.
@@ -176,6 +176,11 @@ build/wheels/done: | build/venv
 # After build/venv, which may have to install venv first.
 build/awscli/done: | build/venv
 	$(PYTHON) -m venv build/awscli && build/awscli/bin/pip install --quiet --no-compile awscli
+	@touch $@
+
+# Its plugin would be loaded into each run of pytest.
+build/schemathesis/done: | build/venv
+	$(PYTHON) -m venv build/schemathesis && build/schemathesis/bin/pip install --quiet --no-compile schemathesis
 	@touch $@
 
 build/theano-1/done: dl_magics/training/theano/requirements.txt | build/venv

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dl_magics.version import __version__
 
@@ -10,6 +10,13 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 __all__ = ["__version__", "load_ipython_extension", "unload_ipython_extension"]
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    """Return the server extension; Jupyter server calls this, a kernel never does."""
+    from dl_magics.server.app import DLMagicsApp
+
+    return [{"module": "dl_magics", "app": DLMagicsApp}]
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -116,7 +116,7 @@ class NoCredentials(CloudError, status=409):
     """AWS credentials are missing, invalid or expired; 401 would mean a login to Jupyter."""
 
 
-class NoRegion(CloudError, status=400):
+class NoRegion(CloudError, status=409):
     """No AWS region is configured."""
 
 
@@ -132,11 +132,11 @@ class QuotaReached(CloudError, status=403):
     """The account's service quota is too small for the request."""
 
 
-class NoSuchType(CloudError, status=400):
+class NoSuchType(CloudError, status=404):
     """The instance type does not exist, or not in this region."""
 
 
-class NoSuchImage(CloudError, status=400):
+class NoSuchImage(CloudError, status=404):
     """The AMI does not exist, or not in this region."""
 
 
@@ -220,7 +220,7 @@ class MachineError(DLMagicsError):
     """A file, a disk or a program on this computer or on a host."""
 
 
-class NotInstalled(MachineError, status=424):
+class NotInstalled(MachineError, status=409):
     """A required package or program is not installed."""
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dl_magics.errors import DLMagicsError
-from dl_magics.store import paths, private
+from dl_magics.store import paths, private, state
 
 _FILE_NAME = "aws_changes"
 
@@ -21,10 +21,15 @@ def note_change() -> None:
         _path().touch()
 
 
-def changed_at() -> int:
-    """Return when the file was touched last, in nanoseconds; 0 if never."""
+def read_times() -> tuple[int, int]:
+    """Return when the file was touched and when the stored state was changed, in nanoseconds."""
+    folder = paths.data_folder()
+    return _modified_at(folder / _FILE_NAME), _modified_at(folder / state.FILE_NAME)
+
+
+def _modified_at(path: Path) -> int:
     try:
-        return _path().stat().st_mtime_ns
+        return path.stat().st_mtime_ns
     except OSError:
         return 0
 

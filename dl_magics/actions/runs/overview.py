@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +66,10 @@ class RunSummary:
         return asdict(self)
 
 
-def list_folders() -> list[Path]:
-    """Return the folders of the runs, newest first."""
-    found = paths.data_folder("runs").iterdir()
-    return sorted((each for each in found if _is_run(each)), reverse=True)
+def list_folders(most: int) -> list[Path]:
+    """Return the folders of the newest runs, newest first."""
+    found = sorted(paths.data_folder("runs").iterdir(), reverse=True)
+    return list(islice(filter(_is_run, found), most))
 
 
 def find_folder(name: str) -> Path:
@@ -79,12 +80,13 @@ def find_folder(name: str) -> Path:
     return folder
 
 
-def log_size(folder: Path) -> int:
-    """Return the size of a run's log in bytes; 0 where it was removed meanwhile."""
+def read_log_age(folder: Path) -> tuple[int, float]:
+    """Return the size of a run's log and when it was written; zeros where it was removed."""
     try:
-        return (folder / log.FILE_NAME).stat().st_size
+        found = (folder / log.FILE_NAME).stat()
     except OSError:
-        return 0
+        return 0, 0.0
+    return found.st_size, found.st_mtime
 
 
 def summarize(record: RunRecord) -> RunSummary:
@@ -128,9 +130,8 @@ def find_report(folder: Path) -> Path | None:
 def list_events(record: RunRecord, since: int, most: int) -> Iterator[dict[str, Any]]:
     """Yield at most `most` events after the n-th, as JSON values."""
     record.refresh()
-    following = (each for each in record.events if each.n > since)
-    for _, event in zip(range(most), following, strict=False):
-        yield event.to_json()
+    following = (each.to_json() for each in record.events if each.n > since)
+    yield from islice(following, most)
 
 
 def _is_run(folder: Path) -> bool:

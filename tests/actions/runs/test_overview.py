@@ -29,14 +29,14 @@ def write_run(name: str, *middle, ended: RunEnded | None = None) -> Path:
     return folder
 
 
-def test_the_newest_run_comes_first():
+def test_the_newest_runs_come_first():
     for name in ("2026-11-22_run", "2026-11-24_run", "2026-11-23_run"):
         write_run(name)
     (paths.data_folder("runs") / "2026-11-25_without_a_log").mkdir()
 
-    names = [folder.name for folder in overview.list_folders()]
+    names = [folder.name for folder in overview.list_folders(2)]
 
-    assert names == ["2026-11-24_run", "2026-11-23_run", "2026-11-22_run"]
+    assert names == ["2026-11-24_run", "2026-11-23_run"]
 
 
 def test_a_summary_has_the_progress_and_the_cost_of_a_run_that_goes_on():

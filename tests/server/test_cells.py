@@ -1,0 +1,92 @@
+"""The cells that do what the buttons do, parsed by the magics themselves."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from IPython.core.inputtransformer2 import TransformerManager
+
+from dl_magics import magics
+from dl_magics.core.instance import Instance
+from dl_magics.server import cells
+
+ID = "i-0123456789abcdef0"
+
+
+def make_instance(name: str = "my gpu") -> Instance:
+    return Instance(id=ID, name=name, state="running", type="g4dn.xlarge")
+
+
+def read_line(cell: str) -> tuple[str, str]:
+    """Return the magic and its line, as IPython runs a cell that has nothing else."""
+    (statement,) = ast.parse(TransformerManager().transform_cell(cell)).body
+    name, line = (each.value for each in statement.value.args)
+    return name, line
+
+
+def parse(cell: str):
+    """Return the arguments that the magic of a cell gets."""
+    name, line = read_line(cell)
+    (method,) = (vars(each)[name] for each in magics.ALL if name in vars(each))
+    return method.parser.parse_argstring(line)
+
+
+def test_the_cells_of_an_instance_name_it():
+    of_instance = cells.instance_cells(make_instance(), is_unique=True)
+
+    for verb, argument in {"select": "name", "start": "name", "stop": "name"}.items():
+        assert vars(parse(of_instance[verb]))[argument] == "my gpu"
+    assert parse(of_instance["terminate"]).name == ID
+    assert parse(of_instance["terminate"]).force
+    assert "my gpu" in vars(parse(of_instance["connect"])).values()
+    assert read_line(of_instance["ssh"]) == ("aws_ssh", "-n 'my gpu'")
+    assert (
+        vars(parse(cells.resize_cell(ID, "t2.micro"))).items()
+        >= {
+            "type": "t2.micro",
+            "name": ID,
+        }.items()
+    )
+
+
+@given(st.text(max_size=40))
+def test_no_name_that_others_set_becomes_code(name):
+    for cell in cells.instance_cells(make_instance(name), is_unique=True).values():
+        assert not set("{}$\r\n!;") & set(cell)
+        read_line(cell)
+
+
+@pytest.mark.parametrize("name", ["a\n!rm -rf ~", "{os.system('id')}", "$HOME", "-y", "", "ä"])
+def test_an_instance_with_another_name_is_named_by_its_id(name):
+    assert cells.instance_cells(make_instance(name), is_unique=True)["stop"] == f"%aws_stop {ID}"
+
+
+def test_an_instance_whose_name_another_one_has_is_named_by_its_id():
+    assert cells.instance_cells(make_instance(), is_unique=False)["stop"] == f"%aws_stop {ID}"
+
+
+def test_the_cell_of_a_launch_has_all_that_was_asked_for():
+    asked = {"type": "t2.micro", "name": "my gpu", "disk_gib": 60, "zone": "us-east-1b"}
+
+    args = parse(cells.launch_cell(asked))
+
+    assert (args.type, args.name, args.disk, args.zone) == ("t2.micro", "my gpu", 60, "us-east-1b")
+    assert not args.yes
+
+
+def test_the_cells_of_settings_runs_and_faults_are_parsed_by_their_magics():
+    settings, device = cells.keras_cell(
+        {"backend": "jax", "image_data_format": "channels_first", "epsilon": 1e-7, "device": "cpu"}
+    ).splitlines()
+
+    assert parse(settings).backend == "jax"
+    assert parse(settings).image_data_format == "channels_first"
+    assert float(parse(settings).epsilon) == 1e-7
+    assert parse(settings).here
+    assert parse(device).device == "cpu"
+    assert cells.run_cells("2026_run")["attach"] == "%attach 2026_run"
+    fault = parse(cells.fault_cell("no-capacity", 2))
+    assert (fault.what, fault.name, fault.times) == ("fault", "no-capacity", 2)
