@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,8 +18,7 @@ import pytest
 from hypothesis import settings
 from IPython.core import interactiveshell
 
-from support import leftovers
-from support.coverage_off import unmeasured
+from support import child_coverage, leftovers
 
 pytest_plugins = [
     "support.cloud",
@@ -79,9 +79,27 @@ _LONGEST_FIRST = (
 )
 
 
+# Where coverage measures the processes that tests start too: some of our code runs only there.
+_MEASURED_WITH_CHILDREN = (
+    "gpu_kernel/",
+    "host/",
+    "practice/",
+    "remote_code/",
+    "store/",
+    "sync/",
+    "training/test_load_check",
+)
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     if "PYTEST_XDIST_WORKER" not in os.environ:
         leftovers.end()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop() -> Iterator[None]:
+    child_coverage.stop()
+    return (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -91,6 +109,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _rank(test: str) -> int:
     ranks = enumerate(_LONGEST_FIRST)
     return next((rank for rank, name in ranks if f"tests/{name}" in test), len(_LONGEST_FIRST))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def coverage_of_children(request: pytest.FixtureRequest) -> Iterator[None]:
+    if any(f"tests/{name}" in request.node.nodeid for name in _MEASURED_WITH_CHILDREN):
+        with child_coverage.measured():
+            yield
+    else:
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -105,12 +132,6 @@ def home(
     folder = tmp_path / "dl_magics_home"
     monkeypatch.setenv("DL_MAGICS_HOME", str(folder))
     return folder
-
-
-@pytest.fixture
-def without_us() -> dict[str, str]:
-    """The environment of a process that never imports dl_magics."""
-    return unmeasured()
 
 
 @pytest.fixture

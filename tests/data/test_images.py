@@ -16,7 +16,6 @@ from PIL.PngImagePlugin import PngInfo
 
 from dl_magics.data import images
 from dl_magics.data.images import BrokenImage, check_header, decode, detect_format
-from support.coverage_off import unmeasured
 
 # pytest resets the filter of images.py, which test_pillow_prints_no_warnings checks.
 pytestmark = pytest.mark.filterwarnings(r"ignore:::PIL\.")
@@ -270,7 +269,6 @@ def test_pillow_prints_no_warnings(tmp_path):
 
     told = subprocess.run(
         [sys.executable, "-W", "always", "-c", program, tmp_path],
-        env=unmeasured(),  # coverage has warnings of its own
         capture_output=True,
         check=True,
         text=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -17,8 +18,6 @@ from typing import Any
 import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-
-from support.coverage_off import unmeasured
 
 TOKEN = "only-for-this-test"
 ROOT = Path(__file__).parents[2]
@@ -179,8 +178,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
     )
     _older_kernel(base / "kernels")
-    # The tests of the widgets and the magics measure the coverage of what these kernels run.
-    environment = unmeasured() | {
+    environment = os.environ | {
         "JUPYTERLAB_SETTINGS_DIR": str(base / "settings"),
         "JUPYTER_PATH": str(base),
         "DL_MAGICS_HOME": str(ours),

@@ -14,7 +14,6 @@ from dl_magics import practice
 from dl_magics.actions.aws import context
 from dl_magics.errors import DLMagicsError
 from dl_magics.practice import FAULTS
-from support.coverage_off import starting_unmeasured
 
 CALL_FAULTS = [
     name for name, fault in FAULTS.items() if fault.kind in ("error", "reset", "garbage")
@@ -24,8 +23,7 @@ CALL_FAULTS = [
 @pytest.fixture(scope="module")
 def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[practice.PracticeCloud]:
     """A practice cloud for this module: unused faults would affect other tests."""
-    with starting_unmeasured():
-        running = practice.start_cloud(tmp_path_factory.mktemp("practice"), delay=0.1, boot=0)
+    running = practice.start_cloud(tmp_path_factory.mktemp("practice"), delay=0.1, boot=0)
     yield running
     practice.stop_cloud(running.folder)
 

@@ -18,7 +18,6 @@ from dl_magics import practice
 from dl_magics.actions.aws import context, selection
 from dl_magics.aws.pricing import prices
 from dl_magics.store import state
-from support.coverage_off import starting_unmeasured
 
 OURS = "198.51.100.7"
 IMAGE = "ami-0d1ea5e5c10bd5a11"
@@ -62,10 +61,9 @@ def address(address_service: AddressService) -> AddressService:
 
 @pytest.fixture(scope="session")
 def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[practice.PracticeCloud]:
-    with starting_unmeasured():  # its own tests measure it
-        running = practice.start_cloud(
-            tmp_path_factory.mktemp("practice"), delay=0.1, boot=0, tied=True
-        )
+    running = practice.start_cloud(
+        tmp_path_factory.mktemp("practice"), delay=0.1, boot=0, tied=True
+    )
     yield running
     practice.stop_cloud(running.folder)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
-
-from support.coverage_off import unmeasured
 
 ROOT = Path(__file__).parents[2]
 # What Theano compiled is kept for the next test, and for the next `make test`.
@@ -55,4 +54,4 @@ def wheels(folder: Path) -> Path:
 
 
 def environment(**more: str) -> dict[str, str]:
-    return {**unmeasured(), "THEANO_FLAGS": theano_flags(), **more}
+    return {**os.environ, "THEANO_FLAGS": theano_flags(), **more}

@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from support import tiny_keras
-from support.coverage_off import unmeasured
 
 pytestmark = pytest.mark.backends
 
@@ -99,14 +98,14 @@ def trained(request, photos, tmp_path_factory):
     asked = (photos, folder, SIZE, EPOCHS)
     one = said_by(TRAIN, *asked, "first:features", "warm:features", backend=request.param)
     cold = ("cold:other_features", "broken:other_features")
-    other = said_by(TRAIN, *asked, *cold, backend=request.param, environment=unmeasured())
+    other = said_by(TRAIN, *asked, *cold, backend=request.param)
     return request.param, folder, one | other
 
 
-def said_by(program, *arguments, backend, environment=os.environ):
+def said_by(program, *arguments, backend):
     done = subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)],
-        env={**environment, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,
         text=True,
         check=False,
@@ -175,16 +174,14 @@ def test_a_run_interrupted_within_an_epoch_ends_with_the_same_numbers(trained):
     assert all(np.array_equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
-def test_the_saved_model_predicts_in_a_process_without_dl_magics(
-    trained, photos, tmp_path, without_us
-):
+def test_the_saved_model_predicts_in_a_process_without_dl_magics(trained, photos, tmp_path):
     backend, folder, _ = trained
     files = sorted(photos.rglob("*.png"))
     pixels = [np.asarray(Image.open(file).resize((SIZE, SIZE))) for file in files]
     np.save(tmp_path / "pixels.npy", pixels)
 
     files_of_it = (folder / "first" / "model.keras", tmp_path / "pixels.npy")
-    said = said_by(PREDICT, *files_of_it, backend=backend, environment=without_us)
+    said = said_by(PREDICT, *files_of_it, backend=backend)
 
     right = np.equal(said["shown"], [file.parent.name for file in files])
     assert said["backend"] == backend

@@ -32,9 +32,7 @@ def folder(at, parts):
         (("train", "valid"), "--model MobileNetV2 --pooling max --dropout 0", HEAD),
     ],
 )
-def test_the_script_of_explain_runs_with_keras_alone_and_saves_a_model(
-    tmp_path, without_us, parts, line, cell
-):
+def test_the_script_of_explain_runs_with_keras_alone_and_saves_a_model(tmp_path, parts, line, cell):
     data = folder(tmp_path / "photos", parts)
     line = f"{data} --weights None --image-size 32 --epochs 2 --batch_size 4 {line}"
 
@@ -47,7 +45,6 @@ def test_the_script_of_explain_runs_with_keras_alone_and_saves_a_model(
         capture_output=True,
         text=True,
         check=False,
-        env=without_us,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "Epoch 2/2" in done.stdout

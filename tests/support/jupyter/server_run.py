@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -14,8 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-
-from support.coverage_off import unmeasured
 
 _TOKEN = "only-for-this-test"
 _SECONDS = 60
@@ -40,7 +39,7 @@ def serve(folder: Path, **environment: str) -> Iterator[ServerRun]:
             command.split(),
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=unmeasured()
+            env=os.environ
             | {
                 "PYTHONPATH": str(PACKAGES),
                 "JUPYTER_DATA_DIR": str(folder / "data"),
