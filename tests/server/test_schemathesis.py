@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support.coverage_off import unmeasured
 
 from dl_magics.runs.events import RunEnded
 from dl_magics.runs.report import write_report
@@ -18,7 +19,6 @@ from dl_magics.runs.state import replay_events
 from dl_magics.server import contract
 from dl_magics.store import paths, private
 from support import run_events
-from support.coverage_off import unmeasured
 from support.jupyter import users
 
 PROGRAM = Path(__file__).parents[2] / "build" / "schemathesis" / "bin" / "st"
