@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, get_args
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -129,12 +129,23 @@ class FinetuneMagics(Magics):
         from dl_magics.runs.stop_request import catch_first_interrupt
 
         before = run.record.refresh()
-        with (
-            self._show_lost_link(),
-            catch_first_interrupt() as stop,
-            closing(train(stop)) as events,
-        ):
-            live.watch(events, live.screen_for(self.shell, self.live), before)
+        screens: list[live.Screen] = []
+        try:
+            with (
+                catch_first_interrupt(
+                    lambda: screens[0].show_stopping() if screens else None
+                ) as stop,
+                self._show_lost_link(),
+                closing(train(stop)) as events,
+            ):
+                screens.append(live.screen_for(self.shell, self.live))
+                if stop():  # before it could be shown
+                    screens[0].show_stopping()
+                live.watch(events, screens[0], before)
+        except KeyboardInterrupt:
+            with suppress(OSError):
+                run.path.rmdir()  # it is empty if nothing began
+            raise live.explain_interrupt(run) from None
         return predict_progress.show_in(self.shell, run)
 
     def _show_lost_link(self) -> AbstractContextManager[object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,26 +30,67 @@ def clear_request(folder: Path) -> None:
     (folder / FILE_NAME).unlink(missing_ok=True)
 
 
+def _ignore() -> None:
+    """The default of what acknowledges an interrupt."""
+
+
 @contextmanager
-def catch_first_interrupt() -> Iterator[Callable[[], bool]]:
+def catch_first_interrupt(
+    acknowledge: Callable[[], object] = _ignore,
+) -> Iterator[Callable[[], bool]]:
     """Yield a function that returns whether SIGINT was received.
 
-    The first SIGINT only sets this flag, the second raises KeyboardInterrupt. Python allows signal
-    handlers in the main thread only: in another thread the function always returns False and
-    SIGINT keeps its handler.
+    The first SIGINT only sets this flag, the second raises KeyboardInterrupt. `acknowledge` is
+    called at the first one in another thread, at once, also while the main thread is in C code that
+    lets no handler run, such as a long batch. Python allows signal handlers in the main thread
+    only: in another thread the function always returns False and SIGINT keeps its handler.
     """
-    stop = threading.Event()
+    interrupts = _Interrupts(acknowledge)
     if threading.current_thread() is not threading.main_thread():
-        yield stop.is_set
+        yield interrupts.first.is_set
         return
+    with interrupts.watching():
+        yield interrupts.first.is_set
 
-    def handler(_signal: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
+
+class _Interrupts:
+    """Counts the interrupts: in a thread as they arrive, in the handler when Python runs it."""
+
+    def __init__(self, acknowledge: Callable[[], object]) -> None:
+        self.first = threading.Event()
+        self._acknowledge = acknowledge
+        self._arrived = 0
+        self._handled = 0
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        # The C part of Python writes the number of each signal to this socket when it arrives.
+        reading, writing = socket.socketpair()
+        writing.setblocking(False)
+        thread = threading.Thread(target=self._watch, args=(reading,), daemon=True)
+        thread.start()
+        waker = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+        handler = signal.signal(signal.SIGINT, self._handle)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, handler)
+            signal.set_wakeup_fd(waker)
+            writing.close()
+            thread.join()
+            reading.close()
+
+    def _watch(self, reading: socket.socket) -> None:
+        while numbers := reading.recv(64):
+            for _ in range(numbers.count(signal.SIGINT)):
+                self._arrived += 1
+                self.first.set()
+                if self._arrived == 1:
+                    self._acknowledge()
+
+    def _handle(self, _signal: int, _frame: FrameType | None) -> None:
+        self._handled += 1
+        self.first.set()
+        # Two that arrive during one call into C are handled as one.
+        if max(self._handled, self._arrived) > 1:
             raise KeyboardInterrupt
-        stop.set()
-
-    before = signal.signal(signal.SIGINT, handler)
-    try:
-        yield stop.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -156,11 +156,18 @@ class Run:
 
     def _repr_html_(self) -> str:
         return (
-            f"<p>Run <b>{escape(self.name)}</b>: {escape(self.status)} · "
-            "<code>.best</code> <code>.history</code> <code>.classes</code> <code>.model</code> "
-            '<code>.predict("folder")</code><br>'
+            f"<p>Run <b>{escape(self.name)}</b>: {escape(self.status)} · {self._offer()}<br>"
             f"<small>{escape(str(self.path))}</small></p>"
         )
+
+    def _offer(self) -> str:
+        """Return the names of what this run has."""
+        names = [".classes"]
+        if self.state.epochs:
+            names += [".best", ".history"]
+        if (self.path / MODEL).is_file() or self._theano_model.is_file():
+            names += [".model", '.predict("folder")']
+        return " ".join(f"<code>{name}</code>" for name in names)
 
 
 def _load_model(path: Path) -> Any:

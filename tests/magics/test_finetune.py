@@ -198,7 +198,7 @@ def test_attach_shows_a_run_from_its_first_event(shell, home, capsys):
     assert run.name == "2026-11-03_dogs"
     shown = lines(capsys)
     assert [line.split(":")[0] for line in shown[:2]] == ["epoch 1", "epoch 2"]
-    assert shown[2].endswith(" · stopped, best weights kept")
+    assert shown[2].endswith(" · stopped before there were weights to keep")
 
 
 def test_attach_without_a_name_shows_the_newest_run(shell, home):

@@ -88,6 +88,25 @@ def displayed(outputs):
     return [(kind, content["data"]) for kind, content in outputs if kind in kinds]
 
 
+def test_a_stop_while_keras_is_imported_is_heard_and_leaves_nothing(kernel):
+    kernel.send(f"%%finetune '{kernel.data}'\n{SETTINGS}")
+    heard, stopping = [], []
+    while not heard or heard[-1]["content"].get("execution_state") != "idle":
+        heard.append(kernel.client.get_iopub_msg(timeout=SECONDS))
+        content = heard[-1]["content"]
+        if WIDGET in content.get("data", {}):
+            kernel.manager.interrupt_kernel()
+        stopping += [True] * (content.get("data", {}).get("state", {}).get("stopping") is True)
+
+    reply = kernel.client.get_shell_msg(timeout=SECONDS)["content"]
+    assert (reply["ename"], reply["evalue"]) == (
+        "KeyboardInterrupt",
+        "The run was stopped before it began.",
+    )
+    assert stopping == [True]
+    assert kernel.runs() == set()
+
+
 def test_a_cell_shows_a_widget_that_becomes_a_still_picture_and_returns_its_run(kernel):
     reply, outputs = kernel.run(f"%%finetune '{kernel.data}'\n{SETTINGS}epochs = 2")
 

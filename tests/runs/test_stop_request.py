@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
@@ -87,3 +88,32 @@ def test_no_handler_is_set_outside_the_main_thread():
     thread.join()
 
     assert seen == [(False, signal.default_int_handler)]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_interrupt_is_acknowledged_during_a_long_call_into_c(times):
+    """A batch is such a call: no handler of a signal runs before its end, but other threads do."""
+    over, told, during = [], Event(), []
+
+    def acknowledge():
+        during.append(not over)
+        told.set()
+
+    def press():
+        for _ in range(times):
+            interrupt()
+        told.wait()
+
+    pressing, aborted = Thread(target=press), False
+    try:
+        with catch_first_interrupt(acknowledge) as stop:
+            pressing.start()
+            hashlib.pbkdf2_hmac("sha256", b"a", b"batch", 4_000_000)
+            over.append(True)
+            assert stop()
+    except KeyboardInterrupt:
+        aborted = True
+    pressing.join()
+
+    assert during == [True]
+    assert aborted is (times == 2)

@@ -107,7 +107,7 @@ def test_the_headline_of_a_run_before_its_start():
     ("status", "word"),
     [
         ("done", "done"),
-        ("stopped", "stopped, best weights kept"),
+        ("stopped", "stopped before there were weights to keep"),
         ("failed", "failed"),
         ("interrupted", "interrupted"),
     ],
@@ -118,6 +118,14 @@ def test_each_status_has_its_text(status, word):
     )
 
     assert summary.headline(state).endswith(f" · {word}")
+
+
+def test_weights_are_said_to_be_kept_only_where_there_is_a_model():
+    ended = RunEnded(status="stopped", files={"model.keras": "0" * 64})
+
+    state = replay_events(run_events.make_events(run_events.epoch(1), ended=ended))
+
+    assert summary.headline(state).endswith(" · stopped, best weights kept")
 
 
 def test_the_text_lists_epochs_skipped_files_and_warnings():

@@ -45,11 +45,10 @@ def start_run(
     The data and the weights are looked for on the host first. The run keeps training there if this
     process ends; `runs.follow` continues to copy its events.
     """
-    remote_recipe = replace(
-        recipe,
-        data=find_data(kernel, recipe.data),
-        weights=_provide_weights(kernel, recipe),
-    )
+    data = find_data(kernel, recipe.data)
+    _leave_if(stop)
+    remote_recipe = replace(recipe, data=data, weights=_provide_weights(kernel, recipe))
+    _leave_if(stop)
     yield from _train(kernel, host, remote_recipe, RunRecord(folder), stop, resume=False)
 
 
@@ -130,6 +129,12 @@ def _train(
         n = record.refresh().n
         yield RunEnded(n=n + 1, t=time.time(), status="interrupted")
         raise KernelDied(str(error), fix=_how_to_resume(kernel.host, record)) from error
+
+
+def _leave_if(stop: Stop) -> None:
+    """Raise KeyboardInterrupt where a stop was requested before the run is sent to the host."""
+    if stop():
+        raise KeyboardInterrupt
 
 
 def _how_to_resume(host: SshHost, record: RunRecord) -> str:

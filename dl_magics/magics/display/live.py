@@ -12,8 +12,9 @@ from dl_magics.actions.runs import runs
 from dl_magics.magics.display.front_end import Live, is_console, server_runs_cells, shows_widgets
 from dl_magics.magics.display.plain_text import build_bundle
 from dl_magics.magics.display.progress_lines import LinePace
+from dl_magics.magics.display.remote_error import build_interrupt
 from dl_magics.magics.display.updatable import UpdatableDisplay
-from dl_magics.runs import summary
+from dl_magics.runs import log, remote_origin, summary
 from dl_magics.runs.events import Event
 from dl_magics.runs.state import RunState
 from dl_magics.text import escape_controls
@@ -23,12 +24,18 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 _SECONDS_BETWEEN = 0.25
+_STOPPING = "Stopping at the next batch; another interrupt ends the run at once."
 
 
 class Screen(Protocol):
-    """Displays a run: `show` is called with each state, then `close` with the last one."""
+    """Displays a run: `show` is called with each state, then `close` with the last one.
+
+    `show_stopping` says that a stop was requested; any thread may call it.
+    """
 
     def show(self, state: RunState) -> None: ...
+
+    def show_stopping(self) -> None: ...
 
     def close(self, state: RunState) -> None: ...
 
@@ -64,6 +71,22 @@ def attach(run: Run, screen: Screen) -> RunState:
     return watch(runs.follow(run, sleep=wait), repeating)
 
 
+def explain_interrupt(run: Run) -> BaseException:
+    """Return a KeyboardInterrupt that says what became of a run that was interrupted twice."""
+    if not log.has_events(run.path):
+        return build_interrupt("The run was stopped before it began.", fix="Run the cell again.")
+    origin = remote_origin.load(run.path)
+    if origin and run.status == "running":
+        return build_interrupt(
+            f"The run {run.name} goes on on {origin.host['name']}.",
+            fix=f"%attach {run.name} shows it, and its Stop ends it.",
+        )
+    return build_interrupt(
+        f"The run {run.name} was interrupted.",
+        fix=f"%finetune --resume {run.name} continues it.",
+    )
+
+
 class _RepeatingScreen:
     """A screen that remembers the last state."""
 
@@ -74,6 +97,9 @@ class _RepeatingScreen:
     def show(self, state: RunState) -> None:
         self._state = state
         self._screen.show(state)
+
+    def show_stopping(self) -> None:
+        self._screen.show_stopping()
 
     def show_again(self) -> None:
         self._screen.show(self._state)
@@ -113,6 +139,9 @@ class WidgetScreen:
     def show(self, state: RunState) -> None:
         self._widget.show(state)
 
+    def show_stopping(self) -> None:
+        self._widget.stopping = True
+
     def close(self, state: RunState) -> None:
         _show_static(self._display, state)
         self._widget.close()
@@ -133,6 +162,9 @@ class PlainScreen:
         self._next = now + _SECONDS_BETWEEN
         shown = f"{summary.headline(state)}\n{summary.format_progress(state)}"
         self._display.show(build_bundle(shown))
+
+    def show_stopping(self) -> None:
+        print(_STOPPING, flush=True)
 
     def close(self, state: RunState) -> None:
         _show_static(self._display, state)
@@ -165,6 +197,9 @@ class LineScreen:
         if state.phase != self._phase or self._pace.is_due():
             self._phase = state.phase
             self._print(summary.format_progress(state))
+
+    def show_stopping(self) -> None:
+        print(_STOPPING, flush=True)
 
     def close(self, state: RunState) -> None:
         if self._leaves_picture:

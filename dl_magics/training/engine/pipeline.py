@@ -12,7 +12,7 @@ import numpy as np
 
 from dl_magics.runs.events import Event, RunResumed, stamp_events
 from dl_magics.runs.paths import RunPaths
-from dl_magics.training import backend_messages, phases
+from dl_magics.training import backend_messages, keras_import, phases
 from dl_magics.training.engine import (
     checkpoint,
     compute_settings,
@@ -83,6 +83,7 @@ class _KerasSteps:
         frame, recipe, resume_point = self.frame, self.frame.recipe, self.resume_point
         folder = phases.find_images(recipe)
         with backend_messages.hold_back(self.paths.run):
+            keras_import.import_keras(self._stop_during_import)
             if resume_point:
                 resume_point.restore_threads()
             found = device.detect_device()
@@ -135,6 +136,10 @@ class _KerasSteps:
             return networks.save_model(networks.join_model(frozen, head), folder.classes, path)
 
         yield from frame.save_model(MODEL, len(valid), save)
+
+    def _stop_during_import(self) -> bool:
+        # A run on a host ends with its events, by which the other computer learns of its end.
+        return bool(self.host.get("local")) and self.frame.stop_requested()
 
     def _learn(
         self, head: Any, train: Examples, valid: Examples, about: Mapping[str, Any]
