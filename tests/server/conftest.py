@@ -15,6 +15,7 @@ import pytest
 from dl_magics.actions.aws import selection
 from dl_magics.store import paths, state
 from dl_magics.store.state import State
+from support.child_coverage import measured
 from support.jupyter import rest_server
 from support.jupyter.rest_server import RestServer
 
@@ -22,7 +23,7 @@ from support.jupyter.rest_server import RestServer
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RestServer]:
     folder = tmp_path_factory.mktemp("server")
-    with rest_server.serve(folder, folder / "dl_magics_home") as server:
+    with measured(), rest_server.serve(folder, folder / "dl_magics_home") as server:
         yield server
 
 

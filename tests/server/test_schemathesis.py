@@ -11,7 +11,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.coverage_off import unmeasured
 
 from dl_magics.runs.events import RunEnded
 from dl_magics.runs.report import write_report
@@ -50,7 +49,6 @@ def run_schemathesis(server, tmp_path, *options: str, config: str = "") -> int:
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        env=unmeasured(),
         check=False,
     )
     assert done.returncode == 0, done.stdout[-8000:] + server.log[-2000:]
