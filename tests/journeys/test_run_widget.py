@@ -62,7 +62,7 @@ def test_a_saved_notebook_shows_the_chart_and_the_table_without_a_kernel(lab, tm
     assert "val_accuracy" in lab.page.locator(".jp-OutputArea-output table").first.inner_text()
     assert lab.page.locator("text=Loading widget").count() == 0
     outputs = nbformat.read(lab.folder / "saved.ipynb", as_version=4).cells[1].outputs
-    shown = next(output.data for output in outputs if output.output_type == "display_data")
+    shown = next(output.data for output in outputs if "image/png" in output.get("data", {}))
     assert {"text/plain", "text/html", "image/png"} <= shown.keys()
     page = tmp_path / "saved.html"
     convert = [sys.executable, "-m", "nbconvert", "--to", "html", "--output", str(page)]
@@ -130,7 +130,7 @@ def test_the_text_of_the_widget_has_enough_contrast_in_both_themes(lab):
         seen[theme] = lab.page.evaluate(CONTRASTS)
 
     for theme, contrasts in seen.items():
-        assert {"dl-title", "dl-stop", "dl-name dl-valid"} <= contrasts.keys()
+        assert {"dl-title", "dl-button dl-stop", "dl-name dl-valid"} <= contrasts.keys()
         assert min(contrasts.values()) >= 3, (theme, contrasts)
     lab.page.click("text=Stop")
     lab.finish(1)
