@@ -26,6 +26,8 @@ class PracticeMagics(Magics):
     def practice(self, line: str) -> Notice:
         """Switch to the practice cloud, switch back, or inject a fault into it.
 
+        It ends ten minutes after its last user; its instances are kept.
+
         ::
 
             %practice on

@@ -125,6 +125,20 @@ def test_a_cell_shows_a_widget_that_becomes_a_still_picture_and_returns_its_run(
     assert "oneDNN" in (run / "messages.log").read_text()
 
 
+def test_predict_shows_how_far_it_is_and_leaves_only_its_result(kernel):
+    kernel.said(f"run = %finetune '{kernel.data}' {flags()} --epochs 1")
+
+    _, outputs = kernel.run(f"run.predict('{kernel.data}')")
+
+    (begun, first), *_, (kind, last) = displayed(outputs)
+    assert (begun, first["text/plain"]) == ("display_data", "Loading the model …")
+    assert (kind, last) == ("update_display_data", {"text/plain": ""})
+    (result,) = [content["data"] for kind, content in outputs if kind == "execute_result"]
+    assert " of 12 right: " in result["text/plain"]
+    assert result["text/html"].count("<img ") == 12
+    assert not [content for kind, content in outputs if kind in ("stream", "error")]
+
+
 def test_a_front_end_without_widgets_gets_the_plain_picture(kernel):
     kernel.said("%config FinetuneMagics.live = 'plain'")
 

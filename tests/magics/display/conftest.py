@@ -4,6 +4,5 @@ cell: tests/magics/test_gpu_in_a_kernel.py
 cell_widgets: tests/magics/test_gpu_widgets.py
 earlier_output: tests/magics/test_gpu.py
 predict_progress: tests/magics/test_in_a_kernel.py
-plain_text: tests/magics/display/test_updatable.py
 progress_lines: tests/magics/display/test_live.py
 """
