@@ -30,6 +30,7 @@ class Panel(LiveWidget):
     _esm = load_script("instances.js")
     _css = load_style("instances.css")
     summary = t.Unicode().tag(sync=True)
+    account = t.Unicode().tag(sync=True)
     rows = t.List(t.Dict()).tag(sync=True)
     types = t.Dict().tag(sync=True)
     received = t.Int(0).tag(sync=True)
@@ -52,13 +53,16 @@ class Panel(LiveWidget):
     def refresh(self) -> None:
         """Read all instances from AWS."""
         try:
-            listing = instances.list_instances(context.load())
+            current = context.load()
+            listing, account = instances.list_instances(current), current.account
+            rows = [_row(current, each) for each in listing]
         except DLMagicsError as error:
             self._note("", error)
             return
         with self._changing:
             self.summary = listing.summary
-            self.rows = [_row(each) for each in listing]
+            self.account = account
+            self.rows = rows
             self.notes = {key: note for key, note in self.notes.items() if key}
 
     def receive_click(self, click: dict[str, Any]) -> None:
@@ -77,8 +81,9 @@ class Panel(LiveWidget):
         id_, action = click["id"], click["action"]
         self._note(id_, f"{action} …")
         try:
-            for instance in self._do[action](context.load(), click):
-                self._show(instance)
+            current = context.load()
+            for instance in self._do[action](current, click):
+                self._show(current, instance)
                 self._note(id_, str(instance))
         except DLMagicsError as error:
             self._note(id_, error)
@@ -94,9 +99,9 @@ class Panel(LiveWidget):
         except DLMagicsError as error:
             self._note(id_, error)
 
-    def _show(self, instance: Instance) -> None:
+    def _show(self, current: Context, instance: Instance) -> None:
+        fresh = _row(current, instance)
         with self._changing:
-            fresh = _row(instance)
             self.rows = [fresh if row["id"] == instance.id else row for row in self.rows]
 
     def _note(self, id_: str, message: str | DLMagicsError) -> None:
@@ -113,10 +118,11 @@ class Panel(LiveWidget):
             self.refresh()
 
 
-def _row(instance: Instance) -> dict[str, Any]:
+def _row(current: Context, instance: Instance) -> dict[str, Any]:
     return {
         **instance.to_json(),
         "seconds": instance.seconds,
         "price": money.format_per_hour(instance.dollars_per_hour),
         "disk": money.format_per_month(instance.dollars_per_month),
+        "start": instances.describe_start(current, instance),
     }

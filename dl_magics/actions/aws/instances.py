@@ -81,7 +81,12 @@ def start_question(context: Context, instance: Instance) -> str | None:
     """Return the confirmation question with the cost; None if a start costs nothing more."""
     if instance.state not in ("stopping", "stopped"):
         return None
-    (shown,) = context.ec2.add_disks([add_price(context, instance)])
+    (shown,) = context.ec2.add_disks([instance])
+    return describe_start(context, add_price(context, shown))
+
+
+def describe_start(context: Context, shown: Instance) -> str:
+    """Return what a start of this instance costs, whose price and disks were read."""
     gpu = f" with {shown.gpu}" if shown.gpu else ""
     day = f" by the price of {shown.price_day}" if shown.price_day else ""
     return (

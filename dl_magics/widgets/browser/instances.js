@@ -4,7 +4,7 @@
  *
  * @typedef {import('./base.js').Model} Model
  * @typedef {{id: string, name: string, state: string, type: string, gpu: string,
- *   ip: string | null, price: string, disk: string, dollars_per_hour: number | null,
+ *   ip: string | null, price: string, disk: string, start: string, dollars_per_hour: number | null,
  *   seconds: number}} Row
  * @typedef {'start' | 'stop' | 'connect' | 'resize'} Action
  */
@@ -46,15 +46,17 @@ export function cost(row, later) {
  * @param {Action} action
  * @param {string} type
  * @param {Record<string, string>} types
+ * @param {string} account
  */
-export function question(row, action, type, types) {
+export function question(row, action, type, types, account) {
   if (action === 'start') {
-    return `Start ${row.name}: ${row.price}`;
+    return row.start;
   }
   if (action === 'stop') {
-    return `Stop ${row.name}: its disk still costs ${row.disk}`;
+    return `In ${account}: ${row.name} stops; its disk still costs ${row.disk}`;
   }
-  return type ? `Change ${row.name} to ${type} (${types[type] ?? 'price unknown'} while it runs)` : '';
+  const price = types[type] ?? 'price unknown';
+  return type ? `In ${account}: ${row.name} changes to ${type} (${price} while it runs)` : '';
 }
 
 /**
@@ -182,7 +184,7 @@ function render({ model, el }) {
    * @param {Record<string, string>} types
    */
   function asked(row, action, types) {
-    const text = question(row, action, chosen, types);
+    const text = question(row, action, chosen, types, model.get('account'));
     const can = !kernel.why() && (action !== 'resize' || Boolean(chosen));
     return element(
       'div',

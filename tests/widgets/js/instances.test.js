@@ -10,6 +10,7 @@ const row = {
   state: 'running',
   price: '$0.526/h',
   disk: '$8.00/month',
+  start: 'In practice, account 123456789012: gpu starts, $0.526/h while it runs',
   dollars_per_hour: 0.526,
   seconds: 3600
 };
@@ -28,13 +29,15 @@ test('a stopped instance costs nothing and an unknown price is shown as unknown'
   assert.equal(cost({ ...row, dollars_per_hour: null }, 0), 'unknown');
 });
 
-test('every confirmation shows the dollars', () => {
+test('every confirmation shows the dollars and the account', () => {
   const types = { 'g5.xlarge': 'A10G, $1.006/h' };
 
-  assert.equal(question(row, 'start', '', types), 'Start gpu: $0.526/h');
-  assert.match(question(row, 'stop', '', types), /disk still costs \$8\.00\/month/);
-  assert.match(question(row, 'resize', 'g5.xlarge', types), /to g5\.xlarge \(A10G, \$1\.006\/h/);
-  assert.match(question(row, 'resize', 'new.type', types), /price unknown/);
+  const asked = (action, type) => question(row, action, type, types, 'practice, account 1234');
+
+  assert.equal(asked('start', ''), row.start);
+  assert.match(asked('stop', ''), /^In practice, account 1234: gpu .* still costs \$8\.00\/month/);
+  assert.match(asked('resize', 'g5.xlarge'), /account 1234.* to g5\.xlarge \(A10G, \$1\.006\/h/);
+  assert.match(asked('resize', 'new.type'), /price unknown/);
 });
 
 test('a click that the kernel did not receive is never shown as done', () => {
