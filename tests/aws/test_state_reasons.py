@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dl_magics import errors
 from dl_magics.aws import state_reasons
 
 USER = "User initiated (2026-11-26 10:00:00 GMT)"
@@ -40,3 +41,22 @@ def test_the_reason_is_that_of_ec2_where_ec2_changed_the_state(code, message, re
     assert named == reason
     assert word in state_reasons.find_fix(named)
     assert bool(word) == bool(state_reasons.find_fix(named))
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "fix"),
+    [
+        ("kms-key", "Client.InternalError", "kms:CreateGrant"),
+        ("volume-limit-late", "Client.VolumeLimitExceeded", "EBS quota"),
+        ("no-snapshot", "Client.InvalidSnapshot.NotFound", "%aws_launch"),
+    ],
+)
+def test_a_start_that_ec2_takes_back_says_why(in_account, account, fault, reason, fix):
+    id_ = account.launch(state="stopped")
+    account.inject_fault(fault)
+
+    with pytest.raises(errors.WrongState, match=reason) as refused:
+        list(in_account.ec2.start(in_account.ec2.describe_instance(id_)))
+
+    assert "EC2 stopped it" in str(refused.value)
+    assert fix in refused.value.fix
