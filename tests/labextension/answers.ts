@@ -52,6 +52,7 @@ export function instance(change: Partial<IInstance> = {}): IInstance {
     launched_at: 0,
     seen_at: 3600,
     dollars_per_hour: 0.5,
+    price_day: '2026-11-23',
     disk_gib: 100,
     reason: '',
     ours: true,

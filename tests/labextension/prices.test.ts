@@ -11,6 +11,7 @@ function price(type: string, gpu: string, dollars: number | null, left: number |
     memory_gib: 16,
     dollars_per_hour: dollars,
     spot_dollars_per_hour: null,
+    price_day: '2026-11-23',
     vcpus_left: left,
     cell: ''
   };

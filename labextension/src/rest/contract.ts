@@ -93,6 +93,7 @@ export interface IPrice {
   vcpus: number;
   memory_gib: number;
   dollars_per_hour: number | null;
+  price_day: string;
   spot_dollars_per_hour: number | null;
   vcpus_left: number | null;
   cell: string;
