@@ -9,7 +9,7 @@ from typing import Any
 
 from dl_magics import text
 from dl_magics.aws import instance_types, state_reasons
-from dl_magics.aws.pricing import prices
+from dl_magics.aws.pricing import known
 from dl_magics.aws.session import AwsSession
 from dl_magics.core.instance import Instance
 from dl_magics.errors import NoAnswer
@@ -22,9 +22,9 @@ OURS = {f"{TAG}version": "1"}
 def parse_instances(answer: Mapping[str, Any], session: AwsSession) -> list[Instance]:
     """Return the instances of a DescribeInstances response, with the costs that are known."""
     with map_parse_errors():
-        seen_at = response_time(answer)
+        seen_at, now = response_time(answer), known.read_known(session)
         return [
-            prices.add_costs(session, _instance(each, seen_at))
+            known.add_costs(now, _instance(each, seen_at))
             for reservation in answer.get("Reservations", [])
             for each in reservation["Instances"]
         ]
@@ -103,7 +103,7 @@ def _is_elastic(each: Mapping[str, Any], address: Mapping[str, Any]) -> bool:
 def _tagged_disk(tags: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
     """Return the disk that dl_magics created with an instance, by its tag."""
     size = tags.get(f"{TAG}disk", "")
-    return ((prices.DISK_TYPE, int(size)),) if size.isdecimal() else ()
+    return ((known.DISK_TYPE, int(size)),) if size.isdecimal() else ()
 
 
 def _reason(each: Mapping[str, Any]) -> str:

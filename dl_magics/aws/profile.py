@@ -8,7 +8,8 @@ from pathlib import Path
 
 from dl_magics.store.state import ProfileSettings
 
-# The AWS CLI reads both; boto3 reads the second one only.
+# In the order of boto3 and of the AWS CLI. boto3 does not read AWS_REGION, the CLI does.
+_PROFILE_VARIABLES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 _REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _ENDPOINTS, _IGNORE = "AWS_ENDPOINT_URL", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
 
@@ -24,8 +25,12 @@ class AwsProfile(ProfileSettings):
 
     @property
     def name(self) -> str:
-        """The profile's name; `default` if neither the settings nor AWS_PROFILE has one."""
-        return self.profile or os.environ.get("AWS_PROFILE") or "default"
+        """The profile's name; `default` if neither the settings nor the environment has one."""
+        return self._named_profile or "default"
+
+    @property
+    def _named_profile(self) -> str | None:
+        return self.profile or next(filter(None, map(os.environ.get, _PROFILE_VARIABLES)), None)
 
     @property
     def named_region(self) -> str | None:
@@ -38,7 +43,7 @@ class AwsProfile(ProfileSettings):
         variables = {
             "AWS_CONFIG_FILE": self.config_file,
             "AWS_SHARED_CREDENTIALS_FILE": self.credentials_file,
-            "AWS_PROFILE": self.profile,
+            **dict.fromkeys(_PROFILE_VARIABLES, self._named_profile),
             "AWS_DEFAULT_REGION": self.region,
         }
         return {name: value for name, value in variables.items() if value}
@@ -75,7 +80,7 @@ class AwsProfile(ProfileSettings):
         return (*map(_changed_at, files), *((name, os.environ[name]) for name in names))
 
     def _unused_selections(self) -> list[str]:
-        selected = [("AWS_PROFILE", self.profile, "%aws_profile", "profile")]
+        selected = [(name, self.profile, "%aws_profile", "profile") for name in _PROFILE_VARIABLES]
         selected += [(name, self.region, "%aws_region", "region") for name in _REGION_VARIABLES]
         found = [
             f"{name}={os.environ[name]} is not used: the {what} {value} is selected "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dl_magics.aws.pricing import prices
+from dl_magics.aws.pricing import known
 from dl_magics.aws.session import AwsSession
 from dl_magics.core.instance import Instance
 
@@ -22,8 +22,9 @@ def add_disks(session: AwsSession, instances: list[Instance]) -> list[Instance]:
             # A volume can be attached to several instances.
             if (id_ := attachment["InstanceId"]) in disks:
                 disks[id_].append((volume["VolumeType"], volume["Size"]))
+    now = known.read_known(session)
     return [
-        prices.add_costs(session, replace(each, disks=tuple(disks[each.id])))
+        known.add_costs(now, replace(each, disks=tuple(disks[each.id])))
         if each.id in disks
         else each
         for each in instances

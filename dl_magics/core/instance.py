@@ -77,6 +77,12 @@ class Instance:
         return self.state in ("shutting-down", "terminated")
 
     @property
+    def price_text(self) -> str:
+        """The price of an hour with its day: `$0.531/h (2026-11-26)`."""
+        day = f" ({self.price_day})" if self.price_day else ""
+        return f"{money.format_per_hour(self.dollars_per_hour)}{day}"
+
+    @property
     def seconds(self) -> float:
         """Seconds since its last start; 0 if it does not run."""
         return max(0.0, self.seen_at - self.launched_at) if self.costs_money else 0.0
@@ -120,7 +126,7 @@ class Instance:
 
     def __str__(self) -> str:
         where = f" at {self.address}" if self.address and self.state == "running" else ""
-        price = f", {money.format_per_hour(self.dollars_per_hour)}" if self.costs_money else ""
+        price = f", {self.price_text}" if self.costs_money else ""
         ssh = ", SSH answers" if self.answers else ""
         note = f". {self.note}" if self.note else ""
         return f"{self.name}: {self.state}{where}{price}{ssh}{note}"

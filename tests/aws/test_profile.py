@@ -18,6 +18,7 @@ def no_proxies(monkeypatch):
     ("settings", "variables", "said"),
     [
         (REAL, {"AWS_PROFILE": "home"}, "AWS_PROFILE=home is not used: the profile work is"),
+        (REAL, {"AWS_DEFAULT_PROFILE": "home"}, "AWS_DEFAULT_PROFILE=home is not used"),
         (REAL, {"AWS_REGION": "us-west-2"}, "AWS_REGION=us-west-2 is not used: the region eu-"),
         (REAL, {"AWS_DEFAULT_REGION": "us-west-2"}, "%aws_region us-west-2 selects the other"),
         (REAL, {"AWS_ACCESS_KEY_ID": "AKIA"}, "AWS_ACCESS_KEY_ID is not used: the profile work"),
@@ -50,6 +51,15 @@ def test_a_variable_that_agrees_with_the_selection_is_not_named(monkeypatch, var
         monkeypatch.setenv(name, value)
 
     assert AwsProfile(**REAL).describe_variables() == []
+
+
+def test_the_name_is_that_of_the_profile_that_boto3_uses(monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "home")
+    assert AwsProfile().name == "home"
+    monkeypatch.setenv("AWS_DEFAULT_PROFILE", "work")
+    assert AwsProfile().name == "work"
+    assert AwsProfile(profile="school").name == "school"
+    assert set(AwsProfile().environment.values()) == {"work"}
 
 
 @pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])

@@ -10,7 +10,7 @@ from dl_magics.actions.aws import access, regions, selection
 from dl_magics.actions.aws.context import Context, from_state
 from dl_magics.aws import quotas
 from dl_magics.aws.network import security_group, subnets
-from dl_magics.aws.pricing import prices
+from dl_magics.aws.pricing import known
 from dl_magics.core import money
 from dl_magics.errors import DLMagicsError, NoAddress
 from dl_magics.ssh import known_hosts
@@ -124,7 +124,7 @@ def _network(context: Context) -> Iterator[tuple[str, str, str]]:
 def _elastic_ips(context: Context) -> Iterator[tuple[str, str, str]]:
     found = context.session.query("ec2", "describe_addresses")["Addresses"]
     unused = [str(each["PublicIp"]) for each in found if not each.get("AssociationId")]
-    cost = money.describe_price(prices.known_address_price(context.session))
+    cost = money.describe_price(known.read_known(context.session).of_address)
     for address in unused:
         release = f"aws ec2 release-address --region {context.region} --public-ip {address}"
         yield "!", f"{address} is not in use and costs {cost}", f"In a terminal: {release}"
@@ -179,8 +179,7 @@ def _elsewhere(context: Context) -> Iterator[tuple[str, str, str]]:
     listing = regions.list_instances(context)
     running = [each for each in listing if each.costs_money and each.zone[:-1] != context.region]
     for each in running:
-        price = money.format_per_hour(each.dollars_per_hour)
-        found = f"{each.name} ({each.type}, {each.id}) runs in {each.zone[:-1]}, {price}"
+        found = f"{each.name} ({each.type}, {each.id}) runs in {each.zone[:-1]}, {each.price_text}"
         yield "!", found, f"%aws_region {each.zone[:-1]}, then %aws_stop {each.id}"
     if listing.unread:
         yield "!", f"could not be read: {', '.join(listing.unread)}", ""

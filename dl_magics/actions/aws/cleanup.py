@@ -181,7 +181,7 @@ def _launched(context: Context) -> list[Instance]:
 
 def _resource(instance: Instance, region: str) -> Resource:
     disk = f"disks {money.format_dollars(instance.dollars_per_month)} a month"
-    price = f"{money.format_per_hour(instance.dollars_per_hour)}, " if instance.costs_money else ""
+    price = f"{instance.price_text}, " if instance.costs_money else ""
     detail = f"{instance.type}, {instance.state}, {price}{disk}"
     return Resource("instance", instance.id, instance.name, region, detail)
 

@@ -89,11 +89,13 @@ def describe_start(context: Context, shown: Instance) -> str:
     """Return what a start of this instance costs, whose price and disks were read."""
     gpu = f" with {shown.gpu}" if shown.gpu else ""
     day = f" by the price of {shown.price_day}" if shown.price_day else ""
+    # An Elastic IP address is in the price already.
+    address = "" if shown.elastic_ips else f", and {prices.describe_address(context.session)}"
     return (
         f"In {context.account}: {shown.name} ({shown.type}{gpu}, {shown.id}) starts, "
-        f"{money.format_per_hour(shown.dollars_per_hour)}{day} while it runs, and "
-        f"{prices.describe_address(context.session)}; its disks of {shown.disk_gib} GiB "
-        f"{money.format_dollars(shown.dollars_per_month)} a month, also while stopped"
+        f"{money.format_per_hour(shown.dollars_per_hour)}{day} while it runs{address}; "
+        f"its disks of {shown.disk_gib} GiB {money.format_dollars(shown.dollars_per_month)} "
+        "a month, also while stopped"
     )
 
 

@@ -9,8 +9,9 @@ from fnmatch import fnmatch
 from dl_magics.actions.aws.context import Context, load
 from dl_magics.aws import instance_types, quotas
 from dl_magics.aws.instance_types import InstanceType
-from dl_magics.aws.pricing import prices, spot
+from dl_magics.aws.pricing import known, prices, spot
 from dl_magics.aws.pricing import table as bundled
+from dl_magics.aws.pricing.known import KnownPrices
 from dl_magics.core import money, table
 from dl_magics.errors import NoCredentials, NoRegion
 from dl_magics.training.engine.device import Device, choose_batch_size
@@ -108,8 +109,9 @@ def list_prices(context: Context, pattern: str | None = None) -> PriceList:
     types without a GPU, too.
     """
     session = context.session
-    known = instance_types.known_types().values()
-    shown = [kind for kind in known if _is_listed(context, kind, pattern)]
+    before = known.read_known(session)
+    types = instance_types.known_types().values()
+    shown = [kind for kind in types if _is_listed(before, kind, pattern)]
     names = [kind.type for kind in shown]
     asked = prices.refresh(session, names) if pattern else []
     spots = spot.read_spot_prices(session, names) if names else {}
@@ -119,6 +121,7 @@ def list_prices(context: Context, pattern: str | None = None) -> PriceList:
         for family in {quotas.quota_family(name) for name in names}
     }
     prices.wait_for(asked)
+    now = known.read_known(session)
     priced = tuple(
         PricedType(
             type=kind.type,
@@ -127,11 +130,11 @@ def list_prices(context: Context, pattern: str | None = None) -> PriceList:
             memory_gib=kind.memory_gib,
             dollars_per_hour=price.dollars if price else None,
             price_day=price.day if price else "",
-            spot_dollars_per_hour=now.dollars if (now := spots.get(kind.type)) else None,
+            spot_dollars_per_hour=bid.dollars if (bid := spots.get(kind.type)) else None,
             vcpus_left=left[quotas.quota_family(kind.type)],
         )
         for kind in shown
-        for price in [prices.known_price(session, kind.type)]
+        for price in [now.of_type(kind.type)]
     )
     title = f"{context.profile_and_region}: Linux, in US dollars"
     return PriceList(title, priced, tuple(_notes(context, shown)))
@@ -139,14 +142,15 @@ def list_prices(context: Context, pattern: str | None = None) -> PriceList:
 
 def describe_types(context: Context) -> dict[str, str]:
     """Return a text for each type, with its GPU and the price of an hour that is known."""
-    known = {
-        kind: prices.known_price(context.session, kind.type)
+    now = known.read_known(context.session)
+    priced = {
+        kind: now.of_type(kind.type)
         for kind in instance_types.known_types().values()
         if not kind.retired
     }
     return {
         kind.type: f"{kind.gpu_text or 'no GPU'}, {money.format_per_hour(price.dollars)}"
-        for kind, price in known.items()
+        for kind, price in priced.items()
         if price
     }
 
@@ -162,8 +166,8 @@ def describe_fraction(type_: str) -> str:
 
 
 def _notes(context: Context, shown: list[InstanceType]) -> list[str]:
-    session = context.session
-    disk, address = prices.known_disk_price(session), prices.known_address_price(session)
+    now = known.read_known(context.session)
+    disk, address = now.of_disk(), now.of_address
     if address is None:
         return [f"AWS bills {context.region} in another currency: no price in dollars is known."]
     notes = [
@@ -181,12 +185,12 @@ def _notes(context: Context, shown: list[InstanceType]) -> list[str]:
     ]
 
 
-def _is_listed(context: Context, kind: InstanceType, pattern: str | None) -> bool:
+def _is_listed(now: KnownPrices, kind: InstanceType, pattern: str | None) -> bool:
     if kind.retired:
         return False
     if pattern:
         return _matches(kind, pattern)
-    return bool(kind.gpu) and prices.known_price(context.session, kind.type) is not None
+    return bool(kind.gpu) and now.of_type(kind.type) is not None
 
 
 def _matches(kind: InstanceType, pattern: str) -> bool:

@@ -11,14 +11,16 @@ from dl_magics.core.money import Price
 from dl_magics.store import atomic, lock, paths
 
 FILE_NAME = "prices.json"
-SOURCE = "AWS price list"
+SOURCE, SPOT_SOURCE = "AWS price list", "spot price"
 KEPT_DAYS = 90
 
 
-def find(place: str, what: str) -> Price | None:
-    """Return the price of `what` at a place, a region of a profile, or None."""
-    dollars, day = _read().get(place, {}).get(what, (None, ""))
-    return None if dollars is None else Price(dollars, day, SOURCE)
+def read_place(place: str) -> dict[str, Price]:
+    """Return the prices of a place, a region of a profile, by their names."""
+    return {
+        what: Price(dollars, day, SPOT_SOURCE if what.startswith("spot ") else SOURCE)
+        for what, (dollars, day) in _read().get(place, {}).items()
+    }
 
 
 def keep(place: str, what: str, dollars: float) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from dl_magics.aws.pricing import price_cache
 from dl_magics.aws.session import AwsSession
 from dl_magics.core.money import Price
 from dl_magics.errors import DLMagicsError
-
-SOURCE = "spot price"
 
 
 def read_spot_prices(
@@ -32,4 +31,6 @@ def read_spot_prices(
         dollars = float(each["SpotPrice"])
         lowest[each["InstanceType"]] = min(dollars, lowest.get(each["InstanceType"], dollars))
     today = datetime.now().date().isoformat()
-    return {type_: Price(dollars, today, SOURCE) for type_, dollars in lowest.items()}
+    return {
+        type_: Price(dollars, today, price_cache.SPOT_SOURCE) for type_, dollars in lowest.items()
+    }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from dl_magics.actions.aws import context
@@ -81,7 +83,7 @@ def test_the_other_regions_of_the_ledger_are_cleaned_too(launched, run):
 def test_the_cost_of_an_instance_is_listed(launched, run):
     text = repr(run("%aws_cleanup"))
 
-    assert "t2.micro, running, $0.0166/h, disks $8.00 a month" in text
+    assert re.search(r"t2\.micro, running, \$0\.0166/h \(20..-..-..\), disks \$8\.00 a month", text)
 
 
 def test_the_ledger_names_the_account_and_not_the_profile(launched):

@@ -20,7 +20,8 @@ def test_the_instances_of_all_regions_are_in_one_table(cloud, run, rent):
     assert "2 running at $0.0332/h" in listing.summary
     check = repr(run("%aws_check"))
     assert "there (t2.micro" in check
-    assert "runs in us-west-2, $0.0166/h → %aws_region us-west-2, then %aws_stop" in check
+    assert "runs in us-west-2, $0.0166/h (20" in check
+    assert ") → %aws_region us-west-2, then %aws_stop" in check
     run("%aws_region us-west-2")
     run("%aws_terminate there -f")
 

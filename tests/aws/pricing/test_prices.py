@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 
 from dl_magics.actions.aws import context, selection
-from dl_magics.aws.pricing import prices
+from dl_magics.aws.pricing import known, prices
 from dl_magics.aws.profile import AwsProfile
 from dl_magics.aws.session import AwsSession
 
@@ -61,7 +61,7 @@ def test_a_listed_price_is_kept_for_later_kernels(cloud):
     listed = prices.read_price(session, "g5.xlarge")
 
     later = AwsSession(session.profile)
-    again = prices.known_price(later, "g5.xlarge")
+    again = known.read_known(later).of_type("g5.xlarge")
 
     assert listed is not None
     assert (listed.source, listed.day) == ("AWS price list", TODAY)
@@ -103,7 +103,7 @@ def test_all_disks_and_elastic_addresses_of_an_instance_are_counted(cloud, run, 
 
     assert stopped.state == "stopped"
     assert [kind for kind, _ in stopped.disks].count("st1") == 1
-    assert stopped.disk_dollars == prices.disks_per_month(session, stopped.disks)
+    assert stopped.disk_dollars == known.read_known(session).of_disks(stopped.disks)
     assert stopped.elastic_dollars == pytest.approx(0.005 * 730)
     assert receipt.dollars_per_month == stopped.dollars_per_month
     assert "Elastic IPs" in repr(receipt)

@@ -9,7 +9,7 @@ from dl_magics.actions.aws.context import Context
 from dl_magics.aws import images, instance_types, quotas
 from dl_magics.aws.network import subnets
 from dl_magics.aws.network.subnets import Subnet
-from dl_magics.aws.pricing import prices
+from dl_magics.aws.pricing import known, prices
 from dl_magics.core import money
 
 NAME = "gpu"
@@ -111,6 +111,7 @@ def price_plan(
 ) -> LaunchPlan:
     """Return the plan of these parameters, with the current price and the current address."""
     price = prices.read_price(context.session, type_)
+    now = known.read_known(context.session)
     return LaunchPlan(
         name=name,
         type=type_,
@@ -120,7 +121,7 @@ def price_plan(
         zone=zone,
         subnet=subnets.read_subnet(context.session, subnet, zone) if subnet else None,
         price=price,
-        address_price=prices.known_address_price(context.session),
-        disk_price=prices.known_disk_price(context.session),
+        address_price=now.of_address,
+        disk_price=now.of_disk(),
         account=context.account,
     )
