@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dl_magics.actions.aws import instances
 from dl_magics.actions.aws.context import Context
 from dl_magics.aws import images, instance_types, quotas
-from dl_magics.aws.pricing import prices
+from dl_magics.aws.pricing import known, prices
 from dl_magics.aws.types import type_facts
 from dl_magics.aws.types.type_facts import TypeFacts
 from dl_magics.core import money
@@ -18,7 +18,7 @@ from dl_magics.errors import DLMagicsError, NoSuchImage, NoSuchType, WrongState
 def resize_question(context: Context, type_: str, instance: Instance) -> str:
     """Check that the new type can work; return the confirmation question, with both prices."""
     image = check_resize(context, type_, instance)
-    before = prices.known_price(context.session, instance.type)
+    before = known.read_known(context.session).of_type(instance.type)
     price = prices.read_price(context.session, type_)
     stops = "stops, changes and starts" if instance.costs_money else "changes"
     gpu = instance_types.gpu_text(type_)
