@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
-from dl_magics.aws import credentials
+from dl_magics.aws import api_models, credentials
 from dl_magics.aws.error_mapping import map_boto_errors
 from dl_magics.aws.profile import AwsProfile
 from dl_magics.errors import NoCredentials, TooManyRequests
@@ -175,13 +175,7 @@ def _create_boto_session(profile: AwsProfile) -> tuple[Any, str | None]:
 
     session = credentials.open_botocore(profile)
     # The API models are the same for all profiles: they are read once per process.
-    session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
+    loader = api_models.make_loader(session.get_config_variable("data_path"))
+    session.register_component("data_loader", loader)
     endpoint = session.get_scoped_config().get("endpoint_url") if profile.config_file else None
     return boto3.Session(botocore_session=session, region_name=profile.named_region), endpoint
-
-
-@lru_cache
-def _loader(data_path: str | None) -> Any:
-    from botocore.loaders import create_loader
-
-    return create_loader(data_path)

@@ -1,6 +1,6 @@
 """What the server extension costs: its answers, its idle time and memory, the start of JupyterLab.
 
-    python benchmarks/server.py
+    PYTHONPATH=benchmarks python benchmarks/server/cost.py
 
 50 instances run in moto's EC2. With and without the extension are measured in turn.
 """
@@ -26,7 +26,7 @@ import psutil
 from machine import describe_machine
 from moto.server import ThreadedMotoServer
 
-INSTANCES, CLIENTS, SECONDS, IDLE_SECONDS, STARTS = 50, 20, 20, 60, 5
+INSTANCES, CLIENTS, SECONDS, IDLE_SECONDS, STARTS = 50, 20, 15, 90, 5
 TOKEN = "only-for-this-benchmark"
 CONFIG = """\
 [default]
