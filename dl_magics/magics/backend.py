@@ -122,8 +122,12 @@ class BackendMagics(Magics):
 
             print("Widgets are not shown here: use %backend to change a setting.")
             return settings.show_settings(None)
-        from dl_magics.widgets.keras_settings import SettingsPanel
+        from IPython.display import display
 
+        from dl_magics.widgets.keras_settings import SettingsPanel
+        from dl_magics.widgets.saved_note import build_note
+
+        display(build_note("The kernel of this form has ended. Run:", "%keras_settings"), raw=True)
         return SettingsPanel(restart=kernel_restarter(self.shell))
 
     def _with_restart_button(self, changed: Any) -> Any:

@@ -138,7 +138,7 @@ class FinetuneMagics(Magics):
                 self._show_lost_link(),
                 closing(train(stop)) as events,
             ):
-                screens.append(live.screen_for(self.shell, self.live))
+                screens.append(live.screen_for(self.shell, self.live, name=run.name))
                 if stop():  # before it could be shown
                     screens[0].show_stopping()
                 live.watch(events, screens[0], before)
@@ -207,7 +207,12 @@ class FinetuneMagics(Magics):
 
         run = runs.find_run(parse_argstring(self.attach, line).run)
         is_running = log.is_being_written(run.path)
-        screen = live.screen_for(self.shell, self.live, watched=run if is_running else None)
+        screen = live.screen_for(
+            self.shell,
+            self.live,
+            name=run.name if is_running else "",
+            watched=run if is_running else None,
+        )
         # Only a page with widgets shows what comes after the end of the cell.
         if is_running and shows_widgets(self.shell):
             threading.Thread(target=live.attach, args=(run, screen), daemon=True).start()

@@ -72,6 +72,26 @@ def test_a_saved_notebook_shows_the_chart_and_the_table_without_a_kernel(lab, tm
     assert lab.page.locator("img").first.evaluate("image => image.naturalWidth") > 300
 
 
+def test_a_tab_that_was_closed_during_a_run_comes_back_with_its_name(lab):
+    lab.open("closed.ipynb", [LOAD, LONG])
+    lab.run(0)
+    lab.finish(0)
+    lab.run(1)
+    lab.page.wait_for_selector(POINTS, state="attached", timeout=90_000)
+    assert not lab.page.locator(".dl-saved-note").is_visible()
+    lab.save()
+    lab.shut_kernels_down()
+
+    lab.show("closed.ipynb", kernel=False)
+
+    note = lab.page.locator(".dl-saved-note")
+    note.wait_for(timeout=20_000)
+    assert "goes on without this tab" in note.inner_text()
+    assert "%attach 20" in note.inner_text()
+    lab.page.wait_for_timeout(4000)  # longer than JupyterLab looks for a widget
+    assert not lab.page.locator("text=/Error displaying widget|Loading widget/").is_visible()
+
+
 def test_another_kernel_can_attach_to_a_run_and_stop_it(lab):
     trains, watches = "trains.ipynb", "watches.ipynb"
     lab.open(trains, [LOAD, LONG])
@@ -117,40 +137,15 @@ def test_a_misspelt_setting_shows_two_lines_and_starts_no_run(lab, server):
     assert list(Path(server[2]).glob("runs/*")) == before
 
 
-def test_the_text_of_the_widget_has_enough_contrast_in_both_themes(lab):
+def test_the_widget_is_accessible_and_stop_is_in_sight_in_both_themes(lab):
     lab.open("theme.ipynb", [LOAD, LONG])
     lab.run(0)
     lab.finish(0)
     lab.run(1)
     lab.page.wait_for_selector(POINTS, state="attached", timeout=90_000)
 
-    seen = {}
-    for theme in ("JupyterLab Dark", "JupyterLab Light"):
-        lab.theme(theme)
-        seen[theme] = lab.page.evaluate(CONTRASTS)
+    assert lab.check_everywhere(".dl-run", ".dl-stop") == []
 
-    for theme, contrasts in seen.items():
-        assert {"dl-title", "dl-button dl-stop", "dl-name dl-valid"} <= contrasts.keys()
-        assert min(contrasts.values()) >= 3, (theme, contrasts)
-    lab.page.click("text=Stop")
+    lab.page.locator(".dl-stop").press("Enter")
     lab.finish(1)
-
-
-# Contrast of every text against the notebook, as WCAG 2.2 counts it; graphics need 3.
-CONTRASTS = """() => {
-  const light = text => {
-    const [r, g, b] = text.match(/[\\d.]+/g).map(Number).map(part => part / 255).map(
-      part => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-  const ground = light(getComputedStyle(document.querySelector('.jp-Notebook')).backgroundColor);
-  const found = {};
-  const texts = '.dl-title, .dl-phase, .dl-best, .dl-stop, .dl-name, .dl-tick';
-  for (const each of document.querySelectorAll(texts)) {
-    const style = getComputedStyle(each);
-    const drawn = light(each instanceof SVGElement ? style.fill : style.color);
-    const [high, low] = drawn > ground ? [drawn, ground] : [ground, drawn];
-    const seen = (high + 0.05) / (low + 0.05);
-    const name = each.getAttribute('class');
-    found[name] = Math.min(found[name] ?? 99, seen);
-  }
-  return found; }"""
+    assert "stopped, best weights kept" in lab.text_of(1)

@@ -2,5 +2,6 @@
 
 assets: tests/widgets/test_live.py
 manage: tests/widgets/test_keras_settings.py
+saved_note: tests/journeys/test_run_widget.py
 restart: tests/magics/test_backend.py
 """

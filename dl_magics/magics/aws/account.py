@@ -112,6 +112,10 @@ class AccountMagics(Magics):
             listed = instances.list_instances(context.load())
             print("Widgets are not shown here: this is %aws_list; %aws_start and %aws_stop act.")
             return listed
-        from dl_magics.widgets.manage import Manager
+        from IPython.display import display
 
+        from dl_magics.widgets.manage import Manager
+        from dl_magics.widgets.saved_note import build_note
+
+        display(build_note("The kernel of this table has ended. Run:", "%manage_aws"), raw=True)
         return Manager(restart=kernel_restarter(self.shell))

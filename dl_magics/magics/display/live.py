@@ -19,11 +19,16 @@ from dl_magics.runs.events import Event
 from dl_magics.runs.state import RunState
 from dl_magics.text import escape_controls
 from dl_magics.training.run import Run
+from dl_magics.widgets.saved_note import build_note
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 _SECONDS_BETWEEN = 0.25
+_GOES_ON = (
+    "The run {} goes on without this tab. This shows it, also after its end, and in another "
+    "notebook while this one is busy:"
+)
 _STOPPING = "Stopping at the next batch; another interrupt ends the run at once."
 
 
@@ -108,8 +113,13 @@ class _RepeatingScreen:
         self._screen.close(state)
 
 
-def screen_for(shell: InteractiveShell, live: Live, watched: Run | None = None) -> Screen:
-    """Return the screen that suits what shows the cell, or the one that `live` names."""
+def screen_for(
+    shell: InteractiveShell, live: Live, *, name: str = "", watched: Run | None = None
+) -> Screen:
+    """Return the screen that suits what shows the cell, or the one that `live` names.
+
+    `name` is that of the run; `watched` the run, where another process trains it.
+    """
     if getattr(shell, "kernel", None) is None:
         return LineScreen()
     if live == "auto":
@@ -117,7 +127,7 @@ def screen_for(shell: InteractiveShell, live: Live, watched: Run | None = None) 
         live = "widget" if shows_widgets(shell) else without_widgets
     match live:
         case "widget":
-            return WidgetScreen(shell, watched)
+            return WidgetScreen(shell, name=name, watched=watched)
         case "plain":
             return PlainScreen(shell)
         case _:
@@ -125,11 +135,19 @@ def screen_for(shell: InteractiveShell, live: Live, watched: Run | None = None) 
 
 
 class WidgetScreen:
-    """The live widget, replaced by a static output at the end."""
+    """The live widget, replaced by a static output at the end.
 
-    def __init__(self, shell: InteractiveShell, watched: Run | None = None) -> None:
+    A tab that was closed in between gets no replacement: a note says how to see the run.
+    """
+
+    def __init__(
+        self, shell: InteractiveShell, *, name: str = "", watched: Run | None = None
+    ) -> None:
         from dl_magics.widgets.run import RunWidget
 
+        self._note = UpdatableDisplay(shell)
+        if name:
+            self._note.show(build_note(_GOES_ON.format(name), f"%attach {name}"))
         on_stop = (lambda: runs.request_stop(watched)) if watched else None
         self._widget: Any = RunWidget(on_stop=on_stop)
         self._widget.show(RunState())
@@ -144,6 +162,7 @@ class WidgetScreen:
 
     def close(self, state: RunState) -> None:
         _show_static(self._display, state)
+        self._note.remove()
         self._widget.close()
 
 

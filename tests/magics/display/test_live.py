@@ -64,7 +64,7 @@ def failing(story):
 
 def test_a_burst_of_events_is_shown_completely_before_the_next_event(tmp_path, outputs):
     story = run_events.make_events(*map(run_events.epoch, range(1, 1000)))
-    screen = WidgetScreen(IN_A_KERNEL, Run(tmp_path))
+    screen = WidgetScreen(IN_A_KERNEL, watched=Run(tmp_path))
     with LogWriter(tmp_path) as lines:
         for event in story:
             lines.append(event)
@@ -159,6 +159,19 @@ def test_the_widget_is_replaced_by_a_static_output(outputs):
     assert set(last["data"]) == {"text/plain", "text/html", "image/png"}
     assert last["update"]
     assert last["transient"] == first["transient"]
+
+
+def test_a_note_above_the_widget_names_the_run_until_its_end(outputs):
+    screen = WidgetScreen(IN_A_KERNEL, name="2026-11-03_dogs")
+    note, widget = outputs
+    assert WIDGET in widget["data"]
+    assert note["data"]["text/plain"].startswith("The run 2026-11-03_dogs goes on")
+    assert note["data"]["text/plain"].endswith("%attach 2026-11-03_dogs")
+
+    watch(STORY, screen)
+
+    removed = [each for each in outputs if each["transient"] == note["transient"]][-1]
+    assert removed["data"] == {"text/plain": ""}
 
 
 def test_the_widget_of_a_run_that_did_not_start_leaves_one_line(outputs):
