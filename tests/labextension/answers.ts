@@ -69,8 +69,7 @@ export function instance(change: Partial<IInstance> = {}): IInstance {
       stop: '%aws_stop gpu',
       terminate: '%aws_terminate i-00000000000000001 -f',
       connect: '%gpu_connect gpu',
-      ssh: '%aws_ssh -n gpu',
-      resize: '%aws_resize g5.xlarge gpu'
+      ssh: '%aws_ssh -n gpu'
     },
     ...change
   };

@@ -19,11 +19,12 @@ function price(type: string, gpu: string, dollars: number | null, left: number |
 
 const TYPES = [
   price('p5.48xlarge', 'H100 80 GiB', null, 0),
+  price('g4ad.xlarge', 'Radeon Pro V520 8 GiB', 0.379, 8),
   price('g5.xlarge', 'A10G 24 GiB', 1.006, 8),
   price('g4dn.xlarge', 'T4 16 GiB', 0.526, 0)
 ];
 
-test('the cheapest type that the quota allows is selected first', () => {
+test('the cheapest type with CUDA that the quota allows is selected first', () => {
   assert.equal(prices.firstChoice(TYPES), 'g5.xlarge');
   assert.equal(prices.firstChoice([]), '');
 });
@@ -31,7 +32,7 @@ test('the cheapest type that the quota allows is selected first', () => {
 test('the types are listed by price, those without one last', () => {
   assert.deepEqual(
     prices.sortByPrice(TYPES).map(each => each.type),
-    ['g4dn.xlarge', 'g5.xlarge', 'p5.48xlarge']
+    ['g4ad.xlarge', 'g4dn.xlarge', 'g5.xlarge', 'p5.48xlarge']
   );
 });
 

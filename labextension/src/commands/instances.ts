@@ -2,6 +2,7 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { IInstance, Verb } from '../rest/contract';
 import { askLaunch, askType } from '../launch/dialogs';
 import { askQuestion } from './ask';
+import { connectCell } from './cells';
 import { choose } from './choose';
 import { confirmed } from './confirm';
 import type { ICommandContext } from './context';
@@ -143,11 +144,11 @@ export function addInstanceCommands(context: ICommandContext): void {
   });
   app.commands.addCommand(CommandIDs.connectNotebook, {
     label: trans.__('Connect Notebook to Instance'),
-    caption: trans.__('Runs %gpu_connect in the current notebook, or in a new one'),
+    caption: trans.__('Runs %1 in the current notebook, or in a new one', '%gpu_connect'),
     describedBy,
     execute: args =>
       on(trans.__('Connect Notebook'), having(['running']), args, instance =>
-        notebooks.run(instance.cells.connect)
+        notebooks.run(connectCell(instance, cloud.listing?.place))
       )
   });
 }

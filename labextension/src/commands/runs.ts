@@ -54,7 +54,7 @@ export function addRunCommands({ app, model, notebooks, trans }: ICommandContext
   });
   app.commands.addCommand(CommandIDs.attachRun, {
     label: trans.__('Attach Run in a New Notebook'),
-    caption: trans.__('Runs %attach in a new notebook: live while the run trains'),
+    caption: trans.__('Runs %1 in a new notebook: live while the run trains', '%attach'),
     describedBy,
     execute: args =>
       on(trans.__('Attach Run'), runs.each ?? [], args, async run => {

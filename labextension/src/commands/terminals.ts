@@ -1,10 +1,15 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
+import type { Terminal } from '@jupyterlab/services';
 
-const OPEN = 'terminal:open';
+const CREATE = 'terminal:create-new';
 
-/** Open a terminal in which a command runs. */
+/** What is needed here of a terminal in the shell. */
+interface ITerminalWidget {
+  content: { session: Terminal.ITerminalConnection };
+}
+
+/** Open a terminal in which a command runs; what is sent before it is connected is queued. */
 export async function openTerminal(app: JupyterFrontEnd, command: string): Promise<void> {
-  const session = await app.serviceManager.terminals.startNew();
-  session.send({ type: 'stdin', content: [`${command}\r`] });
-  await app.commands.execute(OPEN, { name: session.name });
+  const { content } = (await app.commands.execute(CREATE)) as ITerminalWidget;
+  content.session.send({ type: 'stdin', content: [`${command}\r`] });
 }

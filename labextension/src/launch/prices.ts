@@ -1,5 +1,7 @@
 import type { IPrice } from '../rest/contract';
 
+// CUDA, and with it the GPU builds of Keras' backends, needs a GPU of NVIDIA.
+const WITHOUT_CUDA = /Radeon|Gaudi|Inferentia|Trainium/;
 const TYPE = /^[a-z][a-z0-9-]*\.[a-z0-9-]+$/;
 
 /** The types by price, those without one last. */
@@ -19,9 +21,10 @@ export function fitsQuota(price: IPrice): boolean {
   return price.vcpus_left === null || price.vcpus_left >= price.vcpus;
 }
 
-/** The type that is selected at first: the cheapest one that the quota allows. */
+/** The type that is selected at first: the cheapest one with CUDA that the quota allows. */
 export function firstChoice(types: IPrice[]): string {
-  return (sortByPrice(types).find(fitsQuota) ?? types[0])?.type ?? '';
+  const fits = sortByPrice(types).find(each => fitsQuota(each) && !WITHOUT_CUDA.test(each.gpu));
+  return (fits ?? types[0])?.type ?? '';
 }
 
 /** A type that the table does not have, if the text is a whole one: `t2.micro`. */

@@ -13,9 +13,10 @@ export function Header(props: IPanelProps): JSX.Element {
     <div className="dl-place">
       {place?.practice ? (
         <div className="dl-head">
-          <span className="dl-tag">{trans.__('Practice cloud')}</span>
+          <span className="dl-tag" title={trans.__('On this computer: it costs nothing')}>
+            {trans.__('Practice cloud')}
+          </span>
           <span>{place.region}</span>
-          <span className="dl-word">{trans.__('costs nothing')}</span>
           <Action
             label={trans.__('Leave')}
             about={trans.__('Stop the practice cloud and show the AWS account')}

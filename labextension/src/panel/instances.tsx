@@ -8,18 +8,20 @@ import type { IPanelProps } from './props';
 export function Instances(props: IPanelProps): JSX.Element {
   const { model, trans } = props;
   const { listing, problem } = model.cloud;
+  if (problem && !listing?.instances.length) {
+    return <Unread {...props} problem={problem} />;
+  }
   if (!listing) {
-    return problem ? (
-      <Unread {...props} problem={problem} />
-    ) : (
-      <p className="dl-wait">{trans.__('Reading the instances…')}</p>
-    );
+    return <p className="dl-wait">{trans.__('Reading the instances…')}</p>;
   }
   return (
     <>
       {problem && <Problem problem={problem} trans={trans} />}
-      {listing.instances.length ? <List {...props} instances={listing.instances} /> : null}
-      {!listing.instances.length && !problem && <None {...props} />}
+      {listing.instances.length ? (
+        <List {...props} instances={listing.instances} />
+      ) : (
+        <None {...props} />
+      )}
       <LastClick {...props} section="instances" />
     </>
   );

@@ -26,7 +26,8 @@ export function Runs(props: IPanelProps): JSX.Element {
         title={trans.__('No runs yet')}
         text={trans.__(
           'A run is one fine-tuning of a network on a folder of images. It appears here when a ' +
-            'cell with %%finetune trains, live, also after a reload or in another browser.'
+            'cell with %1 trains, live, also after a reload or in another browser.',
+          '%%finetune'
         )}
       >
         <Action

@@ -34,10 +34,7 @@ export interface IInstance {
   dollars: number | null;
   dollars_per_month: number | null;
   practice: boolean;
-  cells: Record<
-    'select' | 'start' | 'stop' | 'terminate' | 'connect' | 'ssh' | 'resize',
-    string
-  >;
+  cells: Record<'select' | 'start' | 'stop' | 'terminate' | 'connect' | 'ssh', string>;
 }
 
 export interface IAction {
