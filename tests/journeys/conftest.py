@@ -11,13 +11,14 @@ import sys
 import time
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 TOKEN = "only-for-this-test"
 ROOT = Path(__file__).parents[2]
@@ -160,7 +161,30 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path, Path]]:
     """The URL of JupyterLab, its root folder, and the DL_MAGICS_HOME of its kernels."""
-    base = tmp_path_factory.mktemp("lab")
+    with serve_lab(tmp_path_factory.mktemp("lab")) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def open_lab_with_panel(
+    tmp_path_factory: pytest.TempPathFactory, browser: Browser
+) -> Iterator[Callable[[], Lab]]:
+    """Open a page, each in a browser of its own, of a JupyterLab that has the panel."""
+    contexts: list[BrowserContext] = []
+    with serve_lab(tmp_path_factory.mktemp("panel"), panel=True) as (url, folder, _ours):
+
+        def open_lab() -> Lab:
+            contexts.append(browser.new_context(viewport={"width": 1100, "height": 850}))
+            return Lab(url, folder, contexts[-1].new_page())
+
+        yield open_lab
+        for context in contexts:
+            context.close()
+
+
+@contextmanager
+def serve_lab(base: Path, *, panel: bool = False) -> Iterator[tuple[str, Path, Path]]:
+    """Start JupyterLab with its files in a folder, and with the panel of this tree if asked."""
     folder, ours = base / "notebooks", base / "dl_magics"
     folder.mkdir()
     (folder / "data").symlink_to(ROOT / "notebooks" / "data")
@@ -183,6 +207,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
         "JUPYTER_PATH": str(base),
         "DL_MAGICS_HOME": str(ours),
     }
+    if panel:
+        environment["JUPYTER_CONFIG_PATH"] = str(_enable_panel(base))
     with (base / "log.txt").open("w") as log:
         process = subprocess.Popen(
             command.split(), env=environment, stdout=log, stderr=subprocess.STDOUT
@@ -194,6 +220,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
         finally:
             process.terminate()
             process.wait(30)
+
+
+def _enable_panel(base: Path) -> Path:
+    """Have JupyterLab find the built panel and the server extension; return a config folder."""
+    bundle = ROOT / "build" / "labextension"
+    assert (bundle / "package.json").is_file(), f"{bundle} does not exist: run make build/installed"
+    (base / "labextensions").mkdir()
+    (base / "labextensions" / "dl-magics").symlink_to(bundle)
+    enabled = base / "config" / "jupyter_server_config.d" / "dl_magics.json"
+    enabled.parent.mkdir(parents=True)
+    enabled.write_text('{"ServerApp": {"jpserver_extensions": {"dl_magics": true}}}')
+    return base / "config"
 
 
 def _older_kernel(kernels: Path) -> None:

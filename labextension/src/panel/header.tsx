@@ -19,7 +19,7 @@ export function Header(props: IPanelProps): JSX.Element {
           <span>{place.region}</span>
           <Action
             label={trans.__('Leave')}
-            about={trans.__('Stop the practice cloud and show the AWS account')}
+            about={trans.__('Leave the practice cloud: it stops, and the AWS account is shown')}
             onClick={() => void commands.execute(CommandIDs.switchPractice, { on: false })}
           />
         </div>
@@ -92,7 +92,7 @@ function Elsewhere(props: IPanelProps & { region: IRegion }): JSX.Element {
   return (
     <Action
       label={text}
-      about={trans.__('Show %1: %2', region.region, region.names.join(', '))}
+      about={trans.__('%1 (%2)', text, region.names.join(', '))}
       kind="alert"
       onClick={() =>
         void commands.execute(CommandIDs.selectPlace, {

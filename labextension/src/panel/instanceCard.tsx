@@ -83,12 +83,12 @@ function Actions(props: IPanelProps & { instance: IInstance; waits: boolean }): 
         <>
           <Action
             label={trans.__('Connect')}
-            about={trans.__('Connect the notebook to %1', instance.name)}
+            about={trans.__('Connect to %1 in the current notebook, or in a new one', instance.name)}
             onClick={execute(CommandIDs.connectNotebook)}
           />
           <Action
             label={trans.__('Open Terminal')}
-            about={trans.__('Open a terminal on %1', instance.name)}
+            about={trans.__('Open Terminal on %1', instance.name)}
             onClick={execute(CommandIDs.openTerminal)}
           />
         </>
@@ -97,13 +97,13 @@ function Actions(props: IPanelProps & { instance: IInstance; waits: boolean }): 
         <>
           <Action
             label={trans.__('Resize…')}
-            about={trans.__('Change the type of %1', instance.name)}
+            about={trans.__('Resize… %1: change its type', instance.name)}
             waits={waits}
             onClick={execute(CommandIDs.resizeInstance)}
           />
           <Action
             label={trans.__('Terminate…')}
-            about={trans.__('Terminate %1 and delete its disk', instance.name)}
+            about={trans.__('Terminate… %1 and delete its disk', instance.name)}
             waits={waits}
             onClick={execute(CommandIDs.terminateInstance)}
           />

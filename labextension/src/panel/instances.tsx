@@ -87,7 +87,7 @@ function Launch({ commands, trans }: IPanelProps): JSX.Element {
   return (
     <Action
       label={trans.__('Launch…')}
-      about={trans.__('Launch an instance: select a type with its price')}
+      about={trans.__('Launch… select a type with its price')}
       kind="accept"
       onClick={() => void commands.execute(CommandIDs.launchInstance)}
     />

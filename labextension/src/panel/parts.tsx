@@ -9,7 +9,7 @@ import type { IPanelProps } from './props';
 interface IActionProps {
   label: string;
   /** What it does, for those who hear it without its surroundings. */
-  about?: string;
+  about?: string | undefined;
   /** The main thing to do, what ends something, what deserves a look. */
   kind?: 'accept' | 'stop' | 'alert';
   /** It stays where it is and keeps the focus, but does nothing. */

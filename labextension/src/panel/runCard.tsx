@@ -67,7 +67,7 @@ function Actions({ commands, trans, run }: IPanelProps & { run: IRun }): JSX.Ele
       {live && (
         <Action
           label={run.stopping ? trans.__('Stopping…') : trans.__('Stop')}
-          about={trans.__('Stop %1 at its next batch', run.name)}
+          about={run.stopping ? undefined : trans.__('Stop %1 at its next batch', run.name)}
           kind="stop"
           waits={run.stopping}
           onClick={execute(CommandIDs.stopRun)}
@@ -75,13 +75,13 @@ function Actions({ commands, trans, run }: IPanelProps & { run: IRun }): JSX.Ele
       )}
       <Action
         label={trans.__('Attach in New Notebook')}
-        about={trans.__('Show %1 in a new notebook', run.name)}
+        about={trans.__('Attach in New Notebook: %1', run.name)}
         onClick={execute(CommandIDs.attachRun)}
       />
       {run.has_report && (
         <Action
           label={trans.__('Open Report')}
-          about={trans.__('Open the report of %1', run.name)}
+          about={trans.__('Open Report of %1', run.name)}
           onClick={execute(CommandIDs.openReport)}
         />
       )}

@@ -1,0 +1,81 @@
+"""The panel of dl_magics in a page of JupyterLab, for tests in a browser."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+PANEL = "#dl-magics-panel"
+OPEN = """async () => {
+  await window.jupyterapp.restored;
+  await window.jupyterapp.commands.execute('dl-magics:open-panel'); }"""
+CUT_OFF = """selector => [...document.querySelectorAll(`${selector} button, ${selector} select`)]
+  .filter(each => each.getBoundingClientRect().right >
+    document.querySelector(selector).getBoundingClientRect().right)
+  .map(each => each.textContent)"""
+SCREENSHOTS = Path(__file__).parents[3] / "build" / "screenshots"
+SECONDS = 60
+
+
+class Panel:
+    """What a person sees and does in the panel of one page."""
+
+    def __init__(self, lab: Any) -> None:
+        self.lab, self.page = lab, lab.page
+
+    def open(self) -> Panel:
+        """Open a new page with the panel."""
+        self.lab.page.goto(f"{self.lab.url}/lab/workspaces/{id(self)}?token={self.lab.token}&reset")
+        self.page.wait_for_function("window.jupyterapp", timeout=SECONDS * 1000)
+        return self.reveal()
+
+    def reveal(self) -> Panel:
+        self.page.evaluate(OPEN)
+        return self
+
+    def button(self, label: str) -> Any:
+        """Return a button by the beginning of what a screen reader says."""
+        return self.page.locator(PANEL).get_by_role("button", name=label).first
+
+    def press(self, label: str) -> None:
+        self.button(label).click()
+
+    def answer(self, label: str) -> str:
+        """Press a button of the dialog; return what it asked."""
+        dialog = self.page.locator(".jp-Dialog")
+        text = dialog.inner_text()
+        dialog.get_by_role("button", name=label, exact=True).click()
+        dialog.wait_for(state="detached")
+        return str(text)
+
+    def wait_for(self, text: str, seconds: float = SECONDS) -> None:
+        self.page.locator(PANEL).get_by_text(text).first.wait_for(timeout=seconds * 1000)
+
+    def wait_for_state(self, state: str, name: str = "gpu") -> None:
+        """Wait until an instance or a run is listed in a state."""
+        card = self.page.locator(f"{PANEL} li[aria-label$={json.dumps(f', {state}')}]")
+        card.filter(has_text=name).first.wait_for(timeout=SECONDS * 1000)
+
+    def shoot(self, name: str) -> None:
+        """Take a screenshot, which nothing compares: it is for people."""
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+    def find_problems(self) -> list[str]:
+        """Return what axe-core finds in the panel, and the buttons that are cut off."""
+        cut = [f"{text} is cut off" for text in self.page.evaluate(CUT_OFF, PANEL)]
+        return [*self.lab.find_violations(PANEL), *cut]
+
+    def call(self, path: str, method: str = "GET", body: Any = None) -> Any:
+        """Call the server extension as a script would."""
+        request = urllib.request.Request(
+            f"{self.lab.url}/dl-magics/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"token {self.lab.token}"},
+        )
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
