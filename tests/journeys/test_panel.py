@@ -6,18 +6,16 @@ Each test begins with what the one before it left.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from support.jupyter.panel import PANEL, Panel
+from support.jupyter.panel import PANEL, STATUS, Panel
 
 pytestmark = pytest.mark.browser
 
 LOAD = "%load_ext dl_magics"
 UPLOAD = "%sync up data/fashion"
 LONG = "%%finetune data/fashion\nweights = None\nimage_size = 32\nepochs = 5000\npatience = 5000"
-STATUS = ".dl-bill"
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +43,16 @@ def test_without_credentials_the_panel_says_what_to_do(panel):
 
 
 def test_launch_shows_prices_and_asks_with_dollars_account_and_region(panel):
-    panel.press("Launch…")
+    lab = panel.lab
+    lab.open("evening.ipynb", [LOAD])
+    lab.run(0)
+    lab.finish(0)
+    panel.reveal().press("Launch…")
     panel.page.wait_for_selector(".dl-prices")
     panel.shoot("launch")
-    assert panel.page.get_by_role("radio", name="g4dn.xlarge").is_checked()
-    panel.page.get_by_label("Filter").fill("t2.micro")
-    panel.page.get_by_role("radio", name="t2.micro").check()
+    assert panel.page.get_by_role("radio", name="g4dn.xlarge", exact=True).is_checked()
+    panel.page.get_by_role("searchbox", name="Filter").fill("t2.micro")
+    panel.page.get_by_role("radio", name="t2.micro", exact=True).check()
     panel.answer("Show Cost…")
     panel.page.get_by_text("Launch gpu?").wait_for()
     question = panel.answer("Launch")
@@ -58,21 +60,16 @@ def test_launch_shows_prices_and_asks_with_dollars_account_and_region(panel):
     assert all(part in question for part in ("$0.0116/h", "us-east-1", "123456789012"))
     panel.wait_for_state("running")
     assert "gpu running · $0.0" in panel.page.inner_text(STATUS)
-    panel.wait_for("%aws_launch t2.micro")
+    panel.press("Insert Magic")
+    lab.page.locator(".jp-Notebook").get_by_text("%aws_launch t2.micro --name gpu").wait_for()
 
 
 def test_a_run_of_a_busy_kernel_is_live_after_a_reload_and_can_be_stopped(panel):
-    lab: Any = panel.lab
-    lab.open("evening.ipynb", [LOAD])
-    panel.reveal()
-    lab.run(0)
-    lab.finish(0)
-    panel.press("Insert Magic")
-    lab.page.get_by_text("%aws_launch t2.micro --name gpu").nth(1).wait_for()
-
+    lab = panel.lab
     panel.press("Connect")
     lab.page.locator(".jp-Notebook").get_by_text("GPU kernel").first.wait_for(timeout=90_000)
-    lab.open("train.ipynb", [LOAD, "%practice on\n%gpu_connect gpu --take-over", UPLOAD, LONG])
+
+    lab.open("train.ipynb", [LOAD, "%practice on\n%gpu_connect gpu", UPLOAD, LONG])
     panel.reveal()
     for cell in (0, 1, 2):
         lab.run(cell)
@@ -127,21 +124,18 @@ def test_another_browser_shows_the_same_and_stops_the_instance(panel, other):
 def test_a_refusal_of_ec2_is_said_at_the_instance_and_the_keyboard_is_enough(panel):
     panel.call("practice/faults", "POST", {"name": "no-capacity-on-start"})
     keyboard = panel.page.keyboard
-    panel.button("Start gpu").focus()
-    keyboard.press("Enter")
+    panel.type_on("Start gpu", "Enter")
     panel.page.wait_for_selector(".jp-Dialog")
     keyboard.press("Enter")
     panel.page.locator(f"{PANEL} li [role=alert]").wait_for()
 
     assert "capacity" in panel.page.locator(f"{PANEL} li [role=alert]").inner_text()
     panel.shoot("refused")
-    panel.button("Dismiss").focus()
-    keyboard.press("Space")
-    panel.button("Start gpu").focus()
-    keyboard.press("Enter")
+    panel.type_on("Dismiss", "Space")
+    panel.type_on("Start gpu", "Enter")
     panel.page.wait_for_selector(".jp-Dialog")
     keyboard.press("Enter")
     panel.wait_for_state("running")
     assert panel.page.evaluate("document.activeElement.textContent") == "Stop"
-    keyboard.press("Enter")
+    panel.type_on("Stop gpu", "Enter")
     panel.wait_for_state("stopped")

@@ -24,8 +24,9 @@ const TYPES = [
   price('g4dn.xlarge', 'T4 16 GiB', 0.526, 0)
 ];
 
-test('the cheapest type with CUDA that the quota allows is selected first', () => {
-  assert.equal(prices.firstChoice(TYPES), 'g5.xlarge');
+test('the usual type is selected first, else the cheapest that the quota allows', () => {
+  assert.equal(prices.firstChoice([...TYPES, price('g4dn.xlarge', 'T4 16 GiB', 0.526, 4)]), 'g4dn.xlarge');
+  assert.equal(prices.firstChoice(TYPES), 'g4ad.xlarge');
   assert.equal(prices.firstChoice([]), '');
 });
 
@@ -37,7 +38,7 @@ test('the types are listed by price, those without one last', () => {
 });
 
 test('a filter finds a type by a part of its name or its GPU', () => {
-  for (const text of ['g4', ' t4 ', 'T4 16']) {
+  for (const text of ['g4d', ' t4 ', 'T4 16']) {
     assert.deepEqual(
       prices.filterTypes(TYPES, text).map(each => each.type),
       ['g4dn.xlarge']

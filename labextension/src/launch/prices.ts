@@ -1,7 +1,7 @@
 import type { IPrice } from '../rest/contract';
 
-// CUDA, and with it the GPU builds of Keras' backends, needs a GPU of NVIDIA.
-const WITHOUT_CUDA = /Radeon|Gaudi|Inferentia|Trainium/;
+// The cheapest type with a whole GPU on which each backend of Keras runs.
+const USUAL = 'g4dn.xlarge';
 const TYPE = /^[a-z][a-z0-9-]*\.[a-z0-9-]+$/;
 
 /** The types by price, those without one last. */
@@ -21,10 +21,10 @@ export function fitsQuota(price: IPrice): boolean {
   return price.vcpus_left === null || price.vcpus_left >= price.vcpus;
 }
 
-/** The type that is selected at first: the cheapest one with CUDA that the quota allows. */
+/** The type that is selected at first: the usual one, else the cheapest that the quota allows. */
 export function firstChoice(types: IPrice[]): string {
-  const fits = sortByPrice(types).find(each => fitsQuota(each) && !WITHOUT_CUDA.test(each.gpu));
-  return (fits ?? types[0])?.type ?? '';
+  const fitting = sortByPrice(types).filter(fitsQuota);
+  return (fitting.find(each => each.type === USUAL) ?? fitting[0] ?? types[0])?.type ?? '';
 }
 
 /** A type that the table does not have, if the text is a whole one: `t2.micro`. */

@@ -2,7 +2,6 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { ILayoutRestorer } from '@jupyterlab/application';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { SidePanel } from '@jupyterlab/ui-components';
-import { AccordionPanel } from '@lumino/widgets';
 import { lazy } from 'react';
 import { gpuIcon } from '../icons';
 import { IModel, PANEL_ID } from '../tokens';
@@ -72,9 +71,5 @@ function makePanel(props: IPanelProps, translator: ITranslator): SidePanel {
       () => void keras.refresh()
     )
   );
-  if (made.content instanceof AccordionPanel) {
-    made.content.setRelativeSizes([3, 2, 2]);
-    made.content.collapse(2);
-  }
   return made;
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 PANEL = "#dl-magics-panel"
+STATUS = ".dl-bill"
 OPEN = """async () => {
   await window.jupyterapp.restored;
   await window.jupyterapp.commands.execute('dl-magics:open-panel'); }"""
@@ -42,6 +43,13 @@ class Panel:
     def press(self, label: str) -> None:
         self.button(label).click()
 
+    def type_on(self, label: str, key: str) -> None:
+        """Press a key on a button that can be used."""
+        button = self.button(label)
+        button.click(trial=True)
+        button.focus()
+        self.page.keyboard.press(key)
+
     def answer(self, label: str) -> str:
         """Press a button of the dialog; return what it asked."""
         dialog = self.page.locator(".jp-Dialog")
@@ -64,9 +72,10 @@ class Panel:
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
     def find_problems(self) -> list[str]:
-        """Return what axe-core finds in the panel, and the buttons that are cut off."""
+        """Return what axe-core finds in the panel and the status bar, and what is cut off."""
         cut = [f"{text} is cut off" for text in self.page.evaluate(CUT_OFF, PANEL)]
-        return [*self.lab.find_violations(PANEL), *cut]
+        shown = [each for each in (PANEL, STATUS) if self.page.locator(each).count()]
+        return [found for each in shown for found in self.lab.find_violations(each)] + cut
 
     def call(self, path: str, method: str = "GET", body: Any = None) -> Any:
         """Call the server extension as a script would."""
