@@ -225,7 +225,7 @@ def serve_lab(base: Path, *, panel: bool = False) -> Iterator[tuple[str, Path, P
 def _enable_panel(base: Path) -> Path:
     """Have JupyterLab find the built panel and the server extension; return a config folder."""
     bundle = ROOT / "build" / "labextension"
-    assert (bundle / "package.json").is_file(), f"{bundle} does not exist: run make build/installed"
+    assert (bundle / "package.json").is_file(), f"{bundle} does not exist: run make build/panel"
     (base / "labextensions").mkdir()
     (base / "labextensions" / "dl-magics").symlink_to(bundle)
     enabled = base / "config" / "jupyter_server_config.d" / "dl_magics.json"

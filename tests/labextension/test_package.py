@@ -61,7 +61,7 @@ def test_the_bundle_is_installed_once():
     installed = metadata.distribution("dl-magics")
     direct = json.loads(installed.read_text("direct_url.json") or "{}")
     if direct.get("url") != ROOT.as_uri():
-        pytest.skip("dl_magics is not installed from this folder: make build/installed")
+        pytest.skip("dl_magics is not installed from this folder: make build/panel")
     files = [str(path) for path in installed.files or () if "labextension" in str(path)]
 
     assert {path.partition("share/")[0] for path in files} == {"../../../"}

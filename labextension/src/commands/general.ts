@@ -3,9 +3,8 @@ import { PANEL_ID } from '../tokens';
 import type { ICommandContext } from './context';
 import { attempt, describeArguments } from './context';
 import { CommandIDs } from './ids';
-import { openTerminal } from './terminals';
 
-/** The panel, its place, the practice cloud, a terminal, the magic of the last click. */
+/** The panel, its place, the practice cloud, the magic of the last click. */
 export function addGeneralCommands({ app, model, notebooks, trans }: ICommandContext): void {
   const { cloud, runs, recorded } = model;
 
@@ -62,19 +61,6 @@ export function addGeneralCommands({ app, model, notebooks, trans }: ICommandCon
         if (profile) {
           const region = typeof args.region === 'string' ? args.region : null;
           await cloud.selectPlace({ profile, region });
-        }
-      })
-  });
-  app.commands.addCommand(CommandIDs.openTerminal, {
-    label: trans.__('Open Terminal on Instance'),
-    describedBy: describeArguments({ instance: trans.__('The id of a running instance') }),
-    execute: args =>
-      attempt(trans.__('Open Terminal'), async () => {
-        const running = cloud.instances.filter(each => each.state === 'running');
-        const instance = running.find(each => each.id === args.instance) ?? running[0];
-        if (instance) {
-          await openTerminal(app, await cloud.readSshCommand(instance.id));
-          recorded.record('instances', instance.cells.ssh);
         }
       })
   });

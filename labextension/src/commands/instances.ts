@@ -8,6 +8,7 @@ import { confirmed } from './confirm';
 import type { ICommandContext } from './context';
 import { attempt, describeArguments } from './context';
 import { CommandIDs } from './ids';
+import { openTerminal } from './terminals';
 
 const CHANGEABLE = ['stopped', 'running'];
 
@@ -70,12 +71,21 @@ export function addInstanceCommands(context: ICommandContext): void {
     label: trans.__('Stop Instance'),
     describedBy,
     execute: args =>
-      on(trans.__('Stop Instance'), having(['pending', 'running']), args, instance =>
-        change(instance, 'stop', {
+      on(trans.__('Stop Instance'), having(['pending', 'running']), args, async instance => {
+        const about = {
           title: trans.__('Stop %1?', instance.name),
-          accept: trans.__('Stop')
-        })
-      )
+          accept: trans.__('Stop'),
+          deletes: true
+        };
+        const training = model.runs.active.filter(run => run.host === instance.name);
+        const question = trans.__(
+          'A run trains on it and is interrupted: %1. It can be resumed from its last checkpoint.',
+          training.map(run => run.name).join(', ')
+        );
+        if (!training.length || (await askQuestion(trans, about, question))) {
+          await change(instance, 'stop', about);
+        }
+      })
   });
   app.commands.addCommand(CommandIDs.terminateInstance, {
     label: trans.__('Terminate Instance'),
@@ -140,6 +150,15 @@ export function addInstanceCommands(context: ICommandContext): void {
         if (instance && cell) {
           recorded.record('instances', cell);
         }
+      })
+  });
+  app.commands.addCommand(CommandIDs.openTerminal, {
+    label: trans.__('Open Terminal on Instance'),
+    describedBy,
+    execute: args =>
+      on(trans.__('Open Terminal'), having(['running']), args, async instance => {
+        await openTerminal(app, await cloud.readSshCommand(instance.id));
+        recorded.record('instances', instance.cells.ssh);
       })
   });
   app.commands.addCommand(CommandIDs.connectNotebook, {

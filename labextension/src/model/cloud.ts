@@ -83,6 +83,10 @@ export class Cloud implements IDisposable {
     } catch (reason) {
       this._problem = toProblem(reason);
       this._changed.emit();
+      if (!this._choice) {
+        // Without a region, for example, it is here that one can be selected.
+        void this._readPlace();
+      }
     }
   }
 

@@ -58,7 +58,7 @@ export function isShown(notice: INotice, level: string): boolean {
 }
 
 function notify(app: JupyterFrontEnd, trans: TranslationBundle, notice: INotice): void {
-  const message = [notice.message, notice.fix].filter(Boolean).join('\n');
+  const message = [notice.message, notice.fix].filter(Boolean).join(' · ');
   Notification.emit(message, notice.level, {
     // A problem stays until it was read.
     autoClose: notice.level === 'error' ? false : SECONDS * 1000,

@@ -31,8 +31,8 @@ export function RunCard(props: IPanelProps & { run: IRun }): JSX.Element {
 
 function Progress({ trans, run }: IPanelProps & { run: IRun }): JSX.Element {
   const parts = [
-    run.unit && trans.__('%1: %2 of %3 %4', run.phase, run.done, run.total, run.unit),
-    run.images_per_second && trans.__('%1 images/s', run.images_per_second.toFixed(1)),
+    run.unit && trans.__('%1: %2 of %3 %4', run.phase, count(run.done), count(run.total), run.unit),
+    run.images_per_second && trans.__('%1 images/s', count(run.images_per_second)),
     run.seconds_left && trans.__('%1 left', formatDuration(run.seconds_left))
   ];
   return (
@@ -46,6 +46,11 @@ function Progress({ trans, run }: IPanelProps & { run: IRun }): JSX.Element {
       <div className="dl-facts">{parts.filter(Boolean).join(' · ')}</div>
     </>
   );
+}
+
+/** `1,119` or `23.4`, as the widget of a run shows it. */
+function count(value: number): string {
+  return value.toLocaleString('en', { maximumFractionDigits: 1 });
 }
 
 function result({ trans, run }: IPanelProps & { run: IRun }): string {
