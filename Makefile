@@ -22,7 +22,7 @@ FAST := core data runs store ssh widgets aws training/recipe practice/ec2/test_l
 	$(addprefix training/engine/test_,head.py networks.py pipeline.py) \
 	$(addprefix magics/,test_arguments.py test_loading.py display/test_messages.py)
 
-.PHONY: help demo lab test check pytest lint notebooks floors networks chaos bench clean
+.PHONY: help demo lab test check pytest lint notebooks floors networks chaos fuzz bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -70,6 +70,9 @@ networks: build/installed-for-tests ## compare the graphs of all 40 models with 
 
 chaos: build/installed-for-tests ## 200 sequences of bad luck for the link to an instance (root); SEED=1 is the first
 	PYTHONPATH=$(CURDIR):$(CURDIR)/tests $(BIN)/python tests/support/two_hosts/chaos.py $(or $(SEED),1) 200 8
+
+fuzz: build/installed-for-tests ## ten times the generated requests to the server extension that CI sends: EXAMPLES=150
+	EXAMPLES=$(or $(EXAMPLES),150) $(BIN)/python -m pytest -q --timeout=3600 tests/server/test_schemathesis.py
 
 bench: build/installed-for-tests ## measure against the usual Keras way: DATA=path/to/photos
 	$(BIN)/python benchmarks/all.py $(DATA)

@@ -6,6 +6,7 @@ plugin would be loaded into each run of pytest.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -20,6 +21,7 @@ from dl_magics.store import paths, private
 from support import run_events
 from support.jupyter import users
 
+EXAMPLES = f"-n{os.environ.get('EXAMPLES', 15)}"
 PROGRAM = Path(__file__).parents[2] / "build" / "schemathesis" / "bin" / "st"
 # They end the practice cloud, make AWS fail, or import each backend: only requests that are not
 # allowed are sent.
@@ -70,13 +72,13 @@ def test_a_thousand_requests_are_answered_as_the_contract_says(
     server, cloud, rent, run_folder, tmp_path
 ):
     any_id = run_schemathesis(
-        server, tmp_path, "-n15", *(f"--exclude-operation-id={each}" for each in SWITCHES)
+        server, tmp_path, EXAMPLES, *(f"--exclude-operation-id={each}" for each in SWITCHES)
     )
     existing = f'[parameters]\n"path.id" = "{rent(state="stopped")}"\n"path.name" = "a_run"\n'
     known_id = run_schemathesis(
         server,
         tmp_path,
-        "-n15",
+        EXAMPLES,
         "--include-path-regex=[{]",
         "--phases=coverage,fuzzing",
         config=existing,
