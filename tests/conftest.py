@@ -7,6 +7,7 @@ version: tests/remote_code/test_bundle.py
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from collections.abc import Iterator
@@ -81,12 +82,15 @@ _LONGEST_FIRST = (
 
 # Where coverage measures the processes that tests start too: some of our code runs only there.
 _MEASURED_WITH_CHILDREN = (
+    "actions/gpu/test_kernel_main",
     "gpu_kernel/",
     "host/",
+    "magics/test_gpu_widgets",
     "practice/",
     "remote_code/",
     "store/",
     "sync/",
+    "test_main",
     "training/test_load_check",
 )
 
@@ -118,6 +122,12 @@ def coverage_of_children(request: pytest.FixtureRequest) -> Iterator[None]:
             yield
     else:
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def garbage_of_one_module() -> None:
+    """What lives by now, as TensorFlow does, is not searched for garbage again and again."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
