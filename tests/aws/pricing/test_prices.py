@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 
 from dl_magics.actions.aws import context, selection
-from dl_magics.aws.pricing import known, prices
+from dl_magics.aws.pricing import known, prices, spot
 from dl_magics.aws.profile import AwsProfile
 from dl_magics.aws.session import AwsSession
 
@@ -120,3 +120,18 @@ def test_a_running_instance_costs_its_public_address_too(cloud, run, rent):
     assert listed.elastic_ips == 0
     assert listed.dollars_per_hour == pytest.approx(0.0116 + 0.005)
     assert listed.price_day
+
+
+def test_a_spot_instance_costs_the_spot_price_of_its_zone(cloud, run, rent):
+    id_ = rent("g4dn.xlarge", InstanceMarketOptions={"MarketType": "spot"})
+
+    listing = run("%aws_list")
+
+    (listed,) = (each for each in listing if each.id == id_)
+    zone = listed.zone
+    price = spot.read_spot_prices(context.load().session, ["g4dn.xlarge"], zone)["g4dn.xlarge"]
+    assert listed.spot
+    assert listed.dollars_per_hour == pytest.approx(price.dollars + 0.005)
+    assert listed.price_day == TODAY
+    assert "/h (spot)" in repr(listing)
+    assert listed.dollars_per_hour < 0.526
