@@ -93,7 +93,8 @@ def _query(session: AwsSession, place: str, what: str) -> None:
             dollars = _query_dollars(session, what)
         if dollars is not None:
             price_cache.keep(place, what, dollars)
-    except DLMagicsError:
+    except (DLMagicsError, OSError):
+        # What cannot be asked or kept is taken from the table, which shows its day.
         dollars = None
     with _lock:
         if dollars is None:
