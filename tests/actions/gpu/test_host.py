@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dl_magics import errors
-from dl_magics.actions.aws import context
+from dl_magics.actions.aws import access, context
 from dl_magics.actions.gpu import host
 
 
@@ -103,3 +103,23 @@ def test_a_link_to_a_terminated_instance_creates_no_security_group_again(cloud, 
         lost.authorize_and_resolve()
 
     assert run("%aws_cleanup").each == ()
+
+
+def test_a_user_that_is_named_logs_in_to_any_host():
+    assert host.resolve("192.0.2.1", None, "rocky").alias == "rocky@192.0.2.1"
+    assert host.resolve("rocky@192.0.2.1", None, "rocky").alias == "rocky@192.0.2.1"
+    with pytest.raises(errors.BadSetting, match="Two users"):
+        host.resolve("ada@192.0.2.1", None, "rocky")
+    with pytest.raises(errors.BadSetting, match="not a valid user name"):
+        host.resolve("192.0.2.1", None, "-oProxyCommand=x")
+
+
+def test_a_user_that_is_named_for_an_instance_is_kept_for_it(in_account, account):
+    id_ = account.launch()
+
+    host.resolve(id_, None, "rocky")
+
+    target = access.resolve_target(in_account, in_account.ec2.describe_instance(id_))
+    assert target.user == "rocky"
+    host.resolve(id_, None, "none")
+    assert access.resolve_target(in_account, in_account.ec2.describe_instance(id_)).user == "ubuntu"
