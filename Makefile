@@ -22,7 +22,7 @@ FAST := core data runs store ssh widgets aws training/recipe practice/ec2/test_l
 	$(addprefix training/engine/test_,head.py networks.py pipeline.py) \
 	$(addprefix magics/,test_arguments.py test_loading.py display/test_messages.py)
 
-.PHONY: help demo lab test check pytest lint notebooks floors networks chaos fuzz bench clean
+.PHONY: help demo lab test check pytest lint notebooks floors networks chaos histories fuzz bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -73,6 +73,8 @@ chaos: build/installed-for-tests ## 200 sequences of bad luck for the link to an
 
 fuzz: build/installed-for-tests ## ten times the generated requests to the server extension that CI sends: EXAMPLES=150
 	EXAMPLES=$(or $(EXAMPLES),150) $(BIN)/python -m pytest -q --timeout=3600 tests/server/test_schemathesis.py
+histories: build/installed-for-tests ## 10,000 random histories of two kernels and two accounts on AWS
+	PYTHONPATH=$(CURDIR):$(CURDIR)/tests $(BIN)/python tests/support/in_process/histories.py 10000
 
 bench: build/installed-for-tests ## measure against the usual Keras way: DATA=path/to/photos
 	$(BIN)/python benchmarks/all.py $(DATA)

@@ -83,7 +83,8 @@ class State:
     """The stored state.
 
     `allow_from` are CIDR blocks, empty for this computer's own address. `selected_instances` has
-    the instance ID by the name of a profile and region. `panel` is what JupyterLab's panel shows,
+    the instance ID by the name of a profile and region; `selected_by_part` are those of them whose
+    id or full name was not typed. `panel` is what JupyterLab's panel shows,
     None for the profile of new notebooks. `pending_launches` are by profile,
     `kernels`, `background_cells` and `shown` by the id of a GPU kernel. `shown` has, by the session
     of a client, the number of the last entry of the journal that its notebook has shown.
@@ -95,6 +96,7 @@ class State:
     panel_before_practice: ProfileSettings | None = None
     allow_from: tuple[str, ...] = ()
     selected_instances: dict[str, str] = field(default_factory=dict)
+    selected_by_part: tuple[str, ...] = ()
     pending_launches: dict[str, PendingLaunch] = field(default_factory=dict)
     kernels: dict[str, KernelRecord] = field(default_factory=dict)
     background_cells: dict[str, tuple[BackgroundCell, ...]] = field(default_factory=dict)
@@ -218,6 +220,7 @@ def _parse(values: dict[str, Any]) -> State:
         panel_before_practice=_parse_profile(values.get("panel_before_practice")),
         allow_from=tuple(values.get("allow_from", ())),
         selected_instances=dict(values.get("selected_instances", {})),
+        selected_by_part=tuple(values.get("selected_by_part", ())),
         pending_launches={
             name: PendingLaunch(**pending)
             for name, pending in values.get("pending_launches", {}).items()

@@ -10,7 +10,14 @@ from dl_magics.aws.ec2 import Ec2
 from dl_magics.aws.profile import AwsProfile
 from dl_magics.aws.session import AwsSession
 from dl_magics.core.instance import Instance, find_exact, find_matching
-from dl_magics.errors import DLMagicsError, NoRegion, NoSuchInstance, SeveralInstances, WrongState
+from dl_magics.errors import (
+    DLMagicsError,
+    NoRegion,
+    NoSuchInstance,
+    NotConfirmed,
+    SeveralInstances,
+    WrongState,
+)
 from dl_magics.store import ledger
 from dl_magics.store.state import State
 
@@ -26,6 +33,7 @@ class Context:
     region: str
     session: AwsSession
     selected_id: str | None
+    is_selected_by_part: bool = False
     allow_from: tuple[str, ...] = ()
 
     @property
@@ -49,9 +57,13 @@ class Context:
         """Return the context of another region of the same profile."""
         return _make_context(replace(self.profile, region=region), {}, self.allow_from)
 
-    def select_instance(self, instance: Instance) -> None:
-        """Select an instance for all magics without a name, here and in notebooks opened later."""
-        selection.select_instance(self.profile_and_region, instance.id)
+    def select_instance(self, instance: Instance, word: str | None = None) -> None:
+        """Select an instance for all magics without a name, here and in notebooks opened later.
+
+        `word` is what was typed for it.
+        """
+        by_part = word is not None and not find_exact([instance], word)
+        selection.select_instance(self.profile_and_region, instance.id, by_part=by_part)
 
     def forget_instance(self, id_: str) -> None:
         """Select no instance where this one, which was terminated, is selected."""
@@ -69,12 +81,15 @@ class Context:
     def resolve_instance(self, word: str | None = None, *, exact: bool = False) -> Instance:
         """Return the instance with this name, id, type or GPU, or the selected one, read from AWS.
 
-        With `exact` only an id or a full name counts: for what costs money or deletes.
+        With `exact` only an id or a full name counts: for what costs money or deletes. An instance
+        that dl_magics did not launch must also have been selected by one of them.
 
         Raises
         ------
         NoSuchInstance
             if no instance matches, or none is selected.
+        NotConfirmed
+            if the selected instance is somebody else's and was selected by a part of its name.
         SeveralInstances
             if more than one matches.
         """
@@ -85,7 +100,14 @@ class Context:
                 f"No instance is selected in {self.profile_and_region}.",
                 fix="%aws_get NAME selects one, %aws_list lists them · or launch one: %aws_launch",
             )
-        return self._describe_selected(self.selected_id)
+        instance = self._describe_selected(self.selected_id)
+        if exact and self.is_selected_by_part and not instance.ours:
+            raise NotConfirmed(
+                f"{instance!r} was selected by its type, its GPU or a part of its name, and "
+                "dl_magics did not launch it.",
+                fix=f"Name it in full: type {instance.id} in the line.",
+            )
+        return instance
 
     def _find_instance(self, word: str, *, exact: bool) -> Instance:
         instances = self.ec2.list_instances()
@@ -168,7 +190,8 @@ def load() -> Context:
 def from_state(remembered: State) -> Context:
     """Return the context of a state that was read before; raise as `load` does."""
     profile = AwsProfile.from_settings(remembered.profile)
-    return _make_context(profile, remembered.selected_instances, remembered.allow_from)
+    made = _make_context(profile, remembered.selected_instances, remembered.allow_from)
+    return replace(made, is_selected_by_part=made.selected_id in remembered.selected_by_part)
 
 
 def load_for(profile: AwsProfile) -> Context:

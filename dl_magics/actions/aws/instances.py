@@ -39,7 +39,7 @@ def select_instance(
     found = context.resolve_instance(word)
     access.remember_login(found, user, identity)
     if word:
-        context.select_instance(found)
+        context.select_instance(found, word)
     return add_price(context, found)
 
 

@@ -35,13 +35,21 @@ def update(change: Callable[[State], State]) -> State:
     return _held[folder]
 
 
-def select_instance(profile_and_region: str, id_: str) -> None:
-    """Select an instance for all magics without a name."""
-    update(
-        lambda before: replace(
-            before, selected_instances={**before.selected_instances, profile_and_region: id_}
+def select_instance(profile_and_region: str, id_: str, *, by_part: bool = False) -> None:
+    """Select an instance for all magics without a name.
+
+    `by_part` is whether neither its id nor its full name was typed.
+    """
+
+    def select(before: State) -> State:
+        others = tuple(each for each in before.selected_by_part if each != id_)
+        return replace(
+            before,
+            selected_instances={**before.selected_instances, profile_and_region: id_},
+            selected_by_part=(*others, id_) if by_part else others,
         )
-    )
+
+    update(select)
 
 
 def forget_instance(id_: str) -> None:
@@ -71,6 +79,7 @@ def _with_held(stored: State) -> State:
         profile=held.profile,
         profile_before_practice=held.profile_before_practice,
         selected_instances=held.selected_instances,
+        selected_by_part=held.selected_by_part,
     )
 
 
@@ -89,4 +98,7 @@ def _merge(stored: State, before: State, new: State) -> State:
             selected.pop(name, None)
         elif id_ != before.selected_instances.get(name):
             selected[name] = id_
-    return replace(new, selected_instances=selected)
+    named = set(before.selected_by_part) - set(new.selected_by_part)
+    by_part = dict.fromkeys((*stored.selected_by_part, *new.selected_by_part))
+    kept = tuple(id_ for id_ in by_part if id_ not in named and id_ in selected.values())
+    return replace(new, selected_instances=selected, selected_by_part=kept)

@@ -30,10 +30,15 @@ from dl_magics.practice.hosts.hosts import Hosts
 
 TICK_SECONDS = 0.05
 LISTS = {"DescribeInstances": "reservationSet", "DescribeVolumes": "volumeSet"}
+# What nothing changes.
+CONSTANT = ("DescribeInstanceTypeOfferings", "DescribeInstanceTypes", "DescribeRegions")
 DESCRIBES_IMAGES = ("DescribeImages", "DescribeInstances")
 SPOT_TYPE = "InstanceMarketOptions.SpotOptions.SpotInstanceType"
 STATE_RUNNING = b"<code>16</code><name>running</name>"
 STATE_PENDING = b"<code>0</code><name>pending</name>"
+
+
+_CONSTANT_ANSWERS: dict[tuple[str, bytes], ApiResponse] = {}
 
 
 class Ec2Api:
@@ -142,13 +147,14 @@ class Ec2Api:
                 self.lifecycle.find_instance(call, instance_id)
             return ec2_response(call.action, f"<{items}/>")
         request = (call.region, call.body)
-        if request not in self._cached:
+        known = _CONSTANT_ANSWERS if call.action in CONSTANT else self._cached
+        if request not in known:
             answer = call.forward_to(self.state.app)
             if call.action in DESCRIBES_IMAGES:
-                known = self.state.region_backend(call.region).amis
-                answer = replace(answer, body=images.add_ena_support(answer.body, known))
-            self._cached[request] = answer
-        return self._cached[request]
+                amis = self.state.region_backend(call.region).amis
+                answer = replace(answer, body=images.add_ena_support(answer.body, amis))
+            known[request] = answer
+        return known[request]
 
     def _changed(self, region: str = "") -> None:
         self._cached.clear()

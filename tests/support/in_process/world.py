@@ -23,7 +23,8 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
-from moto.backends import get_backend
+from moto import backends
+from moto.core import responses
 from moto.ec2.models import amis
 
 from dl_magics.practice.ec2 import api, images, state
@@ -33,6 +34,8 @@ from dl_magics.practice.ec2.signature import AccessKey
 from dl_magics.practice.ec2.wsgi import PracticeApp
 from dl_magics.practice.last_use import LastUse
 
+MODULES = tuple(backends.list_of_moto_modules())
+METHOD_NAMES = responses.method_names_from_class
 KEY = AccessKey("AKIA0000000000000000", "secret")
 
 
@@ -164,6 +167,9 @@ def patched_aws() -> Iterator[dict[int, Account]]:
         mock.patch.object(URLLib3Session, "send", send),
         mock.patch.object(api, "Hosts", NoHosts),
         mock.patch.object(state.Ec2State, "save"),
+        # moto looks both up again at each request.
+        mock.patch.object(backends, "list_of_moto_modules", return_value=MODULES),
+        mock.patch.object(responses, "method_names_from_class", lru_cache(METHOD_NAMES)),
         # moto makes the volumes of each of its thousand images in each region.
         mock.patch.dict(os.environ, MOTO_AMIS_PATH="of the fixture"),
         mock.patch.object(amis, "AMIS", [*images.IMAGES, *_old_images()]),
@@ -183,7 +189,17 @@ def open_account(folder: Path, port: int) -> Account:
     return Account(id_, port, made, PracticeApp(made, "", LastUse(list, 0), lambda: None))
 
 
+def empty_account(account: Account) -> None:
+    """Forget what was made in an account. Its networks stay: moto takes long to make them."""
+    for backend in backends.get_backend("ec2")[account.id].values():
+        for made in (backend.reservations, backend.key_pairs, backend.volumes, backend.enis):
+            made.clear()
+        for groups in backend.groups.values():
+            for id_ in [id_ for id_, group in groups.items() if group.name != "default"]:
+                del groups[id_]
+
+
 def close_account(account: Account) -> None:
     """Forget what moto keeps of an account."""
     for service in ("ec2", "iam", "cloudwatch", "sts", "ssm"):
-        get_backend(service).pop(account.id, None)  # type: ignore[call-overload]
+        backends.get_backend(service).pop(account.id, None)  # type: ignore[call-overload]
