@@ -73,6 +73,7 @@ chaos: build/installed-for-tests ## 200 sequences of bad luck for the link to an
 
 fuzz: build/installed-for-tests ## ten times the generated requests to the server extension that CI sends: EXAMPLES=150
 	EXAMPLES=$(or $(EXAMPLES),150) $(BIN)/python -m pytest -q --timeout=3600 tests/server/test_schemathesis.py
+
 histories: build/installed-for-tests ## 10,000 random histories of two kernels and two accounts on AWS
 	PYTHONPATH=$(CURDIR):$(CURDIR)/tests $(BIN)/python tests/support/in_process/histories.py 10000
 

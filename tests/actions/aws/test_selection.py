@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from dl_magics.actions.aws import context, selection
-from dl_magics.errors import NoSuchInstance
+from dl_magics.errors import NoSuchInstance, NotConfirmed
 from dl_magics.store import state
+from support.cloud import IMAGE
 
 
 def select_elsewhere(**changes):
@@ -73,3 +74,19 @@ def test_a_terminated_instance_is_no_longer_selected(cloud, run, rent):
 
     assert "%aws_get NAME" in first.value.fix
     assert state.read().selected_instances == {}
+
+
+def test_somebody_elses_instance_that_was_selected_by_its_type_is_stopped_by_name_only(uni, run):
+    made = uni.client().run_instances(
+        ImageId=IMAGE, InstanceType="g4dn.xlarge", MinCount=1, MaxCount=1
+    )
+    id_ = made["Instances"][0]["InstanceId"]
+    run("%aws_get T4")
+
+    with pytest.raises(NotConfirmed, match="did not launch it") as refused:
+        run("%aws_stop")
+
+    assert run("%aws_state") == "running"
+    assert id_ in refused.value.fix
+    run(f"%aws_get {id_}")
+    assert run("%aws_stop").name == id_
