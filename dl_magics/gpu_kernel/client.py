@@ -12,6 +12,7 @@ from dl_magics.errors import DLMagicsError
 from dl_magics.gpu_kernel.agent_connection import AgentConnection
 from dl_magics.gpu_kernel.agent_transport import start_agent
 from dl_magics.gpu_kernel.journal_entry import JournalEntry
+from dl_magics.gpu_kernel.link.status import AgentStatus
 from dl_magics.gpu_kernel.requests.requests import KernelRequests
 from dl_magics.gpu_kernel.requests.running_cells import RunningCells
 from dl_magics.gpu_kernel.subscribers import Subscribers
@@ -65,15 +66,12 @@ class GpuKernel(KernelRequests):
             name = uuid.uuid4().hex
             over = await AgentConnection.open(find, folder, python, status.n, name=name)
             kernel = cls(find, folder, python, over)
-            coming = kernel._watchers.watch()
-            welcome = await over.wait_attached()
-            kernel._running = RunningCells(welcome.busy, welcome.n)
-            kernel.is_new = status.state in ("starting", "dead")
-            if status.state == "starting":
-                await coming.ready(after=status.n)
-            elif status.state == "dead":
-                await kernel._restart()
-            coming.close()
+            try:
+                await kernel._wait_ready(status)
+            except BaseException:
+                # Also after Ctrl-C: the link would reconnect until the end of this process.
+                await kernel._detach()
+                raise
             return kernel
 
         login = find()
@@ -109,8 +107,23 @@ class GpuKernel(KernelRequests):
 
     def close(self) -> None:
         """Detach; the kernel keeps running."""
-        blocking.wait_for(self.link.close())
-        blocking.call_in_loop(self._following.cancel)
+        blocking.wait_for(self._detach())
+
+    async def _detach(self) -> None:
+        await self.link.close()
+        self._following.cancel()
+
+    async def _wait_ready(self, status: AgentStatus) -> None:
+        """Wait until the kernel is ready; start a new one if it has ended."""
+        coming = self._watchers.watch()
+        welcome = await self.link.wait_attached()
+        self._running = RunningCells(welcome.busy, welcome.n)
+        self.is_new = status.state in ("starting", "dead")
+        if status.state == "starting":
+            await coming.ready(after=status.n)
+        elif status.state == "dead":
+            await self._restart()
+        coming.close()
 
     async def _follow(self) -> None:
         try:

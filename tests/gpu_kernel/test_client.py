@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import asyncio
 import contextlib
 import os
 import shutil
@@ -320,6 +321,24 @@ def test_a_missing_interpreter_is_reported_with_two_lines(lab):
 
     assert "/no/such/python" in str(failed.value)
     assert "--setup" in failed.value.fix
+
+
+def links():
+    """Return the links of this process that connect, or try to."""
+
+    def find():
+        return [task for task in asyncio.all_tasks() if "AgentConnection._run" in repr(task)]
+
+    return blocking.call_in_loop(find)
+
+
+def test_a_kernel_that_does_not_start_leaves_no_link_that_tries_again(lab):
+    before = len(links())
+
+    with pytest.raises(errors.KernelDied):
+        GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable, activate="exit 3;")
+
+    assert len(links()) == before
 
 
 def test_a_new_link_resumes_after_the_last_entry_received(lab, tmp_path):
