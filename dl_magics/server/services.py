@@ -14,6 +14,7 @@ from dl_magics.server.publisher import Publisher
 if TYPE_CHECKING:
     from jupyter_events import EventLogger
 
+    from dl_magics.server.contract import Contract
     from dl_magics.server.monitors.elsewhere import Elsewhere
     from dl_magics.server.monitors.instances import InstanceMonitor
     from dl_magics.server.monitors.runs import RunMonitor
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_THREADS = 8
+# More than may wait for an AWS that does not answer: the others are answered meanwhile.
+_THREADS = 16
 
 
 class Services:
@@ -31,6 +33,7 @@ class Services:
     def __init__(self, logger: EventLogger, log: logging.Logger) -> None:
         self.log = log
         self.publisher = Publisher(logger)
+        self.contract: Contract | None = None
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="dl_magics")
 
     @cached_property

@@ -57,8 +57,9 @@ class DLMagicsHandler(APIHandler):
         """Return the operation of the contract, which the first request parses."""
         from dl_magics.server import contract
 
-        loaded = await self.services.call(contract.load_contract)
-        return loaded.operations[self.path, str(self.request.method).lower()]
+        if not self.services.contract:
+            self.services.contract = await self.services.call(contract.load_contract)
+        return self.services.contract.operations[self.path, str(self.request.method).lower()]
 
     def confirm(self, question: str, cell: str) -> None:
         """Raise ConfirmationRequired unless the request confirms exactly this question."""

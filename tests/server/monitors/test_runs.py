@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from dl_magics.actions.gpu.host import SshHost
 from dl_magics.errors import NoSuchRun
+from dl_magics.runs import remote_origin
 from dl_magics.runs.events import EpochEnded, RunEnded
 from dl_magics.runs.log import LogWriter
 from dl_magics.server.monitors.runs import RunMonitor
@@ -99,3 +102,21 @@ def test_a_diverged_run_has_an_epoch(published):
     monitor.step()
 
     assert published.of("run")[-1]["epochs"] == 1
+
+
+def test_a_stop_that_cannot_reach_the_host_of_a_run_is_noticed(published):
+    monitor = RunMonitor(published)
+    folder = create_run()
+    run_events.write_log(folder, run_events.stamp([STARTED]))
+    origin = replace(run_events.ORIGIN, host=SshHost(alias="i-0123abcd", name="gpu").to_json())
+    remote_origin.save(folder, replace(origin, is_complete=False))
+
+    assert monitor.stop("run")["stopping"]
+
+    for thread in threading.enumerate():
+        if thread.name == "dl_magics run":
+            thread.join(60)
+    (notice,) = published.of("notice")
+    assert (notice["kind"], notice["run"]) == ("action-failed", "run")
+    assert notice["message"].startswith("run could not be stopped: ")
+    assert notice["fix"]
