@@ -40,7 +40,10 @@ class AccountMagics(Magics):
     @argument("--policy", action="store_true", help="print the IAM policy that dl_magics needs")
     @line_magic
     def aws_check(self, line: str) -> Report | Notice:
-        """Check credentials, region, address, quotas, key pair, security group and instance.
+        """Check what a launch needs: credentials, network, address, quotas, keys, instance.
+
+        It also names AWS and proxy variables that are not used, Elastic IP addresses that are not
+        in use, and instances in other regions.
 
         ::
 
