@@ -90,7 +90,9 @@ def test_a_cell_trains_on_the_host_and_its_files_are_copied(trained, host_home):
     assert checked == hashlib.sha256(model_there.read_bytes()).hexdigest()
 
 
-def test_a_model_that_the_local_keras_cannot_load_is_kept(run, monkeypatch):
+def test_a_model_that_the_local_keras_cannot_load_is_kept_here_and_in_the_gpu_kernel(
+    run, monkeypatch, capsys
+):
     before = {each.name for each in runs.list_local_runs()}
     monkeypatch.setenv("KERAS_BACKEND", "mxnet")
 
@@ -102,12 +104,7 @@ def test_a_model_that_the_local_keras_cannot_load_is_kept(run, monkeypatch):
     assert done.status == "done"
     assert (done.path / "model.keras").exists()
 
-
-def test_the_model_stays_in_the_gpu_kernel(run, capsys):
-    done = run(CELL)
-
     run("%%gpu\nprint(run.name, len(run.model.layers) > 0)")
-
     assert capsys.readouterr().out.endswith(f"{done.name} True\n")
 
 
