@@ -44,12 +44,9 @@ class InstanceMonitor:
 
     def step(self) -> bool:
         """Read AWS if it is time; return whether something costs money or changes."""
-        signals = change_signal.read_times()
-        if signals != self._signals:
-            self._signals = signals
-            self._hurry()
-        if self._clock() >= self._due:
-            with self._reading:
+        with self._reading:
+            self._heed_signals()
+            if self._clock() >= self._due:
                 self._read()
         listing = self._listing
         return bool(listing and (listing.costs_money or listing.is_changing))
@@ -68,6 +65,7 @@ class InstanceMonitor:
         """
         asked_at = self._clock()
         with self._reading:
+            fresh = self._heed_signals() or fresh
             if self._began < asked_at and (fresh or not self._is_current()):
                 self._interval = _SHORTEST
                 self._read()
@@ -141,6 +139,15 @@ class InstanceMonitor:
 
     def _is_current(self) -> bool:
         return self._listing is not None and self._clock() < self._due + _GRACE_SECONDS
+
+    def _heed_signals(self) -> bool:
+        """Return whether a process has changed something on AWS or the selected profile."""
+        signals = change_signal.read_times()
+        if signals == self._signals:
+            return False
+        self._signals = signals
+        self._hurry()
+        return True
 
     def _hurry(self) -> None:
         self._due, self._interval = self._clock(), _SHORTEST

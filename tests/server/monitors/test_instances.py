@@ -11,6 +11,7 @@ from dl_magics.errors import NoCredentials
 from dl_magics.server.monitors.instances import InstanceMonitor
 from dl_magics.server.monitors.listing import Action
 from dl_magics.store import change_signal, state
+from dl_magics.store.state import ProfileSettings
 
 
 @pytest.fixture
@@ -134,6 +135,16 @@ def test_another_profile_of_new_notebooks_is_shown_at_once(
     pushed = published.of("instances")[-1]
     assert (pushed["place"]["region"], pushed["instances"]) == ("eu-west-1", [])
     assert published.of("notice") == []
+
+
+def test_an_error_of_the_earlier_profile_is_not_repeated(monitor, selected_account, clock):
+    state.update(lambda before: replace(before, profile=ProfileSettings(profile="nobody")))
+    with pytest.raises(NoCredentials):
+        monitor.read(fresh=False)
+    state.update(lambda before: replace(before, profile=ProfileSettings(profile="tests")))
+    clock.now += 0.1
+
+    assert json.loads(monitor.read(fresh=False))["instances"] == []
 
 
 def test_a_server_that_is_shut_down_names_what_keeps_running(monitor, run_instance, clock):
