@@ -157,7 +157,7 @@ export function addInstanceCommands(context: ICommandContext): void {
     describedBy,
     execute: args =>
       on(trans.__('Open Terminal'), having(['running']), args, async instance => {
-        await openTerminal(app, await cloud.readSshCommand(instance.id));
+        await openTerminal(app, trans, await cloud.readSshCommand(instance.id));
         recorded.record('instances', instance.cells.ssh);
       })
   });
