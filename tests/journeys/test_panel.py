@@ -99,6 +99,11 @@ def test_nothing_is_cut_off_or_hard_to_read(panel, theme, width):
     panel.page.wait_for_timeout(300)
     panel.shoot(f"{theme.split()[1].lower()}-{width}")
     problems = panel.find_problems()
+    panel.press("Launch…")
+    panel.page.wait_for_selector(".dl-prices")
+    panel.shoot(f"launch-{theme.split()[1].lower()}-{width}")
+    problems += panel.find_problems()
+    panel.answer("Cancel")
     panel.page.set_viewport_size({"width": 1100, "height": 850})
 
     assert problems == []

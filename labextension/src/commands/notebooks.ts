@@ -44,8 +44,10 @@ export class Notebooks {
   async run(code: string, isNew = false): Promise<void> {
     if (isNew || !this.isOpen) {
       await this._create();
+      await this._app.commands.execute(REPLACE, { text: this._withLoad(code) });
+    } else {
+      await this._insert(this._withLoad(code));
     }
-    await this._insert(this._withLoad(code));
     // It resolves when the cell is done, which may be after hours.
     void this._app.commands.execute(RUN);
   }

@@ -9,13 +9,16 @@ from typing import Any
 
 PANEL = "#dl-magics-panel"
 STATUS = ".dl-bill"
+DIALOG = ".jp-Dialog-content"
 OPEN = """async () => {
   await window.jupyterapp.restored;
   await window.jupyterapp.commands.execute('dl-magics:open-panel'); }"""
-CUT_OFF = """selector => [...document.querySelectorAll(`${selector} button, ${selector} select`)]
-  .filter(each => each.getBoundingClientRect().right >
-    document.querySelector(selector).getBoundingClientRect().right)
-  .map(each => each.textContent)"""
+CUT_OFF = """selector => {
+  const edge = document.querySelector(selector).getBoundingClientRect().right;
+  const parts = ['button', 'select', 'input:not([type=radio])'];
+  return [...document.querySelectorAll(parts.map(each => `${selector} ${each}`).join())]
+    .filter(each => each.getBoundingClientRect().right > Math.min(edge, window.innerWidth))
+    .map(each => each.textContent || each.type); }"""
 SCREENSHOTS = Path(__file__).parents[3] / "build" / "screenshots"
 SECONDS = 60
 
@@ -72,9 +75,14 @@ class Panel:
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
     def find_problems(self) -> list[str]:
-        """Return what axe-core finds in the panel and the status bar, and what is cut off."""
-        cut = [f"{text} is cut off" for text in self.page.evaluate(CUT_OFF, PANEL)]
-        shown = [each for each in (PANEL, STATUS) if self.page.locator(each).count()]
+        """Return what axe-core finds in panel, dialog and status bar, and what is cut off."""
+        shown = [each for each in (PANEL, DIALOG, STATUS) if self.page.locator(each).count()]
+        cut = [
+            f"{text} is cut off"
+            for each in shown
+            if each != STATUS
+            for text in self.page.evaluate(CUT_OFF, each)
+        ]
         return [found for each in shown for found in self.lab.find_violations(each)] + cut
 
     def call(self, path: str, method: str = "GET", body: Any = None) -> Any:
