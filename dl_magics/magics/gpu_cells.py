@@ -33,7 +33,8 @@ class GpuCellMagics(Magics):
         """Run the cell on the GPU kernel; output, plots, widgets, errors, interrupts work as usual.
 
         Output that comes after its end appears under it. Behind a background cell it waits, and
-        Stop then ends only the wait.
+        Stop then ends only the wait. The second Stop leaves a cell that does not end: %gpu_output
+        shows it. On a stopped instance the cell is refused at once.
 
         ::
 

@@ -50,6 +50,7 @@ def form(shared_lab, folder):
 
 def test_the_form_is_accessible_and_its_buttons_are_in_sight(form):
     assert form.check_everywhere(".dl-keras", ".dl-keras button, .dl-keras select") == []
+    assert not form.page.locator(".dl-saved-note").is_visible()
 
 
 def test_arrow_keys_write_nothing_until_enter(form, folder):

@@ -54,6 +54,7 @@ def focused(lab):
 
 def test_the_table_is_accessible_and_its_buttons_are_in_sight(table):
     assert table.check_everywhere(".dl-instances", ".dl-instances button") == []
+    assert not table.page.locator(".dl-saved-note").is_visible()
 
 
 def test_the_keyboard_answers_a_question_and_keeps_its_place_when_the_table_is_redrawn(table):
