@@ -1,6 +1,6 @@
 """Compare `%aws_state` with a bare call of boto3, on the practice cloud.
 
-    python benchmarks/aws_state.py
+    python benchmarks/aws/aws_state.py
 
 The call is `describe_instances` with an existing client. The same bytes over a kept-alive HTTP
 connection show how much of it the practice cloud takes.

@@ -1,6 +1,6 @@
 """Measure the delay from an instance running to the end of the wait, on the practice cloud.
 
-    python benchmarks/aws_start.py 20     # 20 starts each, compared with `aws ec2 wait`
+    python benchmarks/aws/aws_start.py 20     # 20 starts each, compared with `aws ec2 wait`
 
 An instance takes 2 to 17 s to start, spread evenly and the same for both: `aws ec2 wait
 instance-running` polls every 15 s, and with a fixed time its delay would always be the same.
