@@ -18,17 +18,6 @@ def test_a_name_with_spaces_is_quoted_as_in_a_shell(cloud, run, rent):
     assert run("%aws_stop 'my gpu box'").name == "my gpu box"
 
 
-def test_more_volumes_than_a_filter_may_name_are_read_in_several_calls(cloud, rent):
-    id_ = rent()
-    others = [f"i-{n:017x}" for n in range(450)]
-
-    found = context.load().session.query_filtered(
-        "describe_volumes", "Volumes", "attachment.instance-id", [*others, id_]
-    )
-
-    assert [each["Attachments"][0]["InstanceId"] for each in found] == [id_]
-
-
 def test_a_gpu_name_can_replace_the_type(rent, run):
     rent("t2.micro", name="small")
     id_ = rent("g4dn.xlarge", name="big")
