@@ -232,7 +232,7 @@ def test_a_stopped_instance_is_refused_at_once_and_found_again_after_its_start(o
 
     assert {reply["ename"] for reply in replies} == {"WrongState"}
     assert all("gpu is stopped: it must be running." in reply["evalue"] for reply in replies)
-    assert open_notebook.run("%aws_start")[0]["status"] == "ok"
+    assert open_notebook.run("%aws_start -y")[0]["status"] == "ok"
     reply, _ = open_notebook.run("%%gpu\nran")
     assert reply["ename"] == "KernelDied"
     assert open_notebook.run("%gpu_connect")[0]["status"] == "ok"
@@ -243,7 +243,7 @@ def test_a_stopped_instance_is_refused_at_once_and_found_again_after_its_start(o
 def test_a_restarted_notebook_says_that_its_gpu_kernel_lost_its_variables(open_notebook):
     open_notebook.run("%%gpu\nkept = 1")
     open_notebook.run("%aws_stop")
-    open_notebook.run("%aws_start")
+    open_notebook.run("%aws_start -y")
     open_notebook.die_and_restart()
 
     _, outputs = open_notebook.run("%%gpu\nprint('kept' in dir())")
