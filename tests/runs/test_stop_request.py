@@ -102,7 +102,8 @@ def test_an_interrupt_is_acknowledged_during_a_long_call_into_c(times):
     def press():
         for _ in range(times):
             interrupt()
-        told.wait()
+            # Two signals in the same moment may be delivered as one.
+            told.wait()
 
     pressing, aborted = Thread(target=press), False
     try:
