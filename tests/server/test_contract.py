@@ -39,7 +39,7 @@ def test_a_request_that_is_allowed_comes_back_with_its_values():
         (LAUNCH, [], {}, b'{"type": ', "body: it is not JSON"),
         (LAUNCH, [], {}, b"\xff", "body: it is not JSON"),
         (LAUNCH, [], {}, b"[" * 100_000, "body: it is not JSON"),
-        (LAUNCH, [], {}, b'{"type": "t2.micro", "tpye": 1}', "'tpye' was unexpected"),
+        (LAUNCH, [], {}, b'{"type": "t2.micro", "typ": 1}', "'typ' was unexpected"),
         (LAUNCH, [], {}, b'{"type": "; rm -rf"}', "body['type']: '; rm -rf' does not match"),
         (LAUNCH, [], {}, b'{"type": "t2.micro", "disk_gib": true}', "body['disk_gib']: True"),
         (START, ["gpu"], {}, b"", "id: 'gpu' does not match"),
