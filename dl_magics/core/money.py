@@ -39,6 +39,11 @@ def cost(dollars_per_hour: float | None, seconds: float) -> float | None:
     return dollars_per_hour * max(seconds, _MIN_BILLED_SECONDS) / 3600
 
 
+def cost_share(dollars_per_hour: float | None, seconds: float) -> float | None:
+    """Return the dollars for `seconds` of the time of a running instance: without a minimum."""
+    return None if dollars_per_hour is None else dollars_per_hour * seconds / 3600
+
+
 def format_duration(seconds: float) -> str:
     """Return `41 min`, `2 h 05 min` or `12 s`."""
     whole = max(0, round(seconds))

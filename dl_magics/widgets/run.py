@@ -98,8 +98,9 @@ def cost(state: RunState) -> str:
     """Return the cost of the instance for the time of the run; "" if it runs on no instance."""
     if "dollars_per_hour" not in state.host:
         return ""
-    rate = state.host["dollars_per_hour"]
-    return money.format_dollars(None if rate is None else rate * state.seconds_running / 3600)
+    return money.format_dollars(
+        money.cost_share(state.host["dollars_per_hour"], state.seconds_running)
+    )
 
 
 def notes(state: RunState) -> list[str]:

@@ -51,7 +51,7 @@ def run_cells(client, *lines):
 
 def test_two_kernels_and_a_panel_show_the_state_of_ec2(cloud, run, kernels):
     id_ = run("%aws_launch t2.micro -y").id
-    lines = [f"%aws_{what}" for what in ("stop", "start", "state", "stop", "start", "list")]
+    lines = [f"%aws_{what}" for what in ("stop", "start -y", "state", "stop", "start -y", "list")]
 
     with ThreadPoolExecutor() as all_at_once:
         panel = subprocess.Popen([sys.executable, "-c", PANEL, id_])

@@ -158,7 +158,7 @@ def _summarize_state(folder: Path, state: RunState) -> RunSummary:
         images_per_second=state.images_per_second,
         seconds_left=state.seconds_left,
         seconds=state.seconds_running,
-        dollars=money.cost(dollars_per_hour, state.seconds_running),
+        dollars=money.cost_share(dollars_per_hour, state.seconds_running),
         best=dict(best) if best else None,
         epochs=len(state.epochs),
         started_at=state.started_at,

@@ -44,5 +44,5 @@ class InstanceNotices:
     def _notify(self, kind: str, level: str, ran: Instance, message: str, reason: str) -> None:
         del self._running[ran.id]
         self._ended_at.pop(ran.id, None)
-        text = f"{message} {reason}" if reason else message
+        text = f"{message} · {reason}" if reason else message
         self._publisher.notify(kind, level, text, instance=ran.id)

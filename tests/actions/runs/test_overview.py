@@ -50,7 +50,8 @@ def test_a_summary_has_the_progress_and_the_cost_of_a_run_that_goes_on():
 
     assert (summary.status, summary.done, summary.total) == ("running", 50, 100)
     assert summary.host == "gpu"
-    assert summary.dollars == pytest.approx(0.5 / 60)  # EC2 bills a minute at least
+    # One second is its share of the hour; the minute that EC2 bills at least is the instance's.
+    assert summary.dollars == pytest.approx(0.5 / 3600)
     assert not summary.ended
 
 
