@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from IPython.core import magic_arguments as ipython_arguments
 from IPython.core.error import UsageError
 
-__all__ = ["argument", "magic_arguments", "parse_argstring"]
+__all__ = ["argument", "magic_arguments", "parse_argstring", "strip_comment"]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -35,14 +35,17 @@ class LazyParser:
     def parse_argstring(self, line: str) -> Namespace:
         """Parse the line of the magic as a shell splits it: quotes and backslashes are removed.
 
-        Raises UsageError for an invalid line.
+        A comment after ` #` is left out. Raises UsageError for an invalid line.
         """
-        words = shlex.shlex(line, posix=True, punctuation_chars="")
+        words = shlex.shlex(strip_comment(line), posix=True, punctuation_chars="")
         words.whitespace_split, words.commenters = True, ""
         if os.name == "nt":
             words.escape = ""  # a backslash is part of a path
         try:
-            parsed: Namespace = self._parser.parse_args(list(words))
+            given = list(words)
+            if given in (["--help"], ["-h"]):
+                raise UsageError(f"%{self._magic.__name__}? shows the help of this magic.")
+            parsed: Namespace = self._parser.parse_args(given)
         except ValueError as error:
             raise UsageError(f"{str(error).lower()} in: {line}") from error
         return parsed
@@ -51,6 +54,22 @@ class LazyParser:
         """Return what `%magic?` shows: usage, docstring, options."""
         text: str = self._parser.format_help()
         return text
+
+
+def strip_comment(line: str) -> str:
+    """Return the line of a magic without the comment at its end, as in Python or a shell.
+
+    A comment begins with a `#` at the start of a word, outside of quotes.
+    """
+    quote = ""
+    for position, character in enumerate(line):
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character == "#" and (position == 0 or line[position - 1].isspace()):
+            return line[:position].rstrip()
+    return line
 
 
 def parse_argstring(magic: Any, line: str) -> Namespace:

@@ -12,7 +12,12 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from traitlets import Enum
 
 from dl_magics.errors import BadSetting
-from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
+from dl_magics.magics.arguments import (
+    argument,
+    magic_arguments,
+    parse_argstring,
+    strip_comment,
+)
 from dl_magics.magics.display.front_end import Live, shows_widgets
 from dl_magics.magics.display.updatable import print_line
 from dl_magics.magics.prompts import Notice, confirm
@@ -104,6 +109,7 @@ class FinetuneMagics(Magics):
         from dl_magics.training.recipe.recipe import describe_sample
         from dl_magics.training.run import Run
 
+        line = strip_comment(line)
         if any(word.partition("=")[0] == _RESUME for word in line.split()):
             run = runs.find_resumable(_parse_resume(line, cell))
             print_line(place.describe_resumed(run))

@@ -72,7 +72,12 @@ class RunState:
 
     @property
     def seconds_running(self) -> float:
-        """The seconds from the start to the last event, less those while it was interrupted."""
+        """The seconds from the start to the last event, less those while it was interrupted.
+
+        0 for a run that failed before it started.
+        """
+        if not self.started_at:
+            return 0.0
         return max(self.at - self.started_at - self.seconds_paused, 0.0)
 
     def apply(self, event: Event) -> RunState:

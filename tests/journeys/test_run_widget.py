@@ -36,7 +36,7 @@ def test_the_chart_updates_and_stop_keeps_the_best_weights(lab, kernel):
         f".getAttribute('points').split(' ').length > {first + 3}",
         timeout=30_000,
     )
-    lab.page.click("text=Stop")
+    lab.page.click(".jp-Notebook >> text=Stop")
     lab.finish(1)
     lab.run(2)
     lab.finish(2)
@@ -112,7 +112,7 @@ def test_another_kernel_can_attach_to_a_run_and_stop_it(lab):
         f".getAttribute('points').split(' ').length > {before}",
         timeout=30_000,
     )
-    lab.page.click("text=Stop")
+    lab.page.click(".jp-Notebook >> text=Stop")
     lab.page.wait_for_selector(".dl-run", state="detached", timeout=60_000)
     lab.run(2)
     lab.finish(2)

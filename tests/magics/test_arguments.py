@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from IPython.core import magic_arguments as ipython_arguments
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
 
-from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
+from dl_magics.magics.arguments import (
+    argument,
+    magic_arguments,
+    parse_argstring,
+    strip_comment,
+)
+
+README = Path(__file__).parents[2] / "README.md"
 
 
 @pytest.fixture
@@ -78,3 +88,41 @@ def test_the_help_of_our_magics_shows_their_options_and_examples(shell, magic):
 
     assert "options:" in shown
     assert f"%{magic} " in shown
+
+
+@pytest.mark.parametrize(
+    ("line", "rest"),
+    [
+        ("Ada  # whom to greet, in $", "Ada"),
+        ("# all", ""),
+        ("'Ada # Lovelace' # both names", "'Ada # Lovelace'"),
+        ("Ada#1", "Ada#1"),
+        ('"Ada', '"Ada'),
+    ],
+)
+def test_a_comment_at_the_end_is_left_out(line, rest):
+    assert strip_comment(line) == rest
+
+
+def test_a_magic_is_called_with_a_comment(greet):
+    assert greet("Ada --times 2   # it isn't a name") == "Hello Ada! Hello Ada! "
+
+
+def test_the_help_is_named_where_it_is_asked_for_as_in_a_terminal(greet):
+    with pytest.raises(UsageError, match=r"%greet\? shows the help"):
+        greet("--help")
+
+
+def test_every_line_of_the_readme_is_understood(shell):
+    shell.run_line_magic("load_ext", "dl_magics")
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if line.startswith("%")]
+
+    names = set()
+    for line in lines:
+        name, _, rest = line.lstrip("%").partition(" ")
+        if parser := getattr(shell.find_magic(name), "parser", None):
+            parser.parse_argstring(rest)
+            names.add(name)
+
+    assert {"aws_launch", "aws_start", "gpu_connect", "practice", "sync"} <= names

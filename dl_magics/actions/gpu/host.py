@@ -35,8 +35,20 @@ class SshHost:
         return is_instance_id(self.alias)
 
     def load_context(self) -> Context:
-        """Return the context of the instance's AWS profile."""
-        return context.load_for(self.profile) if self.profile else context.load()
+        """Return the context of the instance's AWS profile.
+
+        Raises
+        ------
+        WrongState
+            where the instance is in a practice cloud that has ended.
+        """
+        try:
+            return context.load_for(self.profile) if self.profile else context.load()
+        except WrongState as error:
+            raise WrongState(
+                f"{self.name} is in the practice cloud, which is not running.",
+                fix=f"{error.fix} · to work on this computer: %gpu_disconnect",
+            ) from error
 
     def resolve_target(self) -> SshTarget:
         """Return the current SSH target; an instance's address is looked up by its id."""
@@ -46,6 +58,12 @@ class SshHost:
         return self._instance_login(aws, aws.ec2.describe_instance(self.alias))
 
     def _instance_login(self, aws: Context, instance: Instance) -> SshTarget:
+        if instance.gone:
+            raise WrongState(
+                f"{instance.name} is {instance.state}: its disk and its kernels are gone.",
+                fix="%aws_launch rents another instance · to work on this computer: "
+                "%gpu_disconnect",
+            )
         if instance.state != "running":
             raise WrongState(
                 f"{instance.name} is {instance.state}: it must be running.",

@@ -42,6 +42,7 @@ def select_values(namespace: Mapping[str, Any], names: Iterable[str]) -> dict[st
     missing = [name for name in names if name not in namespace]
     if missing:
         raise BadValue(
-            f"{', '.join(missing)} is not defined.", fix="First run the cell that defines it."
+            f"{', '.join(missing)} is not defined.",
+            fix="Define it first: in this cell, or in one that ran before it.",
         )
     return {name: namespace[name] for name in names}

@@ -46,6 +46,30 @@ def test_an_instance_is_found_by_its_id_after_its_address_changed(cloud, run):
     assert "%aws_start" in refused.value.fix
 
 
+def test_a_terminated_instance_leads_to_another_one_or_to_this_computer(cloud, run):
+    run("%aws_launch t2.micro -y")
+    found = host.resolve()
+
+    run("%aws_terminate -f")
+
+    with pytest.raises(errors.WrongState, match="its disk and its kernels are gone") as refused:
+        found.resolve_target()
+    assert refused.value.fix.startswith("%aws_launch")
+    assert refused.value.fix.endswith("%gpu_disconnect")
+
+
+def test_a_host_of_a_practice_cloud_that_has_ended_leads_to_this_computer(run):
+    run("%practice on")
+    run("%aws_launch t2.micro -y")
+    found = host.resolve()
+
+    run("%practice off")
+
+    with pytest.raises(errors.WrongState, match="gpu is in the practice cloud") as refused:
+        found.resolve_target()
+    assert refused.value.fix == "%practice on · to work on this computer: %gpu_disconnect"
+
+
 def test_a_new_local_address_is_authorized(cloud, run, address):
     run("%aws_launch t2.micro -y")
     address.address = "198.51.100.99"

@@ -45,7 +45,7 @@ def test_each_new_event_is_pushed_and_the_end_is_a_notice(published):
     (notice,) = published.of("notice")
     assert (notice["kind"], notice["run"]) == ("run-done", "run")
     assert "val_accuracy 0.800" in notice["message"]
-    assert notice["message"].endswith(", $60.00")
+    assert notice["message"].endswith(", $1.00")
 
 
 def test_runs_that_ended_before_the_server_started_are_listed_without_a_notice(published):
