@@ -165,7 +165,7 @@ function speed(progress) {
   if (progress.images_per_second) {
     parts.push(`${progress.images_per_second.toLocaleString('en', { maximumFractionDigits: 1 })} images/s`);
   }
-  if (progress.seconds_left && progress.status === 'running') {
+  if (progress.seconds_left) {
     parts.push(`${duration(progress.seconds_left)} left`);
   }
   if (progress.seconds) {
@@ -244,7 +244,9 @@ function render({ model, el }) {
     }
     drawCharts(epochs, about.epochs_asked);
     const title = [about.title, about.device, about.host].filter(Boolean).join(' · ');
-    const phase = [ended ? progress.status : progress.phase, speed(progress)].filter(Boolean).join(': ');
+    const phase = ended
+      ? `${progress.status}: copying and checking the results`
+      : [progress.phase, speed(progress)].filter(Boolean).join(': ');
     /** @type {string[]} */
     const notes = model.get('notes');
     redraw(top, [element('div', { class: 'dl-title' }, title), stopButton(ended)]);
@@ -256,7 +258,7 @@ function render({ model, el }) {
         class: 'dl-bar',
         'aria-label': 'Progress of the phase',
         max: progress.total || null,
-        value: progress.total ? progress.done : null
+        value: progress.total ? (ended ? progress.total : progress.done) : null
       })
     ]);
     redraw(end, [
