@@ -39,6 +39,11 @@ class Prediction:
         name = self.path.parent.name
         return name if name in self.probabilities else ""
 
+    @property
+    def shown_label(self) -> str:
+        """The class, marked where the folder names another one: `cats ✗`."""
+        return f"{self.label} ✗" if self.folder_class not in ("", self.label) else self.label
+
 
 class Predictions(list[Prediction]):
     """One prediction an image, in the order of the files; the lowest probability is shown first.
@@ -113,7 +118,7 @@ class Predictions(list[Prediction]):
         names = self._names()
         lines = [self.summary] if self else []
         lines += [
-            f"{names[each.path]}: {each.label} ({each.probability:.1%})"
+            f"{names[each.path]}: {each.shown_label} ({each.probability:.1%})"
             for each in self._doubtful()
         ]
         lines += [self._rest()] if self._rest() else []
@@ -127,7 +132,7 @@ class Predictions(list[Prediction]):
         names = self._names()
         rows = "".join(
             f"<tr><td>{_thumbnail(each.path)}</td><td {_LEFT}>{_text(names[each.path])}</td>"
-            f"<td {_LEFT}>{_text(each.label)}</td><td>{each.probability:.1%}</td></tr>"
+            f"<td {_LEFT}>{_text(each.shown_label)}</td><td>{each.probability:.1%}</td></tr>"
             for each in self._doubtful()
         )
         head = f"<tr><th></th><th {_LEFT}>image</th><th {_LEFT}>class</th><th>probability</th></tr>"

@@ -68,6 +68,20 @@ def test_one_folder_that_is_named_like_a_class_says_how_many_have_it(tmp_path):
     assert Predictions(made, {}).summary == "132 of 140 cats"
 
 
+def test_a_prediction_that_its_folder_contradicts_is_marked(tmp_path):
+    made = [
+        predicted(tmp_path / "cats" / "right.jpg", "cats"),
+        predicted(tmp_path / "cats" / "wrong.jpg", "dogs"),
+        predicted(tmp_path / "of_no_class" / "any.jpg", "dogs"),
+    ]
+
+    shown = repr(Predictions(made, {}))
+
+    assert "wrong.jpg: dogs ✗" in shown
+    assert shown.count("✗") == 1
+    assert Predictions(made, {})._repr_html_().count("dogs ✗</td>") == 1
+
+
 def test_of_many_classes_the_most_frequent_are_named(tmp_path):
     counts = {f"class {i}": 10 - i for i in range(8)}
 
