@@ -17,6 +17,7 @@ from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
 from dl_magics.actions.runs import remote_run
 from dl_magics.actions.runs.place import describe_host
+from dl_magics.data import walk
 from dl_magics.errors import BadData, KernelDied, NotResumable, WeightsNotFound
 from dl_magics.runs import remote_origin
 from dl_magics.runs.events import Event, RunEnded
@@ -84,13 +85,19 @@ def find_data(kernel: NotebookKernel, data: str) -> str:
         sftp.resolve_path(kernel.host.resolve_target(), sync.remote_path(data))
     )
     if path is None:
-        raise BadData(
-            f"{data} is not on {kernel.host.name}.",
-            fix=f"%sync up {data}"
-            if Path(data).expanduser().is_dir()
-            else f"There is no such local folder either: %aws_ssh ls · %sync up {data}",
-        )
+        raise _no_data(kernel.host.name, data)
     return path
+
+
+def _no_data(host: str, data: str) -> BadData:
+    try:
+        walk.existing_path(data)
+    except BadData as error:
+        return BadData(
+            f"{data} is neither on {host} nor on this computer.",
+            fix=f"{error.fix} · %aws_ssh ls lists the folders on {host}.",
+        )
+    return BadData(f"{data} is not on {host}.", fix=f"%sync up {data}")
 
 
 def _train(

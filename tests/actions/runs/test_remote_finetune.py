@@ -127,7 +127,11 @@ def test_data_missing_on_the_host_is_refused_before_the_start(run):
 
     with pytest.raises(errors.BadData) as refused:
         run(f"%%finetune only_here\n{SETTINGS}")
+    with pytest.raises(errors.BadData, match="neither on gpu nor on this computer") as misspelled:
+        run(f"%%finetune only_her\n{SETTINGS}")
 
+    assert "Did you mean" in misspelled.value.fix
+    assert "only_here'" in misspelled.value.fix
     assert "only_here is not on gpu" in str(refused.value)
     assert refused.value.fix == "%sync up only_here"
     assert len(runs.list_local_runs()) == before
