@@ -111,6 +111,7 @@ def test_a_host_with_work_is_in_use(start, clock, code):
 
         assert not is_over_after(last_use, clock, 1 / 12)
         host.kill()
+        host.wait()
         assert is_over_after(last_use, clock, 1 / 12)
 
 
