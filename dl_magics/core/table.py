@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from collections.abc import Sequence
 from html import escape
+from itertools import zip_longest
 
 # A number with its unit, or a date, stays on one line.
 _SHORT, _NO_BREAK = 16, "; white-space: nowrap"
+_GAP = "  "
 
 Rows = Sequence[Sequence[str]]
 
 
-def format_text(title: str, heads: Sequence[str], rows: Rows) -> str:
-    """Return the title and the table as text with aligned columns."""
+def format_text(title: str, heads: Sequence[str], rows: Rows, width: int | None = None) -> str:
+    """Return the title and the table as text with aligned columns.
+
+    A table that is wider than `width`, by default that of the terminal, has the longest cells on
+    several lines; words are not broken.
+    """
+    if width is None:
+        width = shutil.get_terminal_size((0, 0)).columns
     lines = [list(heads), *(list(map(_join_lines, row)) for row in rows)] if rows else []
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    shown = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
+    widths = _fit_widths(lines, width)
+    shown = [line for each in lines for line in _format_line(each, widths)]
     return "\n".join([title, *shown])
 
 
@@ -36,6 +43,37 @@ def format_html(title: str, heads: Sequence[str], rows: Rows) -> str:
 def escape_text(text: str) -> str:
     """Return a text as HTML that keeps its line breaks."""
     return "<br>".join(map(escape, text.splitlines()))
+
+
+def _fit_widths(lines: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Return the widths of the columns; without a `width` each is that of its longest cell."""
+    columns = list(zip(*lines, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    least = [
+        max(len(word) for cell in column for word in cell.split() or [""]) for column in columns
+    ]
+    over = sum(widths) + len(_GAP) * (len(widths) - 1) - width if width else 0
+    while over > 0 and widths != least:
+        widest = max(
+            (each for each in range(len(widths)) if widths[each] > least[each]),
+            key=widths.__getitem__,
+        )
+        widths[widest] -= 1
+        over -= 1
+    return widths
+
+
+def _format_line(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
+    parts = [
+        textwrap.wrap(cell, width, break_long_words=False, break_on_hyphens=False) or [""]
+        if len(cell) > width
+        else [cell]
+        for cell, width in zip(cells, widths, strict=True)
+    ]
+    return [
+        _GAP.join(part.ljust(width) for part, width in zip(line, widths, strict=True)).rstrip()
+        for line in zip_longest(*parts, fillvalue="")
+    ]
 
 
 def _join_lines(cell: str) -> str:
