@@ -15,11 +15,11 @@ from dl_magics.training.weights.graph import build_network, describe_graph, grap
 
 SIZE = 32
 PROBE = APPLICATIONS["EfficientNetB0"]
-# One of each kind; `make networks` compares all of them.
+# Some of each kind; `make networks` compares all of them.
 COMPARED = (
     list(APPLICATIONS)
     if os.environ.get("NETWORKS") == "all"
-    else ["ConvNeXtTiny", "EfficientNetV2B0", "MobileNetV3Small", "ResNet50", "VGG16"]
+    else ["ConvNeXtTiny", "MobileNetV3Small", "VGG16"]
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*input_shape. is undefined or non-square")
