@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import textwrap
 from collections.abc import Sequence
 from html import escape
@@ -18,11 +19,11 @@ Rows = Sequence[Sequence[str]]
 def format_text(title: str, heads: Sequence[str], rows: Rows, width: int | None = None) -> str:
     """Return the title and the table as text with aligned columns.
 
-    A table that is wider than `width`, by default that of the terminal, has the longest cells on
-    several lines; words are not broken.
+    A table that is wider than `width` has the longest cells on several lines; words are not broken.
+    The default is the width of the terminal; where there is none, there is no limit.
     """
     if width is None:
-        width = shutil.get_terminal_size((0, 0)).columns
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     lines = [list(heads), *(list(map(_join_lines, row)) for row in rows)] if rows else []
     widths = _fit_widths(lines, width)
     shown = [line for each in lines for line in _format_line(each, widths)]
