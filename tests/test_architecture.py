@@ -250,6 +250,20 @@ def test_no_module_has_more_than_250_lines():
     fail_on({name: count for name, count in lines.items() if count > MAX_LINES})
 
 
+def test_no_script_or_style_has_more_than_250_lines():
+    folders = [PACKAGE / "widgets", *(ROOT / "labextension" / name for name in ("src", "style"))]
+    found = [
+        file
+        for folder in folders
+        for file in folder.rglob("*")
+        if file.suffix in (".js", ".ts", ".tsx", ".css")
+    ]
+    lines = {file.name: len(file.read_text("utf-8").splitlines()) for file in found}
+
+    assert {"run.js", "cloud.ts", "run.css"} <= lines.keys()
+    fail_on({name: count for name, count in lines.items() if count > MAX_LINES})
+
+
 def test_no_more_than_two_modules_share_a_function_name_of_one_word():
     found = defaultdict(list)
     for module in modules():

@@ -1,6 +1,7 @@
-"""The scripts and styles of the widgets; each widget has those that all share in front of its own.
+"""The scripts and styles of the widgets.
 
-anywidget gives the browser one text per widget, which can import nothing from beside it.
+anywidget gives the browser one text per widget, which can import nothing from beside it: what a
+script imports stands in front of it.
 """
 
 from __future__ import annotations
@@ -9,12 +10,22 @@ import re
 from pathlib import Path
 
 _HERE = Path(__file__).parent / "browser"
-_IMPORT = re.compile(r"^import \{[^}]*\} from '\./base\.js';\n", re.MULTILINE)
+_IMPORT = re.compile(r"^import \{[^}]*\} from '\./(\w+\.js)';\n", re.MULTILINE)
 
 
 def load_script(name: str) -> str:
-    """Return the script of a widget with what it imports from `base.js`."""
-    return _read("base.js") + _IMPORT.sub("", _read(name))
+    """Return the script of a widget after the scripts that it imports, each of them once."""
+    scripts: dict[str, str] = {}
+
+    def add(each: str) -> None:
+        text = _read(each)
+        for imported in _IMPORT.findall(text):
+            if imported not in scripts:
+                add(imported)
+        scripts[each] = _IMPORT.sub("", text)
+
+    add(name)
+    return "".join(scripts.values())
 
 
 def load_style(name: str) -> str:

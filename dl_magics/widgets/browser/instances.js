@@ -3,81 +3,15 @@
  * waiting until the kernel has received it.
  *
  * @typedef {import('./base.js').Model} Model
- * @typedef {{id: string, name: string, state: string, type: string, gpu: string,
- *   ip: string | null, price: string, disk: string, start: string, dollars_per_hour: number | null,
- *   seconds: number}} Row
- * @typedef {'start' | 'stop' | 'connect' | 'resize'} Action
+ * @typedef {import('./instance_actions.js').Row} Row
+ * @typedef {import('./instance_actions.js').Action} Action
  */
 
 import { button, element, prepare, redraw, watchKernel } from './base.js';
+import { CAN, cost, label, question, waitingNote } from './instance_actions.js';
 
-/** @type {Record<Action, string[]>} */
-const CAN = {
-  start: ['stopped'],
-  stop: ['pending', 'running'],
-  connect: ['running'],
-  resize: ['stopped', 'running']
-};
 const HEADS = ['name', 'state', 'type', 'address', 'price', 'cost since start', 'actions'];
 const NEWS = 'change:summary change:received change:notes change:types';
-const LEAST_SECONDS = 60;
-
-/**
- * Return what an instance has cost since its start.
- *
- * @param {Row} row
- * @param {number} later seconds since the row was read
- */
-export function cost(row, later) {
-  if (row.dollars_per_hour === null) {
-    return 'unknown';
-  }
-  if (!['pending', 'running'].includes(row.state)) {
-    return '$0.00';
-  }
-  const dollars = (row.dollars_per_hour * Math.max(row.seconds + later, LEAST_SECONDS)) / 3600;
-  return `$${dollars.toFixed(dollars < 0.1 ? 4 : 2)}`;
-}
-
-/**
- * Return the question that confirms an action, with its cost.
- *
- * @param {Row} row
- * @param {Action} action
- * @param {string} type
- * @param {Record<string, string>} types
- * @param {string} account
- */
-export function question(row, action, type, types, account) {
-  if (action === 'start') {
-    return row.start;
-  }
-  if (action === 'stop') {
-    return `In ${account}: ${row.name} stops; its disk still costs ${row.disk}`;
-  }
-  const price = types[type] ?? 'price unknown';
-  return type ? `In ${account}: ${row.name} changes to ${type} (${price} while it runs)` : '';
-}
-
-/**
- * Return what is said of a click that the kernel has not received.
- *
- * @param {Row} row
- * @param {Action} action
- * @param {boolean} acts whether the kernel is still there
- */
-export function waitingNote(row, action, acts) {
-  return acts
-    ? `${action}: waiting for the kernel, which may be running a cell.`
-    : `The kernel did not receive “${action}”: %aws_list shows the state of ${row.name}.`;
-}
-
-/**
- * @param {Action} action
- */
-function label(action) {
-  return action[0].toUpperCase() + action.slice(1);
-}
 
 /**
  * Return a table cell: its column's name is shown in front of it where the table is narrow.

@@ -3,12 +3,10 @@ import test from 'node:test';
 
 import { load } from './load.js';
 
-const run = await load('run.js');
-
-const epoch = (number, logs, best = false) => ({ epoch: number, logs, best });
+const { describePhase, duration } = await load('run.js');
 
 test('durations are formatted with at most two units', () => {
-  assert.deepEqual([0, 59.4, 60, 3599, 3600, 7260].map(run.duration), [
+  assert.deepEqual([0, 59.4, 60, 3599, 3600, 7260].map(duration), [
     '0 s',
     '59 s',
     '1 min 0 s',
@@ -18,36 +16,19 @@ test('durations are formatted with at most two units', () => {
   ]);
 });
 
-test('ticks are round, ascending and few, and cover the range', () => {
-  for (const [low, high] of [[0, 1], [0.31, 0.98], [0, 2.3], [5, 5], [0, 0], [1e-6, 3e-6], [-2, 800]]) {
-    const marks = run.ticks(low, high);
+test('the phase is described with its speed while a run goes on', () => {
+  const going = { status: 'running', phase: 'features', unit: 'images', done: 320, total: 1119 };
 
-    assert.ok(marks[0] <= low && marks.at(-1) >= high, `${low} ${high}: ${marks}`);
-    assert.ok(marks.every((mark, at) => at === 0 || mark > marks[at - 1]));
-    assert.ok(marks.length >= 2 && marks.length <= 7, `${marks}`);
-  }
+  assert.equal(describePhase(going), 'features: 320 of 1,119 images');
+  assert.equal(
+    describePhase({ ...going, images_per_second: 21.5, seconds_left: 37, seconds: 15, cost: '$0.01' }),
+    'features: 320 of 1,119 images · 21.5 images/s · 37 s left · 15 s $0.01 so far'
+  );
 });
 
-test('a value that is not finite is left out of a curve', () => {
-  const epochs = [epoch(1, { loss: 2 }), epoch(2, { loss: NaN }), epoch(3, { loss: 1 }), epoch(4, {})];
+test('after the end of a run its phase says what is still waited for', () => {
+  const ended = { phase: 'evaluate', unit: 'images', done: 0, total: 12, images_per_second: 20.9 };
 
-  assert.deepEqual(run.series(epochs, 'loss'), [
-    { epoch: 1, value: 2 },
-    { epoch: 3, value: 1 }
-  ]);
-});
-
-test('the best epoch is the last one marked best', () => {
-  const epochs = [epoch(1, {}, true), epoch(2, {}, true), epoch(3, {})];
-
-  assert.equal(run.bestOf(epochs).epoch, 2);
-  assert.equal(run.bestOf([]), undefined);
-});
-
-test('the horizontal axis ends at the requested epochs or a little after the curve', () => {
-  assert.equal(run.lastEpoch(5, 1), 5);
-  assert.equal(run.lastEpoch(1, 1), 2);
-  assert.equal(run.lastEpoch(3000, 1), 10);
-  assert.equal(run.lastEpoch(3000, 14), 32);
-  assert.equal(run.lastEpoch(3000, 3000), 3000);
+  assert.equal(describePhase({ ...ended, status: 'done' }), 'done: copying and checking the results');
+  assert.equal(describePhase({ ...ended, status: 'failed' }), 'failed');
 });

@@ -3,7 +3,7 @@ import test from 'node:test';
 
 import { load } from './load.js';
 
-const { cost, question, waitingNote } = await load('instances.js');
+const { cost, question, waitingNote } = await load('instance_actions.js');
 
 const row = {
   name: 'gpu',

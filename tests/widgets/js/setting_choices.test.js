@@ -3,7 +3,7 @@ import test from 'node:test';
 
 import { load } from './load.js';
 
-const module = await load('keras_settings.js');
+const module = await load('setting_choices.js');
 const { isMove, isSmallNumber, label, offered } = module;
 
 const choices = [
