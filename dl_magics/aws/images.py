@@ -51,7 +51,7 @@ def find_image(
     Raises
     ------
     NoSuchImage
-        if the image does not exist or does not work on the type, or no image is made for the type.
+        if the image does not exist, cannot run on the type, or none is available for the type.
     BadSetting
         if neither `user` nor the image says who logs in.
     """

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from dl_magics.aws import api_models, credentials
 from dl_magics.aws.error_mapping import map_boto_errors
 from dl_magics.aws.profile import AwsProfile
-from dl_magics.errors import NoCredentials, TooManyRequests
+from dl_magics.errors import NoCredentials, NoRegion, TooManyRequests
 from dl_magics.store import change_signal
 
 _CONNECT_SECONDS = 5
@@ -112,6 +112,15 @@ class AwsSession:
         """Return the regions that are enabled for the account."""
         region = self.region or "us-east-1"
         return list(self.query("ec2", "describe_regions", region=region)["Regions"])
+
+    def check_region(self, region: str) -> None:
+        """Raise NoRegion if the region is not enabled for the account."""
+        known = {str(each["RegionName"]) for each in self.list_regions()}
+        if region not in known:
+            raise NoRegion(
+                f"Region '{region}' is not available in this account.",
+                fix=f"Use one of: {', '.join(sorted(known))}",
+            )
 
     def _retry_throttled(self, work: Callable[[], Any]) -> Any:
         """Return the result of a call, which is repeated with backoff if AWS throttles it."""

@@ -30,7 +30,7 @@ def hold_back(folder: Path | None = None) -> Iterator[None]:
     """
     try:
         shown = os.dup(_STDERR)
-    except OSError:  # it is closed: nobody would see anything
+    except OSError:  # it is closed: there is nothing to hold back
         yield
         return
     # A file with a name: where the backend ends the process, it is still there.

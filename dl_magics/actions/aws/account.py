@@ -11,7 +11,7 @@ from dl_magics.actions.aws.context import Context, load_profile
 from dl_magics.aws.network import own_address
 from dl_magics.aws.profile import AwsProfile
 from dl_magics.aws.session import AwsSession
-from dl_magics.errors import BadSetting, NoRegion
+from dl_magics.errors import BadSetting
 from dl_magics.store import state
 
 
@@ -34,12 +34,7 @@ def select_profile(profile: str | None, ssh_config: str | None, address_url: str
 
 def select_region(region: str) -> None:
     """Select a region; raise NoRegion if the account does not have it."""
-    known = {each["RegionName"] for each in AwsSession.open(load_profile()).list_regions()}
-    if region not in known:
-        raise NoRegion(
-            f"Region '{region}' is not available in this account.",
-            fix=f"Use one of: {', '.join(sorted(known))}",
-        )
+    AwsSession.open(load_profile()).check_region(region)
     _keep(replace(load_profile(), region=region))
 
 

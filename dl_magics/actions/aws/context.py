@@ -89,7 +89,8 @@ class Context:
         NoSuchInstance
             if no instance matches, or none is selected.
         NotConfirmed
-            if the selected instance is somebody else's and was selected by a part of its name.
+            if dl_magics did not launch the selected instance, and it was selected by a part of
+            its name.
         SeveralInstances
             if more than one matches.
         """

@@ -44,7 +44,7 @@ class PracticeApp:
     secret
         Control commands must prove that they know it; it is in a file that only its owner may read.
     last_use
-        Is told of each request and of the processes that use the practice cloud.
+        Receives each request, and the processes that use the practice cloud.
     end
         Called when the stop command arrives.
     """

@@ -147,7 +147,7 @@ class Hosts:
         _write_key(_key_file(self._folder / instance_id), _new_key())
 
     def change_login_user(self, instance_id: str, user: str) -> None:
-        """Let another user log in from now on, and nobody else."""
+        """Allow only this user to log in from now on."""
         (self._folder / instance_id / ssh_server.USER_FILE).write_text(user, encoding="utf-8")
 
     def console_output(self, instance_id: str) -> str:

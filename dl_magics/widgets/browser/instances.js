@@ -198,7 +198,7 @@ function render({ model, el }) {
 
   function tick() {
     if (kernel.why()) {
-      return; // nobody knows what it costs by now
+      return; // the cost is not known any more
     }
     for (const row of model.get('rows')) {
       const shown = el.querySelector(`tr[data-row="${CSS.escape(row.id)}"] .dl-cost`);

@@ -10,7 +10,7 @@ from typing import Any
 
 from dl_magics.actions.aws.context import Context
 
-# The command launches one instance unless it is told another number.
+# The command launches one instance by default.
 _COUNTS = ("MinCount", "MaxCount")
 _OPTION = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WORDS_ON_A_LINE, _NEXT_LINE = 7, " \\\n  "

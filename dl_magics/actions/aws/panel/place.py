@@ -1,4 +1,4 @@
-"""The profile and region of JupyterLab's panel. Notebooks keep theirs, whatever is selected here.
+"""The profile and region of JupyterLab's panel. Selecting them changes no notebook.
 
 As long as nothing is selected for the panel, it shows what a new notebook would begin with.
 """
@@ -12,7 +12,7 @@ from dl_magics.actions.aws import context, practice, selection
 from dl_magics.actions.aws.context import Context
 from dl_magics.aws.profile import AwsProfile
 from dl_magics.aws.session import AwsSession
-from dl_magics.errors import DLMagicsError, NoRegion
+from dl_magics.errors import DLMagicsError
 from dl_magics.store import state
 from dl_magics.store.state import ProfileSettings, State
 
@@ -120,11 +120,8 @@ def select_place(profile: str | None, region: str | None) -> Place:
     chosen = _find_settings(profile, region) if profile else None
     if chosen:
         session = AwsSession.open(AwsProfile.from_settings(chosen))
-        if region and region not in {each["RegionName"] for each in session.list_regions()}:
-            raise NoRegion(
-                f"Region '{region}' is not available in this account.",
-                fix="Select one of the regions that the panel lists.",
-            )
+        if region:
+            session.check_region(region)
     state.update(lambda before: replace(before, panel=chosen, panel_before_practice=None))
     return read_place()
 
