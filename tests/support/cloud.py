@@ -77,6 +77,8 @@ def cloud(
     prices._failed_at.clear()
     choose_practice(running_cloud, address_url=address.url)
     yield running_cloud
+    # A fault that a test did not use up would meet another one.
+    running_cloud.clear_faults()
     choose_practice(running_cloud)
     left = [each.id for each in context.load().ec2.list_instances() if not each.gone]
     if left:

@@ -164,6 +164,6 @@ def _own_name(path: str, source: Path) -> str:
 
 def _nameless(path: str) -> BadSetting:
     return BadSetting(
-        f"{printable(path)} has no last part to name the copy after.",
+        f"{printable(path)} has no name that the copy could have.",
         fix="Name a folder in it, or the destination with --to",
     )
