@@ -172,5 +172,10 @@ def comparable(call):
 
 def read_files(home):
     """Return the files of dl_magics that have content, without the copy of AWS's price list."""
-    files = (path for path in home.rglob("*") if path.is_file() and path.name != "prices.json")
-    return {path: content for path in files if (content := path.read_bytes())}
+    files = (path for path in home.rglob("*") if path.is_file())
+    return {
+        path: content
+        for path in files
+        # A price may be arriving just now, in the file that takes the place of the copy.
+        if not path.name.endswith("prices.json") and (content := path.read_bytes())
+    }
