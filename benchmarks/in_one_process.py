@@ -81,7 +81,7 @@ def measure_feature_phase(wanted: recipe.Recipe) -> float:
         store = FeatureStore(Path(scratch), {}, frozen.features)
         events = extraction.fill_store(
             store,
-            extraction.scan_photos(photos, 0, 1, broken),
+            extraction.scan_images(photos, 0, 1, broken),
             wanted.image_size,
             batch,
             1,

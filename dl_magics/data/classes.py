@@ -30,8 +30,8 @@ def find_classes(folder: Path) -> ClassFiles:
     for name, found in names.items():
         if not found:
             raise BadData(
-                f"Class '{name}' has no photo: '{folder / name}' is empty.",
-                fix="Put photos into that folder, or delete it.",
+                f"Class '{name}' has no image: '{folder / name}' is empty.",
+                fix="Put images into that folder, or delete it.",
             )
     return names
 
@@ -51,7 +51,7 @@ def find_matching_classes(folder: Path, model: Path, names: ClassFiles) -> Class
     for name in names:
         if not held.get(name):
             raise BadData(
-                f"Class '{name}' has no photo in '{folder}'.",
+                f"Class '{name}' has no image in '{folder}'.",
                 fix=f"Move some there from '{model / name}', or delete '{folder}'.",
             )
     return held
@@ -62,7 +62,7 @@ def require_divisible(folder: Path, names: ClassFiles) -> ClassFiles:
     for name, found in names.items():
         if len(found) < 2:
             raise BadData(
-                f"Class '{name}' has a single photo, '{folder / found[0]}'.",
+                f"Class '{name}' has a single image, '{folder / found[0]}'.",
                 fix="Add another: training and validation each need at least one.",
             )
     return names

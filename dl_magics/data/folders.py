@@ -15,7 +15,7 @@ _VALID = ("valid", "validation", "val")
 
 
 @dataclass(frozen=True, slots=True)
-class Photo:
+class ImageFile:
     """An image file that is not read yet; `label` is an index into the classes of its folder."""
 
     path: Path
@@ -28,15 +28,15 @@ class ImageFolder:
 
     root: Path
     classes: tuple[str, ...]
-    train: tuple[Photo, ...]
-    valid: tuple[Photo, ...]
+    train: tuple[ImageFile, ...]
+    valid: tuple[ImageFile, ...]
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return the number of images of each class, in "train" and in "valid"."""
         return {"train": self._count(self.train), "valid": self._count(self.valid)}
 
-    def _count(self, photos: tuple[Photo, ...]) -> dict[str, int]:
-        found = Counter(photo.label for photo in photos)
+    def _count(self, files: tuple[ImageFile, ...]) -> dict[str, int]:
+        found = Counter(file.label for file in files)
         return {name: found[label] for label, name in enumerate(self.classes)}
 
 
@@ -75,7 +75,7 @@ def find_images(
     if sample is not None:
         train = _draw(train, sample, seed)
         held = _draw(held, max(1, round(sample * valid)), seed)
-    return ImageFolder(top, tuple(found), _photos(teaching, train), _photos(checking, held))
+    return ImageFolder(top, tuple(found), _list_files(teaching, train), _list_files(checking, held))
 
 
 def find_files(root: str | Path) -> list[Path]:
@@ -86,7 +86,7 @@ def find_files(root: str | Path) -> list[Path]:
             return [top]
         found = [top / name for name in walk.list_files(top)]
     if not found:
-        raise BadData(f"There is no file in '{top}'.", fix="Name a photo, or a folder of photos.")
+        raise BadData(f"There is no file in '{top}'.", fix="Name an image, or a folder of images.")
     return found
 
 
@@ -118,9 +118,9 @@ def _draw(found: ClassFiles, n: int, seed: int) -> ClassFiles:
     return {name: sorted(shuffle_names(files, seed)[:n]) for name, files in found.items()}
 
 
-def _photos(folder: Path, found: ClassFiles) -> tuple[Photo, ...]:
+def _list_files(folder: Path, found: ClassFiles) -> tuple[ImageFile, ...]:
     return tuple(
-        Photo(folder / name, label)
+        ImageFile(folder / name, label)
         for label, each in enumerate(sorted(found))
         for name in found[each]
     )

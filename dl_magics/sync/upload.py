@@ -39,7 +39,7 @@ async def plan_upload(job: SyncJob) -> SyncPlan:
 async def count_differences(job: SyncJob) -> tuple[int, int]:
     """Return the number of local files that are new or differ in size, and of remote-only files.
 
-    Times are ignored: the same photos may have been copied to the host in another way.
+    Times are ignored: the same files may have been copied to the host in another way.
     """
     here, listed = await _looked(job)
     if listed.kind != "folder":

@@ -32,7 +32,7 @@ from dl_magics.training.engine.extraction import (
     View,
     describe_broken,
     fill_store,
-    scan_photos,
+    scan_images,
 )
 from dl_magics.training.engine.feature_store import FeatureStore
 from dl_magics.training.engine.head import Best
@@ -55,7 +55,7 @@ class ScannedImages:
 
     def readable(self, views: list[View]) -> list[View]:
         """Return the views whose file is not broken."""
-        return [view for view in views if view.photo.path not in self.broken]
+        return [view for view in views if view.file.path not in self.broken]
 
     def refuse_broken(self) -> None:
         """Raise BadData where too much of the folder is broken to train on."""
@@ -150,8 +150,8 @@ class Frame:
         """Enter the phase "features": read each file once. Raises BadData where most are broken."""
         self.enter_phase("features")
         recipe, broken = self.recipe, Broken()
-        train = scan_photos(folder.train, recipe.augment, recipe.seed, broken)
-        valid = scan_photos(folder.valid, 0, recipe.seed, broken)
+        train = scan_images(folder.train, recipe.augment, recipe.seed, broken)
+        valid = scan_images(folder.valid, 0, recipe.seed, broken)
         scanned = ScannedImages(folder, train, valid, broken)
         scanned.refuse_broken()
         return scanned

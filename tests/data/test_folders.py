@@ -227,8 +227,8 @@ def test_a_class_without_a_file_is_named(tmp_path):
 
     happened, fix = refusal(tmp_path)
 
-    assert happened == f"Class 'birds' has no photo: '{tmp_path}/birds' is empty."
-    assert fix == "Put photos into that folder, or delete it."
+    assert happened == f"Class 'birds' has no image: '{tmp_path}/birds' is empty."
+    assert fix == "Put images into that folder, or delete it."
 
 
 def test_a_class_that_cannot_be_split_is_named(tmp_path):
@@ -236,7 +236,7 @@ def test_a_class_that_cannot_be_split_is_named(tmp_path):
 
     happened, fix = refusal(tmp_path)
 
-    assert happened == f"Class 'dogs' has a single photo, '{tmp_path}/dogs/rex.jpg'."
+    assert happened == f"Class 'dogs' has a single image, '{tmp_path}/dogs/rex.jpg'."
     assert "Add another" in fix
 
 
@@ -246,7 +246,7 @@ def test_a_class_without_validation_images_is_named(tmp_path, extra):
 
     happened, fix = refusal(tmp_path)
 
-    assert happened == f"Class 'dogs' has no photo in '{tmp_path}/valid'."
+    assert happened == f"Class 'dogs' has no image in '{tmp_path}/valid'."
     assert f"'{tmp_path}/train/dogs'" in fix
 
 

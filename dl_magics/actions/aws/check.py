@@ -46,7 +46,7 @@ class CheckLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CheckResult:
     """The results of all checks."""
 
     lines: tuple[CheckLine, ...]
@@ -60,7 +60,7 @@ class Report:
         return "\n".join(map(str, self.lines))
 
 
-def run_checks(remembered: State | None = None) -> Report:
+def run_checks(remembered: State | None = None) -> CheckResult:
     """Run all checks; an error of AWS becomes a failed line of the report.
 
     `remembered` is by default the state with the selections of this process.
@@ -79,7 +79,7 @@ def run_checks(remembered: State | None = None) -> Report:
         ("elsewhere", _elsewhere),
     )
     selected = remembered or selection.read()
-    return Report(
+    return CheckResult(
         tuple(line for what, check in checks for line in _run_check(selected, what, check))
     )
 

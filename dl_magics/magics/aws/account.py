@@ -11,7 +11,7 @@ from dl_magics.magics.display.front_end import shows_widgets
 from dl_magics.magics.prompts import Notice, kernel_restarter
 
 if TYPE_CHECKING:
-    from dl_magics.actions.aws.check import Report
+    from dl_magics.actions.aws.check import CheckResult
     from dl_magics.actions.aws.price_list import PriceList
 
 
@@ -39,7 +39,7 @@ class AccountMagics(Magics):
     @magic_arguments()
     @argument("--policy", action="store_true", help="print the IAM policy that dl_magics needs")
     @line_magic
-    def aws_check(self, line: str) -> Report | Notice:
+    def aws_check(self, line: str) -> CheckResult | Notice:
         """Check what a launch needs: credentials, network, address, quotas, keys, instance.
 
         It also names AWS and proxy variables that are not used, Elastic IP addresses that are not

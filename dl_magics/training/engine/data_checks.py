@@ -51,16 +51,16 @@ def warn_of_download(recipe: Recipe, folder: Path) -> Iterator[Warned]:
 
 def refuse_broken_images(folder: ImageFolder, broken: Broken) -> None:
     """Raise BadData if more than half of the files, or all of a class, are not valid images."""
-    photos = [*folder.train, *folder.valid]
-    if 2 * len(broken) > len(photos):
+    files = [*folder.train, *folder.valid]
+    if 2 * len(broken) > len(files):
         path, reason = next(iter(sorted(broken.items())))
         raise BadData(
-            f"{len(broken):,} of {len(photos):,} files in {folder.root} are not valid images, "
+            f"{len(broken):,} of {len(files):,} files in {folder.root} are not valid images, "
             f"such as {path.name}: {reason}.",
             fix="Keep one folder per class, with images in it.",
         )
     for part, listed in (("training", folder.train), ("validation", folder.valid)):
-        left = {photo.label for photo in listed if photo.path not in broken}
+        left = {file.label for file in listed if file.path not in broken}
         for label, name in enumerate(folder.classes):
             if label not in left:
                 raise BadData(

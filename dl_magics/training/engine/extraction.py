@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dl_magics.data import augment, images
-from dl_magics.data.folders import Photo
+from dl_magics.data.folders import ImageFile
 from dl_magics.runs.events import Event, PhaseStarted, Progressed
 from dl_magics.training.engine.feature_store import FeatureStore, Key
 from dl_magics.training.engine.throughput import Throughput
@@ -33,21 +33,21 @@ _LOWER_PRIORITY = 10
 class View:
     """An image, unchanged (`copy` 0) or augmented (`copy` from 1), and the key of its features."""
 
-    photo: Photo
+    file: ImageFile
     copy: int
     key: Key
 
 
-def scan_photos(photos: Sequence[Photo], copies: int, seed: int, broken: Broken) -> list[View]:
+def scan_images(files: Sequence[ImageFile], copies: int, seed: int, broken: Broken) -> list[View]:
     """Return the views of the valid images; adds the other files to `broken`."""
     with ThreadPoolExecutor(_workers(), initializer=_step_back) as pool:
-        digests = list(pool.map(_digest, photos))
+        digests = list(pool.map(_digest, files))
     views = []
-    for photo, digest in zip(photos, digests, strict=True):
+    for file, digest in zip(files, digests, strict=True):
         if isinstance(digest, str):
-            broken[photo.path] = digest
+            broken[file.path] = digest
             continue
-        views += [View(photo, copy, _key(digest, copy, seed)) for copy in range(copies + 1)]
+        views += [View(file, copy, _key(digest, copy, seed)) for copy in range(copies + 1)]
     return views
 
 
@@ -75,7 +75,7 @@ def fill_store(
     with store.writer() as writer, ThreadPoolExecutor(_workers(), initializer=_step_back) as pool:
         for batch, pixels, damaged in _batches(pool, missing, size, batch_size, seed):
             for key, reason in damaged.items():
-                broken.update((view.photo.path, reason) for view in same[key])
+                broken.update((view.file.path, reason) for view in same[key])
             if batch:
                 writer.add([view.key for view in batch], compute(pixels))
             if pace.add(len(batch) + len(damaged)) or pace.done == pace.total:
@@ -135,7 +135,7 @@ def _batches(
 
 def _pixels(view: View, size: int, seed: int) -> NDArray[np.uint8] | str:
     try:
-        data = view.photo.path.read_bytes()
+        data = view.file.path.read_bytes()
         if _key(hashlib.sha256(data).digest(), view.copy, seed) != view.key:
             return "changed while the run went on"
         pixels = images.decode(data, size)
@@ -148,9 +148,9 @@ def _pixels(view: View, size: int, seed: int) -> NDArray[np.uint8] | str:
     return augment.augment(pixels, (seed, view.copy, int.from_bytes(view.key[:4], "little")))
 
 
-def _digest(photo: Photo) -> bytes | str:
+def _digest(file: ImageFile) -> bytes | str:
     try:
-        data = photo.path.read_bytes()
+        data = file.path.read_bytes()
         images.check_header(data)
     except images.BrokenImage as error:
         return error.reason

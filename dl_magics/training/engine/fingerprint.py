@@ -63,5 +63,5 @@ def installed_versions() -> dict[str, str]:
 def _digest(views: Sequence[View]) -> str:
     digest = hashlib.sha256()
     for view in views:
-        digest.update(view.key + view.photo.label.to_bytes(4, "little"))
+        digest.update(view.key + view.file.label.to_bytes(4, "little"))
     return digest.hexdigest()

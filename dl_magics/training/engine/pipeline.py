@@ -176,5 +176,5 @@ class _KerasSteps:
 
 
 def _examples(store: FeatureStore, views: Sequence[View]) -> Examples:
-    labels = np.array([view.photo.label for view in views], np.int64)
+    labels = np.array([view.file.label for view in views], np.int64)
     return Examples(store.get([view.key for view in views]), labels)

@@ -110,7 +110,7 @@ class _TheanoSteps:
                 "learn",
                 examples=str(examples.write_examples(Path(scratch), store, train, valid)),
                 stop=str(stop_file),
-                classes=1 + max(view.photo.label for view in train),
+                classes=1 + max(view.file.label for view in train),
                 epochs=recipe.epochs,
                 batch_size=recipe.batch_size if recipe.batch_size != "auto" else _HEAD_BATCH,
                 patience=recipe.patience,

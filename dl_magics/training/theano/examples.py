@@ -44,4 +44,4 @@ def normalization(
 
 
 def _labels(views: list[View]) -> NDArray[np.int64]:
-    return np.array([view.photo.label for view in views], np.int64)
+    return np.array([view.file.label for view in views], np.int64)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dl_magics.data.folders import ImageFolder, Photo
+from dl_magics.data.folders import ImageFile, ImageFolder
 from dl_magics.errors import BadData
 from dl_magics.training.engine import data_checks
 from dl_magics.training.engine.device import Device
@@ -17,7 +17,7 @@ TENSOR = Device("gpu", "A10G", 2**34, half="bfloat16")
 def folder(cats=8, dogs=8, valid=2):
     def photos(part, counts):
         return tuple(
-            Photo(Path(part, name, f"{i}.jpg"), label)
+            ImageFile(Path(part, name, f"{i}.jpg"), label)
             for label, (name, n) in enumerate(counts.items())
             for i in range(n)
         )

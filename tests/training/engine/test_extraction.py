@@ -7,9 +7,9 @@ from shutil import copy
 import numpy as np
 import pytest
 
-from dl_magics.data.folders import Photo
+from dl_magics.data.folders import ImageFile
 from dl_magics.runs.events import PhaseStarted, Progressed
-from dl_magics.training.engine.extraction import fill_store, scan_photos
+from dl_magics.training.engine.extraction import fill_store, scan_images
 from dl_magics.training.engine.feature_store import FeatureStore
 from support import tiny_keras
 
@@ -47,7 +47,7 @@ def never():
 
 def looked_at(paths, copies=0, seed=42):
     broken = {}
-    views = scan_photos([Photo(path, 0) for path in paths], copies, seed, broken)
+    views = scan_images([ImageFile(path, 0) for path in paths], copies, seed, broken)
     return views, broken
 
 
@@ -206,7 +206,7 @@ def test_a_file_changed_before_decoding_is_not_stored_under_the_old_key(store, f
     list(fill_store(store, views, SIZE, 4, 42, Network(), never, broken))
 
     assert broken == {files[2]: "changed while the run went on"}
-    assert {view.photo.path for view in views if view.key not in store} == {files[2]}
+    assert {view.file.path for view in views if view.key not in store} == {files[2]}
 
 
 def test_a_damaged_image_is_reported_with_its_copies(store, files):
