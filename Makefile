@@ -22,7 +22,7 @@ FAST := core data runs store ssh widgets aws training/recipe practice/ec2/test_l
 	$(addprefix training/engine/test_,head.py networks.py pipeline.py) \
 	$(addprefix magics/,test_arguments.py test_loading.py display/test_messages.py)
 
-.PHONY: help demo lab test check pytest lint notebooks floors networks chaos histories fuzz bench clean
+.PHONY: help demo lab test check pytest lint notebooks floors networks chaos histories fuzz bench pictures clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -79,6 +79,9 @@ histories: build/installed-for-tests ## 10,000 random histories of two kernels a
 
 bench: build/installed-for-tests ## measure against the usual Keras way: DATA=path/to/photos
 	$(BIN)/python benchmarks/all.py $(DATA)
+
+pictures: build/installed-for-tests ## take the pictures of the README in JupyterLab: DATA=path/to/photos
+	PHOTOS=$(DATA) $(BIN)/python -m pytest -q --timeout=1800 tests/journeys/pictures.py
 
 clean: ## take away what make made, the virtual environment too
 	rm -rf $(VENV) build tests/widgets/js/node_modules labextension/node_modules labextension/lib

@@ -33,6 +33,8 @@ def main(times: int) -> None:
 
     if why := missing():
         sys.exit(f"Two network namespaces are not available: {why}")
+    if not shutil.which("rsync"):
+        sys.exit("rsync is not installed: apt-get install rsync")
     print(describe_machine())
     scratch = Path(tempfile.mkdtemp(prefix="sync-"))
     lab = Lab()

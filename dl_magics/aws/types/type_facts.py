@@ -86,7 +86,8 @@ def _parse(each: Mapping[str, Any]) -> TypeFacts:
         needs_ena=each.get("NetworkInfo", {}).get("EnaSupport") == "required",
         maker=str(gpu.get("Manufacturer", other)),
         accelerator=str(gpu.get("Name", f"{other} accelerators" if other else "")),
-        partial_gpu=float(gpu.get("GpuPartitionSize", 1.0)) < 1,
+        # Older releases of botocore drop the field.
+        partial_gpu=float(gpu.get("GpuPartitionSize", 1.0)) < 1 or _is_partial(each["InstanceType"]),
         instance_store_gb=int(each.get("InstanceStorageInfo", {}).get("TotalSizeInGB", 0)),
     )
 
@@ -100,8 +101,13 @@ def _bundled_facts(name: str) -> TypeFacts:
         architectures=("arm64",) if _ARM.match(name) else ("x86_64",),
         maker=("AMD" if gpu.startswith("Radeon") else "NVIDIA") if gpu else "",
         accelerator=gpu,
-        partial_gpu=bool(kind and 0 < kind.gpu_count < 1),
+        partial_gpu=_is_partial(name),
     )
+
+
+def _is_partial(name: str) -> bool:
+    kind = instance_types.known_types().get(name)
+    return bool(kind and 0 < kind.gpu_count < 1)
 
 
 def _guess_vcpus(name: str) -> int:
