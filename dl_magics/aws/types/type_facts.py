@@ -78,16 +78,17 @@ def read_type(session: AwsSession, type_: str) -> TypeFacts:
 def _parse(each: Mapping[str, Any]) -> TypeFacts:
     gpus = each.get("GpuInfo", {}).get("Gpus", [])
     gpu = gpus[0] if gpus else {}
-    other = next((name for field, name in _OTHER_ACCELERATORS.items() if field in each), "")
+    other = next((what for field, what in _OTHER_ACCELERATORS.items() if field in each), "")
+    name = str(each["InstanceType"])
     return TypeFacts(
-        type=each["InstanceType"],
+        type=name,
         vcpus=int(each.get("VCpuInfo", {}).get("DefaultVCpus", 0)),
         architectures=tuple(each.get("ProcessorInfo", {}).get("SupportedArchitectures", [])),
         needs_ena=each.get("NetworkInfo", {}).get("EnaSupport") == "required",
         maker=str(gpu.get("Manufacturer", other)),
         accelerator=str(gpu.get("Name", f"{other} accelerators" if other else "")),
         # Older releases of botocore drop the field.
-        partial_gpu=float(gpu.get("GpuPartitionSize", 1.0)) < 1 or _is_partial(each["InstanceType"]),
+        partial_gpu=float(gpu.get("GpuPartitionSize", 1.0)) < 1 or _is_partial(name),
         instance_store_gb=int(each.get("InstanceStorageInfo", {}).get("TotalSizeInGB", 0)),
     )
 
