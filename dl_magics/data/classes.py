@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from dl_magics.data import walk
+from dl_magics.data import layout, sidecars, walk
 from dl_magics.errors import BadData
-
-LAYOUT = "Create one folder per class, as in cats/1.jpg and dogs/2.jpg, here or in 'train'."
 
 # Class -> its files, relative to the folder that contains the classes: "cats/1.jpg".
 ClassFiles = Mapping[str, list[str]]
@@ -20,8 +18,7 @@ def find_classes(folder: Path) -> ClassFiles:
     Raises BadData where there are fewer than two classes, or a class has no files.
     """
     names = _names(folder)
-    if not names:
-        raise BadData(f"'{folder}' has no class folders.", fix=LAYOUT)
+    layout.require_class_folders(folder)
     if len(names) == 1:
         (only,) = names
         deeper = len(walk.list_folders(folder / only)) > 1
@@ -69,7 +66,9 @@ def require_divisible(folder: Path, names: ClassFiles) -> ClassFiles:
 
 
 def _names(folder: Path) -> ClassFiles:
-    return {
-        each.name: [f"{each.name}/{name}" for name in walk.list_files(each)]
-        for each in walk.list_folders(folder)
-    }
+    names: dict[str, list[str]] = {}
+    for each in walk.list_folders(folder):
+        # macOS decomposes the letters of a name: both forms are one class.
+        files = names.setdefault(walk.name_as_text(each), [])
+        files += [f"{each.name}/{file}" for file in sidecars.leave_out(walk.list_files(each))]
+    return names

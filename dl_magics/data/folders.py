@@ -6,12 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from dl_magics.data import classes, walk
+from dl_magics.data import classes, layout, sidecars, walk
 from dl_magics.data.classes import ClassFiles
 from dl_magics.data.split import shuffle_names, split_names
 from dl_magics.errors import BadData
-
-_VALID = ("valid", "validation", "val")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +46,9 @@ def find_images(
     Parameters
     ----------
     root
-        Contains `train/<class>` and `valid/<class>`, or `train/<class>` only, or the classes.
-        All files below the folder of a class belong to it, at any depth. Files are not read here:
-        invalid images are reported when they are decoded.
+        Contains `train/<class>` and `valid/<class>`, or `train/<class>` only, or the classes; see
+        `layout`. All files below the folder of a class belong to it, at any depth, but for
+        sidecar files. Files are not read here: invalid images are reported when they are decoded.
     valid
         The fraction of each class used for validation, where there is no validation folder.
     sample
@@ -65,8 +63,8 @@ def find_images(
         where the folder is missing, or does not have this layout.
     """
     with walk.convert_os_errors(root):
-        top = _folder(root)
-        teaching, checking = find_train_and_valid(root)
+        top = layout.require_folder(root)
+        teaching, checking = layout.find_train_and_valid(root)
         found = classes.find_classes(teaching)
         if checking == teaching:
             train, held = _split(classes.require_divisible(teaching, found), valid, seed)
@@ -79,33 +77,18 @@ def find_images(
 
 
 def find_files(root: str | Path) -> list[Path]:
-    """Return all files below `root`, sorted, or `root` if it is a file; raise BadData if empty."""
+    """Return all files below `root` but sidecars, sorted, or `root` if it is a file.
+
+    Raises BadData where there is none.
+    """
     with walk.convert_os_errors(root):
         top = walk.existing_path(root)
         if not top.is_dir():
             return [top]
-        found = [top / name for name in walk.list_files(top)]
+        found = [top / name for name in sidecars.leave_out(walk.list_files(top))]
     if not found:
         raise BadData(f"There is no file in '{top}'.", fix="Name an image, or a folder of images.")
     return found
-
-
-def _folder(root: str | Path) -> Path:
-    top = walk.existing_path(root)
-    if not top.is_dir():
-        raise BadData(f"'{top}' is a file.", fix="Name the folder that holds the classes.")
-    return top
-
-
-def find_train_and_valid(root: str | Path) -> tuple[Path, Path]:
-    """Return the folders of training and validation images: twice the same if it is to be split."""
-    top = _folder(root)
-    inside = {each.name.lower(): each for each in walk.list_folders(top)}
-    teaching = inside.get("train", top)
-    checking = next((inside[name] for name in _VALID if name in inside), teaching)
-    if teaching == top != checking:
-        raise BadData(f"'{top}' has '{checking.name}', but no 'train'.", fix=classes.LAYOUT)
-    return teaching, checking
 
 
 def _split(found: ClassFiles, valid: float, seed: int) -> tuple[ClassFiles, ClassFiles]:

@@ -32,6 +32,7 @@ DECODER: int | str = VERSION if simplejpeg else f"{VERSION} of Pillow alone"
 # thread-safe, and images are decoded in threads.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
+_END_OF_JPEG = b"\xff\xd9"
 _TURNS = {  # by EXIF orientation
     2: Transpose.FLIP_LEFT_RIGHT,
     3: Transpose.ROTATE_180,
@@ -90,7 +91,15 @@ def _fast(picture: Image.Image, data: bytes, size: int) -> Image.Image | None:
         picture.draft(None, (size, size))  # scale while decoding
         return None
     try:
-        pixels = simplejpeg.decode_jpeg(data, min_height=size, min_width=size)
+        try:
+            pixels = simplejpeg.decode_jpeg(data, min_height=size, min_width=size)
+        except ValueError as error:
+            if not _cut_short(error) or picture.info.get("progressive"):
+                raise
+            # Still cut short if more than the end mark, which some programs do not write, is
+            # missing. A progressive image would only be coarser, without a word.
+            marked = data + _END_OF_JPEG
+            pixels = simplejpeg.decode_jpeg(marked, min_height=size, min_width=size)
     except ValueError as error:
         if _cut_short(error):  # Pillow may fill the missing part with gray
             raise

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
 from dl_magics.errors import BadData
+from dl_magics.text import escape_controls
 
 _LITTER = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 
@@ -63,6 +65,11 @@ def shorten_list(names: list[str], most: int = 5) -> str:
     """Return the first `most` names as text, with "…" if there are more."""
     more = ["…"] if len(names) > most else []
     return ", ".join([*names[:most], *more]) or "nothing"
+
+
+def name_as_text(path: Path) -> str:
+    """Return the name of a path in composed form (NFC); bytes that are not UTF-8 are escaped."""
+    return unicodedata.normalize("NFC", escape_controls(path.name))
 
 
 def _below(folder: Path, seen: set[Path]) -> Iterator[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pprint import pformat
 
-from dl_magics.data import folders
+from dl_magics.data import layout
 from dl_magics.training.engine.networks import SCALES
 from dl_magics.training.recipe import applications
 from dl_magics.training.recipe.recipe import Recipe
@@ -78,7 +78,7 @@ def write_script(recipe: Recipe) -> str:
     It does not augment images, use half precision, keep features on disk or skip invalid files.
     Its numbers differ slightly, as Keras splits, shuffles and decodes the images differently.
     """
-    train, valid = folders.find_train_and_valid(recipe.data)
+    train, valid = layout.find_train_and_valid(recipe.data)
     read = (_SPLIT if train == valid else _PARTS).format(
         train=str(train),
         valid=str(valid),

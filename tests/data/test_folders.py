@@ -88,12 +88,28 @@ def test_images_of_the_same_name_in_two_classes_are_split_independently(tmp_path
 def test_hidden_and_system_files_are_ignored(tmp_path):
     fill(tmp_path, *many("cats", "dogs", n=2), ".git/x", "__MACOSX/cats/x", "readme.txt")
     fill(tmp_path, "cats/.DS_Store", "cats/Thumbs.db", "dogs/desktop.ini")
-    fill(tmp_path, "dogs/.ipynb_checkpoints/1.jpg", "dogs/notes.txt")
+    fill(tmp_path, "dogs/.ipynb_checkpoints/1.jpg", "dogs/.hidden.jpg")
 
     folder = find_images(tmp_path)
 
-    assert folder.counts()["train"] == {"cats": 1, "dogs": 2}
-    assert "dogs/notes.txt" in shown(folder, (*folder.train, *folder.valid))
+    assert folder.counts()["train"] == {"cats": 1, "dogs": 1}
+
+
+def test_sidecar_files_are_not_counted_as_images(tmp_path):
+    fill(tmp_path, *many("cats", "dogs"), "metadata.csv")
+    for suffix in ("xml", "txt", "json", "CSV"):
+        fill(tmp_path, *(f"{each}/{i}.{suffix}" for each in ("cats", "dogs") for i in range(10)))
+
+    folder = find_images(tmp_path)
+
+    assert folder.counts() == {"train": {"cats": 8, "dogs": 8}, "valid": {"cats": 2, "dogs": 2}}
+    assert {path.suffix for path in find_files(tmp_path)} == {".jpg"}
+
+
+def test_a_class_of_sidecar_files_alone_has_no_image(tmp_path):
+    fill(tmp_path, *many("cats", "dogs"), "labels/1.txt")
+
+    assert refusal(tmp_path)[0] == f"Class 'labels' has no image: '{tmp_path}/labels' is empty."
 
 
 def test_a_sample_is_per_class_and_a_larger_one_contains_a_smaller_one(tmp_path):
@@ -134,9 +150,9 @@ def test_a_dangling_link_is_listed_and_a_pipe_is_not(tmp_path):
 
 
 def test_all_files_below_a_folder_are_found_in_order(tmp_path):
-    fill(tmp_path, "b.jpg", "a/2.txt", "a/1.jpg", ".hidden")
+    fill(tmp_path, "b.jpg", "a/2.bin", "a/1.jpg", ".hidden")
 
-    assert find_files(tmp_path) == [tmp_path / "a/1.jpg", tmp_path / "a/2.txt", tmp_path / "b.jpg"]
+    assert find_files(tmp_path) == [tmp_path / "a/1.jpg", tmp_path / "a/2.bin", tmp_path / "b.jpg"]
     assert find_files(tmp_path / "b.jpg") == [tmp_path / "b.jpg"]
 
 
@@ -189,7 +205,7 @@ def test_an_os_error_becomes_a_bad_data_error(path):
 
 
 def test_images_outside_of_class_folders_are_refused(tmp_path):
-    fill(tmp_path, "cat.1.jpg", "dog.1.jpg")
+    fill(tmp_path, "red.jpg", "blue.jpg")
 
     happened, fix = refusal(tmp_path)
 

@@ -16,6 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from dl_magics.data import images
 from dl_magics.data.images import BrokenImage, check_header, decode, detect_format
+from dl_magics.data.kinds import HEAD
 
 # pytest resets the filter of images.py, which test_pillow_prints_no_warnings checks.
 pytestmark = pytest.mark.filterwarnings(r"ignore:::PIL\.")
@@ -58,6 +59,13 @@ def assert_upright(pixels, tolerance=40):
     assert np.abs(np.array(corners(pixels)) - (RED, GREEN, BLUE, WHITE)).max() <= tolerance
 
 
+def photoshop(picture):
+    """Return a PSD file of the merged picture: Pillow reads the format, but does not write it."""
+    planes = b"".join(band.tobytes() for band in picture.split())
+    header = struct.pack(">4sH6xHIIHH", b"8BPS", 1, 3, picture.height, picture.width, 8, 3)
+    return header + bytes(4 * 3) + struct.pack(">H", 0) + planes
+
+
 JPEG = saved(noise(), "JPEG")
 PHOTOS = {
     "jpeg": saved(quarters(), "JPEG"),
@@ -77,6 +85,13 @@ PHOTOS = {
     "tiff": saved(quarters(), "TIFF"),
     "tiff, packed": saved(quarters(), "TIFF", compression="tiff_lzw"),
     "avif": saved(quarters(), "AVIF"),
+    "ppm": saved(quarters(), "PPM"),
+    "jpeg2000": saved(quarters(), "JPEG2000"),
+    "jpeg2000, bare": saved(quarters(), "JPEG2000", no_jp2=True),
+    "ico": saved(quarters(96, 96), "ICO", sizes=[(96, 96)]),
+    "tga": saved(quarters(), "TGA"),
+    "tga, packed": saved(quarters(), "TGA", compression="tga_rle"),
+    "psd": photoshop(quarters()),
 }
 
 
@@ -95,7 +110,7 @@ def test_every_format_is_decoded_to_the_same_square(name, size):
 def test_the_format_is_detected_from_the_first_bytes(name):
     check_header(PHOTOS[name])
 
-    assert detect_format(PHOTOS[name][:64]) == name.split(",")[0]
+    assert detect_format(PHOTOS[name][:HEAD]) == name.split(",")[0]
 
 
 def test_a_jpeg_scaled_while_decoding_resembles_one_scaled_afterwards():
@@ -201,6 +216,13 @@ def test_extra_bytes_after_and_within_an_image_are_ignored():
     assert_upright(decode(PHOTOS["jpeg"] + b"more", 64))
 
 
+@pytest.mark.parametrize("size", [64, 224])
+def test_a_jpeg_that_lacks_only_its_end_mark_is_used(size):
+    whole = saved(noise(), "JPEG")
+
+    assert np.array_equal(decode(whole[:-2], size), decode(whole, size))
+
+
 @pytest.mark.parametrize("part", [0.9999, 0.9, 0.5])
 @pytest.mark.parametrize("end", [b"", b"\xff\xd9"])
 def test_a_truncated_jpeg_is_broken(part, end):
@@ -223,6 +245,7 @@ def test_half_an_image_is_broken(name):
         (b'<?xml version="1.0"?>\n<svg>', "not an image (SVG drawing)"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "not an image (HEIC photo)"),
         (b"\0\0\0\x18ftypmp42\0\0\0\0", "not an image (video)"),
+        (bytes(128) + b"DICM\2\0", "not an image (DICOM)"),
         (b"%PDF-1.7", "not an image (PDF)"),
         (b"PK\x03\x04", "not an image (zip archive)"),
         (b"version https://git-lfs.github.com/spec/v1\n", "not an image (Git LFS pointer)"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from dl_magics.data import kinds
 from dl_magics.data.folders import ImageFolder
 from dl_magics.errors import BadData
 from dl_magics.runs.events import Warned
@@ -57,7 +58,8 @@ def refuse_broken_images(folder: ImageFolder, broken: Broken) -> None:
         raise BadData(
             f"{len(broken):,} of {len(files):,} files in {folder.root} are not valid images, "
             f"such as {path.name}: {reason}.",
-            fix="Keep one folder per class, with images in it.",
+            fix=kinds.describe_conversion(reason)
+            or "Keep one folder per class, with images in it.",
         )
     for part, listed in (("training", folder.train), ("validation", folder.valid)):
         left = {file.label for file in listed if file.path not in broken}

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from dl_magics.data import augment, images
 from dl_magics.data.folders import ImageFile
 from dl_magics.runs.events import Event, PhaseStarted, Progressed
+from dl_magics.text import escape_controls
 from dl_magics.training.engine.feature_store import FeatureStore, Key
 from dl_magics.training.engine.throughput import Throughput
 
@@ -91,7 +92,10 @@ def fill_store(
 
 def describe_broken(broken: Broken) -> list[Mapping[str, str]]:
     """Return the broken files as the `DataChecked` event lists them."""
-    return [{"path": str(path), "reason": reason} for path, reason in sorted(broken.items())]
+    return [
+        {"path": escape_controls(str(path)), "reason": reason}
+        for path, reason in sorted(broken.items())
+    ]
 
 
 def _batches(

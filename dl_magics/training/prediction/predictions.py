@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from dl_magics.data import images
+from dl_magics.data import images, walk
 from dl_magics.errors import NotInstalled
 from dl_magics.text import escape_controls
 
@@ -36,7 +36,7 @@ class Prediction:
     @property
     def folder_class(self) -> str:
         """The class that its folder names; "" if it names none."""
-        name = self.path.parent.name
+        name = walk.name_as_text(self.path.parent)
         return name if name in self.probabilities else ""
 
     @property
