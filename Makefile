@@ -156,7 +156,7 @@ build/floors/done: pyproject.toml | build/venv build/node
 	$(PYTHON) -m venv --clear build/floors
 	build/floors/bin/pip install --quiet --no-compile uv
 	build/floors/bin/uv pip install --quiet --python build/floors --resolution lowest-direct --editable '.[lab,practice]'
-	build/floors/bin/uv pip install --quiet --python build/floors 'pandas<3' hypothesis jupyter-console nbclient papermill pytest pytest-timeout pytest-xdist
+	build/floors/bin/uv pip install --quiet --python build/floors 'pandas<3' hypothesis jupyter-console nbclient papermill pillow-heif pytest pytest-timeout pytest-xdist
 	@touch $@
 
 build/ipykernel-6.31/done: | build/venv

@@ -1,4 +1,4 @@
 """Modules that are covered by a test of another name.
 
-classes, kinds, walk: tests/data/test_folders.py
+classes, kinds, sidecars, walk: tests/data/test_folders.py
 """

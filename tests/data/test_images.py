@@ -92,6 +92,7 @@ PHOTOS = {
     "tga": saved(quarters(), "TGA"),
     "tga, packed": saved(quarters(), "TGA", compression="tga_rle"),
     "psd": photoshop(quarters()),
+    "heif": saved(quarters(), "HEIF"),
 }
 
 
@@ -243,7 +244,6 @@ def test_half_an_image_is_broken(name):
         (bytes(1000), "not an image (zeros)"),
         (b"\n <!DOCTYPE html><title>404</title>", "not an image (web page)"),
         (b'<?xml version="1.0"?>\n<svg>', "not an image (SVG drawing)"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "not an image (HEIC photo)"),
         (b"\0\0\0\x18ftypmp42\0\0\0\0", "not an image (video)"),
         (bytes(128) + b"DICM\2\0", "not an image (DICOM)"),
         (b"%PDF-1.7", "not an image (PDF)"),
@@ -256,6 +256,17 @@ def test_half_an_image_is_broken(name):
 )
 def test_a_file_of_another_format_has_a_reason(data, why):
     assert reason(data) == why
+
+
+def test_without_pillow_heif_a_heic_photo_is_named_with_how_to_convert_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    found = importlib.util.find_spec("dl_magics.data.kinds")
+    kinds = importlib.util.module_from_spec(found)
+    found.loader.exec_module(kinds)
+
+    assert kinds.detect_format(PHOTOS["heif"][:HEAD]) is None
+    assert kinds.describe_other_format(PHOTOS["heif"][:HEAD]) == "HEIC photo"
+    assert "mogrify -format jpg" in kinds.describe_conversion("not an image (HEIC photo)")
 
 
 def test_check_header_does_not_decode():
