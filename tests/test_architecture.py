@@ -221,13 +221,14 @@ def test_no_package_opens_a_file_by_the_constant_of_its_owner():
     fail_on(opened)
 
 
-def test_the_agent_imports_nothing_of_ours():
+@pytest.mark.parametrize("package", ["gpu_kernel.agent", "guard.service"])
+def test_what_runs_alone_on_an_instance_imports_nothing_of_ours(package):
     foreign = [
         f"{module.at(node)} imports {source}.{name}"
         for module in modules()
-        if module.is_in("gpu_kernel.agent")
+        if module.is_in(package)
         for node, source, name in imported_names(module)
-        if not f"{source}.".startswith("gpu_kernel.agent.")
+        if not f"{source}.".startswith(f"{package}.")
     ]
 
     fail_on(foreign)
