@@ -7,6 +7,8 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
 
 import boto3
 import psutil
@@ -16,7 +18,7 @@ from botocore.exceptions import ClientError
 from dl_magics import practice
 from dl_magics.practice.__main__ import main
 from dl_magics.practice.process import PracticeFailed, preferred_port
-from support.ec2_client import until, use
+from support.ec2_client import ProfileRenter, open_session, until, use
 
 
 @pytest.fixture
@@ -34,13 +36,10 @@ def renter(monkeypatch, folder):
 
 @pytest.fixture
 def shared_renter(monkeypatch, cloud):
-    """Use the practice cloud of the module, for tests that only read it."""
-    return use(monkeypatch, practice.ensure_profile(cloud.folder))
-
-
-def restart(folder):
-    practice.stop_cloud(folder)
-    return practice.start_cloud(folder, delay=0.1, boot=0, tied=True)
+    """Use the practice cloud of all tests: for tests that start and stop none."""
+    renter = use(monkeypatch, practice.ensure_profile(cloud.folder))
+    yield renter
+    renter.forget_everything()
 
 
 def test_a_started_cloud_is_found_until_it_is_stopped(folder):
@@ -84,7 +83,10 @@ def test_a_damaged_record_is_ignored(tmp_path, text):
     assert practice.find_cloud(tmp_path) is None
 
 
-def test_a_cloud_starts_despite_a_damaged_record(folder):
+def test_a_cloud_starts_despite_a_damaged_record_and_the_aws_settings_of_the_notebook(
+    folder, monkeypatch
+):
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
     folder.mkdir()
     (folder / "practice.json").write_text("{")
 
@@ -104,86 +106,120 @@ def test_a_killed_cloud_takes_its_hosts_along_and_can_be_restarted(renter, folde
     assert renter.run(instance_id, "echo alive").stdout == "alive\n"
 
 
-def test_a_restart_keeps_the_state(renter, folder):
+@dataclass
+class Restarted:
+    """What there was in a practice cloud before it was stopped and started again."""
+
+    renter: ProfileRenter
+    running: str
+    stopped: str
+    stopping: str
+    instances: dict[str, Any]
+    images: list[str]
+    launch: dict[str, Any]
+    host_key: str
+    address: str
+    credentials: Any
+
+
+def fill(renter: ProfileRenter) -> Restarted:
+    """Make something of each kind that is saved, and begin to stop an instance."""
     group = renter.ec2.create_security_group(GroupName="mine", Description="mine")["GroupId"]
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "gpu"}]}]
-    running = renter.launch(TagSpecifications=tags, SecurityGroupIds=[group], ClientToken="one")
-    stopped = renter.launch()
+    launch = {"TagSpecifications": tags, "SecurityGroupIds": [group], "ClientToken": "one"}
+    running, stopped, stopping = renter.launch(**launch), renter.launch(), renter.launch()
     renter.stop(stopped)
     renter.run(running, "echo weights > model.h5")
-    key = renter.host_key(running)
-    before = {each: renter.instance(each) for each in (running, stopped)}
     ours = renter.ec2.create_image(InstanceId=running, Name="mine")["ImageId"]
-    images = [ours, renter.image()]
-    url = renter.profile.endpoint_url
-
-    assert restart(folder).url == url
-
-    assert {each: renter.instance(each) for each in (running, stopped)} == before
-    assert len(renter.ec2.describe_images(ImageIds=images)["Images"]) == len(images)
-    assert (
-        renter.run_instances(TagSpecifications=tags, SecurityGroupIds=[group], ClientToken="one")[
-            "InstanceId"
-        ]
-        == running
-    )
-    assert renter.run(running, "cat model.h5").stdout == "weights\n"
-    assert renter.host_key(running) == key
-    renter.start(stopped)
-    assert renter.instance(stopped)["PublicIpAddress"] != before[running]["PublicIpAddress"]
-
-
-def test_resources_of_every_service_can_be_saved(renter, folder):
-    launch = {"ImageId": renter.image(), "InstanceType": "t2.micro"}
-    renter.ec2.request_spot_instances(SpotPrice="1", LaunchSpecification=launch)
+    spot = {"ImageId": renter.image(), "InstanceType": "t2.micro"}
+    renter.ec2.request_spot_instances(SpotPrice="1", LaunchSpecification=spot)
     renter.client("ssm").put_parameter(Name="mine", Value="it", Type="String")
     renter.client("iam").create_instance_profile(InstanceProfileName="guard")
     address = renter.ec2.allocate_address(Domain="vpc")["PublicIp"]
-    boto3.Session().client("ec2", region_name="eu-west-1").create_key_pair(KeyName="far")
+    renter.client("ec2", region="eu-west-1").create_key_pair(KeyName="far")
+    found = Restarted(
+        renter=renter,
+        running=running,
+        stopped=stopped,
+        stopping=stopping,
+        instances={each: renter.instance(each) for each in (running, stopped)},
+        images=[ours, renter.image()],
+        launch=launch,
+        host_key=renter.host_key(running),
+        address=address,
+        credentials=boto3.Session().get_credentials(),
+    )
+    renter.ec2.stop_instances(InstanceIds=[stopping])
+    return found
 
-    restart(folder)
+
+@pytest.fixture(scope="module")
+def cloud_that_was_restarted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("restarted")
+    with pytest.MonkeyPatch.context() as patch:
+        first = practice.start_cloud(folder, delay=0.1, boot=0, tied=True)
+        before = fill(use(patch, practice.ensure_profile(folder)))
+    practice.stop_cloud(folder)
+    assert practice.start_cloud(folder, delay=0.1, boot=0, tied=True).url == first.url
+    yield before
+    practice.stop_cloud(folder)
+
+
+@pytest.fixture
+def restarted(cloud_that_was_restarted, monkeypatch):
+    use(monkeypatch, cloud_that_was_restarted.renter.profile)
+    return cloud_that_was_restarted
+
+
+def test_a_restart_keeps_the_state(restarted):
+    renter, running, stopped = restarted.renter, restarted.running, restarted.stopped
+
+    assert {each: renter.instance(each) for each in (running, stopped)} == restarted.instances
+    images = renter.ec2.describe_images(ImageIds=restarted.images)["Images"]
+    assert len(images) == len(restarted.images)
+    assert renter.run_instances(**restarted.launch)["InstanceId"] == running
+    assert renter.run(running, "cat model.h5").stdout == "weights\n"
+    assert renter.host_key(running) == restarted.host_key
+    renter.start(stopped)
+    before = restarted.instances[running]["PublicIpAddress"]
+    assert renter.instance(stopped)["PublicIpAddress"] != before
+
+
+def test_a_restart_keeps_the_resources_of_every_service(restarted):
+    renter = restarted.renter
 
     kept = renter.ec2.describe_addresses()["Addresses"]
-    assert [one["PublicIp"] for one in kept] == [address]
+    assert [one["PublicIp"] for one in kept] == [restarted.address]
     assert renter.client("iam").list_instance_profiles()["InstanceProfiles"]
-    elsewhere = boto3.Session().client("ec2", region_name="eu-west-1")
+    elsewhere = renter.client("ec2", region="eu-west-1")
     assert [one["KeyName"] for one in elsewhere.describe_key_pairs()["KeyPairs"]] == ["far"]
 
 
-def test_an_instance_in_a_transient_state_cannot_be_started_or_stopped(renter, folder):
-    stopping = renter.launch()
-    practice.stop_cloud(folder)
-    practice.start_cloud(folder, delay=600, boot=0, tied=True)
-    renter.ec2.stop_instances(InstanceIds=[stopping])
-    pending = renter.run_instances()["InstanceId"]
-
-    with pytest.raises(ClientError) as starting:
-        renter.ec2.start_instances(InstanceIds=[stopping])
-    with pytest.raises(ClientError) as ending:
-        renter.ec2.stop_instances(InstanceIds=[pending])
-
-    assert "(IncorrectInstanceState)" in str(starting.value)
-    assert "(IncorrectInstanceState)" in str(ending.value)
+def test_a_pending_change_completes_after_a_restart(restarted):
+    restarted.renter.until(restarted.stopping, "stopped")
 
 
-def test_a_pending_change_completes_after_a_restart(renter, folder):
-    instance_id = renter.launch()
-    renter.ec2.stop_instances(InstanceIds=[instance_id])
+def test_each_start_keeps_the_profile_and_changes_its_access_key(restarted):
+    profile, old = restarted.renter.profile, restarted.credentials
+    keys = old.access_key, old.secret_key
+    stranger = open_session(*keys).client("ec2", endpoint_url=profile.endpoint_url)
 
-    restart(folder)
+    assert practice.ensure_profile(profile.ssh_config.parent) == profile
+    assert boto3.Session().get_credentials().access_key != old.access_key
+    with pytest.raises(ClientError, match="AuthFailure"):
+        stranger.describe_instances()
 
-    renter.until(instance_id, "stopped")
 
+def test_reading_other_regions_does_not_grow_the_saved_state(shared_renter, cloud):
+    kept = cloud.folder / "state.pickle"
+    shared_renter.ec2.create_key_pair(KeyName="before")
+    before = kept.stat().st_size
 
-def test_a_damaged_state_is_set_aside(renter, folder):
-    renter.launch()
-    practice.stop_cloud(folder)
-    (folder / "state.pickle").write_bytes(b"torn")
+    for region in ("eu-west-2", "eu-west-3"):
+        shared_renter.client("ec2", region=region).describe_instances()
+    shared_renter.ec2.create_key_pair(KeyName="after")
 
-    practice.start_cloud(folder, tied=True)
-
-    assert renter.ec2.describe_instances()["Reservations"] == []
-    assert list(folder.glob("state.set-aside-*"))
+    assert kept.stat().st_size < 1.5 * before
 
 
 def test_another_port_is_used_if_the_preferred_one_is_taken(folder, monkeypatch):
@@ -233,26 +269,6 @@ def test_a_call_without_the_key_of_the_profile_is_rejected(shared_renter):
         stranger.describe_instances()
 
     assert error.value.response["Error"]["Code"] == "AuthFailure"
-
-
-def test_each_start_keeps_the_profile_and_changes_its_access_key(renter, folder):
-    before, old = practice.ensure_profile(folder), boto3.Session().get_credentials()
-    stranger = boto3.Session(old.access_key, old.secret_key).client("ec2")
-    stranger.describe_instances()
-
-    restart(folder)
-
-    assert practice.ensure_profile(folder) == before
-    assert boto3.Session().get_credentials().access_key != old.access_key
-    assert renter.ec2.describe_instances()["Reservations"] == []
-    with pytest.raises(ClientError, match="AuthFailure"):
-        stranger.describe_instances()
-
-
-def test_the_process_ignores_the_aws_settings_of_the_notebook(folder, monkeypatch):
-    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
-
-    assert practice.start_cloud(folder, tied=True)
 
 
 def test_an_unusable_folder_names_the_log(folder):

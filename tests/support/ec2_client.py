@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 import asyncssh
 import boto3
+import botocore.session
 import pytest
 from botocore.config import Config
 
 from dl_magics import practice
+from dl_magics.aws.api_models import make_loader
 
 IMAGE = (
     "/aws/service/deeplearning/ami/x86_64/oss-nvidia-driver-gpu-pytorch-2.7-ubuntu-22.04/"
@@ -30,28 +31,32 @@ def until(fact: Callable[[], Any]) -> Any:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (found := fact()):
         assert time.monotonic() < deadline, f"never came true: {found}"
-        time.sleep(0.02)
+        time.sleep(0.05)
     return found
 
 
+def open_session(*keys: str, **settings: Any) -> boto3.Session:
+    """Return a new session of boto3; the models of the APIs are read once per process."""
+    session = botocore.session.Session()
+    session.register_component("data_loader", make_loader(None))
+    return boto3.Session(*keys, botocore_session=session, **settings)
+
+
 @lru_cache(maxsize=32)
-def _client(service: str, config: Config, *settings: str) -> Any:
-    """Return a client, the same one while `settings` say the same: to make one takes long."""
-    return boto3.Session().client(service, config=config)
+def _open_client(service: str, config: Config, region: str | None, *settings: str) -> Any:
+    """Return a client, the same one while `settings` say the same."""
+    return open_session().client(service, config=config, region_name=region)
 
 
-@dataclass
 class Renter:
-    """Who rents from the practice cloud, with nothing but boto3 and SSH."""
+    """Who rents with nothing but boto3."""
 
-    profile: practice.PracticeProfile
-    key: asyncssh.SSHKey = field(
-        default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519")
-    )
+    def __init__(self) -> None:
+        self.key = asyncssh.generate_private_key("ssh-ed25519")
 
-    def client(self, service: str, config: Config = ONE_TRY) -> Any:
-        files = (self.profile.config_file, self.profile.credentials_file)
-        return _client(service, config, *(file.read_text() for file in files))
+    def client(self, service: str, config: Config = ONE_TRY, *, region: str | None = None) -> Any:
+        """Return a client of the region, by default that of the profile."""
+        raise NotImplementedError
 
     @property
     def ec2(self) -> Any:
@@ -91,6 +96,18 @@ class Renter:
         self.ec2.start_instances(InstanceIds=[instance_id])
         self.until(instance_id, "running")
 
+
+class ProfileRenter(Renter):
+    """Who rents from a running practice cloud through its profile, and logs in to its hosts."""
+
+    def __init__(self, profile: practice.PracticeProfile) -> None:
+        super().__init__()
+        self.profile = profile
+
+    def client(self, service: str, config: Config = ONE_TRY, *, region: str | None = None) -> Any:
+        files = (self.profile.config_file, self.profile.credentials_file)
+        return _open_client(service, config, region, *(file.read_text() for file in files))
+
     def connect(self, instance_id: str, **more: Any) -> Any:
         address = self.instance(instance_id)["PublicIpAddress"]
         options = {
@@ -112,6 +129,7 @@ class Renter:
             except ConnectionRefusedError:
                 return None
 
+        until(lambda: f" {instance_id}\n" in self.profile.ssh_config.read_text())
         return until(lambda: asyncio.run(once()))
 
     def host_key(self, instance_id: str) -> str:
@@ -125,8 +143,20 @@ class Renter:
         self.run(instance_id, "true")
         return asyncio.run(key())
 
+    def forget_everything(self) -> None:
+        """Terminate all instances, and delete the key pairs."""
+        ec2 = self.client("ec2", PATIENT)
+        found = [one for r in ec2.describe_instances()["Reservations"] for one in r["Instances"]]
+        alive = [one["InstanceId"] for one in found if one["State"]["Name"] != "terminated"]
+        if alive:
+            ec2.terminate_instances(InstanceIds=alive)
+        for each in alive:
+            self.until(each, "terminated")
+        for key in ec2.describe_key_pairs()["KeyPairs"]:
+            ec2.delete_key_pair(KeyName=key["KeyName"])
 
-def use(monkeypatch: pytest.MonkeyPatch, profile: practice.PracticeProfile) -> Renter:
+
+def use(monkeypatch: pytest.MonkeyPatch, profile: practice.PracticeProfile) -> ProfileRenter:
     for name, value in profile.environment.items():
         monkeypatch.setenv(name, value)
-    return Renter(profile)
+    return ProfileRenter(profile)

@@ -24,6 +24,7 @@ from moto.ec2.models.instance_types import (
 )
 from moto.ec2.models.instances import Instance
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.utilities.utils import load_resource
 
 from dl_magics.practice.ec2.images import IMAGES
 from dl_magics.store import atomic, private
@@ -138,9 +139,17 @@ class Ec2State:
         vars(elastic_ip_addresses)["random_ip"] = self.allocate_address
         _correct_addresses()
         amis.AMIS.extend(image for image in IMAGES if image not in amis.AMIS)
+        vars(amis)["load_resource"] = _load_images
         for made in ADDED_TYPES:
             if made[0] not in INSTANCE_TYPES:
                 _add_type(*made)
+
+
+def _load_images(path: str) -> Any:
+    """Return moto's images of AWS; without the 1,200 of ECS, as it makes a volume for each."""
+    if "/ecs/" in path:
+        raise FileNotFoundError(path)
+    return load_resource(path)
 
 
 def _correct_addresses() -> None:

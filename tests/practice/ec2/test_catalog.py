@@ -125,7 +125,7 @@ def test_a_retired_type_is_not_described(renter):
     assert error.value.response["Error"]["Code"] == "InvalidInstanceType"
 
 
-def test_alarms_roles_and_addresses_can_be_created(renter):
+def test_alarms_roles_and_addresses_can_be_created(renter, account):
     renter.client("cloudwatch").put_metric_alarm(
         AlarmName="idle",
         MetricName="CPUUtilization",
@@ -142,4 +142,4 @@ def test_alarms_roles_and_addresses_can_be_created(renter):
     address = renter.ec2.allocate_address(Domain="vpc")["PublicIp"]
 
     assert address.startswith("203.0.113.")
-    assert renter.client("sts").get_caller_identity()["Account"] == "123456789012"
+    assert renter.client("sts").get_caller_identity()["Account"] == account.id

@@ -8,7 +8,6 @@ import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
 
-import boto3
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -16,6 +15,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from dl_magics import practice
+from support.ec2_client import open_session
 
 EC2 = ("ec2", "Action=DescribeInstances&Version=2016-11-15", {})
 STS = ("sts", "Action=GetCallerIdentity&Version=2011-06-15", {})
@@ -184,19 +184,17 @@ def test_a_request_from_another_time_is_refused_as_by_aws(
     assert refused == expected[service[0]]
 
 
-def test_botocore_raises_the_error_of_aws(renter):
-    known = boto3.Session().get_credentials()
-    guessing = boto3.Session(known.access_key, "guessed", profile_name="practice")
+def test_botocore_raises_the_error_of_aws(cloud, key):
+    guessing = open_session(key.access_key, "guessed", region_name="us-east-1")
 
-    with pytest.raises(ClientError) as ec2:
-        guessing.client("ec2").describe_instances()
-    with pytest.raises(ClientError) as sts:
-        guessing.client("sts").get_caller_identity()
-    with pytest.raises(ClientError) as ssm:
-        guessing.client("ssm").get_parameter(Name="mine")
+    def guess(service, call, **parameters):
+        with pytest.raises(ClientError) as error:
+            getattr(guessing.client(service, endpoint_url=cloud.url), call)(**parameters)
+        return error.value.response["Error"]["Code"]
 
-    codes = [each.value.response["Error"]["Code"] for each in (ec2, sts, ssm)]
-    assert codes == ["AuthFailure", "SignatureDoesNotMatch", "InvalidSignatureException"]
+    assert guess("ec2", "describe_instances") == "AuthFailure"
+    assert guess("sts", "get_caller_identity") == "SignatureDoesNotMatch"
+    assert guess("ssm", "get_parameter", Name="mine") == "InvalidSignatureException"
 
 
 def test_a_body_that_is_not_json_is_refused_after_its_signature(cloud, key):

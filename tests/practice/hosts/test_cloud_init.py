@@ -2,18 +2,21 @@ from __future__ import annotations
 
 import base64
 import shlex
+from pathlib import Path
 
 import pytest
 
 from dl_magics.practice.hosts import cloud_init
 from support.ec2_client import until
 
-LOG = "sudo cat /var/log/cloud-init-output.log"
+LOG = Path("/var/log/cloud-init-output.log")
 ENDED = "the user-data ended with status 0"
 
 
 def ended(renter, instance_id):
-    return until(lambda: (said := renter.run(instance_id, LOG).stdout) and ENDED in said and said)
+    log = renter.profile.ssh_config.parent / "instances" / instance_id / "var/log" / LOG.name
+    until(lambda: log.exists() and ENDED in log.read_text())
+    return renter.run(instance_id, f"sudo cat {LOG}").stdout
 
 
 def test_a_script_runs_once_and_its_output_is_logged(renter):

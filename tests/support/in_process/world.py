@@ -18,9 +18,7 @@ from typing import Any
 from unittest import mock
 from urllib.parse import urlsplit
 
-import boto3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
 from moto import backends
@@ -33,9 +31,11 @@ from dl_magics.practice.ec2.http import ApiCall
 from dl_magics.practice.ec2.signature import AccessKey
 from dl_magics.practice.ec2.wsgi import PracticeApp
 from dl_magics.practice.last_use import LastUse
+from support.ec2_client import ONE_TRY, open_session
 
 MODULES = tuple(backends.list_of_moto_modules())
 METHOD_NAMES = responses.method_names_from_class
+SAVE = state.Ec2State.save
 KEY = AccessKey("AKIA0000000000000000", "secret")
 
 
@@ -154,8 +154,8 @@ def _copy(environ: dict[str, Any]) -> io.BytesIO:
 
 @lru_cache
 def _make_client(service: str, region: str, url: str) -> Any:
-    return boto3.Session(KEY.id, KEY.secret, region_name=region).client(
-        service, endpoint_url=url, config=Config(retries={"total_max_attempts": 1})
+    return open_session(KEY.id, KEY.secret, region_name=region).client(
+        service, endpoint_url=url, config=ONE_TRY
     )
 
 
@@ -186,10 +186,13 @@ def _old_images() -> list[dict[str, Any]]:
     return [each for each in amis.AMIS if "trusty" in each["name"]]
 
 
-def open_account(folder: Path, port: int) -> Account:
-    """Return a new, empty account; its id depends on the port only."""
+def open_account(folder: Path, port: int, *, delay: float = 0) -> Account:
+    """Return the account that was saved in the folder, or an empty one.
+
+    Its id depends on the port only. Instances are so many seconds in a transient state.
+    """
     id_ = f"{port:012d}"
-    made = api.Ec2Api(folder, f"http://127.0.0.1:{port}", KEY, 0, 0, id_)
+    made = api.Ec2Api(folder, f"http://127.0.0.1:{port}", KEY, delay, 0, id_)
     return Account(id_, port, made, PracticeApp(made, "", LastUse(list, 0), lambda: None))
 
 
@@ -201,6 +204,11 @@ def empty_account(account: Account) -> None:
         for groups in backend.groups.values():
             for id_ in [id_ for id_, group in groups.items() if group.name != "default"]:
                 del groups[id_]
+
+
+def save_account(account: Account) -> None:
+    """Write what exists in an account, as the practice cloud does after each change."""
+    SAVE(account.api.state, "us-east-1")
 
 
 def close_account(account: Account) -> None:
