@@ -83,8 +83,8 @@ guard-histories: build/installed-for-tests ## 100,000 random histories of an ins
 bench: build/installed-for-tests ## measure against the usual Keras way: DATA=path/to/photos
 	$(BIN)/python benchmarks/all.py $(DATA)
 
-pictures: build/installed-for-tests ## take the pictures of the README in JupyterLab: DATA=path/to/photos
-	PHOTOS=$(DATA) $(BIN)/python -m pytest -q --timeout=1800 tests/journeys/pictures.py
+pictures: build/installed-for-tests ## take the pictures of the README in JupyterLab: DATA=photos WEIGHTS=vgg16.weights.h5
+	PHOTOS=$(DATA) WEIGHTS=$(WEIGHTS) $(BIN)/python -m pytest -q --timeout=1800 tests/journeys/pictures.py
 
 clean: ## take away what make made, the virtual environment too
 	rm -rf $(VENV) build tests/widgets/js/node_modules labextension/node_modules labextension/lib

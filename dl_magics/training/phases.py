@@ -18,10 +18,12 @@ from dl_magics.errors import DLMagicsError, NotResumable, TrainingFailed
 from dl_magics.runs.events import (
     CheckpointSaved,
     DataChecked,
+    EpochEnded,
     Event,
     PhaseStarted,
     RunEnded,
     RunStarted,
+    Warned,
 )
 from dl_magics.runs.field_rules import Status
 from dl_magics.training.engine import data_checks
@@ -67,7 +69,8 @@ class Frame:
     """A run from its first step to its end, in its own `folder`.
 
     `seconds` are those of the phases so far, `files` the sha256 of each file it saved, `best` the
-    best epoch so far; `stopped` is true once the run was stopped or ran out of time.
+    best epoch so far, `classes` their number once the images were found; `stopped` is true once the
+    run was stopped or ran out of time.
     """
 
     recipe: Recipe
@@ -77,6 +80,7 @@ class Frame:
     seconds: dict[str, float] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     best: Best = field(default_factory=Best)
+    classes: int = 0
     stopped: bool = False
 
     def __post_init__(self) -> None:
@@ -90,7 +94,7 @@ class Frame:
         An unexpected OSError becomes TrainingFailed; KeyboardInterrupt ends the run at once.
         """
         try:
-            yield from steps
+            yield from self._watch(steps)
         except NotResumable as error:
             yield self._ended("interrupted", str(error), error.fix)
             raise
@@ -111,6 +115,15 @@ class Frame:
             raise
         else:
             yield self._ended("stopped" if self.stopped else "done")
+
+    def _watch(self, steps: Iterator[Event]) -> Iterator[Event]:
+        """Warn once, as soon as an epoch shows that training diverges."""
+        warnings: list[Warned] = []
+        for event in steps:
+            yield event
+            if isinstance(event, EpochEnded) and not warnings:
+                warnings += data_checks.warn_of_divergence(event, self.classes)
+                yield from warnings
 
     def should_stop(self) -> bool:
         """Return whether a stop was requested or `max_duration` is over; once true, always true."""
@@ -150,6 +163,7 @@ class Frame:
         """Enter the phase "features": read each file once. Raises BadData where most are broken."""
         self.enter_phase("features")
         recipe, broken = self.recipe, Broken()
+        self.classes = len(folder.classes)
         train = scan_images(folder.train, recipe.augment, recipe.seed, broken)
         valid = scan_images(folder.valid, 0, recipe.seed, broken)
         scanned = ScannedImages(folder, train, valid, broken)
@@ -161,6 +175,7 @@ class Frame:
     ) -> Generator[Event, None, bool]:
         """Fill the store; return false where the run was stopped before it had weights to keep."""
         recipe = self.recipe
+        yield from data_checks.warn_of_duplicates(images.folder.classes, images.train, images.valid)
         yield from fill_store(
             store,
             images.views,

@@ -1,4 +1,4 @@
-"""Take the pictures of the README: `make pictures DATA=path/to/photos`.
+"""Take the pictures of the README: `make pictures DATA=path/to/photos WEIGHTS=vgg16.weights.h5`.
 
 They go to notebooks/images, in both themes. VGG16 trains on the photos for real.
 """
@@ -17,6 +17,7 @@ from support.jupyter.panel import PANEL, Panel
 IMAGES = Path(__file__).parents[2] / "notebooks" / "images"
 FINETUNE = """%%finetune photos/dogscats
 model         = "VGG16"
+weights       = "vgg16.weights.h5"
 image_size    = 160
 epochs        = {epochs}
 patience      = {epochs}
@@ -39,6 +40,7 @@ def panel(open_lab_with_panel: Callable[[], Any]) -> Iterator[Panel]:
     photos = opened.lab.folder / "photos"
     photos.mkdir()
     (photos / "dogscats").symlink_to(Path(os.environ["PHOTOS"]).resolve())
+    (opened.lab.folder / "vgg16.weights.h5").symlink_to(Path(os.environ["WEIGHTS"]).resolve())
     opened.page.set_viewport_size(WINDOW)
     yield opened
     opened.lab.shut_kernels_down()
@@ -61,6 +63,7 @@ def test_a_run(panel: Panel) -> None:
     for cell in (0, 1):
         lab.run(cell)
         lab.finish(cell, 900)
+    assert "val_accuracy" in lab.text_of(1)
     lab.open("dogs and cats.ipynb", [*cells[::2], "run = _"])
     lab.run(0)
     lab.finish(0)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from math import log
 from pathlib import Path
 
 from dl_magics.data import kinds
 from dl_magics.data.folders import ImageFolder
 from dl_magics.errors import BadData
-from dl_magics.runs.events import Warned
+from dl_magics.runs.events import EpochEnded, Warned
+from dl_magics.text import escape_controls
 from dl_magics.training.engine.device import Device
-from dl_magics.training.engine.extraction import Broken
+from dl_magics.training.engine.extraction import Broken, View
+from dl_magics.training.engine.feature_store import Key
 from dl_magics.training.recipe import applications
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.weights import weights
 
 _IMBALANCE = 5
+_FEW_TO_VALIDATE = 30
+# A head that guesses has a loss of log(classes).
+_DIVERGING = 10
 
 
 def warn_before_training(
@@ -38,6 +44,63 @@ def warn_before_training(
             f"sample = {max(sizes[small], 2)}",
         )
 
+    n, more = len(folder.valid), len(folder.train)
+    if n < _FEW_TO_VALIDATE and more > _IMBALANCE * n:
+        yield Warned(
+            code="few_validation_images",
+            text=f"{n} validation images beside {more:,} for training: each is {100 / n:.1f} % of "
+            "val_accuracy, which says little.",
+            fix="Move more images there, or rename the folder: then valid = 0.2 of the training "
+            "images are split off.",
+        )
+
+
+def warn_of_duplicates(
+    classes: Sequence[str], train: Iterable[View], valid: Iterable[View]
+) -> Iterator[Warned]:
+    """Yield a warning for files of the same content in two classes, or in training and validation.
+
+    The views have the sha256 of their file as key; augmented copies are passed over.
+    """
+    first: dict[Key, View] = {}
+    for view in train:
+        if not view.copy:
+            first.setdefault(view.key, view)
+    leaked = [(first[each.key], each) for each in valid if each.key in first]
+    if leaked:
+        yield Warned(
+            code="images_in_both_parts",
+            text=f"{len(leaked):,} validation images are training images, too, such as "
+            f"{_name_pair(*leaked[0])}: val_accuracy is too high.",
+            fix="Delete one file of each pair.",
+        )
+    twice = []
+    for view in [*train, *valid]:
+        other = first.setdefault(view.key, view) if not view.copy else view
+        if other.file.label != view.file.label:
+            twice.append((other, view))
+    if twice:
+        named = " and ".join(classes[each.file.label] for each in twice[0])
+        yield Warned(
+            code="images_in_two_classes",
+            text=f"{len(twice):,} images are in two classes, such as {_name_pair(*twice[0])} in "
+            f"{named}.",
+            fix="Delete the file in the wrong class.",
+        )
+
+
+def warn_of_divergence(epoch: EpochEnded, classes: int) -> Iterator[Warned]:
+    """Yield a warning where val_loss is far above that of a guess."""
+    guess, loss = log(classes), epoch.logs["val_loss"]
+    if loss > _DIVERGING * guess:
+        rate = epoch.logs.get("learning_rate")
+        yield Warned(
+            code="learning_rate_too_high",
+            text=f"val_loss {loss:,.4g} after epoch {epoch.epoch}, where a guess has {guess:.2g}: "
+            "training diverges.",
+            fix=f"Lower the learning rate: learning_rate = {min((rate or 1) / 10, 1e-3):g}",
+        )
+
 
 def warn_of_download(recipe: Recipe, folder: Path) -> Iterator[Warned]:
     """Yield a warning if the weights have to be downloaded."""
@@ -48,6 +111,14 @@ def warn_of_download(recipe: Recipe, folder: Path) -> Iterator[Warned]:
             "they are downloaded now.",
             fix="This happens once.",
         )
+
+
+def _name_pair(one: View, other: View) -> str:
+    """Name two files by their folder and name."""
+    return " and ".join(
+        escape_controls(f"{each.file.path.parent.name}/{each.file.path.name}")
+        for each in (one, other)
+    )
 
 
 def refuse_broken_images(folder: ImageFolder, broken: Broken) -> None:

@@ -6,8 +6,10 @@ import pytest
 
 from dl_magics.data.folders import ImageFile, ImageFolder
 from dl_magics.errors import BadData
+from dl_magics.runs.events import EpochEnded
 from dl_magics.training.engine import data_checks
 from dl_magics.training.engine.device import Device
+from dl_magics.training.engine.extraction import View
 from dl_magics.training.recipe.recipe import check_settings
 
 PLAIN = Device("cpu", "CPU (x86_64, 2 cores)", 2**30)
@@ -46,20 +48,20 @@ def test_a_balanced_folder_gives_no_warning():
 
 @pytest.mark.parametrize(("cats", "doubtful"), [(39, False), (40, True), (4000, True)])
 def test_a_class_with_five_times_the_images_of_another_is_a_warning(cats, doubtful):
-    codes = [code for code, _, _ in told(folder(cats=cats, dogs=8))]
+    codes = [code for code, _, _ in told(folder(cats=cats, dogs=8, valid=20))]
 
     assert codes == (["imbalance"] if doubtful else [])
 
 
 def test_the_imbalance_warning_has_counts_and_a_fix():
-    ((_, text, fix),) = told(folder(cats=4000, dogs=8))
+    ((_, text, fix),) = told(folder(cats=4000, dogs=8, valid=20))
 
     assert text == "cats has 4,000 training images, dogs has 8."
     assert fix == "Add images of dogs, or take the same number of each: sample = 8"
 
 
 def test_the_suggested_sample_is_valid():
-    ((_, _, fix),) = told(folder(cats=20, dogs=1))
+    ((_, _, fix),) = told(folder(cats=20, dogs=1, valid=20))
 
     assert fix.endswith("sample = 2")
 
@@ -112,3 +114,70 @@ def test_a_class_without_a_valid_image_is_refused(part, lost):
 
     assert str(caught.value) == f"The class 'dogs' has no valid {part} image left."
     assert "folder dogs" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("train", "valid", "doubtful"), [(60, 8, True), (60, 15, False), (40, 8, False), (8, 2, False)]
+)
+def test_few_validation_images_beside_many_for_training_are_a_warning(train, valid, doubtful):
+    codes = [code for code, _, _ in told(folder(cats=train, dogs=train, valid=valid))]
+
+    assert codes == (["few_validation_images"] if doubtful else [])
+
+
+def views(*files, copies=0):
+    """Return views of the files; those of one content have the same name."""
+    return [
+        View(file, copy, file.path.name.encode() + bytes([copy]))
+        for file in files
+        for copy in range(copies + 1)
+    ]
+
+
+def repeated(train, valid):
+    return [
+        (each.code, each.text)
+        for each in data_checks.warn_of_duplicates(("cats", "dogs"), train, valid)
+    ]
+
+
+def image(part, name, content):
+    return ImageFile(Path(part, name, f"{content}.jpg"), ["cats", "dogs"].index(name))
+
+
+def test_different_images_give_no_warning_however_often_they_are_augmented():
+    train = views(image("train", "cats", 1), image("train", "dogs", 2), copies=3)
+
+    assert repeated(train, views(image("valid", "cats", 3), image("valid", "dogs", 4))) == []
+
+
+def test_an_image_in_both_parts_is_a_warning():
+    train = views(image("train", "cats", 1), image("train", "dogs", 2), copies=1)
+    valid = views(image("valid", "cats", 1), image("valid", "dogs", 4))
+
+    ((code, text),) = repeated(train, valid)
+
+    assert code == "images_in_both_parts"
+    assert text.startswith("1 validation images are training images, too, such as cats/1.jpg and")
+
+
+def test_an_image_in_two_classes_is_a_warning():
+    train = views(image("train", "cats", 1), image("train", "dogs", 1), copies=1)
+
+    ((code, text),) = repeated(train, views(image("valid", "cats", 3)))
+
+    assert code == "images_in_two_classes"
+    assert text.endswith("cats/1.jpg and dogs/1.jpg in cats and dogs.")
+
+
+@pytest.mark.parametrize(
+    ("val_loss", "classes", "diverges"),
+    [(0.7, 2, False), (5.0, 2, False), (7.0, 2, True), (173_624.0, 2, True), (40.0, 100, False)],
+)
+def test_a_loss_far_above_that_of_a_guess_is_a_warning(val_loss, classes, diverges):
+    logs = {"val_loss": val_loss, "learning_rate": 0.5}
+    epoch = EpochEnded(phase="head", epoch=1, logs=logs, best=True)
+
+    found = [each.fix for each in data_checks.warn_of_divergence(epoch, classes)]
+
+    assert found == (["Lower the learning rate: learning_rate = 0.001"] if diverges else [])

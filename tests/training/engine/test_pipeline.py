@@ -153,7 +153,10 @@ def test_the_saved_model_is_the_one_of_the_best_epoch(done, data, model):
 
 
 def test_a_run_leaves_nothing_unfinished_in_its_folder(done, folder):
-    assert [each.name for each in (folder / "done").iterdir()] == ["model.keras"]
+    left = {each.name for each in (folder / "done").iterdir()}
+
+    # Written where this process imports the backend for the first time.
+    assert left - {"messages.log"} == {"model.keras"}
 
 
 def test_the_same_seed_gives_the_same_numbers_from_a_warm_store(done, data, folder):
@@ -240,6 +243,20 @@ def test_patience_ends_a_run_that_does_not_improve(data, folder):
     assert len(epochs) < 200
     assert events[-1].best_epoch == epochs[-1].epoch - 2
     assert events[-1].status == "done"
+
+
+def test_a_run_warns_of_what_makes_its_numbers_worthless_as_soon_as_it_can(tmp_path):
+    for part, n in (("train", 12), ("valid", 4)):
+        tiny_keras.photos(tmp_path / "same" / part, n)
+
+    events = tiny_keras.train(
+        tmp_path / "same", tmp_path, "worthless", epochs=6, learning_rate=0.9, dense=[64, 64]
+    )
+
+    codes = [each.code for each in tiny_keras.of_kind(Warned, events)]
+    assert codes.count("images_in_both_parts") == codes.count("learning_rate_too_high") == 1
+    warned = next(each for each in events if getattr(each, "code", "") == "learning_rate_too_high")
+    assert isinstance(events[events.index(warned) - 1], EpochEnded)
 
 
 def test_a_stop_before_training_leaves_no_model(data, tmp_path):
