@@ -27,10 +27,24 @@ img {{ max-width: 100%; }}
 <h2>Images</h2>
 <table><thead><tr><th>class</th><th>train</th><th>valid</th></tr></thead>
 <tbody>{counts}</tbody></table>
-<h2>Recipe</h2><pre>{recipe}</pre>
+{use}<h2>Recipe</h2><pre>{recipe}</pre>
 <h2>Versions</h2><pre>{versions}</pre>
 </html>
 """
+
+# Keras loads the image as the run did: the center square, scaled bilinearly.
+_USE = """\
+import json, zipfile, keras
+
+model = keras.saving.load_model("model.keras", safe_mode=True)
+classes = json.loads(zipfile.ZipFile("model.keras").read("classes.json"))
+image = keras.utils.load_img(
+    "image.jpg", target_size=({size}, {size}), interpolation="bilinear", keep_aspect_ratio=True
+)
+probabilities = model.predict(keras.utils.img_to_array(image)[None])[0]
+print(classes[probabilities.argmax()])
+"""
+_MODEL = "model.keras"
 
 
 def write_report(folder: Path, state: RunState) -> Path:
@@ -45,10 +59,19 @@ def write_report(folder: Path, state: RunState) -> Path:
         title=_text(state.run),
         body=summary.render_html(state, summary.draw_curves(state) if state.epochs else b""),
         counts=counts,
+        use=_describe_use(state),
         recipe=_text(json.dumps(state.recipe, indent=2, ensure_ascii=False)),
         versions=_text(json.dumps({**state.versions, "device": state.device}, indent=2)),
     )
     return atomic.replace(folder / FILE_NAME, page)
+
+
+def _describe_use(state: RunState) -> str:
+    size = state.recipe.get("image_size")
+    if _MODEL not in state.files or not isinstance(size, int):
+        return ""
+    code = _USE.format(size=size)
+    return f"<h2>Use the model without dl_magics</h2><pre>{_text(code)}</pre>\n"
 
 
 def _text(value: str) -> str:

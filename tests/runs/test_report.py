@@ -26,6 +26,12 @@ def test_the_report_shows_metrics_images_recipe_and_versions(tmp_path):
     assert "CPU (x86_64, 2 cores)" in page
 
 
+def test_a_run_without_a_keras_model_has_no_lines_that_load_it(tmp_path):
+    state = replay_events(run_events.make_events(run_events.epoch(1), ended=DONE))
+
+    assert "load_model" not in report.write_report(tmp_path, state).read_text("utf-8")
+
+
 def test_the_report_loads_no_other_file(tmp_path):
     state = replay_events(run_events.make_events(run_events.epoch(1), ended=DONE))
 

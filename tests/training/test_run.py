@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+from html import unescape
 
 import numpy as np
 import pytest
 
 from dl_magics.errors import DamagedRun, NotTrained
+from dl_magics.runs import report
 from dl_magics.runs.events import RunEnded
 from dl_magics.runs.log import FILE_NAME, LogWriter
 from dl_magics.training.run import Run
@@ -48,6 +51,24 @@ def copied(run, tmp_path):
 
 def make_run(folder, *events, **about):
     return Run(run_events.write_log(folder, run_events.make_events(*events, **about)))
+
+
+def test_the_lines_of_the_report_predict_what_the_run_predicts(run, data, tmp_path, monkeypatch):
+    page = report.write_report(tmp_path, run.state).read_text("utf-8")
+    code = unescape(re.search("<h2>Use .*?<pre>(.*?)</pre>", page, re.DOTALL)[1])
+    shutil.copy(run.path / "model.keras", tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    for path in (data / "blue" / "003.png", data / "red" / "004.png"):
+        shutil.copy(path, "image.jpg")
+        names: dict = {}
+        exec(code, names)
+
+        (wanted,) = run.predict(path)
+        assert names["classes"] == ["blue", "red"]
+        np.testing.assert_allclose(
+            names["probabilities"], list(wanted.probabilities.values()), rtol=1e-5
+        )
 
 
 def test_the_history_has_every_metric_by_epoch(run):
