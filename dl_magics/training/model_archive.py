@@ -39,7 +39,7 @@ def check_archive(path: Path, registered: Collection[str] = ()) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             problem = _find_foreign_member(archive, path.stat().st_size)
-            problem = problem or _find_foreign_class(json.loads(_read(archive)), registered)
+            problem = problem or find_foreign_class(json.loads(_read(archive)), registered)
     except (zipfile.BadZipFile, KeyError, ValueError, RecursionError, OSError) as error:
         raise damaged_file(path, str(error)) from error
     if problem:
@@ -104,7 +104,11 @@ def _read(archive: zipfile.ZipFile) -> bytes:
     return archive.read(_CONFIG_FILE)
 
 
-def _find_foreign_class(config: Any, registered: Collection[str]) -> str:
+def find_foreign_class(config: Any, registered: Collection[str] = ()) -> str:
+    """Return what the configuration of a model uses and the engine does not write, "" if nothing.
+
+    Classes whose registered name is in `registered` are left out.
+    """
     for each in find_objects(config):
         name, module = each["class_name"], each.get("module")
         if _is_in(each.get("registered_name"), registered):

@@ -12,7 +12,7 @@ import numpy as np
 
 from dl_magics.runs.events import Event, RunResumed, stamp_events
 from dl_magics.runs.paths import RunPaths
-from dl_magics.training import backend_messages, keras_import, phases
+from dl_magics.training import backend_messages, head_check, keras_import, phases
 from dl_magics.training.engine import (
     checkpoint,
     compute_settings,
@@ -94,6 +94,7 @@ class _KerasSteps:
             yield from data_checks.warn_before_training(recipe, folder, found, precision)
             yield from data_checks.warn_of_download(recipe, self.paths.weights)
         frozen = networks.build_frozen(recipe, precision, self.paths.weights)
+        head_check.require_loadable_head(recipe, frozen.features, len(folder.classes))
 
         images = frame.scan_images(folder)
         space = fingerprint.feature_space(recipe, frozen, precision, found)

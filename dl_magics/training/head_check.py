@@ -1,0 +1,58 @@
+"""Try a cell's `head(features)` before the first image is computed: build, save, load, predict."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from dl_magics.errors import BadSetting
+from dl_magics.training.engine import networks
+from dl_magics.training.model_archive import find_foreign_class
+from dl_magics.training.recipe.recipe import Recipe
+
+_IMAGES = 2
+
+
+def require_loadable_head(recipe: Recipe, shape: tuple[int, ...], classes: int) -> None:
+    """Raise BadSetting where the head of a recipe cannot be built, saved, loaded or run.
+
+    Parameters
+    ----------
+    recipe
+        Nothing is done where it has no head of its own.
+    shape
+        The shape of the features of one image.
+    classes
+        The number of classes.
+    """
+    if not recipe.head:
+        return
+    import keras
+
+    features = np.random.default_rng(0).random((_IMAGES, *shape), np.float32)
+    head = networks.build_head(recipe, features, classes)
+    try:
+        problem = find_foreign_class(json.loads(head.to_json()), keras.saving.get_custom_objects())
+        if not problem:
+            with TemporaryDirectory(prefix="dl-magics-") as folder:
+                path = Path(folder, "head.keras")
+                head.save(path)
+                loaded = keras.saving.load_model(path, compile=False, safe_mode=True)
+                loaded.predict_on_batch(features)
+    except Exception as error:
+        # A layer may raise anything while it is saved, loaded or called.
+        first = (str(error).splitlines() or [""])[0]
+        raise _not_loadable(f"{type(error).__name__}: {first}") from error
+    if problem:
+        raise _not_loadable(problem)
+
+
+def _not_loadable(problem: str) -> BadSetting:
+    return BadSetting(
+        f"The model with this head(features) could not be loaded from its file: {problem}.",
+        fix="Use layers of keras.layers and functions of keras.ops, which are saved by name: "
+        'ops.square(x) for a Lambda layer, activation="gelu" for a lambda; no classes of your own.',
+    )
