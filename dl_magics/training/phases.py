@@ -26,7 +26,7 @@ from dl_magics.runs.events import (
     Warned,
 )
 from dl_magics.runs.field_rules import Status
-from dl_magics.training.engine import data_checks
+from dl_magics.training.checks import data_checks
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.extraction import (
     Broken,

@@ -12,13 +12,12 @@ import numpy as np
 
 from dl_magics.runs.events import Event, RunResumed, stamp_events
 from dl_magics.runs.paths import RunPaths
-from dl_magics.training import backend_messages, head_check, keras_import, phases
+from dl_magics.training import backend_messages, keras_import, phases
+from dl_magics.training.checks import data_checks, disk_space, head_check
 from dl_magics.training.engine import (
     checkpoint,
     compute_settings,
-    data_checks,
     device,
-    disk_space,
     fingerprint,
     networks,
 )

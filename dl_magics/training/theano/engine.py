@@ -13,7 +13,8 @@ from typing import Any
 from dl_magics.runs.events import Event, stamp_events
 from dl_magics.runs.paths import RunPaths
 from dl_magics.training import phases
-from dl_magics.training.engine import data_checks, device
+from dl_magics.training.checks import data_checks
+from dl_magics.training.engine import device
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.extraction import View
 from dl_magics.training.engine.feature_store import FeatureStore

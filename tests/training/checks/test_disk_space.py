@@ -7,7 +7,8 @@ import pytest
 
 from dl_magics.errors import DiskFull
 from dl_magics.runs.events import PhaseStarted, RunEnded
-from dl_magics.training.engine import disk_space, pipeline
+from dl_magics.training.checks import disk_space
+from dl_magics.training.engine import pipeline
 from support import tiny_keras
 
 Usage = namedtuple("Usage", "total used free")

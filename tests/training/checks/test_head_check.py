@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from dl_magics.errors import BadSetting
+from dl_magics.training.checks.head_check import require_loadable_head
 from dl_magics.training.engine import pipeline
-from dl_magics.training.head_check import require_loadable_head
 from dl_magics.training.recipe.recipe import Recipe
 from support import tiny_keras
 

@@ -7,7 +7,7 @@ import pytest
 from dl_magics.data.folders import ImageFile, ImageFolder
 from dl_magics.errors import BadData
 from dl_magics.runs.events import EpochEnded
-from dl_magics.training.engine import data_checks
+from dl_magics.training.checks import data_checks
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.extraction import View
 from dl_magics.training.recipe.recipe import check_settings
