@@ -22,7 +22,7 @@ FAST := core data runs store ssh widgets aws training/recipe practice/ec2/test_l
 	$(addprefix training/engine/test_,head.py networks.py pipeline.py) \
 	$(addprefix magics/,test_arguments.py test_loading.py display/test_messages.py)
 
-.PHONY: help demo lab test check pytest lint notebooks floors networks chaos histories guard-histories fuzz bench pictures clean
+.PHONY: help demo lab test check pytest lint notebooks floors networks chaos histories guard-histories fuzz bench gpu pictures clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -82,6 +82,9 @@ guard-histories: build/installed-for-tests ## 100,000 random histories of an ins
 
 bench: build/installed-for-tests ## measure against the usual Keras way: DATA=path/to/photos
 	$(BIN)/python benchmarks/all.py $(DATA)
+
+gpu: ## check and measure all that needs an NVIDIA GPU: DATA=path/to/photos WEIGHTS=vgg16.weights.h5 PYTHON=python3
+	PYTHONPATH=$(CURDIR):$$PYTHONPATH $(PYTHON) benchmarks/gpu/run.py $(DATA) $(if $(WEIGHTS),--weights $(WEIGHTS)) $(OPTIONS)
 
 pictures: build/installed-for-tests ## take the pictures of the README in JupyterLab: DATA=photos WEIGHTS=vgg16.weights.h5
 	PHOTOS=$(DATA) WEIGHTS=$(WEIGHTS) $(BIN)/python -m pytest -q --timeout=1800 tests/journeys/pictures.py

@@ -30,6 +30,7 @@ from dl_magics.runs.state import RunState
 from dl_magics.store import paths
 from dl_magics.training.engine import device, extraction, networks
 from dl_magics.training.engine.feature_store import FeatureStore
+from dl_magics.training.engine.inference.keras_compute import KerasCompute
 from dl_magics.training.recipe import recipe
 
 MIXED = {"auto": "auto", "on": True, "off": False}
@@ -85,7 +86,7 @@ def measure_feature_phase(wanted: recipe.Recipe) -> float:
             wanted.image_size,
             batch,
             1,
-            lambda pixels: np.asarray(frozen.fast.predict_on_batch(pixels)),
+            KerasCompute(frozen.fast, found, batch),
             lambda: False,
             broken,
         )

@@ -30,7 +30,6 @@ from dl_magics.training.checks import data_checks
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.extraction import (
     Broken,
-    Compute,
     View,
     describe_broken,
     fill_store,
@@ -38,6 +37,7 @@ from dl_magics.training.engine.extraction import (
 )
 from dl_magics.training.engine.feature_store import FeatureStore
 from dl_magics.training.engine.head import Best
+from dl_magics.training.engine.inference.compute import Compute
 from dl_magics.training.recipe.recipe import Recipe
 
 

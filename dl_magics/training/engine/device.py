@@ -115,9 +115,7 @@ def choose_batch_size(asked: int | str, device: Device, widest: int) -> int:
 
 def free_memory() -> int:
     """Return the available main memory in bytes, within the limit of a container."""
-    import psutil
-
-    free = int(psutil.virtual_memory().available)
+    free = _available_memory()
     limit = Path("/sys/fs/cgroup/memory.max")
     used = Path("/sys/fs/cgroup/memory.current")
     if limit.is_file() and used.is_file():
@@ -125,6 +123,17 @@ def free_memory() -> int:
         if text.isdigit():
             free = min(free, int(text) - int(used.read_text("ascii")))
     return max(free, 0)
+
+
+def _available_memory() -> int:
+    described = Path("/proc/meminfo")
+    if described.is_file():  # a host need not have psutil
+        for line in described.read_text("ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return 1024 * int(line.split()[1])
+    import psutil
+
+    return int(psutil.virtual_memory().available)
 
 
 def _cpu_name() -> str:

@@ -13,16 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dl_magics.data import augment, images
 from dl_magics.data.folders import ImageFile
 from dl_magics.runs.events import Event, PhaseStarted, Progressed
 from dl_magics.text import escape_controls
 from dl_magics.training.engine.feature_store import FeatureStore, Key
+from dl_magics.training.engine.inference.compute import Compute, Fetch, Pixels
 from dl_magics.training.engine.throughput import Throughput
 
-Compute = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 Stop = Callable[[], bool]
 Broken = dict[Path, str]
 
@@ -74,11 +73,13 @@ def fill_store(
     yield PhaseStarted(phase="features", total=unique, unit="images", kept=unique - len(missing))
     pace = Throughput(len(missing))
     with store.writer() as writer, ThreadPoolExecutor(_workers(), initializer=_step_back) as pool:
-        for batch, pixels, damaged in _batches(pool, missing, size, batch_size, seed):
+        batches = _batches(pool, missing, size, batch_size, seed)
+        for batch, fetch, damaged in _started(batches, compute):
             for key, reason in damaged.items():
                 broken.update((view.file.path, reason) for view in same[key])
-            if batch:
-                writer.add([view.key for view in batch], compute(pixels))
+            if fetch:
+                writer.add([view.key for view in batch], fetch())
+                yield from compute.take_warnings()
             if pace.add(len(batch) + len(damaged)) or pace.done == pace.total:
                 yield Progressed(
                     done=unique - pace.total + pace.done,
@@ -98,20 +99,35 @@ def describe_broken(broken: Broken) -> list[Mapping[str, str]]:
     ]
 
 
+def _started(
+    batches: Iterator[tuple[list[View], Pixels, dict[Key, str]]], compute: Compute
+) -> Iterator[tuple[list[View], Fetch | None, dict[Key, str]]]:
+    """Start the batches in order, `compute.ahead` of them before the first is yielded.
+
+    The device then computes while batches are decoded and features are written.
+    """
+    started: deque[tuple[list[View], Fetch | None, dict[Key, str]]] = deque()
+    for batch, pixels, damaged in batches:
+        started.append((batch, compute.start(pixels) if batch else None, damaged))
+        if len(started) > compute.ahead:
+            yield started.popleft()
+    yield from started
+
+
 def _batches(
     pool: ThreadPoolExecutor,
     views: Iterable[View],
     size: int,
     batch_size: int,
     seed: int,
-) -> Iterator[tuple[list[View], NDArray[np.uint8], dict[Key, str]]]:
+) -> Iterator[tuple[list[View], Pixels, dict[Key, str]]]:
     """Yield full batches of valid images, with the reasons why others were skipped.
 
     Threads decode some batches ahead (the decoders release the GIL), so that the network waits
     for the first batch only.
     """
     coming = iter(views)
-    ahead: deque[tuple[View, Future[NDArray[np.uint8] | str]]] = deque()
+    ahead: deque[tuple[View, Future[Pixels | str]]] = deque()
 
     def refill() -> None:
         while len(ahead) < _BATCHES_AHEAD * batch_size:
@@ -123,7 +139,7 @@ def _batches(
     refill()
     while ahead:
         batch: list[View] = []
-        decoded: list[NDArray[np.uint8]] = []
+        decoded: list[Pixels] = []
         damaged: dict[Key, str] = {}
         while ahead and len(batch) < batch_size:
             view, future = ahead.popleft()
@@ -137,7 +153,7 @@ def _batches(
         yield batch, np.stack(decoded) if decoded else np.empty(0, np.uint8), damaged
 
 
-def _pixels(view: View, size: int, seed: int) -> NDArray[np.uint8] | str:
+def _pixels(view: View, size: int, seed: int) -> Pixels | str:
     try:
         data = view.file.path.read_bytes()
         if _key(hashlib.sha256(data).digest(), view.copy, seed) != view.key:

@@ -26,6 +26,7 @@ from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.extraction import View
 from dl_magics.training.engine.feature_store import FeatureStore
 from dl_magics.training.engine.head import Examples, TrainingState, train_head
+from dl_magics.training.engine.inference.keras_compute import KerasCompute
 from dl_magics.training.engine.resume_point import ResumePoint
 from dl_magics.training.phases import Frame
 from dl_magics.training.recipe.recipe import Recipe
@@ -117,10 +118,7 @@ class _KerasSteps:
             yield checkpoint.save_checkpoint(self.paths.run, Checkpoint(about))
         if not (
             yield from frame.compute_features(
-                images,
-                store,
-                batch,
-                lambda pixels: np.asarray(frozen.fast.predict_on_batch(pixels)),
+                images, store, batch, KerasCompute(frozen.fast, found, batch)
             )
         ):
             return

@@ -19,6 +19,7 @@ from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.extraction import View
 from dl_magics.training.engine.feature_store import FeatureStore
 from dl_magics.training.engine.head import Best, warn_diverged
+from dl_magics.training.engine.inference.compute import Immediate
 from dl_magics.training.phases import Frame
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.theano import convolutions, examples, limits, messages
@@ -84,7 +85,7 @@ class _TheanoSteps:
         batch = device.choose_batch_size(recipe.batch_size, found, widest)
         if not (
             yield from frame.compute_features(
-                images, store, batch, lambda pixels: process.array("features", pixels)
+                images, store, batch, Immediate(lambda pixels: process.array("features", pixels))
             )
         ):
             return

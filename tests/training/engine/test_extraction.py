@@ -11,6 +11,7 @@ from dl_magics.data.folders import ImageFile
 from dl_magics.runs.events import PhaseStarted, Progressed
 from dl_magics.training.engine.extraction import fill_store, scan_images
 from dl_magics.training.engine.feature_store import FeatureStore
+from dl_magics.training.engine.inference.compute import Immediate
 from support import tiny_keras
 
 SIZE = 16
@@ -54,7 +55,9 @@ def looked_at(paths, copies=0, seed=42):
 def filled(store, paths, *, copies=0, seed=42, batch_size=4, stop=never):
     views, broken = looked_at(paths, copies, seed)
     network = Network()
-    events = list(fill_store(store, views, SIZE, batch_size, seed, network, stop, broken))
+    events = list(
+        fill_store(store, views, SIZE, batch_size, seed, Immediate(network), stop, broken)
+    )
     return network, views, broken, events
 
 
@@ -193,7 +196,7 @@ def test_a_file_deleted_before_decoding_is_reported(store, files):
     views, broken = looked_at(files)
     files[2].unlink()
 
-    list(fill_store(store, views, SIZE, 4, 42, Network(), never, broken))
+    list(fill_store(store, views, SIZE, 4, 42, Immediate(Network()), never, broken))
 
     assert broken == {files[2]: "No such file or directory"}
     assert [view.key in store for view in views] == [i != 2 for i in range(10)]
@@ -203,7 +206,7 @@ def test_a_file_changed_before_decoding_is_not_stored_under_the_old_key(store, f
     views, broken = looked_at(files, copies=1)
     tiny_keras.photo(files[2], "blue", 99)
 
-    list(fill_store(store, views, SIZE, 4, 42, Network(), never, broken))
+    list(fill_store(store, views, SIZE, 4, 42, Immediate(Network()), never, broken))
 
     assert broken == {files[2]: "changed while the run went on"}
     assert {view.file.path for view in views if view.key not in store} == {files[2]}
@@ -305,6 +308,6 @@ def test_an_error_of_the_network_keeps_earlier_features(store, files):
         return network(pixels)
 
     with pytest.raises(MemoryError):
-        list(fill_store(store, views, SIZE, 4, 42, fails_at_the_second, never, broken))
+        list(fill_store(store, views, SIZE, 4, 42, Immediate(fails_at_the_second), never, broken))
 
     assert sum(view.key in store for view in views) == 4

@@ -1,0 +1,106 @@
+"""Compute features with a Keras network, in smaller parts where the memory does not suffice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from dl_magics.errors import TrainingFailed
+from dl_magics.runs.events import Warned
+from dl_magics.training.engine.device import Device
+from dl_magics.training.engine.inference import dispatch
+from dl_magics.training.engine.inference.compute import Features, Fetch, Pixels
+from dl_magics.training.engine.inference.out_of_memory import is_out_of_memory, release_memory
+
+# The GPU computes one batch while another one waits for it.
+_BATCHES_AHEAD = 2
+
+
+class KerasCompute:
+    """Computes with a frozen network, at most `batch_size` images at a time.
+
+    After an out-of-memory error the batch is computed again, in parts of half as many images, of a
+    quarter, and so on; later batches too. On a GPU an incomplete batch is filled up, since another
+    size would be compiled or tuned anew.
+    """
+
+    def __init__(self, network: Any, device: Device, batch_size: int) -> None:
+        self.batch_size = batch_size
+        self._device = device
+        self._on_gpu = device.kind == "gpu"
+        self.ahead = _BATCHES_AHEAD if self._on_gpu else 0
+        self._start = (dispatch.start_on_gpu if self._on_gpu else dispatch.predict_now)(network)
+        self._warnings: list[Warned] = []
+
+    def start(self, pixels: Pixels) -> Fetch:
+        """Start a batch; an error is raised by the function that is returned."""
+        if len(pixels) > self.batch_size:
+            return partial(self._compute_parts, pixels)
+        try:
+            fetch = self._start_part(pixels)
+        except Exception as error:
+            # What a backend raises has no common base; anything else is raised as it was.
+            if not is_out_of_memory(error):
+                raise
+            return partial(self._compute_parts, pixels)
+        return partial(self._fetch, fetch, pixels)
+
+    def take_warnings(self) -> Iterator[Warned]:
+        """Yield a warning for each time that the batch size was reduced."""
+        while self._warnings:
+            yield self._warnings.pop(0)
+
+    def _fetch(self, fetch: Fetch, pixels: Pixels) -> Features:
+        try:
+            return fetch()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        return self._compute_parts(pixels)
+
+    def _compute_parts(self, pixels: Pixels) -> Features:
+        before = self.batch_size
+        while (features := self._try_parts(pixels)) is None:
+            # Here the error is gone, and with it the frames that hold tensors.
+            release_memory()
+            self.batch_size //= 2
+            if not self.batch_size:
+                self.batch_size = 1
+                raise TrainingFailed(
+                    f"{self._device} has too little free memory for a single image.",
+                    fix="End what else uses this memory (%gpu_status shows the GPU), or lower "
+                    "image_size.",
+                )
+        if self.batch_size < before:
+            self._warnings.append(
+                Warned(
+                    code="batch_halved",
+                    text=f"{before} images at a time did not fit into the memory of "
+                    f"{self._device}: {self.batch_size} at a time do.",
+                    fix=f"Nothing is lost. To start with this number: "
+                    f"batch_size = {self.batch_size}",
+                )
+            )
+        return features
+
+    def _try_parts(self, pixels: Pixels) -> Features | None:
+        """Return the features, computed part by part; None if the memory does not suffice."""
+        size = self.batch_size
+        try:
+            parts = (pixels[at : at + size] for at in range(0, len(pixels), size))
+            return np.concatenate([self._start_part(part)() for part in parts])
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            return None
+
+    def _start_part(self, pixels: Pixels) -> Fetch:
+        missing = self.batch_size - len(pixels)
+        if not (self._on_gpu and missing):
+            return self._start(pixels)
+        filled = np.concatenate([pixels, np.zeros((missing, *pixels.shape[1:]), pixels.dtype)])
+        fetch = self._start(filled)
+        return lambda: fetch()[: len(pixels)]

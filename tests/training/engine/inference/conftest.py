@@ -1,0 +1,5 @@
+"""Modules that are covered by a test of another name.
+
+compute: tests/training/engine/test_extraction.py
+dispatch: tests/training/engine/inference/test_keras_compute.py
+"""
