@@ -20,6 +20,7 @@ from dl_magics.training.engine.inference.out_of_memory import release_memory
 
 # With the weights on the GPU, so much is left for a batch.
 _LEFT_BYTES = 2 * 2**30
+_PIECE = 2**28
 _BATCH_SIZE = 256
 _MOST_DIFFERENCE = 0.02
 
@@ -91,19 +92,20 @@ class MemoryChecks:
         )
 
 
-def take_memory(backend: str) -> Any:
+def take_memory(backend: str) -> list[Any]:
     """Allocate all of the GPU's free memory but a part; return what holds it."""
     if backend == "torch":
         import torch
 
         torch.cuda.empty_cache()
         free, _ = torch.cuda.mem_get_info()
-        return torch.ones(max(free - _LEFT_BYTES, 0), dtype=torch.uint8, device="cuda")
+        wanted = (free - _LEFT_BYTES) // _PIECE
+        return [torch.ones(_PIECE, dtype=torch.uint8, device="cuda") for _ in range(wanted)]
     import jax
 
     found = jax.devices()[0].memory_stats()
-    free = found["bytes_limit"] - found["bytes_in_use"] - _LEFT_BYTES
-    return jax.numpy.ones(max(free, 0), jax.numpy.uint8).block_until_ready()
+    wanted = (found["bytes_limit"] - found["bytes_in_use"] - _LEFT_BYTES) // _PIECE
+    return [jax.numpy.ones(_PIECE, jax.numpy.uint8) for _ in range(wanted)]
 
 
 def _distance(one: Any, other: Any) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from setting import setting_of_child
 
 CLASSES = ("dark", "light")
 
@@ -48,7 +49,7 @@ def unpack_images(archive: Path, folder: Path) -> Path:
 
 
 def convert_weights(arrays: Path, file: Path) -> None:
-    """Write VGG16's convolutions, arrays in the order of its layers, as a `.weights.h5` file."""
+    """Write a `.weights.h5` file of VGG16's convolutions: arrays in the order of its layers."""
     import keras
 
     network = keras.applications.VGG16(weights=None, include_top=False, input_shape=(32, 32, 3))
@@ -58,4 +59,4 @@ def convert_weights(arrays: Path, file: Path) -> None:
 
 
 if __name__ == "__main__":
-    convert_weights(Path(sys.argv[1]), Path(sys.argv[2]))
+    convert_weights(Path(str(setting_of_child().weights)), Path(sys.argv[2]))

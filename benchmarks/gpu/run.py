@@ -18,13 +18,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import prepare
-from children import run_checks, run_child
+from children import ChildFailed, run_checks, run_child
 from rows import Row
 from setting import Setting
 from whole_runs import compare_runs
@@ -40,13 +41,13 @@ def main() -> None:
     options = parse_options()
     started = time.monotonic()
     rows: list[Row] = []
+    report: dict[str, Any] = {
+        "machine": describe_machine(),
+        "images": options.data or "drawn",
+        "weights": options.weights or "random",
+    }
     with tempfile.TemporaryDirectory(prefix="dl-magics-gpu-") as scratch:
-        setting = prepare_setting(options, Path(scratch))
-        report = {
-            "machine": describe_machine(),
-            "setting": {"images": options.data or "drawn", "weights": options.weights or "random"},
-        }
-        for row in run_all(setting, options.backends.split(","), options.limit, started):
+        for row in run_all(options, Path(scratch), started):
             rows.append(row)
             print(f"{row.backend:6}{row.check}: {row.status}: {row.found}", flush=True)
             report["rows"] = [each.to_json() for each in rows]
@@ -59,30 +60,42 @@ def main() -> None:
     sys.exit(any(each.status == "failed" for each in rows))
 
 
-def run_all(setting: Setting, backends: list[str], limit: float, started: float) -> Iterator[Row]:
-    """Yield the rows of all checks; those that would begin after `limit` seconds are skipped."""
-    yield from run_checks("host_checks.py", setting.on(",".join(backends)), _TIMEOUT_SECONDS)
-    for backend in backends:
+def run_all(options: argparse.Namespace, scratch: Path, started: float) -> Iterator[Row]:
+    """Yield the rows of all checks; parts that would begin after the limit are skipped."""
+    setting = prepare_setting(options, scratch)
+    if setting.weights and setting.weights.endswith(".npz"):
+        converted = str(scratch / "vgg16.weights.h5")
+        try:
+            run_child("prepare.py", setting, converted, timeout=_TIMEOUT_SECONDS)
+        except ChildFailed as failed:
+            yield Row("", "weights converted", "failed", failed.args[0])
+        setting = replace(setting, weights=converted if Path(converted).exists() else None)
+    parts = options.parts.split(",")
+    if "host" in parts:
+        every = setting.on(options.backends)
+        yield from run_checks("host_checks.py", every, _TIMEOUT_SECONDS)
+    for backend in options.backends.split(","):
         policy = "float32"
-        for name, run_part in PARTS.items():
-            if time.monotonic() - started > limit:
-                yield Row(backend, name, "skipped", f"began after the limit of {limit:.0f} s")
+        for name in (name for name in PARTS if name in parts):
+            if time.monotonic() - started > options.limit:
+                late = f"it would begin after the limit of {options.limit:.0f} s"
+                yield Row(backend, name, "skipped", late)
                 continue
-            for row in run_part(setting.on(backend), policy):
+            for row in PARTS[name](setting.on(backend), policy):
                 policy = row.figures.get("policy", policy)
                 yield row
 
 
 PARTS: dict[str, Callable[[Setting, str], Iterable[Row]]] = {
     "network": lambda setting, _: run_checks("network_checks.py", setting, _TIMEOUT_SECONDS),
-    "whole runs": lambda setting, policy: compare_runs(setting, policy, _TIMEOUT_SECONDS),
+    "runs": lambda setting, policy: compare_runs(setting, policy, _TIMEOUT_SECONDS),
     "memory": lambda setting, _: run_checks("memory_checks.py", setting, _TIMEOUT_SECONDS),
 }
 """The parts of the checks of one backend; a part gets the precision that the first one chose."""
 
 
 def prepare_setting(options: argparse.Namespace, scratch: Path) -> Setting:
-    """Unpack or draw the images, convert the weights, and return the setting."""
+    """Unpack or draw the images, and return the setting."""
     small = options.small
     data = Path(options.data).resolve() if options.data else None
     if data is None:
@@ -90,7 +103,7 @@ def prepare_setting(options: argparse.Namespace, scratch: Path) -> Setting:
     elif data.suffix == ".zip":
         data = prepare.unpack_images(data, scratch / "images")
     many = prepare.copy_images(data, scratch / "many", 20 if small else options.images)
-    setting = Setting(
+    return Setting(
         backend=options.backends.partition(",")[0],
         data=str(data),
         many=str(many),
@@ -101,11 +114,6 @@ def prepare_setting(options: argparse.Namespace, scratch: Path) -> Setting:
         epochs=1 if small else 5,
         small=small,
     )
-    if setting.weights and setting.weights.endswith(".npz"):
-        file = scratch / "vgg16.weights.h5"
-        run_child("prepare.py", setting, setting.weights, str(file), timeout=_TIMEOUT_SECONDS)
-        setting = Setting(**json.loads(setting.to_json()) | {"weights": str(file)})
-    return setting
 
 
 def describe_machine() -> dict[str, Any]:
@@ -145,6 +153,9 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("data", nargs="?", help="image folder, or a zip file of one")
     parser.add_argument("--weights", help="a .weights.h5 or .npz file; else random ones")
     parser.add_argument("--backends", default=installed, help="torch, jax, or both")
+    parser.add_argument(
+        "--parts", default=",".join(["host", *PARTS]), help="which checks, of: %(default)s"
+    )
     parser.add_argument("--json", default="gpu.json", help="file for all figures")
     parser.add_argument("--image-size", type=int, default=224, help="of the network's checks")
     parser.add_argument("--run-size", type=int, default=128, help="image size of whole runs")
