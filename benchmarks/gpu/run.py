@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import sys
 import tempfile
 import time
@@ -90,6 +91,7 @@ PARTS: dict[str, Callable[[Setting, str], Iterable[Row]]] = {
     "network": lambda setting, _: run_checks("network_checks.py", setting, _TIMEOUT_SECONDS),
     "runs": lambda setting, policy: compare_runs(setting, policy, _TIMEOUT_SECONDS),
     "memory": lambda setting, _: run_checks("memory_checks.py", setting, _TIMEOUT_SECONDS),
+    "trial": lambda setting, _: run_checks("trial_checks.py", setting, _TIMEOUT_SECONDS),
 }
 """The parts of the checks of one backend; a part gets the precision that the first one chose."""
 
@@ -143,8 +145,8 @@ def find_version(name: str) -> str:
 
 
 def has_gpu() -> bool:
-    """Return whether an NVIDIA driver is loaded here."""
-    return Path("/dev/nvidiactl").exists() or Path("/proc/driver/nvidia/version").exists()
+    """Return whether an NVIDIA driver is here, working or not."""
+    return bool(shutil.which("nvidia-smi")) or Path("/proc/driver/nvidia/version").exists()
 
 
 def parse_options() -> argparse.Namespace:

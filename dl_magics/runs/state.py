@@ -19,7 +19,7 @@ from dl_magics.runs.events import (
 )
 
 # Notes about what goes on at the start of a run: over when its first phase starts.
-_UNTIL_NEXT_PHASE = ("fetching_weights",)
+_UNTIL_NEXT_PHASE = ("fetching_weights", "finding_batch_size")
 
 
 @dataclass(frozen=True)

@@ -193,4 +193,4 @@ def _step_back() -> None:
 
 
 def _workers() -> int:
-    return min(8, os.cpu_count() or 1)
+    return min(16, os.cpu_count() or 1)

@@ -26,6 +26,7 @@ from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.extraction import View
 from dl_magics.training.engine.feature_store import FeatureStore
 from dl_magics.training.engine.head import Examples, TrainingState, train_head
+from dl_magics.training.engine.inference import batch_search
 from dl_magics.training.engine.inference.keras_compute import KerasCompute
 from dl_magics.training.engine.resume_point import ResumePoint
 from dl_magics.training.phases import Frame
@@ -88,11 +89,16 @@ class _KerasSteps:
                 resume_point.restore_threads()
             found = device.detect_device()
         precision = device.choose_precision(recipe.mixed_precision, found)
+        measured = None
         if not resume_point:
             compute = compute_settings.detect().to_json()
             yield frame.started(folder, found, self.host, fingerprint.installed_versions(), compute)
             yield from data_checks.warn_before_training(recipe, folder, found, precision)
             yield from data_checks.warn_of_download(recipe, self.paths.weights)
+            total = len(folder.train) * (1 + recipe.augment) + len(folder.valid)
+            measured = yield from batch_search.find_batch_size(
+                recipe, found, precision, total, self.paths.features
+            )
         frozen = networks.build_frozen(recipe, precision, self.paths.weights)
         head_check.require_loadable_head(recipe, frozen.features, len(folder.classes))
 
@@ -101,7 +107,7 @@ class _KerasSteps:
         store = FeatureStore(self.paths.features, space, frozen.features)
         keys = (view.key for view in images.views)
         disk_space.require_free_space(disk_space.bytes_needed(store, keys, frozen, self.paths.run))
-        batch = device.choose_batch_size(recipe.batch_size, found, frozen.widest)
+        batch = measured or device.choose_batch_size(recipe.batch_size, found, frozen.widest)
         if resume_point:
             batch = resume_point.batch_size(found, batch)
         about = fingerprint.run_identity(recipe, frozen, images.train, images.valid, batch)
