@@ -9,7 +9,6 @@ import sys
 from collections.abc import Generator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from dl_magics.runs.events import Warned
 from dl_magics.store import atomic, private
@@ -105,9 +104,9 @@ def _describe(recipe: Recipe, device: Device, precision: str) -> str:
     return f"{network}, {keras.config.backend()} on {device}, {gib} GiB"
 
 
-def _load(folder: Path) -> dict[str, Any]:
+def _load(folder: Path) -> dict[str, int]:
     try:
         known = json.loads((folder / FILE_NAME).read_text("utf-8"))
-    except (OSError, ValueError):
+        return {str(key): int(size) for key, size in known.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
         return {}  # it is measured again
-    return known if isinstance(known, dict) else {}
