@@ -8,6 +8,7 @@ network where the system allows it, and without sockets and programs of Python.
 from __future__ import annotations
 
 import ctypes
+import io
 import json
 import os
 import sys
@@ -51,8 +52,11 @@ def load_model(path: Path) -> str:
     from dl_magics.training import hdf5_file
     from dl_magics.training.model_archive import WEIGHTS_FILE
 
-    with zipfile.ZipFile(path) as archive, archive.open(WEIGHTS_FILE) as weights:
-        problem = hdf5_file.find_problem(weights, archive.getinfo(WEIGHTS_FILE).file_size)
+    with zipfile.ZipFile(path) as archive:
+        # HDF5 seeks back and forth, for which a member of an archive is read from its beginning.
+        weights = archive.read(WEIGHTS_FILE)
+    problem = hdf5_file.find_problem(io.BytesIO(weights), len(weights))
+    del weights
     if not problem:
         keras.saving.load_model(path, compile=False, safe_mode=True)
     return problem

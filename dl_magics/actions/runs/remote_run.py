@@ -18,7 +18,7 @@ from dl_magics.errors import DLMagicsError, KernelDied, NoAnswer, WrongState
 from dl_magics.gpu_kernel.client import GpuKernel
 from dl_magics.remote_code import kernel_call
 from dl_magics.runs import log, remote_origin
-from dl_magics.runs.events import Event, PhaseStarted, RunEnded, parse_event, report_invalid
+from dl_magics.runs.events import Event, RunEnded, parse_event, report_invalid
 from dl_magics.runs.log import LogWriter
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.remote_origin import RemoteOrigin
@@ -31,6 +31,10 @@ from dl_magics.training.load_check import LoadCheck
 
 RUNS = ".dl_magics/runs"
 """The folder of all runs on a host, relative to the home folder."""
+
+# A slow computer takes 20 s to import Keras. It is not done earlier: the memory would be held for
+# as long as the run goes on.
+_SECONDS_BEFORE_HEAD = 60.0
 
 Events = Generator[Event, None, None]
 
@@ -94,7 +98,7 @@ def _copy_events(record: RunRecord, origin: RemoteOrigin, kernel: GpuKernel) -> 
                     continue
                 writer.append(event)
                 state = state.apply(event)
-                if isinstance(event, PhaseStarted) and event.phase == "evaluate":
+                if _is_near_end(state):
                     _prepare(check, state)
                 if isinstance(event, RunEnded):
                     _fetch_files(origin, folder, state, check)
@@ -107,6 +111,13 @@ def _fetch_files(origin: RemoteOrigin, folder: Path, state: RunState, check: Loa
     if MODEL in state.files:
         _prepare(check, state)
     remote_files.fetch_files(origin, folder, state)
+
+
+def _is_near_end(state: RunState) -> bool:
+    """Whether Keras is to be imported now, so that the check does not wait for it at the end."""
+    if state.phase != "features":
+        return bool(state.phase)
+    return state.done == state.total or 0 < state.seconds_left < _SECONDS_BEFORE_HEAD
 
 
 def _prepare(check: LoadCheck, state: RunState) -> None:
