@@ -137,7 +137,8 @@ class RunEnded(Event):
     """The run ended; only the RunResumed of an interrupted run may follow.
 
     `files` maps the names of the saved files to their sha256, `seconds` the phases to their
-    duration. `error` and `fix` are set if the run failed.
+    duration. `error` and `fix` are set if the run failed; `run`, `recipe` and `host` if it failed
+    before it started.
     """
 
     kind: ClassVar[str] = "run_ended"
@@ -148,6 +149,9 @@ class RunEnded(Event):
     seconds: rules.Durations = field(default_factory=dict)
     error: rules.Text = ""
     fix: rules.Text = ""
+    run: rules.Text = ""
+    recipe: rules.Recipe = field(default_factory=dict)
+    host: rules.Host = field(default_factory=dict)
 
 
 KINDS: dict[str, type[Event]] = {

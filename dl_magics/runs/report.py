@@ -24,6 +24,7 @@ td, th {{ padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #888
 img {{ max-width: 100%; }}
 </style>
 {body}
+<h2>Host</h2><p>{host}</p>
 <h2>Images</h2>
 <table><thead><tr><th>class</th><th>train</th><th>valid</th></tr></thead>
 <tbody>{counts}</tbody></table>
@@ -58,6 +59,7 @@ def write_report(folder: Path, state: RunState) -> Path:
     page = _PAGE.format(
         title=_text(state.run),
         body=summary.render_html(state, summary.draw_curves(state) if state.epochs else b""),
+        host=_text(summary.describe_host(state)),
         counts=counts,
         use=_describe_use(state),
         recipe=_text(json.dumps(state.recipe, indent=2, ensure_ascii=False)),

@@ -129,7 +129,9 @@ class RunState:
                 warning = {"code": event.code, "text": event.text, "fix": event.fix}
                 return {"warnings": (*self.warnings, warning)}
             case RunEnded():
+                about = {"run": event.run, "recipe": event.recipe, "host": event.host}
                 return {
+                    **({} if self.started_at else about),
                     "status": event.status,
                     "seconds": event.seconds,
                     "files": event.files,

@@ -57,9 +57,17 @@ def name_subject(state: RunState) -> str:
 
 def describe_status(state: RunState) -> str:
     """Return the status of a run in words."""
+    if state.status == "failed" and not state.started_at:
+        return "did not start"
     if state.status == "stopped" and not state.files:
         return "stopped before there were weights to keep"
     return _STATUS.get(state.status, "starting")
+
+
+def describe_host(state: RunState) -> str:
+    """Return where a run trains: `gpu (g4dn.xlarge)`, `this computer`."""
+    name = str(state.host.get("name", "this computer"))
+    return f"{name} ({state.host['type']})" if state.host.get("type") else name
 
 
 def format_progress(state: RunState) -> str:
@@ -98,7 +106,7 @@ def render_text(state: RunState) -> str:
     """Return the headline, the epochs, skipped files, warnings and the error as text."""
     lines = [headline(state)]
     lines += [format_epoch(each) for each in state.epochs]
-    if state.seconds:
+    if state.started_at and state.seconds:
         lines.append(_seconds(state))
     lines += format_resumptions(state)
     lines += [f"skipped {each['path']}: {each['reason']}" for each in state.skipped]
@@ -119,7 +127,7 @@ def render_html(state: RunState, picture: bytes) -> str:
         )
     if state.epochs:
         parts.append(_table(state))
-    if state.seconds:
+    if state.started_at and state.seconds:
         parts.append(f"<p>{_text(_seconds(state))}</p>")
     parts += [f"<p>{_text(each)}</p>" for each in format_resumptions(state)]
     if state.skipped:

@@ -12,7 +12,7 @@ from typing import Any
 
 from dl_magics.runs import remote_origin
 from dl_magics.store import private
-from dl_magics.training import backend_messages, kernel_run
+from dl_magics.training import backend_messages, kernel_run, phases
 from dl_magics.training.engine import pipeline
 from dl_magics.training.recipe import applications
 from dl_magics.training.recipe.recipe import Recipe
@@ -59,11 +59,13 @@ def run_recipe(
     )
 
 
-def fetch_weights(_user: dict[str, Any], *, recipe: dict[str, Any]) -> None:
-    """Download the ImageNet weights to this host, if the recipe uses them.
+def prepare_run(_user: dict[str, Any], *, recipe: dict[str, Any]) -> None:
+    """Check the data of a recipe; download the ImageNet weights to this host if it uses them.
 
     Raises
     ------
+    BadData
+        where the folder cannot be trained on; Keras is not imported then.
     WeightsNotFound
         where they could not be found or downloaded.
     BadSetting, NotInstalled
@@ -71,6 +73,7 @@ def fetch_weights(_user: dict[str, Any], *, recipe: dict[str, Any]) -> None:
     """
     asked = Recipe.from_json(recipe)
     on_keras = select.select_engine(asked, home_folder()) is pipeline.run
+    phases.find_images(asked)
     application = applications.APPLICATIONS[asked.model]
     if asked.weights == "imagenet" and not on_keras:
         convolutions.convolutions_file(home_folder("weights"))

@@ -14,7 +14,7 @@ from typing import Any
 
 from dl_magics.data import folders
 from dl_magics.data.folders import ImageFolder
-from dl_magics.errors import DLMagicsError, NotResumable, TrainingFailed
+from dl_magics.errors import DLMagicsError, NotResumable, TrainingFailed, UserError
 from dl_magics.runs.events import (
     CheckpointSaved,
     DataChecked,
@@ -68,19 +68,22 @@ class ScannedImages:
 class Frame:
     """A run from its first step to its end, in its own `folder`.
 
-    `seconds` are those of the phases so far, `files` the sha256 of each file it saved, `best` the
-    best epoch so far, `classes` their number once the images were found; `stopped` is true once the
-    run was stopped or ran out of time.
+    `host` says where it trains. `seconds` are those of the phases so far, `files` the sha256 of
+    each file it saved, `best` the best epoch so far, `classes` their number once the images were
+    found; `has_started` is true after its first event, `stopped` once the run was stopped or ran out
+    of time.
     """
 
     recipe: Recipe
     folder: Path
+    host: Mapping[str, Any]
     stop_requested: Callable[[], bool]
     timer: Callable[[], float] = time.monotonic
     seconds: dict[str, float] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     best: Best = field(default_factory=Best)
     classes: int = 0
+    has_started: bool = False
     stopped: bool = False
 
     def __post_init__(self) -> None:
@@ -91,7 +94,8 @@ class Frame:
     def run(self, steps: Iterator[Event]) -> Iterator[Event]:
         """Yield the events of the steps, and last how the run ended; a failure is raised after it.
 
-        An unexpected OSError becomes TrainingFailed; KeyboardInterrupt ends the run at once.
+        An unexpected OSError becomes TrainingFailed; KeyboardInterrupt ends the run at once. What
+        is refused before the run has started is raised only.
         """
         try:
             yield from self._watch(steps)
@@ -99,6 +103,8 @@ class Frame:
             yield self._ended("interrupted", str(error), error.fix)
             raise
         except DLMagicsError as error:
+            if isinstance(error, UserError) and not self.has_started:
+                raise
             yield self._ended("failed", str(error), error.fix)
             raise
         except KeyboardInterrupt:
@@ -120,6 +126,7 @@ class Frame:
         """Warn once, as soon as an epoch shows that training diverges."""
         warnings: list[Warned] = []
         for event in steps:
+            self.has_started = True
             yield event
             if isinstance(event, EpochEnded) and not warnings:
                 warnings += data_checks.warn_of_divergence(event, self.classes)
@@ -143,25 +150,21 @@ class Frame:
         self,
         folder: ImageFolder,
         device: Device,
-        host: Mapping[str, Any],
         versions: Mapping[str, str],
         compute: Mapping[str, Any],
     ) -> RunStarted:
         """Return the first event of a new run."""
         return RunStarted(
-            run=self.folder.name,
-            recipe=self.recipe.to_json(),
+            **self._describe(),
             classes=list(folder.classes),
             counts=folder.counts(),
-            host=host,
             versions=versions,
             device=str(device),
             compute=compute,
         )
 
     def scan_images(self, folder: ImageFolder) -> ScannedImages:
-        """Enter the phase "features": read each file once. Raises BadData where most are broken."""
-        self.enter_phase("features")
+        """Read each file once. Raises BadData where most are broken."""
         recipe, broken = self.recipe, Broken()
         self.classes = len(folder.classes)
         train = scan_images(folder.train, recipe.augment, recipe.seed, broken)
@@ -173,8 +176,12 @@ class Frame:
     def compute_features(
         self, images: ScannedImages, store: FeatureStore, batch_size: int, compute: Compute
     ) -> Generator[Event, None, bool]:
-        """Fill the store; return false where the run was stopped before it had weights to keep."""
+        """Enter the phase "features": fill the store.
+
+        Return false where the run was stopped before it had weights to keep.
+        """
         recipe = self.recipe
+        self.enter_phase("features")
         yield from data_checks.warn_of_duplicates(images.folder.classes, images.train, images.valid)
         yield from fill_store(
             store,
@@ -208,6 +215,7 @@ class Frame:
 
     def _ended(self, status: Status, error: str = "", fix: str = "") -> RunEnded:
         self.enter_phase("end")
+        not_started = {} if self.has_started else self._describe()
         return RunEnded(
             status=status,
             best_epoch=self.best.epoch,
@@ -216,7 +224,11 @@ class Frame:
             seconds=self.seconds,
             error=error,
             fix=fix,
+            **not_started,
         )
+
+    def _describe(self) -> dict[str, Any]:
+        return {"run": self.folder.name, "recipe": self.recipe.to_json(), "host": self.host}
 
 
 def find_images(recipe: Recipe) -> ImageFolder:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from dl_magics.errors import NotResumable
-from dl_magics.runs import log, report, stop_request
-from dl_magics.runs.events import Event, RunEnded, RunResumed, RunStarted
+from dl_magics.runs import log, remote_origin, report, stop_request
+from dl_magics.runs.events import Event, RunEnded
 from dl_magics.runs.log import LogWriter
 from dl_magics.runs.paths import RunPaths
 from dl_magics.runs.record import RunRecord
@@ -22,6 +22,7 @@ from dl_magics.training.engine import pipeline, resume_point
 from dl_magics.training.recipe.recipe import Recipe
 
 RECIPE_FILE_NAME = "recipe.json"
+_FILES_OF_OTHERS = (backend_messages.FILE_NAME, remote_origin.FILE_NAME)
 
 Events = Generator[Event, None, None]
 Host = Mapping[str, Any]
@@ -34,12 +35,16 @@ def never_stop() -> bool:
 
 @contextmanager
 def remove_if_not_started(folder: Path) -> Iterator[None]:
-    """Remove the folder of a new run if it fails before its first event."""
+    """Remove the folder of a new run that has no event, unless it goes on on a host."""
     try:
         yield
     finally:
-        if not log.is_being_written(folder) and not log.has_events(folder):
-            for name in (RECIPE_FILE_NAME, log.FILE_NAME, backend_messages.FILE_NAME):
+        if not (
+            log.is_being_written(folder)
+            or log.has_events(folder)
+            or remote_origin.is_running(folder)
+        ):
+            for name in (RECIPE_FILE_NAME, log.FILE_NAME, *_FILES_OF_OTHERS):
                 (folder / name).unlink(missing_ok=True)
             with suppress(OSError):
                 folder.rmdir()
@@ -120,18 +125,29 @@ def _stop_if_requested(stop: Callable[[], bool], folder: Path) -> Callable[[], b
 
 
 def _record(events: Events, writer: LogWriter, folder: Path, state: RunState) -> Events:
-    """Write each event, then yield it; those before RunStarted or RunResumed are only yielded."""
+    """Write each event, then yield it.
+
+    The end of a run that did not begin is neither written nor yielded: one that was refused,
+    interrupted, or not resumed leaves no trace. One that failed on its way to begin does.
+    """
     has_begun = False
     with closing(events):
         try:
             for event in events:
-                has_begun = has_begun or isinstance(event, (RunStarted, RunResumed))
-                if has_begun:
-                    writer.append(event)
-                    state = state.apply(event)
-                    if state.ended:
-                        report.write_report(folder, state)
+                if not (has_begun or _begins(event, state)):
+                    continue
+                has_begun = True
+                writer.append(event)
+                state = state.apply(event)
+                if state.ended:
+                    report.write_report(folder, state)
                 yield event
         finally:
             if has_begun and not state.ended:
                 writer.append(RunEnded(n=state.n + 1, t=time.time(), status="interrupted"))
+
+
+def _begins(event: Event, state: RunState) -> bool:
+    if isinstance(event, RunEnded):
+        return event.status == "failed" and not state.started_at
+    return True

@@ -85,8 +85,8 @@ class RunWidget(LiveWidget):
 
 def title(state: RunState) -> str:
     """Return what is trained: `VGG16 · 2 classes · 1,119 + 280 images`."""
-    if not state.recipe:
-        return "Starting: importing Keras"
+    if not state.started_at:
+        return "Starting: checking the images, importing Keras"
     counts = [sum(state.counts[part].values()) for part in ("train", "valid")]
     return (
         f"{state.recipe.get('model', 'Run')} · {len(state.classes)} classes · "

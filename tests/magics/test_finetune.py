@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -118,6 +120,49 @@ def test_invalid_input_is_refused_in_two_lines_before_the_start(
 
     assert len(shown) == 2
     assert all(line.startswith(start) for line, start in zip(shown, expected, strict=True))
+    assert runs_in(home) == []
+
+
+IN_A_NEW_PROCESS = """
+import json, sys
+from IPython.core.interactiveshell import InteractiveShell
+
+shell = InteractiveShell.instance()
+shell.run_line_magic("load_ext", "dl_magics")
+refused = []
+for cell in json.loads(sys.argv[1]):
+    error = shell.run_cell(cell).error_in_exec
+    refused.append([f"{type(error).__name__}: {error}", "keras" in sys.modules])
+print(json.dumps(refused))
+"""
+
+
+def test_what_needs_no_keras_is_refused_before_it_is_imported(home, tmp_path):
+    tiny_keras.photos(tmp_path / "photos", n=3)
+    spoilt = tiny_keras.photos(tmp_path / "spoilt", n=3)
+    for each in spoilt.rglob("*.png"):
+        each.write_text("rain")
+    cells = {
+        "%finetune photos --epocs 3": "BadSetting: epocs = 3: there is no setting",
+        "%finetune photo": "BadData: 'photo' does not exist.",
+        "%finetune photos/red": "BadData: 'photos/red' has no class folders.",
+        "%finetune spoilt": "BadData: 6 of 6 files in spoilt are not valid images",
+        "%finetune photos --weights mine.h5": "BadSetting: weights = 'mine.h5': there is no such",
+        "%finetune --resume": "NoSuchRun: There is no interrupted run.",
+    }
+
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_NEW_PROCESS, json.dumps(list(cells))],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    refused = json.loads(done.stdout.splitlines()[-1])
+    for (said, has_keras), start in zip(refused, cells.values(), strict=True):
+        assert said.startswith(start)
+        assert not has_keras
     assert runs_in(home) == []
 
 

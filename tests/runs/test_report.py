@@ -32,6 +32,24 @@ def test_a_run_without_a_keras_model_has_no_lines_that_load_it(tmp_path):
     assert "load_model" not in report.write_report(tmp_path, state).read_text("utf-8")
 
 
+def test_the_report_of_a_run_that_did_not_start_has_recipe_host_and_reason(tmp_path):
+    ended = RunEnded(
+        status="failed",
+        seconds={"start": 3.0},
+        error="The GPU is too old.",
+        recipe={"model": "VGG16", "data": "photos/dogscats"},
+        host={"name": "gpu", "type": "p2.xlarge"},
+    )
+
+    page = report.write_report(tmp_path, replay_events(run_events.stamp([ended]))).read_text()
+
+    assert "VGG16 on dogscats · did not start" in page
+    assert "The GPU is too old." in page
+    assert "<p>gpu (p2.xlarge)</p>" in page
+    assert "&quot;model&quot;: &quot;VGG16&quot;" in page
+    assert "3.0 s" not in page
+
+
 def test_the_report_loads_no_other_file(tmp_path):
     state = replay_events(run_events.make_events(run_events.epoch(1), ended=DONE))
 

@@ -177,7 +177,7 @@ def test_the_widget_of_the_training_cell_does_not_watch(clock):
 
 
 def test_before_the_first_event_the_widget_shows_that_keras_is_imported():
-    assert title(RunState()) == "Starting: importing Keras"
+    assert title(RunState()) == "Starting: checking the images, importing Keras"
 
 
 def test_warnings_and_skipped_files_are_listed():

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 
-from dl_magics.errors import NotConnected
+from dl_magics.actions.gpu.host import SshHost
+from dl_magics.errors import DLMagicsError, NoSuchInstance, NotConnected, WrongState
 from dl_magics.store import notebook_session, state
 from dl_magics.store.notebook_session import NotebookSession
 from dl_magics.store.state import KernelRecord, State
@@ -30,15 +33,14 @@ def find_free(session: NotebookSession) -> dict[str, KernelRecord]:
 def describe_free(session: NotebookSession, alias: str = "") -> str:
     """Return the lines that take over GPU kernels of earlier notebooks, at most three, or "".
 
-    `alias` restricts them to one host.
+    `alias` restricts them to one host. Those that ended with their instance are not offered.
     """
-    lines = [
+    lines = (
         f"%gpu_connect --take-over {kernel_id} ({record.title} on {record.host['name']}, "
         f"{time.strftime('%Y-%m-%d %H:%M', time.localtime(record.used_at))})"
-        for kernel_id, record in find_free(session).items()
-        if record.host["alias"] == alias or not alias
-    ]
-    return " · ".join(lines[:_SHOWN])
+        for kernel_id, record in _list_alive(session, alias)
+    )
+    return " · ".join(islice(lines, _SHOWN))
 
 
 def offer_free(alias: str) -> str:
@@ -54,11 +56,15 @@ def claim(session: NotebookSession, word: str) -> tuple[str, KernelRecord]:
     ------
     NotConnected
         where there is no such GPU kernel, or its notebook runs.
+    WrongState, NoSuchInstance
+        where it ended with its instance.
     """
     claimed: list[tuple[str, KernelRecord]] = []
+    kernel_id = word or next(_list_alive(session), ("",))[0]
+    if (named := state.read().kernels.get(word)) and (gone := _find_gone(named)):
+        raise gone
 
     def change(before: State) -> State:
-        kernel_id = word or next(iter(find_free(session)), "")
         record = before.kernels.get(kernel_id)
         if not record:
             raise NotConnected(
@@ -146,3 +152,31 @@ def _describe_lost(session: NotebookSession) -> str:
                 f"{record.title}."
             )
     return ""
+
+
+def _list_alive(session: NotebookSession, alias: str = "") -> Iterator[tuple[str, KernelRecord]]:
+    """Yield what `find_free` returns, without the GPU kernels that ended with their instance."""
+    gone: dict[str, bool] = {}
+    for kernel_id, record in find_free(session).items():
+        there = record.host["alias"]
+        if alias not in ("", there):
+            continue
+        if there not in gone:
+            gone[there] = _find_gone(record) is not None
+        if not gone[there]:
+            yield kernel_id, record
+
+
+def _find_gone(record: KernelRecord) -> DLMagicsError | None:
+    """Return the error that says why the host of a GPU kernel has it no more.
+
+    None where it may have it, also where AWS does not tell.
+    """
+    host = SshHost.from_json(record.host)
+    try:
+        host.resolve_target()
+    except (WrongState, NoSuchInstance) as error:
+        return error
+    except DLMagicsError:
+        return None
+    return None

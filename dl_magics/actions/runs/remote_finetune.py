@@ -48,7 +48,8 @@ def start_run(
     """
     data = find_data(kernel, recipe.data)
     _leave_if(stop)
-    remote_recipe = replace(recipe, data=data, weights=_provide_weights(kernel, recipe))
+    remote_recipe = replace(recipe, data=data)
+    remote_recipe = replace(remote_recipe, weights=_provide_weights(kernel, remote_recipe))
     _leave_if(stop)
     yield from _train(kernel, host, remote_recipe, RunRecord(folder), stop, resume=False)
 
@@ -145,6 +146,8 @@ def _leave_if(stop: Stop) -> None:
 
 
 def _how_to_resume(host: SshHost, record: RunRecord) -> str:
+    if not record.state.started_at:
+        return f"%gpu_connect {host.name}, then run the cell again."
     if record.state.versions.get("backend") == "theano":
         return f"%gpu_connect {host.name}, then run the cell again: its features are kept there."
     return (
@@ -156,12 +159,13 @@ def _how_to_resume(host: SshHost, record: RunRecord) -> str:
 def _provide_weights(kernel: NotebookKernel, recipe: Recipe) -> str | None:
     """Put the weights of a recipe on the host; return the `weights` of the recipe there.
 
+    Its data are checked first, before the host imports Keras.
     The host downloads ImageNet weights itself; where it cannot, those of this computer are copied.
     """
     target = kernel.host.resolve_target()
     arguments = {"recipe": recipe.to_json()}
     if recipe.weights not in (None, "imagenet"):
-        remote_call.call_function(kernel, kernel_entry.fetch_weights, **arguments)
+        remote_call.call_function(kernel, kernel_entry.prepare_run, **arguments)
         file = Path(recipe.weights).expanduser()
         if not file.is_file():
             return recipe.weights
@@ -171,7 +175,7 @@ def _provide_weights(kernel: NotebookKernel, recipe: Recipe) -> str | None:
             sftp.upload_once(target, file, _WEIGHTS, name=f"{sha256[:12]}-{file.name}")
         )
     try:
-        remote_call.call_function(kernel, kernel_entry.fetch_weights, **arguments)
+        remote_call.call_function(kernel, kernel_entry.prepare_run, **arguments)
     except WeightsNotFound:
         application = applications.APPLICATIONS[recipe.model]
         local = weights.find_local_file(application, paths.data_folder("weights"))

@@ -98,7 +98,7 @@ def _copy_events(record: RunRecord, origin: RemoteOrigin, kernel: GpuKernel) -> 
                     continue
                 writer.append(event)
                 state = state.apply(event)
-                if _is_near_end(state):
+                if is_near_end(state):
                     _prepare(check, state)
                 if isinstance(event, RunEnded):
                     _fetch_files(origin, folder, state, check)
@@ -113,7 +113,7 @@ def _fetch_files(origin: RemoteOrigin, folder: Path, state: RunState, check: Loa
     remote_files.fetch_files(origin, folder, state)
 
 
-def _is_near_end(state: RunState) -> bool:
+def is_near_end(state: RunState) -> bool:
     """Whether Keras is to be imported now, so that the check does not wait for it at the end."""
     if state.phase != "features":
         return bool(state.phase)

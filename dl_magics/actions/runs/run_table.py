@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 
 from dl_magics.actions.runs.remote_runs import RemoteRuns
@@ -13,6 +14,7 @@ from dl_magics.text import escape_controls
 from dl_magics.training.run import Run
 
 _HEADS = ("run", "model and data", "status", "val_accuracy", "size", "place")
+_LONGEST_ERROR = 100
 _NONE = "No runs yet: %%finetune data/dogscats creates one."
 
 
@@ -71,10 +73,13 @@ def _describe(run: Run) -> tuple[str, ...]:
     except DamagedRun as error:
         return (run.name, "", f"damaged: {error}", "", size, "")
     best = state.best
+    status = summary.describe_status(state)
+    if state.error:
+        status += f": {textwrap.shorten(state.error, _LONGEST_ERROR, placeholder=' …')}"
     return (
         run.name,
         summary.name_subject(state),
-        summary.describe_status(state),
+        status,
         f"{best['logs']['val_accuracy']:.3f}" if best else "",
         size,
         str(state.host.get("name", "this computer")),

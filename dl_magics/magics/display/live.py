@@ -78,14 +78,14 @@ def attach(run: Run, screen: Screen) -> RunState:
 
 def explain_interrupt(run: Run) -> BaseException:
     """Return a KeyboardInterrupt that says what became of a run that was interrupted twice."""
-    if not log.has_events(run.path):
-        return build_interrupt("The run was stopped before it began.", fix="Run the cell again.")
     origin = remote_origin.load(run.path)
-    if origin and run.status == "running":
+    if origin and not run.state.ended:
         return build_interrupt(
             f"The run {run.name} goes on on {origin.host['name']}.",
             fix=f"%attach {run.name} shows it, and its Stop ends it.",
         )
+    if not log.has_events(run.path):
+        return build_interrupt("The run was stopped before it began.", fix="Run the cell again.")
     return build_interrupt(
         f"The run {run.name} was interrupted.",
         fix=f"%finetune --resume {run.name} continues it.",
@@ -120,8 +120,10 @@ def screen_for(
 
     `name` is that of the run; `watched` the run, where another process trains it.
     """
+    # In the cell that trains, the error is that of the cell.
+    shows_error = not name or watched is not None
     if getattr(shell, "kernel", None) is None:
-        return LineScreen()
+        return LineScreen(shows_error=shows_error)
     if live == "auto":
         without_widgets: Live = "plain" if server_runs_cells(shell) else "lines"
         live = "widget" if shows_widgets(shell) else without_widgets
@@ -131,7 +133,7 @@ def screen_for(
         case "plain":
             return PlainScreen(shell)
         case _:
-            return LineScreen(leaves_picture=not is_console(shell))
+            return LineScreen(leaves_picture=not is_console(shell), shows_error=shows_error)
 
 
 class WidgetScreen:
@@ -193,13 +195,18 @@ class LineScreen:
     """Prints a line for each epoch, and at most every ten seconds one of progress.
 
     For a terminal, a console and the log of a program that executes notebooks, where the picture
-    is displayed at the end: it stays in the notebook.
+    is displayed at the end: it stays in the notebook. `shows_error` prints why a run failed.
     """
 
     def __init__(
-        self, *, leaves_picture: bool = False, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        leaves_picture: bool = False,
+        shows_error: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._leaves_picture = leaves_picture
+        self._shows_error = shows_error
         self._pace = LinePace(clock)
         self._phase = ""
         self._epochs = 0
@@ -222,10 +229,13 @@ class LineScreen:
 
     def close(self, state: RunState) -> None:
         if self._leaves_picture:
-            bundle = summary.mime_bundle(state) if state.started_at else {}
+            bundle = summary.mime_bundle(state) if state.status else {}
             display({**bundle, "text/plain": summary.headline(state)}, raw=True)
-        elif state.started_at:
+        elif state.status:
             self._print(summary.headline(state))
+        if self._shows_error and state.error:
+            self._print(state.error)
+            self._print(f"  {state.fix}")
 
     def _print(self, line: str) -> None:
         self._pace.begin()
@@ -233,7 +243,7 @@ class LineScreen:
 
 
 def _show_static(shown: UpdatableDisplay, state: RunState) -> None:
-    if state.started_at:
+    if state.status:
         shown.finish(summary.mime_bundle(state))
     else:
         shown.finish({"text/plain": "The run did not start."})

@@ -31,6 +31,7 @@ from dl_magics.training.engine.inference.keras_compute import KerasCompute
 from dl_magics.training.engine.resume_point import ResumePoint
 from dl_magics.training.phases import Frame
 from dl_magics.training.recipe.recipe import Recipe
+from dl_magics.training.weights import weights
 
 MODEL = "model.keras"
 
@@ -53,10 +54,9 @@ def run(
     uninterrupted run. `clock` returns the time of each event, `timer` measures the seconds of the
     phases.
     """
-    frame = Frame(
-        recipe, paths.run, stop, timer, dict(resume_point.seconds) if resume_point else {}
-    )
-    steps = _KerasSteps(frame, paths, host or {"local": True}, resume_point)
+    seconds = dict(resume_point.seconds) if resume_point else {}
+    frame = Frame(recipe, paths.run, host or {"local": True}, stop, timer, seconds)
+    steps = _KerasSteps(frame, paths, resume_point)
     yield from stamp_events(
         frame.run(steps.events()), clock, since=resume_point.state.n if resume_point else 0
     )
@@ -68,7 +68,6 @@ class _KerasSteps:
 
     frame: Frame
     paths: RunPaths
-    host: Mapping[str, Any]
     resume_point: ResumePoint | None
 
     def __post_init__(self) -> None:
@@ -82,7 +81,10 @@ class _KerasSteps:
 
     def _train(self) -> Iterator[Event]:
         frame, recipe, resume_point = self.frame, self.frame.recipe, self.resume_point
+        # What can be refused without Keras is refused before it is imported.
         folder = phases.find_images(recipe)
+        weights.require_file(recipe.weights)
+        images = frame.scan_images(folder)
         with backend_messages.hold_back(self.paths.run):
             keras_import.import_keras(self._stop_during_import)
             if resume_point:
@@ -92,7 +94,7 @@ class _KerasSteps:
         measured = None
         if not resume_point:
             compute = compute_settings.detect().to_json()
-            yield frame.started(folder, found, self.host, fingerprint.installed_versions(), compute)
+            yield frame.started(folder, found, fingerprint.installed_versions(), compute)
             yield from data_checks.warn_before_training(recipe, folder, found, precision)
             yield from data_checks.warn_of_download(recipe, self.paths.weights)
             total = len(folder.train) * (1 + recipe.augment) + len(folder.valid)
@@ -102,7 +104,6 @@ class _KerasSteps:
         frozen = networks.build_frozen(recipe, precision, self.paths.weights)
         head_check.require_loadable_head(recipe, frozen.features, len(folder.classes))
 
-        images = frame.scan_images(folder)
         space = fingerprint.feature_space(recipe, frozen, precision, found)
         store = FeatureStore(self.paths.features, space, frozen.features)
         keys = (view.key for view in images.views)
@@ -143,7 +144,7 @@ class _KerasSteps:
 
     def _stop_during_import(self) -> bool:
         # A run on a host ends with its events, by which the other computer learns of its end.
-        return bool(self.host.get("local")) and self.frame.stop_requested()
+        return bool(self.frame.host.get("local")) and self.frame.stop_requested()
 
     def _learn(
         self, head: Any, train: Examples, valid: Examples, about: Mapping[str, Any]
@@ -172,7 +173,7 @@ class _KerasSteps:
             interrupted_at=resume_point.state.n,
             epoch=self.standing.epoch,
             batches=self.standing.batches,
-            host=self.host,
+            host=self.frame.host,
             versions=fingerprint.installed_versions(),
             device=str(found),
             compute=compute_settings.detect().to_json(),

@@ -42,8 +42,8 @@ def run(
 ) -> Generator[Event, None, None]:
     """Fine-tune VGG16 on Theano; yield every event, numbered, the last one being `RunEnded`."""
     limits.refuse_unsupported(recipe)
-    frame = Frame(recipe, paths.run, stop)
-    steps = _TheanoSteps(frame, paths, interpreter, host or {"local": True})
+    frame = Frame(recipe, paths.run, host or {"local": True}, stop)
+    steps = _TheanoSteps(frame, paths, interpreter)
     yield from stamp_events(frame.run(steps.events()), clock)
 
 
@@ -54,7 +54,6 @@ class _TheanoSteps:
     frame: Frame
     paths: RunPaths
     interpreter: Interpreter
-    host: Mapping[str, Any]
 
     def events(self) -> Iterator[Event]:
         with Process(self.interpreter) as process:
@@ -62,7 +61,8 @@ class _TheanoSteps:
 
     def _train(self, process: Process) -> Iterator[Event]:
         frame, recipe = self.frame, self.frame.recipe
-        folder = phases.find_images(recipe)
+        images = frame.scan_images(phases.find_images(recipe))
+        folder = images.folder
         weights = convolutions.convolutions_file(self.paths.weights) if recipe.weights else None
         opened = process.ask(
             "open",
@@ -73,12 +73,11 @@ class _TheanoSteps:
         )
         found = Device("cpu", messages.device_name(opened), device.free_memory())
         versions = {"dl_magics": __version__, **opened["versions"]}
-        yield frame.started(folder, found, self.host, versions, compute={})
+        yield frame.started(folder, found, versions, compute={})
         yield from data_checks.warn_before_training(recipe, folder, found, "float32")
         if opened["configured"] != opened["device"]:
             yield messages.warn_of_cpu(opened)
 
-        images = frame.scan_images(folder)
         space = messages.feature_space(recipe, weights, opened)
         store = FeatureStore(self.paths.features, space, tuple(opened["features"]))
         widest = recipe.image_size**2 * _WIDEST_FILTERS

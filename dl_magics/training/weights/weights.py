@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dl_magics.errors import WeightsNotFound
+from dl_magics.errors import BadSetting, WeightsNotFound
 from dl_magics.store import atomic
 from dl_magics.training.recipe.applications import Application
 from dl_magics.training.weights import vgg16_wheel
@@ -32,13 +32,15 @@ def load_base(model: Application, size: int, weights: str | None, folder: Path) 
 
     Raises
     ------
+    BadSetting
+        where the file does not exist.
     WeightsNotFound
-        where the file does not exist, is for another network, or no download is possible.
+        where it is for another network, or no download is possible.
     """
     if weights is None:
         return build_network(model, size)
-    if weights != "imagenet":
-        return _from_file(model, size, Path(weights).expanduser())
+    if file := require_file(weights):
+        return _from_file(model, size, file)
     cached = _keras_cache() / model.file
     is_cached = bool(model.digest) and cached.is_file()
     if is_cached and _digest_is_right(cached, model.digest):
@@ -60,6 +62,22 @@ def load_base(model: Application, size: int, weights: str | None, folder: Path) 
         fix=f'Put {model.file} anywhere and name it: weights = "{model.file}"'
         ' · or train without: model = "VGG16"',
     )
+
+
+def require_file(weights: str | None) -> Path | None:
+    """Return the file that `weights` names, None where it names none; it must exist.
+
+    Raises BadSetting where it does not.
+    """
+    if weights in (None, "imagenet"):
+        return None
+    path = Path(str(weights)).expanduser()
+    if not path.is_file():
+        raise BadSetting(
+            f"weights = {str(path)!r}: there is no such file.",
+            fix='Name a .weights.h5 or .h5 file, or use weights = "imagenet"',
+        )
+    return path
 
 
 def needs_download(model: Application, weights: str | None, folder: Path) -> bool:
@@ -90,11 +108,6 @@ def _with_weights(model: Application, size: int, path: Path) -> Any:
 
 
 def _from_file(model: Application, size: int, path: Path) -> Any:
-    if not path.is_file():
-        raise WeightsNotFound(
-            f"weights = {str(path)!r}: there is no such file.",
-            fix='Name a .weights.h5 or .h5 file, or use weights = "imagenet"',
-        )
     try:
         return _with_weights(model, size, path)
     except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:

@@ -26,5 +26,20 @@ def test_a_run_is_listed_with_accuracy_size_and_place(tmp_path):
     assert " ".join(shown[4].split()) == "theirs only on gpu · %attach theirs"
 
 
+def test_a_run_that_did_not_start_is_listed_with_recipe_reason_and_place(tmp_path):
+    ended = RunEnded(
+        status="failed",
+        error="The GPU is too old.",
+        recipe={"model": "VGG16", "data": "photos/dogscats"},
+        host={"name": "gpu"},
+    )
+    run = Run(run_events.write_log(tmp_path / "run", run_events.stamp([ended])))
+
+    _, _, shown = repr(Runs([run])).splitlines()
+
+    assert "VGG16 on dogscats  did not start: The GPU is too old." in shown
+    assert shown.split()[-1] == "gpu"
+
+
 def test_sizes_are_rounded():
     assert [*map(format_size, (4_200, 59_000_000, 3_100_000_000))] == ["4 kB", "59 MB", "3.1 GB"]

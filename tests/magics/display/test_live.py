@@ -144,10 +144,37 @@ def test_lines_show_each_phase_and_each_epoch_once(capsys):
     ]
 
 
-def test_lines_are_empty_for_a_run_that_did_not_start(capsys):
-    watch([RunEnded(n=1, t=1.0, status="failed", error="It rained.")], LineScreen())
+NOT_STARTED = RunEnded(
+    n=1,
+    t=1.0,
+    status="failed",
+    error="It rained.",
+    fix="Wait.",
+    recipe={"model": "VGG16", "data": "photos/dogscats"},
+    host={"name": "gpu"},
+)
+
+
+def test_nothing_is_said_of_a_run_that_was_refused(capsys):
+    watch([], LineScreen())
 
     assert capsys.readouterr().out == ""
+
+
+def test_a_terminal_says_what_did_not_start_and_why_unless_its_cell_fails_with_that(capsys):
+    watch([NOT_STARTED], LineScreen())
+    watch([NOT_STARTED], LineScreen(shows_error=True))
+
+    headline = "VGG16 on dogscats · did not start"
+    shown = [line for line in capsys.readouterr().out.splitlines() if line != "starting"]
+    assert shown == [headline, headline, "It rained.", "  Wait."]
+
+
+def test_a_notebook_says_what_did_not_start_and_why(outputs):
+    watch([NOT_STARTED], WidgetScreen(IN_A_KERNEL))
+
+    shown = outputs[-1]["data"]["text/plain"]
+    assert shown == "VGG16 on dogscats · did not start\nIt rained.\n  Wait."
 
 
 def test_the_widget_is_replaced_by_a_static_output(outputs):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import sys
 from itertools import count, groupby
 from shutil import copy
 
@@ -412,16 +413,29 @@ def test_unusable_image_folders_are_refused_before_training(tmp_path, spoil, hap
     assert isinstance(raised, BadData)
     assert happened in str(raised)
     assert raised.fix
-    assert events[-1].status == "failed"
-    assert (events[-1].error, events[-1].fix) == (str(raised), raised.fix)
     assert not [each for each in tiny_keras.of_kind(PhaseStarted, events) if each.phase == "head"]
+    if events:
+        assert (events[-1].error, events[-1].fix) == (str(raised), raised.fix)
 
 
-def test_a_missing_folder_fails_before_the_run_starts(tmp_path):
+def test_what_is_refused_before_the_run_starts_is_no_run(tmp_path):
     events, raised = failed(tmp_path / "nowhere", tmp_path)
 
     assert isinstance(raised, BadData)
-    assert [event.kind for event in events] == ["run_ended"]
+    assert events == []
+
+
+def test_a_run_that_fails_before_it_starts_says_which_and_where(data, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "keras", None)
+
+    events, raised = failed(data, tmp_path)
+
+    assert isinstance(raised, ImportError)
+    (ended,) = events
+    assert (ended.status, ended.run) == ("failed", "failed")
+    assert ended.recipe == tiny_keras.recipe(data).to_json()
+    assert ended.host == {"local": True}
+    assert "keras" in ended.error
 
 
 def test_a_class_with_few_images_is_a_warning(tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dl_magics.errors import WeightsNotFound
+from dl_magics.errors import BadSetting, WeightsNotFound
 from dl_magics.training.recipe import applications
 from dl_magics.training.weights import vgg16_wheel, weights
 
@@ -131,8 +131,10 @@ def test_a_path_with_a_tilde_is_loaded(saved, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["nothing.h5", "."])
 def test_a_missing_weights_file_is_reported(tmp_path, name):
-    happened, fix = refusal(VGG16, str(tmp_path / name), tmp_path)
+    with pytest.raises(BadSetting) as refused:
+        weights.require_file(str(tmp_path / name))
 
+    happened, fix = str(refused.value), refused.value.fix
     assert happened == f"weights = {str(tmp_path / name)!r}: there is no such file."
     assert fix == 'Name a .weights.h5 or .h5 file, or use weights = "imagenet"'
 
