@@ -48,7 +48,7 @@ DLMagicsError
 
 from __future__ import annotations
 
-from dl_magics.text import escape_controls
+from dl_magics.text import escape_controls, wrap_line
 
 
 class DLMagicsError(Exception):
@@ -69,7 +69,7 @@ class DLMagicsError(Exception):
         self.fix = escape_controls(fix, keep="\n\t")
 
     def _render_traceback_(self) -> list[str]:
-        return [f"{type(self).__name__}: {self}", f"  {self.fix}"]
+        return [wrap_line(f"{type(self).__name__}: {self}"), wrap_line(f"  {self.fix}")]
 
 
 class UserError(DLMagicsError, status=400):

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dl_magics.text import escape_controls
+from dl_magics import text as texts
+from dl_magics.text import escape_controls, wrap_line
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,29 @@ def test_no_control_character_is_left(text):
 
     assert not any(ord(each) < 32 or 127 <= ord(each) < 160 for each in shown)
     shown.encode()
+
+
+@pytest.fixture
+def narrow():
+    texts.limit_lines(lambda: 20)
+    yield
+    texts.limit_lines()
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("It fits.", "It fits."),
+        ("It rained on the whole way.", "It rained on the\nwhole way."),
+        ("  Take an umbrella with you.", "  Take an umbrella\n  with you."),
+        ("See /a/path/that/is-very-long.h5 too.", "See\n/a/path/that/is-very-long.h5\ntoo."),
+        ("two\nlines", "two\nlines"),
+        ("", ""),
+    ],
+)
+def test_lines_are_broken_between_words_where_a_page_would_break_words(narrow, line, shown):
+    assert wrap_line(line) == shown
+
+
+def test_lines_are_not_broken_elsewhere():
+    assert wrap_line("a word " * 40) == "a word " * 40

@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
+from dl_magics import text
 from dl_magics.errors import DLMagicsError
 from dl_magics.keras_config import cuda_visible_devices
 from dl_magics.magics import aws
 from dl_magics.magics.backend import BackendMagics
 from dl_magics.magics.complete import MATCHERS
+from dl_magics.magics.display import front_end
 from dl_magics.magics.finetune import FinetuneMagics
 from dl_magics.magics.gpu import GpuMagics
 from dl_magics.magics.gpu_cells import GpuCellMagics
@@ -43,6 +46,7 @@ def register_all(shell: InteractiveShell) -> None:
     # An unreadable folder is reported by the magic that needs it.
     with suppress(DLMagicsError, OSError):
         cuda_visible_devices.apply_selection(str(paths.data_folder()))
+    text.limit_lines(partial(front_end.count_columns, shell))
     shell.register_magics(*ALL)
     shell.Completer.custom_matchers.extend(MATCHERS)
 
@@ -60,6 +64,7 @@ def _identify_notebook(shell: InteractiveShell) -> None:
 
 def unregister_all(shell: InteractiveShell) -> None:
     """Remove all magics and matchers from the shell; IPython has no call that does."""
+    text.limit_lines()
     for table in shell.magics_manager.magics.values():
         for name, function in list(table.items()):
             # Any attribute of one of IPython's lazy magics would import its module.

@@ -47,16 +47,18 @@ def confirm(question: str, *, yes: bool, flag: str = "-y") -> None:
         raise NotConfirmed("Nothing was changed.", fix=f"{flag} skips the confirmation.")
 
 
-def print_changes(changes: Iterator[Instance]) -> Iterator[Instance]:
-    """Yield each instance of `changes` after printing it."""
+def print_changes(changes: Iterator[Instance], where: str = "") -> Iterator[Instance]:
+    """Yield each instance of `changes` after printing it; the first one with its account."""
+    prefix = f"In {where}: " if where else ""
     for instance in changes:
-        print_line(instance)
+        print_line(f"{prefix}{instance}")
+        prefix = ""
         yield instance
 
 
-def print_until_done(changes: Iterator[Instance]) -> Instance:
-    """Print each instance of `changes`; return the last one."""
-    *_, last = print_changes(changes)
+def print_until_done(changes: Iterator[Instance], where: str = "") -> Instance:
+    """Print each instance of `changes` as `print_changes` does; return the last one."""
+    *_, last = print_changes(changes, where)
     return last
 
 

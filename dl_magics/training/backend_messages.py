@@ -14,6 +14,8 @@ from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
 from typing import IO
 
+from dl_magics.errors import DLMagicsError
+
 FILE_NAME = "messages.log"
 
 _STDERR = 2
@@ -26,7 +28,8 @@ _ERROR = re.compile(rb"^[EF]\d{4} (?!.*(?:cuInit|Unable to register cu)).*\n?", 
 def hold_back(folder: Path | None = None) -> Iterator[None]:
     """Keep what is written to file descriptor 2 in a file of the run; show only its errors.
 
-    All of it is shown where the block fails. Python's own `sys.stderr` is not held back.
+    All of it is shown where the block fails with an error that is not ours. Python's own
+    `sys.stderr` is not held back.
     """
     try:
         shown = os.dup(_STDERR)
@@ -42,6 +45,9 @@ def hold_back(folder: Path | None = None) -> Iterator[None]:
             with _python_errors_to(shown):
                 yield
             failed = False
+        except DLMagicsError:
+            failed = False
+            raise
         finally:
             os.dup2(shown, _STDERR)
             log.seek(start)

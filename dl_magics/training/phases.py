@@ -70,8 +70,8 @@ class Frame:
 
     `host` says where it trains. `seconds` are those of the phases so far, `files` the sha256 of
     each file it saved, `best` the best epoch so far, `classes` their number once the images were
-    found; `has_started` is true after its first event, `stopped` once the run was stopped or ran out
-    of time.
+    found; `has_started` is true after its first event, `stopped` once it was stopped or ran out of
+    time.
     """
 
     recipe: Recipe

@@ -171,10 +171,11 @@ class Run:
 
 
 def _load_model(path: Path) -> Any:
-    with backend_messages.hold_back():
+    # The backend looks for a GPU with the first array, and writes about it.
+    with backend_messages.hold_back(path.parent):
         import keras
 
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (KeyError, ValueError, OSError) as error:
-        raise model_archive.damaged_file(path, str(error)) from error
+        try:
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
+        except (KeyError, ValueError, OSError) as error:
+            raise model_archive.damaged_file(path, str(error)) from error

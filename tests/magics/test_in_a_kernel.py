@@ -164,6 +164,8 @@ def test_a_failure_is_two_lines_the_cell_fails_and_nothing_is_left(kernel):
     (error,) = [content for kind, content in outputs if kind == "error"]
     assert (reply["status"], reply["ename"]) == ("error", "BadData")
     assert len(error["traceback"]) == 2
+    lines = "\n".join(error["traceback"]).splitlines()
+    assert not [line for line in lines if len(line) > 76 and " " in line.strip()]
     assert displayed(outputs)[-1][1] == {"text/plain": "The run did not start."}
     assert kernel.runs() == before
 

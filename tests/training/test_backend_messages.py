@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from dl_magics.errors import DamagedRun
 from dl_magics.training import backend_messages
 
 NOISE = (
@@ -50,6 +51,17 @@ def test_all_is_shown_if_the_import_fails(tmp_path, capfd):
         fail()
 
     assert capfd.readouterr().err == NOISE.decode()
+
+
+def test_an_expected_failure_says_itself_what_happened(tmp_path, capfd):
+    def fail():
+        os.write(2, NOISE + ERROR)
+        raise DamagedRun("It cannot be read.", fix="Train again.")
+
+    with pytest.raises(DamagedRun), backend_messages.hold_back(tmp_path):
+        fail()
+
+    assert capfd.readouterr().err == ERROR.decode()
 
 
 def test_a_resumed_run_adds_its_messages_and_shows_only_its_own_errors(tmp_path, capfd):

@@ -32,6 +32,15 @@ with LogWriter(Path(sys.argv[1])) as lines:
 """
 
 
+PREDICT = """
+import sys
+from pathlib import Path
+from dl_magics.training.run import Run
+
+print(len(Run(Path(sys.argv[1])).predict(sys.argv[2])))
+"""
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     return tiny_keras.photos(tmp_path_factory.mktemp("photos"), n=10)
@@ -120,6 +129,20 @@ def test_the_name_of_a_run_is_escaped(tmp_path):
     run = make_run(tmp_path / "<script>")
 
     assert "<script" not in run._repr_html_()
+
+
+def test_the_first_prediction_keeps_what_the_backend_writes_about_gpus_in_the_folder(copied, data):
+    environment = {name: each for name, each in os.environ.items() if not name.startswith("TF_CPP")}
+
+    done = subprocess.run(
+        [sys.executable, "-c", PREDICT, copied.path, data],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+
+    assert (done.stdout, done.stderr) == ("20\n", "")
+    assert (copied.path / "messages.log").stat().st_size
 
 
 def test_a_run_is_running_while_its_log_is_open(tmp_path):

@@ -14,7 +14,7 @@ from dl_magics.ssh.target import SshTarget
 from dl_magics.training.recipe import applications
 from dl_magics.training.weights import weights
 
-Mark = Literal["✓", "✗", "!"]
+Mark = Literal["✓", "–", "!", "✗"]
 
 # The oldest driver that supports each major version of CUDA.
 _DRIVERS = {11: (450, 80, 2), 12: (525, 60, 13), 13: (580, 65, 6)}
@@ -34,7 +34,10 @@ _HEADS = ("", "layer", "found", "what to do")
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer: its mark, what was found, and the command that fixes it."""
+    """One layer: its mark, what was found, and what to do.
+
+    "✗" and "!" ask for something to be done; "–" is what is missing and not needed.
+    """
 
     name: str
     mark: Mark
@@ -99,7 +102,7 @@ def _weights(host_info: HostInfo) -> Layer:
         if name in host_info.weights:
             return Layer("VGG16 weights", "✓", name)
     return Layer(
-        "VGG16 weights", "!", "not downloaded yet", "the first %%finetune downloads them (59 MB)"
+        "VGG16 weights", "–", "not downloaded yet", "the first %%finetune downloads them (59 MB)"
     )
 
 
@@ -158,20 +161,20 @@ def _cuda(host_info: HostInfo, interpreter: Interpreter, backend: str) -> Layer:
 
 def _library(name: str, host_info: HostInfo, interpreter: Interpreter, backend: str) -> Layer:
     if not host_info.has_gpu:
-        return Layer(name, "!", "none: the host has no GPU")
+        return Layer(name, "–", "none: the host has no GPU")
     if host_info.is_practice:
-        return Layer(name, "!", "none: the practice GPU needs none")
+        return Layer(name, "–", "none: the practice GPU needs none")
     if backend in ("torch", "jax") and interpreter.is_built_for_gpu(backend):
         return Layer(name, "✓", f"comes with {backend}")
     if interpreter.kind == "conda":
-        return Layer(name, "!", "not found; conda may have it under another name")
+        return Layer(name, "–", "not found; conda may have it under another name")
     fix = f"{interpreter.path} -m pip install {_CUDA_BUILDS['tensorflow']}"
     return Layer(name, "✗", f"not found: {backend or 'the backend'} cannot use the GPU", fix)
 
 
 def _driver(host_info: HostInfo, interpreter: Interpreter, backend: str) -> Layer:
     if not host_info.has_gpu and not host_info.driver_error:
-        return Layer("driver", "!", "none: the host has no GPU")
+        return Layer("driver", "–", "none: the host has no GPU")
     if host_info.driver_error:
         found = f"nvidia-smi failed: {host_info.driver_error}"
         return Layer("driver", "✗", found, "sudo reboot · or reinstall: " + _DRIVER_LINE)
@@ -191,11 +194,11 @@ def _gpu(
     names = ", ".join(f"{gpu.name} ({gpu.memory_mib / 1024:.0f} GB)" for gpu in host_info.gpus)
     if not host_info.has_gpu:
         fix = "%aws_resize g4dn.xlarge gives this disk a GPU"
-        return Layer("GPU", "!", "none: training runs on the CPU", fix)
+        return Layer("GPU", "–", "none: training runs on the CPU", fix)
     framework = backend or "the framework"
     names = names or "a GPU of NVIDIA"
     if host_info.is_practice:
-        return Layer("GPU", "!", _PRACTICE_OWN if seen.gpus else _PRACTICE_GPU)
+        return Layer("GPU", "–", _PRACTICE_OWN if seen.gpus else _PRACTICE_GPU)
     if len(seen.gpus) >= max(1, len(host_info.gpus)):
         return Layer("GPU", "✓", f"{names}, and {framework} sees it")
     if seen.gpus:

@@ -36,7 +36,11 @@ class Runs(list[Run]):
     def _title(self) -> str:
         size = sum(map(measure_size, self))
         runs = f"{len(self):,} {'run' if len(self) == 1 else 'runs'}"
-        return f"{runs} on this computer, {format_size(size)} · %attach NAME · %runs --delete NAME"
+        verb = "occupies" if len(self) == 1 else "occupy"
+        return (
+            f"{runs} on this computer {verb} {format_size(size)} · %attach NAME shows one · "
+            "%runs --delete NAME frees its space"
+        )
 
     def __repr__(self) -> str:
         rows = self._rows()

@@ -49,12 +49,12 @@ class PowerMagics(Magics):
         instance = current.resolve_instance(args.name, exact=True)
         if args.explain:
             return scripts.start_script(current, instance)
+        where = current.profile_and_region
         if question := instances.start_question(current, instance):
             prompts.confirm(question, yes=args.yes)
-        else:
-            print(f"In {current.profile_and_region}:")
+            where = ""
         return prompts.print_until_done(
-            instances.start(current, instance.id, wait_seconds=wait_seconds)
+            instances.start(current, instance.id, wait_seconds=wait_seconds), where
         )
 
     @magic_arguments()
@@ -75,8 +75,8 @@ class PowerMagics(Magics):
         args, current = parse_argstring(self.aws_stop, line), context.load()
         if args.explain:
             return scripts.stop_script(current, current.resolve_instance(args.name, exact=True))
-        print(f"In {current.profile_and_region}:")
-        seen = list(prompts.print_changes(instances.stop(current, args.name)))
+        changes = instances.stop(current, args.name)
+        seen = list(prompts.print_changes(changes, current.profile_and_region))
         return seen[-1].receipt(seen[-1].seen_at) if seen[0].costs_money else seen[-1]
 
     @magic_arguments()
@@ -131,5 +131,5 @@ class PowerMagics(Magics):
         if args.explain:
             return scripts.terminate_script(current, instance)
         instances.check_terminate(current, instance, force=args.force, named=args.name is not None)
-        print(f"In {current.account}:")
-        return prompts.print_until_done(instances.terminate(current, instance.id))
+        changes = instances.terminate(current, instance.id)
+        return prompts.print_until_done(changes, current.account)

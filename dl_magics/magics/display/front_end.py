@@ -13,6 +13,7 @@ from typing import Any, Literal
 Live = Literal["auto", "widget", "plain", "lines"]
 """How a run is shown while it trains."""
 
+_COLUMNS_OF_ERRORS = 76
 # jupyter_client numbers its requests behind the id of its process, the front ends in a browser use
 # random ids. Consoles and what executes notebooks are made with jupyter_client.
 _PYTHON_CLIENT = re.compile(r"_\d+_\d+")
@@ -56,3 +57,11 @@ def shows_widgets(shell: Any) -> bool:
     if getattr(shell, "kernel", None) is None or server_runs_cells(shell):
         return False
     return not _PYTHON_CLIENT.search(find_cell(shell))
+
+
+def count_columns(shell: Any) -> int:
+    """Return after how many columns the lines of an error are broken; 0 where that is not needed.
+
+    A page breaks them anywhere, also inside a word. So many columns fit beside a sidebar.
+    """
+    return _COLUMNS_OF_ERRORS if shows_widgets(shell) else 0

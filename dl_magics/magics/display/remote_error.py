@@ -9,6 +9,8 @@ from functools import lru_cache
 from keyword import iskeyword
 from typing import Any, NoReturn
 
+from dl_magics.text import wrap_line
+
 # IPython shows a SyntaxError without our traceback, a StopIteration ends the caller's loop, and a
 # group needs the exceptions themselves.
 _NOT_INHERITED = (SyntaxError, StopIteration, StopAsyncIteration, BaseExceptionGroup)
@@ -62,7 +64,7 @@ def print_error(content: Mapping[str, Any]) -> None:
 
 def build_interrupt(happened: str, *, fix: str) -> BaseException:
     """Return a KeyboardInterrupt that says in two lines what became of a cell."""
-    shown = [f"KeyboardInterrupt: {happened}", f"  {fix}"]
+    shown = [wrap_line(f"KeyboardInterrupt: {happened}"), wrap_line(f"  {fix}")]
     return _error_class("KeyboardInterrupt")(happened, shown)
 
 

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dl_magics import errors
 from dl_magics.actions.aws import access, context
-from dl_magics.actions.gpu import host
+from dl_magics.actions.gpu import free_kernels, host
+from dl_magics.store import notebook_session, state
+from support.kernel import RECORD
 
 
 def test_user_at_host_is_resolved_without_aws():
@@ -147,3 +150,25 @@ def test_a_user_that_is_named_for_an_instance_is_kept_for_it(in_account, account
     assert target.user == "rocky"
     host.resolve(id_, None, "none")
     assert access.resolve_target(in_account, in_account.ec2.describe_instance(id_)).user == "ubuntu"
+
+
+def test_a_gpu_kernel_that_ended_with_its_instance_is_not_offered(cloud, run, monkeypatch):
+    monkeypatch.setenv("JPY_SESSION_NAME", "/day/look.ipynb")
+    session = notebook_session.current()
+    kept, gone = (run(f"%aws_launch t2.micro --name {name} -y") for name in ("kept", "gone"))
+    for at, each in enumerate((kept, gone)):
+        there = host.SshHost(alias=each.id, name=each.name).to_json()
+        record = replace(RECORD, host=there, used_at=RECORD.used_at + at)
+        state.connect_kernel(each.name, replace(record, notebook=f"/night/{each.name}.ipynb"))
+    run("%aws_terminate gone -f")
+
+    fix = free_kernels.explain_not_connected(session).fix
+    with pytest.raises(errors.WrongState, match=r"gone is .*: its disk and its kernels are gone"):
+        free_kernels.claim(session, "gone")
+    run("%aws_stop kept")
+
+    assert "--take-over kept" in fix
+    assert "--take-over gone" not in fix
+    assert free_kernels.explain_not_connected(session).fix == "%gpu_connect"
+    with pytest.raises(errors.NotConnected, match="no GPU kernel of an earlier notebook"):
+        free_kernels.claim(session, "")

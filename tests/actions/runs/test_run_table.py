@@ -20,7 +20,8 @@ def test_a_run_is_listed_with_accuracy_size_and_place(tmp_path):
 
     shown = repr(Runs([Run(here), Run(there)], RemoteRuns("gpu", ("theirs",)))).splitlines()
 
-    assert shown[0].startswith("2 runs on this computer, 59 MB")
+    assert shown[0].startswith("2 runs on this computer occupy 59 MB")
+    assert shown[0].endswith("%runs --delete NAME frees its space")
     assert " ".join(shown[2].split()) == ("here VGG16 on dogscats done 0.800 59 MB this computer")
     assert shown[3].split()[-1] == "gpu"
     assert " ".join(shown[4].split()) == "theirs only on gpu · %attach theirs"

@@ -124,7 +124,7 @@ def test_runs_are_listed_newest_first(home):
 
     assert [run.name[:10] for run in listed] == ["2026-11-05", "2026-11-04", "2026-11-03"]
     title, heads, first, *_ = repr(listed).splitlines()
-    assert title.startswith("3 runs on this computer, ")
+    assert title.startswith("3 runs on this computer occupy ")
     assert heads.split("  ")[0] == "run"
     assert first.split()[:5] == ["2026-11-05_120000_vgg16_dogs", "VGG16", "on", "dogscats", "done"]
     assert listed._repr_html_().count("<tr>") == 1 + 3

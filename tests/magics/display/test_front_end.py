@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from dl_magics.magics.display.front_end import is_console, shows_widgets
+from dl_magics.magics.display.front_end import count_columns, is_console, shows_widgets
 from dl_magics.runs.events import PhaseStarted, RunEnded, Warned
 from support import run_events
 from support.jupyter import browser
@@ -112,6 +112,7 @@ def test_what_a_front_end_can_show(monkeypatch, request_id, allow_stdin, session
     shell = SimpleNamespace(kernel=SimpleNamespace(get_parent=lambda: request))
 
     assert (shows_widgets(shell), is_console(shell)) == (widgets, console)
+    assert bool(count_columns(shell)) is widgets
 
 
 def test_a_terminal_shows_no_widgets(shell):
