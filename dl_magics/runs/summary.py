@@ -58,7 +58,7 @@ def name_subject(state: RunState) -> str:
 def describe_status(state: RunState) -> str:
     """Return the status of a run in words."""
     if state.status == "failed" and not state.started_at:
-        return "did not start"
+        return f"did not start on {describe_host(state)}"
     if state.status == "stopped" and not state.files:
         return "stopped before there were weights to keep"
     return _STATUS.get(state.status, "starting")

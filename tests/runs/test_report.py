@@ -43,7 +43,7 @@ def test_the_report_of_a_run_that_did_not_start_has_recipe_host_and_reason(tmp_p
 
     page = report.write_report(tmp_path, replay_events(run_events.stamp([ended]))).read_text()
 
-    assert "VGG16 on dogscats · did not start" in page
+    assert "VGG16 on dogscats · did not start on gpu (p2.xlarge)" in page
     assert "The GPU is too old." in page
     assert "<p>gpu (p2.xlarge)</p>" in page
     assert "&quot;model&quot;: &quot;VGG16&quot;" in page

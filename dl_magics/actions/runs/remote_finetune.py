@@ -25,7 +25,7 @@ from dl_magics.runs.record import RunRecord
 from dl_magics.runs.remote_origin import RemoteOrigin
 from dl_magics.ssh import blocking, sftp
 from dl_magics.store import paths
-from dl_magics.training import kernel_entry
+from dl_magics.training import kernel_entry, recorder
 from dl_magics.training.engine import resume_point
 from dl_magics.training.recipe import applications
 from dl_magics.training.recipe.recipe import Recipe
@@ -51,6 +51,7 @@ def start_run(
     remote_recipe = replace(recipe, data=data)
     remote_recipe = replace(remote_recipe, weights=_provide_weights(kernel, remote_recipe))
     _leave_if(stop)
+    recorder.write_recipe(folder, remote_recipe.to_json())
     yield from _train(kernel, host, remote_recipe, RunRecord(folder), stop, resume=False)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -83,6 +84,7 @@ def test_a_cell_trains_on_the_host_and_its_files_are_copied(trained, host_home):
     model_there = there(host_home, done) / "model.keras"
     assert (done.path / "model.keras").read_bytes() == model_there.read_bytes()
     assert (done.path / "report.html").exists()
+    assert json.loads((done.path / "recipe.json").read_text()) == done.state.recipe
     assert said.startswith("Trains on gpu (t2.micro, $0.0166/h).\n")
     assert "epoch 2:" in said
     # It was loaded in a process of its own.

@@ -38,7 +38,7 @@ def test_a_run_that_did_not_start_is_listed_with_recipe_reason_and_place(tmp_pat
 
     _, _, shown = repr(Runs([run])).splitlines()
 
-    assert "VGG16 on dogscats  did not start: The GPU is too old." in shown
+    assert "VGG16 on dogscats  did not start on gpu: The GPU is too old." in shown
     assert shown.split()[-1] == "gpu"
 
 

@@ -165,7 +165,7 @@ def test_a_terminal_says_what_did_not_start_and_why_unless_its_cell_fails_with_t
     watch([NOT_STARTED], LineScreen())
     watch([NOT_STARTED], LineScreen(shows_error=True))
 
-    headline = "VGG16 on dogscats · did not start"
+    headline = "VGG16 on dogscats · did not start on gpu"
     shown = [line for line in capsys.readouterr().out.splitlines() if line != "starting"]
     assert shown == [headline, headline, "It rained.", "  Wait."]
 
@@ -174,7 +174,7 @@ def test_a_notebook_says_what_did_not_start_and_why(outputs):
     watch([NOT_STARTED], WidgetScreen(IN_A_KERNEL))
 
     shown = outputs[-1]["data"]["text/plain"]
-    assert shown == "VGG16 on dogscats · did not start\nIt rained.\n  Wait."
+    assert shown == "VGG16 on dogscats · did not start on gpu\nIt rained.\n  Wait."
 
 
 def test_the_widget_is_replaced_by_a_static_output(outputs):
