@@ -22,7 +22,11 @@ from dl_magics.training.engine import pipeline, resume_point
 from dl_magics.training.recipe.recipe import Recipe
 
 RECIPE_FILE_NAME = "recipe.json"
-_FILES_OF_OTHERS = (backend_messages.FILE_NAME, remote_origin.FILE_NAME)
+_FILES_OF_OTHERS = (
+    backend_messages.FILE_NAME,
+    remote_origin.FILE_NAME,
+    remote_origin.KERNEL_FILE_NAME,
+)
 
 Events = Generator[Event, None, None]
 Host = Mapping[str, Any]

@@ -121,7 +121,7 @@ def test_another_kernel_can_attach_to_a_run_and_stop_it(lab):
     assert "stopped, best weights kept" in lab.text_of(1)
 
 
-def test_a_misspelt_setting_shows_two_lines_and_starts_no_run(lab, server):
+def test_a_misspelt_setting_says_what_to_type_in_whole_words_and_starts_no_run(lab, server):
     lab.open("wrong.ipynb", [LOAD, "%%finetune data/fashion\nepoch = 3"])
     lab.run(0)
     lab.finish(0)
@@ -133,7 +133,8 @@ def test_a_misspelt_setting_shows_two_lines_and_starts_no_run(lab, server):
     lines = [line for line in lab.text_of(1).splitlines() if line.strip()]
     assert lines[0] == "BadSetting: epoch = 3: there is no setting 'epoch'."
     assert lines[1].startswith("  Nearest: epochs.")
-    assert len(lines) == 2
+    # Longer lines would be broken inside words.
+    assert all(line.startswith("  ") and len(line) <= 76 for line in lines[1:])
     assert list(Path(server[2]).glob("runs/*")) == before
 
 

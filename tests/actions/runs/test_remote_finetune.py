@@ -156,13 +156,18 @@ def test_differences_between_local_and_remote_data_are_listed_first(run, host_ho
     assert "%sync up shared --delete" in said
 
 
-def test_a_remote_error_is_raised_locally(run, host_home):
+def test_what_the_host_refuses_is_raised_here_and_leaves_nothing_on_either_side(run, host_home):
     (host_home / "empty").mkdir(exist_ok=True)
+    folders = [paths.data_folder("runs"), host_home / ".dl_magics" / "runs"]
+    before = [sorted(each.glob("*")) for each in folders]
 
     with pytest.raises(errors.BadData) as refused:
         run(f"%%finetune empty\n{SETTINGS}")
 
     assert "empty" in str(refused.value)
+    with pytest.raises(errors.BadSetting, match=r"weights = 'mine\.h5': there is no such file"):
+        run(CELL.replace("weights = None", "weights = 'mine.h5'"))
+    assert [sorted(each.glob("*")) for each in folders] == before
 
 
 @pytest.fixture
