@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.Image import Resampling, Transpose
 
+from dl_magics.data import deep_gray
+from dl_magics.data.deep_gray import GrayRange
 from dl_magics.data.kinds import HEAD, describe_other_format, detect_format
 
 __all__ = ["BrokenImage", "check_header", "decode", "detect_format", "encode_thumbnail"]
@@ -24,7 +26,7 @@ try:
 except ImportError:  # may be missing on an instance; Pillow then decodes everything
     simplejpeg = None
 
-VERSION = 1  # increase it with any change of the pixels
+VERSION = 2  # increase it with any change of the pixels
 # Part of the feature space: pixels of the two decoders differ slightly and must not be mixed.
 DECODER: int | str = VERSION if simplejpeg else f"{VERSION} of Pillow alone"
 
@@ -60,19 +62,35 @@ def check_header(data: bytes) -> None:
         raise BrokenImage(f"not an image ({describe_other_format(data[:HEAD])})")
 
 
-def decode(data: bytes, size: int) -> NDArray[np.uint8]:
+def decode(data: bytes, size: int, gray: GrayRange | None = None) -> NDArray[np.uint8]:
     """Return the center square of an image in RGB, shape (size, size, 3).
 
-    The EXIF orientation is applied. Raises only BrokenImage, and is thread-safe.
+    The EXIF orientation is applied. Grayscale of more than 8 bits is scaled by `gray`, or by the
+    image's own range. Raises only BrokenImage, and is thread-safe.
     """
     check_header(data)
     kind = str(detect_format(data[:HEAD])).upper()
     try:
         with Image.open(io.BytesIO(data), formats=[kind]) as picture:
-            square = _fast(picture, data, size) or _any(picture, size)
+            square = _fast(picture, data, size) or _any(picture, size, gray)
             turn = _turn(picture)
         return np.array(square.transpose(turn) if turn is not None else square)
     except Exception as error:  # decoders raise many types of errors on damaged bytes
+        raise BrokenImage(_reason(kind, error)) from error
+
+
+def read_gray_range(data: bytes) -> GrayRange | None:
+    """Return the range of an image of more than 8 bits of gray; None for any other.
+
+    Raises BrokenImage if it is one and cannot be decoded.
+    """
+    kind = str(detect_format(data[:HEAD])).upper()
+    if kind not in deep_gray.FORMATS:
+        return None
+    try:
+        with Image.open(io.BytesIO(data), formats=[kind]) as picture:
+            return deep_gray.measure(picture) if deep_gray.is_deep(picture) else None
+    except Exception as error:  # as in `decode`
         raise BrokenImage(_reason(kind, error)) from error
 
 
@@ -115,28 +133,16 @@ def _square(picture: Image.Image, size: int) -> Image.Image:
     return picture.resize((size, size), Resampling.BILINEAR, box=middle)
 
 
-def _any(picture: Image.Image, size: int) -> Image.Image:
-    deep = picture.mode.startswith(("I", "F"))
+def _any(picture: Image.Image, size: int, gray: GrayRange | None) -> Image.Image:
+    deep = deep_gray.is_deep(picture)
     plain = "F" if deep else "RGBA" if picture.has_transparency_data else "RGB"
     square = _square(picture.convert(plain), size)
     if deep:
-        return _shallow(square, 65535 if picture.mode.startswith("I;16") else None)
+        return deep_gray.scale(square, gray or deep_gray.measure(square))
     if plain == "RGBA":
         white = Image.new("RGBA", square.size, "white")
         square = Image.alpha_composite(white, square)
     return square.convert("RGB")
-
-
-def _shallow(square: Image.Image, white: float | None) -> Image.Image:
-    """Convert high-bit-depth grayscale to 8 bits; if `white` is None, the maximum becomes white."""
-    values = np.asarray(square)
-    known = np.isfinite(values)
-    if not known.any():
-        raise ValueError("no value is a number")
-    black = 0.0 if white else float(values[known].min())
-    white = white or float(values[known].max())
-    values = (np.where(known, values, black) - black) * (255 / ((white - black) or 1))
-    return Image.fromarray(values.round().astype(np.uint8)).convert("RGB")
 
 
 def _turn(picture: Image.Image) -> Transpose | None:

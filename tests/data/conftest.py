@@ -1,4 +1,5 @@
 """Modules that are covered by a test of another name.
 
+deep_gray: tests/data/test_images.py
 classes, kinds, sidecars, walk: tests/data/test_folders.py
 """

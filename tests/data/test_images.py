@@ -15,7 +15,14 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from dl_magics.data import images
-from dl_magics.data.images import BrokenImage, check_header, decode, detect_format
+from dl_magics.data.deep_gray import GrayRange, join_ranges
+from dl_magics.data.images import (
+    BrokenImage,
+    check_header,
+    decode,
+    detect_format,
+    read_gray_range,
+)
 from dl_magics.data.kinds import HEAD
 
 # pytest resets the filter of images.py, which test_pillow_prints_no_warnings checks.
@@ -173,10 +180,40 @@ def test_transparent_pixels_become_white(transparent):
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 @pytest.mark.parametrize(("stored", "seen"), [(0, 0), (65535, 255), (32768, 128), (257 * 9, 9)])
-def test_grayscale_of_16_bits_is_scaled_and_not_clipped(kind, stored, seen):
+def test_grayscale_of_16_bits_is_scaled_by_a_range_and_not_clipped(kind, stored, seen):
     photo = Image.fromarray(np.full((20, 30), stored, np.uint16))
 
-    assert (decode(saved(photo, kind), 8) == seen).all()
+    assert (decode(saved(photo, kind), 8, GrayRange(0, 65535)) == seen).all()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_values_of_12_bits_in_a_file_of_16_are_not_nearly_black(kind):
+    photo = Image.fromarray(np.array([[0, 4095], [2048, 1024]], np.uint16))
+
+    assert decode(saved(photo, kind), 2)[..., 0].tolist() == [[0, 255], [128, 64]]
+    assert read_gray_range(saved(photo, kind)) == GrayRange(0, 4095)
+
+
+def test_one_range_keeps_the_brightness_of_images_relative_to_each_other():
+    dark, bright = (Image.fromarray(np.full((4, 4), n, np.uint16)) for n in (100, 300))
+    data = [saved(each, "PNG") for each in (dark, bright)]
+
+    gray = join_ranges(map(read_gray_range, data))
+
+    assert [decode(each, 2, gray).max() for each in data] == [0, 255]
+    assert [decode(saved(dark, "PNG"), 2, GrayRange(0, 200)).max()] == [128]
+
+
+@pytest.mark.parametrize("name", sorted(PHOTOS))
+def test_an_image_of_8_bits_has_no_range_of_gray(name):
+    assert read_gray_range(PHOTOS[name]) is None
+
+
+def test_an_image_of_16_bits_that_cannot_be_decoded_has_a_reason():
+    data = saved(noise().convert("I;16"), "PNG")
+
+    with pytest.raises(BrokenImage, match="PNG"):
+        read_gray_range(data[: len(data) // 2])
 
 
 def test_grayscale_of_16_bits_in_the_other_byte_order_is_the_same():
