@@ -38,6 +38,7 @@ from dl_magics.training.engine.extraction import (
 from dl_magics.training.engine.feature_store import FeatureStore
 from dl_magics.training.engine.head import Best
 from dl_magics.training.engine.inference.compute import Compute
+from dl_magics.training.engine.inference.out_of_memory import is_out_of_memory
 from dl_magics.training.recipe.recipe import Recipe
 
 
@@ -116,6 +117,14 @@ class Frame:
             yield self._ended("failed", happened, fix)
             raise TrainingFailed(happened, fix=fix) from error
         except Exception as error:
+            if is_out_of_memory(error):
+                happened = "The memory of the device is full."
+                fix = (
+                    "End what else uses it (%gpu_status shows the GPU), or lower batch_size or "
+                    "image_size; features already computed are kept."
+                )
+                yield self._ended("failed", happened, fix)
+                raise TrainingFailed(happened, fix=fix) from error
             # Whatever the backend raises: the log must say how the run ended.
             yield self._ended("failed", f"{type(error).__name__}: {error}")
             raise

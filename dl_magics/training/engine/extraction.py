@@ -193,4 +193,5 @@ def _step_back() -> None:
 
 
 def _workers() -> int:
-    return min(16, os.cpu_count() or 1)
+    # More threads only wait for the interpreter: with 16 cores, 16 read 10 % fewer images than 8.
+    return min(8, os.cpu_count() or 1)

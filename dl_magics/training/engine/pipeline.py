@@ -28,6 +28,7 @@ from dl_magics.training.engine.feature_store import FeatureStore
 from dl_magics.training.engine.head import Examples, TrainingState, train_head
 from dl_magics.training.engine.inference import batch_search
 from dl_magics.training.engine.inference.keras_compute import KerasCompute
+from dl_magics.training.engine.inference.out_of_memory import release_memory
 from dl_magics.training.engine.resume_point import ResumePoint
 from dl_magics.training.phases import Frame
 from dl_magics.training.recipe.recipe import Recipe
@@ -129,6 +130,8 @@ class _KerasSteps:
             )
         ):
             return
+        if found.kind == "gpu":
+            release_memory()
 
         train = _examples(store, images.readable(images.train))
         valid = _examples(store, images.readable(images.valid))

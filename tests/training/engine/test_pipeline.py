@@ -24,6 +24,7 @@ from dl_magics.runs.events import (
     format_line,
 )
 from dl_magics.training.engine import device, pipeline
+from dl_magics.training.phases import Frame
 from dl_magics.training.recipe.recipe import Recipe
 from support import tiny_keras
 
@@ -471,3 +472,19 @@ def test_progress_stays_within_its_bounds(done):
 
 def test_run_ended_is_yielded_exactly_once(done):
     assert len(list(tiny_keras.of_kind(RunEnded, done))) == 1
+
+
+def test_a_device_without_free_memory_ends_the_run_in_two_lines(data, tmp_path):
+    def fail():
+        yield EpochEnded(phase="head", epoch=1, logs={"val_loss": 0.5}, best=True)
+        raise MemoryError
+
+    frame = Frame(tiny_keras.recipe(data), tmp_path, {}, lambda: False)
+    frame.classes = 2
+    events: list = []
+
+    with pytest.raises(TrainingFailed) as caught:
+        events.extend(frame.run(fail()))
+
+    assert str(caught.value) == "The memory of the device is full."
+    assert "lower batch_size" in caught.value.fix
