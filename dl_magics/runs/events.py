@@ -70,11 +70,16 @@ class RunResumed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class DataChecked(Event):
-    """The number of images and the files that were skipped, each `{"path": …, "reason": …}`."""
+    """The number of images and the files that were skipped, each `{"path": …, "reason": …}`.
+
+    `gray` has the values that became black and white in grayscale of more than 8 bits; it is empty
+    where there is none.
+    """
 
     kind: ClassVar[str] = "data_checked"
     images: rules.Count
     skipped: rules.Skipped = field(default_factory=list)
+    gray: rules.Range = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

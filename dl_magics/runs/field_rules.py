@@ -107,6 +107,10 @@ def _is_skipped(value: Any) -> bool:
     return _mapping_to(_is_text)(value) and {"path", "reason"} <= set(value)
 
 
+def _is_range(value: Any) -> bool:
+    return _list_of(_is_number)(value) and len(value) in (0, 2)
+
+
 Text = Annotated[str, Rule("text", _is_text)]
 Flag = Annotated[bool, Rule("true or false", lambda value: type(value) is bool)]
 Count = Annotated[int, Rule("a number from 0", _is_count)]
@@ -131,6 +135,7 @@ Texts = Annotated[Mapping[str, str], Rule("text by name", _mapping_to(_is_text))
 Skipped = Annotated[
     list[Mapping[str, str]], Rule("a list of files with the reason", _list_of(_is_skipped))
 ]
+Range = Annotated[list[float], Rule("two numbers, or none", _is_range)]
 Logs = Annotated[Mapping[str, float], Rule(f"numbers for {', '.join(METRICS)}", _is_logs)]
 Numbers = Annotated[Mapping[str, float], Rule("numbers by name", _mapping_to(_is_number))]
 Durations = Annotated[Mapping[str, float], Rule("seconds by name", _mapping_to(_is_duration))]

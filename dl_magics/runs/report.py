@@ -73,6 +73,10 @@ def _describe_use(state: RunState) -> str:
     if _MODEL not in state.files or not isinstance(size, int):
         return ""
     code = _USE.format(size=size)
+    if state.gray:
+        black, white = state.gray
+        scale = f"# Scale grayscale of more than 8 bits first: {black:g} to 0, {white:g} to 255."
+        code = f"{scale}\n{code}"
     return f"<h2>Use the model without dl_magics</h2><pre>{_text(code)}</pre>\n"
 
 

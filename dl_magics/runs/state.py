@@ -51,6 +51,7 @@ class RunState:
     seconds_left: float = 0.0
     epochs: tuple[Mapping[str, Any], ...] = ()
     skipped: tuple[Mapping[str, str], ...] = ()
+    gray: tuple[float, ...] = ()
     warnings: tuple[Mapping[str, str], ...] = ()
     resumed: tuple[Mapping[str, int], ...] = ()
     started_at: float = 0.0
@@ -102,7 +103,7 @@ class RunState:
             case RunResumed():
                 return self._resumed(event)
             case DataChecked():
-                return {"skipped": tuple(event.skipped)}
+                return {"skipped": tuple(event.skipped), "gray": tuple(event.gray)}
             case PhaseStarted():
                 return {
                     "phase": event.phase,

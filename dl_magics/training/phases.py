@@ -177,7 +177,8 @@ class Frame:
         recipe, broken = self.recipe, Broken()
         self.classes = len(folder.classes)
         train = scan_images(folder.train, recipe.augment, recipe.seed, broken)
-        valid = scan_images(folder.valid, 0, recipe.seed, broken)
+        gray = next((view.gray for view in train if view.gray), None)
+        valid = scan_images(folder.valid, 0, recipe.seed, broken, gray)
         scanned = ScannedImages(folder, train, valid, broken)
         scanned.refuse_broken()
         return scanned
@@ -192,6 +193,7 @@ class Frame:
         recipe = self.recipe
         self.enter_phase("features")
         yield from data_checks.warn_of_duplicates(images.folder.classes, images.train, images.valid)
+        yield from data_checks.warn_of_gray(images.views)
         yield from fill_store(
             store,
             images.views,
@@ -206,7 +208,12 @@ class Frame:
         if self.should_stop() and self.best.epoch is None:
             return False
         total = len(images.folder.train) + len(images.folder.valid)
-        yield DataChecked(images=total, skipped=describe_broken(images.broken))
+        grays = [view.gray for view in images.views if view.gray]
+        yield DataChecked(
+            images=total,
+            skipped=describe_broken(images.broken),
+            gray=[grays[0].black, grays[0].white] if grays else [],
+        )
         images.refuse_broken()
         return True
 

@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from dl_magics.data.deep_gray import GrayRange
 from dl_magics.errors import NotTrained
 from dl_magics.runs import remote_origin
 from dl_magics.runs.record import RunRecord
@@ -127,10 +128,11 @@ class Run:
         file, and what `model` raises.
         """
         files = predict.list_files(paths)
+        gray = GrayRange(*self.state.gray) if self.state.gray else None
         with self.show_progress() as progress:
             progress(0, len(files))
             with self._open_classifier() as classifier:
-                return predict.predict_files(classifier, files, self.classes, progress)
+                return predict.predict_files(classifier, files, self.classes, progress, gray)
 
     def _check_model(self, path: Path) -> None:
         """Check the file before Keras reads it here: in another process if it came from a host."""

@@ -89,6 +89,18 @@ def warn_of_duplicates(
         )
 
 
+def warn_of_gray(views: Iterable[View]) -> Iterator[Warned]:
+    """Yield a warning that says how grayscale of more than 8 bits is scaled."""
+    deep = {view.file.path: view.gray for view in views if view.gray}
+    for gray in list(deep.values())[:1]:
+        yield Warned(
+            code="deep_gray",
+            text=f"{len(deep):,} images have more than 8 bits of gray: {gray.black:g} becomes "
+            f"black and {gray.white:g} white, the range of all training images.",
+            fix="run.predict does the same; do so where the model is used elsewhere.",
+        )
+
+
 def warn_of_divergence(epoch: EpochEnded, classes: int) -> Iterator[Warned]:
     """Yield a warning where val_loss is far above that of a guess."""
     guess, loss = log(classes), epoch.logs["val_loss"]

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from dl_magics.data import augment, images
+from dl_magics.data.deep_gray import GrayRange, join_ranges
 from dl_magics.data.folders import ImageFile
 from dl_magics.runs.events import Event, PhaseStarted, Progressed
 from dl_magics.text import escape_controls
@@ -31,24 +32,39 @@ _LOWER_PRIORITY = 10
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """An image, unchanged (`copy` 0) or augmented (`copy` from 1), and the key of its features."""
+    """An image, unchanged (`copy` 0) or augmented (`copy` from 1), and the key of its features.
+
+    `gray` is set if it is grayscale of more than 8 bits: by which range it is scaled.
+    """
 
     file: ImageFile
     copy: int
     key: Key
+    gray: GrayRange | None = None
 
 
-def scan_images(files: Sequence[ImageFile], copies: int, seed: int, broken: Broken) -> list[View]:
-    """Return the views of the valid images; adds the other files to `broken`."""
+def scan_images(
+    files: Sequence[ImageFile],
+    copies: int,
+    seed: int,
+    broken: Broken,
+    gray: GrayRange | None = None,
+) -> list[View]:
+    """Return the views of the valid images; adds the other files to `broken`.
+
+    Grayscale of more than 8 bits is scaled by `gray`, or by the range of all these images.
+    """
     with ThreadPoolExecutor(_workers(), initializer=_step_back) as pool:
-        digests = list(pool.map(_digest, files))
-    views = []
-    for file, digest in zip(files, digests, strict=True):
-        if isinstance(digest, str):
-            broken[file.path] = digest
-            continue
-        views += [View(file, copy, _key(digest, copy, seed)) for copy in range(copies + 1)]
-    return views
+        read = dict(zip(files, pool.map(_read, files), strict=True))
+    broken.update((file.path, found) for file, found in read.items() if isinstance(found, str))
+    valid = [(file, found) for file, found in read.items() if not isinstance(found, str)]
+    gray = gray or join_ranges(each for _, (_, each) in valid if each)
+    return [
+        View(file, copy, _key(digest, copy, seed, scale), scale)
+        for file, (digest, deep) in valid
+        for scale in [gray if deep else None]
+        for copy in range(copies + 1)
+    ]
 
 
 def fill_store(
@@ -156,9 +172,9 @@ def _batches(
 def _pixels(view: View, size: int, seed: int) -> Pixels | str:
     try:
         data = view.file.path.read_bytes()
-        if _key(hashlib.sha256(data).digest(), view.copy, seed) != view.key:
+        if _key(hashlib.sha256(data).digest(), view.copy, seed, view.gray) != view.key:
             return "changed while the run went on"
-        pixels = images.decode(data, size)
+        pixels = images.decode(data, size, view.gray)
     except images.BrokenImage as error:
         return error.reason
     except OSError as error:
@@ -168,18 +184,22 @@ def _pixels(view: View, size: int, seed: int) -> Pixels | str:
     return augment.augment(pixels, (seed, view.copy, int.from_bytes(view.key[:4], "little")))
 
 
-def _digest(file: ImageFile) -> bytes | str:
+def _read(file: ImageFile) -> tuple[bytes, GrayRange | None] | str:
+    """Return the SHA-256 of a file and its range of gray, or why it is no image."""
     try:
         data = file.path.read_bytes()
         images.check_header(data)
+        gray = images.read_gray_range(data)
     except images.BrokenImage as error:
         return error.reason
     except OSError as error:
         return error.strerror or str(error)
-    return hashlib.sha256(data).digest()
+    return hashlib.sha256(data).digest(), gray
 
 
-def _key(digest: bytes, copy: int, seed: int) -> Key:
+def _key(digest: bytes, copy: int, seed: int, gray: GrayRange | None) -> Key:
+    if gray:
+        digest = hashlib.sha256(digest + f"gray {gray.black} {gray.white}".encode()).digest()
     if not copy:
         return digest
     variant = f"augment {augment.VERSION} {seed} {copy}".encode()

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dl_magics.data import folders, images
+from dl_magics.data.deep_gray import GrayRange
 from dl_magics.errors import BadData, DamagedRun
 from dl_magics.training.engine import device
 from dl_magics.training.prediction.predictions import Prediction, Predictions
@@ -78,9 +79,15 @@ def list_files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
 
 
 def predict_files(
-    classifier: Classifier, files: Sequence[Path], classes: Sequence[str], progress: Progress
+    classifier: Classifier,
+    files: Sequence[Path],
+    classes: Sequence[str],
+    progress: Progress,
+    gray: GrayRange | None = None,
 ) -> Predictions:
     """Return a prediction for each valid image; `classes` are in the order of the outputs.
+
+    Grayscale of more than 8 bits is scaled by `gray`, that of the run.
 
     Raises DamagedRun where the model is not one of images with these classes.
     """
@@ -90,7 +97,7 @@ def predict_files(
     skipped: dict[Path, str] = {}
     for start in range(0, len(files), _BATCH):
         progress(start, len(files))
-        decoded = _decode(files[start : start + _BATCH], classifier.size, skipped)
+        decoded = _decode(files[start : start + _BATCH], classifier.size, gray, skipped)
         if not decoded:
             continue
         rows = classifier.probabilities(np.stack(list(decoded.values())))
@@ -116,13 +123,13 @@ def _other_model(takes: str) -> DamagedRun:
 
 
 def _decode(
-    files: Sequence[Path], size: int, skipped: dict[Path, str]
+    files: Sequence[Path], size: int, gray: GrayRange | None, skipped: dict[Path, str]
 ) -> dict[Path, NDArray[np.uint8]]:
     """Return the pixels of the valid images; add the other files to `skipped`."""
     decoded = {}
     for file in files:
         try:
-            decoded[file] = images.decode(file.read_bytes(), size)
+            decoded[file] = images.decode(file.read_bytes(), size, gray)
         except images.BrokenImage as error:
             skipped[file] = error.reason
         except OSError as error:

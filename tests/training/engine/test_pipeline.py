@@ -9,6 +9,7 @@ from shutil import copy
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dl_magics.data import folders, images
 from dl_magics.errors import BadData, BadSetting, DLMagicsError, TrainingFailed
@@ -26,7 +27,8 @@ from dl_magics.runs.events import (
 from dl_magics.training.engine import device, pipeline
 from dl_magics.training.phases import Frame
 from dl_magics.training.recipe.recipe import Recipe
-from support import tiny_keras
+from dl_magics.training.run import Run
+from support import run_events, tiny_keras
 
 FLAT_BUT_WRONG = "def head(features):\n    return ops.reshape(features, (7, 512))"
 
@@ -259,6 +261,29 @@ def test_a_run_warns_of_what_makes_its_numbers_worthless_as_soon_as_it_can(tmp_p
     assert codes.count("images_in_both_parts") == codes.count("learning_rate_too_high") == 1
     warned = next(each for each in events if getattr(each, "code", "") == "learning_rate_too_high")
     assert isinstance(events[events.index(warned) - 1], EpochEnded)
+
+
+def test_grayscale_of_12_bits_is_scaled_by_the_range_of_the_folder(tmp_path):
+    """Two classes that differ in brightness alone, both nearly black as 16 bits."""
+    numbers = np.random.default_rng(0)
+    for name, bright in (("dim", 1000), ("lit", 3000)):
+        (tmp_path / "ct" / name).mkdir(parents=True)
+        for i in range(12):
+            values = numbers.integers(bright - 900, bright + 900, (40, 40), np.uint16)
+            Image.fromarray(values).save(tmp_path / "ct" / name / f"{i}.png")
+
+    run_events.write_log(
+        tmp_path / "run", events := tiny_keras.train(tmp_path / "ct", tmp_path, epochs=8)
+    )
+
+    (warned,) = tiny_keras.of_kind(Warned, events)
+    assert warned.text.startswith("24 images have more than 8 bits of gray: 10")
+    (checked,) = tiny_keras.of_kind(DataChecked, events)
+    assert 100 <= checked.gray[0] < 150
+    assert 3850 < checked.gray[1] < 3900
+    assert events[-1].best["val_accuracy"] == 1
+    found = Run(tmp_path / "run").predict(tmp_path / "ct")
+    assert all(each.label == each.folder_class for each in found)
 
 
 def test_a_stop_before_training_leaves_no_model(data, tmp_path):
