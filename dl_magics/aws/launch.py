@@ -51,10 +51,14 @@ def has_key(session: AwsSession, name: str) -> bool:
     return bool(session.query("ec2", "describe_key_pairs", Filters=filters)["KeyPairs"])
 
 
-def user_data(private: str, public: str) -> str:
-    """Return the cloud-config that installs the temporary host key."""
+def user_data(private: str, public: str, boot_command: list[str]) -> str:
+    """Return the cloud-config that installs the temporary host key.
+
+    It also runs a command at each boot, before sshd starts.
+    """
     keys = {"ed25519_private": private, "ed25519_public": public}
-    return f"#cloud-config\n{json.dumps({'ssh_keys': keys}, indent=1)}\n"
+    config = json.dumps({"ssh_keys": keys}, indent=1).removesuffix("\n}")
+    return f'#cloud-config\n{config},\n "bootcmd": {json.dumps([boot_command])}\n}}\n'
 
 
 def run_instances(session: AwsSession, request: LaunchRequest) -> str:

@@ -30,14 +30,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             delay = parse_option("--delay", options.delay, unit="s", zero=True) or 0
             boot = parse_option("--boot", options.boot, unit="s", zero=True) or 0
             unused = parse_option("--unused", options.unused, unit="m", off=True) or inf
-            _serve(folder, delay, boot, tied=options.tied, unused=unused)
+            minute = parse_option("--minute", options.minute, unit="s") or 60.0
+            _serve(folder, delay, boot, minute=minute, tied=options.tied, unused=unused)
     except DLMagicsError as error:
         _print("\n".join(error._render_traceback_()))
         return 1
     return 0
 
 
-def _serve(folder: Path, delay: float, boot: float, *, tied: bool, unused: float) -> None:
+def _serve(
+    folder: Path, delay: float, boot: float, *, minute: float, tied: bool, unused: float
+) -> None:
     # Importing moto takes a second, so --stop does not import it. Its tables of instance types live
     # as long as the process: freezing them spares the garbage collector a second at each full pass.
     gc.disable()
@@ -49,7 +52,7 @@ def _serve(folder: Path, delay: float, boot: float, *, tied: bool, unused: float
     variables = "\n".join(f"  {name}={value}" for name, value in made.environment.items())
     _print(f"Practice cloud at {made.endpoint_url}, state in {folder}.\nTo use it:")
     _print(f"{variables}\n  ssh -F {made.ssh_config} ADDRESS\nCtrl-C stops it.")
-    serve_cloud(folder, delay, boot, tied=tied, unused=unused)
+    serve_cloud(folder, delay, boot, minute=minute, tied=tied, unused=unused)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--folder", type=Path, help="the folder of its state")
     parser.add_argument("--delay", default=2, help="seconds in a transient state, or 2m")
     parser.add_argument("--boot", default=1, help="seconds until SSH answers, or 2m")
+    parser.add_argument("--minute", default=60, help="seconds of a minute of shutdown on a host")
     parser.add_argument("--unused", default="off", help="stop after so long without a user: 10m")
     parser.add_argument("--tied", action="store_true", help="stop when standard input closes")
     parser.add_argument("--stop", action="store_true", help="stop the running practice cloud")

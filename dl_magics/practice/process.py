@@ -117,6 +117,7 @@ def start_cloud(
     *,
     delay: float = 2.0,
     boot: float = 1.0,
+    minute: float = 60.0,
     tied: bool = False,
     unused: float = UNUSED_SECONDS,
 ) -> PracticeCloud:
@@ -128,10 +129,10 @@ def start_cloud(
         The folder of its state; it is created.
     delay
         Seconds that an instance is pending, stopping or shutting-down.
-    boot
-        Seconds from running until its SSH server answers.
+    boot, minute
+        Seconds from running until its SSH server answers, and of a minute of `shutdown` there.
     tied
-        Stop it when this process ends, however this process ends.
+        Stop it when this process ends.
     unused
         Stop it when for so many seconds no process that found it is alive, no request arrives, and
         no host has a connection or computes.
@@ -146,8 +147,8 @@ def start_cloud(
         return found
     stale = _read_record(folder)
     command = [sys.executable, "-m", __package__, "--folder", str(folder)]
-    command += ["--delay", str(delay), "--boot", str(boot), "--unused", f"{unused}s"]
-    command += ["--tied"] if tied else []
+    command += ["--delay", str(delay), "--boot", str(boot), "--minute", f"{minute}s"]
+    command += ["--unused", f"{unused}s", *(["--tied"] if tied else [])]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with private.open_file(folder / LOG_FILE, "ab") as log:
         child = subprocess.Popen(
@@ -175,9 +176,9 @@ def start_cloud(
         if child.poll() and not find_cloud(folder):
             break
         time.sleep(0.05)
-    last_line = (folder / LOG_FILE).read_text(errors="replace").strip().splitlines()[-1:]
+    last = " ".join((folder / LOG_FILE).read_text(errors="replace").strip().splitlines()[-1:])
     raise PracticeFailed(
-        f"The practice cloud did not start: {' '.join(last_line) or 'its log is empty'}.",
+        f"The practice cloud did not start: {last or 'its log is empty'}.",
         fix=f"Run dl-magics practice to see the error, or read {folder / LOG_FILE}",
     )
 

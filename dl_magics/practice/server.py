@@ -39,7 +39,13 @@ STOPPING_SECONDS = 5  # a stopped one may hold the lock of the folder for so lon
 
 
 def serve_cloud(
-    folder: Path, delay: float, boot: float, *, tied: bool = False, unused: float = inf
+    folder: Path,
+    delay: float,
+    boot: float,
+    *,
+    minute: float = 60.0,
+    tied: bool = False,
+    unused: float = inf,
 ) -> None:
     """Serve the practice cloud of this folder until it is stopped.
 
@@ -49,6 +55,8 @@ def serve_cloud(
         The folder of its state.
     delay, boot
         Seconds in a transient state, and until SSH answers.
+    minute
+        The seconds that a minute of `shutdown` on a host takes.
     tied
         Stop when standard input closes.
     unused
@@ -67,7 +75,7 @@ def serve_cloud(
                 f"A practice cloud is already running in {folder}.", fix="dl-magics practice --stop"
             )
     with _listen(folder) as listener:
-        _serve(listener, folder, delay, boot, tied=tied, unused=unused)
+        _serve(listener, folder, delay, boot, minute=minute, tied=tied, unused=unused)
 
 
 def _try_lock(lock: FileLock) -> bool:
@@ -79,14 +87,21 @@ def _try_lock(lock: FileLock) -> bool:
 
 
 def _serve(
-    listener: socket.socket, folder: Path, delay: float, boot: float, *, tied: bool, unused: float
+    listener: socket.socket,
+    folder: Path,
+    delay: float,
+    boot: float,
+    *,
+    minute: float,
+    tied: bool,
+    unused: float,
 ) -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     port = listener.getsockname()[1]
     practice = PracticeCloud(folder, proof.create_secret(), os.getpid(), port)
     write_record(practice)
     key = AccessKey(*issue_access_key(ensure_profile(folder)))
-    api = Ec2Api(folder, practice.url, key, delay, boot)
+    api = Ec2Api(folder, practice.url, key, delay, boot, minute)
     last_use = LastUse(api.hosts.list_processes, unused)
     ended = Event()
     server = make_server(

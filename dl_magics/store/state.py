@@ -82,12 +82,13 @@ class BackgroundCell:
 class State:
     """The stored state.
 
-    `allow_from` are CIDR blocks, empty for this computer's own address. `selected_instances` has
-    the instance ID by the name of a profile and region; `selected_by_part` are those of them whose
-    id or full name was not typed. `panel` is what JupyterLab's panel shows,
-    None for the profile of new notebooks. `pending_launches` are by profile,
-    `kernels`, `background_cells` and `shown` by the id of a GPU kernel. `shown` has, by the session
-    of a client, the number of the last entry of the journal that its notebook has shown.
+    `allow_from` are CIDR blocks, empty for this computer's own address. `idle_timeout` is as it was
+    typed, empty for the default. `selected_instances` has the instance ID by the name of a profile
+    and region; `selected_by_part` are those of them whose id or full name was not typed. `panel` is
+    what JupyterLab's panel shows, None for the profile of new notebooks. `pending_launches` are by
+    profile, `kernels`, `background_cells` and `shown` by the id of a GPU kernel. `shown` has, by
+    the session of a client, the number of the last entry of the journal that its notebook has
+    shown.
     """
 
     profile: ProfileSettings = field(default_factory=ProfileSettings)
@@ -95,6 +96,7 @@ class State:
     panel: ProfileSettings | None = None
     panel_before_practice: ProfileSettings | None = None
     allow_from: tuple[str, ...] = ()
+    idle_timeout: str = ""
     selected_instances: dict[str, str] = field(default_factory=dict)
     selected_by_part: tuple[str, ...] = ()
     pending_launches: dict[str, PendingLaunch] = field(default_factory=dict)
@@ -219,15 +221,14 @@ def _parse(values: dict[str, Any]) -> State:
         panel=_parse_profile(values.get("panel")),
         panel_before_practice=_parse_profile(values.get("panel_before_practice")),
         allow_from=tuple(values.get("allow_from", ())),
+        idle_timeout=str(values.get("idle_timeout", "")),
         selected_instances=dict(values.get("selected_instances", {})),
         selected_by_part=tuple(values.get("selected_by_part", ())),
         pending_launches={
             name: PendingLaunch(**pending)
             for name, pending in values.get("pending_launches", {}).items()
         },
-        kernels={
-            name: KernelRecord(**record) for name, record in values.get("kernels", {}).items()
-        },
+        kernels={name: KernelRecord(**each) for name, each in values.get("kernels", {}).items()},
         background_cells={
             name: tuple(BackgroundCell(**cell) for cell in cells)
             for name, cells in values.get("background_cells", {}).items()

@@ -9,12 +9,14 @@ from __future__ import annotations
 import shlex
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import traitlets as t
 
 from dl_magics.actions.aws import context, instances, price_list, resize
 from dl_magics.actions.aws.context import Context
+from dl_magics.actions.aws.guard import control, safety
 from dl_magics.core import money
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError
@@ -22,6 +24,7 @@ from dl_magics.widgets.assets import load_script, load_style
 from dl_magics.widgets.live import LiveWidget
 
 _SECONDS = 3.0
+_HOUR = 3600.0
 
 
 class Panel(LiveWidget):
@@ -43,6 +46,7 @@ class Panel(LiveWidget):
         self._do: dict[str, Callable[[Context, dict[str, Any]], Iterator[Instance]]] = {
             "start": lambda current, click: instances.start(current, click["id"]),
             "stop": lambda current, click: instances.stop(current, click["id"]),
+            "keep": lambda current, click: _keep_for_an_hour(current, click["id"]),
             "resize": lambda current, click: resize.resize(current, click["type"], click["id"]),
         }
         self.refresh()
@@ -116,6 +120,13 @@ class Panel(LiveWidget):
     def _keep_refreshing(self, seconds: float) -> None:
         while not self._closed.wait(seconds):
             self.refresh()
+
+
+def _keep_for_an_hour(current: Context, id_: str) -> Iterator[Instance]:
+    """Keep an instance running; yield it with what its guard does then."""
+    instance = current.resolve_instance(id_)
+    status = control.keep_running(current, instance, _HOUR)
+    yield replace(instance, note=f"{safety.describe_stop(status).capitalize()}.")
 
 
 def _row(current: Context, instance: Instance) -> dict[str, Any]:

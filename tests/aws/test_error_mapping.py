@@ -9,9 +9,11 @@ import pytest
 
 from dl_magics import errors
 from dl_magics.actions.aws import access, context, instances, selection
+from dl_magics.actions.aws.launch.launch import make_guard_settings
 from dl_magics.actions.aws.launch.plan import make_plan
 from dl_magics.aws import launch, session
 from dl_magics.aws.network import security_group
+from dl_magics.guard import program
 from dl_magics.ssh import keys
 from dl_magics.store import state
 
@@ -161,7 +163,9 @@ def _repeat_launch(token: str) -> str:
         key=access.our_name(),
         group=group,
         token=token,
-        user_data=launch.user_data(host_key.private, host_key.public),
+        user_data=launch.user_data(
+            host_key.private, host_key.public, program.boot_command(make_guard_settings(plan))
+        ),
     )
     return launch.run_instances(context.load().session, request)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import time
 from types import SimpleNamespace
 
@@ -64,6 +65,15 @@ def test_connect_shows_the_ssh_command(panel):
     panel.receive_click({"n": 1, "id": id_, "action": "connect"})
 
     assert f"HostKeyAlias={id_}" in panel.notes[id_]
+
+
+def test_keep_for_an_hour_shows_when_the_instance_stops_then(panel):
+    id_ = row(panel)["id"]
+
+    panel.receive_click({"n": 1, "id": id_, "action": "keep"})
+
+    wait_until(lambda: not panel._at_work)
+    assert re.search(r"[Ss]tops it (in )?60 min", panel.notes[id_])
 
 
 def test_a_refused_click_shows_the_error(panel, cloud):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from dl_magics.actions.aws import access, regions, selection
 from dl_magics.actions.aws.context import Context, from_state
+from dl_magics.actions.aws.guard import control
 from dl_magics.aws import quotas
 from dl_magics.aws.network import security_group, subnets
 from dl_magics.aws.pricing import known
@@ -195,16 +196,6 @@ def _instance(context: Context) -> Iterator[tuple[str, str, str]]:
     yield "✓", str(instance), ""
     if not known_hosts.pinned_lines(instance.id):
         yield "!", "its host key is not pinned", "%aws_ssh --trust"
-    behaviour = context.session.query(
-        "ec2",
-        "describe_instance_attribute",
-        InstanceId=instance.id,
-        Attribute="instanceInitiatedShutdownBehavior",
-    )["InstanceInitiatedShutdownBehavior"]["Value"]
-    if behaviour != "stop":
-        yield (
-            "✗",
-            "a shutdown in the instance terminates it",
-            f"aws ec2 modify-instance-attribute --instance-id {instance.id} "
-            "--instance-initiated-shutdown-behavior stop",
-        )
+    if control.read_shutdown_behavior(context, instance) != "stop":
+        fix = control.change_behavior_command(instance)
+        yield "✗", "a shutdown in the instance terminates it", fix

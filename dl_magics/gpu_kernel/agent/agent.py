@@ -14,7 +14,7 @@ from typing import Any
 from .activity import UNKNOWN, Activity
 from .channels import Channels
 from .clients import Client, Clients
-from .files import machine, sockets
+from .files import find_sockets, machine
 from .journal import Journal
 from .journal_writer import Recorder
 from .kernel_process import Kernel
@@ -64,7 +64,7 @@ class Agent:
 
     async def run(self, may_start: bool) -> None:
         """Serve until the kernel is shut down."""
-        socket = sockets(self._folder) / "agent.sock"
+        socket = find_sockets(self._folder) / "agent.sock"
         with contextlib.suppress(FileNotFoundError):
             socket.unlink()
         same_machine = self._journal.machine in ("", machine())

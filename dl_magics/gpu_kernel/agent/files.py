@@ -57,6 +57,14 @@ def sockets(folder: Path) -> Path:
     return short
 
 
+def find_sockets(folder: Path) -> Path:
+    """Return the folder for the sockets; where it is another one, leave a link to it."""
+    found, link = sockets(folder), folder / "sockets"
+    if found != folder and not link.is_symlink():
+        link.symlink_to(found)
+    return found
+
+
 def machine() -> str:
     """Return the boot id of the machine; "" if unknown."""
     try:

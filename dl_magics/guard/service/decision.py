@@ -209,7 +209,7 @@ def _hard_end(signals: Signals, limits: Limits) -> Decision | None:
         return None
     left = max(limits.hard_end - signals.boot, 0.0)
     action = STOP if left <= 0 else WARN if left <= limits.warning else OK
-    return Decision(action, ENDING, "its set end", left)
+    return Decision(action, ENDING, "the end that was set", left)
 
 
 def _earliest(since: float | None, now: float) -> float:

@@ -62,7 +62,7 @@ def parse_usages(text: str) -> list[Usage]:
     except ValueError:
         return []
     listed = document if isinstance(document, list) else []
-    return [usage for usage in map(_parse_usage, listed) if usage]
+    return [usage for usage in map(parse_usage, listed) if usage]
 
 
 def format_usages(usages: list[Usage]) -> str:
@@ -70,7 +70,8 @@ def format_usages(usages: list[Usage]) -> str:
     return json.dumps([asdict(each) for each in usages[-MAX_BOOTS:]])
 
 
-def _parse_usage(each: Any) -> Usage | None:
+def parse_usage(each: Any) -> Usage | None:
+    """Return the totals of one boot; None if they are not valid."""
     try:
         boot, has_gpu = str(each["boot"]), each["has_gpu"] is True
         began, seconds, busy = (float(each[name]) for name in ("began", "seconds", "busy_seconds"))

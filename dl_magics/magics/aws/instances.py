@@ -27,19 +27,31 @@ class InstanceMagics(Magics):
     @NAME
     @argument("--user", help="login user; default: that of its image; none resets it")
     @argument("--identity", help="private key file to log in with; none resets it")
+    @argument("--guard", action="store_true", help="install the guard, which stops it when idle")
     @line_magic
     def aws_get(self, line: str) -> Instance:
         """Select the instance that all other magics use, here and in notebooks opened later.
 
         --user and --identity are kept for this instance: all magics that log in to it use them.
+        --guard installs the guard on an instance that dl_magics did not launch.
 
         ::
 
             %aws_get T4
-            %aws_get thesis --user rocky --identity ~/.ssh/thesis.pem
+            %aws_get thesis --user rocky --identity ~/.ssh/thesis.pem --guard
         """
+        from dl_magics.actions.aws import context
+        from dl_magics.actions.aws.guard import control, limits, safety
+
         args = parse_argstring(self.aws_get, line)
-        return _select_instance(args.name, user=args.user, identity=args.identity)
+        found = _select_instance(args.name, user=args.user, identity=args.identity)
+        if args.guard:
+            options = limits.LimitOptions().resolve(found.dollars_per_hour)
+            status = control.install_guard(context.load(), found, options)
+            print(f"{found.name}: {safety.describe_stop(status)}.")
+        elif found.costs_money and not found.ours:
+            print(f"dl_magics did not launch it. %aws_get {found.name} --guard stops it when idle.")
+        return found
 
     @line_magic
     def aws_get_p2(self, line: str) -> Instance:

@@ -8,7 +8,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 
 from dl_magics.magics import prompts
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
-from dl_magics.magics.aws.options import ALLOW_FROM, EXPLAIN, YES
+from dl_magics.magics.aws.options import ALLOW_FROM, EXPLAIN, MAX_DURATION, UNTIL, YES
 
 if TYPE_CHECKING:
     from dl_magics.actions.aws.cleanup import Resources
@@ -28,6 +28,9 @@ class LaunchMagics(Magics):
     @argument("--zone", help="availability zone, us-east-1b; default: AWS selects one")
     @argument("--subnet", help="subnet of a VPC, subnet-…; default: a default one")
     @ALLOW_FROM
+    @argument("--idle", help="stop it after so long without work; default: that of %%idle_timeout")
+    @MAX_DURATION
+    @UNTIL
     @argument("--dry-run", action="store_true", help="show what would be launched; change nothing")
     @YES
     @EXPLAIN
@@ -35,14 +38,16 @@ class LaunchMagics(Magics):
     def aws_launch(self, line: str) -> Any:
         """Launch an instance; create its key pair and security group if needed.
 
-        A second launch with the same name returns the existing instance.
+        A second launch with the same name returns the existing instance. A guard on it stops it
+        after 30 minutes without work, and at the ends that are set, whatever it does.
 
         ::
 
             %aws_launch g4dn.xlarge
-            %aws_launch t2.micro --name small --disk 60 -y
+            %aws_launch t2.micro --name small --disk 60 --idle 10 --until 23:00 -y
         """
         from dl_magics.actions.aws import account, context, price_list
+        from dl_magics.actions.aws.guard.limits import LimitOptions
         from dl_magics.actions.aws.launch import explain, launch, pending, plan
         from dl_magics.core.instance import Instance
 
@@ -70,6 +75,7 @@ class LaunchMagics(Magics):
             disk_gib=args.disk,
             zone=args.zone,
             subnet=args.subnet,
+            limits=LimitOptions(idle=args.idle, max_duration=args.max_duration, until=args.until),
         )
         if args.explain:
             return explain.launch_script(current, planned, repeats=found is not None)

@@ -8,7 +8,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 
 from dl_magics.magics import prompts
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
-from dl_magics.magics.aws.options import ALLOW_FROM, EXPLAIN, FULL_NAME, YES
+from dl_magics.magics.aws.options import ALLOW_FROM, EXPLAIN, FULL_NAME, MAX_DURATION, UNTIL, YES
 
 if TYPE_CHECKING:
     from dl_magics.actions.aws.explain.shell import Script
@@ -23,6 +23,8 @@ class PowerMagics(Magics):
     @magic_arguments()
     @FULL_NAME
     @argument("--wait", default="0", help="retry for this time if AWS has no capacity: 2h")
+    @MAX_DURATION
+    @UNTIL
     @ALLOW_FROM
     @YES
     @EXPLAIN
@@ -30,19 +32,23 @@ class PowerMagics(Magics):
     def aws_start(self, line: str) -> Instance | Script:
         """Start an instance, open port 22 to your IP address, and wait until SSH answers.
 
-        It shows the cost and asks for confirmation, unless the instance runs already.
+        It shows the cost and asks for confirmation, unless the instance runs already. With --until
+        or --max-duration its guard stops it then, whatever it does, five minutes after a warning.
 
         ::
 
             %aws_start
-            %aws_start my-gpu --wait 20m -y
+            %aws_start my-gpu --wait 20m --until 23:00 -y
         """
         from dl_magics.actions.aws import account, context, instances
         from dl_magics.actions.aws.explain import scripts
+        from dl_magics.actions.aws.guard import control, limits, safety
         from dl_magics.core import duration
 
         args = parse_argstring(self.aws_start, line)
         wait_seconds = duration.parse_option("--wait", args.wait, zero=True) or 0
+        options = limits.LimitOptions(max_duration=args.max_duration, until=args.until)
+        options.resolve(None)
         current = context.load()
         if args.allow_from:
             current = account.allow_from(current, args.allow_from, store=not args.explain)
@@ -53,9 +59,14 @@ class PowerMagics(Magics):
         if question := instances.start_question(current, instance):
             prompts.confirm(question, yes=args.yes)
             where = ""
-        return prompts.print_until_done(
+        started = prompts.print_until_done(
             instances.start(current, instance.id, wait_seconds=wait_seconds), where
         )
+        if options.until or options.max_duration:
+            ends = options.resolve(started.dollars_per_hour)
+            status = control.set_ends(current, started, ends)
+            print(f"{started.name}: {safety.describe_stop(status)}.")
+        return started
 
     @magic_arguments()
     @FULL_NAME

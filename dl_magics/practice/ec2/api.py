@@ -56,6 +56,8 @@ class Ec2Api:
         Seconds that an instance is pending, stopping or shutting-down.
     boot
         Seconds from running until its SSH server answers.
+    minute
+        The seconds that a minute of `shutdown` on a host takes.
     account
         The id of the AWS account.
     """
@@ -67,12 +69,15 @@ class Ec2Api:
         key: AccessKey,
         delay: float,
         boot: float,
+        minute: float = 60.0,
         account: str = DEFAULT_ACCOUNT_ID,
     ) -> None:
         self._lock = RLock()
         self.faults = FaultQueue()
         self.state = Ec2State(folder / "state.pickle", account)
-        self.hosts = Hosts(folder, f"{url}/_practice/metadata", self._on_guest_request, boot)
+        self.hosts = Hosts(
+            folder, f"{url}/_practice/metadata", self._on_guest_request, boot, minute
+        )
         self.lifecycle = Lifecycle(self.state, self.hosts, self.faults, delay)
         self._events = Events(self.state, self.hosts, self.lifecycle)
         self._sessions = StsSessions(key, self.state.extra.setdefault("access_keys", {}))

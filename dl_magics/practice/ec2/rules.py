@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Iterator
 
@@ -12,6 +13,7 @@ from dl_magics.practice.ec2.http import ApiCall, raise_api_error
 from dl_magics.practice.ec2.state import Ec2State
 
 MAX_VALUES = 200
+MAX_USER_DATA_BYTES = 16_384
 _FILTER_VALUE = re.compile(r"Filter\.\d+\.Value\.\d+")
 EXISTING_STATES = ("pending", "running", "stopping", "stopped", "shutting-down")
 PERSISTENT_SPOT = "persistent_spot"
@@ -43,12 +45,24 @@ def choose_zone(state: Ec2State, call: ApiCall) -> str:
 
 def _check_launch(state: Ec2State, call: ApiCall) -> None:
     name = call.parameters.get("InstanceType", "m1.small")
+    _check_user_data(call)
     _check_network(state, call)
     type_rules.check_offering(name, choose_zone(state, call), call.region)
     images = state.region_backend(call.region).amis
     type_rules.check_image(name, images.get(call.parameters.get("ImageId", "")))
     count = int(call.parameters.get("MaxCount", "1"))
     type_rules.check_quota(state, call.region, [name] * count)
+
+
+def _check_user_data(call: ApiCall) -> None:
+    try:
+        size = len(base64.b64decode(call.parameters.get("UserData", ""), validate=True))
+    except ValueError:
+        raise_api_error("InvalidParameterValue", "Invalid BASE64 encoding of user data.")
+    if size > MAX_USER_DATA_BYTES:
+        raise_api_error(
+            "InvalidParameterValue", f"User data is limited to {MAX_USER_DATA_BYTES} bytes"
+        )
 
 
 def _check_network(state: Ec2State, call: ApiCall) -> None:

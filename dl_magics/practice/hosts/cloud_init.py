@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import gzip
-import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from dl_magics.practice.hosts.system_paths import map_system_paths
 from dl_magics.store import atomic, private
 
 LOG = Path("var/log/cloud-init-output.log")
@@ -25,6 +25,7 @@ STARTED_FILE, SCRIPT = (
     CLOUD_FOLDER / "sem" / "config_scripts_user",
     CLOUD_FOLDER / "scripts" / "part-001",
 )
+BOOT_SCRIPT = CLOUD_FOLDER / "boothook" / "bootcmd"
 SYSTEM_FOLDERS = (
     "boot",
     "etc",
@@ -34,14 +35,6 @@ SYSTEM_FOLDERS = (
     "root",
     "srv",
     "usr/local",
-)
-PATH_START = r"(?<![\w.~/-])"
-HOME_PATH = re.compile(rf"{PATH_START}/home/(ubuntu|ec2-user)(?![\w.-])")
-SYSTEM_PATH = re.compile(
-    rf"{PATH_START}/(?=(boot|etc|lib/systemd|opt|root|srv|usr/local|var)(?![\w.-]))"
-)
-COMMAND_PATH = re.compile(
-    rf"{PATH_START}/(usr/)?s?bin/(?=(sudo|shutdown|poweroff|halt|reboot|systemctl|nvidia-smi)\b)"
 )
 
 
@@ -54,12 +47,30 @@ async def run_user_data(folder: Path, environment: Mapping[str, str]) -> None:
         (folder / each).mkdir(parents=True, exist_ok=True)
     (folder / STARTED_FILE).touch()
     script = _prepared(folder, user_data.read_text())
-    if not script:
+    if script:
+        await _run_script(folder, SCRIPT, script, environment, "user-data")
+
+
+async def run_boot_commands(folder: Path, environment: Mapping[str, str]) -> None:
+    """Run the `bootcmd` of the user data, which cloud-init does at each boot, before sshd."""
+    user_data = folder / "user-data"
+    if not user_data.exists() or not user_data.read_text().startswith("#cloud-config"):
         return
-    atomic.replace(folder / SCRIPT, script, mode=0o700)
+    commands = (yaml.safe_load(user_data.read_text()) or {}).get("bootcmd", [])
+    if commands:
+        for each in (*SYSTEM_FOLDERS, BOOT_SCRIPT.parent, LOG.parent):
+            (folder / each).mkdir(parents=True, exist_ok=True)
+        script = _join_commands(folder, commands)
+        await _run_script(folder, BOOT_SCRIPT, script, environment, "bootcmd")
+
+
+async def _run_script(
+    folder: Path, file: Path, script: str, environment: Mapping[str, str], name: str
+) -> None:
+    atomic.replace(folder / file, script, mode=0o700)
     with private.open_file(folder / LOG, "ab") as log:
         process = await asyncio.create_subprocess_exec(
-            str(folder / SCRIPT),
+            str(folder / file),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -68,14 +79,7 @@ async def run_user_data(folder: Path, environment: Mapping[str, str]) -> None:
             start_new_session=True,
         )
         code = await process.wait()
-        log.write(f"Cloud-init: the user-data ended with status {code}.\n".encode())
-
-
-def map_system_paths(text: str, folder: Path) -> str:
-    """Return the text with the paths of the system mapped into the folder of the instance."""
-    text = COMMAND_PATH.sub(f"{folder}/bin/", text)
-    text = HOME_PATH.sub(f"{folder}/home", text)
-    return SYSTEM_PATH.sub(f"{folder}/", text)
+        log.write(f"Cloud-init: the {name} ended with status {code}.\n".encode())
 
 
 def _prepared(folder: Path, user_data: str) -> str:
@@ -87,8 +91,12 @@ def _prepared(folder: Path, user_data: str) -> str:
     config = yaml.safe_load(user_data) or {}
     for file in config.get("write_files", []):
         _write(folder, file)
-    commands = [_command(each) for each in config.get("runcmd", [])]
-    return map_system_paths("\n".join(["#!/bin/sh", *commands, ""]), folder) if commands else ""
+    commands = config.get("runcmd", [])
+    return _join_commands(folder, commands) if commands else ""
+
+
+def _join_commands(folder: Path, commands: list[str | list[Any]]) -> str:
+    return map_system_paths("\n".join(["#!/bin/sh", *map(_command, commands), ""]), folder)
 
 
 def _command(command: str | list[Any]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import stat
 import subprocess
@@ -11,13 +10,15 @@ import sys
 import time
 from pathlib import Path
 
+from dl_magics.practice.hosts.system_paths import map_system_paths
 from dl_magics.store import atomic
 
 DRIVER, CUDA = "570.86.15", "12.8"
 OPTIONS_WITH_VALUE = ("-u", "-g", "-p", "-C", "-D", "-h", "-U", "-r", "-t")
 GPU_FILE = Path("gpus")
 FOLDER_VARIABLE = "DL_MAGICS_PRACTICE_FOLDER"
-INSTANCE_PATHS = re.compile(r"/(?=(etc/ssh|var/log)/)")
+MINUTE_VARIABLE = "DL_MAGICS_PRACTICE_MINUTE"
+"""In the environment of a host: the seconds that a minute of `shutdown` takes."""
 
 
 def install_commands(bin_folder: Path, gpus: list[tuple[str, int]]) -> None:
@@ -33,7 +34,7 @@ def install_commands(bin_folder: Path, gpus: list[tuple[str, int]]) -> None:
 
 
 def sudo(arguments: list[str]) -> int:
-    """Run a command as the current user; map /etc/ssh and /var/log to the host's folder."""
+    """Run a command as the current user; map the system's paths to the host's folder."""
     while arguments and (arguments[0].startswith("-") or "=" in arguments[0]):
         option = arguments.pop(0)
         if "=" in option:
@@ -43,7 +44,7 @@ def sudo(arguments: list[str]) -> int:
             arguments.pop(0)
     if not arguments:
         return 0
-    command = [INSTANCE_PATHS.sub(f"{_folder()}/", word) for word in arguments]
+    command = [map_system_paths(word, _folder()) for word in arguments]
     if not shutil.which(command[0]):
         sys.stderr.write(f"sudo: {command[0]}: command not found\n")
         return 1
@@ -59,7 +60,7 @@ def shutdown(arguments: list[str]) -> int:
     when = next((word for word in arguments if not word.startswith("-")), "+1")
     minutes = 0 if when == "now" else int(when.removeprefix("+"))
     what = "reboot" if {"-r", "--reboot"} & set(arguments) else "shutdown"
-    due = time.time() + 60 * minutes
+    due = time.time() + float(os.environ.get(MINUTE_VARIABLE, 60)) * minutes
     atomic.replace(timer, f"{due} {what}")
     if minutes:
         sys.stderr.write(f"Shutdown scheduled for {time.ctime(due)}, 'shutdown -c' cancels it.\n")

@@ -56,6 +56,8 @@ class Hosts:
         Called with the instance id and `shutdown` or `reboot` when the host requests it.
     boot_seconds
         Seconds until SSH answers.
+    minute
+        The seconds that a minute of `shutdown` on a host takes.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Hosts:
         metadata: str,
         on_request: Callable[[str, str], None],
         boot_seconds: float,
+        minute: float = 60.0,
     ) -> None:
         self._folder = private.ensure_folder(folder / "instances")
         self._ssh_config = folder / "ssh_config"
@@ -72,6 +75,7 @@ class Hosts:
         self._running: dict[str, RunningHost] = {}
         self._lock = RLock()
         self._boot_seconds = boot_seconds
+        self._minute = minute
         self._write_ssh_config()
 
     def boot(self, spec: HostSpec, *, extra_seconds: float = 0) -> None:
@@ -88,7 +92,7 @@ class Hosts:
             ssh_server.__name__,
         ]
         process = subprocess.Popen(
-            [*program, str(folder), str(seconds)],
+            [*program, str(folder), str(seconds), str(self._minute)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

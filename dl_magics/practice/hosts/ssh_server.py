@@ -19,7 +19,7 @@ from pathlib import Path
 import asyncssh
 import psutil
 
-from dl_magics.practice.hosts import cloud_init, guest_commands, stdio
+from dl_magics.practice.hosts import cloud_init, guest_commands, stdio, system_files
 
 INSTANCE_VARIABLE = "DL_MAGICS_PRACTICE_INSTANCE"
 USER_FILE = "login-user"
@@ -67,13 +67,16 @@ class PracticeHost:
         The folder of the host, named by the instance id, with `home`, `bin` and `etc/ssh`.
     metadata
         The URL of the metadata of the instance.
+    minute
+        The seconds that a minute of `shutdown` takes.
     """
 
-    def __init__(self, folder: Path, metadata: str) -> None:
+    def __init__(self, folder: Path, metadata: str, minute: float) -> None:
         self.home = folder / "home"
         self.host_key = folder / "etc" / "ssh" / "ssh_host_ed25519_key"
         self._folder = folder
         self._timer = folder / "shutdown"
+        self._files = system_files.SystemFiles(folder)
         self._environment = {
             **{name: value for name, value in os.environ.items() if name in INHERITED_VARIABLES},
             "HOME": str(self.home),
@@ -81,11 +84,13 @@ class PracticeHost:
             "PATH": f"{folder}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata,
             guest_commands.FOLDER_VARIABLE: str(folder),
+            guest_commands.MINUTE_VARIABLE: str(minute),
             INSTANCE_VARIABLE: folder.name,
         }
 
     async def serve(self) -> None:
         """Serve SSH until the host is powered off."""
+        await cloud_init.run_boot_commands(self._folder, self._environment)
         acceptor = await asyncssh.create_server(
             lambda: PracticeSshServer(self._folder),
             "127.0.0.1",
@@ -105,6 +110,7 @@ class PracticeHost:
         while not powered_off.done():
             await asyncio.wait([powered_off], timeout=POLL_SECONDS)
             self._check_shutdown_timer()
+            self._files.update()
             # A key pair that is being replaced does not match yet: try again at the next poll.
             with suppress(OSError, asyncssh.KeyImportError, ValueError):
                 if (changed := self.host_key.stat().st_mtime_ns) != key_changed:
@@ -118,7 +124,8 @@ class PracticeHost:
         if terminal := process.get_terminal_type():
             columns, lines, _, _ = process.get_terminal_size()
             spawn = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"
-            command = [sys.executable, "-c", spawn, *command]
+            linked = system_files.link_terminal(self._folder)
+            command = [sys.executable, "-c", spawn, *linked, *command]
             environment.update(TERM=terminal, COLUMNS=str(columns), LINES=str(lines))
         child = await asyncio.create_subprocess_exec(
             *command,
@@ -212,11 +219,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("boot_seconds", type=float)
+    parser.add_argument("minute", type=float)
     options = parser.parse_args()
     _adopt_orphans()
     metadata = sys.stdin.readline().strip()
     time.sleep(options.boot_seconds)
-    asyncio.run(_run_host(PracticeHost(options.folder, metadata), options.folder.name))
+    host = PracticeHost(options.folder, metadata, options.minute)
+    asyncio.run(_run_host(host, options.folder.name))
 
 
 if __name__ == "__main__":

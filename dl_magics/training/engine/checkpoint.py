@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dl_magics.errors import DamagedRun, NotResumable
+from dl_magics.runs import checkpoint_request
 from dl_magics.runs.events import CheckpointSaved
 from dl_magics.store import atomic
 from dl_magics.training.engine.head import Best, Means, TrainingState
@@ -137,12 +138,13 @@ class CheckpointSaver:
         self._saved, self._took = self.timer(), 4 * numbers / _BYTES_PER_SECOND
 
     def save_if_due(self, standing: TrainingState) -> Iterator[CheckpointSaved]:
-        """Save a checkpoint if the interval has elapsed."""
+        """Save a checkpoint if the interval has elapsed, or if one was requested."""
         before = self.timer()
         pause = self._took / _LARGEST_SHARE
         if standing.batches:
             pause = max(pause, _SECONDS_WITHIN_AN_EPOCH)
-        if before - self._saved < pause:
+        # A request is met at once: the instance may be stopped soon.
+        if not checkpoint_request.take_request(self.folder) and before - self._saved < pause:
             return
         saved = save_checkpoint(self.folder, capture(self.head, standing, self.about))
         self._saved = self.timer()

@@ -4,16 +4,19 @@
  * @typedef {{id: string, name: string, state: string, type: string, gpu: string,
  *   ip: string | null, price: string, disk: string, start: string, dollars_per_hour: number | null,
  *   seconds: number}} Row
- * @typedef {'start' | 'stop' | 'connect' | 'resize'} Action
+ * @typedef {'start' | 'stop' | 'keep' | 'connect' | 'resize'} Action
  */
 
 /** @type {Record<Action, string[]>} */
 export const CAN = {
   start: ['stopped'],
   stop: ['pending', 'running'],
+  keep: ['running'],
   connect: ['running'],
   resize: ['stopped', 'running']
 };
+/** What costs nothing that was not agreed to before: it is not confirmed. */
+export const UNASKED = ['connect', 'keep'];
 const LEAST_SECONDS = 60;
 
 /**
@@ -72,5 +75,8 @@ export function waitingNote(row, action, acts) {
  * @param {Action} action
  */
 export function label(action) {
+  if (action === 'keep') {
+    return 'Keep for an hour';
+  }
   return action[0].toUpperCase() + action.slice(1);
 }

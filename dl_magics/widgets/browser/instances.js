@@ -8,7 +8,7 @@
  */
 
 import { button, element, prepare, redraw, watchKernel } from './base.js';
-import { CAN, cost, label, question, waitingNote } from './instance_actions.js';
+import { CAN, UNASKED, cost, label, question, waitingNote } from './instance_actions.js';
 
 const HEADS = ['name', 'state', 'type', 'address', 'price', 'cost since start', 'actions'];
 const NEWS = 'change:summary change:received change:notes change:types';
@@ -145,7 +145,7 @@ function render({ model, el }) {
     const made = /** @type {Action[]} */ (Object.keys(CAN)).map(action => {
       const can = !kernel.why() && CAN[action].includes(row.state) && asking?.id !== row.id;
       return button(label(action), { can, label: `${label(action)} ${row.name}` }, () =>
-        action === 'connect' ? send(row, action) : ask({ id: row.id, action })
+        UNASKED.includes(action) ? send(row, action) : ask({ id: row.id, action })
       );
     });
     return element('td', { role: 'cell', class: 'dl-actions', 'data-key': 'actions' }, ...made);

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from dl_magics.practice.hosts import cloud_init
 from support.ec2_client import until
 
 LOG = Path("/var/log/cloud-init-output.log")
@@ -75,22 +74,17 @@ def test_a_stop_ends_running_user_data(renter):
     assert renter.state(instance_id) == "stopped"
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("/etc/motd", "ROOT/etc/motd"),
-        ("rm -rf /opt", "rm -rf ROOT/opt"),
-        ("cd /home/ubuntu/run; cat </var/log/x", "cd ROOT/home/run; cat <ROOT/var/log/x"),
-        ("/usr/sbin/poweroff", "ROOT/bin/poweroff"),
-        ("a=/root", "a=ROOT/root"),
-        ("#!/usr/bin/env python3", "#!/usr/bin/env python3"),
-        ("https://a.example/etc/x", "https://a.example/etc/x"),
-        ("my/etc/x ~/etc/x", "my/etc/x ~/etc/x"),
-        ("/optional /etcetera", "/optional /etcetera"),
-    ],
-)
-def test_paths_of_the_system_are_mapped_into_the_folder_of_the_instance(tmp_path, text, expected):
-    assert cloud_init.map_system_paths(text, tmp_path) == expected.replace("ROOT", str(tmp_path))
+def test_boot_commands_run_at_each_boot_before_ssh_answers(renter):
+    config = "bootcmd: [[sh, -c, 'date >> /opt/boots'], 'echo last > /opt/last']"
+    instance_id = renter.launch(UserData=f"#cloud-config\n{config}\n")
+
+    first = renter.run(instance_id, "sudo cat /opt/boots /opt/last").stdout
+    renter.stop(instance_id)
+    renter.start(instance_id)
+    second = renter.run(instance_id, "sudo cat /opt/boots").stdout
+
+    assert first.endswith("\nlast\n")
+    assert [text.count("\n") for text in (first, second)] == [2, 2]
 
 
 @pytest.mark.parametrize("path", ["/tmp/a/b", "/etc/../../../../outside", "../../outside"])

@@ -192,7 +192,7 @@ def open_account(folder: Path, port: int, *, delay: float = 0) -> Account:
     Its id depends on the port only. Instances are so many seconds in a transient state.
     """
     id_ = f"{port:012d}"
-    made = api.Ec2Api(folder, f"http://127.0.0.1:{port}", KEY, delay, 0, id_)
+    made = api.Ec2Api(folder, f"http://127.0.0.1:{port}", KEY, delay, 0, account=id_)
     return Account(id_, port, made, PracticeApp(made, "", LastUse(list, 0), lambda: None))
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from dl_magics.errors import DamagedRun, NotResumable
+from dl_magics.runs import checkpoint_request
 from dl_magics.training.engine import checkpoint, networks
 from dl_magics.training.engine.checkpoint import Checkpoint, CheckpointSaver
 from dl_magics.training.engine.head import Best, Examples, Means, TrainingState, train_head
@@ -219,6 +220,14 @@ def test_within_an_epoch_saves_are_ten_seconds_apart(tmp_path, head):
     keeper = CheckpointSaver(tmp_path, head, ABOUT, clock)
 
     assert saved_in(keeper, clock, range(1, 36), TrainingState(batches=7)) == [10, 20, 30]
+
+
+def test_a_requested_checkpoint_is_saved_at_once_and_once(tmp_path, head):
+    clock = Clock()
+    keeper = CheckpointSaver(tmp_path, head, ABOUT, clock)
+    (tmp_path / checkpoint_request.FILE_NAME).touch()
+
+    assert saved_in(keeper, clock, [1, 2, 3], TrainingState(batches=7)) == [1]
 
 
 def test_a_large_head_is_saved_less_often(tmp_path):

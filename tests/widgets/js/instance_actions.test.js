@@ -3,7 +3,7 @@ import test from 'node:test';
 
 import { load } from './load.js';
 
-const { cost, question, waitingNote } = await load('instance_actions.js');
+const { CAN, cost, label, question, UNASKED, waitingNote } = await load('instance_actions.js');
 
 const row = {
   name: 'gpu',
@@ -38,6 +38,11 @@ test('every confirmation shows the dollars and the account', () => {
   assert.match(asked('stop', ''), /^In practice, account 1234: gpu .* still costs \$8\.00\/month/);
   assert.match(asked('resize', 'g5.xlarge'), /account 1234.* to g5\.xlarge \(A10G, \$1\.006\/h/);
   assert.match(asked('resize', 'new.type'), /price unknown/);
+});
+
+test('only what costs nothing more is not confirmed', () => {
+  assert.deepEqual(UNASKED.map(label), ['Connect', 'Keep for an hour']);
+  assert.deepEqual(CAN.keep, ['running']);
 });
 
 test('a click that the kernel did not receive is never shown as done', () => {

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 import uuid
+from dataclasses import asdict
 
 from dl_magics.actions.aws import access
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.explain import steps
 from dl_magics.actions.aws.explain.shell import Script, Variable, ec2_command, make_script
 from dl_magics.actions.aws.launch import pending
-from dl_magics.actions.aws.launch.launch import find_vpc, make_request
+from dl_magics.actions.aws.launch.launch import find_vpc, make_guard_settings, make_request
 from dl_magics.actions.aws.launch.plan import LaunchPlan
 from dl_magics.aws import launch
 from dl_magics.aws.network import security_group
 from dl_magics.core.instance import Instance
+from dl_magics.guard import program
 from dl_magics.ssh import keys, known_hosts
 from dl_magics.store import ledger
 
 _PUBLIC = "ssh-keygen -y -f {file} | cut -d' ' -f1,2"
 # As `launch.user_data` writes it: a request is repeated with the same bytes.
 _USER_DATA = r"""printf '#cloud-config\n{\n "ssh_keys": {\n  "ed25519_private": "%s",
-  "ed25519_public": "%s"\n }\n}\n' "$(awk '{printf "%s\\n", $0}' FILE)" "$PUBLIC" """
+  "ed25519_public": "%s"\n },\n "bootcmd": %s\n}\n' "$(awk '{printf "%s\\n", $0}' FILE)" "$PUBLIC" \
+  "$(GUARD)" """
 
 
 def launch_script(context: Context, plan: LaunchPlan, *, repeats: bool = False) -> Script:
@@ -52,7 +56,7 @@ def launch_script(context: Context, plan: LaunchPlan, *, repeats: bool = False) 
         *_key_pair_steps(context, name),
         _record_step(context, "creating", "security-group", id=name),
         *_group_steps(context, plan, name),
-        *_host_key_steps(token),
+        *_host_key_steps(token, plan),
         *_launch_steps(context, plan, name, token or uuid.uuid4().hex),
         _pin_step(id_, Variable("$PUBLIC")),
         _record_step(context, "created", "instance", id=id_),
@@ -121,14 +125,16 @@ def _group_steps(context: Context, plan: LaunchPlan, name: str) -> list[str]:
     return [f"GROUP=$({create})", *steps.rule_steps(rules, Variable("$GROUP"))]
 
 
-def _host_key_steps(token: str | None) -> list[str]:
+def _host_key_steps(token: str | None, plan: LaunchPlan) -> list[str]:
     """Return the steps that write the user data, with a new host key or that of a request."""
     file = shlex.quote(str(keys.key_file(f"host-{token}"))) if token else '"$DIR/host_key"'
+    settings = make_guard_settings(plan)
+    guard = shlex.join([sys.executable, "-m", program.COMMAND, json.dumps(asdict(settings))])
     new = [] if token else [f"ssh-keygen -q -t ed25519 -N '' -C '' -f {file}"]
     return [
         *new,
         f"PUBLIC=$({_PUBLIC.format(file=file)})",
-        _USER_DATA.replace("FILE", file) + '> "$DIR/user-data"',
+        _USER_DATA.replace("FILE", file).replace("GUARD", guard) + '> "$DIR/user-data"',
     ]
 
 

@@ -13,6 +13,8 @@ from dl_magics.aws import instance_types, launch, quotas
 from dl_magics.aws.network import security_group, subnets
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError, NoAnswer, NoCapacity, QuotaReached, WrongState
+from dl_magics.guard import program
+from dl_magics.guard.service.settings import Settings
 from dl_magics.ssh import keys
 from dl_magics.store import lock
 
@@ -61,7 +63,7 @@ def launch_instance(context: Context, plan: LaunchPlan) -> Iterator[Instance]:
     """
     with lock.hold("launching"):
         # Another kernel may just have launched it.
-        instance = find_existing(context, plan.name, plan.type) or _create_instance(context, plan)
+        instance = find_existing(context, plan.name, plan.type) or create_instance(context, plan)
     context.select_instance(instance)
     for seen in context.ec2.start(instance):
         instance = seen
@@ -71,7 +73,8 @@ def launch_instance(context: Context, plan: LaunchPlan) -> Iterator[Instance]:
     )
 
 
-def _create_instance(context: Context, plan: LaunchPlan) -> Instance:
+def create_instance(context: Context, plan: LaunchPlan) -> Instance:
+    """Launch the planned instance and return it, before it runs; it is not selected."""
     created: list[str] = []
     try:
         id_ = _run_instances(context, _prepare_request(context, plan, created))
@@ -95,8 +98,14 @@ def _prepare_request(
     security_group.authorize_sources(session, group, list(plan.sources))
     token = pending.ensure_token(context, plan)
     host_key = keys.ensure_key_pair(f"host-{token}")
-    user_data = launch.user_data(host_key.private, host_key.public)
+    boot_command = program.boot_command(make_guard_settings(plan))
+    user_data = launch.user_data(host_key.private, host_key.public, boot_command)
     return make_request(plan, key=name, group=group, token=token, user_data=user_data)
+
+
+def make_guard_settings(plan: LaunchPlan) -> Settings:
+    """Return the settings of the guard of the planned instance."""
+    return plan.limits.make_settings(f"/home/{plan.image.user}")
 
 
 def make_request(

@@ -7,6 +7,7 @@ import uuid
 from dataclasses import asdict
 
 from dl_magics.actions.aws.context import Context
+from dl_magics.actions.aws.guard.limits import GuardLimits
 from dl_magics.actions.aws.launch.plan import LaunchPlan, price_plan
 from dl_magics.aws import images, parsing
 from dl_magics.core.instance import Instance
@@ -30,6 +31,7 @@ def ensure_token(context: Context, plan: LaunchPlan) -> str:
         "disk_gib": plan.disk_gib,
         "zone": plan.zone,
         "subnet": plan.subnet.id if plan.subnet else None,
+        "limits": asdict(plan.limits),
     }
     token = uuid.uuid4().hex
     pending = PendingLaunch(request=request, token=token, region=context.region)
@@ -86,7 +88,8 @@ def resume(
         )
     if asked:
         image = images.Image(**request["image"])
-        return price_plan(context, **{**request, "image": image})
+        limits = GuardLimits(**request["limits"])
+        return price_plan(context, **{**request, "image": image, "limits": limits})
     seconds = time.time() - pending.sent_at
     if seconds < _SETTLED_SECONDS:
         raise WrongState(

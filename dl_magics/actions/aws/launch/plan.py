@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dl_magics.actions.aws import access, price_list
 from dl_magics.actions.aws.context import Context
+from dl_magics.actions.aws.guard.limits import GuardLimits, LimitOptions
 from dl_magics.aws import images, instance_types, quotas
 from dl_magics.aws.network import subnets
 from dl_magics.aws.network.subnets import Subnet
@@ -21,7 +22,7 @@ class LaunchPlan:
     """The instance that a launch creates, with its price.
 
     `disk_gib` is in GiB, `sources` are CIDR ranges, a price is None if it is unknown;
-    `account` is the profile, region and account id.
+    `account` is the profile, region and account id, `limits` are what its guard is told.
     """
 
     name: str
@@ -35,6 +36,7 @@ class LaunchPlan:
     address_price: money.Price | None
     disk_price: money.Price | None
     account: str
+    limits: GuardLimits
 
     def __str__(self) -> str:
         gpu = instance_types.gpu_text(self.type)
@@ -50,6 +52,7 @@ class LaunchPlan:
             f"{money.describe_price(self.price)} while it runs, {public}; "
             f"its disk of {self.disk_gib} GiB {month} a month"
             f"{f' by the price of {disk.day}' if disk else ''}, also while stopped; "
+            f"it {self.limits.describe()}; "
             f"port 22 open to {', '.join(self.sources)}; image {self.image.name}, login user "
             f"{self.image.user}{f'; {fraction}' if fraction else ''}"
         )
@@ -67,6 +70,7 @@ def make_plan(
     disk_gib: int | None = None,
     zone: str | None = None,
     subnet: str | None = None,
+    limits: LimitOptions | None = None,
 ) -> LaunchPlan:
     """Look up the image, price and quota of a launch; change nothing.
 
@@ -75,7 +79,7 @@ def make_plan(
     NoSuchType, NoSuchImage
         if the type or the image is not available, or they do not work together.
     BadSetting
-        if the login user of the image is not known.
+        if the login user of the image is not known, or a limit is not valid.
     QuotaReached
         if the vCPU quota is too small.
     CloudRefused
@@ -88,6 +92,7 @@ def make_plan(
         subnets.find_default_subnets(session, zone)
     found = images.find_image(session, type_, image, user=user)
     disk_gib = max(disk_gib or MIN_DISK_GIB, found.disk_gib)
+    price = known.read_known(session).of_type(type_)
     return price_plan(
         context,
         name=name,
@@ -96,6 +101,7 @@ def make_plan(
         disk_gib=disk_gib,
         zone=zone,
         subnet=subnet,
+        limits=(limits or LimitOptions()).resolve(price.dollars if price else None),
     )
 
 
@@ -108,6 +114,7 @@ def price_plan(
     disk_gib: int,
     zone: str | None,
     subnet: str | None,
+    limits: GuardLimits,
 ) -> LaunchPlan:
     """Return the plan of these parameters, with the current price and the current address."""
     price = prices.read_price(context.session, type_)
@@ -124,4 +131,5 @@ def price_plan(
         address_price=now.of_address,
         disk_price=now.of_disk(),
         account=context.account,
+        limits=limits,
     )

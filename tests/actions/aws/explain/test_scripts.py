@@ -17,7 +17,7 @@ IMAGE = "ami-0d1ea5e5c10bd5a11"
 # These change what the notebook works with, or nothing.
 SELECT_OR_SHOW = {
     *("aws_get", "aws_get_p2", "aws_get_t2", "aws_profile", "aws_region"),
-    *("aws_check", "aws_prices"),
+    *("aws_check", "aws_keep", "aws_prices", "aws_safety"),
 }
 
 # What was run before, and the line that is explained and then run.

@@ -1,0 +1,1 @@
+"""The guards of the instances: what they are told, and what they report."""

@@ -1,0 +1,94 @@
+"""Ask the guard of an instance, keep the instance running, change its limits, install a guard."""
+
+from __future__ import annotations
+
+import time
+
+from dl_magics.actions.aws import access
+from dl_magics.actions.aws.context import Context
+from dl_magics.actions.aws.guard.limits import GuardLimits
+from dl_magics.core.instance import Instance
+from dl_magics.errors import NotConfirmed, WrongState
+from dl_magics.guard import client
+from dl_magics.guard.status import GuardStatus
+from dl_magics.ssh import blocking
+
+
+def read_status(context: Context, instance: Instance) -> GuardStatus | None:
+    """Return the status of the guard of a running instance; None if it has none."""
+    return blocking.wait_for(client.read_status(access.resolve_target(context, instance)))
+
+
+def keep_running(context: Context, instance: Instance, seconds: float | None) -> GuardStatus:
+    """Keep an idle instance running for so long; None ends that. A hard end is not moved.
+
+    Raises
+    ------
+    WrongState
+        if the instance is not running, or has no guard.
+    """
+    return _change(context, instance, {"keep_seconds": seconds})
+
+
+def change_idle_timeout(context: Context, instance: Instance, seconds: float | None) -> GuardStatus:
+    """Change the idle timeout of a running instance; None turns it off."""
+    return _change(context, instance, {"idle_seconds": seconds})
+
+
+def set_ends(context: Context, instance: Instance, limits: GuardLimits) -> GuardStatus:
+    """Tell the guard of a started instance the ends of these limits; its idle timeout stays."""
+    changes: dict[str, float | None] = {}
+    if limits.until is not None:
+        changes["until_seconds"] = max(limits.until - time.time(), 1.0)
+    if limits.max_seconds is not None:
+        changes["max_seconds"] = limits.max_seconds
+    return _change(context, instance, changes)
+
+
+def install_guard(context: Context, instance: Instance, limits: GuardLimits) -> GuardStatus:
+    """Install the guard on a running instance; one that is there keeps its settings.
+
+    Raises
+    ------
+    NotConfirmed
+        if a shutdown of this instance would terminate it and delete its disk.
+    """
+    if read_shutdown_behavior(context, instance) != "stop":
+        raise NotConfirmed(
+            f"The guard stops an instance by a shutdown, which would terminate {instance.name} "
+            f"({instance.id}).",
+            fix=change_behavior_command(instance),
+        )
+    target = access.resolve_target(context, instance)
+    home = blocking.run_command(target, "pwd").stdout.strip()
+    return blocking.wait_for(client.install_guard(target, limits.make_settings(home)))
+
+
+def read_shutdown_behavior(context: Context, instance: Instance) -> str:
+    """Return what a shutdown in an instance does: `stop` or `terminate`."""
+    answer = context.session.query(
+        "ec2",
+        "describe_instance_attribute",
+        InstanceId=instance.id,
+        Attribute="instanceInitiatedShutdownBehavior",
+    )
+    return str(answer["InstanceInitiatedShutdownBehavior"]["Value"])
+
+
+def change_behavior_command(instance: Instance) -> str:
+    """Return the command after which a shutdown stops an instance."""
+    return (
+        f"aws ec2 modify-instance-attribute --instance-id {instance.id} "
+        "--instance-initiated-shutdown-behavior stop"
+    )
+
+
+def _change(context: Context, instance: Instance, changes: dict[str, float | None]) -> GuardStatus:
+    target = access.resolve_target(context, instance)
+    status = blocking.wait_for(client.change_settings(target, changes))
+    if status is None:
+        raise WrongState(
+            f"{instance.name} has no guard: it does not stop by itself.",
+            fix=f"%aws_get {instance.name} --guard installs it.",
+        )
+    return status

@@ -1,0 +1,80 @@
+"""What stops an instance by itself: each hand, armed or not and why, and when it would fire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dl_magics.actions.aws.check import CheckLine, CheckResult
+from dl_magics.actions.aws.context import Context
+from dl_magics.actions.aws.guard import control
+from dl_magics.core.instance import Instance
+from dl_magics.errors import DLMagicsError
+from dl_magics.guard.status import GuardStatus
+
+GUARD, SYSTEM, BEHAVIOR = "guard", "shutdown", "stop or delete"
+_INSTALL = "%aws_get {} --guard installs it."
+
+
+def check_safety(context: Context, instance: Instance) -> CheckResult:
+    """Return a line for each hand that stops an instance; nothing is changed."""
+    if not instance.costs_money:
+        line = CheckLine("✓", "instance", f"{instance.name} is {instance.state}: nothing to stop")
+        return CheckResult((line,))
+    return CheckResult(tuple(_check_hands(context, instance)))
+
+
+def describe_stop(status: GuardStatus) -> str:
+    """Return when the guard stops the instance, and why it does not do so now."""
+    if status.seconds_left is None:
+        return f"does not stop it: {status.reason}"
+    left = _words(status.seconds_left)
+    if status.state == "active":
+        return f"{status.reason}; stops it {left} after the last work"
+    if status.state == "ending":
+        return f"stops it in {left} in any case"
+    return f"{status.reason}; stops it in {left}"
+
+
+def _check_hands(context: Context, instance: Instance) -> Iterator[CheckLine]:
+    try:
+        status = control.read_status(context, instance)
+    except DLMagicsError as error:
+        yield CheckLine("!", GUARD, f"could not be asked: {error}", error.fix)
+        status = None
+    else:
+        yield _check_guard(instance, status)
+    if status:
+        yield _check_pending_shutdown(status)
+    behavior = control.read_shutdown_behavior(context, instance)
+    if behavior == "stop":
+        yield CheckLine("✓", BEHAVIOR, "a shutdown stops the instance; its disk is kept")
+    else:
+        fix = control.change_behavior_command(instance)
+        yield CheckLine("✗", BEHAVIOR, "a shutdown terminates the instance", fix)
+
+
+def _check_guard(instance: Instance, status: GuardStatus | None) -> CheckLine:
+    if status is None:
+        return CheckLine("✗", GUARD, "is not installed", _INSTALL.format(instance.name))
+    if not status.armed:
+        age = "never" if status.age is None else f"{_words(status.age)} ago"
+        found = f"is not running; it last looked {age}"
+        return CheckLine("✗", GUARD, found, _INSTALL.format(instance.name))
+    if status.seconds_left is None:
+        return CheckLine("!", GUARD, describe_stop(status), "%idle_timeout 30 turns it on.")
+    again = "; systemd restarts it" if status.restarted_by else ""
+    return CheckLine("✓", GUARD, f"{describe_stop(status)}{again}")
+
+
+def _check_pending_shutdown(status: GuardStatus) -> CheckLine:
+    if status.shutdown_left is None:
+        why = status.shutdown_error or "no stop is planned"
+        return CheckLine("!" if status.shutdown_error else "✓", SYSTEM, f"is not pending: {why}")
+    left = _words(max(status.shutdown_left, 0.0))
+    return CheckLine("✓", SYSTEM, f"pending: stops it in {left} if the guard has ended")
+
+
+def _words(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

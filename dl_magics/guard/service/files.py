@@ -1,0 +1,48 @@
+"""Writes the files of the guard, which root owns and only root may change."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+FOLDER_MODE, FILE_MODE = 0o755, 0o644
+
+
+def find_paths(pattern: str) -> list[Path]:
+    """Return the paths that fit an absolute pattern."""
+    return sorted(Path("/").glob(pattern.lstrip("/")))
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder that only its owner may change; raise OSError if another user owns it."""
+    folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    if folder.is_symlink() or folder.lstat().st_uid != os.getuid():
+        raise PermissionError(f"{folder} is owned by another user")
+    folder.chmod(FOLDER_MODE)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file in one step; all may read it, only its owner may change it."""
+    fresh = path.with_name(f".{path.name}.new")
+    flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    number = os.open(str(fresh), flags, FILE_MODE)
+    with os.fdopen(number, "wb") as file:
+        os.fchmod(number, FILE_MODE)
+        file.write(content)
+    fresh.replace(path)
+
+
+def write_json(path: Path, document: dict[str, Any]) -> None:
+    """Write a JSON object in one step."""
+    replace_file(path, json.dumps(document).encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object of a file; {} if it is missing or damaged."""
+    try:
+        document = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) else {}

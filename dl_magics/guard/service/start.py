@@ -1,0 +1,95 @@
+"""Starts the guard: as a service of systemd, which restarts it, or as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+
+from . import files, service
+from .signals import read_clocks
+
+NAME = "dl-magics-guard"
+PROGRAM = "guard.pyz"
+LOG = "guard.log"
+SYSTEMD = "/run/systemd/system"
+"""It exists where systemd has started the system."""
+
+COMMAND_SECONDS = 30.0
+UNIT = """\
+[Unit]
+Description=Stops this instance when it is idle (dl_magics)
+StartLimitIntervalSec=0
+
+[Service]
+ExecStart={python} -I {program} run {folder}
+Restart=always
+RestartSec=1
+OOMScoreAdjust=-900
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def start_guard(folder: Path, unit_folder: Path) -> str:
+    """Start the guard of a folder; return what restarts it: "systemd", or "" for nothing."""
+    if start_unit(folder, unit_folder):
+        return "systemd"
+    if not service.is_running(folder):
+        _detach(folder)
+        service.wait_for_look(folder, read_clocks()[1])
+    return ""
+
+
+def _detach(folder: Path) -> None:
+    """Run the guard in a process that outlives this one."""
+    if os.fork():
+        return
+    os.setsid()
+    os.chdir("/")
+    with (folder / LOG).open("ab") as log, Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    try:
+        service.run_service(folder)
+    except Exception:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def start_unit(folder: Path, unit_folder: Path) -> bool:
+    """Enable and start the service of systemd; return False where there is no systemd."""
+    unit = UNIT.format(python=sys.executable, program=folder / PROGRAM, folder=folder)
+    name = f"{NAME}.service"
+    try:
+        if not Path(SYSTEMD).is_dir() or not _control("daemon-reload"):
+            return False
+        files.replace_file(unit_folder / name, unit.encode())
+        # At the first boot the system has not started yet: a wait for it would not end.
+        return (
+            _control("daemon-reload")
+            and _control("enable", name)
+            and _control("start", "--no-block", name)
+        )
+    except OSError:
+        return False
+
+
+def _control(*words: str) -> bool:
+    try:
+        done = subprocess.run(
+            ["systemctl", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0

@@ -1,0 +1,103 @@
+"""The magics of the guard, which stops an instance that nobody uses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from IPython.core.magic import Magics, line_magic, magics_class
+
+from dl_magics.magics import prompts
+from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
+from dl_magics.magics.aws.options import FULL_NAME, NAME
+from dl_magics.magics.prompts import Notice
+
+if TYPE_CHECKING:
+    from dl_magics.actions.aws.check import CheckResult
+    from dl_magics.core.instance import Instance
+
+
+@magics_class
+class GuardMagics(Magics):
+    """Say when an instance stops by itself."""
+
+    @magic_arguments()
+    @argument("timeout", nargs="?", help="30 (minutes), 2h, off or scaled; without it: show it")
+    @FULL_NAME
+    @line_magic
+    def idle_timeout(self, line: str) -> Notice:
+        """Show or set after how long without work an instance is stopped, its laptop off or not.
+
+        Work is a cell or run that goes on, use of GPU, CPU or network, and typing in a login; an
+        open connection, browser or kernel is not. `scaled` stops after $0.50 of idle time, between
+        10 and 30 minutes. It holds for the selected instance, if that runs, and for launches.
+
+        ::
+
+            %idle_timeout 45
+            %idle_timeout off my-gpu
+        """
+        from dl_magics.actions.aws import context
+        from dl_magics.actions.aws.guard import control, limits, safety
+
+        args = parse_argstring(self.idle_timeout, line)
+        if args.timeout is None:
+            return Notice(f"Idle timeout: {limits.read_idle_timeout()}")
+        limits.store_idle_timeout(args.timeout)
+        stored = f"Idle timeout of instances that are launched from now on: {args.timeout}."
+        current = context.load()
+        if not (args.name or current.selected_id):
+            return Notice(stored)
+        instance = current.resolve_instance(args.name, exact=True)
+        if instance.state != "running":
+            later = f"{instance.name} is {instance.state} and keeps its own"
+            return Notice(f"{stored}\n{later}: repeat the line while it runs.")
+        seconds = limits.parse_idle(args.timeout, instance.dollars_per_hour, name="%idle_timeout")
+        status = control.change_idle_timeout(current, instance, seconds)
+        return Notice(f"{stored}\n{instance.name}: {safety.describe_stop(status)}.")
+
+    @magic_arguments()
+    @argument("time", nargs="?", help="30 (minutes), 1h or off; without it: show it")
+    @FULL_NAME
+    @line_magic
+    def aws_keep(self, line: str) -> Notice:
+        """Keep an idle instance running for some time; an end that was set stays.
+
+        ::
+
+            %aws_keep 1h
+            %aws_keep off my-gpu
+        """
+        from dl_magics.actions.aws import context
+        from dl_magics.actions.aws.guard import control, safety
+        from dl_magics.core import duration
+
+        args = parse_argstring(self.aws_keep, line)
+        current = context.load()
+        instance = current.resolve_instance(args.name, exact=args.time is not None)
+        if args.time is None:
+            status = control.read_status(current, instance)
+            text = safety.describe_stop(status) if status else "it has no guard"
+            return Notice(f"{instance.name}: {text}.")
+        seconds = duration.parse_option("%aws_keep", args.time, off=True)
+        status = control.keep_running(current, instance, seconds)
+        return Notice(f"{instance.name}: {safety.describe_stop(status)}.")
+
+    @magic_arguments()
+    @NAME
+    @argument("--rehearse", action="store_true", help="see a guard stop a practice instance")
+    @line_magic
+    def aws_safety(self, line: str) -> CheckResult | Instance:
+        """Show what stops an instance by itself: each hand, armed or not, and when it would fire.
+
+        ::
+
+            %aws_safety
+            %aws_safety --rehearse
+        """
+        from dl_magics.actions.aws import context
+        from dl_magics.actions.aws.guard import rehearsal, safety
+
+        args, current = parse_argstring(self.aws_safety, line), context.load()
+        if args.rehearse:
+            return prompts.print_until_done(rehearsal.rehearse(current))
+        return safety.check_safety(current, current.resolve_instance(args.name))

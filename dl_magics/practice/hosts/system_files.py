@@ -1,0 +1,64 @@
+"""What the kernel of an instance tells in files: its boot id, its CPU times, its terminals."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from dl_magics.store import atomic
+
+BOOT_ID = Path("proc/sys/kernel/random/boot_id")
+CPU_TIMES = Path("proc/stat")
+TERMINALS = Path("dev/pts")
+CPU_SECONDS = 1.0
+"""How often the CPU times are counted: this reads all processes of this computer."""
+
+
+class SystemFiles:
+    """Writes these files into the folder of an instance; create it at each boot."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._counted = 0.0
+        for terminal in (folder / TERMINALS).glob("*"):
+            terminal.unlink()
+        for each in (BOOT_ID, CPU_TIMES, TERMINALS / "ptmx"):
+            (folder / each).parent.mkdir(parents=True, exist_ok=True)
+        (folder / BOOT_ID).write_text(f"{uuid.uuid4()}\n")
+        self._write_cpu_times()
+
+    def update(self) -> None:
+        """Count the CPU times again if it is time to."""
+        if time.monotonic() - self._counted >= CPU_SECONDS:
+            self._write_cpu_times()
+
+    def _write_cpu_times(self) -> None:
+        self._counted = time.monotonic()
+        ticks = round(count_cpu_seconds() * os.sysconf("SC_CLK_TCK")) if os.name == "posix" else 0
+        with suppress(OSError):
+            atomic.replace(self._folder / CPU_TIMES, f"cpu  {ticks} 0 0 0 0 0 0 0 0 0\n")
+
+
+def count_cpu_seconds() -> float:
+    """Return the CPU seconds of all processes that this one has started, ended ones too."""
+    total = _sum_times(psutil.Process(), children_only=True)
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            total += _sum_times(process)
+    return total
+
+
+def link_terminal(folder: Path) -> list[str]:
+    """Return the start of a command that enters its terminal among those of the instance."""
+    return ["/bin/sh", "-c", 'ln -sf "$(tty)" "$0"; exec "$@"', str(folder / TERMINALS)]
+
+
+def _sum_times(process: psutil.Process, *, children_only: bool = False) -> float:
+    times = process.cpu_times()
+    ended = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+    return float(ended if children_only else ended + times.user + times.system)

@@ -1,0 +1,161 @@
+"""The guard on instances of the practice cloud: what stops them, whatever else has ended.
+
+A minute of `shutdown` takes half a second there, so that a pending one comes within seconds. All
+instances of the file are launched at once, as most of a test is waiting.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dl_magics import practice
+from dl_magics.gpu_kernel import deploy
+from dl_magics.guard import program
+from dl_magics.guard.service.settings import Settings
+from support.ec2_client import ProfileRenter, until, use
+
+BY_ITSELF = "Client.InstanceInitiatedShutdown"
+MAX_BYTES = 20 * 2**20
+STATUS = f"sudo python3 -I {program.FILE} status {program.FOLDER}"
+LIVE_RUN = (
+    "mkdir -p .dl_magics/runs/r; cd .dl_magics/runs/r; "
+    "(while sleep 0.3; do echo '{}' >> events.jsonl; done) >/dev/null 2>&1 &"
+)
+
+
+class Guarded:
+    """An instance with a guard."""
+
+    def __init__(self, renter: ProfileRenter, folder: Path, **settings: object) -> None:
+        limits = Settings(
+            **{"idle_seconds": 4.0, "tick_seconds": 0.5, **settings},
+            agents=("/home/ubuntu/.dlm/*",),
+            runs=("/home/ubuntu/.dl_magics/runs/*/events.jsonl",),
+            checkpoint_name="save-checkpoint",
+        )
+        config = json.dumps({"bootcmd": [program.boot_command(limits)]})
+        self.renter = renter
+        self.id = renter.run_instances(UserData=f"#cloud-config\n{config}")["InstanceId"]
+        self.folder = folder / "instances" / self.id
+        self.guard = self.folder / program.FOLDER[1:]
+
+    def run(self, command: str) -> str:
+        return self.renter.run(self.id, command).stdout
+
+    def status(self) -> dict:
+        return json.loads(self.run(STATUS))
+
+    def process(self) -> psutil.Process:
+        """Return the process of the guard, after its first look."""
+        until((self.guard / "state.json").exists)
+        return psutil.Process(int((self.guard / "pid").read_text()))
+
+    def until_stopped(self) -> str:
+        """Wait until the instance is stopped; return why, as EC2 tells it."""
+        self.renter.until(self.id, "stopped")
+        return self.renter.instance(self.id)["StateReason"]["Code"]
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[practice.PracticeCloud]:
+    folder = tmp_path_factory.mktemp("practice")
+    yield practice.start_cloud(folder, delay=0.1, boot=0, minute=0.5, tied=True)
+    practice.stop_cloud(folder)
+
+
+@pytest.fixture
+def renter(monkeypatch, cloud) -> Iterator[ProfileRenter]:
+    renter = use(monkeypatch, practice.ensure_profile(cloud.folder))
+    yield renter
+    renter.forget_everything()
+
+
+def test_an_instance_that_was_never_connected_is_stopped(renter, cloud):
+    guarded = Guarded(renter, cloud.folder)
+    process = guarded.process()
+    shown = process.memory_info().rss, sorted(guarded.guard.iterdir()), guarded.guard.stat()
+
+    assert guarded.until_stopped() == BY_ITSELF
+    memory, files, folder = shown
+    assert memory < MAX_BYTES
+    # Nobody else may change a file, or put another in its place.
+    for each in [folder, *(file.stat() for file in files if file.exists())]:
+        assert each.st_uid == os.getuid()
+        assert stat.S_IMODE(each.st_mode) & 0o022 == 0
+
+
+def test_an_instance_whose_guard_ended_is_stopped_by_the_system(renter, cloud):
+    endings = (signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP)
+    guarded = [Guarded(renter, cloud.folder, idle_seconds=60.0) for _ in endings]
+
+    for each, ending in zip(guarded, endings, strict=True):
+        each.process().send_signal(ending)
+
+    assert [each.until_stopped() for each in guarded] == [BY_ITSELF] * len(endings)
+
+
+def test_a_run_that_goes_on_saves_a_checkpoint_before_the_hard_end(renter, cloud):
+    guarded = Guarded(renter, cloud.folder, max_seconds=25.0, warning_seconds=15.0)
+    guarded.run(LIVE_RUN)
+    asked = guarded.folder / "home/.dl_magics/runs/r/save-checkpoint"
+
+    until(lambda: guarded.status()["state"] in ("active", "ending"))
+    until(asked.exists)
+    status = guarded.status()
+
+    assert (status["action"], status["state"]) == ("warn", "ending")
+    assert guarded.until_stopped() == BY_ITSELF
+
+
+def test_an_instance_that_is_kept_is_not_stopped_until_then(renter, cloud):
+    guarded = Guarded(renter, cloud.folder)
+    change = STATUS.replace("status", "change", 1)
+
+    kept = json.loads(guarded.run(f"{change} '{{\"keep_seconds\": 3600}}'"))
+    until(lambda: guarded.status()["reason"].startswith("kept running; idle for"))
+    guarded.run(f"{change} '{{\"keep_seconds\": null}}'")
+
+    assert 3500 < kept["seconds_left"] <= 3600
+    assert guarded.until_stopped() == BY_ITSELF
+
+
+def test_a_cell_whose_client_left_keeps_its_instance_until_the_agent_is_killed(renter, cloud):
+    guarded = Guarded(renter, cloud.folder, idle_seconds=12.0)
+    agent = start_cell(guarded, "import time; time.sleep(600)")
+
+    until(lambda: guarded.status()["reason"] == "a cell is running")
+    time.sleep(15)
+    status = guarded.status()
+    psutil.Process(agent).kill()
+
+    assert (status["action"], status["reason"]) == ("ok", "a cell is running")
+    assert guarded.until_stopped() == BY_ITSELF
+
+
+def start_cell(guarded: Guarded, code: str) -> int:
+    """Start an agent and a cell, and disconnect at once; return the process id of the agent."""
+    guarded.run("mkdir .dlm")
+    room = guarded.folder / "home" / ".dlm"
+    (room / "agent.pyz").write_bytes(deploy.pack_agent())
+    python = ".venvs/keras/bin/python"
+    started = json.loads(guarded.run(f"{python} .dlm/agent.pyz start .dlm/k --python {python}"))
+    header = {"msg_id": "cell", "msg_type": "execute_request", "session": "s", "version": "5.3"}
+    content = {"code": code, "silent": False, "store_history": False}
+    request = {"op": "send", "ch": "shell", "m": {"header": header, "content": content}}
+    with socket.socket(socket.AF_UNIX) as end:
+        end.connect(str(next(room.glob("k/**/agent.sock")).resolve()))
+        for each in ({"op": "hello", "since": 0}, request):
+            end.sendall(json.dumps(each).encode() + b"\n")
+        end.makefile("rb").readline()
+        time.sleep(1)
+    return int(started["agent_pid"])

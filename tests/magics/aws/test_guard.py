@@ -1,0 +1,69 @@
+"""The guard of an instance of the practice cloud, through the magics."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from dl_magics import errors
+from dl_magics.actions.aws import context
+
+FOLDER = "/opt/dl-magics-guard"
+
+
+def marks(report):
+    return {line.what: line.mark for line in report.lines}
+
+
+def test_a_launched_instance_has_an_armed_guard_whose_limits_can_be_changed(cloud, run):
+    run("%aws_launch t2.micro -y --idle 45 --max-duration 8h")
+
+    report = run("%aws_safety")
+    kept = run("%aws_keep 2h")
+    set_end = run("%aws_start --until 23:59 --max-duration 1h -y") and run("%aws_keep")
+    changed = run("%idle_timeout off")
+    shown = run("%idle_timeout")
+
+    assert marks(report) == {"guard": "✓", "shutdown": "✓", "stop or delete": "✓"}
+    assert re.search("stops it (in )?(45|44) min", str(report))
+    assert re.search("stops it (in )?(2.0 h|1[12][09] min)", kept)
+    assert re.search("stops it in (60|59) min in any case", set_end)
+    assert re.search("stops it in (60|59) min in any case", changed)
+    assert shown == "Idle timeout: off"
+
+
+def test_a_guard_is_offered_and_installed_where_there_is_none(cloud, run, capsys):
+    run("%aws_launch t2.micro -y")
+    run(f"%aws_ssh kill -9 $(sudo cat {FOLDER}/pid); sudo rm -r {FOLDER}")
+
+    without = run("%aws_safety")
+    with pytest.raises(errors.WrongState, match="has no guard") as refused:
+        run("%aws_keep 1h")
+    run("%aws_get gpu --guard")
+    after = run("%aws_safety")
+
+    assert marks(without) == {"guard": "✗", "stop or delete": "✓"}
+    assert "%aws_get gpu --guard" in str(without)
+    assert "%aws_get gpu --guard" in refused.value.fix
+    assert marks(after)["guard"] == "✓"
+
+
+def test_a_guard_that_would_delete_the_disk_is_not_installed(cloud, run, rent):
+    rent(InstanceInitiatedShutdownBehavior="terminate")
+
+    with pytest.raises(errors.NotConfirmed, match="would terminate gpu") as refused:
+        run("%aws_get gpu --guard")
+    report = run("%aws_safety")
+
+    assert "modify-instance-attribute" in refused.value.fix
+    assert marks(report) == {"guard": "!", "stop or delete": "✗"}
+
+
+def test_a_rehearsal_shows_how_an_instance_is_stopped_and_deletes_it(cloud, run, capsys):
+    stopped = run("%aws_safety --rehearse")
+
+    states = [each.state for each in context.load().ec2.list_instances() if each.id == stopped.id]
+    assert stopped.state == "stopped"
+    assert states in ([], ["terminated"])
+    assert context.load().selected_id is None
