@@ -87,7 +87,7 @@ class Interpreter:
         return (self.name, self.kind, self.python, *packages, ", ".join(backends), self.path)
 
     def __str__(self) -> str:
-        backends = " ".join(f"{name} {version}" for name, version in self.backends.items())
+        backends = ", ".join(f"{name} {version}" for name, version in self.backends.items())
         keras = f" · Keras {self.packages['keras']}" if "keras" in self.packages else ""
         return f"{self.name} (Python {self.python}{keras}{' · ' if backends else ''}{backends})"
 

@@ -197,7 +197,8 @@ def _rows(epochs: Sequence[Mapping[str, Any]], best: Mapping[str, Any] | None) -
         cells = "".join(f"<td>{each['logs'][name]:.4f}</td>" for name in METRICS)
         mark = "★ " if each is best else ""
         rows += f"<tr><td>{mark}{_text(each['epoch'])}</td>{cells}</tr>"
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return f'<div style="overflow-x: auto">{table}</div>'
 
 
 def _text(value: object) -> str:

@@ -47,8 +47,8 @@ def test_the_chart_updates_and_stop_keeps_the_best_weights(lab, kernel):
 
 
 def test_a_saved_notebook_shows_the_chart_and_the_table_without_a_kernel(lab, tmp_path):
-    lab.open("saved.ipynb", [LOAD, SHORT])
-    for cell in (0, 1):
+    lab.open("saved.ipynb", [LOAD, SHORT, "_.predict('data/fashion/valid/bag')"])
+    for cell in (0, 1, 2):
         lab.run(cell)
         lab.finish(cell)
     lab.save()
@@ -61,6 +61,10 @@ def test_a_saved_notebook_shows_the_chart_and_the_table_without_a_kernel(lab, tm
     assert picture.evaluate("image => image.naturalWidth") > 300
     assert "val_accuracy" in lab.page.locator(".jp-OutputArea-output table").first.inner_text()
     assert lab.page.locator("text=Loading widget").count() == 0
+    lab.page.set_viewport_size({"width": 700, "height": 850})
+    thumbnails = lab.page.locator(".jp-OutputArea-output td img").all()
+    assert [each.bounding_box()["width"] for each in thumbnails] == [64.0] * 15
+    lab.page.set_viewport_size({"width": 1100, "height": 850})
     outputs = nbformat.read(lab.folder / "saved.ipynb", as_version=4).cells[1].outputs
     shown = next(output.data for output in outputs if "image/png" in output.get("data", {}))
     assert {"text/plain", "text/html", "image/png"} <= shown.keys()

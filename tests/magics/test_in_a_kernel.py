@@ -166,7 +166,7 @@ def test_a_failure_is_two_lines_the_cell_fails_and_nothing_is_left(kernel):
     assert len(error["traceback"]) == 2
     lines = "\n".join(error["traceback"]).splitlines()
     assert not [line for line in lines if len(line) > 76 and " " in line.strip()]
-    assert displayed(outputs)[-1][1] == {"text/plain": "The run did not start."}
+    assert displayed(outputs)[-1][1]["text/plain"] == "The run did not start."
     assert kernel.runs() == before
 
 

@@ -246,4 +246,4 @@ def _show_static(shown: UpdatableDisplay, state: RunState) -> None:
     if state.status:
         shown.finish(summary.mime_bundle(state))
     else:
-        shown.finish({"text/plain": "The run did not start."})
+        shown.finish(build_bundle("The run did not start."))

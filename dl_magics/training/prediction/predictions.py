@@ -22,6 +22,7 @@ _THUMBNAIL_PIXELS = 64
 _NONE = "no images"
 # Jupyter aligns the cells of tables to the right by default.
 _LEFT = 'style="text-align: left"'
+_LABEL = 'style="text-align: left; white-space: nowrap"'
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class Predictions(list[Prediction]):
         names = self._names()
         rows = "".join(
             f"<tr><td>{_thumbnail(each.path)}</td><td {_LEFT}>{_text(names[each.path])}</td>"
-            f"<td {_LEFT}>{_text(each.shown_label)}</td><td>{each.probability:.1%}</td></tr>"
+            f"<td {_LABEL}>{_text(each.shown_label)}</td><td>{each.probability:.1%}</td></tr>"
             for each in self._doubtful()
         )
         head = f"<tr><th></th><th {_LEFT}>image</th><th {_LEFT}>class</th><th>probability</th></tr>"
@@ -166,7 +167,8 @@ def _thumbnail(path: Path) -> str:
     except (OSError, images.BrokenImage):
         return ""
     source = f"data:image/jpeg;base64,{encoded.decode('ascii')}"
-    return f'<img src="{source}" width="{_THUMBNAIL_PIXELS}" alt="">'
+    # In a narrow page Jupyter's `max-width: 100%` would leave no width in a cell of a table.
+    return f'<img src="{source}" width="{_THUMBNAIL_PIXELS}" alt="" style="max-width: none">'
 
 
 def _text(value: object) -> str:

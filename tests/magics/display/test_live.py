@@ -204,7 +204,7 @@ def test_a_note_above_the_widget_names_the_run_until_its_end(outputs):
 def test_the_widget_of_a_run_that_did_not_start_leaves_one_line(outputs):
     watch([], WidgetScreen(IN_A_KERNEL))
 
-    assert outputs[-1]["data"] == {"text/plain": "The run did not start."}
+    assert outputs[-1]["data"]["text/plain"] == "The run did not start."
 
 
 def test_the_widget_is_closed_when_the_run_has_ended(outputs):
