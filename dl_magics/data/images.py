@@ -82,7 +82,7 @@ def decode(data: bytes, size: int, gray: GrayRange | None = None) -> NDArray[np.
 def read_gray_range(data: bytes) -> GrayRange | None:
     """Return the range of an image of more than 8 bits of gray; None for any other.
 
-    Raises BrokenImage if it is one and cannot be decoded.
+    It is None, too, where the image is damaged, which `decode` reports.
     """
     kind = str(detect_format(data[:HEAD])).upper()
     if kind not in deep_gray.FORMATS:
@@ -90,8 +90,8 @@ def read_gray_range(data: bytes) -> GrayRange | None:
     try:
         with Image.open(io.BytesIO(data), formats=[kind]) as picture:
             return deep_gray.measure(picture) if deep_gray.is_deep(picture) else None
-    except Exception as error:  # as in `decode`
-        raise BrokenImage(_reason(kind, error)) from error
+    except Exception:  # as in `decode`
+        return None
 
 
 def encode_thumbnail(data: bytes, size: int) -> bytes:

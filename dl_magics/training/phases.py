@@ -27,42 +27,15 @@ from dl_magics.runs.events import (
 )
 from dl_magics.runs.field_rules import Status
 from dl_magics.training.checks import data_checks
+from dl_magics.training.engine import scanned_images
 from dl_magics.training.engine.device import Device
-from dl_magics.training.engine.extraction import (
-    Broken,
-    View,
-    describe_broken,
-    fill_store,
-    scan_images,
-)
+from dl_magics.training.engine.extraction import describe_broken, fill_store
 from dl_magics.training.engine.feature_store import FeatureStore
 from dl_magics.training.engine.head import Best
 from dl_magics.training.engine.inference.compute import Compute
 from dl_magics.training.engine.inference.out_of_memory import is_out_of_memory
+from dl_magics.training.engine.scanned_images import ScannedImages
 from dl_magics.training.recipe.recipe import Recipe
-
-
-@dataclass(frozen=True)
-class ScannedImages:
-    """The views of an image folder; `broken` maps each unreadable file to the reason."""
-
-    folder: ImageFolder
-    train: list[View]
-    valid: list[View]
-    broken: Broken
-
-    @property
-    def views(self) -> list[View]:
-        """All views, those for training first."""
-        return [*self.train, *self.valid]
-
-    def readable(self, views: list[View]) -> list[View]:
-        """Return the views whose file is not broken."""
-        return [view for view in views if view.file.path not in self.broken]
-
-    def refuse_broken(self) -> None:
-        """Raise BadData where too much of the folder is broken to train on."""
-        data_checks.refuse_broken_images(self.folder, self.broken)
 
 
 @dataclass
@@ -174,14 +147,8 @@ class Frame:
 
     def scan_images(self, folder: ImageFolder) -> ScannedImages:
         """Read each file once. Raises BadData where most are broken."""
-        recipe, broken = self.recipe, Broken()
         self.classes = len(folder.classes)
-        train = scan_images(folder.train, recipe.augment, recipe.seed, broken)
-        gray = next((view.gray for view in train if view.gray), None)
-        valid = scan_images(folder.valid, 0, recipe.seed, broken, gray)
-        scanned = ScannedImages(folder, train, valid, broken)
-        scanned.refuse_broken()
-        return scanned
+        return scanned_images.scan_folder(folder, self.recipe)
 
     def compute_features(
         self, images: ScannedImages, store: FeatureStore, batch_size: int, compute: Compute
@@ -193,7 +160,7 @@ class Frame:
         recipe = self.recipe
         self.enter_phase("features")
         yield from data_checks.warn_of_duplicates(images.folder.classes, images.train, images.valid)
-        yield from data_checks.warn_of_gray(images.views)
+        yield from data_checks.warn_of_gray(images.gray)
         yield from fill_store(
             store,
             images.views,
@@ -208,11 +175,10 @@ class Frame:
         if self.should_stop() and self.best.epoch is None:
             return False
         total = len(images.folder.train) + len(images.folder.valid)
-        grays = [view.gray for view in images.views if view.gray]
         yield DataChecked(
             images=total,
             skipped=describe_broken(images.broken),
-            gray=[grays[0].black, grays[0].white] if grays else [],
+            gray=[images.gray.black, images.gray.white] if images.gray else [],
         )
         images.refuse_broken()
         return True

@@ -7,6 +7,7 @@ from math import log
 from pathlib import Path
 
 from dl_magics.data import kinds
+from dl_magics.data.deep_gray import GrayRange
 from dl_magics.data.folders import ImageFolder
 from dl_magics.errors import BadData
 from dl_magics.runs.events import EpochEnded, Warned
@@ -89,14 +90,13 @@ def warn_of_duplicates(
         )
 
 
-def warn_of_gray(views: Iterable[View]) -> Iterator[Warned]:
-    """Yield a warning that says how grayscale of more than 8 bits is scaled."""
-    deep = {view.file.path: view.gray for view in views if view.gray}
-    for gray in list(deep.values())[:1]:
+def warn_of_gray(gray: GrayRange | None) -> Iterator[Warned]:
+    """Yield a warning that says how grayscale of more than 8 bits is scaled, if there is any."""
+    if gray:
         yield Warned(
             code="deep_gray",
-            text=f"{len(deep):,} images have more than 8 bits of gray: {gray.black:g} becomes "
-            f"black and {gray.white:g} white, the range of all training images.",
+            text=f"There are images with more than 8 bits of gray: {gray.black:g} becomes black "
+            f"and {gray.white:g} white, the range of all training images.",
             fix="run.predict does the same; do so where the model is used elsewhere.",
         )
 

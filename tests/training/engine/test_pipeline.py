@@ -277,7 +277,7 @@ def test_grayscale_of_12_bits_is_scaled_by_the_range_of_the_folder(tmp_path):
     )
 
     (warned,) = tiny_keras.of_kind(Warned, events)
-    assert warned.text.startswith("24 images have more than 8 bits of gray: 10")
+    assert "more than 8 bits of gray: 10" in warned.text
     (checked,) = tiny_keras.of_kind(DataChecked, events)
     assert 100 <= checked.gray[0] < 150
     assert 3850 < checked.gray[1] < 3900

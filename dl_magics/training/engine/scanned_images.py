@@ -1,0 +1,50 @@
+"""An image folder once its files were read: the views of its images, and what is broken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dl_magics.data.deep_gray import GrayRange
+from dl_magics.data.folders import ImageFolder
+from dl_magics.training.checks import data_checks
+from dl_magics.training.engine.extraction import Broken, View, scan_images
+from dl_magics.training.recipe.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class ScannedImages:
+    """The views of an image folder; `broken` maps each unreadable file to the reason."""
+
+    folder: ImageFolder
+    train: list[View]
+    valid: list[View]
+    broken: Broken
+
+    @property
+    def gray(self) -> GrayRange | None:
+        """The range by which grayscale of more than 8 bits is scaled, if there is any."""
+        return next((view.gray for view in self.views if view.gray), None)
+
+    @property
+    def views(self) -> list[View]:
+        """All views, those for training first."""
+        return [*self.train, *self.valid]
+
+    def readable(self, views: list[View]) -> list[View]:
+        """Return the views whose file is not broken."""
+        return [view for view in views if view.file.path not in self.broken]
+
+    def refuse_broken(self) -> None:
+        """Raise BadData where too much of the folder is broken to train on."""
+        data_checks.refuse_broken_images(self.folder, self.broken)
+
+
+def scan_folder(folder: ImageFolder, recipe: Recipe) -> ScannedImages:
+    """Read each file of a folder once. Raises BadData where most are broken."""
+    broken = Broken()
+    train = scan_images(folder.train, recipe.augment, recipe.seed, broken)
+    gray = next((view.gray for view in train if view.gray), None)
+    valid = scan_images(folder.valid, 0, recipe.seed, broken, gray)
+    scanned = ScannedImages(folder, train, valid, broken)
+    scanned.refuse_broken()
+    return scanned
