@@ -45,7 +45,9 @@ def find_port() -> int:
 
 
 @contextmanager
-def serve(folder: Path, *, extension: bool, lab: bool = False) -> Iterator[tuple[str, int, float]]:
+def serve(
+    folder: Path, *options: str, extension: bool, lab: bool = False
+) -> Iterator[tuple[str, int, float]]:
     """Start a server; yield its URL, its process id, and the seconds until it answered."""
     port = find_port()
     begun = time.perf_counter()
@@ -56,6 +58,7 @@ def serve(folder: Path, *, extension: bool, lab: bool = False) -> Iterator[tuple
             f"--IdentityProvider.token={TOKEN}",
             f"--ServerApp.root_dir={folder}",
             f"--ServerApp.jpserver_extensions={{'dl_magics': {extension}}}",
+            *options,
         ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -151,14 +154,11 @@ def main() -> None:
         with serve(folder, extension=True) as (url, _, _):
             listed = json.loads(fetch(f"{url}dl-magics/instances"))
             assert len(listed["instances"]) == INSTANCES
-            show_answers(
-                "api/status, each client once a second", measure_answers(url, "api/status", 1)
-            )
-            for pause, how in ((1.0, "each client once a second"), (0.0, "without a pause")):
-                taken = measure_answers(url, "dl-magics/instances", pause)
-                show_answers(
-                    f"dl-magics/instances, {INSTANCES} instances, {CLIENTS} clients, {how}", taken
-                )
+            # In turn, so that other load meets both.
+            for pause, how in 2 * ((1.0, "each client once a second"), (0.0, "without a pause")):
+                for path in ("api/status", "dl-magics/instances"):
+                    taken = measure_answers(url, path, pause)
+                    show_answers(f"{path}, {CLIENTS} clients, {how}", taken)
         idle = {each: measure_idle(folder, extension=each) for each in (False, True)}
         cpu, memory = (idle[True][each] - idle[False][each] for each in (0, 1))
         print(f"idle, looked at: {cpu:.2%} of a core and {memory:.0f} MiB more than without")

@@ -6,18 +6,22 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable
 from functools import partial
+from pathlib import PurePosixPath
 from typing import Literal
 
 from dl_magics.errors import DLMagicsError
 from dl_magics.gpu_kernel.agent_connection import AgentConnection
 from dl_magics.gpu_kernel.agent_transport import start_agent
 from dl_magics.gpu_kernel.journal_entry import JournalEntry
+from dl_magics.gpu_kernel.link.outage_recorder import record_outages
 from dl_magics.gpu_kernel.link.status import AgentStatus
 from dl_magics.gpu_kernel.requests.requests import KernelRequests
 from dl_magics.gpu_kernel.requests.running_cells import RunningCells
 from dl_magics.gpu_kernel.subscribers import Subscribers
 from dl_magics.ssh import blocking
 from dl_magics.ssh.target import SshTarget
+from dl_magics.store.link_outages import Outage
+from dl_magics.store.notebook_session import NotebookSession
 
 State = Literal["starting", "idle", "busy", "dead", "lost", "gone", "stopped"]
 
@@ -32,7 +36,7 @@ class GpuKernel(KernelRequests):
         self.run_dir = run_dir
         self.is_new = False  # whether `attach` started the kernel
         self._watchers = Subscribers()
-        self._following = asyncio.ensure_future(self._follow())
+        self._tasks = [asyncio.ensure_future(self._follow())]
 
     @classmethod
     def attach(
@@ -42,6 +46,8 @@ class GpuKernel(KernelRequests):
         python: str,
         cwd: str | None = None,
         activate: str = "",
+        *,
+        holder: tuple[NotebookSession, str] | None = None,
     ) -> GpuKernel:
         """Attach to the kernel of `run_dir`; start one if none is running.
 
@@ -57,6 +63,9 @@ class GpuKernel(KernelRequests):
             The kernel's working directory; None is the home folder.
         activate
             A line of bash to run before the kernel, such as one that activates an environment.
+        holder
+            The notebook that holds the link and the name of the host, for the panel of JupyterLab:
+            it notifies of a link that is lost.
         """
 
         async def attached() -> GpuKernel:
@@ -68,6 +77,8 @@ class GpuKernel(KernelRequests):
             kernel = cls(find, folder, python, over)
             try:
                 await kernel._wait_ready(status)
+                if holder:
+                    kernel._record_outages(*holder)
             except BaseException:
                 # Also after Ctrl-C: the link would reconnect until the end of this process.
                 await kernel._detach()
@@ -111,7 +122,18 @@ class GpuKernel(KernelRequests):
 
     async def _detach(self) -> None:
         await self.link.close()
-        self._following.cancel()
+        for task in self._tasks:
+            task.cancel()
+
+    def _record_outages(self, session: NotebookSession, host: str) -> None:
+        outage = Outage(
+            kernel_id=PurePosixPath(self.run_dir).name,
+            host=host,
+            session=session.name,
+            notebook=session.title,
+        )
+        recording = record_outages(lambda: self.link.status, outage)
+        self._tasks.append(asyncio.ensure_future(recording))
 
     async def _wait_ready(self, status: AgentStatus) -> None:
         """Wait until the kernel is ready; start a new one if it has ended."""

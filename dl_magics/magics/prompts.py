@@ -7,7 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from IPython.core.getipython import get_ipython
+
 from dl_magics.errors import NotConfirmed
+from dl_magics.magics.display.front_end import server_runs_cells
 from dl_magics.magics.display.plain_text import format_html
 from dl_magics.magics.display.updatable import print_line
 
@@ -32,18 +35,12 @@ class Notice(str):
 
 
 def confirm(question: str, *, yes: bool, flag: str = "-y") -> None:
-    """Ask for confirmation; raise NotConfirmed if it is denied or if input is not available."""
+    """Ask for confirmation; raise NotConfirmed if it is denied or if nobody can be asked."""
     if yes:
         print_line(question)
         return
-    try:
-        answer = input(f"{question} — do it? [y/N] ")
-    except (EOFError, OSError, NotImplementedError) as error:
-        raise _input_unavailable(question, flag) from error
-    except RuntimeError as error:
-        # ipykernel's StdinNotImplementedError: the notebook runs without a frontend.
-        raise _input_unavailable(question, flag) from error
-    if answer.strip().lower() not in ("y", "yes"):
+    in_browser = server_runs_cells(get_ipython())
+    if not (_ask_in_browser(question, flag) if in_browser else _ask(question, flag)):
         raise NotConfirmed("Nothing was changed.", fix=f"{flag} skips the confirmation.")
 
 
@@ -114,6 +111,28 @@ def kernel_restarter(shell: Any) -> Callable[[], object] | None:
     """Return a function that makes Jupyter restart the kernel; None outside a kernel."""
     kernel = getattr(shell, "kernel", None)
     return partial(kernel.do_shutdown, restart=True) if kernel is not None else None
+
+
+def _ask(question: str, flag: str) -> bool:
+    try:
+        answer = input(f"{question} — do it? [y/N] ")
+    except (EOFError, OSError, RuntimeError) as error:
+        # RuntimeError: ipykernel's StdinNotImplementedError and NotImplementedError.
+        raise _input_unavailable(question, flag) from error
+    return answer.strip().lower() in ("y", "yes")
+
+
+def _ask_in_browser(question: str, flag: str) -> bool:
+    """Ask by a dialog of JupyterLab; the cell shows the question too, which the notebook keeps."""
+    from dl_magics.magics import browser_question
+
+    print_line(f"{question} — do it? A dialog of JupyterLab asks.")
+    answer = browser_question.ask_person(question)
+    if answer is None:
+        raise _input_unavailable(question, flag)
+    if answer:
+        print_line("Confirmed in JupyterLab.")
+    return answer
 
 
 def _input_unavailable(question: str, flag: str) -> NotConfirmed:

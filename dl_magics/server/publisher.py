@@ -29,7 +29,7 @@ class Publisher:
         self._loop = None
 
     def publish(self, event: str, data: dict[str, Any]) -> None:
-        """Emit `instances`, `run` or `notice`."""
+        """Emit `instances`, `run`, `questions` or `notice`."""
         schema_id = f"urn:dl-magics:{event}:1"
         if self._loop:
             # The loop may have been closed by the end of the server.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dl_magics.server.contract import Contract
     from dl_magics.server.monitors.elsewhere import Elsewhere
     from dl_magics.server.monitors.instances import InstanceMonitor
+    from dl_magics.server.monitors.notebooks import NotebookMonitor
     from dl_magics.server.monitors.runs import RunMonitor
     from dl_magics.server.monitors.watcher import Watcher
     from dl_magics.server.monitors.workers import Workers
@@ -51,6 +52,13 @@ class Services:
         return RunMonitor(self.publisher)
 
     @cached_property
+    def notebooks(self) -> NotebookMonitor:
+        """What the kernels of notebooks ask and notify."""
+        from dl_magics.server.monitors.notebooks import NotebookMonitor
+
+        return NotebookMonitor(self.publisher)
+
+    @cached_property
     def elsewhere(self) -> Elsewhere:
         """What runs in the other regions."""
         from dl_magics.server.monitors.elsewhere import Elsewhere
@@ -71,6 +79,7 @@ class Services:
         return (
             Watcher("dl_magics instances", self.instances.step, self.log),
             Watcher("dl_magics runs", self.runs.step, self.log),
+            Watcher("dl_magics notebooks", self.notebooks.step, self.log),
         )
 
     def look(self) -> None:

@@ -16,13 +16,15 @@ _held: dict[str, FileLock] = {}
 
 
 @contextmanager
-def hold(name: str, otherwise: DLMagicsError | None = None) -> Iterator[None]:
+def hold(
+    name: str, otherwise: DLMagicsError | None = None, *, seconds: float = 0.0
+) -> Iterator[None]:
     """Hold the lock `name`; it is released at the end of the block or of this process.
 
-    Where another process holds it, wait, or raise `otherwise` at once.
+    Where another process holds it, wait, or raise `otherwise` after some seconds.
     """
     lock = _open_lock(name)
-    if not _acquire(lock, 0 if otherwise else -1):
+    if not _acquire(lock, seconds if otherwise else -1):
         assert otherwise
         raise otherwise
     try:

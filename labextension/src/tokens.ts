@@ -2,6 +2,7 @@ import { Token } from '@lumino/coreutils';
 import type { ISignal } from '@lumino/signaling';
 import type { Cloud } from './model/cloud';
 import type { Keras } from './model/keras';
+import type { Questions } from './model/questions';
 import type { Recorded } from './model/recorded';
 import type { Runs } from './model/runs';
 import type { INotice } from './rest/contract';
@@ -11,6 +12,7 @@ export interface IModel {
   readonly cloud: Cloud;
   readonly runs: Runs;
   readonly keras: Keras;
+  readonly questions: Questions;
   readonly recorded: Recorded;
   readonly notices: ISignal<object, INotice>;
 }

@@ -20,6 +20,7 @@ from dl_magics.gpu_kernel import deploy, replay
 from dl_magics.gpu_kernel.agent_connection import AgentConnection
 from dl_magics.gpu_kernel.client import GpuKernel
 from dl_magics.ssh import blocking, connection, keys, known_hosts
+from dl_magics.store import link_outages, notebook_session
 from support.messages import printed, run
 from support.two_hosts.journal_file import JournalFile
 from support.two_hosts.lab import Lab, missing
@@ -131,6 +132,24 @@ def test_a_request_sent_while_the_link_is_lost_runs_once_later(lab, kernel):
     assert run(kernel, "ran += 1; print(ran)") == "1\n"
     assert "lost" in seen
     assert run(kernel, "print(ran)") == "1\n"
+
+
+def test_a_notebook_whose_link_is_lost_notes_it_for_the_panel_until_it_is_back(lab, kernel):
+    session = notebook_session.current()
+    notebook_session.hold(session)
+    holding = GpuKernel.attach(lab.login, kernel.run_dir, sys.executable, holder=(session, "gpu"))
+    lab.wire("down")
+    until(link_outages.list_outages)
+    (lost,) = link_outages.list_outages()
+    assert (lost.host, lost.notebook, lost.ended_at) == ("gpu", session.title, None)
+    assert lost.why
+
+    lab.wire("up")
+
+    until(lambda: link_outages.list_outages()[0].ended_at)
+    holding.close()
+    until(lambda: not link_outages.list_outages())
+    notebook_session.release(session)
 
 
 def test_another_client_resumes_a_request_from_the_journal(lab, kernel):

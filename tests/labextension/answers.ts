@@ -30,7 +30,7 @@ export function answeredBy(answer: Answer): { client: Client; requests: IRequest
       throw new TypeError('Failed to fetch');
     }
     const body = typeof found.body === 'string' ? found.body : JSON.stringify(found.body);
-    return new Response(body, { status: found.status });
+    return new Response(found.status === 204 ? null : body, { status: found.status });
   };
   const settings = ServerConnection.makeSettings({ baseUrl: 'http://127.0.0.1/hub/', fetch });
   return { client: new Client(settings, ENGLISH), requests };
@@ -63,6 +63,7 @@ export function instance(change: Partial<IInstance> = {}): IInstance {
     dollars: 0.5,
     dollars_per_month: 8,
     practice: true,
+    unfinished: null,
     cells: {
       select: '%aws_get gpu',
       start: '%aws_start gpu',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isIdle, perHour, totalCost } from '../../labextension/src/model/bill';
 import { Cloud } from '../../labextension/src/model/cloud';
+import { Questions } from '../../labextension/src/model/questions';
 import { Runs } from '../../labextension/src/model/runs';
 import { answeredBy, instance, listing, refused, run } from './answers';
 
@@ -104,4 +105,25 @@ test('a run that begins is listed first', async () => {
     runs.each?.map(each => each.name),
     ['newer', run().name]
   );
+});
+
+test('a question is answered with its text, and a server that fails keeps the last ones', async () => {
+  const asked = { id: 'a1', text: 'gpu starts, $0.53/h', notebook: 'train.ipynb', asked_at: 1 };
+  let fails = false;
+  const { client, requests } = answeredBy(({ path }) =>
+    path.endsWith('answer')
+      ? { status: 204, body: null }
+      : fails
+        ? refused('NoFolder')
+        : { status: 200, body: { questions: [asked] } }
+  );
+  const questions = new Questions(client);
+  await questions.refresh();
+  assert.deepEqual(questions.open, [asked]);
+
+  await questions.answer(asked, true);
+  assert.deepEqual(requests.at(-1)?.body, { yes: true, text: asked.text });
+  fails = true;
+  await questions.refresh();
+  assert.deepEqual(questions.open, [asked]);
 });

@@ -13,14 +13,37 @@ from dl_magics.aws.types.type_facts import TypeFacts
 from dl_magics.core import money
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError, NoSuchImage, NoSuchType, WrongState
+from dl_magics.store import lock, resizes
+from dl_magics.store.resizes import Resize
+
+# Others look for a moment whether it is held.
+_LOCK_SECONDS = 2.0
+
+
+def find_unfinished(instance: Instance) -> Resize | None:
+    """Return the change of type for which an instance was stopped and not started again.
+
+    None while a process is still at it.
+    """
+    found = resizes.find_unfinished(instance)
+    return None if found and resizes.is_at_work(instance.id) else found
 
 
 def resize_question(context: Context, type_: str, instance: Instance) -> str:
-    """Check that the new type can work; return the confirmation question, with both prices."""
+    """Check that the new type can work; return the confirmation question, with both prices.
+
+    If the instance has the type already, and only its start was cut off, it is that of the start.
+    """
+    if instance.type == type_:
+        return instances.start_question(context, instance) or ""
     image = check_resize(context, type_, instance)
     before = known.read_known(context.session).of_type(instance.type)
     price = prices.read_price(context.session, type_)
-    stops = "stops, changes and starts" if instance.costs_money else "changes"
+    stops = "changes"
+    if instance.costs_money:
+        stops = "stops, changes and starts"
+    elif find_unfinished(instance):
+        stops = "changes and starts"
     gpu = instance_types.gpu_text(type_)
     question = (
         f"In {context.account}: {instance.name} {stops} from {instance.type} "
@@ -62,20 +85,30 @@ def check_resize(context: Context, type_: str, instance: Instance) -> images.Ima
 def resize(context: Context, type_: str, word: str | None = None) -> Iterator[Instance]:
     """Change the type of an instance; a running one is stopped first and started again.
 
-    What `check_resize` refuses is refused here too, before the stop.
+    What `check_resize` refuses is refused here too, before the stop. Where an earlier process has
+    ended before the start, this goes on with it.
     """
     instance = context.resolve_instance(word, exact=True)
-    if instance.type == type_:
-        yield instance
-        return
-    check_resize(context, type_, instance)
-    ran = instance.costs_money
-    for seen in context.ec2.stop(instance):
-        instance = seen
-        yield instances.add_price(context, seen)
-    yield instances.add_price(context, _change_type(context, type_, instance, ran=ran))
-    if ran:
-        yield from instances.start(context, instance.id)
+    busy = WrongState(
+        f"Another process changes the type of {instance.name}.", fix="%aws_state shows its state."
+    )
+    with lock.hold(resizes.lock_name(instance.id), busy, seconds=_LOCK_SECONDS):
+        starts = resizes.find_unfinished(instance) is not None
+        if instance.type != type_:
+            starts = starts or instance.costs_money
+            check_resize(context, type_, instance)
+            if starts:
+                resizes.begin(instance.id, Resize(type_, instance.launched_at))
+            for seen in context.ec2.stop(instance):
+                instance = seen
+                yield instances.add_price(context, seen)
+            instance = _change_type(context, type_, instance, ran=starts)
+        yield instances.add_price(context, instance)
+        if starts:
+            for seen in instances.start(context, instance.id):
+                if seen.state == "running":
+                    resizes.end(instance.id)
+                yield seen
 
 
 def _change_type(context: Context, type_: str, instance: Instance, *, ran: bool) -> Instance:

@@ -51,6 +51,7 @@ def main(words: Sequence[str]) -> int:
                 notebook_kernel.choose_run_dir(host),
                 asked.python,
                 activate=asked.activate,
+                holder=(notebook_session.current(), host.name),
             )
         except WrongState as error:
             raise WrongState(str(error), fix=_HOW_TO_START.format(host.name)) from error

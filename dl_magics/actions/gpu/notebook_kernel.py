@@ -231,6 +231,7 @@ def _attach(session: NotebookSession, kernel_id: str, record: KernelRecord) -> N
         build_run_dir(kernel_id),
         record.python,
         activate=record.activate,
+        holder=(session, host.name),
     )
     if client.state == "starting":
         client.request("shell", "kernel_info_request", {})

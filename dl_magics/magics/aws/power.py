@@ -99,6 +99,8 @@ class PowerMagics(Magics):
     def aws_resize(self, line: str) -> Instance | Script:
         """Change the instance type; disk and name are kept. A running instance is restarted.
 
+        If it was interrupted between the stop and the start, the same line finishes it.
+
         Nothing is stopped if the new type cannot work: quota, zone, architecture, network adapter,
         driver of its image.
 
@@ -115,7 +117,8 @@ class PowerMagics(Magics):
         instance = instances.add_price(current, current.resolve_instance(args.name, exact=True))
         if args.explain and args.type:
             return scripts.resize_script(current, instance, args.type)
-        if not args.type or args.type == instance.type:
+        is_done = args.type == instance.type and not resize.find_unfinished(instance)
+        if not args.type or is_done:
             return instance
         prompts.confirm(resize.resize_question(current, args.type, instance), yes=args.yes)
         return prompts.print_until_done(resize.resize(current, args.type, instance.id))

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import PurePath
 from typing import Any, Literal
 
 Live = Literal["auto", "widget", "plain", "lines"]
 """How a run is shown while it trains."""
 
 _COLUMNS_OF_ERRORS = 76
+# Set by a Jupyter server.
+_NOTEBOOK = "JPY_SESSION_NAME"
+
 # jupyter_client numbers its requests behind the id of its process, the front ends in a browser use
 # random ids. Consoles and what executes notebooks are made with jupyter_client.
 _PYTHON_CLIENT = re.compile(r"_\d+_\d+")
@@ -37,7 +41,12 @@ def server_runs_cells(shell: Any) -> bool:
     no server started its kernel.
     """
     content = get_request(shell).get("content", {})
-    return "JPY_SESSION_NAME" in os.environ and content.get("allow_stdin") is False
+    return _NOTEBOOK in os.environ and content.get("allow_stdin") is False
+
+
+def get_notebook_name() -> str:
+    """Return the file name of the notebook for which a Jupyter server started this kernel."""
+    return PurePath(os.environ.get(_NOTEBOOK, "")).name
 
 
 def is_console(shell: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from dl_magics.server.handlers import account, instances, keras, runs
+from dl_magics.server.handlers import account, instances, keras, questions, runs
 from dl_magics.server.handlers.base import DLMagicsHandler, UnknownPathHandler
 from dl_magics.server.services import Services
 
@@ -28,6 +28,8 @@ HANDLERS: tuple[type[DLMagicsHandler], ...] = (
     runs.RunEventsHandler,
     runs.StopRunHandler,
     runs.ReportHandler,
+    questions.QuestionsHandler,
+    questions.AnswerHandler,
     keras.KerasSettingsHandler,
     keras.UndoHandler,
 )

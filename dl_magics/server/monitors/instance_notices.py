@@ -1,4 +1,4 @@
-"""Notices about instances: what a stop has cost, and what ended without a click."""
+"""Notices about instances: what a stop has cost, and what ended or was cut off without a click."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ class InstanceNotices:
         # By id: each as it was when it was last seen running, and when it was first seen not to be.
         self._running: dict[str, Instance] = {}
         self._ended_at: dict[str, float] = {}
+        self._unfinished: dict[str, str] = {}
 
     def forget(self) -> None:
         """Forget the last listing, as the place is another one."""
-        self._running, self._ended_at = {}, {}
+        self._running, self._ended_at, self._unfinished = {}, {}, {}
 
     def update(self, listing: Listing) -> None:
         """Notify of each instance that ran in the last listing and is stopped or gone in this."""
@@ -28,6 +29,20 @@ class InstanceNotices:
         for id_, ran in list(self._running.items()):
             self._follow(ran, now.get(id_))
         self._running |= {id_: each for id_, each in now.items() if each.costs_money}
+        self._tell_unfinished(listing)
+
+    def _tell_unfinished(self, listing: Listing) -> None:
+        for each in listing.each:
+            found = listing.describe_unfinished(each)
+            if found and self._unfinished.get(each.id) != found["type"]:
+                self._publisher.notify(
+                    "resize-unfinished",
+                    "warning",
+                    found["message"],
+                    fix="The panel can finish it.",
+                    instance=each.id,
+                )
+        self._unfinished = dict(listing.unfinished)
 
     def _follow(self, ran: Instance, seen: Instance | None) -> None:
         if seen and seen.costs_money:

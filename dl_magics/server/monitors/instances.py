@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from dl_magics.actions.aws import instances
+from dl_magics.actions.aws import instances, resize
 from dl_magics.actions.aws.panel import place
 from dl_magics.core import money
 from dl_magics.core.instance import Instance
@@ -188,7 +188,7 @@ class InstanceMonitor:
             return
         where = listing.place.profile_and_region
         actions = tuple(each for each in self._actions.values() if each.where == where)
-        self._listing = replace(listing, actions=actions)
+        self._listing = replace(listing, actions=actions, unfinished=_find_unfinished(listing))
         self._body = None
         self._notices.update(self._listing)
         fingerprint = self._listing.fingerprint()
@@ -196,3 +196,8 @@ class InstanceMonitor:
             self._published = fingerprint
             age = max(0.0, self._clock() - self._read_at)
             self._publisher.publish("instances", {**self._listing.to_json(), "age": age})
+
+
+def _find_unfinished(listing: Listing) -> dict[str, str]:
+    found = ((each.id, resize.find_unfinished(each)) for each in listing.each)
+    return {id_: unfinished.type for id_, unfinished in found if unfinished}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -35,11 +35,15 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """The instances of a place; with an error they are the last known ones."""
+    """The instances of a place; with an error they are the last known ones.
+
+    `unfinished` has the new type of those that were stopped for it and not started again, by id.
+    """
 
     place: Place
     each: tuple[Instance, ...] = ()
     actions: tuple[Action, ...] = ()
+    unfinished: Mapping[str, str] = field(default_factory=dict)
     error: DLMagicsError | None = None
 
     @property
@@ -77,8 +81,19 @@ class Listing:
             "dollars": instance.dollars,
             "dollars_per_month": instance.dollars_per_month,
             "practice": self.place.practice,
+            "unfinished": self.describe_unfinished(instance),
             "cells": cells.instance_cells(instance, is_unique=names[instance.name] < 2),
         }
+
+    def describe_unfinished(self, instance: Instance) -> dict[str, str] | None:
+        """Return the change of type that was cut off between the stop and the start, if any."""
+        if not (type_ := self.unfinished.get(instance.id)):
+            return None
+        now = f"it has the new type, and is {instance.state}"
+        if instance.type != type_:
+            now = f"it is {instance.state}, and still is a {instance.type}"
+        message = f"The change of {instance.name} to {type_} was interrupted: {now}."
+        return {"type": type_, "message": message}
 
     def to_json(self) -> dict[str, Any]:
         """Return the keys of the contract's `Listing`, without `age`."""
@@ -94,7 +109,7 @@ class Listing:
         """Return a value that is equal as long as nothing changes that a person would notice."""
         each = tuple(replace(instance, seen_at=0.0) for instance in self.each)
         error = tuple(describe_error(self.error).values()) if self.error else ()
-        return (self.place, each, self.actions, error)
+        return (self.place, each, self.actions, dict(self.unfinished), error)
 
 
 def _merge(known: Instance | None, seen: Instance) -> Instance:

@@ -5,10 +5,12 @@ import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 import type { IListing, INotice, IRun } from '../rest/contract';
 import type { Cloud } from './cloud';
+import type { Questions } from './questions';
 import type { Runs } from './runs';
 
 const INSTANCES = 'urn:dl-magics:instances:1';
 const RUN = 'urn:dl-magics:run:1';
+const QUESTIONS = 'urn:dl-magics:questions:1';
 const NOTICE = 'urn:dl-magics:notice:1';
 // The server reads AWS and the logs as long as somebody asks within 90 seconds.
 const INTERVAL = 45_000;
@@ -19,7 +21,8 @@ export class Feed implements IDisposable {
   constructor(
     events: ServiceManager.IManager['events'],
     private readonly _cloud: Cloud,
-    private readonly _runs: Runs
+    private readonly _runs: Runs,
+    private readonly _questions: Questions
   ) {
     events.stream.connect(this._receive, this);
     this._poll = new Poll({
@@ -46,7 +49,11 @@ export class Feed implements IDisposable {
   }
 
   private async _ask(): Promise<void> {
-    await Promise.all([this._cloud.refresh(), this._runs.refresh()]);
+    await Promise.all([
+      this._cloud.refresh(),
+      this._runs.refresh(),
+      this._questions.refresh()
+    ]);
   }
 
   private _receive(_: Event.IManager, emission: Event.Emission): void {
@@ -58,6 +65,9 @@ export class Feed implements IDisposable {
         break;
       case RUN:
         this._runs.receive(data as IRun);
+        break;
+      case QUESTIONS:
+        void this._questions.refresh();
         break;
       case NOTICE:
         this._notices.emit(data as INotice);

@@ -5,6 +5,7 @@ import { IModel } from '../tokens';
 import { Cloud } from './cloud';
 import { Feed } from './feed';
 import { Keras } from './keras';
+import { Questions } from './questions';
 import { Recorded } from './recorded';
 import { Runs } from './runs';
 
@@ -20,11 +21,13 @@ export const model: JupyterFrontEndPlugin<IModel> = {
     const client = new Client(app.serviceManager.serverSettings, trans);
     const cloud = new Cloud(client);
     const runs = new Runs(client);
-    const feed = new Feed(app.serviceManager.events, cloud, runs);
+    const questions = new Questions(client);
+    const feed = new Feed(app.serviceManager.events, cloud, runs, questions);
     return {
       cloud,
       runs,
       keras: new Keras(client),
+      questions,
       recorded: new Recorded(),
       notices: feed.notices
     };

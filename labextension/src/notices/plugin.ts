@@ -1,5 +1,5 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { Notification } from '@jupyterlab/apputils';
+import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
@@ -9,6 +9,10 @@ import { IModel } from '../tokens';
 
 const ID = 'dl-magics:notices';
 const SECONDS = 12;
+// JupyterLab cuts off a longer message.
+const LONGEST = 140;
+// They end the server or the login, after which no page says what is billed.
+const ENDS = ['filemenu:shutdown', 'filemenu:logout', 'hub:logout'];
 
 /** The plugin that speaks up: a run has ended, an instance is gone, money runs while you leave. */
 export const notices: JupyterFrontEndPlugin<void> = {
@@ -36,6 +40,11 @@ export const notices: JupyterFrontEndPlugin<void> = {
         remind(app, model, trans);
       }
     });
+    app.commands.commandExecuted.connect((_, { id }) => {
+      if (ENDS.includes(id)) {
+        remind(app, model, trans);
+      }
+    }, shown);
     // Without a schema, for example in a page that does not list settings, the defaults hold.
     void registry
       ?.load(ID)
@@ -59,15 +68,30 @@ export function isShown(notice: INotice, level: string): boolean {
 
 function notify(app: JupyterFrontEnd, trans: TranslationBundle, notice: INotice): void {
   const message = [notice.message, notice.fix].filter(Boolean).join(' · ');
+  const actions = [openPanel(app, trans)];
+  if (message.length > LONGEST) {
+    actions.unshift({
+      label: trans.__('Read All'),
+      callback: () =>
+        void showDialog({
+          title: trans.__('dl_magics'),
+          body: message,
+          buttons: [Dialog.okButton({ label: trans.__('Close') })]
+        })
+    });
+  }
   Notification.emit(message, notice.level, {
     // A problem stays until it was read.
     autoClose: notice.level === 'error' ? false : SECONDS * 1000,
-    actions: [openPanel(app, trans)]
+    actions
   });
 }
 
-/** The browser asks in its own words; what is meant is said here, for those who stay. */
+/** JupyterLab and the browser ask in their own words; what keeps costing money is said here. */
 function remind(app: JupyterFrontEnd, model: IModel, trans: TranslationBundle): void {
+  if (!model.cloud.billed.length) {
+    return;
+  }
   const names = model.cloud.billed.map(each => each.name).join(', ');
   Notification.warning(trans.__('Still running and billed by the second: %1', names), {
     autoClose: SECONDS * 1000,

@@ -11,7 +11,8 @@ export function InstanceCard(props: IPanelProps & { instance: IInstance }): JSX.
   const { cloud } = model;
   const action = cloud.actionOn(instance.id);
   const problem = cloud.problemOf(instance.id);
-  const place = [instance.type, instance.gpu, instance.zone].filter(Boolean).join(' · ');
+  const address = instance.state === 'running' ? instance.ip : null;
+  const what = [instance.type, instance.gpu, instance.zone, address].filter(Boolean).join(' · ');
   const perHour =
     instance.dollars_per_hour === null
       ? trans.__('price unknown')
@@ -32,10 +33,9 @@ export function InstanceCard(props: IPanelProps & { instance: IInstance }): JSX.
         <span className="dl-word">{instance.state}</span>
         {instance.practice && <span className="dl-tag">{trans.__('practice')}</span>}
       </div>
-      <div className="dl-facts">{place}</div>
-      {instance.state === 'running' && instance.ip && (
-        <div className="dl-facts dl-address">{instance.ip}</div>
-      )}
+      <div className="dl-facts">
+        {what}
+      </div>
       {!instance.gone && (
         <div className="dl-facts">
           {perHour}
@@ -52,6 +52,26 @@ export function InstanceCard(props: IPanelProps & { instance: IInstance }): JSX.
       <div className="dl-doing" role="status">
         {action && describe(props, action)}
       </div>
+      {instance.unfinished && !action && (
+        <Problem
+          problem={{ error: '', message: instance.unfinished.message, fix: '' }}
+          trans={trans}
+          action={
+            <Action
+              label={trans.__('Finish Resize')}
+              about={trans.__('Finish Resize of %1', instance.name)}
+              kind="accept"
+              onClick={() =>
+                void props.commands.execute(CommandIDs.resizeInstance, {
+                  instance: instance.id,
+                  type: instance.unfinished?.type ?? '',
+                  fromPanel: true
+                })
+              }
+            />
+          }
+        />
+      )}
       {problem && (
         <Problem problem={problem} trans={trans} onDismiss={() => cloud.dismiss(instance.id)} />
       )}
@@ -87,8 +107,8 @@ function Actions(props: IPanelProps & { instance: IInstance; waits: boolean }): 
             onClick={execute(CommandIDs.connectNotebook)}
           />
           <Action
-            label={trans.__('Open Terminal')}
-            about={trans.__('Open Terminal on %1', instance.name)}
+            label={trans.__('Terminal')}
+            about={trans.__('Terminal on %1', instance.name)}
             onClick={execute(CommandIDs.openTerminal)}
           />
         </>

@@ -21,6 +21,13 @@ export function KerasSettings(props: IPanelProps): JSX.Element {
       {settings && (
         <div className="dl-keras-form" aria-busy={busy}>
           <p className="dl-facts">{settings.title}</p>
+          <p className="dl-facts">
+            {trans.__(
+              'This is the Python of the Jupyter server. keras.json holds for all kernels of this ' +
+                'computer; which backends another kernel has is shown by %1 in its notebook.',
+              '%backend'
+            )}
+          </p>
           {settings.rows.map(row => (
             <Setting key={row.name} row={row} busy={busy} onWrite={write} />
           ))}

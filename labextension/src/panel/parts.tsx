@@ -42,13 +42,15 @@ export function Action({ label, about, kind, waits, onClick }: IActionProps): JS
 export function Problem(props: {
   problem: IError;
   trans: TranslationBundle;
+  action?: JSX.Element;
   onDismiss?: () => void;
 }): JSX.Element {
-  const { problem, trans, onDismiss } = props;
+  const { problem, trans, action, onDismiss } = props;
   return (
     <div className="dl-problem" role="alert">
       <p>{problem.message}</p>
       {problem.fix && <p className="dl-fix">{problem.fix}</p>}
+      {action}
       {onDismiss && <Action label={trans.__('Dismiss')} onClick={onDismiss} />}
     </div>
   );
@@ -78,8 +80,7 @@ export function LastClick({
   }
   return (
     <div className="dl-last-click">
-      <span>{trans.__('The magic of this click:')}</span>
-      <code>{recorded.cell}</code>
+      <code title={trans.__('The magic of the last click')}>{recorded.cell}</code>
       <Action
         label={trans.__('Insert Magic')}
         onClick={() => void commands.execute(CommandIDs.insertMagic)}

@@ -2,11 +2,15 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { ILayoutRestorer } from '@jupyterlab/application';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { SidePanel } from '@jupyterlab/ui-components';
+import type { AccordionPanel, Widget } from '@lumino/widgets';
 import { lazy } from 'react';
 import { gpuIcon } from '../icons';
 import { IModel, PANEL_ID } from '../tokens';
 import type { IPanelProps } from './props';
 import { Section } from './section';
+
+// A part of the height of all sections.
+const LEAST_HEIGHT = 0.1;
 
 // What is drawn is loaded when the panel is first seen, not when JupyterLab starts.
 const Header = lazy(async () => ({ default: (await import('./header')).Header }));
@@ -62,14 +66,30 @@ function makePanel(props: IPanelProps, translator: ITranslator): SidePanel {
       <Runs {...props} />
     ))
   );
-  made.addWidget(
-    new Section(
-      'dl-magics-keras',
-      trans.__('Keras settings'),
-      [keras.changed, recorded.changed],
-      () => <Keras {...props} />,
-      () => void keras.refresh()
-    )
+  const settings = new Section(
+    'dl-magics-keras',
+    trans.__('Keras settings'),
+    [keras.changed, recorded.changed],
+    () => <Keras {...props} />,
+    () => {
+      void keras.refresh();
+      giveHeight(made.content as AccordionPanel, settings);
+    }
   );
+  // What the header shows comes later, and takes height from the sections.
+  const observer = new ResizeObserver(() => made.content.update());
+  observer.observe(made.header.node);
+  made.disposed.connect(() => observer.disconnect(), made);
+  // Closed until it is wanted: the height is for what costs money and what trains.
+  settings.hide();
+  made.addWidget(settings);
   return made;
+}
+
+/** A section that was closed from the start has no height yet: it gets that of the others. */
+function giveHeight(content: AccordionPanel, section: Widget): void {
+  const height = content.relativeSizes()[content.widgets.indexOf(section)] ?? 0;
+  if (height < LEAST_HEIGHT) {
+    content.setRelativeSizes(content.widgets.map(each => (each.isHidden ? 0 : 1)));
+  }
 }

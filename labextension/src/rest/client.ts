@@ -5,6 +5,7 @@ import type * as contract from './contract';
 import { Refusal } from './refusal';
 
 const ROOT = 'dl-magics';
+const NO_CONTENT = 204;
 
 /** The requests to the server extension, below `dl-magics/`. Each raises a `Refusal`. */
 export class Client {
@@ -63,6 +64,15 @@ export class Client {
     return this._url(`runs/${encodeURIComponent(name)}/report`);
   }
 
+  listQuestions(): Promise<contract.IQuestions> {
+    return this._send('GET', 'questions');
+  }
+
+  /** Answer a question; its text is sent too, so that another one is not answered. */
+  answerQuestion({ id, text }: contract.IQuestion, yes: boolean): Promise<void> {
+    return this._send('POST', `questions/${id}/answer`, { yes, text });
+  }
+
   readKerasSettings(): Promise<contract.IKerasSettings> {
     return this._send('GET', 'keras-settings');
   }
@@ -100,7 +110,7 @@ export class Client {
     }
     const text = await response.text();
     const answer = parse(text);
-    if (response.ok && answer !== null) {
+    if (response.ok && (answer !== null || response.status === NO_CONTENT)) {
       return answer as T;
     }
     if (isError(answer)) {

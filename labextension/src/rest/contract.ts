@@ -34,6 +34,7 @@ export interface IInstance {
   dollars: number | null;
   dollars_per_month: number | null;
   practice: boolean;
+  unfinished: { type: string; message: string } | null;
   cells: Record<'select' | 'start' | 'stop' | 'terminate' | 'connect' | 'ssh', string>;
 }
 
@@ -187,4 +188,15 @@ export interface INotice {
   at: number;
   instance: string | null;
   run: string | null;
+}
+
+export interface IQuestion {
+  id: string;
+  text: string;
+  notebook: string;
+  asked_at: number;
+}
+
+export interface IQuestions {
+  questions: IQuestion[];
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dl_magics import errors
-from dl_magics.actions.aws import resize
+from dl_magics.actions.aws import instances, resize
 
 WITHOUT_ENA = "ami-1e749f67"
 CHANGES = {"StopInstances", "ModifyInstanceAttribute", "StartInstances"}
@@ -86,3 +86,70 @@ def test_a_change_that_aws_refuses_all_the_same_says_how_to_go_back(in_account, 
         list(resize.resize(in_account, "t2.large", id_))
 
     assert f"%aws_start {id_}" in refused.value.fix
+
+
+def is_running(seen):
+    return seen.state == "running" and seen.type == "t2.large"
+
+
+def follow(changes, until):
+    """Follow a resize until a state, and end there as a process does that is killed.
+
+    No host is there that would answer over SSH.
+    """
+    for seen in changes:
+        if until(seen):
+            changes.close()
+            return seen
+    raise AssertionError("it has ended before")
+
+
+@pytest.mark.parametrize(
+    ("until", "type_", "says"),
+    [
+        (lambda seen: seen.state != "running", "t2.micro", "changes and starts from t2.micro"),
+        (lambda seen: seen.type == "t2.large", "t2.large", "(t2.large, "),
+    ],
+    ids=["after the stop", "before the start"],
+)
+def test_what_was_cut_off_before_the_start_goes_on_with_the_same_resize(
+    in_account, account, until, type_, says
+):
+    id_ = account.launch()
+    follow(resize.resize(in_account, "t2.large", id_), until)
+    left = in_account.ec2.describe_instance(id_)
+    assert (left.type, left.state in ("stopping", "stopped")) == (type_, True)
+    unfinished = resize.find_unfinished(left)
+    assert unfinished
+    assert unfinished.type == "t2.large"
+    question = resize.resize_question(in_account, "t2.large", left)
+    assert says in question
+    assert "start" in question
+    assert "$0.09" in question
+
+    seen = follow(resize.resize(in_account, "t2.large", id_), is_running)
+
+    assert resize.find_unfinished(seen) is None
+    list(instances.stop(in_account, id_))
+    assert resize.find_unfinished(in_account.ec2.describe_instance(id_)) is None
+
+
+def test_two_processes_do_not_change_one_instance(in_account, account):
+    id_ = account.launch()
+    first = resize.resize(in_account, "t2.large", id_)
+    next(first)
+
+    with pytest.raises(errors.WrongState, match="Another process changes the type"):
+        next(resize.resize(in_account, "t2.small", id_))
+
+    assert follow(first, is_running).id == id_
+
+
+def test_a_stopped_instance_stays_stopped(in_account, account):
+    id_ = account.launch(state="stopped")
+
+    *_, seen = resize.resize(in_account, "t2.large", id_)
+
+    assert (seen.type, seen.state) == ("t2.large", "stopped")
+    assert resize.find_unfinished(seen) is None
+    assert "changes from t2.large" in resize.resize_question(in_account, "t2.micro", seen)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +13,7 @@ from IPython.core.displaypub import CapturingDisplayPublisher
 from dl_magics.magics.display import updatable
 from dl_magics.magics.display.updatable import UpdatableDisplay, find_mode
 from dl_magics.runs.events import PhaseStarted, RunEnded
+from dl_magics.store import questions
 from support import run_events
 from support.jupyter import server_run
 
@@ -32,6 +35,7 @@ def redraw(line):
 CONFIRM = """
 from dl_magics.magics.prompts import confirm
 confirm("A g4dn.xlarge costs $0.53/h", yes=False)
+print("it costs")
 """
 
 
@@ -54,10 +58,29 @@ def outputs(tmp_path_factory):
         "after other output": "print('kept')\n%redraw",
         "widget": "# the newest run\nrun = %attach",
         "plain": "%config FinetuneMagics.live = 'plain'\nrun = %attach",
-        "confirm": CONFIRM,
+        "yes": CONFIRM,
+        "no": CONFIRM,
     }
-    with server_run.serve(base, DL_MAGICS_HOME=str(ours)) as server:
-        return dict(zip(cells, server.run("evening.ipynb", [*cells.values()]), strict=True))
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        server_run.serve(base, DL_MAGICS_HOME=str(ours)) as server,
+    ):
+        patch.setenv("DL_MAGICS_HOME", str(ours))
+        answering = threading.Thread(target=answer_questions, args=([True, False],))
+        answering.start()
+        shown = server.run("evening.ipynb", [*cells.values()])
+        answering.join()
+    return dict(zip(cells, shown, strict=True))
+
+
+def answer_questions(answers):
+    """Answer one question of a cell after the other, as the panel does."""
+    for yes in answers:
+        while not (asked := questions.list_open()):
+            time.sleep(0.05)
+        assert asked[0].notebook == "evening.ipynb"
+        questions.mark_shown(asked[0].id)
+        questions.give_answer(asked[0].id, yes=yes)
 
 
 def texts(outputs):
@@ -90,12 +113,13 @@ def test_a_run_in_a_cell_with_other_lines_leaves_its_first_and_last_display_ther
     assert len(outputs["plain"]) == 2
 
 
-def test_a_question_about_money_says_there_how_it_is_answered(outputs):
-    (error,) = outputs["confirm"]
+def test_a_question_about_money_is_answered_there_by_a_dialog_while_its_cell_waits(outputs):
+    question = "A g4dn.xlarge costs $0.53/h — do it? A dialog of JupyterLab asks."
+    *printed, refused = outputs["no"]
 
-    assert error["ename"] == "NotConfirmed"
-    assert "$0.53/h" in error["evalue"]
-    assert "Add -y to the line" in "".join(error["traceback"])
+    assert texts(outputs["yes"]) == [question, "Confirmed in JupyterLab.", "it costs"]
+    assert texts(printed) == [question]
+    assert (refused["ename"], refused["evalue"]) == ("NotConfirmed", "Nothing was changed.")
 
 
 def kernel_running(code, *, allow_stdin, is_python=False):

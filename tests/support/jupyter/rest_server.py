@@ -48,10 +48,15 @@ class Response:
 class RestServer:
     """The server: `home` is its data folder, which a test may share."""
 
-    def __init__(self, folder: Path, port: int) -> None:
-        self.folder, self.port = folder, port
+    def __init__(self, folder: Path, port: int, process: subprocess.Popen[bytes]) -> None:
+        self.folder, self.port, self._process = folder, port, process
         self.url = f"http://127.0.0.1:{port}{BASE_URL}"
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def kill(self) -> None:
+        """End the server without a chance to clean up."""
+        self._process.kill()
+        self._process.wait(30)
 
     @property
     def log(self) -> str:
@@ -133,6 +138,13 @@ class Events:
                 return event
         raise AssertionError(f"no such event of {kind}: {self.seen}")
 
+    def find_notice(self, kind: str) -> dict[str, Any]:
+        """Return the first notice of a kind, whether it was seen already or comes."""
+        for event in self.seen:
+            if event["schema_id"] == "urn:dl-magics:notice:1" and event["kind"] == kind:
+                return event
+        return self.wait_for("notice", lambda event: bool(event["kind"] == kind))
+
 
 @contextmanager
 def serve(folder: Path, home: Path) -> Iterator[RestServer]:
@@ -161,7 +173,7 @@ def serve(folder: Path, home: Path) -> Iterator[RestServer]:
             env=environment,
             cwd=folder,
         )
-    server = RestServer(folder, port)
+    server = RestServer(folder, port, process)
     try:
         _wait_until_up(server, process)
         yield server

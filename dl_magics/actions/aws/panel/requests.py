@@ -48,7 +48,7 @@ def ask_resize(context: Context, instance: Instance, type_: str) -> Asked:
     CloudError
         if the type cannot work for this instance.
     """
-    if instance.type == type_:
+    if instance.type == type_ and not resize.find_unfinished(instance):
         raise WrongState(f"{instance.name} already is a {type_}.", fix="Select another type.")
     return Asked(
         question=resize.resize_question(context, type_, instance),
