@@ -35,6 +35,13 @@ def require_loadable_head(recipe: Recipe, shape: tuple[int, ...], classes: int) 
     features = np.random.default_rng(0).random((_IMAGES, *shape), np.float32)
     head = networks.build_head(recipe, features, classes)
     try:
+        head.predict_on_batch(features)
+    except Exception as error:
+        raise BadSetting(
+            f"head(features) cannot be computed: {_first_line(error)}",
+            fix=f"It gets features of shape {(None, *shape)}; try it on such an array.",
+        ) from error
+    try:
         problem = find_foreign_class(json.loads(head.to_json()), keras.saving.get_custom_objects())
         if not problem:
             with TemporaryDirectory(prefix="dl-magics-") as folder:
@@ -44,10 +51,13 @@ def require_loadable_head(recipe: Recipe, shape: tuple[int, ...], classes: int) 
                 loaded.predict_on_batch(features)
     except Exception as error:
         # A layer may raise anything while it is saved, loaded or called.
-        first = (str(error).splitlines() or [""])[0]
-        raise _not_loadable(f"{type(error).__name__}: {first}") from error
+        raise _not_loadable(_first_line(error)) from error
     if problem:
         raise _not_loadable(problem)
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
 def _not_loadable(problem: str) -> BadSetting:

@@ -55,6 +55,13 @@ def test_what_holds_code_is_refused_with_the_way_out(source, named):
     assert "keras.ops" in refused.value.fix
 
 
+def test_a_head_that_cannot_be_computed_is_refused():
+    with pytest.raises(BadSetting, match="cannot be computed") as refused:
+        try_head("def head(features):\n    return ops.reshape(features, (7, 16))")
+
+    assert "(None, 16)" in refused.value.fix
+
+
 def test_a_recipe_without_a_head_of_its_own_is_not_tried():
     require_loadable_head(Recipe(data="photos"), SHAPE, 3)
 

@@ -30,7 +30,8 @@ from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.run import Run
 from support import run_events, tiny_keras
 
-FLAT_BUT_WRONG = "def head(features):\n    return ops.reshape(features, (7, 512))"
+# The head is tried with two images before the run.
+FOR_TWO_IMAGES = "def head(features):\n    return ops.reshape(features, (2, 512))"
 
 
 @pytest.fixture(scope="module")
@@ -364,7 +365,7 @@ def test_a_write_error_of_the_model_is_reported_with_the_best_epoch(done, data, 
 
 
 def test_a_backend_error_is_reported_and_raised_unchanged(data, folder):
-    events, raised = failed(data, folder, head=FLAT_BUT_WRONG)
+    events, raised = failed(data, folder, head=FOR_TWO_IMAGES)
 
     assert raised is not None
     assert not isinstance(raised, DLMagicsError)
