@@ -67,13 +67,19 @@ def change_settings(folder: Path, changes: dict[str, Any]) -> None:
 
 
 def install(folder: Path, units: Path, settings: dict[str, Any], program: Path) -> None:
-    """Take the program, write the settings that are missing, and start the guard."""
+    """Take the program, write the settings that are missing, and start the guard.
+
+    It has looked once when this returns; but at a boot, systemd starts it later, before sshd.
+    """
     files.make_folder(folder)
     if program != folder / start.PROGRAM:
         files.replace_file(folder / start.PROGRAM, program.read_bytes())
     known = files.read_json(folder / FILE_NAME)
     write_settings(folder, Settings.from_values({**settings, **known}))
+    began = read_clocks()[1]
     restarted_by = start.start_guard(folder, units)
+    if program != folder / start.PROGRAM or not restarted_by:
+        service.wait_for_look(folder, began)
     files.replace_file(folder / "restarted-by", restarted_by.encode())
 
 

@@ -185,6 +185,15 @@ def wake(folder: Path) -> None:
         wait_for_look(folder, began)
 
 
+def end_running(folder: Path) -> None:
+    """End the guard that runs, so that another version can take its place."""
+    deadline = time.monotonic() + WAKE_SECONDS
+    while is_running(folder) and time.monotonic() < deadline:
+        with contextlib.suppress(OSError, ValueError):
+            os.kill(int(_read_text(folder / PID_FILE)), signal.SIGTERM)
+        time.sleep(0.02)
+
+
 def wait_for_look(folder: Path, since: float) -> None:
     """Wait until the guard of a folder has looked after this time of the boot clock."""
     deadline = time.monotonic() + WAKE_SECONDS

@@ -9,7 +9,6 @@ import traceback
 from pathlib import Path
 
 from . import files, service
-from .signals import read_clocks
 
 NAME = "dl-magics-guard"
 PROGRAM = "guard.pyz"
@@ -22,6 +21,7 @@ UNIT = """\
 [Unit]
 Description=Stops this instance when it is idle (dl_magics)
 StartLimitIntervalSec=0
+Before=ssh.service sshd.service
 
 [Service]
 ExecStart={python} -I {program} run {folder}
@@ -35,12 +35,14 @@ WantedBy=multi-user.target
 
 
 def start_guard(folder: Path, unit_folder: Path) -> str:
-    """Start the guard of a folder; return what restarts it: "systemd", or "" for nothing."""
+    """Start the guard of a folder, in place of one that runs.
+
+    Returns what restarts it: "systemd", or "" for nothing.
+    """
     if start_unit(folder, unit_folder):
         return "systemd"
-    if not service.is_running(folder):
-        _detach(folder)
-        service.wait_for_look(folder, read_clocks()[1])
+    service.end_running(folder)
+    _detach(folder)
     return ""
 
 
@@ -74,7 +76,7 @@ def start_unit(folder: Path, unit_folder: Path) -> bool:
         return (
             _control("daemon-reload")
             and _control("enable", name)
-            and _control("start", "--no-block", name)
+            and _control("restart", "--no-block", name)
         )
     except OSError:
         return False

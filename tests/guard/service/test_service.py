@@ -6,6 +6,7 @@ instances of the file are launched at once, as most of a test is waiting.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -92,6 +93,17 @@ def test_an_instance_that_was_never_connected_is_stopped(renter, cloud):
     for each in [folder, *(file.stat() for file in files if file.exists())]:
         assert each.st_uid == os.getuid()
         assert stat.S_IMODE(each.st_mode) & 0o022 == 0
+
+
+def test_an_open_login_in_which_nobody_types_does_not_keep_an_instance(renter, cloud):
+    guarded = Guarded(renter, cloud.folder)
+    guarded.run("true")
+
+    async def log_in_and_wait() -> str:
+        async with renter.connect(guarded.id) as link, link.create_process(term_type="xterm"):
+            return await asyncio.to_thread(guarded.until_stopped)
+
+    assert asyncio.run(log_in_and_wait()) == BY_ITSELF
 
 
 def test_an_instance_whose_guard_ended_is_stopped_by_the_system(renter, cloud):

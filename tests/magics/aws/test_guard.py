@@ -41,12 +41,17 @@ def test_a_guard_is_offered_and_installed_where_there_is_none(cloud, run, capsys
     with pytest.raises(errors.WrongState, match="has no guard") as refused:
         run("%aws_keep 1h")
     run("%aws_get gpu --guard")
+    first = run(f"%aws_ssh sudo cat {FOLDER}/pid").stdout
+    run("%aws_get gpu --guard")
+    second = run(f"%aws_ssh sudo cat {FOLDER}/pid").stdout
     after = run("%aws_safety")
 
     assert marks(without) == {"guard": "✗", "stop or delete": "✓"}
     assert "%aws_get gpu --guard" in str(without)
     assert "%aws_get gpu --guard" in refused.value.fix
     assert marks(after)["guard"] == "✓"
+    # Another version takes the place of the one that runs.
+    assert first != second
 
 
 def test_a_guard_that_would_delete_the_disk_is_not_installed(cloud, run, rent):
