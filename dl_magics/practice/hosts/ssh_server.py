@@ -106,17 +106,18 @@ class PracticeHost:
         _report(f"port {acceptor.get_port()}")
         powered_off = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
         user_data = asyncio.create_task(cloud_init.run_user_data(self._folder, self._environment))
+        counting = asyncio.create_task(self._files.keep_current())
         key_changed = self.host_key.stat().st_mtime_ns
         while not powered_off.done():
             await asyncio.wait([powered_off], timeout=POLL_SECONDS)
             self._check_shutdown_timer()
-            self._files.update()
             # A key pair that is being replaced does not match yet: try again at the next poll.
             with suppress(OSError, asyncssh.KeyImportError, ValueError):
                 if (changed := self.host_key.stat().st_mtime_ns) != key_changed:
                     acceptor.update(server_host_keys=[asyncssh.read_private_key(self.host_key)])
                     key_changed = changed
         user_data.cancel()
+        counting.cancel()
 
     async def _run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         command = ["/bin/bash", "-c", process.command] if process.command else ["/bin/bash", "-l"]

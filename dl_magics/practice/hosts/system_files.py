@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
-from dl_magics.store import atomic
-
 BOOT_ID = Path("proc/sys/kernel/random/boot_id")
 CPU_TIMES = Path("proc/stat")
 TERMINALS = Path("dev/pts")
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 CPU_SECONDS = 1.0
 """How often the CPU times are counted: this reads all processes of this computer."""
 
@@ -24,7 +23,6 @@ class SystemFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._counted = 0.0
         for terminal in (folder / TERMINALS).glob("*"):
             terminal.unlink()
         for each in (BOOT_ID, CPU_TIMES, TERMINALS / "ptmx"):
@@ -32,16 +30,18 @@ class SystemFiles:
         (folder / BOOT_ID).write_text(f"{uuid.uuid4()}\n")
         self._write_cpu_times()
 
-    def update(self) -> None:
-        """Count the CPU times again if it is time to."""
-        if time.monotonic() - self._counted >= CPU_SECONDS:
-            self._write_cpu_times()
+    async def keep_current(self) -> None:
+        """Count the CPU times again and again, in a thread: the server must answer meanwhile."""
+        while True:
+            await asyncio.sleep(CPU_SECONDS)
+            await asyncio.to_thread(self._write_cpu_times)
 
     def _write_cpu_times(self) -> None:
-        self._counted = time.monotonic()
-        ticks = round(count_cpu_seconds() * os.sysconf("SC_CLK_TCK")) if os.name == "posix" else 0
-        with suppress(OSError):
-            atomic.replace(self._folder / CPU_TIMES, f"cpu  {ticks} 0 0 0 0 0 0 0 0 0\n")
+        file = self._folder / CPU_TIMES
+        with suppress(OSError, psutil.Error):
+            ticks = round(count_cpu_seconds() * TICKS_PER_SECOND)
+            file.with_name(".stat").write_text(f"cpu  {ticks} 0 0 0 0 0 0 0 0 0\n")
+            file.with_name(".stat").replace(file)
 
 
 def count_cpu_seconds() -> float:
