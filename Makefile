@@ -22,7 +22,7 @@ FAST := core data runs store ssh widgets aws training/recipe practice/ec2/test_l
 	$(addprefix training/engine/test_,head.py networks.py pipeline.py) \
 	$(addprefix magics/,test_arguments.py test_loading.py display/test_messages.py)
 
-.PHONY: help demo lab test check pytest lint notebooks floors networks chaos histories guard-histories fuzz bench gpu pictures clean
+.PHONY: help demo lab test check pytest lint notebooks floors networks chaos budgets histories guard-histories fuzz bench gpu pictures clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -76,6 +76,9 @@ fuzz: build/installed-for-tests ## ten times the generated requests to the serve
 
 histories: build/installed-for-tests ## 10,000 random histories of two kernels and two accounts on AWS
 	PYTHONPATH=$(CURDIR):$(CURDIR)/tests $(BIN)/python tests/support/in_process/histories.py 10000
+
+budgets: build/installed-for-tests ## 20 runs on the practice cloud, each ends under its budget with a model that loads
+	BUDGET_RUNS=20 $(OFFLINE) $(BIN)/python -m pytest tests/actions/runs/test_remote_finetune.py -q -k within_its_budget --timeout 1200
 
 guard-histories: build/installed-for-tests ## 100,000 random histories of an instance and its guard
 	PYTHONPATH=$(CURDIR):$(CURDIR)/tests $(BIN)/python tests/support/guard/histories.py 100000

@@ -42,6 +42,7 @@ OWNERS = {
     "instance_prices.csv": "aws.pricing",
     "disk_prices.csv": "aws.pricing",
     "prices.json": "aws.pricing",
+    "instance_history.json": "aws.billing",
     "practice.json": "practice",
 }
 # They hand the whole package over: to an instance, and to the interpreter with Theano.

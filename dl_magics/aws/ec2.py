@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from dl_magics.aws import instance_types, parsing, state_reasons, volumes
+from dl_magics.aws.billing import usage
 from dl_magics.aws.session import AwsSession
 from dl_magics.core import money
 from dl_magics.core.instance import Instance, State
@@ -42,7 +43,9 @@ class Ec2:
         """Return all instances of the account in this region, with the sizes of their disks."""
         reservations, last = self._session.query_pages("ec2", "describe_instances", "Reservations")
         found = parsing.parse_instances({**last, "Reservations": reservations}, self._session)
-        return self.add_disks(found)
+        with_disks = self.add_disks(found)
+        usage.note(self._session, with_disks)
+        return with_disks
 
     def describe_instance(self, id_: str) -> Instance:
         """Return the instance with this id; raise NoSuchInstance if AWS does not have it."""
@@ -52,6 +55,7 @@ class Ec2:
             raise NoSuchInstance(
                 f"Instance {id_} no longer exists.", fix="%aws_list shows your instances."
             )
+        usage.note(self._session, found)
         return found[0]
 
     def add_disks(self, instances: list[Instance]) -> list[Instance]:

@@ -66,6 +66,7 @@ def _instance(each: Mapping[str, Any], seen_at: float) -> Instance:
         private_ip=each.get("PrivateIpAddress"),
         zone=each.get("Placement", {}).get("AvailabilityZone", ""),
         launched_at=each["LaunchTime"].timestamp(),
+        stopped_at=state_reasons.read_stop_time(str(each.get("StateTransitionReason", ""))),
         seen_at=seen_at,
         spot=each.get("InstanceLifecycle") == "spot",
         public_addresses=len(addresses),

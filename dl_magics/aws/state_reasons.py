@@ -5,9 +5,14 @@ The codes are those of `StateReason` in the EC2 API reference.
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
+
 BY_EC2 = ("Server.", "Client.")
 # The person, or a shutdown inside the instance, did it.
 _BY_REQUEST = ("Client.UserInitiatedShutdown", "Client.InstanceInitiatedShutdown")
+# "User initiated (2026-11-26 10:47:02 GMT)": a shutdown inside the instance has no time.
+_TIME = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")
 _FIXES = {
     "Client.InternalError": "The profile may not use the KMS key of the encrypted disk: allow "
     "kms:CreateGrant, kms:Decrypt and kms:GenerateDataKey* for it, then %aws_start.",
@@ -33,3 +38,17 @@ def name_reason(code: str, message: str, transition: str) -> str:
 def find_fix(reason: str) -> str:
     """Return what to do about a reason; empty if it is not one of EC2."""
     return next((fix for code, fix in _FIXES.items() if reason.startswith(code)), "")
+
+
+def read_stop_time(transition: str) -> float:
+    """Return when a request stopped the instance, by the state's transition; 0 if it is not told.
+
+    It is in seconds since the epoch.
+    """
+    found = _TIME.search(transition)
+    if not found:
+        return 0.0
+    try:
+        return datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return 0.0

@@ -19,10 +19,12 @@ class Instance:
     """A snapshot of an EC2 instance.
 
     Times are seconds since the epoch by the clock of AWS: `seen_at` is the time of the snapshot,
-    `launched_at` the time of the last start. `dollars_per_hour` is what it and its public IPv4
-    addresses cost while it runs, by the price of `price_day`; None if unknown. `disks` are the type
-    and the GiB of each EBS volume that was read, of `volumes`; `disk_dollars` and `elastic_dollars`
-    are for a month, running or stopped. `ena` is true if its network works with the Elastic Network
+    `launched_at` the time of the last start, `stopped_at` of the last stop, 0 if EC2 does not tell.
+    `dollars_per_hour` is what it and its public IPv4 addresses cost while it runs, by the price of
+    `price_day`; None if unknown. It consists of `type_dollars` and, for each address,
+    `address_dollars`. `disks` are the type and the GiB of each EBS volume that was read, of
+    `volumes`; `disk_dollars` and `elastic_dollars` are for a month, running or stopped.
+    `ena` is true if its network works with the Elastic Network
     Adapter, `ebs` if its root device is a volume, which a stop keeps. `user` is the login user of
     its tag, "" if it has none. `ours` is true if dl_magics launched it, with the client token
     `token`, `answers` if SSH has just answered. `note` is a sentence on what else was
@@ -38,6 +40,7 @@ class Instance:
     private_ip: str | None = None
     zone: str = ""
     launched_at: float = 0.0
+    stopped_at: float = 0.0
     seen_at: float = 0.0
     spot: bool = False
     public_addresses: int = 0
@@ -46,7 +49,11 @@ class Instance:
     disks: tuple[tuple[str, int], ...] = ()
     dollars_per_hour: float | None = None
     price_day: str = ""
+    type_dollars: float | None = None
+    address_dollars: float | None = None
+    address_day: str = ""
     disk_dollars: float | None = 0.0
+    disk_day: str = ""
     elastic_dollars: float | None = 0.0
     image: str = ""
     architecture: str = "x86_64"
@@ -103,14 +110,6 @@ class Instance:
         if self.disk_dollars is None or self.elastic_dollars is None:
             return None
         return self.disk_dollars + self.elastic_dollars
-
-    def receipt(self, ended_at: float) -> money.Receipt:
-        """Return the cost from its last start to `ended_at`, seconds since the epoch."""
-        seconds = max(0.0, ended_at - self.launched_at)
-        cost = money.cost(self.dollars_per_hour, seconds)
-        return money.Receipt(
-            self.name, seconds, cost, self.dollars_per_month, self.price_day, self.elastic_ips
-        )
 
     def to_json(self) -> dict[str, Any]:
         """Return values for JSON, which `from_json` accepts."""

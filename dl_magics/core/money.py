@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 
 HOURS_PER_MONTH = 730
 """The hours by which AWS counts a month."""
@@ -11,12 +11,13 @@ HOURS_PER_MONTH = 730
 _MIN_BILLED_SECONDS = 60
 
 
-def format_dollars(dollars: float | None) -> str:
+def format_dollars(dollars: float | Decimal | None) -> str:
     """Return `$0.62`; four decimals below 10 cents; `unknown` for None."""
     if dollars is None:
         return "unknown"
     digits = 2 if dollars == 0 or dollars >= 0.1 else 4
-    return f"${dollars:,.{digits}f}"
+    exact = dollars if isinstance(dollars, Decimal) else Decimal(repr(dollars))
+    return f"${exact.quantize(Decimal(10) ** -digits, ROUND_HALF_UP):,f}"
 
 
 def format_per_hour(dollars: float | None) -> str:
@@ -37,11 +38,6 @@ def cost(dollars_per_hour: float | None, seconds: float) -> float | None:
     if dollars_per_hour is None:
         return None
     return dollars_per_hour * max(seconds, _MIN_BILLED_SECONDS) / 3600
-
-
-def cost_share(dollars_per_hour: float | None, seconds: float) -> float | None:
-    """Return the dollars for `seconds` of the time of a running instance: without a minimum."""
-    return None if dollars_per_hour is None else dollars_per_hour * seconds / 3600
 
 
 def format_duration(seconds: float) -> str:
@@ -67,33 +63,3 @@ def describe_price(price: Price | None) -> str:
     if price is None:
         return format_per_hour(None)
     return f"{format_per_hour(price.dollars)} by the {price.source} of {price.day}"
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """The cost of an instance from start to stop, and of its disks and addresses for a month.
-
-    `price_day` is the day of the price of its hour; amounts are None if a price is unknown.
-    `elastic_ips` are the addresses that it keeps, and that cost, while it is stopped.
-    """
-
-    name: str
-    seconds: float
-    dollars: float | None
-    dollars_per_month: float | None
-    price_day: str = ""
-    elastic_ips: int = 0
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def __repr__(self) -> str:
-        return f"{self.name}: {self}"
-
-    def __str__(self) -> str:
-        kept = "the disks and Elastic IPs cost" if self.elastic_ips else "the disk costs"
-        day = f" by the price of {self.price_day}" if self.price_day else ""
-        return (
-            f"{format_duration(self.seconds)}, {format_dollars(self.dollars)}{day}; "
-            f"while stopped {kept} {format_dollars(self.dollars_per_month)} a month"
-        )

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, closing, nullcontext, suppress
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, needs_local_scope
 from traitlets import Enum
 
-from dl_magics.errors import BadSetting
+from dl_magics.magics import training_cell
 from dl_magics.magics.arguments import (
     argument,
     magic_arguments,
@@ -22,13 +20,7 @@ from dl_magics.magics.display.front_end import Live, shows_widgets
 from dl_magics.magics.display.updatable import print_line
 from dl_magics.magics.prompts import Notice, confirm
 
-if TYPE_CHECKING:
-    from dl_magics.runs.events import Event
-    from dl_magics.training.run import Run
-
-    Stop = Callable[[], bool]
-
-_EXPLAIN, _RESUME = "--explain", "--resume"
+_EXPLAIN, _CHECK, _FORCE = "--explain", "--check", "-f"
 
 
 @magics_class
@@ -59,13 +51,18 @@ class FinetuneMagics(Magics):
 
             %finetune --resume
 
+            %finetune data/dogscats --budget 0.50 --then stop
+
+            %finetune data/dogscats --check
+
         The data folder has one subfolder per class, or train/ and valid/ with one subfolder per
         class each. The body is Python: settings, and optionally head(features), a function that
         gets the features and returns the last hidden layer. It may use variables of the notebook
         whose values are plain. Stop, or an interrupt of the kernel, ends the run at the next batch
         and keeps the best weights. The first line of the output says where the run trains: on the
         connected instance or on this computer. --explain prints the equivalent plain Keras code and
-        trains nothing.
+        trains nothing. --check shows the time, memory and price of the run, each as a range, and
+        trains nothing; earlier runs on the same type of instance make it narrower.
 
         --resume continues an interrupted run: the newest, or the one that is named
         (--resume 2026-11-22_2354). It ends with exactly the numbers of an uninterrupted run. The
@@ -99,69 +96,55 @@ class FinetuneMagics(Magics):
                                         where the device is faster with it
             max_duration    None        time after which the run ends and keeps the best
                                         weights: minutes, or "90s", "30m", "2h"
+            budget          None        dollars that the time of the run may cost on an
+                                        instance: it ends before, with the best weights
+            then            None        what happens to the instance once the results are on
+                                        this computer and checked: "stop", "terminate" (with -f
+                                        on the line), or None
             backend         None        None is the backend that %backend shows; "theano"
                                         trains VGG16 with Keras 1
         """
         from dl_magics.actions.gpu import sync
-        from dl_magics.actions.runs import finetune, place, runs
+        from dl_magics.actions.runs import estimate, finetune, place, runs, when_done
         from dl_magics.training import explain
         from dl_magics.training.recipe import cell_parser
         from dl_magics.training.recipe.recipe import describe_sample
         from dl_magics.training.run import Run
 
         line = strip_comment(line)
-        if any(word.partition("=")[0] == _RESUME for word in line.split()):
-            run = runs.find_resumable(_parse_resume(line, cell))
+        if any(word.partition("=")[0] == training_cell.RESUME for word in line.split()):
+            run = runs.find_resumable(training_cell.parse_resume(line, cell))
             print_line(place.describe_resumed(run))
-            return self._watch(run, lambda stop: finetune.resume(run, stop))
+            ending = when_done.plan_resumed(run)
+            return training_cell.watch_training(
+                self.shell, self.live, run, lambda stop: finetune.resume(run, stop), ending
+            )
         names = {**self.shell.user_ns, **(local_ns or {})}
-        words = [word for word in line.split(" ") if word != _EXPLAIN]
+        words = [word for word in line.split(" ") if word not in (_EXPLAIN, _CHECK, _FORCE)]
         recipe = cell_parser.parse_cell(" ".join(words), cell, names)
         if _EXPLAIN in line.split(" "):
             print(explain.write_script(recipe))
             return None
         where = place.find_place()
+        estimate.check_budget(recipe, where)
+        if _CHECK in line.split(" "):
+            return estimate.estimate_run(recipe, where)
+        ending = when_done.plan_ending(recipe, where, force=_FORCE in line.split(" "))
         print_line(where.sentence)
+        if recipe.budget:
+            print_line(estimate.estimate_run(recipe, where).sentence)
         if sampled := describe_sample(recipe):
             print_line(sampled)
         if where.kernel and (unlike := sync.describe_difference(recipe.data)):
             print_line(unlike)
         run = Run(runs.create_folder(recipe))
-        return self._watch(run, lambda stop: finetune.finetune(recipe, run.path, stop, where))
-
-    def _watch(self, run: Run, train: Callable[[Stop], Generator[Event, None, None]]) -> Run:
-        """Show a run while it trains in this cell, and return it."""
-        from dl_magics.magics.display import live, predict_progress
-        from dl_magics.runs.stop_request import catch_first_interrupt
-
-        before = run.record.refresh()
-        screens: list[live.Screen] = []
-        try:
-            with (
-                catch_first_interrupt(
-                    lambda: screens[0].show_stopping() if screens else None
-                ) as stop,
-                self._show_lost_link(),
-                closing(train(stop)) as events,
-            ):
-                screens.append(live.screen_for(self.shell, self.live, name=run.name))
-                if stop():  # before it could be shown
-                    screens[0].show_stopping()
-                live.watch(events, screens[0], before)
-        except KeyboardInterrupt:
-            with suppress(OSError):
-                run.path.rmdir()  # it is empty if nothing began
-            raise live.explain_interrupt(run) from None
-        return predict_progress.show_in(self.shell, run)
-
-    def _show_lost_link(self) -> AbstractContextManager[object]:
-        """Print a line while the host of the GPU kernel cannot be reached."""
-        from dl_magics.actions.gpu import notebook_kernel
-        from dl_magics.magics.display.link_status import show_link_status
-
-        if not notebook_kernel.is_connected():
-            return nullcontext()
-        return show_link_status(self.shell, notebook_kernel.current())
+        return training_cell.watch_training(
+            self.shell,
+            self.live,
+            run,
+            lambda stop: finetune.finetune(recipe, run.path, stop, where),
+            ending,
+        )
 
     @magic_arguments()
     @argument("part", nargs="?", default="", help="list only runs with this in their name")
@@ -225,22 +208,3 @@ class FinetuneMagics(Magics):
         else:
             live.attach(run, screen)
         return predict_progress.show_in(self.shell, run)
-
-
-def _parse_resume(line: str, cell: str) -> str:
-    """Return the run that `--resume [RUN]` names, "" for the newest interrupted one.
-
-    Raises BadSetting where the cell has more than that.
-    """
-    first, *words = line.replace(f"{_RESUME}=", f"{_RESUME} ").split()
-    if first != _RESUME or len(words) > 1 or any(word.startswith("-") for word in words):
-        raise BadSetting(
-            f"--resume takes the name of one run and no other argument, got: {line.strip()}",
-            fix="Leave out the folder and the settings: %finetune --resume",
-        )
-    if cell.strip():
-        raise BadSetting(
-            f"--resume takes no cell body, got: {cell.strip().splitlines()[0]}",
-            fix="A resumed run keeps its own recipe. Leave out the body: %finetune --resume",
-        )
-    return words[0] if words else ""

@@ -142,8 +142,9 @@ class RunEnded(Event):
     """The run ended; only the RunResumed of an interrupted run may follow.
 
     `files` maps the names of the saved files to their sha256, `seconds` the phases to their
-    duration. `error` and `fix` are set if the run failed; `run`, `recipe` and `host` if it failed
-    before it started.
+    duration. `dollars` are what its instance cost meanwhile, by the price of `price_day`; None if
+    it ran on none, or the price is unknown. `error` and `fix` are set if the run failed; `run`,
+    `recipe` and `host` if it failed before it started.
     """
 
     kind: ClassVar[str] = "run_ended"
@@ -152,6 +153,8 @@ class RunEnded(Event):
     best: rules.Numbers = field(default_factory=dict)
     files: rules.Files = field(default_factory=dict)
     seconds: rules.Durations = field(default_factory=dict)
+    dollars: rules.OptionalAmount = None
+    price_day: rules.Text = ""
     error: rules.Text = ""
     fix: rules.Text = ""
     run: rules.Text = ""

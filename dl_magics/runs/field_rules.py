@@ -90,7 +90,7 @@ def _is_recipe(value: Any) -> bool:
 def _is_host(value: Any) -> bool:
     return (
         _mapping_to(_is_json)(value)
-        and all(_is_text(value.get(name, "")) for name in ("name", "id", "type"))
+        and all(_is_text(value.get(name, "")) for name in ("name", "id", "type", "price_day"))
         and (value.get("dollars_per_hour") is None or _is_duration(value["dollars_per_hour"]))
     )
 
@@ -117,6 +117,10 @@ Count = Annotated[int, Rule("a number from 0", _is_count)]
 Position = Annotated[int, Rule("a number from 1", lambda value: _is_count(value) and value > 0)]
 OptionalCount = Annotated[
     int | None, Rule("a number from 0, or null", lambda value: value is None or _is_count(value))
+]
+OptionalAmount = Annotated[
+    float | None,
+    Rule("a number from 0, or null", lambda value: value is None or _is_duration(value)),
 ]
 Number = Annotated[float, Rule("a number", _is_number)]
 Seconds = Annotated[float, Rule("seconds from 0", _is_duration)]

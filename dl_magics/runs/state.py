@@ -28,7 +28,8 @@ class RunState:
 
     `status` is "" before the run started and "running" until it ended. `epochs` holds {"epoch",
     "logs", "best"} of each epoch, `resumed` {"interrupted_at", "epoch", "batches"} of each time
-    that the run was resumed. `seconds_paused` is the time between interruption and resumption;
+    that the run was resumed. `seconds_paused` is the time between interruption and resumption,
+    `dollars_before` what the run cost until it was resumed on its present host;
     `at` is the time of the last event, in seconds since the epoch like `started_at`.
     """
 
@@ -57,6 +58,8 @@ class RunState:
     started_at: float = 0.0
     at: float = 0.0
     seconds_paused: float = 0.0
+    dollars_before: float = 0.0
+    seconds_before: float = 0.0
     seconds: Mapping[str, float] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
@@ -80,6 +83,20 @@ class RunState:
         if not self.started_at:
             return 0.0
         return max(self.at - self.started_at - self.seconds_paused, 0.0)
+
+    @property
+    def dollars(self) -> float | None:
+        """What the instance cost while the run went on; None without one or without its price."""
+        price = self.host.get("dollars_per_hour")
+        if price is None:
+            return None
+        seconds = max(self.seconds_running - self.seconds_before, 0.0)
+        return self.dollars_before + float(price) * seconds / 3600
+
+    @property
+    def price_day(self) -> str:
+        """The day of the price in `dollars`, "" if it is unknown."""
+        return str(self.host.get("price_day", ""))
 
     def apply(self, event: Event) -> RunState:
         """Return the state after one more event."""
@@ -155,6 +172,8 @@ class RunState:
             "epochs": tuple(each for each in self.epochs if each["epoch"] < event.epoch),
             "warnings": (),
             "seconds_paused": self.seconds_paused + max(event.t - self.at, 0.0),
+            "dollars_before": self.dollars or 0.0,
+            "seconds_before": self.seconds_running,
             "host": event.host,
             "versions": event.versions,
             "device": event.device,

@@ -108,6 +108,8 @@ def render_text(state: RunState) -> str:
     lines += [format_epoch(each) for each in state.epochs]
     if state.started_at and state.seconds:
         lines.append(_seconds(state))
+    if state.ended and state.dollars is not None:
+        lines.append(_cost(state))
     lines += format_resumptions(state)
     lines += [f"skipped {each['path']}: {each['reason']}" for each in state.skipped]
     lines += [f"! {each['text']} {each['fix']}" for each in state.warnings]
@@ -129,6 +131,8 @@ def render_html(state: RunState, picture: bytes) -> str:
         parts.append(_table(state))
     if state.started_at and state.seconds:
         parts.append(f"<p>{_text(_seconds(state))}</p>")
+    if state.ended and state.dollars is not None:
+        parts.append(f"<p>{_text(_cost(state))}</p>")
     parts += [f"<p>{_text(each)}</p>" for each in format_resumptions(state)]
     if state.skipped:
         rows = "".join(
@@ -209,3 +213,8 @@ def _text(value: object) -> str:
 def _seconds(state: RunState) -> str:
     phases = ", ".join(f"{phase} {value:.1f} s" for phase, value in state.seconds.items())
     return f"{sum(state.seconds.values()):.1f} s on {state.device}: {phases}"
+
+
+def _cost(state: RunState) -> str:
+    day = f" by the price of {state.price_day}" if state.price_day else ""
+    return f"cost: ${state.dollars or 0:.4f} on {state.host.get('name', 'its instance')}{day}"

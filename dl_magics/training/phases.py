@@ -36,6 +36,7 @@ from dl_magics.training.engine.inference.compute import Compute
 from dl_magics.training.engine.inference.out_of_memory import is_out_of_memory
 from dl_magics.training.engine.scanned_images import ScannedImages
 from dl_magics.training.recipe.recipe import Recipe
+from dl_magics.training.steps.budget import make_budget
 
 
 @dataclass
@@ -44,8 +45,8 @@ class Frame:
 
     `host` says where it trains. `seconds` are those of the phases so far, `files` the sha256 of
     each file it saved, `best` the best epoch so far, `classes` their number once the images were
-    found; `has_started` is true after its first event, `stopped` once it was stopped or ran out of
-    time.
+    found, `spent` the dollars that it cost before it was resumed; `has_started` is true after its
+    first event, `stopped` once it was stopped or ran out of time or money.
     """
 
     recipe: Recipe
@@ -58,12 +59,14 @@ class Frame:
     best: Best = field(default_factory=Best)
     classes: int = 0
     has_started: bool = False
+    spent: float = 0.0
     stopped: bool = False
 
     def __post_init__(self) -> None:
         self._phase_started = self.timer()
         self._started = self._phase_started - sum(self.seconds.values())
         self._phase = "start"
+        self.budget = make_budget(self.recipe, self.host, self._phase_started, self.spent)
 
     def run(self, steps: Iterator[Event]) -> Iterator[Event]:
         """Yield the events of the steps, and last how the run ended; a failure is raised after it.
@@ -115,11 +118,19 @@ class Frame:
                 yield from warnings
 
     def should_stop(self) -> bool:
-        """Return whether a stop was requested or `max_duration` is over; once true, always true."""
-        limit = self.recipe.max_duration
-        late = limit is not None and self.timer() - self._started > limit
-        self.stopped = self.stopped or late or self.stop_requested()
+        """Return whether a stop was requested, or `max_duration` or the budget is over.
+
+        Once true, it is always true.
+        """
+        limit, now = self.recipe.max_duration, self.timer()
+        late = limit is not None and now - self._started > limit
+        spent = self.budget is not None and self.budget.is_spent(now)
+        self.stopped = self.stopped or late or spent or self.stop_requested()
         return self.stopped
+
+    def keeps_first_epoch(self) -> bool:
+        """Return whether the run ends by its budget: a part of an epoch is better than none."""
+        return bool(self.budget and self.budget.is_over)
 
     def enter_phase(self, phase: str) -> None:
         """Count the seconds from now on as those of `phase`."""
@@ -127,6 +138,8 @@ class Frame:
         before = self.seconds.get(self._phase, 0.0)
         self.seconds[self._phase] = round(before + now - self._phase_started, 3)
         self._phase, self._phase_started = phase, now
+        if self.budget:
+            self.budget.begin_phase(now)
 
     def started(
         self,
@@ -155,7 +168,8 @@ class Frame:
     ) -> Generator[Event, None, bool]:
         """Enter the phase "features": fill the store.
 
-        Return false where the run was stopped before it had weights to keep.
+        Return false where the run was stopped before it had weights to keep. A budget that does not
+        suffice for all images leaves those that were computed.
         """
         recipe = self.recipe
         self.enter_phase("features")
@@ -163,15 +177,18 @@ class Frame:
         yield from data_checks.warn_of_gray(images.gray)
         yield from fill_store(
             store,
-            images.views,
+            images.shuffle_views(recipe.seed) if self.budget else images.views,
             recipe.image_size,
             batch_size,
             recipe.seed,
             compute,
             # The best weights of an earlier stretch are useless without the features.
-            self.should_stop if self.best.epoch is None else lambda: False,
+            self._should_stop_features if self.best.epoch is None else lambda: False,
             images.broken,
         )
+        if self.budget and self.budget.ended_features:
+            yield from images.keep_computed(store, self.budget)
+            self.stopped = self.stopped or not images.has_each_class()
         if self.should_stop() and self.best.epoch is None:
             return False
         total = len(images.folder.train) + len(images.folder.valid)
@@ -183,6 +200,10 @@ class Frame:
         images.refuse_broken()
         return True
 
+    def _should_stop_features(self) -> bool:
+        enough = self.budget and self.budget.is_spent_on_features(self.timer())
+        return bool(enough) or self.should_stop()
+
     def enter_head(self, kept: int = 0) -> PhaseStarted:
         """Enter the phase "head", `kept` epochs of which are done already."""
         self.enter_phase("head")
@@ -190,6 +211,8 @@ class Frame:
 
     def save_model(self, name: str, images: int, save: Callable[[Path], str]) -> Iterator[Event]:
         """Enter the phase "evaluate": save the model; `save` returns the sha256 of its file."""
+        if self.budget and self.budget.is_over:
+            yield self.budget.warn_of_end(self.best.epoch)
         self.enter_phase("evaluate")
         yield PhaseStarted(phase="evaluate", total=images, unit="images")
         self.files[name] = save(self.folder / name)

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,8 @@ def _record(events: Events, writer: LogWriter, folder: Path, state: RunState) ->
                 if not (has_begun or _begins(event, state)):
                     continue
                 has_begun = True
+                if isinstance(event, RunEnded):
+                    event = _add_cost(event, state)
                 writer.append(event)
                 state = state.apply(event)
                 if state.ended:
@@ -148,10 +151,17 @@ def _record(events: Events, writer: LogWriter, folder: Path, state: RunState) ->
                 yield event
         finally:
             if has_begun and not state.ended:
-                writer.append(RunEnded(n=state.n + 1, t=time.time(), status="interrupted"))
+                ended = RunEnded(n=state.n + 1, t=time.time(), status="interrupted")
+                writer.append(_add_cost(ended, state))
 
 
 def _begins(event: Event, state: RunState) -> bool:
     if isinstance(event, RunEnded):
         return event.status == "failed" and not state.started_at
     return True
+
+
+def _add_cost(ended: RunEnded, before: RunState) -> RunEnded:
+    """Return the end of a run with what its instance cost from its start to then."""
+    state = before.apply(ended)
+    return replace(ended, dollars=state.dollars, price_day=state.price_day)

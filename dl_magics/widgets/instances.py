@@ -15,6 +15,7 @@ from typing import Any
 import traitlets as t
 
 from dl_magics.actions.aws import context, instances, price_list, resize
+from dl_magics.actions.aws.billing import bill
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.guard import control, safety
 from dl_magics.core import money
@@ -135,5 +136,6 @@ def _row(current: Context, instance: Instance) -> dict[str, Any]:
         "seconds": instance.seconds,
         "price": money.format_per_hour(instance.dollars_per_hour),
         "disk": money.format_per_month(instance.dollars_per_month),
+        "month": money.format_dollars(bill.read_month(instance)),
         "start": instances.describe_start(current, instance),
     }

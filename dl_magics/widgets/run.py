@@ -98,9 +98,7 @@ def cost(state: RunState) -> str:
     """Return the cost of the instance for the time of the run; "" if it runs on no instance."""
     if "dollars_per_hour" not in state.host:
         return ""
-    return money.format_dollars(
-        money.cost_share(state.host["dollars_per_hour"], state.seconds_running)
-    )
+    return money.format_dollars(state.dollars)
 
 
 def notes(state: RunState) -> list[str]:

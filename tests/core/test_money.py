@@ -56,11 +56,3 @@ def test_an_hourly_price_keeps_its_decimals(hundredths_of_cents):
 )
 def test_a_duration_is_formatted_in_short_units(seconds, written):
     assert money.format_duration(seconds) == written
-
-
-def test_a_receipt_shows_duration_cost_and_disk():
-    receipt = money.Receipt("gpu", 2460, money.cost(0.90, 2460), 8.0, "2026-11-23")
-
-    assert str(receipt) == (
-        "41 min, $0.61 by the price of 2026-11-23; while stopped the disk costs $8.00 a month"
-    )

@@ -62,6 +62,7 @@ export function instance(change: Partial<IInstance> = {}): IInstance {
     seconds: 3600,
     dollars: 0.5,
     dollars_per_month: 8,
+    month_dollars: 1.5,
     practice: true,
     unfinished: null,
     cells: {

@@ -35,6 +35,7 @@ def test_the_panel_shows_every_instance_with_its_price(panel):
 
     assert (shown["name"], shown["state"], shown["price"]) == ("gpu", "running", "$0.0166/h")
     assert shown["disk"] == "$8.00/month"
+    assert shown["month"].startswith("$")
     assert panel.types["g4dn.xlarge"] == "T4 16 GiB, $0.526/h"
 
 

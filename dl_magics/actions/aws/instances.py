@@ -106,14 +106,9 @@ def add_prices(context: Context, changes: Iterator[Instance]) -> Iterator[Instan
 
 
 def stop(context: Context, word: str | None = None) -> Iterator[Instance]:
-    """Stop an instance; yield it at each change, with the price that was known before."""
-    instance = context.resolve_instance(word, exact=True)
-    ran = instance.costs_money
-    for seen in context.ec2.stop(instance):
-        if seen.state == "stopped":
-            (seen,) = context.ec2.add_disks([seen])
-        # A stopped instance has no public address, but it had one that cost money.
-        yield replace(seen, dollars_per_hour=instance.dollars_per_hour) if ran else seen
+    """Stop an instance; yield it at each change."""
+    for seen in context.ec2.stop(context.resolve_instance(word, exact=True)):
+        yield context.ec2.add_disks([seen])[0] if seen.state == "stopped" else seen
 
 
 def terminate(context: Context, word: str | None) -> Iterator[Instance]:

@@ -12,7 +12,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from dl_magics.core import money
 from dl_magics.errors import DamagedRun, NoSuchRun
 from dl_magics.runs import log, remote_origin, report, stop_request
 from dl_magics.runs.record import RunRecord
@@ -158,7 +157,7 @@ def _summarize_state(folder: Path, state: RunState) -> RunSummary:
         images_per_second=state.images_per_second,
         seconds_left=state.seconds_left,
         seconds=state.seconds_running,
-        dollars=money.cost_share(dollars_per_hour, state.seconds_running),
+        dollars=state.dollars,
         best=dict(best) if best else None,
         epochs=len(state.epochs),
         started_at=state.started_at,

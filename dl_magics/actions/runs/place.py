@@ -60,7 +60,12 @@ def describe_host(host: SshHost) -> dict[str, Any]:
         return described
     aws = host.load_context()
     instance = instances.add_price(aws, aws.ec2.describe_instance(host.alias))
-    return {**described, "type": instance.type, "dollars_per_hour": instance.dollars_per_hour}
+    return {
+        **described,
+        "type": instance.type,
+        "dollars_per_hour": instance.dollars_per_hour,
+        "price_day": instance.price_day,
+    }
 
 
 def _describe(kernel: NotebookKernel) -> TrainingPlace:

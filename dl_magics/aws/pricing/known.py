@@ -46,6 +46,11 @@ class KnownPrices:
         dollars = [price.dollars * gib for price, gib in priced if price]
         return sum(dollars) if len(dollars) == len(priced) else None
 
+    def day_of_disks(self, disks: Iterable[tuple[str, int]]) -> str:
+        """Return the day of the oldest price in `of_disks`, "" without one."""
+        prices = [self.of_disk(type_) for type_, _ in disks]
+        return min((price.day for price in prices if price), default="")
+
 
 def read_known(session: AwsSession) -> KnownPrices:
     """Return the prices that are known for the region of a session."""
@@ -72,7 +77,11 @@ def add_costs(known: KnownPrices, instance: Instance) -> Instance:
         instance,
         dollars_per_hour=hour,
         price_day=price.day if price and address else "",
+        type_dollars=price.dollars if price else None,
+        address_dollars=address.dollars if address else None,
+        address_day=address.day if address else "",
         disk_dollars=known.of_disks(instance.disks),
+        disk_day=known.day_of_disks(instance.disks),
         elastic_dollars=elastic,
     )
 

@@ -11,13 +11,14 @@ from dl_magics.magics.display.front_end import shows_widgets
 from dl_magics.magics.prompts import Notice, kernel_restarter
 
 if TYPE_CHECKING:
+    from dl_magics.actions.aws.billing.bill import Bill
     from dl_magics.actions.aws.check import CheckResult
     from dl_magics.actions.aws.price_list import PriceList
 
 
 @magics_class
 class AccountMagics(Magics):
-    """Show prices, quotas and settings."""
+    """Show prices, costs, quotas and settings."""
 
     @magic_arguments()
     @argument("type", nargs="?", help="type, beginning of a type, or GPU: p4d.24xlarge, g5, m5, T4")
@@ -35,6 +36,29 @@ class AccountMagics(Magics):
         from dl_magics.actions.aws import price_list
 
         return price_list.list_prices_anywhere(parse_argstring(self.aws_prices, line).type)
+
+    @magic_arguments()
+    @argument("--everywhere", action="store_true", help="the instances of all regions")
+    @line_magic
+    def aws_bill(self, line: str) -> Bill:
+        """Show what each instance has cost since its start and this month, by part and by run.
+
+        Dollars are computed by the second from the starts and stops that this computer has seen, at
+        least a minute for each start: the instance on demand or spot, its public IPv4 addresses,
+        its disks. Each price has its day. While an instance is stopped, its disks and Elastic IPs
+        cost the dollars per month in the table. EC2 tells the time of the last start, and of the
+        last stop by a request; time in which an instance may have run is named.
+
+        ::
+
+            %aws_bill
+            bill = %aws_bill --everywhere
+        """
+        from dl_magics.actions.aws import context
+        from dl_magics.actions.aws.billing import bill
+
+        args = parse_argstring(self.aws_bill, line)
+        return bill.make_bill(context.load(), everywhere=args.everywhere)
 
     @magic_arguments()
     @argument("--policy", action="store_true", help="print the IAM policy that dl_magics needs")

@@ -12,8 +12,8 @@ from dl_magics.magics.aws.options import ALLOW_FROM, EXPLAIN, FULL_NAME, MAX_DUR
 
 if TYPE_CHECKING:
     from dl_magics.actions.aws.explain.shell import Script
+    from dl_magics.core.billing.receipt import Receipt
     from dl_magics.core.instance import Instance
-    from dl_magics.core.money import Receipt
 
 
 @magics_class
@@ -70,25 +70,32 @@ class PowerMagics(Magics):
 
     @magic_arguments()
     @FULL_NAME
+    @argument("--when-done", action="store_true", help="wait for the runs on it and their results")
     @EXPLAIN
     @line_magic
     def aws_stop(self, line: str) -> Receipt | Instance | Script:
-        """Stop an instance and show what it cost; its disk is kept.
+        """Stop an instance and show the receipt; its disk is kept.
+
+        The receipt has the time, the dollars of the instance, its IPv4 address and its disks, each
+        with the day of its price. With --when-done the cell waits until the runs on the instance
+        have ended and their models are on this computer and checked. If they are not, the instance
+        stays up, and the cell fails and says why. Ctrl-C ends the wait and changes nothing.
 
         ::
 
             %aws_stop
-            %aws_stop my-gpu
+            %aws_stop my-gpu --when-done
         """
-        from dl_magics.actions.aws import context, instances
+        from dl_magics.actions.aws import context
         from dl_magics.actions.aws.explain import scripts
+        from dl_magics.magics.aws import stopping
 
         args, current = parse_argstring(self.aws_stop, line), context.load()
         if args.explain:
             return scripts.stop_script(current, current.resolve_instance(args.name, exact=True))
-        changes = instances.stop(current, args.name)
-        seen = list(prompts.print_changes(changes, current.profile_and_region))
-        return seen[-1].receipt(seen[-1].seen_at) if seen[0].costs_money else seen[-1]
+        if args.when_done:
+            stopping.wait_for_runs(current, current.resolve_instance(args.name, exact=True))
+        return stopping.stop_instance(current, args.name)
 
     @magic_arguments()
     @argument("type", nargs="?", help="new instance type; without it the current one is shown")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dl_magics.actions.aws.billing import receipts
 from dl_magics.core.instance import Instance
 from dl_magics.server.monitors.listing import Listing
 from dl_magics.server.publisher import Publisher
@@ -12,14 +13,14 @@ class InstanceNotices:
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
-        # By id: each as it was when it was last seen running, and when it was first seen not to be.
+        # By id: each as it was when it was last seen running, and first seen not to be.
         self._running: dict[str, Instance] = {}
-        self._ended_at: dict[str, float] = {}
+        self._stopping: dict[str, Instance] = {}
         self._unfinished: dict[str, str] = {}
 
     def forget(self) -> None:
         """Forget the last listing, as the place is another one."""
-        self._running, self._ended_at, self._unfinished = {}, {}, {}
+        self._running, self._stopping, self._unfinished = {}, {}, {}
 
     def update(self, listing: Listing) -> None:
         """Notify of each instance that ran in the last listing and is stopped or gone in this."""
@@ -46,18 +47,18 @@ class InstanceNotices:
 
     def _follow(self, ran: Instance, seen: Instance | None) -> None:
         if seen and seen.costs_money:
-            self._ended_at.pop(ran.id, None)
+            self._stopping.pop(ran.id, None)
         elif seen and seen.state == "stopping":
-            self._ended_at.setdefault(ran.id, seen.seen_at)
+            self._stopping.setdefault(ran.id, seen)
         elif seen and seen.state == "stopped":
-            ended_at = self._ended_at.pop(ran.id, seen.seen_at)
-            self._notify("instance-stopped", "info", ran, repr(ran.receipt(ended_at)), seen.reason)
+            receipt = receipts.make_receipt(ran, self._stopping.get(ran.id, seen), seen)
+            self._notify("instance-stopped", "info", ran, str(receipt), seen.reason)
         else:
             ended = f"{ran.name} ({ran.type}, {ran.id}) was terminated."
             self._notify("instance-gone", "warning", ran, ended, seen.reason if seen else "")
 
     def _notify(self, kind: str, level: str, ran: Instance, message: str, reason: str) -> None:
         del self._running[ran.id]
-        self._ended_at.pop(ran.id, None)
+        self._stopping.pop(ran.id, None)
         text = f"{message} · {reason}" if reason else message
         self._publisher.notify(kind, level, text, instance=ran.id)

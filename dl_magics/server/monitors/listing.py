@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from dl_magics.actions.aws.billing import bill
 from dl_magics.actions.aws.panel.place import Place
 from dl_magics.core.instance import Instance, Instances
 from dl_magics.errors import DLMagicsError
@@ -80,6 +81,7 @@ class Listing:
             "disk_gib": instance.disk_gib,
             "dollars": instance.dollars,
             "dollars_per_month": instance.dollars_per_month,
+            "month_dollars": bill.read_month(instance),
             "practice": self.place.practice,
             "unfinished": self.describe_unfinished(instance),
             "cells": cells.instance_cells(instance, is_unique=names[instance.name] < 2),

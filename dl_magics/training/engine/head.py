@@ -85,13 +85,15 @@ def train_head(
     stop: Stop,
     standing: TrainingState,
     keep: Keep = lambda _: (),
+    keeps_first_epoch: Stop = lambda: False,
 ) -> Iterator[Event]:
     """Train `head` from `standing` on, yield each epoch, and load its best weights at the end.
 
     Ends early if val_loss has not decreased for `patience` epochs, if the loss is NaN or infinite
     (TrainingFailed in the first epoch), or, at a batch boundary, if `stop()` is true. The order of
     the images depends only on the seed and the epoch. `keep` is called after each batch, and after
-    each epoch once its event was yielded.
+    each epoch once its event was yielded. Where `keeps_first_epoch()` is true at the end, and no
+    epoch is complete, the part of the first one is evaluated and kept.
     """
     size = batch_size if isinstance(batch_size, int) else _HEAD_BATCH
     done = (standing.epoch - 1) * len(train) + standing.means.images
@@ -110,7 +112,7 @@ def train_head(
             if pace.add(len(chosen)):
                 yield _progress(pace, epochs, len(train))
             yield from keep(standing)
-        if stop():
+        if stop() and not (best.epoch is None and standing.batches and keeps_first_epoch()):
             break
         checked = evaluate_head(head, valid)
         logs = standing.means.logs | {f"val_{name}": value for name, value in checked.items()}

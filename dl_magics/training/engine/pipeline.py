@@ -56,7 +56,10 @@ def run(
     phases.
     """
     seconds = dict(resume_point.seconds) if resume_point else {}
-    frame = Frame(recipe, paths.run, host or {"local": True}, stop, timer, seconds)
+    spent = resume_point.state.dollars if resume_point else None
+    frame = Frame(
+        recipe, paths.run, host or {"local": True}, stop, timer, seconds, spent=spent or 0.0
+    )
     steps = _KerasSteps(frame, paths, resume_point)
     yield from stamp_events(
         frame.run(steps.events()), clock, since=resume_point.state.n if resume_point else 0
@@ -105,6 +108,8 @@ class _KerasSteps:
         frozen = networks.build_frozen(recipe, precision, self.paths.weights)
         head_check.require_loadable_head(recipe, frozen.features, len(folder.classes))
 
+        if frame.budget:
+            frame.budget.plan_saving(frozen.bytes)
         space = fingerprint.feature_space(recipe, frozen, precision, found)
         store = FeatureStore(self.paths.features, space, frozen.features)
         keys = (view.key for view in images.views)
@@ -169,6 +174,7 @@ class _KerasSteps:
                 stop=self.frame.should_stop,
                 standing=self.standing,
                 keep=keeper.save_if_due,
+                keeps_first_epoch=self.frame.keeps_first_epoch,
             )
 
     def _resumed(self, resume_point: ResumePoint, found: Device) -> RunResumed:

@@ -19,6 +19,7 @@ from dl_magics.training.engine.checkpoint import Checkpoint
 from dl_magics.training.engine.compute_settings import ComputeSettings
 from dl_magics.training.engine.device import Device
 from dl_magics.training.recipe.recipe import Recipe
+from dl_magics.training.steps.budget import CUT
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,12 @@ class ResumePoint:
             raise NotResumable(
                 f"The recipe differs from the one that the run {self.state.run} started with.",
                 fix="Resume with the original recipe: %finetune --resume · or start a new run.",
+            )
+        if any(each["code"] == CUT for each in self.state.warnings):
+            raise NotResumable(
+                f"The budget of the run {self.state.run} did not suffice for all images: which of "
+                "them it trained on is not known any more.",
+                fix=f"Start a new run, which uses the features that are kept: %%finetune {data}",
             )
         counts = folder.counts()
         if not _same(counts, self.state.counts) or not self._has_same("data", about):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dl_magics.data.deep_gray import GrayRange
 from dl_magics.data.folders import ImageFolder
+from dl_magics.runs.events import Warned
 from dl_magics.training.checks import data_checks
 from dl_magics.training.engine.extraction import Broken, View, scan_images
+from dl_magics.training.engine.feature_store import FeatureStore
 from dl_magics.training.recipe.recipe import Recipe
+from dl_magics.training.steps.budget import Budget
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,25 @@ class ScannedImages:
     def views(self) -> list[View]:
         """All views, those for training first."""
         return [*self.train, *self.valid]
+
+    def shuffle_views(self, seed: int) -> list[View]:
+        """Return all views in a random order: wherever a budget ends, each class has its share."""
+        views = self.views
+        random.Random(seed).shuffle(views)
+        return views
+
+    def keep_computed(self, store: FeatureStore, budget: Budget) -> Iterator[Warned]:
+        """Leave out the images whose features a budget did not suffice for, and say how many."""
+        before = len(self.readable(self.views))
+        self.train[:] = [view for view in self.readable(self.train) if view.key in store]
+        self.valid[:] = [view for view in self.readable(self.valid) if view.key in store]
+        if len(self.views) < before:
+            yield budget.warn_of_images(len(self.views), before)
+
+    def has_each_class(self) -> bool:
+        """Return whether there is a readable image of each class, and one for validation."""
+        labels = {view.file.label for view in self.readable(self.train)}
+        return len(labels) == len(self.folder.classes) and bool(self.readable(self.valid))
 
     def readable(self, views: list[View]) -> list[View]:
         """Return the views whose file is not broken."""

@@ -77,6 +77,18 @@ SETTINGS: dict[str, Setting] = {
         validators.either(validators.duration, validators.one_of(None)),
         'time after which the run ends and keeps the best weights: minutes, or "90s", "30m", "2h"',
     ),
+    "budget": Setting(
+        None,
+        validators.either(validators.number(0), validators.one_of(None)),
+        "dollars that the time of the run may cost on an instance: it ends before, with the best "
+        "weights",
+    ),
+    "then": Setting(
+        None,
+        validators.one_of("stop", "terminate", None),
+        'what happens to the instance once the results are on this computer and checked: "stop", '
+        '"terminate" (with -f on the line), or None',
+    ),
     "backend": Setting(
         None,
         validators.one_of("tensorflow", "jax", "torch", "theano", None),
@@ -84,7 +96,7 @@ SETTINGS: dict[str, Setting] = {
     ),
 }
 
-NOT_SUPPORTED_YET = ("unfreeze", "unfreeze_epochs", "fine_learning_rate", "budget", "workers")
+NOT_SUPPORTED_YET = ("unfreeze", "unfreeze_epochs", "fine_learning_rate", "workers")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +124,8 @@ class Recipe:
     patience: int = 3
     mixed_precision: bool | str = "auto"
     max_duration: float | None = None
+    budget: float | None = None
+    then: str | None = None
     backend: str | None = None
     head: str = ""
     head_names: Mapping[str, Any] = field(default_factory=dict)

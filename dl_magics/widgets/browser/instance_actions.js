@@ -2,8 +2,8 @@
  * What can be done with an instance, and what is said of it.
  *
  * @typedef {{id: string, name: string, state: string, type: string, gpu: string,
- *   ip: string | null, price: string, disk: string, start: string, dollars_per_hour: number | null,
- *   seconds: number}} Row
+ *   ip: string | null, price: string, disk: string, month: string, start: string,
+ *   dollars_per_hour: number | null, seconds: number}} Row
  * @typedef {'start' | 'stop' | 'keep' | 'connect' | 'resize'} Action
  */
 

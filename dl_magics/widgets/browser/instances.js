@@ -160,7 +160,7 @@ function render({ model, el }) {
       cell('state', `dl-state dl-${row.state}`, [row.state]),
       cell('type', '', [row.type, row.gpu]),
       cell('address', '', [row.ip ?? '']),
-      cell('price', '', [row.price, `disk ${row.disk}`]),
+      cell('price', '', [row.price, `disk ${row.disk}`, `this month ${row.month}`]),
       cell('cost since start', 'dl-cost', [cost(row, later())]),
       buttons(row)
     );

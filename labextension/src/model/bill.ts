@@ -13,6 +13,11 @@ export function totalCost(instances: IInstance[], age: number): number {
     .reduce((sum, each) => sum + costOf(each.dollars_per_hour ?? 0, each.seconds + age), 0);
 }
 
+/** The dollars of all instances this month until AWS was read; an unknown price adds nothing. */
+export function monthCost(instances: IInstance[]): number {
+  return instances.reduce((sum, each) => sum + (each.month_dollars ?? 0), 0);
+}
+
 /** The dollars an hour of all that is billed; an unknown price adds nothing. */
 export function perHour(billed: IInstance[]): number {
   return billed.reduce((sum, each) => sum + (each.dollars_per_hour ?? 0), 0);

@@ -47,6 +47,8 @@ export function InstanceCard(props: IPanelProps & { instance: IInstance }): JSX.
             </>
           )}
           {` · ${disk}`}
+          {instance.month_dollars !== null &&
+            ` · ${trans.__('%1 this month', formatDollars(instance.month_dollars))}`}
         </div>
       )}
       <div className="dl-doing" role="status">

@@ -33,6 +33,7 @@ export interface IInstance {
   seconds: number;
   dollars: number | null;
   dollars_per_month: number | null;
+  month_dollars: number | null;
   practice: boolean;
   unfinished: { type: string; message: string } | null;
   cells: Record<'select' | 'start' | 'stop' | 'terminate' | 'connect' | 'ssh', string>;

@@ -1,8 +1,8 @@
 import { CommandIDs } from '../commands/ids';
-import { isIdle, perHour } from '../model/bill';
+import { isIdle, monthCost, perHour } from '../model/bill';
 import { Cost } from '../panel/cost';
 import type { IPanelProps } from '../panel/props';
-import { formatPerHour } from '../text/money';
+import { formatDollars, formatPerHour } from '../text/money';
 
 /** `● gpu running · $0.53/h · $1.12`; nothing when nothing is rented. */
 export function Bill({ commands, model, trans }: IPanelProps): JSX.Element {
@@ -17,9 +17,10 @@ export function Bill({ commands, model, trans }: IPanelProps): JSX.Element {
       ? trans.__('%1 %2', first.name, first.state)
       : trans.__('%1 instances', billed.length);
   const idle = isIdle(billed, runs.active);
+  const month = trans.__('%1 this month.', formatDollars(monthCost(cloud.instances)));
   const about = idle
-    ? trans.__('No run trains on it. Open the panel of dl_magics')
-    : trans.__('Open the panel of dl_magics');
+    ? trans.__('%1 No run trains on it. Open the panel of dl_magics', month)
+    : trans.__('%1 Open the panel of dl_magics', month);
   return (
     <button
       type="button"

@@ -26,6 +26,7 @@ from support.old_keras import COMPILED, theano_flags, theano_python
 SETTINGS = "weights = None\nimage_size = 32\ndense = [8]\nbatch_size = 8\nmixed_precision = False\n"
 CELL = f"%%finetune colours\n{SETTINGS}epochs = 2"
 LONG = f"%%finetune colours\n{SETTINGS}epochs = 200\npatience = 200"
+TIGHT_BUDGETS = [40 + each for each in range(int(os.environ.get("BUDGET_RUNS", "0")))]
 FOR_EVER = f"%%finetune colours\n{SETTINGS}epochs = 100_000\npatience = 100_000"
 
 
@@ -426,3 +427,60 @@ def test_a_run_is_resumed_exactly_after_its_instance_was_stopped(run, unbroken, 
     assert (going.path / log.FILE_NAME).read_bytes() == (
         there(host_home, going) / log.FILE_NAME
     ).read_bytes()
+
+
+@pytest.mark.parametrize("seconds", TIGHT_BUDGETS or [3600])
+def test_a_run_ends_within_its_budget_and_its_model_loads(run, seconds, capsys):
+    """`make budgets` gives 20 runs that would go on for ever the money of some seconds each."""
+    budget = run("%aws_get gpu").dollars_per_hour * seconds / 3600
+    cell = FOR_EVER if TIGHT_BUDGETS else CELL
+    capsys.readouterr()
+
+    done = run(cell.replace("colours", f"colours --budget {budget:.6f} --seed {seconds}", 1))
+
+    said = capsys.readouterr().out
+    assert done.status == ("stopped" if TIGHT_BUDGETS else "done")
+    assert 0 < done.state.dollars < budget
+    assert done.model.count_params() > 0
+    assert done.best["epoch"] > 0
+    assert "Predicted: $" in said
+    assert ("The run ends by its budget" in said) == bool(TIGHT_BUDGETS)
+
+
+def test_a_run_of_another_computer_keeps_the_instance_up(run, host_home):
+    folder = host_home / ".dl_magics" / "runs" / "2026-11-26_of_another"
+    folder.mkdir(parents=True)
+
+    with log.LogWriter(folder), pytest.raises(errors.WrongState) as refused:
+        run("%aws_stop gpu --when-done")
+    shutil.rmtree(folder)
+
+    assert folder.name in str(refused.value)
+    assert run("%aws_state") == "running"
+
+
+@pytest.mark.parametrize(
+    ("cell", "error"),
+    [
+        ("%finetune nowhere --then stop", errors.BadData),
+        ("%finetune colours --then terminate", errors.NotConfirmed),
+    ],
+)
+def test_an_instance_stays_up_where_its_run_does_not_begin(run, cell, error):
+    with pytest.raises(error):
+        run(cell)
+
+    assert run("%aws_state") == "running"
+
+
+def test_an_instance_stops_once_the_model_is_here_and_prints_its_receipt(run, capsys):
+    done = run(f"{CELL.replace('colours', 'colours --then stop', 1)}\ndropout = 0.2")
+
+    said = capsys.readouterr().out
+    assert run("%aws_state") == "stopped"
+    assert done.model.count_params() > 0
+    assert "gpu: stopped" in said
+    assert "while stopped the disk costs" in said
+    assert done.state.dollars > 0
+    assert done.record.events[-1].dollars == pytest.approx(done.state.dollars)
+    assert done.record.events[-1].price_day in said

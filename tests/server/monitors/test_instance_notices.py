@@ -19,7 +19,10 @@ def instance(state: str, seen_at: float, reason: str = "") -> Instance:
         type="g4dn.xlarge",
         launched_at=0.0,
         seen_at=seen_at,
-        dollars_per_hour=0.6,
+        stopped_at=0.0 if state == "running" else 3600.0,
+        type_dollars=0.6,
+        public_addresses=1 if state == "running" else 0,
+        address_dollars=0.005,
         disk_dollars=8.0,
         reason=reason,
     )
@@ -43,7 +46,7 @@ def test_a_stop_has_its_receipt_until_the_instance_cost_nothing_more(published):
     )
 
     assert (notice["kind"], notice["instance"]) == ("instance-stopped", "i-0123abcd")
-    assert notice["message"].startswith("gpu: 1 h 00 min, $0.60")
+    assert notice["message"].startswith("gpu: 1 h 00 min, $0.62; instance $0.60")
 
 
 @pytest.mark.parametrize(

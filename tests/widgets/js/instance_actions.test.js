@@ -10,6 +10,7 @@ const row = {
   state: 'running',
   price: '$0.526/h',
   disk: '$8.00/month',
+  month: '$1.50',
   start: 'In practice, account 123456789012: gpu starts, $0.526/h while it runs',
   dollars_per_hour: 0.526,
   seconds: 3600

@@ -17,7 +17,7 @@ IMAGE = "ami-0d1ea5e5c10bd5a11"
 # These change what the notebook works with, or nothing.
 SELECT_OR_SHOW = {
     *("aws_get", "aws_get_p2", "aws_get_t2", "aws_profile", "aws_region"),
-    *("aws_check", "aws_keep", "aws_prices", "aws_safety"),
+    *("aws_bill", "aws_check", "aws_keep", "aws_prices", "aws_safety"),
 }
 
 # What was run before, and the line that is explained and then run.
@@ -177,5 +177,6 @@ def read_files(home):
         path: content
         for path in files
         # A price may be arriving just now, in the file that takes the place of the copy.
-        if not path.name.endswith("prices.json") and (content := path.read_bytes())
+        if not path.name.endswith(("prices.json", "instance_history.json"))
+        and (content := path.read_bytes())
     }

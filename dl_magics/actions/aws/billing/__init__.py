@@ -1,0 +1,1 @@
+"""Actions that say what instances cost."""

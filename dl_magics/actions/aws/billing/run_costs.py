@@ -1,0 +1,58 @@
+"""What the runs of a month cost, each by its own log."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from dl_magics.core import money
+from dl_magics.errors import DamagedRun
+from dl_magics.runs import log
+from dl_magics.runs.record import RunRecord
+from dl_magics.runs.state import RunState
+from dl_magics.store import paths
+
+
+@dataclass(frozen=True, slots=True)
+class RunCost:
+    """The share of a run in the running time of its instance."""
+
+    name: str
+    instance: str
+    seconds: float
+    dollars: float | None
+    price_day: str
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the cells of its row."""
+        return (
+            self.name,
+            self.instance,
+            money.format_duration(self.seconds),
+            money.format_dollars(self.dollars),
+            self.price_day or "-",
+        )
+
+
+def list_costs(instance_ids: Collection[str], begin: float) -> Iterator[RunCost]:
+    """Yield the cost of each run on these instances that ended after `begin`, newest first."""
+    for folder in sorted(paths.data_folder("runs").iterdir(), reverse=True):
+        written = folder / log.FILE_NAME
+        if not written.is_file() or written.stat().st_mtime < begin:
+            continue
+        # %runs lists what cannot be read.
+        with suppress(DamagedRun):
+            state = RunRecord(folder).refresh()
+            if state.host.get("id") in instance_ids:
+                yield _cost_of(folder.name, state)
+
+
+def _cost_of(name: str, state: RunState) -> RunCost:
+    return RunCost(
+        name,
+        str(state.host.get("name", "")),
+        state.seconds_running,
+        state.dollars,
+        state.price_day,
+    )

@@ -1,0 +1,223 @@
+"""Time, memory and price of a run before it starts, each as a range."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dl_magics.actions.runs import measured_speed
+from dl_magics.actions.runs.measured_speed import Speed
+from dl_magics.actions.runs.place import TrainingPlace
+from dl_magics.aws import instance_types
+from dl_magics.core import money, table
+from dl_magics.data.folders import find_images
+from dl_magics.errors import BadData, BadSetting
+from dl_magics.training.recipe.recipe import Recipe
+
+Range = tuple[float, float]
+
+# Images of 224 pixels a second through VGG16, from careless to well-tuned; a CPU for each vCPU.
+_GPU_SPEED: Mapping[str, Range] = {
+    "K80": (30, 120),
+    "M60": (40, 150),
+    "T4": (120, 700),
+    "L4": (250, 1200),
+    "A10G": (300, 1500),
+    "V100": (300, 1600),
+    "L40S": (600, 3000),
+    "A100": (800, 4000),
+    "H100": (1200, 6000),
+}
+_OTHER_GPU, _CPU_SPEED = (100.0, 4000.0), (0.5, 5.0)
+# Other networks than VGG16 are up to ten times as fast, and some a fifth.
+_OTHER_NETWORK = (0.2, 10.0)
+_START, _EPOCH_IMAGE, _END = (8.0, 60.0), (1e-4, 5e-3), (1.0, 10.0)
+_MEASURED = (0.8, 1.3)
+_LEAST_SECONDS = 30
+_FEATURE_BYTES, _LIVE_BYTES = 4, 4 * 4 * 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a run will need: `images` are those for training and validation, None if unknown.
+
+    Without the images, times are those of 1,000. `seconds` of all, `parts` of each phase.
+    """
+
+    subject: str
+    images: tuple[int, int] | None
+    seconds: Range
+    parts: Mapping[str, Range]
+    basis: str
+    memory: str
+    price: float | None = None
+    price_day: str = ""
+    budget: float | None = None
+
+    @property
+    def dollars(self) -> Range | None:
+        """What its instance costs meanwhile; None on none."""
+        if not self.price:
+            return None
+        low, high = self.seconds
+        return self.price * low / 3600, self.price * high / 3600
+
+    @property
+    def lines(self) -> list[str]:
+        """The estimate, line by line."""
+        count = "for 1,000 images" if self.images is None else ""
+        parts = ", ".join(f"{name} {_format(each)}" for name, each in self.parts.items())
+        return [
+            self.subject,
+            f"time: {_format(self.seconds)} {count}".rstrip() + f" ({parts})",
+            f"speed: {self.basis}",
+            f"memory: {self.memory}",
+            f"price: {self._price_text()}",
+        ]
+
+    @property
+    def sentence(self) -> str:
+        """What is said where a run with a budget starts."""
+        low, high = self.dollars or (0.0, 0.0)
+        budget = self.budget or 0.0
+        whole = "the whole run" if high <= budget else "at least a part of the run"
+        if low > budget:
+            whole = "a part of the images, and the run ends by it"
+        return f"Predicted: {self._price_text()}; the budget of {money.format_dollars(budget)} " + (
+            f"is for {whole}. {self.basis}"
+        )
+
+    def _price_text(self) -> str:
+        if not self.dollars:
+            return "nothing on this computer" if self.price is None else "unknown"
+        low, high = map(money.format_dollars, self.dollars)
+        day = f" ({self.price_day})" if self.price_day else ""
+        return f"{low} to {high} at {money.format_per_hour(self.price)}{day}"
+
+    def __repr__(self) -> str:
+        return "\n".join(self.lines)
+
+    def _repr_html_(self) -> str:
+        return table.format_html(repr(self), (), ())
+
+
+def check_budget(recipe: Recipe, place: TrainingPlace) -> None:
+    """Check that the budget of a recipe can end a run: raise BadSetting where it cannot."""
+    if recipe.budget is None:
+        return
+    price = place.host.get("dollars_per_hour")
+    if not price:
+        where = "the price of the host is not known" if place.kernel else "this computer costs none"
+        raise BadSetting(
+            f"budget = {recipe.budget:g}: a budget is in dollars, and {where}.",
+            fix='Limit the time: max_duration = "30m" · or %gpu_connect an instance of EC2.',
+        )
+    seconds = recipe.budget / price * 3600
+    if seconds < _LEAST_SECONDS:
+        least = price * _LEAST_SECONDS / 3600
+        raise BadSetting(
+            f"budget = {recipe.budget:g} is {seconds:.0f} s of {place.host['name']} at "
+            f"{money.format_per_hour(price)}: too little to start, train and save a model.",
+            fix=f"budget = {least * 1.05:.4f} or more",
+        )
+
+
+def estimate_run(recipe: Recipe, place: TrainingPlace) -> Estimate:
+    """Return what a run will need at a place, by earlier runs, or by the kind of its device."""
+    host, images = place.host, _count_images(recipe)
+    train, valid = images or (1000, 0)
+    views = train * (1 + recipe.augment) + valid
+    type_ = str(host.get("type", ""))
+    speeds = list(measured_speed.list_speeds(recipe, type_))
+    image = _span(each.image for each in speeds) or _guess_image(recipe, type_)
+    epoch_image = _span(each.epoch_image for each in speeds) or _EPOCH_IMAGE
+    least_epochs = min(recipe.epochs, recipe.patience + 1)
+    parts = {
+        "start": _span(each.start for each in speeds) or _START,
+        "features": _scale(image, views, views),
+        "head": _scale(epoch_image, train * least_epochs, train * recipe.epochs),
+        "saving": _span(each.end for each in speeds) or _END,
+    }
+    seconds = sum(low for low, _ in parts.values()), sum(high for _, high in parts.values())
+    return Estimate(
+        subject=_describe(recipe, images, str(host.get("name", "this computer"))),
+        images=images,
+        seconds=seconds,
+        parts=parts,
+        basis=_describe_basis(recipe, type_, speeds),
+        memory=_describe_memory(recipe, views),
+        price=host.get("dollars_per_hour"),
+        price_day=str(host.get("price_day", "")),
+        budget=recipe.budget,
+    )
+
+
+def _count_images(recipe: Recipe) -> tuple[int, int] | None:
+    """Return the images for training and validation; None where the folder is on the host only."""
+    try:
+        found = find_images(recipe.data, valid=recipe.valid, sample=recipe.sample, seed=recipe.seed)
+    except BadData:
+        return None
+    return len(found.train), len(found.valid)
+
+
+def _guess_image(recipe: Recipe, type_: str) -> Range:
+    """Return the seconds for an image by the kind of the device."""
+    known = instance_types.known_types().get(type_)
+    if known and known.gpu:
+        low, high = _GPU_SPEED.get(known.gpu, _OTHER_GPU)
+    else:
+        low, high = (each * (known.vcpus if known else 4) for each in _CPU_SPEED)
+    if recipe.model not in ("VGG16", "VGG19"):
+        low, high = low * _OTHER_NETWORK[0], high * _OTHER_NETWORK[1]
+    pixels = (recipe.image_size / 224) ** 2
+    return pixels / high, pixels / low
+
+
+def _span(seconds: Iterable[float | None]) -> Range | None:
+    measured = [each for each in seconds if each is not None]
+    return (_MEASURED[0] * min(measured), _MEASURED[1] * max(measured)) if measured else None
+
+
+def _scale(seconds: Range, low: float, high: float) -> Range:
+    return seconds[0] * low, seconds[1] * high
+
+
+def _describe(recipe: Recipe, images: tuple[int, int] | None, where: str) -> str:
+    count = (
+        f"{images[0]:,} + {images[1]:,} images"
+        if images
+        else f"the images of {recipe.data}, which are not on this computer"
+    )
+    return f"{recipe.model} at {recipe.image_size} px, {count}, {recipe.epochs} epochs, on {where}"
+
+
+def _describe_basis(recipe: Recipe, type_: str, speeds: Sequence[Speed]) -> str:
+    where = type_ or "this computer"
+    kept = "Features that are kept are not computed again."
+    if any(each.image for each in speeds):
+        return f"Measured in {len(speeds)} runs of {recipe.model} on {where}. {kept}"
+    return f"Estimated by the kind of device: no run of {recipe.model} on {where} yet. {kept}"
+
+
+def _describe_memory(recipe: Recipe, views: int) -> str:
+    size = recipe.image_size
+    values = (size // 32) ** 2 * 512 if recipe.pooling is None else 512
+    features = views * values * _FEATURE_BYTES / 1e6
+    image = size * size * _LIVE_BYTES / 2**20
+    asked: Any = recipe.batch_size
+    batch = (
+        "the batch is as large as fits"
+        if asked == "auto"
+        else f"{asked * image / 1024:.1f} GiB for batches of {asked}"
+    )
+    return (
+        f"{image:.0f} MiB of the device for each image of a batch, {batch}; the features of VGG16 "
+        f"take {features:,.1f} MB of disk and memory"
+    )
+
+
+def _format(seconds: Range) -> str:
+    low, high = map(money.format_duration, seconds)
+    return low if low == high else f"{low} to {high}"

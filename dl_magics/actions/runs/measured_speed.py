@@ -1,0 +1,65 @@
+"""How fast earlier runs were on the same kind of host, from their logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+
+from dl_magics.actions.runs import runs
+from dl_magics.errors import DLMagicsError
+from dl_magics.runs.events import Event, PhaseStarted
+from dl_magics.runs.state import RunState
+from dl_magics.training.recipe.recipe import Recipe
+
+_MOST_RUNS = 50
+# Fewer images say nothing: the first batch takes longer than the others.
+_FEWEST_IMAGES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Seconds that a run took: for its start, an image, an image in an epoch of the head, its end.
+
+    None where the run did not do that.
+    """
+
+    run: str
+    start: float
+    image: float | None
+    epoch_image: float | None
+    end: float
+
+
+def list_speeds(recipe: Recipe, type_: str) -> Iterator[Speed]:
+    """Yield the speeds of the newest runs of this network on a type of instance, or here for ""."""
+    for run in islice(runs.list_local_runs(), _MOST_RUNS):
+        with suppress(DLMagicsError):
+            state = run.record.refresh()
+            if _is_alike(state, recipe, type_):
+                yield _measure(run.name, state, run.record.events)
+
+
+def _is_alike(state: RunState, recipe: Recipe, type_: str) -> bool:
+    same = ("model", "image_size", "backend", "mixed_precision")
+    wanted = recipe.to_json()
+    return (
+        bool(state.seconds)
+        and str(state.host.get("type", "")) == type_
+        and all(state.recipe.get(name) == wanted[name] for name in same)
+    )
+
+
+def _measure(name: str, state: RunState, events: tuple[Event, ...]) -> Speed:
+    began = [each for each in events if isinstance(each, PhaseStarted) and each.unit == "images"]
+    computed = began[0].total - began[0].kept if began else 0
+    trained = sum(state.counts["train"].values()) * len(state.epochs)
+    seconds = state.seconds
+    return Speed(
+        name,
+        seconds.get("start", 0.0),
+        seconds.get("features", 0.0) / computed if computed >= _FEWEST_IMAGES else None,
+        seconds.get("head", 0.0) / trained if trained else None,
+        seconds.get("evaluate", 0.0),
+    )

@@ -1,0 +1,195 @@
+"""Stop or terminate an instance once the results of its runs are on this computer, and checked."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from dl_magics.actions.aws import instances
+from dl_magics.actions.aws.context import Context
+from dl_magics.actions.aws.guard import control
+from dl_magics.actions.gpu.host import SshHost
+from dl_magics.actions.runs import remote_run, runs
+from dl_magics.actions.runs.place import TrainingPlace
+from dl_magics.core.instance import Instance
+from dl_magics.errors import BadSetting, DLMagicsError, NotConfirmed, NotTrained, WrongState
+from dl_magics.runs import log, remote_origin
+from dl_magics.runs.remote_origin import RemoteOrigin
+from dl_magics.ssh import blocking
+from dl_magics.training import model_archive
+from dl_magics.training.engine.pipeline import MODEL
+from dl_magics.training.recipe.recipe import Recipe
+from dl_magics.training.run import Run
+
+# Each run whose log is being written: its process holds a lock on the file.
+_FIND_RUNNING = (
+    f"cd {remote_run.RUNS} 2>/dev/null || exit 0; for each in */{log.FILE_NAME}; do "
+    'test -f "$each" && ! flock --nonblock --shared "$each" true && echo "${each%/*}"; done; true'
+)
+_SHORT_IDLE_SECONDS = 600
+_LIST_ALL = f"cd {remote_run.RUNS} 2>/dev/null || exit 0; ls -1"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What happens to the instance of a run after it: `verb` is "stop" or "terminate"."""
+
+    verb: str
+    context: Context
+    id: str
+    name: str
+
+
+def plan_ending(recipe: Recipe, place: TrainingPlace, *, force: bool) -> Ending | None:
+    """Return what the recipe asks for after the run; None without `then`.
+
+    Raises
+    ------
+    BadSetting
+        where the run does not train on an instance.
+    NotConfirmed
+        where the instance would be terminated without -f.
+    """
+    if recipe.then is None:
+        return None
+    if not place.kernel or not place.kernel.host.is_instance:
+        where = f"on {place.kernel.host.name}" if place.kernel else "on this computer"
+        raise BadSetting(
+            f'then = "{recipe.then}": this run trains {where}, which is no EC2 instance.',
+            fix="%gpu_connect connects to an instance · or leave then out.",
+        )
+    host = place.kernel.host
+    if recipe.then == "terminate" and not force:
+        raise NotConfirmed(
+            f"After the run {host.name} ({host.alias}) would be terminated and its disk deleted: "
+            "add -f to confirm.",
+            fix='%finetune DATA --then terminate -f · then = "stop" keeps the disk.',
+        )
+    return Ending(recipe.then, host.load_context(), host.alias, host.name)
+
+
+def plan_resumed(run: Run) -> Ending | None:
+    """Return what the recipe of an interrupted run asks for, which was confirmed at its start."""
+    then, origin = run.record.refresh().recipe.get("then"), remote_origin.load(run.path)
+    if then not in ("stop", "terminate") or not origin:
+        return None
+    host = SshHost.from_json(origin.host)
+    return Ending(then, host.load_context(), host.alias, host.name)
+
+
+def end_instance(ending: Ending) -> Iterator[Instance]:
+    """Stop or terminate the instance after a run; yield it at each change."""
+    if ending.verb == "terminate":
+        return instances.terminate(ending.context, ending.id)
+    return instances.stop(ending.context, ending.id)
+
+
+def shorten_guard(ending: Ending) -> str:
+    """Let the guard of an instance that stays up stop it soon; return what to say of it, or ""."""
+    with suppress(DLMagicsError):
+        instance = ending.context.ec2.describe_instance(ending.id)
+        control.change_idle_timeout(ending.context, instance, _SHORT_IDLE_SECONDS)
+        minutes = _SHORT_IDLE_SECONDS // 60
+        return f", and its guard does after {minutes} idle minutes (%idle_timeout)"
+    return ""
+
+
+def check_results(run: Run, name: str) -> None:
+    """Check that the model of a run is here, complete, and could be loaded.
+
+    Raises NotTrained where it is not: the instance stays up.
+    """
+    why = _find_missing(run)
+    if why:
+        raise NotTrained(
+            f"{name} stays up, as the results of the run {run.name} are not safe: {why}.",
+            fix=f"%attach {run.name} fetches what is there, %aws_stop stops it at once.",
+        )
+
+
+def check_idle(ending: Ending) -> None:
+    """Check that no run trains on the instance, and before it is terminated that all are here.
+
+    Raises WrongState where that is not so.
+    """
+    host = SshHost(alias=ending.id, name=ending.name, profile=ending.context.profile)
+    if running := _list_on_host(host, _FIND_RUNNING):
+        raise WrongState(
+            f"{ending.name} stays up, as another run trains there: {', '.join(running)}.",
+            fix=f"%attach {running[0]} shows it · %aws_stop --when-done stops it after all runs.",
+        )
+    if ending.verb == "stop":
+        return
+    here = {each.name for each in runs.list_local_runs()}
+    if left := [each for each in _list_on_host(host, _LIST_ALL) if each not in here]:
+        raise WrongState(
+            f"{ending.name} is not terminated, as these runs are on its disk only: "
+            f"{', '.join(left[:5])}.",
+            fix=f"%attach {left[0]} fetches one · %aws_terminate {ending.id} -f",
+        )
+
+
+def list_going_on(context: Context, instance: Instance) -> list[Run]:
+    """Return the runs that train on an instance, oldest first.
+
+    Raises
+    ------
+    WrongState
+        where another computer has started one that is not known here.
+    """
+    host = SshHost(alias=instance.id, name=instance.name, profile=context.profile)
+    here = {each.name: each for each in runs.list_local_runs()}
+    training = set(_list_on_host(host, _FIND_RUNNING))
+    if foreign := sorted(training - here.keys()):
+        raise WrongState(
+            f"Another computer trains {', '.join(foreign)} on {instance.name}.",
+            fix=f"%gpu_connect {instance.name}, then %attach {foreign[0]} · %aws_stop stops now.",
+        )
+    copied = (each for each in here.values() if _is_on(each, instance) and not _is_home(each))
+    names = training | {each.name for each in copied}
+    return [here[name] for name in sorted(names)]
+
+
+def _find_missing(run: Run) -> str:
+    try:
+        state, origin = run.record.refresh(), remote_origin.load(run.path)
+    except DLMagicsError as error:
+        return str(error)
+    if not state.ended or (origin and not origin.is_complete):
+        return "its log has no end here"
+    if state.status not in ("done", "stopped"):
+        return f"it is {state.status}"
+    if not state.files:
+        return "it was stopped before there were weights to keep"
+    for name, sha256 in state.files.items():
+        file = run.path / name
+        if not file.is_file() or model_archive.hash_file(file) != sha256:
+            return f"{name} is not here, or not complete"
+    if MODEL in state.files and origin and origin.model_sha256 != state.files[MODEL]:
+        return f"{MODEL} could not be loaded here"
+    return ""
+
+
+def _is_on(run: Run, instance: Instance) -> bool:
+    origin = _load_origin(run)
+    return origin is not None and origin.host.get("alias") == instance.id
+
+
+def _is_home(run: Run) -> bool:
+    origin = _load_origin(run)
+    return origin is None or origin.is_complete or origin.kernel_died
+
+
+def _load_origin(run: Run) -> RemoteOrigin | None:
+    try:
+        return remote_origin.load(run.path)
+    except DLMagicsError:
+        return None
+
+
+def _list_on_host(host: SshHost, command: str) -> Sequence[str]:
+    shell = f"sh -c {shlex.quote(command)}"
+    output = blocking.run_command(host.resolve_target(), shell).stdout
+    return [each.strip() for each in output.splitlines() if each.strip()]

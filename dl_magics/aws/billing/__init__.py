@@ -1,0 +1,1 @@
+"""What the instances of the account were seen doing, for their bills."""

@@ -1,0 +1,132 @@
+"""The histories of all instances that were seen, kept in `instance_history.json`.
+
+Each view of an instance that this computer gets from EC2 is added, in whichever process.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from dl_magics.aws.pricing import known
+from dl_magics.aws.session import AwsSession
+from dl_magics.core.billing.history import Period, add_view
+from dl_magics.core.instance import Instance
+from dl_magics.errors import DLMagicsError
+from dl_magics.store import atomic, lock, paths
+
+FILE_NAME = "instance_history.json"
+KEPT_DAYS = 400
+# What only became longer is written at most so often.
+_SECONDS_BETWEEN = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """The history of an instance that was seen in a `place`, a region of a profile."""
+
+    id: str
+    name: str
+    place: str
+    region: str
+    history: tuple[Period, ...] = ()
+
+
+def note(session: AwsSession, seen: Iterable[Instance]) -> None:
+    """Add views of instances to their histories; a folder that cannot be written changes nothing.
+
+    A bill that is not complete must never fail a start or a stop.
+    """
+    with suppress(DLMagicsError, OSError):
+        views = [each for each in seen if _is_worth_writing(session, each)]
+        if views:
+            with lock.hold("usage"):
+                _write(_add_all(session, _read(), views))
+
+
+def read_history(view: Instance) -> tuple[Period, ...]:
+    """Return the history of an instance up to this view of it."""
+    before: tuple[Period, ...] = ()
+    with suppress(DLMagicsError, OSError):
+        if known_one := _read().get(view.id):
+            before = known_one.history
+    return add_view(before, view)
+
+
+def list_usage(session: AwsSession, *, everywhere: bool = False) -> list[Usage]:
+    """Return what was seen in the region of a session, or in all regions of its profile."""
+    place = known.name_place(session)
+    profile = place.removesuffix(str(session.region))
+    return [
+        each
+        for each in _read().values()
+        if each.place == place or (everywhere and each.place == profile + each.region)
+    ]
+
+
+def _is_worth_writing(session: AwsSession, view: Instance) -> bool:
+    before = _read().get(view.id)
+    if before is None:
+        return not view.gone
+    after = _add(session, before, view)
+    if len(after.history) != len(before.history) or after.name != before.name:
+        return True
+    old, new = before.history[-1], after.history[-1]
+    longer = new.ended_at - old.ended_at
+    return longer > _SECONDS_BETWEEN or replace(new, ended_at=old.ended_at) != old
+
+
+def _add_all(
+    session: AwsSession, before: Mapping[str, Usage], views: Sequence[Instance]
+) -> dict[str, Usage]:
+    return {**before, **{each.id: _add(session, before.get(each.id), each) for each in views}}
+
+
+def _add(session: AwsSession, before: Usage | None, view: Instance) -> Usage:
+    return Usage(
+        id=view.id,
+        name=view.name,
+        place=known.name_place(session),
+        region=str(session.region),
+        history=add_view(before.history if before else (), view),
+    )
+
+
+def _write(usages: Mapping[str, Usage]) -> None:
+    oldest = time.time() - KEPT_DAYS * 86_400
+    kept = [
+        asdict(each)
+        for each in usages.values()
+        if each.history and each.history[-1].ended_at > oldest
+    ]
+    atomic.replace(paths.data_folder() / FILE_NAME, json.dumps(kept))
+
+
+def _read() -> dict[str, Usage]:
+    path = paths.data_folder() / FILE_NAME
+    try:
+        found = path.stat()
+        # The clock of a file system is coarse, but each version is another file.
+        return _parse(path, (found.st_ino, found.st_size, found.st_mtime_ns))
+    except FileNotFoundError:
+        return {}
+
+
+@lru_cache(maxsize=1)
+def _parse(path: Path, version: tuple[int, ...]) -> dict[str, Usage]:  # noqa: ARG001
+    """Return the content of the file; a damaged one begins anew."""
+    try:
+        return {each["id"]: _make_usage(each) for each in json.loads(path.read_bytes())}
+    except (ValueError, TypeError, KeyError):
+        return {}
+
+
+def _make_usage(values: dict[str, Any]) -> Usage:
+    history = tuple(Period.from_json(each) for each in values["history"])
+    return Usage(**{**values, "history": history})

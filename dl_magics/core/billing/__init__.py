@@ -1,0 +1,1 @@
+"""What instances cost: their histories, the dollars of a span of time, receipts."""

@@ -1,0 +1,72 @@
+"""Stop an instance: at once, when its runs are done, or after the run of a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from dl_magics.errors import DLMagicsError
+from dl_magics.magics import prompts
+from dl_magics.magics.display.updatable import print_line
+
+if TYPE_CHECKING:
+    from dl_magics.actions.aws.context import Context
+    from dl_magics.actions.runs.when_done import Ending
+    from dl_magics.core.billing.receipt import Receipt
+    from dl_magics.core.instance import Instance
+    from dl_magics.training.run import Run
+
+
+def stop_instance(current: Context, name: str | None) -> Receipt | Instance:
+    """Stop an instance, print its states, and return its receipt, or the stopped instance."""
+    from dl_magics.actions.aws import instances
+    from dl_magics.actions.aws.billing import receipts
+
+    instance = current.resolve_instance(name, exact=True)
+    busy = receipts.read_busy_seconds(current, instance)
+    changes = instances.stop(current, instance.id)
+    seen = list(prompts.print_changes(changes, current.profile_and_region))
+    return receipts.make_receipt(*seen, busy_seconds=busy) if seen[0].costs_money else seen[-1]
+
+
+def wait_for_runs(current: Context, instance: Instance) -> None:
+    """Wait until the runs on an instance have ended, and check that their results are here."""
+    from dl_magics.actions.runs import remote_run, when_done
+    from dl_magics.magics.display import live
+
+    if instance.state != "running":
+        return
+    for run in when_done.list_going_on(current, instance):
+        print_line(f"{instance.name} is stopped after the run {run.name}.")
+        live.attach(run, live.LineScreen())
+        # Another process may have copied it, and may not be at the end of its files yet.
+        remote_run.fetch_results(run.record)
+        when_done.check_results(run, instance.name)
+
+
+@contextmanager
+def saying_it_stays_up(ending: Ending | None) -> Iterator[None]:
+    """Say that the instance stays up where the run fails, or its results are not here."""
+    try:
+        yield
+    except (DLMagicsError, KeyboardInterrupt):
+        if ending:
+            from dl_magics.actions.runs import when_done
+
+            guard = when_done.shorten_guard(ending)
+            print_line(f"{ending.name} stays up: %aws_stop {ending.id} stops it{guard}.")
+        raise
+
+
+def end_after(ending: Ending, run: Run) -> None:
+    """Stop or terminate the instance of a run that has ended, and print the receipt."""
+    from dl_magics.actions.aws.billing import receipts
+    from dl_magics.actions.runs import when_done
+
+    when_done.check_results(run, ending.name)
+    when_done.check_idle(ending)
+    before = ending.context.ec2.describe_instance(ending.id)
+    busy = receipts.read_busy_seconds(ending.context, before)
+    seen = list(prompts.print_changes(when_done.end_instance(ending)))
+    print_line(receipts.make_receipt(*seen, busy_seconds=busy))

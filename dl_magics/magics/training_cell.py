@@ -1,0 +1,88 @@
+"""What the cell of a `%%finetune` does: it shows the run while it trains, and ends its instance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from typing import TYPE_CHECKING
+
+from dl_magics.errors import BadSetting
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from dl_magics.actions.runs.when_done import Ending
+    from dl_magics.magics.display.front_end import Live
+    from dl_magics.runs.events import Event
+    from dl_magics.training.run import Run
+
+    Stop = Callable[[], bool]
+    Train = Callable[[Stop], Generator[Event, None, None]]
+
+RESUME = "--resume"
+
+
+def watch_training(
+    shell: InteractiveShell, live: Live, run: Run, train: Train, ending: Ending | None
+) -> Run:
+    """Show a run while it trains in this cell, end its instance if asked to, and return it."""
+    from dl_magics.magics.aws import stopping
+
+    with stopping.saying_it_stays_up(ending):
+        shown = _show(shell, live, run, train)
+        if ending:
+            stopping.end_after(ending, run)
+    return shown
+
+
+def _show(shell: InteractiveShell, how: Live, run: Run, train: Train) -> Run:
+    """Show a run while it trains in this cell, and return it."""
+    from dl_magics.magics.display import live, predict_progress
+    from dl_magics.runs.stop_request import catch_first_interrupt
+
+    before = run.record.refresh()
+    screens: list[live.Screen] = []
+    try:
+        with (
+            catch_first_interrupt(lambda: screens[0].show_stopping() if screens else None) as stop,
+            _show_lost_link(shell),
+            closing(train(stop)) as events,
+        ):
+            screens.append(live.screen_for(shell, how, name=run.name))
+            if stop():  # before it could be shown
+                screens[0].show_stopping()
+            live.watch(events, screens[0], before)
+    except KeyboardInterrupt:
+        with suppress(OSError):
+            run.path.rmdir()  # it is empty if nothing began
+        raise live.explain_interrupt(run) from None
+    return predict_progress.show_in(shell, run)
+
+
+def _show_lost_link(shell: InteractiveShell) -> AbstractContextManager[object]:
+    """Print a line while the host of the GPU kernel cannot be reached."""
+    from dl_magics.actions.gpu import notebook_kernel
+    from dl_magics.magics.display.link_status import show_link_status
+
+    if not notebook_kernel.is_connected():
+        return nullcontext()
+    return show_link_status(shell, notebook_kernel.current())
+
+
+def parse_resume(line: str, cell: str) -> str:
+    """Return the run that `--resume [RUN]` names, "" for the newest interrupted one.
+
+    Raises BadSetting where the cell has more than that.
+    """
+    first, *words = line.replace(f"{RESUME}=", f"{RESUME} ").split()
+    if first != RESUME or len(words) > 1 or any(word.startswith("-") for word in words):
+        raise BadSetting(
+            f"--resume takes the name of one run and no other argument, got: {line.strip()}",
+            fix="Leave out the folder and the settings: %finetune --resume",
+        )
+    if cell.strip():
+        raise BadSetting(
+            f"--resume takes no cell body, got: {cell.strip().splitlines()[0]}",
+            fix="A resumed run keeps its own recipe. Leave out the body: %finetune --resume",
+        )
+    return words[0] if words else ""

@@ -1,0 +1,111 @@
+"""Time, memory and price of a run before it starts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dl_magics.actions.runs import estimate
+from dl_magics.actions.runs.place import TrainingPlace
+from dl_magics.errors import BadSetting
+from dl_magics.runs.events import PhaseStarted, RunEnded
+from dl_magics.store import paths
+from dl_magics.training.recipe.recipe import Recipe
+from support import run_events, tiny_keras
+
+HOST = {
+    "name": "gpu",
+    "id": "i-0",
+    "type": "g4dn.xlarge",
+    "dollars_per_hour": 0.531,
+    "price_day": "2026-11-26",
+}
+T4 = TrainingPlace("Trains on gpu.", kernel=object(), host=HOST)  # its host is not asked
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return tiny_keras.photos(tmp_path_factory.mktemp("photos"), n=20)
+
+
+def recipe(data, **settings) -> Recipe:
+    return tiny_keras.recipe(data, **{"image_size": 224, **settings})
+
+
+def an_earlier_run(of: Recipe, *, name: str, seconds: dict[str, float]) -> None:
+    begun = replace(run_events.started(), recipe=of.to_json(), host=HOST)
+    features = PhaseStarted(phase="features", total=32, unit="images")
+    ended = RunEnded(status="done", seconds=seconds)
+    events = run_events.stamp([begun, features, run_events.epoch(1), ended])
+    run_events.write_log(paths.data_folder("runs") / name, events)
+
+
+def test_an_estimate_has_time_memory_and_price_with_its_day(photos):
+    asked = estimate.estimate_run(recipe(photos, epochs=2), T4)
+
+    low, high = asked.seconds
+    assert asked.images == (32, 8)
+    assert 0 < low < high
+    assert asked.dollars == (pytest.approx(0.531 * low / 3600), pytest.approx(0.531 * high / 3600))
+    text = repr(asked)
+    assert "at $0.531/h (2026-11-26)" in text
+    assert "no run of VGG16 on g4dn.xlarge yet" in text
+    assert "for batches of 8" in text
+    assert asked._repr_html_().count("<br>") == 4
+
+
+def test_earlier_runs_on_the_same_type_make_the_range_narrow(photos):
+    asked = recipe(photos, epochs=1)
+    guessed = estimate.estimate_run(asked, T4)
+    for name, features in (("night-1", 3.2), ("night-2", 4.8)):
+        seconds = {"start": 10.0, "features": features, "head": 1.6, "evaluate": 2.0}
+        an_earlier_run(asked, name=name, seconds=seconds)
+
+    measured = estimate.estimate_run(asked, T4)
+
+    # 40 images at 0.1 to 0.15 s, one fifth less to three tenths more.
+    assert measured.parts["features"] == (pytest.approx(3.2), pytest.approx(7.8))
+    assert measured.parts["start"] == (pytest.approx(8.0), pytest.approx(13.0))
+    assert "Measured in 2 runs" in measured.basis
+    assert measured.seconds[1] / measured.seconds[0] < guessed.seconds[1] / guessed.seconds[0]
+
+
+def test_images_on_the_host_only_are_estimated_by_the_thousand():
+    asked = estimate.estimate_run(recipe("far/away"), T4)
+
+    assert asked.images is None
+    assert "for 1,000 images" in repr(asked)
+
+
+@pytest.mark.parametrize(
+    ("budget", "place", "what", "fix"),
+    [
+        (0.5, TrainingPlace("Trains here."), "this computer costs none", "max_duration"),
+        (
+            0.5,
+            TrainingPlace("", kernel=object(), host={"name": "lab"}),
+            "the price of the host is not known",
+            "max_duration",
+        ),
+        (0.001, T4, "budget = 0.001 is 7 s of gpu at $0.531/h", "budget = 0.0046"),
+    ],
+)
+def test_a_budget_that_cannot_end_a_run_is_refused(photos, budget, place, what, fix):
+    with pytest.raises(BadSetting) as refused:
+        estimate.check_budget(recipe(photos, budget=budget), place)
+
+    assert what in str(refused.value)
+    assert fix in refused.value.fix
+
+
+@pytest.mark.parametrize(
+    ("budget", "said"),
+    [
+        (1000.0, "is for the whole run"),
+        (0.003, "is for at least a part of the run"),
+        (0.00001, "is for a part of the images"),
+    ],
+)
+def test_what_a_budget_is_for_is_said_before(photos, budget, said):
+    assert said in estimate.estimate_run(recipe(photos, budget=budget), T4).sentence

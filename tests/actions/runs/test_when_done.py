@@ -1,0 +1,76 @@
+"""When results count as safe on this computer, and what else keeps an instance up."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+
+from dl_magics.actions.runs import when_done
+from dl_magics.actions.runs.place import TrainingPlace
+from dl_magics.errors import BadSetting, NotTrained
+from dl_magics.runs import remote_origin
+from dl_magics.runs.events import RunEnded
+from dl_magics.store import paths
+from dl_magics.training.recipe.recipe import check_settings
+from dl_magics.training.run import Run
+from support import run_events
+
+MODEL = b"a model"
+SHA256 = hashlib.sha256(MODEL).hexdigest()
+
+
+def a_run(ended: RunEnded | None, *, model: bytes | None = MODEL, **origin) -> Run:
+    folder = paths.data_folder("runs") / "night"
+    run_events.write_log(folder, run_events.make_events(run_events.epoch(1), ended=ended))
+    known = replace(run_events.ORIGIN, **{"model_sha256": SHA256, **origin})
+    remote_origin.save(folder, known)
+    if model is not None:
+        (folder / "model.keras").write_bytes(model)
+    return Run(folder)
+
+
+def ended(status: str = "done") -> RunEnded:
+    return RunEnded(status=status, files={"model.keras": SHA256})
+
+
+@pytest.mark.parametrize("status", ["done", "stopped"])
+def test_results_that_are_here_and_were_loaded_are_safe(status):
+    when_done.check_results(a_run(ended(status)), "gpu")
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        ({"ended": None}, "its log has no end here"),
+        ({"ended": ended(), "is_complete": False}, "its log has no end here"),
+        ({"ended": ended("failed")}, "it is failed"),
+        ({"ended": ended("interrupted")}, "it is interrupted"),
+        ({"ended": RunEnded(status="stopped")}, "before there were weights to keep"),
+        ({"ended": ended(), "model": None}, "model.keras is not here"),
+        ({"ended": ended(), "model": b"half a mod"}, "model.keras is not here, or not complete"),
+        ({"ended": ended(), "model_sha256": ""}, "could not be loaded here"),
+    ],
+)
+def test_results_that_are_not_safe_keep_the_instance_up(made, why):
+    run = a_run(**made)
+
+    with pytest.raises(NotTrained, match="gpu stays up") as refused:
+        when_done.check_results(run, "gpu")
+
+    assert why in str(refused.value)
+    assert "%aws_stop" in refused.value.fix
+
+
+def test_a_run_on_this_computer_has_no_instance_to_stop():
+    recipe = check_settings("photos", {"then": "stop"})
+
+    with pytest.raises(BadSetting, match="trains on this computer"):
+        when_done.plan_ending(recipe, TrainingPlace("Trains here."), force=False)
+
+
+def test_a_run_without_then_leaves_its_instance_as_it_is():
+    assert (
+        when_done.plan_ending(check_settings("photos", {}), TrainingPlace(""), force=True) is None
+    )
