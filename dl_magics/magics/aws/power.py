@@ -77,9 +77,11 @@ class PowerMagics(Magics):
         """Stop an instance and show the receipt; its disk is kept.
 
         The receipt has the time, the dollars of the instance, its IPv4 address and its disks, each
-        with the day of its price, and in how much of that time the GPU was busy, by its guard. With --when-done the cell waits until the runs on the instance
-        have ended and their models are on this computer and checked. If they are not, the instance
-        stays up, and the cell fails and says why. Ctrl-C ends the wait and changes nothing.
+        with the day of its price, and in how much of that time the GPU was busy, by its guard.
+
+        With --when-done the cell waits until the runs on the instance have ended and their models
+        are on this computer and checked. If they are not, the instance stays up, and the cell fails
+        and says why. Ctrl-C ends the wait and changes nothing.
 
         ::
 
