@@ -5,16 +5,22 @@ Each test begins with what the one before it left.
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
+from dl_magics.store import link_outages, notebook_session, questions, resizes
+from dl_magics.store.link_outages import Outage
 from support.jupyter.panel import PANEL, STATUS, Panel
 
 pytestmark = pytest.mark.browser
 
 LOAD = "%load_ext dl_magics"
 UPLOAD = "%sync up data/fashion"
+QUESTION = "In practice · us-east-1, account 123456789012: gpu (t2.micro) starts, $0.0116/h"
 LONG = "%%finetune data/fashion\nweights = None\nimage_size = 32\nepochs = 5000\npatience = 5000"
 
 
@@ -68,6 +74,9 @@ def test_a_run_of_a_busy_kernel_is_live_after_a_reload_and_can_be_stopped(panel)
     lab = panel.lab
     panel.press("Connect")
     lab.page.locator(".jp-Notebook").get_by_text("GPU kernel").first.wait_for(timeout=90_000)
+    panel.press("Terminal")
+    panel.type_in_terminal("echo $((6 * 7)) in ~")
+    panel.wait_for_terminal(r"42 in \S+/practice/\S+/home\b")
 
     lab.open("train.ipynb", [LOAD, "%practice on\n%gpu_connect gpu", UPLOAD, LONG])
     panel.reveal()
@@ -89,6 +98,37 @@ def test_a_run_of_a_busy_kernel_is_live_after_a_reload_and_can_be_stopped(panel)
     panel.press("Stop 20")
     panel.answer("Stop")
     panel.wait_for_state("stopped", "fashion")
+    panel.press("Attach in New Notebook")
+    panel.page.locator(".jp-Notebook .jp-OutputArea .dl-run").get_by_text("stopped").wait_for()
+    panel.press("Insert Magic")
+    panel.page.locator(".jp-Notebook").get_by_text("%attach 20").nth(1).wait_for()
+
+
+def test_keras_settings_are_changed_and_the_change_is_undone(panel):
+    panel.toggle_section("Keras settings")
+    floatx = panel.page.locator(PANEL).get_by_label("floatx")
+    floatx.select_option("float64", timeout=60_000)
+    assert panel.page.locator("#dl-magics-keras").bounding_box()["height"] > 100
+    panel.wait_for("→ float64")
+    panel.wait_for("%backend --floatx float64 --here")
+    assert panel.find_problems() == []
+    panel.shoot("keras")
+    panel.press("Undo")
+    panel.wait_for("floatx: float64 →")
+
+    panel.toggle_section("Keras settings")
+    floatx.wait_for(state="hidden")
+
+
+def test_a_badge_leads_to_what_runs_in_another_region(panel):
+    panel.call("place", "PUT", {"profile": "practice", "region": "eu-west-1"})
+    panel.wait_for("No instance in practice · eu-west-1")
+    panel.wait_for("also running in us-east-1: 1 instance, $0.01")
+    panel.shoot("elsewhere")
+
+    panel.press("also running in us-east-1")
+
+    panel.wait_for_state("running")
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
@@ -126,6 +166,45 @@ def test_another_browser_shows_the_same_and_stops_the_instance(panel, other):
     panel.page.locator(STATUS).wait_for(state="hidden")
 
 
+def test_a_cell_without_input_is_answered_in_one_of_the_browsers(panel, other):
+    with panel.in_its_home(), questions.ask_question(QUESTION, "train.ipynb") as asked:
+        for each in (panel, other):
+            each.page.get_by_text("A cell of train.ipynb asks").wait_for()
+        panel.shoot("question")
+        assert panel.find_problems() == []
+        answering = threading.Thread(
+            target=wait_for_answer, args=(asked.id, answers := []), daemon=True
+        )
+        answering.start()
+
+        assert QUESTION in other.answer("Yes, Do It")
+
+        answering.join()
+        panel.page.locator(".jp-Dialog").wait_for(state="detached")
+    assert answers == [True]
+
+
+def wait_for_answer(id_, answers):
+    while (answer := questions.take_answer(id_)) is None:
+        time.sleep(0.05)
+    answers.append(answer)
+
+
+def test_a_link_that_is_lost_is_notified_until_it_is_back(panel):
+    with panel.in_its_home():
+        session = notebook_session.current()
+        notebook_session.hold(session)
+        whose = {"host": "gpu", "session": session.name, "notebook": "train.ipynb"}
+        lost = Outage(kernel_id="ab12cd34", since=1.0, **whose)
+        link_outages.store(lost)
+        panel.wait_for_notification("The connection of train.ipynb to gpu is lost.")
+        panel.shoot("link-lost")
+        link_outages.store(replace(lost, ended_at=24.0))
+        panel.wait_for_notification("is back after 23 s")
+        link_outages.forget(lost.kernel_id)
+        notebook_session.release(session)
+
+
 def test_a_refusal_of_ec2_is_said_at_the_instance_and_the_keyboard_is_enough(panel):
     panel.call("practice/faults", "POST", {"name": "no-capacity-on-start"})
     keyboard = panel.page.keyboard
@@ -144,3 +223,45 @@ def test_a_refusal_of_ec2_is_said_at_the_instance_and_the_keyboard_is_enough(pan
     assert panel.page.evaluate("document.activeElement.textContent") == "Stop"
     panel.type_on("Stop gpu", "Enter")
     panel.wait_for_state("stopped")
+
+
+def test_a_resize_that_was_cut_off_is_finished_and_another_one_asks_with_its_price(panel):
+    (gpu,) = panel.call("instances?fresh=true")["instances"]
+    with panel.in_its_home():
+        resizes.begin(gpu["id"], resizes.Resize("t2.large", gpu["launched_at"]))
+    panel.call("instances?fresh=true")
+    panel.wait_for("The change of gpu to t2.large was interrupted")
+    panel.shoot("unfinished")
+    assert panel.find_problems() == []
+    panel.press("Finish Resize")
+    panel.page.get_by_text("Resize gpu?").wait_for()
+    assert "changes and starts from t2.micro ($0.0116/h) to t2.large" in panel.answer("Resize")
+    panel.wait_for("t2.large · us-east-1")
+    panel.wait_for_state("running")
+
+    panel.press("Resize")
+    panel.page.get_by_role("searchbox", name="Filter").fill("t2.micro")
+    panel.page.get_by_role("radio", name="t2.micro", exact=True).check()
+    panel.answer("Show Cost…")
+    panel.page.get_by_text("Resize gpu?").wait_for()
+    question = panel.answer("Resize")
+    assert all(part in question for part in ("$0.0116/h", "us-east-1", "123456789012"))
+    panel.wait_for("t2.micro · us-east-1")
+    panel.wait_for_state("running")
+
+
+def test_shutting_down_says_what_keeps_running(panel):
+    panel.page.get_by_role("menuitem", name="File", exact=True).click()
+    panel.page.get_by_role("menuitem", name="Shut Down", exact=True).click()
+    panel.wait_for_notification("Still running and billed by the second: gpu")
+    panel.shoot("shut-down")
+    panel.answer("Cancel")
+
+
+def test_terminating_asks_and_deletes(panel):
+    panel.press("Terminate")
+    panel.page.get_by_text("Terminate gpu?").wait_for()
+    assert "its disk is deleted" in panel.answer("Terminate")
+
+    panel.wait_for_state("terminated")
+    panel.page.locator(STATUS).wait_for(state="hidden")

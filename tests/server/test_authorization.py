@@ -16,7 +16,8 @@ VERBS = ("get", "head", "post", "put", "patch", "delete")
 
 
 def path_of(template: str) -> str:
-    return template.replace("{id}", "i-0123456789abcdef0").replace("{name}", "run").lstrip("/")
+    named = {"id": "i-0123456789abcdef0", "name": "run", "question": "0" * 32}
+    return template.format(**named).lstrip("/")
 
 
 def test_the_handlers_have_the_verbs_of_the_contract():

@@ -24,21 +24,26 @@ class OutageRecorder:
     def __init__(self, outage: Outage, clock: Callable[[], float] = time.time) -> None:
         self._whose, self._clock = outage, clock
         self._since = 0.0
+        self._is_stopped = False
         self._stored: Outage | None = None
 
     def look(self, status: LinkStatus) -> None:
         """Store or forget the outage that a state begins or ends.
 
-        A link to an instance that was stopped is not lost: a stop has a notice of its own.
+        A link to an instance that was stopped is not lost, also while it is started again: a stop
+        has a notice of its own.
         """
         now = self._clock()
-        if status.state in ("lost", "gone"):
+        self._is_stopped = status.state == "stopped" or (
+            self._is_stopped and status.state != "attached"
+        )
+        if status.state in ("lost", "gone") and not self._is_stopped:
             self._since = self._since or status.alive_at or now
             if now - self._since >= _BLIP_SECONDS and not self._is_lost:
                 self._store(replace(self._whose, since=self._since, why=status.why))
             return
         self._since = 0.0
-        if self._stored and status.state == "stopped":
+        if self._stored and self._is_stopped:
             self.forget()
         elif self._stored and self._stored.ended_at is None:
             self._store(replace(self._stored, ended_at=now))

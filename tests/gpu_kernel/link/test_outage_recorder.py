@@ -46,6 +46,8 @@ def follow(home):
         ([(104, "lost"), (123, "attached"), (125, "attached")], (100, 123)),
         ([(104, "lost"), (123, "attached"), (184, "attached")], None),
         ([(104, "lost"), (123, "stopped")], None),
+        ([(102, "stopped"), (190, "lost"), (200, "gone")], None),
+        ([(102, "stopped"), (190, "lost"), (200, "attached"), (204, "lost")], (200, None)),
     ],
     ids=[
         "never lost",
@@ -57,6 +59,8 @@ def follow(home):
         "still back",
         "long back",
         "the instance was stopped",
+        "it is started again",
+        "lost after that",
     ],
 )
 def test_an_outage_is_stored_from_three_seconds_until_a_minute_after_its_end(

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pytest
+from playwright.sync_api import Error as PageError
 
 PANEL = "#dl-magics-panel"
 STATUS = ".dl-bill"
@@ -19,6 +24,11 @@ CUT_OFF = """selector => {
   return [...document.querySelectorAll(parts.map(each => `${selector} ${each}`).join())]
     .filter(each => each.getBoundingClientRect().right > Math.min(edge, window.innerWidth))
     .map(each => each.textContent || each.type); }"""
+HAS_TERMINAL = "() => window.jupyterapp.shell.currentWidget?.content?.session?.messageReceived"
+LISTEN_TO_TERMINAL = """() => {
+  window.__printed = '';
+  window.jupyterapp.shell.currentWidget.content.session.messageReceived.connect(
+    (_, message) => { window.__printed += message.content?.join('') ?? ''; }); }"""
 SCREENSHOTS = Path(__file__).parents[3] / "build" / "screenshots"
 SECONDS = 60
 
@@ -53,6 +63,11 @@ class Panel:
         button.focus()
         self.page.keyboard.press(key)
 
+    def toggle_section(self, title: str) -> None:
+        """Open or close a section of the panel."""
+        titles = self.page.locator(f"{PANEL} .lm-AccordionPanel-title")
+        titles.filter(has_text=title).click()
+
     def answer(self, label: str) -> str:
         """Press a button of the dialog; return what it asked."""
         dialog = self.page.locator(".jp-Dialog")
@@ -68,6 +83,32 @@ class Panel:
         """Wait until an instance or a run is listed in a state."""
         card = self.page.locator(f"{PANEL} li[aria-label$={json.dumps(f', {state}')}]")
         card.filter(has_text=name).first.wait_for(timeout=SECONDS * 1000)
+
+    def wait_for_notification(self, text: str) -> None:
+        """Wait until JupyterLab shows a notification, in whichever tab one is."""
+        self.page.locator(".Toastify").get_by_text(text).first.wait_for(timeout=SECONDS * 1000)
+
+    def type_in_terminal(self, line: str) -> None:
+        """Type a line into the terminal that has just been opened."""
+        self.page.wait_for_function(HAS_TERMINAL, timeout=SECONDS * 1000)
+        self.page.evaluate(LISTEN_TO_TERMINAL)
+        self.page.locator(".jp-Terminal textarea").last.focus()
+        self.page.keyboard.type(f"{line}\n")
+
+    def wait_for_terminal(self, pattern: str) -> None:
+        """Wait until the terminal has printed what a pattern matches."""
+        seen = "pattern => new RegExp(pattern).test(window.__printed)"
+        try:
+            self.page.wait_for_function(seen, arg=pattern, timeout=SECONDS * 1000)
+        except PageError as error:
+            raise AssertionError(self.page.evaluate("window.__printed")) from error
+
+    @contextmanager
+    def in_its_home(self) -> Iterator[None]:
+        """Use the data folder of its kernels and its server in this process."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DL_MAGICS_HOME", str(self.lab.folder.parent / "dl_magics"))
+            yield
 
     def shoot(self, name: str) -> None:
         """Take a screenshot, which nothing compares: it is for people."""
