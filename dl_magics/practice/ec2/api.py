@@ -128,6 +128,8 @@ class Ec2Api:
         rules.check_call(self.state, call)
         if call.action in TRANSITIONS:
             return self.lifecycle.handle_call(call)
+        if answer := self.lifecycle.change_shutdown_behavior(call):
+            return answer
         if call.action == "RunInstances":
             return self._launch(call)
         if call.action == "GetConsoleOutput":

@@ -106,6 +106,20 @@ class Lifecycle:
         items = map(_state_change_item, instances, before)
         return ec2_response(call.action, f"<instancesSet>{''.join(items)}</instancesSet>")
 
+    def change_shutdown_behavior(self, call: ApiCall) -> ApiResponse | None:
+        """Return the response to a change of what a shutdown does; None to another call."""
+        behavior = call.parameters.get("InstanceInitiatedShutdownBehavior.Value")
+        if call.action != "ModifyInstanceAttribute" or behavior is None:
+            return None
+        instance = self.find_instance(call, call.parameters.get("InstanceId", ""))
+        if behavior not in GUEST_SHUTDOWN_ACTIONS:
+            raise_api_error(
+                "InvalidParameterValue",
+                f"Value ({behavior}) for parameter instanceInitiatedShutdownBehavior is invalid.",
+            )
+        instance.instance_initiated_shutdown_behavior = behavior
+        return ec2_response(call.action, "<return>true</return>")
+
     def find_instance(self, call: ApiCall, instance_id: str) -> Instance:
         """Return the instance with this id in the call's region, or raise ApiError."""
         if not INSTANCE_ID.fullmatch(instance_id):

@@ -237,3 +237,17 @@ def test_the_user_data_is_an_attribute_of_the_instance(renter):
     found = renter.ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="userData")
 
     assert base64.b64decode(found["UserData"]["Value"]) == b"hello"
+
+
+def test_what_a_shutdown_does_can_be_changed(renter):
+    instance_id = renter.launch()
+    name = "InstanceInitiatedShutdownBehavior"
+
+    renter.ec2.modify_instance_attribute(InstanceId=instance_id, **{name: {"Value": "terminate"}})
+    found = renter.ec2.describe_instance_attribute(
+        InstanceId=instance_id, Attribute=f"{name[0].lower()}{name[1:]}"
+    )
+
+    assert found[name]["Value"] == "terminate"
+    with pytest.raises(ClientError, match="InvalidParameterValue"):
+        renter.ec2.modify_instance_attribute(InstanceId=instance_id, **{name: {"Value": "sleep"}})
