@@ -74,8 +74,8 @@ chaos: build/installed-for-tests ## 200 sequences of bad luck for the link to an
 fuzz: build/installed-for-tests ## ten times the generated requests to the server extension that CI sends: EXAMPLES=150
 	EXAMPLES=$(or $(EXAMPLES),150) $(BIN)/python -m pytest -q --timeout=3600 tests/server/test_schemathesis.py
 
-histories: build/installed-for-tests ## 10,000 random histories of two kernels and two accounts on AWS
-	PYTHONPATH=$(CURDIR):$(CURDIR)/tests $(BIN)/python tests/support/in_process/histories.py 10000
+histories: build/installed-for-tests ## 10,000 random histories of two kernels and two accounts on AWS, on all cores
+	PYTHONPATH=$(CURDIR):$(CURDIR)/tests $(BIN)/python tests/support/in_process/many_histories.py 10000
 
 budgets: build/installed-for-tests ## 20 runs on the practice cloud, each ends under its budget with a model that loads
 	BUDGET_RUNS=20 $(OFFLINE) $(BIN)/python -m pytest tests/actions/runs/test_remote_finetune.py -q -k within_its_budget --timeout 1200

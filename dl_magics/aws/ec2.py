@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from dl_magics.aws import instance_types, parsing, state_reasons, volumes
 from dl_magics.aws.billing import usage
+from dl_magics.aws.pricing import table
 from dl_magics.aws.session import AwsSession
 from dl_magics.core import money
 from dl_magics.core.instance import Instance, State
@@ -83,6 +84,7 @@ class Ec2:
         """Stop an instance; a pending one is stopped as soon as EC2 allows it."""
         yield instance
         _check_exists(instance)
+        check_stoppable(instance)
         if instance.costs_money:
             try:
                 self._session.change_ec2("stop_instances", InstanceIds=[instance.id])
@@ -155,7 +157,7 @@ class Ec2:
         near = instance_types.nearest_type(type_, self.region)
         if near is None:
             return "%aws_prices shows the types of this region."
-        hourly = money.format_per_hour(instance_types.listed_price(near.type, self.region))
+        hourly = money.describe_price(table.instance_price(near.type, self.region))
         return f"The nearest current type: {magic} {near.type} ({near.gpu_text}, {hourly})"
 
     def _request_start(self, instance: Instance) -> None:
@@ -208,6 +210,17 @@ class Ec2:
             raise _make_capacity_error(seen, self.region)
         if seen.state in refused:
             raise _make_reverted_error(seen)
+
+
+def check_stoppable(instance: Instance) -> None:
+    """Raise WrongState if EC2 cannot stop an instance, as its root device is no volume."""
+    if not instance.ebs:
+        raise WrongState(
+            f"The root device of {instance.name} ({instance.id}) is on the instance store: it "
+            "cannot be stopped, nor its type be changed.",
+            fix="%sync down copies files from it · %aws_terminate "
+            f"{instance.id} -f ends it and its costs.",
+        )
 
 
 def _check_exists(instance: Instance) -> None:

@@ -77,6 +77,7 @@ def _instance(each: Mapping[str, Any], seen_at: float) -> Instance:
         architecture=each.get("Architecture", "x86_64"),
         ena=bool(each.get("EnaSupport")),
         ebs=each.get("RootDeviceType") != "instance-store",
+        boot_mode=each.get("BootMode", ""),
         user=tags.get(f"{TAG}user", ""),
         key=each.get("KeyName", ""),
         reason=_reason(each),

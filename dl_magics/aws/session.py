@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from threading import Lock
 from typing import Any
@@ -23,6 +25,30 @@ _SESSIONS = 64
 # The most values that EC2 accepts in the filters of one call.
 _FILTER_VALUES = 200
 _BACKOFF_SECONDS = (0.5, 1.0, 2.0, 4.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A read-only operation that was called: its service, name, region and parameters."""
+
+    service: str
+    call: str
+    region: str
+    parameters: Mapping[str, Any]
+
+
+_recordings: list[list[Query]] = []
+
+
+@contextmanager
+def record_queries() -> Iterator[list[Query]]:
+    """Collect what is queried in this block, by any thread of this process."""
+    recording: list[Query] = []
+    _recordings.append(recording)
+    try:
+        yield recording
+    finally:
+        _recordings.remove(recording)
 
 
 class AwsSession:
@@ -45,6 +71,7 @@ class AwsSession:
         self, service: str, call: str, *, region: str | None = None, **parameters: Any
     ) -> Any:
         """Call a read-only operation; it is retried if AWS throttles it or the network fails."""
+        self._note(service, call, region, parameters)
         client = self._client(service, region)
         return self._retry_throttled(lambda: getattr(client, call)(**parameters))
 
@@ -52,6 +79,7 @@ class AwsSession:
         self, service: str, call: str, key: str, **parameters: Any
     ) -> tuple[list[Any], Any]:
         """Call a paginated read-only operation; return all items and the last page."""
+        self._note(service, call, None, parameters)
         client = self._client(service, None)
         pages: list[Any] = self._retry_throttled(
             lambda: list(client.get_paginator(call).paginate(**parameters))
@@ -122,8 +150,18 @@ class AwsSession:
                 fix=f"Use one of: {', '.join(sorted(known))}",
             )
 
+    def _note(
+        self, service: str, call: str, region: str | None, parameters: Mapping[str, Any]
+    ) -> None:
+        for recording in _recordings:
+            recording.append(Query(service, call, region or self.region or "", parameters))
+
     def _retry_throttled(self, work: Callable[[], Any]) -> Any:
-        """Return the result of a call, which is repeated with backoff if AWS throttles it."""
+        """Return the result of a call, which is repeated with backoff if AWS throttles it.
+
+        botocore's retries cannot do this for a change: they also repeat a request that AWS did not
+        answer, and so could carry it out twice.
+        """
         for seconds in _BACKOFF_SECONDS:
             try:
                 with map_boto_errors(self.profile):

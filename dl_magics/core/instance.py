@@ -23,12 +23,14 @@ class Instance:
     `dollars_per_hour` is what it and its public IPv4 addresses cost while it runs, by the price of
     `price_day`; None if unknown. It consists of `type_dollars` and, for each address,
     `address_dollars`. `disks` are the type and the GiB of each EBS volume that was read, of
-    `volumes`; `disk_dollars` and `elastic_dollars` are for a month, running or stopped.
-    `ena` is true if its network works with the Elastic Network
-    Adapter, `ebs` if its root device is a volume, which a stop keeps. `user` is the login user of
-    its tag, "" if it has none. `ours` is true if dl_magics launched it, with the client token
-    `token`, `answers` if SSH has just answered. `note` is a sentence on what else was
-    changed for it.
+    `volumes`; `disk_dollars` and `elastic_dollars` are for a month, running or stopped, by
+    the disk prices of `disk_day`.
+
+    `ena` is true if its network works with the Elastic Network Adapter, `ebs` if its root device
+    is a volume, which a stop keeps. `boot_mode` is uefi, uefi-preferred or legacy-bios, "" if its
+    image names none. `user` is the login user of its tag, "" if it has none. `ours` is true if
+    dl_magics launched it, with the client token `token`, `answers` if SSH has just answered.
+    `note` is a sentence on what else was changed for it.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Instance:
     architecture: str = "x86_64"
     ena: bool = False
     ebs: bool = True
+    boot_mode: str = ""
     user: str = ""
     key: str = ""
     reason: str = ""
@@ -86,8 +89,7 @@ class Instance:
     @property
     def price_text(self) -> str:
         """The price of an hour with its day: `$0.531/h (2026-11-26)`."""
-        day = f" ({self.price_day})" if self.price_day else ""
-        return f"{money.format_per_hour(self.dollars_per_hour)}{day}"
+        return money.add_day(money.format_per_hour(self.dollars_per_hour), self.price_day)
 
     @property
     def seconds(self) -> float:
@@ -110,6 +112,11 @@ class Instance:
         if self.disk_dollars is None or self.elastic_dollars is None:
             return None
         return self.disk_dollars + self.elastic_dollars
+
+    @property
+    def month_text(self) -> str:
+        """What its disks and Elastic IPs cost, with its day: `$8.00/month (2026-11-26)`."""
+        return money.add_day(money.format_per_month(self.dollars_per_month), self.disk_day)
 
     def to_json(self) -> dict[str, Any]:
         """Return values for JSON, which `from_json` accepts."""
@@ -207,7 +214,8 @@ class Instances:
             f", {len(running)} running at {money.format_per_hour(known)}{more}" if running else ""
         )
         count = "1 instance" if len(self.each) == 1 else f"{len(self.each)} instances"
-        days = sorted({each.price_day for each in self.each if each.price_day and not each.gone})
+        shown = [each for each in self.each if not each.gone]
+        days = sorted({day for each in shown for day in (each.price_day, each.disk_day) if day})
         of_day = f"; prices with public IPv4 addresses, of {' and '.join(days)}" if days else ""
         unread = f"; could not be read: {', '.join(self.unread)}" if self.unread else ""
         return f"{self.profile_and_region}: {count}{costs}{of_day}{unread}"

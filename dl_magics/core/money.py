@@ -33,6 +33,11 @@ def format_per_month(dollars: float | None) -> str:
     return "price unknown" if dollars is None else f"{format_dollars(dollars)}/month"
 
 
+def add_day(amount: str, day: str) -> str:
+    """Return `$0.526/h (2026-11-26)`: an amount with the day of its price, if that is known."""
+    return f"{amount} ({day})" if day else amount
+
+
 def cost(dollars_per_hour: float | None, seconds: float) -> float | None:
     """Return the dollars for `seconds`: EC2 bills by the second, at least a minute."""
     if dollars_per_hour is None:

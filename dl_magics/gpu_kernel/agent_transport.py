@@ -119,6 +119,11 @@ class AgentTransport:
             return None
 
 
+def build_start_options(python: str, *, cwd: str, activate: str) -> list[str]:
+    """Return the options of the agent's command that starts a kernel."""
+    return ["--python", python, "--cwd", cwd, "--activate", activate + LET_SEE]
+
+
 async def start_agent(
     login: SshTarget, run_dir: str, python: str, *, cwd: str, activate: str
 ) -> tuple[str, AgentStatus]:
@@ -128,7 +133,7 @@ async def start_agent(
         folder = await deploy.upload_agent(login, run_dir)
         remote = await connection.connect_shared(login)
         with connection.translate_errors(login):
-            how = ["--python", python, "--cwd", cwd, "--activate", activate + LET_SEE]
+            how = build_start_options(python, cwd=cwd, activate=activate)
             command = deploy.build_command(folder, python, "start", *how)
             return folder, await run_agent_command(remote, command)
 

@@ -23,7 +23,7 @@ _SUDO = "The guard belongs to root: the login user needs sudo without a password
 
 async def read_status(target: SshTarget) -> GuardStatus | None:
     """Return the status of the guard of a host; None if none is installed."""
-    return await _ask(target, "status")
+    return await _ask(target)
 
 
 async def change_settings(target: SshTarget, changes: Mapping[str, Any]) -> GuardStatus | None:
@@ -31,15 +31,20 @@ async def change_settings(target: SshTarget, changes: Mapping[str, Any]) -> Guar
 
     `keep_seconds` and `until_seconds` count from now on; None removes them.
     """
-    return await _ask(target, "change", json.dumps(dict(changes)))
+    return await _ask(target, changes)
 
 
-async def _ask(target: SshTarget, command: str, *words: str) -> GuardStatus | None:
-    line = shlex.join([command, program.FOLDER, *words])
+def build_command(changes: Mapping[str, Any] | None = None) -> str:
+    """Return the command of a host that changes settings of its guard and prints its status."""
+    words = ["status"] if changes is None else ["change"]
+    words += [program.FOLDER, *([] if changes is None else [json.dumps(dict(changes))])]
     installed = f"sudo -n test -e {program.FILE}"
-    answer = await _run(
-        target, f"if {installed}; then {_python(program.FILE)} {line}; else echo {_MISSING}; fi"
-    )
+    asked = f"{_python(program.FILE)} {shlex.join(words)}"
+    return f"if {installed}; then {asked}; else echo {_MISSING}; fi"
+
+
+async def _ask(target: SshTarget, changes: Mapping[str, Any] | None = None) -> GuardStatus | None:
+    answer = await _run(target, build_command(changes))
     return None if answer is None else GuardStatus.from_json(answer)
 
 

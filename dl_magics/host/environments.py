@@ -10,6 +10,7 @@ from dl_magics.ssh import connection
 from dl_magics.ssh.target import SshTarget
 
 FOLDER = "~/.venvs/dl_magics"
+PYTHON = f"{FOLDER}/bin/python"
 _PACKAGES = "ipykernel keras {tensorflow} pillow simplejpeg numpy matplotlib"
 _GET_UV = "curl -LsSf https://astral.sh/uv/install.sh | sh"
 # The versions of Python that TensorFlow has wheels for: from, below.
@@ -42,7 +43,7 @@ def install_command(host: HostInfo) -> str:
     """Return the shell command that creates an environment for kernels and training."""
     tensorflow = "'tensorflow[and-cuda]'" if host.has_gpu else "tensorflow"
     packages = _PACKAGES.format(tensorflow=tensorflow)
-    python = f"{FOLDER}/bin/python"
+    python = PYTHON
     base = _base(host)
     if host.uv or not base:
         install_uv = "" if host.uv else f"{_GET_UV} && "
@@ -53,6 +54,11 @@ def install_command(host: HostInfo) -> str:
     if not base.can_create_venv:
         create = f"sudo apt-get install -y python3-venv && {create}"
     return f"{create} && {python} -m pip install {packages}"
+
+
+def make_setup_command(line: str) -> str:
+    """Return the command that runs a line and prints its errors among its output."""
+    return f"{{ {line}; }} 2>&1"
 
 
 async def set_up_environment(target: SshTarget, host: HostInfo) -> AsyncIterator[str]:
@@ -70,7 +76,7 @@ async def set_up_environment(target: SshTarget, host: HostInfo) -> AsyncIterator
     shared = await connection.connect_shared(target)
     last = ""
     with connection.translate_errors(target):
-        async with shared.create_process(f"{{ {line}; }} 2>&1", errors="replace") as process:
+        async with shared.create_process(make_setup_command(line), errors="replace") as process:
             process.stdin.write_eof()
             async for written in process.stdout:
                 if text := written.rstrip("\n"):

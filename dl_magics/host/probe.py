@@ -11,6 +11,9 @@ from dl_magics.host.info import HostInfo
 from dl_magics.ssh import commands, connection
 from dl_magics.ssh.target import SshTarget
 
+COMMAND = "exec sh -s"
+"""Runs the script that comes on its standard input."""
+
 # The disk of a new instance is slow at first; each step of the script has its own timeout.
 _TIMEOUT_SECONDS = 60.0
 
@@ -27,7 +30,7 @@ async def probe_host(target: SshTarget) -> HostInfo:
     shared = await connection.connect_shared(target)
     with connection.translate_errors(target):
         try:
-            process = await shared.create_process("exec sh -s", errors="replace")
+            process = await shared.create_process(COMMAND, errors="replace")
             # A start file may have ended the shell already: its exit status is reported below.
             with suppress(BrokenPipeError):
                 process.stdin.write(probe_script.build_script(begin, end))

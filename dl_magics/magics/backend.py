@@ -62,8 +62,9 @@ class BackendMagics(Magics):
             for name in ("backend", "image_data_format", "floatx", "epsilon")
             if getattr(args, name) is not None
         }
-        if args.explain and asked:
-            return Notice(explain.keras_json(asked, where))
+        if args.explain:
+            _refuse_unexplained(undo=args.undo, setup=args.setup is not None)
+            return Notice(explain.keras_json(asked, where) if asked else explain.reading(where))
         if args.undo:
             return self._with_restart_button(settings.undo_settings(where))
         if args.setup is not None:
@@ -98,16 +99,20 @@ class BackendMagics(Magics):
 
         args = parse_argstring(self.device, line)
         where = _where(args)
-        if args.explain and args.device:
-            return Notice(explain.device(args.device, where))
+        if args.explain:
+            _refuse_unexplained(undo=args.undo)
+            shown = explain.device(args.device, where) if args.device else explain.reading(where)
+            return Notice(shown)
         if args.undo:
             return self._with_restart_button(settings.undo_device(where))
         if args.device:
             return self._with_restart_button(settings.write_device(args.device, where))
         return settings.show_device(where)
 
+    @magic_arguments()
+    @_EXPLAIN
     @line_magic
-    def keras_settings(self, line: str) -> Any:  # noqa: ARG002 - no arguments
+    def keras_settings(self, line: str) -> Any:
         """Show a form for Keras' settings, on this computer and on the instance.
 
         Where widgets are not shown, show the settings as %backend does.
@@ -117,6 +122,10 @@ class BackendMagics(Magics):
             %keras_settings
             panel = %keras_settings
         """
+        if parse_argstring(self.keras_settings, line).explain:
+            from dl_magics.actions.keras import explain
+
+            return Notice(explain.reading(None))
         if not shows_widgets(self.shell):
             from dl_magics.actions.keras import settings
 
@@ -146,6 +155,15 @@ def _where(args: Any) -> Where | None:
     if args.there:
         return "remote"
     return "local" if args.here else None
+
+
+def _refuse_unexplained(*, undo: bool, setup: bool = False) -> None:
+    if undo or setup:
+        option = "--undo" if undo else "--setup"
+        raise BadSetting(
+            f"--explain shows a change of the settings, not {option}.",
+            fix=f"Leave one out: {option} does it · --explain with new settings shows the code.",
+        )
 
 
 def _require_theano(backend: str | None) -> None:

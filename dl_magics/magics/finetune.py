@@ -16,6 +16,7 @@ from dl_magics.magics.arguments import (
     parse_argstring,
     strip_comment,
 )
+from dl_magics.magics.aws.options import EXPLAIN
 from dl_magics.magics.display.front_end import Live, shows_widgets
 from dl_magics.magics.display.updatable import print_line
 from dl_magics.magics.prompts import Notice, confirm
@@ -150,6 +151,7 @@ class FinetuneMagics(Magics):
     @argument("part", nargs="?", default="", help="list only runs with this in their name")
     @argument("--delete", nargs="+", metavar="NAME", help="delete runs by their full names")
     @argument("-y", "--yes", action="store_true", help="answer yes to the confirmation")
+    @EXPLAIN
     @line_magic
     def runs(self, line: str) -> Any:
         """List the runs, newest first, then those that are only on the connected host; delete some.
@@ -160,10 +162,12 @@ class FinetuneMagics(Magics):
             %runs dogscats
             %runs --delete 2026-11-22_235400_vgg16_dogscats
         """
-        from dl_magics.actions.runs import deletion, runs
+        from dl_magics.actions.runs import deletion, explain, runs
         from dl_magics.magics.display import predict_progress
 
         args = parse_argstring(self.runs, line)
+        if args.explain:
+            return explain.list_script(args.delete or [])
         if args.delete:
             named = deletion.find_runs(args.delete)
             confirm(deletion.ask(named), yes=args.yes)
@@ -177,6 +181,7 @@ class FinetuneMagics(Magics):
     @argument(
         "run", nargs="?", default="", help="name of the run, or a part of it (default: the newest)"
     )
+    @EXPLAIN
     @line_magic
     def attach(self, line: str) -> Any:
         """Show a run from its first event on, live while it is running, and return it.
@@ -190,18 +195,17 @@ class FinetuneMagics(Magics):
             %attach
             %attach 2026-11-22_2354
         """
-        from dl_magics.actions.runs import runs
+        from dl_magics.actions.runs import explain, runs
         from dl_magics.magics.display import live, predict_progress
         from dl_magics.runs import log
 
-        run = runs.find_run(parse_argstring(self.attach, line).run)
+        args = parse_argstring(self.attach, line)
+        if args.explain:
+            return explain.watch_script(args.run)
+        run = runs.find_run(args.run)
         is_running = log.is_being_written(run.path)
-        screen = live.screen_for(
-            self.shell,
-            self.live,
-            name=run.name if is_running else "",
-            watched=run if is_running else None,
-        )
+        name, watched = (run.name, run) if is_running else ("", None)
+        screen = live.screen_for(self.shell, self.live, name=name, watched=watched)
         # Only a page with widgets shows what comes after the end of the cell.
         if is_running and shows_widgets(self.shell):
             threading.Thread(target=live.attach, args=(run, screen), daemon=True).start()

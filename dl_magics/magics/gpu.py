@@ -9,9 +9,13 @@ from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.display import display
 
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
+from dl_magics.magics.aws.options import EXPLAIN
 from dl_magics.magics.prompts import Notice, confirm, trust_host_key, with_passphrase
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from dl_magics.actions.aws.explain.shell import Script
     from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
     from dl_magics.actions.gpu.stack import Stack
 
@@ -44,6 +48,7 @@ class GpuMagics(Magics):
     )
     @argument("--trust", action="store_true", help="show the host key, ask once, pin it")
     @argument("-y", "--yes", action="store_true", help="skip the confirmation")
+    @EXPLAIN
     @line_magic
     def gpu_connect(self, line: str) -> Any:
         """Start a kernel on the instance, or reattach to this notebook's.
@@ -66,6 +71,8 @@ class GpuMagics(Magics):
         from dl_magics.ssh import blocking
 
         args = parse_argstring(self.gpu_connect, line)
+        if args.explain:
+            return _explain_connect(args)
         if args.take_over is not None:
             return notebook_kernel.take_over(args.take_over)
         target = host.resolve(args.where, args.identity, args.user)
@@ -86,8 +93,10 @@ class GpuMagics(Magics):
             print(offered)
         return kernel
 
+    @magic_arguments()
+    @EXPLAIN
     @line_magic
-    def gpu_status(self, line: str) -> Stack:  # noqa: ARG002 - no arguments
+    def gpu_status(self, line: str) -> Stack | Script:
         """Show the software stack on the host, layer by layer, from the weights down to the GPU.
 
         ::
@@ -96,12 +105,17 @@ class GpuMagics(Magics):
             stack = %gpu_status
         """
         from dl_magics.actions.gpu import notebook_kernel, stack
+        from dl_magics.actions.gpu.explain import scripts
 
+        if parse_argstring(self.gpu_status, line).explain:
+            return scripts.status_script()
         kernel = notebook_kernel.current()
         return stack.inspect_stack(kernel.host.resolve_target(), kernel.python)
 
+    @magic_arguments()
+    @EXPLAIN
     @line_magic
-    def gpu_interrupt(self, line: str) -> Notice:  # noqa: ARG002 - no arguments
+    def gpu_interrupt(self, line: str) -> Notice | Script:
         """Interrupt the cell that runs on the GPU kernel; cells queued behind it run then.
 
         ::
@@ -110,11 +124,16 @@ class GpuMagics(Magics):
             %gpu_interrupt     # safe to repeat
         """
         from dl_magics.actions.gpu import cells, notebook_kernel
+        from dl_magics.actions.gpu.explain import scripts
 
+        if parse_argstring(self.gpu_interrupt, line).explain:
+            return scripts.control_script("interrupt")
         return Notice(cells.interrupt_running(notebook_kernel.current()))
 
+    @magic_arguments()
+    @EXPLAIN
     @line_magic
-    def gpu_restart(self, line: str) -> NotebookKernel:  # noqa: ARG002 - no arguments
+    def gpu_restart(self, line: str) -> NotebookKernel | Script:
         """Restart the GPU kernel: its variables are lost, files and runs are kept.
 
         ::
@@ -123,13 +142,18 @@ class GpuMagics(Magics):
             kernel = %gpu_restart
         """
         from dl_magics.actions.gpu import notebook_kernel
+        from dl_magics.actions.gpu.explain import scripts
 
+        if parse_argstring(self.gpu_restart, line).explain:
+            return scripts.control_script("restart")
         kernel = notebook_kernel.current()
         kernel.client.restart()
         return kernel
 
+    @magic_arguments()
+    @EXPLAIN
     @line_magic
-    def aws_nb(self, line: str) -> Any:  # noqa: ARG002 - no arguments
+    def aws_nb(self, line: str) -> Any:
         """Open the instance's own Jupyter through the SSH connection; no port is opened.
 
         ::
@@ -140,15 +164,19 @@ class GpuMagics(Magics):
         import webbrowser
 
         from dl_magics.actions.gpu import jupyter, notebook_kernel
+        from dl_magics.actions.gpu.explain import scripts
 
+        if parse_argstring(self.aws_nb, line).explain:
+            return scripts.jupyter_script()
         opened = jupyter.open_jupyter(notebook_kernel.current())
         webbrowser.open(opened.file.as_uri())
         return opened
 
     @magic_arguments()
     @argument("--end-kernel", action="store_true", help="also shut down the GPU kernel")
+    @EXPLAIN
     @line_magic
-    def gpu_disconnect(self, line: str) -> Notice:
+    def gpu_disconnect(self, line: str) -> Notice | Script:
         """Detach from the GPU kernel; it keeps running, and %gpu_connect reattaches.
 
         ::
@@ -157,8 +185,12 @@ class GpuMagics(Magics):
             %gpu_disconnect --end-kernel
         """
         from dl_magics.actions.gpu import notebook_kernel
+        from dl_magics.actions.gpu.explain import scripts
 
-        end = parse_argstring(self.gpu_disconnect, line).end_kernel
+        args = parse_argstring(self.gpu_disconnect, line)
+        if args.explain:
+            return scripts.disconnect_script(end_kernel=args.end_kernel)
+        end = args.end_kernel
         name = notebook_kernel.disconnect(end_kernel=end)
         if name is None:
             return Notice("No GPU kernel is connected to this notebook.")
@@ -166,3 +198,22 @@ class GpuMagics(Magics):
         return Notice(
             f"Disconnected from {name}. The GPU kernel {lives}. %aws_stop stops the charges."
         )
+
+
+def _explain_connect(args: Namespace) -> Script:
+    """Return what a line of %gpu_connect does; the host is asked what is installed on it."""
+    from functools import partial
+
+    from dl_magics.actions.gpu import host, notebook_kernel
+    from dl_magics.actions.gpu.explain import scripts
+    from dl_magics.errors import BadSetting
+
+    if args.take_over is not None or args.trust:
+        named = "--trust" if args.trust else "--take-over"
+        raise BadSetting(
+            f"{named} is not explained: it asks about a host or a notebook, and stores the answer.",
+            fix="Leave it out: %gpu_connect --explain · %aws_ssh --trust --explain shows a key.",
+        )
+    target = host.resolve(args.where, args.identity, args.user, store=False)
+    found = with_passphrase(partial(notebook_kernel.probe_host, target))
+    return scripts.connect_script(target, found, args.env, setup=args.setup)

@@ -9,11 +9,13 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, needs_local_scope
 
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
+from dl_magics.magics.aws.options import EXPLAIN
 from dl_magics.magics.display.link_status import show_link_status
 from dl_magics.magics.display.updatable import print_line
 from dl_magics.magics.prompts import Notice
 
 if TYPE_CHECKING:
+    from dl_magics.actions.aws.explain.shell import Script
     from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
 
 
@@ -27,6 +29,7 @@ class GpuCellMagics(Magics):
     @argument("-i", "--input", nargs="*", default=(), help="variables to send: x,y")
     @argument("-o", "--output", nargs="*", default=(), help="variables to fetch: z")
     @argument("--background", action="store_true", help="do not wait; %%gpu_output shows it later")
+    @EXPLAIN
     @needs_local_scope
     @cell_magic
     def gpu(self, line: str, cell: str, local_ns: dict[str, Any] | None = None) -> Any:
@@ -49,6 +52,7 @@ class GpuCellMagics(Magics):
         by its name. -o assigns the names that it lists and no other.
         """
         from dl_magics.actions.gpu import cells, missed_output, notebook_kernel
+        from dl_magics.actions.gpu.explain import scripts
         from dl_magics.core.serialization import names
         from dl_magics.gpu_kernel.load_ext import replace_load_ext
         from dl_magics.magics.display.cell import run_cell, wait_for_turn
@@ -56,6 +60,8 @@ class GpuCellMagics(Magics):
 
         args = parse_argstring(self.gpu, line)
         wanted = names.parse_names(" ".join(args.output))
+        if args.explain:
+            return scripts.cell_script(cell, names.parse_names(" ".join(args.input)), wanted)
         if again := notebook_kernel.reattach():
             print_line(_describe_reattached(again))
         kernel = notebook_kernel.current()
@@ -82,8 +88,9 @@ class GpuCellMagics(Magics):
 
     @magic_arguments()
     @argument("number", nargs="?", type=int, help="1 is the newest background cell")
+    @EXPLAIN
     @line_magic
-    def gpu_output(self, line: str) -> None:
+    def gpu_output(self, line: str) -> Script | None:
         """Show output that was not shown when it came.
 
         Without a number, that is what cells printed while this notebook was disconnected or its
@@ -95,10 +102,14 @@ class GpuCellMagics(Magics):
             %gpu_output 2
         """
         from dl_magics.actions.gpu import notebook_kernel
+        from dl_magics.actions.gpu.explain import scripts
         from dl_magics.errors import NoSuchRun
         from dl_magics.magics.display.earlier_output import show_background_cell, show_missed
 
-        number = parse_argstring(self.gpu_output, line).number
+        args = parse_argstring(self.gpu_output, line)
+        if args.explain:
+            return scripts.output_script(args.number)
+        number = args.number
         kernel = notebook_kernel.current()
         with show_link_status(self.shell, kernel):
             has_missed = number is None and show_missed(kernel)
@@ -107,10 +118,12 @@ class GpuCellMagics(Magics):
             except NoSuchRun:
                 if not has_missed:
                     raise
+        return None
 
     @magic_arguments()
     @argument("-o", "--output", help="write all cells as this notebook: run.ipynb")
     @argument("--last", type=int, default=10, help="how many cells to show; default: 10")
+    @EXPLAIN
     @line_magic
     def gpu_log(self, line: str) -> Any:
         """Show what ran on the GPU kernel, or write it as a notebook with its outputs.
@@ -124,9 +137,12 @@ class GpuCellMagics(Magics):
             %gpu_log -o run.ipynb
         """
         from dl_magics.actions.gpu import kernel_log, notebook_kernel
+        from dl_magics.actions.gpu.explain import scripts
         from dl_magics.magics.display.kernel_log import KernelLog
 
         args = parse_argstring(self.gpu_log, line)
+        if args.explain:
+            return scripts.log_script()
         log = kernel_log.build_notebook(notebook_kernel.current().client.read_journal())
         if args.output is None:
             return KernelLog(log, max(args.last, 0))

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
+from dl_magics.magics.aws.options import EXPLAIN
 from dl_magics.magics.prompts import Notice
+
+if TYPE_CHECKING:
+    from dl_magics.actions.aws.explain.shell import Script
 
 
 @magics_class
@@ -22,8 +28,9 @@ class PracticeMagics(Magics):
     @argument("name", nargs="?", help="name of the fault; without it the faults are listed")
     @argument("--times", type=int, default=1, help="number of requests that fail (%(default)s)")
     @argument("--seconds", help="duration of a fault that delays: 30, or 2m")
+    @EXPLAIN
     @line_magic
-    def practice(self, line: str) -> Notice:
+    def practice(self, line: str) -> Notice | Script:
         """Switch to the practice cloud, switch back, or inject a fault into it.
 
         It ends ten minutes after its last user; its instances are kept.
@@ -34,9 +41,12 @@ class PracticeMagics(Magics):
             %practice fault no-capacity --times 2
         """
         from dl_magics.actions.aws import practice
+        from dl_magics.actions.aws.explain import reads
         from dl_magics.core import duration
 
         args = parse_argstring(self.practice, line)
+        if args.explain:
+            return reads.practice_script(args.what, args.name)
         if args.what == "on":
             on = practice.switch_on()
             notice = f"Practice cloud: {on.profile_and_region}. Instances in it cost nothing."

@@ -35,9 +35,13 @@ class Notice(str):
 
 
 def confirm(question: str, *, yes: bool, flag: str = "-y") -> None:
-    """Ask for confirmation; raise NotConfirmed if it is denied or if nobody can be asked."""
+    """Ask for confirmation; raise NotConfirmed if it is denied or if nobody can be asked.
+
+    A question of several lines is shown first: the prompt of a terminal and of Jupyter has one.
+    """
     if yes:
         print_line(question)
+    if yes:
         return
     in_browser = server_runs_cells(get_ipython())
     if not (_ask_in_browser(question, flag) if in_browser else _ask(question, flag)):
@@ -114,8 +118,11 @@ def kernel_restarter(shell: Any) -> Callable[[], object] | None:
 
 
 def _ask(question: str, flag: str) -> bool:
+    is_long = "\n" in question
+    if is_long:
+        print_line(question)
     try:
-        answer = input(f"{question} — do it? [y/N] ")
+        answer = input("Do it? [y/N] " if is_long else f"{question} — do it? [y/N] ")
     except (EOFError, OSError, RuntimeError) as error:
         # RuntimeError: ipykernel's StdinNotImplementedError and NotImplementedError.
         raise _input_unavailable(question, flag) from error
@@ -126,7 +133,8 @@ def _ask_in_browser(question: str, flag: str) -> bool:
     """Ask by a dialog of JupyterLab; the cell shows the question too, which the notebook keeps."""
     from dl_magics.magics import browser_question
 
-    print_line(f"{question} — do it? A dialog of JupyterLab asks.")
+    ask = "\nDo it?" if "\n" in question else " — do it?"
+    print_line(f"{question}{ask} A dialog of JupyterLab asks.")
     answer = browser_question.ask_person(question)
     if answer is None:
         raise _input_unavailable(question, flag)
@@ -136,7 +144,8 @@ def _ask_in_browser(question: str, flag: str) -> bool:
 
 
 def _input_unavailable(question: str, flag: str) -> NotConfirmed:
+    what = question.partition("\n")[0].removesuffix(":")
     return NotConfirmed(
-        f"{question} — confirmation required, but input is not available.",
+        f"{what} — confirmation required, but input is not available.",
         fix=f"Add {flag} to the line to skip the confirmation.",
     )

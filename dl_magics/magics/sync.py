@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
+from dl_magics.magics.aws.options import EXPLAIN
 from dl_magics.magics.display.progress_lines import LinePace
 from dl_magics.magics.display.updatable import UpdatableDisplay, find_mode
 from dl_magics.magics.prompts import confirm
@@ -15,6 +16,7 @@ from dl_magics.magics.prompts import confirm
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from dl_magics.actions.aws.explain.shell import Script
     from dl_magics.sync.progress import SyncProgress
 
 
@@ -37,8 +39,9 @@ class SyncMagics(Magics):
         help="replace a folder by a file of the same name, and a file by a folder; asks once",
     )
     @argument("-y", "--yes", action="store_true", help="skip the confirmation")
+    @EXPLAIN
     @line_magic
-    def sync(self, line: str) -> SyncProgress:
+    def sync(self, line: str) -> SyncProgress | Script:
         """Copy changed files to the instance or back; resumes after an interruption.
 
         ::
@@ -59,9 +62,14 @@ class SyncMagics(Magics):
         set-user-ID and the right of everyone to write. Quote names with spaces as in a shell.
         """
         from dl_magics.actions.gpu import sync
+        from dl_magics.actions.gpu.explain import scripts
 
         args = parse_argstring(self.sync, line)
         job = sync.make_job(args.direction, args.path, args.to)
+        if args.explain:
+            return scripts.sync_script(
+                args.direction, job, delete=args.delete, replace=args.replace
+            )
         if args.delete or args.replace:
             plan = sync.plan_job(args.direction, job)
             delete = plan.surplus if args.delete else []

@@ -35,6 +35,21 @@ def build_program(archive: str, mark: str) -> str:
     return _PROGRAM.format(archive=archive, mark=mark)
 
 
+def build_command(
+    python: str,
+    archive: str,
+    mark: str,
+    *,
+    activate: str = "",
+    variables: Mapping[str, str] | None = None,
+) -> str:
+    """Return the command of a host that runs the program in an activated environment."""
+    command = shlex.join([python, "-c", build_program(archive, mark)])
+    assigned = "".join(f"{name}={shlex.quote(value)} " for name, value in (variables or {}).items())
+    line = f"{activate} && " * bool(activate) + f"{assigned}exec {command}"
+    return f"exec sh -c {shlex.quote(line)}"
+
+
 async def upload_bundle(target: SshTarget) -> str:
     """Upload the bundle unless the host has it; return its absolute path there."""
     packed = bundle.pack_travelling()
@@ -80,15 +95,13 @@ async def run(
         the error that the function raised.
     """
     archive, mark = await upload_bundle(target), secrets.token_hex(16)
-    command = shlex.join([python, "-c", build_program(archive, mark)])
-    assigned = "".join(f"{name}={shlex.quote(value)} " for name, value in (variables or {}).items())
-    line = f"{activate} && " * bool(activate) + f"{assigned}exec {command}"
+    command = build_command(python, archive, mark, activate=activate, variables=variables)
     shared = await connection.connect_shared(target)
     with connection.translate_errors(target):
         try:
             done = await commands.run_limited(
                 shared,
-                f"exec sh -c {shlex.quote(line)}",
+                command,
                 build_request(function, arguments),
                 timeout=timeout,
             )

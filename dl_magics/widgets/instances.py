@@ -60,7 +60,7 @@ class Panel(LiveWidget):
         try:
             current = context.load()
             listing, account = instances.list_instances(current), current.account
-            rows = [_row(current, each) for each in listing]
+            rows = [describe_row(current, each) for each in listing]
         except DLMagicsError as error:
             self._note("", error)
             return
@@ -105,7 +105,7 @@ class Panel(LiveWidget):
             self._note(id_, error)
 
     def _show(self, current: Context, instance: Instance) -> None:
-        fresh = _row(current, instance)
+        fresh = describe_row(current, instance)
         with self._changing:
             self.rows = [fresh if row["id"] == instance.id else row for row in self.rows]
 
@@ -130,12 +130,13 @@ def _keep_for_an_hour(current: Context, id_: str) -> Iterator[Instance]:
     yield replace(instance, note=f"{safety.describe_stop(status).capitalize()}.")
 
 
-def _row(current: Context, instance: Instance) -> dict[str, Any]:
+def describe_row(current: Context, instance: Instance) -> dict[str, Any]:
+    """Return an instance with what the table and its questions say about it."""
     return {
         **instance.to_json(),
         "seconds": instance.seconds,
-        "price": money.format_per_hour(instance.dollars_per_hour),
-        "disk": money.format_per_month(instance.dollars_per_month),
+        "price": instance.price_text,
+        "disk": instance.month_text,
         "month": money.format_dollars(bill.read_month(instance)),
         "start": instances.describe_start(current, instance),
     }

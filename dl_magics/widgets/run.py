@@ -98,7 +98,7 @@ def cost(state: RunState) -> str:
     """Return the cost of the instance for the time of the run; "" if it runs on no instance."""
     if "dollars_per_hour" not in state.host:
         return ""
-    return money.format_dollars(state.dollars)
+    return money.add_day(money.format_dollars(state.dollars), state.price_day)
 
 
 def notes(state: RunState) -> list[str]:

@@ -21,7 +21,7 @@ def test_launch_stop_resize_start_and_stop(cloud, run):
 
     assert launched.answers
     assert "p2.xlarge is retired" in str(retired.value)
-    assert retired.value.fix.endswith("%aws_resize g4dn.xlarge (T4 16 GiB, $0.526/h)")
+    assert retired.value.fix.endswith(", $0.526/h by the bundled table of 2026-11-23)")
     assert (started.id, started.type, started.state) == (launched.id, "g4dn.xlarge", "running")
     assert started.answers
     assert address == started.ip

@@ -63,6 +63,7 @@ export function instance(change: Partial<IInstance> = {}): IInstance {
     dollars: 0.5,
     dollars_per_month: 8,
     month_dollars: 1.5,
+    disk_day: '2026-11-24',
     practice: true,
     unfinished: null,
     cells: {

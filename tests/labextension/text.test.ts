@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatDuration } from '../../labextension/src/text/duration';
-import { costOf, formatDollars, formatPerHour } from '../../labextension/src/text/money';
+import { addDay, costOf, formatDollars, formatPerHour } from '../../labextension/src/text/money';
 
 test('dollars are written as the magics write them', () => {
   const table: [number, string][] = [
@@ -43,4 +43,9 @@ test('a duration is written as the widget of a run writes it', () => {
   for (const [seconds, text] of table) {
     assert.equal(formatDuration(seconds), text);
   }
+});
+
+test('an amount carries the day of its price', () => {
+  assert.equal(addDay('$0.526/h', '2026-11-26'), '$0.526/h (2026-11-26)');
+  assert.equal(addDay('$0.526/h', ''), '$0.526/h');
 });

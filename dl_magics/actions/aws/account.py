@@ -15,10 +15,12 @@ from dl_magics.errors import BadSetting
 from dl_magics.store import state
 
 
-def select_profile(profile: str | None, ssh_config: str | None, address_url: str | None) -> None:
+def select_profile(
+    profile: str | None, ssh_config: str | None, address_url: str | None, *, store: bool = True
+) -> None:
     """Select a profile, an ssh_config file or an address service; None keeps the current one.
 
-    `none` resets `ssh_config` and `address_url`.
+    `none` resets `ssh_config` and `address_url`. Without `store` the values are only checked.
     """
     changes: dict[str, Any] = {}
     if profile:
@@ -29,13 +31,18 @@ def select_profile(profile: str | None, ssh_config: str | None, address_url: str
         changes["address_url"] = state.ADDRESS_URL if address_url == "none" else address_url
     selected = replace(load_profile(), **changes)
     AwsSession.open(selected)
-    _keep(selected)
+    if store:
+        _keep(selected)
 
 
-def select_region(region: str) -> None:
-    """Select a region; raise NoRegion if the account does not have it."""
+def select_region(region: str, *, store: bool = True) -> None:
+    """Select a region; raise NoRegion if the account does not have it.
+
+    Without `store` it is only checked.
+    """
     AwsSession.open(load_profile()).check_region(region)
-    _keep(replace(load_profile(), region=region))
+    if store:
+        _keep(replace(load_profile(), region=region))
 
 
 def list_profiles() -> str:

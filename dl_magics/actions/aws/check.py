@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dl_magics.actions.aws import access, regions, selection
 from dl_magics.actions.aws.context import Context, from_state
@@ -61,10 +61,11 @@ class CheckResult:
         return "\n".join(map(str, self.lines))
 
 
-def run_checks(remembered: State | None = None) -> CheckResult:
+def run_checks(remembered: State | None = None, *, remembers: bool = True) -> CheckResult:
     """Run all checks; an error of AWS becomes a failed line of the report.
 
-    `remembered` is by default the state with the selections of this process.
+    `remembered` is by default the state with the selections of this process. With `remembers` an
+    instance that no longer exists is not selected any more.
     """
     checks = (
         ("credentials", _credentials),
@@ -80,8 +81,12 @@ def run_checks(remembered: State | None = None) -> CheckResult:
         ("elsewhere", _elsewhere),
     )
     selected = remembered or selection.read()
+
+    def load() -> Context:
+        return replace(from_state(selected), remembers=remembers)
+
     return CheckResult(
-        tuple(line for what, check in checks for line in _run_check(selected, what, check))
+        tuple(line for what, check in checks for line in _run_check(load, what, check))
     )
 
 
@@ -93,10 +98,12 @@ def make_policy() -> str:
 
 
 def _run_check(
-    remembered: State, what: str, check: Callable[[Context], Iterator[tuple[str, str, str]]]
+    load: Callable[[], Context],
+    what: str,
+    check: Callable[[Context], Iterator[tuple[str, str, str]]],
 ) -> Iterator[CheckLine]:
     try:
-        for mark, found, fix in check(from_state(remembered)):
+        for mark, found, fix in check(load()):
             yield CheckLine(mark, what, found, fix)
     except DLMagicsError as error:
         yield CheckLine("✗", what, str(error), error.fix)

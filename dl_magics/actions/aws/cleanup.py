@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from dl_magics.actions.aws import regions
 from dl_magics.actions.aws.context import Context
 from dl_magics.aws import parsing
-from dl_magics.core import money
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError
 from dl_magics.gpu_kernel import kernelspec
@@ -38,8 +37,13 @@ class Resource:
 
     def __str__(self) -> str:
         where = f" ({self.id}{f', {self.detail}' if self.detail else ''})"
-        kept = f"\n    was not deleted: {self.refusal}" if self.refusal else ""
-        return f"{self.kind} {self.name} in {self.region}{where}{kept}"
+        return f"{self.kind} {self.name} in {self.region}{where}"
+
+    @property
+    def result(self) -> str:
+        """What became of it, in one line."""
+        what = f"{self.kind} {self.name} ({self.id})"
+        return f"{what} was not deleted: {self.refusal}" if self.refusal else f"{what} is deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +61,19 @@ class Resources:
     unread: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
+        return self._summary if self.deleted else self.describe("%aws_cleanup -f deletes")
+
+    @property
+    def _summary(self) -> str:
+        refused = [each.name for each in self.each if each.refusal]
+        kept = f"; {len(refused)} was not deleted: {', '.join(refused)}" if refused else ""
+        return f"{self.account}: {len(self.each) - len(refused)} deleted{kept}"
+
+    def describe(self, verb: str) -> str:
+        """Return all that was found, below the account and what is done with what is ours."""
         lines = []
         if self.each:
-            done = "deleted" if self.deleted else "%aws_cleanup -f deletes"
-            lines += [f"{self.account}: {done}", *(f"  {each}" for each in self.each)]
+            lines += [f"{self.account}: {verb}", *(f"  {each}" for each in self.each)]
         if self.elsewhere:
             lines += [
                 "Launched by dl_magics on another computer; %aws_terminate NAME -f deletes one:",
@@ -180,7 +193,7 @@ def _launched(context: Context) -> list[Instance]:
 
 
 def _resource(instance: Instance, region: str) -> Resource:
-    disk = f"disks {money.format_dollars(instance.dollars_per_month)} a month"
+    disk = f"disks {instance.month_text}"
     price = f"{instance.price_text}, " if instance.costs_money else ""
     detail = f"{instance.type}, {instance.state}, {price}{disk}"
     return Resource("instance", instance.id, instance.name, region, detail)

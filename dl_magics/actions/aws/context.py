@@ -26,7 +26,8 @@ from dl_magics.store.state import State
 class Context:
     """Loaded once per magic or click and passed down, so that all its calls use one account.
 
-    A profile or region that is selected in the meantime counts for the next magic.
+    A profile or region that is selected in the meantime counts for the next magic. Where it does
+    not remember, a selected instance that no longer exists stays selected.
     """
 
     profile: AwsProfile
@@ -35,6 +36,7 @@ class Context:
     selected_id: str | None
     is_selected_by_part: bool = False
     allow_from: tuple[str, ...] = ()
+    remembers: bool = True
 
     @property
     def profile_and_region(self) -> str:
@@ -67,7 +69,8 @@ class Context:
 
     def forget_instance(self, id_: str) -> None:
         """Select no instance where this one, which was terminated, is selected."""
-        selection.forget_instance(id_)
+        if self.remembers:
+            selection.forget_instance(id_)
 
     def record(self, did: str, kind: str, **ids: str) -> None:
         """Append what was done to a resource to the ledger, with the account and region."""
@@ -142,10 +145,10 @@ class Context:
         try:
             instance = self._describe_instance(id_)
         except NoSuchInstance:
-            selection.forget_instance(id_)
+            self.forget_instance(id_)
             raise
         if instance.gone:
-            selection.forget_instance(id_)
+            self.forget_instance(id_)
             raise NoSuchInstance(
                 f"The selected instance {instance.name} ({id_}) no longer exists: "
                 f"it is {instance.state}. No instance is selected now.",
@@ -173,8 +176,10 @@ class Context:
             return None
 
 
-def load() -> Context:
+def load(*, remembers: bool = True) -> Context:
     """Return the context of the profile, region and instance that are selected now.
+
+    `--explain` remembers nothing.
 
     Raises
     ------
@@ -185,7 +190,7 @@ def load() -> Context:
     WrongState
         if the practice cloud is selected and is not running.
     """
-    return from_state(selection.read())
+    return replace(from_state(selection.read()), remembers=remembers)
 
 
 def from_state(remembered: State) -> Context:

@@ -10,7 +10,6 @@ from dl_magics.actions.aws import access
 from dl_magics.actions.aws.context import Context
 from dl_magics.aws import quotas
 from dl_magics.aws.pricing import prices
-from dl_magics.core import money
 from dl_magics.core.instance import Instance, Instances
 from dl_magics.errors import CommandFailed, NoCapacity, NotConfirmed, QuotaReached
 from dl_magics.gpu_kernel import kernelspec
@@ -88,15 +87,14 @@ def start_question(context: Context, instance: Instance) -> str | None:
 def describe_start(context: Context, shown: Instance) -> str:
     """Return what a start of this instance costs, whose price and disks were read."""
     gpu = f" with {shown.gpu}" if shown.gpu else ""
-    day = f" by the price of {shown.price_day}" if shown.price_day else ""
     # An Elastic IP address is in the price already.
-    address = "" if shown.elastic_ips else f", and {prices.describe_address(context.session)}"
-    return (
-        f"In {context.account}: {shown.name} ({shown.type}{gpu}, {shown.id}) starts, "
-        f"{money.format_per_hour(shown.dollars_per_hour)}{day} while it runs{address}; "
-        f"its disks of {shown.disk_gib} GiB {money.format_dollars(shown.dollars_per_month)} "
-        "a month, also while stopped"
-    )
+    lines = [
+        f"Start {shown.name} ({shown.type}{gpu}, {shown.id}) in {context.account}:",
+        f"price    {shown.price_text} while it runs",
+        *([] if shown.elastic_ips else [f"address  {prices.describe_address(context.session)}"]),
+        f"disks    {shown.disk_gib} GiB, {shown.month_text}, also while stopped",
+    ]
+    return "\n  ".join(lines)
 
 
 def add_prices(context: Context, changes: Iterator[Instance]) -> Iterator[Instance]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 
@@ -137,11 +137,11 @@ def list_prices(context: Context, pattern: str | None = None) -> PriceList:
         for price in [now.of_type(kind.type)]
     )
     title = f"{context.profile_and_region}: Linux, in US dollars"
-    return PriceList(title, priced, tuple(_notes(context, shown)))
+    return PriceList(title, priced, tuple(_notes(context, shown, spots)))
 
 
 def describe_types(context: Context) -> dict[str, str]:
-    """Return a text for each type, with its GPU and the price of an hour that is known."""
+    """Return a text for each type: its GPU, the price of an hour that is known, and its day."""
     now = known.read_known(context.session)
     priced = {
         kind: now.of_type(kind.type)
@@ -149,7 +149,8 @@ def describe_types(context: Context) -> dict[str, str]:
         if not kind.retired
     }
     return {
-        kind.type: f"{kind.gpu_text or 'no GPU'}, {money.format_per_hour(price.dollars)}"
+        kind.type: f"{kind.gpu_text or 'no GPU'}, "
+        + money.add_day(money.format_per_hour(price.dollars), price.day)
         for kind, price in priced.items()
         if price
     }
@@ -165,7 +166,9 @@ def describe_fraction(type_: str) -> str:
     return f"VGG16 at 224 pixels fits into {kind.gpu_memory_gib:g} GiB with batches of {batch}"
 
 
-def _notes(context: Context, shown: list[InstanceType]) -> list[str]:
+def _notes(
+    context: Context, shown: list[InstanceType], spots: Mapping[str, money.Price]
+) -> list[str]:
     now = known.read_known(context.session)
     disk, address = now.of_disk(), now.of_address
     if address is None:
@@ -179,6 +182,8 @@ def _notes(context: Context, shown: list[InstanceType]) -> list[str]:
             f"A disk costs {money.format_dollars(disk.dollars)} for a GiB and month (gp3, by the "
             f"{disk.source} of {disk.day}), also while its instance is stopped."
         )
+    if day := next((price.day for price in spots.values()), ""):
+        notes.append(f"Spot prices are of {day}, and change by the hour.")
     fractions = {kind.type: text for kind in shown if (text := describe_fraction(kind.type))}
     return notes + [
         f"{type_}: {text} (computed, not measured)." for type_, text in fractions.items()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dl_magics.actions.aws import instances
 from dl_magics.actions.aws.context import Context
 from dl_magics.aws import images, instance_types, quotas
+from dl_magics.aws.ec2 import check_stoppable
 from dl_magics.aws.pricing import known, prices
 from dl_magics.aws.types import type_facts
 from dl_magics.aws.types.type_facts import TypeFacts
@@ -39,18 +40,20 @@ def resize_question(context: Context, type_: str, instance: Instance) -> str:
     image = check_resize(context, type_, instance)
     before = known.read_known(context.session).of_type(instance.type)
     price = prices.read_price(context.session, type_)
-    stops = "changes"
+    stops = "Change"
     if instance.costs_money:
-        stops = "stops, changes and starts"
+        stops = "Stop, change and start"
     elif find_unfinished(instance):
-        stops = "changes and starts"
+        stops = "Change and start"
     gpu = instance_types.gpu_text(type_)
-    question = (
-        f"In {context.account}: {instance.name} {stops} from {instance.type} "
-        f"({money.format_per_hour(before.dollars if before else None)}) to {type_}"
-        f"{f' with {gpu}' if gpu else ''} ({money.describe_price(price)} while it runs)"
-    )
-    return "; ".join([question, *_list_warnings(context, type_, instance, image)])
+    lines = [
+        f"{stops} {instance.name} ({instance.id}) in {context.account}:",
+        f"from     {instance.type}, {money.describe_price(before)}",
+        f"to       {type_}{f' ({gpu})' if gpu else ''}, "
+        f"{money.describe_price(price)} while it runs",
+        *(f"warning  {each}" for each in _list_warnings(context, type_, instance, image)),
+    ]
+    return "\n  ".join(lines)
 
 
 def check_resize(context: Context, type_: str, instance: Instance) -> images.Image | None:
@@ -59,7 +62,8 @@ def check_resize(context: Context, type_: str, instance: Instance) -> images.Ima
     Raises
     ------
     NoSuchType
-        if the zone does not offer the type, or it is for another architecture or network adapter.
+        if the zone does not offer the type, or it is for another architecture, network adapter or
+        boot mode.
     NoSuchImage
         if the image of the instance has no driver for the GPU of the type.
     QuotaReached
@@ -72,6 +76,7 @@ def check_resize(context: Context, type_: str, instance: Instance) -> images.Ima
     _check_instance(instance)
     _check_architecture(instance, facts[type_])
     _check_network(instance, facts[instance.type], facts[type_])
+    _check_boot_mode(instance, facts[type_])
     image = images.read_image(context.session, instance.image)
     if image and (why := images.find_misfit(image, facts[type_])):
         raise NoSuchImage(
@@ -124,12 +129,7 @@ def _change_type(context: Context, type_: str, instance: Instance, *, ran: bool)
 
 
 def _check_instance(instance: Instance) -> None:
-    if not instance.ebs:
-        raise WrongState(
-            f"The root device of {instance.name} is on the instance store: it cannot be stopped, "
-            "so its type cannot be changed.",
-            fix="Copy what you need with %sync down, then launch another: %aws_launch TYPE",
-        )
+    check_stoppable(instance)
     if instance.spot:
         raise WrongState(
             f"{instance.name} is a spot instance: AWS does not change its type.",
@@ -154,6 +154,17 @@ def _check_network(instance: Instance, before: TypeFacts, facts: TypeFacts) -> N
             f"{instance.name}: without its driver it would have no network.",
             fix="Install the ena driver in it, stop it, then: aws ec2 modify-instance-attribute "
             f"--instance-id {instance.id} --ena-support",
+        )
+
+
+def _check_boot_mode(instance: Instance, facts: TypeFacts) -> None:
+    usual = "uefi" if instance.architecture == "arm64" else "legacy-bios"
+    mode = instance.boot_mode or usual
+    if facts.boot_modes and mode not in (*facts.boot_modes, "uefi-preferred"):
+        raise NoSuchType(
+            f"{facts.type} boots in the mode {' or '.join(facts.boot_modes)} only, and the disk of "
+            f"{instance.name} in the mode {mode}.",
+            fix=f"Select another type (%aws_prices), or launch another: {_launch(facts.type)}",
         )
 
 

@@ -93,11 +93,15 @@ class SshHost:
 
 
 def resolve(
-    word: str | None = None, identity: str | None = None, user: str | None = None
+    word: str | None = None,
+    identity: str | None = None,
+    user: str | None = None,
+    *,
+    store: bool = True,
 ) -> SshHost:
     """Return the host for an instance's name or id, `user@host`, or an entry of ssh_config.
 
-    A `user` that is named for an instance is kept for all that logs in to it.
+    With `store`, a `user` that is named for an instance is kept for all that logs in to it.
 
     Raises
     ------
@@ -110,7 +114,8 @@ def resolve(
         return SshHost(alias=word, name=word, identity=identity)
     aws = context.load()
     instance = aws.resolve_instance(word)
-    access.remember_login(instance, user, None)
+    if store:
+        access.remember_login(instance, user, None)
     return SshHost(alias=instance.id, name=instance.name, identity=identity, profile=aws.profile)
 
 

@@ -79,10 +79,9 @@ def open_jupyter(kernel: NotebookKernel) -> OpenedJupyter:
     """
     login = kernel.host.resolve_target()
     token = _token(login.alias)
-    python = shlex.quote(kernel.python)
     hostname = local_hostname(login.alias)
-    command = _START.format(activate=kernel.activate, python=python, hostname=hostname)
-    done = blocking.run_command(login, f"exec sh -c {shlex.quote(command)}", stdin=f"{token}\n")
+    command = build_start_command(kernel.python, kernel.activate, hostname)
+    done = blocking.run_command(login, command, stdin=f"{token}\n")
     if done.code == 3:
         raise CommandFailed(
             f"{kernel.environment} on {kernel.host.name} has no Jupyter.",
@@ -101,6 +100,20 @@ def open_jupyter(kernel: NotebookKernel) -> OpenedJupyter:
     return OpenedJupyter(kernel.host.name, url, file)
 
 
+def build_start_command(python: str, activate: str, hostname: str) -> str:
+    """Return the command that starts Jupyter on a host, unless it runs, and prints its socket.
+
+    It reads the token from its standard input.
+    """
+    command = _START.format(activate=activate, python=shlex.quote(python), hostname=hostname)
+    return f"exec sh -c {shlex.quote(command)}"
+
+
+def token_file(alias: str) -> Path:
+    """Return the private file with the token for the Jupyter of a host."""
+    return paths.data_folder("keys") / f"jupyter-{local_hostname(alias)}"
+
+
 def local_hostname(alias: str) -> str:
     """Return the name below `localhost` for a host: `i-0123456789abcdef0.localhost`."""
     label = _NO_LABEL.sub("-", alias.lower()).strip("-")[:_LABEL_CHARACTERS]
@@ -111,7 +124,7 @@ def local_hostname(alias: str) -> str:
 
 
 def _token(alias: str) -> str:
-    file = paths.data_folder("keys") / f"jupyter-{local_hostname(alias)}"
+    file = token_file(alias)
     with lock.hold("keys"):
         if not file.exists():
             atomic.replace(file, secrets.token_urlsafe(32))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dl_magics.actions.aws import access
-from dl_magics.actions.gpu import free_kernels
+from dl_magics.actions.gpu import free_kernels, kernel_ids
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.errors import NotConnected
 from dl_magics.gpu_kernel import kernelspec
 from dl_magics.gpu_kernel.client import GpuKernel
 from dl_magics.host import probe
 from dl_magics.host.info import HostInfo, Interpreter
-from dl_magics.ssh import blocking, keys
+from dl_magics.ssh import blocking
 from dl_magics.store import notebook_session, state
 from dl_magics.store.notebook_session import NotebookSession
 from dl_magics.store.state import KernelRecord
@@ -66,7 +64,7 @@ def connect(host: SshHost, interpreter: Interpreter) -> NotebookKernel:
         title=session.title,
         folder=session.folder,
     )
-    return _attach(session, _choose_id(host, session), record)
+    return _attach(session, kernel_ids.choose_id(host, session), record)
 
 
 def take_over(word: str = "") -> NotebookKernel:
@@ -104,7 +102,7 @@ def reattach() -> NotebookKernel | None:
     Return None where there is none, or this process is attached to one.
     """
     session = notebook_session.current()
-    known = _find_record(session)
+    known = kernel_ids.find_record(session)
     if session.name in _open or not known:
         return None
     kernel_id, record = known
@@ -114,7 +112,7 @@ def reattach() -> NotebookKernel | None:
 def is_connected() -> bool:
     """Whether `%%gpu` and `%%finetune` go to a GPU kernel."""
     session = notebook_session.current()
-    return session.name in _open or _find_record(session) is not None
+    return session.name in _open or kernel_ids.find_record(session) is not None
 
 
 def find_disconnected() -> str:
@@ -145,7 +143,7 @@ def disconnect(*, end_kernel: bool = False) -> str | None:
     """Detach from the GPU kernel, or shut it down too; return the host's name, or None."""
     session = notebook_session.current()
     free_kernels.give_up(session)
-    known = _find_record(session)
+    known = kernel_ids.find_record(session)
     if not known:
         _close(session)
         return None
@@ -181,7 +179,7 @@ def complete(code: str, cursor: int) -> tuple[list[str], int]:
 
 def choose_run_dir(host: SshHost) -> str:
     """Return the folder on a host of the GPU kernel of this notebook, which is held from now on."""
-    return build_run_dir(_choose_id(host, _hold_session()))
+    return build_run_dir(kernel_ids.choose_id(host, _hold_session()))
 
 
 def build_run_dir(kernel_id: str) -> str:
@@ -190,28 +188,6 @@ def build_run_dir(kernel_id: str) -> str:
     The path is short because a socket address has at most 107 bytes.
     """
     return f"~/.dlm/{kernel_id}"
-
-
-def _find_record(session: NotebookSession) -> tuple[str, KernelRecord] | None:
-    for kernel_id, record in state.read().kernels.items():
-        if record.notebook == session.name and record.connected:
-            return kernel_id, record
-    return None
-
-
-def _choose_id(host: SshHost, session: NotebookSession) -> str:
-    """Return the id of the GPU kernel that the notebook has on a host, or of a new one.
-
-    The id of a GPU kernel that another notebook took over is not used again.
-    """
-    kernels = state.read().kernels
-    for kernel_id, record in kernels.items():
-        if record.notebook == session.name and record.host["alias"] == host.alias:
-            return kernel_id
-    words = f"{keys.ensure_key_pair(access.LOGIN_KEY).short} {host.alias} {session.name}"
-    while (kernel_id := hashlib.sha256(words.encode()).hexdigest()[:8]) in kernels:
-        words += " next"
-    return kernel_id
 
 
 def _hold_session() -> NotebookSession:

@@ -52,6 +52,11 @@ def keras_json(asked: Mapping[str, Any], where: Where | None = None) -> str:
     return _KERAS_JSON.format(path=keras_settings.show_settings(where).path, settings=settings)
 
 
+def reading(where: Where | None = None) -> str:
+    """Return which file is read where nothing is changed, as a comment of Python."""
+    return f"# It reads {keras_settings.show_settings(where).path} and changes nothing."
+
+
 def device(asked: str, where: Where | None = None) -> str:
     """Return Python code that selects the device as `%device` does."""
     shown = keras_settings.show_settings(where)

@@ -27,7 +27,8 @@ class RunSummary:
     """A run in one line of the panel.
 
     `status` is "damaged" where the log cannot be read, with `error` and `fix`. `host` is "" for
-    this computer; `dollars` are what its instance cost while the run went on.
+    this computer; `dollars` are what its instance cost while the run went on, by
+    the price of `price_day`.
     """
 
     name: str
@@ -38,6 +39,7 @@ class RunSummary:
     data: str = ""
     host: str = ""
     dollars_per_hour: float | None = None
+    price_day: str = ""
     phase: str = ""
     unit: str = ""
     done: int = 0
@@ -150,6 +152,7 @@ def _summarize_state(folder: Path, state: RunState) -> RunSummary:
         data=str(state.recipe.get("data", "")),
         host=str(state.host.get("name", "")),
         dollars_per_hour=dollars_per_hour,
+        price_day=str(state.host.get("price_day", "")),
         phase=state.phase,
         unit=state.unit,
         done=state.done,

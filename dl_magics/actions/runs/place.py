@@ -71,7 +71,8 @@ def describe_host(host: SshHost) -> dict[str, Any]:
 def _describe(kernel: NotebookKernel) -> TrainingPlace:
     host = describe_host(kernel.host)
     what = (
-        f"{host['type']}, {money.format_per_hour(host['dollars_per_hour'])}"
+        f"{host['type']}, "
+        + money.add_day(money.format_per_hour(host["dollars_per_hour"]), host["price_day"])
         if kernel.host.is_instance
         else kernel.environment
     )

@@ -30,7 +30,7 @@ _at_once = threading.Semaphore(8)
 def describe_address(session: AwsSession) -> str:
     """Return what the public IPv4 address of an instance costs while it runs."""
     address = known.read_known(session).of_address
-    return f"{money.format_per_hour(address.dollars if address else None)} for its IPv4 address"
+    return f"public IPv4, {money.describe_price(address)}"
 
 
 def read_price(session: AwsSession, type_: str) -> Price | None:

@@ -41,6 +41,8 @@ class TypeFacts:
         Whether it has a fraction of a GPU, which needs NVIDIA's driver for virtual GPUs.
     instance_store_gb
         The size of its disks that a stop erases.
+    boot_modes
+        uefi, legacy-bios or both; empty if unknown.
     """
 
     type: str
@@ -51,6 +53,7 @@ class TypeFacts:
     accelerator: str = ""
     partial_gpu: bool = False
     instance_store_gb: int = 0
+    boot_modes: tuple[str, ...] = ()
 
 
 _described: dict[str, TypeFacts] = {}
@@ -90,6 +93,7 @@ def _parse(each: Mapping[str, Any]) -> TypeFacts:
         # Older releases of botocore drop the field.
         partial_gpu=float(gpu.get("GpuPartitionSize", 1.0)) < 1 or _is_partial(name),
         instance_store_gb=int(each.get("InstanceStorageInfo", {}).get("TotalSizeInGB", 0)),
+        boot_modes=tuple(each.get("SupportedBootModes", [])),
     )
 
 

@@ -33,6 +33,27 @@ class WidgetMessages(Protocol):
     def take(self, entry: JournalEntry | None) -> bool: ...
 
 
+def build_cell_request(
+    session: str,
+    code: str,
+    *,
+    allow_stdin: bool = False,
+    store_history: bool = True,
+    silent: bool = False,
+) -> Message:
+    """Return the message that runs a cell."""
+    content = {
+        "code": code,
+        "silent": silent,
+        "store_history": store_history,
+        "user_expressions": {},
+        "allow_stdin": allow_stdin,
+        # Each cell was sent by itself: the failure of another one says nothing about it.
+        "stop_on_error": False,
+    }
+    return build_request(session, "execute_request", content)
+
+
 class KernelRequests:
     """The requests of this process over the `link`, and which cells the kernel runs.
 
@@ -77,16 +98,13 @@ class KernelRequests:
         default its first line. `late` is called with the output that comes after the end of the
         iteration, in the thread of the event loop.
         """
-        content = {
-            "code": code,
-            "silent": silent,
-            "store_history": store_history,
-            "user_expressions": {},
-            "allow_stdin": allow_stdin,
-            # Each cell was sent by itself: the failure of another one says nothing about it.
-            "stop_on_error": False,
-        }
-        message = build_request(self.session, "execute_request", content)
+        message = build_cell_request(
+            self.session,
+            code,
+            allow_stdin=allow_stdin,
+            store_history=store_history,
+            silent=silent,
+        )
         message["metadata"] = {TITLE: title} if title else {}
         cell = RunningCell(message["header"]["msg_id"], title or first_line(code))
         answer = self._new_request(cell.id, late=late)

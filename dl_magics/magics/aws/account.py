@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
+from dl_magics.magics.aws.options import EXPLAIN
 from dl_magics.magics.display.front_end import shows_widgets
 from dl_magics.magics.prompts import Notice, kernel_restarter
 
 if TYPE_CHECKING:
     from dl_magics.actions.aws.billing.bill import Bill
     from dl_magics.actions.aws.check import CheckResult
+    from dl_magics.actions.aws.explain.shell import Script
     from dl_magics.actions.aws.price_list import PriceList
 
 
@@ -22,8 +24,9 @@ class AccountMagics(Magics):
 
     @magic_arguments()
     @argument("type", nargs="?", help="type, beginning of a type, or GPU: p4d.24xlarge, g5, m5, T4")
+    @EXPLAIN
     @line_magic
-    def aws_prices(self, line: str) -> PriceList:
+    def aws_prices(self, line: str) -> PriceList | Script:
         """List the GPU types of the region: memory, on-demand price and its day, spot price, quota.
 
         Without an AWS account, list their on-demand prices.
@@ -33,9 +36,13 @@ class AccountMagics(Magics):
             %aws_prices
             %aws_prices g5
         """
-        from dl_magics.actions.aws import price_list
+        from dl_magics.actions.aws import context, price_list
+        from dl_magics.actions.aws.explain import reads
 
-        return price_list.list_prices_anywhere(parse_argstring(self.aws_prices, line).type)
+        args = parse_argstring(self.aws_prices, line)
+        if args.explain:
+            return reads.prices_script(context.load(remembers=False), args.type)
+        return price_list.list_prices_anywhere(args.type)
 
     @magic_arguments()
     @argument("--everywhere", action="store_true", help="the instances of all regions")
@@ -62,8 +69,9 @@ class AccountMagics(Magics):
 
     @magic_arguments()
     @argument("--policy", action="store_true", help="print the IAM policy that dl_magics needs")
+    @EXPLAIN
     @line_magic
-    def aws_check(self, line: str) -> CheckResult | Notice:
+    def aws_check(self, line: str) -> CheckResult | Notice | Script:
         """Check what a launch needs: credentials, network, address, quotas, keys, instance.
 
         It also names AWS and proxy variables that are not used, Elastic IP addresses that are not
@@ -74,9 +82,13 @@ class AccountMagics(Magics):
             %aws_check
             %aws_check --policy
         """
-        from dl_magics.actions.aws import check
+        from dl_magics.actions.aws import check, context
+        from dl_magics.actions.aws.explain import reads
 
-        if parse_argstring(self.aws_check, line).policy:
+        args = parse_argstring(self.aws_check, line)
+        if args.explain:
+            return reads.check_script(context.load(remembers=False), policy=args.policy)
+        if args.policy:
             return Notice(check.make_policy())
         return check.run_checks()
 
@@ -88,8 +100,9 @@ class AccountMagics(Magics):
         "--ssh-config", help="configuration file as in ssh -F, for bastion hosts; none resets it"
     )
     @argument("--address-url", help="https service that returns your public IP address")
+    @EXPLAIN
     @line_magic
-    def aws_profile(self, line: str) -> Notice:
+    def aws_profile(self, line: str) -> Notice | Script:
         """List the AWS profiles, or select one, here and for notebooks opened later.
 
         ::
@@ -98,16 +111,21 @@ class AccountMagics(Magics):
             %aws_profile work --ssh-config ~/.ssh/config
         """
         from dl_magics.actions.aws import account
+        from dl_magics.actions.aws.explain import reads
 
         args = parse_argstring(self.aws_profile, line)
-        if args.profile or args.ssh_config or args.address_url:
-            account.select_profile(args.profile, args.ssh_config, args.address_url)
+        settings = args.profile, args.ssh_config, args.address_url
+        if args.explain:
+            return reads.profile_script(*settings)
+        if any(settings):
+            account.select_profile(*settings)
         return Notice(account.list_profiles())
 
     @magic_arguments()
     @argument("region", nargs="?", help="AWS region to select; without it the current one is shown")
+    @EXPLAIN
     @line_magic
-    def aws_region(self, line: str) -> Notice:
+    def aws_region(self, line: str) -> Notice | Script:
         """Show the AWS region, or select one, here and for notebooks opened later.
 
         ::
@@ -116,14 +134,19 @@ class AccountMagics(Magics):
             %aws_region us-west-2
         """
         from dl_magics.actions.aws import account, context
+        from dl_magics.actions.aws.explain import reads
 
         args = parse_argstring(self.aws_region, line)
+        if args.explain:
+            return reads.region_script(args.region)
         if args.region:
             account.select_region(args.region)
         return Notice(account.describe_region(context.load()))
 
+    @magic_arguments()
+    @EXPLAIN
     @line_magic
-    def manage_aws(self, line: str) -> Any:  # noqa: ARG002 - it has no arguments
+    def manage_aws(self, line: str) -> Any:
         """Show a panel with all instances, their cost and controls, and a tab of Keras settings.
 
         Where widgets are not shown, list the instances as %aws_list does.
@@ -133,6 +156,11 @@ class AccountMagics(Magics):
             %manage_aws
             panel = %manage_aws
         """
+        if parse_argstring(self.manage_aws, line).explain:
+            from dl_magics.actions.aws import context
+            from dl_magics.actions.aws.explain import reads
+
+            return reads.panel_script(context.load(remembers=False))
         if not shows_widgets(self.shell):
             from dl_magics.actions.aws import context, instances
 

@@ -8,11 +8,12 @@ from IPython.core.magic import Magics, line_magic, magics_class
 
 from dl_magics.magics import prompts
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
-from dl_magics.magics.aws.options import FULL_NAME, NAME
+from dl_magics.magics.aws.options import EXPLAIN, FULL_NAME, NAME
 from dl_magics.magics.prompts import Notice
 
 if TYPE_CHECKING:
     from dl_magics.actions.aws.check import CheckResult
+    from dl_magics.actions.aws.explain.shell import Script
     from dl_magics.core.instance import Instance
 
 
@@ -23,8 +24,9 @@ class GuardMagics(Magics):
     @magic_arguments()
     @argument("timeout", nargs="?", help="30 (minutes), 2h, off or scaled; without it: show it")
     @FULL_NAME
+    @EXPLAIN
     @line_magic
-    def idle_timeout(self, line: str) -> Notice:
+    def idle_timeout(self, line: str) -> Notice | Script:
         """Show or set after how long without work an instance is stopped, its laptop off or not.
 
         Work is a cell or run that goes on, use of GPU, CPU or network, and typing in a login; an
@@ -40,6 +42,8 @@ class GuardMagics(Magics):
         from dl_magics.actions.aws.guard import control, limits, safety
 
         args = parse_argstring(self.idle_timeout, line)
+        if args.explain:
+            return _explain_timeout(args.timeout, args.name)
         if args.timeout is None:
             return Notice(f"Idle timeout: {limits.read_idle_timeout()}")
         limits.store_idle_timeout(args.timeout)
@@ -58,8 +62,9 @@ class GuardMagics(Magics):
     @magic_arguments()
     @argument("time", nargs="?", help="30 (minutes), 1h or off; without it: show it")
     @FULL_NAME
+    @EXPLAIN
     @line_magic
-    def aws_keep(self, line: str) -> Notice:
+    def aws_keep(self, line: str) -> Notice | Script:
         """Keep an idle instance running for some time; an end that was set stays.
 
         ::
@@ -68,25 +73,31 @@ class GuardMagics(Magics):
             %aws_keep off my-gpu
         """
         from dl_magics.actions.aws import context
+        from dl_magics.actions.aws.explain import guard
         from dl_magics.actions.aws.guard import control, safety
         from dl_magics.core import duration
 
         args = parse_argstring(self.aws_keep, line)
-        current = context.load()
+        current = context.load(remembers=not args.explain)
         instance = current.resolve_instance(args.name, exact=args.time is not None)
+        if args.time is None and args.explain:
+            return guard.ask_script(current, instance)
         if args.time is None:
             status = control.read_status(current, instance)
             text = safety.describe_stop(status) if status else "it has no guard"
             return Notice(f"{instance.name}: {text}.")
         seconds = duration.parse_option("%aws_keep", args.time, off=True)
+        if args.explain:
+            return guard.ask_script(current, instance, {"keep_seconds": seconds})
         status = control.keep_running(current, instance, seconds)
         return Notice(f"{instance.name}: {safety.describe_stop(status)}.")
 
     @magic_arguments()
     @NAME
     @argument("--rehearse", action="store_true", help="see a guard stop a practice instance")
+    @EXPLAIN
     @line_magic
-    def aws_safety(self, line: str) -> CheckResult | Instance:
+    def aws_safety(self, line: str) -> CheckResult | Instance | Script:
         """Show what stops an instance by itself: each hand, armed or not, and when it would fire.
 
         ::
@@ -95,9 +106,32 @@ class GuardMagics(Magics):
             %aws_safety --rehearse
         """
         from dl_magics.actions.aws import context
+        from dl_magics.actions.aws.explain import guard
         from dl_magics.actions.aws.guard import rehearsal, safety
+        from dl_magics.errors import BadSetting
 
-        args, current = parse_argstring(self.aws_safety, line), context.load()
+        args = parse_argstring(self.aws_safety, line)
+        current = context.load(remembers=not args.explain)
+        if args.explain and args.rehearse:
+            raise BadSetting(
+                "--rehearse is not explained: it launches an instance of the practice cloud.",
+                fix="Leave one out: %aws_safety --rehearse · %aws_safety --explain",
+            )
+        if args.explain:
+            return guard.safety_script(current, current.resolve_instance(args.name))
         if args.rehearse:
             return prompts.print_until_done(rehearsal.rehearse(current))
         return safety.check_safety(current, current.resolve_instance(args.name))
+
+
+def _explain_timeout(timeout: str | None, name: str | None) -> Script:
+    from dl_magics.actions.aws import context
+    from dl_magics.actions.aws.explain import guard
+    from dl_magics.actions.aws.guard import limits
+
+    current = context.load(remembers=False)
+    instance = current.resolve_instance(name, exact=True) if name or current.selected_id else None
+    if timeout is None or instance is None or instance.state != "running":
+        return guard.idle_script(current, None, {} if timeout else None)
+    seconds = limits.parse_idle(timeout, instance.dollars_per_hour, name="%idle_timeout")
+    return guard.idle_script(current, instance, {"idle_seconds": seconds})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
@@ -28,8 +29,9 @@ class InstanceMagics(Magics):
     @argument("--user", help="login user; default: that of its image; none resets it")
     @argument("--identity", help="private key file to log in with; none resets it")
     @argument("--guard", action="store_true", help="install the guard, which stops it when idle")
+    @EXPLAIN
     @line_magic
-    def aws_get(self, line: str) -> Instance:
+    def aws_get(self, line: str) -> Instance | Script:
         """Select the instance that all other magics use, here and in notebooks opened later.
 
         --user and --identity are kept for this instance: all magics that log in to it use them.
@@ -44,7 +46,9 @@ class InstanceMagics(Magics):
         from dl_magics.actions.aws.guard import control, limits, safety
 
         args = parse_argstring(self.aws_get, line)
-        found = _select_instance(args.name, user=args.user, identity=args.identity)
+        found = _select_instance(args)
+        if isinstance(found, str):
+            return found
         if args.guard:
             options = limits.LimitOptions().resolve(found.dollars_per_hour)
             status = control.install_guard(context.load(), found, options)
@@ -53,8 +57,11 @@ class InstanceMagics(Magics):
             print(f"dl_magics did not launch it. %aws_get {found.name} --guard stops it when idle.")
         return found
 
+    @magic_arguments()
+    @argument("name", nargs="?", default="p2", help="name, id, type or GPU (%(default)s)")
+    @EXPLAIN
     @line_magic
-    def aws_get_p2(self, line: str) -> Instance:
+    def aws_get_p2(self, line: str) -> Instance | Script:
         """Select the p2 instance, by the magic of 2017.
 
         ::
@@ -62,10 +69,13 @@ class InstanceMagics(Magics):
             %aws_get_p2
             %aws_get p2        # the same
         """
-        return _select_instance(line.strip() or "p2")
+        return _select_instance(parse_argstring(self.aws_get_p2, line))
 
+    @magic_arguments()
+    @argument("name", nargs="?", default="t2", help="name, id, type or GPU (%(default)s)")
+    @EXPLAIN
     @line_magic
-    def aws_get_t2(self, line: str) -> Instance:
+    def aws_get_t2(self, line: str) -> Instance | Script:
         """Select the t2 instance, by the magic of 2017.
 
         ::
@@ -73,7 +83,7 @@ class InstanceMagics(Magics):
             %aws_get_t2
             %aws_get t2        # the same
         """
-        return _select_instance(line.strip() or "t2")
+        return _select_instance(parse_argstring(self.aws_get_t2, line))
 
     @magic_arguments()
     @argument("--everywhere", action="store_true", help="list the instances of all regions")
@@ -90,7 +100,8 @@ class InstanceMagics(Magics):
         from dl_magics.actions.aws import context, instances, regions
         from dl_magics.actions.aws.explain import scripts
 
-        args, current = parse_argstring(self.aws_list, line), context.load()
+        args = parse_argstring(self.aws_list, line)
+        current = context.load(remembers=not args.explain)
         if args.explain:
             return scripts.list_script(current, everywhere=args.everywhere)
         read = regions.list_instances if args.everywhere else instances.list_instances
@@ -112,7 +123,7 @@ class InstanceMagics(Magics):
         from dl_magics.actions.aws.explain import scripts
 
         args = parse_argstring(self.aws_state, line)
-        current = context.load()
+        current = context.load(remembers=not args.explain)
         instance = current.resolve_instance(args.name)
         return scripts.state_script(current, instance) if args.explain else Notice(instance.state)
 
@@ -131,7 +142,8 @@ class InstanceMagics(Magics):
         from dl_magics.actions.aws import access, context
         from dl_magics.actions.aws.explain import scripts
 
-        args, current = parse_argstring(self.aws_ip, line), context.load()
+        args = parse_argstring(self.aws_ip, line)
+        current = context.load(remembers=not args.explain)
         instance = current.resolve_instance(args.name)
         if args.explain:
             return scripts.ip_script(current, instance)
@@ -161,7 +173,7 @@ class InstanceMagics(Magics):
 
         options, command = _split(line)
         args = parse_argstring(self.aws_ssh, options)
-        current = context.load()
+        current = context.load(remembers=not args.explain)
         instance = current.resolve_instance(args.name)
         if args.trust and args.explain:
             return scripts.trust_script(current, instance)
@@ -176,12 +188,16 @@ class InstanceMagics(Magics):
         return instances.run_command(current, command, instance.id)
 
 
-def _select_instance(
-    word: str | None, *, user: str | None = None, identity: str | None = None
-) -> Instance:
+def _select_instance(args: Namespace) -> Instance | Script:
     from dl_magics.actions.aws import context, instances
+    from dl_magics.actions.aws.explain import reads
 
-    return instances.select_instance(context.load(), word, user=user, identity=identity)
+    current = context.load(remembers=not args.explain)
+    login = {"user": getattr(args, "user", None), "identity": getattr(args, "identity", None)}
+    if args.explain:
+        guards = getattr(args, "guard", False)
+        return reads.select_script(current, args.name, **login, guards=guards)
+    return instances.select_instance(current, args.name, **login)
 
 
 def _split(line: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 from dl_magics.magics import prompts
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.aws.options import ALLOW_FROM, EXPLAIN, MAX_DURATION, UNTIL, YES
+from dl_magics.magics.display.updatable import print_line
 
 if TYPE_CHECKING:
     from dl_magics.actions.aws.cleanup import Resources
@@ -47,15 +48,18 @@ class LaunchMagics(Magics):
             %aws_launch t2.micro --name small --disk 60 --idle 10 --until 23:00 -y
         """
         from dl_magics.actions.aws import account, context, price_list
+        from dl_magics.actions.aws.explain import reads
         from dl_magics.actions.aws.guard.limits import LimitOptions
         from dl_magics.actions.aws.launch import explain, launch, pending, plan
         from dl_magics.core.instance import Instance
 
         args = parse_argstring(self.aws_launch, line)
+        if not args.type and args.explain:
+            return reads.prices_script(context.load(), None)
         if not args.type:
             return price_list.list_prices_anywhere()
-        current = context.load()
         store = not (args.dry_run or args.explain)
+        current = context.load(remembers=store)
         if args.allow_from:
             current = account.allow_from(current, args.allow_from, store=store)
         found = pending.resume(current, args.name, args.type, store=store)
@@ -106,14 +110,16 @@ class LaunchMagics(Magics):
         from dl_magics.actions.aws import cleanup, context
         from dl_magics.actions.aws.explain import scripts
 
-        current = context.load()
         args = parse_argstring(self.aws_cleanup, line)
+        current = context.load(remembers=not args.explain)
         resources = cleanup.list_resources(current, everywhere=args.everywhere)
         if args.explain:
             return scripts.cleanup_script(current, resources)
-        if not args.force:
+        if not (args.force and resources.each):
             return resources
-        print(resources)
-        return replace(
-            resources, each=tuple(cleanup.delete_resources(current, resources)), deleted=True
-        )
+        print_line(resources.describe("deletes"))
+        done = []
+        for each in cleanup.delete_resources(current, resources):
+            print_line(each.result)
+            done.append(each)
+        return replace(resources, each=tuple(done), deleted=True)

@@ -49,7 +49,7 @@ class PowerMagics(Magics):
         wait_seconds = duration.parse_option("--wait", args.wait, zero=True) or 0
         options = limits.LimitOptions(max_duration=args.max_duration, until=args.until)
         options.resolve(None)
-        current = context.load()
+        current = context.load(remembers=not args.explain)
         if args.allow_from:
             current = account.allow_from(current, args.allow_from, store=not args.explain)
         instance = current.resolve_instance(args.name, exact=True)
@@ -92,7 +92,8 @@ class PowerMagics(Magics):
         from dl_magics.actions.aws.explain import scripts
         from dl_magics.magics.aws import stopping
 
-        args, current = parse_argstring(self.aws_stop, line), context.load()
+        args = parse_argstring(self.aws_stop, line)
+        current = context.load(remembers=not args.explain)
         if args.explain:
             return scripts.stop_script(current, current.resolve_instance(args.name, exact=True))
         if args.when_done:
@@ -122,7 +123,7 @@ class PowerMagics(Magics):
         from dl_magics.actions.aws.explain import scripts
 
         args = parse_argstring(self.aws_resize, line)
-        current = context.load()
+        current = context.load(remembers=not args.explain)
         instance = instances.add_price(current, current.resolve_instance(args.name, exact=True))
         if args.explain and args.type:
             return scripts.resize_script(current, instance, args.type)
@@ -149,7 +150,7 @@ class PowerMagics(Magics):
         from dl_magics.actions.aws.explain import scripts
 
         args = parse_argstring(self.aws_terminate, line)
-        current = context.load()
+        current = context.load(remembers=not args.explain)
         instance = current.resolve_instance(args.name, exact=True)
         if args.explain:
             return scripts.terminate_script(current, instance)

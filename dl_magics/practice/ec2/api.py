@@ -159,7 +159,7 @@ class Ec2Api:
             answer = call.forward_to(self.state.app)
             if call.action in DESCRIBES_IMAGES:
                 amis = self.state.region_backend(call.region).amis
-                answer = replace(answer, body=images.add_ena_support(answer.body, amis))
+                answer = replace(answer, body=images.add_facts(call.action, answer.body, amis))
             known[request] = answer
         return known[request]
 

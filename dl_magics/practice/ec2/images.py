@@ -8,6 +8,8 @@ from typing import Any
 from moto.ec2.models.amis import Ami
 from moto.ec2.models.instances import Instance
 
+INSTANCE_STORE = "instance-store"
+
 
 def _make_image(ami_id: str, name: str, **more: Any) -> dict[str, Any]:
     return {
@@ -27,6 +29,7 @@ def _make_image(ami_id: str, name: str, **more: Any) -> dict[str, Any]:
         "platform": "Linux/UNIX",
         "root_device_type": "ebs",
         "root_device_name": "/dev/sda1",
+        "boot_mode": "uefi-preferred",
         **more,
     }
 
@@ -60,6 +63,10 @@ IMAGES = (
         owner_id="136693071363",
         owner_alias=None,
     ),
+    _make_image("ami-0d1ea5e5c10bd5a16", "course-secure-boot-ubuntu-24.04", boot_mode="uefi"),
+    _make_image(
+        "ami-0d1ea5e5c10bd5a17", "course-on-instance-store-ubuntu", root_device_type=INSTANCE_STORE
+    ),
 )
 
 # "Manage system users on your Amazon EC2 Linux instance" in the EC2 user guide.
@@ -73,6 +80,7 @@ _USERS = (
 _OTHER_USER = "ec2-user"
 # Images from before the Elastic Network Adapter.
 _WITHOUT_ENA = ("trusty-14.04", "2003-r2", "2008-", "2012-", "sles-11", "-pv-")
+_BOOT_MODES = {each["ami_id"]: each["boot_mode"] for each in IMAGES}
 _IMAGE_ID = re.compile(rb"<imageId>(ami-[0-9a-z]+)</imageId>")
 
 
@@ -87,14 +95,36 @@ def has_ena(image: Ami | None) -> bool:
     return not any(word in _describe(image) for word in _WITHOUT_ENA)
 
 
-def add_ena_support(body: bytes, images: dict[str, Ami]) -> bytes:
-    """Return a response that describes images or instances, with their ENA support."""
+def find_boot_mode(image: Ami | None) -> str:
+    """Return the boot mode of an image; moto's images have none, whatever moto says."""
+    return _BOOT_MODES.get(image.id, "") if image else ""
+
+
+def has_instance_store(image: Ami | None) -> bool:
+    """Return whether the root device of an image is on the instance store."""
+    return image is not None and image.root_device_type == INSTANCE_STORE
+
+
+def add_facts(action: str, body: bytes, images: dict[str, Ami]) -> bytes:
+    """Return the response of DescribeImages or DescribeInstances with what moto leaves out."""
 
     def add(found: re.Match[bytes]) -> bytes:
-        supported = b"true" if has_ena(images.get(found[1].decode())) else b"false"
-        return found[0] + b"<enaSupport>" + supported + b"</enaSupport>"
+        image = images.get(found[1].decode())
+        added = f"<enaSupport>{'true' if has_ena(image) else 'false'}</enaSupport>"
+        if action == "DescribeInstances" and (mode := find_boot_mode(image)):
+            added += f"<bootMode>{mode}</bootMode>"
+        return found[0] + added.encode()
 
     return _IMAGE_ID.sub(add, body)
+
+
+def move_root_device(instance: Instance) -> None:
+    """Put the root device of an instance where its image has it: moto gives each a volume."""
+    if has_instance_store(_image(instance)):
+        instance.root_device_type = INSTANCE_STORE
+        for device in instance.block_device_mapping.values():
+            instance.ec2_backend.volumes.pop(device.volume_id, None)
+        instance.block_device_mapping.clear()
 
 
 def _image(instance: Instance) -> Ami | None:

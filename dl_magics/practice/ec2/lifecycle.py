@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from moto.core.utils import utcnow
 from moto.ec2.models.instances import Instance, StateReason
 
+from dl_magics.practice.ec2 import images
 from dl_magics.practice.ec2.faults.fault import Fault
 from dl_magics.practice.ec2.faults.queue import FaultQueue
 from dl_magics.practice.ec2.http import ApiCall, ApiResponse, ec2_response, raise_api_error
@@ -149,6 +150,7 @@ class Lifecycle:
                 continue
             for interface in instance.nics.values():
                 interface.delete_on_termination = True
+            images.move_root_device(instance)
             self._enter(instance, TRANSITIONS["StartInstances"])
 
     def handle_guest_request(self, instance_id: str, word: str) -> None:

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 
 from moto.ec2.models.instances import Instance
 
-from dl_magics.practice.ec2 import type_rules
+from dl_magics.practice.ec2 import images, type_rules
 from dl_magics.practice.ec2.http import ApiCall, raise_api_error
 from dl_magics.practice.ec2.state import Ec2State
 
 MAX_VALUES = 200
 MAX_USER_DATA_BYTES = 16_384
 _FILTER_VALUE = re.compile(r"Filter\.\d+\.Value\.\d+")
+SHUTDOWN = "InstanceInitiatedShutdownBehavior"
 EXISTING_STATES = ("pending", "running", "stopping", "stopped", "shutting-down")
 PERSISTENT_SPOT = "persistent_spot"
 """The instances of persistent spot requests, in the extra state: only these can be stopped."""
@@ -48,8 +49,13 @@ def _check_launch(state: Ec2State, call: ApiCall) -> None:
     _check_user_data(call)
     _check_network(state, call)
     type_rules.check_offering(name, choose_zone(state, call), call.region)
-    images = state.region_backend(call.region).amis
-    type_rules.check_image(name, images.get(call.parameters.get("ImageId", "")))
+    image = state.region_backend(call.region).amis.get(call.parameters.get("ImageId", ""))
+    type_rules.check_image(name, image)
+    if images.has_instance_store(image) and SHUTDOWN in call.parameters:
+        raise_api_error(
+            "InvalidParameterCombination",
+            "The attribute instanceInitiatedShutdownBehavior can only be used for elastic images.",
+        )
     count = int(call.parameters.get("MaxCount", "1"))
     type_rules.check_quota(state, call.region, [name] * count)
 
@@ -87,8 +93,8 @@ def _check_network(state: Ec2State, call: ApiCall) -> None:
 def _check_start(state: Ec2State, call: ApiCall) -> None:
     starting = [each for each in _named(state, call) if each.state == "stopped"]
     for each in starting:
-        images = state.region_backend(call.region).amis
-        type_rules.check_image(each.instance_type, images.get(each.image_id))
+        known = state.region_backend(call.region).amis
+        type_rules.check_image(each.instance_type, known.get(each.image_id))
     type_rules.check_quota(state, call.region, [each.instance_type for each in starting])
 
 
@@ -96,6 +102,12 @@ def _check_stop(state: Ec2State, call: ApiCall) -> None:
     for each in _named(state, call):
         if each.disable_api_stop:
             _raise_protected(each, "stopped", "disableApiStop")
+        if each.root_device_type == images.INSTANCE_STORE:
+            raise_api_error(
+                "UnsupportedOperation",
+                f"The instance '{each.id}' does not have an 'ebs' root device type and cannot be "
+                "stopped.",
+            )
         if each.lifecycle == "spot" and each.id not in state.extra.get(PERSISTENT_SPOT, ()):
             raise_api_error(
                 "UnsupportedOperation",
@@ -129,8 +141,8 @@ def _check_type_change(state: Ec2State, call: ApiCall) -> None:
             "IncorrectInstanceState", f"The instance '{instance.id}' is not in the 'stopped' state."
         )
     type_rules.check_offering(name, instance.availability_zone or f"{call.region}a", call.region)
-    images = state.region_backend(call.region).amis
-    type_rules.check_image(name, images.get(instance.image_id))
+    known = state.region_backend(call.region).amis
+    type_rules.check_image(name, known.get(instance.image_id))
 
 
 def _check_group_deletion(state: Ec2State, call: ApiCall) -> None:

@@ -9,7 +9,7 @@ from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYP
 
 from dl_magics.practice.ec2.catalog import quota_for_type
 from dl_magics.practice.ec2.http import raise_api_error
-from dl_magics.practice.ec2.images import has_ena
+from dl_magics.practice.ec2.images import find_boot_mode, has_ena
 from dl_magics.practice.ec2.state import RETIRED_TYPES, Ec2State
 
 
@@ -36,7 +36,7 @@ def check_offering(name: str, zone: str, region: str) -> None:
 
 
 def check_image(name: str, image: Ami | None) -> None:
-    """Raise ApiError if an image is for other processors, or lacks the driver of the network."""
+    """Raise ApiError if an image is for other processors, or cannot boot or reach the network."""
     if image is None:
         return
     possible = INSTANCE_TYPES[name]["ProcessorInfo"]["SupportedArchitectures"]
@@ -52,6 +52,13 @@ def check_image(name: str, image: Ami | None) -> None:
             "InvalidParameterCombination",
             "Enhanced networking with the Elastic Network Adapter (ENA) is required for the "
             f"'{name}' instance type. Ensure that you are using an AMI that is enabled for ENA.",
+        )
+    if find_boot_mode(image) == "uefi" and "uefi" not in _boot_modes(name):
+        raise_api_error(
+            "InvalidParameterValue",
+            f"The {name} instance type does not support an AMI with a boot mode of UEFI. Only "
+            "instance types built on the Nitro System support UEFI. Specify an instance type that "
+            "supports UEFI, and try again.",
         )
 
 
@@ -72,6 +79,11 @@ def check_quota(state: Ec2State, region: str, wanted: Iterable[str]) -> None:
                 "belongs to. Please visit http://aws.amazon.com/contact-us/ec2-request to request "
                 "an adjustment to this limit.",
             )
+
+
+def _boot_modes(name: str) -> list[str]:
+    modes: list[str] = INSTANCE_TYPES[name].get("SupportedBootModes", [])
+    return modes
 
 
 def _vcpus(name: str) -> int:

@@ -13,7 +13,6 @@ from dataclasses import replace
 
 from dl_magics.actions.aws import instances, resize
 from dl_magics.actions.aws.panel import place
-from dl_magics.core import money
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError
 from dl_magics.server.json_values import encode_json
@@ -124,7 +123,7 @@ class InstanceMonitor:
         known = self._listing.each if self._listing else ()
         return [
             f"{each.name} ({each.type}, {each.id}) keeps running: "
-            f"{money.format_per_hour(each.dollars_per_hour)}. It is stopped by %aws_stop {each.id}"
+            f"{each.price_text}. It is stopped by %aws_stop {each.id}"
             for each in known
             if each.costs_money
         ]

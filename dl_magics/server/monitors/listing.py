@@ -128,7 +128,9 @@ def _merge(known: Instance | None, seen: Instance) -> Instance:
     if newer.dollars_per_hour is None and newer.type == older.type:
         newer = replace(newer, dollars_per_hour=older.dollars_per_hour, price_day=older.price_day)
     if not newer.disks and not newer.gone:
-        newer = replace(newer, disks=older.disks, disk_dollars=older.disk_dollars)
+        newer = replace(
+            newer, disks=older.disks, disk_dollars=older.disk_dollars, disk_day=older.disk_day
+        )
     return newer
 
 

@@ -121,7 +121,8 @@ class RunMonitor:
 
     def _notify(self, run: RunSummary) -> None:
         kind, level = _NOTICES[run.status]
-        cost = f", {money.format_dollars(run.dollars)}" if run.dollars is not None else ""
+        dollars = money.add_day(money.format_dollars(run.dollars), run.price_day)
+        cost = f", {dollars}" if run.dollars is not None else ""
         problem = f" {run.error}" if run.error and run.status != "damaged" else ""
         message = f"{run.headline}{cost}{problem}"
         self._publisher.notify(kind, level, message, fix=run.fix, run=run.name)

@@ -50,10 +50,20 @@ export function question(row, action, type, types, account) {
     return row.start;
   }
   if (action === 'stop') {
-    return `In ${account}: ${row.name} stops; its disk still costs ${row.disk}`;
+    return `Stop ${row.name} in ${account}: its disk still costs ${row.disk}`;
   }
   const price = types[type] ?? 'price unknown';
-  return type ? `In ${account}: ${row.name} changes to ${type} (${price} while it runs)` : '';
+  return type ? `Change ${row.name} to ${type} in ${account}: ${price} while it runs` : '';
+}
+
+/**
+ * Return the text of a type in the list of new types: with its GPU, price and day.
+ *
+ * @param {string} type
+ * @param {Record<string, string>} types
+ */
+export function optionText(type, types) {
+  return type ? `${type} · ${types[type]}` : 'Select a type';
 }
 
 /**

@@ -8,7 +8,15 @@
  */
 
 import { button, element, prepare, redraw, watchKernel } from './base.js';
-import { CAN, UNASKED, cost, label, question, waitingNote } from './instance_actions.js';
+import {
+  CAN,
+  UNASKED,
+  cost,
+  label,
+  optionText,
+  question,
+  waitingNote
+} from './instance_actions.js';
 
 const HEADS = ['name', 'state', 'type', 'address', 'price', 'cost since start', 'actions'];
 const NEWS = 'change:summary change:received change:notes change:types';
@@ -96,7 +104,7 @@ function render({ model, el }) {
   function list(row, types) {
     const names = ['', ...Object.keys(types)];
     const options = names.map(type =>
-      element('option', { value: type, selected: type === chosen }, type || 'Select a type')
+      element('option', { value: type, selected: type === chosen }, optionText(type, types))
     );
     return element(
       'select',

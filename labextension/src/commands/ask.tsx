@@ -17,7 +17,7 @@ export async function askQuestion(
   const accept = about.deletes ? Dialog.warnButton : Dialog.okButton;
   const { button } = await showDialog({
     title: about.title,
-    body: question,
+    body: <div className="dl-question">{question}</div>,
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),
       accept({ label: about.accept })

@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { useState } from 'react';
 import type { IPrice } from '../rest/contract';
-import { formatPerHour } from '../text/money';
+import { addDay, formatPerHour } from '../text/money';
 import { filterTypes, fitsQuota, otherType, sortByPrice } from './prices';
 
 export interface IPriceTableProps {
@@ -49,7 +49,7 @@ export function PriceTable({ trans, types, selected, onSelect }: IPriceTableProp
                 <td>
                   {each.dollars_per_hour === null
                     ? trans.__('unknown')
-                    : formatPerHour(each.dollars_per_hour)}
+                    : addDay(formatPerHour(each.dollars_per_hour), each.price_day)}
                 </td>
                 <td className={fitsQuota(each) ? '' : 'dl-warn'}>
                   {each.vcpus_left === null

@@ -1,6 +1,6 @@
 import { CommandIDs } from '../commands/ids';
 import type { IAction, IInstance } from '../rest/contract';
-import { formatDollars, formatPerHour } from '../text/money';
+import { addDay, formatDollars, formatPerHour } from '../text/money';
 import { Cost } from './cost';
 import { Action, Problem } from './parts';
 import type { IPanelProps } from './props';
@@ -16,11 +16,14 @@ export function InstanceCard(props: IPanelProps & { instance: IInstance }): JSX.
   const perHour =
     instance.dollars_per_hour === null
       ? trans.__('price unknown')
-      : formatPerHour(instance.dollars_per_hour);
+      : addDay(formatPerHour(instance.dollars_per_hour), instance.price_day);
   const disk =
     instance.dollars_per_month === null
       ? trans.__('disk price unknown')
-      : trans.__('disk %1/month', formatDollars(instance.dollars_per_month));
+      : addDay(
+          trans.__('disk %1/month', formatDollars(instance.dollars_per_month)),
+          instance.disk_day
+        );
   return (
     <li
       className={`dl-card ${instance.gone ? 'dl-gone' : ''}`}

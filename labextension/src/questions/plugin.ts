@@ -2,6 +2,7 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { Dialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { createElement } from 'react';
 import { attempt } from '../commands/context';
 import type { IQuestion } from '../rest/contract';
 import { IModel } from '../tokens';
@@ -40,7 +41,7 @@ export const questions: JupyterFrontEndPlugin<void> = {
 function makeDialog(trans: TranslationBundle, question: IQuestion): Dialog<unknown> {
   return new Dialog({
     title: trans.__('A cell of %1 asks', question.notebook),
-    body: question.text,
+    body: createElement('div', { className: 'dl-question' }, question.text),
     buttons: [
       Dialog.cancelButton({ label: trans.__('No') }),
       Dialog.okButton({ label: trans.__('Yes, Do It') })

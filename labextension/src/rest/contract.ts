@@ -34,6 +34,7 @@ export interface IInstance {
   dollars: number | null;
   dollars_per_month: number | null;
   month_dollars: number | null;
+  disk_day: string;
   practice: boolean;
   unfinished: { type: string; message: string } | null;
   cells: Record<'select' | 'start' | 'stop' | 'terminate' | 'connect' | 'ssh', string>;

@@ -14,6 +14,11 @@ export function formatPerHour(dollars: number): string {
   return `$${group(whole)}.${cents.slice(0, 2)}${cents.slice(2).replace(/0+$/, '')}/h`;
 }
 
+/** `$0.526/h (2026-11-26)`: an amount with the day of its price, if that is known. */
+export function addDay(amount: string, day: string): string {
+  return day ? `${amount} (${day})` : amount;
+}
+
 /** What EC2 bills for a time: by the second, but at least a minute. */
 export function costOf(dollarsPerHour: number, seconds: number): number {
   return (dollarsPerHour * Math.max(seconds, LEAST_BILLED_SECONDS)) / 3600;

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from dl_magics import errors
 from dl_magics.actions.aws import access, context
 from dl_magics.aws.network import security_group
+from dl_magics.ssh import blocking, connection, known_hosts
 
 
 def open_to(instance):
@@ -85,3 +88,51 @@ def test_an_instance_without_a_public_address_is_reached_at_its_private_one(clou
     assert target.host == inside.private_ip == run("%aws_ip")
     assert inside.private_ip in repr(run("%aws_list"))
     assert inside.private_ip in run("%aws_ssh --explain")
+
+
+BASTION = """
+Host bastion
+  HostName 127.0.0.1
+  Port {bastion_port}
+  User root
+  IdentityFile {key}
+Host {private_ip}
+  HostName 127.0.0.1
+  Port {port}
+  ProxyJump bastion
+"""
+
+
+@pytest.fixture
+def behind_a_bastion(uni, run, sshd, tmp_path):
+    """An instance with a private address only; the ssh_config of its profile has the bastion."""
+    key = sshd.install() / "k"
+    ec2 = uni.client()
+    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": False})
+    inside = run(f"%aws_get {uni.launch(SubnetId=subnet)} --user root --identity {key}")
+    config = tmp_path / "ssh_config"
+    ports = {"port": sshd.port, "bastion_port": sshd.jump_port}
+    config.write_text(BASTION.format(key=key, private_ip=inside.private_ip, **ports))
+    run(f"%aws_profile --ssh-config {config}")
+    known_hosts.pin_keys(inside.id, sshd.public_key)
+    yield inside
+    blocking.wait_for(connection.drop_shared(inside.id))
+
+
+def test_a_private_address_is_reached_through_the_bastion_of_ssh_config(
+    behind_a_bastion, run, sshd
+):
+    def logins():
+        return (sshd.folder / "log").read_text().count("Accepted publickey for root")
+
+    before = logins()
+
+    assert run("%aws_ssh echo here").stdout == "here\n"
+
+    assert behind_a_bastion.ip is None
+    assert logins() == before + 2
+    script = run("%aws_ssh --explain echo there")
+    pasted = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
+    assert pasted.stdout == "there\n", pasted.stderr
+    assert logins() == before + 4

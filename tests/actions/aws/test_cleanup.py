@@ -38,6 +38,19 @@ def test_an_instance_with_copied_tags_is_neither_listed_nor_deleted(launched, ru
     assert state_of(copy) == "running"
 
 
+def test_what_is_deleted_is_listed_once_and_then_a_line_for_each(launched, run, capsys):
+    capsys.readouterr()
+
+    done = run("%aws_cleanup -f")
+
+    first, *lines, _ = capsys.readouterr().out.splitlines()
+    listed, results = lines[: len(done.each)], lines[len(done.each) :]
+    assert first.endswith("account 123456789012: deletes")
+    assert [line.split()[0] for line in listed] == [each.kind for each in done.each]
+    assert results == [f"{each.kind} {each.name} ({each.id}) is deleted" for each in done.each]
+    assert repr(done) == "practice · us-east-1, account 123456789012: 3 deleted"
+
+
 def test_a_protected_instance_is_named_and_the_others_are_deleted(launched, run):
     other = run("%aws_launch t2.micro --name other -y")
     context.load().session.change_ec2(
@@ -83,7 +96,9 @@ def test_the_other_regions_of_the_ledger_are_cleaned_too(launched, run):
 def test_the_cost_of_an_instance_is_listed(launched, run):
     text = repr(run("%aws_cleanup"))
 
-    assert re.search(r"t2\.micro, running, \$0\.0166/h \(20..-..-..\), disks \$8\.00 a month", text)
+    assert re.search(
+        r"t2\.micro, running, \$0\.0166/h \(20..-..-..\), disks \$8\.00/month \(20", text
+    )
 
 
 def test_the_ledger_names_the_account_and_not_the_profile(launched):

@@ -8,6 +8,7 @@ from dl_magics import errors
 from dl_magics.actions.aws import instances, resize
 
 WITHOUT_ENA = "ami-1e749f67"
+WITH_UEFI_ONLY, ON_INSTANCE_STORE = "ami-0d1ea5e5c10bd5a16", "ami-0d1ea5e5c10bd5a17"
 CHANGES = {"StopInstances", "ModifyInstanceAttribute", "StartInstances"}
 
 
@@ -31,8 +32,15 @@ def resize_at_once(context, type_, instance):
             "spot instance",
             "%aws_launch",
         ),
+        (
+            {"image": ON_INSTANCE_STORE},
+            "t2.large",
+            errors.WrongState,
+            "on the instance store: it cannot be stopped",
+            "%sync down",
+        ),
     ],
-    ids=["quota", "architecture", "ENA", "open driver", "AMD", "not offered", "spot"],
+    ids=["quota", "architecture", "ENA", "open driver", "AMD", "not offered", "spot", "store"],
 )
 @pytest.mark.parametrize("act", [resize.resize_question, resize_at_once])
 def test_a_type_that_cannot_work_is_refused_and_nothing_is_stopped(
@@ -48,6 +56,28 @@ def test_a_type_that_cannot_work_is_refused_and_nothing_is_stopped(
     assert not CHANGES & {call.action for call in account.calls}
     seen = in_account.ec2.describe_instance(id_)
     assert (seen.type, seen.state) == ("t2.micro", "running")
+
+
+def test_a_type_of_another_boot_mode_is_refused_and_nothing_is_stopped(in_account, account):
+    instance = in_account.ec2.describe_instance(account.launch("t3.micro", image=WITH_UEFI_ONLY))
+
+    with pytest.raises(errors.NoSuchType, match=r"legacy-bios only.* the mode uefi") as refused:
+        list(resize.resize(in_account, "t2.micro", instance.id))
+
+    assert "%aws_launch t2.micro --name OTHER" in refused.value.fix
+    assert not CHANGES & {call.action for call in account.calls}
+    resize.check_resize(in_account, "g4dn.xlarge", instance)
+
+
+def test_an_instance_on_the_instance_store_is_not_stopped(in_account, account):
+    id_ = account.launch(image=ON_INSTANCE_STORE)
+
+    with pytest.raises(errors.WrongState, match="on the instance store") as refused:
+        list(instances.stop(in_account, id_))
+
+    assert f"%aws_terminate {id_} -f" in refused.value.fix
+    assert not CHANGES & {call.action for call in account.calls}
+    assert in_account.ec2.describe_instance(id_).disks == ()
 
 
 def test_the_quota_does_not_count_the_instance_that_is_resized(in_account, account):
@@ -72,8 +102,11 @@ def test_the_question_says_what_the_stop_erases_and_what_the_image_lacks(in_acco
     erases = resize.resize_question(in_account, "t2.large", with_store)
     lacks = resize.resize_question(in_account, "g4dn.xlarge", bare)
 
-    assert "stops, changes and starts from g4dn.xlarge ($0.526/h) to t2.large" in erases
-    assert "the stop erases its instance store of 125 GB" in erases
+    first, before, after, warning = erases.splitlines()
+    assert first.startswith("Stop, change and start")
+    assert before.startswith("  from     g4dn.xlarge, $0.526/h by the ")
+    assert after.startswith("  to       t2.large, $0.")
+    assert "the stop erases its instance store of 125 GB" in warning
     assert "Rocky-9-EC2-Base-9.6-20260101.0.x86_64 may have no NVIDIA driver" in lacks
     assert "erases" not in lacks
 
@@ -107,7 +140,7 @@ def follow(changes, until):
 @pytest.mark.parametrize(
     ("until", "type_", "says"),
     [
-        (lambda seen: seen.state != "running", "t2.micro", "changes and starts from t2.micro"),
+        (lambda seen: seen.state != "running", "t2.micro", "Change and start "),
         (lambda seen: seen.type == "t2.large", "t2.large", "(t2.large, "),
     ],
     ids=["after the stop", "before the start"],
@@ -124,7 +157,7 @@ def test_what_was_cut_off_before_the_start_goes_on_with_the_same_resize(
     assert unfinished.type == "t2.large"
     question = resize.resize_question(in_account, "t2.large", left)
     assert says in question
-    assert "start" in question
+    assert "start " in question.lower()
     assert "$0.09" in question
 
     seen = follow(resize.resize(in_account, "t2.large", id_), is_running)
@@ -152,4 +185,6 @@ def test_a_stopped_instance_stays_stopped(in_account, account):
 
     assert (seen.type, seen.state) == ("t2.large", "stopped")
     assert resize.find_unfinished(seen) is None
-    assert "changes from t2.large" in resize.resize_question(in_account, "t2.micro", seen)
+    question = resize.resize_question(in_account, "t2.micro", seen)
+    assert question.startswith(f"Change {seen.name} ")
+    assert "from     t2.large, $0." in question

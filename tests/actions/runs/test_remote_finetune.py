@@ -86,7 +86,7 @@ def test_a_cell_trains_on_the_host_and_its_files_are_copied(trained, host_home):
     assert (done.path / "model.keras").read_bytes() == model_there.read_bytes()
     assert (done.path / "report.html").exists()
     assert json.loads((done.path / "recipe.json").read_text()) == done.state.recipe
-    assert said.startswith("Trains on gpu (t2.micro, $0.0166/h).\n")
+    assert said.startswith("Trains on gpu (t2.micro, $0.0166/h (20")
     assert "epoch 2:" in said
     # It was loaded in a process of its own.
     checked = remote_origin.load(done.path).model_sha256

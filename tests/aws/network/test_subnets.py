@@ -66,7 +66,7 @@ def test_a_subnet_is_named_where_there_is_no_default_vpc(own_vpc, run):
     assert f"{own_vpc['private']} ({REGION}a, no public address)" in refused.value.fix
     assert not report.fine
     assert f"✗ network         Region {REGION} has no default VPC" in repr(report)
-    assert "for its public IPv4 address" in str(public)
+    assert "public IPv4, $0.005/h" in str(public)
     assert "without a public address" in str(private)
 
 

@@ -22,17 +22,23 @@ def test_two_equal_launches_at_once_create_one_instance(cloud, run, aws_shell):
     assert [each.id for each in context.load().ec2.list_instances() if not each.gone] == [mine.id]
 
 
-def test_a_launch_asks_for_confirmation_once_with_the_cost(cloud, run, monkeypatch):
+def test_a_launch_shows_its_facts_and_asks_for_confirmation_once(cloud, run, monkeypatch, capsys):
     questions = []
     monkeypatch.setattr("builtins.input", lambda question: questions.append(question) or "n")
 
     with pytest.raises(errors.NotConfirmed, match="Nothing was changed"):
         run("%aws_launch g4dn.xlarge")
 
-    (question,) = questions
-    assert "$0.526/h" in question
-    assert "$8.00 a month" in question
-    assert "198.51.100.7/32" in question
+    assert questions == ["Do it? [y/N] "]
+    first, *facts = capsys.readouterr().out.splitlines()
+    assert first == "Launch 'gpu' in practice · us-east-1, account 123456789012:"
+    assert max(map(len, facts)) <= 100
+    shown = dict(line.split(maxsplit=1) for line in facts)
+    assert shown["type"] == "g4dn.xlarge (T4 16 GiB)"
+    assert shown["price"].startswith("$0.526/h by the ")
+    assert shown["address"] == "public IPv4, $0.005/h by the bundled table of 2024-02-01"
+    assert shown["disk"].startswith("100 GiB, $8.00 a month by the ")
+    assert "open to 198.51.100.7/32" in shown["port"]
     assert [each for each in context.load().ec2.list_instances() if not each.gone] == []
 
 

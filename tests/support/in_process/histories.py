@@ -2,19 +2,13 @@
 
 What must hold in each: nothing that dl_magics did not launch is stopped, resized, started or
 terminated unless its full name or id was typed, and nothing is rented twice.
-
-    python tests/support/in_process/histories.py 10000 [SECONDS]
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-import itertools
 import os
-import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,14 +30,12 @@ from support.in_process.fixtures import write_profile
 from support.in_process.ssh import patched_ssh
 from support.in_process.world import Account
 
-IMAGE = "ami-0d1ea5e5c10bd5a11"
 PORTS = {"mine": 20011, "shared": 20012}
 REGIONS = ("us-east-1", "us-west-2", "eu-west-1")
 NAMES = ("gpu", "thesis", "gpu-2")
 TYPES = ("t2.micro", "g4dn.xlarge")
 NAMING = ("aws_stop", "aws_start", "aws_terminate", "aws_resize")
 STEPS = 3
-BLOCK = 200
 CHANGING = ("StartInstances", "StopInstances", "TerminateInstances", "ModifyInstanceAttribute")
 FINISHED = "terminated"
 
@@ -79,9 +71,8 @@ class History(RuleBasedStateMachine):
         super().__init__()
         stage.histories += 1
         for port in PORTS.values():
-            if port in stage.accounts:
-                world.empty_account(stage.accounts[port])
-            stage.accounts[port] = world.open_account(stage.folder, port)
+            before = stage.accounts.get(port) or world.open_account(stage.folder, port)
+            stage.accounts[port] = world.reopen_account(stage.folder, before)
         for name in ("state.json", "ledger.jsonl", "known_hosts"):
             (paths.data_folder() / name).unlink(missing_ok=True)
         self.kernels = (Kernel(), Kernel())
@@ -187,10 +178,8 @@ class History(RuleBasedStateMachine):
             ec2.terminate_instances(InstanceIds=[id_])
 
     def _launch_by_hand(self, profile: str, region: str, name: str) -> None:
-        tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": name}]}]
-        self._ec2(profile, region).run_instances(
-            ImageId=IMAGE, InstanceType=TYPES[1], MinCount=1, MaxCount=1, TagSpecifications=tags
-        )
+        account = stage.account(profile)
+        account.launch_unasked(TYPES[1], region=region, tags={"Name": name})
 
     def _run(self, kernel: Kernel, magic: str, line: str, word: str) -> None:
         """Run a magic in a kernel, and check each request that changes an instance."""
@@ -330,27 +319,3 @@ def run_histories(count: int, *, seed_: int = 0) -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
-
-
-def main() -> None:
-    """Run so many histories as the command line says, in blocks, for at most so many seconds."""
-    from IPython.core.interactiveshell import InteractiveShell
-
-    count, seconds = int(sys.argv[1]), float(next(iter(sys.argv[2:]), "inf"))
-    scratch = Path(tempfile.mkdtemp())
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]
-    os.environ |= {"HOME": str(scratch), "DL_MAGICS_HOME": str(scratch / "dl_magics")}
-    shell = InteractiveShell.instance()
-    shell.run_line_magic("load_ext", "dl_magics")
-    began = time.monotonic()
-    with prepared_stage(shell.run_line_magic, scratch) as here:
-        for seed in itertools.count():
-            if here.histories >= count or time.monotonic() - began > seconds:
-                break
-            run_histories(BLOCK, seed_=seed)
-            print(f"{here.histories} histories, {time.monotonic() - began:.0f} s", flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -12,25 +12,44 @@ from botocore.model import OperationModel, ServiceModel, Shape
 from botocore.serialize import create_serializer
 from botocore.session import Session
 
-READS = ("describe-", "get-", "wait")
+READS = ("describe-", "get-", "list-", "wait")
 _KEBAB = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _ASSIGNED = re.compile(
-    r"(?:until )?(?:\w+=\$\()?(?P<command>(?:aws ec2|ssh) .*?)(?P<end>\)?)(?:; do .*)?"
+    r"(?:until )?(?:\w+=\$\()?(?P<command>(?:aws [\w-]+|ssh) .*?)(?P<end>\)?)(?:; do .*)?"
 )
 
-Call = tuple[str, str, dict[str, str]]
+Call = tuple[str, str, dict[str, Any]]
+_NUMBERS = ("integer", "long")
 
 
 def read_calls(script: str) -> list[Call]:
     """Return the changing requests of a script: operation, region, parameters as they are sent."""
-    default = next(iter(re.findall(r"^export AWS_DEFAULT_REGION=(.*)$", script, re.MULTILINE)), "")
-    commands = [words for words in _read_commands(script) if words[:2] == ["aws", "ec2"]]
-    return [_make_call(words[2:], default) for words in commands if not words[2].startswith(READS)]
+    commands = [words for words in _read_aws(script) if words[1] == "ec2"]
+    changing = [words for words in commands if not words[2].startswith(READS)]
+    return [_make_call(words[1:], _read_region(script)) for words in changing]
+
+
+def read_queries(script: str) -> list[tuple[str, Call]]:
+    """Return the requests of a script that only read, each with the name of its service."""
+    reading = [words for words in _read_aws(script) if words[2].startswith(READS)]
+    return [
+        (_read_model(words[1]).signing_name, _make_call(words[1:], _read_region(script)))
+        for words in reading
+    ]
 
 
 def read_ssh_commands(script: str) -> list[str]:
     """Return the commands that a script runs over SSH."""
     return [words[-1] for words in _read_commands(script) if words[0] == "ssh"]
+
+
+def _read_aws(script: str) -> list[list[str]]:
+    return [words for words in _read_commands(script) if words[0] == "aws"]
+
+
+def _read_region(script: str) -> str:
+    found = re.findall(r"^export AWS_DEFAULT_REGION=(.*)$", script, re.MULTILINE)
+    return next(iter(found), "")
 
 
 def _read_commands(script: str) -> list[list[str]]:
@@ -40,15 +59,18 @@ def _read_commands(script: str) -> list[list[str]]:
 
 
 @cache
-def _read_ec2_model() -> ServiceModel:
-    return Session().get_service_model("ec2")
+def _read_model(service: str) -> ServiceModel:
+    return Session().get_service_model(service)
 
 
 def _make_call(words: list[str], region: str) -> Call:
-    name, options = words[0].title().replace("-", ""), _read_options(words[1:])
+    service, command, *rest = words
+    options = _read_options(rest)
     (region,) = options.pop("region", [region])
-    model = _read_ec2_model().operation_model(name)
-    return name, region, _serialize(model, options)
+    model = _read_model(service)
+    names = {_KEBAB.sub("-", name).lower(): name for name in model.operation_names}
+    name = names[command]
+    return name, region, _serialize(model.operation_model(name), options)
 
 
 def _read_options(words: list[str]) -> dict[str, list[str]]:
@@ -63,7 +85,8 @@ def _read_options(words: list[str]) -> dict[str, list[str]]:
     return options
 
 
-def _serialize(model: OperationModel, options: dict[str, list[str]]) -> dict[str, str]:
+def _serialize(model: OperationModel, options: dict[str, list[str]]) -> dict[str, Any]:
+    protocol = model.service_model.metadata["protocol"]
     members = {_KEBAB.sub("-", name).lower(): name for name in model.input_shape.members}
     parameters: dict[str, Any] = {
         members[name]: _parse(model.input_shape.members[members[name]], values)
@@ -71,7 +94,9 @@ def _serialize(model: OperationModel, options: dict[str, list[str]]) -> dict[str
     }
     if model.name == "RunInstances":
         parameters |= {"MinCount": 1, "MaxCount": 1}
-    body = create_serializer("ec2").serialize_to_request(parameters, model)["body"]
+    body = create_serializer(protocol).serialize_to_request(parameters, model)["body"]
+    if protocol == "json":
+        return dict(json.loads(body))
     return {name: str(value) for name, value in body.items()}
 
 
@@ -80,4 +105,4 @@ def _parse(shape: Shape, values: list[str]) -> Any:
         return values
     if shape.type_name in ("list", "structure"):
         return json.loads(values[0])
-    return values[0]
+    return int(values[0]) if shape.type_name in _NUMBERS else values[0]

@@ -33,10 +33,16 @@ from dl_magics.practice.ec2.wsgi import PracticeApp
 from dl_magics.practice.last_use import LastUse
 from support.ec2_client import ONE_TRY, open_session
 
+# Of networks and images, which no magic changes.
+SETTLED = ("DescribeImages", "DescribeSubnets", "DescribeVpcs")
 MODULES = tuple(backends.list_of_moto_modules())
 METHOD_NAMES = responses.method_names_from_class
 SAVE = state.Ec2State.save
 KEY = AccessKey("AKIA0000000000000000", "secret")
+
+
+# The status line, the headers and the body.
+Answer = tuple[str, list[tuple[str, str]], bytes]
 
 
 class NoHosts:
@@ -74,6 +80,8 @@ class Account:
     """Operations that are carried out, but whose answer is lost."""
     edits: dict[str, Callable[[bytes], bytes]] = field(default_factory=dict)
     """What changes the answers of an operation, where moto cannot do what AWS does."""
+    settled: dict[tuple[str, bytes], Answer] | None = None
+    """Answers about networks and images, to be given again: moto takes long to write them."""
 
     @property
     def url(self) -> str:
@@ -101,6 +109,21 @@ class Account:
             ec2.stop_instances(InstanceIds=[id_])
         return id_
 
+    def launch_unasked(self, type_: str, *, region: str, tags: dict[str, str]) -> None:
+        """Launch an instance without a request, which costs a third: moto writes no answer."""
+        self.api.state.region_backend(region).run_instances(
+            str(images.DEEP_LEARNING_IMAGE["ami_id"]),
+            1,
+            None,
+            [],
+            instance_type=type_,
+            is_instance_type_default=False,
+            region_name=region,
+            key_name=None,
+            tags={"instance": tags},
+        )
+        self.api.lifecycle.adopt_new_instances()
+
     def inject_fault(self, name: str, **aim: Any) -> None:
         """Inject a fault into the next call that it affects."""
         self.api.inject_fault(replace(FAULTS[name], **aim))
@@ -108,19 +131,28 @@ class Account:
     def respond(self, request: AWSPreparedRequest) -> AWSResponse:
         """Return the response to a request of boto3."""
         environ = self._environ(request)
-        self.calls.append(ApiCall.from_environ({**environ, "wsgi.input": _copy(environ)}))
-        answers: list[tuple[str, list[tuple[str, str]]]] = []
-        body = b"".join(self.app(environ, lambda *answer: answers.append(answer[:2])))
-        if self.calls[-1].action in self.unanswered:
+        call = ApiCall.from_environ({**environ, "wsgi.input": _copy(environ)})
+        self.calls.append(call)
+        status, headers, body = self._answer(environ, call)
+        if call.action in self.unanswered:
             raise ConnectionClosedError(endpoint_url=self.url)
-        if edit := self.edits.get(self.calls[-1].action):
+        if edit := self.edits.get(call.action):
             body = edit(body)
-        status, headers = answers[-1]
         response = AWSResponse(
             request.url, int(status[:3]), {**dict(headers), "date": formatdate(usegmt=True)}, None
         )
         response._content = body
         return response
+
+    def _answer(self, environ: dict[str, Any], call: ApiCall) -> Answer:
+        known = (call.region, call.body)
+        if self.settled is not None and known in self.settled:
+            return self.settled[known]
+        begun: list[tuple[str, list[tuple[str, str]]]] = []
+        body = b"".join(self.app(environ, lambda *answer: begun.append(answer[:2])))
+        if self.settled is not None and call.action in SETTLED:
+            self.settled[known] = (*begun[-1], body)
+        return (*begun[-1], body)
 
     def _environ(self, request: AWSPreparedRequest) -> dict[str, Any]:
         body = request.body or b""
@@ -196,11 +228,19 @@ def open_account(folder: Path, port: int, *, delay: float = 0) -> Account:
     return Account(id_, port, made, PracticeApp(made, "", LastUse(list, 0), lambda: None))
 
 
-def empty_account(account: Account) -> None:
-    """Forget what was made in an account. Its networks stay: moto takes long to make them."""
+def reopen_account(folder: Path, before: Account) -> Account:
+    """Return an account that is empty again. Its networks stay: moto takes long to make them."""
+    _empty(before)
+    account = replace(open_account(folder, before.port), settled=before.settled or {})
+    account.api.state.app = before.api.state.app
+    return account
+
+
+def _empty(account: Account) -> None:
     for backend in backends.get_backend("ec2")[account.id].values():
-        for made in (backend.reservations, backend.key_pairs, backend.volumes, backend.enis):
-            made.clear()
+        made = (backend.reservations, backend.key_pairs, backend.volumes, backend.enis)
+        for each in (*made, backend.addresses, backend.tags):
+            each.clear()
         for groups in backend.groups.values():
             for id_ in [id_ for id_, group in groups.items() if group.name != "default"]:
                 del groups[id_]

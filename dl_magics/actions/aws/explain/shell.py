@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from dl_magics.actions.aws.context import Context
@@ -40,14 +41,24 @@ def make_script(context: Context, steps: Iterable[str]) -> Script:
     return Script("\n".join([*exports, *steps]))
 
 
+def comment(text: str) -> str:
+    """Return a line about what a magic does on this computer."""
+    return f"# It {text}."
+
+
 def ec2_command(call: str, parameters: Mapping[str, Any], *only: str) -> str:
     """Return the `aws ec2` command of a call of boto3; `only` are options for its output."""
+    return aws_command("ec2", call, parameters, *only)
+
+
+def aws_command(service: str, call: str, parameters: Mapping[str, Any], *only: str) -> str:
+    """Return the `aws` command of a call of boto3; `only` are further options."""
     options = [
         join(f"--{_OPTION.sub('-', name).lower()}", *_option_values(value))
         for name, value in parameters.items()
         if name not in _COUNTS
     ]
-    words = [join("aws", "ec2", call.replace("_", "-")), *options]
+    words = [join("aws", service, call.replace("_", "-")), *options]
     if only:
         words.append(join(*only))
     return (_NEXT_LINE if len(words) > _WORDS_ON_A_LINE else " ").join(words)
@@ -63,6 +74,8 @@ def join(*words: str) -> str:
 def _option_values(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value]
+    if isinstance(value, datetime):
+        return [value.isoformat()]
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
         return value
     return [str(value) if isinstance(value, int) else json.dumps(value)]

@@ -9,6 +9,7 @@ from typing import Any
 from dl_magics.actions.aws import access
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.explain.shell import Variable, ec2_command, join
+from dl_magics.aws.ec2 import check_stoppable
 from dl_magics.aws.network import security_group
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError
@@ -30,7 +31,7 @@ def start_steps(
 
     `temporary` is whether its host key was in the user data; None looks it up.
     """
-    steps = _rule_steps(context, instance)
+    steps = port_steps(context, instance)
     if instance.state == "stopping":
         steps.append(wait_step("stopped", instance.id))
     if instance.state in ("stopping", "stopped"):
@@ -43,7 +44,11 @@ def start_steps(
 
 
 def stop_steps(instance: Instance) -> list[str]:
-    """Return the steps of a stop; none for an instance that is stopped."""
+    """Return the steps of a stop; none for an instance that is stopped.
+
+    Raises WrongState for one that EC2 cannot stop.
+    """
+    check_stoppable(instance)
     if instance.gone or instance.state == "stopped":
         return []
     stop = ec2_command("stop_instances", {"InstanceIds": [instance.id]})
@@ -106,7 +111,8 @@ def login_steps(
     ]
 
 
-def _rule_steps(context: Context, instance: Instance) -> list[str]:
+def port_steps(context: Context, instance: Instance) -> list[str]:
+    """Return the steps that open port 22 to this computer's address, if there are any."""
     group = access.find_own_group(context, instance)
     if group is None:
         return []

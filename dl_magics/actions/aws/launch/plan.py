@@ -42,20 +42,24 @@ class LaunchPlan:
         gpu = instance_types.gpu_text(self.type)
         disk = self.disk_price
         month = money.format_dollars(disk.dollars * self.disk_gib if disk else None)
-        address = money.format_per_hour(self.address_price.dollars if self.address_price else None)
-        public = f"and {address} for its public IPv4 address"
+        address = f"public IPv4, {money.describe_price(self.address_price)}"
         if self.subnet and not self.subnet.public:
-            public = f"without a public address: subnet {self.subnet.id} gives none"
+            address = f"without a public address: subnet {self.subnet.id} gives none"
         fraction = price_list.describe_fraction(self.type)
-        return (
-            f"'{self.name}' in {self.account}: {self.type}{f' ({gpu})' if gpu else ''}, "
-            f"{money.describe_price(self.price)} while it runs, {public}; "
-            f"its disk of {self.disk_gib} GiB {month} a month"
-            f"{f' by the price of {disk.day}' if disk else ''}, also while stopped; "
-            f"it {self.limits.describe()}; "
-            f"port 22 open to {', '.join(self.sources)}; image {self.image.name}, login user "
-            f"{self.image.user}{f'; {fraction}' if fraction else ''}"
-        )
+        facts = {
+            "type": f"{self.type}{f' ({gpu})' if gpu else ''}",
+            "price": f"{money.describe_price(self.price)} while it runs",
+            "address": address,
+            "disk": f"{self.disk_gib} GiB, {month} a month"
+            f"{f' by the {disk.source} of {disk.day}' if disk else ''}, also while stopped",
+            "guard": f"it {self.limits.describe()}",
+            "port 22": f"open to {', '.join(self.sources)}",
+            "image": self.image.name,
+            "user": self.image.user,
+            **({"memory": fraction} if fraction else {}),
+        }
+        lines = [f"  {name:<8} {text}" for name, text in facts.items()]
+        return "\n".join([f"Launch '{self.name}' in {self.account}:", *lines])
 
     __repr__ = __str__
 

@@ -60,8 +60,8 @@ def ask_terminate(context: Context, instance: Instance) -> Asked:
     """Return the end of an instance and of its disk."""
     by = "" if instance.ours else ", which dl_magics did not launch,"
     question = (
-        f"In {context.account}: {instance.name} ({instance.type}, {instance.id}){by} "
-        "is terminated, and its disk is deleted"
+        f"Terminate {instance.name} ({instance.type}, {instance.id}){by} in {context.account}: "
+        "its disk is deleted"
     )
     return Asked(
         question="" if instance.gone else question,

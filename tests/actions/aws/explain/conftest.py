@@ -1,4 +1,4 @@
 """Modules that are covered by a test of another name.
 
-shell, steps: tests/actions/aws/explain/test_scripts.py
+guard, reads, shell, steps: tests/actions/aws/explain/test_scripts.py
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import suppress
 
@@ -13,12 +14,6 @@ from support.in_process import scripts
 
 LAUNCH, STOP = "%aws_launch t2.micro -y", "%aws_stop"
 IMAGE = "ami-0d1ea5e5c10bd5a11"
-
-# These change what the notebook works with, or nothing.
-SELECT_OR_SHOW = {
-    *("aws_get", "aws_get_p2", "aws_get_t2", "aws_profile", "aws_region"),
-    *("aws_bill", "aws_check", "aws_keep", "aws_prices", "aws_safety"),
-}
 
 # What was run before, and the line that is explained and then run.
 SITUATIONS = {
@@ -58,6 +53,20 @@ SITUATIONS = {
     "a cleanup without instances": ([LAUNCH, "%aws_terminate -f"], "%aws_cleanup -f"),
     "a command over SSH": ([LAUNCH], "%aws_ssh nvidia-smi --query"),
 }
+
+
+# Lines that change nothing on AWS.
+READS = (
+    "%aws_get gpu",
+    "%aws_get_t2",
+    "%aws_get_p2 t2",
+    "%aws_list",
+    "%aws_check",
+    "%aws_prices g4dn.xlarge",
+    "%aws_region us-west-2",
+    "%aws_launch",
+    "%manage_aws",
+)
 
 
 @pytest.fixture
@@ -127,18 +136,35 @@ def test_trust_is_explained_without_pinning_the_key(uni, ssh_commands, run, prep
     assert read_files(home) == files
 
 
-def test_each_magic_for_instances_can_be_explained_or_changes_nothing_on_aws(aws_shell):
-    magics = aws_shell.magics_manager.magics["line"]
-    ours = {name for name in magics if name.startswith("aws_")}
-    explained_ones = {name for name in ours if "--explain" in _help(magics[name])}
+@pytest.mark.parametrize("line", READS)
+def test_the_queries_are_those_that_the_magic_sends(uni, ssh_commands, run, prepare, home, line):
+    prepare([LAUNCH, line])
+    uni.calls.clear()
+    remembered, files = selection.read(), read_files(home)
 
-    assert ours - explained_ones == SELECT_OR_SHOW
-    assert {line.split()[0] for _, line in SITUATIONS.values()} <= {f"%{n}" for n in explained_ones}
+    script = run(f"{line} --explain")
+
+    assert changes(uni) == []
+    assert (selection.read(), read_files(home)) == (remembered, files)
+    uni.calls.clear()
+    run(line)
+    sent = [(each.service, comparable_query(each)) for each in uni.calls]
+    assert sort_queries(scripts.read_queries(script)) == sort_queries(sent)
 
 
-def _help(magic):
-    parser = getattr(magic, "parser", None)
-    return parser.format_help() if parser else ""
+def test_explaining_remembers_that_an_instance_is_selected_that_no_longer_exists(
+    uni, ssh_commands, run, prepare, home
+):
+    prepare([LAUNCH])
+    id_ = selection.read().selected_instances["uni · us-east-1"]
+    uni.client().terminate_instances(InstanceIds=[id_])
+    remembered, files = selection.read(), read_files(home)
+
+    for line in ("%aws_stop", "%aws_check", "%aws_state"):
+        with suppress(errors.NoSuchInstance):
+            run(f"{line} --explain")
+
+    assert (selection.read(), read_files(home)) == (remembered, files)
 
 
 def explained(line):
@@ -154,6 +180,25 @@ def changes(account):
         for each in account.calls
         if each.service == "ec2" and not each.is_read_only
     ]
+
+
+def comparable_query(call):
+    return call.action, call.region, call.document or call.parameters
+
+
+def sort_queries(queries):
+    """Return the queries without what differs each time; a price is asked once a day."""
+    kept = {
+        json.dumps([service, action, region, _drop_names(parameters)], sort_keys=True)
+        for service, (action, region, parameters) in queries
+        if service != "pricing"
+    }
+    return sorted(kept)
+
+
+def _drop_names(parameters):
+    left_out = ("Action", "Version", "StartTime", "NextToken", "MaxResults")
+    return {name: value for name, value in parameters.items() if name not in left_out}
 
 
 def comparable(call):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pytest
@@ -10,7 +11,7 @@ from dl_magics.actions.aws.panel import place, requests
 from dl_magics.errors import WrongState
 
 TODAY = date.today().isoformat()
-ACCOUNT = "In practice · us-east-1, account 123456789012: "
+ACCOUNT = "in practice · us-east-1, account 123456789012:"
 
 
 def test_each_click_that_costs_money_or_deletes_says_so_first(cloud, rent):
@@ -18,13 +19,14 @@ def test_each_click_that_costs_money_or_deletes_says_so_first(cloud, rent):
     stopped = current.ec2.describe_instance(rent(state="stopped"))
 
     start = requests.ask_start(current, stopped).question
-    assert start.startswith(f"{ACCOUNT}gpu (t2.micro, {stopped.id}) starts")
-    assert "$0.0" in start
+    assert start.startswith(f"Start gpu (t2.micro, {stopped.id}) {ACCOUNT}\n")
+    assert re.search(r"price +\$0\.0\d+/h \(20..-..-..\) while it runs", start)
+    assert re.search(r"disks +8 GiB, \$0\.\d+/month \(20..-..-..\), also while stopped", start)
     resize = requests.ask_resize(current, stopped, "g4dn.xlarge").question
-    assert resize.startswith(f"{ACCOUNT}gpu changes from t2.micro ($0.0")
+    assert resize.startswith(f"Change gpu ({stopped.id}) {ACCOUNT}\n  from     t2.micro, $0.0")
     assert requests.ask_terminate(current, stopped).question == (
-        f"{ACCOUNT}gpu (t2.micro, {stopped.id}), which dl_magics did not launch, "
-        "is terminated, and its disk is deleted"
+        f"Terminate gpu (t2.micro, {stopped.id}), which dl_magics did not launch, {ACCOUNT} "
+        "its disk is deleted"
     )
     assert requests.ask_stop(current, stopped).question == ""
     assert current.ec2.describe_instance(stopped.id).state == "stopped"
@@ -39,7 +41,7 @@ def test_an_instance_that_exists_is_launched_without_a_question(cloud):
 
     again = requests.ask_launch(current, "t2.micro", name="gpu")
 
-    assert first.question.startswith("'gpu' in practice · us-east-1, account 123456789012: t2")
+    assert first.question.startswith(f"Launch 'gpu' {ACCOUNT}\n  type     t2")
     assert again.question == ""
     assert [each.id for each in again.changes][-1] == launched.id
     assert requests.ask_start(current, launched).question == ""
