@@ -84,7 +84,7 @@ class Ec2:
         """Stop an instance; a pending one is stopped as soon as EC2 allows it."""
         yield instance
         _check_exists(instance)
-        check_stoppable(instance)
+        volumes.check_stoppable(instance)
         if instance.costs_money:
             try:
                 self._session.change_ec2("stop_instances", InstanceIds=[instance.id])
@@ -210,17 +210,6 @@ class Ec2:
             raise _make_capacity_error(seen, self.region)
         if seen.state in refused:
             raise _make_reverted_error(seen)
-
-
-def check_stoppable(instance: Instance) -> None:
-    """Raise WrongState if EC2 cannot stop an instance, as its root device is no volume."""
-    if not instance.ebs:
-        raise WrongState(
-            f"The root device of {instance.name} ({instance.id}) is on the instance store: it "
-            "cannot be stopped, nor its type be changed.",
-            fix="%sync down copies files from it · %aws_terminate "
-            f"{instance.id} -f ends it and its costs.",
-        )
 
 
 def _check_exists(instance: Instance) -> None:

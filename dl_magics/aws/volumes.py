@@ -7,6 +7,7 @@ from dataclasses import replace
 from dl_magics.aws.pricing import known
 from dl_magics.aws.session import AwsSession
 from dl_magics.core.instance import Instance
+from dl_magics.errors import WrongState
 
 
 def add_disks(session: AwsSession, instances: list[Instance]) -> list[Instance]:
@@ -29,3 +30,14 @@ def add_disks(session: AwsSession, instances: list[Instance]) -> list[Instance]:
         else each
         for each in instances
     ]
+
+
+def check_stoppable(instance: Instance) -> None:
+    """Raise WrongState if EC2 cannot stop an instance, as its root device is no volume."""
+    if not instance.ebs:
+        raise WrongState(
+            f"The root device of {instance.name} ({instance.id}) is on the instance store: it "
+            "cannot be stopped, nor its type be changed.",
+            fix="%sync down copies files from it · %aws_terminate "
+            f"{instance.id} -f ends it and its costs.",
+        )

@@ -162,12 +162,13 @@ class FinetuneMagics(Magics):
             %runs dogscats
             %runs --delete 2026-11-22_235400_vgg16_dogscats
         """
-        from dl_magics.actions.runs import deletion, explain, runs
+        from dl_magics.actions.runs import deletion, runs
+        from dl_magics.actions.runs.explain import scripts
         from dl_magics.magics.display import predict_progress
 
         args = parse_argstring(self.runs, line)
         if args.explain:
-            return explain.list_script(args.delete or [])
+            return scripts.list_script(args.delete or [])
         if args.delete:
             named = deletion.find_runs(args.delete)
             confirm(deletion.ask(named), yes=args.yes)
@@ -195,13 +196,14 @@ class FinetuneMagics(Magics):
             %attach
             %attach 2026-11-22_2354
         """
-        from dl_magics.actions.runs import explain, runs
+        from dl_magics.actions.runs import runs
+        from dl_magics.actions.runs.explain import scripts
         from dl_magics.magics.display import live, predict_progress
         from dl_magics.runs import log
 
         args = parse_argstring(self.attach, line)
         if args.explain:
-            return explain.watch_script(args.run)
+            return scripts.watch_script(args.run)
         run = runs.find_run(args.run)
         is_running = log.is_being_written(run.path)
         name, watched = (run.name, run) if is_running else ("", None)

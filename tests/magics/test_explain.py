@@ -12,6 +12,7 @@ from support.kernel import runner, shell_with_magics
 # A line of each magic, with what would change most.
 LINES = {
     "attach": "%attach --explain",
+    "aws_bill": "%aws_bill --explain",
     "aws_check": "%aws_check --explain",
     "aws_cleanup": "%aws_cleanup -f --explain",
     "aws_get": "%aws_get gpu --user rocky --explain",

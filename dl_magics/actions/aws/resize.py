@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from dl_magics.actions.aws import instances
 from dl_magics.actions.aws.context import Context
-from dl_magics.aws import images, instance_types, quotas
-from dl_magics.aws.ec2 import check_stoppable
+from dl_magics.aws import images, instance_types, quotas, volumes
 from dl_magics.aws.pricing import known, prices
 from dl_magics.aws.types import type_facts
 from dl_magics.aws.types.type_facts import TypeFacts
@@ -129,7 +128,7 @@ def _change_type(context: Context, type_: str, instance: Instance, *, ran: bool)
 
 
 def _check_instance(instance: Instance) -> None:
-    check_stoppable(instance)
+    volumes.check_stoppable(instance)
     if instance.spot:
         raise WrongState(
             f"{instance.name} is a spot instance: AWS does not change its type.",

@@ -46,8 +46,9 @@ class AccountMagics(Magics):
 
     @magic_arguments()
     @argument("--everywhere", action="store_true", help="the instances of all regions")
+    @EXPLAIN
     @line_magic
-    def aws_bill(self, line: str) -> Bill:
+    def aws_bill(self, line: str) -> Bill | Script:
         """Show what each instance has cost since its start and this month, by part and by run.
 
         Dollars are computed by the second from the starts and stops that this computer has seen, at
@@ -63,8 +64,11 @@ class AccountMagics(Magics):
         """
         from dl_magics.actions.aws import context
         from dl_magics.actions.aws.billing import bill
+        from dl_magics.actions.aws.explain import reads
 
         args = parse_argstring(self.aws_bill, line)
+        if args.explain:
+            return reads.bill_script(context.load(remembers=False), everywhere=args.everywhere)
         return bill.make_bill(context.load(), everywhere=args.everywhere)
 
     @magic_arguments()

@@ -1,6 +1,5 @@
 """Modules that are covered by a test of another name.
 
-explain: tests/magics/test_explain.py
 deletion: tests/magics/test_finetune.py
 measured_speed: tests/actions/runs/test_estimate.py
 remote_files, remote_runs, remote_stop: tests/actions/runs/test_remote_finetune.py

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 
 from dl_magics.actions.aws import account, check, instances, price_list
+from dl_magics.actions.aws.billing import bill
 from dl_magics.actions.aws.context import Context, load
 from dl_magics.actions.aws.explain.shell import Script, aws_command, comment, make_script
 from dl_magics.aws.session import Query, record_queries
@@ -45,6 +46,12 @@ def select_script(
 def prices_script(context: Context, pattern: str | None) -> Script:
     """Return what `%aws_prices` asks."""
     return _script(context, lambda: price_list.list_prices(context, pattern))
+
+
+def bill_script(context: Context, *, everywhere: bool) -> Script:
+    """Return what `%aws_bill` asks."""
+    reads = "reads the starts and stops that this computer has seen, and the runs"
+    return _script(context, lambda: bill.make_bill(context, everywhere=everywhere), reads)
 
 
 def check_script(context: Context, *, policy: bool) -> Script:

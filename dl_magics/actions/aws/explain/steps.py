@@ -9,7 +9,7 @@ from typing import Any
 from dl_magics.actions.aws import access
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.explain.shell import Variable, ec2_command, join
-from dl_magics.aws.ec2 import check_stoppable
+from dl_magics.aws import volumes
 from dl_magics.aws.network import security_group
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError
@@ -48,7 +48,7 @@ def stop_steps(instance: Instance) -> list[str]:
 
     Raises WrongState for one that EC2 cannot stop.
     """
-    check_stoppable(instance)
+    volumes.check_stoppable(instance)
     if instance.gone or instance.state == "stopped":
         return []
     stop = ec2_command("stop_instances", {"InstanceIds": [instance.id]})

@@ -62,6 +62,7 @@ READS = (
     "%aws_get_p2 t2",
     "%aws_list",
     "%aws_check",
+    "%aws_bill",
     "%aws_prices g4dn.xlarge",
     "%aws_region us-west-2",
     "%aws_launch",

@@ -1,0 +1,1 @@
+"""`--explain` of the magics for runs."""
