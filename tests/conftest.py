@@ -90,7 +90,7 @@ _MEASURED_WITH_CHILDREN = (
     "actions/gpu/test_kernel_main",
     "gpu_kernel/",
     "host/",
-    "magics/test_gpu_widgets",
+    "magics/in_a_kernel/test_gpu_widgets",
     "practice/",
     "remote_code/",
     "store/",

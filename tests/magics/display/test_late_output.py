@@ -1,4 +1,4 @@
-"""In a terminal; in a kernel see tests/magics/test_gpu_in_a_kernel.py."""
+"""In a terminal; in a kernel see tests/magics/in_a_kernel/test_gpu_in_a_kernel.py."""
 
 from __future__ import annotations
 
