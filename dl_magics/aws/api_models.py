@@ -19,6 +19,13 @@ def make_loader(data_path: str | None) -> Any:
     return loader
 
 
+def share_models() -> None:
+    """Let all sessions of botocore that this process makes from now on read each model once."""
+    import botocore.session
+
+    vars(botocore.session)["create_loader"] = make_loader
+
+
 class _FileLoader:
     """Reads a model, given by its path without an ending."""
 

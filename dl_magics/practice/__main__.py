@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from math import inf
 from pathlib import Path
 
+from dl_magics.aws.api_models import share_models
 from dl_magics.core.duration import parse_option
 from dl_magics.errors import DLMagicsError
 from dl_magics.practice.process import api_url, find_cloud, stop_cloud
@@ -41,9 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _serve(
     folder: Path, delay: float, boot: float, *, minute: float, tied: bool, unused: float
 ) -> None:
-    # Importing moto takes a second, so --stop does not import it. Its tables of instance types live
-    # as long as the process: freezing them spares the garbage collector a second at each full pass.
+    # Importing moto takes a second, so --stop does not import it. It makes three sessions of boto3,
+    # which would each parse the model of EC2. Its tables of instance types live as long as the
+    # process: freezing them spares the garbage collector a second at each full pass.
     gc.disable()
+    share_models()
     from dl_magics.practice.server import serve_cloud
 
     gc.freeze()

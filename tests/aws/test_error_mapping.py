@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dl_magics import errors
-from dl_magics.actions.aws import access, context, instances, selection
+from dl_magics.actions.aws import access, context, selection
 from dl_magics.actions.aws.launch.launch import make_guard_settings
 from dl_magics.actions.aws.launch.plan import make_plan
 from dl_magics.aws import launch, session
@@ -134,8 +134,10 @@ def test_an_unanswered_launch_is_repeated_with_the_same_token(run, cloud):
     assert state.read().pending_launches == {}
 
 
-def test_repeating_an_executed_launch_returns_its_instance_and_host_key(run, cloud, rent):
-    cloud.inject_fault("connection-reset", actions=["RunInstances"])
+def test_repeating_an_executed_launch_returns_its_instance_and_host_key(
+    run, cloud_with_hosts, rent
+):
+    cloud_with_hosts.inject_fault("connection-reset", actions=["RunInstances"])
     with pytest.raises(errors.NoAnswer):
         run("%aws_launch t2.micro -y")
     pending = state.read().pending_launches["practice"]
@@ -190,12 +192,14 @@ def short_timeout(monkeypatch):
     session._open.cache_clear()
 
 
-def test_a_query_that_times_out_is_reported_in_two_lines(rent, run, cloud, short_timeout):
+def test_a_query_that_times_out_is_reported_in_two_lines(
+    rent, run, cloud_with_hosts, short_timeout
+):
     rent()
     run("%aws_get gpu")
     short_timeout()
     # One more than a query tries: the practice cloud may get a query of another client, too.
-    cloud.inject_fault("time-out", times=3, seconds=5, actions=["DescribeInstances"])
+    cloud_with_hosts.inject_fault("time-out", times=3, seconds=5, actions=["DescribeInstances"])
 
     with pytest.raises(errors.NoAnswer) as refused:
         run("%aws_state")
@@ -204,11 +208,11 @@ def test_a_query_that_times_out_is_reported_in_two_lines(rent, run, cloud, short
     assert run("%aws_state") == "running"
 
 
-def test_a_start_that_times_out_is_sent_once(rent, run, cloud, short_timeout):
+def test_a_start_that_times_out_is_sent_once(rent, run, cloud_with_hosts, short_timeout):
     rent(state="stopped")
     run("%aws_get gpu")
     short_timeout()
-    cloud.inject_fault("time-out", seconds=5, actions=["StartInstances"])
+    cloud_with_hosts.inject_fault("time-out", seconds=5, actions=["StartInstances"])
 
     with pytest.raises(errors.NoAnswer) as refused:
         run("%aws_start -y")
@@ -218,8 +222,7 @@ def test_a_start_that_times_out_is_sent_once(rent, run, cloud, short_timeout):
     assert run("%aws_start -y").state == "running"
 
 
-def test_a_start_with_wait_is_retried_until_aws_has_capacity(rent, run, cloud, monkeypatch):
-    monkeypatch.setattr(instances, "_RETRY_SECONDS", 0.1)
+def test_a_start_with_wait_is_retried_until_aws_has_capacity(rent, run, cloud):
     rent("g4dn.xlarge", state="stopped")
     run("%aws_get gpu")
     cloud.inject_fault("no-capacity-on-start", times=3)
@@ -227,14 +230,13 @@ def test_a_start_with_wait_is_retried_until_aws_has_capacity(rent, run, cloud, m
     assert run("%aws_start --wait 20m -y").state == "running"
 
 
-def test_a_start_with_wait_fails_after_that_time(rent, run, cloud, monkeypatch):
-    monkeypatch.setattr(instances, "_RETRY_SECONDS", 0.1)
+def test_a_start_with_wait_fails_after_that_time(rent, run, cloud):
     rent("g4dn.xlarge", state="stopped")
     run("%aws_get gpu")
-    cloud.inject_fault("no-capacity-on-start", times=50)
+    cloud.inject_fault("no-capacity-on-start", times=999)
 
     with pytest.raises(errors.NoCapacity):
-        run("%aws_start --wait 1s -y")
+        run("%aws_start --wait 20m -y")
 
     cloud.clear_faults()
     assert run("%aws_state") == "stopped"

@@ -1,6 +1,8 @@
-"""Import Keras in one fork per home folder, after its backend was imported once. Python 3.8.
+"""Write, show and read the settings of Keras in forks of a process with its backend. Python 3.8.
 
-Each line on stdin is a home folder; each reply is a JSON line with the settings that Keras reports.
+The arguments are the backend, a home folder that selects it, and the folder of our packages. Each
+line on stdin has a home folder and settings to write there; each reply has what dl_magics shows
+then, and what Keras reports when it is imported.
 """
 
 from __future__ import annotations
@@ -33,9 +35,24 @@ def run_in_fork(function: Callable[[], Any]) -> Any:
     return result
 
 
-def read_settings(home: str) -> list[Any]:
+def enter(home: str) -> None:
+    """Let this process find Keras, and the settings in that home folder."""
     os.environ["HOME"], os.environ["KERAS_HOME"] = home, f"{home}/.keras"
     sys.modules.pop("keras")
+
+
+def write_and_show(home: str, settings: dict[str, Any]) -> Any:
+    """Return what dl_magics shows after it wrote the settings."""
+    enter(home)
+    sys.path.append(sys.argv[3])
+    from dl_magics.keras_config import rpc
+
+    rpc.write_settings(settings)
+    return rpc.show_settings()["in_force"]
+
+
+def read_settings(home: str) -> list[Any]:
+    enter(home)
     from keras import backend
 
     ordering = getattr(backend, "image_dim_ordering", None) or backend.image_data_format
@@ -56,6 +73,7 @@ for name in run_in_fork(lambda: list_other_modules(sys.argv[2])):
         importlib.import_module(name)
 assert not [name for name in sys.modules if name.startswith("keras.")]
 for line in sys.stdin:
-    reply = run_in_fork(partial(read_settings, line.strip()))
-    OUT.write(json.dumps(reply) + "\n")
+    home, settings = json.loads(line)
+    shown = run_in_fork(partial(write_and_show, home, settings))
+    OUT.write(json.dumps([shown, run_in_fork(partial(read_settings, home))]) + "\n")
     OUT.flush()

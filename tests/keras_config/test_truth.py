@@ -19,6 +19,7 @@ from support.old_keras import environment, theano_python
 
 ORACLE = Path(__file__).with_name("oracle.py")
 NURSERY = Path(__file__).with_name("nursery.py")
+ROOT = Path(__file__).parents[2]
 OLD_WORDS = {"th": "channels_first", "tf": "channels_last"}
 FORMATS, FLOATS = ("channels_first", "channels_last"), ("float16", "float32", "float64")
 
@@ -123,7 +124,7 @@ class Nursery:
         (home / ".keras").mkdir()
         (home / ".keras" / "keras.json").write_text(json.dumps({"backend": backend}))
         self.process = subprocess.Popen(
-            [str(python), "-W", "ignore", str(NURSERY), backend, str(home)],
+            [str(python), "-W", "ignore", str(NURSERY), backend, str(home), str(ROOT)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -131,11 +132,12 @@ class Nursery:
             env=environment(TF_CPP_MIN_LOG_LEVEL="3"),
         )
 
-    def read_settings(self, home: Path) -> dict:
-        self.process.stdin.write(f"{home}\n")
+    def write_settings(self, home: Path, settings: dict) -> tuple[dict, dict]:
+        """Return what dl_magics shows after it wrote the settings, and what Keras reports."""
+        self.process.stdin.write(json.dumps([str(home), settings]) + "\n")
         self.process.stdin.flush()
-        backend, ordering, floatx, epsilon = json.loads(self.process.stdout.readline())
-        return {
+        shown, (backend, ordering, floatx, epsilon) = json.loads(self.process.stdout.readline())
+        return shown, {
             "backend": backend,
             "image_data_format": OLD_WORDS.get(ordering, ordering),
             "floatx": floatx,
@@ -155,18 +157,10 @@ def nursery(request, tmp_path_factory):
         pytest.skip(f"{backend} is not installed")
     python = theano_python(old) if old else Path(sys.executable)
     made = Nursery(python, backend, tmp_path_factory.mktemp("nursery"))
-    made.python, made.backend = python, backend
-    made.home = tmp_path_factory.mktemp("written")
-    # Checks once that the backend can be imported.
-    call_in(python, rpc.write_settings, made.home, settings={"backend": backend})
+    made.backend, made.home = backend, tmp_path_factory.mktemp("written")
+    made.write_settings(made.home, {"backend": backend})
     yield made
     made.close()
-
-
-def call_in(python, function, home, **what):
-    """Call a function of `rpc` in that interpreter, as on an instance."""
-    env = environment(HOME=str(home), KERAS_HOME=str(home / ".keras"))
-    return other_python.call(python, function, env=env, **what)
 
 
 @pytest.mark.backends
@@ -180,10 +174,8 @@ def call_in(python, function, home, **what):
 def test_written_settings_are_reported_by_a_new_keras_and_shown(nursery, ordering, floatx):
     asked = {"image_data_format": ordering, "floatx": floatx, "epsilon": 1e-5}
 
-    call_in(nursery.python, rpc.write_settings, nursery.home, settings=asked)
+    shown, reported = nursery.write_settings(nursery.home, asked)
 
-    shown = call_in(nursery.python, rpc.show_settings, nursery.home)["in_force"]
-    reported = nursery.read_settings(nursery.home)
     assert reported == {"backend": nursery.backend, **asked}
     assert reported == {each["name"]: each["value"] for each in shown["values"]}
     assert not shown["refusal"]

@@ -69,7 +69,7 @@ def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[practice
 
 
 @pytest.fixture
-def cloud(
+def cloud_with_hosts(
     running_cloud: practice.PracticeCloud, address: AddressService
 ) -> Iterator[practice.PracticeCloud]:
     """The practice cloud, chosen as `%practice on` chooses it, and empty."""
@@ -83,6 +83,12 @@ def cloud(
     left = [each.id for each in context.load().ec2.list_instances() if not each.gone]
     if left:
         context.load().session.change_ec2("terminate_instances", InstanceIds=left)
+
+
+@pytest.fixture
+def cloud(cloud_with_hosts: practice.PracticeCloud) -> practice.PracticeCloud:
+    """What tests rent from; a folder may put an account in this process in its place."""
+    return cloud_with_hosts
 
 
 def choose_practice(running: practice.PracticeCloud, **changes: str) -> None:

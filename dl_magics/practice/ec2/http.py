@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import re
@@ -11,7 +12,6 @@ from functools import cached_property
 from typing import Any, Literal, NoReturn
 from urllib.parse import parse_qsl
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
-from xml.sax.saxutils import escape
 
 AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256\s+Credential=(?P<key>[^/,\s]+)/(?P<day>\d{8})/(?P<region>[^/,\s]+)"
@@ -137,7 +137,7 @@ class ApiError(Exception):
 
     def to_response(self, call: ApiCall) -> ApiResponse:
         """Return the error in the format of the called service."""
-        code, message = escape(self.code), escape(str(self))
+        code, message = (html.escape(each, quote=False) for each in (self.code, str(self)))
         if call.protocol == "json":
             return json_response({"__type": self.code, "message": str(self)}, self.status)
         if call.protocol == "ec2":

@@ -140,9 +140,12 @@ class Ec2State:
         _correct_addresses()
         amis.AMIS.extend(image for image in IMAGES if image not in amis.AMIS)
         vars(amis)["load_resource"] = _load_images
+        added = [made[0] for made in ADDED_TYPES if made[0] not in INSTANCE_TYPES]
         for made in ADDED_TYPES:
-            if made[0] not in INSTANCE_TYPES:
+            if made[0] in added:
                 _add_type(*made)
+        if added:
+            _offer_types(added)
 
 
 def _load_images(path: str) -> Any:
@@ -208,7 +211,11 @@ def _add_type(
     facts["GpuInfo"]["TotalGpuMemoryInMiB"] = gpus * gib_each * 1024
     INSTANCE_TYPES[name] = facts
     InstanceTypeBackend.instance_types.append(InstanceType(name))
+
+
+def _offer_types(names: list[str]) -> None:
+    """Offer these types wherever g4dn.xlarge is offered."""
     for regions in INSTANCE_TYPE_OFFERINGS.values():
         for offers in regions.values():
             places = [one for one in offers if one["InstanceType"] == "g4dn.xlarge"]
-            offers.extend({**place, "InstanceType": name} for place in places)
+            offers.extend({**place, "InstanceType": name} for name in names for place in places)

@@ -4,3 +4,14 @@ instances: tests/magics/aws/test_power.py
 account, check: tests/magics/aws/test_account.py
 practice: tests/magics/test_practice.py
 """
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def cloud(account_or_cloud: Any) -> Any:
+    return account_or_cloud

@@ -47,7 +47,7 @@ def count_reads() -> Iterator[Callable[[Callable[[], object]], int]]:
 
 
 @pytest.fixture
-def gpu(cloud, rent) -> str:
+def gpu(cloud_with_hosts, rent) -> str:
     id_ = rent(state="stopped")
     current = context.load()
     current.select_instance(current.ec2.describe_instance(id_))

@@ -3,3 +3,14 @@
 options: tests/magics/aws/test_power.py
 stopping: tests/actions/runs/test_remote_finetune.py
 """
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def cloud(account_or_cloud: Any) -> Any:
+    return account_or_cloud

@@ -16,7 +16,7 @@ def marks(report):
     return {line.what: line.mark for line in report.lines}
 
 
-def test_a_launched_instance_has_an_armed_guard_whose_limits_can_be_changed(cloud, run):
+def test_a_launched_instance_has_an_armed_guard_whose_limits_can_be_changed(cloud_with_hosts, run):
     run("%aws_launch t2.micro -y --idle 45 --max-duration 8h")
 
     report = run("%aws_safety")
@@ -33,7 +33,7 @@ def test_a_launched_instance_has_an_armed_guard_whose_limits_can_be_changed(clou
     assert shown == "Idle timeout: off"
 
 
-def test_a_guard_is_offered_and_installed_where_there_is_none(cloud, run, capsys):
+def test_a_guard_is_offered_and_installed_where_there_is_none(cloud_with_hosts, run, capsys):
     run("%aws_launch t2.micro -y")
     run(f"%aws_ssh kill -9 $(sudo cat {FOLDER}/pid); sudo rm -r {FOLDER}")
 
@@ -54,7 +54,7 @@ def test_a_guard_is_offered_and_installed_where_there_is_none(cloud, run, capsys
     assert first != second
 
 
-def test_a_guard_that_would_delete_the_disk_is_not_installed(cloud, run, rent):
+def test_a_guard_that_would_delete_the_disk_is_not_installed(cloud_with_hosts, run, rent):
     rent(InstanceInitiatedShutdownBehavior="terminate")
 
     with pytest.raises(errors.NotConfirmed, match="would terminate gpu") as refused:
@@ -65,7 +65,7 @@ def test_a_guard_that_would_delete_the_disk_is_not_installed(cloud, run, rent):
     assert marks(report) == {"guard": "!", "stop or delete": "✗"}
 
 
-def test_a_rehearsal_shows_how_an_instance_is_stopped_and_deletes_it(cloud, run, capsys):
+def test_a_rehearsal_shows_how_an_instance_is_stopped_and_deletes_it(cloud_with_hosts, run, capsys):
     stopped = run("%aws_safety --rehearse")
 
     states = [each.state for each in context.load().ec2.list_instances() if each.id == stopped.id]

@@ -39,14 +39,16 @@ def test_a_magic_without_arguments_changes_nothing(cloud, run):
     assert run("%aws_state") == "running"
 
 
-def test_an_image_is_logged_in_to_as_its_own_user(cloud, run):
+def test_an_image_is_logged_in_to_as_its_own_user(cloud_with_hosts, run):
     launched = run(f"%aws_launch t2.micro --image {ROCKY} -y")
 
     assert launched.answers
     assert repr(run("%aws_ssh echo $USER")).strip() == "rocky"
 
 
-def test_an_instance_of_others_is_logged_in_to_as_the_user_of_its_image(cloud, run, tmp_path):
+def test_an_instance_of_others_is_logged_in_to_as_the_user_of_its_image(
+    cloud_with_hosts, run, tmp_path
+):
     key = asyncssh.generate_private_key("ssh-ed25519")
     key.write_private_key(str(tmp_path / "thesis.pem"))
     change = context.load().session.change_ec2

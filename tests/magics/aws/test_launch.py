@@ -12,7 +12,7 @@ from dl_magics.store import state
 from support.cloud import start_in_second_kernel
 
 
-def test_two_equal_launches_at_once_create_one_instance(cloud, run, aws_shell):
+def test_two_equal_launches_at_once_create_one_instance(cloud_with_hosts, run, aws_shell):
     other = start_in_second_kernel("%aws_launch t2.micro -y")
 
     mine = run("%aws_launch t2.micro -y")
@@ -149,8 +149,8 @@ def test_a_quota_that_is_too_small_is_reported_before_the_launch(cloud, run):
     assert "L-DB2E81BA" in refused.value.fix
 
 
-def test_a_launch_can_be_repeated_after_an_interrupt(cloud, run):
-    cloud.inject_fault("slow-boot", seconds=3)
+def test_a_launch_can_be_repeated_after_an_interrupt(cloud_with_hosts, run):
+    cloud_with_hosts.inject_fault("slow-boot", seconds=3)
 
     threading.Timer(1.5, _thread.interrupt_main).start()
     with pytest.raises(KeyboardInterrupt):

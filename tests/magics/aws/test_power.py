@@ -11,7 +11,7 @@ from dl_magics.actions.aws import context
 from support.cloud import start_in_second_kernel
 
 
-def test_two_kernels_can_start_the_same_instance_at_once(rent, run, aws_shell):
+def test_two_kernels_can_start_the_same_instance_at_once(rent, run, aws_shell, cloud_with_hosts):
     rent(state="stopped")
     run("%aws_get gpu")
     other = start_in_second_kernel("%aws_start -y")
@@ -24,10 +24,10 @@ def test_two_kernels_can_start_the_same_instance_at_once(rent, run, aws_shell):
     assert mine.state == "running"
 
 
-def test_a_stop_during_a_start_wins_and_the_start_fails(rent, run, aws_shell, cloud):
+def test_a_stop_during_a_start_wins_and_the_start_fails(rent, run, aws_shell, cloud_with_hosts):
     rent(state="stopped")
     run("%aws_get gpu")
-    cloud.inject_fault("slow-boot", seconds=8)
+    cloud_with_hosts.inject_fault("slow-boot", seconds=8)
     other = start_in_second_kernel("%aws_start -y")
     while run("%aws_state") == "stopped":
         pass
@@ -65,10 +65,10 @@ def test_a_start_refuses_an_invalid_wait(run, wait):
         run(f"%aws_start --wait={wait}")
 
 
-def test_an_interrupt_ends_only_the_waiting_for_a_start(cloud, run):
+def test_an_interrupt_ends_only_the_waiting_for_a_start(cloud_with_hosts, run):
     run("%aws_launch t2.micro -y")
     run("%aws_stop")
-    cloud.inject_fault("slow-boot", seconds=3)
+    cloud_with_hosts.inject_fault("slow-boot", seconds=3)
     stopped = context.load().resolve_instance()
 
     def interrupt() -> None:

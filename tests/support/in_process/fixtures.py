@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dl_magics.actions.aws import context, selection
-from dl_magics.aws import ec2
+from dl_magics.actions.aws import access, context, instances, selection
+from dl_magics.aws import ec2, session
+from dl_magics.aws.pricing import prices
 from dl_magics.store import state
 
 if TYPE_CHECKING:
@@ -39,6 +41,28 @@ def write_profile(folder: Path, account: Account, name: str = "uni") -> state.Pr
     )
 
 
+class Clock:
+    """Takes the place of the module `time`: who sleeps does not wait, but it is later then."""
+
+    def __init__(self) -> None:
+        self._later = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._later
+
+    def sleep(self, seconds: float) -> None:
+        self._later += seconds
+
+
+@pytest.fixture
+def aws_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of what waits for AWS and for SSH."""
+    clock = Clock()
+    for waits in (access, ec2, instances, session):
+        monkeypatch.setattr(waits, "time", clock)
+    return clock
+
+
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[Account]:
     # moto takes a second to import.
@@ -57,11 +81,28 @@ def profiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def uni(account: Account, profiles: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
+def uni(account: Account, profiles: Path, aws_clock: Clock) -> Account:
     """The account, selected by its profile: magics reach it."""
-    monkeypatch.setattr(ec2.time, "sleep", lambda _: None)
     settings = write_profile(profiles, account)
     selection.update(lambda before: replace(before, profile=settings))
+    return account
+
+
+@pytest.fixture
+def account_or_cloud(request: pytest.FixtureRequest) -> Any:
+    """Put an account in the place of the practice cloud, unless the test asks for its hosts.
+
+    Its profile has the same name; each SSH connection to its instances succeeds.
+    """
+    if "cloud_with_hosts" in request.fixturenames:
+        return request.getfixturevalue("cloud_with_hosts")
+    prices._failed_at.clear()
+    account, address = map(request.getfixturevalue, ("account", "address"))
+    for name in ("ssh_commands", "aws_clock"):
+        request.getfixturevalue(name)
+    chosen = write_profile(request.getfixturevalue("profiles"), account, "practice")
+    chosen = replace(chosen, address_url=address.url)
+    selection.update(lambda before: replace(before, profile=chosen))
     return account
 
 

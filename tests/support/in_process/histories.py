@@ -71,7 +71,9 @@ class History(RuleBasedStateMachine):
         super().__init__()
         stage.histories += 1
         for port in PORTS.values():
-            before = stage.accounts.get(port) or world.open_account(stage.folder, port)
+            before = stage.accounts.get(port) or world.open_account(
+                stage.folder, port, id_=f"{port:012d}"
+            )
             stage.accounts[port] = world.reopen_account(stage.folder, before)
         for name in ("state.json", "ledger.jsonl", "known_hosts"):
             (paths.data_folder() / name).unlink(missing_ok=True)

@@ -23,6 +23,7 @@ from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
 from moto import backends
 from moto.core import responses
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import amis
 
 from dl_magics.practice.ec2 import api, images, state
@@ -37,7 +38,7 @@ from support.ec2_client import ONE_TRY, open_session
 SETTLED = ("DescribeImages", "DescribeSubnets", "DescribeVpcs")
 MODULES = tuple(backends.list_of_moto_modules())
 METHOD_NAMES = responses.method_names_from_class
-SAVE = state.Ec2State.save
+SAVE, SEND = state.Ec2State.save, URLLib3Session.send
 KEY = AccessKey("AKIA0000000000000000", "secret")
 
 
@@ -128,12 +129,19 @@ class Account:
         """Inject a fault into the next call that it affects."""
         self.api.inject_fault(replace(FAULTS[name], **aim))
 
+    def clear_faults(self) -> None:
+        """Remove all faults that have not occurred yet."""
+        self.api.faults.clear()
+
     def respond(self, request: AWSPreparedRequest) -> AWSResponse:
         """Return the response to a request of boto3."""
         environ = self._environ(request)
         call = ApiCall.from_environ({**environ, "wsgi.input": _copy(environ)})
         self.calls.append(call)
-        status, headers, body = self._answer(environ, call)
+        try:
+            status, headers, body = self._answer(environ, call)
+        except ConnectionResetError as error:
+            raise ConnectionClosedError(endpoint_url=self.url) from error
         if call.action in self.unanswered:
             raise ConnectionClosedError(endpoint_url=self.url)
         if edit := self.edits.get(call.action):
@@ -175,6 +183,7 @@ class Account:
             "HTTP_HOST": parts.netloc,
             "wsgi.input": io.BytesIO(body),
             "wsgi.url_scheme": "http",
+            "werkzeug.socket": mock.Mock(spec=["shutdown"]),
         }
 
 
@@ -193,11 +202,15 @@ def _make_client(service: str, region: str, url: str) -> Any:
 
 @contextmanager
 def patched_aws() -> Iterator[dict[int, Account]]:
-    """Let boto3 reach the accounts, by the port of their endpoint URL, that are put into a dict."""
+    """Let boto3 reach the accounts that are put into a dict, by the port of their endpoint URL.
+
+    Other ports are reached through the network.
+    """
     accounts: dict[int, Account] = {}
 
-    def send(_: Any, request: AWSPreparedRequest) -> AWSResponse:
-        return accounts[urlsplit(request.url).port or 0].respond(request)
+    def send(session: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:
+        account = accounts.get(urlsplit(request.url).port or 0)
+        return account.respond(request) if account else SEND(session, request)
 
     with (
         mock.patch.object(URLLib3Session, "send", send),
@@ -218,12 +231,13 @@ def _old_images() -> list[dict[str, Any]]:
     return [each for each in amis.AMIS if "trusty" in each["name"]]
 
 
-def open_account(folder: Path, port: int, *, delay: float = 0) -> Account:
+def open_account(
+    folder: Path, port: int, *, id_: str = DEFAULT_ACCOUNT_ID, delay: float = 0
+) -> Account:
     """Return the account that was saved in the folder, or an empty one.
 
-    Its id depends on the port only. Instances are so many seconds in a transient state.
+    Instances are so many seconds in a transient state.
     """
-    id_ = f"{port:012d}"
     made = api.Ec2Api(folder, f"http://127.0.0.1:{port}", KEY, delay, 0, account=id_)
     return Account(id_, port, made, PracticeApp(made, "", LastUse(list, 0), lambda: None))
 
@@ -231,7 +245,9 @@ def open_account(folder: Path, port: int, *, delay: float = 0) -> Account:
 def reopen_account(folder: Path, before: Account) -> Account:
     """Return an account that is empty again. Its networks stay: moto takes long to make them."""
     _empty(before)
-    account = replace(open_account(folder, before.port), settled=before.settled or {})
+    account = replace(
+        open_account(folder, before.port, id_=before.id), settled=before.settled or {}
+    )
     account.api.state.app = before.api.state.app
     return account
 

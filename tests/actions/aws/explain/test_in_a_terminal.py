@@ -38,7 +38,7 @@ def paste(monkeypatch):
     return pasted
 
 
-def test_the_stop_resize_and_start_commands_work(cloud, run, paste):
+def test_the_stop_resize_and_start_commands_work(cloud_with_hosts, run, paste):
     run("%aws_launch t2.micro -y")
 
     assert paste(run("%aws_ip --explain")).strip() == run("%aws_ip")
@@ -52,7 +52,7 @@ def test_the_stop_resize_and_start_commands_work(cloud, run, paste):
     assert run("%aws_state") == "running"
 
 
-def test_the_launch_commands_launch_the_same_instance(cloud, run, paste):
+def test_the_launch_commands_launch_the_same_instance(cloud_with_hosts, run, paste):
     paste(run("%aws_launch t2.micro --name pasted --explain"))
     ours = run("%aws_launch t2.micro --name ours -y")
 
