@@ -11,7 +11,7 @@ from support.ec2_client import until
 
 
 @pytest.fixture
-def slow_to_stop(rent):
+def slow_to_stop(cloud_with_hosts, rent):
     """A running instance whose host process is suspended, so that it stays in "stopping"."""
     id_ = rent()
     host = until(lambda: [each for each in psutil.process_iter() if is_host(each, id_)])[0]

@@ -5,3 +5,14 @@ remote_call: tests/actions/keras/test_settings.py
 kernel_ids: tests/magics/test_gpu.py
 sync: tests/magics/test_sync.py
 """
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def cloud(account_or_cloud: Any) -> Any:
+    return account_or_cloud

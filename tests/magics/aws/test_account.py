@@ -39,7 +39,7 @@ def test_changed_credentials_are_used_at_once(cloud, run):
     assert run("%aws_list") is not None
 
 
-def test_all_checks_pass_after_a_launch(cloud, run):
+def test_all_checks_pass_after_a_launch(cloud_with_hosts, run):
     run("%aws_launch t2.micro -y")
 
     report = run("%aws_check")
