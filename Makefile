@@ -47,8 +47,8 @@ check: ## all checks and tests, with what is installed
 
 # What runs beside it is told in one piece, but its own output comes at once.
 pytest:
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-config=setup.cfg --cov-report=term --durations=10 \
-		>&$${LIVE:-1} 2>&1
+	COVERAGE=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=10 >&$${LIVE:-1} 2>&1
+	{ $(BIN)/coverage combine --rcfile=setup.cfg --quiet && $(BIN)/coverage report --rcfile=setup.cfg; } >&$${LIVE:-1} 2>&1
 
 lint:
 	$(BIN)/ruff check .
@@ -158,6 +158,8 @@ build/installed-for-tests: build/packages build/npm build/awscli/done build/sche
 # Python compiles what it imports; all of three backends at once would take a minute.
 build/packages: pyproject.toml $(PANEL) | build/venv build/node
 	$(BIN)/python -m pip install --quiet --no-compile --editable '.[lab,practice]' nbclient --group test --group backends
+	@# Three processes of pytest would compile what Keras imports three times.
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -c 'import keras'
 	@touch build/installed build/panel $@
 
 # The lowest versions of what we import; of what only tests import, the newest that fits.

@@ -19,7 +19,9 @@ import pytest
 from hypothesis import settings
 from IPython.core import interactiveshell
 
-from support import child_coverage, leftovers
+from support import code_coverage, leftovers
+
+code_coverage.begin()
 
 pytest_plugins = [
     "support.cloud",
@@ -105,10 +107,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         leftovers.end()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtestloop() -> Iterator[None]:
-    child_coverage.stop()
-    return (yield)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    code_coverage.save()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -123,7 +123,7 @@ def _rank(test: str) -> int:
 @pytest.fixture(scope="module", autouse=True)
 def coverage_of_children(request: pytest.FixtureRequest) -> Iterator[None]:
     if any(f"tests/{name}" in request.node.nodeid for name in _MEASURED_WITH_CHILDREN):
-        with child_coverage.measured():
+        with code_coverage.measured():
             yield
     else:
         yield

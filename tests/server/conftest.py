@@ -15,7 +15,7 @@ import pytest
 from dl_magics.actions.aws import selection
 from dl_magics.store import paths, state
 from dl_magics.store.state import State
-from support.child_coverage import measured
+from support.code_coverage import measured
 from support.jupyter import rest_server
 from support.jupyter.rest_server import RestServer
 

@@ -134,7 +134,6 @@ def test_slow_batches_are_saved_individually(whole, room):
     assert not (whole.path / checkpoint.FILE_NAME).exists()
 
 
-@pytest.mark.no_cover
 @settings(max_examples=12, deadline=None)
 @given(at=st.data())
 def test_a_run_killed_after_any_event_is_resumed_with_identical_results(
@@ -154,7 +153,6 @@ def test_a_run_killed_after_any_event_is_resumed_with_identical_results(
     assert list(tiny_keras.of_kind(RunResumed, log.read_events(run.path))) == [new[0]]
 
 
-@pytest.mark.no_cover
 @settings(max_examples=5, deadline=None)
 @given(breaks=st.lists(st.integers(2, 30), min_size=1, max_size=3))
 def test_a_run_interrupted_repeatedly_is_resumed_with_identical_results(

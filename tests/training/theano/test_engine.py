@@ -111,7 +111,6 @@ def test_a_run_on_theano_has_the_same_events_as_a_keras_run(done):
     assert set(events[-1].files) == {"model.h5"}
 
 
-@pytest.mark.no_cover
 def test_it_learns_as_the_same_head_on_keras_3(offline, interpreter, tmp_path, monkeypatch):
     asked = {"weights": "imagenet", "dense": [64], "dropout": 0.2, "epochs": 8, "patience": 8}
     recipe = tiny_keras.recipe(FASHION, sample=25, learning_rate=3e-3, **asked)

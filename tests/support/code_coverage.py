@@ -1,0 +1,121 @@
+"""Which lines and branches of ours the tests run, if COVERAGE is set; coverage.py reports it.
+
+SlipCover measures the processes of pytest: its probes are in our code only. The trace function of
+coverage.py, before Python 3.12, lets all code run at a third of its speed, that of Keras and boto3
+too. It measures those processes that tests start while `measured`; most of what these run is not
+ours, as the import of a backend.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+_FOR_CHILDREN = "COVERAGE_PROCESS_CONFIG"
+_OURS = ROOT / "dl_magics"
+_begun: list[Any] = []
+
+
+def begin() -> None:
+    """Measure what is imported from now on."""
+    if "COVERAGE" not in os.environ:
+        return
+    import slipcover
+
+    kept = [name for name in sys.modules if name.partition(".")[0] == "dl_magics"]
+    assert not kept, f"imported before it could be measured: {kept}"
+    # Code that is in use is never replaced by code without probes.
+    measuring = slipcover.Slipcover(branch=True, d_miss_threshold=sys.maxsize)
+    slipcover.ImportManager(measuring, _matcher()).__enter__()
+    _begun.append(measuring)
+
+
+@contextmanager
+def measured() -> Iterator[None]:
+    """Measure the processes that are started meanwhile, if this one is measured."""
+    with pytest.MonkeyPatch.context() as patch:
+        if _begun:
+            patch.setenv(_FOR_CHILDREN, _settings().serialize())
+        yield
+
+
+def save() -> None:
+    """Write what was measured in this process for `coverage combine`."""
+    from coverage import CoverageData
+
+    for measuring in _begun:
+        path = ROOT / _settings().data_file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        name = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        data = CoverageData(str(path), suffix=f"{name}.{os.getpid()}")
+        files = measuring.get_coverage()["files"]
+        data.add_arcs({str(ROOT / file): find_arcs(ROOT / file, of) for file, of in files.items()})
+        # A file that no test imports counts, too.
+        data.touch_files([str(file) for file in _OURS.rglob("*.py") if _matcher().matches(file)])
+        data.write()
+
+
+def find_arcs(file: Path, seen: dict[str, Any]) -> set[tuple[int, int]]:
+    """Return the arcs of coverage.py for the lines and branches that SlipCover saw in a file.
+
+    Both name a branch by its two lines, but not always the same second one: each of SlipCover's is
+    that which coverage.py knows for the line, to the body or past it.
+    """
+    from coverage.parser import PythonParser
+
+    parser = PythonParser(filename=str(file))
+    parser.parse_source()
+    possible: dict[int, set[int]] = {}
+    for begin_, end in parser.arcs():
+        possible.setdefault(begin_, set()).add(end)
+    bodies, cases = _find_bodies(ast.parse(file.read_text("utf-8")))
+    arcs = {(-1, line) for line in seen["executed_lines"]}
+    for begin_, end in seen["executed_branches"]:
+        tried = cases.get(begin_, [])
+        if tried:
+            # SlipCover's branches begin at the `match`, those of coverage.py at each `case`.
+            reached = next((n for n, line in enumerate(tried) if end in bodies[line]), None)
+            arcs |= set(pairwise(tried if reached is None else tried[: reached + 1]))
+            begin_ = tried[-1 if reached is None else reached]
+        if end in possible.get(begin_, ()):
+            arcs.add((begin_, end))
+        elif end not in bodies[begin_]:
+            past = possible.get(begin_, set()) - bodies[begin_]
+            arcs |= {(begin_, each) for each in past if len(past) == 1}
+    return arcs
+
+
+def _find_bodies(tree: ast.AST) -> tuple[dict[int, set[int]], dict[int, list[int]]]:
+    """Return the first lines of bodies, by statement or case, and the cases by their `match`."""
+    bodies: dict[int, set[int]] = defaultdict(set)
+    cases = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If | ast.For | ast.AsyncFor | ast.While):
+            bodies[node.lineno].add(node.body[0].lineno)
+        elif isinstance(node, ast.Match):
+            cases[node.lineno] = [each.pattern.lineno for each in node.cases]
+            for each in node.cases:
+                bodies[each.pattern.lineno].add(each.body[0].lineno)
+    return bodies, cases
+
+
+def _matcher() -> Any:
+    from slipcover import FileMatcher
+
+    return FileMatcher([str(_OURS)], _settings().run_omit)
+
+
+def _settings() -> Any:
+    from coverage import Coverage
+
+    return Coverage(config_file=str(ROOT / "setup.cfg")).config

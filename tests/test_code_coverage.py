@@ -1,0 +1,102 @@
+"""What SlipCover saw is told to coverage.py as coverage.py would have seen it."""
+
+from __future__ import annotations
+
+import ast
+import json
+
+import pytest
+
+from support import code_coverage
+
+# Each branch is taken on one side by some call, on both sides or on none by others.
+SAMPLE = """
+def one_sided(n):
+    if n > 1:
+        n += 1
+    for each in range(n):
+        if each:
+            continue
+        n += each
+    while n < 3:
+        n += 1
+    else:
+        n = 0
+    return n
+
+
+def ends_with_a_branch(n):
+    with open(__file__) as file:
+        if n:
+            file.read()
+
+
+def of_cases(value):
+    match value:
+        case 1 | 2:
+            return "low"
+        case str() if value:
+            value = "text"
+        case _:
+            return "other"
+    return value
+
+
+def of_cases_that_may_all_fail(value):
+    match value:
+        case int():
+            value = 1
+        case str():
+            value = 2
+
+
+class Never:
+    def called(self):
+        return [n for n in (1, 2) if n]
+"""
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        "one_sided(0)",
+        "one_sided(5); one_sided(1)",
+        "ends_with_a_branch(1)",
+        "ends_with_a_branch(0)",
+        "of_cases(1)",
+        "of_cases('a'); of_cases(3.0)",
+        "of_cases_that_may_all_fail(None)",
+        "of_cases_that_may_all_fail(1)",
+        "of_cases_that_may_all_fail('')",
+        "pass",
+    ],
+)
+def test_its_report_is_that_of_coverage_py(calls, tmp_path):
+    coverage, slipcover = pytest.importorskip("coverage"), pytest.importorskip("slipcover")
+    file = tmp_path / "sample.py"
+    file.write_text(f"{SAMPLE}\n\n{calls}\n")
+
+    itself = coverage.Coverage(
+        config_file=False, branch=True, include=[str(file)], data_file=str(tmp_path / "itself")
+    )
+    with itself.collect():
+        exec(compile(file.read_text(), str(file), "exec"), {"__file__": str(file)})
+    itself.save()
+    measuring = slipcover.Slipcover(branch=True, d_miss_threshold=1 << 30)
+    tree = slipcover.branch.preinstrument(ast.parse(file.read_text()))
+    code = measuring.instrument(compile(tree, str(file), "exec"))
+    exec(code, {"__file__": str(file)})
+    (seen,) = measuring.get_coverage()["files"].values()
+    ours = coverage.Coverage(config_file=False, branch=True, data_file=str(tmp_path / "ours"))
+    ours.get_data().add_arcs({str(file): code_coverage.find_arcs(file, seen)})
+
+    assert told(ours, file, tmp_path) == told(itself, file, tmp_path)
+
+
+def told(measured, file, folder):
+    measured.json_report(outfile=str(folder / "report.json"))
+    (report,) = json.loads((folder / "report.json").read_text())["files"].values()
+    return {
+        name: report[name]
+        for name in ("executed_lines", "missing_lines", "executed_branches", "missing_branches")
+    }
