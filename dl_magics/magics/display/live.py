@@ -220,7 +220,7 @@ class LineScreen:
         for each in state.epochs[self._epochs :]:
             self._print(summary.format_epoch(each))
         self._epochs = max(self._epochs, len(state.epochs))
-        if state.phase != self._phase or self._pace.is_due():
+        if state.phase and (state.phase != self._phase or self._pace.is_due()):
             self._phase = state.phase
             self._print(summary.format_progress(state))
 

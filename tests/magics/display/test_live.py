@@ -20,7 +20,7 @@ from dl_magics.magics.display.live import (
 from dl_magics.runs import stop_request
 from dl_magics.runs.events import PhaseStarted, Progressed, RunEnded
 from dl_magics.runs.log import LogWriter
-from dl_magics.runs.state import RunState
+from dl_magics.runs.state import RunState, replay_events
 from dl_magics.training.run import Run
 from support import run_events
 from support.ec2_client import until
@@ -134,6 +134,16 @@ def test_lines_show_progress_every_ten_seconds(capsys):
     ]
 
 
+def test_a_slow_start_has_no_line_of_progress(capsys):
+    now = [0.0]
+    screen = LineScreen(clock=lambda: now[0])
+
+    now[0] = 20.0
+    screen.show(replay_events(run_events.make_events()))
+
+    assert capsys.readouterr().out == ""
+
+
 def test_lines_show_each_phase_and_each_epoch_once(capsys):
     watch(STORY, LineScreen())
 
@@ -166,7 +176,7 @@ def test_a_terminal_says_what_did_not_start_and_why_unless_its_cell_fails_with_t
     watch([NOT_STARTED], LineScreen(shows_error=True))
 
     headline = "VGG16 on dogscats · did not start on gpu"
-    shown = [line for line in capsys.readouterr().out.splitlines() if line != "starting"]
+    shown = capsys.readouterr().out.splitlines()
     assert shown == [headline, headline, "It rained.", "  Wait."]
 
 
