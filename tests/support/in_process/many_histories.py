@@ -16,6 +16,7 @@ import time
 import traceback
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 BLOCK = 200
@@ -35,16 +36,18 @@ class Block:
 
 def prepare_process() -> None:
     """Prepare a process that runs blocks: an empty home folder, a shell with the magics."""
+    Finalize(None, _prepared.close, exitpriority=1)
     scratch = Path(_prepared.enter_context(tempfile.TemporaryDirectory()))
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ |= {"HOME": str(scratch), "DL_MAGICS_HOME": str(scratch / "dl_magics")}
 
     from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
 
     from support.in_process import histories
 
-    shell = InteractiveShell.instance()
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
     shell.run_line_magic("load_ext", "dl_magics")
     _prepared.enter_context(histories.prepared_stage(shell.run_line_magic, scratch))
 
