@@ -1,4 +1,4 @@
 """Modules that are covered by a test of another name.
 
-scripts: tests/magics/test_explain.py
+scripts: tests/actions/aws/explain/test_every_magic.py
 """
