@@ -103,7 +103,9 @@ def train_head(
         epoch = standing.epoch
         order = np.random.default_rng([seed, epoch]).permutation(len(train))
         for at in range(standing.batches * size, len(train), size):
-            if stop():
+            # A budget has kept the time for a first batch: without it there would be no weights.
+            first = best.epoch is None and not standing.batches
+            if stop() and not (first and keeps_first_epoch()):
                 break
             chosen = order[at : at + size]
             batch = train.features[chosen], train.labels[chosen]

@@ -111,12 +111,12 @@ def test_a_run_for_ever_ends_by_its_budget_with_its_best_weights(train):
 
 
 def test_a_budget_for_a_part_of_the_images_trains_on_these(train):
-    events, run = train(60.0, 2.0)
+    events, run = train(42.0, 1.0)
 
     (cut,) = said(events, "budget_images")
     epochs = [each for each in events if isinstance(each, EpochEnded)]
     assert " of 120 images" in cut
     assert epochs
     assert epochs[0].best
-    assert run.state.dollars < 60
+    assert run.state.dollars < 42
     assert run.model.count_params() > 0
