@@ -19,7 +19,7 @@ def ask_script(
     context: Context, instance: Instance, changes: Mapping[str, float | None] | None = None
 ) -> Script:
     """Return the command that changes settings of the guard of an instance, or only asks it."""
-    return Script(_ask_step(context, instance, changes))
+    return Script(ask_step(context, instance, changes))
 
 
 def idle_script(
@@ -30,7 +30,7 @@ def idle_script(
     if changes is None:
         return Script(comment(f"reads {file}"))
     stores = comment(f"stores in {file} the idle timeout of instances that are launched later")
-    told = [_ask_step(context, instance, changes)] if instance else []
+    told = [ask_step(context, instance, changes)] if instance else []
     return Script("\n".join([stores, *told]))
 
 
@@ -41,11 +41,12 @@ def safety_script(context: Context, instance: Instance) -> Script:
     query = ec2_command(
         "describe_instance_attribute", {"InstanceId": instance.id, "Attribute": _BEHAVIOR}
     )
-    return make_script(context, [_ask_step(context, instance), query])
+    return make_script(context, [ask_step(context, instance), query])
 
 
-def _ask_step(
+def ask_step(
     context: Context, instance: Instance, changes: Mapping[str, float | None] | None = None
 ) -> str:
+    """Return the step that changes settings of the guard of an instance, or only asks it."""
     words = access.resolve_target(context, instance).command_line()
     return shlex.join([*words, client.build_command(changes)])

@@ -12,7 +12,7 @@ from dataclasses import replace
 from dl_magics.actions.aws import access
 from dl_magics.actions.aws.cleanup import Resources
 from dl_magics.actions.aws.context import Context
-from dl_magics.actions.aws.explain import steps
+from dl_magics.actions.aws.explain import guard, steps
 from dl_magics.actions.aws.explain.shell import Script, Variable, ec2_command, join, make_script
 from dl_magics.core.instance import Instance
 
@@ -46,8 +46,10 @@ def start_script(context: Context, instance: Instance) -> Script:
 
 
 def stop_script(context: Context, instance: Instance) -> Script:
-    """Return the commands that stop the instance and wait."""
-    return make_script(context, steps.stop_steps(instance))
+    """Return the commands that ask the guard for the receipt, stop the instance and wait."""
+    stop = steps.stop_steps(instance)
+    used = [guard.ask_step(context, instance)] if instance.state == "running" else []
+    return make_script(context, [*used, *stop])
 
 
 def terminate_script(context: Context, instance: Instance) -> Script:
