@@ -19,7 +19,7 @@ def a_run_on(id_: str) -> None:
     write_log(folder, [begun, RunEnded(status="done", n=2, t=begun.t + 720)])
 
 
-def test_the_bill_has_each_instance_of_this_month_and_its_runs(cloud, run, rent):
+def test_the_bill_has_each_instance_of_this_month_and_its_runs(cloud_with_hosts, run, rent):
     running, gone = rent("g4dn.xlarge"), rent("t2.micro", name="small")
     rent("t2.micro", name="off", state="stopped")
     run("%aws_list")
