@@ -152,4 +152,4 @@ def test_it_fine_tunes_where_nothing_else_of_ours_is(packed, tmp_path):
     ) == tiny_keras.recipe(data)
     assert "val_accuracy" in (run.path / "report.html").read_text("utf-8")
     (space,) = (tmp_path / "features").glob("*/space.json")
-    assert json.loads(space.read_text())["decoder"] == "1 of Pillow alone"
+    assert json.loads(space.read_text())["decoder"] == "2 of Pillow alone"
