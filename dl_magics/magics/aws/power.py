@@ -48,7 +48,7 @@ class PowerMagics(Magics):
         args = parse_argstring(self.aws_start, line)
         wait_seconds = duration.parse_option("--wait", args.wait, zero=True) or 0
         options = limits.LimitOptions(max_duration=args.max_duration, until=args.until)
-        options.resolve(None)
+        options.resolve_ends()
         current = context.load(remembers=not args.explain)
         if args.allow_from:
             current = account.allow_from(current, args.allow_from, store=not args.explain)

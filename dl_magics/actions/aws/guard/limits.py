@@ -73,13 +73,20 @@ class LimitOptions:
 
     def resolve(self, dollars_per_hour: float | None) -> GuardLimits:
         """Return the limits of an instance with this price; raise BadSetting for one not valid."""
-        idle, longest = self.idle or read_idle_timeout(), self.max_duration
+        idle = self.idle or read_idle_timeout()
+        max_seconds, until = self.resolve_ends()
         return GuardLimits(
             idle_seconds=parse_idle(idle, dollars_per_hour, name="--idle"),
-            max_seconds=duration.parse_option("--max-duration", longest) if longest else None,
-            until=clock_time.parse_option("--until", self.until, time.time())
-            if self.until
-            else None,
+            max_seconds=max_seconds,
+            until=until,
+        )
+
+    def resolve_ends(self) -> tuple[float | None, float | None]:
+        """Return the seconds until the one end, and the time of the other, as `resolve` does."""
+        longest, until = self.max_duration, self.until
+        return (
+            duration.parse_option("--max-duration", longest) if longest else None,
+            clock_time.parse_option("--until", until, time.time()) if until else None,
         )
 
 
