@@ -235,7 +235,9 @@ def test_a_resize_that_was_cut_off_is_finished_and_another_one_asks_with_its_pri
     assert panel.find_problems() == []
     panel.press("Finish Resize")
     panel.page.get_by_text("Resize gpu?").wait_for()
-    assert "changes and starts from t2.micro ($0.0116/h) to t2.large" in panel.answer("Resize")
+    question = panel.answer("Resize")
+    told = ("Change and start gpu", "from t2.micro, $0.0116/h", "to t2.large, $0.0928/h")
+    assert all(part in question for part in told)
     panel.wait_for("t2.large · us-east-1")
     panel.wait_for_state("running")
 
