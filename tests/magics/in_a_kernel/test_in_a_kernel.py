@@ -6,7 +6,7 @@ import time
 import pytest
 
 from dl_magics.runs import log
-from dl_magics.runs.events import EpochEnded, PhaseStarted
+from dl_magics.runs.events import EpochEnded, PhaseStarted, RunStarted
 from dl_magics.training.engine import pipeline
 from dl_magics.training.run import Run
 from support import tiny_keras
@@ -187,7 +187,7 @@ def test_one_interrupt_stops_keeps_the_best_and_the_next_cell_runs(kernel):
 
 def test_two_interrupts_abort_the_log_says_so_and_the_next_cell_runs(kernel):
     before = kernel.said("print(signal.getsignal(signal.SIGINT))")
-    sent, run = kernel.begin(STUCK, PhaseStarted)
+    sent, run = kernel.begin(STUCK, RunStarted)
     time.sleep(1)  # the head is being built
 
     kernel.manager.interrupt_kernel()
