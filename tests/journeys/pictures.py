@@ -30,7 +30,10 @@ INSTANCES = [
     "%aws_launch g4dn.xlarge --name gpu -y",
     "%manage_aws",
 ]
-WINDOW = {"width": 900, "height": 620}
+WINDOW = {"width": 900, "height": 660}
+# The panel has a picture of its own, and a notification would cover what is shown.
+ALONE = "() => window.jupyterapp.shell.collapseLeft()"
+NO_NOTIFICATIONS = ".Toastify { display: none }"
 BEST = ".dl-run >> text=Best so far: epoch"
 
 
@@ -48,6 +51,7 @@ def panel(open_lab_with_panel: Callable[[], Any]) -> Iterator[Panel]:
 
 
 def shoot_in_both_themes(panel: Panel, name: str, element: str | None = None) -> None:
+    panel.page.add_style_tag(content=NO_NOTIFICATIONS)
     for theme in ("Dark", "Light"):
         panel.lab.theme(f"JupyterLab {theme}")
         panel.page.wait_for_timeout(500)
@@ -68,6 +72,7 @@ def test_a_run(panel: Panel) -> None:
     lab.run(0)
     lab.finish(0)
     lab.run(1)
+    lab.page.evaluate(ALONE)
     lab.page.wait_for_selector(f"{BEST} 2", timeout=120_000)
     shoot_in_both_themes(panel, "run")
     lab.page.click(".jp-Notebook >> text=Stop")
@@ -80,6 +85,7 @@ def test_the_instances(panel: Panel) -> None:
     for cell in range(len(INSTANCES)):
         lab.run(cell)
         lab.finish(cell)
+    lab.page.evaluate(ALONE)
     lab.page.wait_for_selector(".dl-instances td.dl-running")
     shoot_in_both_themes(panel, "instances", ".dl-instances")
 
@@ -94,6 +100,7 @@ def test_the_panel(panel: Panel) -> None:
     lab.run(1)
     panel.wait_for_state("running", "dogscats")
     panel.page.locator(PANEL).get_by_text("val_accuracy").first.wait_for(timeout=120_000)
+    lab.page.wait_for_selector(f"{BEST} 2", timeout=120_000)
     shoot_in_both_themes(panel, "panel")
     lab.page.click(".jp-Notebook >> text=Stop")
     lab.finish(1)
