@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,29 +71,21 @@ def decode(data: bytes, size: int, gray: GrayRange | None = None) -> NDArray[np.
     image's own range. Raises only BrokenImage, and is thread-safe.
     """
     check_header(data)
-    kind = str(detect_format(data[:HEAD])).upper()
-    try:
-        with Image.open(io.BytesIO(data), formats=[kind]) as picture:
-            square = _fast(picture, data, size) or _any(picture, size, gray)
-            turn = _turn(picture)
+    with _opened(data) as picture:
+        square = _fast(picture, data, size) or _any(picture, size, gray)
+        turn = _turn(picture)
         return np.array(square.transpose(turn) if turn is not None else square)
-    except Exception as error:  # decoders raise many types of errors on damaged bytes
-        raise BrokenImage(_reason(kind, error)) from error
 
 
 def read_gray_range(data: bytes) -> GrayRange | None:
     """Return the range of an image of more than 8 bits of gray; None for any other.
 
-    It is None, too, where the image is damaged, which `decode` reports.
+    Raises only BrokenImage.
     """
-    kind = str(detect_format(data[:HEAD])).upper()
-    if kind not in deep_gray.FORMATS:
+    if _pillow_format(data) not in deep_gray.FORMATS:
         return None
-    try:
-        with Image.open(io.BytesIO(data), formats=[kind]) as picture:
-            return deep_gray.measure(picture) if deep_gray.is_deep(picture) else None
-    except Exception:  # as in `decode`
-        return None
+    with _opened(data) as picture:
+        return deep_gray.measure(picture) if deep_gray.is_deep(picture) else None
 
 
 def encode_thumbnail(data: bytes, size: int) -> bytes:
@@ -99,6 +93,21 @@ def encode_thumbnail(data: bytes, size: int) -> bytes:
     file = io.BytesIO()
     Image.fromarray(decode(data, size)).save(file, "jpeg", quality=80)
     return file.getvalue()
+
+
+def _pillow_format(data: bytes) -> str:
+    return str(detect_format(data[:HEAD])).upper()
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[Image.Image]:
+    """Open an image; an error while it is read becomes a BrokenImage with the reason."""
+    kind = _pillow_format(data)
+    try:
+        with Image.open(io.BytesIO(data), formats=[kind]) as picture:
+            yield picture
+    except Exception as error:  # decoders raise many types of errors on damaged bytes
+        raise BrokenImage(_reason(kind, error)) from error
 
 
 def _fast(picture: Image.Image, data: bytes, size: int) -> Image.Image | None:

@@ -209,11 +209,12 @@ def test_an_image_of_8_bits_has_no_range_of_gray(name):
     assert read_gray_range(PHOTOS[name]) is None
 
 
-def test_a_damaged_image_of_16_bits_has_no_range_of_gray():
+def test_a_damaged_image_of_16_bits_has_a_reason_in_place_of_a_range():
     data = saved(Image.fromarray(np.asarray(noise().convert("L"), np.uint16)), "PNG")
 
     assert read_gray_range(data)
-    assert read_gray_range(data[: len(data) // 2]) is None
+    with pytest.raises(BrokenImage, match="PNG"):
+        read_gray_range(data[: len(data) // 2])
 
 
 def test_grayscale_of_16_bits_in_the_other_byte_order_is_the_same():

@@ -10,8 +10,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from dl_magics.aws.pricing import known
@@ -20,6 +18,7 @@ from dl_magics.core.billing.history import Period, add_view
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError
 from dl_magics.store import atomic, lock, paths
+from dl_magics.store.parsed_file import ParsedFile
 
 FILE_NAME = "instance_history.json"
 KEPT_DAYS = 400
@@ -109,20 +108,13 @@ def _write(usages: Mapping[str, Usage]) -> None:
 
 
 def _read() -> dict[str, Usage]:
-    path = paths.data_folder() / FILE_NAME
-    try:
-        found = path.stat()
-        # The clock of a file system is coarse, but each version is another file.
-        return _parse(path, (found.st_ino, found.st_size, found.st_mtime_ns))
-    except FileNotFoundError:
-        return {}
+    return _file.read(paths.data_folder() / FILE_NAME) or {}
 
 
-@lru_cache(maxsize=1)
-def _parse(path: Path, version: tuple[int, ...]) -> dict[str, Usage]:  # noqa: ARG001
+def _parse(content: bytes) -> dict[str, Usage]:
     """Return the content of the file; a damaged one begins anew."""
     try:
-        return {each["id"]: _make_usage(each) for each in json.loads(path.read_bytes())}
+        return {each["id"]: _make_usage(each) for each in json.loads(content)}
     except (ValueError, TypeError, KeyError):
         return {}
 
@@ -130,3 +122,6 @@ def _parse(path: Path, version: tuple[int, ...]) -> dict[str, Usage]:  # noqa: A
 def _make_usage(values: dict[str, Any]) -> Usage:
     history = tuple(Period.from_json(each) for each in values["history"])
     return Usage(**{**values, "history": history})
+
+
+_file = ParsedFile(_parse)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import date, timedelta
-from functools import lru_cache
 from pathlib import Path
 
 from dl_magics.core.money import Price
 from dl_magics.store import atomic, lock, paths
+from dl_magics.store.parsed_file import ParsedFile
 
 FILE_NAME = "prices.json"
 SOURCE, SPOT_SOURCE = "AWS price list", "spot price"
@@ -40,17 +40,10 @@ def _path() -> Path:
 
 
 def _read() -> dict[str, dict[str, tuple[float, str]]]:
-    path = _path()
-    try:
-        found = path.stat()
-        # The clock of a file system is coarse, but each version is another file.
-        return _parse(path, (found.st_ino, found.st_size, found.st_mtime_ns))
-    except FileNotFoundError:
-        return {}
+    return _file.read(_path()) or {}
 
 
-@lru_cache(maxsize=1)
-def _parse(path: Path, version: tuple[int, ...]) -> dict[str, dict[str, tuple[float, str]]]:  # noqa: ARG001
+def _parse(content: bytes) -> dict[str, dict[str, tuple[float, str]]]:
     """Return the content of the file; what is damaged is listed by AWS again."""
     try:
         return {
@@ -58,7 +51,10 @@ def _parse(path: Path, version: tuple[int, ...]) -> dict[str, dict[str, tuple[fl
                 str(what): (float(dollars), date.fromisoformat(day).isoformat())
                 for what, (dollars, day) in prices.items()
             }
-            for place, prices in json.loads(path.read_text(encoding="utf-8")).items()
+            for place, prices in json.loads(content).items()
         }
     except (ValueError, TypeError, AttributeError):
         return {}
+
+
+_file = ParsedFile(_parse)

@@ -1,4 +1,4 @@
-"""The second hand on the instance: a pending `shutdown`, which is postponed while there is work.
+"""The pending `shutdown` of the instance, which is postponed while there is work.
 
 If the guard ends, nobody postpones it any more, and the system stops the instance.
 """
@@ -6,10 +6,10 @@ If the guard ends, nobody postpones it any more, and the system stops the instan
 from __future__ import annotations
 
 import math
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from .commands import run_command
 from .decision import Decision
 
 MARGIN_SECONDS = 600.0
@@ -86,20 +86,8 @@ class PendingShutdown:
         self._run("-h", "now")
 
     def _run(self, *arguments: str) -> bool:
-        try:
-            done = subprocess.run(
-                ["shutdown", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                timeout=COMMAND_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.SubprocessError) as error:
-            self.error = str(error)
-            return False
-        self.error = "" if not done.returncode else done.stderr.decode("utf-8", "replace").strip()
-        return not done.returncode
+        self.error = run_command(["shutdown", *arguments], COMMAND_SECONDS)
+        return not self.error
 
 
 def read_schedule() -> float | None:

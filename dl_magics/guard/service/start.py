@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import traceback
 from pathlib import Path
 
 from . import files, service
+from .commands import run_command
 
 NAME = "dl-magics-guard"
 PROGRAM = "guard.pyz"
@@ -83,15 +83,4 @@ def start_unit(folder: Path, unit_folder: Path) -> bool:
 
 
 def _control(*words: str) -> bool:
-    try:
-        done = subprocess.run(
-            ["systemctl", *words],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=COMMAND_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return done.returncode == 0
+    return not run_command(["systemctl", *words], COMMAND_SECONDS)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @magics_class
 class GuardMagics(Magics):
-    """Say when an instance stops by itself."""
+    """Say when an instance stops automatically."""
 
     @magic_arguments()
     @argument("timeout", nargs="?", help="30 (minutes), 2h, off or scaled; without it: show it")
@@ -98,7 +98,7 @@ class GuardMagics(Magics):
     @EXPLAIN
     @line_magic
     def aws_safety(self, line: str) -> CheckResult | Instance | Script:
-        """Show what stops an instance by itself: each hand, armed or not, and when it would fire.
+        """Show what stops an instance automatically: armed or not, and when it would stop it.
 
         ::
 

@@ -189,11 +189,14 @@ def _read(file: ImageFile) -> tuple[bytes, GrayRange | None] | str:
     try:
         data = file.path.read_bytes()
         images.check_header(data)
-        gray = images.read_gray_range(data)
     except images.BrokenImage as error:
         return error.reason
     except OSError as error:
         return error.strerror or str(error)
+    try:
+        gray = images.read_gray_range(data)
+    except images.BrokenImage:
+        gray = None  # as with other damaged images, the reason is reported when it is decoded
     return hashlib.sha256(data).digest(), gray
 
 

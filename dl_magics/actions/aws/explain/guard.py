@@ -30,8 +30,8 @@ def idle_script(
     if changes is None:
         return Script(comment(f"reads {file}"))
     stores = comment(f"stores in {file} the idle timeout of instances that are launched later")
-    told = [ask_step(context, instance, changes)] if instance else []
-    return Script("\n".join([stores, *told]))
+    changed = [ask_step(context, instance, changes)] if instance else []
+    return Script("\n".join([stores, *changed]))
 
 
 def safety_script(context: Context, instance: Instance) -> Script:

@@ -1,1 +1,1 @@
-"""The guards of the instances: what they are told, and what they report."""
+"""The guards of the instances: their settings and their status."""

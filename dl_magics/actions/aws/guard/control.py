@@ -88,7 +88,7 @@ def _change(context: Context, instance: Instance, changes: dict[str, float | Non
     status = blocking.wait_for(client.change_settings(target, changes))
     if status is None:
         raise WrongState(
-            f"{instance.name} has no guard: it does not stop by itself.",
+            f"{instance.name} has no guard: it does not stop automatically.",
             fix=f"%aws_get {instance.name} --guard installs it.",
         )
     return status

@@ -45,7 +45,7 @@ class GuardLimits:
             ends.append(f"after {_minutes(self.max_seconds)} in any case")
         if self.until is not None:
             ends.append(f"at {clock_time.format_time(self.until, time.time())} in any case")
-        stops = "" if idle is None else "stops by itself "
+        stops = "" if idle is None else "stops automatically "
         return f"{stops}{', '.join(ends)}"
 
     def make_settings(self, home: str) -> Settings:

@@ -1,4 +1,4 @@
-"""What stops an instance by itself: each hand, armed or not and why, and when it would fire."""
+"""What stops an instance automatically: armed or not, and why, and when it would stop it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _INSTALL = "%aws_get {} --guard installs it."
 
 
 def check_safety(context: Context, instance: Instance) -> CheckResult:
-    """Return a line for each hand that stops an instance; nothing is changed."""
+    """Return a line for each thing that can stop an instance; nothing is changed."""
     if not instance.costs_money:
         line = CheckLine("✓", "instance", f"{instance.name} is {instance.state}: nothing to stop")
         return CheckResult((line,))

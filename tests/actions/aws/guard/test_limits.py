@@ -64,11 +64,11 @@ def test_the_timeout_of_the_person_is_the_default_of_a_launch(home):
 @pytest.mark.parametrize(
     ("limits", "text"),
     [
-        (GuardLimits(idle_seconds=1800), "stops by itself after 30 minutes idle"),
-        (GuardLimits(idle_seconds=60), "stops by itself after 1 minute idle"),
+        (GuardLimits(idle_seconds=1800), "stops automatically after 30 minutes idle"),
+        (GuardLimits(idle_seconds=60), "stops automatically after 1 minute idle"),
         (
             GuardLimits(idle_seconds=1800, max_seconds=28_800),
-            "stops by itself after 30 minutes idle, after 8 hours in any case",
+            "stops automatically after 30 minutes idle, after 8 hours in any case",
         ),
         (GuardLimits(idle_seconds=None), "is not stopped when idle"),
     ],
