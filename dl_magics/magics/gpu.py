@@ -78,6 +78,8 @@ class GpuMagics(Magics):
         target = host.resolve(args.where, args.identity, args.user)
         if args.trust:
             with_passphrase(partial(trust_host_key, target, yes=args.yes))
+        for waits in target.until_booted():
+            print(waits)
         found = with_passphrase(partial(notebook_kernel.probe_host, target))
         if args.setup:
             confirm(environments.install_command(found), yes=args.yes)

@@ -19,7 +19,7 @@ from dl_magics.store import logins
 
 LOGIN_KEY = "id_ed25519"
 _NONE = "none"
-_TIMEOUT_SECONDS = 300.0
+BOOT_SECONDS = 300.0
 _DESCRIBE_SECONDS = 5.0
 _BASTION = (
     "It costs money: %aws_stop stops it. It has no public address: connect the VPN, or name a "
@@ -139,16 +139,23 @@ def remember_login(instance: Instance, user: str | None, identity: str | None) -
     logins.remember_login(instance.id, login)
 
 
-def until_ssh_answers(context: Context, ec2: Ec2, instance: Instance) -> Iterator[Instance]:
+def is_reachable(context: Context, instance: Instance) -> bool:
+    """Return whether SSH answers on a running instance."""
+    return blocking.wait_for(host_key_rotation.is_reachable(resolve_target(context, instance)))
+
+
+def until_ssh_answers(
+    context: Context, ec2: Ec2, instance: Instance, *, seconds: float = BOOT_SECONDS
+) -> Iterator[Instance]:
     """Yield the instance when its address changes, and finally when SSH answers.
 
     Raises
     ------
     NoAnswer
-        if SSH has not answered after five minutes.
+        if SSH has not answered after so many seconds.
     """
     began = described = time.monotonic()
-    while not blocking.wait_for(host_key_rotation.is_reachable(resolve_target(context, instance))):
+    while not is_reachable(context, instance):
         time.sleep(0.5)
         now = time.monotonic()
         if now - described > _DESCRIBE_SECONDS:
@@ -156,9 +163,9 @@ def until_ssh_answers(context: Context, ec2: Ec2, instance: Instance) -> Iterato
             instance = ec2.describe_instance(instance.id)
             if instance.address != before.address:
                 yield instance
-        if now - began > _TIMEOUT_SECONDS:
+        if now - began > seconds:
             raise NoAnswer(
-                f"{instance} but SSH has not answered for {_TIMEOUT_SECONDS / 60:.0f} minutes.",
+                f"{instance} but SSH has not answered for {seconds:.0f} s.",
                 fix=_BASTION
                 if not instance.ip
                 else "It costs money: %aws_stop stops it · %aws_start waits longer · %aws_check "

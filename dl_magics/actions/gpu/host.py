@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,29 @@ class SshHost:
         target = self._instance_login(aws, instance)
         access.authorize_own_address(aws, instance)
         return target
+
+    def until_booted(self) -> Iterator[str]:
+        """Wait until SSH answers on an instance that has just started; yield what is waited for.
+
+        Any other host, and an instance that started more than five minutes ago, is not waited for.
+
+        Raises
+        ------
+        NoAnswer
+            if SSH has not answered five minutes after the start.
+        """
+        if not self.is_instance:
+            return
+        aws = self.load_context()
+        instance = aws.ec2.describe_instance(self.alias)
+        remaining = access.BOOT_SECONDS - instance.seconds
+        if instance.state != "running" or remaining <= 0:
+            return
+        if access.is_reachable(aws, instance):
+            return
+        yield f"{instance.name} started {instance.seconds:.0f} s ago: waiting until SSH answers."
+        for _ in access.until_ssh_answers(aws, aws.ec2, instance, seconds=remaining):
+            pass
 
     def to_json(self) -> dict[str, Any]:
         """Return values for JSON, which `from_json` accepts."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,6 +48,23 @@ def test_an_instance_is_found_by_its_id_after_its_address_changed(cloud, run):
     assert found.alias == launched.id
     assert before != started.ip == found.authorize_and_resolve().host
     assert "%aws_start" in refused.value.fix
+
+
+def test_ssh_is_waited_for_where_the_instance_has_just_started(cloud_with_hosts, run):
+    run("%aws_launch t2.micro -y")
+    run("%aws_stop")
+    cloud_with_hosts.inject_fault("slow-boot", seconds=2)
+    aws = context.load()
+    *_, started = aws.ec2.start(aws.resolve_instance())
+    before = access.is_reachable(aws, started)
+
+    (waits,) = host.resolve().until_booted()
+
+    assert not before
+    assert re.fullmatch(r"gpu started \d+ s ago: waiting until SSH answers\.", waits)
+    assert access.is_reachable(aws, started)
+    assert list(host.resolve().until_booted()) == []
+    assert list(host.resolve("ann@lab.example.org").until_booted()) == []
 
 
 def test_a_terminated_instance_leads_to_another_one_or_to_this_computer(cloud, run):
