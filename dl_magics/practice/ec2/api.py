@@ -24,6 +24,10 @@ from dl_magics.practice.ec2.http import (
 from dl_magics.practice.ec2.lifecycle import TRANSITIONS, Lifecycle
 from dl_magics.practice.ec2.sessions import StsSessions
 from dl_magics.practice.ec2.signature import AccessKey
+from dl_magics.practice.ec2.spot.answers import SpotAnswers
+from dl_magics.practice.ec2.spot.interruptions import Interruptions
+from dl_magics.practice.ec2.spot.requests import SpotRequest
+from dl_magics.practice.ec2.spot.rules import is_spot_launch
 from dl_magics.practice.ec2.state import Ec2State
 from dl_magics.practice.hosts import console
 from dl_magics.practice.hosts.hosts import Hosts
@@ -33,7 +37,6 @@ LISTS = {"DescribeInstances": "reservationSet", "DescribeVolumes": "volumeSet"}
 # What nothing changes.
 CONSTANT = ("DescribeInstanceTypeOfferings", "DescribeInstanceTypes", "DescribeRegions")
 DESCRIBES_IMAGES = ("DescribeImages", "DescribeInstances")
-SPOT_TYPE = "InstanceMarketOptions.SpotOptions.SpotInstanceType"
 STATE_RUNNING = b"<code>16</code><name>running</name>"
 STATE_PENDING = b"<code>0</code><name>pending</name>"
 
@@ -79,7 +82,10 @@ class Ec2Api:
             folder, f"{url}/_practice/metadata", self._on_guest_request, boot, minute
         )
         self.lifecycle = Lifecycle(self.state, self.hosts, self.faults, delay)
-        self._events = Events(self.state, self.hosts, self.lifecycle)
+        requests = self.lifecycle.spot_requests
+        self._interruptions = Interruptions(self.state, self.lifecycle, requests, delay)
+        self._spot = SpotAnswers(self.state.extra, requests, self._interruptions)
+        self._events = Events(self.state, self.hosts, self.lifecycle, self._interruptions)
         self._sessions = StsSessions(key, self.state.extra.setdefault("access_keys", {}))
         self._tokens: dict[str, tuple[dict[str, str], ApiResponse]]
         self._tokens = self.state.extra.setdefault("tokens", {})
@@ -125,7 +131,7 @@ class Ec2Api:
             self._changed()
 
     def _answer(self, call: ApiCall) -> ApiResponse:
-        rules.check_call(self.state, call)
+        rules.check_call(self.state, self.lifecycle.spot_requests, call)
         if call.action in TRANSITIONS:
             return self.lifecycle.handle_call(call)
         if answer := self.lifecycle.change_shutdown_behavior(call):
@@ -136,6 +142,8 @@ class Ec2Api:
             return self._console(call)
         if (own := catalog.HANDLERS.get(call.action)) and (answer := own(call)):
             return answer
+        if answer := self._spot.answer(call):
+            return answer
         if call.service == "sts":
             return self._sessions.issue(call.forward_to(self.state.app))
         if call.is_read_only:
@@ -143,6 +151,7 @@ class Ec2Api:
         answer = call.forward_to(self.state.app)
         # Spot requests and fleets launch instances, too.
         self.lifecycle.adopt_new_instances()
+        self._adopt_requests(call.region)
         return answer
 
     def _answer_cached(self, call: ApiCall) -> ApiResponse:
@@ -160,6 +169,8 @@ class Ec2Api:
             if call.action in DESCRIBES_IMAGES:
                 amis = self.state.region_backend(call.region).amis
                 answer = replace(answer, body=images.add_facts(call.action, answer.body, amis))
+            if call.action == "DescribeInstances":
+                answer = replace(answer, body=self._spot.add_request_ids(answer.body))
             known[request] = answer
         return known[request]
 
@@ -186,9 +197,10 @@ class Ec2Api:
             return answer
         self.lifecycle.adopt_new_instances()
         answer = replace(answer, body=answer.body.replace(STATE_RUNNING, STATE_PENDING))
-        if call.parameters.get(SPOT_TYPE) == "persistent":
-            launched = re.findall(r"<instanceId>([^<]+)", answer.body.decode())
-            self.state.extra.setdefault(rules.PERSISTENT_SPOT, set()).update(launched)
+        if is_spot_launch(call):
+            for id_ in re.findall(r"<instanceId>([^<]+)", answer.body.decode()):
+                self.lifecycle.spot_requests.add(call, self.lifecycle.find_instance(call, id_))
+            answer = replace(answer, body=self._spot.add_request_ids(answer.body))
         if token:
             self._tokens[token] = (call.parameters, answer)
         return answer
@@ -201,8 +213,25 @@ class Ec2Api:
         return ec2_response(call.action, f"{inner}<output>{text}</output>")
 
     def _apply_due_changes(self) -> None:
-        if self.lifecycle.apply_due_changes():
+        changes = [self.lifecycle.apply_due_changes(), self._interruptions.apply_due_changes()]
+        if any(changes):
             self._changed()
+
+    def _adopt_requests(self, region: str) -> None:
+        """Enter the requests of RequestSpotInstances, which moto has fulfilled."""
+        requests = self.lifecycle.spot_requests
+        for id_, made in self.state.region_backend(region).spot_instance_requests.items():
+            if requests.find(id_) is None:
+                requests.enter(
+                    SpotRequest(
+                        id=id_,
+                        region=region,
+                        instance_id=made.instance_id,
+                        persistent=made.type == "persistent",
+                        behavior=made.instance_interruption_behaviour,
+                        max_price=float(made.price) if made.price else None,
+                    )
+                )
 
     def _on_guest_request(self, instance_id: str, word: str) -> None:
         with self._lock:

@@ -1,11 +1,10 @@
-"""Answer calls for prices, service quotas, spot prices and the SSM parameter of the AMI."""
+"""Answer calls for prices, service quotas and the SSM parameter of the AMI."""
 
 from __future__ import annotations
 
 import csv
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -24,7 +23,6 @@ IMAGE_PARAMETERS = {
     "/aws/service/deeplearning/ami/x86_64/": DEEP_LEARNING_IMAGE,
     "/aws/service/deeplearning/ami/arm64/": ARM_IMAGE,
 }
-SPOT_FRACTION = 0.36
 # Those that are enabled in each account, by "AWS Regions" in the AWS documentation.
 ENABLED_REGIONS = (
     *("ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-southeast-1"),
@@ -82,9 +80,12 @@ def on_demand_price(name: str, region: str) -> float | None:
     return round(float(first) * factor, 5) if first and factor else None
 
 
-def quota_for_type(name: str) -> tuple[str, float]:
-    """Return the on-demand quota that a type counts against: its name and its number of vCPUs."""
-    code = {"g": "L-DB2E81BA", "p": "L-417A185B"}.get(name[0], "L-1216C47A")
+def quota_for_type(name: str, *, spot: bool = False) -> tuple[str, float]:
+    """Return the quota that a type counts against: its name and its number of vCPUs."""
+    if spot:
+        code = {"g": "L-3819A6DF", "p": "L-7212CCBC"}.get(name[0], "L-34B43A08")
+    else:
+        code = {"g": "L-DB2E81BA", "p": "L-417A185B"}.get(name[0], "L-1216C47A")
     return QUOTAS[code]
 
 
@@ -172,25 +173,6 @@ def _parameter(call: ApiCall) -> ApiResponse | None:
     )
 
 
-def _spot_prices(call: ApiCall) -> ApiResponse:
-    names = call.list_parameter("InstanceType") or list(load_prices())
-    zones = call.list_parameter("AvailabilityZone") or [
-        f"{call.region}{letter}" for letter in "abc"
-    ]
-    now = f"{datetime.now(UTC):%Y-%m-%dT%H:00:00.000Z}"
-    items = "".join(
-        f"<item><instanceType>{name}</instanceType><productDescription>Linux/UNIX"
-        f"</productDescription><spotPrice>{dollars * (SPOT_FRACTION + 0.02 * n):.6f}</spotPrice>"
-        f"<timestamp>{now}</timestamp><availabilityZone>{zone}</availabilityZone></item>"
-        for name in names
-        if (dollars := on_demand_price(name, call.region)) is not None
-        for n, zone in enumerate(zones)
-    )
-    return ec2_response(
-        "DescribeSpotPriceHistory", f"<spotPriceHistorySet>{items}</spotPriceHistorySet>"
-    )
-
-
 def _regions(call: ApiCall) -> ApiResponse | None:
     """Return the regions that a new account has; moto returns those of other partitions, too."""
     if set(call.parameters) - {"Action", "Version"}:
@@ -211,6 +193,5 @@ HANDLERS: dict[str, Callable[[ApiCall], ApiResponse | None]] = {
     "ListServiceQuotas": _quotas,
     "ListAWSDefaultServiceQuotas": _quotas,
     "GetParameter": _parameter,
-    "DescribeSpotPriceHistory": _spot_prices,
     "DescribeRegions": _regions,
 }

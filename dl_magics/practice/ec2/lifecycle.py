@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from moto.core.utils import utcnow
 from moto.ec2.models.instances import Instance, StateReason
@@ -14,6 +13,7 @@ from dl_magics.practice.ec2 import images
 from dl_magics.practice.ec2.faults.fault import Fault
 from dl_magics.practice.ec2.faults.queue import FaultQueue
 from dl_magics.practice.ec2.http import ApiCall, ApiResponse, ec2_response, raise_api_error
+from dl_magics.practice.ec2.spot.requests import BY_USER, SpotRequests
 from dl_magics.practice.ec2.state import Ec2State
 from dl_magics.practice.hosts.hosts import Hosts
 from dl_magics.practice.hosts.spec import HostSpec
@@ -80,8 +80,7 @@ class Lifecycle:
         self._faults = faults
         self._delay = delay
         self._pending: dict[str, tuple[str, float]] = state.extra.setdefault("pending", {})
-        self._notices: dict[str, dict[str, str]] = state.extra.setdefault("notices", {})
-        self._reclaim_times: dict[str, float] = state.extra.setdefault("reclaim_times", {})
+        self.spot_requests = SpotRequests(state.extra, delay)
 
     def handle_call(self, call: ApiCall) -> ApiResponse:
         """Return the response to one of the actions in TRANSITIONS."""
@@ -132,14 +131,15 @@ class Lifecycle:
             )
         return instance
 
-    def begin_transition(self, instance: Instance, action: str) -> None:
-        """Begin a transition, whatever the current state."""
+    def begin_transition(self, instance: Instance, action: str, why: str = BY_USER) -> None:
+        """Begin a transition, whatever the current state; `why` is that of a spot request."""
         transition = TRANSITIONS[action]
         getattr(instance, transition.verb)()
         if action == "StartInstances":
             instance.launch_time = utcnow()
         else:
             self._hosts.power_off(instance.id)
+        self.spot_requests.note_transition(instance.id, action, why)
         self._enter(instance, transition)
 
     def adopt_new_instances(self) -> None:
@@ -161,24 +161,16 @@ class Lifecycle:
         if word == "reboot":
             self.begin_transition(instance, "RebootInstances")
             return
-        self.begin_transition(
-            instance, GUEST_SHUTDOWN_ACTIONS[instance.instance_initiated_shutdown_behavior]
-        )
+        request = self.spot_requests.find_for(instance_id)
+        stops = request is None or request.persistent
+        behavior = instance.instance_initiated_shutdown_behavior if stops else "terminate"
+        self.begin_transition(instance, GUEST_SHUTDOWN_ACTIONS[behavior])
         reason = "Client.InstanceInitiatedShutdown"
         instance.state_reason = StateReason(f"{reason}: Instance initiated shutdown", reason)
 
-    def announce_reclaim(self, instance: Instance, seconds: float) -> None:
-        """Announce to a spot instance that EC2 takes it back in some seconds."""
-        due = time.time() + seconds
-        self._notices[instance.id] = {
-            "action": "terminate",
-            "time": f"{datetime.fromtimestamp(due, UTC):%Y-%m-%dT%H:%M:%SZ}",
-        }
-        self._reclaim_times[instance.id] = due
-
     def apply_due_changes(self) -> bool:
         """Complete the transitions that are due; return whether there were any."""
-        now, changed = time.time(), self._reclaim_spot()
+        now, changed = time.time(), False
         for instance_id, (state, due) in list(self._pending.items()):
             instance = self._state.find_instance(instance_id)
             if due > now or self._hosts.is_running(instance_id):
@@ -216,17 +208,6 @@ class Lifecycle:
         getattr(instance, TRANSITIONS[action].verb)()
         _set_state(instance, TRANSITIONS[action].final_state)
         instance.state_reason = StateReason(f"{fault.code}: {fault.message}", fault.code)
-
-    def _reclaim_spot(self) -> bool:
-        due = [each for each, when in self._reclaim_times.items() if when <= time.time()]
-        for instance_id in due:
-            del self._reclaim_times[instance_id]
-            instance = self._state.find_instance(instance_id)
-            if instance and instance.state in TRANSITIONS["TerminateInstances"].starts_from:
-                self.begin_transition(instance, "TerminateInstances")
-                reason = "Server.SpotInstanceTermination"
-                instance.state_reason = StateReason(f"{reason}: Spot instance termination", reason)
-        return bool(due)
 
     def _enter(self, instance: Instance, transition: Transition) -> None:
         _set_state(instance, transition.transient_state)

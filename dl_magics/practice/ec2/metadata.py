@@ -16,6 +16,7 @@ from moto.ec2.models.instances import Instance
 
 from dl_magics.practice.ec2.api import Ec2Api
 from dl_magics.practice.ec2.http import ApiResponse
+from dl_magics.practice.ec2.spot.interruptions import NOTICES, REBALANCE
 from dl_magics.practice.hosts.spec import decode_user_data
 
 PATH = "/_practice/metadata/"
@@ -71,8 +72,13 @@ class MetadataService:
 
 
 def _spot(instance: Instance, extra: dict[str, Any]) -> str | None:
-    notice = extra.get("notices", {}).get(instance.id)
+    notice = extra.get(NOTICES, {}).get(instance.id)
     return json.dumps(notice) if notice else None
+
+
+def _rebalance(instance: Instance, extra: dict[str, Any]) -> str | None:
+    at = extra.get(REBALANCE, {}).get(instance.id)
+    return json.dumps({"noticeTime": at}) if at else None
 
 
 def _identity(instance: Instance, _: dict[str, Any]) -> str:
@@ -94,7 +100,9 @@ ITEMS: dict[str, Callable[[Instance, dict[str, Any]], str | None]] = {
     "meta-data/local-ipv4": lambda instance, _: instance.private_ip,
     "meta-data/placement/availability-zone": lambda instance, _: instance.availability_zone,
     "meta-data/placement/region": lambda instance, _: instance.region_name,
+    "meta-data/instance-life-cycle": lambda instance, _: instance.lifecycle or "on-demand",
     "meta-data/spot/instance-action": _spot,
+    "meta-data/events/recommendations/rebalance": _rebalance,
     "dynamic/instance-identity/document": _identity,
     "user-data": lambda instance, _: decode_user_data(instance) or None,
 }

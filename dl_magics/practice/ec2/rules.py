@@ -10,6 +10,8 @@ from moto.ec2.models.instances import Instance
 
 from dl_magics.practice.ec2 import images, type_rules
 from dl_magics.practice.ec2.http import ApiCall, raise_api_error
+from dl_magics.practice.ec2.spot import rules as spot_rules
+from dl_magics.practice.ec2.spot.requests import SpotRequests
 from dl_magics.practice.ec2.state import Ec2State
 
 MAX_VALUES = 200
@@ -17,11 +19,9 @@ MAX_USER_DATA_BYTES = 16_384
 _FILTER_VALUE = re.compile(r"Filter\.\d+\.Value\.\d+")
 SHUTDOWN = "InstanceInitiatedShutdownBehavior"
 EXISTING_STATES = ("pending", "running", "stopping", "stopped", "shutting-down")
-PERSISTENT_SPOT = "persistent_spot"
-"""The instances of persistent spot requests, in the extra state: only these can be stopped."""
 
 
-def check_call(state: Ec2State, call: ApiCall) -> None:
+def check_call(state: Ec2State, requests: SpotRequests, call: ApiCall) -> None:
     """Raise ApiError if AWS would reject the call."""
     if sum(_FILTER_VALUE.fullmatch(name) is not None for name in call.parameters) > MAX_VALUES:
         raise_api_error(
@@ -30,6 +30,8 @@ def check_call(state: Ec2State, call: ApiCall) -> None:
         )
     if rule := RULES.get(call.action):
         rule(state, call)
+    if call.action in ("StartInstances", "StopInstances", "ModifyInstanceAttribute"):
+        _check_spot(state, requests, call)
 
 
 def choose_zone(state: Ec2State, call: ApiCall) -> str:
@@ -57,7 +59,12 @@ def _check_launch(state: Ec2State, call: ApiCall) -> None:
             "The attribute instanceInitiatedShutdownBehavior can only be used for elastic images.",
         )
     count = int(call.parameters.get("MaxCount", "1"))
-    type_rules.check_quota(state, call.region, [name] * count)
+    spot = spot_rules.is_spot_launch(call)
+    if spot:
+        spot_rules.check_options(call)
+    type_rules.check_quota(state, call.region, [name] * count, spot=spot)
+    if spot:
+        spot_rules.check_price(state, call, name, choose_zone(state, call))
 
 
 def _check_user_data(call: ApiCall) -> None:
@@ -95,7 +102,9 @@ def _check_start(state: Ec2State, call: ApiCall) -> None:
     for each in starting:
         known = state.region_backend(call.region).amis
         type_rules.check_image(each.instance_type, known.get(each.image_id))
-    type_rules.check_quota(state, call.region, [each.instance_type for each in starting])
+    for spot in (False, True):
+        types = [each.instance_type for each in starting if (each.lifecycle == "spot") == spot]
+        type_rules.check_quota(state, call.region, types, spot=spot)
 
 
 def _check_stop(state: Ec2State, call: ApiCall) -> None:
@@ -108,13 +117,18 @@ def _check_stop(state: Ec2State, call: ApiCall) -> None:
                 f"The instance '{each.id}' does not have an 'ebs' root device type and cannot be "
                 "stopped.",
             )
-        if each.lifecycle == "spot" and each.id not in state.extra.get(PERSISTENT_SPOT, ()):
-            raise_api_error(
-                "UnsupportedOperation",
-                f"You can't stop the Spot Instance '{each.id}' because it is associated with a "
-                "one-time Spot Instance request. You can only stop Spot Instances associated with "
-                "persistent Spot Instance requests.",
-            )
+
+
+def _check_spot(state: Ec2State, requests: SpotRequests, call: ApiCall) -> None:
+    for each in _named(state, call):
+        if each.lifecycle != "spot":
+            continue
+        if call.action == "StopInstances":
+            spot_rules.check_stop(requests, each)
+        elif call.action == "StartInstances" and each.state == "stopped":
+            spot_rules.check_start(state, requests, each)
+        elif "InstanceType.Value" in call.parameters:
+            spot_rules.check_type_change(each)
 
 
 def _check_termination(state: Ec2State, call: ApiCall) -> None:

@@ -62,16 +62,24 @@ def check_image(name: str, image: Ami | None) -> None:
         )
 
 
-def check_quota(state: Ec2State, region: str, wanted: Iterable[str]) -> None:
-    """Raise ApiError if instances of the types `wanted` exceed a quota of the account."""
+def check_quota(state: Ec2State, region: str, wanted: Iterable[str], *, spot: bool = False) -> None:
+    """Raise ApiError if instances of the types `wanted` exceed a quota of the account.
+
+    Spot instances have quotas of their own.
+    """
     running = [
         one.instance_type
         for one in state.list_instances()
-        if one.state in ("pending", "running") and one.region_name == region
+        if one.state in ("pending", "running")
+        and one.region_name == region
+        and (one.lifecycle == "spot") == spot
     ]
     every = [*running, *wanted]
-    for limit in {quota_for_type(name) for name in wanted}:
-        if sum(_vcpus(one) for one in every if quota_for_type(one) == limit) > limit[1]:
+    for limit in {quota_for_type(name, spot=spot) for name in wanted}:
+        used = sum(_vcpus(one) for one in every if quota_for_type(one, spot=spot) == limit)
+        if used > limit[1] and spot:
+            raise_api_error("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded")
+        if used > limit[1]:
             raise_api_error(
                 "VcpuLimitExceeded",
                 "You have requested more vCPU capacity than your current vCPU limit of "

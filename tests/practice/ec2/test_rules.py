@@ -90,11 +90,13 @@ def test_a_protected_instance_and_those_named_with_it_are_left_alone(account, at
 
 
 def test_only_a_persistent_spot_instance_can_be_stopped(account):
-    def market(type_):
-        return {"MarketType": "spot", "SpotOptions": {"SpotInstanceType": type_}}
+    persistent = {"SpotInstanceType": "persistent", "InstanceInterruptionBehavior": "stop"}
 
-    once = launch(account, InstanceMarketOptions=market("one-time"))
-    lasting = launch(account, InstanceMarketOptions=market("persistent"))
+    def market(options):
+        return {"MarketType": "spot", "SpotOptions": options}
+
+    once = launch(account, InstanceMarketOptions=market({"SpotInstanceType": "one-time"}))
+    lasting = launch(account, InstanceMarketOptions=market(persistent))
     ec2 = account.client()
 
     assert refused(ec2.stop_instances, InstanceIds=[once]) == "UnsupportedOperation"

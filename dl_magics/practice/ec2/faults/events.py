@@ -8,6 +8,7 @@ from dl_magics.practice.ec2.catalog import ENABLED_REGIONS
 from dl_magics.practice.ec2.faults.fault import Fault
 from dl_magics.practice.ec2.images import DEEP_LEARNING_IMAGE
 from dl_magics.practice.ec2.lifecycle import TRANSITIONS, Lifecycle
+from dl_magics.practice.ec2.spot.interruptions import Interruptions
 from dl_magics.practice.ec2.state import Ec2State
 from dl_magics.practice.hosts.hosts import Hosts
 
@@ -18,15 +19,24 @@ ELSEWHERE = ("p3.8xlarge", "forgotten")
 class Events:
     """Applies the faults of the kind `event` at once."""
 
-    def __init__(self, state: Ec2State, hosts: Hosts, lifecycle: Lifecycle) -> None:
+    def __init__(
+        self, state: Ec2State, hosts: Hosts, lifecycle: Lifecycle, interruptions: Interruptions
+    ) -> None:
         self._state = state
         self._hosts = hosts
         self._lifecycle = lifecycle
+        self._interruptions = interruptions
 
     def apply(self, fault: Fault) -> None:
         """Apply an event to the instance that it names, or to all."""
         if fault.name == "elsewhere":
             self._launch_elsewhere()
+            return
+        if fault.name == "spot-price":
+            self._interruptions.raise_prices(fault.seconds)
+            return
+        if fault.name == "spot-capacity":
+            self._interruptions.restore_capacity()
             return
         for instance in self._state.list_instances():
             if fault.instance in ("", instance.id):
@@ -48,7 +58,9 @@ class Events:
         elif fault.name == "other-user":
             self._hosts.change_login_user(instance.id, OTHER_USER)
         elif fault.name == "spot-notice":
-            self._lifecycle.announce_reclaim(instance, fault.seconds)
+            self._interruptions.announce(instance, fault.seconds)
+        elif fault.name == "spot-rebalance":
+            self._interruptions.recommend_rebalance(instance)
 
     def _launch_more_like(self, instance: Instance) -> None:
         """Launch another instance as the console does: with the type, image, key and tags."""

@@ -164,15 +164,6 @@ INSTANCES = (
         message="The instance '{id}' may not be stopped. Modify its 'disableApiStop' instance "
         "attribute and try again.",
     ),
-    Fault(
-        "one-time-spot",
-        "a one-time spot instance cannot be stopped",
-        actions=("StopInstances",),
-        code="UnsupportedOperation",
-        message="You can't stop the Spot Instance '{id}' because it is associated with a one-time "
-        "Spot Instance request. You can only stop Spot Instances associated with persistent Spot "
-        "Instance requests.",
-    ),
 )
 
 IMAGES_AND_TYPES = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dl_magics.practice.ec2.faults.fault import Fault
 from dl_magics.practice.ec2.faults.refusals import REFUSALS
+from dl_magics.practice.ec2.faults.spot_refusals import SPOT
 
 NETWORK = (
     Fault("connection-reset", "the connection is reset", "reset"),
@@ -64,6 +65,18 @@ EVENTS = (
     Fault("other-user", "the instance accepts another SSH user than its image's now", "event"),
     Fault("terminated", "the instance is terminated from elsewhere now", "event"),
     Fault("spot-notice", "the spot instance is interrupted in --seconds", "event", seconds=120),
+    Fault("spot-rebalance", "the spot instance is at elevated risk of an interruption", "event"),
+    Fault(
+        "spot-price",
+        "spot prices rise to those on demand now; what pays less is interrupted in --seconds",
+        "event",
+        seconds=120,
+    ),
+    Fault(
+        "spot-capacity",
+        "spot capacity and prices are as usual again: EC2 starts what it interrupted",
+        "event",
+    ),
     Fault(
         "launch-more-like-this",
         "someone launches another instance with the tags of each now",
@@ -72,4 +85,4 @@ EVENTS = (
     Fault("elsewhere", "someone launches an instance in another region now", "event"),
 )
 
-FAULTS = {fault.name: fault for fault in (*REFUSALS, *NETWORK, *STARTS, *EVENTS)}
+FAULTS = {fault.name: fault for fault in (*REFUSALS, *SPOT, *NETWORK, *STARTS, *EVENTS)}

@@ -1,5 +1,5 @@
 """Modules that are covered by a test of another name.
 
 events, fault, queue, table: tests/practice/ec2/test_faults.py
-refusals: tests/aws/test_refusals.py
+refusals, spot_refusals: tests/aws/test_refusals.py
 """

@@ -1,0 +1,1 @@
+"""Spot instances: their requests, prices and interruptions."""
