@@ -11,6 +11,7 @@ from dl_magics.aws import instance_types, parsing, state_reasons, volumes
 from dl_magics.aws.billing import usage
 from dl_magics.aws.pricing import table
 from dl_magics.aws.session import AwsSession
+from dl_magics.aws.spot import requests as spot_requests
 from dl_magics.core import money
 from dl_magics.core.instance import Instance, State
 from dl_magics.errors import (
@@ -77,6 +78,7 @@ class Ec2:
                 instance = seen
                 yield seen
         if instance.state == "stopped":
+            yield from spot_requests.until_startable(self._session, instance)
             self._request_start(instance)
         yield from self._watch(instance, {"running"}, refused={"stopping", "stopped"})
 
@@ -86,6 +88,7 @@ class Ec2:
         _check_exists(instance)
         volumes.check_stoppable(instance)
         if instance.costs_money:
+            spot_requests.check_stoppable(self._session, instance)
             try:
                 self._session.change_ec2("stop_instances", InstanceIds=[instance.id])
             except WrongState:
@@ -106,8 +109,9 @@ class Ec2:
         return self.describe_instance(instance.id)
 
     def terminate(self, instance: Instance) -> Iterator[Instance]:
-        """Terminate an instance, which deletes its disk."""
+        """Terminate an instance, which deletes its disk; the request of a spot instance first."""
         yield instance
+        spot_requests.cancel_for(self._session, instance)
         if instance.state != "terminated":
             self._session.change_ec2("terminate_instances", InstanceIds=[instance.id])
             yield from self._watch(instance, {"terminated"})
@@ -168,6 +172,8 @@ class Ec2:
             if self.describe_instance(instance.id).state == "stopped":
                 raise
         except NoCapacity as error:
+            if instance.spot:
+                raise
             raise _make_capacity_error(instance, self.region) from error
 
     def _watch(

@@ -9,6 +9,7 @@ from typing import Any
 from dl_magics.aws.images import Image
 from dl_magics.aws.parsing import OURS, TAG
 from dl_magics.aws.session import AwsSession
+from dl_magics.aws.spot.market import SpotOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,15 @@ class LaunchRequest:
     user_data: str
     zone: str | None = None
     subnet: str | None = None
+    spot: SpotOptions | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """The id of the instance that was launched, and that of its spot request, "" without one."""
+
+    id: str
+    spot_request: str
 
 
 def ensure_key(session: AwsSession, name: str, public: str) -> bool:
@@ -61,10 +71,11 @@ def user_data(private: str, public: str, boot_command: list[str]) -> str:
     return f'#cloud-config\n{config},\n "bootcmd": {json.dumps([boot_command])}\n}}\n'
 
 
-def run_instances(session: AwsSession, request: LaunchRequest) -> str:
-    """Launch the instance; return its id."""
+def run_instances(session: AwsSession, request: LaunchRequest) -> Launched:
+    """Launch the instance."""
     answer = session.change_ec2("run_instances", **make_parameters(request))
-    return str(answer["Instances"][0]["InstanceId"])
+    launched = answer["Instances"][0]
+    return Launched(str(launched["InstanceId"]), str(launched.get("SpotInstanceRequestId", "")))
 
 
 def make_parameters(request: LaunchRequest) -> dict[str, Any]:
@@ -98,6 +109,9 @@ def make_parameters(request: LaunchRequest) -> dict[str, Any]:
             make_tags("volume", {"Name": request.name}),
         ],
     }
+    if request.spot:
+        parameters["InstanceMarketOptions"] = request.spot.make_parameters()
+        parameters["TagSpecifications"].append(make_tags("spot-instances-request"))
     if request.subnet:
         parameters["SubnetId"] = request.subnet
     if request.zone:

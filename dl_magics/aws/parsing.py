@@ -69,6 +69,7 @@ def _instance(each: Mapping[str, Any], seen_at: float) -> Instance:
         stopped_at=state_reasons.read_stop_time(str(each.get("StateTransitionReason", ""))),
         seen_at=seen_at,
         spot=each.get("InstanceLifecycle") == "spot",
+        spot_request=each.get("SpotInstanceRequestId", ""),
         public_addresses=len(addresses),
         elastic_ips=sum(_is_elastic(each, address) for address in addresses),
         volumes=len(each.get("BlockDeviceMappings", [])),

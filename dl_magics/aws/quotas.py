@@ -24,6 +24,17 @@ _CODES = {
     "u": ("L-43DA4232", "Running On-Demand High Memory instances"),
     "x": ("L-7295265B", "Running On-Demand X instances"),
 }
+_SPOT_CODES = {
+    "g": ("L-3819A6DF", "All G and VT Spot Instance Requests"),
+    "p": ("L-7212CCBC", "All P4, P3 and P2 Spot Instance Requests"),
+    "p5": ("L-C4BD4855", "All P5 Spot Instance Requests"),
+    "standard": ("L-34B43A08", "All Standard Spot Instance Requests"),
+    "dl": ("L-85EED4F7", "All DL Spot Instance Requests"),
+    "f": ("L-88CF9481", "All F Spot Instance Requests"),
+    "inf": ("L-B5D1601B", "All Inf Spot Instance Requests"),
+    "trn": ("L-6B0D517C", "All Trn Spot Instance Requests"),
+    "x": ("L-E3A00192", "All X Spot Instance Requests"),
+}
 _SHARED = {"gr": "g", "vt": "g"}
 
 
@@ -48,18 +59,25 @@ class Quota:
         )
 
 
-def quota_family(type_: str) -> str:
+def quota_family(type_: str, *, spot: bool = False) -> str:
     """Return the family of a type, a key of the quotas: `g`, `p`, `standard` or another."""
     letters = re.match(r"[a-z]*", type_)
     word = letters[0] if letters else ""
+    if spot and type_.startswith("p5"):
+        return "p5"
     family = _SHARED.get(word, word)
-    return family if family in _CODES else "standard"
+    return family if family in (_SPOT_CODES if spot else _CODES) else "standard"
 
 
-def read_quota(session: AwsSession, group: str, instances: Sequence[Instance]) -> Quota:
-    """Return the quota of a family and how many vCPUs `instances` use of it."""
-    code, name = _CODES[group]
-    types = [each.type for each in instances if _counts(each, group)]
+def read_quota(
+    session: AwsSession, group: str, instances: Sequence[Instance], *, spot: bool = False
+) -> Quota:
+    """Return the quota of a family and how many vCPUs `instances` use of it.
+
+    Spot instances have quotas of their own.
+    """
+    code, name = (_SPOT_CODES if spot else _CODES)[group]
+    types = [each.type for each in instances if _counts(each, group, spot=spot)]
     facts = type_facts.read_facts(session, types)
     used = sum(facts[each].vcpus for each in types)
     try:
@@ -71,19 +89,22 @@ def read_quota(session: AwsSession, group: str, instances: Sequence[Instance]) -
         return Quota(code, name, None, used)
 
 
-def check_quota(session: AwsSession, type_: str, instances: Sequence[Instance]) -> None:
+def check_quota(
+    session: AwsSession, type_: str, instances: Sequence[Instance], *, spot: bool = False
+) -> None:
     """Raise QuotaReached if one more of this type exceeds the quota; an unknown quota passes."""
-    quota = read_quota(session, quota_family(type_), instances)
+    quota = read_quota(session, quota_family(type_, spot=spot), instances, spot=spot)
     needed = type_facts.read_type(session, type_).vcpus
     if quota.left is not None and needed > quota.left:
         raise _make_error(session, type_, quota)
 
 
 def make_quota_error(
-    session: AwsSession, type_: str, instances: Sequence[Instance]
+    session: AwsSession, type_: str, instances: Sequence[Instance], *, spot: bool = False
 ) -> QuotaReached:
     """Return the error with the quota, what `instances` use, and the URL that requests more."""
-    return _make_error(session, type_, read_quota(session, quota_family(type_), instances))
+    quota = read_quota(session, quota_family(type_, spot=spot), instances, spot=spot)
+    return _make_error(session, type_, quota)
 
 
 def _make_error(session: AwsSession, type_: str, quota: Quota) -> QuotaReached:
@@ -96,6 +117,8 @@ def _make_error(session: AwsSession, type_: str, quota: Quota) -> QuotaReached:
     )
 
 
-def _counts(instance: Instance, group: str) -> bool:
-    """Whether an instance uses this quota; spot instances have quotas of their own."""
-    return instance.costs_money and not instance.spot and quota_family(instance.type) == group
+def _counts(instance: Instance, group: str, *, spot: bool) -> bool:
+    """Whether an instance uses this quota."""
+    if not instance.costs_money or instance.spot != spot:
+        return False
+    return quota_family(instance.type, spot=spot) == group

@@ -20,7 +20,8 @@ _FIXES = {
     "the account: launch another with %aws_launch TYPE --name OTHER.",
     "Client.VolumeLimitExceeded": "The account has its limit of disk space: delete a volume, or "
     "request an increase of the EBS quota in the AWS console, then %aws_start.",
-    "Server.SpotInstanceShutdown": "It had no spot capacity left: %aws_start when there is.",
+    "Server.SpotInstanceShutdown": "It had no spot capacity left. EC2 starts it itself when there "
+    "is: %aws_start --wait 2h waits for that.",
     "Server.SpotInstanceTermination": "It had no spot capacity left: %aws_launch TYPE.",
     "Server.ScheduledStop": "AWS retires its hardware: %aws_start moves it to another host.",
     "Server.InternalError": "The hardware failed: %aws_start moves it to another host.",

@@ -30,6 +30,7 @@ class Instance:
     is a volume, which a stop keeps. `boot_mode` is uefi, uefi-preferred or legacy-bios, "" if its
     image names none. `user` is the login user of its tag, "" if it has none. `ours` is true if
     dl_magics launched it, with the client token `token`, `answers` if SSH has just answered.
+    `spot_request` is the id of the request of a spot instance.
     `note` is a sentence on what else was changed for it.
     """
 
@@ -45,6 +46,7 @@ class Instance:
     stopped_at: float = 0.0
     seen_at: float = 0.0
     spot: bool = False
+    spot_request: str = ""
     public_addresses: int = 0
     elastic_ips: int = 0
     volumes: int = 0
@@ -132,7 +134,8 @@ class Instance:
 
     def __str__(self) -> str:
         where = f" at {self.address}" if self.address and self.state == "running" else ""
-        price = f", {self.price_text}" if self.costs_money else ""
+        spot = " spot" if self.spot else ""
+        price = f", {self.price_text}{spot}" if self.costs_money else ""
         ssh = ", SSH answers" if self.answers else ""
         note = f". {self.note}" if self.note else ""
         return f"{self.name}: {self.state}{where}{price}{ssh}{note}"

@@ -169,7 +169,7 @@ def _repeat_launch(token: str) -> str:
             host_key.private, host_key.public, program.boot_command(make_guard_settings(plan))
         ),
     )
-    return launch.run_instances(context.load().session, request)
+    return launch.run_instances(context.load().session, request).id
 
 
 def test_a_throttled_start_is_retried(rent, run, cloud):

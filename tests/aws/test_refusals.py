@@ -17,6 +17,7 @@ from dl_magics import errors, practice
 from dl_magics.aws.error_mapping import map_boto_errors
 from dl_magics.aws.profile import AwsProfile
 from dl_magics.practice.ec2.faults.refusals import REFUSALS
+from dl_magics.practice.ec2.faults.spot_refusals import SPOT
 from support.ec2_client import use
 
 DOCS = "https://docs.aws.amazon.com"
@@ -233,6 +234,46 @@ TABLE = (
         (f"%aws_terminate {ID} -f",),
     ),
     Refusal(
+        "no-spot-capacity",
+        "run_instances",
+        500,
+        "InsufficientInstanceCapacity",
+        "There is no Spot capacity available",
+        f"{EC2}/UserGuide/spot-request-status.html",
+        errors.NoCapacity,
+        ("Spot capacity", "--zone", "without --spot"),
+    ),
+    Refusal(
+        "spot-price-too-low",
+        "start_instances",
+        400,
+        "SpotMaxPriceTooLow",
+        "lower than the minimum required Spot request fulfillment price of 0.0375",
+        CODES,
+        errors.NoCapacity,
+        ("price of 0.0375", "%aws_start --wait 2h"),
+    ),
+    Refusal(
+        "spot-limit",
+        "run_instances",
+        400,
+        "MaxSpotInstanceCountExceeded",
+        "Max spot instance count exceeded",
+        CODES,
+        errors.QuotaReached,
+        ("%aws_check shows the quotas",),
+    ),
+    Refusal(
+        "no-spot-role",
+        "run_instances",
+        403,
+        "AuthFailure.ServiceLinkedRoleCreationNotPermitted",
+        "permission to create the service-linked role for EC2 Spot Instances",
+        f"{EC2}/UserGuide/service-linked-roles-spot-instance-requests.html",
+        errors.NotAllowed,
+        ("create-service-linked-role --aws-service-name spot.amazonaws.com",),
+    ),
+    Refusal(
         "no-such-image",
         "run_instances",
         400,
@@ -331,7 +372,8 @@ def test_a_refusal_of_aws_becomes_two_lines_that_say_what_to_type(
 
 
 def test_the_table_has_every_error_that_the_practice_cloud_can_inject():
-    assert [each.fault for each in TABLE] == [each.name for each in REFUSALS]
+    names = sorted(each.name for each in (*REFUSALS, *SPOT))
+    assert sorted(each.fault for each in TABLE) == names
 
 
 def test_each_line_of_the_table_names_a_page_of_the_documentation():

@@ -18,10 +18,12 @@ from dl_magics.ssh import known_hosts
 from dl_magics.store.state import State
 
 ACTIONS = {
-    "ec2": "AuthorizeSecurityGroupIngress CreateSecurityGroup CreateTags DeleteKeyPair "
-    "DeleteSecurityGroup DescribeAddresses DescribeImages DescribeInstanceAttribute "
+    "ec2": "AuthorizeSecurityGroupIngress CancelSpotInstanceRequests CreateSecurityGroup "
+    "CreateTags DeleteKeyPair DeleteSecurityGroup DescribeAddresses DescribeImages "
+    "DescribeInstanceAttribute "
     "DescribeInstanceTypeOfferings DescribeInstanceTypes DescribeInstances DescribeKeyPairs "
-    "DescribeRegions DescribeSecurityGroups DescribeSpotPriceHistory DescribeSubnets "
+    "DescribeRegions DescribeSecurityGroups DescribeSpotInstanceRequests "
+    "DescribeSpotPriceHistory DescribeSubnets "
     "DescribeVolumes DescribeVpcs GetConsoleOutput ImportKeyPair ModifyInstanceAttribute "
     "RevokeSecurityGroupIngress RunInstances StartInstances StopInstances "
     "TerminateInstances",

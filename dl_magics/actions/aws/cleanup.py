@@ -7,25 +7,28 @@ not have.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from dl_magics.actions.aws import regions
 from dl_magics.actions.aws.context import Context
 from dl_magics.aws import parsing
+from dl_magics.aws.spot import requests as spot_requests
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError
 from dl_magics.gpu_kernel import kernelspec
 from dl_magics.ssh import known_hosts
 from dl_magics.store import ledger, logins
 
+SPOT_REQUEST = "spot-request"
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
     """An AWS resource that dl_magics created.
 
-    `kind` is instance, security-group or key-pair; `detail` describes an instance and its cost.
-    `refusal` is why AWS did not delete it.
+    `kind` is instance, spot-request, security-group or key-pair; `detail` describes an instance and
+    its cost. `refusal` is why AWS did not delete it, `spot_request` the request of an instance.
     """
 
     kind: str
@@ -34,6 +37,7 @@ class Resource:
     region: str
     detail: str = ""
     refusal: str = ""
+    spot_request: str = ""
 
     def __str__(self) -> str:
         where = f" ({self.id}{f', {self.detail}' if self.detail else ''})"
@@ -121,6 +125,7 @@ def _read_region(
     for instance in _launched(context):
         known = instance.id in created.ids or instance.token in created.tokens
         (ours if known else others).append(_resource(instance, context.region))
+    ours += _open_requests(context, created.spot_requests - {each.spot_request for each in ours})
     ours += _existing(context, "security-group", created.groups)
     ours += _existing(context, "key-pair", created.key_pairs)
     return ours, others
@@ -132,7 +137,8 @@ def delete_resources(context: Context, resources: Resources) -> Iterator[Resourc
     What AWS refuses to delete is yielded with the refusal; the others are deleted all the same.
     """
     # A security group cannot be deleted while an instance uses it.
-    for resource in sorted(resources.each, key=lambda each: each.kind != "instance"):
+    first = ("instance", SPOT_REQUEST)
+    for resource in sorted(resources.each, key=lambda each: each.kind not in first):
         there = context.in_region(resource.region)
         try:
             _delete(there, resource)
@@ -151,6 +157,8 @@ def _delete(context: Context, resource: Resource) -> None:
         known_hosts.forget_host(resource.id)
         logins.forget_login(resource.id)
         kernelspec.remove_kernelspec(resource.id)
+    elif resource.kind == SPOT_REQUEST:
+        _end_request(context, resource.id)
     elif resource.kind == "security-group":
         context.session.change_ec2(
             "delete_security_group", unless=("InvalidGroup.NotFound",), GroupId=resource.id
@@ -169,6 +177,7 @@ class _Created:
     tokens: frozenset[str]
     groups: frozenset[str]
     key_pairs: frozenset[str]
+    spot_requests: frozenset[str]
 
     @classmethod
     def of(cls, entries: list[dict[str, str]]) -> _Created:
@@ -178,7 +187,11 @@ class _Created:
             )
 
         return cls(
-            ids("instance"), ids("instance", "token"), ids("security-group"), ids("key-pair")
+            ids("instance"),
+            ids("instance", "token"),
+            ids("security-group"),
+            ids("key-pair"),
+            ids(SPOT_REQUEST),
         )
 
 
@@ -196,7 +209,31 @@ def _resource(instance: Instance, region: str) -> Resource:
     disk = f"disks {instance.month_text}"
     price = f"{instance.price_text}, " if instance.costs_money else ""
     detail = f"{instance.type}, {instance.state}, {price}{disk}"
-    return Resource("instance", instance.id, instance.name, region, detail)
+    return Resource(
+        "instance",
+        instance.id,
+        instance.name,
+        region,
+        detail,
+        spot_request=instance.spot_request,
+    )
+
+
+def _open_requests(context: Context, ids: Iterable[str]) -> Iterator[Resource]:
+    """Yield the spot requests that can still launch an instance, and have none of those listed."""
+    for each in spot_requests.read_requests(context.session, ids):
+        if each.is_live:
+            detail = f"{each.state}, instance {each.instance or 'none'}"
+            yield Resource(SPOT_REQUEST, each.id, each.id, context.region, detail)
+
+
+def _end_request(context: Context, id_: str) -> None:
+    """Cancel a spot request, and terminate the instance that EC2 has launched for it."""
+    spot_requests.cancel_request(context.session, id_)
+    for request in spot_requests.read_requests(context.session, [id_]):
+        if request.instance:
+            for _ in context.ec2.terminate(context.ec2.describe_instance(request.instance)):
+                pass
 
 
 def _existing(context: Context, kind: str, names: frozenset[str]) -> Iterator[Resource]:

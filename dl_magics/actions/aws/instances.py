@@ -72,7 +72,9 @@ def start(
             instance = context.resolve_instance(instance.id)
         except QuotaReached as error:
             running = context.ec2.list_instances()
-            raise quotas.make_quota_error(context.session, instance.type, running) from error
+            raise quotas.make_quota_error(
+                context.session, instance.type, running, spot=instance.spot
+            ) from error
     yield from add_prices(context, access.until_ssh_answers(context, context.ec2, instance))
 
 

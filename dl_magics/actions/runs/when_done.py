@@ -13,6 +13,7 @@ from dl_magics.actions.aws.guard import control
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.runs import remote_run, runs
 from dl_magics.actions.runs.place import TrainingPlace
+from dl_magics.aws.spot import requests as spot_requests
 from dl_magics.core.instance import Instance
 from dl_magics.errors import BadSetting, DLMagicsError, NotConfirmed, NotTrained, WrongState
 from dl_magics.runs import log, remote_origin
@@ -51,6 +52,8 @@ def plan_ending(recipe: Recipe, place: TrainingPlace, *, force: bool) -> Ending 
         where the run does not train on an instance.
     NotConfirmed
         where the instance would be terminated without -f.
+    WrongState
+        where it is a spot instance that cannot be stopped.
     """
     if recipe.then is None:
         return None
@@ -67,7 +70,10 @@ def plan_ending(recipe: Recipe, place: TrainingPlace, *, force: bool) -> Ending 
             "add -f to confirm.",
             fix='%finetune DATA --then terminate -f · then = "stop" keeps the disk.',
         )
-    return Ending(recipe.then, host.load_context(), host.alias, host.name)
+    context = host.load_context()
+    if recipe.then == "stop":
+        spot_requests.check_stoppable(context.session, context.ec2.describe_instance(host.alias))
+    return Ending(recipe.then, context, host.alias, host.name)
 
 
 def plan_resumed(run: Run) -> Ending | None:

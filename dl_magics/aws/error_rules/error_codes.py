@@ -14,6 +14,44 @@ _VERIFY = "AWS needs up to four hours, for some accounts a day: wait for its e-m
 
 ERROR_CODES = (
     ErrorRule(
+        "InsufficientInstanceCapacity",
+        errors.NoCapacity,
+        "{message}",
+        "Its disk is in that zone. Wait and retry: %aws_start --wait 2h · or launch another: "
+        "%aws_launch TYPE --spot --name OTHER",
+        words="Spot capacity",
+        calls="StartInstances",
+    ),
+    ErrorRule(
+        "InsufficientInstanceCapacity",
+        errors.NoCapacity,
+        "{message}",
+        "Wait, then run the cell again · or another type or --zone · or on demand: without --spot.",
+        words="Spot capacity",
+    ),
+    ErrorRule(
+        "SpotMaxPriceTooLow",
+        errors.NoCapacity,
+        "{message}",
+        "A higher --max-price · or none: then at most the on-demand price is paid.",
+        calls="RunInstances",
+    ),
+    ErrorRule(
+        "SpotMaxPriceTooLow",
+        errors.NoCapacity,
+        "{message}",
+        "The maximum of a request stays: wait until the price has fallen (%aws_start --wait 2h) · "
+        "or launch another: %aws_launch TYPE --spot --name OTHER",
+    ),
+    ErrorRule(
+        "AuthFailure.ServiceLinkedRoleCreationNotPermitted",
+        errors.NotAllowed,
+        "The account has not used spot instances yet, and profile '{profile}' may not create the "
+        "role of AWS for them.",
+        "An administrator runs once: aws iam create-service-linked-role --aws-service-name "
+        "spot.amazonaws.com",
+    ),
+    ErrorRule(
         "InsufficientInstanceCapacity InsufficientHostCapacity",
         errors.NoCapacity,
         "{message}",
@@ -36,6 +74,15 @@ ERROR_CODES = (
         errors.QuotaReached,
         "{message}",
         "Delete a volume, choose a smaller --disk, or request an increase of the EBS quota.",
+    ),
+    ErrorRule(
+        "UnsupportedOperation",
+        errors.WrongState,
+        "{message}",
+        "Without its request a spot instance cannot be stopped: %aws_terminate {id} -f ends it and "
+        "deletes its disk.",
+        words="cancelled",
+        calls="StopInstances",
     ),
     ErrorRule(
         "UnsupportedOperation",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from dl_magics.aws.pricing import price_cache
+from dl_magics.aws.pricing.zone_prices import ZonePrices
 from dl_magics.aws.session import AwsSession
 from dl_magics.core.money import Price
 from dl_magics.errors import DLMagicsError
@@ -14,6 +16,22 @@ def read_spot_prices(
     session: AwsSession, types: list[str], zone: str | None = None
 ) -> dict[str, Price]:
     """Return the lowest spot price of each type now, in a zone or in the region, if known."""
+    lowest: dict[str, float] = {}
+    for each in _read_history(session, types, zone):
+        dollars = float(each["SpotPrice"])
+        lowest[each["InstanceType"]] = min(dollars, lowest.get(each["InstanceType"], dollars))
+    return {type_: _make_price(dollars) for type_, dollars in lowest.items()}
+
+
+def read_zone_prices(session: AwsSession, type_: str, zone: str | None = None) -> ZonePrices:
+    """Return the spot prices of a type now, in a zone or in each of the region, if known."""
+    history = _read_history(session, [type_], zone)
+    return ZonePrices(
+        {each["AvailabilityZone"]: _make_price(float(each["SpotPrice"])) for each in history}
+    )
+
+
+def _read_history(session: AwsSession, types: list[str], zone: str | None) -> list[Any]:
     try:
         history, _ = session.query_pages(
             "ec2",
@@ -25,12 +43,10 @@ def read_spot_prices(
             **({"AvailabilityZone": zone} if zone else {}),
         )
     except DLMagicsError:
-        return {}
-    lowest: dict[str, float] = {}
-    for each in history:
-        dollars = float(each["SpotPrice"])
-        lowest[each["InstanceType"]] = min(dollars, lowest.get(each["InstanceType"], dollars))
+        return []
+    return history
+
+
+def _make_price(dollars: float) -> Price:
     today = datetime.now().date().isoformat()
-    return {
-        type_: Price(dollars, today, price_cache.SPOT_SOURCE) for type_, dollars in lowest.items()
-    }
+    return Price(dollars, today, price_cache.SPOT_SOURCE)

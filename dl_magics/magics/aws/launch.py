@@ -32,6 +32,8 @@ class LaunchMagics(Magics):
     @argument("--idle", help="stop it after so long without work; default: that of %%idle_timeout")
     @MAX_DURATION
     @UNTIL
+    @argument("--spot", action="store_true", help="a spot instance: cheaper, AWS may stop it")
+    @argument("--max-price", help="most dollars an hour of a spot instance; default: on demand")
     @argument("--dry-run", action="store_true", help="show what would be launched; change nothing")
     @YES
     @EXPLAIN
@@ -42,15 +44,20 @@ class LaunchMagics(Magics):
         A second launch with the same name returns the existing instance. A guard on it stops it
         after 30 minutes without work, and at the ends that are set, whatever it does.
 
+        With --spot AWS may stop it, two minutes after a notice at which a run saves a checkpoint.
+        Its disk is kept, and AWS starts it again when it has capacity: %finetune --resume goes on.
+
         ::
 
             %aws_launch g4dn.xlarge
             %aws_launch t2.micro --name small --disk 60 --idle 10 --until 23:00 -y
+            %aws_launch g4dn.xlarge --spot --max-price 0.30
         """
         from dl_magics.actions.aws import account, context, price_list
         from dl_magics.actions.aws.explain import reads
         from dl_magics.actions.aws.guard.limits import LimitOptions
         from dl_magics.actions.aws.launch import explain, launch, pending, plan
+        from dl_magics.aws.spot import market
         from dl_magics.core.instance import Instance
 
         args = parse_argstring(self.aws_launch, line)
@@ -58,12 +65,13 @@ class LaunchMagics(Magics):
             return reads.prices_script(context.load(), None)
         if not args.type:
             return price_list.list_prices_anywhere()
+        spot = market.parse_options(spot=args.spot, max_price=args.max_price)
         store = not (args.dry_run or args.explain)
         current = context.load(remembers=store)
         if args.allow_from:
             current = account.allow_from(current, args.allow_from, store=store)
         found = pending.resume(current, args.name, args.type, store=store)
-        found = found or launch.find_existing(current, args.name, args.type)
+        found = found or launch.find_existing(current, args.name, args.type, spot=args.spot)
         if isinstance(found, Instance):
             if args.explain:
                 return explain.resume_script(current, found)
@@ -80,6 +88,7 @@ class LaunchMagics(Magics):
             zone=args.zone,
             subnet=args.subnet,
             limits=LimitOptions(idle=args.idle, max_duration=args.max_duration, until=args.until),
+            spot=spot,
         )
         if args.explain:
             return explain.launch_script(current, planned, repeats=found is not None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from dl_magics.actions.aws import access
+from dl_magics.actions.aws import access, cleanup
 from dl_magics.actions.aws.cleanup import Resources
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.explain import guard, steps
@@ -54,7 +54,9 @@ def stop_script(context: Context, instance: Instance) -> Script:
 
 def terminate_script(context: Context, instance: Instance) -> Script:
     """Return the commands that terminate the instance and wait."""
-    return make_script(context, [] if instance.gone else steps.terminate_steps(instance.id))
+    if instance.gone:
+        return make_script(context, steps.cancel_steps(instance.spot_request))
+    return make_script(context, steps.terminate_steps(instance.id, instance.spot_request))
 
 
 def resize_script(context: Context, instance: Instance, type_: str) -> Script:
@@ -73,7 +75,9 @@ def cleanup_script(context: Context, resources: Resources) -> Script:
     lines: list[str] = []
     for each in sorted(resources.each, key=lambda one: one.kind != "instance"):
         if each.kind == "instance":
-            deleting = steps.terminate_steps(each.id)
+            deleting = steps.terminate_steps(each.id, each.spot_request)
+        elif each.kind == cleanup.SPOT_REQUEST:
+            deleting = steps.cancel_steps(each.id)
         elif each.kind == "security-group":
             deleting = [ec2_command("delete_security_group", {"GroupId": each.id})]
         else:

@@ -35,6 +35,8 @@ def start_steps(
     if instance.state == "stopping":
         steps.append(wait_step("stopped", instance.id))
     if instance.state in ("stopping", "stopped"):
+        if instance.spot_request:
+            steps.append(_settled_step(instance.spot_request))
         steps.append(ec2_command("start_instances", {"InstanceIds": [instance.id]}))
     if temporary is None:
         temporary = known_hosts.is_temporary(instance.id)
@@ -55,9 +57,18 @@ def stop_steps(instance: Instance) -> list[str]:
     return [*([stop] if instance.costs_money else []), wait_step("stopped", instance.id)]
 
 
-def terminate_steps(id_: str) -> list[str]:
-    """Return the steps of a termination."""
+def cancel_steps(spot_request: str) -> list[str]:
+    """Return the steps that cancel a spot request; none without one."""
+    if not spot_request:
+        return []
+    parameters = {"SpotInstanceRequestIds": [spot_request]}
+    return [ec2_command("cancel_spot_instance_requests", parameters)]
+
+
+def terminate_steps(id_: str, spot_request: str) -> list[str]:
+    """Return the steps of a termination; the request of a spot instance is cancelled first."""
     return [
+        *cancel_steps(spot_request),
         ec2_command("terminate_instances", {"InstanceIds": [id_]}),
         wait_step("terminated", id_),
     ]
@@ -66,6 +77,14 @@ def terminate_steps(id_: str) -> list[str]:
 def wait_step(state: str, id_: str) -> str:
     """Return the step that waits until an instance has a state."""
     return join("aws", "ec2", "wait", f"instance-{state}", "--instance-ids", id_)
+
+
+def _settled_step(spot_request: str) -> str:
+    """Return the step that waits until AWS has taken note of the stop of a spot instance."""
+    query = ["--query", "SpotInstanceRequests[0].State", "--output", "text"]
+    parameters = {"SpotInstanceRequestIds": [spot_request]}
+    state = ec2_command("describe_spot_instance_requests", parameters, *query)
+    return f'until [ "$({state})" = disabled ]; do sleep 3; done'
 
 
 def rule_steps(rules: dict[str, list[dict[str, Any]]], group: str) -> list[str]:

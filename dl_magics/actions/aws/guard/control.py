@@ -7,6 +7,7 @@ import time
 from dl_magics.actions.aws import access
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.guard.limits import GuardLimits
+from dl_magics.aws.spot import requests
 from dl_magics.core.instance import Instance
 from dl_magics.errors import NotConfirmed, WrongState
 from dl_magics.guard import client
@@ -52,7 +53,10 @@ def install_guard(context: Context, instance: Instance, limits: GuardLimits) -> 
     ------
     NotConfirmed
         if a shutdown of this instance would terminate it and delete its disk.
+    WrongState
+        if it is a spot instance that can only be terminated.
     """
+    requests.check_stoppable(context.session, instance)
     if read_shutdown_behavior(context, instance) != "stop":
         raise NotConfirmed(
             f"The guard stops an instance by a shutdown, which would terminate {instance.name} "

@@ -60,6 +60,7 @@ def launch_script(context: Context, plan: LaunchPlan, *, repeats: bool = False) 
         *_launch_steps(context, plan, name, token or uuid.uuid4().hex),
         _pin_step(id_, Variable("$PUBLIC")),
         _record_step(context, "created", "instance", id=id_),
+        *(_spot_request_steps(context, id_) if plan.spot else []),
         'rm -r "$DIR"',
         steps.wait_step("running", id_),
         *login,
@@ -150,6 +151,15 @@ def _launch_steps(context: Context, plan: LaunchPlan, name: str, token: str) -> 
         "run_instances", launch.make_parameters(request), *_only("Instances[0].InstanceId")
     )
     return [_record_step(context, "creating", "instance", token=token), f"ID=$({run})"]
+
+
+def _spot_request_steps(context: Context, id_: str) -> list[str]:
+    """Return the steps that enter the request of a spot instance in the ledger."""
+    found = steps.describe_step(id_, "SpotInstanceRequestId")
+    return [
+        f"SPOT=$({found})",
+        _record_step(context, "created", "spot-request", id=Variable("$SPOT")),
+    ]
 
 
 def _record_step(context: Context, did: str, kind: str, **ids: str) -> str:

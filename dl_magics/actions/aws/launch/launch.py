@@ -19,13 +19,16 @@ from dl_magics.ssh import keys
 from dl_magics.store import lock
 
 
-def find_existing(context: Context, name: str, type_: str) -> Instance | None:
+def find_existing(
+    context: Context, name: str, type_: str, *, spot: bool = False
+) -> Instance | None:
     """Return the instance of this name that dl_magics launched from here, or None.
 
     Raises
     ------
     WrongState
-        if an instance of this name has another type, or was not launched from this computer.
+        if an instance of this name has another type, is on demand where `spot` was asked for, or
+        was not launched from this computer.
     """
     found = [each for each in context.ec2.list_instances() if each.name == name and not each.gone]
     if not found:
@@ -43,6 +46,11 @@ def find_existing(context: Context, name: str, type_: str) -> Instance | None:
         raise WrongState(
             f"An instance named '{name}' already exists: {ours[0].type}, {ours[0].state}.",
             fix=f"%aws_resize {type_} {name} changes its type · %aws_launch {type_} --name OTHER",
+        )
+    if spot and not ours[0].spot:
+        raise WrongState(
+            f"An instance named '{name}' already exists, on demand: {type_}, {ours[0].state}.",
+            fix=f"%aws_launch {type_} --spot --name OTHER · %aws_get {ours[0].id} selects it.",
         )
     return instances.add_price(context, ours[0])
 
@@ -77,10 +85,10 @@ def create_instance(context: Context, plan: LaunchPlan) -> Instance:
     """Launch the planned instance and return it, before it runs; it is not selected."""
     created: list[str] = []
     try:
-        id_ = _run_instances(context, _prepare_request(context, plan, created))
+        launched = _run_instances(context, _prepare_request(context, plan, created))
     except DLMagicsError as error:
         raise _add_created(error, created) from error
-    return context.ec2.describe_instance(id_)
+    return context.ec2.describe_instance(launched.id)
 
 
 def _prepare_request(
@@ -123,6 +131,7 @@ def make_request(
         user_data=user_data,
         zone=plan.zone,
         subnet=plan.subnet.id if plan.subnet else None,
+        spot=plan.spot,
     )
 
 
@@ -133,25 +142,28 @@ def find_vpc(context: Context, plan: LaunchPlan) -> str:
     return subnets.find_default_subnets(context.session, plan.zone)[0].vpc
 
 
-def _run_instances(context: Context, request: launch.LaunchRequest) -> str:
+def _run_instances(context: Context, request: launch.LaunchRequest) -> launch.Launched:
     session = context.session
     context.record("creating", "instance", token=request.token)
     try:
-        id_ = launch.run_instances(session, request)
+        launched = launch.run_instances(session, request)
     except NoAnswer:
         raise
     except QuotaReached as error:
         pending.settle(context, request.token)
         running = context.ec2.list_instances()
-        raise quotas.make_quota_error(session, request.type, running) from error
+        spot = request.spot is not None
+        raise quotas.make_quota_error(session, request.type, running, spot=spot) from error
     except NoCapacity as error:
         pending.settle(context, request.token)
+        if request.spot:
+            raise
         raise _other_zones(context, request, str(error)) from error
     except DLMagicsError:
         pending.settle(context, request.token)
         raise
-    pending.record_launched(context, request.token, id_)
-    return id_
+    pending.record_launched(context, request.token, launched.id, launched.spot_request)
+    return launched
 
 
 def _add_created(error: DLMagicsError, created: list[str]) -> DLMagicsError:

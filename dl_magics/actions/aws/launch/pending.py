@@ -10,6 +10,7 @@ from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.guard.limits import GuardLimits
 from dl_magics.actions.aws.launch.plan import LaunchPlan, price_plan
 from dl_magics.aws import images, parsing
+from dl_magics.aws.spot.market import SpotOptions
 from dl_magics.core.instance import Instance
 from dl_magics.errors import WrongState
 from dl_magics.ssh import keys, known_hosts
@@ -32,6 +33,7 @@ def ensure_token(context: Context, plan: LaunchPlan) -> str:
         "zone": plan.zone,
         "subnet": plan.subnet.id if plan.subnet else None,
         "limits": asdict(plan.limits),
+        "spot": asdict(plan.spot) if plan.spot else None,
     }
     token = uuid.uuid4().hex
     pending = PendingLaunch(request=request, token=token, region=context.region)
@@ -51,8 +53,13 @@ def settle(context: Context, token: str) -> None:
     keys.delete_key_pair(f"host-{token}")
 
 
-def record_launched(context: Context, token: str, id_: str) -> None:
-    """Pin the host key of the launched instance, enter it in the ledger, forget the request."""
+def record_launched(context: Context, token: str, id_: str, spot_request: str) -> None:
+    """Pin the host key of the launched instance, enter it in the ledger, forget the request.
+
+    `spot_request` is the id of its spot request, "" if it is on demand.
+    """
+    if spot_request:
+        context.record("created", "spot-request", id=spot_request)
     known_hosts.pin_keys(id_, keys.ensure_key_pair(f"host-{token}").public, temporary=True)
     context.record("created", "instance", id=id_)
     settle(context, token)
@@ -79,7 +86,7 @@ def resume(
     what = f"'{request['name']}' ({request['type_']}) in {its.account}"
     if found := _find_launched(its, pending.token):
         if store:
-            record_launched(its, pending.token, found.id)
+            record_launched(its, pending.token, found.id, found.spot_request)
         if asked:
             return found
         raise WrongState(
@@ -89,7 +96,9 @@ def resume(
     if asked:
         image = images.Image(**request["image"])
         limits = GuardLimits(**request["limits"])
-        return price_plan(context, **{**request, "image": image, "limits": limits})
+        spot = SpotOptions(**request["spot"]) if request["spot"] else None
+        values = {**request, "image": image, "limits": limits, "spot": spot}
+        return price_plan(context, **values)
     seconds = time.time() - pending.sent_at
     if seconds < _SETTLED_SECONDS:
         raise WrongState(

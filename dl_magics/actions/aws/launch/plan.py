@@ -11,6 +11,9 @@ from dl_magics.aws import images, instance_types, quotas
 from dl_magics.aws.network import subnets
 from dl_magics.aws.network.subnets import Subnet
 from dl_magics.aws.pricing import known, prices
+from dl_magics.aws.pricing import spot as spot_prices
+from dl_magics.aws.pricing.zone_prices import ZonePrices
+from dl_magics.aws.spot.market import HOW_IT_ENDS, HOW_IT_GOES_ON, SpotOptions
 from dl_magics.core import money
 
 NAME = "gpu"
@@ -22,7 +25,8 @@ class LaunchPlan:
     """The instance that a launch creates, with its price.
 
     `disk_gib` is in GiB, `sources` are CIDR ranges, a price is None if it is unknown;
-    `account` is the profile, region and account id, `limits` are what its guard is told.
+    `account` is the profile, region and account id, `limits` are what its guard is told. `price` is
+    that on demand; `spot` and `spot_prices` are None for an instance on demand.
     """
 
     name: str
@@ -37,6 +41,8 @@ class LaunchPlan:
     disk_price: money.Price | None
     account: str
     limits: GuardLimits
+    spot: SpotOptions | None = None
+    spot_prices: ZonePrices | None = None
 
     def __str__(self) -> str:
         gpu = instance_types.gpu_text(self.type)
@@ -48,7 +54,7 @@ class LaunchPlan:
         fraction = price_list.describe_fraction(self.type)
         facts = {
             "type": f"{self.type}{f' ({gpu})' if gpu else ''}",
-            "price": f"{money.describe_price(self.price)} while it runs",
+            **self._price_facts(),
             "address": address,
             "disk": f"{self.disk_gib} GiB, {month} a month"
             f"{f' by the {disk.source} of {disk.day}' if disk else ''}, also while stopped",
@@ -63,6 +69,17 @@ class LaunchPlan:
 
     __repr__ = __str__
 
+    def _price_facts(self) -> dict[str, str]:
+        on_demand = money.describe_price(self.price)
+        if self.spot is None or self.spot_prices is None:
+            return {"price": f"{on_demand} while it runs"}
+        return {
+            "spot": self.spot_prices.describe(),
+            "at most": f"{self.spot.describe_maximum()}; on demand: {on_demand}",
+            "ends": HOW_IT_ENDS,
+            "again": HOW_IT_GOES_ON,
+        }
+
 
 def make_plan(
     context: Context,
@@ -75,6 +92,7 @@ def make_plan(
     zone: str | None = None,
     subnet: str | None = None,
     limits: LimitOptions | None = None,
+    spot: SpotOptions | None = None,
 ) -> LaunchPlan:
     """Look up the image, price and quota of a launch; change nothing.
 
@@ -83,7 +101,8 @@ def make_plan(
     NoSuchType, NoSuchImage
         if the type or the image is not available, or they do not work together.
     BadSetting
-        if the login user of the image is not known, or a limit is not valid.
+        if the login user of the image is not known, a limit is not valid, or the spot price is
+        higher than the maximum.
     QuotaReached
         if the vCPU quota is too small.
     CloudRefused
@@ -91,12 +110,17 @@ def make_plan(
     """
     session, ec2 = context.session, context.ec2
     ec2.check_type(type_, zone=zone or "", magic="%aws_launch")
-    quotas.check_quota(session, type_, ec2.list_instances())
+    quotas.check_quota(session, type_, ec2.list_instances(), spot=spot is not None)
     if not subnet:
         subnets.find_default_subnets(session, zone)
     found = images.find_image(session, type_, image, user=user)
     disk_gib = max(disk_gib or MIN_DISK_GIB, found.disk_gib)
-    price = known.read_known(session).of_type(type_)
+    if spot:
+        now = spot_prices.read_zone_prices(session, type_, zone)
+        spot.check_price(type_, now)
+        price = now.lowest
+    else:
+        price = known.read_known(session).of_type(type_)
     return price_plan(
         context,
         name=name,
@@ -106,6 +130,7 @@ def make_plan(
         zone=zone,
         subnet=subnet,
         limits=(limits or LimitOptions()).resolve(price.dollars if price else None),
+        spot=spot,
     )
 
 
@@ -119,6 +144,7 @@ def price_plan(
     zone: str | None,
     subnet: str | None,
     limits: GuardLimits,
+    spot: SpotOptions | None,
 ) -> LaunchPlan:
     """Return the plan of these parameters, with the current price and the current address."""
     price = prices.read_price(context.session, type_)
@@ -136,4 +162,6 @@ def price_plan(
         disk_price=now.of_disk(),
         account=context.account,
         limits=limits,
+        spot=spot,
+        spot_prices=spot_prices.read_zone_prices(context.session, type_, zone) if spot else None,
     )

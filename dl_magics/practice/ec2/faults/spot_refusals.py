@@ -23,6 +23,15 @@ SPOT = (
         "fulfillment price of 0.0375.",
     ),
     Fault(
+        "no-spot-role",
+        "the account has no role of AWS for spot instances, and the user may not create it",
+        actions=("RunInstances",),
+        code="AuthFailure.ServiceLinkedRoleCreationNotPermitted",
+        message="The provided credentials do not have permission to create the service-linked role "
+        "for EC2 Spot Instances.",
+        status=403,
+    ),
+    Fault(
         "spot-limit",
         "the vCPU quota of spot instances is exceeded",
         actions=PAID_ACTIONS,

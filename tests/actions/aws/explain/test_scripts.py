@@ -13,6 +13,7 @@ from dl_magics.actions.aws import selection
 from support.in_process import scripts
 
 LAUNCH, STOP = "%aws_launch t2.micro -y", "%aws_stop"
+SPOT = "%aws_launch g4dn.xlarge --spot --max-price 0.4 -y"
 IMAGE = "ami-0d1ea5e5c10bd5a11"
 
 # What was run before, and the line that is explained and then run.
@@ -51,6 +52,10 @@ SITUATIONS = {
         "%aws_cleanup -f",
     ),
     "a cleanup without instances": ([LAUNCH, "%aws_terminate -f"], "%aws_cleanup -f"),
+    "a launch of a spot instance": ([], SPOT),
+    "a start of a spot instance": ([SPOT, STOP], "%aws_start -y"),
+    "a termination of a spot instance": ([SPOT], "%aws_terminate -f"),
+    "a cleanup of a spot instance": ([SPOT], "%aws_cleanup -f"),
     "a command over SSH": ([LAUNCH], "%aws_ssh nvidia-smi --query"),
 }
 

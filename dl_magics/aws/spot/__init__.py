@@ -1,0 +1,1 @@
+"""Spot instances: how they are requested, and what becomes of their requests."""
