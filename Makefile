@@ -18,8 +18,8 @@ unexport PYTHONDONTWRITEBYTECODE
 PANEL := $(shell find labextension -type f -not -path '*/node_modules/*' -not -path '*/lib/*')
 
 # The tests of `make floors`: those that need neither another backend, a browser nor a real sshd.
-FAST := core data runs store ssh widgets aws training/recipe practice/ec2/test_lifecycle.py \
-	$(addprefix training/engine/test_,head.py networks.py pipeline.py) \
+FAST := core data runs store ssh widgets aws training/recipe training/engine/heads practice/ec2/test_lifecycle.py \
+	$(addprefix training/engine/test_,networks.py pipeline.py) \
 	$(addprefix magics/,test_arguments.py test_loading.py display/test_messages.py)
 
 .PHONY: help demo lab test check pytest lint notebooks floors networks chaos budgets histories guard-histories fuzz bench gpu pictures clean

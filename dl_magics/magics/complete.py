@@ -23,7 +23,7 @@ def _finetune_words(context: CompletionContext) -> list[str]:
     lines = context.full_text.splitlines()
     if not lines or not re.match(r"\s*%?%finetune\b", lines[0]):
         return []
-    from dl_magics.training.recipe.recipe import SETTINGS
+    from dl_magics.training.recipe.settings import SETTINGS
 
     before = lines[context.cursor_line][: context.cursor_position]
     if context.cursor_line:

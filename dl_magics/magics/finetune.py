@@ -81,7 +81,19 @@ class FinetuneMagics(Magics):
             epochs          5           epochs of the head
             batch_size      "auto"      "auto" is what fits into memory for the frozen part,
                                         and 32 for the head
-            learning_rate   0.001       of Adam, for the head
+            learning_rate   0.001       of the optimizer, for the head
+            optimizer       "adam"      one of keras.optimizers by name, or as Keras writes it:
+                                        class_name and config
+            weight_decay    None        of the optimizer; None is its own (0.004 for adamw,
+                                        else none)
+            label_smoothing 0.0         fraction of each label that is spread over all classes
+            class_weight    None        weights of the classes in the loss: "balanced" gives
+                                        each class the same share, or a dict by name; None is 1
+                                        for each image
+            heads           "auto"      heads that are trained side by side, their
+                                        probabilities are averaged; "auto" is 5, or 1 for a
+                                        head of your own, without hidden layers, on whole maps
+                                        and with Theano
             dense           [256]       sizes of the hidden layers of the head; [] for none
             dropout         0.5         fraction of units to drop in the head
             pooling         "avg"       input of the head: the mean or the maximum of each

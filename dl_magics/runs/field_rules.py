@@ -19,6 +19,9 @@ Unit = Literal["images", "epochs"]
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 """The metrics that each epoch has."""
 
+BALANCED_ACCURACY = "balanced_accuracy"
+"""The mean of the accuracies of all classes; an epoch has it where the classes are uneven."""
+
 _LARGEST = 2**53
 _LONGEST_TEXT = 2**20
 _DEEPEST = 6

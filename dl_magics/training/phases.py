@@ -31,7 +31,7 @@ from dl_magics.training.engine import scanned_images
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.extraction import describe_broken, fill_store
 from dl_magics.training.engine.feature_store import FeatureStore
-from dl_magics.training.engine.head import Best
+from dl_magics.training.engine.heads.training import Best
 from dl_magics.training.engine.inference.compute import Compute
 from dl_magics.training.engine.inference.out_of_memory import is_out_of_memory
 from dl_magics.training.engine.scanned_images import ScannedImages

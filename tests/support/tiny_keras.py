@@ -22,6 +22,7 @@ SETTINGS = {
     "weights": None,
     "image_size": 32,
     "dense": [8],
+    "heads": 1,  # quicker
     "epochs": 3,
     "batch_size": 8,
     "mixed_precision": False,  # the same numbers on every processor

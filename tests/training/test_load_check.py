@@ -15,6 +15,7 @@ from dl_magics.errors import DamagedRun, NotLoadable
 from dl_magics.runs import remote_origin
 from dl_magics.training import load_check, model_archive, model_classes
 from dl_magics.training.engine import networks
+from dl_magics.training.engine.heads.network import build_head
 from dl_magics.training.load_check import LoadCheck
 from dl_magics.training.run import Run
 from support import run_events, tiny_keras
@@ -81,7 +82,7 @@ def test_each_class_of_the_list_is_one_of_keras(tmp_path):
 def test_a_network_with_layers_of_its_own_is_accepted(name, tmp_path):
     recipe = tiny_keras.recipe(tmp_path, model=name)
     frozen = networks.build_frozen(recipe, "float32", tmp_path)
-    head = networks.build_head(recipe, np.ones((2, *frozen.features), "float32"), 2)
+    head = build_head(recipe, np.ones((2, *frozen.features), "float32"), 2)
     path = tmp_path / "model.keras"
     networks.save_model(networks.join_model(frozen, head), ["cats", "dogs"], path)
 

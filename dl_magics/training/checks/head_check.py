@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from dl_magics.errors import BadSetting
-from dl_magics.training.engine import networks
+from dl_magics.training.engine.heads import objective
+from dl_magics.training.engine.heads.network import build_head, strip_training
 from dl_magics.training.model_archive import find_foreign_class
 from dl_magics.training.recipe.recipe import Recipe
 
@@ -22,18 +23,19 @@ def require_loadable_head(recipe: Recipe, shape: tuple[int, ...], classes: int) 
     Parameters
     ----------
     recipe
-        Nothing is done where it has no head of its own.
+        Only its optimizer is built where it has no head of its own.
     shape
         The shape of the features of one image.
     classes
         The number of classes.
     """
     if not recipe.head:
+        objective.build_optimizer(recipe)
         return
     import keras
 
     features = np.random.default_rng(0).random((_IMAGES, *shape), np.float32)
-    head = networks.build_head(recipe, features, classes)
+    head = strip_training(build_head(recipe, features, classes))
     try:
         head.predict_on_batch(features)
     except Exception as error:

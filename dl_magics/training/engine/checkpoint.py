@@ -23,7 +23,7 @@ from dl_magics.errors import DamagedRun, NotResumable
 from dl_magics.runs import checkpoint_request
 from dl_magics.runs.events import CheckpointSaved
 from dl_magics.store import atomic
-from dl_magics.training.engine.head import Best, Means, TrainingState
+from dl_magics.training.engine.heads.training import Best, Means, TrainingState
 
 FILE_NAME = "checkpoint.npz"
 
@@ -166,6 +166,7 @@ def _packed(checkpoint: Checkpoint) -> bytes:
         "batches": standing.batches,
         "sums": standing.means.sums,
         "images": standing.means.images,
+        "weight": standing.means.weight,
         "best_epoch": standing.best.epoch,
         "best_logs": standing.best.logs,
     }
@@ -185,7 +186,7 @@ def _unpacked(payload: memoryview) -> Checkpoint:
         if metadata["version"] != _VERSION:
             raise ValueError(f"version {metadata['version']}")
         best = Best(metadata["best_epoch"], metadata["best_logs"], _listed("best", arrays))
-        means = Means(metadata["sums"], metadata["images"])
+        means = Means(metadata["sums"], metadata["images"], metadata["weight"])
         return Checkpoint(
             metadata["about"],
             TrainingState(metadata["epoch"], metadata["batches"], means, best),

@@ -1,4 +1,4 @@
-"""The networks: a frozen part from pixels to features, a head, and the model that joins both."""
+"""The frozen part, from pixels to features, and the model that it becomes with a head."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dl_magics.errors import BadSetting
 from dl_magics.store import atomic
+from dl_magics.training.engine.heads.network import join_probabilities, strip_training
 from dl_magics.training.engine.keras_context import default_keras_config, seeded_generators
 from dl_magics.training.recipe import applications
 from dl_magics.training.recipe.applications import Preprocessing
@@ -35,9 +34,6 @@ SCALES: dict[Preprocessing, tuple[Any, Any]] = {
     "tf": (1 / 127.5, -1.0),
     "torch": (list(1 / (255 * _DEVIATION)), list(-_MEAN / _DEVIATION)),
 }
-
-# Fraction of the mean variance below which a feature counts as constant.
-_DEAD = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,88 +135,14 @@ def _with_ends(base: Any, preprocessing: Preprocessing, size: int, pooling: str 
     return keras.Model(pixels, features, name="frozen", trainable=False)
 
 
-def build_head(recipe: Recipe, features: NDArray[np.float32], classes: int) -> Any:
-    """Return a new head from features to logits, which starts with a normalization of the features.
-
-    Raises
-    ------
-    BadSetting
-        where the cell's `head(features)` cannot be built.
-    """
-    import keras
-
-    variance = features.var(tuple(range(features.ndim - 1)), dtype=np.float64)
-    dead = variance <= _DEAD * variance.mean()
-    with default_keras_config("float32"), seeded_generators(recipe.seed):
-        inputs = keras.Input(features.shape[1:], name="features")
-        hidden = keras.layers.Normalization(
-            mean=features.mean(tuple(range(features.ndim - 1)), dtype=np.float64),
-            variance=np.where(dead, max(float(variance.mean()), 1e-12), variance),
-            name="normalize",
-        )(inputs)
-        hidden = _own_head(recipe, hidden) if recipe.head else _usual_head(recipe, hidden)
-        logits = keras.layers.Dense(classes, name="logits")(hidden)
-        try:
-            built = keras.Model(inputs, logits, name="head")
-        except ValueError as error:
-            raise BadSetting(
-                "head(features) returned a layer that does not come from features.",
-                fix="Call the first layer on features: layers.Dense(64)(features)",
-            ) from error
-        built.compile(
-            optimizer=keras.optimizers.Adam(recipe.learning_rate),
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=["accuracy"],
-            # JAX computes a step operation by operation without it: 7 times as slow on an H200.
-            jit_compile=keras.config.backend() == "jax",
-        )
-        # Built variables let TensorFlow trace the training step once instead of twice.
-        built.optimizer.build(built.trainable_variables)
-    return built
-
-
-def _usual_head(recipe: Recipe, hidden: Any) -> Any:
-    import keras
-
-    if recipe.pooling is None:
-        hidden = keras.layers.Flatten()(hidden)
-    for size in recipe.dense:
-        hidden = keras.layers.Dense(size, activation="relu")(hidden)
-    return keras.layers.Dropout(recipe.dropout)(hidden) if recipe.dropout else hidden
-
-
-def _own_head(recipe: Recipe, hidden: Any) -> Any:
-    import keras
-
-    names = {"keras": keras, "layers": keras.layers, "ops": keras.ops, **recipe.head_names}
-    try:
-        exec(compile(recipe.head, "<head>", "exec"), names)
-        made = names["head"](hidden)
-    except Exception as error:
-        # The user's function may raise anything; its error is reported.
-        first = (str(error).splitlines() or [""])[0]
-        raise BadSetting(
-            f"head(features) failed: {type(error).__name__}: {first}",
-            fix=f"It gets features of shape {(None, *hidden.shape[1:])} and returns the last "
-            "hidden layer.",
-        ) from error
-    if not isinstance(made, keras.KerasTensor) or len(made.shape) != 2 or made.shape[1] is None:
-        shape = getattr(made, "shape", None) or type(made).__name__
-        raise BadSetting(
-            f"head(features) returned {shape}.",
-            fix="Return a flat layer, one row an image: keras.layers.Flatten()(x)",
-        )
-    return made
-
-
 def join_model(network: Frozen, trained_head: Any) -> Any:
     """Return one model from raw RGB pixels, 0 to 255, to class probabilities."""
     import keras
 
     with default_keras_config("float32"):
         pixels = keras.Input(network.plain.input_shape[1:], name="pixels")
-        logits = trained_head(network.plain(pixels, training=False))
-        return keras.Model(pixels, keras.layers.Softmax(name="probabilities")(logits))
+        logits = strip_training(trained_head)(network.plain(pixels, training=False))
+        return keras.Model(pixels, join_probabilities(logits))
 
 
 def save_model(model: Any, classes: Sequence[str], path: Path) -> str:

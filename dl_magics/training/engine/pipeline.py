@@ -23,13 +23,19 @@ from dl_magics.training.engine import (
 )
 from dl_magics.training.engine.checkpoint import Checkpoint, CheckpointSaver
 from dl_magics.training.engine.device import Device
-from dl_magics.training.engine.extraction import View
 from dl_magics.training.engine.feature_store import FeatureStore
-from dl_magics.training.engine.head import Examples, TrainingState, train_head
+from dl_magics.training.engine.heads.examples import (
+    Examples,
+    require_weighted_classes,
+    weigh_classes,
+)
+from dl_magics.training.engine.heads.network import build_head
+from dl_magics.training.engine.heads.training import TrainingState, train_head
 from dl_magics.training.engine.inference import batch_search
 from dl_magics.training.engine.inference.keras_compute import KerasCompute
 from dl_magics.training.engine.inference.out_of_memory import release_memory
 from dl_magics.training.engine.resume_point import ResumePoint
+from dl_magics.training.engine.scanned_images import ScannedImages
 from dl_magics.training.phases import Frame
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.weights import weights
@@ -87,6 +93,7 @@ class _KerasSteps:
         frame, recipe, resume_point = self.frame, self.frame.recipe, self.resume_point
         # What can be refused without Keras is refused before it is imported.
         folder = phases.find_images(recipe)
+        require_weighted_classes(recipe, folder.classes)
         weights.require_file(recipe.weights)
         images = frame.scan_images(folder)
         with backend_messages.hold_back(self.paths.run):
@@ -138,9 +145,8 @@ class _KerasSteps:
         if found.kind == "gpu":
             release_memory()
 
-        train = _examples(store, images.readable(images.train))
-        valid = _examples(store, images.readable(images.valid))
-        head = networks.build_head(recipe, train.features, len(folder.classes))
+        train, valid = _examples(recipe, folder.classes, store, images)
+        head = build_head(recipe, train.features, len(folder.classes))
         yield from self._learn(head, train, valid, about)
         if self.standing.best.epoch is None:
             return
@@ -189,6 +195,19 @@ class _KerasSteps:
         )
 
 
-def _examples(store: FeatureStore, views: Sequence[View]) -> Examples:
-    labels = np.array([view.file.label for view in views], np.int64)
-    return Examples(store.get([view.key for view in views]), labels)
+def _examples(
+    recipe: Recipe, classes: Sequence[str], store: FeatureStore, images: ScannedImages
+) -> tuple[Examples, Examples]:
+    """Return the examples for training and for validation, with the same weights of classes."""
+    views = [images.readable(part) for part in (images.train, images.valid)]
+    labels = [np.array([view.file.label for view in part], np.int64) for part in views]
+    weights = weigh_classes(recipe, classes, labels[0])
+    train, valid = (
+        Examples(
+            store.get([view.key for view in part]),
+            of_part,
+            None if weights is None else weights[of_part],
+        )
+        for part, of_part in zip(views, labels, strict=True)
+    )
+    return train, valid

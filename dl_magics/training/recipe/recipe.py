@@ -1,4 +1,4 @@
-"""The settings of a `%%finetune` cell, their validation, and the recipe made of them."""
+"""The recipe of a run: the settings of a `%%finetune` cell, checked and frozen."""
 
 from __future__ import annotations
 
@@ -8,95 +8,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from dl_magics.errors import BadSetting
-from dl_magics.training.recipe import applications, validators
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One row of the table of settings."""
-
-    default: Any
-    rule: validators.Rule
-    meaning: str
-
-
-SETTINGS: dict[str, Setting] = {
-    "model": Setting(
-        "VGG16",
-        validators.nonempty_text,
-        "any model of keras.applications, with its own preprocessing",
-    ),
-    "weights": Setting(
-        "imagenet",
-        validators.either(validators.nonempty_text, validators.one_of(None)),
-        'pretrained weights: "imagenet", a file, or None for random initialization',
-    ),
-    "image_size": Setting(
-        None,
-        validators.either(validators.whole(16, 4096), validators.one_of(None)),
-        "height and width in pixels; None is the default of the model (VGG16: 224)",
-    ),
-    "epochs": Setting(5, validators.whole(1, 100_000), "epochs of the head"),
-    "batch_size": Setting(
-        "auto",
-        validators.either(validators.whole(1, 65536), validators.one_of("auto")),
-        '"auto" is what fits into memory for the frozen part, and 32 for the head',
-    ),
-    "learning_rate": Setting(1e-3, validators.number(0, 100), "of Adam, for the head"),
-    "dense": Setting(
-        (256,), validators.sizes, "sizes of the hidden layers of the head; [] for none"
-    ),
-    "dropout": Setting(
-        0.5, validators.number(0, 1, zero=True), "fraction of units to drop in the head"
-    ),
-    "pooling": Setting(
-        "avg",
-        validators.one_of("avg", "max", None),
-        "input of the head: the mean or the maximum of each feature map, or the whole map (None)",
-    ),
-    "augment": Setting(0, validators.whole(0, 100), "augmented copies of each training image"),
-    "valid": Setting(
-        0.2, validators.number(0, 1), "fraction kept for validation if the folder has no valid/"
-    ),
-    "sample": Setting(
-        None,
-        validators.either(validators.whole(2), validators.one_of(None)),
-        "training images per class, and sample * valid of them for validation; None is all",
-    ),
-    "seed": Setting(42, validators.whole(0, 2**32 - 1), "same seed, same numbers"),
-    "patience": Setting(
-        3, validators.whole(1, 100_000), "epochs without a lower val_loss before training stops"
-    ),
-    "mixed_precision": Setting(
-        "auto",
-        validators.one_of("auto", True, False),
-        'half precision for the frozen part; "auto" uses it where the device is faster with it',
-    ),
-    "max_duration": Setting(
-        None,
-        validators.either(validators.duration, validators.one_of(None)),
-        'time after which the run ends and keeps the best weights: minutes, or "90s", "30m", "2h"',
-    ),
-    "budget": Setting(
-        None,
-        validators.either(validators.number(0), validators.one_of(None)),
-        "dollars that the time of the run may cost on an instance: it ends before, with the best "
-        "weights",
-    ),
-    "then": Setting(
-        None,
-        validators.one_of("stop", "terminate", None),
-        'what happens to the instance once the results are on this computer and checked: "stop", '
-        '"terminate" (with -f on the line), or None',
-    ),
-    "backend": Setting(
-        None,
-        validators.one_of("tensorflow", "jax", "torch", "theano", None),
-        'None is the backend that %backend shows; "theano" trains VGG16 with Keras 1',
-    ),
-}
-
-NOT_SUPPORTED_YET = ("unfreeze", "unfreeze_epochs", "fine_learning_rate", "workers")
+from dl_magics.training.recipe import applications, optimizers
+from dl_magics.training.recipe.settings import NOT_SUPPORTED_YET, SETTINGS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +27,11 @@ class Recipe:
     epochs: int = 5
     batch_size: int | str = "auto"
     learning_rate: float = 1e-3
+    optimizer: str | Mapping[str, Any] = "adam"
+    weight_decay: float | None = None
+    label_smoothing: float = 0.0
+    class_weight: str | Mapping[str, float] | None = None
+    heads: int | str = "auto"
     dense: tuple[int, ...] = (256,)
     dropout: float = 0.5
     pooling: str | None = "avg"
@@ -159,7 +77,9 @@ def check_settings(
             "%%finetune got no image folder.",
             fix="Give a folder with one folder per class: %%finetune data/dogscats",
         )
-    values = {name: _checked(name, value) for name, value in settings.items()}
+    values = _move_optimizer_settings(
+        {name: _checked(name, value) for name, value in settings.items()}
+    )
     model = applications.find_application(values.pop("model", "VGG16"))
     size = values.pop("image_size", None) or model.size
     if size < model.smallest:
@@ -187,6 +107,20 @@ def describe_sample(recipe: Recipe) -> str:
         f"sample = {recipe.sample}: at most {recipe.sample:,} images of each class for training "
         f"and {held:,} for validation, also if there is a folder valid/."
     )
+
+
+def _move_optimizer_settings(values: dict[str, Any]) -> dict[str, Any]:
+    """Move what the configuration of an optimizer has of other settings to these."""
+    optimizer, moved = optimizers.move_settings(values.get("optimizer", "adam"))
+    for name, value in moved.items():
+        checked = _checked(name, value)
+        if values.get(name, checked) != checked:
+            raise BadSetting(
+                f"{name} is set twice: {values[name]!r}, and {checked!r} in optimizer.",
+                fix=f"Keep one of them: {name} = {values[name]!r}",
+            )
+        values[name] = checked
+    return {**values, "optimizer": optimizer}
 
 
 def _checked(name: str, value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from dl_magics.training.recipe.recipe import SETTINGS
+from dl_magics.training.recipe.settings import SETTINGS
 
 _WIDTH = 55  # of the column "meaning" in the help
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dl_magics.core.duration import to_seconds
@@ -95,6 +95,17 @@ def sizes(value: Any) -> tuple[int, ...]:
         return tuple(size(each) for each in listed)
     except ValueError:
         raise ValueError("a list of whole numbers from 1 to 65,536, such as [256]") from None
+
+
+def weights(value: Any) -> dict[str, float]:
+    """Weights by name, such as {"cats": 2.0}."""
+    weight = number(0)
+    try:
+        if isinstance(value, Mapping) and value and all(isinstance(each, str) for each in value):
+            return {name: weight(each) for name, each in value.items()}
+    except ValueError:
+        pass
+    raise ValueError('a dict of numbers above 0 by class, such as {"cats": 2.0}')
 
 
 def duration(value: Any) -> float:

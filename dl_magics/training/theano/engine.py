@@ -18,7 +18,7 @@ from dl_magics.training.engine import device
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.extraction import View
 from dl_magics.training.engine.feature_store import FeatureStore
-from dl_magics.training.engine.head import Best, warn_diverged
+from dl_magics.training.engine.heads.training import Best, warn_diverged
 from dl_magics.training.engine.inference.compute import Immediate
 from dl_magics.training.phases import Frame
 from dl_magics.training.recipe.recipe import Recipe

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dl_magics.training.engine.extraction import View
 from dl_magics.training.engine.feature_store import FeatureStore
 
-# As in engine/networks.py: fraction of the mean variance below which a feature is constant.
+# As in engine/heads/network.py: fraction of the mean variance below which a feature is constant.
 _DEAD = 1e-4
 
 

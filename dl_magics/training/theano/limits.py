@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dl_magics.errors import BadSetting
 from dl_magics.training.recipe.recipe import Recipe
 
@@ -21,6 +23,20 @@ def refuse_unsupported(recipe: Recipe) -> None:
             raise BadSetting(
                 f"{name} = {value!r}: on Theano there is VGG16 with its ImageNet weights, in "
                 "float32.",
+                fix=_FIX,
+            )
+    later: dict[str, Any] = {
+        "heads": ("auto", 1),
+        "optimizer": ("adam",),
+        "weight_decay": (None, 0),
+        "label_smoothing": (0,),
+        "class_weight": (None,),
+    }
+    for name, usual in later.items():
+        if getattr(recipe, name) not in usual:
+            raise BadSetting(
+                f"{name} = {getattr(recipe, name)!r}: on Theano there is one head, with Adam and "
+                "without weights of classes.",
                 fix=_FIX,
             )
     if recipe.head:

@@ -11,9 +11,11 @@ from hypothesis.extra import numpy as arrays
 
 from dl_magics.errors import DamagedRun, NotResumable
 from dl_magics.runs import checkpoint_request
-from dl_magics.training.engine import checkpoint, networks
+from dl_magics.training.engine import checkpoint
 from dl_magics.training.engine.checkpoint import Checkpoint, CheckpointSaver
-from dl_magics.training.engine.head import Best, Examples, Means, TrainingState, train_head
+from dl_magics.training.engine.heads.examples import Examples
+from dl_magics.training.engine.heads.network import build_head
+from dl_magics.training.engine.heads.training import Best, Means, TrainingState, train_head
 from dl_magics.training.recipe.recipe import check_settings
 
 ABOUT = {"recipe": {"data": "photos"}, "data": ["0", "1"], "weights": "2", "batch_size": 8}
@@ -131,8 +133,8 @@ def head(features):
 
 
 def new_head(own="", **asked):
-    usual = {"learning_rate": 0.01, "dense": [8], "dropout": 0.5}
-    return networks.build_head(check_settings("any", usual | asked, head=own), TRAIN.features, 2)
+    usual = {"learning_rate": 0.01, "dense": [8], "dropout": 0.5, "heads": 1}
+    return build_head(check_settings("any", usual | asked, head=own), TRAIN.features, 2)
 
 
 def learnt(head, standing, keep=lambda _: (), patience=3):

@@ -15,11 +15,12 @@ import pytest
 
 from dl_magics.errors import BadSetting
 from dl_magics.training.engine import networks as models
+from dl_magics.training.engine.heads.network import build_head
 from dl_magics.training.recipe import applications
 from dl_magics.training.recipe.recipe import Recipe
 
 SIZE = 32
-RANDOM = Recipe(data="photos", weights=None, image_size=SIZE, dense=(8,))
+RANDOM = Recipe(data="photos", weights=None, image_size=SIZE, dense=(8,), heads=1)
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +57,6 @@ def features(network, pixels):
 
 def own(source, **names):
     return replace(RANDOM, head=source, head_names=names)
-
-
-def head_refusal(source, features, **names):
-    with pytest.raises(BadSetting) as caught:
-        models.build_head(own(source, **names), features, 3)
-    happened, fix = caught.value._render_traceback_()
-    assert "\n" not in happened + fix
-    return happened.removeprefix("BadSetting: "), fix.removeprefix("  ")
 
 
 # The preprocessing
@@ -213,7 +206,7 @@ def test_keras_settings_of_the_user_are_restored_and_have_no_effect(
 ):
     odd = models.build_frozen(RANDOM, "float32", folder)
     made = odd.plain.predict_on_batch(pixels)
-    head = models.build_head(RANDOM, features, 3)
+    head = build_head(RANDOM, features, 3)
     whole = models.join_model(odd, head)
 
     assert odd_settings() == ("float64", "channels_first", "float16")
@@ -225,7 +218,7 @@ def test_keras_settings_of_the_user_are_restored_and_have_no_effect(
 
 def test_keras_settings_of_the_user_are_restored_after_an_error(odd_settings, features):
     with pytest.raises(BadSetting):
-        models.build_head(own("def head(features):\n    1 / 0"), features, 3)
+        build_head(own("def head(features):\n    1 / 0"), features, 3)
 
     assert odd_settings() == ("float64", "channels_first", "float16")
 
@@ -236,153 +229,11 @@ def test_random_generators_of_the_user_are_not_changed(folder, features):
     before = random.getstate(), np.random.get_state()
 
     models.build_frozen(RANDOM, "float32", folder)
-    models.build_head(RANDOM, features, 3)
+    build_head(RANDOM, features, 3)
 
     after = random.getstate(), np.random.get_state()
     assert after[0] == before[0]
     np.testing.assert_equal(after[1], before[1])
-
-
-# The head
-
-
-def test_the_default_head_is_normalization_hidden_layers_dropout_and_logits(features):
-    head = models.build_head(replace(RANDOM, dense=(8, 4), dropout=0.25), features, 3)
-
-    assert [type(layer).__name__ for layer in head.layers] == [
-        "InputLayer",
-        "Normalization",
-        "Dense",
-        "Dense",
-        "Dropout",
-        "Dense",
-    ]
-    assert [layer.units for layer in head.layers if hasattr(layer, "units")] == [8, 4, 3]
-    assert head.layers[-2].rate == 0.25
-    assert head.output_shape == (None, 3)
-
-
-def test_without_hidden_layers_and_dropout_the_head_is_linear(features):
-    head = models.build_head(replace(RANDOM, dense=(), dropout=0.0), features, 3)
-
-    assert [type(layer).__name__ for layer in head.layers[1:]] == ["Normalization", "Dense"]
-
-
-def test_a_map_of_features_is_flattened(network):
-    map_features = np.random.default_rng(0).random((5, 2, 2, 512), np.float32)
-
-    head = models.build_head(replace(RANDOM, pooling=None), map_features, 3)
-
-    assert head.input_shape == (None, 2, 2, 512)
-    assert head.predict_on_batch(map_features).shape == (5, 3)
-
-
-def test_the_head_sees_features_of_mean_0_and_variance_1(features):
-    wide = features * 1000 + 5000
-    head = models.build_head(RANDOM, wide, 3)
-
-    seen = np.asarray(head.get_layer("normalize")(wide))
-
-    alive = wide.var(0) > 1e-3 * wide.var(0).mean()
-    np.testing.assert_allclose(seen.mean(0), 0, atol=1e-2)
-    np.testing.assert_allclose(seen[:, alive].std(0), 1, atol=1e-2)
-
-
-def test_constant_features_are_not_amplified():
-    rng = np.random.default_rng(0)
-    features = rng.normal(0, 1, (50, 16)).astype("float32")
-    features[:, 3] = 0.1
-    features[:, 7] = rng.normal(0, 1e-6, 50)
-    unseen = features.copy()
-    unseen[:, [3, 7]] += 0.5
-
-    seen = np.asarray(models.build_head(RANDOM, features, 3).get_layer("normalize")(unseen))
-
-    assert np.isfinite(seen).all()
-    assert np.abs(seen).max() < 10
-
-
-def test_a_head_is_built_if_all_features_are_constant():
-    features = np.full((4, 16), 3.0, np.float32)
-
-    head = models.build_head(RANDOM, features, 3)
-
-    assert np.isfinite(head.predict_on_batch(features)).all()
-
-
-def test_the_same_seed_makes_the_same_head(features):
-    one, again, other = (
-        models.build_head(replace(RANDOM, seed=seed), features, 3).get_weights()
-        for seed in (1, 1, 2)
-    )
-
-    assert all(map(np.array_equal, one, again))
-    assert not all(map(np.array_equal, one, other))
-
-
-def test_the_head_uses_the_learning_rate_of_the_recipe(features):
-    head = models.build_head(replace(RANDOM, learning_rate=0.25), features, 3)
-
-    assert float(head.optimizer.learning_rate) == 0.25
-
-
-def test_a_custom_head_is_built_with_its_imports_and_names(features):
-    source = (
-        "from math import log2\n"
-        "def head(features):\n"
-        "    x = layers.Dense(int(log2(width)), activation='gelu', name='mine')(features)\n"
-        "    return ops.concatenate([x, keras.ops.relu(x)], axis=-1)"
-    )
-
-    head = models.build_head(own(source, width=16), features, 3)
-
-    assert head.get_layer("mine").units == 4
-    assert head.predict_on_batch(features).shape == (len(features), 3)
-
-
-def test_an_error_in_a_custom_head_is_reported_with_its_reason(features):
-    happened, fix = head_refusal("def head(features):\n    return features + 1 / 0", features)
-
-    assert happened == "head(features) failed: ZeroDivisionError: division by zero"
-    assert fix == "It gets features of shape (None, 512) and returns the last hidden layer."
-
-
-def test_a_missing_import_of_a_custom_head_is_reported(features):
-    happened, _ = head_refusal("import nowhere\ndef head(features):\n    return features", features)
-
-    assert happened == "head(features) failed: ModuleNotFoundError: No module named 'nowhere'"
-
-
-def test_an_error_without_a_message_is_reported(features):
-    happened, _ = head_refusal("def head(features):\n    assert False", features)
-
-    assert happened == "head(features) failed: AssertionError: "
-
-
-@pytest.mark.parametrize(
-    ("returned", "shown"),
-    [
-        ("layers.Reshape((2, 256))(features)", "(None, 2, 256)"),
-        ("None", "NoneType"),
-        ("[features]", "list"),
-        ("layers.Dense(3)", "Dense"),
-        ("layers.Lambda(lambda x: x, output_shape=(None,))(features)", "(None, None)"),
-    ],
-)
-def test_a_custom_head_must_return_a_flat_layer(features, returned, shown):
-    happened, fix = head_refusal(f"def head(features):\n    return {returned}", features)
-
-    assert happened == f"head(features) returned {shown}."
-    assert fix.startswith("Return a flat layer")
-
-
-def test_a_custom_head_must_use_the_features(features):
-    source = "def head(features):\n    return layers.Dense(3)(keras.Input((4,)))"
-
-    happened, fix = head_refusal(source, features)
-
-    assert happened == "head(features) returned a layer that does not come from features."
-    assert fix == "Call the first layer on features: layers.Dense(64)(features)"
 
 
 # The saved model
@@ -406,7 +257,7 @@ def test_a_saved_model_predicts_from_raw_pixels_without_dl_magics(
     network, features, pixels, tmp_path
 ):
     classes = ["Äpfel", "猫", 'a "quoted" one']
-    whole = models.join_model(network, models.build_head(RANDOM, features, 3))
+    whole = models.join_model(network, build_head(RANDOM, features, 3))
     wanted = whole.predict_on_batch(pixels)
     models.save_model(whole, classes, tmp_path / "model.keras")
     np.save(tmp_path / "pixels.npy", pixels)
@@ -435,7 +286,7 @@ print(json.dumps({"made": made.tolist(), "classes": classes, "shown": shown, "ou
 
 
 def test_pixels_may_be_integers_or_floats(network, features, pixels):
-    whole = models.join_model(network, models.build_head(RANDOM, features, 3))
+    whole = models.join_model(network, build_head(RANDOM, features, 3))
 
     np.testing.assert_array_equal(
         whole.predict(pixels, verbose=0), whole.predict(pixels.astype("float32"), verbose=0)
@@ -444,7 +295,7 @@ def test_pixels_may_be_integers_or_floats(network, features, pixels):
 
 def test_a_model_with_a_custom_head_is_saved_and_loaded(keras, network, features, pixels, tmp_path):
     source = "def head(features):\n    return ops.relu(layers.Dense(4)(features))"
-    whole = models.join_model(network, models.build_head(own(source), features, 3))
+    whole = models.join_model(network, build_head(own(source), features, 3))
 
     models.save_model(whole, ["a", "b", "c"], tmp_path / "model.keras")
 
@@ -457,7 +308,7 @@ def test_a_model_with_a_custom_head_is_saved_and_loaded(keras, network, features
 def test_saving_leaves_one_file_and_returns_its_digest(network, features, tmp_path):
     path = tmp_path / "model.keras"
     path.write_bytes(b"an earlier one")
-    whole = models.join_model(network, models.build_head(RANDOM, features, 3))
+    whole = models.join_model(network, build_head(RANDOM, features, 3))
 
     sha256 = models.save_model(whole, ["a", "b", "c"], path)
 

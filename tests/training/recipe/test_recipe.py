@@ -12,13 +12,8 @@ from hypothesis import strategies as st
 
 from dl_magics.errors import BadSetting
 from dl_magics.training.recipe import applications
-from dl_magics.training.recipe.recipe import (
-    NOT_SUPPORTED_YET,
-    SETTINGS,
-    Recipe,
-    check_settings,
-    describe_sample,
-)
+from dl_magics.training.recipe.recipe import Recipe, check_settings, describe_sample
+from dl_magics.training.recipe.settings import NOT_SUPPORTED_YET, SETTINGS
 
 GOOD = [
     ("model", "ResNet50", "ResNet50"),
@@ -37,6 +32,25 @@ GOOD = [
     ("learning_rate", 0.01, 0.01),
     ("learning_rate", 1, 1.0),
     ("learning_rate", np.float64(0.5), 0.5),
+    ("optimizer", "adamw", "adamw"),
+    ("optimizer", "SGD", "sgd"),
+    ("optimizer", {"class_name": "AdamW"}, "adamw"),
+    (
+        "optimizer",
+        {"class_name": "SGD", "config": {"name": "sgd", "momentum": 0.9, "clipnorm": None}},
+        {"class_name": "sgd", "config": {"momentum": 0.9}},
+    ),
+    ("weight_decay", None, None),
+    ("weight_decay", 0, 0.0),
+    ("weight_decay", 1e-4, 1e-4),
+    ("label_smoothing", 0, 0.0),
+    ("label_smoothing", 0.1, 0.1),
+    ("class_weight", None, None),
+    ("class_weight", "balanced", "balanced"),
+    ("class_weight", {"cats": 2}, {"cats": 2.0}),
+    ("heads", "auto", "auto"),
+    ("heads", 1, 1),
+    ("heads", np.int64(7), 7),
     ("dense", [], ()),
     ("dense", [64, 32], (64, 32)),
     ("dense", (64,), (64,)),
@@ -99,6 +113,29 @@ BAD = [
     ("learning_rate", float("nan")),
     ("learning_rate", "1e-3"),
     ("learning_rate", True),
+    ("optimizer", "adan"),
+    ("optimizer", ""),
+    ("optimizer", None),
+    ("optimizer", {"config": {"momentum": 0.9}}),
+    ("optimizer", {"class_name": "sgd", "config": {"momentum": [0.9]}}),
+    ("optimizer", {"class_name": "sgd", "config": 0.9}),
+    ("optimizer", {"class_name": "sgd", "config": {"use_ema": True}}),
+    ("weight_decay", -0.1),
+    ("weight_decay", "0.1"),
+    ("weight_decay", True),
+    ("label_smoothing", 1),
+    ("label_smoothing", None),
+    ("label_smoothing", True),
+    ("class_weight", "even"),
+    ("class_weight", {}),
+    ("class_weight", {"cats": 0}),
+    ("class_weight", {"cats": True}),
+    ("class_weight", {0: 2.0}),
+    ("class_weight", [1, 2]),
+    ("heads", 0),
+    ("heads", 101),
+    ("heads", True),
+    ("heads", None),
     ("dense", [0]),
     ("dense", [True]),
     ("dense", "256"),
@@ -242,6 +279,46 @@ def test_a_setting_of_a_later_version_is_reported_as_such(name):
     assert fix == f"  Leave {name} out."
 
 
+def adam(**config):
+    return {"class_name": "Adam", "config": {"beta_1": 0.8, **config}}
+
+
+def test_the_rates_in_the_configuration_of_an_optimizer_become_settings():
+    recipe = check_settings(
+        "photos", {"optimizer": adam(learning_rate=0.01, weight_decay=None), "epochs": 2}
+    )
+
+    assert recipe == Recipe(
+        data="photos",
+        learning_rate=0.01,
+        epochs=2,
+        optimizer={"class_name": "adam", "config": {"beta_1": 0.8}},
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "happened", "fix"),
+    [
+        (
+            {"optimizer": adam(learning_rate=0.01), "learning_rate": 0.1},
+            "learning_rate is set twice: 0.1, and 0.01 in optimizer.",
+            "Keep one of them: learning_rate = 0.1",
+        ),
+        (
+            {"optimizer": adam(weight_decay=2)},
+            "weight_decay = 2 is not valid.",
+            f"weight_decay is a number above 0 and below 1, or 0 or None "
+            f"({SETTINGS['weight_decay'].meaning}).",
+        ),
+    ],
+)
+def test_a_rate_in_the_configuration_of_an_optimizer_is_checked(settings, happened, fix):
+    with pytest.raises(BadSetting) as caught:
+        check_settings("photos", settings)
+
+    assert caught.value._render_traceback_() == [f"BadSetting: {happened}", f"  {fix}"]
+
+
 @pytest.mark.parametrize("data", ["", "   "])
 def test_a_recipe_without_a_folder_is_refused(data):
     happened, fix = refusal("epochs", 3, data)
@@ -300,6 +377,12 @@ settings = st.fixed_dictionaries(
         "epochs": st.integers(1, 1000),
         "batch_size": st.just("auto") | st.integers(1, 65536),
         "learning_rate": st.floats(1e-9, 99),
+        "optimizer": st.sampled_from(["sgd", adam(amsgrad=True)]),
+        "weight_decay": st.none() | st.floats(0, 0.99),
+        "label_smoothing": st.floats(0, 0.99),
+        "class_weight": st.sampled_from([None, "balanced"])
+        | st.dictionaries(st.text(), st.floats(0.01, 100), min_size=1),
+        "heads": st.just("auto") | st.integers(1, 100),
         "dense": st.lists(st.integers(1, 65536)),
         "dropout": st.floats(0, 0.99),
         "pooling": st.sampled_from(["avg", "max", None]),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dl_magics.magics.finetune import FinetuneMagics
 from dl_magics.training.recipe import settings_table
-from dl_magics.training.recipe.recipe import SETTINGS
+from dl_magics.training.recipe.settings import SETTINGS
 
 README = Path(__file__).parents[3] / "README.md"
 

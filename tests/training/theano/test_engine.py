@@ -270,6 +270,11 @@ def test_closing_a_run_ends_its_process(done, data, tmp_path, interpreter):
         ({"weights": "my.h5"}, "weights = 'my.h5'"),
         ({"mixed_precision": True}, "mixed_precision = True"),
         ({"head": "def head(features):\n    return features"}, "head"),
+        ({"heads": 5}, "heads = 5"),
+        ({"optimizer": "sgd"}, "optimizer = 'sgd'"),
+        ({"weight_decay": 0.1}, "weight_decay = 0.1"),
+        ({"label_smoothing": 0.1}, "label_smoothing = 0.1"),
+        ({"class_weight": "balanced"}, "class_weight = 'balanced'"),
     ],
 )
 def test_settings_keras_1_does_not_support_are_refused_before_the_start(

@@ -7,8 +7,10 @@ import pytest
 
 from dl_magics.errors import TrainingFailed
 from dl_magics.runs.events import EpochEnded, Progressed
-from dl_magics.training.engine import networks
-from dl_magics.training.engine.head import Best, Examples, TrainingState, evaluate_head, train_head
+from dl_magics.training.engine.heads.examples import Examples
+from dl_magics.training.engine.heads.network import build_head
+from dl_magics.training.engine.heads.scores import evaluate_head
+from dl_magics.training.engine.heads.training import Best, TrainingState, train_head
 from dl_magics.training.recipe.recipe import check_settings
 
 
@@ -20,8 +22,10 @@ def examples(n, seed=0, noise=1.0):
 
 
 def new_head(train, **settings):
-    recipe = check_settings("any", {"dense": [8], "dropout": 0, "learning_rate": 0.01, **settings})
-    return networks.build_head(recipe, train.features, 2)
+    recipe = check_settings(
+        "any", {"dense": [8], "dropout": 0, "learning_rate": 0.01, "heads": 1, **settings}
+    )
+    return build_head(recipe, train.features, 2)
 
 
 def learnt(head, train, valid, **changed):

@@ -11,23 +11,14 @@ from numpy.typing import NDArray
 
 from dl_magics.errors import TrainingFailed
 from dl_magics.runs.events import EpochEnded, Event, Progressed, Warned
+from dl_magics.training.engine.heads.examples import Examples
+from dl_magics.training.engine.heads.objective import CROSS_ENTROPY
+from dl_magics.training.engine.heads.scores import evaluate_head
 from dl_magics.training.engine.throughput import Throughput
 
 Stop = Callable[[], bool]
 
 _HEAD_BATCH = 32
-_CHECK_BATCH = 1024
-
-
-@dataclass(frozen=True, eq=False)
-class Examples:
-    """Features (n, *shape) with their labels (n,), which index the classes."""
-
-    features: NDArray[np.float32]
-    labels: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.labels)
 
 
 @dataclass
@@ -41,19 +32,27 @@ class Best:
 
 @dataclass
 class Means:
-    """Mean logs over several batches; Keras' `*_on_batch` returns the logs of a single batch."""
+    """Mean logs over several batches; Keras' `train_on_batch` returns the logs of a single batch.
+
+    `weight` is the sum of the weights of all images, by which the loss is a mean.
+    """
 
     sums: dict[str, float] = field(default_factory=dict)
     images: int = 0
+    weight: float = 0.0
 
-    def add(self, logs: Mapping[str, float], images: int) -> None:
+    def add(self, logs: Mapping[str, float], images: int, weight: float) -> None:
         self.images += images
-        for name, value in logs.items():
-            self.sums[name] = self.sums.get(name, 0.0) + float(value) * images
+        self.weight += weight
+        for name, share in (("loss", weight), ("accuracy", images)):
+            self.sums[name] = self.sums.get(name, 0.0) + logs[name] * share
 
     @property
     def logs(self) -> dict[str, float]:
-        return {name: value / self.images for name, value in self.sums.items()}
+        return {
+            name: value / (self.weight if name == "loss" else self.images)
+            for name, value in self.sums.items()
+        }
 
 
 @dataclass
@@ -108,8 +107,7 @@ def train_head(
             if stop() and not (first and keeps_first_epoch()):
                 break
             chosen = order[at : at + size]
-            batch = train.features[chosen], train.labels[chosen]
-            standing.means.add(head.train_on_batch(*batch, return_dict=True), len(chosen))
+            standing.means.add(*_train_batch(head, train, chosen))
             standing.batches += 1
             if pace.add(len(chosen)):
                 yield _progress(pace, epochs, len(train))
@@ -146,14 +144,17 @@ def warn_diverged(epoch: int, rate: float, best: Best) -> Warned:
     )
 
 
-def evaluate_head(head: Any, examples: Examples) -> dict[str, float]:
-    """Return the loss and accuracy of a head."""
-    means = Means()
-    for at in range(0, len(examples), _CHECK_BATCH):
-        labels = examples.labels[at : at + _CHECK_BATCH]
-        features = examples.features[at : at + _CHECK_BATCH]
-        means.add(head.test_on_batch(features, labels, return_dict=True), len(labels))
-    return means.logs
+def _train_batch(
+    head: Any, train: Examples, chosen: NDArray[np.int64]
+) -> tuple[dict[str, float], int, float]:
+    """Train on the chosen images; return their loss and accuracy, number and weight."""
+    weights = None if train.weights is None else train.weights[chosen]
+    logs = head.train_on_batch(
+        train.features[chosen], train.labels[chosen], sample_weight=weights, return_dict=True
+    )
+    reported = {"loss": float(logs[CROSS_ENTROPY]), "accuracy": float(logs["accuracy"])}
+    weight = len(chosen) if weights is None else float(weights.sum(dtype=np.float64))
+    return reported, len(chosen), weight
 
 
 def _progress(pace: Throughput, epochs: int, images: int) -> Progressed:

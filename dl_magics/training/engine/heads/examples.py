@@ -1,0 +1,56 @@
+"""The features that a head is trained on and checked with, and the weights of their classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dl_magics.errors import BadSetting
+from dl_magics.training.recipe.recipe import Recipe
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Features (n, *shape) with their labels (n,), which index the classes.
+
+    `weights` (n,) are those of their classes in the loss; None is 1 for each.
+    """
+
+    features: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    weights: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def require_weighted_classes(recipe: Recipe, classes: Sequence[str]) -> None:
+    """Raise BadSetting where `class_weight` names a class that the folder does not have."""
+    if not isinstance(recipe.class_weight, Mapping):
+        return
+    unknown = sorted(set(recipe.class_weight) - set(classes))
+    if unknown:
+        raise BadSetting(
+            f"class_weight names {unknown[0]!r}, which is no class of {recipe.data}.",
+            fix=f"Its classes: {', '.join(classes)}. One that is not named has the weight 1.",
+        )
+
+
+def weigh_classes(
+    recipe: Recipe, classes: Sequence[str], labels: NDArray[np.int64]
+) -> NDArray[np.float32] | None:
+    """Return the weight of each class in the loss; None where all have 1.
+
+    "balanced" gives each class the same share: its weight is n / (classes * its images), as in
+    scikit-learn. `labels` are those of the training images.
+    """
+    wanted = recipe.class_weight
+    if wanted is None:
+        return None
+    if isinstance(wanted, Mapping):
+        return np.array([wanted.get(name, 1.0) for name in classes], np.float32)
+    counts = np.bincount(labels, minlength=len(classes))
+    return (len(labels) / (len(classes) * np.maximum(counts, 1))).astype(np.float32)

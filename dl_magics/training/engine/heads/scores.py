@@ -1,0 +1,53 @@
+"""The metrics of a head on images that it was not trained on, from its logits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dl_magics.runs.field_rules import BALANCED_ACCURACY
+from dl_magics.training.engine.heads.examples import Examples
+
+_BATCH = 1024
+# Where classes are less uneven, accuracy and balanced accuracy say the same.
+_UNEVEN = 1.5
+
+
+def evaluate_head(head: Any, examples: Examples, batch_size: int = _BATCH) -> dict[str, float]:
+    """Return the loss and accuracy of a head, and its balanced accuracy on uneven classes.
+
+    The loss is weighted as the examples are.
+    """
+    logits = np.concatenate(
+        [
+            np.asarray(head.predict_on_batch(examples.features[at : at + batch_size]), np.float64)
+            for at in range(0, len(examples), batch_size)
+        ]
+    )
+    likely = _log_probabilities(logits)
+    labels = examples.labels
+    losses = -likely[np.arange(len(labels)), labels]
+    right = likely.argmax(1) == labels
+    scores = {
+        "loss": float(np.average(losses, weights=examples.weights)),
+        "accuracy": float(right.mean()),
+    }
+    counts = np.bincount(labels)
+    present = counts[counts > 0]
+    if present.max() >= _UNEVEN * present.min():
+        recalls = np.bincount(labels, weights=right)[counts > 0] / present
+        scores[BALANCED_ACCURACY] = float(recalls.mean())
+    return scores
+
+
+def _log_probabilities(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return log(p) of each class, (images, classes): of several heads, of their mean p."""
+    with np.errstate(invalid="ignore"):  # training may have diverged
+        logits = logits - logits.max(-1, keepdims=True)
+        each = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+        if each.ndim == 2:
+            return np.asarray(each, np.float64)
+        highest = each.max(1, keepdims=True)
+        return np.asarray(highest[:, 0] + np.log(np.exp(each - highest).mean(1)), np.float64)

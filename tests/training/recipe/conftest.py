@@ -1,0 +1,4 @@
+"""Modules that are covered by a test of another name.
+
+settings, optimizers: tests/training/recipe/test_recipe.py
+"""
