@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import base64
+import bz2
 import json
-import zlib
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -22,13 +22,13 @@ FILE = f"{FOLDER}/guard.pyz"
 _SERVICE = Path(__file__).with_name("service")
 _MAIN = b"from service.__main__ import run_command\nrun_command()\n"
 _BOOT = """\
-import base64, os, sys, zlib
+import base64, bz2, os, sys
 code, folder = sys.argv[1:3]
 os.makedirs(folder, 0o755, exist_ok=True)
 file = folder + "/guard.pyz"
 if not os.path.exists(file):
     with open(file + ".new", "wb") as new:
-        new.write(zlib.decompress(base64.b85decode(code)))
+        new.write(bz2.decompress(base64.b85decode(code)))
     os.chmod(file + ".new", 0o644)
     os.rename(file + ".new", file)
 os.execv(sys.executable, [sys.executable, "-I", file, "boot", *sys.argv[2:]])
@@ -48,7 +48,7 @@ def boot_command(settings: Settings) -> list[str]:
 
     It installs the guard where it is missing, with these settings, and starts it.
     """
-    code = base64.b85encode(zlib.compress(pack_guard(), 9)).decode()
+    code = base64.b85encode(bz2.compress(pack_guard())).decode()
     return ["python3", "-I", "-c", _BOOT, code, FOLDER, UNITS, json.dumps(asdict(settings))]
 
 

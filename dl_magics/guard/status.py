@@ -38,6 +38,9 @@ class GuardStatus:
         How long the instance is kept running.
     restarted_by
         What restarts the guard if it ends: "systemd" or "".
+    spot_notice, spot_left
+        "spot-stop", "spot-terminate" or "spot-rebalance" if AWS gave this notice since the boot,
+        else "", and when AWS acts on it.
     settings
         Its settings.
     usage
@@ -54,6 +57,8 @@ class GuardStatus:
     shutdown_error: str
     kept_left: float
     restarted_by: str
+    spot_notice: str
+    spot_left: float | None
     settings: Settings
     usage: Usage | None
 
@@ -68,7 +73,8 @@ class GuardStatus:
         """Return the status of these values; those that are not valid count as not known."""
         boot, usages = values.get("boot"), values.get("usages")
         known = [usage.parse_usage(each) for each in usages] if isinstance(usages, list) else []
-        settings = values.get("settings")
+        settings, spot = values.get("settings"), values.get("spot")
+        notice = spot if isinstance(spot, dict) else {}
         return cls(
             running=values.get("running") is True,
             age=_number(values.get("age")),
@@ -80,6 +86,8 @@ class GuardStatus:
             shutdown_error=_text(values.get("shutdown_error")),
             kept_left=_number(values.get("kept_left")) or 0.0,
             restarted_by=_text(values.get("restarted_by")),
+            spot_notice=_text(notice.get("reason")),
+            spot_left=_number(notice.get("left")),
             settings=Settings.from_values(settings if isinstance(settings, dict) else {}),
             usage=next((each for each in known if each and each.boot == boot), None),
         )

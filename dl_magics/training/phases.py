@@ -15,6 +15,7 @@ from typing import Any
 from dl_magics.data import folders
 from dl_magics.data.folders import ImageFolder
 from dl_magics.errors import DLMagicsError, NotResumable, TrainingFailed, UserError
+from dl_magics.runs import checkpoint_request
 from dl_magics.runs.events import (
     CheckpointSaved,
     DataChecked,
@@ -108,11 +109,15 @@ class Frame:
             yield self._ended("stopped" if self.stopped else "done")
 
     def _watch(self, steps: Iterator[Event]) -> Iterator[Event]:
-        """Warn once, as soon as an epoch shows that training diverges."""
+        """Warn of the end of the instance, and once, as soon as an epoch shows that it diverges."""
         warnings: list[Warned] = []
         for event in steps:
             self.has_started = True
             yield event
+            # Each image that was computed is kept: there is nothing to save.
+            asked = self._phase == "features" and checkpoint_request.take_request(self.folder)
+            if asked:
+                yield asked.make_warning()
             if isinstance(event, EpochEnded) and not warnings:
                 warnings += data_checks.warn_of_divergence(event, self.classes)
                 yield from warnings

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dl_magics.errors import NotResumable
-from dl_magics.runs import log, remote_origin, report, stop_request
+from dl_magics.runs import checkpoint_request, log, remote_origin, report, stop_request
 from dl_magics.runs.events import Event, RunEnded
 from dl_magics.runs.log import LogWriter
 from dl_magics.runs.paths import RunPaths
@@ -115,6 +115,8 @@ def record_resumed_run(
     with LogWriter(folder) as writer:
         before = resume_point.load_resume_point(record or RunRecord(folder))
         stop_request.clear_request(folder)
+        # One from before the interruption is out of date.
+        checkpoint_request.take_request(folder)
         events = pipeline.run(
             recipe or before.recipe,
             paths,

@@ -16,7 +16,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from . import files, service, start, usage
+from . import files, service, spot, start, usage
 from .settings import FILE_NAME, Settings, read_settings, write_settings
 from .signals import read_clocks
 
@@ -40,6 +40,7 @@ def describe_status(folder: Path) -> dict[str, Any]:
         "kept_left": max(kept, 0.0),
         **{name: current.get(name) for name in ("action", "state", "reason", "seconds_left")},
         "shutdown_error": pending.get("error", ""),
+        "spot": spot.read_notice(folder, boot_id),
         "restarted_by": _read_text(folder / "restarted-by"),
         "settings": asdict(settings),
         "usages": [asdict(each) for each in usages[-1:]],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import time
 from dataclasses import dataclass
@@ -54,15 +55,22 @@ class Runs:
         going_on = sum(log.is_going_on(now) for log in self._logs.values())
         return (None, progress or None) if failed else (going_on, progress)
 
-    def request_checkpoints(self, name: str, now: float) -> None:
-        """Ask each run that goes on to save a checkpoint; `name` is the file that asks for it."""
+    def request_checkpoints(self, name: str, now: float, reason: str, at: float) -> None:
+        """Ask each run that goes on to save a checkpoint; `name` is the file that asks for it.
+
+        It says why, and when the instance ends, in seconds since the epoch.
+        """
+        content = json.dumps({"reason": reason, "at": at}).encode()
         going_on = [path.parent for path, log in self._logs.items() if log.is_going_on(now)]
         for folder in going_on if name else []:
             with contextlib.suppress(OSError):
                 owner = folder.stat()
                 flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-                number = os.open(str(folder / name), flags, 0o600)
+                # The run cannot read it before it is complete.
+                number = os.open(str(folder / name), flags, 0o000)
+                os.write(number, content)
                 os.fchown(number, owner.st_uid, owner.st_gid)
+                os.fchmod(number, 0o600)
                 os.close(number)
 
 

@@ -17,6 +17,7 @@ from .decision import OK, STOP, WARN, Decision, Limits, Memory, Signals, begin, 
 from .pending_shutdown import PendingShutdown
 from .settings import Settings, read_settings, write_settings
 from .signals import Observer, list_terminals, read_clocks
+from .spot import SpotWatch
 
 STATE_FILE = "state.json"
 LOCK_FILE = "lock"
@@ -47,6 +48,7 @@ class Guard:
 
     def run(self) -> None:
         """Look at each tick until the instance is stopped, and afterwards, should it fail."""
+        SpotWatch(self._folder, self._boot, lambda: self._settings).start()
         while True:
             _wait(self.tick())
 
@@ -60,7 +62,8 @@ class Guard:
         decision, self._memory = decide(before, signals, limits, longest_gap=gap)
         self._count_usage(signals.awake - before.seen, gap)
         if decision.action != OK and not self._warned:
-            self._observer.request_checkpoints(settings)
+            left = decision.seconds_left or 0.0
+            self._observer.request_checkpoints(settings, decision.state, left)
             _write_to_terminals(settings, decision)
         self._warned = decision.action != OK
         self._pending.update(decision, signals.boot, time.time())

@@ -54,9 +54,10 @@ class Observer:
             progress=output or events,
         )
 
-    def request_checkpoints(self, settings: Settings) -> None:
-        """Ask each run that goes on to save a checkpoint."""
-        self._runs.request_checkpoints(settings.checkpoint_name, self._awake)
+    def request_checkpoints(self, settings: Settings, reason: str, seconds: float) -> None:
+        """Ask each run that goes on to save a checkpoint: the instance ends in so many seconds."""
+        at = time.time() + seconds
+        self._runs.request_checkpoints(settings.checkpoint_name, self._awake, reason, at)
 
     def _look_at_gpus(self) -> float | None:
         self.mean_gpu = None

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from dl_magics.errors import DamagedRun, NotResumable
 from dl_magics.runs import checkpoint_request
-from dl_magics.runs.events import CheckpointSaved
+from dl_magics.runs.events import CheckpointSaved, Event
 from dl_magics.store import atomic
 from dl_magics.training.engine.heads.training import Best, Means, TrainingState
 
@@ -137,19 +137,22 @@ class CheckpointSaver:
         numbers = sum(math.prod(each.shape) for each in _variables(self.head))
         self._saved, self._took = self.timer(), 4 * numbers / _BYTES_PER_SECOND
 
-    def save_if_due(self, standing: TrainingState) -> Iterator[CheckpointSaved]:
+    def save_if_due(self, standing: TrainingState) -> Iterator[Event]:
         """Save a checkpoint if the interval has elapsed, or if one was requested."""
         before = self.timer()
         pause = self._took / _LARGEST_SHARE
         if standing.batches:
             pause = max(pause, _SECONDS_WITHIN_AN_EPOCH)
         # A request is met at once: the instance may be stopped soon.
-        if not checkpoint_request.take_request(self.folder) and before - self._saved < pause:
+        asked = checkpoint_request.take_request(self.folder)
+        if asked is None and before - self._saved < pause:
             return
         saved = save_checkpoint(self.folder, capture(self.head, standing, self.about))
         self._saved = self.timer()
         self._took = self._saved - before
         yield saved
+        if asked:
+            yield asked.make_warning()
 
 
 def _variables(head: Any) -> list[Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import stat
 import time
 
 import pytest
@@ -68,6 +70,9 @@ def test_a_checkpoint_is_requested_of_the_runs_that_go_on(log, tmp_path):
     runs.count_going_on((f"{tmp_path}/runs/*/events.jsonl",), 100.0)
 
     for _ in range(2):
-        runs.request_checkpoints("save-checkpoint", 100.0)
+        runs.request_checkpoints("save-checkpoint", 100.0, "ending", 5.0)
 
-    assert list(tmp_path.rglob("save-checkpoint")) == [log.with_name("save-checkpoint")]
+    (asked,) = tmp_path.rglob("save-checkpoint")
+    assert asked == log.with_name("save-checkpoint")
+    assert json.loads(asked.read_text()) == {"reason": "ending", "at": 5.0}
+    assert stat.S_IMODE(asked.stat().st_mode) == 0o600

@@ -37,7 +37,14 @@ LIVE_RUN = (
 class Guarded:
     """An instance with a guard."""
 
-    def __init__(self, renter: ProfileRenter, folder: Path, **settings: object) -> None:
+    def __init__(
+        self,
+        renter: ProfileRenter,
+        folder: Path,
+        *,
+        market: dict[str, object] | None = None,
+        **settings: object,
+    ) -> None:
         limits = Settings(
             **{"idle_seconds": 4.0, "tick_seconds": 0.5, **settings},
             agents=("/home/ubuntu/.dlm/*",),
@@ -46,7 +53,9 @@ class Guarded:
         )
         config = json.dumps({"bootcmd": [program.boot_command(limits)]})
         self.renter = renter
-        self.id = renter.run_instances(UserData=f"#cloud-config\n{config}")["InstanceId"]
+        more = {"InstanceMarketOptions": market} if market else {}
+        launched = renter.run_instances(UserData=f"#cloud-config\n{config}", **more)
+        self.id = launched["InstanceId"]
         self.folder = folder / "instances" / self.id
         self.guard = self.folder / program.FOLDER[1:]
 
@@ -127,6 +136,27 @@ def test_a_run_that_goes_on_saves_a_checkpoint_before_the_hard_end(renter, cloud
 
     assert (status["action"], status["state"]) == ("warn", "ending")
     assert guarded.until_stopped() == BY_ITSELF
+
+
+def test_a_run_on_a_spot_instance_saves_a_checkpoint_at_the_notice_of_aws(renter, cloud):
+    spot = {"SpotInstanceType": "persistent", "InstanceInterruptionBehavior": "stop"}
+    market = {"MarketType": "spot", "SpotOptions": spot}
+    guarded = Guarded(renter, cloud.folder, market=market, idle_seconds=3600.0)
+    guarded.run(LIVE_RUN)
+    cloud.inject_fault("spot-notice", instance=guarded.id, seconds=12)
+    asked = guarded.folder / "home/.dl_magics/runs/r/save-checkpoint"
+
+    until(asked.exists)
+    status = guarded.status()
+
+    assert json.loads(asked.read_text())["reason"] == "spot-stop"
+    assert status["spot"]["reason"] == "spot-stop"
+    assert 0 < status["spot"]["left"] <= 12
+    # EC2 starts it again only if the guard has not stopped it.
+    assert guarded.until_stopped() == "Server.SpotInstanceShutdown"
+    cloud.inject_fault("spot-capacity")
+    renter.until(guarded.id, "running")
+    until(lambda: guarded.status()["spot"] == {})
 
 
 def test_an_instance_that_is_kept_is_not_stopped_until_then(renter, cloud):

@@ -227,9 +227,13 @@ def test_within_an_epoch_saves_are_ten_seconds_apart(tmp_path, head):
 def test_a_requested_checkpoint_is_saved_at_once_and_once(tmp_path, head):
     clock = Clock()
     keeper = CheckpointSaver(tmp_path, head, ABOUT, clock)
-    (tmp_path / checkpoint_request.FILE_NAME).touch()
+    asked = tmp_path / checkpoint_request.FILE_NAME
+    asked.write_text('{"reason": "spot-stop", "at": 0}')
 
-    assert saved_in(keeper, clock, [1, 2, 3], TrainingState(batches=7)) == [1]
+    saved, warned = keeper.save_if_due(TrainingState(batches=7))
+
+    assert (saved.kind, warned.code) == ("checkpoint_saved", "spot_notice")
+    assert saved_in(keeper, clock, [1, 2, 3], TrainingState(batches=7)) == []
 
 
 def test_a_large_head_is_saved_less_often(tmp_path):

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dl_magics.errors import NotResumable
-from dl_magics.runs import log, stop_request
+from dl_magics.runs import checkpoint_request, log, stop_request
 from dl_magics.runs.events import (
     CheckpointSaved,
     EpochEnded,
@@ -405,6 +405,15 @@ def test_a_run_of_another_process_cannot_be_resumed(killed, room):
         resumed(killed, room)
 
     assert "already running in another process" in str(caught.value)
+
+
+def test_a_notice_before_the_interruption_is_not_repeated(killed, room, whole):
+    (killed.path / checkpoint_request.FILE_NAME).write_text('{"reason": "spot-stop", "at": 0}')
+
+    events = resumed(killed, room)
+
+    assert not [each for each in tiny_keras.of_kind(Warned, events) if each.code == "spot_notice"]
+    assert same(Run(killed.path), whole)
 
 
 def test_a_stop_request_before_the_interruption_is_cleared(killed, room, whole):

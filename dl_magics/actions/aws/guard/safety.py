@@ -12,6 +12,7 @@ from dl_magics.errors import DLMagicsError
 from dl_magics.guard.status import GuardStatus
 
 GUARD, SYSTEM, BEHAVIOR = "guard", "shutdown", "stop or delete"
+SPOT = "spot notice"
 _INSTALL = "%aws_get {} --guard installs it."
 
 
@@ -44,6 +45,7 @@ def _check_hands(context: Context, instance: Instance) -> Iterator[CheckLine]:
     else:
         yield _check_guard(instance, status)
     if status:
+        yield from _check_notice(status)
         yield _check_pending_shutdown(status)
     behavior = control.read_shutdown_behavior(context, instance)
     if behavior == "stop":
@@ -64,6 +66,15 @@ def _check_guard(instance: Instance, status: GuardStatus | None) -> CheckLine:
         return CheckLine("!", GUARD, describe_stop(status), "%idle_timeout 30 turns it on.")
     again = "; systemd restarts it" if status.restarted_by else ""
     return CheckLine("✓", GUARD, f"{describe_stop(status)}{again}")
+
+
+def _check_notice(status: GuardStatus) -> Iterator[CheckLine]:
+    """Yield what AWS has announced to a spot instance, if anything."""
+    if status.spot_notice == "spot-rebalance":
+        yield CheckLine("!", SPOT, "AWS says that it may soon take it back")
+    elif status.spot_notice and (status.spot_left or 0) > 0:
+        verb = "terminates" if status.spot_notice == "spot-terminate" else "stops"
+        yield CheckLine("!", SPOT, f"AWS {verb} it in {_words(status.spot_left or 0)}")
 
 
 def _check_pending_shutdown(status: GuardStatus) -> CheckLine:

@@ -11,6 +11,7 @@ from dl_magics.practice.ec2.lifecycle import TRANSITIONS, Lifecycle
 from dl_magics.practice.ec2.spot import prices
 from dl_magics.practice.ec2.spot.requests import (
     BY_PRICE,
+    BY_USER,
     EVALUATED,
     NO_CAPACITY,
     SpotRequest,
@@ -50,7 +51,7 @@ class Interruptions:
         action = "stop" if stops else "terminate"
         self._notices[instance.id] = {"action": action, "time": _format_time(due)}
         self._due[instance.id] = due
-        request.why = why
+        request.why, request.resumes = why, False
         request.move("active", "marked-for-stop" if stops else f"instance-terminated-{why}")
 
     def recommend_rebalance(self, instance: Instance) -> None:
@@ -73,12 +74,10 @@ class Interruptions:
                 self.announce(instance, seconds, BY_PRICE)
 
     def restore_capacity(self) -> None:
-        """Lower the spot prices again, and start what EC2 has stopped for want of capacity."""
+        """Lower the spot prices again, and let EC2 start what it has stopped or is stopping."""
         self._state.extra[prices.RAISED] = False
-        for request in list(self._requests):
-            instance = self._state.find_instance(request.instance_id)
-            if request.is_interrupted and instance and instance.state == "stopped":
-                self._lifecycle.begin_transition(instance, "StartInstances")
+        for request in self._requests:
+            request.resumes = request.why != BY_USER
 
     def cancel(self, request: SpotRequest) -> None:
         """Cancel a request; EC2 terminates its instance if it is stopped, not if it runs."""
@@ -109,7 +108,22 @@ class Interruptions:
             if (instance := instances.get(id_)) and instance.state in ("stopping", "stopped"):
                 self._terminate(instance)
         settled = self._requests.settle({id_: each.state for id_, each in instances.items()})
-        return self._launch_open(now) or settled or bool(reclaimed or cancelled)
+        started = self._start_interrupted(instances)
+        return self._launch_open(now) or settled or started or bool(reclaimed or cancelled)
+
+    def _start_interrupted(self, instances: dict[str, Instance]) -> bool:
+        """Start what was interrupted and for which there is capacity; return whether there was."""
+        ready = [
+            instance
+            for each in self._requests
+            if each.is_interrupted
+            and each.resumes
+            and (instance := instances.get(each.instance_id))
+            and instance.state == "stopped"
+        ]
+        for instance in ready:
+            self._lifecycle.begin_transition(instance, "StartInstances")
+        return bool(ready)
 
     def _reclaim(self, instance: Instance) -> None:
         stops = self._notices.pop(instance.id)["action"] == "stop"

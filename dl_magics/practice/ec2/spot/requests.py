@@ -34,6 +34,7 @@ class SpotRequest:
     """A request for one instance; `max_price` is None for the on-demand price.
 
     `settles_at` is when a request takes note of the stop of its instance; `why` is why it stops.
+    `resumes` is true once there is capacity again for an instance that was interrupted.
     """
 
     id: str
@@ -49,6 +50,7 @@ class SpotRequest:
     updated_at: float = field(default_factory=time.time)
     settles_at: float | None = None
     why: str = BY_USER
+    resumes: bool = False
 
     def move(self, state: str, code: str) -> None:
         """Change its state and its status code."""

@@ -131,6 +131,7 @@ def test_a_price_above_the_maximum_interrupts_and_refuses(account):
     code = refused(lambda: launch(account, "g4dn.2xlarge", MaxPrice="0.3"))
     assert code == "SpotMaxPriceTooLow"
     account.inject_fault("spot-capacity")
+    assert requests(account)[0] == ("active", "fulfilled")
     assert state(account, cheap) == "running"
 
 
