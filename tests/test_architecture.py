@@ -42,6 +42,7 @@ OWNERS = {
     "instance_prices.csv": "aws.pricing",
     "disk_prices.csv": "aws.pricing",
     "prices.json": "aws.pricing",
+    "guards.json": "actions.aws.guard",
     "instance_history.json": "aws.billing",
     "practice.json": "practice",
 }

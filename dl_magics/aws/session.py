@@ -96,11 +96,17 @@ class AwsSession:
         return found
 
     def change_ec2(self, call: str, *, unless: tuple[str, ...] = (), **parameters: Any) -> Any:
-        """Call an EC2 operation that changes something, once; only throttling is retried.
+        """Call an EC2 operation that changes something, as `change` does."""
+        return self.change("ec2", call, unless=unless, **parameters)
+
+    def change(
+        self, service: str, call: str, *, unless: tuple[str, ...] = (), **parameters: Any
+    ) -> Any:
+        """Call an operation that changes something, once; only throttling is retried.
 
         An error code in `unless` means that nothing has to change; the answer is then None.
         """
-        client = self._client("ec2", None, once=True)
+        client = self._client(service, None, once=True)
         try:
             return self._retry_throttled(lambda: _unless(unless, getattr(client, call), parameters))
         finally:
@@ -128,6 +134,7 @@ class AwsSession:
             return {}
         return {
             "AWS_ENDPOINT_URL_EC2": self._endpoint_url,
+            "AWS_ENDPOINT_URL_CLOUDWATCH": self._endpoint_url,
             "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
             "NO_PROXY": str(urlsplit(self._endpoint_url).hostname),
         }

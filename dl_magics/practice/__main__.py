@@ -32,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             boot = parse_option("--boot", options.boot, unit="s", zero=True) or 0
             unused = parse_option("--unused", options.unused, unit="m", off=True) or inf
             minute = parse_option("--minute", options.minute, unit="s") or 60.0
-            _serve(folder, delay, boot, minute=minute, tied=options.tied, unused=unused)
+            alarms = parse_option("--alarm-minute", options.alarm_minute, unit="s") or 60.0
+            _serve(folder, delay, boot, (minute, alarms), tied=options.tied, unused=unused)
     except DLMagicsError as error:
         _print("\n".join(error._render_traceback_()))
         return 1
@@ -40,7 +41,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(
-    folder: Path, delay: float, boot: float, *, minute: float, tied: bool, unused: float
+    folder: Path,
+    delay: float,
+    boot: float,
+    minutes: tuple[float, float],
+    *,
+    tied: bool,
+    unused: float,
 ) -> None:
     # Importing moto takes a second, so --stop does not import it. It makes three sessions of boto3,
     # which would each parse the model of EC2. Its tables of instance types live as long as the
@@ -55,7 +62,10 @@ def _serve(
     variables = "\n".join(f"  {name}={value}" for name, value in made.environment.items())
     _print(f"Practice cloud at {made.endpoint_url}, state in {folder}.\nTo use it:")
     _print(f"{variables}\n  ssh -F {made.ssh_config} ADDRESS\nCtrl-C stops it.")
-    serve_cloud(folder, delay, boot, minute=minute, tied=tied, unused=unused)
+    minute, alarm_minute = minutes
+    serve_cloud(
+        folder, delay, boot, minute=minute, alarm_minute=alarm_minute, tied=tied, unused=unused
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--delay", default=2, help="seconds in a transient state, or 2m")
     parser.add_argument("--boot", default=1, help="seconds until SSH answers, or 2m")
     parser.add_argument("--minute", default=60, help="seconds of a minute of shutdown on a host")
+    parser.add_argument("--alarm-minute", default=60, help="seconds of a minute of CloudWatch")
     parser.add_argument("--unused", default="off", help="stop after so long without a user: 10m")
     parser.add_argument("--tied", action="store_true", help="stop when standard input closes")
     parser.add_argument("--stop", action="store_true", help="stop the running practice cloud")

@@ -8,6 +8,8 @@ from threading import Event
 
 import psutil
 
+from dl_magics.practice.hosts.cpu_time import read_cpu_seconds
+
 CHECK_SECONDS = 30.0
 # Of one core: a host that computes is used; an idle kernel takes less than 1 %.
 _BUSY_SHARE = 0.1
@@ -72,7 +74,7 @@ class LastUse:
             connected = any(
                 each.status == psutil.CONN_ESTABLISHED for each in host.net_connections("tcp")
             )
-            spent = sum(_cpu_seconds(each) for each in (host, *host.children(recursive=True)))
+            spent = read_cpu_seconds(pid)
         except psutil.Error:
             return False
         before = self._cpu_seconds.get(pid, spent)
@@ -85,11 +87,3 @@ def wait_until_unused(last_use: LastUse, ended: Event, seconds: float = CHECK_SE
     while not ended.wait(seconds):
         if last_use.is_over():
             ended.set()
-
-
-def _cpu_seconds(process: psutil.Process) -> float:
-    try:
-        times = process.cpu_times()
-    except psutil.Error:
-        return 0.0
-    return float(times.user + times.system)

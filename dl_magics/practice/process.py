@@ -118,6 +118,7 @@ def start_cloud(
     delay: float = 2.0,
     boot: float = 1.0,
     minute: float = 60.0,
+    alarm_minute: float = 60.0,
     tied: bool = False,
     unused: float = UNUSED_SECONDS,
 ) -> PracticeCloud:
@@ -129,13 +130,12 @@ def start_cloud(
         The folder of its state; it is created.
     delay
         Seconds that an instance is pending, stopping or shutting-down.
-    boot, minute
-        Seconds from running until its SSH server answers, and of a minute of `shutdown` there.
+    boot, minute, alarm_minute
+        Seconds until its SSH server answers, of a minute of `shutdown` there, of one of CloudWatch.
     tied
         Stop it when this process ends.
     unused
-        Stop it when for so many seconds no process that found it is alive, no request arrives, and
-        no host has a connection or computes.
+        Stop it when nothing has used it for so many seconds: see `last_use`.
 
     Raises
     ------
@@ -148,7 +148,8 @@ def start_cloud(
     stale = _read_record(folder)
     command = [sys.executable, "-m", __package__, "--folder", str(folder)]
     command += ["--delay", str(delay), "--boot", str(boot), "--minute", f"{minute}s"]
-    command += ["--unused", f"{unused}s", *(["--tied"] if tied else [])]
+    command += ["--alarm-minute", f"{alarm_minute}s", "--unused", f"{unused}s"]
+    command += ["--tied"] if tied else []
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with private.open_file(folder / LOG_FILE, "ab") as log:
         child = subprocess.Popen(

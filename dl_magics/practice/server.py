@@ -44,6 +44,7 @@ def serve_cloud(
     boot: float,
     *,
     minute: float = 60.0,
+    alarm_minute: float = 60.0,
     tied: bool = False,
     unused: float = inf,
 ) -> None:
@@ -57,6 +58,8 @@ def serve_cloud(
         Seconds in a transient state, and until SSH answers.
     minute
         The seconds that a minute of `shutdown` on a host takes.
+    alarm_minute
+        The seconds that a minute of CloudWatch takes.
     tied
         Stop when standard input closes.
     unused
@@ -75,7 +78,8 @@ def serve_cloud(
                 f"A practice cloud is already running in {folder}.", fix="dl-magics practice --stop"
             )
     with _listen(folder) as listener:
-        _serve(listener, folder, delay, boot, minute=minute, tied=tied, unused=unused)
+        seconds = (delay, boot, minute, alarm_minute)
+        _serve(listener, folder, seconds, tied=tied, unused=unused)
 
 
 def _try_lock(lock: FileLock) -> bool:
@@ -89,10 +93,8 @@ def _try_lock(lock: FileLock) -> bool:
 def _serve(
     listener: socket.socket,
     folder: Path,
-    delay: float,
-    boot: float,
+    seconds: tuple[float, float, float, float],
     *,
-    minute: float,
     tied: bool,
     unused: float,
 ) -> None:
@@ -101,8 +103,8 @@ def _serve(
     practice = PracticeCloud(folder, proof.create_secret(), os.getpid(), port)
     write_record(practice)
     key = AccessKey(*issue_access_key(ensure_profile(folder)))
-    api = Ec2Api(folder, practice.url, key, delay, boot, minute)
-    last_use = LastUse(api.hosts.list_processes, unused)
+    api = Ec2Api(folder, practice.url, key, *seconds)
+    last_use = LastUse(lambda: api.hosts.find_processes().values(), unused)
     ended = Event()
     server = make_server(
         "127.0.0.1",

@@ -126,8 +126,8 @@ class Panel(LiveWidget):
 def _keep_for_an_hour(current: Context, id_: str) -> Iterator[Instance]:
     """Keep an instance running; yield it with what its guard does then."""
     instance = current.resolve_instance(id_)
-    status = control.keep_running(current, instance, _HOUR)
-    yield replace(instance, note=f"{safety.describe_stop(status).capitalize()}.")
+    text = safety.describe_change(control.keep_running(current, instance, _HOUR))
+    yield replace(instance, note=f"{text[:1].upper()}{text[1:]}")
 
 
 def describe_row(current: Context, instance: Instance) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from dl_magics.ssh import known_hosts
 from dl_magics.store.state import State
 
 ACTIONS = {
+    "cloudwatch": "DeleteAlarms DescribeAlarms GetMetricStatistics PutMetricAlarm",
     "ec2": "AuthorizeSecurityGroupIngress CancelSpotInstanceRequests CreateSecurityGroup "
     "CreateTags DeleteKeyPair DeleteSecurityGroup DescribeAddresses DescribeImages "
     "DescribeInstanceAttribute "
@@ -27,6 +28,7 @@ ACTIONS = {
     "DescribeVolumes DescribeVpcs GetConsoleOutput ImportKeyPair ModifyInstanceAttribute "
     "RevokeSecurityGroupIngress RunInstances StartInstances StopInstances "
     "TerminateInstances",
+    "iam": "CreateServiceLinkedRole",
     "pricing": "GetProducts",
     "servicequotas": "GetServiceQuota",
     "ssm": "GetParameter",

@@ -12,7 +12,10 @@ from dataclasses import dataclass, replace
 
 from dl_magics.actions.aws import regions
 from dl_magics.actions.aws.context import Context
+from dl_magics.actions.aws.guard import alarm, records
+from dl_magics.actions.aws.resources import Resource, Resources
 from dl_magics.aws import parsing
+from dl_magics.aws.monitoring import cloudwatch
 from dl_magics.aws.spot import requests as spot_requests
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError
@@ -21,71 +24,6 @@ from dl_magics.ssh import known_hosts
 from dl_magics.store import ledger, logins
 
 SPOT_REQUEST = "spot-request"
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """An AWS resource that dl_magics created.
-
-    `kind` is instance, spot-request, security-group or key-pair; `detail` describes an instance and
-    its cost. `refusal` is why AWS did not delete it, `spot_request` the request of an instance.
-    """
-
-    kind: str
-    id: str
-    name: str
-    region: str
-    detail: str = ""
-    refusal: str = ""
-    spot_request: str = ""
-
-    def __str__(self) -> str:
-        where = f" ({self.id}{f', {self.detail}' if self.detail else ''})"
-        return f"{self.kind} {self.name} in {self.region}{where}"
-
-    @property
-    def result(self) -> str:
-        """What became of it, in one line."""
-        what = f"{self.kind} {self.name} ({self.id})"
-        return f"{what} was not deleted: {self.refusal}" if self.refusal else f"{what} is deleted"
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """The existing resources that dl_magics created in one account.
-
-    `elsewhere` are instances that another computer launched: they are listed, never deleted.
-    `unread` are the regions that AWS did not answer for.
-    """
-
-    account: str
-    each: tuple[Resource, ...]
-    elsewhere: tuple[Resource, ...] = ()
-    deleted: bool = False
-    unread: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        return self._summary if self.deleted else self.describe("%aws_cleanup -f deletes")
-
-    @property
-    def _summary(self) -> str:
-        refused = [each.name for each in self.each if each.refusal]
-        kept = f"; {len(refused)} was not deleted: {', '.join(refused)}" if refused else ""
-        return f"{self.account}: {len(self.each) - len(refused)} deleted{kept}"
-
-    def describe(self, verb: str) -> str:
-        """Return all that was found, below the account and what is done with what is ours."""
-        lines = []
-        if self.each:
-            lines += [f"{self.account}: {verb}", *(f"  {each}" for each in self.each)]
-        if self.elsewhere:
-            lines += [
-                "Launched by dl_magics on another computer; %aws_terminate NAME -f deletes one:",
-                *(f"  {each}" for each in self.elsewhere),
-            ]
-        if self.unread:
-            lines.append(f"Could not be read: {', '.join(self.unread)}")
-        return "\n".join(lines) or f"{self.account}: no resources of dl_magics exist."
 
 
 def list_resources(context: Context, *, everywhere: bool = False) -> Resources:
@@ -126,6 +64,10 @@ def _read_region(
         known = instance.id in created.ids or instance.token in created.tokens
         (ours if known else others).append(_resource(instance, context.region))
     ours += _open_requests(context, created.spot_requests - {each.spot_request for each in ours})
+    if created.alarms:
+        left = created.alarms.intersection(cloudwatch.list_alarm_names(context.session))
+        price = alarm.describe_price(context.region)
+        ours += [Resource(alarm.KIND, each, each, context.region, price) for each in sorted(left)]
     ours += _existing(context, "security-group", created.groups)
     ours += _existing(context, "key-pair", created.key_pairs)
     return ours, others
@@ -157,8 +99,11 @@ def _delete(context: Context, resource: Resource) -> None:
         known_hosts.forget_host(resource.id)
         logins.forget_login(resource.id)
         kernelspec.remove_kernelspec(resource.id)
+        records.forget(resource.id)
     elif resource.kind == SPOT_REQUEST:
         _end_request(context, resource.id)
+    elif resource.kind == alarm.KIND:
+        cloudwatch.delete_alarm(context.session, resource.id)
     elif resource.kind == "security-group":
         context.session.change_ec2(
             "delete_security_group", unless=("InvalidGroup.NotFound",), GroupId=resource.id
@@ -178,6 +123,7 @@ class _Created:
     groups: frozenset[str]
     key_pairs: frozenset[str]
     spot_requests: frozenset[str]
+    alarms: frozenset[str]
 
     @classmethod
     def of(cls, entries: list[dict[str, str]]) -> _Created:
@@ -192,6 +138,7 @@ class _Created:
             ids("security-group"),
             ids("key-pair"),
             ids(SPOT_REQUEST),
+            ids(alarm.KIND),
         )
 
 

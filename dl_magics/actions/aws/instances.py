@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from dl_magics.actions.aws import access
 from dl_magics.actions.aws.context import Context
+from dl_magics.actions.aws.guard import alarm, records
 from dl_magics.aws import quotas
 from dl_magics.aws.pricing import prices
 from dl_magics.core.instance import Instance, Instances
@@ -59,6 +60,10 @@ def start(
     instance = context.resolve_instance(word, exact=True)
     give_up = time.monotonic() + wait_seconds
     note = "" if instance.gone else access.authorize_own_address(context, instance)
+    if instance.state in ("stopping", "stopped") and (
+        refused := alarm.renew_alarm(context, instance)
+    ):
+        note = f"{note} {refused}".strip()
     while True:
         try:
             for seen in context.ec2.start(replace(instance, note=note)):
@@ -114,7 +119,10 @@ def stop(context: Context, word: str | None = None) -> Iterator[Instance]:
 def terminate(context: Context, word: str | None) -> Iterator[Instance]:
     """Terminate an instance; remove its host key and its kernelspec."""
     instance = context.resolve_instance(word, exact=True)
-    yield from context.ec2.terminate(instance)
+    for seen in context.ec2.terminate(instance):
+        note = alarm.remove_alarm(context, seen.id) if seen.state == "terminated" else ""
+        yield replace(seen, note=note)
+    records.forget(instance.id)
     known_hosts.forget_host(instance.id)
     logins.forget_login(instance.id)
     kernelspec.remove_kernelspec(instance.id)

@@ -11,6 +11,8 @@ from dl_magics.core.money import Price
 SOURCE = "bundled table"
 PUBLIC_IPV4 = Price(0.005, "2024-02-01", SOURCE)
 """A public IPv4 address for an hour, in use or not, in all regions that bill in dollars."""
+ALARM = Price(0.10, "2026-11-26", SOURCE)
+"""A CloudWatch alarm for a month, beyond the ten that cost nothing."""
 
 # The regions of AWS China bill in yuan.
 _OTHER_CURRENCY = "cn-"
@@ -29,6 +31,11 @@ def disk_price(volume_type: str, region: str | None) -> Price | None:
 def address_price(region: str | None) -> Price | None:
     """Return the price of a public IPv4 address for an hour, or None if it is not in dollars."""
     return None if (region or "").startswith(_OTHER_CURRENCY) else PUBLIC_IPV4
+
+
+def alarm_price(region: str | None) -> Price | None:
+    """Return the price of a CloudWatch alarm for a month, or None if it is not in dollars."""
+    return None if (region or "").startswith(_OTHER_CURRENCY) else ALARM
 
 
 @cache

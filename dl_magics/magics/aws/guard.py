@@ -56,8 +56,8 @@ class GuardMagics(Magics):
             later = f"{instance.name} is {instance.state} and keeps its own"
             return Notice(f"{stored}\n{later}: repeat the line while it runs.")
         seconds = limits.parse_idle(args.timeout, instance.dollars_per_hour, name="%idle_timeout")
-        status = control.change_idle_timeout(current, instance, seconds)
-        return Notice(f"{stored}\n{instance.name}: {safety.describe_stop(status)}.")
+        change = control.change_idle_timeout(current, instance, seconds)
+        return Notice(f"{stored}\n{instance.name}: {safety.describe_change(change)}")
 
     @magic_arguments()
     @argument("time", nargs="?", help="30 (minutes), 1h or off; without it: show it")
@@ -89,8 +89,8 @@ class GuardMagics(Magics):
         seconds = duration.parse_option("%aws_keep", args.time, off=True)
         if args.explain:
             return guard.ask_script(current, instance, {"keep_seconds": seconds})
-        status = control.keep_running(current, instance, seconds)
-        return Notice(f"{instance.name}: {safety.describe_stop(status)}.")
+        change = control.keep_running(current, instance, seconds)
+        return Notice(f"{instance.name}: {safety.describe_change(change)}")
 
     @magic_arguments()
     @NAME

@@ -51,8 +51,8 @@ class InstanceMagics(Magics):
             return found
         if args.guard:
             options = limits.LimitOptions().resolve(found.dollars_per_hour)
-            status = control.install_guard(context.load(), found, options)
-            print(f"{found.name}: {safety.describe_stop(status)}.")
+            change = control.install_guard(context.load(), found, options)
+            print(f"{found.name}: {safety.describe_change(change)}")
         elif found.costs_money and not found.ours:
             print(f"dl_magics did not launch it. %aws_get {found.name} --guard stops it when idle.")
         return found

@@ -12,8 +12,8 @@ from dl_magics.magics.aws.options import ALLOW_FROM, EXPLAIN, MAX_DURATION, UNTI
 from dl_magics.magics.display.updatable import print_line
 
 if TYPE_CHECKING:
-    from dl_magics.actions.aws.cleanup import Resources
     from dl_magics.actions.aws.explain.shell import Script
+    from dl_magics.actions.aws.resources import Resources
 
 
 @magics_class

@@ -10,6 +10,7 @@ from threading import Event, RLock
 from moto.core.exceptions import ServiceException
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
+from dl_magics.practice.cloudwatch.alarms import Alarms
 from dl_magics.practice.ec2 import catalog, images, rules
 from dl_magics.practice.ec2.faults.events import Events
 from dl_magics.practice.ec2.faults.fault import Fault
@@ -61,6 +62,8 @@ class Ec2Api:
         Seconds from running until its SSH server answers.
     minute
         The seconds that a minute of `shutdown` on a host takes.
+    alarm_minute
+        The seconds that a minute of CloudWatch takes.
     account
         The id of the AWS account.
     """
@@ -73,6 +76,7 @@ class Ec2Api:
         delay: float,
         boot: float,
         minute: float = 60.0,
+        alarm_minute: float = 60.0,
         account: str = DEFAULT_ACCOUNT_ID,
     ) -> None:
         self._lock = RLock()
@@ -86,6 +90,7 @@ class Ec2Api:
         self._interruptions = Interruptions(self.state, self.lifecycle, requests, delay)
         self._spot = SpotAnswers(self.state.extra, requests, self._interruptions)
         self._events = Events(self.state, self.hosts, self.lifecycle, self._interruptions)
+        self._alarms = Alarms(self.state, self.hosts, self.lifecycle, alarm_minute)
         self._sessions = StsSessions(key, self.state.extra.setdefault("access_keys", {}))
         self._tokens: dict[str, tuple[dict[str, str], ApiResponse]]
         self._tokens = self.state.extra.setdefault("tokens", {})
@@ -144,6 +149,8 @@ class Ec2Api:
             return answer
         if answer := self._spot.answer(call):
             return answer
+        if call.service == "monitoring":
+            return self._alarms.handle_call(call)
         if call.service == "sts":
             return self._sessions.issue(call.forward_to(self.state.app))
         if call.is_read_only:
@@ -213,7 +220,8 @@ class Ec2Api:
         return ec2_response(call.action, f"{inner}<output>{text}</output>")
 
     def _apply_due_changes(self) -> None:
-        changes = [self.lifecycle.apply_due_changes(), self._interruptions.apply_due_changes()]
+        changing = (self.lifecycle, self._interruptions, self._alarms)
+        changes = [each.apply_due_changes() for each in changing]
         if any(changes):
             self._changed()
 

@@ -19,6 +19,10 @@ AUTHORIZATION = re.compile(
     r"\s*,\s*Signature=(?P<signature>[0-9a-f]+)"
 )
 VERSION = "2016-11-15"
+RPC_PATH = re.compile(r"/service/\w+/operation/(?P<name>\w+)")
+"""Of the RPC protocol of Smithy, which CloudWatch uses with CBOR."""
+
+RPC_HEADERS = (("smithy-protocol", "rpc-v2-cbor"),)
 NAMESPACE = f"http://ec2.amazonaws.com/doc/{VERSION}/"
 MAX_BODY_BYTES = 2**20
 READS = ("Describe", "Get", "List", "Lookup")
@@ -72,7 +76,9 @@ class ApiCall:
         parameters = {} if target else dict(parse_qsl(body.decode("latin1"), True))
         return cls(
             service=scope["service"] if scope else _service_of_unsigned(parameters),
-            action=target.rpartition(".")[2] or parameters.get("Action", ""),
+            action=operation["name"]
+            if (operation := RPC_PATH.fullmatch(environ["PATH_INFO"]))
+            else target.rpartition(".")[2] or parameters.get("Action", ""),
             region=scope["region"] if scope else "",
             access_key=scope["key"] if scope else "",
             parameters=parameters,
@@ -81,10 +87,12 @@ class ApiCall:
         )
 
     @property
-    def protocol(self) -> Literal["ec2", "query", "json"]:
+    def protocol(self) -> Literal["ec2", "query", "json", "cbor"]:
         """The protocol of the service, in which errors are reported."""
         if "HTTP_X_AMZ_TARGET" in self.environ:
             return "json"
+        if RPC_PATH.fullmatch(self.environ["PATH_INFO"]):
+            return "cbor"
         return "ec2" if self.service == "ec2" else "query"
 
     @cached_property
@@ -140,6 +148,9 @@ class ApiError(Exception):
         code, message = (html.escape(each, quote=False) for each in (self.code, str(self)))
         if call.protocol == "json":
             return json_response({"__type": self.code, "message": str(self)}, self.status)
+        if call.protocol == "cbor":
+            body = encode_cbor_texts({"__type": self.code, "message": str(self)})
+            return ApiResponse(body, self.status, "application/cbor", RPC_HEADERS)
         if call.protocol == "ec2":
             error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
             text = f"<Response><Errors>{error}</Errors><RequestID>p</RequestID></Response>"
@@ -170,6 +181,16 @@ def raise_api_error(code: str, message: str, status: int = 400) -> NoReturn:
 def json_response(document: object, status: int = 200) -> ApiResponse:
     """Return a response of the JSON protocol."""
     return ApiResponse(json.dumps(document).encode(), status, "application/x-amz-json-1.1")
+
+
+def encode_cbor_texts(document: dict[str, str]) -> bytes:
+    """Return a map of texts in CBOR (RFC 8949): each length is written in four bytes."""
+
+    def encode(kind: int, count: int) -> bytes:
+        return bytes([kind << 5 | 26]) + count.to_bytes(4, "big")
+
+    texts = [text.encode() for pair in document.items() for text in pair]
+    return encode(5, len(document)) + b"".join(encode(3, len(text)) + text for text in texts)
 
 
 def ec2_response(action: str, inner: str) -> ApiResponse:

@@ -107,16 +107,21 @@ def _check_start(state: Ec2State, call: ApiCall) -> None:
         type_rules.check_quota(state, call.region, types, spot=spot)
 
 
+def check_stop(instance: Instance) -> None:
+    """Raise ApiError if the instance, other than for a spot request, cannot be stopped."""
+    if instance.disable_api_stop:
+        _raise_protected(instance, "stopped", "disableApiStop")
+    if instance.root_device_type == images.INSTANCE_STORE:
+        raise_api_error(
+            "UnsupportedOperation",
+            f"The instance '{instance.id}' does not have an 'ebs' root device type and cannot be "
+            "stopped.",
+        )
+
+
 def _check_stop(state: Ec2State, call: ApiCall) -> None:
     for each in _named(state, call):
-        if each.disable_api_stop:
-            _raise_protected(each, "stopped", "disableApiStop")
-        if each.root_device_type == images.INSTANCE_STORE:
-            raise_api_error(
-                "UnsupportedOperation",
-                f"The instance '{each.id}' does not have an 'ebs' root device type and cannot be "
-                "stopped.",
-            )
+        check_stop(each)
 
 
 def _check_spot(state: Ec2State, requests: SpotRequests, call: ApiCall) -> None:

@@ -154,5 +154,6 @@ def _check_time(call: ApiCall, sent_at: str) -> None:
 
 def _refuse(call: ApiCall, reason: str, why: str = "") -> NoReturn:
     by_protocol = REFUSALS[reason]
-    code, message, status = by_protocol[call.protocol]
+    protocol = "json" if call.protocol == "cbor" else call.protocol
+    code, message, status = by_protocol[protocol]
     raise_api_error(code, message.format(why=why), status)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import fields, replace
 from threading import Lock
@@ -16,6 +15,7 @@ from dl_magics.practice.ec2.api import Ec2Api
 from dl_magics.practice.ec2.faults.fault import Fault
 from dl_magics.practice.ec2.faults.table import FAULTS
 from dl_magics.practice.ec2.http import (
+    RPC_PATH,
     ApiCall,
     ApiError,
     ApiResponse,
@@ -26,8 +26,6 @@ from dl_magics.practice.ec2.metadata import MetadataService
 from dl_magics.practice.last_use import LastUse
 
 CONTROL = "/_practice/"
-# Of the query and JSON protocols, and of CloudWatch's RPC; moto has other paths of its own.
-API_PATH = re.compile(r"/|/service/\w+/operation/\w+")
 # A browser sends these, an AWS SDK and our commands never do.
 BROWSER_HEADERS = ("HTTP_ORIGIN", "HTTP_REFERER", "HTTP_SEC_FETCH_MODE", "HTTP_SEC_FETCH_SITE")
 FORBIDDEN = ApiResponse(b"", 403, "text/plain")
@@ -72,7 +70,8 @@ class PracticeApp:
             return self._metadata.respond(environ)
         if path.startswith(CONTROL):
             return self._control(environ, path.removeprefix(CONTROL))
-        if not API_PATH.fullmatch(path):
+        # moto has other paths of its own.
+        if path != "/" and not RPC_PATH.fullmatch(path):
             return NOT_FOUND
         self._last_use.note_request()
         call = ApiCall.from_environ(environ)

@@ -115,10 +115,10 @@ class Hosts:
             if running and running.process.stdin:
                 running.process.stdin.close()
 
-    def list_processes(self) -> list[int]:
-        """Return the process id of each running host."""
+    def find_processes(self) -> dict[str, int]:
+        """Return the process id of each running host, by instance id."""
         with self._lock:
-            return [each.process.pid for each in self._running.values()]
+            return {name: each.process.pid for name, each in self._running.items()}
 
     def is_running(self, instance_id: str) -> bool:
         """Whether a process of the host is running."""

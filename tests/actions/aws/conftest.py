@@ -3,6 +3,7 @@
 instances: tests/magics/aws/test_power.py
 account, check: tests/magics/aws/test_account.py
 practice: tests/magics/test_practice.py
+resources: tests/actions/aws/test_cleanup.py
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def test_what_is_deleted_is_listed_once_and_then_a_line_for_each(launched, run, 
     assert first.endswith("account 123456789012: deletes")
     assert [line.split()[0] for line in listed] == [each.kind for each in done.each]
     assert results == [f"{each.kind} {each.name} ({each.id}) is deleted" for each in done.each]
-    assert repr(done) == "practice · us-east-1, account 123456789012: 3 deleted"
+    assert repr(done) == "practice · us-east-1, account 123456789012: 4 deleted"
 
 
 def test_a_protected_instance_is_named_and_the_others_are_deleted(launched, run):

@@ -25,7 +25,14 @@ def test_a_launched_instance_has_an_armed_guard_whose_limits_can_be_changed(clou
     changed = run("%idle_timeout off")
     shown = run("%idle_timeout")
 
-    assert marks(report) == {"guard": "✓", "shutdown": "✓", "stop or delete": "✓"}
+    assert marks(report) == {
+        "guard": "✓",
+        "shutdown": "✓",
+        "stop or delete": "✓",
+        "alarm": "✓",
+    }
+    assert "stops it after 2.0 h below 10 % CPU" in str(report)
+    assert "not before 1" in str(report)
     assert re.search("stops it (in )?(45|44) min", str(report))
     assert re.search("stops it (in )?(2.0 h|1[12][09] min)", kept)
     assert re.search("stops it in (60|59) min in any case", set_end)
@@ -46,7 +53,7 @@ def test_a_guard_is_offered_and_installed_where_there_is_none(cloud_with_hosts, 
     second = run(f"%aws_ssh sudo cat {FOLDER}/pid").stdout
     after = run("%aws_safety")
 
-    assert marks(without) == {"guard": "✗", "stop or delete": "✓"}
+    assert marks(without) == {"guard": "✗", "stop or delete": "✓", "alarm": "✓"}
     assert "%aws_get gpu --guard" in str(without)
     assert "%aws_get gpu --guard" in refused.value.fix
     assert marks(after)["guard"] == "✓"
@@ -62,7 +69,7 @@ def test_a_guard_that_would_delete_the_disk_is_not_installed(cloud_with_hosts, r
     report = run("%aws_safety")
 
     assert "modify-instance-attribute" in refused.value.fix
-    assert marks(report) == {"guard": "!", "stop or delete": "✗"}
+    assert marks(report) == {"guard": "!", "stop or delete": "✗", "alarm": "!"}
 
 
 def test_a_rehearsal_shows_how_an_instance_is_stopped_and_deletes_it(cloud_with_hosts, run, capsys):

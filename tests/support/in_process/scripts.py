@@ -9,8 +9,14 @@ from functools import cache
 from typing import Any
 
 from botocore.model import OperationModel, ServiceModel, Shape
+from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 from botocore.session import Session
+
+from dl_magics.practice.ec2.http import ApiCall
+
+CHANGED = {"ec2": "ec2", "cloudwatch": "monitoring"}
+"""What magics change: the names of services in commands, and in signatures."""
 
 READS = ("describe-", "get-", "list-", "wait")
 _KEBAB = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -19,12 +25,13 @@ _ASSIGNED = re.compile(
 )
 
 Call = tuple[str, str, dict[str, Any]]
-_NUMBERS = ("integer", "long")
+_NUMBERS = {"integer": int, "long": int, "double": float}
+CBOR = "smithy-rpc-v2-cbor"
 
 
 def read_calls(script: str) -> list[Call]:
     """Return the changing requests of a script: operation, region, parameters as they are sent."""
-    commands = [words for words in _read_aws(script) if words[1] == "ec2"]
+    commands = [words for words in _read_aws(script) if words[1] in CHANGED]
     changing = [words for words in commands if not words[2].startswith(READS)]
     return [_make_call(words[1:], _read_region(script)) for words in changing]
 
@@ -95,14 +102,32 @@ def _serialize(model: OperationModel, options: dict[str, list[str]]) -> dict[str
     if model.name == "RunInstances":
         parameters |= {"MinCount": 1, "MaxCount": 1}
     body = create_serializer(protocol).serialize_to_request(parameters, model)["body"]
-    if protocol == "json":
-        return dict(json.loads(body))
+    if protocol in ("json", CBOR):
+        return _write_values(_parse_cbor(body) if protocol == CBOR else json.loads(body))
     return {name: str(value) for name, value in body.items()}
 
 
+def read_parameters(call: ApiCall) -> dict[str, Any]:
+    """Return the parameters of a call that an account received, each as it is compared."""
+    if call.protocol == "cbor":
+        return _write_values(_parse_cbor(call.body))
+    return _write_values(call.document) if call.protocol == "json" else call.parameters
+
+
+def _parse_cbor(body: bytes) -> dict[str, Any]:
+    parser: Any = create_parser(CBOR)
+    return dict(parser.parse_data_item(parser.get_peekable_stream_from_bytes(body)))
+
+
+def _write_values(values: dict[str, Any]) -> dict[str, str]:
+    return {name: json.dumps(value) for name, value in values.items()}
+
+
 def _parse(shape: Shape, values: list[str]) -> Any:
+    if shape.type_name == "list" and values[0].startswith("Name="):
+        return [dict(pair.split("=") for pair in value.split(",")) for value in values]
     if shape.type_name == "list" and shape.member.type_name == "string":
         return values
     if shape.type_name in ("list", "structure"):
         return json.loads(values[0])
-    return int(values[0]) if shape.type_name in _NUMBERS else values[0]
+    return _NUMBERS.get(shape.type_name, str)(values[0])

@@ -51,12 +51,17 @@ class NoHosts:
 
     def __init__(self, *_: Any) -> None:
         self._booted: set[str] = set()
+        self.processes: dict[str, int] = {}
+        """What a test started in the place of a host."""
 
     def boot(self, spec: Any, *, extra_seconds: float = 0) -> None:
         self._booted.add(spec.id)
 
     def power_off(self, instance_id: str) -> None:
         pass
+
+    def find_processes(self) -> dict[str, int]:
+        return self.processes
 
     def is_running(self, instance_id: str) -> bool:
         return False
@@ -232,13 +237,19 @@ def _old_images() -> list[dict[str, Any]]:
 
 
 def open_account(
-    folder: Path, port: int, *, id_: str = DEFAULT_ACCOUNT_ID, delay: float = 0
+    folder: Path,
+    port: int,
+    *,
+    id_: str = DEFAULT_ACCOUNT_ID,
+    delay: float = 0,
+    alarm_minute: float = 60.0,
 ) -> Account:
     """Return the account that was saved in the folder, or an empty one.
 
-    Instances are so many seconds in a transient state.
+    Instances are so many seconds in a transient state; a minute of CloudWatch has some, too.
     """
-    made = api.Ec2Api(folder, f"http://127.0.0.1:{port}", KEY, delay, 0, account=id_)
+    url = f"http://127.0.0.1:{port}"
+    made = api.Ec2Api(folder, url, KEY, delay, 0, alarm_minute=alarm_minute, account=id_)
     return Account(id_, port, made, PracticeApp(made, "", LastUse(list, 0), lambda: None))
 
 

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Mapping
 
 from dl_magics.actions.aws import access
 from dl_magics.actions.aws.context import Context
-from dl_magics.actions.aws.explain.shell import Script, comment, ec2_command, make_script
+from dl_magics.actions.aws.explain import alarm
+from dl_magics.actions.aws.explain.shell import (
+    Script,
+    aws_command,
+    comment,
+    ec2_command,
+    make_script,
+)
+from dl_magics.actions.aws.guard import records
+from dl_magics.aws.monitoring import cloudwatch
 from dl_magics.core.instance import Instance
 from dl_magics.guard import client
+from dl_magics.guard.service.settings import Settings
 from dl_magics.store import paths, state
 
+_SHOWN_SECONDS = 7200.0
 _BEHAVIOR = "instanceInitiatedShutdownBehavior"
 
 
 def ask_script(
     context: Context, instance: Instance, changes: Mapping[str, float | None] | None = None
 ) -> Script:
-    """Return the command that changes settings of the guard of an instance, or only asks it."""
-    return Script(ask_step(context, instance, changes))
+    """Return the commands that change the guard of an instance and its alarm, or only ask it."""
+    asked = ask_step(context, instance, changes)
+    if changes is None:
+        return Script(asked)
+    return make_script(context, [asked, *_alarm_steps(context, instance, changes)])
 
 
 def idle_script(
@@ -30,8 +45,10 @@ def idle_script(
     if changes is None:
         return Script(comment(f"reads {file}"))
     stores = comment(f"stores in {file} the idle timeout of instances that are launched later")
-    changed = [ask_step(context, instance, changes)] if instance else []
-    return Script("\n".join([stores, *changed]))
+    if instance is None:
+        return Script(stores)
+    changed = [ask_step(context, instance, changes), *_alarm_steps(context, instance, changes)]
+    return make_script(context, [stores, *changed])
 
 
 def safety_script(context: Context, instance: Instance) -> Script:
@@ -41,7 +58,22 @@ def safety_script(context: Context, instance: Instance) -> Script:
     query = ec2_command(
         "describe_instance_attribute", {"InstanceId": instance.id, "Attribute": _BEHAVIOR}
     )
-    return make_script(context, [ask_step(context, instance), query])
+    named = {"AlarmNames": [cloudwatch.alarm_name(instance.id)]}
+    alarms = aws_command("cloudwatch", "describe_alarms", named)
+    used = cloudwatch.make_use_parameters(instance.id, _SHOWN_SECONDS)
+    use = aws_command("cloudwatch", "get_metric_statistics", used)
+    return make_script(context, [ask_step(context, instance), query, alarms, use])
+
+
+def _alarm_steps(
+    context: Context, instance: Instance, changes: Mapping[str, float | None]
+) -> list[str]:
+    """Return the step after which the alarm fits what the guard is told."""
+    record = records.read_record(instance.id)
+    idle = record.idle_seconds if record else Settings.idle_seconds
+    idle = changes.get("idle_seconds", idle)
+    kept = changes.get("keep_seconds", max(0.0, record.kept_until - time.time()) if record else 0)
+    return alarm.put_steps(context, instance.id, instance.type, idle, kept or 0.0)
 
 
 def ask_step(

@@ -10,10 +10,18 @@ import shlex
 from dataclasses import replace
 
 from dl_magics.actions.aws import access, cleanup
-from dl_magics.actions.aws.cleanup import Resources
 from dl_magics.actions.aws.context import Context
-from dl_magics.actions.aws.explain import guard, steps
-from dl_magics.actions.aws.explain.shell import Script, Variable, ec2_command, join, make_script
+from dl_magics.actions.aws.explain import alarm, guard, steps
+from dl_magics.actions.aws.explain.shell import (
+    Script,
+    Variable,
+    aws_command,
+    ec2_command,
+    join,
+    make_script,
+)
+from dl_magics.actions.aws.guard.alarm import KIND
+from dl_magics.actions.aws.resources import Resources
 from dl_magics.core.instance import Instance
 
 _COLUMNS = "Reservations[].Instances[].[InstanceId,InstanceType,State.Name,PublicIpAddress]"
@@ -54,9 +62,11 @@ def stop_script(context: Context, instance: Instance) -> Script:
 
 def terminate_script(context: Context, instance: Instance) -> Script:
     """Return the commands that terminate the instance and wait."""
-    if instance.gone:
-        return make_script(context, steps.cancel_steps(instance.spot_request))
-    return make_script(context, steps.terminate_steps(instance.id, instance.spot_request))
+    request = instance.spot_request
+    ends = steps.cancel_steps(request)
+    if not instance.gone:
+        ends = steps.terminate_steps(instance.id, request)
+    return make_script(context, [*ends, *alarm.delete_steps(instance.id)])
 
 
 def resize_script(context: Context, instance: Instance, type_: str) -> Script:
@@ -64,7 +74,7 @@ def resize_script(context: Context, instance: Instance, type_: str) -> Script:
     if instance.type == type_:
         return make_script(context, [])
     change = {"InstanceId": instance.id, "InstanceType": {"Value": type_}}
-    stopped = replace(instance, state="stopped")
+    stopped = replace(instance, state="stopped", type=type_)
     start = steps.start_steps(context, stopped) if instance.costs_money else []
     changed = ec2_command("modify_instance_attribute", change)
     return make_script(context, [*steps.stop_steps(instance), changed, *start])
@@ -78,6 +88,8 @@ def cleanup_script(context: Context, resources: Resources) -> Script:
             deleting = steps.terminate_steps(each.id, each.spot_request)
         elif each.kind == cleanup.SPOT_REQUEST:
             deleting = steps.cancel_steps(each.id)
+        elif each.kind == KIND:
+            deleting = [aws_command("cloudwatch", "delete_alarms", {"AlarmNames": [each.id]})]
         elif each.kind == "security-group":
             deleting = [ec2_command("delete_security_group", {"GroupId": each.id})]
         else:

@@ -8,6 +8,7 @@ from typing import Any
 
 from dl_magics.actions.aws import access
 from dl_magics.actions.aws.context import Context
+from dl_magics.actions.aws.explain import alarm
 from dl_magics.actions.aws.explain.shell import Variable, ec2_command, join
 from dl_magics.aws import volumes
 from dl_magics.aws.network import security_group
@@ -37,6 +38,7 @@ def start_steps(
     if instance.state in ("stopping", "stopped"):
         if instance.spot_request:
             steps.append(_settled_step(instance.spot_request))
+        steps += alarm.renew_steps(context, instance)
         steps.append(ec2_command("start_instances", {"InstanceIds": [instance.id]}))
     if temporary is None:
         temporary = known_hosts.is_temporary(instance.id)

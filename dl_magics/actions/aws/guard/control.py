@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 from dl_magics.actions.aws import access
 from dl_magics.actions.aws.context import Context
+from dl_magics.actions.aws.guard import alarm, records
 from dl_magics.actions.aws.guard.limits import GuardLimits
 from dl_magics.aws.spot import requests
 from dl_magics.core.instance import Instance
@@ -15,12 +17,23 @@ from dl_magics.guard.status import GuardStatus
 from dl_magics.ssh import blocking
 
 
+@dataclass(frozen=True, slots=True)
+class GuardChange:
+    """What a guard says after a change; `note` is why AWS did not change its alarm, or ""."""
+
+    status: GuardStatus
+    note: str = ""
+
+
 def read_status(context: Context, instance: Instance) -> GuardStatus | None:
     """Return the status of the guard of a running instance; None if it has none."""
-    return blocking.wait_for(client.read_status(access.resolve_target(context, instance)))
+    status = blocking.wait_for(client.read_status(access.resolve_target(context, instance)))
+    if status:
+        records.note_status(instance.id, status)
+    return status
 
 
-def keep_running(context: Context, instance: Instance, seconds: float | None) -> GuardStatus:
+def keep_running(context: Context, instance: Instance, seconds: float | None) -> GuardChange:
     """Keep an idle instance running for so long; None ends that. A hard end is not moved.
 
     Raises
@@ -28,12 +41,15 @@ def keep_running(context: Context, instance: Instance, seconds: float | None) ->
     WrongState
         if the instance is not running, or has no guard.
     """
-    return _change(context, instance, {"keep_seconds": seconds})
+    status = _change(context, instance, {"keep_seconds": seconds})
+    idle = status.settings.idle_seconds
+    return GuardChange(status, alarm.arm_alarm(context, instance, idle, seconds or 0.0))
 
 
-def change_idle_timeout(context: Context, instance: Instance, seconds: float | None) -> GuardStatus:
+def change_idle_timeout(context: Context, instance: Instance, seconds: float | None) -> GuardChange:
     """Change the idle timeout of a running instance; None turns it off."""
-    return _change(context, instance, {"idle_seconds": seconds})
+    status = _change(context, instance, {"idle_seconds": seconds})
+    return GuardChange(status, alarm.arm_alarm(context, instance, seconds, status.kept_left))
 
 
 def set_ends(context: Context, instance: Instance, limits: GuardLimits) -> GuardStatus:
@@ -46,7 +62,7 @@ def set_ends(context: Context, instance: Instance, limits: GuardLimits) -> Guard
     return _change(context, instance, changes)
 
 
-def install_guard(context: Context, instance: Instance, limits: GuardLimits) -> GuardStatus:
+def install_guard(context: Context, instance: Instance, limits: GuardLimits) -> GuardChange:
     """Install the guard on a running instance; one that is there keeps its settings.
 
     Raises
@@ -65,7 +81,10 @@ def install_guard(context: Context, instance: Instance, limits: GuardLimits) -> 
         )
     target = access.resolve_target(context, instance)
     home = blocking.run_command(target, "pwd").stdout.strip()
-    return blocking.wait_for(client.install_guard(target, limits.make_settings(home)))
+    status = blocking.wait_for(client.install_guard(target, limits.make_settings(home)))
+    records.note_status(instance.id, status)
+    idle = status.settings.idle_seconds
+    return GuardChange(status, alarm.arm_alarm(context, instance, idle, status.kept_left))
 
 
 def read_shutdown_behavior(context: Context, instance: Instance) -> str:
@@ -95,4 +114,5 @@ def _change(context: Context, instance: Instance, changes: dict[str, float | Non
             f"{instance.name} has no guard: it does not stop automatically.",
             fix=f"%aws_get {instance.name} --guard installs it.",
         )
+    records.note_status(instance.id, status)
     return status

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from dl_magics.actions.aws.check import CheckLine, CheckResult
 from dl_magics.actions.aws.context import Context
-from dl_magics.actions.aws.guard import control
+from dl_magics.actions.aws.guard import alarm, control
+from dl_magics.actions.aws.guard.control import GuardChange
+from dl_magics.aws.monitoring import cloudwatch
+from dl_magics.aws.monitoring.cloudwatch import StopAlarm
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError
 from dl_magics.guard.status import GuardStatus
 
-GUARD, SYSTEM, BEHAVIOR = "guard", "shutdown", "stop or delete"
+GUARD, SYSTEM, BEHAVIOR, ALARM = "guard", "shutdown", "stop or delete", "alarm"
 SPOT = "spot notice"
 _INSTALL = "%aws_get {} --guard installs it."
+_ARM = "%idle_timeout 30 {} creates it."
+_AVERAGED_SECONDS = 300.0
 
 
 def check_safety(context: Context, instance: Instance) -> CheckResult:
@@ -36,6 +42,12 @@ def describe_stop(status: GuardStatus) -> str:
     return f"{status.reason}; stops it in {left}"
 
 
+def describe_change(change: GuardChange) -> str:
+    """Return when the guard stops the instance, and what AWS refused, as sentences."""
+    note = f"\n{change.note}" if change.note else ""
+    return f"{describe_stop(change.status)}.{note}"
+
+
 def _check_hands(context: Context, instance: Instance) -> Iterator[CheckLine]:
     try:
         status = control.read_status(context, instance)
@@ -53,6 +65,7 @@ def _check_hands(context: Context, instance: Instance) -> Iterator[CheckLine]:
     else:
         fix = control.change_behavior_command(instance)
         yield CheckLine("✗", BEHAVIOR, "a shutdown terminates the instance", fix)
+    yield _check_alarm(context, instance)
 
 
 def _check_guard(instance: Instance, status: GuardStatus | None) -> CheckLine:
@@ -83,6 +96,37 @@ def _check_pending_shutdown(status: GuardStatus) -> CheckLine:
         return CheckLine("!" if status.shutdown_error else "✓", SYSTEM, f"is not pending: {why}")
     left = _words(max(status.shutdown_left, 0.0))
     return CheckLine("✓", SYSTEM, f"pending: stops it in {left} if the guard has ended")
+
+
+def _check_alarm(context: Context, instance: Instance) -> CheckLine:
+    try:
+        found = cloudwatch.read_alarm(context.session, instance.id)
+    except DLMagicsError as error:
+        return CheckLine("!", ALARM, f"could not be read: {error}", error.fix)
+    if found is None or not found.stops:
+        what = "is not created" if found is None else "was changed: it stops nothing"
+        return CheckLine("!", ALARM, f"of CloudWatch {what}", _ARM.format(instance.name))
+    return CheckLine("✓", ALARM, _describe_alarm(context, instance, found))
+
+
+def _describe_alarm(context: Context, instance: Instance, found: StopAlarm) -> str:
+    """Return when an alarm would stop the instance, what it does not know, and its price."""
+    longest, state = _words(found.seconds), found.state
+    rule = f"CloudWatch stops it after {longest} below {found.percent:g} % CPU ({state})"
+    knows = "it knows neither GPU nor cells: while they work, the guard uses the CPU each hour"
+    price = alarm.describe_price(context.region)
+    return f"{rule}; {_describe_due(context, instance, found)}; {knows}; {price}"
+
+
+def _describe_due(context: Context, instance: Instance, found: StopAlarm) -> str:
+    try:
+        used = cloudwatch.read_cpu_use(context.session, instance.id, found.seconds)
+    except DLMagicsError:
+        return "when is unknown, as the use of the CPU could not be read"
+    began = [at + _AVERAGED_SECONDS for at, percent in used if percent >= found.percent]
+    low_since = max([instance.launched_at, *began])
+    left = low_since + found.seconds - time.time()
+    return f"not before {_words(left)} from now" if left > 0 else "due now"
 
 
 def _words(seconds: float) -> str:

@@ -10,12 +10,14 @@ from dataclasses import asdict
 
 from dl_magics.actions.aws import access
 from dl_magics.actions.aws.context import Context
-from dl_magics.actions.aws.explain import steps
+from dl_magics.actions.aws.explain import alarm, steps
 from dl_magics.actions.aws.explain.shell import Script, Variable, ec2_command, make_script
+from dl_magics.actions.aws.guard.alarm import KIND
 from dl_magics.actions.aws.launch import pending
 from dl_magics.actions.aws.launch.launch import find_vpc, make_guard_settings, make_request
 from dl_magics.actions.aws.launch.plan import LaunchPlan
 from dl_magics.aws import launch
+from dl_magics.aws.monitoring import cloudwatch
 from dl_magics.aws.network import security_group
 from dl_magics.core.instance import Instance
 from dl_magics.guard import program
@@ -62,6 +64,7 @@ def launch_script(context: Context, plan: LaunchPlan, *, repeats: bool = False) 
         _record_step(context, "created", "instance", id=id_),
         *(_spot_request_steps(context, id_) if plan.spot else []),
         'rm -r "$DIR"',
+        *_alarm_steps(context, plan, id_),
         steps.wait_step("running", id_),
         *login,
     ]
@@ -82,6 +85,13 @@ def resume_script(context: Context, instance: Instance) -> Script:
     recorded = _record_step(context, "created", "instance", id=instance.id)
     pinned = [_pin_step(instance.id, key.public), recorded] if key else []
     return make_script(context, [*pinned, *starts])
+
+
+def _alarm_steps(context: Context, plan: LaunchPlan, id_: str) -> list[str]:
+    if plan.limits.idle_seconds is None:
+        return []
+    recorded = _record_step(context, "creating", KIND, id=cloudwatch.alarm_name(id_))
+    return [recorded, *alarm.put_steps(context, id_, plan.type, plan.limits.idle_seconds)]
 
 
 def _pin_step(id_: str, public: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dl_magics.actions.aws import access, instances
 from dl_magics.actions.aws.context import Context
+from dl_magics.actions.aws.guard import alarm, records
 from dl_magics.actions.aws.launch import pending
 from dl_magics.actions.aws.launch.plan import LaunchPlan
 from dl_magics.aws import instance_types, launch, quotas
@@ -71,10 +73,12 @@ def launch_instance(context: Context, plan: LaunchPlan) -> Iterator[Instance]:
     """
     with lock.hold("launching"):
         # Another kernel may just have launched it.
-        instance = find_existing(context, plan.name, plan.type) or create_instance(context, plan)
+        found = find_existing(context, plan.name, plan.type)
+        instance = found or create_instance(context, plan)
     context.select_instance(instance)
-    for seen in context.ec2.start(instance):
-        instance = seen
+    note = "" if found else alarm.arm_alarm(context, instance, plan.limits.idle_seconds)
+    for seen in context.ec2.start(replace(instance, note=note)):
+        instance = replace(seen, note="")
         yield instances.add_price(context, seen)
     yield from instances.add_prices(
         context, access.until_ssh_answers(context, context.ec2, instance)
@@ -88,6 +92,7 @@ def create_instance(context: Context, plan: LaunchPlan) -> Instance:
         launched = _run_instances(context, _prepare_request(context, plan, created))
     except DLMagicsError as error:
         raise _add_created(error, created) from error
+    records.note_limits(launched.id, plan.limits)
     return context.ec2.describe_instance(launched.id)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dl_magics.actions.aws import access, price_list
 from dl_magics.actions.aws.context import Context
+from dl_magics.actions.aws.guard import alarm
 from dl_magics.actions.aws.guard.limits import GuardLimits, LimitOptions
 from dl_magics.aws import images, instance_types, quotas
 from dl_magics.aws.network import subnets
@@ -40,6 +41,7 @@ class LaunchPlan:
     address_price: money.Price | None
     disk_price: money.Price | None
     account: str
+    region: str
     limits: GuardLimits
     spot: SpotOptions | None = None
     spot_prices: ZonePrices | None = None
@@ -59,6 +61,7 @@ class LaunchPlan:
             "disk": f"{self.disk_gib} GiB, {month} a month"
             f"{f' by the {disk.source} of {disk.day}' if disk else ''}, also while stopped",
             "guard": f"it {self.limits.describe()}",
+            **self._describe_alarm(),
             "port 22": f"open to {', '.join(self.sources)}",
             "image": self.image.name,
             "user": self.image.user,
@@ -79,6 +82,12 @@ class LaunchPlan:
             "ends": HOW_IT_ENDS,
             "again": HOW_IT_GOES_ON,
         }
+
+    def _describe_alarm(self) -> dict[str, str]:
+        if self.limits.idle_seconds is None:
+            return {}
+        price = alarm.describe_price(self.region)
+        return {"alarm": f"CloudWatch stops it where the guard fails, {price}"}
 
 
 def make_plan(
@@ -161,6 +170,7 @@ def price_plan(
         address_price=now.of_address,
         disk_price=now.of_disk(),
         account=context.account,
+        region=context.region,
         limits=limits,
         spot=spot,
         spot_prices=spot_prices.read_zone_prices(context.session, type_, zone) if spot else None,

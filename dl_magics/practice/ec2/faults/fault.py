@@ -82,7 +82,7 @@ class Fault:
 
     def _refusal(self, call: ApiCall) -> ApiError:
         names = {
-            "action": f"{call.service}:{call.action}",
+            "action": f"{IAM_NAMES.get(call.service, call.service)}:{call.action}",
             "id": next(iter(call.list_parameter("InstanceId")), "i-0123456789abcdef0"),
             "type": call.parameters.get("InstanceType")
             or call.parameters.get("InstanceType.Value", "requested"),
@@ -95,6 +95,9 @@ class Fault:
             code = CODES_OUTSIDE_EC2.get(code, code)
         return ApiError(code, self.message.format(**names), self.status)
 
+
+IAM_NAMES = {"monitoring": "cloudwatch"}
+"""Where the actions of a service have another prefix in a policy than in a signature."""
 
 # EC2 has error codes of its own for what the other services report with common ones.
 CODES_OUTSIDE_EC2 = {

@@ -36,6 +36,15 @@ CREDENTIALS = (
         status=403,
     ),
     Fault(
+        "no-alarms",
+        "an IAM policy denies CloudWatch alarms",
+        actions=("DeleteAlarms", "DescribeAlarms", "GetMetricStatistics", "PutMetricAlarm"),
+        code="UnauthorizedOperation",
+        message=f"User: {USER} is not authorized to perform: {{action}} because no identity-based "
+        "policy allows the {action} action",
+        status=403,
+    ),
+    Fault(
         "service-control-policy",
         "the organization denies the call explicitly",
         code="UnauthorizedOperation",

@@ -1,4 +1,4 @@
 """Modules that are covered by a test of another name.
 
-guard, reads, shell, steps: tests/actions/aws/explain/test_scripts.py
+alarm, guard, reads, shell, steps: tests/actions/aws/explain/test_scripts.py
 """

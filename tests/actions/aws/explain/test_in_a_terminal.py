@@ -63,7 +63,7 @@ def test_the_launch_commands_launch_the_same_instance(cloud_with_hosts, run, pas
     assert not known_hosts.is_temporary(pasted.id)
     assert run("%aws_ssh echo hello").stdout == "hello\n"
     assert paste(run("%aws_ssh --explain echo hello")) == "hello\n"
-    assert len(run("%aws_cleanup").each) == 4
+    assert len(run("%aws_cleanup").each) == 6
     kept = {path.name for path in paths.data_folder("keys").iterdir()}
     assert kept == {"id_ed25519", "id_ed25519.pub"}
 

@@ -182,14 +182,14 @@ def explained(line):
 def changes(account):
     """Return the requests that an account received, without those that only read."""
     return [
-        comparable((each.action, each.region, each.parameters))
+        comparable((each.action, each.region, scripts.read_parameters(each)))
         for each in account.calls
-        if each.service == "ec2" and not each.is_read_only
+        if each.service in scripts.CHANGED.values() and not each.is_read_only
     ]
 
 
 def comparable_query(call):
-    return call.action, call.region, call.document or call.parameters
+    return call.action, call.region, scripts.read_parameters(call)
 
 
 def sort_queries(queries):
@@ -212,7 +212,11 @@ def comparable(call):
     action, region, parameters = call
     kept = {
         name: re.sub(
-            r"sg-[0-9a-f]+|\$GROUP", "GROUP", re.sub(r"dl-magics-\w{8}|\$NAME", "NAME", value)
+            r"\bi-[0-9a-f]{17}|\$ID",
+            "ID",
+            re.sub(
+                r"sg-[0-9a-f]+|\$GROUP", "GROUP", re.sub(r"dl-magics-\w{8}|\$NAME", "NAME", value)
+            ),
         )
         for name, value in parameters.items()
         if name not in ("UserData", "PublicKeyMaterial", "ClientToken")

@@ -1,4 +1,4 @@
 """Modules that are covered by a test of another name.
 
-control, safety, rehearsal: tests/magics/aws/test_guard.py
+control, safety, rehearsal, records: tests/magics/aws/test_guard.py
 """

@@ -1,0 +1,1 @@
+"""What AWS measures of instances, and the alarms that it raises."""

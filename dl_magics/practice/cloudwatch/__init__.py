@@ -1,0 +1,1 @@
+"""CloudWatch of the practice cloud: the CPU utilization of instances, and alarms that stop them."""

@@ -1,0 +1,4 @@
+"""Modules that are covered by a test of another name.
+
+cloudwatch: tests/actions/aws/guard/test_alarm.py
+"""

@@ -1,0 +1,4 @@
+"""Modules that are covered by a test of another name.
+
+cpu_use: tests/practice/cloudwatch/test_alarms.py
+"""
