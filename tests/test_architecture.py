@@ -32,7 +32,7 @@ OWNERS = {
     "how.json": "gpu_kernel.agent",
     "had.json": "gpu_kernel.agent",
     "journal": "gpu_kernel.agent",
-    "space.json": "training.engine",
+    "space.json": "training.storage",
     "checkpoint.npz": "training.engine",
     "classes.json": "training",
     "recipe.json": "training",

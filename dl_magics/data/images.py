@@ -7,6 +7,7 @@ small ones take half the time, photos of a camera a tenth. It also reports damag
 from __future__ import annotations
 
 import io
+import math
 import struct
 import warnings
 from collections.abc import Iterator
@@ -16,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.Image import Resampling, Transpose
+from PIL.JpegImagePlugin import JpegImageFile
 
 from dl_magics.data import deep_gray
+from dl_magics.data.byte_budget import ByteBudget, return_free_memory
 from dl_magics.data.deep_gray import GrayRange
 from dl_magics.data.kinds import HEAD, describe_other_format, detect_format
 
@@ -35,6 +38,13 @@ DECODER: int | str = VERSION if simplejpeg else f"{VERSION} of Pillow alone"
 # Pillow's warnings add nothing to BrokenImage. `warnings.catch_warnings` cannot be used: it is not
 # thread-safe, and images are decoded in threads.
 warnings.filterwarnings("ignore", module=r"PIL\.")
+
+# Images are decoded in threads: together they have this memory, however large one of them is.
+_PIXELS = ByteBudget(512 * 2**20)
+_LARGE = 64 * 2**20
+_STORED_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2}  # of a pixel, by Pillow's mode; else 4
+_CONVERTED_BYTES, _MEASURED_BYTES = 4, 9
+_COEFFICIENT_BYTES = 6  # of a pixel of a progressive JPEG, which is decoded in several passes
 
 _END_OF_JPEG = b"\xff\xd9"
 _TURNS = {  # by EXIF orientation
@@ -72,8 +82,13 @@ def decode(data: bytes, size: int, gray: GrayRange | None = None) -> NDArray[np.
     """
     check_header(data)
     with _opened(data) as picture:
-        square = _fast(picture, data, size) or _any(picture, size, gray)
-        turn = _turn(picture)
+        needed = _count_bytes(picture, size)
+        with _PIXELS.hold(needed):
+            square = _fast(picture, data, size) or _any(picture, size, gray)
+            turn = _turn(picture)
+            if needed > _LARGE:
+                picture.close()
+                return_free_memory()
         return np.array(square.transpose(turn) if turn is not None else square)
 
 
@@ -85,7 +100,10 @@ def read_gray_range(data: bytes) -> GrayRange | None:
     if _pillow_format(data) not in deep_gray.FORMATS:
         return None
     with _opened(data) as picture:
-        return deep_gray.measure(picture) if deep_gray.is_deep(picture) else None
+        if not deep_gray.is_deep(picture):
+            return None
+        with _PIXELS.hold(math.prod(picture.size) * (_stored_bytes(picture) + _MEASURED_BYTES)):
+            return deep_gray.measure(picture)
 
 
 def encode_thumbnail(data: bytes, size: int) -> bytes:
@@ -104,16 +122,55 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
     """Open an image; an error while it is read becomes a BrokenImage with the reason."""
     kind = _pillow_format(data)
     try:
-        with Image.open(io.BytesIO(data), formats=[kind]) as picture:
+        with _open(data, kind) as picture:
             yield picture
     except Exception as error:  # decoders raise many types of errors on damaged bytes
         raise BrokenImage(_reason(kind, error)) from error
 
 
+def _open(data: bytes, kind: str) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data), formats=[kind])
+    except Image.DecompressionBombError:
+        if kind != "JPEG":
+            raise
+        # It is scaled while it is decoded; where it cannot be, `_any` refuses it.
+        return JpegImageFile(io.BytesIO(data))
+
+
+def _count_bytes(picture: Image.Image, size: int) -> int:
+    """Return how much memory an image needs while it is decoded, by its header."""
+    pixels = math.prod(picture.size)
+    if not _is_scaled(picture):
+        return pixels * (_stored_bytes(picture) + _CONVERTED_BYTES)
+    # By n/8, so that neither side becomes shorter than `size`.
+    scale = min(max(math.ceil(8 * size / min(picture.size)), 1) / 8, 1.0)
+    passes = pixels * _COEFFICIENT_BYTES if picture.info.get("progressive") else 0
+    return int(pixels * scale**2 * (3 + _CONVERTED_BYTES)) + passes
+
+
+def _stored_bytes(picture: Image.Image) -> int:
+    return _STORED_BYTES.get(picture.mode, 4)
+
+
+def _is_scaled(picture: Image.Image) -> bool:
+    """Return whether an image is scaled while it is decoded."""
+    return picture.format in ("JPEG", "MPO") and picture.mode in ("RGB", "L")
+
+
+def _refuse_bomb(picture: Image.Image) -> None:
+    """Raise DecompressionBombError for an image that is too large to be decoded whole."""
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit and math.prod(picture.size) > 2 * limit:
+        raise Image.DecompressionBombError
+
+
 def _fast(picture: Image.Image, data: bytes, size: int) -> Image.Image | None:
     """Decode a JPEG with simplejpeg; return None if Pillow should decode it."""
-    if picture.format not in ("JPEG", "MPO") or picture.mode not in ("RGB", "L"):
+    if not _is_scaled(picture):
         return None
+    if picture.info.get("progressive"):
+        _refuse_bomb(picture)
     if simplejpeg is None:
         picture.draft(None, (size, size))  # scale while decoding
         return None
@@ -143,9 +200,11 @@ def _square(picture: Image.Image, size: int) -> Image.Image:
 
 
 def _any(picture: Image.Image, size: int, gray: GrayRange | None) -> Image.Image:
+    _refuse_bomb(picture)
     deep = deep_gray.is_deep(picture)
     plain = "F" if deep else "RGBA" if picture.has_transparency_data else "RGB"
-    square = _square(picture.convert(plain), size)
+    # Pillow copies an image that has this mode already.
+    square = _square(picture if picture.mode == plain else picture.convert(plain), size)
     if deep:
         return deep_gray.scale(square, gray or deep_gray.measure(square))
     if plain == "RGBA":

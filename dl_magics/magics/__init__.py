@@ -17,6 +17,7 @@ from dl_magics.magics import aws
 from dl_magics.magics.backend import BackendMagics
 from dl_magics.magics.complete import MATCHERS
 from dl_magics.magics.display import front_end
+from dl_magics.magics.features import FeaturesMagics
 from dl_magics.magics.finetune import FinetuneMagics
 from dl_magics.magics.gpu import GpuMagics
 from dl_magics.magics.gpu_cells import GpuCellMagics
@@ -36,6 +37,7 @@ ALL: tuple[type[Magics], ...] = (
     SyncMagics,
     BackendMagics,
     FinetuneMagics,
+    FeaturesMagics,
 )
 
 

@@ -120,11 +120,15 @@ class EpochEnded(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointSaved(Event):
-    """A file was saved: the model, or the checkpoint from which an interrupted run is resumed."""
+    """A file was saved: the model, or the checkpoint from which an interrupted run is resumed.
+
+    `size` is in bytes.
+    """
 
     kind: ClassVar[str] = "checkpoint_saved"
     path: rules.Text
     sha256: rules.Sha256
+    size: rules.Count = 0
 
 
 @dataclass(frozen=True, kw_only=True)

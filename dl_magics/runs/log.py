@@ -14,6 +14,7 @@ from types import TracebackType
 
 from dl_magics.errors import DamagedRun, NotResumable
 from dl_magics.runs.events import Event, format_line, parse_line, report_invalid
+from dl_magics.runs.write_errors import explain_no_locks, translating_write_errors
 from dl_magics.store import private
 
 FILE_NAME = "events.jsonl"
@@ -37,13 +38,16 @@ class LogWriter:
         where another process writes this log.
     DamagedRun
         where the log would become larger than `MAX_BYTES`: its events come without an end.
+    DiskFull, NoFolder
+        where it cannot be written; NoFolder also where its file system supports no locks.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = private.open_file(folder / FILE_NAME, "ab+")
+        with translating_write_errors(folder):
+            self._file = private.open_file(folder / FILE_NAME, "ab+")
         # `is_being_written` in another process holds the lock for a moment.
         until = time.monotonic() + _SECONDS_TO_WAIT
-        while not _lock(self._file.fileno()):
+        while not self._lock():
             if time.monotonic() > until:
                 self._file.close()
                 raise NotResumable(
@@ -53,17 +57,26 @@ class LogWriter:
             time.sleep(_SECONDS_BETWEEN_TRIES)
         self._cut_torn_line()
 
+    def _lock(self) -> bool:
+        try:
+            return _lock(self._file.fileno())
+        except OSError as error:
+            self._file.close()
+            if unlockable := explain_no_locks(error, Path(self._file.name)):
+                raise unlockable from error
+            raise
+
     def append(self, event: Event) -> None:
         """Write one event and flush it, so that readers see the whole line."""
         # Names of files may hold bytes that are not UTF-8; JSON writes them with a backslash too.
         line = format_line(event).encode("utf-8", "backslashreplace")
-        if self._file.tell() + len(line) > MAX_BYTES:
+        if os.fstat(self._file.fileno()).st_size + len(line) > MAX_BYTES:
             raise DamagedRun(
                 f"The log {self._file.name} would become larger than {MAX_BYTES:,} bytes.",
                 fix="Its events come without an end. Stop the run, and check what its host runs.",
             )
-        self._file.write(line)
-        self._file.flush()
+        with translating_write_errors(Path(self._file.name)):
+            private.append_whole(self._file, line)
 
     def _cut_torn_line(self) -> None:
         end = self._file.seek(0, os.SEEK_END)
@@ -171,7 +184,8 @@ def is_being_written(folder: Path) -> bool:
     path = folder / FILE_NAME
     if not path.is_file():
         return False
-    with path.open("rb+") as file:
+    # A lock needs no right to write, and the file may be on a disk that is read only.
+    with path.open("rb") as file:
         return _is_locked(file.fileno())
 
 
@@ -198,13 +212,15 @@ else:
     def _lock(descriptor: int) -> bool:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return False
         return True
 
     def _is_locked(descriptor: int) -> bool:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return True
+        except OSError:  # without locks no run could have begun to write
+            return False
         return False

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from dl_magics.runs.events import (
+    CheckpointSaved,
     DataChecked,
     EpochEnded,
     Event,
@@ -28,9 +29,10 @@ class RunState:
 
     `status` is "" before the run started and "running" until it ended. `epochs` holds {"epoch",
     "logs", "best"} of each epoch, `resumed` {"interrupted_at", "epoch", "batches"} of each time
-    that the run was resumed. `seconds_paused` is the time between interruption and resumption,
-    `dollars_before` what the run cost until it was resumed on its present host;
-    `at` is the time of the last event, in seconds since the epoch like `started_at`.
+    that the run was resumed, `sizes` the bytes of each file that it saved. `seconds_paused` is the
+    time between interruption and resumption, `dollars_before` what the run cost until it was
+    resumed on its present host; `at` is the time of the last event, in seconds since the epoch like
+    `started_at`.
     """
 
     n: int = 0
@@ -62,6 +64,7 @@ class RunState:
     seconds_before: float = 0.0
     seconds: Mapping[str, float] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
     error: str = ""
     fix: str = ""
 
@@ -143,6 +146,8 @@ class RunState:
             case EpochEnded():
                 ended = {"epoch": event.epoch, "logs": event.logs, "best": event.best}
                 return {"epochs": (*self.epochs, ended), "done": event.epoch}
+            case CheckpointSaved():
+                return {"sizes": {**self.sizes, event.path: event.size}}
             case Warned():
                 warning = {"code": event.code, "text": event.text, "fix": event.fix}
                 return {"warnings": (*self.warnings, warning)}

@@ -74,10 +74,24 @@ def format_progress(state: RunState) -> str:
     """Return how far it is: `features: 320 of 1,119 images, 21.5 images/s, 37 s left`."""
     if not state.phase:
         return "starting"
+    if copying := describe_copying(state):
+        return copying
     line = f"{state.phase}: {state.done:,} of {state.total:,} {state.unit}"
     if state.seconds_left:
         line += f", {state.images_per_second:.1f} images/s, {state.seconds_left:,.0f} s left"
     return line
+
+
+def describe_copying(state: RunState) -> str:
+    """Return what follows the end of a run on a host; "" where nothing has to be copied.
+
+    `copying 61.3 MB of results from gpu, then checking them`
+    """
+    if not (state.ended and state.files) or state.host.get("local", "name" not in state.host):
+        return ""
+    size = sum(state.sizes.get(name, 0) for name in state.files)
+    results = f"{size / 1e6:,.1f} MB of results" if size else "the results"
+    return f"copying {results} from {state.host.get('name')}, then checking them"
 
 
 def format_epoch(each: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from dl_magics.errors import DLMagicsError
+from dl_magics.errors import DLMagicsError, NoFolder
 from dl_magics.store import paths, private
 
 if TYPE_CHECKING:
@@ -78,4 +78,9 @@ def _acquire(lock: FileLock, seconds: float) -> bool:
         lock.acquire(timeout=seconds)
     except Timeout:
         return False
+    except OSError as error:
+        raise NoFolder(
+            f"{lock.lock_file} cannot be locked: {error.strerror or error}.",
+            fix="Set DL_MAGICS_HOME to a folder on a local disk, then restart the kernel.",
+        ) from error
     return True

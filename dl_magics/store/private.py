@@ -64,6 +64,23 @@ def open_file(path: Path, mode: str) -> IO[bytes]:
     return open(path, mode, opener=_open_descriptor)
 
 
+def append_whole(file: IO[bytes], data: bytes) -> None:
+    """Append to a file that was opened by `open_file`: all of the data, or nothing.
+
+    What a full disk leaves of it is cut off again before the OSError is raised.
+    """
+    file.flush()
+    descriptor, left = file.fileno(), memoryview(data)
+    before = os.fstat(descriptor).st_size
+    try:
+        while left:
+            left = left[os.write(descriptor, left) :]
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(descriptor, before)
+        raise
+
+
 def touch(path: Path) -> None:
     """Create an empty private file; one that exists keeps its content."""
     open_file(path, "ab").close()

@@ -15,7 +15,7 @@ from typing import Any
 from dl_magics.data import folders
 from dl_magics.data.folders import ImageFolder
 from dl_magics.errors import DLMagicsError, NotResumable, TrainingFailed, UserError
-from dl_magics.runs import checkpoint_request
+from dl_magics.runs import checkpoint_request, write_errors
 from dl_magics.runs.events import (
     CheckpointSaved,
     DataChecked,
@@ -72,8 +72,8 @@ class Frame:
     def run(self, steps: Iterator[Event]) -> Iterator[Event]:
         """Yield the events of the steps, and last how the run ended; a failure is raised after it.
 
-        An unexpected OSError becomes TrainingFailed; KeyboardInterrupt ends the run at once. What
-        is refused before the run has started is raised only.
+        An OSError becomes DiskFull, NoFolder or TrainingFailed; KeyboardInterrupt ends the run at
+        once. What is refused before the run has started is raised only.
         """
         try:
             yield from self._watch(steps)
@@ -89,10 +89,12 @@ class Frame:
             yield self._ended("interrupted")
             raise
         except OSError as error:
-            happened = f"{error.strerror or error}: {error.filename or self.folder}"
-            fix = "Fix the cause and run the cell again; features already computed are kept."
-            yield self._ended("failed", happened, fix)
-            raise TrainingFailed(happened, fix=fix) from error
+            failed = write_errors.find_write_error(error, self.folder) or TrainingFailed(
+                f"{error.strerror or error}: {error.filename or self.folder}",
+                fix="Fix the cause and run the cell again; features already computed are kept.",
+            )
+            yield self._ended("failed", str(failed), failed.fix)
+            raise failed from error
         except Exception as error:
             if is_out_of_memory(error):
                 happened = "The memory of the device is full."
@@ -221,7 +223,8 @@ class Frame:
         self.enter_phase("evaluate")
         yield PhaseStarted(phase="evaluate", total=images, unit="images")
         self.files[name] = save(self.folder / name)
-        yield CheckpointSaved(path=name, sha256=self.files[name])
+        size = (self.folder / name).stat().st_size
+        yield CheckpointSaved(path=name, sha256=self.files[name], size=size)
 
     def _ended(self, status: Status, error: str = "", fix: str = "") -> RunEnded:
         self.enter_phase("end")

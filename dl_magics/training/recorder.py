@@ -10,13 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dl_magics.errors import NotResumable
+from dl_magics.errors import DiskFull, NotResumable
 from dl_magics.runs import checkpoint_request, log, remote_origin, report, stop_request
 from dl_magics.runs.events import Event, RunEnded
 from dl_magics.runs.log import LogWriter
 from dl_magics.runs.paths import RunPaths
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.state import RunState
+from dl_magics.runs.write_errors import translating_write_errors
 from dl_magics.store import atomic
 from dl_magics.training import backend_messages
 from dl_magics.training.engine import pipeline, resume_point
@@ -59,7 +60,8 @@ def write_recipe(folder: Path, recipe: Mapping[str, Any]) -> None:
     """Write `recipe.json` of a run: what `Recipe.to_json` returned."""
     text = json.dumps(recipe, indent=2, ensure_ascii=False) + "\n"
     # A name that is not UTF-8 is written as JSON writes it.
-    atomic.replace(folder / RECIPE_FILE_NAME, text.encode("utf-8", "backslashreplace"))
+    with translating_write_errors(folder):
+        atomic.replace(folder / RECIPE_FILE_NAME, text.encode("utf-8", "backslashreplace"))
 
 
 def record_new_run(
@@ -149,12 +151,15 @@ def _record(events: Events, writer: LogWriter, folder: Path, state: RunState) ->
                 writer.append(event)
                 state = state.apply(event)
                 if state.ended:
-                    report.write_report(folder, state)
+                    with translating_write_errors(folder):
+                        report.write_report(folder, state)
                 yield event
         finally:
             if has_begun and not state.ended:
                 ended = RunEnded(n=state.n + 1, t=time.time(), status="interrupted")
-                writer.append(_add_cost(ended, state))
+                # On a full disk the log has no end, which means the same.
+                with suppress(DiskFull):
+                    writer.append(_add_cost(ended, state))
 
 
 def _begins(event: Event, state: RunState) -> bool:

@@ -11,7 +11,7 @@ import traitlets as t
 
 from dl_magics.core import money
 from dl_magics.runs.state import RunState
-from dl_magics.runs.summary import format_resumptions
+from dl_magics.runs.summary import describe_copying, format_resumptions
 from dl_magics.text import escape_controls
 from dl_magics.widgets.assets import load_script, load_style
 from dl_magics.widgets.live import LiveWidget
@@ -78,6 +78,7 @@ class RunWidget(LiveWidget):
                 "seconds_left": state.seconds_left,
                 "seconds": state.seconds_running,
                 "cost": cost(state),
+                "copying": describe_copying(state),
             }
             self.epochs = [dict(each) for each in state.epochs]
             self.notes = notes(state)

@@ -326,8 +326,48 @@ def test_a_decompression_bomb_has_a_reason():
     frame = JPEG.index(b"\xff\xc0")
     sides = struct.pack(">HH", 65000, 65000)
 
-    assert reason(JPEG[: frame + 5] + sides + JPEG[frame + 9 :]) == "JPEG with too many pixels"
+    # It is scaled while it is decoded, so its size alone is no reason.
+    assert reason(JPEG[: frame + 5] + sides + JPEG[frame + 9 :]) == "JPEG is cut short"
     assert reason(b"GIF89a" + b"\xff" * 4 + PHOTOS["gif"][10:]) == "GIF with too many pixels"
+
+
+MANY = """
+import resource, sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from dl_magics.data import images
+data = Path(sys.argv[1]).read_bytes()
+images.decode(data, 32)
+with ThreadPoolExecutor(8) as pool:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    list(pool.map(lambda _: images.decode(data, 32), range(8)))
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere ru_maxrss has another unit")
+def test_threads_that_decode_large_images_do_not_need_the_sum_of_their_memory(tmp_path):
+    file = tmp_path / "large.png"
+    Image.new("RGB", (8000, 7000), RED).save(file, compress_level=1)  # 224 MB of pixels
+
+    grown = subprocess.run(
+        [sys.executable, "-c", MANY, str(file)], capture_output=True, text=True, check=True
+    ).stdout
+
+    assert int(grown) < 700  # of 1,800 MB
+
+
+def test_a_jpeg_larger_than_what_pillow_opens_is_scaled_while_it_is_decoded(monkeypatch):
+    large = quarters(1600, 1200)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 900_000)
+
+    pixels = decode(saved(large, "jpeg"), 64)
+
+    assert pixels.shape == (64, 64, 3)
+    assert_upright(pixels, tolerance=8)
+    assert reason(saved(large, "jpeg", progressive=True)) == "JPEG with too many pixels"
+    assert reason(saved(large.convert("CMYK"), "jpeg")) == "JPEG with too many pixels"
+    assert reason(saved(large, "png")) == "PNG with too many pixels"
 
 
 def test_pillow_prints_no_warnings(tmp_path):

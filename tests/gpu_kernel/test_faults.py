@@ -14,7 +14,7 @@ from dl_magics import errors
 from dl_magics.gpu_kernel import agent_transport
 from dl_magics.gpu_kernel.client import GpuKernel
 from dl_magics.ssh import blocking, connection, keys, known_hosts
-from support.memory import small_memory
+from support.limits.memory import small_memory
 from support.messages import printed, run
 
 

@@ -114,15 +114,17 @@ def test_warnings_and_skipped_files_are_stored():
     assert state.skipped == (SKIPPED,)
 
 
-def test_a_checkpoint_changes_only_the_number():
+def test_a_saved_file_changes_only_the_number_and_its_size():
     story = run_events.make_events(
-        run_events.epoch(1), CheckpointSaved(path="model.keras", sha256="0")
+        run_events.epoch(1), CheckpointSaved(path="model.keras", sha256="0", size=61)
     )
 
     before, after = replay_events(story[:-1]), replay_events(story)
 
     assert (before.n, after.n) == (2, 3)
-    assert {**before.to_json(), "n": 0, "at": 0} == {**after.to_json(), "n": 0, "at": 0}
+    assert after.sizes == {"model.keras": 61}
+    anew = {"n": 0, "at": 0, "sizes": {}}
+    assert {**before.to_json(), **anew} == {**after.to_json(), **anew}
 
 
 def test_a_failed_run_keeps_its_error_and_fix():

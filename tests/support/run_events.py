@@ -121,7 +121,7 @@ _events = {
         logs=st.fixed_dictionaries(dict.fromkeys(LOGS, _number)),
         best=st.booleans(),
     ),
-    CheckpointSaved: st.builds(CheckpointSaved, path=_text, sha256=_sha256),
+    CheckpointSaved: st.builds(CheckpointSaved, path=_text, sha256=_sha256, size=_count),
     RunResumed: st.builds(resumed, _count, st.integers(1, 1000), _count),
     Warned: st.builds(Warned, code=_text, text=_text, fix=_text),
     RunEnded: st.builds(

@@ -102,6 +102,7 @@ def test_the_widget_shows_phase_and_progress(clock):
         "seconds_left": 1.5,
         "seconds": 1.0,
         "cost": "",
+        "copying": "",
     }
 
 
@@ -114,6 +115,16 @@ def test_a_run_on_an_instance_shows_host_and_cost(clock):
 
     assert widget.about["host"] == "on evening"
     assert widget.progress["cost"] == "$2.00"
+
+
+def test_after_its_end_on_a_host_a_run_shows_what_is_copied(clock):
+    state = replay_events(run_events.make_events(ended=RunEnded(status="done", files={"m": "0"})))
+    widget = RunWidget(clock=clock)
+
+    widget.show(replace(state, host={"name": "evening"}, sizes={"m": 2_000_000}))
+
+    copying = "copying 2.0 MB of results from evening, then checking them"
+    assert widget.progress["copying"] == copying
 
 
 def test_an_unknown_price_is_shown_as_unknown(clock):

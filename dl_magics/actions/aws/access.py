@@ -153,6 +153,8 @@ def until_ssh_answers(
     ------
     NoAnswer
         if SSH has not answered after so many seconds.
+    WrongState
+        if the instance is stopped or terminated meanwhile.
     """
     began = described = time.monotonic()
     while not is_reachable(context, instance):
@@ -161,6 +163,8 @@ def until_ssh_answers(
         if now - described > _DESCRIBE_SECONDS:
             described, before = now, instance
             instance = ec2.describe_instance(instance.id)
+            if instance.state != "running":
+                raise _ended_early(instance)
             if instance.address != before.address:
                 yield instance
         if now - began > seconds:
@@ -172,3 +176,13 @@ def until_ssh_answers(
                 "checks the security group.",
             )
     yield replace(instance, answers=True)
+
+
+def _ended_early(instance: Instance) -> WrongState:
+    """Return the error for an instance that was stopped or terminated while it was waited for."""
+    why = f" ({instance.reason})" if instance.reason else ""
+    is_gone = instance.state in ("shutting-down", "terminated")
+    return WrongState(
+        f"{instance.name} is {instance.state}{why}: it ended before SSH answered.",
+        fix="%aws_list shows the others." if is_gone else f"%aws_start {instance.id}",
+    )

@@ -100,9 +100,10 @@ def _copy_events(record: RunRecord, origin: RemoteOrigin, kernel: GpuKernel) -> 
                 state = state.apply(event)
                 if is_near_end(state):
                     _prepare(check, state)
+                # Who watches it learns first that the run has ended: the files may be large.
+                yield event
                 if isinstance(event, RunEnded):
                     _fetch_files(origin, folder, state, check)
-                yield event
         _check_model(folder, state, check)
 
 

@@ -14,6 +14,7 @@ from dl_magics.errors import DamagedRun, NoSuchRun
 from dl_magics.runs import log, remote_origin, stop_request
 from dl_magics.runs.events import Event
 from dl_magics.runs.record import RunRecord
+from dl_magics.runs.write_errors import translating_write_errors
 from dl_magics.store import paths, private
 from dl_magics.training import recorder
 from dl_magics.training.recipe.recipe import Recipe
@@ -30,7 +31,8 @@ def create_folder(recipe: Recipe) -> Path:
     for count in range(1, 1000):
         folder = parent / (name if count == 1 else f"{name}-{count}")
         try:
-            private.create_folder(folder)
+            with translating_write_errors(folder):
+                private.create_folder(folder)
         except FileExistsError:
             continue
         return folder

@@ -178,7 +178,7 @@ class PlainScreen:
 
     def show(self, state: RunState) -> None:
         now = time.monotonic()
-        if now < self._next:
+        if now < self._next and not state.ended:
             return
         self._next = now + _SECONDS_BETWEEN
         shown = f"{summary.headline(state)}\n{summary.format_progress(state)}"
@@ -220,8 +220,9 @@ class LineScreen:
         for each in state.epochs[self._epochs :]:
             self._print(summary.format_epoch(each))
         self._epochs = max(self._epochs, len(state.epochs))
-        if state.phase and (state.phase != self._phase or self._pace.is_due()):
-            self._phase = state.phase
+        phase = summary.describe_copying(state) or state.phase
+        if phase and (phase != self._phase or self._pace.is_due()):
+            self._phase = phase
             self._print(summary.format_progress(state))
 
     def show_stopping(self) -> None:

@@ -33,7 +33,8 @@ def require_free_space(needed: Mapping[Path, int]) -> None:
         if size > free:
             raise DiskFull(
                 f"This run needs {_gigabytes(size)} in {folders[0]}: {_gigabytes(free)} are free.",
-                fix="Free disk space and run the cell again · sample = 1000 takes fewer images",
+                fix="Free disk space and run the cell again: %features shows what takes it · "
+                "sample = 1000 takes fewer images",
             )
 
 

@@ -88,7 +88,8 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> CheckpointSaved:
         file.write(payload)
         file.write(digest.digest())
     digest.update(digest.digest())
-    return CheckpointSaved(path=FILE_NAME, sha256=digest.hexdigest())
+    size = len(payload) + digest.digest_size
+    return CheckpointSaved(path=FILE_NAME, sha256=digest.hexdigest(), size=size)
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:

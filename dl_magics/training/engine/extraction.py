@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from dl_magics.data import augment, images
+from dl_magics.data.byte_budget import ByteBudget
 from dl_magics.data.deep_gray import GrayRange, join_ranges
 from dl_magics.data.folders import ImageFile
 from dl_magics.runs.events import Event, PhaseStarted, Progressed
@@ -28,6 +29,8 @@ Broken = dict[Path, str]
 
 _BATCHES_AHEAD = 3
 _LOWER_PRIORITY = 10
+# The threads have this memory together for files that they have read.
+_FILES = ByteBudget(256 * 2**20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,28 +174,37 @@ def _batches(
 
 def _pixels(view: View, size: int, seed: int) -> Pixels | str:
     try:
-        data = view.file.path.read_bytes()
-        if _key(hashlib.sha256(data).digest(), view.copy, seed, view.gray) != view.key:
-            return "changed while the run went on"
-        pixels = images.decode(data, size, view.gray)
+        with _FILES.hold(view.file.path.stat().st_size):
+            pixels = _decode(view, size, seed)
     except images.BrokenImage as error:
         return error.reason
     except OSError as error:
         return error.strerror or str(error)
-    if not view.copy:
+    if isinstance(pixels, str) or not view.copy:
         return pixels
     return augment.augment(pixels, (seed, view.copy, int.from_bytes(view.key[:4], "little")))
+
+
+def _decode(view: View, size: int, seed: int) -> Pixels | str:
+    data = view.file.path.read_bytes()
+    if _key(hashlib.sha256(data).digest(), view.copy, seed, view.gray) != view.key:
+        return "changed while the run went on"
+    return images.decode(data, size, view.gray)
 
 
 def _read(file: ImageFile) -> tuple[bytes, GrayRange | None] | str:
     """Return the SHA-256 of a file and its range of gray, or why it is no image."""
     try:
-        data = file.path.read_bytes()
-        images.check_header(data)
+        with _FILES.hold(file.path.stat().st_size):
+            return _examine(file.path.read_bytes())
     except images.BrokenImage as error:
         return error.reason
     except OSError as error:
         return error.strerror or str(error)
+
+
+def _examine(data: bytes) -> tuple[bytes, GrayRange | None]:
+    images.check_header(data)
     try:
         gray = images.read_gray_range(data)
     except images.BrokenImage:

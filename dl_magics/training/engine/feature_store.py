@@ -17,12 +17,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dl_magics.store import atomic, private
+from dl_magics.store import private
+from dl_magics.training.storage import spaces
 
 Key = bytes
 Place = tuple[Path, int]
@@ -48,9 +49,7 @@ class FeatureStore:
         text = json.dumps({**space, "shape": shape}, sort_keys=True)
         self.folder = folder / hashlib.sha256(text.encode()).hexdigest()[:24]
         private.ensure_folder(self.folder)
-        described = self.folder / "space.json"
-        if not described.exists():
-            atomic.replace(described, text + "\n")
+        spaces.write_description(self.folder, text)
         self._record = np.dtype(
             [
                 ("key", "V32"),
@@ -64,7 +63,7 @@ class FeatureStore:
         self._mapped = lru_cache(_OPEN_BLOCKS)(partial(_map, self._record))
         self._sound: dict[Key, Place] = {}
         self._unchecked: dict[Key, list[Place]] = {}
-        for block in sorted(self.folder.glob("*.block")):
+        for block in sorted(self.folder.glob(spaces.BLOCKS)):
             keys = self._mapped(block)["key"].tobytes()
             for row in range(len(keys) // 32):
                 key = keys[32 * row : 32 * row + 32]
@@ -133,14 +132,19 @@ class BlockWriter:
         self._path = path
         self._rows = 0
 
+        self._file: IO[bytes] | None = None
+
     def __enter__(self) -> BlockWriter:
-        self._file = private.open_file(self._path, "ab")
         return self
 
     def add(self, keys: Sequence[Key], features: NDArray[np.float32]) -> None:
-        """Append the features of `keys`, shape (n, *shape)."""
-        self._file.write(self._store.packed(keys, features).tobytes())
-        self._file.flush()
+        """Append the features of `keys`, shape (n, *shape): all of them, or none.
+
+        The block is created by the first: a store that is read only can be read.
+        """
+        if self._file is None:
+            self._file = private.open_file(self._path, "ab")
+        private.append_whole(self._file, self._store.packed(keys, features).tobytes())
         self._store.added(self._path, self._rows, keys)
         self._rows += len(keys)
 
@@ -150,6 +154,8 @@ class BlockWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._file is None:
+            return
         self._file.close()
         if not self._rows:
             self._path.unlink()

@@ -38,6 +38,7 @@ from dl_magics.training.engine.resume_point import ResumePoint
 from dl_magics.training.engine.scanned_images import ScannedImages
 from dl_magics.training.phases import Frame
 from dl_magics.training.recipe.recipe import Recipe
+from dl_magics.training.storage import spaces
 from dl_magics.training.weights import weights
 
 MODEL = "model.keras"
@@ -119,6 +120,7 @@ class _KerasSteps:
             frame.budget.plan_saving(frozen.bytes)
         space = fingerprint.feature_space(recipe, frozen, precision, found)
         store = FeatureStore(self.paths.features, space, frozen.features)
+        spaces.record_user(store.folder, self.paths.run.name)
         keys = (view.key for view in images.views)
         disk_space.require_free_space(disk_space.bytes_needed(store, keys, frozen, self.paths.run))
         batch = measured or device.choose_batch_size(recipe.batch_size, found, frozen.widest)

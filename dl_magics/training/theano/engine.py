@@ -12,6 +12,7 @@ from typing import Any
 
 from dl_magics.runs.events import Event, stamp_events
 from dl_magics.runs.paths import RunPaths
+from dl_magics.store import atomic
 from dl_magics.training import phases
 from dl_magics.training.checks import data_checks
 from dl_magics.training.engine import device
@@ -22,11 +23,14 @@ from dl_magics.training.engine.heads.training import Best, warn_diverged
 from dl_magics.training.engine.inference.compute import Immediate
 from dl_magics.training.phases import Frame
 from dl_magics.training.recipe.recipe import Recipe
+from dl_magics.training.storage import spaces
 from dl_magics.training.theano import convolutions, examples, limits, messages
 from dl_magics.training.theano.process import Interpreter, Process
 from dl_magics.version import __version__
 
 MODEL = "model.h5"
+_MODEL_BYTES = 14_714_688 * 4  # of the convolutions of VGG16
+_KEEP = "keep"  # what the worker's keras1.head.KEEP says
 _HEAD_BATCH = 32
 _WIDEST_FILTERS = 64
 
@@ -39,10 +43,11 @@ def run(
     stop: Callable[[], bool] = lambda: False,
     host: Mapping[str, Any] | None = None,
     clock: Callable[[], float] = time.time,
+    timer: Callable[[], float] = time.monotonic,
 ) -> Generator[Event, None, None]:
     """Fine-tune VGG16 on Theano; yield every event, numbered, the last one being `RunEnded`."""
     limits.refuse_unsupported(recipe)
-    frame = Frame(recipe, paths.run, host or {"local": True}, stop)
+    frame = Frame(recipe, paths.run, host or {"local": True}, stop, timer)
     steps = _TheanoSteps(frame, paths, interpreter)
     yield from stamp_events(frame.run(steps.events()), clock)
 
@@ -78,8 +83,11 @@ class _TheanoSteps:
         if opened["configured"] != opened["device"]:
             yield messages.warn_of_cpu(opened)
 
+        if frame.budget:
+            frame.budget.plan_saving(_MODEL_BYTES)
         space = messages.feature_space(recipe, weights, opened)
         store = FeatureStore(self.paths.features, space, tuple(opened["features"]))
+        spaces.record_user(store.folder, self.paths.run.name)
         widest = recipe.image_size**2 * _WIDEST_FILTERS
         batch = device.choose_batch_size(recipe.batch_size, found, widest)
         if not (
@@ -127,7 +135,7 @@ class _TheanoSteps:
                     learnt = each["learnt"]
                     frame.best = Best(learnt["epoch"], learnt["logs"])
                 if frame.should_stop():
-                    stop_file.touch()
+                    atomic.replace(stop_file, _KEEP if frame.keeps_first_epoch() else "")
         frame.stopped = learnt["stopped"]
         if learnt["diverged"]:
             yield warn_diverged(learnt["diverged"], recipe.learning_rate, frame.best)

@@ -43,17 +43,14 @@ function speed(progress) {
 }
 
 /**
- * Return what a run does. After its end its files are still copied and its model is loaded once; then
- * the cell replaces the widget.
+ * Return what a run does. After its end on a host its files are still copied and its model is loaded
+ * once; then the cell replaces the widget.
  *
  * @param {Record<string, any>} progress
  */
 export function describePhase(progress) {
-  if (['done', 'stopped'].includes(progress.status)) {
-    return `${progress.status}: copying and checking the results`;
-  }
   const isOver = progress.status && progress.status !== 'running';
-  return isOver ? progress.status : [progress.phase, speed(progress)].filter(Boolean).join(': ');
+  return isOver ? [progress.status, progress.copying].filter(Boolean).join(': ') : [progress.phase, speed(progress)].filter(Boolean).join(': ');
 }
 
 /** @param {Epoch | undefined} best */

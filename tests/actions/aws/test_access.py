@@ -136,3 +136,24 @@ def test_a_private_address_is_reached_through_the_bastion_of_ssh_config(
     pasted = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
     assert pasted.stdout == "there\n", pasted.stderr
     assert logins() == before + 4
+
+
+@pytest.mark.parametrize(
+    ("ended", "fix"), [("stop", "%aws_start i-"), ("terminate", "%aws_list shows the others.")]
+)
+def test_an_instance_that_ends_while_ssh_is_waited_for_is_named_with_the_reason(
+    uni, run, tmp_path, ended, fix
+):
+    closed = tmp_path / "ssh_config"
+    closed.write_text("Host *\n  HostName 127.0.0.1\n  Port 9\n")
+    run(f"%aws_profile --ssh-config {closed}")
+    current = context.load()
+    launched = current.ec2.describe_instance(uni.launch())
+    change = {"stop": uni.client().stop_instances, "terminate": uni.client().terminate_instances}
+    change[ended](InstanceIds=[launched.id])
+
+    with pytest.raises(errors.WrongState, match="it ended before SSH answered") as refused:
+        list(access.until_ssh_answers(current, current.ec2, launched))
+
+    assert refused.value.fix.startswith(fix)
+    assert "User initiated" in str(refused.value)

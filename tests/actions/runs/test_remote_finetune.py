@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import psutil
 import pytest
 
 from dl_magics import errors
+from dl_magics.actions.aws import context
 from dl_magics.actions.gpu import notebook_kernel, sync
 from dl_magics.actions.runs import runs
 from dl_magics.runs import log, remote_origin
@@ -21,6 +23,7 @@ from dl_magics.store import paths
 from dl_magics.training.run import Run
 from support import tiny_keras
 from support.ec2_client import until
+from support.limits.disk import mount_small_disk
 from support.old_keras import COMPILED, theano_flags, theano_python
 
 SETTINGS = "weights = None\nimage_size = 32\ndense = [8]\nbatch_size = 8\nmixed_precision = False\n"
@@ -278,14 +281,28 @@ def _ran(run, cell):
         run.failed = error
 
 
-def test_a_local_stop_ends_a_remote_run_with_its_best_weights(run):
+def test_a_local_stop_ends_a_remote_run_with_its_best_weights(run, host_home):
     going, thread = begun(run, FOR_EVER)
+    features = host_home / ".dl_magics" / "features"
+    before = sorted(features.rglob("*.block"))
 
+    shown = run("%features --there")
+    kept = run("%features --clear -y --there")
     runs.request_stop(going)
     thread.join(60)
 
+    assert going.name in repr(shown)
+    assert "On gpu: features " in repr(shown)
+    assert "kept, as a run that is going on needs them: VGG16, 32 px" in kept
+    assert sorted(features.rglob("*.block")) == before
     assert going.status == "stopped"
     assert (going.path / "model.keras").exists()
+
+
+def test_features_of_the_host_are_deleted_there_once_no_run_needs_them(run, host_home, trained):
+    assert "are free again" in run("%features --clear -y --there --model VGG16")
+
+    assert [*(host_home / ".dl_magics" / "features").rglob("*.block")] == []
 
 
 def test_a_run_is_resumed_exactly_after_its_gpu_kernel_was_killed(run, unbroken, host_home):
@@ -408,27 +425,6 @@ def test_a_damaged_kernel_json_is_refused(run, host_home):
     assert not (paths.data_folder("runs") / "2026-01-01_odd").exists()
 
 
-def test_a_run_is_resumed_exactly_after_its_instance_was_stopped(run, unbroken, host_home):
-    run("%%gpu -o pid\nimport os\npid = os.getpid()")
-    going, thread = begun(run, LONG)
-    # It must not come to its end while the stop is on its way.
-    os.kill(run.shell.user_ns["pid"], signal.SIGSTOP)
-
-    run("%aws_stop")
-    thread.join(60)
-    assert going.status == "interrupted"
-    assert "--resume" in run.failed.fix
-    run("%aws_start -y")
-    run("%gpu_connect")
-    resumed = run(f"%finetune --resume {going.name}")
-
-    assert resumed.status == "done"
-    assert resumed.history == unbroken.history
-    assert (going.path / log.FILE_NAME).read_bytes() == (
-        there(host_home, going) / log.FILE_NAME
-    ).read_bytes()
-
-
 @pytest.mark.parametrize("seconds", TIGHT_BUDGETS or [3600])
 def test_a_run_ends_within_its_budget_and_its_model_loads(run, seconds, capsys):
     """`make budgets` gives 20 runs that would go on for ever the money of some seconds each."""
@@ -473,7 +469,43 @@ def test_an_instance_stays_up_where_its_run_does_not_begin(run, cell, error):
     assert run("%aws_state") == "running"
 
 
+def test_results_that_do_not_fit_on_this_disk_keep_the_instance_up_on_a_shorter_guard(run, capsys):
+    run("%idle_timeout 1h")
+
+    with (
+        mount_small_disk(paths.data_folder("runs"), "20m"),
+        pytest.raises(errors.DiskFull),
+    ):
+        run(CELL.replace("colours", "colours --then stop", 1))
+
+    said = capsys.readouterr().out
+    assert "gpu stays up: %aws_stop i-" in said
+    assert "and its guard does after 10 idle minutes (%idle_timeout)" in said
+    assert run("%aws_state") == "running"
+    assert "stops it in 10 min" in run("%aws_keep")
+
+
+def test_an_instance_is_stopped_when_its_run_is_done(run, capsys):
+    going, thread = begun(run, FOR_EVER)
+    until(lambda: going.state.epochs)
+
+    stopping = threading.Thread(target=lambda: run("%aws_stop gpu --when-done"), daemon=True)
+    stopping.start()
+    time.sleep(1)
+    while_it_trains = run("%aws_state")
+    runs.request_stop(going)
+    for each in (thread, stopping):
+        each.join(60)
+
+    assert while_it_trains == "running"
+    assert f"gpu is stopped after the run {going.name}." in capsys.readouterr().out
+    assert run("%aws_state") == "stopped"
+    assert going.model.count_params() > 0
+
+
 def test_an_instance_stops_once_the_model_is_here_and_prints_its_receipt(run, capsys):
+    run("%aws_start -y")
+    run("%gpu_connect")
     done = run(f"{CELL.replace('colours', 'colours --then stop', 1)}\ndropout = 0.2")
 
     said = capsys.readouterr().out
@@ -484,3 +516,35 @@ def test_an_instance_stops_once_the_model_is_here_and_prints_its_receipt(run, ca
     assert done.state.dollars > 0
     assert done.record.events[-1].dollars == pytest.approx(done.state.dollars)
     assert done.record.events[-1].price_day in said
+
+
+def test_a_run_is_resumed_exactly_after_its_instance_was_stopped_and_terminates_it(
+    run, unbroken, host_home, capsys
+):
+    run("%aws_start -y")
+    run("%gpu_connect")
+    # Runs that are on this disk only would keep it.
+    for folder in (host_home / ".dl_magics" / "runs").iterdir():
+        if folder.name not in {each.name for each in runs.list_local_runs()}:
+            shutil.rmtree(folder)
+    run("%%gpu -o pid\nimport os\npid = os.getpid()")
+    going, thread = begun(run, LONG.replace("colours", "colours --then terminate -f", 1))
+    # It must not come to its end while the stop is on its way.
+    os.kill(run.shell.user_ns["pid"], signal.SIGSTOP)
+
+    run("%aws_stop")
+    thread.join(60)
+    assert going.status == "interrupted"
+    assert "--resume" in run.failed.fix
+    run("%aws_start -y")
+    run("%gpu_connect")
+    log_there = there(host_home, going) / log.FILE_NAME
+    capsys.readouterr()
+    resumed = run(f"%finetune --resume {going.name}")
+
+    assert resumed.status == "done"
+    assert resumed.history == unbroken.history
+    assert resumed.model.count_params() > 0
+    assert "gpu: shutting-down" in capsys.readouterr().out
+    assert [each for each in context.load().ec2.list_instances() if not each.gone] == []
+    assert not log_there.exists()

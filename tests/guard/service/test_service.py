@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncssh
 import psutil
 import pytest
 
@@ -24,6 +25,8 @@ from dl_magics.gpu_kernel import deploy
 from dl_magics.guard import program
 from dl_magics.guard.service.settings import Settings
 from support.ec2_client import ProfileRenter, until, use
+from support.two_hosts import lab, own_network
+from support.two_hosts.own_network import OwnNetwork
 
 BY_ITSELF = "Client.InstanceInitiatedShutdown"
 MAX_BYTES = 20 * 2**20
@@ -77,7 +80,19 @@ class Guarded:
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[practice.PracticeCloud]:
+def network() -> Iterator[OwnNetwork | None]:
+    """A network for this file alone; None where it cannot be made."""
+    if lab.missing():
+        yield None
+        return
+    with own_network.entered() as network:
+        yield network
+
+
+@pytest.fixture(scope="module")
+def cloud(
+    network: OwnNetwork | None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[practice.PracticeCloud]:
     folder = tmp_path_factory.mktemp("practice")
     yield practice.start_cloud(folder, delay=0.1, boot=0, minute=0.5, tied=True)
     practice.stop_cloud(folder)
@@ -123,6 +138,33 @@ def test_an_instance_whose_guard_ended_is_stopped_by_the_system(renter, cloud):
         each.process().send_signal(ending)
 
     assert [each.until_stopped() for each in guarded] == [BY_ITSELF] * len(endings)
+
+
+def test_an_instance_whose_network_was_cut_finishes_its_cell_and_is_stopped(renter, cloud, network):
+    if network is None:
+        pytest.skip(f"No network can be cut here: {lab.missing()}")
+    guarded = Guarded(renter, cloud.folder)
+    start_cell(guarded, "import time; time.sleep(12); open('done', 'w').close()")
+    until(lambda: guarded.status()["reason"] == "a cell is running")
+    answers: list[str] = []
+
+    async def work_while_the_network_is_cut() -> str:
+        async with renter.connect(guarded.id) as link:
+            network.swallow(link.get_extra_info("peername")[1])
+            asked = asyncio.create_task(ask(link))
+            why = await asyncio.to_thread(guarded.until_stopped)
+            asked.cancel()
+            return why
+
+    async def ask(link: asyncssh.SSHClientConnection) -> None:
+        answers.append(str((await link.run("hostname")).stdout))
+
+    try:
+        assert asyncio.run(work_while_the_network_is_cut()) == BY_ITSELF
+    finally:
+        network.mend()
+    assert answers == []
+    assert (guarded.folder / "home" / "done").exists()
 
 
 def test_a_run_that_goes_on_saves_a_checkpoint_before_the_hard_end(renter, cloud):

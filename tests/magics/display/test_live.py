@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -18,7 +19,7 @@ from dl_magics.magics.display.live import (
     watch,
 )
 from dl_magics.runs import stop_request
-from dl_magics.runs.events import PhaseStarted, Progressed, RunEnded
+from dl_magics.runs.events import CheckpointSaved, PhaseStarted, Progressed, RunEnded
 from dl_magics.runs.log import LogWriter
 from dl_magics.runs.state import RunState, replay_events
 from dl_magics.training.run import Run
@@ -73,6 +74,30 @@ def test_a_burst_of_events_is_shown_completely_before_the_next_event(tmp_path, o
         until(lambda: len(screen._widget.epochs) == 999)
         lines.append(RunEnded(n=len(story) + 1, status="done"))
     watching.join()
+
+
+@pytest.mark.parametrize("screen", [LineScreen, lambda: PlainScreen(IN_A_KERNEL)])
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ({"name": "gpu"}, "copying 61.3 MB of results from gpu, then checking them"),
+        ({"local": True}, ""),
+    ],
+)
+def test_after_its_end_on_a_host_a_run_says_what_is_copied(host, said, screen, capsys, outputs):
+    story = run_events.make_events(
+        PhaseStarted(phase="evaluate", total=5, unit="images"),
+        CheckpointSaved(path="model.keras", sha256="0", size=61_300_000),
+        ended=RunEnded(status="done", files={"model.keras": "0"}),
+    )
+    shown = screen()
+
+    for n in range(len(story)):
+        shown.show(replace(replay_events(story[: n + 1]), host=host))
+
+    texts = capsys.readouterr().out + "".join(each["data"]["text/plain"] for each in outputs)
+    assert said in texts
+    assert ("copying" in texts) == bool(said)
 
 
 def test_every_state_is_shown_and_the_last_one_stays():

@@ -229,6 +229,24 @@ def test_the_error_of_an_interpreter_that_ends_has_its_last_line(done, data, sha
         list(engine.run(tiny_keras.recipe(data), paths, interpreter=away))
 
 
+def test_a_budget_that_ends_inside_the_first_epoch_keeps_its_part(data, shared, interpreter):
+    recipe = tiny_keras.recipe(data, batch_size=1, epochs=1000, patience=1000, budget=1000.0)
+    host = {"name": "gpu", "dollars_per_hour": 3600.0}  # a dollar is a second
+    paths, now, events = tiny_keras.paths(shared, "budget"), [0.0], []
+
+    for event in engine.run(
+        recipe, paths, interpreter=interpreter, host=host, timer=lambda: now[0]
+    ):
+        events.append(event)
+        if isinstance(event, PhaseStarted) and event.phase == "head":
+            now[0] = 999.0  # spent before the first batch has ended
+
+    ended = events[-1]
+    assert (ended.status, ended.best_epoch, set(ended.files)) == ("stopped", 1, {"model.h5"})
+    assert (paths.run / "model.h5").stat().st_size > 0
+    assert [each.code for each in tiny_keras.of_kind(Warned, events)][-1] == "budget"
+
+
 def ours():
     """Return the Theano processes started by this process."""
     started = psutil.Process().children()

@@ -29,6 +29,9 @@ test('the phase is described with its speed while a run goes on', () => {
 test('after the end of a run its phase says what is still waited for', () => {
   const ended = { phase: 'evaluate', unit: 'images', done: 0, total: 12, images_per_second: 20.9 };
 
-  assert.equal(describePhase({ ...ended, status: 'done' }), 'done: copying and checking the results');
+  const copying = 'copying 61.3 MB of results from gpu, then checking them';
+
+  assert.equal(describePhase({ ...ended, status: 'done' }), 'done');
+  assert.equal(describePhase({ ...ended, status: 'done', copying }), `done: ${copying}`);
   assert.equal(describePhase({ ...ended, status: 'failed' }), 'failed');
 });

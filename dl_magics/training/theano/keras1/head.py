@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 from keras import backend, layers, models, optimizers
 
+KEEP = "keep"
+"""In the file that requests a stop: a part of the first epoch is kept, where there is no other."""
+
 _SECONDS_BETWEEN = 0.25
 _CHECK_BATCH = 1024
 
@@ -42,9 +45,10 @@ def learn(
     best: dict[str, Any] = {"epoch": None, "logs": {}, "stopped": False, "diverged": 0}
     weights, began = None, time.time()
     for epoch in range(1, asked["epochs"] + 1):
-        means = _epoch(head, train, epoch, asked, began, tell)
-        if means is None:
-            best["stopped"] = True
+        first = best["epoch"] is None
+        means, is_whole = _epoch(head, train, epoch, asked, began, tell, first)
+        best["stopped"] = not is_whole
+        if means is None or not (is_whole or (first and _keeps_first(asked))):
             break
         names = ("loss", "accuracy", "val_loss", "val_accuracy")
         logs = dict(zip(names, [*means, *_check(head, valid)]))  # noqa: B905 - Python 3.7
@@ -57,7 +61,7 @@ def learn(
             best.update(epoch=epoch, logs=logs)
             weights = head.get_weights()
         tell(kind="epoch_ended", phase="head", epoch=epoch, logs=logs, best=better)
-        if epoch - best["epoch"] >= asked["patience"]:
+        if best["stopped"] or epoch - best["epoch"] >= asked["patience"]:
             break
     if weights:
         head.set_weights(weights)
@@ -71,23 +75,35 @@ def _epoch(
     asked: dict[str, Any],
     began: float,
     tell: Callable[..., None],
-) -> list[float] | None:
-    """Return the mean loss and accuracy of one epoch; None if a stop was requested."""
+    first: bool,
+) -> tuple[list[float] | None, bool]:
+    """Return the mean loss and accuracy of an epoch, and whether no stop was requested in it.
+
+    The means are None where it was before the first batch. The first batch is reported at once: a
+    budget may suffice for no more.
+    """
     images, size = len(train[1]), asked["batch_size"]
     order = np.random.RandomState([asked["seed"], epoch]).permutation(images)
-    sums, reported = np.zeros(2), time.time()
+    sums, seen, reported = np.zeros(2), 0, 0.0 if first else time.time()
     for at in range(0, images, size):
-        if Path(asked["stop"]).exists():
-            return None
+        if Path(asked["stop"]).exists() and (seen or not (first and _keeps_first(asked))):
+            return [float(each) for each in sums / seen] if seen else None, False
         chosen = order[at : at + size]
         logs = head.train_on_batch(train[0][chosen], train[1][chosen])
         sums += np.array(logs, float) * len(chosen)
+        seen += len(chosen)
         now = time.time()
         if now - reported >= _SECONDS_BETWEEN:
             reported = now
             done = (epoch - 1) * images + at + len(chosen)
             _progress(done, images, asked["epochs"], now - began, tell)
-    return [float(each) for each in sums / images]
+    return [float(each) for each in sums / images], True
+
+
+def _keeps_first(asked: dict[str, Any]) -> bool:
+    """Return whether the one who requests a stop wants a part of the first epoch to be kept."""
+    stop = Path(asked["stop"])
+    return stop.exists() and stop.read_text() == KEEP
 
 
 def _progress(

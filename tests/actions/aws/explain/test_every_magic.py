@@ -35,6 +35,7 @@ LINES = {
     "aws_terminate": "%aws_terminate -f --explain",
     "backend": "%backend jax --explain",
     "device": "%device cpu --explain",
+    "features": "%features --clear -y --explain",
     "finetune": "%%finetune photos --explain\nepochs = 1",
     "gpu": "%%gpu --explain\n1",
     "gpu_connect": "%gpu_connect --take-over --explain",

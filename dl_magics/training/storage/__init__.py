@@ -1,0 +1,1 @@
+"""What runs leave on a computer, and how its space is given back."""

@@ -1,0 +1,4 @@
+"""Modules that are covered by a test of another name.
+
+storage, clearing: tests/magics/test_features.py
+"""

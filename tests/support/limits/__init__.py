@@ -1,0 +1,1 @@
+"""A computer that has little: of memory, of disk."""
