@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dl_magics.errors import DiskFull, DLMagicsError, NoFolder
+from dl_magics.errors import DiskFull, DLMagicsError, NoFolder, TrainingFailed
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _DENIED = (errno.EACCES, errno.EPERM)
@@ -27,6 +27,14 @@ def find_write_error(error: OSError, folder: Path) -> DLMagicsError | None:
             "deletes features. Then run the cell again; features already computed are kept.",
         )
     return _explain_denied(error, folder) if error.errno == errno.EROFS else None
+
+
+def explain_failure(error: OSError, folder: Path) -> DLMagicsError:
+    """Return how a run in a folder failed by an OSError, whatever its cause."""
+    return find_write_error(error, folder) or TrainingFailed(
+        f"{error.strerror or error}: {error.filename or folder}",
+        fix="Fix the cause and run the cell again; features already computed are kept.",
+    )
 
 
 def explain_no_locks(error: OSError, path: Path) -> NoFolder | None:

@@ -89,10 +89,7 @@ class Frame:
             yield self._ended("interrupted")
             raise
         except OSError as error:
-            failed = write_errors.find_write_error(error, self.folder) or TrainingFailed(
-                f"{error.strerror or error}: {error.filename or self.folder}",
-                fix="Fix the cause and run the cell again; features already computed are kept.",
-            )
+            failed = write_errors.explain_failure(error, self.folder)
             yield self._ended("failed", str(failed), failed.fix)
             raise failed from error
         except Exception as error:
