@@ -7,6 +7,8 @@ connection the instance generates a new key, which is pinned before sshd uses it
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 
 from dl_magics.errors import NoAnswer
 from dl_magics.ssh import commands, connection, known_hosts
@@ -15,6 +17,8 @@ from dl_magics.store import lock
 
 _LOCK = "new-host-key"
 _LOCK_PAUSE_SECONDS = 0.2
+_RELOAD_SECONDS = 30.0
+_RELOAD_PAUSE_SECONDS = 0.2
 _NEW = "/etc/ssh/ssh_host_ed25519_key.new"
 _KEY = "/etc/ssh/ssh_host_ed25519_key"
 GENERATE = (
@@ -66,7 +70,7 @@ async def _replace_once(target: SshTarget) -> None:
 
 
 async def _replace(target: SshTarget) -> None:
-    (first,) = {line.split(maxsplit=1)[1] for line in known_hosts.pinned_lines(target.alias)[:1]}
+    pinned = [line.split(maxsplit=1)[1] for line in known_hosts.pinned_lines(target.alias)]
     async with connection.connect_private(target) as private:
         generated = await commands.run_limited(private, GENERATE)
         new = generated.stdout.strip()
@@ -75,11 +79,33 @@ async def _replace(target: SshTarget) -> None:
                 f"{target.name} could not generate a new host key: {generated.stderr:.200}",
                 fix="%aws_start tries again.",
             )
-        # Both are valid until the new one is in use: the connection may break in between.
-        known_hosts.pin_keys(target.alias, first, new, temporary=True)
+        # All are valid until the new one is in use: the connection may break in between.
+        known_hosts.pin_keys(target.alias, *pinned, new, temporary=True)
         await commands.run_limited(private, INSTALL)
+    await _wait_until_used(target, new)
     known_hosts.pin_keys(target.alias, new)
-    await _check_login(target)
+
+
+async def _wait_until_used(target: SshTarget, new: str) -> None:
+    """Log in until the host presents its new key; sshd reloads after `systemctl` has ended.
+
+    Each login is over a new connection: one that is already open would prove nothing.
+    """
+    give_up = time.monotonic() + _RELOAD_SECONDS
+    while time.monotonic() < give_up:
+        # sshd may refuse connections while it reloads.
+        with contextlib.suppress(NoAnswer):
+            async with connection.connect_private(target) as private:
+                key = private.get_server_host_key()
+                await commands.run_limited(private, "true")
+                if key and key.export_public_key().decode().split()[1] == new.split()[1]:
+                    return
+        await asyncio.sleep(_RELOAD_PAUSE_SECONDS)
+    raise NoAnswer(
+        f"{target.name} still presents its first host key {_RELOAD_SECONDS:.0f} s after sshd was "
+        "told to use its new one.",
+        fix="%aws_start tries again.",
+    )
 
 
 async def _check_login(target: SshTarget) -> None:

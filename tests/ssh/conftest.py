@@ -1,6 +1,6 @@
 """Modules that are covered by a test of another name.
 
-host_key_rotation, keys, known_hosts, target: tests/ssh/test_commands.py
+keys, known_hosts, target: tests/ssh/test_commands.py
 dial, host_key_check: tests/ssh/test_sshd.py
 port_forward: tests/gpu_kernel/test_client.py
 """
