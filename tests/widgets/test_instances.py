@@ -71,7 +71,7 @@ def test_connect_shows_the_ssh_command(panel):
     assert f"HostKeyAlias={id_}" in panel.notes[id_]
 
 
-def test_keep_for_an_hour_shows_when_the_instance_stops_then(panel):
+def test_keep_for_an_hour_shows_when_the_instance_stops_then(cloud_with_hosts, panel):
     id_ = row(panel)["id"]
 
     panel.receive_click({"n": 1, "id": id_, "action": "keep"})
