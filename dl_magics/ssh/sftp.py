@@ -59,6 +59,17 @@ async def upload_once(target: SshTarget, source: Path | bytes, folder: str, name
     return await retry(attempt)
 
 
+async def replace_file(target: SshTarget, file: Path, folder: str) -> None:
+    """Upload a file under its own name, in place of one that is there."""
+
+    async def attempt() -> None:
+        async with _open_sftp(target) as sftp:
+            path = posixpath.join(await _make_folder(sftp, folder), file.name)
+            await _write(sftp, file, path)
+
+    await retry(attempt)
+
+
 async def upload_file(target: SshTarget, file: Path, folder: str) -> str:
     """Upload a file under a new random name; return its absolute path on the host."""
 

@@ -34,6 +34,14 @@ def test_an_uploaded_file_is_private(host, tmp_path):
     assert stat.S_IMODE((host.home / "folder").stat().st_mode) == 0o700
 
 
+def test_a_file_takes_the_place_of_another(host, tmp_path):
+    for text in ("before", "after"):
+        (tmp_path / "a").write_text(text)
+        blocking.wait_for(sftp.replace_file(host.login, tmp_path / "a", "folder"))
+
+    assert [each.read_text() for each in (host.home / "folder").iterdir()] == ["after"]
+
+
 def test_a_file_without_end_is_an_error_and_leaves_nothing(host, tmp_path):
     (host.home / "model.keras").symlink_to("/dev/zero")
     model = tmp_path / "run" / "model.keras"

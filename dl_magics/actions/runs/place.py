@@ -12,6 +12,7 @@ from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
 from dl_magics.core import money
 from dl_magics.runs import remote_origin
+from dl_magics.runs.remote_origin import RemoteOrigin
 from dl_magics.store import notebook_session
 from dl_magics.training.run import Run
 
@@ -48,9 +49,24 @@ def find_place() -> TrainingPlace:
 
 
 def describe_resumed(run: Run) -> str:
-    """Return the sentence that says where an interrupted run is resumed: where it began."""
+    """Return the sentence that says where an interrupted run is resumed: where it began, if it can.
+
+    A run whose instance has ended is resumed on the host that is connected.
+    """
     origin = remote_origin.load(run.path)
-    return f"Trains on {origin.host['name'] if origin else 'this computer'}, where the run began."
+    if origin is None:
+        return "Trains on this computer, where the run began."
+    host = find_resuming_host(origin)
+    if host.alias == origin.host["alias"]:
+        return f"Trains on {host.name}, where the run began."
+    return f"Trains on {host.name}; the run began on {origin.host['name']}."
+
+
+def find_resuming_host(origin: RemoteOrigin) -> SshHost:
+    """Return the host on which a run is resumed: the connected one, else that where it began."""
+    if notebook_kernel.is_connected():
+        return notebook_kernel.current().host
+    return SshHost.from_json(origin.host)
 
 
 def describe_host(host: SshHost) -> dict[str, Any]:

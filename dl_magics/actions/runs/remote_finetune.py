@@ -16,9 +16,10 @@ from dl_magics.actions.gpu import notebook_kernel, remote_call, sync
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
 from dl_magics.actions.runs import remote_run
+from dl_magics.actions.runs.elsewhere import move
 from dl_magics.actions.runs.place import describe_host
 from dl_magics.data import walk
-from dl_magics.errors import BadData, KernelDied, NotResumable, WeightsNotFound
+from dl_magics.errors import BadData, KernelDied, WeightsNotFound
 from dl_magics.runs import remote_origin
 from dl_magics.runs.events import Event, RunEnded
 from dl_magics.runs.record import RunRecord
@@ -58,21 +59,30 @@ def start_run(
 def resume_run(record: RunRecord, stop: Stop) -> Events:
     """Resume a run on the host where it was interrupted; yield the events that are new here.
 
-    Raises NotResumable where another host is connected, or as `load_resume_point` does.
+    Where its instance has ended, it is resumed on the host that is connected instead. Raises
+    NotResumable where another host is connected and the first one is up, or as `load_resume_point`
+    does.
     """
     yield from remote_run.copy_rest(record, stop)
     recipe = resume_point.load_resume_point(record).recipe
     kernel = notebook_kernel.current()
     origin = remote_origin.load(record.folder)
     if origin and origin.host["alias"] != kernel.host.alias:
-        name = origin.host["name"]
-        raise NotResumable(
-            f"The checkpoint of the run {record.folder.name} is on {name}, but this notebook is "
-            f"connected to {kernel.host.name}.",
-            fix=f"%gpu_connect {name}",
-        )
+        recipe = _move(kernel, recipe, record, origin)
     host = describe_host(kernel.host)
     yield from _train(kernel, host, recipe, record, stop, resume=True)
+
+
+def _move(
+    kernel: NotebookKernel, recipe: Recipe, record: RunRecord, origin: RemoteOrigin
+) -> Recipe:
+    """Take an interrupted run to the host of a kernel; return its recipe with the paths there."""
+    move.check_may_move(record.folder.name, origin, kernel.host)
+    target = kernel.host.resolve_target()
+    moved = replace(recipe, data=move.find_data(recipe.data, kernel.host, target))
+    moved = replace(moved, weights=_provide_weights(kernel, moved))
+    move.upload_run(record.folder, target, f"{remote_run.RUNS}/{record.folder.name}")
+    return moved
 
 
 def find_data(kernel: NotebookKernel, data: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.runs import remote_files, remote_stop
+from dl_magics.actions.runs.elsewhere import checkpoint_copy
 from dl_magics.errors import DLMagicsError, KernelDied, NoAnswer, WrongState
 from dl_magics.gpu_kernel.client import GpuKernel
 from dl_magics.remote_code import kernel_call
@@ -100,6 +101,7 @@ def _copy_events(record: RunRecord, origin: RemoteOrigin, kernel: GpuKernel) -> 
                 state = state.apply(event)
                 if is_near_end(state):
                     _prepare(check, state)
+                checkpoint_copy.fetch_after(event, origin, folder)
                 # Who watches it learns first that the run has ended: the files may be large.
                 yield event
                 if isinstance(event, RunEnded):

@@ -12,7 +12,7 @@ from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.guard import control
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.runs import remote_run, runs
-from dl_magics.actions.runs.place import TrainingPlace
+from dl_magics.actions.runs.place import TrainingPlace, find_resuming_host
 from dl_magics.aws.spot import requests as spot_requests
 from dl_magics.core.instance import Instance
 from dl_magics.errors import BadSetting, DLMagicsError, NotConfirmed, NotTrained, WrongState
@@ -81,7 +81,9 @@ def plan_resumed(run: Run) -> Ending | None:
     then, origin = run.record.refresh().recipe.get("then"), remote_origin.load(run.path)
     if then not in ("stop", "terminate") or not origin:
         return None
-    host = SshHost.from_json(origin.host)
+    host = find_resuming_host(origin)
+    if not host.is_instance:
+        return None
     return Ending(then, host.load_context(), host.alias, host.name)
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dl_magics.data.folders import ImageFolder
@@ -65,7 +65,7 @@ class ResumePoint:
                 f"The run began on {began}; Keras runs on {backend} here.",
                 fix=f"Restart the kernel with: %env KERAS_BACKEND={began}",
             )
-        if not _same(about["recipe"], self.state.recipe):
+        if not _same(_without_paths(about["recipe"]), _without_paths(self.state.recipe)):
             raise NotResumable(
                 f"The recipe differs from the one that the run {self.state.run} started with.",
                 fix="Resume with the original recipe: %finetune --resume · or start a new run.",
@@ -189,6 +189,16 @@ def _seconds(events: Sequence[Event]) -> dict[str, float]:
             phase = before.phase
         seconds[phase] = seconds.get(phase, 0.0) + max(event.t - before.t, 0.0)
     return seconds
+
+
+def _without_paths(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recipe without where its images and weights are: on another host elsewhere.
+
+    The images and, by their sha256, the weights are compared by content.
+    """
+    weights = recipe.get("weights")
+    name = PurePosixPath(weights).name if isinstance(weights, str) else weights
+    return {**recipe, "data": None, "weights": name}
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -18,8 +18,9 @@ from dl_magics import errors
 from dl_magics.actions.aws import context
 from dl_magics.actions.gpu import notebook_kernel, sync
 from dl_magics.actions.runs import runs
-from dl_magics.runs import log, remote_origin
+from dl_magics.runs import checkpoint_request, log, remote_origin
 from dl_magics.store import paths
+from dl_magics.training.engine import checkpoint
 from dl_magics.training.run import Run
 from support import tiny_keras
 from support.ec2_client import until
@@ -441,6 +442,39 @@ def test_a_run_ends_within_its_budget_and_its_model_loads(run, seconds, capsys):
     assert done.best["epoch"] > 0
     assert "Predicted: $" in said
     assert ("The run ends by its budget" in said) == bool(TIGHT_BUDGETS)
+
+
+def test_a_run_on_a_spot_instance_is_resumed_exactly_on_another_after_the_notice_of_aws(
+    run, unbroken, host_home, running_cloud
+):
+    cheap = run("%aws_launch t2.micro --name cheap --spot -y")
+    home = host_home.parent.parent / cheap.id / "home"
+    shutil.copytree(host_home / "colours", home / "colours")
+    run("%gpu_connect cheap")
+    run("%%gpu -o pid\nimport os\npid = os.getpid()")
+    going, thread = begun(run, LONG)
+    # It must not come to its end before the guard has asked for a notice.
+    os.kill(run.shell.user_ns["pid"], signal.SIGSTOP)
+    running_cloud.inject_fault("spot-notice", instance=cheap.id, seconds=25)
+    until((there(home, going) / checkpoint_request.FILE_NAME).exists)
+    os.kill(run.shell.user_ns["pid"], signal.SIGCONT)
+    until((going.path / checkpoint.FILE_NAME).exists)
+    os.kill(run.shell.user_ns["pid"], signal.SIGSTOP)
+    thread.join(60)
+
+    (warning,) = going.state.warnings
+    assert warning["code"] == checkpoint_request.SPOT_NOTICE
+    assert going.status == "interrupted"
+    assert run("%aws_state cheap") == "stopped"
+    run("%gpu_connect gpu")
+    resumed = run(f"%finetune --resume {going.name}")
+    run("%aws_get gpu")
+    run("%aws_terminate cheap -f")
+
+    assert resumed.status == "done"
+    assert resumed.state.resumed[0]["epoch"] > 1
+    assert resumed.history == unbroken.history
+    assert resumed.state.host["name"] == "gpu"
 
 
 def test_a_run_of_another_computer_keeps_the_instance_up(run, host_home):

@@ -1,0 +1,1 @@
+"""Runs that are interrupted on one instance and resumed on another."""
