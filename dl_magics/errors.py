@@ -41,7 +41,7 @@ DLMagicsError
     ├── NotInstalled        a package or program is missing
     ├── CommandFailed       a command on a host exited with an error
     ├── DiskFull            the disk has too little space
-    ├── CannotChange        a settings file of another program cannot be changed
+    ├── CannotChange        a settings file of another program, or a data set, cannot be changed
     ├── DamagedFile         a file of dl_magics cannot be read
     └── NoFolder            the folder of dl_magics cannot be created or is not private
 """
@@ -233,7 +233,7 @@ class DiskFull(MachineError, status=507):
 
 
 class CannotChange(MachineError, status=409):
-    """A settings file that belongs to another program could not be changed."""
+    """A settings file that belongs to another program, or a data set, could not be changed."""
 
 
 class DamagedFile(MachineError):

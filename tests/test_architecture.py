@@ -28,6 +28,8 @@ OWNERS = {
     "keras.json": "keras_config",
     ".theanorc": "keras_config",
     "interpreter.json": "keras_config",
+    "split.json": "data.splitting",
+    "list.jsonl": "data.quality",
     "values.json": "core",
     "how.json": "gpu_kernel.agent",
     "had.json": "gpu_kernel.agent",

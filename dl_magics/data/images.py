@@ -8,23 +8,25 @@ from __future__ import annotations
 
 import io
 import math
-import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
-from PIL.Image import Resampling, Transpose
+from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
-from dl_magics.data import deep_gray
+from dl_magics.data import deep_gray, geometry
 from dl_magics.data.byte_budget import ByteBudget, return_free_memory
 from dl_magics.data.deep_gray import GrayRange
 from dl_magics.data.kinds import HEAD, describe_other_format, detect_format
 
-__all__ = ["BrokenImage", "check_header", "decode", "detect_format", "encode_thumbnail"]
+__all__ = [
+    *("BrokenImage", "WholeImage", "check_header", "decode", "decode_whole", "detect_format"),
+    *("encode_thumbnail", "read_gray_range"),
+]
 
 try:
     import simplejpeg
@@ -47,15 +49,6 @@ _CONVERTED_BYTES, _MEASURED_BYTES = 4, 9
 _COEFFICIENT_BYTES = 6  # of a pixel of a progressive JPEG, which is decoded in several passes
 
 _END_OF_JPEG = b"\xff\xd9"
-_TURNS = {  # by EXIF orientation
-    2: Transpose.FLIP_LEFT_RIGHT,
-    3: Transpose.ROTATE_180,
-    4: Transpose.FLIP_TOP_BOTTOM,
-    5: Transpose.TRANSPOSE,
-    6: Transpose.ROTATE_270,
-    7: Transpose.TRANSVERSE,
-    8: Transpose.ROTATE_90,
-}
 
 
 class BrokenImage(Exception):
@@ -64,6 +57,15 @@ class BrokenImage(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WholeImage:
+    """A decoded image that is not cropped: RGB, the shorter side reduced; the size of the file."""
+
+    pixels: NDArray[np.uint8]
+    width: int
+    height: int
 
 
 def check_header(data: bytes) -> None:
@@ -82,14 +84,19 @@ def decode(data: bytes, size: int, gray: GrayRange | None = None) -> NDArray[np.
     """
     check_header(data)
     with _opened(data) as picture:
-        needed = _count_bytes(picture, size)
-        with _PIXELS.hold(needed):
-            square = _fast(picture, data, size) or _any(picture, size, gray)
-            turn = _turn(picture)
-            if needed > _LARGE:
-                picture.close()
-                return_free_memory()
-        return np.array(square.transpose(turn) if turn is not None else square)
+        return np.array(_decode(picture, data, size, gray, geometry.crop_square))
+
+
+def decode_whole(data: bytes, size: int) -> WholeImage:
+    """Return a whole image in RGB whose shorter side has `size` pixels, or fewer in the file.
+
+    The EXIF orientation is applied. Raises only BrokenImage, and is thread-safe.
+    """
+    check_header(data)
+    with _opened(data) as picture:
+        width, height = geometry.measure_turned(picture)
+        pixels = np.array(_decode(picture, data, size, None, geometry.shrink))
+        return WholeImage(pixels, width, height)
 
 
 def read_gray_range(data: bytes) -> GrayRange | None:
@@ -165,7 +172,23 @@ def _refuse_bomb(picture: Image.Image) -> None:
         raise Image.DecompressionBombError
 
 
-def _fast(picture: Image.Image, data: bytes, size: int) -> Image.Image | None:
+def _decode(
+    picture: Image.Image, data: bytes, size: int, gray: GrayRange | None, resize: geometry.Resize
+) -> Image.Image:
+    """Decode an opened image, in its turn if it needs much memory, resize it and turn it."""
+    needed = _count_bytes(picture, size)
+    with _PIXELS.hold(needed):
+        resized = _fast(picture, data, size, resize) or _any(picture, size, gray, resize)
+        turn = geometry.find_turn(picture)
+        if needed > _LARGE:
+            picture.close()
+            return_free_memory()
+    return resized.transpose(turn) if turn is not None else resized
+
+
+def _fast(
+    picture: Image.Image, data: bytes, size: int, resize: geometry.Resize
+) -> Image.Image | None:
     """Decode a JPEG with simplejpeg; return None if Pillow should decode it."""
     if not _is_scaled(picture):
         return None
@@ -188,37 +211,23 @@ def _fast(picture: Image.Image, data: bytes, size: int) -> Image.Image | None:
         if _cut_short(error):  # Pillow may fill the missing part with gray
             raise
         return None
-    return _square(Image.fromarray(pixels), size)
+    return resize(Image.fromarray(pixels), size)
 
 
-def _square(picture: Image.Image, size: int) -> Image.Image:
-    """Resize the center square: the aspect ratio is kept, as in the preprocessing of ImageNet."""
-    side = min(picture.size)
-    left, top = (picture.width - side) / 2, (picture.height - side) / 2
-    middle = (left, top, left + side, top + side)
-    return picture.resize((size, size), Resampling.BILINEAR, box=middle)
-
-
-def _any(picture: Image.Image, size: int, gray: GrayRange | None) -> Image.Image:
+def _any(
+    picture: Image.Image, size: int, gray: GrayRange | None, resize: geometry.Resize
+) -> Image.Image:
     _refuse_bomb(picture)
     deep = deep_gray.is_deep(picture)
     plain = "F" if deep else "RGBA" if picture.has_transparency_data else "RGB"
     # Pillow copies an image that has this mode already.
-    square = _square(picture if picture.mode == plain else picture.convert(plain), size)
+    resized = resize(picture if picture.mode == plain else picture.convert(plain), size)
     if deep:
-        return deep_gray.scale(square, gray or deep_gray.measure(square))
+        return deep_gray.scale(resized, gray or deep_gray.measure(resized))
     if plain == "RGBA":
-        white = Image.new("RGBA", square.size, "white")
-        square = Image.alpha_composite(white, square)
-    return square.convert("RGB")
-
-
-def _turn(picture: Image.Image) -> Transpose | None:
-    try:
-        return _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
-    except (SyntaxError, ValueError, TypeError, OSError, struct.error):
-        # The image is valid even if its EXIF data is damaged.
-        return None
+        white = Image.new("RGBA", resized.size, "white")
+        resized = Image.alpha_composite(white, resized)
+    return resized.convert("RGB")
 
 
 def _reason(kind: str, error: Exception) -> str:

@@ -54,12 +54,29 @@ def find_train_and_valid(root: str | Path) -> tuple[Path, Path]:
     return top, top
 
 
+def find_test(root: Path) -> Path | None:
+    """Return the folder of the test images beside the training images; None if there is none."""
+    found = list(filter(is_test, walk.list_folders(root)))
+    return _step_in(found[0]) if len(found) == 1 else None
+
+
+def is_test(folder: Path) -> bool:
+    """Return whether a folder has the name of test images."""
+    return _role_of(folder) == "test"
+
+
 def require_folder(root: str | Path) -> Path:
     """Return the folder; raise BadData if it is missing, or a file."""
     top = walk.existing_path(root)
     if not top.is_dir():
         raise BadData(f"'{top}' is a file.", fix="Name the folder that holds the classes.")
     return top
+
+
+def guess_class(name: str) -> str:
+    """Return the class that a numbered file name names, as `cat` of `cat.0.jpg`, or ""."""
+    found = _NUMBERED.fullmatch(name)
+    return found["name"] if found else ""
 
 
 def require_class_folders(folder: Path) -> None:
@@ -69,13 +86,12 @@ def require_class_folders(folder: Path) -> None:
     """
     if walk.list_folders(folder):
         return
-    names = (_NUMBERED.fullmatch(name) for name in walk.list_files(folder))
-    guessed = sorted({found["name"] for found in names if found})
+    guessed = sorted({found for name in walk.list_files(folder) if (found := guess_class(name))})
     fix = LAYOUT
     if 2 <= len(guessed) <= _MOST_CLASSES:
         fix = (
             f"The names of its files look like the classes {walk.shorten_list(guessed)}: "
-            f"move them into folders of these names, as in '{guessed[0]}/'."
+            f"%split_data '{folder}' makes folders of them."
         )
     raise BadData(f"'{folder}' has no class folders.", fix=fix)
 

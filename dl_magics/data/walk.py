@@ -49,6 +49,11 @@ def list_folders(folder: Path) -> list[Path]:
     return [Path(each) for each in _entries(folder) if each.is_dir()]
 
 
+def list_own_files(folder: Path) -> list[Path]:
+    """Return the files that are directly in a folder, sorted by name."""
+    return [Path(each) for each in _entries(folder) if not each.is_dir()]
+
+
 def list_files(folder: Path) -> list[str]:
     """Return the paths of all files below a folder, relative to it, sorted.
 

@@ -177,6 +177,7 @@ class Frame:
         """
         recipe = self.recipe
         self.enter_phase("features")
+        yield from data_checks.warn_of_layout(images.folder)
         yield from data_checks.warn_of_duplicates(images.folder.classes, images.train, images.valid)
         yield from data_checks.warn_of_gray(images.gray)
         yield from fill_store(

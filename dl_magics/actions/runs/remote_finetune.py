@@ -12,14 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dl_magics.actions.gpu import notebook_kernel, remote_call, sync
+from dl_magics.actions.data import place
+from dl_magics.actions.gpu import notebook_kernel, remote_call
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
 from dl_magics.actions.runs import remote_run
 from dl_magics.actions.runs.elsewhere import move
 from dl_magics.actions.runs.place import describe_host
-from dl_magics.data import walk
-from dl_magics.errors import BadData, KernelDied, WeightsNotFound
+from dl_magics.errors import KernelDied, WeightsNotFound
 from dl_magics.runs import remote_origin
 from dl_magics.runs.events import Event, RunEnded
 from dl_magics.runs.record import RunRecord
@@ -47,7 +47,7 @@ def start_run(
     The data and the weights are looked for on the host first. The run keeps training there if this
     process ends; `runs.follow` continues to copy its events.
     """
-    data = find_data(kernel, recipe.data)
+    data = place.find_data(kernel, recipe.data)
     _leave_if(stop)
     remote_recipe = replace(recipe, data=data)
     remote_recipe = replace(remote_recipe, weights=_provide_weights(kernel, remote_recipe))
@@ -83,33 +83,6 @@ def _move(
     moved = replace(moved, weights=_provide_weights(kernel, moved))
     move.upload_run(record.folder, target, f"{remote_run.RUNS}/{record.folder.name}")
     return moved
-
-
-def find_data(kernel: NotebookKernel, data: str) -> str:
-    """Return the absolute path on the host of a data folder: synced, or named as it is there.
-
-    Raises
-    ------
-    BadData
-        where the host has no such folder.
-    """
-    path = blocking.wait_for(
-        sftp.resolve_path(kernel.host.resolve_target(), sync.remote_path(data))
-    )
-    if path is None:
-        raise _no_data(kernel.host.name, data)
-    return path
-
-
-def _no_data(host: str, data: str) -> BadData:
-    try:
-        walk.existing_path(data)
-    except BadData as error:
-        return BadData(
-            f"{data} is neither on {host} nor on this computer.",
-            fix=f"{error.fix} · %aws_ssh ls lists the folders on {host}.",
-        )
-    return BadData(f"{data} is not on {host}.", fix=f"%sync up {data}")
 
 
 def _train(

@@ -6,21 +6,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import log
 from pathlib import Path
 
-from dl_magics.data import kinds
+from dl_magics.data import kinds, walk
 from dl_magics.data.deep_gray import GrayRange
 from dl_magics.data.folders import ImageFolder
+from dl_magics.data.quality import copies, folder_rules, parts
 from dl_magics.errors import BadData
 from dl_magics.runs.events import EpochEnded, Warned
 from dl_magics.text import escape_controls
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.extraction import Broken, View
-from dl_magics.training.engine.feature_store import Key
 from dl_magics.training.recipe import applications
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.weights import weights
 
-_IMBALANCE = 5
 _FEW_TO_VALIDATE = 30
+_SHOW = "%check_data PATH shows them"
 # A head that guesses has a loss of log(classes).
 _DIVERGING = 10
 
@@ -36,8 +36,8 @@ def warn_before_training(
             fix='Leave it at mixed_precision = "auto"',
         )
     sizes = folder.counts()["train"]
-    large, small = max(sizes, key=sizes.__getitem__), min(sizes, key=sizes.__getitem__)
-    if sizes[large] >= _IMBALANCE * sizes[small]:
+    if extreme := folder_rules.find_extreme_classes(sizes):
+        large, small = extreme
         yield Warned(
             code="imbalance",
             text=f"{large} has {sizes[large]:,} training images, {small} has {sizes[small]:,}.",
@@ -46,7 +46,7 @@ def warn_before_training(
         )
 
     n, more = len(folder.valid), len(folder.train)
-    if n < _FEW_TO_VALIDATE and more > _IMBALANCE * n:
+    if n < _FEW_TO_VALIDATE and more > folder_rules.IMBALANCE * n:
         yield Warned(
             code="few_validation_images",
             text=f"{n} validation images beside {more:,} for training: each is {100 / n:.1f} % of "
@@ -63,30 +63,52 @@ def warn_of_duplicates(
 
     The views have the sha256 of their file as key; augmented copies are passed over.
     """
-    first: dict[Key, View] = {}
-    for view in train:
-        if not view.copy:
-            first.setdefault(view.key, view)
-    leaked = [(first[each.key], each) for each in valid if each.key in first]
+    trained, validated = list(train), list(valid)
+    originals = [view for view in (*trained, *validated) if not view.copy]
+    groups = copies.group_by_content(originals, lambda view: view.key)
+    is_trained = {view.file.path for view in trained}
+    leaked = [
+        (inside[0], each)
+        for group in groups
+        if (inside := [view for view in group if view.file.path in is_trained])
+        for each in group
+        if each.file.path not in is_trained
+    ]
     if leaked:
         yield Warned(
             code="images_in_both_parts",
             text=f"{len(leaked):,} validation images are training images, too, such as "
             f"{_name_pair(*leaked[0])}: val_accuracy is too high.",
-            fix="Delete one file of each pair.",
+            fix=f"{_SHOW} · --fix moves the copies for training into a quarantine.",
         )
-    twice = []
-    for view in [*train, *valid]:
-        other = first.setdefault(view.key, view) if not view.copy else view
-        if other.file.label != view.file.label:
-            twice.append((other, view))
+    twice = [
+        (group[0], each)
+        for group in groups
+        for each in group[1:]
+        if each.file.label != group[0].file.label
+    ]
     if twice:
         named = " and ".join(classes[each.file.label] for each in twice[0])
         yield Warned(
             code="images_in_two_classes",
             text=f"{len(twice):,} images are in two classes, such as {_name_pair(*twice[0])} in "
             f"{named}.",
-            fix="Delete the file in the wrong class.",
+            fix=f"Delete the file in the wrong class. {_SHOW}",
+        )
+
+
+def warn_of_layout(folder: ImageFolder) -> Iterator[Warned]:
+    """Yield a warning for images and folders beside those of the classes: no run reads them."""
+    try:
+        unused = parts.find_parts(folder.root).unused
+    except (BadData, OSError):  # it has changed since the run found its images
+        return
+    if unused:
+        some = escape_controls(walk.shorten_list(list(unused), 3))
+        yield Warned(
+            code="files_in_no_class",
+            text=f"{len(unused):,} images or folders are in no class, and are not used: {some}.",
+            fix=f"Move them into the folder of their class. {_SHOW}",
         )
 
 

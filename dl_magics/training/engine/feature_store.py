@@ -13,7 +13,7 @@ import json
 import os
 import uuid
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from types import TracebackType
@@ -122,6 +122,18 @@ class FeatureStore:
         self._mapped.cache_clear()
         for at, key in enumerate(keys, start=row):
             self._sound[key] = block, at
+
+
+def open_stores(folder: Path) -> Iterator[FeatureStore]:
+    """Yield the stores of all networks in `folder`, the one that was used last first."""
+    described = [(each.parent.stat().st_mtime, each) for each in folder.glob("*/space.json")]
+    for _, path in sorted(described, reverse=True):
+        try:
+            space = json.loads(path.read_text("utf-8"))
+            shape = tuple(map(int, space.pop("shape")))
+        except (ValueError, KeyError, TypeError, AttributeError):  # damaged
+            continue
+        yield FeatureStore(folder, space, shape)
 
 
 class BlockWriter:

@@ -24,6 +24,7 @@ from dl_magics.training.engine import checkpoint
 from dl_magics.training.run import Run
 from support import tiny_keras
 from support.ec2_client import until
+from support.images import plant_faults, write_pets
 from support.limits.disk import mount_small_disk
 from support.old_keras import COMPILED, theano_flags, theano_python
 
@@ -142,6 +143,51 @@ def test_data_missing_on_the_host_is_refused_before_the_start(run):
     assert "only_here is not on gpu" in str(refused.value)
     assert refused.value.fix == "%sync up only_here"
     assert len(runs.list_local_runs()) == before
+
+
+def test_a_data_set_is_checked_and_cleaned_on_the_host_without_a_copy_of_it(run, host_home, capsys):
+    write_pets(host_home / "pets", train=4, valid=2)
+    plant_faults(host_home / "pets")
+    before = {path: path.read_bytes() for path in (host_home / "pets").rglob("*.*")}
+
+    report = run("%check_data pets")
+    run("%check_data pets --fix -y")
+    moved = [path for path in before if not path.exists()]
+    back = run("%check_data pets --put-back")
+
+    assert capsys.readouterr().out.startswith("Checks pets on gpu; --here checks this computer's.")
+    assert report.host == "gpu"
+    assert report.files("dark") == ["train/cats/night.jpg"]
+    assert report._repr_html_().count("<img ") >= 15
+    assert len(moved) == 5
+    assert back == f"Put 5 files back into {host_home / 'pets'}."
+    assert {path: path.read_bytes() for path in before} == before
+    assert not Path("pets").exists()
+
+
+def test_labels_are_checked_on_the_host_by_the_features_of_its_runs(trained, run):
+    report = run("%check_data colours --labels")
+
+    assert report.findings.note == ""
+
+
+def test_a_data_set_is_split_on_the_host(run, host_home, capsys):
+    run("%split_data colours --valid 0.5")
+
+    said = capsys.readouterr().out
+    assert said.startswith("Splits colours on gpu; --here splits this computer's.")
+    assert "hard links in colours-split" in said
+    assert (host_home / "colours-split" / "valid").is_dir()
+    assert run("%split_data --undo colours-split").startswith("Removed")
+    assert not (host_home / "colours-split").exists()
+
+
+def test_a_data_set_here_is_checked_if_asked(run):
+    write_pets(Path("only_here"), train=2, valid=1)
+
+    assert run("%check_data only_here --here").host == ""
+    with pytest.raises(errors.BadData, match="only_here is not on gpu"):
+        run("%check_data only_here")
 
 
 def test_differences_between_local_and_remote_data_are_listed_first(run, host_home, capsys):

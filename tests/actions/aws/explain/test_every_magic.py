@@ -34,6 +34,7 @@ LINES = {
     "aws_stop": "%aws_stop --explain",
     "aws_terminate": "%aws_terminate -f --explain",
     "backend": "%backend jax --explain",
+    "check_data": "%check_data photos --fix --labels --explain",
     "device": "%device cpu --explain",
     "features": "%features --clear -y --explain",
     "finetune": "%%finetune photos --explain\nepochs = 1",
@@ -50,6 +51,7 @@ LINES = {
     "manage_aws": "%manage_aws --explain",
     "practice": "%practice on --explain",
     "runs": "%runs --explain",
+    "split_data": "%split_data photos --explain",
     "sync": "%sync up missing --delete -y --explain",
 }
 # What is refused here: tests/actions/gpu/explain has a host and a GPU kernel.
@@ -60,7 +62,7 @@ REFUSED = {
     **dict.fromkeys(("gpu_output", "gpu_restart", "gpu_status"), errors.NotConnected),
     "attach": errors.NoSuchRun,
     "aws_get_p2": errors.NoSuchInstance,
-    "finetune": errors.BadData,
+    **dict.fromkeys(("check_data", "finetune", "split_data"), errors.BadData),
     "gpu_connect": errors.BadSetting,
     "sync": errors.NoSuchFile,
 }

@@ -1,0 +1,4 @@
+"""Modules that are covered by a test of another name.
+
+sources: tests/data/splitting/test_plan.py
+"""

@@ -1,0 +1,4 @@
+"""Modules that are covered by a test of another name.
+
+data_requests: tests/training/checks/test_label_check.py
+"""
