@@ -126,14 +126,12 @@ class FeatureStore:
 
 def open_stores(folder: Path) -> Iterator[FeatureStore]:
     """Yield the stores of all networks in `folder`, the one that was used last first."""
-    described = [(each.parent.stat().st_mtime, each) for each in folder.glob("*/space.json")]
-    for _, path in sorted(described, reverse=True):
-        try:
-            space = json.loads(path.read_text("utf-8"))
-            shape = tuple(map(int, space.pop("shape")))
-        except (ValueError, KeyError, TypeError, AttributeError):  # damaged
-            continue
-        yield FeatureStore(folder, space, shape)
+    found = [each for each in folder.glob("*") if spaces.is_space_name(each.name)]
+    for space in sorted(found, key=lambda each: each.stat().st_mtime, reverse=True):
+        described = dict(spaces.read_description(space))
+        shape = described.pop("shape", None)
+        if isinstance(shape, list) and all(isinstance(size, int) for size in shape):
+            yield FeatureStore(folder, described, tuple(shape))
 
 
 class BlockWriter:

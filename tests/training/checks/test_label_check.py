@@ -106,7 +106,7 @@ def test_without_features_the_report_says_how_to_get_them(pets):
 
 
 def test_a_damaged_description_of_a_store_is_passed_over(pets):
-    other = pets.parent / "features" / "damaged"
+    other = pets.parent / "features" / ("0" * 24)
     other.mkdir()
     (other / "space.json").write_text("{")
 
