@@ -146,7 +146,7 @@ def test_data_missing_on_the_host_is_refused_before_the_start(run):
 
 
 def test_a_data_set_is_checked_and_cleaned_on_the_host_without_a_copy_of_it(run, host_home, capsys):
-    write_pets(host_home / "pets", train=4, valid=2)
+    write_pets(host_home / "pets", train=5, valid=3)
     plant_faults(host_home / "pets")
     before = {path: path.read_bytes() for path in (host_home / "pets").rglob("*.*")}
 
