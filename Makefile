@@ -59,8 +59,10 @@ lint:
 	cd tests/widgets/js && npm run --silent check
 	cd labextension && npm run --silent check
 
+# The first one with its own size, the second one with the smallest that VGG16 takes.
 notebooks:
-	$(OFFLINE) $(BIN)/python -m pytest -c setup.cfg --nbmake --nbmake-timeout=600 notebooks
+	$(OFFLINE) $(BIN)/python -m pytest -c setup.cfg --nbmake --nbmake-timeout=600 notebooks/00_try_it.ipynb
+	SIZE=32 $(OFFLINE) $(BIN)/python -m pytest -c setup.cfg --nbmake --nbmake-timeout=600 notebooks/01_the_evening.ipynb
 
 floors: build/floors/done ## the fast tests on the lowest versions that pyproject.toml allows
 	build/floors/bin/python -m pytest -n 2 --dist loadfile --durations=10 $(addprefix tests/,$(FAST))

@@ -86,6 +86,8 @@ _LONGEST_FIRST = (
     "training/",
 )
 
+# One worker tests all files of such a folder, with one Jupyter server, or JupyterLab and a browser.
+_TOGETHER = ("tests/journeys/", "tests/server/")
 
 # Where coverage measures the processes that tests start too: some of our code runs only there.
 _MEASURED_WITH_CHILDREN = (
@@ -111,8 +113,23 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     code_coverage.save()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out files, but those that share a server or a browser together."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = str(super()._split_scope(nodeid))
+            return next((folder for folder in _TOGETHER if file.startswith(folder)), file)
+
+    return Scheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: _rank(item.nodeid))
+    items.sort(key=lambda item: (_rank(item.nodeid), not item.get_closest_marker("browser")))
 
 
 def _rank(test: str) -> int:

@@ -18,7 +18,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
 
 TOKEN = "only-for-this-test"
 ROOT = Path(__file__).parents[2]
@@ -34,13 +34,16 @@ FLAGS = [
     "--disable-dev-shm-usage",
 ]
 
-OPEN = """async ([name, kernel]) => {
+CLOSE = "() => [...window.jupyterapp.shell.widgets('main')].forEach(each => each.dispose())"
+NO_KERNEL = {"shouldStart": False, "canStart": False}
+OPEN = """async ([name, kernelPreference]) => {
   const app = window.jupyterapp; await app.restored;
-  const widget = await app.commands.execute('docmanager:open', {path: name, factory: 'Notebook',
-    kernelPreference: kernel ? {} : {shouldStart: false, canStart: false}});
+  const widget = await app.commands.execute(
+    'docmanager:open', {path: name, factory: 'Notebook', kernelPreference});
   await widget.context.ready; window.__nb = widget;
-  if (!kernel) return;
-  await widget.sessionContext.ready; await widget.sessionContext.session.kernel.info; }"""
+  if (kernelPreference.canStart === false) return;
+  await widget.sessionContext.ready; await widget.sessionContext.session.kernel.info;
+  return widget.sessionContext.session.kernel.id; }"""
 RUN = """i => {
   const nb = window.__nb.content; nb.activeCellIndex = i;
   window.jupyterapp.shell.activateById(window.__nb.id);
@@ -55,35 +58,63 @@ AXE_RUN = """async selector => {
     node => `${each.id}: ${node.html} ${node.failureSummary}`)) : ['nothing was checked']; }"""
 RIGHT_EDGE = "() => document.querySelector('.jp-WindowedPanel-outer').getBoundingClientRect().right"
 THEMES = ("JupyterLab Dark", "JupyterLab Light")
+OFTEN = 100  # milliseconds; else a page that waits draws each frame
 WIDTHS = (1280, 700)
+VIEWPORT: ViewportSize = {"width": 1100, "height": 850}
 
 
 class Lab:
-    """A page of JupyterLab, on a temporary folder."""
+    """A page of JupyterLab, on a temporary folder.
+
+    To start a kernel and to load the page cost seconds of the processor. If `is_shared`, a notebook
+    is opened in the page that is there, with the kernel that the one before it had.
+    """
 
     token = TOKEN
 
-    def __init__(self, url: str, folder: Path, page: Page) -> None:
+    def __init__(self, url: str, folder: Path, page: Page, *, is_shared: bool = False) -> None:
         self.url, self.folder, self.page = url, folder, page
+        self._is_shared = is_shared
+        self._kernels: dict[str, str] = {}  # their ids
 
     def open(self, name: str, cells: list[str], kernel: str = "python3") -> None:
+        """Write a notebook and open it."""
         notebook = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell(source) for source in cells],
             metadata={"kernelspec": {"name": kernel, "display_name": kernel}},
         )
         nbformat.write(notebook, self.folder / name)
-        self.show(name)
+        if not (self._is_shared and self.is_loaded):
+            self.reload()
+        self.show(name, kernel)
 
-    def show(self, name: str, *, kernel: bool = True) -> None:
+    def show(self, name: str, kernel: str | None = "python3") -> None:
+        """Open a notebook, with a kernel or without."""
+        if self._is_shared:
+            self.close_tabs()
+        known = {"id": self._kernels[kernel]} if kernel in self._kernels else {}
+        preference = NO_KERNEL if kernel is None else known
+        started = self.page.evaluate(OPEN, [name, preference])
+        if self._is_shared and kernel:
+            self._kernels[kernel] = started
+
+    def reload(self) -> None:
+        """Load the page anew, with nothing open."""
         self.page.goto(f"{self.url}/lab/workspaces/{uuid.uuid4().hex}?token={TOKEN}&reset")
-        self.page.wait_for_function("window.jupyterapp", timeout=60_000)
-        self.page.evaluate(OPEN, [name, kernel])
+        self.page.wait_for_function("window.jupyterapp", polling=OFTEN, timeout=60_000)
+
+    @property
+    def is_loaded(self) -> bool:
+        return self.page.url.startswith(f"{self.url}/lab")
+
+    def close_tabs(self) -> None:
+        self.page.evaluate(CLOSE)
 
     def run(self, cell: int) -> None:
         self.page.evaluate(RUN, cell)
 
     def finish(self, cell: int, seconds: float = 120) -> None:
-        self.page.wait_for_function(f"window.__done[{cell}]", timeout=seconds * 1000)
+        self.page.wait_for_function(f"window.__done[{cell}]", polling=OFTEN, timeout=seconds * 1000)
 
     def text_of(self, cell: int) -> str:
         return (
@@ -101,7 +132,9 @@ class Lab:
             "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", name
         )
         self.page.wait_for_function(
-            f"document.body.dataset.jpThemeName === {json.dumps(name)}", timeout=10_000
+            f"document.body.dataset.jpThemeName === {json.dumps(name)}",
+            polling=OFTEN,
+            timeout=10_000,
         )
 
     def restart_kernel(self) -> None:
@@ -131,12 +164,13 @@ class Lab:
                     box = button.bounding_box()
                     if not box or box["x"] + box["width"] > edge:
                         found.append(f"{theme} {width}: {button.inner_text()} is out of sight")
-        self.page.set_viewport_size({"width": 1100, "height": 850})
+        self.page.set_viewport_size(VIEWPORT)
         return found
 
     def shut_kernels_down(self) -> None:
-        for session in self._api("sessions"):
-            self._api(f"sessions/{session['id']}", "DELETE")
+        for kernel in self._api("kernels"):
+            self._api(f"kernels/{kernel['id']}", "DELETE")
+        self._kernels.clear()
 
     def _api(self, path: str, method: str = "GET") -> Any:
         request = urllib.request.Request(
@@ -147,15 +181,42 @@ class Lab:
         return json.loads(body) if body else None
 
 
+class Chromium:
+    """A browser, and its page of the JupyterLab that modules share."""
+
+    def __init__(self) -> None:
+        self._driver = sync_playwright().start()
+        self.browser = self._driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        self.page = self.browser.new_page(viewport=VIEWPORT)
+
+    def close(self) -> None:
+        self.browser.close()
+        self._driver.stop()
+
+
+_running: list[Chromium] = []
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Close Chromium after the last test in it: its event loop makes `asyncio.run` fail."""
+    if _running and not (nextitem and nextitem.get_closest_marker("browser")):
+        _running.pop().close()
+
+
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium. Its event loop runs until the end of the module, so `asyncio.run` fails."""
+def chromium() -> Chromium:
+    """The browser of all modules that are tested one after the other."""
     if CHROMIUM is None:
         pytest.skip("chromium is not installed: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+    if not _running:
+        _running.append(Chromium())
+    return _running[-1]
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Chromium) -> Browser:
+    return chromium.browser
 
 
 @pytest.fixture(scope="session")
@@ -174,7 +235,7 @@ def open_lab_with_panel(
     with serve_lab(tmp_path_factory.mktemp("panel"), panel=True) as (url, folder, _ours):
 
         def open_lab() -> Lab:
-            contexts.append(browser.new_context(viewport={"width": 1100, "height": 850}))
+            contexts.append(browser.new_context(viewport=VIEWPORT))
             return Lab(url, folder, contexts[-1].new_page())
 
         yield open_lab
@@ -266,20 +327,12 @@ def _wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> Non
 
 
 @pytest.fixture(scope="module")
-def shared_lab(server: tuple[str, Path, Path], browser: Browser) -> Iterator[Lab]:
-    """One page for all tests of a file that go on where the last one ended."""
-    yield from _open_lab(server, browser)
-
-
-@pytest.fixture
-def lab(server: tuple[str, Path, Path], browser: Browser) -> Iterator[Lab]:
-    yield from _open_lab(server, browser)
-
-
-def _open_lab(server: tuple[str, Path, Path], browser: Browser) -> Iterator[Lab]:
+def lab(server: tuple[str, Path, Path], chromium: Chromium) -> Iterator[Lab]:
+    """The page that modules share, with kernels that the tests of a module share."""
     url, folder, _ours = server
-    page = browser.new_page(viewport={"width": 1100, "height": 850})
-    shown = Lab(url, folder, page)
+    chromium.page.set_viewport_size(VIEWPORT)
+    shown = Lab(url, folder, chromium.page, is_shared=True)
     yield shown
+    if shown.is_loaded:
+        shown.close_tabs()
     shown.shut_kernels_down()
-    page.close()

@@ -44,6 +44,7 @@ def test_a_bar_moves_and_a_slider_calls_back_on_the_gpu_kernel_also_after_a_relo
     lab.page.locator(HANDLE).press("ArrowRight")
     wait_for_description(lab, "[8]")
     lab.save()
+    lab.reload()
     lab.show("widgets.ipynb")
     wait_for_description(lab, "[8]")
     lab.page.locator(HANDLE).press("ArrowRight")

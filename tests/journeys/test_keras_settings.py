@@ -39,13 +39,13 @@ def find_select(lab, name):
 
 
 @pytest.fixture(scope="module")
-def form(shared_lab, folder):
+def form(lab, folder):
     """The form, which the tests of this file share in order."""
-    shared_lab.open("settings.ipynb", [cell.format(folder=folder) for cell in CELLS])
+    lab.open("settings.ipynb", [cell.format(folder=folder) for cell in CELLS])
     for cell in (0, 1, 2, 3):
-        shared_lab.run(cell)
-        shared_lab.finish(cell)
-    return shared_lab
+        lab.run(cell)
+        lab.finish(cell)
+    return lab
 
 
 def test_the_form_is_accessible_and_its_buttons_are_in_sight(form):

@@ -26,14 +26,14 @@ PROMPTED = """() => [...window.jupyterapp.shell.widgets('main')].some(
 
 
 @pytest.fixture(scope="module")
-def table(shared_lab):
+def table(lab):
     """The table of one running instance, which the tests of this file share in order."""
-    shared_lab.open("instances.ipynb", CELLS)
+    lab.open("instances.ipynb", CELLS)
     for cell in (0, 1, 2, 3):
-        shared_lab.run(cell)
-        shared_lab.finish(cell)
-    wait_for_state(shared_lab, "running")
-    return shared_lab
+        lab.run(cell)
+        lab.finish(cell)
+    wait_for_state(lab, "running")
+    return lab
 
 
 def find_button(lab, text):

@@ -46,63 +46,14 @@ def test_the_chart_updates_and_stop_keeps_the_best_weights(lab, kernel):
     assert "stopped, best weights kept" in lab.text_of(1)
 
 
-def test_a_saved_notebook_shows_the_chart_and_the_table_without_a_kernel(lab, tmp_path):
-    lab.open("saved.ipynb", [LOAD, SHORT, "_.predict('data/fashion/valid/bag')"])
-    for cell in (0, 1, 2):
-        lab.run(cell)
-        lab.finish(cell)
-    lab.save()
-    lab.shut_kernels_down()
-
-    lab.show("saved.ipynb", kernel=False)
-
-    picture = lab.page.locator(".jp-OutputArea-output img").first
-    picture.wait_for(timeout=20_000)
-    assert picture.evaluate("image => image.naturalWidth") > 300
-    assert "val_accuracy" in lab.page.locator(".jp-OutputArea-output table").first.inner_text()
-    assert lab.page.locator("text=Loading widget").count() == 0
-    lab.page.set_viewport_size({"width": 700, "height": 850})
-    thumbnails = lab.page.locator(".jp-OutputArea-output td img").all()
-    assert [each.bounding_box()["width"] for each in thumbnails] == [64.0] * 15
-    lab.page.set_viewport_size({"width": 1100, "height": 850})
-    outputs = nbformat.read(lab.folder / "saved.ipynb", as_version=4).cells[1].outputs
-    shown = next(output.data for output in outputs if "image/png" in output.get("data", {}))
-    assert {"text/plain", "text/html", "image/png"} <= shown.keys()
-    page = tmp_path / "saved.html"
-    convert = [sys.executable, "-m", "nbconvert", "--to", "html", "--output", str(page)]
-    subprocess.run([*convert, str(lab.folder / "saved.ipynb")], check=True, capture_output=True)
-    lab.page.goto(page.as_uri())
-    assert "val_accuracy" in lab.page.locator("table").first.inner_text()
-    assert lab.page.locator("img").first.evaluate("image => image.naturalWidth") > 300
-
-
-def test_a_tab_that_was_closed_during_a_run_comes_back_with_its_name(lab):
-    lab.open("closed.ipynb", [LOAD, LONG])
-    lab.run(0)
-    lab.finish(0)
-    lab.run(1)
-    lab.page.wait_for_selector(POINTS, state="attached", timeout=90_000)
-    assert not lab.page.locator(".dl-saved-note").is_visible()
-    lab.save()
-    lab.shut_kernels_down()
-
-    lab.show("closed.ipynb", kernel=False)
-
-    note = lab.page.locator(".dl-saved-note")
-    note.wait_for(timeout=20_000)
-    assert "goes on without this tab" in note.inner_text()
-    assert "%attach 20" in note.inner_text()
-    lab.page.wait_for_timeout(4000)  # longer than JupyterLab looks for a widget
-    assert not lab.page.locator("text=/Error displaying widget|Loading widget/").is_visible()
-
-
 def test_another_kernel_can_attach_to_a_run_and_stop_it(lab):
     trains, watches = "trains.ipynb", "watches.ipynb"
-    lab.open(trains, [LOAD, LONG])
+    lab.open(trains, [LOAD, LONG], "ipykernel-6.31")
     lab.run(0)
     lab.finish(0)
     lab.run(1)
     lab.page.wait_for_selector(POINTS, state="attached", timeout=90_000)
+    lab.reload()
     lab.open(watches, [LOAD, "run = %attach\nrun", "run.status"])
     lab.run(0)
     lab.finish(0)
@@ -154,3 +105,57 @@ def test_the_widget_is_accessible_and_stop_is_in_sight_in_both_themes(lab):
     lab.page.locator(".dl-stop").press("Enter")
     lab.finish(1)
     assert "stopped, best weights kept" in lab.text_of(1)
+
+
+@pytest.fixture(scope="module")
+def saved(lab):
+    """Save two notebooks, `closed.ipynb` while its run goes on, and end their kernel."""
+    lab.open("saved.ipynb", [LOAD, SHORT, "_.predict('data/fashion/valid/bag')"])
+    for cell in (0, 1, 2):
+        lab.run(cell)
+        lab.finish(cell)
+    lab.save()
+    lab.open("closed.ipynb", [LOAD, LONG])
+    lab.run(0)
+    lab.finish(0)
+    lab.run(1)
+    lab.page.wait_for_selector(POINTS, state="attached", timeout=90_000)
+    assert not lab.page.locator(".dl-saved-note").is_visible()
+    lab.save()
+    lab.close_tabs()
+    lab.shut_kernels_down()
+    lab.reload()
+
+
+def test_a_tab_that_was_closed_during_a_run_comes_back_with_its_name(lab, saved):
+    lab.show("closed.ipynb", kernel=None)
+
+    note = lab.page.locator(".dl-saved-note")
+    note.wait_for(timeout=20_000)
+    assert "goes on without this tab" in note.inner_text()
+    assert "%attach 20" in note.inner_text()
+    lab.page.wait_for_timeout(4000)  # longer than JupyterLab looks for a widget
+    assert not lab.page.locator("text=/Error displaying widget|Loading widget/").is_visible()
+
+
+def test_a_saved_notebook_shows_the_chart_and_the_table_without_a_kernel(lab, saved, tmp_path):
+    lab.show("saved.ipynb", kernel=None)
+
+    picture = lab.page.locator(".jp-OutputArea-output img").first
+    picture.wait_for(timeout=20_000)
+    assert picture.evaluate("image => image.naturalWidth") > 300
+    assert "val_accuracy" in lab.page.locator(".jp-OutputArea-output table").first.inner_text()
+    assert lab.page.locator("text=Loading widget").count() == 0
+    lab.page.set_viewport_size({"width": 700, "height": 850})
+    thumbnails = lab.page.locator(".jp-OutputArea-output td img").all()
+    assert [each.bounding_box()["width"] for each in thumbnails] == [64.0] * 15
+    lab.page.set_viewport_size({"width": 1100, "height": 850})
+    outputs = nbformat.read(lab.folder / "saved.ipynb", as_version=4).cells[1].outputs
+    shown = next(output.data for output in outputs if "image/png" in output.get("data", {}))
+    assert {"text/plain", "text/html", "image/png"} <= shown.keys()
+    page = tmp_path / "saved.html"
+    convert = [sys.executable, "-m", "nbconvert", "--to", "html", "--output", str(page)]
+    subprocess.run([*convert, str(lab.folder / "saved.ipynb")], check=True, capture_output=True)
+    lab.page.goto(page.as_uri())
+    assert "val_accuracy" in lab.page.locator("table").first.inner_text()
+    assert lab.page.locator("img").first.evaluate("image => image.naturalWidth") > 300

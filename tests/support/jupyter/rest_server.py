@@ -26,7 +26,8 @@ _SECONDS = 60.0
 _OPTIONS = f"""
 c.ServerApp.allow_unauthenticated_access = False
 c.ServerApp.base_url = {BASE_URL!r}
-c.ServerApp.jpserver_extensions = {{"dl_magics": True}}
+c.ServerApp.jpserver_extensions = {{
+    "dl_magics": True, "jupyterlab": False, "jupyter_lsp": False, "notebook_shim": False}}
 c.ServerApp.identity_provider_class = "support.jupyter.users.Users"
 c.ServerApp.authorizer_class = "support.jupyter.users.Permissions"
 c.ServerApp.open_browser = False
