@@ -66,15 +66,16 @@ class Clearing:
             for space in chosen
         ]
         size = sum(space.size for chosen in self.chosen.values() for space in chosen)
-        return f"Delete features, {format_size(size)}: {'; '.join(listed)}{self._kept_text}"
+        return f"Delete features, {format_size(size)}: {'; '.join(listed)}{self.kept_text}"
 
     @property
     def nothing(self) -> str:
         """What is said where nothing would be deleted; "" where something would."""
-        return "" if any(self.chosen.values()) else f"No features to delete{self._kept_text}."
+        return "" if any(self.chosen.values()) else f"No features to delete{self.kept_text}."
 
     @property
-    def _kept_text(self) -> str:
+    def kept_text(self) -> str:
+        """Which chosen features stay; "" where all are deleted."""
         if not self.needed:
             return ""
         names = ", ".join(space.subject for space in self.needed)
@@ -122,7 +123,7 @@ def clear(planned: Clearing) -> str:
         freed += int(done["freed"])
         kept += len(done["kept"])
     more = f" {kept:,} were kept, as a run has begun to use them." if kept else ""
-    return f"Deleted features: {format_size(freed)} are free again.{more}"
+    return f"Deleted features: {format_size(freed)} are free again{planned.kept_text}.{more}"
 
 
 def explain(planned: Clearing | None) -> Script:
