@@ -66,7 +66,8 @@ def _open_lock(name: str) -> FileLock:
     from filelock import FileLock
 
     file = paths.data_folder("locks") / f"{name}.lock"
-    private.touch(file)
+    with _reporting_failure(str(file)):
+        private.touch(file)
     return FileLock(str(file), mode=private.FILE_MODE, thread_local=False)
 
 
@@ -75,12 +76,25 @@ def _acquire(lock: FileLock, seconds: float) -> bool:
     from filelock import Timeout
 
     try:
-        lock.acquire(timeout=seconds)
+        with _reporting_failure(lock.lock_file):
+            lock.acquire(timeout=seconds)
     except Timeout:
         return False
+    return True
+
+
+@contextmanager
+def _reporting_failure(file: str) -> Iterator[None]:
+    """Raise NoFolder where the file system refuses a lock: it is read only, or supports none."""
+    from filelock import Timeout
+
+    try:
+        yield
+    except Timeout:  # it is an OSError
+        raise
     except OSError as error:
         raise NoFolder(
-            f"{lock.lock_file} cannot be locked: {error.strerror or error}.",
-            fix="Set DL_MAGICS_HOME to a folder on a local disk, then restart the kernel.",
+            f"{file} cannot be locked: {error.strerror or error}.",
+            fix="Set DL_MAGICS_HOME to a folder on a local disk that you can write to, then "
+            "restart the kernel.",
         ) from error
-    return True

@@ -86,6 +86,15 @@ def test_a_run_on_a_disk_that_is_read_only_is_refused_in_two_lines(disk):
     assert "DL_MAGICS_HOME" in refused.value.fix
 
 
+def test_a_setting_on_a_disk_that_is_read_only_is_refused_in_two_lines(disk):
+    disk.make_read_only()
+
+    with pytest.raises(NoFolder, match="Read-only file system") as refused, lock.hold("state"):
+        pass
+
+    assert "DL_MAGICS_HOME" in refused.value.fix
+
+
 def test_runs_and_features_on_a_disk_that_is_read_only_can_be_read(disk):
     folder = run_events.write_log(disk.folder / "runs" / "r", run_events.make_events())
     store = FeatureStore(disk.folder / "features", {"model": "VGG16"}, (2000,))

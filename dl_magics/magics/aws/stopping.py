@@ -31,18 +31,31 @@ def stop_instance(current: Context, name: str | None) -> Receipt | Instance:
 
 
 def wait_for_runs(current: Context, instance: Instance) -> None:
-    """Wait until the runs on an instance have ended, and check that their results are here."""
-    from dl_magics.actions.runs import remote_run, when_done
-    from dl_magics.magics.display import live
+    """Wait until the runs on an instance have ended, and check that their results are here.
+
+    If they are not, it stays up on a shorter guard, which is said; an interrupt changes nothing.
+    """
+    from dl_magics.actions.runs import when_done
 
     if instance.state != "running":
         return
     for run in when_done.list_going_on(current, instance):
         print_line(f"{instance.name} is stopped after the run {run.name}.")
-        live.attach(run, live.LineScreen())
-        # Another process may have copied it, and may not be at the end of its files yet.
-        remote_run.fetch_results(run.record)
-        when_done.check_results(run, instance.name)
+        try:
+            _wait_for_results(run, instance.name)
+        except DLMagicsError:
+            _say_it_stays_up(when_done.Ending("stop", current, instance.id, instance.name))
+            raise
+
+
+def _wait_for_results(run: Run, name: str) -> None:
+    from dl_magics.actions.runs import remote_run, when_done
+    from dl_magics.magics.display import live
+
+    live.attach(run, live.LineScreen())
+    # Another process may have copied it, and may not be at the end of its files yet.
+    remote_run.fetch_results(run.record)
+    when_done.check_results(run, name)
 
 
 @contextmanager
@@ -52,11 +65,15 @@ def saying_it_stays_up(ending: Ending | None) -> Iterator[None]:
         yield
     except (DLMagicsError, KeyboardInterrupt):
         if ending:
-            from dl_magics.actions.runs import when_done
-
-            guard = when_done.shorten_guard(ending)
-            print_line(f"{ending.name} stays up: %aws_stop {ending.id} stops it{guard}.")
+            _say_it_stays_up(ending)
         raise
+
+
+def _say_it_stays_up(ending: Ending) -> None:
+    from dl_magics.actions.runs import when_done
+
+    guard = when_done.shorten_guard(ending)
+    print_line(f"{ending.name} stays up: %aws_stop {ending.id} stops it{guard}.")
 
 
 def end_after(ending: Ending, run: Run) -> None:

@@ -556,19 +556,18 @@ def test_an_instance_stays_up_where_its_run_does_not_begin(run, cell, error):
 
 
 def test_results_that_do_not_fit_on_this_disk_keep_the_instance_up_on_a_shorter_guard(run, capsys):
-    run("%idle_timeout 1h")
+    with mount_small_disk(paths.data_folder("runs"), "20m"):
+        for line in (CELL.replace("colours", "colours --then stop", 1), "%aws_stop --when-done"):
+            run("%idle_timeout 1h")
+            capsys.readouterr()
+            with pytest.raises(errors.DiskFull):
+                run(line)
 
-    with (
-        mount_small_disk(paths.data_folder("runs"), "20m"),
-        pytest.raises(errors.DiskFull),
-    ):
-        run(CELL.replace("colours", "colours --then stop", 1))
-
-    said = capsys.readouterr().out
-    assert "gpu stays up: %aws_stop i-" in said
-    assert "and its guard does after 10 idle minutes (%idle_timeout)" in said
+            said = capsys.readouterr().out
+            assert "gpu stays up: %aws_stop i-" in said
+            assert "and its guard does after 10 idle minutes (%idle_timeout)" in said
+            assert "stops it in 10 min" in run("%aws_keep")
     assert run("%aws_state") == "running"
-    assert "stops it in 10 min" in run("%aws_keep")
 
 
 def test_an_instance_is_stopped_when_its_run_is_done(run, capsys):
