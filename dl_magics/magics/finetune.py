@@ -71,51 +71,56 @@ class FinetuneMagics(Magics):
 
         ::
 
-            setting         default     meaning
-            model           "VGG16"     any model of keras.applications, with its own
-                                        preprocessing
-            weights         "imagenet"  pretrained weights: "imagenet", a file, or None for
-                                        random initialization
-            image_size      None        height and width in pixels; None is the default of the
-                                        model (VGG16: 224)
-            epochs          5           epochs of the head
-            batch_size      "auto"      "auto" is what fits into memory for the frozen part,
-                                        and 32 for the head
-            learning_rate   0.001       of the optimizer, for the head
-            optimizer       "adam"      one of keras.optimizers by name, or as Keras writes it:
-                                        class_name and config
-            weight_decay    None        of the optimizer; None is its own (0.004 for adamw,
-                                        else none)
-            label_smoothing 0.0         fraction of each label that is spread over all classes
-            class_weight    None        weights of the classes in the loss: "balanced" gives
-                                        each class the same share, or a dict by name; None is 1
-                                        for each image
-            heads           "auto"      heads that are trained side by side, their
-                                        probabilities are averaged; "auto" is 5, or 1 for a
-                                        head of your own, without hidden layers, on whole maps
-                                        and with Theano
-            dense           [256]       sizes of the hidden layers of the head; [] for none
-            dropout         0.5         fraction of units to drop in the head
-            pooling         "avg"       input of the head: the mean or the maximum of each
-                                        feature map, or the whole map (None)
-            augment         0           augmented copies of each training image
-            valid           0.2         fraction kept for validation if the folder has no
-                                        valid/
-            sample          None        training images per class, and sample * valid of them
-                                        for validation; None is all
-            seed            42          same seed, same numbers
-            patience        3           epochs without a lower val_loss before training stops
-            mixed_precision "auto"      half precision for the frozen part; "auto" uses it
-                                        where the device is faster with it
-            max_duration    None        time after which the run ends and keeps the best
-                                        weights: minutes, or "90s", "30m", "2h"
-            budget          None        dollars that the time of the run may cost on an
-                                        instance: it ends before, with the best weights
-            then            None        what happens to the instance once the results are on
-                                        this computer and checked: "stop", "terminate" (with -f
-                                        on the line), or None
-            backend         None        None is the backend that %backend shows; "theano"
-                                        trains VGG16 with Keras 1
+            setting             default     meaning
+            model               "VGG16"     any model of keras.applications, with its own
+                                            preprocessing
+            weights             "imagenet"  pretrained weights: "imagenet", a file, or None for
+                                            random initialization
+            image_size          None        height and width in pixels; None is the default of the
+                                            model (VGG16: 224)
+            epochs              5           epochs of the head
+            batch_size          "auto"      "auto" is what fits into memory for the frozen part,
+                                            and 32 for the head
+            learning_rate       0.001       of the optimizer, for the head
+            optimizer           "adam"      one of keras.optimizers by name, or as Keras writes it:
+                                            class_name and config
+            weight_decay        None        of the optimizer; None is its own (0.004 for adamw,
+                                            else none)
+            label_smoothing     0.0         fraction of each label that is spread over all classes
+            class_weight        None        weights of the classes in the loss: "balanced" gives
+                                            each class the same share, or a dict by name; None is 1
+                                            for each image
+            heads               "auto"      heads that are trained side by side, their
+                                            probabilities are averaged; "auto" is 5, or 1 for a
+                                            head of your own, without hidden layers, on whole maps
+                                            and with Theano
+            unfreeze            None        what is trained after the head, together with it: from
+                                            a block or layer on ("block5"), or a number of the last
+                                            layers; None is nothing
+            unfreeze_epochs     3           epochs of what is unfrozen
+            fine_learning_rate  1e-05       of the optimizer, for what is unfrozen
+            dense               [256]       sizes of the hidden layers of the head; [] for none
+            dropout             0.5         fraction of units to drop in the head
+            pooling             "avg"       input of the head: the mean or the maximum of each
+                                            feature map, or the whole map (None)
+            augment             0           augmented copies of each training image
+            valid               0.2         fraction kept for validation if the folder has no
+                                            valid/
+            sample              None        training images per class, and sample * valid of them
+                                            for validation; None is all
+            seed                42          same seed, same numbers
+            patience            3           epochs without a lower val_loss before training stops
+            mixed_precision     "auto"      half precision for the frozen part; "auto" uses it
+                                            where the device is faster with it
+            max_duration        None        time after which the run ends and keeps the best
+                                            weights: minutes, or "90s", "30m", "2h"
+            budget              None        dollars that the time of the run may cost on an
+                                            instance: it ends before, with the best weights
+            then                None        what happens to the instance once the results are on
+                                            this computer and checked: "stop", "terminate" (with -f
+                                            on the line), or None
+            backend             None        None is the backend that %backend shows; "theano"
+                                            trains VGG16 with Keras 1
         """
         from dl_magics.actions.gpu import sync
         from dl_magics.actions.runs import estimate, finetune, place, runs, when_done

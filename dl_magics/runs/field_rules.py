@@ -86,7 +86,7 @@ def _is_recipe(value: Any) -> bool:
     return (
         _mapping_to(_is_json)(value)
         and all(_is_text(value.get(name, "")) for name in ("model", "data", "head"))
-        and _is_count(value.get("epochs", 0))
+        and all(_is_count(value.get(name, 0)) for name in ("epochs", "unfreeze_epochs"))
     )
 
 

@@ -21,6 +21,8 @@ from dl_magics.runs.events import (
 
 # Notes about what goes on at the start of a run: over when its first phase starts.
 _UNTIL_NEXT_PHASE = ("fetching_weights", "finding_batch_size")
+# A note about what is being stored: over when that phase is.
+STORING = "storing_activations"
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,12 @@ class RunState:
     """The state of a run after its `n`-th event.
 
     `status` is "" before the run started and "running" until it ended. `epochs` holds {"epoch",
-    "logs", "best"} of each epoch, `resumed` {"interrupted_at", "epoch", "batches"} of each time
-    that the run was resumed, `sizes` the bytes of each file that it saved. `seconds_paused` is the
-    time between interruption and resumption, `dollars_before` what the run cost until it was
-    resumed on its present host; `at` is the time of the last event, in seconds since the epoch like
-    `started_at`.
+    "phase", "logs", "best"} of each epoch, counted over all phases: `epochs_before` of them are
+    those of earlier phases than the present one. `resumed` holds {"interrupted_at", "epoch",
+    "batches"} of each time that the run was resumed, `sizes` the bytes of each file that it saved,
+    `seconds_paused` the time between interruption and resumption, `dollars_before` what the run
+    cost until it was resumed on its present host; `at` is the time of the last event, in seconds
+    since the epoch like `started_at`.
     """
 
     n: int = 0
@@ -53,6 +56,7 @@ class RunState:
     images_per_second: float = 0.0
     seconds_left: float = 0.0
     epochs: tuple[Mapping[str, Any], ...] = ()
+    epochs_before: int = 0
     skipped: tuple[Mapping[str, str], ...] = ()
     gray: tuple[float, ...] = ()
     warnings: tuple[Mapping[str, str], ...] = ()
@@ -72,6 +76,14 @@ class RunState:
     def best(self) -> Mapping[str, Any] | None:
         """The best epoch so far, as in `epochs`."""
         return next((each for each in reversed(self.epochs) if each["best"]), None)
+
+    @property
+    def epochs_asked(self) -> int:
+        """The number of epochs that the recipe asks for; training may end earlier."""
+        if self.phase == "unfrozen" and self.unit == "epochs":
+            return self.epochs_before + self.total
+        more = self.recipe.get("unfreeze_epochs", 0) if self.recipe.get("unfreeze") else 0
+        return int(self.recipe.get("epochs", 0)) + int(more)
 
     @property
     def ended(self) -> bool:
@@ -131,9 +143,15 @@ class RunState:
                     "total": event.total,
                     "done": event.kept,
                     "kept": event.kept,
+                    "epochs_before": max(len(self.epochs) - event.kept, 0)
+                    if event.unit == "epochs"
+                    else self.epochs_before,
                     "seconds_left": 0.0,
                     "warnings": tuple(
-                        each for each in self.warnings if each["code"] not in _UNTIL_NEXT_PHASE
+                        each
+                        for each in self.warnings
+                        if each["code"] not in _UNTIL_NEXT_PHASE
+                        and (each["code"] != STORING or event.phase == "features")
                     ),
                 }
             case Progressed():
@@ -144,8 +162,14 @@ class RunState:
                     "seconds_left": event.seconds_left,
                 }
             case EpochEnded():
-                ended = {"epoch": event.epoch, "logs": event.logs, "best": event.best}
-                return {"epochs": (*self.epochs, ended), "done": event.epoch}
+                ended = {
+                    "epoch": event.epoch,
+                    "phase": event.phase,
+                    "logs": event.logs,
+                    "best": event.best,
+                }
+                done = max(event.epoch - self.epochs_before, 0)
+                return {"epochs": (*self.epochs, ended), "done": done}
             case CheckpointSaved():
                 return {"sizes": {**self.sizes, event.path: event.size}}
             case Warned():

@@ -12,13 +12,14 @@ from html import escape
 from importlib.util import find_spec
 from typing import Any
 
-from dl_magics.runs.field_rules import METRICS
+from dl_magics.runs.field_rules import METRICS, Phase
 from dl_magics.runs.state import RunState
 from dl_magics.text import escape_controls
 
 # Readable on a white and on a black background; near those of dl_magics/widgets/browser/base.css.
 _TRAIN, _VALID, _INK = "#6b7f99", "#d4620a", "#808080"
 _MOST_DOTS = 40
+UNFROZEN: Phase = "unfrozen"
 _MOST_ROWS = 10
 _STATUS = {
     "done": "done",
@@ -97,10 +98,11 @@ def describe_copying(state: RunState) -> str:
 def format_epoch(each: Mapping[str, Any]) -> str:
     """Return the metrics of one epoch in one line."""
     logs = each["logs"]
+    unfrozen = " unfrozen" if each["phase"] == UNFROZEN else ""
     return (
-        f"epoch {each['epoch']}: loss {logs['loss']:.4f}, accuracy {logs['accuracy']:.4f}, "
-        f"val_loss {logs['val_loss']:.4f}, val_accuracy {logs['val_accuracy']:.4f}"
-        + (" (best)" if each["best"] else "")
+        f"epoch {each['epoch']}{unfrozen}: loss {logs['loss']:.4f}, "
+        f"accuracy {logs['accuracy']:.4f}, val_loss {logs['val_loss']:.4f}, "
+        f"val_accuracy {logs['val_accuracy']:.4f}" + (" (best)" if each["best"] else "")
     )
 
 
@@ -182,6 +184,8 @@ def draw_curves(state: RunState) -> bytes:
             values = [each["logs"][key] for each in state.epochs]
             marker = "o" if len(epochs) <= _MOST_DOTS else ""
             axes.plot(epochs, values, color=colour, marker=marker, markersize=3, label=key)
+        if (began := first_unfrozen(state)) and began > 1:
+            axes.axvline(began - 0.5, color=_INK, linewidth=1, linestyle=":")
         if best:
             axes.plot(best["epoch"], best["logs"][f"val_{name}"], "o", color=_VALID, markersize=7)
         axes.patch.set_alpha(0)
@@ -195,6 +199,11 @@ def draw_curves(state: RunState) -> bytes:
     FigureCanvasAgg(figure)
     figure.savefig(file, format="png")
     return file.getvalue()
+
+
+def first_unfrozen(state: RunState) -> int | None:
+    """Return the first epoch in which layers of the network were trained, None without one."""
+    return next((each["epoch"] for each in state.epochs if each["phase"] == UNFROZEN), None)
 
 
 def _table(state: RunState) -> str:
@@ -214,7 +223,8 @@ def _rows(epochs: Sequence[Mapping[str, Any]], best: Mapping[str, Any] | None) -
     for each in epochs:
         cells = "".join(f"<td>{each['logs'][name]:.4f}</td>" for name in METRICS)
         mark = "★ " if each is best else ""
-        rows += f"<tr><td>{mark}{_text(each['epoch'])}</td>{cells}</tr>"
+        unfrozen = " unfrozen" if each["phase"] == UNFROZEN else ""
+        rows += f"<tr><td>{mark}{_text(each['epoch'])}{unfrozen}</td>{cells}</tr>"
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     return f'<div style="overflow-x: auto">{table}</div>'
 

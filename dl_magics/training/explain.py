@@ -53,8 +53,28 @@ head.fit(
     callbacks=[keras.callbacks.EarlyStopping(patience={patience}, restore_best_weights=True)],
 )
 
-probabilities = keras.layers.Softmax()(head(frozen(pixels)))
+{unfrozen}probabilities = keras.layers.Softmax()(head(frozen(pixels)))
 keras.Model(pixels, probabilities).save("model.keras")
+"""
+
+_UNFROZEN = """\
+# Then the last layers of the network, together with the head; normalizations stay as they are.
+base.trainable = True
+first = {first}
+for number, layer in enumerate(base.layers):
+    is_frozen = number < first or isinstance(layer, keras.layers.BatchNormalization)
+    layer.trainable = not is_frozen
+network = keras.Model(pixels, head(frozen(pixels)))
+network.compile(
+    keras.optimizers.Adam({rate!r}),
+    keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    metrics=["accuracy"],
+)
+network.fit(
+    train, epochs={epochs}, validation_data=valid,
+    callbacks=[keras.callbacks.EarlyStopping(patience={patience}, restore_best_weights=True)],
+)
+
 """
 
 _SPLIT = """\
@@ -101,6 +121,7 @@ def write_script(recipe: Recipe) -> str:
         batch=recipe.batch_size if isinstance(recipe.batch_size, int) else 32,
         epochs=recipe.epochs,
         patience=recipe.patience,
+        unfrozen=_unfrozen(recipe),
     )
 
 
@@ -111,6 +132,20 @@ def _prepared(recipe: Recipe) -> str:
     scale, offset = SCALES[preprocessing]
     raw = "keras.ops.flip(pixels, axis=-1)" if preprocessing == "caffe" else "pixels"
     return f"keras.layers.Rescaling({scale}, {offset})({raw})"
+
+
+def _unfrozen(recipe: Recipe) -> str:
+    if recipe.unfreeze is None:
+        return ""
+    first = f"len(base.layers) - {recipe.unfreeze}"
+    if isinstance(recipe.unfreeze, str):
+        first = f"[each.name.startswith({recipe.unfreeze!r}) for each in base.layers].index(True)"
+    return _UNFROZEN.format(
+        first=first,
+        rate=recipe.fine_learning_rate,
+        epochs=recipe.unfreeze_epochs,
+        patience=recipe.patience,
+    )
 
 
 def _pooled(recipe: Recipe) -> str:

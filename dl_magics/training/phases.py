@@ -26,12 +26,12 @@ from dl_magics.runs.events import (
     RunStarted,
     Warned,
 )
-from dl_magics.runs.field_rules import Status
+from dl_magics.runs.field_rules import Phase, Status
 from dl_magics.training.checks import data_checks
 from dl_magics.training.engine import scanned_images
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.extraction import describe_broken, fill_store
-from dl_magics.training.engine.feature_store import FeatureStore
+from dl_magics.training.engine.feature_store import Store
 from dl_magics.training.engine.heads.training import Best
 from dl_magics.training.engine.inference.compute import Compute
 from dl_magics.training.engine.inference.out_of_memory import is_out_of_memory
@@ -168,7 +168,7 @@ class Frame:
         return scanned_images.scan_folder(folder, self.recipe)
 
     def compute_features(
-        self, images: ScannedImages, store: FeatureStore, batch_size: int, compute: Compute
+        self, images: ScannedImages, batch_size: int, store: Store, compute: Compute
     ) -> Generator[Event, None, bool]:
         """Enter the phase "features": fill the store.
 
@@ -209,10 +209,11 @@ class Frame:
         enough = self.budget and self.budget.is_spent_on_features(self.timer())
         return bool(enough) or self.should_stop()
 
-    def enter_head(self, kept: int = 0) -> PhaseStarted:
-        """Enter the phase "head", `kept` epochs of which are done already."""
-        self.enter_phase("head")
-        return PhaseStarted(phase="head", total=self.recipe.epochs, unit="epochs", kept=kept)
+    def enter_training(self, phase: Phase = "head", kept: int = 0) -> PhaseStarted:
+        """Enter a phase of training, `kept` epochs of which are done already."""
+        self.enter_phase(phase)
+        total = self.recipe.epochs if phase == "head" else self.recipe.unfreeze_epochs
+        return PhaseStarted(phase=phase, total=total, unit="epochs", kept=kept)
 
     def save_model(self, name: str, images: int, save: Callable[[Path], str]) -> Iterator[Event]:
         """Enter the phase "evaluate": save the model; `save` returns the sha256 of its file."""

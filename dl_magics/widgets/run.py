@@ -66,7 +66,7 @@ class RunWidget(LiveWidget):
                 "title": title(state),
                 "device": state.device,
                 "host": f"on {state.host['name']}" if "name" in state.host else "",
-                "epochs_asked": state.recipe.get("epochs", 0),
+                "epochs_asked": state.epochs_asked,
             }
             self.progress = {
                 "status": state.status,

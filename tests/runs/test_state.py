@@ -13,7 +13,7 @@ from dl_magics.runs.events import (
     RunEnded,
     Warned,
 )
-from dl_magics.runs.state import RunState, replay_events
+from dl_magics.runs.state import STORING, RunState, replay_events
 from support import run_events
 
 WARNED = Warned(code="imbalance", text="dogs has few.", fix="Add some.")
@@ -102,6 +102,51 @@ def test_an_epoch_is_counted_and_stored():
     assert [each["epoch"] for each in state.epochs] == [1, 2]
     assert state.done == 2
     assert state.best["epoch"] == 1
+
+
+def unfrozen(*middle, kept=0):
+    """Return the state of a run that trained its head for one of two epochs, and then layers."""
+    began = PhaseStarted(phase="unfrozen", total=3, unit="epochs", kept=kept)
+    head = PhaseStarted(phase="head", total=2, unit="epochs")
+    recipe = {"epochs": 2, "unfreeze": "block5", "unfreeze_epochs": 3}
+    return replay_events(
+        run_events.make_events(head, run_events.epoch(1), began, *middle, **recipe)
+    )
+
+
+def test_epochs_of_a_second_phase_are_counted_from_its_start():
+    state = unfrozen(run_events.epoch(2, phase="unfrozen"), run_events.epoch(3, phase="unfrozen"))
+
+    assert (state.phase, state.done, state.total) == ("unfrozen", 2, 3)
+    assert [each["phase"] for each in state.epochs] == ["head", "unfrozen", "unfrozen"]
+    assert state.epochs_asked == 1 + 3
+
+
+def test_a_second_phase_counts_on_where_it_is_resumed():
+    state = unfrozen(
+        run_events.epoch(2, phase="unfrozen"),
+        run_events.resumed(5, epoch=3),
+        PhaseStarted(phase="unfrozen", total=3, unit="epochs", kept=1),
+        run_events.epoch(3, phase="unfrozen"),
+    )
+
+    assert (state.done, state.epochs_before, state.epochs_asked) == (2, 1, 4)
+
+
+def test_a_recipe_with_a_second_phase_asks_for_the_epochs_of_both():
+    recipe = {"epochs": 2, "unfreeze": 4, "unfreeze_epochs": 3}
+
+    assert replay_events(run_events.make_events(**recipe)).epochs_asked == 5
+    assert replay_events(run_events.make_events(epochs=2, unfreeze_epochs=3)).epochs_asked == 2
+
+
+def test_what_is_being_stored_is_said_until_that_is_done():
+    stores = Warned(code=STORING, text="183 MB are stored.", fix="")
+    features = PhaseStarted(phase="features", total=9, unit="images")
+    head = PhaseStarted(phase="head", total=2, unit="epochs")
+
+    assert replay_events(run_events.make_events(stores, features)).warnings
+    assert not replay_events(run_events.make_events(stores, features, head)).warnings
 
 
 def test_warnings_and_skipped_files_are_stored():

@@ -184,6 +184,20 @@ def test_a_long_run_lists_best_and_last_epoch_and_folds_the_rest():
     assert folded.count("<tr>") == 1 + 11
 
 
+def test_epochs_of_a_second_phase_are_named_and_behind_a_line():
+    middle = [run_events.epoch(1), run_events.epoch(2, loss=0.4, phase="unfrozen")]
+    state = replay_events(run_events.make_events(*middle))
+    head_only = replay_events(
+        run_events.make_events(run_events.epoch(1), run_events.epoch(2, loss=0.4))
+    )
+
+    assert "\nepoch 2 unfrozen: loss 0.4000" in summary.render_text(state)
+    page = summary.render_html(state, b"png")
+    assert "<td>1</td>" in page
+    assert "<td>★ 2 unfrozen</td>" in page
+    assert summary.draw_curves(state) != summary.draw_curves(head_only)
+
+
 def test_only_the_best_epoch_has_a_star():
     middle = [run_events.epoch(1), run_events.epoch(2), run_events.epoch(3, best=False)]
 

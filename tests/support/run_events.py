@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hypothesis import strategies as st
 
@@ -54,9 +54,11 @@ def started(classes: Sequence[str] = ("cats", "dogs"), **recipe: Any) -> RunStar
     )
 
 
-def epoch(n: int, loss: float = 0.5, best: bool = True) -> EpochEnded:
+def epoch(
+    n: int, loss: float = 0.5, best: bool = True, phase: Literal["head", "unfrozen"] = "head"
+) -> EpochEnded:
     logs = {"loss": loss, "accuracy": 0.9, "val_loss": loss, "val_accuracy": 0.8}
-    return EpochEnded(phase="head", epoch=n, logs={**logs, "learning_rate": 1e-3}, best=best)
+    return EpochEnded(phase=phase, epoch=n, logs={**logs, "learning_rate": 1e-3}, best=best)
 
 
 def resumed(at: int, epoch: int = 1, batches: int = 0) -> RunResumed:

@@ -28,7 +28,7 @@ def folder(at, parts):
 @pytest.mark.parametrize(
     ("parts", "line", "cell"),
     [
-        (("",), "--model VGG16 --dense []", ""),
+        (("",), "--model VGG16 --dense [] --unfreeze block5 --unfreeze-epochs 2", ""),
         (("train", "valid"), "--model MobileNetV2 --pooling max --dropout 0", HEAD),
     ],
 )

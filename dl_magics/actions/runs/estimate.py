@@ -33,6 +33,8 @@ _OTHER_GPU, _CPU_SPEED = (100.0, 4000.0), (0.5, 5.0)
 # Other networks than VGG16 are up to ten times as fast, and some a fifth.
 _OTHER_NETWORK = (0.2, 10.0)
 _START, _EPOCH_IMAGE, _END = (8.0, 60.0), (1e-4, 5e-3), (1.0, 10.0)
+# An image in an epoch in which layers of the network are trained, in passes of the whole network.
+_UNFROZEN = (0.05, 4.0)
 _MEASURED = (0.8, 1.3)
 _LEAST_SECONDS = 30
 _FEATURE_BYTES, _LIVE_BYTES = 4, 4 * 4 * 64
@@ -133,10 +135,19 @@ def estimate_run(recipe: Recipe, place: TrainingPlace) -> Estimate:
     image = _span(each.image for each in speeds) or _guess_image(recipe, type_)
     epoch_image = _span(each.epoch_image for each in speeds) or _EPOCH_IMAGE
     least_epochs = min(recipe.epochs, recipe.patience + 1)
+    unfrozen = {}
+    if recipe.unfreeze is not None:
+        step = _span(each.unfrozen_image for each in speeds) or (
+            image[0] * _UNFROZEN[0],
+            image[1] * _UNFROZEN[1],
+        )
+        least = min(recipe.unfreeze_epochs, recipe.patience)
+        unfrozen = {"unfrozen": _scale(step, train * least, train * recipe.unfreeze_epochs)}
     parts = {
         "start": _span(each.start for each in speeds) or _START,
         "features": _scale(image, views, views),
         "head": _scale(epoch_image, train * least_epochs, train * recipe.epochs),
+        **unfrozen,
         "saving": _span(each.end for each in speeds) or _END,
     }
     seconds = sum(low for low, _ in parts.values()), sum(high for _, high in parts.values())

@@ -22,7 +22,8 @@ _FEWEST_IMAGES = 20
 class Speed:
     """Seconds that a run took: for its start, an image, an image in an epoch of the head, its end.
 
-    None where the run did not do that.
+    `unfrozen_image` is an image in an epoch in which layers of the network were trained. None where
+    the run did not do that.
     """
 
     run: str
@@ -30,6 +31,7 @@ class Speed:
     image: float | None
     epoch_image: float | None
     end: float
+    unfrozen_image: float | None = None
 
 
 def list_speeds(recipe: Recipe, type_: str) -> Iterator[Speed]:
@@ -38,7 +40,7 @@ def list_speeds(recipe: Recipe, type_: str) -> Iterator[Speed]:
         with suppress(DLMagicsError):
             state = run.record.refresh()
             if _is_alike(state, recipe, type_):
-                yield _measure(run.name, state, run.record.events)
+                yield _measure(run.name, state, run.record.events, recipe)
 
 
 def _is_alike(state: RunState, recipe: Recipe, type_: str) -> bool:
@@ -51,15 +53,21 @@ def _is_alike(state: RunState, recipe: Recipe, type_: str) -> bool:
     )
 
 
-def _measure(name: str, state: RunState, events: tuple[Event, ...]) -> Speed:
+def _measure(name: str, state: RunState, events: tuple[Event, ...], recipe: Recipe) -> Speed:
     began = [each for each in events if isinstance(each, PhaseStarted) and each.unit == "images"]
     computed = began[0].total - began[0].kept if began else 0
-    trained = sum(state.counts["train"].values()) * len(state.epochs)
     seconds = state.seconds
+    images = sum(state.counts["train"].values())
+
+    def per_image(phase: str) -> float | None:
+        trained = images * sum(each["phase"] == phase for each in state.epochs)
+        return seconds.get(phase, 0.0) / trained if trained else None
+
     return Speed(
         name,
         seconds.get("start", 0.0),
         seconds.get("features", 0.0) / computed if computed >= _FEWEST_IMAGES else None,
-        seconds.get("head", 0.0) / trained if trained else None,
+        per_image("head"),
         seconds.get("evaluate", 0.0),
+        per_image("unfrozen") if state.recipe.get("unfreeze") == recipe.unfreeze else None,
     )

@@ -15,6 +15,7 @@ from dl_magics.runs.events import EpochEnded, Warned
 from dl_magics.text import escape_controls
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.extraction import Broken, View
+from dl_magics.training.engine.heads.training import RATES
 from dl_magics.training.recipe import applications
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.weights import weights
@@ -132,7 +133,7 @@ def warn_of_divergence(epoch: EpochEnded, classes: int) -> Iterator[Warned]:
             code="learning_rate_too_high",
             text=f"val_loss {loss:,.4g} after epoch {epoch.epoch}, where a guess has {guess:.2g}: "
             "training diverges.",
-            fix=f"Lower the learning rate: learning_rate = {min((rate or 1) / 10, 1e-3):g}",
+            fix=f"Lower the learning rate: {RATES[epoch.phase]} = {min((rate or 1) / 10, 1e-3):g}",
         )
 
 

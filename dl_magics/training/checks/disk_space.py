@@ -22,6 +22,12 @@ def bytes_needed(
     return {store.folder: missing * store.record_bytes, run: frozen.bytes}
 
 
+def add_bytes(*needed: Mapping[Path, int]) -> dict[Path, int]:
+    """Return the sum of what several parts of a run will write below each folder."""
+    folders = {folder for each in needed for folder in each}
+    return {folder: sum(each.get(folder, 0) for each in needed) for folder in folders}
+
+
 def require_free_space(needed: Mapping[Path, int]) -> None:
     """Raise DiskFull if a disk has less free space than its folders need."""
     disks: dict[int, list[Path]] = {}
@@ -32,11 +38,13 @@ def require_free_space(needed: Mapping[Path, int]) -> None:
         free = shutil.disk_usage(folders[0]).free
         if size > free:
             raise DiskFull(
-                f"This run needs {_gigabytes(size)} in {folders[0]}: {_gigabytes(free)} are free.",
+                f"This run needs {format_bytes(size)} in {folders[0]}: {format_bytes(free)} are "
+                "free.",
                 fix="Free disk space and run the cell again: %features shows what takes it · "
                 "sample = 1000 takes fewer images",
             )
 
 
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:,.2f} GB"
+def format_bytes(size: int) -> str:
+    """Return a size in gigabytes, in megabytes where it is below one."""
+    return f"{size / 1e9:,.2f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"

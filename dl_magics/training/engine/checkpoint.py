@@ -171,6 +171,8 @@ def _packed(checkpoint: Checkpoint) -> bytes:
         "sums": standing.means.sums,
         "images": standing.means.images,
         "weight": standing.means.weight,
+        "phase": standing.phase,
+        "epochs_before": standing.epochs_before,
         "best_epoch": standing.best.epoch,
         "best_logs": standing.best.logs,
     }
@@ -193,7 +195,14 @@ def _unpacked(payload: memoryview) -> Checkpoint:
         means = Means(metadata["sums"], metadata["images"], metadata["weight"])
         return Checkpoint(
             metadata["about"],
-            TrainingState(metadata["epoch"], metadata["batches"], means, best),
+            TrainingState(
+                metadata["epoch"],
+                metadata["batches"],
+                means,
+                best,
+                metadata["phase"],
+                metadata["epochs_before"],
+            ),
             _listed("variable", arrays),
             _listed("generator", arrays),
         )

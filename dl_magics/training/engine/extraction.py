@@ -20,7 +20,7 @@ from dl_magics.data.deep_gray import GrayRange, join_ranges
 from dl_magics.data.folders import ImageFile
 from dl_magics.runs.events import Event, PhaseStarted, Progressed
 from dl_magics.text import escape_controls
-from dl_magics.training.engine.feature_store import FeatureStore, Key
+from dl_magics.training.engine.feature_store import Key, Store
 from dl_magics.training.engine.inference.compute import Compute, Fetch, Pixels
 from dl_magics.training.engine.throughput import Throughput
 
@@ -71,7 +71,7 @@ def scan_images(
 
 
 def fill_store(
-    store: FeatureStore,
+    store: Store,
     views: Sequence[View],
     size: int,
     batch_size: int,

@@ -1,9 +1,10 @@
 """The feature store: the outputs of the frozen part, cached for later runs.
 
 A space holds the features of one network. Each writer appends to a block of its own, so writers
-never wait for each other. A record is a key of 32 bytes, a checksum, and float32 values. Incomplete
-or damaged records are ignored and computed again, as are all records of an incomplete batch: a
-resumed run then computes the same batches as an uninterrupted one.
+never wait for each other. A record is a key of 32 bytes, a checksum, and values: float32, or of 16
+bits where they were computed so. Incomplete or damaged records are ignored and computed again, as
+are all records of an incomplete batch: a resumed run then computes the same batches as an
+uninterrupted one.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import os
 import uuid
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache, partial
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +30,27 @@ from dl_magics.training.storage import spaces
 Key = bytes
 Place = tuple[Path, int]
 
+_STORED = {"float32": "<f4", "float16": "<f2", "bfloat16": "<u2"}
+# What the cut of a space begins with that has no features, but activations within the network.
+BEHIND_LAYER = "behind layer"
 _OPEN_BLOCKS = 64  # the number of open files is limited, and every run adds a block
+
+
+class Writer(Protocol):
+    """Adds what was computed of images."""
+
+    def add(self, keys: Sequence[Key], features: NDArray[np.float32], /) -> None:
+        """Append the features of `keys`."""
+
+
+class Store(Protocol):
+    """What can be filled: a feature store, or what takes its place."""
+
+    def __contains__(self, key: Key, /) -> bool:
+        """Return whether nothing is missing for `key`."""
+
+    def writer(self) -> AbstractContextManager[Writer]:
+        """Return a writer, to be used in a `with` statement."""
 
 
 class FeatureStore:
@@ -42,11 +64,21 @@ class FeatureStore:
         everything that a feature depends on except the image: model, weights, size, precision …
     shape
         the shape of the features of one image.
+    values
+        the type in which they are stored; it must hold all values exactly.
     """
 
-    def __init__(self, folder: Path, space: Mapping[str, Any], shape: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        space: Mapping[str, Any],
+        shape: tuple[int, ...],
+        values: str = "float32",
+    ) -> None:
         self.shape = shape
-        text = json.dumps({**space, "shape": shape}, sort_keys=True)
+        self.values = values
+        stored = {} if values == "float32" else {"values": values}
+        text = json.dumps({**space, "shape": shape, **stored}, sort_keys=True)
         self.folder = folder / hashlib.sha256(text.encode()).hexdigest()[:24]
         private.ensure_folder(self.folder)
         spaces.write_description(self.folder, text)
@@ -57,7 +89,7 @@ class FeatureStore:
                 ("at", "<u4"),  # number of records before it in the same batch
                 ("left", "<u4"),  # and after it
                 ("pad", "V20"),
-                ("values", "<f4", shape),
+                ("values", _STORED[values], shape),
             ]
         )
         self._mapped = lru_cache(_OPEN_BLOCKS)(partial(_map, self._record))
@@ -99,7 +131,7 @@ class FeatureStore:
         for block, places in wanted.items():
             values = self._mapped(block)["values"]
             to, rows = np.array(places).T
-            found[to] = values[rows]
+            found[to] = _to_float32(values[rows], self.values)
         return found
 
     def writer(self) -> BlockWriter:
@@ -113,8 +145,8 @@ class FeatureStore:
         records["key"] = np.array(listed, "V32")
         records["at"] = np.arange(len(listed))
         records["left"] = records["at"][::-1]
-        records["values"] = features
-        records["sum"] = [_sum(key, values) for key, values in zip(listed, features, strict=True)]
+        records["values"] = values = _from_float32(features, self.values)
+        records["sum"] = [_sum(key, each) for key, each in zip(listed, values, strict=True)]
         return records
 
     def added(self, block: Path, row: int, keys: Iterable[Key]) -> None:
@@ -125,11 +157,13 @@ class FeatureStore:
 
 
 def open_stores(folder: Path) -> Iterator[FeatureStore]:
-    """Yield the stores of all networks in `folder`, the one that was used last first."""
+    """Yield the stores of the features of all networks, the one that was used last first."""
     found = [each for each in folder.glob("*") if spaces.is_space_name(each.name)]
     for space in sorted(found, key=lambda each: each.stat().st_mtime, reverse=True):
         described = dict(spaces.read_description(space))
         shape = described.pop("shape", None)
+        if str(described.get("cut", "")).startswith(BEHIND_LAYER):
+            continue
         if isinstance(shape, list) and all(isinstance(size, int) for size in shape):
             yield FeatureStore(folder, described, tuple(shape))
 
@@ -180,5 +214,18 @@ def _map(record: np.dtype[Any], block: Path) -> NDArray[Any]:
     return records[: max(whole - 1 - int(last["at"]), 0)] if last["left"] else records
 
 
-def _sum(key: Key, values: NDArray[np.float32]) -> int:
-    return zlib.crc32(np.ascontiguousarray(values, "<f4").data, zlib.crc32(key))
+def _from_float32(values: NDArray[np.float32], stored: str) -> NDArray[Any]:
+    if stored != "bfloat16":
+        return np.asarray(values).astype(_STORED[stored])
+    # NumPy has no bfloat16: it is the upper half of a float32.
+    return (np.ascontiguousarray(values, "<f4").view("<u4") >> 16).astype("<u2")
+
+
+def _to_float32(values: NDArray[Any], stored: str) -> NDArray[np.float32]:
+    if stored != "bfloat16":
+        return values.astype(np.float32)
+    return (values.astype("<u4") << 16).view("<f4")
+
+
+def _sum(key: Key, values: NDArray[Any]) -> int:
+    return zlib.crc32(np.ascontiguousarray(values).data, zlib.crc32(key))

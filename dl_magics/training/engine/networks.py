@@ -49,6 +49,11 @@ class Frozen:
     sha256: str
 
     @property
+    def base(self) -> Any:
+        """The network of `keras.applications` in `plain`."""
+        return find_base(self.plain)
+
+    @property
     def features(self) -> tuple[int, ...]:
         """The shape of the features of one image."""
         return tuple(self.plain.output_shape[1:])
@@ -63,6 +68,11 @@ class Frozen:
         """The number of values of the widest layer, for one image."""
         shapes = [layer.output.shape[1:] for layer in _layers(self.plain)]
         return max(int(math.prod(size or 1 for size in shape)) for shape in shapes)
+
+
+def find_base(network: Any) -> Any:
+    """Return the network of `keras.applications` in one that `add_ends` returned."""
+    return next(layer for layer in network.layers if hasattr(layer, "layers"))
 
 
 def _layers(model: Any) -> Iterator[Any]:
@@ -98,20 +108,21 @@ def _frozen(
     pretrained = applications.APPLICATIONS[model]
     with default_keras_config("float32"), seeded_generators(seed):
         base = weights.load_base(pretrained, size, path, folder)
-        plain = _with_ends(base, pretrained.preprocessing, size, pooling)
+        plain = add_ends(base, pretrained.preprocessing, size, pooling)
     fast = plain
     if precision != "float32":
         with default_keras_config(precision), seeded_generators(seed):
             half = weights.load_base(pretrained, size, None, folder)
             half.set_weights(base.get_weights())
-            fast = _with_ends(half, pretrained.preprocessing, size, pooling)
+            fast = add_ends(half, pretrained.preprocessing, size, pooling)
     digest = hashlib.sha256(graph_sha256(base).encode())
     for values in base.get_weights():
         digest.update(np.ascontiguousarray(values).data)
     return Frozen(plain, fast, digest.hexdigest())
 
 
-def _with_ends(base: Any, preprocessing: Preprocessing, size: int, pooling: str | None) -> Any:
+def add_ends(base: Any, preprocessing: Preprocessing, size: int, pooling: str | None) -> Any:
+    """Return a network from raw RGB pixels to features: `base` behind its preprocessing."""
     import keras
 
     pixels = keras.Input((size, size, 3), name="pixels", dtype="float32")
@@ -124,15 +135,20 @@ def _with_ends(base: Any, preprocessing: Preprocessing, size: int, pooling: str 
             prepared
         )
     base.trainable = False
-    features = base(prepared, training=False)
+    features = pool_map(base(prepared, training=False), pooling)
+    return keras.Model(pixels, features, name="frozen", trainable=False)
+
+
+def pool_map(features: Any, pooling: str | None) -> Any:
+    """Return the features of a feature map, in float32."""
+    import keras
+
     # Means in half precision lose digits: always pool in float32.
     if pooling == "avg":
-        features = keras.layers.GlobalAveragePooling2D(dtype="float32", name="pool")(features)
-    elif pooling == "max":
-        features = keras.layers.GlobalMaxPooling2D(dtype="float32", name="pool")(features)
-    else:
-        features = keras.layers.Activation("linear", dtype="float32", name="map")(features)
-    return keras.Model(pixels, features, name="frozen", trainable=False)
+        return keras.layers.GlobalAveragePooling2D(dtype="float32", name="pool")(features)
+    if pooling == "max":
+        return keras.layers.GlobalMaxPooling2D(dtype="float32", name="pool")(features)
+    return keras.layers.Activation("linear", dtype="float32", name="map")(features)
 
 
 def join_model(network: Frozen, trained_head: Any) -> Any:

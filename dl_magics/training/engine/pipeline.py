@@ -23,7 +23,8 @@ from dl_magics.training.engine import (
 )
 from dl_magics.training.engine.checkpoint import Checkpoint, CheckpointSaver
 from dl_magics.training.engine.device import Device
-from dl_magics.training.engine.feature_store import FeatureStore
+from dl_magics.training.engine.feature_store import FeatureStore, Store
+from dl_magics.training.engine.fine_tuning.fine_tuning import FineTuning
 from dl_magics.training.engine.heads.examples import (
     Examples,
     require_weighted_classes,
@@ -32,6 +33,7 @@ from dl_magics.training.engine.heads.examples import (
 from dl_magics.training.engine.heads.network import build_head
 from dl_magics.training.engine.heads.training import TrainingState, train_head
 from dl_magics.training.engine.inference import batch_search
+from dl_magics.training.engine.inference.compute import Compute
 from dl_magics.training.engine.inference.keras_compute import KerasCompute
 from dl_magics.training.engine.inference.out_of_memory import release_memory
 from dl_magics.training.engine.resume_point import ResumePoint
@@ -121,8 +123,16 @@ class _KerasSteps:
         space = fingerprint.feature_space(recipe, frozen, precision, found)
         store = FeatureStore(self.paths.features, space, frozen.features)
         spaces.record_user(store.folder, self.paths.run.name)
+        tuning = None
+        if recipe.unfreeze is not None:
+            tuning = FineTuning.prepare(frame, self.paths, frozen, precision, space)
         keys = (view.key for view in images.views)
-        disk_space.require_free_space(disk_space.bytes_needed(store, keys, frozen, self.paths.run))
+        disk_space.require_free_space(
+            disk_space.add_bytes(
+                disk_space.bytes_needed(store, keys, frozen, self.paths.run),
+                tuning.bytes_needed(images) if tuning else {},
+            )
+        )
         batch = measured or device.choose_batch_size(recipe.batch_size, found, frozen.widest)
         if resume_point:
             batch = resume_point.batch_size(found, batch)
@@ -138,20 +148,26 @@ class _KerasSteps:
             )
         if not self.checkpoint:
             yield checkpoint.save_checkpoint(self.paths.run, Checkpoint(about))
-        if not (
-            yield from frame.compute_features(
-                images, store, batch, KerasCompute(frozen.fast, found, batch)
-            )
-        ):
+        filled: tuple[Store, Compute] = store, KerasCompute(frozen.fast, found, batch)
+        if tuning:
+            yield from tuning.describe(images)
+            filled = tuning.fill(store, found, batch)
+        if not (yield from frame.compute_features(images, batch, *filled)):
             return
         if found.kind == "gpu":
             release_memory()
 
         train, valid = _examples(recipe, folder.classes, store, images)
-        head = build_head(recipe, train.features, len(folder.classes))
-        yield from self._learn(head, train, valid, about)
+        head = build_head(recipe, train.features[:], len(folder.classes))
+        if self.standing.phase == "head":
+            yield from self._learn(head, train, valid, about)
         if self.standing.best.epoch is None:
             return
+        if tuning and (self.standing.phase == "unfrozen" or not frame.should_stop()):
+            yield from tuning.train(
+                head, images, (train, valid), self.standing, self.checkpoint, about
+            )
+            frozen = tuning.frozen
 
         def save(path: Path) -> str:
             return networks.save_model(networks.join_model(frozen, head), folder.classes, path)
@@ -169,7 +185,7 @@ class _KerasSteps:
         if self.checkpoint:
             checkpoint.restore_head(head, self.checkpoint)
         keeper = CheckpointSaver(self.paths.run, head, about, self.frame.timer)
-        yield self.frame.enter_head(kept)
+        yield self.frame.enter_training(kept=kept)
         with device.hide_retracing_warnings():
             yield from train_head(
                 head,

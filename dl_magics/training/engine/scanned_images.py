@@ -11,7 +11,7 @@ from dl_magics.data.folders import ImageFolder
 from dl_magics.runs.events import Warned
 from dl_magics.training.checks import data_checks
 from dl_magics.training.engine.extraction import Broken, View, scan_images
-from dl_magics.training.engine.feature_store import FeatureStore
+from dl_magics.training.engine.feature_store import Store
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.steps.budget import Budget
 
@@ -41,7 +41,7 @@ class ScannedImages:
         random.Random(seed).shuffle(views)
         return views
 
-    def keep_computed(self, store: FeatureStore, budget: Budget) -> Iterator[Warned]:
+    def keep_computed(self, store: Store, budget: Budget) -> Iterator[Warned]:
         """Leave out the images whose features a budget did not suffice for, and say how many."""
         before = len(self.readable(self.views))
         self.train[:] = [view for view in self.readable(self.train) if view.key in store]

@@ -32,6 +32,9 @@ class Recipe:
     label_smoothing: float = 0.0
     class_weight: str | Mapping[str, float] | None = None
     heads: int | str = "auto"
+    unfreeze: str | int | None = None
+    unfreeze_epochs: int = 3
+    fine_learning_rate: float = 1e-5
     dense: tuple[int, ...] = (256,)
     dropout: float = 0.5
     pooling: str | None = "avg"
@@ -126,7 +129,7 @@ def _move_optimizer_settings(values: dict[str, Any]) -> dict[str, Any]:
 def _checked(name: str, value: Any) -> Any:
     if name in NOT_SUPPORTED_YET:
         raise BadSetting(
-            f"{name} = {quote_value(value)}: this version trains the head only, on one machine.",
+            f"{name} = {quote_value(value)}: this version trains on one machine.",
             fix=f"Leave {name} out.",
         )
     if name not in SETTINGS:

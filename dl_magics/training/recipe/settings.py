@@ -68,6 +68,19 @@ SETTINGS: dict[str, Setting] = {
         '"auto" is 5, or 1 for a head of your own, without hidden layers, on whole maps and with '
         "Theano",
     ),
+    "unfreeze": Setting(
+        None,
+        validators.either(
+            validators.either(validators.whole(1), validators.nonempty_text),
+            validators.one_of(None),
+        ),
+        'what is trained after the head, together with it: from a block or layer on ("block5"), or '
+        "a number of the last layers; None is nothing",
+    ),
+    "unfreeze_epochs": Setting(3, validators.whole(1, 100_000), "epochs of what is unfrozen"),
+    "fine_learning_rate": Setting(
+        1e-5, validators.number(0, 100), "of the optimizer, for what is unfrozen"
+    ),
     "dense": Setting(
         (256,), validators.sizes, "sizes of the hidden layers of the head; [] for none"
     ),
@@ -121,4 +134,4 @@ SETTINGS: dict[str, Setting] = {
     ),
 }
 
-NOT_SUPPORTED_YET = ("unfreeze", "unfreeze_epochs", "fine_learning_rate", "workers")
+NOT_SUPPORTED_YET = ("workers",)

@@ -29,8 +29,8 @@ def to_text() -> str:
     ]
     lines = []
     for name, default, (first, *more) in rows:
-        lines.append(f"{name:<16}{default:<12}{first}")
-        lines += [" " * 28 + line for line in more]
+        lines.append(f"{name:<20}{default:<12}{first}")
+        lines += [" " * 32 + line for line in more]
     return "\n".join(lines)
 
 

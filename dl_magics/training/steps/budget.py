@@ -17,6 +17,8 @@ _SAVED_BYTES_PER_SECOND = 20e6
 _LEAST_SAVING_SECONDS = 2.0
 # What the head takes until its first weights, before it was measured: a graph is built first.
 _HEAD_SECONDS, _HEAD_SHARE = 8.0, 0.15
+# A step of training takes about three times as long as its forward pass, after it was traced.
+_TRACE_SECONDS, _STEP_PER_PASS = 5.0, 4
 # What a step may take longer than the slowest of the last ones, and the end longer than planned.
 _SLOWER, _LAST_STEPS, _SPARE_SHARE = 1.5, 20, 0.02
 
@@ -57,6 +59,14 @@ class Budget:
         head = max(_HEAD_SECONDS, _HEAD_SHARE * self.seconds)
         self.ended_features = self.ended_features or self._left(now) < head
         return self.ended_features
+
+    def look_at_first_step(self, now: float, forward: float) -> None:
+        """End where a first step of training would leave too little to save the model.
+
+        `forward` are the seconds that its forward pass takes.
+        """
+        step = _TRACE_SECONDS + _STEP_PER_PASS * forward
+        self.is_over = self.is_over or self._left(now) < step
 
     def warn_of_images(self, kept: int, images: int) -> Warned:
         """Return the warning that not all images were used."""

@@ -92,7 +92,7 @@ class _TheanoSteps:
         batch = device.choose_batch_size(recipe.batch_size, found, widest)
         if not (
             yield from frame.compute_features(
-                images, store, batch, Immediate(lambda pixels: process.array("features", pixels))
+                images, batch, store, Immediate(lambda pixels: process.array("features", pixels))
             )
         ):
             return
@@ -111,7 +111,7 @@ class _TheanoSteps:
         self, process: Process, store: FeatureStore, train: list[View], valid: list[View]
     ) -> Iterator[Event]:
         frame, recipe = self.frame, self.frame.recipe
-        yield frame.enter_head()
+        yield frame.enter_training()
         learnt: dict[str, Any] = {}
         with TemporaryDirectory(prefix="dl-magics-") as scratch:
             stop_file = Path(scratch, "stop")

@@ -39,6 +39,11 @@ def refuse_unsupported(recipe: Recipe) -> None:
                 "without weights of classes.",
                 fix=_FIX,
             )
+    if recipe.unfreeze is not None:
+        raise BadSetting(
+            f"unfreeze = {recipe.unfreeze!r}: on Theano only the head is trained.",
+            fix=_FIX,
+        )
     if recipe.head:
         raise BadSetting(
             "head(features) is written for today's Keras; Theano runs under Keras 1.",

@@ -1,7 +1,7 @@
 /**
  * The curves of a run. They are SVG: they follow the theme of the page and need no library.
  *
- * @typedef {{epoch: number, logs: Record<string, number>, best: boolean}} Epoch
+ * @typedef {{epoch: number, phase?: string, logs: Record<string, number>, best: boolean}} Epoch
  */
 
 const SVG = 'http://www.w3.org/2000/svg';
@@ -54,6 +54,16 @@ export function lastEpoch(asked, done) {
 /** The last epoch that was the best so far. @param {Epoch[]} epochs */
 export function bestOf(epochs) {
   return epochs.filter(each => each.best).at(-1);
+}
+
+/**
+ * The first epoch in which layers of the network were trained, if it is not the first of all.
+ *
+ * @param {Epoch[]} epochs
+ */
+export function firstUnfrozen(epochs) {
+  const first = epochs.find(each => each.phase === 'unfrozen');
+  return first && first.epoch > 1 ? first.epoch : undefined;
 }
 
 /**
@@ -115,6 +125,14 @@ export function drawCurves(name, epochs, asked) {
         String(epoch)
       )
     );
+  }
+  const unfrozen = firstUnfrozen(epochs);
+  if (unfrozen) {
+    const between = x(unfrozen - 0.5);
+    const border = { x1: between, x2: between, y1: EDGE.top, y2: HEIGHT - EDGE.bottom };
+    const line = shape('line', { ...border, class: 'dl-grid dl-unfrozen' });
+    line.append(shape('title', {}, `layers of the network are trained from epoch ${unfrozen} on`));
+    svg.append(line);
   }
   let at = EDGE.left;
   for (const line of lines) {

@@ -71,6 +71,16 @@ def test_earlier_runs_on_the_same_type_make_the_range_narrow(photos):
     assert measured.seconds[1] / measured.seconds[0] < guessed.seconds[1] / guessed.seconds[0]
 
 
+def test_what_is_unfrozen_has_its_own_part_of_the_time(photos):
+    asked = recipe(photos, epochs=1, unfreeze="block5", unfreeze_epochs=2)
+    guessed = estimate.estimate_run(asked, T4)
+
+    assert "unfrozen" not in estimate.estimate_run(recipe(photos), T4).parts
+    assert list(guessed.parts) == ["start", "features", "head", "unfrozen", "saving"]
+    low, high = guessed.parts["unfrozen"]
+    assert 0 < low < high
+
+
 def test_images_on_the_host_only_are_estimated_by_the_thousand():
     asked = estimate.estimate_run(recipe("far/away"), T4)
 

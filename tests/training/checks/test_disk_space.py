@@ -48,7 +48,7 @@ def test_a_run_that_does_not_fit_is_refused_before_the_first_image(tmp_path, fre
     assert not any(tiny_keras.of_kind(PhaseStarted, events))
     (ended,) = tiny_keras.of_kind(RunEnded, events)
     assert ended.status == "failed"
-    assert "0.06 GB" in ended.error
+    assert "needs 58.9 MB" in ended.error
 
 
 def until_refused(run):

@@ -271,6 +271,24 @@ def test_feature_maps_are_stored_unchanged(tmp_path):
     np.testing.assert_array_equal(found, maps[[2, 0, 1]])
 
 
+@pytest.mark.parametrize("stored", ["float16", "bfloat16"])
+def test_values_of_16_bits_are_stored_exactly_in_half_the_space(tmp_path, stored):
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    computed = np.random.default_rng(0).normal(0, 30, (4, 2, 2, 50))
+    computed = computed.astype(ml_dtypes.bfloat16 if stored == "bfloat16" else np.float16)
+    keys = [key(n) for n in range(4)]
+    half = FeatureStore(tmp_path, {}, (2, 2, 50), stored)
+    with half.writer() as writer:
+        writer.add(keys, computed.astype(np.float32))
+
+    found = FeatureStore(tmp_path, {}, (2, 2, 50), stored).get(keys)
+
+    np.testing.assert_array_equal(found, computed.astype(np.float32))
+    assert found.dtype == np.float32
+    assert half.record_bytes == 64 + 2 * 200
+    assert keys[0] not in FeatureStore(tmp_path, {}, (2, 2, 50))
+
+
 def test_an_unused_writer_leaves_no_file(tmp_path):
     write(opened(tmp_path), [])
 

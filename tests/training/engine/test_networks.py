@@ -68,7 +68,7 @@ def prepared(keras, pixels):
 
     def of(mode):
         nothing = keras.Sequential([keras.Input((SIZE, SIZE, 3)), keras.layers.Identity()])
-        return models._with_ends(nothing, mode, SIZE, None).predict_on_batch(pixels)
+        return models.add_ends(nothing, mode, SIZE, None).predict_on_batch(pixels)
 
     return {mode: of(mode) for mode in ("caffe", "tf", "torch", "none")}
 

@@ -51,6 +51,11 @@ GOOD = [
     ("heads", "auto", "auto"),
     ("heads", 1, 1),
     ("heads", np.int64(7), 7),
+    ("unfreeze", None, None),
+    ("unfreeze", "block5", "block5"),
+    ("unfreeze", np.int64(4), 4),
+    ("unfreeze_epochs", 2, 2),
+    ("fine_learning_rate", 1e-6, 1e-6),
     ("dense", [], ()),
     ("dense", [64, 32], (64, 32)),
     ("dense", (64,), (64,)),
@@ -136,6 +141,15 @@ BAD = [
     ("heads", 101),
     ("heads", True),
     ("heads", None),
+    ("unfreeze", 0),
+    ("unfreeze", -1),
+    ("unfreeze", ""),
+    ("unfreeze", True),
+    ("unfreeze", 2.5),
+    ("unfreeze_epochs", 0),
+    ("unfreeze_epochs", None),
+    ("fine_learning_rate", 0),
+    ("fine_learning_rate", "1e-5"),
     ("dense", [0]),
     ("dense", [True]),
     ("dense", "256"),
@@ -273,9 +287,7 @@ def test_an_unknown_setting_lists_all_names():
 def test_a_setting_of_a_later_version_is_reported_as_such(name):
     happened, fix = refusal(name, 2)
 
-    assert happened == (
-        f"BadSetting: {name} = 2: this version trains the head only, on one machine."
-    )
+    assert happened == (f"BadSetting: {name} = 2: this version trains on one machine.")
     assert fix == f"  Leave {name} out."
 
 

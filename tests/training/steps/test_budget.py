@@ -99,6 +99,15 @@ def said(events, code: str) -> list[str]:
     return [each.text for each in events if isinstance(each, Warned) and each.code == code]
 
 
+@pytest.mark.parametrize(("forward", "is_over"), [(1.0, False), (30.0, True)])
+def test_a_step_of_training_that_is_too_long_is_not_begun(forward, is_over):
+    budget = Budget(100.0, 0.0, 100.0)
+
+    budget.look_at_first_step(10.0, forward)
+
+    assert budget.is_over is is_over
+
+
 def test_a_run_for_ever_ends_by_its_budget_with_its_best_weights(train):
     events, run = train(400.0, 1.0)
 

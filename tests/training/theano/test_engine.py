@@ -288,6 +288,7 @@ def test_closing_a_run_ends_its_process(done, data, tmp_path, interpreter):
         ({"weights": "my.h5"}, "weights = 'my.h5'"),
         ({"mixed_precision": True}, "mixed_precision = True"),
         ({"head": "def head(features):\n    return features"}, "head"),
+        ({"unfreeze": "block5"}, "unfreeze = 'block5': on Theano only the head is trained"),
         ({"heads": 5}, "heads = 5"),
         ({"optimizer": "sgd"}, "optimizer = 'sgd'"),
         ({"weight_decay": 0.1}, "weight_decay = 0.1"),

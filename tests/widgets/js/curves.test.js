@@ -3,7 +3,7 @@ import test from 'node:test';
 
 import { load } from './load.js';
 
-const { bestOf, lastEpoch, series, ticks } = await load('curves.js');
+const { bestOf, firstUnfrozen, lastEpoch, series, ticks } = await load('curves.js');
 
 const epoch = (number, logs, best = false) => ({ epoch: number, logs, best });
 
@@ -31,6 +31,15 @@ test('the best epoch is the last one marked best', () => {
 
   assert.equal(bestOf(epochs).epoch, 2);
   assert.equal(bestOf([]), undefined);
+});
+
+test('the curves continue behind a line where layers of the network begin to be trained', () => {
+  const head = { ...epoch(1, {}), phase: 'head' };
+  const later = [2, 3].map(number => ({ ...epoch(number, {}), phase: 'unfrozen' }));
+
+  assert.equal(firstUnfrozen([head, ...later]), 2);
+  assert.equal(firstUnfrozen([head]), undefined);
+  assert.equal(firstUnfrozen([epoch(1, {})]), undefined);
 });
 
 test('the horizontal axis ends at the requested epochs or a little after the curve', () => {

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dl_magics.errors import BadSetting
 from dl_magics.training.recipe.recipe import Recipe
+
+
+class Values(Protocol):
+    """Values (n, *shape): an array, or what reads them from disk when it is indexed."""
+
+    def __getitem__(self, chosen: Any, /) -> NDArray[np.float32]:
+        """Return the values at a slice or at an array of positions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +27,7 @@ class Examples:
     `weights` (n,) are those of their classes in the loss; None is 1 for each.
     """
 
-    features: NDArray[np.float32]
+    features: Values
     labels: NDArray[np.int64]
     weights: NDArray[np.float32] | None = None
 

@@ -18,8 +18,10 @@ CROSS_ENTROPY = "cross_entropy"
 """The metric that is reported as loss."""
 
 
-def compile_head(head: Any, recipe: Recipe) -> None:
+def compile_head(head: Any, recipe: Recipe, rate: float | None = None) -> None:
     """Compile a head, or a network that ends with one; its variables are built.
+
+    `rate` is the learning rate, if it is not that of the head.
 
     Raises
     ------
@@ -29,7 +31,7 @@ def compile_head(head: Any, recipe: Recipe) -> None:
     import keras
 
     head.compile(
-        optimizer=build_optimizer(recipe),
+        optimizer=build_optimizer(recipe, rate),
         loss=make_loss(recipe.label_smoothing),
         metrics=[accuracy],
         weighted_metrics=[cross_entropy],
@@ -40,7 +42,7 @@ def compile_head(head: Any, recipe: Recipe) -> None:
     head.optimizer.build(head.trainable_variables)
 
 
-def build_optimizer(recipe: Recipe) -> Any:
+def build_optimizer(recipe: Recipe, rate: float | None = None) -> Any:
     """Return a new optimizer; raises BadSetting where Keras does not accept its configuration."""
     import keras
 
@@ -48,7 +50,9 @@ def build_optimizer(recipe: Recipe) -> Any:
     if recipe.weight_decay is not None:
         config["weight_decay"] = recipe.weight_decay
     try:
-        return getattr(keras.optimizers, name)(learning_rate=recipe.learning_rate, **config)
+        return getattr(keras.optimizers, name)(
+            learning_rate=recipe.learning_rate if rate is None else rate, **config
+        )
     except (AttributeError, TypeError, ValueError) as error:
         first = (str(error).splitlines() or [""])[0]
         raise BadSetting(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,23 +11,28 @@ from numpy.typing import NDArray
 from dl_magics.runs.field_rules import BALANCED_ACCURACY
 from dl_magics.training.engine.heads.examples import Examples
 
-_BATCH = 1024
+BATCH = 1024
 # Where classes are less uneven, accuracy and balanced accuracy say the same.
 _UNEVEN = 1.5
 
 
-def evaluate_head(head: Any, examples: Examples, batch_size: int = _BATCH) -> dict[str, float]:
+def evaluate_head(
+    head: Any,
+    examples: Examples,
+    batch_size: int = BATCH,
+    stop: Callable[[], bool] = lambda: False,
+) -> dict[str, float]:
     """Return the loss and accuracy of a head, and its balanced accuracy on uneven classes.
 
-    The loss is weighted as the examples are.
+    The loss is weighted as the examples are. Nothing is returned if `stop()` is true after a batch.
     """
-    logits = np.concatenate(
-        [
-            np.asarray(head.predict_on_batch(examples.features[at : at + batch_size]), np.float64)
-            for at in range(0, len(examples), batch_size)
-        ]
-    )
-    likely = _log_probabilities(logits)
+    logits: list[NDArray[np.float64]] = []
+    for at in range(0, len(examples), batch_size):
+        if at and stop():
+            return {}
+        batch = examples.features[at : at + batch_size]
+        logits.append(np.asarray(head.predict_on_batch(batch), np.float64))
+    likely = _log_probabilities(np.concatenate(logits))
     labels = examples.labels
     losses = -likely[np.arange(len(labels)), labels]
     right = likely.argmax(1) == labels

@@ -1,4 +1,4 @@
-"""Train a head on features, batch by batch, and keep the weights of its best epoch."""
+"""Train a network on what is stored, batch by batch, and keep the weights of its best epoch."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from dl_magics.errors import TrainingFailed
 from dl_magics.runs.events import EpochEnded, Event, Progressed, Warned
+from dl_magics.runs.field_rules import Phase
 from dl_magics.training.engine.heads.examples import Examples
 from dl_magics.training.engine.heads.objective import CROSS_ENTROPY
-from dl_magics.training.engine.heads.scores import evaluate_head
+from dl_magics.training.engine.heads.scores import BATCH, evaluate_head
 from dl_magics.training.engine.throughput import Throughput
 
 Stop = Callable[[], bool]
@@ -57,19 +58,42 @@ class Means:
 
 @dataclass
 class TrainingState:
-    """The progress of training: `batches` of `epoch` are done; `means` are their mean logs."""
+    """The progress of training: `batches` of `epoch` are done; `means` are their mean logs.
+
+    Epochs are counted over all phases; `epochs_before` of them were done before this `phase`.
+    """
 
     epoch: int = 1
     batches: int = 0
     means: Means = field(default_factory=Means)
     best: Best = field(default_factory=Best)
+    phase: Phase = "head"
+    epochs_before: int = 0
+
+    @property
+    def epochs_done(self) -> int:
+        """The epochs of this phase that are done."""
+        return self.epoch - 1 - self.epochs_before
+
+    @property
+    def epochs_since_best(self) -> int:
+        """The epochs of this phase since the best one."""
+        return self.epoch - 1 - max(self.best.epoch or 0, self.epochs_before)
 
     def next_epoch(self) -> None:
         """Advance to the first batch of the next epoch."""
         self.epoch, self.batches, self.means = self.epoch + 1, 0, Means()
 
+    def enter_phase(self, phase: Phase) -> None:
+        """Continue with the first epoch of another phase."""
+        self.phase, self.epochs_before = phase, self.epoch - 1
+        self.batches, self.means = 0, Means()
+
 
 Keep = Callable[[TrainingState], Iterable[Event]]
+
+RATES: Mapping[str, str] = {"head": "learning_rate", "unfrozen": "fine_learning_rate"}
+"""The setting that has the learning rate of a phase."""
 
 
 def train_head(
@@ -85,6 +109,7 @@ def train_head(
     standing: TrainingState,
     keep: Keep = lambda _: (),
     keeps_first_epoch: Stop = lambda: False,
+    check_batch: int = BATCH,
 ) -> Iterator[Event]:
     """Train `head` from `standing` on, yield each epoch, and load its best weights at the end.
 
@@ -95,10 +120,14 @@ def train_head(
     epoch is complete, the part of the first one is evaluated and kept.
     """
     size = batch_size if isinstance(batch_size, int) else _HEAD_BATCH
-    done = (standing.epoch - 1) * len(train) + standing.means.images
+    done = standing.epochs_done * len(train) + standing.means.images
     pace = Throughput(epochs * len(train), done=done)
     best = standing.best
-    while standing.epoch <= epochs and standing.epoch - 1 - (best.epoch or 0) < patience:
+
+    def leaves() -> bool:
+        return stop() and not (best.epoch is None and standing.batches and keeps_first_epoch())
+
+    while standing.epochs_done < epochs and standing.epochs_since_best < patience:
         epoch = standing.epoch
         order = np.random.default_rng([seed, epoch]).permutation(len(train))
         for at in range(standing.batches * size, len(train), size):
@@ -112,31 +141,30 @@ def train_head(
             if pace.add(len(chosen)):
                 yield _progress(pace, epochs, len(train))
             yield from keep(standing)
-        if stop() and not (best.epoch is None and standing.batches and keeps_first_epoch()):
+        if leaves() or not (checked := evaluate_head(head, valid, check_batch, leaves)):
             break
-        checked = evaluate_head(head, valid)
         logs = standing.means.logs | {f"val_{name}": value for name, value in checked.items()}
         logs["learning_rate"] = float(head.optimizer.learning_rate)
         if not np.isfinite(list(logs.values())).all():
-            yield warn_diverged(epoch, logs["learning_rate"], best)
+            yield warn_diverged(epoch, logs["learning_rate"], best, standing.phase)
             break
         better = best.epoch is None or logs["val_loss"] < best.logs["val_loss"]
         if better:
             best.epoch, best.logs, best.weights = epoch, logs, head.get_weights()
-        yield EpochEnded(phase="head", epoch=epoch, logs=logs, best=better)
+        yield EpochEnded(phase=standing.phase, epoch=epoch, logs=logs, best=better)
         standing.next_epoch()
         yield from keep(standing)
     if best.weights:
         head.set_weights(best.weights)
 
 
-def warn_diverged(epoch: int, rate: float, best: Best) -> Warned:
+def warn_diverged(epoch: int, rate: float, best: Best, phase: Phase = "head") -> Warned:
     """Return the warning that training diverged; raise TrainingFailed without a completed epoch."""
+    setting = RATES[phase]
     text = (
-        f"Training diverged in epoch {epoch}: the loss is NaN or infinite "
-        f"(learning_rate = {rate:g})."
+        f"Training diverged in epoch {epoch}: the loss is NaN or infinite ({setting} = {rate:g})."
     )
-    fix = f"Lower the learning rate: learning_rate = {min(rate / 10, 1e-3):g}"
+    fix = f"Lower the learning rate: {setting} = {min(rate / 10, 1e-3):g}"
     if best.epoch is None:
         raise TrainingFailed(text, fix=fix)
     return Warned(

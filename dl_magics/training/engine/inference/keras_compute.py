@@ -7,12 +7,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dl_magics.errors import TrainingFailed
 from dl_magics.runs.events import Warned
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.inference import dispatch
-from dl_magics.training.engine.inference.compute import Features, Fetch, Pixels
+from dl_magics.training.engine.inference.compute import Features, Fetch
 from dl_magics.training.engine.inference.out_of_memory import is_out_of_memory, release_memory
 
 # The GPU computes one batch while another one waits for it.
@@ -35,35 +36,35 @@ class KerasCompute:
         self._start = (dispatch.start_on_gpu if self._on_gpu else dispatch.predict_now)(network)
         self._warnings: list[Warned] = []
 
-    def start(self, pixels: Pixels) -> Fetch:
+    def start(self, inputs: NDArray[Any]) -> Fetch:
         """Start a batch; an error is raised by the function that is returned."""
-        if len(pixels) > self.batch_size:
-            return partial(self._compute_parts, pixels)
+        if len(inputs) > self.batch_size:
+            return partial(self._compute_parts, inputs)
         try:
-            fetch = self._start_part(pixels)
+            fetch = self._start_part(inputs)
         except Exception as error:
             # What a backend raises has no common base; anything else is raised as it was.
             if not is_out_of_memory(error):
                 raise
-            return partial(self._compute_parts, pixels)
-        return partial(self._fetch, fetch, pixels)
+            return partial(self._compute_parts, inputs)
+        return partial(self._fetch, fetch, inputs)
 
     def take_warnings(self) -> Iterator[Warned]:
         """Yield a warning for each time that the batch size was reduced."""
         while self._warnings:
             yield self._warnings.pop(0)
 
-    def _fetch(self, fetch: Fetch, pixels: Pixels) -> Features:
+    def _fetch(self, fetch: Fetch, inputs: NDArray[Any]) -> Features:
         try:
             return fetch()
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-        return self._compute_parts(pixels)
+        return self._compute_parts(inputs)
 
-    def _compute_parts(self, pixels: Pixels) -> Features:
+    def _compute_parts(self, inputs: NDArray[Any]) -> Features:
         before = self.batch_size
-        while (features := self._try_parts(pixels)) is None:
+        while (features := self._try_parts(inputs)) is None:
             # Here the error is gone, and with it the frames that hold tensors.
             release_memory()
             self.batch_size //= 2
@@ -86,21 +87,21 @@ class KerasCompute:
             )
         return features
 
-    def _try_parts(self, pixels: Pixels) -> Features | None:
+    def _try_parts(self, inputs: NDArray[Any]) -> Features | None:
         """Return the features, computed part by part; None if the memory does not suffice."""
         size = self.batch_size
         try:
-            parts = (pixels[at : at + size] for at in range(0, len(pixels), size))
+            parts = (inputs[at : at + size] for at in range(0, len(inputs), size))
             return np.concatenate([self._start_part(part)() for part in parts])
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
             return None
 
-    def _start_part(self, pixels: Pixels) -> Fetch:
-        missing = self.batch_size - len(pixels)
+    def _start_part(self, inputs: NDArray[Any]) -> Fetch:
+        missing = self.batch_size - len(inputs)
         if not (self._on_gpu and missing):
-            return self._start(pixels)
-        filled = np.concatenate([pixels, np.zeros((missing, *pixels.shape[1:]), pixels.dtype)])
+            return self._start(inputs)
+        filled = np.concatenate([inputs, np.zeros((missing, *inputs.shape[1:]), inputs.dtype)])
         fetch = self._start(filled)
-        return lambda: fetch()[: len(pixels)]
+        return lambda: fetch()[: len(inputs)]

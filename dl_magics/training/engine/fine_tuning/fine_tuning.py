@@ -1,0 +1,169 @@
+"""Fine-tune a network: store the activations below the cut once, then train what is above."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from dl_magics.runs.events import Event, Warned
+from dl_magics.runs.paths import RunPaths
+from dl_magics.runs.state import STORING
+from dl_magics.training.checks import disk_space
+from dl_magics.training.engine import checkpoint, device
+from dl_magics.training.engine.checkpoint import Checkpoint, CheckpointSaver
+from dl_magics.training.engine.device import Device
+from dl_magics.training.engine.feature_store import BEHIND_LAYER, FeatureStore
+from dl_magics.training.engine.fine_tuning.split_network import (
+    SplitNetwork,
+    build_trainable,
+    split_network,
+)
+from dl_magics.training.engine.fine_tuning.split_store import SplitStore
+from dl_magics.training.engine.fine_tuning.stored_values import StoredValues
+from dl_magics.training.engine.heads.examples import Examples
+from dl_magics.training.engine.heads.training import TrainingState, train_head
+from dl_magics.training.engine.inference.keras_compute import KerasCompute
+from dl_magics.training.engine.networks import Frozen
+from dl_magics.training.engine.scanned_images import ScannedImages
+from dl_magics.training.phases import Frame
+from dl_magics.training.storage import spaces
+
+# A copy of the weights, two slots of the optimizer for each, and the best weights; the new
+# checkpoint is complete before the one before is removed.
+_CHECKPOINT_COPIES = 2 * 4
+_CHECK_BATCH = 32
+
+
+@dataclass
+class FineTuning:
+    """The part of a run that trains the last layers of its network together with the head.
+
+    `frozen` is the network of the run: after `train` its `plain` has the trained layers.
+    """
+
+    frame: Frame
+    paths: RunPaths
+    frozen: Frozen
+    split: SplitNetwork
+    activations: FeatureStore
+
+    @classmethod
+    def prepare(
+        cls,
+        frame: Frame,
+        paths: RunPaths,
+        frozen: Frozen,
+        precision: str,
+        space: Mapping[str, Any],
+    ) -> FineTuning:
+        """Cut the network of a recipe; `space` is what its features depend on.
+
+        Raises BadSetting where the network has not what `unfreeze` names.
+        """
+        split = split_network(frame.recipe, frozen)
+        place = {**space, "cut": f"{BEHIND_LAYER} {split.cut.position}"}
+        values = precision.removeprefix("mixed_")
+        store = FeatureStore(paths.features, place, split.activations, values)
+        spaces.record_user(store.folder, paths.run.name)
+        return cls(frame, paths, frozen, split, store)
+
+    def bytes_needed(self, images: ScannedImages) -> dict[Path, int]:
+        """Return what is written below each folder beyond a run that trains only a head."""
+        checkpoints = _CHECKPOINT_COPIES * 4 * self.split.values_above
+        return {self.activations.folder: self._missing_bytes(images), self.paths.run: checkpoints}
+
+    def describe(self, images: ScannedImages) -> Iterator[Warned]:
+        """Yield what is stored, and where the network is cut if not just below what is trained."""
+        split, size = self.split, self._missing_bytes(images)
+        if split.cut.between:
+            yield Warned(
+                code="cut_below",
+                text=f"{split.name_above} is in a branch of the network, so it is cut behind "
+                f"{split.name_below}: {split.cut.between} layers between are computed in every "
+                "epoch and not trained.",
+                fix=f"To train them, too: unfreeze = {split.layers_above}",
+            )
+        if size:
+            each = self.activations.record_bytes
+            yield Warned(
+                code=STORING,
+                text=f"The output of {split.name_below} is stored for {size // each:,} images, "
+                f"{' × '.join(map(str, split.activations))} {self.activations.values} values each: "
+                f"{disk_space.format_bytes(size)}.",
+                fix="Each epoch of the second phase begins there, as do later runs. To give the "
+                "space back: %features",
+            )
+
+    def fill(
+        self, features: FeatureStore, found: Device, batch_size: int
+    ) -> tuple[SplitStore, KerasCompute]:
+        """Return what is to be filled, activations and features, and what computes it."""
+        above = KerasCompute(self.split.above, found, batch_size)
+        store = SplitStore(self.activations, features, lambda values: above.start(values)())
+        return store, KerasCompute(self.split.below, found, batch_size)
+
+    def train(
+        self,
+        head: Any,
+        images: ScannedImages,
+        examples: tuple[Examples, Examples],
+        standing: TrainingState,
+        saved: Checkpoint | None,
+        about: Mapping[str, Any],
+    ) -> Iterator[Event]:
+        """Train from `standing` on; at the end head and network have the best weights of the run.
+
+        `examples` are those of the head, `saved` is the checkpoint of this phase, if there is one.
+        """
+        frame, recipe = self.frame, self.frame.recipe
+        trainable = build_trainable(recipe, self.frozen, self.split.cut, head)
+        self.frozen, joint = replace(self.frozen, plain=trainable.plain), trainable.joint
+        if standing.phase == "head":
+            # The best weights from here on are those of the head with the network as it was.
+            standing.best.weights = joint.get_weights()
+            standing.enter_phase("unfrozen")
+        elif saved:
+            checkpoint.restore_head(joint, saved)
+        yield frame.enter_training("unfrozen", standing.epochs_done)
+        train, valid = (
+            replace(
+                each,
+                features=StoredValues(self.activations, [view.key for view in part]),
+            )
+            for each, part in zip(
+                examples,
+                (images.readable(images.train), images.readable(images.valid)),
+                strict=True,
+            )
+        )
+        keeper = CheckpointSaver(self.paths.run, joint, about, frame.timer)
+        with device.hide_retracing_warnings():
+            self._look_at_budget(joint, train)
+            yield from train_head(
+                joint,
+                train,
+                valid,
+                epochs=recipe.unfreeze_epochs,
+                batch_size=recipe.batch_size,
+                patience=recipe.patience,
+                seed=recipe.seed,
+                stop=frame.should_stop,
+                standing=standing,
+                keep=keeper.save_if_due,
+                check_batch=_CHECK_BATCH,
+            )
+
+    def _look_at_budget(self, joint: Any, train: Examples) -> None:
+        """End the run by its budget, if it has one, that does not suffice for a first step."""
+        if self.frame.budget:
+            before = self.frame.timer()
+            joint.predict_on_batch(train.features[:_CHECK_BATCH])
+            now = self.frame.timer()
+            self.frame.budget.look_at_first_step(now, now - before)
+
+    def _missing_bytes(self, images: ScannedImages) -> int:
+        keys = {view.key for view in images.views}
+        missing = sum(key not in self.activations for key in keys)
+        return missing * self.activations.record_bytes
