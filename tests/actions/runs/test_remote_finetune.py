@@ -589,9 +589,16 @@ def test_an_instance_is_stopped_when_its_run_is_done(run, capsys):
     assert going.model.count_params() > 0
 
 
-def test_an_instance_stops_once_the_model_is_here_and_prints_its_receipt(run, capsys):
+@pytest.fixture
+def started_again(run):
+    """The instance, which a test before has stopped, runs and is connected."""
     run("%aws_start -y")
     run("%gpu_connect")
+
+
+def test_an_instance_stops_once_the_model_is_here_and_prints_its_receipt(
+    run, started_again, capsys
+):
     done = run(f"{CELL.replace('colours', 'colours --then stop', 1)}\ndropout = 0.2")
 
     said = capsys.readouterr().out
@@ -605,10 +612,8 @@ def test_an_instance_stops_once_the_model_is_here_and_prints_its_receipt(run, ca
 
 
 def test_a_run_is_resumed_exactly_after_its_instance_was_stopped_and_terminates_it(
-    run, unbroken, host_home, capsys
+    run, started_again, unbroken, host_home, capsys
 ):
-    run("%aws_start -y")
-    run("%gpu_connect")
     # Runs that are on this disk only would keep it.
     for folder in (host_home / ".dl_magics" / "runs").iterdir():
         if folder.name not in {each.name for each in runs.list_local_runs()}:
