@@ -18,7 +18,8 @@ _GRID = "display: flex; flex-wrap: wrap; gap: 12px; margin: 8px 0 4px 0; padding
 # `max-width: none`: Jupyter's own `max-width: 100%` would leave no width in a narrow page.
 _IMAGE = (
     f"height: {PICTURE_SIDE}px; max-width: {2 * PICTURE_SIDE}px; object-fit: cover; margin: 0; "
-    "display: block; border-radius: 2px"
+    # Seen on any ground, also around a white image on a white page.
+    "display: block; border: 1px solid #8886; border-radius: 2px"
 )
 _CAPTION = "font-size: 85%; line-height: 1.35; overflow-wrap: anywhere; margin-top: 4px"
 _QUIET = "opacity: 0.75"

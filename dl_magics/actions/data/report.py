@@ -70,7 +70,9 @@ class DataReport:
             if kind not in _NOT_MOVED and not KINDS[kind].is_certain and kind != "wrong_extension"
         ]
         if others:
-            lines.append(f"Looked at, and not wanted: %check_data {path} --fix {' '.join(others)}")
+            lines.append(
+                f"To move those you do not want: %check_data {path} --fix {' '.join(others)}"
+            )
         return lines
 
     def __repr__(self) -> str:

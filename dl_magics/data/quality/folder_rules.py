@@ -46,8 +46,8 @@ def judge_folders(parts: Parts) -> dict[str, list[Item]]:
         if part == "valid":
             found["layout"] += [
                 Item(f"{part}/{label}", "There is such a class in train, but no image here.")
-                for label in trained
-                if label not in sizes
+                for label, size in trained.items()
+                if size and label not in sizes
             ]
     full = {label: size for label, size in trained.items() if size > 1}
     if extreme := find_extreme_classes(full):

@@ -35,7 +35,7 @@ def test_a_terminal_shows_each_kind_with_files_and_what_to_type(sent):
     shown = repr(report_of(sent))
 
     lines = shown.splitlines()
-    assert lines[0] == "50 files in data/pets on gpu: 21 to look at"
+    assert lines[0] == "50 files in data/pets on gpu: 20 to look at"
     assert lines[1].startswith("  train: birds 0, cats")
     assert "1 damaged image: Training skips them." in lines
     assert "  train/dogs/compressed.jpg, as valid/dogs/dogs.2.jpg" in lines

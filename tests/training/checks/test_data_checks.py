@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from dl_magics.training.checks import data_checks
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.extraction import View
 from dl_magics.training.recipe.recipe import check_settings
+from support.images import write_photos
 
 PLAIN = Device("cpu", "CPU (x86_64, 2 cores)", 2**30)
 TENSOR = Device("gpu", "A10G", 2**34, half="bfloat16")
@@ -168,6 +170,23 @@ def test_an_image_in_two_classes_is_a_warning():
 
     assert code == "images_in_two_classes"
     assert text.endswith("cats/1.jpg and dogs/1.jpg in cats and dogs.")
+
+
+def test_images_and_folders_of_no_class_are_a_warning(tmp_path):
+    write_photos(tmp_path, [f"train/{name}/1.jpg" for name in ("cats", "dogs")])
+    images = ImageFolder(tmp_path, ("cats", "dogs"), (), ())
+    assert list(data_checks.warn_of_layout(images)) == []
+    write_photos(tmp_path, ["train/3.jpg", "old/4.jpg", "test/5.jpg", "sample/train/cats/6.jpg"], 9)
+    (tmp_path / "train" / "notes.md").write_text("no image")
+
+    (warning,) = data_checks.warn_of_layout(images)
+
+    assert warning.code == "files_in_no_class"
+    assert warning.text == (
+        "2 images or folders are in no class, and are not used: train/3.jpg, old/."
+    )
+    shutil.rmtree(tmp_path)
+    assert list(data_checks.warn_of_layout(images)) == []
 
 
 @pytest.mark.parametrize(
