@@ -45,6 +45,7 @@ OWNERS = {
     "disk_prices.csv": "aws.pricing",
     "prices.json": "aws.pricing",
     "guards.json": "actions.aws.guard",
+    "watched.json": "actions.aws.guard",
     "instance_history.json": "aws.billing",
     "practice.json": "practice",
 }

@@ -35,6 +35,7 @@ class DLMagicsApp(ExtensionApp):
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:  # noqa: ARG002
         self.services.publisher.start()
+        self.services.watch_guards()
 
     async def stop_extension(self) -> None:
         """End what runs in the background; say which instances still cost money."""

@@ -24,6 +24,7 @@ def instance_cells(instance: Instance, *, is_unique: bool) -> dict[str, str]:
         "stop": f"%aws_stop {name}",
         "terminate": f"%aws_terminate {instance.id} -f",
         "connect": f"%gpu_connect {name}",
+        "keep": f"%aws_keep 1h {name}",
         "ssh": f"%aws_ssh -n {name}",
     }
 

@@ -10,12 +10,14 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from dl_magics.server.publisher import Publisher
+from dl_magics.store import ledger
 
 if TYPE_CHECKING:
     from jupyter_events import EventLogger
 
     from dl_magics.server.contract import Contract
     from dl_magics.server.monitors.elsewhere import Elsewhere
+    from dl_magics.server.monitors.guards import GuardMonitor
     from dl_magics.server.monitors.instances import InstanceMonitor
     from dl_magics.server.monitors.notebooks import NotebookMonitor
     from dl_magics.server.monitors.runs import RunMonitor
@@ -52,6 +54,13 @@ class Services:
         return RunMonitor(self.publisher)
 
     @cached_property
+    def guards(self) -> GuardMonitor:
+        """The guards of the instances, and the stop in their place."""
+        from dl_magics.server.monitors.guards import GuardMonitor
+
+        return GuardMonitor(self.publisher, self.instances, self.log)
+
+    @cached_property
     def notebooks(self) -> NotebookMonitor:
         """What the kernels of notebooks ask and notify."""
         from dl_magics.server.monitors.notebooks import NotebookMonitor
@@ -82,9 +91,24 @@ class Services:
             Watcher("dl_magics notebooks", self.notebooks.step, self.log),
         )
 
+    @cached_property
+    def _guard_watcher(self) -> Watcher:
+        from dl_magics.server.monitors.watcher import Watcher
+
+        return Watcher("dl_magics guards", self._step_guards, self.log)
+
+    def _step_guards(self) -> bool:
+        """Import what the guards need in the thread of their watcher: the server has started."""
+        return self.guards.step()
+
+    def watch_guards(self) -> None:
+        """Watch the instances that dl_magics has launched, if any, without a browser too."""
+        if ledger.path().exists():
+            self._guard_watcher.look()
+
     def look(self) -> None:
         """Note that somebody looks: what changes is read and pushed for a while."""
-        for watcher in self._watchers:
+        for watcher in (*self._watchers, self._guard_watcher):
             watcher.look()
 
     async def call(self, function: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
@@ -101,4 +125,6 @@ class Services:
         self.publisher.close()
         for watcher in vars(self).get("_watchers", ()):
             watcher.close()
+        if "_guard_watcher" in vars(self):
+            self._guard_watcher.close()
         self._executor.shutdown(wait=False, cancel_futures=True)

@@ -66,12 +66,14 @@ export function instance(change: Partial<IInstance> = {}): IInstance {
     disk_day: '2026-11-24',
     practice: true,
     unfinished: null,
+    guard: null,
     cells: {
       select: '%aws_get gpu',
       start: '%aws_start gpu',
       stop: '%aws_stop gpu',
       terminate: '%aws_terminate i-00000000000000001 -f',
       connect: '%gpu_connect gpu',
+      keep: '%aws_keep 1h gpu',
       ssh: '%aws_ssh -n gpu'
     },
     ...change
@@ -114,6 +116,7 @@ export function run(change: Partial<IRun> = {}): IRun {
     seconds_left: null,
     seconds: 1,
     dollars: null,
+    budget: null,
     best: null,
     epochs: 0,
     started_at: 0,

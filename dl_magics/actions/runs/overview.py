@@ -28,7 +28,7 @@ class RunSummary:
 
     `status` is "damaged" where the log cannot be read, with `error` and `fix`. `host` is "" for
     this computer; `dollars` are what its instance cost while the run went on, by
-    the price of `price_day`.
+    the price of `price_day`, `budget` what it may cost.
     """
 
     name: str
@@ -48,6 +48,8 @@ class RunSummary:
     seconds_left: float = 0.0
     seconds: float = 0.0
     dollars: float | None = None
+    budget: float | None = None
+    budget_reached: bool = False
     best: dict[str, Any] | None = None
     epochs: int = 0
     started_at: float = 0.0
@@ -142,7 +144,7 @@ def _is_run(folder: Path) -> bool:
 def _summarize_state(folder: Path, state: RunState) -> RunSummary:
     hourly = state.host.get("dollars_per_hour")
     dollars_per_hour = float(hourly) if isinstance(hourly, int | float) else None
-    best = state.best
+    budget, best = state.recipe.get("budget"), state.best
     return RunSummary(
         name=folder.name,
         n=state.n,
@@ -161,6 +163,8 @@ def _summarize_state(folder: Path, state: RunState) -> RunSummary:
         seconds_left=state.seconds_left,
         seconds=state.seconds_running,
         dollars=state.dollars,
+        budget=float(budget) if isinstance(budget, int | float) else None,
+        budget_reached=any(each["code"] == "budget" for each in state.warnings),
         best=dict(best) if best else None,
         epochs=len(state.epochs),
         started_at=state.started_at,

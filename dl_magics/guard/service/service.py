@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from . import files, usage
+from . import cpu_sign, files, usage
 from .decision import OK, STOP, WARN, Decision, Limits, Memory, Signals, begin, decide
 from .pending_shutdown import PendingShutdown
 from .settings import Settings, read_settings, write_settings
@@ -45,12 +45,14 @@ class Guard:
         if not self._usages or self._usages[-1].boot != self._boot:
             self._usages.append(usage.Usage(self._boot, time.time()))
         self._usage_written = 0.0
+        self._sign = cpu_sign.begin_sign(read_clocks()[0])
+        self._works = False
 
     def run(self) -> None:
         """Look at each tick until the instance is stopped, and afterwards, should it fail."""
         SpotWatch(self._folder, self._boot, lambda: self._settings).start()
         while True:
-            _wait(self.tick())
+            self._wait(self.tick())
 
     def tick(self) -> float:
         """Look once and act on it; return the seconds until the next look."""
@@ -61,6 +63,8 @@ class Guard:
         gap = GAP_TICKS * settings.tick_seconds
         decision, self._memory = decide(before, signals, limits, longest_gap=gap)
         self._count_usage(signals.awake - before.seen, gap)
+        self._sign.note(signals.awake, min(signals.awake - before.seen, gap), signals.cores)
+        self._works = bool(signals.describe_movement())
         if decision.action != OK and not self._warned:
             left = decision.seconds_left or 0.0
             self._observer.request_checkpoints(settings, decision.state, left)
@@ -73,6 +77,15 @@ class Guard:
             os.sync()
             self._pending.shut_down()
         return _until_next(decision, settings)
+
+    def _wait(self, seconds: float) -> None:
+        """Wait until the next look, and use the CPU meanwhile if AWS must see that."""
+        until = time.monotonic() + seconds
+        while self._works and self._sign.is_due(time.monotonic()) and time.monotonic() < until:
+            self._sign.note_burst(time.monotonic(), cpu_sign.use_cpu())
+            if _wait(0.0):
+                return
+        _wait(max(until - time.monotonic(), 0.0))
 
     def _recall(self, state: dict[str, Any]) -> None:
         """Go on where a guard of this boot ended."""
@@ -169,12 +182,14 @@ def is_running(folder: Path) -> bool:
     return False
 
 
-def _wait(seconds: float) -> None:
-    """Wait until the next look; a change of the settings ends it."""
+def _wait(seconds: float) -> bool:
+    """Wait until the next look; a change of the settings ends it. Return whether one did."""
+    woken: object = None
     if sys.platform == "linux":
-        signal.sigtimedwait({WAKE}, seconds)
+        woken = signal.sigtimedwait({WAKE}, seconds)
     else:
         time.sleep(min(seconds, 1.0))
+    return woken is not None
 
 
 def wake(folder: Path) -> None:

@@ -142,6 +142,20 @@ class TerminateHandler(ActionHandler):
         await self.carry_out(id_, "terminate", requests.ask_terminate)
 
 
+class KeepHandler(DLMagicsHandler):
+    """Keep an idle instance running."""
+
+    path = "/instances/{id}/keep"
+
+    @web.authenticated
+    @authorized
+    @validated
+    async def post(self, id_: str) -> None:
+        seconds = 60.0 * self.asked.body.get("minutes", 60)
+        await self.services.call(self.services.guards.keep, id_, seconds)
+        self.reply(await self.services.call(self.services.instances.find_instance, id_))
+
+
 class SshHandler(DLMagicsHandler):
     """The command that opens a terminal on an instance."""
 

@@ -16,6 +16,7 @@ HANDLERS: tuple[type[DLMagicsHandler], ...] = (
     instances.StopHandler,
     instances.ResizeHandler,
     instances.TerminateHandler,
+    instances.KeepHandler,
     instances.SshHandler,
     account.PlaceHandler,
     account.PricesHandler,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from dl_magics.actions.aws import instances, resize
@@ -16,6 +16,7 @@ from dl_magics.actions.aws.panel import place
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError
 from dl_magics.server.json_values import encode_json
+from dl_magics.server.monitors.guard_view import GuardView
 from dl_magics.server.monitors.instance_notices import InstanceNotices
 from dl_magics.server.monitors.listing import Action, Listing
 from dl_magics.server.publisher import Publisher
@@ -35,6 +36,7 @@ class InstanceMonitor:
         self._lock, self._reading = threading.RLock(), threading.Lock()
         self._listing: Listing | None = None
         self._actions: dict[str, Action] = {}
+        self._guards: Mapping[str, GuardView] = {}
         self._began = self._read_at = self._due = -_LONGEST
         self._interval = _SHORTEST
         self._signals: tuple[int, int] | None = None
@@ -104,6 +106,17 @@ class InstanceMonitor:
                 self.show(action.where, instance)
             else:
                 self._keep(self._listing)
+
+    def show_guards(self, guards: Mapping[str, GuardView]) -> None:
+        """Show what the guards of running instances have said."""
+        with self._lock:
+            self._guards = guards
+            self._keep(self._listing)
+
+    def list_running(self) -> list[Instance]:
+        """Return the instances that ran when AWS was last read."""
+        known = self._listing.each if self._listing else ()
+        return [each for each in known if each.state == "running"]
 
     def end_action(self, id_: str) -> None:
         """Show that the server does nothing with an instance any more, and read it once again."""
@@ -187,7 +200,9 @@ class InstanceMonitor:
             return
         where = listing.place.profile_and_region
         actions = tuple(each for each in self._actions.values() if each.where == where)
-        self._listing = replace(listing, actions=actions, unfinished=_find_unfinished(listing))
+        self._listing = replace(
+            listing, actions=actions, unfinished=_find_unfinished(listing), guards=self._guards
+        )
         self._body = None
         self._notices.update(self._listing)
         fingerprint = self._listing.fingerprint()

@@ -14,6 +14,7 @@ from dl_magics.core.instance import Instance, Instances
 from dl_magics.errors import DLMagicsError
 from dl_magics.server import cells
 from dl_magics.server.json_values import describe_error
+from dl_magics.server.monitors.guard_view import GuardView
 
 _CHANGING = ("pending", "stopping", "shutting-down")
 
@@ -38,13 +39,15 @@ class Action:
 class Listing:
     """The instances of a place; with an error they are the last known ones.
 
-    `unfinished` has the new type of those that were stopped for it and not started again, by id.
+    `unfinished` has the new type of those that were stopped for it and not started again, by id,
+    `guards` what the guards said that were asked.
     """
 
     place: Place
     each: tuple[Instance, ...] = ()
     actions: tuple[Action, ...] = ()
     unfinished: Mapping[str, str] = field(default_factory=dict)
+    guards: Mapping[str, GuardView] = field(default_factory=dict)
     error: DLMagicsError | None = None
 
     @property
@@ -72,6 +75,7 @@ class Listing:
 
     def describe_instance(self, instance: Instance) -> dict[str, Any]:
         """Return an instance with what is computed from it."""
+        guard = self.guards.get(instance.id) if instance.state == "running" else None
         names = Counter(each.name for each in self.each if not each.gone)
         return {
             **instance.to_json(),
@@ -84,6 +88,7 @@ class Listing:
             "month_dollars": bill.read_month(instance),
             "practice": self.place.practice,
             "unfinished": self.describe_unfinished(instance),
+            "guard": guard.to_json() if guard else None,
             "cells": cells.instance_cells(instance, is_unique=names[instance.name] < 2),
         }
 
@@ -111,7 +116,8 @@ class Listing:
         """Return a value that is equal as long as nothing changes that a person would notice."""
         each = tuple(replace(instance, seen_at=0.0) for instance in self.each)
         error = tuple(describe_error(self.error).values()) if self.error else ()
-        return (self.place, each, self.actions, dict(self.unfinished), error)
+        guards = tuple((id_, tuple(view.to_json().items())) for id_, view in self.guards.items())
+        return (self.place, each, self.actions, dict(self.unfinished), guards, error)
 
 
 def _merge(known: Instance | None, seen: Instance) -> Instance:

@@ -116,8 +116,15 @@ class RunMonitor:
             if known.summary == earlier:
                 continue
             self._publisher.publish("run", describe_run(known.summary))
+            if known.summary.budget_reached and earlier and not earlier.budget_reached:
+                self._notify_budget(known.summary)
             if known.summary.ended and earlier and not earlier.ended:
                 self._notify(known.summary)
+
+    def _notify_budget(self, run: RunSummary) -> None:
+        budget = money.format_dollars(run.budget)
+        message = f"The run {run.name} ends by its budget of {budget}, with its best weights."
+        self._publisher.notify("budget-reached", "info", message, run=run.name)
 
     def _notify(self, run: RunSummary) -> None:
         kind, level = _NOTICES[run.status]

@@ -6,6 +6,7 @@ export const CommandIDs = {
   rentGpu: 'dl-magics:rent-gpu',
   startInstance: 'dl-magics:start-instance',
   stopInstance: 'dl-magics:stop-instance',
+  keepInstance: 'dl-magics:keep-instance',
   resizeInstance: 'dl-magics:resize-instance',
   terminateInstance: 'dl-magics:terminate-instance',
   connectNotebook: 'dl-magics:connect-notebook',

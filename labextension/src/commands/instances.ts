@@ -87,6 +87,16 @@ export function addInstanceCommands(context: ICommandContext): void {
         }
       })
   });
+  app.commands.addCommand(CommandIDs.keepInstance, {
+    label: trans.__('Keep Instance for an Hour'),
+    caption: trans.__('Its guard does not stop it for being idle; an end that was set stays'),
+    describedBy,
+    execute: args =>
+      on(trans.__('Keep Instance'), having(['running']), args, async instance => {
+        await cloud.keep(instance.id);
+        recorded.record('instances', instance.cells.keep);
+      })
+  });
   app.commands.addCommand(CommandIDs.terminateInstance, {
     label: trans.__('Terminate Instance'),
     describedBy,

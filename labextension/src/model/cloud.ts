@@ -127,6 +127,23 @@ export class Cloud implements IDisposable {
     }
   }
 
+  /** Keep an idle instance running for an hour; its card shows why that failed. */
+  async keep(id: string): Promise<void> {
+    this._problems.delete(id);
+    try {
+      const kept = await this._client.keepInstance(id);
+      if (this._listing) {
+        const instances = this.instances.map(each => (each.id === id ? kept : each));
+        this._listing = { ...this._listing, instances };
+      }
+    } catch (reason) {
+      this._problems.set(id, toProblem(reason));
+      throw reason;
+    } finally {
+      this._changed.emit();
+    }
+  }
+
   async launch(launch: ILaunch, confirmed?: string): Promise<IInstance> {
     const launched = await this._client.launchInstance(launch, confirmed);
     void this.refresh();

@@ -69,6 +69,9 @@ export function isShown(notice: INotice, level: string): boolean {
 function notify(app: JupyterFrontEnd, trans: TranslationBundle, notice: INotice): void {
   const message = [notice.message, notice.fix].filter(Boolean).join(' · ');
   const actions = [openPanel(app, trans)];
+  if (notice.kind === 'guard-stops' && notice.instance) {
+    actions.unshift(keep(app, trans, notice.instance));
+  }
   if (message.length > LONGEST) {
     actions.unshift({
       label: trans.__('Read All'),
@@ -81,10 +84,26 @@ function notify(app: JupyterFrontEnd, trans: TranslationBundle, notice: INotice)
     });
   }
   Notification.emit(message, notice.level, {
-    // A problem stays until it was read.
-    autoClose: notice.level === 'error' ? false : SECONDS * 1000,
+    autoClose: isLasting(notice) ? false : SECONDS * 1000,
     actions
   });
+}
+
+/** Whether a notice stays until it was read: a problem, or a stop that can still be put off. */
+function isLasting(notice: INotice): boolean {
+  return notice.level === 'error' || notice.kind.startsWith('guard-');
+}
+
+function keep(
+  app: JupyterFrontEnd,
+  trans: TranslationBundle,
+  instance: string
+): Notification.IAction {
+  return {
+    label: trans.__('Keep for an Hour'),
+    displayType: 'accent',
+    callback: () => void app.commands.execute(CommandIDs.keepInstance, { instance })
+  };
 }
 
 /** JupyterLab and the browser ask in their own words; what keeps costing money is said here. */

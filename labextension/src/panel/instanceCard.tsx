@@ -1,7 +1,9 @@
 import { CommandIDs } from '../commands/ids';
+import { canBeKept } from '../model/guard';
 import type { IAction, IInstance } from '../rest/contract';
 import { addDay, formatDollars, formatPerHour } from '../text/money';
 import { Cost } from './cost';
+import { Guard } from './guard';
 import { Action, Problem } from './parts';
 import type { IPanelProps } from './props';
 
@@ -54,6 +56,7 @@ export function InstanceCard(props: IPanelProps & { instance: IInstance }): JSX.
             ` · ${trans.__('%1 this month', formatDollars(instance.month_dollars))}`}
         </div>
       )}
+      {instance.guard && <Guard guard={instance.guard} trans={trans} />}
       <div className="dl-doing" role="status">
         {action && describe(props, action)}
       </div>
@@ -117,6 +120,14 @@ function Actions(props: IPanelProps & { instance: IInstance; waits: boolean }): 
             onClick={execute(CommandIDs.openTerminal)}
           />
         </>
+      )}
+      {runs && canBeKept(instance.guard) && (
+        <Action
+          label={trans.__('Keep for an Hour')}
+          about={trans.__('Keep %1 for an hour, though it is idle', instance.name)}
+          waits={waits}
+          onClick={execute(CommandIDs.keepInstance)}
+        />
       )}
       {changeable && (
         <>

@@ -59,7 +59,11 @@ function result({ trans, run }: IPanelProps & { run: IRun }): string {
     typeof accuracy === 'number' &&
       trans.__('val_accuracy %1 (epoch %2)', accuracy.toFixed(4), run.best?.epoch),
     run.seconds > 0 && formatDuration(run.seconds),
-    run.dollars !== null && run.host && formatDollars(run.dollars)
+    run.dollars !== null &&
+      run.host &&
+      (run.budget === null
+        ? formatDollars(run.dollars)
+        : trans.__('%1 of %2', formatDollars(run.dollars), formatDollars(run.budget)))
   ];
   return parts.filter(Boolean).join(' · ');
 }

@@ -32,6 +32,11 @@ export class Client {
     return this._send('POST', `instances/${id}/${verb}`, withConfirmation(body, confirmed));
   }
 
+  /** Keep an idle instance running for an hour. */
+  keepInstance(id: string): Promise<contract.IInstance> {
+    return this._send('POST', `instances/${id}/keep`, { minutes: 60 });
+  }
+
   readSshCommand(id: string): Promise<contract.ISshCommand> {
     return this._send('GET', `instances/${id}/ssh`);
   }

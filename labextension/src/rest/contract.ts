@@ -37,7 +37,15 @@ export interface IInstance {
   disk_day: string;
   practice: boolean;
   unfinished: { type: string; message: string } | null;
-  cells: Record<'select' | 'start' | 'stop' | 'terminate' | 'connect' | 'ssh', string>;
+  guard: IGuard | null;
+  cells: Record<'select' | 'start' | 'stop' | 'terminate' | 'connect' | 'keep' | 'ssh', string>;
+}
+
+export interface IGuard {
+  armed: boolean;
+  state: string;
+  reason: string;
+  stops_at: number | null;
 }
 
 export interface IAction {
@@ -139,6 +147,7 @@ export interface IRun {
   seconds_left: number | null;
   seconds: number;
   dollars: number | null;
+  budget: number | null;
   best: IEpoch | null;
   epochs: number;
   started_at: number;

@@ -1,6 +1,8 @@
 import { CommandIDs } from '../commands/ids';
 import { isIdle, monthCost, perHour } from '../model/bill';
+import { nextStop } from '../model/guard';
 import { Cost } from '../panel/cost';
+import { StopsIn } from '../panel/guard';
 import type { IPanelProps } from '../panel/props';
 import { formatDollars, formatPerHour } from '../text/money';
 
@@ -16,6 +18,13 @@ export function Bill({ commands, model, trans }: IPanelProps): JSX.Element {
     billed.length === 1
       ? trans.__('%1 %2', first.name, first.state)
       : trans.__('%1 instances', billed.length);
+  const next = nextStop(billed);
+  const running = runs.active.filter(run => run.host && run.budget !== null);
+  const budget = running
+    .map(run =>
+      trans.__('%1 of %2', formatDollars(run.dollars ?? 0), formatDollars(run.budget ?? 0))
+    )
+    .join(', ');
   const idle = isIdle(billed, runs.active);
   const month = trans.__('%1 this month.', formatDollars(monthCost(cloud.instances)));
   const about = idle
@@ -31,6 +40,13 @@ export function Bill({ commands, model, trans }: IPanelProps): JSX.Element {
       <span className={`dl-dot dl-is-${first.state}`} aria-hidden="true" />
       <span>{`${what} · ${formatPerHour(perHour(billed))} ·`}</span>
       <Cost instances={billed} age={() => cloud.age} />
+      {next?.guard?.stops_at && (
+        <span>
+          {'· '}
+          <StopsIn at={next.guard.stops_at} trans={trans} />
+        </span>
+      )}
+      {budget && <span>{`· ${budget}`}</span>}
     </button>
   );
 }

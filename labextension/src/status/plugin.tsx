@@ -1,9 +1,11 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { lazy } from 'react';
 import { Section } from '../panel/section';
 import { IModel } from '../tokens';
-import { Bill } from './bill';
+
+const Bill = lazy(async () => ({ default: (await import('./bill')).Bill }));
 
 /** The plugin that keeps the cost in sight: what runs and what it costs, in the status bar. */
 export const status: JupyterFrontEndPlugin<void> = {

@@ -30,6 +30,7 @@ def test_a_launched_instance_has_an_armed_guard_whose_limits_can_be_changed(clou
         "shutdown": "✓",
         "stop or delete": "✓",
         "alarm": "✓",
+        "server": "!",
     }
     assert "stops it after 2.0 h below 10 % CPU" in str(report)
     assert "not before 1" in str(report)
@@ -53,7 +54,12 @@ def test_a_guard_is_offered_and_installed_where_there_is_none(cloud_with_hosts, 
     second = run(f"%aws_ssh sudo cat {FOLDER}/pid").stdout
     after = run("%aws_safety")
 
-    assert marks(without) == {"guard": "✗", "stop or delete": "✓", "alarm": "✓"}
+    assert marks(without) == {
+        "guard": "✗",
+        "stop or delete": "✓",
+        "alarm": "✓",
+        "server": "!",
+    }
     assert "%aws_get gpu --guard" in str(without)
     assert "%aws_get gpu --guard" in refused.value.fix
     assert marks(after)["guard"] == "✓"
@@ -69,7 +75,12 @@ def test_a_guard_that_would_delete_the_disk_is_not_installed(cloud_with_hosts, r
     report = run("%aws_safety")
 
     assert "modify-instance-attribute" in refused.value.fix
-    assert marks(report) == {"guard": "!", "stop or delete": "✗", "alarm": "!"}
+    assert marks(report) == {
+        "guard": "!",
+        "stop or delete": "✗",
+        "alarm": "!",
+        "server": "!",
+    }
 
 
 def test_a_rehearsal_shows_how_an_instance_is_stopped_and_deletes_it(cloud_with_hosts, run, capsys):

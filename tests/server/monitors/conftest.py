@@ -3,6 +3,7 @@
 Modules that are covered by a test of another name:
 
 elsewhere: tests/server/test_account.py
+activity, guard_view: tests/server/monitors/test_guards.py
 workers: tests/server/handlers/test_instances.py
 """
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from dl_magics.actions.aws.check import CheckLine, CheckResult
 from dl_magics.actions.aws.context import Context
-from dl_magics.actions.aws.guard import alarm, control
+from dl_magics.actions.aws.guard import alarm, control, overdue, watch
 from dl_magics.actions.aws.guard.control import GuardChange
 from dl_magics.aws.monitoring import cloudwatch
 from dl_magics.aws.monitoring.cloudwatch import StopAlarm
@@ -16,7 +16,7 @@ from dl_magics.errors import DLMagicsError
 from dl_magics.guard.status import GuardStatus
 
 GUARD, SYSTEM, BEHAVIOR, ALARM = "guard", "shutdown", "stop or delete", "alarm"
-SPOT = "spot notice"
+SPOT, SERVER = "spot notice", "server"
 _INSTALL = "%aws_get {} --guard installs it."
 _ARM = "%idle_timeout 30 {} creates it."
 _AVERAGED_SECONDS = 300.0
@@ -66,6 +66,7 @@ def _check_hands(context: Context, instance: Instance) -> Iterator[CheckLine]:
         fix = control.change_behavior_command(instance)
         yield CheckLine("✗", BEHAVIOR, "a shutdown terminates the instance", fix)
     yield _check_alarm(context, instance)
+    yield _check_server(instance)
 
 
 def _check_guard(instance: Instance, status: GuardStatus | None) -> CheckLine:
@@ -127,6 +128,16 @@ def _describe_due(context: Context, instance: Instance, found: StopAlarm) -> str
     low_since = max([instance.launched_at, *began])
     left = low_since + found.seconds - time.time()
     return f"not before {_words(left)} from now" if left > 0 else "due now"
+
+
+def _check_server(instance: Instance) -> CheckLine:
+    process = watch.find_watcher(instance.id)
+    if process is None:
+        found = "no Jupyter server with this instance in its panel is running"
+        return CheckLine("!", SERVER, found, "Open JupyterLab and its panel of dl_magics.")
+    late = _words(overdue.GRACE_SECONDS)
+    found = f"the Jupyter server (process {process}) stops it {late} after its guard should have"
+    return CheckLine("✓", SERVER, f"{found}; while a kernel of it is in use, only at a set end")
 
 
 def _words(seconds: float) -> str:

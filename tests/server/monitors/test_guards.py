@@ -1,0 +1,146 @@
+"""The server stops an instance in the place of its guard; no guard answers in these tests."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dl_magics.actions.aws.guard import records, watch
+from dl_magics.actions.aws.guard.limits import GuardLimits
+from dl_magics.server.monitors.guards import GuardMonitor
+from dl_magics.server.monitors.instances import InstanceMonitor
+from dl_magics.store import state
+from dl_magics.store.state import KernelRecord
+
+HOURS = 3
+POINTS = 12 * HOURS
+
+
+@pytest.fixture
+def monitor(selected_account, published, aws_clock):
+    return InstanceMonitor(published)
+
+
+@pytest.fixture
+def guards(monitor, published):
+    return GuardMonitor(published, monitor, logging.getLogger("dl_magics"))
+
+
+@pytest.fixture
+def run_guarded(selected_account, run_instance):
+    """Launch an instance three hours ago, whose guard was told these limits; return its id."""
+
+    def run(**limits):
+        id_ = run_instance()
+        selected_account.client().describe_instances()
+        instance = selected_account.api.state.find_instance(id_)
+        instance.launch_time = datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=HOURS)
+        selected_account.api._changed()
+        records.note_limits(id_, GuardLimits(**limits))
+        return id_
+
+    return run
+
+
+def put_cpu_use(account, id_, percent):
+    now = datetime.now(UTC)
+    account.client("cloudwatch").put_metric_data(
+        Namespace="AWS/EC2",
+        MetricData=[
+            {
+                "MetricName": "CPUUtilization",
+                "Dimensions": [{"Name": "InstanceId", "Value": id_}],
+                "Timestamp": now - timedelta(minutes=5 * n + 1),
+                "Value": percent,
+            }
+            for n in range(POINTS)
+        ],
+    )
+
+
+def use_kernel_of(id_):
+    kernel = KernelRecord(
+        host={"alias": id_},
+        python="python3",
+        environment="",
+        activate="",
+        notebook="a",
+        title="a",
+        folder="",
+    )
+    state.update(lambda before: replace(before, kernels={"k": kernel}))
+
+
+def read_state(account, id_):
+    (found,) = account.client().describe_instances(InstanceIds=[id_])["Reservations"]
+    return found["Instances"][0]["State"]["Name"]
+
+
+def test_an_instance_is_stopped_once_its_end_has_passed_whatever_it_does(
+    selected_account, run_guarded, guards, published
+):
+    past = run_guarded(idle_seconds=None, max_seconds=3600.0)
+    ahead = run_guarded(idle_seconds=None, max_seconds=4 * 3600.0)
+    use_kernel_of(past)
+
+    guards.step()
+
+    assert (read_state(selected_account, past), read_state(selected_account, ahead)) == (
+        "stopped",
+        "running",
+    )
+    (notice,) = published.of("notice")
+    assert (notice["kind"], notice["instance"]) == ("guard-failed", past)
+    assert watch.find_watcher(ahead) is not None
+
+
+@pytest.mark.parametrize(
+    ("percent", "has_kernel", "after", "kinds"),
+    [
+        (0.5, False, "stopped", ["guard-failed"]),
+        (5.0, False, "running", ["guard-failed"]),
+        (None, False, "running", ["guard-failed"]),
+        (0.5, True, "running", []),
+    ],
+    ids=["no CPU was used", "the CPU was used", "the CPU is unknown", "a kernel may work"],
+)
+def test_an_idle_instance_is_stopped_only_where_nothing_can_work_on_it(
+    selected_account, run_guarded, guards, published, percent, has_kernel, after, kinds
+):
+    id_ = run_guarded(idle_seconds=1800.0)
+    if percent is not None:
+        put_cpu_use(selected_account, id_, percent)
+    if has_kernel:
+        use_kernel_of(id_)
+
+    guards.step()
+    guards._due.clear()
+    guards.step()
+
+    assert read_state(selected_account, id_) == after
+    said = [each["kind"] for each in published.of("notice")]
+    assert [each for each in said if each != "instance-stopped"] == kinds
+
+
+def test_an_instance_that_nobody_guards_is_left_alone(
+    selected_account, run_instance, guards, published
+):
+    id_ = run_instance()
+
+    goes_on = guards.step()
+
+    assert (goes_on, read_state(selected_account, id_)) == (False, "running")
+    assert watch.find_watcher(id_) is None
+
+
+def test_browsers_see_that_a_guard_does_not_answer(run_guarded, guards, monitor, published):
+    id_ = run_guarded(idle_seconds=None)
+
+    guards.step()
+
+    (shown,) = published.of("instances")[-1]["instances"]
+    assert shown["id"] == id_
+    assert shown["guard"] == {"armed": False, "state": "", "reason": "", "stops_at": None}
