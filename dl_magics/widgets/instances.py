@@ -53,7 +53,9 @@ class Panel(LiveWidget):
         self.refresh()
         self.types = price_list.describe_types(context.load())
         self.on_msg(lambda _, click, __: self.receive_click(click))
-        threading.Thread(target=self._keep_refreshing, args=(seconds,), daemon=True).start()
+        threading.Thread(
+            target=self._keep_refreshing, args=(seconds,), name="refresh instances", daemon=True
+        ).start()
 
     def refresh(self) -> None:
         """Read all instances from AWS."""
@@ -80,7 +82,9 @@ class Panel(LiveWidget):
             self._note(id_, "An action is already running on this instance: the click was ignored.")
         else:
             self._at_work.add(id_)
-            threading.Thread(target=self._work, args=(click,), daemon=True).start()
+            threading.Thread(
+                target=self._work, args=(click,), name="change instances", daemon=True
+            ).start()
 
     def _work(self, click: dict[str, Any]) -> None:
         id_, action = click["id"], click["action"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from types import SimpleNamespace
 
@@ -19,6 +20,10 @@ def panel(cloud, run):
     made = Panel(seconds=0.2)
     yield made
     made.close()
+    # The account of the next test must not meet what this one still asks for.
+    for thread in threading.enumerate():
+        if thread.name in ("refresh instances", "change instances"):
+            thread.join(30)
 
 
 def wait_until(fact):
