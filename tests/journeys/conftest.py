@@ -266,10 +266,9 @@ def serve_lab(base: Path, *, panel: bool = False) -> Iterator[tuple[str, Path, P
     environment = os.environ | {
         "JUPYTERLAB_SETTINGS_DIR": str(base / "settings"),
         "JUPYTER_PATH": str(base),
+        "JUPYTER_CONFIG_PATH": str(_configure(base, panel=panel)),
         "DL_MAGICS_HOME": str(ours),
     }
-    if panel:
-        environment["JUPYTER_CONFIG_PATH"] = str(_enable_panel(base))
     with (base / "log.txt").open("w") as log:
         process = subprocess.Popen(
             command.split(), env=environment, stdout=log, stderr=subprocess.STDOUT
@@ -283,16 +282,27 @@ def serve_lab(base: Path, *, panel: bool = False) -> Iterator[tuple[str, Path, P
             process.wait(30)
 
 
-def _enable_panel(base: Path) -> Path:
-    """Have JupyterLab find the built panel and the server extension; return a config folder."""
-    bundle = ROOT / "build" / "labextension"
-    assert (bundle / "package.json").is_file(), f"{bundle} does not exist: run make build/panel"
-    (base / "labextensions").mkdir()
-    (base / "labextensions" / "dl-magics").symlink_to(bundle)
-    enabled = base / "config" / "jupyter_server_config.d" / "dl_magics.json"
-    enabled.parent.mkdir(parents=True)
-    enabled.write_text('{"ServerApp": {"jpserver_extensions": {"dl_magics": true}}}')
-    return base / "config"
+def _configure(base: Path, *, panel: bool) -> Path:
+    """Leave language servers out, for which each page starts Node; return a config folder.
+
+    With the panel, JupyterLab finds what was built of this tree, and the server extension.
+    """
+    extensions = {"jupyter_lsp": False}
+    if panel:
+        bundle = ROOT / "build" / "labextension"
+        assert (bundle / "package.json").is_file(), f"{bundle} does not exist: run make build/panel"
+        (base / "labextensions").mkdir()
+        (base / "labextensions" / "dl-magics").symlink_to(bundle)
+        extensions["dl_magics"] = True
+    config = base / "config"
+    settings: dict[str, dict[str, Any]] = {
+        "jupyter_server_config.d/tests.json": {"ServerApp": {"jpserver_extensions": extensions}},
+        "labconfig/page_config.json": {"disabledExtensions": {"@jupyterlab/lsp-extension": True}},
+    }
+    for name, each in settings.items():
+        (config / name).parent.mkdir(parents=True)
+        (config / name).write_text(json.dumps(each))
+    return config
 
 
 def _older_kernel(kernels: Path) -> None:
