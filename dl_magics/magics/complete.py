@@ -1,4 +1,4 @@
-"""Tab completion of `%%finetune`, `%backend` and `%device`, and of names in the GPU kernel."""
+"""Tab completion of settings, options and kinds, and of names in the GPU kernel."""
 
 from __future__ import annotations
 
@@ -76,6 +76,26 @@ def complete_keras_settings(context: CompletionContext) -> SimpleMatcherResult:
     return {"completions": [SimpleCompletion(text=each) for each in words]}
 
 
+@context_matcher()
+def complete_data(context: CompletionContext) -> SimpleMatcherResult:
+    """Complete the options of `%check_data` and `%split_data`, and the kinds after --fix."""
+    line = context.full_text.splitlines()[context.cursor_line] if context.full_text else ""
+    before = line[: context.cursor_position]
+    written = re.match(r"\s*%?(check_data|split_data)\s(?:.*\s)?(\S*)$", before)
+    if not written:
+        return {"completions": []}
+    magic, word = written.groups()
+    names: Iterable[str] = ()
+    if word.startswith("-"):
+        names = _WORDS[magic]
+    elif re.search(r"\s--fix(\s+[a-z_]+)*\s+[a-z_]*$", before):
+        from dl_magics.data.quality.findings import KINDS
+
+        names = KINDS
+    words = _continue_token(context, word, names)
+    return {"completions": [SimpleCompletion(text=each) for each in words]}
+
+
 def _continue_token(context: CompletionContext, written: str, names: Iterable[str]) -> list[str]:
     """Return the names that start with what is written, as replacements of IPython's token."""
     # The token may start after the dashes of an option.
@@ -90,8 +110,13 @@ _WORDS = {
         *("--image-data-format", "--floatx", "--epsilon", "--setup", "--explain", *_PLACES),
     ),
     "device": ("gpu", "cpu", *_PLACES),
+    "check_data": ("--labels", "--fix", "--put-back", "--here", "--yes", "--explain"),
+    "split_data": (
+        *("--valid", "--test", "--sample", "--to", "--seed", "--group", "--no-near", "--list"),
+        *("--column", "--copy", "--dry-run", "--undo", "--here", "--explain"),
+    ),
     "--image-data-format": ("channels_last", "channels_first", "tf", "th"),
     "--floatx": ("float16", "float32", "float64"),
 }
 
-MATCHERS = (complete_finetune, complete_keras_settings, complete_gpu_cell)
+MATCHERS = (complete_finetune, complete_keras_settings, complete_data, complete_gpu_cell)

@@ -62,3 +62,16 @@ def test_interrupted_runs_are_completed_after_resume(shell, home):
         found = completed(shell, f"%finetune --resume {written}")
         assert "%finetune --resume 2026-11-03_a" in found
         assert "%finetune --resume 2026-11-04_b" not in found
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("%check_data pets --put", "%check_data pets --put-back"),
+        ("%check_data pets --fix blurry near_d", "%check_data pets --fix blurry near_duplicate"),
+        ("%split_data pets --samp", "%split_data pets --sample"),
+    ],
+)
+def test_options_and_kinds_of_the_magics_for_data_are_completed(shell, before, after):
+    assert completed(shell, before) == [after]
+    assert "%check_data near_duplicate" not in completed(shell, "%check_data near_d")
