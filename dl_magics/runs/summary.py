@@ -12,7 +12,7 @@ from html import escape
 from importlib.util import find_spec
 from typing import Any
 
-from dl_magics.runs.field_rules import METRICS, Phase
+from dl_magics.runs.field_rules import BALANCED_ACCURACY, METRICS, Phase
 from dl_magics.runs.state import RunState
 from dl_magics.text import escape_controls
 
@@ -21,6 +21,7 @@ _TRAIN, _VALID, _INK = "#6b7f99", "#d4620a", "#808080"
 _MOST_DOTS = 40
 UNFROZEN: Phase = "unfrozen"
 _MOST_ROWS = 10
+_BALANCED = f"val_{BALANCED_ACCURACY}"
 _STATUS = {
     "done": "done",
     "stopped": "stopped, best weights kept",
@@ -45,7 +46,9 @@ def headline(state: RunState) -> str:
     line, best = name_subject(state), state.best
     if best:
         logs = best["logs"]
-        line += f": val_accuracy {logs['val_accuracy']:.3f}, val_loss {logs['val_loss']:.3f}"
+        line += f": val_accuracy {logs['val_accuracy']:.3f}, "
+        line += f"{_BALANCED} {logs[_BALANCED]:.3f}, " if _BALANCED in logs else ""
+        line += f"val_loss {logs['val_loss']:.3f}"
         line += f", epoch {best['epoch']} of {len(state.epochs)}"
     return escape_controls(f"{line} · {describe_status(state)}")
 
@@ -102,7 +105,9 @@ def format_epoch(each: Mapping[str, Any]) -> str:
     return (
         f"epoch {each['epoch']}{unfrozen}: loss {logs['loss']:.4f}, "
         f"accuracy {logs['accuracy']:.4f}, val_loss {logs['val_loss']:.4f}, "
-        f"val_accuracy {logs['val_accuracy']:.4f}" + (" (best)" if each["best"] else "")
+        f"val_accuracy {logs['val_accuracy']:.4f}"
+        + (f", {_BALANCED} {logs[_BALANCED]:.4f}" if _BALANCED in logs else "")
+        + (" (best)" if each["best"] else "")
     )
 
 
@@ -218,10 +223,12 @@ def _table(state: RunState) -> str:
 
 
 def _rows(epochs: Sequence[Mapping[str, Any]], best: Mapping[str, Any] | None) -> str:
-    head = "".join(f"<th>{name}</th>" for name in ("epoch", *METRICS))
+    has_balanced = all(_BALANCED in each["logs"] for each in epochs)
+    names = (*METRICS, _BALANCED) if has_balanced else METRICS
+    head = "".join(f"<th>{name}</th>" for name in ("epoch", *names))
     rows = ""
     for each in epochs:
-        cells = "".join(f"<td>{each['logs'][name]:.4f}</td>" for name in METRICS)
+        cells = "".join(f"<td>{each['logs'][name]:.4f}</td>" for name in names)
         mark = "★ " if each is best else ""
         unfrozen = " unfrozen" if each["phase"] == UNFROZEN else ""
         rows += f"<tr><td>{mark}{_text(each['epoch'])}{unfrozen}</td>{cells}</tr>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pprint import pformat
 
 from dl_magics.data import layout
+from dl_magics.training.engine.heads import keras_code
 from dl_magics.training.engine.networks import SCALES
 from dl_magics.training.recipe import applications
 from dl_magics.training.recipe.recipe import Recipe
@@ -21,7 +22,7 @@ classes = train.class_names
 pixels = keras.Input(({size}, {size}, 3))
 x = {prepared}
 base = keras.applications.{model}(
-    include_top=False, weights={weights!r}, input_shape=({size}, {size}, 3)
+    include_top=False, weights={weights_file}, input_shape=({size}, {size}, 3)
 )
 base.trainable = False
 x = base(x, training=False)
@@ -41,19 +42,15 @@ normalize = keras.layers.Normalization()
 normalize.adapt(train_x)
 x = normalize(features)
 {head}
-logits = keras.layers.Dense(len(classes))(x)
 head = keras.Model(features, logits)
-head.compile(
-    keras.optimizers.Adam({learning_rate!r}),
-    keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    metrics=["accuracy"],
-)
-head.fit(
-    train_x, train_y, batch_size={batch}, epochs={epochs}, validation_data=(valid_x, valid_y),
+head.compile({optimizer}, {loss}, metrics={metrics})
+{weights}{labels}head.fit(
+    train_x, {train_y}, batch_size={batch}, epochs={epochs}{train_weights},
+    validation_data=(valid_x, {valid_y}{valid_weights}),
     callbacks=[keras.callbacks.EarlyStopping(patience={patience}, restore_best_weights=True)],
 )
 
-{unfrozen}probabilities = keras.layers.Softmax()(head(frozen(pixels)))
+{unfrozen}probabilities = {probabilities}
 keras.Model(pixels, probabilities).save("model.keras")
 """
 
@@ -65,13 +62,9 @@ for number, layer in enumerate(base.layers):
     is_frozen = number < first or isinstance(layer, keras.layers.BatchNormalization)
     layer.trainable = not is_frozen
 network = keras.Model(pixels, head(frozen(pixels)))
-network.compile(
-    keras.optimizers.Adam({rate!r}),
-    keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    metrics=["accuracy"],
-)
-network.fit(
-    train, epochs={epochs}, validation_data=valid,
+network.compile({fine_optimizer}, {loss}, metrics={metrics})
+{prepare}network.fit(
+    {train}, epochs={epochs}, validation_data={valid},
     callbacks=[keras.callbacks.EarlyStopping(patience={patience}, restore_best_weights=True)],
 )
 
@@ -114,14 +107,13 @@ def write_script(recipe: Recipe) -> str:
         size=recipe.image_size,
         prepared=_prepared(recipe),
         model=recipe.model,
-        weights=recipe.weights,
+        weights_file=repr(recipe.weights),
         pooled=_pooled(recipe),
-        head=_head(recipe),
-        learning_rate=recipe.learning_rate,
         batch=recipe.batch_size if isinstance(recipe.batch_size, int) else 32,
         epochs=recipe.epochs,
         patience=recipe.patience,
         unfrozen=_unfrozen(recipe),
+        **keras_code.write_head(recipe),
     )
 
 
@@ -142,21 +134,12 @@ def _unfrozen(recipe: Recipe) -> str:
         first = f"[each.name.startswith({recipe.unfreeze!r}) for each in base.layers].index(True)"
     return _UNFROZEN.format(
         first=first,
-        rate=recipe.fine_learning_rate,
         epochs=recipe.unfreeze_epochs,
         patience=recipe.patience,
+        **keras_code.write_fine_tuning(recipe),
     )
 
 
 def _pooled(recipe: Recipe) -> str:
     layers = {"avg": "GlobalAveragePooling2D", "max": "GlobalMaxPooling2D"}
     return f"x = keras.layers.{layers[recipe.pooling]}()(x)\n" if recipe.pooling else ""
-
-
-def _head(recipe: Recipe) -> str:
-    if recipe.head:
-        return f"layers, ops = keras.layers, keras.ops\n{recipe.head}\nx = head(x)"
-    lines = [] if recipe.pooling else ["x = keras.layers.Flatten()(x)"]
-    lines += [f'x = keras.layers.Dense({size}, activation="relu")(x)' for size in recipe.dense]
-    lines += [f"x = keras.layers.Dropout({recipe.dropout})(x)"] if recipe.dropout else []
-    return "\n".join(lines)

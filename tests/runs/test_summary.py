@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -214,3 +215,20 @@ def test_curves_of_many_epochs_have_no_dots():
     )
 
     assert summary.draw_curves(few) != summary.draw_curves(many)
+
+
+def test_the_balanced_accuracy_is_shown_where_an_epoch_has_it():
+    even = run_events.epoch(1)
+    uneven = replace(even, logs={**even.logs, "val_balanced_accuracy": 0.625})
+
+    shown, plain = (
+        summary.mime_bundle(replay_events(run_events.make_events(each, ended=DONE)))
+        for each in (uneven, even)
+    )
+
+    headline, epoch = shown["text/plain"].splitlines()[:2]
+    assert "val_accuracy 0.800, val_balanced_accuracy 0.625, val_loss 0.500" in headline
+    assert epoch.endswith("val_accuracy 0.8000, val_balanced_accuracy 0.6250 (best)")
+    assert "<th>val_balanced_accuracy</th>" in shown["text/html"]
+    assert "<td>0.6250</td>" in shown["text/html"]
+    assert not any("balanced" in text for text in plain.values())

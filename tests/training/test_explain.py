@@ -10,7 +10,16 @@ from PIL import Image
 from dl_magics.training import explain
 from dl_magics.training.recipe.cell_parser import parse_cell
 
-HEAD = "def head(features):\n    return layers.Dense(width)(features)"
+CELL = """
+heads = 1
+optimizer = {"class_name": "sgd", "config": {"momentum": 0.9}}
+weight_decay = 0.01
+label_smoothing = 0.1
+class_weight = {"dark": 2}
+
+def head(features):
+    return layers.Dense(width)(features)
+"""
 
 
 def folder(at, parts):
@@ -28,8 +37,8 @@ def folder(at, parts):
 @pytest.mark.parametrize(
     ("parts", "line", "cell"),
     [
-        (("",), "--model VGG16 --dense [] --unfreeze block5 --unfreeze-epochs 2", ""),
-        (("train", "valid"), "--model MobileNetV2 --pooling max --dropout 0", HEAD),
+        (("",), "--model VGG16 --class_weight balanced --unfreeze block5 --unfreeze-epochs 2", ""),
+        (("train", "valid"), "--model MobileNetV2 --pooling max", CELL),
     ],
 )
 def test_the_script_of_explain_runs_with_keras_alone_and_saves_a_model(tmp_path, parts, line, cell):

@@ -37,13 +37,14 @@ def warn_before_training(
             fix='Leave it at mixed_precision = "auto"',
         )
     sizes = folder.counts()["train"]
-    if extreme := folder_rules.find_extreme_classes(sizes):
+    extreme = folder_rules.find_extreme_classes(sizes)
+    if extreme and recipe.class_weight is None:
         large, small = extreme
         yield Warned(
             code="imbalance",
             text=f"{large} has {sizes[large]:,} training images, {small} has {sizes[small]:,}.",
-            fix=f"Add images of {small}, or take the same number of each: "
-            f"sample = {max(sizes[small], 2)}",
+            fix='Give each class the same share of the loss: class_weight = "balanced" · or add '
+            f"images of {small}",
         )
 
     n, more = len(folder.valid), len(folder.train)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +19,7 @@ from dl_magics.training.engine import device
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.extraction import View
 from dl_magics.training.engine.feature_store import FeatureStore
+from dl_magics.training.engine.heads.examples import require_weighted_classes, weigh_classes
 from dl_magics.training.engine.heads.training import Best, warn_diverged
 from dl_magics.training.engine.inference.compute import Immediate
 from dl_magics.training.phases import Frame
@@ -66,8 +67,9 @@ class _TheanoSteps:
 
     def _train(self, process: Process) -> Iterator[Event]:
         frame, recipe = self.frame, self.frame.recipe
-        images = frame.scan_images(phases.find_images(recipe))
-        folder = images.folder
+        folder = phases.find_images(recipe)
+        require_weighted_classes(recipe, folder.classes)
+        images = frame.scan_images(folder)
         weights = convolutions.convolutions_file(self.paths.weights) if recipe.weights else None
         opened = process.ask(
             "open",
@@ -97,7 +99,7 @@ class _TheanoSteps:
         ):
             return
         valid = images.readable(images.valid)
-        yield from self._learn(process, store, images.readable(images.train), valid)
+        yield from self._learn(process, store, images.readable(images.train), valid, folder.classes)
         if frame.best.epoch is None:
             return
 
@@ -108,10 +110,16 @@ class _TheanoSteps:
         yield from frame.save_model(MODEL, len(valid), save)
 
     def _learn(
-        self, process: Process, store: FeatureStore, train: list[View], valid: list[View]
+        self,
+        process: Process,
+        store: FeatureStore,
+        train: list[View],
+        valid: list[View],
+        classes: Sequence[str],
     ) -> Iterator[Event]:
         frame, recipe = self.frame, self.frame.recipe
         yield frame.enter_training()
+        weights = weigh_classes(recipe, classes, examples.list_labels(train))
         learnt: dict[str, Any] = {}
         with TemporaryDirectory(prefix="dl-magics-") as scratch:
             stop_file = Path(scratch, "stop")
@@ -119,7 +127,8 @@ class _TheanoSteps:
                 "learn",
                 examples=str(examples.write_examples(Path(scratch), store, train, valid)),
                 stop=str(stop_file),
-                classes=1 + max(view.file.label for view in train),
+                classes=len(classes),
+                class_weights=None if weights is None else weights.tolist(),
                 epochs=recipe.epochs,
                 batch_size=recipe.batch_size if recipe.batch_size != "auto" else _HEAD_BATCH,
                 patience=recipe.patience,

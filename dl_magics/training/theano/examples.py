@@ -22,9 +22,9 @@ def write_examples(folder: Path, store: FeatureStore, train: list[View], valid: 
     np.savez(
         path,
         train=features,
-        train_labels=_labels(train),
+        train_labels=list_labels(train),
         valid=store.get([view.key for view in valid]),
-        valid_labels=_labels(valid),
+        valid_labels=list_labels(valid),
         mean=mean,
         scale=scale,
     )
@@ -43,5 +43,6 @@ def normalization(
     return mean.astype(np.float32), np.sqrt(usable).astype(np.float32)
 
 
-def _labels(views: list[View]) -> NDArray[np.int64]:
+def list_labels(views: list[View]) -> NDArray[np.int64]:
+    """Return the labels of views, in their order."""
     return np.array([view.file.label for view in views], np.int64)

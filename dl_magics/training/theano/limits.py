@@ -30,13 +30,11 @@ def refuse_unsupported(recipe: Recipe) -> None:
         "optimizer": ("adam",),
         "weight_decay": (None, 0),
         "label_smoothing": (0,),
-        "class_weight": (None,),
     }
     for name, usual in later.items():
         if getattr(recipe, name) not in usual:
             raise BadSetting(
-                f"{name} = {getattr(recipe, name)!r}: on Theano there is one head, with Adam and "
-                "without weights of classes.",
+                f"{name} = {getattr(recipe, name)!r}: on Theano there is one head, with Adam.",
                 fix=_FIX,
             )
     if recipe.unfreeze is not None:

@@ -54,12 +54,13 @@ export function describePhase(progress) {
 }
 
 /** @param {Epoch | undefined} best */
-function bestLine(best) {
+export function describeBest(best) {
   if (!best) {
     return '';
   }
-  const { val_accuracy: accuracy, val_loss: loss } = best.logs;
-  return `Best so far: epoch ${best.epoch}, val_accuracy ${accuracy.toFixed(4)}, val_loss ${loss.toFixed(4)}`;
+  // The balanced accuracy is there where the classes are uneven.
+  const shown = ['val_accuracy', 'val_balanced_accuracy', 'val_loss'].filter(name => name in best.logs);
+  return [`Best so far: epoch ${best.epoch}`, ...shown.map(name => `${name} ${best.logs[name].toFixed(4)}`)].join(', ');
 }
 
 /**
@@ -138,7 +139,7 @@ function render({ model, el }) {
       })
     ]);
     redraw(end, [
-      element('div', { class: 'dl-best' }, bestLine(bestOf(epochs))),
+      element('div', { class: 'dl-best' }, describeBest(bestOf(epochs))),
       element('ul', { class: 'dl-notes' }, ...notes.map(note => element('li', {}, note)))
     ]);
   }

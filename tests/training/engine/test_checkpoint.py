@@ -144,10 +144,19 @@ def learnt(head, standing, keep=lambda _: (), patience=3):
     )
 
 
-@pytest.mark.parametrize("own", ["", OWN])
-def test_a_head_restored_at_any_batch_trains_identically(tmp_path, own):
+ACCUMULATING = {
+    "class_name": "adamw",
+    "config": {"amsgrad": True, "gradient_accumulation_steps": 3},
+}
+
+
+@pytest.mark.parametrize(
+    ("own", "asked"),
+    [("", {}), (OWN, {"heads": 2}), ("", {"optimizer": ACCUMULATING, "label_smoothing": 0.1})],
+)
+def test_a_head_restored_at_any_batch_trains_identically(tmp_path, own, asked):
     kept = []
-    whole, end = new_head(own), TrainingState()
+    whole, end = new_head(own, **asked), TrainingState()
 
     def keep(standing):
         folder = tmp_path / str(len(kept))
@@ -157,7 +166,7 @@ def test_a_head_restored_at_any_batch_trains_identically(tmp_path, own):
         return ()
 
     learnt(whole, end, keep)
-    again = new_head(own)
+    again = new_head(own, **asked)
 
     for folder in kept[::4]:
         found = checkpoint.load_checkpoint(folder)

@@ -474,3 +474,35 @@ def test_the_time_limit_includes_the_time_before_the_interruption(data, tmp_path
 
     assert new[-1].status == "stopped"
     assert 3600 < sum(new[-1].seconds.values()) < 3600 + 10 * 60
+
+
+def test_a_run_with_weights_of_classes_and_an_optimizer_is_resumed_exactly(tmp_path):
+    data = tiny_keras.photos(tmp_path / "photos", n=15, classes=("blue",))
+    tiny_keras.photos(data, n=6, classes=("red",))
+    recipe = tiny_keras.recipe(
+        data,
+        heads=2,
+        optimizer={"class_name": "sgd", "config": {"momentum": 0.9}},
+        weight_decay=1e-3,
+        label_smoothing=0.1,
+        class_weight="balanced",
+        batch_size=5,
+    )
+    paths, asked = [tiny_keras.paths(tmp_path, name) for name in ("whole", "killed")], count(1)
+
+    def interrupted():
+        events = log.read_events(paths[1].run)
+        if any(isinstance(event, EpochEnded) for event in events) and next(asked) == 3:
+            raise KeyboardInterrupt
+        return False
+
+    list(recorder.record_new_run(recipe, paths[0]))
+    with suppress(KeyboardInterrupt):
+        list(recorder.record_new_run(recipe, paths[1], stop=interrupted))
+    list(recorder.record_resumed_run(paths[1]))
+
+    whole, killed = (Run(each.run) for each in paths)
+    assert killed.state.resumed
+    assert same(killed, whole)
+    assert "val_balanced_accuracy" in whole.best
+    assert len(whole.predict(data)) == 21

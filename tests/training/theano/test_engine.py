@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
-from dl_magics.data import images
+from dl_magics.data import folders, images
 from dl_magics.errors import BadData, BadSetting, NotTrained, TrainingFailed
 from dl_magics.keras_config import theano_env
 from dl_magics.runs.events import EpochEnded, PhaseStarted, RunEnded, RunStarted, Warned
@@ -293,7 +293,7 @@ def test_closing_a_run_ends_its_process(done, data, tmp_path, interpreter):
         ({"optimizer": "sgd"}, "optimizer = 'sgd'"),
         ({"weight_decay": 0.1}, "weight_decay = 0.1"),
         ({"label_smoothing": 0.1}, "label_smoothing = 0.1"),
-        ({"class_weight": "balanced"}, "class_weight = 'balanced'"),
+        ({"class_weight": {"pink": 2}}, "class_weight names 'pink'"),
     ],
 )
 def test_settings_keras_1_does_not_support_are_refused_before_the_start(
@@ -304,7 +304,31 @@ def test_settings_keras_1_does_not_support_are_refused_before_the_start(
     with pytest.raises(BadSetting, match=said) as refused:
         next(engine.run(recipe, tiny_keras.paths(shared, "refused"), interpreter=interpreter))
 
-    assert "%backend tensorflow" in refused.value.fix
+    assert (
+        "%backend tensorflow" in refused.value.fix or "Its classes: blue, red" in refused.value.fix
+    )
+
+
+def test_weights_of_classes_count_in_the_losses(shared, interpreter, tmp_path):
+    data = tiny_keras.photos(tmp_path / "photos", n=15, classes=("blue",))
+    tiny_keras.photos(data, n=5, classes=("red",))
+    # The weights of the head stay as they are.
+    settings = {"class_weight": {"red": 3}, "learning_rate": 1e-12, "dropout": 0, "epochs": 1}
+    recipe = tiny_keras.recipe(data, **settings)
+
+    run, _ = train(recipe, tiny_keras.paths(shared, "weighted"), interpreter)
+
+    found = folders.find_images(str(data), valid=recipe.valid, sample=None, seed=recipe.seed)
+    for prefix, files in (("", found.train), ("val_", found.valid)):
+        seen = run.predict([file.path for file in files])
+        weights = [3 if each.folder_class == "red" else 1 for each in seen]
+        losses = [-np.log(each.probabilities[each.folder_class]) for each in seen]
+        assert run.best[f"{prefix}loss"] == pytest.approx(np.average(losses, weights=weights), 1e-4)
+        right = {
+            name: np.mean([each.label == name for each in seen if each.folder_class == name])
+            for name in ("blue", "red")
+        }
+    assert run.best["val_balanced_accuracy"] == pytest.approx(np.mean(list(right.values())))
 
 
 def test_a_missing_data_folder_is_refused(shared, interpreter, tmp_path):

@@ -72,7 +72,8 @@ def _build_branch(recipe: Recipe, normalized: Any, classes: int, n: int) -> Any:
     """Return head `n` of several: a model of its own, so that names of layers may be repeated."""
     import keras
 
-    with seeded_generators((recipe.seed + n) % _SEEDS):
+    # PyTorch resets the gradients of variables by their paths, which must differ.
+    with seeded_generators((recipe.seed + n) % _SEEDS), keras.name_scope(f"head_{n + 1}"):
         inputs = keras.Input(normalized.shape[1:], name="normalized")
         return _join(inputs, _logits(recipe, inputs, classes), f"head_{n + 1}")
 

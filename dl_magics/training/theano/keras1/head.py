@@ -15,6 +15,9 @@ KEEP = "keep"
 
 _SECONDS_BETWEEN = 0.25
 _CHECK_BATCH = 1024
+# As in engine/heads/scores.py: where classes are less uneven there is no balanced accuracy.
+_UNEVEN = 1.5
+_LEAST = 1e-7
 
 
 def built(asked: dict[str, Any], shape: tuple[int, ...]) -> Any:
@@ -50,8 +53,8 @@ def learn(
         best["stopped"] = not is_whole
         if means is None or not (is_whole or (first and _keeps_first(asked))):
             break
-        names = ("loss", "accuracy", "val_loss", "val_accuracy")
-        logs = dict(zip(names, [*means, *_check(head, valid)]))  # noqa: B905 - Python 3.7
+        logs = dict(zip(("loss", "accuracy"), means))  # noqa: B905 - Python 3.7
+        logs.update(_check(head, valid, _weights(asked, valid[1])))
         logs["learning_rate"] = float(backend.get_value(head.optimizer.lr))
         if not np.isfinite(list(logs.values())).all():
             best["diverged"] = epoch
@@ -84,20 +87,29 @@ def _epoch(
     """
     images, size = len(train[1]), asked["batch_size"]
     order = np.random.RandomState([asked["seed"], epoch]).permutation(images)
-    sums, seen, reported = np.zeros(2), 0, 0.0 if first else time.time()
+    weights = _weights(asked, train[1])
+    sums, seen, weight, reported = np.zeros(2), 0, 0.0, 0.0 if first else time.time()
     for at in range(0, images, size):
         if Path(asked["stop"]).exists() and (seen or not (first and _keeps_first(asked))):
-            return [float(each) for each in sums / seen] if seen else None, False
+            return _means(sums, weight, seen) if seen else None, False
         chosen = order[at : at + size]
-        logs = head.train_on_batch(train[0][chosen], train[1][chosen])
+        given = weights[chosen]
+        logs = head.train_on_batch(train[0][chosen], train[1][chosen], sample_weight=given)
+        # Keras 1 weights the loss, as a mean over the images, and not the accuracy.
         sums += np.array(logs, float) * len(chosen)
         seen += len(chosen)
+        weight += given.sum()
         now = time.time()
         if now - reported >= _SECONDS_BETWEEN:
             reported = now
             done = (epoch - 1) * images + at + len(chosen)
             _progress(done, images, asked["epochs"], now - began, tell)
-    return [float(each) for each in sums / images], True
+    return _means(sums, weight, seen), True
+
+
+def _means(sums: Any, weight: float, images: int) -> list[float]:
+    """Return the loss by the weights of the images, and the accuracy."""
+    return [float(each) for each in sums / (weight, images)]
 
 
 def _keeps_first(asked: dict[str, Any]) -> bool:
@@ -119,9 +131,30 @@ def _progress(
     )
 
 
-def _check(head: Any, examples: Any) -> list[float]:
-    sums = np.zeros(2)
-    for at in range(0, len(examples[1]), _CHECK_BATCH):
-        x, y = (each[at : at + _CHECK_BATCH] for each in examples)
-        sums += np.array(head.test_on_batch(x, y), float) * len(y)
-    return [float(each) for each in sums / len(examples[1])]
+def _check(head: Any, examples: Any, weights: Any) -> dict[str, float]:
+    """Return loss and accuracy, and the balanced accuracy where the classes are uneven."""
+    features, labels = examples[0], examples[1][:, 0]
+    likely = np.concatenate(
+        [
+            head.predict_on_batch(features[at : at + _CHECK_BATCH])
+            for at in range(0, len(labels), _CHECK_BATCH)
+        ]
+    )
+    right = likely.argmax(1) == labels
+    of_class = np.maximum(likely[np.arange(len(labels)), labels], _LEAST)
+    logs = {
+        "val_loss": float(np.average(-np.log(of_class), weights=weights)),
+        "val_accuracy": float(right.mean()),
+    }
+    counts = np.bincount(labels)
+    present = counts[counts > 0]
+    if present.max() >= _UNEVEN * present.min():
+        recalls = np.bincount(labels, weights=right)[counts > 0] / present
+        logs["val_balanced_accuracy"] = float(recalls.mean())
+    return logs
+
+
+def _weights(asked: dict[str, Any], labels: Any) -> Any:
+    """Return the weight of each image in the loss."""
+    by_class = asked["class_weights"]
+    return np.ones(len(labels)) if by_class is None else np.array(by_class)[labels[:, 0]]

@@ -221,6 +221,8 @@ def test_several_heads_train_as_they_would_one_by_one(source, settings):
             logits[:, n], head.predict_on_batch(train.features), rtol=1e-4, atol=1e-5
         )
     assert not np.allclose(logits[:, 0], logits[:, 1], atol=0.01)
+    # PyTorch knows variables by their paths.
+    assert len({each.path for each in together.variables}) == len(together.variables)
 
 
 def test_several_heads_become_one_model_of_their_mean_probabilities(tmp_path):

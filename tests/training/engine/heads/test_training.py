@@ -91,6 +91,48 @@ def test_the_training_loss_is_the_mean_over_all_images_of_an_epoch():
     assert epoch.logs["val_loss"] == pytest.approx(truth["loss"], abs=1e-5)
 
 
+def test_the_losses_of_weighted_images_are_means_by_their_weights():
+    plain = examples(50)
+    given = Examples(plain.features, plain.labels, np.where(plain.labels, 3, 1).astype("float32"))
+    head = new_head(given, learning_rate=1e-12)
+
+    (epoch,), _, _ = learnt(head, given, given, epochs=1, batch_size=16)
+
+    parts = [
+        by_hand(head, Examples(plain.features[chosen], plain.labels[chosen]))
+        for chosen in (plain.labels == 0, plain.labels == 1)
+    ]
+    ones = int(plain.labels.sum())
+    loss = (50 - ones) * parts[0]["loss"] + 3 * ones * parts[1]["loss"]
+    assert epoch.logs["loss"] == pytest.approx(loss / (50 + 2 * ones), abs=1e-5)
+    assert epoch.logs["val_loss"] == pytest.approx(loss / (50 + 2 * ones), abs=1e-5)
+    assert epoch.logs["accuracy"] == pytest.approx(by_hand(head, plain)["accuracy"], abs=1e-6)
+
+
+def test_a_weighted_class_is_recognized_more_often(train, valid):
+    shares = []
+    for weight in (1, 50):
+        given, checked = (
+            Examples(each.features, each.labels, np.where(each.labels, weight, 1).astype("f4"))
+            for each in (train, valid)
+        )
+        head = new_head(train)
+        learnt(head, given, checked, epochs=20)
+        shares.append(np.mean(np.argmax(head.predict_on_batch(valid.features), axis=1)))
+
+    assert shares[1] > shares[0] + 0.2
+
+
+def test_the_loss_of_several_heads_is_reported_without_smoothing():
+    given = examples(50)
+    head = new_head(given, learning_rate=1e-12, heads=3, label_smoothing=0.5)
+
+    (epoch,), _, _ = learnt(head, given, given, epochs=1, batch_size=16)
+
+    assert epoch.logs["loss"] == pytest.approx(epoch.logs["val_loss"], abs=1e-5)
+    assert epoch.logs["accuracy"] == pytest.approx(epoch.logs["val_accuracy"], abs=1e-6)
+
+
 def test_the_head_ends_with_the_weights_of_its_best_epoch(train):
     valid = Examples(examples(33, seed=1).features, 1 - examples(33, seed=1).labels)
     head = new_head(train)

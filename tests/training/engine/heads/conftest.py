@@ -1,0 +1,4 @@
+"""Modules that are covered by a test of another name.
+
+keras_code: tests/training/test_explain.py
+"""
