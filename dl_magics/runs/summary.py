@@ -46,8 +46,8 @@ def headline(state: RunState) -> str:
     line, best = name_subject(state), state.best
     if best:
         logs = best["logs"]
-        line += f": val_accuracy {logs['val_accuracy']:.3f}, "
-        line += f"{_BALANCED} {logs[_BALANCED]:.3f}, " if _BALANCED in logs else ""
+        balanced = f"{_BALANCED} {logs[_BALANCED]:.3f}, " if _BALANCED in logs else ""
+        line += f": val_accuracy {logs['val_accuracy']:.3f}, {balanced}"
         line += f"val_loss {logs['val_loss']:.3f}"
         line += f", epoch {best['epoch']} of {len(state.epochs)}"
     return escape_controls(f"{line} · {describe_status(state)}")
@@ -223,8 +223,7 @@ def _table(state: RunState) -> str:
 
 
 def _rows(epochs: Sequence[Mapping[str, Any]], best: Mapping[str, Any] | None) -> str:
-    has_balanced = all(_BALANCED in each["logs"] for each in epochs)
-    names = (*METRICS, _BALANCED) if has_balanced else METRICS
+    names = (*METRICS, *([_BALANCED] if all(_BALANCED in each["logs"] for each in epochs) else []))
     head = "".join(f"<th>{name}</th>" for name in ("epoch", *names))
     rows = ""
     for each in epochs:
