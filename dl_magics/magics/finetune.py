@@ -78,7 +78,7 @@ class FinetuneMagics(Magics):
                                             random initialization
             image_size          None        height and width in pixels; None is the default of the
                                             model (VGG16: 224)
-            epochs              5           epochs of the head
+            epochs              10          epochs of the head
             batch_size          "auto"      "auto" is what fits into memory for the frozen part,
                                             and 32 for the head
             learning_rate       0.001       of the optimizer, for the head

@@ -24,7 +24,7 @@ class Recipe:
     model: str = "VGG16"
     weights: str | None = "imagenet"
     image_size: int = 224
-    epochs: int = 5
+    epochs: int = 10
     batch_size: int | str = "auto"
     learning_rate: float = 1e-3
     optimizer: str | Mapping[str, Any] = "adam"

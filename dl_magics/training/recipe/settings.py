@@ -33,7 +33,7 @@ SETTINGS: dict[str, Setting] = {
         validators.either(validators.whole(16, 4096), validators.one_of(None)),
         "height and width in pixels; None is the default of the model (VGG16: 224)",
     ),
-    "epochs": Setting(5, validators.whole(1, 100_000), "epochs of the head"),
+    "epochs": Setting(10, validators.whole(1, 100_000), "epochs of the head"),
     "batch_size": Setting(
         "auto",
         validators.either(validators.whole(1, 65536), validators.one_of("auto")),
