@@ -33,6 +33,8 @@ def home(home: Path, shared_server: RestServer, monkeypatch: pytest.MonkeyPatch)
     folder = shared_server.folder / "dl_magics_home"
     monkeypatch.setenv("DL_MAGICS_HOME", str(folder))
     state.update(lambda _: State())
+    for device in folder.glob("visible_devices*"):
+        device.unlink()
     selection.reload()
     return folder
 
