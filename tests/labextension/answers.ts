@@ -54,6 +54,7 @@ export function instance(change: Partial<IInstance> = {}): IInstance {
     dollars_per_hour: 0.5,
     price_day: '2026-11-23',
     disk_gib: 100,
+    spot: false,
     reason: '',
     ours: true,
     answers: true,

@@ -14,7 +14,10 @@ export function InstanceCard(props: IPanelProps & { instance: IInstance }): JSX.
   const action = cloud.actionOn(instance.id);
   const problem = cloud.problemOf(instance.id);
   const address = instance.state === 'running' ? instance.ip : null;
-  const what = [instance.type, instance.gpu, instance.zone, address].filter(Boolean).join(' · ');
+  const spot = instance.spot ? trans.__('spot') : '';
+  const what = [instance.type, spot, instance.gpu, instance.zone, address]
+    .filter(Boolean)
+    .join(' · ');
   const perHour =
     instance.dollars_per_hour === null
       ? trans.__('price unknown')

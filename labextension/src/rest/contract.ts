@@ -25,6 +25,7 @@ export interface IInstance {
   dollars_per_hour: number | null;
   price_day: string;
   disk_gib: number;
+  spot: boolean;
   reason: string;
   ours: boolean;
   answers: boolean;
