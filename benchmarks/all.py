@@ -12,6 +12,7 @@ PROGRAMS = (
     ("in_one_process.py", "--image-size", "128"),
     ("in_one_process.py", "--image-size", "224"),
     ("accuracy.py", "--image-size", "224"),
+    ("unfreeze.py", "--image-size", "128", "--seeds", "3"),
 )
 
 

@@ -64,6 +64,7 @@ shell.run_line_magic("load_ext", "dl_magics")
 common = {"image_size": size, "weights": weights, "mixed_precision": False}
 body = "".join(f"{name} = {value!r}\\n" for name, value in {**common, **settings}.items())
 run = shell.run_cell_magic("finetune", data, body)
+run.record.refresh()
 ends = [each.t for each in run.record.events if each.kind == "epoch_ended"]
 print(json.dumps({"seconds": ends[-1] - ends[-2], "accuracy": run.best["val_accuracy"]}))
 """
