@@ -14,6 +14,8 @@ import pytest
 
 from support.jupyter.panel import PANEL, Panel
 
+pytestmark = pytest.mark.browser
+
 IMAGES = Path(__file__).parents[2] / "notebooks" / "images"
 FINETUNE = """%%finetune photos/dogscats
 model         = "VGG16"
