@@ -70,6 +70,29 @@ def test_launch_shows_prices_and_asks_with_dollars_account_and_region(panel):
     lab.page.locator(".jp-Notebook").get_by_text("%aws_launch t2.micro --name gpu").wait_for()
 
 
+def test_the_guard_says_when_it_stops_the_instance_and_is_put_off(panel):
+    lab, page = panel.lab, panel.page
+    panel.wait_for("stops in")
+    lab.open("guard.ipynb", [f"{LOAD}\n%practice on\n%idle_timeout 4 gpu", "%idle_timeout 30 gpu"])
+    lab.run(0)
+    panel.wait_for_notification("The guard stops gpu in")
+    panel.reveal().shoot("guard-stops")
+    page.locator(".Toastify").get_by_role("button", name="Keep for an Hour").click()
+    panel.wait_for("stops in 1 h")
+    lab.run(1)
+    lab.finish(1)
+
+    assert "stops in" in page.inner_text(STATUS)
+    panel.press("Insert Magic")
+    page.locator(".jp-Notebook").get_by_text("%aws_keep 1h gpu").first.wait_for()
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        lab.theme(theme)
+        for width in (700, 1280):
+            page.set_viewport_size({"width": width, "height": 850})
+            panel.shoot(f"guard-{theme.split()[1].lower()}-{width}")
+    page.set_viewport_size({"width": 1100, "height": 850})
+
+
 def test_a_run_of_a_busy_kernel_is_live_after_a_reload_and_can_be_stopped(panel):
     lab = panel.lab
     panel.press("Connect")

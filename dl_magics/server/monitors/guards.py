@@ -31,6 +31,8 @@ from dl_magics.store import change_signal
 _ASK_SECONDS = 60.0
 _SOONEST_SECONDS = 5.0
 _WARNING_SECONDS = 300.0
+_BOOT_SECONDS = 600.0
+_NEXT_LOOK_SECONDS = 25.0
 
 
 class GuardMonitor:
@@ -57,12 +59,16 @@ class GuardMonitor:
         AWS is read while an instance runs, or where a process has changed something.
         """
         signals = change_signal.read_times()
-        if signals != self._signals or self._monitor.list_running():
+        has_changed = signals != self._signals
+        if has_changed or self._monitor.list_running():
             self._signals = signals
             self._monitor.step()
         known = records.read_records()
         guarded = [each for each in self._monitor.list_running() if each.id in known]
         with self._lock:
+            if has_changed:
+                # A magic may have told a guard something.
+                self._due.clear()
             now, current = time.time(), {each.id for each in guarded}
             for gone in set(self._views) - current:
                 self._forget(gone)
@@ -90,6 +96,9 @@ class GuardMonitor:
             status = control.read_status(context, instance)
         except DLMagicsError:
             status = None
+            if instance.id not in self._views and _may_boot(instance):
+                self._due[instance.id] = time.time() + _SOONEST_SECONDS
+                return
         self._take_view(instance.id, status)
         if status and status.armed:
             self._warn(instance, status)
@@ -109,6 +118,9 @@ class GuardMonitor:
         )
         until_warning = (left or 0.0) - _WARNING_SECONDS if counts else _ASK_SECONDS
         pause = until_warning if until_warning > 0 else _ASK_SECONDS
+        if status and status.state == ACTIVE and status.kept_left:
+            # The request itself used the CPU: what follows is seen at the next look of the guard.
+            pause = _NEXT_LOOK_SECONDS
         self._due[id_] = now + min(max(pause, _SOONEST_SECONDS), _ASK_SECONDS)
 
     def _warn(self, instance: Instance, status: GuardStatus) -> None:
@@ -193,3 +205,7 @@ class GuardMonitor:
         self._views.pop(id_, None)
         self._due.pop(id_, None)
         self._said.pop(id_, None)
+
+
+def _may_boot(instance: Instance) -> bool:
+    return time.time() - instance.launched_at < _BOOT_SECONDS
