@@ -37,7 +37,8 @@ def test_cleanup_deletes_only_what_dl_magics_created(cloud, run, rent):
     listed = run("%aws_cleanup")
     given_back = run("%aws_cleanup -f")
 
-    assert [resource.kind for resource in listed.each] == ["instance", "security-group", "key-pair"]
+    kinds = ["instance", "alarm", "security-group", "key-pair"]
+    assert [resource.kind for resource in listed.each] == kinds
     assert given_back.each == listed.each
     assert run("%aws_cleanup").each == ()
     assert run(f"%aws_state {other}") == "running"
