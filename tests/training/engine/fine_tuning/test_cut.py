@@ -68,8 +68,8 @@ def test_a_block_is_not_the_beginning_of_another_number():
             "  Use 3 for all of them, or fewer.",
         ),
         (
-            "bloc",
-            "BadSetting: unfreeze = 'bloc': chain has no layer or block of this name.",
+            "blocks",
+            "BadSetting: unfreeze = 'blocks': chain has no layer or block of this name.",
             "  It has block1, block2 · or a number of its last layers: unfreeze = 4",
         ),
     ],
