@@ -12,7 +12,7 @@ import time
 
 from dl_magics.actions.aws import instances
 from dl_magics.actions.aws.context import Context
-from dl_magics.actions.aws.guard import control, overdue, records, watch
+from dl_magics.actions.aws.guard import control, overdue, records, safety, watch
 from dl_magics.actions.aws.guard.records import GuardRecord
 from dl_magics.actions.aws.panel import place
 from dl_magics.aws.monitoring import cloudwatch
@@ -102,6 +102,7 @@ class GuardMonitor:
         self._take_view(instance.id, status)
         if status and status.armed:
             self._warn(instance, status)
+            self._announce_spot(instance, status)
         record = records.read_record(instance.id)
         if record and self._is_overdue(context, instance, record, status):
             self._stop(context, instance)
@@ -138,6 +139,14 @@ class GuardMonitor:
             f"The guard stops {instance.name} in {money.format_duration(left)}: {why}.",
             instance=instance.id,
         )
+
+    def _announce_spot(self, instance: Instance, status: GuardStatus) -> None:
+        notice = status.spot_notice
+        message = safety.describe_notice(instance.name, status)
+        if notice not in safety.NOTICES or not message or self._is_said(instance.id, notice):
+            return
+        fix = "A run that goes on saves a checkpoint; %finetune --resume continues it later."
+        self._publisher.notify(notice, "warning", message, fix=fix, instance=instance.id)
 
     def _is_overdue(
         self,

@@ -89,9 +89,9 @@ function notify(app: JupyterFrontEnd, trans: TranslationBundle, notice: INotice)
   });
 }
 
-/** Whether a notice stays until it was read: a problem, or a stop that can still be put off. */
+/** Whether a notice stays until it was read: a problem, or a stop that was not asked for. */
 function isLasting(notice: INotice): boolean {
-  return notice.level === 'error' || notice.kind.startsWith('guard-');
+  return notice.level === 'error' || /^(guard|spot)-/.test(notice.kind);
 }
 
 function keep(

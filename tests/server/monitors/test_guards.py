@@ -1,8 +1,10 @@
-"""The server stops an instance in the place of its guard; no guard answers in these tests."""
+"""What the server does in the place of a guard that does not answer, and what it passes on."""
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,10 +12,13 @@ import pytest
 
 from dl_magics.actions.aws.guard import records, watch
 from dl_magics.actions.aws.guard.limits import GuardLimits
+from dl_magics.guard.client import build_command
 from dl_magics.server.monitors.guards import GuardMonitor
 from dl_magics.server.monitors.instances import InstanceMonitor
+from dl_magics.ssh import known_hosts
 from dl_magics.store import state
 from dl_magics.store.state import KernelRecord
+from support.in_process.ssh import ANSWERS, NEW_KEY
 
 HOURS = 3
 POINTS = 12 * HOURS
@@ -144,3 +149,38 @@ def test_browsers_see_that_a_guard_does_not_answer(run_guarded, guards, monitor,
     (shown,) = published.of("instances")[-1]["instances"]
     assert shown["id"] == id_
     assert shown["guard"] == {"armed": False, "state": "", "reason": "", "stops_at": None}
+
+
+def answer_with(spot):
+    """Let each guard answer that it looks at its instance, and what AWS has announced to it."""
+    status = {"guard": 1, "running": True, "age": 1.0, "state": "active", "spot": spot}
+    ANSWERS[build_command().split(";")[0]] = json.dumps(status)
+
+
+@pytest.mark.parametrize(
+    ("reason", "left", "message"),
+    [
+        ("spot-stop", 115.0, r"AWS stops i-\w+ in 115 s, to take it back\."),
+        ("spot-terminate", 90.0, r"AWS terminates i-\w+ in 90 s, to take it back\."),
+        ("spot-rebalance", None, r"AWS may soon take i-\w+ back: it is a spot instance\."),
+        ("spot-stop", -5.0, None),
+        ("<b>", 90.0, None),
+        ("", None, None),
+    ],
+)
+def test_browsers_are_told_once_that_aws_takes_a_spot_instance_back(
+    selected_account, run_guarded, guards, published, ssh_commands, reason, left, message
+):
+    known_hosts.pin_keys(id_ := run_guarded(idle_seconds=None), NEW_KEY)
+    answer_with({"reason": reason, "left": left})
+
+    for _ in range(2):
+        guards._due.clear()
+        guards.step()
+
+    said = [each for each in published.of("notice") if each["kind"].startswith("spot-")]
+    assert len(said) == (message is not None)
+    if message:
+        assert (said[0]["kind"], said[0]["instance"]) == (reason, id_)
+        assert re.fullmatch(message, said[0]["message"])
+        assert "%finetune --resume" in said[0]["fix"]

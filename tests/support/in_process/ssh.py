@@ -1,4 +1,7 @@
-"""SSH hosts in this process: they accept each login and record the commands that they are sent."""
+"""SSH hosts in this process: they accept each login and record the commands that they are sent.
+
+A command prints what `ANSWERS` has for a word of it, or a public key, as `ssh-keygen` does.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from unittest import mock
 import asyncssh
 
 NEW_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHoFBWXJpVIWlTPyM5NGxbr4c0NKzXU1G1vHFdPEbfr2"
+ANSWERS: dict[str, str] = {}
 
 
 class Reader:
@@ -25,12 +29,13 @@ class Reader:
 
 
 class Process:
-    """A command that has ended; each prints a public key, as `ssh-keygen` does."""
+    """A command that has ended."""
 
     returncode = 0
 
-    def __init__(self) -> None:
-        self.stdout, self.stderr = Reader(f"{NEW_KEY}\n"), Reader("")
+    def __init__(self, command: str) -> None:
+        printed = next((ANSWERS[word] for word in ANSWERS if word in command), NEW_KEY)
+        self.stdout, self.stderr = Reader(f"{printed}\n"), Reader("")
         self.channel = SimpleNamespace(abort=lambda: None)
 
     async def wait_closed(self) -> None:
@@ -45,7 +50,7 @@ class Connection:
 
     async def create_process(self, command: str, **_: Any) -> Process:
         self._commands.append(command)
-        return Process()
+        return Process(command)
 
     async def run(self, *_: Any, **__: Any) -> None:
         """The first session of a shared connection, which nobody asked for."""
@@ -85,3 +90,4 @@ def patched_ssh() -> Iterator[list[str]]:
         mock.patch.object(asyncssh, "get_server_host_key", get_server_host_key),
     ):
         yield commands
+    ANSWERS.clear()

@@ -17,6 +17,7 @@ from dl_magics.guard.status import GuardStatus
 
 GUARD, SYSTEM, BEHAVIOR, ALARM = "guard", "shutdown", "stop or delete", "alarm"
 SPOT, SERVER = "spot notice", "server"
+NOTICES = ("spot-rebalance", "spot-stop", "spot-terminate")
 _INSTALL = "%aws_get {} --guard installs it."
 _ARM = "%idle_timeout 30 {} creates it."
 _AVERAGED_SECONDS = 300.0
@@ -84,11 +85,17 @@ def _check_guard(instance: Instance, status: GuardStatus | None) -> CheckLine:
 
 def _check_notice(status: GuardStatus) -> Iterator[CheckLine]:
     """Yield what AWS has announced to a spot instance, if anything."""
+    if announced := describe_notice("it", status):
+        yield CheckLine("!", SPOT, announced.removesuffix("."))
+
+
+def describe_notice(name: str, status: GuardStatus) -> str:
+    """Return what AWS has announced to a spot instance as a sentence, "" if nothing lies ahead."""
     if status.spot_notice == "spot-rebalance":
-        yield CheckLine("!", SPOT, "AWS says that it may soon take it back")
-    elif status.spot_notice and (status.spot_left or 0) > 0:
-        verb = "terminates" if status.spot_notice == "spot-terminate" else "stops"
-        yield CheckLine("!", SPOT, f"AWS {verb} it in {_words(status.spot_left or 0)}")
+        return f"AWS may soon take {name} back: it is a spot instance."
+    verb = {"spot-stop": "stops", "spot-terminate": "terminates"}.get(status.spot_notice)
+    left = status.spot_left or 0.0
+    return f"AWS {verb} {name} in {_words(left)}, to take it back." if verb and left > 0 else ""
 
 
 def _check_pending_shutdown(status: GuardStatus) -> CheckLine:
