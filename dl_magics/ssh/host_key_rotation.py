@@ -53,6 +53,15 @@ async def is_reachable(target: SshTarget) -> bool:
     return True
 
 
+async def is_listening(target: SshTarget) -> bool:
+    """Return whether SSH responds, without a login and without a look at the host key."""
+    try:
+        await connection.scan_host_key(target)
+    except NoAnswer:
+        return False
+    return True
+
+
 class _LockedError(NoAnswer):
     """Another process replaces a host key at this moment."""
 

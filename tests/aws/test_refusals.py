@@ -35,7 +35,9 @@ CALLS: dict[str, dict[str, Any]] = {
     "describe_instances": {"InstanceIds": [ID]},
     "modify_instance_attribute": {"InstanceId": ID, "InstanceType": {"Value": "g5g.xlarge"}},
     "create_security_group": {"GroupName": "dl-magics", "Description": "SSH"},
+    "describe_alarms": {},
 }
+SERVICES = {"describe_alarms": "cloudwatch"}
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,16 @@ TABLE = (
         f"{DOCS}/IAM/latest/UserGuide/troubleshoot_access-denied.html",
         errors.NotAllowed,
         ("ec2:StartInstances", '"Effect": "Allow"'),
+    ),
+    Refusal(
+        "no-alarms",
+        "describe_alarms",
+        403,
+        "AccessDenied",
+        "is not authorized to perform: cloudwatch:DescribeAlarms",
+        f"{DOCS}/AmazonCloudWatch/latest/APIReference/CommonErrors.html",
+        errors.NotAllowed,
+        ('"Action": "cloudwatch:DescribeAlarms"',),
     ),
     Refusal(
         "service-control-policy",
@@ -351,7 +363,7 @@ def test_a_refusal_of_aws_becomes_two_lines_that_say_what_to_type(
     refusal, running_cloud, monkeypatch
 ):
     profile = practice.ensure_profile(running_cloud.folder)
-    client = use(monkeypatch, profile).ec2
+    client = use(monkeypatch, profile).client(SERVICES.get(refusal.call, "ec2"))
     running_cloud.inject_fault(refusal.fault, actions=[_operation(refusal.call)])
 
     with (

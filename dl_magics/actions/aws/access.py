@@ -144,6 +144,11 @@ def is_reachable(context: Context, instance: Instance) -> bool:
     return blocking.wait_for(host_key_rotation.is_reachable(resolve_target(context, instance)))
 
 
+def is_listening(context: Context, instance: Instance) -> bool:
+    """Return whether SSH answers on a running instance, without a login."""
+    return blocking.wait_for(host_key_rotation.is_listening(resolve_target(context, instance)))
+
+
 def until_ssh_answers(
     context: Context, ec2: Ec2, instance: Instance, *, seconds: float = BOOT_SECONDS
 ) -> Iterator[Instance]:

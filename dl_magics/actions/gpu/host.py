@@ -98,7 +98,7 @@ class SshHost:
         remaining = access.BOOT_SECONDS - instance.seconds
         if instance.state != "running" or remaining <= 0:
             return
-        if access.is_reachable(aws, instance):
+        if access.is_listening(aws, instance):
             return
         yield f"{instance.name} started {instance.seconds:.0f} s ago: waiting until SSH answers."
         for _ in access.until_ssh_answers(aws, aws.ec2, instance, seconds=remaining):

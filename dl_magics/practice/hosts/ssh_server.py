@@ -128,23 +128,23 @@ class PracticeHost:
             linked = system_files.link_terminal(self._folder)
             command = [sys.executable, "-c", spawn, *linked, *command]
             environment.update(TERM=terminal, COLUMNS=str(columns), LINES=str(lines))
-        child = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=self.home,
-            env=environment,
-            start_new_session=True,
-        )
-        assert child.stdout
-        assert child.stderr
+        output, errors = await stdio.OutputPipe.open(), await stdio.OutputPipe.open()
+        try:
+            child = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=output.end,
+                stderr=errors.end,
+                cwd=self.home,
+                env=environment,
+                start_new_session=True,
+            )
+        finally:
+            os.close(output.end)
+            os.close(errors.end)
         feeding = asyncio.ensure_future(stdio.forward_input(process.stdin, child))
         # Clients that see the end of output first close without the exit status.
-        await asyncio.gather(
-            stdio.forward_output(child.stdout, process.stdout),
-            stdio.forward_output(child.stderr, process.stderr),
-        )
+        await asyncio.gather(output.forward(process.stdout), errors.forward(process.stderr))
         code = await child.wait()
         feeding.cancel()
         process.exit(code if code >= 0 else 128 - code)

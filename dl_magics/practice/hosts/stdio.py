@@ -30,12 +30,35 @@ async def forward_input(
     child.stdin.close()
 
 
-async def forward_output(output: asyncio.StreamReader, to: asyncssh.SSHWriter[bytes]) -> None:
-    """Forward all output of a process; ignore a client that has closed the channel."""
-    while block := await output.read(2**16):
-        with suppress(OSError, asyncssh.Error):
-            to.write(block)
-            await to.drain()
+class OutputPipe:
+    """The pipe that a process writes to: `end` is its end of it, to be closed once it has begun.
+
+    As with sshd, the pipe is closed when the client has left: what still writes to it is ended.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, pipe: asyncio.ReadTransport, end: int) -> None:
+        self._reader, self._pipe, self.end = reader, pipe, end
+
+    @classmethod
+    async def open(cls) -> OutputPipe:
+        """Return an open pipe."""
+        loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
+        ours, end = os.pipe()
+        pipe, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(ours, "rb", buffering=0)
+        )
+        return cls(reader, pipe, end)
+
+    async def forward(self, to: asyncssh.SSHWriter[bytes]) -> None:
+        """Forward all output of the process, until it ends or the client has closed the channel."""
+        try:
+            while block := await self._reader.read(2**16):
+                to.write(block)
+                await to.drain()
+        except (OSError, asyncssh.Error):
+            pass
+        finally:
+            self._pipe.close()
 
 
 def _resize(pid: int, lines: int, columns: int) -> None:

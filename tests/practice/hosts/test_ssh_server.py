@@ -5,7 +5,10 @@ import shutil
 import subprocess
 
 import asyncssh
+import psutil
 import pytest
+
+from support.ec2_client import until
 
 
 def test_a_command_runs_in_the_home_of_the_host(instance, cloud):
@@ -164,3 +167,14 @@ def test_a_delayed_shutdown_can_be_cancelled(instance, cloud):
     assert "Shutdown scheduled" in said
     assert was_set
     assert not timer.exists()
+
+
+def test_a_program_that_still_prints_is_ended_when_its_client_has_left(instance):
+    async def leave():
+        async with instance.connect() as connection:
+            process = await connection.create_process("echo $$; exec yes")
+            return int(await process.stdout.readline())
+
+    printing = asyncio.run(leave())
+
+    until(lambda: not psutil.pid_exists(printing))
