@@ -10,7 +10,7 @@ import filecmp
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -108,7 +108,7 @@ def remove_split(folder: str | Path) -> Removed:
             count += 1
         if not kept:
             (top / FILE).unlink()
-        _remove_empty_folders(top)
+        _remove_empty_folders(top, listed["files"])
     return Removed(str(top), count, tuple(kept))
 
 
@@ -163,6 +163,8 @@ def _link(original: Path, path: Path, *, copy: bool) -> bool:
         shutil.copystat(original, path)
     except FileNotFoundError as error:
         raise _vanished(original) from error
+    except FileExistsError:  # another program's: it is left as it is
+        raise
     except OSError:
         path.unlink(missing_ok=True)
         raise
@@ -193,12 +195,12 @@ def _require_space(top: Path, source: Path, plan: SplitPlan) -> None:
         )
 
 
-def _remove_empty_folders(top: Path) -> None:
-    for folder in sorted((each for each in top.rglob("*") if each.is_dir()), reverse=True):
-        if not any(folder.iterdir()):
+def _remove_empty_folders(top: Path, names: Iterable[str]) -> None:
+    """Remove the folders that the split created, where nothing is left in them."""
+    created = {folder for name in names for folder in (top / _below(name)).parents}
+    for folder in sorted((each for each in created if each.is_relative_to(top)), reverse=True):
+        if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
-    if not any(top.iterdir()):
-        top.rmdir()
 
 
 def _below(name: str) -> Path:

@@ -89,6 +89,7 @@ def test_undo_keeps_files_that_are_changed_new_or_the_last_copy(planned, tmp_pat
     (tmp_path / "split" / changed).write_bytes(b"edited")
     (tmp_path / "pets" / planned.files[lost]).unlink()
     (tmp_path / "split" / "notes.md").write_text("mine")
+    (tmp_path / "split" / "empty" / "of mine").mkdir(parents=True)
 
     removed = write.remove_split(tmp_path / "split")
 
@@ -98,6 +99,26 @@ def test_undo_keeps_files_that_are_changed_new_or_the_last_copy(planned, tmp_pat
         path.relative_to(tmp_path / "split").as_posix() for path in read_tree(tmp_path / "split")
     }
     assert left == {changed, *alike, "notes.md", "split.json"}
+    assert (tmp_path / "split" / "empty" / "of mine").is_dir()
+
+
+def test_a_file_that_appears_while_a_split_is_written_is_left_as_it_is(
+    planned, tmp_path, monkeypatch
+):
+    """Between the look at a path and its creation another program may be faster."""
+    link, first = os.link, next(iter(planned.files))
+
+    def link_too_late(original, path):
+        if path == tmp_path / "split" / first:
+            path.write_text("another program's")
+        link(original, path)
+
+    monkeypatch.setattr(os, "link", link_too_late)
+
+    with pytest.raises(CannotChange, match="File exists"):
+        write.write_split(planned)
+
+    assert (tmp_path / "split" / first).read_text() == "another program's"
 
 
 @pytest.mark.parametrize("content", ["other.txt", "train/cats/0.jpg"])
