@@ -97,6 +97,17 @@ def test_launch_start_and_stop_can_be_repeated(cloud, run):
     assert stopped.state == "stopped"
 
 
+def test_a_launch_finds_a_stopped_instance_and_says_what_starts_it(cloud, run, capsys):
+    launched = run("%aws_launch t2.micro -y")
+    run("%aws_stop")
+
+    found = run("%aws_launch t2.micro -y")
+
+    assert (found.id, found.state) == (launched.id, "stopped")
+    assert "gpu: stopped. %aws_start starts it" in capsys.readouterr().out
+    assert run("%aws_state") == "stopped"
+
+
 def test_a_stop_shows_the_cost(cloud, run):
     run("%aws_launch g4dn.xlarge -y")
 

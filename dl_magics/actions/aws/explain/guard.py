@@ -68,7 +68,7 @@ def safety_script(context: Context, instance: Instance) -> Script:
 def _alarm_steps(
     context: Context, instance: Instance, changes: Mapping[str, float | None]
 ) -> list[str]:
-    """Return the step after which the alarm fits what the guard is told."""
+    """Return the step that sets the alarm to the limits of the guard."""
     record = records.read_record(instance.id)
     idle = record.idle_seconds if record else Settings.idle_seconds
     idle = changes.get("idle_seconds", idle)

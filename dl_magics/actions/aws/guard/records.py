@@ -25,7 +25,7 @@ _KEPT_DAYS = 400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardRecord:
-    """The guard of an instance as it was last told or heard; times are seconds since the epoch.
+    """The guard of an instance as of the last contact with it; times are seconds since the epoch.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class GuardRecord:
     active_at
         When there last was work by what the guard said; 0 if it has said nothing yet.
     heard_at
-        When the guard was last told or heard.
+        The time of the last contact.
     """
 
     idle_seconds: float | None
@@ -48,7 +48,7 @@ class GuardRecord:
 
 
 def note_limits(instance_id: str, limits: GuardLimits) -> None:
-    """Note the limits that the guard of a new instance is told."""
+    """Record the limits that the guard of a new instance is given."""
     record = GuardRecord(
         idle_seconds=limits.idle_seconds,
         max_seconds=limits.max_seconds,

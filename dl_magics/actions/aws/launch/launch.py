@@ -20,6 +20,8 @@ from dl_magics.guard.service.settings import Settings
 from dl_magics.ssh import keys
 from dl_magics.store import lock
 
+_START = "%aws_start starts it"
+
 
 def find_existing(
     context: Context, name: str, type_: str, *, spot: bool = False
@@ -60,7 +62,7 @@ def find_existing(
 def resume_launch(context: Context, instance: Instance) -> Iterator[Instance]:
     """Select an existing instance and wait until SSH answers; a stopped one stays stopped."""
     context.select_instance(instance)
-    yield instance
+    yield instance if instance.costs_money else replace(instance, note=_START)
     if instance.costs_money:
         yield from instances.start(context, instance.id)
 
