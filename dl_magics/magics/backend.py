@@ -9,6 +9,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 from dl_magics.errors import BadSetting
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.display.front_end import shows_widgets
+from dl_magics.magics.help.groups import HelpGroup, help_group
 from dl_magics.magics.prompts import Notice, kernel_restarter
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _UNDO = argument(
 class BackendMagics(Magics):
     """Show and change Keras' settings and the device of its backend."""
 
+    @help_group(HelpGroup.SETTINGS)
     @magic_arguments()
     @argument("backend", nargs="?", help="tensorflow (tf), jax, torch, theano (th)")
     @argument("--image-data-format", help="channels_last (tf) or channels_first (th)")
@@ -76,6 +78,7 @@ class BackendMagics(Magics):
             print(message, flush=True)
         return self._with_restart_button(settings.write_settings(asked, where))
 
+    @help_group(HelpGroup.SETTINGS)
     @magic_arguments()
     @argument("device", nargs="?", help="gpu, cpu, or a GPU by its number: gpu1")
     @_UNDO
@@ -109,6 +112,7 @@ class BackendMagics(Magics):
             return self._with_restart_button(settings.write_device(args.device, where))
         return settings.show_device(where)
 
+    @help_group(HelpGroup.SETTINGS)
     @magic_arguments()
     @_EXPLAIN
     @line_magic

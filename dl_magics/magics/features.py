@@ -8,6 +8,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.aws.options import EXPLAIN, YES
+from dl_magics.magics.help.groups import HelpGroup, help_group
 from dl_magics.magics.prompts import Notice, confirm
 
 
@@ -15,6 +16,7 @@ from dl_magics.magics.prompts import Notice, confirm
 class FeaturesMagics(Magics):
     """The magic `%features`."""
 
+    @help_group(HelpGroup.TRAIN)
     @magic_arguments()
     @argument("--clear", action="store_true", help="delete features; asks once")
     @argument("--model", default="", help="only features of this model: VGG16")

@@ -19,6 +19,7 @@ from dl_magics.magics.arguments import (
 from dl_magics.magics.aws.options import EXPLAIN
 from dl_magics.magics.display.front_end import Live, shows_widgets
 from dl_magics.magics.display.updatable import print_line
+from dl_magics.magics.help.groups import HelpGroup, help_group
 from dl_magics.magics.prompts import Notice, confirm
 
 _EXPLAIN, _CHECK, _FORCE = "--explain", "--check", "-f"
@@ -37,6 +38,7 @@ class FinetuneMagics(Magics):
         "that is updated ('plain'), or lines.",
     ).tag(config=True)
 
+    @help_group(HelpGroup.TRAIN)
     @needs_local_scope
     @line_cell_magic
     def finetune(self, line: str, cell: str = "", local_ns: dict[str, Any] | None = None) -> Any:
@@ -164,6 +166,7 @@ class FinetuneMagics(Magics):
             ending,
         )
 
+    @help_group(HelpGroup.TRAIN)
     @magic_arguments()
     @argument("part", nargs="?", default="", help="list only runs with this in their name")
     @argument("--delete", nargs="+", metavar="NAME", help="delete runs by their full names")
@@ -195,6 +198,7 @@ class FinetuneMagics(Magics):
             predict_progress.show_in(self.shell, run)
         return listed
 
+    @help_group(HelpGroup.TRAIN)
     @magic_arguments()
     @argument(
         "run", nargs="?", default="", help="name of the run, or a part of it (default: the newest)"

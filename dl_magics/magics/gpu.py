@@ -10,6 +10,7 @@ from IPython.display import display
 
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.aws.options import EXPLAIN
+from dl_magics.magics.help.groups import HelpGroup, help_group
 from dl_magics.magics.prompts import Notice, confirm, trust_host_key, with_passphrase
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class GpuMagics(Magics):
 
     shell: InteractiveShell
 
+    @help_group(HelpGroup.CONNECT)
     @magic_arguments()
     @argument(
         "where",
@@ -95,6 +97,7 @@ class GpuMagics(Magics):
             print(offered)
         return kernel
 
+    @help_group(HelpGroup.CONNECT)
     @magic_arguments()
     @EXPLAIN
     @line_magic
@@ -114,6 +117,7 @@ class GpuMagics(Magics):
         kernel = notebook_kernel.current()
         return stack.inspect_stack(kernel.host.resolve_target(), kernel.python)
 
+    @help_group(HelpGroup.CONNECT)
     @magic_arguments()
     @EXPLAIN
     @line_magic
@@ -132,6 +136,7 @@ class GpuMagics(Magics):
             return scripts.control_script("interrupt")
         return Notice(cells.interrupt_running(notebook_kernel.current()))
 
+    @help_group(HelpGroup.CONNECT)
     @magic_arguments()
     @EXPLAIN
     @line_magic
@@ -152,6 +157,7 @@ class GpuMagics(Magics):
         kernel.client.restart()
         return kernel
 
+    @help_group(HelpGroup.CONNECT)
     @magic_arguments()
     @EXPLAIN
     @line_magic
@@ -174,6 +180,7 @@ class GpuMagics(Magics):
         webbrowser.open(opened.file.as_uri())
         return opened
 
+    @help_group(HelpGroup.CONNECT)
     @magic_arguments()
     @argument("--end-kernel", action="store_true", help="also shut down the GPU kernel")
     @EXPLAIN

@@ -12,6 +12,7 @@ from dl_magics.magics.arguments import argument, magic_arguments, parse_argstrin
 from dl_magics.magics.aws.options import EXPLAIN
 from dl_magics.magics.display.link_status import show_link_status
 from dl_magics.magics.display.updatable import print_line
+from dl_magics.magics.help.groups import HelpGroup, help_group
 from dl_magics.magics.prompts import Notice
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class GpuCellMagics(Magics):
 
     shell: InteractiveShell
 
+    @help_group(HelpGroup.CONNECT)
     @magic_arguments()
     @argument("-i", "--input", nargs="*", default=(), help="variables to send: x,y")
     @argument("-o", "--output", nargs="*", default=(), help="variables to fetch: z")
@@ -86,6 +88,7 @@ class GpuCellMagics(Magics):
                 self.shell.push(cells.fetch_values(kernel, wanted, self.shell.user_ns))
         return None
 
+    @help_group(HelpGroup.CONNECT)
     @magic_arguments()
     @argument("number", nargs="?", type=int, help="1 is the newest background cell")
     @EXPLAIN
@@ -120,6 +123,7 @@ class GpuCellMagics(Magics):
                     raise
         return None
 
+    @help_group(HelpGroup.CONNECT)
     @magic_arguments()
     @argument("-o", "--output", help="write all cells as this notebook: run.ipynb")
     @argument("--last", type=int, default=10, help="how many cells to show; default: 10")

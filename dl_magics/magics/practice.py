@@ -8,6 +8,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.aws.options import EXPLAIN
+from dl_magics.magics.help.groups import HelpGroup, help_group
 from dl_magics.magics.prompts import Notice
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 class PracticeMagics(Magics):
     """An EC2 API and SSH hosts on this computer, free of charge."""
 
+    @help_group(HelpGroup.PRACTICE)
     @magic_arguments()
     @argument(
         "what",

@@ -11,6 +11,7 @@ from dl_magics.magics.arguments import argument, magic_arguments, parse_argstrin
 from dl_magics.magics.aws.options import EXPLAIN
 from dl_magics.magics.display.progress_lines import LinePace
 from dl_magics.magics.display.updatable import UpdatableDisplay, find_mode
+from dl_magics.magics.help.groups import HelpGroup, help_group
 from dl_magics.magics.prompts import confirm
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 class SyncMagics(Magics):
     """The magic `%sync`."""
 
+    @help_group(HelpGroup.DATA)
     @magic_arguments()
     @argument("direction", choices=("up", "down"), help="up: to the instance; down: from it")
     @argument("path", help="file or folder; a relative path is the same on both sides")

@@ -9,6 +9,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.aws.options import EXPLAIN
 from dl_magics.magics.display.front_end import shows_widgets
+from dl_magics.magics.help.groups import HelpGroup, help_group
 from dl_magics.magics.prompts import Notice, kernel_restarter
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 class AccountMagics(Magics):
     """Show prices, costs, quotas and settings."""
 
+    @help_group(HelpGroup.RENT)
     @magic_arguments()
     @argument("type", nargs="?", help="type, beginning of a type, or GPU: p4d.24xlarge, g5, m5, T4")
     @EXPLAIN
@@ -44,6 +46,7 @@ class AccountMagics(Magics):
             return reads.prices_script(context.load(remembers=False), args.type)
         return price_list.list_prices_anywhere(args.type)
 
+    @help_group(HelpGroup.STOP)
     @magic_arguments()
     @argument("--everywhere", action="store_true", help="the instances of all regions")
     @EXPLAIN
@@ -71,6 +74,7 @@ class AccountMagics(Magics):
             return reads.bill_script(context.load(remembers=False), everywhere=args.everywhere)
         return bill.make_bill(context.load(), everywhere=args.everywhere)
 
+    @help_group(HelpGroup.RENT)
     @magic_arguments()
     @argument("--policy", action="store_true", help="print the IAM policy that dl_magics needs")
     @EXPLAIN
@@ -96,6 +100,7 @@ class AccountMagics(Magics):
             return Notice(check.make_policy())
         return check.run_checks()
 
+    @help_group(HelpGroup.SETTINGS)
     @magic_arguments()
     @argument(
         "profile", nargs="?", help="AWS profile to select; without it the profiles are listed"
@@ -125,6 +130,7 @@ class AccountMagics(Magics):
             account.select_profile(*settings)
         return Notice(account.list_profiles())
 
+    @help_group(HelpGroup.SETTINGS)
     @magic_arguments()
     @argument("region", nargs="?", help="AWS region to select; without it the current one is shown")
     @EXPLAIN
@@ -147,6 +153,7 @@ class AccountMagics(Magics):
             account.select_region(args.region)
         return Notice(account.describe_region(context.load()))
 
+    @help_group(HelpGroup.RENT)
     @magic_arguments()
     @EXPLAIN
     @line_magic

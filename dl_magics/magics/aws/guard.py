@@ -9,6 +9,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 from dl_magics.magics import prompts
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.aws.options import EXPLAIN, FULL_NAME, NAME
+from dl_magics.magics.help.groups import HelpGroup, help_group
 from dl_magics.magics.prompts import Notice
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 class GuardMagics(Magics):
     """Say when an instance stops automatically."""
 
+    @help_group(HelpGroup.STOP)
     @magic_arguments()
     @argument("timeout", nargs="?", help="30 (minutes), 2h, off or scaled; without it: show it")
     @FULL_NAME
@@ -59,6 +61,7 @@ class GuardMagics(Magics):
         change = control.change_idle_timeout(current, instance, seconds)
         return Notice(f"{stored}\n{instance.name}: {safety.describe_change(change)}")
 
+    @help_group(HelpGroup.STOP)
     @magic_arguments()
     @argument("time", nargs="?", help="30 (minutes), 1h or off; without it: show it")
     @FULL_NAME
@@ -92,6 +95,7 @@ class GuardMagics(Magics):
         change = control.keep_running(current, instance, seconds)
         return Notice(f"{instance.name}: {safety.describe_change(change)}")
 
+    @help_group(HelpGroup.STOP)
     @magic_arguments()
     @NAME
     @argument("--rehearse", action="store_true", help="see a guard stop a practice instance")

@@ -11,6 +11,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 from dl_magics.magics import prompts
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.aws.options import EXPLAIN, NAME, YES
+from dl_magics.magics.help.groups import HelpGroup, help_group
 from dl_magics.magics.prompts import Notice
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 class InstanceMagics(Magics):
     """Select, show and use an instance."""
 
+    @help_group(HelpGroup.RENT)
     @magic_arguments()
     @NAME
     @argument("--user", help="login user; default: that of its image; none resets it")
@@ -57,6 +59,7 @@ class InstanceMagics(Magics):
             print(f"dl_magics did not launch it. %aws_get {found.name} --guard stops it when idle.")
         return found
 
+    @help_group(HelpGroup.RENT)
     @magic_arguments()
     @argument("name", nargs="?", default="p2", help="name, id, type or GPU (%(default)s)")
     @EXPLAIN
@@ -66,11 +69,12 @@ class InstanceMagics(Magics):
 
         ::
 
-            %aws_get_p2
-            %aws_get p2        # the same
+            %aws_get_p2            # as %aws_get p2
+            %aws_get_p2 --explain
         """
         return _select_instance(parse_argstring(self.aws_get_p2, line))
 
+    @help_group(HelpGroup.RENT)
     @magic_arguments()
     @argument("name", nargs="?", default="t2", help="name, id, type or GPU (%(default)s)")
     @EXPLAIN
@@ -80,11 +84,12 @@ class InstanceMagics(Magics):
 
         ::
 
-            %aws_get_t2
-            %aws_get t2        # the same
+            %aws_get_t2            # as %aws_get t2
+            %aws_get_t2 --explain
         """
         return _select_instance(parse_argstring(self.aws_get_t2, line))
 
+    @help_group(HelpGroup.RENT)
     @magic_arguments()
     @argument("--everywhere", action="store_true", help="list the instances of all regions")
     @EXPLAIN
@@ -107,6 +112,7 @@ class InstanceMagics(Magics):
         read = regions.list_instances if args.everywhere else instances.list_instances
         return read(current)
 
+    @help_group(HelpGroup.RENT)
     @magic_arguments()
     @NAME
     @EXPLAIN
@@ -127,6 +133,7 @@ class InstanceMagics(Magics):
         instance = current.resolve_instance(args.name)
         return scripts.state_script(current, instance) if args.explain else Notice(instance.state)
 
+    @help_group(HelpGroup.RENT)
     @magic_arguments()
     @NAME
     @EXPLAIN
@@ -149,6 +156,7 @@ class InstanceMagics(Magics):
             return scripts.ip_script(current, instance)
         return Notice(access.resolve_target(current, instance).host)
 
+    @help_group(HelpGroup.CONNECT)
     @magic_arguments()
     @argument("command", nargs="*", help="command to run; without it a terminal opens")
     @argument("--name", "-n", help="name, id, type or GPU; default: the selected instance")

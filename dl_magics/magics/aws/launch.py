@@ -10,6 +10,7 @@ from dl_magics.magics import prompts
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.aws.options import ALLOW_FROM, EXPLAIN, MAX_DURATION, UNTIL, YES
 from dl_magics.magics.display.updatable import print_line
+from dl_magics.magics.help.groups import HelpGroup, help_group
 
 if TYPE_CHECKING:
     from dl_magics.actions.aws.explain.shell import Script
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 class LaunchMagics(Magics):
     """Launch an instance; delete all that was launched."""
 
+    @help_group(HelpGroup.RENT)
     @magic_arguments()
     @argument("type", nargs="?", help="instance type; without it the available types are shown")
     @argument("--name", default="gpu", help="name of the instance (%(default)s)")
@@ -97,6 +99,7 @@ class LaunchMagics(Magics):
         prompts.confirm(str(planned), yes=args.yes)
         return prompts.print_until_done(launch.launch_instance(current, planned))
 
+    @help_group(HelpGroup.STOP)
     @magic_arguments()
     @argument(
         "-f", "--force", action="store_true", help="required to delete: disks are deleted too"

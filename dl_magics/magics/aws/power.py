@@ -9,6 +9,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 from dl_magics.magics import prompts
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.aws.options import ALLOW_FROM, EXPLAIN, FULL_NAME, MAX_DURATION, UNTIL, YES
+from dl_magics.magics.help.groups import HelpGroup, help_group
 
 if TYPE_CHECKING:
     from dl_magics.actions.aws.explain.shell import Script
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 class PowerMagics(Magics):
     """Start, stop, resize and terminate an instance."""
 
+    @help_group(HelpGroup.RENT)
     @magic_arguments()
     @FULL_NAME
     @argument("--wait", default="0", help="retry for this time if AWS has no capacity: 2h")
@@ -68,6 +70,7 @@ class PowerMagics(Magics):
             print(f"{started.name}: {safety.describe_stop(status)}.")
         return started
 
+    @help_group(HelpGroup.STOP)
     @magic_arguments()
     @FULL_NAME
     @argument("--when-done", action="store_true", help="wait for the runs on it and their results")
@@ -101,6 +104,7 @@ class PowerMagics(Magics):
             stopping.wait_for_runs(current, current.resolve_instance(args.name, exact=True))
         return stopping.stop_instance(current, args.name)
 
+    @help_group(HelpGroup.RENT)
     @magic_arguments()
     @argument("type", nargs="?", help="new instance type; without it the current one is shown")
     @FULL_NAME
@@ -134,6 +138,7 @@ class PowerMagics(Magics):
         prompts.confirm(resize.resize_question(current, args.type, instance), yes=args.yes)
         return prompts.print_until_done(resize.resize(current, args.type, instance.id))
 
+    @help_group(HelpGroup.STOP)
     @magic_arguments()
     @FULL_NAME
     @argument("-f", "--force", action="store_true", help="required: its disk is deleted")

@@ -10,6 +10,7 @@ from dl_magics.errors import BadSetting
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.aws.options import EXPLAIN
 from dl_magics.magics.display.updatable import print_line
+from dl_magics.magics.help.groups import HelpGroup, help_group
 from dl_magics.magics.prompts import Notice, confirm
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class CheckMagics(Magics):
 
     shell: InteractiveShell
 
+    @help_group(HelpGroup.DATA)
     @magic_arguments()
     @argument("path", help="folder of images, of any layout")
     @argument(

@@ -10,6 +10,7 @@ from dl_magics.errors import BadSetting
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.aws.options import EXPLAIN
 from dl_magics.magics.display.updatable import print_line
+from dl_magics.magics.help.groups import HelpGroup, help_group
 from dl_magics.magics.prompts import Notice
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class SplitMagics(Magics):
 
     shell: InteractiveShell
 
+    @help_group(HelpGroup.DATA)
     @magic_arguments()
     @argument("path", help="folder of images; with --undo the folder of the split")
     @argument("--valid", type=float, default=0.2, help="fraction of each class for validation")
