@@ -31,11 +31,11 @@ class RunState:
 
     `status` is "" before the run started and "running" until it ended. `epochs` holds {"epoch",
     "phase", "logs", "best"} of each epoch, counted over all phases: `epochs_before` of them are
-    those of earlier phases than the present one. `resumed` holds {"interrupted_at", "epoch",
-    "batches"} of each time that the run was resumed, `sizes` the bytes of each file that it saved,
-    `seconds_paused` the time between interruption and resumption, `dollars_before` what the run
-    cost until it was resumed on its present host; `at` is the time of the last event, in seconds
-    since the epoch like `started_at`.
+    those of earlier phases than the present one. `digests` identify the images of each part.
+    `resumed` holds {"interrupted_at", "epoch", "batches"} of each time that the run was resumed,
+    `sizes` the bytes of each file that it saved, `seconds_paused` the time between interruption and
+    resumption, `dollars_before` what the run cost until it was resumed on its present host; `at` is
+    the time of the last event, in seconds since the epoch like `started_at`.
     """
 
     n: int = 0
@@ -59,6 +59,7 @@ class RunState:
     epochs_before: int = 0
     skipped: tuple[Mapping[str, str], ...] = ()
     gray: tuple[float, ...] = ()
+    digests: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Mapping[str, str], ...] = ()
     resumed: tuple[Mapping[str, int], ...] = ()
     started_at: float = 0.0
@@ -135,7 +136,11 @@ class RunState:
             case RunResumed():
                 return self._resumed(event)
             case DataChecked():
-                return {"skipped": tuple(event.skipped), "gray": tuple(event.gray)}
+                return {
+                    "skipped": tuple(event.skipped),
+                    "gray": tuple(event.gray),
+                    "digests": event.digests,
+                }
             case PhaseStarted():
                 return {
                     "phase": event.phase,

@@ -18,7 +18,6 @@ from dl_magics.errors import DLMagicsError, NotResumable, TrainingFailed, UserEr
 from dl_magics.runs import checkpoint_request, write_errors
 from dl_magics.runs.events import (
     CheckpointSaved,
-    DataChecked,
     EpochEnded,
     Event,
     PhaseStarted,
@@ -30,7 +29,7 @@ from dl_magics.runs.field_rules import Phase, Status
 from dl_magics.training.checks import data_checks
 from dl_magics.training.engine import scanned_images
 from dl_magics.training.engine.device import Device
-from dl_magics.training.engine.extraction import describe_broken, fill_store
+from dl_magics.training.engine.extraction import fill_store
 from dl_magics.training.engine.feature_store import Store
 from dl_magics.training.engine.heads.training import Best
 from dl_magics.training.engine.inference.compute import Compute
@@ -196,12 +195,7 @@ class Frame:
             self.stopped = self.stopped or not images.has_each_class()
         if self.should_stop() and self.best.epoch is None:
             return False
-        total = len(images.folder.train) + len(images.folder.valid)
-        yield DataChecked(
-            images=total,
-            skipped=describe_broken(images.broken),
-            gray=[images.gray.black, images.gray.white] if images.gray else [],
-        )
+        yield images.describe()
         images.refuse_broken()
         return True
 

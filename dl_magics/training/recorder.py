@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from dl_magics.errors import DiskFull, NotResumable
-from dl_magics.runs import checkpoint_request, log, remote_origin, report, stop_request
+from dl_magics.runs import checkpoint_request, log, remote_origin, stop_request
 from dl_magics.runs.events import Event, RunEnded
 from dl_magics.runs.log import LogWriter
 from dl_magics.runs.paths import RunPaths
 from dl_magics.runs.record import RunRecord
+from dl_magics.runs.report import page
 from dl_magics.runs.state import RunState
 from dl_magics.runs.write_errors import translating_write_errors
 from dl_magics.store import atomic
@@ -152,7 +153,7 @@ def _record(events: Events, writer: LogWriter, folder: Path, state: RunState) ->
                 state = state.apply(event)
                 if state.ended:
                     with translating_write_errors(folder):
-                        report.write_report(folder, state)
+                        page.write_report(folder, state)
                 yield event
         finally:
             if has_begun and not state.ended:

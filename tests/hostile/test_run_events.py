@@ -9,7 +9,7 @@ import pytest
 
 from dl_magics.actions.runs.run_table import Runs
 from dl_magics.errors import DamagedRun
-from dl_magics.runs import log, report, summary
+from dl_magics.runs import log, summary
 from dl_magics.runs.events import (
     DataChecked,
     PhaseStarted,
@@ -18,6 +18,7 @@ from dl_magics.runs.events import (
     Warned,
     parse_event,
 )
+from dl_magics.runs.report.page import write_report
 from dl_magics.training.prediction.predictions import Prediction, Predictions
 from dl_magics.training.run import Run
 from dl_magics.widgets.run import RunWidget
@@ -123,7 +124,7 @@ def hostile(tmp_path):
 def test_all_text_of_a_run_is_escaped_in_its_pages(hostile):
     state = hostile.state
     pages = [
-        report.write_report(hostile.path, state).read_text(),
+        write_report(hostile.path, state).read_text(),
         summary.mime_bundle(state)["text/html"],
         hostile._repr_html_(),
         Runs([hostile])._repr_html_(),

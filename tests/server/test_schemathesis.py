@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from dl_magics.runs.events import RunEnded
-from dl_magics.runs.report import write_report
+from dl_magics.runs.report.page import write_report
 from dl_magics.runs.state import replay_events
 from dl_magics.server import contract
 from dl_magics.store import paths, private

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from dl_magics.errors import DamagedRun, NotTrained
-from dl_magics.runs import report
 from dl_magics.runs.events import RunEnded
 from dl_magics.runs.log import FILE_NAME, LogWriter
+from dl_magics.runs.report.page import write_report
 from dl_magics.training.run import Run
 from support import run_events, tiny_keras
 
@@ -63,7 +63,7 @@ def make_run(folder, *events, **about):
 
 
 def test_the_lines_of_the_report_predict_what_the_run_predicts(run, data, tmp_path, monkeypatch):
-    page = report.write_report(tmp_path, run.state).read_text("utf-8")
+    page = write_report(tmp_path, run.state).read_text("utf-8")
     code = unescape(re.search("<h2>Use .*?<pre>(.*?)</pre>", page, re.DOTALL)[1])
     shutil.copy(run.path / "model.keras", tmp_path)
     monkeypatch.chdir(tmp_path)

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from dl_magics.errors import DamagedRun, NoSuchRun
-from dl_magics.runs import log, remote_origin, report, stop_request
+from dl_magics.runs import log, remote_origin, stop_request
 from dl_magics.runs.record import RunRecord
+from dl_magics.runs.report import page
 from dl_magics.runs.state import RunState
 from dl_magics.runs.summary import headline
 from dl_magics.store import paths
@@ -126,7 +127,7 @@ def needs_copying(folder: Path) -> bool:
 
 def find_report(folder: Path) -> Path | None:
     """Return the file of a run's report; None as long as there is none."""
-    file = folder / report.FILE_NAME
+    file = folder / page.FILE_NAME
     return file if file.is_file() else None
 
 

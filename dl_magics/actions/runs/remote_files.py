@@ -8,8 +8,8 @@ from pathlib import Path
 
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.errors import DamagedRun
-from dl_magics.runs import report
 from dl_magics.runs.remote_origin import RemoteOrigin
+from dl_magics.runs.report import page
 from dl_magics.runs.state import RunState
 from dl_magics.ssh import blocking, sftp
 from dl_magics.store.rooted_folder import RootedFolder
@@ -30,7 +30,7 @@ def fetch_files(origin: RemoteOrigin, folder: Path, state: RunState) -> set[str]
         where a file is not one that a run produces, or arrives twice with a wrong sha256.
     """
     fetched = {name for name, sha256 in state.files.items() if _fetch(origin, name, sha256, folder)}
-    report.write_report(folder, state)
+    page.write_report(folder, state)
     return fetched
 
 

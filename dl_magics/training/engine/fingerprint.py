@@ -43,7 +43,7 @@ def run_identity(
     return {
         "recipe": recipe.to_json(),
         "weights": frozen.sha256,
-        "data": [_digest(train), _digest(valid)],
+        "data": [digest_images(train), digest_images(valid)],
         "batch_size": batch_size,
     }
 
@@ -60,7 +60,8 @@ def installed_versions() -> dict[str, str]:
     }
 
 
-def _digest(views: Sequence[View]) -> str:
+def digest_images(views: Sequence[View]) -> str:
+    """Return the sha256 of the content, the labels and the order of images."""
     digest = hashlib.sha256()
     for view in views:
         digest.update(view.key + view.file.label.to_bytes(4, "little"))

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from dl_magics.data.deep_gray import GrayRange
 from dl_magics.data.folders import ImageFolder
-from dl_magics.runs.events import Warned
+from dl_magics.runs.events import DataChecked, Warned
 from dl_magics.training.checks import data_checks
-from dl_magics.training.engine.extraction import Broken, View, scan_images
+from dl_magics.training.engine import fingerprint
+from dl_magics.training.engine.extraction import Broken, View, describe_broken, scan_images
 from dl_magics.training.engine.feature_store import Store
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.steps.budget import Budget
@@ -34,6 +35,19 @@ class ScannedImages:
     def views(self) -> list[View]:
         """All views, those for training first."""
         return [*self.train, *self.valid]
+
+    def describe(self) -> DataChecked:
+        """Return the event with their number, what is broken, and what identifies the others."""
+        parts = {"train": self.train, "valid": self.valid}
+        return DataChecked(
+            images=len(self.folder.train) + len(self.folder.valid),
+            skipped=describe_broken(self.broken),
+            gray=[self.gray.black, self.gray.white] if self.gray else [],
+            digests={
+                name: fingerprint.digest_images(self.readable(views))
+                for name, views in parts.items()
+            },
+        )
 
     def shuffle_views(self, seed: int) -> list[View]:
         """Return all views in a random order: wherever a budget ends, each class has its share."""

@@ -9,7 +9,7 @@ import pytest
 from dl_magics.actions.aws import context, instances
 from dl_magics.runs.events import RunEnded
 from dl_magics.runs.log import LogWriter
-from dl_magics.runs.report import write_report
+from dl_magics.runs.report.page import write_report
 from dl_magics.runs.state import replay_events
 from dl_magics.store import paths, private
 from support import run_events

@@ -200,6 +200,9 @@ def test_another_seed_gives_other_numbers(done, data, folder, tmp_path):
 
     assert tiny_keras.losses(one) != tiny_keras.losses(other)
     assert next(tiny_keras.of_kind(PhaseStarted, other)).kept == 24
+    (first,), (second,) = (tiny_keras.of_kind(DataChecked, each) for each in (one, other))
+    assert first.digests.keys() == {"train", "valid"}
+    assert first.digests != second.digests
 
 
 def test_only_features_of_new_images_are_computed(tmp_path):

@@ -3,8 +3,8 @@ from __future__ import annotations
 import re
 import sys
 
-from dl_magics.runs import report
 from dl_magics.runs.events import DataChecked, RunEnded
+from dl_magics.runs.report.page import write_report
 from dl_magics.runs.state import replay_events
 from support import run_events
 
@@ -15,7 +15,7 @@ SCRIPT = "<script>alert(1)</script>"
 def test_the_report_shows_metrics_images_recipe_and_versions(tmp_path):
     state = replay_events(run_events.make_events(run_events.epoch(1), ended=DONE))
 
-    path = report.write_report(tmp_path, state)
+    path = write_report(tmp_path, state)
 
     page = path.read_text("utf-8")
     assert path == tmp_path / "report.html"
@@ -29,7 +29,7 @@ def test_the_report_shows_metrics_images_recipe_and_versions(tmp_path):
 def test_a_run_without_a_keras_model_has_no_lines_that_load_it(tmp_path):
     state = replay_events(run_events.make_events(run_events.epoch(1), ended=DONE))
 
-    assert "load_model" not in report.write_report(tmp_path, state).read_text("utf-8")
+    assert "load_model" not in write_report(tmp_path, state).read_text("utf-8")
 
 
 def test_the_report_of_a_run_that_did_not_start_has_recipe_host_and_reason(tmp_path):
@@ -41,7 +41,7 @@ def test_the_report_of_a_run_that_did_not_start_has_recipe_host_and_reason(tmp_p
         host={"name": "gpu", "type": "p2.xlarge"},
     )
 
-    page = report.write_report(tmp_path, replay_events(run_events.stamp([ended]))).read_text()
+    page = write_report(tmp_path, replay_events(run_events.stamp([ended]))).read_text()
 
     assert "VGG16 on dogscats · did not start on gpu (p2.xlarge)" in page
     assert "The GPU is too old." in page
@@ -53,7 +53,7 @@ def test_the_report_of_a_run_that_did_not_start_has_recipe_host_and_reason(tmp_p
 def test_the_report_loads_no_other_file(tmp_path):
     state = replay_events(run_events.make_events(run_events.epoch(1), ended=DONE))
 
-    page = report.write_report(tmp_path, state).read_text("utf-8")
+    page = write_report(tmp_path, state).read_text("utf-8")
 
     assert "http" not in page
     assert not re.search(r"<(script|link|iframe|object)|@import|url\(|\bon\w+=", page)
@@ -67,7 +67,7 @@ def test_without_matplotlib_the_report_has_no_curves(tmp_path, monkeypatch):
         run_events.make_events(run_events.epoch(1), run_events.resumed(at=2, epoch=2), ended=DONE)
     )
 
-    page = report.write_report(tmp_path, state).read_text("utf-8")
+    page = write_report(tmp_path, state).read_text("utf-8")
 
     assert sources(page) == []
     assert "<td>★ 1</td>" in page
@@ -80,7 +80,7 @@ def test_names_are_escaped_in_the_report(tmp_path):
         run_events.make_events(checked, ended=DONE, classes=[SCRIPT, "b"], data=SCRIPT)
     )
 
-    page = report.write_report(tmp_path, state).read_text("utf-8")
+    page = write_report(tmp_path, state).read_text("utf-8")
 
     assert "<script" not in page
     assert "&lt;script&gt;" in page
@@ -89,9 +89,9 @@ def test_names_are_escaped_in_the_report(tmp_path):
 def test_the_report_of_a_run_without_epochs_has_no_curves(tmp_path):
     ended = RunEnded(status="failed", error="It rained.", fix="Take an umbrella.")
 
-    page = report.write_report(
-        tmp_path, replay_events(run_events.make_events(ended=ended))
-    ).read_text("utf-8")
+    page = write_report(tmp_path, replay_events(run_events.make_events(ended=ended))).read_text(
+        "utf-8"
+    )
 
     assert sources(page) == []
     assert "It rained.<br>Take an umbrella." in page
@@ -100,13 +100,9 @@ def test_the_report_of_a_run_without_epochs_has_no_curves(tmp_path):
 def test_a_report_is_replaced_atomically(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
-    report.write_report(
-        folder, replay_events(run_events.make_events(run_events.epoch(1), ended=DONE))
-    )
+    write_report(folder, replay_events(run_events.make_events(run_events.epoch(1), ended=DONE)))
 
-    report.write_report(
-        folder, replay_events(run_events.make_events(data="photos/others", ended=DONE))
-    )
+    write_report(folder, replay_events(run_events.make_events(data="photos/others", ended=DONE)))
 
     assert [each.name for each in folder.iterdir()] == ["report.html"]
     assert "others" in (folder / "report.html").read_text("utf-8")

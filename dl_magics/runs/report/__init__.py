@@ -1,0 +1,1 @@
+"""`report.html` of a run: one file that needs no network, no script and no kernel."""
