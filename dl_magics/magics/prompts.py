@@ -114,7 +114,10 @@ def _ask_passphrase(required: PassphraseRequired) -> str:
 def kernel_restarter(shell: Any) -> Callable[[], object] | None:
     """Return a function that makes Jupyter restart the kernel; None outside a kernel."""
     kernel = getattr(shell, "kernel", None)
-    return partial(kernel.do_shutdown, restart=True) if kernel is not None else None
+    if kernel is None:
+        return None
+    # Clicks in JupyterLab arrive in a subshell's thread: only `add_callback` wakes the main loop.
+    return partial(kernel.io_loop.add_callback, kernel.do_shutdown, restart=True)
 
 
 def _ask(question: str, flag: str) -> bool:

@@ -104,13 +104,9 @@ def test_a_selection_is_written_and_takes_effect_after_a_restart(form, folder):
     )
 
     lab.page.locator(".dl-keras button:has-text('Restart the kernel')").click()
-    for _ in range(30):
-        lab.page.wait_for_timeout(1000)
-        if lab.page.locator(".jp-Dialog button").count():
-            lab.page.locator(".jp-Dialog button").last.click()
-        lab.run(4)
-        if "fresh" in lab.text_of(4):
-            break
+    lab.page.wait_for_selector(".dl-keras .dl-gone:has-text('was restarted or has ended')")
+    lab.run(4)
+    lab.finish(4)
     assert "fresh" in lab.text_of(4)
 
     assert "was restarted or has ended" in lab.page.inner_text(".dl-keras .dl-gone")

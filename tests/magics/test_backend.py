@@ -11,6 +11,7 @@ from IPython.utils.capture import capture_output
 from dl_magics.errors import BadSetting, NoSuchInstance, NotInstalled
 from dl_magics.keras_config import cuda_visible_devices, theanorc
 from dl_magics.magics.backend import BackendMagics
+from dl_magics.magics.prompts import kernel_restarter
 from dl_magics.widgets import restart
 from support.old_keras import theano_python
 
@@ -300,7 +301,11 @@ def test_a_restart_is_offered_if_it_is_needed(ran, shell, monkeypatch):
     monkeypatch.setattr(
         shell,
         "kernel",
-        SimpleNamespace(get_parent=dict, do_shutdown=lambda restart: ended.append(restart)),
+        SimpleNamespace(
+            get_parent=dict,
+            do_shutdown=lambda restart: ended.append(restart),
+            io_loop=SimpleNamespace(add_callback=lambda call, restart: call(restart)),
+        ),
         False,
     )
     keras = SimpleNamespace(
@@ -312,7 +317,7 @@ def test_a_restart_is_offered_if_it_is_needed(ran, shell, monkeypatch):
         changed = ran("%backend torch")
 
     assert changed.needs_restart
-    restart.create_button(lambda: shell.kernel.do_shutdown(restart=True)).click()
+    restart.create_button(kernel_restarter(shell)).click()
     assert "Restart the kernel" in shown.stdout + "".join(str(each.data) for each in shown.outputs)
     assert ended == [True]
 

@@ -119,7 +119,9 @@ def test_the_magic_lists_the_instances_where_widgets_are_not_shown(panel, run, c
 
 
 def test_the_magic_shows_the_panel_and_keras_settings_in_a_tab(panel, run, aws_shell, monkeypatch):
-    kernel = SimpleNamespace(get_parent=dict, do_shutdown=print)
+    kernel = SimpleNamespace(
+        get_parent=dict, do_shutdown=print, io_loop=SimpleNamespace(add_callback=print)
+    )
     monkeypatch.setattr(aws_shell, "kernel", kernel, raising=False)
 
     shown = run("%manage_aws")

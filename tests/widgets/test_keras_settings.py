@@ -145,7 +145,9 @@ def test_an_unknown_side_or_action_changes_nothing(panel, file):
 
 def test_the_magic_shows_the_panel(shell, file, monkeypatch):
     shell.register_magics(BackendMagics)
-    kernel = SimpleNamespace(get_parent=dict, do_shutdown=print)
+    kernel = SimpleNamespace(
+        get_parent=dict, do_shutdown=print, io_loop=SimpleNamespace(add_callback=print)
+    )
     monkeypatch.setattr(shell, "kernel", kernel, raising=False)
 
     shown = shell.run_line_magic("keras_settings", "")

@@ -3,8 +3,8 @@
  *
  * @typedef {{connect: (slot: (sender: any, value: any) => void) => void,
  *   disconnect: (slot: (sender: any, value: any) => void) => void}} Signal
- * @typedef {{interrupt: () => Promise<void>, status?: string, connectionStatus?: string,
- *   isDisposed?: boolean, statusChanged?: Signal, connectionStatusChanged?: Signal,
+ * @typedef {{interrupt: () => Promise<void>, restart?: () => Promise<void>, status?: string,
+ *   connectionStatus?: string, isDisposed?: boolean, statusChanged?: Signal, connectionStatusChanged?: Signal,
  *   disposed?: Signal}} Kernel
  * @typedef {{get: (name: string) => any, on: (events: string, draw: () => void) => void,
  *   off: (events: string, draw: () => void) => void, send: (content: object) => void,

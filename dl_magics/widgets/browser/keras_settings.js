@@ -198,6 +198,10 @@ function render({ model, el }) {
     );
   }
 
+  // JupyterLab restarts it; a kernel that ends by itself would be reported as dead.
+  const restartKernel = () =>
+    model.widget_manager?.kernel?.restart?.() ?? send({ action: 'restart' });
+
   function buttons() {
     const text = 'Restart the kernel (its variables are lost)';
     const undo = button('Undo', { can: acts() && model.get('can_undo') }, () =>
@@ -205,7 +209,7 @@ function render({ model, el }) {
     );
     const restart =
       model.get('needs_restart') &&
-      button(text, { can: acts(), key: 'restart' }, () => send({ action: 'restart' }));
+      button(text, { can: acts(), key: 'restart' }, restartKernel);
     return element('div', { class: 'dl-buttons', 'data-key': 'buttons' }, undo, restart);
   }
 

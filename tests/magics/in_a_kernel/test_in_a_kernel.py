@@ -244,3 +244,21 @@ def test_a_killed_kernel_leaves_an_interrupted_run_and_its_features(tmp_path):
 def flags():
     settings = [line.replace(" ", "").split("=") for line in SETTINGS.splitlines()]
     return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings)
+
+
+def test_a_restart_from_the_thread_of_a_subshell_ends_a_kernel_that_waits(kernel):
+    """The last test of this file, as it ends the kernel."""
+    kernel.said(
+        "import threading, time\n"
+        "from dl_magics.magics.prompts import kernel_restarter\n"
+        "restart = kernel_restarter(get_ipython())\n"
+        "def click():\n"
+        "    time.sleep(1)\n"
+        "    restart()\n"
+        "threading.Thread(target=click).start()"
+    )
+
+    deadline = time.monotonic() + SECONDS
+    while kernel.manager.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not kernel.manager.is_alive()

@@ -61,7 +61,7 @@ class NoHosts:
         pass
 
     def find_processes(self) -> dict[str, int]:
-        return self.processes
+        return dict(self.processes)
 
     def is_running(self, instance_id: str) -> bool:
         return False
