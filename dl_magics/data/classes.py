@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dl_magics.data import layout, sidecars, walk
@@ -51,6 +51,24 @@ def find_matching_classes(folder: Path, model: Path, names: ClassFiles) -> Class
                 f"Class '{name}' has no image in '{folder}'.",
                 fix=f"Move some there from '{model / name}', or delete '{folder}'.",
             )
+    return held
+
+
+def find_known_classes(folder: Path, known: Sequence[str]) -> ClassFiles:
+    """Return the files of each class in `folder`, which may lack some of the `known` classes.
+
+    Raises BadData where it has other classes, or no file.
+    """
+    held = _names(folder)
+    for name in held.keys() - set(known):
+        raise BadData(
+            f"Class '{name}' is in '{folder}', but is not one of {walk.shorten_list(list(known))}.",
+            fix=f"Rename or move '{folder / name}'.",
+        )
+    if not any(held.values()):
+        raise BadData(
+            f"'{folder}' has no images.", fix="Put images into the folders of its classes."
+        )
     return held
 
 

@@ -53,11 +53,6 @@ class PhotoPrediction:
         return max(self.probabilities)
 
     @property
-    def truth_probability(self) -> float | None:
-        """The probability of its true class; None without a label."""
-        return None if self.truth is None else self.probabilities[self.classes.index(self.truth)]
-
-    @property
     def is_right(self) -> bool | None:
         """Whether the prediction is the label; None without a label."""
         return None if self.truth is None else self.predicted == self.truth
@@ -65,8 +60,9 @@ class PhotoPrediction:
     @property
     def loss(self) -> float | None:
         """The cross-entropy, -log of the probability of the true class; None without a label."""
-        share = self.truth_probability
-        return None if share is None else -math.log(max(share, _SMALLEST))
+        if self.truth is None:
+            return None
+        return -math.log(max(self.probabilities[self.classes.index(self.truth)], _SMALLEST))
 
 
 @dataclass(frozen=True)
@@ -94,7 +90,8 @@ class Evaluation:
 
     `root` is the folder of the data set where the images are, `skipped` maps the files that are not
     valid images to the reason. `data_digest` is the SHA-256 of the contents and labels of the
-    images, the same on any computer; `model_sha256` that of the file of the model.
+    images, the same on any computer; `model_sha256` that of the file of the model; `note` says what
+    has changed since the run.
     """
 
     run: str
@@ -105,6 +102,7 @@ class Evaluation:
     data_digest: str
     model_sha256: str
     skipped: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
 
     @cached_property
     def labelled(self) -> tuple[PhotoPrediction, ...]:
@@ -177,6 +175,7 @@ class Evaluation:
             "data_digest": self.data_digest,
             "model_sha256": self.model_sha256,
             "skipped": dict(self.skipped),
+            "note": self.note,
             "photos": [[each.path, each.truth, list(each.probabilities)] for each in self.photos],
         }
 
@@ -205,7 +204,7 @@ def read_evaluation(run_folder: Path, split: str) -> Evaluation | None:
 
 def write_evaluation(run_folder: Path, evaluation: Evaluation) -> Path:
     """Write an evaluation into the folder of its run, in one step; return the file."""
-    # Names that are not valid UTF-8 hold lone surrogates, which JSON's escapes can hold.
+    # In ASCII, as a file name may hold lone surrogates.
     text = json.dumps(evaluation.to_json(), ensure_ascii=True, separators=(",", ":")) + "\n"
     return atomic.replace(run_folder / FOLDER / f"{evaluation.split}.json", text)
 
@@ -228,6 +227,7 @@ def parse_evaluation(values: Any) -> Evaluation:
         photos=tuple(_read_photo(each, classes) for each in photos),
         data_digest=json_checks.read_sha256(values["data_digest"]),
         model_sha256=json_checks.read_sha256(values["model_sha256"]),
+        note=json_checks.read_text(values["note"]),
         skipped={
             json_checks.read_relative_path(path): json_checks.read_text(reason)
             for path, reason in skipped.items()

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from dl_magics.data.deep_gray import GrayRange
-from dl_magics.errors import NotTrained
-from dl_magics.runs import remote_origin
+from dl_magics.errors import BadSetting, NotTrained
+from dl_magics.runs import evaluation, remote_origin
+from dl_magics.runs.evaluation import Evaluation
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.state import RunState
 from dl_magics.text import escape_controls
 from dl_magics.training import backend_messages, load_check, model_archive
 from dl_magics.training.engine.pipeline import MODEL
+from dl_magics.training.evaluation.evaluate import evaluate_split
 from dl_magics.training.prediction import predict
 from dl_magics.training.prediction.predict import Classifier, KerasClassifier, Progress
 from dl_magics.training.prediction.predictions import Predictions
@@ -38,6 +40,8 @@ class Run:
     show_progress: Callable[[], AbstractContextManager[Progress]] = staticmethod(
         predict.print_progress
     )
+    evaluate_on_host: Callable[[Run, str], Evaluation] | None = None
+    """Evaluates on the host where a run was trained; where it is None, `evaluate` cannot."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -96,19 +100,11 @@ class Run:
         DamagedRun
             where the file cannot be read.
         """
-        path = self.path / MODEL
-        if self._theano_model.is_file():
+        path = self.find_model()
+        if path == self._theano_model:
             raise NotTrained(
-                f"The model of the run {self.name} is a Keras 1 model: {self._theano_model}",
+                f"The model of the run {self.name} is a Keras 1 model: {path}",
                 fix="run.predict(…) works; in Keras 1: keras.models.load_model(…)",
-            )
-        if not path.is_file():
-            status = self.status
-            raise NotTrained(
-                f"The run {self.name} has no model, its status is {status}.",
-                fix=f"Resume it: %finetune --resume {self.name}"
-                if status == "interrupted" and not self.is_on_theano
-                else "Run the %%finetune cell again; the features it computed are kept.",
             )
         found = path.stat()
         key = (path, found.st_mtime_ns, found.st_size)
@@ -131,8 +127,52 @@ class Run:
         gray = GrayRange(*self.state.gray) if self.state.gray else None
         with self.show_progress() as progress:
             progress(0, len(files))
-            with self._open_classifier() as classifier:
+            with self.open_classifier() as classifier:
                 return predict.predict_files(classifier, files, self.classes, progress, gray)
+
+    def evaluate(self, split: str = "valid", *, data: str | Path = "") -> Evaluation:
+        """Return what the model says of each image of a part: "valid", "test" or "train".
+
+        The images are where the run found them, on its host too; `data` names a folder of this
+        computer that has them instead. It raises BadData where they are not there, or `split` is
+        no part of them, and what `model` raises.
+        """
+        if split not in evaluation.SPLITS:
+            raise BadSetting(
+                f"There is no part {split!r} of the images.",
+                fix=f"The parts are: {', '.join(evaluation.SPLITS)}",
+            )
+        if not data and remote_origin.load(self.path):
+            if self.evaluate_on_host is None:
+                raise NotTrained(
+                    f"The images of the run {self.name} are on its host.",
+                    fix='Name a folder of this computer that has them: run.evaluate(…, data="…")',
+                )
+            return self.evaluate_on_host(self, split)
+        with self.show_progress() as progress:
+            progress(0, 0)
+            return evaluate_split(
+                self.path,
+                self.state,
+                self.find_model(),
+                self.open_classifier,
+                split,
+                data=str(data),
+                progress=progress,
+            )
+
+    def find_model(self) -> Path:
+        """Return the file of the model. Raises NotTrained where there is none."""
+        for path in (self._theano_model, self.path / MODEL):
+            if path.is_file():
+                return path
+        status = self.status
+        fix = "Run the %%finetune cell again; the features it computed are kept."
+        if status == "running":
+            fix = f"Wait until it ends: %attach {self.name}"
+        elif status == "interrupted" and not self.is_on_theano:
+            fix = f"Resume it: %finetune --resume {self.name}"
+        raise NotTrained(f"The run {self.name} has no model, its status is {status}.", fix=fix)
 
     def _check_model(self, path: Path) -> None:
         """Check the file before Keras reads it here: in another process if it came from a host."""
@@ -147,7 +187,7 @@ class Run:
     def _theano_model(self) -> Path:
         return self.path / THEANO_MODEL
 
-    def _open_classifier(self) -> AbstractContextManager[Classifier]:
+    def open_classifier(self) -> AbstractContextManager[Classifier]:
         """Return the model, in this process or in the interpreter that has Theano."""
         if self._theano_model.is_file():
             return theano_model.load_model(self._theano_model, self.state.host)
@@ -168,7 +208,7 @@ class Run:
         if self.state.epochs:
             names += [".best", ".history"]
         if (self.path / MODEL).is_file() or self._theano_model.is_file():
-            names += [".model", '.predict("folder")']
+            names += [".model", '.predict("folder")', '.evaluate("valid")']
         return " ".join(f"<code>{name}</code>" for name in names)
 
 

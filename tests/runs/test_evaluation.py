@@ -23,7 +23,6 @@ def test_the_prediction_is_the_most_probable_class():
 
     assert (right.predicted, right.probability, right.is_right) == ("cats", 0.9, True)
     assert (wrong.predicted, wrong.probability, wrong.is_right) == ("dogs", 0.8, False)
-    assert wrong.truth_probability == 0.2
     assert wrong.loss == pytest.approx(-math.log(0.2))
 
 
@@ -31,7 +30,7 @@ def test_an_image_without_a_label_has_a_prediction_but_no_loss():
     unknown = make_photo("1.jpg", None, 0.3, 0.7)
 
     assert unknown.predicted == "dogs"
-    assert (unknown.truth_probability, unknown.is_right, unknown.loss) == (None, None, None)
+    assert (unknown.is_right, unknown.loss) == (None, None)
 
 
 def test_a_probability_of_zero_has_a_finite_loss():

@@ -59,6 +59,27 @@ for run in runs:
 print(json.dumps(told))
 """
 
+# A network of two maps, its mean, and one dense layer of known weights: Grad-CAM is CAM there.
+GRAD_CAM = """
+import keras
+import numpy as np
+from dl_magics.training.engine import networks
+from dl_magics.training.evaluation.grad_cam import GradCam
+from dl_magics.training.evaluation.model_parts import take_apart
+
+pixels = keras.Input((8, 8, 3))
+base = keras.Model(pixels, keras.layers.Conv2D(2, 1, use_bias=False)(pixels))
+base.set_weights([np.array([[1, 0], [0, 1], [0.5, -0.5]], np.float32).reshape(1, 1, 3, 2)])
+frozen = networks.add_ends(base, "none", 8, "avg")
+features = keras.Input((2,))
+head = keras.Model(features, keras.layers.Dense(2)(features), name="head")
+head.set_weights([np.array([[3, -1], [-2, 2]], np.float32), np.zeros(2, np.float32)])
+inputs = keras.Input((8, 8, 3))
+model = keras.Model(inputs, networks.join_probabilities(head(frozen(inputs))))
+images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
+print(json.dumps({"maps": GradCam(take_apart(model)).draw_maps(images, [0, 1]).tolist()}))
+"""
+
 PREDICT = """
 import json, sys, zipfile
 import keras
@@ -97,14 +118,16 @@ def trained(request, photos, tmp_path_factory):
         pytest.skip(f"{request.param} is not installed")
     folder = tmp_path_factory.mktemp(request.param)
     asked = (photos, folder, SIZE, EPOCHS)
-    (one,) = said_by(TRAIN, *asked, "first:features", "warm:features", backend=request.param)
+    one, drawn = said_by(
+        TRAIN + GRAD_CAM, *asked, "first:features", "warm:features", backend=request.param
+    )
     # The other process predicts before it imports dl_magics, which is quicker than a third one.
     pixels = [np.asarray(Image.open(file).resize((SIZE, SIZE))) for file in find_files(photos)]
     np.save(folder / "pixels.npy", pixels)
     model = (folder / "first" / "model.keras", folder / "pixels.npy")
     cold = ("cold:other_features", "broken:other_features")
     predicted, other = said_by(PREDICT + TRAIN, *model, *asked, *cold, backend=request.param)
-    return request.param, folder, one | other, predicted
+    return request.param, folder, one | other, predicted | drawn
 
 
 def find_files(photos):
@@ -191,3 +214,13 @@ def test_the_saved_model_predicts_in_a_process_without_dl_magics(trained, photos
 
     assert predicted["backend"] == backend
     assert right.mean() > 0.8
+
+
+def test_grad_cam_is_the_same_on_each_backend(trained):
+    *_, drawn = trained
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
+    maps = images @ np.array([[1, 0], [0, 1], [0.5, -0.5]])
+
+    for each, weights, found in zip(maps, ([3, -2], [-1, 2]), drawn["maps"], strict=True):
+        wanted = np.maximum(each @ weights, 0)
+        np.testing.assert_allclose(found, wanted / wanted.max(), atol=1e-5)

@@ -156,13 +156,18 @@ class FeatureStore:
             self._sound[key] = block, at
 
 
-def open_stores(folder: Path) -> Iterator[FeatureStore]:
-    """Yield the stores of the features of all networks, the one that was used last first."""
+def open_stores(folder: Path, wanted: Mapping[str, Any] | None = None) -> Iterator[FeatureStore]:
+    """Yield the stores of the features of all networks, the one that was used last first.
+
+    With `wanted`, only those whose description has these values.
+    """
     found = [each for each in folder.glob("*") if spaces.is_space_name(each.name)]
     for space in sorted(found, key=lambda each: each.stat().st_mtime, reverse=True):
         described = dict(spaces.read_description(space))
         shape = described.pop("shape", None)
         if str(described.get("cut", "")).startswith(BEHIND_LAYER):
+            continue
+        if wanted and not wanted.items() <= described.items():
             continue
         if isinstance(shape, list) and all(isinstance(size, int) for size in shape):
             yield FeatureStore(folder, described, tuple(shape))

@@ -39,13 +39,13 @@ class KerasClassifier:
     """A `keras.Model` of this process."""
 
     def __init__(self, model: Any) -> None:
-        self._model = model
+        self.model = model
         shape = model.input_shape
         self.size: int = shape[1] if isinstance(shape, tuple) and len(shape) == 4 else 0
 
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         with device.hide_retracing_warnings():
-            return np.asarray(self._model.predict_on_batch(pixels))
+            return np.asarray(self.model.predict_on_batch(pixels))
 
 
 @contextmanager
