@@ -1,6 +1,5 @@
 """Modules that are covered by a test of another name.
 
 deep_gray, geometry: tests/data/test_images.py
-previews: tests/actions/data/test_report.py
 classes, kinds, sidecars, walk: tests/data/test_folders.py
 """

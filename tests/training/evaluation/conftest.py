@@ -2,8 +2,9 @@
 
 Modules that are covered by a test of another name:
 
-gradients: tests/training/test_backends.py, tests/training/evaluation/test_grad_cam.py
+gradients: tests/training/test_backends.py
 model_parts: tests/training/evaluation/test_grad_cam.py
+photos: tests/training/evaluation/test_evaluate.py
 """
 
 from __future__ import annotations
