@@ -47,7 +47,8 @@ class ModelParts:
         A pooling at the end of the network is left to the second: the map has more pixels without
         it. None where the network does not end in a map.
         """
-        output, poolings = self.base.outputs[0], []
+        output = self.base.outputs[0]
+        poolings: list[Any] = []
         while len(output.shape) == 4:
             layer = output._keras_history.operation
             if type(layer).__name__ not in _POOLING:

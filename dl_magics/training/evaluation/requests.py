@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dl_magics.data import images, previews
 from dl_magics.data.deep_gray import GrayRange
@@ -75,18 +76,19 @@ def _draw_overlays(run: Run, root: Path, photos: Sequence[PhotoPrediction]) -> d
     if not cam.is_possible:
         return {}
     gray = GrayRange(*run.state.gray) if run.state.gray else None
-    decoded = {}
+    shown: dict[str, NDArray[np.uint8]] = {}
+    labels = []
     for each in photos:
         try:
-            pixels = images.decode((root / each.path).read_bytes(), run.model.input_shape[1], gray)
+            data = (root / each.path).read_bytes()
+            shown[each.path] = images.decode(data, run.model.input_shape[1], gray)
         except (OSError, images.BrokenImage):
             continue
-        decoded[each.path] = pixels, each.classes.index(each.predicted)
-    if not decoded:
+        labels.append(each.classes.index(each.predicted))
+    if not shown:
         return {}
-    pixels, labels = zip(*decoded.values(), strict=True)
-    maps = cam.draw_maps(np.stack(pixels), labels)
+    maps = cam.draw_maps(np.stack(list(shown.values())), labels)
     return {
         path: previews.encode_overlay(root / path, heat, _SHOWN_AT, gray)
-        for path, heat in zip(decoded, maps, strict=True)
+        for path, heat in zip(shown, maps, strict=True)
     }
