@@ -23,6 +23,7 @@ from dl_magics.magics.gpu import GpuMagics
 from dl_magics.magics.gpu_cells import GpuCellMagics
 from dl_magics.magics.help.magic import HelpMagics
 from dl_magics.magics.practice import PracticeMagics
+from dl_magics.magics.runs.managing import RunsMagics
 from dl_magics.magics.sync import SyncMagics
 from dl_magics.store import notebook_session, paths
 
@@ -39,6 +40,7 @@ ALL: tuple[type[Magics], ...] = (
     BackendMagics,
     *data.ALL,
     FinetuneMagics,
+    RunsMagics,
     FeaturesMagics,
     HelpMagics,
 )

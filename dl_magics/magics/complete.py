@@ -96,6 +96,25 @@ def complete_data(context: CompletionContext) -> SimpleMatcherResult:
     return {"completions": [SimpleCompletion(text=each) for each in words]}
 
 
+@context_matcher()
+def complete_runs(context: CompletionContext) -> SimpleMatcherResult:
+    """Complete the names of runs, and the options of `%runs`."""
+    line = context.full_text.splitlines()[context.cursor_line] if context.full_text else ""
+    before = line[: context.cursor_position]
+    written = re.match(r"\s*%?(runs|attach)\s(?:.*\s)?(\S*)$", before)
+    if not written:
+        return {"completions": []}
+    magic, word = written.groups()
+    if word.startswith("-"):
+        names: Iterable[str] = _WORDS[magic]
+    else:
+        from dl_magics.actions.runs import overview
+
+        names = [folder.name for folder in overview.list_folders(_MOST_RUNS)]
+    words = _continue_token(context, word, names)
+    return {"completions": [SimpleCompletion(text=each) for each in words]}
+
+
 def _continue_token(context: CompletionContext, written: str, names: Iterable[str]) -> list[str]:
     """Return the names that start with what is written, as replacements of IPython's token."""
     # The token may start after the dashes of an option.
@@ -103,6 +122,7 @@ def _continue_token(context: CompletionContext, written: str, names: Iterable[st
     return [name[skipped:] for name in names if name.startswith(written)]
 
 
+_MOST_RUNS = 500
 _PLACES = ("--undo", "--here", "--there")
 _WORDS = {
     "backend": (
@@ -115,8 +135,16 @@ _WORDS = {
         *("--valid", "--test", "--sample", "--to", "--seed", "--group", "--no-near", "--list"),
         *("--column", "--copy", "--dry-run", "--undo", "--here", "--explain"),
     ),
+    "runs": ("--compare", "--tag", "--export", "--delete", "--yes", "--explain"),
+    "attach": ("--explain",),
     "--image-data-format": ("channels_last", "channels_first", "tf", "th"),
     "--floatx": ("float16", "float32", "float64"),
 }
 
-MATCHERS = (complete_finetune, complete_keras_settings, complete_data, complete_gpu_cell)
+MATCHERS = (
+    complete_finetune,
+    complete_keras_settings,
+    complete_data,
+    complete_runs,
+    complete_gpu_cell,
+)

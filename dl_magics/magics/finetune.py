@@ -1,4 +1,4 @@
-"""`%%finetune`, `%runs`, `%attach`: train a model, list runs, watch one again."""
+"""`%%finetune`, `%attach`: train a model, watch a run again."""
 
 from __future__ import annotations
 
@@ -20,14 +20,13 @@ from dl_magics.magics.aws.options import EXPLAIN
 from dl_magics.magics.display.front_end import Live, shows_widgets
 from dl_magics.magics.display.updatable import print_line
 from dl_magics.magics.help.groups import HelpGroup, help_group
-from dl_magics.magics.prompts import Notice, confirm
 
 _EXPLAIN, _CHECK, _FORCE = "--explain", "--check", "-f"
 
 
 @magics_class
 class FinetuneMagics(Magics):
-    """Fine-tune a pretrained image model with live progress; list and watch runs."""
+    """Fine-tune a pretrained image model with live progress; watch runs."""
 
     shell: InteractiveShell
 
@@ -165,38 +164,6 @@ class FinetuneMagics(Magics):
             lambda stop: finetune.finetune(recipe, run.path, stop, where),
             ending,
         )
-
-    @help_group(HelpGroup.TRAIN)
-    @magic_arguments()
-    @argument("part", nargs="?", default="", help="list only runs with this in their name")
-    @argument("--delete", nargs="+", metavar="NAME", help="delete runs by their full names")
-    @argument("-y", "--yes", action="store_true", help="answer yes to the confirmation")
-    @EXPLAIN
-    @line_magic
-    def runs(self, line: str) -> Any:
-        """List the runs, newest first, then those that are only on the connected host; delete some.
-
-        ::
-
-            %runs
-            %runs dogscats
-            %runs --delete 2026-11-22_235400_vgg16_dogscats
-        """
-        from dl_magics.actions.runs import deletion, runs
-        from dl_magics.actions.runs.explain import scripts
-        from dl_magics.magics.display import predict_progress
-
-        args = parse_argstring(self.runs, line)
-        if args.explain:
-            return scripts.list_script(args.delete or [])
-        if args.delete:
-            named = deletion.find_runs(args.delete)
-            confirm(deletion.ask(named), yes=args.yes)
-            return Notice(deletion.delete_runs(named))
-        listed = runs.list_runs(args.part)
-        for run in listed:
-            predict_progress.show_in(self.shell, run)
-        return listed
 
     @help_group(HelpGroup.TRAIN)
     @magic_arguments()

@@ -75,3 +75,11 @@ def test_interrupted_runs_are_completed_after_resume(shell, home):
 def test_options_and_kinds_of_the_magics_for_data_are_completed(shell, before, after):
     assert completed(shell, before) == [after]
     assert "%check_data near_duplicate" not in completed(shell, "%check_data near_d")
+
+
+def test_runs_are_completed_by_name_and_their_actions_by_option(shell, home):
+    run_events.write_log(home / "runs" / "2026-11-03_a", run_events.make_events())
+
+    assert "%runs --compare" in completed(shell, "%runs --comp")
+    for line in ("%runs --compare 2026", "%runs --export 2026-11-03", "%attach 2026-11"):
+        assert f"{line.rpartition(' ')[0]} 2026-11-03_a" in completed(shell, line)

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from dl_magics.runs.events import RunEnded
-from dl_magics.runs.log import LogWriter
 from dl_magics.training import recorder
 from dl_magics.training.run import Run
 from support import run_events, tiny_keras
@@ -174,62 +173,6 @@ def test_missing_images_are_refused_and_leave_no_folder(shell, home, capsys, dat
     assert shown[0].startswith("BadData: ")
     assert shown[1].startswith("  ")
     assert runs_in(home) == []
-
-
-def test_runs_lists_all_or_matching_runs(shell, home):
-    done = RunEnded(status="done")
-    for name in ("2026-11-03_vgg16_dogs", "2026-11-04_vgg16_cats"):
-        run_events.write_log(home / "runs" / name, run_events.make_events(ended=done))
-
-    every = shell.run_line_magic("runs", "")
-    dogs = shell.run_line_magic("runs", "dogs")
-
-    assert [line.split()[0] for line in repr(every).splitlines()[2:]] == [
-        "2026-11-04_vgg16_cats",
-        "2026-11-03_vgg16_dogs",
-    ]
-    assert [run.name for run in dogs] == ["2026-11-03_vgg16_dogs"]
-
-
-def test_a_run_is_deleted_by_its_full_name_after_a_question(shell, home, capsys, monkeypatch):
-    done = RunEnded(status="done")
-    for name in ("2026-11-03_dogs", "2026-11-04_cats"):
-        run_events.write_log(home / "runs" / name, run_events.make_events(ended=done))
-    asked = []
-    monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or "no")
-
-    partly = refused(shell, capsys, "%runs --delete dogs")
-    denied = refused(shell, capsys, "%runs --delete 2026-11-03_dogs")
-    kept = len(runs_in(home))
-    deleted = shell.run_line_magic("runs", "--delete 2026-11-03_dogs -y")
-
-    assert partly[0] == "NoSuchRun: No run is called 'dogs'."
-    assert denied[0] == "NotConfirmed: Nothing was changed."
-    assert asked[0].startswith("Delete this run with model and report, ")
-    assert "2026-11-03_dogs" in asked[0]
-    assert kept == 2
-    assert deleted.startswith("Deleted: 2026-11-03_dogs (")
-    assert [folder.name for folder in runs_in(home)] == ["2026-11-04_cats"]
-
-
-def test_a_running_run_is_not_deleted(shell, home, capsys):
-    folder = home / "runs" / "2026-11-03_dogs"
-    folder.mkdir(parents=True)
-    with LogWriter(folder) as log:
-        log.append(run_events.make_events()[0])
-        shown = refused(shell, capsys, "%runs --delete 2026-11-03_dogs -y")
-
-    assert shown == [
-        "WrongState: The run 2026-11-03_dogs is running.",
-        "  Stop it first, in the widget that this shows: %attach 2026-11-03_dogs",
-    ]
-    assert runs_in(home) == [folder]
-
-
-def test_runs_without_runs_says_how_to_create_one(shell, capsys):
-    shell.run_cell("%runs")
-
-    assert "No runs yet: %%finetune data/dogscats creates one." in lines(capsys)[0]
 
 
 def test_attach_shows_a_run_from_its_first_event(shell, home, capsys):

@@ -1,19 +1,59 @@
-"""Delete runs of this computer, each by its full name."""
+"""Delete runs, each by its full name: of this computer, or those that are only on a host."""
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from dl_magics.actions.runs import overview
+from dl_magics.actions.aws.explain.shell import comment
+from dl_magics.actions.gpu import notebook_kernel
+from dl_magics.actions.runs import overview, remote_run, remote_runs
+from dl_magics.actions.runs.remote_runs import RemoteRuns
 from dl_magics.actions.runs.run_table import format_size, measure_size
-from dl_magics.errors import WrongState
+from dl_magics.errors import NoSuchRun, WrongState
+from dl_magics.remote_code import runner
 from dl_magics.runs import log, remote_origin
+from dl_magics.ssh import blocking
 from dl_magics.training.run import Run
+from dl_magics.training.storage import clearing
+
+_KEPT = "The features of their images are kept."
 
 
-def find_runs(names: Sequence[str]) -> list[Run]:
-    """Return the runs with exactly these names.
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """The runs of this computer to delete, and those that are only on the connected host."""
+
+    runs: tuple[Run, ...]
+    remote: RemoteRuns = field(default_factory=RemoteRuns)
+
+    @property
+    def question(self) -> str:
+        """The question that names what would be deleted."""
+        parts = []
+        if self.runs:
+            names = ", ".join(run.name for run in self.runs)
+            size = format_size(sum(map(measure_size, self.runs)))
+            count = len(self.runs)
+            what = "this run" if count == 1 else f"these {count} runs"
+            origins = [remote_origin.load(run.path) for run in self.runs]
+            hosts = {origin.host["name"] for origin in origins if origin}
+            kept = f"; what is on {', '.join(sorted(hosts))} stays there" if hosts else ""
+            parts.append(f"delete {what} with model and report, {size}: {names}{kept}")
+        if self.remote.names:
+            names = ", ".join(self.remote.names)
+            parts.append(
+                f"delete on {self.remote.host}, where the only copy is, with model and report: "
+                f"{names}"
+            )
+        text = "; and ".join(parts)
+        return text[0].upper() + text[1:]
+
+
+def plan_deletion(names: Sequence[str]) -> Deletion:
+    """Return the runs with exactly these names; those that are here are deleted here only.
 
     Raises
     ------
@@ -22,30 +62,60 @@ def find_runs(names: Sequence[str]) -> list[Run]:
     WrongState
         where one is running.
     """
-    runs = [Run(overview.find_folder(name)) for name in dict.fromkeys(names)]
-    for run in runs:
+    found: list[Run] = []
+    missing: dict[str, NoSuchRun] = {}
+    for name in dict.fromkeys(names):
+        try:
+            found.append(Run(overview.find_folder(name)))
+        except NoSuchRun as error:
+            missing[name] = error
+    for run in found:
         if log.is_being_written(run.path) or remote_origin.is_running(run.path):
-            raise WrongState(
-                f"The run {run.name} is running.",
-                fix=f"Stop it first, in the widget that this shows: %attach {run.name}",
-            )
-    return runs
+            raise _is_running(run.name)
+    remote = remote_runs.list_remote_runs() if missing else RemoteRuns()
+    for name, unknown in missing.items():
+        if name not in remote.names:
+            raise unknown
+    return Deletion(tuple(found), RemoteRuns(remote.host, tuple(missing)))
 
 
-def ask(runs: Sequence[Run]) -> str:
-    """Return the question that names what would be deleted."""
-    names = ", ".join(run.name for run in runs)
-    size = format_size(sum(map(measure_size, runs)))
-    what = "this run" if len(runs) == 1 else f"these {len(runs)} runs"
-    hosts = {origin.host["name"] for run in runs if (origin := remote_origin.load(run.path))}
-    kept = f"; what is on {', '.join(sorted(hosts))} stays there" if hosts else ""
-    return f"Delete {what} with model and report, {size}: {names}{kept}"
+def delete_runs(planned: Deletion) -> str:
+    """Delete the folders of the runs; return a sentence about it.
 
-
-def delete_runs(runs: Sequence[Run]) -> str:
-    """Delete the folders of the runs; return a sentence about it."""
-    size = sum(map(measure_size, runs))
-    for run in runs:
+    Raises WrongState where one on the host is running; the others are deleted.
+    """
+    size = sum(map(measure_size, planned.runs))
+    for run in planned.runs:
         shutil.rmtree(run.path)
-    names = ", ".join(run.name for run in runs)
-    return f"Deleted: {names} ({format_size(size)}). The features of their images are kept."
+    lines = []
+    if planned.runs:
+        names = ", ".join(run.name for run in planned.runs)
+        lines.append(f"Deleted: {names} ({format_size(size)}).")
+    if planned.remote.names:
+        lines.append(_delete_on_host(planned.remote))
+    return " ".join([*lines, _KEPT])
+
+
+def list_commands(planned: Deletion) -> list[str]:
+    """Return the same as lines of a shell."""
+    here = [f"rm -r {shlex.quote(str(run.path))}" for run in planned.runs]
+    there = [f"rm -r ~/{remote_run.RUNS}/{shlex.quote(name)}" for name in planned.remote.names]
+    return [*here, *(comment(f"on {planned.remote.host}: {line}") for line in there)]
+
+
+def _delete_on_host(remote: RemoteRuns) -> str:
+    kernel = notebook_kernel.current()
+    target = kernel.host.resolve_target()
+    names = {"names": list(remote.names)}
+    done = blocking.wait_for(runner.run(target, kernel.python, clearing.clear_runs, names))
+    if done["kept"]:
+        raise _is_running(", ".join(map(str, done["kept"])))
+    size = format_size(int(done["freed"]))
+    return f"Deleted on {remote.host}: {', '.join(remote.names)} ({size})."
+
+
+def _is_running(name: str) -> WrongState:
+    return WrongState(
+        f"The run {name} is running.",
+        fix=f"Stop it first, in the widget that this shows: %attach {name}",
+    )

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from dl_magics.actions.runs.remote_runs import RemoteRuns
 from dl_magics.core import table
 from dl_magics.errors import DamagedRun
-from dl_magics.runs import summary
+from dl_magics.runs import summary, tag
 from dl_magics.runs.record import RunRecord
 from dl_magics.text import escape_controls
 from dl_magics.training.run import Run
 
-_HEADS = ("run", "model and data", "status", "val_accuracy", "size", "place")
+_HEADS = ("run", "tag", "model and data", "status", "val_accuracy", "size", "place")
 _LONGEST_ERROR = 100
 _NONE = "No runs yet: %%finetune data/dogscats creates one."
 
@@ -28,7 +28,7 @@ class Runs(list[Run]):
     def _rows(self) -> list[tuple[str, ...]]:
         rows = [_describe(run) for run in self]
         rows += [
-            (name, "", "", "", "", f"only on {self.remote.host} · %attach {name}")
+            (name, "", "", "", "", "", f"only on {self.remote.host} · %attach {name}")
             for name in self.remote.names
         ]
         return [tuple(map(escape_controls, row)) for row in rows]
@@ -39,7 +39,7 @@ class Runs(list[Run]):
         verb = "occupies" if len(self) == 1 else "occupy"
         return (
             f"{runs} on this computer {verb} {format_size(size)} · %attach NAME shows one · "
-            "%runs --delete NAME frees its space"
+            "%runs --compare A B compares · %runs --delete NAME frees its space"
         )
 
     def __repr__(self) -> str:
@@ -75,13 +75,14 @@ def _describe(run: Run) -> tuple[str, ...]:
         # Records of their own, so that a listing does not keep the events of every run in memory.
         state = RunRecord(run.path).snapshot()
     except DamagedRun as error:
-        return (run.name, "", f"damaged: {error}", "", size, "")
+        return (run.name, tag.read_tag(run.path), "", f"damaged: {error}", "", size, "")
     best = state.best
     status = summary.describe_status(state)
     if state.error:
         status += f": {textwrap.shorten(state.error, _LONGEST_ERROR, placeholder=' …')}"
     return (
         run.name,
+        tag.read_tag(run.path),
         summary.name_subject(state),
         status,
         f"{best['logs']['val_accuracy']:.3f}" if best else "",

@@ -11,7 +11,7 @@ from pathlib import Path
 from dl_magics.actions.runs import remote_run, remote_runs
 from dl_magics.actions.runs.run_table import Runs
 from dl_magics.errors import DamagedRun, NoSuchRun
-from dl_magics.runs import log, remote_origin, stop_request
+from dl_magics.runs import log, remote_origin, stop_request, tag
 from dl_magics.runs.events import Event
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.write_errors import translating_write_errors
@@ -44,10 +44,10 @@ def _slug(name: str) -> str:
 
 
 def list_runs(part: str = "") -> Runs:
-    """Return the local and remote runs whose name contains `part`, newest first."""
+    """Return the runs whose name or tag contains `part`, newest first: local ones, then remote."""
     remote = remote_runs.list_remote_runs()
     names = tuple(name for name in remote.names if part in name)
-    local = (run for run in list_local_runs() if part in run.name)
+    local = (run for run in list_local_runs() if part in run.name or part in tag.read_tag(run.path))
     return Runs(local, replace(remote, names=names))
 
 
@@ -58,7 +58,7 @@ def list_local_runs() -> Runs:
 
 
 def find_run(part: str = "") -> Run:
-    """Return the run with this name, or with this part of a name; the newest if it is empty.
+    """Return the run with this name, this part of a name or this tag; the newest if it is empty.
 
     A run that is only on the connected host is fetched first.
 
@@ -69,6 +69,8 @@ def find_run(part: str = "") -> Run:
     """
     runs = list_local_runs()
     fitting = [run for run in runs if run.name == part] or [run for run in runs if part in run.name]
+    if not fitting and part:
+        fitting = [run for run in runs if tag.read_tag(run.path) == part]
     if not fitting and part and (imported := remote_runs.import_run(part)):
         return imported
     if not fitting:
@@ -80,7 +82,7 @@ def find_run(part: str = "") -> Run:
         listed = ", ".join(run.name for run in fitting[:5])
         raise NoSuchRun(
             f"{len(fitting)} runs match {part!r}: {listed}",
-            fix=f"Name one of them: %attach {fitting[0].name}",
+            fix=f"Name one of them in full: {fitting[0].name}",
         )
     return fitting[0]
 

@@ -146,7 +146,7 @@ def _draw_axes(title: str, across: _Scale, up: _Scale) -> str:
 def _find_ticks(low: float, high: float) -> list[float]:
     """Return round numbers between two."""
     step = 10 ** math.floor(math.log10((high - low) / _TICKS))
-    step *= next(by for by in (1, 2, 5, 10) if (high - low) / (step * by) <= _TICKS + 1)
+    step *= next(by for by in (1, 2, 5, 10) if (high - low) / (step * by) <= _TICKS + 2)
     first = math.ceil(low / step)
     return [round(n * step, 12) for n in range(first, math.floor(high / step) + 1)]
 

@@ -1,14 +1,19 @@
-"""Give back the space of features that no run needs now; standard library only."""
+"""Give back the space of features and runs that nothing needs now; standard library only."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dl_magics.runs import log
 from dl_magics.training.storage import inventory, spaces
+
+# It never leads out of the folder of runs.
+_RUN_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 
 
 def clear_spaces(names: Sequence[str], home: str = "") -> dict[str, Any]:
@@ -27,6 +32,22 @@ def clear_spaces(names: Sequence[str], home: str = "") -> dict[str, Any]:
             freed += size
         else:
             kept.append(name)
+    return {"freed": freed, "kept": kept}
+
+
+def clear_runs(names: Sequence[str], home: str = "") -> dict[str, Any]:
+    """Delete the folders of runs; one that trains is kept. Returns as `clear_spaces`."""
+    folder = inventory.find_home(home)
+    freed, kept = 0, []
+    for name in names:
+        run = folder / inventory.RUNS / name
+        if not _RUN_NAME.fullmatch(name) or run.is_symlink() or not run.is_dir():
+            continue
+        if log.is_being_written(run):
+            kept.append(name)
+            continue
+        freed += inventory.measure(run)
+        shutil.rmtree(run)
     return {"freed": freed, "kept": kept}
 
 

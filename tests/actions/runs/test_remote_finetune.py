@@ -450,6 +450,14 @@ def test_a_run_of_another_computer_is_listed_watched_and_stopped(run, host_home,
         assert (theirs.path / name).read_bytes() == (ours.path / name).read_bytes()
     assert theirs.name not in repr(run("%runs")).partition("only on gpu")[2]
 
+    # Deleting the copy of this computer leaves the run where it was made, until that is named.
+    run(f"%runs --delete {theirs.name} -y")
+    assert f"only on gpu · %attach {theirs.name}" in repr(run("%runs"))
+    deleted = run(f"%runs --delete {theirs.name} -y")
+    assert deleted.startswith(f"Deleted on gpu: {theirs.name} (")
+    assert not there(host_home, ours).exists()
+    assert theirs.path.exists() is (theirs.path != there(host_home, ours))
+
 
 def test_an_ended_run_of_another_computer_is_fetched_with_its_model(run, trained):
     done, _ = trained

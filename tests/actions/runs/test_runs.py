@@ -170,7 +170,7 @@ def test_a_part_that_matches_several_runs_lists_them(home):
 
     assert caught.value._render_traceback_() == [
         "NoSuchRun: 2 runs match 'dogs': 2026-11-04_dogs, 2026-11-03_dogs",
-        "  Name one of them: %attach 2026-11-04_dogs",
+        "  Name one of them in full: 2026-11-04_dogs",
     ]
 
 

@@ -129,3 +129,27 @@ def test_a_store_that_is_removed_meanwhile_is_empty(tmp_path, store):
 
     assert spaces.read_users(store.folder) == []
     assert spaces.read_description(store.folder) == {}
+
+
+def test_runs_are_deleted_by_name_and_one_that_trains_is_kept(tmp_path):
+    for name in ("done", "training", "other"):
+        run_events.write_log(tmp_path / "runs" / name, run_events.make_events())
+
+    with LogWriter(tmp_path / "runs" / "training"):
+        found = clearing.clear_runs(["done", "training", "missing"], str(tmp_path))
+
+    assert found["kept"] == ["training"]
+    assert found["freed"] > 0
+    assert sorted(each.name for each in (tmp_path / "runs").iterdir()) == ["other", "training"]
+
+
+@pytest.mark.parametrize("name", ["..", ".", "../outside", "/outside", "link", ""])
+def test_no_name_of_a_run_leads_out_of_their_folder(tmp_path, name):
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "link").symlink_to(tmp_path / "outside")
+
+    clearing.clear_runs([name], str(tmp_path))
+
+    assert (tmp_path / "outside").is_dir()
+    assert (tmp_path / "runs").is_dir()

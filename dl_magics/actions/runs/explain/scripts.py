@@ -1,4 +1,4 @@
-"""What `%runs` and `%attach` read and delete on this computer, as lines of a shell."""
+"""What `%runs` and `%attach` read, write and delete, as lines of a shell."""
 
 from __future__ import annotations
 
@@ -8,15 +8,30 @@ from collections.abc import Sequence
 from dl_magics.actions.aws.explain.shell import Script, comment
 from dl_magics.actions.gpu import notebook_kernel
 from dl_magics.actions.runs import deletion, runs
-from dl_magics.runs import log
+from dl_magics.actions.runs.sharing import export
+from dl_magics.runs import log, tag
 from dl_magics.store import paths
 
 
-def list_script(deleted: Sequence[str]) -> Script:
-    """Return what `%runs` reads, or deletes."""
+def list_script(
+    deleted: Sequence[str], compared: Sequence[str], tagged: Sequence[str], exported: Sequence[str]
+) -> Script:
+    """Return what `%runs` reads, writes or deletes."""
     if deleted:
-        folders = (run.path for run in deletion.find_runs(deleted))
-        return Script("\n".join(f"rm -r {shlex.quote(str(path))}" for path in folders))
+        return Script("\n".join(deletion.list_commands(deletion.plan_deletion(deleted))))
+    if compared:
+        logs = [str(runs.find_run(name).path / log.FILE_NAME) for name in compared]
+        return Script(comment(f"reads {', '.join(logs)} and the evaluations beside them"))
+    if tagged:
+        path, words = runs.find_run(tagged[0]).path, " ".join(tagged[1:])
+        return Script(f"echo {shlex.quote(words)} > {shlex.quote(str(path / tag.FILE_NAME))}")
+    if exported:
+        planned = export.plan_export(*exported)
+        folder, file = planned.run.path, planned.file.absolute()
+        names = (shlex.quote(f"{folder.name}/{name}") for name in export.list_names(planned.run))
+        return Script(
+            f"cd {shlex.quote(str(folder.parent))}\nzip {shlex.quote(str(file))} {' '.join(names)}"
+        )
     there = "; the connected host is asked over SFTP for the names of its runs"
     asks = there if notebook_kernel.is_connected() else ""
     folder = paths.data_folder("runs")

@@ -1,0 +1,1 @@
+"""Compare runs: what differs between them, and whether their results do."""

@@ -1,0 +1,1 @@
+"""The magic that lists, compares, tags, exports and deletes runs: `%runs`."""

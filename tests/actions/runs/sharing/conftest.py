@@ -1,0 +1,4 @@
+"""Modules that are covered by a test of another name.
+
+tagging: tests/magics/runs/test_managing.py
+"""
