@@ -51,6 +51,8 @@ def measured() -> Iterator[None]:
 
 def save() -> None:
     """Write what was measured in this process for `coverage combine`."""
+    if not _begun:
+        return
     from coverage import CoverageData
 
     for measuring in _begun:
