@@ -42,6 +42,8 @@ def launch_cell(asked: Mapping[str, Any]) -> str:
         for key, option in options.items()
         if key in asked
     ]
+    if (spot := asked.get("spot")) is not None:
+        words += ["--spot", *(["--max-price", f"{spot['max_price']}"] if "max_price" in spot else [])]
     return " ".join(["%aws_launch", asked["type"], *words])
 
 

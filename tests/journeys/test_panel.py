@@ -5,6 +5,7 @@ Each test begins with what the one before it left.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -12,8 +13,12 @@ from dataclasses import replace
 
 import pytest
 
-from dl_magics.store import link_outages, notebook_session, questions, resizes
+from dl_magics.runs.events import RunEnded
+from dl_magics.runs.log import LogWriter
+from dl_magics.store import link_outages, notebook_session, paths, private, questions, resizes
 from dl_magics.store.link_outages import Outage
+from dl_magics.training.steps.budget import Budget
+from support import run_events
 from support.jupyter.panel import PANEL, STATUS, Panel
 
 pytestmark = pytest.mark.browser
@@ -57,6 +62,30 @@ def test_launch_shows_prices_and_asks_with_dollars_account_and_region(panel):
     panel.page.wait_for_selector(".dl-prices")
     panel.shoot("launch")
     assert panel.page.get_by_role("radio", name="g4dn.xlarge", exact=True).is_checked()
+    spot = panel.page.get_by_label("Spot instance")
+    panel.page.get_by_text("From $0.1894/h now, on demand $0.526/h: 64 % less").wait_for()
+    spot.check()
+    panel.page.get_by_text("its request is persistent").wait_for()
+    maximum = panel.page.get_by_label("Maximum price")
+    maximum.fill("0.1")
+    panel.page.get_by_text("Lower than the spot price now").wait_for()
+    maximum.fill("0.3")
+    problems = []
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        lab.theme(theme)
+        for width in (700, 1280):
+            panel.page.set_viewport_size({"width": width, "height": 850})
+            panel.shoot(f"launch-spot-{theme.split()[1].lower()}-{width}")
+            problems += panel.find_problems()
+    panel.page.set_viewport_size({"width": 1100, "height": 850})
+    panel.answer("Show Cost…")
+    panel.page.get_by_text("Launch gpu?").wait_for()
+    question = panel.answer("Cancel")
+
+    assert problems == []
+    assert "$0.30/h (--max-price); on demand: $0.526/h" in question
+    panel.press("Launch…")
+    panel.page.wait_for_selector(".dl-prices")
     panel.page.get_by_role("searchbox", name="Filter").fill("t2.micro")
     panel.page.get_by_role("radio", name="t2.micro", exact=True).check()
     panel.answer("Show Cost…")
@@ -73,7 +102,9 @@ def test_launch_shows_prices_and_asks_with_dollars_account_and_region(panel):
 def test_the_guard_says_when_it_stops_the_instance_and_is_put_off(panel):
     lab, page = panel.lab, panel.page
     panel.wait_for("stops in")
-    lab.open("guard.ipynb", [f"{LOAD}\n%practice on\n%idle_timeout 4 gpu", "%idle_timeout 30 gpu"])
+    ends = [f"%aws_start gpu --max-duration {each}" for each in ("4m", "8h")]
+    first = f"{LOAD}\n%practice on\n%idle_timeout 4 gpu"
+    lab.open("guard.ipynb", [first, "%idle_timeout 30 gpu", *ends])
     lab.run(0)
     panel.wait_for_notification("The guard stops gpu in")
     panel.reveal().shoot("guard-stops")
@@ -91,6 +122,11 @@ def test_the_guard_says_when_it_stops_the_instance_and_is_put_off(panel):
             page.set_viewport_size({"width": width, "height": 850})
             panel.shoot(f"guard-{theme.split()[1].lower()}-{width}")
     page.set_viewport_size({"width": 1100, "height": 850})
+    lab.run(2)
+    panel.wait_for_notification(re.compile("The guard stops gpu in .*: the end that was set"))
+    panel.shoot("guard-ends")
+    lab.run(3)
+    lab.finish(3)
 
 
 def test_a_run_of_a_busy_kernel_is_live_after_a_reload_and_can_be_stopped(panel):
@@ -226,6 +262,23 @@ def test_a_link_that_is_lost_is_notified_until_it_is_back(panel):
         panel.wait_for_notification("is back after 23 s")
         link_outages.forget(lost.kernel_id)
         notebook_session.release(session)
+
+
+def test_a_run_that_reaches_its_budget_is_notified(panel):
+    ends = Budget(0.5, 0.0, 60.0).warn_of_end(best_epoch=3)
+    began, warned, ended = run_events.stamp(
+        [run_events.started(budget=0.5), ends, RunEnded(status="done")]
+    )
+    with panel.in_its_home():
+        folder = private.create_folder(paths.data_folder("runs") / "2026-11-26_budget")
+        with LogWriter(folder) as writer:
+            writer.append(began)
+            panel.wait_for_state("running", "2026-11-26_budget")
+            writer.append(warned)
+            panel.wait_for_notification("ends by its budget of $0.50, with its best weights")
+            panel.shoot("budget-reached")
+            writer.append(ended)
+    panel.wait_for_state("done", "2026-11-26_budget")
 
 
 def test_a_refusal_of_ec2_is_said_at_the_instance_and_the_keyboard_is_enough(panel):

@@ -1,7 +1,7 @@
 import { ServerConnection } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Client } from '../../labextension/src/rest/client';
-import type { IInstance, IListing, IRun } from '../../labextension/src/rest/contract';
+import type { IInstance, IListing, IPrice, IRun } from '../../labextension/src/rest/contract';
 
 export interface IRequest {
   method: string;
@@ -127,6 +127,21 @@ export function run(change: Partial<IRun> = {}): IRun {
     stopping: false,
     has_report: false,
     cells: { attach: '%attach', resume: '%finetune --resume' },
+    ...change
+  };
+}
+
+export function price(change: Partial<IPrice> = {}): IPrice {
+  return {
+    type: 'g4dn.xlarge',
+    gpu: 'T4 16 GiB',
+    vcpus: 4,
+    memory_gib: 16,
+    dollars_per_hour: 0.526,
+    price_day: '2026-11-23',
+    spot_dollars_per_hour: null,
+    vcpus_left: 8,
+    cell: '',
     ...change
   };
 }

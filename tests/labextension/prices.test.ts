@@ -2,30 +2,21 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as prices from '../../labextension/src/launch/prices';
 import type { IPrice } from '../../labextension/src/rest/contract';
+import { price } from './answers';
 
-function price(type: string, gpu: string, dollars: number | null, left: number | null): IPrice {
-  return {
-    type,
-    gpu,
-    vcpus: 4,
-    memory_gib: 16,
-    dollars_per_hour: dollars,
-    spot_dollars_per_hour: null,
-    price_day: '2026-11-23',
-    vcpus_left: left,
-    cell: ''
-  };
+function priced(type: string, gpu: string, dollars: number | null, left: number | null): IPrice {
+  return price({ type, gpu, dollars_per_hour: dollars, vcpus_left: left });
 }
 
 const TYPES = [
-  price('p5.48xlarge', 'H100 80 GiB', null, 0),
-  price('g4ad.xlarge', 'Radeon Pro V520 8 GiB', 0.379, 8),
-  price('g5.xlarge', 'A10G 24 GiB', 1.006, 8),
-  price('g4dn.xlarge', 'T4 16 GiB', 0.526, 0)
+  priced('p5.48xlarge', 'H100 80 GiB', null, 0),
+  priced('g4ad.xlarge', 'Radeon Pro V520 8 GiB', 0.379, 8),
+  priced('g5.xlarge', 'A10G 24 GiB', 1.006, 8),
+  priced('g4dn.xlarge', 'T4 16 GiB', 0.526, 0)
 ];
 
 test('the usual type is selected first, else the cheapest that the quota allows', () => {
-  assert.equal(prices.firstChoice([...TYPES, price('g4dn.xlarge', 'T4 16 GiB', 0.526, 4)]), 'g4dn.xlarge');
+  assert.equal(prices.firstChoice([...TYPES, priced('g4dn.xlarge', 'T4 16 GiB', 0.526, 4)]), 'g4dn.xlarge');
   assert.equal(prices.firstChoice(TYPES), 'g4ad.xlarge');
   assert.equal(prices.firstChoice([]), '');
 });

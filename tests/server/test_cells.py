@@ -77,6 +77,15 @@ def test_the_cell_of_a_launch_has_all_that_was_asked_for():
     assert not args.yes
 
 
+@pytest.mark.parametrize(
+    ("spot", "max_price"), [({}, None), ({"max_price": 0.3}, "0.3"), ({"max_price": 2}, "2")]
+)
+def test_the_cell_of_a_spot_launch_has_its_maximum_price(spot, max_price):
+    args = parse(cells.launch_cell({"type": "g4dn.xlarge", "spot": spot}))
+
+    assert (args.spot, args.max_price) == (True, max_price)
+
+
 def test_the_cells_of_settings_runs_and_faults_are_parsed_by_their_magics():
     settings, device = cells.keras_cell(
         {"backend": "jax", "image_data_format": "channels_first", "epsilon": 1e-7, "device": "cpu"}

@@ -72,7 +72,7 @@ class LaunchMagics(Magics):
         current = context.load(remembers=store)
         if args.allow_from:
             current = account.allow_from(current, args.allow_from, store=store)
-        found = pending.resume(current, args.name, args.type, store=store)
+        found = pending.resume(current, args.name, args.type, spot=args.spot, store=store)
         found = found or launch.find_existing(current, args.name, args.type, spot=args.spot)
         if isinstance(found, Instance):
             if args.explain:

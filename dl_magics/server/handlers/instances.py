@@ -180,6 +180,7 @@ def _ask(services: Any, id_: str, ask: Ask) -> tuple[str, Asked, dict[str, str]]
 def _ask_launch(body: dict[str, Any]) -> tuple[str, Asked]:
     from dl_magics.actions.aws.launch.plan import NAME
     from dl_magics.actions.aws.panel import place, requests
+    from dl_magics.aws.spot.market import SpotOptions
 
     current = place.load_context()
     asked = requests.ask_launch(
@@ -189,6 +190,7 @@ def _ask_launch(body: dict[str, Any]) -> tuple[str, Asked]:
         image=body.get("image"),
         disk_gib=body.get("disk_gib"),
         zone=body.get("zone"),
+        spot=SpotOptions(**body["spot"]) if "spot" in body else None,
     )
     return current.profile_and_region, asked
 

@@ -4,6 +4,9 @@ import { useState } from 'react';
 import type { ILaunch, IPrices } from '../rest/contract';
 import { firstChoice } from './prices';
 import { PriceTable } from './priceTable';
+import type { ILaunchFields } from './spot';
+import { makeLaunch } from './spot';
+import { SpotFields } from './spotFields';
 
 /** The body of a dialog that selects an instance type; its value is the type. */
 export class TypeForm extends ReactWidget {
@@ -34,7 +37,7 @@ export class TypeForm extends ReactWidget {
   }
 }
 
-/** The body of the dialog that launches: a type, a name, the size of the disk. */
+/** The body of the dialog that launches: a type, a name, the size of the disk, spot. */
 export class LaunchForm extends ReactWidget {
   constructor(
     private readonly _trans: TranslationBundle,
@@ -43,58 +46,83 @@ export class LaunchForm extends ReactWidget {
   ) {
     super();
     this.addClass('dl-form');
-    this._launch = { type: firstChoice(_prices.types), name };
+    const type = firstChoice(_prices.types);
+    this._fields = { type, name, disk: '', isSpot: false, maxPrice: '' };
   }
 
   getValue(): ILaunch {
-    return this._launch;
+    return makeLaunch(this._fields);
   }
 
   protected override render(): JSX.Element {
     return (
-      <>
-        <TypeFields
-          trans={this._trans}
-          prices={this._prices}
-          type={this._launch.type}
-          onChange={type => this._set({ type })}
-        />
-        <label className="dl-field">
-          {this._trans.__('Name')}
-          <input
-            className="jp-mod-styled"
-            defaultValue={this._launch.name}
-            pattern="[A-Za-z0-9][A-Za-z0-9 _.\-]*"
-            maxLength={60}
-            required
-            onChange={event => this._set({ name: event.target.value })}
-          />
-        </label>
-        <label className="dl-field">
-          {this._trans.__('Disk, GiB')}
-          <input
-            className="jp-mod-styled"
-            type="number"
-            min={1}
-            max={16384}
-            placeholder="100"
-            onChange={event => this._setDisk(event.target.value)}
-          />
-        </label>
-      </>
+      <LaunchFields
+        trans={this._trans}
+        prices={this._prices}
+        first={this._fields}
+        onChange={fields => {
+          this._fields = fields;
+        }}
+      />
     );
   }
 
-  private _set(change: Partial<ILaunch>): void {
-    this._launch = { ...this._launch, ...change };
-  }
+  private _fields: ILaunchFields;
+}
 
-  private _setDisk(text: string): void {
-    const { type, name } = this._launch;
-    this._launch = text ? { type, name, disk_gib: Number(text) } : { type, name };
-  }
+interface ILaunchFieldsProps {
+  trans: TranslationBundle;
+  prices: IPrices;
+  first: ILaunchFields;
+  onChange: (fields: ILaunchFields) => void;
+}
 
-  private _launch: ILaunch;
+function LaunchFields({ trans, prices, first, onChange }: ILaunchFieldsProps): JSX.Element {
+  const [fields, setFields] = useState(first);
+  const change = (changed: Partial<ILaunchFields>): void => {
+    const next = { ...fields, ...changed };
+    setFields(next);
+    onChange(next);
+  };
+  return (
+    <>
+      <TypeFields
+        trans={trans}
+        prices={prices}
+        type={fields.type}
+        onChange={type => change({ type })}
+      />
+      <label className="dl-field">
+        {trans.__('Name')}
+        <input
+          className="jp-mod-styled"
+          value={fields.name}
+          pattern="[A-Za-z0-9][A-Za-z0-9 _.\-]*"
+          maxLength={60}
+          required
+          onChange={event => change({ name: event.target.value })}
+        />
+      </label>
+      <label className="dl-field">
+        {trans.__('Disk, GiB')}
+        <input
+          className="jp-mod-styled"
+          type="number"
+          min={1}
+          max={16384}
+          value={fields.disk}
+          placeholder="100"
+          onChange={event => change({ disk: event.target.value })}
+        />
+      </label>
+      <SpotFields
+        trans={trans}
+        fields={fields}
+        price={prices.types.find(each => each.type === fields.type)}
+        onChange={change}
+      />
+    </>
+  );
 }
 
 interface ITypeFieldsProps {

@@ -11,7 +11,7 @@ export interface IPriceTableProps {
   onSelect: (type: string) => void;
 }
 
-/** The instance types with GPU, memory, price and the quota that is left; one is selected. */
+/** The instance types with GPU, memory, prices and the quota that is left; one is selected. */
 export function PriceTable({ trans, types, selected, onSelect }: IPriceTableProps): JSX.Element {
   const [filter, setFilter] = useState('');
   const other = otherType(types, filter);
@@ -34,7 +34,8 @@ export function PriceTable({ trans, types, selected, onSelect }: IPriceTableProp
               <th scope="col">{trans.__('Type')}</th>
               <th scope="col">{trans.__('GPU')}</th>
               <th scope="col">{trans.__('Memory')}</th>
-              <th scope="col">{trans.__('Price')}</th>
+              <th scope="col">{trans.__('On demand')}</th>
+              <th scope="col">{trans.__('Spot')}</th>
               <th scope="col">{trans.__('Quota left')}</th>
             </tr>
           </thead>
@@ -51,6 +52,11 @@ export function PriceTable({ trans, types, selected, onSelect }: IPriceTableProp
                     ? trans.__('unknown')
                     : addDay(formatPerHour(each.dollars_per_hour), each.price_day)}
                 </td>
+                <td>
+                  {each.spot_dollars_per_hour === null
+                    ? '–'
+                    : formatPerHour(each.spot_dollars_per_hour)}
+                </td>
                 <td className={fitsQuota(each) ? '' : 'dl-warn'}>
                   {each.vcpus_left === null
                     ? trans.__('unknown')
@@ -63,7 +69,7 @@ export function PriceTable({ trans, types, selected, onSelect }: IPriceTableProp
                 <th scope="row">
                   <Choice type={other} selected={selected} onSelect={onSelect} />
                 </th>
-                <td colSpan={4}>{trans.__('the price is in the question')}</td>
+                <td colSpan={5}>{trans.__('the price is in the question')}</td>
               </tr>
             )}
           </tbody>

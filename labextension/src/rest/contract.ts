@@ -90,6 +90,11 @@ export interface ILaunch {
   type: string;
   name: string;
   disk_gib?: number;
+  spot?: ISpot;
+}
+
+export interface ISpot {
+  max_price?: number;
 }
 
 export interface ISshCommand {

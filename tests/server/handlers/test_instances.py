@@ -100,6 +100,20 @@ def test_nothing_is_started_whose_question_was_not_confirmed(server, cloud, rent
     assert (busy.status, busy.body["error"]) == (409, "WrongState")
 
 
+def test_the_question_of_a_spot_launch_has_its_price_and_its_end(server, cloud):
+    body = {"type": "g4dn.xlarge", "name": "cheap", "spot": {"max_price": 0.3}}
+
+    asked = server.fetch("POST", "instances", body)
+    too_low = server.fetch("POST", "instances", {**body, "spot": {"max_price": 0.1}})
+
+    assert (asked.status, asked.body["error"]) == (409, "NotConfirmed")
+    told = ("$0.1894/h (us-east-1a)", "$0.30/h (--max-price); on demand: $0.526/h", "the disk stays")
+    assert all(part in asked.body["question"] for part in told)
+    assert asked.body["cell"] == "%aws_launch g4dn.xlarge --name cheap --spot --max-price 0.3"
+    assert (too_low.status, too_low.body["error"]) == (400, "BadSetting")
+    assert "is lower than the spot price" in too_low.body["message"]
+
+
 @pytest.mark.parametrize("verb", ["start", "stop", "resize", "terminate"])
 def test_an_instance_that_does_not_exist_is_404(server, cloud, verb):
     body = {"type": "t2.micro"} if verb == "resize" else {}

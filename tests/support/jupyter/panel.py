@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,7 +85,7 @@ class Panel:
         card = self.page.locator(f"{PANEL} li[aria-label$={json.dumps(f', {state}')}]")
         card.filter(has_text=name).first.wait_for(timeout=SECONDS * 1000)
 
-    def wait_for_notification(self, text: str) -> None:
+    def wait_for_notification(self, text: str | re.Pattern[str]) -> None:
         """Wait until JupyterLab shows a notification, in whichever tab one is."""
         self.page.locator(".Toastify").get_by_text(text).first.wait_for(timeout=SECONDS * 1000)
 

@@ -75,7 +75,7 @@ def launch_instance(context: Context, plan: LaunchPlan) -> Iterator[Instance]:
     """
     with lock.hold("launching"):
         # Another kernel may just have launched it.
-        found = find_existing(context, plan.name, plan.type)
+        found = find_existing(context, plan.name, plan.type, spot=plan.spot is not None)
         instance = found or create_instance(context, plan)
     context.select_instance(instance)
     note = "" if found else alarm.arm_alarm(context, instance, plan.limits.idle_seconds)

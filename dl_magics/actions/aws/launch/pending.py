@@ -66,7 +66,7 @@ def record_launched(context: Context, token: str, id_: str, spot_request: str) -
 
 
 def resume(
-    context: Context, name: str, type_: str, *, store: bool = True
+    context: Context, name: str, type_: str, *, spot: bool = False, store: bool = True
 ) -> LaunchPlan | Instance | None:
     """Settle the launch that AWS has not answered, before one of this name and type.
 
@@ -82,8 +82,11 @@ def resume(
         return None
     its = context.in_region(pending.region)
     request = pending.request
-    asked = (name, type_, context.region) == (request["name"], request["type_"], pending.region)
-    what = f"'{request['name']}' ({request['type_']}) in {its.account}"
+    its_spot = SpotOptions(**request["spot"]) if request["spot"] else None
+    its_request = (request["name"], request["type_"], pending.region, its_spot is not None)
+    asked = (name, type_, context.region, spot) == its_request
+    option = " --spot" if its_spot else ""
+    what = f"'{request['name']}' ({request['type_']}{option}) in {its.account}"
     if found := _find_launched(its, pending.token):
         if store:
             record_launched(its, pending.token, found.id, found.spot_request)
@@ -96,16 +99,15 @@ def resume(
     if asked:
         image = images.Image(**request["image"])
         limits = GuardLimits(**request["limits"])
-        spot = SpotOptions(**request["spot"]) if request["spot"] else None
-        values = {**request, "image": image, "limits": limits, "spot": spot}
+        values = {**request, "image": image, "limits": limits, "spot": its_spot}
         return price_plan(context, **values)
     seconds = time.time() - pending.sent_at
     if seconds < _SETTLED_SECONDS:
         raise WrongState(
             f"An earlier %aws_launch of {what} was sent {seconds:.0f} seconds ago and not "
             "answered: AWS may still launch it.",
-            fix=f"%aws_launch {request['type_']} --name {request['name']} repeats it, never twice"
-            f" · Or wait {_SETTLED_SECONDS / 60:.0f} minutes, then repeat this line.",
+            fix=f"%aws_launch {request['type_']} --name {request['name']}{option} repeats it, "
+            f"never twice · Or wait {_SETTLED_SECONDS / 60:.0f} minutes, then repeat this line.",
         )
     if store:
         settle(context, pending.token)

@@ -13,6 +13,7 @@ from dl_magics.actions.aws import instances, resize
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.launch import launch, pending, plan
 from dl_magics.actions.aws.launch.plan import LaunchPlan
+from dl_magics.aws.spot.market import SpotOptions
 from dl_magics.core.instance import Instance
 from dl_magics.errors import WrongState
 
@@ -77,14 +78,16 @@ def ask_launch(
     image: str | None = None,
     disk_gib: int | None = None,
     zone: str | None = None,
+    spot: SpotOptions | None = None,
 ) -> Asked:
     """Return a launch; an instance that it launched before is only returned, without a question."""
+    is_spot = spot is not None
     found: Instance | LaunchPlan | None = pending.resume(
-        context, name, type_
-    ) or launch.find_existing(context, name, type_)
+        context, name, type_, spot=is_spot
+    ) or launch.find_existing(context, name, type_, spot=is_spot)
     if isinstance(found, Instance):
         return Asked(question="", changes=launch.resume_launch(context, found))
     planned = found or plan.make_plan(
-        context, type_, name=name, image=image, disk_gib=disk_gib, zone=zone
+        context, type_, name=name, image=image, disk_gib=disk_gib, zone=zone, spot=spot
     )
     return Asked(question=str(planned), changes=launch.launch_instance(context, planned))

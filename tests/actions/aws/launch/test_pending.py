@@ -81,7 +81,9 @@ def test_other_settings_of_the_same_launch_return_its_instance(unanswered, run, 
     assert state.read().pending_launches == {}
 
 
-@pytest.mark.parametrize("line", ["t2.small", "t2.micro --name b"], ids=["type", "name"])
+@pytest.mark.parametrize(
+    "line", ["t2.small", "t2.micro --name b", "t2.micro --spot"], ids=["type", "name", "spot"]
+)
 def test_before_another_launch_the_instance_is_shown(unanswered, run, line):
     with pytest.raises(errors.WrongState) as refused:
         run(f"%aws_launch {line} -y")

@@ -8,6 +8,7 @@ from datetime import date
 import pytest
 
 from dl_magics.actions.aws.panel import place, requests
+from dl_magics.aws.spot.market import SpotOptions
 from dl_magics.errors import WrongState
 
 TODAY = date.today().isoformat()
@@ -32,6 +33,18 @@ def test_each_click_that_costs_money_or_deletes_says_so_first(cloud, rent):
     assert current.ec2.describe_instance(stopped.id).state == "stopped"
     with pytest.raises(WrongState, match=r"already is a t2\.micro"):
         requests.ask_resize(current, stopped, "t2.micro")
+
+
+def test_a_spot_launch_requests_what_was_confirmed(cloud):
+    current = place.load_context()
+    asked = requests.ask_launch(current, "t2.micro", name="s", spot=SpotOptions(max_price=0.01))
+
+    launched = next(asked.changes)
+
+    assert "$0.01/h (--max-price); on demand: $0.0116/h" in asked.question
+    assert launched.spot
+    (request,) = cloud.client().describe_spot_instance_requests()["SpotInstanceRequests"]
+    assert (request["Type"], float(request["SpotPrice"])) == ("persistent", 0.01)
 
 
 def test_an_instance_that_exists_is_launched_without_a_question(cloud):
