@@ -114,6 +114,11 @@ def test_the_guard_says_when_it_stops_the_instance_and_is_put_off(panel):
     lab.finish(1)
 
     assert "stops in" in page.inner_text(STATUS)
+    lab.run(2)
+    panel.wait_for_notification(re.compile("The guard stops gpu in .*: the end that was set"))
+    panel.shoot("guard-ends")
+    lab.run(3)
+    lab.finish(3)
     panel.press("Insert Magic")
     page.locator(".jp-Notebook").get_by_text("%aws_keep 1h gpu").first.wait_for()
     for theme in ("JupyterLab Dark", "JupyterLab Light"):
@@ -122,11 +127,6 @@ def test_the_guard_says_when_it_stops_the_instance_and_is_put_off(panel):
             page.set_viewport_size({"width": width, "height": 850})
             panel.shoot(f"guard-{theme.split()[1].lower()}-{width}")
     page.set_viewport_size({"width": 1100, "height": 850})
-    lab.run(2)
-    panel.wait_for_notification(re.compile("The guard stops gpu in .*: the end that was set"))
-    panel.shoot("guard-ends")
-    lab.run(3)
-    lab.finish(3)
 
 
 def test_a_run_of_a_busy_kernel_is_live_after_a_reload_and_can_be_stopped(panel):

@@ -15,6 +15,7 @@ from dl_magics.errors import NotConfirmed, WrongState
 from dl_magics.guard import client
 from dl_magics.guard.status import GuardStatus
 from dl_magics.ssh import blocking
+from dl_magics.store import change_signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,4 +116,6 @@ def _change(context: Context, instance: Instance, changes: dict[str, float | Non
             fix=f"%aws_get {instance.name} --guard installs it.",
         )
     records.note_status(instance.id, status)
+    # The Jupyter server then asks the guard at once.
+    change_signal.note_change()
     return status
