@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,10 @@ from dl_magics.aws.spot.market import SpotOptions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchRequest:
-    """The parameters of a launch; repeating it with the same token returns the same instance."""
+    """The parameters of a launch; repeating it with the same token returns the same instance.
+
+    In a script `user_data` is the reference to a file.
+    """
 
     name: str
     type: str
@@ -23,7 +27,7 @@ class LaunchRequest:
     key: str
     group: str
     token: str
-    user_data: str
+    user_data: bytes | str
     zone: str | None = None
     subnet: str | None = None
     spot: SpotOptions | None = None
@@ -61,14 +65,16 @@ def has_key(session: AwsSession, name: str) -> bool:
     return bool(session.query("ec2", "describe_key_pairs", Filters=filters)["KeyPairs"])
 
 
-def user_data(private: str, public: str, boot_command: list[str]) -> str:
-    """Return the cloud-config that installs the temporary host key.
+def user_data(private: str, public: str, boot_command: list[str]) -> bytes:
+    """Return the cloud-config that installs the temporary host key, compressed.
 
-    It also runs a command at each boot, before sshd starts.
+    It also runs a command at each boot, before sshd starts. EC2 allows 16 KiB of compressed data,
+    which cloud-init decompresses. The same request has the same bytes: gzip notes no time.
     """
     keys = {"ed25519_private": private, "ed25519_public": public}
     config = json.dumps({"ssh_keys": keys}, indent=1).removesuffix("\n}")
-    return f'#cloud-config\n{config},\n "bootcmd": {json.dumps([boot_command])}\n}}\n'
+    text = f'#cloud-config\n{config},\n "bootcmd": {json.dumps([boot_command])}\n}}\n'
+    return gzip.compress(text.encode(), mtime=0)
 
 
 def run_instances(session: AwsSession, request: LaunchRequest) -> Launched:

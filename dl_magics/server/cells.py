@@ -43,7 +43,10 @@ def launch_cell(asked: Mapping[str, Any]) -> str:
         if key in asked
     ]
     if (spot := asked.get("spot")) is not None:
-        words += ["--spot", *(["--max-price", f"{spot['max_price']}"] if "max_price" in spot else [])]
+        words += [
+            "--spot",
+            *(["--max-price", f"{spot['max_price']}"] if "max_price" in spot else []),
+        ]
     return " ".join(["%aws_launch", asked["type"], *words])
 
 

@@ -36,8 +36,13 @@ CALLS: dict[str, dict[str, Any]] = {
     "modify_instance_attribute": {"InstanceId": ID, "InstanceType": {"Value": "g5g.xlarge"}},
     "create_security_group": {"GroupName": "dl-magics", "Description": "SSH"},
     "describe_alarms": {},
+    "put_metric_alarm": {
+        "AlarmName": "dl-magics",
+        "EvaluationPeriods": 1,
+        "ComparisonOperator": "LessThanThreshold",
+    },
 }
-SERVICES = {"describe_alarms": "cloudwatch"}
+SERVICES = dict.fromkeys(("describe_alarms", "put_metric_alarm"), "cloudwatch")
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,16 @@ TABLE = (
         f"{DOCS}/IAM/latest/UserGuide/troubleshoot_access-denied.html",
         errors.NotAllowed,
         ("ec2:StartInstances", '"Effect": "Allow"'),
+    ),
+    Refusal(
+        "no-alarm-role",
+        "put_metric_alarm",
+        403,
+        "AccessDenied",
+        "is not authorized to perform: iam:CreateServiceLinkedRole",
+        f"{DOCS}/AmazonCloudWatch/latest/monitoring/using-service-linked-roles.html",
+        errors.NotAllowed,
+        ("create-service-linked-role --aws-service-name events.amazonaws.com",),
     ),
     Refusal(
         "no-alarms",

@@ -49,9 +49,9 @@ def test_the_user_data_of_a_launch_fits_into_its_limit(home):
     long = "/home/" + 32 * "u"
     settings = Settings(agents=(f"{long}/.dlm/*",), runs=(f"{long}/.dl_magics/runs/*",) * 2)
 
-    text = launch.user_data(key.private, key.public, program.boot_command(settings))
+    sent = launch.user_data(key.private, key.public, program.boot_command(settings))
 
-    assert len(text.encode()) < MAX_USER_DATA_BYTES
+    assert len(sent) < MAX_USER_DATA_BYTES
 
 
 def test_the_module_prints_the_commands_of_the_user_data():

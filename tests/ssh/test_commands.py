@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import base64
+import gzip
+
 import pytest
 
 from dl_magics import errors
@@ -19,9 +22,7 @@ def test_the_host_key_of_user_data_is_replaced_on_the_first_connection(launched)
         "ec2", "describe_instance_attribute", InstanceId=launched.id, Attribute="userData"
     )
 
-    import base64
-
-    sent = base64.b64decode(answer["UserData"]["Value"]).decode()
+    sent = gzip.decompress(base64.b64decode(answer["UserData"]["Value"])).decode()
     key = pinned.split()[2]
     assert "ssh-ed25519" in sent
     assert key not in sent

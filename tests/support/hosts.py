@@ -45,7 +45,7 @@ def _booted(scratch: Path, id_: str, gpus: tuple[tuple[str, int], ...]) -> Host:
     address = "203.0.113.77"
     public = key.export_public_key().decode()
     sheet = HostSpec(
-        id=id_, address=address, public_key=public, user="ubuntu", user_data="", gpus=gpus
+        id=id_, address=address, public_key=public, user="ubuntu", user_data=b"", gpus=gpus
     )
     hosts = Hosts(scratch, "http://127.0.0.1:9", lambda *_: None, boot_seconds=0)
     hosts.boot(sheet)

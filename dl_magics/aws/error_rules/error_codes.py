@@ -52,6 +52,15 @@ ERROR_CODES = (
         "spot.amazonaws.com",
     ),
     ErrorRule(
+        "AccessDenied",
+        errors.NotAllowed,
+        "The account has no alarms yet that stop instances, and profile '{profile}' may not create "
+        "the role of AWS for them.",
+        "An administrator runs once: aws iam create-service-linked-role --aws-service-name "
+        "events.amazonaws.com",
+        words="iam:CreateServiceLinkedRole",
+    ),
+    ErrorRule(
         "InsufficientInstanceCapacity InsufficientHostCapacity",
         errors.NoCapacity,
         "{message}",

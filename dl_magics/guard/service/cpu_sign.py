@@ -2,6 +2,10 @@
 
 An alarm of CloudWatch stops the instance after two hours or more in which no five minutes had 0.1
 busy CPU cores. It cannot see a GPU.
+
+Thirty CPU seconds within five minutes of AWS are that many cores. Their beginning is not known, so
+it takes sixty in a row, and some more, as no sign may be missed. A lower mark would be reached by
+what runs on an idle instance, too. Where the CPU works as well, nothing is used.
 """
 
 from __future__ import annotations

@@ -22,7 +22,6 @@ from .spot import SpotWatch
 STATE_FILE = "state.json"
 LOCK_FILE = "lock"
 PID_FILE = "pid"
-USAGE_SECONDS = 60.0
 GAP_TICKS = 4.0
 WAKE = signal.SIGUSR1
 WAKE_SECONDS = 5.0
@@ -44,7 +43,6 @@ class Guard:
         self._usages = usage.parse_usages(_read_text(folder / usage.FILE_NAME))
         if not self._usages or self._usages[-1].boot != self._boot:
             self._usages.append(usage.Usage(self._boot, time.time()))
-        self._usage_written = 0.0
         self._sign = cpu_sign.begin_sign(read_clocks()[0])
         self._works = False
 
@@ -72,8 +70,8 @@ class Guard:
         self._warned = decision.action != OK
         self._pending.update(decision, signals.boot, time.time())
         self._write_state(decision, signals)
+        self._write_usage()
         if decision.action == STOP:
-            self._write_usage()
             os.sync()
             self._pending.shut_down()
         return _until_next(decision, settings)
@@ -114,14 +112,11 @@ class Guard:
     def _count_usage(self, seconds: float, gap: float) -> None:
         if 0 < seconds <= gap:
             self._usages[-1] = self._usages[-1].add_sample(seconds, self._observer.mean_gpu)
-        if time.monotonic() - self._usage_written >= USAGE_SECONDS:
-            self._write_usage()
 
     def _write_usage(self) -> None:
         with contextlib.suppress(OSError):
             text = usage.format_usages(self._usages)
             files.replace_file(self._folder / usage.FILE_NAME, text.encode())
-        self._usage_written = time.monotonic()
 
 
 def make_limits(settings: Settings, boot_id: str, began: float) -> Limits:

@@ -17,10 +17,10 @@ from moto.ec2.models.instances import Instance
 from dl_magics.practice.ec2.api import Ec2Api
 from dl_magics.practice.ec2.http import ApiResponse
 from dl_magics.practice.ec2.spot.interruptions import NOTICES, REBALANCE
-from dl_magics.practice.hosts.spec import decode_user_data
+from dl_magics.practice.hosts.spec import read_user_data
 
 PATH = "/_practice/metadata/"
-PLAIN = "text/plain"
+PLAIN, BINARY = "text/plain", "application/octet-stream"
 TTL_HEADER = "X-aws-ec2-metadata-token-ttl-seconds"
 LONGEST_TTL = 21_600
 BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, WRONG_METHOD = (
@@ -68,7 +68,10 @@ class MetadataService:
         if instance is None or item not in ITEMS:
             return NOT_FOUND
         fact = ITEMS[item](instance, self._api.state.extra)
-        return NOT_FOUND if fact is None else ApiResponse(fact.encode(), 200, PLAIN)
+        if fact is None:
+            return NOT_FOUND
+        content, kind = (fact.encode(), PLAIN) if isinstance(fact, str) else (fact, BINARY)
+        return ApiResponse(content, 200, kind)
 
 
 def _spot(instance: Instance, extra: dict[str, Any]) -> str | None:
@@ -93,7 +96,7 @@ def _identity(instance: Instance, _: dict[str, Any]) -> str:
     )
 
 
-ITEMS: dict[str, Callable[[Instance, dict[str, Any]], str | None]] = {
+ITEMS: dict[str, Callable[[Instance, dict[str, Any]], str | bytes | None]] = {
     "meta-data/instance-id": lambda instance, _: instance.id,
     "meta-data/instance-type": lambda instance, _: instance.instance_type,
     "meta-data/public-ipv4": lambda instance, _: instance.public_ip,
@@ -104,5 +107,5 @@ ITEMS: dict[str, Callable[[Instance, dict[str, Any]], str | None]] = {
     "meta-data/spot/instance-action": _spot,
     "meta-data/events/recommendations/rebalance": _rebalance,
     "dynamic/instance-identity/document": _identity,
-    "user-data": lambda instance, _: decode_user_data(instance) or None,
+    "user-data": lambda instance, _: read_user_data(instance) or None,
 }

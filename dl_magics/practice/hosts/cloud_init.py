@@ -10,7 +10,9 @@ import asyncio
 import base64
 import gzip
 import shlex
+import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ import yaml
 from dl_magics.practice.hosts.system_paths import map_system_paths
 from dl_magics.store import atomic, private
 
+GZIP_START = b"\x1f\x8b"
 LOG = Path("var/log/cloud-init-output.log")
 CLOUD_FOLDER = Path("var/lib/cloud/instance")
 STARTED_FILE, SCRIPT = (
@@ -38,6 +41,14 @@ SYSTEM_FOLDERS = (
 )
 
 
+def decode_user_data(content: bytes) -> str:
+    """Return user data as text; what begins as gzip does is decompressed, unless it is damaged."""
+    if content.startswith(GZIP_START):
+        with suppress(OSError, EOFError, zlib.error):
+            content = gzip.decompress(content)
+    return content.decode("utf-8", "replace")
+
+
 async def run_user_data(folder: Path, environment: Mapping[str, str]) -> None:
     """Run the user data once; its output goes to the log of the instance."""
     user_data = folder / "user-data"
@@ -46,7 +57,7 @@ async def run_user_data(folder: Path, environment: Mapping[str, str]) -> None:
     for each in (*SYSTEM_FOLDERS, STARTED_FILE.parent, SCRIPT.parent, LOG.parent):
         (folder / each).mkdir(parents=True, exist_ok=True)
     (folder / STARTED_FILE).touch()
-    script = _prepared(folder, user_data.read_text())
+    script = _prepared(folder, decode_user_data(user_data.read_bytes()))
     if script:
         await _run_script(folder, SCRIPT, script, environment, "user-data")
 
@@ -54,9 +65,10 @@ async def run_user_data(folder: Path, environment: Mapping[str, str]) -> None:
 async def run_boot_commands(folder: Path, environment: Mapping[str, str]) -> None:
     """Run the `bootcmd` of the user data, which cloud-init does at each boot, before sshd."""
     user_data = folder / "user-data"
-    if not user_data.exists() or not user_data.read_text().startswith("#cloud-config"):
+    text = decode_user_data(user_data.read_bytes()) if user_data.exists() else ""
+    if not text.startswith("#cloud-config"):
         return
-    commands = (yaml.safe_load(user_data.read_text()) or {}).get("bootcmd", [])
+    commands = (yaml.safe_load(text) or {}).get("bootcmd", [])
     if commands:
         for each in (*SYSTEM_FOLDERS, BOOT_SCRIPT.parent, LOG.parent):
             (folder / each).mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from typing import IO
 import asyncssh
 import yaml
 
-from dl_magics.practice.hosts import console, environment, guest_commands, ssh_server
+from dl_magics.practice.hosts import cloud_init, console, environment, guest_commands, ssh_server
 from dl_magics.practice.hosts.spec import HostSpec
 from dl_magics.store import atomic, private
 
@@ -234,11 +234,12 @@ def _new_key() -> asyncssh.SSHKey:
     return asyncssh.generate_private_key("ssh-ed25519", comment="root@practice")
 
 
-def _host_key_in_user_data(user_data: str) -> asyncssh.SSHKey | None:
+def _host_key_in_user_data(user_data: bytes) -> asyncssh.SSHKey | None:
     """Return the host key that the user data contains, or None."""
-    if not user_data.startswith("#cloud-config"):
+    text = cloud_init.decode_user_data(user_data)
+    if not text.startswith("#cloud-config"):
         return None
-    given = (yaml.safe_load(user_data) or {}).get("ssh_keys", {}).get("ed25519_private")
+    given = (yaml.safe_load(text) or {}).get("ssh_keys", {}).get("ed25519_private")
     return asyncssh.import_private_key(given) if given else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 
 from moto.ec2.models.instance_types import INSTANCE_TYPES
@@ -26,7 +27,7 @@ class HostSpec:
     user
         The only user that may log in.
     user_data
-        The user data of the launch.
+        The user data of the launch; empty if it has none.
     gpus
         The NVIDIA GPUs, each as (name, MiB of memory).
     """
@@ -35,7 +36,7 @@ class HostSpec:
     address: str
     public_key: str
     user: str
-    user_data: str
+    user_data: bytes
     gpus: tuple[tuple[str, int], ...]
 
     @classmethod
@@ -47,14 +48,14 @@ class HostSpec:
             address=instance.public_ip or "none",
             public_key=key.public_key if key else "",
             user=images.find_login_user(instance),
-            user_data=decode_user_data(instance),
+            user_data=read_user_data(instance),
             gpus=_gpus(instance.instance_type),
         )
 
 
-def decode_user_data(instance: Instance) -> str:
-    """Return the user data of an instance as text; empty if it has none."""
-    return instance.user_data.decode() if instance.user_data else ""
+def read_user_data(instance: Instance) -> bytes:
+    """Return the user data of an instance as it was before base64; empty if it has none."""
+    return base64.b64decode(instance.user_data.as_bytes()) if instance.user_data else b""
 
 
 def _gpus(instance_type: str) -> tuple[tuple[str, int], ...]:

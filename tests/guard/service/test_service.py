@@ -1,7 +1,8 @@
 """The guard on instances of the practice cloud: what stops them, whatever else has ended.
 
-A minute of `shutdown` takes half a second there, so that a pending one comes within seconds. All
-instances of the file are launched at once, as most of a test is waiting.
+A minute of `shutdown` takes half a second there, so that a pending one comes within seconds, and
+one of CloudWatch a twentieth of a second. All instances of the file are launched at once, as most
+of a test is waiting.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ import psutil
 import pytest
 
 from dl_magics import practice
+from dl_magics.actions.aws import context
+from dl_magics.actions.aws.guard import alarm
 from dl_magics.gpu_kernel import deploy
 from dl_magics.guard import program
 from dl_magics.guard.service.settings import Settings
+from support.cloud import choose_practice
 from support.ec2_client import ProfileRenter, until, use
 from support.two_hosts import lab, own_network
 from support.two_hosts.own_network import OwnNetwork
@@ -94,7 +98,8 @@ def cloud(
     network: OwnNetwork | None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[practice.PracticeCloud]:
     folder = tmp_path_factory.mktemp("practice")
-    yield practice.start_cloud(folder, delay=0.1, boot=0, minute=0.5, tied=True)
+    speed = {"delay": 0.1, "boot": 0, "minute": 0.5, "alarm_minute": 0.05}
+    yield practice.start_cloud(folder, **speed, tied=True)
     practice.stop_cloud(folder)
 
 
@@ -138,6 +143,24 @@ def test_an_instance_whose_guard_ended_is_stopped_by_the_system(renter, cloud):
         each.process().send_signal(ending)
 
     assert [each.until_stopped() for each in guarded] == [BY_ITSELF] * len(endings)
+
+
+def test_an_instance_on_which_nothing_is_left_that_stops_it_is_stopped_by_its_alarm(renter, cloud):
+    guarded = Guarded(renter, cloud.folder, idle_seconds=3600.0)
+    process = guarded.process()
+    restarted_by = guarded.status()["restarted_by"]
+
+    process.kill()
+    guarded.run("sudo shutdown -c")
+    choose_practice(cloud)
+    current = context.load()
+    refused = alarm.arm_alarm(current, current.ec2.describe_instance(guarded.id), 1800.0)
+    status = guarded.status()
+
+    assert (restarted_by, refused) == ("", "")
+    assert not status["running"]
+    assert not (guarded.folder / "shutdown").exists()
+    assert guarded.until_stopped() == "Client.UserInitiatedShutdown"
 
 
 def test_an_instance_whose_network_was_cut_finishes_its_cell_and_is_stopped(renter, cloud, network):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
@@ -81,6 +82,22 @@ def test_a_guard_that_would_delete_the_disk_is_not_installed(cloud_with_hosts, r
         "alarm": "!",
         "server": "!",
     }
+
+
+def test_the_receipt_of_a_stop_has_the_busy_share_that_the_guard_measured(cloud_with_hosts, run):
+    run("%aws_launch g4dn.xlarge -y")
+    run("%aws_ssh printf '#!/bin/sh\\necho 80\\n' > $(command -v nvidia-smi)")
+    change = f"sudo python3 -I {FOLDER}/guard.pyz change {FOLDER}"
+    run(f"%aws_ssh {change} '{{\"tick_seconds\": 0.2}}'")
+    time.sleep(2)
+
+    receipt = run("%aws_stop")
+
+    # What was paid is at least a minute.
+    assert 0.8 < receipt.busy_seconds < 0.8 * receipt.seconds
+    (busy,) = (each for each in receipt.lines if each.startswith("GPU busy"))
+    assert busy.startswith(f"GPU busy {receipt.busy_seconds / 60:.0%} of the time that was paid: ")
+    assert "prepare data on a small type, then %aws_resize to the GPU" in busy
 
 
 def test_a_rehearsal_shows_how_an_instance_is_stopped_and_deletes_it(cloud_with_hosts, run, capsys):

@@ -239,6 +239,13 @@ def test_the_user_data_is_an_attribute_of_the_instance(renter):
     assert base64.b64decode(found["UserData"]["Value"]) == b"hello"
 
 
+def test_user_data_has_at_most_16_kib_before_it_is_encoded(renter):
+    renter.launch(UserData=b"\x1f\x8b" + bytes(16_382))
+
+    with pytest.raises(ClientError, match="User data is limited to 16384 bytes"):
+        renter.launch(UserData=bytes(16_385))
+
+
 def test_what_a_shutdown_does_can_be_changed(renter):
     instance_id = renter.launch()
     name = "InstanceInitiatedShutdownBehavior"

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import shlex
 from pathlib import Path
 
 import pytest
 
+from dl_magics.practice.hosts import cloud_init
 from support.ec2_client import until
 
 LOG = Path("/var/log/cloud-init-output.log")
@@ -31,10 +33,9 @@ def test_a_script_runs_once_and_its_output_is_logged(renter):
     assert renter.run(instance_id, "ls ../opt").stdout == "mark\n"
 
 
-def test_a_cloud_config_writes_its_files_and_runs_its_commands(renter):
+def test_a_compressed_cloud_config_writes_its_files_and_runs_its_commands(renter):
     code = base64.b64encode(b"#!/bin/sh\necho guarded > /home/ubuntu/said\n").decode()
-    instance_id = renter.launch(
-        UserData=f"""#cloud-config
+    config = f"""#cloud-config
 write_files:
 - path: /opt/dl-magics/guard
   permissions: '0755'
@@ -49,13 +50,18 @@ runcmd:
 - [/opt/dl-magics/guard]
 - echo "$USER" > /etc/who
 """
-    )
+    instance_id = renter.launch(UserData=gzip.compress(config.encode()))
 
     ended(renter, instance_id)
 
     assert renter.run(instance_id, "cat said plain ../etc/who").stdout == (
         "guarded\nfirstsecondubuntu\n"
     )
+
+
+@pytest.mark.parametrize("content", [b"\x1f\x8b", b"\x1f\x8bnot gzip", b"\x1f\x8b\x08" + bytes(20)])
+def test_damaged_gzip_is_no_cloud_config_and_ends_nothing(content):
+    assert not cloud_init.decode_user_data(content).startswith("#")
 
 
 @pytest.mark.parametrize("command", ["/sbin/shutdown -h now", "sudo shutdown -h now"])

@@ -107,7 +107,11 @@ def test_the_question_of_a_spot_launch_has_its_price_and_its_end(server, cloud):
     too_low = server.fetch("POST", "instances", {**body, "spot": {"max_price": 0.1}})
 
     assert (asked.status, asked.body["error"]) == (409, "NotConfirmed")
-    told = ("$0.1894/h (us-east-1a)", "$0.30/h (--max-price); on demand: $0.526/h", "the disk stays")
+    told = (
+        "$0.1894/h (us-east-1a)",
+        "$0.30/h (--max-price); on demand: $0.526/h",
+        "the disk stays",
+    )
     assert all(part in asked.body["question"] for part in told)
     assert asked.body["cell"] == "%aws_launch g4dn.xlarge --name cheap --spot --max-price 0.3"
     assert (too_low.status, too_low.body["error"]) == (400, "BadSetting")

@@ -28,7 +28,8 @@ _PUBLIC = "ssh-keygen -y -f {file} | cut -d' ' -f1,2"
 # As `launch.user_data` writes it: a request is repeated with the same bytes.
 _USER_DATA = r"""printf '#cloud-config\n{\n "ssh_keys": {\n  "ed25519_private": "%s",
   "ed25519_public": "%s"\n },\n "bootcmd": %s\n}\n' "$(awk '{printf "%s\\n", $0}' FILE)" "$PUBLIC" \
-  "$(GUARD)" """
+  "$(GUARD)" | GZIP """
+_GZIP = "import gzip, sys; sys.stdout.buffer.write(gzip.compress(sys.stdin.buffer.read(), mtime=0))"
 
 
 def launch_script(context: Context, plan: LaunchPlan, *, repeats: bool = False) -> Script:
@@ -141,11 +142,13 @@ def _host_key_steps(token: str | None, plan: LaunchPlan) -> list[str]:
     file = shlex.quote(str(keys.key_file(f"host-{token}"))) if token else '"$DIR/host_key"'
     settings = make_guard_settings(plan)
     guard = shlex.join([sys.executable, "-m", program.COMMAND, json.dumps(asdict(settings))])
+    text = _USER_DATA.replace("FILE", file).replace("GUARD", guard)
+    compressed = text.replace("GZIP", shlex.join([sys.executable, "-I", "-c", _GZIP]))
     new = [] if token else [f"ssh-keygen -q -t ed25519 -N '' -C '' -f {file}"]
     return [
         *new,
         f"PUBLIC=$({_PUBLIC.format(file=file)})",
-        _USER_DATA.replace("FILE", file).replace("GUARD", guard) + '> "$DIR/user-data"',
+        f'{compressed}> "$DIR/user-data"',
     ]
 
 
@@ -155,7 +158,7 @@ def _launch_steps(context: Context, plan: LaunchPlan, name: str, token: str) -> 
         key=name,
         group=Variable("$GROUP"),
         token=token,
-        user_data=Variable("file://$DIR/user-data"),
+        user_data=Variable("fileb://$DIR/user-data"),
     )
     run = ec2_command(
         "run_instances", launch.make_parameters(request), *_only("Instances[0].InstanceId")

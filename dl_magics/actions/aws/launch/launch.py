@@ -124,7 +124,7 @@ def make_guard_settings(plan: LaunchPlan) -> Settings:
 
 
 def make_request(
-    plan: LaunchPlan, *, key: str, group: str, token: str, user_data: str
+    plan: LaunchPlan, *, key: str, group: str, token: str, user_data: bytes | str
 ) -> launch.LaunchRequest:
     """Return the request that launches the planned instance."""
     return launch.LaunchRequest(

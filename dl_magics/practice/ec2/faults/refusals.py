@@ -45,6 +45,16 @@ CREDENTIALS = (
         status=403,
     ),
     Fault(
+        "no-alarm-role",
+        "the account has no role of AWS for alarms that stop instances, nor may the user create it",
+        actions=("PutMetricAlarm",),
+        code="UnauthorizedOperation",
+        message=f"User: {USER} is not authorized to perform: iam:CreateServiceLinkedRole on "
+        "resource: arn:aws:iam::123456789012:role/aws-service-role/events.amazonaws.com/"
+        "AWSServiceRoleForCloudWatchEvents because no identity-based policy allows it",
+        status=403,
+    ),
+    Fault(
         "service-control-policy",
         "the organization denies the call explicitly",
         code="UnauthorizedOperation",

@@ -45,7 +45,7 @@ def test_an_instance_that_is_not_stopped_when_idle_has_no_alarm(session, run):
     assert cloudwatch.read_alarm(session, launched.id) is None
 
 
-@pytest.mark.parametrize("fault", ["no-alarms", "connection-reset"])
+@pytest.mark.parametrize("fault", ["no-alarms", "no-alarm-role", "connection-reset"])
 def test_a_launch_without_permission_succeeds_and_says_so_in_two_lines(cloud, run, capsys, fault):
     cloud.inject_fault(fault, actions=("PutMetricAlarm",), times=9)
 
@@ -57,6 +57,8 @@ def test_a_launch_without_permission_succeeds_and_says_so_in_two_lines(cloud, ru
     if fault == "no-alarms":
         assert "is not authorized to perform cloudwatch:PutMetricAlarm" in said.splitlines()[at]
         assert '"Action": "cloudwatch:PutMetricAlarm"' in said.splitlines()[at + 1]
+    if fault == "no-alarm-role":
+        assert "--aws-service-name events.amazonaws.com" in said.splitlines()[at + 1]
 
 
 def test_an_alarm_that_outlives_its_instance_is_listed_with_its_price_and_deleted(session, run):
