@@ -47,7 +47,7 @@ check: ## all checks and tests, with what is installed
 
 # What runs beside it is told in one piece, but its own output comes at once.
 pytest:
-	COVERAGE=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=10 >&$${LIVE:-1} 2>&1
+	COVERAGE=1 $(BIN)/python -m pytest -p no:nbmake -n 3 --dist loadfile --no-loadscope-reorder --durations=10 >&$${LIVE:-1} 2>&1
 	{ $(BIN)/coverage combine --rcfile=setup.cfg --quiet && $(BIN)/coverage report --rcfile=setup.cfg; } >&$${LIVE:-1} 2>&1
 
 lint:

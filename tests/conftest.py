@@ -19,9 +19,10 @@ import pytest
 from hypothesis import settings
 from IPython.core import interactiveshell
 
-from support import code_coverage, leftovers
+from support import code_coverage, leftovers, startup
 
 code_coverage.begin()
+startup.begin()
 
 pytest_plugins = [
     "support.cloud",

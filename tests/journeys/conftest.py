@@ -20,6 +20,8 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
 
+from support import startup
+
 TOKEN = "only-for-this-test"
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -317,7 +319,7 @@ def _older_kernel(kernels: Path) -> None:
                 "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
                 "display_name": "ipykernel 6.31",
                 "language": "python",
-                "env": {"PYTHONPATH": str(packages)},
+                "env": {"PYTHONPATH": startup.join_paths(packages)},
             }
         )
     )

@@ -9,6 +9,7 @@ ours, as the import of a backend.
 from __future__ import annotations
 
 import ast
+import json
 import os
 import sys
 from collections import defaultdict
@@ -50,21 +51,33 @@ def measured() -> Iterator[None]:
 
 
 def save() -> None:
-    """Write what was measured in this process for `coverage combine`."""
-    if not _begun:
-        return
-    from coverage import CoverageData
+    """Write what was measured; the main process does so for `coverage combine`, after the others.
 
+    Finding the arcs takes seconds: it is done once for all processes of pytest.
+    """
     for measuring in _begun:
         path = ROOT / _settings().data_file
         path.parent.mkdir(parents=True, exist_ok=True)
-        name = os.environ.get("PYTEST_XDIST_WORKER", "main")
-        data = CoverageData(str(path), suffix=f"{name}.{os.getpid()}")
         files = measuring.get_coverage()["files"]
-        data.add_arcs({str(ROOT / file): find_arcs(ROOT / file, of) for file, of in files.items()})
-        # A file that no test imports counts, too.
-        data.touch_files([str(file) for file in _OURS.rglob("*.py") if _matcher().matches(file)])
-        data.write()
+        path.with_name(f"seen.{os.getpid()}.json").write_text(json.dumps(files))
+        if "PYTEST_XDIST_WORKER" not in os.environ:
+            _write_arcs(path)
+
+
+def _write_arcs(path: Path) -> None:
+    from coverage import CoverageData
+
+    seen: dict[str, dict[str, Any]] = {}
+    for each in path.parent.glob("seen.*.json"):
+        for file, of in json.loads(each.read_text()).items():
+            for kind in ("executed_lines", "executed_branches"):
+                seen.setdefault(file, {}).setdefault(kind, []).extend(of[kind])
+        each.unlink()
+    data = CoverageData(str(path), suffix=f"pytest.{os.getpid()}")
+    data.add_arcs({str(ROOT / file): find_arcs(ROOT / file, of) for file, of in seen.items()})
+    # A file that no test imports counts, too.
+    data.touch_files([str(file) for file in _OURS.rglob("*.py") if _matcher().matches(file)])
+    data.write()
 
 
 def find_arcs(file: Path, seen: dict[str, Any]) -> set[tuple[int, int]]:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from support import startup
+
 ROOT = Path(__file__).parents[3]
 BACKEND = next((name for name in ("jax", "torch") if find_spec(name)), None)
 
@@ -21,7 +23,12 @@ def run_checks(folder, backend, parts):
     command = ("--small", "--backends", backend, "--parts", parts, "--json", file)
     done = subprocess.run(
         [sys.executable, ROOT / "benchmarks" / "gpu" / "run.py", *map(str, command)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "PATH": "/bin"},
+        env={
+            **os.environ,
+            "PYTHONPATH": startup.join_paths(ROOT),
+            "CUDA_VISIBLE_DEVICES": "",
+            "PATH": "/bin",
+        },
         capture_output=True,
         text=True,
         check=False,

@@ -19,6 +19,7 @@ from typing import Any
 import websocket
 
 from dl_magics.server import contract
+from support import startup
 from support.jupyter import users
 
 BASE_URL = "/user/ada/"
@@ -163,7 +164,7 @@ def serve(folder: Path, home: Path) -> Iterator[RestServer]:
         "JUPYTER_CONFIG_DIR": str(folder),
         "JUPYTER_DATA_DIR": str(folder / "data"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
-        "PYTHONPATH": str(Path(users.__file__).parents[2]),
+        "PYTHONPATH": startup.join_paths(Path(users.__file__).parents[2]),
         "AWS_EC2_METADATA_DISABLED": "true",
     }
     with (folder / "log.txt").open("w") as log:

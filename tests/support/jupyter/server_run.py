@@ -16,6 +16,8 @@ from typing import Any
 
 import nbformat
 
+from support import startup
+
 _TOKEN = "only-for-this-test"
 _SECONDS = 60
 PACKAGES = Path(__file__).parents[3] / "build" / "jupyter-server-documents"
@@ -41,7 +43,7 @@ def serve(folder: Path, **environment: str) -> Iterator[ServerRun]:
             stderr=subprocess.STDOUT,
             env=os.environ
             | {
-                "PYTHONPATH": str(PACKAGES),
+                "PYTHONPATH": startup.join_paths(PACKAGES),
                 "JUPYTER_DATA_DIR": str(folder / "data"),
                 "JUPYTER_CONFIG_PATH": str(PACKAGES / "etc" / "jupyter"),
                 **environment,

@@ -15,7 +15,7 @@ from dl_magics.runs.events import RunResumed, RunStarted, Warned
 from dl_magics.training.engine import compute_settings
 from dl_magics.training.engine.compute_settings import ComputeSettings
 from dl_magics.training.run import Run
-from support import tiny_keras
+from support import startup, tiny_keras
 
 # Trains a run and interrupts another during extraction, or resumes the latter.
 PROGRAM = """
@@ -61,7 +61,7 @@ FLAGS = {"TF_ENABLE_ONEDNN_OPTS": "0"}
 
 def run_program(todo, data, folder, threads, **variables):
     threads = {"TF_NUM_INTRAOP_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
-    env = {**os.environ, **threads, "PYTHONPATH": "tests", **variables}
+    env = {**os.environ, **threads, "PYTHONPATH": startup.join_paths("tests"), **variables}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, todo, str(data), str(folder)],
         env=env,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from dl_magics.training.engine.feature_store import FeatureStore
+from support import startup
 
 SHAPE = (3,)
 RECORD = 64 + 4 * 3
@@ -81,7 +82,7 @@ def python(code, *arguments):
         [sys.executable, "-c", code, *map(str, arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        env={**os.environ, "PYTHONPATH": startup.join_paths(Path(__file__).parent)},
     )
 
 

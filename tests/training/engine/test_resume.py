@@ -32,7 +32,7 @@ from dl_magics.runs.record import RunRecord
 from dl_magics.training import recorder
 from dl_magics.training.engine import checkpoint, pipeline, resume_point
 from dl_magics.training.run import Run
-from support import tiny_keras
+from support import startup, tiny_keras
 
 ASKED = {"dropout": 0.5, "epochs": 4, "batch_size": 5}
 
@@ -215,7 +215,7 @@ def test_a_killed_process_is_resumed_with_identical_results(data, whole, room, t
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": "tests", "HOME": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": startup.join_paths("tests"), "HOME": str(tmp_path)},
     )
     while process.stdout.readline().strip() not in ("epoch_ended", ""):
         pass
