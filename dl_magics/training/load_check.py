@@ -50,7 +50,7 @@ class LoadCheck:
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", isolated_load.__name__, self._kind],
-                env=_environment(),
+                env=environment_without_secrets(),
                 stdin=subprocess.PIPE,
                 stdout=self._answer,
                 stderr=subprocess.DEVNULL,
@@ -171,7 +171,7 @@ def check_keras_1(folder: Path, file: Path) -> None:
         raise model_archive.foreign_file(file, problem)
 
 
-def _environment() -> dict[str, str]:
+def environment_without_secrets() -> dict[str, str]:
     """Return the environment without AWS keys; on the CPU, as the memory of a GPU may be in use."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     cpu = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}

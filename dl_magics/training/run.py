@@ -19,6 +19,9 @@ from dl_magics.text import escape_controls
 from dl_magics.training import backend_messages, load_check, model_archive
 from dl_magics.training.engine.pipeline import MODEL
 from dl_magics.training.evaluation.evaluate import evaluate_split
+from dl_magics.training.export import formats
+from dl_magics.training.export.export import export_model
+from dl_magics.training.export.exported import Exported
 from dl_magics.training.prediction import predict
 from dl_magics.training.prediction.predict import Classifier, KerasClassifier, Progress
 from dl_magics.training.prediction.predictions import Predictions
@@ -161,6 +164,25 @@ class Run:
                 progress=progress,
             )
 
+    def export(
+        self,
+        format: str = "litert",  # noqa: A002 - its name in keras.Model.export
+        path: str | Path | None = None,
+        *,
+        overwrite: bool = False,
+    ) -> Exported:
+        """Export the model as "litert" ("tflite"), "onnx", "tf_saved_model" or "torch".
+
+        It takes raw RGB pixels, 0 to 255, and returns probabilities; the class names are in it and
+        beside it. The default path is in the folder `export` of the run. The exported model must
+        compute what `predict` does. Nothing is replaced without `overwrite`. It raises BadSetting,
+        NotInstalled, NotLoadable, and what `model` raises.
+        """
+        wanted = formats.find_format(format)
+        return export_model(
+            self.model, self.path, self.state, wanted, path=path, overwrite=overwrite
+        )
+
     def find_model(self) -> Path:
         """Return the file of the model. Raises NotTrained where there is none."""
         for path in (self._theano_model, self.path / MODEL):
@@ -172,6 +194,8 @@ class Run:
             fix = f"Wait until it ends: %attach {self.name}"
         elif status == "interrupted" and not self.is_on_theano:
             fix = f"Resume it: %finetune --resume {self.name}"
+        elif remote_origin.load(self.path) and status in ("done", "stopped"):
+            fix = f"Copy its model from its host: %attach {self.name}"
         raise NotTrained(f"The run {self.name} has no model, its status is {status}.", fix=fix)
 
     def _check_model(self, path: Path) -> None:
@@ -209,6 +233,8 @@ class Run:
             names += [".best", ".history"]
         if (self.path / MODEL).is_file() or self._theano_model.is_file():
             names += [".model", '.predict("folder")', '.evaluate("valid")']
+        if (self.path / MODEL).is_file():
+            names.append('.export("litert")')
         return " ".join(f"<code>{name}</code>" for name in names)
 
 
