@@ -107,7 +107,8 @@ def test_a_new_image_moves_few_others(sizes, fractions, seed):
 
     after = assign_parts(labels, alone(labels), fractions, seed)
 
-    assert sum(before[name] != after[name] for name in before) <= 2
+    # In the order of a class, the end of "valid" moves by one image, that of "test" by two.
+    assert sum(before[name] != after[name] for name in before) <= 3
 
 
 @given(seeds)
