@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -18,7 +19,15 @@ from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from support import startup
 
@@ -118,12 +127,16 @@ class Lab:
     def finish(self, cell: int, seconds: float = 120) -> None:
         self.page.wait_for_function(f"window.__done[{cell}]", polling=OFTEN, timeout=seconds * 1000)
 
+    def wait_for_text(self, cell: int, text: str | re.Pattern[str]) -> None:
+        """Wait until the outputs of a cell have a text: some are shown after the cell's end."""
+        expect(self._outputs(cell)).to_contain_text(text, use_inner_text=True, timeout=30_000)
+
     def text_of(self, cell: int) -> str:
+        return self._outputs(cell).inner_text()
+
+    def _outputs(self, cell: int) -> Locator:
         return (
-            self.page.locator(".jp-Notebook .jp-CodeCell")
-            .nth(cell)
-            .locator(".jp-Cell-outputArea")
-            .inner_text()
+            self.page.locator(".jp-Notebook .jp-CodeCell").nth(cell).locator(".jp-Cell-outputArea")
         )
 
     def save(self) -> None:

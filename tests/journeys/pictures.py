@@ -69,7 +69,7 @@ def test_a_run(panel: Panel) -> None:
     for cell in (0, 1):
         lab.run(cell)
         lab.finish(cell, 900)
-    assert "val_accuracy" in lab.text_of(1)
+    lab.wait_for_text(1, "val_accuracy")
     lab.open("dogs and cats.ipynb", [*cells[::2], "run = _"])
     lab.run(0)
     lab.finish(0)

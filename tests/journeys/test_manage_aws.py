@@ -110,7 +110,7 @@ def test_a_restarted_kernel_is_said_and_its_buttons_are_grey(table):
     assert find_button(table, "Stop").is_enabled()
     table.run(5)
     table.finish(5)
-    assert "The practice cloud is off" in table.text_of(5)
+    table.wait_for_text(5, "The practice cloud is off")
 
 
 def test_a_terminal_on_the_instance_opens_beside_the_notebook(lab):
@@ -126,7 +126,7 @@ def test_a_terminal_on_the_instance_opens_beside_the_notebook(lab):
     lab.run(4)
     lab.finish(4)
 
-    assert re.search(r"\d+ columns in \S+/instances/i-\S+, 42", lab.text_of(4))
+    lab.wait_for_text(4, re.compile(r"\d+ columns in \S+/instances/i-\S+, 42"))
     lab.save()
     assert lab.token not in (lab.folder / "terminal.ipynb").read_text("utf-8")
     lab.run(5)

@@ -41,9 +41,9 @@ def test_the_chart_updates_and_stop_keeps_the_best_weights(lab, kernel):
     lab.run(2)
     lab.finish(2)
 
-    assert "stopped True" in lab.text_of(2)
-    assert lab.page.locator(".dl-run").count() == 0
-    assert "stopped, best weights kept" in lab.text_of(1)
+    lab.wait_for_text(2, "stopped True")
+    lab.page.wait_for_selector(".dl-run", state="detached", timeout=30_000)
+    lab.wait_for_text(1, "stopped, best weights kept")
 
 
 def test_another_kernel_can_attach_to_a_run_and_stop_it(lab):
@@ -72,8 +72,8 @@ def test_another_kernel_can_attach_to_a_run_and_stop_it(lab):
     lab.run(2)
     lab.finish(2)
 
-    assert "stopped" in lab.text_of(2)
-    assert "stopped, best weights kept" in lab.text_of(1)
+    lab.wait_for_text(2, "stopped")
+    lab.wait_for_text(1, "stopped, best weights kept")
 
 
 def test_a_misspelt_setting_says_what_to_type_in_whole_words_and_starts_no_run(lab, server):
@@ -85,6 +85,7 @@ def test_a_misspelt_setting_says_what_to_type_in_whole_words_and_starts_no_run(l
     lab.run(1)
     lab.finish(1)
 
+    lab.wait_for_text(1, "Nearest: epochs.")
     lines = [line for line in lab.text_of(1).splitlines() if line.strip()]
     assert lines[0] == "BadSetting: epoch = 3: there is no setting 'epoch'."
     assert lines[1].startswith("  Nearest: epochs.")
@@ -104,7 +105,7 @@ def test_the_widget_is_accessible_and_stop_is_in_sight_in_both_themes(lab):
 
     lab.page.locator(".dl-stop").press("Enter")
     lab.finish(1)
-    assert "stopped, best weights kept" in lab.text_of(1)
+    lab.wait_for_text(1, "stopped, best weights kept")
 
 
 @pytest.fixture(scope="module")
@@ -147,8 +148,10 @@ def test_a_saved_notebook_shows_the_chart_and_the_table_without_a_kernel(lab, sa
     assert "val_accuracy" in lab.page.locator(".jp-OutputArea-output table").first.inner_text()
     assert lab.page.locator("text=Loading widget").count() == 0
     lab.page.set_viewport_size({"width": 700, "height": 850})
-    thumbnails = lab.page.locator(".jp-OutputArea-output td img").all()
-    assert [each.bounding_box()["width"] for each in thumbnails] == [64.0] * 15
+    thumbnails = lab.page.locator(".jp-OutputArea-output td img")
+    thumbnails.nth(14).wait_for(state="attached", timeout=20_000)
+    widths = "images => images.map(image => image.getBoundingClientRect().width)"
+    assert thumbnails.evaluate_all(widths) == [64.0] * 15
     lab.page.set_viewport_size({"width": 1100, "height": 850})
     outputs = nbformat.read(lab.folder / "saved.ipynb", as_version=4).cells[1].outputs
     shown = next(output.data for output in outputs if "image/png" in output.get("data", {}))

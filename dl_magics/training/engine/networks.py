@@ -89,8 +89,10 @@ def build_frozen(recipe: Recipe, precision: str, folder: Path) -> Frozen:
         file = Path(path).expanduser().absolute()
         path, changed = str(file), file.stat().st_mtime if file.is_file() else 0.0
     seed = recipe.seed if path is None else 0
+    # Only ImageNet's weights are stored there: other networks are the same for every folder.
+    stored = folder if path == "imagenet" else Path()
     return _frozen(
-        recipe.model, recipe.image_size, recipe.pooling, path, changed, seed, precision, folder
+        recipe.model, recipe.image_size, recipe.pooling, path, changed, seed, precision, stored
     )
 
 
