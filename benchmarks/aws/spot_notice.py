@@ -19,7 +19,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +40,13 @@ def main(count: int) -> None:
     from IPython.core.interactiveshell import InteractiveShell
 
     from dl_magics import practice
+    from dl_magics.store import paths
     from support import tiny_keras
 
     shell = InteractiveShell.instance()
     shell.run_line_magic("load_ext", "dl_magics")
     tiny_keras.photos(scratch / "colours", n=6)
-    cloud = practice.start_cloud(scratch / "practice", delay=0.2, boot=0)
+    cloud = practice.start_cloud(paths.data_folder("practice"), delay=0.2, boot=0)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             took = measure_notices(shell, cloud, count)
@@ -63,7 +63,7 @@ def measure_notices(shell: Any, cloud: Any, count: int) -> list[tuple[float, flo
     """Return for each notice the seconds to the request, from it to the checkpoint, and both."""
     from dl_magics.actions.runs import runs
 
-    choose_cloud(cloud)
+    shell.run_line_magic("practice", "on")
     id_ = shell.run_line_magic("aws_launch", "t2.micro --spot -y").id
     host = cloud.folder / "instances" / id_
     shell.run_line_magic("gpu_connect", "gpu")
@@ -137,22 +137,6 @@ def wait_for(fact: Callable[[], Any]) -> Any:
         assert time.monotonic() < until, "it never came"
         time.sleep(0.05)
     return found
-
-
-def choose_cloud(cloud: Any) -> None:
-    """Select the profile of the practice cloud, as `%practice on` does for its own one."""
-    from dl_magics import practice
-    from dl_magics.store import state
-
-    files = practice.ensure_profile(cloud.folder)
-    settings = state.ProfileSettings(
-        profile=files.name,
-        region=files.region,
-        config_file=str(files.config_file),
-        credentials_file=str(files.credentials_file),
-        ssh_config=str(files.ssh_config),
-    )
-    state.update(lambda before: replace(before, profile=settings))
 
 
 if __name__ == "__main__":

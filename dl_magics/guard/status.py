@@ -36,6 +36,8 @@ class GuardStatus:
         What `shutdown` printed, if it failed.
     kept_left
         How long the instance is kept running.
+    end_left
+        When it stops the instance in any case; None if no such end is set.
     restarted_by
         What restarts the guard if it ends: "systemd" or "".
     spot_notice, spot_left
@@ -56,6 +58,7 @@ class GuardStatus:
     shutdown_left: float | None
     shutdown_error: str
     kept_left: float
+    end_left: float | None
     restarted_by: str
     spot_notice: str
     spot_left: float | None
@@ -85,6 +88,7 @@ class GuardStatus:
             shutdown_left=_number(values.get("shutdown_left")),
             shutdown_error=_text(values.get("shutdown_error")),
             kept_left=_number(values.get("kept_left")) or 0.0,
+            end_left=_number(values.get("end_left")),
             restarted_by=_text(values.get("restarted_by")),
             spot_notice=_text(notice.get("reason")),
             spot_left=_number(notice.get("left")),

@@ -31,6 +31,7 @@ def describe_status(folder: Path) -> dict[str, Any]:
     kept = settings.keep_until - now if settings.keep_boot == boot_id else 0.0
     pending = current.get("pending") or {}
     due = pending.get("due")
+    end = service.make_limits(settings, boot_id, current.get("began", now)).hard_end
     return {
         "guard": "status",
         "running": service.is_running(folder),
@@ -38,6 +39,7 @@ def describe_status(folder: Path) -> dict[str, Any]:
         "age": now - current["at"] if current else None,
         "shutdown_left": None if due is None else due - now,
         "kept_left": max(kept, 0.0),
+        "end_left": None if end is None else max(end - now, 0.0),
         **{name: current.get(name) for name in ("action", "state", "reason", "seconds_left")},
         "shutdown_error": pending.get("error", ""),
         "spot": spot.read_notice(folder, boot_id),

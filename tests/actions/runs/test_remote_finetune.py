@@ -20,6 +20,7 @@ from dl_magics.actions.aws import context
 from dl_magics.actions.gpu import notebook_kernel, sync
 from dl_magics.actions.runs import runs
 from dl_magics.runs import checkpoint_request, log, remote_origin
+from dl_magics.runs.events import CheckpointSaved, EpochEnded, Warned
 from dl_magics.store import paths
 from dl_magics.training.engine import checkpoint
 from dl_magics.training.run import Run
@@ -516,6 +517,7 @@ def test_a_run_on_a_spot_instance_is_resumed_exactly_on_another_after_the_notice
     going, thread = begun(run, LONG)
     # It must not come to its end before the guard has asked for a notice.
     os.kill(run.shell.user_ns["pid"], signal.SIGSTOP)
+    ended = sum(isinstance(each, EpochEnded) for each in log.read_events(there(home, going)))
     running_cloud.inject_fault("spot-notice", instance=cheap.id, seconds=25)
     until((there(home, going) / checkpoint_request.FILE_NAME).exists)
     os.kill(run.shell.user_ns["pid"], signal.SIGCONT)
@@ -526,6 +528,10 @@ def test_a_run_on_a_spot_instance_is_resumed_exactly_on_another_after_the_notice
     (warning,) = going.state.warnings
     assert warning["code"] == checkpoint_request.SPOT_NOTICE
     assert going.status == "interrupted"
+    kinds = [type(each) for each in log.read_events(going.path)]
+    assert kinds[kinds.index(Warned) - 1] is CheckpointSaved
+    # It has each batch until the notice.
+    assert checkpoint.load_checkpoint(going.path).standing.epoch > ended
     assert run("%aws_state cheap") == "stopped"
     run("%gpu_connect gpu")
     resumed = run(f"%finetune --resume {going.name}")

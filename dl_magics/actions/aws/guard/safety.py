@@ -36,11 +36,12 @@ def describe_stop(status: GuardStatus) -> str:
     if status.seconds_left is None:
         return f"does not stop it: {status.reason}"
     left = _words(status.seconds_left)
-    if status.state == "active":
-        return f"{status.reason}; stops it {left} after the last work"
     if status.state == "ending":
         return f"stops it in {left} in any case"
-    return f"{status.reason}; stops it in {left}"
+    end = "" if status.end_left is None else f", and in {_words(status.end_left)} in any case"
+    if status.state == "active":
+        return f"{status.reason}; stops it {left} after the last work{end}"
+    return f"{status.reason}; stops it in {left}{end}"
 
 
 def describe_change(change: GuardChange) -> str:
