@@ -27,8 +27,8 @@ weights = None
 image_size = 32
 dense = [8]
 batch_size = 8
-epochs = 1_000_000
-patience = 1_000_000"""
+epochs = 100_000
+patience = 100_000"""
 NOTICE_SECONDS = 12
 LONGEST_SECONDS = 120.0
 
@@ -117,13 +117,15 @@ def find_save(folder: Path, since: float) -> float | None:
 
 
 def begin(work: Callable[[], object]) -> threading.Thread:
-    """Run a cell in a thread; AWS interrupts it."""
+    """Run a cell in a thread; say how it ended, which is by the interruption."""
 
     def attempt() -> None:
         from dl_magics.errors import DLMagicsError
 
-        with contextlib.suppress(DLMagicsError):
+        try:
             work()
+        except DLMagicsError as error:
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
 
     thread = threading.Thread(target=attempt, daemon=True)
     thread.start()

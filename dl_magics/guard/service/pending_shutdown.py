@@ -16,6 +16,9 @@ MARGIN_SECONDS = 600.0
 """It comes later than the guard. systemd refuses logins five minutes before a shutdown."""
 
 NEAR_SECONDS = 45.0
+NOISE_SECONDS = 1.0
+"""The clocks of two looks are not read at the same moment."""
+
 COMMAND_SECONDS = 15.0
 SCHEDULE = "/run/systemd/shutdown/scheduled"
 KEEP, ORDER, CANCEL = "keep", "order", "cancel"
@@ -41,7 +44,7 @@ def plan_order(
         return KEEP if ours is None else CANCEL
     if scheduled is None:
         # Without work the time that is left shrinks with the clock: there is nothing to postpone.
-        return KEEP if ours is not None and wanted <= ours else ORDER
+        return KEEP if ours is not None and wanted <= ours + NOISE_SECONDS else ORDER
     if not is_ours and scheduled < wanted:
         return KEEP  # somebody ordered an earlier one
     return KEEP if abs(scheduled - wanted) < NEAR_SECONDS else ORDER

@@ -19,7 +19,7 @@ BUSY = Decision("ok", "active", "a cell is running", 1800.0)
     [
         (2400, None, None, False, "order"),
         (2400, 2380, None, False, "order"),
-        (2380, 2380, None, False, "keep"),
+        (2380.3, 2380, None, False, "keep"),
         (1000, 2380, None, False, "keep"),
         (2400, 2380, 2380, True, "keep"),
         (2400, 2340, 2340, True, "order"),
