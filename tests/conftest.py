@@ -27,6 +27,7 @@ startup.begin()
 pytest_plugins = [
     "support.cloud",
     "support.hosts",
+    "support.evaluations",
     "support.in_process.fixtures",
     "support.kernel",
     "support.openssh.sshd",

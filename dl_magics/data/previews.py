@@ -14,8 +14,8 @@ from PIL.Image import Resampling
 from dl_magics.data.deep_gray import GrayRange
 from dl_magics.data.images import BrokenImage, decode, decode_whole
 
-_DIMMED, _TINT = 0.6, 0.35
-_WARM = np.array([255, 160, 0], np.float32)
+_DIMMED, _TINT = 0.55, 0.5
+_WARM = np.array([255, 130, 0], np.float32)
 
 
 def encode_picture(path: Path, size: int) -> str:

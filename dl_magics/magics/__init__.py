@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dl_magics import text
 from dl_magics.errors import DLMagicsError
 from dl_magics.keras_config import cuda_visible_devices
-from dl_magics.magics import aws, data
+from dl_magics.magics import aws, data, results
 from dl_magics.magics.backend import BackendMagics
 from dl_magics.magics.complete import MATCHERS
 from dl_magics.magics.display import front_end
@@ -41,6 +41,7 @@ ALL: tuple[type[Magics], ...] = (
     *data.ALL,
     FinetuneMagics,
     RunsMagics,
+    *results.ALL,
     FeaturesMagics,
     HelpMagics,
 )

@@ -115,6 +115,32 @@ def complete_runs(context: CompletionContext) -> SimpleMatcherResult:
     return {"completions": [SimpleCompletion(text=each) for each in words]}
 
 
+@context_matcher()
+def complete_results(context: CompletionContext) -> SimpleMatcherResult:
+    """Complete the options of the magics for results, the run after --run and the part of images.
+
+    A path is left to IPython.
+    """
+    line = context.full_text.splitlines()[context.cursor_line] if context.full_text else ""
+    before = line[: context.cursor_position]
+    written = re.match(r"\s*(?:\w+\s*=\s*)?%?(\w+)\s(?:.*\s)?(\S*)$", before)
+    if not written or written[1] not in RESULTS:
+        return {"completions": []}
+    magic, word = written.groups()
+    option = re.search(r"\s(--\w+)[ =](\S*)$", before)
+    names: Iterable[str] = ()
+    if option and option[1] == "--run":
+        from dl_magics.actions.results import place
+
+        word, names = option[2], place.list_names()
+    elif option and option[1] in _WORDS:
+        word, names = option[2], _WORDS[option[1]]
+    elif word.startswith("-"):
+        names = RESULTS[magic]
+    words = _continue_token(context, word, names)
+    return {"completions": [SimpleCompletion(text=each) for each in words]}
+
+
 def _continue_token(context: CompletionContext, written: str, names: Iterable[str]) -> list[str]:
     """Return the names that start with what is written, as replacements of IPython's token."""
     # The token may start after the dashes of an option.
@@ -137,11 +163,21 @@ _WORDS = {
     ),
     "runs": ("--compare", "--tag", "--export", "--delete", "--yes", "--explain"),
     "attach": ("--explain",),
+    "--split": ("valid", "test", "train"),
     "--image-data-format": ("channels_last", "channels_first", "tf", "th"),
     "--floatx": ("float16", "float32", "float64"),
 }
 
+RESULTS = {
+    **dict.fromkeys(
+        ("confusion", "most_confused", "top_losses"), ("--run", "--split", "--data", "--explain")
+    ),
+    "predict": ("--run", "--csv", "--force", "--explain"),
+}
+"""The options of each magic that looks at a run."""
+
 MATCHERS = (
+    complete_results,
     complete_finetune,
     complete_keras_settings,
     complete_data,

@@ -19,72 +19,28 @@ from dl_magics.core import json_checks
 from dl_magics.core.interval import Interval, wilson_interval
 from dl_magics.core.json_checks import quote_value
 from dl_magics.errors import DamagedRun
+from dl_magics.runs.photo_prediction import ClassResult, PhotoPrediction
 from dl_magics.store import atomic
+from dl_magics.text import escape_controls
+
+__all__ = [
+    "SPLITS",
+    "ClassResult",
+    "Evaluation",
+    "PhotoPrediction",
+    "parse_evaluation",
+    "read_evaluation",
+    "write_evaluation",
+]
 
 FOLDER = "evaluation"
 SPLITS = ("train", "valid", "test")
 
 _MOST_BYTES = 2**28
 _LARGEST_ERROR = 0.02
-_SMALLEST = 1e-7  # Keras clips probabilities there as well: 0 has no finite loss
 
 
-@dataclass(frozen=True)
-class PhotoPrediction:
-    """What the model says of one image.
-
-    `path` is below the folder of the data set, with slashes; `truth` is its class, None where it
-    has no label; `probabilities` are in the order of `classes`.
-    """
-
-    path: str
-    truth: str | None
-    probabilities: tuple[float, ...]
-    classes: tuple[str, ...] = field(repr=False)
-
-    @property
-    def predicted(self) -> str:
-        """The most probable class."""
-        return self.classes[self.probabilities.index(max(self.probabilities))]
-
-    @property
-    def probability(self) -> float:
-        """The probability of the predicted class."""
-        return max(self.probabilities)
-
-    @property
-    def is_right(self) -> bool | None:
-        """Whether the prediction is the label; None without a label."""
-        return None if self.truth is None else self.predicted == self.truth
-
-    @property
-    def loss(self) -> float | None:
-        """The cross-entropy, -log of the probability of the true class; None without a label."""
-        if self.truth is None:
-            return None
-        return -math.log(max(self.probabilities[self.classes.index(self.truth)], _SMALLEST))
-
-
-@dataclass(frozen=True)
-class ClassResult:
-    """How many of the images of a class were recognized, with the 95 % interval of the share."""
-
-    name: str
-    right: int
-    images: int
-
-    @property
-    def accuracy(self) -> float | None:
-        """The share that was recognized; None where the class has no image."""
-        return self.right / self.images if self.images else None
-
-    @property
-    def interval(self) -> Interval:
-        """The 95 % interval of the accuracy."""
-        return wilson_interval(self.right, self.images)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """The predictions of a run for the images of `split`.
 
@@ -164,6 +120,20 @@ class Evaluation:
     def top_losses(self, most: int) -> tuple[PhotoPrediction, ...]:
         """Return the images with the highest loss, highest first."""
         return tuple(sorted(self.labelled, key=lambda each: (-(each.loss or 0), each.path))[:most])
+
+    @property
+    def summary(self) -> str:
+        """The result in one line: `valid: 238 of 245 right, 97.1 % (94.2 to 98.6 %), loss …`."""
+        images = len(self.labelled)
+        if self.accuracy is None or self.loss is None:
+            return f"{self.split}: {len(self.photos):,} images without a label"
+        return (
+            f"{self.split}: {self.right:,} of {images:,} right, {100 * self.accuracy:.1f} % "
+            f"({self.interval}), loss {self.loss:.3f}"
+        )
+
+    def __repr__(self) -> str:
+        return escape_controls(f"Evaluation of {self.run}, {self.summary}")
 
     def to_json(self) -> dict[str, Any]:
         """Return the evaluation as JSON values."""

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from dl_magics.data.deep_gray import GrayRange
-from dl_magics.errors import BadSetting, NotTrained
-from dl_magics.runs import evaluation, remote_origin
+from dl_magics.errors import NotTrained
+from dl_magics.runs import remote_origin
 from dl_magics.runs.evaluation import Evaluation
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.state import RunState
 from dl_magics.text import escape_controls
 from dl_magics.training import backend_messages, load_check, model_archive
 from dl_magics.training.engine.pipeline import MODEL
-from dl_magics.training.evaluation.evaluate import evaluate_split
+from dl_magics.training.evaluation.evaluate import evaluate_split, require_split
 from dl_magics.training.export import formats
 from dl_magics.training.export.export import export_model
 from dl_magics.training.export.exported import Exported
@@ -140,11 +140,7 @@ class Run:
         computer that has them instead. It raises BadData where they are not there, or `split` is
         no part of them, and what `model` raises.
         """
-        if split not in evaluation.SPLITS:
-            raise BadSetting(
-                f"There is no part {split!r} of the images.",
-                fix=f"The parts are: {', '.join(evaluation.SPLITS)}",
-            )
+        require_split(split)
         if not data and remote_origin.load(self.path):
             if self.evaluate_on_host is None:
                 raise NotTrained(
@@ -182,6 +178,11 @@ class Run:
         return export_model(
             self.model, self.path, self.state, wanted, path=path, overwrite=overwrite
         )
+
+    @property
+    def has_model(self) -> bool:
+        """Whether it has saved a model."""
+        return (self.path / MODEL).is_file() or self._theano_model.is_file()
 
     def find_model(self) -> Path:
         """Return the file of the model. Raises NotTrained where there is none."""
@@ -231,7 +232,7 @@ class Run:
         names = [".classes"]
         if self.state.epochs:
             names += [".best", ".history"]
-        if (self.path / MODEL).is_file() or self._theano_model.is_file():
+        if self.has_model:
             names += [".model", '.predict("folder")', '.evaluate("valid")']
         if (self.path / MODEL).is_file():
             names.append('.export("litert")')

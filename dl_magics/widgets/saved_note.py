@@ -27,3 +27,11 @@ def build_note(text: str, command: str) -> dict[str, str]:
         "text/html": f"<style>{_STYLE}</style><div class='dl-saved-note'>{escape(text)} "
         f"<code>{escape(command)}</code></div>",
     }
+
+
+def build_fallback(text: str, html: str) -> dict[str, str]:
+    """Return a MIME bundle that is shown where the widget cannot be, as by `build_note`."""
+    return {
+        "text/plain": text,
+        "text/html": f"<style>{_STYLE}</style><div class='dl-saved-note'>{html}</div>",
+    }

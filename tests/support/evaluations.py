@@ -1,10 +1,15 @@
-"""Evaluations for tests, of images that do not exist."""
+"""Evaluations for tests: of images that do not exist, and of a run on small photos."""
 
 from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
 
 from dl_magics.runs.evaluation import Evaluation, PhotoPrediction
 
 CLASSES = ("cats", "dogs")
+_SEEDS = {"train": range(10), "valid": range(20, 26), "test": range(30, 34)}
 
 
 def make_photo(
@@ -31,3 +36,25 @@ def make_evaluation(*photos: PhotoPrediction, **changes: object) -> Evaluation:
         "model_sha256": "b" * 64,
     }
     return Evaluation(**{**values, **changes})
+
+
+@pytest.fixture(scope="session")
+def evaluated_room(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder `photos` with train, valid and test, and a run `runs/run` with its features.
+
+    The folder can be `DL_MAGICS_HOME`.
+    """
+    from dl_magics.runs.paths import RunPaths
+    from dl_magics.training.engine import pipeline
+    from support import run_events, tiny_keras
+
+    room = tmp_path_factory.mktemp("evaluated")
+    for part, seeds in _SEEDS.items():
+        for name in ("blue", "red"):
+            for seed in seeds:
+                tiny_keras.photo(room / "photos" / part / name / f"{seed}.png", name, seed)
+    (room / "runs/run").mkdir(parents=True)
+    recipe = tiny_keras.recipe(room / "photos", heads=2, epochs=4, learning_rate=0.01)
+    paths = RunPaths(room / "runs/run", room / "features", room / "weights")
+    run_events.write_log(paths.run, list(pipeline.run(recipe, paths)))
+    return room

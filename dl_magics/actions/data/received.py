@@ -50,8 +50,8 @@ def _read_item(sent: Mapping[str, Any]) -> Item:
         _read_text(sent["path"]),
         _read_text(sent["detail"]),
         _read_text(sent["kept"]),
-        _read_picture(sent["picture"]),
-        _read_picture(sent["kept_picture"]),
+        read_picture(sent["picture"]),
+        read_picture(sent["kept_picture"]),
     )
 
 
@@ -71,7 +71,7 @@ def _read_counts(sent: Mapping[str, Any]) -> dict[str, int]:
     return {_read_text(name): _read_count(count) for name, count in sent.items()}
 
 
-def _read_picture(sent: Any) -> str:
+def read_picture(sent: Any) -> str:
     """Return a picture; "" where it is not a small JPEG in base64, which a page could show."""
     try:
         data = base64.b64decode(sent, validate=True)

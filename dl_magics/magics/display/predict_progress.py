@@ -14,6 +14,7 @@ from dl_magics.magics.display.updatable import UpdatableDisplay
 from dl_magics.training.prediction import predict
 
 if TYPE_CHECKING:
+    from dl_magics.runs.evaluation import Evaluation
     from dl_magics.training.prediction.predict import Progress
     from dl_magics.training.run import Run
 
@@ -21,9 +22,16 @@ _SECONDS_BETWEEN = 0.25
 
 
 def show_in(shell: Any, run: Run) -> Run:
-    """Let a run show the progress of its predictions in a shell; return the run."""
+    """Let a run show its progress in a shell, and evaluate itself on its host; return the run."""
     run.show_progress = partial(_show, shell)
+    run.evaluate_on_host = _evaluate_on_host
     return run
+
+
+def _evaluate_on_host(run: Run, split: str) -> Evaluation:
+    from dl_magics.actions.results import evaluating
+
+    return evaluating.evaluate_on_host(run, split)
 
 
 def _show(shell: Any) -> AbstractContextManager[Progress]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dl_magics.data import images
 from dl_magics.data.deep_gray import GrayRange
-from dl_magics.errors import DamagedRun
+from dl_magics.errors import BadSetting, DamagedRun
 from dl_magics.runs import evaluation
 from dl_magics.runs.evaluation import Evaluation, PhotoPrediction
 from dl_magics.runs.state import RunState
@@ -34,6 +34,15 @@ OpenClassifier = Callable[[], AbstractContextManager[Classifier]]
 
 _BATCH = 1024
 _DIGITS = 7  # of a probability; float32 has no more
+
+
+def require_split(split: str) -> None:
+    """Raise BadSetting for a part of the images that there is not."""
+    if split not in evaluation.SPLITS:
+        raise BadSetting(
+            f"There is no part {split!r} of the images.",
+            fix=f"The parts are: {', '.join(evaluation.SPLITS)}",
+        )
 
 
 def evaluate_split(

@@ -36,11 +36,15 @@ def evaluate_run(run: str, split: str, *, data: str = "", explained: int = 0) ->
     `explained` images with the highest loss get two pictures: the image, and where the model looked
     for the class that it predicted.
     """
-    opened = Run(Path(run).expanduser())
+    return evaluate_opened(Run(Path(run).expanduser()), split, data=data, explained=explained)
+
+
+def evaluate_opened(run: Run, split: str, *, data: str = "", explained: int = 0) -> dict[str, Any]:
+    """Return what `evaluate_run` returns, of a run that shows its progress."""
     try:
-        found = opened.evaluate(split, data=data)
+        found = run.evaluate(split, data=data)
         worst = found.top_losses(min(explained, MOST_PICTURES))
-        drawn = _draw_overlays(opened, Path(found.root), worst) if worst else {}
+        overlays = _draw_overlays(run, Path(found.root), worst) if worst else {}
     except Exception as error:
         if not is_out_of_memory(error):
             raise
@@ -48,11 +52,8 @@ def evaluate_run(run: str, split: str, *, data: str = "", explained: int = 0) ->
             "The memory of the device is full.",
             fix="End what else uses it: %gpu_status shows the GPU.",
         ) from error
-    return {
-        "evaluation": found.to_json(),
-        "pictures": draw_pictures(found.root, [each.path for each in worst])["pictures"],
-        "overlays": drawn,
-    }
+    pictures = draw_pictures(found.root, [each.path for each in worst])["pictures"]
+    return {"evaluation": found.to_json(), "pictures": pictures, "overlays": overlays}
 
 
 def draw_pictures(root: str, paths: Sequence[str]) -> dict[str, Any]:

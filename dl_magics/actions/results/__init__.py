@@ -1,0 +1,1 @@
+"""Look at what a run learned: its mistakes, its images, its predictions; where the images are."""

@@ -1,0 +1,110 @@
+"""What `%confusion`, `%top_losses` and `%predict` do, as plain Keras code."""
+
+from __future__ import annotations
+
+from dl_magics.actions.aws.explain.shell import Script, comment
+from dl_magics.actions.results.place import ResultPlace
+from dl_magics.data import layout
+from dl_magics.training.engine.pipeline import MODEL
+
+_LOAD = """\
+import json, zipfile
+import keras
+import numpy as np
+
+file = {model!r}
+model = keras.saving.load_model(file, compile=False)
+classes = json.loads(zipfile.ZipFile(file).read("classes.json"))
+"""
+
+_EVALUATE = """\
+images = keras.utils.image_dataset_from_directory(
+    {folder!r}, image_size=model.input_shape[1:3], crop_to_aspect_ratio=True,
+    class_names=classes, shuffle=False, batch_size=32,{split}
+)
+labels = np.concatenate([label for _, label in images])
+probabilities = model.predict(images)
+predicted = probabilities.argmax(1)
+"""
+
+_MATRIX = """\
+matrix = np.zeros((len(classes), len(classes)), int)
+np.add.at(matrix, (labels, predicted), 1)  # rows: label, columns: prediction
+print(matrix, (labels == predicted).mean())
+"""
+
+_PAIRS = """\
+pairs = [(matrix[i, j], classes[i], classes[j]) for i, j in np.argwhere(matrix) if i != j]
+print(sorted(pairs, reverse=True))
+"""
+
+_LOSSES = """\
+losses = -np.log(np.clip(probabilities[np.arange(len(labels)), labels], 1e-7, 1))
+for n in np.argsort(-losses)[:{most}]:
+    print(images.file_paths[n], classes[predicted[n]], probabilities[n].max(), losses[n])
+
+# Grad-CAM of one image: the last map of the network, weighted by the gradient of a logit.
+import tensorflow as tf
+
+frozen, head = model.layers[1:3]
+pool = frozen.layers[-1]
+image = next(iter(images))[0][:1]
+maps = keras.Model(frozen.input, pool.input)(image)
+with tf.GradientTape() as tape:
+    tape.watch(maps)
+    logits = tf.reshape(head(pool(maps), training=False), (-1, len(classes)))
+    logit = tf.reduce_mean(logits, 0)[int(predicted[0])]
+weights = tf.reduce_mean(tape.gradient(logit, maps), (1, 2), keepdims=True)
+cam = tf.nn.relu(tf.reduce_sum(weights * maps, -1))[0]
+"""
+
+_PREDICT = """\
+import pathlib
+
+for file in sorted(pathlib.Path({path!r}).rglob("*")):
+    if file.is_file():
+        image = keras.utils.load_img(
+            file, target_size=model.input_shape[1:3], keep_aspect_ratio=True
+        )
+        (row,) = model.predict(keras.utils.img_to_array(image)[None], verbose=0)
+        print(file, classes[row.argmax()], row.max())
+"""
+
+
+def explain_prediction(place: ResultPlace, path: str) -> Script:
+    """Return the code that predicts the images of a folder."""
+    return Script(_load(place) + "\n" + _PREDICT.format(path=path))
+
+
+def explain_evaluation(place: ResultPlace, split: str, *, view: str, most: int = 0) -> Script:
+    """Return the code that evaluates a run; `view` is "matrix", "pairs" or "losses"."""
+    ends = {
+        "matrix": _MATRIX,
+        "pairs": _PAIRS,
+        "losses": _LOSSES.format(most=most),
+    }
+    first = [comment(f"runs this on {place.host}")] if place.host else []
+    return Script("\n".join([*first, _load(place), _read_images(place, split), ends[view]]))
+
+
+def _read_images(place: ResultPlace, split: str) -> str:
+    """Return the code that reads and predicts the images of a part."""
+    recipe = place.run.state.recipe
+    root = place.data or str(recipe.get("data", ""))
+    folder, subset = f"{root}/{split}", ""
+    if not place.host:
+        train, valid = layout.find_train_and_valid(root)
+        if split != "test":
+            folder = str(train if split == "train" else valid)
+        if split != "test" and train == valid:
+            name = "training" if split == "train" else "validation"
+            subset = (
+                f"\n    validation_split={recipe.get('valid', 0.2)}, subset={name!r}, "
+                f"seed={recipe.get('seed', 42)},  # Keras splits the images differently"
+            )
+    return _EVALUATE.format(folder=folder, split=subset)
+
+
+def _load(place: ResultPlace) -> str:
+    model = f"{place.folder}/{MODEL}"
+    return _LOAD.format(model=model)

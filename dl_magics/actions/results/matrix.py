@@ -1,0 +1,134 @@
+"""The confusion matrix of an evaluation: as HTML that a saved notebook keeps, and as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dl_magics.actions.results.gallery import QUIET, quote_text
+from dl_magics.core import table
+from dl_magics.runs.evaluation import ClassResult, Evaluation
+from dl_magics.text import escape_controls
+
+MOST_CLASSES = 20
+_RIGHT, _WRONG = "25, 118, 210", "230, 81, 0"
+# A cell is never so dark that the text of a theme could not be read on it.
+_DARKEST = 0.45
+_CELL = "text-align: center; padding: 4px 10px; border: 1px solid #8884"
+_HEAD = "text-align: left; padding: 4px 10px; font-weight: 600; overflow-wrap: anywhere"
+
+
+@dataclass(frozen=True)
+class ConfusionMatrix:
+    """The matrix of an evaluation; `host` has the images, "" is this computer."""
+
+    evaluation: Evaluation
+    host: str = ""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that are shown: all, or those with the most mistakes, in their order."""
+        found = self.evaluation
+        if len(found.classes) <= MOST_CLASSES:
+            return found.classes
+        wrong = dict.fromkeys(found.classes, 0)
+        for truth, predicted, count in found.most_confused():
+            wrong[truth] += count
+            wrong[predicted] += count
+        worst = sorted(found.classes, key=lambda name: -wrong[name])[:MOST_CLASSES]
+        return tuple(name for name in found.classes if name in worst)
+
+    @property
+    def rows(self) -> list[list[int]]:
+        """The number of images by true class and predicted class, of the classes shown."""
+        places = [self.evaluation.classes.index(name) for name in self.classes]
+        return [[self.evaluation.confusion[row][column] for column in places] for row in places]
+
+    @property
+    def results(self) -> list[ClassResult]:
+        """The result of each class shown."""
+        return [each for each in self.evaluation.by_class if each.name in self.classes]
+
+    def describe_results(self) -> list[list[str]]:
+        """Return the accuracy and its interval of each class shown, as text."""
+        return [_describe(each) for each in self.results]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader has to know beside the numbers."""
+        found, lines = self.evaluation, []
+        if len(self.classes) < len(found.classes):
+            lines.append(
+                f"{len(self.classes)} of {len(found.classes):,} classes: those with the most "
+                "mistakes."
+            )
+        if found.split == "train":
+            lines.append("The model was trained on these images: on others it is less often right.")
+        if found.note:
+            lines.append(found.note)
+        if found.skipped:
+            files = "1 file is" if len(found.skipped) == 1 else f"{len(found.skipped):,} files are"
+            lines.append(f"{files} not valid images: %check_data shows them.")
+        return lines
+
+    @property
+    def title(self) -> str:
+        """The run and the result in one line."""
+        where = f" on {self.host}" if self.host else ""
+        return escape_controls(f"{self.evaluation.run}{where} · {self.evaluation.summary}")
+
+    def __repr__(self) -> str:
+        heads = ["", *self.classes, "right", "95 % interval"]
+        rows = [
+            [name, *(f"{count:,}" for count in row), *result]
+            for name, row, result in zip(
+                self.classes, self.rows, self.describe_results(), strict=True
+            )
+        ]
+        shown = [[escape_controls(cell) for cell in row] for row in (heads, *rows)]
+        text = table.format_text(self.title, shown[0], shown[1:])
+        notes = ["Rows: the label of the images. Columns: what was predicted.", *self.notes]
+        return "\n".join([text, *map(escape_controls, notes)])
+
+    def _repr_html_(self) -> str:
+        heads = "".join(
+            f'<th scope="col" style="{_HEAD}; text-align: center">{quote_text(name)}</th>'
+            for name in (*self.classes, "right", "95 % interval")
+        )
+        body = "".join(
+            f'<tr><th scope="row" style="{_HEAD}">{quote_text(name)}</th>'
+            f"{_draw_row(at, row)}{_draw_cells(result)}</tr>"
+            for at, (name, row, result) in enumerate(
+                zip(self.classes, self.rows, self.describe_results(), strict=True)
+            )
+        )
+        notes = "".join(f"<br>{quote_text(note)}" for note in self.notes)
+        return (
+            f'<div style="overflow-x: auto"><p><b>{quote_text(self.title)}</b></p>'
+            f'<table style="border-collapse: collapse"><thead><tr><td></td>{heads}</tr></thead>'
+            f"<tbody>{body}</tbody></table>"
+            f'<p style="{QUIET}">Rows: the label of the images. Columns: what was predicted.'
+            f"{notes}</p></div>"
+        )
+
+
+def _describe(result: ClassResult) -> list[str]:
+    """Return the accuracy of a class and its interval; dashes where it has no image."""
+    if result.accuracy is None:
+        return ["–", "–"]
+    return [f"{100 * result.accuracy:.1f} %", str(result.interval)]
+
+
+def _draw_row(at: int, row: Sequence[int]) -> str:
+    whole = sum(row) or 1
+    cells = []
+    for column, count in enumerate(row):
+        colour = _RIGHT if column == at else _WRONG
+        # The square root, so that few mistakes are seen beside many right ones.
+        share = _DARKEST * (count / whole) ** 0.5
+        cells.append(f'<td style="{_CELL}; background: rgba({colour}, {share:.2f})">{count:,}</td>')
+    return "".join(cells)
+
+
+def _draw_cells(texts: Sequence[str]) -> str:
+    return "".join(f'<td style="{_CELL}; white-space: nowrap">{text}</td>' for text in texts)

@@ -1,0 +1,58 @@
+"""The magic that predicts the classes of images: `%predict`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, line_magic, magics_class
+
+from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
+from dl_magics.magics.aws.options import EXPLAIN
+from dl_magics.magics.display.updatable import print_line
+from dl_magics.magics.help.groups import HelpGroup, help_group
+from dl_magics.magics.results.options import RUN, find_place
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+@magics_class
+class PredictionMagics(Magics):
+    """The magic `%predict`."""
+
+    shell: InteractiveShell
+
+    @help_group(HelpGroup.UNDERSTAND)
+    @magic_arguments()
+    @argument(
+        "path", help="an image, or a folder of images of this computer, with or without labels"
+    )
+    @RUN
+    @argument("--csv", default="", metavar="FILE", help="also write all predictions to this file")
+    @argument("--force", action="store_true", help="replace FILE if it exists")
+    @EXPLAIN
+    @line_magic
+    def predict(self, line: str) -> Any:
+        """Predict the classes of the images of a folder, the least certain first.
+
+        ::
+
+            %predict holiday/photos
+            %predict data/pets/test --run pets --csv predictions.csv
+
+        The images are those of this computer, and need no labels. Where their folders are named
+        like classes, it also says how many are right. The table shows the least certain ones;
+        --csv writes all of them, with the probability of each class. The result is a list:
+        predictions = %predict photos; predictions.all is a data frame.
+        """
+        from dl_magics.actions.results import csv_file, explain
+
+        args = parse_argstring(self.predict, line)
+        place = find_place(self.shell, args)
+        if args.explain:
+            return explain.explain_prediction(place, args.path)
+        file = csv_file.require_new_file(args.csv, replace=args.force) if args.csv else None
+        predictions = place.run.predict(args.path)
+        if file:
+            print_line(csv_file.write_predictions(file, predictions))
+        return predictions

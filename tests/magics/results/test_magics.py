@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import contextlib
+import io
+import shutil
+
+import pytest
+from IPython.core.completer import CompletionContext
+from IPython.core.error import UsageError
+
+from dl_magics import errors
+from dl_magics.magics.complete import complete_results
+from support import run_events
+
+LINES = ["%confusion", "%most_confused", "%top_losses 2"]
+
+
+def test_confusion_shows_the_matrix_of_the_newest_run(magic, evaluated):
+    shown = magic("%confusion")
+
+    assert shown.evaluation.split == "valid"
+    assert sum(map(sum, shown.rows)) == 12
+    assert repr(shown).startswith("run · valid: ")
+    assert magic("%confusion --run run --split test").evaluation.split == "test"
+
+
+def test_most_confused_takes_the_least_number_of_images(magic, evaluated):
+    shown = magic("%most_confused --split train")
+    assert all(count >= 1 for *_, count in shown.pairs)
+    assert magic("%most_confused 100").pairs == []
+
+
+def test_top_losses_shows_images_and_where_the_model_looked(magic, evaluated):
+    shown = magic("%top_losses 3 --split test")
+
+    assert len(shown) == 3
+    losses = [each.loss for each in shown]
+    assert losses == sorted(losses, reverse=True)
+    assert shown._repr_html_().count("<img") == 6
+
+
+def test_predict_needs_no_labels_and_writes_csv(magic, evaluated, tmp_path, capsys):
+    (tmp_path / "mixed").mkdir()
+    for name in ("blue", "red"):
+        shutil.copy(evaluated / f"photos/test/{name}/30.png", tmp_path / f"mixed/{name}-1.png")
+
+    predictions = magic("%predict mixed --csv out.csv")
+
+    assert {each.path.name for each in predictions} == {"blue-1.png", "red-1.png"}
+    assert "Wrote 2 predictions to out.csv." in capsys.readouterr().out
+    assert (tmp_path / "out.csv").read_text("utf-8").startswith("path,class,probability,p(blue)")
+    with pytest.raises(errors.BadSetting, match=r"out\.csv exists"):
+        magic("%predict mixed --csv out.csv")
+    magic("%predict mixed/red-1.png --csv out.csv --force")
+    assert "Wrote 1 prediction" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", [*LINES, "%predict photos"])
+def test_without_a_run_it_says_how_to_make_one(magic, line):
+    with pytest.raises(errors.NoSuchRun, match="There are no runs yet") as caught:
+        magic(line)
+    assert "%%finetune" in caught.value.fix
+
+
+@pytest.mark.parametrize("line", [*LINES, "%predict photos"])
+def test_a_run_that_is_not_finished_is_named(magic, home, line):
+    run_events.write_log(home / "runs/unfinished", run_events.make_events(run_events.epoch(1)))
+
+    with pytest.raises(errors.NotTrained, match="No run has a model yet; the newest, unfinished"):
+        magic(line)
+    with pytest.raises(errors.NotTrained, match="The run unfinished has no model") as caught:
+        magic(f"{line} --run unf")
+    assert caught.value.fix == "Resume it: %finetune --resume unfinished"
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_images_that_are_gone_are_asked_for(magic, evaluated, line):
+    with pytest.raises(errors.BadData, match=r"are not in gone any more\.") as caught:
+        magic(f"{line} --data gone")
+    assert "--data FOLDER" in caught.value.fix
+
+
+def test_wrong_arguments_are_refused(magic, evaluated):
+    with pytest.raises(UsageError, match="invalid choice: 'all'"):
+        magic("%confusion --split all")
+    for count in (0, 61):
+        with pytest.raises(errors.BadSetting, match=f"shows 1 to 60 images, not {count}"):
+            magic(f"%top_losses {count}")
+
+
+def test_explain_is_keras_code_that_gives_the_same_numbers(magic, evaluated):
+    wanted = magic("%confusion").evaluation
+    for line in LINES:
+        names: dict = {}
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(compile(magic(f"{line} --explain"), line, "exec"), names)
+        assert names["classes"] == ["blue", "red"]
+        right = (names["labels"] == names["predicted"]).sum()
+        assert right == wanted.right
+        if "cam" in names:
+            assert names["cam"].shape == (1, 1)
+            assert printed.getvalue().count(".png ") == 2
+    code = magic(f"%predict '{evaluated}/photos/test/red/30.png' --explain")
+    assert compile(code, "predict", "exec")
+    assert "photos/test/red/30.png" in code
+
+
+@pytest.mark.parametrize("name", ["confusion", "most_confused", "top_losses", "predict"])
+def test_the_help_has_two_examples(magic, name):
+    text = magic.shell.find_line_magic(name).__doc__
+    assert text.count(f"\n    %{name}") >= 2 or text.count(f"%{name}") >= 3
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("%confusion --ru", "--run"),
+        ("%confusion --run ", "run"),
+        ("%top_losses 3 --split te", "test"),
+        ("found = %predict photos --cs", "--csv"),
+    ],
+)
+def test_options_runs_and_parts_are_completed(evaluated, line, found):
+    token = line.split(" ")[-1]
+    context = CompletionContext(
+        token=token, full_text=line, cursor_position=len(line), cursor_line=0, limit=None
+    )
+    assert found in [each.text for each in complete_results(context)["completions"]]
