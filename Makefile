@@ -33,7 +33,7 @@ demo: build/installed build/demo/data ## set up, then the whole evening on the p
 	@DL_MAGICS_HOME=$(HOME_OF_DEMO) $(BIN)/python notebooks/demo.py build/demo/01_the_evening.ipynb
 
 lab: build/panel build/demo/data ## open the notebook of `make demo`, with its outputs, in JupyterLab with the panel
-	@for each in 00_try_it 01_the_evening; do \
+	@for each in 00_try_it 01_the_evening 02_cats_and_dogs; do \
 		test -f build/demo/$$each.ipynb || cp notebooks/$$each.ipynb build/demo; done
 	cd build/demo && DL_MAGICS_HOME=$(HOME_OF_DEMO) ../../$(BIN)/jupyter lab 01_the_evening.ipynb
 
@@ -59,10 +59,11 @@ lint:
 	cd tests/widgets/js && npm run --silent check
 	cd labextension && npm run --silent check
 
-# The first one with its own size, the second one with the smallest that VGG16 takes.
+# The first one with its own size, the others with the smallest that VGG16 takes.
 notebooks:
 	$(OFFLINE) $(BIN)/python -m pytest -c setup.cfg --nbmake --nbmake-timeout=600 notebooks/00_try_it.ipynb
 	SIZE=32 $(OFFLINE) $(BIN)/python -m pytest -c setup.cfg --nbmake --nbmake-timeout=600 notebooks/01_the_evening.ipynb
+	SIZE=32 $(OFFLINE) $(BIN)/python -m pytest -c setup.cfg --nbmake --nbmake-timeout=600 notebooks/02_cats_and_dogs.ipynb
 
 floors: build/floors/done ## the fast tests on the lowest versions that pyproject.toml allows
 	build/floors/bin/python -m pytest -n 2 --dist loadfile --durations=10 $(addprefix tests/,$(FAST))

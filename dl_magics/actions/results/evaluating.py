@@ -32,13 +32,13 @@ def evaluate(place: ResultPlace, split: str, *, explained: int = 0) -> Evaluated
     """
     if not place.origin:
         sent = requests.evaluate_opened(place.run, split, data=place.data, explained=explained)
-        return _read(place.run, split, sent)
+        return read_answer(place.run, split, sent)
     arguments: dict[str, Any] = {"run": place.folder, "split": split, "explained": explained}
     try:
         sent = place.call(requests.evaluate_run, **arguments)
     except TrainingFailed:  # what else uses the GPU left no memory
         sent = place.call(requests.evaluate_run, gpu=False, **arguments)
-    found = _read(place.run, split, sent)
+    found = read_answer(place.run, split, sent)
     evaluation.write_evaluation(place.run.path, found.evaluation)
     return found
 
@@ -55,7 +55,7 @@ def load_pictures(place: ResultPlace, found: Evaluation, paths: Sequence[str]) -
     return _read_pictures(sent, "pictures", asked)
 
 
-def _read(run: Run, split: str, sent: Any) -> Evaluated:
+def read_answer(run: Run, split: str, sent: Any) -> Evaluated:
     """Return an answer; raises NoAnswer where it is not about this run."""
     try:
         found = evaluation.parse_evaluation(sent["evaluation"])

@@ -1,5 +1,5 @@
 """Modules that are covered by a test of another name.
 
-evaluating, explain, place: tests/magics/results/test_magics.py
+explain, place: tests/magics/results/test_magics.py
 gallery: tests/actions/results/test_views.py
 """

@@ -18,8 +18,9 @@ import pytest
 from dl_magics import errors
 from dl_magics.actions.aws import context
 from dl_magics.actions.gpu import notebook_kernel, sync
+from dl_magics.actions.results import evaluating, place
 from dl_magics.actions.runs import runs
-from dl_magics.runs import checkpoint_request, log, remote_origin
+from dl_magics.runs import checkpoint_request, evaluation, log, remote_origin
 from dl_magics.runs.events import CheckpointSaved, EpochEnded, Warned
 from dl_magics.store import paths
 from dl_magics.training.engine import checkpoint
@@ -171,6 +172,24 @@ def test_labels_are_checked_on_the_host_by_the_features_of_its_runs(trained, run
     report = run("%check_data colours --labels")
 
     assert report.findings.note == ""
+
+
+def test_a_run_is_evaluated_on_the_host_and_only_what_is_shown_is_copied(trained, run, host_home):
+    done, _ = trained
+
+    shown = run(f"%top_losses 2 --run {done.name}")
+
+    found = shown.evaluated.evaluation
+    assert (shown.host, found.root) == ("gpu", str(host_home / "colours"))
+    assert found.accuracy == pytest.approx(done.best["val_accuracy"])
+    assert shown._repr_html_().count("<img") == 4
+    assert len(shown.evaluated.pictures) == 2
+    assert done.evaluate("valid") == found == evaluation.read_evaluation(done.path, "valid")
+    pictures = evaluating.load_pictures(place.find_result(done.name), found, [found.photos[0].path])
+    assert all(pictures.values())
+    assert not Path("colours").exists()
+    with pytest.raises(errors.BadData, match="has no test images"):
+        done.evaluate("test")
 
 
 def test_a_data_set_is_split_on_the_host(run, host_home, capsys):
