@@ -78,10 +78,10 @@ def complete_keras_settings(context: CompletionContext) -> SimpleMatcherResult:
 
 @context_matcher()
 def complete_data(context: CompletionContext) -> SimpleMatcherResult:
-    """Complete the options of `%check_data` and `%split_data`, and the kinds after --fix."""
+    """Complete the options of the magics for data, the kinds after --fix, runs after --run."""
     line = context.full_text.splitlines()[context.cursor_line] if context.full_text else ""
     before = line[: context.cursor_position]
-    written = re.match(r"\s*%?(check_data|split_data)\s(?:.*\s)?(\S*)$", before)
+    written = re.match(r"\s*%?(check_data|clean_images|split_data)\s(?:.*\s)?(\S*)$", before)
     if not written:
         return {"completions": []}
     magic, word = written.groups()
@@ -92,6 +92,8 @@ def complete_data(context: CompletionContext) -> SimpleMatcherResult:
         from dl_magics.data.quality.findings import KINDS
 
         names = KINDS
+    elif before[: len(before) - len(word)].endswith("--run "):
+        names = _list_runs()
     words = _continue_token(context, word, names)
     return {"completions": [SimpleCompletion(text=each) for each in words]}
 
@@ -108,9 +110,7 @@ def complete_runs(context: CompletionContext) -> SimpleMatcherResult:
     if word.startswith("-"):
         names: Iterable[str] = _WORDS[magic]
     else:
-        from dl_magics.actions.runs import overview
-
-        names = [folder.name for folder in overview.list_folders(_MOST_RUNS)]
+        names = _list_runs()
     words = _continue_token(context, word, names)
     return {"completions": [SimpleCompletion(text=each) for each in words]}
 
@@ -141,6 +141,12 @@ def complete_results(context: CompletionContext) -> SimpleMatcherResult:
     return {"completions": [SimpleCompletion(text=each) for each in words]}
 
 
+def _list_runs() -> list[str]:
+    from dl_magics.actions.runs import overview
+
+    return [folder.name for folder in overview.list_folders(_MOST_RUNS)]
+
+
 def _continue_token(context: CompletionContext, written: str, names: Iterable[str]) -> list[str]:
     """Return the names that start with what is written, as replacements of IPython's token."""
     # The token may start after the dashes of an option.
@@ -157,6 +163,7 @@ _WORDS = {
     ),
     "device": ("gpu", "cpu", *_PLACES),
     "check_data": ("--labels", "--fix", "--put-back", "--here", "--yes", "--explain"),
+    "clean_images": ("--run", "--split", "--here", "--explain"),
     "split_data": (
         *("--valid", "--test", "--sample", "--to", "--seed", "--group", "--no-near", "--list"),
         *("--column", "--copy", "--dry-run", "--undo", "--here", "--explain"),

@@ -70,6 +70,7 @@ def test_interrupted_runs_are_completed_after_resume(shell, home):
         ("%check_data pets --put", "%check_data pets --put-back"),
         ("%check_data pets --fix blurry near_d", "%check_data pets --fix blurry near_duplicate"),
         ("%split_data pets --samp", "%split_data pets --sample"),
+        ("%clean_images --spl", "%clean_images --split"),
     ],
 )
 def test_options_and_kinds_of_the_magics_for_data_are_completed(shell, before, after):
@@ -81,5 +82,10 @@ def test_runs_are_completed_by_name_and_their_actions_by_option(shell, home):
     run_events.write_log(home / "runs" / "2026-11-03_a", run_events.make_events())
 
     assert "%runs --compare" in completed(shell, "%runs --comp")
-    for line in ("%runs --compare 2026", "%runs --export 2026-11-03", "%attach 2026-11"):
+    for line in (
+        "%runs --compare 2026",
+        "%runs --export 2026-11-03",
+        "%attach 2026-11",
+        "%clean_images --run 2026",
+    ):
         assert f"{line.rpartition(' ')[0]} 2026-11-03_a" in completed(shell, line)

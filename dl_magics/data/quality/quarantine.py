@@ -141,6 +141,13 @@ def _read_list(folder: Path, top: Path) -> list[str]:
     return names
 
 
+def remove_if_empty(folder: Path) -> None:
+    """Remove a quarantine that holds no file but its list, and their folder if it was the last."""
+    _remove_empty(folder)
+    if folder.parent.is_dir():
+        _remove_if_empty(folder.parent)
+
+
 def _remove_empty(folder: Path) -> None:
     """Remove a quarantine that holds no file but its list."""
     below = list(folder.rglob("*"))

@@ -35,6 +35,7 @@ LINES = {
     "aws_terminate": "%aws_terminate -f --explain",
     "backend": "%backend jax --explain",
     "check_data": "%check_data photos --fix --labels --explain",
+    "clean_images": "%clean_images photos --explain",
     "confusion": "%confusion --explain",
     "device": "%device cpu --explain",
     "features": "%features --clear -y --explain",

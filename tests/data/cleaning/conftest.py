@@ -1,0 +1,4 @@
+"""Modules that are covered by a test of another name.
+
+journal: tests/data/cleaning/test_steps.py
+"""
