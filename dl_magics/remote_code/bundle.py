@@ -27,7 +27,7 @@ TRAVELS = (
 )
 
 _INIT = b'"""The part of dl_magics that runs on a host."""\n'
-_SUFFIXES = (".py", ".csv")
+_SUFFIXES = (".py", ".csv", ".css")
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 

@@ -36,7 +36,7 @@ __all__ = [
 FOLDER = "evaluation"
 SPLITS = ("train", "valid", "test")
 
-_MOST_BYTES = 2**28
+MOST_BYTES = 2**28
 _LARGEST_ERROR = 0.02
 
 
@@ -157,8 +157,8 @@ def read_evaluation(run_folder: Path, split: str) -> Evaluation | None:
     """
     path = run_folder / FOLDER / f"{split}.json"
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ValueError(f"it has more than {_MOST_BYTES:,} bytes")
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES:,} bytes")
         found = parse_evaluation(json.loads(path.read_bytes()))
         if found.split != split:
             raise ValueError(f"it is of the images of {found.split!r}")

@@ -160,7 +160,7 @@ def render_html(state: RunState, picture: bytes) -> str:
             f"<li><code>{_text(each['path'])}</code>: {_text(each['reason'])}</li>"
             for each in state.skipped
         )
-        summary = f"{len(state.skipped):,} files skipped"
+        summary = f"{len(state.skipped):,} file{'s' * (len(state.skipped) > 1)} skipped"
         parts.append(f"<details><summary>{summary}</summary><ul>{rows}</ul></details>")
     parts += [f"<p>⚠ {_text(each['text'])} {_text(each['fix'])}</p>" for each in state.warnings]
     if state.error:

@@ -1,4 +1,4 @@
-"""Check what a model's file holds before Keras reads it: only what the engine writes.
+"""Check what a model's file holds before Keras reads it, only what the engine writes; load it.
 
 A `.keras` file names the classes that Keras creates, and some of them run code that the file holds.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dl_magics.errors import DamagedRun, NotLoadable
+from dl_magics.training import backend_messages
 from dl_magics.training.engine.networks import CLASSES_FILE
 from dl_magics.training.model_classes import allowed_classes
 
@@ -44,6 +45,18 @@ def check_archive(path: Path, registered: Collection[str] = ()) -> None:
         raise damaged_file(path, str(error)) from error
     if problem:
         raise foreign_file(path, problem)
+
+
+def load_model(path: Path) -> Any:
+    """Load a model that was checked. Raises DamagedRun where Keras cannot read it."""
+    # The backend looks for a GPU with the first array, and writes about it.
+    with backend_messages.hold_back(path.parent):
+        import keras
+
+        try:
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
+        except (KeyError, ValueError, OSError) as error:
+            raise damaged_file(path, str(error)) from error
 
 
 def damaged_file(path: Path, problem: str) -> DamagedRun:

@@ -16,9 +16,10 @@ from dl_magics.runs.evaluation import Evaluation
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.state import RunState
 from dl_magics.text import escape_controls
-from dl_magics.training import backend_messages, load_check, model_archive
+from dl_magics.training import load_check, model_archive
 from dl_magics.training.engine.pipeline import MODEL
 from dl_magics.training.evaluation.evaluate import evaluate_split, require_split
+from dl_magics.training.evaluation.report import Report, write_report
 from dl_magics.training.export import formats
 from dl_magics.training.export.export import export_model
 from dl_magics.training.export.exported import Exported
@@ -113,7 +114,7 @@ class Run:
         key = (path, found.st_mtime_ns, found.st_size)
         if key not in _last_model:
             self._check_model(path)
-            model = _load_model(path)
+            model = model_archive.load_model(path)
             _last_model.clear()
             _last_model[key] = model
         return _last_model[key]
@@ -184,6 +185,10 @@ class Run:
         """Whether it has saved a model."""
         return (self.path / MODEL).is_file() or self._theano_model.is_file()
 
+    def report(self) -> Report:
+        """Write `report.html` anew; the validation images are predicted first, if needed."""
+        return write_report(self)
+
     def find_model(self) -> Path:
         """Return the file of the model. Raises NotTrained where there is none."""
         for path in (self._theano_model, self.path / MODEL):
@@ -233,18 +238,7 @@ class Run:
         if self.state.epochs:
             names += [".best", ".history"]
         if self.has_model:
-            names += [".model", '.predict("folder")', '.evaluate("valid")']
+            names += [".model", '.predict("folder")', '.evaluate("valid")', ".report()"]
         if (self.path / MODEL).is_file():
             names.append('.export("litert")')
         return " ".join(f"<code>{name}</code>" for name in names)
-
-
-def _load_model(path: Path) -> Any:
-    # The backend looks for a GPU with the first array, and writes about it.
-    with backend_messages.hold_back(path.parent):
-        import keras
-
-        try:
-            return keras.saving.load_model(path, compile=False, safe_mode=True)
-        except (KeyError, ValueError, OSError) as error:
-            raise model_archive.damaged_file(path, str(error)) from error

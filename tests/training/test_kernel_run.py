@@ -71,6 +71,7 @@ def test_each_event_is_logged_before_it_is_sent(data, shared, tmp_path):
         "events.jsonl",
         "model.keras",
         "report.html",
+        "evaluation",
     }
 
 

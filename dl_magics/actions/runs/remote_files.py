@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 from dl_magics.actions.gpu.host import SshHost
-from dl_magics.errors import DamagedRun
+from dl_magics.errors import DamagedRun, DLMagicsError
+from dl_magics.runs import evaluation
 from dl_magics.runs.remote_origin import RemoteOrigin
-from dl_magics.runs.report import page
+from dl_magics.runs.report import examples, page
 from dl_magics.runs.state import RunState
 from dl_magics.ssh import blocking, sftp
+from dl_magics.store import private
 from dl_magics.store.rooted_folder import RootedFolder
 from dl_magics.training.engine import pipeline
 from dl_magics.training.theano import engine as theano
@@ -19,6 +22,10 @@ from dl_magics.training.theano import engine as theano
 _RESULTS = (pipeline.MODEL, theano.MODEL)
 # The largest model of keras.applications has 3 GB with the state of its optimizer.
 _MAX_BYTES = 32 * 2**30
+_EVALUATION = {
+    f"{evaluation.FOLDER}/valid.json": evaluation.MOST_BYTES,
+    examples.FILE_NAME: examples.MAX_BYTES,
+}
 
 
 def fetch_files(origin: RemoteOrigin, folder: Path, state: RunState) -> set[str]:
@@ -30,8 +37,30 @@ def fetch_files(origin: RemoteOrigin, folder: Path, state: RunState) -> set[str]
         where a file is not one that a run produces, or arrives twice with a wrong sha256.
     """
     fetched = {name for name, sha256 in state.files.items() if _fetch(origin, name, sha256, folder)}
+    _fetch_evaluation(origin, folder, state)
     page.write_report(folder, state)
     return fetched
+
+
+def _fetch_evaluation(origin: RemoteOrigin, folder: Path, state: RunState) -> None:
+    """Fetch what the model says of the validation images, with pictures; checked, not trusted.
+
+    Without it, or where it is not of this run, the report says how to get it.
+    """
+    if not state.files:
+        return
+    with tempfile.TemporaryDirectory() as scratch, suppress(DLMagicsError):
+        arrived, target = Path(scratch), SshHost.from_json(origin.host).resolve_target()
+        for name, size in _EVALUATION.items():
+            path = f"{origin.run_folder}/{name}"
+            if blocking.wait_for(sftp.resolve_path(target, path)) is None:
+                return
+            private.ensure_folder((arrived / name).parent)
+            blocking.wait_for(sftp.download_file(target, path, arrived / name, max_bytes=size))
+        found = evaluation.read_evaluation(arrived, "valid")
+        if found and (found.run, found.classes) == (state.run, state.classes):
+            evaluation.write_evaluation(folder, found)
+            examples.write_pictures(folder, examples.read_pictures(arrived))
 
 
 def _fetch(origin: RemoteOrigin, name: str, sha256: str, folder: Path) -> bool:

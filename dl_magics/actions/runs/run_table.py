@@ -14,6 +14,7 @@ from dl_magics.text import escape_controls
 from dl_magics.training.run import Run
 
 _HEADS = ("run", "tag", "model and data", "status", "val_accuracy", "size", "place")
+_TAG = _HEADS.index("tag")
 _LONGEST_ERROR = 100
 _NONE = "No runs yet: %%finetune data/dogscats creates one."
 
@@ -33,6 +34,13 @@ class Runs(list[Run]):
         ]
         return [tuple(map(escape_controls, row)) for row in rows]
 
+    def _table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+        """Return heads and rows; without a column for tags where no run has one."""
+        rows = self._rows()
+        if any(row[_TAG] for row in rows):
+            return _HEADS, rows
+        return _leave_out_tag(_HEADS), [*map(_leave_out_tag, rows)]
+
     def _title(self) -> str:
         size = sum(map(measure_size, self))
         runs = f"{len(self):,} {'run' if len(self) == 1 else 'runs'}"
@@ -43,12 +51,16 @@ class Runs(list[Run]):
         )
 
     def __repr__(self) -> str:
-        rows = self._rows()
-        return table.format_text(self._title(), _HEADS, rows) if rows else _NONE
+        heads, rows = self._table()
+        return table.format_text(self._title(), heads, rows) if rows else _NONE
 
     def _repr_html_(self) -> str:
-        rows = self._rows()
-        return table.format_html(self._title() if rows else _NONE, _HEADS, rows)
+        heads, rows = self._table()
+        return table.format_html(self._title() if rows else _NONE, heads, rows)
+
+
+def _leave_out_tag(row: tuple[str, ...]) -> tuple[str, ...]:
+    return (*row[:_TAG], *row[_TAG + 1 :])
 
 
 def measure_size(run: Run) -> int:

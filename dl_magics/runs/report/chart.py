@@ -16,7 +16,7 @@ COLORS = ("#3b7fc4", "#c8660a", "#23936a", "#9560c0", "#d2465c", "#128a9c", "#85
 """Readable on white and on black."""
 
 _WIDTH, _HEIGHT = 440, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 34, 30, 38
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 50, 30, 38
 _MOST_DOTS = 40
 _TICKS = 4
 _LINE = 13  # pixels between two names at the ends of lines

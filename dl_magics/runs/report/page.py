@@ -1,12 +1,24 @@
-"""`report.html`: one page about a run that opens without a server or a network."""
+"""`report.html`: one page about a run that opens without a server, a network or scripts.
+
+All of it is of the events and the evaluations of the run; their values are shown as text.
+"""
 
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Mapping
+from contextlib import suppress
 from html import escape
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
-from dl_magics.runs import summary
+from dl_magics.errors import DamagedRun
+from dl_magics.runs import evaluation, summary, tag
+from dl_magics.runs.evaluation import Evaluation
+from dl_magics.runs.report import curves, examples, results
+from dl_magics.runs.report.use import describe_use
 from dl_magics.runs.state import RunState
 from dl_magics.store import atomic
 from dl_magics.text import escape_controls
@@ -14,71 +26,113 @@ from dl_magics.text import escape_controls
 FILE_NAME = "report.html"
 
 _PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{title}</title>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="color-scheme" content="light dark">
 <meta name="viewport" content="width=device-width">
-<style>
-body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; }}
-table {{ border-collapse: collapse; margin: 1rem 0; }}
-td, th {{ padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #8886; }}
-img {{ max-width: 100%; }}
-</style>
-{body}
-<h2>Host</h2><p>{host}</p>
-<h2>Images</h2>
-<table><thead><tr><th>class</th><th>train</th><th>valid</th></tr></thead>
-<tbody>{counts}</tbody></table>
-{use}<h2>Recipe</h2><pre>{recipe}</pre>
-<h2>Versions</h2><pre>{versions}</pre>
-</html>
+<style>{style}</style></head>
+<body><main>
+<h1>{name}</h1>
+{tag}{body}
+</main></body></html>
 """
-
-# Keras loads the image as the run did: the center square, scaled bilinearly.
-_USE = """\
-import json, zipfile, keras
-
-model = keras.saving.load_model("model.keras", safe_mode=True)
-classes = json.loads(zipfile.ZipFile("model.keras").read("classes.json"))
-image = keras.utils.load_img(
-    "image.jpg", target_size=({size}, {size}), interpolation="bilinear", keep_aspect_ratio=True
-)
-probabilities = model.predict(keras.utils.img_to_array(image)[None])[0]
-print(classes[probabilities.argmax()])
-"""
-_MODEL = "model.keras"
+_ADD_RESULTS = "run.report() adds what the model says of the validation images."
 
 
 def write_report(folder: Path, state: RunState) -> Path:
     """Write the report of a run into its folder and return its path."""
-    counts = "".join(
+    note = tag.read_tag(folder)
+    found = [each for split in ("test", "valid") if (each := _read(folder, split))]
+    parts = [
+        summary.render_html(state, b""),
+        f'<div class="side">{curves.draw_curves(state)}</div>',
+        *map(results.draw_result, found),
+        *(_draw_errors(folder, each) for each in found if each.split == "valid"),
+        "" if found or not state.files else f"<p>{_ADD_RESULTS}</p>",
+        _draw_images(state),
+        _draw_values("Recipe", state.recipe),
+        _draw_head(state),
+        f"<h2>Computer</h2><p>{_text(summary.describe_host(state))}</p>",
+        _draw_values("Versions", {**state.versions, "device": state.device}),
+        describe_use(state),
+        _describe_day(state),
+    ]
+    page = _PAGE.format(
+        title=_text(state.run or "Run"),
+        style=_load_style(),
+        name=_text(summary.name_subject(state)),
+        tag=f'<p class="tag">{_text(note)}</p>' if note else "",
+        body="\n".join(each for each in parts if each),
+    )
+    return atomic.replace(folder / FILE_NAME, page)
+
+
+def _read(folder: Path, split: str) -> Evaluation | None:
+    with suppress(DamagedRun):  # the report is written at the end of each run
+        return evaluation.read_evaluation(folder, split)
+    return None
+
+
+def _draw_errors(folder: Path, found: Evaluation) -> str:
+    chosen = examples.choose_examples(found)
+    if not chosen:
+        return ""
+    pictures = examples.read_pictures(folder)
+    return (
+        "<h2>The most confident errors</h2>"
+        f'<div class="gallery">{examples.draw_examples(chosen, pictures)}</div>'
+    )
+
+
+def _draw_images(state: RunState) -> str:
+    if not state.classes:
+        return ""
+    rows = "".join(
         f"<tr><td>{_text(name)}</td>"
         + "".join(f"<td>{state.counts[part].get(name, 0):,}</td>" for part in ("train", "valid"))
         + "</tr>"
         for name in state.classes
     )
-    page = _PAGE.format(
-        title=_text(state.run),
-        body=summary.render_html(state, summary.draw_curves(state) if state.epochs else b""),
-        host=_text(summary.describe_host(state)),
-        counts=counts,
-        use=_describe_use(state),
-        recipe=_text(json.dumps(state.recipe, indent=2, ensure_ascii=False)),
-        versions=_text(json.dumps({**state.versions, "device": state.device}, indent=2)),
+    digests = "".join(
+        f"<br><small>{_text(part)} sha256 <code>{_text(digest)}</code></small>"
+        for part, digest in state.digests.items()
     )
-    return atomic.replace(folder / FILE_NAME, page)
+    return (
+        f"<h2>Images</h2><p><code>{_text(state.recipe.get('data', ''))}</code>{digests}</p>"
+        '<div class="scroll"><table><thead><tr><th scope="col">class</th><th scope="col">train</th>'
+        f'<th scope="col">valid</th></tr></thead><tbody>{rows}</tbody></table></div>'
+    )
 
 
-def _describe_use(state: RunState) -> str:
-    size = state.recipe.get("image_size")
-    if _MODEL not in state.files or not isinstance(size, int):
+def _draw_values(title: str, values: Mapping[str, Any]) -> str:
+    rows = "".join(
+        f'<tr><th scope="row">{_text(name)}</th><td><code>{_text(_format(value))}</code></td></tr>'
+        for name, value in values.items()
+        if name != "head"
+    )
+    return f'<h2>{title}</h2><table class="values"><tbody>{rows}</tbody></table>'
+
+
+def _draw_head(state: RunState) -> str:
+    source = state.recipe.get("head")
+    return f"<pre>{_text(source)}</pre>" if source else ""
+
+
+def _format(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return str(value)  # as in a cell
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _describe_day(state: RunState) -> str:
+    if not state.started_at:
         return ""
-    code = _USE.format(size=size)
-    if state.gray:
-        black, white = state.gray
-        scale = f"# Scale grayscale of more than 8 bits first: {black:g} to 0, {white:g} to 255."
-        code = f"{scale}\n{code}"
-    return f"<h2>Use the model without dl_magics</h2><pre>{_text(code)}</pre>\n"
+    day = time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(state.started_at))
+    return f"<footer>{_text(state.run)} · began {_text(day)}</footer>"
 
 
-def _text(value: str) -> str:
-    return escape(escape_controls(value, keep="\n"))
+def _load_style() -> str:
+    return resources.files(__package__).joinpath("style.css").read_text("utf-8")
+
+
+def _text(value: object) -> str:
+    return escape(escape_controls(str(value), keep="\n"))

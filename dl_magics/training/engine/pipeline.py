@@ -38,6 +38,7 @@ from dl_magics.training.engine.inference.keras_compute import KerasCompute
 from dl_magics.training.engine.inference.out_of_memory import release_memory
 from dl_magics.training.engine.resume_point import ResumePoint
 from dl_magics.training.engine.scanned_images import ScannedImages
+from dl_magics.training.evaluation import final
 from dl_magics.training.phases import Frame
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.storage import spaces
@@ -173,6 +174,10 @@ class _KerasSteps:
             return networks.save_model(networks.join_model(frozen, head), folder.classes, path)
 
         yield from frame.save_model(MODEL, len(valid), save)
+        network, examples = tuning.trained if tuning and tuning.trained else (head, valid)
+        final.write_final(
+            self.paths.run, images, network, examples.features, model_sha256=frame.files[MODEL]
+        )
 
     def _stop_during_import(self) -> bool:
         # A run on a host ends with its events, by which the other computer learns of its end.

@@ -65,7 +65,7 @@ def evaluate_split(
     gray = GrayRange(*state.gray) if state.gray else None
     broken = Broken()
     views = scan_images(photos.files, 0, 0, broken, gray)
-    digest = _digest_data(views, state.classes)
+    digest = digest_data(views, state.classes)
     with model.open("rb") as file:
         model_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     with suppress(DamagedRun):
@@ -86,9 +86,9 @@ def evaluate_split(
         classes=state.classes,
         photos=tuple(
             PhotoPrediction(
-                _name_below(photos.root, view.file.path),
+                name_below(photos.root, view.file.path),
                 state.classes[view.file.label],
-                _round(rows[view.key]),
+                round_row(rows[view.key]),
                 state.classes,
             )
             for view in views
@@ -96,7 +96,7 @@ def evaluate_split(
         ),
         data_digest=digest,
         model_sha256=model_sha256,
-        skipped={_name_below(photos.root, path): reason for path, reason in broken.items()},
+        skipped={name_below(photos.root, path): reason for path, reason in broken.items()},
         note=photos.note,
     )
     evaluation.write_evaluation(folder, made)
@@ -105,7 +105,7 @@ def evaluate_split(
 
 def _is_same(known: Evaluation, photos: SplitPhotos, digest: str, model_sha256: str) -> bool:
     """Return whether an evaluation is of these files, unchanged, and of this model."""
-    names = {_name_below(photos.root, each.path) for each in photos.files}
+    names = {name_below(photos.root, each.path) for each in photos.files}
     return (
         (known.root, known.note) == (str(photos.root), photos.note)
         and (known.data_digest, known.model_sha256) == (digest, model_sha256)
@@ -113,7 +113,7 @@ def _is_same(known: Evaluation, photos: SplitPhotos, digest: str, model_sha256: 
     )
 
 
-def _digest_data(views: Sequence[View], classes: Sequence[str]) -> str:
+def digest_data(views: Sequence[View], classes: Sequence[str]) -> str:
     """Return the digest of contents and labels, whatever the files are called."""
     digest = hashlib.sha256()
     for line in sorted(view.key + classes[view.file.label].encode() for view in views):
@@ -158,7 +158,7 @@ def _predict_missing(
     }
 
 
-def _round(row: NDArray[np.float32]) -> tuple[float, ...]:
+def round_row(row: NDArray[np.float32]) -> tuple[float, ...]:
     """Return probabilities as short numbers. Raises DamagedRun where they are none."""
     if not np.isfinite(row).all():
         raise DamagedRun(
@@ -168,5 +168,6 @@ def _round(row: NDArray[np.float32]) -> tuple[float, ...]:
     return tuple(round(float(value), _DIGITS) for value in row)
 
 
-def _name_below(root: Path, path: Path) -> str:
+def name_below(root: Path, path: Path) -> str:
+    """Return the path of an image below the folder of the data set, with slashes."""
     return path.relative_to(root).as_posix()

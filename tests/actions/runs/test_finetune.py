@@ -62,6 +62,7 @@ def test_a_run_folder_holds_recipe_log_model_and_report(done):
         "events.jsonl",
         "model.keras",
         "report.html",
+        "evaluation",
     }
 
 

@@ -92,7 +92,9 @@ def test_a_cell_trains_on_the_host_and_its_files_are_copied(trained, host_home):
     assert (done.path / log.FILE_NAME).read_bytes() == log_there
     model_there = there(host_home, done) / "model.keras"
     assert (done.path / "model.keras").read_bytes() == model_there.read_bytes()
-    assert (done.path / "report.html").exists()
+    assert 'class="matrix"' in (done.path / "report.html").read_text("utf-8")
+    evaluated = Path("evaluation", "valid.json")
+    assert (done.path / evaluated).read_bytes() == (there(host_home, done) / evaluated).read_bytes()
     assert json.loads((done.path / "recipe.json").read_text()) == done.state.recipe
     assert said.startswith("Trains on gpu (t2.micro, $0.0166/h (20")
     assert "epoch 2:" in said

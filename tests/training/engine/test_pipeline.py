@@ -161,7 +161,7 @@ def test_a_run_leaves_nothing_unfinished_in_its_folder(done, folder):
     left = {each.name for each in (folder / "done").iterdir()}
 
     # Written where this process imports the backend for the first time.
-    assert left - {"messages.log"} == {"model.keras"}
+    assert left - {"messages.log"} == {"model.keras", "evaluation"}
 
 
 def test_the_same_seed_gives_the_same_numbers_from_a_warm_store(done, data, folder):

@@ -16,7 +16,7 @@ from dl_magics.actions.runs import remote_run, runs
 from dl_magics.actions.runs.run_table import format_size
 from dl_magics.errors import CannotChange, DamagedRun, WrongState
 from dl_magics.runs import evaluation, log, remote_origin, tag
-from dl_magics.runs.report import page
+from dl_magics.runs.report import examples, page
 from dl_magics.store import atomic
 from dl_magics.store.rooted_folder import RootedFolder
 from dl_magics.training import recorder
@@ -26,7 +26,10 @@ _BLOCK = 1 << 20
 _FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # of a zip
 # Everything else in the folder is of this computer: where the run trains, requests, checkpoints.
 _FILES = (recorder.RECIPE_FILE_NAME, log.FILE_NAME, page.FILE_NAME, tag.FILE_NAME)
-_EVALUATIONS = tuple(f"{evaluation.FOLDER}/{split}.json" for split in evaluation.SPLITS)
+_EVALUATIONS = (
+    *(f"{evaluation.FOLDER}/{split}.json" for split in evaluation.SPLITS),
+    examples.FILE_NAME,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,8 @@ _CHECK_BATCH = 32
 class FineTuning:
     """The part of a run that trains the last layers of its network together with the head.
 
-    `frozen` is the network of the run: after `train` its `plain` has the trained layers.
+    `frozen` is the network of the run: after `train` its `plain` has the trained layers, and
+    `trained` is what was trained on which validation examples.
     """
 
     frame: Frame
@@ -48,6 +49,7 @@ class FineTuning:
     frozen: Frozen
     split: SplitNetwork
     activations: FeatureStore
+    trained: tuple[Any, Examples] | None = None
 
     @classmethod
     def prepare(
@@ -138,6 +140,7 @@ class FineTuning:
                 strict=True,
             )
         )
+        self.trained = joint, valid
         keeper = CheckpointSaver(self.paths.run, joint, about, frame.timer)
         with device.hide_retracing_warnings():
             self._look_at_budget(joint, train)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dl_magics.runs.field_rules import BALANCED_ACCURACY
-from dl_magics.training.engine.heads.examples import Examples
+from dl_magics.training.engine.heads.examples import Examples, Values
 
 BATCH = 1024
 # Where classes are less uneven, accuracy and balanced accuracy say the same.
@@ -26,12 +26,9 @@ def evaluate_head(
 
     The loss is weighted as the examples are. Nothing is returned if `stop()` is true after a batch.
     """
-    logits: list[NDArray[np.float64]] = []
-    for at in range(0, len(examples), batch_size):
-        if at and stop():
-            return {}
-        batch = examples.features[at : at + batch_size]
-        logits.append(np.asarray(head.predict_on_batch(batch), np.float64))
+    logits = _predict_logits(head, examples.features, len(examples), batch_size, stop)
+    if not logits:
+        return {}
     likely = _log_probabilities(np.concatenate(logits))
     labels = examples.labels
     losses = -likely[np.arange(len(labels)), labels]
@@ -46,6 +43,25 @@ def evaluate_head(
         recalls = np.bincount(labels, weights=right)[counts > 0] / present
         scores[BALANCED_ACCURACY] = float(recalls.mean())
     return scores
+
+
+def predict_probabilities(head: Any, features: Values, images: int) -> NDArray[np.float64]:
+    """Return the probability of each class for the first images, (images, classes)."""
+    logits = _predict_logits(head, features, images, BATCH, lambda: False)
+    return np.asarray(np.exp(_log_probabilities(np.concatenate(logits))), np.float64)
+
+
+def _predict_logits(
+    head: Any, features: Values, images: int, batch_size: int, stop: Callable[[], bool]
+) -> list[NDArray[np.float64]]:
+    """Return the logits of each batch; none if `stop()` is true after one."""
+    logits: list[NDArray[np.float64]] = []
+    for at in range(0, images, batch_size):
+        if at and stop():
+            return []
+        batch = features[at : min(at + batch_size, images)]
+        logits.append(np.asarray(head.predict_on_batch(batch), np.float64))
+    return logits
 
 
 def _log_probabilities(logits: NDArray[np.float64]) -> NDArray[np.float64]:
