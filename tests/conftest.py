@@ -25,6 +25,7 @@ code_coverage.begin()
 startup.begin()
 
 pytest_plugins = [
+    "support.aws_cli",
     "support.cloud",
     "support.hosts",
     "support.evaluations",

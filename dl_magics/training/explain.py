@@ -11,7 +11,7 @@ from dl_magics.training.recipe import applications
 from dl_magics.training.recipe.recipe import Recipe
 
 _SCRIPT = """\
-import keras
+{command_line}import keras
 import numpy as np
 {names}
 keras.utils.set_random_seed({seed})
@@ -51,7 +51,28 @@ head.compile({optimizer}, {loss}, metrics={metrics})
 )
 
 {unfrozen}probabilities = {probabilities}
-keras.Model(pixels, probabilities).save("model.keras")
+model = keras.Model(pixels, probabilities)
+model.save({model_file})
+right = [model.predict_on_batch(images).argmax(-1) == labels for images, labels in valid]
+print("classes, in the order of the output:", ", ".join(classes))
+print("accuracy on the validation images:", float(np.concatenate(right).mean()))
+"""
+
+_COMMAND_LINE = """\
+import argparse
+import pathlib
+import sys
+
+parser = argparse.ArgumentParser(description="Train a model on a folder of images.")
+parser.add_argument("images", type=pathlib.Path, help="a folder as the one of the run")
+parser.add_argument("--model", type=pathlib.Path, default="model.keras", help="the new file")
+{weights}words = parser.parse_args()
+if words.model.exists():
+    sys.exit(f"{{words.model}} exists: name another file with --model.")
+
+"""
+_WEIGHTS = """\
+parser.add_argument("--weights", required=True, help="the file of the pretrained weights")
 """
 
 _UNFROZEN = """\
@@ -72,7 +93,7 @@ network.compile({fine_optimizer}, {loss}, metrics={metrics})
 
 _SPLIT = """\
 keras.utils.image_dataset_from_directory(
-    {train!r}, image_size=({size}, {size}), crop_to_aspect_ratio=True,
+    {train}, image_size=({size}, {size}), crop_to_aspect_ratio=True,
     validation_split={share}, subset="both", seed={seed},
 )"""
 
@@ -81,7 +102,7 @@ _PARTS = """\
     keras.utils.image_dataset_from_directory(
         folder, image_size=({size}, {size}), crop_to_aspect_ratio=True, seed={seed}
     )
-    for folder in ({train!r}, {valid!r})
+    for folder in ({train}, {valid})
 )"""
 
 
@@ -92,22 +113,63 @@ def write_script(recipe: Recipe) -> str:
     Its numbers differ slightly, as Keras splits, shuffles and decodes the images differently.
     """
     train, valid = layout.find_train_and_valid(recipe.data)
+    return _write_script(
+        recipe,
+        images=(repr(str(train)), repr(str(valid))),
+        weights=repr(recipe.weights),
+        model='"model.keras"',
+    )
+
+
+def write_program(recipe: Recipe) -> str:
+    """Return the same script with a command line, which names the images and the new file.
+
+    Pretrained weights of a file are named there too. Raises BadData where the images are not here.
+    """
+    top = layout.require_folder(recipe.data)
+    train, valid = (
+        " / ".join(["words.images", *map(repr, part.relative_to(top).parts)])
+        for part in layout.find_train_and_valid(recipe.data)
+    )
+    is_file = has_weights_file(recipe)
+    command_line = _COMMAND_LINE.format(weights=_WEIGHTS if is_file else "")
+    return _write_script(
+        recipe,
+        images=(train, valid),
+        weights="words.weights" if is_file else repr(recipe.weights),
+        model="words.model",
+        command_line=command_line,
+    )
+
+
+def has_weights_file(recipe: Recipe) -> bool:
+    """Return whether the pretrained weights are in a file of the user."""
+    return recipe.weights not in (None, "imagenet")
+
+
+def _write_script(
+    recipe: Recipe, *, images: tuple[str, str], weights: str, model: str, command_line: str = ""
+) -> str:
+    """Return the script; folders and files are Python expressions."""
+    train, valid = images
     read = (_SPLIT if train == valid else _PARTS).format(
-        train=str(train),
-        valid=str(valid),
+        train=train,
+        valid=valid,
         share=recipe.valid,
         size=recipe.image_size,
         seed=recipe.seed,
     )
     names = "".join(f"{name} = {pformat(value)}\n" for name, value in recipe.head_names.items())
     return _SCRIPT.format(
+        command_line=command_line,
         names=names,
         seed=recipe.seed,
         read=read,
         size=recipe.image_size,
         prepared=_prepared(recipe),
         model=recipe.model,
-        weights_file=repr(recipe.weights),
+        model_file=model,
+        weights_file=weights,
         pooled=_pooled(recipe),
         batch=recipe.batch_size if isinstance(recipe.batch_size, int) else 32,
         epochs=recipe.epochs,

@@ -33,12 +33,15 @@ def put_steps(
     return [aws_command("cloudwatch", "put_metric_alarm", {**parameters, "Dimensions": dimension})]
 
 
-def renew_steps(context: Context, instance: Instance) -> list[str]:
-    """Return the step that adapts the alarm before a start, if the instance has one."""
+def renew_steps(context: Context, instance: Instance, id_: str) -> list[str]:
+    """Return the step that adapts the alarm before a start, if the instance has one.
+
+    `id_` is the id of the instance, or a variable that has it.
+    """
     record = records.read_record(instance.id)
     if not (record and alarm.is_recorded(instance.id)):
         return []
-    return put_steps(context, instance.id, instance.type, record.idle_seconds)
+    return put_steps(context, id_, instance.type, record.idle_seconds)
 
 
 def delete_steps(id_: str) -> list[str]:

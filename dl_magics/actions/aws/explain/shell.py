@@ -32,13 +32,23 @@ class Variable(str):
     __slots__ = ()
 
 
+class Quoted(str):
+    """A word of a command that is quoted already."""
+
+    __slots__ = ()
+
+
 def make_script(context: Context, steps: Iterable[str]) -> Script:
     """Return the steps, after exports of the selected profile and region."""
+    return Script("\n".join([*export_steps(context), *steps]))
+
+
+def export_steps(context: Context) -> list[str]:
+    """Return the exports of the selected profile and region; no credentials are among them."""
     # The command reads AWS_REGION before AWS_DEFAULT_REGION.
     regions = {"AWS_REGION": context.region, "AWS_DEFAULT_REGION": context.region}
     variables = {**context.profile.environment, **regions, **context.session.endpoint_variables}
-    exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-    return Script("\n".join([*exports, *steps]))
+    return [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
 
 
 def comment(text: str) -> str:
@@ -66,9 +76,13 @@ def aws_command(service: str, call: str, parameters: Mapping[str, Any], *only: s
 
 def join(*words: str) -> str:
     """Return a command; its words are quoted, and variables are replaced by the shell."""
-    return " ".join(
-        f'"{word}"' if isinstance(word, Variable) else shlex.quote(word) for word in words
-    )
+    return " ".join(map(_quote, words))
+
+
+def _quote(word: str) -> str:
+    if isinstance(word, Quoted):
+        return word
+    return f'"{word}"' if isinstance(word, Variable) else shlex.quote(word)
 
 
 def _option_values(value: Any) -> list[str]:
@@ -78,4 +92,17 @@ def _option_values(value: Any) -> list[str]:
         return [value.isoformat()]
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
         return value
-    return [str(value) if isinstance(value, int) else json.dumps(value)]
+    if isinstance(value, int):
+        return [str(value)]
+    text = shlex.quote(json.dumps(value))
+    for variable in _find_variables(value):
+        text = text.replace(variable, f"'\"{variable}\"'")
+    return [Quoted(text)]
+
+
+def _find_variables(value: Any) -> set[Variable]:
+    """Return the variables in a list or an object."""
+    if isinstance(value, Variable):
+        return {value}
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return {found for part in parts for found in _find_variables(part)}

@@ -15,8 +15,9 @@ from dl_magics.aws.network import security_group
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError
 from dl_magics.ssh import host_key_rotation, known_hosts
+from dl_magics.ssh.target import SshTarget
 
-_UNKNOWN_ADDRESS = "192.0.2.1"
+UNKNOWN_ADDRESS = "192.0.2.1"
 
 
 def describe_step(id_: str, field: str) -> str:
@@ -36,15 +37,22 @@ def start_steps(
     if instance.state == "stopping":
         steps.append(wait_step("stopped", instance.id))
     if instance.state in ("stopping", "stopped"):
-        if instance.spot_request:
-            steps.append(_settled_step(instance.spot_request))
-        steps += alarm.renew_steps(context, instance)
-        steps.append(ec2_command("start_instances", {"InstanceIds": [instance.id]}))
+        steps += power_on_steps(context, instance, instance.id)
     if temporary is None:
         temporary = known_hosts.is_temporary(instance.id)
     pinned = temporary or bool(known_hosts.pinned_lines(instance.id))
     login = login_steps(context, instance, instance.id, pinned=pinned, temporary=temporary)
     return [*steps, wait_step("running", instance.id), *login]
+
+
+def power_on_steps(context: Context, instance: Instance, id_: str) -> list[str]:
+    """Return the steps that start a stopped instance; AWS notes the stop of a spot one late.
+
+    `id_` is the id of the instance, or a variable that has it.
+    """
+    noted = [_settled_step(instance.spot_request)] if instance.spot_request else []
+    start = ec2_command("start_instances", {"InstanceIds": [id_]})
+    return [*noted, *alarm.renew_steps(context, instance, id_), start]
 
 
 def stop_steps(instance: Instance) -> list[str]:
@@ -112,23 +120,40 @@ def login_steps(
     `id_` is the id of the instance, or a variable that has it. An instance whose host key is not
     pinned is only asked for it.
     """
-    address = f"IP=$({describe_step(id_, 'PublicIpAddress')})"
+    address = f"IP=$({address_step(id_)})"
     if not pinned:
         scan = join("ssh-keyscan", "-t", "ed25519", Variable("$IP"))
         return [address, f"until {scan}; do sleep 2; done"]
     ssh = _ssh_words(context, instance, id_, identity)
-    check = join(*ssh, "true")
     if not temporary:
-        return [address, f"until {check}; do sleep 2; done"]
-    known = shlex.quote(str(known_hosts.path()))
+        return [address, reach_step(ssh)]
+    return [address, *replace_key_steps(id_, ssh, str(known_hosts.path()))]
+
+
+def address_step(id_: str) -> str:
+    """Return the step that shows the public address, else the private one."""
+    instance = "Reservations[0].Instances[0]"
+    query = f"{instance}.PublicIpAddress || {instance}.PrivateIpAddress"
+    return ec2_command(
+        "describe_instances", {"InstanceIds": [id_]}, "--query", query, "--output", "text"
+    )
+
+
+def reach_step(ssh: list[str]) -> str:
+    """Return the step that waits until this ssh command can log in."""
+    return f"until {join(*ssh, 'true')}; do sleep 2; done"
+
+
+def replace_key_steps(id_: str, ssh: list[str], known: str) -> list[str]:
+    """Return the steps that replace the host key of the user data, in this file of known hosts."""
+    file, new = shlex.quote(known), shlex.quote(f"{known}.new")
     return [
-        address,
         f"until NEW=$({join(*ssh, host_key_rotation.GENERATE)}); do sleep 2; done",
-        f'echo "{id_} $(echo "$NEW" | cut -d" " -f1,2)" >> {known}',
+        f'echo "{id_} $(echo "$NEW" | cut -d" " -f1,2)" >> {file}',
         join(*ssh, host_key_rotation.INSTALL),
-        f'grep -v "^{id_} .* {known_hosts.TEMPORARY}$" {known} > {known}.new',
-        f"mv {known}.new {known}",
-        check,
+        f'grep -v "^{id_} .* {known_hosts.TEMPORARY}$" {file} > {new}',
+        f"mv {new} {file}",
+        join(*ssh, "true"),
     ]
 
 
@@ -144,10 +169,15 @@ def port_steps(context: Context, instance: Instance) -> list[str]:
     return rule_steps(security_group.find_rule_changes(context.session, group, sources), group)
 
 
+def resolve_login(context: Context, instance: Instance, identity: str | None = None) -> SshTarget:
+    """Return how to log in to an instance that need not run: its address is a stand-in."""
+    known = replace(instance, ip=UNKNOWN_ADDRESS, state="running")
+    return access.resolve_target(context, known, identity)
+
+
 def _ssh_words(context: Context, instance: Instance, id_: str, identity: str | None) -> list[str]:
     """Return the ssh command for an instance whose address is in the variable IP."""
-    known = replace(instance, ip=_UNKNOWN_ADDRESS, state="running")
-    target = access.resolve_target(context, known, identity)
+    target = resolve_login(context, instance, identity)
     *options, _ = target.command_line()
     alias = f"HostKeyAlias={instance.id}"
     words = [Variable(f"HostKeyAlias={id_}") if word == alias else word for word in options]

@@ -6,12 +6,12 @@ import json
 import shlex
 import sys
 import uuid
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from dl_magics.actions.aws import access
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.explain import alarm, steps
-from dl_magics.actions.aws.explain.shell import Script, Variable, ec2_command, make_script
+from dl_magics.actions.aws.explain.shell import Script, Variable, ec2_command, join, make_script
 from dl_magics.actions.aws.guard.alarm import KIND
 from dl_magics.actions.aws.launch import pending
 from dl_magics.actions.aws.launch.launch import find_vpc, make_guard_settings, make_request
@@ -32,12 +32,35 @@ _USER_DATA = r"""printf '#cloud-config\n{\n "ssh_keys": {\n  "ed25519_private": 
 _GZIP = "import gzip, sys; sys.stdout.buffer.write(gzip.compress(sys.stdin.buffer.read(), mtime=0))"
 
 
+@dataclass(frozen=True, slots=True)
+class LaunchFiles:
+    """What the commands of a launch read and write, each as a word of a shell.
+
+    `login_key` and `known_hosts` are files, `guard` is a command that prints the boot command and
+    `compress` one that compresses its input.
+    """
+
+    login_key: str
+    known_hosts: str
+    guard: str
+    compress: str
+
+    @classmethod
+    def of_this_computer(cls, plan: LaunchPlan) -> LaunchFiles:
+        """Return those that the magics use."""
+        settings = json.dumps(asdict(make_guard_settings(plan)))
+        guard = shlex.join([sys.executable, "-m", program.COMMAND, settings])
+        compress = shlex.join([sys.executable, "-I", "-c", _GZIP])
+        return cls(_login_file(), str(known_hosts.path()), guard, compress)
+
+
 def launch_script(context: Context, plan: LaunchPlan, *, repeats: bool = False) -> Script:
     """Return the commands that create a missing key pair, group or rule, launch, and log in.
 
     The commands make the keys, so the script has no secret, and enter in the ledger what they
     create. With `repeats` they send the request again that AWS did not answer.
     """
+    files = LaunchFiles.of_this_computer(plan)
     token = pending.find_token(context) if repeats else None
     key = keys.find_key_pair(access.LOGIN_KEY)
     name = access.name_for(key) if key else Variable("$NAME")
@@ -54,14 +77,14 @@ def launch_script(context: Context, plan: LaunchPlan, *, repeats: bool = False) 
     )
     lines = [
         "umask 077; DIR=$(mktemp -d)",
-        *([] if key else _login_key_steps()),
+        *([] if key else [make_key_step(files), name_step(files)]),
         _record_step(context, "creating", "key-pair", id=name),
-        *_key_pair_steps(context, name),
+        *_key_pair_steps(context, name, files),
         _record_step(context, "creating", "security-group", id=name),
         *_group_steps(context, plan, name),
-        *_host_key_steps(token, plan),
+        *host_key_steps(files, token),
         *_launch_steps(context, plan, name, token or uuid.uuid4().hex),
-        _pin_step(id_, Variable("$PUBLIC")),
+        pin_step(id_, Variable("$PUBLIC"), files.known_hosts),
         _record_step(context, "created", "instance", id=id_),
         *(_spot_request_steps(context, id_) if plan.spot else []),
         'rm -r "$DIR"',
@@ -84,7 +107,8 @@ def resume_script(context: Context, instance: Instance) -> Script:
         steps.start_steps(context, instance, temporary=temporary) if instance.costs_money else []
     )
     recorded = _record_step(context, "created", "instance", id=instance.id)
-    pinned = [_pin_step(instance.id, key.public), recorded] if key else []
+    known = str(known_hosts.path())
+    pinned = [pin_step(instance.id, key.public, known), recorded] if key else []
     return make_script(context, [*pinned, *starts])
 
 
@@ -95,33 +119,46 @@ def _alarm_steps(context: Context, plan: LaunchPlan, id_: str) -> list[str]:
     return [recorded, *alarm.put_steps(context, id_, plan.type, plan.limits.idle_seconds)]
 
 
-def _pin_step(id_: str, public: str) -> str:
-    known = shlex.quote(str(known_hosts.path()))
-    return f'echo "{id_} {public} {known_hosts.TEMPORARY}" >> {known}'
+def pin_step(id_: str, public: str, known: str) -> str:
+    """Return the step that pins the host key of the user data in a file of known hosts."""
+    return f'echo "{id_} {public} {known_hosts.TEMPORARY}" >> {join(known)}'
 
 
 def _login_file() -> str:
     return str(keys.key_file(access.LOGIN_KEY))
 
 
-def _login_key_steps() -> list[str]:
-    """Return the steps that make the login key and the name that belongs to it."""
-    file = shlex.quote(_login_file())
+def make_key_step(files: LaunchFiles) -> str:
+    """Return the step that makes the login key."""
+    return f"ssh-keygen -q -t ed25519 -N '' -C dl_magics -f {join(files.login_key)}"
+
+
+def name_step(files: LaunchFiles) -> str:
+    """Return the step that finds the name that belongs to the login key."""
     digest = "openssl dgst -sha256 -r | cut -c1-8"
-    return [
-        f"ssh-keygen -q -t ed25519 -N '' -C dl_magics -f {file}",
-        f'NAME=dl-magics-$(printf %s "$({_PUBLIC.format(file=file)})" | {digest})',
-    ]
+    public = _PUBLIC.format(file=join(files.login_key))
+    return f'NAME=dl-magics-$(printf %s "$({public})" | {digest})'
 
 
-def _key_pair_steps(context: Context, name: str) -> list[str]:
-    if not isinstance(name, Variable) and launch.has_key(context.session, name):
-        return []
+def import_key_steps(name: str, files: LaunchFiles) -> list[str]:
+    """Return the steps that import the login key as a key pair."""
     parameters = launch.make_key_parameters(name, Variable("fileb://$DIR/login.pub"))
     return [
-        f'{_PUBLIC.format(file=shlex.quote(_login_file()))} > "$DIR/login.pub"',
+        f'{_PUBLIC.format(file=join(files.login_key))} > "$DIR/login.pub"',
         ec2_command("import_key_pair", parameters),
     ]
+
+
+def _key_pair_steps(context: Context, name: str, files: LaunchFiles) -> list[str]:
+    if not isinstance(name, Variable) and launch.has_key(context.session, name):
+        return []
+    return import_key_steps(name, files)
+
+
+def create_group_step(name: str, vpc: str) -> str:
+    """Return the step that creates the security group, whose id is then in GROUP."""
+    parameters = security_group.make_parameters(name, vpc)
+    return f"GROUP=$({ec2_command('create_security_group', parameters, *_only('GroupId'))})"
 
 
 def _group_steps(context: Context, plan: LaunchPlan, name: str) -> list[str]:
@@ -132,18 +169,14 @@ def _group_steps(context: Context, plan: LaunchPlan, name: str) -> list[str]:
     rules = security_group.find_rule_changes(session, known, list(plan.sources))
     if known:
         return [f"GROUP={known}", *steps.rule_steps(rules, Variable("$GROUP"))]
-    parameters = security_group.make_parameters(name, vpc)
-    create = ec2_command("create_security_group", parameters, *_only("GroupId"))
-    return [f"GROUP=$({create})", *steps.rule_steps(rules, Variable("$GROUP"))]
+    return [create_group_step(name, vpc), *steps.rule_steps(rules, Variable("$GROUP"))]
 
 
-def _host_key_steps(token: str | None, plan: LaunchPlan) -> list[str]:
+def host_key_steps(files: LaunchFiles, token: str | None = None) -> list[str]:
     """Return the steps that write the user data, with a new host key or that of a request."""
     file = shlex.quote(str(keys.key_file(f"host-{token}"))) if token else '"$DIR/host_key"'
-    settings = make_guard_settings(plan)
-    guard = shlex.join([sys.executable, "-m", program.COMMAND, json.dumps(asdict(settings))])
-    text = _USER_DATA.replace("FILE", file).replace("GUARD", guard)
-    compressed = text.replace("GZIP", shlex.join([sys.executable, "-I", "-c", _GZIP]))
+    text = _USER_DATA.replace("FILE", file).replace("GUARD", files.guard)
+    compressed = text.replace("GZIP", files.compress)
     new = [] if token else [f"ssh-keygen -q -t ed25519 -N '' -C '' -f {file}"]
     return [
         *new,
@@ -153,6 +186,14 @@ def _host_key_steps(token: str | None, plan: LaunchPlan) -> list[str]:
 
 
 def _launch_steps(context: Context, plan: LaunchPlan, name: str, token: str) -> list[str]:
+    return [
+        _record_step(context, "creating", "instance", token=token),
+        run_step(plan, name, token),
+    ]
+
+
+def run_step(plan: LaunchPlan, name: str, token: str) -> str:
+    """Return the step that launches the planned instance, whose id is then in ID."""
     request = make_request(
         plan,
         key=name,
@@ -160,10 +201,8 @@ def _launch_steps(context: Context, plan: LaunchPlan, name: str, token: str) -> 
         token=token,
         user_data=Variable("fileb://$DIR/user-data"),
     )
-    run = ec2_command(
-        "run_instances", launch.make_parameters(request), *_only("Instances[0].InstanceId")
-    )
-    return [_record_step(context, "creating", "instance", token=token), f"ID=$({run})"]
+    parameters = launch.make_parameters(request)
+    return f"ID=$({ec2_command('run_instances', parameters, *_only('Instances[0].InstanceId'))})"
 
 
 def _spot_request_steps(context: Context, id_: str) -> list[str]:

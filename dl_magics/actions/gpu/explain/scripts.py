@@ -34,6 +34,8 @@ from dl_magics.sync.spec import SyncJob
 _PROBE = "from dl_magics.host import probe_script as p; print(p.build_script('BEGIN', 'END'))"
 _WRITE = "import sys; from {module} import {name}; sys.stdout.buffer.write({data})"
 _LOCAL_PORT = 8890
+RSYNC_OPTIONS = ("-rlpt", "--partial", "--mkpath", "--chmod=ugo-s,o-w")
+"""What `rsync` copies as `%sync` does."""
 
 
 def connect_script(host: SshHost, found: HostInfo, env: str | None, *, setup: bool) -> Script:
@@ -152,7 +154,7 @@ def sync_script(direction: Direction, job: SyncJob, *, delete: bool, replace: bo
     folder = job.folder.removeprefix("./")
     there = f"{host}:{f'{folder}/{job.names[0]}' if job.names else f'{folder}/'}"
     source, target = (here, there) if direction == "up" else (there, here)
-    options = ["-rlpt", "--partial", "--mkpath", "--chmod=ugo-s,o-w"]
+    options = list(RSYNC_OPTIONS)
     options += ["--delete"] if delete else []
     options += ["--force"] if replace else []
     return Script(shlex.join(["rsync", *options, "-e", shlex.join(words), source, target]))

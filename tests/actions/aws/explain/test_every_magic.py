@@ -15,6 +15,7 @@ LINES = {
     "aws_bill": "%aws_bill --explain",
     "aws_check": "%aws_check --explain",
     "aws_cleanup": "%aws_cleanup -f --explain",
+    "aws_export": "%aws_export --replace --explain",
     "aws_get": "%aws_get gpu --user rocky --explain",
     "aws_get_p2": "%aws_get_p2 --explain",
     "aws_get_t2": "%aws_get_t2 --explain",

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from dl_magics.actions.aws import context
 from dl_magics.ssh import known_hosts
 from dl_magics.store import paths
-
-AWS = shutil.which("aws") or str(Path(__file__).parents[4] / "build/awscli/bin/aws")
-pytestmark = pytest.mark.skipif(not Path(AWS).exists(), reason="the aws command is not installed")
+from support import aws_cli
 
 
 @pytest.fixture
-def paste(monkeypatch):
+def paste(aws_command):
     """Run lines in a shell with a minimal environment; return its output."""
 
     def pasted(script: str) -> str:
-        path = f"{Path(AWS).parent}:{os.environ['PATH']}"
-        lines = script.replace("aws ec2 wait", "sleep 1; aws ec2 wait")
         done = subprocess.run(
             ["/bin/sh", "-e"],
-            input=lines,
-            env={"PATH": path, "AWS_PAGER": "", "HOME": os.environ["HOME"]},
+            input=script,
+            env=aws_cli.make_environment(aws_command),
             capture_output=True,
             text=True,
             check=False,
