@@ -8,6 +8,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.aws.options import EXPLAIN
+from dl_magics.magics.help.groups import HelpGroup, help_group
 
 if TYPE_CHECKING:
     from dl_magics.actions.aws.explain.shell import Script
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 class ExportMagics(Magics):
     """The magic `%aws_export`."""
 
+    @help_group(HelpGroup.PRACTICE)
     @magic_arguments()
     @argument("folder", nargs="?", default="aws-scripts", help="new folder (default: aws-scripts)")
     @argument("--run", default="", help="name of the run, or a part of it; default: the newest")
