@@ -11,7 +11,7 @@ import shlex
 from dataclasses import replace
 
 from dl_magics.actions.aws.context import Context
-from dl_magics.actions.aws.explain import alarm, steps
+from dl_magics.actions.aws.explain import steps
 from dl_magics.actions.aws.explain.shell import (
     Variable,
     aws_command,
@@ -19,21 +19,24 @@ from dl_magics.actions.aws.explain.shell import (
     export_steps,
     join,
 )
-from dl_magics.actions.aws.guard import records
-from dl_magics.actions.aws.guard.limits import GuardLimits, LimitOptions
 from dl_magics.actions.aws.launch import explain, launch
-from dl_magics.actions.aws.launch.explain import LaunchFiles
-from dl_magics.actions.aws.launch.plan import MIN_DISK_GIB, LaunchPlan
-from dl_magics.aws import images
+from dl_magics.actions.runs.export import launch_script
+from dl_magics.actions.runs.export.layout import (
+    FILES,
+    FIND_ADDRESS,
+    GUARD,
+    ID,
+    ID_FILE,
+    KNOWN_HOSTS,
+    SETTINGS,
+    SSH,
+    ask_step,
+    make_script,
+)
 from dl_magics.aws.monitoring import cloudwatch
-from dl_magics.aws.network import subnets
-from dl_magics.aws.spot.market import SpotOptions
-from dl_magics.core import money
 from dl_magics.core.instance import Instance
 from dl_magics.errors import WrongState
 from dl_magics.guard import program
-from dl_magics.actions.runs.export import launch_script
-from dl_magics.actions.runs.export.layout import FILES, FIND_ADDRESS, GUARD, ID, ID_FILE, KNOWN_HOSTS, LOGIN, SETTINGS, SSH, ask_step, make_script
 from dl_magics.ssh import known_hosts
 from dl_magics.ssh.target import SshTarget
 
@@ -235,5 +238,3 @@ def _terminate() -> str:
         *steps.terminate_steps(ID, ""),
         f'[ -z "$({found} 2>/dev/null)" ] || {delete}',
     )
-
-

@@ -12,7 +12,14 @@ from dl_magics.actions.aws.guard import records
 from dl_magics.actions.aws.guard.limits import GuardLimits, LimitOptions
 from dl_magics.actions.aws.launch import explain, launch
 from dl_magics.actions.aws.launch.plan import MIN_DISK_GIB, LaunchPlan
-from dl_magics.actions.runs.export.layout import FILES, ID, ID_FILE, KNOWN_HOSTS, ask_step, make_script
+from dl_magics.actions.runs.export.layout import (
+    FILES,
+    ID,
+    ID_FILE,
+    KNOWN_HOSTS,
+    ask_step,
+    make_script,
+)
 from dl_magics.aws import images
 from dl_magics.aws.network import subnets
 from dl_magics.aws.spot.market import SpotOptions
@@ -24,7 +31,7 @@ _NAME = Variable("$NAME")
 
 def write_launch(context: Context, planned: LaunchPlan, instance: Instance) -> str:
     """Return the script that launches another instance, once the exported one is terminated."""
-    question = f"Launch a {planned.type}, {instance.price_text}, with {planned.disk_gib} GiB of disk?"
+    planned_for = f"{planned.type}, {instance.price_text}, with {planned.disk_gib} GiB of disk"
     filters = [
         {"Name": "group-name", "Values": [_NAME]},
         {"Name": "vpc-id", "Values": [vpc := launch.find_vpc(context, planned)]},
@@ -39,7 +46,7 @@ def write_launch(context: Context, planned: LaunchPlan, instance: Instance) -> s
         '  echo "$ID is $STATE: ./start.sh starts it, ./terminate.sh ends it." >&2',
         "  exit 1",
         "fi",
-        ask_step(shlex.quote(question)),
+        ask_step(shlex.quote(f"Launch a {planned_for}?")),
         ': "${KEY:?Name a private key file in settings.sh. launch.sh makes one that is missing}"',
         "umask 077",
         "DIR=$(mktemp -d)",

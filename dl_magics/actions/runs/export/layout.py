@@ -19,7 +19,6 @@ if [ "${{1-}}" != -y ]; then
 fi"""
 
 
-
 def make_script(about: str, *lines: str, ahead: str = "") -> str:
     """Return a script that works in its own folder and knows the settings.
 
