@@ -22,7 +22,7 @@ FAST := core data runs store ssh widgets aws training/recipe training/engine/hea
 	$(addprefix training/engine/test_,networks.py pipeline.py) \
 	$(addprefix magics/,test_arguments.py test_loading.py display/test_messages.py)
 
-.PHONY: help demo lab test check pytest lint notebooks floors networks chaos budgets histories guard-histories fuzz bench gpu pictures clean
+.PHONY: help demo lab test check pytest lint notebooks floors networks chaos budgets histories guard-histories fuzz bench gpu pictures docs clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -95,6 +95,10 @@ gpu: ## check and measure all that needs an NVIDIA GPU: DATA=path/to/photos WEIG
 pictures: build/installed-for-tests ## take the pictures of the README in JupyterLab: DATA=photos WEIGHTS=vgg16.weights.h5
 	PHOTOS=$(DATA) WEIGHTS=$(WEIGHTS) $(BIN)/python -m pytest -q --timeout=1800 tests/journeys/pictures.py
 
+docs: build/docs-installed ## build the pages of docs/ into build/docs, without a warning
+	$(BIN)/python -m sphinx -q -W --keep-going -d build/docs-cache docs build/docs
+	@echo "The pages: build/docs/index.html"
+
 clean: ## take away what make made, the virtual environment too
 	rm -rf $(VENV) build tests/widgets/js/node_modules labextension/node_modules labextension/lib
 
@@ -148,6 +152,11 @@ build/panel: $(PANEL) | build/installed
 		else echo "Without Node 20 or newer, JupyterLab opens without the panel of dl_magics."; fi
 	@touch $@
 
+# Its reference pages are made from the code, which is installed for the demo.
+build/docs-installed: pyproject.toml | build/installed
+	HATCH_BUILD_NO_HOOKS=true $(BIN)/python -m pip install --quiet --no-compile --editable '.[docs]'
+	@touch $@
+
 build/node:
 	@command -v npm >/dev/null || { echo "The panel of JupyterLab is built with Node 20 or newer, which is not installed."; false; }
 	@mkdir -p build && touch $@
@@ -160,10 +169,10 @@ build/installed-for-tests: build/packages build/npm build/awscli/done build/sche
 
 # Python compiles what it imports; all of three backends at once would take a minute.
 build/packages: pyproject.toml $(PANEL) | build/venv build/node
-	$(BIN)/python -m pip install --quiet --no-compile --editable '.[lab,practice]' nbclient --group test --group backends
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[lab,practice,docs]' nbclient --group test --group backends
 	@# Three processes of pytest would compile what Keras imports three times.
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -c 'import keras'
-	@touch build/installed build/panel $@
+	@touch build/installed build/panel build/docs-installed $@
 
 # The lowest versions of what we import; of what only tests import, the newest that fits.
 build/floors/done: pyproject.toml | build/venv build/node
