@@ -1,5 +1,6 @@
 """Modules that are covered by a test of another name.
 
+export: tests/actions/runs/export/test_export.py
 options: tests/magics/aws/test_power.py
 stopping: tests/actions/runs/test_remote_finetune.py
 """
