@@ -57,6 +57,8 @@ class FinetuneMagics(Magics):
 
             %finetune data/dogscats --check
 
+            %finetune data/dogscats --tensorboard logs
+
         The data folder has one subfolder per class, or train/ and valid/ with one subfolder per
         class each. The body is Python: settings, and optionally head(features), a function that
         gets the features and returns the last hidden layer. It may use variables of the notebook
@@ -69,6 +71,9 @@ class FinetuneMagics(Magics):
         --resume continues an interrupted run: the newest, or the one that is named
         (--resume 2026-11-22_2354). It ends with exactly the numbers of an uninterrupted run. The
         run keeps its own recipe, so the cell has no body.
+
+        --tensorboard FOLDER sends each epoch to TensorBoard, --mlflow EXPERIMENT, --wandb PROJECT
+        and --trackio PROJECT to these. If one fails, the run goes on and says so once.
 
         ::
 
@@ -125,18 +130,25 @@ class FinetuneMagics(Magics):
         """
         from dl_magics.actions.gpu import sync
         from dl_magics.actions.runs import estimate, finetune, place, runs, when_done
+        from dl_magics.actions.runs.trackers import export, options
         from dl_magics.training import explain
         from dl_magics.training.recipe import cell_parser
         from dl_magics.training.recipe.recipe import describe_sample
         from dl_magics.training.run import Run
 
-        line = strip_comment(line)
+        line, trackers = options.split_line(strip_comment(line))
         if any(word.partition("=")[0] == training_cell.RESUME for word in line.split()):
             run = runs.find_resumable(training_cell.parse_resume(line, cell))
             print_line(place.describe_resumed(run))
             ending = when_done.plan_resumed(run)
             return training_cell.watch_training(
-                self.shell, self.live, run, lambda stop: finetune.resume(run, stop), ending
+                self.shell,
+                self.live,
+                run,
+                lambda stop: export.send_live(
+                    finetune.resume(run, stop), trackers, run.name, print_line
+                ),
+                ending,
             )
         names = {**self.shell.user_ns, **(local_ns or {})}
         words = [word for word in line.split(" ") if word not in (_EXPLAIN, _CHECK, _FORCE)]
@@ -156,12 +168,16 @@ class FinetuneMagics(Magics):
             print_line(sampled)
         if where.kernel and (unlike := sync.describe_difference(recipe.data)):
             print_line(unlike)
+        for each in trackers:
+            print_line(each.view)
         run = Run(runs.create_folder(recipe))
         return training_cell.watch_training(
             self.shell,
             self.live,
             run,
-            lambda stop: finetune.finetune(recipe, run.path, stop, where),
+            lambda stop: export.send_live(
+                finetune.finetune(recipe, run.path, stop, where), trackers, run.name, print_line
+            ),
             ending,
         )
 

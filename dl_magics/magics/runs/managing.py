@@ -9,6 +9,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 from dl_magics.errors import BadSetting
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.aws.options import EXPLAIN
+from dl_magics.magics.display.updatable import print_line
 from dl_magics.magics.help.groups import HelpGroup, help_group
 from dl_magics.magics.prompts import Notice, confirm
 
@@ -42,6 +43,10 @@ class RunsMagics(Magics):
         help="write a run into a zip: model, recipe, events, report (default: RUN.zip)",
     )
     @argument("--delete", nargs="+", metavar="NAME", help="delete runs by their full names")
+    @argument("--tensorboard", metavar="FOLDER", help="send the listed runs to TensorBoard")
+    @argument("--mlflow", metavar="EXPERIMENT", help="send the listed runs to MLflow")
+    @argument("--wandb", metavar="PROJECT", help="send the listed runs to W&B")
+    @argument("--trackio", metavar="PROJECT", help="send the listed runs to Trackio")
     @argument("-y", "--yes", action="store_true", help="answer yes to the confirmation")
     @EXPLAIN
     @line_magic
@@ -55,6 +60,7 @@ class RunsMagics(Magics):
             %runs --compare 2026-11-22_2354 2026-11-23_0102
             %runs --tag 2026-11-22_2354 five heads, unfrozen
             %runs --export 2026-11-22_2354 ~/for-ana.zip
+            %runs dogscats --tensorboard logs
             %runs --delete 2026-11-22_235400_vgg16_dogscats
 
         The list ends with the runs that are only on the connected host. RUN is the name of a run or
@@ -69,6 +75,8 @@ class RunsMagics(Magics):
         from dl_magics.actions.runs.comparison import compare
         from dl_magics.actions.runs.explain import scripts
         from dl_magics.actions.runs.sharing import tagging
+        from dl_magics.actions.runs.trackers import options
+        from dl_magics.actions.runs.trackers.export import send_runs
         from dl_magics.magics.display import predict_progress
 
         args = parse_argstring(self.runs, line)
@@ -94,6 +102,8 @@ class RunsMagics(Magics):
             confirm(planned.question, yes=args.yes)
             return Notice(deletion.delete_runs(planned))
         listed = runs.list_runs(args.part)
+        if trackers := options.choose_given(vars(args)):
+            return Notice(send_runs(listed, trackers, print_line))
         for run in listed:
             predict_progress.show_in(self.shell, run)
         return listed
