@@ -35,7 +35,10 @@ def _finetune_words(context: CompletionContext) -> list[str]:
         names = runs.list_resumable_names()
     else:
         written = re.search(r"\s(-[-\w]*)$", before)
-        names = [f"--{name.replace('_', '-')} " for name in (*SETTINGS, "resume")] + ["--explain"]
+        from dl_magics.actions.runs.trackers import options
+
+        taken = (*SETTINGS, "resume", *options.KINDS)
+        names = [f"--{name.replace('_', '-')} " for name in taken] + ["--explain"]
     if not written:
         return []
     return _continue_token(context, written[1], names)

@@ -31,6 +31,7 @@ def test_a_setting_is_completed_in_the_body(shell):
 def test_an_option_is_completed_on_the_line(shell):
     assert completed(shell, "%finetune data --image") == ["%finetune data --image-size "]
     assert "%finetune data --pooling " in completed(shell, "%finetune data --p")
+    assert completed(shell, "%finetune data --tensor") == ["%finetune data --tensorboard "]
 
 
 def test_values_and_other_cells_are_not_completed(shell):

@@ -69,15 +69,62 @@ def test_a_cell_trains_and_returns_its_run(shell, data, home, capsys):
     assert shown[6].endswith(" · done")
 
 
-def test_a_line_trains_and_its_run_can_be_assigned(shell, data, capsys):
+TRACKIO = """
+calls = []
+
+class Run:
+    def log(self, values, step=None):
+        calls.append((step, values))
+
+    def finish(self):
+        calls.append("finish")
+
+def init(**options):
+    calls.append(options["name"])
+    return Run()
+"""
+
+
+@pytest.fixture
+def trackio(tmp_path, monkeypatch):
+    """A module in place of Trackio's; it keeps its calls."""
+    (tmp_path / "trackio.py").write_text(TRACKIO)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield lambda: sys.modules["trackio"].calls
+    sys.modules.pop("trackio", None)
+
+
+def test_a_line_trains_and_its_run_can_be_assigned(shell, data, capsys, trackio):
     shell.push({"DATA": str(data)})
 
-    shell.run_cell(f"run = %finetune '{{DATA}}' {FLAGS}")
+    shell.run_cell(f"run = %finetune '{{DATA}}' {FLAGS} --trackio pets")
 
     run = shell.user_ns["run"]
     assert run.status == "done"
     assert run.classes == ["blue", "red"]
     assert run.predict(data / "red").skipped == {}
+    # Each epoch was sent while it trained.
+    name, *epochs, totals, end = trackio()
+    assert (name, end) == (run.name, "finish")
+    assert [(step, values["loss"]) for step, values in epochs] == [
+        (n, loss) for n, loss in enumerate(run.history["loss"], start=1)
+    ]
+    assert totals[1]["seconds"] > 0
+    assert "Trackio: trackio show --project pets, in a terminal" in lines(capsys)
+
+
+def test_the_listed_runs_are_sent_afterwards(shell, home, trackio):
+    for name in ("2026-11-03_cats", "2026-11-04_dogs"):
+        run_events.write_log(
+            home / "runs" / name,
+            run_events.make_events(run_events.epoch(1), ended=RunEnded(status="done")),
+        )
+
+    said = shell.run_cell("%runs cats --trackio pets").result
+
+    assert said.startswith("1 of 1 runs sent.")
+    assert trackio()[0] == "2026-11-03_cats"
+    assert len(trackio()) == 4
 
 
 @pytest.mark.parametrize(
