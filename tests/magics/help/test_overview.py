@@ -39,7 +39,8 @@ def registered():
 
 
 def parse_finetune(line, body):
-    """`%%finetune` has settings in place of arguments."""
+    """`%%finetune` has settings in place of arguments; those of trackers need their packages."""
+    line = re.sub(r"--(tensorboard|mlflow|wandb|trackio) \S+", "", line)
     words = [word for word in line.split() if word not in ("--check", "--explain", "-f")]
     if words[:1] == [training_cell.RESUME]:
         training_cell.parse_resume(line, body)
