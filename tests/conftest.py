@@ -8,6 +8,7 @@ version: tests/remote_code/test_bundle.py
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import tempfile
 from collections.abc import Iterator
@@ -155,15 +156,22 @@ def garbage_of_one_module() -> None:
     gc.freeze()
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """New folders; `mktemp` would read the names of all others for the next free one."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(n) for n in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def home(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def home(tmp_path: Path, homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """Our folder, new for each test."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    own = next(homes)
+    own.mkdir(mode=0o700)
+    monkeypatch.setenv("HOME", str(own))
     folder = tmp_path / "dl_magics_home"
     monkeypatch.setenv("DL_MAGICS_HOME", str(folder))
     return folder

@@ -22,8 +22,10 @@ from dl_magics.runs.events import Event, parse_event
 
 _ROOT = Path(__file__).parents[3]
 # On sys.path for the first import only: the packages beside dl_magics are for another Python.
+# The first entry is the folder of the notebook, whose modules are not meant.
 _START = (
-    f"import sys; sys.path.append({str(_ROOT)!r}); import dl_magics.training.theano.keras1; "
+    f"import sys; sys.path[:1] = []; sys.path.append({str(_ROOT)!r}); "
+    "import dl_magics.training.theano.keras1; "
     "sys.path.pop(); from dl_magics.training.theano.keras1 import worker; worker.main()"
 )
 _SECONDS_TO_END = 10
@@ -42,12 +44,18 @@ class Interpreter:
     device: str = ""
 
     def environment(self) -> dict[str, str]:
-        """Return the environment variables of the process; the user's Theano settings apply."""
+        """Return the environment variables of the process; the user's Theano settings apply.
+
+        Those of Python do not. Theano writes C code in the order of sets of strings: only where
+        their hashes are those of the last process does it find what that one compiled.
+        """
+        own = {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
         files = os.pathsep.join(map(str, theanorc.list_files()))
         flags = [os.environ.get("THEANO_FLAGS", ""), "floatX=float32"]
         flags += [f"device={self.device}"] if self.device else []
         return {
-            **os.environ,
+            **own,
+            "PYTHONHASHSEED": "0",
             "HOME": self.home,
             "KERAS_BACKEND": "theano",
             "THEANORC": files,
@@ -61,7 +69,7 @@ class Process:
     def __init__(self, interpreter: Interpreter) -> None:
         self._wrote = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
-            [interpreter.python, "-W", "ignore", "-I", "-c", _START],
+            [interpreter.python, "-W", "ignore", "-s", "-c", _START],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._wrote,

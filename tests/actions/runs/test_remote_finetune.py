@@ -29,7 +29,7 @@ from support import tiny_keras
 from support.ec2_client import until
 from support.images import plant_faults, write_pets
 from support.limits.disk import mount_small_disk
-from support.old_keras import COMPILED, theano_flags, theano_python
+from support.old_keras import COMPILED, CXX_FLAGS, theano_flags, theano_python
 
 SETTINGS = "weights = None\nimage_size = 32\ndense = [8]\nbatch_size = 8\nmixed_precision = False\n"
 CELL = f"%%finetune colours\n{SETTINGS}epochs = 2"
@@ -247,7 +247,7 @@ def test_what_the_host_refuses_is_raised_here_and_leaves_nothing_on_either_side(
 @pytest.fixture
 def theano(run, host_home):
     """Theano is chosen on the instance; what it compiles is kept for other tests."""
-    rc = f"[global]\nbase_compiledir = {COMPILED}\n[gcc]\ncxxflags = -O0\n"
+    rc = f"[global]\nbase_compiledir = {COMPILED}\n[gcc]\ncxxflags = {CXX_FLAGS}\n"
     (host_home / ".theanorc").write_text(rc)
     run(f"%backend theano --setup {theano_python()}")
     yield

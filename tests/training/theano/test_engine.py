@@ -270,7 +270,22 @@ def test_a_killed_interpreter_fails_the_run(done, data, tmp_path, interpreter):
     assert last[0].status == "failed"
 
 
-def test_closing_a_run_ends_its_process(done, data, tmp_path, interpreter):
+def test_a_process_finds_what_the_last_one_compiled(interpreter):
+    """Theano finds it by its C code, which it writes in the order of sets of strings."""
+    program = [interpreter.python, "-s", "-c", "print({*dir(str)})"]
+
+    orders = {subprocess.check_output(program, env=interpreter.environment()) for _ in range(3)}
+
+    assert len(orders) == 1
+
+
+def test_a_process_imports_nothing_of_the_notebook_folder_and_ends_with_its_run(
+    done, data, tmp_path, interpreter, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    for name in ("json", "keras", "theano"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('not this one')")
     events = engine.run(
         tiny_keras.recipe(data), tiny_keras.paths(tmp_path), interpreter=interpreter
     )
