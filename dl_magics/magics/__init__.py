@@ -24,6 +24,7 @@ from dl_magics.magics.gpu_cells import GpuCellMagics
 from dl_magics.magics.help.magic import HelpMagics
 from dl_magics.magics.practice import PracticeMagics
 from dl_magics.magics.runs.managing import RunsMagics
+from dl_magics.magics.runs.tuning import TuningMagics
 from dl_magics.magics.sync import SyncMagics
 from dl_magics.store import notebook_session, paths
 
@@ -42,6 +43,7 @@ ALL: tuple[type[Magics], ...] = (
     FinetuneMagics,
     RunsMagics,
     *results.ALL,
+    TuningMagics,
     FeaturesMagics,
     HelpMagics,
 )

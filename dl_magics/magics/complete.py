@@ -106,7 +106,7 @@ def complete_runs(context: CompletionContext) -> SimpleMatcherResult:
     """Complete the names of runs, and the options of `%runs`."""
     line = context.full_text.splitlines()[context.cursor_line] if context.full_text else ""
     before = line[: context.cursor_position]
-    written = re.match(r"\s*%?(runs|attach)\s(?:.*\s)?(\S*)$", before)
+    written = re.match(r"\s*%?(runs|attach|lr_find)\s(?:.*\s)?(\S*)$", before)
     if not written:
         return {"completions": []}
     magic, word = written.groups()
@@ -174,6 +174,7 @@ _WORDS = {
     "runs": ("--compare", "--tag", "--export", "--delete", "--yes", "--explain"),
     "attach": ("--explain",),
     "--split": ("valid", "test", "train"),
+    "lr_find": ("--explain",),
     "--image-data-format": ("channels_last", "channels_first", "tf", "th"),
     "--floatx": ("float16", "float32", "float64"),
 }

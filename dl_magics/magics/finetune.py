@@ -78,8 +78,9 @@ class FinetuneMagics(Magics):
         ::
 
             setting             default     meaning
-            model               "VGG16"     any model of keras.applications, with its own
-                                            preprocessing
+            model               "VGG16"     any model of keras.applications, any image backbone of
+                                            KerasHub ("dinov2_small"), or one of your own, as a
+                                            variable or a .keras file; with its own preprocessing
             weights             "imagenet"  pretrained weights: "imagenet", a file, or None for
                                             random initialization
             image_size          None        height and width in pixels; None is the default of the
@@ -108,7 +109,8 @@ class FinetuneMagics(Magics):
             dense               [256]       sizes of the hidden layers of the head; [] for none
             dropout             0.5         fraction of units to drop in the head
             pooling             "avg"       input of the head: the mean or the maximum of each
-                                            feature map, or the whole map (None)
+                                            feature map, the class token of a vision transformer
+                                            ("cls", its default), or the whole map (None)
             augment             0           augmented copies of each training image
             valid               0.2         fraction kept for validation if the folder has no
                                             valid/
@@ -130,9 +132,10 @@ class FinetuneMagics(Magics):
         """
         from dl_magics.actions.gpu import sync
         from dl_magics.actions.runs import estimate, finetune, place, runs, when_done
+        from dl_magics.actions.runs.models import own_model
         from dl_magics.actions.runs.trackers import export, options
         from dl_magics.training import explain
-        from dl_magics.training.recipe import cell_parser
+        from dl_magics.training.recipe import cell_parser, pretrained
         from dl_magics.training.recipe.recipe import describe_sample
         from dl_magics.training.run import Run
 
@@ -152,7 +155,7 @@ class FinetuneMagics(Magics):
             )
         names = {**self.shell.user_ns, **(local_ns or {})}
         words = [word for word in line.split(" ") if word not in (_EXPLAIN, _CHECK, _FORCE)]
-        recipe = cell_parser.parse_cell(" ".join(words), cell, names)
+        recipe = cell_parser.parse_cell(" ".join(words), cell, names, own_model.find_model)
         if _EXPLAIN in line.split(" "):
             print(explain.write_script(recipe))
             return None
@@ -162,6 +165,8 @@ class FinetuneMagics(Magics):
             return estimate.estimate_run(recipe, where)
         ending = when_done.plan_ending(recipe, where, force=_FORCE in line.split(" "))
         print_line(where.sentence)
+        if said := pretrained.describe(pretrained.find_pretrained(recipe.model)):
+            print_line(said)
         if recipe.budget:
             print_line(estimate.estimate_run(recipe, where).sentence)
         if sampled := describe_sample(recipe):

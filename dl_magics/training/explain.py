@@ -5,9 +5,8 @@ from __future__ import annotations
 from pprint import pformat
 
 from dl_magics.data import layout
+from dl_magics.training.backbones import network_code
 from dl_magics.training.engine.heads import keras_code
-from dl_magics.training.engine.networks import SCALES
-from dl_magics.training.recipe import applications
 from dl_magics.training.recipe.recipe import Recipe
 
 _SCRIPT = """\
@@ -20,10 +19,7 @@ classes = train.class_names
 
 # The frozen part: raw RGB pixels to features.
 pixels = keras.Input(({size}, {size}, 3))
-x = {prepared}
-base = keras.applications.{model}(
-    include_top=False, weights={weights_file}, input_shape=({size}, {size}, 3)
-)
+{base}
 base.trainable = False
 x = base(x, training=False)
 {pooled}frozen = keras.Model(pixels, x)
@@ -166,26 +162,15 @@ def _write_script(
         seed=recipe.seed,
         read=read,
         size=recipe.image_size,
-        prepared=_prepared(recipe),
-        model=recipe.model,
+        base=network_code.write_base(recipe, weights),
         model_file=model,
-        weights_file=weights,
-        pooled=_pooled(recipe),
+        pooled=network_code.write_pooling(recipe),
         batch=recipe.batch_size if isinstance(recipe.batch_size, int) else 32,
         epochs=recipe.epochs,
         patience=recipe.patience,
         unfrozen=_unfrozen(recipe),
         **keras_code.write_head(recipe),
     )
-
-
-def _prepared(recipe: Recipe) -> str:
-    preprocessing = applications.APPLICATIONS[recipe.model].preprocessing
-    if preprocessing == "none":
-        return "pixels"
-    scale, offset = SCALES[preprocessing]
-    raw = "keras.ops.flip(pixels, axis=-1)" if preprocessing == "caffe" else "pixels"
-    return f"keras.layers.Rescaling({scale}, {offset})({raw})"
 
 
 def _unfrozen(recipe: Recipe) -> str:
@@ -200,8 +185,3 @@ def _unfrozen(recipe: Recipe) -> str:
         patience=recipe.patience,
         **keras_code.write_fine_tuning(recipe),
     )
-
-
-def _pooled(recipe: Recipe) -> str:
-    layers = {"avg": "GlobalAveragePooling2D", "max": "GlobalMaxPooling2D"}
-    return f"x = keras.layers.{layers[recipe.pooling]}()(x)\n" if recipe.pooling else ""

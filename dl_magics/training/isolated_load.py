@@ -45,18 +45,22 @@ def refuse_sockets_and_programs() -> None:
     sys.addaudithook(refuse)
 
 
-def load_model(path: Path) -> str:
-    """Load a `.keras` file; return what in its weights the engine does not write, or ""."""
-    import keras
-
+def find_problem_in_weights(path: Path) -> str:
+    """Return why the weights in a `.keras` file are not read, or "" if they can be."""
     from dl_magics.training import hdf5_file
     from dl_magics.training.model_archive import WEIGHTS_FILE
 
     with zipfile.ZipFile(path) as archive:
         # HDF5 seeks back and forth, for which a member of an archive is read from its beginning.
         weights = archive.read(WEIGHTS_FILE)
-    problem = hdf5_file.find_problem(io.BytesIO(weights), len(weights))
-    del weights
+    return hdf5_file.find_problem(io.BytesIO(weights), len(weights))
+
+
+def load_model(path: Path) -> str:
+    """Load a `.keras` file; return what in its weights the engine does not write, or ""."""
+    import keras
+
+    problem = find_problem_in_weights(path)
     if not problem:
         keras.saving.load_model(path, compile=False, safe_mode=True)
     return problem
@@ -71,6 +75,7 @@ def answer_request(kind: str) -> None:
     foreign = failed = ""
     try:
         from dl_magics.training import hdf5_file
+        from dl_magics.training.backbones import hub
 
         if kind == KERAS:
             # Creates the backend's device too, before anything is refused.
@@ -78,6 +83,8 @@ def answer_request(kind: str) -> None:
 
             keras.ops.convert_to_numpy(keras.ops.zeros(1))
         path = Path(sys.stdin.readline().rstrip("\n"))
+        if kind == KERAS:
+            hub.import_for(path)
         refuse_sockets_and_programs()
         if kind == KERAS:
             foreign = load_model(path)

@@ -10,14 +10,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dl_magics.errors import BadSetting
 from dl_magics.runs import remote_origin
 from dl_magics.store import private
 from dl_magics.training import backend_messages, kernel_run, phases
+from dl_magics.training.backbones import hub, kept_model, load
 from dl_magics.training.engine import pipeline
-from dl_magics.training.recipe import applications
+from dl_magics.training.recipe import pretrained
+from dl_magics.training.recipe.hub_presets import HubPreset
 from dl_magics.training.recipe.recipe import Recipe
+from dl_magics.training.run import Run
 from dl_magics.training.theano import convolutions, select
-from dl_magics.training.weights import weights
+from dl_magics.training.tuning import range_test
 
 EVENT = "dl_magics_event"
 """The type of the IOPub messages that carry the events of a run."""
@@ -74,14 +78,38 @@ def prepare_run(_user: dict[str, Any], *, recipe: dict[str, Any]) -> None:
     asked = Recipe.from_json(recipe)
     on_keras = select.select_engine(asked, home_folder()) is pipeline.run
     phases.find_images(asked)
-    application = applications.APPLICATIONS[asked.model]
+    model = pretrained.find_pretrained(asked.model)
     if asked.weights == "imagenet" and not on_keras:
         convolutions.convolutions_file(home_folder("weights"))
-    elif weights.needs_download(application, asked.weights, home_folder("weights")):
+    elif isinstance(model, HubPreset):
+        hub.require_installed(f"model = {asked.model!r}")
+    if on_keras and load.needs_download(model, asked.weights, home_folder("weights")):
         with backend_messages.hold_back():
-            weights.load_base(
-                application, application.smallest, asked.weights, home_folder("weights")
-            )
+            load.load_backbone(model, asked.image_size, asked.weights, home_folder("weights"))
+
+
+def save_model(user: dict[str, Any], *, name: str) -> None:
+    """Save a Keras model of the kernel on this host; print the path of its file.
+
+    Raises BadSetting where the kernel has no such model.
+    """
+    if not kept_model.is_keras_model(user.get(name)):
+        kind = type(user[name]).__name__ if name in user else "not defined"
+        raise BadSetting(
+            f"model = {name}: no value of the notebook; in the GPU kernel it is {kind}.",
+            fix='Strings need quotes: model = "VGG16"',
+        )
+    print(kept_model.keep_model(user[name], name, home_folder("models")))
+
+
+def find_learning_rate(_user: dict[str, Any], *, run: str) -> None:
+    """Try growing learning rates on the features of a run of this host; print the curve as JSON.
+
+    Raises NotTrained where its features are missing.
+    """
+    recipe = Run(home_folder("runs") / run).state.recipe
+    curve = range_test.find_learning_rate(Recipe.from_json(recipe), run, home_folder("features"))
+    print(json.dumps(curve.to_json()))
 
 
 def home_folder(name: str = "") -> Path:

@@ -57,6 +57,18 @@ class LoadCheck:
             )
         return self._process
 
+    def load_own(self, file: Path) -> None:
+        """Load a model that somebody saved with Keras, as `load` does one of the engine."""
+        model_archive.check_own_model(file)
+        answer = self._ask(file)
+        if answer["foreign"]:
+            raise model_archive.foreign_file(file, answer["foreign"])
+        if answer["failed"]:
+            raise NotLoadable(
+                f"{file} cannot be loaded by Keras: {answer['failed']}",
+                fix='Save it with this version of Keras: my_model.save("my_model.keras")',
+            )
+
     def load(self, file: Path, versions: Mapping[str, str]) -> None:
         """Load a model; `versions` are those of the packages that saved it.
 

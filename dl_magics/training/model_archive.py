@@ -14,13 +14,16 @@ from typing import Any
 
 from dl_magics.errors import DamagedRun, NotLoadable
 from dl_magics.training import backend_messages
-from dl_magics.training.engine.networks import CLASSES_FILE
-from dl_magics.training.model_classes import allowed_classes
+from dl_magics.training.backbones import hub
+from dl_magics.training.model_classes import allowed_classes, registered_name
 
 WEIGHTS_FILE = "model.weights.h5"
+CLASSES_FILE = "classes.json"
 
 _CONFIG_FILE = "config.json"
-_MEMBERS = {_CONFIG_FILE, "metadata.json", WEIGHTS_FILE, CLASSES_FILE}
+# What Keras writes, and what the engine adds.
+_OWN_MEMBERS = {_CONFIG_FILE, "metadata.json", WEIGHTS_FILE}
+_MEMBERS = {*_OWN_MEMBERS, CLASSES_FILE}
 # The longest description of a network of keras.applications has 1 MB.
 _LONGEST_JSON = 2**25
 
@@ -39,8 +42,7 @@ def check_archive(path: Path, registered: Collection[str] = ()) -> None:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            problem = _find_foreign_member(archive, path.stat().st_size)
-            problem = problem or find_foreign_class(json.loads(_read(archive)), registered)
+            problem = _find_problem(archive, path.stat().st_size, _MEMBERS, registered)
     except (zipfile.BadZipFile, KeyError, ValueError, RecursionError, OSError) as error:
         raise damaged_file(path, str(error)) from error
     if problem:
@@ -54,9 +56,22 @@ def load_model(path: Path) -> Any:
         import keras
 
         try:
+            hub.import_for(path)
             return keras.saving.load_model(path, compile=False, safe_mode=True)
         except (KeyError, ValueError, OSError) as error:
             raise damaged_file(path, str(error)) from error
+
+
+def check_own_model(path: Path, registered: Collection[str] = ()) -> None:
+    """Check a `.keras` file that somebody saved with Keras, as `check_archive` does.
+
+    Raises NotLoadable, and DamagedRun where the file is not a complete archive.
+    """
+    with zipfile.ZipFile(path) as archive:
+        members = _OWN_MEMBERS | ({CLASSES_FILE} & set(archive.namelist()))
+        problem = _find_problem(archive, path.stat().st_size, members, registered)
+    if problem:
+        raise foreign_file(path, problem)
 
 
 def damaged_file(path: Path, problem: str) -> DamagedRun:
@@ -97,12 +112,22 @@ def find_objects(config: Any) -> Iterator[dict[str, Any]]:
             waiting += each
 
 
-def _find_foreign_member(archive: zipfile.ZipFile, size: int) -> str:
+def _find_problem(
+    archive: zipfile.ZipFile, size: int, wanted: Collection[str], registered: Collection[str]
+) -> str:
+    if problem := _find_foreign_member(archive, size, wanted):
+        return problem
+    if CLASSES_FILE in wanted:
+        json.loads(archive.read(CLASSES_FILE))
+    return find_foreign_class(json.loads(archive.read(_CONFIG_FILE)), registered)
+
+
+def _find_foreign_member(archive: zipfile.ZipFile, size: int, wanted: Collection[str]) -> str:
     members = archive.infolist()
     names = [each.filename for each in members]
-    if sorted(names) != sorted(_MEMBERS):
-        foreign = sorted(set(names) - _MEMBERS) or sorted(_MEMBERS - set(names)) or names
-        return f"it does not consist of {', '.join(sorted(_MEMBERS))} alone: {_quote(foreign[0])}"
+    if sorted(names) != sorted(wanted):
+        foreign = sorted(set(names) - set(wanted)) or sorted(set(wanted) - set(names)) or names
+        return f"it does not consist of {', '.join(sorted(wanted))} alone: {_quote(foreign[0])}"
     if any(each.compress_type != zipfile.ZIP_STORED for each in members):
         return "it is compressed, which Keras does not do"
     if sum(each.file_size for each in members) > size:
@@ -110,11 +135,6 @@ def _find_foreign_member(archive: zipfile.ZipFile, size: int) -> str:
     if any(each.file_size > _LONGEST_JSON for each in members if each.filename != WEIGHTS_FILE):
         return f"a description in it is longer than {_LONGEST_JSON:,} bytes"
     return ""
-
-
-def _read(archive: zipfile.ZipFile) -> bytes:
-    json.loads(archive.read(CLASSES_FILE))
-    return archive.read(_CONFIG_FILE)
 
 
 def find_foreign_class(config: Any, registered: Collection[str] = ()) -> str:
@@ -128,7 +148,8 @@ def find_foreign_class(config: Any, registered: Collection[str] = ()) -> str:
             continue
         classes = allowed_classes(module) if _is_name(module) else frozenset()
         # Keras looks the registered name up first.
-        if not _is_in(name, classes) or each.get("registered_name") not in (None, name):
+        known = (None, name, registered_name(module, name))
+        if not _is_in(name, classes) or each.get("registered_name") not in known:
             return f"it uses {_quote(name)} of {_quote(module)}"
     return ""
 

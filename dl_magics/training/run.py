@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from html import escape
@@ -17,6 +16,7 @@ from dl_magics.runs.record import RunRecord
 from dl_magics.runs.state import RunState
 from dl_magics.text import escape_controls
 from dl_magics.training import load_check, model_archive
+from dl_magics.training.backbones import own
 from dl_magics.training.engine.pipeline import MODEL
 from dl_magics.training.evaluation.evaluate import evaluate_split, require_split
 from dl_magics.training.evaluation.report import Report, write_report
@@ -209,8 +209,8 @@ class Run:
         registered: list[str] = []
         if remote_origin.load(self.path):
             load_check.check_fetched(self.path, path, self.state.versions)
-        elif keras := sys.modules.get("keras"):
-            registered += keras.saving.get_custom_objects()
+        else:
+            registered += own.list_registered()
         model_archive.check_archive(path, registered)
 
     @property

@@ -81,3 +81,10 @@ def weights(run: Path) -> dict[str, Any]:
 def losses(events: list[Event]) -> list[dict[str, float]]:
     """Return the numbers of each epoch."""
     return [dict(event.logs) for event in events if event.kind == "epoch_ended"]
+
+
+def pixels(path: Path, size: int) -> Any:
+    """Return the pixels of a square photo, as a run reads them."""
+    from dl_magics.data import images
+
+    return images.decode(path.read_bytes(), size)

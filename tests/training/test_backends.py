@@ -63,6 +63,7 @@ print(json.dumps(told))
 GRAD_CAM = """
 import keras
 import numpy as np
+from dl_magics.training.backbones.backbone import Backbone
 from dl_magics.training.engine import networks
 from dl_magics.training.evaluation.grad_cam import GradCam
 from dl_magics.training.evaluation.model_parts import take_apart
@@ -70,7 +71,7 @@ from dl_magics.training.evaluation.model_parts import take_apart
 pixels = keras.Input((8, 8, 3))
 base = keras.Model(pixels, keras.layers.Conv2D(2, 1, use_bias=False)(pixels))
 base.set_weights([np.array([[1, 0], [0, 1], [0.5, -0.5]], np.float32).reshape(1, 1, 3, 2)])
-frozen = networks.add_ends(base, "none", 8, "avg")
+frozen = Backbone(base).add_ends(8, "avg")
 features = keras.Input((2,))
 head = keras.Model(features, keras.layers.Dense(2)(features), name="head")
 head.set_weights([np.array([[3, -1], [-2, 2]], np.float32), np.zeros(2, np.float32)])

@@ -30,3 +30,17 @@ def call_function(kernel: NotebookKernel, function: Callable[..., Any], **argume
     )
     with kernel.client.interrupt_at_exit(request):
         kernel_call.raise_failure(request)
+
+
+def read_output(kernel: NotebookKernel, function: Callable[..., Any], **arguments: Any) -> str:
+    """Call `function(namespace, **arguments)` as `call_function` does; return what it printed."""
+    cell = build_cell(kernel, function, arguments)
+    request = kernel.client.execute(
+        cell, silent=True, store_history=False, title=f"{function.__name__}()"
+    )
+    with kernel.client.interrupt_at_exit(request):
+        return "".join(
+            message["content"]["text"]
+            for message in kernel_call.checked_messages(request)
+            if message["header"]["msg_type"] == "stream" and message["content"]["name"] == "stdout"
+        )

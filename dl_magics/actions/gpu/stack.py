@@ -98,7 +98,7 @@ def judge_layers(
 
 
 def _weights(host_info: HostInfo) -> Layer:
-    for name in (applications.find_application("VGG16").file, weights.VGG16_FILE):
+    for name in (applications.APPLICATIONS["VGG16"].file, weights.VGG16_FILE):
         if name in host_info.weights:
             return Layer("VGG16 weights", "✓", name)
     return Layer(

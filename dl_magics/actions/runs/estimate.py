@@ -201,15 +201,16 @@ def _describe(recipe: Recipe, images: tuple[int, int] | None, where: str) -> str
         if images
         else f"the images of {recipe.data}, which are not on this computer"
     )
-    return f"{recipe.model} at {recipe.image_size} px, {count}, {recipe.epochs} epochs, on {where}"
+    network = f"{recipe.model_name} at {recipe.image_size} px"
+    return f"{network}, {count}, {recipe.epochs} epochs, on {where}"
 
 
 def _describe_basis(recipe: Recipe, type_: str, speeds: Sequence[Speed]) -> str:
     where = type_ or "this computer"
     kept = "Features that are kept are not computed again."
     if any(each.image for each in speeds):
-        return f"Measured in {len(speeds)} runs of {recipe.model} on {where}. {kept}"
-    return f"Estimated by the kind of device: no run of {recipe.model} on {where} yet. {kept}"
+        return f"Measured in {len(speeds)} runs of {recipe.model_name} on {where}. {kept}"
+    return f"Estimated by the kind of device: no run of {recipe.model_name} on {where} yet. {kept}"
 
 
 def _describe_memory(recipe: Recipe, views: int) -> str:

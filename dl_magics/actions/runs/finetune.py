@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 from dl_magics.actions.runs import remote_finetune
+from dl_magics.actions.runs.models import own_model
 from dl_magics.actions.runs.place import TrainingPlace
 from dl_magics.runs import remote_origin
 from dl_magics.runs.events import Event
@@ -29,6 +30,7 @@ def finetune(recipe: Recipe, folder: Path, stop: Stop, place: TrainingPlace) -> 
     early, a local run is logged as interrupted and a remote run keeps training.
     """
     with recorder.remove_if_not_started(folder):
+        own_model.check_file(recipe)
         if place.kernel:
             yield from remote_finetune.start_run(place.kernel, place.host, recipe, folder, stop)
         else:

@@ -18,6 +18,7 @@ from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
 from dl_magics.actions.runs import remote_run
 from dl_magics.actions.runs.elsewhere import move
+from dl_magics.actions.runs.models import own_model
 from dl_magics.actions.runs.place import describe_host
 from dl_magics.errors import KernelDied, WeightsNotFound
 from dl_magics.runs import remote_origin
@@ -49,7 +50,8 @@ def start_run(
     """
     data = place.find_data(kernel, recipe.data)
     _leave_if(stop)
-    remote_recipe = replace(recipe, data=data)
+    remote_recipe = own_model.provide_on_host(kernel, replace(recipe, data=data))
+    _leave_if(stop)
     remote_recipe = replace(remote_recipe, weights=_provide_weights(kernel, remote_recipe))
     _leave_if(stop)
     recorder.write_recipe(folder, remote_recipe.to_json())
@@ -80,6 +82,7 @@ def _move(
     move.check_may_move(record.folder.name, origin, kernel.host)
     target = kernel.host.resolve_target()
     moved = replace(recipe, data=move.find_data(recipe.data, kernel.host, target))
+    moved = own_model.provide_on_host(kernel, moved)
     moved = replace(moved, weights=_provide_weights(kernel, moved))
     move.upload_run(record.folder, target, f"{remote_run.RUNS}/{record.folder.name}")
     return moved
@@ -161,9 +164,9 @@ def _provide_weights(kernel: NotebookKernel, recipe: Recipe) -> str | None:
     try:
         remote_call.call_function(kernel, kernel_entry.prepare_run, **arguments)
     except WeightsNotFound:
-        application = applications.APPLICATIONS[recipe.model]
-        local = weights.find_local_file(application, paths.data_folder("weights"))
-        if not local:
+        application = applications.APPLICATIONS.get(recipe.model)
+        local = application and weights.find_local_file(application, paths.data_folder("weights"))
+        if not application or not local:
             raise
         is_keras_file = local.name == application.file
         blocking.wait_for(

@@ -26,7 +26,7 @@ _MAX_NAME = 60
 def create_folder(recipe: Recipe) -> Path:
     """Create the folder of a new run, for example `2026-11-22_235400_vgg16_dogscats`."""
     data = _slug(Path(recipe.data).absolute().name)
-    name = f"{time.strftime('%Y-%m-%d_%H%M%S')}_{_slug(recipe.model)}_{data}".rstrip("_")
+    name = f"{time.strftime('%Y-%m-%d_%H%M%S')}_{_slug(recipe.model_name)}_{data}".rstrip("_")
     parent = paths.data_folder("runs")
     for count in range(1, 1000):
         folder = parent / (name if count == 1 else f"{name}-{count}")

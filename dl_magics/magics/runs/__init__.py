@@ -1,1 +1,1 @@
-"""The magic that lists, compares, tags, exports and deletes runs: `%runs`."""
+"""The magics about runs: `%runs` and `%lr_find`."""

@@ -13,12 +13,12 @@ from dl_magics.data.quality import copies, folder_rules, parts
 from dl_magics.errors import BadData
 from dl_magics.runs.events import EpochEnded, Warned
 from dl_magics.text import escape_controls
+from dl_magics.training.backbones import load
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.extraction import Broken, View
 from dl_magics.training.engine.heads.training import RATES
-from dl_magics.training.recipe import applications
+from dl_magics.training.recipe import pretrained
 from dl_magics.training.recipe.recipe import Recipe
-from dl_magics.training.weights import weights
 
 _FEW_TO_VALIDATE = 30
 _SHOW = "%check_data PATH shows them"
@@ -140,10 +140,10 @@ def warn_of_divergence(epoch: EpochEnded, classes: int) -> Iterator[Warned]:
 
 def warn_of_download(recipe: Recipe, folder: Path) -> Iterator[Warned]:
     """Yield a warning if the weights have to be downloaded."""
-    if weights.needs_download(applications.APPLICATIONS[recipe.model], recipe.weights, folder):
+    if load.needs_download(pretrained.find_pretrained(recipe.model), recipe.weights, folder):
         yield Warned(
             code="fetching_weights",
-            text=f"The ImageNet weights of {recipe.model} are not on this computer yet; "
+            text=f"The pretrained weights of {recipe.model} are not on this computer yet; "
             "they are downloaded now.",
             fix="This happens once.",
         )

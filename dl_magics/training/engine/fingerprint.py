@@ -26,8 +26,9 @@ def feature_space(recipe: Recipe, frozen: Frozen, precision: str, found: Device)
     import keras
 
     return {
-        "model": recipe.model,
+        "model": recipe.model_name,
         "network": frozen.sha256,
+        "preprocessing": frozen.preprocessing,
         "cut": recipe.pooling or "map",
         "image_size": recipe.image_size,
         "decoder": images.DECODER,
@@ -42,7 +43,7 @@ def run_identity(
     """Return what a run trains on; images are identified by content and order."""
     return {
         "recipe": recipe.to_json(),
-        "weights": frozen.sha256,
+        "weights": f"{frozen.sha256} {frozen.preprocessing}",
         "data": [digest_images(train), digest_images(valid)],
         "batch_size": batch_size,
     }

@@ -15,25 +15,15 @@ from typing import Any
 import numpy as np
 
 from dl_magics.store import atomic
+from dl_magics.training.backbones import load
+from dl_magics.training.backbones.backbone import Backbone
 from dl_magics.training.engine.heads.network import join_probabilities, strip_training
 from dl_magics.training.engine.keras_context import default_keras_config, seeded_generators
-from dl_magics.training.recipe import applications
-from dl_magics.training.recipe.applications import Preprocessing
+from dl_magics.training.model_archive import CLASSES_FILE
+from dl_magics.training.recipe import pretrained
+from dl_magics.training.recipe.own_model import OwnModel, is_own_model
 from dl_magics.training.recipe.recipe import Recipe
-from dl_magics.training.weights import weights
 from dl_magics.training.weights.graph import graph_sha256
-
-CLASSES_FILE = "classes.json"
-
-# What `preprocess_input` of keras.applications does, as scale and offset of raw RGB pixels.
-# Source: keras/src/applications/imagenet_utils.py.
-_MEAN = np.array([0.485, 0.456, 0.406])
-_DEVIATION = np.array([0.229, 0.224, 0.225])
-SCALES: dict[Preprocessing, tuple[Any, Any]] = {
-    "caffe": (1.0, [-103.939, -116.779, -123.68]),
-    "tf": (1 / 127.5, -1.0),
-    "torch": (list(1 / (255 * _DEVIATION)), list(-_MEAN / _DEVIATION)),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,17 +31,25 @@ class Frozen:
     """A pretrained network that is not trained: raw RGB pixels (n, size, size, 3) to features.
 
     `plain` computes in float32 and is part of the saved model; `fast` has the same weights and
-    computes in the requested precision. `sha256` is the digest of its graph and its weights.
+    computes in the requested precision. `backbone` is what is inside `plain`, `half` what is inside
+    `fast`. `sha256` is the digest of its graph and its weights.
     """
 
     plain: Any
     fast: Any
     sha256: str
+    backbone: Backbone
+    half: Backbone
 
     @property
     def base(self) -> Any:
-        """The network of `keras.applications` in `plain`."""
-        return find_base(self.plain)
+        """The network in `plain` without its preprocessing."""
+        return self.backbone.network
+
+    @property
+    def preprocessing(self) -> str:
+        """What is done to pixels before the network, and what of its output is left out."""
+        return f"{self.backbone.scaling} {self.backbone.prefix}"
 
     @property
     def features(self) -> tuple[int, ...]:
@@ -66,34 +64,57 @@ class Frozen:
     @property
     def widest(self) -> int:
         """The number of values of the widest layer, for one image."""
-        shapes = [layer.output.shape[1:] for layer in _layers(self.plain)]
-        return max(int(math.prod(size or 1 for size in shape)) for shape in shapes)
+        return max(_count_values(layer) for layer in _layers(self.plain))
 
 
 def find_base(network: Any) -> Any:
-    """Return the network of `keras.applications` in one that `add_ends` returned."""
+    """Return the network in one that `Backbone.add_ends` returned."""
     return next(layer for layer in network.layers if hasattr(layer, "layers"))
 
 
 def _layers(model: Any) -> Iterator[Any]:
+    import keras
+
     for layer in model.layers:
         yield layer
-        if hasattr(layer, "layers"):
+        if isinstance(layer, keras.Model):
             yield from _layers(layer)
+
+
+def _count_values(layer: Any) -> int:
+    """Return the number of values that a layer computes for one image."""
+    import keras
+
+    most = 0
+    for output in keras.tree.flatten(layer.output):
+        shape = [size or 1 for size in output.shape[1:]]
+        count = math.prod(shape)
+        if len(shape) == 2:
+            # Tokens: the layers inside a block are four times as wide, and each of its heads, of 64
+            # values, compares each token with all others.
+            count = max(4 * count, shape[0] * count // 64)
+        most = max(most, count)
+    return most
 
 
 def build_frozen(recipe: Recipe, precision: str, folder: Path) -> Frozen:
     """Return the frozen part of a recipe; the last one is cached for the next run."""
     path, changed = recipe.weights, 0.0
-    if path not in (None, "imagenet"):
+    if is_own_model(recipe.model):
+        changed = _changed_at(Path(recipe.model).expanduser())
+    elif path not in (None, "imagenet"):
         file = Path(path).expanduser().absolute()
-        path, changed = str(file), file.stat().st_mtime if file.is_file() else 0.0
+        path, changed = str(file), _changed_at(file)
     seed = recipe.seed if path is None else 0
     # Only ImageNet's weights are stored there: other networks are the same for every folder.
     stored = folder if path == "imagenet" else Path()
     return _frozen(
         recipe.model, recipe.image_size, recipe.pooling, path, changed, seed, precision, stored
     )
+
+
+def _changed_at(file: Path) -> float:
+    return file.stat().st_mtime if file.is_file() else 0.0
 
 
 @lru_cache(maxsize=1)
@@ -107,50 +128,20 @@ def _frozen(
     precision: str,
     folder: Path,
 ) -> Frozen:
-    pretrained = applications.APPLICATIONS[model]
+    asked = pretrained.find_pretrained(model)
     with default_keras_config("float32"), seeded_generators(seed):
-        base = weights.load_base(pretrained, size, path, folder)
-        plain = add_ends(base, pretrained.preprocessing, size, pooling)
-    fast = plain
-    if precision != "float32":
+        backbone = load.load_backbone(asked, size, path, folder)
+        plain = backbone.add_ends(size, pooling)
+    half, fast = backbone, plain
+    # The layers of a model of one's own keep the precision in which it was saved.
+    if precision != "float32" and not isinstance(asked, OwnModel):
         with default_keras_config(precision), seeded_generators(seed):
-            half = weights.load_base(pretrained, size, None, folder)
-            half.set_weights(base.get_weights())
-            fast = add_ends(half, pretrained.preprocessing, size, pooling)
-    digest = hashlib.sha256(graph_sha256(base).encode())
-    for values in base.get_weights():
+            half = load.copy_backbone(asked, backbone, size)
+            fast = half.add_ends(size, pooling)
+    digest = hashlib.sha256(graph_sha256(backbone.network).encode())
+    for values in backbone.network.get_weights():
         digest.update(np.ascontiguousarray(values).data)
-    return Frozen(plain, fast, digest.hexdigest())
-
-
-def add_ends(base: Any, preprocessing: Preprocessing, size: int, pooling: str | None) -> Any:
-    """Return a network from raw RGB pixels to features: `base` behind its preprocessing."""
-    import keras
-
-    pixels = keras.Input((size, size, 3), name="pixels", dtype="float32")
-    prepared = pixels
-    if preprocessing != "none":
-        if preprocessing == "caffe":
-            prepared = keras.ops.flip(prepared, axis=-1)
-        scale, offset = SCALES[preprocessing]
-        prepared = keras.layers.Rescaling(scale, offset, dtype="float32", name="preprocess")(
-            prepared
-        )
-    base.trainable = False
-    features = pool_map(base(prepared, training=False), pooling)
-    return keras.Model(pixels, features, name="frozen", trainable=False)
-
-
-def pool_map(features: Any, pooling: str | None) -> Any:
-    """Return the features of a feature map, in float32."""
-    import keras
-
-    # Means in half precision lose digits: always pool in float32.
-    if pooling == "avg":
-        return keras.layers.GlobalAveragePooling2D(dtype="float32", name="pool")(features)
-    if pooling == "max":
-        return keras.layers.GlobalMaxPooling2D(dtype="float32", name="pool")(features)
-    return keras.layers.Activation("linear", dtype="float32", name="map")(features)
+    return Frozen(plain, fast, digest.hexdigest(), backbone, half)
 
 
 def join_model(network: Frozen, trained_head: Any) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 from dl_magics.runs.events import Event, RunResumed, stamp_events
 from dl_magics.runs.paths import RunPaths
 from dl_magics.training import backend_messages, keras_import, phases
+from dl_magics.training.backbones import load
 from dl_magics.training.checks import data_checks, disk_space, head_check
 from dl_magics.training.engine import (
     checkpoint,
@@ -42,7 +43,6 @@ from dl_magics.training.evaluation import final
 from dl_magics.training.phases import Frame
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.storage import spaces
-from dl_magics.training.weights import weights
 
 MODEL = "model.keras"
 
@@ -98,7 +98,7 @@ class _KerasSteps:
         # What can be refused without Keras is refused before it is imported.
         folder = phases.find_images(recipe)
         require_weighted_classes(recipe, folder.classes)
-        weights.require_file(recipe.weights)
+        load.require_usable(recipe)
         images = frame.scan_images(folder)
         with backend_messages.hold_back(self.paths.run):
             keras_import.import_keras(self._stop_during_import)

@@ -85,7 +85,7 @@ class ResumePoint:
             )
         if not self._has_same("weights", about):
             raise NotResumable(
-                f"The weights of {self.recipe.model} are not those that the run began with "
+                f"The weights of {self.recipe.model_name} are not those that the run began with "
                 f"(weights = {self.recipe.weights!r}).",
                 fix=f"Put the file back and repeat, {new_run}",
             )
@@ -192,13 +192,16 @@ def _seconds(events: Sequence[Event]) -> dict[str, float]:
 
 
 def _without_paths(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recipe without where its images and weights are: on another host elsewhere.
+    """Return a recipe without where its images, model and weights are: on another host elsewhere.
 
     The images and, by their sha256, the weights are compared by content.
     """
-    weights = recipe.get("weights")
-    name = PurePosixPath(weights).name if isinstance(weights, str) else weights
-    return {**recipe, "data": None, "weights": name}
+    names = {
+        key: PurePosixPath(value).name if isinstance(value, str) else value
+        for key in ("model", "weights")
+        for value in [recipe.get(key)]
+    }
+    return {**recipe, "data": None, **names}
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -20,7 +20,7 @@ _POOLING = ("MaxPooling2D", "AveragePooling2D")
 class ModelParts:
     """The steps of a saved model in order; each is called on the result of the one before it.
 
-    `frozen` maps pixels to features, and `base` is the network of `keras.applications` in it;
+    `frozen` maps pixels to features, and `base` is the pretrained network in it;
     `head` maps features to logits, and `ends` these to probabilities.
     """
 
@@ -47,6 +47,8 @@ class ModelParts:
         A pooling at the end of the network is left to the second: the map has more pixels without
         it. None where the network does not end in a map.
         """
+        if len(self.base.outputs) > 1:
+            return None
         output = self.base.outputs[0]
         poolings: list[Any] = []
         while len(output.shape) == 4:

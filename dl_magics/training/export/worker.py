@@ -15,6 +15,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from dl_magics.training.backbones import hub
+
 REQUEST, PIXELS, ANSWER = "request.json", "pixels.npy", "answer.json"
 _LABELS, _CLASSES = "labels.txt", "classes.json"
 _MOST_IMAGES = 4096
@@ -132,6 +134,7 @@ def answer_request(folder: Path) -> None:
     try:
         import keras
 
+        hub.import_for(Path(request["model"]))
         model = keras.saving.load_model(request["model"], compile=False, safe_mode=True)
         answer["needs"] = export(model, path, request["classes"])
         if request["runs"]:

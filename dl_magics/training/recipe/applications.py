@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import csv
-import difflib
-import re
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Literal, cast
-
-from dl_magics.errors import BadSetting
 
 Preprocessing = Literal["caffe", "tf", "torch", "none"]
 
@@ -46,27 +42,3 @@ def _read() -> dict[str, Application]:
 
 
 APPLICATIONS = _read()
-
-
-def find_application(name: str) -> Application:
-    """Return a model by name, as `VGG16`, `vgg_16_imagenet` or `resnet-50`; raises BadSetting."""
-    models = {_plain(each): each for each in APPLICATIONS}
-    wanted = _plain(name)
-    if wanted in models:
-        return APPLICATIONS[models[wanted]]
-    begun = [each for each in models if wanted and each.startswith(wanted)]
-    # Of the names that begin so, the shortest: VGG16, not VGG19; ResNet50, not ResNet101.
-    near = (
-        sorted(begun, key=lambda each: (len(each), each))
-        or difflib.get_close_matches(wanted, models, n=1, cutoff=0.4)
-        or ["vgg16"]
-    )
-    nearest = models[near[0]]
-    raise BadSetting(
-        f"model = {name!r} is none of the {len(APPLICATIONS)} models of keras.applications.",
-        fix=f'Nearest: model = "{nearest}". All: {", ".join(APPLICATIONS)}',
-    )
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\W_]", "", name.lower().removesuffix("_imagenet"))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import difflib
 import re
 import shlex
-import symtable
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dl_magics.errors import BadSetting
+from dl_magics.training.recipe.notebook_names import find_free_names, is_plain, to_native
 from dl_magics.training.recipe.recipe import Recipe, check_settings, quote_value
 
 # Names available to head(features) besides its own imports.
@@ -19,8 +18,20 @@ GIVEN = ("keras", "layers", "ops")
 _ASSIGNMENT = re.compile(r"(?<!\S)([A-Za-z_]\w*)\s*=\s*([^\s=]\S*)")
 
 
-def parse_cell(line: str, cell: str, names: Mapping[str, Any]) -> Recipe:
+FindModel = Callable[[str, Any], str | None]
+
+
+def find_no_model(_name: str, _value: Any) -> None:
+    """Return None: no value is a model."""
+
+
+def parse_cell(
+    line: str, cell: str, names: Mapping[str, Any], find_model: FindModel = find_no_model
+) -> Recipe:
     """Return the recipe of a cell; `names` are the variables of the notebook.
+
+    `find_model` gets the name that `model` is set to and its value, None if it has none; it returns
+    the file of a model, or None.
 
     Raises
     ------
@@ -28,7 +39,7 @@ def parse_cell(line: str, cell: str, names: Mapping[str, Any]) -> Recipe:
         where the line or the body is not valid.
     """
     data, on_line = parse_line(line)
-    body = _Body(cell, names)
+    body = _Body(cell, names, find_model)
     twice = sorted(on_line.keys() & body.settings.keys())
     if twice:
         raise BadSetting(
@@ -105,12 +116,13 @@ def _literal(value: str) -> Any:
 class _Body:
     """The settings and the head in the body of a cell."""
 
-    def __init__(self, cell: str, names: Mapping[str, Any]) -> None:
+    def __init__(self, cell: str, names: Mapping[str, Any], find_model: FindModel) -> None:
         self.settings: dict[str, Any] = {}
         self.head = ""
         self.head_names: dict[str, Any] = {}
         self._own: dict[str, Any] = {}
         self._names = names
+        self._find_model = find_model
         kept: list[ast.stmt] = []
         for node in _parsed(cell):
             match node:
@@ -127,8 +139,15 @@ class _Body:
         self._keep(kept)
 
     def _assign(self, name: str, value: ast.expr) -> None:
+        if name == "model" and isinstance(value, ast.Name) and value.id not in self._own:
+            given = self._names.get(value.id)
+            if not (is_plain(to_native(given)) and value.id in self._names) and (
+                file := self._find_model(value.id, given)
+            ):
+                self.settings[name] = file
+                return
         written = ast.unparse(value)
-        used = {used: self._value(used) for used in _free(written)}
+        used = {used: self._value(used) for used in find_free_names(written)}
         try:
             result = eval(written, {**used})
         except Exception as error:
@@ -151,8 +170,8 @@ class _Body:
                 f"The name {name!r} is not defined.",
                 fix=f'{nearest}Strings need quotes: model = "VGG16"',
             )
-        value = _native(self._names[name])
-        if not _plain(value):
+        value = to_native(self._names[name])
+        if not is_plain(value):
             raise BadSetting(
                 f"{name} of your notebook is of type {type(value).__name__}; "
                 "only plain values are supported.",
@@ -167,7 +186,7 @@ class _Body:
         if not functions:
             return
         self.head = ast.unparse(ast.Module(kept, []))
-        free = _free(self.head)
+        free = find_free_names(self.head)
         self.head_names = {name: self._value(name) for name in free if name not in GIVEN}
 
 
@@ -207,41 +226,3 @@ def _refused(node: ast.stmt) -> BadSetting:
         fix="The body may contain settings (epochs = 5) and head(features); put other code "
         "into a separate cell.",
     )
-
-
-def _free(code: str) -> list[str]:
-    """Return the free names of code, without Python's builtins."""
-    module = symtable.symtable(code, "<%%finetune>", "exec")
-    bound = {
-        each.get_name() for each in module.get_symbols() if each.is_assigned() or each.is_imported()
-    }
-    used = {
-        each.get_name()
-        for table in _tables(module)
-        for each in table.get_symbols()
-        if each.is_global() and each.is_referenced()
-    }
-    return sorted(name for name in used - bound if not hasattr(builtins, name))
-
-
-def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
-    yield table
-    for inner in table.get_children():
-        yield from _tables(inner)
-
-
-def _native(value: Any) -> Any:
-    """Convert NumPy scalars and paths to built-in types."""
-    if hasattr(value, "__fspath__"):
-        return str(value)
-    return value.item() if getattr(value, "shape", None) == () else value
-
-
-def _plain(value: Any) -> bool:
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return True
-    if isinstance(value, (list, tuple)):
-        return all(_plain(each) for each in value)
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and _plain(each) for key, each in value.items())
-    return False

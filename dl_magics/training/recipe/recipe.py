@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 from dl_magics.errors import BadSetting
-from dl_magics.training.recipe import applications, optimizers
+from dl_magics.training.recipe import optimizers, own_model, pretrained
 from dl_magics.training.recipe.settings import NOT_SUPPORTED_YET, SETTINGS
 
 
@@ -51,6 +52,11 @@ class Recipe:
     head: str = ""
     head_names: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def model_name(self) -> str:
+        """The model as it is called in a sentence or a name: of a file, without its folder."""
+        return PurePath(self.model).name if own_model.is_own_model(self.model) else self.model
+
     def to_json(self) -> dict[str, Any]:
         """Return the recipe as JSON types; `dense` becomes a list."""
         return {**asdict(self), "dense": list(self.dense)}
@@ -83,17 +89,18 @@ def check_settings(
     values = _move_optimizer_settings(
         {name: _checked(name, value) for name, value in settings.items()}
     )
-    model = applications.find_application(values.pop("model", "VGG16"))
+    model = pretrained.find_pretrained(values.pop("model", "VGG16"))
     size = values.pop("image_size", None) or model.size
-    if size < model.smallest:
+    pretrained.require_size(model, size)
+    if isinstance(model, own_model.OwnModel) and values.get("weights", "imagenet") != "imagenet":
         raise BadSetting(
-            f"image_size = {size} is too small for {model.name}.",
-            fix=f"Use image_size = {model.smallest} or more; {model.name} was made for "
-            f"{model.size}.",
+            f"weights = {quote_value(values['weights'])}: {model.name} has its own weights.",
+            fix="Leave weights out.",
         )
+    values.setdefault("pooling", pretrained.default_pooling(model))
     return Recipe(
         data=data,
-        model=model.name,
+        model=model.path if isinstance(model, own_model.OwnModel) else model.name,
         image_size=size,
         head=head,
         head_names=head_names or {},

@@ -21,7 +21,8 @@ SETTINGS: dict[str, Setting] = {
     "model": Setting(
         "VGG16",
         validators.nonempty_text,
-        "any model of keras.applications, with its own preprocessing",
+        'any model of keras.applications, any image backbone of KerasHub ("dinov2_small"), or one '
+        "of your own, as a variable or a .keras file; with its own preprocessing",
     ),
     "weights": Setting(
         "imagenet",
@@ -89,8 +90,9 @@ SETTINGS: dict[str, Setting] = {
     ),
     "pooling": Setting(
         "avg",
-        validators.one_of("avg", "max", None),
-        "input of the head: the mean or the maximum of each feature map, or the whole map (None)",
+        validators.one_of("avg", "max", "cls", None),
+        "input of the head: the mean or the maximum of each feature map, the class token of a "
+        'vision transformer ("cls", its default), or the whole map (None)',
     ),
     "augment": Setting(0, validators.whole(0, 100), "augmented copies of each training image"),
     "valid": Setting(

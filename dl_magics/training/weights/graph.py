@@ -45,7 +45,11 @@ def describe_graph(network: Any) -> list[Any]:
 
     Two networks with equal descriptions and equal weights compute the same features.
     """
-    layers = network.get_config()["layers"]
+    config = network.get_config()
+    if "layers" not in config:
+        # A backbone of KerasHub, whose layers follow from its class and this configuration.
+        return [type(network).__name__, _plain(config, {})]
+    layers = config["layers"]
     position = {layer["name"]: number for number, layer in enumerate(layers)}
     return [_plain(layer, position) for layer in layers]
 

@@ -400,6 +400,74 @@ def test_a_run_is_resumed_exactly_after_its_gpu_kernel_was_killed(run, unbroken,
     ).read_bytes()
 
 
+TINY = """%%gpu
+import keras
+keras.utils.set_random_seed(0)
+tiny = keras.Sequential([
+    keras.Input((32, 32, 3)),
+    keras.layers.Rescaling(1 / 255),
+    keras.layers.Conv2D(4, 5, strides=4, activation="relu", name="conv"),
+    keras.layers.GlobalAveragePooling2D(),
+    keras.layers.Dense(2, activation="softmax", name="classes"),
+])"""
+UNFROZEN_SETTINGS = {
+    "weights": "imagenet",
+    "epochs": 2,
+    "unfreeze": "conv",
+    "unfreeze_epochs": 60,
+    "patience": 60,
+    "fine_learning_rate": 0.001,
+    "heads": "auto",
+}
+UNFROZEN = (
+    "%%finetune colours\nmodel = tiny\ndense = [8]\nbatch_size = 8\nmixed_precision = False\n"
+    "epochs = 2\nunfreeze = 'conv'\nunfreeze_epochs = 60\npatience = 60\nfine_learning_rate = 0.001"
+)
+
+
+def test_a_model_of_the_gpu_kernel_is_unfrozen_and_resumed_exactly_after_the_kernel_was_killed(
+    run, host_home, tmp_path, capsys
+):
+    run(TINY)
+    run("%%gpu -o pid\nimport os\npid = os.getpid()")
+    going, thread = begun(run, UNFROZEN)
+    os.kill(run.shell.user_ns["pid"], signal.SIGKILL)
+    thread.join(60)
+    assert going.state.phase == "unfrozen"
+    run("%gpu_restart")
+    resumed = run(f"%finetune --resume {going.name}")
+
+    # The file that was copied here is the model that was in the kernel.
+    (kept,) = paths.data_folder("models").iterdir()
+    whole = tiny_keras.train(host_home / "colours", tmp_path, model=str(kept), **UNFROZEN_SETTINGS)
+    assert resumed.status == "done"
+    assert "left out are its last layers: classes" in capsys.readouterr().out
+    assert len(resumed.state.epochs) == 62
+    for name, values in resumed.history.items():
+        assert values == [each[name] for each in tiny_keras.losses(whole)]
+    assert resumed.model.count_params() > 0
+
+
+def test_a_name_that_is_no_model_in_the_gpu_kernel_is_refused(run):
+    run("%%gpu\nlist_of_two = [1, 2]")
+
+    with pytest.raises(errors.BadSetting, match="in the GPU kernel it is list"):
+        run("%%finetune colours\nmodel = list_of_two")
+    with pytest.raises(errors.BadSetting, match="in the GPU kernel it is not defined") as refused:
+        run("%%finetune colours\nmodel = VGG16")
+    assert refused.value.fix == 'Strings need quotes: model = "VGG16"'
+
+
+def test_a_learning_rate_is_found_on_the_host_that_has_the_features(trained, run):
+    done, _ = trained
+
+    curve = run(f"%lr_find {done.name}")
+
+    assert curve.run == done.name
+    assert curve.before == done.state.recipe["learning_rate"]
+    assert len(curve.losses) > 10
+
+
 def test_a_run_is_followed_from_its_first_event_after_a_restart_of_the_notebook(run):
     code = (
         "import threading; from IPython.core.interactiveshell import InteractiveShell;"

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from dl_magics.errors import BadSetting
+from dl_magics.training.backbones.backbone import SCALES, Backbone
 from dl_magics.training.engine import networks as models
 from dl_magics.training.engine.heads.network import build_head
 from dl_magics.training.recipe import applications
@@ -68,7 +69,8 @@ def prepared(keras, pixels):
 
     def of(mode):
         nothing = keras.Sequential([keras.Input((SIZE, SIZE, 3)), keras.layers.Identity()])
-        return models.add_ends(nothing, mode, SIZE, None).predict_on_batch(pixels)
+        backbone = Backbone(nothing, SCALES[mode])
+        return backbone.add_ends(SIZE, None).predict_on_batch(pixels)
 
     return {mode: of(mode) for mode in ("caffe", "tf", "torch", "none")}
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dl_magics.training.backbones.backbone import SCALES, Backbone
 from dl_magics.training.engine import networks
 from dl_magics.training.evaluation.grad_cam import GradCam
 from dl_magics.training.evaluation.gradients import gradient_of_logits
@@ -25,7 +26,7 @@ def build_model(head, *, pooling="avg", ends=()):
     kernel = np.zeros((4, 4, 3, 2), np.float32)
     kernel[:, :, 0, RED] = kernel[:, :, 2, BLUE] = 1 / 16 / 255
     base.layers[1].set_weights([kernel])
-    frozen = networks.add_ends(base, "none", 32, pooling)
+    frozen = Backbone(base).add_ends(32, pooling)
     features = keras.Input(frozen.output_shape[1:])
     built = keras.Model(features, head(features), name="head")
     inputs = keras.Input((32, 32, 3))
@@ -124,7 +125,7 @@ def test_the_parts_of_vgg16_compute_what_the_whole_computes():
 
     application = APPLICATIONS["VGG16"]
     base = build_network(application, 32)
-    frozen = networks.add_ends(base, application.preprocessing, 32, "avg")
+    frozen = Backbone(base, SCALES[application.preprocessing]).add_ends(32, "avg")
     features = keras.Input(frozen.output_shape[1:])
     head = keras.Model(features, keras.layers.Dense(3)(features))
     inputs = keras.Input((32, 32, 3))

@@ -4,10 +4,7 @@ import inspect
 import sys
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from dl_magics.errors import BadSetting
 from dl_magics.training.recipe import applications as keras_applications
 
 SOURCES = "keras.src.applications."
@@ -143,83 +140,3 @@ def test_keras_downloads_the_same_file_for_every_size(asked_of, name):
 @pytest.mark.parametrize("name", keras_applications.APPLICATIONS)
 def test_each_model_belongs_to_a_family_with_preprocessing(applications, name):
     assert callable(source_of(applications, name).preprocess_input)
-
-
-@pytest.mark.parametrize(
-    "written",
-    [
-        "VGG16",
-        "vgg16",
-        "vgg_16",
-        "vgg-16",
-        "VGG 16",
-        " vgg16 ",
-        "vgg_16_imagenet",
-        "Vgg16_ImageNet",
-    ],
-)
-def test_a_model_name_is_accepted_in_several_spellings(written):
-    assert keras_applications.find_application(written) is keras_applications.APPLICATIONS["VGG16"]
-
-
-@pytest.mark.parametrize(
-    ("written", "name"),
-    [
-        ("resnet-50", "ResNet50"),
-        ("resnet_50_v2", "ResNet50V2"),
-        ("mobilenet", "MobileNet"),
-        ("EFFICIENTNETV2-B0", "EfficientNetV2B0"),
-        ("inception_resnet_v2", "InceptionResNetV2"),
-    ],
-)
-def test_models_of_similar_names_are_distinguished(written, name):
-    assert keras_applications.find_application(written).name == name
-
-
-def test_normalized_model_names_are_unique():
-    assert [
-        keras_applications.find_application(name).name for name in keras_applications.APPLICATIONS
-    ] == list(keras_applications.APPLICATIONS)
-
-
-@given(st.sampled_from(sorted(keras_applications.APPLICATIONS)), st.data())
-def test_a_name_is_accepted_in_any_case_with_any_separators(name, data):
-    separators = st.sampled_from(["", "_", "-", " ", "."])
-    cased = st.sampled_from([str.upper, str.lower])
-    written = "".join(data.draw(cased)(each) + data.draw(separators) for each in name)
-
-    assert keras_applications.find_application(written).name == name
-
-
-@pytest.mark.parametrize(
-    ("written", "nearest"),
-    [
-        ("VGG116", "VGG16"),
-        ("vgg", "VGG16"),
-        ("v", "VGG16"),
-        ("resnet", "ResNet50"),
-        ("resnet5", "ResNet50"),
-        ("xceptoin", "Xception"),
-        ("?", "VGG16"),
-    ],
-)
-def test_an_unknown_model_suggests_the_closest_one(written, nearest):
-    with pytest.raises(BadSetting) as caught:
-        keras_applications.find_application(written)
-
-    happened, fix = caught.value._render_traceback_()
-    assert happened == (
-        f"BadSetting: model = {written!r} is none of the 40 models of keras.applications."
-    )
-    assert fix.startswith(f'  Nearest: model = "{nearest}". All: ConvNeXtBase, ')
-
-
-@given(st.text())
-def test_arbitrary_text_is_a_model_or_refused(written):
-    try:
-        model = keras_applications.find_application(written)
-    except BadSetting as refused:
-        said = str(refused)
-        assert repr(written) in said
-    else:
-        assert model.name in keras_applications.APPLICATIONS

@@ -9,7 +9,7 @@ from dl_magics.actions.aws.explain.shell import Script, comment
 from dl_magics.actions.gpu import notebook_kernel
 from dl_magics.actions.runs import deletion, runs
 from dl_magics.actions.runs.sharing import export
-from dl_magics.runs import log, tag
+from dl_magics.runs import log, remote_origin, tag
 from dl_magics.store import paths
 
 
@@ -45,3 +45,13 @@ def watch_script(part: str) -> Script:
         return Script(comment("fetches the run from the connected host over SFTP, then shows it"))
     path = runs.find_run(part).path / log.FILE_NAME
     return Script(f"tail -n +1 -f {shlex.quote(str(path))}")
+
+
+def try_rates_script(part: str) -> Script:
+    """Return what `%lr_find` reads."""
+    run = runs.find_run(part)
+    origin = remote_origin.load(run.path)
+    where = f"on {origin.host['name']}" if origin else "on this computer"
+    return Script(
+        comment(f"reads the features of {run.name} {where}, and trains a new head on them")
+    )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from dl_magics.training.engine import networks
+from dl_magics.errors import BadSetting
+from dl_magics.training.backbones import load
+from dl_magics.training.backbones.backbone import Backbone
 from dl_magics.training.engine.fine_tuning.cut import Cut, find_cut
 from dl_magics.training.engine.heads import objective
 from dl_magics.training.engine.keras_context import default_keras_config, seeded_generators
 from dl_magics.training.engine.networks import Frozen
-from dl_magics.training.recipe import applications
+from dl_magics.training.recipe import pretrained
 from dl_magics.training.recipe.recipe import Recipe
-from dl_magics.training.weights.graph import build_network
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,18 +57,23 @@ class Trainable:
 def split_network(recipe: Recipe, frozen: Frozen) -> SplitNetwork:
     """Return the two parts of a frozen network. Raises BadSetting where `unfreeze` is not in it."""
     cut = find_cut(frozen.base, recipe.unfreeze or 1)
-    application = applications.APPLICATIONS[recipe.model]
-    fast = networks.find_base(frozen.fast)
+    fast = frozen.half.network
     policy = fast.layers[-1].dtype_policy.name
     with default_keras_config(policy):
         import keras
 
         at = fast.operations[cut.position]
-        below = keras.Model(fast.input, at.output)
+        if isinstance(at, keras.Model):
+            raise BadSetting(
+                f"unfreeze = {recipe.unfreeze!r}: what is below it is {at.name}, a model inside "
+                f"{recipe.model_name}, at which it cannot be cut.",
+                fix="Leave unfreeze out · or build the model without models inside it.",
+            )
+        below = replace(frozen.half, network=keras.Model(fast.inputs, at.output))
         return SplitNetwork(
             cut,
-            networks.add_ends(below, application.preprocessing, recipe.image_size, None),
-            _build_above(fast, cut, recipe.pooling),
+            below.add_ends(recipe.image_size, None),
+            _build_above(frozen.half, cut, recipe.pooling),
             at.name,
             fast.operations[cut.first].name,
             sum(isinstance(each, keras.Layer) for each in fast.operations[cut.position + 1 :]),
@@ -81,28 +87,27 @@ def build_trainable(recipe: Recipe, frozen: Frozen, cut: Cut, head: Any) -> Trai
     """
     import keras
 
-    application = applications.APPLICATIONS[recipe.model]
+    asked = pretrained.find_pretrained(recipe.model)
     with default_keras_config("float32"), seeded_generators(recipe.seed):
-        base = build_network(application, recipe.image_size)
-        base.set_weights(frozen.base.get_weights())
-        plain = networks.add_ends(
-            base, application.preprocessing, recipe.image_size, recipe.pooling
-        )
+        copied = load.copy_backbone(asked, frozen.backbone, recipe.image_size)
+        plain = copied.add_ends(recipe.image_size, recipe.pooling)
+        base = copied.network
         for layer in base.operations[cut.first :]:
             if isinstance(layer, keras.Layer):
                 layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
-        above = _build_above(base, cut, recipe.pooling)
+        above = _build_above(copied, cut, recipe.pooling)
         joint = keras.Model(above.input, head(above.output), name="joint")
         objective.compile_head(joint, recipe, recipe.fine_learning_rate)
     return Trainable(plain, joint)
 
 
-def _build_above(base: Any, cut: Cut, pooling: str | None) -> Any:
+def _build_above(backbone: Backbone, cut: Cut, pooling: str | None) -> Any:
     """Return the layers above the cut as a network from activations to features."""
     import keras
 
+    base = backbone.network
     at = base.operations[cut.position]
     above = keras.Model(at.output, base.output)
     activations = keras.Input(at.output.shape[1:], dtype="float32", name="activations")
-    features = networks.pool_map(above(activations, training=False), pooling)
+    features = backbone.pool(above(activations, training=False), pooling)
     return keras.Model(activations, features, name="above")

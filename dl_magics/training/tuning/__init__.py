@@ -1,0 +1,1 @@
+"""Find settings by short trials on stored features."""

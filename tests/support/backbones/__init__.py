@@ -1,0 +1,1 @@
+"""Pretrained networks as downloads leave them."""

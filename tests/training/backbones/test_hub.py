@@ -1,0 +1,334 @@
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dl_magics.errors import BadSetting, NotInstalled, WeightsNotFound
+from dl_magics.runs.events import RunEnded, Warned
+from dl_magics.training import explain, load_check, model_archive, recorder
+from dl_magics.training.backbones import hub, load
+from dl_magics.training.engine import device, fingerprint, networks
+from dl_magics.training.engine.heads.network import build_head
+from dl_magics.training.recipe import hub_presets, pretrained
+from dl_magics.training.recipe.applications import APPLICATIONS
+from dl_magics.training.recipe.recipe import check_settings
+from dl_magics.training.run import Run
+from support import tiny_keras
+from support.backbones import hub_cache
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), np.uint8)
+
+# What the authors use: the class token, a mean of tokens or maps, or the network's own pooling.
+OF_THEIR_OUTPUT = {
+    hub_cache.DINO: lambda output: output[:, 0],
+    hub_cache.DINO_3: lambda output: output[:, 0],
+    hub_cache.SIGLIP: lambda output: output,
+    hub_cache.VIT: lambda output: output[:, 0],
+    hub_cache.DEIT: lambda output: output[:, 0],
+    hub_cache.SWIN: lambda output: output.mean(1),
+    hub_cache.RESNET: lambda output: output.mean((1, 2)),
+    hub_cache.EFFICIENTNET: lambda output: output.mean((1, 2)),
+    hub_cache.CSPNET: lambda output: output.mean((1, 2)),
+}
+
+
+@pytest.fixture(autouse=True)
+def cache(presets, monkeypatch):
+    monkeypatch.setenv("KAGGLEHUB_CACHE", str(presets))
+
+
+def build(name, folder, precision="float32", **settings):
+    recipe = check_settings("photos", {"model": name, **settings})
+    return networks.build_frozen(recipe, precision, folder)
+
+
+def compute_as_keras_hub(name, size=224):
+    """Return what the preset's converter and backbone compute, as in KerasHub's guide."""
+    import keras_hub
+
+    shape = {"image_shape": (size, size, 3)} if "dino" in name else {}
+    network = keras_hub.models.Backbone.from_preset(name, **shape)
+    network = getattr(network, "vision_encoder", network)
+    converter = keras_hub.layers.ImageConverter.from_preset(name, image_size=(size, size))
+    prepared = np.asarray(converter(PIXELS[:, :size, :size].astype("float32")))
+    given = {next(iter(network.input)): prepared} if isinstance(network.input, dict) else prepared
+    output = network.predict_on_batch(given)
+    return list(output.values())[-1] if isinstance(output, dict) else output
+
+
+@pytest.mark.parametrize("name", OF_THEIR_OUTPUT)
+def test_features_are_those_of_keras_hub_behind_its_converter(name, tmp_path):
+    size = 224 if not pretrained.find_pretrained(name).architecture.step else 112
+    frozen = build(name, tmp_path, image_size=size)
+
+    computed = frozen.plain.predict_on_batch(PIXELS[:, :size, :size])
+
+    assert computed.shape == (2, *frozen.features)
+    assert np.ptp(computed, axis=0).max() > 0
+    theirs = OF_THEIR_OUTPUT[name](compute_as_keras_hub(name, size))
+    np.testing.assert_allclose(computed, theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "name", [hub_cache.DINO, hub_cache.SIGLIP, hub_cache.SWIN, hub_cache.CSPNET]
+)
+def test_its_model_is_checked_saved_and_loaded_with_its_preprocessing(name, tmp_path):
+    import keras
+
+    frozen = build(name, tmp_path, image_size=224)
+    head = build_head(
+        check_settings("photos", {"dense": [4], "heads": 1}), frozen.plain.predict(PIXELS), 2
+    )
+    model = networks.join_model(frozen, head)
+    path = tmp_path / "model.keras"
+    networks.save_model(model, ["cats", "dogs"], path)
+
+    model_archive.check_archive(path)
+    loaded = keras.saving.load_model(path, compile=False, safe_mode=True)
+    np.testing.assert_allclose(
+        loaded.predict_on_batch(PIXELS), model.predict_on_batch(PIXELS), rtol=1e-5, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("pooling", "of_tokens"),
+    [
+        ("avg", lambda tokens: tokens[:, 3:].mean(1)),
+        ("max", lambda tokens: tokens[:, 3:].max(1)),
+        (None, lambda tokens: tokens),
+    ],
+)
+def test_tokens_are_pooled_without_class_token_and_registers(pooling, of_tokens, tmp_path):
+    frozen = build(hub_cache.DINO, tmp_path, image_size=56, pooling=pooling)
+
+    theirs = of_tokens(compute_as_keras_hub(hub_cache.DINO, 56))
+    computed = frozen.plain.predict_on_batch(PIXELS[:, :56, :56])
+    np.testing.assert_allclose(computed, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_a_feature_map_has_no_class_token(tmp_path):
+    with pytest.raises(BadSetting, match="no class token") as caught:
+        build(hub_cache.RESNET, tmp_path, image_size=64, pooling="cls")
+
+    assert caught.value.fix == "Leave pooling out."
+
+
+@pytest.mark.parametrize("name", [hub_cache.DINO, hub_cache.SIGLIP, hub_cache.RESNET])
+def test_half_precision_has_the_same_weights_and_close_features(name, tmp_path):
+    half = build(name, tmp_path, "mixed_bfloat16")
+
+    plain, fast = (np.asarray(each.predict_on_batch(PIXELS)) for each in (half.plain, half.fast))
+
+    assert half.half.network.compute_dtype == "bfloat16"
+    assert fast.dtype == np.float32
+    assert not np.array_equal(plain, fast)
+    np.testing.assert_allclose(fast, plain, atol=0.05 * np.abs(plain).max())
+
+
+def identify(name, folder, **settings):
+    """Return what the features of a preset depend on."""
+    recipe = check_settings("photos", {"model": name, **settings})
+    frozen = networks.build_frozen(recipe, "float32", folder)
+    space = fingerprint.feature_space(recipe, frozen, "float32", device.detect_device())
+    return json.dumps({**space, "image_size": 0}, sort_keys=True)
+
+
+def test_the_identity_changes_with_weights_graph_and_scaling(tmp_path):
+    import keras_hub
+
+    cache = hub_cache.copy_preset(hub_cache.DINO, tmp_path)
+    built = identify(hub_cache.DINO, tmp_path, image_size=56)
+    networks._frozen.cache_clear()
+    again = identify(hub_cache.DINO, tmp_path, image_size=56)
+    other_size = identify(hub_cache.DINO, tmp_path, image_size=112)
+    networks._frozen.cache_clear()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("KAGGLEHUB_CACHE", str(cache))
+        converter = next(cache.rglob("image_converter.json"))
+        described = json.loads(converter.read_text())
+        described["config"]["scale"] = 1 / 255
+        converter.write_text(json.dumps(described))
+        other_scale = identify(hub_cache.DINO, tmp_path, image_size=56)
+        networks._frozen.cache_clear()
+        weights = next(cache.rglob("model.weights.h5"))
+        network = keras_hub.models.Backbone.from_preset(hub_cache.DINO)
+        network.set_weights([value + 1 for value in network.get_weights()])
+        network.save_weights(weights)
+        other_weights = identify(hub_cache.DINO, tmp_path, image_size=56)
+
+    assert again == built
+    assert len({built, other_size, other_scale, other_weights}) == 4
+
+
+def test_a_run_is_recorded_resumed_and_predicts_as_an_uninterrupted_one(data, tmp_path):
+    settings = {"model": hub_cache.DINO, "image_size": 56, "weights": "imagenet", "epochs": 2}
+    whole = tiny_keras.train(data, tmp_path, "whole", **settings)
+    paths = tiny_keras.paths(tmp_path, "cut")
+    events = recorder.record_new_run(tiny_keras.recipe(data, **settings), paths)
+    for event in events:
+        if event.kind == "epoch_ended":
+            events.close()
+            break
+    resumed = list(recorder.record_resumed_run(paths))
+
+    assert resumed[-1].status == "done"
+    assert tiny_keras.losses(resumed)[-1] == tiny_keras.losses(whole)[-1]
+    files = sorted(data.rglob("*.png"))
+    run = Run(paths.run)
+    load_check.check_loads(paths.run / "model.keras", {})
+    photos = np.stack([tiny_keras.pixels(file, 56) for file in files])
+    np.testing.assert_allclose(
+        [list(each.probabilities.values()) for each in run.predict(files)],
+        run.model.predict_on_batch(photos),
+        atol=1e-6,
+    )
+    assert not [each for each in whole if isinstance(each, Warned) and "download" in each.text]
+    assert isinstance(whole[-1], RunEnded)
+
+
+def test_the_explained_script_computes_the_same_features(data, tmp_path, monkeypatch):
+    import keras
+
+    monkeypatch.chdir(tmp_path)
+    recipe = tiny_keras.recipe(
+        data, model=hub_cache.DINO, weights="imagenet", image_size=56, epochs=1
+    )
+    frozen = networks.build_frozen(recipe, "float32", tmp_path)
+    names: dict[str, keras.Model] = {}
+
+    exec(explain.write_script(recipe), names)
+
+    pixels = PIXELS[:, :56, :56].astype("float32")
+    np.testing.assert_allclose(
+        names["frozen"].predict_on_batch(pixels),
+        frozen.plain.predict_on_batch(pixels),
+        rtol=1e-4,
+        atol=1e-4,
+    )
+    assert (tmp_path / "model.keras").is_file()
+
+
+def test_a_preset_that_is_not_on_disk_is_said_to_be_downloaded(tmp_path, monkeypatch):
+    preset = hub_presets.PRESETS[hub_cache.DINO]
+    assert not load.needs_download(preset, "imagenet", tmp_path)
+
+    monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path))
+    assert load.needs_download(preset, "imagenet", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "dinov3_vit_small_lvd1689m",
+            "dinov3_vit_small_lvd1689m of KerasHub is a download of about 86 MB unless it is kept; "
+            "its license is the DINOv3 License of Meta: https://www.kaggle.com/models/keras/dinov3",
+        ),
+        (
+            "swin_tiny_patch4_window7_224",
+            "swin_tiny_patch4_window7_224 of KerasHub is a download of about 110 MB unless it is "
+            "kept; its license is stated: https://www.kaggle.com/models/keras/swin-transformer",
+        ),
+        ("VGG16", ""),
+    ],
+)
+def test_the_license_is_said_before_anything_is_downloaded(name, said):
+    assert pretrained.describe(pretrained.find_pretrained(name)) == said
+
+
+def test_a_failed_download_names_the_page_with_the_license(tmp_path, monkeypatch):
+    monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path))
+
+    def fail(*_, **__):
+        raise ConnectionError("Failed to resolve 'api.kaggle.com'")
+
+    monkeypatch.setattr("kagglehub.model_download", fail)
+    with pytest.raises(WeightsNotFound) as caught:
+        build(hub_cache.DINO_3, tmp_path)
+
+    happened, fix = caught.value._render_traceback_()
+    assert happened == (
+        "WeightsNotFound: dinov3_vit_small_lvd1689m cannot be loaded or downloaded by KerasHub: "
+        "Failed to resolve 'api.kaggle.com'"
+    )
+    assert "https://www.kaggle.com/models/keras/dinov3" in fix
+
+
+def test_without_keras_hub_a_run_is_refused_before_keras_is_imported(data, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "keras_hub", None)
+
+    with pytest.raises(NotInstalled) as caught:
+        tiny_keras.train(data, tmp_path, model=hub_cache.DINO, image_size=56)
+
+    assert caught.value._render_traceback_() == [
+        "NotInstalled: model = 'dinov2_small' needs KerasHub, which is not installed.",
+        "  %pip install keras-hub · for the GPU kernel: %%gpu, then %pip install keras-hub",
+    ]
+
+
+def test_unfreeze_is_refused_before_the_first_image(data, tmp_path):
+    with pytest.raises(BadSetting, match="inside one layer, within which it cannot be cut"):
+        tiny_keras.train(data, tmp_path, model=hub_cache.DINO, image_size=56, unfreeze=2)
+
+
+def test_the_presets_are_all_image_backbones_of_the_installed_keras_hub():
+    import keras_hub  # noqa: F401 - registers the presets
+    from keras_hub.src.utils.preset_utils import BUILTIN_PRESETS_FOR_BACKBONE
+
+    kinds = {
+        "SigLIPBackbone" if each.name == "SigLIP" else each.backbone: each
+        for each in hub_presets.ARCHITECTURES.values()
+    }
+    theirs = {
+        name: (kinds[kind.__name__].name, details["metadata"]["params"], handle[-4])
+        for kind, presets in BUILTIN_PRESETS_FOR_BACKBONE.items()
+        if kind.__name__ in kinds
+        for name, details in presets.items()
+        for handle in [details["kaggle_handle"].split("/")]
+        # Three presets lead to the weights of another one.
+        if handle[-2] == name
+    }
+    ours = {
+        each.name: (each.architecture.name, each.parameters, each.page)
+        for each in hub_presets.PRESETS.values()
+    }
+
+    of_keras = {name for name in theirs if pretrained.find_pretrained(name).name in APPLICATIONS}
+    assert ours == {name: each for name, each in theirs.items() if name not in of_keras}
+    assert of_keras >= {"vgg_16_imagenet", "resnet_50_imagenet"}
+
+
+@pytest.mark.parametrize("architecture", hub_presets.ARCHITECTURES.values(), ids=lambda e: e.name)
+def test_each_architecture_is_a_class_of_keras_hub(architecture):
+    import importlib
+
+    module = importlib.import_module(f"keras_hub.src.models.{architecture.module}")
+
+    assert hasattr(module, architecture.backbone)
+
+
+def test_a_class_of_keras_hub_that_is_no_backbone_is_refused(tmp_path):
+    described = {
+        "module": "keras_hub.src.tokenizers.byte_tokenizer",
+        "class_name": "ByteTokenizer",
+        "registered_name": "keras_hub>ByteTokenizer",
+        "config": {},
+    }
+    assert "ByteTokenizer" in model_archive.find_foreign_class({"layers": [described]})
+
+
+def test_a_model_without_keras_hub_does_not_import_it(tmp_path):
+    path = tmp_path / "plain.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps({"class_name": "Sequential"}))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(sys.modules, "keras_hub", None)
+        hub.import_for(Path(path))
+
+    shutil.rmtree(tmp_path)
