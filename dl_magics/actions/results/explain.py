@@ -80,7 +80,7 @@ def explain_evaluation(place: ResultPlace, split: str, *, view: str, most: int =
     """Return the code that evaluates a run; `view` is "matrix", "pairs" or "losses"."""
     ends = {
         "matrix": _MATRIX,
-        "pairs": _PAIRS,
+        "pairs": _MATRIX + _PAIRS,
         "losses": _LOSSES.format(most=most),
     }
     first = [comment(f"runs this on {place.host}")] if place.host else []
