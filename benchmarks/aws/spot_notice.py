@@ -74,7 +74,7 @@ def measure_notices(shell: Any, cloud: Any, count: int) -> list[tuple[float, flo
     took = []
     for n in range(count):
         # The guard is met at different times between two of its looks.
-        wait_until_it_trains(run)
+        wait_until_it_trains(run.path, n)
         time.sleep(n * 5 / count)
         noticed = time.time()
         cloud.inject_fault("spot-notice", instance=id_, seconds=NOTICE_SECONDS)
@@ -90,10 +90,21 @@ def measure_notices(shell: Any, cloud: Any, count: int) -> list[tuple[float, flo
     return took
 
 
-def wait_until_it_trains(run: Any) -> None:
-    """Wait until a run has new epochs."""
-    before = len(run.state.epochs)
-    wait_for(lambda: len(run.state.epochs) > before + 2)
+def wait_until_it_trains(folder: Path, resumed: int) -> None:
+    """Wait until a run has new epochs after it was resumed for the n-th time."""
+    wait_for(lambda: count_epochs(folder, resumed) > 2)
+
+
+def count_epochs(folder: Path, resumed: int) -> int:
+    """Return how many epochs have ended since then."""
+    from dl_magics.runs import log
+    from dl_magics.runs.events import EpochEnded, RunResumed
+
+    kinds = [type(event) for event in log.read_events(folder)]
+    if kinds.count(RunResumed) < resumed:
+        return 0
+    last = max((at for at, kind in enumerate(kinds) if kind is RunResumed), default=0)
+    return kinds[last:].count(EpochEnded)
 
 
 def wait_for_save(folder: Path, since: float) -> float:
