@@ -184,6 +184,7 @@ RESULTS = {
         ("confusion", "most_confused", "top_losses"), ("--run", "--split", "--data", "--explain")
     ),
     "predict": ("--run", "--csv", "--force", "--explain"),
+    "bias_report": ("--run", "--split", "--data", "--group", "--images", "--explain"),
 }
 """The options of each magic that looks at a run."""
 

@@ -1,4 +1,4 @@
-"""What `%confusion`, `%top_losses` and `%predict` do, as plain Keras code."""
+"""What `%confusion`, `%top_losses`, `%bias_report` and `%predict` do, as plain Keras code."""
 
 from __future__ import annotations
 
@@ -36,6 +36,15 @@ print(matrix, (labels == predicted).mean())
 _PAIRS = """\
 pairs = [(matrix[i, j], classes[i], classes[j]) for i, j in np.argwhere(matrix) if i != j]
 print(sorted(pairs, reverse=True))
+"""
+
+_REGIONS = """\
+pixels = np.concatenate([image for image, _ in images])
+side = pixels.shape[1] // 4
+pixels[:, :side, :side] = pixels.mean((0, 1, 2))  # hides the top left corner
+hidden = model.predict(pixels).argmax(1)
+for n, name in enumerate(classes):
+    print(name, (predicted == n)[labels == n].mean(), (hidden == n)[labels == n].mean())
 """
 
 _LOSSES = """\
@@ -77,11 +86,12 @@ def explain_prediction(place: ResultPlace, path: str) -> Script:
 
 
 def explain_evaluation(place: ResultPlace, split: str, *, view: str, most: int = 0) -> Script:
-    """Return the code that evaluates a run; `view` is "matrix", "pairs" or "losses"."""
+    """Return the code that evaluates a run; `view` is "matrix", "pairs", "losses", "regions"."""
     ends = {
         "matrix": _MATRIX,
         "pairs": _MATRIX + _PAIRS,
         "losses": _LOSSES.format(most=most),
+        "regions": _REGIONS,
     }
     first = [comment(f"runs this on {place.host}")] if place.host else []
     return Script("\n".join([*first, _load(place), _read_images(place, split), ends[view]]))

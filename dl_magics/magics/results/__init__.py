@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dl_magics.magics.results.bias import BiasMagics
 from dl_magics.magics.results.confusion import ConfusionMagics
 from dl_magics.magics.results.losses import LossMagics
 from dl_magics.magics.results.prediction import PredictionMagics
@@ -11,4 +12,4 @@ from dl_magics.magics.results.prediction import PredictionMagics
 if TYPE_CHECKING:
     from IPython.core.magic import Magics
 
-ALL: tuple[type[Magics], ...] = (ConfusionMagics, LossMagics, PredictionMagics)
+ALL: tuple[type[Magics], ...] = (ConfusionMagics, LossMagics, PredictionMagics, BiasMagics)

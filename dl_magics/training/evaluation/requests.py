@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from dl_magics.data import images, previews
 from dl_magics.data.deep_gray import GrayRange
-from dl_magics.errors import BadData, TrainingFailed
+from dl_magics.errors import BadData
 from dl_magics.runs.evaluation import PhotoPrediction
-from dl_magics.training.engine.inference.out_of_memory import is_out_of_memory
+from dl_magics.training.engine.inference.out_of_memory import translating_out_of_memory
 from dl_magics.training.evaluation.grad_cam import GradCam
 from dl_magics.training.evaluation.model_parts import take_apart
 from dl_magics.training.run import Run
@@ -41,17 +41,10 @@ def evaluate_run(run: str, split: str, *, data: str = "", explained: int = 0) ->
 
 def evaluate_opened(run: Run, split: str, *, data: str = "", explained: int = 0) -> dict[str, Any]:
     """Return what `evaluate_run` returns, of a run that shows its progress."""
-    try:
+    with translating_out_of_memory():
         found = run.evaluate(split, data=data)
         worst = found.top_losses(min(explained, MOST_PICTURES))
         overlays = _draw_overlays(run, Path(found.root), worst) if worst else {}
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        raise TrainingFailed(
-            "The memory of the device is full.",
-            fix="End what else uses it: %gpu_status shows the GPU.",
-        ) from error
     pictures = draw_pictures(found.root, [each.path for each in worst])["pictures"]
     return {"evaluation": found.to_json(), "pictures": pictures, "overlays": overlays}
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dl_magics.errors import TrainingFailed
 
 # Each backend raises a type of its own, and all of them a plain RuntimeError for some allocations.
 _TYPES = frozenset(["OutOfMemoryError", "ResourceExhaustedError", "MemoryError"])
@@ -19,6 +23,20 @@ def is_out_of_memory(error: BaseException) -> bool:
     # JAX and cuDNN raise RuntimeErrors; other errors may quote such words from a path.
     text = str(error).lower()
     return isinstance(error, RuntimeError) and any(sign in text for sign in _MESSAGES)
+
+
+@contextmanager
+def translating_out_of_memory() -> Iterator[None]:
+    """Raise TrainingFailed where the backend says that memory is exhausted."""
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise TrainingFailed(
+            "The memory of the device is full.",
+            fix="End what else uses it: %gpu_status shows the GPU.",
+        ) from error
 
 
 def release_memory() -> None:

@@ -35,6 +35,7 @@ LINES = {
     "aws_stop": "%aws_stop --explain",
     "aws_terminate": "%aws_terminate -f --explain",
     "backend": "%backend jax --explain",
+    "bias_report": "%bias_report --explain",
     "check_data": "%check_data photos --fix --labels --explain",
     "clean_images": "%clean_images photos --explain",
     "confusion": "%confusion --explain",
@@ -67,7 +68,8 @@ REFUSED = {
     ),
     **dict.fromkeys(("gpu_output", "gpu_restart", "gpu_status"), errors.NotConnected),
     **dict.fromkeys(
-        ("attach", "confusion", "most_confused", "predict", "top_losses"), errors.NoSuchRun
+        ("attach", "bias_report", "confusion", "most_confused", "predict", "top_losses"),
+        errors.NoSuchRun,
     ),
     "aws_get_p2": errors.NoSuchInstance,
     **dict.fromkeys(("check_data", "finetune", "split_data"), errors.BadData),

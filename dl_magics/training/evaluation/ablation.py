@@ -1,0 +1,113 @@
+"""What a model predicts where a part of each image is hidden, and what its network sees by itself.
+
+A class that is no longer recognized without a corner, the border or the background is recognized by
+what is there: a shortcut, unless that is where its objects are.
+
+The argument and the result of the request are JSON values; it runs where the images are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dl_magics.data import images
+from dl_magics.data.deep_gray import GrayRange
+from dl_magics.errors import BadData
+from dl_magics.training.engine import device
+from dl_magics.training.engine.inference.out_of_memory import translating_out_of_memory
+from dl_magics.training.evaluation.model_parts import take_apart
+from dl_magics.training.run import Run
+
+MIDDLE = "the middle"
+BACKGROUND = "all but the middle"
+_BATCH = 32
+_CORNER, _FRAME, _OUTSIDE = 0.25, 0.125, 0.2
+
+
+def build_regions(size: int) -> dict[str, NDArray[np.bool_]]:
+    """Return the regions that are hidden by name: each is a mask of an image."""
+    corner, frame, outside = (max(round(size * share), 1) for share in (_CORNER, _FRAME, _OUTSIDE))
+    masks = {
+        name: _fill(size, rows, columns)
+        for name, rows, columns in (
+            ("the top left corner", slice(corner), slice(corner)),
+            ("the top right corner", slice(corner), slice(size - corner, size)),
+            ("the bottom left corner", slice(size - corner, size), slice(corner)),
+            ("the bottom right corner", slice(size - corner, size), slice(size - corner, size)),
+        )
+    }
+    inner = slice(frame, size - frame)
+    middle = slice(outside, size - outside)
+    masks["the border"] = ~_fill(size, inner, inner)
+    masks[MIDDLE] = _fill(size, middle, middle)
+    masks[BACKGROUND] = ~masks[MIDDLE]
+    return masks
+
+
+def hide_regions(run: str, root: str, paths: Sequence[str]) -> dict[str, Any]:
+    """Return what the run in the folder `run` predicts for images below `root`, by their class.
+
+    `predicted` has the index of the predicted class of each image by what is hidden, "" for
+    nothing; `nearest` the index of the image whose features are the most similar, in `paths` as
+    they are returned: those of images that cannot be decoded are left out.
+    """
+    opened = Run(Path(run).expanduser())
+    model = opened.model
+    parts = take_apart(model)
+    gray = GrayRange(*opened.state.gray) if opened.state.gray else None
+    decoded: dict[str, NDArray[np.uint8]] = {}
+    for each in paths:
+        try:
+            data = (Path(root) / each).read_bytes()
+            decoded[each] = images.decode(data, model.input_shape[1], gray)
+        except (OSError, images.BrokenImage):
+            continue
+    if not decoded:
+        raise BadData(
+            f"The images are not in {root} any more.", fix="Run the line again with --data FOLDER."
+        )
+    pixels = np.stack(list(decoded.values()))
+    colour = pixels.mean(axis=(0, 1, 2)).round().astype(np.uint8)
+    regions = build_regions(pixels.shape[1])
+    with translating_out_of_memory():
+        features = _predict(parts.frozen, pixels)
+        predicted = {"": _predict(parts.build_classifier(), features).argmax(1).tolist()}
+        for name, mask in regions.items():
+            hidden = np.where(mask[None, :, :, None], colour, pixels)
+            predicted[name] = _predict(model, hidden).argmax(1).tolist()
+    return {
+        "paths": list(decoded),
+        "predicted": predicted,
+        "nearest": find_nearest(features.reshape(len(features), -1)),
+    }
+
+
+def find_nearest(features: NDArray[np.float32]) -> list[int]:
+    """Return the index of the most similar other image of each, by the cosine of its features."""
+    if len(features) < 2:
+        return [0] * len(features)
+    centred = features - features.mean(0)
+    scaled = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9)
+    similar = scaled @ scaled.T
+    np.fill_diagonal(similar, -np.inf)
+    return [int(each) for each in similar.argmax(1)]
+
+
+def _predict(model: Any, values: NDArray[Any]) -> NDArray[np.float32]:
+    with device.hide_retracing_warnings():
+        rows = [
+            np.asarray(model.predict_on_batch(values[at : at + _BATCH]))
+            for at in range(0, len(values), _BATCH)
+        ]
+    return np.concatenate(rows)
+
+
+def _fill(size: int, rows: slice, columns: slice) -> NDArray[np.bool_]:
+    mask = np.zeros((size, size), bool)
+    mask[rows, columns] = True
+    return mask

@@ -1,0 +1,4 @@
+"""Modules that are covered by a test of another name.
+
+report, reliability_chart: tests/actions/results/bias/test_reporting.py
+"""

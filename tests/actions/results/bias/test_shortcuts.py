@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import pytest
+
+from dl_magics.actions.results.bias import shortcuts
+from dl_magics.actions.results.bias.shortcuts import Ablation
+from dl_magics.training.evaluation.ablation import BACKGROUND, MIDDLE
+
+CORNER, BORDER = "the top left corner", "the border"
+TRUTH = (0,) * 20 + (1,) * 20
+
+
+def make_ablation(**hidden):
+    """Return an ablation in which nothing changes but in the regions that are given."""
+    same = dict.fromkeys(("", CORNER, BORDER, MIDDLE, BACKGROUND), TRUTH)
+    return Ablation(("cats", "dogs"), TRUTH, {**same, **hidden}, nearest=TRUTH)
+
+
+def lose(images):
+    """Return predictions in which so many cats are taken for dogs."""
+    return (1,) * images + TRUTH[images:]
+
+
+def test_a_class_that_is_lost_without_a_corner_is_named():
+    (found,) = shortcuts.find_shortcuts(make_ablation(**{CORNER: lose(18), BORDER: lose(12)}))
+
+    assert (found.region, found.name, found.taken_for) == (CORNER, "cats", "dogs")
+    assert found.describe() == (
+        "'cats' depends on the top left corner: with it hidden 2 of 20 images are right in place "
+        "of 20; most others are taken for 'dogs'."
+    )
+
+
+@pytest.mark.parametrize("images", [0, 3, 5])
+def test_what_chance_explains_is_no_shortcut(images):
+    assert shortcuts.find_shortcuts(make_ablation(**{CORNER: lose(images)})) == ()
+
+
+def test_the_middle_is_where_the_object_is():
+    assert shortcuts.find_shortcuts(make_ablation(**{MIDDLE: lose(20)})) == ()
+
+
+def test_images_that_are_right_without_their_middle_are_said():
+    assert "Without their middle 100 % of 40 images are still right (guessing: 50 %)" in (
+        shortcuts.describe_background(make_ablation())
+    )
+    assert shortcuts.describe_background(make_ablation(**{MIDDLE: lose(20)})) == ""
+
+
+def test_the_class_that_the_pretrained_network_sees_is_told():
+    mixed = Ablation(("cats", "dogs"), TRUTH, {"": TRUTH}, nearest=lose(5))
+
+    assert shortcuts.describe_network(mixed) == [
+        "cats: the most similar other image is of its class for 15 of 20, else mostly dogs",
+        "dogs: the most similar other image is of its class for 20 of 20",
+    ]
+
+
+GOOD = {
+    "paths": ["a.jpg", "b.jpg"],
+    "predicted": {"": [0, 1], MIDDLE: [0, 0], BACKGROUND: [1, 1]},
+    "nearest": [1, 0],
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"paths": ["a.jpg", "etc/passwd"]},
+        {"paths": []},
+        {"paths": ["a.jpg", "a.jpg"]},
+        {"predicted": {"": [0, 1]}},
+        {"predicted": {**GOOD["predicted"], "": [0, 2]}},
+        {"predicted": {**GOOD["predicted"], "": [0, True]}},
+        {"nearest": [1]},
+        {"nearest": [-1, 0]},
+    ],
+)
+def test_what_a_host_sends_is_checked(change):
+    def parse():
+        sent = {**GOOD, **change}
+        return shortcuts.parse_ablation(
+            sent, ["a.jpg", "b.jpg"], ("x", "y"), {"a.jpg": 0, "b.jpg": 1}
+        )
+
+    if change:
+        with pytest.raises(ValueError, match="it "):
+            parse()
+    else:
+        assert parse().nearest == (1, 0)
