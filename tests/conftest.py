@@ -153,6 +153,7 @@ def coverage_of_children(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(scope="module", autouse=True)
 def garbage_of_one_module() -> None:
     """What lives by now, as TensorFlow does, is not searched for garbage again and again."""
+    gc.collect()  # what is garbage by now would stay for good
     gc.freeze()
 
 
