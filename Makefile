@@ -22,7 +22,7 @@ FAST := core data runs store ssh widgets aws training/recipe training/engine/hea
 	$(addprefix training/engine/test_,networks.py pipeline.py) \
 	$(addprefix magics/,test_arguments.py test_loading.py display/test_messages.py)
 
-.PHONY: help demo lab test check pytest lint notebooks floors networks chaos budgets histories guard-histories fuzz bench gpu pictures docs clean
+.PHONY: help demo lab test check pytest lint notebooks floors networks chaos budgets histories guard-histories fuzz bench gpu pictures docs evening-from-wheel clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -99,6 +99,14 @@ docs: build/docs-installed ## build the pages of docs/ into build/docs, without 
 	$(BIN)/python -m sphinx -q -W --keep-going -d build/docs-cache docs build/docs
 	@echo "The pages: build/docs/index.html"
 
+evening-from-wheel: build/panel build/packaging/done ## the evening, with nothing of dl_magics but its wheel, in a new environment
+	rm -rf build/from-wheel && mkdir -p build/from-wheel
+	HATCH_BUILD_NO_HOOKS=true build/packaging/bin/python -m build --no-isolation --wheel --outdir build/from-wheel
+	$(PYTHON) -m venv build/from-wheel/venv
+	build/from-wheel/venv/bin/pip install --quiet --no-compile "$$(echo build/from-wheel/*.whl)[practice]" nbclient
+	cp -r notebooks build/from-wheel
+	cd build/from-wheel && DL_MAGICS_HOME=$(CURDIR)/build/from-wheel/home venv/bin/python notebooks/demo.py evening.ipynb
+
 clean: ## take away what make made, the virtual environment too
 	rm -rf $(VENV) build tests/widgets/js/node_modules labextension/node_modules labextension/lib
 
@@ -164,7 +172,7 @@ build/node:
 build/demo/data:
 	@mkdir -p build/demo && ln -sfn ../../notebooks/data $@
 
-build/installed-for-tests: build/packages build/npm build/awscli/done build/schemathesis/done build/wheels/done build/ipykernel-6.31/done build/jupyter-server-documents/done build/python-3.8/done build/theano-1/done build/theano-2/done build/debian
+build/installed-for-tests: build/packages build/npm build/awscli/done build/packaging/done build/schemathesis/done build/wheels/done build/ipykernel-6.31/done build/jupyter-server-documents/done build/python-3.8/done build/theano-1/done build/theano-2/done build/debian
 	@touch $@
 
 # Python compiles what it imports; all of three backends at once would take a minute.
@@ -208,6 +216,11 @@ build/wheels/done: | build/venv
 # After build/venv, which may have to install venv first.
 build/awscli/done: | build/venv
 	$(PYTHON) -m venv build/awscli && build/awscli/bin/pip install --quiet --no-compile awscli
+	@touch $@
+
+build/packaging/done: | build/venv
+	$(PYTHON) -m venv build/packaging && build/packaging/bin/pip install --quiet --no-compile \
+		build check-wheel-contents twine 'hatchling>=1.27' 'hatch-jupyter-builder>=0.10' 'jupyter-builder>=1.3,<2'
 	@touch $@
 
 # Its plugin would be loaded into each run of pytest.
