@@ -22,6 +22,7 @@ html_theme_options = {
     "description": "Rent a GPU, wire a notebook to it, fine-tune a pretrained image model, "
     "stop paying",
     "fixed_sidebar": True,
+    "page_width": "1180px",  # room for the lines of a help text
     "show_powered_by": False,
 }
 html_title = f"dl_magics {release}"

@@ -58,7 +58,8 @@ def find_help(name: str) -> str:
             if name in table:
                 function = getattr(each, table[name])
                 help_text = getattr(function, "getdoc", function.__doc__.__str__)
-                return str(help_text()).removeprefix("::\n\n")
+                # How reStructuredText begins a block of code.
+                return re.sub(r"^ *::\n\n", "", str(help_text()), flags=re.MULTILINE)
     raise LookupError(name)
 
 

@@ -56,8 +56,8 @@ def list_files(folder):
 
 def test_twine_and_check_wheel_contents_find_nothing(built, wheel):
     run(TOOLS / "python", "-m", "twine", "check", "--strict", *built.iterdir())
-    # W002: packages of the same name are alike, each has its own line in __init__.py.
-    run(TOOLS / "check-wheel-contents", wheel)
+    # W002: the file that enables the extension is in the package, and once more for etc/.
+    run(TOOLS / "check-wheel-contents", "--ignore", "W002", wheel)
 
 
 def test_the_wheel_has_each_file_of_the_package_and_the_sdist_the_built_panel(built, wheel):
