@@ -65,6 +65,14 @@ def default_pooling(model: Pretrained) -> str:
     return "avg" if isinstance(model, Application) else model.pooling
 
 
+def require_pooling(model: Pretrained, pooling: str | None) -> None:
+    """Raise BadSetting where a model is known to have no class token, and it is asked for."""
+    if pooling == "cls" and not isinstance(model, OwnModel) and default_pooling(model) != "cls":
+        raise BadSetting(
+            f'pooling = "cls": {model.name} has no class token.', fix="Leave pooling out."
+        )
+
+
 def describe(model: Pretrained) -> str:
     """Return what must be said before a model is used, in one line; "" for `keras.applications`."""
     return "" if isinstance(model, Application) else model.describe()

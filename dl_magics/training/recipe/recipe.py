@@ -98,6 +98,7 @@ def check_settings(
             fix="Leave weights out.",
         )
     values.setdefault("pooling", pretrained.default_pooling(model))
+    pretrained.require_pooling(model, values["pooling"])
     return Recipe(
         data=data,
         model=model.path if isinstance(model, own_model.OwnModel) else model.name,

@@ -112,13 +112,6 @@ def test_tokens_are_pooled_without_class_token_and_registers(pooling, of_tokens,
     np.testing.assert_allclose(computed, theirs, rtol=1e-4, atol=1e-4)
 
 
-def test_a_feature_map_has_no_class_token(tmp_path):
-    with pytest.raises(BadSetting, match="no class token") as caught:
-        build(hub_cache.RESNET, tmp_path, image_size=64, pooling="cls")
-
-    assert caught.value.fix == "Leave pooling out."
-
-
 @pytest.mark.parametrize("name", [hub_cache.DINO, hub_cache.SIGLIP, hub_cache.RESNET])
 def test_half_precision_has_the_same_weights_and_close_features(name, tmp_path):
     half = build(name, tmp_path, "mixed_bfloat16")

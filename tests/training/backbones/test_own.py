@@ -97,6 +97,16 @@ def test_features_are_what_comes_before_the_classifier(make, keras, tmp_path):
     np.testing.assert_allclose(computed, pool(theirs), rtol=1e-4, atol=1e-4)
 
 
+def test_an_own_model_without_tokens_has_no_class_token(keras, tmp_path):
+    path = tmp_path / "my_model.keras"
+    feature_map(keras).save(path)
+    recipe = check_settings("photos", {"model": str(path), "pooling": "cls"})
+
+    with pytest.raises(BadSetting, match="no class token") as caught:
+        networks.build_frozen(recipe, "float32", tmp_path)
+    assert caught.value.fix == "Leave pooling out."
+
+
 def test_what_is_assumed_is_said_in_one_line(keras, tmp_path):
     said = []
     for make in (scaled_classifier, feature_map):

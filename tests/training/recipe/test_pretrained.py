@@ -118,9 +118,10 @@ def test_arbitrary_text_is_a_model_or_refused(written):
             "image_size = 16 is too small for resnet_18_imagenet.",
             "Use image_size = 32 or more; resnet_18_imagenet was made for 224.",
         ),
+        ({"pooling": "cls"}, 'pooling = "cls": VGG16 has no class token.', "Leave pooling out."),
     ],
 )
-def test_a_size_that_a_backbone_does_not_take_is_refused(settings, happened, fix):
+def test_a_size_or_pooling_that_a_backbone_does_not_take_is_refused(settings, happened, fix):
     with pytest.raises(BadSetting) as caught:
         check_settings("photos", settings)
 
