@@ -9,10 +9,11 @@ pytestmark = pytest.mark.browser
 
 CLASSES = ("cats", "dogs", "hares", "mice", "rats")
 CELL = """\
-from dl_magics.actions.results.cleaning import Cleaning, Photo, RunPlace
+from dl_magics.actions.data.place import DataPlace
+from dl_magics.actions.results.cleaning import Cleaning, Photo
 from dl_magics.widgets.cleaner import Cleaner
 photos = [Photo(f"{name}/0.jpg", name, "looks like dogs") for name in %r]
-Cleaner(Cleaning(RunPlace(None), %r, %r, tuple(photos)))"""
+Cleaner(Cleaning(DataPlace("pets", ""), %r, %r, tuple(photos)))"""
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,12 @@ import time
 import pytest
 from PIL import Image
 
-from dl_magics.actions.results.cleaning import Cleaning, Photo, RunPlace
+from dl_magics.actions.data.place import DataPlace
+from dl_magics.actions.results.cleaning import Cleaning, Photo
 from dl_magics.widgets.cleaner import PAGE, Cleaner
 
 CLASSES = ("cats", "dogs")
+HERE = DataPlace("pets", "")
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def show(pets):
         photos = [
             Photo(f"{name}/{n}.jpg", name, "why") for n in range(PAGE + 1) for name in CLASSES
         ]
-        shown.append(Cleaner(Cleaning(RunPlace(None), str(pets), CLASSES, tuple(photos))))
+        shown.append(Cleaner(Cleaning(HERE, str(pets), CLASSES, tuple(photos))))
         return shown[-1]
 
     yield make

@@ -8,18 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from dl_magics.actions.aws.explain.shell import Script, comment
-from dl_magics.actions.gpu.host import SshHost
+from dl_magics.actions.results.place import ResultPlace
 from dl_magics.data.cleaning.journal import ACTIONS, Step
 from dl_magics.errors import NoAnswer, NoSuchFile
-from dl_magics.remote_code import runner
-from dl_magics.runs import remote_origin
 from dl_magics.runs.evaluation import Evaluation
-from dl_magics.runs.remote_origin import RemoteOrigin
 from dl_magics.runs.report import examples
-from dl_magics.ssh import blocking
 from dl_magics.text import escape_controls
 from dl_magics.training.checks import cleaning_requests as requests
-from dl_magics.training.run import Run
 
 _MOST_LINES, _MOST_PHOTOS = 20, 500
 _NONE = "There is no image to look at."
@@ -34,32 +29,6 @@ class Place(Protocol):
 
     def call(self, function: Callable[..., Any], **arguments: Any) -> Any:
         """Call a function of `cleaning_requests` there."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunPlace:
-    """Where the images of a run are: without `origin` on this computer."""
-
-    origin: RemoteOrigin | None
-
-    @property
-    def host(self) -> str:
-        """The name of the host; "" is this computer."""
-        return str(self.origin.host["name"]) if self.origin else ""
-
-    def call(self, function: Callable[..., Any], **arguments: Any) -> Any:
-        """Call a function there; on a host in a process of its own."""
-        if not self.origin:
-            return function(**arguments)
-        return blocking.wait_for(
-            runner.run(
-                SshHost.from_json(self.origin.host).resolve_target(),
-                self.origin.python,
-                function,
-                arguments,
-                activate=self.origin.activate,
-            )
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +62,7 @@ class Cleaning:
         """Read the journal again."""
         sent = self.place.call(requests.list_steps, root=self.root)
         try:
-            steps = [Step(int(each["n"]), *map(str, _fields(each))) for each in sent]
+            steps = [Step(int(each["n"]), *map(str, _fields(each))) for each in sent["steps"]]
         except (TypeError, KeyError, ValueError) as error:
             raise NoAnswer(
                 f"The host sent an invalid journal: {error}.", fix="Run the same line again."
@@ -178,10 +147,10 @@ class Cleaning:
         raise NoSuchFile(f"{path!r} is not one of these images.", fix="They are listed in .photos")
 
 
-def clean_by_run(run: Run, found: Evaluation) -> Cleaning:
+def clean_by_run(place: ResultPlace, found: Evaluation) -> Cleaning:
     """Return the images that a run was wrong about or unsure of, the highest loss first."""
     return Cleaning(
-        RunPlace(remote_origin.load(run.path)),
+        place,
         found.root,
         found.classes,
         tuple(

@@ -12,6 +12,7 @@ from dl_magics.magics.arguments import argument, magic_arguments, parse_argstrin
 from dl_magics.magics.aws.options import EXPLAIN
 from dl_magics.magics.display.front_end import shows_widgets
 from dl_magics.magics.help.groups import HelpGroup, help_group
+from dl_magics.magics.results.options import find_place, say_where
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -68,9 +69,9 @@ class CleanMagics(Magics):
             from dl_magics.actions.results import cleaning
 
             return cleaning.explain(args.path)
-        cleaning_ = self._find(args)
-        if not shows_widgets(self.shell) or not cleaning_.photos:
-            return cleaning_
+        found = self._find(args)
+        if not shows_widgets(self.shell) or not found.photos:
+            return found
         from IPython.display import display
 
         from dl_magics.widgets.cleaner import Cleaner
@@ -78,17 +79,15 @@ class CleanMagics(Magics):
 
         again = " ".join(["%clean_images", *map(shlex.quote, shlex.split(line))])
         display(build_note("The kernel of these images has ended. Run:", again), raw=True)
-        return Cleaner(cleaning_, again)
+        return Cleaner(found, again)
 
     def _find(self, args: Any) -> Cleaning:
         from dl_magics.actions.data import place
-        from dl_magics.actions.results import cleaning
-        from dl_magics.actions.runs import runs
-        from dl_magics.magics.display import predict_progress
+        from dl_magics.actions.results import cleaning, evaluating
 
         if args.path:
             where = place.find_place(args.path, here=args.here)
             return cleaning.clean_by_labels(where, where.path, where.features)
-        run = runs.find_run(args.run)
-        predict_progress.show_in(self.shell, run)
-        return cleaning.clean_by_run(run, run.evaluate(args.split))
+        found = find_place(self.shell, args)
+        say_where(found)
+        return cleaning.clean_by_run(found, evaluating.evaluate(found, args.split).evaluation)

@@ -35,9 +35,9 @@ def list_doubtful(path: str, features: str) -> dict[str, Any]:
     }
 
 
-def list_steps(root: str) -> list[dict[str, Any]]:
-    """Return what was decided about the images of a folder and was not undone."""
-    return list(map(asdict, journal.read_steps(layout.require_folder(root))))
+def list_steps(root: str) -> dict[str, Any]:
+    """Return what was decided about the images of a folder and was not undone: {"steps": […]}."""
+    return {"steps": list(map(asdict, journal.read_steps(layout.require_folder(root))))}
 
 
 def take_step(root: str, action: str, path: str, label: str, to: str) -> dict[str, Any]:

@@ -5,13 +5,16 @@ import json
 import pytest
 from PIL import Image
 
+from dl_magics.actions.data.place import DataPlace
 from dl_magics.actions.results import cleaning
-from dl_magics.actions.results.cleaning import Cleaning, Photo, RunPlace
+from dl_magics.actions.results.cleaning import Cleaning, Photo
+from dl_magics.actions.results.place import ResultPlace
 from dl_magics.errors import BadData, NoAnswer, NoSuchFile
 from dl_magics.runs.evaluation import Evaluation, PhotoPrediction
 from dl_magics.training.run import Run
 
 CLASSES = ("cats", "dogs")
+HERE = DataPlace("pets", "")
 
 
 @pytest.fixture
@@ -29,7 +32,7 @@ def photos():
 
 @pytest.fixture
 def opened(pets):
-    return Cleaning(RunPlace(None), str(pets), CLASSES, photos())
+    return Cleaning(HERE, str(pets), CLASSES, photos())
 
 
 def test_each_decision_is_done_shown_and_undone(opened, pets):
@@ -54,7 +57,7 @@ def test_another_kernel_knows_what_was_decided(opened, pets):
     opened.relabel("cats/0.jpg", "dogs")
     opened.keep("cats/1.jpg")
 
-    again = Cleaning(RunPlace(None), str(pets), CLASSES, photos())
+    again = Cleaning(HERE, str(pets), CLASSES, photos())
 
     assert [again.describe_step(each.path) for each in again.photos] == ["now dogs", "kept", ""]
     assert "  cats/0.jpg: looks like dogs (now dogs)" in repr(again)
@@ -89,26 +92,28 @@ def test_the_images_of_a_run_come_by_their_loss(pets, tmp_path):
         "0" * 64,
     )
 
-    opened = cleaning.clean_by_run(Run(tmp_path), found)
+    opened = cleaning.clean_by_run(ResultPlace(Run(tmp_path)), found)
 
     assert [each.path for each in opened.photos] == ["cats/1.jpg", "cats/2.jpg", "cats/0.jpg"]
     assert opened.photos[0].why == "labelled cats, predicted dogs (99.0%)"
 
 
 def test_without_features_it_says_how_to_get_them(pets, tmp_path):
-    opened = cleaning.clean_by_labels(RunPlace(None), str(pets), str(tmp_path / "features"))
+    opened = cleaning.clean_by_labels(HERE, str(pets), str(tmp_path / "features"))
 
     assert opened.photos == ()
     assert "%%finetune PATH computes them" in repr(opened)
 
 
-@pytest.mark.parametrize("sent", [None, 7, [{}], [{"n": "x", "action": 1}], [[]]])
+@pytest.mark.parametrize(
+    "sent", [None, 7, {}, {"steps": [{"n": "x", "action": 1}]}, {"steps": 7}, {"steps": [[]]}]
+)
 def test_what_a_host_sends_is_checked(pets, sent):
-    class Host(RunPlace):
+    class Host(DataPlace):
         def call(self, function, **arguments):
             return json.loads(json.dumps(sent))
 
     with pytest.raises(NoAnswer, match="sent an invalid"):
-        Cleaning(Host(None), str(pets), CLASSES, photos())
+        Cleaning(Host("pets", ""), str(pets), CLASSES, photos())
     with pytest.raises(NoAnswer, match="sent an invalid"):
-        cleaning.clean_by_labels(Host(None), str(pets), "")
+        cleaning.clean_by_labels(Host("pets", ""), str(pets), "")

@@ -194,6 +194,20 @@ def test_a_run_is_evaluated_on_the_host_and_only_what_is_shown_is_copied(trained
         done.evaluate("test")
 
 
+def test_doubtful_images_are_moved_and_put_back_on_the_host(trained, run, host_home):
+    done, _ = trained
+    opened = run(f"%clean_images --run {done.name}")
+    path = opened.photos[0].path
+
+    assert (opened.place.host, opened.root) == ("gpu", str(host_home / "colours"))
+    assert list(opened.load_pictures([path])) == [path]
+    opened.quarantine(path)
+    assert not (host_home / "colours" / path).exists()
+    opened.undo()
+    assert (host_home / "colours" / path).is_file()
+    assert not Path("colours").exists()
+
+
 def test_a_data_set_is_split_on_the_host(run, host_home, capsys):
     run("%split_data colours --valid 0.5")
 
