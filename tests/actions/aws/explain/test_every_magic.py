@@ -52,6 +52,7 @@ LINES = {
     "gpu_status": "%gpu_status --explain",
     "idle_timeout": "%idle_timeout 45 --explain",
     "keras_settings": "%keras_settings --explain",
+    "lr_find": "%lr_find --explain",
     "manage_aws": "%manage_aws --explain",
     "most_confused": "%most_confused --explain",
     "predict": "%predict photos --explain",
@@ -68,7 +69,7 @@ REFUSED = {
     ),
     **dict.fromkeys(("gpu_output", "gpu_restart", "gpu_status"), errors.NotConnected),
     **dict.fromkeys(
-        ("attach", "bias_report", "confusion", "most_confused", "predict", "top_losses"),
+        ("attach", "bias_report", "confusion", "lr_find", "most_confused", "predict", "top_losses"),
         errors.NoSuchRun,
     ),
     "aws_get_p2": errors.NoSuchInstance,
