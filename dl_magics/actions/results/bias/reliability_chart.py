@@ -10,7 +10,7 @@ _TEXT = 'font-size="11" fill="currentColor"'
 
 def draw_reliability(found: Calibration) -> str:
     """Return the chart: a point for each bin with its 95 % interval, a diagonal that is ideal."""
-    width, height = _LEFT + _SIDE + 12, _TOP + _SIDE + _BOTTOM
+    width, height = _LEFT + _SIDE + 26, _TOP + _SIDE + _BOTTOM
 
     def x(share: float) -> float:
         return round(_LEFT + share * _SIDE, 1)
@@ -44,7 +44,7 @@ def draw_reliability(found: Calibration) -> str:
         ]
     lines.append(
         f'<text x="{x(0.5)}" y="{height - 4}" text-anchor="middle" {_TEXT}>'
-        "how sure the run is · up: how many are right</text>"
+        "how sure the run is (up: accuracy)</text>"
     )
     return (
         f'<svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" '
