@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dl_magics.runs import remote_origin
@@ -23,11 +25,10 @@ def refused(shell, capsys, cell):
 
 
 def test_a_run_of_a_host_or_of_theano_says_what_to_do(shell, home, capsys):
-    theano = run_events.make_events(
-        ended=RunEnded(status="done"), versions={"backend": "theano", "keras": "1.2.2"}
-    )
-    run_events.write_log(home / "runs" / "2026-11-04_theano", theano)
-    done = run_events.make_events(ended=RunEnded(status="done"))
+    ended = RunEnded(status="done")
+    theano = replace(run_events.started(), versions={"backend": "theano", "keras": "1.2.2"})
+    run_events.write_log(home / "runs" / "2026-11-04_theano", run_events.stamp([theano, ended]))
+    done = run_events.make_events(ended=ended)
     run_events.write_log(home / "runs" / "2026-11-05_remote", done)
     remote_origin.save(home / "runs" / "2026-11-05_remote", ORIGIN)
 
