@@ -22,13 +22,18 @@ class Resource:
     spot_request: str = ""
 
     def __str__(self) -> str:
-        where = f" ({self.id}{f', {self.detail}' if self.detail else ''})"
-        return f"{self.kind} {self.name} in {self.region}{where}"
+        known = ", ".join(filter(None, [self._other_id, self.detail]))
+        return f"{self.kind} {self.name} in {self.region}{f' ({known})' if known else ''}"
+
+    @property
+    def _other_id(self) -> str:
+        """The id, where it is not the name, as that of an alarm is."""
+        return self.id if self.id != self.name else ""
 
     @property
     def result(self) -> str:
         """What became of it, in one line."""
-        what = f"{self.kind} {self.name} ({self.id})"
+        what = f"{self.kind} {self.name}{f' ({self._other_id})' if self._other_id else ''}"
         return f"{what} was not deleted: {self.refusal}" if self.refusal else f"{what} is deleted"
 
 

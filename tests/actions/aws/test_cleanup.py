@@ -47,7 +47,9 @@ def test_what_is_deleted_is_listed_once_and_then_a_line_for_each(launched, run, 
     listed, results = lines[: len(done.each)], lines[len(done.each) :]
     assert first.endswith("account 123456789012: deletes")
     assert [line.split()[0] for line in listed] == [each.kind for each in done.each]
-    assert results == [f"{each.kind} {each.name} ({each.id}) is deleted" for each in done.each]
+    assert results == [each.result for each in done.each]
+    (alarm,) = (each for each in results if each.startswith("alarm "))
+    assert re.fullmatch(r"alarm dl-magics-i-[0-9a-f]+ is deleted", alarm)
     assert repr(done) == "practice · us-east-1, account 123456789012: 4 deleted"
 
 

@@ -95,7 +95,7 @@ class Bill:
     @property
     def notes(self) -> list[str]:
         """The days of the prices, and what is not known."""
-        prices = sorted({text for each in self.each for text in _describe_prices(each.month)})
+        prices = sorted({text for each in self.each for text in _describe_prices(each)})
         since = [
             f"{each.name} since {datetime.fromtimestamp(each.seen_since, UTC):%Y-%m-%d %H:%M} UTC"
             for each in self.each
@@ -190,8 +190,12 @@ def _bill_gone(id_: str, name: str, history: Sequence[Period], begin: int) -> In
     )
 
 
-def _describe_prices(cost: Cost) -> Iterable[str]:
-    return (f"{each.part} {each.price_text}" for each in cost.parts if each.prices)
+def _describe_prices(bill: InstanceBill) -> Iterable[str]:
+    """Return the price of each part; only that of the instance differs from one to the next."""
+    for each in bill.month.parts:
+        whose = f"{each.part} {bill.name}" if each.part == "instance" else each.part
+        if each.prices:
+            yield f"{whose} {each.price_text}"
 
 
 def _title_runs(runs: Sequence[RunCost]) -> str:

@@ -43,7 +43,7 @@ def test_the_bill_has_each_instance_of_this_month_and_its_runs(cloud_with_hosts,
         ("2026-11-22_235400_vgg16_dogscats", 0.1)
     ]
     text = repr(bill)
-    assert "$0.526/h, 20" in text
+    assert "instance gpu $0.526/h, 20" in text
     assert "1 run on these instances" in text
     assert "12 min" in bill._repr_html_()
 
