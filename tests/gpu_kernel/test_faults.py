@@ -152,7 +152,8 @@ def test_an_out_of_memory_kill_is_reported_and_the_output_is_kept(kernel, memory
         "  %gpu_restart starts a new kernel; cells are not run again automatically.",
     ]
     assert output.startswith("0\n1\n2\n3\n4\n")
-    assert output == "".join(f"{i}\n" for i in range(output.count("\n")))
+    # The kill may come between a number and the end of its line.
+    assert "".join(f"{i}\n" for i in range(output.count("\n") + 1)).startswith(output)
     kernel.restart()
     assert run(kernel, "print('again')") == "again\n"
     assert kernel.link.status.agent.agent_pid == agent
