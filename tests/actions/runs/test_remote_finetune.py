@@ -176,6 +176,16 @@ def test_labels_are_checked_on_the_host_by_the_features_of_its_runs(trained, run
     assert report.findings.note == ""
 
 
+def test_a_learning_rate_is_found_on_the_host_that_has_the_features(trained, run):
+    done, _ = trained
+
+    curve = run(f"%lr_find {done.name}")
+
+    assert curve.run == done.name
+    assert curve.before == done.state.recipe["learning_rate"]
+    assert len(curve.losses) > 10
+
+
 def test_a_run_is_evaluated_on_the_host_and_only_what_is_shown_is_copied(trained, run, host_home):
     done, _ = trained
 
@@ -470,16 +480,6 @@ def test_a_name_that_is_no_model_in_the_gpu_kernel_is_refused(run):
     with pytest.raises(errors.BadSetting, match="in the GPU kernel it is not defined") as refused:
         run("%%finetune colours\nmodel = VGG16")
     assert refused.value.fix == 'Strings need quotes: model = "VGG16"'
-
-
-def test_a_learning_rate_is_found_on_the_host_that_has_the_features(trained, run):
-    done, _ = trained
-
-    curve = run(f"%lr_find {done.name}")
-
-    assert curve.run == done.name
-    assert curve.before == done.state.recipe["learning_rate"]
-    assert len(curve.losses) > 10
 
 
 def test_a_run_is_followed_from_its_first_event_after_a_restart_of_the_notebook(run):
