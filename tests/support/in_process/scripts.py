@@ -47,7 +47,8 @@ def read_queries(script: str) -> list[tuple[str, Call]]:
 
 def read_ssh_commands(script: str) -> list[str]:
     """Return the commands that a script runs over SSH."""
-    return [words[-1] for words in _read_commands(script) if words[0] == "ssh"]
+    commands = [words for words in _read_commands(script) if words[0] == "ssh"]
+    return [[word for word in words if word != "</dev/null"][-1] for words in commands]
 
 
 def _read_aws(script: str) -> list[list[str]]:

@@ -78,11 +78,12 @@ def blocks(folder):
 
 
 def python(code, *arguments):
+    here = Path(__file__).parent
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": startup.join_paths(Path(__file__).parent)},
+        env={**os.environ, "PYTHONPATH": startup.join_paths(here, here.parents[1])},
     )
 
 

@@ -308,13 +308,15 @@ def test_a_model_with_a_custom_head_is_saved_and_loaded(keras, network, features
 
 
 def test_saving_leaves_one_file_and_returns_its_digest(network, features, tmp_path):
-    path = tmp_path / "model.keras"
+    folder = tmp_path / "run"
+    folder.mkdir()
+    path = folder / "model.keras"
     path.write_bytes(b"an earlier one")
     whole = models.join_model(network, build_head(RANDOM, features, 3))
 
     sha256 = models.save_model(whole, ["a", "b", "c"], path)
 
-    assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
+    assert [file.name for file in folder.iterdir()] == ["model.keras"]
     assert sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None

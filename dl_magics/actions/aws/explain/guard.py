@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Mapping
 
@@ -10,10 +9,12 @@ from dl_magics.actions.aws import access
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.explain import alarm
 from dl_magics.actions.aws.explain.shell import (
+    NO_INPUT,
     Script,
     aws_command,
     comment,
     ec2_command,
+    join,
     make_script,
 )
 from dl_magics.actions.aws.guard import records
@@ -81,4 +82,4 @@ def ask_step(
 ) -> str:
     """Return the step that changes settings of the guard of an instance, or only asks it."""
     words = access.resolve_target(context, instance).command_line()
-    return shlex.join([*words, client.build_command(changes)])
+    return join(*words, client.build_command(changes), NO_INPUT)

@@ -38,6 +38,10 @@ class Quoted(str):
     __slots__ = ()
 
 
+NO_INPUT = Quoted("</dev/null")
+"""The end of an ssh command before others: it would take the lines that a shell has not read."""
+
+
 def make_script(context: Context, steps: Iterable[str]) -> Script:
     """Return the steps, after exports of the selected profile and region."""
     return Script("\n".join([*export_steps(context), *steps]))

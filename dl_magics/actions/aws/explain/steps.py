@@ -9,7 +9,7 @@ from typing import Any
 from dl_magics.actions.aws import access
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.explain import alarm
-from dl_magics.actions.aws.explain.shell import Variable, ec2_command, join
+from dl_magics.actions.aws.explain.shell import NO_INPUT, Variable, ec2_command, join
 from dl_magics.aws import volumes
 from dl_magics.aws.network import security_group
 from dl_magics.core.instance import Instance
@@ -141,19 +141,19 @@ def address_step(id_: str) -> str:
 
 def reach_step(ssh: list[str]) -> str:
     """Return the step that waits until this ssh command can log in."""
-    return f"until {join(*ssh, 'true')}; do sleep 2; done"
+    return f"until {join(*ssh, 'true', NO_INPUT)}; do sleep 2; done"
 
 
 def replace_key_steps(id_: str, ssh: list[str], known: str) -> list[str]:
     """Return the steps that replace the host key of the user data, in this file of known hosts."""
     file, new = shlex.quote(known), shlex.quote(f"{known}.new")
     return [
-        f"until NEW=$({join(*ssh, host_key_rotation.GENERATE)}); do sleep 2; done",
+        f"until NEW=$({join(*ssh, host_key_rotation.GENERATE, NO_INPUT)}); do sleep 2; done",
         f'echo "{id_} $(echo "$NEW" | cut -d" " -f1,2)" >> {file}',
-        join(*ssh, host_key_rotation.INSTALL),
+        join(*ssh, host_key_rotation.INSTALL, NO_INPUT),
         f'grep -v "^{id_} .* {known_hosts.TEMPORARY}$" {file} > {new}',
         f"mv {new} {file}",
-        join(*ssh, "true"),
+        join(*ssh, "true", NO_INPUT),
     ]
 
 

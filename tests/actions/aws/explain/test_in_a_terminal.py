@@ -14,11 +14,14 @@ from support import aws_cli
 
 @pytest.fixture
 def paste(aws_command):
-    """Run lines in a shell with a minimal environment; return its output."""
+    """Run lines in a shell with a minimal environment; return its output.
+
+    Bash reads them one after the other, as in a terminal: a command could take the next ones.
+    """
 
     def pasted(script: str) -> str:
         done = subprocess.run(
-            ["/bin/sh", "-e"],
+            ["bash", "-e"],
             input=script,
             env=aws_cli.make_environment(aws_command),
             capture_output=True,
