@@ -89,7 +89,8 @@ class PendingRequests:
         if entry.id in self._open:
             self._accepted[entry.id] = entry.n
             if self._dead:
-                self._end(entry.id, _died(self._dead))
+                why = f"The cell was not run: the GPU kernel has stopped: {self._dead}."
+                self._end(entry.id, KernelDied(why, fix=_RESTART))
 
     def _start(self, entry: JournalEntry, answer: PendingRequest) -> None:
         """Interrupt a request that was unwanted before it started, or that cannot be answered."""

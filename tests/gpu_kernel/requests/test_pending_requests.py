@@ -127,6 +127,13 @@ def test_a_dead_kernel_ends_a_request_after_what_came(asked):
         next(asked.request)
 
 
+def test_a_request_to_a_dead_kernel_is_said_not_to_have_run(asked):
+    asked.take(event("kernel_died", why="out of memory"), sent("a"))
+
+    with pytest.raises(KernelDied, match=r"The cell was not run: .* stopped: out of memory\."):
+        next(asked.request)
+
+
 def test_a_stopped_instance_ends_also_a_request_that_is_on_its_way(asked):
     asked.take(event("kernel_died", why="the instance was stopped", stopped="gpu is stopped."))
 
