@@ -1,14 +1,30 @@
 from __future__ import annotations
 
-import hashlib
+import ctypes
 import os
 import signal
+import time
 from threading import Event, Thread
 
 import pytest
 
 from dl_magics.runs import stop_request
 from dl_magics.runs.stop_request import catch_first_interrupt
+
+
+class CallIntoC:
+    """A call into C that no signal ends: it waits for a mutex."""
+
+    def __init__(self):
+        self._library, self._mutex = ctypes.CDLL(None), ctypes.create_string_buffer(256)
+        self._library.pthread_mutex_init(self._mutex, None)
+        self._library.pthread_mutex_lock(self._mutex)
+
+    def wait(self):
+        self._library.pthread_mutex_lock(self._mutex)
+
+    def end(self):
+        self._library.pthread_mutex_unlock(self._mutex)
 
 
 def interrupt():
@@ -94,6 +110,7 @@ def test_no_handler_is_set_outside_the_main_thread():
 def test_an_interrupt_is_acknowledged_during_a_long_call_into_c(times):
     """A batch is such a call: no handler of a signal runs before its end, but other threads do."""
     over, told, during = [], Event(), []
+    call = CallIntoC()
 
     def acknowledge():
         during.append(not over)
@@ -104,12 +121,15 @@ def test_an_interrupt_is_acknowledged_during_a_long_call_into_c(times):
             interrupt()
             # Two signals in the same moment may be delivered as one.
             told.wait()
+        # The other threads of a busy computer see the last one a moment later.
+        time.sleep(1)
+        call.end()
 
     pressing, aborted = Thread(target=press), False
     try:
         with catch_first_interrupt(acknowledge) as stop:
             pressing.start()
-            hashlib.pbkdf2_hmac("sha256", b"a", b"batch", 4_000_000)
+            call.wait()
             over.append(True)
             assert stop()
     except KeyboardInterrupt:
