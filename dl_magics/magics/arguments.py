@@ -15,11 +15,14 @@ from typing import Any, TypeVar
 from IPython.core import magic_arguments as ipython_arguments
 from IPython.core.error import UsageError
 
-__all__ = ["argument", "magic_arguments", "parse_argstring", "strip_comment"]
+__all__ = ["RUN", "argument", "magic_arguments", "parse_argstring", "strip_comment"]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 argument = ipython_arguments.argument
+RUN = argument(
+    "run", nargs="?", default="", help="name of the run, or a part of it (default: the newest)"
+)
 
 
 class LazyParser:

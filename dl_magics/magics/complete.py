@@ -68,54 +68,48 @@ def complete_gpu_cell(context: CompletionContext) -> SimpleMatcherResult:
 @context_matcher()
 def complete_keras_settings(context: CompletionContext) -> SimpleMatcherResult:
     """Complete the arguments of `%backend` and `%device`."""
-    line = context.full_text.splitlines()[context.cursor_line] if context.full_text else ""
-    written = re.match(r"\s*%?(backend|device)\s(?:.*\s)?(\S*)$", line[: context.cursor_position])
+    before = _read_line(context)
+    written = re.match(r"\s*%?(backend|device)\s(?:.*\s)?(\S*)$", before)
     if not written:
         return {"completions": []}
     magic, word = written.groups()
-    before = line[: context.cursor_position].split()
-    previous = before[-2 if word else -1]
-    words = _continue_token(context, word, _WORDS.get(previous, _WORDS[magic]))
-    return {"completions": [SimpleCompletion(text=each) for each in words]}
+    previous = before.split()[-2 if word else -1]
+    return _complete(context, word, _VALUES.get(previous, OPTIONS[magic]))
 
 
 @context_matcher()
 def complete_data(context: CompletionContext) -> SimpleMatcherResult:
     """Complete the options of the magics for data, the kinds after --fix, runs after --run."""
-    line = context.full_text.splitlines()[context.cursor_line] if context.full_text else ""
-    before = line[: context.cursor_position]
+    before = _read_line(context)
     written = re.match(r"\s*%?(check_data|clean_images|split_data)\s(?:.*\s)?(\S*)$", before)
     if not written:
         return {"completions": []}
     magic, word = written.groups()
     names: Iterable[str] = ()
     if word.startswith("-"):
-        names = _WORDS[magic]
+        names = OPTIONS[magic]
     elif re.search(r"\s--fix(\s+[a-z_]+)*\s+[a-z_]*$", before):
         from dl_magics.data.quality.findings import KINDS
 
         names = KINDS
     elif before[: len(before) - len(word)].endswith("--run "):
         names = _list_runs()
-    words = _continue_token(context, word, names)
-    return {"completions": [SimpleCompletion(text=each) for each in words]}
+    return _complete(context, word, names)
 
 
 @context_matcher()
 def complete_runs(context: CompletionContext) -> SimpleMatcherResult:
     """Complete the names of runs, and the options of `%runs`."""
-    line = context.full_text.splitlines()[context.cursor_line] if context.full_text else ""
-    before = line[: context.cursor_position]
+    before = _read_line(context)
     written = re.match(r"\s*%?(runs|attach|lr_find)\s(?:.*\s)?(\S*)$", before)
     if not written:
         return {"completions": []}
     magic, word = written.groups()
     if word.startswith("-"):
-        names: Iterable[str] = _WORDS[magic]
+        names: Iterable[str] = OPTIONS[magic]
     else:
         names = _list_runs()
-    words = _continue_token(context, word, names)
-    return {"completions": [SimpleCompletion(text=each) for each in words]}
+    return _complete(context, word, names)
 
 
 @context_matcher()
@@ -124,8 +118,7 @@ def complete_results(context: CompletionContext) -> SimpleMatcherResult:
 
     A path is left to IPython.
     """
-    line = context.full_text.splitlines()[context.cursor_line] if context.full_text else ""
-    before = line[: context.cursor_position]
+    before = _read_line(context)
     written = re.match(r"\s*(?:\w+\s*=\s*)?%?(\w+)\s(?:.*\s)?(\S*)$", before)
     if not written or written[1] not in RESULTS:
         return {"completions": []}
@@ -136,11 +129,22 @@ def complete_results(context: CompletionContext) -> SimpleMatcherResult:
         from dl_magics.actions.results import place
 
         word, names = option[2], place.list_names()
-    elif option and option[1] in _WORDS:
-        word, names = option[2], _WORDS[option[1]]
+    elif option and option[1] in _VALUES:
+        word, names = option[2], _VALUES[option[1]]
     elif word.startswith("-"):
         names = RESULTS[magic]
-    words = _continue_token(context, word, names)
+    return _complete(context, word, names)
+
+
+def _read_line(context: CompletionContext) -> str:
+    """Return the line of the cursor up to it."""
+    return context.full_text.split("\n")[context.cursor_line][: context.cursor_position]
+
+
+def _complete(
+    context: CompletionContext, written: str, names: Iterable[str]
+) -> SimpleMatcherResult:
+    words = _continue_token(context, written, names)
     return {"completions": [SimpleCompletion(text=each) for each in words]}
 
 
@@ -159,22 +163,29 @@ def _continue_token(context: CompletionContext, written: str, names: Iterable[st
 
 _MOST_RUNS = 500
 _PLACES = ("--undo", "--here", "--there")
-_WORDS = {
+OPTIONS = {
     "backend": (
         *("tensorflow", "tf", "jax", "torch", "theano"),
         *("--image-data-format", "--floatx", "--epsilon", "--setup", "--explain", *_PLACES),
     ),
-    "device": ("gpu", "cpu", *_PLACES),
+    "device": ("gpu", "cpu", "--explain", *_PLACES),
     "check_data": ("--labels", "--fix", "--put-back", "--here", "--yes", "--explain"),
     "clean_images": ("--run", "--split", "--here", "--explain"),
     "split_data": (
         *("--valid", "--test", "--sample", "--to", "--seed", "--group", "--no-near", "--list"),
         *("--column", "--copy", "--dry-run", "--undo", "--here", "--explain"),
     ),
-    "runs": ("--compare", "--tag", "--export", "--delete", "--yes", "--explain"),
+    "runs": (
+        *("--compare", "--tag", "--export", "--delete", "--yes", "--explain"),
+        *("--tensorboard", "--mlflow", "--wandb", "--trackio"),
+    ),
     "attach": ("--explain",),
-    "--split": ("valid", "test", "train"),
     "lr_find": ("--explain",),
+}
+"""The options of each other magic, and the words that it takes."""
+
+_VALUES = {
+    "--split": ("valid", "test", "train"),
     "--image-data-format": ("channels_last", "channels_first", "tf", "th"),
     "--floatx": ("float16", "float32", "float64"),
 }

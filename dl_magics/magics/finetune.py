@@ -11,7 +11,7 @@ from traitlets import Enum
 
 from dl_magics.magics import training_cell
 from dl_magics.magics.arguments import (
-    argument,
+    RUN,
     magic_arguments,
     parse_argstring,
     strip_comment,
@@ -188,9 +188,7 @@ class FinetuneMagics(Magics):
 
     @help_group(HelpGroup.TRAIN)
     @magic_arguments()
-    @argument(
-        "run", nargs="?", default="", help="name of the run, or a part of it (default: the newest)"
-    )
+    @RUN
     @EXPLAIN
     @line_magic
     def attach(self, line: str) -> Any:

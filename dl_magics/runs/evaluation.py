@@ -167,7 +167,7 @@ def read_evaluation(run_folder: Path, split: str) -> Evaluation | None:
     except (OSError, ValueError, RecursionError) as error:
         raise DamagedRun(
             f"{path} cannot be read: {error}",
-            fix=f"Evaluate again: %confusion --split {split} writes it anew.",
+            fix=f"Evaluate again: %confusion --split {split} writes it again.",
         ) from error
     return found
 

@@ -85,7 +85,7 @@ def damaged_file(path: Path, problem: str) -> DamagedRun:
 def foreign_file(path: Path, problem: str) -> NotLoadable:
     """Return the error for a model that holds what the engine does not write."""
     return NotLoadable(
-        f"{path} is not loaded, since it could run code of whoever wrote it: {problem}.",
+        f"{path} is not loaded, since it could run code of its author: {problem}.",
         fix="If you trust its host, use it there, in the GPU kernel: run.model · register a "
         "class of your own: @keras.saving.register_keras_serializable()",
     )

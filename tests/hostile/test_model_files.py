@@ -125,7 +125,7 @@ def test_the_model_of_a_run_is_checked_before_it_is_loaded(tmp_path, is_remote):
     if is_remote:
         remote_origin.save(run.path, ORIGIN)
 
-    with pytest.raises(NotLoadable, match="could run code of whoever wrote it"):
+    with pytest.raises(NotLoadable, match="could run code of its author"):
         _ = run.model
 
     assert not (tmp_path / "ran").exists()
@@ -350,7 +350,7 @@ def test_the_model_of_a_run_on_theano_is_checked_before_keras_1_reads_it(tmp_pat
     if is_remote:
         remote_origin.save(tmp_path, ORIGIN)
 
-    with pytest.raises(NotLoadable, match="could run code of whoever wrote it: it uses 'Lambda'"):
+    with pytest.raises(NotLoadable, match="could run code of its author: it uses 'Lambda'"):
         load_check.check_keras_1(tmp_path, path)
     path.write_bytes(b"rain")
     with pytest.raises(DamagedRun, match="cannot be read"):

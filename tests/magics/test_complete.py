@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from IPython.core.completer import provisionalcompleter
+from IPython.core.completer import CompletionContext, provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
 from dl_magics import magics
+from dl_magics.magics import complete
 from dl_magics.runs.events import RunEnded
 from support import run_events
 
@@ -90,3 +91,31 @@ def test_runs_are_completed_by_name_and_their_actions_by_option(shell, home):
         "%clean_images --run 2026",
     ):
         assert f"{line.rpartition(' ')[0]} 2026-11-03_a" in completed(shell, line)
+
+
+def find_options(shell, magic):
+    """Return the long options that a magic takes."""
+    return {
+        each
+        for decorator in shell.find_line_magic(magic).decorators
+        for each in getattr(decorator, "args", ())
+        if each.startswith("--")
+    }
+
+
+@pytest.mark.parametrize("magic", sorted({**complete.RESULTS, **complete.OPTIONS}))
+def test_each_option_of_a_magic_is_completed_and_no_other(shell, magic):
+    offered = {**complete.RESULTS, **complete.OPTIONS}[magic]
+    found = completed(shell, f"%{magic} --")
+
+    assert {each for each in offered if each.startswith("--")} == find_options(shell, magic)
+    assert {f"%{magic} {each}" for each in find_options(shell, magic)} <= set(found)
+
+
+@pytest.mark.parametrize("matcher", complete.MATCHERS)
+def test_an_empty_line_below_a_line_has_no_completions(matcher):
+    context = CompletionContext(
+        token="", full_text="%runs\n", cursor_position=0, cursor_line=1, limit=None
+    )
+
+    assert matcher(context) == {"completions": []}

@@ -12,8 +12,9 @@ import h5py
 import numpy as np
 from PIL import Image
 
-from dl_magics.runs.events import Event
+from dl_magics.runs.events import EpochEnded, Event
 from dl_magics.runs.paths import RunPaths
+from dl_magics.training import recorder
 from dl_magics.training.engine import pipeline
 from dl_magics.training.recipe.recipe import Recipe, check_settings
 
@@ -60,6 +61,14 @@ def paths(folder: Path, run: str = "run") -> RunPaths:
 def train(data: Path, folder: Path, run: str = "run", **asked: Any) -> list[Event]:
     """Fine-tune on a folder, and return all events."""
     return list(pipeline.run(recipe(data, **asked), paths(folder, run)))
+
+
+def begin(data: Path, paths: RunPaths, **asked: Any) -> None:
+    """Record a run that is interrupted after its first epoch."""
+    events = recorder.record_new_run(recipe(data, **asked), paths)
+    while not isinstance(next(events), EpochEnded):
+        pass
+    events.close()
 
 
 def of_kind(kind: type[Event], events: Iterable[Event]) -> Iterator[Any]:

@@ -17,7 +17,7 @@ from dl_magics.text import escape_controls
 from dl_magics.training.checks import cleaning_requests as requests
 
 _MOST_LINES, _MOST_PHOTOS = 20, 500
-_NONE = "There is no image to look at."
+_NONE = "There are no images to check."
 
 
 class Place(Protocol):
@@ -185,7 +185,7 @@ def explain(path: str) -> Script:
     return Script(
         "\n".join(
             (
-                comment("reads and moves nothing by itself; each click does one of these:"),
+                comment("moves no file until a button is clicked; each click does one of these:"),
                 f"mv -n {folder}/cats/1.jpg {folder}/dogs/1.jpg",
                 f"mkdir -p {quarantine} && mv -n {folder}/cats/1.jpg {quarantine}/",
                 comment(f"and is listed in {folder}/.cleaning/cleaning.jsonl, which Undo reads"),

@@ -1,6 +1,6 @@
 """Pictures of images as HTML that a saved notebook keeps: no script, the colours of the theme.
 
-File names come from whoever made the data set: each text is escaped.
+File names are not trusted: each text is escaped.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The journal of what a person decided about images: `.cleaning/cleaning.jsonl` of the data set.
 
 A hidden folder is no class and is read by no training. A line is written before its file is moved,
-and a step counts only where the file is at its new place: whatever interrupts a step, what is on
+and a step counts only where the file is at its new place: if a step is interrupted, what is on
 the disk decides.
 """
 

@@ -1,7 +1,7 @@
 """Move files of a data set into a hidden folder of it, and put them back, byte for byte.
 
 `.quarantine/TIME/` holds the files under their own paths, and `list.jsonl` beside them names each
-before it is moved: whatever interrupts a move, the list leads back. A hidden folder is no class and
+before it is moved: if a move is interrupted, the list leads back. A hidden folder is no class and
 is read by no training. Nothing is deleted, and nothing is replaced: where a file has taken the
 place of one in the quarantine, that one stays there and is named.
 """

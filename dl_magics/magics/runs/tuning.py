@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_magic, magics_class
 
-from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
+from dl_magics.magics.arguments import RUN, magic_arguments, parse_argstring
 from dl_magics.magics.aws.options import EXPLAIN
 from dl_magics.magics.help.groups import HelpGroup, help_group
 
@@ -22,9 +22,7 @@ class TuningMagics(Magics):
 
     @help_group(HelpGroup.TRAIN)
     @magic_arguments()
-    @argument(
-        "run", nargs="?", default="", help="name of the run, or a part of it (default: the newest)"
-    )
+    @RUN
     @EXPLAIN
     @line_magic
     def lr_find(self, line: str) -> Any:

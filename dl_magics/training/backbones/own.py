@@ -20,7 +20,7 @@ def load_own_model(model: OwnModel) -> Backbone:
     Raises
     ------
     NotLoadable
-        where its file could run code of whoever wrote it.
+        where its file could run code of its author.
     BadSetting
         where Keras fails to load it.
     """

@@ -163,11 +163,7 @@ def test_a_run_is_recorded_resumed_and_predicts_as_an_uninterrupted_one(data, tm
     settings = {"model": hub_cache.DINO, "image_size": 56, "weights": "imagenet", "epochs": 2}
     whole = tiny_keras.train(data, tmp_path, "whole", **settings)
     paths = tiny_keras.paths(tmp_path, "cut")
-    events = recorder.record_new_run(tiny_keras.recipe(data, **settings), paths)
-    for event in events:
-        if event.kind == "epoch_ended":
-            events.close()
-            break
+    tiny_keras.begin(data, paths, **settings)
     resumed = list(recorder.record_resumed_run(paths))
 
     assert resumed[-1].status == "done"

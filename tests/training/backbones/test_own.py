@@ -128,11 +128,7 @@ def test_a_run_is_resumed_saved_and_its_model_is_a_backbone_again(keras, data, t
     settings = {"model": str(path), "weights": "imagenet", "epochs": 2}
     whole = tiny_keras.train(data, tmp_path, "whole", **settings)
     paths = tiny_keras.paths(tmp_path, "cut")
-    events = recorder.record_new_run(tiny_keras.recipe(data, **settings), paths)
-    for event in events:
-        if event.kind == "epoch_ended":
-            events.close()
-            break
+    tiny_keras.begin(data, paths, **settings)
     resumed = list(recorder.record_resumed_run(paths))
     run = Run(paths.run)
     again = tiny_keras.recipe(

@@ -306,10 +306,7 @@ def changing(data, tmp_path):
     """A run whose images may be changed, interrupted in its second epoch."""
     own = shutil.copytree(data, tmp_path / "own")
     paths = tiny_keras.paths(tmp_path)
-    events = recorder.record_new_run(tiny_keras.recipe(own, **ASKED), paths)
-    while not isinstance(next(events), EpochEnded):
-        pass
-    events.close()
+    tiny_keras.begin(own, paths, **ASKED)
     return Run(paths.run), tmp_path, own
 
 
@@ -359,12 +356,7 @@ def test_other_weights_are_refused(data, tmp_path):
 
     save(1)
     paths = tiny_keras.paths(tmp_path)
-    events = recorder.record_new_run(
-        tiny_keras.recipe(data, weights=str(tmp_path / "net.weights.h5")), paths
-    )
-    while not isinstance(next(events), EpochEnded):
-        pass
-    events.close()
+    tiny_keras.begin(data, paths, weights=str(tmp_path / "net.weights.h5"))
     save(2)
 
     happened, _ = refused(Run(paths.run), tmp_path)

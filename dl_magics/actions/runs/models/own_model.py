@@ -48,7 +48,7 @@ def check_file(recipe: Recipe) -> None:
     Raises
     ------
     NotLoadable
-        where it could run code of whoever wrote it, or Keras cannot load it.
+        where it could run code of its author, or Keras cannot load it.
     """
     path = Path(recipe.model)
     if not is_own_model(recipe.model) or path.parent == paths.data_folder(_FOLDER):
