@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import signal
 import socket
 import threading
@@ -45,10 +46,10 @@ def catch_first_interrupt(
     lets no handler run, such as a long batch. Python allows signal handlers in the main thread
     only: in another thread the function always returns False and SIGINT keeps its handler.
     """
-    interrupts = _Interrupts(acknowledge)
     if threading.current_thread() is not threading.main_thread():
-        yield interrupts.first.is_set
+        yield lambda: False
         return
+    interrupts = _Interrupts(acknowledge)
     with interrupts.watching():
         yield interrupts.first.is_set
 
@@ -59,38 +60,56 @@ class _Interrupts:
     def __init__(self, acknowledge: Callable[[], object]) -> None:
         self.first = threading.Event()
         self._acknowledge = acknowledge
-        self._arrived = 0
+        self._received = 0
         self._handled = 0
+        # The C part of Python writes the number of each signal to this socket when it arrives.
+        self._reading, self._writing = socket.socketpair()
+        self._receiving = threading.Lock()
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        # The C part of Python writes the number of each signal to this socket when it arrives.
-        reading, writing = socket.socketpair()
-        writing.setblocking(False)
-        thread = threading.Thread(target=self._watch, args=(reading,), daemon=True)
+        self._reading.setblocking(False)
+        self._writing.setblocking(False)
+        thread = threading.Thread(target=self._watch, daemon=True)
         thread.start()
-        waker = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+        waker = signal.set_wakeup_fd(self._writing.fileno(), warn_on_full_buffer=False)
         handler = signal.signal(signal.SIGINT, self._handle)
         try:
             yield
         finally:
             signal.signal(signal.SIGINT, handler)
             signal.set_wakeup_fd(waker)
-            writing.close()
+            self._writing.close()
             thread.join()
-            reading.close()
+            self._reading.close()
 
-    def _watch(self, reading: socket.socket) -> None:
-        while numbers := reading.recv(64):
-            for _ in range(numbers.count(signal.SIGINT)):
-                self._arrived += 1
+    def _watch(self) -> None:
+        while select.select([self._reading], [], []):
+            with self._receiving:
+                numbers = self._reading.recv(64)
+                before, self._received = self._received, self._received + _count_interrupts(numbers)
+            if not numbers:
+                return
+            if self._received:
                 self.first.set()
-                if self._arrived == 1:
-                    self._acknowledge()
+            if self._received and not before:
+                self._acknowledge()
 
     def _handle(self, _signal: int, _frame: FrameType | None) -> None:
         self._handled += 1
         self.first.set()
-        # Two that arrive during one call into C are handled as one.
-        if max(self._handled, self._arrived) > 1:
+        # Two that arrive during one call into C are handled as one, maybe before the thread runs.
+        if max(self._handled, self._count_arrived()) > 1:
             raise KeyboardInterrupt
+
+    def _count_arrived(self) -> int:
+        with self._receiving:
+            try:
+                waiting = self._reading.recv(64, socket.MSG_PEEK)
+            except BlockingIOError:
+                return self._received
+            return self._received + _count_interrupts(waiting)
+
+
+def _count_interrupts(numbers: bytes) -> int:
+    return numbers.count(signal.SIGINT)

@@ -138,3 +138,11 @@ def test_an_interrupt_is_acknowledged_during_a_long_call_into_c(times):
 
     assert during == [True]
     assert aborted is (times == 2)
+
+
+def test_two_interrupts_at_the_end_of_a_call_into_c_are_two():
+    # It keeps the lock of the interpreter, so that no other thread can count them before.
+    send = ctypes.PyDLL(None)["raise"]
+
+    with catch_first_interrupt(), pytest.raises(KeyboardInterrupt):
+        list(map(send, [signal.SIGINT, signal.SIGINT]))
