@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
+from dl_magics.core.picture import read_picture
 from dl_magics.data.quality.findings import KINDS, Findings, Item, sort_findings
 from dl_magics.errors import NoAnswer
 
 _LONGEST = 4096
-_PICTURE_BYTES = 64 * 1024
-_JPEG = b"\xff\xd8\xff"
 
 
 def read_findings(sent: Any) -> Findings:
@@ -69,13 +66,3 @@ def _read_count(sent: Any) -> int:
 
 def _read_counts(sent: Mapping[str, Any]) -> dict[str, int]:
     return {_read_text(name): _read_count(count) for name, count in sent.items()}
-
-
-def read_picture(sent: Any) -> str:
-    """Return a picture; "" where it is not a small JPEG in base64, which a page could show."""
-    try:
-        data = base64.b64decode(sent, validate=True)
-    except (binascii.Error, ValueError, TypeError):
-        return ""
-    is_picture = data.startswith(_JPEG) and len(data) <= _PICTURE_BYTES
-    return base64.b64encode(data).decode("ascii") if is_picture else ""

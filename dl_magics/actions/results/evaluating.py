@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dl_magics.actions.data.received import invalid_answer, read_picture
+from dl_magics.actions.data.received import invalid_answer
 from dl_magics.actions.results.place import ResultPlace
+from dl_magics.core.picture import read_picture
 from dl_magics.errors import TrainingFailed
 from dl_magics.runs import evaluation, remote_origin
 from dl_magics.runs.evaluation import Evaluation

@@ -5,14 +5,13 @@ They are chosen and drawn where the images are, and travel as `evaluation/exampl
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from dl_magics.core.picture import read_picture
 from dl_magics.runs import evaluation
 from dl_magics.runs.evaluation import Evaluation, PhotoPrediction
 from dl_magics.store import atomic
@@ -21,9 +20,6 @@ from dl_magics.text import escape_controls
 FILE_NAME = f"{evaluation.FOLDER}/examples.json"
 MOST = 12
 MAX_BYTES = 2**21
-
-_PICTURE_BYTES = 64 * 1024
-_JPEG = b"\xff\xd8\xff"
 
 
 def choose_examples(found: Evaluation) -> list[PhotoPrediction]:
@@ -51,7 +47,9 @@ def check_pictures(sent: Any) -> dict[str, str]:
     """Return those of the pictures {path: base64} that a page may show."""
     if not isinstance(sent, Mapping):
         return {}
-    return {path: each for path, each in sent.items() if isinstance(path, str) and _is_jpeg(each)}
+    return {
+        path: each for path, each in sent.items() if isinstance(path, str) and read_picture(each)
+    }
 
 
 def draw_examples(examples: Sequence[PhotoPrediction], pictures: Mapping[str, str]) -> str:
@@ -69,16 +67,6 @@ def _draw_picture(photo: PhotoPrediction, picture: str) -> str:
     if not picture:
         return '<div class="missing">no picture</div>'
     return f'<img src="data:image/jpeg;base64,{picture}" alt="{_text(photo.path)}">'
-
-
-def _is_jpeg(sent: Any) -> bool:
-    if not isinstance(sent, str) or len(sent) > 2 * _PICTURE_BYTES:
-        return False
-    try:
-        data = base64.b64decode(sent, validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return data.startswith(_JPEG) and len(data) <= _PICTURE_BYTES
 
 
 def _text(value: str) -> str:
