@@ -17,7 +17,8 @@ def describe_machine() -> str:
         if line.startswith("model name")
     ]
     flags = described.read_text() if described.is_file() else ""
-    half = ", AMX" if "amx_bf16" in flags else ""
+    names_of_half = {"amx_bf16": ", AMX", "avx512_bf16": ", AVX512_BF16"}
+    half = next((name for flag, name in names_of_half.items() if flag in flags), "")
     packages = ", ".join(f"{name} {version(name)}" for name in ("keras", "tensorflow"))
     return (
         f"{names[0] if names else platform.machine()}{half}, {os.cpu_count()} cores, "

@@ -46,13 +46,14 @@ def test_a_gpu_computes_in_the_half_precision_of_its_tensor_cores(capability, ha
     ("backend", "flags", "half"),
     [
         ("tensorflow", {"avx512f", "amx_bf16", "amx_tile"}, "bfloat16"),
-        ("tensorflow", {"avx512f", "avx512_bf16"}, ""),
+        ("tensorflow", {"avx512f", "avx512_bf16"}, "bfloat16"),
+        ("tensorflow", {"avx512f", "avx512_vnni"}, ""),
         ("tensorflow", set(), ""),
         ("torch", {"amx_bf16"}, ""),
-        ("jax", {"amx_bf16"}, ""),
+        ("jax", {"amx_bf16", "avx512_bf16"}, ""),
     ],
 )
-def test_a_cpu_gains_from_half_precision_only_with_amx_and_tensorflow(backend, flags, half):
+def test_a_cpu_gains_from_half_precision_where_tensorflow_uses_it(backend, flags, half):
     assert cpu_half(backend, frozenset(flags)) == half
 
 
