@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from dl_magics.errors import BadData
 from dl_magics.text import escape_controls
@@ -72,7 +72,7 @@ def shorten_list(names: list[str], most: int = 5) -> str:
     return ", ".join([*names[:most], *more]) or "nothing"
 
 
-def name_as_text(path: Path) -> str:
+def name_as_text(path: PurePath) -> str:
     """Return the name of a path in composed form (NFC); bytes that are not UTF-8 are escaped."""
     return unicodedata.normalize("NFC", escape_controls(path.name))
 

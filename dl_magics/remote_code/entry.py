@@ -1,7 +1,8 @@
 """The receiving side: call the requested function and write its result. Runs on the host.
 
 A request is {"function": "module:name", "arguments": {…}}; a response is {"result": {…}} or
-{"error": {"type": …, "message": …, "fix": …}}. Standard library only, Python 3.8 compatible.
+{"error": {"type": …, "message": …, "fix": …}}. A request with {"progress": true} calls a function
+that reports how far it is. Standard library only, Python 3.8 compatible.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ import importlib
 import json
 import os
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from dl_magics.errors import DLMagicsError
+
+_SECONDS_BETWEEN = 0.25
 
 
 def main(mark: str) -> None:
@@ -21,7 +25,10 @@ def main(mark: str) -> None:
 
     The mark is random: nothing that start files or libraries print can be taken for a response.
     """
-    response = respond(json.load(sys.stdin))
+    request = json.load(sys.stdin)
+    if request.get("progress"):
+        request["arguments"]["progress"] = _ProgressLines(mark)
+    response = respond(request)
     sys.stdout.write(f"\n{mark} {json.dumps(response)}\n")
     sys.stdout.flush()
     # A GPU library may crash the interpreter as it exits; the response is complete.
@@ -40,3 +47,22 @@ def call(request: Mapping[str, Any], *first: Any) -> Any:
     """Call the requested function with `first` and the arguments of the request."""
     module, _, name = request["function"].partition(":")
     return getattr(importlib.import_module(module), name)(*first, **request["arguments"])
+
+
+class _ProgressLines:
+    """Writes how much is done of how much, at most four times a second."""
+
+    def __init__(self, mark: str) -> None:
+        self._mark = mark
+        self._due = 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        if time.monotonic() < self._due:
+            return
+        self._due = time.monotonic() + _SECONDS_BETWEEN
+        try:
+            sys.stdout.write(f"\n{self._mark}/progress {done} {total}\n")
+            sys.stdout.flush()
+        except OSError:
+            # Whoever asked has gone: what is computed now would only occupy the GPU.
+            os._exit(1)

@@ -9,11 +9,28 @@ from typing import Any
 from dl_magics import errors
 from dl_magics.errors import DLMagicsError
 
+_MOST_DIGITS = 16
 
-def build_request(function: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
-    """Return the JSON text of a request to call a module-level function of dl_magics."""
+
+def build_request(
+    function: Callable[..., Any], arguments: Mapping[str, Any], *, reports: bool = False
+) -> str:
+    """Return the JSON text of a request to call a module-level function of dl_magics.
+
+    With `reports` the function also gets `progress`, which it calls with what is done, and of all.
+    """
     name = f"{function.__module__}:{function.__qualname__}"
-    return json.dumps({"function": name, "arguments": dict(arguments)})
+    return json.dumps({"function": name, "arguments": dict(arguments), "progress": reports})
+
+
+def read_progress(line: str, mark: str) -> tuple[int, int] | None:
+    """Return what is done and of how much, of a line of output; None if it says neither."""
+    name, *numbers = line.split(" ")
+    if name != f"{mark}/progress" or not all(
+        each.isdecimal() and len(each) < _MOST_DIGITS for each in numbers
+    ):
+        return None
+    return (int(numbers[0]), int(numbers[1])) if len(numbers) == 2 else None
 
 
 def read_response(output: str, mark: str) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from dl_magics.errors import CommandFailed, NoAnswer
 from dl_magics.remote_code import bundle
-from dl_magics.remote_code.request import build_request, read_response
+from dl_magics.remote_code.request import build_request, read_progress, read_response
 from dl_magics.ssh import commands, connection, sftp
 from dl_magics.ssh.target import SshTarget
 from dl_magics.store import paths
@@ -22,7 +22,11 @@ from dl_magics.store import paths
 FOLDER = ".dl_magics/code"
 """Where bundles lie on a host, relative to the home folder."""
 
+Progress = Callable[[int, int], None]
+
 _LAST_LETTERS = 300
+# Of progress; of a longer line, such as a large response, the rest need not be kept.
+_LONGEST_LINE = 200
 # With -c, Python would import from the current folder first.
 _PROGRAM = (
     "import sys; sys.path[:] = [{archive!r}, *filter(None, sys.path)]; "
@@ -65,6 +69,7 @@ async def run(
     activate: str = "",
     variables: Mapping[str, str] | None = None,
     timeout: float | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Call `function(**arguments)` in a new process on a host and return its result.
 
@@ -84,6 +89,8 @@ async def run(
         Environment variables to add.
     timeout
         Seconds after which to give up; None waits without limit.
+    progress
+        Is called in the loop with what is done, and of how much; the function gets a `progress`.
 
     Raises
     ------
@@ -102,8 +109,9 @@ async def run(
             done = await commands.run_limited(
                 shared,
                 command,
-                build_request(function, arguments),
+                build_request(function, arguments, reports=progress is not None),
                 timeout=timeout,
+                watch=_watch(progress, mark) if progress else None,
             )
         except TimeoutError as error:
             raise _no_response(python, target.name, f"within {timeout:.0f} seconds", "") from error
@@ -149,6 +157,20 @@ async def run_locally(
         status = f"(exit status {process.returncode})"
         raise _no_response(python, "this computer", status, stderr)
     return result
+
+
+def _watch(progress: Progress, mark: str) -> Callable[[str], None]:
+    """Return a function that takes the output in parts and passes its lines of progress on."""
+    begun = ""
+
+    def watch(part: str) -> None:
+        nonlocal begun
+        *lines, begun = (begun + part).split("\n")
+        begun = begun[:_LONGEST_LINE]
+        for found in filter(None, (read_progress(line, mark) for line in lines)):
+            progress(*found)
+
+    return watch
 
 
 def _no_response(python: str, host: str, when: str, stderr: str) -> CommandFailed:

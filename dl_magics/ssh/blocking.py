@@ -36,8 +36,11 @@ def start_task(work: Coroutine[Any, Any, T]) -> Future[T]:
     return asyncio.run_coroutine_threadsafe(work, _loop())
 
 
-def wait_for(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on the loop and return its result; Ctrl-C cancels it."""
+def wait_for(work: Coroutine[Any, Any, T], meanwhile: Callable[[], object] = lambda: None) -> T:
+    """Run a coroutine on the loop and return its result; Ctrl-C cancels it.
+
+    `meanwhile` is called in this thread five times a second: to show what the work reports.
+    """
     future = start_task(work)
     try:
         while True:
@@ -46,6 +49,7 @@ def wait_for(work: Coroutine[Any, Any, T]) -> T:
             except TimeoutError:
                 if future.done():
                     raise
+                meanwhile()
     except KeyboardInterrupt:
         future.cancel()
         raise

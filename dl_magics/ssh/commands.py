@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -67,10 +68,11 @@ async def run_limited(
     stdin: str | None = None,
     *,
     timeout: float | None = None,
+    watch: Callable[[str], None] | None = None,
 ) -> ProcessOutput:
     """Run a command over a connection; see `collect_output`."""
     process = await remote.create_process(command, input=stdin, errors="replace")
-    return await collect_output(process, timeout=timeout)
+    return await collect_output(process, timeout=timeout, watch=watch)
 
 
 async def collect_output(
@@ -78,8 +80,11 @@ async def collect_output(
     *,
     timeout: float | None = None,
     max_size: int = MAX_OUTPUT,
+    watch: Callable[[str], None] | None = None,
 ) -> ProcessOutput:
     """Wait for the end of a process and return its output; end it in any other case.
+
+    `watch` is called with each part of stdout as it comes.
 
     Raises
     ------
@@ -91,7 +96,7 @@ async def collect_output(
     try:
         async with asyncio.timeout(timeout):
             stdout, stderr = await asyncio.gather(
-                _read_all(process.stdout, max_size), _read_all(process.stderr, max_size)
+                _read_all(process.stdout, max_size, watch), _read_all(process.stderr, max_size)
             )
             await process.wait_closed()
     finally:
@@ -99,13 +104,17 @@ async def collect_output(
     return ProcessOutput(stdout, stderr, process.returncode)
 
 
-async def _read_all(reader: asyncssh.SSHReader[str], max_size: int) -> str:
+async def _read_all(
+    reader: asyncssh.SSHReader[str], max_size: int, watch: Callable[[str], None] | None = None
+) -> str:
     import asyncssh
 
     parts, size = [], 0
     try:
         while part := await reader.read(_CHUNK):
             parts.append(part)
+            if watch:
+                watch(part)
             size += len(part)
             if size > max_size:
                 raise CommandFailed(

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
+from dl_magics.core.bar import format_bar
 from dl_magics.sync.names import printable
 
 _SECONDS_BETWEEN = 0.25
-_WIDTH = 24
 _SHOWN = 12
 
 
@@ -40,10 +40,9 @@ class SyncProgress:
     def bar(self) -> str:
         """The progress bar as text."""
         part = self.bytes / self.bytes_total if self.bytes_total else 1.0
-        full = int(part * _WIDTH)
         left = f" · {self.seconds_left:.0f} s left" if self.seconds_left else ""
         sizes = f"{format_size(self.bytes)} of {format_size(self.bytes_total)}"
-        line = f"{'━' * full}{'─' * (_WIDTH - full)} {self.files:,} of {self.files_total:,} files"
+        line = f"{format_bar(part)} {self.files:,} of {self.files_total:,} files"
         waiting = f"\n{self.waiting} Reconnecting; an interrupt loses nothing."
         return f"{self.what}\n{line} · {sizes}{left}{waiting if self.waiting else ''}"
 

@@ -24,7 +24,7 @@ from dl_magics.training.export import formats
 from dl_magics.training.export.export import export_model
 from dl_magics.training.export.exported import Exported
 from dl_magics.training.prediction import predict
-from dl_magics.training.prediction.predict import Classifier, KerasClassifier, Progress
+from dl_magics.training.prediction.predict import Classifier, KerasClassifier, Paths, Progress
 from dl_magics.training.prediction.predictions import Predictions
 from dl_magics.training.theano import model as theano_model
 from dl_magics.training.theano.engine import MODEL as THEANO_MODEL
@@ -46,6 +46,8 @@ class Run:
     )
     evaluate_on_host: Callable[[Run, str], Evaluation] | None = None
     """Evaluates on the host where a run was trained; where it is None, `evaluate` cannot."""
+    predict_on_host: Callable[[Run, Sequence[str]], Predictions | None] = lambda *_: None
+    """Predicts images of the connected host; returns None for those of this computer."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -119,15 +121,19 @@ class Run:
             _last_model[key] = model
         return _last_model[key]
 
-    def predict(self, paths: str | Path | Sequence[str | Path]) -> Predictions:
+    def predict(self, paths: Paths, *, here: bool = False) -> Predictions:
         """Return the predicted class of images: `paths` is a file, a folder, or a list of them.
 
-        The result is a list, and shows the least certain ones first; its `all` is a data frame.
+        The result is a list, and shows the least certain ones first; its `all` is a data frame. A
+        notebook that is connected to the host of this run predicts there what that host has, unless
+        `here` is true. Files that are not valid images are skipped and listed.
 
-        Files that are not valid images are skipped and listed. Raises BadData where there is no
-        file, and what `model` raises.
+        Raises BadData where there is no file, and what `model` raises.
         """
-        files = predict.list_files(paths)
+        names = predict.list_names(paths)
+        if not here and (away := self.predict_on_host(self, names)) is not None:
+            return away
+        files = predict.list_files(names)
         gray = GrayRange(*self.state.gray) if self.state.gray else None
         with self.show_progress() as progress:
             progress(0, len(files))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,8 +12,10 @@ import pytest
 import dl_magics
 from dl_magics import errors
 from dl_magics.keras_config import rpc
-from dl_magics.remote_code import request, runner
+from dl_magics.remote_code import bundle, request, runner
 from dl_magics.ssh import blocking
+from dl_magics.training.checks import data_requests
+from support import tiny_keras
 
 TRAVELS = ("core", "data", "keras_config", "runs", "training")
 
@@ -78,6 +81,46 @@ def test_a_command_may_run_first_and_variables_be_set(host):
 
     assert shown["path"] == "/activated/keras.json"
     assert shown["in_force"]["values"][0]["value"] == "jax"
+
+
+def test_a_function_says_how_far_it_is(host):
+    data = tiny_keras.photos(host.home / "data", n=2)
+    said = []
+    work = runner.run(
+        host.login,
+        sys.executable,
+        data_requests.check_folder,
+        {"path": str(data), "features": ""},
+        progress=lambda *numbers: said.append(numbers),
+    )
+
+    assert blocking.wait_for(work)["images"] == 4
+    assert said[0] == (1, 4)
+
+
+def test_a_process_ends_when_nobody_reads_any_more_how_far_it_is(tmp_path):
+    data = tiny_keras.photos(tmp_path / "data", n=2)
+    program = runner.build_program(str(bundle.write_bundle(tmp_path)), "mark")
+    asked = request.build_request(
+        data_requests.check_folder, {"path": str(data), "features": ""}, reports=True
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    process.stdout.close()
+
+    process.communicate(asked.encode())
+
+    assert process.returncode == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "mark", "mark/progress 1", "mark/progress 1 2 3", f"mark/progress 1 {'9' * 5000}", "1 2"],
+)
+def test_any_other_output_is_no_progress(line):
+    assert request.read_progress("mark/progress 3 10", "mark") == (3, 10)
+    assert request.read_progress(line, "mark") is None
 
 
 def test_the_same_call_runs_locally():

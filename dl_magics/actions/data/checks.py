@@ -18,14 +18,13 @@ Progress = Callable[[int, int], None]
 
 
 def check_data(place: DataPlace, *, labels: bool, progress: Progress | None = None) -> DataReport:
-    """Return what is wrong with a data set; `progress` is called on this computer only."""
-    here = {} if place.kernel else {"progress": progress}
+    """Return what is wrong with a data set."""
     sent = place.call(
         data_requests.check_folder,
         path=place.path,
         features=place.features,
         labels=labels,
-        **here,
+        progress=progress,
     )
     return DataReport(place.named, received.read_findings(sent), place.host)
 

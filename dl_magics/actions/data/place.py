@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dl_magics.actions.data.host_call import call_on_host
 from dl_magics.actions.gpu import notebook_kernel, sync
 from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
 from dl_magics.data import walk
 from dl_magics.errors import BadData
-from dl_magics.remote_code import runner
+from dl_magics.remote_code.runner import Progress
 from dl_magics.ssh import blocking, sftp
 from dl_magics.store import paths
 
@@ -39,22 +40,27 @@ class DataPlace:
         """Return the path of a new folder where the data set is, for a path as of `%sync`."""
         return sync.remote_path(path) if self.kernel else path
 
-    def call(self, function: Callable[..., Mapping[str, Any]], **arguments: Any) -> Any:
+    def call(
+        self,
+        function: Callable[..., Mapping[str, Any]],
+        *,
+        progress: Progress | None = None,
+        **arguments: Any,
+    ) -> Any:
         """Call a function of `data_requests` where the data set is; return its JSON values.
 
-        On a host it runs in a process of its own, in the environment of the GPU kernel, so that it
-        does not wait for a cell that runs.
+        On a host it runs in the environment of the GPU kernel. A function that reports how far it
+        is gets `progress`.
         """
         if not self.kernel:
-            return function(**arguments)
-        return blocking.wait_for(
-            runner.run(
-                self.kernel.host.resolve_target(),
-                self.kernel.python,
-                function,
-                arguments,
-                activate=self.kernel.activate,
-            )
+            return function(**arguments, **({"progress": progress} if progress else {}))
+        return call_on_host(
+            self.kernel.host.resolve_target(),
+            self.kernel.python,
+            function,
+            arguments,
+            activate=self.kernel.activate,
+            progress=progress,
         )
 
 

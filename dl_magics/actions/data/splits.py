@@ -72,15 +72,14 @@ class Split:
 def plan_split(
     place: DataPlace, destination: str, settings: SplitSettings, progress: Progress | None = None
 ) -> Split:
-    """Return how a data set would be split; `progress` is called on this computer only."""
-    here = {} if place.kernel else {"progress": progress}
+    """Return how a data set would be split."""
     folder = destination or _name_beside(place.named)
     planned = place.call(
         data_requests.plan_split,
         path=place.path,
         destination=place.name_there(folder),
         settings=asdict(settings),
-        **here,
+        progress=progress,
     )
     _require_plan(planned)
     return Split(place.named, folder, planned, place.host)

@@ -9,7 +9,6 @@ from typing import Any
 from dl_magics.actions.data.received import invalid_answer
 from dl_magics.actions.results.place import ResultPlace
 from dl_magics.core.picture import read_picture
-from dl_magics.errors import TrainingFailed
 from dl_magics.runs import evaluation, remote_origin
 from dl_magics.runs.evaluation import Evaluation
 from dl_magics.training.evaluation import requests
@@ -18,11 +17,15 @@ from dl_magics.training.run import Run
 
 @dataclass(frozen=True)
 class Evaluated:
-    """An evaluation, and of its worst images the pictures and where the model looked, by path."""
+    """An evaluation, and of its worst images the pictures and where the model looked, by path.
+
+    `method` says how that was found: `GRAD_CAM`, `OCCLUSION`, "" for not at all.
+    """
 
     evaluation: Evaluation
     pictures: Mapping[str, str] = field(default_factory=dict)
     overlays: Mapping[str, str] = field(default_factory=dict)
+    method: str = ""
 
 
 def evaluate(place: ResultPlace, split: str, *, explained: int = 0) -> Evaluated:
@@ -34,11 +37,15 @@ def evaluate(place: ResultPlace, split: str, *, explained: int = 0) -> Evaluated
     if not place.origin:
         sent = requests.evaluate_opened(place.run, split, data=place.data, explained=explained)
         return read_answer(place.run, split, sent)
-    arguments: dict[str, Any] = {"run": place.folder, "split": split, "explained": explained}
-    try:
-        sent = place.call(requests.evaluate_run, **arguments)
-    except TrainingFailed:  # what else uses the GPU left no memory
-        sent = place.call(requests.evaluate_run, gpu=False, **arguments)
+    with place.run.show_progress() as progress:
+        progress(0, 0)
+        sent = place.call(
+            requests.evaluate_run,
+            run=place.folder,
+            split=split,
+            explained=explained,
+            progress=progress,
+        )
     found = read_answer(place.run, split, sent)
     evaluation.write_evaluation(place.run.path, found.evaluation)
     return found
@@ -63,11 +70,16 @@ def read_answer(run: Run, split: str, sent: Any) -> Evaluated:
         about = found.run, found.split, found.classes
         if about != (run.name, split, run.state.classes):
             raise ValueError("it is of another run")
+        if (method := sent["method"]) not in ("", requests.GRAD_CAM, requests.OCCLUSION):
+            raise ValueError("it has another map than was asked for")
     except (ValueError, TypeError, KeyError) as error:
         raise invalid_answer(error) from error
     known = [each.path for each in found.photos]
     return Evaluated(
-        found, _read_pictures(sent, "pictures", known), _read_pictures(sent, "overlays", known)
+        found,
+        _read_pictures(sent, "pictures", known),
+        _read_pictures(sent, "overlays", known),
+        method,
     )
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dl_magics.actions.aws.explain.shell import Script, comment
 from dl_magics.actions.results.place import ResultPlace
+from dl_magics.actions.results.predicting import ImagesPlace
 from dl_magics.data import layout
 from dl_magics.training.engine.pipeline import MODEL
 
 _LOAD = """\
-import json, zipfile
+import json, os, zipfile
 import keras
 import numpy as np
 
-file = {model!r}
+file = os.path.expanduser({model!r})
 model = keras.saving.load_model(file, compile=False)
 classes = json.loads(zipfile.ZipFile(file).read("classes.json"))
 """
@@ -80,9 +81,12 @@ for file in sorted(pathlib.Path({path!r}).rglob("*")):
 """
 
 
-def explain_prediction(place: ResultPlace, path: str) -> Script:
-    """Return the code that predicts the images of a folder."""
-    return Script(_load(place) + "\n" + _PREDICT.format(path=path))
+def explain_prediction(place: ResultPlace, path: str, found: ImagesPlace | None) -> Script:
+    """Return the code that predicts the images of a folder, on the host that has them."""
+    if not found or not found.host:
+        return Script(_load(ResultPlace(place.run)) + "\n" + _PREDICT.format(path=path))
+    first = comment(f"runs this on {found.host}")
+    return Script("\n".join([first, _load(place), _PREDICT.format(path=found.paths[0])]))
 
 
 def explain_evaluation(place: ResultPlace, split: str, *, view: str, most: int = 0) -> Script:

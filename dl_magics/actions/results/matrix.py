@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from dl_magics.actions.results.gallery import QUIET, quote_text
+from dl_magics.actions.results.many_classes import ClassOverview, choose_classes
 from dl_magics.core import table
 from dl_magics.runs.evaluation import ClassResult, Evaluation
 from dl_magics.text import escape_controls
 
 MOST_CLASSES = 20
+_MOST_IN_TEXT, _WIDEST_TEXT = 10, 100
 _RIGHT, _WRONG = "25, 118, 210", "230, 81, 0"
 # A cell is never so dark that the text of a theme could not be read on it.
 _DARKEST = 0.45
@@ -25,18 +28,19 @@ class ConfusionMatrix:
     evaluation: Evaluation
     host: str = ""
 
-    @property
+    @cached_property
     def classes(self) -> tuple[str, ...]:
-        """The classes that are shown: all, or those with the most mistakes, in their order."""
+        """The classes that are shown: all, or those of the most confused pairs."""
         found = self.evaluation
         if len(found.classes) <= MOST_CLASSES:
             return found.classes
-        wrong = dict.fromkeys(found.classes, 0)
-        for truth, predicted, count in found.most_confused():
-            wrong[truth] += count
-            wrong[predicted] += count
-        worst = sorted(found.classes, key=lambda name: -wrong[name])[:MOST_CLASSES]
-        return tuple(name for name in found.classes if name in worst)
+        return choose_classes(found, MOST_CLASSES)
+
+    @cached_property
+    def overview(self) -> ClassOverview | None:
+        """All classes, where those that are shown are only a part of them."""
+        shows_all = len(self.classes) == len(self.evaluation.classes)
+        return None if shows_all else ClassOverview(self.evaluation)
 
     @property
     def rows(self) -> list[list[int]]:
@@ -47,7 +51,8 @@ class ConfusionMatrix:
     @property
     def results(self) -> list[ClassResult]:
         """The result of each class shown."""
-        return [each for each in self.evaluation.by_class if each.name in self.classes]
+        found = {each.name: each for each in self.evaluation.by_class}
+        return [found[name] for name in self.classes]
 
     def describe_results(self) -> list[list[str]]:
         """Return the accuracy and its interval of each class shown, as text."""
@@ -57,10 +62,10 @@ class ConfusionMatrix:
     def notes(self) -> list[str]:
         """What a reader has to know beside the numbers."""
         found, lines = self.evaluation, []
-        if len(self.classes) < len(found.classes):
+        if self.overview:
             lines.append(
-                f"{len(self.classes)} of {len(found.classes):,} classes: those with the most "
-                "mistakes."
+                f"{len(self.classes)} of {len(found.classes):,} classes: those of the most "
+                "confused pairs, beside each other."
             )
         if found.split == "train":
             lines.append("The model was trained on these images: on others it is less often right.")
@@ -78,19 +83,38 @@ class ConfusionMatrix:
         return escape_controls(f"{self.evaluation.run}{where} · {self.evaluation.summary}")
 
     def __repr__(self) -> str:
-        heads = ["", *self.classes, "right", "95 % interval"]
-        rows = [
-            [name, *(f"{count:,}" for count in row), *result]
-            for name, row, result in zip(
-                self.classes, self.rows, self.describe_results(), strict=True
-            )
+        text = self.format_text()
+        return f"{text}\n\n{self.overview!r}" if self.overview else text
+
+    def format_text(self) -> str:
+        """Return the matrix as text: of many classes ten, with numbers in place of long names."""
+        names = list(map(escape_controls, self.classes))
+        shown = len(names) if not self.overview else _MOST_IN_TEXT
+        is_wide = sum(map(len, names[:shown])) + 2 * shown > _WIDEST_TEXT
+        labels = [f"{n} {name}" if is_wide else name for n, name in enumerate(names[:shown], 1)]
+        heads = ["", *(str(n) if is_wide else name for n, name in enumerate(names[:shown], 1))]
+        lines = [
+            [label, *(f"{count:,}" if count or not is_wide else "·" for count in row[:shown])]
+            for label, row in zip(labels, self.rows, strict=False)
         ]
-        shown = [[escape_controls(cell) for cell in row] for row in (heads, *rows)]
-        text = table.format_text(self.title, shown[0], shown[1:])
+        if not self.overview:
+            heads += ["right", "95 % interval"]
+            lines = [
+                [*line, *result]
+                for line, result in zip(lines, self.describe_results(), strict=True)
+            ]
         notes = ["Rows: the label of the images. Columns: what was predicted.", *self.notes]
-        return "\n".join([text, *map(escape_controls, notes)])
+        if shown < len(names):
+            notes.append(f"Here the first {shown} of them: .classes and .rows have all.")
+        return "\n".join(
+            [table.format_text(self.title, heads, lines), *map(escape_controls, notes)]
+        )
 
     def _repr_html_(self) -> str:
+        return self.format_html() + (self.overview._repr_html_() if self.overview else "")
+
+    def format_html(self) -> str:
+        """Return the matrix as HTML."""
         heads = "".join(
             f'<th scope="col" style="{_HEAD}; text-align: center">{quote_text(name)}</th>'
             for name in (*self.classes, "right", "95 % interval")

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dl_magics.actions.data.host_call import call_on_host
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.runs import runs
-from dl_magics.errors import NoSuchRun, NotTrained
-from dl_magics.remote_code import runner
+from dl_magics.errors import NoSuchRun, NotTrained, TrainingFailed
+from dl_magics.remote_code.runner import Progress
 from dl_magics.runs import remote_origin
 from dl_magics.runs.remote_origin import RemoteOrigin
-from dl_magics.ssh import blocking
 from dl_magics.training.run import Run
 
 # The GPU kernel of the host may hold the memory of the GPU.
@@ -42,23 +42,40 @@ class ResultPlace:
         return f"~/{self.origin.run_folder}" if self.origin else str(self.run.path)
 
     def call(
-        self, function: Callable[..., Mapping[str, Any]], *, gpu: bool = True, **arguments: Any
+        self,
+        function: Callable[..., Mapping[str, Any]],
+        *,
+        progress: Progress | None = None,
+        **arguments: Any,
     ) -> Any:
         """Call a function of `requests` where the images are; return its JSON values.
 
-        On a host it runs in a process of its own, so that it does not wait for a cell that runs.
+        A function that reports how far it is gets `progress`. On a host it runs again without the
+        GPU where what else uses that left no memory.
         """
         if not self.origin:
-            return function(**arguments)
-        return blocking.wait_for(
-            runner.run(
-                SshHost.from_json(self.origin.host).resolve_target(),
-                self.origin.python,
-                function,
-                arguments,
-                activate=self.origin.activate,
-                variables=_SHARE_GPU if gpu else _NO_GPU,
-            )
+            return function(**arguments, **({"progress": progress} if progress else {}))
+        try:
+            return self._call_on_host(function, arguments, progress, _SHARE_GPU)
+        except TrainingFailed:
+            return self._call_on_host(function, arguments, progress, _NO_GPU)
+
+    def _call_on_host(
+        self,
+        function: Callable[..., Mapping[str, Any]],
+        arguments: Mapping[str, Any],
+        progress: Progress | None,
+        variables: Mapping[str, str],
+    ) -> Any:
+        assert self.origin
+        return call_on_host(
+            SshHost.from_json(self.origin.host).resolve_target(),
+            self.origin.python,
+            function,
+            arguments,
+            activate=self.origin.activate,
+            variables=variables,
+            progress=progress,
         )
 
 

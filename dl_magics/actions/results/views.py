@@ -10,8 +10,15 @@ from dl_magics.actions.results.gallery import QUIET, Shown, draw_gallery, quote_
 from dl_magics.core import table
 from dl_magics.runs.evaluation import Evaluation, PhotoPrediction
 from dl_magics.text import escape_controls
+from dl_magics.training.evaluation.requests import GRAD_CAM, OCCLUSION
 
 _MOST_ROWS = 40
+_LOOKED = {
+    GRAD_CAM: " Beside each image: where the model looked for the class that it predicted "
+    "(Grad-CAM), in colour.",
+    OCCLUSION: " Beside each image, in colour: the parts without which the class that the model "
+    "predicted is less probable (each was hidden in turn).",
+}
 IMAGE, LOOKED = "image", "where the model looked for its prediction"
 
 
@@ -95,12 +102,7 @@ class TopLosses:
             )
             for each in self.photos
         ]
-        looked = (
-            " Beside each image: where the model looked for the class that it predicted (Grad-CAM),"
-            " in colour."
-            if any(self.evaluated.overlays.values())
-            else ""
-        )
+        looked = _LOOKED.get(self.evaluated.method, "")
         return (
             f"<div><p><b>{quote_text(self._title())}</b></p>"
             f'<p style="{QUIET}">The images that surprised the model most.{looked}</p>'

@@ -8,6 +8,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.aws.options import EXPLAIN
+from dl_magics.magics.display.predict_progress import show_progress
 from dl_magics.magics.display.updatable import print_line
 from dl_magics.magics.help.groups import HelpGroup, help_group
 from dl_magics.magics.results.options import DATA, RUN, SPLIT, find_place, say_where
@@ -58,6 +59,9 @@ class BiasMagics(Magics):
         class that is no longer recognized without a corner is recognized by it: a stamp, a logo, a
         frame of one camera. What the pretrained network sees before any training is shown by the
         most similar other image: where that is often of another class, training has to undo it.
+
+        Images of a run that was trained on an instance stay there and are looked at there. A bar
+        shows how far it is; an interrupt of the kernel ends it with what is known until then.
         """
         from dl_magics.actions.results import explain
         from dl_magics.actions.results.bias import reporting
@@ -72,4 +76,7 @@ class BiasMagics(Magics):
                 f"Hides parts of up to {args.images} images and predicts them again: a minute or "
                 "two without a GPU."
             )
-        return reporting.report_bias(place, args.split, group=args.group, most=args.images)
+        with show_progress(self.shell, "Predicting with parts hidden") as progress:
+            return reporting.report_bias(
+                place, args.split, group=args.group, most=args.images, progress=progress
+            )

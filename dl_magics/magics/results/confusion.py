@@ -40,7 +40,9 @@ class ConfusionMagics(Magics):
         The rows are the labels of the images, the columns what the run predicts. Beside each class
         are its accuracy and the 95 % interval of it, which is wide where there are few images.
         valid are the images that the run was validated on, test those of the folder test, which it
-        has never seen. Images of a run that was trained on an instance stay there: only small
+        has never seen. Of more than 20 classes the matrix has those of the most confused pairs,
+        beside each other; a picture has all of them, and a list each class, the least accurate
+        first. Images of a run that was trained on an instance stay there: only small
         pictures of those that you click are fetched.
         """
         from dl_magics.actions.results import evaluating, explain, matrix
@@ -60,7 +62,9 @@ class ConfusionMagics(Magics):
         from dl_magics.widgets.saved_note import build_fallback
 
         again = write_line("confusion", args)
-        display(build_fallback(repr(shown), shown._repr_html_()), raw=True)
+        if shown.overview:
+            display(shown.overview)
+        display(build_fallback(shown.format_text(), shown.format_html()), raw=True)
         return ConfusionWidget(shown, place, again=again)
 
     @help_group(HelpGroup.UNDERSTAND)

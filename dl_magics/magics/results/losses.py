@@ -42,6 +42,10 @@ class LossMagics(Magics):
         doubtful image, or a wrong label. Beside each image is what the model looked at for the
         class that it predicted (Grad-CAM): in colour what counts, in gray what does not. A map says
         where, not why; it is coarse, 7 x 7 or 14 x 14 fields for most networks.
+
+        A network without a last map, such as a vision transformer, predicts each image again with
+        each of 7 x 7 fields hidden in turn, which takes 50 predictions an image: in colour are the
+        fields without which the class is less probable.
         """
         from dl_magics.actions.results import evaluating, explain, views
         from dl_magics.training.evaluation.requests import MOST_PICTURES

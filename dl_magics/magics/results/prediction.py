@@ -24,12 +24,11 @@ class PredictionMagics(Magics):
 
     @help_group(HelpGroup.UNDERSTAND)
     @magic_arguments()
-    @argument(
-        "path", help="an image, or a folder of images of this computer, with or without labels"
-    )
+    @argument("path", help="an image, or a folder of images, with or without labels")
     @RUN
     @argument("--csv", default="", metavar="FILE", help="also write all predictions to this file")
     @argument("--force", action="store_true", help="replace FILE if it exists")
+    @argument("--here", action="store_true", help="use this computer, whatever is connected")
     @EXPLAIN
     @line_magic
     def predict(self, line: str) -> Any:
@@ -39,20 +38,26 @@ class PredictionMagics(Magics):
 
             %predict holiday/photos
             %predict data/pets/test --run pets --csv predictions.csv
+            %predict holiday/photos --here
 
-        The images are those of this computer, and need no labels. Where their folders are named
-        like classes, it also says how many are right. The table shows the least certain ones;
-        --csv writes all of them, with the probability of each class. The result is a list:
-        predictions = %predict photos; predictions.all is a data frame.
+        The images need no labels. Where their folders are named like classes, it also says how many
+        are right. The table shows the least certain ones; --csv writes all of them, on this
+        computer, with the probability of each class. The result is a list: predictions = %predict
+        photos; predictions.all is a data frame.
+
+        Where the notebook is connected to the host that trained the run, and that host has PATH,
+        its images are predicted there, and only small pictures of those that are shown are copied;
+        --here predicts the images of this computer.
         """
-        from dl_magics.actions.results import csv_file, explain
+        from dl_magics.actions.results import csv_file, explain, predicting
 
         args = parse_argstring(self.predict, line)
         place = find_place(self.shell, args)
         if args.explain:
-            return explain.explain_prediction(place, args.path)
+            found = None if args.here else predicting.find_images(place.run, [args.path])
+            return explain.explain_prediction(place, args.path, found)
         file = csv_file.require_new_file(args.csv, replace=args.force) if args.csv else None
-        predictions = place.run.predict(args.path)
+        predictions = place.run.predict(args.path, here=args.here)
         if file:
             print_line(csv_file.write_predictions(file, predictions))
         return predictions

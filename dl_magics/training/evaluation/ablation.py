@@ -21,7 +21,10 @@ from dl_magics.errors import BadData
 from dl_magics.training.engine import device
 from dl_magics.training.engine.inference.out_of_memory import translating_out_of_memory
 from dl_magics.training.evaluation.model_parts import take_apart
-from dl_magics.training.run import Run
+from dl_magics.training.prediction.predict import Progress
+from dl_magics.training.prediction.requests import open_run
+
+Floats = NDArray[np.float32]
 
 MIDDLE = "the middle"
 BACKGROUND = "all but the middle"
@@ -49,14 +52,17 @@ def build_regions(size: int) -> dict[str, NDArray[np.bool_]]:
     return masks
 
 
-def hide_regions(run: str, root: str, paths: Sequence[str]) -> dict[str, Any]:
+def hide_regions(
+    run: str, root: str, paths: Sequence[str], *, progress: Progress | None = None
+) -> dict[str, Any]:
     """Return what the run in the folder `run` predicts for images below `root`, by their class.
 
     `predicted` has the index of the predicted class of each image by what is hidden, "" for
     nothing; `nearest` the index of the image whose features are the most similar, in `paths` as
-    they are returned: those of images that cannot be decoded are left out.
+    they are returned: those of images that cannot be decoded are left out. `progress` counts the
+    predictions: of each image one as it is, and one without each region.
     """
-    opened = Run(Path(run).expanduser())
+    opened = open_run(run)
     model = opened.model
     parts = take_apart(model)
     gray = GrayRange(*opened.state.gray) if opened.state.gray else None
@@ -74,12 +80,13 @@ def hide_regions(run: str, root: str, paths: Sequence[str]) -> dict[str, Any]:
     pixels = np.stack(list(decoded.values()))
     colour = pixels.mean(axis=(0, 1, 2)).round().astype(np.uint8)
     regions = build_regions(pixels.shape[1])
+    count = _Counter(len(pixels) * (1 + len(regions)), progress)
     with translating_out_of_memory():
-        features = _predict(parts.frozen, pixels)
+        features = _predict(parts.frozen, pixels, count)
         predicted = {"": _predict(parts.build_classifier(), features).argmax(1).tolist()}
         for name, mask in regions.items():
             hidden = np.where(mask[None, :, :, None], colour, pixels)
-            predicted[name] = _predict(model, hidden).argmax(1).tolist()
+            predicted[name] = _predict(model, hidden, count).argmax(1).tolist()
     return {
         "paths": list(decoded),
         "predicted": predicted,
@@ -87,7 +94,7 @@ def hide_regions(run: str, root: str, paths: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def find_nearest(features: NDArray[np.float32]) -> list[int]:
+def find_nearest(features: Floats) -> list[int]:
     """Return the index of the most similar other image of each, by the cosine of its features."""
     if len(features) < 2:
         return [0] * len(features)
@@ -98,12 +105,25 @@ def find_nearest(features: NDArray[np.float32]) -> list[int]:
     return [int(each) for each in similar.argmax(1)]
 
 
-def _predict(model: Any, values: NDArray[Any]) -> NDArray[np.float32]:
+class _Counter:
+    """Counts the predictions that are done."""
+
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self._done, self._total, self._progress = 0, total, progress
+
+    def add(self, number: int) -> None:
+        self._done += number
+        if self._progress:
+            self._progress(self._done, self._total)
+
+
+def _predict(model: Any, values: NDArray[Any], count: _Counter | None = None) -> Floats:
+    rows = []
     with device.hide_retracing_warnings():
-        rows = [
-            np.asarray(model.predict_on_batch(values[at : at + _BATCH]))
-            for at in range(0, len(values), _BATCH)
-        ]
+        for at in range(0, len(values), _BATCH):
+            rows.append(np.asarray(model.predict_on_batch(values[at : at + _BATCH])))
+            if count:
+                count.add(len(rows[-1]))
     return np.concatenate(rows)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -150,9 +150,10 @@ def _predict_missing(
     broken: Broken,
 ) -> Rows:
     """Return the probabilities of images; those that cannot be decoded are added to `broken`."""
-    keys = {view.file.path: view.key for view in views}
-    made = predict_files(classifier, list(keys), state.classes, progress, gray)
-    broken.update(made.skipped)
+    keys: dict[PurePath, Key] = {view.file.path: view.key for view in views}
+    files = [view.file.path for view in views]
+    made = predict_files(classifier, files, state.classes, progress, gray)
+    broken.update({Path(path): reason for path, reason in made.skipped.items()})
     return {
         keys[each.path]: np.array(list(each.probabilities.values()), np.float32) for each in made
     }

@@ -41,6 +41,10 @@ class ModelParts:
         """Return a model from features to probabilities."""
         return _chain(self.frozen.output.shape[1:], (self.head, *self.ends))
 
+    def build_logits(self) -> Any:
+        """Return a model from pixels to logits."""
+        return _chain(self.frozen.input_shape[1:], (self.frozen, self.head))
+
     def build_map_parts(self) -> tuple[Any, Any] | None:
         """Return a model from pixels to its last map of activations, and one from there to logits.
 

@@ -19,6 +19,9 @@ from dl_magics.runs.evaluation import PhotoPrediction
 from dl_magics.training.engine.inference.out_of_memory import translating_out_of_memory
 from dl_magics.training.evaluation.grad_cam import GradCam
 from dl_magics.training.evaluation.model_parts import take_apart
+from dl_magics.training.evaluation.occlusion import Occlusion
+from dl_magics.training.prediction.predict import Progress
+from dl_magics.training.prediction.requests import open_run
 from dl_magics.training.run import Run
 
 PICTURE_SIDE = 112
@@ -27,16 +30,21 @@ PICTURE_SIDE = 112
 MOST_PICTURES = 60
 """How many pictures one request returns."""
 
+GRAD_CAM, OCCLUSION = "grad_cam", "occlusion"
+"""How it was found where a model looked."""
+
 _SHOWN_AT = 224
 
 
-def evaluate_run(run: str, split: str, *, data: str = "", explained: int = 0) -> dict[str, Any]:
+def evaluate_run(
+    run: str, split: str, *, data: str = "", explained: int = 0, progress: Progress | None = None
+) -> dict[str, Any]:
     """Return the evaluation of the run in the folder `run`, and pictures of the worst images.
 
     `explained` images with the highest loss get two pictures: the image, and where the model looked
-    for the class that it predicted.
+    for the class that it predicted; `method` says how that was found.
     """
-    return evaluate_opened(Run(Path(run).expanduser()), split, data=data, explained=explained)
+    return evaluate_opened(open_run(run, progress), split, data=data, explained=explained)
 
 
 def evaluate_opened(run: Run, split: str, *, data: str = "", explained: int = 0) -> dict[str, Any]:
@@ -44,9 +52,14 @@ def evaluate_opened(run: Run, split: str, *, data: str = "", explained: int = 0)
     with translating_out_of_memory():
         found = run.evaluate(split, data=data)
         worst = found.top_losses(min(explained, MOST_PICTURES))
-        overlays = _draw_overlays(run, Path(found.root), worst) if worst else {}
+        method, overlays = _draw_overlays(run, Path(found.root), worst)
     pictures = draw_pictures(found.root, [each.path for each in worst])["pictures"]
-    return {"evaluation": found.to_json(), "pictures": pictures, "overlays": overlays}
+    return {
+        "evaluation": found.to_json(),
+        "pictures": pictures,
+        "overlays": overlays,
+        "method": method,
+    }
 
 
 def draw_pictures(root: str, paths: Sequence[str]) -> dict[str, Any]:
@@ -62,13 +75,12 @@ def draw_pictures(root: str, paths: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _draw_overlays(run: Run, root: Path, photos: Sequence[PhotoPrediction]) -> dict[str, str]:
-    """Return the overlay of each image by path; none where the model has no map."""
-    if run.is_on_theano:
-        return {}
-    cam = GradCam(take_apart(run.model))
-    if not cam.is_possible:
-        return {}
+def _draw_overlays(
+    run: Run, root: Path, photos: Sequence[PhotoPrediction]
+) -> tuple[str, dict[str, str]]:
+    """Return how the overlays were made, and that of each image by path; none on Theano."""
+    if run.is_on_theano or not photos:
+        return "", {}
     gray = GrayRange(*run.state.gray) if run.state.gray else None
     shown: dict[str, NDArray[np.uint8]] = {}
     labels = []
@@ -80,9 +92,20 @@ def _draw_overlays(run: Run, root: Path, photos: Sequence[PhotoPrediction]) -> d
             continue
         labels.append(each.classes.index(each.predicted))
     if not shown:
-        return {}
-    maps = cam.draw_maps(np.stack(list(shown.values())), labels)
-    return {
+        return "", {}
+    method, maps = _draw_maps(run, np.stack(list(shown.values())), labels)
+    return method, {
         path: previews.encode_overlay(root / path, heat, _SHOWN_AT, gray)
         for path, heat in zip(shown, maps, strict=True)
     }
+
+
+def _draw_maps(
+    run: Run, pixels: NDArray[np.uint8], labels: Sequence[int]
+) -> tuple[str, NDArray[np.float32]]:
+    parts = take_apart(run.model)
+    cam = GradCam(parts)
+    if cam.is_possible:
+        return GRAD_CAM, cam.draw_maps(pixels, labels)
+    with run.show_progress() as progress:
+        return OCCLUSION, Occlusion(parts).draw_maps(pixels, labels, progress)

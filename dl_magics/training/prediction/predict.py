@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +21,9 @@ _BATCH = 32
 _SECONDS_BETWEEN_LINES = 10.0
 _LARGEST_SIZE = 4096
 
+
+Paths = str | Path | Sequence[str | Path]
+"""An image file, a folder of them, or a list of both."""
 
 Progress = Callable[[int, int], None]
 """Is called with the number of images that are done, and of all."""
@@ -62,15 +65,20 @@ def print_progress() -> Iterator[Progress]:
     yield progress
 
 
-def list_files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
+def list_names(paths: Paths) -> list[str]:
+    """Return the files and folders that are named."""
+    return list(map(str, [paths] if isinstance(paths, (str, Path)) else paths))
+
+
+def list_files(paths: Paths) -> list[Path]:
     """Return the files that are named, or that lie in the folders that are named.
 
     Raises BadData where there are none.
     """
-    named = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    named = list_names(paths)
     files = [file for each in named for file in folders.find_files(each)]
     if not files:
-        searched = ", ".join(map(str, named)) or "an empty list"
+        searched = ", ".join(named) or "an empty list"
         raise BadData(
             f"There is no file in {searched}.",
             fix='Name images or a folder: run.predict("data/dogscats/valid")',
@@ -94,7 +102,7 @@ def predict_files(
     if type(classifier.size) is not int or not 0 < classifier.size <= _LARGEST_SIZE:
         raise _other_model(f"images of {classifier.size!r:.20} pixels")
     predictions: list[Prediction] = []
-    skipped: dict[Path, str] = {}
+    skipped: dict[PurePath, str] = {}
     for start in range(0, len(files), _BATCH):
         progress(start, len(files))
         decoded = _decode(files[start : start + _BATCH], classifier.size, gray, skipped)
@@ -123,7 +131,7 @@ def _other_model(takes: str) -> DamagedRun:
 
 
 def _decode(
-    files: Sequence[Path], size: int, gray: GrayRange | None, skipped: dict[Path, str]
+    files: Sequence[Path], size: int, gray: GrayRange | None, skipped: dict[PurePath, str]
 ) -> dict[Path, NDArray[np.uint8]]:
     """Return the pixels of the valid images; add the other files to `skipped`."""
     decoded = {}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import os
+import posixpath
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from dl_magics.data import images, walk
@@ -27,9 +28,12 @@ _LABEL = 'style="text-align: left; white-space: nowrap"'
 
 @dataclass(frozen=True)
 class Prediction:
-    """The most probable class of one image; `probabilities` holds those of all classes by name."""
+    """The most probable class of one image; `probabilities` holds those of all classes by name.
 
-    path: Path
+    The path of an image on a host is a PurePosixPath: it cannot be opened here.
+    """
+
+    path: PurePath
     label: str
     probability: float
     probabilities: Mapping[str, float]
@@ -49,12 +53,22 @@ class Prediction:
 class Predictions(list[Prediction]):
     """One prediction an image, in the order of the files; the lowest probability is shown first.
 
-    `skipped` maps the files that are not valid images to the reason.
+    `skipped` maps the files that are not valid images to the reason. `host` has the images, "" is
+    this computer; of a host `pictures` has those that are shown, JPEG in base64 by path.
     """
 
-    def __init__(self, predictions: Iterable[Prediction], skipped: Mapping[Path, str]) -> None:
+    def __init__(
+        self,
+        predictions: Iterable[Prediction],
+        skipped: Mapping[PurePath, str],
+        *,
+        host: str = "",
+        pictures: Mapping[PurePath, str] | None = None,
+    ) -> None:
         super().__init__(predictions)
         self.skipped = dict(skipped)
+        self.host = host
+        self.pictures = dict(pictures or {})
 
     @property
     def summary(self) -> str:
@@ -94,18 +108,26 @@ class Predictions(list[Prediction]):
         ]
         return pd.DataFrame(rows)
 
-    def _doubtful(self) -> list[Prediction]:
+    @property
+    def doubtful(self) -> list[Prediction]:
+        """Those that are shown: the lowest probability first."""
         return sorted(self, key=lambda each: each.probability)[:MOST_ROWS]
 
-    def _names(self) -> dict[Path, str]:
+    def _names(self) -> dict[PurePath, str]:
         """Return how each file is shown: below the folder that all of them are in."""
-        files = [*(each.path for each in self), *self.skipped]
-        parents = [str(file.absolute().parent) for file in files]
+        rules = posixpath if self.host else os.path
+        files = {
+            file: file.absolute() if isinstance(file, Path) else file
+            for file in (*(each.path for each in self), *self.skipped)
+        }
         try:
-            common = os.path.commonpath(parents) if parents else ""
+            common = rules.commonpath([str(file.parent) for file in files.values()] or ["/"])
         except ValueError:  # on Windows: on several drives
             return {file: str(file) for file in files}
-        return {file: os.path.relpath(file.absolute(), common) for file in files}
+        return {file: rules.relpath(str(at), common) for file, at in files.items()}
+
+    def _title(self) -> str:
+        return f"{self.summary} · on {self.host}" if self.host else self.summary
 
     def _rest(self) -> str:
         if len(self) <= MOST_ROWS:
@@ -117,10 +139,10 @@ class Predictions(list[Prediction]):
 
     def __repr__(self) -> str:
         names = self._names()
-        lines = [self.summary] if self else []
+        lines = [self._title()] if self else []
         lines += [
             f"{names[each.path]}: {each.shown_label} ({each.probability:.1%})"
-            for each in self._doubtful()
+            for each in self.doubtful
         ]
         lines += [self._rest()] if self._rest() else []
         skipped = islice(self.skipped.items(), MOST_ROWS)
@@ -132,13 +154,13 @@ class Predictions(list[Prediction]):
     def _repr_html_(self) -> str:
         names = self._names()
         rows = "".join(
-            f"<tr><td>{_thumbnail(each.path)}</td><td {_LEFT}>{_text(names[each.path])}</td>"
+            f"<tr><td>{self._draw(each.path)}</td><td {_LEFT}>{_text(names[each.path])}</td>"
             f"<td {_LABEL}>{_text(each.shown_label)}</td><td>{each.probability:.1%}</td></tr>"
-            for each in self._doubtful()
+            for each in self.doubtful
         )
         head = f"<tr><th></th><th {_LEFT}>image</th><th {_LEFT}>class</th><th>probability</th></tr>"
         table = f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>" if rows else ""
-        parts = [f"<p><b>{_text(self.summary)}</b></p>", table]
+        parts = [f"<p><b>{_text(self._title())}</b></p>", table]
         if rest := self._rest():
             parts.append(f"<p>{_text(rest)}</p>")
         if self.skipped:
@@ -151,6 +173,24 @@ class Predictions(list[Prediction]):
             parts.append(f"<details><summary>{count}</summary><ul>{each}</ul></details>")
         return f'<div style="overflow-x: auto">{"".join(parts)}</div>'
 
+    def _draw(self, path: PurePath) -> str:
+        """Return a small picture of a file as HTML; "" if it cannot be read any more."""
+        encoded = encode_thumbnail(path) if not self.host else self.pictures.get(path, "")
+        if not encoded:
+            return ""
+        source = f"data:image/jpeg;base64,{encoded}"
+        # In a narrow page Jupyter's `max-width: 100%` would leave no width in a cell of a table.
+        return f'<img src="{source}" width="{_THUMBNAIL_PIXELS}" alt="" style="max-width: none">'
+
+
+def encode_thumbnail(path: PurePath) -> str:
+    """Return a small picture of a file, JPEG in base64; "" if it cannot be read any more."""
+    try:
+        data = images.encode_thumbnail(Path(path).read_bytes(), _THUMBNAIL_PIXELS)
+    except (OSError, images.BrokenImage):
+        return ""
+    return base64.b64encode(data).decode("ascii")
+
 
 def _join(counts: Iterable[str]) -> str:
     words = list(counts)
@@ -158,17 +198,6 @@ def _join(counts: Iterable[str]) -> str:
         more = len(words) - _MOST_CLASSES + 1
         words = [*words[: _MOST_CLASSES - 1], f"{more} more classes"]
     return ", ".join(words)
-
-
-def _thumbnail(path: Path) -> str:
-    """Return a small picture of a file as HTML; "" if it cannot be read any more."""
-    try:
-        encoded = base64.b64encode(images.encode_thumbnail(path.read_bytes(), _THUMBNAIL_PIXELS))
-    except (OSError, images.BrokenImage):
-        return ""
-    source = f"data:image/jpeg;base64,{encoded.decode('ascii')}"
-    # In a narrow page Jupyter's `max-width: 100%` would leave no width in a cell of a table.
-    return f'<img src="{source}" width="{_THUMBNAIL_PIXELS}" alt="" style="max-width: none">'
 
 
 def _text(value: object) -> str:

@@ -2,4 +2,5 @@
 
 explain, place: tests/magics/results/test_magics.py
 gallery: tests/actions/results/test_views.py
+many_classes: tests/actions/results/test_matrix.py
 """

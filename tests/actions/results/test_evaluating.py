@@ -20,6 +20,7 @@ def answer(**changes):
         "evaluation": {**FOUND.to_json(), **changes},
         "pictures": {PATH: JPEG},
         "overlays": {},
+        "method": "grad_cam",
     }
 
 
@@ -44,7 +45,17 @@ def test_an_answer_about_something_else_is_refused(changes):
         read_answer(RUN, "valid", answer(**changes))
 
 
-@pytest.mark.parametrize("sent", [None, [], {}, {"evaluation": {}}, {**answer(), "pictures": 7}])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        None,
+        [],
+        {},
+        {"evaluation": {}},
+        {**answer(), "pictures": 7},
+        {**answer(), "method": "<b>"},
+    ],
+)
 def test_what_is_no_answer_is_refused(sent):
     with pytest.raises(NoAnswer, match="sent an invalid answer"):
         read_answer(RUN, "valid", sent)

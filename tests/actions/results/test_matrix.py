@@ -43,20 +43,50 @@ def test_names_are_shown_and_never_run():
     assert "\x1b" not in repr(shown) + shown._repr_html_()
 
 
-def test_of_many_classes_those_with_mistakes_are_shown_in_their_order():
-    names = tuple(f"c{n:02}" for n in range(50))
+def make_many(wrong, names=tuple(f"breed {n:03} of dogs" for n in range(120))):
+    """Return the matrix of a right image of each of 120 classes and these mistakes."""
 
-    def shares(name):
-        return tuple(float(each == name) for each in names)
+    def predict(n, label, guess):
+        shares = [float(each == guess) for each in range(len(names))]
+        return make_photo(f"{n}.jpg", names[label], *shares, classes=names)
 
-    photos = [make_photo(f"{name}.jpg", name, *shares(name), classes=names) for name in names]
-    photos.append(make_photo("x.jpg", "c41", *shares("c45"), classes=names))
-    shown = ConfusionMatrix(make_evaluation(*photos))
+    pairs = [(n, n) for n in range(len(names))] + wrong
+    return ConfusionMatrix(make_evaluation(*(predict(n, *pair) for n, pair in enumerate(pairs))))
 
-    assert len(shown.classes) == len(shown.rows) == MOST_CLASSES
-    assert [*shown.classes[-2:]] == ["c41", "c45"]
-    assert shown.rows[-2][-2:] == [1, 1]
-    assert "20 of 50 classes: those with the most mistakes." in repr(shown)
+
+def test_of_many_classes_the_most_confused_pairs_are_shown_beside_each_other():
+    shown = make_many([(90, 3)] * 3 + [(41, 45)] * 5 + [(45, 41)] + [(3, 77)] * 2)
+
+    assert len(shown.classes) == len(shown.rows) == len(shown.results) == MOST_CLASSES
+    numbers = [int(name.split()[1]) for name in shown.classes]
+    assert numbers[:5] == [41, 45, 90, 3, 77]
+    assert shown.rows[0][:2] == [1, 5]
+    assert [each.right for each in shown.results] == [1] * MOST_CLASSES
+    assert "20 of 120 classes: those of the most confused pairs" in repr(shown)
+
+
+def test_many_classes_are_a_few_narrow_lines_in_a_terminal():
+    lines = repr(make_many([(41, 45)] * 5 + [(3, 77)] * 2)).splitlines()
+
+    assert max(map(len, lines)) <= 110
+    assert len(lines) <= 32
+    assert lines[1].split() == [str(n) for n in range(1, 11)]
+    assert lines[2].split() == ["1", "breed", "041", "of", "dogs", "1", "5", *["·"] * 8]
+    (each,) = [n for n, line in enumerate(lines) if line.startswith("Each class, the least")]
+    assert lines[each + 2].startswith("breed 041 of dogs")
+    assert lines[each + 2].endswith("breed 045 of dogs (5)")
+    assert lines[each + 3].startswith("breed 003 of dogs")
+    assert lines[-1] == "and 108 more: .evaluation.by_class"
+
+
+def test_the_picture_of_all_classes_names_each_point():
+    html = make_many([(41, 45)] * 5, tuple(f"<b>{n}" for n in range(120)))._repr_html_()
+    points = re.findall(r'fill="(#\w+)" fill-opacity="[\d.]+"><title>([^<]*)</title>', html)
+
+    assert points.count(("#e65100", "5 of 6 &lt;b&gt;41: taken for &lt;b&gt;45")) == 1
+    assert sum(colour == "#1976d2" for colour, _ in points) == 120
+    assert "<b>4" not in html.replace("<p><b>", "")
+    assert ConfusionMatrix(make_evaluation()).overview is None
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,56 @@ def test_a_run_is_evaluated_on_the_host_and_only_what_is_shown_is_copied(trained
         done.evaluate("test")
 
 
+def test_images_of_the_host_are_predicted_there_and_only_what_is_shown_is_copied(
+    trained, run, host_home, capsys
+):
+    done, _ = trained
+    (host_home / "colours" / "broken.png").write_bytes(b"")
+
+    found = run(f"%predict colours --run {done.name} --csv found.csv")
+
+    (host_home / "colours" / "broken.png").unlink()
+    assert capsys.readouterr().out.startswith("Predicts colours on gpu; --here, ")
+    assert repr(found).splitlines()[0] == f"{found.summary} · on gpu"
+    files = sorted(str(each) for each in (host_home / "colours").glob("*/*.png"))
+    assert sorted(str(each.path) for each in found) == files
+    assert found._repr_html_().count("<img ") == len(files) == 12
+    assert [path.name for path in found.skipped] == ["broken.png"]
+    assert not Path("colours").exists()
+    assert len(Path("found.csv").read_text("utf-8").splitlines()) == 14
+    here = {str(each.path): each.probabilities for each in done.predict(files, here=True)}
+    for each in found:
+        assert here[str(each.path)] == pytest.approx(each.probabilities, abs=1e-5)
+
+
+def test_images_that_only_this_computer_has_are_predicted_here_and_it_says_so(
+    trained, run, host_home, capsys
+):
+    done, _ = trained
+    tiny_keras.photos(Path("holiday"), n=1)
+
+    found = done.predict("holiday")
+
+    assert found.host == ""
+    assert "Predicts on this computer: gpu has no holiday.\n" in capsys.readouterr().out
+    with pytest.raises(errors.BadData, match="elsewhere is neither on gpu nor on this computer"):
+        run(f"%predict elsewhere --run {done.name}")
+    script = repr(run(f"%predict colours --run {done.name} --explain"))
+    assert script.startswith("# It runs this on gpu.")
+    assert f"{host_home}/colours" in script
+
+
+def test_a_bias_report_is_made_on_the_host(trained, run):
+    done, _ = trained
+
+    report = run(f"%bias_report --run {done.name} --images 4")
+
+    assert len(report.evaluation.labelled) == sum(each.images for each in report.classes)
+    assert len(report.ablation.truth) == len(report.ablation.predicted["the border"])
+    assert "What the pretrained network sees" in repr(report)
+    assert not Path("colours").exists()
+
+
 def test_doubtful_images_are_moved_and_put_back_on_the_host(trained, run, host_home):
     done, _ = trained
     opened = run(f"%clean_images --run {done.name}")
@@ -296,13 +346,13 @@ def test_a_theano_run_trains_remotely_and_predicts_on_both_sides(
 
     run("%%gpu -o seen\nseen = [each.probability for each in run.predict('colours')]")
     with pytest.raises(errors.NotTrained, match="no interpreter with Theano") as refused:
-        done.predict(host_home / "colours")
+        done.predict(host_home / "colours", here=True)
     assert "%backend theano --setup --here" in refused.value.fix
     assert "%%gpu" in refused.value.fix
 
     monkeypatch.setenv("THEANO_FLAGS", theano_flags())
     run(f"%backend theano --setup {theano_python()} --here")
-    seen = [each.probability for each in done.predict(host_home / "colours")]
+    seen = [each.probability for each in done.predict(host_home / "colours", here=True)]
     assert seen == pytest.approx(run.shell.user_ns["seen"], rel=1e-4)
 
 

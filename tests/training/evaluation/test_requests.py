@@ -24,6 +24,7 @@ def test_a_run_is_evaluated_with_pictures_of_its_worst_images(run):
     worst = [each.path for each in found.top_losses(3)]
     assert found == run.evaluate("valid")
     assert list(sent["pictures"]) == list(sent["overlays"]) == worst
+    assert sent["method"] == "grad_cam"
     for each in worst:
         photo, overlay = decode(sent["pictures"][each]), decode(sent["overlays"][each])
         assert photo.shape == (40, 40, 3)  # no larger than the file

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from dl_magics.actions.data.received import invalid_answer
 from dl_magics.actions.results import evaluating
 from dl_magics.actions.results.bias import calibration, groups, shortcuts
 from dl_magics.actions.results.bias.report import BiasReport
 from dl_magics.actions.results.bias.shortcuts import Ablation
 from dl_magics.actions.results.place import ResultPlace
-from dl_magics.errors import BadData, BadSetting, TrainingFailed
+from dl_magics.errors import BadData, BadSetting
 from dl_magics.runs.evaluation import Evaluation
 from dl_magics.training.evaluation import ablation
+from dl_magics.training.prediction.predict import Progress
 
 
-def report_bias(place: ResultPlace, split: str, *, group: str = "", most: int = 120) -> BiasReport:
-    """Return the report on a part of the images of a run; `most` images are looked at in parts."""
+def report_bias(
+    place: ResultPlace,
+    split: str,
+    *,
+    group: str = "",
+    most: int = 120,
+    progress: Progress | None = None,
+) -> BiasReport:
+    """Return the report on a part of the images of a run; `most` images are looked at in parts.
+
+    An interrupt meanwhile ends only that: the report says so and has everything else.
+    """
     if most < 0:
         raise BadSetting(
             f"--images {most} is negative.", fix="--images 120 · or --images 0 to hide nothing"
@@ -28,17 +37,25 @@ def report_bias(place: ResultPlace, split: str, *, group: str = "", most: int = 
             fix="%bias_report --split valid looks at those that it was validated on.",
         )
     by_group = groups.list_groups(found.labelled, group) if group else ()
-    why = ""
+    why, hidden = "", None
     if place.run.is_on_theano:
         why = "A run on Theano is not looked at with parts of the images hidden."
     elif not most:
         why = "No image was looked at with a part hidden: --images 0."
+    else:
+        try:
+            hidden = _hide_regions(place, found, most, progress)
+        except KeyboardInterrupt:
+            why = (
+                "Stopped before the images were looked at with parts hidden: --images 20 takes a "
+                "shorter time."
+            )
     return BiasReport(
         evaluation=found,
         classes=groups.list_classes(found.labelled),
         groups=by_group,
         calibration=calibration.measure_calibration(found.labelled),
-        ablation=None if why else _hide_regions(place, found, most),
+        ablation=hidden,
         why_no_ablation=why,
     )
 
@@ -54,14 +71,14 @@ def choose_images(found: Evaluation, most: int) -> list[str]:
     return chosen
 
 
-def _hide_regions(place: ResultPlace, found: Evaluation, most: int) -> Ablation:
+def _hide_regions(
+    place: ResultPlace, found: Evaluation, most: int, progress: Progress | None
+) -> Ablation:
     asked = choose_images(found, most)
     truth = {each.path: found.classes.index(each.truth or "") for each in found.labelled}
-    arguments: dict[str, Any] = {"run": place.folder, "root": found.root, "paths": asked}
-    try:
-        sent = place.call(ablation.hide_regions, **arguments)
-    except TrainingFailed:  # what else uses the GPU left no memory
-        sent = place.call(ablation.hide_regions, gpu=False, **arguments)
+    sent = place.call(
+        ablation.hide_regions, run=place.folder, root=found.root, paths=asked, progress=progress
+    )
     try:
         return shortcuts.parse_ablation(sent, asked, found.classes, truth)
     except (ValueError, TypeError, KeyError) as error:

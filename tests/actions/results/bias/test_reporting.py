@@ -70,6 +70,17 @@ def test_without_images_to_hide_parts_of_the_report_says_so(place):
     assert report.ablation is None
 
 
+def test_an_interrupt_ends_the_hiding_and_keeps_the_rest(place):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    report = reporting.report_bias(place, "valid", progress=interrupt)
+
+    assert report.ablation is None
+    assert any(each.startswith("Stopped before") for each in report.findings)
+    assert "By class" in repr(report)
+
+
 def test_the_images_are_taken_evenly_from_each_class():
     photos = [evaluations.make_photo(f"cats/{n:03}.jpg", "cats", 1, 0) for n in range(100)]
     photos += [evaluations.make_photo(f"dogs/{n}.jpg", "dogs", 0, 1) for n in range(3)]
