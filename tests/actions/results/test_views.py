@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from dl_magics.actions.results.evaluating import Evaluated
 from dl_magics.actions.results.views import MostConfused, TopLosses
 from support.evaluations import make_evaluation, make_photo
@@ -37,16 +39,20 @@ def test_the_worst_images_are_listed_with_what_was_predicted():
     assert " on gpu " in repr(shown)
 
 
-def test_each_image_is_shown_beside_where_the_model_looked():
-    found = Evaluated(make_evaluation(), {"valid/cats/2.jpg": "AAAA"}, {"valid/cats/2.jpg": "BBBB"})
+@pytest.mark.parametrize(
+    ("method", "said"), [("grad_cam", "(Grad-CAM)"), ("occlusion", "each was hidden in turn")]
+)
+def test_each_image_is_shown_beside_where_the_model_looked(method, said):
+    pictures, overlays = ({"valid/cats/2.jpg": each} for each in ("AAAA", "BBBB"))
+    found = Evaluated(make_evaluation(), pictures, overlays, method)
     html = TopLosses(found, 2)._repr_html_()
 
     assert re.findall(r'base64,(\w+)" alt="([^"]*)"', html) == [
         ("AAAA", "image valid/cats/2.jpg"),
         ("BBBB", "where the model looked for its prediction valid/cats/2.jpg"),
     ]
-    assert "Grad-CAM" in html
-    assert "Grad-CAM" not in TopLosses(Evaluated(make_evaluation()), 2)._repr_html_()
+    assert said in html
+    assert said not in TopLosses(Evaluated(make_evaluation()), 2)._repr_html_()
 
 
 def test_file_names_are_shown_and_never_run():

@@ -15,6 +15,8 @@ from dl_magics.training import explain, load_check, model_archive, recorder
 from dl_magics.training.backbones import hub, load
 from dl_magics.training.engine import device, fingerprint, networks
 from dl_magics.training.engine.heads.network import build_head
+from dl_magics.training.evaluation.grad_cam import GradCam
+from dl_magics.training.evaluation.model_parts import take_apart
 from dl_magics.training.recipe import hub_presets, pretrained
 from dl_magics.training.recipe.applications import APPLICATIONS
 from dl_magics.training.recipe.recipe import check_settings
@@ -122,6 +124,20 @@ def test_half_precision_has_the_same_weights_and_close_features(name, tmp_path):
     assert fast.dtype == np.float32
     assert not np.array_equal(plain, fast)
     np.testing.assert_allclose(fast, plain, atol=0.05 * np.abs(plain).max())
+
+
+@pytest.mark.parametrize("name", [hub_cache.RESNET, hub_cache.EFFICIENTNET])
+def test_a_convolutional_backbone_has_grad_cam_maps(name, tmp_path):
+    pixels = PIXELS[:, :64, :64]
+    recipe = check_settings("photos", {"model": name, "image_size": 64, "dense": [], "heads": 1})
+    frozen = networks.build_frozen(recipe, "float32", tmp_path)
+    head = build_head(recipe, frozen.plain.predict_on_batch(pixels), 2)
+    parts = take_apart(networks.join_model(frozen, head))
+
+    maps = GradCam(parts).draw_maps(pixels, [0, 1])
+
+    assert maps.shape[1:] == parts.base.output_shape[1:3]
+    assert np.ptp(maps, axis=(1, 2)).max() > 0
 
 
 def identify(name, folder, **settings):
