@@ -59,6 +59,7 @@ class BiasMagics(Magics):
         class that is no longer recognized without a corner is recognized by it: a stamp, a logo, a
         frame of one camera. What the pretrained network sees before any training is shown by the
         most similar other image: where that is often of another class, training has to undo it.
+        Where Keras' cache has the network with its top, its ImageNet classes are named, too.
 
         Images of a run that was trained on an instance stay there and are looked at there. A bar
         shows how far it is; an interrupt of the kernel ends it with what is known until then.

@@ -20,6 +20,7 @@ from dl_magics.data.deep_gray import GrayRange
 from dl_magics.errors import BadData
 from dl_magics.training.engine import device
 from dl_magics.training.engine.inference.out_of_memory import translating_out_of_memory
+from dl_magics.training.evaluation import imagenet_names
 from dl_magics.training.evaluation.model_parts import take_apart
 from dl_magics.training.prediction.predict import Progress
 from dl_magics.training.prediction.requests import open_run
@@ -57,6 +58,7 @@ def hide_regions(
 ) -> dict[str, Any]:
     """Return what the run in the folder `run` predicts for images below `root`, by their class.
 
+    `imagenet` has the name of the ImageNet class of each image, or `imagenet_missing` why not;
     `predicted` has the index of the predicted class of each image by what is hidden, "" for
     nothing; `nearest` the index of the image whose features are the most similar, in `paths` as
     they are returned: those of images that cannot be decoded are left out. `progress` counts the
@@ -87,7 +89,12 @@ def hide_regions(
         for name, mask in regions.items():
             hidden = np.where(mask[None, :, :, None], colour, pixels)
             predicted[name] = _predict(model, hidden, count).argmax(1).tolist()
+    names, missing = imagenet_names.name_images(
+        opened.state.recipe, [Path(root) / each for each in decoded]
+    )
     return {
+        "imagenet": names,
+        "imagenet_missing": missing,
         "paths": list(decoded),
         "predicted": predicted,
         "nearest": find_nearest(features.reshape(len(features), -1)),

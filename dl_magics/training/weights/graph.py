@@ -23,10 +23,18 @@ _NO_PART_OF_THE_GRAPH = {"name", "dtype", "build_config", "registered_name", "mo
 
 def build_network(application: Application, size: int) -> Any:
     """Return the network without its top, (size, size, 3) to a feature map, with random weights."""
+    return _build(application, include_top=False, input_shape=(size, size, 3))
+
+
+def build_whole(application: Application) -> Any:
+    """Return the network with its top, to logits or probabilities, with random weights."""
+    return _build(application, include_top=True)
+
+
+def _build(application: Application, **options: Any) -> Any:
     import keras
 
-    build = getattr(keras.applications, application.name)
-    network = build(include_top=False, weights=None, input_shape=(size, size, 3))
+    network = getattr(keras.applications, application.name)(weights=None, **options)
     if application.name not in _RESCALED:
         return network
 

@@ -41,7 +41,7 @@ def load_base(model: Application, size: int, weights: str | None, folder: Path) 
         return build_network(model, size)
     if file := require_file(weights):
         return _from_file(model, size, file)
-    cached = _keras_cache() / model.file
+    cached = keras_cache() / model.file
     is_cached = bool(model.digest) and cached.is_file()
     if is_cached and _digest_is_right(cached, model.digest):
         return _with_weights(model, size, cached)
@@ -83,7 +83,7 @@ def require_file(weights: str | None) -> Path | None:
 def needs_download(model: Application, weights: str | None, folder: Path) -> bool:
     """Return whether the weights have to be downloaded, judged by file names only."""
     return weights == "imagenet" and not (
-        (_keras_cache() / model.file).is_file()
+        (keras_cache() / model.file).is_file()
         or (model.name == "VGG16" and (folder / VGG16_FILE).is_file())
     )
 
@@ -96,7 +96,7 @@ def find_local_file(model: Application, folder: Path) -> Path | None:
 
 def find_cached_file(model: Application) -> Path | None:
     """Return the file in Keras' cache if its checksum matches, else None."""
-    path = _keras_cache() / model.file
+    path = keras_cache() / model.file
     is_valid = bool(model.digest) and path.is_file() and _digest_is_right(path, model.digest)
     return path if is_valid else None
 
@@ -119,7 +119,8 @@ def _from_file(model: Application, size: int, path: Path) -> Any:
         ) from error
 
 
-def _keras_cache() -> Path:
+def keras_cache() -> Path:
+    """Return the folder in which Keras keeps what it downloads for `keras.applications`."""
     # The same rule as in Keras, which has no public name for the folder.
     if named := os.environ.get("KERAS_HOME"):
         return Path(named).expanduser() / "models"

@@ -385,21 +385,21 @@ def test_needs_download_is_true_if_no_file_exists(cache, kept, tmp_path):
 def test_the_cache_folder_is_that_of_keras(keras):
     from keras.src.backend import config
 
-    assert weights._keras_cache() == Path(config.keras_home()) / "models"
+    assert weights.keras_cache() == Path(config.keras_home()) / "models"
 
 
 def test_a_tilde_in_keras_home_is_expanded(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("KERAS_HOME", "~/of_keras")
 
-    assert weights._keras_cache() == tmp_path / "of_keras" / "models"
+    assert weights.keras_cache() == tmp_path / "of_keras" / "models"
 
 
 def test_the_default_cache_is_in_the_home_folder_or_in_tmp(monkeypatch, tmp_path):
     monkeypatch.delenv("KERAS_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    at_home = weights._keras_cache()
+    at_home = weights.keras_cache()
     monkeypatch.setattr(os, "access", lambda *_: False)
 
     assert at_home == tmp_path / ".keras" / "models"
-    assert weights._keras_cache() == Path("/tmp/.keras/models")
+    assert weights.keras_cache() == Path("/tmp/.keras/models")

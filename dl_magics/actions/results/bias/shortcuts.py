@@ -13,19 +13,23 @@ from dl_magics.training.evaluation.ablation import BACKGROUND, MIDDLE
 
 _LEAST_SHARE, _LEAST_IMAGES = 0.25, 4
 _CHANCE = 0.05
+_MOST_NAMES, _LONGEST_NAME, _LONGEST_REASON = 3, 60, 600
 
 
 @dataclass(frozen=True)
 class Ablation:
     """The predicted class of each image by what is hidden, "" for nothing, as indices of classes.
 
-    `nearest` is the class of the image with the most similar features of the pretrained network.
+    `nearest` is the class of the image with the most similar features of the pretrained network,
+    `imagenet` the ImageNet class of each image, or `imagenet_missing` says why that is unknown.
     """
 
     classes: tuple[str, ...]
     truth: tuple[int, ...]
     predicted: Mapping[str, tuple[int, ...]]
     nearest: tuple[int, ...]
+    imagenet: tuple[str, ...] = ()
+    imagenet_missing: str = ""
 
     def count_right(self, region: str, label: int | None = None) -> tuple[int, int]:
         """Return how many images are right while a region is hidden, and how many there are."""
@@ -135,7 +139,17 @@ def describe_network(found: Ablation) -> list[str]:
         if others:
             line += f", else mostly {found.classes[others[0][0]]}"
         lines.append(line)
-    return lines
+        if found.imagenet:
+            lines.append(f"{name}: in ImageNet's classes {_list_imagenet(found, label)}")
+    return [*lines, found.imagenet_missing] if found.imagenet_missing else lines
+
+
+def _list_imagenet(found: Ablation, label: int) -> str:
+    """Return the ImageNet classes that the images of a class are most often of."""
+    seen = [name for truth, name in zip(found.truth, found.imagenet, strict=True) if truth == label]
+    return ", ".join(
+        f"{name} ({count} of {len(seen)})" for name, count in Counter(seen).most_common(_MOST_NAMES)
+    )
 
 
 def parse_ablation(
@@ -153,7 +167,27 @@ def parse_ablation(
         raise ValueError("it lacks a region")
     nearest = _read_indices(sent["nearest"], len(paths), len(paths))
     labels = tuple(truth[path] for path in paths)
-    return Ablation(classes, labels, predicted, tuple(labels[each] for each in nearest))
+    return Ablation(
+        classes,
+        labels,
+        predicted,
+        tuple(labels[each] for each in nearest),
+        _read_names(sent["imagenet"], len(paths)),
+        _read_text(sent["imagenet_missing"], _LONGEST_REASON),
+    )
+
+
+def _read_names(values: Any, length: int) -> tuple[str, ...]:
+    names = tuple(_read_text(each, _LONGEST_NAME) for each in values)
+    if len(names) not in (0, length):
+        raise ValueError("it has names of other images")
+    return names
+
+
+def _read_text(sent: Any, longest: int) -> str:
+    if not isinstance(sent, str) or len(sent) > longest:
+        raise ValueError("it has another value than a short text")
+    return sent
 
 
 def _read_indices(values: Any, length: int, most: int) -> tuple[int, ...]:

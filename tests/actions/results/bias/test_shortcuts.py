@@ -56,10 +56,29 @@ def test_the_class_that_the_pretrained_network_sees_is_told():
     ]
 
 
+def test_the_imagenet_classes_of_each_class_are_told_or_why_not():
+    seen = Ablation(
+        ("cats", "dogs"),
+        TRUTH,
+        {"": TRUTH},
+        TRUTH,
+        ("tabby",) * 12 + ("tiger cat",) * 8 + ("beagle",) * 20,
+    )
+
+    assert shortcuts.describe_network(seen)[1::2] == [
+        "cats: in ImageNet's classes tabby (12 of 20), tiger cat (8 of 20)",
+        "dogs: in ImageNet's classes beagle (20 of 20)",
+    ]
+    unknown = Ablation(("cats", "dogs"), TRUTH, {"": TRUTH}, TRUTH, imagenet_missing="Why.")
+    assert shortcuts.describe_network(unknown)[-1] == "Why."
+
+
 GOOD = {
     "paths": ["a.jpg", "b.jpg"],
     "predicted": {"": [0, 1], MIDDLE: [0, 0], BACKGROUND: [1, 1]},
     "nearest": [1, 0],
+    "imagenet": ["tabby", "beagle"],
+    "imagenet_missing": "",
 }
 
 
@@ -75,6 +94,10 @@ GOOD = {
         {"predicted": {**GOOD["predicted"], "": [0, True]}},
         {"nearest": [1]},
         {"nearest": [-1, 0]},
+        {"imagenet": ["tabby"]},
+        {"imagenet": ["tabby", 7]},
+        {"imagenet": ["tabby", "x" * 100]},
+        {"imagenet_missing": None},
     ],
 )
 def test_what_a_host_sends_is_checked(change):
