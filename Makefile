@@ -177,7 +177,7 @@ build/installed-for-tests: build/packages build/npm build/awscli/done build/pack
 
 # Python compiles what it imports; all of three backends at once would take a minute.
 build/packages: pyproject.toml $(PANEL) | build/venv build/node
-	$(BIN)/python -m pip install --quiet --no-compile --editable '.[lab,practice,docs]' nbclient --group test --group backends
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[lab,practice,docs,mcp]' nbclient --group test --group backends
 	@# Three processes of pytest would compile what Keras imports three times.
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -c 'import keras'
 	@touch build/installed build/panel build/docs-installed $@

@@ -1,4 +1,4 @@
-"""The command line: `dl-magics practice`, `dl-magics run` and `dl-magics kernel`."""
+"""The command line: `dl-magics practice`, `run`, `mcp` and `kernel`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         from dl_magics.actions.gpu.kernel_main import main as run_kernel
 
         return run_kernel(words[1:])
+    if words[:1] == ["mcp"]:
+        from dl_magics.mcp.__main__ import run_server
+
+        return run_server()
     if words[:1] == ["run"]:
         from dl_magics.magics.command_line import run_recipe_file
 
         return run_recipe_file(words[1:])
     print("usage: dl-magics practice [--delay SECONDS] [--boot SECONDS] [--stop]")
     print("       dl-magics run RECIPE.py DATA [--on HOST] [--launch TYPE] [--then stop]")
-    print("Runs the practice cloud, or a %%finetune cell. All else is a magic: %load_ext dl_magics")
+    print("       dl-magics mcp")
+    print(
+        "Runs the practice cloud, a %%finetune cell, or what an assistant asks for costs and runs."
+    )
+    print("All else is a magic: %load_ext dl_magics")
     return 0 if not words or words[0] in ("-h", "--help") else 2
 
 

@@ -99,6 +99,7 @@ _MEASURED_WITH_CHILDREN = (
     "gpu_kernel/",
     "host/",
     "magics/in_a_kernel/test_gpu_widgets",
+    "mcp/",
     "practice/",
     "remote_code/",
     "store/",

@@ -14,19 +14,15 @@ from dl_magics import errors, magics
 from dl_magics.magics import training_cell
 from dl_magics.training.recipe import cell_parser
 from dl_magics.training.recipe.settings import SETTINGS
+from support.docs import PAGES, read_blocks
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if path.parent.name != "reference")
 FUNCTIONS = {
     name: getattr(each, method)
     for each in magics.ALL
     for table in each.magics.values()
     for name, method in table.items()
 }
-
-
-def read_blocks(page):
-    return re.findall(r"^```python\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
 
 
 def parse(line, body):
@@ -47,7 +43,7 @@ def parse(line, body):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_each_line_of_a_page_is_valid(page):
     assert page.read_text("utf-8").startswith("# ")
-    for block in read_blocks(page):
+    for block in read_blocks(page, "python"):
         if block.startswith("%%"):
             first, _, body = block.partition("\n")
             parse(first, body if first.startswith("%%finetune") else "")
@@ -66,7 +62,7 @@ def test_the_cells_of_the_evening_are_those_of_the_notebook_that_runs():
     notebook = json.loads((ROOT / "notebooks/01_the_evening.ipynb").read_text("utf-8"))
     cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
-    blocks = read_blocks(ROOT / "docs/tutorial/evening.md")
+    blocks = read_blocks(ROOT / "docs/tutorial/evening.md", "python")
 
     assert blocks
     assert [block for block in blocks if block.strip() not in cells] == []

@@ -55,6 +55,13 @@ OPEN = """async ([name, kernelPreference]) => {
   if (kernelPreference.canStart === false) return;
   await widget.sessionContext.ready; await widget.sessionContext.session.kernel.info;
   return widget.sessionContext.session.kernel.id; }"""
+CURRENT = """async () => {
+  const app = window.jupyterapp; await app.restored;
+  while (!app.shell.currentWidget?.sessionContext) { await new Promise(r => setTimeout(r, 100)); }
+  const widget = window.__nb = app.shell.currentWidget;
+  await widget.context.ready; await widget.sessionContext.ready;
+  await widget.sessionContext.session.kernel.info;
+  return widget.sessionContext.session.kernel.id; }"""
 RUN = """i => {
   const nb = window.__nb.content; nb.activeCellIndex = i;
   window.jupyterapp.shell.activateById(window.__nb.id);
@@ -196,6 +203,19 @@ class Lab:
         return json.loads(body) if body else None
 
 
+class Notebook7(Lab):
+    """A page of Notebook 7 of the same server: it shows one notebook."""
+
+    def show(self, name: str, kernel: str | None = "python3") -> None:
+        assert kernel, "Notebook 7 starts the kernel of each notebook that it opens"
+        self.page.goto(f"{self.url}/notebooks/{name}?token={TOKEN}")
+        self.page.wait_for_function("window.jupyterapp", polling=OFTEN, timeout=60_000)
+        self._kernels[kernel] = self.page.evaluate(CURRENT)
+
+    def reload(self) -> None:
+        """Nothing: each notebook is a page of its own."""
+
+
 class Chromium:
     """A browser, and its page of the JupyterLab that modules share."""
 
@@ -247,7 +267,7 @@ def open_lab_with_panel(
 ) -> Iterator[Callable[[], Lab]]:
     """Open a page, each in a browser of its own, of a JupyterLab that has the panel."""
     contexts: list[BrowserContext] = []
-    with serve_lab(tmp_path_factory.mktemp("panel"), panel=True) as (url, folder, _ours):
+    with serve_lab(tmp_path_factory.mktemp("panel")) as (url, folder, _ours):
 
         def open_lab() -> Lab:
             contexts.append(browser.new_context(viewport=VIEWPORT))
@@ -259,8 +279,8 @@ def open_lab_with_panel(
 
 
 @contextmanager
-def serve_lab(base: Path, *, panel: bool = False) -> Iterator[tuple[str, Path, Path]]:
-    """Start JupyterLab with its files in a folder, and with the panel of this tree if asked."""
+def serve_lab(base: Path) -> Iterator[tuple[str, Path, Path]]:
+    """Start JupyterLab with its files in a folder, and with the panel of this tree."""
     folder, ours = base / "notebooks", base / "dl_magics"
     folder.mkdir()
     (folder / "data").symlink_to(ROOT / "notebooks" / "data")
@@ -275,13 +295,14 @@ def serve_lab(base: Path, *, panel: bool = False) -> Iterator[tuple[str, Path, P
         f"--ServerApp.port_retries=0 --IdentityProvider.token={TOKEN} "
         f"--ServerApp.root_dir={folder} --LabApp.expose_app_in_browser=True "
         "--LabApp.extension_manager=readonly --LabApp.news_url=None "
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate "
+        "--JupyterNotebookApp.expose_app_in_browser=True"
     )
     _older_kernel(base / "kernels")
     environment = os.environ | {
         "JUPYTERLAB_SETTINGS_DIR": str(base / "settings"),
         "JUPYTER_PATH": str(base),
-        "JUPYTER_CONFIG_PATH": str(_configure(base, panel=panel)),
+        "JUPYTER_CONFIG_PATH": str(_configure(base)),
         "DL_MAGICS_HOME": str(ours),
     }
     with (base / "log.txt").open("w") as log:
@@ -297,18 +318,16 @@ def serve_lab(base: Path, *, panel: bool = False) -> Iterator[tuple[str, Path, P
             process.wait(30)
 
 
-def _configure(base: Path, *, panel: bool) -> Path:
+def _configure(base: Path) -> Path:
     """Leave language servers out, for which each page starts Node; return a config folder.
 
-    With the panel, JupyterLab finds what was built of this tree, and the server extension.
+    JupyterLab finds the panel that was built of this tree, and the server extension.
     """
-    extensions = {"jupyter_lsp": False}
-    if panel:
-        bundle = ROOT / "build" / "labextension"
-        assert (bundle / "package.json").is_file(), f"{bundle} does not exist: run make build/panel"
-        (base / "labextensions").mkdir()
-        (base / "labextensions" / "dl-magics").symlink_to(bundle)
-        extensions["dl_magics"] = True
+    bundle = ROOT / "build" / "labextension"
+    assert (bundle / "package.json").is_file(), f"{bundle} does not exist: run make build/panel"
+    (base / "labextensions").mkdir()
+    (base / "labextensions" / "dl-magics").symlink_to(bundle)
+    extensions = {"jupyter_lsp": False, "dl_magics": True, "notebook": True}
     config = base / "config"
     settings: dict[str, dict[str, Any]] = {
         "jupyter_server_config.d/tests.json": {"ServerApp": {"jpserver_extensions": extensions}},
@@ -360,4 +379,14 @@ def lab(server: tuple[str, Path, Path], chromium: Chromium) -> Iterator[Lab]:
     yield shown
     if shown.is_loaded:
         shown.close_tabs()
+    shown.shut_kernels_down()
+
+
+@pytest.fixture(scope="module")
+def notebook_7(server: tuple[str, Path, Path], browser: Browser) -> Iterator[Notebook7]:
+    """A page of Notebook 7, served by the JupyterLab that modules share."""
+    url, folder, _ours = server
+    shown = Notebook7(url, folder, browser.new_page(viewport=VIEWPORT))
+    yield shown
+    shown.page.close()
     shown.shut_kernels_down()

@@ -101,11 +101,15 @@ def _replace_class(top: Path, path: str, label: str, to: str) -> str:
 
 
 def _find_free(top: Path, path: str) -> str:
-    """Return the path, or one with a number where a file has it: `1-2.jpg`."""
+    """Return the path, or one with a number where a file has it: `1-2.jpg`.
+
+    The place that an image was moved from stays free: undoing that step needs it.
+    """
+    kept = {each.path for each in journal.read_steps(top) if each.to}
     named = PurePosixPath(path)
     numbered = (named.with_name(f"{named.stem}-{n}{named.suffix}") for n in count(2))
-    free = (each for each in chain((named,), numbered) if not os.path.lexists(top / each))
-    return next(free).as_posix()
+    names = (each.as_posix() for each in chain((named,), numbered))
+    return next(each for each in names if each not in kept and not os.path.lexists(top / each))
 
 
 def _require_inside(top: Path, path: str) -> None:

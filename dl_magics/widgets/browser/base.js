@@ -6,8 +6,8 @@
  * @typedef {{interrupt: () => Promise<void>, restart?: () => Promise<void>, status?: string,
  *   connectionStatus?: string, isDisposed?: boolean, statusChanged?: Signal, connectionStatusChanged?: Signal,
  *   disposed?: Signal}} Kernel
- * @typedef {{get: (name: string) => any, on: (events: string, draw: () => void) => void,
- *   off: (events: string, draw: () => void) => void, send: (content: object) => void,
+ * @typedef {{get: (name: string) => any, on: (event: string, draw: () => void) => void,
+ *   off: (event: string, draw: () => void) => void, send: (content: object) => void,
  *   widget_manager?: {kernel?: Kernel | null}}} Model
  * @typedef {Record<string, string | number | boolean | EventListener | null | undefined>} Attributes
  */
@@ -179,10 +179,13 @@ export function explain({ ended, connected, silent }, again) {
  * Watch the kernel of a widget: its status where the front end shows it, and else its `beat`.
  *
  * @param {Model} model
- * @param {() => void} changed called when `why` returns something else
+ * @param {() => void} changed called when `why` returns something else, or one of `traits` changes
+ * @param {string[]} [traits]
  * @returns {{why: () => string, close: () => void}} why the kernel does not act, or ''
  */
-export function watchKernel(model, changed) {
+export function watchKernel(model, changed, traits = []) {
+  // One event each: only Backbone's models take several in one text.
+  const news = traits.map(each => `change:${each}`);
   const kernel = model.widget_manager?.kernel;
   let ended = Boolean(kernel?.isDisposed);
   let heard = Date.now();
@@ -222,6 +225,7 @@ export function watchKernel(model, changed) {
   }
 
   shown = why();
+  news.forEach(each => model.on(each, changed));
   model.on('change:beat', hear);
   model.on('comm_live_update', end); // the only change after its creation: it is cut off
   kernel?.statusChanged?.connect(follow);
@@ -232,6 +236,7 @@ export function watchKernel(model, changed) {
     why,
     close: () => {
       clearInterval(clock);
+      news.forEach(each => model.off(each, changed));
       model.off('change:beat', hear);
       model.off('comm_live_update', end);
       kernel?.statusChanged?.disconnect(follow);

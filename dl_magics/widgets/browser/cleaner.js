@@ -7,12 +7,12 @@
 import { button, element, prepare, redraw, watchKernel } from './base.js';
 
 const MOST_BUTTONS = 3;
-const NEWS = 'change:cards change:summary change:note change:left change:can_undo change:handled';
+const TRAITS = ['cards', 'summary', 'note', 'left', 'can_undo', 'handled'];
 
 /** @param {{model: import('./base.js').Model, el: HTMLElement}} context */
 function render({ model, el }) {
   prepare(el, 'dl-cleaner', 'Images to clean');
-  const kernel = watchKernel(model, draw);
+  const kernel = watchKernel(model, draw, TRAITS);
   /** @type {Map<number, string>} the path of each click that was not handled yet */
   const waiting = new Map();
   let n = model.get('handled');
@@ -126,12 +126,8 @@ function render({ model, el }) {
     ]);
   }
 
-  model.on(NEWS, draw);
   draw();
-  return () => {
-    kernel.close();
-    model.off(NEWS, draw);
-  };
+  return kernel.close;
 }
 
 export default { render };

@@ -9,8 +9,7 @@
 
 import { button, element, prepare, redraw, watchKernel } from './base.js';
 
-const NEWS =
-  'change:title change:rows change:results change:remarks change:shown change:note change:handled';
+const TRAITS = ['title', 'rows', 'results', 'remarks', 'shown', 'note', 'handled'];
 /** @type {Record<string, [number, number]>} */
 const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 const FEW = 'no image';
@@ -67,7 +66,7 @@ function render({ model, el }) {
   let sent = model.get('received');
   /** @type {[number, number] | null} */
   let chosen = null;
-  const kernel = watchKernel(model, draw);
+  const kernel = watchKernel(model, draw, TRAITS);
 
   /**
    * @param {number} row
@@ -190,12 +189,8 @@ function render({ model, el }) {
     ]);
   }
 
-  model.on(NEWS, draw);
   draw();
-  return () => {
-    kernel.close();
-    model.off(NEWS, draw);
-  };
+  return kernel.close;
 }
 
 export default { render };

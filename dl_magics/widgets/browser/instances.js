@@ -19,7 +19,7 @@ import {
 } from './instance_actions.js';
 
 const HEADS = ['name', 'state', 'type', 'address', 'price', 'cost since start', 'actions'];
-const NEWS = 'change:summary change:received change:notes change:types';
+const TRAITS = ['summary', 'received', 'notes', 'types'];
 
 /**
  * Return a table cell: its column's name is shown in front of it where the table is narrow.
@@ -54,7 +54,7 @@ function render({ model, el }) {
   let chosen = '';
   let shownAt = Date.now();
   let sent = model.get('received');
-  const kernel = watchKernel(model, draw);
+  const kernel = watchKernel(model, draw, TRAITS);
 
   const later = () => (Date.now() - shownAt) / 1000;
 
@@ -222,14 +222,12 @@ function render({ model, el }) {
   }
 
   model.on('change:rows', fresh);
-  model.on(NEWS, draw);
   const clock = setInterval(tick, 1000);
   draw();
   return () => {
     clearInterval(clock);
     kernel.close();
     model.off('change:rows', fresh);
-    model.off(NEWS, draw);
   };
 }
 

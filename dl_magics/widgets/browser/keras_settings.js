@@ -9,9 +9,17 @@
 import { button, element, prepare, redraw, watchKernel } from './base.js';
 import { isMove, isSmallNumber, label, offered } from './setting_choices.js';
 
-const NEWS =
-  'change:rows change:title change:remarks change:note change:received change:handled ' +
-  'change:where change:can_undo change:needs_restart';
+const TRAITS = [
+  'rows',
+  'title',
+  'remarks',
+  'note',
+  'received',
+  'handled',
+  'where',
+  'can_undo',
+  'needs_restart'
+];
 const SIDES = { local: 'This computer', remote: 'Instance' };
 
 let forms = 0;
@@ -29,7 +37,7 @@ function render({ model, el }) {
   let typed = null;
   let lastKey = '';
   let complaint = '';
-  const kernel = watchKernel(model, draw);
+  const kernel = watchKernel(model, draw, TRAITS);
 
   const waits = () => sent > model.get('handled');
   const acts = () => !waits() && !kernel.why();
@@ -235,12 +243,8 @@ function render({ model, el }) {
     ]);
   }
 
-  model.on(NEWS, draw);
   draw();
-  return () => {
-    kernel.close();
-    model.off(NEWS, draw);
-  };
+  return kernel.close;
 }
 
 export default { render };

@@ -8,7 +8,7 @@
 import { button, element, prepare, redraw, watchKernel } from './base.js';
 import { bestOf, drawCurves } from './curves.js';
 
-const NEWS = 'change:about change:progress change:epochs change:notes change:stopping';
+const TRAITS = ['about', 'progress', 'epochs', 'notes', 'stopping'];
 // The second press ends a run at once: it must not be the end of a double click.
 const AGAIN_SECONDS = 2;
 
@@ -80,7 +80,7 @@ function stop(model) {
 /** @param {{model: Model, el: HTMLElement}} context */
 function render({ model, el }) {
   prepare(el, 'dl-run', 'Run');
-  const kernel = watchKernel(model, draw);
+  const kernel = watchKernel(model, draw, TRAITS);
   let pressedAt = 0;
   let drawn = '';
   const charts = element('div', { class: 'dl-charts', 'data-key': 'charts' });
@@ -155,12 +155,8 @@ function render({ model, el }) {
   const below = element('div');
   const end = element('div');
   el.append(top, below, charts, end);
-  model.on(NEWS, draw);
   draw();
-  return () => {
-    kernel.close();
-    model.off(NEWS, draw);
-  };
+  return kernel.close;
 }
 
 export default { render };

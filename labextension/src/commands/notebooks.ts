@@ -1,17 +1,25 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { Clipboard, Notification } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 const INSERT = 'notebook:insert-cell-below';
 const REPLACE = 'notebook:replace-selection';
 const RUN = 'notebook:run-cell';
 const CREATE = 'notebook:create-new';
+const OPEN = 'docmanager:open';
 const LOAD = '%load_ext dl_magics';
 
 /** What is needed here of a notebook in the shell. */
 interface INotebook {
   context: { ready: Promise<void>; model: { toString(): string } };
   sessionContext: { ready: Promise<void> };
+}
+
+/** What is needed here of the shell of JupyterLab and that of Notebook 7. */
+interface IShell {
+  mode?: string;
+  currentWidget: { context?: { path: string } } | null;
 }
 
 /** Puts cells into the notebook that is open, or into a new one. */
@@ -40,9 +48,17 @@ export class Notebooks {
     );
   }
 
-  /** Insert a cell and run it, in the current notebook or in a new one. */
+  /**
+   * Insert a cell and run it, in the current notebook or in a new one. Notebook 7 opens a new one in
+   * a page of its own, where the person runs the cell.
+   */
   async run(code: string, isNew = false): Promise<void> {
-    if (isNew || !this.isOpen) {
+    const isElsewhere = isNew || !this.isOpen;
+    if (isElsewhere && this._shell.mode === undefined) {
+      await this._createPage(`${LOAD}\n${code}`);
+      return;
+    }
+    if (isElsewhere) {
       await this._create();
       await this._app.commands.execute(REPLACE, { text: this._withLoad(code) });
     } else {
@@ -58,10 +74,32 @@ export class Notebooks {
     await commands.execute(REPLACE, { text: code });
   }
 
+  private get _shell(): IShell {
+    return this._app.shell as unknown as IShell;
+  }
+
+  private async _findKernel(): Promise<string> {
+    const { kernelspecs } = this._app.serviceManager;
+    await kernelspecs.ready;
+    return kernelspecs.specs?.default ?? 'python3';
+  }
+
+  /** Save a notebook with one cell beside the current one, and open it. */
+  private async _createPage(source: string): Promise<void> {
+    const { contents } = this._app.serviceManager;
+    const name = await this._findKernel();
+    const path = PathExt.dirname(this._shell.currentWidget?.context?.path ?? '');
+    const made = await contents.newUntitled({ type: 'notebook', path });
+    const cell = { cell_type: 'code', execution_count: null, metadata: {}, outputs: [], source };
+    const metadata = { kernelspec: { name, display_name: name } };
+    const content = { cells: [cell], metadata, nbformat: 4, nbformat_minor: 4 };
+    await contents.save(made.path, { type: 'notebook', format: 'json', content });
+    await this._app.commands.execute(OPEN, { path: made.path });
+  }
+
   private async _create(): Promise<void> {
-    const { commands, serviceManager } = this._app;
-    await serviceManager.kernelspecs.ready;
-    const kernelName = serviceManager.kernelspecs.specs?.default ?? 'python3';
+    const { commands } = this._app;
+    const kernelName = await this._findKernel();
     const notebook = (await commands.execute(CREATE, { kernelName, activate: true })) as INotebook;
     await notebook.context.ready;
     await notebook.sessionContext.ready;

@@ -129,11 +129,14 @@ class Bill:
         return "".join([*parts, *(table.format_html(note, (), ()) for note in self.notes)])
 
 
-def make_bill(context: Context, *, everywhere: bool = False) -> Bill:
-    """Return the bill of the region, or of all regions, with the instances that are gone."""
+def make_bill(context: Context, *, everywhere: bool = False, begin: int | None = None) -> Bill:
+    """Return the bill of the region, or of all regions, with the instances that are gone.
+
+    It is that of this month, or of the time since `begin`.
+    """
     listed = regions.list_instances(context) if everywhere else instances.list_instances(context)
     now = max((each.seen_at for each in listed), default=time.time())
-    begin = month_start(now)
+    begin = month_start(now) if begin is None else begin
     there = {each.id for each in listed}
     rows = [
         _bill_instance(each, usage.read_history(each), begin) for each in listed if not each.gone
