@@ -21,6 +21,13 @@ from dl_magics.runs import events
 from dl_magics.training.recipe import settings_table
 
 PACKAGE = Path(dl_magics.__file__).parent
+FIGURES = {
+    "magics": "The magics of an evening: rent, connect, train, understand, stop paying",
+    "settings": "A cell of assignments is checked and becomes the recipe of a run",
+    "events": "The events of a run in their order, and what is computed from them",
+    "rest": "The panel asks the Jupyter server, which acts as the magics do",
+    "errors": "An error says what happened, then what to type, and the cell fails",
+}
 
 
 def write_pages(folder: Path) -> None:
@@ -33,7 +40,9 @@ def write_pages(folder: Path) -> None:
         "errors": write_errors(),
     }
     folder.mkdir(exist_ok=True)
-    for name, text in pages.items():
+    for name, page in pages.items():
+        title, _, rest = page.partition("\n\n")
+        text = f"{title}\n\n![{FIGURES[name]}](../figures/{name}.svg)\n\n{rest}"
         file = folder / f"{name}.md"
         if not file.exists() or file.read_text("utf-8") != text:
             file.write_text(text, "utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -82,7 +83,28 @@ def test_the_pages_build_without_a_warning_and_show_what_the_code_has(tmp_path):
     assert [name for name in errors.BY_NAME if name not in page["errors"]] == []
     assert "epoch_ended" in page["events"]
     assert "/keras-settings/undo" in page["rest"]
-    assert (tmp_path / "html/_images/panel-light.png").is_file()
+    for built in sorted((tmp_path / "html").rglob("*.html")):
+        body = built.read_text("utf-8").partition('class="body"')[2]
+        assert built.stem in ("search", "genindex") or "<img " in body, f"{built} has no picture"
+    assert find_addresses(tmp_path / "html") == []
+
+
+def find_addresses(folder):
+    """Return what a page loads from the network."""
+    return [
+        f"{file.name}: {found}"
+        for file in folder.rglob("*.html")
+        for found in re.findall(r"(?:src|href)=.https?:[^ >]*", file.read_text("utf-8"))
+        if "<link" in found or "src=" in found
+    ]
+
+
+def test_the_figures_are_those_that_figures_py_draws():
+    done = runpy.run_path(str(ROOT / "docs/figures.py"))
+
+    drawn = {f"{name}.svg": done["draw_figure"](rows) for name, rows in done["FIGURES"].items()}
+    kept = {file.name: file.read_text("utf-8") for file in (ROOT / "docs/figures").iterdir()}
+    assert kept == drawn
 
 
 NAMES = ("magics", "settings", "errors", "events", "rest")
