@@ -42,10 +42,11 @@ print(sorted(pairs, reverse=True))
 _REGIONS = """\
 pixels = np.concatenate([image for image, _ in images])
 side = pixels.shape[1] // 4
-pixels[:, :side, :side] = pixels.mean((0, 1, 2))  # hides the top left corner
-hidden = model.predict(pixels).argmax(1)
+others = [np.random.choice(np.flatnonzero(labels != label)) for label in labels]
+pixels[:, :side, :side] = pixels[others, :side, :side]  # the top left corner of another class
+changed = model.predict(pixels).argmax(1)
 for n, name in enumerate(classes):
-    print(name, (predicted == n)[labels == n].mean(), (hidden == n)[labels == n].mean())
+    print(name, (predicted == n)[labels == n].mean(), (changed == n)[labels == n].mean())
 """
 
 _LOSSES = """\

@@ -39,7 +39,7 @@ class BiasMagics(Magics):
         type=int,
         default=120,
         metavar="N",
-        help="how many images to look at with parts of them hidden (%(default)s); 0 is none",
+        help="of how many images parts are replaced (%(default)s); 0 is none",
     )
     @EXPLAIN
     @line_magic
@@ -55,10 +55,11 @@ class BiasMagics(Magics):
         which are recognized worse than the others by more than chance. It says whether the
         probabilities of the run can be believed: the reliability curve and its error.
 
-        Then corners, border, middle and what is around the middle of some images are hidden. A
-        class that is no longer recognized without a corner is recognized by it: a stamp, a logo, a
-        frame of one camera. What the pretrained network sees before any training is shown by the
-        most similar other image: where that is often of another class, training has to undo it.
+        Then each corner, the border and what is around the middle of some images is replaced by
+        that of an image of another class. A class that is no longer recognized with another corner
+        is recognized by its own: a stamp, a logo, a frame of one camera. That of another image of
+        its own class is the control. What the pretrained network sees before any training is shown
+        by the most similar other image: if that is often of another class, training must undo it.
         Where Keras' cache has the network with its top, its ImageNet classes are named, too.
 
         Images of a run that was trained on an instance stay there and are looked at there. A bar
@@ -74,10 +75,10 @@ class BiasMagics(Magics):
         say_where(place)
         if args.images > 0:
             print_line(
-                f"Hides parts of up to {args.images} images and predicts them again: a minute or "
-                "two without a GPU."
+                f"Replaces parts of up to {args.images} images and predicts them again: minutes "
+                "without a GPU."
             )
-        with show_progress(self.shell, "Predicting with parts hidden") as progress:
+        with show_progress(self.shell, "Predicting with parts of other images") as progress:
             return reporting.report_bias(
                 place, args.split, group=args.group, most=args.images, progress=progress
             )

@@ -1,7 +1,9 @@
-"""What a model predicts where a part of each image is hidden, and what its network sees by itself.
+"""What a model predicts where a part of each image is of another one, and what its network sees.
 
-A class that is no longer recognized without a corner, the border or the background is recognized by
-what is there: a shortcut, unless that is where its objects are.
+A class that is no longer recognized with the corner, the border or the surroundings of an image of
+another class, but is with those of its own class, is recognized by what is there: a shortcut,
+unless that is where its objects are. A part in one colour would say less: the model has never seen
+such images, and may take them for any class.
 
 The argument and the result of the request are JSON values; it runs where the images are.
 """
@@ -27,14 +29,14 @@ from dl_magics.training.prediction.requests import open_run
 
 Floats = NDArray[np.float32]
 
-MIDDLE = "the middle"
-BACKGROUND = "all but the middle"
+BORDER = "the border"
+SURROUNDINGS = "what is around the middle"
 _BATCH = 32
 _CORNER, _FRAME, _OUTSIDE = 0.25, 0.125, 0.2
 
 
 def build_regions(size: int) -> dict[str, NDArray[np.bool_]]:
-    """Return the regions that are hidden by name: each is a mask of an image."""
+    """Return the regions that are replaced by name: each is a mask of an image."""
     corner, frame, outside = (max(round(size * share), 1) for share in (_CORNER, _FRAME, _OUTSIDE))
     masks = {
         name: _fill(size, rows, columns)
@@ -47,22 +49,43 @@ def build_regions(size: int) -> dict[str, NDArray[np.bool_]]:
     }
     inner = slice(frame, size - frame)
     middle = slice(outside, size - outside)
-    masks["the border"] = ~_fill(size, inner, inner)
-    masks[MIDDLE] = _fill(size, middle, middle)
-    masks[BACKGROUND] = ~masks[MIDDLE]
+    masks[BORDER] = ~_fill(size, inner, inner)
+    masks[SURROUNDINGS] = ~_fill(size, middle, middle)
     return masks
 
 
-def hide_regions(
-    run: str, root: str, paths: Sequence[str], *, progress: Progress | None = None
+def choose_donors(labels: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Return for each image one of another class and another one of its own, as indices.
+
+    Where there is none, it is the image itself. The same labels give the same images.
+    """
+    random = np.random.default_rng(0)
+    of, every = np.asarray(labels), np.arange(len(labels))
+
+    def choose(allowed: NDArray[np.bool_], at: int) -> int:
+        return int(random.choice(every[allowed])) if allowed.any() else at
+
+    others = [choose(of != label, at) for at, label in enumerate(labels)]
+    same = [choose((of == label) & (every != at), at) for at, label in enumerate(labels)]
+    return others, same
+
+
+def replace_regions(
+    run: str,
+    root: str,
+    paths: Sequence[str],
+    labels: Sequence[int],
+    *,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Return what the run in the folder `run` predicts for images below `root`, by their class.
 
-    `imagenet` has the name of the ImageNet class of each image, or `imagenet_missing` why not;
-    `predicted` has the index of the predicted class of each image by what is hidden, "" for
-    nothing; `nearest` the index of the image whose features are the most similar, in `paths` as
-    they are returned: those of images that cannot be decoded are left out. `progress` counts the
-    predictions: of each image one as it is, and one without each region.
+    `predicted` has the index of the predicted class of each image by the region that is of an image
+    of another class, "" for none; `control` has it where that region is of its own class. `nearest`
+    is the index of the image whose features are the most similar, in `paths` as they are returned:
+    those of images that cannot be decoded are left out. `imagenet` has the name of the ImageNet
+    class of each image, or `imagenet_missing` why not. `progress` counts the predictions: of each
+    image one as it is, and two with each region.
     """
     opened = open_run(run)
     model = opened.model
@@ -80,15 +103,24 @@ def hide_regions(
             f"The images are not in {root} any more.", fix="Run the line again with --data FOLDER."
         )
     pixels = np.stack(list(decoded.values()))
-    colour = pixels.mean(axis=(0, 1, 2)).round().astype(np.uint8)
+    label_of = dict(zip(paths, labels, strict=True))
+    others, same = choose_donors([label_of[each] for each in decoded])
     regions = build_regions(pixels.shape[1])
-    count = _Counter(len(pixels) * (1 + len(regions)), progress)
+    count = _Counter(len(pixels) * (1 + 2 * len(regions)), progress)
     with translating_out_of_memory():
         features = _predict(parts.frozen, pixels, count)
         predicted = {"": _predict(parts.build_classifier(), features).argmax(1).tolist()}
+        control = {}
         for name, mask in regions.items():
-            hidden = np.where(mask[None, :, :, None], colour, pixels)
-            predicted[name] = _predict(model, hidden, count).argmax(1).tolist()
+            shown = mask[None, :, :, None]
+            from_others = np.where(shown, pixels[others], pixels)
+            predicted[name] = _predict(model, from_others, count).argmax(1).tolist()
+            if predicted[name] == predicted[""]:  # there is nothing to explain
+                control[name] = predicted[""]
+                count.add(len(pixels))
+                continue
+            from_same = np.where(shown, pixels[same], pixels)
+            control[name] = _predict(model, from_same, count).argmax(1).tolist()
     names, missing = imagenet_names.name_images(
         opened.state.recipe, [Path(root) / each for each in decoded]
     )
@@ -97,6 +129,7 @@ def hide_regions(
         "imagenet_missing": missing,
         "paths": list(decoded),
         "predicted": predicted,
+        "control": control,
         "nearest": find_nearest(features.reshape(len(features), -1)),
     }
 

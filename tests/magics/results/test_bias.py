@@ -27,7 +27,7 @@ def test_a_group_that_is_nowhere_names_a_path(magic, evaluated):
     assert refused.value.fix.endswith(".png")
 
 
-def test_explain_is_keras_code_that_hides_a_corner(magic, evaluated):
+def test_explain_is_keras_code_that_replaces_a_corner(magic, evaluated):
     shown = io.StringIO()
 
     with contextlib.redirect_stdout(shown):

@@ -11,8 +11,8 @@ from dl_magics.actions.results.bias.groups import GroupResult
 from dl_magics.actions.results.bias.reliability_chart import draw_reliability
 from dl_magics.actions.results.bias.shortcuts import (
     Ablation,
-    describe_background,
     describe_network,
+    describe_surroundings,
     find_shortcuts,
 )
 from dl_magics.core import table
@@ -30,7 +30,7 @@ _LIMITS = (
 
 @dataclass(frozen=True)
 class BiasReport:
-    """The results by class and group, the calibration, and what hiding parts of images changes."""
+    """The results by class and group, the calibration, and what parts of other images change."""
 
     evaluation: Evaluation
     classes: tuple[GroupResult, ...]
@@ -53,9 +53,9 @@ class BiasReport:
             return [*found, self.why_no_ablation]
         shortcuts = [each.describe() for each in find_shortcuts(self.ablation)]
         images = len(self.ablation.truth)
-        none = f"No class depends on a corner or the border; they were hidden in {images} images."
-        background = describe_background(self.ablation)
-        return [*(shortcuts or [none]), *found, *([background] if background else [])]
+        none = f"No class depends on a corner or the border; they were replaced in {images} images."
+        surroundings = describe_surroundings(self.ablation)
+        return [*(shortcuts or [none]), *found, *([surroundings] if surroundings else [])]
 
     def _title(self) -> str:
         found = self.evaluation

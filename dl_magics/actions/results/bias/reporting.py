@@ -28,7 +28,7 @@ def report_bias(
     """
     if most < 0:
         raise BadSetting(
-            f"--images {most} is negative.", fix="--images 120 · or --images 0 to hide nothing"
+            f"--images {most} is negative.", fix="--images 120 · or --images 0 to replace nothing"
         )
     found = evaluating.evaluate(place, split).evaluation
     if not found.labelled:
@@ -37,25 +37,25 @@ def report_bias(
             fix="%bias_report --split valid looks at those that it was validated on.",
         )
     by_group = groups.list_groups(found.labelled, group) if group else ()
-    why, hidden = "", None
+    why, found_by_parts = "", None
     if place.run.is_on_theano:
-        why = "A run on Theano is not looked at with parts of the images hidden."
+        why = "Of a run on Theano no parts of the images are replaced."
     elif not most:
-        why = "No image was looked at with a part hidden: --images 0."
+        why = "No part of an image was replaced: --images 0."
     else:
         try:
-            hidden = _hide_regions(place, found, most, progress)
+            found_by_parts = _replace_regions(place, found, most, progress)
         except KeyboardInterrupt:
             why = (
-                "Stopped before the images were looked at with parts hidden: --images 20 takes a "
-                "shorter time."
+                "Stopped before parts of the images were replaced: --images 20 takes a shorter "
+                "time."
             )
     return BiasReport(
         evaluation=found,
         classes=groups.list_classes(found.labelled),
         groups=by_group,
         calibration=calibration.measure_calibration(found.labelled),
-        ablation=hidden,
+        ablation=found_by_parts,
         why_no_ablation=why,
     )
 
@@ -71,13 +71,18 @@ def choose_images(found: Evaluation, most: int) -> list[str]:
     return chosen
 
 
-def _hide_regions(
+def _replace_regions(
     place: ResultPlace, found: Evaluation, most: int, progress: Progress | None
 ) -> Ablation:
     asked = choose_images(found, most)
     truth = {each.path: found.classes.index(each.truth or "") for each in found.labelled}
     sent = place.call(
-        ablation.hide_regions, run=place.folder, root=found.root, paths=asked, progress=progress
+        ablation.replace_regions,
+        run=place.folder,
+        root=found.root,
+        paths=asked,
+        labels=[truth[each] for each in asked],
+        progress=progress,
     )
     try:
         return shortcuts.parse_ablation(sent, asked, found.classes, truth)

@@ -1,15 +1,15 @@
-"""What hiding a part of the images says: by which parts a class is recognized."""
+"""What the parts of other images say: by which parts of its images a class is recognized."""
 
 from __future__ import annotations
 
 import math
+import operator
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dl_magics.core.interval import wilson_interval
-from dl_magics.training.evaluation.ablation import BACKGROUND, MIDDLE
+from dl_magics.training.evaluation.ablation import BORDER, SURROUNDINGS
 
 _LEAST_SHARE, _LEAST_IMAGES = 0.25, 4
 _CHANCE = 0.05
@@ -18,27 +18,21 @@ _MOST_NAMES, _LONGEST_NAME, _LONGEST_REASON = 3, 60, 600
 
 @dataclass(frozen=True)
 class Ablation:
-    """The predicted class of each image by what is hidden, "" for nothing, as indices of classes.
+    """The predicted class of each image by the region that is of another image, as indices.
 
-    `nearest` is the class of the image with the most similar features of the pretrained network,
-    `imagenet` the ImageNet class of each image, or `imagenet_missing` says why that is unknown.
+    In `predicted` that is an image of another class, and "" is the image as it is; in `control` it
+    is one of the same class. `nearest` is the class of the image with the most similar features of
+    the pretrained network, `imagenet` the ImageNet class of each image, or `imagenet_missing` says
+    why that is unknown.
     """
 
     classes: tuple[str, ...]
     truth: tuple[int, ...]
     predicted: Mapping[str, tuple[int, ...]]
+    control: Mapping[str, tuple[int, ...]]
     nearest: tuple[int, ...]
     imagenet: tuple[str, ...] = ()
     imagenet_missing: str = ""
-
-    def count_right(self, region: str, label: int | None = None) -> tuple[int, int]:
-        """Return how many images are right while a region is hidden, and how many there are."""
-        pairs = [
-            (truth, guess)
-            for truth, guess in zip(self.truth, self.predicted[region], strict=True)
-            if label in (None, truth)
-        ]
-        return sum(truth == guess for truth, guess in pairs), len(pairs)
 
 
 @dataclass(frozen=True)
@@ -47,80 +41,92 @@ class Shortcut:
 
     region: str
     name: str
-    right_before: int
-    right_after: int
+    right_with_own: int
+    right_with_other: int
     images: int
     taken_for: str
 
     def describe(self) -> str:
         return (
-            f"{self.name!r} depends on {self.region}: with it hidden "
-            f"{self.right_after} of {self.images} images are right in place of "
-            f"{self.right_before}; most others are taken for {self.taken_for!r}."
+            f"{self.name!r} depends on {self.region}: with that of an image of another class "
+            f"{self.right_with_other} of {self.images} images are right, with that of another "
+            f"{self.name!r} image {self.right_with_own}; most others are taken for "
+            f"{self.taken_for!r}."
         )
 
 
 def find_shortcuts(found: Ablation) -> tuple[Shortcut, ...]:
-    """Return the classes that lose by a hidden region more than chance explains, most first.
+    """Return the classes that lose by the region of another class, more than chance explains.
 
-    The middle is no shortcut: the object is expected there. Of regions of which one holds the
-    other the one with the largest loss is named.
+    Those that lose most come first. What is around the middle is no shortcut by itself: objects
+    that fill the image are there, too.
     """
-    regions = [name for name in found.predicted if name not in ("", MIDDLE)]
+    regions = [name for name in found.predicted if name not in ("", SURROUNDINGS)]
     tests = len(regions) * len(found.classes)
     best: dict[str, Shortcut] = {}
     for region in regions:
         for label, name in enumerate(found.classes):
             shortcut = _test_region(found, region, label, name, _CHANCE / tests)
             # A corner says more than a frame that holds it.
-            if shortcut and (name not in best or shortcut.right_after < best[name].right_after):
+            if shortcut and (
+                name not in best or shortcut.right_with_other < best[name].right_with_other
+            ):
                 best[name] = shortcut
-    return tuple(sorted(best.values(), key=lambda each: each.right_after - each.right_before))
+    return tuple(
+        sorted(best.values(), key=lambda each: each.right_with_other - each.right_with_own)
+    )
+
+
+def describe_surroundings(found: Ablation) -> str:
+    """Say whether the images are recognized by what is around their middle.
+
+    "" where they are not, and where a corner, which is a part of it, says more.
+    """
+    if any(each.region != BORDER for each in find_shortcuts(found)) or not any(
+        _test_region(found, SURROUNDINGS, label, name, _CHANCE / len(found.classes))
+        for label, name in enumerate(found.classes)
+    ):
+        return ""
+    images = len(found.truth)
+    other, own = (
+        100 * sum(map(operator.eq, found.truth, each[SURROUNDINGS])) / images
+        for each in (found.predicted, found.control)
+    )
+    return (
+        f"With what is around the middle of an image of another class {other:.0f} % of {images} "
+        f"images are right, with that of an image of their own class {own:.0f} %: the run goes by "
+        "it. Where the object does not fill the image, that is the background, and images from "
+        "elsewhere lack it."
+    )
 
 
 def _test_region(
     found: Ablation, region: str, label: int, name: str, chance: float
 ) -> Shortcut | None:
     rows = [
-        (before == label, after == label, after)
-        for truth, before, after in zip(
-            found.truth, found.predicted[""], found.predicted[region], strict=True
+        (own == label, other == label, other)
+        for truth, own, other in zip(
+            found.truth, found.control[region], found.predicted[region], strict=True
         )
         if truth == label
     ]
-    lost = [after for was, still, after in rows if was and not still]
-    gained = sum(still and not was for was, still, _ in rows)
-    fall = len(lost) - gained
-    if fall < max(_LEAST_IMAGES, _LEAST_SHARE * len(rows)):
+    lost = [taken for own, other, taken in rows if own and not other]
+    gained = sum(other and not own for own, other, _ in rows)
+    if len(lost) - gained < max(_LEAST_IMAGES, _LEAST_SHARE * len(rows)):
         return None
     # The sign test: as many gains as losses would be expected by chance.
     changed = len(lost) + gained
     p = sum(math.comb(changed, k) for k in range(len(lost), changed + 1)) / 2**changed
     if p > chance:
         return None
-    (taken, _), *_ = Counter(lost).most_common(1)
+    (taken_for, _), *_ = Counter(lost).most_common(1)
     return Shortcut(
         region=region,
         name=name,
-        right_before=sum(was for was, _, _ in rows),
-        right_after=sum(still for _, still, _ in rows),
+        right_with_own=sum(own for own, _, _ in rows),
+        right_with_other=sum(other for _, other, _ in rows),
         images=len(rows),
-        taken_for=found.classes[taken],
-    )
-
-
-def describe_background(found: Ablation) -> str:
-    """Say whether the images are recognized without their middle; "" where guessing explains it."""
-    right, images = found.count_right(MIDDLE)
-    guessed = max(Counter(found.truth).values()) / images
-    if wilson_interval(right, images).low <= guessed:
-        return ""
-    without, _ = found.count_right(BACKGROUND)
-    return (
-        f"Without their middle {100 * right / images:.0f} % of {images} images are still right "
-        f"(guessing: {100 * guessed:.0f} %), and with nothing but their middle "
-        f"{100 * without / images:.0f} %. What is around the object helps; it may be missing in "
-        "images from elsewhere."
+        taken_for=found.classes[taken_for],
     )
 
 
@@ -159,11 +165,14 @@ def parse_ablation(
     paths = sent["paths"]
     if not paths or len(set(paths)) != len(paths) or not set(paths) <= set(asked):
         raise ValueError("it is about other images")
-    predicted = {
-        str(name): _read_indices(values, len(paths), len(classes))
-        for name, values in dict(sent["predicted"]).items()
-    }
-    if not {"", MIDDLE, BACKGROUND} <= predicted.keys():
+    predicted, control = (
+        {
+            str(name): _read_indices(values, len(paths), len(classes))
+            for name, values in dict(sent[key]).items()
+        }
+        for key in ("predicted", "control")
+    )
+    if not {"", SURROUNDINGS} <= predicted.keys() or predicted.keys() - control.keys() != {""}:
         raise ValueError("it lacks a region")
     nearest = _read_indices(sent["nearest"], len(paths), len(paths))
     labels = tuple(truth[path] for path in paths)
@@ -171,6 +180,7 @@ def parse_ablation(
         classes,
         labels,
         predicted,
+        control,
         tuple(labels[each] for each in nearest),
         _read_names(sent["imagenet"], len(paths)),
         _read_text(sent["imagenet_missing"], _LONGEST_REASON),

@@ -47,8 +47,9 @@ def report(place):
 def test_a_planted_corner_is_named_with_its_class_and_nothing_else_is(report):
     depends = [each for each in report.findings if "depends on" in each]
 
-    assert len(depends) == 1
-    assert "depends on the top right corner: with it hidden" in depends[0]
+    assert any("'red' depends on the top right corner" in each for each in depends)
+    assert all("depends on the top right corner" in each for each in depends)
+    assert not any(each.startswith("With what is around") for each in report.findings)
 
 
 def test_classes_and_groups_have_intervals_in_text_and_html(report):
@@ -63,10 +64,10 @@ def test_classes_and_groups_have_intervals_in_text_and_html(report):
     assert html.count("<circle") == len(report.calibration.bins)
 
 
-def test_without_images_to_hide_parts_of_the_report_says_so(place):
+def test_without_images_to_replace_parts_of_the_report_says_so(place):
     report = reporting.report_bias(place, "valid", most=0)
 
-    assert "No image was looked at with a part hidden: --images 0." in repr(report)
+    assert "No part of an image was replaced: --images 0." in repr(report)
     assert report.ablation is None
 
 

@@ -4,16 +4,17 @@ import pytest
 
 from dl_magics.actions.results.bias import shortcuts
 from dl_magics.actions.results.bias.shortcuts import Ablation
-from dl_magics.training.evaluation.ablation import BACKGROUND, MIDDLE
+from dl_magics.training.evaluation.ablation import SURROUNDINGS
 
 CORNER, BORDER = "the top left corner", "the border"
 TRUTH = (0,) * 20 + (1,) * 20
 
 
-def make_ablation(**hidden):
-    """Return an ablation in which nothing changes but in the regions that are given."""
-    same = dict.fromkeys(("", CORNER, BORDER, MIDDLE, BACKGROUND), TRUTH)
-    return Ablation(("cats", "dogs"), TRUTH, {**same, **hidden}, nearest=TRUTH)
+def make_ablation(own=None, **other):
+    """Return an ablation in which nothing changes but with the regions that are given."""
+    same = dict.fromkeys(("", CORNER, BORDER, SURROUNDINGS), TRUTH)
+    control = {**same, **(own or {})}
+    return Ablation(("cats", "dogs"), TRUTH, {**same, **other}, control, nearest=TRUTH)
 
 
 def lose(images):
@@ -21,14 +22,20 @@ def lose(images):
     return (1,) * images + TRUTH[images:]
 
 
-def test_a_class_that_is_lost_without_a_corner_is_named():
+def test_a_class_that_is_lost_with_the_corner_of_another_one_is_named():
     (found,) = shortcuts.find_shortcuts(make_ablation(**{CORNER: lose(18), BORDER: lose(12)}))
 
     assert (found.region, found.name, found.taken_for) == (CORNER, "cats", "dogs")
     assert found.describe() == (
-        "'cats' depends on the top left corner: with it hidden 2 of 20 images are right in place "
-        "of 20; most others are taken for 'dogs'."
+        "'cats' depends on the top left corner: with that of an image of another class 2 of 20 "
+        "images are right, with that of another 'cats' image 20; most others are taken for 'dogs'."
     )
+
+
+def test_what_is_lost_with_the_corner_of_its_own_class_too_is_no_shortcut():
+    damaged = make_ablation(own={CORNER: lose(15)}, **{CORNER: lose(18)})
+
+    assert shortcuts.find_shortcuts(damaged) == ()
 
 
 @pytest.mark.parametrize("images", [0, 3, 5])
@@ -36,19 +43,19 @@ def test_what_chance_explains_is_no_shortcut(images):
     assert shortcuts.find_shortcuts(make_ablation(**{CORNER: lose(images)})) == ()
 
 
-def test_the_middle_is_where_the_object_is():
-    assert shortcuts.find_shortcuts(make_ablation(**{MIDDLE: lose(20)})) == ()
+def test_what_is_around_the_middle_is_told_but_is_no_shortcut_by_itself():
+    found = make_ablation(**{SURROUNDINGS: lose(20)})
 
-
-def test_images_that_are_right_without_their_middle_are_said():
-    assert "Without their middle 100 % of 40 images are still right (guessing: 50 %)" in (
-        shortcuts.describe_background(make_ablation())
+    assert shortcuts.find_shortcuts(found) == ()
+    assert shortcuts.describe_surroundings(found).startswith(
+        "With what is around the middle of an image of another class 50 % of 40 images are right, "
+        "with that of an image of their own class 100 %: the run goes by it."
     )
-    assert shortcuts.describe_background(make_ablation(**{MIDDLE: lose(20)})) == ""
+    assert shortcuts.describe_surroundings(make_ablation()) == ""
 
 
 def test_the_class_that_the_pretrained_network_sees_is_told():
-    mixed = Ablation(("cats", "dogs"), TRUTH, {"": TRUTH}, nearest=lose(5))
+    mixed = Ablation(("cats", "dogs"), TRUTH, {"": TRUTH}, {}, nearest=lose(5))
 
     assert shortcuts.describe_network(mixed) == [
         "cats: the most similar other image is of its class for 15 of 20, else mostly dogs",
@@ -61,6 +68,7 @@ def test_the_imagenet_classes_of_each_class_are_told_or_why_not():
         ("cats", "dogs"),
         TRUTH,
         {"": TRUTH},
+        {},
         TRUTH,
         ("tabby",) * 12 + ("tiger cat",) * 8 + ("beagle",) * 20,
     )
@@ -69,13 +77,14 @@ def test_the_imagenet_classes_of_each_class_are_told_or_why_not():
         "cats: in ImageNet's classes tabby (12 of 20), tiger cat (8 of 20)",
         "dogs: in ImageNet's classes beagle (20 of 20)",
     ]
-    unknown = Ablation(("cats", "dogs"), TRUTH, {"": TRUTH}, TRUTH, imagenet_missing="Why.")
+    unknown = Ablation(("cats", "dogs"), TRUTH, {"": TRUTH}, {}, TRUTH, imagenet_missing="Why.")
     assert shortcuts.describe_network(unknown)[-1] == "Why."
 
 
 GOOD = {
     "paths": ["a.jpg", "b.jpg"],
-    "predicted": {"": [0, 1], MIDDLE: [0, 0], BACKGROUND: [1, 1]},
+    "predicted": {"": [0, 1], SURROUNDINGS: [0, 0]},
+    "control": {SURROUNDINGS: [0, 1]},
     "nearest": [1, 0],
     "imagenet": ["tabby", "beagle"],
     "imagenet_missing": "",
@@ -92,6 +101,8 @@ GOOD = {
         {"predicted": {"": [0, 1]}},
         {"predicted": {**GOOD["predicted"], "": [0, 2]}},
         {"predicted": {**GOOD["predicted"], "": [0, True]}},
+        {"control": {}},
+        {"control": {SURROUNDINGS: [0, 2]}},
         {"nearest": [1]},
         {"nearest": [-1, 0]},
         {"imagenet": ["tabby"]},
