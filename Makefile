@@ -33,8 +33,8 @@ demo: build/installed build/demo/data ## set up, then the whole evening on the p
 	@DL_MAGICS_HOME=$(HOME_OF_DEMO) $(BIN)/python notebooks/demo.py build/demo/01_the_evening.ipynb
 
 lab: build/panel build/demo/data ## open the notebook of `make demo`, with its outputs, in JupyterLab with the panel
-	@for each in 00_try_it 01_the_evening 02_cats_and_dogs; do \
-		test -f build/demo/$$each.ipynb || cp notebooks/$$each.ipynb build/demo; done
+	@for each in notebooks/*.ipynb notebooks/leaves.py; do \
+		test -f build/demo/$$(basename $$each) || cp $$each build/demo; done
 	cd build/demo && DL_MAGICS_HOME=$(HOME_OF_DEMO) ../../$(BIN)/jupyter lab 01_the_evening.ipynb
 
 test: ## set up, run all checks and tests
@@ -60,10 +60,10 @@ lint:
 	cd labextension && npm run --silent check
 
 # The first one with its own size, the others with the smallest that VGG16 takes.
+OTHERS := $(addprefix notebooks/,01_the_evening.ipynb 02_cats_and_dogs.ipynb 03_crops.ipynb 04_medical_images.ipynb 05_fashion.ipynb)
 notebooks:
 	$(OFFLINE) $(BIN)/python -m pytest -c setup.cfg --nbmake --nbmake-timeout=600 notebooks/00_try_it.ipynb
-	SIZE=32 $(OFFLINE) $(BIN)/python -m pytest -c setup.cfg --nbmake --nbmake-timeout=600 notebooks/01_the_evening.ipynb
-	SIZE=32 $(OFFLINE) $(BIN)/python -m pytest -c setup.cfg --nbmake --nbmake-timeout=600 notebooks/02_cats_and_dogs.ipynb
+	SIZE=32 $(OFFLINE) $(BIN)/python -m pytest -c setup.cfg --nbmake --nbmake-timeout=600 --durations=0 $(OTHERS)
 
 floors: build/floors/done ## the fast tests on the lowest versions that pyproject.toml allows
 	build/floors/bin/python -m pytest -n 2 --dist loadfile --durations=10 $(addprefix tests/,$(FAST))
