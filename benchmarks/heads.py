@@ -59,8 +59,7 @@ def compute_features(recipe: Recipe, folder: Path) -> Examples:
     ):
         pass
     views = images.readable(images.views)
-    labels = np.array([view.file.label for view in views], np.int64)
-    return Examples(store.get([view.key for view in views]), labels)
+    return Examples(store.get(views.keys), views.labels)
 
 
 def split(images: Examples, seed: int) -> tuple[Examples, Examples]:

@@ -20,6 +20,7 @@ from rows import Check, NoGpu, Wrong, print_checks
 from setting import Setting, setting_of_child
 
 from dl_magics.data import images
+from dl_magics.data.image_files import ImageFile
 from dl_magics.training.engine import device, extraction, networks
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.feature_store import FeatureStore
@@ -166,7 +167,7 @@ class NetworkChecks:
 
     def _measure_phase(self, name: str, compute: Compute) -> float:
         broken: extraction.Broken = {}
-        photos = [extraction.ImageFile(path, 0) for path in self.files]
+        photos = [ImageFile(path, 0) for path in self.files]
         views = extraction.scan_images(photos, 0, 1, broken)
         size = self.setting.size
         # What is compiled for the first batch is compiled before.

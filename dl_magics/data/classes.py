@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dl_magics.data import layout, sidecars, walk
+from dl_magics.data.image_files import PackedNames
 from dl_magics.errors import BadData
 
 # Class -> its files, relative to the folder that contains the classes: "cats/1.jpg".
-ClassFiles = Mapping[str, list[str]]
+ClassFiles = Mapping[str, PackedNames]
 
 
 def find_classes(folder: Path) -> ClassFiles:
@@ -84,9 +85,11 @@ def require_divisible(folder: Path, names: ClassFiles) -> ClassFiles:
 
 
 def _names(folder: Path) -> ClassFiles:
-    names: dict[str, list[str]] = {}
+    names: dict[str, PackedNames] = {}
     for each in walk.list_folders(folder):
         # macOS decomposes the letters of a name: both forms are one class.
-        files = names.setdefault(walk.name_as_text(each), [])
-        files += [f"{each.name}/{file}" for file in sidecars.leave_out(walk.list_files(each))]
+        name = walk.name_as_text(each)
+        files = sidecars.leave_out(walk.list_files(each))
+        packed = PackedNames(f"{each.name}/{file}" for file in files)
+        names[name] = names[name].join(packed) if name in names else packed
     return names

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dl_magics.data import classes, layout, sidecars, walk
 from dl_magics.data.classes import ClassFiles
-from dl_magics.data.split import shuffle_names, split_names
+from dl_magics.data.image_files import ImageFiles, PackedNames
+from dl_magics.data.split import shuffle_positions, split_positions
 from dl_magics.errors import BadData
 
-
-@dataclass(frozen=True, slots=True)
-class ImageFile:
-    """An image file that is not read yet; `label` is an index into the classes of its folder."""
-
-    path: Path
-    label: int
+Parts = Mapping[str, NDArray[np.int64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +24,16 @@ class ImageFolder:
 
     root: Path
     classes: tuple[str, ...]
-    train: tuple[ImageFile, ...]
-    valid: tuple[ImageFile, ...]
+    train: ImageFiles
+    valid: ImageFiles
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return the number of images of each class, in "train" and in "valid"."""
         return {"train": self._count(self.train), "valid": self._count(self.valid)}
 
-    def _count(self, files: tuple[ImageFile, ...]) -> dict[str, int]:
-        found = Counter(file.label for file in files)
-        return {name: found[label] for label, name in enumerate(self.classes)}
+    def _count(self, files: ImageFiles) -> dict[str, int]:
+        found = np.bincount(files.labels, minlength=len(self.classes))
+        return {name: int(found[label]) for label, name in enumerate(self.classes)}
 
 
 def find_images(
@@ -62,18 +60,32 @@ def find_images(
     BadData
         where the folder is missing, or does not have this layout.
     """
+    chosen: list[Parts]
     with walk.convert_os_errors(root):
         top = layout.require_folder(root)
         teaching, checking = layout.find_train_and_valid(root)
         found = classes.find_classes(teaching)
         if checking == teaching:
-            train, held = _split(classes.require_divisible(teaching, found), valid, seed)
+            found = classes.require_divisible(teaching, found)
+            held = found
+            halves = {name: split_positions(files, valid, seed) for name, files in found.items()}
+            chosen = [{name: half[part] for name, half in halves.items()} for part in (0, 1)]
         else:
-            train, held = found, classes.find_matching_classes(checking, teaching, found)
+            held = classes.find_matching_classes(checking, teaching, found)
+            chosen = [{name: np.arange(len(each[name])) for name in each} for each in (found, held)]
     if sample is not None:
-        train = _draw(train, sample, seed)
-        held = _draw(held, max(1, round(sample * valid)), seed)
-    return ImageFolder(top, tuple(found), _list_files(teaching, train), _list_files(checking, held))
+        sizes = sample, max(1, round(sample * valid))
+        chosen = [
+            _draw(files, part, size, seed)
+            for files, part, size in zip((found, held), chosen, sizes, strict=True)
+        ]
+    listed = [
+        _list_files(top, folder, files, part)
+        for folder, files, part in zip((teaching, checking), (found, held), chosen, strict=True)
+    ]
+    # In one block of memory, as most of what follows takes both.
+    files = listed[0].join(listed[1])
+    return ImageFolder(top, tuple(found), files[: len(listed[0])], files[len(listed[0]) :])
 
 
 def find_files(root: str | Path) -> list[Path]:
@@ -91,19 +103,18 @@ def find_files(root: str | Path) -> list[Path]:
     return found
 
 
-def _split(found: ClassFiles, valid: float, seed: int) -> tuple[ClassFiles, ClassFiles]:
-    halves = {name: split_names(files, valid, seed) for name, files in found.items()}
-    train = {name: sorted(half[0]) for name, half in halves.items()}
-    return train, {name: sorted(half[1]) for name, half in halves.items()}
+def _draw(found: ClassFiles, chosen: Parts, n: int, seed: int) -> Parts:
+    return {
+        name: part[shuffle_positions(found[name].select(part), seed)[:n]]
+        for name, part in chosen.items()
+    }
 
 
-def _draw(found: ClassFiles, n: int, seed: int) -> ClassFiles:
-    return {name: sorted(shuffle_names(files, seed)[:n]) for name, files in found.items()}
-
-
-def _list_files(folder: Path, found: ClassFiles) -> tuple[ImageFile, ...]:
-    return tuple(
-        ImageFile(folder / name, label)
-        for label, each in enumerate(sorted(found))
-        for name in found[each]
+def _list_files(top: Path, folder: Path, found: ClassFiles, chosen: Parts) -> ImageFiles:
+    above = "" if folder == top else f"{folder.relative_to(top).as_posix()}/"
+    ordered = sorted(found)
+    names = PackedNames(
+        above + name for each in ordered for name in found[each].select(np.sort(chosen[each]))
     )
+    sizes = [len(chosen[each]) for each in ordered]
+    return ImageFiles(top, names, np.repeat(np.arange(len(ordered), dtype=np.int32), sizes))

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path, PurePath
 
+from dl_magics.data.s3.address import is_address
 from dl_magics.errors import BadData
 from dl_magics.text import escape_controls
 
@@ -31,6 +32,12 @@ def existing_path(root: str | Path) -> Path:
     path = Path(root).expanduser()
     if path.exists():
         return path
+    if is_address(str(root)):
+        raise BadData(
+            f"'{root}' is not a folder, but in S3.",
+            fix=f"%%finetune {root} reads a bucket · for all else copy it first: "
+            f"aws s3 sync {root} photos",
+        )
     part = path.absolute()
     while not part.parent.exists():
         part = part.parent
@@ -60,10 +67,7 @@ def list_files(folder: Path) -> list[str]:
     Links to folders are followed, except to a parent; each folder is listed once.
     """
     above = (*folder.absolute().parents, *folder.resolve().parents)
-    return sorted(
-        path.relative_to(folder).as_posix()
-        for path in _below(folder, seen={each.resolve() for each in above})
-    )
+    return sorted(_below(folder, "", seen={each.resolve() for each in above}))
 
 
 def shorten_list(names: list[str], most: int = 5) -> str:
@@ -77,15 +81,22 @@ def name_as_text(path: PurePath) -> str:
     return unicodedata.normalize("NFC", escape_controls(path.name))
 
 
-def _below(folder: Path, seen: set[Path]) -> Iterator[Path]:
+def _below(folder: Path, above: str, seen: set[Path]) -> Iterator[str]:
+    """Yield names: of a million files, entries and paths would take ten times the memory."""
     if (real := folder.resolve()) in seen:
         return
     seen.add(real)
-    for each in _entries(folder):
-        if each.is_dir():
-            yield from _below(Path(each), seen)
-        elif each.is_file() or each.is_symlink():  # a dangling link is reported when it is read
-            yield Path(each)
+    inside = []
+    with os.scandir(folder) as entries:
+        for each in entries:
+            if _hidden(each.name):
+                continue
+            if each.is_dir():
+                inside.append(each.name)
+            elif each.is_file() or each.is_symlink():  # a dangling one is reported when it is read
+                yield above + each.name
+    for name in sorted(inside):
+        yield from _below(folder / name, f"{above}{name}/", seen)
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

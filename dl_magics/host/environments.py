@@ -11,7 +11,7 @@ from dl_magics.ssh.target import SshTarget
 
 FOLDER = "~/.venvs/dl_magics"
 PYTHON = f"{FOLDER}/bin/python"
-_PACKAGES = "ipykernel keras {tensorflow} pillow simplejpeg numpy matplotlib"
+_PACKAGES = "ipykernel keras {tensorflow} pillow simplejpeg numpy matplotlib boto3"
 _GET_UV = "curl -LsSf https://astral.sh/uv/install.sh | sh"
 # The versions of Python that TensorFlow has wheels for: from, below.
 _OLDEST, _NEWEST = (3, 10), (3, 14)

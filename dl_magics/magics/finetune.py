@@ -57,16 +57,21 @@ class FinetuneMagics(Magics):
 
             %finetune data/dogscats --check
 
+            %finetune s3://my-bucket/dogscats
+
             %finetune data/dogscats --tensorboard logs
 
         The data folder has one subfolder per class, or train/ and valid/ with one subfolder per
         class each. The body is Python: settings, and optionally head(features), a function that
         gets the features and returns the last hidden layer. It may use variables of the notebook
-        whose values are plain. Stop, or an interrupt of the kernel, ends the run at the next batch
-        and keeps the best weights. The first line of the output says where the run trains: on the
-        connected instance or on this computer. --explain prints the equivalent plain Keras code and
-        trains nothing. --check shows the time, memory and price of the run, each as a range, and
-        trains nothing; earlier runs on the same type of instance make it narrower.
+        whose values are plain. s3://bucket/folder is read from S3 to where the run trains, with the
+        role of the instance; the next run reads only what has changed. Stop, or an interrupt of the
+        kernel, ends the run at the next batch and keeps the best weights. The first line of the
+        output says where the run trains: on the connected instance or on this computer. --explain
+        prints the equivalent plain Keras code and trains nothing. --check shows the time, memory
+        and price of the run, each as a range, and trains nothing; earlier runs on the same type of
+        instance make it narrower. For a run of more than ten minutes it names types of instances
+        that are estimated to be cheaper or faster.
 
         --resume continues an interrupted run: the newest, or the one that is named
         (--resume 2026-11-22_2354). It ends with exactly the numbers of an uninterrupted run. The
@@ -130,6 +135,7 @@ class FinetuneMagics(Magics):
             backend             None        None is the backend that %backend shows; "theano"
                                             trains VGG16 with Keras 1
         """
+        from dl_magics.actions.data import buckets
         from dl_magics.actions.gpu import sync
         from dl_magics.actions.runs import estimate, finetune, place, runs, when_done
         from dl_magics.actions.runs.models import own_model
@@ -157,7 +163,7 @@ class FinetuneMagics(Magics):
         words = [word for word in line.split(" ") if word not in (_EXPLAIN, _CHECK, _FORCE)]
         recipe = cell_parser.parse_cell(" ".join(words), cell, names, own_model.find_model)
         if _EXPLAIN in line.split(" "):
-            print(explain.write_script(recipe))
+            print(buckets.explain(recipe.data) + explain.write_script(recipe))
             return None
         where = place.find_place()
         estimate.check_budget(recipe, where)
@@ -165,6 +171,7 @@ class FinetuneMagics(Magics):
             return estimate.estimate_run(recipe, where)
         ending = when_done.plan_ending(recipe, where, force=_FORCE in line.split(" "))
         print_line(where.sentence)
+        recipe = buckets.provide_recipe(recipe, where.kernel, print_line)
         if said := pretrained.describe(pretrained.find_pretrained(recipe.model)):
             print_line(said)
         if recipe.budget:

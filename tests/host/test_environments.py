@@ -105,7 +105,7 @@ def test_without_a_suitable_python_the_setup_command_is_shown():
         "Create an environment with %gpu_connect --setup: /system/bin/python -m venv "
         "~/.venvs/dl_magics && "
         "~/.venvs/dl_magics/bin/python -m pip install "
-        "ipykernel keras 'tensorflow[and-cuda]' pillow simplejpeg numpy matplotlib"
+        "ipykernel keras 'tensorflow[and-cuda]' pillow simplejpeg numpy matplotlib boto3"
     )
 
 

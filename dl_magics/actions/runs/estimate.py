@@ -9,34 +9,21 @@ from typing import Any
 from dl_magics.actions.runs import measured_speed
 from dl_magics.actions.runs.measured_speed import Speed
 from dl_magics.actions.runs.place import TrainingPlace
+from dl_magics.actions.runs.scaling import other_types
 from dl_magics.aws import instance_types
 from dl_magics.core import money, table
+from dl_magics.core.scaling.rates import Range, estimate_rate
 from dl_magics.data.folders import find_images
 from dl_magics.errors import BadData, BadSetting
 from dl_magics.training.recipe.recipe import Recipe
 
-Range = tuple[float, float]
-
-# Images of 224 pixels a second through VGG16, from careless to well-tuned; a CPU for each vCPU.
-_GPU_SPEED: Mapping[str, Range] = {
-    "K80": (30, 120),
-    "M60": (40, 150),
-    "T4": (120, 700),
-    "L4": (250, 1200),
-    "A10G": (300, 1500),
-    "V100": (300, 1600),
-    "L40S": (600, 3000),
-    "A100": (800, 4000),
-    "H100": (1200, 6000),
-}
-_OTHER_GPU, _CPU_SPEED = (100.0, 4000.0), (0.5, 5.0)
-# Other networks than VGG16 are up to ten times as fast, and some a fifth.
-_OTHER_NETWORK = (0.2, 10.0)
 _START, _EPOCH_IMAGE, _END = (8.0, 60.0), (1e-4, 5e-3), (1.0, 10.0)
 # An image in an epoch in which layers of the network are trained, in passes of the whole network.
 _UNFROZEN = (0.05, 4.0)
 _MEASURED = (0.8, 1.3)
 _LEAST_SECONDS = 30
+# Of a shorter run, the start of another instance takes more than it saves.
+_LONG = 600
 _FEATURE_BYTES, _LIVE_BYTES = 4, 4 * 4 * 64
 
 
@@ -56,6 +43,7 @@ class Estimate:
     price: float | None = None
     price_day: str = ""
     budget: float | None = None
+    others: str = ""
 
     @property
     def dollars(self) -> Range | None:
@@ -76,6 +64,7 @@ class Estimate:
             f"speed: {self.basis}",
             f"memory: {self.memory}",
             f"price: {self._price_text()}",
+            *([self.others] if self.others else []),
         ]
 
     @property
@@ -161,7 +150,16 @@ def estimate_run(recipe: Recipe, place: TrainingPlace) -> Estimate:
         price=host.get("dollars_per_hour"),
         price_day=str(host.get("price_day", "")),
         budget=recipe.budget,
+        others=_propose_others(recipe, views, parts, type_) if images else "",
     )
+
+
+def _propose_others(recipe: Recipe, views: int, parts: Mapping[str, Range], type_: str) -> str:
+    """Return other types for a long run; what is unfrozen takes unlike long on each of them."""
+    if recipe.unfreeze is not None or sum(high for _, high in parts.values()) < _LONG:
+        return ""
+    serial = sum(parts["head"]) / 2 + sum(parts["saving"]) / 2
+    return other_types.propose_types(recipe, views, serial, type_)
 
 
 def _count_images(recipe: Recipe) -> tuple[int, int] | None:
@@ -176,14 +174,10 @@ def _count_images(recipe: Recipe) -> tuple[int, int] | None:
 def _guess_image(recipe: Recipe, type_: str) -> Range:
     """Return the seconds for an image by the kind of the device."""
     known = instance_types.known_types().get(type_)
-    if known and known.gpu:
-        low, high = _GPU_SPEED.get(known.gpu, _OTHER_GPU)
-    else:
-        low, high = (each * (known.vcpus if known else 4) for each in _CPU_SPEED)
-    if recipe.model not in ("VGG16", "VGG19"):
-        low, high = low * _OTHER_NETWORK[0], high * _OTHER_NETWORK[1]
-    pixels = (recipe.image_size / 224) ** 2
-    return pixels / high, pixels / low
+    gpu, gpus, vcpus = (known.gpu, known.gpu_count, known.vcpus) if known else ("", 0.0, 4)
+    is_vgg = recipe.model in ("VGG16", "VGG19")
+    low, high = estimate_rate(gpu, gpus, vcpus, is_vgg=is_vgg, size=recipe.image_size)
+    return 1 / high, 1 / low
 
 
 def _span(seconds: Iterable[float | None]) -> Range | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import log
 from pathlib import Path
+
+import numpy as np
 
 from dl_magics.data import kinds, walk
 from dl_magics.data.deep_gray import GrayRange
@@ -15,7 +17,9 @@ from dl_magics.runs.events import EpochEnded, Warned
 from dl_magics.text import escape_controls
 from dl_magics.training.backbones import load
 from dl_magics.training.engine.device import Device
-from dl_magics.training.engine.extraction import Broken, View
+from dl_magics.training.engine.extraction import Broken
+from dl_magics.training.engine.features.key_index import list_repeated
+from dl_magics.training.engine.features.views import View, Views
 from dl_magics.training.engine.heads.training import RATES
 from dl_magics.training.recipe import pretrained
 from dl_magics.training.recipe.recipe import Recipe
@@ -58,23 +62,19 @@ def warn_before_training(
         )
 
 
-def warn_of_duplicates(
-    classes: Sequence[str], train: Iterable[View], valid: Iterable[View]
-) -> Iterator[Warned]:
+def warn_of_duplicates(classes: Sequence[str], train: Views, valid: Views) -> Iterator[Warned]:
     """Yield a warning for files of the same content in two classes, or in training and validation.
 
     The views have the sha256 of their file as key; augmented copies are passed over.
     """
-    trained, validated = list(train), list(valid)
-    originals = [view for view in (*trained, *validated) if not view.copy]
-    groups = copies.group_by_content(originals, lambda view: view.key)
-    is_trained = {view.file.path for view in trained}
+    trained = train.select(train.copies == 0)
+    both = trained.join(valid.select(valid.copies == 0))
+    groups = copies.group_by_content(list_repeated(both.keys).tolist(), lambda at: both[at].key)
     leaked = [
-        (inside[0], each)
+        (both[inside[0]], both[each])
         for group in groups
-        if (inside := [view for view in group if view.file.path in is_trained])
-        for each in group
-        if each.file.path not in is_trained
+        if (inside := [at for at in group if at < len(trained)])
+        for each in group[len(inside) :]
     ]
     if leaked:
         yield Warned(
@@ -84,10 +84,10 @@ def warn_of_duplicates(
             fix=f"{_SHOW} · --fix moves the copies for training into a quarantine.",
         )
     twice = [
-        (group[0], each)
+        (both[group[0]], both[each])
         for group in groups
         for each in group[1:]
-        if each.file.label != group[0].file.label
+        if both.labels[each] != both.labels[group[0]]
     ]
     if twice:
         named = " and ".join(classes[each.file.label] for each in twice[0])
@@ -159,17 +159,17 @@ def _name_pair(one: View, other: View) -> str:
 
 def refuse_broken_images(folder: ImageFolder, broken: Broken) -> None:
     """Raise BadData if more than half of the files, or all of a class, are not valid images."""
-    files = [*folder.train, *folder.valid]
-    if 2 * len(broken) > len(files):
+    files = len(folder.train) + len(folder.valid)
+    if 2 * len(broken) > files:
         path, reason = next(iter(sorted(broken.items())))
         raise BadData(
-            f"{len(broken):,} of {len(files):,} files in {folder.root} are not valid images, "
+            f"{len(broken):,} of {files:,} files in {folder.root} are not valid images, "
             f"such as {path.name}: {reason}.",
             fix=kinds.describe_conversion(reason)
             or "Keep one folder per class, with images in it.",
         )
     for part, listed in (("training", folder.train), ("validation", folder.valid)):
-        left = {file.label for file in listed if file.path not in broken}
+        left = np.unique(listed.labels[listed.are_none_of(broken)])
         for label, name in enumerate(folder.classes):
             if label not in left:
                 raise BadData(

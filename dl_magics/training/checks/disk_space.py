@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from dl_magics.errors import DiskFull
-from dl_magics.training.engine.feature_store import FeatureStore, Key
+from dl_magics.training.engine.feature_store import FeatureStore
+from dl_magics.training.engine.features.key_index import Keys, list_first
 from dl_magics.training.engine.networks import Frozen
 
 
-def bytes_needed(
-    store: FeatureStore, keys: Iterable[Key], frozen: Frozen, run: Path
-) -> dict[Path, int]:
+def bytes_needed(store: FeatureStore, keys: Keys, frozen: Frozen, run: Path) -> dict[Path, int]:
     """Return the number of bytes that a run will write below each folder, without its small head.
 
     Counts the features of those `keys` that are not stored yet; the model contains the frozen part.
     """
-    missing = sum(key not in store for key in set(keys))
-    return {store.folder: missing * store.record_bytes, run: frozen.bytes}
+    return {store.folder: bytes_missing(store, keys), run: frozen.bytes}
+
+
+def bytes_missing(store: FeatureStore, keys: Keys) -> int:
+    """Return the number of bytes that the values of keys take which are not stored yet."""
+    return int(store.are_missing(keys[list_first(keys)]).sum()) * store.record_bytes
 
 
 def add_bytes(*needed: Mapping[Path, int]) -> dict[Path, int]:

@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dl_magics.data.folders import ImageFile
+from dl_magics.data.image_files import ImageFile
 from dl_magics.data.quality.findings import Item
 from dl_magics.data.quality.parts import DataFile, Parts
-from dl_magics.training.engine.extraction import Broken, View, scan_images
-from dl_magics.training.engine.feature_store import FeatureStore, Key, open_stores
+from dl_magics.training.engine.extraction import Broken, scan_images
+from dl_magics.training.engine.feature_store import FeatureStore, open_stores
+from dl_magics.training.engine.features.key_index import Key
+from dl_magics.training.engine.features.views import View
 
 _FOLDS = 5
 # Share of the covariance that is taken from equal, independent features.

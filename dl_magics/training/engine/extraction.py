@@ -9,41 +9,34 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from dl_magics.data import augment, images
 from dl_magics.data.byte_budget import ByteBudget
 from dl_magics.data.deep_gray import GrayRange, join_ranges
-from dl_magics.data.folders import ImageFile
+from dl_magics.data.image_files import ImageFile, pack_files
 from dl_magics.runs.events import Event, PhaseStarted, Progressed
 from dl_magics.text import escape_controls
-from dl_magics.training.engine.feature_store import Key, Store
+from dl_magics.training.engine.feature_store import Store
+from dl_magics.training.engine.features.key_index import KEY, Key, list_first
+from dl_magics.training.engine.features.views import View, Views
 from dl_magics.training.engine.inference.compute import Compute, Fetch, Pixels
 from dl_magics.training.engine.throughput import Throughput
 
 Stop = Callable[[], bool]
 Broken = dict[Path, str]
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 _BATCHES_AHEAD = 3
+_FILES_AHEAD = 1024
 _LOWER_PRIORITY = 10
 # The threads have this memory together for files that they have read.
 _FILES = ByteBudget(256 * 2**20)
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """An image, unchanged (`copy` 0) or augmented (`copy` from 1), and the key of its features.
-
-    `gray` is set if it is grayscale of more than 8 bits: by which range it is scaled.
-    """
-
-    file: ImageFile
-    copy: int
-    key: Key
-    gray: GrayRange | None = None
 
 
 def scan_images(
@@ -52,27 +45,37 @@ def scan_images(
     seed: int,
     broken: Broken,
     gray: GrayRange | None = None,
-) -> list[View]:
+) -> Views:
     """Return the views of the valid images; adds the other files to `broken`.
 
     Grayscale of more than 8 bits is scaled by `gray`, or by the range of all these images.
     """
+    packed = pack_files(files)
+    digests = np.zeros(len(packed), KEY)
+    is_deep, is_valid = np.zeros((2, len(packed)), np.bool_)
+    wider = gray
     with ThreadPoolExecutor(_workers(), initializer=_step_back) as pool:
-        read = dict(zip(files, pool.map(_read, files), strict=True))
-    broken.update((file.path, found) for file, found in read.items() if isinstance(found, str))
-    valid = [(file, found) for file, found in read.items() if not isinstance(found, str)]
-    gray = gray or join_ranges(each for _, (_, each) in valid if each)
-    return [
-        View(file, copy, _key(digest, copy, seed, scale), scale)
-        for file, (digest, deep) in valid
-        for scale in [gray if deep else None]
-        for copy in range(copies + 1)
-    ]
+        for at, (file, found) in enumerate(_map_ahead(pool, _read, packed)):
+            if isinstance(found, str):
+                broken[file.path] = found
+                continue
+            digest, deep = found
+            digests[at], is_valid[at] = np.void(digest), True
+            if deep:
+                is_deep[at] = True
+                wider = gray or join_ranges([deep, wider or deep])
+    rows = np.repeat(np.flatnonzero(is_valid), copies + 1)
+    numbers = np.tile(np.arange(copies + 1, dtype=np.int32), is_valid.sum())
+    keys = digests[rows]
+    for view in np.flatnonzero((numbers > 0) | is_deep[rows]):
+        scale = wider if is_deep[rows[view]] else None
+        keys[view] = np.void(_key(keys[view].tobytes(), int(numbers[view]), seed, scale))
+    return Views(packed, rows, numbers, keys, is_deep[rows], wider if is_deep.any() else None)
 
 
 def fill_store(
     store: Store,
-    views: Sequence[View],
+    views: Views,
     size: int,
     batch_size: int,
     seed: int,
@@ -84,18 +87,16 @@ def fill_store(
 
     Images found to be damaged are added to `broken`, with all files of the same content.
     """
-    same: dict[Key, list[View]] = {}
-    for view in views:
-        same.setdefault(view.key, []).append(view)
-    missing = [alike[0] for key, alike in same.items() if key not in store]
-    unique = len(same)
+    different = views.select(list_first(views.keys))
+    missing = different.select(store.are_missing(different.keys))
+    unique = len(different)
     yield PhaseStarted(phase="features", total=unique, unit="images", kept=unique - len(missing))
     pace = Throughput(len(missing))
     with store.writer() as writer, ThreadPoolExecutor(_workers(), initializer=_step_back) as pool:
         batches = _batches(pool, missing, size, batch_size, seed)
         for batch, fetch, damaged in _started(batches, compute):
             for key, reason in damaged.items():
-                broken.update((view.file.path, reason) for view in same[key])
+                broken.update((view.file.path, reason) for view in views.find_all(key))
             if fetch:
                 writer.add([view.key for view in batch], fetch())
                 yield from compute.take_warnings()
@@ -170,6 +171,18 @@ def _batches(
                 decoded.append(result)
         refill()
         yield batch, np.stack(decoded) if decoded else np.empty(0, np.uint8), damaged
+
+
+def _map_ahead(
+    pool: ThreadPoolExecutor, function: Callable[[T], R], items: Iterable[T]
+) -> Iterator[tuple[T, R]]:
+    """Yield each item with its result; unlike with `pool.map`, only some are begun before."""
+    begun: deque[tuple[T, Future[R]]] = deque()
+    for item in items:
+        begun.append((item, pool.submit(function, item)))
+        if len(begun) > _FILES_AHEAD:
+            yield begun[0][0], begun.popleft()[1].result()
+    yield from ((item, future.result()) for item, future in begun)
 
 
 def _pixels(view: View, size: int, seed: int) -> Pixels | str:

@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import uuid
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache, partial
@@ -25,15 +24,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dl_magics.store import private
+from dl_magics.training.engine.features import records
+from dl_magics.training.engine.features.key_index import (
+    Key,
+    KeyIndex,
+    Keys,
+    Positions,
+    are_same,
+    list_starts,
+    pack_keys,
+)
 from dl_magics.training.storage import spaces
 
-Key = bytes
-Place = tuple[Path, int]
-
-_STORED = {"float32": "<f4", "float16": "<f2", "bfloat16": "<u2"}
 # What the cut of a space begins with that has no features, but activations within the network.
 BEHIND_LAYER = "behind layer"
 _OPEN_BLOCKS = 64  # the number of open files is limited, and every run adds a block
+# The place of a record: its row, and above these bits the number of its block.
+_ROW_BITS = 40
+_ROWS = (1 << _ROW_BITS) - 1
 
 
 class Writer(Protocol):
@@ -48,6 +56,9 @@ class Store(Protocol):
 
     def __contains__(self, key: Key, /) -> bool:
         """Return whether nothing is missing for `key`."""
+
+    def are_missing(self, keys: Keys, /) -> NDArray[np.bool_]:
+        """Return for each key whether something is missing for it."""
 
     def writer(self) -> AbstractContextManager[Writer]:
         """Return a writer, to be used in a `with` statement."""
@@ -82,57 +93,97 @@ class FeatureStore:
         self.folder = folder / hashlib.sha256(text.encode()).hexdigest()[:24]
         private.ensure_folder(self.folder)
         spaces.write_description(self.folder, text)
-        self._record = np.dtype(
-            [
-                ("key", "V32"),
-                ("sum", "<u4"),
-                ("at", "<u4"),  # number of records before it in the same batch
-                ("left", "<u4"),  # and after it
-                ("pad", "V20"),
-                ("values", _STORED[values], shape),
-            ]
-        )
-        self._mapped = lru_cache(_OPEN_BLOCKS)(partial(_map, self._record))
-        self._sound: dict[Key, Place] = {}
-        self._unchecked: dict[Key, list[Place]] = {}
+        self._layout = records.make_layout(shape, values)
+        self._mapped = lru_cache(_OPEN_BLOCKS)(partial(records.map_block, self._layout))
+        self._index = KeyIndex()
+        self._blocks: list[Path] = []
+        # For each block which of its records were read and are undamaged, a byte each.
+        self._sound: list[bytearray] = []
         for block in sorted(self.folder.glob(spaces.BLOCKS)):
-            keys = self._mapped(block)["key"].tobytes()
-            for row in range(len(keys) // 32):
-                key = keys[32 * row : 32 * row + 32]
-                self._unchecked.setdefault(key, []).append((block, row))
+            starts = records.read_starts(self._layout, block, len(self._mapped(block)))
+            self._register(block, 0, starts, bytes(len(starts)))
 
     @property
     def record_bytes(self) -> int:
         """The size on disk of the features of one image, in bytes."""
-        return self._record.itemsize
+        return self._layout.itemsize
 
     def __contains__(self, key: Key) -> bool:
         """Return whether undamaged features of `key` are stored."""
-        places = self._unchecked.get(key, [])
-        while places and key not in self._sound:
-            block, row = places.pop()
-            record = self._mapped(block)[row]
-            if record["sum"] == _sum(key, record["values"]):
-                self._sound[key] = block, row
-        return key in self._sound
+        return self._find(key) >= 0
 
-    def get(self, keys: Sequence[Key]) -> NDArray[np.float32]:
+    def are_missing(self, keys: Keys) -> NDArray[np.bool_]:
+        """Return for each key whether no undamaged features of it are stored."""
+        return self.locate(keys) < 0
+
+    def get(self, keys: Iterable[Key] | Keys) -> NDArray[np.float32]:
         """Return the features of `keys`, in this order, as a new array of shape (n, *shape).
 
         Raises KeyError for a key that is missing or damaged.
         """
-        found = np.empty((len(keys), *self.shape), np.float32)
-        wanted: dict[Path, list[tuple[int, int]]] = {}
-        for at, key in enumerate(keys):
-            if key not in self:
-                raise KeyError(key)
-            block, row = self._sound[key]
-            wanted.setdefault(block, []).append((at, row))
-        for block, places in wanted.items():
-            values = self._mapped(block)["values"]
-            to, rows = np.array(places).T
-            found[to] = _to_float32(values[rows], self.values)
+        return self.read(self.locate_all(pack_keys(keys)))
+
+    def locate(self, keys: Keys) -> Positions:
+        """Return the place of each key, as `read` takes it, -1 for one missing or damaged."""
+        places = self._index.find_last(keys)
+        for block, at, rows in self._by_block(places):
+            mapped = self._mapped(self._blocks[block])
+            found = are_same(mapped["key"][rows], keys[at])
+            unread = np.flatnonzero(found & ~np.frombuffer(self._sound[block], np.bool_)[rows])
+            for n, record in zip(unread, mapped[rows[unread]], strict=True):
+                found[n] = self._verify(block, int(rows[n]), record)
+            # It may be a key that only begins alike, or there may be an older, undamaged record.
+            for n in np.flatnonzero(~found):
+                places[at[n]] = self._find(keys[at[n]].tobytes())
+        return places
+
+    def locate_all(self, keys: Keys) -> Positions:
+        """Return the place of each key. Raises KeyError for one missing or damaged."""
+        places = self.locate(keys)
+        if len(places) and places.min() < 0:
+            raise KeyError(keys[places.argmin()].tobytes())
+        return places
+
+    def read(self, places: Positions) -> NDArray[np.float32]:
+        """Return the features at places that `locate` found, as a new array of (n, *shape)."""
+        found = np.empty((len(places), *self.shape), np.float32)
+        for block, at, rows in self._by_block(places):
+            values = self._mapped(self._blocks[block])["values"][rows]
+            found[at] = records.to_float32(values, self.values)
         return found
+
+    def _find(self, key: Key) -> int:
+        """Return the place of undamaged features of a key, -1 for none."""
+        for place in self._index.list_places(key):
+            block, row = place >> _ROW_BITS, place & _ROWS
+            record = self._mapped(self._blocks[block])[row]
+            if record["key"].tobytes() == key and (
+                self._sound[block][row] or self._verify(block, row, record)
+            ):
+                return place
+        return -1
+
+    def _verify(self, block: int, row: int, record: Any) -> bool:
+        self._sound[block][row] = int(record["sum"]) == records.compute_sum(record)
+        return bool(self._sound[block][row])
+
+    def _by_block(self, places: Positions) -> Iterator[tuple[int, Positions, Positions]]:
+        """Yield a block, positions in `places` and rows in the block; a part of many at once."""
+        blocks = places >> _ROW_BITS
+        step = max(1, records.BYTES_AT_ONCE // self.record_bytes)
+        for block in np.unique(blocks[places >= 0]):
+            of_block = np.flatnonzero(blocks == block)
+            for start in range(0, len(of_block), step):
+                at = of_block[start : start + step]
+                yield int(block), at, places[at] & _ROWS
+
+    def _register(self, block: Path, row: int, starts: NDArray[np.uint64], sound: bytes) -> None:
+        if block not in self._blocks:
+            self._blocks.append(block)
+            self._sound.append(bytearray())
+        number = self._blocks.index(block)
+        self._index.add(starts, (number << _ROW_BITS) + row)
+        self._sound[number].extend(sound)
 
     def writer(self) -> BlockWriter:
         """Return a writer with a new block, to be used in a `with` statement."""
@@ -140,20 +191,13 @@ class FeatureStore:
 
     def packed(self, keys: Iterable[Key], features: NDArray[np.float32]) -> NDArray[Any]:
         """Return records to be appended to a block."""
-        listed = list(keys)
-        records = np.zeros(len(listed), self._record)
-        records["key"] = np.array(listed, "V32")
-        records["at"] = np.arange(len(listed))
-        records["left"] = records["at"][::-1]
-        records["values"] = values = _from_float32(features, self.values)
-        records["sum"] = [_sum(key, each) for key, each in zip(listed, values, strict=True)]
-        return records
+        return records.pack_records(self._layout, keys, features, self.values)
 
     def added(self, block: Path, row: int, keys: Iterable[Key]) -> None:
         """Register that `block` contains `keys`, from `row` on."""
         self._mapped.cache_clear()
-        for at, key in enumerate(keys, start=row):
-            self._sound[key] = block, at
+        starts = list_starts(pack_keys(keys))
+        self._register(block, row, starts, b"\1" * len(starts))
 
 
 def open_stores(folder: Path, wanted: Mapping[str, Any] | None = None) -> Iterator[FeatureStore]:
@@ -180,7 +224,6 @@ class BlockWriter:
         self._store = store
         self._path = path
         self._rows = 0
-
         self._file: IO[bytes] | None = None
 
     def __enter__(self) -> BlockWriter:
@@ -208,29 +251,3 @@ class BlockWriter:
         self._file.close()
         if not self._rows:
             self._path.unlink()
-
-
-def _map(record: np.dtype[Any], block: Path) -> NDArray[Any]:
-    whole = block.stat().st_size // record.itemsize
-    if not whole:
-        return np.empty(0, record)
-    records = np.memmap(block, record, mode="r", shape=(whole,))
-    last = records[-1]
-    return records[: max(whole - 1 - int(last["at"]), 0)] if last["left"] else records
-
-
-def _from_float32(values: NDArray[np.float32], stored: str) -> NDArray[Any]:
-    if stored != "bfloat16":
-        return np.asarray(values).astype(_STORED[stored])
-    # NumPy has no bfloat16: it is the upper half of a float32.
-    return (np.ascontiguousarray(values, "<f4").view("<u4") >> 16).astype("<u2")
-
-
-def _to_float32(values: NDArray[Any], stored: str) -> NDArray[np.float32]:
-    if stored != "bfloat16":
-        return values.astype(np.float32)
-    return (values.astype("<u4") << 16).view("<f4")
-
-
-def _sum(key: Key, values: NDArray[Any]) -> int:
-    return zlib.crc32(np.ascontiguousarray(values).data, zlib.crc32(key))

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from dl_magics.data import images
 from dl_magics.training.engine.device import Device
-from dl_magics.training.engine.extraction import View
+from dl_magics.training.engine.features.key_index import KEY
+from dl_magics.training.engine.features.views import Views
 from dl_magics.training.engine.networks import Frozen
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.version import __version__
+
+_AT_ONCE = 65_536
 
 
 def feature_space(recipe: Recipe, frozen: Frozen, precision: str, found: Device) -> dict[str, Any]:
@@ -38,7 +40,7 @@ def feature_space(recipe: Recipe, frozen: Frozen, precision: str, found: Device)
 
 
 def run_identity(
-    recipe: Recipe, frozen: Frozen, train: Sequence[View], valid: Sequence[View], batch_size: int
+    recipe: Recipe, frozen: Frozen, train: Views, valid: Views, batch_size: int
 ) -> dict[str, Any]:
     """Return what a run trains on; images are identified by content and order."""
     return {
@@ -61,9 +63,12 @@ def installed_versions() -> dict[str, str]:
     }
 
 
-def digest_images(views: Sequence[View]) -> str:
+def digest_images(views: Views) -> str:
     """Return the sha256 of the content, the labels and the order of images."""
     digest = hashlib.sha256()
-    for view in views:
-        digest.update(view.key + view.file.label.to_bytes(4, "little"))
+    for at in range(0, len(views), _AT_ONCE):
+        part = views[at : at + _AT_ONCE]
+        rows = np.empty(len(part), [("key", KEY), ("label", "<u4")])
+        rows["key"], rows["label"] = part.keys, part.labels
+        digest.update(rows.tobytes())
     return digest.hexdigest()

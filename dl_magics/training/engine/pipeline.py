@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from dl_magics.runs.events import Event, RunResumed, stamp_events
 from dl_magics.runs.paths import RunPaths
 from dl_magics.training import backend_messages, keras_import, phases
@@ -25,6 +23,7 @@ from dl_magics.training.engine import (
 from dl_magics.training.engine.checkpoint import Checkpoint, CheckpointSaver
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.feature_store import FeatureStore, Store
+from dl_magics.training.engine.features.stored_values import load_values
 from dl_magics.training.engine.fine_tuning.fine_tuning import FineTuning
 from dl_magics.training.engine.heads.examples import (
     Examples,
@@ -127,10 +126,9 @@ class _KerasSteps:
         tuning = None
         if recipe.unfreeze is not None:
             tuning = FineTuning.prepare(frame, self.paths, frozen, precision, space)
-        keys = (view.key for view in images.views)
         disk_space.require_free_space(
             disk_space.add_bytes(
-                disk_space.bytes_needed(store, keys, frozen, self.paths.run),
+                disk_space.bytes_needed(store, images.views.keys, frozen, self.paths.run),
                 tuning.bytes_needed(images) if tuning else {},
             )
         )
@@ -159,7 +157,7 @@ class _KerasSteps:
             release_memory()
 
         train, valid = _examples(recipe, folder.classes, store, images)
-        head = build_head(recipe, train.features[:], len(folder.classes))
+        head = build_head(recipe, train.features, len(folder.classes))
         if self.standing.phase == "head":
             yield from self._learn(head, train, valid, about)
         if self.standing.best.epoch is None:
@@ -223,14 +221,13 @@ def _examples(
 ) -> tuple[Examples, Examples]:
     """Return the examples for training and for validation, with the same weights of classes."""
     views = [images.readable(part) for part in (images.train, images.valid)]
-    labels = [np.array([view.file.label for view in part], np.int64) for part in views]
-    weights = weigh_classes(recipe, classes, labels[0])
+    weights = weigh_classes(recipe, classes, views[0].labels)
     train, valid = (
         Examples(
-            store.get([view.key for view in part]),
-            of_part,
-            None if weights is None else weights[of_part],
+            load_values(store, part.keys),
+            part.labels,
+            None if weights is None else weights[part.labels],
         )
-        for part, of_part in zip(views, labels, strict=True)
+        for part in views
     )
     return train, valid

@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+import numpy as np
 
 from dl_magics.data.deep_gray import GrayRange
 from dl_magics.data.folders import ImageFolder
 from dl_magics.runs.events import DataChecked, Warned
 from dl_magics.training.checks import data_checks
 from dl_magics.training.engine import fingerprint
-from dl_magics.training.engine.extraction import Broken, View, describe_broken, scan_images
+from dl_magics.training.engine.extraction import Broken, describe_broken, scan_images
 from dl_magics.training.engine.feature_store import Store
+from dl_magics.training.engine.features.views import Views
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.steps.budget import Budget
 
 
-@dataclass(frozen=True)
+@dataclass
 class ScannedImages:
     """The views of an image folder; `broken` maps each unreadable file to the reason."""
 
     folder: ImageFolder
-    train: list[View]
-    valid: list[View]
+    train: Views
+    valid: Views
     broken: Broken
 
     @property
     def gray(self) -> GrayRange | None:
         """The range by which grayscale of more than 8 bits is scaled, if there is any."""
-        return next((view.gray for view in self.views if view.gray), None)
+        return self.train.gray or self.valid.gray
 
     @property
-    def views(self) -> list[View]:
+    def views(self) -> Views:
         """All views, those for training first."""
-        return [*self.train, *self.valid]
+        return self.train.join(self.valid)
 
     def describe(self) -> DataChecked:
         """Return the event with their number, what is broken, and what identifies the others."""
@@ -49,28 +51,28 @@ class ScannedImages:
             },
         )
 
-    def shuffle_views(self, seed: int) -> list[View]:
+    def shuffle_views(self, seed: int) -> Views:
         """Return all views in a random order: wherever a budget ends, each class has its share."""
         views = self.views
-        random.Random(seed).shuffle(views)
-        return views
+        return views.select(np.random.default_rng(seed).permutation(len(views)))
 
     def keep_computed(self, store: Store, budget: Budget) -> Iterator[Warned]:
         """Leave out the images whose features a budget did not suffice for, and say how many."""
-        before = len(self.readable(self.views))
-        self.train[:] = [view for view in self.readable(self.train) if view.key in store]
-        self.valid[:] = [view for view in self.readable(self.valid) if view.key in store]
-        if len(self.views) < before:
-            yield budget.warn_of_images(len(self.views), before)
+        train, valid = self.readable(self.train), self.readable(self.valid)
+        self.train = train.select(~store.are_missing(train.keys))
+        self.valid = valid.select(~store.are_missing(valid.keys))
+        before, left = len(train) + len(valid), len(self.train) + len(self.valid)
+        if left < before:
+            yield budget.warn_of_images(left, before)
 
     def has_each_class(self) -> bool:
         """Return whether there is a readable image of each class, and one for validation."""
-        labels = {view.file.label for view in self.readable(self.train)}
-        return len(labels) == len(self.folder.classes) and bool(self.readable(self.valid))
+        labels = np.unique(self.readable(self.train).labels)
+        return len(labels) == len(self.folder.classes) and len(self.readable(self.valid)) > 0
 
-    def readable(self, views: list[View]) -> list[View]:
+    def readable(self, views: Views) -> Views:
         """Return the views whose file is not broken."""
-        return [view for view in views if view.file.path not in self.broken]
+        return views.without(self.broken)
 
     def refuse_broken(self) -> None:
         """Raise BadData where too much of the folder is broken to train on."""
@@ -81,8 +83,7 @@ def scan_folder(folder: ImageFolder, recipe: Recipe) -> ScannedImages:
     """Read each file of a folder once. Raises BadData where most are broken."""
     broken = Broken()
     train = scan_images(folder.train, recipe.augment, recipe.seed, broken)
-    gray = next((view.gray for view in train if view.gray), None)
-    valid = scan_images(folder.valid, 0, recipe.seed, broken, gray)
+    valid = scan_images(folder.valid, 0, recipe.seed, broken, train.gray)
     scanned = ScannedImages(folder, train, valid, broken)
     scanned.refuse_broken()
     return scanned

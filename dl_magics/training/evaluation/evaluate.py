@@ -18,8 +18,10 @@ from dl_magics.runs import evaluation
 from dl_magics.runs.evaluation import Evaluation, PhotoPrediction
 from dl_magics.runs.state import RunState
 from dl_magics.training.engine import device
-from dl_magics.training.engine.extraction import Broken, View, scan_images
-from dl_magics.training.engine.feature_store import Key, open_stores
+from dl_magics.training.engine.extraction import Broken, scan_images
+from dl_magics.training.engine.feature_store import open_stores
+from dl_magics.training.engine.features.key_index import Key
+from dl_magics.training.engine.features.views import View
 from dl_magics.training.evaluation.model_parts import take_apart
 from dl_magics.training.evaluation.photos import SplitPhotos, find_photos
 from dl_magics.training.prediction.predict import (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dl_magics.data import classes, folders, layout, walk
-from dl_magics.data.folders import ImageFile
+from dl_magics.data.image_files import ImageFile, ImageFiles, pack_files
 from dl_magics.errors import BadData
 from dl_magics.runs.state import RunState
 
@@ -19,7 +19,7 @@ class SplitPhotos:
     """
 
     root: Path
-    files: tuple[ImageFile, ...]
+    files: ImageFiles
     note: str = ""
 
 
@@ -87,9 +87,9 @@ def _find_test(run: str, state: RunState, top: Path) -> SplitPhotos:
                 fix=f"%predict '{folder}' --run {run} predicts them.",
             )
         found = classes.find_known_classes(folder, state.classes)
-    files = tuple(
+    files = [
         ImageFile(folder / name, label)
         for label, each in enumerate(state.classes)
         for name in found.get(each, ())
-    )
-    return SplitPhotos(top, files)
+    ]
+    return SplitPhotos(top, pack_files(files))

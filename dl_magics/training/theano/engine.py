@@ -17,8 +17,8 @@ from dl_magics.training import phases
 from dl_magics.training.checks import data_checks
 from dl_magics.training.engine import device
 from dl_magics.training.engine.device import Device
-from dl_magics.training.engine.extraction import View
 from dl_magics.training.engine.feature_store import FeatureStore
+from dl_magics.training.engine.features.views import Views
 from dl_magics.training.engine.heads.examples import require_weighted_classes, weigh_classes
 from dl_magics.training.engine.heads.training import Best, warn_diverged
 from dl_magics.training.engine.inference.compute import Immediate
@@ -113,13 +113,13 @@ class _TheanoSteps:
         self,
         process: Process,
         store: FeatureStore,
-        train: list[View],
-        valid: list[View],
+        train: Views,
+        valid: Views,
         classes: Sequence[str],
     ) -> Iterator[Event]:
         frame, recipe = self.frame, self.frame.recipe
         yield frame.enter_training()
-        weights = weigh_classes(recipe, classes, examples.list_labels(train))
+        weights = weigh_classes(recipe, classes, train.labels)
         learnt: dict[str, Any] = {}
         with TemporaryDirectory(prefix="dl-magics-") as scratch:
             stop_file = Path(scratch, "stop")

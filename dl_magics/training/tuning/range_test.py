@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dl_magics.errors import NotTrained
 from dl_magics.training import phases
 from dl_magics.training.engine.feature_store import BEHIND_LAYER, FeatureStore
+from dl_magics.training.engine.features.stored_values import load_values
 from dl_magics.training.engine.heads.examples import Examples, weigh_classes
 from dl_magics.training.engine.heads.network import build_head, count_heads
 from dl_magics.training.engine.heads.objective import CROSS_ENTROPY
@@ -40,13 +41,13 @@ def find_learning_rate(recipe: Recipe, run: str, features: Path) -> RateCurve:
     images = scan_folder(folder, recipe)
     store = _open_store(recipe, run, features)
     views = images.readable(images.train)
-    missing = sum(view.key not in store for view in views)
+    missing = int(store.are_missing(views.keys).sum())
     if missing:
         raise _missing(recipe, run, f"features of {missing:,} of {len(views):,} images are missing")
-    labels = np.array([view.file.label for view in views], np.int64)
+    labels = views.labels
     weights = weigh_classes(recipe, folder.classes, labels)
     train = Examples(
-        store.get([view.key for view in views]),
+        load_values(store, views.keys),
         labels,
         None if weights is None else weights[labels],
     )
@@ -55,7 +56,7 @@ def find_learning_rate(recipe: Recipe, run: str, features: Path) -> RateCurve:
 
 def measure_losses(recipe: Recipe, run: str, train: Examples, classes: int) -> RateCurve:
     """Train a new head, one batch at each rate; return the smoothed losses."""
-    head = build_head(recipe, train.features[:], classes)
+    head = build_head(recipe, train.features, classes)
     size = recipe.batch_size if isinstance(recipe.batch_size, int) else _BATCH
     batches = _draw_batches(len(train), size, recipe.seed)
     mean, lowest, losses = 0.0, np.inf, list[float]()

@@ -3,14 +3,17 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from dl_magics.data.folders import ImageFile, ImageFolder
+from dl_magics.data.folders import ImageFolder
+from dl_magics.data.image_files import ImageFile, pack_files
 from dl_magics.errors import BadData
 from dl_magics.runs.events import EpochEnded
 from dl_magics.training.checks import data_checks
 from dl_magics.training.engine.device import Device
-from dl_magics.training.engine.extraction import View
+from dl_magics.training.engine.features.key_index import pack_keys
+from dl_magics.training.engine.features.views import Views
 from dl_magics.training.recipe.recipe import check_settings
 from support.images import write_photos
 
@@ -20,10 +23,12 @@ TENSOR = Device("gpu", "A10G", 2**34, half="bfloat16")
 
 def folder(cats=8, dogs=8, valid=2):
     def photos(part, counts):
-        return tuple(
-            ImageFile(Path(part, name, f"{i}.jpg"), label)
-            for label, (name, n) in enumerate(counts.items())
-            for i in range(n)
+        return pack_files(
+            [
+                ImageFile(Path(part, name, f"{i}.jpg"), label)
+                for label, (name, n) in enumerate(counts.items())
+                for i in range(n)
+            ]
         )
 
     train = photos("train", {"cats": cats, "dogs": dogs})
@@ -132,11 +137,13 @@ def test_few_validation_images_beside_many_for_training_are_a_warning(train, val
 
 def views(*files, copies=0):
     """Return views of the files; those of one content have the same name."""
-    return [
-        View(file, copy, file.path.name.encode() + bytes([copy]))
-        for file in files
-        for copy in range(copies + 1)
+    rows = np.repeat(np.arange(len(files)), copies + 1)
+    numbers = np.tile(np.arange(copies + 1, dtype=np.int32), len(files))
+    keys = [
+        files[row].path.name.encode().ljust(31) + bytes([copy])
+        for row, copy in zip(rows, numbers, strict=True)
     ]
+    return Views(pack_files(files), rows, numbers, pack_keys(keys), np.zeros(len(rows), bool))
 
 
 def repeated(train, valid):
@@ -177,7 +184,7 @@ def test_an_image_in_two_classes_is_a_warning():
 
 def test_images_and_folders_of_no_class_are_a_warning(tmp_path):
     write_photos(tmp_path, [f"train/{name}/1.jpg" for name in ("cats", "dogs")])
-    images = ImageFolder(tmp_path, ("cats", "dogs"), (), ())
+    images = ImageFolder(tmp_path, ("cats", "dogs"), pack_files([]), pack_files([]))
     assert list(data_checks.warn_of_layout(images)) == []
     write_photos(tmp_path, ["train/3.jpg", "old/4.jpg", "test/5.jpg", "sample/train/cats/6.jpg"], 9)
     (tmp_path / "train" / "notes.md").write_text("no image")

@@ -7,7 +7,7 @@ from shutil import copy
 import numpy as np
 import pytest
 
-from dl_magics.data.folders import ImageFile
+from dl_magics.data.image_files import ImageFile
 from dl_magics.runs.events import PhaseStarted, Progressed
 from dl_magics.training.engine.extraction import fill_store, scan_images
 from dl_magics.training.engine.feature_store import FeatureStore

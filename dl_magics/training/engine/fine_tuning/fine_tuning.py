@@ -15,13 +15,13 @@ from dl_magics.training.engine import checkpoint, device
 from dl_magics.training.engine.checkpoint import Checkpoint, CheckpointSaver
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.feature_store import BEHIND_LAYER, FeatureStore
+from dl_magics.training.engine.features.stored_values import StoredValues
 from dl_magics.training.engine.fine_tuning.split_network import (
     SplitNetwork,
     build_trainable,
     split_network,
 )
 from dl_magics.training.engine.fine_tuning.split_store import SplitStore
-from dl_magics.training.engine.fine_tuning.stored_values import StoredValues
 from dl_magics.training.engine.heads.examples import Examples
 from dl_magics.training.engine.heads.training import TrainingState, train_head
 from dl_magics.training.engine.inference.keras_compute import KerasCompute
@@ -132,7 +132,7 @@ class FineTuning:
         train, valid = (
             replace(
                 each,
-                features=StoredValues(self.activations, [view.key for view in part]),
+                features=StoredValues(self.activations, part.keys),
             )
             for each, part in zip(
                 examples,
@@ -167,6 +167,4 @@ class FineTuning:
             self.frame.budget.look_at_first_step(now, now - before)
 
     def _missing_bytes(self, images: ScannedImages) -> int:
-        keys = {view.key for view in images.views}
-        missing = sum(key not in self.activations for key in keys)
-        return missing * self.activations.record_bytes
+        return disk_space.bytes_missing(self.activations, images.views.keys)

@@ -10,7 +10,8 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from dl_magics.training.engine.feature_store import BlockWriter, FeatureStore, Key
+from dl_magics.training.engine.feature_store import BlockWriter, FeatureStore
+from dl_magics.training.engine.features.key_index import Key, Keys
 
 Values = NDArray[np.float32]
 
@@ -29,6 +30,10 @@ class SplitStore:
     def __contains__(self, key: Key) -> bool:
         """Return whether both are stored."""
         return key in self.activations and key in self.features
+
+    def are_missing(self, keys: Keys) -> NDArray[np.bool_]:
+        """Return for each key whether one of both is missing."""
+        return self.activations.are_missing(keys) | self.features.are_missing(keys)
 
     def writer(self) -> SplitWriter:
         """Return a writer of activations, to be used in a `with` statement."""

@@ -16,6 +16,10 @@ from dl_magics.training.recipe.recipe import Recipe
 class Values(Protocol):
     """Values (n, *shape): an array, or what reads them from disk when it is indexed."""
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of all values as an array."""
+
     def __getitem__(self, chosen: Any, /) -> NDArray[np.float32]:
         """Return the values at a slice or at an array of positions."""
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from dl_magics.errors import BadSetting
 from dl_magics.training.engine.heads import objective
+from dl_magics.training.engine.heads.examples import Values
+from dl_magics.training.engine.heads.moments import measure_moments
 from dl_magics.training.engine.keras_context import default_keras_config, seeded_generators
 from dl_magics.training.recipe.recipe import Recipe
 
 AUTO_HEADS = 5
 """How many heads `heads = "auto"` is: measured by benchmarks/heads.py."""
 
-# Fraction of the mean variance below which a feature counts as constant.
-_DEAD = 1e-4
 _SEEDS = 2**32
 
 
@@ -31,7 +28,7 @@ def count_heads(recipe: Recipe) -> int:
     return AUTO_HEADS if recipe.dense and recipe.pooling and not recipe.head else 1
 
 
-def build_head(recipe: Recipe, features: NDArray[np.float32], classes: int) -> Any:
+def build_head(recipe: Recipe, features: Values, classes: int) -> Any:
     """Return a new, compiled head, which starts with a normalization of the features.
 
     It maps features to logits, (images, classes), or those of several heads, (images, heads,
@@ -44,14 +41,13 @@ def build_head(recipe: Recipe, features: NDArray[np.float32], classes: int) -> A
     """
     import keras
 
-    variance = features.var(tuple(range(features.ndim - 1)), dtype=np.float64)
-    dead = variance <= _DEAD * variance.mean()
+    mean, variance = measure_moments(features)
     count = count_heads(recipe)
     with default_keras_config("float32"):
         inputs = keras.Input(features.shape[1:], name="features")
         normalized = keras.layers.Normalization(
-            mean=features.mean(tuple(range(features.ndim - 1)), dtype=np.float64),
-            variance=np.where(dead, max(float(variance.mean()), 1e-12), variance),
+            mean=mean,
+            variance=variance,
             name="normalize",
         )(inputs)
         if count == 1:

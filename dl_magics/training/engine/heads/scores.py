@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -26,13 +26,16 @@ def evaluate_head(
 
     The loss is weighted as the examples are. Nothing is returned if `stop()` is true after a batch.
     """
-    logits = _predict_logits(head, examples.features, len(examples), batch_size, stop)
-    if not logits:
-        return {}
-    likely = _log_probabilities(np.concatenate(logits))
     labels = examples.labels
-    losses = -likely[np.arange(len(labels)), labels]
-    right = likely.argmax(1) == labels
+    losses, right = np.empty(len(labels)), np.empty(len(labels), np.bool_)
+    # Logits of many classes and heads take more memory than the images that they are of.
+    for at, logits in _predict(head, examples.features, len(examples), batch_size):
+        if at and stop():
+            return {}
+        part = slice(at, at + len(logits))
+        likely = _log_probabilities(logits)
+        losses[part] = -likely[np.arange(len(logits)), labels[part]]
+        right[part] = likely.argmax(1) == labels[part]
     scores = {
         "loss": float(np.average(losses, weights=examples.weights)),
         "accuracy": float(right.mean()),
@@ -47,21 +50,17 @@ def evaluate_head(
 
 def predict_probabilities(head: Any, features: Values, images: int) -> NDArray[np.float64]:
     """Return the probability of each class for the first images, (images, classes)."""
-    logits = _predict_logits(head, features, images, BATCH, lambda: False)
-    return np.asarray(np.exp(_log_probabilities(np.concatenate(logits))), np.float64)
+    rows = [np.exp(_log_probabilities(each)) for _, each in _predict(head, features, images, BATCH)]
+    return np.asarray(np.concatenate(rows), np.float64)
 
 
-def _predict_logits(
-    head: Any, features: Values, images: int, batch_size: int, stop: Callable[[], bool]
-) -> list[NDArray[np.float64]]:
-    """Return the logits of each batch; none if `stop()` is true after one."""
-    logits: list[NDArray[np.float64]] = []
+def _predict(
+    head: Any, features: Values, images: int, batch_size: int
+) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Yield the logits of each batch, and the position of its first image."""
     for at in range(0, images, batch_size):
-        if at and stop():
-            return []
         batch = features[at : min(at + batch_size, images)]
-        logits.append(np.asarray(head.predict_on_batch(batch), np.float64))
-    return logits
+        yield at, np.asarray(head.predict_on_batch(batch), np.float64)
 
 
 def _log_probabilities(logits: NDArray[np.float64]) -> NDArray[np.float64]:

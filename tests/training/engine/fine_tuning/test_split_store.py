@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dl_magics.training.engine.feature_store import FeatureStore
+from dl_magics.training.engine.features.stored_values import StoredValues
 from dl_magics.training.engine.fine_tuning.split_store import SplitStore
-from dl_magics.training.engine.fine_tuning.stored_values import StoredValues
 
 
 def keys(*numbers):

@@ -1,0 +1,1 @@
+"""On what kind of instance a run would be cheaper or faster."""

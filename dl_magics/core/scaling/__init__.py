@@ -1,0 +1,1 @@
+"""How long images take on one instance or on many, and what that costs: pure functions."""

@@ -1,0 +1,107 @@
+"""Bring the photos of a bucket into a folder of this computer, and keep it as the bucket is.
+
+The functions are called on a host by remote_code: their arguments and results are JSON values.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from dl_magics.data.s3.address import S3Address, parse_address
+from dl_magics.data.s3.bucket import CONNECTIONS, Bucket
+from dl_magics.data.s3.index import Missing, ObjectIndex
+from dl_magics.errors import BadData, DiskFull
+from dl_magics.store import private
+
+_HOST_HOME = "~/.dl_magics/s3"
+_PHOTOS = "photos"
+_AT_ONCE = 256
+# A full disk stops more than a run.
+_LEFT_FREE = 2 * 10**9
+
+
+def list_photos(data: str, home: str = "") -> dict[str, Any]:
+    """Compare the folder of an address with what its bucket lists; files that are gone are deleted.
+
+    Returns {"path", "photos", "bytes", "missing", "left_out"}: the folder, how many photos the
+    bucket has, how many are to be read, and some of the keys that cannot be files, with the reason.
+    `home` contains the folders; "" is that of a host.
+
+    Raises
+    ------
+    BadData
+        where there is no photo.
+    DiskFull
+        where the disk has too little space for what is to be read.
+    """
+    address = parse_address(data)
+    folder = _folder(address, home)
+    with ObjectIndex.open(folder) as index:
+        left_out = index.replace_listing(address.prefix, Bucket(address).list_objects())
+        for name in index.take_gone():
+            (folder / _PHOTOS / name).unlink(missing_ok=True)
+        index.forget_lost(folder / _PHOTOS)
+        photos, size = index.count()
+        missing, missing_size = index.count_missing()
+    if not photos:
+        some = "".join(f" {key!r}: {why}." for key, why in left_out.items())
+        raise BadData(
+            f"{address} has no photos.{some}",
+            fix=f"aws s3 ls {address}/ shows what it has: one folder per class.",
+        )
+    _require_space(address, folder, missing_size)
+    return {
+        "path": str(private.ensure_folder(folder / _PHOTOS)),
+        "photos": photos,
+        "bytes": size,
+        "missing": missing,
+        "left_out": left_out,
+    }
+
+
+def read_photos(data: str, home: str = "", seconds: float = 10.0) -> dict[str, Any]:
+    """Read photos that `list_photos` found missing, for some seconds; return {"missing": number}.
+
+    It is called until none is missing. What was read stays, however a call ends.
+    """
+    address = parse_address(data)
+    folder = _folder(address, home)
+    bucket, end = Bucket(address), time.monotonic() + seconds
+    with ObjectIndex.open(folder) as index, ThreadPoolExecutor(CONNECTIONS) as pool:
+        while missing := index.list_missing(_AT_ONCE):
+            index.note_stored(pool.map(_reader(bucket, folder / _PHOTOS), missing))
+            if time.monotonic() > end:
+                break
+        return {"missing": index.count_missing()[0]}
+
+
+def _reader(bucket: Bucket, folder: Path) -> Callable[[Missing], tuple[str, str | None, int]]:
+    def read(each: Missing) -> tuple[str, str | None, int]:
+        path = folder / each.name
+        path.parent.mkdir(mode=private.FOLDER_MODE, parents=True, exist_ok=True)
+        etag, size = bucket.read_object(each.key, path) or (None, 0)
+        return each.name, etag, size
+
+    return read
+
+
+def _folder(address: S3Address, home: str) -> Path:
+    top = Path(home or _HOST_HOME).expanduser()
+    private.ensure_folder(top.parent)
+    return private.ensure_folder(private.ensure_folder(top) / address.folder_name)
+
+
+def _require_space(address: S3Address, folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free - _LEFT_FREE
+    if needed > free:
+        raise DiskFull(
+            f"{address} has {needed / 1e9:,.2f} GB to be read into {folder}: "
+            f"{max(free, 0) / 1e9:,.2f} GB may be used.",
+            fix=f"Free some space: each folder in {folder.parent} is a copy of a bucket and may be "
+            "deleted · or launch with a larger disk: %aws_launch --disk GB",
+        )

@@ -1,0 +1,1 @@
+"""What the feature store is made of: records on disk, an index of keys, values read by place."""

@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import stat
+import sys
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from dl_magics.data.s3 import bucket, fetch
+from dl_magics.errors import (
+    BadData,
+    DiskFull,
+    NoAnswer,
+    NoCredentials,
+    NotAllowed,
+    TooManyRequests,
+)
+
+NUMBERS = count()
+PETS = {"cats/1.jpg": b"one", "cats/2.jpg": b"two", "dogs/1.jpg": b"three"}
+
+
+@pytest.fixture
+def pets(s3):
+    """The address of a new bucket with photos of pets below a prefix."""
+    name = f"pets-{next(NUMBERS)}"
+    s3.put(name, **{f"photos/{key}": value for key, value in PETS.items()}, other=b"not below it")
+    return f"s3://{name}/photos"
+
+
+def bucket_of(address):
+    return address.split("/")[2]
+
+
+def read(address, home, **options):
+    """List and read an address; return its folder and what was listed."""
+    listed = fetch.list_photos(address, str(home))
+    while fetch.read_photos(address, str(home), **options)["missing"]:
+        pass
+    return Path(listed["path"]), listed
+
+
+def contents(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_photos_below_a_prefix_are_read_into_a_folder_of_classes(pets, tmp_path):
+    folder, listed = read(pets, tmp_path / "s3")
+
+    assert contents(folder) == PETS
+    assert (listed["photos"], listed["missing"], listed["bytes"]) == (3, 3, 11)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_only_this_user_can_read_what_was_read(pets, tmp_path):
+    folder, _ = read(pets, tmp_path / "s3")
+
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "s3").rglob("*")}
+    assert modes == {0o700, 0o600}
+    assert stat.S_IMODE((folder / "cats").stat().st_mode) == 0o700
+
+
+def test_a_second_time_only_what_changed_is_read(s3, pets, tmp_path):
+    folder, _ = read(pets, tmp_path)
+    s3.put(bucket_of(pets), **{"photos/cats/2.jpg": b"new", "photos/dogs/2.jpg": b"four"})
+    s3.delete(bucket_of(pets), "photos/cats/1.jpg")
+    (folder / "dogs" / "1.jpg").write_bytes(b"cut")
+    s3.read.clear()
+
+    _, listed = read(pets, tmp_path)
+
+    assert {path.rpartition("photos/")[2] for path in s3.read} == {
+        *("cats/2.jpg", "dogs/1.jpg", "dogs/2.jpg")
+    }
+    assert contents(folder) == {"cats/2.jpg": b"new", "dogs/1.jpg": b"three", "dogs/2.jpg": b"four"}
+    assert (listed["photos"], listed["missing"]) == (3, 3)
+
+
+def test_a_bucket_is_listed_beyond_the_thousand_keys_of_a_page(s3, tmp_path):
+    s3.put("many-photos", **{f"c{n % 2}/{n:04}.jpg": b"x" for n in range(1_050)})
+
+    listed = fetch.list_photos("s3://many-photos", str(tmp_path))
+
+    assert (listed["photos"], listed["missing"]) == (1_050, 1_050)
+
+
+def test_what_was_read_stays_when_a_call_ends_early(s3, pets, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch, "_AT_ONCE", 1)
+    fetch.list_photos(pets, str(tmp_path))
+
+    left = [fetch.read_photos(pets, str(tmp_path), seconds=0)["missing"] for _ in range(3)]
+
+    assert left == [2, 1, 0]
+    assert fetch.list_photos(pets, str(tmp_path))["missing"] == 0
+
+
+@pytest.mark.parametrize("where", ["/{bucket}", "/{bucket}/photos/cats/1.jpg"])
+def test_throttled_requests_are_repeated(s3, pets, tmp_path, where):
+    s3.refuse[where.format(bucket=bucket_of(pets))] = "SlowDown", 2
+
+    folder, _ = read(pets, tmp_path)
+
+    assert contents(folder) == PETS
+
+
+def test_requests_that_stay_throttled_are_refused_in_two_lines(s3, pets, tmp_path, monkeypatch):
+    monkeypatch.setattr(bucket, "_ATTEMPTS", 1)
+    s3.refuse[f"/{bucket_of(pets)}"] = "SlowDown", 99
+
+    with pytest.raises(TooManyRequests) as caught:
+        fetch.list_photos(pets, str(tmp_path))
+
+    assert "SlowDown" in str(caught.value)
+
+
+@pytest.mark.parametrize("where", ["/{bucket}", "/{bucket}/photos/dogs/1.jpg"])
+def test_a_missing_permission_names_what_the_role_needs(s3, pets, tmp_path, where):
+    s3.refuse[where.format(bucket=bucket_of(pets))] = "AccessDenied", 99
+
+    with pytest.raises(NotAllowed) as caught:
+        read(pets, tmp_path)
+
+    assert pets in str(caught.value)
+    assert "s3:ListBucket" in caught.value.fix
+    assert "s3:GetObject" in caught.value.fix
+
+
+def test_a_body_that_ends_early_is_read_again(s3, pets, tmp_path):
+    s3.cut[f"/{bucket_of(pets)}/photos/cats/2.jpg"] = 2
+
+    folder, _ = read(pets, tmp_path)
+
+    assert contents(folder) == PETS
+
+
+def test_a_body_that_always_ends_early_leaves_no_file(s3, pets, tmp_path):
+    s3.cut[f"/{bucket_of(pets)}/photos/cats/2.jpg"] = 99
+
+    with pytest.raises(NoAnswer):
+        read(pets, tmp_path)
+
+    folder = Path(fetch.list_photos(pets, str(tmp_path))["path"])
+    assert contents(folder) == {key: PETS[key] for key in contents(folder)}
+    assert "cats/2.jpg" not in contents(folder)
+
+
+def test_an_object_that_changed_after_it_was_listed_is_known_as_it_was_read(s3, pets, tmp_path):
+    fetch.list_photos(pets, str(tmp_path))
+    s3.put(bucket_of(pets), **{"photos/cats/1.jpg": b"longer than before"})
+    s3.delete(bucket_of(pets), "photos/cats/2.jpg")
+    fetch.read_photos(pets, str(tmp_path))
+
+    again = fetch.list_photos(pets, str(tmp_path))
+
+    assert contents(Path(again["path"])) == {
+        "cats/1.jpg": b"longer than before",
+        "dogs/1.jpg": b"three",
+    }
+    assert (again["photos"], again["missing"]) == (2, 0)
+
+
+def test_keys_that_lead_out_of_the_folder_are_left_out_and_named(s3, tmp_path):
+    keys = ["p/../../evil.jpg", "p//etc/evil.jpg", "p/a\nb.jpg", f"p/{'x' * 300}.jpg", "p/cats"]
+    s3.put(
+        "hostile-keys", **dict.fromkeys(keys, b"evil"), **{f"p/{key}": PETS[key] for key in PETS}
+    )
+
+    folder, listed = read("s3://hostile-keys/p", tmp_path / "s3")
+
+    assert set(listed["left_out"]) == set(keys)
+    assert contents(folder) == PETS
+    assert not [path for path in tmp_path.rglob("*") if "evil" in path.name]
+
+
+def test_names_that_differ_only_in_case_are_two_files_on_any_disk(s3, tmp_path):
+    s3.put("two-cases", **{"cats/A.jpg": b"A", "cats/a.jpg": b"a", "dogs/1.jpg": b"1"})
+
+    for _ in range(2):
+        folder, _ = read("s3://two-cases", tmp_path)
+
+    found = contents(folder)
+    assert sorted(found.values()) == [b"1", b"A", b"a"]
+    assert len({name.casefold() for name in found}) == 3
+
+
+def test_classes_that_differ_only_in_case_are_refused_with_both_names(s3, tmp_path):
+    s3.put("two-spellings", **{"Cats/1.jpg": b"1", "cats/2.jpg": b"2"})
+
+    with pytest.raises(BadData, match=r"'Cats' and 'cats'"):
+        fetch.list_photos("s3://two-spellings", str(tmp_path))
+
+
+@pytest.mark.parametrize("address", ["s3://no-such-bucket-here/x", "s3://{bucket}/nothing"])
+def test_a_missing_bucket_or_an_empty_prefix_says_how_to_look(pets, tmp_path, address):
+    with pytest.raises(BadData) as caught:
+        fetch.list_photos(address.format(bucket=bucket_of(pets)), str(tmp_path))
+
+    assert "aws s3 ls" in caught.value.fix
+
+
+def test_more_photos_than_the_disk_has_room_for_are_refused_before_any_is_read(
+    s3, pets, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(fetch, "_LEFT_FREE", 10**18)
+
+    with pytest.raises(DiskFull) as caught:
+        fetch.list_photos(pets, str(tmp_path))
+
+    assert "--disk" in caught.value.fix
+    assert s3.read == []
+
+
+def test_without_credentials_the_role_of_the_instance_is_named(pets, tmp_path, monkeypatch):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    with pytest.raises(NoCredentials) as caught:
+        fetch.list_photos(pets, str(tmp_path))
+
+    assert "role of the instance" in caught.value.fix
+
+
+def test_on_an_instance_the_credentials_are_those_of_its_role(s3, pets, tmp_path, monkeypatch):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED", raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", s3.url)
+
+    folder, _ = read(pets, tmp_path)
+
+    assert contents(folder) == PETS
