@@ -163,7 +163,7 @@ class FinetuneMagics(Magics):
         words = [word for word in line.split(" ") if word not in (_EXPLAIN, _CHECK, _FORCE)]
         recipe = cell_parser.parse_cell(" ".join(words), cell, names, own_model.find_model)
         if _EXPLAIN in line.split(" "):
-            print(buckets.explain(recipe.data) + explain.write_script(recipe))
+            print(explain.write_script(recipe))
             return None
         where = place.find_place()
         estimate.check_budget(recipe, where)

@@ -43,11 +43,6 @@ def provide_recipe(recipe: Recipe, kernel: NotebookKernel | None, say: Say) -> R
     return replace(recipe, data=provide_data(recipe.data, kernel, say))
 
 
-def explain(data: str) -> str:
-    """Return a comment with the command that copies an address in S3; "" for a folder."""
-    return f"# In a terminal first: aws s3 sync {data} {data}\n" if address.is_address(data) else ""
-
-
 def _call(
     kernel: NotebookKernel | None, function: Callable[..., dict[str, Any]], data: str
 ) -> Mapping[str, Any]:

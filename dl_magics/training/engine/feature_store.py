@@ -24,16 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dl_magics.store import private
-from dl_magics.training.engine.features import records
-from dl_magics.training.engine.features.key_index import (
-    Key,
-    KeyIndex,
-    Keys,
-    Positions,
-    are_same,
-    list_starts,
-    pack_keys,
-)
+from dl_magics.training.engine.features import key_index, records
+from dl_magics.training.engine.features.key_index import Key, Keys, Positions
 from dl_magics.training.storage import spaces
 
 # What the cut of a space begins with that has no features, but activations within the network.
@@ -95,7 +87,7 @@ class FeatureStore:
         spaces.write_description(self.folder, text)
         self._layout = records.make_layout(shape, values)
         self._mapped = lru_cache(_OPEN_BLOCKS)(partial(records.map_block, self._layout))
-        self._index = KeyIndex()
+        self._index = key_index.KeyIndex()
         self._blocks: list[Path] = []
         # For each block which of its records were read and are undamaged, a byte each.
         self._sound: list[bytearray] = []
@@ -121,14 +113,14 @@ class FeatureStore:
 
         Raises KeyError for a key that is missing or damaged.
         """
-        return self.read(self.locate_all(pack_keys(keys)))
+        return self.read(self.locate_all(key_index.pack_keys(keys)))
 
     def locate(self, keys: Keys) -> Positions:
         """Return the place of each key, as `read` takes it, -1 for one missing or damaged."""
         places = self._index.find_last(keys)
         for block, at, rows in self._by_block(places):
             mapped = self._mapped(self._blocks[block])
-            found = are_same(mapped["key"][rows], keys[at])
+            found = key_index.are_same(mapped["key"][rows], keys[at])
             unread = np.flatnonzero(found & ~np.frombuffer(self._sound[block], np.bool_)[rows])
             for n, record in zip(unread, mapped[rows[unread]], strict=True):
                 found[n] = self._verify(block, int(rows[n]), record)
@@ -196,7 +188,7 @@ class FeatureStore:
     def added(self, block: Path, row: int, keys: Iterable[Key]) -> None:
         """Register that `block` contains `keys`, from `row` on."""
         self._mapped.cache_clear()
-        starts = list_starts(pack_keys(keys))
+        starts = key_index.list_starts(key_index.pack_keys(keys))
         self._register(block, row, starts, b"\1" * len(starts))
 
 

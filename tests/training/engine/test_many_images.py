@@ -75,14 +75,12 @@ def keys(n):
 
 
 def test_a_store_takes_few_bytes_a_key(tmp_path):
-    spaces = {}
-    for n in (10, FEW, MANY):
-        store = spaces[n] = FeatureStore(tmp_path, {"n": n}, (2,))
-        with store.writer() as writer:
+    wanted = {n: keys(n) for n in (10, FEW, MANY)}
+    for n, listed in wanted.items():
+        with FeatureStore(tmp_path, {"n": n}, (2,)).writer() as writer:
             for at in range(0, n, 500):
-                part = keys(n)[at : at + 500]
+                part = listed[at : at + 500]
                 writer.add(part, np.zeros((len(part), 2), np.float32))
-    wanted = {n: keys(n) for n in spaces}
 
     def find(n):
         store = FeatureStore(tmp_path, {"n": n}, (2,))

@@ -1,7 +1,7 @@
 """Memory and time of a run's steps before training, by number of photos; and of a large store.
 
-    python benchmarks/large_folders.py 1000000 /tmp/photos        photos of 700 bytes, made once
-    python benchmarks/large_folders.py --keys 10000000 /tmp/store a store of that many features
+    python benchmarks/data/large_folders.py 1000000 /tmp/photos        photos of 700 bytes, made once
+    python benchmarks/data/large_folders.py --keys 10000000 /tmp/store a store of that many features
 
 Nothing is trained, and the network is a stand-in: what is measured is what grows with the number
 of files. Each step says the most memory of the process so far, above that before the first.
@@ -28,6 +28,7 @@ from dl_magics.data import folders
 from dl_magics.training.engine import fingerprint, pipeline
 from dl_magics.training.engine.extraction import fill_store
 from dl_magics.training.engine.feature_store import FeatureStore
+from dl_magics.training.engine.features.key_index import pack_keys
 from dl_magics.training.engine.inference.compute import Immediate
 from dl_magics.training.engine.scanned_images import scan_folder
 from dl_magics.training.recipe.recipe import Recipe
@@ -92,9 +93,10 @@ def measure_store(folder: Path, keys: int) -> None:
     with _step("open the store", before):
         store = FeatureStore(folder, {}, (1,))
     with _step("find 100,000 of its keys", before):
-        found = sum(_key(n) in store for n in range(0, keys, keys // 100_000))
+        wanted = pack_keys(_key(n) for n in range(0, keys, keys // 100_000))
+        found = int((~store.are_missing(wanted)).sum())
     with _step("find 100,000 others", before):
-        found += sum(_key(-n) in store for n in range(1, 100_001))
+        found += int((~store.are_missing(pack_keys(_key(-n) for n in range(1, 100_001)))).sum())
     print(f"{found:,} found; {(_most_memory() - before) / keys:,.0f} bytes a key")
 
 
