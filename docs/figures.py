@@ -38,6 +38,14 @@ FIGURES: dict[str, tuple[str, ...]] = {
         "%aws_start --wait 2h: AWS has room again > %gpu_connect > "
         "%finetune --resume: exactly where it was",
     ),
+    "s3": (
+        "a bucket of S3: one folder per class > listed: keys, sizes, ETags > "
+        "instance: reads what has changed, with its role > a folder of photos: as any other",
+    ),
+    "scale": (
+        "photos: in tasks > instances: each takes the next one > features: of all photos > "
+        "head: trained on one instance",
+    ),
     "budgets": (
         "--budget 0.50: predicted before it starts > training: the measured speed decides > "
         "best weights: evaluated and saved > --then stop: once the model is here",

@@ -1,7 +1,7 @@
 """Memory and time of a run's steps before training, by number of photos; and of a large store.
 
-    python benchmarks/data/large_folders.py 1000000 /tmp/photos        photos of 700 bytes, made once
-    python benchmarks/data/large_folders.py --keys 10000000 /tmp/store a store of that many features
+    python benchmarks/data/large_folders.py 1000000 /tmp/photos      photos of 700 bytes, made once
+    python benchmarks/data/large_folders.py --keys 10000000 /tmp/it  a store of that many features
 
 Nothing is trained, and the network is a stand-in: what is measured is what grows with the number
 of files. Each step says the most memory of the process so far, above that before the first.
