@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def list_photos(data: str, home: str = "") -> dict[str, Any]:
     with ObjectIndex.open(folder) as index:
         left_out = index.replace_listing(address.prefix, Bucket(address).list_objects())
         for name in index.take_gone():
-            (folder / _PHOTOS / name).unlink(missing_ok=True)
+            _remove(folder / _PHOTOS, name)
         index.forget_lost(folder / _PHOTOS)
         photos, size = index.count()
         missing, missing_size = index.count_missing()
@@ -78,6 +79,16 @@ def read_photos(data: str, home: str = "", seconds: float = 10.0) -> dict[str, A
             if time.monotonic() > end:
                 break
         return {"missing": index.count_missing()[0]}
+
+
+def _remove(folder: Path, name: str) -> None:
+    """Remove a file, and the folders that are empty without it: their names may become files."""
+    path = folder / name
+    if path.is_file():
+        path.unlink()
+    with suppress(OSError):
+        while (path := path.parent) != folder:
+            path.rmdir()
 
 
 def _reader(bucket: Bucket, folder: Path) -> Callable[[Missing], tuple[str, str | None, int]]:

@@ -78,13 +78,15 @@ class ObjectIndex:
                     _require_one_spelling(str(above), folders)
                 self._list(name, each)
             for folder in folders:
-                # An object may have the name of a folder of others: a file cannot.
-                for (key,) in self._connection.execute(
-                    "DELETE FROM objects WHERE folded = ? AND listed IS NOT NULL RETURNING key",
-                    (folder,),
-                ):
-                    left_out[key] = "there is a folder of this name"
+                self._leave_out_file(folder, left_out)
         return left_out
+
+    def _leave_out_file(self, folder: str, left_out: dict[str, str]) -> None:
+        """Leave out an object that has the name of a folder of others: a file cannot."""
+        query = "SELECT name, key FROM objects WHERE folded = ? AND listed IS NOT NULL"
+        for name, key in self._connection.execute(query, (folder,)).fetchall():
+            left_out[key] = "there is a folder of this name"
+            self._connection.execute("UPDATE objects SET listed = NULL WHERE name = ?", (name,))
 
     def _list(self, name: str, each: S3Object) -> None:
         found = self._connection.execute(

@@ -177,6 +177,18 @@ def test_keys_that_lead_out_of_the_folder_are_left_out_and_named(s3, tmp_path):
     assert not [path for path in tmp_path.rglob("*") if "evil" in path.name]
 
 
+def test_a_file_may_become_a_folder_and_a_folder_a_file(s3, tmp_path):
+    s3.put("turning", **{"a/cats": b"file", "a/dogs/1.jpg": b"1"})
+    read("s3://turning", tmp_path)
+    for key in ("a/cats", "a/dogs/1.jpg"):
+        s3.delete("turning", key)
+    s3.put("turning", **{"a/cats/1.jpg": b"1", "a/dogs": b"file"})
+
+    folder, _ = read("s3://turning", tmp_path)
+
+    assert contents(folder) == {"a/cats/1.jpg": b"1", "a/dogs": b"file"}
+
+
 def test_names_that_differ_only_in_case_are_two_files_on_any_disk(s3, tmp_path):
     s3.put("two-cases", **{"cats/A.jpg": b"A", "cats/a.jpg": b"a", "dogs/1.jpg": b"1"})
 
