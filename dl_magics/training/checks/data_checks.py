@@ -19,8 +19,8 @@ from dl_magics.training.backbones import load
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.extraction import Broken
 from dl_magics.training.engine.features.key_index import list_repeated
-from dl_magics.training.engine.features.views import View, Views
 from dl_magics.training.engine.heads.training import RATES
+from dl_magics.training.engine.views import View, Views
 from dl_magics.training.recipe import pretrained
 from dl_magics.training.recipe.recipe import Recipe
 

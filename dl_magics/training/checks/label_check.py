@@ -19,7 +19,7 @@ from dl_magics.data.quality.parts import DataFile, Parts
 from dl_magics.training.engine.extraction import Broken, scan_images
 from dl_magics.training.engine.feature_store import FeatureStore, open_stores
 from dl_magics.training.engine.features.key_index import Key
-from dl_magics.training.engine.features.views import View
+from dl_magics.training.engine.views import View
 
 _FOLDS = 5
 # Share of the covariance that is taken from equal, independent features.

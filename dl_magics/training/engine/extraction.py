@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from dl_magics.data import augment, images
+from dl_magics.data import images
 from dl_magics.data.byte_budget import ByteBudget
 from dl_magics.data.deep_gray import GrayRange, join_ranges
 from dl_magics.data.image_files import ImageFile, pack_files
@@ -22,9 +22,9 @@ from dl_magics.runs.events import Event, PhaseStarted, Progressed
 from dl_magics.text import escape_controls
 from dl_magics.training.engine.feature_store import Store
 from dl_magics.training.engine.features.key_index import KEY, Key, list_first
-from dl_magics.training.engine.features.views import View, Views
 from dl_magics.training.engine.inference.compute import Compute, Fetch, Pixels
 from dl_magics.training.engine.throughput import Throughput
+from dl_magics.training.engine.views import View, Views, augment_pixels, make_key
 
 Stop = Callable[[], bool]
 Broken = dict[Path, str]
@@ -69,7 +69,7 @@ def scan_images(
     keys = digests[rows]
     for view in np.flatnonzero((numbers > 0) | is_deep[rows]):
         scale = wider if is_deep[rows[view]] else None
-        keys[view] = np.void(_key(keys[view].tobytes(), int(numbers[view]), seed, scale))
+        keys[view] = np.void(make_key(keys[view].tobytes(), int(numbers[view]), seed, scale))
     return Views(packed, rows, numbers, keys, is_deep[rows], wider if is_deep.any() else None)
 
 
@@ -193,14 +193,14 @@ def _pixels(view: View, size: int, seed: int) -> Pixels | str:
         return error.reason
     except OSError as error:
         return error.strerror or str(error)
-    if isinstance(pixels, str) or not view.copy:
+    if isinstance(pixels, str):
         return pixels
-    return augment.augment(pixels, (seed, view.copy, int.from_bytes(view.key[:4], "little")))
+    return augment_pixels(pixels, view.copy, view.key, seed)
 
 
 def _decode(view: View, size: int, seed: int) -> Pixels | str:
     data = view.file.path.read_bytes()
-    if _key(hashlib.sha256(data).digest(), view.copy, seed, view.gray) != view.key:
+    if make_key(hashlib.sha256(data).digest(), view.copy, seed, view.gray) != view.key:
         return "changed while the run went on"
     return images.decode(data, size, view.gray)
 
@@ -223,15 +223,6 @@ def _examine(data: bytes) -> tuple[bytes, GrayRange | None]:
     except images.BrokenImage:
         gray = None  # as with other damaged images, the reason is reported when it is decoded
     return hashlib.sha256(data).digest(), gray
-
-
-def _key(digest: bytes, copy: int, seed: int, gray: GrayRange | None) -> Key:
-    if gray:
-        digest = hashlib.sha256(digest + f"gray {gray.black} {gray.white}".encode()).digest()
-    if not copy:
-        return digest
-    variant = f"augment {augment.VERSION} {seed} {copy}".encode()
-    return hashlib.sha256(digest + variant).digest()
 
 
 def _step_back() -> None:

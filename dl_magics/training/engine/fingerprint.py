@@ -10,8 +10,8 @@ import numpy as np
 from dl_magics.data import images
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.features.key_index import KEY
-from dl_magics.training.engine.features.views import Views
 from dl_magics.training.engine.networks import Frozen
+from dl_magics.training.engine.views import Views
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.version import __version__
 

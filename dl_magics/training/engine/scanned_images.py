@@ -14,7 +14,7 @@ from dl_magics.training.checks import data_checks
 from dl_magics.training.engine import fingerprint
 from dl_magics.training.engine.extraction import Broken, describe_broken, scan_images
 from dl_magics.training.engine.feature_store import Store
-from dl_magics.training.engine.features.views import Views
+from dl_magics.training.engine.views import Views
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.steps.budget import Budget
 

@@ -21,7 +21,7 @@ from dl_magics.training.engine import device
 from dl_magics.training.engine.extraction import Broken, scan_images
 from dl_magics.training.engine.feature_store import open_stores
 from dl_magics.training.engine.features.key_index import Key
-from dl_magics.training.engine.features.views import View
+from dl_magics.training.engine.views import View
 from dl_magics.training.evaluation.model_parts import take_apart
 from dl_magics.training.evaluation.photos import SplitPhotos, find_photos
 from dl_magics.training.prediction.predict import (

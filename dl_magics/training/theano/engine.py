@@ -18,10 +18,10 @@ from dl_magics.training.checks import data_checks
 from dl_magics.training.engine import device
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.feature_store import FeatureStore
-from dl_magics.training.engine.features.views import Views
 from dl_magics.training.engine.heads.examples import require_weighted_classes, weigh_classes
 from dl_magics.training.engine.heads.training import Best, warn_diverged
 from dl_magics.training.engine.inference.compute import Immediate
+from dl_magics.training.engine.views import Views
 from dl_magics.training.phases import Frame
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.storage import spaces

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dl_magics.training.engine.feature_store import FeatureStore
-from dl_magics.training.engine.features.views import Views
 from dl_magics.training.engine.heads.moments import measure_moments
+from dl_magics.training.engine.views import Views
 
 
 def write_examples(folder: Path, store: FeatureStore, train: Views, valid: Views) -> Path:

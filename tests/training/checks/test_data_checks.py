@@ -13,7 +13,7 @@ from dl_magics.runs.events import EpochEnded
 from dl_magics.training.checks import data_checks
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.features.key_index import pack_keys
-from dl_magics.training.engine.features.views import Views
+from dl_magics.training.engine.views import Views
 from dl_magics.training.recipe.recipe import check_settings
 from support.images import write_photos
 

@@ -2,5 +2,4 @@
 
 records: tests/training/engine/test_feature_store.py
 stored_values: tests/training/engine/fine_tuning/test_split_store.py
-views: tests/training/engine/test_extraction.py
 """

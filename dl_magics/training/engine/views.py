@@ -1,7 +1,8 @@
-"""The views of images in arrays: of a million images, 60 bytes each beside the names of files."""
+"""An image as a run sees it, and many of them in arrays, 60 bytes each beside their names."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from dl_magics.data import augment
 from dl_magics.data.deep_gray import GrayRange
 from dl_magics.data.image_files import ImageFile, ImageFiles
 from dl_magics.training.engine.features.key_index import KEY, Key, Keys, are_same
+from dl_magics.training.engine.inference.compute import Pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +99,20 @@ class Views(Sequence[View]):
             np.concatenate([self.deep, other.deep]),
             self.gray or other.gray,
         )
+
+
+def make_key(digest: bytes, copy: int, seed: int, gray: GrayRange | None) -> Key:
+    """Return the key of a view of the file with this SHA-256."""
+    if gray:
+        digest = hashlib.sha256(digest + f"gray {gray.black} {gray.white}".encode()).digest()
+    if not copy:
+        return digest
+    variant = f"augment {augment.VERSION} {seed} {copy}".encode()
+    return hashlib.sha256(digest + variant).digest()
+
+
+def augment_pixels(pixels: Pixels, copy: int, key: Key, seed: int) -> Pixels:
+    """Return the pixels of a copy of an image; those of copy 0 are not changed."""
+    if not copy:
+        return pixels
+    return augment.augment(pixels, (seed, copy, int.from_bytes(key[:4], "little")))
