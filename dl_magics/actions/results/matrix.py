@@ -18,7 +18,7 @@ _RIGHT, _WRONG = "25, 118, 210", "230, 81, 0"
 # A cell is never so dark that the text of a theme could not be read on it.
 _DARKEST = 0.45
 _CELL = "text-align: center; padding: 4px 10px; border: 1px solid #8884"
-_HEAD = "text-align: left; padding: 4px 10px; font-weight: 600; overflow-wrap: anywhere"
+_HEAD = "text-align: left; padding: 4px 10px; font-weight: 600; overflow-wrap: break-word"
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,10 @@ class ConfusionMatrix:
         """Return the matrix as text: of many classes ten, with numbers in place of long names."""
         names = list(map(escape_controls, self.classes))
         shown = len(names) if not self.overview else _MOST_IN_TEXT
-        is_wide = sum(map(len, names[:shown])) + 2 * shown > _WIDEST_TEXT
-        labels = [f"{n} {name}" if is_wide else name for n, name in enumerate(names[:shown], 1)]
-        heads = ["", *(str(n) if is_wide else name for n, name in enumerate(names[:shown], 1))]
+        columns, labels, zero = _label(names[:shown])
+        heads = ["", *columns]
         lines = [
-            [label, *(f"{count:,}" if count or not is_wide else "·" for count in row[:shown])]
+            [label, *(f"{count:,}" if count else zero for count in row[:shown])]
             for label, row in zip(labels, self.rows, strict=False)
         ]
         if not self.overview:
@@ -114,16 +113,17 @@ class ConfusionMatrix:
         return self.format_html() + (self.overview._repr_html_() if self.overview else "")
 
     def format_html(self) -> str:
-        """Return the matrix as HTML."""
+        """Return the matrix as HTML, with numbers in place of long names as heads."""
+        columns, labels, zero = _label(self.classes)
         heads = "".join(
             f'<th scope="col" style="{_HEAD}; text-align: center">{quote_text(name)}</th>'
-            for name in (*self.classes, "right", "95 % interval")
+            for name in (*columns, "right", "95 % interval")
         )
         body = "".join(
-            f'<tr><th scope="row" style="{_HEAD}">{quote_text(name)}</th>'
-            f"{_draw_row(at, row)}{_draw_cells(result)}</tr>"
-            for at, (name, row, result) in enumerate(
-                zip(self.classes, self.rows, self.describe_results(), strict=True)
+            f'<tr><th scope="row" style="{_HEAD}; white-space: nowrap">{quote_text(label)}</th>'
+            f"{_draw_row(at, row, zero)}{_draw_cells(result)}</tr>"
+            for at, (label, row, result) in enumerate(
+                zip(labels, self.rows, self.describe_results(), strict=True)
             )
         )
         notes = "".join(f"<br>{quote_text(note)}" for note in self.notes)
@@ -143,14 +143,26 @@ def _describe(result: ClassResult) -> list[str]:
     return [f"{100 * result.accuracy:.1f} %", str(result.interval)]
 
 
-def _draw_row(at: int, row: Sequence[int]) -> str:
+def _label(names: Sequence[str]) -> tuple[list[str], list[str], str]:
+    """Return the heads of the columns and of the rows, and what is shown for no image.
+
+    Where the names are too long to stand beside each other, the columns have numbers.
+    """
+    if sum(map(len, names)) + 2 * len(names) <= _WIDEST_TEXT:
+        return list(names), list(names), "0"
+    numbers = [str(n) for n in range(1, len(names) + 1)]
+    return numbers, [f"{n} {name}" for n, name in zip(numbers, names, strict=True)], "·"
+
+
+def _draw_row(at: int, row: Sequence[int], zero: str) -> str:
     whole = sum(row) or 1
     cells = []
     for column, count in enumerate(row):
         colour = _RIGHT if column == at else _WRONG
         # The square root, so that few mistakes are seen beside many right ones.
         share = _DARKEST * (count / whole) ** 0.5
-        cells.append(f'<td style="{_CELL}; background: rgba({colour}, {share:.2f})">{count:,}</td>')
+        number = f"{count:,}" if count else zero
+        cells.append(f'<td style="{_CELL}; background: rgba({colour}, {share:.2f})">{number}</td>')
     return "".join(cells)
 
 

@@ -79,6 +79,15 @@ def test_many_classes_are_a_few_narrow_lines_in_a_terminal():
     assert lines[-1] == "and 108 more: .evaluation.by_class"
 
 
+def test_long_names_are_numbers_above_the_columns_of_a_page_too():
+    html = make_many([(41, 45)] * 5).format_html()
+    heads = re.findall(r'<th scope="(\w+)"[^>]*>([^<]*)</th>', html)
+
+    assert [text for scope, text in heads if scope == "col"][:3] == ["1", "2", "3"]
+    assert next(text for scope, text in heads if scope == "row") == "1 breed 041 of dogs"
+    assert html.count(">·</td>") == MOST_CLASSES * (MOST_CLASSES - 1) - 1
+
+
 def test_the_picture_of_all_classes_names_each_point():
     html = make_many([(41, 45)] * 5, tuple(f"<b>{n}" for n in range(120)))._repr_html_()
     points = re.findall(r'fill="(#\w+)" fill-opacity="[\d.]+"><title>([^<]*)</title>', html)

@@ -17,6 +17,7 @@ from dl_magics.training.engine import device, fingerprint, networks
 from dl_magics.training.engine.heads.network import build_head
 from dl_magics.training.evaluation.grad_cam import GradCam
 from dl_magics.training.evaluation.model_parts import take_apart
+from dl_magics.training.evaluation.occlusion import Occlusion
 from dl_magics.training.recipe import hub_presets, pretrained
 from dl_magics.training.recipe.applications import APPLICATIONS
 from dl_magics.training.recipe.recipe import check_settings
@@ -138,6 +139,35 @@ def test_a_convolutional_backbone_has_grad_cam_maps(name, tmp_path):
 
     assert maps.shape[1:] == parts.base.output_shape[1:3]
     assert np.ptp(maps, axis=(1, 2)).max() > 0
+
+
+def draw_patches(*places):
+    """Return a photo of 7 x 7 fields of 32 pixels, with some noise and white fields."""
+    pixels = np.random.default_rng(0).integers(100, 108, (224, 224, 3), np.uint8)
+    for row, column in places:
+        pixels[32 * row : 32 * (row + 1), 32 * column : 32 * (column + 1)] = 255
+    return pixels
+
+
+@pytest.mark.parametrize("name", [hub_cache.VIT, hub_cache.DINO])
+def test_the_map_of_a_vision_transformer_is_highest_where_a_patch_drives_its_prediction(
+    name, tmp_path
+):
+    import keras
+
+    frozen = build(name, tmp_path, image_size=224)
+    without, there = frozen.plain.predict_on_batch(np.stack([draw_patches(), draw_patches((2, 5))]))
+    towards = (there - without) / np.linalg.norm(there - without) ** 2
+    features = keras.Input(frozen.features)
+    dense = keras.layers.Dense(2)
+    head = keras.Model(features, dense(features), name="head")
+    dense.set_weights([4 * np.stack([-towards, towards], axis=1), np.zeros(2)])
+    parts = take_apart(networks.join_model(frozen, head))
+
+    (drawn,) = Occlusion(parts).draw_maps(draw_patches((2, 5))[None], [1])
+
+    assert not GradCam(parts).is_possible
+    assert np.unravel_index(drawn.argmax(), drawn.shape) == (2, 5)
 
 
 def identify(name, folder, **settings):
