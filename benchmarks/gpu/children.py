@@ -60,10 +60,10 @@ def run_child(
     return written, seconds
 
 
-def run_checks(program: str, setting: Setting, timeout: float) -> list[Row]:
+def run_checks(program: str, setting: Setting, timeout: float, **variables: str) -> list[Row]:
     """Return the rows of a program; what it printed before it failed is kept."""
     try:
-        output, _ = run_child(program, setting, timeout=timeout)
+        output, _ = run_child(program, setting, timeout=timeout, **variables)
     except ChildFailed as failed:
         message, output, errors = failed.args
         row = Row(setting.backend, program, "failed", message, {"stderr": errors})

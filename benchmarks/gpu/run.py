@@ -35,6 +35,8 @@ from dl_magics.core import table
 
 _PACKAGES = ("keras", "torch", "jax", "numpy", "pillow", "simplejpeg")
 _TIMEOUT_SECONDS = 90.0
+# They stand in for two GPUs where the checks are tried without one.
+_TWO_CPUS = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
 _HEADS = ("backend", "check", "", "found")
 
 
@@ -92,6 +94,9 @@ PARTS: dict[str, Callable[[Setting, str], Iterable[Row]]] = {
     "runs": lambda setting, policy: compare_runs(setting, policy, _TIMEOUT_SECONDS),
     "memory": lambda setting, _: run_checks("memory_checks.py", setting, _TIMEOUT_SECONDS),
     "trial": lambda setting, _: run_checks("trial_checks.py", setting, _TIMEOUT_SECONDS),
+    "devices": lambda setting, _: run_checks(
+        "device_checks.py", setting, _TIMEOUT_SECONDS, **(_TWO_CPUS if setting.small else {})
+    ),
 }
 """The parts of the checks of one backend; a part gets the precision that the first one chose."""
 

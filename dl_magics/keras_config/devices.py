@@ -6,6 +6,7 @@ The device in use is found by starting the backend: Theano falls back to the CPU
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from dl_magics.keras_config import (
@@ -18,7 +19,8 @@ from dl_magics.keras_config import (
 )
 from dl_magics.keras_config.installed import Installed
 
-# If the GPU is not available, Theano uses the CPU but `config.device` is still cuda.
+# Several GPUs are separated by semicolons. If the GPU is not available, Theano uses the CPU but
+# `config.device` is still cuda.
 _PROBES = {
     "theano": """
 import theano
@@ -31,15 +33,18 @@ say(device if not on_gpu or gpuarray.pygpu_activated else "cpu")
 import tensorflow as tf
 found = tf.config.list_physical_devices("GPU")
 details = [tf.config.experimental.get_device_details(each) for each in found]
-say(", ".join(each.get("device_name", "GPU") for each in details) or "cpu")
+say("; ".join(each.get("device_name", "GPU") for each in details) or "cpu")
 """,
     "jax": """
 import jax
-say("cpu" if jax.default_backend() == "cpu" else jax.devices()[0].device_kind)
+on_cpu = jax.default_backend() == "cpu"
+say("cpu" if on_cpu else "; ".join(each.device_kind for each in jax.local_devices()))
 """,
     "torch": """
 import torch
-say(torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu")
+count = torch.cuda.device_count()
+others = f", the other {count - 1} idle: Keras uses one GPU with PyTorch" if count > 1 else ""
+say(torch.cuda.get_device_name() + others if torch.cuda.is_available() else "cpu")
 """,
 }
 
@@ -84,7 +89,14 @@ def device_in_use(python: str, backend: str) -> tuple[str, str]:
     if backend not in _PROBES:
         return "", f"the device of the {backend} backend cannot be determined"
     if not import_check.is_imported(python, backend):
-        return subprocess_probe.run_probe(python, _PROBES[backend])
+        found, error = subprocess_probe.run_probe(python, _PROBES[backend])
+        return count_alike(found.split("; ")), error
     output: list[str] = []
     exec(_PROBES[backend], {"say": output.append})
-    return output[0], ""
+    return count_alike(output[0].split("; ")), ""
+
+
+def count_alike(names: Sequence[str]) -> str:
+    """Return names with how often each occurs: `4 × Tesla T4, NVIDIA A10G`."""
+    counts = {name: names.count(name) for name in names}
+    return ", ".join(f"{n} × {name}" if n > 1 else name for name, n in counts.items())

@@ -91,12 +91,14 @@ class BackendMagics(Magics):
 
         For other backends, CUDA_VISIBLE_DEVICES is set to the selected GPU before their next
         import: on this computer by %load_ext dl_magics, on the instance in each new GPU kernel. A
-        CUDA_VISIBLE_DEVICES that you set yourself wins.
+        CUDA_VISIBLE_DEVICES that you set yourself wins. gpu selects all GPUs, the default: JAX and
+        TensorFlow use all that are of one kind in a run, Keras with PyTorch uses one.
 
         ::
 
             %device
             %device gpu
+            %device gpu1
         """
         from dl_magics.actions.keras import explain, settings
 

@@ -9,6 +9,7 @@ from dl_magics.core import table
 from dl_magics.host import device_probe, environments, probe
 from dl_magics.host.device_probe import FrameworkDevices
 from dl_magics.host.info import HostInfo, Interpreter, parse_version
+from dl_magics.keras_config.devices import count_alike
 from dl_magics.ssh import blocking
 from dl_magics.ssh.target import SshTarget
 from dl_magics.training.recipe import applications
@@ -191,7 +192,7 @@ def _driver(host_info: HostInfo, interpreter: Interpreter, backend: str) -> Laye
 def _gpu(
     host_info: HostInfo, interpreter: Interpreter, seen: FrameworkDevices, backend: str
 ) -> Layer:
-    names = ", ".join(f"{gpu.name} ({gpu.memory_mib / 1024:.0f} GB)" for gpu in host_info.gpus)
+    names = count_alike([f"{gpu.name} ({gpu.memory_mib / 1024:.0f} GB)" for gpu in host_info.gpus])
     if not host_info.has_gpu:
         fix = "%aws_resize g4dn.xlarge gives this disk a GPU"
         return Layer("GPU", "–", "none: training runs on the CPU", fix)
@@ -200,10 +201,13 @@ def _gpu(
     if host_info.is_practice:
         return Layer("GPU", "–", _PRACTICE_OWN if seen.gpus else _PRACTICE_GPU)
     if len(seen.gpus) >= max(1, len(host_info.gpus)):
-        return Layer("GPU", "✓", f"{names}, and {framework} sees it")
+        if backend == "torch" and len(seen.gpus) > 1:
+            found = f"{names}: a run uses one, as Keras does with PyTorch"
+            return Layer("GPU", "!", found, "To use all: %backend jax · or: %backend tf")
+        return Layer("GPU", "✓", f"{names}, and {framework} sees {_it_or_all(len(seen.gpus))}")
     if seen.gpus:
         found = f"{names}: {framework} SEES ONLY {len(seen.gpus)} of {len(host_info.gpus)}"
-        return Layer("GPU", "!", found, "check CUDA_VISIBLE_DEVICES on the host")
+        return Layer("GPU", "!", found, "%device gpu selects all · or check CUDA_VISIBLE_DEVICES")
     oldest = min(interpreter.capabilities, default=0.0)
     able = [gpu.capability for gpu in host_info.gpus if gpu.capability]
     if backend == "tensorflow" and able and max(able) < oldest:
@@ -211,6 +215,10 @@ def _gpu(
         return Layer("GPU", "✗", found, "%aws_resize g4dn.xlarge moves this disk to a newer GPU")
     found = f"{names}, but {framework.upper()} DOES NOT SEE IT: training would run on the CPU"
     return Layer("GPU", "✗", found, "Fix the layers marked ✗ first, bottom up.")
+
+
+def _it_or_all(count: int) -> str:
+    return "it" if count == 1 else f"all {count}: a run uses them"
 
 
 def _build(host_info: HostInfo, backend: str) -> str:

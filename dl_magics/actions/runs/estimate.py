@@ -141,7 +141,7 @@ def estimate_run(recipe: Recipe, place: TrainingPlace) -> Estimate:
     }
     seconds = sum(low for low, _ in parts.values()), sum(high for _, high in parts.values())
     return Estimate(
-        subject=_describe(recipe, images, str(host.get("name", "this computer"))),
+        subject=_describe(recipe, images, _name_host(host)),
         images=images,
         seconds=seconds,
         parts=parts,
@@ -187,6 +187,13 @@ def _span(seconds: Iterable[float | None]) -> Range | None:
 
 def _scale(seconds: Range, low: float, high: float) -> Range:
     return seconds[0] * low, seconds[1] * high
+
+
+def _name_host(host: Mapping[str, Any]) -> str:
+    """Return the name of a host, with its GPUs if they are several."""
+    name = str(host.get("name", "this computer"))
+    known = instance_types.known_types().get(str(host.get("type", "")))
+    return f"{name} ({known.gpu_text})" if known and known.gpu_count > 1 else name
 
 
 def _describe(recipe: Recipe, images: tuple[int, int] | None, where: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from math import log
 from pathlib import Path
@@ -16,7 +17,7 @@ from dl_magics.errors import BadData
 from dl_magics.runs.events import EpochEnded, Warned
 from dl_magics.text import escape_controls
 from dl_magics.training.backbones import load
-from dl_magics.training.engine.device import Device
+from dl_magics.training.engine.device import Device, format_devices
 from dl_magics.training.engine.extraction import Broken
 from dl_magics.training.engine.features.key_index import list_repeated
 from dl_magics.training.engine.heads.training import RATES
@@ -33,7 +34,8 @@ _DIVERGING = 10
 def warn_before_training(
     recipe: Recipe, folder: ImageFolder, device: Device, precision: str
 ) -> Iterator[Warned]:
-    """Yield warnings about the settings and the images before training starts."""
+    """Yield warnings about the device, the settings and the images before training starts."""
+    yield from _warn_of_idle_gpus(device)
     if recipe.mixed_precision is True and precision == "float32":
         yield Warned(
             code="no_half_precision",
@@ -96,6 +98,29 @@ def warn_of_duplicates(classes: Sequence[str], train: Views, valid: Views) -> It
             text=f"{len(twice):,} images are in two classes, such as {_name_pair(*twice[0])} in "
             f"{named}.",
             fix=f"Delete the file in the wrong class. {_SHOW}",
+        )
+
+
+def _warn_of_idle_gpus(device: Device) -> Iterator[Warned]:
+    """Yield a warning where the backend sees GPUs that the run does not use."""
+    if not device.idle:
+        return
+    import keras
+
+    others = ", ".join(
+        format_devices(name, count) for name, count in sorted(Counter(device.idle).items())
+    )
+    if keras.config.backend() == "torch":
+        yield Warned(
+            code="idle_gpus",
+            text=f"Keras computes on one GPU with PyTorch, {device}. Not used: {others}.",
+            fix="JAX and TensorFlow use all GPUs: %backend jax, then restart the kernel.",
+        )
+    else:
+        yield Warned(
+            code="idle_gpus",
+            text=f"A run uses GPUs of one kind, {device}. Not used: {others}.",
+            fix="To choose another GPU, by its number: %device gpu1, then restart the kernel.",
         )
 
 

@@ -55,23 +55,24 @@ class ComputeSettings:
 
     `threads` is the number of threads one operation is divided among (0: unknown),
     `instruction_set` the vector extensions of the processor, `flags` the environment variables
-    that choose the backend's kernels.
+    that choose the backend's kernels, `devices` how many devices compute.
     """
 
     threads: int
     instruction_set: str
     flags: str
+    devices: int = 1
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, as the events of a run have them."""
         return asdict(self)
 
 
-def detect() -> ComputeSettings:
-    """Return how the backend of Keras computes in this process."""
+def detect(devices: int = 1) -> ComputeSettings:
+    """Return how the backend of Keras computes in this process, on so many devices."""
     flags = (f"{name}={os.environ[name]}" for name in sorted(_FLAGS) if os.environ.get(name))
     extensions = " ".join(sorted(cpu_flags() & _KERNELS))
-    return ComputeSettings(_threads(), extensions, " ".join(flags))
+    return ComputeSettings(_threads(), extensions, " ".join(flags), devices)
 
 
 def set_threads(threads: int) -> None:

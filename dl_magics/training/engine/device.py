@@ -1,4 +1,4 @@
-"""The device that the network runs on, and the precision and batch size that suit it."""
+"""The devices that the network runs on, and the precision and batch size that suit them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dl_magics.errors import BadSetting
 from dl_magics.training.engine import compute_settings
+from dl_magics.training.engine.parallel import find_devices
 
 _CPU_BATCH, _GPU_BATCH = 32, 256
 _CPU_SHARE, _GPU_SHARE = 0.25, 0.5
@@ -20,27 +20,43 @@ _CPU_SHARE, _GPU_SHARE = 0.25, 0.5
 _LIVE_COPIES = 3
 # Processors that multiply in bfloat16: Intel from Sapphire Rapids, Cooper Lake and AMD from Zen 4.
 _BFLOAT16_FLAGS = frozenset({"amx_bf16", "avx512_bf16"})
+_BACKENDS = ("tensorflow", "jax", "torch")
+# In the warnings of TensorFlow that say nothing of the run.
+_EXPECTED = ("retracing", "not using nccl allreduce")
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device used by Keras' backend.
+    """The device used by Keras' backend, or several of the same kind.
 
-    `memory` is the free memory in bytes; `half` the half-precision type that it computes faster
-    than float32, "" if there is none.
+    `memory` is the free memory of each in bytes; `half` the half-precision type that it computes
+    faster than float32, "" if there is none. `members` are the names that the backend has for them,
+    if there are several; `idle` has the kind of each GPU that a run does not use.
     """
 
     kind: str
     name: str
     memory: int
     half: str = ""
+    members: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """The number of devices."""
+        return len(self.members) or 1
 
     def __str__(self) -> str:
-        return self.name
+        return format_devices(self.name, self.count)
+
+
+def format_devices(name: str, count: int) -> str:
+    """Return the name of devices as a run shows it: `4 × Tesla T4`."""
+    return name if count == 1 else f"{count} × {name}"
 
 
 def detect_device() -> Device:
-    """Return the device that Keras' backend will use; imports the backend.
+    """Return the devices that Keras' backend will use; imports the backend.
 
     Raises BadSetting where that backend does not support training.
     """
@@ -49,24 +65,34 @@ def detect_device() -> Device:
     import keras
 
     backend = keras.config.backend()
-    finders = {"tensorflow": _tensorflow_gpu, "jax": _jax_gpu, "torch": _torch_gpu}
-    if backend not in finders:
+    if backend not in _BACKENDS:
         raise BadSetting(
             f"Keras runs on {backend} here, which cannot train.",
             fix="Choose one of tensorflow, jax, torch and restart the kernel: "
             "%env KERAS_BACKEND=tensorflow",
         )
-    return finders[backend]() or Device(
-        "cpu", _cpu_name(), free_memory(), cpu_half(backend, compute_settings.cpu_flags())
-    )
+    gpus = find_devices.find_gpus(backend)
+    if gpus:
+        members = gpus.members if len(gpus.members) > 1 else ()
+        half = gpu_half(gpus.capability)
+        return Device("gpu", gpus.name, gpus.memory, half, members, gpus.idle)
+    half = cpu_half(backend, compute_settings.cpu_flags())
+    cpus = find_devices.find_cpus(backend)
+    # They share the memory.
+    memory = free_memory() // len(cpus)
+    return Device("cpu", _cpu_name(), memory, half, cpus if len(cpus) > 1 else ())
 
 
 @contextmanager
 def hide_retracing_warnings() -> Iterator[None]:
-    """Suppress TensorFlow's retracing warnings: each run traces a new head."""
+    """Suppress TensorFlow's retracing warnings: each run traces a new head.
+
+    Messages of how it uses several devices are suppressed, too.
+    """
 
     def other(record: logging.LogRecord) -> bool:
-        return "retracing" not in record.getMessage()
+        message = record.getMessage()
+        return record.levelno > logging.INFO and not any(each in message for each in _EXPECTED)
 
     logger = logging.getLogger("tensorflow")
     logger.addFilter(other)
@@ -104,7 +130,7 @@ def cpu_half(backend: str, flags: frozenset[str]) -> str:
 
 
 def choose_batch_size(asked: int | str, device: Device, widest: int) -> int:
-    """Return the batch size of the frozen part.
+    """Return the batch size of the frozen part: of each device, if there are several.
 
     `widest` is the number of values of its widest layer, for one image. "auto" is the largest power
     of two whose forward pass fits into the free memory, up to the size that still gains speed.
@@ -145,48 +171,3 @@ def _available_memory() -> int:
 def _cpu_name() -> str:
     cores = os.cpu_count() or 1
     return f"CPU ({platform.machine()}, {cores} {'core' if cores == 1 else 'cores'})"
-
-
-def _tensorflow_gpu() -> Device | None:
-    import tensorflow as tf
-
-    gpus = tf.config.list_physical_devices("GPU")
-    if not gpus:
-        return None
-    details: dict[str, Any] = tf.config.experimental.get_device_details(gpus[0])
-    name = details.get("device_name", "GPU")
-    return Device("gpu", name, _nvidia_free(), gpu_half(details.get("compute_capability", (0, 0))))
-
-
-def _jax_gpu() -> Device | None:
-    import jax
-
-    gpus = [each for each in jax.devices() if each.platform in ("gpu", "cuda")]
-    if not gpus:
-        return None
-    memory = (gpus[0].memory_stats() or {}).get("bytes_limit", 0)
-    major, _, minor = str(getattr(gpus[0], "compute_capability", "0.0")).partition(".")
-    return Device("gpu", gpus[0].device_kind, int(memory), gpu_half((int(major), int(minor or 0))))
-
-
-def _torch_gpu() -> Device | None:
-    import torch
-
-    if not torch.cuda.is_available():
-        return None
-    free, _ = torch.cuda.mem_get_info()
-    return Device(
-        "gpu", torch.cuda.get_device_name(), int(free), gpu_half(torch.cuda.get_device_capability())
-    )
-
-
-def _nvidia_free() -> int:
-    # TensorFlow cannot report a GPU's free memory before it allocates all of it.
-    import subprocess
-
-    asked = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
-    try:
-        said = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=10).stdout
-        return int(said.split()[0]) * 2**20
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-        return 4 * 2**30

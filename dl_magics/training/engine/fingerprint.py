@@ -21,9 +21,10 @@ _AT_ONCE = 65_536
 def feature_space(recipe: Recipe, frozen: Frozen, precision: str, found: Device) -> dict[str, Any]:
     """Return everything except the image that a feature depends on, apart from rounding.
 
-    Threads, instruction set, batch size and position in a batch are left out: they affect only the
-    rounding. Features are computed once and then reused unchanged, so that a resumed run, or a
-    second run with another number of cores, trains on the same values.
+    Threads, instruction set, batch size, position in a batch and the number of devices, each of
+    which computes whole batches, are left out: they affect only the rounding. Features are computed
+    once and then reused unchanged, so that a resumed run, or a second run with another number of
+    cores, trains on the same values.
     """
     import keras
 

@@ -31,11 +31,16 @@ from dl_magics.training.engine.heads.examples import (
     weigh_classes,
 )
 from dl_magics.training.engine.heads.network import build_head
-from dl_magics.training.engine.heads.training import TrainingState, train_head
+from dl_magics.training.engine.heads.training import (
+    TrainingState,
+    choose_training_batch,
+    train_head,
+)
 from dl_magics.training.engine.inference import batch_search
 from dl_magics.training.engine.inference.compute import Compute
 from dl_magics.training.engine.inference.keras_compute import KerasCompute
 from dl_magics.training.engine.inference.out_of_memory import release_memory
+from dl_magics.training.engine.parallel.training_devices import TrainingDevices
 from dl_magics.training.engine.resume_point import ResumePoint
 from dl_magics.training.engine.scanned_images import ScannedImages
 from dl_magics.training.evaluation import final
@@ -107,7 +112,7 @@ class _KerasSteps:
         precision = device.choose_precision(recipe.mixed_precision, found)
         measured = None
         if not resume_point:
-            compute = compute_settings.detect().to_json()
+            compute = compute_settings.detect(found.count).to_json()
             yield frame.started(folder, found, fingerprint.installed_versions(), compute)
             yield from data_checks.warn_before_training(recipe, folder, found, precision)
             yield from data_checks.warn_of_download(recipe, self.paths.weights)
@@ -125,7 +130,12 @@ class _KerasSteps:
         spaces.record_user(store.folder, self.paths.run.name)
         tuning = None
         if recipe.unfreeze is not None:
-            tuning = FineTuning.prepare(frame, self.paths, frozen, precision, space)
+            devices = TrainingDevices(
+                found,
+                choose_training_batch(recipe.batch_size),
+                resume_point.count_devices(found) if resume_point else None,
+            )
+            tuning = FineTuning.prepare(frame, self.paths, frozen, precision, space, devices)
         disk_space.require_free_space(
             disk_space.add_bytes(
                 disk_space.bytes_needed(store, images.views.keys, frozen, self.paths.run),
@@ -143,7 +153,7 @@ class _KerasSteps:
             yield self._resumed(resume_point, found)
             yield from data_checks.warn_before_training(recipe, folder, found, precision)
             yield from resume_point.warn_of_changes(
-                fingerprint.installed_versions(), found, compute_settings.detect()
+                fingerprint.installed_versions(), found, compute_settings.detect(found.count)
             )
         if not self.checkpoint:
             yield checkpoint.save_checkpoint(self.paths.run, Checkpoint(about))
@@ -212,7 +222,7 @@ class _KerasSteps:
             host=self.frame.host,
             versions=fingerprint.installed_versions(),
             device=str(found),
-            compute=compute_settings.detect().to_json(),
+            compute=compute_settings.detect(found.count).to_json(),
         )
 
 

@@ -17,7 +17,7 @@ from dl_magics.runs.state import RunState
 from dl_magics.training.engine import checkpoint, compute_settings
 from dl_magics.training.engine.checkpoint import Checkpoint
 from dl_magics.training.engine.compute_settings import ComputeSettings
-from dl_magics.training.engine.device import Device
+from dl_magics.training.engine.device import Device, format_devices
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.steps.budget import CUT
 
@@ -51,9 +51,13 @@ class ResumePoint:
         if not self.checkpoint:
             return fitting
         before = int(self.checkpoint.about["batch_size"])
-        if str(device) == self.state.device:
+        if device.name == self._device_name:
             return before
         return before if self._is_same_kind(device) and before <= fitting else fitting
+
+    def count_devices(self, device: Device) -> int | None:
+        """Return the number of devices that the run began with; None if they are others now."""
+        return self._devices if self._is_same_kind(device) else None
 
     def require_same_run(self, about: Mapping[str, Any], folder: ImageFolder, backend: str) -> None:
         """Raise NotResumable if the data, recipe, weights or backend of the run changed."""
@@ -115,9 +119,17 @@ class ResumePoint:
                 fix="No action is needed: the features are kept.",
             )
 
+    @property
+    def _devices(self) -> int:
+        return int(self.state.compute.get("devices", 1))
+
+    @property
+    def _device_name(self) -> str:
+        return self.state.device.removeprefix(format_devices("", self._devices))
+
     def _is_same_kind(self, device: Device) -> bool:
-        """Compare devices; for CPUs, the number of cores is ignored."""
-        one, other = self.state.device, str(device)
+        """Compare devices; their number is ignored, for CPUs that of the cores."""
+        one, other = self._device_name, device.name
         if device.kind == "cpu":
             one, other = one.partition(",")[0], other.partition(",")[0]
         return one == other

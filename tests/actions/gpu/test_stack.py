@@ -175,6 +175,19 @@ def test_a_partly_visible_set_of_gpus_is_a_warning():
     assert "SEES ONLY 1 of 2" in marks(host)[1]["GPU"].found
 
 
+def test_a_run_uses_all_gpus_but_with_pytorch():
+    host = replace(HOST, gpus=HOST.gpus * 4)
+    names = ("Tesla T4",) * 4
+
+    used = marks(host, seen=FrameworkDevices("3.15.0", "tensorflow", names))[1]["GPU"]
+    idle = marks(host, seen=FrameworkDevices("3.15.0", "torch", names))[1]["GPU"]
+
+    assert used.mark == "✓"
+    assert used.found == "4 × Tesla T4 (15 GB), and tensorflow sees all 4: a run uses them"
+    assert (idle.mark, idle.fix) == ("!", "To use all: %backend jax · or: %backend tf")
+    assert idle.found == "4 × Tesla T4 (15 GB): a run uses one, as Keras does with PyTorch"
+
+
 def test_libraries_that_conda_may_have_under_another_name_are_not_asked_for():
     python = without("nvidia-cudnn-cu12", "nvidia-cuda-runtime-cu12", kind="conda")
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,25 @@ def test_auto_precision_gives_no_warning(asked):
 
 def test_half_precision_with_gain_gives_no_warning():
     assert told(folder(), TENSOR, "mixed_bfloat16", mixed_precision=True) == []
+
+
+@pytest.mark.parametrize(
+    ("backend", "idle", "says", "fix"),
+    [
+        ("torch", ("A10G",) * 3, "one GPU with PyTorch, A10G. Not used: 3 × A10G.", "%backend jax"),
+        ("jax", ("T4",), "of one kind, A10G. Not used: T4.", "%device gpu1"),
+    ],
+)
+def test_gpus_that_are_not_used_are_named_with_what_uses_them(
+    monkeypatch, backend, idle, says, fix
+):
+    monkeypatch.setattr("keras.config.backend", lambda: backend)
+
+    ((code, text, do),) = told(folder(), replace(TENSOR, idle=idle))
+
+    assert code == "idle_gpus"
+    assert says in text
+    assert fix in do
 
 
 def test_half_of_the_files_may_be_invalid():

@@ -171,33 +171,49 @@ except BadSetting as refused:
     ).stdout
 
 
+class Gpu:
+    def __init__(self, platform, name, number):
+        self.platform, self.device_kind, self.id = platform, name, number
+        self.compute_capability = "7.5"
+
+    def memory_stats(self):
+        return {"bytes_limit": (15 + self.id) * GB}
+
+
 class Gpus:
     """Replaces the parts of TensorFlow, JAX and PyTorch that report GPUs."""
 
-    def __init__(self, platform="gpu"):
+    def __init__(self, platform="gpu", names=("Tesla T4",)):
         self.config = self.cuda = self.experimental = self
-        self.platform, self.device_kind, self.compute_capability = platform, "Tesla T4", "7.5"
+        self.platform = platform
+        self.gpus = [Gpu(platform, name, number) for number, name in enumerate(names)]
 
-    def list_physical_devices(self, kind):
-        return [kind]
+    def get_visible_devices(self, kind):
+        return self.gpus
+
+    def get_logical_device_configuration(self, gpu):
+        return None
 
     def get_device_details(self, gpu):
-        return {"device_name": "Tesla T4", "compute_capability": (7, 5)}
+        return {"device_name": gpu.device_kind, "compute_capability": (7, 5)}
 
-    def devices(self):
-        return [self]
-
-    def memory_stats(self):
-        return {"bytes_limit": 15 * GB}
+    def local_devices(self):
+        return self.gpus
 
     def is_available(self):
         return self.platform != "cpu"
 
+    def current_device(self):
+        return 0
+
+    def device_count(self):
+        return len(self.gpus)
+
     def mem_get_info(self):
         return 15 * GB, 16 * GB
 
-    def get_device_name(self):
-        return "Tesla T4"
+    def get_device_name(self, number=0):
+        return self.gpus[number].device_kind
 
     def get_device_capability(self):
         return (7, 5)
@@ -225,6 +241,41 @@ def test_a_gpu_is_detected_with_its_memory_and_precision(monkeypatch, nvidia_smi
     assert device.detect_device() == Device("gpu", "Tesla T4", 15 * GB, "float16")
 
 
+@pytest.mark.parametrize(
+    ("backend", "members"),
+    [
+        ("tensorflow", ("GPU:0", "GPU:2", "GPU:3")),
+        ("jax", ("gpu:0", "gpu:2", "gpu:3")),
+        ("torch", ()),  # Keras computes on one
+    ],
+)
+def test_gpus_of_the_kind_of_the_first_are_used_and_the_others_named(
+    monkeypatch, nvidia_smi, backend, members
+):
+    names = ("Tesla T4", "NVIDIA A10G", "Tesla T4", "Tesla T4")
+    nvidia_smi("20480\n15360\n20480\n20480")
+    monkeypatch.setattr("keras.config.backend", lambda: backend)
+    monkeypatch.setitem(sys.modules, backend, Gpus(names=names))
+
+    found = device.detect_device()
+
+    assert (found.name, found.memory, found.members) == ("Tesla T4", 15 * GB, members)
+    assert str(found) == ("3 × Tesla T4" if members else "Tesla T4")
+    assert found.idle == (("NVIDIA A10G",) if members else names[1:])
+
+
+def test_the_free_memory_is_that_of_the_gpus_that_are_visible(monkeypatch, tmp_path):
+    program = tmp_path / "nvidia-smi"
+    program.write_text('#!/bin/sh\ncase "$*" in *--id=1) echo 8192;; *) echo 1;; esac\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    monkeypatch.setattr("keras.config.backend", lambda: "tensorflow")
+    monkeypatch.setitem(sys.modules, "tensorflow", Gpus())
+
+    assert device.detect_device().memory == 8 * GB
+
+
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_without_a_gpu_the_cpu_is_used(monkeypatch, backend):
     monkeypatch.setattr("keras.config.backend", lambda: backend)
@@ -249,6 +300,7 @@ def test_retracing_warnings_are_hidden_and_others_are_not(caplog):
     logger = logging.getLogger("tensorflow")
 
     with device.hide_retracing_warnings():
+        logger.info("Using MirroredStrategy with devices")
         logger.warning("5 out of the last 5 calls triggered tf.function retracing.")
         logger.warning("The disk is full.")
     logger.warning("Again, retracing.")

@@ -23,9 +23,12 @@ from dl_magics.training.engine.fine_tuning.split_network import (
 )
 from dl_magics.training.engine.fine_tuning.split_store import SplitStore
 from dl_magics.training.engine.heads.examples import Examples
+from dl_magics.training.engine.heads.network import build_head
 from dl_magics.training.engine.heads.training import TrainingState, train_head
 from dl_magics.training.engine.inference.keras_compute import KerasCompute
 from dl_magics.training.engine.networks import Frozen
+from dl_magics.training.engine.parallel import data_parallel
+from dl_magics.training.engine.parallel.training_devices import TrainingDevices
 from dl_magics.training.engine.scanned_images import ScannedImages
 from dl_magics.training.phases import Frame
 from dl_magics.training.storage import spaces
@@ -49,6 +52,7 @@ class FineTuning:
     frozen: Frozen
     split: SplitNetwork
     activations: FeatureStore
+    devices: TrainingDevices
     trained: tuple[Any, Examples] | None = None
 
     @classmethod
@@ -59,6 +63,7 @@ class FineTuning:
         frozen: Frozen,
         precision: str,
         space: Mapping[str, Any],
+        devices: TrainingDevices,
     ) -> FineTuning:
         """Cut the network of a recipe; `space` is what its features depend on.
 
@@ -69,7 +74,7 @@ class FineTuning:
         values = precision.removeprefix("mixed_")
         store = FeatureStore(paths.features, place, split.activations, values)
         spaces.record_user(store.folder, paths.run.name)
-        return cls(frame, paths, frozen, split, store)
+        return cls(frame, paths, frozen, split, store, devices)
 
     def bytes_needed(self, images: ScannedImages) -> dict[Path, int]:
         """Return what is written below each folder beyond a run that trains only a head."""
@@ -77,7 +82,7 @@ class FineTuning:
         return {self.activations.folder: self._missing_bytes(images), self.paths.run: checkpoints}
 
     def describe(self, images: ScannedImages) -> Iterator[Warned]:
-        """Yield what is stored, and where the network is cut if not just below what is trained."""
+        """Yield what is stored, where the network is cut, and which devices do not train it."""
         split, size = self.split, self._missing_bytes(images)
         if split.cut.between:
             yield Warned(
@@ -97,6 +102,7 @@ class FineTuning:
                 fix="Each epoch of the second phase begins there, as do later runs. To give the "
                 "space back: %features",
             )
+        yield from self.devices.describe()
 
     def fill(
         self, features: FeatureStore, found: Device, batch_size: int
@@ -120,8 +126,14 @@ class FineTuning:
         `examples` are those of the head, `saved` is the checkpoint of this phase, if there is one.
         """
         frame, recipe = self.frame, self.frame.recipe
-        trainable = build_trainable(recipe, self.frozen, self.split.cut, head)
-        self.frozen, joint = replace(self.frozen, plain=trainable.plain), trainable.joint
+        with device.hide_retracing_warnings():
+            devices = data_parallel.select_devices(self.devices.members)
+            with devices.scope():
+                # The variables of the head are of one device.
+                copied = self._copy_head(head, examples[0]) if self.devices.members else head
+                trainable = build_trainable(recipe, self.frozen, self.split.cut, copied)
+        self.frozen = replace(self.frozen, plain=trainable.plain)
+        joint = devices.distribute(trainable.joint)
         if standing.phase == "head":
             # The best weights from here on are those of the head with the network as it was.
             standing.best.weights = joint.get_weights()
@@ -157,6 +169,13 @@ class FineTuning:
                 keep=keeper.save_if_due,
                 check_batch=_CHECK_BATCH,
             )
+        if copied is not head:
+            head.set_weights(copied.get_weights())
+
+    def _copy_head(self, head: Any, train: Examples) -> Any:
+        copied = build_head(self.frame.recipe, train.features[:], self.frame.classes)
+        copied.set_weights(head.get_weights())
+        return copied
 
     def _look_at_budget(self, joint: Any, train: Examples) -> None:
         """End the run by its budget, if it has one, that does not suffice for a first step."""

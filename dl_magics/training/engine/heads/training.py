@@ -19,7 +19,7 @@ from dl_magics.training.engine.throughput import Throughput
 
 Stop = Callable[[], bool]
 
-_HEAD_BATCH = 32
+_BATCH = 32
 
 
 @dataclass
@@ -119,7 +119,7 @@ def train_head(
     each epoch once its event was yielded. Where `keeps_first_epoch()` is true at the end, and no
     epoch is complete, the part of the first one is evaluated and kept.
     """
-    size = batch_size if isinstance(batch_size, int) else _HEAD_BATCH
+    size = choose_training_batch(batch_size)
     done = standing.epochs_done * len(train) + standing.means.images
     pace = Throughput(epochs * len(train), done=done)
     best = standing.best
@@ -144,7 +144,7 @@ def train_head(
         if leaves() or not (checked := evaluate_head(head, valid, check_batch, leaves)):
             break
         logs = standing.means.logs | {f"val_{name}": value for name, value in checked.items()}
-        logs["learning_rate"] = float(head.optimizer.learning_rate)
+        logs["learning_rate"] = _read_rate(head)
         if not np.isfinite(list(logs.values())).all():
             yield warn_diverged(epoch, logs["learning_rate"], best, standing.phase)
             break
@@ -156,6 +156,11 @@ def train_head(
         yield from keep(standing)
     if best.weights:
         head.set_weights(best.weights)
+
+
+def choose_training_batch(batch_size: int | str) -> int:
+    """Return the number of images of a training step; `batch_size` is that of the recipe."""
+    return batch_size if isinstance(batch_size, int) else _BATCH
 
 
 def warn_diverged(epoch: int, rate: float, best: Best, phase: Phase = "head") -> Warned:
@@ -183,6 +188,12 @@ def _train_batch(
     reported = {"loss": float(logs[CROSS_ENTROPY]), "accuracy": float(logs["accuracy"])}
     weight = len(chosen) if weights is None else float(weights.sum(dtype=np.float64))
     return reported, len(chosen), weight
+
+
+def _read_rate(head: Any) -> float:
+    from keras import ops
+
+    return float(ops.convert_to_numpy(head.optimizer.learning_rate))
 
 
 def _progress(pace: Throughput, epochs: int, images: int) -> Progressed:

@@ -41,7 +41,8 @@ def find_batch_size(
     if key not in known:
         yield Warned(
             code="finding_batch_size",
-            text=f"The fastest batch size of {recipe.model_name} on {device} is being measured.",
+            text=f"The fastest batch size of {recipe.model_name} on {device.name} is being "
+            "measured.",
             fix=f"This happens once and takes up to {_TIMEOUT_SECONDS:.0f} s. "
             "To go without: batch_size = 256",
         )
@@ -101,7 +102,7 @@ def _describe(recipe: Recipe, device: Device, precision: str) -> str:
     # Another program may use a part of the memory for a while.
     gib = 2 ** max(device.memory.bit_length() - 31, 0)
     network = f"{recipe.model_name} {recipe.image_size} px, {precision}"
-    return f"{network}, {keras.config.backend()} on {device}, {gib} GiB"
+    return f"{network}, {keras.config.backend()} on {device.name}, {gib} GiB"
 
 
 def _load(folder: Path) -> dict[str, int]:

@@ -16,12 +16,12 @@ from dl_magics.training.engine.inference import dispatch
 from dl_magics.training.engine.inference.compute import Features, Fetch
 from dl_magics.training.engine.inference.out_of_memory import is_out_of_memory, release_memory
 
-# The GPU computes one batch while another one waits for it.
+# Each GPU computes one batch while another one waits for it.
 _BATCHES_AHEAD = 2
 
 
 class KerasCompute:
-    """Computes with a frozen network, at most `batch_size` images at a time.
+    """Computes with a frozen network, at most `batch_size` images at a time on each device.
 
     After an out-of-memory error the batch is computed again, in parts of half as many images, of a
     quarter, and so on; later batches too. On a GPU an incomplete batch is filled up, since another
@@ -32,8 +32,8 @@ class KerasCompute:
         self.batch_size = batch_size
         self._device = device
         self._on_gpu = device.kind == "gpu"
-        self.ahead = _BATCHES_AHEAD if self._on_gpu else 0
-        self._start = (dispatch.start_on_gpu if self._on_gpu else dispatch.predict_now)(network)
+        self.ahead = _BATCHES_AHEAD * device.count if self._on_gpu or device.count > 1 else 0
+        self._start = _choose_start(network, device)
         self._warnings: list[Warned] = []
 
     def start(self, inputs: NDArray[Any]) -> Fetch:
@@ -71,7 +71,7 @@ class KerasCompute:
             if not self.batch_size:
                 self.batch_size = 1
                 raise TrainingFailed(
-                    f"{self._device} has too little free memory for a single image.",
+                    f"{self._device.name} has too little free memory for a single image.",
                     fix="End what else uses this memory (%gpu_status shows the GPU), or lower "
                     "image_size.",
                 )
@@ -80,7 +80,7 @@ class KerasCompute:
                 Warned(
                     code="batch_halved",
                     text=f"{before} images at a time did not fit into the memory of "
-                    f"{self._device}: {self.batch_size} at a time do.",
+                    f"{self._device.name}: {self.batch_size} at a time do.",
                     fix=f"Nothing is lost. To start with this number: "
                     f"batch_size = {self.batch_size}",
                 )
@@ -105,3 +105,11 @@ class KerasCompute:
         filled = np.concatenate([inputs, np.zeros((missing, *inputs.shape[1:]), inputs.dtype)])
         fetch = self._start(filled)
         return lambda: fetch()[: len(inputs)]
+
+
+def _choose_start(network: Any, device: Device) -> dispatch.Start:
+    if device.count > 1:
+        return dispatch.start_on_devices(network, device.members)
+    if device.kind == "gpu":
+        return dispatch.start_on_gpu(network)
+    return dispatch.predict_now(network)

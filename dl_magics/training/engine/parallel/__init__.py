@@ -1,0 +1,1 @@
+"""Several devices of one host: which there are, and training on all of them."""

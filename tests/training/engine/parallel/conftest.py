@@ -1,0 +1,4 @@
+"""Modules that are covered by a test of another name.
+
+find_devices: tests/training/engine/test_device.py
+"""
