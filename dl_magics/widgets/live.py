@@ -27,6 +27,10 @@ class LiveWidget(anywidget.AnyWidget):
         self._closed = threading.Event()
         threading.Thread(target=self._keep_beating, daemon=True).start()
 
+    def __repr__(self) -> str:
+        """What a page without widgets shows: an exported notebook, or one that is printed."""
+        return f"Shown while its kernel runs: {self.again}" if self.again else super().__repr__()
+
     def close(self) -> None:
         self._closed.set()
         super().close()

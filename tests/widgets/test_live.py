@@ -32,3 +32,13 @@ def test_a_widget_gives_signs_of_life_until_it_is_closed(monkeypatch):
 
     assert widget.beat == last
     assert widget.again == "%manage_aws"
+
+
+def test_a_page_without_widgets_says_what_shows_it_again():
+    widget = LiveWidget(again="%confusion --run pets")
+
+    shown = widget._repr_mimebundle_()
+    widget.close()
+
+    bundle = shown[0] if isinstance(shown, tuple) else shown
+    assert bundle["text/plain"] == "Shown while its kernel runs: %confusion --run pets"

@@ -23,6 +23,9 @@ _IMAGE = (
 )
 _CAPTION = "font-size: 85%; line-height: 1.35; overflow-wrap: anywhere; margin-top: 4px"
 _QUIET = "opacity: 0.75"
+# On paper a heading stays with its first pictures, and a picture with its name.
+_SUMMARY = "cursor: pointer; break-after: avoid"
+_ITEM = "break-inside: avoid"
 
 
 def draw_lines(finding: Finding) -> list[str]:
@@ -51,7 +54,7 @@ def draw_html(finding: Finding) -> str:
         body = f'<ul style="margin: 4px 0">{rows}</ul>'
     opened = " open" if len(finding.items) <= _MOST_OPEN else ""
     return (
-        f'<details{opened} style="margin: 6px 0"><summary style="cursor: pointer">'
+        f'<details{opened} style="margin: 6px 0"><summary style="{_SUMMARY}">'
         f"<b>{_text(finding.title)}</b> "
         f'<span style="{_QUIET}">{_text(KINDS[finding.kind].why)}</span></summary>'
         f"{body}{more}</details>"
@@ -65,8 +68,9 @@ def _draw_item(item: Item) -> str:
     sides = 2 if item.kept_picture else 1
     width = sides * (PICTURE_SIDE + 48)
     return (
-        f'<div style="width: {width}px"><div style="display: flex; gap: 4px; overflow: hidden">'
-        f'{pictures}</div><div style="{_CAPTION}">{_text(item.path)}'
+        f'<div style="width: {width}px; {_ITEM}">'
+        f'<div style="display: flex; gap: 4px; overflow: hidden">{pictures}</div>'
+        f'<div style="{_CAPTION}">{_text(item.path)}'
         + (f'<br><span style="{_QUIET}">{_text(item.detail)}</span>' if item.detail else "")
         + (f'<br><span style="{_QUIET}">as {_text(item.kept)}</span>' if item.kept else "")
         + "</div></div>"

@@ -52,6 +52,6 @@ def _draw(shown: Shown) -> str:
     first, *others = shown.lines or ("",)
     rest = "".join(f'<br><span style="{QUIET}">{quote_text(line)}</span>' for line in others)
     return (
-        f'<div style="width: {width}px"><div style="display: flex; gap: 4px">'
+        f'<div style="width: {width}px; break-inside: avoid"><div style="display: flex; gap: 4px">'
         f'{pictures}</div><div style="{_CAPTION}">{quote_text(first)}{rest}</div></div>'
     )

@@ -17,8 +17,16 @@ _MOST_IN_TEXT, _WIDEST_TEXT = 10, 100
 _RIGHT, _WRONG = "25, 118, 210", "230, 81, 0"
 # A cell is never so dark that the text of a theme could not be read on it.
 _DARKEST = 0.45
-_CELL = "text-align: center; padding: 4px 10px; border: 1px solid #8884"
-_HEAD = "text-align: left; padding: 4px 10px; font-weight: 600; overflow-wrap: break-word"
+_CELL = "text-align: center; padding: 4px 5px; border: 1px solid #8884"
+# `break-word`, not `anywhere`: on a narrow page or on paper each name would be a column of letters.
+_HEAD = "text-align: left; padding: 4px 6px; font-weight: 600; overflow-wrap: break-word"
+_COLUMN = f"{_HEAD}; text-align: center"
+# From the bottom to the top: so many columns fit on a page of paper.
+_MANY_COLUMNS, _SHORT_NAME = 6, 3
+_UPRIGHT = (
+    "text-align: left; padding: 10px 2px; font-weight: 600; white-space: nowrap; "
+    "writing-mode: vertical-rl; transform: rotate(180deg)"
+)
 
 
 @dataclass(frozen=True)
@@ -115,9 +123,15 @@ class ConfusionMatrix:
     def format_html(self) -> str:
         """Return the matrix as HTML, with numbers in place of long names as heads."""
         columns, labels, zero = _label(self.classes)
+        is_many = len(columns) > _MANY_COLUMNS and max(map(len, columns)) > _SHORT_NAME
+        style = _UPRIGHT if is_many else _COLUMN
         heads = "".join(
-            f'<th scope="col" style="{_HEAD}; text-align: center">{quote_text(name)}</th>'
-            for name in (*columns, "right", "95 % interval")
+            f'<th scope="col" style="{each}">{quote_text(name)}</th>'
+            for name, each in (
+                *((name, style) for name in columns),
+                ("right", _COLUMN),
+                ("95 % interval", _COLUMN),
+            )
         )
         body = "".join(
             f'<tr><th scope="row" style="{_HEAD}; white-space: nowrap">{quote_text(label)}</th>'

@@ -107,7 +107,7 @@ def _draw_values(title: str, values: Mapping[str, Any]) -> str:
     rows = "".join(
         f'<tr><th scope="row">{_text(name)}</th><td><code>{_text(_format(value))}</code></td></tr>'
         for name, value in values.items()
-        if name != "head"
+        if name != "head" and (name != "head_names" or value)
     )
     return f'<h2>{title}</h2><table class="values"><tbody>{rows}</tbody></table>'
 
