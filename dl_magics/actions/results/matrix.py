@@ -23,6 +23,8 @@ _HEAD = "text-align: left; padding: 4px 6px; font-weight: 600; overflow-wrap: br
 _COLUMN = f"{_HEAD}; text-align: center"
 # From the bottom to the top: so many columns fit on a page of paper.
 _MANY_COLUMNS, _SHORT_NAME = 6, 3
+_NARROW = "text-align: center; padding: 4px 3px; font-weight: 600"
+_ONE_LINE, _MOST_WITH_ONE_LINE = "; white-space: nowrap", 12
 _UPRIGHT = (
     "text-align: left; padding: 10px 2px; font-weight: 600; white-space: nowrap; "
     "writing-mode: vertical-rl; transform: rotate(180deg)"
@@ -123,8 +125,10 @@ class ConfusionMatrix:
     def format_html(self) -> str:
         """Return the matrix as HTML, with numbers in place of long names as heads."""
         columns, labels, zero = _label(self.classes)
-        is_many = len(columns) > _MANY_COLUMNS and max(map(len, columns)) > _SHORT_NAME
-        style = _UPRIGHT if is_many else _COLUMN
+        style = _COLUMN
+        if len(columns) > _MANY_COLUMNS:
+            style = _UPRIGHT if max(map(len, columns)) > _SHORT_NAME else _NARROW
+        line = _ONE_LINE if len(columns) <= _MOST_WITH_ONE_LINE else ""
         heads = "".join(
             f'<th scope="col" style="{each}">{quote_text(name)}</th>'
             for name, each in (
@@ -134,8 +138,8 @@ class ConfusionMatrix:
             )
         )
         body = "".join(
-            f'<tr><th scope="row" style="{_HEAD}; white-space: nowrap">{quote_text(label)}</th>'
-            f"{_draw_row(at, row, zero)}{_draw_cells(result)}</tr>"
+            f'<tr><th scope="row" style="{_HEAD}{line}">{quote_text(label)}</th>'
+            f"{_draw_row(at, row, zero)}{_draw_cells(result, line)}</tr>"
             for at, (label, row, result) in enumerate(
                 zip(labels, self.rows, self.describe_results(), strict=True)
             )
@@ -180,5 +184,5 @@ def _draw_row(at: int, row: Sequence[int], zero: str) -> str:
     return "".join(cells)
 
 
-def _draw_cells(texts: Sequence[str]) -> str:
-    return "".join(f'<td style="{_CELL}; white-space: nowrap">{text}</td>' for text in texts)
+def _draw_cells(texts: Sequence[str], line: str) -> str:
+    return "".join(f'<td style="{_CELL}{line}">{text}</td>' for text in texts)

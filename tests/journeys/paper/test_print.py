@@ -56,7 +56,7 @@ def test_a_matrix_in_a_notebook_is_printed_with_its_names_in_one_piece(paper, fo
     paper.set_content(f"<body style='margin: 0; font: 13px sans-serif'>{html}")
 
     assert paper.evaluate(RIGHT) <= WIDTH
-    assert max(paper.evaluate(HEIGHTS)) < 50  # two lines
+    assert max(paper.evaluate(HEIGHTS)) < 66  # three lines
 
 
 def test_no_picture_of_the_gallery_is_cut_at_the_end_of_a_page(paper):
