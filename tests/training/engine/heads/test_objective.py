@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dl_magics.errors import BadSetting
-from dl_magics.training.engine.heads import objective
+from dl_magics.training.engine.heads import network, objective
 from dl_magics.training.engine.heads.examples import Examples
 from dl_magics.training.engine.heads.scores import evaluate_head
 from dl_magics.training.recipe import optimizers
@@ -94,3 +94,17 @@ def test_an_unknown_argument_of_an_optimizer_is_refused():
     assert "cannot build optimizer = {'class_name': 'sgd'" in happened
     assert "momentun" in happened.rpartition("}}: ")[2]
     assert fix == "  Its arguments: https://keras.io/api/optimizers/sgd"
+
+
+@pytest.mark.parametrize("heads", [1, 2])
+def test_the_training_step_is_traced_once_for_all_batches_of_a_size(heads, monkeypatch):
+    recipe = Recipe(data="photos", dense=(4,), dropout=0.5, heads=heads)
+    features = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+    head = network.build_head(recipe, features, classes=3)
+    step, traced = head.train_step, []
+    monkeypatch.setattr(head, "train_step", lambda data: traced.append(1) or step(data))
+
+    for _ in range(3):
+        head.train_on_batch(features, np.arange(6) % 3)
+
+    assert len(traced) == 1
