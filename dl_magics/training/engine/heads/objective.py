@@ -40,7 +40,11 @@ def compile_head(head: Any, recipe: Recipe, rate: float | None = None) -> None:
     )
     # TensorFlow traces the training step once more if its first call creates variables.
     head.optimizer.build(head.trainable_variables)
-    if keras.config.backend() == "tensorflow":
+    # (On several devices, `data_parallel` creates those of the metrics.)
+    if (
+        keras.config.backend() == "tensorflow"
+        and head.distribute_strategy.num_replicas_in_sync == 1
+    ):
         logits = keras.ops.zeros((1, *head.output.shape[1:]))
         head.compute_metrics(None, keras.ops.zeros(1, "int64"), logits)
 
