@@ -32,6 +32,9 @@ if sys.argv[1] == "tensorflow":
 
 import keras
 
+if sys.argv[1] == "jax":
+    import jax
+
 from dl_magics.runs import log
 from dl_magics.runs.events import EpochEnded
 from dl_magics.training import recorder
@@ -84,11 +87,26 @@ def use_missing_device():
     return ""
 
 
+class Watched(layers.Layer):
+    \"\"\"Notes how many images a device gets in a training step.\"\"\"
+
+    sizes = set()
+
+    def call(self, images, training=False):
+        if training and keras.config.backend() == "tensorflow":
+            self.sizes.add(images.shape[0])
+        elif training and isinstance(images, jax.core.Tracer):
+            jax.debug.inspect_array_sharding(
+                images, callback=lambda found: self.sizes.add(found.shard_shape(images.shape)[0])
+            )
+        return images
+
+
 def train_epoch(recipe, members, weights):
     devices = select_devices(members)
     with devices.scope():
         pixels = keras.Input((32, 32, 3))
-        flat = layers.GlobalAveragePooling2D()(make_network()(pixels))
+        flat = layers.GlobalAveragePooling2D()(make_network()(Watched()(pixels)))
         # TensorFlow's devices draw their own numbers, JAX's those of one device.
         if recipe.dropout and keras.config.backend() == "jax":
             flat = layers.Dropout(recipe.dropout, seed=3)(flat)
@@ -114,10 +132,12 @@ def compare_epochs():
     recipe = tiny_keras.recipe(data, dropout=0.5, learning_rate=0.01)
     with device.hide_retracing_warnings():
         begun, alone, expected = train_epoch(recipe, (), None)
+        Watched.sizes.clear()
         _, shared, made = train_epoch(recipe, found.members, begun)
     return {
         "one": alone,
         "two": shared,
+        "sizes": sorted(each for each in Watched.sizes if each),
         "moved": max(float(np.abs(a - b).max()) for a, b in zip(begun, made, strict=True)),
         "apart": max(float(np.abs(a - b).max()) for a, b in zip(expected, made, strict=True)),
     }
@@ -248,6 +268,13 @@ def test_an_epoch_gives_the_numbers_of_one_device(seen):
     assert epoch["moved"] > 0.01
     assert epoch["apart"] < 1e-4
     assert epoch["two"] == pytest.approx(epoch["one"], rel=1e-4)
+
+
+def test_each_device_gets_half_of_a_batch_that_can_be_divided(seen):
+    sizes = seen["epoch"]["sizes"]
+
+    assert 8 in sizes
+    assert 16 not in sizes
 
 
 def test_a_run_says_how_many_devices_it_uses(seen):
