@@ -1,11 +1,14 @@
 """Compare `unfreeze` with the Keras guide's fine-tuning: same images, layers, head and epochs.
 
     python benchmarks/unfreeze.py DATA [--image-size 128] [--unfreeze block5] [--weights F]
+    python benchmarks/unfreeze.py DATA --only-accuracy --seeds 3 [--photos 100]
 
 The guide https://keras.io/guides/transfer_learning makes layers of the network trainable and trains
 the whole model on `image_dataset_from_directory` once more. Each side runs in a fresh process, one
 after the other, in float32. The seconds are those of the last of two epochs, validation included.
-With --seeds N, `%%finetune` also trains with the head alone and with `unfreeze`, for N seeds.
+With --seeds N, `%%finetune` also trains with the head alone and with `unfreeze`, for N seeds; with
+--photos N on so many photos of each class, others for each seed, and on all of valid/.
+--only-accuracy leaves the Keras guide out.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -84,6 +89,18 @@ def run_fresh(code: str, home: str, *arguments: object) -> dict[str, float]:
     return found
 
 
+def choose_photos(data: Path, count: int, seed: int, to: Path) -> Path:
+    """Copy some photos of each class of train/, and all of valid/; return the folder."""
+    generator = random.Random(seed)
+    for folder in sorted(data.glob("train/*")):
+        files = sorted(folder.iterdir())
+        (to / "train" / folder.name).mkdir(parents=True)
+        for file in generator.sample(files, min(count, len(files))):
+            shutil.copy(file, to / "train" / folder.name)
+    (to / "valid").symlink_to(data / "valid")
+    return to
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("data")
@@ -92,21 +109,32 @@ def main() -> None:
     parser.add_argument("--weights", default="imagenet")
     parser.add_argument("--seeds", type=int, default=0)
     parser.add_argument("--augment", type=int, default=0)
+    parser.add_argument("--photos", type=int, default=0)
+    parser.add_argument("--only-accuracy", action="store_true")
     options = parser.parse_args()
     print(describe_machine())
     with tempfile.TemporaryDirectory() as home:
         data = str(Path(options.data).resolve())
         common = [data, options.image_size, options.unfreeze, options.weights, home]
         once = {"heads": 1, "epochs": 1, "unfreeze": options.unfreeze, "unfreeze_epochs": 2}
-        ours = run_fresh(OURS, home, common, once)["seconds"]
-        guide = run_fresh(GUIDE, home, common)["seconds"]
-        print(f"an epoch of the Keras guide: {guide:6.1f} s")
-        print(f"an epoch of unfreeze:        {ours:6.1f} s: {guide / ours:.1f} times", flush=True)
+        if not options.only_accuracy:
+            ours = run_fresh(OURS, home, common, once)["seconds"]
+            guide = run_fresh(GUIDE, home, common)["seconds"]
+            print(f"an epoch of the Keras guide: {guide:6.1f} s")
+            print(
+                f"an epoch of unfreeze:        {ours:6.1f} s: {guide / ours:.1f} times", flush=True
+            )
+        chosen = dict.fromkeys(range(1, options.seeds + 1), data)
+        if options.photos:
+            for seed in chosen:
+                to = Path(home, f"photos {seed}")
+                chosen[seed] = str(choose_photos(Path(data), options.photos, seed, to))
         for name, more in (("head", {}), ("unfreeze", {"unfreeze": options.unfreeze})):
             accuracies = []
-            for seed in range(1, options.seeds + 1):
+            for seed, photos in chosen.items():
                 settings = {"seed": seed, "augment": options.augment, **more}
-                accuracies.append(run_fresh(OURS, home, common, settings)["accuracy"])
+                asked = [photos, *common[1:]]
+                accuracies.append(run_fresh(OURS, home, asked, settings)["accuracy"])
                 print(f"{name}, seed {seed}: {accuracies[-1]:.4f}", flush=True)
             if accuracies:
                 print(f"{name}: mean {sum(accuracies) / len(accuracies):.4f}", flush=True)

@@ -108,9 +108,14 @@ class FinetuneMagics(Magics):
                                             and with Theano
             unfreeze            None        what is trained after the head, together with it: from
                                             a block or layer on ("block5"), or a number of the last
-                                            layers; None is nothing
+                                            layers, of a vision transformer of its last blocks;
+                                            None is nothing
+            lora_rank           None        trains adapters (LoRA) of this rank on the queries and
+                                            values of attention in place of the weights: in all
+                                            blocks, or from unfreeze on; 4 is usual
             unfreeze_epochs     3           epochs of what is unfrozen
-            fine_learning_rate  1e-05       of the optimizer, for what is unfrozen
+            fine_learning_rate  None        of the optimizer, for what is unfrozen; None is 1e-05,
+                                            or 0.0001 with lora_rank
             dense               [256]       sizes of the hidden layers of the head; [] for none
             dropout             0.5         fraction of units to drop in the head
             pooling             "avg"       input of the head: the mean or the maximum of each

@@ -83,7 +83,8 @@ class RunState:
         """The number of epochs that the recipe asks for; training may end earlier."""
         if self.phase == "unfrozen" and self.unit == "epochs":
             return self.epochs_before + self.total
-        more = self.recipe.get("unfreeze_epochs", 0) if self.recipe.get("unfreeze") else 0
+        tunes = self.recipe.get("unfreeze") or self.recipe.get("lora_rank")
+        more = self.recipe.get("unfreeze_epochs", 0) if tunes else 0
         return int(self.recipe.get("epochs", 0)) + int(more)
 
     @property

@@ -72,13 +72,7 @@ parser.add_argument("--weights", required=True, help="the file of the pretrained
 """
 
 _UNFROZEN = """\
-# Then the last layers of the network, together with the head; normalizations stay as they are.
-base.trainable = True
-first = {first}
-for number, layer in enumerate(base.layers):
-    is_frozen = number < first or isinstance(layer, keras.layers.BatchNormalization)
-    layer.trainable = not is_frozen
-network = keras.Model(pixels, head(frozen(pixels)))
+{choose}network = keras.Model(pixels, head(frozen(pixels)))
 network.compile({fine_optimizer}, {loss}, metrics={metrics})
 {prepare}network.fit(
     {train}, epochs={epochs}, validation_data={valid},
@@ -174,13 +168,10 @@ def _write_script(
 
 
 def _unfrozen(recipe: Recipe) -> str:
-    if recipe.unfreeze is None:
+    if not recipe.trains_network:
         return ""
-    first = f"len(base.layers) - {recipe.unfreeze}"
-    if isinstance(recipe.unfreeze, str):
-        first = f"[each.name.startswith({recipe.unfreeze!r}) for each in base.layers].index(True)"
     return _UNFROZEN.format(
-        first=first,
+        choose=network_code.write_trainable(recipe),
         epochs=recipe.unfreeze_epochs,
         patience=recipe.patience,
         **keras_code.write_fine_tuning(recipe),

@@ -136,7 +136,10 @@ def test_a_second_phase_counts_on_where_it_is_resumed():
 def test_a_recipe_with_a_second_phase_asks_for_the_epochs_of_both():
     recipe = {"epochs": 2, "unfreeze": 4, "unfreeze_epochs": 3}
 
+    adapters = {"epochs": 2, "lora_rank": 4, "unfreeze_epochs": 3}
+
     assert replay_events(run_events.make_events(**recipe)).epochs_asked == 5
+    assert replay_events(run_events.make_events(**adapters)).epochs_asked == 5
     assert replay_events(run_events.make_events(epochs=2, unfreeze_epochs=3)).epochs_asked == 2
 
 

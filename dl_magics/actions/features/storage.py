@@ -75,6 +75,7 @@ class Occupied:
     spaces: tuple[FeatureSpace, ...]
     runs: tuple[RunFolder, ...]
     weights: int
+    models: int
     free: int
 
     @classmethod
@@ -85,6 +86,7 @@ class Occupied:
             tuple(map(FeatureSpace.from_json, values["spaces"])),
             tuple(RunFolder(**each) for each in values["runs"]),
             int(values["weights"]),
+            int(values["models"]),
             int(values["free"]),
         )
 
@@ -95,6 +97,7 @@ class Occupied:
             "features": sum(each.size for each in self.spaces),
             "runs": sum(each.size for each in self.runs),
             "weights": self.weights,
+            "models of your own": self.models,
         }
         listed = ", ".join(f"{name} {format_size(size)}" for name, size in parts.items())
         return f"On {self.where}: {listed}; {format_size(self.free)} are free."

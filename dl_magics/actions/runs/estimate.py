@@ -15,6 +15,7 @@ from dl_magics.core import money, table
 from dl_magics.core.scaling.rates import Range, estimate_rate
 from dl_magics.data.folders import find_images
 from dl_magics.errors import BadData, BadSetting
+from dl_magics.training.recipe import hub_presets, trained
 from dl_magics.training.recipe.recipe import Recipe
 
 _START, _EPOCH_IMAGE, _END = (8.0, 60.0), (1e-4, 5e-3), (1.0, 10.0)
@@ -25,6 +26,7 @@ _LEAST_SECONDS = 30
 # Of a shorter run, the start of another instance takes more than it saves.
 _LONG = 600
 _FEATURE_BYTES, _LIVE_BYTES = 4, 4 * 4 * 64
+_MOST_FEATURES = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,7 @@ class Estimate:
     parts: Mapping[str, Range]
     basis: str
     memory: str
+    trained: str = ""
     price: float | None = None
     price_day: str = ""
     budget: float | None = None
@@ -62,6 +65,7 @@ class Estimate:
             self.subject,
             f"time: {_format(self.seconds)} {count}".rstrip() + f" ({parts})",
             f"speed: {self.basis}",
+            *([f"trained: {self.trained}"] if self.trained else []),
             f"memory: {self.memory}",
             f"price: {self._price_text()}",
             *([self.others] if self.others else []),
@@ -125,7 +129,7 @@ def estimate_run(recipe: Recipe, place: TrainingPlace) -> Estimate:
     epoch_image = _span(each.epoch_image for each in speeds) or _EPOCH_IMAGE
     least_epochs = min(recipe.epochs, recipe.patience + 1)
     unfrozen = {}
-    if recipe.unfreeze is not None:
+    if recipe.trains_network:
         step = _span(each.unfrozen_image for each in speeds) or (
             image[0] * _UNFROZEN[0],
             image[1] * _UNFROZEN[1],
@@ -147,6 +151,7 @@ def estimate_run(recipe: Recipe, place: TrainingPlace) -> Estimate:
         parts=parts,
         basis=_describe_basis(recipe, type_, speeds),
         memory=_describe_memory(recipe, views),
+        trained=trained.describe_trained(recipe),
         price=host.get("dollars_per_hour"),
         price_day=str(host.get("price_day", "")),
         budget=recipe.budget,
@@ -215,8 +220,10 @@ def _describe_basis(recipe: Recipe, type_: str, speeds: Sequence[Speed]) -> str:
 
 
 def _describe_memory(recipe: Recipe, views: int) -> str:
-    size = recipe.image_size
-    values = (size // 32) ** 2 * 512 if recipe.pooling is None else 512
+    size, width, most = recipe.image_size, _count_features(recipe), ""
+    if not width:
+        width, most = _MOST_FEATURES, "up to "
+    values = (size // 32) ** 2 * width if recipe.pooling is None else width
     features = views * values * _FEATURE_BYTES / 1e6
     image = size * size * _LIVE_BYTES / 2**20
     asked: Any = recipe.batch_size
@@ -226,9 +233,17 @@ def _describe_memory(recipe: Recipe, views: int) -> str:
         else f"{asked * image / 1024:.1f} GiB for batches of {asked}"
     )
     return (
-        f"{image:.0f} MiB of the device for each image of a batch, {batch}; the features of VGG16 "
-        f"take {features:,.1f} MB of disk and memory"
+        f"{image:.0f} MiB of the device for each image of a batch, {batch}; the features take "
+        f"{most}{features:,.1f} MB of disk and memory"
     )
+
+
+def _count_features(recipe: Recipe) -> int:
+    """Return the number of features of an image, as far as it is known; else 0."""
+    if recipe.model in ("VGG16", "VGG19"):
+        return 512
+    preset = hub_presets.PRESETS.get(recipe.model)
+    return preset.width if preset else 0
 
 
 def _format(seconds: Range) -> str:

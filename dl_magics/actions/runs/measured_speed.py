@@ -58,6 +58,9 @@ def _measure(name: str, state: RunState, events: tuple[Event, ...], recipe: Reci
     computed = began[0].total - began[0].kept if began else 0
     seconds = state.seconds
     images = sum(state.counts["train"].values())
+    same = all(
+        state.recipe.get(each) == getattr(recipe, each) for each in ("unfreeze", "lora_rank")
+    )
 
     def per_image(phase: str) -> float | None:
         trained = images * sum(each["phase"] == phase for each in state.epochs)
@@ -69,5 +72,5 @@ def _measure(name: str, state: RunState, events: tuple[Event, ...], recipe: Reci
         seconds.get("features", 0.0) / computed if computed >= _FEWEST_IMAGES else None,
         per_image("head"),
         seconds.get("evaluate", 0.0),
-        per_image("unfrozen") if state.recipe.get("unfreeze") == recipe.unfreeze else None,
+        per_image("unfrozen") if same else None,
     )

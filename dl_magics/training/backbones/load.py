@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from dl_magics.errors import BadSetting
 from dl_magics.training.backbones import hub, own
 from dl_magics.training.backbones.backbone import SCALES, Backbone
 from dl_magics.training.recipe.applications import Application
@@ -22,21 +21,14 @@ def require_usable(recipe: Recipe) -> None:
     Raises
     ------
     BadSetting
-        where a file that it names does not exist, or its network cannot be cut to be unfrozen.
+        where a file that it names does not exist.
     NotInstalled
         where KerasHub is needed and not installed.
     """
     model = find_pretrained(recipe.model)
     weights.require_file(recipe.weights)
-    if not isinstance(model, HubPreset):
-        return
-    if recipe.unfreeze is not None:
-        raise BadSetting(
-            f"unfreeze = {recipe.unfreeze!r}: KerasHub has the blocks of {recipe.model} inside one "
-            "layer, within which it cannot be cut.",
-            fix="Leave unfreeze out · or use a model of keras.applications.",
-        )
-    hub.require_installed(f"model = {recipe.model!r}")
+    if isinstance(model, HubPreset):
+        hub.require_installed(f"model = {recipe.model!r}")
 
 
 def load_backbone(model: Pretrained, size: int, path: str | None, folder: Path) -> Backbone:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dl_magics.training.backbones.backbone import SCALES
 from dl_magics.training.recipe import pretrained
 from dl_magics.training.recipe.applications import Preprocessing
-from dl_magics.training.recipe.hub_presets import Architecture, HubPreset
+from dl_magics.training.recipe.hub_presets import PROJECTIONS, Architecture, HubPreset
 from dl_magics.training.recipe.own_model import FROZEN, OwnModel
 from dl_magics.training.recipe.recipe import Recipe
 
@@ -30,6 +30,33 @@ _OWN = """\
 x = pixels
 model = keras.saving.load_model({path!r}, compile=False)
 base = {base}"""
+
+_LAST_LAYERS = """\
+# Then the last layers of the network, together with the head; normalizations stay as they are.
+base.trainable = True
+first = {first}
+for number, layer in enumerate(base.layers):
+    is_frozen = number < first or isinstance(layer, keras.layers.BatchNormalization)
+    layer.trainable = not is_frozen
+"""
+
+_LAST_BLOCKS = """\
+# Then the last blocks of the network, together with the head.
+import re
+
+base.trainable = True
+{adapters}paths = [each.path.split("/") for each in base.variables]
+blocks = [each for path in paths for each in path if re.search(r"(block|layers|stage)_\\d+$", each)]
+first = {first}
+for number, variable in enumerate(base.variables):
+    variable.trainable = number >= first{only}
+"""
+
+_ADAPTERS = """\
+for layer in base._flatten_layers(include_self=False):
+    if layer.name in {names}:
+        layer.enable_lora({rank})
+"""
 
 _MEAN_OF_ALL = """\
 x = x if len(x.shape) == 2 else keras.ops.mean(x, tuple(range(1, len(x.shape) - 1)))
@@ -74,6 +101,24 @@ def write_pooling(recipe: Recipe) -> str:
     if isinstance(model, OwnModel) and recipe.pooling == "avg":
         return _MEAN_OF_ALL
     return f"x = keras.layers.{_POOLING[recipe.pooling]}2D()(x)\n" if recipe.pooling else ""
+
+
+def write_trainable(recipe: Recipe) -> str:
+    """Return the lines that choose which weights of `base` are trained after the head."""
+    model, wanted = pretrained.find_pretrained(recipe.model), recipe.unfreeze
+    is_hub = isinstance(model, HubPreset)
+    if not recipe.lora_rank and not (is_hub and model.architecture.projections):
+        first = f"len(base.layers) - {wanted}"
+        if isinstance(wanted, str):
+            first = f"[each.name.startswith({wanted!r}) for each in base.layers].index(True)"
+        return _LAST_LAYERS.format(first=first)
+    name = repr(wanted) if isinstance(wanted, str) else f"list(dict.fromkeys(blocks))[-{wanted}]"
+    adapters = _ADAPTERS.format(names=tuple(sorted(PROJECTIONS)), rank=recipe.lora_rank)
+    return _LAST_BLOCKS.format(
+        adapters=adapters if recipe.lora_rank else "",
+        first="0" if wanted is None else f"[{name} in path for path in paths].index(True)",
+        only=' and "lora" in variable.path' if recipe.lora_rank else "",
+    )
 
 
 def _write_hub_pooling(pooling: str | None, architecture: Architecture) -> str:

@@ -23,6 +23,7 @@ from dl_magics.errors import DamagedRun, NotResumable
 from dl_magics.runs import checkpoint_request
 from dl_magics.runs.events import CheckpointSaved, Event
 from dl_magics.store import atomic
+from dl_magics.training.engine.heads.learned import list_changing
 from dl_magics.training.engine.heads.training import Best, Means, TrainingState
 
 FILE_NAME = "checkpoint.npz"
@@ -157,8 +158,11 @@ class CheckpointSaver:
 
 
 def _variables(head: Any) -> list[Any]:
-    """Return the weights, the seeds of layers such as Dropout, and the slots of the optimizer."""
-    return [*head.variables, *head.optimizer.variables]
+    """Return the weights, the seeds of layers such as Dropout, and the slots of the optimizer.
+
+    Weights that training does not change are those of the pretrained network.
+    """
+    return [*list_changing(head, head.variables), *head.optimizer.variables]
 
 
 def _packed(checkpoint: Checkpoint) -> bytes:

@@ -129,7 +129,7 @@ class _KerasSteps:
         store = FeatureStore(self.paths.features, space, frozen.features)
         spaces.record_user(store.folder, self.paths.run.name)
         tuning = None
-        if recipe.unfreeze is not None:
+        if recipe.trains_network:
             devices = TrainingDevices(
                 found,
                 choose_training_batch(recipe.batch_size),

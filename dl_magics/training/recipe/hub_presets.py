@@ -22,7 +22,8 @@ class Architecture:
 
     `step` is what its image size is a multiple of, 0 where it is that of the preset. `pooling` is
     how its authors make features of its output; `prefix` is the number of tokens before those of
-    the patches. `license` is "" where it differs between presets or is not known.
+    the patches. `projections` are the layers in attention that compute queries and values, if it
+    has any. `license` is "" where it differs between presets or is not known.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Architecture:
     step: int
     pooling: str
     prefix: int
+    projections: tuple[str, ...]
     license: str
 
     @property
@@ -51,13 +53,20 @@ class Architecture:
 
 @dataclass(frozen=True, slots=True)
 class HubPreset:
-    """A pretrained backbone of KerasHub; `size` is its usual image size, `page` where it is."""
+    """A pretrained backbone of KerasHub; `size` is its usual image size, `page` where it is.
+
+    `blocks` have attention of so many `heads`, on tokens of so many values, `width`; 0 where they
+    are not all alike.
+    """
 
     name: str
     architecture: Architecture
     size: int
     parameters: int
     page: str
+    blocks: int = 0
+    width: int = 0
+    heads: int = 0
 
     @property
     def smallest(self) -> int:
@@ -74,6 +83,19 @@ class HubPreset:
     def download_bytes(self) -> int:
         """About how large its weights are."""
         return _BYTES_PER_PARAMETER * self.parameters
+
+    def count_adapters(self, rank: int, blocks: int | None = None) -> int:
+        """Return the number of values of LoRA adapters on its last blocks, by default all; or 0.
+
+        Keras has queries and values of attention as arrays (width, heads, width of a head), but
+        those of DINOv3 as (width, width). SigLIP pools by one more attention.
+        """
+        if not self.blocks:
+            return 0
+        is_flat = "query" not in self.architecture.projections
+        size = 2 * self.width if is_flat else self.width * self.heads + self.width // self.heads
+        attentions = min(blocks or self.blocks, self.blocks) + self.architecture.returns_vectors
+        return 2 * rank * size * attentions
 
     def describe(self) -> str:
         """Return a sentence that names its license, to be read before it is downloaded."""
@@ -98,6 +120,7 @@ ARCHITECTURES = {
         int(row["step"]),
         row["pooling"],
         int(row["prefix"]),
+        tuple(row["projections"].split()),
         row["license"],
     )
     for row in _read("hub_architectures.csv")
@@ -110,6 +133,10 @@ PRESETS = {
         int(row["size"]),
         int(row["parameters"]),
         row["page"],
+        *(int(row[name] or 0) for name in ("blocks", "width", "heads")),
     )
     for row in _read("hub_presets.csv")
 }
+
+PROJECTIONS = frozenset(name for each in ARCHITECTURES.values() for name in each.projections)
+"""The names of all layers that compute queries and values, as Keras' own attention has them."""

@@ -73,6 +73,18 @@ def require_pooling(model: Pretrained, pooling: str | None) -> None:
         )
 
 
+def require_attention(model: Pretrained, rank: int) -> None:
+    """Raise BadSetting where a model is known to have no attention, which adapters are for."""
+    if isinstance(model, OwnModel):
+        return
+    if not isinstance(model, HubPreset) or not model.architecture.projections:
+        raise BadSetting(
+            f"lora_rank = {rank}: {model.name} has no queries and values for adapters.",
+            fix="Train its last layers themselves: unfreeze = 4 · or use a vision transformer: "
+            'model = "dinov2_small"',
+        )
+
+
 def describe(model: Pretrained) -> str:
     """Return what must be said before a model is used, in one line; "" for `keras.applications`."""
     return "" if isinstance(model, Application) else model.describe()

@@ -12,6 +12,10 @@ from dl_magics.errors import BadSetting
 from dl_magics.training.recipe import optimizers, own_model, pretrained
 from dl_magics.training.recipe.settings import NOT_SUPPORTED_YET, SETTINGS
 
+_FINE_RATE = 1e-5
+# Adapters begin at zero, and best learn about ten times as fast as the weights themselves.
+_LORA_RATE = 1e-4
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -34,8 +38,9 @@ class Recipe:
     class_weight: str | Mapping[str, float] | None = None
     heads: int | str = "auto"
     unfreeze: str | int | None = None
+    lora_rank: int | None = None
     unfreeze_epochs: int = 3
-    fine_learning_rate: float = 1e-5
+    fine_learning_rate: float | None = None
     dense: tuple[int, ...] = (256,)
     dropout: float = 0.5
     pooling: str | None = "avg"
@@ -56,6 +61,17 @@ class Recipe:
     def model_name(self) -> str:
         """The model as it is called in a sentence or a name: of a file, without its folder."""
         return PurePath(self.model).name if own_model.is_own_model(self.model) else self.model
+
+    @property
+    def trains_network(self) -> bool:
+        """Whether layers of the network are trained after the head."""
+        return self.unfreeze is not None or self.lora_rank is not None
+
+    @property
+    def fine_rate(self) -> float:
+        """The learning rate of what is unfrozen."""
+        usual = _FINE_RATE if self.lora_rank is None else _LORA_RATE
+        return usual if self.fine_learning_rate is None else self.fine_learning_rate
 
     def to_json(self) -> dict[str, Any]:
         """Return the recipe as JSON types; `dense` becomes a list."""
@@ -97,6 +113,9 @@ def check_settings(
             f"weights = {quote_value(values['weights'])}: {model.name} has its own weights.",
             fix="Leave weights out.",
         )
+    rank = values.get("lora_rank")
+    if rank is not None:
+        pretrained.require_attention(model, rank)
     values.setdefault("pooling", pretrained.default_pooling(model))
     pretrained.require_pooling(model, values["pooling"])
     return Recipe(

@@ -76,11 +76,19 @@ SETTINGS: dict[str, Setting] = {
             validators.one_of(None),
         ),
         'what is trained after the head, together with it: from a block or layer on ("block5"), or '
-        "a number of the last layers; None is nothing",
+        "a number of the last layers, of a vision transformer of its last blocks; None is nothing",
+    ),
+    "lora_rank": Setting(
+        None,
+        validators.either(validators.whole(1, 256), validators.one_of(None)),
+        "trains adapters (LoRA) of this rank on the queries and values of attention in place of "
+        "the weights: in all blocks, or from unfreeze on; 4 is usual",
     ),
     "unfreeze_epochs": Setting(3, validators.whole(1, 100_000), "epochs of what is unfrozen"),
     "fine_learning_rate": Setting(
-        1e-5, validators.number(0, 100), "of the optimizer, for what is unfrozen"
+        None,
+        validators.either(validators.number(0, 100), validators.one_of(None)),
+        "of the optimizer, for what is unfrozen; None is 1e-05, or 0.0001 with lora_rank",
     ),
     "dense": Setting(
         (256,), validators.sizes, "sizes of the hidden layers of the head; [] for none"

@@ -1,4 +1,4 @@
-"""What the features, runs and weights of one computer occupy, as JSON values.
+"""What the features, runs, weights and models of one computer occupy, as JSON values.
 
 Standard library only: it also runs on a host, in a process of its own.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from dl_magics.runs import log, remote_origin
 from dl_magics.training.storage import spaces
 
-FEATURES, RUNS, WEIGHTS = "features", "runs", "weights"
+FEATURES, RUNS, WEIGHTS, MODELS = "features", "runs", "weights", "models"
 _HOST_HOME = "~/.dl_magics"
 
 
@@ -33,6 +33,7 @@ def list_occupied(home: str = "") -> dict[str, Any]:
         ],
         "runs": [_describe_run(run) for run in _folders(folder / RUNS)],
         "weights": measure(folder / WEIGHTS),
+        "models": measure(folder / MODELS),
         "free": shutil.disk_usage(folder if folder.exists() else Path.home()).free,
     }
 

@@ -90,6 +90,53 @@ def test_what_is_unfrozen_has_its_own_part_of_the_time(photos):
     assert 0 < low < high
 
 
+@pytest.mark.parametrize(
+    ("settings", "trained"),
+    [
+        ({"unfreeze": "block5"}, "the head, then with it VGG16: from block5 on"),
+        (
+            {"model": "vit_base_patch16_224_imagenet", "lora_rank": 4},
+            # 24 projections of 768 values and 12 heads of 64.
+            "the head, then with it adapters of rank 4, all blocks: 890,880 weights of 85,798,656",
+        ),
+        (
+            {"model": "dinov3_vit_small_lvd1689m", "lora_rank": 4, "unfreeze": 2},
+            "the head, then with it adapters of rank 4, unfreeze = 2: 12,288 weights of 21,600,000",
+        ),
+        (
+            {"model": "swin_tiny_patch4_window7_224", "lora_rank": 4},
+            "the head, then with it adapters of rank 4, all blocks: as many weights as the run "
+            "says once it is loaded",
+        ),
+    ],
+)
+def test_the_number_of_trained_weights_is_said_beside_the_price(settings, trained, photos):
+    asked = recipe(photos, **{"weights": "imagenet", **settings})
+    guessed = estimate.estimate_run(asked, T4)
+
+    assert f"\ntrained: {trained}\n" in repr(guessed)
+    assert "unfrozen" in guessed.parts
+    assert min(guessed.dollars or [0]) > 0
+
+
+def test_an_own_model_and_a_preset_are_estimated_as_other_networks(photos, tmp_path):
+    import keras
+
+    pixels = keras.Input((224, 224, 3))
+    keras.Model(pixels, keras.layers.Conv2D(4, 3)(pixels)).save(tmp_path / "my_model.keras")
+    own = {"model": str(tmp_path / "my_model.keras"), "weights": "imagenet"}
+    preset = {"model": "dinov2_small", "weights": "imagenet"}
+
+    said = [repr(estimate.estimate_run(recipe(photos, **each), T4)) for each in (own, preset)]
+
+    assert said[0].startswith("my_model.keras at 224 px, 32 + 8 images, 3 epochs, on gpu\n")
+    assert said[1].startswith("dinov2_small at 224 px, 32 + 8 images, 3 epochs, on gpu\n")
+    for each, name in zip(said, ("my_model.keras", "dinov2_small"), strict=True):
+        assert f"no run of {name} on g4dn.xlarge yet" in each
+        assert "at $0.531/h (2026-11-26)" in each
+        assert "features of VGG16" not in each
+
+
 def test_images_on_the_host_only_are_estimated_by_the_thousand():
     asked = estimate.estimate_run(recipe("far/away"), T4)
 

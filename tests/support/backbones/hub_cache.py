@@ -19,7 +19,7 @@ RESNET = "resnet_18_imagenet"
 EFFICIENTNET = "efficientnet_b0_ra_imagenet"
 CSPNET = "darknet_53_imagenet"
 
-_WIDTH, _DEPTH = 16, 1
+_WIDTH, _DEPTH = 16, 2
 _TRANSFORMER = {"num_layers": _DEPTH, "num_heads": 2, "hidden_dim": _WIDTH}
 # Mean and deviation of ImageNet for one, other numbers for others, so that a mix-up is seen.
 _IMAGENET = {"scale": [0.017, 0.0175, 0.0174], "offset": [-2.118, -2.036, -1.804]}

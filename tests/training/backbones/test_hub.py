@@ -9,11 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dl_magics.data import folders, images
 from dl_magics.errors import BadSetting, NotInstalled, WeightsNotFound
-from dl_magics.runs.events import RunEnded, Warned
+from dl_magics.runs import log
+from dl_magics.runs.events import CheckpointSaved, EpochEnded, RunEnded, Warned
+from dl_magics.runs.paths import RunPaths
 from dl_magics.training import explain, load_check, model_archive, recorder
-from dl_magics.training.backbones import hub, load
-from dl_magics.training.engine import device, fingerprint, networks
+from dl_magics.training.backbones import hub, load, network_code
+from dl_magics.training.engine import checkpoint, device, fingerprint, networks, pipeline
+from dl_magics.training.engine.fine_tuning import adapters
+from dl_magics.training.engine.fine_tuning.split_network import split_network
+from dl_magics.training.engine.heads.learned import TUNED
 from dl_magics.training.engine.heads.network import build_head
 from dl_magics.training.evaluation.grad_cam import GradCam
 from dl_magics.training.evaluation.model_parts import take_apart
@@ -26,6 +32,17 @@ from support import tiny_keras
 from support.backbones import hub_cache
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), np.uint8)
+
+LORA = {
+    "model": hub_cache.DINO,
+    "weights": "imagenet",
+    "image_size": 56,
+    "epochs": 1,
+    "batch_size": 5,
+    "lora_rank": 2,
+    "unfreeze_epochs": 2,
+    "fine_learning_rate": 0.01,
+}
 
 # What the authors use: the class token, a mean of tokens or maps, or the network's own pooling.
 OF_THEIR_OUTPUT = {
@@ -307,11 +324,6 @@ def test_without_keras_hub_a_run_is_refused_before_keras_is_imported(data, tmp_p
     ]
 
 
-def test_unfreeze_is_refused_before_the_first_image(data, tmp_path):
-    with pytest.raises(BadSetting, match="inside one layer, within which it cannot be cut"):
-        tiny_keras.train(data, tmp_path, model=hub_cache.DINO, image_size=56, unfreeze=2)
-
-
 def test_the_presets_are_all_image_backbones_of_the_installed_keras_hub():
     import keras_hub  # noqa: F401 - registers the presets
     from keras_hub.src.utils.preset_utils import BUILTIN_PRESETS_FOR_BACKBONE
@@ -367,3 +379,227 @@ def test_a_model_without_keras_hub_does_not_import_it(tmp_path):
         hub.import_for(Path(path))
 
     shutil.rmtree(tmp_path)
+
+
+def split_of(folder, name, **settings):
+    recipe = tiny_keras.recipe(folder, model=name, weights="imagenet", **settings)
+    frozen = networks.build_frozen(recipe, "float32", folder)
+    return frozen, split_network(recipe, frozen)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "unfreeze", "below", "above", "adapted"),
+    [
+        # An adapter of a projection has 16 values and 2 heads of 8, at rank 3.
+        (hub_cache.DINO, 56, 1, "layers_0", "layers_1", (2, 2 * 3 * (16 * 2 + 8))),
+        # Its rotary positions are the same for all images, and do not have to be stored.
+        (hub_cache.DINO_3, 64, 1, "layers_0", "layers_1", (2, 2 * 3 * (16 + 16))),
+        # Its embedding returns one token less than Keras is told; it pools by attention.
+        (
+            hub_cache.SIGLIP,
+            224,
+            1,
+            "vision_encoder_block_0",
+            "vision_encoder_block_1",
+            (4, 4 * 3 * (16 * 2 + 8)),
+        ),
+        (hub_cache.VIT, 224, 2, "dropout", "transformer_block_1", (4, 4 * 3 * (16 * 2 + 8))),
+        (hub_cache.VIT, 224, "ln", "transformer_block_2", "ln", (0, 0)),
+        # Its blocks also return what is no tensor: they are one.
+        (
+            hub_cache.DEIT,
+            224,
+            1,
+            "deit_patching_and_embedding",
+            "deit_encoder",
+            (4, 4 * 3 * (16 * 2 + 8)),
+        ),
+        # Its queries, keys and values are one projection.
+        (hub_cache.SWIN, 224, 1, "stage_0", "stage_1", (1, 3 * (16 + 48))),
+        (hub_cache.RESNET, 64, 1, "stack0_block0_add", "stack0_block0_out", (0, 0)),
+    ],
+)
+def test_a_preset_is_cut_between_its_blocks(name, size, unfreeze, below, above, adapted, tmp_path):
+    frozen, split = split_of(tmp_path, name, image_size=size, unfreeze=unfreeze)
+
+    assert (split.name_below, split.name_above, split.cut.between) == (below, above, 0)
+    pixels = PIXELS[:, :size, :size].astype(np.float32)
+    activations = np.asarray(split.below(pixels, training=False))
+    assert activations.shape[1:] == split.activations
+    features = np.asarray(split.above(activations, training=False))
+    whole = np.asarray(frozen.plain(pixels, training=False))
+    np.testing.assert_allclose(features, whole, rtol=1e-4, atol=1e-4)
+    (last,) = [each for each in split.above.layers if each.name == TUNED]
+    projections = adapters.list_projections([last])
+    assert (len(projections), adapters.count_values(projections, 3)) == adapted
+
+
+@pytest.mark.parametrize(
+    ("settings", "happened", "fix"),
+    [
+        (
+            {"unfreeze": "block5"},
+            "BadSetting: unfreeze = 'block5': vi_t_backbone has no layer or block of this name.",
+            "  It has transformer_block_1, transformer_block_2 · or a number of its last blocks: "
+            "unfreeze = 1",
+        ),
+        (
+            {"unfreeze": 3},
+            "BadSetting: unfreeze = 3: vi_t_backbone has 2 blocks.",
+            "  Use 2 for all of them, or fewer.",
+        ),
+        (
+            {"unfreeze": "ln", "lora_rank": 4},
+            "BadSetting: lora_rank = 4: there is no attention from ln on.",
+            "  Leave unfreeze out: adapters are for all blocks then.",
+        ),
+    ],
+)
+def test_what_a_preset_does_not_have_is_refused_with_what_it_has(settings, happened, fix, tmp_path):
+    with pytest.raises(BadSetting) as caught:
+        split_of(tmp_path, hub_cache.VIT, image_size=224, **settings)
+
+    assert caught.value._render_traceback_() == [happened, fix]
+
+
+@pytest.mark.parametrize(
+    ("settings", "trained"),
+    [
+        (
+            {"lora_rank": 2},
+            [f"layers_{n}/{kind}/lora_kernel_{each}" for n in (0, 1) for kind in ("query", "value")
+             for each in "ab"],
+        ),
+        (
+            {"lora_rank": 2, "unfreeze": 1},
+            [f"layers_1/{kind}/lora_kernel_{each}" for kind in ("query", "value") for each in "ab"],
+        ),
+    ],
+)  # fmt: skip
+def test_the_explained_script_trains_what_the_run_does(settings, trained, tmp_path):
+    recipe = tiny_keras.recipe(
+        tmp_path, model=hub_cache.DINO, weights="imagenet", image_size=56, **settings
+    )
+    base = networks.build_frozen(recipe, "float32", tmp_path).base
+
+    exec(network_code.write_trainable(recipe), {"base": base})
+
+    paths = [each.path.split("/") for each in base.variables if each.trainable]
+    assert ["/".join([path[1], *path[-2:]]) for path in paths] == trained
+
+
+@pytest.mark.parametrize("name", ["VGG16", "ConvNeXtTiny", hub_cache.RESNET])
+def test_adapters_are_refused_where_a_network_has_no_attention(name, tmp_path):
+    with pytest.raises(BadSetting) as caught:
+        tiny_keras.recipe(tmp_path, model=name, image_size=64, lora_rank=4)
+
+    happened, fix = caught.value._render_traceback_()
+    assert happened.endswith(" has no queries and values for adapters.")
+    assert fix == (
+        "  Train its last layers themselves: unfreeze = 4 · or use a vision transformer: "
+        'model = "dinov2_small"'
+    )
+
+
+class Clock:
+    """Advances by five minutes after each batch, so that each batch is saved."""
+
+    now = 1e6
+
+    def __call__(self):
+        return self.now
+
+    def stop(self):
+        self.now += 300
+        return False
+
+
+@pytest.fixture(scope="module")
+def room(presets, data, tmp_path_factory):
+    """The folders of a run with adapters, and of the same killed while these are trained."""
+    room = tmp_path_factory.mktemp("room")
+    clock, paths, is_tuned = Clock(), tiny_keras.paths(room, "whole"), False
+    recipe = tiny_keras.recipe(data, **LORA)
+    with log.LogWriter(paths.run) as lines, pytest.MonkeyPatch.context() as patched:
+        patched.setenv("KAGGLEHUB_CACHE", str(presets))
+        for event in pipeline.run(recipe, paths, stop=clock.stop, timer=clock):
+            lines.append(event)
+            is_tuned = is_tuned or getattr(event, "phase", "") == "unfrozen"
+            if is_tuned and not isinstance(event, RunEnded):
+                shutil.copytree(paths.run, room / f"killed {event.n}")
+    return room
+
+
+@pytest.fixture(scope="module")
+def whole(room):
+    return Run(room / "whole")
+
+
+@pytest.fixture(scope="module")
+def events(whole):
+    return list(log.read_events(whole.path))
+
+
+def test_adapters_are_trained_after_the_head_and_what_they_are_is_said(events, whole):
+    epochs = [(each.phase, each.epoch) for each in tiny_keras.of_kind(EpochEnded, events)]
+    assert epochs == [("head", 1), ("unfrozen", 2), ("unfrozen", 3)]
+    assert whole.best["epoch"] > 1
+    (warned,) = tiny_keras.of_kind(Warned, events)
+    assert warned.text == (
+        "lora_rank = 2: 4 projections of attention get adapters; 320 weights are trained beside "
+        "the head, not 4,544. The output of dinov2_backbone_embeddings is stored for 12 images, "
+        "19 × 16 float32 values each: 0.0 MB."
+    )
+
+
+def test_the_saved_model_has_the_adapters_in_its_weights_and_no_code_of_ours(data, whole, tmp_path):
+    import keras
+
+    path = whole.path / "model.keras"
+    model_archive.check_archive(path)
+    with zipfile.ZipFile(path) as archive:
+        assert b"lora" not in archive.read("config.json")
+        assert b"dl_magics" not in archive.read("config.json")
+    loaded = keras.saving.load_model(path, compile=False, safe_mode=True)
+    photos = folders.find_images(data).valid
+    pixels = np.stack([images.decode(each.path.read_bytes(), 56) for each in photos])
+    likely = np.asarray(loaded.predict_on_batch(pixels.astype(np.float32)))
+    labels = np.array([photo.label for photo in photos])
+
+    loss = -np.log(likely[np.arange(len(labels)), labels]).mean()
+    assert loss == pytest.approx(whole.best["val_loss"], abs=1e-5)
+    before = networks.build_frozen(tiny_keras.recipe(data, **LORA), "float32", tmp_path)
+    network = networks.find_base(loaded.get_layer("frozen"))
+    changed = {
+        "/".join(was.path.split("/")[-2:])
+        for was, now in zip(before.base.weights, network.weights, strict=True)
+        if not np.array_equal(np.asarray(was), np.asarray(now))
+    }
+    assert changed == {"query/kernel", "value/kernel"}
+    assert len(adapters.list_projections([network])) == 4
+
+
+def test_a_checkpoint_has_the_adapters_and_not_the_network(events, room):
+    (*_, saved) = [each for each in events if isinstance(each, CheckpointSaved)][:-1]
+    found = checkpoint.load_checkpoint(room / f"killed {saved.n}")
+
+    shapes = [each.shape for each in found.variables]
+    # Each with its two slots in the optimizer.
+    assert shapes.count((16, 2, 2)) == shapes.count((2, 8)) == 4 * 3
+    assert max(each.size for each in found.variables) < 16 * 32  # a layer of the network
+
+
+@pytest.mark.parametrize("which", [1, -1])
+def test_a_run_killed_while_adapters_are_trained_ends_as_an_uninterrupted_one(
+    which, room, events, whole, tmp_path
+):
+    copies = [event.n for event in events if (room / f"killed {event.n}").is_dir()]
+    run = Run(shutil.copytree(room / f"killed {copies[which]}", tmp_path / "killed"))
+
+    list(recorder.record_resumed_run(RunPaths(run.path, room / "features", room / "weights")))
+
+    assert run.status == "done"
+    assert run.history == whole.history
+    first, second = tiny_keras.weights(run.path), tiny_keras.weights(whole.path)
+    for name, value in first.items():
+        np.testing.assert_array_equal(value, second[name], err_msg=name)

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from dl_magics.errors import BadSetting, NotLoadable
+from dl_magics.runs.events import Warned
 from dl_magics.training import recorder
 from dl_magics.training.backbones import kept_model
 from dl_magics.training.engine import networks
+from dl_magics.training.engine.fine_tuning.split_network import split_network
 from dl_magics.training.load_check import LoadCheck
 from dl_magics.training.recipe import pretrained
 from dl_magics.training.recipe.cell_parser import parse_cell
@@ -150,8 +152,19 @@ def test_a_run_is_resumed_saved_and_its_model_is_a_backbone_again(keras, data, t
     )
 
 
-def test_the_last_layers_of_an_own_model_can_be_unfrozen(keras, data, tmp_path):
-    path = kept_model.keep_model(scaled_classifier(keras), "my_model", tmp_path)
+def around_another(keras):
+    """A model as most are: around a pretrained one."""
+    layers = keras.layers
+    inner = keras.Sequential(
+        [input_of(keras), layers.Conv2D(4, 3, name="stem"), layers.Conv2D(4, 3, name="conv")],
+        name="pretrained",
+    )
+    last = [layers.GlobalAveragePooling2D(), layers.Dense(5, activation="softmax")]
+    return keras.Sequential([input_of(keras), layers.Rescaling(1 / 255), inner, *last])
+
+
+def test_layers_of_the_model_inside_an_own_model_can_be_unfrozen(keras, data, tmp_path):
+    path = kept_model.keep_model(around_another(keras), "my_model", tmp_path)
 
     events = tiny_keras.train(
         data,
@@ -165,6 +178,30 @@ def test_the_last_layers_of_an_own_model_can_be_unfrozen(keras, data, tmp_path):
 
     assert events[-1].status == "done"
     assert [each.phase for each in events if each.kind == "epoch_ended"][-1] == "unfrozen"
+    stored = [each.text for each in events if isinstance(each, Warned)]
+    assert stored[0].startswith("The output of stem is stored for 12 images, 30 × 30 × 4 float32")
+
+
+def test_adapters_of_an_own_model_need_attention(keras, data, tmp_path):
+    path = tmp_path / "my_model.keras"
+    pixels = input_of(keras)
+    patches = keras.layers.Conv2D(4, 8, strides=8, name="conv")(pixels)
+    rows = keras.layers.Reshape((16, 4), name="tokens")(patches)
+    attended = keras.layers.MultiHeadAttention(2, 2, name="attention")(rows, rows)
+    keras.Model(pixels, attended).save(path)
+    settings = {"model": str(path), "weights": "imagenet", "lora_rank": 1}
+
+    recipe = tiny_keras.recipe(data, **settings)
+    split = split_network(recipe, networks.build_frozen(recipe, "float32", tmp_path))
+    feature_map(keras).save(path)
+    with pytest.raises(BadSetting) as caught:
+        tiny_keras.train(data, tmp_path, **settings)
+
+    assert (split.name_above, split.projections, split.values) == ("attention", 2, 2 * (4 * 2 + 2))
+    assert caught.value._render_traceback_() == [
+        "BadSetting: lora_rank: backbone has no layers with attention for adapters.",
+        "  Leave lora_rank out, and train the last layers themselves: unfreeze = 4",
+    ]
 
 
 def test_a_model_is_kept_once_under_a_name_of_its_content(keras, tmp_path):

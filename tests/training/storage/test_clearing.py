@@ -45,6 +45,8 @@ def test_what_is_occupied_is_told_by_network_with_the_runs_that_used_it(tmp_path
     spaces.record_user(store.folder, "deleted")
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "vgg16.h5").write_bytes(bytes(1000))
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "0123456789ab-my_model.keras").write_bytes(bytes(2000))
 
     found = occupied(tmp_path)
 
@@ -53,7 +55,7 @@ def test_what_is_occupied_is_told_by_network_with_the_runs_that_used_it(tmp_path
     assert space["size"] >= 4 * store.record_bytes
     assert not space["is_needed"]
     assert [each["name"] for each in found["runs"]] == ["first"]
-    assert found["weights"] == 1000
+    assert (found["weights"], found["models"]) == (1000, 2000)
     assert found["free"] > 0
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from dl_magics.errors import BadSetting
+from dl_magics.training.engine.fine_tuning import adapters
+from dl_magics.training.engine.fine_tuning.graph import Graph
 
 # Layers without a name of their own are numbered in each process, such as conv2d_3.
 _BLOCK = re.compile(r"(?:[a-z]+_)*?(?:block|conv(?:_dw|_pw)?|stage|mixed)_?\d+(?!d_|d$)")
@@ -17,7 +18,7 @@ _BLOCK = re.compile(r"(?:[a-z]+_)*?(?:block|conv(?:_dw|_pw)?|stage|mixed)_?\d+(?
 class Cut:
     """A network is cut behind the layer at `position`; it is trained from the one at `first` on.
 
-    Both are positions in `network.operations`, which also has what is no layer: an addition.
+    Both are positions in the operations of its graph, which also has what is no layer: an addition.
     The layers between the two, if there are any, are computed in every epoch but not trained.
     """
 
@@ -30,28 +31,25 @@ class Cut:
         return self.first - self.position - 1
 
 
-def find_cut(network: Any, unfreeze: str | int) -> Cut:
-    """Return the highest layer below what is unfrozen through which everything flows.
+def find_cut(graph: Graph, unfreeze: str | int | None) -> Cut:
+    """Return the highest operation below what is unfrozen through which everything flows.
 
     Parameters
     ----------
-    network
+    graph
         a network without its top.
     unfreeze
-        the name of a layer or block, with which training begins, or the number of last layers.
+        the name of a layer or block, with which training begins, or the number of last layers: of
+        last blocks where the network is a row of blocks with attention. None is all of these.
 
     Raises
     ------
     BadSetting
         where the network has no such layer, or not as many.
     """
-    first = _find_first(network, unfreeze)
-    sources = _list_sources(network)
-    for position in range(first - 1, 0, -1):
-        crossing = (each for later in sources[position + 1 :] for each in later)
-        if all(each >= position for each in crossing):
-            return Cut(position, first)
-    return Cut(0, first)
+    first = _find_first(graph, unfreeze)
+    position = next(filter(graph.is_cut_by, range(first - 1, 0, -1)), 0)
+    return Cut(position, first)
 
 
 def list_blocks(names: Sequence[str]) -> list[str]:
@@ -60,44 +58,34 @@ def list_blocks(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(each[0] for each in begun if each))
 
 
-def _find_first(network: Any, unfreeze: str | int) -> int:
-    """Return the position of the first layer that is trained."""
-    operations = [each.name for each in network.operations]
-    names = [layer.name for layer in network.layers]
+def _find_first(graph: Graph, unfreeze: str | int | None) -> int:
+    """Return the position of the first operation that is trained."""
+    layers, blocks = graph.layers, adapters.list_attention_blocks(graph)
+    names = [layer.name for layer in layers]
+    if unfreeze is None:
+        if not blocks:
+            raise BadSetting(
+                f"lora_rank: {graph.name} has no layers with attention for adapters.",
+                fix="Leave lora_rank out, and train the last layers themselves: unfreeze = 4",
+            )
+        return blocks[0]
     if isinstance(unfreeze, str):
         # block7 is the beginning of block7_conv and block7a_conv, not of block70.
         wanted = re.compile(rf"{re.escape(unfreeze)}(?:$|_|(?<=\d)(?!d_|d$)[a-z])")
         found = [at for at, name in enumerate(names) if at and wanted.match(name)]
         if not found:
-            blocks = list_blocks(names) or names[-5:]
+            known = [graph.operations[at].name for at in blocks] or list_blocks(names) or names[-5:]
             raise BadSetting(
-                f"unfreeze = {unfreeze!r}: {network.name} has no layer or block of this name.",
-                fix=f"It has {', '.join(blocks)} · or a number of its last layers: unfreeze = 4",
+                f"unfreeze = {unfreeze!r}: {graph.name} has no layer or block of this name.",
+                fix=f"It has {', '.join(known)} · or a number of its last "
+                f"{'blocks: unfreeze = 1' if blocks else 'layers: unfreeze = 4'}",
             )
-        return operations.index(names[found[0]])
-    most = len(names) - 1  # the first one is the input
-    if unfreeze > most:
+        return graph.operations.index(layers[found[0]])
+    counted = [graph.operations[at] for at in blocks] or layers[1:]  # the first one is the input
+    if unfreeze > len(counted):
+        kind = "blocks" if blocks else "layers without its top"
         raise BadSetting(
-            f"unfreeze = {unfreeze}: {network.name} has {most} layers without its top.",
-            fix=f"Use {most} for all of them, or fewer.",
+            f"unfreeze = {unfreeze}: {graph.name} has {len(counted)} {kind}.",
+            fix=f"Use {len(counted)} for all of them, or fewer.",
         )
-    return operations.index(names[-unfreeze])
-
-
-def _list_sources(network: Any) -> list[list[int]]:
-    """Return the positions of the inputs of each operation."""
-    layers = network.get_config()["layers"]
-    position = {layer["name"]: number for number, layer in enumerate(layers)}
-    return [[position[name] for name in _list_inputs(layer["inbound_nodes"])] for layer in layers]
-
-
-def _list_inputs(value: Any) -> Iterator[str]:
-    """Yield the names of the layers whose outputs are arguments of a call, as Keras saves it."""
-    if isinstance(value, dict):
-        if value.get("class_name") == "__keras_tensor__":
-            yield value["config"]["keras_history"][0]
-        else:
-            yield from _list_inputs(list(value.values()))
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _list_inputs(each)
+    return graph.operations.index(counted[-unfreeze])

@@ -19,10 +19,12 @@ from dl_magics.training.engine.features.stored_values import StoredValues
 from dl_magics.training.engine.fine_tuning.split_network import (
     SplitNetwork,
     build_trainable,
+    merge_adapters,
     split_network,
 )
 from dl_magics.training.engine.fine_tuning.split_store import SplitStore
 from dl_magics.training.engine.heads.examples import Examples
+from dl_magics.training.engine.heads.learned import read_weights
 from dl_magics.training.engine.heads.network import build_head
 from dl_magics.training.engine.heads.training import TrainingState, train_head
 from dl_magics.training.engine.inference.keras_compute import KerasCompute
@@ -78,7 +80,7 @@ class FineTuning:
 
     def bytes_needed(self, images: ScannedImages) -> dict[Path, int]:
         """Return what is written below each folder beyond a run that trains only a head."""
-        checkpoints = _CHECKPOINT_COPIES * 4 * self.split.values_above
+        checkpoints = _CHECKPOINT_COPIES * 4 * self.split.values
         return {self.activations.folder: self._missing_bytes(images), self.paths.run: checkpoints}
 
     def describe(self, images: ScannedImages) -> Iterator[Warned]:
@@ -92,17 +94,34 @@ class FineTuning:
                 "epoch and not trained.",
                 fix=f"To train them, too: unfreeze = {split.layers_above}",
             )
+        said = [self._describe_adapters()] if split.projections else []
         if size:
             each = self.activations.record_bytes
+            said.append(
+                f"The output of {split.name_below} is stored for {size // each:,} images, "
+                f"{' × '.join(map(str, split.activations))} {self.activations.values} values each: "
+                f"{disk_space.format_bytes(size)}."
+            )
+        if not split.cut.position:
+            said.append(
+                "An epoch of the second phase computes the whole network, forwards and backwards: "
+                "about three times as long as the features of the training images."
+            )
+        if said:
             yield Warned(
                 code=STORING,
-                text=f"The output of {split.name_below} is stored for {size // each:,} images, "
-                f"{' × '.join(map(str, split.activations))} {self.activations.values} values each: "
-                f"{disk_space.format_bytes(size)}.",
+                text=" ".join(said),
                 fix="Each epoch of the second phase begins there, as do later runs. To give the "
                 "space back: %features",
             )
         yield from self.devices.describe()
+
+    def _describe_adapters(self) -> str:
+        split, rank = self.split, self.frame.recipe.lora_rank
+        return (
+            f"lora_rank = {rank}: {split.projections} projections of attention get adapters; "
+            f"{split.values:,} weights are trained beside the head, not {split.values_above:,}."
+        )
 
     def fill(
         self, features: FeatureStore, found: Device, batch_size: int
@@ -131,12 +150,11 @@ class FineTuning:
             with devices.scope():
                 # The variables of the head are of one device.
                 copied = self._copy_head(head, examples[0]) if self.devices.members else head
-                trainable = build_trainable(recipe, self.frozen, self.split.cut, copied)
-        self.frozen = replace(self.frozen, plain=trainable.plain)
+                trainable = build_trainable(recipe, self.frozen, self.split, copied)
         joint = devices.distribute(trainable.joint)
         if standing.phase == "head":
             # The best weights from here on are those of the head with the network as it was.
-            standing.best.weights = joint.get_weights()
+            standing.best.weights = read_weights(joint)
             standing.enter_phase("unfrozen")
         elif saved:
             checkpoint.restore_head(joint, saved)
@@ -171,6 +189,8 @@ class FineTuning:
             )
         if copied is not head:
             head.set_weights(copied.get_weights())
+        merged = merge_adapters(recipe, self.frozen, self.split.cut, trainable)
+        self.frozen = replace(self.frozen, plain=merged)
 
     def _copy_head(self, head: Any, train: Examples) -> Any:
         copied = build_head(self.frame.recipe, train.features[:], self.frame.classes)

@@ -76,7 +76,7 @@ def write_fine_tuning(recipe: Recipe) -> dict[str, str]:
     """Return the parts of the script that train the last layers of the network with the head."""
     parts, count = write_head(recipe), count_heads(recipe)
     written = {
-        "fine_optimizer": _write_optimizer(recipe, recipe.fine_learning_rate),
+        "fine_optimizer": _write_optimizer(recipe, recipe.fine_rate),
         "loss": parts["loss"],
         "metrics": parts["metrics"],
     }

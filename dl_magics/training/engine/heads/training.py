@@ -13,6 +13,7 @@ from dl_magics.errors import TrainingFailed
 from dl_magics.runs.events import EpochEnded, Event, Progressed, Warned
 from dl_magics.runs.field_rules import Phase
 from dl_magics.training.engine.heads.examples import Examples
+from dl_magics.training.engine.heads.learned import load_weights, read_weights
 from dl_magics.training.engine.heads.objective import CROSS_ENTROPY
 from dl_magics.training.engine.heads.scores import BATCH, evaluate_head
 from dl_magics.training.engine.throughput import Throughput
@@ -150,12 +151,12 @@ def train_head(
             break
         better = best.epoch is None or logs["val_loss"] < best.logs["val_loss"]
         if better:
-            best.epoch, best.logs, best.weights = epoch, logs, head.get_weights()
+            best.epoch, best.logs, best.weights = epoch, logs, read_weights(head)
         yield EpochEnded(phase=standing.phase, epoch=epoch, logs=logs, best=better)
         standing.next_epoch()
         yield from keep(standing)
     if best.weights:
-        head.set_weights(best.weights)
+        load_weights(head, best.weights)
 
 
 def choose_training_batch(batch_size: int | str) -> int:

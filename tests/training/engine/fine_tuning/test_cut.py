@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from dl_magics.errors import BadSetting
 from dl_magics.training.engine.fine_tuning.cut import Cut, find_cut, list_blocks
+from dl_magics.training.engine.fine_tuning.graph import read_graph
 
 
 def chain(*names):
@@ -47,11 +48,11 @@ def test_training_begins_with_the_first_layer_of_a_block_or_at_a_number_from_the
         "block1_conv1", "block1_pool", "block2_conv1", "block2_conv2", "block10_conv", "block11"
     )
 
-    assert find_cut(network, unfreeze) == cut
+    assert find_cut(read_graph(network), unfreeze) == cut
 
 
 def test_a_block_is_not_the_beginning_of_another_number():
-    assert find_cut(chain("stem", "block10_conv", "block1_conv"), "block1").first == 3
+    assert find_cut(read_graph(chain("stem", "block10_conv", "block1_conv")), "block1").first == 3
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_what_the_network_does_not_have_is_refused_with_what_it_has(unfreeze, ha
     network = chain("block1_conv", "block2_conv", "conv2d_3")
 
     with pytest.raises(BadSetting) as caught:
-        find_cut(network, unfreeze)
+        find_cut(read_graph(network), unfreeze)
 
     assert caught.value._render_traceback_() == [happened, fix]
 
@@ -94,7 +95,7 @@ def test_a_network_is_cut_at_the_highest_layer_through_which_everything_flows(pi
     network = branched(picks)
     unfreeze = min(asked, len(network.layers) - 1)
 
-    cut = find_cut(network, unfreeze)
+    cut = find_cut(read_graph(network), unfreeze)
 
     operations = network.operations
     assert operations[cut.first] is network.layers[-unfreeze]

@@ -1,4 +1,5 @@
 """Modules that are covered by a test of another name.
 
 keras_code: tests/training/test_explain.py
+learned: tests/training/backbones/test_hub.py
 """
