@@ -15,7 +15,8 @@ from dl_magics.core import money, table
 from dl_magics.core.scaling.rates import Range, estimate_rate
 from dl_magics.data.folders import find_images
 from dl_magics.errors import BadData, BadSetting
-from dl_magics.training.recipe import hub_presets, trained
+from dl_magics.training.engine.fine_tuning import trained_weights
+from dl_magics.training.recipe import hub_presets
 from dl_magics.training.recipe.recipe import Recipe
 
 _START, _EPOCH_IMAGE, _END = (8.0, 60.0), (1e-4, 5e-3), (1.0, 10.0)
@@ -25,8 +26,7 @@ _MEASURED = (0.8, 1.3)
 _LEAST_SECONDS = 30
 # Of a shorter run, the start of another instance takes more than it saves.
 _LONG = 600
-_FEATURE_BYTES, _LIVE_BYTES = 4, 4 * 4 * 64
-_MOST_FEATURES = 4096
+_FEATURE_BYTES, _LIVE_BYTES, _MOST_FEATURES = 4, 4 * 4 * 64, 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +151,7 @@ def estimate_run(recipe: Recipe, place: TrainingPlace) -> Estimate:
         parts=parts,
         basis=_describe_basis(recipe, type_, speeds),
         memory=_describe_memory(recipe, views),
-        trained=trained.describe_trained(recipe),
+        trained=trained_weights.describe_trained(recipe),
         price=host.get("dollars_per_hour"),
         price_day=str(host.get("price_day", "")),
         budget=recipe.budget,

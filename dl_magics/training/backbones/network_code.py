@@ -106,8 +106,8 @@ def write_pooling(recipe: Recipe) -> str:
 def write_trainable(recipe: Recipe) -> str:
     """Return the lines that choose which weights of `base` are trained after the head."""
     model, wanted = pretrained.find_pretrained(recipe.model), recipe.unfreeze
-    is_hub = isinstance(model, HubPreset)
-    if not recipe.lora_rank and not (is_hub and model.architecture.projections):
+    has_blocks = isinstance(model, HubPreset) and model.architecture.projections
+    if not (recipe.lora_rank or has_blocks):
         first = f"len(base.layers) - {wanted}"
         if isinstance(wanted, str):
             first = f"[each.name.startswith({wanted!r}) for each in base.layers].index(True)"

@@ -589,12 +589,11 @@ def test_a_checkpoint_has_the_adapters_and_not_the_network(events, room):
     assert max(each.size for each in found.variables) < 16 * 32  # a layer of the network
 
 
-@pytest.mark.parametrize("which", [1, -1])
 def test_a_run_killed_while_adapters_are_trained_ends_as_an_uninterrupted_one(
-    which, room, events, whole, tmp_path
+    room, events, whole, tmp_path
 ):
     copies = [event.n for event in events if (room / f"killed {event.n}").is_dir()]
-    run = Run(shutil.copytree(room / f"killed {copies[which]}", tmp_path / "killed"))
+    run = Run(shutil.copytree(room / f"killed {copies[1]}", tmp_path / "killed"))
 
     list(recorder.record_resumed_run(RunPaths(run.path, room / "features", room / "weights")))
 
