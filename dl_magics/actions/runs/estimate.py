@@ -161,7 +161,7 @@ def estimate_run(recipe: Recipe, place: TrainingPlace) -> Estimate:
 
 def _propose_others(recipe: Recipe, views: int, parts: Mapping[str, Range], type_: str) -> str:
     """Return other types for a long run; what is unfrozen takes unlike long on each of them."""
-    if recipe.unfreeze is not None or sum(high for _, high in parts.values()) < _LONG:
+    if recipe.trains_network or sum(high for _, high in parts.values()) < _LONG:
         return ""
     serial = sum(parts["head"]) / 2 + sum(parts["saving"]) / 2
     return other_types.propose_types(recipe, views, serial, type_)
