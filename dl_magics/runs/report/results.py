@@ -53,7 +53,8 @@ def _draw_confusion(found: Evaluation) -> str:
 
 def _draw_cell(count: int, images: int, *, is_right: bool) -> str:
     ink = "59, 127, 196" if is_right else "210, 70, 92"
-    strength = _STRONGEST * count / images if images else 0.0
+    # The square root, so that few mistakes are seen beside many right ones.
+    strength = _STRONGEST * (count / images) ** 0.5 if images else 0.0
     return f'<td style="background: rgba({ink}, {strength:.2f})">{count:,}</td>'
 
 
