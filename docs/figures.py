@@ -46,6 +46,12 @@ FIGURES: dict[str, tuple[str, ...]] = {
         "photos: in tasks > instances: each takes the next one > features: of all photos > "
         "head: trained on one instance",
     ),
+    "crew": (
+        "photos: on this computer > scheduler of Dask: shares the batches > "
+        "crew-1 … crew-4: the frozen part > one feature store: on this computer > "
+        "head: trained here",
+        "a worker is lost > its batches: another computes them > the same features: bit for bit",
+    ),
     "budgets": (
         "--budget 0.50: predicted before it starts > training: the measured speed decides > "
         "best weights: evaluated and saved > --then stop: once the model is here",

@@ -79,6 +79,7 @@ _LONGEST_FIRST = (
     "training/theano/",
     "server/test_schemathesis",
     "gpu_kernel/",
+    "crew/",
     "actions/runs/test_remote_finetune",
     "magics/",
     "training/engine/",
@@ -97,6 +98,7 @@ _TOGETHER = ("tests/journeys/", "tests/server/")
 # (Not on slow and broken lines, where the same code runs for minutes.)
 _MEASURED_WITH_CHILDREN = (
     "actions/gpu/test_kernel_main",
+    "crew/",
     "gpu_kernel/agent/",
     "gpu_kernel/link/",
     "gpu_kernel/requests/",

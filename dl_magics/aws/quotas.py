@@ -90,13 +90,18 @@ def read_quota(
 
 
 def check_quota(
-    session: AwsSession, type_: str, instances: Sequence[Instance], *, spot: bool = False
+    session: AwsSession,
+    type_: str,
+    instances: Sequence[Instance],
+    *,
+    spot: bool = False,
+    count: int = 1,
 ) -> None:
-    """Raise QuotaReached if one more of this type exceeds the quota; an unknown quota passes."""
+    """Raise QuotaReached if `count` more of this type exceed the quota; an unknown one passes."""
     quota = read_quota(session, quota_family(type_, spot=spot), instances, spot=spot)
     needed = type_facts.read_type(session, type_).vcpus
-    if quota.left is not None and needed > quota.left:
-        raise _make_error(session, type_, quota)
+    if quota.left is not None and count * needed > quota.left:
+        raise _make_error(session, type_, quota, count)
 
 
 def make_quota_error(
@@ -107,11 +112,12 @@ def make_quota_error(
     return _make_error(session, type_, quota)
 
 
-def _make_error(session: AwsSession, type_: str, quota: Quota) -> QuotaReached:
+def _make_error(session: AwsSession, type_: str, quota: Quota, count: int = 1) -> QuotaReached:
     allowed = "its quota" if quota.limit is None else f"{quota.limit:g} vCPUs, {quota.used} in use"
-    needed = type_facts.read_type(session, type_).vcpus or "more"
+    needed = count * type_facts.read_type(session, type_).vcpus or "more"
+    what = type_ if count == 1 else f"{count} × {type_}"
     return QuotaReached(
-        f"{type_} needs {needed} vCPUs; '{quota.name}' ({quota.code}) allows {allowed}.",
+        f"{what} needs {needed} vCPUs; '{quota.name}' ({quota.code}) allows {allowed}.",
         fix=f"Request an increase (a day or two): {quota.link(session.region)} "
         "· or stop an instance.",
     )

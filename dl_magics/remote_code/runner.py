@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dl_magics.errors import CommandFailed, NoAnswer
-from dl_magics.remote_code import bundle
+from dl_magics.remote_code import bundle, entry
 from dl_magics.remote_code.request import build_request, read_progress, read_response
 from dl_magics.ssh import commands, connection, sftp
 from dl_magics.ssh.target import SshTarget
@@ -30,13 +30,16 @@ _LONGEST_LINE = 200
 # With -c, Python would import from the current folder first.
 _PROGRAM = (
     "import sys; sys.path[:] = [{archive!r}, *filter(None, sys.path)]; "
-    "from dl_magics.remote_code.entry import main; main({mark!r})"
+    "from {module} import main; main({mark!r})"
 )
 
 
-def build_program(archive: str, mark: str) -> str:
-    """Return the program for `python -c` that reads a request and writes the response."""
-    return _PROGRAM.format(archive=archive, mark=mark)
+def build_program(archive: str, mark: str, module: str = entry.__name__) -> str:
+    """Return the program for `python -c` that calls `main(mark)` of a module of the bundle.
+
+    By default it reads a request and writes the response.
+    """
+    return _PROGRAM.format(archive=archive, mark=mark, module=module)
 
 
 def build_command(
@@ -46,9 +49,10 @@ def build_command(
     *,
     activate: str = "",
     variables: Mapping[str, str] | None = None,
+    module: str = entry.__name__,
 ) -> str:
     """Return the command of a host that runs the program in an activated environment."""
-    command = shlex.join([python, "-c", build_program(archive, mark)])
+    command = shlex.join([python, "-c", build_program(archive, mark, module)])
     assigned = "".join(f"{name}={shlex.quote(value)} " for name, value in (variables or {}).items())
     line = f"{activate} && " * bool(activate) + f"{assigned}exec {command}"
     return f"exec sh -c {shlex.quote(line)}"

@@ -99,13 +99,18 @@ class PhaseStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Progressed(Event):
-    """Progress within the phase, at most four times a second."""
+    """Progress within the phase, at most four times a second.
+
+    `workers` is what each worker of a crew has done: its name, state, images, speed and cost; it is
+    empty without a crew.
+    """
 
     kind: ClassVar[str] = "progressed"
     done: rules.Count
     total: rules.Count
     images_per_second: rules.Number
     seconds_left: rules.Number
+    workers: rules.Workers = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,20 +172,7 @@ class RunEnded(Event):
     host: rules.Host = field(default_factory=dict)
 
 
-KINDS: dict[str, type[Event]] = {
-    each.kind: each
-    for each in (
-        RunStarted,
-        RunResumed,
-        DataChecked,
-        PhaseStarted,
-        Progressed,
-        EpochEnded,
-        CheckpointSaved,
-        Warned,
-        RunEnded,
-    )
-}
+KINDS: dict[str, type[Event]] = {each.kind: each for each in Event.__subclasses__()}
 
 
 def parse_event(values: Any) -> Event:

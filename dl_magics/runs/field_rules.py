@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
@@ -110,6 +110,26 @@ def _is_skipped(value: Any) -> bool:
     return _mapping_to(_is_text)(value) and {"path", "reason"} <= set(value)
 
 
+def _is_worker(value: Any) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and all(_is_text(value.get(name)) for name in ("name", "state"))
+        and _is_count(value.get("images"))
+        and _is_duration(value.get("images_per_second"))
+        and all(
+            value.get(name) is None or _is_duration(value[name])
+            for name in ("dollars", "dollars_per_hour")
+        )
+    )
+
+
+def total_price(workers: Iterable[Mapping[str, Any]]) -> float | None:
+    """Return what an hour of all workers of a crew costs; None where none has a known price."""
+    prices = [each.get("dollars_per_hour") for each in workers]
+    known = [float(each) for each in prices if each is not None]
+    return sum(known) if known else None
+
+
 def _is_range(value: Any) -> bool:
     return _list_of(_is_number)(value) and len(value) in (0, 2)
 
@@ -141,6 +161,10 @@ Values = Annotated[Mapping[str, Any], Rule("JSON values by name", _mapping_to(_i
 Texts = Annotated[Mapping[str, str], Rule("text by name", _mapping_to(_is_text))]
 Skipped = Annotated[
     list[Mapping[str, str]], Rule("a list of files with the reason", _list_of(_is_skipped))
+]
+Workers = Annotated[
+    list[Mapping[str, Any]],
+    Rule("a list of workers with their images, speed and dollars", _list_of(_is_worker)),
 ]
 Range = Annotated[list[float], Rule("two numbers, or none", _is_range)]
 Logs = Annotated[Mapping[str, float], Rule(f"numbers for {', '.join(METRICS)}", _is_logs)]

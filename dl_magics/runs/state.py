@@ -18,6 +18,7 @@ from dl_magics.runs.events import (
     RunStarted,
     Warned,
 )
+from dl_magics.runs.field_rules import total_price
 
 # Notes about what goes on at the start of a run: over when its first phase starts.
 _UNTIL_NEXT_PHASE = ("fetching_weights", "finding_batch_size")
@@ -35,7 +36,8 @@ class RunState:
     `resumed` holds {"interrupted_at", "epoch", "batches"} of each time that the run was resumed,
     `sizes` the bytes of each file that it saved, `seconds_paused` the time between interruption and
     resumption, `dollars_before` what the run cost until it was resumed on its present host; `at` is
-    the time of the last event, in seconds since the epoch like `started_at`.
+    the time of the last event, in seconds since the epoch like `started_at`. `workers` is what each
+    worker of a crew has done.
     """
 
     n: int = 0
@@ -55,6 +57,7 @@ class RunState:
     kept: int = 0
     images_per_second: float = 0.0
     seconds_left: float = 0.0
+    workers: tuple[Mapping[str, Any], ...] = ()
     epochs: tuple[Mapping[str, Any], ...] = ()
     epochs_before: int = 0
     skipped: tuple[Mapping[str, str], ...] = ()
@@ -162,6 +165,7 @@ class RunState:
                 }
             case Progressed():
                 return {
+                    **self._count_workers(event),
                     "done": event.done,
                     "total": event.total,
                     "images_per_second": event.images_per_second,
@@ -193,6 +197,21 @@ class RunState:
                     "seconds_left": 0.0,
                 }
         return {}
+
+    def _count_workers(self, event: Progressed) -> dict[str, Any]:
+        """Keep what a crew costs from now on: workers come and go."""
+        if not event.workers:
+            return {}
+        changes: dict[str, Any] = {"workers": tuple(event.workers)}
+        price = total_price(event.workers)
+        if price in (None, self.host.get("dollars_per_hour")):
+            return changes
+        return {
+            **changes,
+            "dollars_before": self.dollars or 0.0,
+            "seconds_before": self.seconds_running,
+            "host": {**self.host, "dollars_per_hour": price},
+        }
 
     def _resumed(self, event: RunResumed) -> dict[str, Any]:
         """Remove what the resumed run reports again: epochs after the checkpoint, and warnings."""

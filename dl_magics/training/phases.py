@@ -179,7 +179,7 @@ class Frame:
         yield from data_checks.warn_of_layout(images.folder)
         yield from data_checks.warn_of_duplicates(images.folder.classes, images.train, images.valid)
         yield from data_checks.warn_of_gray(images.gray)
-        yield from fill_store(
+        filling = fill_store(
             store,
             images.shuffle_views(recipe.seed) if self.budget else images.views,
             recipe.image_size,
@@ -190,6 +190,7 @@ class Frame:
             self._should_stop_features if self.best.epoch is None else lambda: False,
             images.broken,
         )
+        yield from self.budget.follow_prices(filling, self.timer) if self.budget else filling
         if self.budget and self.budget.ended_features:
             yield from images.keep_computed(store, self.budget)
             self.stopped = self.stopped or not images.has_each_class()

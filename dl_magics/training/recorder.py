@@ -21,6 +21,7 @@ from dl_magics.runs.state import RunState
 from dl_magics.runs.write_errors import translating_write_errors
 from dl_magics.store import atomic
 from dl_magics.training import backend_messages
+from dl_magics.training.crew.crew import Crew
 from dl_magics.training.engine import pipeline, resume_point
 from dl_magics.training.recipe.recipe import Recipe
 
@@ -103,6 +104,7 @@ def record_resumed_run(
     recipe: Recipe | None = None,
     stop: Callable[[], bool] = never_stop,
     host: Host | None = None,
+    crew: Crew | None = None,
 ) -> Events:
     """Resume the interrupted run in a folder; yield the new events.
 
@@ -126,6 +128,7 @@ def record_resumed_run(
             stop=_stop_if_requested(stop, folder),
             host=host,
             resume_point=before,
+            crew=crew,
         )
         yield from _record(events, writer, folder, before.state)
 

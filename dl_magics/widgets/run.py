@@ -12,6 +12,7 @@ import traitlets as t
 from dl_magics.core import money
 from dl_magics.runs.state import RunState
 from dl_magics.runs.summary import describe_copying, format_resumptions
+from dl_magics.runs.workers.lines import format_workers
 from dl_magics.text import escape_controls
 from dl_magics.widgets.assets import load_script, load_style
 from dl_magics.widgets.live import LiveWidget
@@ -38,6 +39,7 @@ class RunWidget(LiveWidget):
     progress = t.Dict().tag(sync=True)
     epochs: t.List[dict[str, Any]] = t.List().tag(sync=True)
     notes: t.List[str] = t.List().tag(sync=True)
+    workers: t.List[str] = t.List().tag(sync=True)
     watches = t.Bool(False).tag(sync=True)
     stopping = t.Bool(False).tag(sync=True)
 
@@ -82,6 +84,7 @@ class RunWidget(LiveWidget):
             }
             self.epochs = [dict(each) for each in state.epochs]
             self.notes = notes(state)
+            self.workers = list(format_workers(state))
 
 
 def title(state: RunState) -> str:

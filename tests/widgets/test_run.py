@@ -106,6 +106,26 @@ def test_the_widget_shows_phase_and_progress(clock):
     }
 
 
+def test_each_worker_of_a_crew_has_a_line(clock):
+    worker = {"images_per_second": 12.4, "dollars_per_hour": 0.5}
+    workers = [
+        {"name": "crew-1", "state": "computing", "images": 30, "dollars": 0.0512, **worker},
+        {"name": "crew-2\x1b", "state": "lost", "images": 10, "dollars": None, **worker},
+    ]
+    story = run_events.make_events(
+        PhaseStarted(phase="features", total=100, unit="images"),
+        Progressed(done=40, total=100, images_per_second=1.0, seconds_left=60.0, workers=workers),
+    )
+    widget = RunWidget(clock=clock)
+
+    widget.show(replay_events(story))
+
+    assert widget.workers == [
+        "crew-1: 30 images (75 %), 12.4 images/s, $0.0512",
+        "crew-2\\x1b: 10 images (25 %), is lost, is started again",
+    ]
+
+
 def test_a_run_on_an_instance_shows_host_and_cost(clock):
     state = replay_events(run_events.make_events())
     host = {"name": "evening", "id": "i-1", "dollars_per_hour": 3600.0}

@@ -131,7 +131,7 @@ def resolve(
     BadSetting
         if the user, address or port is not valid, or ssh_config cannot be read.
     """
-    if word and not is_instance_id(word) and _is_ssh_host(word):
+    if word and is_ssh_host(word):
         word = _add_user(word, user)
         _host(word, identity)
         return SshHost(alias=word, name=word, identity=identity)
@@ -155,7 +155,10 @@ def _add_user(word: str, user: str | None) -> str:
     return f"{user}@{word}"
 
 
-def _is_ssh_host(word: str) -> bool:
+def is_ssh_host(word: str) -> bool:
+    """Return whether a word is `user@host`, an address or an entry of ssh_config."""
+    if is_instance_id(word):
+        return False
     return "@" in word or target.is_address(word) or ssh_config.is_configured(word)
 
 

@@ -125,7 +125,9 @@ def estimate_run(recipe: Recipe, place: TrainingPlace) -> Estimate:
     views = train * (1 + recipe.augment) + valid
     type_ = str(host.get("type", ""))
     speeds = list(measured_speed.list_speeds(recipe, type_))
-    image = _span(each.image for each in speeds) or _guess_image(recipe, type_)
+    count = int(host.get("count", 1))
+    low, high = _guess_image(recipe, str(host.get("each_type", type_)))
+    image = _span(each.image for each in speeds) or (low / count, high / count)
     epoch_image = _span(each.epoch_image for each in speeds) or _EPOCH_IMAGE
     least_epochs = min(recipe.epochs, recipe.patience + 1)
     unfrozen = {}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
 
 from dl_magics.actions.runs import remote_finetune
+from dl_magics.actions.runs.crew import hosts
 from dl_magics.actions.runs.models import own_model
 from dl_magics.actions.runs.place import TrainingPlace
 from dl_magics.runs import remote_origin
@@ -35,7 +37,11 @@ def finetune(recipe: Recipe, folder: Path, stop: Stop, place: TrainingPlace) -> 
             yield from remote_finetune.start_run(place.kernel, place.host, recipe, folder, stop)
         else:
             train = select.select_engine(recipe, paths.data_folder())
-            yield from recorder.record_new_run(recipe, _run_paths(folder), stop=stop, train=train)
+            if recipe.workers:
+                train = partial(train, crew=hosts.make_crew(recipe.workers))
+            yield from recorder.record_new_run(
+                recipe, _run_paths(folder), stop=stop, host=place.host or None, train=train
+            )
 
 
 def resume(run: Run, stop: Stop) -> Events:
@@ -49,8 +55,14 @@ def resume(run: Run, stop: Stop) -> Events:
     if remote_origin.load(run.path):
         yield from remote_finetune.resume_run(run.record, stop)
     else:
-        run_paths = _run_paths(run.path)
-        yield from recorder.record_resumed_run(run_paths, record=run.record, stop=stop)
+        workers = run.record.refresh().recipe.get("workers")
+        yield from recorder.record_resumed_run(
+            _run_paths(run.path),
+            record=run.record,
+            stop=stop,
+            host=hosts.describe_crew(workers) if workers else None,
+            crew=hosts.make_crew(workers) if workers else None,
+        )
 
 
 def _run_paths(folder: Path) -> RunPaths:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,9 @@ from dl_magics.actions.aws import instances
 from dl_magics.actions.gpu import free_kernels, notebook_kernel
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
+from dl_magics.actions.runs.crew import hosts
 from dl_magics.core import money
+from dl_magics.errors import BadSetting
 from dl_magics.runs import remote_origin
 from dl_magics.runs.remote_origin import RemoteOrigin
 from dl_magics.store import notebook_session
@@ -26,14 +28,18 @@ class TrainingPlace:
     host: Mapping[str, Any] = field(default_factory=dict)
 
 
-def find_place() -> TrainingPlace:
-    """Return where a new run of this notebook trains.
+def find_place(workers: Sequence[str] | None = None) -> TrainingPlace:
+    """Return where a new run of this notebook trains; with `workers` on this computer, with them.
 
     Raises
     ------
+    BadSetting
+        where there are workers, and a GPU kernel is connected.
     NotConnected
         where another notebook has the GPU kernel of this one: it does not train here unasked.
     """
+    if workers:
+        return _describe_crew(workers)
     session = notebook_session.current()
     if notebook_kernel.is_connected():
         return _describe(notebook_kernel.current())
@@ -82,6 +88,24 @@ def describe_host(host: SshHost) -> dict[str, Any]:
         "dollars_per_hour": instance.dollars_per_hour,
         "price_day": instance.price_day,
     }
+
+
+def _describe_crew(workers: Sequence[str]) -> TrainingPlace:
+    named = ", ".join(workers)
+    if notebook_kernel.is_connected():
+        name = notebook_kernel.current().host.name
+        raise BadSetting(
+            f"workers = {named}: this computer keeps the features that they compute, and the "
+            f"notebook is connected to {name}.",
+            fix=f"%gpu_disconnect, then run the cell again · or leave workers out: on {name}.",
+        )
+    host = hosts.describe_crew(workers)
+    price = ""
+    if "dollars_per_hour" in host:
+        price = money.add_day(money.format_per_hour(host["dollars_per_hour"]), host["price_day"])
+    what = ", ".join(each for each in (str(host["type"]), price) if each)
+    sentence = f"Trains on this computer; the features are computed on {host['name']} ({what})."
+    return TrainingPlace(sentence, None, host)
 
 
 def _describe(kernel: NotebookKernel) -> TrainingPlace:

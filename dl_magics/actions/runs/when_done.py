@@ -57,6 +57,11 @@ def plan_ending(recipe: Recipe, place: TrainingPlace, *, force: bool) -> Ending 
     """
     if recipe.then is None:
         return None
+    if recipe.workers:
+        raise BadSetting(
+            f'then = "{recipe.then}": the run trains on this computer, and workers may be many.',
+            fix="Leave then out: their guards stop them when idle, %aws_stop NAME does at once.",
+        )
     if not place.kernel or not place.kernel.host.is_instance:
         where = f"on {place.kernel.host.name}" if place.kernel else "on this computer"
         raise BadSetting(

@@ -25,6 +25,7 @@ class LaunchMagics(Magics):
     @magic_arguments()
     @argument("type", nargs="?", help="instance type; without it the available types are shown")
     @argument("--name", default="gpu", help="name of the instance (%(default)s)")
+    @argument("--count", type=int, help="so many instances: NAME-1, NAME-2, … for workers")
     @argument("--image", help="AMI id, ami-…; default: the newest Deep Learning AMI for the type")
     @argument("--user", help="login user of the image; default: what its name says")
     @argument("--disk", type=int, help="disk size in GiB (100)")
@@ -49,9 +50,13 @@ class LaunchMagics(Magics):
         With --spot AWS may stop it, two minutes after a notice at which a run saves a checkpoint.
         Its disk is kept, and AWS starts it again when it has capacity: %finetune --resume goes on.
 
+        With --count it launches several, NAME-1, NAME-2 and so on, each with a guard, and asks once
+        for all of them: with `workers = "NAME"` %%finetune computes on them together.
+
         ::
 
             %aws_launch g4dn.xlarge
+            %aws_launch g4dn.xlarge --count 4 --name crew
             %aws_launch t2.micro --name small --disk 60 --idle 10 --until 23:00 -y
             %aws_launch g4dn.xlarge --spot --max-price 0.30
         """
@@ -72,6 +77,8 @@ class LaunchMagics(Magics):
         current = context.load(remembers=store)
         if args.allow_from:
             current = account.allow_from(current, args.allow_from, store=store)
+        if args.count is not None and args.count != 1:
+            return self._launch_crew(current, args, spot)
         found = pending.resume(current, args.name, args.type, spot=args.spot, store=store)
         found = found or launch.find_existing(current, args.name, args.type, spot=args.spot)
         if isinstance(found, Instance):
@@ -98,6 +105,36 @@ class LaunchMagics(Magics):
             return planned
         prompts.confirm(str(planned), yes=args.yes)
         return prompts.print_until_done(launch.launch_instance(current, planned))
+
+    def _launch_crew(self, current: Any, args: Any, spot: Any) -> Any:
+        from dl_magics.actions.aws.guard.limits import LimitOptions
+        from dl_magics.actions.aws.launch import crew
+        from dl_magics.errors import BadSetting
+
+        if args.explain:
+            raise BadSetting(
+                f"--explain with --count {args.count}: the commands are those of one instance.",
+                fix=f"%aws_launch {args.type} --name {args.name}-1 --explain",
+            )
+        planned = crew.plan_crew(
+            current,
+            args.type,
+            args.name,
+            args.count,
+            spot=spot,
+            store=not args.dry_run,
+            image=args.image,
+            user=args.user,
+            disk_gib=args.disk,
+            zone=args.zone,
+            subnet=args.subnet,
+            limits=LimitOptions(idle=args.idle, max_duration=args.max_duration, until=args.until),
+        )
+        if args.dry_run or not planned.plans:
+            return planned
+        prompts.confirm(str(planned), yes=args.yes)
+        list(prompts.print_changes(crew.launch_crew(current, planned)))
+        return crew.list_crew(current, planned)
 
     @help_group(HelpGroup.STOP)
     @magic_arguments()

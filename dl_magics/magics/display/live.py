@@ -17,6 +17,7 @@ from dl_magics.magics.display.updatable import UpdatableDisplay
 from dl_magics.runs import log, remote_origin, summary
 from dl_magics.runs.events import Event
 from dl_magics.runs.state import RunState
+from dl_magics.runs.workers.lines import format_workers
 from dl_magics.text import escape_controls
 from dl_magics.training.run import Run
 from dl_magics.widgets.saved_note import build_note
@@ -181,8 +182,8 @@ class PlainScreen:
         if now < self._next and not state.ended:
             return
         self._next = now + _SECONDS_BETWEEN
-        shown = f"{summary.headline(state)}\n{summary.format_progress(state)}"
-        self._display.show(build_bundle(shown))
+        shown = [summary.headline(state), summary.format_progress(state), *format_workers(state)]
+        self._display.show(build_bundle("\n".join(shown)))
 
     def show_stopping(self) -> None:
         print(_STOPPING, flush=True)
@@ -208,8 +209,7 @@ class LineScreen:
         self._leaves_picture = leaves_picture
         self._shows_error = shows_error
         self._pace = LinePace(clock)
-        self._phase = ""
-        self._epochs = 0
+        self._phase, self._epochs = "", 0
         self._warnings: set[str] = set()
 
     def show(self, state: RunState) -> None:

@@ -57,6 +57,10 @@ class PracticeSshServer(asyncssh.SSHServer):
     def unix_connection_requested(self, *_: object) -> bool:
         return True
 
+    def server_requested(self, listen_host: str, _listen_port: int) -> bool:
+        # As sshd does by default, GatewayPorts no: a remote forward listens on the loopback.
+        return listen_host in ("127.0.0.1", "localhost", "::1")
+
 
 class PracticeHost:
     """The host of one instance.

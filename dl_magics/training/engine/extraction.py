@@ -22,7 +22,12 @@ from dl_magics.runs.events import Event, PhaseStarted, Progressed
 from dl_magics.text import escape_controls
 from dl_magics.training.engine.feature_store import Store
 from dl_magics.training.engine.features.key_index import KEY, Key, list_first
-from dl_magics.training.engine.inference.compute import Compute, Fetch, Pixels
+from dl_magics.training.engine.inference.compute import (
+    Compute,
+    Fetch,
+    NotComputedYet,
+    Pixels,
+)
 from dl_magics.training.engine.throughput import Throughput
 from dl_magics.training.engine.views import View, Views, augment_pixels, make_key
 
@@ -97,8 +102,13 @@ def fill_store(
         for batch, fetch, damaged in _started(batches, compute):
             for key, reason in damaged.items():
                 broken.update((view.file.path, reason) for view in views.find_all(key))
-            if fetch:
-                writer.add([view.key for view in batch], fetch())
+            while fetch:
+                try:
+                    writer.add([view.key for view in batch], fetch())
+                    fetch = None
+                except NotComputedYet:
+                    if stop():
+                        return
                 yield from compute.take_warnings()
             if pace.add(len(batch) + len(damaged)) or pace.done == pace.total:
                 yield Progressed(
@@ -106,6 +116,7 @@ def fill_store(
                     total=unique,
                     images_per_second=round(pace.per_second, 2),
                     seconds_left=round(pace.seconds_left, 1),
+                    workers=compute.describe_workers(),
                 )
             if stop():
                 return
@@ -128,7 +139,7 @@ def _started(
     """
     started: deque[tuple[list[View], Fetch | None, dict[Key, str]]] = deque()
     for batch, pixels, damaged in batches:
-        started.append((batch, compute.start(pixels) if batch else None, damaged))
+        started.append((batch, compute.start(pixels, batch) if batch else None, damaged))
         if len(started) > compute.ahead:
             yield started.popleft()
     yield from started

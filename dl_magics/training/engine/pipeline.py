@@ -13,6 +13,8 @@ from dl_magics.runs.paths import RunPaths
 from dl_magics.training import backend_messages, keras_import, phases
 from dl_magics.training.backbones import load
 from dl_magics.training.checks import data_checks, disk_space, head_check
+from dl_magics.training.crew import computing
+from dl_magics.training.crew.crew import Crew
 from dl_magics.training.engine import (
     checkpoint,
     compute_settings,
@@ -38,7 +40,6 @@ from dl_magics.training.engine.heads.training import (
 )
 from dl_magics.training.engine.inference import batch_search
 from dl_magics.training.engine.inference.compute import Compute
-from dl_magics.training.engine.inference.keras_compute import KerasCompute
 from dl_magics.training.engine.inference.out_of_memory import release_memory
 from dl_magics.training.engine.parallel.training_devices import TrainingDevices
 from dl_magics.training.engine.resume_point import ResumePoint
@@ -58,6 +59,7 @@ def run(
     stop: Callable[[], bool] = lambda: False,
     host: Mapping[str, Any] | None = None,
     resume_point: ResumePoint | None = None,
+    crew: Crew | None = None,
     clock: Callable[[], float] = time.time,
     timer: Callable[[], float] = time.monotonic,
 ) -> Generator[Event, None, None]:
@@ -66,15 +68,15 @@ def run(
     The run ends at a batch boundary if `stop()` is true, and keeps the best weights. After an error
     or KeyboardInterrupt, which end it immediately, `RunEnded` is yielded before they are raised.
     With a `resume_point`, the first event is `RunResumed`, and the results equal those of an
-    uninterrupted run. `clock` returns the time of each event, `timer` measures the seconds of the
-    phases.
+    uninterrupted run. A `crew` computes the features. `clock` returns the time of each event,
+    `timer` measures the seconds of the phases.
     """
     seconds = dict(resume_point.seconds) if resume_point else {}
     spent = resume_point.state.dollars if resume_point else None
     frame = Frame(
         recipe, paths.run, host or {"local": True}, stop, timer, seconds, spent=spent or 0.0
     )
-    steps = _KerasSteps(frame, paths, resume_point)
+    steps = _KerasSteps(frame, paths, resume_point, crew)
     yield from stamp_events(
         frame.run(steps.events()), clock, since=resume_point.state.n if resume_point else 0
     )
@@ -87,6 +89,7 @@ class _KerasSteps:
     frame: Frame
     paths: RunPaths
     resume_point: ResumePoint | None
+    crew: Crew | None
 
     def __post_init__(self) -> None:
         self.checkpoint = self.resume_point.checkpoint if self.resume_point else None
@@ -94,7 +97,8 @@ class _KerasSteps:
         self.frame.best = self.standing.best
 
     def events(self) -> Iterator[Event]:
-        yield from self._train()
+        with computing.ending_workers(self.crew):
+            yield from self._train()
         checkpoint.remove_checkpoint(self.paths.run)
 
     def _train(self) -> Iterator[Event]:
@@ -108,7 +112,7 @@ class _KerasSteps:
             keras_import.import_keras(self._stop_during_import)
             if resume_point:
                 resume_point.restore_threads()
-            found = device.detect_device()
+            found = computing.detect_device(self.crew, recipe, frame.stop_requested)
         precision = device.choose_precision(recipe.mixed_precision, found)
         measured = None
         if not resume_point:
@@ -116,7 +120,7 @@ class _KerasSteps:
             yield frame.started(folder, found, fingerprint.installed_versions(), compute)
             yield from data_checks.warn_before_training(recipe, folder, found, precision)
             yield from data_checks.warn_of_download(recipe, self.paths.weights)
-            total = len(folder.train) * (1 + recipe.augment) + len(folder.valid)
+            total = 0 if self.crew else len(folder.train) * (1 + recipe.augment) + len(folder.valid)
             measured = yield from batch_search.find_batch_size(
                 recipe, found, precision, total, self.paths.features
             )
@@ -157,13 +161,15 @@ class _KerasSteps:
             )
         if not self.checkpoint:
             yield checkpoint.save_checkpoint(self.paths.run, Checkpoint(about))
-        filled: tuple[Store, Compute] = store, KerasCompute(frozen.fast, found, batch)
+        engine = computing.make_compute(self.crew, recipe, frozen, precision, found, batch)
+        filled: tuple[Store, Compute] = store, engine
         if tuning:
             yield from tuning.describe(images)
             filled = tuning.fill(store, found, batch)
         if not (yield from frame.compute_features(images, batch, *filled)):
             return
-        if found.kind == "gpu":
+        computing.end_workers(self.crew)
+        if found.kind == "gpu" and not self.crew:
             release_memory()
 
         train, valid = _examples(recipe, folder.classes, store, images)

@@ -10,7 +10,7 @@ from typing import Any
 
 from dl_magics.errors import BadSetting
 from dl_magics.training.recipe import optimizers, own_model, pretrained
-from dl_magics.training.recipe.settings import NOT_SUPPORTED_YET, SETTINGS
+from dl_magics.training.recipe.settings import SETTINGS
 
 _FINE_RATE = 1e-5
 # Adapters begin at zero, and best learn about ten times as fast as the weights themselves.
@@ -52,6 +52,7 @@ class Recipe:
     mixed_precision: bool | str = "auto"
     max_duration: float | None = None
     budget: float | None = None
+    workers: tuple[str, ...] | None = None
     then: str | None = None
     backend: str | None = None
     head: str = ""
@@ -74,13 +75,16 @@ class Recipe:
         return usual if self.fine_learning_rate is None else self.fine_learning_rate
 
     def to_json(self) -> dict[str, Any]:
-        """Return the recipe as JSON types; `dense` becomes a list."""
-        return {**asdict(self), "dense": list(self.dense)}
+        """Return the recipe as JSON types; tuples become lists."""
+        workers = self.workers and list(self.workers)
+        return {**asdict(self), "dense": list(self.dense), "workers": workers}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Recipe:
         """Return the recipe that `to_json` was called on."""
-        return cls(**{**values, "dense": tuple(values["dense"])})
+        workers = values.get("workers")
+        tuples = {"dense": tuple(values["dense"]), "workers": workers and tuple(workers)}
+        return cls(**{**values, **tuples})
 
 
 def check_settings(
@@ -105,6 +109,7 @@ def check_settings(
     values = _move_optimizer_settings(
         {name: _checked(name, value) for name, value in settings.items()}
     )
+    _require_frozen(values)
     model = pretrained.find_pretrained(values.pop("model", "VGG16"))
     size = values.pop("image_size", None) or model.size
     pretrained.require_size(model, size)
@@ -126,6 +131,17 @@ def check_settings(
         head_names=head_names or {},
         **values,
     )
+
+
+def _require_frozen(values: Mapping[str, Any]) -> None:
+    """Raise BadSetting where workers would have to train: they compute the frozen part only."""
+    if values.get("workers") and values.get("unfreeze") is not None:
+        raise BadSetting(
+            f"unfreeze = {quote_value(values['unfreeze'])}: workers compute the frozen part of a "
+            "network, and none is trained on them.",
+            fix="Leave unfreeze out · or leave workers out and train on one instance: "
+            "%gpu_connect NAME",
+        )
 
 
 def describe_sample(recipe: Recipe) -> str:
@@ -154,11 +170,6 @@ def _move_optimizer_settings(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _checked(name: str, value: Any) -> Any:
-    if name in NOT_SUPPORTED_YET:
-        raise BadSetting(
-            f"{name} = {quote_value(value)}: this version trains on one machine.",
-            fix=f"Leave {name} out.",
-        )
     if name not in SETTINGS:
         near = difflib.get_close_matches(name.lower(), SETTINGS, n=1, cutoff=0.5)
         nearest = f"Nearest: {near[0]}. " if near else ""

@@ -131,6 +131,12 @@ SETTINGS: dict[str, Setting] = {
         "dollars that the time of the run may cost on an instance: it ends before, with the best "
         "weights",
     ),
+    "workers": Setting(
+        None,
+        validators.either(validators.names, validators.one_of(None)),
+        "instances that compute the features together, while this computer keeps them: the name "
+        'given to %aws_launch --count ("crew"), or a list of names; None is where the run trains',
+    ),
     "then": Setting(
         None,
         validators.one_of("stop", "terminate", None),
@@ -143,5 +149,3 @@ SETTINGS: dict[str, Setting] = {
         'None is the backend that %backend shows; "theano" trains VGG16 with Keras 1',
     ),
 }
-
-NOT_SUPPORTED_YET = ("workers",)

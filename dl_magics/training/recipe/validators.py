@@ -9,6 +9,8 @@ from typing import Any
 
 from dl_magics.core.duration import to_seconds
 
+_MOST_NAMES = 100
+
 Rule = Callable[[Any], Any]
 
 
@@ -95,6 +97,17 @@ def sizes(value: Any) -> tuple[int, ...]:
         return tuple(size(each) for each in listed)
     except ValueError:
         raise ValueError("a list of whole numbers from 1 to 65,536, such as [256]") from None
+
+
+def names(value: Any) -> tuple[str, ...]:
+    """A name, or a list of different names, such as ["crew-1", "crew-2"]."""
+    listed = value if isinstance(value, (list, tuple)) else [value]
+    found = tuple(each.strip() for each in listed if isinstance(each, str) and each.strip())
+    if not found or len(found) != len(listed) or len(set(found)) < len(found):
+        raise ValueError('a name, or a list of different names, such as ["crew-1", "crew-2"]')
+    if len(found) > _MOST_NAMES:
+        raise ValueError(f"a list of at most {_MOST_NAMES} names")
+    return found
 
 
 def weights(value: Any) -> dict[str, float]:

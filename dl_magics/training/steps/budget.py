@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from dl_magics.core import money
-from dl_magics.runs.events import Warned
+from dl_magics.runs.events import Event, Progressed, Warned
+from dl_magics.runs.field_rules import total_price
 from dl_magics.training.recipe.recipe import Recipe
 
 # Slower than the disks of instances; the model is compressed and hashed, too.
@@ -27,13 +28,14 @@ _SLOWER, _LAST_STEPS, _SPARE_SHARE = 1.5, 20, 0.02
 class Budget:
     """The time until a run must have ended, by the clock that its frame uses.
 
-    `is_over` is true once the run ends by it, `ended_features` where it did not suffice for all
-    images.
+    `price` is that of an hour of all instances. `is_over` is true once the run ends by it,
+    `ended_features` where it did not suffice for all images.
     """
 
     dollars: float
     started: float
     seconds: float
+    price: float = 0.0
     is_over: bool = False
     ended_features: bool = False
 
@@ -48,6 +50,16 @@ class Budget:
     def begin_phase(self, now: float) -> None:
         """Forget how long the steps of the phase before took."""
         self._looks = deque([now], maxlen=_LAST_STEPS)
+
+    def follow_prices(self, events: Iterator[Event], timer: Callable[[], float]) -> Iterator[Event]:
+        """Yield the events of a crew; where its price changes, plan what is left by the new one."""
+        for event in events:
+            if isinstance(event, Progressed) and (price := total_price(event.workers)):
+                now = timer()
+                left = self.started + self.seconds - now
+                self.seconds = now - self.started + left * (self.price or price) / price
+                self.price = price
+            yield event
 
     def is_spent(self, now: float) -> bool:
         """Return whether one more step would leave too little to save the model."""
@@ -109,4 +121,4 @@ def make_budget(
     if recipe.budget is None or not price:
         return None
     seconds = max(recipe.budget - spent, 0.0) / float(price) * 3600
-    return Budget(recipe.budget, now, seconds)
+    return Budget(recipe.budget, now, seconds, float(price))

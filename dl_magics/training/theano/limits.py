@@ -42,6 +42,10 @@ def refuse_unsupported(recipe: Recipe) -> None:
             f"unfreeze = {recipe.unfreeze!r}: on Theano only the head is trained.",
             fix=_FIX,
         )
+    if recipe.workers:
+        raise BadSetting(
+            f"workers = {list(recipe.workers)!r:.80}: on Theano one process computes.", fix=_FIX
+        )
     if recipe.head:
         raise BadSetting(
             "head(features) is written for today's Keras; Theano runs under Keras 1.",

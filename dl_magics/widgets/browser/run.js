@@ -8,7 +8,7 @@
 import { button, element, prepare, redraw, watchKernel } from './base.js';
 import { bestOf, drawCurves } from './curves.js';
 
-const TRAITS = ['about', 'progress', 'epochs', 'notes', 'stopping'];
+const TRAITS = ['about', 'progress', 'epochs', 'notes', 'workers', 'stopping'];
 // The second press ends a run at once: it must not be the end of a double click.
 const AGAIN_SECONDS = 2;
 
@@ -138,7 +138,10 @@ function render({ model, el }) {
         value: progress.total ? (ended ? progress.total : progress.done) : null
       })
     ]);
+    /** @type {string[]} */
+    const workers = model.get('workers') ?? [];
     redraw(end, [
+      element('ul', { class: 'dl-workers', 'aria-label': 'Workers' }, ...workers.map(line => element('li', {}, line))),
       element('div', { class: 'dl-best' }, describeBest(bestOf(epochs))),
       element('ul', { class: 'dl-notes' }, ...notes.map(note => element('li', {}, note)))
     ]);

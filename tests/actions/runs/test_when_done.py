@@ -70,6 +70,15 @@ def test_a_run_on_this_computer_has_no_instance_to_stop():
         when_done.plan_ending(recipe, TrainingPlace("Trains here."), force=False)
 
 
+def test_the_workers_of_a_run_are_stopped_by_their_guards():
+    recipe = check_settings("photos", {"then": "stop", "workers": "crew"})
+
+    with pytest.raises(BadSetting, match="workers may be many") as refused:
+        when_done.plan_ending(recipe, TrainingPlace("Trains here."), force=False)
+
+    assert "%aws_stop" in refused.value.fix
+
+
 def test_a_run_without_then_leaves_its_instance_as_it_is():
     assert (
         when_done.plan_ending(check_settings("photos", {}), TrainingPlace(""), force=True) is None

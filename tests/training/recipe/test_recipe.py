@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dl_magics.errors import BadSetting
 from dl_magics.training.recipe import applications
 from dl_magics.training.recipe.recipe import Recipe, check_settings, describe_sample
-from dl_magics.training.recipe.settings import NOT_SUPPORTED_YET, SETTINGS
+from dl_magics.training.recipe.settings import SETTINGS
 
 GOOD = [
     ("model", "ResNet50", "ResNet50"),
@@ -76,6 +76,9 @@ GOOD = [
     ("mixed_precision", True, True),
     ("mixed_precision", False, False),
     ("mixed_precision", "auto", "auto"),
+    ("workers", None, None),
+    ("workers", "crew", ("crew",)),
+    ("workers", ["crew-1", " crew-2 "], ("crew-1", "crew-2")),
     ("budget", None, None),
     ("budget", 0.5, 0.5),
     ("budget", 2, 2.0),
@@ -190,6 +193,7 @@ BAD = [
     ("mixed_precision", "float16"),
     ("mixed_precision", 1),
     ("mixed_precision", None),
+    *(("workers", each) for each in (4, True, "", [], ["a", ""], ["a", "a"], ["a", 3])),
     ("budget", 0),
     ("budget", "1 dollar"),
     ("budget", True),
@@ -286,12 +290,15 @@ def test_an_unknown_setting_lists_all_names():
     assert fix == f"  All settings: {', '.join(SETTINGS)}"
 
 
-@pytest.mark.parametrize("name", NOT_SUPPORTED_YET)
-def test_a_setting_of_a_later_version_is_reported_as_such(name):
-    happened, fix = refusal(name, 2)
+def test_workers_are_at_most_100():
+    _, fix = refusal("workers", [str(number) for number in range(101)])
 
-    assert happened == (f"BadSetting: {name} = 2: this version trains on one machine.")
-    assert fix == f"  Leave {name} out."
+    assert "a list of at most 100 names" in fix
+
+
+def test_workers_compute_the_frozen_part_only():
+    with pytest.raises(BadSetting, match="unfreeze = 'block5': workers compute the frozen part"):
+        check_settings("photos", {"workers": "crew", "unfreeze": "block5"})
 
 
 def adam(**config):
@@ -369,11 +376,9 @@ def test_the_default_image_size_is_that_of_the_model():
 def test_a_long_value_is_quoted_on_one_line(value, quoted):
     happened, _ = refusal("epochs", value)
     unknown, _ = refusal("epoch", value)
-    later, _ = refusal("workers", value)
 
     assert happened == f"BadSetting: epochs = {quoted} is not valid."
     assert unknown.startswith(f"BadSetting: epoch = {quoted}: ")
-    assert later.startswith(f"BadSetting: workers = {quoted}: ")
 
 
 def test_a_recipe_cannot_be_changed():
@@ -408,6 +413,7 @@ settings = st.fixed_dictionaries(
         "patience": st.integers(1, 100),
         "mixed_precision": st.sampled_from(["auto", True, False]),
         "max_duration": st.none() | st.floats(0.1, 5e5),
+        "workers": st.none() | st.lists(st.text("abc-", min_size=1), min_size=1, unique=True),
         "budget": st.none() | st.floats(0.01, 1e4),
         "then": st.sampled_from([None, "stop", "terminate"]),
     },

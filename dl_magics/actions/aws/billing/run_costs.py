@@ -44,8 +44,15 @@ def list_costs(instance_ids: Collection[str], begin: float) -> Iterator[RunCost]
         # %runs lists what cannot be read.
         with suppress(DamagedRun):
             state = RunRecord(folder).refresh()
-            if state.host.get("id") in instance_ids:
+            if not set(instance_ids).isdisjoint(_list_ids(state)):
                 yield _cost_of(folder.name, state)
+
+
+def _list_ids(state: RunState) -> list[str]:
+    """Return the ids of the instances of a run: of its host, or of its crew."""
+    listed = state.host.get("ids")
+    ids = listed if isinstance(listed, list) else [state.host.get("id")]
+    return [each for each in ids if isinstance(each, str)]
 
 
 def _cost_of(name: str, state: RunState) -> RunCost:

@@ -102,8 +102,9 @@ def make_plan(
     subnet: str | None = None,
     limits: LimitOptions | None = None,
     spot: SpotOptions | None = None,
+    count: int = 1,
 ) -> LaunchPlan:
-    """Look up the image, price and quota of a launch; change nothing.
+    """Look up the image, price and quota of `count` launches; return the plan of one.
 
     Raises
     ------
@@ -119,7 +120,8 @@ def make_plan(
     """
     session, ec2 = context.session, context.ec2
     ec2.check_type(type_, zone=zone or "", magic="%aws_launch")
-    quotas.check_quota(session, type_, ec2.list_instances(), spot=spot is not None)
+    listed = ec2.list_instances()
+    quotas.check_quota(session, type_, listed, spot=spot is not None, count=count)
     if not subnet:
         subnets.find_default_subnets(session, zone)
     found = images.find_image(session, type_, image, user=user)

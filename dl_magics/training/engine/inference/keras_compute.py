@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.inference import dispatch
 from dl_magics.training.engine.inference.compute import Features, Fetch
 from dl_magics.training.engine.inference.out_of_memory import is_out_of_memory, release_memory
+
+if TYPE_CHECKING:
+    from dl_magics.training.engine.views import View
 
 # Each GPU computes one batch while another one waits for it.
 _BATCHES_AHEAD = 2
@@ -36,7 +39,7 @@ class KerasCompute:
         self._start = _choose_start(network, device)
         self._warnings: list[Warned] = []
 
-    def start(self, inputs: NDArray[Any]) -> Fetch:
+    def start(self, inputs: NDArray[Any], _views: Sequence[View] = (), /) -> Fetch:
         """Start a batch; an error is raised by the function that is returned."""
         if len(inputs) > self.batch_size:
             return partial(self._compute_parts, inputs)
@@ -53,6 +56,10 @@ class KerasCompute:
         """Yield a warning for each time that the batch size was reduced."""
         while self._warnings:
             yield self._warnings.pop(0)
+
+    def describe_workers(self) -> list[Mapping[str, Any]]:
+        """Return nothing: this process computes."""
+        return []
 
     def _fetch(self, fetch: Fetch, inputs: NDArray[Any]) -> Features:
         try:

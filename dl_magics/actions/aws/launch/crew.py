@@ -1,0 +1,156 @@
+"""The launch of several instances of one name: NAME-1, NAME-2, … each with a guard of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dl_magics.actions.aws import access, instances
+from dl_magics.actions.aws.context import Context
+from dl_magics.actions.aws.guard import alarm
+from dl_magics.actions.aws.launch import launch, pending, plan
+from dl_magics.actions.aws.launch.plan import LaunchPlan
+from dl_magics.aws.spot.market import SpotOptions
+from dl_magics.core import money
+from dl_magics.core.instance import Instance, Instances
+from dl_magics.errors import BadSetting, DLMagicsError
+from dl_magics.store import lock, state
+
+MOST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class CrewPlan:
+    """The instances of a crew: those that are there, and a plan for each that is missing."""
+
+    name: str
+    count: int
+    there: tuple[Instance, ...]
+    plans: tuple[LaunchPlan, ...]
+
+    def __str__(self) -> str:
+        here = ", ".join(f"{each.name} ({each.state})" for each in self.there)
+        if not self.plans:
+            return f"All {self.count} instances are there: {here}"
+        first = self.plans[0]
+        named = ", ".join(each.name for each in self.plans)
+        facts = [f"  {'all':<8} {len(self.plans)} instances: {named}"]
+        if here:
+            facts.append(f"  {'there':<8} {here}")
+        facts.append(f"  {'together':<8} {self._describe_price()}")
+        return "\n".join([*facts, f"Each as {first!s}"])
+
+    __repr__ = __str__
+
+    def _describe_price(self) -> str:
+        first, new = self.plans[0], len(self.plans)
+        price = first.spot_prices.lowest if first.spot_prices else first.price
+        if price is None:
+            return "price unknown"
+        is_public = not first.subnet or first.subnet.public
+        address = first.address_price.dollars if first.address_price and is_public else 0.0
+        hours = money.format_per_hour(new * (price.dollars + address))
+        return f"{hours} with their addresses while they run, and the disk of each"
+
+
+def plan_crew(
+    context: Context,
+    type_: str,
+    name: str,
+    count: int,
+    *,
+    spot: SpotOptions | None,
+    store: bool,
+    **options: Any,
+) -> CrewPlan:
+    """Look up which of NAME-1 … NAME-count exist, and the plan and quota of all others.
+
+    Raises as `make_plan` and `find_existing` do; BadSetting for a count that is no crew.
+    """
+    if not 2 <= count <= MOST:
+        raise BadSetting(
+            f"--count {count}: a crew has 2 to {MOST} instances.",
+            fix=f"%aws_launch {type_} --count 4 --name {name}",
+        )
+    names = [f"{name}-{number}" for number in range(1, count + 1)]
+    repeated = _settle_pending(context, type_, names, is_spot=spot is not None, store=store)
+    found = {
+        each: launch.find_existing(context, each, type_, spot=spot is not None) for each in names
+    }
+    there = tuple(each for each in found.values() if each)
+    missing = [each for each, instance in found.items() if not instance]
+    plans: list[LaunchPlan] = []
+    if missing:
+        planned = plan.make_plan(
+            context, type_, name=missing[0], spot=spot, count=len(missing), **options
+        )
+        plans = [replace(planned, name=each) for each in missing]
+    # The request that AWS did not answer is repeated first, with what it asked for.
+    plans = [*repeated, *(each for each in plans if each.name not in {it.name for it in repeated})]
+    return CrewPlan(name, count, there, tuple(plans))
+
+
+def launch_crew(context: Context, planned: CrewPlan) -> Iterator[Instance]:
+    """Launch all instances of a plan, then wait for each; yield it at each change.
+
+    The first is selected. Raises what AWS refused, with what was launched until then: it is kept.
+    """
+    launched: list[Instance] = []
+    for each in planned.plans:
+        try:
+            with lock.hold("launching"):
+                found = launch.find_existing(
+                    context, each.name, each.type, spot=each.spot is not None
+                )
+                instance = found or launch.create_instance(context, each)
+        except DLMagicsError as error:
+            raise _say_what_is_kept(error, launched, planned) from error
+        if not launched and not planned.there:
+            context.select_instance(instance)
+        note = "" if found else alarm.arm_alarm(context, instance, each.limits.idle_seconds)
+        launched.append(instance)
+        yield instances.add_price(context, replace(instance, note=note))
+    for instance in [*(each for each in planned.there if each.costs_money), *launched]:
+        seen = instance
+        for seen in context.ec2.start(instance):
+            yield instances.add_price(context, seen)
+        yield from instances.add_prices(
+            context, access.until_ssh_answers(context, context.ec2, seen)
+        )
+
+
+def list_crew(context: Context, planned: CrewPlan) -> Instances:
+    """Return the instances of a crew, with their prices."""
+    ids = [each.id for each in planned.there]
+    names = [each.name for each in planned.plans]
+    listed = instances.list_instances(context)
+    members = [each for each in listed if not each.gone and (each.id in ids or each.name in names)]
+    return replace(listed, each=tuple(members))
+
+
+def _settle_pending(
+    context: Context, type_: str, names: list[str], *, is_spot: bool, store: bool
+) -> list[LaunchPlan]:
+    """Settle the launch that AWS has not answered; return its plan if it is to be repeated."""
+    unanswered = state.read().pending_launches.get(context.profile.name)
+    asked = str(unanswered.request["name"]) if unanswered else ""
+    name = asked if asked in names else names[0]
+    settled = pending.resume(context, name, type_, spot=is_spot, store=store)
+    return [settled] if isinstance(settled, LaunchPlan) else []
+
+
+def _say_what_is_kept(
+    error: DLMagicsError, launched: list[Instance], planned: CrewPlan
+) -> DLMagicsError:
+    """Return the error of a launch that came after others, which cost money."""
+    if not launched:
+        return error
+    named = ", ".join(each.name for each in launched)
+    failed = planned.plans[len(launched)].name
+    return type(error)(
+        f"{error} {len(launched)} of {len(planned.plans)} were launched before, and cost money: "
+        f"{named}. {failed} was not.",
+        fix=f"{error.fix} · the same line launches the others · %aws_terminate "
+        f"{launched[0].name} -f gives one back.",
+    )

@@ -1,0 +1,49 @@
+"""Frames between a run and the process of its scheduler: a JSON object, then bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import IO, Any
+
+_LENGTHS = struct.Struct(">IQ")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What one side says: `op` and its values, and a payload."""
+
+    values: Mapping[str, Any]
+    payload: bytes = b""
+
+    @property
+    def op(self) -> str:
+        """What is said."""
+        return str(self.values["op"])
+
+    def encode(self) -> bytes:
+        """Return the bytes of the frame."""
+        values = json.dumps(self.values).encode()
+        return _LENGTHS.pack(len(values), len(self.payload)) + values + self.payload
+
+
+async def read_frame(reader: asyncio.StreamReader) -> Frame | None:
+    """Return the next frame of a stream; None at its end."""
+    try:
+        sizes = _LENGTHS.unpack(await reader.readexactly(_LENGTHS.size))
+        values, payload = [await reader.readexactly(size) for size in sizes]
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+    return Frame(json.loads(values), payload)
+
+
+def read_blocking(file: IO[bytes]) -> Frame | None:
+    """Return the next frame of a file; None at its end."""
+    start = file.read(_LENGTHS.size)
+    if len(start) < _LENGTHS.size:
+        return None
+    values, payload = (file.read(size) for size in _LENGTHS.unpack(start))
+    return Frame(json.loads(values), payload)

@@ -1,0 +1,1 @@
+"""What the workers of a crew have done, as the events of a run say it."""

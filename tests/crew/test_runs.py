@@ -1,0 +1,104 @@
+"""Whole runs whose features a crew computes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dl_magics.runs.events import Progressed, RunEnded, Warned
+from dl_magics.runs.state import RunState, replay_events
+from dl_magics.runs.workers.lines import format_workers
+from dl_magics.training.engine import pipeline
+from dl_magics.training.steps.budget import CUT
+from support import tiny_keras
+
+
+@pytest.fixture
+def data(tmp_path):
+    return tiny_keras.photos(tmp_path / "photos", 30)
+
+
+def run_with(crew, data, folder, *, stop=lambda: False, price=1.0, **asked):
+    recipe = tiny_keras.recipe(data, workers=["crew-1", "crew-2"], epochs=1, **asked)
+    host = {"local": True, "name": "crew-1, crew-2", "dollars_per_hour": price}
+    yield from pipeline.run(recipe, tiny_keras.paths(folder), crew=crew, stop=stop, host=host)
+
+
+def test_a_run_with_workers_has_the_numbers_of_one_without_and_all_costs(hosts, data, tmp_path):
+    hosts.up = ["crew-1", "crew-2"]
+
+    together = list(run_with(hosts.crew(), data, tmp_path / "together"))
+    alone = tiny_keras.train(data, tmp_path / "alone", epochs=1)
+
+    assert tiny_keras.losses(together) == tiny_keras.losses(alone)
+    state = replay_events(together)
+    assert state.status == "done"
+    assert sum(each["images"] for each in state.workers) == 60
+    assert state.host["dollars_per_hour"] == 1.0
+    assert state.dollars == pytest.approx(state.seconds_running / 3600)
+    lines = list(format_workers(state))
+    assert [line.partition(":")[0] for line in lines] == ["crew-1", "crew-2"]
+    assert all("images (" in line and "$" in line for line in lines)
+    # The features are those of a run without workers: nothing is computed again.
+    again = tiny_keras.train(data, tmp_path / "together", "again", epochs=1)
+    assert next(event.kept for event in again if event.kind == "phase_started") == 60
+
+
+def test_stop_and_a_budget_end_all_workers(hosts, data, tmp_path):
+    hosts.up = ["crew-1", "crew-2"]
+    asked = []
+    events = run_with(hosts.crew(), data, tmp_path / "stopped", stop=lambda: bool(asked))
+
+    stopped = []
+    for event in events:
+        stopped.append(event)
+        if isinstance(event, Progressed) and event.done >= 8:
+            asked.append(True)
+
+    ended = stopped[-1]
+    assert isinstance(ended, RunEnded)
+    assert (ended.status, ended.files) == ("stopped", {})
+    assert 0 < [event.done for event in stopped if isinstance(event, Progressed)][-1] < 60
+    assert hosts.workers() == []
+
+    # A second is a dollar for both together: the budget ends while features are computed.
+    budget = run_with(hosts.crew(), data, tmp_path / "budget", price=7200.0, budget=10.0)
+    spent = list(budget)
+
+    assert spent[-1].status == "stopped"
+    assert CUT in {event.code for event in spent if isinstance(event, Warned)}
+    assert hosts.workers() == []
+
+
+def worker(name, price, images=1):
+    return {
+        "name": name,
+        "state": "computing",
+        "images": images,
+        "images_per_second": 1.0,
+        "dollars_per_hour": price,
+        "dollars": 0.0,
+    }
+
+
+def test_a_run_costs_what_its_workers_cost_while_they_are_there():
+    state = RunState(host={"dollars_per_hour": 2.0}, started_at=1000.0, at=1000.0)
+    progressed = Progressed(
+        n=1,
+        t=1000.0 + 3600,
+        done=1,
+        total=9,
+        images_per_second=1.0,
+        seconds_left=1.0,
+        workers=[worker("a", 1.0), worker("b", 1.0)],
+    )
+    state = state.apply(progressed)
+    assert state.dollars == pytest.approx(2.0)
+
+    # One is gone: the hour that follows costs half as much.
+    fewer = [worker("a", 1.0), worker("b", 0.0)]
+    state = state.apply(replace(progressed, n=2, t=progressed.t + 1, workers=fewer))
+    state = state.apply(replace(progressed, n=3, t=progressed.t + 3600, workers=fewer))
+
+    assert state.dollars == pytest.approx(3.0, abs=0.001)

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+
+from dl_magics import errors
+from dl_magics.actions.aws import context
+from dl_magics.actions.aws.guard import records
+from dl_magics.actions.aws.launch import crew
+
+
+def list_names():
+    return sorted(each.name for each in context.load().ec2.list_instances() if not each.gone)
+
+
+def test_a_crew_is_launched_after_one_question_with_the_sum(cloud, run, monkeypatch, capsys):
+    questions = []
+    monkeypatch.setattr("builtins.input", lambda question: questions.append(question) or "y")
+
+    launched = run("%aws_launch t2.micro --count 2 --name crew --idle 10")
+
+    said = capsys.readouterr().out
+    assert questions == ["Do it? [y/N] "]
+    assert "2 instances: crew-1, crew-2" in said
+    assert "together $0.0332/h with their addresses while they run" in said
+    assert list_names() == ["crew-1", "crew-2"]
+    assert {each.state for each in launched} == {"running"}
+    listed = context.load().ec2.list_instances()
+    assert {records.read_record(each.id).idle_seconds for each in listed if not each.gone} == {600}
+
+    more = run("%aws_launch t2.micro --count 3 --name crew -y")
+
+    said = capsys.readouterr().out
+    assert "1 instances: crew-3" in said
+    assert "there    crew-1 (running), crew-2 (running)" in said
+    assert sorted(each.name for each in more) == list_names() == ["crew-1", "crew-2", "crew-3"]
+    assert "All 3 instances are there" in repr(run("%aws_launch t2.micro --count 3 --name crew"))
+
+
+def test_what_was_launched_before_a_refusal_is_kept_and_said(cloud):
+    current = context.load()
+    planned = crew.plan_crew(current, "t2.micro", "crew", 3, spot=None, store=True)
+    launching = crew.launch_crew(current, planned)
+    assert next(launching).name == "crew-1"
+    cloud.inject_fault("no-capacity")
+
+    with pytest.raises(errors.NoCapacity) as refused:
+        list(launching)
+
+    assert "1 of 3 were launched before, and cost money: crew-1. crew-2 was not." in str(
+        refused.value
+    )
+    assert "the same line launches the others" in refused.value.fix
+    assert list_names() == ["crew-1"]
+
+
+@pytest.mark.parametrize("count", [0, -1, 101])
+def test_what_is_no_number_of_a_crew_is_refused(cloud, run, count):
+    with pytest.raises(errors.BadSetting, match=f"--count {count}: a crew has 2 to 100 instances"):
+        run(f"%aws_launch t2.micro --count {count} -y")
+
+
+def test_the_quota_is_checked_for_all(cloud, run):
+    with pytest.raises(errors.QuotaReached, match=r"100 × g4dn\.xlarge needs 400 vCPUs"):
+        run("%aws_launch g4dn.xlarge --count 100 -y")
+
+    assert list_names() == []

@@ -1,0 +1,4 @@
+"""Modules that are covered by a test of another name.
+
+lines: tests/widgets/test_run.py
+"""

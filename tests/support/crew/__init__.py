@@ -1,0 +1,1 @@
+"""A crew of practice hosts, without any EC2."""
