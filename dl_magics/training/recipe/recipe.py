@@ -135,13 +135,14 @@ def check_settings(
 
 def _require_frozen(values: Mapping[str, Any]) -> None:
     """Raise BadSetting where workers would have to train: they compute the frozen part only."""
-    if values.get("workers") and values.get("unfreeze") is not None:
-        raise BadSetting(
-            f"unfreeze = {quote_value(values['unfreeze'])}: workers compute the frozen part of a "
-            "network, and none is trained on them.",
-            fix="Leave unfreeze out · or leave workers out and train on one instance: "
-            "%gpu_connect NAME",
-        )
+    for name in ("unfreeze", "lora_rank"):
+        if values.get("workers") and values.get(name) is not None:
+            raise BadSetting(
+                f"{name} = {quote_value(values[name])}: workers compute the frozen part of a "
+                "network, and none is trained on them.",
+                fix=f"Leave {name} out · or leave workers out and train on one instance: "
+                "%gpu_connect NAME",
+            )
 
 
 def describe_sample(recipe: Recipe) -> str:
