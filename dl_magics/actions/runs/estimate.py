@@ -132,10 +132,7 @@ def estimate_run(recipe: Recipe, place: TrainingPlace) -> Estimate:
     least_epochs = min(recipe.epochs, recipe.patience + 1)
     unfrozen = {}
     if recipe.trains_network:
-        step = _span(each.unfrozen_image for each in speeds) or (
-            image[0] * _UNFROZEN[0],
-            image[1] * _UNFROZEN[1],
-        )
+        step = _span(each.unfrozen_image for each in speeds) or _scale(image, *_UNFROZEN)
         least = min(recipe.unfreeze_epochs, recipe.patience)
         unfrozen = {"unfrozen": _scale(step, train * least, train * recipe.unfreeze_epochs)}
     parts = {
