@@ -16,7 +16,6 @@ from dl_magics.core.scaling.rates import Range, estimate_rate
 from dl_magics.data.folders import find_images
 from dl_magics.errors import BadData, BadSetting
 from dl_magics.training.engine.fine_tuning import trained_weights
-from dl_magics.training.recipe import hub_presets
 from dl_magics.training.recipe.recipe import Recipe
 
 _START, _EPOCH_IMAGE, _END = (8.0, 60.0), (1e-4, 5e-3), (1.0, 10.0)
@@ -219,7 +218,7 @@ def _describe_basis(recipe: Recipe, type_: str, speeds: Sequence[Speed]) -> str:
 
 
 def _describe_memory(recipe: Recipe, views: int) -> str:
-    size, width, most = recipe.image_size, _count_features(recipe), ""
+    size, width, most = recipe.image_size, trained_weights.count_features(recipe), ""
     if not width:
         width, most = _MOST_FEATURES, "up to "
     values = (size // 32) ** 2 * width if recipe.pooling is None else width
@@ -235,14 +234,6 @@ def _describe_memory(recipe: Recipe, views: int) -> str:
         f"{image:.0f} MiB of the device for each image of a batch, {batch}; the features take "
         f"{most}{features:,.1f} MB of disk and memory"
     )
-
-
-def _count_features(recipe: Recipe) -> int:
-    """Return the number of features of an image, as far as it is known; else 0."""
-    if recipe.model in ("VGG16", "VGG19"):
-        return 512
-    preset = hub_presets.PRESETS.get(recipe.model)
-    return preset.width if preset else 0
 
 
 def _format(seconds: Range) -> str:

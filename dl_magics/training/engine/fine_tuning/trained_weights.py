@@ -1,8 +1,8 @@
-"""What of a network a recipe trains beside its head, as far as it is known before it is loaded."""
+"""What of a network a recipe uses and trains, as far as it is known before it is loaded."""
 
 from __future__ import annotations
 
-from dl_magics.training.recipe.hub_presets import HubPreset
+from dl_magics.training.recipe.hub_presets import PRESETS, HubPreset
 from dl_magics.training.recipe.pretrained import find_pretrained
 from dl_magics.training.recipe.recipe import Recipe
 
@@ -24,3 +24,11 @@ def describe_trained(recipe: Recipe) -> str:
         most = "at most " if isinstance(wanted, str) else ""
         about = f"{most}{count:,} weights of {model.parameters:,}"
     return f"the head, then with it adapters of rank {rank}, {where}: {about}"
+
+
+def count_features(recipe: Recipe) -> int:
+    """Return the number of features of an image, as far as it is known; else 0."""
+    if recipe.model in ("VGG16", "VGG19"):
+        return 512
+    preset = PRESETS.get(recipe.model)
+    return preset.width if preset else 0
