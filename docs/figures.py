@@ -26,6 +26,26 @@ FIGURES: dict[str, tuple[str, ...]] = {
         "%split_data: groups stay together > %%finetune: features once, then the head > "
         "model.keras: loads with Keras alone",
     ),
+    "images": (
+        "your folder: is not changed > %check_data: what is wrong with the images > "
+        "%split_data: train, valid, test, sample",
+        "%clean_images: keep, relabel, quarantine > a journal: each step > undo: byte for byte",
+    ),
+    "results": (
+        "model.keras: and the stored features > predictions: where the images are > "
+        "%confusion %top_losses: what it takes for what > %bias_report: what it goes by",
+    ),
+    "runs": (
+        "run.predict: your own images > run.evaluate: images it has never seen > "
+        "run.report: one file for others",
+        "run.export: a phone, a browser > %runs --compare: which settings are better > "
+        "%runs --export: one zip",
+    ),
+    "gpu_kernel": (
+        "%sync up: changed files > %%gpu: a cell on the instance > "
+        "output, plots, widgets: in the notebook",
+        "%%gpu --background > laptop closed: it goes on > %gpu_output: from its first line",
+    ),
     "environments": (
         "%gpu_connect: looks on the host > conda, venv, pyenv, uv: every environment > "
         "the best one: ipykernel, Keras and a backend > GPU kernel: %gpu_status shows its layers",
@@ -91,6 +111,10 @@ FIGURES: dict[str, tuple[str, ...]] = {
         "photo > convolutional layers: once per photo > feature store: kept on disk > "
         "head: trained in each epoch",
         "the photo again: or renamed > feature store: found by its bytes > head: starts at once",
+    ),
+    "benchmarks": (
+        "the same photos: the same computer > the usual way, then ours: in one run > "
+        "a ratio: with the machine",
     ),
     "link": (
         "notebook: says where it was > one SSH connection: may break > "
