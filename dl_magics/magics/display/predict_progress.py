@@ -8,11 +8,9 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dl_magics.core.bar import format_bar
 from dl_magics.magics.display.front_end import shows_widgets
 from dl_magics.magics.display.plain_text import build_bundle
 from dl_magics.magics.display.updatable import UpdatableDisplay, print_line
-from dl_magics.training.prediction import predict
 
 if TYPE_CHECKING:
     from dl_magics.runs.evaluation import Evaluation
@@ -45,6 +43,9 @@ def _predict_on_host(run: Run, paths: Sequence[str]) -> Predictions | None:
 
 def show_progress(shell: Any, what: str = "Predicting") -> AbstractContextManager[Progress]:
     """Yield a function that shows how many predictions are done, and of how many."""
+    # Imports NumPy and Pillow, which loading the extension does not.
+    from dl_magics.training.prediction import predict
+
     return _display(shell, what) if shows_widgets(shell) else predict.print_progress()
 
 
@@ -67,6 +68,8 @@ def _display(shell: Any, what: str) -> Iterator[Progress]:
 
 
 def _describe(what: str, done: int, total: int) -> str:
+    from dl_magics.core.bar import format_bar
+
     return (
         f"{format_bar(done / max(total, 1))} {what}: {done:,} of {total:,}\n"
         "To stop: interrupt the kernel (■)."
