@@ -24,6 +24,7 @@ CELLS = [
     "%aws_terminate seven -f\n%practice off",
 ]
 NAME = "2020-01-01_seven"  # older than the runs of other tests on this server
+ROW = ".dl-instances tr:has(button[aria-label='Stop seven'])"
 POINTS = ".dl-chart >> nth=0 >> polyline.dl-valid"
 # Notebook's own errors come from its own scripts.
 OURS = ("labextensions/dl-magics", "labextensions/anywidget", "blob:")
@@ -47,12 +48,12 @@ def shown(notebook_7):
 def test_the_buttons_of_the_instances_act(shown):
     shown.run(3)
     shown.finish(3)
-    shown.page.wait_for_selector(".dl-instances td.dl-running", timeout=60_000)
+    shown.page.wait_for_selector(f"{ROW} >> td.dl-running", timeout=60_000)
 
-    shown.page.locator(".dl-instances button:text-is('Stop')").click()
+    shown.page.locator(f"{ROW} >> button:text-is('Stop')").click()
     shown.page.locator(".dl-instances button:text-is('Yes')").click()
 
-    shown.page.wait_for_selector(".dl-instances td.dl-stopped", timeout=60_000)
+    shown.page.wait_for_selector(f"{ROW} >> td.dl-stopped", timeout=60_000)
 
 
 def test_a_run_is_drawn_live_and_stop_reaches_it(shown, server):
