@@ -194,7 +194,7 @@ RESULTS = {
     **dict.fromkeys(
         ("confusion", "most_confused", "top_losses"), ("--run", "--split", "--data", "--explain")
     ),
-    "predict": ("--run", "--csv", "--force", "--explain"),
+    "predict": ("--run", "--csv", "--force", "--here", "--explain"),
     "bias_report": ("--run", "--split", "--data", "--group", "--images", "--explain"),
 }
 """The options of each magic that looks at a run."""

@@ -160,4 +160,5 @@ def sha256(file):
 
 
 def probabilities(run: Run):
-    return [each.probabilities for each in run.predict("colours")]
+    """Return the probabilities that the model of this computer has, in full."""
+    return [each.probabilities for each in run.predict("colours", here=True)]
