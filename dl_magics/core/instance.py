@@ -78,6 +78,11 @@ class Instance:
         """The public address, else the private one, at which it is reached from its network."""
         return self.ip or self.private_ip
 
+    def is_member(self, crew: str) -> bool:
+        """Return whether its name is one of a crew's, which are NAME-1 and so on."""
+        begin, _, number = self.name.rpartition("-")
+        return begin == crew and number.isdecimal()
+
     @property
     def costs_money(self) -> bool:
         """Whether it is billed by the second now: pending or running."""

@@ -12,7 +12,14 @@ from dl_magics.actions.aws.guard import alarm, records
 from dl_magics.aws import quotas
 from dl_magics.aws.pricing import prices
 from dl_magics.core.instance import Instance, Instances
-from dl_magics.errors import CommandFailed, NoCapacity, NotConfirmed, QuotaReached
+from dl_magics.errors import (
+    CommandFailed,
+    NoCapacity,
+    NoSuchInstance,
+    NotConfirmed,
+    QuotaReached,
+    WrongState,
+)
 from dl_magics.gpu_kernel import kernelspec
 from dl_magics.ssh import blocking, known_hosts
 from dl_magics.ssh.commands import CommandResult
@@ -114,6 +121,32 @@ def stop(context: Context, word: str | None = None) -> Iterator[Instance]:
     """Stop an instance; yield it at each change."""
     for seen in context.ec2.stop(context.resolve_instance(word, exact=True)):
         yield context.ec2.add_disks([seen])[0] if seen.state == "stopped" else seen
+
+
+def list_running(context: Context, crew: str) -> list[Instance]:
+    """Return the instances of a crew, NAME-1, NAME-2, …, that cost money, by their number.
+
+    Raises
+    ------
+    NoSuchInstance
+        if there is none of this name.
+    WrongState
+        if none of them runs.
+    """
+    members = [
+        each for each in context.ec2.list_instances() if not each.gone and each.is_member(crew)
+    ]
+    if not members:
+        raise NoSuchInstance(
+            f"No instance is named {crew[:60]}-1, {crew[:60]}-2, … in "
+            f"{context.profile_and_region}.",
+            fix="%aws_list shows all instances.",
+        )
+    members.sort(key=lambda each: int(each.name.rpartition("-")[2]))
+    if running := [each for each in members if each.costs_money]:
+        return running
+    states = ", ".join(f"{each.name} is {each.state}" for each in members)
+    raise WrongState(f"No instance of {crew} is running: {states}.", fix="Nothing is to stop.")
 
 
 def terminate(context: Context, word: str | None) -> Iterator[Instance]:

@@ -60,7 +60,7 @@ def plan_ending(recipe: Recipe, place: TrainingPlace, *, force: bool) -> Ending 
     if recipe.workers:
         raise BadSetting(
             f'then = "{recipe.then}": the run trains on this computer, and workers may be many.',
-            fix="Leave then out: their guards stop them when idle, %aws_stop NAME does at once.",
+            fix="Leave then out: their guards stop them when idle, %aws_stop --crew NAME at once.",
         )
     if not place.kernel or not place.kernel.host.is_instance:
         where = f"on {place.kernel.host.name}" if place.kernel else "on this computer"

@@ -106,6 +106,31 @@ class Receipt:
         return table.format_html("\n".join(self.lines), (), ())
 
 
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """The receipts of instances that were stopped together."""
+
+    each: tuple[Receipt, ...]
+
+    @property
+    def dollars(self) -> Decimal | None:
+        """What all of them cost; None if a price is unknown."""
+        known = [one.dollars for one in self.each if one.dollars is not None]
+        return sum(known, Decimal(0)) if len(known) == len(self.each) else None
+
+    @property
+    def lines(self) -> list[str]:
+        """The receipts and their sum, line by line."""
+        together = f"together {money.format_dollars(self.dollars)}"
+        return [*(line for one in self.each for line in one.lines), together]
+
+    def __repr__(self) -> str:
+        return "\n".join([*map(repr, self.each), self.lines[-1]])
+
+    def _repr_html_(self) -> str:
+        return table.format_html("\n".join(self.lines), (), ())
+
+
 def make_receipt(
     history: Sequence[Period], stopped: Instance, busy_seconds: float | None = None
 ) -> Receipt:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from IPython.core.magic import Magics, line_magic, magics_class
 
+from dl_magics.errors import BadSetting
 from dl_magics.magics import prompts
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.aws.options import ALLOW_FROM, EXPLAIN, FULL_NAME, MAX_DURATION, UNTIL, YES
@@ -13,7 +14,7 @@ from dl_magics.magics.help.groups import HelpGroup, help_group
 
 if TYPE_CHECKING:
     from dl_magics.actions.aws.explain.shell import Script
-    from dl_magics.core.billing.receipt import Receipt
+    from dl_magics.core.billing.receipt import Receipt, Receipts
     from dl_magics.core.instance import Instance
 
 
@@ -74,9 +75,10 @@ class PowerMagics(Magics):
     @magic_arguments()
     @FULL_NAME
     @argument("--when-done", action="store_true", help="wait for the runs on it and their results")
+    @argument("--crew", metavar="NAME", help="stop all that run of NAME-1, NAME-2, …")
     @EXPLAIN
     @line_magic
-    def aws_stop(self, line: str) -> Receipt | Instance | Script:
+    def aws_stop(self, line: str) -> Receipt | Receipts | Instance | Script:
         """Stop an instance and show the receipt; its disk is kept.
 
         The receipt has the time, the dollars of the instance, its IPv4 address and its disks, each
@@ -91,13 +93,24 @@ class PowerMagics(Magics):
 
             %aws_stop
             %aws_stop my-gpu --when-done
+            %aws_stop --crew crew
         """
-        from dl_magics.actions.aws import context
+        from dl_magics.actions.aws import context, instances
         from dl_magics.actions.aws.explain import scripts
         from dl_magics.magics.aws import stopping
 
         args = parse_argstring(self.aws_stop, line)
+        if args.crew and (args.name or args.when_done):
+            raise BadSetting(
+                f"--crew {args.crew} stops a crew, and goes with neither a name nor --when-done.",
+                fix=f"%aws_stop --crew {args.crew}",
+            )
         current = context.load(remembers=not args.explain)
+        if args.crew:
+            crew = instances.list_running(current, args.crew)
+            if args.explain:
+                return scripts.stop_script(current, *crew)
+            return stopping.stop_crew(current, crew)
         if args.explain:
             return scripts.stop_script(current, current.resolve_instance(args.name, exact=True))
         if args.when_done:

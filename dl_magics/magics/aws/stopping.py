@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from dl_magics.errors import DLMagicsError
@@ -13,7 +14,7 @@ from dl_magics.magics.display.updatable import print_line
 if TYPE_CHECKING:
     from dl_magics.actions.aws.context import Context
     from dl_magics.actions.runs.when_done import Ending
-    from dl_magics.core.billing.receipt import Receipt
+    from dl_magics.core.billing.receipt import Receipt, Receipts
     from dl_magics.core.instance import Instance
     from dl_magics.training.run import Run
 
@@ -28,6 +29,25 @@ def stop_instance(current: Context, name: str | None) -> Receipt | Instance:
     changes = instances.stop(current, instance.id)
     seen = list(prompts.print_changes(changes, current.profile_and_region))
     return receipts.make_receipt(*seen, busy_seconds=busy) if seen[0].costs_money else seen[-1]
+
+
+def stop_crew(current: Context, found: Sequence[Instance]) -> Receipts:
+    """Stop instances, print their states, and return their receipts.
+
+    AWS is asked to stop all of them before the first one is waited for.
+    """
+    from dl_magics.actions.aws import instances
+    from dl_magics.actions.aws.billing import receipts
+    from dl_magics.core.billing.receipt import Receipts
+
+    busy = [receipts.read_busy_seconds(current, each) for each in found]
+    changes = [prompts.print_changes(instances.stop(current, each.id)) for each in found]
+    print_line(f"In {current.profile_and_region}:")
+    # The first is the instance as it was, the second what AWS answered.
+    asked = [list(islice(each, 2)) for each in changes]
+    seen = [[*begun, *others] for begun, others in zip(asked, changes, strict=True)]
+    made = zip(seen, busy, strict=True)
+    return Receipts(tuple(receipts.make_receipt(*each, busy_seconds=used) for each, used in made))
 
 
 def wait_for_runs(current: Context, instance: Instance) -> None:

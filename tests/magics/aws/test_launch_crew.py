@@ -20,7 +20,7 @@ def test_a_crew_is_launched_after_one_question_with_the_sum(cloud, run, monkeypa
 
     said = capsys.readouterr().out
     assert questions == ["Do it? [y/N] "]
-    assert "2 instances: crew-1, crew-2" in said
+    assert "new      crew-1, crew-2" in said
     assert "together $0.0332/h with their addresses while they run" in said
     assert list_names() == ["crew-1", "crew-2"]
     assert {each.state for each in launched} == {"running"}
@@ -30,10 +30,44 @@ def test_a_crew_is_launched_after_one_question_with_the_sum(cloud, run, monkeypa
     more = run("%aws_launch t2.micro --count 3 --name crew -y")
 
     said = capsys.readouterr().out
-    assert "1 instances: crew-3" in said
+    assert "new      crew-3" in said
     assert "there    crew-1 (running), crew-2 (running)" in said
     assert sorted(each.name for each in more) == list_names() == ["crew-1", "crew-2", "crew-3"]
     assert "All 3 instances are there" in repr(run("%aws_launch t2.micro --count 3 --name crew"))
+
+
+def test_a_crew_is_stopped_with_a_receipt_of_each_and_nothing_else_is(cloud, run, rent):
+    for name in ("crew-1", "crew-2", "crew", "crew-old", "screw-1"):
+        rent(name=name)
+    rent(name="crew-3", state="stopped")
+    explained = run("%aws_stop --crew crew --explain")
+
+    receipts = run("%aws_stop --crew crew")
+
+    states = {each.name: each.state for each in context.load().ec2.list_instances()}
+    ids = {each.name: each.id for each in context.load().ec2.list_instances()}
+    stopped = {name for name, state in states.items() if state == "stopped"}
+    assert stopped == {"crew-1", "crew-2", "crew-3"}
+    assert [each.name for each in receipts.each] == ["crew-1", "crew-2"]
+    assert receipts.dollars == sum(each.dollars for each in receipts.each)
+    assert repr(receipts).endswith(f"together ${receipts.dollars:.4f}")
+    assert [name for name in ids if ids[name] in explained] == ["crew-1", "crew-2"]
+
+
+@pytest.mark.parametrize(
+    ("line", "error", "text"),
+    [
+        ("%aws_stop --crew crew", errors.WrongState, "crew is running: crew-1 is stopped"),
+        ("%aws_stop --crew other", errors.NoSuchInstance, "No instance is named other-1"),
+        ("%aws_stop crew-1 --crew crew", errors.BadSetting, "neither a name"),
+        ("%aws_stop --crew crew --when-done", errors.BadSetting, "nor --when-done"),
+    ],
+)
+def test_a_crew_that_cannot_be_stopped_is_refused(cloud, run, rent, line, error, text):
+    rent(name="crew-1", state="stopped")
+
+    with pytest.raises(error, match=text):
+        run(line)
 
 
 def test_what_was_launched_before_a_refusal_is_kept_and_said(cloud):

@@ -53,11 +53,13 @@ def start_script(context: Context, instance: Instance) -> Script:
     return make_script(context, steps.start_steps(context, instance))
 
 
-def stop_script(context: Context, instance: Instance) -> Script:
-    """Return the commands that ask the guard for the receipt, stop the instance and wait."""
-    stop = steps.stop_steps(instance)
-    used = [guard.ask_step(context, instance)] if instance.state == "running" else []
-    return make_script(context, [*used, *stop])
+def stop_script(context: Context, *instances: Instance) -> Script:
+    """Return the commands that ask each guard for the receipt, stop its instance and wait."""
+    done: list[str] = []
+    for each in instances:
+        used = [guard.ask_step(context, each)] if each.state == "running" else []
+        done += [*used, *steps.stop_steps(each)]
+    return make_script(context, done)
 
 
 def terminate_script(context: Context, instance: Instance) -> Script:

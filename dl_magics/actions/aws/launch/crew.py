@@ -35,7 +35,7 @@ class CrewPlan:
             return f"All {self.count} instances are there: {here}"
         first = self.plans[0]
         named = ", ".join(each.name for each in self.plans)
-        facts = [f"  {'all':<8} {len(self.plans)} instances: {named}"]
+        facts = [f"  {'new':<8} {named}"]
         if here:
             facts.append(f"  {'there':<8} {here}")
         facts.append(f"  {'together':<8} {self._describe_price()}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -115,8 +114,7 @@ def _find_instances(aws: Context, names: Sequence[str]) -> Iterator[CrewHost]:
 
 
 def _is_named(instance: Instance, name: str) -> bool:
-    number = re.fullmatch(re.escape(name) + r"-[0-9]+", instance.name)
-    return name in (instance.id, instance.name) or number is not None
+    return name in (instance.id, instance.name) or instance.is_member(name)
 
 
 def _by_number(instance: Instance) -> tuple[int, str]:
