@@ -12,6 +12,7 @@ from dl_magics.runs.workers.lines import format_workers
 from dl_magics.training.engine import pipeline
 from dl_magics.training.steps.budget import CUT
 from support import tiny_keras
+from support.ec2_client import until
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_stop_and_a_budget_end_all_workers(hosts, data, tmp_path):
     assert isinstance(ended, RunEnded)
     assert (ended.status, ended.files) == ("stopped", {})
     assert 0 < [event.done for event in stopped if isinstance(event, Progressed)][-1] < 60
-    assert hosts.workers() == []
+    until(lambda: hosts.workers() == [])
 
     # A second is a dollar for both together: the budget ends while features are computed.
     budget = run_with(hosts.crew(), data, tmp_path / "budget", price=7200.0, budget=10.0)
@@ -68,7 +69,7 @@ def test_stop_and_a_budget_end_all_workers(hosts, data, tmp_path):
 
     assert spent[-1].status == "stopped"
     assert CUT in {event.code for event in spent if isinstance(event, Warned)}
-    assert hosts.workers() == []
+    until(lambda: hosts.workers() == [])
 
 
 def worker(name, price, images=1):

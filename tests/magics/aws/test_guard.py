@@ -22,7 +22,8 @@ def test_a_launched_instance_has_an_armed_guard_whose_limits_can_be_changed(clou
 
     report = run("%aws_safety")
     kept = run("%aws_keep 2h")
-    set_end = run("%aws_start --until 23:59 --max-duration 1h -y") and run("%aws_keep")
+    later = time.strftime("%H:%M", time.localtime(time.time() + 3 * 3600))
+    set_end = run(f"%aws_start --until {later} --max-duration 1h -y") and run("%aws_keep")
     changed = run("%idle_timeout off")
     shown = run("%idle_timeout")
 
