@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -71,7 +72,12 @@ async def run_limited(
     watch: Callable[[str], None] | None = None,
 ) -> ProcessOutput:
     """Run a command over a connection; see `collect_output`."""
-    process = await remote.create_process(command, input=stdin, errors="replace")
+    process = await remote.create_process(command, errors="replace")
+    if stdin:
+        # It may have ended without reading: then its output and status say why.
+        with suppress(OSError):
+            process.stdin.write(stdin)
+            process.stdin.write_eof()
     return await collect_output(process, timeout=timeout, watch=watch)
 
 

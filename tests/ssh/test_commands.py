@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 
+import asyncssh
 import pytest
 
 from dl_magics import errors
@@ -154,3 +156,38 @@ def test_a_command_that_takes_too_long_is_ended(host):
 
     with pytest.raises(TimeoutError):
         blocking.wait_for(ask())
+
+
+def test_a_command_that_ends_before_its_input_is_sent_has_a_status():
+    """Its end arrives with the answer to its start, so that the input finds it closed."""
+
+    class EndsAtOnce(asyncssh.SSHServerSession):
+        def connection_made(self, chan):
+            self.channel = chan
+
+        def exec_requested(self, command):
+            return True
+
+        def session_started(self):
+            self.channel.write("no Python\n")
+            self.channel.exit(3)
+
+    class Server(asyncssh.SSHServer):
+        def begin_auth(self, username):
+            return False
+
+        def session_requested(self):
+            return EndsAtOnce()
+
+    async def ask():
+        key = asyncssh.generate_private_key("ssh-ed25519")
+        async with await asyncssh.listen(
+            "127.0.0.1", 0, server_factory=Server, server_host_keys=[key]
+        ) as server:
+            port = server.get_port()
+            async with asyncssh.connect("127.0.0.1", port, known_hosts=None, config=None) as there:
+                return [await commands.run_limited(there, "python", "input") for _ in range(20)]
+
+    answers = asyncio.run(ask())
+
+    assert {(each.stdout, each.code) for each in answers} == {("no Python\n", 3)}
