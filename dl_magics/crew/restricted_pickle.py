@@ -1,6 +1,6 @@
 """Let this process unpickle what a list names, and nothing else.
 
-Dask unpickles whatever a peer sends, which would let each host run code on this computer, and its
+Dask unpickles all that a peer sends, which would let each host run code on this computer, and its
 setting against it is gone. All of Dask's unpickling goes through the module `pickle`: in the
 process of the scheduler, and only there, it is restricted before Dask is imported.
 """

@@ -101,7 +101,7 @@ class Roster:
     def _give_up(self, share: Share, error: DLMagicsError, *, may_return: bool) -> None:
         if share.state == "ended":
             return
-        # A stopped instance costs no more; whatever else goes on does.
+        # A stopped instance is not billed any more; all others are.
         share.end(may_return=may_return, costs=not isinstance(error, WrongState))
         self.reasons[share.member.name] = error
         self._warn_of_loss(share, str(error), error.fix)

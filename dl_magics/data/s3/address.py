@@ -58,7 +58,7 @@ def parse_address(data: str) -> S3Address:
 def find_fault(name: str) -> str:
     """Return why an object cannot become a file of this name below a folder, "" if it can.
 
-    Keys are written by whoever may write to the bucket: none leads out of the folder.
+    Anyone with write access to the bucket chooses its keys: none leads out of the folder.
     """
     parts = name.split("/")
     if _CONTROLS.search(name):

@@ -126,7 +126,7 @@ class ObjectIndex:
     def note_stored(self, stored: Iterable[tuple[str, str | None, int]]) -> None:
         """Note the ETag and size of each file, None for an object that is gone meanwhile.
 
-        It is that of the bytes that were read, whatever the object had when it was listed. Where
+        It is that of the bytes that were read, not of the object when it was listed. Where
         `stored` raises, what it has yielded is noted.
         """
         try:

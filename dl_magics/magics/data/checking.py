@@ -42,7 +42,7 @@ class CheckMagics(Magics):
         "no images, exact copies), else files of these kinds; asks once",
     )
     @argument("--put-back", action="store_true", help="move the files of the quarantine back")
-    @argument("--here", action="store_true", help="use this computer, whatever is connected")
+    @argument("--here", action="store_true", help="use this computer, also if a host is connected")
     @argument("-y", "--yes", action="store_true", help="answer yes to the confirmation")
     @EXPLAIN
     @line_magic

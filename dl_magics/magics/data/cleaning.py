@@ -38,7 +38,7 @@ class CleanMagics(Magics):
         choices=("valid", "test", "train"),
         help="with --run: the images to look at (default: valid)",
     )
-    @argument("--here", action="store_true", help="use this computer, whatever is connected")
+    @argument("--here", action="store_true", help="use this computer, also if a host is connected")
     @EXPLAIN
     @line_magic
     def clean_images(self, line: str) -> Any:

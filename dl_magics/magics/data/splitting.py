@@ -49,7 +49,7 @@ class SplitMagics(Magics):
     @argument("--copy", action="store_true", help="copies in place of hard links")
     @argument("--dry-run", action="store_true", help="show the table only")
     @argument("--undo", action="store_true", help="remove the files that a split created")
-    @argument("--here", action="store_true", help="use this computer, whatever is connected")
+    @argument("--here", action="store_true", help="use this computer, also if a host is connected")
     @EXPLAIN
     @line_magic
     def split_data(self, line: str) -> Any:

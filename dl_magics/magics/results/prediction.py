@@ -28,7 +28,7 @@ class PredictionMagics(Magics):
     @RUN
     @argument("--csv", default="", metavar="FILE", help="also write all predictions to this file")
     @argument("--force", action="store_true", help="replace FILE if it exists")
-    @argument("--here", action="store_true", help="use this computer, whatever is connected")
+    @argument("--here", action="store_true", help="use this computer, also if a host is connected")
     @EXPLAIN
     @line_magic
     def predict(self, line: str) -> Any:

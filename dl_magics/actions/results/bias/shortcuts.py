@@ -58,7 +58,7 @@ class Shortcut:
 def find_shortcuts(found: Ablation) -> tuple[Shortcut, ...]:
     """Return the classes that lose by the region of another class, more than chance explains.
 
-    Those that lose most come first. What is around the middle is no shortcut by itself: objects
+    Those that lose most come first. The surroundings of the middle alone are no shortcut: objects
     that fill the image are there, too.
     """
     regions = [name for name in found.predicted if name not in ("", SURROUNDINGS)]
