@@ -8,13 +8,14 @@ import pytest
 from dl_magics.actions.aws import context
 from dl_magics.errors import WrongState
 from support.ec2_client import until
+from support.processes import list_processes
 
 
 @pytest.fixture
 def slow_to_stop(cloud_with_hosts, rent):
     """A running instance whose host process is suspended, so that it stays in "stopping"."""
     id_ = rent()
-    host = until(lambda: [each for each in psutil.process_iter() if is_host(each, id_)])[0]
+    host = until(lambda: [each for each in list_processes() if is_host(each, id_)])[0]
     host.suspend()
     yield id_, host.resume
     with suppress(psutil.NoSuchProcess):

@@ -19,6 +19,7 @@ from dl_magics import practice
 from dl_magics.practice.__main__ import main
 from dl_magics.practice.process import PracticeFailed, preferred_port
 from support.ec2_client import ProfileRenter, open_session, until, use
+from support.processes import list_processes
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_starting_twice_starts_one(folder):
 
 
 def running_in(folder):
-    found = psutil.process_iter(["cmdline"])
+    found = list_processes("cmdline")
     return [one for one in found if str(folder) in (one.info["cmdline"] or [])]
 
 

@@ -6,6 +6,8 @@ import os
 
 import psutil
 
+from support.processes import list_processes
+
 MARK = "DL_MAGICS_TEST_RUN"
 
 
@@ -16,7 +18,7 @@ def mark() -> None:
 
 def end() -> None:
     """End what comes of runs that are no more; what belongs to one that goes on stays."""
-    for process in psutil.process_iter():
+    for process in list_processes():
         try:
             run = process.environ().get(MARK, "")
             if run and not _goes_on(run):

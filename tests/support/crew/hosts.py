@@ -22,6 +22,7 @@ from dl_magics.ssh import blocking, connection, known_hosts
 from dl_magics.ssh.target import SshTarget
 from dl_magics.training.recipe.recipe import Recipe
 from support.ec2_client import until
+from support.processes import list_processes
 
 
 @dataclass
@@ -78,7 +79,7 @@ class CrewHosts:
         """Return the processes of workers on a host, or on all."""
         aliases = [self.targets[each].alias for each in ([name] if name else self.targets)]
         found = []
-        for process in psutil.process_iter():
+        for process in list_processes():
             try:
                 there = process.environ().get(ssh_server.INSTANCE_VARIABLE)
                 if there in aliases and "training.crew.worker" in " ".join(process.cmdline()):

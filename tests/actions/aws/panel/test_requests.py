@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import date
 
 import pytest
 
@@ -11,7 +10,6 @@ from dl_magics.actions.aws.panel import place, requests
 from dl_magics.aws.spot.market import SpotOptions
 from dl_magics.errors import WrongState
 
-TODAY = date.today().isoformat()
 ACCOUNT = "in practice · us-east-1, account 123456789012:"
 
 
