@@ -5,6 +5,7 @@ TensorFlow writes there before it reads any setting, and Jupyter shows it as an 
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -12,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TextIO
 
 from dl_magics.errors import DLMagicsError
 
@@ -52,7 +53,7 @@ def hold_back(folder: Path | None = None) -> Iterator[None]:
             os.dup2(shown, _STDERR)
             log.seek(start)
             written = log.read()
-            _show(written if failed else b"".join(_ERROR.findall(written)))
+            _write(_STDERR, written if failed else b"".join(_ERROR.findall(written)))
             os.close(shown)
     if folder and not written and not start:
         with suppress(OSError):
@@ -75,13 +76,39 @@ def _python_errors_to(descriptor: int) -> Iterator[None]:
     if not is_descriptor:
         yield
         return
-    with (
-        os.fdopen(os.dup(descriptor), "w", encoding="utf-8", errors="replace") as stream,
-        redirect_stderr(stream),
-    ):
-        yield
+    stream = _TerminalErrors(sys.stderr, descriptor)
+    try:
+        with redirect_stderr(stream):
+            yield
+    finally:
+        stream.descriptor = None
 
 
-def _show(written: bytes) -> None:
+class _TerminalErrors(io.TextIOBase):
+    """Write to a descriptor; after that is closed, to `before`: loggers keep the stream."""
+
+    encoding = "utf-8"
+
+    def __init__(self, before: TextIO, descriptor: int) -> None:
+        self._before = before
+        self.descriptor: int | None = descriptor
+
+    def write(self, text: str) -> int:
+        if self.descriptor is None:
+            return self._before.write(text)
+        _write(self.descriptor, text.encode(errors="replace"))
+        return len(text)
+
+    def flush(self) -> None:
+        self._before.flush()
+
+    def fileno(self) -> int:
+        return self._before.fileno()
+
+    def isatty(self) -> bool:
+        return self._before.isatty()
+
+
+def _write(descriptor: int, written: bytes) -> None:
     while written:
-        written = written[os.write(_STDERR, written) :]
+        written = written[os.write(descriptor, written) :]

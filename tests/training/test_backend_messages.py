@@ -94,6 +94,17 @@ def test_in_a_terminal_warnings_of_python_are_shown():
     assert "C++" not in shown
 
 
+def test_in_a_terminal_a_logger_that_began_meanwhile_goes_on_to_write():
+    shown = run_in_a_terminal("""
+    import logging
+    logging.basicConfig(force=True)
+logging.warning("later")
+""").stderr
+
+    assert "WARNING:root:later" in shown
+    assert "Logging error" not in shown
+
+
 def test_a_process_that_the_backend_ends_leaves_its_messages_in_the_folder(tmp_path):
     script = IN_A_TERMINAL.replace("hold_back()", f"hold_back(Path({str(tmp_path)!r}))")
     script = "from pathlib import Path\n" + script.format(last="os.abort()")
