@@ -71,7 +71,8 @@ class FinetuneMagics(Magics):
         prints the equivalent plain Keras code and trains nothing. --check shows the time, memory
         and price of the run, each as a range, and trains nothing; earlier runs on the same type of
         instance make it narrower. For a run of more than ten minutes it names types of instances
-        that are estimated to be cheaper or faster.
+        that are estimated to be cheaper or faster, shows the time and price of 1, 2, 4 and more of
+        the cheapest, and how many are worth it as workers.
 
         --resume continues an interrupted run: the newest, or the one that is named
         (--resume 2026-11-22_2354). It ends with exactly the numbers of an uninterrupted run. The
@@ -184,7 +185,7 @@ class FinetuneMagics(Magics):
         if said := pretrained.describe(pretrained.find_pretrained(recipe.model)):
             print_line(said)
         if recipe.budget:
-            print_line(estimate.estimate_run(recipe, where).sentence)
+            print_line(estimate.estimate_run(recipe, where, proposes=False).sentence)
         if sampled := describe_sample(recipe):
             print_line(sampled)
         if where.kernel and (unlike := sync.describe_difference(recipe.data)):

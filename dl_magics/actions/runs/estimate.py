@@ -9,11 +9,12 @@ from typing import Any
 from dl_magics.actions.runs import measured_speed
 from dl_magics.actions.runs.measured_speed import Speed
 from dl_magics.actions.runs.place import TrainingPlace
-from dl_magics.actions.runs.scaling import other_types
+from dl_magics.actions.runs.scaling import host_speed, options, proposal
+from dl_magics.actions.runs.scaling.proposal import NONE, Proposal
 from dl_magics.aws import instance_types
 from dl_magics.core import money, table
-from dl_magics.core.scaling.rates import Range, estimate_rate
-from dl_magics.data.folders import find_images
+from dl_magics.core.scaling.rates import Range
+from dl_magics.data.folders import ImageFolder, find_images
 from dl_magics.errors import BadData, BadSetting
 from dl_magics.training.engine.fine_tuning import trained_weights
 from dl_magics.training.recipe.recipe import Recipe
@@ -23,8 +24,6 @@ _START, _EPOCH_IMAGE, _END = (8.0, 60.0), (1e-4, 5e-3), (1.0, 10.0)
 _UNFROZEN = (0.05, 4.0)
 _MEASURED = (0.8, 1.3)
 _LEAST_SECONDS = 30
-# Of a shorter run, the start of another instance takes more than it saves.
-_LONG = 600
 _FEATURE_BYTES, _LIVE_BYTES, _MOST_FEATURES = 4, 4 * 4 * 64, 4096
 
 
@@ -45,7 +44,7 @@ class Estimate:
     price: float | None = None
     price_day: str = ""
     budget: float | None = None
-    others: str = ""
+    others: Proposal = NONE
 
     @property
     def dollars(self) -> Range | None:
@@ -67,7 +66,7 @@ class Estimate:
             *([f"trained: {self.trained}"] if self.trained else []),
             f"memory: {self.memory}",
             f"price: {self._price_text()}",
-            *([self.others] if self.others else []),
+            *self.others.lines,
         ]
 
     @property
@@ -90,10 +89,10 @@ class Estimate:
         return f"{low} to {high} at {money.format_per_hour(self.price)}{day}"
 
     def __repr__(self) -> str:
-        return "\n".join(self.lines)
+        return table.format_text("\n".join(self.lines), self.others.heads, self.others.rows)
 
     def _repr_html_(self) -> str:
-        return table.format_html(repr(self), (), ())
+        return table.format_html("\n".join(self.lines), self.others.heads, self.others.rows)
 
 
 def check_budget(recipe: Recipe, place: TrainingPlace) -> None:
@@ -117,16 +116,18 @@ def check_budget(recipe: Recipe, place: TrainingPlace) -> None:
         )
 
 
-def estimate_run(recipe: Recipe, place: TrainingPlace) -> Estimate:
-    """Return what a run will need at a place, by earlier runs, or by the kind of its device."""
-    host, images = place.host, _count_images(recipe)
+def estimate_run(recipe: Recipe, place: TrainingPlace, *, proposes: bool = True) -> Estimate:
+    """Return what a run will need at a place, by earlier runs, or by the kind of its device.
+
+    If it `proposes`, it says for a long run what other instances would take.
+    """
+    host, found = place.host, _find_images(recipe)
+    images = (len(found.train), len(found.valid)) if found else None
     train, valid = images or (1000, 0)
     views = train * (1 + recipe.augment) + valid
-    type_ = str(host.get("type", ""))
-    speeds = list(measured_speed.list_speeds(recipe, type_))
-    count = int(host.get("count", 1))
-    low, high = _guess_image(recipe, str(host.get("each_type", type_)))
-    image = _span(each.image for each in speeds) or (low / count, high / count)
+    all_speeds = measured_speed.read_speeds(recipe)
+    speeds = host_speed.choose_speeds(recipe, all_speeds, host)
+    image = _span(each.image for each in speeds) or host_speed.guess_image_seconds(recipe, host)
     epoch_image = _span(each.epoch_image for each in speeds) or _EPOCH_IMAGE
     least_epochs = min(recipe.epochs, recipe.patience + 1)
     unfrozen = {}
@@ -142,45 +143,34 @@ def estimate_run(recipe: Recipe, place: TrainingPlace) -> Estimate:
         "saving": _span(each.end for each in speeds) or _END,
     }
     seconds = sum(low for low, _ in parts.values()), sum(high for _, high in parts.values())
+    others = NONE
+    if found and proposes:
+        serial = (sum(parts["head"]) + sum(parts["saving"])) / 2
+        photos = options.measure_photos(found, recipe)
+        others = proposal.propose(
+            recipe, photos, all_speeds, host, seconds=seconds[1], serial=serial
+        )
     return Estimate(
         subject=_describe(recipe, images, _name_host(host)),
         images=images,
         seconds=seconds,
         parts=parts,
-        basis=_describe_basis(recipe, type_, speeds),
+        basis=_describe_basis(recipe, str(host.get("type", "")), speeds),
         memory=_describe_memory(recipe, views),
         trained=trained_weights.describe_trained(recipe),
         price=host.get("dollars_per_hour"),
         price_day=str(host.get("price_day", "")),
         budget=recipe.budget,
-        others=_propose_others(recipe, views, parts, type_) if images else "",
+        others=others,
     )
 
 
-def _propose_others(recipe: Recipe, views: int, parts: Mapping[str, Range], type_: str) -> str:
-    """Return other types for a long run; what is unfrozen takes unlike long on each of them."""
-    if recipe.trains_network or sum(high for _, high in parts.values()) < _LONG:
-        return ""
-    serial = sum(parts["head"]) / 2 + sum(parts["saving"]) / 2
-    return other_types.propose_types(recipe, views, serial, type_)
-
-
-def _count_images(recipe: Recipe) -> tuple[int, int] | None:
-    """Return the images for training and validation; None where the folder is on the host only."""
+def _find_images(recipe: Recipe) -> ImageFolder | None:
+    """Return the images for training and validation; None where they are on the host only."""
     try:
-        found = find_images(recipe.data, valid=recipe.valid, sample=recipe.sample, seed=recipe.seed)
+        return find_images(recipe.data, valid=recipe.valid, sample=recipe.sample, seed=recipe.seed)
     except BadData:
         return None
-    return len(found.train), len(found.valid)
-
-
-def _guess_image(recipe: Recipe, type_: str) -> Range:
-    """Return the seconds for an image by the kind of the device."""
-    known = instance_types.known_types().get(type_)
-    gpu, gpus, vcpus = (known.gpu, known.gpu_count, known.vcpus) if known else ("", 0.0, 4)
-    is_vgg = recipe.model in ("VGG16", "VGG19")
-    low, high = estimate_rate(gpu, gpus, vcpus, is_vgg=is_vgg, size=recipe.image_size)
-    return 1 / high, 1 / low
 
 
 def _span(seconds: Iterable[float | None]) -> Range | None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """Images to compute, in tasks of `task_images`.
 
-    `serial` are the seconds that one instance takes for what is not shared out: head and saving.
+    `serial` are the seconds of what is not shared out, the head and saving, while all instances are
+    up.
     """
 
     images: int
@@ -28,12 +30,16 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
-    """Equal instances: images a second and dollars an hour of each, seconds until it computes."""
+    """Equal instances: images a second and dollars an hour of each, seconds until it computes.
+
+    `feed` are the images a second that reach all of them together.
+    """
 
     workers: int
     rate: float
     price: float
     start: float = 0.0
+    feed: float = inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +61,13 @@ def share_images(images: int, workers: int) -> list[int]:
 def predict(work: Work, fleet: Fleet) -> Outcome:
     """Return what work takes if nothing is lost and all instances are equally fast.
 
-    Each takes the next task when it has done one. Those that have none left are paid until the last
-    task is done, and one of them for what is not shared out.
+    Each takes the next task when it has done one, and its images have arrived. All are paid to the
+    end.
     """
     waves = -(-work.tasks // fleet.workers)
     largest = min(work.task_images, work.images)
-    shared = fleet.start + waves * largest / fleet.rate
+    computing = max(waves * largest / fleet.rate, work.images / fleet.feed)
+    seconds = fleet.start + computing + work.serial
     return Outcome(
-        seconds=shared + work.serial,
-        dollars=(fleet.workers * shared + work.serial) * fleet.price / 3600,
-        computed=work.images,
+        seconds=seconds, dollars=fleet.workers * seconds * fleet.price / 3600, computed=work.images
     )

@@ -33,10 +33,15 @@ DECODERS = 8
 _OTHER_NETWORK = (0.2, 10.0)
 
 
+def count_used_gpus(gpus: float, backend: str) -> float:
+    """Return how many of the GPUs of an instance a run uses: with PyTorch one, else all."""
+    return min(gpus, 1) if backend == "torch" else gpus
+
+
 def estimate_rate(gpu: str, gpus: float, vcpus: int, *, is_vgg: bool, size: int) -> Range:
     """Return the images a second of an instance; the GPUs wait where its vCPUs decode too slowly.
 
-    `gpu` is "" for none, `size` the height and width of the images.
+    `gpu` is "" for none, `gpus` how many are used, `size` the height and width of the images.
     """
     if gpu:
         low, high = (each * gpus for each in GPU_SPEED.get(gpu, OTHER_GPU))

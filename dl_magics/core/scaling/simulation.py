@@ -31,6 +31,7 @@ def simulate(work: Work, fleet: Fleet, trouble: Trouble, seed: int = 0) -> Outco
     heapq.heapify(free)
     running: list[tuple[float, int]] = []
     end, computed, lost = 0.0, 0, 0
+    arrived = fleet.start
     while waiting or running:
         if not waiting:
             # What still runs may be lost, and is then to be done by an instance that waits.
@@ -48,7 +49,8 @@ def simulate(work: Work, fleet: Fleet, trouble: Trouble, seed: int = 0) -> Outco
         task = waiting.pop()
         images = work.images_of(task)
         computed += images
-        done = now + slowness * images / fleet.rate
+        arrived += images / fleet.feed
+        done = max(now + slowness * images / fleet.rate, arrived)
         if done > gone:
             lost += 1
             heapq.heappush(running, (gone, -task - 1))
@@ -57,9 +59,10 @@ def simulate(work: Work, fleet: Fleet, trouble: Trouble, seed: int = 0) -> Outco
             end = max(end, done)
             heapq.heappush(running, (done, task))
             heapq.heappush(free, (done, worker, slowness, gone))
+    seconds = end + work.serial
     return Outcome(
-        seconds=end + work.serial,
-        dollars=(fleet.workers * end + work.serial) * fleet.price / 3600,
+        seconds=seconds,
+        dollars=fleet.workers * seconds * fleet.price / 3600,
         computed=computed,
         lost=lost,
     )

@@ -33,8 +33,22 @@ def recipe(data, **settings) -> Recipe:
     return tiny_keras.recipe(data, **{"image_size": 224, **settings})
 
 
-def an_earlier_run(of: Recipe, *, name: str, seconds: dict[str, float]) -> None:
-    begun = replace(run_events.started(), recipe=of.to_json(), host=HOST)
+def an_earlier_run(
+    of: Recipe,
+    *,
+    name: str,
+    seconds: dict[str, float],
+    host: dict[str, object] = HOST,
+    device: str = "Tesla T4",
+    devices: int = 1,
+) -> None:
+    begun = replace(
+        run_events.started(),
+        recipe=of.to_json(),
+        host=host,
+        device=device,
+        compute={"devices": devices},
+    )
     features = PhaseStarted(phase="features", total=32, unit="images")
     ended = RunEnded(status="done", seconds=seconds)
     events = run_events.stamp([begun, features, run_events.epoch(1), ended])
@@ -52,7 +66,7 @@ def test_an_estimate_has_time_memory_and_price_with_its_day(photos):
     assert "at $0.531/h (2026-11-26)" in text
     assert "no run of VGG16 on g4dn.xlarge yet" in text
     assert "for batches of 8" in text
-    assert asked._repr_html_().count("<br>") == 4
+    assert asked._repr_html_().count("<br>") == 5
 
 
 def test_several_gpus_are_named_and_faster_than_one(photos):
@@ -62,6 +76,37 @@ def test_several_gpus_are_named_and_faster_than_one(photos):
 
     assert "on gpu (4 × T4 16 GiB)" in four.lines[0]
     assert four.parts["features"][0] < one.parts["features"][0]
+    # PyTorch uses one of them.
+    torch = estimate.estimate_run(recipe(photos, backend="torch"), several)
+    assert torch.parts["features"][0] > 2 * four.parts["features"][0]
+
+
+@pytest.mark.parametrize(("backend", "image"), [("jax", 0.025), ("torch", 0.1)])
+def test_runs_on_another_number_of_gpus_do_not_count(photos, backend, image):
+    several = replace(T4, host={**HOST, "type": "g4dn.12xlarge"})
+    asked = recipe(photos, epochs=1, backend=backend)
+    for name, seconds, devices in (("night-1", 3.2, 1), ("night-2", 0.8, 4), ("night-3", 3.2, 1)):
+        took = {"start": 10.0, "features": seconds, "head": 1.0, "evaluate": 1.0}
+        an_earlier_run(asked, name=name, seconds=took, host=several.host, devices=devices)
+
+    measured = estimate.estimate_run(asked, several)
+
+    low, high = 40 * image * 0.8, 40 * image * 1.3
+    assert measured.parts["features"] == (pytest.approx(low), pytest.approx(high))
+
+
+def test_runs_of_another_host_that_is_no_instance_are_not_taken_for_those_of_this_computer(photos):
+    asked = recipe(photos, epochs=1)
+    took = {"start": 10.0, "features": 4.0, "head": 1.0, "evaluate": 1.0}
+    an_earlier_run(asked, name="night-1", seconds=took, host={"name": "lab", "id": "ada@lab"})
+
+    here = estimate.estimate_run(asked, TrainingPlace("Trains here."))
+    there = estimate.estimate_run(
+        asked, TrainingPlace("", kernel=object(), host={"name": "lab", "id": "ada@lab"})
+    )
+
+    assert "no run of VGG16 on this computer yet" in here.basis
+    assert "Measured in 1 runs" in there.basis
 
 
 def test_earlier_runs_on_the_same_type_make_the_range_narrow(photos):

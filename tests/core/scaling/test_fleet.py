@@ -41,7 +41,7 @@ def test_more_instances_never_take_longer_nor_cost_less_than_the_work_itself(
 
     assert more.seconds <= few.seconds
     assert more.computed >= images
-    least = ((workers + 1) * 90 + images / 100 + serial) / 3600
+    least = ((workers + 1) * (90 + serial) + images / 100) / 3600
     assert more.dollars >= least * (1 - 1e-9)
 
 
@@ -53,3 +53,13 @@ def test_ten_instances_take_a_tenth_of_the_time_beside_their_start():
     assert one.seconds == pytest.approx(90 + 10_240)
     assert ten.seconds == pytest.approx(90 + 1_024)
     assert ten.dollars - one.dollars == pytest.approx(9 * 90 / 3600)
+
+
+@given(IMAGES, WORKERS, st.floats(1, 1e4))
+def test_no_number_of_instances_is_faster_than_images_reach_them(images, workers, feed):
+    fed = Fleet(workers=workers, rate=100.0, price=1.0, start=90.0, feed=feed)
+
+    outcome = predict(Work(images=images), fed)
+
+    assert outcome.seconds >= 90 + images / feed
+    assert outcome.seconds >= predict(Work(images=images), fleet(workers)).seconds

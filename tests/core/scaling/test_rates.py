@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from dl_magics.core.scaling.rates import DECODED_BY_THREAD, GPU_SPEED, estimate_rate
+from dl_magics.core.scaling.rates import (
+    DECODED_BY_THREAD,
+    GPU_SPEED,
+    count_used_gpus,
+    estimate_rate,
+)
 
 
 @pytest.mark.parametrize("gpu", ["", "A GPU of tomorrow", *GPU_SPEED])
@@ -26,3 +31,17 @@ def test_images_of_half_the_size_take_a_quarter_of_the_time():
     whole, half = (estimate_rate("K80", 1, 8, is_vgg=True, size=size) for size in (224, 112))
 
     assert half == pytest.approx([4 * each for each in whole])
+
+
+@pytest.mark.parametrize(
+    ("gpus", "backend", "used"),
+    [
+        (4, "torch", 1),
+        (0.125, "torch", 0.125),
+        (4, "jax", 4),
+        (4, "tensorflow", 4),
+        (0, "torch", 0),
+    ],
+)
+def test_of_several_gpus_pytorch_uses_one(gpus, backend, used):
+    assert count_used_gpus(gpus, backend) == used

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,14 +18,14 @@ WORK = st.builds(
 WORKERS = st.integers(1, 20)
 
 
-def fleet(workers):
-    return Fleet(workers=workers, rate=10.0, price=0.5, start=60.0)
+def fleet(workers, feed=inf):
+    return Fleet(workers=workers, rate=10.0, price=0.5, start=60.0, feed=feed)
 
 
-@given(WORK, WORKERS)
-def test_without_trouble_the_simulation_is_the_prediction(work, workers):
-    simulated = simulate(work, fleet(workers), Trouble())
-    predicted = predict(work, fleet(workers))
+@given(WORK, WORKERS, st.sampled_from([inf, 5.0, 25.0, 1000.0]))
+def test_without_trouble_the_simulation_is_the_prediction(work, workers, feed):
+    simulated = simulate(work, fleet(workers, feed), Trouble())
+    predicted = predict(work, fleet(workers, feed))
 
     assert simulated.computed == work.images
     # The last task may be smaller than the others.

@@ -6,18 +6,26 @@ import pytest
 
 from dl_magics.actions.runs import estimate
 from dl_magics.actions.runs.place import TrainingPlace
-from dl_magics.actions.runs.scaling import other_types
+from dl_magics.actions.runs.scaling import options, other_types, proposal
+from dl_magics.actions.runs.scaling.options import Photos
 from support import tiny_keras
 
 HERE = TrainingPlace("Trains on this computer.")
+MILLION = Photos(10**6, 10**6, 20e3, 20e3)
 
 
 def recipe(data="photos", **settings):
     return tiny_keras.recipe(data, **{"image_size": 224, **settings})
 
 
+def propose(here="", speeds=None):
+    return proposal.propose(
+        recipe(), MILLION, speeds or {}, {"type": here}, seconds=10_000, serial=600.0
+    )
+
+
 def test_a_proposal_names_the_cheapest_and_the_fastest_type_as_estimated_with_time_and_price():
-    line = other_types.propose_types(recipe(), 1_000_000, 600.0, "")
+    line = propose().lines[0]
 
     assert "estimated (on demand in us-east-1)" in line
     for what in ("cheapest", "fastest"):
@@ -25,17 +33,16 @@ def test_a_proposal_names_the_cheapest_and_the_fastest_type_as_estimated_with_ti
 
 
 def test_the_type_on_which_the_run_would_train_is_marked():
-    cheapest = re.search(r"cheapest (\S+):", other_types.propose_types(recipe(), 10**6, 600.0, ""))
+    cheapest = re.search(r"cheapest (\S+):", propose().lines[0])
 
-    line = other_types.propose_types(recipe(), 10**6, 600.0, cheapest[1])
-
-    assert f"{cheapest[1]} (this one):" in line
+    assert f"{cheapest[1]} (this one):" in propose(cheapest[1]).lines[0]
 
 
 def test_a_fast_gpu_is_not_proposed_for_photos_that_its_processors_decode_too_slowly():
-    options = dict(other_types._list_options(recipe(), 10**6, 0.0))
+    types = list(options.list_rented_types(recipe(), {}, "us-east-1"))
+    found = other_types.compute_options(types, MILLION, 0.0)
 
-    slow, fast = options["g4dn.xlarge"], options["p5.4xlarge"]
+    slow, fast = found["g4dn.xlarge"], found["p5.4xlarge"]
     assert slow[0].dollars < fast[0].dollars
 
 
@@ -43,6 +50,11 @@ def test_a_fast_gpu_is_not_proposed_for_photos_that_its_processors_decode_too_sl
 def test_only_a_long_run_is_worth_another_instance(tmp_path, epochs, proposes):
     photos = tiny_keras.photos(tmp_path, n=4)
 
-    lines = estimate.estimate_run(recipe(photos, epochs=epochs), HERE).lines
+    made = estimate.estimate_run(recipe(photos, epochs=epochs), HERE)
 
-    assert any("estimated (on demand" in line for line in lines) is proposes
+    assert any("estimated (on demand" in line for line in made.lines) is proposes
+    assert any("workers: not needed" in line for line in made.lines) is not proposes
+    assert ("1 × g4dn.xlarge" in repr(made)) is proposes
+    assert ("<td" in made._repr_html_()) is proposes
+    quiet = estimate.estimate_run(recipe(photos, epochs=epochs), HERE, proposes=False)
+    assert "workers" not in repr(quiet)
