@@ -20,7 +20,8 @@ import pytest
 from hypothesis import settings
 from IPython.core import interactiveshell
 
-from support import code_coverage, leftovers, startup
+from support import code_coverage, startup
+from support.processes import leftovers
 
 code_coverage.begin()
 startup.begin()

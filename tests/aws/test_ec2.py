@@ -8,7 +8,7 @@ import pytest
 from dl_magics.actions.aws import context
 from dl_magics.errors import WrongState
 from support.ec2_client import until
-from support.processes import list_processes
+from support.processes.running import list_processes
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from dl_magics import practice
 from dl_magics.practice.__main__ import main
 from dl_magics.practice.process import PracticeFailed, preferred_port
 from support.ec2_client import ProfileRenter, open_session, until, use
-from support.processes import list_processes
+from support.processes.running import list_processes
 
 
 @pytest.fixture

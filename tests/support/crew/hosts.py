@@ -22,7 +22,7 @@ from dl_magics.ssh import blocking, connection, known_hosts
 from dl_magics.ssh.target import SshTarget
 from dl_magics.training.recipe.recipe import Recipe
 from support.ec2_client import until
-from support.processes import list_processes
+from support.processes.running import list_processes
 
 
 @dataclass

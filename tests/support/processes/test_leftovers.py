@@ -6,7 +6,7 @@ import sys
 
 import psutil
 
-from support import leftovers
+from support.processes import leftovers
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 

@@ -1,4 +1,4 @@
-"""The processes of this computer."""
+"""What runs on this computer."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import os
 
 import psutil
 
-from support.processes import list_processes
+from support.processes.running import list_processes
 
 MARK = "DL_MAGICS_TEST_RUN"
 
