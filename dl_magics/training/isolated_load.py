@@ -1,15 +1,13 @@
-"""Load a model in a process of its own: `python -m dl_magics.training.isolated_load keras`.
+"""Load one model in a process of its own (`loading/server.py`).
 
-It imports Keras at once, then reads the path of a file from stdin and writes a line of JSON on
-stdout. What is loaded was checked before; should Keras still run code of the file, then without a
-network where the system allows it, and without sockets and programs of Python.
+What is loaded was checked before; should Keras still run code of the file, then without a network
+where the system allows it, and without sockets and programs of Python.
 """
 
 from __future__ import annotations
 
 import ctypes
 import io
-import json
 import os
 import sys
 import zipfile
@@ -66,14 +64,14 @@ def load_model(path: Path) -> str:
     return problem
 
 
-def answer_request(kind: str) -> None:
-    """Answer one request with {"foreign": …} or {"failed": …}, each "" where all is well."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    # Before NumPy is imported: a process with threads cannot enter a user namespace.
-    leave_network()
+def answer(kind: str, path: Path) -> dict[str, str]:
+    """Load a file; return {"foreign": …, "failed": …}, each "" where all is well.
+
+    From then on, this process can open no socket and start no program.
+    """
     foreign = failed = ""
     try:
+        import_modules(kind)
         from dl_magics.training import hdf5_file
         from dl_magics.training.backbones import hub
 
@@ -82,8 +80,6 @@ def answer_request(kind: str) -> None:
             import keras
 
             keras.ops.convert_to_numpy(keras.ops.zeros(1))
-        path = Path(sys.stdin.readline().rstrip("\n"))
-        if kind == KERAS:
             hub.import_for(path)
         refuse_sockets_and_programs()
         if kind == KERAS:
@@ -93,12 +89,13 @@ def answer_request(kind: str) -> None:
     except Exception as error:
         # Keras and its backends may raise anything; the error is the answer.
         failed = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-    answer = {"foreign": foreign[:_LONGEST_ANSWER], "failed": failed[:_LONGEST_ANSWER]}
-    answers.write(json.dumps(answer) + "\n")
-    answers.flush()
-    # A backend may hang or crash as it exits; the answer is complete.
-    os._exit(0)
+    return {"foreign": foreign[:_LONGEST_ANSWER], "failed": failed[:_LONGEST_ANSWER]}
 
 
-if __name__ == "__main__":
-    answer_request(sys.argv[1])
+def import_modules(kind: str) -> None:
+    """Import what loading needs, which starts no thread and opens no device."""
+    from dl_magics.training import hdf5_file  # noqa: F401
+    from dl_magics.training.backbones import hub  # noqa: F401
+
+    if kind == KERAS:
+        import keras  # noqa: F401

@@ -1,15 +1,12 @@
 """Check that the Keras of this computer loads a model that another computer saved.
 
-It is loaded in a process of its own (`isolated_load.py`), with limits of time and memory.
+It is loaded in a process of its own (`isolated_load.py`), with limits of time and memory. The
+process that imported Keras for it stays for some minutes, as the next model may come soon.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,13 +17,15 @@ from types import TracebackType
 from dl_magics.errors import NotLoadable
 from dl_magics.runs import remote_origin
 from dl_magics.training import hdf5_file, isolated_load, model_archive
+from dl_magics.training.loading import process, server
+from dl_magics.training.loading.process import LoadProcess
 
 _SECONDS = 300.0
 _SECONDS_BETWEEN_LOOKS = 0.1
 _BYTES_FOR_KERAS = 4 * 2**30
 # Its file in memory, the first values of its layers, and those that are read.
 _BYTES_PER_BYTE = 6
-_LONGEST_ANSWER = 2**20
+_LONGEST_ANSWER = server.LONGEST_LINE - 1
 
 
 class LoadCheck:
@@ -37,24 +36,17 @@ class LoadCheck:
 
     def __init__(self, kind: str = isolated_load.KERAS) -> None:
         self._kind = kind
-        self._process: subprocess.Popen[bytes] | None = None
-        self._answer = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        self._process: LoadProcess | None = None
 
     @property
     def is_prepared(self) -> bool:
-        """Whether the process was started."""
+        """Whether there is a process."""
         return self._process is not None
 
-    def prepare(self) -> subprocess.Popen[bytes]:
-        """Start the process, unless it was started; return it."""
+    def prepare(self) -> LoadProcess:
+        """Start the process, or take that of an earlier check; return it."""
         if self._process is None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", isolated_load.__name__, self._kind],
-                env=environment_without_secrets(),
-                stdin=subprocess.PIPE,
-                stdout=self._answer,
-                stderr=subprocess.DEVNULL,
-            )
+            self._process = process.take_process(self._kind)
         return self._process
 
     def load_own(self, file: Path) -> None:
@@ -96,38 +88,27 @@ class LoadCheck:
             )
 
     def _ask(self, file: Path) -> dict[str, str]:
-        process = self.prepare()
-        assert process.stdin
-        with suppress(OSError):
-            process.stdin.write(f"{file.absolute()}\n".encode())
-            process.stdin.close()
-        if exceeded := self._wait(process, file.stat().st_size):
-            process.kill()
-            return {"foreign": "", "failed": exceeded}
-        self._answer.seek(0)
+        loading = self.prepare()
+        loading.ask(file)
+        until, size = time.monotonic() + _SECONDS, file.stat().st_size
+        said: list[bytes] = []
+        # First the process that loads the file, before it does, and then the answer.
+        while len(said) < 2 and b"" not in said:
+            if (line := loading.receive(_SECONDS_BETWEEN_LOOKS)) is not None:
+                said.append(line)
+            pid = json.loads(said[0])["pid"] if said and said[0] else loading.pid
+            if exceeded := _find_exceeded_limit(pid, until, size, said[-1:]):
+                loading.kill()
+                return {"foreign": "", "failed": exceeded}
+        status = loading.status
         try:
-            answer = json.loads(self._answer.read(_LONGEST_ANSWER))
-            return {name: str(answer[name]) for name in ("foreign", "failed")}
-        except (ValueError, KeyError, TypeError):
-            return {"foreign": "", "failed": f"its process ended with status {process.returncode}"}
-
-    def _wait(self, process: subprocess.Popen[bytes], size: int) -> str:
-        """Wait for the end of the process; return the limit that it exceeded, or ""."""
-        import psutil
-
-        most = _BYTES_FOR_KERAS + _BYTES_PER_BYTE * size
-        until = time.monotonic() + _SECONDS
-        while process.poll() is None:
-            if time.monotonic() > until:
-                return f"it took more than {_SECONDS:.0f} s"
-            with suppress(psutil.NoSuchProcess):
-                if psutil.Process(process.pid).memory_info().rss > most:
-                    return f"it took more than {most / 2**30:.1f} GiB of memory"
-            if os.fstat(self._answer.fileno()).st_size > _LONGEST_ANSWER:
-                return "it answered without an end"
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_SECONDS_BETWEEN_LOOKS)
-        return ""
+            answer = json.loads(said[1])
+            status = answer.get("status")
+            found = {name: str(answer[name]) for name in ("foreign", "failed")}
+        except (IndexError, ValueError, KeyError, AttributeError):
+            found = {"foreign": "", "failed": f"its process ended with status {status}"}
+        loading.can_load_more = pid != loading.pid
+        return found
 
     def __enter__(self) -> LoadCheck:
         return self
@@ -139,9 +120,7 @@ class LoadCheck:
         trace: TracebackType | None,
     ) -> None:
         if self._process:
-            self._process.kill()
-            self._process.communicate()
-        self._answer.close()
+            process.give_back(self._process)
 
 
 def check_loads(file: Path, versions: Mapping[str, str]) -> None:
@@ -183,8 +162,14 @@ def check_keras_1(folder: Path, file: Path) -> None:
         raise model_archive.foreign_file(file, problem)
 
 
-def environment_without_secrets() -> dict[str, str]:
-    """Return the environment without AWS keys; on the CPU, as the memory of a GPU may be in use."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    cpu = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    return {**own, **cpu}
+def _find_exceeded_limit(pid: int, until: float, size: int, said: list[bytes]) -> str:
+    """Return the limit that the process exceeds that loads a file of so many bytes, or ""."""
+    import psutil
+
+    most = _BYTES_FOR_KERAS + _BYTES_PER_BYTE * size
+    if time.monotonic() > until:
+        return f"it took more than {_SECONDS:.0f} s"
+    with suppress(psutil.NoSuchProcess):
+        if psutil.Process(pid).memory_info().rss > most:
+            return f"it took more than {most / 2**30:.1f} GiB of memory"
+    return "it answered without an end" if said and len(said[0]) > _LONGEST_ANSWER else ""

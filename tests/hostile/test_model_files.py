@@ -376,7 +376,7 @@ def test_the_process_that_loads_a_model_is_ended_at_a_limit(
         with pytest.raises(DamagedRun, match=problem):
             check.load(path, {})
 
-    assert process.returncode == -9
+    assert process.status == -9
 
 
 def test_a_process_that_ends_without_an_answer_has_not_loaded_the_model(tmp_path):

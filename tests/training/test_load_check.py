@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import shutil
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
+import psutil
 import pytest
 
 from dl_magics.errors import DamagedRun, NotLoadable
@@ -16,10 +19,15 @@ from dl_magics.runs import remote_origin
 from dl_magics.training import load_check, model_archive, model_classes
 from dl_magics.training.engine import networks
 from dl_magics.training.engine.heads.network import build_head
+from dl_magics.training.isolated_load import KERAS
 from dl_magics.training.load_check import LoadCheck
+from dl_magics.training.loading import process
 from dl_magics.training.run import Run
 from support import run_events, tiny_keras
+from support.ec2_client import until
 from support.run_events import ORIGIN
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="Keras is forked on Linux only")
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +69,64 @@ def test_a_model_that_was_replaced_after_its_check_is_checked_again(model, tmp_p
 
     with pytest.raises(DamagedRun):
         load_check.check_fetched(tmp_path, file, {})
+
+
+@pytest.fixture
+def endless(tmp_path):
+    """A file that a process reads until somebody writes it."""
+    os.mkfifo(tmp_path / "endless.keras")
+    return tmp_path / "endless.keras"
+
+
+@LINUX
+def test_the_next_model_is_loaded_by_the_keras_that_is_imported(model):
+    with LoadCheck() as first:
+        first.load(model, {})
+    with LoadCheck() as second:
+        second.load(model, {})
+
+    assert second.prepare() is first.prepare()
+
+
+@LINUX
+def test_a_model_that_never_loads_ends_alone_or_with_the_keras_that_is_imported(model, endless):
+    serving = process.take_process(KERAS)
+
+    def begin(file):
+        serving.ask(file)
+        return psutil.Process(json.loads(serving.receive(60))["pid"])
+
+    begin(endless).kill()
+    assert json.loads(serving.receive(60)) == {"status": -9}
+    begin(model)
+    assert json.loads(serving.receive(60)) == {"foreign": "", "failed": ""}
+
+    loading = begin(endless)
+    assert loading.ppid() == serving.pid
+    serving.kill()
+    until(lambda: not loading.is_running() or loading.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_another_backend_is_imported_by_a_new_process(monkeypatch):
+    first = process.take_process(KERAS)
+    process.give_back(first)
+    monkeypatch.setenv("KERAS_BACKEND", "numpy")
+
+    second = process.take_process(KERAS)
+    second.kill()
+
+    assert second is not first
+    assert first.status is not None
+
+
+def test_of_two_processes_at_a_time_one_is_kept():
+    first, second = process.take_process(KERAS), process.take_process(KERAS)
+    for each in (first, second):
+        process.give_back(each)
+
+    assert (first.status, second.status is None) == (None, False)
+    assert process.take_process(KERAS) is first
+    first.kill()
 
 
 def test_each_class_of_the_list_is_one_of_keras(tmp_path):

@@ -21,11 +21,11 @@ from dl_magics.errors import DLMagicsError, NotLoadable
 from dl_magics.runs import write_errors
 from dl_magics.runs.state import RunState
 from dl_magics.store import atomic
-from dl_magics.training import load_check
 from dl_magics.training.engine.pipeline import MODEL
 from dl_magics.training.export import formats, worker
 from dl_magics.training.export.exported import Exported
 from dl_magics.training.export.target import check_free, choose_target, find_classes_file
+from dl_magics.training.loading import process
 from dl_magics.training.prediction.predict import KerasClassifier
 
 TOLERANCE = 1e-3
@@ -108,7 +108,7 @@ def _work(
     }
     (room / worker.REQUEST).write_text(json.dumps(request), "utf-8")
     environment = {
-        **load_check.environment_without_secrets(),
+        **process.environment_without_secrets(),
         "KERAS_BACKEND": wanted.backend,
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         "PYTHONWARNINGS": "ignore",
