@@ -8,26 +8,18 @@ import pytest
 from dl_magics.actions.aws import context
 from dl_magics.errors import WrongState
 from support.ec2_client import until
-from support.processes.running import list_processes
+from support.processes.running import find_processes
 
 
 @pytest.fixture
 def slow_to_stop(cloud_with_hosts, rent):
     """A running instance whose host process is suspended, so that it stays in "stopping"."""
     id_ = rent()
-    host = until(lambda: [each for each in list_processes() if is_host(each, id_)])[0]
+    host = until(lambda: find_processes("dl_magics.practice.hosts.ssh_server", f"/{id_} "))[0]
     host.suspend()
     yield id_, host.resume
     with suppress(psutil.NoSuchProcess):
         host.resume()
-
-
-def is_host(process, id_):
-    try:
-        line = " ".join(process.cmdline())
-    except psutil.Error:
-        return False
-    return "dl_magics.practice.hosts.ssh_server" in line and f"/{id_} " in line
 
 
 def test_a_stop_fails_if_another_client_starts_the_instance(slow_to_stop):

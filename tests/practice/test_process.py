@@ -19,7 +19,7 @@ from dl_magics import practice
 from dl_magics.practice.__main__ import main
 from dl_magics.practice.process import PracticeFailed, preferred_port
 from support.ec2_client import ProfileRenter, open_session, until, use
-from support.processes.running import list_processes
+from support.processes.running import find_processes
 
 
 @pytest.fixture
@@ -60,12 +60,7 @@ def test_starting_twice_starts_one(folder):
         first, second = both.map(practice.start_cloud, [folder, folder])
 
     assert first == second == practice.start_cloud(folder, tied=True)
-    assert len(running_in(folder)) == 1
-
-
-def running_in(folder):
-    found = list_processes("cmdline")
-    return [one for one in found if str(folder) in (one.info["cmdline"] or [])]
+    assert len(find_processes(str(folder))) == 1
 
 
 def test_a_record_with_the_secret_of_another_cloud_is_ignored(cloud, tmp_path):
@@ -336,5 +331,5 @@ def test_when_a_cloud_stops_after_its_parent(folder, options, stops):
     parent.communicate()
 
     if stops:
-        until(lambda: not running_in(folder))
+        until(lambda: not find_processes(str(folder)))
     assert bool(practice.find_cloud(folder)) is not stops

@@ -66,8 +66,12 @@ def serve():
         return host, target
 
     yield start
-    for acceptor in acceptors:
-        acceptor.close()
+
+    async def close():
+        for acceptor in acceptors:
+            acceptor.close()
+
+    blocking.wait_for(close())  # in the loop that it belongs to
 
 
 def pinned():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from dl_magics.ssh import blocking, connection, known_hosts
 from dl_magics.ssh.target import SshTarget
 from dl_magics.training.recipe.recipe import Recipe
 from support.ec2_client import until
-from support.processes.running import list_processes
+from support.processes.running import find_processes
 
 
 @dataclass
@@ -79,13 +80,10 @@ class CrewHosts:
         """Return the processes of workers on a host, or on all."""
         aliases = [self.targets[each].alias for each in ([name] if name else self.targets)]
         found = []
-        for process in list_processes():
-            try:
-                there = process.environ().get(ssh_server.INSTANCE_VARIABLE)
-                if there in aliases and "training.crew.worker" in " ".join(process.cmdline()):
+        for process in find_processes("training.crew.worker"):
+            with suppress(psutil.Error):
+                if process.environ().get(ssh_server.INSTANCE_VARIABLE) in aliases:
                     found.append(process)
-            except psutil.Error:
-                continue
         return found
 
     def kill(self, name: str) -> None:

@@ -6,7 +6,7 @@ import os
 
 import psutil
 
-from support.processes.running import list_processes
+from support.processes.running import find_processes
 
 MARK = "DL_MAGICS_TEST_RUN"
 
@@ -18,7 +18,7 @@ def mark() -> None:
 
 def end() -> None:
     """End what comes of runs that are no more; what belongs to one that goes on stays."""
-    for process in list_processes():
+    for process in find_processes():
         try:
             run = process.environ().get(MARK, "")
             if run and not _goes_on(run):

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import psutil
 
 
-def list_processes(*attributes: str) -> list[psutil.Process]:
-    """Return all processes, each with these attributes in `info`.
+def find_processes(*parts: str) -> list[psutil.Process]:
+    """Return the processes whose command line has these parts.
 
-    psutil alone would give one that has ended if another has its number by now.
+    `psutil.process_iter` would give one that has ended if another has its number by now.
     """
-    psutil.process_iter.cache_clear()
-    return list(psutil.process_iter(attributes or None))
+    found = []
+    for pid in psutil.pids():
+        with suppress(psutil.Error):
+            process = psutil.Process(pid)
+            line = " ".join(process.cmdline())
+            if all(part in line for part in parts):
+                found.append(process)
+    return found
