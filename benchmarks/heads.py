@@ -89,6 +89,7 @@ def train_heads(recipe: Recipe, train: Examples, valid: Examples) -> Scores:
         batch_size=recipe.batch_size,
         patience=recipe.patience,
         seed=recipe.seed,
+        rate=recipe.learning_rate,
         stop=lambda: False,
         standing=standing,
     ):

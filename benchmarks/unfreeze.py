@@ -1,13 +1,15 @@
 """Compare `unfreeze` with the Keras guide's fine-tuning: same images, layers, head and epochs.
 
     python benchmarks/unfreeze.py DATA [--image-size 128] [--unfreeze block5] [--weights F]
-    python benchmarks/unfreeze.py DATA --only-accuracy --seeds 3 [--photos 100]
+    python benchmarks/unfreeze.py DATA --only-accuracy --seeds 3 [--photos 100] [--divide]
 
 The guide https://keras.io/guides/transfer_learning makes layers of the network trainable and trains
 the whole model on `image_dataset_from_directory` once more. Each side runs in a fresh process, one
 after the other, in float32. The seconds are those of the last of two epochs, validation included.
-With --seeds N, `%%finetune` also trains with the head alone and with `unfreeze`, for N seeds; with
---photos N on so many photos of each class, others for each seed, and on all of valid/.
+With --seeds N, `%%finetune` also trains with `unfreeze`, for N seeds: the best epoch of the head
+alone is compared with that of the whole run. With --photos N it has so many photos of each class,
+others for each seed. With --divide, all photos are divided anew for each seed, as many for
+validation as valid/ has: these are few, and a single division may suit one of both.
 --only-accuracy leaves the Keras guide out.
 """
 
@@ -22,8 +24,11 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from machine import describe_machine
+
+SIDES = ("head", "whole")
 
 GUIDE = """
 import json, sys, time
@@ -71,11 +76,14 @@ body = "".join(f"{name} = {value!r}\\n" for name, value in {**common, **settings
 run = shell.run_cell_magic("finetune", data, body)
 run.record.refresh()
 ends = [each.t for each in run.record.events if each.kind == "epoch_ended"]
-print(json.dumps({"seconds": ends[-1] - ends[-2], "accuracy": run.best["val_accuracy"]}))
+epochs = [each for each in run.record.events if each.kind == "epoch_ended"]
+heads = [each.logs for each in epochs if each.phase == "head"]
+head = min(heads, key=lambda logs: logs["val_loss"])
+print(json.dumps({"seconds": ends[-1] - ends[-2], "head": head, "whole": dict(run.best)}))
 """
 
 
-def run_fresh(code: str, home: str, *arguments: object) -> dict[str, float]:
+def run_fresh(code: str, home: str, *arguments: object) -> dict[str, Any]:
     """Run a fresh process; return what its last line says."""
     environment = os.environ | {"DL_MAGICS_HOME": home, "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
@@ -85,19 +93,28 @@ def run_fresh(code: str, home: str, *arguments: object) -> dict[str, float]:
         text=True,
         check=True,
     )
-    found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
 
 
-def choose_photos(data: Path, count: int, seed: int, to: Path) -> Path:
-    """Copy some photos of each class of train/, and all of valid/; return the folder."""
+def choose_photos(data: Path, count: int, divide: bool, seed: int, to: Path) -> Path:
+    """Copy photos of each class, at most `count` of them for training; return the folder.
+
+    Those of train/ and valid/ are divided anew if `divide` is true.
+    """
     generator = random.Random(seed)
     for folder in sorted(data.glob("train/*")):
-        files = sorted(folder.iterdir())
-        (to / "train" / folder.name).mkdir(parents=True)
-        for file in generator.sample(files, min(count, len(files))):
-            shutil.copy(file, to / "train" / folder.name)
-    (to / "valid").symlink_to(data / "valid")
+        train, valid = (
+            sorted((data / part / folder.name).iterdir()) for part in ("train", "valid")
+        )
+        if divide:
+            mixed = generator.sample(train + valid, len(train) + len(valid))
+            train, valid = mixed[: len(train)], mixed[len(train) :]
+        train = generator.sample(train, min(count or len(train), len(train)))
+        for part, files in (("train", train), ("valid", valid)):
+            (to / part / folder.name).mkdir(parents=True)
+            for file in files:
+                shutil.copy(file, to / part / folder.name)
     return to
 
 
@@ -110,6 +127,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=0)
     parser.add_argument("--augment", type=int, default=0)
     parser.add_argument("--photos", type=int, default=0)
+    parser.add_argument("--divide", action="store_true")
     parser.add_argument("--only-accuracy", action="store_true")
     options = parser.parse_args()
     print(describe_machine())
@@ -124,20 +142,34 @@ def main() -> None:
             print(
                 f"an epoch of unfreeze:        {ours:6.1f} s: {guide / ours:.1f} times", flush=True
             )
-        chosen = dict.fromkeys(range(1, options.seeds + 1), data)
-        if options.photos:
-            for seed in chosen:
-                to = Path(home, f"photos {seed}")
-                chosen[seed] = str(choose_photos(Path(data), options.photos, seed, to))
-        for name, more in (("head", {}), ("unfreeze", {"unfreeze": options.unfreeze})):
-            accuracies = []
-            for seed, photos in chosen.items():
-                settings = {"seed": seed, "augment": options.augment, **more}
-                asked = [photos, *common[1:]]
-                accuracies.append(run_fresh(OURS, home, asked, settings)["accuracy"])
-                print(f"{name}, seed {seed}: {accuracies[-1]:.4f}", flush=True)
-            if accuracies:
-                print(f"{name}: mean {sum(accuracies) / len(accuracies):.4f}", flush=True)
+        compare_accuracy(options, common)
+
+
+def compare_accuracy(options: argparse.Namespace, common: list[Any]) -> None:
+    """Print accuracy and loss of the head alone and of the whole run, for each seed."""
+    data, *others = common
+    rows = []
+    for seed in range(1, options.seeds + 1):
+        photos = data
+        if options.photos or options.divide:
+            to = Path(common[-1], f"photos {seed}")
+            photos = str(choose_photos(Path(data), options.photos, options.divide, seed, to))
+        settings = {"seed": seed, "augment": options.augment, "unfreeze": options.unfreeze}
+        found = run_fresh(OURS, common[-1], [photos, *others], settings)
+        rows.append([found[each][f"val_{name}"] for name in ("accuracy", "loss") for each in SIDES])
+        print(f"seed {seed}: {describe_row(rows[-1])}", flush=True)
+    if rows:
+        means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+        print(f"mean:   {describe_row(means)}")
+
+
+def describe_row(row: list[float]) -> str:
+    """Return accuracy and loss of both sides as text."""
+    head, whole, head_loss, loss = row
+    return (
+        f"head {head:.4f} (val_loss {head_loss:.3f}), with unfreeze {whole:.4f} ({loss:.3f}): "
+        f"{100 * (whole - head):+.2f} points"
+    )
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ parser.add_argument("--weights", required=True, help="the file of the pretrained
 """
 
 _UNFROZEN = """\
-{choose}network = keras.Model(pixels, head(frozen(pixels)))
+{choose}{schedule}network = keras.Model(pixels, head(frozen(pixels)))
 network.compile({fine_optimizer}, {loss}, metrics={metrics})
 {prepare}network.fit(
     {train}, epochs={epochs}, validation_data={valid},

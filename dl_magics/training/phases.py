@@ -117,7 +117,7 @@ class Frame:
             if asked:
                 yield asked.make_warning()
             if isinstance(event, EpochEnded) and not warnings:
-                warnings += data_checks.warn_of_divergence(event, self.classes)
+                warnings += data_checks.warn_of_divergence(event, self.recipe, self.classes)
                 yield from warnings
 
     def should_stop(self) -> bool:

@@ -150,16 +150,16 @@ def warn_of_gray(gray: GrayRange | None) -> Iterator[Warned]:
         )
 
 
-def warn_of_divergence(epoch: EpochEnded, classes: int) -> Iterator[Warned]:
+def warn_of_divergence(epoch: EpochEnded, recipe: Recipe, classes: int) -> Iterator[Warned]:
     """Yield a warning where val_loss is far above that of a guess."""
     guess, loss = log(classes), epoch.logs["val_loss"]
     if loss > _DIVERGING * guess:
-        rate = epoch.logs.get("learning_rate")
+        lower = min(recipe.rate_of(epoch.phase) / 10, 1e-3)
         yield Warned(
             code="learning_rate_too_high",
             text=f"val_loss {loss:,.4g} after epoch {epoch.epoch}, where a guess has {guess:.2g}: "
             "training diverges.",
-            fix=f"Lower the learning rate: {RATES[epoch.phase]} = {min((rate or 1) / 10, 1e-3):g}",
+            fix=f"Lower the learning rate: {RATES[epoch.phase]} = {lower:g}",
         )
 
 

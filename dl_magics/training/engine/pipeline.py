@@ -214,6 +214,7 @@ class _KerasSteps:
                 batch_size=recipe.batch_size,
                 patience=recipe.patience,
                 seed=recipe.seed,
+                rate=recipe.learning_rate,
                 stop=self.frame.should_stop,
                 standing=self.standing,
                 keep=keeper.save_if_due,

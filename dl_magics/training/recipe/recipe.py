@@ -12,7 +12,7 @@ from dl_magics.errors import BadSetting
 from dl_magics.training.recipe import optimizers, own_model, pretrained
 from dl_magics.training.recipe.settings import SETTINGS
 
-_FINE_RATE = 1e-5
+_FINE_RATE = 5e-5
 # Adapters begin at zero, and best learn about ten times as fast as the weights themselves.
 _LORA_RATE = 1e-4
 
@@ -70,9 +70,13 @@ class Recipe:
 
     @property
     def fine_rate(self) -> float:
-        """The learning rate of what is unfrozen."""
+        """The highest learning rate of what is unfrozen."""
         usual = _FINE_RATE if self.lora_rank is None else _LORA_RATE
         return usual if self.fine_learning_rate is None else self.fine_learning_rate
+
+    def rate_of(self, phase: str) -> float:
+        """Return the learning rate of a phase of training: where a schedule has it, the highest."""
+        return self.fine_rate if phase == "unfrozen" else self.learning_rate
 
     def to_json(self) -> dict[str, Any]:
         """Return the recipe as JSON types; tuples become lists."""

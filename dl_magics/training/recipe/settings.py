@@ -88,7 +88,8 @@ SETTINGS: dict[str, Setting] = {
     "fine_learning_rate": Setting(
         None,
         validators.either(validators.number(0, 100), validators.one_of(None)),
-        "of the optimizer, for what is unfrozen; None is 1e-05, or 0.0001 with lora_rank",
+        "the highest of the optimizer for what is unfrozen: it rises in the first tenth of the "
+        "steps, then falls along a cosine; None is 5e-05, or 0.0001 with lora_rank",
     ),
     "dense": Setting(
         (256,), validators.sizes, "sizes of the hidden layers of the head; [] for none"

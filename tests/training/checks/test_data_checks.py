@@ -15,7 +15,7 @@ from dl_magics.training.checks import data_checks
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.features.key_index import pack_keys
 from dl_magics.training.engine.views import Views
-from dl_magics.training.recipe.recipe import check_settings
+from dl_magics.training.recipe.recipe import Recipe, check_settings
 from support.images import write_photos
 
 PLAIN = Device("cpu", "CPU (x86_64, 2 cores)", 2**30)
@@ -223,10 +223,16 @@ def test_images_and_folders_of_no_class_are_a_warning(tmp_path):
     ("val_loss", "classes", "diverges"),
     [(0.7, 2, False), (5.0, 2, False), (7.0, 2, True), (173_624.0, 2, True), (40.0, 100, False)],
 )
-def test_a_loss_far_above_that_of_a_guess_is_a_warning(val_loss, classes, diverges):
-    logs = {"val_loss": val_loss, "learning_rate": 0.5}
-    epoch = EpochEnded(phase="head", epoch=1, logs=logs, best=True)
+@pytest.mark.parametrize(
+    ("phase", "lower"),
+    [("head", "learning_rate = 0.001"), ("unfrozen", "fine_learning_rate = 2e-05")],
+)
+def test_a_loss_far_above_that_of_a_guess_is_a_warning(val_loss, classes, diverges, phase, lower):
+    # With a schedule, an epoch ends at a rate far below the one that was too high.
+    logs = {"val_loss": val_loss, "learning_rate": 1e-9}
+    epoch = EpochEnded(phase=phase, epoch=1, logs=logs, best=True)
+    recipe = Recipe(data="photos", learning_rate=0.5, unfreeze="block5", fine_learning_rate=2e-4)
 
-    found = [each.fix for each in data_checks.warn_of_divergence(epoch, classes)]
+    found = [each.fix for each in data_checks.warn_of_divergence(epoch, recipe, classes)]
 
-    assert found == (["Lower the learning rate: learning_rate = 0.001"] if diverges else [])
+    assert found == ([f"Lower the learning rate: {lower}"] if diverges else [])

@@ -138,7 +138,7 @@ def new_head(own="", **asked):
 
 
 def learnt(head, standing, keep=lambda _: (), patience=3):
-    asked = {"epochs": 3, "batch_size": 8, "seed": 1, "stop": lambda: False}
+    asked = {"epochs": 3, "batch_size": 8, "seed": 1, "rate": 0.01, "stop": lambda: False}
     return list(
         train_head(head, TRAIN, VALID, standing=standing, keep=keep, patience=patience, **asked)
     )

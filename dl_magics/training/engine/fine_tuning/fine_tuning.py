@@ -150,7 +150,9 @@ class FineTuning:
             with devices.scope():
                 # The variables of the head are of one device.
                 copied = self._copy_head(head, examples[0]) if self.devices.members else head
-                trainable = build_trainable(recipe, self.frozen, self.split, copied)
+                trainable = build_trainable(
+                    recipe, self.frozen, self.split, copied, len(examples[0])
+                )
         joint = devices.distribute(trainable.joint)
         if standing.phase == "head":
             # The best weights from here on are those of the head with the network as it was.
@@ -182,6 +184,7 @@ class FineTuning:
                 batch_size=recipe.batch_size,
                 patience=recipe.patience,
                 seed=recipe.seed,
+                rate=recipe.fine_rate,
                 stop=frame.should_stop,
                 standing=standing,
                 keep=keeper.save_if_due,

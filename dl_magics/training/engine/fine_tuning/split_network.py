@@ -12,7 +12,7 @@ from dl_magics.training.backbones.backbone import Backbone
 from dl_magics.training.engine.fine_tuning import adapters
 from dl_magics.training.engine.fine_tuning.cut import Cut, find_cut
 from dl_magics.training.engine.fine_tuning.graph import Graph, read_graph
-from dl_magics.training.engine.heads import objective
+from dl_magics.training.engine.heads import objective, schedule
 from dl_magics.training.engine.heads.learned import TUNED
 from dl_magics.training.engine.keras_context import default_keras_config, seeded_generators
 from dl_magics.training.engine.networks import Frozen
@@ -99,8 +99,12 @@ def split_network(recipe: Recipe, frozen: Frozen) -> SplitNetwork:
         )
 
 
-def build_trainable(recipe: Recipe, frozen: Frozen, split: SplitNetwork, head: Any) -> Trainable:
+def build_trainable(
+    recipe: Recipe, frozen: Frozen, split: SplitNetwork, head: Any, images: int
+) -> Trainable:
     """Return a copy of a frozen network whose layers above the cut are trained with a head.
+
+    It is trained on so many images.
 
     With `lora_rank`, their adapters are trained. Normalizations of batches stay as they are: a few
     hundred images would change them for the worse.
@@ -118,7 +122,7 @@ def build_trainable(recipe: Recipe, frozen: Frozen, split: SplitNetwork, head: A
                 _unfreeze(layer)
         above = _build_above(copied, graph, split.cut, recipe.pooling, split.activations)
         joint = keras.Model(above.input, head(above.output), name="joint")
-        objective.compile_head(joint, recipe, recipe.fine_rate)
+        objective.compile_head(joint, recipe, schedule.build_schedule(recipe, images))
     return Trainable(plain, joint, trained if recipe.lora_rank else ())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from dl_magics.training.engine.heads import schedule
 from dl_magics.training.engine.heads.network import count_heads
 from dl_magics.training.recipe import optimizers
 from dl_magics.training.recipe.recipe import Recipe
@@ -24,6 +25,15 @@ def prepare(images, labels):
     y = {labels}
     return {returned}
 
+"""
+
+_SCHEDULE = """\
+# The learning rate rises, then falls along a cosine.
+steps = {epochs} * len(train)
+warm_up = max(1, round({warm_up} * steps))
+rate = keras.optimizers.schedules.CosineDecay(
+    {first:g}, max(1, steps - warm_up), alpha={last}, warmup_target={rate!r}, warmup_steps=warm_up
+)
 """
 
 _WEIGH = """\
@@ -56,7 +66,7 @@ def write_head(recipe: Recipe) -> dict[str, str]:
         "head": _SEVERAL.format(hidden=textwrap.indent(hidden, "    "), count=count)
         if count > 1
         else f"{hidden}\nlogits = keras.layers.Dense(len(classes))(x)",
-        "optimizer": _write_optimizer(recipe, recipe.learning_rate),
+        "optimizer": _write_optimizer(recipe, repr(recipe.learning_rate)),
         "loss": loss,
         "metrics": f'[["accuracy"]] * {count}' if count > 1 else '["accuracy"]',
         "weights": weights,
@@ -76,7 +86,14 @@ def write_fine_tuning(recipe: Recipe) -> dict[str, str]:
     """Return the parts of the script that train the last layers of the network with the head."""
     parts, count = write_head(recipe), count_heads(recipe)
     written = {
-        "fine_optimizer": _write_optimizer(recipe, recipe.fine_rate),
+        "schedule": _SCHEDULE.format(
+            epochs=recipe.unfreeze_epochs,
+            warm_up=schedule.WARM_UP,
+            rate=recipe.fine_rate,
+            first=schedule.START * recipe.fine_rate,
+            last=schedule.END,
+        ),
+        "fine_optimizer": _write_optimizer(recipe, "rate"),
         "loss": parts["loss"],
         "metrics": parts["metrics"],
     }
@@ -109,11 +126,11 @@ def _write_hidden(recipe: Recipe) -> str:
     return "\n".join(lines)
 
 
-def _write_optimizer(recipe: Recipe, rate: float) -> str:
+def _write_optimizer(recipe: Recipe, rate: str) -> str:
     name, config = optimizers.split_optimizer(recipe.optimizer)
     if recipe.weight_decay is not None:
         config["weight_decay"] = recipe.weight_decay
-    arguments = [repr(rate), *(f"{key}={each!r}" for key, each in config.items())]
+    arguments = [rate, *(f"{key}={each!r}" for key, each in config.items())]
     return f"keras.optimizers.{name}({', '.join(arguments)})"
 
 

@@ -18,10 +18,10 @@ CROSS_ENTROPY = "cross_entropy"
 """The metric that is reported as loss."""
 
 
-def compile_head(head: Any, recipe: Recipe, rate: float | None = None) -> None:
+def compile_head(head: Any, recipe: Recipe, rate: Any = None) -> None:
     """Compile a head, or a network that ends with one; its variables are built.
 
-    `rate` is the learning rate, if it is not that of the head.
+    `rate` is the learning rate, or a schedule of Keras, if it is not that of the head.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def compile_head(head: Any, recipe: Recipe, rate: float | None = None) -> None:
         head.compute_metrics(None, keras.ops.zeros(1, "int64"), logits)
 
 
-def build_optimizer(recipe: Recipe, rate: float | None = None) -> Any:
+def build_optimizer(recipe: Recipe, rate: Any = None) -> Any:
     """Return a new optimizer; raises BadSetting where Keras does not accept its configuration."""
     import keras
 

@@ -106,6 +106,7 @@ def train_head(
     batch_size: int | str,
     patience: int,
     seed: int,
+    rate: float,
     stop: Stop,
     standing: TrainingState,
     keep: Keep = lambda _: (),
@@ -117,8 +118,9 @@ def train_head(
     Ends early if val_loss has not decreased for `patience` epochs, if the loss is NaN or infinite
     (TrainingFailed in the first epoch), or, at a batch boundary, if `stop()` is true. The order of
     the images depends only on the seed and the epoch. `keep` is called after each batch, and after
-    each epoch once its event was yielded. Where `keeps_first_epoch()` is true at the end, and no
-    epoch is complete, the part of the first one is evaluated and kept.
+    each epoch once its event was yielded. `rate` is the learning rate of the recipe, which a
+    schedule may lower. Where `keeps_first_epoch()` is true at the end, and no epoch is complete,
+    the part of the first one is evaluated and kept.
     """
     size = choose_training_batch(batch_size)
     done = standing.epochs_done * len(train) + standing.means.images
@@ -147,7 +149,7 @@ def train_head(
         logs = standing.means.logs | {f"val_{name}": value for name, value in checked.items()}
         logs["learning_rate"] = _read_rate(head)
         if not np.isfinite(list(logs.values())).all():
-            yield warn_diverged(epoch, logs["learning_rate"], best, standing.phase)
+            yield warn_diverged(epoch, rate, best, standing.phase)
             break
         better = best.epoch is None or logs["val_loss"] < best.logs["val_loss"]
         if better:
@@ -192,6 +194,7 @@ def _train_batch(
 
 
 def _read_rate(head: Any) -> float:
+    """Return the learning rate that the optimizer has now."""
     from keras import ops
 
     return float(ops.convert_to_numpy(head.optimizer.learning_rate))

@@ -107,8 +107,15 @@ def test_epochs_are_counted_over_both_phases(events, whole):
     ]
     phases = [(each.phase, each.total) for each in tiny_keras.of_kind(PhaseStarted, events)]
     assert phases == [("features", 24), ("head", 2), ("unfrozen", 2), ("evaluate", 4)]
-    assert epochs_of(events)[-1].logs["learning_rate"] == pytest.approx(1e-4)
     assert whole.best["epoch"] == 4
+
+
+def test_the_rate_of_what_is_unfrozen_falls_from_epoch_to_epoch(events):
+    """It is that at the end of an epoch: here after 4 of 8 steps, of which 1 is the warm-up."""
+    rates = [each.logs["learning_rate"] for each in epochs_of(events)]
+
+    half = (1 + np.cos(np.pi * 3 / 7)) / 2
+    assert rates == pytest.approx([1e-3, 1e-3, 1e-4 * (0.99 * half + 0.01), 1e-6])
 
 
 def test_what_is_stored_is_said_before(events):
@@ -158,7 +165,9 @@ def test_an_epoch_has_the_numbers_of_keras_on_the_whole_network(data, room, tmp_
             inner.trainable = inner.name.startswith("block5")
     for part in model.layers:
         part._trainable = True
-    model.compile(keras.optimizers.Adam(1e-4), "sparse_categorical_crossentropy")
+    # 4 steps, of which the first one is the warm-up.
+    rate = keras.optimizers.schedules.CosineDecay(1e-5, 3, 0.01, warmup_target=1e-4, warmup_steps=1)
+    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
     found = folders.find_images(data)
     pixels, labels = {}, {}
     for part in ("train", "valid"):

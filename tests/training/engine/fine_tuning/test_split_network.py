@@ -59,7 +59,7 @@ def test_normalizations_and_what_is_below_stay_as_they_are(tmp_path):
     )
     split = split_network(recipe, frozen)
     features = np.asarray(frozen.plain.predict_on_batch(PIXELS))
-    trainable = build_trainable(recipe, frozen, split, build_head(recipe, features, 2))
+    trainable = build_trainable(recipe, frozen, split, build_head(recipe, features, 2), 3)
     before = {each.path: np.asarray(each) for each in trainable.plain.variables}
     untouched = [np.asarray(each) for each in frozen.plain.variables]
 

@@ -30,7 +30,8 @@ def new_head(train, **settings):
 
 def learnt(head, train, valid, **changed):
     standing = TrainingState()
-    usual = {"epochs": 3, "batch_size": 16, "patience": 10, "seed": 42, "stop": lambda: False}
+    usual = {"epochs": 3, "batch_size": 16, "patience": 10, "seed": 42, "rate": 99}
+    usual["stop"] = lambda: False
     events = list(train_head(head, train, valid, standing=standing, **usual | changed))
     return [event for event in events if isinstance(event, EpochEnded)], standing.best, events
 
@@ -248,7 +249,8 @@ def test_later_divergence_keeps_the_best_weights_with_a_warning(train, valid):
     head = new_head(train, dense=[])
     poisoned = Examples(train.features.copy(), train.labels)
     events = []
-    usual = {"epochs": 5, "batch_size": 16, "patience": 10, "seed": 42, "stop": lambda: False}
+    usual = {"epochs": 5, "batch_size": 16, "patience": 10, "seed": 42, "rate": 0.01}
+    usual["stop"] = lambda: False
     for event in train_head(head, poisoned, valid, standing=TrainingState(), **usual):
         events.append(event)
         if isinstance(event, EpochEnded):

@@ -121,7 +121,7 @@ def train_epoch(recipe, members, weights):
     events = list(
         train_head(
             devices.distribute(model), examples, examples, epochs=1, batch_size=16, patience=9,
-            seed=1, stop=lambda: False, standing=TrainingState(), check_batch=32,
+            seed=1, rate=0.01, stop=lambda: False, standing=TrainingState(), check_batch=32,
         )
     )  # fmt: skip
     (logs,) = [dict(each.logs) for each in events if isinstance(each, EpochEnded)]
