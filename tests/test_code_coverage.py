@@ -1,9 +1,15 @@
-"""What SlipCover saw is told to coverage.py as coverage.py would have seen it."""
+"""What SlipCover saw is told to coverage.py as coverage.py would have seen it.
+
+What coverage.py itself measures, in processes that tests start, is ours alone.
+"""
 
 from __future__ import annotations
 
 import ast
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -91,6 +97,31 @@ def test_its_report_is_that_of_coverage_py(calls, tmp_path):
     ours.get_data().add_arcs({str(file): code_coverage.find_arcs(file, seen)})
 
     assert told(ours, file, tmp_path) == told(itself, file, tmp_path)
+
+
+def test_coverage_goes_on_behind_the_import_of_what_is_not_ours_and_leaves_that_out(tmp_path):
+    coverage = pytest.importorskip("coverage")
+    (tmp_path / "theirs.py").write_text("import sys\n\n\ntrace = sys.gettrace()\n")
+    ours = tmp_path / "ours.py"
+    ours.write_text(
+        "def nothing():\n    pass\n\n\nimport theirs\nassert not theirs.trace\nnothing()\n"
+    )
+    settings = coverage.Coverage(
+        config_file=False, branch=True, source=[str(tmp_path)], data_file=str(tmp_path / "data")
+    )
+    begin = "import coverage, runpy; coverage.process_startup(slug='t'); "
+
+    subprocess.run(
+        [sys.executable, "-c", f"{begin}runpy.run_path('ours.py', run_name='__main__')"],
+        env=os.environ | {code_coverage.FOR_CHILDREN: settings.config.serialize()},
+        cwd=tmp_path,
+        check=True,
+    )
+
+    data = coverage.CoverageData(str(tmp_path / "data"))
+    data.read()
+    assert sorted(data.lines(str(ours))) == [1, 2, 5, 6, 7]
+    assert not data.lines(str(tmp_path / "theirs.py"))
 
 
 def told(measured, file, folder):

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-_FOR_CHILDREN = "COVERAGE_PROCESS_CONFIG"
+FOR_CHILDREN = "COVERAGE_PROCESS_CONFIG"
 _OURS = ROOT / "dl_magics"
 _begun: list[Any] = []
 
@@ -46,7 +46,7 @@ def measured() -> Iterator[None]:
     """Measure the processes that are started meanwhile, if this one is measured."""
     with pytest.MonkeyPatch.context() as patch:
         if _begun:
-            patch.setenv(_FOR_CHILDREN, _settings().serialize())
+            patch.setenv(FOR_CHILDREN, _settings().serialize())
         yield
 
 
