@@ -117,7 +117,7 @@ class FinetuneMagics(Magics):
             unfreeze_epochs     3           epochs of what is unfrozen
             fine_learning_rate  None        the highest of the optimizer for what is unfrozen: it
                                             rises in the first tenth of the steps, then falls along
-                                            a cosine; None is 5e-05, or 0.0001 with lora_rank
+                                            a cosine; None is 3e-05, or 0.0001 with lora_rank
             dense               [256]       sizes of the hidden layers of the head; [] for none
             dropout             0.5         fraction of units to drop in the head
             pooling             "avg"       input of the head: the mean or the maximum of each

@@ -12,7 +12,7 @@ from dl_magics.errors import BadSetting
 from dl_magics.training.recipe import optimizers, own_model, pretrained
 from dl_magics.training.recipe.settings import SETTINGS
 
-_FINE_RATE = 5e-5
+_FINE_RATE = 3e-5
 # Adapters begin at zero, and best learn about ten times as fast as the weights themselves.
 _LORA_RATE = 1e-4
 

@@ -89,7 +89,7 @@ SETTINGS: dict[str, Setting] = {
         None,
         validators.either(validators.number(0, 100), validators.one_of(None)),
         "the highest of the optimizer for what is unfrozen: it rises in the first tenth of the "
-        "steps, then falls along a cosine; None is 5e-05, or 0.0001 with lora_rank",
+        "steps, then falls along a cosine; None is 3e-05, or 0.0001 with lora_rank",
     ),
     "dense": Setting(
         (256,), validators.sizes, "sizes of the hidden layers of the head; [] for none"
