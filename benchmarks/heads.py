@@ -42,7 +42,7 @@ def compute_features(recipe: Recipe, folder: Path) -> Examples:
     """Return all images of a folder as features, with their labels."""
     found = device.detect_device()
     precision = device.choose_precision(recipe.mixed_precision, found)
-    frozen = networks.build_frozen(recipe, precision, folder / "weights")
+    frozen = networks.build_frozen(recipe, precision, folder / "weights", winograd=found.winograd)
     images = scan_folder(phases.find_images(recipe), recipe)
     space = fingerprint.feature_space(recipe, frozen, precision, found)
     store = FeatureStore(folder, space, frozen.features)

@@ -55,7 +55,10 @@ def measure_random_pixels(wanted: recipe.Recipe) -> float:
     """Return the images/s of `predict_on_batch` on random pixels, the median of some batches."""
     found = device.detect_device()
     frozen = networks.build_frozen(
-        wanted, device.choose_precision(wanted.mixed_precision, found), paths.data_folder("weights")
+        wanted,
+        device.choose_precision(wanted.mixed_precision, found),
+        paths.data_folder("weights"),
+        winograd=found.winograd,
     )
     batch = device.choose_batch_size(wanted.batch_size, found, frozen.widest)
     size = wanted.image_size
@@ -73,7 +76,10 @@ def measure_feature_phase(wanted: recipe.Recipe) -> float:
     """Return the images/s of a feature phase into an empty store, after its first batch."""
     found = device.detect_device()
     frozen = networks.build_frozen(
-        wanted, device.choose_precision(wanted.mixed_precision, found), paths.data_folder("weights")
+        wanted,
+        device.choose_precision(wanted.mixed_precision, found),
+        paths.data_folder("weights"),
+        winograd=found.winograd,
     )
     batch = device.choose_batch_size(wanted.batch_size, found, frozen.widest)
     photos = folders.find_images(wanted.data, sample=300).train

@@ -54,10 +54,11 @@ class CrewPlan:
     def device(self) -> Device:
         """The device of all workers, with the memory of the smallest."""
         memory = min(each.memory for each in self.founds.values())
-        return Device(self.first.kind, self.first.name, memory, self.first.half)
+        first = self.first
+        return Device(first.kind, first.name, memory, first.half, winograd=first.winograd)
 
     async def agree(self, member: Member, found: Found) -> Mapping[str, Any]:
-        """Wait for the network; return its precision and batch size.
+        """Wait for the network; return its precision, batch size and kind of convolution.
 
         Raises BadSetting where this worker would compute other features than the others.
         """
@@ -75,7 +76,11 @@ class CrewPlan:
         self.founds[member.name] = found
         self.on_found()
         network = await asyncio.shield(self.network)
-        return {"precision": network.precision, "batch_size": network.batch_size}
+        return {
+            "precision": network.precision,
+            "batch_size": network.batch_size,
+            "winograd": network.winograd,
+        }
 
     async def provide_files(self, target: SshTarget, *, lacks_weights: bool) -> Mapping[str, Any]:
         """Put the files of the recipe on a host; return the recipe there."""

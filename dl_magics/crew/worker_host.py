@@ -41,6 +41,7 @@ class Found:
     name: str
     memory: int
     half: str
+    winograd: bool
     backend: str
     decoder: str
     port: int
@@ -55,6 +56,7 @@ class Found:
                 name=str(device["name"]),
                 memory=int(device["memory"]),
                 half=str(device["half"]),
+                winograd=bool(device["winograd"]),
                 backend=str(values["backend"]),
                 decoder=str(values["decoder"]),
                 port=int(values["port"]),

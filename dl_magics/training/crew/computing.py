@@ -34,7 +34,8 @@ def make_compute(
     """Return what computes batches of this size on the device that was found."""
     if crew is None:
         return KerasCompute(frozen.fast, found, batch_size)
-    crew.use_network(Network(precision, frozen.sha256, frozen.features, batch_size))
+    about = (precision, frozen.sha256, frozen.features, batch_size, frozen.winograd > 0)
+    crew.use_network(Network(*about))
     return CrewCompute(crew, recipe.image_size, recipe.seed)
 
 

@@ -24,13 +24,15 @@ _BATCHES_EACH = 3
 class Network:
     """What each worker builds: the frozen part in a precision, known by its `sha256`.
 
-    `shape` is that of the features of an image, `batch_size` the most images at a time.
+    `shape` is that of the features of an image, `batch_size` the most images at a time, `winograd`
+    whether layers are computed by Winograd's algorithm.
     """
 
     precision: str
     sha256: str
     shape: tuple[int, ...]
     batch_size: int
+    winograd: bool = False
 
 
 class Crew(Protocol):

@@ -58,7 +58,7 @@ class Worker:
         )
         call = self._hear()
         recipe = Recipe.from_json(call["recipe"])
-        self._say("built", **_build(recipe, call["precision"], call["batch_size"], found))
+        self._say("built", **_build(recipe, call, found))
         asyncio.run(_compute(port, call))
 
     def fail(self, error: DLMagicsError) -> None:
@@ -91,14 +91,14 @@ def main(mark: str) -> None:
     os._exit(0)
 
 
-def _build(recipe: Any, precision: str, batch_size: int, found: Any) -> dict[str, Any]:
+def _build(recipe: Any, call: Mapping[str, Any], found: Any) -> dict[str, Any]:
     from dl_magics.training.crew import task
     from dl_magics.training.engine import networks
     from dl_magics.training.engine.inference.keras_compute import KerasCompute
 
     folder = private.ensure_folder(private.ensure_folder(Path.home() / ".dl_magics") / "weights")
-    frozen = networks.build_frozen(recipe, precision, folder)
-    task.use_compute(KerasCompute(frozen.fast, found, batch_size))
+    frozen = networks.build_frozen(recipe, call["precision"], folder, winograd=call["winograd"])
+    task.use_compute(KerasCompute(frozen.fast, found, call["batch_size"]))
     return {"sha256": frozen.sha256, "shape": list(frozen.features)}
 
 

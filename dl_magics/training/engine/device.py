@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dl_magics.errors import BadSetting
 from dl_magics.training.engine import compute_settings
+from dl_magics.training.engine.convolution import replacement
 from dl_magics.training.engine.parallel import find_devices
 
 _CPU_BATCH, _GPU_BATCH = 32, 256
@@ -31,7 +32,8 @@ class Device:
 
     `memory` is the free memory of each in bytes; `half` the half-precision type that it computes
     faster than float32, "" if there is none. `members` are the names that the backend has for them,
-    if there are several; `idle` has the kind of each GPU that a run does not use.
+    if there are several; `idle` has the kind of each GPU that a run does not use. `winograd` is
+    whether large convolutions in float32 are faster by Winograd's algorithm.
     """
 
     kind: str
@@ -40,6 +42,7 @@ class Device:
     half: str = ""
     members: tuple[str, ...] = ()
     idle: tuple[str, ...] = ()
+    winograd: bool = False
 
     @property
     def count(self) -> int:
@@ -80,7 +83,10 @@ def detect_device() -> Device:
     cpus = find_devices.find_cpus(backend)
     # They share the memory.
     memory = free_memory() // len(cpus)
-    return Device("cpu", _cpu_name(), memory, half, cpus if len(cpus) > 1 else ())
+    if len(cpus) > 1:
+        return Device("cpu", _cpu_name(), memory, half, cpus)
+    winograd = replacement.is_supported(backend)
+    return Device("cpu", _cpu_name(), memory, half, winograd=winograd)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ def feature_space(recipe: Recipe, frozen: Frozen, precision: str, found: Device)
     """
     import keras
 
-    return {
+    space = {
         "model": recipe.model_name,
         "network": frozen.sha256,
         "preprocessing": frozen.preprocessing,
@@ -38,6 +38,9 @@ def feature_space(recipe: Recipe, frozen: Frozen, precision: str, found: Device)
         "precision": precision,
         "computed_by": f"{keras.config.backend()} {found.kind}",
     }
+    # These differ by more than rounding does.
+    named = {"convolution": f"Winograd F(4x4, 3x3), {frozen.winograd} layers"}
+    return space | named if frozen.winograd else space
 
 
 def run_identity(

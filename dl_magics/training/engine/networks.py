@@ -7,7 +7,7 @@ import json
 import math
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,12 @@ import numpy as np
 from dl_magics.store import atomic
 from dl_magics.training.backbones import load
 from dl_magics.training.backbones.backbone import Backbone
+from dl_magics.training.engine.convolution import replacement
 from dl_magics.training.engine.heads.network import join_probabilities, strip_training
 from dl_magics.training.engine.keras_context import default_keras_config, seeded_generators
 from dl_magics.training.model_archive import CLASSES_FILE
 from dl_magics.training.recipe import pretrained
+from dl_magics.training.recipe.applications import Application
 from dl_magics.training.recipe.own_model import OwnModel, is_own_model
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.weights.graph import graph_sha256
@@ -31,8 +33,9 @@ class Frozen:
     """A pretrained network that is not trained: raw RGB pixels (n, size, size, 3) to features.
 
     `plain` computes in float32 and is part of the saved model; `fast` has the same weights and
-    computes in the requested precision. `backbone` is what is inside `plain`, `half` what is inside
-    `fast`. `sha256` is the digest of its graph and its weights.
+    computes in the requested precision, `winograd` of its layers by Winograd's algorithm.
+    `backbone` is what is inside `plain`, `half` what is inside `fast`. `sha256` is the digest of
+    its graph and its weights.
     """
 
     plain: Any
@@ -40,6 +43,7 @@ class Frozen:
     sha256: str
     backbone: Backbone
     half: Backbone
+    winograd: int = 0
 
     @property
     def base(self) -> Any:
@@ -97,8 +101,11 @@ def _count_values(layer: Any) -> int:
     return most
 
 
-def build_frozen(recipe: Recipe, precision: str, folder: Path) -> Frozen:
-    """Return the frozen part of a recipe; the last one is cached for the next run."""
+def build_frozen(recipe: Recipe, precision: str, folder: Path, winograd: bool = False) -> Frozen:
+    """Return the frozen part of a recipe; the last one is cached for the next run.
+
+    With `winograd`, large convolutions in float32 are computed by Winograd's algorithm.
+    """
     path, changed = recipe.weights, 0.0
     if is_own_model(recipe.model):
         changed = _changed_at(Path(recipe.model).expanduser())
@@ -108,9 +115,8 @@ def build_frozen(recipe: Recipe, precision: str, folder: Path) -> Frozen:
     seed = recipe.seed if path is None else 0
     # Only ImageNet's weights are stored there: other networks are the same for every folder.
     stored = folder if path == "imagenet" else Path()
-    return _frozen(
-        recipe.model, recipe.image_size, recipe.pooling, path, changed, seed, precision, stored
-    )
+    size, pooling = recipe.image_size, recipe.pooling
+    return _frozen(recipe.model, size, pooling, path, changed, seed, precision, stored, winograd)
 
 
 def _changed_at(file: Path) -> float:
@@ -127,21 +133,28 @@ def _frozen(
     seed: int,
     precision: str,
     folder: Path,
+    winograd: bool,
 ) -> Frozen:
     asked = pretrained.find_pretrained(model)
     with default_keras_config("float32"), seeded_generators(seed):
         backbone = load.load_backbone(asked, size, path, folder)
         plain = backbone.add_ends(size, pooling)
-    half, fast = backbone, plain
+    half, fast, replaced = backbone, plain, 0
     # The layers of a model of one's own keep the precision in which it was saved.
     if precision != "float32" and not isinstance(asked, OwnModel):
         with default_keras_config(precision), seeded_generators(seed):
             half = load.copy_backbone(asked, backbone, size)
             fast = half.add_ends(size, pooling)
+    elif winograd and isinstance(asked, Application):
+        with default_keras_config("float32"), seeded_generators(seed):
+            network, replaced = replacement.replace_convolutions(backbone.network)
+            if replaced:
+                half = replace(backbone, network=network)
+                fast = half.add_ends(size, pooling)
     digest = hashlib.sha256(graph_sha256(backbone.network).encode())
     for values in backbone.network.get_weights():
         digest.update(np.ascontiguousarray(values).data)
-    return Frozen(plain, fast, digest.hexdigest(), backbone, half)
+    return Frozen(plain, fast, digest.hexdigest(), backbone, half, replaced)
 
 
 def join_model(network: Frozen, trained_head: Any) -> Any:

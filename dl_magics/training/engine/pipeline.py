@@ -124,7 +124,7 @@ class _KerasSteps:
             measured = yield from batch_search.find_batch_size(
                 recipe, found, precision, total, self.paths.features
             )
-        frozen = networks.build_frozen(recipe, precision, self.paths.weights)
+        frozen = networks.build_frozen(recipe, precision, self.paths.weights, found.winograd)
         head_check.require_loadable_head(recipe, frozen.features, len(folder.classes))
 
         if frame.budget:

@@ -70,6 +70,8 @@ def _describe_space(
     users = spaces.read_users(space)
     known = spaces.read_description(space)
     text = {name: str(known.get(name, "")) for name in ("model", "image_size", "precision", "cut")}
+    if "convolution" in known:
+        text["precision"] += ", Winograd"
     return {
         "name": space.name,
         **text,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dl_magics.errors import TrainingFailed
 from dl_magics.runs.events import Warned
+from dl_magics.training.engine.convolution import replacement
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.inference import dispatch
 from dl_magics.training.engine.inference.compute import Features, Fetch
@@ -21,21 +22,24 @@ if TYPE_CHECKING:
 
 # Each GPU computes one batch while another one waits for it.
 _BATCHES_AHEAD = 2
+# Batches of a CPU are filled up to a multiple of it.
+_CPU_SHAPE = 32
 
 
 class KerasCompute:
     """Computes with a frozen network, at most `batch_size` images at a time on each device.
 
     After an out-of-memory error the batch is computed again, in parts of half as many images, of a
-    quarter, and so on; later batches too. On a GPU an incomplete batch is filled up, since another
-    size would be compiled or tuned anew.
+    quarter, and so on; later batches too. On a GPU, and where layers are compiled, an incomplete
+    batch is filled up, since another size would be compiled or tuned anew.
     """
 
     def __init__(self, network: Any, device: Device, batch_size: int) -> None:
         self.batch_size = batch_size
         self._device = device
-        self._on_gpu = device.kind == "gpu"
-        self.ahead = _BATCHES_AHEAD * device.count if self._on_gpu or device.count > 1 else 0
+        self._on_gpu = on_gpu = device.kind == "gpu"
+        self._is_compiled = replacement.has_replaced(network)
+        self.ahead = _BATCHES_AHEAD * device.count if on_gpu or device.count > 1 else 0
         self._start = _choose_start(network, device)
         self._warnings: list[Warned] = []
 
@@ -106,12 +110,20 @@ class KerasCompute:
             return None
 
     def _start_part(self, inputs: NDArray[Any]) -> Fetch:
-        missing = self.batch_size - len(inputs)
-        if not (self._on_gpu and missing):
+        missing = self._count_missing(len(inputs))
+        if not missing:
             return self._start(inputs)
         filled = np.concatenate([inputs, np.zeros((missing, *inputs.shape[1:]), inputs.dtype)])
         fetch = self._start(filled)
         return lambda: fetch()[: len(inputs)]
+
+    def _count_missing(self, images: int) -> int:
+        """Return how many images are added to a batch for the sake of its shape."""
+        if self._on_gpu:
+            return self.batch_size - images
+        # A CPU computes these in full, so only up to a size that all batches may share.
+        most = min(self.batch_size - images, -images % _CPU_SHAPE)
+        return most if self._is_compiled else 0
 
 
 def _choose_start(network: Any, device: Device) -> dispatch.Start:

@@ -1,0 +1,1 @@
+"""Convolutions of the frozen network by an algorithm that multiplies less."""
