@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
@@ -57,9 +60,10 @@ def replace_convolutions(network: Any) -> tuple[Any, int]:
 def is_faster(layer: Any) -> bool:
     """Return whether a layer is a convolution that Winograd's algorithm computes faster.
 
-    Two cores of an AMD EPYC computed layers of 3 × 3 with 256 and 512 channels 2.1 to 2.4 times as
-    fast, with 128 channels 1.3 times, with 64 not faster. A layer of few products is not worth the
-    half second in which it is compiled.
+    One core of an AMD EPYC with AVX-512 computed batches of 32 in layers of VGG16 at 128 px, in CPU
+    time: 512 channels 2.6 to 2.8 times as fast, 256 channels 2.3 times, 128 channels 1.7 times.
+    With 64 channels (1.3 to 1.6 times), and where an image has few products, hundreds of photos
+    are needed to make up for the second in which XLA compiles the layer.
     """
     import keras
 
@@ -83,12 +87,31 @@ def is_faster(layer: Any) -> bool:
     )
 
 
-def has_replaced(network: Any) -> bool:
-    """Return whether layers of a network are computed by Winograd's algorithm."""
-    return any(
-        isinstance(layer, _define_layer()) or has_replaced(layer)
-        for layer in getattr(network, "layers", ())
-    )
+def compile_ahead(network: Any, images: int) -> bool:
+    """Compile what a network computes by Winograd's algorithm, for batches of so many images.
+
+    Return whether there is anything. On several cores it takes less time than layer by layer.
+    """
+    layers = list(_find_replaced(network))
+    shapes = {(*layer.input.shape[1:], layer.filters, layer.padding): layer for layer in layers}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda layer: _compute_nothing(layer, images), shapes.values()))
+    return bool(layers)
+
+
+def _compute_nothing(layer: Any, images: int) -> None:
+    import tensorflow as tf
+
+    _, height, width, _ = layer.output.shape
+    most = min(images, winograd.count_images(height, width))
+    _compute(layer, tf.zeros((most, *layer.input.shape[1:])))
+
+
+def _find_replaced(network: Any) -> Iterator[Any]:
+    for layer in getattr(network, "layers", ()):
+        if isinstance(layer, _define_layer()):
+            yield layer
+        yield from _find_replaced(layer)
 
 
 @cache
@@ -104,8 +127,10 @@ def _transform_kernel(layer: Any) -> None:
     import tensorflow as tf
 
     layer.transformed = tf.constant(winograd.transform_kernel(np.asarray(layer.kernel)))
+    layer.added = tf.constant(np.asarray(layer.bias)) if layer.use_bias else None
 
 
 def _compute(layer: Any, inputs: Any) -> Any:
-    bias = layer.bias.value if layer.use_bias else None
-    return winograd.convolve(inputs, layer.transformed, bias, layer.padding, layer.activation)
+    return winograd.convolve(
+        inputs, layer.transformed, layer.added, layer.padding, layer.activation
+    )

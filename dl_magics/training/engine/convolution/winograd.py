@@ -72,7 +72,7 @@ def convolve(
         finished = steps.finish_columns(products, rows, columns)
         return steps.finish_rows(finished, bias, height, width, activation)
 
-    images, most = pixels.shape[0], max(1, _TILES_AT_ONCE // (rows * columns))
+    images, most = pixels.shape[0], count_images(height, width)
     if images is None or images <= most:
         return compute(pixels)
     parts = [compute(pixels[at : at + most]) for at in range(0, images, most)]
@@ -82,6 +82,11 @@ def convolve(
 def count_tiles(size: int) -> int:
     """Return the number of tiles for so many rows or columns of the output."""
     return -(-size // TILE)
+
+
+def count_images(height: int, width: int) -> int:
+    """Return of how many images an output of this size is computed at once."""
+    return max(1, _TILES_AT_ONCE // (count_tiles(height) * count_tiles(width)))
 
 
 class _Steps(NamedTuple):

@@ -38,7 +38,9 @@ class KerasCompute:
         self.batch_size = batch_size
         self._device = device
         self._on_gpu = on_gpu = device.kind == "gpu"
-        self._is_compiled = replacement.has_replaced(network)
+        self._network = network
+        # Unknown before the first batch: a run that finds all features stored compiles nothing.
+        self._is_compiled: bool | None = None
         self.ahead = _BATCHES_AHEAD * device.count if on_gpu or device.count > 1 else 0
         self._start = _choose_start(network, device)
         self._warnings: list[Warned] = []
@@ -122,8 +124,10 @@ class KerasCompute:
         if self._on_gpu:
             return self.batch_size - images
         # A CPU computes these in full, so only up to a size that all batches may share.
-        most = min(self.batch_size - images, -images % _CPU_SHAPE)
-        return most if self._is_compiled else 0
+        missing = min(self.batch_size - images, -images % _CPU_SHAPE)
+        if self._is_compiled is None:
+            self._is_compiled = replacement.compile_ahead(self._network, images + missing)
+        return missing if self._is_compiled else 0
 
 
 def _choose_start(network: Any, device: Device) -> dispatch.Start:
