@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from support import tiny_keras
+from support import startup, tiny_keras
 
 pytestmark = pytest.mark.backends
 
@@ -25,11 +25,16 @@ from dl_magics.training import recorder
 from dl_magics.runs.paths import RunPaths
 from dl_magics.training.engine import pipeline
 from dl_magics.training.recipe.recipe import Recipe
+from support.backbones import small_model
 
 data, folder, size, epochs, *runs = sys.argv[1:]
+# VGG16 would take JAX ten seconds to compile, and is the same on each backend but for its size.
+network = Path(folder, "small.keras")
+if not network.exists():
+    small_model.save(network, int(size))
 recipe = Recipe(
-    data=data, weights=None, image_size=int(size), epochs=int(epochs), dense=(16,), dropout=0.2,
-    batch_size=8, learning_rate=0.01,
+    data=data, model=str(network), image_size=int(size), epochs=int(epochs), dense=(16,),
+    dropout=0.2, batch_size=8, learning_rate=0.01,
 )
 minutes = []  # one for each batch, so that each is saved
 
@@ -138,7 +143,12 @@ def find_files(photos):
 def said_by(program, *arguments, backend):
     done = subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)],
-        env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={
+            **os.environ,
+            "KERAS_BACKEND": backend,
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "PYTHONPATH": startup.join_paths("tests"),
+        },
         capture_output=True,
         text=True,
         check=False,

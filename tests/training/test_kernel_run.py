@@ -9,11 +9,12 @@ from dl_magics.errors import BadData, NotResumable
 from dl_magics.runs import log, stop_request
 from dl_magics.training import kernel_run
 from support import tiny_keras
+from support.backbones import small_model
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return tiny_keras.photos(tmp_path_factory.mktemp("photos"), n=6)
+    return small_model.save_beside(tiny_keras.photos(tmp_path_factory.mktemp("photos"), n=6))
 
 
 @pytest.fixture(scope="module")

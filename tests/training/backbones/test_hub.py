@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -59,13 +60,24 @@ OF_THEIR_OUTPUT = {
 
 
 @pytest.fixture(autouse=True)
-def cache(presets, monkeypatch):
+def kept_presets(presets, monkeypatch):
     monkeypatch.setenv("KAGGLEHUB_CACHE", str(presets))
+
+
+def compute(network, pixels):
+    """Return the output without tracing a function, which takes longer than to compute once."""
+    return np.asarray(network(pixels, training=False))
 
 
 def build(name, folder, precision="float32", **settings):
     recipe = check_settings("photos", {"model": name, **settings})
     return networks.build_frozen(recipe, precision, folder)
+
+
+@cache
+def build_once(name, size):
+    """Return the network for all tests that leave it as it is."""
+    return build(name, Path(), image_size=size)
 
 
 def compute_as_keras_hub(name, size=224):
@@ -78,16 +90,16 @@ def compute_as_keras_hub(name, size=224):
     converter = keras_hub.layers.ImageConverter.from_preset(name, image_size=(size, size))
     prepared = np.asarray(converter(PIXELS[:, :size, :size].astype("float32")))
     given = {next(iter(network.input)): prepared} if isinstance(network.input, dict) else prepared
-    output = network.predict_on_batch(given)
-    return list(output.values())[-1] if isinstance(output, dict) else output
+    output = network(given, training=False)
+    return np.asarray(list(output.values())[-1] if isinstance(output, dict) else output)
 
 
 @pytest.mark.parametrize("name", OF_THEIR_OUTPUT)
-def test_features_are_those_of_keras_hub_behind_its_converter(name, tmp_path):
+def test_features_are_those_of_keras_hub_behind_its_converter(name):
     size = 224 if not pretrained.find_pretrained(name).architecture.step else 112
-    frozen = build(name, tmp_path, image_size=size)
+    frozen = build_once(name, size)
 
-    computed = frozen.plain.predict_on_batch(PIXELS[:, :size, :size])
+    computed = compute(frozen.plain, PIXELS[:, :size, :size])
 
     assert computed.shape == (2, *frozen.features)
     assert np.ptp(computed, axis=0).max() > 0
@@ -101,9 +113,9 @@ def test_features_are_those_of_keras_hub_behind_its_converter(name, tmp_path):
 def test_its_model_is_checked_saved_and_loaded_with_its_preprocessing(name, tmp_path):
     import keras
 
-    frozen = build(name, tmp_path, image_size=224)
+    frozen = build_once(name, 224)
     head = build_head(
-        check_settings("photos", {"dense": [4], "heads": 1}), frozen.plain.predict(PIXELS), 2
+        check_settings("photos", {"dense": [4], "heads": 1}), compute(frozen.plain, PIXELS), 2
     )
     model = networks.join_model(frozen, head)
     path = tmp_path / "model.keras"
@@ -112,7 +124,7 @@ def test_its_model_is_checked_saved_and_loaded_with_its_preprocessing(name, tmp_
     model_archive.check_archive(path)
     loaded = keras.saving.load_model(path, compile=False, safe_mode=True)
     np.testing.assert_allclose(
-        loaded.predict_on_batch(PIXELS), model.predict_on_batch(PIXELS), rtol=1e-5, atol=1e-6
+        compute(loaded, PIXELS), compute(model, PIXELS), rtol=1e-5, atol=1e-6
     )
 
 
@@ -128,7 +140,7 @@ def test_tokens_are_pooled_without_class_token_and_registers(pooling, of_tokens,
     frozen = build(hub_cache.DINO, tmp_path, image_size=56, pooling=pooling)
 
     theirs = of_tokens(compute_as_keras_hub(hub_cache.DINO, 56))
-    computed = frozen.plain.predict_on_batch(PIXELS[:, :56, :56])
+    computed = compute(frozen.plain, PIXELS[:, :56, :56])
     np.testing.assert_allclose(computed, theirs, rtol=1e-4, atol=1e-4)
 
 
@@ -136,7 +148,7 @@ def test_tokens_are_pooled_without_class_token_and_registers(pooling, of_tokens,
 def test_half_precision_has_the_same_weights_and_close_features(name, tmp_path):
     half = build(name, tmp_path, "mixed_bfloat16")
 
-    plain, fast = (np.asarray(each.predict_on_batch(PIXELS)) for each in (half.plain, half.fast))
+    plain, fast = (compute(each, PIXELS) for each in (half.plain, half.fast))
 
     assert half.half.network.compute_dtype == "bfloat16"
     assert fast.dtype == np.float32
@@ -145,11 +157,11 @@ def test_half_precision_has_the_same_weights_and_close_features(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", [hub_cache.RESNET, hub_cache.EFFICIENTNET])
-def test_a_convolutional_backbone_has_grad_cam_maps(name, tmp_path):
+def test_a_convolutional_backbone_has_grad_cam_maps(name):
     pixels = PIXELS[:, :64, :64]
     recipe = check_settings("photos", {"model": name, "image_size": 64, "dense": [], "heads": 1})
-    frozen = networks.build_frozen(recipe, "float32", tmp_path)
-    head = build_head(recipe, frozen.plain.predict_on_batch(pixels), 2)
+    frozen = build_once(name, 64)
+    head = build_head(recipe, compute(frozen.plain, pixels), 2)
     parts = take_apart(networks.join_model(frozen, head))
 
     maps = GradCam(parts).draw_maps(pixels, [0, 1])
@@ -168,12 +180,12 @@ def draw_patches(*places):
 
 @pytest.mark.parametrize("name", [hub_cache.VIT, hub_cache.DINO])
 def test_the_map_of_a_vision_transformer_is_highest_where_a_patch_drives_its_prediction(
-    name, tmp_path
+    name,
 ):
     import keras
 
-    frozen = build(name, tmp_path, image_size=224)
-    without, there = frozen.plain.predict_on_batch(np.stack([draw_patches(), draw_patches((2, 5))]))
+    frozen = build_once(name, 224)
+    without, there = compute(frozen.plain, np.stack([draw_patches(), draw_patches((2, 5))]))
     towards = (there - without) / np.linalg.norm(there - without) ** 2
     features = keras.Input(frozen.features)
     dense = keras.layers.Dense(2)
@@ -258,8 +270,8 @@ def test_the_explained_script_computes_the_same_features(data, tmp_path, monkeyp
 
     pixels = PIXELS[:, :56, :56].astype("float32")
     np.testing.assert_allclose(
-        names["frozen"].predict_on_batch(pixels),
-        frozen.plain.predict_on_batch(pixels),
+        compute(names["frozen"], pixels),
+        compute(frozen.plain, pixels),
         rtol=1e-4,
         atol=1e-4,
     )
@@ -381,9 +393,9 @@ def test_a_model_without_keras_hub_does_not_import_it(tmp_path):
     shutil.rmtree(tmp_path)
 
 
-def split_of(folder, name, **settings):
-    recipe = tiny_keras.recipe(folder, model=name, weights="imagenet", **settings)
-    frozen = networks.build_frozen(recipe, "float32", folder)
+def split_of(folder, name, size, **settings):
+    recipe = tiny_keras.recipe(folder, model=name, weights="imagenet", image_size=size, **settings)
+    frozen = build_once(name, size)
     return frozen, split_network(recipe, frozen)
 
 
@@ -420,7 +432,7 @@ def split_of(folder, name, **settings):
     ],
 )
 def test_a_preset_is_cut_between_its_blocks(name, size, unfreeze, below, above, adapted, tmp_path):
-    frozen, split = split_of(tmp_path, name, image_size=size, unfreeze=unfreeze)
+    frozen, split = split_of(tmp_path, name, size, unfreeze=unfreeze)
 
     assert (split.name_below, split.name_above, split.cut.between) == (below, above, 0)
     pixels = PIXELS[:, :size, :size].astype(np.float32)
@@ -457,7 +469,7 @@ def test_a_preset_is_cut_between_its_blocks(name, size, unfreeze, below, above, 
 )
 def test_what_a_preset_does_not_have_is_refused_with_what_it_has(settings, happened, fix, tmp_path):
     with pytest.raises(BadSetting) as caught:
-        split_of(tmp_path, hub_cache.VIT, image_size=224, **settings)
+        split_of(tmp_path, hub_cache.VIT, 224, **settings)
 
     assert caught.value._render_traceback_() == [happened, fix]
 
@@ -563,7 +575,7 @@ def test_the_saved_model_has_the_adapters_in_its_weights_and_no_code_of_ours(dat
     loaded = keras.saving.load_model(path, compile=False, safe_mode=True)
     photos = folders.find_images(data).valid
     pixels = np.stack([images.decode(each.path.read_bytes(), 56) for each in photos])
-    likely = np.asarray(loaded.predict_on_batch(pixels.astype(np.float32)))
+    likely = compute(loaded, pixels.astype(np.float32))
     labels = np.array([photo.label for photo in photos])
 
     loss = -np.log(likely[np.arange(len(labels)), labels]).mean()

@@ -29,14 +29,15 @@ from dl_magics.training.phases import Frame
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.run import Run
 from support import run_events, tiny_keras
+from support.backbones import small_model
 
 # The head is tried with two images before the run.
-FOR_TWO_IMAGES = "def head(features):\n    return ops.reshape(features, (2, 512))"
+FOR_TWO_IMAGES = "def head(features):\n    return ops.reshape(features, (2, 32))"
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return tiny_keras.photos(tmp_path_factory.mktemp("photos"))
+    return small_model.save_beside(tiny_keras.photos(tmp_path_factory.mktemp("photos")))
 
 
 @pytest.fixture(scope="module")
@@ -217,12 +218,23 @@ def test_only_features_of_new_images_are_computed(tmp_path):
     assert (begun.kept, begun.total) == (12, 15)
 
 
-@pytest.mark.parametrize("changed", [{"image_size": 40}, {"pooling": "max"}, {"seed": 7}])
-def test_features_of_another_network_are_not_used(done, data, folder, changed):
-    events, _ = stopped_at(data, folder, PhaseStarted, **changed)
+@pytest.fixture(scope="module")
+def stored(data, folder):
+    """Settings of VGG16, whose features of all photos are stored."""
+    settings = {"model": "VGG16", "weights": None}
+    stopped_at(data, folder, DataChecked, run="stored", **settings)
+    return settings
+
+
+@pytest.mark.parametrize(
+    ("changed", "kept"),
+    [({}, 24), ({"image_size": 40}, 0), ({"pooling": "max"}, 0), ({"seed": 7}, 0)],
+)
+def test_features_of_another_network_are_not_used(stored, data, folder, changed, kept):
+    events, _ = stopped_at(data, folder, PhaseStarted, **stored, **changed)
 
     (begun, *_) = tiny_keras.of_kind(PhaseStarted, events)
-    assert begun.kept == 0
+    assert begun.kept == kept
 
 
 def test_augmented_copies_are_used_for_training_only(data, folder):
@@ -237,7 +249,7 @@ def test_a_custom_head_on_feature_maps_is_trained(data, folder):
     own = "def head(features):\n    return layers.Flatten()(features)[:, :small]"
 
     events = tiny_keras.train(
-        data, folder, "own", pooling=None, epochs=1, head=own, names={"small": 3}
+        data, folder, "own", weights=None, pooling=None, epochs=1, head=own, names={"small": 3}
     )
 
     assert events[-1].status == "done"

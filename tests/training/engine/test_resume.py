@@ -33,6 +33,7 @@ from dl_magics.training import recorder
 from dl_magics.training.engine import checkpoint, pipeline, resume_point
 from dl_magics.training.run import Run
 from support import startup, tiny_keras
+from support.backbones import small_model
 
 ASKED = {"dropout": 0.5, "epochs": 4, "batch_size": 5}
 
@@ -80,7 +81,7 @@ def same(one, other):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return tiny_keras.photos(tmp_path_factory.mktemp("photos"))
+    return small_model.save_beside(tiny_keras.photos(tmp_path_factory.mktemp("photos")))
 
 
 @pytest.fixture(scope="module")
@@ -304,7 +305,7 @@ def refused(run, room, **asked):
 @pytest.fixture
 def changing(data, tmp_path):
     """A run whose images may be changed, interrupted in its second epoch."""
-    own = shutil.copytree(data, tmp_path / "own")
+    own = small_model.save_beside(shutil.copytree(data, tmp_path / "own"))
     paths = tiny_keras.paths(tmp_path)
     tiny_keras.begin(own, paths, **ASKED)
     return Run(paths.run), tmp_path, own
@@ -470,7 +471,7 @@ def test_the_time_limit_includes_the_time_before_the_interruption(data, tmp_path
 
 def test_a_run_with_weights_of_classes_and_an_optimizer_is_resumed_exactly(tmp_path):
     data = tiny_keras.photos(tmp_path / "photos", n=15, classes=("blue",))
-    tiny_keras.photos(data, n=6, classes=("red",))
+    small_model.save_beside(tiny_keras.photos(data, n=6, classes=("red",)))
     recipe = tiny_keras.recipe(
         data,
         heads=2,

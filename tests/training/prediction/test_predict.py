@@ -10,11 +10,12 @@ from dl_magics.errors import BadData, DamagedRun
 from dl_magics.training.prediction.predict import KerasClassifier, predict_files
 from dl_magics.training.run import Run
 from support import run_events, tiny_keras
+from support.backbones import small_model
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return tiny_keras.photos(tmp_path_factory.mktemp("photos"), n=10)
+    return small_model.save_beside(tiny_keras.photos(tmp_path_factory.mktemp("photos"), n=10))
 
 
 @pytest.fixture(scope="module")

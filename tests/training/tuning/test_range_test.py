@@ -7,11 +7,12 @@ from dl_magics.errors import NotTrained
 from dl_magics.training.engine.heads.examples import Examples
 from dl_magics.training.tuning.range_test import find_learning_rate, measure_losses
 from support import tiny_keras
+from support.backbones import small_model
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return tiny_keras.photos(tmp_path_factory.mktemp("photos"), 12)
+    return small_model.save_beside(tiny_keras.photos(tmp_path_factory.mktemp("photos"), 12))
 
 
 @pytest.fixture(scope="module")
