@@ -108,21 +108,15 @@ class LaunchMagics(Magics):
 
     def _launch_crew(self, current: Any, args: Any, spot: Any) -> Any:
         from dl_magics.actions.aws.guard.limits import LimitOptions
-        from dl_magics.actions.aws.launch import crew
-        from dl_magics.errors import BadSetting
+        from dl_magics.actions.aws.launch import crew, explain
 
-        if args.explain:
-            raise BadSetting(
-                f"--explain with --count {args.count}: the commands are those of one instance.",
-                fix=f"%aws_launch {args.type} --name {args.name}-1 --explain",
-            )
         planned = crew.plan_crew(
             current,
             args.type,
             args.name,
             args.count,
             spot=spot,
-            store=not args.dry_run,
+            store=not (args.dry_run or args.explain),
             image=args.image,
             user=args.user,
             disk_gib=args.disk,
@@ -132,6 +126,10 @@ class LaunchMagics(Magics):
         )
         if args.dry_run or not planned.plans:
             return planned
+        if args.explain:
+            return explain.launch_script(
+                current, *planned.plans, there=planned.there, repeats=planned.repeats
+            )
         prompts.confirm(str(planned), yes=args.yes)
         list(prompts.print_changes(crew.launch_crew(current, planned)))
         return crew.list_crew(current, planned)

@@ -22,12 +22,16 @@ MOST = 100
 
 @dataclass(frozen=True, slots=True)
 class CrewPlan:
-    """The instances of a crew: those that are there, and a plan for each that is missing."""
+    """The instances of a crew: those that are there, and a plan for each that is missing.
+
+    If it `repeats`, the first plan is that of a launch that AWS has not answered.
+    """
 
     name: str
     count: int
     there: tuple[Instance, ...]
     plans: tuple[LaunchPlan, ...]
+    repeats: bool = False
 
     def __str__(self) -> str:
         here = ", ".join(f"{each.name} ({each.state})" for each in self.there)
@@ -88,7 +92,7 @@ def plan_crew(
         plans = [replace(planned, name=each) for each in missing]
     # The request that AWS did not answer is repeated first, with what it asked for.
     plans = [*repeated, *(each for each in plans if each.name not in {it.name for it in repeated})]
-    return CrewPlan(name, count, there, tuple(plans))
+    return CrewPlan(name, count, there, tuple(plans), bool(repeated))
 
 
 def launch_crew(context: Context, planned: CrewPlan) -> Iterator[Instance]:

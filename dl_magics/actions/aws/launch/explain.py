@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from dl_magics.actions.aws import access
@@ -54,17 +55,85 @@ class LaunchFiles:
         return cls(_login_file(), str(known_hosts.path()), guard, compress)
 
 
-def launch_script(context: Context, plan: LaunchPlan, *, repeats: bool = False) -> Script:
+def launch_script(
+    context: Context,
+    *plans: LaunchPlan,
+    there: Sequence[Instance] = (),
+    repeats: bool = False,
+) -> Script:
     """Return the commands that create a missing key pair, group or rule, launch, and log in.
 
     The commands make the keys, so the script has no secret, and enter in the ledger what they
-    create. With `repeats` they send the request again that AWS did not answer.
+    create. With `repeats` they send the first request again, which AWS did not answer. Of several
+    instances all are launched before one is waited for; `there` are those that exist.
     """
-    files = LaunchFiles.of_this_computer(plan)
+    first = plans[0]
+    files = LaunchFiles.of_this_computer(first)
     token = pending.find_token(context) if repeats else None
     key = keys.find_key_pair(access.LOGIN_KEY)
     name = access.name_for(key) if key else Variable("$NAME")
-    id_ = Variable("$ID")
+    names = [f"ID{number}" for number in range(1, len(plans) + 1)] if len(plans) > 1 else ["ID"]
+    launches = zip(plans, names, [token, *[None] * (len(plans) - 1)], strict=True)
+    lines = [
+        "umask 077; DIR=$(mktemp -d)",
+        *([] if key else [make_key_step(files), name_step(files)]),
+        _record_step(context, "creating", "key-pair", id=name),
+        *_key_pair_steps(context, name, files),
+        _record_step(context, "creating", "security-group", id=name),
+        *_group_steps(context, first, name),
+        *(line for each in launches for line in _launch_steps(context, name, *each)),
+        'rm -r "$DIR"',
+        *(line for each in there for line in _resume_steps(context, each)),
+        *(
+            line
+            for plan, id_ in zip(plans, names, strict=True)
+            for line in _wait_steps(context, plan, Variable(f"${id_}"))
+        ),
+    ]
+    return make_script(context, lines)
+
+
+def resume_script(context: Context, instance: Instance) -> Script:
+    """Return the commands for an instance that exists, as `launch.resume_launch` treats it.
+
+    Where AWS did not answer its launch, its host key is pinned first.
+    """
+    return make_script(context, _resume_steps(context, instance))
+
+
+def _resume_steps(context: Context, instance: Instance) -> list[str]:
+    unanswered = instance.token and instance.token == pending.find_token(context)
+    key = keys.find_key_pair(f"host-{instance.token}") if unanswered else None
+    temporary = True if key else None
+    starts = (
+        steps.start_steps(context, instance, temporary=temporary) if instance.costs_money else []
+    )
+    recorded = _record_step(context, "created", "instance", id=instance.id)
+    known = str(known_hosts.path())
+    pinned = [pin_step(instance.id, key.public, known), recorded] if key else []
+    return [*pinned, *starts]
+
+
+def _launch_steps(
+    context: Context, name: str, plan: LaunchPlan, variable: str, token: str | None
+) -> list[str]:
+    """Return the steps that launch one instance; its id is then in this variable."""
+    files, id_ = LaunchFiles.of_this_computer(plan), Variable(f"${variable}")
+    new_token = token or uuid.uuid4().hex
+    return [
+        *host_key_steps(files, token),
+        _record_step(context, "creating", "instance", token=new_token),
+        run_step(plan, name, new_token, variable),
+        pin_step(id_, Variable("$PUBLIC"), files.known_hosts),
+        _record_step(context, "created", "instance", id=id_),
+        *(_spot_request_steps(context, id_) if plan.spot else []),
+        'rm -f "$DIR"/host_key*',
+        *_alarm_steps(context, plan, id_),
+    ]
+
+
+def _wait_steps(context: Context, plan: LaunchPlan, id_: str) -> list[str]:
+    """Return the steps that wait for a launched instance, and replace its host key."""
     instance = Instance(
         id="i-00000000000000000",
         name=plan.name,
@@ -75,41 +144,7 @@ def launch_script(context: Context, plan: LaunchPlan, *, repeats: bool = False) 
     login = steps.login_steps(
         context, instance, id_, pinned=True, temporary=True, identity=_login_file()
     )
-    lines = [
-        "umask 077; DIR=$(mktemp -d)",
-        *([] if key else [make_key_step(files), name_step(files)]),
-        _record_step(context, "creating", "key-pair", id=name),
-        *_key_pair_steps(context, name, files),
-        _record_step(context, "creating", "security-group", id=name),
-        *_group_steps(context, plan, name),
-        *host_key_steps(files, token),
-        *_launch_steps(context, plan, name, token or uuid.uuid4().hex),
-        pin_step(id_, Variable("$PUBLIC"), files.known_hosts),
-        _record_step(context, "created", "instance", id=id_),
-        *(_spot_request_steps(context, id_) if plan.spot else []),
-        'rm -r "$DIR"',
-        *_alarm_steps(context, plan, id_),
-        steps.wait_step("running", id_),
-        *login,
-    ]
-    return make_script(context, lines)
-
-
-def resume_script(context: Context, instance: Instance) -> Script:
-    """Return the commands for an instance that exists, as `launch.resume_launch` treats it.
-
-    Where AWS did not answer its launch, its host key is pinned first.
-    """
-    unanswered = instance.token and instance.token == pending.find_token(context)
-    key = keys.find_key_pair(f"host-{instance.token}") if unanswered else None
-    temporary = True if key else None
-    starts = (
-        steps.start_steps(context, instance, temporary=temporary) if instance.costs_money else []
-    )
-    recorded = _record_step(context, "created", "instance", id=instance.id)
-    known = str(known_hosts.path())
-    pinned = [pin_step(instance.id, key.public, known), recorded] if key else []
-    return make_script(context, [*pinned, *starts])
+    return [steps.wait_step("running", id_), *login]
 
 
 def _alarm_steps(context: Context, plan: LaunchPlan, id_: str) -> list[str]:
@@ -185,15 +220,8 @@ def host_key_steps(files: LaunchFiles, token: str | None = None) -> list[str]:
     ]
 
 
-def _launch_steps(context: Context, plan: LaunchPlan, name: str, token: str) -> list[str]:
-    return [
-        _record_step(context, "creating", "instance", token=token),
-        run_step(plan, name, token),
-    ]
-
-
-def run_step(plan: LaunchPlan, name: str, token: str) -> str:
-    """Return the step that launches the planned instance, whose id is then in ID."""
+def run_step(plan: LaunchPlan, name: str, token: str, variable: str = "ID") -> str:
+    """Return the step that launches the planned instance, whose id is then in a variable."""
     request = make_request(
         plan,
         key=name,
@@ -202,7 +230,8 @@ def run_step(plan: LaunchPlan, name: str, token: str) -> str:
         user_data=Variable("fileb://$DIR/user-data"),
     )
     parameters = launch.make_parameters(request)
-    return f"ID=$({ec2_command('run_instances', parameters, *_only('Instances[0].InstanceId'))})"
+    run = ec2_command("run_instances", parameters, *_only("Instances[0].InstanceId"))
+    return f"{variable}=$({run})"
 
 
 def _spot_request_steps(context: Context, id_: str) -> list[str]:

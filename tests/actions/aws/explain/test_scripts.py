@@ -13,6 +13,7 @@ from dl_magics.actions.aws import selection
 from support.in_process import scripts
 
 LAUNCH, STOP = "%aws_launch t2.micro -y", "%aws_stop"
+CREW = "%aws_launch t2.micro --count {} --name crew -y"
 SPOT = "%aws_launch g4dn.xlarge --spot --max-price 0.4 -y"
 IMAGE = "ami-0d1ea5e5c10bd5a11"
 
@@ -33,6 +34,12 @@ SITUATIONS = {
     "a launch for other addresses": (
         [LAUNCH],
         "%aws_launch t2.micro --name two --allow-from 203.0.113.0/24 -y",
+    ),
+    "a launch of two": ([], CREW.format(2)),
+    "a launch of a third beside two": ([CREW.format(2)], CREW.format(3)),
+    "a launch of two of which AWS did not answer one": (
+        ["lose the answer", CREW.format(2), "answer again"],
+        CREW.format(2),
     ),
     "a start": ([LAUNCH, STOP], "%aws_start -y"),
     "a start of an instance that runs": ([LAUNCH], "%aws_start -y"),
@@ -212,7 +219,7 @@ def comparable(call):
     action, region, parameters = call
     kept = {
         name: re.sub(
-            r"\bi-[0-9a-f]{17}|\$ID",
+            r"\bi-[0-9a-f]{17}|\$ID\d*",
             "ID",
             re.sub(
                 r"sg-[0-9a-f]+|\$GROUP", "GROUP", re.sub(r"dl-magics-\w{8}|\$NAME", "NAME", value)
