@@ -39,10 +39,13 @@ def choose_interpreter(host: HostInfo, env: str | None = None) -> Interpreter:
     return max(fitting, key=lambda each: _fitness(each, host))
 
 
-def install_command(host: HostInfo) -> str:
-    """Return the shell command that creates an environment for kernels and training."""
+def install_command(host: HostInfo, *more: str) -> str:
+    """Return the shell command that creates an environment for kernels and training.
+
+    `more` are further packages to install in it.
+    """
     tensorflow = "'tensorflow[and-cuda]'" if host.has_gpu else "tensorflow"
-    packages = _PACKAGES.format(tensorflow=tensorflow)
+    packages = " ".join([_PACKAGES.format(tensorflow=tensorflow), *more])
     python = PYTHON
     base = _base(host)
     if host.uv or not base:

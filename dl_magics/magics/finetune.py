@@ -21,7 +21,8 @@ from dl_magics.magics.display.front_end import Live, shows_widgets
 from dl_magics.magics.display.updatable import print_line
 from dl_magics.magics.help.groups import HelpGroup, help_group
 
-_EXPLAIN, _CHECK, _FORCE = "--explain", "--check", "-f"
+_CHECK, _FORCE, _YES = "--check", "-f", "-y"
+_FLAGS = (training_cell.EXPLAIN, _CHECK, _FORCE, _YES)
 
 
 @magics_class
@@ -76,7 +77,11 @@ class FinetuneMagics(Magics):
 
         --resume continues an interrupted run: the newest, or the one that is named
         (--resume 2026-11-22_2354). It ends with exactly the numbers of an uninterrupted run. The
-        run keeps its own recipe, so the cell has no body.
+        run keeps its own recipe, so the cell has no body. Of its workers those that are up go on,
+        and none has to be once the features of all images are computed.
+
+        What workers need and their hosts lack, Keras or the Dask of this computer, is installed
+        there after a question; -y answers it.
 
         --tensorboard FOLDER sends each epoch to TensorBoard, --mlflow EXPERIMENT, --wandb PROJECT
         and --trackio PROJECT to these. If one fails, the run goes on and says so once.
@@ -140,15 +145,17 @@ class FinetuneMagics(Magics):
                                             this computer keeps them: the name given to %aws_launch
                                             --count ("crew"), or a list of names; None is where the
                                             run trains
-            then                None        what happens to the instance once the results are on
-                                            this computer and checked: "stop", "terminate" (with -f
-                                            on the line), or None
+            then                None        what happens to the instance, or to all that workers
+                                            names, once the results are on this computer and
+                                            checked: "stop", "terminate" (with -f on the line), or
+                                            None
             backend             None        None is the backend that %backend shows; "theano"
                                             trains VGG16 with Keras 1
         """
         from dl_magics.actions.data import buckets
         from dl_magics.actions.gpu import sync
-        from dl_magics.actions.runs import estimate, finetune, place, runs, when_done
+        from dl_magics.actions.runs import estimate, finetune, place, runs
+        from dl_magics.actions.runs.ending import plan
         from dl_magics.actions.runs.models import own_model
         from dl_magics.actions.runs.trackers import export, options
         from dl_magics.training import explain
@@ -158,30 +165,21 @@ class FinetuneMagics(Magics):
 
         line, trackers = options.split_line(strip_comment(line))
         if any(word.partition("=")[0] == training_cell.RESUME for word in line.split()):
-            run = runs.find_resumable(training_cell.parse_resume(line, cell))
-            print_line(place.describe_resumed(run))
-            ending = when_done.plan_resumed(run)
-            return training_cell.watch_training(
-                self.shell,
-                self.live,
-                run,
-                lambda stop: export.send_live(
-                    finetune.resume(run, stop), trackers, run.name, print_line
-                ),
-                ending,
-            )
+            return training_cell.resume_training(self.shell, self.live, line, cell, trackers)
         names = {**self.shell.user_ns, **(local_ns or {})}
-        words = [word for word in line.split(" ") if word not in (_EXPLAIN, _CHECK, _FORCE)]
+        words = [word for word in line.split(" ") if word not in _FLAGS]
         recipe = cell_parser.parse_cell(" ".join(words), cell, names, own_model.find_model)
-        if _EXPLAIN in line.split(" "):
+        if training_cell.EXPLAIN in line.split(" "):
             print(explain.write_script(recipe))
             return None
         where = place.find_place(recipe.workers)
         estimate.check_budget(recipe, where)
         if _CHECK in line.split(" "):
             return estimate.estimate_run(recipe, where)
-        ending = when_done.plan_ending(recipe, where, force=_FORCE in line.split(" "))
+        endings = plan.plan_ending(recipe, where, force=_FORCE in line.split(" "))
         print_line(where.sentence)
+        if recipe.workers:
+            training_cell.prepare_workers(recipe.workers, yes=_YES in line.split(" "))
         recipe = buckets.provide_recipe(recipe, where.kernel, print_line)
         if said := pretrained.describe(pretrained.find_pretrained(recipe.model)):
             print_line(said)
@@ -201,7 +199,7 @@ class FinetuneMagics(Magics):
             lambda stop: export.send_live(
                 finetune.finetune(recipe, run.path, stop, where), trackers, run.name, print_line
             ),
-            ending,
+            endings,
         )
 
     @help_group(HelpGroup.TRAIN)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from dl_magics.errors import BadSetting
+from dl_magics.magics.display.updatable import print_line
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from dl_magics.actions.runs.when_done import Ending
+    from dl_magics.actions.aws.explain.shell import Script
+    from dl_magics.actions.runs.ending.plan import Endings
+    from dl_magics.actions.runs.trackers.options import Chosen
     from dl_magics.magics.display.front_end import Live
     from dl_magics.runs.events import Event
     from dl_magics.training.run import Run
@@ -19,20 +22,62 @@ if TYPE_CHECKING:
     Stop = Callable[[], bool]
     Train = Callable[[Stop], Generator[Event, None, None]]
 
-RESUME = "--resume"
+RESUME, EXPLAIN = "--resume", "--explain"
 
 
 def watch_training(
-    shell: InteractiveShell, live: Live, run: Run, train: Train, ending: Ending | None
+    shell: InteractiveShell, live: Live, run: Run, train: Train, endings: Endings
 ) -> Run:
-    """Show a run while it trains in this cell, end its instance if asked to, and return it."""
+    """Show a run while it trains in this cell, end its instances if asked to, and return it."""
     from dl_magics.magics.aws import stopping
 
-    with stopping.saying_it_stays_up(ending):
+    with stopping.saying_it_stays_up(endings):
         shown = _show(shell, live, run, train)
-        if ending:
-            stopping.end_after(ending, run)
+        stopping.end_after(endings, run)
     return shown
+
+
+def prepare_workers(workers: Sequence[str], *, yes: bool) -> None:
+    """Install what workers need and their hosts lack, after a question that shows the commands."""
+    from dl_magics.actions.runs.crew import setup
+    from dl_magics.magics import prompts
+
+    if missing := setup.find_missing(workers):
+        prompts.confirm(setup.describe(missing), yes=yes)
+        for line in setup.install(missing):
+            print_line(line)
+
+
+def resume_training(
+    shell: InteractiveShell, live: Live, line: str, cell: str, trackers: Sequence[Chosen]
+) -> Run | Script:
+    """Resume the run that a line names, and return it; with `--explain` say how, only."""
+    from dl_magics.actions.runs import finetune, place, runs
+    from dl_magics.actions.runs.crew import resuming
+    from dl_magics.actions.runs.ending import plan
+    from dl_magics.actions.runs.explain import scripts
+    from dl_magics.actions.runs.trackers import export
+
+    words = line.split()
+    named = parse_resume(" ".join(each for each in words if each != EXPLAIN), cell)
+    run = runs.find_resumable(named)
+    resumed = resuming.plan_resumed(run)
+    where = resumed.sentence if resumed else place.describe_resumed(run)
+    if EXPLAIN in words:
+        return scripts.resume_script(run, where)
+    print_line(where)
+    if resumed and resumed.host and not resumed.is_computed:
+        prepare_workers(run.state.recipe["workers"], yes=False)
+    endings = plan.plan_resumed(run)
+    return watch_training(
+        shell,
+        live,
+        run,
+        lambda stop: export.send_live(
+            finetune.resume(run, stop, resumed), trackers, run.name, print_line
+        ),
+        endings,
+    )
 
 
 def _show(shell: InteractiveShell, how: Live, run: Run, train: Train) -> Run:

@@ -12,7 +12,7 @@ import traitlets as t
 from dl_magics.core import money
 from dl_magics.runs.state import RunState
 from dl_magics.runs.summary import describe_copying, format_resumptions
-from dl_magics.runs.workers.lines import format_workers
+from dl_magics.runs.workers.lines import list_rows
 from dl_magics.text import escape_controls
 from dl_magics.widgets.assets import load_script, load_style
 from dl_magics.widgets.live import LiveWidget
@@ -39,7 +39,7 @@ class RunWidget(LiveWidget):
     progress = t.Dict().tag(sync=True)
     epochs: t.List[dict[str, Any]] = t.List().tag(sync=True)
     notes: t.List[str] = t.List().tag(sync=True)
-    workers: t.List[str] = t.List().tag(sync=True)
+    workers: t.List[dict[str, str]] = t.List().tag(sync=True)
     watches = t.Bool(False).tag(sync=True)
     stopping = t.Bool(False).tag(sync=True)
 
@@ -67,7 +67,7 @@ class RunWidget(LiveWidget):
             self.about = {
                 "title": title(state),
                 "device": state.device,
-                "host": f"on {state.host['name']}" if "name" in state.host else "",
+                "host": describe_host(state),
                 "epochs_asked": state.epochs_asked,
             }
             self.progress = {
@@ -84,7 +84,7 @@ class RunWidget(LiveWidget):
             }
             self.epochs = [dict(each) for each in state.epochs]
             self.notes = notes(state)
-            self.workers = list(format_workers(state))
+            self.workers = [row.to_json() for row in list_rows(state)]
 
 
 def title(state: RunState) -> str:
@@ -96,6 +96,14 @@ def title(state: RunState) -> str:
         f"{state.recipe.get('model', 'Run')} · {len(state.classes)} classes · "
         f"{counts[0]:,} + {counts[1]:,} images"
     )
+
+
+def describe_host(state: RunState) -> str:
+    """Return the host of a run, or how many compute its features: their names are in the rows."""
+    host = state.host
+    if "count" in host:
+        return f"features on {host.get('type', '')}"
+    return f"on {host['name']}" if "name" in host else ""
 
 
 def cost(state: RunState) -> str:

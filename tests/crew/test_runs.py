@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
-from dl_magics.runs.events import Progressed, RunEnded, Warned
-from dl_magics.runs.state import RunState, replay_events
+from dl_magics.actions.runs import finetune
+from dl_magics.actions.runs.crew import resuming
+from dl_magics.runs.events import EpochEnded, Progressed, RunEnded, Warned
+from dl_magics.runs.paths import RunPaths
+from dl_magics.runs.record import RunRecord
+from dl_magics.runs.state import RunState
 from dl_magics.runs.workers.lines import format_workers
+from dl_magics.training import recorder
 from dl_magics.training.engine import pipeline
+from dl_magics.training.run import Run
 from dl_magics.training.steps.budget import CUT
 from support import tiny_keras
 from support.ec2_client import until
@@ -26,24 +33,62 @@ def run_with(crew, data, folder, *, stop=lambda: False, price=1.0, **asked):
     yield from pipeline.run(recipe, tiny_keras.paths(folder), crew=crew, stop=stop, host=host)
 
 
-def test_a_run_with_workers_has_the_numbers_of_one_without_and_all_costs(hosts, data, tmp_path):
+def test_a_run_that_is_resumed_with_fewer_workers_and_then_without_has_the_numbers_of_one_host(
+    hosts, data, home, tmp_path
+):
+    folder = home / "runs" / "2026-11-27_crew"
+    paths = RunPaths(folder, home / "features", home / "weights")
+    folder.mkdir(parents=True)
+    recipe = tiny_keras.recipe(data, workers=["crew-1", "crew-2"], epochs=2)
+    host = {"local": True, "name": "crew-1, crew-2", "dollars_per_hour": 1.0}
     hosts.up = ["crew-1", "crew-2"]
-
-    together = list(run_with(hosts.crew(), data, tmp_path / "together"))
-    alone = tiny_keras.train(data, tmp_path / "alone", epochs=1)
-
-    assert tiny_keras.losses(together) == tiny_keras.losses(alone)
-    state = replay_events(together)
-    assert state.status == "done"
-    assert sum(each["images"] for each in state.workers) == 60
-    assert state.host["dollars_per_hour"] == 1.0
-    assert state.dollars == pytest.approx(state.seconds_running / 3600)
+    train = partial(pipeline.run, crew=hosts.crew())
+    begun = recorder.record_new_run(recipe, paths, host=host, train=train)
+    for event in begun:
+        if isinstance(event, Progressed) and event.done >= 8:
+            break
+    begun.close()
+    until(lambda: hosts.workers() == [])
+    state = RunRecord(folder).refresh()
+    kept = state.done
+    assert 8 <= kept < 60
     lines = list(format_workers(state))
     assert [line.partition(":")[0] for line in lines] == ["crew-1", "crew-2"]
     assert all("images (" in line and "$" in line for line in lines)
+    assert state.dollars == pytest.approx(state.seconds_running / 3600)
+
+    # crew-1 was given back.
+    hosts.up = ["crew-2"]
+    fewer = {**host, "name": "crew-2", "dollars_per_hour": 0.5}
+    resumed = recorder.record_resumed_run(paths, host=fewer, crew=hosts.crew())
+    for event in resumed:
+        if isinstance(event, EpochEnded):
+            break
+    resumed.close()
+    state = RunRecord(folder).refresh()
+    (computed,) = state.workers
+    assert computed["name"] == "crew-2"
+    assert computed["images"] == 60 - kept
+
+    # No worker is left, and AWS does not answer: all features are here.
+    hosts.up = []
+    run = Run(folder)
+    planned = resuming.plan_resumed(run)
+    assert "where the features of all images are kept" in planned.sentence
+    ended = list(finetune.resume(run, lambda: False, planned))
+
+    assert ended[-1].status == "done"
+    assert ended[-1].dollars == pytest.approx(state.dollars)
+    alone = tiny_keras.train(data, tmp_path / "alone", epochs=2)
+    of_epochs = [dict(each["logs"]) for each in run.record.refresh().epochs]
+    assert of_epochs == tiny_keras.losses(alone)
     # The features are those of a run without workers: nothing is computed again.
-    again = tiny_keras.train(data, tmp_path / "together", "again", epochs=1)
+    (tmp_path / "again").mkdir()
+    again = recorder.record_new_run(
+        tiny_keras.recipe(data, epochs=1), replace(paths, run=tmp_path / "again")
+    )
     assert next(event.kept for event in again if event.kind == "phase_started") == 60
+    again.close()
 
 
 def test_stop_and_a_budget_end_all_workers(hosts, data, tmp_path):

@@ -155,6 +155,10 @@ def test_the_listed_runs_are_sent_afterwards(shell, home, trackio):
             "%finetune photos --resume",
             ["BadSetting: --resume takes the name of one run and no other", "  Leave out the"],
         ),
+        (
+            "%finetune --resume it --explain",
+            ["NoSuchRun: No run matches 'it'.", "  %%finetune data"],
+        ),
         ("%finetune --resume --epochs 9", ["BadSetting: --resume takes the name of one run", "  "]),
         ("%attach nothing", ["NoSuchRun: No run matches 'nothing'.", "  %%finetune data"]),
     ],
@@ -253,6 +257,14 @@ def test_resume_continues_an_interrupted_run(shell, data, home, capsys, cell):
     while next(events).kind != "epoch_ended":
         pass
     events.close()
+    kept = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+
+    explained = str(shell.run_cell("%finetune --explain --resume").result)
+
+    assert kept == {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    assert "# Trains on this computer, where the run began." in explained
+    assert f"# It reads {paths.run}/checkpoint.npz, and trains on from its first" in explained
+    assert "head.fit(" in explained
     capsys.readouterr()
 
     result = shell.run_cell(cell)

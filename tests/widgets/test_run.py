@@ -8,6 +8,7 @@ from hypothesis import given, settings
 
 from dl_magics.runs.events import DataChecked, PhaseStarted, Progressed, RunEnded, Warned
 from dl_magics.runs.state import RunState, replay_events
+from dl_magics.runs.workers.lines import format_workers
 from dl_magics.widgets.run import RunWidget, notes, title
 from support import run_events
 
@@ -106,7 +107,7 @@ def test_the_widget_shows_phase_and_progress(clock):
     }
 
 
-def test_each_worker_of_a_crew_has_a_line(clock):
+def test_each_worker_of_a_crew_has_a_row(clock):
     worker = {"images_per_second": 12.4, "dollars_per_hour": 0.5}
     workers = [
         {"name": "crew-1", "state": "computing", "images": 30, "dollars": 0.0512, **worker},
@@ -120,10 +121,29 @@ def test_each_worker_of_a_crew_has_a_line(clock):
 
     widget.show(replay_events(story))
 
-    assert widget.workers == [
-        "crew-1: 30 images (75 %), 12.4 images/s, $0.0512",
-        "crew-2\\x1b: 10 images (25 %), is lost, is started again",
+    assert [list(row.values()) for row in widget.workers] == [
+        ["crew-1", "30", "75 %", "12.4", "$0.0512", "", "computing"],
+        ["crew-2\\x1b", "10", "25 %", "", "", "lost, is started again", "lost"],
     ]
+    assert list(format_workers(replay_events(story))) == [
+        "crew-1: 30 images (75 %), 12.4 images/s, $0.0512",
+        "crew-2\\x1b: 10 images (25 %), lost, is started again",
+    ]
+    head = PhaseStarted(n=9, t=story[-1].t + 1, phase="head", total=5, unit="epochs")
+    assert list(format_workers(replay_events([*story, head]))) == [
+        "crew-1: 30 images (75 %), $0.0512 for the features",
+        "crew-2\\x1b: 10 images (25 %)",
+    ]
+
+
+def test_a_run_with_a_crew_says_how_many_they_are(clock):
+    state = replay_events(run_events.make_events())
+    host = {"name": "crew-1, crew-2", "type": "2 × g4dn.xlarge", "count": 2, "local": True}
+    widget = RunWidget(clock=clock)
+
+    widget.show(replace(state, host=host))
+
+    assert widget.about["host"] == "features on 2 × g4dn.xlarge"
 
 
 def test_a_run_on_an_instance_shows_host_and_cost(clock):

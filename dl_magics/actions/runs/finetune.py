@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dl_magics.actions.runs import remote_finetune
 from dl_magics.actions.runs.crew import hosts
+from dl_magics.actions.runs.crew.resuming import ResumedCrew
 from dl_magics.actions.runs.models import own_model
 from dl_magics.actions.runs.place import TrainingPlace
 from dl_magics.runs import remote_origin
@@ -44,8 +45,10 @@ def finetune(recipe: Recipe, folder: Path, stop: Stop, place: TrainingPlace) -> 
             )
 
 
-def resume(run: Run, stop: Stop) -> Events:
+def resume(run: Run, stop: Stop, resumed: ResumedCrew | None) -> Events:
     """Resume an interrupted run on the host where it began; yield the events that are new.
+
+    `resumed` is with which workers, for a run that has some.
 
     Raises
     ------
@@ -55,13 +58,12 @@ def resume(run: Run, stop: Stop) -> Events:
     if remote_origin.load(run.path):
         yield from remote_finetune.resume_run(run.record, stop)
     else:
-        workers = run.record.refresh().recipe.get("workers")
         yield from recorder.record_resumed_run(
             _run_paths(run.path),
             record=run.record,
             stop=stop,
-            host=hosts.describe_crew(workers) if workers else None,
-            crew=hosts.make_crew(workers) if workers else None,
+            host=resumed.host if resumed else None,
+            crew=resumed.crew if resumed else None,
         )
 
 

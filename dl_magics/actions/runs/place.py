@@ -100,12 +100,7 @@ def _describe_crew(workers: Sequence[str]) -> TrainingPlace:
             fix=f"%gpu_disconnect, then run the cell again · or leave workers out: on {name}.",
         )
     host = hosts.describe_crew(workers)
-    price = ""
-    if "dollars_per_hour" in host:
-        price = money.add_day(money.format_per_hour(host["dollars_per_hour"]), host["price_day"])
-    what = ", ".join(each for each in (str(host["type"]), price) if each)
-    sentence = f"Trains on this computer; the features are computed on {host['name']} ({what})."
-    return TrainingPlace(sentence, None, host)
+    return TrainingPlace(hosts.describe_place(host), None, host)
 
 
 def _describe(kernel: NotebookKernel) -> TrainingPlace:

@@ -5,23 +5,26 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from dl_magics.actions.aws import instances
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.guard import control
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.runs import remote_run, runs
-from dl_magics.actions.runs.place import TrainingPlace, find_resuming_host
-from dl_magics.aws.spot import requests as spot_requests
+from dl_magics.actions.runs.ending.plan import Ending
 from dl_magics.core.instance import Instance
-from dl_magics.errors import BadSetting, DLMagicsError, NotConfirmed, NotTrained, WrongState
+from dl_magics.errors import (
+    DLMagicsError,
+    NoSuchInstance,
+    NotTrained,
+    WrongState,
+)
 from dl_magics.runs import log, remote_origin
 from dl_magics.runs.remote_origin import RemoteOrigin
 from dl_magics.ssh import blocking
 from dl_magics.training import model_archive
+from dl_magics.training.crew import worker
 from dl_magics.training.engine.pipeline import MODEL
-from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.run import Run
 
 # Each run whose log is being written: its process holds a lock on the file.
@@ -29,67 +32,12 @@ _FIND_RUNNING = (
     f"cd {remote_run.RUNS} 2>/dev/null || exit 0; for each in */{log.FILE_NAME}; do "
     'test -f "$each" && ! flock --nonblock --shared "$each" true && echo "${each%/*}"; done; true'
 )
+# That of a run that has just ended may need a moment to end.
+_FIND_WORKER = (
+    f"test -f {worker.LOCK} || exit 0; flock --wait 10 {worker.LOCK} true || echo worker; true"
+)
 _SHORT_IDLE_SECONDS = 600
 _LIST_ALL = f"cd {remote_run.RUNS} 2>/dev/null || exit 0; ls -1"
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """What happens to the instance of a run after it: `verb` is "stop" or "terminate"."""
-
-    verb: str
-    context: Context
-    id: str
-    name: str
-
-
-def plan_ending(recipe: Recipe, place: TrainingPlace, *, force: bool) -> Ending | None:
-    """Return what the recipe asks for after the run; None without `then`.
-
-    Raises
-    ------
-    BadSetting
-        where the run does not train on an instance.
-    NotConfirmed
-        where the instance would be terminated without -f.
-    WrongState
-        where it is a spot instance that cannot be stopped.
-    """
-    if recipe.then is None:
-        return None
-    if recipe.workers:
-        raise BadSetting(
-            f'then = "{recipe.then}": the run trains on this computer, and workers may be many.',
-            fix="Leave then out: their guards stop them when idle, %aws_stop --crew NAME at once.",
-        )
-    if not place.kernel or not place.kernel.host.is_instance:
-        where = f"on {place.kernel.host.name}" if place.kernel else "on this computer"
-        raise BadSetting(
-            f'then = "{recipe.then}": this run trains {where}, which is no EC2 instance.',
-            fix="%gpu_connect connects to an instance · or leave then out.",
-        )
-    host = place.kernel.host
-    if recipe.then == "terminate" and not force:
-        raise NotConfirmed(
-            f"After the run {host.name} ({host.alias}) would be terminated and its disk deleted: "
-            "add -f to confirm.",
-            fix='%finetune DATA --then terminate -f · then = "stop" keeps the disk.',
-        )
-    context = host.load_context()
-    if recipe.then == "stop":
-        spot_requests.check_stoppable(context.session, context.ec2.describe_instance(host.alias))
-    return Ending(recipe.then, context, host.alias, host.name)
-
-
-def plan_resumed(run: Run) -> Ending | None:
-    """Return what the recipe of an interrupted run asks for, which was confirmed at its start."""
-    then, origin = run.record.refresh().recipe.get("then"), remote_origin.load(run.path)
-    if then not in ("stop", "terminate") or not origin:
-        return None
-    host = find_resuming_host(origin)
-    if not host.is_instance:
-        return None
-    return Ending(then, host.load_context(), host.alias, host.name)
 
 
 def end_instance(ending: Ending) -> Iterator[Instance]:
@@ -97,6 +45,14 @@ def end_instance(ending: Ending) -> Iterator[Instance]:
     if ending.verb == "terminate":
         return instances.terminate(ending.context, ending.id)
     return instances.stop(ending.context, ending.id)
+
+
+def is_up(ending: Ending) -> bool:
+    """Return whether its instance still costs money: its guard may have stopped it before."""
+    try:
+        return ending.context.ec2.describe_instance(ending.id).costs_money
+    except NoSuchInstance:
+        return False
 
 
 def shorten_guard(ending: Ending) -> str:
@@ -123,7 +79,7 @@ def check_results(run: Run, name: str) -> None:
 
 
 def check_idle(ending: Ending) -> None:
-    """Check that no run trains on the instance, and before it is terminated that all are here.
+    """Check that no run uses the instance, and before it is terminated that all are here.
 
     Raises WrongState where that is not so.
     """
@@ -132,6 +88,11 @@ def check_idle(ending: Ending) -> None:
         raise WrongState(
             f"{ending.name} stays up, as another run trains there: {', '.join(running)}.",
             fix=f"%attach {running[0]} shows it · %aws_stop --when-done stops it after all runs.",
+        )
+    if _list_on_host(host, _FIND_WORKER):
+        raise WrongState(
+            f"{ending.name} stays up, as it is a worker of another run.",
+            fix=f"%aws_stop {ending.id} stops it at once.",
         )
     if ending.verb == "stop":
         return

@@ -13,7 +13,7 @@ from dl_magics.magics.display.updatable import print_line
 
 if TYPE_CHECKING:
     from dl_magics.actions.aws.context import Context
-    from dl_magics.actions.runs.when_done import Ending
+    from dl_magics.actions.runs.ending.plan import Ending, Endings
     from dl_magics.core.billing.receipt import Receipt, Receipts
     from dl_magics.core.instance import Instance
     from dl_magics.training.run import Run
@@ -32,17 +32,26 @@ def stop_instance(current: Context, name: str | None) -> Receipt | Instance:
 
 
 def stop_crew(current: Context, found: Sequence[Instance]) -> Receipts:
-    """Stop instances, print their states, and return their receipts.
-
-    AWS is asked to stop all of them before the first one is waited for.
-    """
+    """Stop instances, print their states, and return their receipts."""
     from dl_magics.actions.aws import instances
+
+    return _end_all(current, found, [instances.stop(current, each.id) for each in found])
+
+
+def _end_all(
+    current: Context, found: Sequence[Instance], ending: Sequence[Iterator[Instance]]
+) -> Receipts:
+    """Print how instances are stopped or terminated, and return their receipts.
+
+    AWS is asked to end all of them before the first one is waited for.
+    """
     from dl_magics.actions.aws.billing import receipts
     from dl_magics.core.billing.receipt import Receipts
 
     busy = [receipts.read_busy_seconds(current, each) for each in found]
-    changes = [prompts.print_changes(instances.stop(current, each.id)) for each in found]
-    print_line(f"In {current.profile_and_region}:")
+    changes = [prompts.print_changes(each) for each in ending]
+    if len(found) > 1:
+        print_line(f"In {current.profile_and_region}:")
     # The first is the instance as it was, the second what AWS answered.
     asked = [list(islice(each, 2)) for each in changes]
     seen = [[*begun, *others] for begun, others in zip(asked, changes, strict=True)]
@@ -56,6 +65,7 @@ def wait_for_runs(current: Context, instance: Instance) -> None:
     If they are not, it stays up on a shorter guard, which is said; an interrupt changes nothing.
     """
     from dl_magics.actions.runs import when_done
+    from dl_magics.actions.runs.ending.plan import Ending
 
     if instance.state != "running":
         return
@@ -64,7 +74,7 @@ def wait_for_runs(current: Context, instance: Instance) -> None:
         try:
             _wait_for_results(run, instance.name)
         except DLMagicsError:
-            _say_it_stays_up(when_done.Ending("stop", current, instance.id, instance.name))
+            _say_it_stays_up(Ending("stop", current, instance.id, instance.name))
             raise
 
 
@@ -79,13 +89,17 @@ def _wait_for_results(run: Run, name: str) -> None:
 
 
 @contextmanager
-def saying_it_stays_up(ending: Ending | None) -> Iterator[None]:
-    """Say that the instance stays up where the run fails, or its results are not here."""
+def saying_it_stays_up(endings: Endings) -> Iterator[None]:
+    """Say that instances stay up where the run fails, or its results are not here."""
+    from dl_magics.actions.runs import when_done
+
     try:
         yield
     except (DLMagicsError, KeyboardInterrupt):
-        if ending:
-            _say_it_stays_up(ending)
+        for each in endings:
+            # One of several may have been stopped before another one was refused.
+            if len(endings) == 1 or when_done.is_up(each):
+                _say_it_stays_up(each)
         raise
 
 
@@ -96,14 +110,28 @@ def _say_it_stays_up(ending: Ending) -> None:
     print_line(f"{ending.name} stays up: %aws_stop {ending.id} stops it{guard}.")
 
 
-def end_after(ending: Ending, run: Run) -> None:
-    """Stop or terminate the instance of a run that has ended, and print the receipt."""
-    from dl_magics.actions.aws.billing import receipts
+def end_after(endings: Endings, run: Run) -> None:
+    """Stop or terminate the instances of a run that has ended, and print the receipts.
+
+    One that is used by another run stays up; the others are ended before that is raised.
+    """
     from dl_magics.actions.runs import when_done
 
-    when_done.check_results(run, ending.name)
-    when_done.check_idle(ending)
-    before = ending.context.ec2.describe_instance(ending.id)
-    busy = receipts.read_busy_seconds(ending.context, before)
-    seen = list(prompts.print_changes(when_done.end_instance(ending)))
-    print_line(receipts.make_receipt(*seen, busy_seconds=busy))
+    if not endings:
+        return
+    context = endings[0].context
+    when_done.check_results(run, ", ".join(each.name for each in endings))
+    refused: list[DLMagicsError] = []
+    ended: list[Ending] = []
+    for each in filter(when_done.is_up, endings):
+        try:
+            when_done.check_idle(each)
+            ended.append(each)
+        except DLMagicsError as error:
+            refused.append(error)
+    before = [context.ec2.describe_instance(each.id) for each in ended]
+    receipts = _end_all(context, before, [when_done.end_instance(each) for each in ended])
+    if ended:
+        print_line(receipts if len(ended) > 1 else receipts.each[0])
+    if refused:
+        raise refused[0]

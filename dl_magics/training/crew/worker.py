@@ -13,7 +13,8 @@ import queue
 import socket
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ from typing import Any
 from dl_magics.data import images
 from dl_magics.errors import DLMagicsError, NotInstalled
 from dl_magics.store import private
+
+LOCK = ".dl_magics/worker.lock"
+"""Held by each worker on a host, below the home folder."""
 
 _LOOPBACK = "127.0.0.1"
 # The next batches are here when one is done.
@@ -84,11 +88,24 @@ def main(mark: str) -> None:
     """Serve; runs on the host."""
     worker = Worker(mark)
     try:
-        worker.serve()
+        with _holding_lock():
+            worker.serve()
     except DLMagicsError as error:
         worker.fail(error)
     # A GPU library may crash the interpreter as it exits.
     os._exit(0)
+
+
+@contextmanager
+def _holding_lock() -> Iterator[None]:
+    """Show to who would stop this host that it has a worker; the lock ends with the process."""
+    import fcntl  # hosts run Linux; this computer may not
+
+    path = Path.home() / LOCK
+    private.ensure_folder(path.parent)
+    with private.open_file(path, "ab") as file:
+        fcntl.flock(file.fileno(), fcntl.LOCK_SH)
+        yield
 
 
 def _build(recipe: Any, call: Mapping[str, Any], found: Any) -> dict[str, Any]:
@@ -136,5 +153,6 @@ def _require_dask(version: str) -> None:
         found = f"has the version {distributed.__version__}"
     raise NotInstalled(
         f"Dask {found} in {sys.executable}; this computer has {version}, and both must agree.",
-        fix=f"{sys.executable} -m pip install distributed=={version}",
+        fix="Run the cell again: it asks whether to install it · or on the host: "
+        f"{sys.executable} -m pip install distributed=={version}",
     )

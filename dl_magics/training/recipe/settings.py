@@ -141,8 +141,8 @@ SETTINGS: dict[str, Setting] = {
     "then": Setting(
         None,
         validators.one_of("stop", "terminate", None),
-        'what happens to the instance once the results are on this computer and checked: "stop", '
-        '"terminate" (with -f on the line), or None',
+        "what happens to the instance, or to all that workers names, once the results are on this "
+        'computer and checked: "stop", "terminate" (with -f on the line), or None',
     ),
     "backend": Setting(
         None,

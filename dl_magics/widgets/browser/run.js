@@ -64,6 +64,30 @@ export function describeBest(best) {
 }
 
 /**
+ * The workers of a crew, one in a row.
+ *
+ * @param {Record<string, string>[]} workers
+ */
+function workerTable(workers) {
+  const heads = ['Worker', 'Images', 'Share', 'Images/s', 'Cost', ''];
+  /** @param {Record<string, string>} each */
+  const row = each =>
+    element(
+      'tr',
+      { 'data-state': each.kind },
+      element('th', { scope: 'row' }, each.name),
+      ...['images', 'share', 'speed', 'dollars'].map(name => element('td', {}, each[name] || '–')),
+      element('td', { class: 'dl-state' }, each.state)
+    );
+  return element(
+    'table',
+    { class: 'dl-workers', 'aria-label': 'Workers', hidden: !workers.length },
+    element('thead', {}, element('tr', {}, ...heads.map(head => element('th', { scope: 'col' }, head)))),
+    element('tbody', {}, ...workers.map(row))
+  );
+}
+
+/**
  * Interrupt the kernel whose cell trains, or send a message if the widget only watches a run.
  *
  * @param {Model} model
@@ -138,10 +162,8 @@ function render({ model, el }) {
         value: progress.total ? (ended ? progress.total : progress.done) : null
       })
     ]);
-    /** @type {string[]} */
-    const workers = model.get('workers') ?? [];
     redraw(end, [
-      element('ul', { class: 'dl-workers', 'aria-label': 'Workers' }, ...workers.map(line => element('li', {}, line))),
+      workerTable(model.get('workers') ?? []),
       element('div', { class: 'dl-best' }, describeBest(bestOf(epochs))),
       element('ul', { class: 'dl-notes' }, ...notes.map(note => element('li', {}, note)))
     ]);

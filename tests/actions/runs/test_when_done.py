@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from dl_magics.actions.runs import when_done
+from dl_magics.actions.runs.ending import plan
 from dl_magics.actions.runs.place import TrainingPlace
 from dl_magics.errors import BadSetting, NotTrained
 from dl_magics.runs import remote_origin
@@ -67,19 +68,17 @@ def test_a_run_on_this_computer_has_no_instance_to_stop():
     recipe = check_settings("photos", {"then": "stop"})
 
     with pytest.raises(BadSetting, match="trains on this computer"):
-        when_done.plan_ending(recipe, TrainingPlace("Trains here."), force=False)
+        plan.plan_ending(recipe, TrainingPlace("Trains here."), force=False)
 
 
-def test_the_workers_of_a_run_are_stopped_by_their_guards():
-    recipe = check_settings("photos", {"then": "stop", "workers": "crew"})
+def test_workers_that_are_no_instances_cannot_be_stopped(uni):
+    recipe = check_settings("photos", {"then": "stop", "workers": "ada@192.0.2.7"})
 
-    with pytest.raises(BadSetting, match="workers may be many") as refused:
-        when_done.plan_ending(recipe, TrainingPlace("Trains here."), force=False)
-
-    assert "%aws_stop" in refused.value.fix
+    with pytest.raises(BadSetting, match=r"none of workers = ada@192\.0\.2\.7 is an EC2 instance"):
+        plan.plan_ending(recipe, TrainingPlace("Trains here."), force=False)
 
 
 def test_a_run_without_then_leaves_its_instance_as_it_is():
-    assert (
-        when_done.plan_ending(check_settings("photos", {}), TrainingPlace(""), force=True) is None
-    )
+    recipe = check_settings("photos", {})
+
+    assert plan.plan_ending(recipe, TrainingPlace(""), force=True) == ()

@@ -2,7 +2,6 @@
 
 export: tests/actions/runs/export/test_export.py
 options: tests/magics/aws/test_power.py
-stopping: tests/actions/runs/test_remote_finetune.py
 """
 
 from __future__ import annotations

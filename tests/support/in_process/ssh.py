@@ -1,6 +1,7 @@
 """SSH hosts in this process: they accept each login and record the commands that they are sent.
 
-A command prints what `ANSWERS` has for a word of it, or a public key, as `ssh-keygen` does.
+A command prints what `ANSWERS` has for a word of it, of a list the next one, or a public key, as
+`ssh-keygen` does.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from unittest import mock
 import asyncssh
 
 NEW_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHoFBWXJpVIWlTPyM5NGxbr4c0NKzXU1G1vHFdPEbfr2"
-ANSWERS: dict[str, str] = {}
+ANSWERS: dict[str, str | list[str]] = {}
 
 
 class Reader:
@@ -35,6 +36,8 @@ class Process:
 
     def __init__(self, command: str) -> None:
         printed = next((ANSWERS[word] for word in ANSWERS if word in command), NEW_KEY)
+        if isinstance(printed, list):
+            printed = printed.pop(0)
         self.stdout, self.stderr = Reader(f"{printed}\n"), Reader("")
         self.channel = SimpleNamespace(abort=lambda: None)
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 
 from dl_magics.actions.aws.explain.shell import Script, comment
 from dl_magics.actions.gpu import notebook_kernel
 from dl_magics.actions.runs import deletion, runs
 from dl_magics.actions.runs.sharing import export
+from dl_magics.errors import BadData
 from dl_magics.runs import log, remote_origin, tag
 from dl_magics.store import paths
+from dl_magics.training import explain
+from dl_magics.training.engine import checkpoint, pipeline, resume_point
+from dl_magics.training.run import Run
 
 
 def list_script(
@@ -45,6 +50,29 @@ def watch_script(part: str) -> Script:
         return Script(comment("fetches the run from the connected host over SFTP, then shows it"))
     path = runs.find_run(part).path / log.FILE_NAME
     return Script(f"tail -n +1 -f {shlex.quote(str(path))}")
+
+
+def resume_script(run: Run, where: str) -> Script:
+    """Return what `%finetune --resume` reads and writes, and plain Keras code of its recipe.
+
+    `where` is the sentence that says where it trains. Raises NotResumable as the magic does.
+    """
+    resumed = resume_point.load_resume_point(run.record)
+    standing = resumed.checkpoint.standing if resumed.checkpoint else None
+    since = "its first batch"
+    if standing and (standing.epoch, standing.batches) != (1, 0):
+        since = f"epoch {standing.epoch}, behind its batch {standing.batches}"
+    origin = remote_origin.load(run.path)
+    folder = origin.run_folder if origin else str(run.path)
+    lines = [
+        f"# {where}",
+        comment(f"reads {folder}/{checkpoint.FILE_NAME}, and trains on from {since}"),
+        comment(f"appends to {folder}/{log.FILE_NAME}, and saves {folder}/{pipeline.MODEL}"),
+    ]
+    with suppress(BadData):
+        code = explain.write_script(resumed.recipe)
+        lines += ["# Plain Keras keeps no such checkpoint. From the beginning it is:", "", code]
+    return Script("\n".join(lines))
 
 
 def try_rates_script(part: str) -> Script:

@@ -1,0 +1,107 @@
+"""Which instances are stopped or terminated after a run: the one it trains on, or its workers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dl_magics.actions.aws.context import Context
+from dl_magics.actions.runs.crew import hosts
+from dl_magics.actions.runs.place import TrainingPlace, find_resuming_host
+from dl_magics.aws.spot import requests as spot_requests
+from dl_magics.errors import BadSetting, NotConfirmed
+from dl_magics.runs import remote_origin
+from dl_magics.training.recipe.recipe import Recipe
+from dl_magics.training.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What happens to an instance of a run after it: `verb` is "stop" or "terminate"."""
+
+    verb: str
+    context: Context
+    id: str
+    name: str
+
+
+Endings = Sequence[Ending]
+
+
+def plan_ending(recipe: Recipe, place: TrainingPlace, *, force: bool) -> Endings:
+    """Return what the recipe asks for after the run, for each instance; none without `then`.
+
+    With workers these are the instances that it names and that are up.
+
+    Raises
+    ------
+    BadSetting
+        where the run uses no instance.
+    NotConfirmed
+        where the instance would be terminated without -f.
+    WrongState
+        where it is a spot instance that cannot be stopped.
+    """
+    if recipe.then is None:
+        return ()
+    if recipe.workers:
+        return _plan_crew(recipe.then, recipe.workers, force=force)
+    if not place.kernel or not place.kernel.host.is_instance:
+        where = f"on {place.kernel.host.name}" if place.kernel else "on this computer"
+        raise BadSetting(
+            f'then = "{recipe.then}": this run trains {where}, which is no EC2 instance.',
+            fix="%gpu_connect connects to an instance · or leave then out.",
+        )
+    host = place.kernel.host
+    _check_force(recipe.then, [f"{host.name} ({host.alias})"], force=force)
+    context = host.load_context()
+    if recipe.then == "stop":
+        spot_requests.check_stoppable(context.session, context.ec2.describe_instance(host.alias))
+    return (Ending(recipe.then, context, host.alias, host.name),)
+
+
+def _plan_crew(then: str, workers: Sequence[str], *, force: bool) -> Endings:
+    context, found = hosts.list_instances(workers)
+    if not found:
+        raise BadSetting(
+            f'then = "{then}": none of workers = {", ".join(workers):.80} is an EC2 instance.',
+            fix="Leave then out.",
+        )
+    _check_force(then, [f"{each.name} ({each.id})" for each in found], force=force)
+    if then == "stop":
+        for each in found:
+            spot_requests.check_stoppable(context.session, each)
+    return [Ending(then, context, each.id, each.name) for each in found]
+
+
+def _check_force(then: str, named: Sequence[str], *, force: bool) -> None:
+    if then == "terminate" and not force:
+        disks = "its disk" if len(named) == 1 else "their disks"
+        raise NotConfirmed(
+            f"After the run {', '.join(named)} would be terminated and {disks} deleted: "
+            "add -f to confirm.",
+            fix='%finetune DATA --then terminate -f · then = "stop" keeps the disk.',
+        )
+
+
+def plan_resumed(run: Run) -> Endings:
+    """Return what the recipe of an interrupted run asks for, which was confirmed at its start.
+
+    Of its workers only those are terminated that were up when it began.
+    """
+    state, origin = run.record.refresh(), remote_origin.load(run.path)
+    then, workers = state.recipe.get("then"), state.recipe.get("workers")
+    if then not in ("stop", "terminate"):
+        return ()
+    if workers:
+        context, found = hosts.list_instances(workers)
+        began = state.host.get("ids", ())
+        return [
+            Ending(then, context, each.id, each.name)
+            for each in found
+            if then == "stop" or each.id in began
+        ]
+    host = find_resuming_host(origin) if origin else None
+    if host is None or not host.is_instance:
+        return ()
+    return (Ending(then, host.load_context(), host.alias, host.name),)

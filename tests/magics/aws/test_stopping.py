@@ -1,0 +1,129 @@
+"""What happens to the workers of a run after it; tests/actions/runs/test_remote_finetune.py has
+what happens to the instance on which a run trains.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+
+from dl_magics import errors
+from dl_magics.actions.aws import context
+from dl_magics.actions.runs.ending import plan as ending
+from dl_magics.actions.runs.place import TrainingPlace
+from dl_magics.magics.aws import stopping
+from dl_magics.runs import log
+from dl_magics.runs.events import RunEnded
+from dl_magics.store import paths
+from dl_magics.training.crew import worker
+from dl_magics.training.recipe.recipe import check_settings
+from dl_magics.training.run import Run
+from support import run_events
+from support.in_process.ssh import ANSWERS
+
+HERE = TrainingPlace("Trains on this computer.")
+
+
+def plan(then="stop", *, force=False, workers=("crew",)):
+    recipe = check_settings("photos", {"then": then, "workers": list(workers)})
+    return ending.plan_ending(recipe, HERE, force=force)
+
+
+def a_run(status="done", **recipe):
+    """A run whose model is on this computer."""
+    folder, model = paths.data_folder("runs") / "night", b"a model"
+    files = {"model.keras": hashlib.sha256(model).hexdigest()}
+    ended = [RunEnded(status=status, files=files)] if status else []
+    started = replace(
+        run_events.started(**recipe), host={"local": True, "ids": recipe.pop("ids", [])}
+    )
+    run_events.write_log(folder, run_events.stamp([started, run_events.epoch(1), *ended]))
+    (folder / "model.keras").write_bytes(model)
+    return Run(folder)
+
+
+def states():
+    return {each.name: each.state for each in context.load().ec2.list_instances()}
+
+
+@pytest.fixture
+def crew(uni, ssh_commands, run, capsys):
+    run("%aws_launch t2.micro --count 3 --name crew -y")
+    run("%aws_launch t2.micro --name crew-old -y")
+    ANSWERS.update({log.FILE_NAME: "", worker.LOCK: ""})
+    capsys.readouterr()
+
+
+def test_all_that_workers_names_are_stopped_with_a_receipt_of_each_and_the_sum(crew, run, capsys):
+    endings = plan()
+    run("%aws_stop crew-2")  # as its guard may
+
+    stopping.end_after(endings, a_run())
+
+    assert states() == {
+        **dict.fromkeys(("crew-1", "crew-2", "crew-3"), "stopped"),
+        "crew-old": "running",
+    }
+    said = capsys.readouterr().out.partition("In uni")[2]
+    receipts = [line for line in said.splitlines() if ": " in line and ", $" in line]
+    assert [line.partition(":")[0] for line in receipts if "stop" not in line] == [
+        "crew-1",
+        "crew-3",
+    ]
+    assert said.splitlines()[-1].startswith("together $")
+
+
+def test_one_that_another_run_uses_stays_up_and_is_named_the_others_are_stopped(crew, capsys):
+    ANSWERS[worker.LOCK] = ["", "worker", ""]
+    endings = plan()
+
+    with (
+        pytest.raises(errors.WrongState, match="crew-2 stays up, as it is a worker of another"),
+        stopping.saying_it_stays_up(endings),
+    ):
+        stopping.end_after(endings, a_run())
+
+    assert [name for name, state in states().items() if state == "running"] == [
+        "crew-2",
+        "crew-old",
+    ]
+    said = capsys.readouterr().out
+    assert "crew-2 stays up: %aws_stop i-" in said
+    assert "crew-1 stays up" not in said
+
+
+def test_results_that_are_not_here_keep_all_of_them_up(crew, capsys):
+    endings = plan(workers=("crew-1", "crew-3"))
+
+    with (
+        pytest.raises(errors.NotTrained, match="crew-1, crew-3 stays up"),
+        stopping.saying_it_stays_up(endings),
+    ):
+        stopping.end_after(endings, a_run("failed"))
+
+    assert set(states().values()) == {"running"}
+    said = capsys.readouterr().out
+    assert all(f"{name} stays up: %aws_stop i-" in said for name in ("crew-1", "crew-3"))
+    assert "crew-2" not in said
+
+
+def test_they_are_terminated_only_after_a_confirmation_that_names_each(crew):
+    with pytest.raises(
+        errors.NotConfirmed, match=r"crew-1 \(i-.*crew-3 \(i-.*their disks"
+    ) as asked:
+        plan("terminate")
+
+    assert "-f" in asked.value.fix
+    assert {each.verb for each in plan("terminate", force=True)} == {"terminate"}
+
+
+@pytest.mark.parametrize(("then", "count"), [("stop", 3), ("terminate", 1), (None, 0)])
+def test_after_a_resumed_run_only_those_that_began_it_are_terminated(crew, then, count):
+    first = next(each.id for each in context.load().ec2.list_instances() if each.name == "crew-1")
+
+    planned = ending.plan_resumed(a_run("", then=then, workers=["crew"], ids=[first]))
+
+    assert len(planned) == count
+    assert then != "terminate" or planned[0].id == first
