@@ -65,7 +65,11 @@ class BackendMagics(Magics):
             if getattr(args, name) is not None
         }
         if args.explain:
-            _refuse_unexplained(undo=args.undo, setup=args.setup is not None)
+            if args.undo:
+                return Notice(explain.undoing(where))
+            if args.setup is not None:
+                _require_theano(args.backend)
+                return Notice(explain.setting_up(args.setup, where))
             return Notice(explain.keras_json(asked, where) if asked else explain.reading(where))
         if args.undo:
             return self._with_restart_button(settings.undo_settings(where))
@@ -105,7 +109,8 @@ class BackendMagics(Magics):
         args = parse_argstring(self.device, line)
         where = _where(args)
         if args.explain:
-            _refuse_unexplained(undo=args.undo)
+            if args.undo:
+                return Notice(explain.undoing_device(where))
             shown = explain.device(args.device, where) if args.device else explain.reading(where)
             return Notice(shown)
         if args.undo:
@@ -161,15 +166,6 @@ def _where(args: Any) -> Where | None:
     if args.there:
         return "remote"
     return "local" if args.here else None
-
-
-def _refuse_unexplained(*, undo: bool, setup: bool = False) -> None:
-    if undo or setup:
-        option = "--undo" if undo else "--setup"
-        raise BadSetting(
-            f"--explain shows a change of the settings, not {option}.",
-            fix=f"Leave one out: {option} does it · --explain with new settings shows the code.",
-        )
 
 
 def _require_theano(backend: str | None) -> None:

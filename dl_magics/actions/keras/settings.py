@@ -47,7 +47,7 @@ def show_settings(where: Where | None = None) -> Settings:
     `where` is by default the side of the GPU kernel, here and in all functions below.
     """
     where = where or default_where()
-    reply = _call(where, rpc.show_settings, folder=_folder(where))
+    reply = _call(where, rpc.show_settings, folder=find_folder(where))
     fresh = rpc.parse_effective(reply["in_force"])
     imported = effective.imported_settings(sys.modules) if where == "local" else {}
     return Settings(
@@ -85,12 +85,12 @@ def write_settings(asked: Mapping[str, Any], where: Where | None = None) -> Chan
     if theano:
         del settings["backend"]
         # Before keras.json is changed: this raises if the environment no longer starts.
-        _call(where, rpc.select_theano, folder=_theano_folder(where), selected=True)
+        _call(where, rpc.select_theano, folder=find_theano_folder(where), selected=True)
     reply = (
         _call(where, rpc.write_settings, settings=settings) if settings else {"path": before.path}
     )
     if before.theano.selected and "backend" in settings:
-        _call(where, rpc.select_theano, folder=_theano_folder(where), selected=False)
+        _call(where, rpc.select_theano, folder=find_theano_folder(where), selected=False)
     return _changed(where, reply, before)
 
 
@@ -99,7 +99,7 @@ def undo_settings(where: Where | None = None) -> Changed:
     where = where or default_where()
     before = show_settings(where)
     if before.theano.selected:
-        _call(where, rpc.select_theano, folder=_theano_folder(where), selected=False)
+        _call(where, rpc.select_theano, folder=find_theano_folder(where), selected=False)
         return _changed(where, {"path": before.path}, before)
     return _changed(where, _call(where, rpc.undo_settings), before)
 
@@ -114,7 +114,7 @@ def set_up_theano(python: str = "", where: Where | None = None) -> Changed:
     environment = _call(
         where,
         rpc.set_up_theano,
-        folder=_theano_folder(where),
+        folder=find_theano_folder(where),
         base=python,
         requirements=resources.read_text("requirements.txt"),
         files={"site": resources.read_text("site.py"), "theanorc": resources.read_text("theanorc")},
@@ -127,7 +127,8 @@ def show_device(where: Where | None = None) -> DeviceView:
     where = where or default_where()
     theano = show_settings(where).theano
     python = theano.python if theano.selected else ""
-    return DeviceView(where=where, **_call(where, rpc.show_device, python, folder=_folder(where)))
+    found = _call(where, rpc.show_device, python, folder=find_folder(where))
+    return DeviceView(where=where, **found)
 
 
 def write_device(device: str, where: Where | None = None) -> Changed:
@@ -143,7 +144,7 @@ def write_device(device: str, where: Where | None = None) -> Changed:
         reply = _call(where, rpc.write_theano_device, device=device, theano=theano)
         return Changed(where, rpc.parse_change(reply))
     return _visible_devices_changed(
-        shown, _call(where, rpc.write_visible_devices, device=device, folder=_folder(where))
+        shown, _call(where, rpc.write_visible_devices, device=device, folder=find_folder(where))
     )
 
 
@@ -154,7 +155,7 @@ def undo_device(where: Where | None = None) -> Changed:
     if training_backend(shown) == "theano":
         return Changed(where, rpc.parse_change(_call(where, rpc.undo_theano_device)))
     return _visible_devices_changed(
-        shown, _call(where, rpc.undo_visible_devices, folder=_folder(where))
+        shown, _call(where, rpc.undo_visible_devices, folder=find_folder(where))
     )
 
 
@@ -193,7 +194,7 @@ def _visible_devices_changed(shown: Settings, reply: Mapping[str, Any]) -> Chang
     elif cuda_visible_devices.user_value() is not None:
         when = "overridden"
     else:
-        cuda_visible_devices.apply_selection(_folder("local"))
+        cuda_visible_devices.apply_selection(find_folder("local"))
         when = "restart" if training_backend(shown) in sys.modules else "now"
     effect = {cuda_visible_devices.VARIABLE: when} if change.changed else {}
     return Changed(shown.where, change, effect, shown)
@@ -205,12 +206,14 @@ def _effect(name: str, after: Settings) -> str:
     return "now" if after.now[name].value == after.fresh[name].value else "restart"
 
 
-def _folder(where: Where) -> str:
+def find_folder(where: Where) -> str:
+    """Return the folder of dl_magics on a side."""
     return str(paths.data_folder()) if where == "local" else _REMOTE_FOLDER
 
 
-def _theano_folder(where: Where) -> str:
-    return f"{_folder(where)}/{theano_env.FOLDER}"
+def find_theano_folder(where: Where) -> str:
+    """Return the folder of the Theano environment on a side."""
+    return f"{find_folder(where)}/{theano_env.FOLDER}"
 
 
 def _call(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -77,6 +79,14 @@ REFUSED = {
     "gpu_connect": errors.BadSetting,
     "sync": errors.NoSuchFile,
 }
+# Options that act in other ways than the lines above, and what is refused here.
+OPTIONS = {
+    "%aws_launch t2.micro --count 2 --name crew -y --explain": None,
+    "%aws_stop --crew crew --explain": errors.NoSuchInstance,
+    "%aws_safety --rehearse --explain": errors.BadSetting,
+    "%finetune --resume --explain": errors.NoSuchRun,
+    "%runs --delete all -y --explain": errors.NoSuchRun,
+}
 
 
 @pytest.fixture
@@ -105,10 +115,11 @@ def test_explaining_changes_nothing_and_says_what_would(run, uni, ssh_commands, 
     uni.calls.clear()
     remembered, files = selection.read(), read_files(home)
 
-    for name, line in LINES.items():
+    lines = [*((line, REFUSED.get(name)) for name, line in LINES.items()), *OPTIONS.items()]
+    for line, refused in lines:
         capsys.readouterr()
-        if name in REFUSED:
-            with pytest.raises(REFUSED[name]):
+        if refused:
+            with pytest.raises(refused):
                 run(line)
         else:
             assert str(run(line) or capsys.readouterr().out).strip(), line
@@ -117,12 +128,21 @@ def test_explaining_changes_nothing_and_says_what_would(run, uni, ssh_commands, 
         assert ssh_commands == [], line
 
 
-@pytest.mark.parametrize("line", ["%backend --undo", "%device --undo", "%backend th --setup"])
-def test_what_is_not_explained_is_refused_and_not_done(run, home, line):
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("%backend --undo", "# It swaps .*keras.json and its copy from before the last change"),
+        ("%device --undo", "# It swaps .*visible_devices and its copy"),
+        ("%backend th --setup", r"#   python3 -m venv .*/python\n#   .* pip install .*theano=="),
+        ("%backend th --setup /opt/py", r"# It uses /opt/py if .*\n#   /opt/py -m venv"),
+    ],
+)
+def test_what_is_undone_or_set_up_is_explained_and_not_done(run, home, line, said):
+    run("%backend --epsilon 1e-6")
+    run("%device cpu")
     files = read_files(home)
 
-    with pytest.raises(errors.BadSetting, match="--explain shows a change of the settings, not"):
-        run(f"{line} --explain")
+    assert re.search(said, str(run(f"{line} --explain")), re.IGNORECASE)
 
     assert read_files(home) == files
 
