@@ -1,4 +1,4 @@
 """Modules that are covered by a test of another name.
 
-computing, crew, dask_settings, task, worker: tests/crew/test_runs.py
+computing, crew, dask_settings, kept, task, worker: tests/crew/test_runs.py
 """

@@ -84,11 +84,7 @@ def launch_script(
         *(line for each in launches for line in _launch_steps(context, name, *each)),
         'rm -r "$DIR"',
         *(line for each in there for line in _resume_steps(context, each)),
-        *(
-            line
-            for plan, id_ in zip(plans, names, strict=True)
-            for line in _wait_steps(context, plan, Variable(f"${id_}"))
-        ),
+        *(line for each in zip(plans, names, strict=True) for line in _wait_steps(context, *each)),
     ]
     return make_script(context, lines)
 
@@ -132,8 +128,9 @@ def _launch_steps(
     ]
 
 
-def _wait_steps(context: Context, plan: LaunchPlan, id_: str) -> list[str]:
+def _wait_steps(context: Context, plan: LaunchPlan, variable: str) -> list[str]:
     """Return the steps that wait for a launched instance, and replace its host key."""
+    id_ = Variable(f"${variable}")
     instance = Instance(
         id="i-00000000000000000",
         name=plan.name,
