@@ -14,7 +14,9 @@ from dl_magics.runs.paths import RunPaths
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.state import RunState
 from dl_magics.runs.workers.lines import format_workers
+from dl_magics.ssh import blocking
 from dl_magics.training import recorder
+from dl_magics.training.crew import worker as worker_process
 from dl_magics.training.engine import pipeline
 from dl_magics.training.run import Run
 from dl_magics.training.steps.budget import CUT
@@ -47,8 +49,11 @@ def test_a_run_that_is_resumed_with_fewer_workers_and_then_without_has_the_numbe
     for event in begun:
         if isinstance(event, Progressed) and event.done >= 8:
             break
+    # By this another run sees that the host is used.
+    assert is_locked(hosts.targets["crew-1"])
     begun.close()
     until(lambda: hosts.workers() == [])
+    assert not is_locked(hosts.targets["crew-1"])
     state = RunRecord(folder).refresh()
     kept = state.done
     assert 8 <= kept < 60
@@ -89,6 +94,10 @@ def test_a_run_that_is_resumed_with_fewer_workers_and_then_without_has_the_numbe
     )
     assert next(event.kept for event in again if event.kind == "phase_started") == 60
     again.close()
+
+
+def is_locked(target):
+    return blocking.run_command(target, f"flock --nonblock {worker_process.LOCK} true").code == 1
 
 
 def test_stop_and_a_budget_end_all_workers(hosts, data, tmp_path):
