@@ -155,6 +155,7 @@ class RunState:
                     "epochs_before": max(len(self.epochs) - event.kept, 0)
                     if event.unit == "epochs"
                     else self.epochs_before,
+                    "images_per_second": 0.0,
                     "seconds_left": 0.0,
                     "warnings": tuple(
                         each

@@ -85,13 +85,14 @@ def test_progress_updates_count_and_speed():
     assert (state.images_per_second, state.seconds_left) == (3.5, 1.5)
 
 
-def test_a_new_phase_resets_the_time_left():
+def test_a_new_phase_resets_speed_and_time_left():
     progress = Progressed(done=6, total=10, images_per_second=3.5, seconds_left=1.5)
     begun = PhaseStarted(phase="head", total=5, unit="epochs")
 
     state = replay_events(run_events.make_events(progress, begun))
 
     assert (state.done, state.total, state.seconds_left) == (0, 5, 0.0)
+    assert state.images_per_second == 0.0
 
 
 def test_an_epoch_is_counted_and_stored():

@@ -69,14 +69,16 @@ export function describeBest(best) {
  * @param {Record<string, string>[]} workers
  */
 function workerTable(workers) {
-  const heads = ['Worker', 'Images', 'Share', 'Images/s', 'Cost', ''];
+  const speed = workers.some(each => each.speed) ? { speed: 'Images/s' } : {};
+  const columns = { images: 'Images', share: 'Share', ...speed, dollars: 'Cost' };
+  const heads = ['Worker', ...Object.values(columns), ''];
   /** @param {Record<string, string>} each */
   const row = each =>
     element(
       'tr',
       { 'data-state': each.kind },
       element('th', { scope: 'row' }, each.name),
-      ...['images', 'share', 'speed', 'dollars'].map(name => element('td', {}, each[name] || '–')),
+      ...Object.keys(columns).map(name => element('td', {}, each[name] || '–')),
       element('td', { class: 'dl-state' }, each.state)
     );
   return element(
