@@ -83,6 +83,7 @@ def _find_device(run: str, state: RunState) -> Device | None:
                 name=state.device,
                 memory=device.free_memory(),
                 half="" if half == "float32" else half,
+                winograd="convolution" in about,
             )
     return None
 
