@@ -28,8 +28,8 @@ startup.begin()
 
 pytest_plugins = [
     "support.aws_cli",
-    "support.cloud",
     "support.hosts",
+    "support.cloud",
     "support.evaluations",
     "support.in_process.fixtures",
     "support.kernel",

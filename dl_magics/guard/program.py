@@ -43,13 +43,26 @@ def pack_guard() -> bytes:
     return bundle.build_zip({**contents, "__main__.py": _MAIN})
 
 
+@cache
+def _encode_guard() -> str:
+    return base64.b85encode(bz2.compress(pack_guard())).decode()
+
+
 def boot_command(settings: Settings) -> list[str]:
     """Return the command that an instance runs at each boot, before SSH answers.
 
     It installs the guard where it is missing, with these settings, and starts it.
     """
-    code = base64.b85encode(bz2.compress(pack_guard())).decode()
-    return ["python3", "-I", "-c", _BOOT, code, FOLDER, UNITS, json.dumps(asdict(settings))]
+    return [
+        "python3",
+        "-I",
+        "-c",
+        _BOOT,
+        _encode_guard(),
+        FOLDER,
+        UNITS,
+        json.dumps(asdict(settings)),
+    ]
 
 
 def _strip_words(source: str) -> bytes:

@@ -37,16 +37,14 @@ class LoadCheck:
     def __init__(self, kind: str = isolated_load.KERAS) -> None:
         self._kind = kind
         self._process: LoadProcess | None = None
-
-    @property
-    def is_prepared(self) -> bool:
-        """Whether there is a process."""
-        return self._process is not None
+        self.is_prepared = False
+        """Whether it has had a process."""
 
     def prepare(self) -> LoadProcess:
         """Start the process, or take that of an earlier check; return it."""
         if self._process is None:
             self._process = process.take_process(self._kind)
+            self.is_prepared = True
         return self._process
 
     def load_own(self, file: Path) -> None:
@@ -121,6 +119,7 @@ class LoadCheck:
     ) -> None:
         if self._process:
             process.give_back(self._process)
+            self._process = None
 
 
 def check_loads(file: Path, versions: Mapping[str, str]) -> None:

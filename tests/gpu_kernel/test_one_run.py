@@ -24,7 +24,7 @@ from support.two_hosts import notebook_process
 
 CELL = (
     "%%finetune colours\nimage_size = 48\nmixed_precision = False\n"
-    "dense = [16]\nbatch_size = 8\nepochs = 200\npatience = 200"
+    "dense = [16]\nheads = 1\nbatch_size = 8\nepochs = 200\npatience = 200"
 )
 WHEELS = Path(__file__).parents[2] / "build" / "wheels"
 

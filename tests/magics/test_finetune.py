@@ -13,7 +13,8 @@ from dl_magics.training.run import Run
 from support import run_events, tiny_keras
 
 FLAGS = (
-    "--weights None --image-size 32 --dense [8] --batch-size 8 --mixed-precision False --epochs 2"
+    "--weights None --image-size 32 --dense [8] --heads 1 --batch-size 8 "
+    "--mixed-precision False --epochs 2"
 )
 
 

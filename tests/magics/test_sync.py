@@ -11,15 +11,14 @@ from dl_magics.actions.gpu import sync
 
 
 @pytest.fixture
-def there(cloud, run, tmp_path, monkeypatch, aws_shell):
+def there(rented, tmp_path, monkeypatch, aws_shell):
     from dl_magics.magics.sync import SyncMagics
 
     aws_shell.register_magics(SyncMagics)
-    launched = run("%aws_launch t2.micro -y")
     (tmp_path / "notebooks" / "data" / "cats").mkdir(parents=True)
     (tmp_path / "notebooks" / "data" / "cats" / "1.jpg").write_bytes(b"meow")
     monkeypatch.chdir(tmp_path / "notebooks")
-    return cloud.folder / "instances" / launched.id / "home"
+    return rented.home
 
 
 def test_files_go_there_and_back_under_the_same_paths(there, run, tmp_path):

@@ -6,8 +6,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from dl_magics import practice
 from dl_magics.actions.aws import context, selection
 from dl_magics.aws.pricing import prices
 from dl_magics.store import state
+from support import code_coverage
+from support.hosts import restored
 
 OURS = "198.51.100.7"
 IMAGE = "ami-0d1ea5e5c10bd5a11"
@@ -61,9 +64,10 @@ def address(address_service: AddressService) -> AddressService:
 
 @pytest.fixture(scope="session")
 def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[practice.PracticeCloud]:
-    running = practice.start_cloud(
-        tmp_path_factory.mktemp("practice"), delay=0.1, boot=0, tied=True
-    )
+    with code_coverage.unmeasured():
+        running = practice.start_cloud(
+            tmp_path_factory.mktemp("practice"), delay=0.1, boot=0, tied=True
+        )
     yield running
     practice.stop_cloud(running.folder)
 
@@ -138,6 +142,11 @@ def rent(cloud: practice.PracticeCloud) -> Callable[..., str]:
 
 @pytest.fixture
 def aws_shell() -> Iterator[InteractiveShell]:
+    yield _make_aws_shell()
+    InteractiveShell.clear_instance()
+
+
+def _make_aws_shell() -> InteractiveShell:
     from dl_magics.magics import aws
     from dl_magics.magics.practice import PracticeMagics
 
@@ -145,20 +154,63 @@ def aws_shell() -> Iterator[InteractiveShell]:
     shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
     for magics in (*aws.ALL, PracticeMagics):
         shell.register_magics(magics)
-    yield shell
-    InteractiveShell.clear_instance()
+    return shell
 
 
 @pytest.fixture
 def run(aws_shell: InteractiveShell) -> Callable[[str], Any]:
-    """Run one line as a cell; return its value, raise its error."""
+    return make_runner(aws_shell)
+
+
+def make_runner(shell: InteractiveShell) -> Callable[[str], Any]:
+    """Return what runs one line as a cell: it returns its value and raises its error."""
 
     def ran(line: str) -> Any:
-        done = aws_shell.run_cell(line, store_history=False)
+        done = shell.run_cell(line, store_history=False)
         done.raise_error()
         return done.result
 
     return ran
+
+
+@dataclass(frozen=True)
+class Rented:
+    """Our folder, in which an instance is selected, and the folder of that instance."""
+
+    ours: Path
+    instance: Path
+
+    @property
+    def home(self) -> Path:
+        return self.instance / "home"
+
+
+@pytest.fixture(scope="module")
+def rented_once(
+    tmp_path_factory: pytest.TempPathFactory, running_cloud: practice.PracticeCloud
+) -> Iterator[Rented]:
+    """An instance for all tests of a file: to launch one and connect takes a second.
+
+    A test with `cloud` in the same file would terminate it.
+    """
+    ours = tmp_path_factory.mktemp("rented")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DL_MAGICS_HOME", str(ours))
+        choose_practice(running_cloud, address_url="")
+        state.update(lambda before: replace(before, allow_from=(f"{OURS}/32",)))
+        run = make_runner(_make_aws_shell())
+        id_ = run("%aws_launch t2.micro -y").id
+        yield Rented(ours, running_cloud.folder / "instances" / id_)
+        run("%aws_terminate -f")
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def rented(rented_once: Rented, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rented]:
+    """The instance; what a test leaves in its home or changes of its commands is undone."""
+    monkeypatch.setenv("DL_MAGICS_HOME", str(rented_once.ours))
+    with restored(rented_once.home), restored(rented_once.instance / "bin"):
+        yield rented_once
 
 
 def start_in_second_kernel(line: str) -> subprocess.Popen[str]:

@@ -50,6 +50,14 @@ def measured() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def unmeasured() -> Iterator[None]:
+    """Start what all tests of a worker share, and all that it starts, as in most tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(_FOR_CHILDREN, raising=False)
+        yield
+
+
 def save() -> None:
     """Write what was measured; the main process does so for `coverage combine`, after the others.
 

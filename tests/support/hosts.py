@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from dl_magics.practice.hosts.spec import HostSpec
 from dl_magics.ssh import blocking, connection, known_hosts
 from dl_magics.ssh.commands import CommandResult
 from dl_magics.ssh.target import SshTarget
+from support import code_coverage
 from support.ec2_client import until
 
 
@@ -65,7 +67,8 @@ def _booted(scratch: Path, id_: str, gpus: tuple[tuple[str, int], ...]) -> Host:
 
 @pytest.fixture(scope="session")
 def shared_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    host = _booted(tmp_path_factory.mktemp("host"), "i-0there", (("Tesla T4", 15360),))
+    with code_coverage.unmeasured():
+        host = _booted(tmp_path_factory.mktemp("host"), "i-0there", (("Tesla T4", 15360),))
     yield host
     host.hosts.power_off_all()
 
@@ -74,14 +77,22 @@ def shared_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
 def host(shared_host: Host) -> Iterator[Host]:
     """A running host with a GPU; what a test leaves in its home is taken away."""
     shared_host.pin()
-    before = {file: file.read_bytes() for file in shared_host.home.iterdir() if file.is_file()}
-    yield shared_host
-    for file in shared_host.home.iterdir():
+    with restored(shared_host.home):
+        yield shared_host
+
+
+@contextmanager
+def restored(folder: Path) -> Iterator[None]:
+    """Take away what comes into a folder of a host meanwhile; undo what changes in its files."""
+    before = {file: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+    yield
+    for file in folder.iterdir():
         if file.name in (".ssh", ".venvs") or file in before:
             continue
         shutil.rmtree(file) if file.is_dir() and not file.is_symlink() else file.unlink()
     for file, text in before.items():
-        file.write_bytes(text)
+        if not file.exists() or file.read_bytes() != text:
+            file.write_bytes(text)
 
 
 @pytest.fixture

@@ -79,13 +79,16 @@ def endless(tmp_path):
 
 
 @LINUX
-def test_the_next_model_is_loaded_by_the_keras_that_is_imported(model):
+def test_the_next_model_is_loaded_by_the_keras_that_is_imported(model, tmp_path):
+    run = Run(run_events.write_log(tmp_path / "run", run_events.make_events()))
+    file = Path(shutil.copy(model, run.path))
     with LoadCheck() as first:
-        first.load(model, {})
+        importing = first.prepare()
+        load_check.check_fetched(run.path, file, {}, first)
     with LoadCheck() as second:
         second.load(model, {})
 
-    assert second.prepare() is first.prepare()
+        assert second.prepare() is importing
 
 
 @LINUX

@@ -19,7 +19,7 @@ from pathlib import Path
 import asyncssh
 import psutil
 
-from dl_magics.practice.hosts import cloud_init, guest_commands, stdio, system_files
+from dl_magics.practice.hosts import cloud_init, cpu_time, guest_commands, stdio, system_files
 
 INSTANCE_VARIABLE = "DL_MAGICS_PRACTICE_INSTANCE"
 USER_FILE = "login-user"
@@ -31,7 +31,7 @@ INHERITED_VARIABLES = (
     *("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
     *("PIP_CONFIG_FILE", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX"),
 )
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.2
 
 
 class PracticeSshServer(asyncssh.SSHServer):
@@ -190,13 +190,12 @@ def kill_processes(instance_id: str) -> None:
 
 
 def _processes_of(instance_id: str) -> list[psutil.Process]:
-    found = {process.pid: process for process in psutil.Process().children(recursive=True)}
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(INSTANCE_VARIABLE) == instance_id:
-                found[process.pid] = process
-        except psutil.Error:
-            continue
+    found = {process.pid: process for process in cpu_time.list_descendants(os.getpid())}
+    if sys.platform != "linux":  # there all orphans were adopted
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.environ().get(INSTANCE_VARIABLE) == instance_id:
+                    found[process.pid] = process
     return list(found.values())
 
 

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import psutil
 
+from dl_magics.practice.hosts import cpu_time
+
 BOOT_ID = Path("proc/sys/kernel/random/boot_id")
 CPU_TIMES = Path("proc/stat")
 TERMINALS = Path("dev/pts")
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 CPU_SECONDS = 1.0
-"""How often the CPU times are counted: this reads all processes of this computer."""
+"""How often the CPU times are counted."""
 
 
 class SystemFiles:
@@ -47,7 +49,7 @@ class SystemFiles:
 def count_cpu_seconds() -> float:
     """Return the CPU seconds of all processes that this one has started, ended ones too."""
     total = _sum_times(psutil.Process(), children_only=True)
-    for process in psutil.Process().children(recursive=True):
+    for process in cpu_time.list_descendants(os.getpid()):
         with suppress(psutil.Error):
             total += _sum_times(process)
     return total

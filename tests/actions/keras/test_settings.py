@@ -23,9 +23,8 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def instance(run, cloud):
+def instance(rented):
     """The SSH target of the selected instance."""
-    run("%aws_launch t2.micro -y")
     return access.resolve_target(context.load(), context.load().resolve_instance(None))
 
 
@@ -152,7 +151,7 @@ def test_an_instance_without_a_working_python_is_reported(instance):
     assert "3.8" in refused.value.fix
 
 
-def test_remote_settings_require_an_instance(cloud):
+def test_remote_settings_require_an_instance(uni):
     with pytest.raises(NoSuchInstance):
         settings.show_settings("remote")
 

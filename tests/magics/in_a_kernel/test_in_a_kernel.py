@@ -13,7 +13,10 @@ from support import tiny_keras
 from support.jupyter import browser
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-SETTINGS = "weights = None\nimage_size = 32\ndense = [8]\nbatch_size = 8\nmixed_precision = False\n"
+SETTINGS = (
+    "weights = None\nimage_size = 32\ndense = [8]\nheads = 1\nbatch_size = 8\n"
+    "mixed_precision = False\n"
+)
 FOR_EVER = "epochs = 100_000\npatience = 100_000\n"
 # Building this head takes for ever, and no stop is asked for in between.
 STUCK = "def head(features):\n    import time\n    time.sleep(600)\n    return features\n"
@@ -92,6 +95,11 @@ def displayed(outputs):
     ]
     notes = {id_ for _, data, id_ in shown if "goes on without this tab" in data["text/plain"]}
     return [(kind, data) for kind, data, id_ in shown if id_ is None or id_ not in notes]
+
+
+def flags():
+    settings = [line.replace(" ", "").split("=") for line in SETTINGS.splitlines()]
+    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings)
 
 
 def test_a_stop_while_keras_is_imported_is_heard_and_leaves_nothing(kernel):
@@ -226,29 +234,9 @@ def test_another_kernel_watches_a_run_and_stops_it(kernel):
     assert run.status == "stopped"
 
 
-def test_a_killed_kernel_leaves_an_interrupted_run_and_its_features(tmp_path):
-    data = tiny_keras.photos(tmp_path / "photos", n=6)
-    doomed = Kernel(tmp_path / "home", data)
-    doomed.said("%load_ext dl_magics")
-    _, run = doomed.begin("", EpochEnded)
-
-    doomed.client.stop_channels()
-    doomed.manager.shutdown_kernel(now=True)
-
-    assert run.status == "interrupted"
-    assert run.history["loss"]
-    again = pipeline.run(tiny_keras.recipe(data), tiny_keras.paths(tmp_path / "home"))
-    assert next(tiny_keras.of_kind(PhaseStarted, again)).kept == 12
-
-
-def flags():
-    settings = [line.replace(" ", "").split("=") for line in SETTINGS.splitlines()]
-    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings)
-
-
-def test_a_restart_from_the_thread_of_a_subshell_ends_a_kernel_that_waits(kernel):
-    """The last test of this file, as it ends the kernel."""
-    kernel.said(
+def test_a_restart_from_the_thread_of_a_subshell_ends_a_kernel_that_waits(tmp_path):
+    waiting = Kernel(tmp_path / "home", tmp_path)
+    waiting.said(
         "import threading, time\n"
         "from dl_magics.magics.prompts import kernel_restarter\n"
         "restart = kernel_restarter(get_ipython())\n"
@@ -259,6 +247,23 @@ def test_a_restart_from_the_thread_of_a_subshell_ends_a_kernel_that_waits(kernel
     )
 
     deadline = time.monotonic() + SECONDS
-    while kernel.manager.is_alive() and time.monotonic() < deadline:
+    while waiting.manager.is_alive() and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not kernel.manager.is_alive()
+    is_alive = waiting.manager.is_alive()
+    waiting.client.stop_channels()
+    waiting.manager.shutdown_kernel(now=True)
+    assert not is_alive
+
+
+def test_a_killed_kernel_leaves_an_interrupted_run_and_its_features(kernel, tmp_path):
+    """The last test of this file, as it ends the kernel."""
+    # No run before has seen the green ones.
+    kernel.data = tiny_keras.photos(tmp_path / "photos", n=6, classes=("blue", "green"))
+    _, run = kernel.begin("", EpochEnded)
+
+    kernel.manager.shutdown_kernel(now=True)
+
+    assert run.status == "interrupted"
+    assert run.history["loss"]
+    again = pipeline.run(tiny_keras.recipe(kernel.data), tiny_keras.paths(kernel.home))
+    assert next(tiny_keras.of_kind(PhaseStarted, again)).kept == 12

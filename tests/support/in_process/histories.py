@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from dl_magics.actions.aws import selection
+from dl_magics.actions.aws.guard import records
 from dl_magics.aws import ec2
+from dl_magics.aws.billing import usage
 from dl_magics.errors import DLMagicsError
 from dl_magics.practice.ec2 import catalog
 from dl_magics.ssh import ssh_config
@@ -75,7 +77,11 @@ class History(RuleBasedStateMachine):
                 stage.folder, port, id_=f"{port:012d}"
             )
             stage.accounts[port] = world.reopen_account(stage.folder, before)
-        for name in ("state.json", "ledger.jsonl", "known_hosts"):
+        # What is known of the instances of earlier histories would be read and written each time.
+        for name in (
+            *("state.json", "ledger.jsonl", "known_hosts"),
+            *(usage.FILE_NAME, records.FILE_NAME),
+        ):
             (paths.data_folder() / name).unlink(missing_ok=True)
         self.kernels = (Kernel(), Kernel())
         self.launched: set[str] = set()
