@@ -54,7 +54,7 @@ def measured() -> Iterator[None]:
 def unmeasured() -> Iterator[None]:
     """Start what all tests of a worker share, and all that it starts, as in most tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv(_FOR_CHILDREN, raising=False)
+        patch.delenv(FOR_CHILDREN, raising=False)
         yield
 
 

@@ -3,7 +3,6 @@
 Modules that are covered by a test of another name:
 
 console, spec: tests/practice/hosts/test_hosts.py
-cpu_time: tests/practice/cloudwatch/test_alarms.py
 stdio: tests/practice/hosts/test_ssh_server.py
 """
 
