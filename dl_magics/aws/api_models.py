@@ -39,7 +39,11 @@ class _FileLoader:
             return None
         data = file.read_bytes()
         text = gzip.decompress(data) if file.suffix == ".gz" else data
-        return json.loads(text, object_pairs_hook=_drop_documentation)
+        model = json.loads(text, object_pairs_hook=_drop_documentation)
+        # S3 has such parameters, and botocore reads the documentation of each.
+        for each in model.get("clientContextParams", {}).values():
+            each.setdefault("documentation", "")
+        return model
 
 
 def _find_file(path: str) -> Path | None:

@@ -13,6 +13,7 @@ from dl_magics import errors
 from dl_magics.aws import credentials
 from dl_magics.aws.error_rules.boto_exceptions import BOTO_EXCEPTIONS
 from dl_magics.aws.error_rules.error_codes import ERROR_CODES
+from dl_magics.aws.error_rules.instance_profiles import PROFILE_CODES
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -76,14 +77,15 @@ def _map_client_error(error: ClientError, profile: AwsProfile) -> errors.DLMagic
         "message": message,
         "action": action,
         "id": _instance_id(message),
+        "resource": _resource(message),
     }
     if code in _CLOCK.split() and (minutes := _minutes_off(error)) > _CLOCK_MINUTES:
         return errors.NoCredentials(
             f"The clock of this computer is wrong by {minutes:.0f} minutes ({code}).",
             fix="Correct its date and time, then run the cell again.",
         )
-    for rule in ERROR_CODES:
-        if rule.matches(code, call, message):
+    for rule in (*PROFILE_CODES, *ERROR_CODES):
+        if rule.matches(code, call, message, action):
             return rule.make_error(facts)
     if code in _EXPIRED.split():
         return errors.NoCredentials(
@@ -113,6 +115,11 @@ def _minutes_off(error: ClientError) -> float:
 def _action(operation: str, message: str) -> str:
     named = re.search(r"perform:? (\w+:\w+)", message)
     return named[1] if named else f"ec2:{operation}"
+
+
+def _resource(message: str) -> str:
+    named = re.search(r'on resource: "?(arn:[^\s"]+)', message)
+    return named[1] if named else "*"
 
 
 def _instance_id(message: str) -> str:

@@ -30,6 +30,7 @@ class LaunchRequest:
     user_data: bytes | str
     zone: str | None = None
     subnet: str | None = None
+    instance_profile: str | None = None
     spot: SpotOptions | None = None
 
 
@@ -120,6 +121,8 @@ def make_parameters(request: LaunchRequest) -> dict[str, Any]:
         parameters["TagSpecifications"].append(make_tags("spot-instances-request"))
     if request.subnet:
         parameters["SubnetId"] = request.subnet
+    if request.instance_profile:
+        parameters["IamInstanceProfile"] = {"Name": request.instance_profile}
     if request.zone:
         parameters["Placement"] = {"AvailabilityZone": request.zone}
     return parameters

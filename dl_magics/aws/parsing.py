@@ -86,7 +86,13 @@ def _instance(each: Mapping[str, Any], seen_at: float) -> Instance:
         # The console copies tags ("Launch more like this"), but not the token of our request.
         ours=bool(token := each.get("ClientToken")) and tags.get(f"{TAG}token") == token,
         token=token or "",
+        instance_profile=_name_of_profile(each),
     )
+
+
+def _name_of_profile(each: Mapping[str, Any]) -> str:
+    """Return the name of the instance profile of an instance, the last part of its ARN."""
+    return str(each.get("IamInstanceProfile", {}).get("Arn", "")).rpartition("/")[2]
 
 
 def _public_addresses(each: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

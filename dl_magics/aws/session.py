@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from threading import Lock
@@ -112,6 +112,15 @@ class AwsSession:
         finally:
             change_signal.note_change()
 
+    def open_client(self, service: str, config: Any) -> Any:
+        """Return a new client with settings of its own; its errors are those of boto3."""
+        with self._lock:
+            return self._create_client(service, None, config)
+
+    def convert_errors(self) -> AbstractContextManager[None]:
+        """Return a context that raises the errors of boto3 as those of dl_magics."""
+        return map_boto_errors(self.profile)
+
     @cached_property
     def account_id(self) -> str:
         """The id of the AWS account, twelve digits."""
@@ -187,16 +196,12 @@ class AwsSession:
         # Creating clients is not thread-safe in a boto3 session.
         with self._lock:
             if key not in self._clients:
-                self._clients[key] = self._create_client(*key)
+                self._clients[key] = self._create_client(service, region, _make_config(once=once))
             return self._clients[key]
 
-    def _create_client(self, service: str, region: str | None, once: bool) -> Any:
+    def _create_client(self, service: str, region: str | None, config: Any) -> Any:
         from botocore.config import Config
 
-        retries: Any = {"mode": "standard", "total_max_attempts": 1 if once else _ATTEMPTS}
-        config = Config(
-            connect_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS, retries=retries
-        )
         options: dict[str, Any] = {}
         if self._endpoint_url:
             # What the environment says of proxies and endpoints is for AWS, not for this one.
@@ -205,6 +210,13 @@ class AwsSession:
             options["endpoint_url"] = self._endpoint_url
         with map_boto_errors(self.profile):
             return self._boto_session.client(service, region_name=region, config=config, **options)
+
+
+def _make_config(*, once: bool) -> Any:
+    from botocore.config import Config
+
+    retries: Any = {"mode": "standard", "total_max_attempts": 1 if once else _ATTEMPTS}
+    return Config(connect_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS, retries=retries)
 
 
 def _unless(codes: tuple[str, ...], call: Callable[..., Any], parameters: dict[str, Any]) -> Any:

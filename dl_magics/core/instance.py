@@ -30,7 +30,8 @@ class Instance:
     is a volume, which a stop keeps. `boot_mode` is uefi, uefi-preferred or legacy-bios, "" if its
     image names none. `user` is the login user of its tag, "" if it has none. `ours` is true if
     dl_magics launched it, with the client token `token`, `answers` if SSH has just answered.
-    `spot_request` is the id of the request of a spot instance.
+    `spot_request` is the id of the request of a spot instance, `instance_profile` the name of that
+    which gives it a role of IAM, "" without one.
     `note` is a sentence on what else was changed for it.
     """
 
@@ -71,6 +72,7 @@ class Instance:
     ours: bool = False
     token: str = ""
     answers: bool = False
+    instance_profile: str = ""
     note: str = ""
 
     @property
@@ -146,7 +148,8 @@ class Instance:
         return f"{self.name}: {self.state}{where}{price}{ssh}{note}"
 
     def __repr__(self) -> str:
-        return f"{self} ({self.type}, {self.id})"
+        role = f", instance profile {self.instance_profile}" if self.instance_profile else ""
+        return f"{self} ({self.type}, {self.id}{role})"
 
     def _repr_html_(self) -> str:
         return table.format_html(repr(self), (), ())

@@ -24,23 +24,30 @@ class PracticeMagics(Magics):
     @argument(
         "what",
         nargs="?",
-        choices=("on", "off", "fault"),
-        help="switch it on or off, or inject a fault; default: show its state",
+        choices=("on", "off", "fault", "bucket"),
+        help="switch it on or off, inject a fault, or give it a bucket; default: show its state",
     )
-    @argument("name", nargs="?", help="name of the fault; without it the faults are listed")
+    @argument(
+        "name",
+        nargs="?",
+        help="name of the fault or bucket; without it the faults, or the buckets, are listed",
+    )
+    @argument("folder", nargs="?", help="folder of this computer whose files the bucket has")
     @argument("--times", type=int, default=1, help="number of requests that fail (%(default)s)")
     @argument("--seconds", help="duration of a fault that delays: 30, or 2m")
     @EXPLAIN
     @line_magic
     def practice(self, line: str) -> Notice | Script:
-        """Switch to the practice cloud, switch back, or inject a fault into it.
+        """Switch to the practice cloud, switch back, inject a fault, or give it a bucket of S3.
 
+        A bucket is a folder of this computer: the practice cloud reads its files, and changes none.
         It ends ten minutes after its last user; its instances are kept.
 
         ::
 
             %practice on
             %practice fault no-capacity --times 2
+            %practice bucket practice-photos data/pets
         """
         from dl_magics.actions.aws import practice
         from dl_magics.actions.aws.explain import reads
@@ -76,4 +83,8 @@ class PracticeMagics(Magics):
                 for name, effect in practice.list_faults().items()
             ]
             return Notice("\n".join(lines))
+        if args.what == "bucket" and args.name:
+            return Notice(practice.make_bucket(args.name, args.folder))
+        if args.what == "bucket":
+            return Notice("\n".join(practice.list_buckets()) or "It has no bucket.")
         return Notice(f"The practice cloud is {'on' if practice.is_on() else 'off'}.")

@@ -1,4 +1,4 @@
-"""The practice cloud: an EC2 API and SSH hosts on this computer. Only this package imports moto."""
+"""The practice cloud: EC2, S3 and SSH hosts on this computer. Only this package imports moto."""
 
 from dl_magics.practice.ec2.faults.table import FAULTS
 from dl_magics.practice.process import (
@@ -8,10 +8,11 @@ from dl_magics.practice.process import (
     start_cloud,
     stop_cloud,
 )
-from dl_magics.practice.profile import PracticeProfile, ensure_profile, has_ended
+from dl_magics.practice.profile import REGION, PracticeProfile, ensure_profile, has_ended
 
 __all__ = [
     "FAULTS",
+    "REGION",
     "PracticeCloud",
     "PracticeProfile",
     "ensure_profile",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from dl_magics import practice
 from dl_magics.actions.aws import context, selection
 from dl_magics.aws.profile import AwsProfile
-from dl_magics.errors import NotInstalled, WrongState
+from dl_magics.errors import BadData, BadSetting, NotInstalled, WrongState
+from dl_magics.practice.s3.buckets import is_bucket_name
 from dl_magics.store import paths
 from dl_magics.store.state import ProfileSettings, State
 
@@ -98,12 +100,50 @@ def list_faults() -> dict[str, str]:
 
 def inject_fault(name: str, *, times: int = 1, **aim: Any) -> None:
     """Inject a fault into the next `times` requests; raise WrongState if the cloud is off."""
-    running = practice.find_cloud(paths.data_folder(_FOLDER))
-    if running is None:
-        raise WrongState("The practice cloud is not running.", fix="%practice on")
-    running.inject_fault(name, times=times, **aim)
+    _find_running().inject_fault(name, times=times, **aim)
+
+
+def make_bucket(name: str, folder: str | None) -> str:
+    """Give the practice cloud a bucket with the files of a folder; return its address.
+
+    Raises WrongState if the cloud is off, BadSetting for a name that S3 does not allow, BadData
+    where there is no such folder.
+    """
+    running = _find_running()
+    if not is_bucket_name(name):
+        raise BadSetting(
+            f"{name!r} cannot be the name of a bucket.",
+            fix="3 to 63 lower-case letters, digits, dots and hyphens: "
+            "%practice bucket practice-photos data/pets",
+        )
+    path = Path(folder or "").expanduser().absolute()
+    if not folder or not path.is_dir():
+        raise BadData(
+            f"A bucket of the practice cloud needs a folder of this computer, got {folder!r}.",
+            fix=f"%practice bucket {name} data/pets",
+        )
+    selected = selection.read().profile
+    region = selected.region if is_practice(selected) else None
+    document = {"name": name, "folder": str(path), "region": region or practice.REGION}
+    running.send_command("bucket", document)
+    return f"s3://{name} has the files of {path}, in {document['region']}."
+
+
+def list_buckets() -> list[str]:
+    """Return the addresses of the buckets; raise WrongState if the practice cloud is off."""
+    if not is_on():
+        raise WrongState("The practice cloud is off.", fix="%practice on")
+    found = context.load(remembers=False).session.query("s3", "list_buckets")["Buckets"]
+    return [f"s3://{each['Name']}" for each in found]
 
 
 def is_practice(settings: ProfileSettings) -> bool:
     """Whether a profile is that of the practice cloud."""
     return settings.profile == "practice" and settings.config_file is not None
+
+
+def _find_running() -> practice.PracticeCloud:
+    running = practice.find_cloud(paths.data_folder(_FOLDER))
+    if running is None:
+        raise WrongState("The practice cloud is not running.", fix="%practice on")
+    return running

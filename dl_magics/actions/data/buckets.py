@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from dl_magics.actions.aws import context
 from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
 from dl_magics.data.s3 import address, fetch
+from dl_magics.data.s3.access import S3Access, make_config
 from dl_magics.remote_code import runner
 from dl_magics.ssh import blocking
 from dl_magics.store import paths
@@ -19,7 +21,8 @@ Say = Callable[[str], None]
 def provide_data(data: str, kernel: NotebookKernel | None, say: Say) -> str:
     """Return a folder with the photos of an address in S3, where the kernel is or here.
 
-    A folder is returned as it is. `say` gets what is read, line by line. Raises BadData,
+    An instance reads them with its role: no key is sent to it. Here they are read with the selected
+    profile. A folder is returned as it is. `say` gets what is read, line by line. Raises BadData,
     NotAllowed, NoCredentials or another DLMagicsError where the bucket cannot be read.
     """
     if not address.is_address(data):
@@ -47,13 +50,20 @@ def _call(
     kernel: NotebookKernel | None, function: Callable[..., dict[str, Any]], data: str
 ) -> Mapping[str, Any]:
     if not kernel:
-        return function(data, str(paths.data_folder("s3")))
+        return function(data, str(paths.data_folder("s3")), access=_open_access())
+    host = kernel.host
     return blocking.wait_for(
         runner.run(
-            kernel.host.resolve_target(),
+            host.resolve_target(),
             kernel.python,
             function,
-            {"data": data},
+            {"data": data, "instance": host.alias if host.is_instance else ""},
             activate=kernel.activate,
         )
     )
+
+
+def _open_access() -> S3Access:
+    session = context.load(remembers=False).session
+    client = session.open_client("s3", make_config())
+    return S3Access(client, f"Profile '{session.profile.name}'", session.convert_errors)

@@ -219,7 +219,7 @@ ERROR_CODES = (
     ),
     ErrorRule(
         "InvalidClientTokenId AuthFailure SignatureDoesNotMatch UnrecognizedClientException "
-        "InvalidSignatureException",
+        "InvalidSignatureException InvalidAccessKeyId InvalidToken",
         errors.NoCredentials,
         "AWS rejected the access keys of profile '{profile}' ({code}).",
         "In a terminal: aws configure --profile {profile}",

@@ -13,7 +13,7 @@ class ErrorRule:
     """Error codes of AWS, or names of botocore's exceptions, and the error to raise for them.
 
     `happened` and `fix` are formatted with the facts of the error. `words` must be in the message,
-    and the operation one of `calls`, if they are given.
+    and the operation one of `calls`, if they are given; `action` is that which AWS denies.
     """
 
     names: str
@@ -22,11 +22,13 @@ class ErrorRule:
     fix: str
     words: str = ""
     calls: str = ""
+    action: str = ""
 
-    def matches(self, code: str, call: str, message: str) -> bool:
+    def matches(self, code: str, call: str, message: str, action: str = "") -> bool:
         """Whether an error of AWS is of this rule."""
         return (
-            code in self.names.split()
+            self.action in ("", action)
+            and code in self.names.split()
             and self.words.lower() in message.lower()
             and (not self.calls or call in self.calls.split())
         )

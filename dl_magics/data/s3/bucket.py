@@ -1,45 +1,32 @@
-"""A bucket of S3, with the credentials that boto3 finds: on an instance, those of its role."""
+"""A bucket of S3: its objects are listed and read."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
-from typing import Any
 
+from dl_magics.data.s3 import refusals
+from dl_magics.data.s3.access import S3Access
 from dl_magics.data.s3.address import S3Address
 from dl_magics.data.s3.index import S3Object
-from dl_magics.errors import (
-    BadData,
-    CloudRefused,
-    NoAnswer,
-    NoCredentials,
-    NotAllowed,
-    NotInstalled,
-    TooManyRequests,
-)
+from dl_magics.errors import NoAnswer
 from dl_magics.store import atomic
 
-CONNECTIONS = 16
-_ATTEMPTS = 6
 _TRIES_OF_A_BODY = 4
 _CHUNK = 2**20
-_THROTTLED = ("SlowDown", "503", "ServiceUnavailable", "RequestLimitExceeded", "Throttling")
 _GONE = ("NoSuchKey", "404")
-_ROLE = (
-    "The role of the instance, or your user, needs s3:ListBucket on the bucket and s3:GetObject on "
-    "what is in it: docs/howto/s3.md has the policy and the command."
-)
+_MOST_FOLDERS = 100
 
 
 class Bucket:
     """Lists and reads the objects below a prefix; it may be used by several threads."""
 
-    def __init__(self, address: S3Address) -> None:
+    def __init__(self, address: S3Address, access: S3Access) -> None:
         self._address = address
-        self._client = _make_client()
+        self._access = access
+        self._client = access.client
 
     def list_objects(self) -> Iterator[S3Object]:
         """Yield all objects, page by page.
@@ -56,6 +43,19 @@ class Bucket:
             for page in pages.paginate(Bucket=self._address.bucket, Prefix=self._address.prefix):
                 for each in page.get("Contents", ()):
                     yield S3Object(each["Key"], each["ETag"], each["Size"])
+
+    def list_folders_beside(self) -> list[S3Address]:
+        """Return the folders that are where that of the address should be; raise as above."""
+        above = self._address.prefix.rstrip("/").rpartition("/")[0]
+        with self._convert_errors():
+            page = self._client.list_objects_v2(
+                Bucket=self._address.bucket,
+                Prefix=f"{above}/" if above else "",
+                Delimiter="/",
+                MaxKeys=_MOST_FOLDERS,
+            )
+        found = (each["Prefix"] for each in page.get("CommonPrefixes", ()))
+        return [S3Address(self._address.bucket, prefix) for prefix in found]
 
     def read_object(self, key: str, path: Path) -> tuple[str, int] | None:
         """Write an object into a file, all of it or nothing; return its ETag and size.
@@ -97,41 +97,21 @@ class Bucket:
 
     @contextmanager
     def _convert_errors(self) -> Iterator[None]:
-        from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+        """Raise what S3 refuses of the bucket in its own words, all else as its reader would."""
+        from botocore.exceptions import ClientError
 
         try:
-            yield
-        except NoCredentialsError as error:
-            raise NoCredentials(
-                f"There are no AWS credentials to read {self._address} with.", fix=_ROLE
-            ) from error
+            with self._access.convert_errors():
+                try:
+                    yield
+                except ClientError as error:
+                    if explained := refusals.explain_refusal(
+                        self._address, self._access.reader, error.operation_name, error.response
+                    ):
+                        raise explained from error
+                    raise
         except ClientError as error:
-            raise self._explain(error.response["Error"]) from error
-        except BotoCoreError as error:
-            raise NoAnswer(
-                f"{self._address} cannot be read: {error}",
-                fix="Check the connection, then run the cell again: what was read is kept.",
-            ) from error
-
-    def _explain(self, refused: Any) -> Exception:
-        code = str(refused.get("Code", ""))
-        if code in ("NoSuchBucket", "InvalidBucketName"):
-            return BadData(
-                f"There is no bucket {self._address.bucket!r}.", fix="aws s3 ls lists yours."
-            )
-        if code in ("AccessDenied", "403", "AllAccessDisabled"):
-            return NotAllowed(f"AWS does not allow to read {self._address}.", fix=_ROLE)
-        if code in ("InvalidAccessKeyId", "ExpiredToken", "SignatureDoesNotMatch", "InvalidToken"):
-            return NoCredentials(f"AWS refuses the credentials for {self._address}.", fix=_ROLE)
-        if code in _THROTTLED:
-            return TooManyRequests(
-                f"S3 still throttles the requests for {self._address} ({code}).",
-                fix="Run the cell again in some minutes: what was read is kept.",
-            )
-        return CloudRefused(
-            f"S3 refuses {self._address}: {code} {refused.get('Message', '')}".rstrip(),
-            fix=f"aws s3 ls {self._address}/ shows whether it can be read.",
-        )
+            raise refusals.explain_unknown(self._address, error.response) from error
 
 
 def _require_whole(size: int, length: int) -> None:
@@ -139,34 +119,3 @@ def _require_whole(size: int, length: int) -> None:
 
     if size != length:
         raise IncompleteReadError(actual_bytes=size, expected_bytes=length)
-
-
-@cache
-def _make_loader() -> Any:
-    """Return what reads the API models of boto3: it keeps them, as each takes half a second."""
-    from botocore.loaders import create_loader
-
-    return create_loader()
-
-
-def _make_client() -> Any:
-    try:
-        import boto3
-        import botocore.session
-        from botocore.config import Config
-    except ImportError as error:
-        raise NotInstalled(
-            "Photos in S3 are read with boto3, which is not installed here.",
-            fix="On the instance: %gpu pip install boto3",
-        ) from error
-    session = botocore.session.Session()
-    session.register_component("data_loader", _make_loader())
-    return boto3.session.Session(botocore_session=session).client(
-        "s3",
-        config=Config(
-            connect_timeout=5,
-            read_timeout=30,
-            max_pool_connections=CONNECTIONS,
-            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-        ),
-    )

@@ -1,6 +1,7 @@
 """Bring the photos of a bucket into a folder of this computer, and keep it as the bucket is.
 
-The functions are called on a host by remote_code: their arguments and results are JSON values.
+The functions are called on a host by remote_code: their arguments and results are JSON values. On
+this computer they get the access of the selected profile.
 """
 
 from __future__ import annotations
@@ -10,28 +11,35 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from dl_magics.data.s3.access import CONNECTIONS, S3Access, open_access
 from dl_magics.data.s3.address import S3Address, parse_address
-from dl_magics.data.s3.bucket import CONNECTIONS, Bucket
+from dl_magics.data.s3.bucket import Bucket
 from dl_magics.data.s3.index import Missing, ObjectIndex
 from dl_magics.errors import BadData, DiskFull
 from dl_magics.store import private
+from dl_magics.text import escape_controls
 
 _HOST_HOME = "~/.dl_magics/s3"
 _PHOTOS = "photos"
 _AT_ONCE = 256
+_MOST_NAMED = 5
 # A full disk stops more than a run.
 _LEFT_FREE = 2 * 10**9
 
 
-def list_photos(data: str, home: str = "") -> dict[str, Any]:
+def list_photos(
+    data: str, home: str = "", instance: str = "", access: S3Access | None = None
+) -> dict[str, Any]:
     """Compare the folder of an address with what its bucket lists; files that are gone are deleted.
 
     Returns {"path", "photos", "bytes", "missing", "left_out"}: the folder, how many photos the
     bucket has, how many are to be read, and some of the keys that cannot be files, with the reason.
-    `home` contains the folders; "" is that of a host.
+    `home` contains the folders; "" is that of a host. On an EC2 instance `instance` is its id:
+    then its role reads the bucket.
 
     Raises
     ------
@@ -42,19 +50,16 @@ def list_photos(data: str, home: str = "") -> dict[str, Any]:
     """
     address = parse_address(data)
     folder = _folder(address, home)
+    bucket = Bucket(address, access or open_access(instance))
     with ObjectIndex.open(folder) as index:
-        left_out = index.replace_listing(address.prefix, Bucket(address).list_objects())
+        left_out = index.replace_listing(address.prefix, bucket.list_objects())
         for name in index.take_gone():
             _remove(folder / _PHOTOS, name)
         index.forget_lost(folder / _PHOTOS)
         photos, size = index.count()
         missing, missing_size = index.count_missing()
     if not photos:
-        some = "".join(f" {key!r}: {why}." for key, why in left_out.items())
-        raise BadData(
-            f"{address} has no photos.{some}",
-            fix=f"aws s3 ls {address}/ shows what it has: one folder per class.",
-        )
+        raise _make_empty_error(address, bucket, left_out)
     _require_space(address, folder, missing_size)
     return {
         "path": str(private.ensure_folder(folder / _PHOTOS)),
@@ -65,14 +70,21 @@ def list_photos(data: str, home: str = "") -> dict[str, Any]:
     }
 
 
-def read_photos(data: str, home: str = "", seconds: float = 10.0) -> dict[str, Any]:
+def read_photos(
+    data: str,
+    home: str = "",
+    instance: str = "",
+    access: S3Access | None = None,
+    seconds: float = 10.0,
+) -> dict[str, Any]:
     """Read photos that `list_photos` found missing, for some seconds; return {"missing": number}.
 
     It is called until none is missing. What was read stays, however a call ends.
     """
     address = parse_address(data)
     folder = _folder(address, home)
-    bucket, end = Bucket(address), time.monotonic() + seconds
+    bucket = Bucket(address, access or open_access(instance))
+    end = time.monotonic() + seconds
     with ObjectIndex.open(folder) as index, ThreadPoolExecutor(CONNECTIONS) as pool:
         while missing := index.list_missing(_AT_ONCE):
             index.note_stored(pool.map(_reader(bucket, folder / _PHOTOS), missing))
@@ -105,6 +117,18 @@ def _folder(address: S3Address, home: str) -> Path:
     top = Path(home or _HOST_HOME).expanduser()
     private.ensure_folder(top.parent)
     return private.ensure_folder(private.ensure_folder(top) / address.folder_name)
+
+
+def _make_empty_error(address: S3Address, bucket: Bucket, left_out: dict[str, str]) -> BadData:
+    some = "".join(f" {escape_controls(key)}: {why}." for key, why in left_out.items())
+    beside = {str(each): each for each in bucket.list_folders_beside()}
+    near = get_close_matches(str(address), beside, n=1)
+    fix = f"aws s3 ls {address}/ shows what it has: one folder per class."
+    if near and str(address) not in beside:
+        fix = f"Did you mean {escape_controls(near[0])}?"
+    elif beside and str(address) not in beside:
+        fix = f"There are: {escape_controls(', '.join(list(beside)[:_MOST_NAMED]))}"
+    return BadData(f"{address} has no photos.{some}", fix=fix)
 
 
 def _require_space(address: S3Address, folder: Path, needed: int) -> None:

@@ -31,6 +31,9 @@ class LaunchMagics(Magics):
     @argument("--disk", type=int, help="disk size in GiB (100)")
     @argument("--zone", help="availability zone, us-east-1b; default: AWS selects one")
     @argument("--subnet", help="subnet of a VPC, subnet-…; default: a default one")
+    @argument(
+        "--instance-profile", help="instance profile that gives it a role of IAM, to read S3 with"
+    )
     @ALLOW_FROM
     @argument("--idle", help="stop it after so long without work; default: that of %%idle_timeout")
     @MAX_DURATION
@@ -50,6 +53,9 @@ class LaunchMagics(Magics):
         With --spot AWS may stop it, two minutes after a notice at which a run saves a checkpoint.
         Its disk is kept, and AWS starts it again when it has capacity: %finetune --resume goes on.
 
+        With --instance-profile all programs on it have the role of that profile, which you made
+        before: so they read S3 without any key. It stays while the instance is stopped.
+
         With --count it launches several, NAME-1, NAME-2 and so on, each with a guard, and asks once
         for all of them: with `workers = "NAME"` %%finetune computes on them together.
 
@@ -59,6 +65,7 @@ class LaunchMagics(Magics):
             %aws_launch g4dn.xlarge --count 4 --name crew
             %aws_launch t2.micro --name small --disk 60 --idle 10 --until 23:00 -y
             %aws_launch g4dn.xlarge --spot --max-price 0.30
+            %aws_launch g4dn.xlarge --instance-profile photos-reader
         """
         from dl_magics.actions.aws import account, context, price_list
         from dl_magics.actions.aws.explain import reads
@@ -79,8 +86,9 @@ class LaunchMagics(Magics):
             current = account.allow_from(current, args.allow_from, store=store)
         if args.count is not None and args.count != 1:
             return self._launch_crew(current, args, spot)
-        found = pending.resume(current, args.name, args.type, spot=args.spot, store=store)
-        found = found or launch.find_existing(current, args.name, args.type, spot=args.spot)
+        asked = {"spot": args.spot, "instance_profile": args.instance_profile}
+        found = pending.resume(current, args.name, args.type, **asked, store=store)
+        found = found or launch.find_existing(current, args.name, args.type, **asked)
         if isinstance(found, Instance):
             if args.explain:
                 return explain.resume_script(current, found)
@@ -97,6 +105,7 @@ class LaunchMagics(Magics):
             zone=args.zone,
             subnet=args.subnet,
             limits=LimitOptions(idle=args.idle, max_duration=args.max_duration, until=args.until),
+            instance_profile=args.instance_profile,
             spot=spot,
         )
         if args.explain:
@@ -116,6 +125,7 @@ class LaunchMagics(Magics):
             args.name,
             args.count,
             spot=spot,
+            instance_profile=args.instance_profile,
             store=not (args.dry_run or args.explain),
             image=args.image,
             user=args.user,

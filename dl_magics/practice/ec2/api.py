@@ -27,11 +27,11 @@ from dl_magics.practice.ec2.sessions import StsSessions
 from dl_magics.practice.ec2.signature import AccessKey
 from dl_magics.practice.ec2.spot.answers import SpotAnswers
 from dl_magics.practice.ec2.spot.interruptions import Interruptions
-from dl_magics.practice.ec2.spot.requests import SpotRequest
 from dl_magics.practice.ec2.spot.rules import is_spot_launch
 from dl_magics.practice.ec2.state import Ec2State
 from dl_magics.practice.hosts import console
 from dl_magics.practice.hosts.hosts import Hosts
+from dl_magics.practice.iam.roles import InstanceRoles
 
 TICK_SECONDS = 0.05
 LISTS = {"DescribeInstances": "reservationSet", "DescribeVolumes": "volumeSet"}
@@ -91,7 +91,8 @@ class Ec2Api:
         self._spot = SpotAnswers(self.state.extra, requests, self._interruptions)
         self._events = Events(self.state, self.hosts, self.lifecycle, self._interruptions)
         self._alarms = Alarms(self.state, self.hosts, self.lifecycle, alarm_minute)
-        self._sessions = StsSessions(key, self.state.extra.setdefault("access_keys", {}))
+        self.sessions = StsSessions(key, self.state.extra.setdefault("access_keys", {}))
+        self.roles = InstanceRoles(self.state, self.sessions)
         self._tokens: dict[str, tuple[dict[str, str], ApiResponse]]
         self._tokens = self.state.extra.setdefault("tokens", {})
         self._cached: dict[tuple[str, bytes], ApiResponse] = {}
@@ -99,14 +100,14 @@ class Ec2Api:
 
     def handle_call(self, call: ApiCall) -> ApiResponse:
         """Return the response to one call, or raise ApiError."""
-        self._sessions.verify_call(call)
+        key = self.sessions.verify_call(call)
         call.environ["HTTP_X_MOTO_ACCOUNT_ID"] = self.state.account
         if fault := self.faults.take_for_call(call):
             return fault.respond(call)
         with self._lock:
             self._apply_due_changes()
             try:
-                return self._answer(call)
+                return self.roles.answer(call, key) or self._answer(call)
             except ServiceException as error:
                 raise ApiError(error.code, error.message) from error
             finally:
@@ -152,13 +153,14 @@ class Ec2Api:
         if call.service == "monitoring":
             return self._alarms.handle_call(call)
         if call.service == "sts":
-            return self._sessions.issue(call.forward_to(self.state.app))
+            return self.sessions.issue(call.forward_to(self.state.app))
         if call.is_read_only:
             return self._answer_cached(call)
         answer = call.forward_to(self.state.app)
         # Spot requests and fleets launch instances, too.
         self.lifecycle.adopt_new_instances()
-        self._adopt_requests(call.region)
+        ec2 = self.state.region_backend(call.region)
+        self.lifecycle.spot_requests.adopt(call.region, ec2)
         return answer
 
     def _answer_cached(self, call: ApiCall) -> ApiResponse:
@@ -224,22 +226,6 @@ class Ec2Api:
         changes = [each.apply_due_changes() for each in changing]
         if any(changes):
             self._changed()
-
-    def _adopt_requests(self, region: str) -> None:
-        """Enter the requests of RequestSpotInstances, which moto has fulfilled."""
-        requests = self.lifecycle.spot_requests
-        for id_, made in self.state.region_backend(region).spot_instance_requests.items():
-            if requests.find(id_) is None:
-                requests.enter(
-                    SpotRequest(
-                        id=id_,
-                        region=region,
-                        instance_id=made.instance_id,
-                        persistent=made.type == "persistent",
-                        behavior=made.instance_interruption_behaviour,
-                        max_price=float(made.price) if made.price else None,
-                    )
-                )
 
     def _on_guest_request(self, instance_id: str, word: str) -> None:
         with self._lock:

@@ -87,8 +87,10 @@ class ApiCall:
         )
 
     @property
-    def protocol(self) -> Literal["ec2", "query", "json", "cbor"]:
+    def protocol(self) -> Literal["ec2", "query", "json", "cbor", "s3"]:
         """The protocol of the service, in which errors are reported."""
+        if self.service == "s3":
+            return "s3"
         if "HTTP_X_AMZ_TARGET" in self.environ:
             return "json"
         if RPC_PATH.fullmatch(self.environ["PATH_INFO"]):
@@ -136,12 +138,15 @@ class ApiCall:
 
 
 class ApiError(Exception):
-    """An AWS error: its code, its message, its HTTP status."""
+    """An AWS error: its code, its message, its HTTP status and headers."""
 
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
+    def __init__(
+        self, code: str, message: str, status: int = 400, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.status = status
+        self.headers = headers
 
     def to_response(self, call: ApiCall) -> ApiResponse:
         """Return the error in the format of the called service."""
@@ -151,13 +156,20 @@ class ApiError(Exception):
         if call.protocol == "cbor":
             body = encode_cbor_texts({"__type": self.code, "message": str(self)})
             return ApiResponse(body, self.status, "application/cbor", RPC_HEADERS)
-        if call.protocol == "ec2":
+        if call.protocol == "s3":
+            path = html.escape(
+                call.environ["PATH_INFO"].encode("latin1").decode("utf-8", "replace")
+            )
+            text = f"<Error><Code>{code}</Code><Message>{message}</Message>"
+            text += f"<Resource>{path}</Resource><RequestId>practice</RequestId></Error>"
+        elif call.protocol == "ec2":
             error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
             text = f"<Response><Errors>{error}</Errors><RequestID>p</RequestID></Response>"
         else:
             error = f"<Type>Sender</Type><Code>{code}</Code><Message>{message}</Message>"
             text = f"<ErrorResponse><Error>{error}</Error><RequestId>p</RequestId></ErrorResponse>"
-        return ApiResponse(f'<?xml version="1.0" encoding="UTF-8"?>{text}'.encode(), self.status)
+        body = f'<?xml version="1.0" encoding="UTF-8"?>{text}'.encode()
+        return ApiResponse(body, self.status, headers=self.headers)
 
 
 def read_body(environ: WSGIEnvironment) -> bytes:
@@ -197,3 +209,10 @@ def ec2_response(action: str, inner: str) -> ApiResponse:
     """Return a response of EC2's query protocol; `inner` is XML."""
     body = f'<{action}Response xmlns="{NAMESPACE}"><requestId>practice</requestId>{inner}'
     return ApiResponse(f"{body}</{action}Response>".encode())
+
+
+def query_response(action: str, inner: str) -> ApiResponse:
+    """Return a response of the query protocol of IAM and STS; `inner` is XML."""
+    result = f"<{action}Result>{inner}</{action}Result>"
+    metadata = "<ResponseMetadata><RequestId>practice</RequestId></ResponseMetadata>"
+    return ApiResponse(f"<{action}Response>{result}{metadata}</{action}Response>".encode())

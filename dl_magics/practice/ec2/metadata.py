@@ -20,6 +20,7 @@ from dl_magics.practice.ec2.spot.interruptions import NOTICES, REBALANCE
 from dl_magics.practice.hosts.spec import read_user_data
 
 PATH = "/_practice/metadata/"
+ROLE = "meta-data/iam/"
 PLAIN, BINARY = "text/plain", "application/octet-stream"
 TTL_HEADER = "X-aws-ec2-metadata-token-ttl-seconds"
 LONGEST_TTL = 21_600
@@ -65,9 +66,13 @@ class MetadataService:
 
     def _find_item(self, instance_id: str, item: str) -> ApiResponse:
         instance = self._api.state.find_instance(instance_id)
-        if instance is None or item not in ITEMS:
+        if instance is None:
             return NOT_FOUND
-        fact = ITEMS[item](instance, self._api.state.extra)
+        fact: str | bytes | None = None
+        if item.startswith(ROLE):
+            fact = self._api.roles.describe_item(instance, item.removeprefix(ROLE))
+        elif item in ITEMS:
+            fact = ITEMS[item](instance, self._api.state.extra)
         if fact is None:
             return NOT_FOUND
         content, kind = (fact.encode(), PLAIN) if isinstance(fact, str) else (fact, BINARY)

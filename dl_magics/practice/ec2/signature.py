@@ -15,8 +15,9 @@ from wsgiref.types import WSGIEnvironment
 from dl_magics.practice.ec2.http import AUTHORIZATION, ApiCall, raise_api_error
 
 TIME_FORMAT = "%Y%m%dT%H%M%SZ"
-MINUTES = {"ec2": 15}
+MINUTES = {"ec2": 15, "s3": 15}
 OTHER_MINUTES = 5
+UNSIGNED = "UNSIGNED-PAYLOAD"
 
 INVALID_KEY = "The security token included in the request is invalid."
 INVALID_SIGNATURE = (
@@ -30,21 +31,44 @@ REFUSALS = {
         "ec2": ("MissingParameter", "The request must contain the parameter AWSAccessKeyId", 400),
         "query": ("MissingAuthenticationToken", "Request is missing Authentication Token", 403),
         "json": ("MissingAuthenticationTokenException", "Missing Authentication Token", 400),
+        "s3": ("AccessDenied", "Access Denied", 403),
     },
     "unknown key": {
         "ec2": NOT_VALIDATED,
         "query": ("InvalidClientTokenId", INVALID_KEY, 403),
         "json": ("UnrecognizedClientException", INVALID_KEY, 400),
+        "s3": (
+            "InvalidAccessKeyId",
+            "The AWS Access Key Id you provided does not exist in our records.",
+            403,
+        ),
+    },
+    "other token": {
+        "ec2": NOT_VALIDATED,
+        "query": ("InvalidClientTokenId", INVALID_KEY, 403),
+        "json": ("UnrecognizedClientException", INVALID_KEY, 400),
+        "s3": ("InvalidToken", "The provided token is malformed or otherwise invalid.", 400),
     },
     "other signature": {
         "ec2": NOT_VALIDATED,
         "query": ("SignatureDoesNotMatch", INVALID_SIGNATURE, 403),
         "json": ("InvalidSignatureException", INVALID_SIGNATURE, 400),
+        "s3": (
+            "SignatureDoesNotMatch",
+            "The request signature we calculated does not match the signature you provided. Check "
+            "your key and signing method.",
+            403,
+        ),
     },
     "other time": {
         "ec2": ("RequestExpired", "Request has expired.", 400),
         "query": ("SignatureDoesNotMatch", "Signature {why}", 403),
         "json": ("InvalidSignatureException", "Signature {why}", 400),
+        "s3": (
+            "RequestTimeTooSkewed",
+            "The difference between the request time and the current time is too large.",
+            403,
+        ),
     },
     "expired key": {
         "ec2": ("RequestExpired", "Request has expired.", 400),
@@ -54,33 +78,40 @@ REFUSALS = {
             "The security token included in the request is expired",
             400,
         ),
+        "s3": ("ExpiredToken", "The provided token has expired.", 400),
     },
 }
 
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """An access key; a temporary one has a session token and expires."""
+    """An access key; a temporary one has a session token and expires.
+
+    That of a role has its name, and that of its session: the id of an instance.
+    """
 
     id: str
     secret: str = field(repr=False)
     token: str = field(default="", repr=False)
     expires: float = inf
+    role: str = ""
+    session: str = ""
 
 
-def verify(call: ApiCall, key: AccessKey | None) -> None:
-    """Raise ApiError unless the call was signed with this key, just now and all of it."""
+def verify(call: ApiCall, key: AccessKey | None) -> AccessKey:
+    """Return the key; raise ApiError unless it signed the call, just now and all of it."""
     environ = call.environ
     header = environ.get("HTTP_AUTHORIZATION", "")
     if not header:
         _refuse(call, "unsigned")
     given = AUTHORIZATION.fullmatch(header)
     if not given:
-        raise_api_error("IncompleteSignature", "The Authorization header is not complete.")
+        code = "AuthorizationHeaderMalformed" if call.service == "s3" else "IncompleteSignature"
+        raise_api_error(code, "The Authorization header is not complete.")
     if key is None:
         _refuse(call, "unknown key")
     if not _is_equal(_header(environ, "x-amz-security-token"), key.token):
-        _refuse(call, "unknown key")
+        _refuse(call, "other token")
     signed = given["headers"].split(";")
     sent_at = _header(environ, "x-amz-date")
     if not _must_be_signed(environ) <= set(signed) or not sent_at.startswith(given["day"]):
@@ -92,6 +123,7 @@ def verify(call: ApiCall, key: AccessKey | None) -> None:
     _check_time(call, sent_at)
     if key.expires < time.time():
         _refuse(call, "expired key")
+    return key
 
 
 def _is_equal(given: str, expected: str) -> bool:
@@ -119,14 +151,29 @@ def _canonical_request(call: ApiCall, signed: list[str]) -> str:
     return "\n".join(
         [
             environ["REQUEST_METHOD"],
-            quote(environ["PATH_INFO"], safe="/-_.~"),
+            # WSGI has the bytes of a path as Latin-1.
+            quote(environ["PATH_INFO"].encode("latin1"), safe="/-_.~"),
             "&".join(f"{name}={value}" for name, value in query),
             *(f"{name}:{_header(environ, name)}" for name in signed),
             "",
             ";".join(signed),
-            hashlib.sha256(call.body).hexdigest(),
+            _hash_body(call),
         ]
     )
+
+
+def _hash_body(call: ApiCall) -> str:
+    """Return the hash that was signed; S3 allows to send a body without one."""
+    given = _header(call.environ, "x-amz-content-sha256")
+    digest = hashlib.sha256(call.body).hexdigest()
+    if call.service != "s3" or given == UNSIGNED:
+        return given if call.service == "s3" else digest
+    if given != digest:
+        raise_api_error(
+            "XAmzContentSHA256Mismatch",
+            "The provided 'x-amz-content-sha256' header does not match what was computed.",
+        )
+    return digest
 
 
 def _sign(secret: str, sent_at: str, scope: str, canonical: str) -> str:

@@ -1,10 +1,12 @@
-"""The WSGI application: AWS APIs, instance metadata, and the control commands."""
+"""The WSGI application: AWS APIs, S3, instance metadata, and the control commands."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
+from pathlib import Path
 from threading import Lock
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -24,6 +26,9 @@ from dl_magics.practice.ec2.http import (
 )
 from dl_magics.practice.ec2.metadata import MetadataService
 from dl_magics.practice.last_use import LastUse
+from dl_magics.practice.s3.buckets import Bucket, Buckets
+from dl_magics.practice.s3.requests import S3Request, is_for_s3
+from dl_magics.practice.s3.service import ObjectResponse, S3Service
 
 CONTROL = "/_practice/"
 # A browser sends these, an AWS SDK and our commands never do.
@@ -53,16 +58,18 @@ class PracticeApp:
         self._api = api
         self._last_use = last_use
         self._metadata = MetadataService(api)
+        self._buckets = Buckets(api.state.extra)
+        self._s3 = S3Service(self._buckets, api.sessions, api.roles, api.faults)
         self._secret = secret
         self._end = end
         self._nonces: set[str] = set()
         self._lock = Lock()
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Respond to one request."""
         return self._answer(environ).to_wsgi(start_response)
 
-    def _answer(self, environ: WSGIEnvironment) -> ApiResponse:
+    def _answer(self, environ: WSGIEnvironment) -> ApiResponse | ObjectResponse:
         if not _is_meant_for_us(environ):
             return FORBIDDEN
         path = environ["PATH_INFO"]
@@ -70,6 +77,9 @@ class PracticeApp:
             return self._metadata.respond(environ)
         if path.startswith(CONTROL):
             return self._control(environ, path.removeprefix(CONTROL))
+        if is_for_s3(environ) or self._buckets.find(path.split("/")[1]):
+            self._last_use.note_request()
+            return self._s3.respond(S3Request.from_environ(environ))
         # moto has other paths of its own.
         if path != "/" and not RPC_PATH.fullmatch(path):
             return NOT_FOUND
@@ -91,6 +101,8 @@ class PracticeApp:
             self._last_use.add_user(int(json.loads(body)["pid"]))
         elif command == "fault":
             self._api.inject_fault(_fault(json.loads(body)))
+        elif command == "bucket":
+            self._put_bucket(**json.loads(body))
         elif command == "clear-faults":
             self._api.faults.clear()
         elif command == "stop":
@@ -98,6 +110,10 @@ class PracticeApp:
         response = json_response({})
         shown = (proof.PROOF_HEADER, exchange.prove_response(response.body))
         return replace(response, headers=(shown,))
+
+    def _put_bucket(self, name: str, folder: str, region: str) -> None:
+        self._buckets.put(Bucket(name, Path(folder), region, time.time()))
+        self._api.state.save()
 
     def _use_up(self, nonce: str) -> bool:
         """Return whether a nonce is used for the first time: a recorded command does nothing."""

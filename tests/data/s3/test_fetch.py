@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dl_magics.data.s3 import bucket, fetch
+from dl_magics.data.s3 import access, fetch
 from dl_magics.errors import (
     BadData,
     DiskFull,
@@ -109,7 +109,7 @@ def test_throttled_requests_are_repeated(s3, pets, tmp_path, where):
 
 
 def test_requests_that_stay_throttled_are_refused_in_two_lines(s3, pets, tmp_path, monkeypatch):
-    monkeypatch.setattr(bucket, "_ATTEMPTS", 1)
+    monkeypatch.setattr(access, "_ATTEMPTS", 1)
     s3.refuse[f"/{bucket_of(pets)}"] = "SlowDown", 99
 
     with pytest.raises(TooManyRequests) as caught:
@@ -207,12 +207,30 @@ def test_classes_that_differ_only_in_case_are_refused_with_both_names(s3, tmp_pa
         fetch.list_photos("s3://two-spellings", str(tmp_path))
 
 
-@pytest.mark.parametrize("address", ["s3://no-such-bucket-here/x", "s3://{bucket}/nothing"])
-def test_a_missing_bucket_or_an_empty_prefix_says_how_to_look(pets, tmp_path, address):
-    with pytest.raises(BadData) as caught:
-        fetch.list_photos(address.format(bucket=bucket_of(pets)), str(tmp_path))
+def test_a_missing_bucket_says_how_to_look(s3, tmp_path):
+    with pytest.raises(BadData, match="no-such-bucket-here") as caught:
+        fetch.list_photos("s3://no-such-bucket-here/x", str(tmp_path))
 
     assert "aws s3 ls" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("prefix", "fix"),
+    [
+        ("photo", "Did you mean s3://{bucket}/photos?"),
+        ("photos/cat", "Did you mean s3://{bucket}/photos/cats?"),
+        ("photos/x", "There are: s3://{bucket}/photos/cats, s3://{bucket}/photos/dogs"),
+        ("other", "There are: s3://{bucket}/photos"),
+        ("a/b", "aws s3 ls s3://{bucket}/a/b/ shows what it has: one folder per class."),
+    ],
+)
+def test_an_address_without_photos_names_the_folders_beside_it(pets, tmp_path, prefix, fix):
+    bucket = bucket_of(pets)
+
+    with pytest.raises(BadData, match="has no photos") as caught:
+        fetch.list_photos(f"s3://{bucket}/{prefix}", str(tmp_path))
+
+    assert caught.value.fix == fix.format(bucket=bucket)
 
 
 def test_more_photos_than_the_disk_has_room_for_are_refused_before_any_is_read(
@@ -227,22 +245,19 @@ def test_more_photos_than_the_disk_has_room_for_are_refused_before_any_is_read(
     assert s3.read == []
 
 
-def test_without_credentials_the_role_of_the_instance_is_named(pets, tmp_path, monkeypatch):
+def test_an_instance_without_a_role_is_told_how_to_get_one(pets, tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    with pytest.raises(NoCredentials, match="i-0a1b2c3d has no IAM role") as caught:
+        fetch.list_photos(pets, str(tmp_path), "i-0a1b2c3d")
+
+    assert "associate-iam-instance-profile --instance-id i-0a1b2c3d" in caught.value.fix
+    assert "--instance-profile NAME" in caught.value.fix
+
+
+def test_a_host_that_is_no_instance_reads_with_what_boto3_finds_there(pets, tmp_path, monkeypatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
-    with pytest.raises(NoCredentials) as caught:
+    with pytest.raises(NoCredentials, match="on this host"):
         fetch.list_photos(pets, str(tmp_path))
-
-    assert "role of the instance" in caught.value.fix
-
-
-def test_on_an_instance_the_credentials_are_those_of_its_role(s3, pets, tmp_path, monkeypatch):
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED", raising=False)
-    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", s3.url)
-
-    folder, _ = read(pets, tmp_path)
-
-    assert contents(folder) == PETS

@@ -117,6 +117,10 @@ def practice_script(what: str | None, name: str | None) -> Script:
         )
     if what == "fault" and name:
         return note_script("sends the fault to the practice cloud on this computer")
+    if what == "bucket" and name:
+        return note_script(
+            "sends the names of the bucket and the folder to the practice cloud on this computer"
+        )
     return note_script(f"reads {_state_file()}; it asks AWS nothing")
 
 

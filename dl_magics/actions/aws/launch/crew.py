@@ -65,6 +65,7 @@ def plan_crew(
     count: int,
     *,
     spot: SpotOptions | None,
+    instance_profile: str | None,
     store: bool,
     **options: Any,
 ) -> CrewPlan:
@@ -78,16 +79,32 @@ def plan_crew(
             fix=f"%aws_launch {type_} --count 4 --name {name}",
         )
     names = [f"{name}-{number}" for number in range(1, count + 1)]
-    repeated = _settle_pending(context, type_, names, is_spot=spot is not None, store=store)
+    repeated = _settle_pending(
+        context,
+        type_,
+        names,
+        spot=spot is not None,
+        instance_profile=instance_profile,
+        store=store,
+    )
     found = {
-        each: launch.find_existing(context, each, type_, spot=spot is not None) for each in names
+        each: launch.find_existing(
+            context, each, type_, spot=spot is not None, instance_profile=instance_profile
+        )
+        for each in names
     }
     there = tuple(each for each in found.values() if each)
     missing = [each for each, instance in found.items() if not instance]
     plans: list[LaunchPlan] = []
     if missing:
         planned = plan.make_plan(
-            context, type_, name=missing[0], spot=spot, count=len(missing), **options
+            context,
+            type_,
+            name=missing[0],
+            spot=spot,
+            instance_profile=instance_profile,
+            count=len(missing),
+            **options,
         )
         plans = [replace(planned, name=each) for each in missing]
     # The request that AWS did not answer is repeated first, with what it asked for.
@@ -105,7 +122,11 @@ def launch_crew(context: Context, planned: CrewPlan) -> Iterator[Instance]:
         try:
             with lock.hold("launching"):
                 found = launch.find_existing(
-                    context, each.name, each.type, spot=each.spot is not None
+                    context,
+                    each.name,
+                    each.type,
+                    spot=each.spot is not None,
+                    instance_profile=each.instance_profile,
                 )
                 instance = found or launch.create_instance(context, each)
         except DLMagicsError as error:
@@ -134,13 +155,13 @@ def list_crew(context: Context, planned: CrewPlan) -> Instances:
 
 
 def _settle_pending(
-    context: Context, type_: str, names: list[str], *, is_spot: bool, store: bool
+    context: Context, type_: str, names: list[str], **options: Any
 ) -> list[LaunchPlan]:
     """Settle the launch that AWS has not answered; return its plan if it is to be repeated."""
     unanswered = state.read().pending_launches.get(context.profile.name)
     asked = str(unanswered.request["name"]) if unanswered else ""
     name = asked if asked in names else names[0]
-    settled = pending.resume(context, name, type_, spot=is_spot, store=store)
+    settled = pending.resume(context, name, type_, **options)
     return [settled] if isinstance(settled, LaunchPlan) else []
 
 

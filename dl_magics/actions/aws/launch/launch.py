@@ -24,15 +24,20 @@ _START = "%aws_start starts it"
 
 
 def find_existing(
-    context: Context, name: str, type_: str, *, spot: bool = False
+    context: Context,
+    name: str,
+    type_: str,
+    *,
+    spot: bool = False,
+    instance_profile: str | None = None,
 ) -> Instance | None:
     """Return the instance of this name that dl_magics launched from here, or None.
 
     Raises
     ------
     WrongState
-        if an instance of this name has another type, is on demand where `spot` was asked for, or
-        was not launched from this computer.
+        if an instance of this name has another type or instance profile, is on demand where `spot`
+        was asked for, or was not launched from this computer.
     """
     found = [each for each in context.ec2.list_instances() if each.name == name and not each.gone]
     if not found:
@@ -56,6 +61,8 @@ def find_existing(
             f"An instance named '{name}' already exists, on demand: {type_}, {ours[0].state}.",
             fix=f"%aws_launch {type_} --spot --name OTHER · %aws_get {ours[0].id} selects it.",
         )
+    if instance_profile and ours[0].instance_profile != instance_profile:
+        raise _make_profile_error(ours[0], instance_profile)
     return instances.add_price(context, ours[0])
 
 
@@ -75,7 +82,13 @@ def launch_instance(context: Context, plan: LaunchPlan) -> Iterator[Instance]:
     """
     with lock.hold("launching"):
         # Another kernel may just have launched it.
-        found = find_existing(context, plan.name, plan.type, spot=plan.spot is not None)
+        found = find_existing(
+            context,
+            plan.name,
+            plan.type,
+            spot=plan.spot is not None,
+            instance_profile=plan.instance_profile,
+        )
         instance = found or create_instance(context, plan)
     context.select_instance(instance)
     note = "" if found else alarm.arm_alarm(context, instance, plan.limits.idle_seconds)
@@ -138,6 +151,7 @@ def make_request(
         user_data=user_data,
         zone=plan.zone,
         subnet=plan.subnet.id if plan.subnet else None,
+        instance_profile=plan.instance_profile,
         spot=plan.spot,
     )
 
@@ -171,6 +185,27 @@ def _run_instances(context: Context, request: launch.LaunchRequest) -> launch.La
         raise
     pending.record_launched(context, request.token, launched.id, launched.spot_request)
     return launched
+
+
+def _make_profile_error(instance: Instance, wanted: str) -> WrongState:
+    has = instance.instance_profile
+    associate = (
+        "aws ec2 associate-iam-instance-profile --instance-id "
+        f"{instance.id} --iam-instance-profile Name={wanted}"
+    )
+    if has:
+        associate = (
+            "aws ec2 describe-iam-instance-profile-associations --filters "
+            f"Name=instance-id,Values={instance.id}, then aws ec2 "
+            f"replace-iam-instance-profile-association --association-id ID "
+            f"--iam-instance-profile Name={wanted}"
+        )
+    which = f"with the instance profile {has}" if has else "without an instance profile"
+    return WrongState(
+        f"An instance named '{instance.name}' already exists, {which}: {instance.state}.",
+        fix=f"It takes another also while it runs: {associate} · or launch a second one: "
+        f"%aws_launch {instance.type} --instance-profile {wanted} --name OTHER",
+    )
 
 
 def _add_created(error: DLMagicsError, created: list[str]) -> DLMagicsError:

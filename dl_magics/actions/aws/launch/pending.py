@@ -33,6 +33,7 @@ def ensure_token(context: Context, plan: LaunchPlan) -> str:
         "zone": plan.zone,
         "subnet": plan.subnet.id if plan.subnet else None,
         "limits": asdict(plan.limits),
+        "instance_profile": plan.instance_profile,
         "spot": asdict(plan.spot) if plan.spot else None,
     }
     token = uuid.uuid4().hex
@@ -66,7 +67,13 @@ def record_launched(context: Context, token: str, id_: str, spot_request: str) -
 
 
 def resume(
-    context: Context, name: str, type_: str, *, spot: bool = False, store: bool = True
+    context: Context,
+    name: str,
+    type_: str,
+    *,
+    spot: bool = False,
+    instance_profile: str | None = None,
+    store: bool = True,
 ) -> LaunchPlan | Instance | None:
     """Settle the launch that AWS has not answered, before one of this name and type.
 
@@ -83,9 +90,12 @@ def resume(
     its = context.in_region(pending.region)
     request = pending.request
     its_spot = SpotOptions(**request["spot"]) if request["spot"] else None
-    its_request = (request["name"], request["type_"], pending.region, its_spot is not None)
-    asked = (name, type_, context.region, spot) == its_request
+    its_profile = request["instance_profile"]
+    its_options = (its_spot is not None, its_profile)
+    its_request = (request["name"], request["type_"], pending.region, its_options)
+    asked = (name, type_, context.region, (spot, instance_profile)) == its_request
     option = " --spot" if its_spot else ""
+    option += f" --instance-profile {its_profile}" if its_profile else ""
     what = f"'{request['name']}' ({request['type_']}{option}) in {its.account}"
     if found := _find_launched(its, pending.token):
         if store:

@@ -27,7 +27,8 @@ class LaunchPlan:
 
     `disk_gib` is in GiB, `sources` are CIDR ranges, a price is None if it is unknown;
     `account` is the profile, region and account id, `limits` are what its guard is told. `price` is
-    that on demand; `spot` and `spot_prices` are None for an instance on demand.
+    that on demand; `spot` and `spot_prices` are None for an instance on demand. `instance_profile`
+    is the name of that which gives it a role, None without one.
     """
 
     name: str
@@ -43,6 +44,7 @@ class LaunchPlan:
     account: str
     region: str
     limits: GuardLimits
+    instance_profile: str | None = None
     spot: SpotOptions | None = None
     spot_prices: ZonePrices | None = None
 
@@ -65,6 +67,7 @@ class LaunchPlan:
             "port 22": f"open to {', '.join(self.sources)}",
             "image": self.image.name,
             "user": self.image.user,
+            **self._describe_role(),
             **({"memory": fraction} if fraction else {}),
         }
         lines = [f"  {name:<8} {text}" for name, text in facts.items()]
@@ -82,6 +85,11 @@ class LaunchPlan:
             "ends": HOW_IT_ENDS,
             "again": HOW_IT_GOES_ON,
         }
+
+    def _describe_role(self) -> dict[str, str]:
+        if not self.instance_profile:
+            return {}
+        return {"role": f"that of instance profile {self.instance_profile}: all programs on it"}
 
     def _describe_alarm(self) -> dict[str, str]:
         if self.limits.idle_seconds is None:
@@ -101,6 +109,7 @@ def make_plan(
     zone: str | None = None,
     subnet: str | None = None,
     limits: LimitOptions | None = None,
+    instance_profile: str | None = None,
     spot: SpotOptions | None = None,
     count: int = 1,
 ) -> LaunchPlan:
@@ -141,6 +150,7 @@ def make_plan(
         zone=zone,
         subnet=subnet,
         limits=(limits or LimitOptions()).resolve(price.dollars if price else None),
+        instance_profile=instance_profile,
         spot=spot,
     )
 
@@ -155,6 +165,7 @@ def price_plan(
     zone: str | None,
     subnet: str | None,
     limits: GuardLimits,
+    instance_profile: str | None,
     spot: SpotOptions | None,
 ) -> LaunchPlan:
     """Return the plan of these parameters, with the current price and the current address."""
@@ -174,6 +185,7 @@ def price_plan(
         account=context.account,
         region=context.region,
         limits=limits,
+        instance_profile=instance_profile,
         spot=spot,
         spot_prices=spot_prices.read_zone_prices(context.session, type_, zone) if spot else None,
     )

@@ -101,6 +101,7 @@ def plan_launch(context: Context, instance: Instance, login: SshTarget) -> Launc
         account="",
         region=context.region,
         limits=GuardLimits(idle_seconds=record.idle_seconds) if record else usual,
+        instance_profile=instance.instance_profile or None,
         spot=SpotOptions() if instance.spot else None,
     )
 

@@ -88,11 +88,14 @@ class Fault:
             or call.parameters.get("InstanceType.Value", "requested"),
             "image": call.parameters.get("ImageId", "ami-0123456789abcdef0"),
             "region": call.region,
+            "role": call.parameters.get("IamInstanceProfile.Name", "practice"),
             "zone": call.parameters.get("Placement.AvailabilityZone", f"{call.region}a"),
         }
         code = self.code
         if call.service != "ec2":
             code = CODES_OUTSIDE_EC2.get(code, code)
+        if call.service == "s3":
+            code = CODES_OF_S3.get(code, code)
         return ApiError(code, self.message.format(**names), self.status)
 
 
@@ -106,3 +109,6 @@ CODES_OUTSIDE_EC2 = {
     "UnauthorizedOperation": "AccessDenied",
     "RequestLimitExceeded": "Throttling",
 }
+
+CODES_OF_S3 = {"Throttling": "SlowDown", "InvalidClientTokenId": "InvalidAccessKeyId"}
+"""Where S3 has other codes than the other services."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dl_magics.practice.ec2.faults.fault import Fault
 from dl_magics.practice.ec2.faults.refusals import REFUSALS
+from dl_magics.practice.ec2.faults.s3_refusals import S3
 from dl_magics.practice.ec2.faults.spot_refusals import SPOT
 
 NETWORK = (
@@ -85,4 +86,4 @@ EVENTS = (
     Fault("elsewhere", "someone launches an instance in another region now", "event"),
 )
 
-FAULTS = {fault.name: fault for fault in (*REFUSALS, *SPOT, *NETWORK, *STARTS, *EVENTS)}
+FAULTS = {fault.name: fault for fault in (*REFUSALS, *SPOT, *S3, *NETWORK, *STARTS, *EVENTS)}

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from moto.ec2.models import EC2Backend
 from moto.ec2.models.instances import Instance
 
 from dl_magics.practice.ec2.http import ApiCall
@@ -108,6 +109,21 @@ class SpotRequests:
         """Enter a request."""
         self._each[request.id] = request
         return request
+
+    def adopt(self, region: str, ec2: EC2Backend) -> None:
+        """Enter the requests of RequestSpotInstances, which moto has fulfilled."""
+        for id_, made in ec2.spot_instance_requests.items():
+            if id_ not in self._each:
+                self.enter(
+                    SpotRequest(
+                        id=id_,
+                        region=region,
+                        instance_id=made.instance_id,
+                        persistent=made.type == "persistent",
+                        behavior=made.instance_interruption_behaviour,
+                        max_price=float(made.price) if made.price else None,
+                    )
+                )
 
     def note_transition(self, instance_id: str, action: str, why: str = BY_USER) -> None:
         """Change the request of an instance that is started, stopped or terminated."""
