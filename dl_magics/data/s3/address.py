@@ -36,6 +36,12 @@ class S3Address:
         digest = hashlib.sha256(str(self).encode()).hexdigest()[:12]
         return f"{self.bucket}-{digest}"
 
+    @property
+    def data_name(self) -> str:
+        """What a run calls its data: the last part of the prefix, else the bucket."""
+        last = self.prefix.rstrip("/").rpartition("/")[2] or self.bucket
+        return last if not find_fault(last) and not last.startswith(".") else self.bucket
+
 
 def is_address(data: str) -> bool:
     """Return whether data is in S3."""

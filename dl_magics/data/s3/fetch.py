@@ -24,7 +24,6 @@ from dl_magics.store import private
 from dl_magics.text import escape_controls
 
 _HOST_HOME = "~/.dl_magics/s3"
-_PHOTOS = "photos"
 _AT_ONCE = 256
 _MOST_NAMED = 5
 # A full disk stops more than a run.
@@ -36,8 +35,9 @@ def list_photos(
 ) -> dict[str, Any]:
     """Compare the folder of an address with what its bucket lists; files that are gone are deleted.
 
-    Returns {"path", "photos", "bytes", "missing", "left_out"}: the folder, how many photos the
-    bucket has, how many are to be read, and some of the keys that cannot be files, with the reason.
+    Returns {"path", "photos", "bytes", "missing", "left_out"}: the folder, on a host as `%sync`
+    names it, below the home folder; how many photos the bucket has, how many are to be read, and
+    some of the keys that cannot be files, with the reason.
     `home` contains the folders; "" is that of a host. On an EC2 instance `instance` is its id:
     then its role reads the bucket.
 
@@ -51,18 +51,20 @@ def list_photos(
     address = parse_address(data)
     folder = _folder(address, home)
     bucket = Bucket(address, access or open_access(instance))
+    photos_folder = folder / address.data_name
     with ObjectIndex.open(folder) as index:
         left_out = index.replace_listing(address.prefix, bucket.list_objects())
         for name in index.take_gone():
-            _remove(folder / _PHOTOS, name)
-        index.forget_lost(folder / _PHOTOS)
+            _remove(photos_folder, name)
+        index.forget_lost(photos_folder)
         photos, size = index.count()
         missing, missing_size = index.count_missing()
     if not photos:
         raise _make_empty_error(address, bucket, left_out)
     _require_space(address, folder, missing_size)
+    private.ensure_folder(photos_folder)
     return {
-        "path": str(private.ensure_folder(folder / _PHOTOS)),
+        "path": str(photos_folder if home else photos_folder.relative_to(Path.home())),
         "photos": photos,
         "bytes": size,
         "missing": missing,
@@ -87,7 +89,7 @@ def read_photos(
     end = time.monotonic() + seconds
     with ObjectIndex.open(folder) as index, ThreadPoolExecutor(CONNECTIONS) as pool:
         while missing := index.list_missing(_AT_ONCE):
-            index.note_stored(pool.map(_reader(bucket, folder / _PHOTOS), missing))
+            index.note_stored(pool.map(_reader(bucket, folder / address.data_name), missing))
             if time.monotonic() > end:
                 break
         return {"missing": index.count_missing()[0]}
