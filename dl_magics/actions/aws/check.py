@@ -35,6 +35,14 @@ ACTIONS = {
     "sts": "GetCallerIdentity",
 }
 
+# Who may pass any role to an instance has the permissions of all of them.
+PASS_ROLE = {
+    "Effect": "Allow",
+    "Action": "iam:PassRole",
+    "Resource": "arn:aws:iam::*:role/dl-magics-*",
+    "Condition": {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
+}
+
 
 @dataclass(frozen=True, slots=True)
 class CheckLine:
@@ -97,8 +105,8 @@ def run_checks(remembered: State | None = None, *, remembers: bool = True) -> Ch
 def make_policy() -> str:
     """Return the IAM policy, as JSON, with the permissions that the magics use."""
     actions = [f"{service}:{call}" for service, calls in ACTIONS.items() for call in calls.split()]
-    statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, indent=2)
+    statements = [{"Effect": "Allow", "Action": actions, "Resource": "*"}, PASS_ROLE]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2)
 
 
 def _run_check(

@@ -19,6 +19,7 @@ def address(tmp_path, monkeypatch):
     photos = tiny_keras.photos(tmp_path / "photos", n=3)
     with serve_s3() as s3:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.setenv(name, "key")
         s3.put(

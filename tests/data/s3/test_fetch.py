@@ -11,6 +11,7 @@ from dl_magics.data.s3 import access, fetch
 from dl_magics.errors import (
     BadData,
     DiskFull,
+    DLMagicsError,
     NoAnswer,
     NoCredentials,
     NotAllowed,
@@ -261,3 +262,50 @@ def test_a_host_that_is_no_instance_reads_with_what_boto3_finds_there(pets, tmp_
 
     with pytest.raises(NoCredentials, match="on this host"):
         fetch.list_photos(pets, str(tmp_path))
+
+
+def test_an_instance_reads_with_its_role_and_not_with_keys_that_lie_there(
+    s3, pets, tmp_path, monkeypatch
+):
+    credentials = tmp_path / "credentials"
+    credentials.write_text("[mine]\naws_access_key_id = AKIAMINE\naws_secret_access_key = mine\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED", raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", s3.url)
+    s3.signed_by.clear()
+
+    listed = fetch.list_photos(pets, str(tmp_path / "s3"), "i-0a1b2c3d")
+    while fetch.read_photos(pets, str(tmp_path / "s3"), "i-0a1b2c3d")["missing"]:
+        pass
+
+    assert contents(Path(listed["path"])) == PETS
+    assert s3.signed_by == {"AKIAROLE"}
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("PermanentRedirect", "in another region"),
+        ("InvalidObjectState", "archived"),
+        ("ExpiredToken", r"credentials that S3 refuses \(ExpiredToken\)"),
+        ("NobodyKnows", "NobodyKnows"),
+    ],
+)
+def test_other_refusals_of_s3_are_said_in_two_lines(s3, pets, tmp_path, code, words):
+    s3.refuse[f"/{bucket_of(pets)}/photos/dogs/1.jpg"] = code, 99
+
+    with pytest.raises(DLMagicsError, match=words) as caught:
+        read(pets, tmp_path)
+
+    assert caught.value.fix
+    assert "\n" not in str(caught.value) + caught.value.fix
+
+
+def test_a_refusal_without_a_reason_may_be_that_requesters_pay(s3, pets, tmp_path):
+    s3.refuse[f"/{bucket_of(pets)}"] = "AccessDenied", 99
+
+    with pytest.raises(NotAllowed) as caught:
+        read(pets, tmp_path)
+
+    assert "--request-payer requester" in caught.value.fix

@@ -64,7 +64,14 @@ def test_the_policy_is_json_with_the_actions(cloud, run):
 
     policy = json.loads(run("%aws_check --policy"))
 
-    assert "ec2:RunInstances" in policy["Statement"][0]["Action"]
+    everything, roles = policy["Statement"]
+    assert "ec2:RunInstances" in everything["Action"]
+    # Only some roles can be passed, and to instances only.
+    assert (roles["Action"], roles["Resource"]) == (
+        "iam:PassRole",
+        "arn:aws:iam::*:role/dl-magics-*",
+    )
+    assert roles["Condition"] == {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
 
 
 def test_the_price_list_shows_memory_prices_and_quota(cloud, run):

@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ConnectionClosedError
@@ -154,7 +154,10 @@ class Account:
         if edit := self.edits.get(call.action):
             body = edit(body)
         response = AWSResponse(
-            request.url, int(status[:3]), {**dict(headers), "date": formatdate(usegmt=True)}, None
+            request.url,
+            int(status[:3]),
+            {**dict(headers), "date": formatdate(usegmt=True)},
+            io.BytesIO(body),
         )
         response._content = body
         return response
@@ -183,7 +186,7 @@ class Account:
             "CONTENT_TYPE": headers.get("CONTENT_TYPE", ""),
             "CONTENT_LENGTH": str(len(body)),
             "REQUEST_METHOD": request.method,
-            "PATH_INFO": parts.path or "/",
+            "PATH_INFO": unquote(parts.path or "/", encoding="latin1"),
             "QUERY_STRING": parts.query,
             "SERVER_NAME": "127.0.0.1",
             "SERVER_PORT": str(self.port),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Thread
@@ -16,7 +17,7 @@ from werkzeug.serving import make_server
 Fault = Callable[[str], "bytes | int | None"]
 
 _ERROR = "<?xml version='1.0'?><Error><Code>{code}</Code><Message>{code}</Message></Error>"
-_STATUS = {"SlowDown": 503, "AccessDenied": 403}
+_STATUS = {"SlowDown": 503, "PermanentRedirect": 301}
 _ROLE_PATH = "/latest/meta-data/iam/security-credentials/"
 
 
@@ -33,6 +34,7 @@ class S3:
         self.cut: dict[str, int] = {}
         self.before: Callable[[str], None] = lambda _: None
         self.read: list[str] = []
+        self.signed_by: set[str] = set()
         self._app = create_backend_app("s3")
 
     def put(self, bucket: str, **objects: bytes) -> None:
@@ -53,11 +55,16 @@ class S3:
         if path.startswith("/latest/"):
             return self._answer_metadata(path, start_response)
         self.before(path)
+        self.signed_by.update(
+            re.findall(r"Credential=(\w+)", environ.get("HTTP_AUTHORIZATION", ""))
+        )
         for start, (code, times) in self.refuse.items():
             if path.startswith(start) and times:
                 self.refuse[start] = code, times - 1
                 body = _ERROR.format(code=code).encode()
-                start_response(f"{_STATUS[code]} {code}", [("Content-Length", str(len(body)))])
+                start_response(
+                    f"{_STATUS.get(code, 403)} {code}", [("Content-Length", str(len(body)))]
+                )
                 return [body]
         if environ["REQUEST_METHOD"] == "GET" and path.count("/") > 1:
             self.read.append(path)
