@@ -61,6 +61,8 @@ FIGURES: dict[str, tuple[str, ...]] = {
     "s3": (
         "a bucket of S3: one folder per class > listed: keys, sizes, ETags > "
         "instance: reads what has changed, with its role > a folder of photos: as any other",
+        "instance profile: has the role > instance: asks IMDSv2 for credentials > "
+        "S3: what the policy of the role allows",
     ),
     "scale": (
         "photos: in tasks > instances: each takes the next one > features: of all photos > "

@@ -22,7 +22,9 @@ from traitlets.config import Config
 from dl_magics.errors import NoSuchRun, NotConnected
 from support.docs import PAGES, read_blocks
 
-EXPLAINED = ("%finetune", "%%finetune", "%gpu_connect --setup")
+# No account has the instance profile of a page.
+LAUNCHED_WITH_ROLE = "%aws_launch g4dn.xlarge --instance-profile"
+EXPLAINED = ("%finetune", "%%finetune", "%gpu_connect --setup", LAUNCHED_WITH_ROLE)
 # These connect to a host; others need no more than the API.
 ON_HOSTS = ("budgets", "environments", "spot")
 # What a page takes for granted.

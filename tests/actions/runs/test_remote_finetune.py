@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dl_magics import errors
+from dl_magics import errors, practice
 from dl_magics.actions.aws import context
 from dl_magics.actions.gpu import notebook_kernel, sync
 from dl_magics.actions.results import evaluating, place
@@ -27,10 +27,11 @@ from dl_magics.store import paths
 from dl_magics.training.engine import checkpoint
 from dl_magics.training.run import Run
 from support import tiny_keras
-from support.ec2_client import until
+from support.ec2_client import ProfileRenter, until
 from support.images import plant_faults, write_pets
 from support.limits.disk import mount_small_disk
 from support.old_keras import COMPILED, CXX_FLAGS, theano_flags, theano_python
+from support.s3.roles import make_role
 
 SETTINGS = "weights = None\nimage_size = 32\ndense = [8]\nbatch_size = 8\nmixed_precision = False\n"
 CELL = f"%%finetune colours\n{SETTINGS}epochs = 2"
@@ -832,3 +833,35 @@ def test_a_run_is_resumed_exactly_after_its_instance_was_stopped_and_terminates_
     assert re.search("gpu: (shutting-down|terminated)", capsys.readouterr().out)
     assert [each for each in context.load().ec2.list_instances() if not each.gone] == []
     assert not log_there.exists()
+
+
+def test_photos_of_s3_are_read_on_the_instance_with_its_role_and_only_once(
+    run, running_cloud, host_home, tmp_path, capsys
+):
+    tiny_keras.photos(tmp_path / "bucket/pets", n=6)
+    bucket = {"name": "pets", "folder": str(tmp_path / "bucket"), "region": "us-east-1"}
+    running_cloud.send_command("bucket", bucket)
+    owner = ProfileRenter(practice.ensure_profile(running_cloud.folder))
+    cell = f"%%finetune s3://pets/pets\n{SETTINGS}epochs = 1"
+
+    with pytest.raises(errors.NoCredentials, match="has no IAM role") as refused:
+        run(cell)
+    id_ = context.load().resolve_instance().id
+    assert f"associate-iam-instance-profile --instance-id {id_}" in refused.value.fix
+
+    profile = make_role(owner.client("iam"), "pets-reader", "pets")
+    owner.ec2.associate_iam_instance_profile(InstanceId=id_, **profile)
+    running_cloud.inject_fault("s3-denied", actions=["GetObject"])
+    with pytest.raises(errors.NotAllowed, match=f"role of {id_} may not read s3://pets/pets"):
+        run(cell)
+    trained = run(cell)
+    # A photo that is read again would be refused.
+    running_cloud.inject_fault("s3-denied", actions=["GetObject"], times=99)
+    capsys.readouterr()
+    again = run(cell)
+    running_cloud.clear_faults()
+
+    assert trained.state.status == again.state.status == "done"
+    assert "12 photos, 0.00 GB; all are on gpu" in capsys.readouterr().out
+    assert len(list((host_home / ".dl_magics/s3").rglob("*.png"))) == 12
+    assert not (host_home / ".aws").exists()

@@ -67,10 +67,8 @@ def test_the_policy_is_json_with_the_actions(cloud, run):
     everything, roles = policy["Statement"]
     assert "ec2:RunInstances" in everything["Action"]
     # Only some roles can be passed, and to instances only.
-    assert (roles["Action"], roles["Resource"]) == (
-        "iam:PassRole",
-        "arn:aws:iam::*:role/dl-magics-*",
-    )
+    assert roles["Action"] == "iam:PassRole"
+    assert roles["Resource"] == "arn:aws:iam::*:role/dl-magics-*"
     assert roles["Condition"] == {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
 
 

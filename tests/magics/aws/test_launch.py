@@ -10,6 +10,7 @@ from dl_magics import errors
 from dl_magics.actions.aws import context
 from dl_magics.store import state
 from support.cloud import start_in_second_kernel
+from support.s3.roles import make_role
 
 
 def test_two_equal_launches_at_once_create_one_instance(cloud_with_hosts, run, aws_shell):
@@ -162,3 +163,62 @@ def test_a_launch_can_be_repeated_after_an_interrupt(cloud_with_hosts, run):
     assert [each.id for each in context.load().ec2.list_instances() if not each.gone] == [
         launched.id
     ]
+
+
+def test_an_instance_profile_is_shown_launched_and_kept_while_stopped(cloud, run):
+    make_role(cloud.client("iam"), "photos-reader")
+
+    script = run("%aws_launch t2.micro --instance-profile photos-reader --explain")
+    plan = run("%aws_launch t2.micro --instance-profile photos-reader --dry-run")
+    launched = run("%aws_launch t2.micro --instance-profile photos-reader -y")
+    again = run("%aws_launch t2.micro --instance-profile photos-reader -y")
+    stopped = run("%aws_stop")
+
+    assert """--iam-instance-profile '{"Name": "photos-reader"}'""" in str(script)
+    assert "  role     that of instance profile photos-reader" in str(plan)
+    assert repr(launched).endswith(f"(t2.micro, {launched.id}, instance profile photos-reader)")
+    assert again.id == launched.id
+    assert context.load().resolve_instance().instance_profile == "photos-reader"
+    assert "photos-reader" in repr(context.load().resolve_instance())
+    assert stopped
+
+
+def test_a_launch_does_not_ignore_that_the_instance_has_another_role(cloud, run):
+    make_role(cloud.client("iam"), "photos-reader")
+    made = run("%aws_launch t2.micro -y")
+
+    with pytest.raises(errors.WrongState, match="without an instance profile") as refused:
+        run("%aws_launch t2.micro --instance-profile photos-reader -y")
+
+    command = f"associate-iam-instance-profile --instance-id {made.id} "
+    assert f"{command}--iam-instance-profile Name=photos-reader" in refused.value.fix
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "kind", "happened", "fix"),
+    [
+        ("no profile", errors.BadSetting, "no such instance profile", "after some seconds"),
+        ("no role", errors.BadSetting, "has no role", "add-role-to-instance-profile"),
+        (
+            "no-pass-role",
+            errors.NotAllowed,
+            "iam:PassRole on arn:aws:iam::123456789012:role/photos-reader",
+            '"Resource": "arn:aws:iam::123456789012:role/photos-reader", "Condition"',
+        ),
+    ],
+)
+def test_a_profile_that_cannot_be_given_is_refused_with_what_is_missing(
+    cloud, run, obstacle, kind, happened, fix
+):
+    iam = cloud.client("iam")
+    if obstacle == "no role":
+        iam.create_instance_profile(InstanceProfileName="photos-reader")
+    elif obstacle == "no-pass-role":
+        make_role(iam, "photos-reader")
+        cloud.inject_fault(obstacle)
+
+    with pytest.raises(kind, match=happened) as refused:
+        run("%aws_launch t2.micro --instance-profile photos-reader -y")
+
+    assert fix in refused.value.fix
+    assert not context.load().ec2.list_instances()

@@ -10,19 +10,15 @@ from botocore.exceptions import ClientError
 
 from dl_magics.practice.s3.buckets import Bucket, Buckets
 from support.ec2_client import ONE_TRY, open_session
+from support.s3.roles import allow_reading
 
-READS = [
-    {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::photos"},
-    {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::photos/pets/*"},
-]
 PROFILE = {"IamInstanceProfile": {"Name": "reader"}}
 
 
 @pytest.fixture
 def instance(account, iam):
     """An instance of moto with the role."""
-    policy = json.dumps({"Version": "2012-10-17", "Statement": READS})
-    iam.put_role_policy(RoleName="reader", PolicyName="read", PolicyDocument=policy)
+    allow_reading(iam, "reader", "photos", "pets/*")
     return account.api.state.find_instance(account.launch(**PROFILE))
 
 
@@ -89,8 +85,9 @@ def test_who_may_not_list_a_bucket_is_not_told_that_it_lacks_an_object(
     account, iam, instance, tmp_path
 ):
     Buckets(account.api.state.extra).put(Bucket("photos", tmp_path, "us-east-1", time.time()))
-    policy = json.dumps({"Version": "2012-10-17", "Statement": READS[1]})
-    iam.put_role_policy(RoleName="reader", PolicyName="read", PolicyDocument=policy)
+    policy = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": policy})
+    iam.put_role_policy(RoleName="reader", PolicyName="read", PolicyDocument=document)
     s3 = open_as(account, account.api.roles.issue_credentials(instance).key, "s3")
 
     assert refused(partial(s3.get_object, Bucket="photos", Key="pets/1"))[0] == "AccessDenied"
