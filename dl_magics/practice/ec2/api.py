@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, RLock
+from typing import TypeVar
 
 from moto.core.exceptions import ServiceException
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -32,6 +34,8 @@ from dl_magics.practice.ec2.state import Ec2State
 from dl_magics.practice.hosts import console
 from dl_magics.practice.hosts.hosts import Hosts
 from dl_magics.practice.iam.roles import InstanceRoles
+
+Changed = TypeVar("Changed")
 
 TICK_SECONDS = 0.05
 LISTS = {"DescribeInstances": "reservationSet", "DescribeVolumes": "volumeSet"}
@@ -119,6 +123,13 @@ class Ec2Api:
         while not ended.wait(TICK_SECONDS):
             with self._lock:
                 self._apply_due_changes()
+
+    def change_state(self, change: Callable[[], Changed]) -> Changed:
+        """Return the result of a change of the state, which is saved."""
+        with self._lock:
+            result = change()
+            self._changed()
+        return result
 
     def shut_down(self) -> None:
         """Save the state and power off every host; running ones boot again at the next start."""

@@ -9,6 +9,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from wsgiref.types import WSGIEnvironment
 
@@ -70,7 +71,9 @@ class MetadataService:
             return NOT_FOUND
         fact: str | bytes | None = None
         if item.startswith(ROLE):
-            fact = self._api.roles.describe_item(instance, item.removeprefix(ROLE))
+            # This may issue credentials, which are a part of the state.
+            describe = partial(self._api.roles.describe_item, instance, item.removeprefix(ROLE))
+            fact = self._api.change_state(describe)
         elif item in ITEMS:
             fact = ITEMS[item](instance, self._api.state.extra)
         if fact is None:

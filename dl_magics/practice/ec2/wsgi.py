@@ -77,7 +77,7 @@ class PracticeApp:
             return self._metadata.respond(environ)
         if path.startswith(CONTROL):
             return self._control(environ, path.removeprefix(CONTROL))
-        if is_for_s3(environ) or self._buckets.find(path.split("/")[1]):
+        if is_for_s3(environ) or self._buckets.find(path.removeprefix("/").partition("/")[0]):
             self._last_use.note_request()
             return self._s3.respond(S3Request.from_environ(environ))
         # moto has other paths of its own.
@@ -112,8 +112,8 @@ class PracticeApp:
         return replace(response, headers=(shown,))
 
     def _put_bucket(self, name: str, folder: str, region: str) -> None:
-        self._buckets.put(Bucket(name, Path(folder), region, time.time()))
-        self._api.state.save()
+        bucket = Bucket(name, Path(folder), region, time.time())
+        self._api.change_state(lambda: self._buckets.put(bucket))
 
     def _use_up(self, nonce: str) -> bool:
         """Return whether a nonce is used for the first time: a recorded command does nothing."""
