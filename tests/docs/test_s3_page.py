@@ -59,4 +59,6 @@ def test_the_commands_of_the_page_give_an_instance_a_role_that_only_reads(accoun
         ("s3:PutObject", photo): "none",
         ("s3:ListBucket", "arn:aws:s3:::other"): "none",
     }
-    assert {asked: policy.evaluate([files["policy.json"]], *asked) for asked in wanted} == wanted
+    assert {
+        asked: policy.evaluate_policies([files["policy.json"]], *asked) for asked in wanted
+    } == wanted

@@ -123,13 +123,13 @@ def _folder(address: S3Address, home: str) -> Path:
 
 def _make_empty_error(address: S3Address, bucket: Bucket, left_out: dict[str, str]) -> BadData:
     some = "".join(f" {escape_controls(key)}: {why}." for key, why in left_out.items())
-    beside = {str(each): each for each in bucket.list_folders_beside()}
-    near = get_close_matches(str(address), beside, n=1)
+    beside = {each.prefix.split("/")[-2]: str(each) for each in bucket.list_folders_beside()}
+    last = address.prefix.rstrip("/").rpartition("/")[2]
     fix = f"aws s3 ls {address}/ shows what it has: one folder per class."
-    if near and str(address) not in beside:
-        fix = f"Did you mean {escape_controls(near[0])}?"
-    elif beside and str(address) not in beside:
-        fix = f"There are: {escape_controls(', '.join(list(beside)[:_MOST_NAMED]))}"
+    if near := get_close_matches(last, beside.keys() - {last}, n=1):
+        fix = f"Did you mean {escape_controls(beside[near[0]])}?"
+    elif beside and last not in beside:
+        fix = f"There are: {escape_controls(', '.join(list(beside.values())[:_MOST_NAMED]))}"
     return BadData(f"{address} has no photos.{some}", fix=fix)
 
 

@@ -15,12 +15,18 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import asyncssh
 import psutil
 
-from dl_magics.practice.hosts import cloud_init, cpu_time, guest_commands, stdio, system_files
+from dl_magics.practice.hosts import (
+    cloud_init,
+    cpu_time,
+    guest_commands,
+    sdk_settings,
+    stdio,
+    system_files,
+)
 
 INSTANCE_VARIABLE = "DL_MAGICS_PRACTICE_INSTANCE"
 USER_FILE = "login-user"
@@ -87,7 +93,7 @@ class PracticeHost:
             "HOME": str(self.home),
             "SHELL": "/bin/bash",
             "PATH": f"{folder}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
-            **_aws_variables(metadata),
+            **sdk_settings.make_variables(metadata),
             guest_commands.FOLDER_VARIABLE: str(folder),
             guest_commands.MINUTE_VARIABLE: str(minute),
             INSTANCE_VARIABLE: folder.name,
@@ -178,19 +184,6 @@ class HomeSftpServer(asyncssh.SFTPServer):
 
     def reverse_map_path(self, path: bytes) -> bytes:
         return path
-
-
-def _aws_variables(metadata: str) -> dict[str, str]:
-    """Return the variables by which SDKs find this cloud, not AWS, and past any proxy."""
-    endpoint = urlsplit(metadata)
-    inherited = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
-    direct = ",".join(filter(None, (inherited, endpoint.hostname)))
-    return {
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata,
-        "AWS_ENDPOINT_URL": f"{endpoint.scheme}://{endpoint.netloc}",
-        "NO_PROXY": direct,
-        "no_proxy": direct,
-    }
 
 
 def kill_processes(instance_id: str) -> None:

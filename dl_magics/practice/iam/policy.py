@@ -13,7 +13,7 @@ from typing import Any, Literal
 Verdict = Literal["allow", "deny", "none"]
 
 
-def evaluate(documents: Iterable[str], action: str, resource: str) -> Verdict:
+def evaluate_policies(documents: Iterable[str], action: str, resource: str) -> Verdict:
     """Return what the policies say: a Deny wins, and without an Allow there is "none"."""
     effects = {
         statement.get("Effect")

@@ -180,7 +180,7 @@ class InstanceRoles:
             return "allow"
         roles = (each for each in self._backend.roles.values() if each.name == key.role)
         documents = [text for each in roles for text in _list_policies(each)]
-        return policy.evaluate(documents, action, resource)
+        return policy.evaluate_policies(documents, action, resource)
 
     @property
     def _backend(self) -> IAMBackend:

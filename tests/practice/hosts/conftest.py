@@ -3,6 +3,7 @@
 Modules that are covered by a test of another name:
 
 console, spec: tests/practice/hosts/test_hosts.py
+sdk_settings: tests/actions/runs/test_remote_finetune.py
 stdio: tests/practice/hosts/test_ssh_server.py
 """
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dl_magics.practice.iam.policy import evaluate
+from dl_magics.practice.iam.policy import evaluate_policies
 
 LIST, BUCKET = "s3:ListBucket", "arn:aws:s3:::photos"
 GET, OBJECT = "s3:GetObject", "arn:aws:s3:::photos/pets/1.jpg"
@@ -43,8 +43,8 @@ def allow(action, resource, effect="Allow", **more):
 def test_a_policy_allows_what_it_names_and_a_deny_wins(statements, listing, reading):
     document = json.dumps({"Version": "2012-10-17", "Statement": statements})
 
-    assert evaluate([document], LIST, BUCKET) == listing
-    assert evaluate([document], GET, OBJECT) == reading
+    assert evaluate_policies([document], LIST, BUCKET) == listing
+    assert evaluate_policies([document], GET, OBJECT) == reading
 
 
 def test_a_deny_of_one_policy_counts_for_the_allow_of_another():
@@ -52,4 +52,4 @@ def test_a_deny_of_one_policy_counts_for_the_allow_of_another():
         json.dumps({"Statement": allow("s3:*", "*", effect)}) for effect in ("Allow", "Deny")
     ]
 
-    assert evaluate(documents, LIST, BUCKET) == "deny"
+    assert evaluate_policies(documents, LIST, BUCKET) == "deny"
