@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dl_magics import errors, practice
+from dl_magics import errors
 from dl_magics.actions.aws import context
 from dl_magics.actions.gpu import notebook_kernel, sync
 from dl_magics.actions.results import evaluating, place
@@ -27,7 +27,7 @@ from dl_magics.store import paths
 from dl_magics.training.engine import checkpoint
 from dl_magics.training.run import Run
 from support import tiny_keras
-from support.ec2_client import ProfileRenter, until
+from support.ec2_client import ONE_TRY, until
 from support.images import plant_faults, write_pets
 from support.limits.disk import mount_small_disk
 from support.old_keras import COMPILED, CXX_FLAGS, theano_flags, theano_python
@@ -841,7 +841,7 @@ def test_photos_of_s3_are_read_on_the_instance_with_its_role_and_only_once(
     tiny_keras.photos(tmp_path / "bucket/pets", n=6)
     bucket = {"name": "pets", "folder": str(tmp_path / "bucket"), "region": "us-east-1"}
     running_cloud.send_command("bucket", bucket)
-    owner = ProfileRenter(practice.ensure_profile(running_cloud.folder))
+    session = context.load().session
     cell = f"%%finetune s3://pets/pets\n{SETTINGS}epochs = 1"
 
     with pytest.raises(errors.NoCredentials, match="has no IAM role") as refused:
@@ -849,8 +849,8 @@ def test_photos_of_s3_are_read_on_the_instance_with_its_role_and_only_once(
     id_ = context.load().resolve_instance().id
     assert f"associate-iam-instance-profile --instance-id {id_}" in refused.value.fix
 
-    profile = make_role(owner.client("iam"), "pets-reader", "pets")
-    owner.ec2.associate_iam_instance_profile(InstanceId=id_, **profile)
+    profile = make_role(session.open_client("iam", ONE_TRY), "pets-reader", "pets")
+    session.change_ec2("associate_iam_instance_profile", InstanceId=id_, **profile)
     running_cloud.inject_fault("s3-denied", actions=["GetObject"])
     with pytest.raises(errors.NotAllowed, match=f"role of {id_} may not read s3://pets/pets"):
         run(cell)

@@ -65,7 +65,7 @@ def plan_crew(
     count: int,
     *,
     spot: SpotOptions | None,
-    instance_profile: str | None,
+    instance_profile: str | None = None,
     store: bool,
     **options: Any,
 ) -> CrewPlan:
