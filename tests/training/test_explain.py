@@ -25,7 +25,7 @@ def head(features):
 def folder(at, parts):
     for part in parts:
         for label in ("dark", "light"):
-            for n in range(10):
+            for n in range(6):
                 path = at / part / label / f"{n}.jpg"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 shade = 30 if label == "dark" else 220
@@ -37,7 +37,11 @@ def folder(at, parts):
 @pytest.mark.parametrize(
     ("parts", "line", "cell"),
     [
-        (("",), "--model VGG16 --class_weight balanced --unfreeze block5 --unfreeze-epochs 2", ""),
+        (
+            ("",),
+            "--model VGG16 --heads 2 --class_weight balanced --unfreeze block5 --unfreeze-epochs 2",
+            "",
+        ),
         (("train", "valid"), "--model MobileNetV2 --pooling max", CELL),
     ],
 )

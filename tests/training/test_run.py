@@ -17,6 +17,7 @@ from dl_magics.runs.log import FILE_NAME, LogWriter
 from dl_magics.runs.report.page import write_report
 from dl_magics.training.run import Run
 from support import run_events, tiny_keras
+from support.backbones import small_model
 
 HOLD = """
 import sys, time
@@ -43,7 +44,7 @@ print(len(Run(Path(sys.argv[1])).predict(sys.argv[2])))
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return tiny_keras.photos(tmp_path_factory.mktemp("photos"), n=10)
+    return small_model.save_beside(tiny_keras.photos(tmp_path_factory.mktemp("photos"), n=10))
 
 
 @pytest.fixture(scope="module")

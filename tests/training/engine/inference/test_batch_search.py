@@ -8,7 +8,7 @@ from dl_magics.training.engine.inference import batch_search
 from dl_magics.training.recipe.recipe import Recipe
 
 GPU = Device("gpu", "a GPU", 20 * 2**30)
-RECIPE = Recipe(data="images", model="MobileNetV2", image_size=32, weights="imagenet")
+RECIPE = Recipe(data="images", model="VGG16", image_size=32, weights="imagenet")
 MANY = 100_000
 
 
