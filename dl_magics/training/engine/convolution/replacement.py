@@ -104,7 +104,9 @@ def _compute_nothing(layer: Any, images: int) -> None:
 
     _, height, width, _ = layer.output.shape
     most = min(images, winograd.count_images(height, width))
-    _compute(layer, tf.zeros((most, *layer.input.shape[1:])))
+    # Called outside of a graph, the functions would be compiled for that call only.
+    compute = tf.function(lambda inputs: _compute(layer, inputs), autograph=False)
+    compute(tf.zeros((most, *layer.input.shape[1:])))
 
 
 def _find_replaced(network: Any) -> Iterator[Any]:

@@ -5,11 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dl_magics.training.crew import computing
+from dl_magics.training.crew.crew import Network
 from dl_magics.training.engine import device, fingerprint, networks
 from dl_magics.training.engine.convolution import replacement
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.inference.keras_compute import KerasCompute
 from dl_magics.training.recipe.recipe import Recipe
+from dl_magics.training.storage import spaces
+from support import tiny_keras
 
 CPU = Device("cpu", "a CPU", 2**30, winograd=True)
 PHOTO = (32, 32, 128)
@@ -100,13 +104,28 @@ def test_an_incomplete_batch_has_the_same_features_to_the_last_bit(frozen, pixel
     np.testing.assert_array_equal(part, whole[:3])
 
 
+@pytest.mark.usefixtures("frozen")  # the run finds this network compiled
+def test_a_run_in_float32_keeps_such_features(tmp_path):
+    if not device.detect_device().winograd:
+        pytest.skip("this device does not gain from it")
+    data = tiny_keras.photos(tmp_path / "photos", 8)
+
+    tiny_keras.train(data, tmp_path, image_size=64, batch_size=4, epochs=1)
+
+    (folder,) = (tmp_path / "features").iterdir()
+    about = spaces.read_description(folder)
+    assert about["convolution"] == "Winograd F(4x4, 3x3), 5 layers"
+
+
 def test_such_features_are_a_space_of_their_own(frozen, recipe, tmp_path):
     plain = networks.build_frozen(recipe, "float32", tmp_path)
 
-    spaces = [fingerprint.feature_space(recipe, each, "float32", CPU) for each in (frozen, plain)]
+    fast, other = (
+        fingerprint.feature_space(recipe, each, "float32", CPU) for each in (frozen, plain)
+    )
 
     assert plain.sha256 == frozen.sha256
-    assert spaces[0] == spaces[1] | {"convolution": "Winograd F(4x4, 3x3), 5 layers"}
+    assert fast == other | {"convolution": "Winograd F(4x4, 3x3), 5 layers"}
 
 
 def test_half_precision_and_other_models_are_computed_as_before(recipe, tmp_path):
@@ -117,5 +136,18 @@ def test_half_precision_and_other_models_are_computed_as_before(recipe, tmp_path
     assert networks.build_frozen(small, "float32", tmp_path, winograd=True).winograd == 0
 
 
-def test_a_cpu_with_several_devices_computes_as_before():
-    assert not device.Device("cpu", "a CPU", 2**30, members=("CPU:0", "CPU:1")).winograd
+class Crew:
+    """Keeps what its workers are told to build."""
+
+    size = 2
+
+    def use_network(self, network):
+        self.network = network
+
+
+def test_the_workers_of_a_crew_compute_in_the_same_way(frozen, recipe):
+    crew = Crew()
+
+    computing.make_compute(crew, recipe, frozen, "float32", CPU, 32)
+
+    assert crew.network == Network("float32", frozen.sha256, frozen.features, 32, winograd=True)
