@@ -71,7 +71,9 @@ export function describeBest(best) {
 function workerTable(workers) {
   const speed = workers.some(each => each.speed) ? { speed: 'Images/s' } : {};
   const columns = { images: 'Images', share: 'Share', ...speed, dollars: 'Cost' };
-  const heads = ['Worker', ...Object.values(columns), ''];
+  const hasStates = workers.some(each => each.state);
+  const heads = ['Worker', ...Object.values(columns)].map(head => element('th', { scope: 'col' }, head));
+  const state = hasStates && element('th', { scope: 'col', class: 'dl-state' }, 'State');
   /** @param {Record<string, string>} each */
   const row = each =>
     element(
@@ -79,12 +81,12 @@ function workerTable(workers) {
       { 'data-state': each.kind },
       element('th', { scope: 'row' }, each.name),
       ...Object.keys(columns).map(name => element('td', {}, each[name] || '–')),
-      element('td', { class: 'dl-state' }, each.state)
+      hasStates && element('td', { class: 'dl-state' }, each.state)
     );
   return element(
     'table',
     { class: 'dl-workers', 'aria-label': 'Workers', hidden: !workers.length },
-    element('thead', {}, element('tr', {}, ...heads.map(head => element('th', { scope: 'col' }, head)))),
+    element('thead', {}, element('tr', {}, ...heads, state)),
     element('tbody', {}, ...workers.map(row))
   );
 }
