@@ -107,8 +107,7 @@ class RunState:
     @property
     def dollars(self) -> float | None:
         """What its instances cost while the run went on; None without one or without its price."""
-        price = self.host.get("dollars_per_hour")
-        if price is None:
+        if (price := self.host.get("dollars_per_hour")) is None:
             return self.dollars_before or None
         seconds = max(self.seconds_running - self.seconds_before, 0.0)
         return self.dollars_before + float(price) * seconds / 3600
