@@ -65,7 +65,7 @@ print(json.dumps({"seconds": ends[1] - ends[0]}))
 """
 
 OURS = """
-import json, os, sys
+import json, shlex, sys
 data, size, unfreeze, weights, home = json.loads(sys.argv[1])
 settings = json.loads(sys.argv[2])
 from IPython.core.interactiveshell import InteractiveShell
@@ -73,7 +73,7 @@ shell = InteractiveShell.instance()
 shell.run_line_magic("load_ext", "dl_magics")
 common = {"image_size": size, "weights": weights, "mixed_precision": False}
 body = "".join(f"{name} = {value!r}\\n" for name, value in {**common, **settings}.items())
-run = shell.run_cell_magic("finetune", data, body)
+run = shell.run_cell_magic("finetune", shlex.quote(data), body)
 run.record.refresh()
 ends = [each.t for each in run.record.events if each.kind == "epoch_ended"]
 epochs = [each for each in run.record.events if each.kind == "epoch_ended"]
@@ -91,8 +91,10 @@ def run_fresh(code: str, home: str, *arguments: object) -> dict[str, Any]:
         env=environment,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    if done.returncode:
+        sys.exit(f"It failed:\n{done.stderr[-2000:]}")
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
 
@@ -152,7 +154,7 @@ def compare_accuracy(options: argparse.Namespace, common: list[Any]) -> None:
     for seed in range(1, options.seeds + 1):
         photos = data
         if options.photos or options.divide:
-            to = Path(common[-1], f"photos {seed}")
+            to = Path(common[-1], f"photos-{seed}")
             photos = str(choose_photos(Path(data), options.photos, options.divide, seed, to))
         settings = {"seed": seed, "augment": options.augment, "unfreeze": options.unfreeze}
         found = run_fresh(OURS, common[-1], [photos, *others], settings)
