@@ -115,7 +115,7 @@ _MEASURED_WITH_CHILDREN = (
     "store/",
     "sync/",
     "test_main",
-    "training/test_load_check",
+    "training/loading/",
 )
 
 

@@ -15,7 +15,7 @@ from dl_magics.runs.evaluation import Evaluation
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.state import RunState
 from dl_magics.text import escape_controls
-from dl_magics.training import load_check, model_archive
+from dl_magics.training import model_archive
 from dl_magics.training.backbones import own
 from dl_magics.training.engine.pipeline import MODEL
 from dl_magics.training.evaluation.evaluate import evaluate_split, require_split
@@ -23,6 +23,7 @@ from dl_magics.training.evaluation.report import Report, write_report
 from dl_magics.training.export import formats
 from dl_magics.training.export.export import export_model
 from dl_magics.training.export.exported import Exported
+from dl_magics.training.loading import load_check
 from dl_magics.training.prediction import predict
 from dl_magics.training.prediction.predict import Classifier, KerasClassifier, Paths, Progress
 from dl_magics.training.prediction.predictions import Predictions
@@ -212,12 +213,10 @@ class Run:
 
     def _check_model(self, path: Path) -> None:
         """Check the file before Keras reads it here: in another process if it came from a host."""
-        registered: list[str] = []
-        if remote_origin.load(self.path):
+        origin = remote_origin.load(self.path)
+        if origin:
             load_check.check_fetched(self.path, path, self.state.versions)
-        else:
-            registered += own.list_registered()
-        model_archive.check_archive(path, registered)
+        model_archive.check_archive(path, [] if origin else own.list_registered())
 
     @property
     def _theano_model(self) -> Path:

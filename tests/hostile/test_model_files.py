@@ -17,8 +17,9 @@ import pytest
 
 from dl_magics.errors import DamagedRun, NotLoadable
 from dl_magics.runs import remote_origin
-from dl_magics.training import hdf5_file, isolated_load, load_check, model_archive
-from dl_magics.training.load_check import LoadCheck
+from dl_magics.training import hdf5_file, model_archive
+from dl_magics.training.loading import isolated_load, load_check
+from dl_magics.training.loading.load_check import LoadCheck
 from dl_magics.training.run import Run
 from support import run_events
 from support.run_events import ORIGIN
@@ -389,7 +390,7 @@ def test_a_process_that_ends_without_an_answer_has_not_loaded_the_model(tmp_path
 def test_code_of_a_model_would_reach_no_socket_and_no_program(tmp_path):
     code = (
         "import socket, subprocess, sys, os\n"
-        "from dl_magics.training import isolated_load\n"
+        "from dl_magics.training.loading import isolated_load\n"
         "isolated_load.leave_network()\n"
         "isolated_load.refuse_sockets_and_programs()\n"
         "def tried(call, *arguments):\n"
@@ -417,7 +418,7 @@ def test_code_of_a_model_would_reach_no_socket_and_no_program(tmp_path):
 def test_a_process_that_left_the_network_has_no_interface_that_is_up():
     code = (
         "import socket\n"
-        "from dl_magics.training import isolated_load\n"
+        "from dl_magics.training.loading import isolated_load\n"
         "print(isolated_load.leave_network())\n"
         "print(socket.socket().connect_ex(('127.0.0.1', 9)))\n"
     )

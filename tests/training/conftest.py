@@ -5,7 +5,7 @@ Modules that are covered by a test of another name:
 phases: tests/training/engine/test_pipeline.py
 kernel_entry: tests/training/test_kernel_run.py
 recorder: tests/training/engine/test_resume.py
-hdf5_file, isolated_load, model_archive, model_classes: tests/hostile/test_model_files.py
+hdf5_file, model_archive, model_classes: tests/hostile/test_model_files.py
 """
 
 from __future__ import annotations

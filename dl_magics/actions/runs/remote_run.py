@@ -25,10 +25,10 @@ from dl_magics.runs.record import RunRecord
 from dl_magics.runs.remote_origin import RemoteOrigin
 from dl_magics.runs.state import RunState
 from dl_magics.ssh import blocking, sftp
-from dl_magics.training import load_check
 from dl_magics.training.engine.pipeline import MODEL
 from dl_magics.training.kernel_entry import EVENT
-from dl_magics.training.load_check import LoadCheck
+from dl_magics.training.loading import load_check
+from dl_magics.training.loading.load_check import LoadCheck
 
 RUNS = ".dl_magics/runs"
 """The folder of all runs on a host, relative to the home folder."""

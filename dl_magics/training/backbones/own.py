@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from dl_magics.errors import BadSetting
-from dl_magics.training import isolated_load, model_archive
+from dl_magics.training import model_archive
 from dl_magics.training.backbones import hub
 from dl_magics.training.backbones.backbone import Backbone
+from dl_magics.training.loading import isolated_load
 from dl_magics.training.recipe.own_model import FROZEN, OwnModel
 
 

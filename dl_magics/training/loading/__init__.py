@@ -1,1 +1,1 @@
-"""The processes that load models for a check."""
+"""Loads models as a check, in processes that are kept apart from everything else."""

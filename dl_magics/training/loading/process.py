@@ -13,8 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dl_magics.keras_config import keras_json
-from dl_magics.training import isolated_load
-from dl_magics.training.loading import server
+from dl_magics.training.loading import isolated_load, server
 
 # What Keras, its backends and Python read when they are imported.
 _SETTINGS = ("KERAS", "TF_", "XLA", "JAX", "TORCH", "CUDA", "OMP", "LD_", "PYTHON", "PATH")

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from dl_magics.training import isolated_load
+from dl_magics.training.loading import isolated_load
 
 SECONDS_IDLE = 600.0
 """Without a request for so long it ends, as it takes the memory of Keras."""

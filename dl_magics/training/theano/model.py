@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dl_magics.errors import NotTrained
 from dl_magics.keras_config import theano_env
-from dl_magics.training import load_check
+from dl_magics.training.loading import load_check
 from dl_magics.training.theano import env
 from dl_magics.training.theano.process import Process
 

@@ -15,7 +15,7 @@ from dl_magics.errors import BadSetting, NotInstalled, WeightsNotFound
 from dl_magics.runs import log
 from dl_magics.runs.events import CheckpointSaved, EpochEnded, RunEnded, Warned
 from dl_magics.runs.paths import RunPaths
-from dl_magics.training import explain, load_check, model_archive, recorder
+from dl_magics.training import explain, model_archive, recorder
 from dl_magics.training.backbones import hub, load, network_code
 from dl_magics.training.engine import checkpoint, device, fingerprint, networks, pipeline
 from dl_magics.training.engine.fine_tuning import adapters
@@ -25,6 +25,7 @@ from dl_magics.training.engine.heads.network import build_head
 from dl_magics.training.evaluation.grad_cam import GradCam
 from dl_magics.training.evaluation.model_parts import take_apart
 from dl_magics.training.evaluation.occlusion import Occlusion
+from dl_magics.training.loading import load_check
 from dl_magics.training.recipe import hub_presets, pretrained
 from dl_magics.training.recipe.applications import APPLICATIONS
 from dl_magics.training.recipe.recipe import check_settings

@@ -11,7 +11,7 @@ from dl_magics.training import recorder
 from dl_magics.training.backbones import kept_model
 from dl_magics.training.engine import networks
 from dl_magics.training.engine.fine_tuning.split_network import split_network
-from dl_magics.training.load_check import LoadCheck
+from dl_magics.training.loading.load_check import LoadCheck
 from dl_magics.training.recipe import pretrained
 from dl_magics.training.recipe.cell_parser import parse_cell
 from dl_magics.training.recipe.own_model import read_own_model

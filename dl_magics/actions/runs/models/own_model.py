@@ -15,7 +15,7 @@ from dl_magics.ssh import blocking, sftp
 from dl_magics.store import atomic, paths
 from dl_magics.training import kernel_entry, model_archive
 from dl_magics.training.backbones import kept_model, own
-from dl_magics.training.load_check import LoadCheck
+from dl_magics.training.loading.load_check import LoadCheck
 from dl_magics.training.recipe.own_model import is_own_model
 from dl_magics.training.recipe.recipe import Recipe
 

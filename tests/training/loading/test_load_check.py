@@ -16,12 +16,12 @@ import pytest
 
 from dl_magics.errors import DamagedRun, NotLoadable
 from dl_magics.runs import remote_origin
-from dl_magics.training import load_check, model_archive, model_classes
+from dl_magics.training import model_archive, model_classes
 from dl_magics.training.engine import networks
 from dl_magics.training.engine.heads.network import build_head
-from dl_magics.training.isolated_load import KERAS
-from dl_magics.training.load_check import LoadCheck
-from dl_magics.training.loading import process
+from dl_magics.training.loading import load_check, process
+from dl_magics.training.loading.isolated_load import KERAS
+from dl_magics.training.loading.load_check import LoadCheck
 from dl_magics.training.run import Run
 from support import run_events, tiny_keras
 from support.ec2_client import until

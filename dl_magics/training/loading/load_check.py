@@ -16,8 +16,8 @@ from types import TracebackType
 
 from dl_magics.errors import NotLoadable
 from dl_magics.runs import remote_origin
-from dl_magics.training import hdf5_file, isolated_load, model_archive
-from dl_magics.training.loading import process, server
+from dl_magics.training import hdf5_file, model_archive
+from dl_magics.training.loading import isolated_load, process, server
 from dl_magics.training.loading.process import LoadProcess
 
 _SECONDS = 300.0

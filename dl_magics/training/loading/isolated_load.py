@@ -1,4 +1,4 @@
-"""Load one model in a process of its own (`loading/server.py`).
+"""Load one model in a process of its own (`server.py`).
 
 What is loaded was checked before; should Keras still run code of the file, then without a network
 where the system allows it, and without sockets and programs of Python.
