@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
@@ -87,7 +88,7 @@ def test_what_is_asked_of_a_busy_kernel_is_not_shown_as_written(form, folder):
     )
     form.finish(8)
     form.page.wait_for_selector(".dl-keras .dl-note:has-text('channels_first')")
-    assert find_select(form, "image_data_format").input_value() == "channels_first"
+    expect(find_select(form, "image_data_format")).to_have_value("channels_first", timeout=30_000)
 
 
 def test_a_selection_is_written_and_takes_effect_after_a_restart(form, folder):

@@ -15,7 +15,6 @@ from dl_magics.__main__ import main
 from dl_magics.actions.aws import context
 from dl_magics.runs.events import PhaseStarted, RunEnded
 from dl_magics.store import paths
-from mcp import Client, StdioServerParameters, stdio_client
 from support import run_events
 
 TOOLS = {"list_instances", "get_costs", "list_runs", "get_run", "get_storage"}
@@ -30,6 +29,9 @@ EVENTS = run_events.make_events(
 
 async def ask(*calls):
     """Return the tools, and the answers to calls: the JSON, or the text of a refusal."""
+    # All processes of pytest import this module, and only one of them runs it.
+    from mcp import Client, StdioServerParameters, stdio_client
+
     command = StdioServerParameters(
         command=sys.executable, args=["-m", "dl_magics", "mcp"], env=dict(os.environ)
     )
