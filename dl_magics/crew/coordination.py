@@ -9,8 +9,8 @@ from typing import Any
 
 from dl_magics.crew import coordinator
 from dl_magics.crew.certificates import Credentials
-from dl_magics.crew.frames import Frame, read_frame
 from dl_magics.errors import TrainingFailed
+from dl_magics.training.crew.frames import Frame, read_frame
 
 _SECONDS_TO_END = 3.0
 

@@ -16,8 +16,8 @@ import threading
 from typing import IO, Any
 
 from dl_magics.crew import restricted_pickle
-from dl_magics.crew.frames import Frame, read_blocking
 from dl_magics.training.crew import dask_settings, task
+from dl_magics.training.crew.frames import Frame, read_blocking
 
 ALLOWED = (
     # The graph of one task, as the client in this process sends it to the scheduler.

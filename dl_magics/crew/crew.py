@@ -9,7 +9,8 @@ from typing import Any
 
 from dl_magics.crew.certificates import Authority
 from dl_magics.crew.coordination import Coordination
-from dl_magics.crew.frames import Frame
+from dl_magics.crew.joint import opening
+from dl_magics.crew.joint.joint_hosts import JointHosts
 from dl_magics.crew.member import Member, Share
 from dl_magics.crew.plan import CrewPlan, Provide
 from dl_magics.crew.results import Results, Sent
@@ -20,6 +21,8 @@ from dl_magics.runs.events import Warned
 from dl_magics.ssh import blocking
 from dl_magics.training.crew.batches import BadFeatures, Features, unpack_features
 from dl_magics.training.crew.crew import Network
+from dl_magics.training.crew.frames import Frame
+from dl_magics.training.crew.joint.hosts import Job
 from dl_magics.training.engine.device import Device
 from dl_magics.training.recipe.recipe import Recipe
 
@@ -127,9 +130,24 @@ class HostCrew:
         """Return what each worker has done."""
         return [share.to_json() for share in [*self._roster.shares.values()]]
 
+    def train_together(
+        self, job: Job, stop: Callable[[], bool]
+    ) -> tuple[JointHosts | None, Sequence[Warned]]:
+        """Start training on the hosts that are up; return them, and why others are left out.
+
+        There are none where `stop()` is true before all have started.
+        """
+        return opening.open_hosts(
+            self._roster.find_members, job, stop, self._provide, self._count_devices
+        )
+
     def close(self) -> None:
         """End all workers and the scheduler."""
         blocking.wait_for(self._close())
+
+    def _count_devices(self, name: str) -> int:
+        found = self._plan.founds.get(name) if self._plan else None
+        return found.devices if found else 1
 
     @property
     def _known(self) -> CrewPlan:

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from dl_magics.crew import host_process
 from dl_magics.crew.certificates import Credentials
+from dl_magics.crew.host_process import Command
 from dl_magics.crew.member import Member
 from dl_magics.errors import CommandFailed, NoAnswer, WeightsNotFound
-from dl_magics.host import environments, probe
 from dl_magics.host.info import Interpreter
-from dl_magics.remote_code import runner
 from dl_magics.remote_code.request import restore_error
 from dl_magics.ssh import connection
 from dl_magics.ssh.target import SshTarget
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     import asyncssh
 
 _LOOPBACK = "127.0.0.1"
-_SECONDS_TO_END = 2.0
 _LONGEST_LINE = 2**16
 
 
@@ -42,6 +40,7 @@ class Found:
     memory: int
     half: str
     winograd: bool
+    devices: int
     backend: str
     decoder: str
     port: int
@@ -57,6 +56,7 @@ class Found:
                 memory=int(device["memory"]),
                 half=str(device["half"]),
                 winograd=bool(device["winograd"]),
+                devices=max(1, len(device["members"])),
                 backend=str(values["backend"]),
                 decoder=str(values["decoder"]),
                 port=int(values["port"]),
@@ -119,22 +119,14 @@ class WorkerHost:
         """
         target = await asyncio.to_thread(self._member.find)
         if self._python is None:
-            info = await probe.probe_host(target)
-            self._python = environments.choose_interpreter(info)
-        archive, mark = await runner.upload_bundle(target), secrets.token_hex(16)
-        command = runner.build_command(
-            self._python.path,
-            archive,
-            mark,
-            activate=self._python.activation,
-            variables={"KERAS_BACKEND": self._plan.backend},
-            module=worker.__name__,
-        )
+            self._python = await host_process.find_python(target)
+        command = await Command.build(target, self._python, worker.__name__, self._plan.backend)
         shared = await connection.connect_shared(target)
         with connection.translate_errors(target):
-            async with _started(shared, command) as process:
+            async with host_process.started(shared, command.line) as process:
+                talk = _Talk(process, command.mark, self._member.name)
                 try:
-                    await self._work(_Talk(process, mark, self._member.name), shared, target)
+                    await self._work(talk, shared, target)
                 except WeightsNotFound as error:
                     if self._lacks_weights:
                         raise
@@ -208,23 +200,3 @@ class _Talk:
             if len(line) <= _LONGEST_LINE and isinstance(values := json.loads(line), dict):
                 return values
         return {}
-
-
-@asynccontextmanager
-async def _started(
-    shared: asyncssh.SSHClientConnection, command: str
-) -> AsyncIterator[asyncssh.SSHClientProcess[bytes]]:
-    """Start a process; it ends with its input, at the end of the block."""
-    import asyncssh
-
-    process = await shared.create_process(command, encoding=None, stderr=asyncssh.DEVNULL)
-    try:
-        yield process
-    finally:
-        try:
-            with suppress(OSError, asyncssh.Error, TimeoutError):
-                process.stdin.write_eof()
-                async with asyncio.timeout(_SECONDS_TO_END):
-                    await process.wait_closed()
-        finally:
-            process.channel.abort()

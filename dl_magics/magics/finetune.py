@@ -141,10 +141,10 @@ class FinetuneMagics(Magics):
                                             weights: minutes, or "90s", "30m", "2h"
             budget              None        dollars that the time of the run may cost on an
                                             instance: it ends before, with the best weights
-            workers             None        instances that compute the features together, while
-                                            this computer keeps them: the name given to %aws_launch
-                                            --count ("crew"), or a list of names; None is where the
-                                            run trains
+            workers             None        instances that compute the features together and, with
+                                            JAX, train what is unfrozen: the name given to
+                                            %aws_launch --count ("crew"), or a list of names; None
+                                            is where the run trains
             then                None        what happens to the instance, or to all that workers
                                             names, once the results are on this computer and
                                             checked: "stop", "terminate" (with -f on the line), or
@@ -172,7 +172,7 @@ class FinetuneMagics(Magics):
         if training_cell.EXPLAIN in line.split(" "):
             print(explain.write_script(recipe))
             return None
-        where = place.find_place(recipe.workers)
+        where = place.find_place(recipe.workers, trains_network=recipe.trains_network)
         estimate.check_budget(recipe, where)
         if _CHECK in line.split(" "):
             return estimate.estimate_run(recipe, where)

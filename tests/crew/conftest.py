@@ -2,7 +2,7 @@
 
 Modules that are covered by a test of another name:
 
-coordination, frames, member, plan, results, roster, worker_host: tests/crew/test_crew.py
+coordination, host_process, member, plan, results, roster, worker_host: tests/crew/test_crew.py
 certificates, restricted_pickle: tests/crew/test_coordinator.py
 """
 

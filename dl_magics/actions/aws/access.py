@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,6 +71,16 @@ def authorize_own_address(context: Context, instance: Instance) -> str:
             raise
         return f"Port 22 stays open to {', '.join(allowed)}. {error} {error.fix}"
     return f"{change}." if change else ""
+
+
+def connect_members(context: Context, instances: Sequence[Instance]) -> None:
+    """Allow instances to connect to each other, by a rule of the security group that all have.
+
+    Security groups that dl_magics did not create are not changed.
+    """
+    groups = {find_own_group(context, each) for each in instances}
+    for group in sorted(filter(None, groups)):
+        security_group.authorize_members(context.session, group)
 
 
 def find_own_group(context: Context, instance: Instance) -> str | None:

@@ -189,7 +189,7 @@ def _group(context: Context) -> Iterator[tuple[str, str, str]]:
     except NoAddress:
         yield "!", f"{name}: {', '.join(rules) or 'no rules'}; your address is not known", ""
         return
-    if sorted(rules) == sorted(wanted):
+    if sorted(set(rules) - {security_group.MEMBERS}) == sorted(wanted):
         yield "✓", f"{name}: {', '.join(rules)}", ""
     else:
         yield "✗", f"{name}: {', '.join(rules) or 'no rules'}", "%aws_start corrects it"

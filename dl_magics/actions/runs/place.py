@@ -28,8 +28,12 @@ class TrainingPlace:
     host: Mapping[str, Any] = field(default_factory=dict)
 
 
-def find_place(workers: Sequence[str] | None = None) -> TrainingPlace:
+def find_place(
+    workers: Sequence[str] | None = None, *, trains_network: bool = False
+) -> TrainingPlace:
     """Return where a new run of this notebook trains; with `workers` on this computer, with them.
+
+    With `trains_network` these also train layers of the network.
 
     Raises
     ------
@@ -39,7 +43,7 @@ def find_place(workers: Sequence[str] | None = None) -> TrainingPlace:
         where another notebook has the GPU kernel of this one: it does not train here unasked.
     """
     if workers:
-        return _describe_crew(workers)
+        return _describe_crew(workers, trains_network=trains_network)
     session = notebook_session.current()
     if notebook_kernel.is_connected():
         return _describe(notebook_kernel.current())
@@ -90,7 +94,7 @@ def describe_host(host: SshHost) -> dict[str, Any]:
     }
 
 
-def _describe_crew(workers: Sequence[str]) -> TrainingPlace:
+def _describe_crew(workers: Sequence[str], *, trains_network: bool) -> TrainingPlace:
     named = ", ".join(workers)
     if notebook_kernel.is_connected():
         name = notebook_kernel.current().host.name
@@ -100,7 +104,10 @@ def _describe_crew(workers: Sequence[str]) -> TrainingPlace:
             fix=f"%gpu_disconnect, then run the cell again · or leave workers out: on {name}.",
         )
     host = hosts.describe_crew(workers)
-    return TrainingPlace(hosts.describe_place(host), None, host)
+    sentence = hosts.describe_place(host)
+    if trains_network:
+        sentence += " Layers of the network are trained there together, with JAX."
+    return TrainingPlace(sentence, None, host)
 
 
 def _describe(kernel: NotebookKernel) -> TrainingPlace:

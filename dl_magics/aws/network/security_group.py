@@ -1,4 +1,7 @@
-"""The security group: it allows TCP port 22 from the user's address only."""
+"""The security group: it allows TCP port 22 from the user's address only.
+
+For a crew, its members may also connect to each other, at any port.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from dl_magics.aws.parsing import OURS
 from dl_magics.aws.session import AwsSession
 
 DESCRIPTION = "SSH from one address; created by dl_magics"
+MEMBERS = "tcp 0-65535 from its members"
+"""The rule of a crew, as `describe_rules` says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +77,43 @@ def authorize_sources(session: AwsSession, group: str, sources: list[str]) -> Ru
     return RuleChange(*(tuple(map(_source, permissions)) for permissions in changes.values()))
 
 
+def authorize_members(session: AwsSession, group: str) -> bool:
+    """Allow the members of a group to connect to each other; return whether that was changed."""
+    if has_member_rule(session, group):
+        return False
+    session.change_ec2(
+        "authorize_security_group_ingress",
+        unless=("InvalidPermission.Duplicate",),
+        GroupId=group,
+        IpPermissions=[make_member_rule(group)],
+    )
+    return True
+
+
+def has_member_rule(session: AwsSession, group: str) -> bool:
+    """Return whether the members of a group may connect to each other."""
+    return make_member_rule(group) in _read_rules(session, group)
+
+
+def make_member_rule(group: str) -> dict[str, Any]:
+    """Return the rule by which the members of a group may connect to each other."""
+    ports = {"IpProtocol": "tcp", "FromPort": 0, "ToPort": 65535}
+    return {**ports, "UserIdGroupPairs": [{"GroupId": group}]}
+
+
 def find_rule_changes(
     session: AwsSession, group: str | None, sources: list[str]
 ) -> dict[str, list[dict[str, Any]]]:
     """Return the rules to add and to remove, by call, so that only `sources` reach port 22.
 
-    A group of None does not exist yet.
+    A group of None does not exist yet. The rule of a crew is left as it is.
     """
     wanted = [_rule(source) for source in sources]
-    existing = _read_rules(session, group) if group else []
+    existing = [
+        each
+        for each in (_read_rules(session, group) if group else [])
+        if each != make_member_rule(group or "")
+    ]
     return {
         "authorize_security_group_ingress": [each for each in wanted if each not in existing],
         "revoke_security_group_ingress": [each for each in existing if each not in wanted],
@@ -98,8 +131,12 @@ def describe_rules(session: AwsSession, name: str) -> list[str] | None:
     groups = _groups(session, name)
     if not groups:
         return None
-    rules = [rule for each in groups for rule in _split_rules(each.get("IpPermissions", []))]
-    return list(dict.fromkeys(map(_format_rule, rules)))
+    described = (
+        MEMBERS if rule == make_member_rule(each["GroupId"]) else _format_rule(rule)
+        for each in groups
+        for rule in _split_rules(each.get("IpPermissions", []))
+    )
+    return list(dict.fromkeys(described))
 
 
 def _format_rule(rule: dict[str, Any]) -> str:

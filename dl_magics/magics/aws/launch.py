@@ -57,7 +57,8 @@ class LaunchMagics(Magics):
         before: so they read S3 without any key. It stays while the instance is stopped.
 
         With --count it launches several, NAME-1, NAME-2 and so on, each with a guard, and asks once
-        for all of them: with `workers = "NAME"` %%finetune computes on them together.
+        for all of them: with `workers = "NAME"` %%finetune computes on them together. By a rule of
+        their security group they may connect to each other, as they do where they train layers.
 
         ::
 

@@ -132,7 +132,13 @@ class PracticeHost:
 
     async def _run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         command = ["/bin/bash", "-c", process.command] if process.command else ["/bin/bash", "-l"]
-        environment = {**self._environment, "USER": process.get_extra_info("username")}
+        # As OpenSSH has it: the address and port of the client, then those of this side.
+        ends = (*process.get_extra_info("peername")[:2], *process.get_extra_info("sockname")[:2])
+        environment = {
+            **self._environment,
+            "USER": process.get_extra_info("username"),
+            "SSH_CONNECTION": " ".join(map(str, ends)),
+        }
         if terminal := process.get_terminal_type():
             columns, lines, _, _ = process.get_terminal_size()
             spawn = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"

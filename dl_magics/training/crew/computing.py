@@ -6,8 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from dl_magics.training.crew.crew import Crew, CrewCompute, Network
+from dl_magics.training.crew.joint.hosts import require_jax
 from dl_magics.training.engine import device, fingerprint
 from dl_magics.training.engine.device import Device
+from dl_magics.training.engine.feature_store import FeatureStore, Store
+from dl_magics.training.engine.fine_tuning.fine_tuning import FineTuning
+from dl_magics.training.engine.fine_tuning.joined import join_shapes, make_store
 from dl_magics.training.engine.inference.compute import Compute
 from dl_magics.training.engine.inference.keras_compute import KerasCompute
 from dl_magics.training.engine.networks import Frozen
@@ -19,24 +23,38 @@ def detect_device(crew: Crew | None, recipe: Recipe, stop: Callable[[], bool]) -
     found = device.detect_device()
     if crew is None:
         return found
-    crew.start(recipe, fingerprint.installed_versions()["backend"])
+    backend = fingerprint.installed_versions()["backend"]
+    require_jax(recipe, backend)
+    crew.start(recipe, backend)
     return crew.wait_for_device(stop)
 
 
-def make_compute(
+def choose_compute(
     crew: Crew | None,
     recipe: Recipe,
     frozen: Frozen,
     precision: str,
     found: Device,
     batch_size: int,
-) -> Compute:
-    """Return what computes batches of this size on the device that was found."""
+    features: FeatureStore,
+    tuning: FineTuning | None,
+) -> tuple[Store, Compute]:
+    """Return what is filled, and what computes batches of this size on the device that was found.
+
+    That is `features`, and for what `tuning` trains afterwards activations, too.
+    """
     if crew is None:
-        return KerasCompute(frozen.fast, found, batch_size)
-    about = (precision, frozen.sha256, frozen.features, batch_size, frozen.winograd > 0)
+        if tuning:
+            return tuning.fill(features, found, batch_size)
+        return features, KerasCompute(frozen.fast, found, batch_size)
+    shape = frozen.features
+    store: Store = features
+    if tuning:
+        shape = join_shapes(tuning.split.activations, shape)
+        store = make_store(tuning.activations, features)
+    about = (precision, frozen.sha256, shape, batch_size, frozen.winograd > 0)
     crew.use_network(Network(*about))
-    return CrewCompute(crew, recipe.image_size, recipe.seed)
+    return store, CrewCompute(crew, recipe.image_size, recipe.seed)
 
 
 @contextmanager

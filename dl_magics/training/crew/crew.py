@@ -10,6 +10,7 @@ import numpy as np
 
 from dl_magics.runs.events import Warned
 from dl_magics.training.crew.batches import Batch, Features
+from dl_magics.training.crew.joint.hosts import Job, TrainingHosts
 from dl_magics.training.crew.photos import pack_photo
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.inference.compute import Fetch, Pixels
@@ -72,6 +73,15 @@ class Crew(Protocol):
 
     def describe_workers(self) -> list[Mapping[str, Any]]:
         """Return what each worker has done."""
+
+    def train_together(
+        self, job: Job, stop: Callable[[], bool]
+    ) -> tuple[TrainingHosts | None, Sequence[Warned]]:
+        """Start training on the hosts that are up; return them, and why others are left out.
+
+        There are none where `stop()` is true before all have started. Raises HostsLost where one is
+        lost meanwhile, and TrainingFailed where none is left.
+        """
 
     def close(self) -> None:
         """End all workers."""

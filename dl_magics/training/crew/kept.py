@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dl_magics.errors import TrainingFailed
 from dl_magics.runs.events import Warned
 from dl_magics.training.crew.batches import Features
 from dl_magics.training.crew.crew import Network
+from dl_magics.training.crew.joint.hosts import Job, TrainingHosts
 from dl_magics.training.engine.device import Device
 from dl_magics.training.recipe.recipe import Recipe
 
@@ -53,6 +54,15 @@ class KeptFeatures:
     def describe_workers(self) -> list[Mapping[str, Any]]:
         """Return nothing."""
         return []
+
+    def train_together(
+        self, _job: Job, _stop: Callable[[], bool], /
+    ) -> tuple[TrainingHosts | None, Sequence[Warned]]:
+        """Raise TrainingFailed: there is no host to train layers on."""
+        raise TrainingFailed(
+            "The run trains layers of the network on its workers, of which none is up.",
+            fix="Start them (%aws_list shows which), then: %finetune --resume",
+        )
 
     def close(self) -> None:
         """End nothing."""

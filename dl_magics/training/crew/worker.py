@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def main(mark: str) -> None:
     """Serve; runs on the host."""
     worker = Worker(mark)
     try:
-        with _holding_lock():
+        with hold_lock():
             worker.serve()
     except DLMagicsError as error:
         worker.fail(error)
@@ -97,7 +98,7 @@ def main(mark: str) -> None:
 
 
 @contextmanager
-def _holding_lock() -> Iterator[None]:
+def hold_lock() -> Iterator[None]:
     """Show to who would stop this host that it has a worker; the lock ends with the process."""
     import fcntl  # hosts run Linux; this computer may not
 
@@ -111,12 +112,23 @@ def _holding_lock() -> Iterator[None]:
 def _build(recipe: Any, call: Mapping[str, Any], found: Any) -> dict[str, Any]:
     from dl_magics.training.crew import task
     from dl_magics.training.engine import networks
+    from dl_magics.training.engine.fine_tuning.joined import compute_rows, join_shapes
+    from dl_magics.training.engine.fine_tuning.split_network import split_network
+    from dl_magics.training.engine.inference.compute import Immediate
     from dl_magics.training.engine.inference.keras_compute import KerasCompute
 
     folder = private.ensure_folder(private.ensure_folder(Path.home() / ".dl_magics") / "weights")
     frozen = networks.build_frozen(recipe, call["precision"], folder, winograd=call["winograd"])
-    task.use_compute(KerasCompute(frozen.fast, found, call["batch_size"]))
-    return {"sha256": frozen.sha256, "shape": list(frozen.features)}
+    fast = KerasCompute(frozen.fast, found, call["batch_size"])
+    if not recipe.trains_network:
+        task.use_compute(fast)
+        return {"sha256": frozen.sha256, "shape": list(frozen.features)}
+    split = split_network(recipe, frozen)
+    size = call["batch_size"]
+    below, above = (KerasCompute(each, found, size) for each in (split.below, split.above))
+    task.use_compute(Immediate(partial(compute_rows, below, above)))
+    shape = join_shapes(split.activations, frozen.features)
+    return {"sha256": frozen.sha256, "shape": list(shape)}
 
 
 async def _compute(port: int, call: Mapping[str, Any]) -> None:

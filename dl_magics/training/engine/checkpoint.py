@@ -23,6 +23,7 @@ from dl_magics.errors import DamagedRun, NotResumable
 from dl_magics.runs import checkpoint_request
 from dl_magics.runs.events import CheckpointSaved, Event
 from dl_magics.store import atomic
+from dl_magics.training.engine import keras_context
 from dl_magics.training.engine.heads.learned import list_changing
 from dl_magics.training.engine.heads.training import Best, Means, TrainingState
 
@@ -56,7 +57,7 @@ def capture(head: Any, standing: TrainingState, about: Mapping[str, Any]) -> Che
     from keras import ops
 
     values = [np.asarray(ops.convert_to_numpy(each)) for each in _variables(head)]
-    return Checkpoint(about, standing, values, _generators())
+    return Checkpoint(about, standing, values, keras_context.read_generators())
 
 
 def restore_head(head: Any, checkpoint: Checkpoint) -> None:
@@ -78,7 +79,7 @@ def restore_head(head: Any, checkpoint: Checkpoint) -> None:
         )
     for variable, value in zip(variables, checkpoint.variables, strict=True):
         variable.assign(value)
-    _set_generators(checkpoint.generators)
+    keras_context.set_generators(checkpoint.generators)
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> CheckpointSaved:
@@ -149,12 +150,17 @@ class CheckpointSaver:
         asked = checkpoint_request.take_request(self.folder)
         if asked is None and before - self._saved < pause:
             return
+        yield from self.save(standing)
+        if asked:
+            yield asked.make_warning()
+
+    def save(self, standing: TrainingState) -> Iterator[Event]:
+        """Save a checkpoint now."""
+        before = self.timer()
         saved = save_checkpoint(self.folder, capture(self.head, standing, self.about))
         self._saved = self.timer()
         self._took = self._saved - before
         yield saved
-        if asked:
-            yield asked.make_warning()
 
 
 def _variables(head: Any) -> list[Any]:
@@ -221,30 +227,3 @@ def _named(name: str, arrays: Arrays) -> dict[str, Any]:
 def _listed(name: str, arrays: Mapping[str, NDArray[Any]]) -> Arrays:
     many = sum(each.startswith(f"{name} ") for each in arrays)
     return [arrays[f"{name} {at}"] for at in range(many)]
-
-
-def _generators() -> Arrays:
-    """Return the states of torch's generators, which its Dropout uses instead of seeds."""
-    import keras
-
-    if keras.config.backend() != "torch":
-        return []
-    import torch
-
-    states = [torch.get_rng_state()]
-    if torch.cuda.is_available():
-        states += torch.cuda.get_rng_state_all()
-    return [each.cpu().numpy() for each in states]
-
-
-def _set_generators(states: Arrays) -> None:
-    import keras
-
-    if keras.config.backend() != "torch" or not states:
-        return
-    import torch
-
-    tensors = [torch.from_numpy(each) for each in states]
-    torch.set_rng_state(tensors[0])
-    if torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(tensors[1 : 1 + torch.cuda.device_count()])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 @contextmanager
@@ -38,3 +40,31 @@ def seeded_generators(seed: int) -> Iterator[None]:
     finally:
         random.setstate(before[0])
         np.random.set_state(before[1])
+
+
+def read_generators() -> list[NDArray[Any]]:
+    """Return the states of torch's generators, which its Dropout uses instead of seeds."""
+    import keras
+
+    if keras.config.backend() != "torch":
+        return []
+    import torch
+
+    states = [torch.get_rng_state()]
+    if torch.cuda.is_available():
+        states += torch.cuda.get_rng_state_all()
+    return [each.cpu().numpy() for each in states]
+
+
+def set_generators(states: list[NDArray[Any]]) -> None:
+    """Set the states that `read_generators` returned."""
+    import keras
+
+    if keras.config.backend() != "torch" or not states:
+        return
+    import torch
+
+    tensors = [torch.from_numpy(each) for each in states]
+    torch.set_rng_state(tensors[0])
+    if torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(tensors[1 : 1 + torch.cuda.device_count()])

@@ -24,7 +24,7 @@ from dl_magics.training.engine import (
 )
 from dl_magics.training.engine.checkpoint import Checkpoint, CheckpointSaver
 from dl_magics.training.engine.device import Device
-from dl_magics.training.engine.feature_store import FeatureStore, Store
+from dl_magics.training.engine.feature_store import FeatureStore
 from dl_magics.training.engine.features.stored_values import load_values
 from dl_magics.training.engine.fine_tuning.fine_tuning import FineTuning
 from dl_magics.training.engine.heads.examples import (
@@ -39,7 +39,6 @@ from dl_magics.training.engine.heads.training import (
     train_head,
 )
 from dl_magics.training.engine.inference import batch_search
-from dl_magics.training.engine.inference.compute import Compute
 from dl_magics.training.engine.inference.out_of_memory import release_memory
 from dl_magics.training.engine.parallel.training_devices import TrainingDevices
 from dl_magics.training.engine.resume_point import ResumePoint
@@ -161,11 +160,11 @@ class _KerasSteps:
             )
         if not self.checkpoint:
             yield checkpoint.save_checkpoint(self.paths.run, Checkpoint(about))
-        engine = computing.make_compute(self.crew, recipe, frozen, precision, found, batch)
-        filled: tuple[Store, Compute] = store, engine
         if tuning:
             yield from tuning.describe(images)
-            filled = tuning.fill(store, found, batch)
+        filled = computing.choose_compute(
+            self.crew, recipe, frozen, precision, found, batch, store, tuning
+        )
         if not (yield from frame.compute_features(images, batch, *filled)):
             return
         computing.end_workers(self.crew)
@@ -180,7 +179,7 @@ class _KerasSteps:
             return
         if tuning and (self.standing.phase == "unfrozen" or not frame.should_stop()):
             yield from tuning.train(
-                head, images, (train, valid), self.standing, self.checkpoint, about
+                head, images, (train, valid), self.standing, self.checkpoint, about, self.crew
             )
             frozen = tuning.frozen
 

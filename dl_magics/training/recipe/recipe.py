@@ -113,7 +113,6 @@ def check_settings(
     values = _move_optimizer_settings(
         {name: _checked(name, value) for name, value in settings.items()}
     )
-    _require_frozen(values)
     model = pretrained.find_pretrained(values.pop("model", "VGG16"))
     size = values.pop("image_size", None) or model.size
     pretrained.require_size(model, size)
@@ -135,18 +134,6 @@ def check_settings(
         head_names=head_names or {},
         **values,
     )
-
-
-def _require_frozen(values: Mapping[str, Any]) -> None:
-    """Raise BadSetting where workers would have to train: they compute the frozen part only."""
-    for name in ("unfreeze", "lora_rank"):
-        if values.get("workers") and values.get(name) is not None:
-            raise BadSetting(
-                f"{name} = {quote_value(values[name])}: workers compute the frozen part of a "
-                "network, and none is trained on them.",
-                fix=f"Leave {name} out · or leave workers out and train on one instance: "
-                "%gpu_connect NAME",
-            )
 
 
 def describe_sample(recipe: Recipe) -> str:

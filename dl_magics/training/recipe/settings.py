@@ -135,8 +135,9 @@ SETTINGS: dict[str, Setting] = {
     "workers": Setting(
         None,
         validators.either(validators.names, validators.one_of(None)),
-        "instances that compute the features together, while this computer keeps them: the name "
-        'given to %aws_launch --count ("crew"), or a list of names; None is where the run trains',
+        "instances that compute the features together and, with JAX, train what is unfrozen: the "
+        'name given to %aws_launch --count ("crew"), or a list of names; None is where the run '
+        "trains",
     ),
     "then": Setting(
         None,

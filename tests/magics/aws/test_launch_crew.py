@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 
 from dl_magics import errors
-from dl_magics.actions.aws import context
+from dl_magics.actions.aws import access, context
 from dl_magics.actions.aws.guard import records
 from dl_magics.actions.aws.launch import crew
+from dl_magics.aws.network import security_group
 
 
 def list_names():
@@ -22,8 +23,12 @@ def test_a_crew_is_launched_after_one_question_with_the_sum(cloud, run, monkeypa
     assert questions == ["Do it? [y/N] "]
     assert "new      crew-1, crew-2" in said
     assert "together $0.0332/h with their addresses while they run" in said
+    assert "network  they may connect to each other, at private addresses" in said
     assert list_names() == ["crew-1", "crew-2"]
     assert {each.state for each in launched} == {"running"}
+    current = context.load()
+    rules = security_group.describe_rules(current.session, access.our_name())
+    assert security_group.MEMBERS in rules
     listed = context.load().ec2.list_instances()
     assert {records.read_record(each.id).idle_seconds for each in listed if not each.gone} == {600}
 

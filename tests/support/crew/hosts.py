@@ -77,10 +77,10 @@ class CrewHosts:
         return HostCrew(self.members, provide, **{"patience": 5.0, "look_every": 0.5, **options})
 
     def workers(self, name: str | None = None) -> list[psutil.Process]:
-        """Return the processes of workers on a host, or on all."""
+        """Return the processes of workers and trainers on a host, or on all."""
         aliases = [self.targets[each].alias for each in ([name] if name else self.targets)]
         found = []
-        for process in find_processes("training.crew.worker"):
+        for process in find_processes("dl_magics.training.crew"):
             with suppress(psutil.Error):
                 if process.environ().get(ssh_server.INSTANCE_VARIABLE) in aliases:
                     found.append(process)

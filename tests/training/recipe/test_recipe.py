@@ -296,13 +296,6 @@ def test_workers_are_at_most_100():
     assert "a list of at most 100 names" in fix
 
 
-def test_workers_compute_the_frozen_part_only():
-    with pytest.raises(BadSetting, match="unfreeze = 'block5': workers compute the frozen part"):
-        check_settings("photos", {"workers": "crew", "unfreeze": "block5"})
-    with pytest.raises(BadSetting, match="lora_rank = 4: workers compute the frozen part"):
-        check_settings("photos", {"workers": "crew", "lora_rank": 4})
-
-
 def adam(**config):
     return {"class_name": "Adam", "config": {"beta_1": 0.8, **config}}
 

@@ -169,6 +169,19 @@ def port_steps(context: Context, instance: Instance) -> list[str]:
     return rule_steps(security_group.find_rule_changes(context.session, group, sources), group)
 
 
+def crew_steps(context: Context, name: str, vpc: str) -> list[str]:
+    """Return the step by which members of GROUP connect to each other, if they do not yet.
+
+    `name` is that of the group, which may not exist in the VPC yet.
+    """
+    session, group = context.session, Variable("$GROUP")
+    known = None if isinstance(name, Variable) else security_group.find_groups(session, name)
+    if known and vpc in known and security_group.has_member_rule(session, known[vpc]):
+        return []
+    parameters = {"GroupId": group, "IpPermissions": [security_group.make_member_rule(group)]}
+    return [ec2_command("authorize_security_group_ingress", parameters)]
+
+
 def resolve_login(context: Context, instance: Instance, identity: str | None = None) -> SshTarget:
     """Return how to log in to an instance that need not run: its address is a stand-in."""
     known = replace(instance, ip=UNKNOWN_ADDRESS, state="running")

@@ -43,6 +43,7 @@ class CrewPlan:
         if here:
             facts.append(f"  {'there':<8} {here}")
         facts.append(f"  {'together':<8} {self._describe_price()}")
+        facts.append(f"  {'network':<8} they may connect to each other, at private addresses")
         return "\n".join([*facts, f"Each as {first!s}"])
 
     __repr__ = __str__
@@ -136,6 +137,7 @@ def launch_crew(context: Context, planned: CrewPlan) -> Iterator[Instance]:
         note = "" if found else alarm.arm_alarm(context, instance, each.limits.idle_seconds)
         launched.append(instance)
         yield instances.add_price(context, replace(instance, note=note))
+    access.connect_members(context, [*planned.there, *launched])
     for instance in [*(each for each in planned.there if each.costs_money), *launched]:
         seen = instance
         for seen in context.ec2.start(instance):

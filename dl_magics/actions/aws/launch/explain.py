@@ -82,6 +82,7 @@ def launch_script(
         _record_step(context, "creating", "security-group", id=name),
         *_group_steps(context, first, name),
         *(line for each in launches for line in _launch_steps(context, name, *each)),
+        *(steps.crew_steps(context, name, find_vpc(context, first)) if there or plans[1:] else []),
         'rm -r "$DIR"',
         *(line for each in there for line in _resume_steps(context, each)),
         *(line for each in zip(plans, names, strict=True) for line in _wait_steps(context, *each)),
@@ -199,9 +200,8 @@ def _group_steps(context: Context, plan: LaunchPlan, name: str) -> list[str]:
     groups = {} if isinstance(name, Variable) else security_group.find_groups(session, name)
     known = groups.get(vpc)
     rules = security_group.find_rule_changes(session, known, list(plan.sources))
-    if known:
-        return [f"GROUP={known}", *steps.rule_steps(rules, Variable("$GROUP"))]
-    return [create_group_step(name, vpc), *steps.rule_steps(rules, Variable("$GROUP"))]
+    made = f"GROUP={known}" if known else create_group_step(name, vpc)
+    return [made, *steps.rule_steps(rules, Variable("$GROUP"))]
 
 
 def host_key_steps(files: LaunchFiles, token: str | None = None) -> list[str]:

@@ -39,7 +39,7 @@ def pack_records(
     records["key"] = packed
     records["at"] = np.arange(len(packed))
     records["left"] = records["at"][::-1]
-    records["values"] = _from_float32(values, stored)
+    records["values"] = from_float32(values, stored)
     records["sum"] = [compute_sum(each) for each in records]
     return records
 
@@ -73,7 +73,8 @@ def read_starts(layout: np.dtype[Any], block: Path, rows: int) -> NDArray[np.uin
     return starts
 
 
-def _from_float32(values: NDArray[np.float32], stored: str) -> NDArray[Any]:
+def from_float32(values: NDArray[np.float32], stored: str) -> NDArray[Any]:
+    """Return values as they are stored."""
     if stored != "bfloat16":
         return np.asarray(values).astype(_STORED[stored])
     # NumPy has no bfloat16: it is the upper half of a float32.

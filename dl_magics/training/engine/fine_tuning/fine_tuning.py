@@ -11,6 +11,9 @@ from dl_magics.runs.events import Event, Warned
 from dl_magics.runs.paths import RunPaths
 from dl_magics.runs.state import STORING
 from dl_magics.training.checks import disk_space
+from dl_magics.training.crew.crew import Crew
+from dl_magics.training.crew.joint.hosts import Job
+from dl_magics.training.crew.joint.training import JointTraining, read_hosts
 from dl_magics.training.engine import checkpoint, device
 from dl_magics.training.engine.checkpoint import Checkpoint, CheckpointSaver
 from dl_magics.training.engine.device import Device
@@ -25,8 +28,14 @@ from dl_magics.training.engine.fine_tuning.split_network import (
 from dl_magics.training.engine.fine_tuning.split_store import SplitStore
 from dl_magics.training.engine.heads.examples import Examples
 from dl_magics.training.engine.heads.learned import read_weights
+from dl_magics.training.engine.heads.moments import measure_moments
 from dl_magics.training.engine.heads.network import build_head
-from dl_magics.training.engine.heads.training import TrainingState, train_head
+from dl_magics.training.engine.heads.training import (
+    Keep,
+    TrainingState,
+    choose_training_batch,
+    train_head,
+)
 from dl_magics.training.engine.inference.keras_compute import KerasCompute
 from dl_magics.training.engine.networks import Frozen
 from dl_magics.training.engine.parallel import data_parallel
@@ -54,6 +63,7 @@ class FineTuning:
     frozen: Frozen
     split: SplitNetwork
     activations: FeatureStore
+    precision: str
     devices: TrainingDevices
     trained: tuple[Any, Examples] | None = None
 
@@ -76,7 +86,7 @@ class FineTuning:
         values = precision.removeprefix("mixed_")
         store = FeatureStore(paths.features, place, split.activations, values)
         spaces.record_user(store.folder, paths.run.name)
-        return cls(frame, paths, frozen, split, store, devices)
+        return cls(frame, paths, frozen, split, store, precision, devices)
 
     def bytes_needed(self, images: ScannedImages) -> dict[Path, int]:
         """Return what is written below each folder beyond a run that trains only a head."""
@@ -128,7 +138,9 @@ class FineTuning:
     ) -> tuple[SplitStore, KerasCompute]:
         """Return what is to be filled, activations and features, and what computes it."""
         above = KerasCompute(self.split.above, found, batch_size)
-        store = SplitStore(self.activations, features, lambda values: above.start(values)())
+        store = SplitStore(
+            self.activations, features, lambda values: (values, lambda: above.start(values)())
+        )
         return store, KerasCompute(self.split.below, found, batch_size)
 
     def train(
@@ -139,10 +151,12 @@ class FineTuning:
         standing: TrainingState,
         saved: Checkpoint | None,
         about: Mapping[str, Any],
+        crew: Crew | None = None,
     ) -> Iterator[Event]:
         """Train from `standing` on; at the end head and network have the best weights of the run.
 
         `examples` are those of the head, `saved` is the checkpoint of this phase, if there is one.
+        The hosts of a `crew` train together.
         """
         frame, recipe = self.frame, self.frame.recipe
         with device.hide_retracing_warnings():
@@ -173,11 +187,13 @@ class FineTuning:
             )
         )
         self.trained = joint, valid
-        keeper = CheckpointSaver(self.paths.run, joint, about, frame.timer)
-        with device.hide_retracing_warnings():
-            self._look_at_budget(joint, train)
+
+        def train_phase(
+            network: Any, train: Examples, valid: Examples, keep: Keep
+        ) -> Iterator[Event]:
+            self._look_at_budget(network, train)
             yield from train_head(
-                joint,
+                network,
                 train,
                 valid,
                 epochs=recipe.unfreeze_epochs,
@@ -187,9 +203,27 @@ class FineTuning:
                 rate=recipe.fine_rate,
                 stop=frame.should_stop,
                 standing=standing,
-                keep=keeper.save_if_due,
+                keep=keep,
                 check_batch=_CHECK_BATCH,
             )
+
+        if crew:
+            job = Job(
+                recipe,
+                self.precision,
+                frame.classes,
+                choose_training_batch(recipe.batch_size),
+                measure_moments(examples[0].features),
+                self.activations.values,
+                (train.features, valid.features),
+            )
+            began = read_hosts(saved)
+            together = JointTraining(crew.train_together, job, joint, standing, frame, about, began)
+            yield from together.run((train, valid), train_phase)
+        else:
+            keeper = CheckpointSaver(self.paths.run, joint, about, frame.timer)
+            with device.hide_retracing_warnings():
+                yield from train_phase(joint, train, valid, keeper.save_if_due)
         if copied is not head:
             head.set_weights(copied.get_weights())
         merged = merge_adapters(recipe, self.frozen, self.split.cut, trainable)

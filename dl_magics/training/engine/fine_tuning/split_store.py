@@ -20,12 +20,13 @@ Values = NDArray[np.float32]
 class SplitStore:
     """The stored activations of images, and the features that are computed of them.
 
-    It takes the place of a feature store while it is filled: with activations.
+    It takes the place of a feature store while it is filled. `divide` returns the activations of
+    what it is filled with, and what returns their features.
     """
 
     activations: FeatureStore
     features: FeatureStore
-    compute_features: Callable[[Values], Values]
+    divide: Callable[[Values], tuple[Values, Callable[[], Values]]]
 
     def __contains__(self, key: Key) -> bool:
         """Return whether both are stored."""
@@ -54,12 +55,12 @@ class SplitWriter:
             self._stack = entered.pop_all()
         return self
 
-    def add(self, keys: Sequence[Key], activations: Values) -> None:
-        """Append the activations of `keys`, shape (n, *shape), and their features."""
+    def add(self, keys: Sequence[Key], values: Values) -> None:
+        """Append the activations of `keys`, and their features."""
         stored = self._store
+        activations, compute_features = stored.divide(values)
         if any(key not in stored.features for key in keys):
-            features = stored.compute_features(activations)
-            _add_missing(stored.features, self._features, keys, features)
+            _add_missing(stored.features, self._features, keys, compute_features())
         # Last: a resumed run computes the same batches, as this store has only whole ones.
         _add_missing(stored.activations, self._activations, keys, activations)
 

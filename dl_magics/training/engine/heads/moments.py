@@ -15,9 +15,11 @@ _DEAD = 1e-4
 _BYTES_AT_ONCE = 2**28
 
 
-def measure_moments(
-    features: Values, at_once: int = _BYTES_AT_ONCE
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+Moments = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""The mean of each channel, and its variance."""
+
+
+def measure_moments(features: Values, at_once: int = _BYTES_AT_ONCE) -> Moments:
     """Return mean and variance of each channel; constant channels get the mean variance.
 
     The numbers are those of NumPy where all features, in float32, have at most `at_once` bytes.

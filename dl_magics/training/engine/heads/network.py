@@ -7,7 +7,7 @@ from typing import Any
 from dl_magics.errors import BadSetting
 from dl_magics.training.engine.heads import objective
 from dl_magics.training.engine.heads.examples import Values
-from dl_magics.training.engine.heads.moments import measure_moments
+from dl_magics.training.engine.heads.moments import Moments, measure_moments
 from dl_magics.training.engine.keras_context import default_keras_config, seeded_generators
 from dl_magics.training.recipe.recipe import Recipe
 
@@ -39,12 +39,20 @@ def build_head(recipe: Recipe, features: Values, classes: int) -> Any:
     BadSetting
         where the cell's `head(features)` or its optimizer cannot be built.
     """
+    return join_head(recipe, measure_moments(features), features.shape[1:], classes)
+
+
+def join_head(recipe: Recipe, moments: Moments, shape: tuple[int, ...], classes: int) -> Any:
+    """Return a new, compiled head for features of a shape, with their mean and variance.
+
+    Raises as `build_head` does.
+    """
     import keras
 
-    mean, variance = measure_moments(features)
+    mean, variance = moments
     count = count_heads(recipe)
     with default_keras_config("float32"):
-        inputs = keras.Input(features.shape[1:], name="features")
+        inputs = keras.Input(shape, name="features")
         normalized = keras.layers.Normalization(
             mean=mean,
             variance=variance,

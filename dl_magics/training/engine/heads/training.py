@@ -90,6 +90,13 @@ class TrainingState:
         self.phase, self.epochs_before = phase, self.epoch - 1
         self.batches, self.means = 0, Means()
 
+    def go_back_to(self, saved: TrainingState) -> None:
+        """Have the progress of a checkpoint again; the best epoch is the same object."""
+        best = self.best
+        best.epoch, best.logs, best.weights = saved.best.epoch, saved.best.logs, saved.best.weights
+        self.epoch, self.batches, self.means = saved.epoch, saved.batches, saved.means
+        self.phase, self.epochs_before = saved.phase, saved.epochs_before
+
 
 Keep = Callable[[TrainingState], Iterable[Event]]
 

@@ -10,7 +10,7 @@ from dl_magics.training.engine.compute_settings import MAY_DIFFER
 from dl_magics.training.engine.device import Device, format_devices
 
 # Of fewer images a GPU computes not much faster, and after each batch the gradients are exchanged.
-_LEAST_IMAGES = 8
+LEAST_IMAGES = 8
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ class TrainingDevices:
             )
         elif count < found.count:
             # The next multiple, which has enough images for each.
-            wanted = found.count * max(-(-batch // found.count), _LEAST_IMAGES)
+            wanted = found.count * max(-(-batch // found.count), LEAST_IMAGES)
             yield Warned(
                 code="some_devices",
                 text=f"{count} of {found} train the last layers: each batch of {batch} images is "
-                f"divided evenly, and at least {_LEAST_IMAGES} go to each.",
+                f"divided evenly, and at least {LEAST_IMAGES} go to each.",
                 fix=f"Features are computed on all. To train on all: batch_size = {wanted}",
             )
 
@@ -70,7 +70,7 @@ class TrainingDevices:
 
 def count_devices(batch_size: int, available: int) -> int:
     """Return the largest number of devices among which a batch is divided evenly."""
-    for count in range(min(available, batch_size // _LEAST_IMAGES), 1, -1):
+    for count in range(min(available, batch_size // LEAST_IMAGES), 1, -1):
         if batch_size % count == 0:
             return count
     return 1

@@ -43,6 +43,10 @@ def test_a_name_is_all_instances_that_are_numbered_so(crew, rent):
         "this computer; the features are computed on crew-1, crew-2, crew-10 (3 × t2.micro, $"
         in (where.sentence)
     )
+    joint = place.find_place(["crew"], trains_network=True)
+    assert joint.sentence == (
+        f"{where.sentence} Layers of the network are trained there together, with JAX."
+    )
     recipe = check_settings("photos", {"workers": "crew", "budget": 0.5})
     estimate.check_budget(recipe, where)
     assert "on crew-1, crew-2, crew-10" in repr(estimate.estimate_run(recipe, where))

@@ -28,7 +28,9 @@ def store(tmp_path):
         return values.sum(1, keepdims=True)
 
     store = SplitStore(
-        FeatureStore(tmp_path, {"cut": 3}, (2,)), FeatureStore(tmp_path, {}, (1,)), compute
+        FeatureStore(tmp_path, {"cut": 3}, (2,)),
+        FeatureStore(tmp_path, {}, (1,)),
+        lambda values: (values, lambda: compute(values)),
     )
     return store, asked
 

@@ -1,4 +1,4 @@
-"""Frames between a run and the process of its scheduler: a JSON object, then bytes."""
+"""Frames between a run and its processes, here or on a host: a JSON object, then bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 _LENGTHS = struct.Struct(">IQ")
 
@@ -30,7 +30,14 @@ class Frame:
         return _LENGTHS.pack(len(values), len(self.payload)) + values + self.payload
 
 
-async def read_frame(reader: asyncio.StreamReader) -> Frame | None:
+class Reader(Protocol):
+    """What frames are read from: of asyncio, or of an SSH connection."""
+
+    async def readexactly(self, n: int, /) -> bytes:
+        """Return so many bytes; raise IncompleteReadError where there are fewer."""
+
+
+async def read_frame(reader: Reader) -> Frame | None:
     """Return the next frame of a stream; None at its end."""
     try:
         sizes = _LENGTHS.unpack(await reader.readexactly(_LENGTHS.size))
