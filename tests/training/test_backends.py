@@ -69,7 +69,7 @@ GRAD_CAM = """
 import keras
 import numpy as np
 from dl_magics.training.backbones.backbone import Backbone
-from dl_magics.training.engine import networks
+from dl_magics.training.engine import device, networks
 from dl_magics.training.evaluation.grad_cam import GradCam
 from dl_magics.training.evaluation.model_parts import take_apart
 
@@ -83,7 +83,9 @@ head.set_weights([np.array([[3, -1], [-2, 2]], np.float32), np.zeros(2, np.float
 inputs = keras.Input((8, 8, 3))
 model = keras.Model(inputs, networks.join_probabilities(head(frozen(inputs))))
 images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
-print(json.dumps({"maps": GradCam(take_apart(model)).draw_maps(images, [0, 1]).tolist()}))
+maps = GradCam(take_apart(model)).draw_maps(images, [0, 1]).tolist()
+found = device.detect_device()
+print(json.dumps({"maps": maps, "device": [found.kind, found.memory > 0, found.winograd]}))
 """
 
 PREDICT = """
@@ -225,6 +227,15 @@ def test_the_saved_model_predicts_in_a_process_without_dl_magics(trained, photos
 
     assert predicted["backend"] == backend
     assert right.mean() > 0.8
+
+
+def test_a_device_is_detected_on_each_backend(trained):
+    backend, *_, found = trained
+
+    kind, has_memory, winograd = found["device"]
+    assert kind in ("cpu", "gpu")
+    assert has_memory
+    assert backend == "tensorflow" or not winograd
 
 
 def test_grad_cam_is_the_same_on_each_backend(trained):

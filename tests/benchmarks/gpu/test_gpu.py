@@ -12,7 +12,7 @@ import pytest
 from support import startup
 
 ROOT = Path(__file__).parents[3]
-BACKEND = next((name for name in ("jax", "torch") if find_spec(name)), None)
+BACKEND = next((name for name in ("torch", "jax") if find_spec(name)), None)
 
 pytestmark = pytest.mark.skipif(BACKEND is None, reason="neither JAX nor PyTorch is installed")
 

@@ -81,7 +81,8 @@ def build_once(name, size):
     return build(name, Path(), image_size=size)
 
 
-def compute_as_keras_hub(name, size=224):
+@cache
+def compute_as_keras_hub(name, size):
     """Return what the preset's converter and backbone compute, as in KerasHub's guide."""
     import keras_hub
 

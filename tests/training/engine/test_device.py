@@ -133,42 +133,28 @@ def test_free_memory_is_less_than_total_memory():
     assert 0 < device.free_memory() < psutil.virtual_memory().total
 
 
-@pytest.mark.backends
-@pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_a_device_is_detected_on_every_training_backend(backend):
-    said = _find_with(backend, "print(found.kind, found.memory > 0, found.winograd)")
-
-    assert said.split() in (["cpu", "True", "False"], ["gpu", "True", "False"])
-
-
 def test_an_inference_only_backend_is_refused():
-    said = _find_with("numpy", "print('found')")
+    program = f"""
+from dl_magics.errors import {BadSetting.__name__}
+from dl_magics.training.engine import device
+try:
+    device.detect_device()
+except BadSetting as refused:
+    print(*refused._render_traceback_(), sep="\\n")
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "KERAS_BACKEND": "numpy", "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
 
     assert said.splitlines() == [
         "BadSetting: Keras runs on numpy here, which cannot train.",
         "  Choose one of tensorflow, jax, torch and restart the kernel: "
         "%env KERAS_BACKEND=tensorflow",
     ]
-
-
-def _find_with(backend, then):
-    program = f"""
-from dl_magics.errors import {BadSetting.__name__}
-from dl_magics.training.engine import device
-try:
-    found = device.detect_device()
-    {then}
-except BadSetting as refused:
-    print(*refused._render_traceback_(), sep="\\n")
-"""
-    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    return subprocess.run(
-        [sys.executable, "-c", program],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
 
 
 class Gpu:
