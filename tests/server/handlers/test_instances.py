@@ -13,6 +13,7 @@ from dl_magics.runs.report.page import write_report
 from dl_magics.runs.state import replay_events
 from dl_magics.store import paths, private
 from support import run_events
+from support.ec2_client import until
 
 UNKNOWN = "i-0123456789abcdef0"
 
@@ -96,8 +97,20 @@ def test_nothing_is_started_whose_question_was_not_confirmed(server, cloud, rent
     assert refused.body["fix"]
     started = server.confirm(f"instances/{id_}/start")
     assert started.status == 202
+    until(lambda: server.get("instances?fresh=true")["actions"] == [])
+
+
+def test_an_instance_on_which_the_server_works_is_left_alone(server, cloud, rent):
+    id_ = rent(state="stopped")
+    # The server answers after two seconds at most.
+    cloud.inject_fault("time-out", actions=["StartInstances"], seconds=4)
+
+    started = server.confirm(f"instances/{id_}/start")
     busy = server.fetch("POST", f"instances/{id_}/stop")
+
+    assert started.status == 202
     assert (busy.status, busy.body["error"]) == (409, "WrongState")
+    until(lambda: server.get("instances?fresh=true")["actions"] == [])
 
 
 def test_the_question_of_a_spot_launch_has_its_price_and_its_end(server, cloud):

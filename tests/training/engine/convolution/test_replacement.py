@@ -146,8 +146,9 @@ class Crew:
 
 
 def test_the_workers_of_a_crew_compute_in_the_same_way(frozen, recipe):
-    crew = Crew()
+    crew, store = Crew(), object()
 
-    computing.make_compute(crew, recipe, frozen, "float32", CPU, 32)
+    filled, _ = computing.choose_compute(crew, recipe, frozen, "float32", CPU, 32, store, None)
 
+    assert filled is store
     assert crew.network == Network("float32", frozen.sha256, frozen.features, 32, winograd=True)
