@@ -640,6 +640,38 @@ def test_a_run_of_another_computer_is_listed_watched_and_stopped(run, host_home,
     assert theirs.path.exists() is (theirs.path != there(host_home, ours))
 
 
+def test_photos_of_s3_are_read_on_the_instance_with_its_role_and_only_once(
+    run, running_cloud, host_home, tmp_path, capsys
+):
+    tiny_keras.photos(tmp_path / "bucket/pets", n=6)
+    bucket = {"name": "pets", "folder": str(tmp_path / "bucket"), "region": "us-east-1"}
+    running_cloud.send_command("bucket", bucket)
+    session = context.load().session
+    cell = f"%%finetune s3://pets/pets\n{SETTINGS}epochs = 1"
+
+    with pytest.raises(errors.NoCredentials, match="has no IAM role") as refused:
+        run(cell)
+    id_ = context.load().resolve_instance().id
+    assert f"associate-iam-instance-profile --instance-id {id_}" in refused.value.fix
+
+    profile = make_role(session.open_client("iam", ONE_TRY), "pets-reader", "pets")
+    session.change_ec2("associate_iam_instance_profile", InstanceId=id_, **profile)
+    running_cloud.inject_fault("s3-denied", actions=["GetObject"])
+    with pytest.raises(errors.NotAllowed, match=f"role of {id_} may not read s3://pets/pets"):
+        run(cell)
+    trained = run(cell)
+    # A photo that is read again would be refused.
+    running_cloud.inject_fault("s3-denied", actions=["GetObject"], times=99)
+    capsys.readouterr()
+    again = run(cell)
+    running_cloud.clear_faults()
+
+    assert trained.state.status == again.state.status == "done"
+    assert "12 photos, 0.00 GB; all are on gpu" in capsys.readouterr().out
+    assert len(list((host_home / ".dl_magics/s3").rglob("*.png"))) == 12
+    assert not (host_home / ".aws").exists()
+
+
 def test_an_ended_run_of_another_computer_is_fetched_with_its_model(run, trained):
     done, _ = trained
     kept = {name: (done.path / name).read_bytes() for name in (log.FILE_NAME, "model.keras")}
@@ -833,35 +865,3 @@ def test_a_run_is_resumed_exactly_after_its_instance_was_stopped_and_terminates_
     assert re.search("gpu: (shutting-down|terminated)", capsys.readouterr().out)
     assert [each for each in context.load().ec2.list_instances() if not each.gone] == []
     assert not log_there.exists()
-
-
-def test_photos_of_s3_are_read_on_the_instance_with_its_role_and_only_once(
-    run, running_cloud, host_home, tmp_path, capsys
-):
-    tiny_keras.photos(tmp_path / "bucket/pets", n=6)
-    bucket = {"name": "pets", "folder": str(tmp_path / "bucket"), "region": "us-east-1"}
-    running_cloud.send_command("bucket", bucket)
-    session = context.load().session
-    cell = f"%%finetune s3://pets/pets\n{SETTINGS}epochs = 1"
-
-    with pytest.raises(errors.NoCredentials, match="has no IAM role") as refused:
-        run(cell)
-    id_ = context.load().resolve_instance().id
-    assert f"associate-iam-instance-profile --instance-id {id_}" in refused.value.fix
-
-    profile = make_role(session.open_client("iam", ONE_TRY), "pets-reader", "pets")
-    session.change_ec2("associate_iam_instance_profile", InstanceId=id_, **profile)
-    running_cloud.inject_fault("s3-denied", actions=["GetObject"])
-    with pytest.raises(errors.NotAllowed, match=f"role of {id_} may not read s3://pets/pets"):
-        run(cell)
-    trained = run(cell)
-    # A photo that is read again would be refused.
-    running_cloud.inject_fault("s3-denied", actions=["GetObject"], times=99)
-    capsys.readouterr()
-    again = run(cell)
-    running_cloud.clear_faults()
-
-    assert trained.state.status == again.state.status == "done"
-    assert "12 photos, 0.00 GB; all are on gpu" in capsys.readouterr().out
-    assert len(list((host_home / ".dl_magics/s3").rglob("*.png"))) == 12
-    assert not (host_home / ".aws").exists()
