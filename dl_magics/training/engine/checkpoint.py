@@ -150,13 +150,13 @@ class CheckpointSaver:
         asked = checkpoint_request.take_request(self.folder)
         if asked is None and before - self._saved < pause:
             return
-        yield from self.save(standing)
+        yield from self.save(standing, before)
         if asked:
             yield asked.make_warning()
 
-    def save(self, standing: TrainingState) -> Iterator[Event]:
-        """Save a checkpoint now."""
-        before = self.timer()
+    def save(self, standing: TrainingState, began: float | None = None) -> Iterator[Event]:
+        """Save a checkpoint now; that began at a time of the timer, or begins now."""
+        before = self.timer() if began is None else began
         saved = save_checkpoint(self.folder, capture(self.head, standing, self.about))
         self._saved = self.timer()
         self._took = self._saved - before
