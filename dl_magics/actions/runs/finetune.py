@@ -45,7 +45,7 @@ def finetune(recipe: Recipe, folder: Path, stop: Stop, place: TrainingPlace) -> 
             )
 
 
-def resume(run: Run, stop: Stop, resumed: ResumedCrew | None) -> Events:
+def resume(run: Run, stop: Stop, resumed: ResumedCrew | None = None) -> Events:
     """Resume an interrupted run on the host where it began; yield the events that are new.
 
     `resumed` is with which workers, for a run that has some.
