@@ -57,7 +57,9 @@ def test_the_yielded_events_are_those_in_the_log(done):
 def test_a_run_folder_holds_recipe_log_model_and_report(done):
     run, _ = done
 
-    assert {each.name for each in run.path.iterdir()} == {
+    names = {each.name for each in run.path.iterdir()}
+    # What TensorFlow writes while it is imported: another test may have done that.
+    assert names - {"messages.log"} == {
         "recipe.json",
         "events.jsonl",
         "model.keras",
