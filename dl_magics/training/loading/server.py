@@ -40,11 +40,12 @@ def serve(kind: str) -> None:
     with suppress(Exception):
         isolated_load.import_modules(kind)
     while path := _read_path():
-        if kind != isolated_load.KERAS or not _can_fork():
+        answer = _answer_in_fork(path, answers) if kind == isolated_load.KERAS else None
+        if answer is None:
             _write(answers, {"pid": os.getpid()})
             _write(answers, isolated_load.answer(kind, path))
             break
-        _write(answers, _answer_in_fork(kind, path, answers))
+        _write(answers, answer)
     # A backend may hang or crash as it exits; the answers are complete.
     os._exit(0)
 
@@ -57,13 +58,13 @@ def _read_path() -> Path | None:
     return Path(line.rstrip("\n")) if line else None
 
 
-def _can_fork() -> bool:
-    """Whether no lock of a thread could be held in a fork for good."""
-    return sys.platform == "linux" and len(list(Path("/proc/self/task").iterdir())) == 1
+def _answer_in_fork(path: Path, answers: IO[str]) -> dict[str, object] | None:
+    """Load a file in a fork; return its answer, or {"status": …} if it ended without one.
 
-
-def _answer_in_fork(kind: str, path: Path, answers: IO[str]) -> dict[str, object]:
-    """Load a file in a fork; return its answer, or {"status": …} if it ended without one."""
+    None where this process cannot be forked: a lock of a thread could be held there for good.
+    """
+    if sys.platform != "linux" or len(list(Path("/proc/self/task").iterdir())) > 1:
+        return None
     receiving, sending = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -72,7 +73,7 @@ def _answer_in_fork(kind: str, path: Path, answers: IO[str]) -> dict[str, object
         os.dup2(2, 0)
         os.close(answers.fileno())
         os.close(receiving)
-        os.write(sending, json.dumps(isolated_load.answer(kind, path)).encode())
+        os.write(sending, json.dumps(isolated_load.answer(isolated_load.KERAS, path)).encode())
         os._exit(0)
     os.close(sending)
     _write(answers, {"pid": pid})
