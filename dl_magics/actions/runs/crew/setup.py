@@ -15,8 +15,10 @@ from dl_magics.host import environments, probe
 from dl_magics.host.info import HostInfo, Interpreter
 from dl_magics.ssh import blocking, commands
 from dl_magics.ssh.target import SshTarget
+from dl_magics.text import escape_controls
 
 _UV = "~/.local/bin/uv"
+_LONGEST_VERSION = 40
 _READ_VERSION = "from importlib.metadata import version as v; print(v('distributed'))"
 
 
@@ -52,7 +54,7 @@ def describe(missing: Sequence[Missing]) -> str:
     lines = [f"Workers need Keras and Dask, which are installed on {len(missing)} hosts:"]
     for each in missing:
         lines += [f"  {each.name}: {each.what}", f"    {each.command}"]
-    return "\n".join(lines)
+    return "\n".join(map(escape_controls, lines))
 
 
 def install(missing: Sequence[Missing]) -> Iterator[str]:
@@ -87,7 +89,7 @@ async def _look(member: Member, version: str) -> Missing | None:
             command = environments.install_command(info, package)
             return Missing(member.name, target, str(error), command)
         asked = f"{python.path} -c {shlex.quote(_READ_VERSION)}"
-        found = (await commands.run_command(target, asked)).stdout.strip()
+        found = (await commands.run_command(target, asked)).stdout.strip()[:_LONGEST_VERSION]
     except DLMagicsError:
         return None
     if found == version:

@@ -8,6 +8,9 @@ import pytest
 from dl_magics import errors
 from dl_magics.actions.runs.crew import setup
 from dl_magics.crew.member import Member
+from dl_magics.ssh.target import SshTarget
+
+LOGIN = SshTarget(alias="crew-1", name="crew-1", host="127.0.0.1", port=22, user="ubuntu")
 
 
 def list_missing(host, version):
@@ -29,6 +32,12 @@ def test_a_host_with_another_version_of_dask_is_offered_that_of_this_computer(ho
     assert "-m pip install distributed==2000.1.0;" in missing.command
     question = setup.describe([missing])
     assert f"  crew-1: {missing.what}\n    {missing.command}" in question
+
+
+def test_what_a_host_says_is_shown_as_text():
+    missing = setup.Missing("crew-1", LOGIN, "Dask \x1b[2J in python3", "pip install distributed")
+
+    assert r"  crew-1: Dask \x1b[2J in python3" in setup.describe([missing])
 
 
 def test_all_are_installed_though_one_fails_which_is_named_with_the_last_line(host):
