@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dl_magics.crew.joint.trainer_process import TrainerProcess
+from dl_magics.crew.joint.trainer_process import TrainerProcess, checked_answers
 from dl_magics.ssh import blocking
 from dl_magics.training.crew.frames import Frame
 from dl_magics.training.crew.joint.hosts import HostsLost
@@ -30,6 +30,7 @@ class JointHosts:
 
     def __init__(self, processes: Sequence[TrainerProcess]) -> None:
         self._processes = processes
+        self._longest = 0
 
     @property
     def names(self) -> Sequence[str]:
@@ -38,6 +39,7 @@ class JointHosts:
 
     def send_variables(self, packed: bytes) -> None:
         """Set all variables of the network and its optimizer."""
+        self._longest = len(packed)
         self._ask("variables", packed)
 
     def train(self, rows: Array, labels: Array, weights: Array | None) -> dict[str, float]:
@@ -45,14 +47,17 @@ class JointHosts:
         given = None if weights is None else weights.tolist()
         said = self._ask("train", rows=rows.tolist(), labels=labels.tolist(), weights=given)
         # All have the same, which are those of the whole batch.
-        return {str(name): float(value) for name, value in said[0].values["logs"].items()}
+        with checked_answers(self.names[0]):
+            return {str(name): float(value) for name, value in said[0].values["logs"].items()}
 
     def predict(self, rows: Array) -> Array:
         """Return the logits of rows."""
         shares = self._ask("predict", rows=rows.tolist())
-        return np.concatenate(
-            [np.frombuffer(each.payload, "<f4").reshape(each.values["shape"]) for each in shares]
-        )
+        with checked_answers(", ".join(self.names)):
+            logits = np.concatenate([_read_logits(each) for each in shares])
+            if len(logits) != len(rows):
+                raise ValueError(f"logits of {len(logits)} images, not {len(rows)}")
+        return logits
 
     def read_variables(self) -> bytes:
         """Return the variables that training changes."""
@@ -60,7 +65,7 @@ class JointHosts:
 
         async def read() -> Frame:
             await process.send("read")
-            return await process.hear("done")
+            return await process.hear("done", self._longest)
 
         return wait_for(read()).payload
 
@@ -70,6 +75,10 @@ class JointHosts:
 
     def _ask(self, op: str, payload: bytes = b"", **values: Any) -> list[Frame]:
         return wait_for(ask_all(self._processes, op, payload, **values))
+
+
+def _read_logits(answer: Frame) -> Array:
+    return np.frombuffer(answer.payload, "<f4").reshape(answer.values["shape"])
 
 
 async def ask_all(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+import ipaddress
+import re
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dl_magics.crew import host_process
@@ -15,7 +18,7 @@ from dl_magics.ssh import connection
 from dl_magics.ssh.target import SshTarget
 from dl_magics.training.crew.frames import Frame, read_frame
 from dl_magics.training.crew.joint import trainer
-from dl_magics.training.crew.joint.hosts import HostsLost
+from dl_magics.training.crew.joint.hosts import VERSIONS, HostsLost
 
 if TYPE_CHECKING:
     import asyncssh
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 _BACKEND = "jax"
 # An instance that was taken away may leave its connection open.
 _SECONDS_TO_START = 120.0
+_LONGEST_ANSWER = 2**26
+_VERSION = re.compile(r"[\w.+!-]{1,40}")
 
 
 class TrainerProcess:
@@ -68,15 +73,16 @@ class TrainerProcess:
         except (OSError, asyncssh.Error) as error:
             raise HostsLost(f"the connection to {self.name} is lost.") from error
 
-    async def hear(self, op: str) -> Frame:
-        """Return the next frame, which says `op`.
+    async def hear(self, op: str, most: int = _LONGEST_ANSWER) -> Frame:
+        """Return the next frame, which says `op`; its payload has at most so many bytes.
 
         Raises HostsLost where the process has ended, or DLMagicsError where it says why.
         """
         import asyncssh
 
         try:
-            frame = await read_frame(self._process.stdout)
+            with checked_answers(self.name):
+                frame = await read_frame(self._process.stdout, most)
         except (OSError, asyncssh.Error) as error:
             raise HostsLost(f"the connection to {self.name} is lost.") from error
         if frame is None:
@@ -85,7 +91,7 @@ class TrainerProcess:
             said = [str(frame.values.get(name, ""))[:1000] for name in ("type", "message", "fix")]
             raise restore_error(said[0], f"{self.name}: {said[1]}", said[2])
         if frame.op == "lost":
-            raise HostsLost(f"on {self.name}, {frame.values['message']}"[:400])
+            raise HostsLost(f"on {self.name}, {frame.values.get('message', '')}"[:400])
         if frame.op != op:
             raise HostsLost(f"{self.name} said {frame.op[:40]!r}, not {op!r}.")
         return frame
@@ -107,5 +113,23 @@ class TrainerProcess:
             if line.strip() == command.mark.encode():
                 break
         said = (await self.hear("hello")).values
-        self.address, self.port = str(said["address"]), int(said["port"])
-        self.versions = {str(name): str(each) for name, each in said["versions"].items()}
+        with checked_answers(self.name):
+            self.address = str(ipaddress.ip_address(said["address"]))
+            self.port = int(said["port"])
+            self.versions = {each: read_version(said["versions"][each]) for each in VERSIONS}
+
+
+@contextmanager
+def checked_answers(name: str) -> Iterator[None]:
+    """Raise HostsLost where an answer of a host lacks what is read, or has something else."""
+    try:
+        yield
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise HostsLost(f"{name} sent what is no answer: {error!r:.200}") from error
+
+
+def read_version(said: Any) -> str:
+    """Return a version, which is shown as part of a command."""
+    if not isinstance(said, str) or not _VERSION.fullmatch(said):
+        raise ValueError("no version")
+    return said

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
 _LENGTHS = struct.Struct(">IQ")
+_LONGEST_VALUES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +38,23 @@ class Reader(Protocol):
         """Return so many bytes; raise IncompleteReadError where there are fewer."""
 
 
-async def read_frame(reader: Reader) -> Frame | None:
-    """Return the next frame of a stream; None at its end."""
+async def read_frame(reader: Reader, most: int | None = None) -> Frame | None:
+    """Return the next frame of a stream; None at its end.
+
+    `most` is the length in bytes of the longest payload that is read from another machine: raises
+    ValueError where a frame is longer, or is none.
+    """
     try:
         sizes = _LENGTHS.unpack(await reader.readexactly(_LENGTHS.size))
+        if most is not None and (sizes[0] > _LONGEST_VALUES or sizes[1] > most):
+            raise ValueError(f"{sum(sizes)} bytes")
         values, payload = [await reader.readexactly(size) for size in sizes]
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
-    return Frame(json.loads(values), payload)
+    found = json.loads(values)
+    if not isinstance(found, dict) or "op" not in found:
+        raise ValueError("no frame")
+    return Frame(found, payload)
 
 
 def read_blocking(file: IO[bytes]) -> Frame | None:

@@ -1,5 +1,4 @@
 """Modules that are covered by a test of another name.
 
 computing, crew, dask_settings, kept, task, worker: tests/crew/test_runs.py
-frames: tests/crew/test_crew.py
 """

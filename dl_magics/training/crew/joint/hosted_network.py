@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dl_magics.training.crew.joint import state
-from dl_magics.training.crew.joint.hosts import TrainingHosts
+from dl_magics.training.crew.joint.hosts import HostsLost, TrainingHosts
 
 Array = NDArray[Any]
 
@@ -71,7 +71,10 @@ class HostedNetwork:
     def _read(self) -> Any:
         if not self._is_read:
             variables = state.list_trained(self._model)
-            values = state.unpack(variables, self._hosts.read_variables())
+            try:
+                values = state.unpack(variables, self._hosts.read_variables())
+            except ValueError as error:
+                raise HostsLost(f"{self._hosts.names[0]} sent {error}.") from error
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
             self._is_read = True

@@ -20,6 +20,8 @@ from dl_magics.training.recipe.recipe import Recipe
 Stop = Callable[[], bool]
 Array = NDArray[Any]
 
+VERSIONS = ("jax", "keras")
+"""The packages of which all hosts need the same version."""
 _BACKEND = "jax"
 # Each is in memory on all sides.
 _BYTES_AT_ONCE = 2**24

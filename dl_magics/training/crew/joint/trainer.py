@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from dl_magics.errors import BadSetting, DLMagicsError, NoAnswer, NotInstalled, TrainingFailed
 from dl_magics.training.crew import worker
 from dl_magics.training.crew.frames import Frame, read_blocking
+from dl_magics.training.crew.joint.hosts import VERSIONS
 from dl_magics.training.engine.inference.out_of_memory import is_out_of_memory
 
 SECONDS_TO_MEET = 10.0
-_VERSIONS = ("jax", "keras")
 
 
 class Trainer:
@@ -180,7 +180,7 @@ class _Training:
 def _read_versions() -> dict[str, str]:
     """Return the versions on which all processes must agree; raise NotInstalled without one."""
     try:
-        return {name: metadata.version(name) for name in _VERSIONS}
+        return {name: metadata.version(name) for name in VERSIONS}
     except metadata.PackageNotFoundError as error:
         raise NotInstalled(
             f"{error.name} is not installed in {sys.executable}.",
