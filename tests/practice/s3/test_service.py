@@ -52,7 +52,7 @@ def test_an_object_is_read_whole_in_part_and_by_its_etag(s3):
 
     assert whole["Body"].read() == b"second"
     assert (part["Body"].read(), part["ContentRange"]) == (b"eco", "bytes 1-3/6")
-    assert tail["Body"].read() == b"nd"
+    assert tail["Body"].read() == b"second"[-2:]
     assert (head["ContentLength"], head["ETag"]) == (6, whole["ETag"])
 
 
