@@ -47,7 +47,7 @@ async def ask(*calls):
 def test_all_tools_only_read_and_answer_without_a_secret_and_change_nothing(cloud, rent):
     id_ = rent("g4dn.xlarge", "evening\u202e")
     run_events.write_log(paths.data_folder("runs") / RUN, EVENTS)
-    before = [each.to_json() for each in context.load().ec2.list_instances()]
+    before = list_running()
 
     tools, (instances, costs, runs, run, storage) = asyncio.run(
         ask(
@@ -69,18 +69,20 @@ def test_all_tools_only_read_and_answer_without_a_secret_and_change_nothing(clou
     assert id_ in [each["id"] for each in costs["running"]]
     running = [each for each in instances["instances"] if each["state"] == "running"]
     paid = sum(each["dollars_per_hour"] for each in running)
-    assert costs["dollars_per_hour"] == pytest.approx(paid)
+    assert costs["dollars_per_hour"] == pytest.approx(paid, abs=1e-4)
     assert 0 <= costs["dollars"]["today"] <= costs["dollars"]["this_month"]
     assert [each["name"] for each in runs["runs"]] == [RUN]
     assert (run["status"], run["val_accuracy"], len(run["epochs"])) == ("done", 0.8, 2)
     assert storage["runs_bytes"] > 0
     text = json.dumps([instances, costs, runs, run, storage])
     assert [secret for secret in find_secrets(cloud) if secret in text] == []
+    assert list_running() == before
+
+
+def list_running():
     keep = ("id", "name", "state", "type", "launched_at", "groups", "key", "disks", "user")
-    after = [each.to_json() for each in context.load().ec2.list_instances()]
-    assert [[each[name] for name in keep] for each in after] == [
-        [each[name] for name in keep] for each in before
-    ]
+    listed = [each.to_json() for each in context.load().ec2.list_instances()]
+    return [[each[name] for name in keep] for each in listed if each["state"] == "running"]
 
 
 def find_secrets(cloud):
