@@ -39,7 +39,8 @@ def start_task(work: Coroutine[Any, Any, T]) -> Future[T]:
 def wait_for(work: Coroutine[Any, Any, T], meanwhile: Callable[[], object] = lambda: None) -> T:
     """Run a coroutine on the loop and return its result; Ctrl-C cancels it.
 
-    `meanwhile` is called in this thread five times a second: to show what the work reports.
+    `meanwhile` is called in this thread five times a second: to show what the work reports. What it
+    raises cancels the work, too.
     """
     future = start_task(work)
     try:
@@ -50,9 +51,8 @@ def wait_for(work: Coroutine[Any, Any, T], meanwhile: Callable[[], object] = lam
                 if future.done():
                     raise
                 meanwhile()
-    except KeyboardInterrupt:
-        future.cancel()
-        raise
+    finally:
+        future.cancel()  # one that has ended stays as it is
 
 
 def call_in_loop(function: Callable[..., T], *arguments: Any) -> T:

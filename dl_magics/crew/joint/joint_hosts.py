@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,8 @@ from dl_magics.ssh import blocking
 from dl_magics.training.crew.frames import Frame
 from dl_magics.training.crew.joint.hosts import HostsLost
 
-T = TypeVar("T")
 Array = NDArray[Any]
 
-_POLL_SECONDS = 0.2
 # The first step of a large network is compiled.
 _SECONDS_TO_ANSWER = 600.0
 
@@ -67,14 +65,14 @@ class JointHosts:
             await process.send("read")
             return await process.hear("done", self._longest)
 
-        return wait_for(read()).payload
+        return blocking.wait_for(read()).payload
 
     def close(self) -> None:
         """End the processes."""
         blocking.wait_for(close_all(self._processes))
 
     def _ask(self, op: str, payload: bytes = b"", **values: Any) -> list[Frame]:
-        return wait_for(ask_all(self._processes, op, payload, **values))
+        return blocking.wait_for(ask_all(self._processes, op, payload, **values))
 
 
 def _read_logits(answer: Frame) -> Array:
@@ -89,22 +87,6 @@ async def ask_all(
     for number, process in enumerate(processes):
         await process.send(op, b"" if number else payload, **values)
     return await hear_all(processes, "done")
-
-
-def wait_for(work: Coroutine[Any, Any, T], stop: Callable[[], bool] = lambda: False) -> T:
-    """Return the result of the work; raise CancelledError if `stop()`."""
-    future = blocking.start_task(work)
-    while True:
-        try:
-            return future.result(_POLL_SECONDS)
-        except TimeoutError:
-            if future.done():
-                raise
-            if stop():
-                future.cancel()
-        except KeyboardInterrupt:
-            future.cancel()
-            raise
 
 
 async def hear_all(processes: Sequence[TrainerProcess], op: str) -> list[Frame]:

@@ -14,6 +14,7 @@ from dl_magics.crew.plan import Provide
 from dl_magics.crew.roster import LOST
 from dl_magics.errors import DLMagicsError, NoAnswer, NotInstalled, TrainingFailed
 from dl_magics.runs.events import Warned
+from dl_magics.ssh import blocking
 from dl_magics.training.crew.joint.hosts import HostsLost, Job, Stop, count_hosts
 from dl_magics.training.engine.parallel.training_devices import LEAST_IMAGES
 
@@ -151,8 +152,14 @@ def open_hosts(
     `stop()` is true before all have started.
     """
     opening = _Opening(job, provide, devices)
+
+    def cancel_if_stopped() -> None:
+        if stop():
+            raise CancelledError
+
     try:
-        return joint_hosts.wait_for(opening.open(members()), stop), opening.warnings
+        started = blocking.wait_for(opening.open(members()), cancel_if_stopped)
+        return started, opening.warnings
     except CancelledError:
         return None, opening.warnings
 

@@ -69,7 +69,7 @@ def _open_session(instance: str) -> Any:
     import botocore.session
     from botocore.credentials import CredentialResolver
 
-    # A profile that the host's environment names has keys of somebody.
+    # A profile named in the environment of the host may hold the keys of another person.
     unnamed = {"profile": (None, None, None, None)} if instance else None
     session = botocore.session.Session(session_vars=unnamed)
     session.register_component("data_loader", _make_loader())

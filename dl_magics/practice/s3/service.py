@@ -102,7 +102,7 @@ class S3Service:
         self._roles.check_permission(key, request.permission, request.resource)
         if not request.key or buckets.find_object(bucket, request.key):
             return
-        # Who may not list a bucket is not told what it lacks.
+        # Without s3:ListBucket a missing object is AccessDenied, not NoSuchKey.
         self._roles.check_permission(key, "s3:ListBucket", f"arn:aws:s3:::{request.bucket}")
 
 

@@ -17,7 +17,7 @@ from dl_magics.training.loading import isolated_load, server
 
 # What Keras, its backends and Python read when they are imported.
 _SETTINGS = ("KERAS", "TF_", "XLA", "JAX", "TORCH", "CUDA", "OMP", "LD_", "PYTHON", "PATH")
-# Well before it ends by itself.
+# Shorter than the time after which an idle server ends.
 _SECONDS_KEPT = server.SECONDS_IDLE - 60
 
 

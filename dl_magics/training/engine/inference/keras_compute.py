@@ -31,7 +31,7 @@ class KerasCompute:
 
     After an out-of-memory error the batch is computed again, in parts of half as many images, of a
     quarter, and so on; later batches too. On a GPU, and where layers are compiled, an incomplete
-    batch is filled up, since another size would be compiled or tuned anew.
+    batch is filled up, since another size would be compiled or tuned again.
     """
 
     def __init__(self, network: Any, device: Device, batch_size: int) -> None:
