@@ -248,4 +248,5 @@ build/debian: | build/venv
 	test -x /usr/sbin/sshd && command -v ip && command -v iptables || \
 		$(call debian,openssh-server iproute2 iptables) || \
 		echo "The tests of a broken link to a real sshd will be skipped."
+	command -v rsync || $(call debian,rsync) || echo "The tests of scripts that copy with rsync will fail."
 	@touch $@
