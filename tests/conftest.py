@@ -115,6 +115,10 @@ _MEASURED_WITH_CHILDREN = (
     "store/",
     "sync/",
     "test_main",
+    "training/engine/inference/",
+    "training/engine/parallel/",
+    "training/engine/test_compute_settings",
+    "training/export/",
     "training/loading/",
 )
 
