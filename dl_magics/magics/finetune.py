@@ -63,17 +63,19 @@ class FinetuneMagics(Magics):
             %finetune data/dogscats --tensorboard logs
 
         The data folder has one subfolder per class, or train/ and valid/ with one subfolder per
-        class each. The body is Python: settings, and optionally head(features), a function that
-        gets the features and returns the last hidden layer. It may use variables of the notebook
-        whose values are plain. s3://bucket/folder is read from S3 to where the run trains, with the
-        role of the instance; the next run reads only what has changed. Stop, or an interrupt of the
-        kernel, ends the run at the next batch and keeps the best weights. The first line of the
-        output says where the run trains: on the connected instance or on this computer. --explain
-        prints the equivalent plain Keras code and trains nothing. --check shows the time, memory
-        and price of the run, each as a range, and trains nothing; earlier runs on the same type of
-        instance make it narrower. For a run of more than ten minutes it names types of instances
-        that are estimated to be cheaper or faster, shows the time and price of 1, 2, 4 and more of
-        the cheapest, and how many are worth it as workers.
+        class each. The body is Python: settings, and optionally two functions: head(features) gets
+        the features and returns the last hidden layer; augment(image, random) gets the pixels of an
+        image and a numpy.random.Generator, and returns what an epoch trains on. They may use
+        variables of the notebook whose values are plain. s3://bucket/folder is read from S3 to
+        where the run trains, with the role of the instance; the next run reads only what has
+        changed. Stop, or an interrupt of the kernel, ends the run at the next batch and keeps the
+        best weights. The first line of the output says where the run trains: on the connected
+        instance or on this computer. --explain prints the equivalent plain Keras code and trains
+        nothing. --check shows the time, memory and price of the run, each as a range, and trains
+        nothing; earlier runs on the same type of instance make it narrower. For a run of more than
+        ten minutes it names types of instances that are estimated to be cheaper or faster, shows
+        the time and price of 1, 2, 4 and more of the cheapest, and how many are worth it as
+        workers.
 
         --resume continues an interrupted run: the newest, or the one that is named
         (--resume 2026-11-22_2354). It ends with exactly the numbers of an uninterrupted run. The
@@ -128,7 +130,8 @@ class FinetuneMagics(Magics):
             pooling             "avg"       input of the head: the mean or the maximum of each
                                             feature map, the class token of a vision transformer
                                             ("cls", its default), or the whole map (None)
-            augment             0           augmented copies of each training image
+            augment             0           augmented copies of each training image, computed once;
+                                            for others in each epoch, define augment(image, random)
             valid               0.2         fraction kept for validation if the folder has no
                                             valid/
             sample              None        training images per class, and sample * valid of them

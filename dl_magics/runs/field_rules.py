@@ -25,6 +25,7 @@ BALANCED_ACCURACY = "balanced_accuracy"
 _LARGEST = 2**53
 _LONGEST_TEXT = 2**20
 _DEEPEST = 6
+_SOURCES = ("head", "augment_function")
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 Check = Callable[[Any], bool]
@@ -85,7 +86,7 @@ def _mapping_to(check: Check) -> Check:
 def _is_recipe(value: Any) -> bool:
     return (
         _mapping_to(_is_json)(value)
-        and all(_is_text(value.get(name, "")) for name in ("model", "data", "head"))
+        and all(_is_text(value.get(name, "")) for name in ("model", "data", *_SOURCES))
         and all(_is_count(value.get(name, 0)) for name in ("epochs", "unfreeze_epochs"))
     )
 

@@ -17,7 +17,7 @@ keras.utils.set_random_seed({seed})
 train, valid = {read}
 classes = train.class_names
 
-# The frozen part: raw RGB pixels to features.
+{augmented}# The frozen part: raw RGB pixels to features.
 pixels = keras.Input(({size}, {size}, 3))
 {base}
 base.trainable = False
@@ -52,6 +52,13 @@ model.save({model_file})
 right = [model.predict_on_batch(images).argmax(-1) == labels for images, labels in valid]
 print("classes, in the order of the output:", ", ".join(classes))
 print("accuracy on the validation images:", float(np.concatenate(right).mean()))
+"""
+
+_COPIES = """\
+# The run also trains on {copies} augmented copies of each image, which are not made here.
+"""
+_FLOW = """\
+# In each epoch the run trains on what its augment(image, random) returns, which is not called here.
 """
 
 _COMMAND_LINE = """\
@@ -99,8 +106,9 @@ _PARTS = """\
 def write_script(recipe: Recipe) -> str:
     """Return a Keras script that trains what the recipe describes.
 
-    It does not augment images, use half precision, keep features on disk or skip invalid files.
-    Its numbers differ slightly, as Keras splits, shuffles and decodes the images differently.
+    It does not augment images, by number or by function, use half precision, keep features on disk
+    or skip invalid files. Its numbers differ slightly, as Keras splits, shuffles and decodes the
+    images differently.
     """
     train, valid = layout.find_train_and_valid(recipe.data)
     return _write_script(
@@ -155,6 +163,7 @@ def _write_script(
         names=names,
         seed=recipe.seed,
         read=read,
+        augmented=_describe_augmentation(recipe),
         size=recipe.image_size,
         base=network_code.write_base(recipe, weights),
         model_file=model,
@@ -176,3 +185,10 @@ def _unfrozen(recipe: Recipe) -> str:
         patience=recipe.patience,
         **keras_code.write_fine_tuning(recipe),
     )
+
+
+def _describe_augmentation(recipe: Recipe) -> str:
+    """Return a comment on what the script leaves out."""
+    if recipe.augment_function:
+        return _FLOW
+    return _COPIES.format(copies=recipe.augment) if recipe.augment else ""

@@ -16,7 +16,7 @@ from dl_magics.runs.events import EpochEnded, Event
 from dl_magics.runs.paths import RunPaths
 from dl_magics.training import recorder
 from dl_magics.training.engine import pipeline
-from dl_magics.training.recipe.recipe import Recipe, check_settings
+from dl_magics.training.recipe.recipe import Function, Recipe, check_settings
 from support.backbones import small_model
 
 COLOURS = {"blue": (40, 50, 190), "green": (50, 170, 60), "red": (190, 50, 40)}
@@ -48,12 +48,21 @@ def photos(root: Path, n: int = 12, classes: tuple[str, ...] = ("blue", "red")) 
     return root
 
 
-def recipe(data: Path, *, head: str = "", names: Any = None, **settings: Any) -> Recipe:
-    """Return a recipe that takes a second: of VGG16, or of the small network beside the photos."""
+def recipe(
+    data: Path, *, head: str = "", augment: int | str = 0, names: Any = None, **settings: Any
+) -> Recipe:
+    """Return a recipe that takes a second: of VGG16, or of the small network beside the photos.
+
+    `augment` is a number of copies, or the source of a function as that of a `head` is.
+    """
     small = small_model.find_beside(Path(data))
     if small.is_file() and not settings.keys() & {"model", "weights"}:
         settings |= {"model": str(small), "weights": "imagenet"}
-    return check_settings(str(data), {**SETTINGS, **settings}, head=head, head_names=names)
+    given = {"head": head, "augment": augment if isinstance(augment, str) else ""}
+    if not given["augment"]:
+        settings["augment"] = augment
+    functions = {name: Function(source, names or {}) for name, source in given.items()}
+    return check_settings(str(data), {**SETTINGS, **settings}, functions=functions)
 
 
 def paths(folder: Path, run: str = "run") -> RunPaths:

@@ -35,6 +35,22 @@ def folder(at, parts):
 
 
 @pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("augment = 2", "# The run also trains on 2 augmented copies of each image"),
+        ("def augment(image, random):\n    return image", "# In each epoch the run trains on what"),
+        ("epochs = 1", "# The frozen part"),
+    ],
+)
+def test_the_script_says_what_it_does_not_augment(tmp_path, cell, said):
+    data = folder(tmp_path / "photos", ("",))
+
+    script = explain.write_script(parse_cell(str(data), cell, {}))
+
+    assert next(line for line in script.splitlines() if line.startswith("#")).startswith(said)
+
+
+@pytest.mark.parametrize(
     ("parts", "line", "cell"),
     [
         (

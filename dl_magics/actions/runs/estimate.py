@@ -124,21 +124,26 @@ def estimate_run(recipe: Recipe, place: TrainingPlace, *, proposes: bool = True)
     host, found = place.host, _find_images(recipe)
     images = (len(found.train), len(found.valid)) if found else None
     train, valid = images or (1000, 0)
-    views = train * (1 + recipe.augment) + valid
+    # Each copy is an image of an epoch, too.
+    copies = train * (1 + recipe.augment)
+    views = copies + valid
     all_speeds = measured_speed.read_speeds(recipe)
     speeds = host_speed.choose_speeds(recipe, all_speeds, host)
     image = _span(each.image for each in speeds) or host_speed.guess_image_seconds(recipe, host)
-    epoch_image = _span(each.epoch_image for each in speeds) or _EPOCH_IMAGE
+    # An augment function needs each image computed in each epoch.
+    flow = image if recipe.augment_function else (0.0, 0.0)
+    epoch_image = _span(each.epoch_image for each in speeds) or _add(_EPOCH_IMAGE, flow)
     least_epochs = min(recipe.epochs, recipe.patience + 1)
     unfrozen = {}
     if recipe.trains_network:
-        step = _span(each.unfrozen_image for each in speeds) or _scale(image, *_UNFROZEN)
+        guess = _add(_scale(image, *_UNFROZEN), flow)
+        step = _span(each.unfrozen_image for each in speeds) or guess
         least = min(recipe.unfreeze_epochs, recipe.patience)
-        unfrozen = {"unfrozen": _scale(step, train * least, train * recipe.unfreeze_epochs)}
+        unfrozen = {"unfrozen": _scale(step, copies * least, copies * recipe.unfreeze_epochs)}
     parts = {
         "start": _span(each.start for each in speeds) or _START,
         "features": _scale(image, views, views),
-        "head": _scale(epoch_image, train * least_epochs, train * recipe.epochs),
+        "head": _scale(epoch_image, copies * least_epochs, copies * recipe.epochs),
         **unfrozen,
         "saving": _span(each.end for each in speeds) or _END,
     }
@@ -180,6 +185,10 @@ def _span(seconds: Iterable[float | None]) -> Range | None:
 
 def _scale(seconds: Range, low: float, high: float) -> Range:
     return seconds[0] * low, seconds[1] * high
+
+
+def _add(one: Range, other: Range) -> Range:
+    return one[0] + other[0], one[1] + other[1]
 
 
 def _name_host(host: Mapping[str, Any]) -> str:

@@ -23,8 +23,10 @@ _FEWEST_IMAGES = 20
 class Speed:
     """Seconds that a run took: for its start, an image, an image in an epoch of the head, its end.
 
-    `unfrozen_image` is an image in an epoch in which layers of the network were trained. None where
-    the run did not do that. `device` and `devices` are what computed it, and how many.
+    An augmented copy is an image, too. `unfrozen_image` is an image in an epoch in which layers of
+    the network were trained. None where the run did not do that, or where only one of it and of
+    the recipe computes images in each epoch. `device` and `devices` are what computed it, and how
+    many.
     """
 
     run: str
@@ -84,12 +86,16 @@ def _measure(name: str, state: RunState, events: tuple[Event, ...], recipe: Reci
     began = [each for each in events if isinstance(each, PhaseStarted) and each.unit == "images"]
     computed = began[0].total - began[0].kept if began else 0
     seconds = state.seconds
-    images = sum(state.counts["train"].values())
+    copies = int(state.recipe.get("augment", 0))
+    images = sum(state.counts["train"].values()) * (1 + copies)
+    alike = bool(state.recipe.get("augment_function")) == bool(recipe.augment_function)
     same = all(
         state.recipe.get(each) == getattr(recipe, each) for each in ("unfreeze", "lora_rank")
     )
 
     def per_image(phase: str) -> float | None:
+        if not alike:
+            return None
         trained = images * sum(each["phase"] == phase for each in state.epochs)
         return seconds.get(phase, 0.0) / trained if trained else None
 

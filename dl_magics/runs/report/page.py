@@ -35,6 +35,9 @@ _PAGE = """<!doctype html>
 {tag}{body}
 </main></body></html>
 """
+# The functions of the cell, and the values that they use.
+_FUNCTIONS = ("head", "augment_function")
+_NAMES = ("head_names", "augment_names")
 _ADD_RESULTS = "run.report() adds what the model says of the validation images."
 
 
@@ -50,7 +53,7 @@ def write_report(folder: Path, state: RunState) -> Path:
         "" if found or not state.files else f"<p>{_ADD_RESULTS}</p>",
         _draw_images(state),
         _draw_values("Recipe", state.recipe),
-        _draw_head(state),
+        _draw_functions(state),
         f"<h2>Computer</h2><p>{_text(summary.describe_host(state))}</p>",
         _draw_values("Versions", {**state.versions, "device": state.device}),
         describe_use(state),
@@ -107,14 +110,14 @@ def _draw_values(title: str, values: Mapping[str, Any]) -> str:
     rows = "".join(
         f'<tr><th scope="row">{_text(name)}</th><td><code>{_text(_format(value))}</code></td></tr>'
         for name, value in values.items()
-        if name != "head" and (name != "head_names" or value)
+        if name not in _FUNCTIONS and (name not in _NAMES or value)
     )
     return f'<h2>{title}</h2><table class="values"><tbody>{rows}</tbody></table>'
 
 
-def _draw_head(state: RunState) -> str:
-    source = state.recipe.get("head")
-    return f"<pre>{_text(source)}</pre>" if source else ""
+def _draw_functions(state: RunState) -> str:
+    sources = [state.recipe.get(name) for name in _FUNCTIONS]
+    return "".join(f"<pre>{_text(source)}</pre>" for source in sources if source)
 
 
 def _format(value: Any) -> str:

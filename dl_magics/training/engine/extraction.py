@@ -59,7 +59,7 @@ def scan_images(
     digests = np.zeros(len(packed), KEY)
     is_deep, is_valid = np.zeros((2, len(packed)), np.bool_)
     wider = gray
-    with ThreadPoolExecutor(_workers(), initializer=_step_back) as pool:
+    with open_readers() as pool:
         for at, (file, found) in enumerate(_map_ahead(pool, _read, packed)):
             if isinstance(found, str):
                 broken[file.path] = found
@@ -97,7 +97,7 @@ def fill_store(
     unique = len(different)
     yield PhaseStarted(phase="features", total=unique, unit="images", kept=unique - len(missing))
     pace = Throughput(len(missing))
-    with store.writer() as writer, ThreadPoolExecutor(_workers(), initializer=_step_back) as pool:
+    with store.writer() as writer, open_readers() as pool:
         batches = _batches(pool, missing, size, batch_size, seed)
         for batch, fetch, damaged in _started(batches, compute):
             for key, reason in damaged.items():
@@ -165,7 +165,7 @@ def _batches(
             view = next(coming, None)
             if view is None:
                 return
-            ahead.append((view, pool.submit(_pixels, view, size, seed)))
+            ahead.append((view, pool.submit(read_pixels, view, size, seed)))
 
     refill()
     while ahead:
@@ -196,7 +196,8 @@ def _map_ahead(
     yield from ((item, future.result()) for item, future in begun)
 
 
-def _pixels(view: View, size: int, seed: int) -> Pixels | str:
+def read_pixels(view: View, size: int, seed: int) -> Pixels | str:
+    """Return the pixels of a view at this height and width, or why it cannot be read."""
     try:
         with _FILES.hold(view.file.path.stat().st_size):
             pixels = _decode(view, size, seed)
@@ -236,12 +237,12 @@ def _examine(data: bytes) -> tuple[bytes, GrayRange | None]:
     return hashlib.sha256(data).digest(), gray
 
 
+def open_readers() -> ThreadPoolExecutor:
+    """Return threads that read images, with a lower priority than the network's own threads."""
+    # More threads only wait for the interpreter: with 16 cores, 16 read 10 % fewer images than 8.
+    return ThreadPoolExecutor(min(8, os.cpu_count() or 1), initializer=_step_back)
+
+
 def _step_back() -> None:
-    """Lower the priority of this thread below the network's own threads."""
     if sys.platform == "linux":  # on other systems the priority is that of the process
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWER_PRIORITY)
-
-
-def _workers() -> int:
-    # More threads only wait for the interpreter: with 16 cores, 16 read 10 % fewer images than 8.
-    return min(8, os.cpu_count() or 1)

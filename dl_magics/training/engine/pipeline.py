@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,17 +22,14 @@ from dl_magics.training.engine import (
     fingerprint,
     networks,
 )
+from dl_magics.training.engine.augmentation import image_flow
 from dl_magics.training.engine.checkpoint import Checkpoint, CheckpointSaver
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.feature_store import FeatureStore
-from dl_magics.training.engine.features.stored_values import load_values
 from dl_magics.training.engine.fine_tuning.fine_tuning import FineTuning
-from dl_magics.training.engine.heads.examples import (
-    Examples,
-    require_weighted_classes,
-    weigh_classes,
-)
+from dl_magics.training.engine.heads.examples import Examples, require_weighted_classes
 from dl_magics.training.engine.heads.network import build_head
+from dl_magics.training.engine.heads.stored_examples import load_examples
 from dl_magics.training.engine.heads.training import (
     TrainingState,
     choose_training_batch,
@@ -42,7 +39,6 @@ from dl_magics.training.engine.inference import batch_search
 from dl_magics.training.engine.inference.out_of_memory import release_memory
 from dl_magics.training.engine.parallel.training_devices import TrainingDevices
 from dl_magics.training.engine.resume_point import ResumePoint
-from dl_magics.training.engine.scanned_images import ScannedImages
 from dl_magics.training.evaluation import final
 from dl_magics.training.phases import Frame
 from dl_magics.training.recipe.recipe import Recipe
@@ -162,6 +158,7 @@ class _KerasSteps:
             yield checkpoint.save_checkpoint(self.paths.run, Checkpoint(about))
         if tuning:
             yield from tuning.describe(images)
+        yield from image_flow.describe_flow(recipe, images, frozen.fast, found)
         filled = computing.choose_compute(
             self.crew, recipe, frozen, precision, found, batch, store, tuning
         )
@@ -171,7 +168,8 @@ class _KerasSteps:
         if found.kind == "gpu" and not self.crew:
             release_memory()
 
-        train, valid = _examples(recipe, folder.classes, store, images)
+        train, valid = load_examples(recipe, folder.classes, store, images)
+        train = image_flow.let_images_flow(train, recipe, images, frozen.fast, found)
         head = build_head(recipe, train.features, len(folder.classes))
         if self.standing.phase == "head":
             yield from self._learn(head, train, valid, about)
@@ -230,20 +228,3 @@ class _KerasSteps:
             device=str(found),
             compute=compute_settings.detect(found.count).to_json(),
         )
-
-
-def _examples(
-    recipe: Recipe, classes: Sequence[str], store: FeatureStore, images: ScannedImages
-) -> tuple[Examples, Examples]:
-    """Return the examples for training and for validation, with the same weights of classes."""
-    views = [images.readable(part) for part in (images.train, images.valid)]
-    weights = weigh_classes(recipe, classes, views[0].labels)
-    train, valid = (
-        Examples(
-            load_values(store, part.keys),
-            part.labels,
-            None if weights is None else weights[part.labels],
-        )
-        for part in views
-    )
-    return train, valid

@@ -69,7 +69,9 @@ class ResumePoint:
                 f"The run began on {began}; Keras runs on {backend} here.",
                 fix=f"Restart the kernel with: %env KERAS_BACKEND={began}",
             )
-        if not _same(_without_paths(about["recipe"]), _without_paths(self.state.recipe)):
+        # Settings that were unknown to the version that began the run have their defaults.
+        began_with = Recipe.from_json(self.state.recipe).to_json()
+        if not _same(_without_paths(about["recipe"]), _without_paths(began_with)):
             raise NotResumable(
                 f"The recipe differs from the one that the run {self.state.run} started with.",
                 fix="Resume with the original recipe: %finetune --resume · or start a new run.",

@@ -11,10 +11,18 @@ from typing import Any
 
 from dl_magics.errors import BadSetting
 from dl_magics.training.recipe.notebook_names import find_free_names, is_plain, to_native
-from dl_magics.training.recipe.recipe import Recipe, check_settings, quote_value
+from dl_magics.training.recipe.recipe import Function, Recipe, check_settings, quote_value
 
-# Names available to head(features) besides its own imports.
-GIVEN = ("keras", "layers", "ops")
+# The functions that a cell may define: their arguments, and the names they have beside its imports.
+_KERAS = ("keras", "layers", "ops")
+_FUNCTIONS = {
+    "head": (("features",), _KERAS),
+    "augment": (("image", "random"), (*_KERAS, "np")),
+}
+_WHAT_THEY_DO = (
+    "Define head(features), which gets the features and returns the last hidden layer, or "
+    "augment(image, random), which returns the image as an epoch sees it."
+)
 _ASSIGNMENT = re.compile(r"(?<!\S)([A-Za-z_]\w*)\s*=\s*([^\s=]\S*)")
 
 
@@ -46,9 +54,7 @@ def parse_cell(
             f"{twice[0]} is set twice, on the line and in the body.",
             fix=f"Keep one of them: {twice[0]} = {quote_value(body.settings[twice[0]])}",
         )
-    return check_settings(
-        data, {**on_line, **body.settings}, head=body.head, head_names=body.head_names
-    )
+    return check_settings(data, {**on_line, **body.settings}, functions=body.functions)
 
 
 def parse_line(line: str) -> tuple[str, dict[str, Any]]:
@@ -114,12 +120,11 @@ def _literal(value: str) -> Any:
 
 
 class _Body:
-    """The settings and the head in the body of a cell."""
+    """The settings and the functions in the body of a cell."""
 
     def __init__(self, cell: str, names: Mapping[str, Any], find_model: FindModel) -> None:
         self.settings: dict[str, Any] = {}
-        self.head = ""
-        self.head_names: dict[str, Any] = {}
+        self.functions: dict[str, Function] = {}
         self._own: dict[str, Any] = {}
         self._names = names
         self._find_model = find_model
@@ -181,13 +186,13 @@ class _Body:
 
     def _keep(self, kept: list[ast.stmt]) -> None:
         functions = [node for node in kept if isinstance(node, ast.FunctionDef)]
+        imports = [node for node in kept if node not in functions]
         for node in functions:
             _check_function(node)
-        if not functions:
-            return
-        self.head = ast.unparse(ast.Module(kept, []))
-        free = find_free_names(self.head)
-        self.head_names = {name: self._value(name) for name in free if name not in GIVEN}
+            source = ast.unparse(ast.Module([*imports, node], []))
+            given = _FUNCTIONS[node.name][1]
+            free = [name for name in find_free_names(source) if name not in given]
+            self.functions[node.name] = Function(source, {name: self._value(name) for name in free})
 
 
 def _parsed(cell: str) -> list[ast.stmt]:
@@ -208,21 +213,17 @@ def _parsed(cell: str) -> list[ast.stmt]:
 
 
 def _check_function(node: ast.FunctionDef) -> None:
-    if node.name == "augment":
-        raise BadSetting(
-            "augment is a function here; this version knows built-in augmentation only.",
-            fix="Set the number of augmented copies per image: augment = 2",
-        )
-    if node.name != "head" or len(node.args.args) != 1:
+    wanted = _FUNCTIONS.get(node.name)
+    if not wanted or len(node.args.args) != len(wanted[0]):
         raise BadSetting(
             f"def {node.name}({ast.unparse(node.args)}) is not a function that %%finetune calls.",
-            fix="Define head(features): it gets the features and returns the last hidden layer.",
+            fix=_WHAT_THEY_DO,
         )
 
 
 def _refused(node: ast.stmt) -> BadSetting:
     return BadSetting(
         f"Line {node.lineno} of the cell is no setting: {ast.unparse(node).splitlines()[0]}",
-        fix="The body may contain settings (epochs = 5) and head(features); put other code "
-        "into a separate cell.",
+        fix="The body may contain settings (epochs = 5), head(features) and "
+        "augment(image, random); put other code into a separate cell.",
     )

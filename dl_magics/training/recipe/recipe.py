@@ -17,12 +17,21 @@ _FINE_RATE = 3e-5
 _LORA_RATE = 1e-4
 
 
+@dataclass(frozen=True, slots=True)
+class Function:
+    """The source of a function of a cell, with its imports, and the values of `names` in it."""
+
+    source: str
+    names: Mapping[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """The validated settings of a `%%finetune` cell; they can be written as JSON.
 
     `data` is the image folder; `head` the source of a function `head(features)`, with the imports
-    it needs, and `head_names` the plain values of the notebook that it uses.
+    it needs, and `head_names` the plain values of the notebook that it uses. So are
+    `augment_function` and `augment_names` of `augment(image, random)`.
     """
 
     data: str
@@ -57,6 +66,8 @@ class Recipe:
     backend: str | None = None
     head: str = ""
     head_names: Mapping[str, Any] = field(default_factory=dict)
+    augment_function: str = ""
+    augment_names: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def model_name(self) -> str:
@@ -95,10 +106,9 @@ def check_settings(
     data: str,
     settings: Mapping[str, Any],
     *,
-    head: str = "",
-    head_names: Mapping[str, Any] | None = None,
+    functions: Mapping[str, Function] | None = None,
 ) -> Recipe:
-    """Validate the settings of a cell and return its recipe.
+    """Validate the settings of a cell, and `functions` by name; return its recipe.
 
     Raises
     ------
@@ -126,14 +136,35 @@ def check_settings(
         pretrained.require_attention(model, rank)
     values.setdefault("pooling", pretrained.default_pooling(model))
     pretrained.require_pooling(model, values["pooling"])
+    head, augment = ((functions or {}).get(name, Function("")) for name in ("head", "augment"))
+    if augment.source:
+        _require_no_copies(values)
     return Recipe(
         data=data,
         model=model.path if isinstance(model, own_model.OwnModel) else model.name,
         image_size=size,
-        head=head,
-        head_names=head_names or {},
+        head=head.source,
+        head_names=head.names,
+        augment_function=augment.source,
+        augment_names=augment.names,
         **values,
     )
+
+
+def _require_no_copies(values: Mapping[str, Any]) -> None:
+    """Raise BadSetting for settings that exclude an augment(image, random) in the cell."""
+    if "augment" in values:
+        raise BadSetting(
+            f"augment is set twice: {values['augment']}, and the function augment(image, random).",
+            fix="Keep one of them: a number of copies is computed once, a function is called in "
+            "each epoch.",
+        )
+    if values.get("workers"):
+        raise BadSetting(
+            f"workers = {quote_value(list(values['workers']))}: workers compute images once, "
+            "augment(image, random) needs them in each epoch.",
+            fix="Leave workers out · or store copies, which workers compute: augment = 2",
+        )
 
 
 def describe_sample(recipe: Recipe) -> str:

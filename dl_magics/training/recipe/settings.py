@@ -103,7 +103,12 @@ SETTINGS: dict[str, Setting] = {
         "input of the head: the mean or the maximum of each feature map, the class token of a "
         'vision transformer ("cls", its default), or the whole map (None)',
     ),
-    "augment": Setting(0, validators.whole(0, 100), "augmented copies of each training image"),
+    "augment": Setting(
+        0,
+        validators.whole(0, 100),
+        "augmented copies of each training image, computed once; for others in each epoch, define "
+        "augment(image, random)",
+    ),
     "valid": Setting(
         0.2, validators.number(0, 1), "fraction kept for validation if the folder has no valid/"
     ),

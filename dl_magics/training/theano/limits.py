@@ -46,6 +46,11 @@ def refuse_unsupported(recipe: Recipe) -> None:
         raise BadSetting(
             f"workers = {list(recipe.workers)!r:.80}: on Theano one process computes.", fix=_FIX
         )
+    if recipe.augment_function:
+        raise BadSetting(
+            "augment(image, random) is called in each epoch; on Theano images are computed once.",
+            fix="Set the number of copies of each image: augment = 2 · or: %backend tensorflow",
+        )
     if recipe.head:
         raise BadSetting(
             "head(features) is written for today's Keras; Theano runs under Keras 1.",

@@ -125,6 +125,28 @@ def test_earlier_runs_on_the_same_type_make_the_range_narrow(photos):
     assert measured.seconds[1] / measured.seconds[0] < guessed.seconds[1] / guessed.seconds[0]
 
 
+def test_augmented_copies_count_in_each_epoch(photos):
+    plain, copied = (
+        estimate.estimate_run(recipe(photos, epochs=1, augment=copies), T4) for copies in (0, 2)
+    )
+
+    assert copied.parts["head"] == pytest.approx([3 * each for each in plain.parts["head"]])
+
+
+def test_a_function_has_each_image_computed_in_each_epoch(photos):
+    flowing = recipe(photos, epochs=4, augment="def augment(image, random):\n    return image")
+    took = {"start": 10.0, "features": 4.0, "head": 1.0, "evaluate": 1.0}
+    an_earlier_run(recipe(photos, epochs=1), name="night-1", seconds=took)
+
+    asked = estimate.estimate_run(flowing, T4)
+
+    # 40 images took 4 s once: 32 in four epochs take three times as long and more.
+    assert asked.parts["head"][1] > 3 * asked.parts["features"][1]
+    an_earlier_run(flowing, name="night-2", seconds={**took, "head": 1.6})
+    # One epoch of 16 images took 1.6 s, with what it computed: 0.1 s for each of 4 times 32.
+    assert estimate.estimate_run(flowing, T4).parts["head"][1] == pytest.approx(12.8 * 1.3)
+
+
 def test_what_is_unfrozen_has_its_own_part_of_the_time(photos):
     asked = recipe(photos, epochs=1, unfreeze="block5", unfreeze_epochs=2)
     guessed = estimate.estimate_run(asked, T4)

@@ -139,14 +139,21 @@ def test_a_resumed_run_is_reported_as_such(tmp_path):
 def test_names_are_escaped_in_the_report(tmp_path):
     checked = DataChecked(images=1, skipped=[{"path": f"{SCRIPT}.png", "reason": SCRIPT}])
     state = replay_events(
-        run_events.make_events(checked, ended=DONE, classes=[SCRIPT, "b"], data=SCRIPT, head=SCRIPT)
+        run_events.make_events(
+            checked,
+            ended=DONE,
+            classes=[SCRIPT, "b"],
+            data=SCRIPT,
+            head=f"head {SCRIPT}",
+            augment_function=f"augment {SCRIPT}",
+        )
     )
     write_evaluation(tmp_path, [SCRIPT, "b"])
 
     page = write_report(tmp_path, state).read_text("utf-8")
 
     assert "<script" not in page
-    assert "&lt;script&gt;" in page
+    assert page.count("<pre>head &lt;script&gt;") == page.count("<pre>augment &lt;script&gt;") == 1
 
 
 def test_the_report_of_a_run_without_epochs_has_no_curves(tmp_path):

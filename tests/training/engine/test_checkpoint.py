@@ -16,7 +16,7 @@ from dl_magics.training.engine.checkpoint import Checkpoint, CheckpointSaver
 from dl_magics.training.engine.heads.examples import Examples
 from dl_magics.training.engine.heads.network import build_head
 from dl_magics.training.engine.heads.training import Best, Means, TrainingState, train_head
-from dl_magics.training.recipe.recipe import check_settings
+from dl_magics.training.recipe.recipe import Function, check_settings
 
 ABOUT = {"recipe": {"data": "photos"}, "data": ["0", "1"], "weights": "2", "batch_size": 8}
 
@@ -134,7 +134,8 @@ def head(features):
 
 def new_head(own="", **asked):
     usual = {"learning_rate": 0.01, "dense": [8], "dropout": 0.5, "heads": 1}
-    return build_head(check_settings("any", usual | asked, head=own), TRAIN.features, 2)
+    recipe = check_settings("any", usual | asked, functions={"head": Function(own)})
+    return build_head(recipe, TRAIN.features, 2)
 
 
 def learnt(head, standing, keep=lambda _: (), patience=3):

@@ -283,7 +283,9 @@ def test_other_statements_are_refused_with_their_line(cell, line, shown):
     happened, fix = refusal("photos", cell)
 
     assert happened == f"Line {line} of the cell is no setting: {shown}"
-    assert fix.startswith("The body may contain settings (epochs = 5) and head(features);")
+    assert fix.startswith(
+        "The body may contain settings (epochs = 5), head(features) and augment(image, random);"
+    )
 
 
 @pytest.mark.parametrize(
@@ -436,16 +438,50 @@ def test_a_function_of_another_name_or_shape_is_refused(function, shown):
     happened, fix = refusal("photos", function)
 
     assert happened == f"{shown} is not a function that %%finetune calls."
-    assert fix.startswith("Define head(features):")
+    assert fix.startswith("Define head(features), which")
 
 
-def test_a_function_augment_is_refused_with_the_alternative():
+def test_a_function_that_augments_a_whole_batch_is_refused_with_what_it_gets():
     happened, fix = refusal("photos", "def augment(images):\n    return images[:, ::-1]")
 
-    assert happened == (
-        "augment is a function here; this version knows built-in augmentation only."
+    assert happened == "def augment(images) is not a function that %%finetune calls."
+    assert "augment(image, random)" in fix
+
+
+def test_a_function_augment_is_stored_beside_the_head():
+    recipe = parse_cell(
+        "photos",
+        "import math\n"
+        "def head(features):\n    return layers.Dense(width)(features)\n"
+        "def augment(image, random):\n    return np.roll(image, shift, 1)\n",
+        {"width": 8, "shift": np.int64(2)},
     )
-    assert fix == "Set the number of augmented copies per image: augment = 2"
+
+    assert recipe.head.splitlines()[0] == recipe.augment_function.splitlines()[0] == "import math"
+    assert "augment" not in recipe.head
+    assert "def augment(image, random):" in recipe.augment_function
+    assert (recipe.head_names, recipe.augment_names) == ({"width": 8}, {"shift": 2})
+
+
+def test_a_number_and_a_function_augment_exclude_each_other():
+    happened, fix = refusal("photos", "augment = 2\ndef augment(image, random):\n    return image")
+
+    assert happened == "augment is set twice: 2, and the function augment(image, random)."
+    assert fix == (
+        "Keep one of them: a number of copies is computed once, a function is called in each epoch."
+    )
+
+
+def test_workers_do_not_augment_by_a_function():
+    happened, fix = refusal(
+        "photos", 'workers = ["crew"]\ndef augment(image, random):\n    return image'
+    )
+
+    assert happened == (
+        "workers = ['crew']: workers compute images once, augment(image, random) needs them in "
+        "each epoch."
+    )
+    assert fix == "Leave workers out · or store copies, which workers compute: augment = 2"
 
 
 def test_an_import_without_a_head_changes_nothing():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dl_magics.errors import BadSetting
 from dl_magics.training.recipe import applications
-from dl_magics.training.recipe.recipe import Recipe, check_settings, describe_sample
+from dl_magics.training.recipe.recipe import Function, Recipe, check_settings, describe_sample
 from dl_magics.training.recipe.settings import SETTINGS
 
 GOOD = [
@@ -224,7 +224,7 @@ def test_no_settings_give_the_defaults():
 def test_the_table_and_the_recipe_name_the_same_settings_and_defaults():
     recipe = Recipe(data="photos")
 
-    beside = {"data", "head", "head_names"}
+    beside = {"data", "head", "head_names", "augment_function", "augment_names"}
     assert {each.name for each in fields(Recipe)} - beside == set(SETTINGS)
     for name, setting in SETTINGS.items():
         default = getattr(recipe, name)
@@ -422,7 +422,10 @@ plain = st.recursive(
 
 @given(settings, st.text(), st.dictionaries(st.text(), plain, max_size=3))
 def test_a_recipe_survives_a_round_trip_through_json(wanted, head, names):
-    recipe = check_settings("photos/ä ö", wanted, head=head, head_names=names)
+    # A number of copies and a function exclude each other, as do workers and a function.
+    own = {} if {"augment", "workers"} & wanted.keys() else {"augment": Function(head, names)}
+    functions = {"head": Function(head, names), **own}
+    recipe = check_settings("photos/ä ö", wanted, functions=functions)
 
     again = Recipe.from_json(json.loads(json.dumps(recipe.to_json())))
 

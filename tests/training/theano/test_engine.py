@@ -310,6 +310,10 @@ def test_a_process_imports_nothing_of_the_notebook_folder_and_ends_with_its_run(
         ({"weights": "my.h5"}, "weights = 'my.h5'"),
         ({"mixed_precision": True}, "mixed_precision = True"),
         ({"head": "def head(features):\n    return features"}, "head"),
+        (
+            {"augment": "def augment(image, random):\n    return image"},
+            r"augment\(image, random\) is called in each epoch",
+        ),
         ({"unfreeze": "block5"}, "unfreeze = 'block5': on Theano only the head is trained"),
         ({"heads": 5}, "heads = 5"),
         ({"optimizer": "sgd"}, "optimizer = 'sgd'"),

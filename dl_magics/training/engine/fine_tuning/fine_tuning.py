@@ -15,6 +15,7 @@ from dl_magics.training.crew.crew import Crew
 from dl_magics.training.crew.joint.hosts import Job
 from dl_magics.training.crew.joint.training import JointTraining, read_hosts
 from dl_magics.training.engine import checkpoint, device
+from dl_magics.training.engine.augmentation import image_flow
 from dl_magics.training.engine.checkpoint import Checkpoint, CheckpointSaver
 from dl_magics.training.engine.device import Device
 from dl_magics.training.engine.feature_store import BEHIND_LAYER, FeatureStore
@@ -187,6 +188,9 @@ class FineTuning:
             )
         )
         self.trained = joint, valid
+        train = image_flow.let_images_flow(
+            train, recipe, images, self.split.below, self.devices.found
+        )
 
         def train_phase(
             network: Any, train: Examples, valid: Examples, keep: Keep

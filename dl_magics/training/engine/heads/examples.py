@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -24,16 +25,38 @@ class Values(Protocol):
         """Return the values at a slice or at an array of positions."""
 
 
+class Flow(Protocol):
+    """Values that are others in each epoch."""
+
+    def of_epoch(
+        self, epoch: int, order: NDArray[np.int64], /
+    ) -> AbstractContextManager[EpochValues]:
+        """Return the values of an epoch, which are read in this order of positions."""
+
+
+class EpochValues(Protocol):
+    """Values (n, *shape) of one epoch."""
+
+    def __getitem__(self, chosen: NDArray[np.int64], /) -> NDArray[np.float32]:
+        """Return the values at an array of positions."""
+
+
 @dataclass(frozen=True, eq=False)
 class Examples:
     """Features (n, *shape) with their labels (n,), which index the classes.
 
-    `weights` (n,) are those of their classes in the loss; None is 1 for each.
+    `weights` (n,) are those of their classes in the loss; None is 1 for each. With a `flow`,
+    training is on its values, which take the place of `features` in each epoch.
     """
 
     features: Values
     labels: NDArray[np.int64]
     weights: NDArray[np.float32] | None = None
+    flow: Flow | None = None
+
+    def of_epoch(self, epoch: int, order: NDArray[np.int64]) -> AbstractContextManager[EpochValues]:
+        """Return what is trained on in an epoch, in this order of positions."""
+        return self.flow.of_epoch(epoch, order) if self.flow else nullcontext(self.features)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -140,17 +140,20 @@ def train_head(
     while standing.epochs_done < epochs and standing.epochs_since_best < patience:
         epoch = standing.epoch
         order = np.random.default_rng([seed, epoch]).permutation(len(train))
-        for at in range(standing.batches * size, len(train), size):
-            # A budget has kept the time for a first batch: without it there would be no weights.
-            first = best.epoch is None and not standing.batches
-            if stop() and not (first and keeps_first_epoch()):
-                break
-            chosen = order[at : at + size]
-            standing.means.add(*_train_batch(head, train, chosen))
-            standing.batches += 1
-            if pace.add(len(chosen)):
-                yield _progress(pace, epochs, len(train))
-            yield from keep(standing)
+        order = order[standing.batches * size :]
+        with train.of_epoch(epoch, order) as features:
+            for at in range(0, len(order), size):
+                # A budget has kept the time for a first batch: without it there would be no
+                # weights.
+                first = best.epoch is None and not standing.batches
+                if stop() and not (first and keeps_first_epoch()):
+                    break
+                chosen = order[at : at + size]
+                standing.means.add(*_train_batch(head, train, features[chosen], chosen))
+                standing.batches += 1
+                if pace.add(len(chosen)):
+                    yield _progress(pace, epochs, len(train))
+                yield from keep(standing)
         if leaves() or not (checked := evaluate_head(head, valid, check_batch, leaves)):
             break
         logs = standing.means.logs | {f"val_{name}": value for name, value in checked.items()}
@@ -188,12 +191,12 @@ def warn_diverged(epoch: int, rate: float, best: Best, phase: Phase = "head") ->
 
 
 def _train_batch(
-    head: Any, train: Examples, chosen: NDArray[np.int64]
+    head: Any, train: Examples, features: NDArray[np.float32], chosen: NDArray[np.int64]
 ) -> tuple[dict[str, float], int, float]:
-    """Train on the chosen images; return their loss and accuracy, number and weight."""
+    """Train on the features of the chosen images; return loss and accuracy, number and weight."""
     weights = None if train.weights is None else train.weights[chosen]
     logs = head.train_on_batch(
-        train.features[chosen], train.labels[chosen], sample_weight=weights, return_dict=True
+        features, train.labels[chosen], sample_weight=weights, return_dict=True
     )
     reported = {"loss": float(logs[CROSS_ENTROPY]), "accuracy": float(logs["accuracy"])}
     weight = len(chosen) if weights is None else float(weights.sum(dtype=np.float64))
