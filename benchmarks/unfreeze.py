@@ -1,7 +1,7 @@
 """Compare `unfreeze` with the Keras guide's fine-tuning: same images, layers, head and epochs.
 
     python benchmarks/unfreeze.py DATA [--image-size 128] [--unfreeze block5] [--weights F]
-    python benchmarks/unfreeze.py DATA --only-accuracy --seeds 3 [--photos 100] [--divide]
+    python benchmarks/unfreeze.py DATA --only-accuracy --seeds 3 [--heads 1] [--photos 100]
 
 The guide https://keras.io/guides/transfer_learning makes layers of the network trainable and trains
 the whole model on `image_dataset_from_directory` once more. Each side runs in a fresh process, one
@@ -128,6 +128,7 @@ def main() -> None:
     parser.add_argument("--weights", default="imagenet")
     parser.add_argument("--seeds", type=int, default=0)
     parser.add_argument("--augment", type=int, default=0)
+    parser.add_argument("--heads", type=int, default=5)
     parser.add_argument("--photos", type=int, default=0)
     parser.add_argument("--divide", action="store_true")
     parser.add_argument("--only-accuracy", action="store_true")
@@ -156,7 +157,12 @@ def compare_accuracy(options: argparse.Namespace, common: list[Any]) -> None:
         if options.photos or options.divide:
             to = Path(common[-1], f"photos-{seed}")
             photos = str(choose_photos(Path(data), options.photos, options.divide, seed, to))
-        settings = {"seed": seed, "augment": options.augment, "unfreeze": options.unfreeze}
+        settings = {
+            "seed": seed,
+            "heads": options.heads,
+            "augment": options.augment,
+            "unfreeze": options.unfreeze,
+        }
         found = run_fresh(OURS, common[-1], [photos, *others], settings)
         rows.append([found[each][f"val_{name}"] for name in ("accuracy", "loss") for each in SIDES])
         print(f"seed {seed}: {describe_row(rows[-1])}", flush=True)
