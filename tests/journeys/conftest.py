@@ -319,8 +319,9 @@ def serve_lab(base: Path) -> Iterator[tuple[str, Path, Path]]:
 
 
 def _configure(base: Path) -> Path:
-    """Leave language servers out, for which each page starts Node; return a config folder.
+    """Leave out what each page starts Node for; return a config folder.
 
+    That is language servers, and the look whether JupyterLab must be built.
     JupyterLab finds the panel that was built of this tree, and the server extension.
     """
     bundle = ROOT / "build" / "labextension"
@@ -331,7 +332,10 @@ def _configure(base: Path) -> Path:
     config = base / "config"
     settings: dict[str, dict[str, Any]] = {
         "jupyter_server_config.d/tests.json": {"ServerApp": {"jpserver_extensions": extensions}},
-        "labconfig/page_config.json": {"disabledExtensions": {"@jupyterlab/lsp-extension": True}},
+        "labconfig/page_config.json": {
+            "disabledExtensions": {"@jupyterlab/lsp-extension": True},
+            "buildCheck": False,
+        },
     }
     for name, each in settings.items():
         (config / name).parent.mkdir(parents=True)

@@ -26,7 +26,8 @@ pytestmark = pytest.mark.browser
 LOAD = "%load_ext dl_magics"
 UPLOAD = "%sync up data/fashion"
 QUESTION = "In practice · us-east-1, account 123456789012: gpu (t2.micro) starts, $0.0116/h"
-LONG = "%%finetune data/fashion\nweights = None\nimage_size = 32\nepochs = 5000\npatience = 5000"
+FEW = "%%finetune data/fashion\nweights = None\nimage_size = 32\nsample = 10\nheads = 1"
+LONG = f"{FEW}\nepochs = 5000\npatience = 5000"
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,9 @@ import pytest
 pytestmark = pytest.mark.browser
 
 LOAD = "%load_ext dl_magics"
-LONG = "%%finetune data/fashion\nweights = None\nimage_size = 32\nepochs = 5000\npatience = 5000"
-SHORT = "%%finetune data/fashion\nweights = None\nimage_size = 32\nepochs = 3"
+FEW = "%%finetune data/fashion\nweights = None\nimage_size = 32\nsample = 10\nheads = 1"
+LONG = f"{FEW}\nepochs = 5000\npatience = 5000"
+SHORT = f"{FEW}\nepochs = 3"
 POINTS = ".dl-chart >> nth=0 >> polyline.dl-valid"
 
 
