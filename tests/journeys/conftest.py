@@ -84,8 +84,8 @@ VIEWPORT: ViewportSize = {"width": 1100, "height": 850}
 class Lab:
     """A page of JupyterLab, on a temporary folder.
 
-    To start a kernel and to load the page cost seconds of the processor. If `is_shared`, a notebook
-    is opened in the page that is there, with the kernel that the one before it had.
+    To load the page and to start a kernel cost seconds of the processor. A notebook is opened in
+    the page that is there; if `is_shared`, with the kernel that the one before it had.
     """
 
     token = TOKEN
@@ -102,14 +102,13 @@ class Lab:
             metadata={"kernelspec": {"name": kernel, "display_name": kernel}},
         )
         nbformat.write(notebook, self.folder / name)
-        if not (self._is_shared and self.is_loaded):
+        if not self.is_loaded:
             self.reload()
         self.show(name, kernel)
 
     def show(self, name: str, kernel: str | None = "python3") -> None:
         """Open a notebook, with a kernel or without."""
-        if self._is_shared:
-            self.close_tabs()
+        self.close_tabs()
         known = {"id": self._kernels[kernel]} if kernel in self._kernels else {}
         preference = NO_KERNEL if kernel is None else known
         started = self.page.evaluate(OPEN, [name, preference])
