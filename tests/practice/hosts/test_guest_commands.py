@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from dl_magics.practice.hosts import guest_commands
@@ -89,3 +92,11 @@ def test_a_host_without_gpus_has_no_nvidia_smi(folder):
     guest_commands.install_commands(folder / "bin", [])
 
     assert not (folder / "bin" / "nvidia-smi").exists()
+
+
+def test_a_command_loads_nothing_that_calls_the_practice_cloud():
+    code = f"import sys, {guest_commands.__name__}; print('http.client' in sys.modules)"
+
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert said.stdout == "False\n"
