@@ -15,6 +15,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -132,12 +133,14 @@ def _find_bodies(tree: ast.AST) -> tuple[dict[int, set[int]], dict[int, list[int
     return bodies, cases
 
 
+@cache
 def _matcher() -> Any:
     from slipcover import FileMatcher
 
     return FileMatcher([str(_OURS)], _settings().run_omit)
 
 
+@cache
 def _settings() -> Any:
     from coverage import Coverage
 
