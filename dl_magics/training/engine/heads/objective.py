@@ -7,7 +7,7 @@ probabilities, without label smoothing: it can be compared between runs of any s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from dl_magics.errors import BadSetting
@@ -47,6 +47,31 @@ def compile_head(head: Any, recipe: Recipe, rate: Any = None) -> None:
     ):
         logits = keras.ops.zeros((1, *head.output.shape[1:]))
         head.compute_metrics(None, keras.ops.zeros(1, "int64"), logits)
+        head.train_function = _trace_for_any_size(head)
+
+
+def _trace_for_any_size(head: Any) -> Callable[[Iterator[Any]], Any]:
+    """Return what trains a head on a batch with TensorFlow, in place of Keras' own.
+
+    Keras lets TensorFlow trace the training step for the size of the first batch, and for any size
+    when the last batch of an epoch is smaller, which takes a second for five heads.
+    """
+    import tensorflow as tf
+
+    step = tf.function(lambda *batch: head.train_step(batch), autograph=False)
+
+    def train(batches: Iterator[Any]) -> Any:
+        batch = next(batches)
+        if not step.experimental_get_tracing_count():
+            step.get_concrete_function(
+                *(
+                    None if each is None else tf.TensorSpec((None, *each.shape[1:]), each.dtype)
+                    for each in batch
+                )
+            )
+        return step(*batch)
+
+    return train
 
 
 def build_optimizer(recipe: Recipe, rate: Any = None) -> Any:
