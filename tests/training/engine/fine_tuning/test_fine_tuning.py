@@ -20,9 +20,10 @@ from dl_magics.training.engine import pipeline
 from dl_magics.training.engine.feature_store import open_stores
 from dl_magics.training.run import Run
 from support import tiny_keras
+from support.backbones import small_model
 
 HEAD = {"dropout": 0.5, "epochs": 2, "batch_size": 5, "heads": 2}
-ASKED = {**HEAD, "unfreeze": "block5", "unfreeze_epochs": 2, "fine_learning_rate": 1e-4}
+ASKED = {**HEAD, "unfreeze": "block2", "unfreeze_epochs": 2, "fine_learning_rate": 1e-4}
 
 
 class Clock:
@@ -41,7 +42,7 @@ class Clock:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return tiny_keras.photos(tmp_path_factory.mktemp("photos"))
+    return small_model.save_beside(tiny_keras.photos(tmp_path_factory.mktemp("photos")))
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +87,12 @@ def convolutions(run):
     import keras
 
     model = keras.saving.load_model(run.path / "model.keras", compile=False, safe_mode=True)
-    (network,) = (each for layer in model.layers for each in getattr(layer, "layers", [])
-                  if each.name == "vgg16")  # fmt: skip
-    return {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
+    return {layer.name: layer.get_weights() for layer in network_of(model).layers if layer.weights}
+
+
+def network_of(model):
+    """Return the network in a saved model, without its preprocessing, pooling and head."""
+    return model.get_layer("frozen").get_layer("backbone").get_layer("small")
 
 
 def test_the_head_is_trained_first_as_without_a_second_phase(events, head_only):
@@ -122,8 +126,8 @@ def test_what_is_stored_is_said_before(events):
     (warned,) = tiny_keras.of_kind(Warned, events)
 
     assert warned.text == (
-        "The output of block4_pool is stored for 24 images, 2 × 2 × 512 float32 values each: "
-        "0.2 MB."
+        "The output of block1_pool is stored for 24 images, 16 × 16 × 16 float32 values each: "
+        "0.4 MB."
     )
     first = next(tiny_keras.of_kind(PhaseStarted, events))
     assert warned.n < first.n
@@ -137,7 +141,7 @@ def test_only_the_layers_that_were_named_are_changed_in_the_saved_model(whole, h
         for name, values in tuned.items()
         if all(np.array_equal(*pair) for pair in zip(values, before[name], strict=True))
     }
-    assert tuned.keys() - same == {"block5_conv1", "block5_conv2", "block5_conv3"}
+    assert tuned.keys() - same == {"block2_conv1"}
 
 
 def test_the_saved_model_is_the_one_of_the_best_epoch_of_both_phases(data, whole):
@@ -159,12 +163,9 @@ def test_an_epoch_has_the_numbers_of_keras_on_the_whole_network(data, room, tmp_
     tuned = tiny_keras.train(data, room, "tuned", **{**ASKED, **plain, "unfreeze_epochs": 1})
     tiny_keras.train(data, room, "before", **plain)
     model = keras.saving.load_model(room / "before" / "model.keras", safe_mode=True)
-    for layer in [each for part in model.layers for each in getattr(part, "layers", [])]:
-        layer.trainable = True
-        for inner in getattr(layer, "layers", []):
-            inner.trainable = inner.name.startswith("block5")
-    for part in model.layers:
-        part._trainable = True
+    model.trainable = True
+    for layer in network_of(model).layers:
+        layer.trainable = layer.name.startswith("block2")
     # 4 steps, of which the first one is the warm-up.
     rate = keras.optimizers.schedules.CosineDecay(1e-5, 3, 0.01, warmup_target=1e-4, warmup_steps=1)
     model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
@@ -224,16 +225,25 @@ def test_another_run_uses_the_stored_activations_and_another_cut_its_own(data, r
     assert next(tiny_keras.of_kind(PhaseStarted, other)).kept == 0
     assert other[-1].status == "done"
     # What looks for features finds those of the whole network, not what is below a cut.
-    assert [store.shape for store in open_stores(room / "features")] == [(512,)]
+    assert [store.shape for store in open_stores(room / "features")] == [(32,)]
 
 
-def test_a_second_phase_that_does_not_improve_leaves_the_weights_of_the_head(data, room, head_only):
-    events = tiny_keras.train(data, room, "worse", **{**ASKED, "fine_learning_rate": 0.1})
+def test_a_second_phase_that_does_not_improve_leaves_the_weights_of_the_head(tmp_path):
+    """The classes of the validation images are exchanged: what is learned is wrong there."""
+    data = tiny_keras.photos(tmp_path / "photos" / "train").parent
+    for name, colour in (("blue", "red"), ("red", "blue")):
+        for n in range(4):
+            tiny_keras.photo(data / "valid" / name / f"{n}.png", colour, n)
+    small_model.save_beside(data)
 
-    assert events[-1].best_epoch == 2
+    tiny_keras.train(data, tmp_path, "head only", **HEAD)
+    events = tiny_keras.train(data, tmp_path, "worse", **{**ASKED, "fine_learning_rate": 0.1})
+
+    assert events[-1].best_epoch == 1
     warned = [each for each in tiny_keras.of_kind(Warned, events) if "rate" in each.code]
+    assert warned
     assert all("fine_learning_rate = " in each.fix for each in warned)
-    saved, alone = tiny_keras.weights(room / "worse"), tiny_keras.weights(head_only.path)
+    saved, alone = (tiny_keras.weights(tmp_path / name) for name in ("worse", "head only"))
     for name, value in saved.items():
         np.testing.assert_array_equal(value, alone[name], err_msg=name)
 
@@ -254,7 +264,9 @@ def test_a_layer_that_is_not_there_is_refused_before_an_image_is_computed(data, 
     events = []
     with pytest.raises(Exception, match="vgg16 has no layer or block of this name") as caught:
         events.extend(
-            pipeline.run(tiny_keras.recipe(data, unfreeze="block6"), tiny_keras.paths(tmp_path))
+            pipeline.run(
+                tiny_keras.recipe(data, weights=None, unfreeze="block6"), tiny_keras.paths(tmp_path)
+            )
         )
 
     assert "block1, block2, block3, block4, block5" in caught.value.fix
