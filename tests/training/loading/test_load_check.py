@@ -24,6 +24,7 @@ from dl_magics.training.loading.isolated_load import KERAS
 from dl_magics.training.loading.load_check import LoadCheck
 from dl_magics.training.run import Run
 from support import run_events, tiny_keras
+from support.backbones import small_model
 from support.ec2_client import until
 from support.run_events import ORIGIN
 
@@ -33,7 +34,8 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="Keras is forked on L
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    tiny_keras.train(tiny_keras.photos(folder / "photos", n=2), folder, epochs=1)
+    photos = small_model.save_beside(tiny_keras.photos(folder / "photos", n=2))
+    tiny_keras.train(photos, folder, epochs=1)
     return folder / "run" / "model.keras"
 
 
