@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from dl_magics.practice.hosts.system_paths import map_system_paths
+from dl_magics.practice.hosts.guest_commands import map_system_paths
 from dl_magics.store import atomic, private
 
 GZIP_START = b"\x1f\x8b"

@@ -1,8 +1,13 @@
-"""The system commands that a host has on its PATH; each starts this file, which imports little."""
+"""The system commands that a host has on its PATH, and the paths of a system.
+
+Each command starts this file, which imports nothing else of `practice`: that takes a tenth of a
+second.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -10,7 +15,6 @@ import sys
 import time
 from pathlib import Path
 
-from dl_magics.practice.hosts.system_paths import map_system_paths
 from dl_magics.store import atomic
 
 DRIVER, CUDA = "570.86.15", "12.8"
@@ -19,6 +23,16 @@ GPU_FILE = Path("gpus")
 FOLDER_VARIABLE = "DL_MAGICS_PRACTICE_FOLDER"
 MINUTE_VARIABLE = "DL_MAGICS_PRACTICE_MINUTE"
 """In the environment of a host: the seconds that a minute of `shutdown` takes."""
+
+_PATH_START = r"(?<![\w.~/-])"
+_HOME_PATH = re.compile(rf"{_PATH_START}/home/(ubuntu|ec2-user)(?![\w.-])")
+_SYSTEM_PATH = re.compile(
+    rf"{_PATH_START}/(?=(boot|etc|lib/systemd|opt|root|srv|usr/local|var|dev/pts|proc/stat"
+    r"|proc/net/dev|proc/sys/kernel/random/boot_id)(?![\w.-]))"
+)
+_COMMAND_PATH = re.compile(
+    rf"{_PATH_START}/(usr/)?s?bin/(?=(sudo|shutdown|poweroff|halt|reboot|systemctl|nvidia-smi)\b)"
+)
 
 
 def install_commands(bin_folder: Path, gpus: list[tuple[str, int]]) -> None:
@@ -31,6 +45,13 @@ def install_commands(bin_folder: Path, gpus: list[tuple[str, int]]) -> None:
         file = bin_folder / program
         file.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{__file__}" {program} "$@"\n')
         file.chmod(file.stat().st_mode | stat.S_IXUSR)
+
+
+def map_system_paths(text: str, folder: Path) -> str:
+    """Return the text with the paths of the system mapped into the folder of the instance."""
+    text = _COMMAND_PATH.sub(f"{folder}/bin/", text)
+    text = _HOME_PATH.sub(f"{folder}/home", text)
+    return _SYSTEM_PATH.sub(f"{folder}/", text)
 
 
 def sudo(arguments: list[str]) -> int:

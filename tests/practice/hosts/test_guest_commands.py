@@ -55,6 +55,28 @@ def test_systemctl_restarts_ssh_only(folder, capsys):
     assert "not been booted with systemd" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/etc/motd", "ROOT/etc/motd"),
+        ("rm -rf /opt", "rm -rf ROOT/opt"),
+        ("cd /home/ubuntu/run; cat </var/log/x", "cd ROOT/home/run; cat <ROOT/var/log/x"),
+        ("/usr/sbin/poweroff", "ROOT/bin/poweroff"),
+        ("a=/root", "a=ROOT/root"),
+        ("#!/usr/bin/env python3", "#!/usr/bin/env python3"),
+        ("https://a.example/etc/x", "https://a.example/etc/x"),
+        ("my/etc/x ~/etc/x", "my/etc/x ~/etc/x"),
+        ("cat /proc/stat /proc/net/dev", "cat ROOT/proc/stat ROOT/proc/net/dev"),
+        ("cat /proc/cpuinfo; ls /dev/pts", "cat /proc/cpuinfo; ls ROOT/dev/pts"),
+        ("/optional /etcetera", "/optional /etcetera"),
+    ],
+)
+def test_paths_of_the_system_are_mapped_into_the_folder_of_the_instance(tmp_path, text, expected):
+    mapped = guest_commands.map_system_paths(text, tmp_path)
+
+    assert mapped == expected.replace("ROOT", str(tmp_path))
+
+
 def test_sudo_maps_etc_ssh_to_the_folder_of_the_host(folder, capfd):
     (folder / "etc/ssh").mkdir(parents=True)
     (folder / "etc/ssh/name").write_text("own")
