@@ -20,6 +20,8 @@ from dl_magics.store import atomic
 from dl_magics.version import __version__
 
 PACKAGE = "dl_magics"
+UNPACK = "dl_magics_unpack"
+"""The module of the bundle that unpacks it: `unpack.py`."""
 TRAVELS = (
     *("core", "data", "errors.py", "keras_config", "remote_code/__init__.py"),
     *("remote_code/entry.py", "runs", "store/__init__.py", "store/atomic.py"),
@@ -60,7 +62,8 @@ def name_by_content(stem: str, data: bytes, suffix: str) -> str:
 @cache
 def pack_travelling() -> Bundle:
     """Return the bundle of this version; it is read from disk once per process."""
-    contents = {f"{PACKAGE}/__init__.py": _INIT}
+    unpack = files(PACKAGE) / "remote_code" / "unpack.py"
+    contents = {f"{PACKAGE}/__init__.py": _INIT, f"{UNPACK}.py": unpack.read_bytes()}
     for name in TRAVELS:
         contents.update(_read_below(files(PACKAGE) / name, f"{PACKAGE}/{name}"))
     data = build_zip(contents)

@@ -10,18 +10,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from dl_magics.errors import BY_NAME, DLMagicsError, KernelDied, KernelError
-from dl_magics.remote_code import runner
+from dl_magics.remote_code import bundle, runner
 from dl_magics.remote_code.request import build_request
 from dl_magics.ssh.target import SshTarget
 
 # Leaves no name in the kernel's namespace. Another version of dl_magics is unloaded first.
-_CELL = """
+_CELL = f"""
 import json, sys
 loaded = sys.modules.get("dl_magics")
-if loaded is not None and not str(loaded.__file__).startswith(archive):
+if loaded is not None and not str(loaded.__file__).startswith(archive[:-len(".zip")]):
     for name in [name for name in sys.modules if name.partition(".")[0] == "dl_magics"]:
         del sys.modules[name]
-sys.path[:] = [archive, *(path for path in sys.path if path != archive)]
+sys.path.insert(0, archive)
+from {bundle.UNPACK} import import_from
+import_from(archive)
 from dl_magics.remote_code import entry
 entry.call(json.loads(request), user)
 """

@@ -30,6 +30,7 @@ _LONGEST_LINE = 200
 # With -c, Python would import from the current folder first.
 _PROGRAM = (
     "import sys; sys.path[:] = [{archive!r}, *filter(None, sys.path)]; "
+    "from {unpack} import import_from; import_from({archive!r}); "
     "from {module} import main; main({mark!r})"
 )
 
@@ -39,7 +40,7 @@ def build_program(archive: str, mark: str, module: str = entry.__name__) -> str:
 
     By default it reads a request and writes the response.
     """
-    return _PROGRAM.format(archive=archive, mark=mark, module=module)
+    return _PROGRAM.format(archive=archive, mark=mark, module=module, unpack=bundle.UNPACK)
 
 
 def build_command(

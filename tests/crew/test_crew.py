@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import io
+import shutil
 import zipfile
+from pathlib import Path
 
 import psutil
 import pytest
@@ -116,6 +118,8 @@ def plant_bundle(hosts, name, change):
     folder = hosts.folder / "instances" / hosts.targets[name].alias / "home" / runner.FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     (folder / packed.name).write_bytes(changed.getvalue())
+    # What an earlier test has unpacked.
+    shutil.rmtree(folder / Path(packed.name).stem, ignore_errors=True)
 
 
 def test_hosts_that_cannot_be_reached_are_no_crew(hosts, photos):

@@ -103,7 +103,9 @@ def test_it_holds_what_trains_and_nothing_else(packed):
     names = zipfile.ZipFile(packed).namelist()
 
     assert names == sorted(names)
-    tops = {name.split("/")[1] for name in names}
+    (unpack,) = [name for name in names if "/" not in name]
+    assert unpack == f"{bundle.UNPACK}.py"
+    tops = {name.split("/")[1] for name in names if name != unpack}
     packages = {"core", "data", "keras_config", "remote_code", "runs", "store", "training"}
     assert tops == {*packages, "__init__.py", "errors.py", "text.py", "version.py"}
     assert "dl_magics/training/recipe/applications.csv" in names

@@ -30,7 +30,7 @@ def test_a_function_runs_on_a_host_and_its_result_comes_back(host):
 
 def test_the_bundle_is_uploaded_once(host):
     run(host, rpc.show_settings)
-    (file,) = (host.home / runner.FOLDER).iterdir()
+    (file,) = (host.home / runner.FOLDER).glob("*.zip")
     before = file.stat().st_mtime_ns
 
     run(host, rpc.show_settings)

@@ -13,6 +13,7 @@ import pytest
 
 from dl_magics.practice.hosts.hosts import Hosts
 from dl_magics.practice.hosts.spec import HostSpec
+from dl_magics.remote_code import runner
 from dl_magics.ssh import blocking, connection, known_hosts
 from dl_magics.ssh.commands import CommandResult
 from dl_magics.ssh.target import SshTarget
@@ -83,11 +84,15 @@ def host(shared_host: Host) -> Iterator[Host]:
 
 @contextmanager
 def restored(folder: Path) -> Iterator[None]:
-    """Take away what comes into a folder of a host meanwhile; undo what changes in its files."""
+    """Take away what comes into a folder of a host meanwhile; undo what changes in its files.
+
+    Our code stays, as a host has it from the first call on.
+    """
     before = {file: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+    kept = {folder / name for name in (".ssh", ".venvs", ".dl_magics", runner.FOLDER)}
     yield
-    for file in folder.iterdir():
-        if file.name in (".ssh", ".venvs") or file in before:
+    for file in (*folder.iterdir(), *(folder / ".dl_magics").glob("*")):
+        if file in kept or file in before:
             continue
         shutil.rmtree(file) if file.is_dir() and not file.is_symlink() else file.unlink()
     for file, text in before.items():
