@@ -23,6 +23,7 @@ from dl_magics.training.engine.inference.keras_compute import KerasCompute
 from dl_magics.training.engine.scanned_images import ScannedImages, scan_folder
 from dl_magics.training.recipe.recipe import Recipe
 from support import tiny_keras
+from support.backbones import small_model
 from support.crew.hosts import CrewHosts, boot_crew
 from support.ec2_client import until
 
@@ -60,8 +61,8 @@ class Photos:
 
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Photos:
-    folder = tmp_path_factory.mktemp("photos")
-    recipe = tiny_keras.recipe(tiny_keras.photos(folder, 60), augment=1)
+    folder = tiny_keras.photos(tmp_path_factory.mktemp("photos"), 60)
+    recipe = tiny_keras.recipe(small_model.save_beside(folder), augment=1)
     frozen = networks.build_frozen(recipe, "float32", folder)
     return Photos(recipe, scan_folder(phases.find_images(recipe), recipe), frozen)
 

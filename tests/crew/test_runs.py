@@ -21,12 +21,13 @@ from dl_magics.training.engine import pipeline
 from dl_magics.training.run import Run
 from dl_magics.training.steps.budget import CUT
 from support import tiny_keras
+from support.backbones import small_model
 from support.ec2_client import until
 
 
 @pytest.fixture
 def data(tmp_path):
-    return tiny_keras.photos(tmp_path / "photos", 30)
+    return small_model.save_beside(tiny_keras.photos(tmp_path / "photos", 30))
 
 
 def run_with(crew, data, folder, *, stop=lambda: False, price=1.0, **asked):
