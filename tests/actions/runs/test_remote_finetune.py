@@ -27,14 +27,17 @@ from dl_magics.store import paths
 from dl_magics.training.engine import checkpoint
 from dl_magics.training.run import Run
 from support import tiny_keras
+from support.backbones import small_model
 from support.ec2_client import ONE_TRY, until
 from support.images import plant_faults, write_pets
 from support.limits.disk import mount_small_disk
 from support.old_keras import COMPILED, CXX_FLAGS, theano_flags, theano_python
 from support.s3.roles import make_role
 
-SETTINGS = "weights = None\nimage_size = 32\ndense = [8]\nbatch_size = 8\nmixed_precision = False\n"
+OF_HEAD = "image_size = 32\ndense = [8]\nbatch_size = 8\nmixed_precision = False\n"
+SETTINGS = f"model = small\n{OF_HEAD}"
 CELL = f"%%finetune colours\n{SETTINGS}epochs = 2"
+VGG16 = f"%%finetune colours\nweights = None\n{OF_HEAD}epochs = 2"
 # Where five heads would show nothing more.
 ONE_HEAD = f"{SETTINGS}heads = 1\n"
 QUICK = f"%%finetune colours\n{ONE_HEAD}epochs = 2"
@@ -43,9 +46,19 @@ TIGHT_BUDGETS = [40 + each for each in range(int(os.environ.get("BUDGET_RUNS", "
 FOR_EVER = f"%%finetune colours\n{ONE_HEAD}epochs = 100_000\npatience = 100_000"
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """The network of most runs, by a name of the notebook: VGG16 would take most of their time."""
+    return str(small_model.save(tmp_path_factory.mktemp("network") / "small.keras"))
+
+
 @pytest.fixture
-def run(gpu_run, host_home, tmp_path, monkeypatch):
+def run(request, gpu_run, small, host_home, finished, tmp_path, monkeypatch):
+    if "theano" in finished and "theano" not in request.fixturenames:
+        del finished["theano"]
+        gpu_run("%backend --undo")
     monkeypatch.chdir(tmp_path)
+    gpu_run.shell.user_ns["small"] = small
     if not (host_home / "colours").exists():
         tiny_keras.photos(host_home / "colours", n=6)
     return gpu_run
@@ -53,7 +66,7 @@ def run(gpu_run, host_home, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def finished():
-    """Runs that tests only look at, by their cells: each is made once."""
+    """Runs that tests only look at, by their cells, and what is chosen: each is made once."""
     return {}
 
 
@@ -73,8 +86,32 @@ def unbroken(run, finished):
     return finished[LONG]
 
 
+def network_of(run):
+    """Return the name of the network of a run, on its host."""
+    return Path(run.state.recipe["model"]).name
+
+
 def there(host_home, run):
     return host_home / ".dl_magics" / "runs" / run.name
+
+
+def test_a_model_that_the_local_keras_cannot_load_is_kept_here_and_in_the_gpu_kernel(
+    run, monkeypatch, capsys
+):
+    before = {each.name for each in runs.list_local_runs()}
+    # It comes first, as the process that checks models is kept for the next one otherwise.
+    monkeypatch.setenv("KERAS_BACKEND", "mxnet")
+
+    with pytest.raises(errors.NotLoadable, match="was copied without errors") as refused:
+        run(f"{VGG16}\nheads = 1")
+
+    assert "mxnet" in str(refused.value)
+    (done,) = [each for each in runs.list_local_runs() if each.name not in before]
+    assert done.status == "done"
+    assert (done.path / "model.keras").exists()
+
+    run("%%gpu\nprint(run.name, len(run.model.layers) > 0)")
+    assert capsys.readouterr().out.endswith(f"{done.name} True\n")
 
 
 def test_what_the_backend_writes_while_it_is_imported_stays_on_the_host(trained, run, host_home):
@@ -106,24 +143,6 @@ def test_a_cell_trains_on_the_host_and_its_files_are_copied(trained, host_home):
     # It was loaded in a process of its own.
     checked = remote_origin.load(done.path).model_sha256
     assert checked == hashlib.sha256(model_there.read_bytes()).hexdigest()
-
-
-def test_a_model_that_the_local_keras_cannot_load_is_kept_here_and_in_the_gpu_kernel(
-    run, monkeypatch, capsys
-):
-    before = {each.name for each in runs.list_local_runs()}
-    monkeypatch.setenv("KERAS_BACKEND", "mxnet")
-
-    with pytest.raises(errors.NotLoadable, match="was copied without errors") as refused:
-        run(QUICK)
-
-    assert "mxnet" in str(refused.value)
-    (done,) = [each for each in runs.list_local_runs() if each.name not in before]
-    assert done.status == "done"
-    assert (done.path / "model.keras").exists()
-
-    run("%%gpu\nprint(run.name, len(run.model.layers) > 0)")
-    assert capsys.readouterr().out.endswith(f"{done.name} True\n")
 
 
 def test_a_remote_run_has_the_numbers_of_a_local_run(run, trained, host_home, monkeypatch):
@@ -319,21 +338,21 @@ def test_what_the_host_refuses_is_raised_here_and_leaves_nothing_on_either_side(
 
     assert "empty" in str(refused.value)
     with pytest.raises(errors.BadSetting, match=r"weights = 'mine\.h5': there is no such file"):
-        run(CELL.replace("weights = None", "weights = 'mine.h5'"))
+        run(VGG16.replace("weights = None", "weights = 'mine.h5'"))
     assert [sorted(each.glob("*")) for each in folders] == before
 
 
 @pytest.fixture
-def theano(run, host_home):
-    """Theano is chosen on the instance; what it compiles is kept for other tests."""
+def theano(run, host_home, finished):
+    """Theano is chosen on the instance, until a test without it; what it compiles is kept."""
     rc = f"[global]\nbase_compiledir = {COMPILED}\n[gcc]\ncxxflags = {CXX_FLAGS}\n"
     (host_home / ".theanorc").write_text(rc)
-    run(f"%backend theano --setup {theano_python()}")
-    yield
-    run("%backend --undo")
+    if "theano" not in finished:
+        finished["theano"] = run(f"%backend theano --setup {theano_python()}")
 
 
-ON_THEANO = CELL.replace("mixed_precision = False", "dropout = 0.2")
+ON_THEANO = VGG16.replace("mixed_precision = False", "dropout = 0.2")
+FOR_EVER_ON_THEANO = ON_THEANO.replace("epochs = 2", "epochs = 100_000\npatience = 100_000")
 
 
 def test_a_theano_run_trains_remotely_and_predicts_on_both_sides(
@@ -384,7 +403,7 @@ def test_a_recipe_that_theano_cannot_train_is_refused_before_the_start(run, host
 
 
 def test_a_local_stop_ends_a_remote_theano_run_with_its_best_weights(run, theano):
-    going, thread = begun(run, FOR_EVER.replace("mixed_precision = False", "dropout = 0.2"))
+    going, thread = begun(run, FOR_EVER_ON_THEANO)
 
     runs.request_stop(going)
     thread.join(60)
@@ -395,7 +414,7 @@ def test_a_local_stop_ends_a_remote_theano_run_with_its_best_weights(run, theano
 
 def test_a_killed_gpu_kernel_leaves_no_theano_process(run, theano):
     run("%%gpu -o pid\nimport os\npid = os.getpid()")
-    going, thread = begun(run, FOR_EVER.replace("mixed_precision = False", "dropout = 0.2"))
+    going, thread = begun(run, FOR_EVER_ON_THEANO)
     (worker,) = (each for each in psutil.Process(run.shell.user_ns["pid"]).children())
 
     os.kill(run.shell.user_ns["pid"], signal.SIGKILL)
@@ -468,14 +487,17 @@ def test_a_local_stop_ends_a_remote_run_with_its_best_weights(run, host_home):
 
     assert going.name in repr(shown)
     assert "On gpu: features " in repr(shown)
-    assert "kept, as a run that is going on needs them: VGG16, 32 px" in kept
+    needed = f"{network_of(going)}, 32 px"
+    assert f"kept, as a run that is going on needs them: {needed}" in kept
     assert sorted(users.parent.glob("*.block")) == before != []
     assert going.status == "stopped"
     assert (going.path / "model.keras").exists()
 
 
 def test_features_of_the_host_are_deleted_there_once_no_run_needs_them(run, host_home, trained):
-    assert "are free again" in run("%features --clear -y --there --model VGG16")
+    done, _ = trained
+
+    assert "are free again" in run(f"%features --clear -y --there --model {network_of(done)}")
 
     assert [*(host_home / ".dl_magics" / "features").rglob("*.block")] == []
 
@@ -509,18 +531,32 @@ tiny = keras.Sequential([
     keras.layers.GlobalAveragePooling2D(),
     keras.layers.Dense(2, activation="softmax", name="classes"),
 ])"""
+# While the run goes on: from here it would have ended before.
+KILLS_ITSELF = """%%gpu
+import os, signal, threading, time
+from pathlib import Path
+
+def list_logs():
+    return set(Path.home().glob(".dl_magics/runs/*/events.jsonl"))
+
+def kill_after_epochs(known):
+    while not any(each.read_text().count('"epoch_ended"') > 2 for each in list_logs() - known):
+        time.sleep(0.005)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+threading.Thread(target=kill_after_epochs, args=[list_logs()], daemon=True).start()"""
 UNFROZEN_SETTINGS = {
     "weights": "imagenet",
     "epochs": 2,
     "unfreeze": "conv",
-    "unfreeze_epochs": 60,
-    "patience": 60,
+    "unfreeze_epochs": 10,
+    "patience": 10,
     "fine_learning_rate": 0.001,
     "heads": "auto",
 }
 UNFROZEN = (
     "%%finetune colours\nmodel = tiny\ndense = [8]\nbatch_size = 8\nmixed_precision = False\n"
-    "epochs = 2\nunfreeze = 'conv'\nunfreeze_epochs = 60\npatience = 60\nfine_learning_rate = 0.001"
+    "epochs = 2\nunfreeze = 'conv'\nunfreeze_epochs = 10\npatience = 10\nfine_learning_rate = 0.001"
 )
 
 
@@ -528,20 +564,21 @@ def test_a_model_of_the_gpu_kernel_is_unfrozen_and_resumed_exactly_after_the_ker
     run, host_home, tmp_path, capsys
 ):
     run(TINY)
-    run("%%gpu -o pid\nimport os\npid = os.getpid()")
-    going, thread = begun(run, UNFROZEN)
-    os.kill(run.shell.user_ns["pid"], signal.SIGKILL)
-    thread.join(60)
+    run(KILLS_ITSELF)
+    before = {each.name for each in runs.list_local_runs()}
+    with pytest.raises(errors.KernelDied):
+        run(UNFROZEN)
+    (going,) = [each for each in runs.list_local_runs() if each.name not in before]
     assert going.state.phase == "unfrozen"
     run("%gpu_restart")
     resumed = run(f"%finetune --resume {going.name}")
 
     # The file that was copied here is the model that was in the kernel.
-    (kept,) = paths.data_folder("models").iterdir()
+    (kept,) = paths.data_folder("models").glob("*-tiny.keras")
     whole = tiny_keras.train(host_home / "colours", tmp_path, model=str(kept), **UNFROZEN_SETTINGS)
     assert resumed.status == "done"
     assert "left out are its last layers: classes" in capsys.readouterr().out
-    assert len(resumed.state.epochs) == 62
+    assert len(resumed.state.epochs) == 12
     for name, values in resumed.history.items():
         assert values == [each[name] for each in tiny_keras.losses(whole)]
     assert resumed.model.count_params() > 0
@@ -557,11 +594,11 @@ def test_a_name_that_is_no_model_in_the_gpu_kernel_is_refused(run):
     assert refused.value.fix == 'Strings need quotes: model = "VGG16"'
 
 
-def test_a_run_is_followed_from_its_first_event_after_a_restart_of_the_notebook(run):
+def test_a_run_is_followed_from_its_first_event_after_a_restart_of_the_notebook(run, small):
     code = (
         "import threading; from IPython.core.interactiveshell import InteractiveShell;"
         "shell = InteractiveShell.instance(); shell.run_line_magic('load_ext', 'dl_magics');"
-        f"shell.run_cell({FOR_EVER!r})"
+        f"shell.user_ns['small'] = {small!r}; shell.run_cell({FOR_EVER!r})"
     )
     before = {each.name for each in runs.list_local_runs()}
     notebook_kernel.detach()
@@ -583,7 +620,7 @@ def test_a_run_is_followed_from_its_first_event_after_a_restart_of_the_notebook(
 
 
 @pytest.fixture
-def another_computer(notebook, tmp_path):
+def another_computer(notebook, small, tmp_path):
     """The folder of ours on another computer with the same keys, and what a notebook there does."""
     ours = tmp_path / "another"
     shutil.copytree(notebook, ours, ignore=lambda folder, names: {"runs", "features"} & {*names})
@@ -593,6 +630,7 @@ def another_computer(notebook, tmp_path):
         code = (
             "from IPython.core.interactiveshell import InteractiveShell;"
             "shell = InteractiveShell.instance(); shell.run_line_magic('load_ext', 'dl_magics');"
+            f"shell.user_ns['small'] = {small!r};"
             f"shell.run_cell('%gpu_connect'); shell.run_cell({cell!r})"
         )
         environment = {**os.environ, "DL_MAGICS_HOME": str(ours), "JPY_SESSION_NAME": "theirs"}
@@ -647,7 +685,7 @@ def test_photos_of_s3_are_read_on_the_instance_with_its_role_and_only_once(
     bucket = {"name": "pets", "folder": str(tmp_path / "bucket"), "region": "us-east-1"}
     running_cloud.send_command("bucket", bucket)
     session = context.load().session
-    cell = f"%%finetune s3://pets/pets\n{SETTINGS}epochs = 1"
+    cell = VGG16.replace("colours", "s3://pets/pets", 1)
 
     with pytest.raises(errors.NoCredentials, match="has no IAM role") as refused:
         run(cell)
@@ -784,7 +822,7 @@ def test_an_instance_stays_up_where_its_run_does_not_begin(run, cell, error):
 
 def test_results_that_do_not_fit_on_this_disk_keep_the_instance_up_on_a_shorter_guard(run, capsys):
     with mount_small_disk(paths.data_folder("runs"), "20m"):
-        for line in (QUICK.replace("colours", "colours --then stop", 1), "%aws_stop --when-done"):
+        for line in (VGG16.replace("colours", "colours --then stop", 1), "%aws_stop --when-done"):
             run("%idle_timeout 1h")
             capsys.readouterr()
             with pytest.raises(errors.DiskFull):

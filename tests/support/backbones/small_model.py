@@ -4,23 +4,35 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from dl_magics.training.backbones.backbone import SCALES, Backbone
 
 WIDTHS = (16, 32)
 
 
 def save(path: Path, size: int = 32, seed: int = 0) -> Path:
-    """Save it for photos of one size, with random weights; return its path."""
+    """Save it for photos of one size, with random weights; return its path.
+
+    They are drawn here once: JAX would compile the drawing for each layer, wherever it is loaded.
+    """
     import keras
 
-    layers = keras.layers
-    keras.utils.set_random_seed(seed)
+    layers, random = keras.layers, np.random.default_rng(seed)
     maps = pixels = keras.Input((size, size, 3))
     for block, width in enumerate(WIDTHS, start=1):
         convolve = layers.Conv2D(
-            width, 3, padding="same", activation="relu", name=f"block{block}_conv1"
+            width,
+            3,
+            padding="same",
+            activation="relu",
+            kernel_initializer="zeros",
+            name=f"block{block}_conv1",
         )
         maps = layers.MaxPooling2D(name=f"block{block}_pool")(convolve(maps))
+        kernel, _ = convolve.weights
+        of_one_pixel = 9 * sum(kernel.shape[2:])
+        kernel.assign(random.normal(0, (2 / of_one_pixel) ** 0.5, kernel.shape))
     network = keras.Model(pixels, maps, name="small")
     path.parent.mkdir(parents=True, exist_ok=True)
     Backbone(network, SCALES["caffe"]).add_ends(size, "avg").save(path)
