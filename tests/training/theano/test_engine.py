@@ -285,6 +285,32 @@ def test_a_process_finds_what_the_last_one_compiled(interpreter):
     assert len(orders) == 1
 
 
+SOFTMAX = """
+import sys
+sys.path.append(sys.argv[1])
+import theano.tensor.nnet
+from dl_magics.training.theano.keras1 import compiled
+compiled.keep()
+logits = theano.tensor.matrix()
+theano.function([logits], theano.tensor.nnet.softmax(logits))
+"""
+
+
+def test_softmax_is_compiled_once_for_all_processes(interpreter, tmp_path, monkeypatch):
+    calls, compiler = tmp_path / "calls", tmp_path / "g++"
+    compiler.write_text(f'#!/bin/sh\necho "$@" >>{calls}\nexec g++ "$@"\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("THEANO_FLAGS", f"{theano_flags()},cxx={compiler}")
+
+    for _ in range(2):
+        calls.write_text("")
+        program = [interpreter.python, "-s", "-c", SOFTMAX, str(FASHION.parents[2])]
+        subprocess.run(program, env=interpreter.environment(), check=True)
+
+    assert "-dumpversion" in calls.read_text()
+    assert "-shared" not in calls.read_text()
+
+
 def test_a_process_imports_nothing_of_the_notebook_folder_and_ends_with_its_run(
     done, data, tmp_path, interpreter, monkeypatch
 ):

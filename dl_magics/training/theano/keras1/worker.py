@@ -27,7 +27,9 @@ from keras import backend, models  # noqa: E402
 backend.set_image_dim_ordering("th")
 backend.set_floatx("float32")
 
-from dl_magics.training.theano.keras1 import head, vgg16  # noqa: E402
+from dl_magics.training.theano.keras1 import compiled, head, vgg16  # noqa: E402
+
+compiled.keep()
 
 
 class Worker:

@@ -1,4 +1,4 @@
 """Modules that are covered by a test of another name.
 
-head, vgg16, worker: tests/training/theano/test_engine.py
+compiled, head, vgg16, worker: tests/training/theano/test_engine.py
 """
