@@ -37,7 +37,7 @@ from support.s3.roles import make_role
 OF_HEAD = "image_size = 32\ndense = [8]\nbatch_size = 8\nmixed_precision = False\n"
 SETTINGS = f"model = small\n{OF_HEAD}"
 CELL = f"%%finetune colours\n{SETTINGS}epochs = 2"
-VGG16 = f"%%finetune colours\nweights = None\n{OF_HEAD}epochs = 2"
+VGG16 = f"%%finetune colours\nweights = None\n{OF_HEAD}heads = 1\nepochs = 2"
 # Where five heads would show nothing more.
 ONE_HEAD = f"{SETTINGS}heads = 1\n"
 QUICK = f"%%finetune colours\n{ONE_HEAD}epochs = 2"
@@ -103,7 +103,7 @@ def test_a_model_that_the_local_keras_cannot_load_is_kept_here_and_in_the_gpu_ke
     monkeypatch.setenv("KERAS_BACKEND", "mxnet")
 
     with pytest.raises(errors.NotLoadable, match="was copied without errors") as refused:
-        run(f"{VGG16}\nheads = 1")
+        run(VGG16)
 
     assert "mxnet" in str(refused.value)
     (done,) = [each for each in runs.list_local_runs() if each.name not in before]
@@ -552,10 +552,9 @@ UNFROZEN_SETTINGS = {
     "unfreeze_epochs": 10,
     "patience": 10,
     "fine_learning_rate": 0.001,
-    "heads": "auto",
 }
 UNFROZEN = (
-    "%%finetune colours\nmodel = tiny\ndense = [8]\nbatch_size = 8\nmixed_precision = False\n"
+    "%%finetune colours\nmodel = tiny\nheads = 1\ndense = [8]\nbatch_size = 8\nmixed_precision = False\n"
     "epochs = 2\nunfreeze = 'conv'\nunfreeze_epochs = 10\npatience = 10\nfine_learning_rate = 0.001"
 )
 
@@ -685,7 +684,7 @@ def test_photos_of_s3_are_read_on_the_instance_with_its_role_and_only_once(
     bucket = {"name": "pets", "folder": str(tmp_path / "bucket"), "region": "us-east-1"}
     running_cloud.send_command("bucket", bucket)
     session = context.load().session
-    cell = VGG16.replace("colours", "s3://pets/pets", 1)
+    cell = QUICK.replace("colours", "s3://pets/pets", 1)
 
     with pytest.raises(errors.NoCredentials, match="has no IAM role") as refused:
         run(cell)
