@@ -95,25 +95,6 @@ def there(host_home, run):
     return host_home / ".dl_magics" / "runs" / run.name
 
 
-def test_a_model_that_the_local_keras_cannot_load_is_kept_here_and_in_the_gpu_kernel(
-    run, monkeypatch, capsys
-):
-    before = {each.name for each in runs.list_local_runs()}
-    # It comes first, as the process that checks models is kept for the next one otherwise.
-    monkeypatch.setenv("KERAS_BACKEND", "mxnet")
-
-    with pytest.raises(errors.NotLoadable, match="was copied without errors") as refused:
-        run(VGG16)
-
-    assert "mxnet" in str(refused.value)
-    (done,) = [each for each in runs.list_local_runs() if each.name not in before]
-    assert done.status == "done"
-    assert (done.path / "model.keras").exists()
-
-    run("%%gpu\nprint(run.name, len(run.model.layers) > 0)")
-    assert capsys.readouterr().out.endswith(f"{done.name} True\n")
-
-
 def test_what_the_backend_writes_while_it_is_imported_stays_on_the_host(trained, run, host_home):
     done, _ = trained
 
@@ -143,6 +124,24 @@ def test_a_cell_trains_on_the_host_and_its_files_are_copied(trained, host_home):
     # It was loaded in a process of its own.
     checked = remote_origin.load(done.path).model_sha256
     assert checked == hashlib.sha256(model_there.read_bytes()).hexdigest()
+
+
+def test_a_model_that_the_local_keras_cannot_load_is_kept_here_and_in_the_gpu_kernel(
+    run, monkeypatch, capsys
+):
+    before = {each.name for each in runs.list_local_runs()}
+    monkeypatch.setenv("KERAS_BACKEND", "mxnet")
+
+    with pytest.raises(errors.NotLoadable, match="was copied without errors") as refused:
+        run(VGG16)
+
+    assert "mxnet" in str(refused.value)
+    (done,) = [each for each in runs.list_local_runs() if each.name not in before]
+    assert done.status == "done"
+    assert (done.path / "model.keras").exists()
+
+    run("%%gpu\nprint(run.name, len(run.model.layers) > 0)")
+    assert capsys.readouterr().out.endswith(f"{done.name} True\n")
 
 
 def test_a_remote_run_has_the_numbers_of_a_local_run(run, trained, host_home, monkeypatch):
@@ -531,7 +530,7 @@ tiny = keras.Sequential([
     keras.layers.GlobalAveragePooling2D(),
     keras.layers.Dense(2, activation="softmax", name="classes"),
 ])"""
-# While the run goes on: from here it would have ended before.
+# After the first epoch of what is unfrozen: a kill from here may come when the run has ended.
 KILLS_ITSELF = """%%gpu
 import os, signal, threading, time
 from pathlib import Path
@@ -554,8 +553,9 @@ UNFROZEN_SETTINGS = {
     "fine_learning_rate": 0.001,
 }
 UNFROZEN = (
-    "%%finetune colours\nmodel = tiny\nheads = 1\ndense = [8]\nbatch_size = 8\nmixed_precision = False\n"
-    "epochs = 2\nunfreeze = 'conv'\nunfreeze_epochs = 10\npatience = 10\nfine_learning_rate = 0.001"
+    "%%finetune colours\nmodel = tiny\ndense = [8]\nbatch_size = 8\nmixed_precision = False\n"
+    "heads = 1\nepochs = 2\nunfreeze = 'conv'\nunfreeze_epochs = 10\npatience = 10\n"
+    "fine_learning_rate = 0.001"
 )
 
 
