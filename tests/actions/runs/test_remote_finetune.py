@@ -36,7 +36,8 @@ from support.s3.roles import make_role
 
 OF_HEAD = "image_size = 32\ndense = [8]\nbatch_size = 8\nmixed_precision = False\n"
 SETTINGS = f"model = small\n{OF_HEAD}"
-CELL = f"%%finetune colours\n{SETTINGS}epochs = 2"
+MIRRORED = "def augment(image, random):\n    return image[:, :: random.choice([-1, 1])]"
+CELL = f"%%finetune colours\n{SETTINGS}epochs = 2\n{MIRRORED}"
 VGG16 = f"%%finetune colours\nweights = None\n{OF_HEAD}heads = 1\nepochs = 2"
 # Where five heads would show nothing more.
 ONE_HEAD = f"{SETTINGS}heads = 1\n"
