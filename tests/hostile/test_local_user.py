@@ -139,9 +139,11 @@ def test_what_another_user_put_into_an_open_folder_of_ours_is_refused(home, othe
     assert precious.read_text() == "precious"
 
 
-def test_a_folder_of_another_user_is_refused_in_place_of_ours(home, other_user):
-    home.parent.chmod(0o777)
+def test_a_folder_of_another_user_is_refused_in_place_of_ours(open_folder, other_user, monkeypatch):
+    home = open_folder / "ours"
+    open_folder.chmod(0o777)
     other_user.run("import os, sys; os.mkdir(sys.argv[1], 0o777)", home)
+    monkeypatch.setenv("DL_MAGICS_HOME", str(home))
 
     with pytest.raises(NoFolder, match="belongs to another user") as refused:
         state.update(lambda before: before)
@@ -149,15 +151,19 @@ def test_a_folder_of_another_user_is_refused_in_place_of_ours(home, other_user):
     assert f"sudo chown -R $(id -u) '{home}'" in refused.value.fix
 
 
-def test_a_link_of_another_user_is_refused_in_place_of_our_folder(home, other_user):
-    (home.parent / "private").mkdir(mode=0o700)
-    home.parent.chmod(0o777)
-    other_user.run(PLANT, home, "link", home.parent / "private")
+def test_a_link_of_another_user_is_refused_in_place_of_our_folder(
+    open_folder, other_user, monkeypatch
+):
+    home = open_folder / "ours"
+    (open_folder / "private").mkdir(mode=0o700)
+    open_folder.chmod(0o777)
+    other_user.run(PLANT, home, "link", open_folder / "private")
+    monkeypatch.setenv("DL_MAGICS_HOME", str(home))
 
     with pytest.raises(NoFolder, match="belongs to another user"):
         state.update(lambda before: before)
 
-    assert list((home.parent / "private").iterdir()) == []
+    assert list((open_folder / "private").iterdir()) == []
 
 
 def test_a_file_of_another_user_is_not_opened(open_folder, other_user):
