@@ -43,7 +43,22 @@ def build_as_keras_does(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
+def shallow():
+    """Let Keras build EfficientNets with one block in each stage, but two in the second.
+
+    The second of a stage has what no first one has: the sum with its input.
+    """
+    from keras.src.applications import efficientnet
+
+    first, second, *others = efficientnet.DEFAULT_BLOCKS_ARGS
+    once = [{**stage, "repeats": 1} for stage in others]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(efficientnet, "DEFAULT_BLOCKS_ARGS", [first, second, *once])
+        yield
+
+
+@pytest.fixture(scope="module")
+def served(shallow, tmp_path_factory):
     """A file with weights for the probe; its normalization is not that of a new network."""
     network = build_network(PROBE, SIZE)
     draw = np.random.default_rng(0)
@@ -114,7 +129,7 @@ def test_efficientnet_computes_what_keras_computes_wherever_its_weights_come_fro
 
 
 def test_the_digest_of_a_graph_changes_with_a_layer_and_not_with_precision_or_names(
-    build_as_keras_does,
+    shallow,
 ):
     import keras
 
