@@ -8,6 +8,7 @@ network_code: tests/training/test_explain.py
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,13 @@ from support.backbones import hub_cache
 
 
 @pytest.fixture(scope="session")
-def presets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def presets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Return a cache of kagglehub with small, random presets."""
-    return hub_cache.fill(tmp_path_factory.mktemp("kagglehub"))
+    with pytest.MonkeyPatch.context() as patch:
+        # For each file in the cache it looks for the source of all callers, to say to its host
+        # who asks: that takes longer than to load a small preset.
+        patch.setattr("kagglehub.clients.get_user_agent", lambda: "tests")
+        yield hub_cache.fill(tmp_path_factory.mktemp("kagglehub"))
 
 
 @pytest.fixture(scope="session")
