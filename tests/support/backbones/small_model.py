@@ -11,10 +11,11 @@ from dl_magics.training.backbones.backbone import SCALES, Backbone
 WIDTHS = (16, 32)
 
 
-def save(path: Path, size: int = 32, seed: int = 0) -> Path:
+def save(path: Path, size: int = 32, seed: int = 0, pooling: str | None = "avg") -> Path:
     """Save it for photos of one size, with random weights; return its path.
 
     They are drawn here once: JAX would compile the drawing for each layer, wherever it is loaded.
+    Without pooling it returns maps, which a run pools and Grad-CAM needs.
     """
     import keras
 
@@ -35,16 +36,16 @@ def save(path: Path, size: int = 32, seed: int = 0) -> Path:
         kernel.assign(random.normal(0, (2 / of_one_pixel) ** 0.5, kernel.shape))
     network = keras.Model(pixels, maps, name="small")
     path.parent.mkdir(parents=True, exist_ok=True)
-    Backbone(network, SCALES["caffe"]).add_ends(size, "avg").save(path)
+    Backbone(network, SCALES["caffe"]).add_ends(size, pooling).save(path)
     return path
 
 
-def save_beside(photos: Path) -> Path:
+def save_beside(photos: Path, pooling: str | None = "avg") -> Path:
     """Save it for `tiny_keras.recipe` of a folder of photos; return the folder.
 
     VGG16 would take most of the time of such a run to be built and saved.
     """
-    save(find_beside(photos))
+    save(find_beside(photos), pooling=pooling)
     return photos
 
 

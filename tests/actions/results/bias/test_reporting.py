@@ -11,6 +11,7 @@ from dl_magics.actions.results.place import ResultPlace
 from dl_magics.errors import BadSetting
 from dl_magics.training.run import Run
 from support import evaluations, run_events, tiny_keras
+from support.backbones import small_model
 
 IMAGES = 40
 
@@ -32,7 +33,7 @@ def plant(root):
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     room = tmp_path_factory.mktemp("home")
-    data = plant(room / "data")
+    data = small_model.save_beside(plant(room / "data"), pooling=None)
     events = tiny_keras.train(
         data, room / "runs", epochs=12, learning_rate=0.01, valid=0.5, patience=12
     )
