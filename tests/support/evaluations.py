@@ -47,12 +47,14 @@ def evaluated_room(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from dl_magics.runs.paths import RunPaths
     from dl_magics.training.engine import pipeline
     from support import run_events, tiny_keras
+    from support.backbones import small_model
 
     room = tmp_path_factory.mktemp("evaluated")
     for part, seeds in _SEEDS.items():
         for name in ("blue", "red"):
             for seed in seeds:
                 tiny_keras.photo(room / "photos" / part / name / f"{seed}.png", name, seed)
+    small_model.save_beside(room / "photos", pooling=None)
     (room / "runs/run").mkdir(parents=True)
     recipe = tiny_keras.recipe(room / "photos", heads=2, epochs=4, learning_rate=0.01)
     paths = RunPaths(room / "runs/run", room / "features", room / "weights")

@@ -98,7 +98,7 @@ def test_explain_is_keras_code_that_gives_the_same_numbers(magic, evaluated):
         right = (names["labels"] == names["predicted"]).sum()
         assert right == wanted.right
         if "cam" in names:
-            assert names["cam"].shape == (1, 1)
+            assert names["cam"].shape == (8, 8)
             assert printed.getvalue().count(".png ") == 2
     code = magic(f"%predict '{evaluated}/photos/test/red/30.png' --explain")
     assert compile(code, "predict", "exec")
