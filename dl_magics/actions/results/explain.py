@@ -54,19 +54,28 @@ losses = -np.log(np.clip(probabilities[np.arange(len(labels)), labels], 1e-7, 1)
 for n in np.argsort(-losses)[:{most}]:
     print(images.file_paths[n], classes[predicted[n]], probabilities[n].max(), losses[n])
 
-# Grad-CAM of one image: the last map of the network, weighted by the gradient of a logit.
-import tensorflow as tf
-
 frozen, head = model.layers[1:3]
 pool = frozen.layers[-1]
 image = next(iter(images))[0][:1]
-maps = keras.Model(frozen.input, pool.input)(image)
-with tf.GradientTape() as tape:
-    tape.watch(maps)
-    logits = tf.reshape(head(pool(maps), training=False), (-1, len(classes)))
-    logit = tf.reduce_mean(logits, 0)[int(predicted[0])]
-weights = tf.reduce_mean(tape.gradient(logit, maps), (1, 2), keepdims=True)
-cam = tf.nn.relu(tf.reduce_sum(weights * maps, -1))[0]
+if len(pool.input.shape) == 4:
+    # Grad-CAM of one image: the last map of the network, weighted by the gradient of a logit.
+    import tensorflow as tf
+
+    maps = keras.Model(frozen.input, pool.input)(image)
+    with tf.GradientTape() as tape:
+        tape.watch(maps)
+        logits = tf.reshape(head(pool(maps), training=False), (-1, len(classes)))
+        logit = tf.reduce_mean(logits, 0)[int(predicted[0])]
+    weights = tf.reduce_mean(tape.gradient(logit, maps), (1, 2), keepdims=True)
+    cam = tf.nn.relu(tf.reduce_sum(weights * maps, -1))[0]
+else:
+    # Occlusion of one image, as there is no last map: each of 7 × 7 fields is hidden in turn.
+    hidden = np.repeat(image, 49, axis=0)
+    edges = np.linspace(0, len(hidden[0]), 8).round().astype(int)
+    for n, (row, column) in enumerate(np.ndindex(7, 7)):
+        hidden[n, edges[row]:edges[row + 1], edges[column]:edges[column + 1]] = hidden[n].mean((0, 1))
+    fall = probabilities[0, predicted[0]] - model.predict(hidden)[:, predicted[0]]
+    cam = np.maximum(fall, 0).reshape(7, 7)
 """
 
 _PREDICT = """\

@@ -10,7 +10,10 @@ from IPython.core.error import UsageError
 
 from dl_magics import errors
 from dl_magics.magics.complete import complete_results
-from support import run_events
+from dl_magics.runs.paths import RunPaths
+from dl_magics.training import recorder
+from support import run_events, tiny_keras
+from support.backbones import small_model
 
 LINES = ["%confusion", "%most_confused", "%top_losses 2"]
 
@@ -86,6 +89,20 @@ def test_wrong_arguments_are_refused(magic, evaluated):
     for count in (0, 61):
         with pytest.raises(errors.BadSetting, match=f"shows 1 to 60 images, not {count}"):
             magic(f"%top_losses {count}")
+
+
+def test_a_network_without_a_last_map_is_explained_by_occlusion(magic, home):
+    data = small_model.save_beside(tiny_keras.photos(home / "photos", 6))
+    (home / "runs/run").mkdir(parents=True)
+    paths = RunPaths(home / "runs/run", home / "features", home / "weights")
+    list(recorder.record_new_run(tiny_keras.recipe(data, epochs=1), paths))
+    names: dict = {}
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(compile(magic("%top_losses 1 --explain"), "top losses", "exec"), names)
+
+    assert names["cam"].shape == (7, 7)
+    assert 0 <= names["cam"].min() <= names["cam"].max() <= 1
 
 
 def test_explain_is_keras_code_that_gives_the_same_numbers(magic, evaluated):
