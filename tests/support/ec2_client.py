@@ -26,17 +26,18 @@ PATIENT = Config()
 PATIENCE_SECONDS = 60
 
 
-def until(fact: Callable[[], Any]) -> Any:
+def until(fact: Callable[[], Any], *, is_cheap: bool = False) -> Any:
     """Wait for a fact that is on its way.
 
     To look costs more than to wait, an API call or a login: it is done the less often the longer
-    it takes, up to a tenth later than each twentieth of a second would show it.
+    it takes, up to a tenth later than each twentieth of a second would show it. What is cheap to
+    look at, a file, is looked at each twentieth of a second.
     """
     begun = time.monotonic()
     while not (found := fact()):
         waited = time.monotonic() - begun
         assert waited < PATIENCE_SECONDS, f"never came true: {found}"
-        time.sleep(max(0.05, waited / 10))
+        time.sleep(0.05 if is_cheap else max(0.05, waited / 10))
     return found
 
 
