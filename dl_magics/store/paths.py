@@ -24,7 +24,8 @@ def data_folder(subfolder: str = "") -> Path:
     folder = root / subfolder
     try:
         private.ensure_folder(root)
-        private.ensure_folder(folder)
+        if subfolder:
+            private.ensure_folder(folder)
     except OSError as error:
         raise NoFolder(
             f"Could not create the data folder {folder}: {error.strerror}.",
