@@ -281,7 +281,7 @@ def test_the_status_names_the_running_request_and_the_idle_time(folder, talk):
 
 
 def test_a_thousand_simultaneous_requests_are_answered_in_order(talk):
-    ids = [talk.ask(f"print({i})", silent=False) for i in range(1000)]
+    ids = [talk.ask(f"print({i})", store_history=False) for i in range(1000)]
 
     entries = talk.until(lambda entry: idle(entry, ids[-1]))
 
