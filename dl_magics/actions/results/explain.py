@@ -72,8 +72,9 @@ else:
     # Occlusion of one image, as there is no last map: each of 7 × 7 fields is hidden in turn.
     hidden = np.repeat(image, 49, axis=0)
     edges = np.linspace(0, len(hidden[0]), 8).round().astype(int)
-    for n, (row, column) in enumerate(np.ndindex(7, 7)):
-        hidden[n, edges[row]:edges[row + 1], edges[column]:edges[column + 1]] = hidden[n].mean((0, 1))
+    for n, field in enumerate(np.ndindex(7, 7)):
+        rows, columns = (slice(edges[at], edges[at + 1]) for at in field)
+        hidden[n, rows, columns] = hidden[n].mean((0, 1))
     fall = probabilities[0, predicted[0]] - model.predict(hidden)[:, predicted[0]]
     cam = np.maximum(fall, 0).reshape(7, 7)
 """
