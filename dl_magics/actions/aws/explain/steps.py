@@ -153,7 +153,7 @@ def replace_key_steps(id_: str, ssh: list[str], known: str) -> list[str]:
         join(*ssh, host_key_rotation.INSTALL, NO_INPUT),
         f'grep -v "^{id_} .* {known_hosts.TEMPORARY}$" {file} > {new}',
         f"mv {new} {file}",
-        join(*ssh, "true", NO_INPUT),
+        reach_step(ssh),  # sshd reloads after systemctl has ended
     ]
 
 
