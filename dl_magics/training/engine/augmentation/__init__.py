@@ -1,1 +1,1 @@
-"""Images as a cell's augment(image, random) changes them, anew in each epoch."""
+"""Images as a cell's augment(image, random) changes them, differently in each epoch."""

@@ -1,4 +1,4 @@
-"""Training images that flow: decoded, augmented and computed anew in each epoch, batch by batch."""
+"""Training images that flow: in each epoch they are decoded, augmented and computed in batches."""
 
 from __future__ import annotations
 

@@ -7,14 +7,16 @@ import threading
 import numpy as np
 import pytest
 
+from dl_magics.data import folders
 from dl_magics.errors import BadSetting, TrainingFailed
 from dl_magics.runs import log
 from dl_magics.runs.events import CheckpointSaved, EpochEnded, PhaseStarted, Warned
 from dl_magics.runs.record import RunRecord
 from dl_magics.training import recorder
 from dl_magics.training.engine import pipeline, resume_point
-from dl_magics.training.engine.augmentation.image_flow import EpochValues
+from dl_magics.training.engine.augmentation.image_flow import EpochValues, ImageFlow
 from dl_magics.training.engine.inference.compute import Immediate
+from dl_magics.training.engine.scanned_images import scan_folder
 from dl_magics.training.run import Run
 from support import tiny_keras
 from support.backbones import small_model
@@ -123,6 +125,21 @@ def test_an_image_that_is_lost_while_the_run_goes_on_ends_it_with_its_name(data,
 
     with pytest.raises(TrainingFailed, match=r"\.png cannot be read any more: No such file"):
         list(events)
+
+
+def test_an_epoch_has_the_same_images_again_and_another_epoch_has_others(data):
+    recipe = tiny_keras.recipe(data, augment=MIRRORED)
+    views = scan_folder(folders.find_images(data), recipe).train
+    flow = ImageFlow(recipe, views, Immediate(lambda pixels: pixels.astype(np.float32)), 5)
+    order = np.arange(len(views))
+
+    def read(epoch):
+        with flow.of_epoch(epoch, order) as values:
+            return np.concatenate([values[order[at : at + 5]] for at in range(0, len(order), 5)])
+
+    first = read(1)
+    assert np.array_equal(first, read(1))
+    assert not np.array_equal(first, read(2))
 
 
 def test_images_are_read_ahead_but_not_all():
