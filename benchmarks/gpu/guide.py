@@ -106,12 +106,26 @@ def build_model(setting: Setting, classes: int) -> keras.Model:
     hidden = keras.layers.Dropout(0.5)(hidden)
     outputs = keras.layers.Dense(classes, dtype="float32")(hidden)
     model = keras.Model(inputs, outputs)
+    compile_model(model, 1e-3)
+    return model
+
+
+def compile_model(model: keras.Model, rate: float) -> None:
+    """Compile the guide's model for a learning rate."""
     model.compile(
-        keras.optimizers.Adam(1e-3),
+        keras.optimizers.Adam(rate),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    return model
+
+
+def unfreeze(model: keras.Model, block: str) -> None:
+    """Let the guide's model be trained from a block of its base on, as in its second part."""
+    base = next(each for each in model.layers if isinstance(each, keras.Model))
+    base.trainable = True
+    for layer in base.layers[: [each.name.startswith(block) for each in base.layers].index(True)]:
+        layer.trainable = False
+    compile_model(model, 1e-5)
 
 
 def main() -> None:

@@ -35,6 +35,8 @@ from dl_magics.core import table
 
 _PACKAGES = ("keras", "torch", "jax", "numpy", "pillow", "simplejpeg")
 _TIMEOUT_SECONDS = 90.0
+# Training compiles a network for each run.
+_TRAINING_TIMEOUT_SECONDS = 240.0
 # They stand in for two GPUs where the checks are tried without one.
 _TWO_CPUS = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
 _HEADS = ("backend", "check", "", "found")
@@ -92,6 +94,9 @@ def run_all(options: argparse.Namespace, scratch: Path, started: float) -> Itera
 PARTS: dict[str, Callable[[Setting, str], Iterable[Row]]] = {
     "network": lambda setting, _: run_checks("network_checks.py", setting, _TIMEOUT_SECONDS),
     "runs": lambda setting, policy: compare_runs(setting, policy, _TIMEOUT_SECONDS),
+    "training": lambda setting, _: run_checks(
+        "training_checks.py", setting, _TRAINING_TIMEOUT_SECONDS
+    ),
     "memory": lambda setting, _: run_checks("memory_checks.py", setting, _TIMEOUT_SECONDS),
     "trial": lambda setting, _: run_checks("trial_checks.py", setting, _TIMEOUT_SECONDS),
     "devices": lambda setting, _: run_checks(
@@ -167,7 +172,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--image-size", type=int, default=224, help="of the network's checks")
     parser.add_argument("--run-size", type=int, default=128, help="image size of whole runs")
     parser.add_argument("--images", type=int, default=8000, help="images of the feature phase")
-    parser.add_argument("--limit", type=float, default=240, help="seconds to begin checks in")
+    parser.add_argument("--limit", type=float, default=600, help="seconds to begin checks in")
     parser.add_argument(
         "--small", action="store_true", default=not has_gpu(), help="try it with small sizes"
     )
