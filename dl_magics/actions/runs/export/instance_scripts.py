@@ -41,6 +41,11 @@ from dl_magics.ssh import known_hosts
 from dl_magics.ssh.target import SshTarget
 
 _GROUP = Variable("$GROUP")
+# What allows its members alone, by which a crew works together, is left as it is.
+_RULES_BUT_OF_CREW = (
+    "SecurityGroups[0].IpPermissions[?!(UserIdGroupPairs[?GroupId=='$GROUP'] && "
+    "!(UserIdGroupPairs[?GroupId!='$GROUP']) && !IpRanges && !Ipv6Ranges && !PrefixListIds)]"
+)
 _KEY_OPTIONS = r'-o IdentitiesOnly=yes -o "IdentityFile=\"$IDENTITY\""'
 
 
@@ -129,7 +134,7 @@ def _open_port() -> str:
     rules = ec2_command(
         "describe_security_groups",
         {"GroupIds": [_GROUP]},
-        *("--query", "SecurityGroups[0].IpPermissions", "--output", "json"),
+        *("--query", Variable(_RULES_BUT_OF_CREW), "--output", "json"),
     )
     before = Variable("$BEFORE")
     revoke = {"GroupId": _GROUP, "IpPermissions": before}

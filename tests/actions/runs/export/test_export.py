@@ -12,7 +12,8 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from dl_magics import errors
-from dl_magics.actions.aws import context
+from dl_magics.actions.aws import access, context
+from dl_magics.aws.network import security_group
 from dl_magics.store import paths
 from support import aws_cli, run_events, tiny_keras
 from support.kernel import runner, shell_with_magics
@@ -47,6 +48,20 @@ def call(aws_command, tmp_path):
     return called
 
 
+def add_rules():
+    """Let another address and the members into the group of this computer; return rules in words.
+
+    The first is that of the other address, the second the one that was there.
+    """
+    session, name = context.load().session, access.our_name()
+    (mine,) = security_group.describe_rules(session, name)
+    (group,) = security_group.find_groups(session, name).values()
+    own = mine.rpartition(" ")[2]
+    security_group.authorize_sources(session, group, [own, "203.0.113.7/32"])
+    security_group.authorize_members(session, group)
+    return mine.replace(own, "203.0.113.7/32"), mine
+
+
 def list_states():
     return [each.state for each in context.load().ec2.list_instances() if not each.gone]
 
@@ -68,7 +83,9 @@ def test_the_scripts_train_stop_start_terminate_and_launch(
     shown = call(folder / "train.sh", images, "trained.keras")
     call(folder / "stop.sh")
     stopped = list_states()
+    others, mine = add_rules()
     call(folder / "start.sh", "-y")
+    rules = security_group.describe_rules(context.load().session, access.our_name())
     hello = call(folder / "connect.sh", "echo hello")
     refused = call(folder / "launch.sh", "-y", fails=True)
     call(folder / "terminate.sh", "-y")
@@ -78,6 +95,8 @@ def test_the_scripts_train_stop_start_terminate_and_launch(
     call(folder / "sync.sh", "down", "up here/valid", "down here")
 
     assert (stopped, hello, left) == (["stopped"], "hello\n", [])
+    assert others not in rules
+    assert sorted(rules) == sorted([mine, security_group.MEMBERS])
     assert list_states() == ["running"]
     assert "./start.sh starts it" in refused
     assert not list(tmp_path.rglob("hacked"))
