@@ -15,13 +15,13 @@ from dl_magics.practice.ec2.faults.fault import IAM_NAMES
 from dl_magics.practice.ec2.http import ApiCall, ApiResponse, query_response, raise_api_error
 from dl_magics.practice.ec2.sessions import StsSessions
 from dl_magics.practice.ec2.signature import AccessKey
+from dl_magics.practice.ec2.spot.requests import PROFILE
 from dl_magics.practice.ec2.state import Ec2State
 from dl_magics.practice.iam import policy
 
 VALID_SECONDS = 6 * 3600
 # AWS has new credentials ready at least five minutes before the old ones expire.
 RENEWED_SECONDS = 900
-PARAMETER = "IamInstanceProfile."
 CREDENTIALS = "security-credentials"
 _KEYS = "role_keys"
 
@@ -114,7 +114,7 @@ class InstanceRoles:
     def _check_profile(self, call: ApiCall) -> None:
         """Raise ApiError for a launch or an association with a profile that EC2 cannot give."""
         for field, attribute in (("Name", "name"), ("Arn", "arn")):
-            if (given := call.parameters.get(f"{PARAMETER}{field}")) is None:
+            if (given := call.parameters.get(f"{PROFILE}{field}")) is None:
                 continue
             found = (each for each in self._list_profiles() if getattr(each, attribute) == given)
             profile = next(found, None)

@@ -57,6 +57,19 @@ def test_an_instance_keeps_its_profile_while_it_is_stopped_and_can_get_one_later
     assert [each["IamInstanceProfile"]["Arn"] for each in found] == [arn, arn]
 
 
+def test_a_spot_instance_that_replaces_another_one_has_its_profile(account, instance):
+    ec2, spot = account.client(), {"SpotInstanceType": "persistent"}
+    market = {"MarketType": "spot", "SpotOptions": {**spot, "InstanceInterruptionBehavior": "stop"}}
+    first = account.launch("g4dn.xlarge", InstanceMarketOptions=market, **PROFILE)
+
+    ec2.terminate_instances(InstanceIds=[first])
+    ec2.describe_instances()
+
+    found = [each["Instances"][0] for each in ec2.describe_instances()["Reservations"]]
+    (second,) = (each for each in found if each["InstanceId"] not in (first, instance.id))
+    assert second["IamInstanceProfile"]["Arn"].endswith("instance-profile/reader")
+
+
 def test_the_credentials_of_a_role_do_what_its_policies_allow_and_nothing_else(
     account, instance, tmp_path
 ):

@@ -154,15 +154,17 @@ class Interruptions:
             if before is None or before.state != "terminated":
                 continue
             request.move("open", EVALUATED)
-            request.instance_id = self._launch_like(before, request.region)
+            request.instance_id = self._launch_like(before, request)
             request.settles_at = None
             request.move("active", "fulfilled")
             launched = True
         return launched
 
-    def _launch_like(self, before: Instance, region: str) -> str:
+    def _launch_like(self, before: Instance, request: SpotRequest) -> str:
         """Launch an instance by the specification of a request, to which tags do not belong."""
-        reservation = self._state.region_backend(region).run_instances(
+        region, profile = request.region, request.instance_profile
+        ec2 = self._state.region_backend(region)
+        reservation = ec2.run_instances(
             before.image_id,
             1,
             before.user_data,
@@ -176,8 +178,14 @@ class Interruptions:
             lifecycle="spot",
             tags={},
         )
+        launched = str(reservation.instances[0].id)
+        if profile:
+            given = "arn" if profile.startswith("arn:") else "name"
+            ec2.associate_iam_instance_profile(
+                launched, **{f"iam_instance_profile_{given}": profile}
+            )
         self._lifecycle.adopt_new_instances()
-        return str(reservation.instances[0].id)
+        return launched
 
 
 def _runs(instance: Instance | None) -> bool:

@@ -20,6 +20,7 @@ from dl_magics.practice.ec2.http import ApiCall
 
 OPTIONS = "InstanceMarketOptions."
 SPOT_OPTIONS = f"{OPTIONS}SpotOptions."
+PROFILE = "IamInstanceProfile."
 BY_USER, NO_CAPACITY, BY_PRICE = "by-user", "no-capacity", "by-price"
 """Why an instance was stopped or terminated, as in the status codes."""
 
@@ -35,6 +36,7 @@ class SpotRequest:
     """A request for one instance; `max_price` is None for the on-demand price.
 
     `settles_at` is when a request takes note of the stop of its instance; `why` is why it stops.
+    `instance_profile` is the name or ARN of that which its instances get.
     `resumes` is true once there is capacity again for an instance that was interrupted.
     """
 
@@ -45,6 +47,7 @@ class SpotRequest:
     behavior: str
     max_price: float | None
     tags: dict[str, str] = field(default_factory=dict)
+    instance_profile: str | None = None
     state: str = "active"
     code: str = "fulfilled"
     created_at: float = field(default_factory=time.time)
@@ -102,6 +105,7 @@ class SpotRequests:
                 behavior=options.get("InstanceInterruptionBehavior", "terminate"),
                 max_price=float(given) if given else None,
                 tags=_read_tags(call),
+                instance_profile=_read_profile(call),
             )
         )
 
@@ -156,6 +160,11 @@ class SpotRequests:
                 each.move("disabled", f"instance-stopped-{each.why}")
                 changed = True
         return changed
+
+
+def _read_profile(call: ApiCall) -> str | None:
+    given = (call.parameters.get(f"{PROFILE}{field}") for field in ("Arn", "Name"))
+    return next(filter(None, given), None)
 
 
 def _read_tags(call: ApiCall) -> dict[str, str]:
