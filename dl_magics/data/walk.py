@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path, PurePath
 
-from dl_magics.data.s3.address import is_address
+from dl_magics.data.s3.address import is_address, suggest_address
 from dl_magics.errors import BadData
 from dl_magics.text import escape_controls
 
@@ -38,6 +38,8 @@ def existing_path(root: str | Path) -> Path:
             fix=f"%%finetune {root} reads a bucket · for all else copy it first: "
             f"aws s3 sync {root} photos",
         )
+    if meant := suggest_address(str(root)):
+        raise BadData(f"'{root}' is neither a folder nor an address in S3.", fix=f"Use {meant}")
     part = path.absolute()
     while not part.parent.exists():
         part = part.parent

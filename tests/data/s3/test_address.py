@@ -83,3 +83,12 @@ def test_a_magic_that_reads_folders_only_says_how_to_copy_a_bucket():
         walk.existing_path("s3://my-photos/pets")
 
     assert "aws s3 sync s3://my-photos/pets photos" in caught.value.fix
+
+
+@pytest.mark.parametrize("text", ["s3:/pets/cats", "S3:pets/cats", "s3:\\\\pets/cats"])
+def test_an_address_with_other_slashes_is_refused_with_the_one_that_is_meant(text):
+    with pytest.raises(BadData) as caught:
+        walk.existing_path(text)
+
+    assert text in str(caught.value)
+    assert caught.value.fix == "Use s3://pets/cats"
