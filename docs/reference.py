@@ -42,7 +42,7 @@ def write_pages(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     for name, page in pages.items():
         title, _, rest = page.partition("\n\n")
-        text = f"{title}\n\n![{FIGURES[name]}](../figures/{name}.svg)\n\n{rest}"
+        text = f"{title}\n\n![{FIGURES[name]}](../figures/reference/{name}.svg)\n\n{rest}"
         file = folder / f"{name}.md"
         if not file.exists() or file.read_text("utf-8") != text:
             file.write_text(text, "utf-8")

@@ -102,8 +102,12 @@ def find_addresses(folder):
 def test_the_figures_are_those_that_figures_py_draws():
     done = runpy.run_path(str(ROOT / "docs/figures.py"))
 
-    drawn = {f"{name}.svg": done["draw_figure"](rows) for name, rows in done["FIGURES"].items()}
-    kept = {file.name: file.read_text("utf-8") for file in (ROOT / "docs/figures").iterdir()}
+    drawn = {name: done["draw_figure"](rows) for name, rows in done["FIGURES"].items()}
+    folder = ROOT / "docs/figures"
+    kept = {
+        file.relative_to(folder).with_suffix("").as_posix(): file.read_text("utf-8")
+        for file in folder.glob("*/*")
+    }
     assert kept == drawn
 
 

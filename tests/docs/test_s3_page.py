@@ -10,7 +10,7 @@ from botocore import xform_name
 
 from dl_magics.practice.iam import policy
 
-PAGE = Path(__file__).parents[2] / "docs/howto/s3.md"
+PAGE = Path(__file__).parents[2] / "docs/howto/training/s3.md"
 
 
 def read_commands(text):
