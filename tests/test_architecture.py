@@ -239,7 +239,11 @@ def test_what_runs_alone_on_an_instance_imports_nothing_of_ours(package):
     fail_on(foreign)
 
 
-@pytest.mark.parametrize("root", [PACKAGE, TESTS, ROOT / "benchmarks"], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "root",
+    [PACKAGE, TESTS, *(ROOT / each for each in ("benchmarks", "docs"))],
+    ids=lambda at: at.name,
+)
 def test_no_folder_has_more_than_15_files(root):
     counts = {
         str(folder.relative_to(ROOT)): sum(each.is_file() for each in folder.iterdir())
