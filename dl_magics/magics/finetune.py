@@ -137,7 +137,8 @@ class FinetuneMagics(Magics):
             sample              None        training images per class, and sample * valid of them
                                             for validation; None is all
             seed                42          same seed, same numbers
-            patience            3           epochs without a lower val_loss before training stops
+            patience            3           epochs of the head without a lower val_loss before its
+                                            training stops
             mixed_precision     "auto"      half precision for the frozen part; "auto" uses it
                                             where the device is faster with it
             max_duration        None        time after which the run ends and keeps the best

@@ -182,7 +182,7 @@ def _unfrozen(recipe: Recipe) -> str:
     return _UNFROZEN.format(
         choose=network_code.write_trainable(recipe),
         epochs=recipe.unfreeze_epochs,
-        patience=recipe.patience,
+        patience=recipe.unfreeze_epochs,
         **keras_code.write_fine_tuning(recipe),
     )
 

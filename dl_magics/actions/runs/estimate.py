@@ -138,8 +138,8 @@ def estimate_run(recipe: Recipe, place: TrainingPlace, *, proposes: bool = True)
     if recipe.trains_network:
         guess = _add(_scale(image, *_UNFROZEN), flow)
         step = _span(each.unfrozen_image for each in speeds) or guess
-        least = min(recipe.unfreeze_epochs, recipe.patience)
-        unfrozen = {"unfrozen": _scale(step, copies * least, copies * recipe.unfreeze_epochs)}
+        trained = copies * recipe.unfreeze_epochs
+        unfrozen = {"unfrozen": _scale(step, trained, trained)}
     parts = {
         "start": _span(each.start for each in speeds) or _START,
         "features": _scale(image, views, views),

@@ -119,7 +119,9 @@ SETTINGS: dict[str, Setting] = {
     ),
     "seed": Setting(42, validators.whole(0, 2**32 - 1), "same seed, same numbers"),
     "patience": Setting(
-        3, validators.whole(1, 100_000), "epochs without a lower val_loss before training stops"
+        3,
+        validators.whole(1, 100_000),
+        "epochs of the head without a lower val_loss before its training stops",
     ),
     "mixed_precision": Setting(
         "auto",

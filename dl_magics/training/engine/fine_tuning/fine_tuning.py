@@ -202,7 +202,8 @@ class FineTuning:
                 valid,
                 epochs=recipe.unfreeze_epochs,
                 batch_size=recipe.batch_size,
-                patience=recipe.patience,
+                # The schedule takes what is gained into the last weights: it is never cut short.
+                patience=recipe.unfreeze_epochs,
                 seed=recipe.seed,
                 rate=recipe.fine_rate,
                 stop=frame.should_stop,

@@ -228,7 +228,7 @@ def test_another_run_uses_the_stored_activations_and_another_cut_its_own(data, r
     assert [store.shape for store in open_stores(room / "features")] == [(32,)]
 
 
-def test_a_second_phase_that_does_not_improve_leaves_the_weights_of_the_head(tmp_path):
+def test_a_second_phase_that_does_not_improve_ends_by_its_schedule_and_keeps_the_head(tmp_path):
     """The classes of the validation images are exchanged: what is learned is wrong there."""
     data = tiny_keras.photos(tmp_path / "photos" / "train").parent
     for name, colour in (("blue", "red"), ("red", "blue")):
@@ -237,9 +237,11 @@ def test_a_second_phase_that_does_not_improve_leaves_the_weights_of_the_head(tmp
     small_model.save_beside(data)
 
     tiny_keras.train(data, tmp_path, "head only", **HEAD)
-    events = tiny_keras.train(data, tmp_path, "worse", **{**ASKED, "fine_learning_rate": 0.1})
+    worse = {**ASKED, "fine_learning_rate": 0.1, "patience": 1}
+    events = tiny_keras.train(data, tmp_path, "worse", **worse)
 
     assert events[-1].best_epoch == 1
+    assert [each.phase for each in epochs_of(events)].count("unfrozen") == 2
     warned = [each for each in tiny_keras.of_kind(Warned, events) if "rate" in each.code]
     assert warned
     assert all("fine_learning_rate = " in each.fix for each in warned)
