@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import itertools
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,9 @@ from IPython.core import interactiveshell
 from support import code_coverage, startup
 from support.processes import leftovers
 
+# Each process of pytest, and each that a test starts, would compile all that it imports.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 code_coverage.begin()
 startup.begin()
 
@@ -64,8 +68,6 @@ os.environ |= {
     "https_proxy": _CLOSED_PORT,
     "no_proxy": "127.0.0.1,localhost",
 }
-# Each process that a test starts would compile all that it imports.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "KERAS_BACKEND", "DATA", "SIZE"):
     os.environ.pop(name, None)
 leftovers.mark()

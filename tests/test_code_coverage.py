@@ -5,7 +5,6 @@ What coverage.py itself measures, in processes that tests start, is ours alone.
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import subprocess
@@ -77,8 +76,12 @@ class Never:
         "pass",
     ],
 )
-def test_its_report_is_that_of_coverage_py(calls, tmp_path):
+@pytest.mark.parametrize("kept", [False, True], ids=["prepared", "kept"])
+def test_its_report_is_that_of_coverage_py(calls, kept, tmp_path, monkeypatch):
     coverage, slipcover = pytest.importorskip("coverage"), pytest.importorskip("slipcover")
+    from support import probes
+
+    monkeypatch.setattr(probes, "KEPT", tmp_path / "kept")
     file = tmp_path / "sample.py"
     file.write_text(f"{SAMPLE}\n\n{calls}\n")
 
@@ -88,11 +91,13 @@ def test_its_report_is_that_of_coverage_py(calls, tmp_path):
     with itself.collect():
         exec(compile(file.read_text(), str(file), "exec"), {"__file__": str(file)})
     itself.save()
-    measuring = slipcover.Slipcover(branch=True, d_miss_threshold=1 << 30)
-    tree = slipcover.branch.preinstrument(ast.parse(file.read_text()))
-    code = measuring.instrument(compile(tree, str(file), "exec"))
+    if kept:
+        probes.Loader("sample", str(file), slipcover.Slipcover(branch=True)).get_code("sample")
+        monkeypatch.delattr(probes.Loader, "source_to_code")
+    measuring = slipcover.Slipcover(branch=True)
+    code = probes.Loader("sample", str(file), measuring).get_code("sample")
     exec(code, {"__file__": str(file)})
-    (seen,) = measuring.get_coverage()["files"].values()
+    (seen,) = measuring.newly_seen.values()
     ours = coverage.Coverage(config_file=False, branch=True, data_file=str(tmp_path / "ours"))
     ours.get_data().add_arcs({str(file): code_coverage.find_arcs(file, seen)})
 

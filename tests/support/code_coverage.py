@@ -13,7 +13,7 @@ import json
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
@@ -34,11 +34,17 @@ def begin() -> None:
         return
     import slipcover
 
+    from support import probes
+
     kept = [name for name in sys.modules if name.partition(".")[0] == "dl_magics"]
     assert not kept, f"imported before it could be measured: {kept}"
-    # Code that is in use is never replaced by code without probes.
-    measuring = slipcover.Slipcover(branch=True, d_miss_threshold=sys.maxsize)
-    slipcover.ImportManager(measuring, _matcher()).__enter__()
+    measuring = slipcover.Slipcover(branch=True)
+    finder = probes.Finder(measuring, _matcher())
+    sys.meta_path.insert(0, finder)
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        # Each worker prepares its part of the files, before all of them import all.
+        workers = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        finder.prepare(_our_files()[int(worker.removeprefix("gw")) :: workers])
     _begun.append(measuring)
 
 
@@ -67,8 +73,8 @@ def save() -> None:
     for measuring in _begun:
         path = ROOT / _settings().data_file
         path.parent.mkdir(parents=True, exist_ok=True)
-        files = measuring.get_coverage()["files"]
-        path.with_name(f"seen.{os.getpid()}.json").write_text(json.dumps(files))
+        seen = {file: list(each) for file, each in list(measuring.newly_seen.items())}
+        path.with_name(f"seen.{os.getpid()}.json").write_text(json.dumps(seen))
         if "PYTEST_XDIST_WORKER" not in os.environ:
             _write_arcs(path)
 
@@ -76,20 +82,19 @@ def save() -> None:
 def _write_arcs(path: Path) -> None:
     from coverage import CoverageData
 
-    seen: dict[str, dict[str, Any]] = {}
+    seen: dict[str, list[Any]] = defaultdict(list)
     for each in path.parent.glob("seen.*.json"):
-        for file, of in json.loads(each.read_text()).items():
-            for kind in ("executed_lines", "executed_branches"):
-                seen.setdefault(file, {}).setdefault(kind, []).extend(of[kind])
+        for file, lines_and_branches in json.loads(each.read_text()).items():
+            seen[file] += lines_and_branches
         each.unlink()
     data = CoverageData(str(path), suffix=f"pytest.{os.getpid()}")
-    data.add_arcs({str(ROOT / file): find_arcs(ROOT / file, of) for file, of in seen.items()})
+    data.add_arcs({file: find_arcs(Path(file), each) for file, each in seen.items()})
     # A file that no test imports counts, too.
-    data.touch_files([str(file) for file in _OURS.rglob("*.py") if _matcher().matches(file)])
+    data.touch_files(map(str, _our_files()))
     data.write()
 
 
-def find_arcs(file: Path, seen: dict[str, Any]) -> set[tuple[int, int]]:
+def find_arcs(file: Path, seen: Iterable[int | Sequence[int]]) -> set[tuple[int, int]]:
     """Return the arcs of coverage.py for the lines and branches that SlipCover saw in a file.
 
     Both name a branch by its two lines, but not always the same second one: each of SlipCover's is
@@ -103,8 +108,8 @@ def find_arcs(file: Path, seen: dict[str, Any]) -> set[tuple[int, int]]:
     for begin_, end in parser.arcs():
         possible.setdefault(begin_, set()).add(end)
     bodies, cases = _find_bodies(ast.parse(file.read_text("utf-8")))
-    arcs = {(-1, line) for line in seen["executed_lines"]}
-    for begin_, end in seen["executed_branches"]:
+    arcs = {(-1, line) for line in seen if isinstance(line, int)}
+    for begin_, end in {tuple(each) for each in seen if not isinstance(each, int)}:
         tried = cases.get(begin_, [])
         if tried:
             # SlipCover's branches begin at the `match`, those of coverage.py at each `case`.
@@ -131,6 +136,10 @@ def _find_bodies(tree: ast.AST) -> tuple[dict[int, set[int]], dict[int, list[int
             for each in node.cases:
                 bodies[each.pattern.lineno].add(each.body[0].lineno)
     return bodies, cases
+
+
+def _our_files() -> list[Path]:
+    return sorted(filter(_matcher().matches, _OURS.rglob("*.py")))
 
 
 @cache
