@@ -6,14 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from support import startup, tiny_keras
 
-TESTS = Path(__file__).parents[3]
 PROGRAM = """
 import json
 import shutil
@@ -213,11 +211,9 @@ print(json.dumps({
 def run_program(folder, backend, began_on):
     """Run the program; return what it found, and what it wrote to stderr."""
     data = tiny_keras.photos(folder / "photos", n=40)
-    # TensorFlow is imported whole: `support.startup` leaves out what several devices need.
-    imports = str(TESTS) if backend == "tensorflow" else startup.join_paths("tests")
     environment = {
         **os.environ,
-        "PYTHONPATH": imports,
+        "PYTHONPATH": startup.join_paths("tests"),
         "KERAS_BACKEND": backend,
         "TF_CPP_MIN_LOG_LEVEL": "3",
         # The second one compiles faster.
