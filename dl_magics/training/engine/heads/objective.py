@@ -132,7 +132,7 @@ def _cross_entropies(labels: Any, logits: Any) -> Any:
     from keras import ops
 
     logits = _by_head(logits)
-    repeated = ops.repeat(ops.reshape(labels, (-1, 1)), logits.shape[1], axis=1)
+    repeated = ops.tile(ops.reshape(labels, (-1, 1)), (1, logits.shape[1]))
     return ops.sparse_categorical_crossentropy(repeated, logits, from_logits=True)
 
 
