@@ -12,6 +12,7 @@ import ast
 import json
 import os
 import sys
+import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -45,6 +46,11 @@ def begin() -> None:
         # Each worker prepares its part of the files, before all of them import all.
         workers = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
         finder.prepare(_our_files()[int(worker.removeprefix("gw")) :: workers])
+    else:
+        # It takes seconds, in which one core would have nothing to do after the tests.
+        threading.Thread(
+            target=lambda: [_parse(file) for file in _our_files()], daemon=True
+        ).start()
     _begun.append(measuring)
 
 
@@ -100,14 +106,7 @@ def find_arcs(file: Path, seen: Iterable[int | Sequence[int]]) -> set[tuple[int,
     Both name a branch by its two lines, but not always the same second one: each of SlipCover's is
     that which coverage.py knows for the line, to the body or past it.
     """
-    from coverage.parser import PythonParser
-
-    parser = PythonParser(filename=str(file))
-    parser.parse_source()
-    possible: dict[int, set[int]] = {}
-    for begin_, end in parser.arcs():
-        possible.setdefault(begin_, set()).add(end)
-    bodies, cases = _find_bodies(ast.parse(file.read_text("utf-8")))
+    possible, (bodies, cases) = _parse(file)
     arcs = {(-1, line) for line in seen if isinstance(line, int)}
     for begin_, end in {tuple(each) for each in seen if not isinstance(each, int)}:
         tried = cases.get(begin_, [])
@@ -122,6 +121,19 @@ def find_arcs(file: Path, seen: Iterable[int | Sequence[int]]) -> set[tuple[int,
             past = possible.get(begin_, set()) - bodies[begin_]
             arcs |= {(begin_, each) for each in past if len(past) == 1}
     return arcs
+
+
+@cache
+def _parse(file: Path) -> tuple[dict[int, set[int]], tuple[Any, Any]]:
+    """Return the arcs of coverage.py that begin at each line, and what `_find_bodies` does."""
+    from coverage.parser import PythonParser
+
+    parser = PythonParser(filename=str(file))
+    parser.parse_source()
+    possible: dict[int, set[int]] = {}
+    for begin_, end in parser.arcs():
+        possible.setdefault(begin_, set()).add(end)
+    return possible, _find_bodies(ast.parse(file.read_text("utf-8")))
 
 
 def _find_bodies(tree: ast.AST) -> tuple[dict[int, set[int]], dict[int, list[int]]]:
