@@ -287,7 +287,7 @@ def test_a_refusal_of_ec2_is_said_at_the_instance_and_the_keyboard_is_enough(pan
     panel.call("practice/faults", "POST", {"name": "no-capacity-on-start"})
     keyboard = panel.page.keyboard
     panel.type_on("Start gpu", "Enter")
-    panel.page.wait_for_selector(".jp-Dialog")
+    panel.page.wait_for_selector(".jp-Dialog button:focus")
     keyboard.press("Enter")
     panel.page.locator(f"{PANEL} li [role=alert]").wait_for()
 
@@ -295,7 +295,7 @@ def test_a_refusal_of_ec2_is_said_at_the_instance_and_the_keyboard_is_enough(pan
     panel.shoot("refused")
     panel.type_on("Dismiss", "Space")
     panel.type_on("Start gpu", "Enter")
-    panel.page.wait_for_selector(".jp-Dialog")
+    panel.page.wait_for_selector(".jp-Dialog button:focus")
     keyboard.press("Enter")
     panel.wait_for_state("running")
     assert panel.page.evaluate("document.activeElement.textContent") == "Stop"
