@@ -768,7 +768,7 @@ def test_a_run_on_a_spot_instance_is_resumed_exactly_on_another_after_the_notice
     # It must not come to its end before the guard has asked for a notice.
     os.kill(run.shell.user_ns["pid"], signal.SIGSTOP)
     ended = sum(isinstance(each, EpochEnded) for each in log.read_events(there(home, going)))
-    running_cloud.inject_fault("spot-notice", instance=cheap.id, seconds=25)
+    running_cloud.inject_fault("spot-notice", instance=cheap.id, seconds=15)
     until((there(home, going) / checkpoint_request.FILE_NAME).exists)
     os.kill(run.shell.user_ns["pid"], signal.SIGCONT)
     until((going.path / checkpoint.FILE_NAME).exists)

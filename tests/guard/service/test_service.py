@@ -191,7 +191,7 @@ def test_an_instance_whose_network_was_cut_finishes_its_cell_and_is_stopped(rent
 
 
 def test_a_run_that_goes_on_saves_a_checkpoint_before_the_hard_end(renter, cloud):
-    guarded = Guarded(renter, cloud.folder, max_seconds=25.0, warning_seconds=15.0)
+    guarded = Guarded(renter, cloud.folder, max_seconds=16.0, warning_seconds=10.0)
     guarded.run(LIVE_RUN)
     asked = guarded.folder / "home/.dl_magics/runs/r/save-checkpoint"
 
@@ -208,7 +208,7 @@ def test_a_run_on_a_spot_instance_saves_a_checkpoint_at_the_notice_of_aws(renter
     market = {"MarketType": "spot", "SpotOptions": spot}
     guarded = Guarded(renter, cloud.folder, market=market, idle_seconds=3600.0)
     guarded.run(LIVE_RUN)
-    cloud.inject_fault("spot-notice", instance=guarded.id, seconds=12)
+    cloud.inject_fault("spot-notice", instance=guarded.id, seconds=9)
     asked = guarded.folder / "home/.dl_magics/runs/r/save-checkpoint"
 
     until(asked.exists)
@@ -216,7 +216,7 @@ def test_a_run_on_a_spot_instance_saves_a_checkpoint_at_the_notice_of_aws(renter
 
     assert json.loads(asked.read_text())["reason"] == "spot-stop"
     assert status["spot"]["reason"] == "spot-stop"
-    assert 0 < status["spot"]["left"] <= 12
+    assert 0 < status["spot"]["left"] <= 9
     # EC2 starts it again only if the guard has not stopped it.
     assert guarded.until_stopped() == "Server.SpotInstanceShutdown"
     cloud.inject_fault("spot-capacity")
@@ -237,11 +237,11 @@ def test_an_instance_that_is_kept_is_not_stopped_until_then(renter, cloud):
 
 
 def test_a_cell_whose_client_left_keeps_its_instance_until_the_agent_is_killed(renter, cloud):
-    guarded = Guarded(renter, cloud.folder, idle_seconds=12.0)
+    guarded = Guarded(renter, cloud.folder, idle_seconds=6.0)
     agent = start_cell(guarded, "import time; time.sleep(600)")
 
     until(lambda: guarded.status()["reason"] == "a cell is running")
-    time.sleep(15)
+    time.sleep(8)
     status = guarded.status()
     psutil.Process(agent).kill()
 

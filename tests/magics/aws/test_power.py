@@ -27,7 +27,7 @@ def test_two_kernels_can_start_the_same_instance_at_once(rent, run, aws_shell, c
 def test_a_stop_during_a_start_wins_and_the_start_fails(rent, run, aws_shell, cloud_with_hosts):
     rent(state="stopped")
     run("%aws_get gpu")
-    cloud_with_hosts.inject_fault("slow-boot", seconds=8)
+    cloud_with_hosts.inject_fault("slow-boot", seconds=4)
     other = start_in_second_kernel("%aws_start -y")
     while run("%aws_state") == "stopped":
         pass
