@@ -79,7 +79,7 @@ def test_the_scripts_train_stop_start_terminate_and_launch(
 
     run('%aws_export "{folder}"')
     with (folder / "settings.sh").open("a") as settings:
-        settings.write(f"PYTHON={sys.executable}\n")  # as a person who knows better does
+        settings.write("PYTHON='~/.venvs/keras/bin/python'\n")  # as a person who knows better does
     shown = call(folder / "train.sh", images, "trained.keras")
     call(folder / "stop.sh")
     stopped = list_states()
