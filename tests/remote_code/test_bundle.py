@@ -14,7 +14,7 @@ from dl_magics import version
 from dl_magics.remote_code import bundle
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.run import Run
-from support import tiny_keras
+from support import startup, tiny_keras
 
 # What an instance lacks, and what would be of this computer.
 LACKS = ("asyncssh", "boto3", "botocore", "moto", "ipywidgets", "anywidget", "IPython")
@@ -47,6 +47,7 @@ print(len(dl_magics.training.recipe.applications.APPLICATIONS), *sorted(ours))
 )
 TRAIN = (
     BEGIN
+    + f"import runpy; runpy.run_path({str(startup.SITE_CUSTOMIZE)!r})"
     + """
 import json
 from dl_magics.training import kernel_run

@@ -9,11 +9,12 @@ from pathlib import Path
 
 # The practice cloud gives its instances all folders of packages of its own interpreter, by name.
 FOLDER = Path(__file__).parent / "site-packages"
+SITE_CUSTOMIZE = FOLDER / "sitecustomize.py"
 
 
 def begin() -> None:
     """Run it here, and let every Python that this one starts run it."""
-    runpy.run_path(str(FOLDER / "sitecustomize.py"))
+    runpy.run_path(str(SITE_CUSTOMIZE))
     sys.path.append(str(FOLDER))
     os.environ["PYTHONPATH"] = join_paths(*filter(None, [os.environ.get("PYTHONPATH")]))
 
