@@ -127,8 +127,8 @@ def test_with_loss_and_files_in_both_directions_every_message_comes_once(lab, ke
     up, there = tmp_path / "up", lab.folder / "home" / "busy"
     for folder, name in ((up, "a"), (there, "b")):
         folder.mkdir()
-        (folder / f"{name}.bin").write_bytes(rng.randbytes(1 << 20))
-    (tmp_path / "weights.bin").write_bytes(rng.randbytes(1 << 20))
+        (folder / f"{name}.bin").write_bytes(rng.randbytes(1 << 19))
+    (tmp_path / "weights.bin").write_bytes(rng.randbytes(1 << 19))
     over, since = shared(lab), kernel.n
     lab.wire("rate 256000")
     lab.wire("loss 0.02")
@@ -162,6 +162,6 @@ def test_with_loss_and_files_in_both_directions_every_message_comes_once(lab, ke
     recording.cancel()
     assert (there / "up" / "a.bin").read_bytes() == (up / "a.bin").read_bytes()
     assert (tmp_path / "down" / "b.bin").read_bytes() == (there / "b.bin").read_bytes()
-    assert (there / "weights" / "weights.bin").stat().st_size == 1 << 20
+    assert (there / "weights" / "weights.bin").stat().st_size == 1 << 19
     assert entries == list(range(since + 1, since + 1 + len(entries)))
     assert shared(lab) is over
