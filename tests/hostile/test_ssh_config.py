@@ -65,7 +65,7 @@ def test_the_agent_is_not_forwarded(instance, agent):
 
 def test_only_the_key_of_the_instance_is_offered(instance, agent):
     stranger = instance.key_file.with_name("stranger")
-    subprocess.run(["ssh-keygen", "-q", "-N", "", "-f", str(stranger)], check=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(stranger)], check=True)
     agent.add(instance.key_file)
     other = replace(instance, key_file=stranger)
 

@@ -193,7 +193,9 @@ def test_without_openssh_a_host_key_is_checked_too(configure, monkeypatch):
 @pytest.mark.parametrize(("files", "happened", "fix"), REFUSED.values(), ids=list(REFUSED))
 def test_a_host_that_ssh_does_not_reach_is_reported_in_two_lines(configure, files, happened, fix):
     folder = configure(**files)
-    subprocess.run(["ssh-keygen", "-q", "-N", "", "-f", str(folder / "stranger")], check=True)
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "stranger")], check=True
+    )
 
     assert printed_by_ssh("lab") == ""
     failed = failure(printed_here, named())
