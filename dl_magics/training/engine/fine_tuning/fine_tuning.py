@@ -177,10 +177,7 @@ class FineTuning:
             checkpoint.restore_head(joint, saved)
         yield frame.enter_training("unfrozen", standing.epochs_done)
         train, valid = (
-            replace(
-                each,
-                features=StoredValues(self.activations, part.keys),
-            )
+            replace(each, features=StoredValues(self.activations, part.keys))
             for each, part in zip(
                 examples,
                 (images.readable(images.train), images.readable(images.valid)),
