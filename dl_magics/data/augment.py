@@ -9,7 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-VERSION = 1  # part of the key of cached features: increase it with any change of the pixels
+VERSION = 2  # part of the key of cached features: increase it with any change of the pixels
+
+SCALE = 2
+"""By this factor an image is larger before it is augmented, and reduced after it: a crop and a
+rotation blur it otherwise, and VGG16's features of a copy are a tenth shorter."""
 
 _LEAST_AREA = 0.75
 _MOST_DEGREES = 10.0
@@ -20,11 +24,11 @@ _MARGIN = 0.1  # of the longer side: a rotated crop extends no further beyond th
 def augment(pixels: NDArray[np.uint8], seed: Sequence[int]) -> NDArray[np.uint8]:
     """Return an image after a random flip, crop, rotation and change of brightness and contrast.
 
-    `pixels` has the shape (height, width, 3), as has the result; `pixels` is not changed. The same
-    seed gives the same pixels.
+    `pixels` has the shape (`SCALE` * height, `SCALE` * width, 3), the result (height, width, 3);
+    `pixels` is not changed. The same seed gives the same pixels.
     """
     chance = np.random.default_rng(list(seed))
-    return np.array(_relight(_reframe(pixels, chance), chance))
+    return np.array(_relight(_reframe(pixels, chance), chance).reduce(SCALE))
 
 
 def _reframe(pixels: NDArray[np.uint8], chance: np.random.Generator) -> Image.Image:

@@ -3,13 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dl_magics.data.augment import augment
+from dl_magics.data.augment import SCALE, augment
 
 
 @pytest.fixture
 def photo():
-    down, across = np.mgrid[0:64, 0:64]
-    return np.stack([across * 3, down * 3, np.full((64, 64), 90)], axis=-1).astype(np.uint8)
+    """A photo of 64 by 64 pixels as it is decoded to be augmented."""
+    down, across = np.mgrid[0:64, 0:64].repeat(SCALE, axis=1).repeat(SCALE, axis=2)
+    return np.stack([across * 3, down * 3, np.full_like(down, 90)], axis=-1).astype(np.uint8)
 
 
 def test_the_same_seed_gives_the_same_pixels(photo):
@@ -20,8 +21,10 @@ def test_the_same_seed_gives_the_same_pixels(photo):
 
 
 @pytest.mark.parametrize("shape", [(64, 64, 3), (1, 1, 3), (30, 200, 3)])
-def test_augment_keeps_the_shape_and_does_not_modify_its_input(shape):
-    photo = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+def test_augment_reduces_its_input_and_does_not_modify_it(shape):
+    height, width, _ = shape
+    larger = (SCALE * height, SCALE * width, 3)
+    photo = np.random.default_rng(0).integers(0, 256, larger, dtype=np.uint8)
     before = photo.copy()
 
     after = augment(photo, [1])
@@ -63,3 +66,15 @@ def test_crop_and_rotation_stay_within_their_limits(photo):
     assert 0.6 < min(seen) < max(seen) < 1.35
     assert 0.1 < max(turned) < 0.24
     assert min(turned) < 0.01
+
+
+def test_a_copy_is_nearly_as_sharp_as_the_photo():
+    """By the differences between neighbours: of noise, which has the finest details of all."""
+    noise = np.random.default_rng(0).normal(128, 40, (128, 128, 3)).clip(0, 255)
+    photo = noise.astype(np.uint8)
+    plain = photo.reshape(64, SCALE, 64, SCALE, 3).mean(axis=(1, 3))
+
+    copies = [augment(photo, [seed]).astype(float) for seed in range(20)]
+
+    sharpness = np.mean([np.abs(np.diff(each, axis=1)).mean() for each in copies])
+    assert sharpness / np.abs(np.diff(plain, axis=1)).mean() > 0.8

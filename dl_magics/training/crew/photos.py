@@ -7,10 +7,9 @@ from contextlib import suppress
 
 import numpy as np
 
-from dl_magics.data import images
 from dl_magics.training.crew.batches import Photo
 from dl_magics.training.engine.inference.compute import Pixels
-from dl_magics.training.engine.views import View, augment_pixels, make_key
+from dl_magics.training.engine.views import View, decode_view, make_key
 
 
 def pack_photo(view: View, pixels: Pixels, seed: int, *, sends_files: bool) -> Photo:
@@ -28,5 +27,4 @@ def decode_photo(photo: Photo, size: int, seed: int) -> Pixels:
     """Return the pixels of an image as it was sent. Raises BrokenImage where it is damaged."""
     if not photo.is_file:
         return np.frombuffer(photo.data, np.uint8).reshape(size, size, 3)
-    pixels = images.decode(photo.data, size, photo.gray)
-    return augment_pixels(pixels, photo.copy, photo.key, seed)
+    return decode_view(photo.data, size, copy=photo.copy, key=photo.key, gray=photo.gray, seed=seed)

@@ -29,7 +29,7 @@ from dl_magics.training.engine.inference.compute import (
     Pixels,
 )
 from dl_magics.training.engine.throughput import Throughput
-from dl_magics.training.engine.views import View, Views, augment_pixels, make_key
+from dl_magics.training.engine.views import View, Views, decode_view, make_key
 
 Stop = Callable[[], bool]
 Broken = dict[Path, str]
@@ -200,21 +200,18 @@ def read_pixels(view: View, size: int, seed: int) -> Pixels | str:
     """Return the pixels of a view at this height and width, or why it cannot be read."""
     try:
         with _FILES.hold(view.file.path.stat().st_size):
-            pixels = _decode(view, size, seed)
+            return _decode(view, size, seed)
     except images.BrokenImage as error:
         return error.reason
     except OSError as error:
         return error.strerror or str(error)
-    if isinstance(pixels, str):
-        return pixels
-    return augment_pixels(pixels, view.copy, view.key, seed)
 
 
 def _decode(view: View, size: int, seed: int) -> Pixels | str:
     data = view.file.path.read_bytes()
     if make_key(hashlib.sha256(data).digest(), view.copy, seed, view.gray) != view.key:
         return "changed while the run went on"
-    return images.decode(data, size, view.gray)
+    return decode_view(data, size, copy=view.copy, key=view.key, gray=view.gray, seed=seed)
 
 
 def _read(file: ImageFile) -> tuple[bytes, GrayRange | None] | str:

@@ -11,7 +11,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from dl_magics.data import augment
+from dl_magics.data import augment, images
 from dl_magics.data.deep_gray import GrayRange
 from dl_magics.data.image_files import ImageFile, ImageFiles
 from dl_magics.training.engine.features.key_index import KEY, Key, Keys, are_same
@@ -111,8 +111,14 @@ def make_key(digest: bytes, copy: int, seed: int, gray: GrayRange | None) -> Key
     return hashlib.sha256(digest + variant).digest()
 
 
-def augment_pixels(pixels: Pixels, copy: int, key: Key, seed: int) -> Pixels:
-    """Return the pixels of a copy of an image; those of copy 0 are not changed."""
+def decode_view(
+    data: bytes, size: int, *, copy: int, key: Key, gray: GrayRange | None, seed: int
+) -> Pixels:
+    """Return the pixels (size, size, 3) of a view of an image file; copy 0 is not augmented.
+
+    Raises BrokenImage, as `images.decode` does.
+    """
     if not copy:
-        return pixels
+        return images.decode(data, size, gray)
+    pixels = images.decode(data, augment.SCALE * size, gray)
     return augment.augment(pixels, (seed, copy, int.from_bytes(key[:4], "little")))

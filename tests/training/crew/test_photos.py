@@ -5,10 +5,9 @@ import hashlib
 import numpy as np
 import pytest
 
-from dl_magics.data import images
 from dl_magics.data.image_files import ImageFile
 from dl_magics.training.crew.photos import decode_photo, pack_photo
-from dl_magics.training.engine.views import View, augment_pixels, make_key
+from dl_magics.training.engine.views import View, decode_view, make_key
 from support import tiny_keras
 
 SEED = 42
@@ -25,8 +24,8 @@ def view_of(path, copy):
 
 
 def pixels_of(view, size):
-    decoded = images.decode(view.file.path.read_bytes(), size)
-    return augment_pixels(decoded, view.copy, view.key, SEED)
+    data = view.file.path.read_bytes()
+    return decode_view(data, size, copy=view.copy, key=view.key, gray=None, seed=SEED)
 
 
 @pytest.mark.parametrize("copy", [0, 1])
