@@ -117,6 +117,7 @@ _MEASURED_WITH_CHILDREN = (
     "store/",
     "sync/",
     "test_main",
+    "training/crew/",
     "training/engine/inference/",
     "training/engine/parallel/",
     "training/engine/test_compute_settings",

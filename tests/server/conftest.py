@@ -8,6 +8,7 @@ app, publisher, services: tests/server/test_server.py
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,10 @@ from support.jupyter.rest_server import RestServer
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RestServer]:
     folder = tmp_path_factory.mktemp("server")
-    with measured(), rest_server.serve(folder, folder / "dl_magics_home") as server:
+    with ExitStack() as stack:
+        # What later tests start in this process is not measured by it.
+        with measured():
+            server = stack.enter_context(rest_server.serve(folder, folder / "dl_magics_home"))
         yield server
 
 

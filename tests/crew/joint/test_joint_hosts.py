@@ -107,7 +107,7 @@ def test_hosts_learn_what_one_process_does_and_go_on_without_one_that_is_lost(ho
     for one, other in zip(model.get_weights(), alone.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
     warned = {each.code: each for each in events if isinstance(each, Warned)}
-    assert list(warned) == ["hosts_lost", "worker_lost", "other_hosts"]
+    assert list(warned) == ["hosts_lost", "worker_lost", "other_hosts"], warned
     assert "crew-2 does not train the last layers: crew-2 is stopped" in warned["worker_lost"].text
     assert warned["worker_lost"].fix == "%aws_start crew-2"
     assert (
