@@ -109,6 +109,7 @@ _MEASURED_WITH_CHILDREN = (
     "gpu_kernel/test_client",
     "gpu_kernel/test_faults",
     "gpu_kernel/test_gpu_cell",
+    "guard/service/test_service",
     "host/",
     "magics/in_a_kernel/test_gpu_widgets",
     "mcp/",
