@@ -73,3 +73,21 @@ def test_a_fault_requires_the_practice_cloud(run):
         run("%practice fault not-allowed")
 
     assert refused.value.fix == "%practice on"
+
+
+def test_a_bucket_has_a_valid_name_and_a_folder_and_is_listed(run, tmp_path):
+    run("%practice on")
+
+    with pytest.raises(errors.BadSetting, match="'My_Photos' cannot be the name of a bucket"):
+        run(f"%practice bucket My_Photos {tmp_path}")
+    with pytest.raises(errors.BadData, match="needs a folder of this computer") as missing:
+        run(f"%practice bucket practice-photos {tmp_path / 'missing'}")
+    made = run(f"%practice bucket practice-photos {tmp_path}")
+    listed = run("%practice bucket")
+    run("%practice off")
+
+    assert missing.value.fix == "%practice bucket practice-photos data/pets"
+    assert f"s3://practice-photos has the files of {tmp_path}" in str(made)
+    assert "s3://practice-photos" in str(listed)
+    with pytest.raises(errors.WrongState, match="practice cloud is off"):
+        run("%practice bucket")
