@@ -32,14 +32,13 @@ def existing_path(root: str | Path) -> Path:
     path = Path(root).expanduser()
     if path.exists():
         return path
-    if is_address(str(root)):
-        raise BadData(
-            f"'{root}' is not a folder, but in S3.",
-            fix=f"%%finetune {root} reads a bucket · for all else copy it first: "
-            f"aws s3 sync {root} photos",
-        )
+    # The path of an address has a slash less than it.
     if meant := suggest_address(str(root)):
-        raise BadData(f"'{root}' is neither a folder nor an address in S3.", fix=f"Use {meant}")
+        raise BadData(
+            f"'{root}' is not a folder{', but in S3' if is_address(str(root)) else ''}.",
+            fix=f"%%finetune {meant} reads a bucket · for all else copy it first: "
+            f"aws s3 sync {meant} photos",
+        )
     part = path.absolute()
     while not part.parent.exists():
         part = part.parent

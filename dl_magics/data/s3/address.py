@@ -12,7 +12,7 @@ from dl_magics.errors import BadData
 
 SCHEME = "s3://"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_MISTYPED = re.compile(r"s3:[/\\]*([^/\\].*)", re.IGNORECASE)
+_WITH_ANY_SLASHES = re.compile(r"s3:[/\\]*([^/\\].*)", re.IGNORECASE)
 _LONGEST_NAME = 255  # bytes, of a file on Linux, macOS and Windows
 _LONGEST_PATH = 700  # bytes: with the folder above it has to fit into 1,024
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f\x80-\x9f]")
@@ -50,9 +50,9 @@ def is_address(data: str) -> bool:
 
 
 def suggest_address(data: str) -> str:
-    """Return the address that `s3:` with other slashes behind it means; "" for all other text."""
-    meant = _MISTYPED.fullmatch(data)
-    return f"{SCHEME}{meant[1]}" if meant and not is_address(data) else ""
+    """Return the address that `s3:` means, with any slashes behind it; "" for all other text."""
+    meant = _WITH_ANY_SLASHES.fullmatch(data)
+    return f"{SCHEME}{meant[1]}" if meant else ""
 
 
 def parse_address(data: str) -> S3Address:

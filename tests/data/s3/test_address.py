@@ -91,4 +91,4 @@ def test_an_address_with_other_slashes_is_refused_with_the_one_that_is_meant(tex
         walk.existing_path(text)
 
     assert text in str(caught.value)
-    assert caught.value.fix == "Use s3://pets/cats"
+    assert caught.value.fix.startswith("%%finetune s3://pets/cats reads a bucket")

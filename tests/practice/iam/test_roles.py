@@ -57,10 +57,30 @@ def test_an_instance_keeps_its_profile_while_it_is_stopped_and_can_get_one_later
     assert [each["IamInstanceProfile"]["Arn"] for each in found] == [arn, arn]
 
 
+LASTING = {"SpotInstanceType": "persistent", "InstanceInterruptionBehavior": "stop"}
+SPOT = {"InstanceMarketOptions": {"MarketType": "spot", "SpotOptions": LASTING}}
+
+
+def test_without_its_profile_a_spot_instance_is_not_replaced(account, instance):
+    iam, ec2 = account.client("iam"), account.client()
+    iam.create_instance_profile(InstanceProfileName="spare")
+    iam.add_role_to_instance_profile(InstanceProfileName="spare", RoleName="reader")
+    first = account.launch("g4dn.xlarge", **SPOT, IamInstanceProfile={"Name": "spare"})
+    iam.remove_role_from_instance_profile(InstanceProfileName="spare", RoleName="reader")
+    iam.delete_instance_profile(InstanceProfileName="spare")
+
+    ec2.terminate_instances(InstanceIds=[first])
+    ec2.describe_instances()
+
+    (request,) = ec2.describe_spot_instance_requests()["SpotInstanceRequests"]
+    assert (request["State"], request["Status"]["Code"]) == ("failed", "bad-parameters")
+    found = [each["Instances"][0] for each in ec2.describe_instances()["Reservations"]]
+    assert {each["InstanceId"] for each in found} == {first, instance.id}
+
+
 def test_a_spot_instance_that_replaces_another_one_has_its_profile(account, instance):
-    ec2, spot = account.client(), {"SpotInstanceType": "persistent"}
-    market = {"MarketType": "spot", "SpotOptions": {**spot, "InstanceInterruptionBehavior": "stop"}}
-    first = account.launch("g4dn.xlarge", InstanceMarketOptions=market, **PROFILE)
+    ec2 = account.client()
+    first = account.launch("g4dn.xlarge", **SPOT, **PROFILE)
 
     ec2.terminate_instances(InstanceIds=[first])
     ec2.describe_instances()

@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 
 from moto.ec2.models.instances import Instance, StateReason
+from moto.iam.models import iam_backends
 
 from dl_magics.practice.ec2.lifecycle import TRANSITIONS, Lifecycle
 from dl_magics.practice.ec2.spot import prices
@@ -153,12 +154,21 @@ class Interruptions:
             before = self._state.find_instance(request.instance_id)
             if before is None or before.state != "terminated":
                 continue
+            if not self._has_profile(request):
+                request.move("failed", "bad-parameters")
+                continue
             request.move("open", EVALUATED)
             request.instance_id = self._launch_like(before, request)
             request.settles_at = None
             request.move("active", "fulfilled")
             launched = True
         return launched
+
+    def _has_profile(self, request: SpotRequest) -> bool:
+        """Return whether the instance profile of a request, if it names one, is still there."""
+        wanted = request.instance_profile
+        known = iam_backends[self._state.account]["aws"].instance_profiles.values()
+        return wanted is None or any(wanted in (each.name, each.arn) for each in known)
 
     def _launch_like(self, before: Instance, request: SpotRequest) -> str:
         """Launch an instance by the specification of a request, to which tags do not belong."""
