@@ -128,6 +128,7 @@ def main() -> None:
     parser.add_argument("--weights", default="imagenet")
     parser.add_argument("--seeds", type=int, default=0)
     parser.add_argument("--augment", type=int, default=0)
+    parser.add_argument("--unfreeze-epochs", type=int, default=3)
     parser.add_argument("--heads", type=int, default=5)
     parser.add_argument("--photos", type=int, default=0)
     parser.add_argument("--divide", action="store_true")
@@ -158,10 +159,12 @@ def compare_accuracy(options: argparse.Namespace, common: list[Any]) -> None:
             to = Path(common[-1], f"photos-{seed}")
             photos = str(choose_photos(Path(data), options.photos, options.divide, seed, to))
         settings = {
-            "seed": seed,
+            # With one seed the copies of a photo are the same in each division, and computed once.
+            "seed": 1 if options.divide else seed,
             "heads": options.heads,
             "augment": options.augment,
             "unfreeze": options.unfreeze,
+            "unfreeze_epochs": options.unfreeze_epochs,
         }
         found = run_fresh(OURS, common[-1], [photos, *others], settings)
         rows.append([found[each][f"val_{name}"] for name in ("accuracy", "loss") for each in SIDES])

@@ -130,8 +130,9 @@ class FinetuneMagics(Magics):
             pooling             "avg"       input of the head: the mean or the maximum of each
                                             feature map, the class token of a vision transformer
                                             ("cls", its default), or the whole map (None)
-            augment             0           augmented copies of each training image, computed once;
-                                            for others in each epoch, define augment(image, random)
+            augment             0           augmented copies of each training image, computed once:
+                                            each epoch draws one of them or the image; for others
+                                            in each epoch, define augment(image, random)
             valid               0.2         fraction kept for validation if the folder has no
                                             valid/
             sample              None        training images per class, and sample * valid of them

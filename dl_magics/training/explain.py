@@ -55,7 +55,7 @@ print("accuracy on the validation images:", float(np.concatenate(right).mean()))
 """
 
 _COPIES = """\
-# The run also trains on {copies} augmented copies of each image, which are not made here.
+# The run also draws from {copies} augmented copies of each image, which are not made here.
 """
 _FLOW = """\
 # In each epoch the run trains on what its augment(image, random) returns, which is not called here.

@@ -64,7 +64,7 @@ def folder(at, parts):
 @pytest.mark.parametrize(
     ("cell", "said"),
     [
-        ("augment = 2", "# The run also trains on 2 augmented copies of each image"),
+        ("augment = 2", "# The run also draws from 2 augmented copies of each image"),
         ("def augment(image, random):\n    return image", "# In each epoch the run trains on what"),
         ("epochs = 1", "# The frozen part"),
     ],

@@ -124,9 +124,7 @@ def estimate_run(recipe: Recipe, place: TrainingPlace, *, proposes: bool = True)
     host, found = place.host, _find_images(recipe)
     images = (len(found.train), len(found.valid)) if found else None
     train, valid = images or (1000, 0)
-    # Each copy is an image of an epoch, too.
-    copies = train * (1 + recipe.augment)
-    views = copies + valid
+    views = train * (1 + recipe.augment) + valid
     all_speeds = measured_speed.read_speeds(recipe)
     speeds = host_speed.choose_speeds(recipe, all_speeds, host)
     image = _span(each.image for each in speeds) or host_speed.guess_image_seconds(recipe, host)
@@ -138,12 +136,12 @@ def estimate_run(recipe: Recipe, place: TrainingPlace, *, proposes: bool = True)
     if recipe.trains_network:
         guess = _add(_scale(image, *_UNFROZEN), flow)
         step = _span(each.unfrozen_image for each in speeds) or guess
-        trained = copies * recipe.unfreeze_epochs
+        trained = train * recipe.unfreeze_epochs
         unfrozen = {"unfrozen": _scale(step, trained, trained)}
     parts = {
         "start": _span(each.start for each in speeds) or _START,
         "features": _scale(image, views, views),
-        "head": _scale(epoch_image, copies * least_epochs, copies * recipe.epochs),
+        "head": _scale(epoch_image, train * least_epochs, train * recipe.epochs),
         **unfrozen,
         "saving": _span(each.end for each in speeds) or _END,
     }

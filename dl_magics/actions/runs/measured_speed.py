@@ -23,10 +23,9 @@ _FEWEST_IMAGES = 20
 class Speed:
     """Seconds that a run took: for its start, an image, an image in an epoch of the head, its end.
 
-    An augmented copy is an image, too. `unfrozen_image` is an image in an epoch in which layers of
-    the network were trained. None where the run did not do that, or where only one of it and of
-    the recipe computes images in each epoch. `device` and `devices` are what computed it, and how
-    many.
+    `unfrozen_image` is an image in an epoch in which layers of the network were trained. None where
+    the run did not do that, or where only one of it and of the recipe computes images in each
+    epoch. `device` and `devices` are what computed it, and how many.
     """
 
     run: str
@@ -86,8 +85,7 @@ def _measure(name: str, state: RunState, events: tuple[Event, ...], recipe: Reci
     began = [each for each in events if isinstance(each, PhaseStarted) and each.unit == "images"]
     computed = began[0].total - began[0].kept if began else 0
     seconds = state.seconds
-    copies = int(state.recipe.get("augment", 0))
-    images = sum(state.counts["train"].values()) * (1 + copies)
+    images = sum(state.counts["train"].values())
     alike = bool(state.recipe.get("augment_function")) == bool(recipe.augment_function)
     same = all(
         state.recipe.get(each) == getattr(recipe, each) for each in ("unfreeze", "lora_rank")

@@ -13,7 +13,7 @@ from dl_magics.training.engine.views import Views
 
 
 def write_examples(folder: Path, store: FeatureStore, train: Views, valid: Views) -> Path:
-    """Write features, labels, and the mean and scale that normalize the features."""
+    """Write features, labels, images of views, and mean and scale that normalize the features."""
     features = store.get(train.keys)
     mean, scale = normalization(features)
     path = folder / "examples.npz"
@@ -21,6 +21,7 @@ def write_examples(folder: Path, store: FeatureStore, train: Views, valid: Views
         path,
         train=features,
         train_labels=train.labels,
+        train_images=train.rows,
         valid=store.get(valid.keys),
         valid_labels=valid.labels,
         mean=mean,

@@ -125,12 +125,15 @@ def test_earlier_runs_on_the_same_type_make_the_range_narrow(photos):
     assert measured.seconds[1] / measured.seconds[0] < guessed.seconds[1] / guessed.seconds[0]
 
 
-def test_augmented_copies_count_in_each_epoch(photos):
+def test_augmented_copies_are_computed_once_and_make_no_epoch_longer(photos):
     plain, copied = (
         estimate.estimate_run(recipe(photos, epochs=1, augment=copies), T4) for copies in (0, 2)
     )
 
-    assert copied.parts["head"] == pytest.approx([3 * each for each in plain.parts["head"]])
+    # Of 32 images for training and 8 for validation.
+    computed = [(3 * 32 + 8) / 40 * each for each in plain.parts["features"]]
+    assert copied.parts["features"] == pytest.approx(computed)
+    assert copied.parts["head"] == plain.parts["head"]
 
 
 def test_a_function_has_each_image_computed_in_each_epoch(photos):

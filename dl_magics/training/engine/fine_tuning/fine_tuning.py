@@ -166,7 +166,7 @@ class FineTuning:
                 # The variables of the head are of one device.
                 copied = self._copy_head(head, examples[0]) if self.devices.members else head
                 trainable = build_trainable(
-                    recipe, self.frozen, self.split, copied, len(examples[0])
+                    recipe, self.frozen, self.split, copied, examples[0].images_per_epoch
                 )
         joint = devices.distribute(trainable.joint)
         if standing.phase == "head":

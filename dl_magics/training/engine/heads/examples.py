@@ -45,14 +45,29 @@ class EpochValues(Protocol):
 class Examples:
     """Features (n, *shape) with their labels (n,), which index the classes.
 
-    `weights` (n,) are those of their classes in the loss; None is 1 for each. With a `flow`,
+    `weights` (n,) are those of their classes in the loss; None is 1 for each. `images` (n,) has the
+    number of the image that each is a view of; None is an image of its own for each. With a `flow`,
     training is on its values, which take the place of `features` in each epoch.
     """
 
     features: Values
     labels: NDArray[np.int64]
     weights: NDArray[np.float32] | None = None
+    images: NDArray[np.int64] | None = None
     flow: Flow | None = None
+
+    @property
+    def images_per_epoch(self) -> int:
+        """The number of images."""
+        return len(self) if self.images is None else len(np.unique(self.images))
+
+    def draw_epoch(self, epoch: int, seed: int) -> NDArray[np.int64]:
+        """Return the positions of one view of each image, all in a random order."""
+        order = np.random.default_rng([seed, epoch]).permutation(len(self))
+        if self.images is None:
+            return order
+        _, first = np.unique(self.images[order], return_index=True)
+        return order[np.sort(first)]
 
     def of_epoch(self, epoch: int, order: NDArray[np.int64]) -> AbstractContextManager[EpochValues]:
         """Return what is trained on in an epoch, in this order of positions."""

@@ -22,6 +22,7 @@ def load_examples(
             load_values(store, part.keys),
             part.labels,
             None if weights is None else weights[part.labels],
+            part.rows if part.copies.any() else None,
         )
         for part in views
     )

@@ -123,15 +123,16 @@ def train_head(
     """Train `head` from `standing` on, yield each epoch, and load its best weights at the end.
 
     Ends early if val_loss has not decreased for `patience` epochs, if the loss is NaN or infinite
-    (TrainingFailed in the first epoch), or, at a batch boundary, if `stop()` is true. The order of
-    the images depends only on the seed and the epoch. `keep` is called after each batch, and after
+    (TrainingFailed in the first epoch), or, at a batch boundary, if `stop()` is true. An epoch has
+    one view of each image; which, and their order, depends only on the seed and the epoch. `keep` is called after each batch, and after
     each epoch once its event was yielded. `rate` is the learning rate of the recipe, which a
     schedule may lower. Where `keeps_first_epoch()` is true at the end, and no epoch is complete,
     the part of the first one is evaluated and kept.
     """
     size = choose_training_batch(batch_size)
-    done = standing.epochs_done * len(train) + standing.means.images
-    pace = Throughput(epochs * len(train), done=done)
+    images = train.images_per_epoch
+    done = standing.epochs_done * images + standing.means.images
+    pace = Throughput(epochs * images, done=done)
     best = standing.best
 
     def leaves() -> bool:
@@ -139,8 +140,7 @@ def train_head(
 
     while standing.epochs_done < epochs and standing.epochs_since_best < patience:
         epoch = standing.epoch
-        order = np.random.default_rng([seed, epoch]).permutation(len(train))
-        order = order[standing.batches * size :]
+        order = train.draw_epoch(epoch, seed)[standing.batches * size :]
         with train.of_epoch(epoch, order) as features:
             for at in range(0, len(order), size):
                 # A budget has kept the time for a first batch: without it there would be no
@@ -152,7 +152,7 @@ def train_head(
                 standing.means.add(*_train_batch(head, train, features[chosen], chosen))
                 standing.batches += 1
                 if pace.add(len(chosen)):
-                    yield _progress(pace, epochs, len(train))
+                    yield _progress(pace, epochs, images)
                 yield from keep(standing)
         if leaves() or not (checked := evaluate_head(head, valid, check_batch, leaves)):
             break

@@ -44,7 +44,11 @@ def built(asked: dict[str, Any], shape: tuple[int, ...]) -> Any:
 def learn(
     head: Any, train: Any, valid: Any, asked: dict[str, Any], tell: Callable[..., None]
 ) -> dict[str, Any]:
-    """Train until early stopping, a stop request or a NaN loss; return the best epoch."""
+    """Train until early stopping, a stop request or a NaN loss; return the best epoch.
+
+    `train` has features, labels (n, 1), and the number of the image (n,) that each is a view of;
+    `valid` has features and labels.
+    """
     best: dict[str, Any] = {"epoch": None, "logs": {}, "stopped": False, "diverged": 0}
     weights, began = None, time.time()
     for epoch in range(1, asked["epochs"] + 1):
@@ -82,11 +86,11 @@ def _epoch(
 ) -> tuple[list[float] | None, bool]:
     """Return the mean loss and accuracy of an epoch, and whether no stop was requested in it.
 
-    The means are None where it was before the first batch. The first batch is reported at once: a
+    It has one view of each image. The means are None where it was before the first batch. The first batch is reported at once: a
     budget may suffice for no more.
     """
-    images, size = len(train[1]), asked["batch_size"]
-    order = np.random.RandomState([asked["seed"], epoch]).permutation(images)
+    order, size = _draw(train[2], [asked["seed"], epoch]), asked["batch_size"]
+    images = len(order)
     weights = _weights(asked, train[1])
     sums, seen, weight, reported = np.zeros(2), 0, 0.0, 0.0 if first else time.time()
     for at in range(0, images, size):
@@ -105,6 +109,13 @@ def _epoch(
             done = (epoch - 1) * images + at + len(chosen)
             _progress(done, images, asked["epochs"], now - began, tell)
     return _means(sums, weight, seen), True
+
+
+def _draw(images: Any, seed: list[int]) -> Any:
+    """Return the positions of one view of each image, all in a random order."""
+    order = np.random.RandomState(seed).permutation(len(images))
+    _, first = np.unique(images[order], return_index=True)
+    return order[np.sort(first)]
 
 
 def _means(sums: Any, weight: float, images: int) -> list[float]:

@@ -60,6 +60,7 @@ class Worker:
             for part in ("train", "valid")
         )
         self.head = head.built(asked, train[0].shape[1:])
+        train = (*train, read["train_images"])
         tell(learnt=head.learn(self.head, train, valid, asked, tell))
 
     def save(self, asked: dict[str, Any]) -> None:

@@ -2,9 +2,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dl_magics.errors import BadSetting
-from dl_magics.training.engine.heads.examples import require_weighted_classes, weigh_classes
+from dl_magics.training.engine.heads.examples import (
+    Examples,
+    require_weighted_classes,
+    weigh_classes,
+)
 from dl_magics.training.recipe.recipe import check_settings
 
 CLASSES = ("cats", "dogs", "fish")
@@ -48,3 +54,39 @@ def test_a_weight_of_an_unknown_class_is_refused():
         "BadSetting: class_weight names 'dog', which is no class of photos.",
         "  Its classes: cats, dogs, fish. One that is not named has the weight 1.",
     ]
+
+
+def views_of(*counts):
+    """Return examples with so many views of each image, side by side."""
+    images = np.repeat(np.arange(len(counts)), counts)
+    return Examples(np.zeros((len(images), 1), np.float32), np.zeros_like(images), images=images)
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=20), st.integers(1, 9), st.integers(0, 9))
+def test_an_epoch_has_one_view_of_each_image(counts, epoch, seed):
+    examples = views_of(*counts)
+
+    drawn = examples.draw_epoch(epoch, seed)
+
+    assert sorted(examples.images[drawn]) == list(range(len(counts)))
+    assert examples.images_per_epoch == len(counts)
+    np.testing.assert_array_equal(examples.draw_epoch(epoch, seed), drawn)
+
+
+def test_each_view_is_drawn_as_often_as_the_others():
+    examples = views_of(4, 4, 2)
+
+    drawn = np.concatenate([examples.draw_epoch(epoch, 0) for epoch in range(1, 401)])
+
+    often = np.bincount(drawn, minlength=10)
+    np.testing.assert_allclose(often, [100] * 8 + [200] * 2, rtol=0.3)
+
+
+def test_without_copies_an_epoch_has_all_images_in_a_random_order():
+    alone = Examples(np.zeros((50, 1), np.float32), np.zeros(50, np.int64))
+
+    drawn = alone.draw_epoch(2, 1)
+
+    assert sorted(drawn) == list(range(50))
+    np.testing.assert_array_equal(drawn, views_of(*[1] * 50).draw_epoch(2, 1))
+    assert list(drawn) != list(alone.draw_epoch(3, 1))
