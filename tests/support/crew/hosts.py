@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -39,7 +40,8 @@ class CrewHosts:
 
     def boot(self, name: str) -> None:
         number = len(self.targets) + 1
-        id_, address = f"i-0crew{number}", f"203.0.113.{80 + number}"
+        # Other tests have crews at the same time: `workers` finds those of this one by their host.
+        id_, address = f"i-{uuid.uuid4().hex[:17]}", f"203.0.113.{80 + number}"
         public = asyncssh.read_private_key(self.key).export_public_key().decode()
         self.hosts.boot(
             HostSpec(
