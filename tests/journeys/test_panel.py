@@ -20,6 +20,7 @@ from dl_magics.store.link_outages import Outage
 from dl_magics.training.steps.budget import Budget
 from support import run_events
 from support.jupyter.panel import PANEL, STATUS, Panel
+from support.slow_epochs import FOR_EVER
 
 pytestmark = pytest.mark.browser
 
@@ -27,7 +28,7 @@ LOAD = "%load_ext dl_magics"
 UPLOAD = "%sync up data/fashion"
 QUESTION = "In practice · us-east-1, account 123456789012: gpu (t2.micro) starts, $0.0116/h"
 FEW = "%%finetune data/fashion\nweights = None\nimage_size = 32\nsample = 10\nheads = 1"
-LONG = f"{FEW}\nepochs = 5000\npatience = 5000"
+LONG = f"{FEW}\n{FOR_EVER}"
 
 
 @pytest.fixture(scope="module")

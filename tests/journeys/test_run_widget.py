@@ -9,11 +9,13 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from support.slow_epochs import FOR_EVER
+
 pytestmark = pytest.mark.browser
 
 LOAD = "%load_ext dl_magics"
 FEW = "%%finetune data/fashion\nweights = None\nimage_size = 32\nsample = 10\nheads = 1"
-LONG = f"{FEW}\nepochs = 5000\npatience = 5000"
+LONG = f"{FEW}\n{FOR_EVER}"
 SHORT = f"{FEW}\nepochs = 3"
 POINTS = ".dl-chart >> nth=0 >> polyline.dl-valid"
 

@@ -26,7 +26,7 @@ from dl_magics.runs.events import CheckpointSaved, EpochEnded, Warned
 from dl_magics.store import paths
 from dl_magics.training.engine import checkpoint
 from dl_magics.training.run import Run
-from support import tiny_keras
+from support import slow_epochs, tiny_keras
 from support.backbones import small_model
 from support.ec2_client import ONE_TRY, until
 from support.images import plant_faults, write_pets
@@ -44,7 +44,7 @@ ONE_HEAD = f"{SETTINGS}heads = 1\n"
 QUICK = f"%%finetune colours\n{ONE_HEAD}epochs = 2"
 LONG = f"%%finetune colours\n{ONE_HEAD}epochs = 100\npatience = 100"
 TIGHT_BUDGETS = [40 + each for each in range(int(os.environ.get("BUDGET_RUNS", "0")))]
-FOR_EVER = f"%%finetune colours\n{ONE_HEAD}epochs = 100_000\npatience = 100_000"
+FOR_EVER = f"%%finetune colours\n{ONE_HEAD}{slow_epochs.FOR_EVER}"
 
 
 @pytest.fixture(scope="module")
