@@ -56,7 +56,7 @@ TESTS_TMP := $(or $(IN_MEMORY),/tmp)/tests-$(firstword $(shell echo $(CURDIR) | 
 # What runs beside it is told in one piece, but its own output comes at once.
 pytest:
 	rm -rf $(TESTS_TMP) && mkdir -p -m 700 $(TESTS_TMP)
-	TMPDIR=$(TESTS_TMP) COVERAGE=1 $(BIN)/python -m pytest -p no:nbmake -n 3 --dist loadfile --no-loadscope-reorder --durations=10 >&$${LIVE:-1} 2>&1; \
+	TMPDIR=$(TESTS_TMP) COVERAGE=1 $(BIN)/python -m pytest -p no:nbmake -n 3 --dist loadfile --no-loadscope-reorder --durations=10 --basetemp=$(TESTS_TMP)/t >&$${LIVE:-1} 2>&1; \
 		code=$$?; rm -rf $(TESTS_TMP); exit $$code
 	{ $(BIN)/coverage combine --rcfile=setup.cfg --quiet && $(BIN)/coverage report --rcfile=setup.cfg; } >&$${LIVE:-1} 2>&1
 
