@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 LOAD = "%load_ext dl_magics"
 FEW = "%%finetune data/fashion\nweights = None\nimage_size = 32\nsample = 10\nheads = 1"
-LONG = f"{FEW}\n{FOR_EVER}"
+LONG = f"{FEW}\n{FOR_EVER}".replace("sample = 10", "sample = 2")
 SHORT = f"{FEW}\nepochs = 3"
 POINTS = ".dl-chart >> nth=0 >> polyline.dl-valid"
 

@@ -12,13 +12,13 @@ from dl_magics.training.engine import pipeline
 from dl_magics.training.run import Run
 from support import tiny_keras
 from support.jupyter import browser
-from support.slow_epochs import FOR_EVER
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SETTINGS = (
     "weights = None\nimage_size = 32\ndense = [8]\nheads = 1\nbatch_size = 8\n"
     "mixed_precision = False\n"
 )
+FOR_EVER = "epochs = 100_000\npatience = 100_000\n"
 # Building this head takes for ever, and no stop is asked for in between.
 STUCK = "def head(features):\n    import time\n    time.sleep(600)\n    return features\n"
 SECONDS = 120
@@ -67,7 +67,7 @@ class Kernel:
     def begin(self, settings, kind, **values):
         """Start a cell that goes on for ever, and wait until its log has an event of a kind."""
         before = self.runs()
-        sent = self.send(f"%%finetune '{self.data}'\n{SETTINGS}{settings}\n{FOR_EVER}")
+        sent = self.send(f"%%finetune '{self.data}'\n{SETTINGS}{FOR_EVER}{settings}")
         for _ in range(SECONDS * 20):
             for folder in self.runs() - before:
                 for event in log.read_events(folder):
