@@ -106,8 +106,8 @@ SETTINGS: dict[str, Setting] = {
     "augment": Setting(
         0,
         validators.whole(0, 100),
-        "augmented copies of each training image, computed once: each epoch draws one of them or the "
-        "image; for others in each epoch, define augment(image, random)",
+        "augmented copies of each training image, computed once: each epoch draws one of them or "
+        "the image; for others in each epoch, define augment(image, random)",
     ),
     "valid": Setting(
         0.2, validators.number(0, 1), "fraction kept for validation if the folder has no valid/"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -39,7 +40,7 @@ PATIENCE = 120
 
 
 class BadLuck:
-    """The sequence of failures of one seed."""
+    """The sequence of failures of one seed; the files of one that failed are kept."""
 
     def __init__(self, lab: Lab, seed: int) -> None:
         self._lab = lab
@@ -84,6 +85,7 @@ class BadLuck:
             self._client.wait()
             self._lab.mend()
             self._lab.end(self._whole)
+        shutil.rmtree(self._folder)
 
     def _judge(self) -> None:
         received, journal = self._received(), self._journal()
@@ -198,9 +200,9 @@ def play(seeds: Sequence[int]) -> dict[int, str]:
 
 
 def main(first: int, count: int, beside: int = 2) -> None:
-    os.environ["DL_MAGICS_HOME"] = tempfile.mkdtemp()
     seeds = range(first, first + count)
-    with ThreadPoolExecutor(beside) as pool:
+    with tempfile.TemporaryDirectory() as home, ThreadPoolExecutor(beside) as pool:
+        os.environ["DL_MAGICS_HOME"] = home
         wrong = [each for each in pool.map(play, [seeds[i::beside] for i in range(beside)]) if each]
     sys.exit(f"{count} sequences; wrong: {wrong}" if wrong else None)
 

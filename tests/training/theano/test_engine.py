@@ -296,6 +296,30 @@ theano.function([logits], theano.tensor.nnet.softmax(logits))
 """
 
 
+DRAW = """
+import json, sys
+sys.path.append(sys.argv[1])
+import numpy as np
+from dl_magics.training.theano.keras1 import head
+images = np.repeat(np.arange(20), 3)
+for epoch in 1, 1, 2:
+    order = head.draw_epoch(images, [42, epoch])
+    print(json.dumps([order.tolist(), images[order].tolist()]))
+"""
+
+
+def test_an_epoch_has_one_view_of_each_image(interpreter):
+    program = [interpreter.python, "-s", "-c", DRAW, str(FASHION.parents[2])]
+
+    said = subprocess.check_output(program, env=interpreter.environment())
+
+    (first, images), again, (second, _) = map(json.loads, said.splitlines())
+    assert sorted(images) == list(range(20))
+    assert again == [first, images]
+    assert first != second
+    assert {each % 3 for each in first} == {0, 1, 2}
+
+
 def test_softmax_is_compiled_once_for_all_processes(interpreter, tmp_path, monkeypatch):
     calls, compiler = tmp_path / "calls", tmp_path / "g++"
     compiler.write_text(f'#!/bin/sh\necho "$@" >>{calls}\nexec g++ "$@"\n')

@@ -124,10 +124,10 @@ def train_head(
 
     Ends early if val_loss has not decreased for `patience` epochs, if the loss is NaN or infinite
     (TrainingFailed in the first epoch), or, at a batch boundary, if `stop()` is true. An epoch has
-    one view of each image; which, and their order, depends only on the seed and the epoch. `keep` is called after each batch, and after
-    each epoch once its event was yielded. `rate` is the learning rate of the recipe, which a
-    schedule may lower. Where `keeps_first_epoch()` is true at the end, and no epoch is complete,
-    the part of the first one is evaluated and kept.
+    one view of each image; which, and their order, depends only on the seed and the epoch. `keep`
+    is called after each batch, and after each epoch once its event was yielded. `rate` is the
+    learning rate of the recipe, which a schedule may lower. Where `keeps_first_epoch()` is true at
+    the end, and no epoch is complete, the part of the first one is evaluated and kept.
     """
     size = choose_training_batch(batch_size)
     images = train.images_per_epoch

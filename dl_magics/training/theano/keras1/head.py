@@ -86,10 +86,10 @@ def _epoch(
 ) -> tuple[list[float] | None, bool]:
     """Return the mean loss and accuracy of an epoch, and whether no stop was requested in it.
 
-    It has one view of each image. The means are None where it was before the first batch. The first batch is reported at once: a
-    budget may suffice for no more.
+    It has one view of each image. The means are None where a stop was requested before its first
+    batch, which is reported at once: a budget may suffice for no more.
     """
-    order, size = _draw(train[2], [asked["seed"], epoch]), asked["batch_size"]
+    order, size = draw_epoch(train[2], [asked["seed"], epoch]), asked["batch_size"]
     images = len(order)
     weights = _weights(asked, train[1])
     sums, seen, weight, reported = np.zeros(2), 0, 0.0, 0.0 if first else time.time()
@@ -111,7 +111,7 @@ def _epoch(
     return _means(sums, weight, seen), True
 
 
-def _draw(images: Any, seed: list[int]) -> Any:
+def draw_epoch(images: Any, seed: list[int]) -> Any:
     """Return the positions of one view of each image, all in a random order."""
     order = np.random.RandomState(seed).permutation(len(images))
     _, first = np.unique(images[order], return_index=True)

@@ -60,8 +60,8 @@ class Worker:
             for part in ("train", "valid")
         )
         self.head = head.built(asked, train[0].shape[1:])
-        train = (*train, read["train_images"])
-        tell(learnt=head.learn(self.head, train, valid, asked, tell))
+        views = (*train, read["train_images"])
+        tell(learnt=head.learn(self.head, views, valid, asked, tell))
 
     def save(self, asked: dict[str, Any]) -> None:
         """Write the frozen part and the head as one model."""

@@ -92,6 +92,26 @@ def test_the_training_loss_is_the_mean_over_all_images_of_an_epoch():
     assert epoch.logs["val_loss"] == pytest.approx(truth["loss"], abs=1e-5)
 
 
+def test_an_epoch_trains_on_one_view_of_each_image():
+    given = examples(60)
+    given = Examples(given.features, given.labels, images=np.repeat(np.arange(20), 3))
+    head = new_head(given, learning_rate=1e-12)
+    batches = []
+
+    (epoch,), _, _ = learnt(
+        head,
+        given,
+        given,
+        epochs=1,
+        keep=lambda standing: batches.append(standing.means.images) or (),
+    )
+
+    drawn = given.draw_epoch(1, 42)
+    truth = by_hand(head, Examples(given.features[drawn], given.labels[drawn]))
+    assert batches == [16, 20, 0]
+    assert epoch.logs["loss"] == pytest.approx(truth["loss"], abs=1e-5)
+
+
 def test_the_losses_of_weighted_images_are_means_by_their_weights():
     plain = examples(50)
     given = Examples(plain.features, plain.labels, np.where(plain.labels, 3, 1).astype("float32"))
