@@ -48,8 +48,9 @@ check: ## all checks and tests, with what is installed
 	rm -rf build/coverage build/test-home
 	LIVE=3 $(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target pytest lint notebooks 3>&1
 
-# The tests write 2 GB in thousands of small files: in memory, where there are 10 GB for them.
-IN_MEMORY := $(shell test "$$(df --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 10000000 2>/dev/null && echo /dev/shm)
+# The tests write 2 GB in thousands of small files: in memory, where there are 10 GB for them, and programs may be started.
+IN_MEMORY := $(shell test "$$(df --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 10000000 2>/dev/null && \
+	! grep -q ' /dev/shm .*noexec' /proc/mounts && echo /dev/shm)
 # Short, as the address of a socket has 107 bytes, and of this folder alone.
 TESTS_TMP := $(or $(IN_MEMORY),/tmp)/tests-$(firstword $(shell echo $(CURDIR) | cksum))
 
@@ -149,7 +150,7 @@ environment = $(BIN)/uv venv --quiet --allow-existing --python $(or $(3),$(PYTHO
 # $(call theano,major,packages) makes an interpreter with an old Keras on Theano, as `%backend theano --setup` does.
 define theano
 	if $(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 12))'; then \
-		$(call environment,build/theano-$(1),$(2)) && \
+		$(PYTHON) -m venv build/theano-$(1) && { $(call install,build/theano-$(1)/bin/python,$(2)); } && \
 		site=$$(build/theano-$(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && \
 		cp dl_magics/training/theano/site.py $$site/dl_magics_theano.py && \
 		echo 'import dl_magics_theano' > $$site/dl_magics_theano.pth && \
