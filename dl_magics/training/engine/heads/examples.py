@@ -58,7 +58,7 @@ class Examples:
 
     @property
     def images_per_epoch(self) -> int:
-        """The number of images."""
+        """The number of images; an epoch has one view of each."""
         return len(self) if self.images is None else len(np.unique(self.images))
 
     def draw_epoch(self, epoch: int, seed: int) -> NDArray[np.int64]:
