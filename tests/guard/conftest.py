@@ -1,5 +1,4 @@
 """Modules that are covered by a test of another name.
 
 client, status: tests/magics/aws/test_guard.py
-__main__: tests/guard/test_program.py
 """
