@@ -56,7 +56,7 @@ TESTS_TMP := $(or $(IN_MEMORY),/tmp)/tests-$(firstword $(shell echo $(CURDIR) | 
 
 # What runs beside it is told in one piece, but its own output comes at once.
 pytest:
-	rm -rf $(TESTS_TMP) && mkdir -p -m 700 $(TESTS_TMP)
+	rm -rf $(TESTS_TMP) && mkdir -m 700 $(TESTS_TMP)
 	TMPDIR=$(TESTS_TMP) COVERAGE=1 $(BIN)/python -m pytest -p no:nbmake -n 3 --dist loadfile --no-loadscope-reorder --durations=10 --basetemp=$(TESTS_TMP)/t >&$${LIVE:-1} 2>&1; \
 		code=$$?; rm -rf $(TESTS_TMP); exit $$code
 	{ $(BIN)/coverage combine --rcfile=setup.cfg --quiet && $(BIN)/coverage report --rcfile=setup.cfg; } >&$${LIVE:-1} 2>&1
@@ -119,7 +119,7 @@ evening-from-wheel: build/panel build/packaging/done ## the evening, with nothin
 	cd build/from-wheel && DL_MAGICS_HOME=$(CURDIR)/build/from-wheel/home venv/bin/python notebooks/demo.py evening.ipynb
 
 clean: ## take away what make made, the virtual environment too
-	rm -rf $(VENV) build tests/widgets/js/node_modules labextension/node_modules labextension/lib
+	rm -rf $(VENV) build tests/widgets/js/node_modules labextension/node_modules labextension/lib $(TESTS_TMP)
 
 # $(call debian,package) installs a Debian package where that can be done, and says so where not.
 debian = if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
@@ -205,7 +205,7 @@ build/packages: pyproject.toml $(PANEL) | build/uv build/node
 
 # The lowest versions of what we import; of what only tests import, the newest that fits.
 build/floors/done: pyproject.toml | build/uv build/node
-	$(BIN)/uv venv --quiet --clear --python $(PYTHON) build/floors
+	$(PYTHON) -m venv --clear build/floors
 	$(BIN)/uv pip install --quiet --python build/floors --resolution lowest-direct --editable '.[lab,practice]'
 	$(BIN)/uv pip install --quiet --python build/floors 'pandas<3' hypothesis jupyter-console nbclient papermill pillow-heif pytest pytest-timeout pytest-xdist
 	@touch $@
