@@ -184,17 +184,25 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Our folder, new for each test."""
+def home(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Our folder, new for each test, and not below the folder of the test."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     own = next(homes)
     own.mkdir(mode=0o700)
     monkeypatch.setenv("HOME", str(own))
-    folder = tmp_path / "dl_magics_home"
+    folder = own / "dl_magics"
     monkeypatch.setenv("DL_MAGICS_HOME", str(folder))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def widgets_of_one_test() -> Iterator[None]:
+    """Widgets that a test made are closed: their threads would go on in the next tests."""
+    yield
+    if widgets := sys.modules.get("ipywidgets"):
+        widgets.Widget.close_all()
 
 
 @pytest.fixture

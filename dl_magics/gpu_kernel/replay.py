@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 
 from dl_magics.errors import DLMagicsError
 from dl_magics.gpu_kernel.agent_connection import AgentConnection
@@ -13,7 +14,7 @@ from dl_magics.gpu_kernel.requests.pending_requests import PendingRequests
 
 async def read_journal(
     open_at: Callable[[int], Awaitable[AgentConnection]], since: int, *, follow: bool = False
-) -> AsyncIterator[JournalEntry]:
+) -> AsyncGenerator[JournalEntry, None]:
     """Yield the present entries after `since`; with `follow`, also those that come later."""
     reading = await open_at(since)
     try:
@@ -29,7 +30,7 @@ async def read_journal(
 
 
 async def feed_request(
-    entries: AsyncIterator[JournalEntry],
+    entries: AsyncGenerator[JournalEntry, None],
     answer: PendingRequest,
     after: PendingRequest,
     hand_over: Callable[[PendingRequest, int], bool],
@@ -43,14 +44,16 @@ async def feed_request(
     requests = PendingRequests()
     requests.expect(answer, accepted_at=since or None)
     try:
-        async for entry in entries:
-            if requests.waits_for(answer.id):
-                requests.take(entry)
-            elif entry.channel == "iopub" and entry.answers == answer.id:
-                after.put({**entry.message, "channel": entry.channel})
-            if not requests.waits_for(answer.id) and hand_over(after, entry.n):
-                after.put(None)
-                return
+        # Else the link of the entries would reconnect until they are collected as garbage.
+        async with aclosing(entries):
+            async for entry in entries:
+                if requests.waits_for(answer.id):
+                    requests.take(entry)
+                elif entry.channel == "iopub" and entry.answers == answer.id:
+                    after.put({**entry.message, "channel": entry.channel})
+                if not requests.waits_for(answer.id) and hand_over(after, entry.n):
+                    after.put(None)
+                    return
     except DLMagicsError as error:
         requests.fail(error)
         after.put(error)

@@ -1,6 +1,6 @@
 """Modules that are covered by a test of another name.
 
-agent_connection, agent_transport, replay: tests/gpu_kernel/test_client.py
+agent_connection, agent_transport: tests/gpu_kernel/test_client.py
 subscribers: tests/gpu_kernel/test_client.py
 standby: tests/gpu_kernel/test_bridge.py
 deploy, journal_entry: tests/gpu_kernel/agent/test_agent.py

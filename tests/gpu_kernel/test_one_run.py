@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dl_magics.actions.aws import context
+from dl_magics.actions.gpu import notebook_kernel
 from dl_magics.actions.runs import runs
 from dl_magics.practice.hosts import environment
 from dl_magics.runs import log, remote_origin
@@ -96,6 +97,7 @@ def evening(lab, cloud, rent, tmp_path, monkeypatch):
     tiny_keras.photos(tmp_path / "colours", n=8)
     tiny_keras.photos(evening.home / "colours", n=8)
     yield evening
+    notebook_kernel.detach()
     evening.close()
 
 
