@@ -18,46 +18,50 @@ from dl_magics.training.recipe.recipe import Recipe
 Say = Callable[[str], None]
 
 
-def provide_data(data: str, kernel: NotebookKernel | None, say: Say) -> str:
-    """Return a folder with the photos of an address in S3, where the kernel is or here.
+def provide_recipe(recipe: Recipe, kernel: NotebookKernel | None, say: Say) -> Recipe:
+    """Return the recipe with a folder as its data: an address in S3 is read to where it trains.
 
-    An instance reads them with its role: no key is sent to it. Here they are read with the selected
-    profile. A folder is returned as it is. `say` gets what is read, line by line. Raises BadData,
+    An instance reads the photos with its role: no key is sent to it. Here they are read with the
+    selected profile. Of a bucket that is larger than the sample of the recipe, only what the run
+    needs is read. A folder stays as it is. `say` gets what is read, line by line. Raises BadData,
     NotAllowed, NoCredentials or another DLMagicsError where the bucket cannot be read.
     """
+    data = recipe.data
     if not address.is_address(data):
-        return data
+        return recipe
     where = kernel.host.name if kernel else "this computer"
-    listed = _call(kernel, fetch.list_photos, data)
-    photos, left = listed["photos"], listed["missing"]
-    size = f"{listed['bytes'] / 1e9:,.2f} GB"
-    known = "all are on" if not left else f"{left:,} are read to"
-    say(f"{data}: {photos:,} photos, {size}; {known} {where}")
+    settings = {"valid": recipe.valid, "sample": recipe.sample, "seed": recipe.seed}
+    listed = _call(kernel, fetch.list_photos, data, settings=settings)
+    say(_describe(data, listed, where))
     for key, why in listed["left_out"].items():
         say(f"left out: {key} ({why})")
+    needed, left = listed["needed"], listed["missing"]
     while left:
-        left = _call(kernel, fetch.read_photos, data)["missing"]
-        say(f"{data}: {photos - left:,} of {photos:,} photos are on {where}")
-    return str(listed["path"])
+        left = _call(kernel, fetch.read_photos, data, draw=listed["draw"])["missing"]
+        say(f"{data}: {needed - left:,} of {needed:,} photos are on {where}")
+    return replace(recipe, data=str(listed["path"]))
 
 
-def provide_recipe(recipe: Recipe, kernel: NotebookKernel | None, say: Say) -> Recipe:
-    """Return the recipe with a folder as its data, as `provide_data` does."""
-    return replace(recipe, data=provide_data(recipe.data, kernel, say))
+def _describe(data: str, listed: Mapping[str, Any], where: str) -> str:
+    photos, needed, left = listed["photos"], listed["needed"], listed["missing"]
+    used = "" if needed == photos else f"{needed:,} are used, "
+    known = f"all are on {where}" if not left else f"{left:,} are read to {where}"
+    return f"{data}: {photos:,} photos, {listed['bytes'] / 1e9:,.2f} GB; {used}{known}"
 
 
 def _call(
-    kernel: NotebookKernel | None, function: Callable[..., dict[str, Any]], data: str
+    kernel: NotebookKernel | None, function: Callable[..., dict[str, Any]], data: str, **more: Any
 ) -> Mapping[str, Any]:
     if not kernel:
-        return function(data, str(paths.data_folder("s3")), access=_open_access())
+        home = str(paths.data_folder("s3"))
+        return function(data, home=home, access=_open_access(), **more)
     host = kernel.host
     return blocking.wait_for(
         runner.run(
             host.resolve_target(),
             kernel.python,
             function,
-            {"data": data, "instance": host.alias if host.is_instance else ""},
+            {"data": data, "instance": host.alias if host.is_instance else "", **more},
             activate=kernel.activate,
         )
     )

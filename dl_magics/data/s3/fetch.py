@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from dl_magics.data.s3 import draws
 from dl_magics.data.s3.access import CONNECTIONS, S3Access, open_access
 from dl_magics.data.s3.address import S3Address, parse_address
 from dl_magics.data.s3.bucket import Bucket
@@ -31,20 +32,26 @@ _LEFT_FREE = 2 * 10**9
 
 
 def list_photos(
-    data: str, home: str = "", instance: str = "", access: S3Access | None = None
+    data: str,
+    home: str = "",
+    instance: str = "",
+    access: S3Access | None = None,
+    settings: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Compare the folder of an address with what its bucket lists; files that are gone are deleted.
 
-    Returns {"path", "photos", "bytes", "missing", "left_out"}: the folder, on a host as `%sync`
-    names it, below the home folder; how many photos the bucket has, how many are to be read, and
-    some of the keys that cannot be files, with the reason.
+    Returns {"path", "photos", "bytes", "needed", "missing", "draw", "left_out"}: the folder, on a
+    host as `%sync` names it, below the home folder; how many photos the bucket has, how many of
+    them a run needs, how many of these are to be read, what `read_photos` reads, and some of the
+    keys that cannot be files, with the reason.
     `home` contains the folders; "" is that of a host. On an EC2 instance `instance` is its id:
-    then its role reads the bucket.
+    then its role reads the bucket. `settings` are the `valid`, `sample` and `seed` of a run, which
+    needs all photos without a sample; None reads all of them without a look at their folders.
 
     Raises
     ------
     BadData
-        where there is no photo.
+        where there is no photo, or their folders cannot be trained on.
     DiskFull
         where the disk has too little space for what is to be read.
     """
@@ -58,16 +65,20 @@ def list_photos(
             _remove(photos_folder, name)
         index.forget_lost(photos_folder)
         photos, size = index.count()
-        missing, missing_size = index.count_missing()
-    if not photos:
-        raise _make_empty_error(address, bucket, left_out)
+        if not photos:
+            raise _make_empty_error(address, bucket, left_out)
+        private.ensure_folder(photos_folder)
+        drawn = draws.draw_photos(address, photos_folder, index, settings) if settings else ""
+        needed, _ = index.count(drawn)
+        missing, missing_size = index.count_missing(drawn)
     _require_space(address, folder, missing_size)
-    private.ensure_folder(photos_folder)
     return {
         "path": str(photos_folder if home else photos_folder.relative_to(Path.home())),
         "photos": photos,
         "bytes": size,
+        "needed": needed,
         "missing": missing,
+        "draw": drawn,
         "left_out": left_out,
     }
 
@@ -77,22 +88,24 @@ def read_photos(
     home: str = "",
     instance: str = "",
     access: S3Access | None = None,
+    draw: str = "",
     seconds: float = 10.0,
 ) -> dict[str, Any]:
     """Read photos that `list_photos` found missing, for some seconds; return {"missing": number}.
 
-    It is called until none is missing. What was read stays, however a call ends.
+    It is called with the `draw` of `list_photos` until none is missing. What was read stays,
+    however a call ends.
     """
     address = parse_address(data)
     folder = _folder(address, home)
     bucket = Bucket(address, access or open_access(instance))
     end = time.monotonic() + seconds
     with ObjectIndex.open(folder) as index, ThreadPoolExecutor(CONNECTIONS) as pool:
-        while missing := index.list_missing(_AT_ONCE):
+        while missing := index.list_missing(_AT_ONCE, draw):
             index.note_stored(pool.map(_reader(bucket, folder / address.data_name), missing))
             if time.monotonic() > end:
                 break
-        return {"missing": index.count_missing()[0]}
+        return {"missing": index.count_missing(draw)[0]}
 
 
 def _remove(folder: Path, name: str) -> None:
@@ -109,8 +122,10 @@ def _reader(bucket: Bucket, folder: Path) -> Callable[[Missing], tuple[str, str 
     def read(each: Missing) -> tuple[str, str | None, int]:
         path = folder / each.name
         path.parent.mkdir(mode=private.FOLDER_MODE, parents=True, exist_ok=True)
-        etag, size = bucket.read_object(each.key, path) or (None, 0)
-        return each.name, etag, size
+        if found := bucket.read_object(each.key, path):
+            return each.name, *found
+        path.unlink(missing_ok=True)
+        return each.name, None, 0
 
     return read
 

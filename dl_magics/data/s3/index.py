@@ -20,7 +20,9 @@ CREATE TABLE IF NOT EXISTS objects (
     name TEXT PRIMARY KEY, folded TEXT UNIQUE, key TEXT, size INTEGER, listed TEXT, stored TEXT
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS missing ON objects (name) WHERE stored IS NOT listed;
+CREATE TABLE IF NOT EXISTS drawn (draw TEXT, name TEXT, PRIMARY KEY (draw, name)) WITHOUT ROWID;
 """
+_DRAWN = "drawn JOIN objects USING (name) WHERE draw = ? AND"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,19 +110,30 @@ class ObjectIndex:
         with self._connection:
             self._connection.execute("DELETE FROM objects WHERE listed IS NULL")
 
-    def count(self) -> tuple[int, int]:
-        """Return the number of objects, and their bytes."""
-        return self._sum("1")
+    def list_names(self, *, never_stored: bool = False) -> Iterator[str]:
+        """Yield the names of all objects, or of those without a file."""
+        where = "WHERE stored IS NULL" if never_stored else ""
+        return (name for (name,) in self._connection.execute(f"SELECT name FROM objects {where}"))
 
-    def count_missing(self) -> tuple[int, int]:
+    def replace_draw(self, draw: str, names: Iterable[str]) -> None:
+        """Take the names that a draw of the objects has now; runs at once may have other draws."""
+        with self._connection:
+            self._connection.execute("DELETE FROM drawn WHERE draw = ?", (draw,))
+            self._connection.executemany(
+                "INSERT INTO drawn VALUES (?, ?)", ((draw, name) for name in names)
+            )
+
+    def count(self, draw: str = "") -> tuple[int, int]:
+        """Return the number of objects, and their bytes; of a draw, if one is named."""
+        return self._sum("1", draw)
+
+    def count_missing(self, draw: str = "") -> tuple[int, int]:
         """Return the number of objects that are still to be read, and their bytes."""
-        return self._sum("stored IS NOT listed")
+        return self._sum("stored IS NOT listed", draw)
 
-    def list_missing(self, most: int) -> Sequence[Missing]:
+    def list_missing(self, most: int, draw: str = "") -> Sequence[Missing]:
         """Return the first objects that are still to be read."""
-        rows = self._connection.execute(
-            "SELECT name, key, size FROM objects WHERE stored IS NOT listed LIMIT ?", (most,)
-        )
+        rows = self._select("name, key, size", "stored IS NOT listed LIMIT ?", draw, most)
         return [Missing(*row) for row in rows]
 
     def note_stored(self, stored: Iterable[tuple[str, str | None, int]]) -> None:
@@ -153,10 +166,14 @@ class ObjectIndex:
         with self._connection:
             self._connection.executemany("UPDATE objects SET stored = NULL WHERE name = ?", lost)
 
-    def _sum(self, condition: str) -> tuple[int, int]:
-        query = f"SELECT COUNT(*), COALESCE(SUM(size), 0) FROM objects WHERE {condition}"
-        number, size = self._connection.execute(query).fetchone()
+    def _sum(self, condition: str, draw: str) -> tuple[int, int]:
+        ((number, size),) = self._select("COUNT(*), COALESCE(SUM(size), 0)", condition, draw)
         return int(number), int(size)
+
+    def _select(self, columns: str, condition: str, draw: str, *values: object) -> sqlite3.Cursor:
+        source, first = (_DRAWN, (draw,)) if draw else ("objects WHERE", ())
+        query = f"SELECT {columns} FROM {source} {condition}"
+        return self._connection.execute(query, (*first, *values))
 
 
 def _fold(name: str) -> str:

@@ -8,6 +8,7 @@ from dl_magics.actions.data import buckets
 from dl_magics.data import folders
 from dl_magics.errors import BadData
 from dl_magics.store import paths
+from dl_magics.training import phases
 from dl_magics.training.explain import write_script
 from support import tiny_keras
 from support.s3.service import serve_s3
@@ -16,7 +17,7 @@ from support.s3.service import serve_s3
 @pytest.fixture
 def address(tmp_path, monkeypatch):
     """A bucket with photos of two classes, as boto3 finds it."""
-    photos = tiny_keras.photos(tmp_path / "photos", n=3)
+    photos = tiny_keras.photos(tmp_path / "photos", n=4)
     with serve_s3() as s3:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -40,25 +41,40 @@ def test_photos_of_a_bucket_are_a_folder_that_a_run_trains_on(address):
 
     assert Path(recipe.data).is_relative_to(paths.data_folder("s3"))
     assert folders.find_images(recipe.data, valid=0.3).counts() == {
-        "train": {"blue": 2, "red": 2},
+        "train": {"blue": 3, "red": 3},
         "valid": {"blue": 1, "red": 1},
     }
-    assert said[0] == f"{address}: 6 photos, 0.00 GB; 6 are read to this computer"
+    assert said[0] == f"{address}: 8 photos, 0.00 GB; 8 are read to this computer"
     assert said[1].startswith("left out: 2026/../evil.png (")
-    assert said[-1] == f"{address}: 6 of 6 photos are on this computer"
+    assert said[-1] == f"{address}: 8 of 8 photos are on this computer"
 
 
 def test_a_second_run_says_that_nothing_is_read(address):
-    buckets.provide_data(address, None, lambda _: None)
+    buckets.provide_recipe(tiny_keras.recipe(address), None, lambda _: None)
     said = []
 
-    buckets.provide_data(address, None, said.append)
+    buckets.provide_recipe(tiny_keras.recipe(address), None, said.append)
 
-    assert said[0] == f"{address}: 6 photos, 0.00 GB; all are on this computer"
+    assert said[0] == f"{address}: 8 photos, 0.00 GB; all are on this computer"
+
+
+def test_photos_that_a_sample_leaves_out_are_not_read(address):
+    said = []
+
+    recipe = buckets.provide_recipe(tiny_keras.recipe(address, sample=2), None, said.append)
+
+    assert said[0] == f"{address}: 8 photos, 0.00 GB; 6 are used, 6 are read to this computer"
+    assert said[-1] == f"{address}: 6 of 6 photos are on this computer"
+    assert phases.find_images(recipe).counts() == {
+        "train": {"blue": 2, "red": 2},
+        "valid": {"blue": 1, "red": 1},
+    }
 
 
 def test_a_folder_is_left_as_it_is():
-    assert buckets.provide_data("data/pets", None, pytest.fail) == "data/pets"
+    recipe = tiny_keras.recipe("data/pets")
+
+    assert buckets.provide_recipe(recipe, None, pytest.fail) is recipe
 
 
 def test_a_script_needs_a_folder_and_says_how_to_copy_the_bucket():
