@@ -21,6 +21,15 @@ def limit_lines(find_columns: Callable[[], int] = int) -> None:
     _find_columns = find_columns
 
 
+def wrap_html(html: str, style: str = "") -> str:
+    """Return HTML as the output of a cell, in which `$` is a dollar.
+
+    Jupyter and exported notebooks would show what is between two prices as a formula.
+    """
+    styled = f' style="{style}"' if style else ""
+    return f'<div class="mathjax_ignore tex2jax_ignore"{styled}>{html}</div>'
+
+
 def wrap_line(line: str) -> str:
     """Return a line broken between words, with its indent, where what shows it breaks words."""
     columns = _find_columns()

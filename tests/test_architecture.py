@@ -274,6 +274,24 @@ def test_no_script_or_style_has_more_than_250_lines():
     fail_on({name: count for name, count in lines.items() if count > MAX_LINES})
 
 
+def test_the_html_of_each_value_passes_through_what_keeps_its_dollars():
+    kept = {"wrap_html", "format_html", "render_html"}
+    found = {
+        module.name: {_name_called(each) for each in ast.walk(node) if isinstance(each, ast.Call)}
+        for module in modules()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.FunctionDef) and node.name == "_repr_html_"
+    }
+
+    assert len(found) > 20
+    fail_on({name: called for name, called in found.items() if not called & kept})
+
+
+def _name_called(call: ast.Call) -> str:
+    function = call.func
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
 def test_no_more_than_two_modules_share_a_function_name_of_one_word():
     found = defaultdict(list)
     for module in modules():

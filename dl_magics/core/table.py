@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from html import escape
 from itertools import zip_longest
 
+from dl_magics.text import wrap_html
+
 # A number with its unit, or a date, stays on one line.
 _SHORT, _NO_BREAK = 16, "; white-space: nowrap"
 _GAP = "  "
@@ -38,7 +40,7 @@ def format_html(title: str, heads: Sequence[str], rows: Rows) -> str:
     head = _cells("th", heads)
     body = "".join(f"<tr>{_cells('td', row)}</tr>" for row in rows)
     table = f"<table><tr>{head}</tr>{body}</table>" if rows else ""
-    return f'<div style="overflow-x: auto"><p>{escape_text(title)}</p>{table}</div>'
+    return wrap_html(f"<p>{escape_text(title)}</p>{table}", "overflow-x: auto")
 
 
 def escape_text(text: str) -> str:

@@ -16,6 +16,7 @@ from jupyter_core.paths import jupyter_runtime_dir
 from dl_magics.actions.aws import access
 from dl_magics.actions.aws.context import Context
 from dl_magics.core.instance import Instance
+from dl_magics.text import wrap_html
 
 _SECONDS = 5.0
 
@@ -34,7 +35,7 @@ class Terminal:
     def _repr_html_(self) -> str:
         # JupyterLab runs the command that a clicked element names: CommandLinker in its docs.
         which = escape(json.dumps({"name": self.name}))
-        return (
+        return wrap_html(
             f'<button class="jp-mod-styled jp-mod-accept" data-commandlinker-command='
             f'"terminal:open" data-commandlinker-args="{which}">Terminal on {escape(self.label)}'
             f"</button><p>Anywhere else: <code>{escape(self.command)}</code></p>"

@@ -14,7 +14,7 @@ from typing import Any
 
 from dl_magics.runs.field_rules import BALANCED_ACCURACY, METRICS, Phase
 from dl_magics.runs.state import RunState
-from dl_magics.text import escape_controls
+from dl_magics.text import escape_controls, wrap_html
 
 # Readable on a white and on a black background; near those of dl_magics/widgets/browser/base.css.
 _TRAIN, _VALID, _INK = "#6b7f99", "#d4620a", "#808080"
@@ -165,7 +165,7 @@ def render_html(state: RunState, picture: bytes) -> str:
     parts += [f"<p>⚠ {_text(each['text'])} {_text(each['fix'])}</p>" for each in state.warnings]
     if state.error:
         parts.append(f"<p>{_text(state.error)}<br>{_text(state.fix)}</p>")
-    return "\n".join(parts)
+    return wrap_html("\n".join(parts))
 
 
 def draw_curves(state: RunState) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any
 
 from dl_magics.core.bar import format_bar
 from dl_magics.sync.names import printable
+from dl_magics.text import wrap_html
 
 _SECONDS_BETWEEN = 0.25
 _SHOWN = 12
@@ -63,7 +64,7 @@ class SyncProgress:
         return "\n".join(self._lines())
 
     def _repr_html_(self) -> str:
-        return f"<div>{'<br>'.join(map(escape, self._lines()))}</div>"
+        return wrap_html("<br>".join(map(escape, self._lines())))
 
 
 class ProgressMeter:

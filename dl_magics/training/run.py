@@ -14,7 +14,7 @@ from dl_magics.runs import remote_origin
 from dl_magics.runs.evaluation import Evaluation
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.state import RunState
-from dl_magics.text import escape_controls
+from dl_magics.text import escape_controls, wrap_html
 from dl_magics.training import model_archive
 from dl_magics.training.backbones import own
 from dl_magics.training.engine.pipeline import MODEL
@@ -232,7 +232,7 @@ class Run:
         return escape_controls(f"Run {self.name} · {self.status}\n{self.path}", keep="\n")
 
     def _repr_html_(self) -> str:
-        return (
+        return wrap_html(
             f"<p>Run <b>{escape(self.name)}</b>: {escape(self.status)} · {self._offer()}<br>"
             f"<small>{escape(str(self.path))}</small></p>"
         )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import time
+from importlib.resources import files
 
 import pytest
 
@@ -17,6 +18,29 @@ def test_a_script_needs_nothing_beside_it(name):
     assert not re.search(r"^import ", script, re.MULTILINE)
     assert script.count("export default") == 1
     assert "--dl-accent" in load_style(f"{name}.css")
+
+
+@pytest.mark.parametrize(
+    ("sheet", "root"),
+    [
+        ("cleaner", ".dl-cleaner"),
+        ("confusion", ".dl-confusion"),
+        ("instances", ".dl-instances"),
+        ("keras_settings", ".dl-keras"),
+        ("run", ".dl-run"),
+    ],
+)
+def test_a_style_changes_no_other_widget_of_the_page(sheet, root):
+    text = (files("dl_magics.widgets") / "browser" / f"{sheet}.css").read_text("utf-8")
+    without_comments = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+
+    rules = re.findall(r"([^{}]+)\{", without_comments)
+    selectors = [
+        each.strip() for rule in rules if not rule.strip().startswith("@") for each in rule.split(",")
+    ]
+
+    assert len(selectors) > 5
+    assert [each for each in selectors if not re.match(rf"{re.escape(root)}\b", each)] == []
 
 
 def test_a_widget_gives_signs_of_life_until_it_is_closed(monkeypatch):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dl_magics.actions.data import gallery
 from dl_magics.core.table import escape_text
 from dl_magics.data.quality.findings import KINDS, Finding, Findings
-from dl_magics.text import escape_controls
+from dl_magics.text import escape_controls, wrap_html
 
 _MOST_CLASSES = 8
 # The items of these name a class or a folder, or two files of which only a person can choose.
@@ -89,10 +89,10 @@ class DataReport:
             f'<p style="margin: 4px 0">{escape_text(escape_controls(line))}</p>'
             for line in self._advice()
         )
-        return (
-            f'<div style="max-width: 100%; overflow-x: auto">'
+        return wrap_html(
             f'<p style="margin: 4px 0"><b>{escape_text(escape_controls(self.summary))}</b><br>'
-            f'<span style="opacity: 0.75">{counts}</span></p>{found}{advice}</div>'
+            f'<span style="opacity: 0.75">{counts}</span></p>{found}{advice}',
+            "max-width: 100%; overflow-x: auto",
         )
 
 

@@ -22,6 +22,7 @@ from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
 from dl_magics.errors import CommandFailed, NoAnswer
 from dl_magics.ssh import blocking, port_forward
 from dl_magics.store import atomic, lock, paths
+from dl_magics.text import wrap_html
 
 _SECONDS = 60.0
 _FORBIDDEN = 403
@@ -66,7 +67,7 @@ class OpenedJupyter:
         return f"Jupyter on {self.name}: {self.url} — open {self.file} in your browser to log in"
 
     def _repr_html_(self) -> str:
-        return (
+        return wrap_html(
             f"<p>Jupyter on {escape(self.name)}: {escape(self.url)} — open "
             f"<code>{escape(str(self.file))}</code> in your browser to log in</p>"
         )

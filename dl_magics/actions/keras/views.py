@@ -41,7 +41,7 @@ class View(ABC):
     def _repr_html_(self) -> str:
         shown = self.parts()
         lines = "".join(table.format_html(line, (), ()) for line in shown.below)
-        return f"<div>{table.format_html(shown.title, shown.heads, shown.rows)}{lines}</div>"
+        return table.format_html(shown.title, shown.heads, shown.rows) + lines
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,7 +8,7 @@ from functools import cached_property
 from dl_magics.actions.results.gallery import QUIET, quote_text
 from dl_magics.core import table
 from dl_magics.runs.evaluation import ClassResult, Evaluation
-from dl_magics.text import escape_controls
+from dl_magics.text import escape_controls, wrap_html
 
 _MOST_LINES, _MOST_CELLS = 12, 1000
 _SIDE, _LEAST_CELL = 480, 2.0
@@ -65,9 +65,9 @@ class ClassOverview:
     def _repr_html_(self) -> str:
         rows = [[escape_controls(cell) for cell in row] for row in self.rows]
         listed = table.format_html("", _HEADS, rows)
-        return (
-            f"<div>{self._draw_map()}<details><summary>{_EACH}</summary>"
-            f'<div style="max-height: 26em; overflow: auto">{listed}</div></details></div>'
+        return wrap_html(
+            f"{self._draw_map()}<details><summary>{_EACH}</summary>"
+            f'<div style="max-height: 26em; overflow: auto">{listed}</div></details>'
         )
 
     def _draw_map(self) -> str:

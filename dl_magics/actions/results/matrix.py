@@ -10,7 +10,7 @@ from dl_magics.actions.results.gallery import QUIET, quote_text
 from dl_magics.actions.results.many_classes import ClassOverview, choose_classes
 from dl_magics.core import table
 from dl_magics.runs.evaluation import ClassResult, Evaluation
-from dl_magics.text import escape_controls
+from dl_magics.text import escape_controls, wrap_html
 
 MOST_CLASSES = 20
 _MOST_IN_TEXT, _WIDEST_TEXT = 10, 100
@@ -145,12 +145,13 @@ class ConfusionMatrix:
             )
         )
         notes = "".join(f"<br>{quote_text(note)}" for note in self.notes)
-        return (
-            f'<div style="overflow-x: auto"><p><b>{quote_text(self.title)}</b></p>'
+        return wrap_html(
+            f"<p><b>{quote_text(self.title)}</b></p>"
             f'<table style="border-collapse: collapse"><thead><tr><td></td>{heads}</tr></thead>'
             f"<tbody>{body}</tbody></table>"
             f'<p style="{QUIET}">Rows: the label of the images. Columns: what was predicted.'
-            f"{notes}</p></div>"
+            f"{notes}</p>",
+            "overflow-x: auto",
         )
 
 

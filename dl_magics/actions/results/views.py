@@ -9,7 +9,7 @@ from dl_magics.actions.results.evaluating import Evaluated
 from dl_magics.actions.results.gallery import QUIET, Shown, draw_gallery, quote_text
 from dl_magics.core import table
 from dl_magics.runs.evaluation import Evaluation, PhotoPrediction
-from dl_magics.text import escape_controls
+from dl_magics.text import escape_controls, wrap_html
 from dl_magics.training.evaluation.requests import GRAD_CAM, OCCLUSION
 
 _MOST_ROWS = 40
@@ -103,10 +103,10 @@ class TopLosses:
             for each in self.photos
         ]
         looked = _LOOKED.get(self.evaluated.method, "")
-        return (
-            f"<div><p><b>{quote_text(self._title())}</b></p>"
+        return wrap_html(
+            f"<p><b>{quote_text(self._title())}</b></p>"
             f'<p style="{QUIET}">The images that surprised the model most.{looked}</p>'
-            f"{draw_gallery(shown)}</div>"
+            f"{draw_gallery(shown)}"
         )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from dl_magics.core import table
 from dl_magics.errors import BadSetting
 from dl_magics.magics.help.groups import HelpGroup
+from dl_magics.text import wrap_html
 
 _FEW = 3
 _NEXT = "%NAME? shows all of the help of a magic · %dl_help WORD searches names and descriptions"
@@ -68,7 +69,7 @@ class Overview:
             + "</div>"
             for group, magics in self._groups()
         )
-        return f'<div style="{_PAGE}">{groups}</div><small>{escape(_NEXT)}</small>'
+        return wrap_html(f'<div style="{_PAGE}">{groups}</div><small>{escape(_NEXT)}</small>')
 
     def _groups(self) -> Iterator[tuple[HelpGroup, list[MagicHelp]]]:
         for group in HelpGroup:

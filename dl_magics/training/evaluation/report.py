@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dl_magics.errors import DLMagicsError
 from dl_magics.runs.report import examples, page
-from dl_magics.text import escape_controls
+from dl_magics.text import escape_controls, wrap_html
 from dl_magics.training.evaluation import final
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ class Report:
 
     def _repr_html_(self) -> str:
         note = f"<br>{escape(self.note)}" if self.note else ""
-        return f"<p>Report: <code>{escape(escape_controls(str(self.path)))}</code>{note}</p>"
+        path = escape(escape_controls(str(self.path)))
+        return wrap_html(f"<p>Report: <code>{path}</code>{note}</p>")
 
 
 def write_report(run: Run) -> Report:

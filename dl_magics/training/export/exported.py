@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from dl_magics.text import escape_controls
+from dl_magics.text import escape_controls, wrap_html
 from dl_magics.training.export import formats
 
 
@@ -52,4 +52,5 @@ class Exported:
 
     def _repr_html_(self) -> str:
         lines = "<br>".join(map(escape, self._lines()))
-        return f'<p>{lines}</p><pre style="white-space: pre-wrap">{escape(self.code)}</pre>'
+        code = f'<pre style="white-space: pre-wrap">{escape(self.code)}</pre>'
+        return wrap_html(f"<p>{lines}</p>{code}")

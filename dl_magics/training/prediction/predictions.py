@@ -15,7 +15,7 @@ from typing import Any
 
 from dl_magics.data import images, walk
 from dl_magics.errors import NotInstalled
-from dl_magics.text import escape_controls
+from dl_magics.text import escape_controls, wrap_html
 
 MOST_ROWS = 20
 _MOST_CLASSES = 5
@@ -171,7 +171,7 @@ class Predictions(list[Prediction]):
             )
             count = f"{len(self.skipped):,} files skipped"
             parts.append(f"<details><summary>{count}</summary><ul>{each}</ul></details>")
-        return f'<div style="overflow-x: auto">{"".join(parts)}</div>'
+        return wrap_html("".join(parts), "overflow-x: auto")
 
     def _draw(self, path: PurePath) -> str:
         """Return a small picture of a file as HTML; "" if it cannot be read any more."""

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
 
+from dl_magics.text import wrap_html
+
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 560, 240, 48, 36, 12
 # Blue and orange that can be told apart, and read on white and on black.
 _CURVE, _MARK = "#3987e5", "#d9822b"
@@ -65,7 +67,7 @@ class RateCurve:
     def _repr_html_(self) -> str:
         first, *rest = map(escape, self.lines)
         text = "<br>".join(rest)
-        return f"<div><p><b>{first}</b></p>{self.draw()}<p><small>{text}</small></p></div>"
+        return wrap_html(f"<p><b>{first}</b></p>{self.draw()}<p><small>{text}</small></p>")
 
     def draw(self) -> str:
         """Return the curve as SVG: its text has the colour of the page, in both themes."""

@@ -17,7 +17,7 @@ from dl_magics.actions.results.bias.shortcuts import (
 )
 from dl_magics.core import table
 from dl_magics.runs.evaluation import Evaluation
-from dl_magics.text import escape_controls
+from dl_magics.text import escape_controls, wrap_html
 
 _HEADS = ("", "right", "images", "accuracy", "95 % interval", "")
 _MOST_ROWS = 30
@@ -105,7 +105,7 @@ class BiasReport:
             if network
             else ""
         )
-        return (
+        return wrap_html(
             f"<p><b>{_escape(self._title())}</b></p><ul>{found}</ul>{tables}"
             f"<p>{self._calibration_line()}</p>{draw_reliability(self.calibration)}{before}"
             f"<p><small>{_LIMITS}</small></p>"

@@ -10,7 +10,7 @@ from dl_magics.actions.runs.comparison.side import Side
 from dl_magics.core import table
 from dl_magics.runs.report import chart
 from dl_magics.runs.report.chart import Line
-from dl_magics.text import escape_controls
+from dl_magics.text import escape_controls, wrap_html
 
 _CURVES = ("val_loss", "val_accuracy")
 _QUIET = "opacity: 0.8"
@@ -65,7 +65,7 @@ class Comparison:
             if self.equal
             else ""
         )
-        return (
+        return wrap_html(
             '<div role="region" aria-label="Comparison of runs" style="max-width: 100%">'
             f'<div style="display: flex; flex-wrap: wrap; gap: 4px 20px">{curves}</div>'
             f"{verdicts}{self._draw_table()}{equal}</div>"
