@@ -36,7 +36,10 @@ def test_a_style_changes_no_other_widget_of_the_page(sheet, root):
 
     rules = re.findall(r"([^{}]+)\{", without_comments)
     selectors = [
-        each.strip() for rule in rules if not rule.strip().startswith("@") for each in rule.split(",")
+        each.strip()
+        for rule in rules
+        if not rule.strip().startswith("@")
+        for each in rule.split(",")
     ]
 
     assert len(selectors) > 5
