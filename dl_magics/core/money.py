@@ -46,12 +46,14 @@ def cost(dollars_per_hour: float | None, seconds: float) -> float | None:
 
 
 def format_duration(seconds: float) -> str:
-    """Return `41 min`, `2 h 05 min` or `12 s`."""
+    """Return `41 min`, `2 h`, `2 h 05 min` or `12 s`."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"
     hours, minutes = divmod(whole // 60, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+    if not hours:
+        return f"{minutes} min"
+    return f"{hours} h {minutes:02} min" if minutes else f"{hours} h"
 
 
 @dataclass(frozen=True, slots=True)

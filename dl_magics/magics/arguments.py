@@ -6,18 +6,24 @@ argparse takes a third of what `%load_ext dl_magics` may cost, mostly to format 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from argparse import Namespace
 from collections.abc import Callable
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, TypeVar
 
 from IPython.core import magic_arguments as ipython_arguments
 from IPython.core.error import UsageError
 
+from dl_magics.errors import BadSetting
+
 __all__ = ["RUN", "argument", "magic_arguments", "parse_argstring", "strip_comment"]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
+_LONGEST_USAGE = 160
+_OPTION = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
 
 argument = ipython_arguments.argument
 RUN = argument(
@@ -38,7 +44,7 @@ class LazyParser:
     def parse_argstring(self, line: str) -> Namespace:
         """Parse the line of the magic as a shell splits it: quotes and backslashes are removed.
 
-        A comment after ` #` is left out. Raises UsageError for an invalid line.
+        A comment after ` #` is left out. Raises BadSetting for an invalid line.
         """
         words = shlex.shlex(strip_comment(line), posix=True, punctuation_chars="")
         words.whitespace_split, words.commenters = True, ""
@@ -46,12 +52,25 @@ class LazyParser:
             words.escape = ""  # a backslash is part of a path
         try:
             given = list(words)
-            if given in (["--help"], ["-h"]):
-                raise UsageError(f"%{self._magic.__name__}? shows the help of this magic.")
             parsed: Namespace = self._parser.parse_args(given)
         except ValueError as error:
-            raise UsageError(f"{str(error).lower()} in: {line}") from error
+            raise self._refuse(f"{str(error).lower()} in: {line}", []) from error
+        except UsageError as error:
+            raise self._refuse(str(error), given) from error
         return parsed
+
+    def _refuse(self, problem: str, given: list[str]) -> BadSetting:
+        name, usage = self._magic.__name__, " ".join(self._parser.format_usage().split()[1:])
+        shows = f"%{name}? shows its help."
+        if given in (["--help"], ["-h"]):
+            return BadSetting(f"%{name} {given[0]}: magics have no such option.", fix=shows)
+        options = _OPTION.findall(self._parser.format_help())
+        typed = [word.partition("=")[0] for word in given if word.startswith("-")]
+        unknown = [word for word in typed if word not in options]
+        near = [found for word in unknown for found in get_close_matches(word, options, n=1)]
+        nearest = f"Nearest: {near[0]}. " if near else ""
+        takes = f"{usage} · " if len(usage) <= _LONGEST_USAGE else ""
+        return BadSetting(f"%{name}: {problem}.", fix=f"{nearest}{takes}{shows}")
 
     def format_help(self) -> str:
         """Return what `%magic?` shows: usage, docstring, options."""

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from IPython.core import magic_arguments as ipython_arguments
-from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
 
+from dl_magics.errors import BadSetting
 from dl_magics.magics.arguments import (
     argument,
     magic_arguments,
@@ -15,6 +15,7 @@ from dl_magics.magics.arguments import (
     strip_comment,
 )
 
+USAGE = "%greet [--times TIMES] name · %greet? shows its help."
 README = Path(__file__).parents[2] / "README.md"
 
 
@@ -67,9 +68,33 @@ def test_the_first_call_builds_the_parser_and_the_next_ones_use_it(greet, built)
     assert built == ["greet"]
 
 
-def test_an_unknown_option_is_a_usage_error(greet):
-    with pytest.raises(UsageError, match="--loud"):
-        greet("Ada --loud")
+@pytest.mark.parametrize(
+    ("line", "happened", "fix"),
+    [
+        ("Ada --loud", "unrecognized arguments: --loud.", USAGE),
+        ("Ada --tiems 2", "unrecognized arguments: --tiems 2.", f"Nearest: --times. {USAGE}"),
+        ("Ada --times", "argument --times: expected one argument.", USAGE),
+        ("Ada --times=many", "argument --times: invalid int value: 'many'.", USAGE),
+        ("", "the following arguments are required: name.", USAGE),
+        ("Ada Grace", "unrecognized arguments: Grace.", USAGE),
+        ("Ada's", "no closing quotation in: Ada's.", USAGE),
+    ],
+)
+def test_what_a_magic_does_not_take_is_refused_with_what_it_takes(greet, line, happened, fix):
+    with pytest.raises(BadSetting) as refused:
+        greet(line)
+
+    assert str(refused.value) == f"%greet: {happened}"
+    assert refused.value.fix == fix
+
+
+def test_a_magic_with_many_options_names_its_help(shell):
+    shell.run_line_magic("load_ext", "dl_magics")
+
+    with pytest.raises(BadSetting) as refused:
+        shell.run_line_magic("aws_launch", "t2.micro --nmae gpu")
+
+    assert refused.value.fix == "Nearest: --name. %aws_launch? shows its help."
 
 
 def test_the_help_shows_usage_docstring_and_options(shell, greet):
@@ -109,8 +134,10 @@ def test_a_magic_is_called_with_a_comment(greet):
 
 
 def test_the_help_is_named_where_it_is_asked_for_as_in_a_terminal(greet):
-    with pytest.raises(UsageError, match=r"%greet\? shows the help"):
+    with pytest.raises(BadSetting, match="magics have no such option") as refused:
         greet("--help")
+
+    assert refused.value.fix == "%greet? shows its help."
 
 
 def test_every_line_of_the_readme_is_understood(shell):

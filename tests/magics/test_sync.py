@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import pytest
-from IPython.core.error import UsageError
 
 from dl_magics import errors
 from dl_magics.actions.gpu import sync
@@ -71,7 +70,7 @@ def test_names_are_quoted_as_in_a_shell(there, run):
     assert (there / "it's").read_text() == "x"
     assert (there / "bad\udcff.bin").read_text() == "x"
     assert r"gpu:bad\xff.bin: 1 files" in repr(sent)
-    with pytest.raises(UsageError, match="no closing quotation in: up it's"):
+    with pytest.raises(errors.BadSetting, match="no closing quotation in: up it's"):
         run("%sync up it's")
 
 

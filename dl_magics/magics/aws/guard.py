@@ -47,9 +47,12 @@ class GuardMagics(Magics):
         if args.explain:
             return _explain_timeout(args.timeout, args.name)
         if args.timeout is None:
-            return Notice(f"Idle timeout: {limits.read_idle_timeout()}")
+            return Notice(f"Idle timeout: {limits.describe_idle_timeout()}")
         limits.store_idle_timeout(args.timeout)
-        stored = f"Idle timeout of instances that are launched from now on: {args.timeout}."
+        stored = (
+            f"Idle timeout of instances that are launched from now on: "
+            f"{limits.describe_idle_timeout()}."
+        )
         current = context.load()
         if not (args.name or current.selected_id):
             return Notice(stored)

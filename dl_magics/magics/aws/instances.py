@@ -5,9 +5,9 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
 
+from dl_magics.errors import BadSetting
 from dl_magics.magics import prompts
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.aws.options import EXPLAIN, NAME, YES
@@ -215,6 +215,8 @@ def _split(line: str) -> tuple[str, str]:
     while count < len(words) and words[count].startswith("-"):
         count += 2 if words[count] in ("-n", "--name") else 1
     if count > len(words):
-        raise UsageError(f"%aws_ssh: {words[-1]} needs a name")
+        raise BadSetting(
+            f"%aws_ssh: {words[-1]} needs a name.", fix="%aws_ssh --name gpu nvidia-smi"
+        )
     rest = line.split(maxsplit=count) if count else [line]
     return " ".join(words[:count]), rest[count] if len(rest) > count else ""

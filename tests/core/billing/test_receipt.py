@@ -61,4 +61,4 @@ def test_a_receipt_says_what_was_not_seen():
 
     receipt = make_receipt(add_view(add_view((), running()), later), later)
 
-    assert "may have run 1 h 00 min longer, for at most $0.53 more" in str(receipt)
+    assert "may have run 1 h longer, for at most $0.53 more" in str(receipt)

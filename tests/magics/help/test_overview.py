@@ -49,7 +49,7 @@ def parse_finetune(line, body):
 
 
 def parse_example(example, magic):
-    """Parse an example by the parser of its magic; raises UsageError or BadSetting."""
+    """Parse an example by the parser of its magic; raises BadSetting."""
     first, _, body = example.partition("\n")
     line = re.sub(r"^(\w+ = )?%%?\w+ ?", "", first)
     if magic.__name__ == "finetune":

@@ -6,7 +6,6 @@ import shutil
 
 import pytest
 from IPython.core.completer import CompletionContext
-from IPython.core.error import UsageError
 
 from dl_magics import errors
 from dl_magics.magics.complete import complete_results
@@ -84,7 +83,7 @@ def test_images_that_are_gone_are_asked_for(magic, evaluated, line):
 
 
 def test_wrong_arguments_are_refused(magic, evaluated):
-    with pytest.raises(UsageError, match="invalid choice: 'all'"):
+    with pytest.raises(errors.BadSetting, match="invalid choice: 'all'"):
         magic("%confusion --split all")
     for count in (0, 61):
         with pytest.raises(errors.BadSetting, match=f"shows 1 to 60 images, not {count}"):

@@ -46,7 +46,7 @@ def test_a_stop_has_its_receipt_until_the_instance_cost_nothing_more(published):
     )
 
     assert (notice["kind"], notice["instance"]) == ("instance-stopped", "i-0123abcd")
-    assert notice["message"].startswith("gpu: 1 h 00 min, $0.62; instance $0.60")
+    assert notice["message"].startswith("gpu: 1 h, $0.62; instance $0.60")
 
 
 @pytest.mark.parametrize(

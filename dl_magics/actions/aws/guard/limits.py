@@ -111,6 +111,14 @@ def read_idle_timeout() -> str:
     return state.read().idle_timeout or DEFAULT_IDLE
 
 
+def describe_idle_timeout() -> str:
+    """Return it as text: `45 minutes`, `off` or `scaled`."""
+    typed = read_idle_timeout()
+    if typed in (SCALED, "off"):
+        return typed
+    return _minutes(duration.to_seconds(typed))
+
+
 def store_idle_timeout(value: str) -> None:
     """Store the idle timeout, after checking it."""
     parse_idle(value, None, name="%idle_timeout")
@@ -118,6 +126,8 @@ def store_idle_timeout(value: str) -> None:
 
 
 def _minutes(seconds: float) -> str:
+    if seconds % 60:
+        return f"{seconds:.0f} seconds"
     minutes = seconds / 60
     if minutes >= 120 and minutes % 60 == 0:
         return f"{minutes / 60:.0f} hours"

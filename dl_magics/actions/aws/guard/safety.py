@@ -11,6 +11,7 @@ from dl_magics.actions.aws.guard import alarm, control, overdue, watch
 from dl_magics.actions.aws.guard.control import GuardChange
 from dl_magics.aws.monitoring import cloudwatch
 from dl_magics.aws.monitoring.cloudwatch import StopAlarm
+from dl_magics.core import money
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError
 from dl_magics.guard.status import GuardStatus
@@ -151,4 +152,4 @@ def _check_server(instance: Instance) -> CheckLine:
 def _words(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    return money.format_duration(60 * round(seconds / 60))

@@ -62,6 +62,22 @@ def test_the_timeout_of_the_person_is_the_default_of_a_launch(home):
 
 
 @pytest.mark.parametrize(
+    ("typed", "text"),
+    [
+        ("45", "45 minutes"),
+        ("2h", "2 hours"),
+        ("90s", "90 seconds"),
+        ("off", "off"),
+        ("scaled",) * 2,
+    ],
+)
+def test_the_stored_timeout_has_its_unit(home, typed, text):
+    limits.store_idle_timeout(typed)
+
+    assert limits.describe_idle_timeout() == text
+
+
+@pytest.mark.parametrize(
     ("limits", "text"),
     [
         (GuardLimits(idle_seconds=1800), "stops automatically after 30 minutes idle"),
