@@ -10,7 +10,6 @@ import re
 import shlex
 from argparse import Namespace
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -60,6 +59,8 @@ class LazyParser:
         return parsed
 
     def _refuse(self, problem: str, given: list[str]) -> BadSetting:
+        from difflib import get_close_matches
+
         name, usage = self._magic.__name__, " ".join(self._parser.format_usage().split()[1:])
         shows = f"%{name}? shows its help."
         if given in (["--help"], ["-h"]):
