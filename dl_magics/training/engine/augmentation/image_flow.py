@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dl_magics.core.money import format_duration
-from dl_magics.errors import TrainingFailed
+from dl_magics.errors import BadSetting, TrainingFailed
 from dl_magics.runs.events import Warned
 from dl_magics.training.engine.augmentation.function import AugmentFunction
 from dl_magics.training.engine.device import Device
@@ -28,6 +28,7 @@ from dl_magics.training.recipe.recipe import Recipe
 
 # So many batches are read and augmented while one is computed and trained on.
 _BATCHES_AHEAD = 3
+_LONGEST_SECONDS = 120.0
 
 
 def let_images_flow(
@@ -77,16 +78,18 @@ class ImageFlow:
     @contextmanager
     def of_epoch(self, epoch: int, order: NDArray[np.int64]) -> Iterator[EpochValues]:
         """Read the images in this order until the end of the block; `order` has positions."""
-        with open_readers() as readers:
+        readers = open_readers()
 
-            def read(at: int) -> Future[Pixels]:
-                return readers.submit(self._read, at, epoch)
+        def read(at: int) -> Future[Pixels]:
+            return readers.submit(self._read, at, epoch)
 
-            ahead = _BATCHES_AHEAD * self._batch_size
-            try:
-                yield EpochValues(read, self._compute, order, ahead)
-            finally:
-                readers.shutdown(cancel_futures=True)
+        try:
+            yield EpochValues(read, self._compute, order, _BATCHES_AHEAD * self._batch_size)
+        except BaseException:
+            # A function that does not return must not hold up what ends the run.
+            readers.shutdown(wait=False, cancel_futures=True)
+            raise
+        readers.shutdown(cancel_futures=True)
 
     def estimate(self, epochs: int) -> Iterator[Warned]:
         """Try the function on a batch; yield how long all epochs take that compute the images."""
@@ -140,9 +143,20 @@ class EpochValues:
         self._begun: dict[int, Future[Pixels]] = {}
 
     def __getitem__(self, chosen: NDArray[Any]) -> Features:
-        """Return the values (n, *shape) at an array of positions: the next ones of the order."""
+        """Return the values (n, *shape) at an array of positions: the next ones of the order.
+
+        Raises BadSetting where an image does not come for two minutes: a run that waits for a
+        function that does not return sees no request to stop, and costs money.
+        """
         self._read_ahead()
-        pixels = [self._begun.pop(int(at)).result() for at in chosen]
+        try:
+            pixels = [self._begun.pop(int(at)).result(_LONGEST_SECONDS) for at in chosen]
+        except TimeoutError as error:
+            raise BadSetting(
+                f"augment(image, random) has returned nothing for {_LONGEST_SECONDS:.0f} s.",
+                fix="It is called for each image: it must not wait, and must end. Try it on one: "
+                "augment(image, numpy.random.default_rng(0))",
+            ) from error
         self._read_ahead()
         return self._compute.start(np.stack(pixels))()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from dl_magics.runs.events import CheckpointSaved, EpochEnded, PhaseStarted, War
 from dl_magics.runs.record import RunRecord
 from dl_magics.training import recorder
 from dl_magics.training.engine import pipeline, resume_point
+from dl_magics.training.engine.augmentation import image_flow
 from dl_magics.training.engine.augmentation.image_flow import EpochValues, ImageFlow
 from dl_magics.training.engine.inference.compute import Immediate
 from dl_magics.training.engine.scanned_images import scan_folder
@@ -82,6 +84,31 @@ def test_a_function_that_fails_ends_the_run_before_the_first_image_is_computed(d
 
     assert events
     assert not list(tiny_keras.of_kind(PhaseStarted, events))
+
+
+WAITING = """
+def augment(image, random):
+    import pathlib, time
+    while not pathlib.Path({end!r}).exists():
+        time.sleep(0.05)
+    return image
+"""
+
+
+def test_a_function_that_does_not_return_ends_the_run(data, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(image_flow, "_LONGEST_SECONDS", 0.5)
+    end = tmp_path / "end"
+    before = threading.active_count()
+
+    with pytest.raises(BadSetting, match="has returned nothing for") as refused:
+        tiny_keras.train(data, folder, "waits", augment=WAITING.format(end=str(end)), **ASKED)
+    left = threading.active_count()
+    end.touch()
+
+    assert "must end" in refused.value.fix
+    assert left > before  # nobody waited for it
+    while threading.active_count() > before:
+        time.sleep(0.01)
 
 
 def test_a_run_that_was_interrupted_in_an_epoch_goes_on_with_the_same_images(data, folder):
@@ -164,7 +191,7 @@ class Done:
     def __init__(self, value):
         self._value = value
 
-    def result(self):
+    def result(self, timeout):
         return self._value
 
 
