@@ -17,6 +17,8 @@ from dl_magics.training.recipe.recipe import Recipe
 
 Say = Callable[[str], None]
 
+_MOST_DRAWS = 3
+
 
 def provide_recipe(recipe: Recipe, kernel: NotebookKernel | None, say: Say) -> Recipe:
     """Return the recipe with a folder as its data: an address in S3 is read to where it trains.
@@ -31,21 +33,26 @@ def provide_recipe(recipe: Recipe, kernel: NotebookKernel | None, say: Say) -> R
         return recipe
     where = kernel.host.name if kernel else "this computer"
     settings = {"valid": recipe.valid, "sample": recipe.sample, "seed": recipe.seed}
-    listed = _call(kernel, fetch.list_photos, data, settings=settings)
-    say(_describe(data, listed, where))
-    for key, why in listed["left_out"].items():
-        say(f"left out: {key} ({why})")
-    needed, left = listed["needed"], listed["missing"]
-    while left:
-        left = _call(kernel, fetch.read_photos, data, draw=listed["draw"])["missing"]
-        say(f"{data}: {needed - left:,} of {needed:,} photos are on {where}")
+    # Where a photo is gone before it is read, another sample is drawn.
+    for _ in range(_MOST_DRAWS):
+        listed = _call(kernel, fetch.list_photos, data, settings=settings)
+        say(_describe(data, listed, where))
+        for key, why in listed["left_out"].items():
+            say(f"left out: {key} ({why})")
+        needed, left, gone = listed["needed"], listed["missing"], 0
+        while left:
+            read = _call(kernel, fetch.read_photos, data, settings=settings)
+            left, gone = read["missing"], gone + read["gone"]
+            say(f"{data}: {needed - gone - left:,} of {needed:,} photos are on {where}")
+        if not (gone and recipe.sample):
+            break
     return replace(recipe, data=str(listed["path"]))
 
 
 def _describe(data: str, listed: Mapping[str, Any], where: str) -> str:
     photos, needed, left = listed["photos"], listed["needed"], listed["missing"]
     used = "" if needed == photos else f"{needed:,} are used, "
-    known = f"all are on {where}" if not left else f"{left:,} are read to {where}"
+    known = f"all are on {where}" if not left else f"{left:,} missing on {where}"
     return f"{data}: {photos:,} photos, {listed['bytes'] / 1e9:,.2f} GB; {used}{known}"
 
 

@@ -31,10 +31,9 @@ class S3Address:
     def __str__(self) -> str:
         return f"{SCHEME}{self.bucket}/{self.prefix}".rstrip("/")
 
-    @property
-    def folder_name(self) -> str:
-        """The name of its folder on disk: no two addresses share it."""
-        digest = hashlib.sha256(str(self).encode()).hexdigest()[:12]
+    def name_folder(self, draw: str = "") -> str:
+        """Return the name of its folder on disk: no two addresses, or draws of one, share it."""
+        digest = hashlib.sha256(f"{self}{draw}".encode()).hexdigest()[:12]
         return f"{self.bucket}-{digest}"
 
     @property

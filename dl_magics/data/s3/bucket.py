@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from dl_magics.data.s3.access import S3Access
 from dl_magics.data.s3.address import S3Address
 from dl_magics.data.s3.index import S3Object
 from dl_magics.errors import NoAnswer
-from dl_magics.store import atomic
+from dl_magics.store import private
 
 _TRIES_OF_A_BODY = 4
 _CHUNK = 2**20
@@ -58,7 +59,7 @@ class Bucket:
         return [S3Address(self._address.bucket, prefix) for prefix in found]
 
     def read_object(self, key: str, path: Path) -> tuple[str, int] | None:
-        """Write an object into a file, all of it or nothing; return its ETag and size.
+        """Write an object into a new file; return its ETag and size.
 
         An object that was replaced while it was read is read from the start. None where it is gone.
         """
@@ -89,10 +90,12 @@ class Bucket:
     def _read_once(self, key: str, path: Path) -> tuple[str, int]:
         found = self._client.get_object(Bucket=self._address.bucket, Key=key)
         size = 0
-        with atomic.replacing(path) as beside, beside.open("wb") as file:
+        with private.open_file(path, "wb") as file:
             for chunk in found["Body"].iter_chunks(_CHUNK):
                 size += file.write(chunk)
-            _require_whole(size, int(found["ContentLength"]))
+            file.flush()
+            os.fsync(file.fileno())
+        _require_whole(size, int(found["ContentLength"]))
         return str(found["ETag"]), size
 
     @contextmanager

@@ -6,16 +6,19 @@ this computer they get the access of the selected profile.
 
 from __future__ import annotations
 
+import errno
 import shutil
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from dl_magics.data.s3 import draws
+from dl_magics.data.s3 import draws, index_errors
 from dl_magics.data.s3.access import CONNECTIONS, S3Access, open_access
 from dl_magics.data.s3.address import S3Address, parse_address
 from dl_magics.data.s3.bucket import Bucket
@@ -29,6 +32,8 @@ _AT_ONCE = 256
 _MOST_NAMED = 5
 # A full disk stops more than a run.
 _LEFT_FREE = 2 * 10**9
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_OLD_SECONDS = 3600.0
 
 
 def list_photos(
@@ -40,45 +45,49 @@ def list_photos(
 ) -> dict[str, Any]:
     """Compare the folder of an address with what its bucket lists; files that are gone are deleted.
 
-    Returns {"path", "photos", "bytes", "needed", "missing", "draw", "left_out"}: the folder, on a
-    host as `%sync` names it, below the home folder; how many photos the bucket has, how many of
-    them a run needs, how many of these are to be read, what `read_photos` reads, and some of the
-    keys that cannot be files, with the reason.
+    Returns {"path", "photos", "bytes", "needed", "missing", "left_out"}: the folder, on a host as
+    `%sync` names it, below the home folder; how many photos the bucket has, how many of them the
+    run needs, how many of these are to be read, and some of the keys that cannot be files, with the
+    reason.
     `home` contains the folders; "" is that of a host. On an EC2 instance `instance` is its id:
-    then its role reads the bucket. `settings` are the `valid`, `sample` and `seed` of a run, which
-    needs all photos without a sample; None reads all of them without a look at their folders.
+    then its role reads the bucket. `settings` are the `valid`, `sample` and `seed` of the run: each
+    sample has a folder of its own, with `train` and `valid`.
 
     Raises
     ------
     BadData
-        where there is no photo, or their folders cannot be trained on.
+        where there is no photo, or a sample cannot be drawn of the folders of the bucket.
     DiskFull
         where the disk has too little space for what is to be read.
     """
-    address = parse_address(data)
-    folder = _folder(address, home)
+    address, draw = parse_address(data), draws.name_draw(settings)
+    folder = _folder(address, home, draw)
     bucket = Bucket(address, access or open_access(instance))
     photos_folder = folder / address.data_name
-    with ObjectIndex.open(folder) as index:
-        left_out = index.replace_listing(address.prefix, bucket.list_objects())
+    with _convert_full_disk(folder), ObjectIndex.open(folder) as index:
+        _remove_unfinished(folder)
+        if photos_folder.exists() and any(photos_folder.iterdir()) and not index.count()[0]:
+            raise index_errors.set_aside(folder, "it is empty")
+        listed = ((each.key.removeprefix(address.prefix), each) for each in bucket.list_objects())
+        drawn = draws.draw_objects(address, folder, listed, settings) if draw and settings else None
+        left_out = index.replace_listing(drawn.objects if drawn else listed)
         for name in index.take_gone():
             _remove(photos_folder, name)
         index.forget_lost(photos_folder)
-        photos, size = index.count()
-        if not photos:
-            raise _make_empty_error(address, bucket, left_out)
-        private.ensure_folder(photos_folder)
-        drawn = draws.draw_photos(address, photos_folder, index, settings) if settings else ""
-        needed, _ = index.count(drawn)
-        missing, missing_size = index.count_missing(drawn)
+        needed, size = index.count()
+        missing, missing_size = index.count_missing()
+    if drawn:
+        size, left_out = drawn.bytes, drawn.left_out
+    if not needed:
+        raise _make_empty_error(address, bucket, left_out)
     _require_space(address, folder, missing_size)
+    private.ensure_folder(photos_folder)
     return {
         "path": str(photos_folder if home else photos_folder.relative_to(Path.home())),
-        "photos": photos,
+        "photos": drawn.photos if drawn else needed,
         "bytes": size,
         "needed": needed,
         "missing": missing,
-        "draw": drawn,
         "left_out": left_out,
     }
 
@@ -88,24 +97,30 @@ def read_photos(
     home: str = "",
     instance: str = "",
     access: S3Access | None = None,
-    draw: str = "",
+    settings: dict[str, Any] | None = None,
     seconds: float = 10.0,
 ) -> dict[str, Any]:
-    """Read photos that `list_photos` found missing, for some seconds; return {"missing": number}.
+    """Read photos that `list_photos` found missing, for some seconds.
 
-    It is called with the `draw` of `list_photos` until none is missing. What was read stays,
-    however a call ends.
+    Returns {"missing", "gone"}: how many are still to be read, and how many are not in the bucket
+    any more. It is called until none is missing. What was read stays, however a call ends.
     """
     address = parse_address(data)
-    folder = _folder(address, home)
+    folder = _folder(address, home, draws.name_draw(settings))
     bucket = Bucket(address, access or open_access(instance))
-    end = time.monotonic() + seconds
-    with ObjectIndex.open(folder) as index, ThreadPoolExecutor(CONNECTIONS) as pool:
-        while missing := index.list_missing(_AT_ONCE, draw):
-            index.note_stored(pool.map(_reader(bucket, folder / address.data_name), missing))
+    end, gone = time.monotonic() + seconds, 0
+    with (
+        _convert_full_disk(folder),
+        TemporaryDirectory(prefix=draws.UNFINISHED, dir=folder) as unfinished,
+        ObjectIndex.open(folder) as index,
+        ThreadPoolExecutor(CONNECTIONS) as pool,
+    ):
+        read = _reader(bucket, folder / address.data_name, Path(unfinished))
+        while missing := index.list_missing(_AT_ONCE):
+            gone += index.note_stored(pool.map(read, missing))
             if time.monotonic() > end:
                 break
-        return {"missing": index.count_missing(draw)[0]}
+        return {"missing": index.count_missing()[0], "gone": gone}
 
 
 def _remove(folder: Path, name: str) -> None:
@@ -118,22 +133,44 @@ def _remove(folder: Path, name: str) -> None:
             path.rmdir()
 
 
-def _reader(bucket: Bucket, folder: Path) -> Callable[[Missing], tuple[str, str | None, int]]:
+def _remove_unfinished(folder: Path) -> None:
+    """Remove what processes left that were killed an hour ago or earlier."""
+    for each in folder.glob(f"{draws.UNFINISHED}*"):
+        if time.time() - each.lstat().st_mtime > _OLD_SECONDS:
+            shutil.rmtree(each, ignore_errors=True)
+
+
+def _reader(
+    bucket: Bucket, folder: Path, unfinished: Path
+) -> Callable[[Missing], tuple[str, str | None, int]]:
     def read(each: Missing) -> tuple[str, str | None, int]:
+        beside = unfinished / uuid.uuid4().hex
+        found = bucket.read_object(each.key, beside)
         path = folder / each.name
+        if not found:
+            path.unlink(missing_ok=True)
+            return each.name, None, 0
         path.parent.mkdir(mode=private.FOLDER_MODE, parents=True, exist_ok=True)
-        if found := bucket.read_object(each.key, path):
-            return each.name, *found
-        path.unlink(missing_ok=True)
-        return each.name, None, 0
+        beside.replace(path)
+        return each.name, *found
 
     return read
 
 
-def _folder(address: S3Address, home: str) -> Path:
+def _folder(address: S3Address, home: str, draw: str) -> Path:
     top = Path(home or _HOST_HOME).expanduser()
     private.ensure_folder(top.parent)
-    return private.ensure_folder(private.ensure_folder(top) / address.folder_name)
+    return private.ensure_folder(private.ensure_folder(top) / address.name_folder(draw))
+
+
+@contextmanager
+def _convert_full_disk(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise index_errors.explain_full(folder) from error
+        raise
 
 
 def _make_empty_error(address: S3Address, bucket: Bucket, left_out: dict[str, str]) -> BadData:
@@ -154,6 +191,5 @@ def _require_space(address: S3Address, folder: Path, needed: int) -> None:
         raise DiskFull(
             f"{address} has {needed / 1e9:,.2f} GB to be read into {folder}: "
             f"{max(free, 0) / 1e9:,.2f} GB may be used.",
-            fix=f"Free some space: each folder in {folder.parent} is a copy of a bucket and may be "
-            "deleted · or launch with a larger disk: %aws_launch --disk GB",
+            fix=index_errors.explain_full(folder).fix,
         )

@@ -9,20 +9,18 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from dl_magics.data.s3 import address
+from dl_magics.data.s3 import address, index_errors
 from dl_magics.errors import BadData
 from dl_magics.store import private
 
 FILE_NAME = "index.sqlite"
 _MOST_EXAMPLES = 5
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS objects (
-    name TEXT PRIMARY KEY, folded TEXT UNIQUE, key TEXT, size INTEGER, listed TEXT, stored TEXT
-) WITHOUT ROWID;
+_WAIT_SECONDS = 600.0
+_COLUMNS = "name TEXT PRIMARY KEY, folded TEXT UNIQUE, key TEXT, size INTEGER, listed TEXT"
+_SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS objects ({_COLUMNS}, stored TEXT) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS missing ON objects (name) WHERE stored IS NOT listed;
-CREATE TABLE IF NOT EXISTS drawn (draw TEXT, name TEXT, PRIMARY KEY (draw, name)) WITHOUT ROWID;
 """
-_DRAWN = "drawn JOIN objects USING (name) WHERE draw = ? AND"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,53 +50,71 @@ class ObjectIndex:
     @staticmethod
     @contextmanager
     def open(folder: Path) -> Iterator[ObjectIndex]:
-        """Open the index of a folder, a new one where there is none; only this user may read it."""
+        """Open the index of a folder, a new one where there is none; only this user may read it.
+
+        Raises
+        ------
+        DamagedFile
+            where it is damaged: the folder is set aside.
+        DiskFull, CannotChange
+            where the disk is full, or another process writes for ten minutes.
+        """
         private.ensure_folder(folder)
         private.touch(folder / FILE_NAME)
-        with closing(sqlite3.connect(folder / FILE_NAME, timeout=60)) as connection:
-            connection.executescript(_SCHEMA)
-            yield ObjectIndex(connection)
+        try:
+            with closing(sqlite3.connect(folder / FILE_NAME, timeout=_WAIT_SECONDS)) as connection:
+                connection.executescript(_SCHEMA)
+                yield ObjectIndex(connection)
+        except sqlite3.Error as error:
+            raise index_errors.explain_error(folder, error) from error
 
-    def replace_listing(self, prefix: str, objects: Iterable[S3Object]) -> dict[str, str]:
-        """Take what a bucket lists now; return some of what is left out, and why.
+    def replace_listing(self, objects: Iterable[tuple[str, S3Object]]) -> dict[str, str]:
+        """Take the objects that there are now, by names; return some that are left out, and why.
 
         Raises BadData for two folders that differ only in case: they may be one on this disk.
         """
         left_out: dict[str, str] = {}
         folders: dict[str, str] = {}
+        # Beside the file, so that no other process waits while a bucket is listed.
+        self._connection.executescript(
+            f"DROP TABLE IF EXISTS temp.found; CREATE TEMP TABLE found ({_COLUMNS}) WITHOUT ROWID"
+        )
+        for name, each in objects:
+            if not address.is_photo(name):
+                continue
+            if fault := address.find_fault(name):
+                if len(left_out) < _MOST_EXAMPLES:
+                    left_out[each.key] = fault
+                continue
+            for above in PurePosixPath(name).parents:
+                _require_one_spelling(str(above), folders)
+            self._list(name, each)
+        for folder in folders:
+            self._leave_out_file(folder, left_out)
+        self._connection.commit()
         with self._connection:
             self._connection.execute("UPDATE objects SET listed = NULL")
-            for each in objects:
-                name = each.key.removeprefix(prefix)
-                if not address.is_photo(name):
-                    continue
-                if fault := address.find_fault(name):
-                    if len(left_out) < _MOST_EXAMPLES:
-                        left_out[each.key] = fault
-                    continue
-                for above in PurePosixPath(name).parents:
-                    _require_one_spelling(str(above), folders)
-                self._list(name, each)
-            for folder in folders:
-                self._leave_out_file(folder, left_out)
+            self._connection.execute(
+                "INSERT INTO objects SELECT *, NULL FROM found WHERE true ON CONFLICT (name) "
+                "DO UPDATE SET key = excluded.key, size = excluded.size, listed = excluded.listed"
+            )
         return left_out
 
     def _leave_out_file(self, folder: str, left_out: dict[str, str]) -> None:
         """Leave out an object that has the name of a folder of others: a file cannot."""
-        query = "SELECT name, key FROM objects WHERE folded = ? AND listed IS NOT NULL"
+        query = "SELECT name, key FROM found WHERE folded = ?"
         for name, key in self._connection.execute(query, (folder,)).fetchall():
             left_out[key] = "there is a folder of this name"
-            self._connection.execute("UPDATE objects SET listed = NULL WHERE name = ?", (name,))
+            self._connection.execute("DELETE FROM found WHERE name = ?", (name,))
 
     def _list(self, name: str, each: S3Object) -> None:
-        found = self._connection.execute(
-            "SELECT key FROM objects WHERE folded = ? AND key != ?", (_fold(name), each.key)
-        ).fetchone()
-        if found:
-            name = address.add_mark(name, each.key)
+        for table in ("found", "objects"):
+            query = f"SELECT key FROM {table} WHERE folded = ? AND key != ?"
+            if self._connection.execute(query, (_fold(name), each.key)).fetchone():
+                name = address.add_mark(name, each.key)
+                break
         self._connection.execute(
-            "INSERT INTO objects VALUES (?, ?, ?, ?, ?, NULL) ON CONFLICT (name) DO UPDATE "
-            "SET key = excluded.key, size = excluded.size, listed = excluded.listed",
+            "INSERT OR REPLACE INTO found VALUES (?, ?, ?, ?, ?)",
             (name, _fold(name), each.key, each.size, each.etag),
         )
 
@@ -110,49 +126,50 @@ class ObjectIndex:
         with self._connection:
             self._connection.execute("DELETE FROM objects WHERE listed IS NULL")
 
-    def list_names(self, *, never_stored: bool = False) -> Iterator[str]:
-        """Yield the names of all objects, or of those without a file."""
-        where = "WHERE stored IS NULL" if never_stored else ""
-        return (name for (name,) in self._connection.execute(f"SELECT name FROM objects {where}"))
+    def list_names(self) -> Iterator[str]:
+        """Yield the names of all objects."""
+        return (name for (name,) in self._connection.execute("SELECT name FROM objects"))
 
-    def replace_draw(self, draw: str, names: Iterable[str]) -> None:
-        """Take the names that a draw of the objects has now; runs at once may have other draws."""
-        with self._connection:
-            self._connection.execute("DELETE FROM drawn WHERE draw = ?", (draw,))
-            self._connection.executemany(
-                "INSERT INTO drawn VALUES (?, ?)", ((draw, name) for name in names)
-            )
+    def find_object(self, name: str) -> S3Object:
+        """Return the object of a name, which must be in the index."""
+        row = self._connection.execute(
+            "SELECT key, listed, size FROM objects WHERE name = ?", (name,)
+        ).fetchone()
+        return S3Object(*row)
 
-    def count(self, draw: str = "") -> tuple[int, int]:
-        """Return the number of objects, and their bytes; of a draw, if one is named."""
-        return self._sum("1", draw)
+    def count(self) -> tuple[int, int]:
+        """Return the number of objects, and their bytes."""
+        return self._sum("1")
 
-    def count_missing(self, draw: str = "") -> tuple[int, int]:
+    def count_missing(self) -> tuple[int, int]:
         """Return the number of objects that are still to be read, and their bytes."""
-        return self._sum("stored IS NOT listed", draw)
+        return self._sum("stored IS NOT listed")
 
-    def list_missing(self, most: int, draw: str = "") -> Sequence[Missing]:
+    def list_missing(self, most: int) -> Sequence[Missing]:
         """Return the first objects that are still to be read."""
-        rows = self._select("name, key, size", "stored IS NOT listed LIMIT ?", draw, most)
+        rows = self._connection.execute(
+            "SELECT name, key, size FROM objects WHERE stored IS NOT listed LIMIT ?", (most,)
+        )
         return [Missing(*row) for row in rows]
 
-    def note_stored(self, stored: Iterable[tuple[str, str | None, int]]) -> None:
-        """Note the ETag and size of each file, None for an object that is gone meanwhile.
+    def note_stored(self, stored: Iterable[tuple[str, str | None, int]]) -> int:
+        """Note the ETag and size of each file, None for an object that is gone; count these.
 
         It is that of the bytes that were read, not of the object when it was listed. Where
         `stored` raises, what it has yielded is noted.
         """
+        read: list[tuple[str, str | None, int]] = []
         try:
-            for name, etag, size in stored:
-                if etag is None:
-                    self._connection.execute("DELETE FROM objects WHERE name = ?", (name,))
-                else:
-                    self._connection.execute(
-                        "UPDATE objects SET listed = ?, stored = ?, size = ? WHERE name = ?",
-                        (etag, etag, size, name),
-                    )
+            read.extend(stored)
         finally:
-            self._connection.commit()
+            gone = [(name,) for name, etag, _ in read if etag is None]
+            with self._connection:
+                self._connection.executemany("DELETE FROM objects WHERE name = ?", gone)
+                self._connection.executemany(
+                    "UPDATE objects SET listed = ?, stored = ?, size = ? WHERE name = ?",
+                    [(etag, etag, size, name) for name, etag, size in read if etag is not None],
+                )
+        return len(gone)
 
     def forget_lost(self, folder: Path) -> None:
         """Forget the files that are no longer in their folder as they were stored."""
@@ -166,14 +183,10 @@ class ObjectIndex:
         with self._connection:
             self._connection.executemany("UPDATE objects SET stored = NULL WHERE name = ?", lost)
 
-    def _sum(self, condition: str, draw: str) -> tuple[int, int]:
-        ((number, size),) = self._select("COUNT(*), COALESCE(SUM(size), 0)", condition, draw)
+    def _sum(self, condition: str) -> tuple[int, int]:
+        query = f"SELECT COUNT(*), COALESCE(SUM(size), 0) FROM objects WHERE {condition}"
+        number, size = self._connection.execute(query).fetchone()
         return int(number), int(size)
-
-    def _select(self, columns: str, condition: str, draw: str, *values: object) -> sqlite3.Cursor:
-        source, first = (_DRAWN, (draw,)) if draw else ("objects WHERE", ())
-        query = f"SELECT {columns} FROM {source} {condition}"
-        return self._connection.execute(query, (*first, *values))
 
 
 def _fold(name: str) -> str:

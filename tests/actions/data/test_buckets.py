@@ -15,23 +15,29 @@ from support.s3.service import serve_s3
 
 
 @pytest.fixture
-def address(tmp_path, monkeypatch):
-    """A bucket with photos of two classes, as boto3 finds it."""
-    photos = tiny_keras.photos(tmp_path / "photos", n=4)
+def s3(monkeypatch):
+    """S3 as boto3 finds it."""
     with serve_s3() as s3:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.setenv(name, "key")
-        s3.put(
-            "pets",
-            **{
-                f"2026/{path.relative_to(photos).as_posix()}": path.read_bytes()
-                for path in photos.rglob("*.png")
-            },
-            **{"2026/../evil.png": b"x"},
-        )
-        yield "s3://pets/2026"
+        yield s3
+
+
+@pytest.fixture
+def address(s3, tmp_path):
+    """A bucket with photos of two classes."""
+    photos = tiny_keras.photos(tmp_path / "photos", n=4)
+    s3.put(
+        "pets",
+        **{
+            f"2026/{path.relative_to(photos).as_posix()}": path.read_bytes()
+            for path in photos.rglob("*.png")
+        },
+        **{"2026/../evil.png": b"x"},
+    )
+    return "s3://pets/2026"
 
 
 def test_photos_of_a_bucket_are_a_folder_that_a_run_trains_on(address):
@@ -44,7 +50,7 @@ def test_photos_of_a_bucket_are_a_folder_that_a_run_trains_on(address):
         "train": {"blue": 3, "red": 3},
         "valid": {"blue": 1, "red": 1},
     }
-    assert said[0] == f"{address}: 8 photos, 0.00 GB; 8 are read to this computer"
+    assert said[0] == f"{address}: 8 photos, 0.00 GB; 8 missing on this computer"
     assert said[1].startswith("left out: 2026/../evil.png (")
     assert said[-1] == f"{address}: 8 of 8 photos are on this computer"
 
@@ -63,12 +69,29 @@ def test_photos_that_a_sample_leaves_out_are_not_read(address):
 
     recipe = buckets.provide_recipe(tiny_keras.recipe(address, sample=2), None, said.append)
 
-    assert said[0] == f"{address}: 8 photos, 0.00 GB; 6 are used, 6 are read to this computer"
+    assert said[0] == f"{address}: 8 photos, 0.00 GB; 6 are used, 6 missing on this computer"
     assert said[-1] == f"{address}: 6 of 6 photos are on this computer"
     assert phases.find_images(recipe).counts() == {
         "train": {"blue": 2, "red": 2},
         "valid": {"blue": 1, "red": 1},
     }
+
+
+def test_another_sample_is_drawn_where_a_photo_is_gone_before_it_is_read(s3, address):
+    def delete(path):
+        if path.endswith(".png"):
+            s3.before = lambda _: None
+            s3.delete("pets", path.removeprefix("/pets/"))
+
+    s3.before = delete
+    said = []
+
+    recipe = buckets.provide_recipe(tiny_keras.recipe(address, sample=2), None, said.append)
+
+    found = phases.find_images(recipe)
+    assert [len(found.train), len(found.valid)] == [4, 2]
+    assert all(each.path.stat().st_size for each in (*found.train, *found.valid))
+    assert f"{address}: 7 photos, 0.00 GB; 6 are used, 1 missing on this computer" in said
 
 
 def test_a_folder_is_left_as_it_is():

@@ -703,10 +703,13 @@ def test_photos_of_s3_are_read_on_the_instance_with_its_role_and_only_once(
     capsys.readouterr()
     again = run(cell)
     running_cloud.clear_faults()
-
-    assert trained.state.status == again.state.status == "done"
     assert "12 photos, 0.00 GB; all are on gpu" in capsys.readouterr().out
     assert len(list((host_home / ".dl_magics/s3").rglob("*.png"))) == 12
+    sampled = run(f"{cell}\nsample = 2")
+
+    assert {each.state.status for each in (trained, again, sampled)} == {"done"}
+    assert sampled.state.counts["train"] == {"blue": 2, "red": 2}
+    assert "12 photos, 0.00 GB; 6 are used, 6 missing on gpu" in capsys.readouterr().out
     assert not (host_home / ".aws").exists()
 
 

@@ -1,6 +1,6 @@
 """Modules that are covered by a test of another name.
 
-access, bucket, index, refusals: tests/data/s3/test_fetch.py
+access, bucket, index, index_errors, refusals: tests/data/s3/test_fetch.py
 """
 
 from __future__ import annotations

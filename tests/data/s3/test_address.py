@@ -40,7 +40,7 @@ def test_what_is_no_bucket_is_refused_with_the_form_of_an_address(text):
 def test_two_addresses_have_two_folders():
     texts = ["s3://pets", "s3://pets/a", "s3://pets/a-b", "s3://pets/a/b"]
 
-    assert len({parse_address(each).folder_name for each in texts}) == len(texts)
+    assert len({parse_address(each).name_folder() for each in texts}) == len(texts)
 
 
 @pytest.mark.parametrize(

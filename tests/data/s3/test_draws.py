@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dl_magics.data import folders
-from dl_magics.data.s3 import fetch
+from dl_magics.data.s3 import fetch, index
 from dl_magics.errors import BadData
 
 NUMBERS = count()
@@ -41,14 +41,11 @@ def write(folder, names):
 
 def read(address, home, **settings):
     """Read what a run with these settings needs; return the folder and what was listed."""
-    listed = fetch.list_photos(address, str(home), settings={**SETTINGS, **settings})
-    read_listed(address, home, listed)
-    return Path(listed["path"]), listed
-
-
-def read_listed(address, home, listed):
-    while fetch.read_photos(address, str(home), draw=listed["draw"])["missing"]:
+    asked = {**SETTINGS, **settings}
+    listed = fetch.list_photos(address, str(home), settings=asked)
+    while fetch.read_photos(address, str(home), settings=asked)["missing"]:
         pass
+    return Path(listed["path"]), listed
 
 
 def names_read(s3):
@@ -56,8 +53,9 @@ def names_read(s3):
 
 
 def drawn(folder, **settings):
+    """Return the names that the training and validation photos have as their content."""
     found = folders.find_images(folder, **{**SETTINGS, **settings})
-    return [sorted(part.names) for part in (found.train, found.valid)]
+    return [[file.path.read_text() for file in part] for part in (found.train, found.valid)]
 
 
 @pytest.mark.parametrize("names", LAYOUTS.values(), ids=LAYOUTS)
@@ -65,7 +63,6 @@ def test_a_sample_has_the_images_of_a_copy_of_the_bucket_and_no_others_are_read(
     s3, fill, tmp_path, names
 ):
     copy = write(tmp_path / "copy", names)
-    s3.read.clear()
 
     folder, listed = read(fill(names), tmp_path / "s3")
 
@@ -73,63 +70,57 @@ def test_a_sample_has_the_images_of_a_copy_of_the_bucket_and_no_others_are_read(
     assert parts == drawn(copy)
     assert [len(part) for part in parts] == [10, 2]
     assert names_read(s3) == {name for part in parts for name in part}
-    assert all((folder / name).read_text() == name for part in parts for name in part)
     assert (listed["photos"], listed["needed"], listed["missing"]) == (len(names), 12, 12)
 
 
-def test_a_larger_sample_reads_what_it_adds_and_a_run_without_one_the_rest(s3, fill, tmp_path):
+def test_a_second_run_reads_nothing_and_no_folder_has_anything_but_photos(s3, fill, tmp_path):
     address = fill(OF_CLASSES)
     read(address, tmp_path)
-    small = names_read(s3)
     s3.read.clear()
 
-    folder, larger = read(address, tmp_path, sample=10)
-    added = names_read(s3)
-    s3.read.clear()
-    _, whole = read(address, tmp_path, sample=None)
+    folder, listed = read(address, tmp_path)
 
-    assert (larger["needed"], larger["missing"]) == (24, 12)
-    assert (whole["needed"], whole["missing"], whole["draw"]) == (40, 16, "")
-    assert sorted([*small, *added, *names_read(s3)]) == OF_CLASSES
-    assert drawn(folder, sample=None) == drawn(write(tmp_path / "copy", OF_CLASSES), sample=None)
-    assert all((folder / name).read_text() == name for name in OF_CLASSES)
+    assert (listed["missing"], s3.read) == (0, [])
+    assert {path.name for path in folder.parent.iterdir()} == {"pets", index.FILE_NAME}
+    assert len([path for path in folder.rglob("*") if path.is_file()]) == 12
 
 
-def test_test_images_are_read_whole(s3, fill, tmp_path):
-    tests = [f"test/{name}" for name in OF_CLASSES]
-
-    _, listed = read(fill([*LAYOUTS["train"], *tests]), tmp_path)
-
-    assert names_read(s3) >= set(tests)
-    assert listed["needed"] == len(names_read(s3)) == 12 + len(tests)
-
-
-def test_runs_at_once_read_what_each_of_them_needs(s3, fill, tmp_path):
+def test_each_sample_and_a_run_without_one_have_folders_of_their_own(s3, fill, tmp_path):
     address = fill(OF_CLASSES)
-    listings = {
-        sample: fetch.list_photos(address, str(tmp_path), settings={**SETTINGS, "sample": sample})
-        for sample in (2, None, 8)
-    }
-    counts = []
-    for sample in (2, 8, None):
-        read_listed(address, tmp_path, listings[sample])
-        counts.append(len(names_read(s3)))
+    settings = ({}, {"sample": 10}, {"seed": 1}, {"valid": 0.4}, {"sample": None})
 
-    assert counts == [listings[2]["needed"], listings[8]["needed"], 40] == [6, 20, 40]
+    found = [read(address, tmp_path, **each) for each in settings]
+
+    assert len({folder for folder, _ in found}) == len(settings)
+    assert [listed["needed"] for _, listed in found] == [12, 24, 12, 14, 40]
+    copy = write(tmp_path / "copy", OF_CLASSES)
+    for each, (folder, _) in zip(settings, found, strict=True):
+        assert drawn(folder, **each) == drawn(copy, **each)
 
 
-def test_a_photo_that_is_gone_before_it_is_read_leaves_no_file(s3, fill, tmp_path):
+def test_a_sample_stays_as_it_was_while_the_bucket_grows_until_it_is_drawn_again(
+    s3, fill, tmp_path
+):
     address = fill(OF_CLASSES)
-    listed = fetch.list_photos(address, str(tmp_path), settings={**SETTINGS, "sample": None})
-    s3.delete(address.split("/")[2], "pets/cats/03.jpg")
+    folder, _ = read(address, tmp_path)
+    before = drawn(folder)
+    s3.put(address.split("/")[2], **{f"pets/cats/new{n}.jpg": b"new" for n in range(40)})
 
-    read_listed(address, tmp_path, listed)
+    read(address, tmp_path, sample=2)
+    assert drawn(folder) == before
 
-    assert not Path(listed["path"], "cats/03.jpg").exists()
-    assert len(names_read(s3)) == len(list(Path(listed["path"]).rglob("*.jpg"))) + 1
+    read(address, tmp_path)
+    assert "new" in drawn(folder)[0]
+    assert [len(part) for part in drawn(folder)] == [10, 2]
 
 
-@pytest.mark.parametrize("sample", [None, 5])
+def test_test_images_are_not_read(s3, fill, tmp_path):
+    folder, _ = read(fill([*LAYOUTS["train"], *(f"test/{name}" for name in OF_CLASSES)]), tmp_path)
+
+    assert {name.partition("/")[0] for name in names_read(s3)} == {"train"}
+    assert sorted(path.name for path in folder.iterdir()) == ["train", "valid"]
+
+
 @pytest.mark.parametrize(
     ("names", "happened", "fix"),
     [
@@ -144,14 +135,19 @@ def test_a_photo_that_is_gone_before_it_is_read_leaves_no_file(s3, fill, tmp_pat
     ],
     ids=["one class", "a folder above", "a single image", "no folders"],
 )
-def test_folders_that_cannot_be_trained_on_are_refused_before_a_photo_is_read(
-    s3, fill, tmp_path, names, happened, fix, sample
+def test_folders_that_no_sample_can_be_drawn_of_are_refused_before_a_photo_is_read(
+    s3, fill, tmp_path, names, happened, fix
 ):
     address = fill(names)
 
     with pytest.raises(BadData) as refused:
-        read(address, tmp_path, sample=sample)
+        read(address, tmp_path)
 
     assert happened.format(address) in str(refused.value)
     assert fix.format(address) in refused.value.fix
     assert s3.read == []
+
+
+def test_a_bucket_without_photos_is_refused(s3, fill, tmp_path):
+    with pytest.raises(BadData, match="has no photos"):
+        read(fill([".hidden.jpg"]), tmp_path)

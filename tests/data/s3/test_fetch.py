@@ -1,15 +1,21 @@
 from __future__ import annotations
 
+import os
 import stat
+import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from dl_magics.data.s3 import access, fetch
+from dl_magics.data.s3 import access, fetch, index
 from dl_magics.errors import (
     BadData,
+    DamagedFile,
     DiskFull,
     DLMagicsError,
     NoAnswer,
@@ -17,6 +23,7 @@ from dl_magics.errors import (
     NotAllowed,
     TooManyRequests,
 )
+from support.limits.disk import mount_small_disk
 
 NUMBERS = count()
 PETS = {"cats/1.jpg": b"one", "cats/2.jpg": b"two", "dogs/1.jpg": b"three"}
@@ -309,3 +316,85 @@ def test_a_refusal_without_a_reason_may_be_that_requesters_pay(s3, pets, tmp_pat
         read(pets, tmp_path)
 
     assert "--request-payer requester" in caught.value.fix
+
+
+@pytest.mark.parametrize("damage", [b"\0garbage" * 1000, b""], ids=["overwritten", "empty"])
+def test_a_folder_with_a_damaged_index_is_set_aside_and_read_anew(s3, pets, tmp_path, damage):
+    folder, _ = read(pets, tmp_path)
+    (folder.parent / index.FILE_NAME).write_bytes(damage)
+
+    with pytest.raises(DamagedFile, match="was renamed to") as refused:
+        fetch.list_photos(pets, str(tmp_path))
+    again, listed = read(pets, tmp_path)
+
+    assert "Run the same line again" in refused.value.fix
+    assert (again, contents(again), listed["missing"]) == (folder, PETS, 3)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_bucket_that_was_empty_for_a_time_is_read_again(s3, pets, tmp_path):
+    read(pets, tmp_path)
+    for key in PETS:
+        s3.delete(bucket_of(pets), f"photos/{key}")
+    with pytest.raises(BadData, match="has no photos"):
+        fetch.list_photos(pets, str(tmp_path))
+
+    s3.put(bucket_of(pets), **{f"photos/{key}": value for key, value in PETS.items()})
+
+    assert contents(read(pets, tmp_path)[0]) == PETS
+
+
+def test_a_run_can_list_a_bucket_while_another_one_reads_it(s3, pets, tmp_path):
+    fetch.list_photos(pets, str(tmp_path))
+    reading, listed = threading.Event(), threading.Event()
+
+    def hold(path):
+        if path.endswith(".jpg"):
+            reading.set()
+            listed.wait()
+
+    s3.before = hold
+    with ThreadPoolExecutor(1) as other:
+        read_there = other.submit(fetch.read_photos, pets, str(tmp_path))
+        reading.wait()
+        again = fetch.list_photos(pets, str(tmp_path))
+        listed.set()
+
+    assert (again["missing"], read_there.result()["missing"]) == (3, 0)
+    assert fetch.list_photos(pets, str(tmp_path))["missing"] == 0
+
+
+def test_a_killed_reader_leaves_nothing_among_the_photos(s3, pets, tmp_path):
+    folder = Path(fetch.list_photos(pets, str(tmp_path))["path"])
+    reading = threading.Event()
+
+    def hold(path):
+        if path.endswith(".jpg"):
+            reading.set()
+            time.sleep(60)
+
+    s3.before = hold
+    program = "import sys; from dl_magics.data.s3 import fetch; fetch.read_photos(*sys.argv[1:])"
+    with subprocess.Popen([sys.executable, "-c", program, pets, str(tmp_path)]) as reader:
+        reading.wait()
+        reader.kill()
+    s3.before = lambda _: None
+    (left,) = folder.parent.glob("unfinished-*")
+
+    assert contents(folder) == {}
+    assert contents(read(pets, tmp_path)[0]) == PETS
+    assert left.exists()  # another process may be using it
+    os.utime(left, (0, 0))
+    fetch.list_photos(pets, str(tmp_path))
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("settings", [None, {"valid": 0.2, "sample": 2, "seed": 1}])
+def test_a_full_disk_is_said_in_two_lines(s3, tmp_path, settings):
+    names = [f"photos/{name}/{n:04}.jpg" for name in ("cats", "dogs") for n in range(800)]
+    s3.put("many", **dict.fromkeys(names, b"x"))
+
+    with mount_small_disk(tmp_path / "disk", "200k"), pytest.raises(DiskFull) as refused:
+        fetch.list_photos("s3://many/photos", str(tmp_path / "disk/s3"), settings=settings)
+
+    assert "%aws_launch --disk GB" in refused.value.fix
