@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -17,11 +18,11 @@ from dl_magics.errors import BadSetting, DamagedRun
 from dl_magics.runs import evaluation
 from dl_magics.runs.evaluation import Evaluation, PhotoPrediction
 from dl_magics.runs.state import RunState
-from dl_magics.training.engine import device
+from dl_magics.training.engine import device, fingerprint
 from dl_magics.training.engine.extraction import Broken, scan_images
 from dl_magics.training.engine.feature_store import open_stores
 from dl_magics.training.engine.features.key_index import Key
-from dl_magics.training.engine.views import View
+from dl_magics.training.engine.views import View, Views
 from dl_magics.training.evaluation.model_parts import take_apart
 from dl_magics.training.evaluation.photos import SplitPhotos, find_photos
 from dl_magics.training.prediction.predict import (
@@ -68,6 +69,7 @@ def evaluate_split(
     broken = Broken()
     views = scan_images(photos.files, 0, 0, broken, gray)
     digest = digest_data(views, state.classes)
+    photos = replace(photos, note=photos.note or _describe_other_images(views, state, split))
     with model.open("rb") as file:
         model_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     with suppress(DamagedRun):
@@ -112,6 +114,17 @@ def _is_same(known: Evaluation, photos: SplitPhotos, digest: str, model_sha256: 
         (known.root, known.note) == (str(photos.root), photos.note)
         and (known.data_digest, known.model_sha256) == (digest, model_sha256)
         and {*(each.path for each in known.photos), *known.skipped} == names
+    )
+
+
+def _describe_other_images(views: Views, state: RunState, split: str) -> str:
+    """Return a sentence where as many images are there as in the run, but not the same ones."""
+    known = state.digests.get(split) if split == "valid" else None
+    if known in (None, fingerprint.digest_images(views)):
+        return ""
+    return (
+        "The validation images are not those of the run: some of those shown as valid may have "
+        "been used for training."
     )
 
 

@@ -106,6 +106,18 @@ def test_it_says_that_images_were_removed_since_the_run(moved):
     assert len(evaluation.photos) == 11
 
 
+def test_it_says_that_as_many_other_images_are_there(moved):
+    data = moved.path.parents[1] / "photos"
+    assert moved.evaluate("valid", data=data).note == ""
+
+    (data / "train/red/0.png").replace(data / "valid/red/20.png")
+    tiny_keras.photo(data / "train/red/0.png", "red", 77)
+    evaluation = moved.evaluate("valid", data=data)
+
+    assert evaluation.note.startswith("The validation images are not those of the run")
+    assert len(evaluation.photos) == 12
+
+
 def test_an_unknown_part_is_refused(run):
     with pytest.raises(BadSetting, match="no part 'validation'") as caught:
         run.evaluate("validation")
