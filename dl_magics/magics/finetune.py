@@ -79,8 +79,9 @@ class FinetuneMagics(Magics):
 
         --resume continues an interrupted run: the newest, or the one that is named
         (--resume 2026-11-22_2354). It ends with exactly the numbers of an uninterrupted run. The
-        run keeps its own recipe, so the cell has no body. Of its workers those that are up go on,
-        and none has to be once the features of all images are computed.
+        run keeps its own recipe, so the cell has no body; its then does not end another instance
+        than the one that it began on. Of its workers those that are up go on, and none has to be
+        once the features of all images are computed.
 
         What workers need and their hosts lack, Keras or the Dask of this computer, is installed
         there after a question; -y answers it.

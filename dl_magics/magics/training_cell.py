@@ -54,7 +54,7 @@ def resume_training(
     """Resume the run that a line names, and return it; with `--explain` say how, only."""
     from dl_magics.actions.runs import finetune, place, runs
     from dl_magics.actions.runs.crew import resuming
-    from dl_magics.actions.runs.ending import plan
+    from dl_magics.actions.runs.ending import resumed as ending
     from dl_magics.actions.runs.explain import scripts
     from dl_magics.actions.runs.trackers import export
 
@@ -68,7 +68,9 @@ def resume_training(
     print_line(where)
     if resumed and resumed.host and not resumed.is_computed:
         prepare_workers(run.state.recipe["workers"], yes=False)
-    endings = plan.plan_resumed(run)
+    planned = ending.plan_resumed(run)
+    if planned.stays_up:
+        print_line(planned.stays_up)
     return watch_training(
         shell,
         live,
@@ -76,7 +78,7 @@ def resume_training(
         lambda stop: export.send_live(
             finetune.resume(run, stop, resumed), trackers, run.name, print_line
         ),
-        endings,
+        planned.endings,
     )
 
 

@@ -756,15 +756,15 @@ def test_a_run_ends_within_its_budget_and_its_model_loads(run, seconds, capsys):
     assert ("The run ends by its budget" in said) == bool(TIGHT_BUDGETS)
 
 
-def test_a_run_on_a_spot_instance_is_resumed_exactly_on_another_after_the_notice_of_aws(
-    run, unbroken, host_home, running_cloud
+def test_a_run_on_a_spot_instance_is_resumed_exactly_on_another_which_it_does_not_terminate(
+    run, unbroken, host_home, running_cloud, capsys
 ):
     cheap = run("%aws_launch t2.micro --name cheap --spot -y")
     home = host_home.parent.parent / cheap.id / "home"
     shutil.copytree(host_home / "colours", home / "colours")
     run("%gpu_connect cheap")
     run("%%gpu -o pid\nimport os\npid = os.getpid()")
-    going, thread = begun(run, LONG)
+    going, thread = begun(run, LONG.replace("colours", "colours --then terminate -f", 1))
     # It must not come to its end before the guard has asked for a notice.
     os.kill(run.shell.user_ns["pid"], signal.SIGSTOP)
     ended = sum(isinstance(each, EpochEnded) for each in log.read_events(there(home, going)))
@@ -784,7 +784,9 @@ def test_a_run_on_a_spot_instance_is_resumed_exactly_on_another_after_the_notice
     assert checkpoint.load_checkpoint(going.path).standing.epoch > ended
     assert run("%aws_state cheap") == "stopped"
     run("%gpu_connect gpu")
+    capsys.readouterr()
     resumed = run(f"%finetune --resume {going.name}")
+    said = capsys.readouterr().out
     run("%aws_get gpu")
     run("%aws_terminate cheap -f")
 
@@ -792,6 +794,9 @@ def test_a_run_on_a_spot_instance_is_resumed_exactly_on_another_after_the_notice
     assert resumed.state.resumed[0]["epoch"] > 1
     assert resumed.history == unbroken.history
     assert resumed.state.host["name"] == "gpu"
+    # Only that of cheap was confirmed.
+    assert run("%aws_state gpu") == "running"
+    assert re.search(r"gpu stays up after the run: it trained on cheap .*: %aws_stop i-", said)
 
 
 def test_a_run_of_another_computer_keeps_the_instance_up(run, host_home):

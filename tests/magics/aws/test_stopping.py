@@ -13,9 +13,10 @@ import pytest
 from dl_magics import errors
 from dl_magics.actions.aws import context
 from dl_magics.actions.runs.ending import plan as ending
+from dl_magics.actions.runs.ending import resumed
 from dl_magics.actions.runs.place import TrainingPlace
 from dl_magics.magics.aws import stopping
-from dl_magics.runs import log
+from dl_magics.runs import log, remote_origin
 from dl_magics.runs.events import RunEnded
 from dl_magics.store import paths
 from dl_magics.training.crew import worker
@@ -32,15 +33,14 @@ def plan(then="stop", *, force=False, workers=("crew",)):
     return ending.plan_ending(recipe, HERE, force=force)
 
 
-def a_run(status="done", **recipe):
+def a_run(status="done", *later, files=True, **recipe):
     """A run whose model is on this computer."""
     folder, model = paths.data_folder("runs") / f"night-{recipe.get('then')}", b"a model"
-    files = {"model.keras": hashlib.sha256(model).hexdigest()}
+    files = {"model.keras": hashlib.sha256(model).hexdigest()} if files else {}
     ended = [RunEnded(status=status, files=files)] if status else []
-    started = replace(
-        run_events.started(**recipe), host={"local": True, "ids": recipe.pop("ids", [])}
-    )
-    run_events.write_log(folder, run_events.stamp([started, run_events.epoch(1), *ended]))
+    host = {name: recipe.pop(name) for name in ("ids", "id", "name") if name in recipe}
+    started = replace(run_events.started(**recipe), host={"local": True, **host})
+    run_events.write_log(folder, run_events.stamp([started, run_events.epoch(1), *later, *ended]))
     (folder / "model.keras").write_bytes(model)
     return Run(folder)
 
@@ -125,4 +125,30 @@ def test_they_are_terminated_after_a_confirmation_that_names_each_and_if_they_be
         (None, []),
     ):
         run = a_run("", then=then, workers=["crew"], ids=[ids["crew-1"]])
-        assert [each.name for each in ending.plan_resumed(run)] == names
+        planned = resumed.plan_resumed(run)
+        assert [each.name for each in planned.endings] == names
+        assert planned.stays_up.startswith("crew-2, crew-3 will not be") == (then == "terminate")
+
+
+def test_what_joined_a_run_when_it_was_resumed_is_not_terminated_after_it_is_resumed_again(crew):
+    ids = {each.name: each.id for each in context.load().ec2.list_instances()}
+    began = {"then": "terminate", "workers": ["crew"], "ids": [ids["crew-1"]]}
+    joined = replace(run_events.resumed(at=2), host={"local": True, "ids": list(ids.values())})
+
+    planned = resumed.plan_resumed(a_run("", joined, **began))
+
+    assert [each.name for each in planned.endings] == ["crew-1"]
+
+
+@pytest.mark.parametrize(("began", "names"), [("crew-1", ["crew-1"]), ("crew-2", [])])
+def test_the_instance_of_a_resumed_run_is_ended_if_all_of_it_trained_there(crew, began, names):
+    ids = {each.name: each.id for each in context.load().ec2.list_instances()}
+    run = a_run("", then="terminate", id=ids[began], name=began)
+    host = {**run_events.ORIGIN.host, "alias": ids["crew-1"], "name": "crew-1"}
+    remote_origin.save(run.path, replace(run_events.ORIGIN, host=host))
+
+    planned = resumed.plan_resumed(run)
+
+    assert [each.name for each in planned.endings] == names
+    assert planned.stays_up.startswith("crew-1 stays up after the run") == (not names)
+    assert ("it trained on crew-2 before" in planned.stays_up) == (not names)

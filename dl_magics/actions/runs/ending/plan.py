@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.runs.crew import hosts
-from dl_magics.actions.runs.place import TrainingPlace, find_resuming_host
+from dl_magics.actions.runs.place import TrainingPlace
 from dl_magics.aws.spot import requests as spot_requests
 from dl_magics.errors import BadSetting, NotConfirmed
-from dl_magics.runs import remote_origin
 from dl_magics.training.recipe.recipe import Recipe
-from dl_magics.training.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +24,7 @@ class Ending:
 
 
 Endings = Sequence[Ending]
+VERBS = ("stop", "terminate")
 
 
 def plan_ending(recipe: Recipe, place: TrainingPlace, *, force: bool) -> Endings:
@@ -82,26 +81,3 @@ def _check_force(then: str, named: Sequence[str], *, force: bool) -> None:
             "add -f to confirm.",
             fix='%finetune DATA --then terminate -f · then = "stop" keeps the disk.',
         )
-
-
-def plan_resumed(run: Run) -> Endings:
-    """Return what the recipe of an interrupted run asks for, which was confirmed at its start.
-
-    Of its workers only those are terminated that were up when it began.
-    """
-    state, origin = run.record.refresh(), remote_origin.load(run.path)
-    then, workers = state.recipe.get("then"), state.recipe.get("workers")
-    if then not in ("stop", "terminate"):
-        return ()
-    if workers:
-        context, found = hosts.list_instances(workers)
-        began = state.host.get("ids", ())
-        return [
-            Ending(then, context, each.id, each.name)
-            for each in found
-            if then == "stop" or each.id in began
-        ]
-    host = find_resuming_host(origin) if origin else None
-    if host is None or not host.is_instance:
-        return ()
-    return (Ending(then, host.load_context(), host.alias, host.name),)
