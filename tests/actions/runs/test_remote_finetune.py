@@ -880,13 +880,34 @@ def test_an_instance_stops_once_the_model_is_here_and_prints_its_receipt(
     assert done.record.events[-1].price_day in said
 
 
+def test_a_run_whose_model_is_on_the_instance_only_is_neither_lost_nor_forgotten(
+    trained, run, started_again, host_home
+):
+    done, _ = trained
+    keep_only(host_home, done)
+    (done.path / "model.keras").unlink()  # as where its copy has failed
+
+    with pytest.raises(errors.WrongState, match=f"on its disk only: {done.name}") as refused:
+        run(QUICK.replace("colours", "colours --then terminate -f", 1))
+    assert f"%attach {done.name}" in refused.value.fix
+    assert run("%aws_state") == "running"
+
+    run("%aws_stop --when-done")
+    assert run("%aws_state") == "stopped"
+    assert done.model.count_params() > 0
+
+
+def keep_only(host_home, *kept):
+    """Delete the other runs of an instance: one that is on its disk only would keep it."""
+    for folder in (host_home / ".dl_magics" / "runs").iterdir():
+        if folder.name not in {each.name for each in kept}:
+            shutil.rmtree(folder)
+
+
 def test_a_run_is_resumed_exactly_after_its_instance_was_stopped_and_terminates_it(
     run, started_again, unbroken, host_home, capsys
 ):
-    # Runs that are on this disk only would keep it.
-    for folder in (host_home / ".dl_magics" / "runs").iterdir():
-        if folder.name not in {each.name for each in runs.list_local_runs()}:
-            shutil.rmtree(folder)
+    keep_only(host_home)
     run("%%gpu -o pid\nimport os\npid = os.getpid()")
     going, thread = begun(run, LONG.replace("colours", "colours --then terminate -f", 1))
     # It must not come to its end while the stop is on its way.

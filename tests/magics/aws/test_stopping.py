@@ -12,6 +12,7 @@ import pytest
 
 from dl_magics import errors
 from dl_magics.actions.aws import context
+from dl_magics.actions.runs import when_done
 from dl_magics.actions.runs.ending import plan as ending
 from dl_magics.actions.runs.ending import resumed
 from dl_magics.actions.runs.place import TrainingPlace
@@ -152,3 +153,37 @@ def test_the_instance_of_a_resumed_run_is_ended_if_all_of_it_trained_there(crew,
     assert [each.name for each in planned.endings] == names
     assert planned.stays_up.startswith("crew-1 stays up after the run") == (not names)
     assert ("it trained on crew-2 before" in planned.stays_up) == (not names)
+
+
+@pytest.mark.parametrize(
+    ("status", "about", "fix"),
+    [
+        ("done", {}, ""),
+        ("done", {"model": False}, "%attach night-terminate fetches one"),
+        ("done", {"model": False, "alias": "i-another"}, ""),
+        ("failed", {"model": False, "files": False}, ""),
+        ("failed", {"model": False}, "%attach night-terminate fetches one"),
+        ("done", {"is_complete": False}, "%attach night-terminate fetches one"),
+        ("", {"model": False}, "%finetune --resume night-terminate completes one"),
+    ],
+)
+def test_an_instance_is_terminated_if_its_runs_are_here_or_had_no_results(crew, status, about, fix):
+    (ends,) = plan("terminate", force=True, workers=("crew-1",))
+    run = a_run(status, then="terminate", files=about.get("files", True))
+    origin = replace(
+        run_events.ORIGIN,
+        host={**run_events.ORIGIN.host, "alias": about.get("alias", ends.id)},
+        is_complete=about.get("is_complete", True),
+        model_sha256=run.state.files.get("model.keras", ""),
+    )
+    remote_origin.save(run.path, origin)
+    if not about.get("model", True):
+        (run.path / "model.keras").unlink()
+    ANSWERS["ls -1"] = run.name
+
+    if not fix:
+        when_done.check_idle(ends)
+        return
+    with pytest.raises(errors.WrongState, match="these runs are on its disk only") as refused:
+        when_done.check_idle(ends)
+    assert refused.value.fix.startswith(fix)
