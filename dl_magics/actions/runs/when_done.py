@@ -10,6 +10,7 @@ from pathlib import Path
 from dl_magics.actions.aws import instances
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.guard import control
+from dl_magics.actions.gpu import kernel_ids
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.runs import remote_run, runs
 from dl_magics.actions.runs.ending.plan import Ending
@@ -20,6 +21,7 @@ from dl_magics.errors import (
     NotTrained,
     WrongState,
 )
+from dl_magics.gpu_kernel import all_agents
 from dl_magics.runs import log, remote_origin
 from dl_magics.runs.remote_origin import RemoteOrigin
 from dl_magics.runs.state import RunState
@@ -81,9 +83,14 @@ def check_results(run: Run, name: str) -> None:
 
 
 def check_idle(ending: Ending) -> None:
-    """Check that no run uses the instance, and before it is terminated that runs are here.
+    """Check that no run or cell uses the instance, and before it is terminated that runs are here.
 
-    Raises WrongState where that is not so.
+    Raises
+    ------
+    WrongState
+        where that is not so.
+    CommandFailed
+        where its GPU kernels cannot be asked whether a cell runs.
     """
     host = SshHost(alias=ending.id, name=ending.name, profile=ending.context.profile)
     if running := _list_on_host(host, _FIND_RUNNING):
@@ -95,6 +102,11 @@ def check_idle(ending: Ending) -> None:
         raise WrongState(
             f"{ending.name} stays up, as it is a worker of another run.",
             fix=f"%aws_stop {ending.id} stops it at once.",
+        )
+    if notebooks := _list_notebooks_with_cells(host):
+        raise WrongState(
+            f"{ending.name} stays up, as a cell of {', '.join(notebooks)} runs there.",
+            fix=f"When it has ended, or to end it too: %aws_stop {ending.id}",
         )
     if ending.verb == "stop":
         return
@@ -174,6 +186,12 @@ def _describe_rescue(name: str, here: Mapping[str, Run]) -> str:
     if name in here and here[name].status == "interrupted":
         return f"%finetune --resume {name} completes one"
     return f"%attach {name} fetches one"
+
+
+def _list_notebooks_with_cells(host: SshHost) -> list[str]:
+    """Return the titles of the notebooks whose GPU kernels on a host run a cell."""
+    busy = blocking.wait_for(all_agents.list_busy(host.resolve_target()))
+    return [kernel_ids.find_title(each) or "another notebook" for each in busy]
 
 
 def _is_on(run: Run, instance: Instance) -> bool:

@@ -858,6 +858,40 @@ def test_an_instance_is_stopped_when_its_run_is_done(run, capsys):
     assert going.model.count_params() > 0
 
 
+@contextmanager
+def cell_of_another_notebook(run, host_home, monkeypatch):
+    """Let a cell of second.ipynb run on the instance."""
+    mine, finish = os.environ["JPY_SESSION_NAME"], host_home / "finish"
+    monkeypatch.setenv("JPY_SESSION_NAME", "second.ipynb")
+    run("%gpu_connect gpu")
+    theirs = notebook_kernel.current().client
+    waiting = (
+        "import pathlib, time\nwhile not pathlib.Path('finish').exists():\n    time.sleep(0.1)"
+    )
+    run(f"%%gpu --background\n{waiting}")
+    monkeypatch.setenv("JPY_SESSION_NAME", mine)
+    yield
+    finish.touch()
+    until(lambda: theirs.state == "idle")
+    finish.unlink()
+
+
+def test_a_cell_of_another_notebook_keeps_the_instance_up(
+    run, started_again, host_home, monkeypatch, capsys
+):
+    with cell_of_another_notebook(run, host_home, monkeypatch):
+        for line in (QUICK.replace("colours", "colours --then stop", 1), "%aws_stop --when-done"):
+            capsys.readouterr()
+            with pytest.raises(errors.WrongState, match=r"cell of second\.ipynb runs") as refused:
+                run(line)
+            assert "%aws_stop i-" in refused.value.fix
+            assert "gpu stays up: %aws_stop i-" in capsys.readouterr().out
+        assert run("%aws_state") == "running"
+
+    run("%aws_stop --when-done")
+    assert run("%aws_state") == "stopped"
+
+
 @pytest.fixture
 def started_again(run):
     """The instance, which a test before has stopped, runs and is connected."""

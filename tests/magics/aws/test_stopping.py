@@ -24,6 +24,7 @@ from dl_magics.training.crew import worker
 from dl_magics.training.recipe.recipe import check_settings
 from dl_magics.training.run import Run
 from support import run_events
+from support.in_process import ssh
 from support.in_process.ssh import ANSWERS
 
 HERE = TrainingPlace("Trains on this computer.")
@@ -54,7 +55,7 @@ def states():
 def crew(uni, ssh_commands, run, capsys):
     run("%aws_launch t2.micro --count 3 --name crew -y")
     run("%aws_launch t2.micro --name crew-old -y")
-    ANSWERS.update({log.FILE_NAME: "", worker.LOCK: ""})
+    ANSWERS.update({log.FILE_NAME: "", worker.LOCK: "", "agent.sock": ""})
     capsys.readouterr()
 
 
@@ -187,3 +188,11 @@ def test_an_instance_is_terminated_if_its_runs_are_here_or_had_no_results(crew, 
     with pytest.raises(errors.WrongState, match="these runs are on its disk only") as refused:
         when_done.check_idle(ends)
     assert refused.value.fix.startswith(fix)
+
+
+def test_an_instance_whose_kernels_cannot_be_asked_stays_up(crew, monkeypatch):
+    (ends,) = plan(workers=("crew-1",))
+    monkeypatch.setattr(ssh.Process, "returncode", 127)
+
+    with pytest.raises(errors.CommandFailed, match="crew-1 could not be asked what they run"):
+        when_done.check_idle(ends)
