@@ -594,11 +594,12 @@ def test_a_name_that_is_no_model_in_the_gpu_kernel_is_refused(run):
     assert refused.value.fix == 'Strings need quotes: model = "VGG16"'
 
 
-def test_a_run_is_followed_from_its_first_event_after_a_restart_of_the_notebook(run, small):
+def test_a_run_is_followed_from_its_first_event_after_its_notebook_was_killed(run, small, capsys):
+    cell = FOR_EVER.replace("colours", "colours --then stop", 1)
     code = (
         "import threading; from IPython.core.interactiveshell import InteractiveShell;"
         "shell = InteractiveShell.instance(); shell.run_line_magic('load_ext', 'dl_magics');"
-        f"shell.user_ns['small'] = {small!r}; shell.run_cell({FOR_EVER!r})"
+        f"shell.user_ns['small'] = {small!r}; shell.run_cell({cell!r})"
     )
     before = {each.name for each in runs.list_local_runs()}
     notebook_kernel.detach()
@@ -611,12 +612,20 @@ def test_a_run_is_followed_from_its_first_event_after_a_restart_of_the_notebook(
 
     assert going.status == "running"
     runs.request_stop(going)
-    followed = list(runs.follow(Run(going.path)))
+    capsys.readouterr()
+    followed = run(f"%attach {going.name}").record.events
 
     assert [event.n for event in followed] == list(range(1, len(followed) + 1))
     assert len(followed) > seen
     assert followed[-1].status == "stopped"
     assert (going.path / "model.keras").exists()
+    said = capsys.readouterr().out
+    assert "epoch 1: " in said
+    # Who would have stopped the instance is not there any more.
+    assert re.search(r"gpu stays up, \$0\.0166/h .*then = \"stop\".*: %aws_stop i-", said)
+    assert run("%aws_state") == "running"
+    run(f"%attach {going.name}")
+    assert "stays up" not in capsys.readouterr().out
 
 
 @pytest.fixture
