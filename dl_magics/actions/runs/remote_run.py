@@ -15,7 +15,15 @@ from pathlib import Path
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.runs import remote_files, remote_stop
 from dl_magics.actions.runs.elsewhere import checkpoint_copy
-from dl_magics.errors import DLMagicsError, KernelDied, NoAnswer, WrongState
+from dl_magics.errors import (
+    ConnectionFailed,
+    DLMagicsError,
+    KernelDied,
+    NoAnswer,
+    OutputLost,
+    TrainingFailed,
+    WrongState,
+)
 from dl_magics.gpu_kernel.client import GpuKernel
 from dl_magics.remote_code import kernel_call
 from dl_magics.runs import log, remote_origin
@@ -51,11 +59,23 @@ def catch_up(
     ------
     KernelDied
         where the GPU kernel ended before the run; the log that it left on its disk is copied first.
+    ConnectionFailed
+        where the host could not be reached or verified: the run is on it, and the next call copies
+        the rest.
     NotLoadable
         at the end, where the local Keras cannot load the model.
     """
-    with remote_stop.forwarding(record.folder, origin, stop):
-        yield from _copy_events(record, origin, kernel)
+    try:
+        with remote_stop.forwarding(record.folder, origin, stop):
+            yield from _copy_events(record, origin, kernel)
+    except ConnectionFailed as error:
+        if remote_origin.is_complete(record.folder):  # an error of the run itself
+            raise
+        name, host = record.folder.name, origin.host["name"]
+        raise type(error)(
+            f"{error} The rest of the run {name} is on {host}.",
+            fix=f"{error.fix} · once {host} can be reached: %attach {name}",
+        ) from error
 
 
 def copy_rest(record: RunRecord, stop: Callable[[], bool]) -> Events:
@@ -136,11 +156,14 @@ def _check_model(folder: Path, state: RunState, check: LoadCheck) -> None:
 def _receive(origin: RemoteOrigin, kernel: GpuKernel, folder: Path) -> Events:
     """Yield the events in the journal of the GPU kernel, then new ones until the request ends.
 
-    A message that is not a valid event is reported by a warning in its place.
+    A message that is not a valid event is reported by a warning in its place. An error of the link
+    says nothing about the run: it stays incomplete.
     """
     n = 0
+    failure: DLMagicsError | None = None
     try:
-        for message in kernel_call.checked_messages(kernel.resume(origin.msg_id, origin.since)):
+        for message in kernel.resume(origin.msg_id, origin.since):
+            failure = failure or kernel_call.find_failure(message)
             if message["header"]["msg_type"] != EVENT:
                 continue
             try:
@@ -149,29 +172,44 @@ def _receive(origin: RemoteOrigin, kernel: GpuKernel, folder: Path) -> Events:
                 event = report_invalid(error, n + 1)
             n = event.n
             yield event
-    except KernelDied:
-        remote_origin.save(folder, replace(origin, kernel_died=True))
+    except (KernelDied, OutputLost) as error:
+        failure = error
+    if isinstance(failure, KernelDied):
+        origin = replace(origin, kernel_died=True)
+        remote_origin.save(folder, origin)
         # The disk of a stopped instance is read after its next start.
         with suppress(NoAnswer, WrongState):
             yield from _read_remote_log(origin)
-            remote_origin.save(folder, replace(origin, kernel_died=True, is_complete=True))
-        raise
-    except DLMagicsError:
-        remote_origin.save(folder, replace(origin, is_complete=True))
-        raise
+            remote_origin.save(folder, replace(origin, is_complete=True))
+        raise failure
+    if isinstance(failure, OutputLost):
+        failure = yield from _read_unrecorded(origin, failure)
     remote_origin.save(folder, replace(origin, is_complete=True))
+    if failure:
+        raise failure
+
+
+def _read_unrecorded(
+    origin: RemoteOrigin, lost: OutputLost
+) -> Generator[Event, None, DLMagicsError | None]:
+    """Yield the events of a run that ended while no agent recorded them; return its error."""
+    last = None
+    for last in _read_remote_log(origin):
+        yield last
+    if not isinstance(last, RunEnded) or last.status == "interrupted":
+        return lost
+    if last.status == "failed":
+        return TrainingFailed(last.error, fix=last.fix or lost.fix)
+    return None
 
 
 def _read_remote_log(origin: RemoteOrigin) -> Iterator[Event]:
     """Yield the events in the log on the host: the last ones may not be in the journal."""
     with tempfile.TemporaryDirectory() as scratch:
         target = SshHost.from_json(origin.host).resolve_target()
-        blocking.wait_for(
-            sftp.download_file(
-                target,
-                f"{origin.run_folder}/{log.FILE_NAME}",
-                Path(scratch) / log.FILE_NAME,
-                max_bytes=log.MAX_BYTES,
-            )
-        )
-        yield from log.read_log_of_host(Path(scratch) / log.FILE_NAME)
+        path = f"{origin.run_folder}/{log.FILE_NAME}"
+        if blocking.wait_for(sftp.resolve_path(target, path)) is None:
+            return
+        copy = Path(scratch) / log.FILE_NAME
+        blocking.wait_for(sftp.download_file(target, path, copy, max_bytes=log.MAX_BYTES))
+        yield from log.read_log_of_host(copy)

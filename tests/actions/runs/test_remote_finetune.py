@@ -21,8 +21,9 @@ from dl_magics.actions.aws import context
 from dl_magics.actions.gpu import notebook_kernel, sync
 from dl_magics.actions.results import evaluating, place
 from dl_magics.actions.runs import runs
-from dl_magics.runs import checkpoint_request, evaluation, log, remote_origin
+from dl_magics.runs import checkpoint_request, evaluation, log, remote_origin, stop_request
 from dl_magics.runs.events import CheckpointSaved, EpochEnded, Warned
+from dl_magics.ssh import blocking, connection
 from dl_magics.store import paths
 from dl_magics.training.engine import checkpoint
 from dl_magics.training.run import Run
@@ -594,11 +595,12 @@ def test_a_name_that_is_no_model_in_the_gpu_kernel_is_refused(run):
     assert refused.value.fix == 'Strings need quotes: model = "VGG16"'
 
 
-def test_a_run_is_followed_from_its_first_event_after_a_restart_of_the_notebook(run, small):
+def begun_by_a_notebook_that_was_killed(cell, small):
+    """Train in a process of its own, which ends after some epochs; return the run."""
     code = (
         "import threading; from IPython.core.interactiveshell import InteractiveShell;"
         "shell = InteractiveShell.instance(); shell.run_line_magic('load_ext', 'dl_magics');"
-        f"shell.user_ns['small'] = {small!r}; shell.run_cell({FOR_EVER!r})"
+        f"shell.user_ns['small'] = {small!r}; shell.run_cell({cell!r})"
     )
     before = {each.name for each in runs.list_local_runs()}
     notebook_kernel.detach()
@@ -607,6 +609,11 @@ def test_a_run_is_followed_from_its_first_event_after_a_restart_of_the_notebook(
     until(lambda: len(going.state.epochs) > 2, is_cheap=True)
     notebook.kill()
     notebook.wait()
+    return going
+
+
+def test_a_run_is_followed_from_its_first_event_after_a_restart_of_the_notebook(run, small):
+    going = begun_by_a_notebook_that_was_killed(FOR_EVER, small)
     seen = going.state.n
 
     assert going.status == "running"
@@ -617,6 +624,74 @@ def test_a_run_is_followed_from_its_first_event_after_a_restart_of_the_notebook(
     assert len(followed) > seen
     assert followed[-1].status == "stopped"
     assert (going.path / "model.keras").exists()
+
+
+def test_a_run_that_ended_while_its_agent_was_down_is_fetched_with_its_model(run, small, host_home):
+    run("%gpu_connect")
+    agent = notebook_kernel.current().client.link.status.agent.agent_pid
+    going = begun_by_a_notebook_that_was_killed(FOR_EVER, small)
+    os.kill(agent, signal.SIGKILL)
+    end_on_host(host_home, going)
+
+    fetched = run(f"%attach {going.name}")
+
+    assert fetched.status == "stopped"
+    assert fetched.model.count_params() > 0
+    log_there = there(host_home, going) / log.FILE_NAME
+    assert (going.path / log.FILE_NAME).read_bytes() == log_there.read_bytes()
+
+
+def test_a_run_that_ended_while_another_host_answered_is_fetched_with_its_model(
+    run, host_home, running_cloud
+):
+    going, thread = begun(run, FOR_EVER)
+    alias = remote_origin.load(going.path).host["alias"]
+
+    with another_host_answers(host_home, running_cloud):
+        until(lambda: blocking.wait_for(connection.drop_shared(alias)) or not thread.is_alive())
+        end_on_host(host_home, going)
+        known = going.status
+        with pytest.raises(errors.HostKeyRefused):
+            run(f"%attach {going.name}")
+    until(lambda: is_connected(run))
+    fetched = run(f"%attach {going.name}")
+
+    assert isinstance(run.failed, errors.HostKeyRefused)
+    assert f"The rest of the run {going.name} is on gpu." in str(run.failed)
+    assert f"%attach {going.name}" in run.failed.fix
+    assert known == "running"
+    assert fetched.status == "stopped"
+    assert fetched.model.count_params() > 0
+    log_there = there(host_home, going) / log.FILE_NAME
+    assert (going.path / log.FILE_NAME).read_bytes() == log_there.read_bytes()
+
+
+@contextmanager
+def another_host_answers(host_home, running_cloud):
+    """Let a host with another key answer at the address of the instance, as in another network."""
+    keys = host_home.parent / "etc" / "ssh"
+    of_the_host = {each: each.read_bytes() for each in keys.iterdir()}
+    running_cloud.inject_fault("host-key-swap")
+    try:
+        yield
+    finally:
+        for path, content in of_the_host.items():
+            path.write_bytes(content)
+
+
+def is_connected(run):
+    try:
+        run("%gpu_connect")
+    except errors.HostKeyRefused:
+        return False
+    return True
+
+
+def end_on_host(host_home, run):
+    """Stop a run where it trains, as its budget might, and wait until its model is there."""
+    stop_request.request_stop(there(host_home, run))
+    until((there(host_home, run) / "model.keras").exists)
+    until(lambda: not log.is_being_written(there(host_home, run)))
 
 
 @pytest.fixture
