@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from dl_magics.errors import (
     DLMagicsError,
     KernelDied,
     NoAnswer,
+    NoSuchInstance,
     OutputLost,
     TrainingFailed,
     WrongState,
@@ -59,53 +60,80 @@ def catch_up(
     ------
     KernelDied
         where the GPU kernel ended before the run; the log that it left on its disk is copied first.
-    ConnectionFailed
-        where the host could not be reached or verified: the run is on it, and the next call copies
-        the rest.
+    ConnectionFailed, WrongState
+        where the host cannot be reached, or is stopped: the rest of the run is on it.
     NotLoadable
         at the end, where the local Keras cannot load the model.
     """
-    try:
-        with remote_stop.forwarding(record.folder, origin, stop):
-            yield from _copy_events(record, origin, kernel)
-    except ConnectionFailed as error:
-        if remote_origin.is_complete(record.folder):  # an error of the run itself
-            raise
-        name, host = record.folder.name, origin.host["name"]
-        raise type(error)(
-            f"{error} The rest of the run {name} is on {host}.",
-            fix=f"{error.fix} · once {host} can be reached: %attach {name}",
-        ) from error
+    with _naming_rest(record.folder, origin):
+        yield from _copy(record, origin, kernel, stop)
 
 
 def copy_rest(record: RunRecord, stop: Callable[[], bool]) -> Events:
     """Reconnect to the kernel of a run that is not completely copied; yield the missing events.
 
-    It ends, without an error, where the GPU kernel ended or the instance is stopped.
+    It ends, without an error, where the GPU kernel was seen to end, or its instance is terminated.
+
+    Raises
+    ------
+    ConnectionFailed, WrongState
+        where the host cannot be reached, or is stopped: the rest of the run is on it.
     """
     origin = remote_origin.load(record.folder)
     if origin is None or origin.is_complete:
         return
-    with suppress(KernelDied, WrongState), closing(_attach_kernel(origin)) as kernel:
-        yield from catch_up(record, origin, kernel, stop)
+    try:
+        with _naming_rest(record.folder, origin), closing(_attach_kernel(origin)) as kernel:
+            yield from _copy(record, origin, kernel, stop)
+    except KernelDied:
+        return
+    except (WrongState, NoSuchInstance):
+        if origin.kernel_died:
+            return
+        if not SshHost.from_json(origin.host).is_terminated():
+            raise
+        remote_origin.save(record.folder, replace(origin, kernel_died=True))
 
 
 def fetch_results(record: RunRecord) -> None:
-    """Fetch the files of a run that has ended on its host.
+    """Fetch the files of a run on its host, if its log here has the end of the run.
 
     Raises NotLoadable, after all is copied, where the local Keras cannot load the model.
     """
-    if origin := remote_origin.load(record.folder):
+    origin = remote_origin.load(record.folder)
+    if origin and record.state.ended:
         with LoadCheck() as check:
             _fetch_files(origin, record.folder, record.state, check)
             remote_origin.save(record.folder, replace(origin, is_complete=True))
             _check_model(record.folder, record.state, check)
 
 
+@contextmanager
+def _naming_rest(folder: Path, origin: RemoteOrigin) -> Iterator[None]:
+    """Add to an error of the host that it has the rest of a run, and how to copy it."""
+    try:
+        yield
+    except (ConnectionFailed, WrongState) as error:
+        if remote_origin.is_complete(folder):  # an error of the run itself
+            raise
+        host = origin.host["name"]
+        raise type(error)(
+            f"{error} The rest of the run {folder.name} is on {host}.",
+            fix=f"{error.fix} · once {host} can be reached: %attach {folder.name}",
+        ) from error
+
+
 def _attach_kernel(origin: RemoteOrigin) -> GpuKernel:
     """Return the GPU kernel that trains, with a connection of its own."""
     find = SshHost.from_json(origin.host).authorize_and_resolve
     return GpuKernel.attach(find, origin.kernel_folder, origin.python, activate=origin.activate)
+
+
+def _copy(
+    record: RunRecord, origin: RemoteOrigin, kernel: GpuKernel, stop: Callable[[], bool]
+) -> Events:
+    with remote_stop.forwarding(record.folder, origin, stop):
+        yield from _copy_events(record, origin, kernel)
 
 
 def _copy_events(record: RunRecord, origin: RemoteOrigin, kernel: GpuKernel) -> Events:
