@@ -31,6 +31,7 @@ from support import slow_epochs, tiny_keras
 from support.backbones import small_model
 from support.ec2_client import ONE_TRY, until
 from support.images import plant_faults, write_pets
+from support.kernel import another_host_answers
 from support.limits.disk import mount_small_disk
 from support.old_keras import COMPILED, CXX_FLAGS, theano_flags, theano_python
 from support.s3.roles import make_role
@@ -664,19 +665,6 @@ def test_a_run_that_ended_while_another_host_answered_is_fetched_with_its_model(
     assert fetched.model.count_params() > 0
     log_there = there(host_home, going) / log.FILE_NAME
     assert (going.path / log.FILE_NAME).read_bytes() == log_there.read_bytes()
-
-
-@contextmanager
-def another_host_answers(host_home, running_cloud):
-    """Let a host with another key answer at the address of the instance, as in another network."""
-    keys = host_home.parent / "etc" / "ssh"
-    of_the_host = {each: each.read_bytes() for each in keys.iterdir()}
-    running_cloud.inject_fault("host-key-swap")
-    try:
-        yield
-    finally:
-        for path, content in of_the_host.items():
-            path.write_bytes(content)
 
 
 def is_connected(run):
