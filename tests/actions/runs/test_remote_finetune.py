@@ -916,6 +916,15 @@ def test_an_instance_is_stopped_when_its_run_is_done(run, capsys):
     assert going.model.count_params() > 0
 
 
+def test_a_run_that_may_be_on_a_stopped_instance_is_not_said_to_be_nowhere(run):
+    run("%aws_stop")
+
+    with pytest.raises(errors.NoSuchRun, match="gpu is stopped") as refused:
+        run("%attach of-another-computer")
+
+    assert "%aws_start" in refused.value.fix
+
+
 @pytest.fixture
 def started_again(run):
     """The instance, which a test before has stopped, runs and is connected."""
