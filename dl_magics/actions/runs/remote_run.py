@@ -6,36 +6,24 @@ process at a time copies; the others read the log that it writes.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.runs import remote_files, remote_stop
+from dl_magics.actions.runs.copying import remote_events
 from dl_magics.actions.runs.elsewhere import checkpoint_copy
-from dl_magics.errors import (
-    ConnectionFailed,
-    DLMagicsError,
-    KernelDied,
-    NoAnswer,
-    NoSuchInstance,
-    OutputLost,
-    TrainingFailed,
-    WrongState,
-)
+from dl_magics.errors import ConnectionFailed, KernelDied, NoSuchInstance, WrongState
 from dl_magics.gpu_kernel.client import GpuKernel
-from dl_magics.remote_code import kernel_call
-from dl_magics.runs import log, remote_origin
-from dl_magics.runs.events import Event, RunEnded, parse_event, report_invalid
+from dl_magics.runs import remote_origin
+from dl_magics.runs.events import Event, RunEnded
 from dl_magics.runs.log import LogWriter
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.remote_origin import RemoteOrigin
 from dl_magics.runs.state import RunState
-from dl_magics.ssh import blocking, sftp
 from dl_magics.training.engine.pipeline import MODEL
-from dl_magics.training.kernel_entry import EVENT
 from dl_magics.training.loading import load_check
 from dl_magics.training.loading.load_check import LoadCheck
 
@@ -141,10 +129,9 @@ def _copy_events(record: RunRecord, origin: RemoteOrigin, kernel: GpuKernel) -> 
     with LoadCheck() as check:
         if state.ended:
             _fetch_files(origin, folder, state, check)
-        with LogWriter(folder) as writer, closing(_receive(origin, kernel, folder)) as events:
+        receiving = remote_events.receive_events(origin, kernel, folder, since=state.n)
+        with LogWriter(folder) as writer, closing(receiving) as events:
             for event in events:
-                if event.n <= state.n:
-                    continue
                 writer.append(event)
                 state = state.apply(event)
                 if is_near_end(state):
@@ -179,65 +166,3 @@ def _prepare(check: LoadCheck, state: RunState) -> None:
 def _check_model(folder: Path, state: RunState, check: LoadCheck) -> None:
     if MODEL in state.files:
         load_check.check_fetched(folder, folder / MODEL, state.versions, check)
-
-
-def _receive(origin: RemoteOrigin, kernel: GpuKernel, folder: Path) -> Events:
-    """Yield the events in the journal of the GPU kernel, then new ones until the request ends.
-
-    A message that is not a valid event is reported by a warning in its place. An error of the link
-    says nothing about the run: it stays incomplete.
-    """
-    n = 0
-    failure: DLMagicsError | None = None
-    try:
-        for message in kernel.resume(origin.msg_id, origin.since):
-            failure = failure or kernel_call.find_failure(message)
-            if message["header"]["msg_type"] != EVENT:
-                continue
-            try:
-                event = parse_event(message["content"])
-            except ValueError as error:
-                event = report_invalid(error, n + 1)
-            n = event.n
-            yield event
-    except (KernelDied, OutputLost) as error:
-        failure = error
-    if isinstance(failure, KernelDied):
-        origin = replace(origin, kernel_died=True)
-        remote_origin.save(folder, origin)
-        # The disk of a stopped instance is read after its next start.
-        with suppress(NoAnswer, WrongState):
-            yield from _read_remote_log(origin)
-            remote_origin.save(folder, replace(origin, is_complete=True))
-        raise failure
-    if isinstance(failure, OutputLost):
-        failure = yield from _read_unrecorded(origin, failure)
-    remote_origin.save(folder, replace(origin, is_complete=True))
-    if failure:
-        raise failure
-
-
-def _read_unrecorded(
-    origin: RemoteOrigin, lost: OutputLost
-) -> Generator[Event, None, DLMagicsError | None]:
-    """Yield the events of a run that ended while no agent recorded them; return its error."""
-    last = None
-    for last in _read_remote_log(origin):
-        yield last
-    if not isinstance(last, RunEnded) or last.status == "interrupted":
-        return lost
-    if last.status == "failed":
-        return TrainingFailed(last.error, fix=last.fix or lost.fix)
-    return None
-
-
-def _read_remote_log(origin: RemoteOrigin) -> Iterator[Event]:
-    """Yield the events in the log on the host: the last ones may not be in the journal."""
-    with tempfile.TemporaryDirectory() as scratch:
-        target = SshHost.from_json(origin.host).resolve_target()
-        path = f"{origin.run_folder}/{log.FILE_NAME}"
-        if blocking.wait_for(sftp.resolve_path(target, path)) is None:
-            return
-        copy = Path(scratch) / log.FILE_NAME
-        blocking.wait_for(sftp.download_file(target, path, copy, max_bytes=log.MAX_BYTES))
-        yield from log.read_log_of_host(copy)

@@ -642,6 +642,19 @@ def test_a_run_that_ended_while_its_agent_was_down_is_fetched_with_its_model(run
     assert (going.path / log.FILE_NAME).read_bytes() == log_there.read_bytes()
 
 
+def test_what_a_run_did_while_its_agent_was_down_is_fetched(run, host_home):
+    going, thread = begun(run, FOR_EVER)
+    seen = len(going.state.epochs)
+    os.kill(notebook_kernel.current().client.link.status.agent.agent_pid, signal.SIGKILL)
+    until(lambda: len(going.state.epochs) > seen + 20, is_cheap=True)
+    runs.request_stop(going)
+    thread.join(60)
+
+    assert going.status == "stopped"
+    log_there = there(host_home, going) / log.FILE_NAME
+    assert (going.path / log.FILE_NAME).read_bytes() == log_there.read_bytes()
+
+
 def test_a_run_that_ended_while_another_host_answered_is_fetched_with_its_model(
     run, host_home, running_cloud
 ):
