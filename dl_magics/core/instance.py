@@ -181,7 +181,8 @@ def find_matching(instances: list[Instance], word: str) -> list[Instance]:
 class Instances:
     """The instances of one profile and region, or of all its regions, which a column then shows.
 
-    `selected` is the id of the selected one, `unread` the regions that AWS did not answer for.
+    `selected` is the id of the selected one, `unread` the regions that AWS did not answer for, each
+    with the reason: `eu-west-1 (why)`.
     """
 
     profile_and_region: str
@@ -195,6 +196,11 @@ class Instances:
 
     def __len__(self) -> int:
         return len(self.each)
+
+    @property
+    def unread_regions(self) -> frozenset[str]:
+        """The names of the regions that AWS did not answer for, without the reason."""
+        return frozenset(each.partition(" ")[0] for each in self.unread)
 
     def rows(self) -> list[tuple[str, ...]]:
         """Return the cells of the table, a tuple for each instance."""

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Literal
 
-from dl_magics.errors import DLMagicsError
+from dl_magics.errors import HostKeyRefused
 from dl_magics.gpu_kernel.agent_connection import AgentConnection
 from dl_magics.gpu_kernel.agent_transport import start_agent
 from dl_magics.gpu_kernel.journal_entry import JournalEntry
@@ -152,8 +152,8 @@ class GpuKernel(KernelRequests):
             async for entry in self.link.entries():
                 self.take(entry)
                 self._watchers.tell(entry)
-        except DLMagicsError as error:
-            self.fail(error)
+        except HostKeyRefused as error:
+            self.fail(_explain_refused(error))
         finally:
             if self.widgets:
                 self.widgets.take(None)
@@ -168,3 +168,11 @@ class GpuKernel(KernelRequests):
     async def _shutdown(self) -> None:
         coming = self._watchers.watch()
         await coming.fulfilled(self.link.request("shutdown"))
+
+
+def _explain_refused(error: HostKeyRefused) -> HostKeyRefused:
+    """Return the error of the cells whose output may not be received from another host."""
+    return HostKeyRefused(
+        f"{error} A cell that runs on the GPU kernel goes on.",
+        fix=f"{error.fix} · once the right host answers: %gpu_output",
+    )

@@ -61,18 +61,28 @@ def raise_failure(messages: Iterable[Mapping[str, Any]]) -> None:
 
 
 def checked_messages(messages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Yield the messages of a cell; raise its error after the last one if it failed.
+    """Yield the messages of a cell; raise its error after its reply if it failed.
 
     Raises
     ------
     DLMagicsError
-        the error that the function raised; a KernelDied for any other exception.
+        as `find_failure` returns it.
     """
     for message in messages:
         yield message
-        content = message["content"]
-        if message["header"]["msg_type"] == "execute_reply" and content["status"] != "ok":
-            raise _restore(content)
+        if failure := find_failure(message):
+            raise failure
+
+
+def find_failure(message: Mapping[str, Any]) -> DLMagicsError | None:
+    """Return the error of a cell from its reply; None from any other message.
+
+    It is the error that the function raised; a KernelDied for any other exception.
+    """
+    content = message["content"]
+    if message["header"]["msg_type"] != "execute_reply" or content["status"] == "ok":
+        return None
+    return _restore(content)
 
 
 def _restore(content: Mapping[str, Any]) -> DLMagicsError:

@@ -16,6 +16,7 @@ from dl_magics.actions.gpu import notebook_kernel
 from dl_magics.magics.display.remote_error import GpuError
 from dl_magics.ssh import blocking, connection
 from support.ec2_client import until
+from support.kernel import another_host_answers
 
 
 @pytest.fixture
@@ -178,6 +179,36 @@ def test_output_that_came_while_the_notebook_was_away_is_shown_once(run, capsys)
 
     assert "late\n" in first
     assert "late\n" not in capsys.readouterr().out
+
+
+def test_a_cell_goes_on_while_another_host_answers_and_the_next_one_runs(
+    run, host_home, running_cloud, capsys
+):
+    cell = "%%gpu\nimport time\nprint('before')\ntime.sleep(3)\nprint('after')\nkept = 'kept'"
+    failed = []
+    waiting = threading.Thread(target=lambda: failed.append(refusal_of(run, cell)))
+    waiting.start()
+    until(lambda: notebook_kernel.current().client.state == "busy")
+
+    with another_host_answers(host_home, running_cloud):
+        alias = notebook_kernel.current().host.alias
+        until(lambda: blocking.wait_for(connection.drop_shared(alias)) or not waiting.is_alive())
+        assert isinstance(refusal_of(run, "%%gpu\n1"), errors.HostKeyRefused)
+    until(lambda: not refusal_of(run, "%%gpu -o kept\n1"))
+    capsys.readouterr()
+    with suppress(errors.NoSuchRun):
+        run("%gpu_output")
+
+    assert "%gpu_output" in failed[0].fix
+    assert run.shell.user_ns["kept"] == "kept"
+    assert "after\n" in capsys.readouterr().out
+
+
+def refusal_of(run, cell):
+    try:
+        run(cell)
+    except errors.HostKeyRefused as refused:
+        return refused
 
 
 def test_a_background_cell_is_shown_with_what_came_after_its_end(run, capsys):

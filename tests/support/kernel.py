@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,19 @@ def gpu_run(notebook: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 def host_home(notebook: Path, running_cloud: practice.PracticeCloud, gpu_run: Any) -> Path:
     """The home folder on the instance."""
     return Path(running_cloud.folder) / "instances" / context.load().resolve_instance().id / "home"
+
+
+@contextmanager
+def another_host_answers(host_home: Path, cloud: practice.PracticeCloud) -> Iterator[None]:
+    """Let a host with another key answer at the address of the instance, as in another network."""
+    keys = host_home.parent / "etc" / "ssh"
+    of_the_host = {each: each.read_bytes() for each in keys.iterdir()}
+    cloud.inject_fault("host-key-swap")
+    try:
+        yield
+    finally:
+        for path, content in of_the_host.items():
+            path.write_bytes(content)
 
 
 def shell_with_magics() -> InteractiveShell:

@@ -11,7 +11,7 @@ from dl_magics.actions.aws import access, context
 from dl_magics.actions.aws.context import Context
 from dl_magics.aws.profile import AwsProfile
 from dl_magics.core.instance import Instance, is_instance_id
-from dl_magics.errors import BadSetting, WrongState
+from dl_magics.errors import BadSetting, NoSuchInstance, WrongState
 from dl_magics.ssh import ssh_config, target
 from dl_magics.ssh.target import SshTarget
 
@@ -80,6 +80,15 @@ class SshHost:
         target = self._instance_login(aws, instance)
         access.authorize_own_address(aws, instance)
         return target
+
+    def is_terminated(self) -> bool:
+        """Whether it is an instance that was terminated: its disk and its kernels are gone."""
+        if not self.is_instance:
+            return False
+        try:
+            return self.load_context().ec2.describe_instance(self.alias).gone
+        except NoSuchInstance:
+            return True
 
     def until_booted(self) -> Iterator[str]:
         """Wait until SSH answers on an instance that has just started; yield what is waited for.

@@ -87,7 +87,9 @@ def current() -> NotebookKernel:
         If its instance is not running: a request would wait for its start.
     """
     session = notebook_session.current()
-    kernel = _open.get(session.name) or reattach()
+    kernel = _open.get(session.name)
+    if not kernel or kernel.client.failure:
+        kernel = reattach()
     if not kernel:
         raise free_kernels.explain_not_connected(session)
     if kernel.client.state == "stopped":
@@ -99,11 +101,15 @@ def current() -> NotebookKernel:
 def reattach() -> NotebookKernel | None:
     """Attach to the GPU kernel that an earlier process of this notebook was connected to.
 
-    Return None where there is none, or this process is attached to one.
+    So does a process whose link has ended, as another host answered. Return None where there is no
+    such kernel, or this process is attached to it.
     """
     session = notebook_session.current()
+    open_ = _open.get(session.name)
+    if open_ and not open_.client.failure:
+        return None
     known = kernel_ids.find_record(session)
-    if session.name in _open or not known:
+    if not known:
         return None
     kernel_id, record = known
     return _attach(_hold_session(), kernel_id, replace(record, used_at=time.time()))

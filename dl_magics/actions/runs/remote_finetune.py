@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from dl_magics.actions.runs import remote_run
 from dl_magics.actions.runs.elsewhere import move
 from dl_magics.actions.runs.models import own_model
 from dl_magics.actions.runs.place import describe_host
-from dl_magics.errors import KernelDied, WeightsNotFound
+from dl_magics.errors import KernelDied, WeightsNotFound, WrongState
 from dl_magics.runs import remote_origin
 from dl_magics.runs.events import Event, RunEnded
 from dl_magics.runs.record import RunRecord
@@ -65,7 +66,9 @@ def resume_run(record: RunRecord, stop: Stop) -> Events:
     NotResumable where another host is connected and the first one is up, or as `load_resume_point`
     does.
     """
-    yield from remote_run.copy_rest(record, stop)
+    # What is on the disk of a stopped instance is not needed: it is computed again.
+    with suppress(WrongState):
+        yield from remote_run.copy_rest(record, stop)
     recipe = resume_point.load_resume_point(record).recipe
     kernel = notebook_kernel.current()
     origin = remote_origin.load(record.folder)

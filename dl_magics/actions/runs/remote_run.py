@@ -6,27 +6,24 @@ process at a time copies; the others read the log that it writes.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.runs import remote_files, remote_stop
+from dl_magics.actions.runs.copying import remote_events
 from dl_magics.actions.runs.elsewhere import checkpoint_copy
-from dl_magics.errors import DLMagicsError, KernelDied, NoAnswer, WrongState
+from dl_magics.errors import ConnectionFailed, KernelDied, NoSuchInstance, WrongState
 from dl_magics.gpu_kernel.client import GpuKernel
-from dl_magics.remote_code import kernel_call
-from dl_magics.runs import log, remote_origin
-from dl_magics.runs.events import Event, RunEnded, parse_event, report_invalid
+from dl_magics.runs import remote_origin
+from dl_magics.runs.events import Event, RunEnded
 from dl_magics.runs.log import LogWriter
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.remote_origin import RemoteOrigin
 from dl_magics.runs.state import RunState
-from dl_magics.ssh import blocking, sftp
 from dl_magics.training.engine.pipeline import MODEL
-from dl_magics.training.kernel_entry import EVENT
 from dl_magics.training.loading import load_check
 from dl_magics.training.loading.load_check import LoadCheck
 
@@ -51,35 +48,67 @@ def catch_up(
     ------
     KernelDied
         where the GPU kernel ended before the run; the log that it left on its disk is copied first.
+    ConnectionFailed, WrongState
+        where the host cannot be reached, or is stopped: the rest of the run is on it.
     NotLoadable
         at the end, where the local Keras cannot load the model.
     """
-    with remote_stop.forwarding(record.folder, origin, stop):
-        yield from _copy_events(record, origin, kernel)
+    with _naming_rest(record.folder, origin):
+        yield from _copy(record, origin, kernel, stop)
 
 
 def copy_rest(record: RunRecord, stop: Callable[[], bool]) -> Events:
     """Reconnect to the kernel of a run that is not completely copied; yield the missing events.
 
-    It ends, without an error, where the GPU kernel ended or the instance is stopped.
+    It ends, without an error, where the GPU kernel was seen to end, or its instance is terminated.
+
+    Raises
+    ------
+    ConnectionFailed, WrongState
+        where the host cannot be reached, or is stopped: the rest of the run is on it.
     """
     origin = remote_origin.load(record.folder)
     if origin is None or origin.is_complete:
         return
-    with suppress(KernelDied, WrongState), closing(_attach_kernel(origin)) as kernel:
-        yield from catch_up(record, origin, kernel, stop)
+    try:
+        with _naming_rest(record.folder, origin), closing(_attach_kernel(origin)) as kernel:
+            yield from _copy(record, origin, kernel, stop)
+    except KernelDied:
+        return
+    except (WrongState, NoSuchInstance):
+        if origin.kernel_died:
+            return
+        if not SshHost.from_json(origin.host).is_terminated():
+            raise
+        remote_origin.save(record.folder, replace(origin, kernel_died=True))
 
 
 def fetch_results(record: RunRecord) -> None:
-    """Fetch the files of a run that has ended on its host.
+    """Fetch the files of a run on its host, if its log here has the end of the run.
 
     Raises NotLoadable, after all is copied, where the local Keras cannot load the model.
     """
-    if origin := remote_origin.load(record.folder):
+    origin = remote_origin.load(record.folder)
+    if origin and record.state.ended:
         with LoadCheck() as check:
             _fetch_files(origin, record.folder, record.state, check)
             remote_origin.save(record.folder, replace(origin, is_complete=True))
             _check_model(record.folder, record.state, check)
+
+
+@contextmanager
+def _naming_rest(folder: Path, origin: RemoteOrigin) -> Iterator[None]:
+    """Add to an error of the host that it has the rest of a run, and how to copy it."""
+    try:
+        yield
+    except (ConnectionFailed, WrongState) as error:
+        if remote_origin.is_complete(folder):  # an error of the run itself
+            raise
+        host = origin.host["name"]
+        raise type(error)(
+            f"{error} The rest of the run {folder.name} is on {host}.",
+            fix=f"{error.fix} · once {host} can be reached: %attach {folder.name}",
+        ) from error
 
 
 def _attach_kernel(origin: RemoteOrigin) -> GpuKernel:
@@ -88,15 +117,21 @@ def _attach_kernel(origin: RemoteOrigin) -> GpuKernel:
     return GpuKernel.attach(find, origin.kernel_folder, origin.python, activate=origin.activate)
 
 
+def _copy(
+    record: RunRecord, origin: RemoteOrigin, kernel: GpuKernel, stop: Callable[[], bool]
+) -> Events:
+    with remote_stop.forwarding(record.folder, origin, stop):
+        yield from _copy_events(record, origin, kernel)
+
+
 def _copy_events(record: RunRecord, origin: RemoteOrigin, kernel: GpuKernel) -> Events:
     folder, state = record.folder, record.refresh()
     with LoadCheck() as check:
         if state.ended:
             _fetch_files(origin, folder, state, check)
-        with LogWriter(folder) as writer, closing(_receive(origin, kernel, folder)) as events:
+        receiving = remote_events.receive_events(origin, kernel, folder, since=state.n)
+        with LogWriter(folder) as writer, closing(receiving) as events:
             for event in events:
-                if event.n <= state.n:
-                    continue
                 writer.append(event)
                 state = state.apply(event)
                 if is_near_end(state):
@@ -131,47 +166,3 @@ def _prepare(check: LoadCheck, state: RunState) -> None:
 def _check_model(folder: Path, state: RunState, check: LoadCheck) -> None:
     if MODEL in state.files:
         load_check.check_fetched(folder, folder / MODEL, state.versions, check)
-
-
-def _receive(origin: RemoteOrigin, kernel: GpuKernel, folder: Path) -> Events:
-    """Yield the events in the journal of the GPU kernel, then new ones until the request ends.
-
-    A message that is not a valid event is reported by a warning in its place.
-    """
-    n = 0
-    try:
-        for message in kernel_call.checked_messages(kernel.resume(origin.msg_id, origin.since)):
-            if message["header"]["msg_type"] != EVENT:
-                continue
-            try:
-                event = parse_event(message["content"])
-            except ValueError as error:
-                event = report_invalid(error, n + 1)
-            n = event.n
-            yield event
-    except KernelDied:
-        remote_origin.save(folder, replace(origin, kernel_died=True))
-        # The disk of a stopped instance is read after its next start.
-        with suppress(NoAnswer, WrongState):
-            yield from _read_remote_log(origin)
-            remote_origin.save(folder, replace(origin, kernel_died=True, is_complete=True))
-        raise
-    except DLMagicsError:
-        remote_origin.save(folder, replace(origin, is_complete=True))
-        raise
-    remote_origin.save(folder, replace(origin, is_complete=True))
-
-
-def _read_remote_log(origin: RemoteOrigin) -> Iterator[Event]:
-    """Yield the events in the log on the host: the last ones may not be in the journal."""
-    with tempfile.TemporaryDirectory() as scratch:
-        target = SshHost.from_json(origin.host).resolve_target()
-        blocking.wait_for(
-            sftp.download_file(
-                target,
-                f"{origin.run_folder}/{log.FILE_NAME}",
-                Path(scratch) / log.FILE_NAME,
-                max_bytes=log.MAX_BYTES,
-            )
-        )
-        yield from log.read_log_of_host(Path(scratch) / log.FILE_NAME)

@@ -11,7 +11,7 @@ from pathlib import Path
 from dl_magics.actions.gpu import notebook_kernel
 from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
 from dl_magics.actions.runs import remote_run
-from dl_magics.errors import DLMagicsError
+from dl_magics.errors import DLMagicsError, NoSuchRun
 from dl_magics.runs import log, remote_origin
 from dl_magics.runs.log import LogWriter
 from dl_magics.runs.state import RunState
@@ -40,33 +40,35 @@ class RemoteRuns:
 def list_remote_runs() -> RemoteRuns:
     """Return the runs that are only on the connected host; none while it cannot be reached."""
     kernel = notebook_kernel.find_attached()
-    if not kernel:
-        return RemoteRuns()
-    return RemoteRuns(kernel.host.name, _names_only_on_host(kernel))
+    if kernel:
+        with suppress(DLMagicsError):
+            return RemoteRuns(kernel.host.name, _names_only_on_host(kernel))
+    return RemoteRuns()
 
 
 def import_run(part: str) -> Run | None:
-    """Fetch the remote run with this name or a part of it; None where not exactly one fits."""
-    kernel = _current_kernel()
-    if not kernel:
+    """Fetch the remote run with this name or a part of it; None where not exactly one fits.
+
+    Raises NoSuchRun where the host to which the notebook is connected cannot be asked.
+    """
+    if not notebook_kernel.is_connected():
         return None
-    names = _names_only_on_host(kernel)
+    try:
+        kernel = notebook_kernel.current()
+        names = _names_only_on_host(kernel)
+    except DLMagicsError as error:
+        raise NoSuchRun(
+            f"No run on this computer matches {part!r}, and the host cannot be asked: {error}",
+            fix=error.fix,
+        ) from error
     fitting = [name for name in names if name == part] or [name for name in names if part in name]
     return _fetch_run(kernel, fitting[0]) if len(fitting) == 1 else None
-
-
-def _current_kernel() -> NotebookKernel | None:
-    with suppress(DLMagicsError):
-        return notebook_kernel.current() if notebook_kernel.is_connected() else None
-    return None
 
 
 def _names_only_on_host(kernel: NotebookKernel) -> tuple[str, ...]:
     pattern = f"*/{remote_origin.KERNEL_FILE_NAME}"
     command = f"cd {remote_run.RUNS} 2>/dev/null && ls -1d -- {pattern}"
-    output = ""
-    with suppress(DLMagicsError):
-        output = blocking.run_command(kernel.host.resolve_target(), command).stdout
+    output = blocking.run_command(kernel.host.resolve_target(), command).stdout
     names = (line.partition("/")[0] for line in output.splitlines())
     local = paths.data_folder("runs")
     return tuple(

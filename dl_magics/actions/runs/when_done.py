@@ -16,6 +16,7 @@ from dl_magics.actions.runs import remote_run, runs
 from dl_magics.actions.runs.ending.plan import Ending
 from dl_magics.core.instance import Instance
 from dl_magics.errors import (
+    CommandFailed,
     DLMagicsError,
     NoSuchInstance,
     NotTrained,
@@ -219,6 +220,12 @@ def _load_origin(run: Run) -> RemoteOrigin | None:
 
 
 def _list_on_host(host: SshHost, command: str) -> Sequence[str]:
-    shell = f"sh -c {shlex.quote(command)}"
-    output = blocking.run_command(host.resolve_target(), shell).stdout
-    return [each.strip() for each in output.splitlines() if each.strip()]
+    """Return the lines that a command prints; raise CommandFailed where it failed."""
+    done = blocking.run_command(host.resolve_target(), f"sh -c {shlex.quote(command)}")
+    if done.code:
+        lines = [*done.stderr.strip().splitlines(), f"exit status {done.code}"]
+        raise CommandFailed(
+            f"{host.name} stays up, as it did not say what runs there: {lines[0]}.",
+            fix=f"Try it again · %aws_stop {host.alias} stops it at once.",
+        )
+    return [each.strip() for each in done.stdout.splitlines() if each.strip()]

@@ -75,7 +75,7 @@ class KernelRequests:
         self._taken = link.status.n
         self.session = uuid.uuid4().hex
         self._asked_for_input: Message = {}
-        self._failed: DLMagicsError | None = None
+        self.failure: DLMagicsError | None = None  # ended the link, and all requests with it
 
     @property
     def unfinished_cells(self) -> tuple[RunningCell, ...]:
@@ -200,7 +200,7 @@ class KernelRequests:
 
     def fail(self, error: DLMagicsError) -> None:
         """End all requests with an error, also those that are made later."""
-        self._failed = error
+        self.failure = error
         self._running = RunningCells()
         self._answers.fail(error)
 
@@ -213,8 +213,8 @@ class KernelRequests:
         return PendingRequest(id_, seconds, lambda: self.waiting(), late)
 
     def _ask(self, answer: PendingRequest, channel: str, message: Message) -> None:
-        if self._failed:
-            raise self._failed
+        if self.failure:
+            raise self.failure
         if self.link.status.state == "stopped":
             raise not_running(self.link.status.why)
         self._answers.expect(answer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,9 +61,8 @@ class ScannedImages:
         train, valid = self.readable(self.train), self.readable(self.valid)
         self.train = train.select(~store.are_missing(train.keys))
         self.valid = valid.select(~store.are_missing(valid.keys))
-        before, left = len(train) + len(valid), len(self.train) + len(self.valid)
-        if left < before:
-            yield budget.warn_of_images(left, before)
+        if len(self.train) + len(self.valid) < len(train) + len(valid):
+            yield budget.warn_of_images(_describe_part((self.train, self.valid), (train, valid)))
 
     def has_each_class(self) -> bool:
         """Return whether there is a readable image of each class, and one for validation."""
@@ -77,6 +76,14 @@ class ScannedImages:
     def refuse_broken(self) -> None:
         """Raise BadData where too much of the folder is broken to train on."""
         data_checks.refuse_broken_images(self.folder, self.broken)
+
+
+def _describe_part(some: Sequence[Views], every: Sequence[Views]) -> str:
+    """Return how many of the images are left, and of their augmented copies."""
+    left, images = (sum(each.count_images() for each in views) for views in (some, every))
+    text = f"{left:,} of {images:,} images"
+    left, copies = (sum(each.count_copies() for each in views) for views in (some, every))
+    return f"{text}, with {left:,} of {copies:,} augmented copies" if copies else text
 
 
 def scan_folder(folder: ImageFolder, recipe: Recipe) -> ScannedImages:

@@ -71,6 +71,14 @@ class Views(Sequence[View]):
         """The label of each view."""
         return self.files.labels[self.rows].astype(np.int64)
 
+    def count_images(self) -> int:
+        """Return the number of images that these are views of."""
+        return len(np.unique(self.rows))
+
+    def count_copies(self) -> int:
+        """Return the number of augmented copies among them."""
+        return int(np.count_nonzero(self.copies))
+
     def select(self, chosen: Any) -> Views:
         """Return the views at a slice, or at an array of positions or of truth values."""
         return replace(

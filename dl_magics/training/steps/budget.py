@@ -80,12 +80,11 @@ class Budget:
         step = _TRACE_SECONDS + _STEP_PER_PASS * forward
         self.is_over = self.is_over or self._left(now) < step
 
-    def warn_of_images(self, kept: int, images: int) -> Warned:
-        """Return the warning that not all images were used."""
+    def warn_of_images(self, part: str) -> Warned:
+        """Return the warning that only a part of the images, or of their copies, is used."""
         return Warned(
             code=CUT,
-            text=f"The budget of {self._text} suffices for {kept:,} of {images:,} images: training "
-            "uses these.",
+            text=f"The budget of {self._text} suffices for {part}: training uses these.",
             fix="The features that were computed are kept: the same cell uses more next time.",
         )
 

@@ -41,9 +41,9 @@ def find_learning_rate(recipe: Recipe, run: str, features: Path) -> RateCurve:
     images = scan_folder(folder, recipe)
     store = _open_store(recipe, run, features)
     views = images.readable(images.train)
-    missing = int(store.are_missing(views.keys).sum())
-    if missing:
-        raise _missing(recipe, run, f"features of {missing:,} of {len(views):,} images are missing")
+    if missing := views.select(store.are_missing(views.keys)).count_images():
+        part = f"{missing:,} of {views.count_images():,} images"
+        raise _missing(recipe, run, f"features of {part} are missing")
     labels = views.labels
     weights = weigh_classes(recipe, folder.classes, labels)
     train = Examples(

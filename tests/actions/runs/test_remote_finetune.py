@@ -21,8 +21,9 @@ from dl_magics.actions.aws import context
 from dl_magics.actions.gpu import notebook_kernel, sync
 from dl_magics.actions.results import evaluating, place
 from dl_magics.actions.runs import runs
-from dl_magics.runs import checkpoint_request, evaluation, log, remote_origin
+from dl_magics.runs import checkpoint_request, evaluation, log, remote_origin, stop_request
 from dl_magics.runs.events import CheckpointSaved, EpochEnded, Warned
+from dl_magics.ssh import blocking, connection
 from dl_magics.store import paths
 from dl_magics.training.engine import checkpoint
 from dl_magics.training.run import Run
@@ -30,6 +31,7 @@ from support import slow_epochs, tiny_keras
 from support.backbones import small_model
 from support.ec2_client import ONE_TRY, until
 from support.images import plant_faults, write_pets
+from support.kernel import another_host_answers
 from support.limits.disk import mount_small_disk
 from support.old_keras import COMPILED, CXX_FLAGS, theano_flags, theano_python
 from support.s3.roles import make_role
@@ -594,8 +596,8 @@ def test_a_name_that_is_no_model_in_the_gpu_kernel_is_refused(run):
     assert refused.value.fix == 'Strings need quotes: model = "VGG16"'
 
 
-def test_a_run_is_followed_from_its_first_event_after_its_notebook_was_killed(run, small, capsys):
-    cell = FOR_EVER.replace("colours", "colours --then stop", 1)
+def begun_by_a_notebook_that_was_killed(cell, small):
+    """Train in a process of its own, which ends after some epochs; return the run."""
     code = (
         "import threading; from IPython.core.interactiveshell import InteractiveShell;"
         "shell = InteractiveShell.instance(); shell.run_line_magic('load_ext', 'dl_magics');"
@@ -608,6 +610,12 @@ def test_a_run_is_followed_from_its_first_event_after_its_notebook_was_killed(ru
     until(lambda: len(going.state.epochs) > 2, is_cheap=True)
     notebook.kill()
     notebook.wait()
+    return going
+
+
+def test_a_run_is_followed_from_its_first_event_after_its_notebook_was_killed(run, small, capsys):
+    cell = FOR_EVER.replace("colours", "colours --then stop", 1)
+    going = begun_by_a_notebook_that_was_killed(cell, small)
     seen = going.state.n
 
     assert going.status == "running"
@@ -626,6 +634,74 @@ def test_a_run_is_followed_from_its_first_event_after_its_notebook_was_killed(ru
     assert run("%aws_state") == "running"
     run(f"%attach {going.name}")
     assert "stays up" not in capsys.readouterr().out
+
+
+def test_a_run_that_ended_while_its_agent_was_down_is_fetched_with_its_model(run, small, host_home):
+    run("%gpu_connect")
+    agent = notebook_kernel.current().client.link.status.agent.agent_pid
+    going = begun_by_a_notebook_that_was_killed(FOR_EVER, small)
+    os.kill(agent, signal.SIGKILL)
+    end_on_host(host_home, going)
+
+    fetched = run(f"%attach {going.name}")
+
+    assert fetched.status == "stopped"
+    assert fetched.model.count_params() > 0
+    log_there = there(host_home, going) / log.FILE_NAME
+    assert (going.path / log.FILE_NAME).read_bytes() == log_there.read_bytes()
+
+
+def test_what_a_run_did_while_its_agent_was_down_is_fetched(run, host_home):
+    going, thread = begun(run, FOR_EVER)
+    seen = len(going.state.epochs)
+    os.kill(notebook_kernel.current().client.link.status.agent.agent_pid, signal.SIGKILL)
+    until(lambda: len(going.state.epochs) > seen + 20, is_cheap=True)
+    runs.request_stop(going)
+    thread.join(60)
+
+    assert going.status == "stopped"
+    log_there = there(host_home, going) / log.FILE_NAME
+    assert (going.path / log.FILE_NAME).read_bytes() == log_there.read_bytes()
+
+
+def test_a_run_that_ended_while_another_host_answered_is_fetched_with_its_model(
+    run, host_home, running_cloud
+):
+    going, thread = begun(run, FOR_EVER)
+    alias = remote_origin.load(going.path).host["alias"]
+
+    with another_host_answers(host_home, running_cloud):
+        until(lambda: blocking.wait_for(connection.drop_shared(alias)) or not thread.is_alive())
+        end_on_host(host_home, going)
+        known = going.status
+        with pytest.raises(errors.HostKeyRefused):
+            run(f"%attach {going.name}")
+    until(lambda: is_connected(run))
+    fetched = run(f"%attach {going.name}")
+
+    assert isinstance(run.failed, errors.HostKeyRefused)
+    assert f"The rest of the run {going.name} is on gpu." in str(run.failed)
+    assert f"%attach {going.name}" in run.failed.fix
+    assert known == "running"
+    assert fetched.status == "stopped"
+    assert fetched.model.count_params() > 0
+    log_there = there(host_home, going) / log.FILE_NAME
+    assert (going.path / log.FILE_NAME).read_bytes() == log_there.read_bytes()
+
+
+def is_connected(run):
+    try:
+        run("%gpu_connect")
+    except errors.HostKeyRefused:
+        return False
+    return True
+
+
+def end_on_host(host_home, run):
+    """Stop a run where it trains, as its budget might, and wait until its model is there."""
+    stop_request.request_stop(there(host_home, run))
+    until((there(host_home, run) / "model.keras").exists)
+    until(lambda: not log.is_being_written(there(host_home, run)))
 
 
 @pytest.fixture
@@ -902,6 +978,15 @@ def test_a_cell_of_another_notebook_keeps_the_instance_up(
 
     run("%aws_stop --when-done")
     assert run("%aws_state") == "stopped"
+
+
+def test_a_run_that_may_be_on_a_stopped_instance_is_not_said_to_be_nowhere(run):
+    run("%aws_stop")
+
+    with pytest.raises(errors.NoSuchRun, match="gpu is stopped") as refused:
+        run("%attach of-another-computer")
+
+    assert "%aws_start" in refused.value.fix
 
 
 @pytest.fixture

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from dl_magics.actions.runs import remote_run
-from dl_magics.errors import DamagedRun
+from dl_magics.actions.aws import context
+from dl_magics.actions.gpu.host import SshHost
+from dl_magics.actions.runs import deletion, remote_run, runs
+from dl_magics.errors import DamagedRun, WrongState
 from dl_magics.runs import remote_origin
 from dl_magics.runs.events import PhaseStarted, Progressed, RunEnded
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.remote_origin import RemoteOrigin
 from dl_magics.runs.state import replay_events
+from dl_magics.store import paths
+from dl_magics.training.run import Run
 from support import run_events
 
 
@@ -64,3 +70,60 @@ def left(seconds, done=50):
 )
 def test_keras_is_imported_for_the_check_when_the_end_of_the_run_is_near(story, is_near):
     assert remote_run.is_near_end(replay_events(run_events.make_events(*story))) is is_near
+
+
+@pytest.fixture
+def left_alone(cloud, rent):
+    """A run whose notebook was closed while it trained, and its instance, which is stopped."""
+    id_ = rent("t2.micro", state="stopped")
+    host = SshHost(alias=id_, name="gpu", profile=context.load().profile)
+    folder = paths.data_folder("runs") / "night"
+    run_events.write_log(folder, run_events.make_events(run_events.epoch(1)))
+    remote_origin.save(folder, replace(run_events.ORIGIN, host=host.to_json(), is_complete=False))
+    return Run(folder), host
+
+
+def test_a_run_whose_rest_is_on_a_stopped_instance_is_not_said_to_be_interrupted(left_alone):
+    run, _ = left_alone
+    shown = []
+
+    with pytest.raises(WrongState, match="gpu is stopped") as refused:
+        shown += runs.follow(run)
+
+    assert "The rest of the run night is on gpu." in str(refused.value)
+    assert "%aws_start" in refused.value.fix
+    assert "%attach night" in refused.value.fix
+    assert not remote_origin.is_complete(run.path)
+
+
+def test_a_run_whose_kernel_was_seen_to_end_is_shown_while_its_instance_is_stopped(left_alone):
+    run, _ = left_alone
+    remote_origin.save(run.path, replace(remote_origin.load(run.path), kernel_died=True))
+
+    (*_, last) = runs.follow(run)
+
+    assert last.status == "interrupted"
+    assert not remote_origin.is_complete(run.path)
+
+
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_a_run_of_a_terminated_instance_is_interrupted_and_can_be_deleted(left_alone, is_listed):
+    run, host = left_alone
+    context.load().session.change_ec2("terminate_instances", InstanceIds=[host.alias])
+    if not is_listed:  # EC2 lists it for an hour
+        known = replace(host, alias="i-00000000000000000").to_json()
+        remote_origin.save(run.path, replace(remote_origin.load(run.path), host=known))
+
+    (*_, last) = runs.follow(run)
+
+    assert last.status == run.status == "interrupted"
+    assert "Delete this run" in deletion.plan_deletion(["night"]).question
+
+
+def test_a_run_that_has_not_ended_is_not_complete_when_its_files_are_fetched(left_alone):
+    run, _ = left_alone
+    run.record.refresh()
+
+    remote_run.fetch_results(run.record)
+
+    assert not remote_origin.is_complete(run.path)

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from dl_magics.actions.aws import context
 from dl_magics.actions.runs import when_done
 from dl_magics.actions.runs.ending import plan
 from dl_magics.actions.runs.place import TrainingPlace
-from dl_magics.errors import BadSetting, NotTrained
+from dl_magics.errors import BadSetting, CommandFailed, NotTrained
 from dl_magics.runs import remote_origin
 from dl_magics.runs.events import RunEnded
 from dl_magics.store import paths
@@ -82,3 +83,20 @@ def test_a_run_without_then_leaves_its_instance_as_it_is():
     recipe = check_settings("photos", {})
 
     assert plan.plan_ending(recipe, TrainingPlace(""), force=True) == ()
+
+
+@pytest.mark.parametrize("verb", ["stop", "terminate"])
+def test_an_instance_that_cannot_say_what_it_runs_is_not_ended(rented, verb):
+    current = context.load()
+    instance = current.resolve_instance()
+    program = rented.instance / "bin" / "sh"
+    program.write_text("#!/bin/bash\necho 'sh: Cannot allocate memory' >&2\nexit 254\n")
+    program.chmod(0o755)
+
+    with pytest.raises(CommandFailed, match="Cannot allocate memory") as refused:
+        when_done.check_idle(plan.Ending(verb, current, instance.id, instance.name))
+    with pytest.raises(CommandFailed):
+        when_done.list_going_on(current, instance)
+
+    assert f"{instance.name} stays up" in str(refused.value)
+    assert f"%aws_stop {instance.id}" in refused.value.fix

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dl_magics.runs.events import EpochEnded, Warned
+from dl_magics.runs.events import EpochEnded, Progressed, Warned
 from dl_magics.runs.paths import RunPaths
 from dl_magics.training import recorder
 from dl_magics.training.engine import pipeline
@@ -79,7 +81,7 @@ def data(tmp_path_factory):
 def train(data, tmp_path, monkeypatch):
     """Train with a budget of some seconds, by a clock that goes on by some at each look."""
 
-    def trained(seconds: float, each_look: float):
+    def trained(seconds: float, each_look: float, **settings):
         clock = Clock(each_look)
 
         def timed(*words, **options):
@@ -88,7 +90,7 @@ def train(data, tmp_path, monkeypatch):
         paths = RunPaths(tmp_path / "run", tmp_path / "features", tmp_path / "weights")
         for each in (paths.run, paths.features, paths.weights):
             each.mkdir()
-        recipe = tiny_keras.recipe(data, budget=seconds, **FOR_EVER)
+        recipe = tiny_keras.recipe(data, budget=seconds, **FOR_EVER, **settings)
         events = list(recorder.record_new_run(recipe, paths, host=HOST, train=timed))
         return events, Run(paths.run)
 
@@ -129,3 +131,17 @@ def test_a_budget_for_a_part_of_the_images_trains_on_these(train):
     assert epochs[0].best
     assert run.state.dollars < 42
     assert run.model.count_params() > 0
+
+
+def test_a_budget_for_a_part_of_the_copies_counts_each_image_once(train):
+    events, _ = train(42.0, 1.0, augment=3)
+
+    (cut,) = said(events, "budget_images")
+    found = re.search(r" for (\d+) of 120 images, with (\d+) of 288 augmented copies: ", cut)
+    assert found, cut
+    images, copies = map(int, found.groups())
+    computed = next(
+        each.done for each in reversed(events) if isinstance(each, Progressed) and each.total == 408
+    )
+    assert copies < computed < 408
+    assert computed - copies <= images <= 120

@@ -61,6 +61,6 @@ def test_the_first_loss_is_that_of_a_head_that_was_not_trained_yet():
 def test_features_that_are_missing_are_named(data, folder, tmp_path):
     with pytest.raises(NotTrained, match="they are not in the feature store"):
         find_learning_rate(tiny_keras.recipe(data), "run", tmp_path)
-    with pytest.raises(NotTrained, match="features of 20 of 40 images are missing") as caught:
+    with pytest.raises(NotTrained, match="features of 20 of 20 images are missing") as caught:
         find_learning_rate(tiny_keras.recipe(data, augment=1), "run", folder / "features")
     assert caught.value.fix.startswith("Run the cell again")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -13,6 +13,7 @@ from dl_magics.actions.aws.billing import run_costs
 from dl_magics.actions.aws.billing.run_costs import RunCost
 from dl_magics.actions.aws.context import Context
 from dl_magics.aws.billing import usage
+from dl_magics.aws.billing.usage import Usage
 from dl_magics.core import money, table
 from dl_magics.core.billing.cost import FOREVER, Cost, add_costs, compute_cost, month_start
 from dl_magics.core.billing.history import Period
@@ -36,11 +37,15 @@ _NOT_INCLUDED = (
     "without tax, credits, snapshots and data transfer. The bill of AWS counts: "
     "https://console.aws.amazon.com/billing/"
 )
+_SEEN = {"running": "seen running", "stopped": "seen stopped", "unseen": "may have run"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceBill:
-    """The costs of an instance: since its last start, None if it does not run, and this month."""
+    """The costs of an instance: since its last start, None if it does not run, and this month.
+
+    `state` is "unknown" where its region could not be read; `seen_last` says what was seen before.
+    """
 
     id: str
     name: str
@@ -51,6 +56,7 @@ class InstanceBill:
     month: Cost
     dollars_per_month: float | None
     price_now: str = ""
+    seen_last: str = ""
 
     def cells(self) -> tuple[str, ...]:
         """Return the cells of its row."""
@@ -97,7 +103,7 @@ class Bill:
         """The days of the prices, and what is not known."""
         prices = sorted({text for each in self.each for text in _describe_prices(each)})
         since = [
-            f"{each.name} since {datetime.fromtimestamp(each.seen_since, UTC):%Y-%m-%d %H:%M} UTC"
+            f"{each.name} since {_format_time(each.seen_since)}"
             for each in self.each
             if each.month.dollars != 0
         ]
@@ -110,6 +116,7 @@ class Bill:
             *([f"Prices: {' · '.join(prices)}."] if prices else []),
             *([f"Seen: {', '.join(since)}."] if since else []),
             *unseen,
+            *(f"{each.name}: {each.seen_last}." for each in self.each if each.seen_last),
             _NOT_INCLUDED,
         ]
 
@@ -132,7 +139,8 @@ class Bill:
 def make_bill(context: Context, *, everywhere: bool = False, begin: int | None = None) -> Bill:
     """Return the bill of the region, or of all regions, with the instances that are gone.
 
-    It is that of this month, or of the time since `begin`.
+    It is that of this month, or of the time since `begin`. What was seen in a region that could not
+    be read now is in it, too.
     """
     listed = regions.list_instances(context) if everywhere else instances.list_instances(context)
     now = max((each.seen_at for each in listed), default=time.time())
@@ -144,9 +152,10 @@ def make_bill(context: Context, *, everywhere: bool = False, begin: int | None =
     recorded = usage.list_usage(context.session, everywhere=everywhere)
     gone = {each.id for each in listed if each.gone}
     for each in recorded:
-        ended = each.id in gone or each.id not in there
-        if ended and each.history[-1].ended_at > begin:
-            rows.append(_bill_gone(each.id, each.name, each.history, begin))
+        if each.history[-1].ended_at <= begin or (each.id in there and each.id not in gone):
+            continue
+        is_unread = each.region in listed.unread_regions
+        rows.append(_bill_unread(each, begin) if is_unread else _bill_gone(each, begin))
     where = f"{context.profile.name}, all regions" if everywhere else context.profile_and_region
     return Bill(
         where,
@@ -180,17 +189,33 @@ def _bill_instance(instance: Instance, history: Sequence[Period], begin: int) ->
     )
 
 
-def _bill_gone(id_: str, name: str, history: Sequence[Period], begin: int) -> InstanceBill:
+def _bill_gone(seen: Usage, begin: int) -> InstanceBill:
     return InstanceBill(
-        id=id_,
-        name=name,
-        type=history[-1].type,
+        id=seen.id,
+        name=seen.name,
+        type=seen.history[-1].type,
         state="terminated",
-        seen_since=history[0].began_at,
+        seen_since=seen.history[0].began_at,
         since_start=None,
-        month=compute_cost(history, begin, FOREVER),
+        month=compute_cost(seen.history, begin, FOREVER),
         dollars_per_month=0.0,
     )
+
+
+def _bill_unread(seen: Usage, begin: int) -> InstanceBill:
+    last = seen.history[-1]
+    until = f"{_SEEN[last.state]} until {_format_time(last.ended_at)}"
+    return replace(
+        _bill_gone(seen, begin),
+        state="unknown",
+        dollars_per_month=None,
+        seen_last=f"{until}; {seen.region} could not be read now, and what it cost since then is "
+        "not included",
+    )
+
+
+def _format_time(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _describe_prices(bill: InstanceBill) -> Iterable[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from dl_magics.actions.aws import context
 from dl_magics.runs.events import RunEnded
@@ -59,6 +60,22 @@ def test_the_bill_of_all_regions_has_what_is_gone(cloud, run, rent):
     assert (only.id, only.state) == (id_, "terminated")
     assert only.seen_since <= time.time()
     assert "all regions" in repr(bill)
+
+
+def test_the_bill_does_not_say_that_what_could_not_be_read_is_terminated(cloud, run, rent):
+    rent("t2.micro", name="there")
+    seen = run("%aws_list").each[0]
+    cloud.inject_fault("not-allowed", actions=["DescribeInstances"], times=99)
+
+    bill = run("%aws_bill --everywhere")
+
+    cloud.clear_faults()
+    (only,) = bill.each
+    assert (only.name, only.state, only.dollars_per_month) == ("there", "unknown", None)
+    assert bill.dollars == only.month.dollars > 0
+    at = f"{datetime.fromtimestamp(seen.seen_at, UTC):%Y-%m-%d %H:%M} UTC"
+    assert f"there: seen running until {at}; us-east-1 could not be read now" in repr(bill)
+    assert "terminated" not in repr(bill) + bill._repr_html_()
 
 
 def test_an_account_without_instances_has_cost_nothing(cloud, run):

@@ -1,0 +1,1 @@
+"""What is copied of a run that trains on a remote host."""

@@ -1,0 +1,4 @@
+"""Modules that are covered by a test of another name.
+
+remote_events: tests/actions/runs/test_remote_finetune.py
+"""
