@@ -66,6 +66,8 @@ def resume_run(record: RunRecord, stop: Stop) -> Events:
     does.
     """
     yield from remote_run.copy_rest(record, stop)
+    if not record.state.started_at and not remote_origin.is_complete(record.folder):
+        notebook_kernel.current()  # raises: how far the run came is known on its host only
     recipe = resume_point.load_resume_point(record).recipe
     kernel = notebook_kernel.current()
     origin = remote_origin.load(record.folder)

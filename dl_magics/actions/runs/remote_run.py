@@ -15,7 +15,7 @@ from pathlib import Path
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.runs import remote_files, remote_stop
 from dl_magics.actions.runs.elsewhere import checkpoint_copy
-from dl_magics.errors import DLMagicsError, KernelDied, NoAnswer, WrongState
+from dl_magics.errors import DLMagicsError, KernelDied, NoAnswer, NoSuchInstance, WrongState
 from dl_magics.gpu_kernel.client import GpuKernel
 from dl_magics.remote_code import kernel_call
 from dl_magics.runs import log, remote_origin
@@ -61,13 +61,16 @@ def catch_up(
 def copy_rest(record: RunRecord, stop: Callable[[], bool]) -> Events:
     """Reconnect to the kernel of a run that is not completely copied; yield the missing events.
 
-    It ends, without an error, where the GPU kernel ended or the instance is stopped.
+    It ends, without an error, where the GPU kernel ended or the instance is stopped or gone.
     """
     origin = remote_origin.load(record.folder)
     if origin is None or origin.is_complete:
         return
-    with suppress(KernelDied, WrongState), closing(_attach_kernel(origin)) as kernel:
-        yield from catch_up(record, origin, kernel, stop)
+    try:
+        with suppress(KernelDied), closing(_attach_kernel(origin)) as kernel:
+            yield from catch_up(record, origin, kernel, stop)
+    except (WrongState, NoSuchInstance):
+        remote_origin.mark_kernel_died(record.folder)
 
 
 def fetch_results(record: RunRecord) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -22,11 +23,11 @@ from dl_magics.actions.gpu import notebook_kernel, sync
 from dl_magics.actions.results import evaluating, place
 from dl_magics.actions.runs import runs
 from dl_magics.runs import checkpoint_request, evaluation, log, remote_origin
-from dl_magics.runs.events import CheckpointSaved, EpochEnded, Warned
+from dl_magics.runs.events import CheckpointSaved, EpochEnded, RunEnded, Warned
 from dl_magics.store import paths
 from dl_magics.training.engine import checkpoint
 from dl_magics.training.run import Run
-from support import slow_epochs, tiny_keras
+from support import run_events, slow_epochs, tiny_keras
 from support.backbones import small_model
 from support.ec2_client import ONE_TRY, until
 from support.images import plant_faults, write_pets
@@ -594,11 +595,12 @@ def test_a_name_that_is_no_model_in_the_gpu_kernel_is_refused(run):
     assert refused.value.fix == 'Strings need quotes: model = "VGG16"'
 
 
-def test_a_run_is_followed_from_its_first_event_after_a_restart_of_the_notebook(run, small):
+def left_alone(cell, small):
+    """Train in another process of this notebook, which is killed; return the run."""
     code = (
         "import threading; from IPython.core.interactiveshell import InteractiveShell;"
         "shell = InteractiveShell.instance(); shell.run_line_magic('load_ext', 'dl_magics');"
-        f"shell.user_ns['small'] = {small!r}; shell.run_cell({FOR_EVER!r})"
+        f"shell.user_ns['small'] = {small!r}; shell.run_cell({cell!r})"
     )
     before = {each.name for each in runs.list_local_runs()}
     notebook_kernel.detach()
@@ -607,6 +609,11 @@ def test_a_run_is_followed_from_its_first_event_after_a_restart_of_the_notebook(
     until(lambda: len(going.state.epochs) > 2, is_cheap=True)
     notebook.kill()
     notebook.wait()
+    return going
+
+
+def test_a_run_is_followed_from_its_first_event_after_a_restart_of_the_notebook(run, small):
+    going = left_alone(FOR_EVER, small)
     seen = going.state.n
 
     assert going.status == "running"
@@ -809,6 +816,26 @@ def test_a_run_of_another_computer_keeps_the_instance_up(run, host_home):
     assert run("%aws_state") == "running"
 
 
+def test_the_host_is_asked_which_of_its_runs_were_cut_off_where_it_is_up(run, host_home):
+    host, made = notebook_kernel.current().host.to_json(), {}
+    for name, ended in (("going", None), ("cut", None), ("done", RunEnded(status="done"))):
+        here_ = paths.data_folder("runs") / f"2026-11-26_{name}"
+        known = {"host": host, "run_folder": f".dl_magics/runs/{here_.name}", "is_complete": False}
+        run_events.write_log(here_, run_events.make_events())
+        remote_origin.save(here_, dataclasses.replace(run_events.ORIGIN, **known))
+        made[name] = Run(here_)
+        run_events.write_log(there(host_home, made[name]), run_events.make_events(ended=ended))
+
+    with log.LogWriter(there(host_home, made["going"])):
+        run("%runs")
+    seen = {name: each.status for name, each in made.items()}
+    for each in made.values():
+        shutil.rmtree(each.path)
+        shutil.rmtree(there(host_home, each))
+
+    assert seen == {"going": "running", "cut": "interrupted", "done": "running"}
+
+
 @pytest.mark.parametrize(
     ("cell", "error"),
     [
@@ -876,6 +903,32 @@ def test_an_instance_stops_once_the_model_is_here_and_prints_its_receipt(
     assert done.state.dollars > 0
     assert done.record.events[-1].dollars == pytest.approx(done.state.dollars)
     assert done.record.events[-1].price_day in said
+
+
+def test_a_run_that_nobody_watches_is_named_where_a_stop_cuts_it_off_and_is_found_and_resumed(
+    run, started_again, small, unbroken, host_home, capsys
+):
+    going = left_alone(LONG, small)
+    # It must not come to its end while the stop is on its way.
+    for each in kernels(host_home):
+        each.suspend()
+    capsys.readouterr()
+
+    run("%aws_stop")
+    assert f"%finetune --resume {going.name}" in capsys.readouterr().out
+    assert going.status == run("%attach").status == "interrupted"
+    (row,) = (each for each in repr(run("%runs")).splitlines() if each.startswith(going.name))
+    assert "interrupted" in row
+    with pytest.raises(errors.WrongState, match="gpu is stopped"):
+        run("%finetune --resume")
+
+    run("%aws_start -y")
+    run("%gpu_connect")
+    resumed = run("%finetune --resume")
+
+    assert resumed.name == going.name
+    assert resumed.status == "done"
+    assert resumed.history == unbroken.history
 
 
 def test_a_run_is_resumed_exactly_after_its_instance_was_stopped_and_terminates_it(
