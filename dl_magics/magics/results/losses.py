@@ -56,7 +56,7 @@ class LossMagics(Magics):
                 f"%top_losses shows 1 to {MOST_PICTURES} images, not {args.most}.",
                 fix="All of them: run.evaluate().top_losses(1000)",
             )
-        place = find_place(self.shell, args)
+        place = find_place(self.shell, args, "top_losses")
         if args.explain:
             return explain.explain_evaluation(place, args.split, view="losses", most=args.most)
         say_where(place)

@@ -905,6 +905,32 @@ def test_an_instance_stops_once_the_model_is_here_and_prints_its_receipt(
     assert done.record.events[-1].price_day in said
 
 
+def test_after_a_stop_of_its_instance_a_run_shows_what_is_here_and_says_what_needs_no_instance(
+    run, started_again, trained, tmp_path, capsys
+):
+    done, _ = trained
+    there_, fixes = run(f"%confusion --run {done.name}").evaluation, {}
+    run("%aws_stop")
+    capsys.readouterr()
+
+    shown = run(f"%confusion --run {done.name}")
+    assert shown.evaluation.photos == there_.photos
+    assert run(f"%most_confused --run {done.name}").pairs == there_.most_confused()
+    assert f"Shows the predictions that {done.name} made there before." in capsys.readouterr().out
+    for folder in ("FOLDER", "colours"):
+        with pytest.raises(errors.WrongState, match="gpu is stopped") as refused:
+            run(f"%top_losses --run {done.name}")
+        fixes[folder] = refused.value.fix
+        tiny_keras.photos(tmp_path / "colours", n=6)
+
+    for folder, fix in fixes.items():
+        assert fix == (
+            f"%top_losses --run {done.name} --data {folder} uses the images of this computer · "
+            "on gpu: %aws_start gpu, then repeat"
+        )
+    assert len(run(fixes["colours"].partition(" uses ")[0])) == len(there_.photos)
+
+
 def test_a_run_that_nobody_watches_is_named_where_a_stop_cuts_it_off_and_is_found_and_resumed(
     run, started_again, small, unbroken, host_home, capsys
 ):
