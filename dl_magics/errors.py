@@ -43,7 +43,7 @@ DLMagicsError
     ├── DiskFull            the disk has too little space
     ├── CannotChange        a settings file of another program, or a data set, cannot be changed
     ├── DamagedFile         a file of dl_magics cannot be read
-    └── NoFolder            the folder of dl_magics cannot be created or is not private
+    └── NoFolder            the folder of dl_magics cannot be created or written, or is not private
 """
 
 from __future__ import annotations
@@ -241,7 +241,7 @@ class DamagedFile(MachineError):
 
 
 class NoFolder(MachineError):
-    """The folder of dl_magics could not be created, or other users can change what is in it."""
+    """The folder of dl_magics cannot be created or written, or other users can change it."""
 
 
 _GROUPS = DLMagicsError.__subclasses__()

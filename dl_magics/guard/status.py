@@ -43,8 +43,9 @@ class GuardStatus:
     spot_notice, spot_left
         "spot-stop", "spot-terminate" or "spot-rebalance" if AWS gave this notice since the boot,
         else "", and when AWS acts on it.
-    settings
-        Its settings.
+    settings, settings_damaged
+        Its settings, and whether the file of them cannot be read: it then uses those of its last
+        look.
     usage
         The GPU-busy share of this boot; None if nothing was sampled.
     """
@@ -63,6 +64,7 @@ class GuardStatus:
     spot_notice: str
     spot_left: float | None
     settings: Settings
+    settings_damaged: bool
     usage: Usage | None
 
     @property
@@ -93,6 +95,7 @@ class GuardStatus:
             spot_notice=_text(notice.get("reason")),
             spot_left=_number(notice.get("left")),
             settings=Settings.from_values(settings if isinstance(settings, dict) else {}),
+            settings_damaged=values.get("settings_damaged") is True,
             usage=next((each for each in known if each and each.boot == boot), None),
         )
 

@@ -53,25 +53,28 @@ class LazyParser:
             given = list(words)
             parsed: Namespace = self._parser.parse_args(given)
         except ValueError as error:
-            raise self._refuse(f"{str(error).lower()} in: {line}", []) from error
+            problem = f"{str(error).lower()} in: {line}"
+            raise self._refuse(problem, 'Quote a name with a quote: "it\'s". ') from error
         except UsageError as error:
-            raise self._refuse(str(error), given) from error
+            raise self._refuse(str(error), self._suggest(str(error), given)) from error
         return parsed
 
-    def _refuse(self, problem: str, given: list[str]) -> BadSetting:
+    def _refuse(self, problem: str, hint: str) -> BadSetting:
+        name, usage = self._magic.__name__, " ".join(self._parser.format_usage().split()[1:])
+        takes = f"{usage} · " if len(usage) <= _LONGEST_USAGE else ""
+        return BadSetting(f"%{name}: {problem}.", fix=f"{hint}{takes}%{name}? shows its help.")
+
+    def _suggest(self, problem: str, given: list[str]) -> str:
         from difflib import get_close_matches
 
-        name, usage = self._magic.__name__, " ".join(self._parser.format_usage().split()[1:])
-        shows = f"%{name}? shows its help."
-        if given in (["--help"], ["-h"]):
-            return BadSetting(f"%{name} {given[0]}: magics have no such option.", fix=shows)
         options = _OPTION.findall(self._parser.format_help())
         typed = [word.partition("=")[0] for word in given if word.startswith("-")]
         unknown = [word for word in typed if word not in options]
-        near = [found for word in unknown for found in get_close_matches(word, options, n=1)]
-        nearest = f"Nearest: {near[0]}. " if near else ""
-        takes = f"{usage} · " if len(usage) <= _LONGEST_USAGE else ""
-        return BadSetting(f"%{name}: {problem}.", fix=f"{nearest}{takes}{shows}")
+        for word in unknown:
+            for near in get_close_matches(word, options, n=1):
+                return f"Nearest: {near}. "
+        has_words = problem.startswith("unrecognized arguments") and not unknown
+        return "Quote a name with spaces. " if has_words else ""
 
     def format_help(self) -> str:
         """Return what `%magic?` shows: usage, docstring, options."""

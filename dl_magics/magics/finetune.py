@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any, get_args
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -17,7 +16,7 @@ from dl_magics.magics.arguments import (
     strip_comment,
 )
 from dl_magics.magics.aws.options import EXPLAIN
-from dl_magics.magics.display.front_end import Live, shows_widgets
+from dl_magics.magics.display.front_end import Live
 from dl_magics.magics.display.updatable import print_line
 from dl_magics.magics.help.groups import HelpGroup, help_group
 
@@ -79,8 +78,9 @@ class FinetuneMagics(Magics):
 
         --resume continues an interrupted run: the newest, or the one that is named
         (--resume 2026-11-22_2354). It ends with exactly the numbers of an uninterrupted run. The
-        run keeps its own recipe, so the cell has no body. Of its workers those that are up go on,
-        and none has to be once the features of all images are computed.
+        run keeps its own recipe, so the cell has no body; its then does not end another instance
+        than the one that it began on. Of its workers those that are up go on, and none has to be
+        once the features of all images are computed.
 
         What workers need and their hosts lack, Keras or the Dask of this computer, is installed
         there after a question; -y answers it.
@@ -217,7 +217,9 @@ class FinetuneMagics(Magics):
 
         The cell does not wait for the end of the run, except where widgets are not shown: there,
         Ctrl-C leaves the run alone. Stop in the widget ends the run on whichever host it trains. A
-        run that another computer started on the connected host is copied first.
+        run that another computer started on the connected host is copied first. Where the run was
+        to stop or terminate its instance, but the notebook that began it has ended, the instance
+        stays up, and a line says so.
 
         ::
 
@@ -226,19 +228,8 @@ class FinetuneMagics(Magics):
         """
         from dl_magics.actions.runs import runs
         from dl_magics.actions.runs.explain import scripts
-        from dl_magics.magics.display import live, predict_progress
-        from dl_magics.runs import log
 
         args = parse_argstring(self.attach, line)
         if args.explain:
             return scripts.watch_script(args.run)
-        run = runs.find_run(args.run)
-        is_running = log.is_being_written(run.path)
-        name, watched = (run.name, run) if is_running else ("", None)
-        screen = live.screen_for(self.shell, self.live, name=name, watched=watched)
-        # Only a page with widgets shows what comes after the end of the cell.
-        if is_running and shows_widgets(self.shell):
-            threading.Thread(target=live.attach, args=(run, screen), daemon=True).start()
-        else:
-            live.attach(run, screen)
-        return predict_progress.show_in(self.shell, run)
+        return training_cell.watch_again(self.shell, self.live, runs.find_run(args.run))

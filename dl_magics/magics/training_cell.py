@@ -1,7 +1,8 @@
-"""What the cell of a `%%finetune` does: it shows the run while it trains, and ends its instance."""
+"""What the cells of `%%finetune` and `%attach` do: show a run, and what becomes of its instance."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from typing import TYPE_CHECKING
@@ -54,7 +55,7 @@ def resume_training(
     """Resume the run that a line names, and return it; with `--explain` say how, only."""
     from dl_magics.actions.runs import finetune, place, runs
     from dl_magics.actions.runs.crew import resuming
-    from dl_magics.actions.runs.ending import plan
+    from dl_magics.actions.runs.ending import resumed as ending
     from dl_magics.actions.runs.explain import scripts
     from dl_magics.actions.runs.trackers import export
 
@@ -68,7 +69,9 @@ def resume_training(
     print_line(where)
     if resumed and resumed.host and not resumed.is_computed:
         prepare_workers(run.state.recipe["workers"], yes=False)
-    endings = plan.plan_resumed(run)
+    planned = ending.plan_resumed(run)
+    if planned.stays_up:
+        print_line(planned.stays_up)
     return watch_training(
         shell,
         live,
@@ -76,8 +79,28 @@ def resume_training(
         lambda stop: export.send_live(
             finetune.resume(run, stop, resumed), trackers, run.name, print_line
         ),
-        endings,
+        planned.endings,
     )
+
+
+def watch_again(shell: InteractiveShell, how: Live, run: Run) -> Run:
+    """Show a run of any process from its first event on, and return it."""
+    from dl_magics.actions.runs.ending import plan
+    from dl_magics.magics.display import live, predict_progress
+    from dl_magics.magics.display.front_end import shows_widgets
+    from dl_magics.runs import log, remote_origin
+
+    is_written, is_here = log.is_being_written(run.path), not remote_origin.is_running(run.path)
+    name, watched = (run.name, run) if is_written else ("", None)
+    screen = live.screen_for(shell, how, name=name, watched=watched)
+    # Only a page with widgets shows what comes after the end of the cell.
+    if is_written and shows_widgets(shell):
+        threading.Thread(target=live.attach, args=(run, screen), daemon=True).start()
+    else:
+        live.attach(run, screen)
+        if not (is_written or is_here) and (said := plan.describe_not_ended(run)):
+            print_line(said)
+    return predict_progress.show_in(shell, run)
 
 
 def _show(shell: InteractiveShell, how: Live, run: Run, train: Train) -> Run:

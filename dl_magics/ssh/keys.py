@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dl_magics.errors import BadSetting, LoginRefused, NoSuchFile
-from dl_magics.store import atomic, lock, paths
+from dl_magics.store import lock, paths
 
 _passphrases: dict[str, str] = {}
 
@@ -49,7 +49,7 @@ def ensure_key_pair(name: str) -> KeyPair:
     with lock.hold("keys"):
         if not file.exists():
             key = asyncssh.generate_private_key("ssh-ed25519", comment="dl_magics")
-            atomic.replace(file, key.export_private_key("openssh").decode())
+            paths.replace_file(file, key.export_private_key("openssh").decode())
         key = asyncssh.read_private_key(file)
     public = key.export_public_key("openssh").decode()
     return KeyPair(file, " ".join(public.split()[:2]))
@@ -67,7 +67,8 @@ def key_file(name: str) -> Path:
 
 def delete_key_pair(name: str) -> None:
     """Delete a key pair that is no longer used."""
-    key_file(name).unlink(missing_ok=True)
+    with paths.reporting_failure(key_file(name)):
+        key_file(name).unlink(missing_ok=True)
 
 
 def check_private_key(file: Path) -> Path:

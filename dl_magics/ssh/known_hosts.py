@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dl_magics.store import atomic, lock, paths
+from dl_magics.store import lock, paths
 
 TEMPORARY = "temporary"
 
@@ -20,7 +20,7 @@ def pin_keys(alias: str, *public_keys: str, temporary: bool = False) -> None:
         others = [line for line in _lines() if line.split()[0] != alias]
         mark = f" {TEMPORARY}" if temporary else ""
         ours = [f"{alias} {' '.join(key.split()[:2])}{mark}" for key in public_keys]
-        atomic.replace(path(), "".join(f"{line}\n" for line in [*others, *ours]))
+        paths.replace_file(path(), "".join(f"{line}\n" for line in [*others, *ours]))
 
 
 def forget_host(alias: str) -> None:

@@ -11,14 +11,22 @@ from dl_magics.store import lock, paths, private
 
 
 def append(**entry: Any) -> None:
-    """Append one entry; it is on the disk when this returns."""
+    """Append one entry; it is on the disk when this returns.
+
+    Raises
+    ------
+    DiskFull, NoFolder
+        where it cannot be written; nothing of it is left.
+    """
     line = json.dumps(entry, ensure_ascii=False) + "\n"
-    with lock.hold("ledger"), private.open_file(path(), "a+b") as file:
+    with (
+        lock.hold("ledger"),
+        paths.reporting_failure(path()),
+        private.open_file(path(), "a+b") as file,
+    ):
         file.seek(0, os.SEEK_END)
-        if file.tell() and _last_byte() != b"\n":
-            file.write(b"\n")
-        file.write(line.encode())
-        file.flush()
+        between = "\n" if file.tell() and _last_byte() != b"\n" else ""
+        private.append_whole(file, f"{between}{line}".encode())
         os.fsync(file.fileno())
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dl_magics.errors import DLMagicsError, NoFolder
+from dl_magics.errors import DLMagicsError
 from dl_magics.store import paths, private
 
 if TYPE_CHECKING:
     from filelock import FileLock
 
+_UNLOCKABLE = "cannot be locked"
 _held: dict[str, FileLock] = {}
 
 
@@ -66,7 +68,7 @@ def _open_lock(name: str) -> FileLock:
     from filelock import FileLock
 
     file = paths.data_folder("locks") / f"{name}.lock"
-    with _reporting_failure(str(file)):
+    with paths.reporting_failure(file, _UNLOCKABLE):
         private.touch(file)
     return FileLock(str(file), mode=private.FILE_MODE, thread_local=False)
 
@@ -75,26 +77,9 @@ def _acquire(lock: FileLock, seconds: float) -> bool:
     """Acquire a lock within some seconds; -1 waits as long as it takes."""
     from filelock import Timeout
 
-    try:
-        with _reporting_failure(lock.lock_file):
+    with paths.reporting_failure(Path(lock.lock_file), _UNLOCKABLE):
+        try:
             lock.acquire(timeout=seconds)
-    except Timeout:
-        return False
+        except Timeout:  # it is an OSError
+            return False
     return True
-
-
-@contextmanager
-def _reporting_failure(file: str) -> Iterator[None]:
-    """Raise NoFolder where the file system refuses a lock: it is read only, or supports none."""
-    from filelock import Timeout
-
-    try:
-        yield
-    except Timeout:  # it is an OSError
-        raise
-    except OSError as error:
-        raise NoFolder(
-            f"{file} cannot be locked: {error.strerror or error}.",
-            fix="Set DL_MAGICS_HOME to a folder on a local disk that you can write to, then "
-            "restart the kernel.",
-        ) from error

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from dl_magics.errors import DamagedFile
-from dl_magics.store import atomic, lock, paths
+from dl_magics.store import lock, paths
 
 FILE_NAME = "logins.json"
 
@@ -30,7 +30,7 @@ def remember_login(id_: str, login: Login) -> None:
         others = {name: each for name, each in _read_logins().items() if name != id_}
         kept = {**others, id_: login} if login != Login() else others
         text = json.dumps({name: asdict(each) for name, each in kept.items()}, indent=2)
-        atomic.replace(paths.data_folder() / FILE_NAME, text)
+        paths.replace_file(paths.data_folder() / FILE_NAME, text)
 
 
 def forget_login(id_: str) -> None:

@@ -1,12 +1,20 @@
-"""Where dl_magics keeps its files on this computer."""
+"""Where dl_magics keeps its files on this computer, and what is said where one cannot be written.
+
+`atomic` and `private` raise OSError: they also write in other folders, and on an instance.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from dl_magics.errors import NoFolder
-from dl_magics.store import private
+from dl_magics.errors import DiskFull, NoFolder
+from dl_magics.store import atomic, private
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def data_folder(subfolder: str = "") -> Path:
@@ -39,3 +47,37 @@ def jupyter_data_folder() -> Path:
     from jupyter_core.paths import jupyter_data_dir
 
     return Path(jupyter_data_dir())
+
+
+def replace_file(path: Path, data: bytes | str) -> Path:
+    """Write a file in one step and return its path; raise as `reporting_failure` does."""
+    with reporting_failure(path):
+        return atomic.replace(path, data)
+
+
+@contextmanager
+def reporting_failure(path: Path, what: str = "cannot be written") -> Iterator[None]:
+    """Raise what a person can do where a file cannot be written.
+
+    Raises
+    ------
+    DiskFull
+        where the disk or the quota is used up.
+    NoFolder
+        where the file system refuses it otherwise: it is read only, for example.
+    """
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or error
+        if error.errno in _FULL:
+            raise DiskFull(
+                f"{path} was not written: {why}.",
+                fix="Free space: %features shows what features and runs occupy, and %features "
+                "--clear deletes features. Then run the cell again.",
+            ) from error
+        raise NoFolder(
+            f"{path} {what}: {why}.",
+            fix="Set DL_MAGICS_HOME to a folder on a local disk that you can write to, then "
+            "restart the kernel.",
+        ) from error

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from dl_magics.store import atomic, paths, private
+from dl_magics.store import paths, private
 
 OPEN_SECONDS = 600.0
 """For how long a question is asked."""
@@ -39,10 +39,12 @@ def ask_question(text: str, notebook: str) -> Iterator[Question]:
     """Ask a question until the end of the block."""
     _delete_abandoned()
     question = Question(id=uuid.uuid4().hex, text=text, notebook=notebook)
-    folder = private.create_folder(_folder(question.id))
-    private.touch(folder / _WAITING)
-    atomic.replace(folder / _TEXT, json.dumps(asdict(question)))
+    folder = _folder(question.id)
     try:
+        with paths.reporting_failure(folder):
+            private.create_folder(folder)
+            private.touch(folder / _WAITING)
+        paths.replace_file(folder / _TEXT, json.dumps(asdict(question)))
         yield question
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DamagedFile
-from dl_magics.store import atomic, lock, paths
+from dl_magics.store import lock, paths
 
 FILE_NAME = "resizes.json"
 # Another start of the instance has another time; JSON and EC2 keep whole seconds.
@@ -61,7 +61,7 @@ def _change(id_: str, resize: Resize | None) -> None:
         if resize:
             kept[id_] = resize
         text = json.dumps({name: asdict(each) for name, each in kept.items()}, indent=2)
-        atomic.replace(paths.data_folder() / FILE_NAME, text)
+        paths.replace_file(paths.data_folder() / FILE_NAME, text)
 
 
 def _read() -> dict[str, Resize]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dl_magics.errors import DamagedFile
-from dl_magics.store import atomic, lock, paths
+from dl_magics.store import lock, paths
 
 VERSION = 1
 FILE_NAME = "state.json"
@@ -130,11 +130,11 @@ def read() -> State:
 
 
 def update(change: Callable[[State], State]) -> State:
-    """Replace the state by what `change` returns for it; return the new state."""
+    """Replace the state by what `change` returns, and return it; a failure changes nothing."""
     with lock.hold("state"):
         new = _prune(change(read()))
         text = json.dumps({"version": VERSION, **asdict(new)}, indent=2)
-        atomic.replace(paths.data_folder() / FILE_NAME, text)
+        paths.replace_file(paths.data_folder() / FILE_NAME, text)
     return new
 
 

@@ -76,8 +76,13 @@ def test_the_first_call_builds_the_parser_and_the_next_ones_use_it(greet, built)
         ("Ada --times", "argument --times: expected one argument.", USAGE),
         ("Ada --times=many", "argument --times: invalid int value: 'many'.", USAGE),
         ("", "the following arguments are required: name.", USAGE),
-        ("Ada Grace", "unrecognized arguments: Grace.", USAGE),
-        ("Ada's", "no closing quotation in: Ada's.", USAGE),
+        ("Ada Grace", "unrecognized arguments: Grace.", f"Quote a name with spaces. {USAGE}"),
+        (
+            "Ada's",
+            "no closing quotation in: Ada's.",
+            f'Quote a name with a quote: "it\'s". {USAGE}',
+        ),
+        ("Ada --help", "unrecognized arguments: --help.", USAGE),
     ],
 )
 def test_what_a_magic_does_not_take_is_refused_with_what_it_takes(greet, line, happened, fix):
@@ -131,13 +136,6 @@ def test_a_comment_at_the_end_is_left_out(line, rest):
 
 def test_a_magic_is_called_with_a_comment(greet):
     assert greet("Ada --times 2   # it isn't a name") == "Hello Ada! Hello Ada! "
-
-
-def test_the_help_is_named_where_it_is_asked_for_as_in_a_terminal(greet):
-    with pytest.raises(BadSetting, match="magics have no such option") as refused:
-        greet("--help")
-
-    assert refused.value.fix == "%greet? shows its help."
 
 
 def test_every_line_of_the_readme_is_understood(shell):

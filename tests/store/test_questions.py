@@ -8,7 +8,9 @@ import time
 
 import pytest
 
+from dl_magics.errors import DiskFull
 from dl_magics.store import questions
+from support.limits.disk import mount_small_disk
 
 TEXT = "In practice · us-east-1: gpu (t2.micro) starts, $0.0116/h"
 
@@ -68,3 +70,13 @@ def test_the_question_of_a_kernel_that_was_killed_is_not_asked_for_ever(home, ag
     with questions.ask_question(TEXT, "train.ipynb") as asked:
         assert questions.list_open() == [asked]
         assert folder.exists() == (age < 2 * questions.OPEN_SECONDS)
+
+
+def test_a_question_that_cannot_be_asked_leaves_nothing(home):
+    with mount_small_disk(home, "1m") as disk:
+        disk.fill()
+
+        with pytest.raises(DiskFull), questions.ask_question(TEXT, "train.ipynb"):
+            pass
+
+        assert list((disk.folder / "questions").iterdir()) == []

@@ -7,6 +7,7 @@ because another notebook left the practice cloud.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from dl_magics.store import paths, state
 from dl_magics.store.state import State
 
 _held: dict[Path, State] = {}
+_changing = threading.Lock()
 
 
 def read() -> State:
@@ -23,16 +25,22 @@ def read() -> State:
 
 
 def update(change: Callable[[State], State]) -> State:
-    """Change the selections of this process; what changes is what a new process starts with."""
-    folder = paths.data_folder()
+    """Change the selections of this process; what changes is what a new process starts with.
+
+    Where it cannot be stored, nothing changes: a magic without a name acts on what was selected.
+    """
+    changed: list[State] = []
 
     def store(stored: State) -> State:
         before = _with_held(stored)
-        new = _held[folder] = change(before)
-        return _merge(stored, before, new)
+        changed.append(change(before))
+        return _merge(stored, before, changed[-1])
 
-    state.update(store)
-    return _held[folder]
+    # Another thread must not begin with what is held until this is stored.
+    with _changing:
+        state.update(store)
+        _held[paths.data_folder()] = changed[-1]
+    return changed[-1]
 
 
 def select_instance(profile_and_region: str, id_: str, *, by_part: bool = False) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
 from dl_magics.errors import CommandFailed, NoAnswer
 from dl_magics.ssh import blocking, port_forward
-from dl_magics.store import atomic, lock, paths
+from dl_magics.store import lock, paths
 from dl_magics.text import wrap_html
 
 _SECONDS = 60.0
@@ -97,7 +97,7 @@ def open_jupyter(kernel: NotebookKernel) -> OpenedJupyter:
     url = f"http://{hostname}:{port}/"
     _wait_until_it_answers(hostname, port, kernel)
     file = paths.data_folder("open") / f"{hostname}.html"
-    atomic.replace(file, f'<meta http-equiv="refresh" content="0; url={url}?token={token}">\n')
+    paths.replace_file(file, f'<meta http-equiv="refresh" content="0; url={url}?token={token}">\n')
     return OpenedJupyter(kernel.host.name, url, file)
 
 
@@ -128,7 +128,7 @@ def _token(alias: str) -> str:
     file = token_file(alias)
     with lock.hold("keys"):
         if not file.exists():
-            atomic.replace(file, secrets.token_urlsafe(32))
+            paths.replace_file(file, secrets.token_urlsafe(32))
     return file.read_text(encoding="utf-8")
 
 

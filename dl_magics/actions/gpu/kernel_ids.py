@@ -20,6 +20,12 @@ def find_record(session: NotebookSession) -> tuple[str, KernelRecord] | None:
     return None
 
 
+def find_title(kernel_id: str) -> str:
+    """Return the title of the notebook that a GPU kernel is for, "" where it is not known here."""
+    record = state.read().kernels.get(kernel_id)
+    return record.title if record else ""
+
+
 def choose_id(host: SshHost, session: NotebookSession) -> str:
     """Return the id of the GPU kernel that the notebook has on a host, or of a new one.
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from dl_magics.actions.aws import instances
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.guard import control
+from dl_magics.actions.gpu import kernel_ids
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.runs import remote_run, runs
 from dl_magics.actions.runs.ending.plan import Ending
@@ -19,8 +21,10 @@ from dl_magics.errors import (
     NotTrained,
     WrongState,
 )
+from dl_magics.gpu_kernel import all_agents
 from dl_magics.runs import log, remote_origin
 from dl_magics.runs.remote_origin import RemoteOrigin
+from dl_magics.runs.state import RunState
 from dl_magics.ssh import blocking
 from dl_magics.training import model_archive
 from dl_magics.training.crew import worker
@@ -79,9 +83,14 @@ def check_results(run: Run, name: str) -> None:
 
 
 def check_idle(ending: Ending) -> None:
-    """Check that no run uses the instance, and before it is terminated that all are here.
+    """Check that no run or cell uses the instance, and before it is terminated that runs are here.
 
-    Raises WrongState where that is not so.
+    Raises
+    ------
+    WrongState
+        where that is not so.
+    CommandFailed
+        where its GPU kernels cannot be asked whether a cell runs.
     """
     host = SshHost(alias=ending.id, name=ending.name, profile=ending.context.profile)
     if running := _list_on_host(host, _FIND_RUNNING):
@@ -94,14 +103,21 @@ def check_idle(ending: Ending) -> None:
             f"{ending.name} stays up, as it is a worker of another run.",
             fix=f"%aws_stop {ending.id} stops it at once.",
         )
+    if notebooks := _list_notebooks_with_cells(host):
+        raise WrongState(
+            f"{ending.name} stays up, as a cell of {', '.join(notebooks)} runs there.",
+            fix=f"When it has ended, or to end it too: %aws_stop {ending.id}",
+        )
     if ending.verb == "stop":
         return
-    here = {each.name for each in runs.list_local_runs()}
-    if left := [each for each in _list_on_host(host, _LIST_ALL) if each not in here]:
+    here = {each.name: each for each in runs.list_local_runs()}
+    there = _list_on_host(host, _LIST_ALL)
+    left = [each for each in there if each not in here or not _outlives(here[each], ending.id)]
+    if left:
         raise WrongState(
             f"{ending.name} is not terminated, as these runs are on its disk only: "
             f"{', '.join(left[:5])}.",
-            fix=f"%attach {left[0]} fetches one · %aws_terminate {ending.id} -f",
+            fix=f"{_describe_rescue(left[0], here)} · %aws_terminate {ending.id} -f",
         )
 
 
@@ -137,13 +153,45 @@ def _find_missing(run: Run) -> str:
         return f"it is {state.status}"
     if not state.files:
         return "it was stopped before there were weights to keep"
-    for name, sha256 in state.files.items():
-        file = run.path / name
-        if not file.is_file() or model_archive.hash_file(file) != sha256:
-            return f"{name} is not here, or not complete"
+    if missing := _find_missing_file(run.path, state):
+        return f"{missing} is not here, or not complete"
     if MODEL in state.files and origin and origin.model_sha256 != state.files[MODEL]:
         return f"{MODEL} could not be loaded here"
     return ""
+
+
+def _find_missing_file(folder: Path, state: RunState) -> str:
+    for name, sha256 in state.files.items():
+        file = folder / name
+        if not file.is_file() or model_archive.hash_file(file) != sha256:
+            return name
+    return ""
+
+
+def _outlives(run: Run, instance_id: str) -> bool:
+    """Whether nothing of a run is lost with an instance: it trained elsewhere, or all is here."""
+    if not _find_missing(run):
+        return True
+    try:
+        state, origin = run.record.refresh(), remote_origin.load(run.path)
+    except DLMagicsError:
+        return False
+    if origin is None or origin.host["alias"] != instance_id:
+        return True
+    return origin.is_complete and state.status in ("failed", "stopped") and not state.files
+
+
+def _describe_rescue(name: str, here: Mapping[str, Run]) -> str:
+    """Return what to type so that a run is not lost with the disk of its instance."""
+    if name in here and here[name].status == "interrupted":
+        return f"%finetune --resume {name} completes one"
+    return f"%attach {name} fetches one"
+
+
+def _list_notebooks_with_cells(host: SshHost) -> list[str]:
+    """Return the titles of the notebooks whose GPU kernels on a host run a cell."""
+    busy = blocking.wait_for(all_agents.list_busy(host.resolve_target()))
+    return [kernel_ids.find_title(each) or "another notebook" for each in busy]
 
 
 def _is_on(run: Run, instance: Instance) -> bool:
@@ -153,7 +201,14 @@ def _is_on(run: Run, instance: Instance) -> bool:
 
 def _is_home(run: Run) -> bool:
     origin = _load_origin(run)
-    return origin is None or origin.is_complete or origin.kernel_died
+    if origin is None:
+        return True
+    if not (origin.is_complete or origin.kernel_died):
+        return False
+    try:
+        return not _find_missing_file(run.path, run.record.refresh())
+    except DLMagicsError:
+        return False
 
 
 def _load_origin(run: Run) -> RemoteOrigin | None:

@@ -17,15 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from . import files, service, spot, start, usage
-from .settings import FILE_NAME, Settings, read_settings, write_settings
+from .settings import STATE_FILE, Settings, adopt_until, is_damaged, read_settings, update_settings
 from .signals import read_clocks
 
 
 def describe_status(folder: Path) -> dict[str, Any]:
     """Return what the guard of a folder found last, how old that is, and its settings."""
-    settings = read_settings(folder)
-    state = files.read_json(folder / service.STATE_FILE)
-    boot_id, now = service.read_boot_id(settings), read_clocks()[1]
+    stored = read_settings(folder)
+    boot_id, now = service.read_boot_id(stored), read_clocks()[1]
+    settings = adopt_until(stored, boot_id, now)
+    state = files.read_json(folder / STATE_FILE)
     current = state if state.get("boot_id") == boot_id else {}
     usages = usage.parse_usages(_read_text(folder / usage.FILE_NAME))
     kept = settings.keep_until - now if settings.keep_boot == boot_id else 0.0
@@ -45,14 +46,19 @@ def describe_status(folder: Path) -> dict[str, Any]:
         "spot": spot.read_notice(folder, boot_id),
         "restarted_by": _read_text(folder / "restarted-by"),
         "settings": asdict(settings),
+        "settings_damaged": is_damaged(folder),
         "usages": [asdict(each) for each in usages[-1:]],
     }
 
 
 def change_settings(folder: Path, changes: dict[str, Any]) -> None:
     """Change settings; `keep_seconds` and `until_seconds` count from now on, null removes them."""
-    settings, now = read_settings(folder), read_clocks()[1]
-    boot_id = service.read_boot_id(settings)
+    update_settings(folder, lambda known: _change(Settings.from_values(known), changes))
+    service.wake(folder)
+
+
+def _change(settings: Settings, changes: dict[str, Any]) -> Settings:
+    now, boot_id = read_clocks()[1], service.read_boot_id(settings)
     if "keep_seconds" in changes:
         kept = changes.pop("keep_seconds")
         keep_until = now + float(kept) if kept else 0.0
@@ -65,8 +71,7 @@ def change_settings(folder: Path, changes: dict[str, Any]) -> None:
             until_boot=boot_id,
             until_epoch=time.time() + float(left) if left else None,
         )
-    write_settings(folder, Settings.from_values({**_to_values(settings), **changes}))
-    service.wake(folder)
+    return Settings.from_values({**_to_values(settings), **changes})
 
 
 def install(folder: Path, units: Path, settings: dict[str, Any], program: Path) -> None:
@@ -76,9 +81,8 @@ def install(folder: Path, units: Path, settings: dict[str, Any], program: Path) 
     """
     files.make_folder(folder)
     if program != folder / start.PROGRAM:
-        files.replace_file(folder / start.PROGRAM, program.read_bytes())
-    known = files.read_json(folder / FILE_NAME)
-    write_settings(folder, Settings.from_values({**settings, **known}))
+        files.replace_file(folder / start.PROGRAM, program.read_bytes(), sync=True)
+    update_settings(folder, lambda known: Settings.from_values({**settings, **known}))
     began = read_clocks()[1]
     restarted_by = start.start_guard(folder, units)
     if program != folder / start.PROGRAM or not restarted_by:

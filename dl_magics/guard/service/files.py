@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -23,15 +24,25 @@ def make_folder(folder: Path) -> None:
     folder.chmod(FOLDER_MODE)
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file in one step; all may read it, only its owner may change it."""
-    fresh = path.with_name(f".{path.name}.new")
+def replace_file(path: Path, content: bytes, *, sync: bool = False) -> None:
+    """Write a file in one step; all may read it, only its owner may change it.
+
+    With `sync` it outlives a power cut; it may then wait for what else is written to the disk.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    number = os.open(str(fresh), flags, FILE_MODE)
-    with os.fdopen(number, "wb") as file:
-        os.fchmod(number, FILE_MODE)
-        file.write(content)
-    fresh.replace(path)
+    try:
+        with os.fdopen(os.open(str(fresh), flags, FILE_MODE), "wb") as file:
+            os.fchmod(file.fileno(), FILE_MODE)
+            file.write(content)
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            fresh.unlink()
+        raise
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:

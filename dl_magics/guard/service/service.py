@@ -8,18 +8,17 @@ import os
 import signal
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from . import cpu_sign, files, usage
 from .decision import OK, STOP, WARN, Decision, Limits, Memory, Signals, begin, decide
 from .pending_shutdown import PendingShutdown
-from .settings import Settings, read_settings, write_settings
+from .settings import STATE_FILE, Settings, adopt_until, read_settings, update_settings
 from .signals import Observer, list_terminals, read_clocks
 from .spot import SpotWatch
 
-STATE_FILE = "state.json"
 LOCK_FILE = "lock"
 PID_FILE = "pid"
 GAP_TICKS = 4.0
@@ -54,7 +53,8 @@ class Guard:
 
     def tick(self) -> float:
         """Look once and act on it; return the seconds until the next look."""
-        self._settings = settings = read_settings(self._folder)
+        known = read_settings(self._folder, self._settings)
+        self._settings = settings = adopt_until(known, self._boot, read_clocks()[1])
         signals = self._observer.look(settings)
         before = self._memory or begin(signals)
         limits = make_limits(settings, self._boot, self._began)
@@ -103,6 +103,7 @@ class Guard:
             "began": self._began,
             "memory": asdict(self._memory),
             "pending": asdict(self._pending),
+            "settings": asdict(self._settings),
             **asdict(decision),
         }
         # A full disk must not end the guard.
@@ -134,18 +135,6 @@ def make_limits(settings: Settings, boot_id: str, began: float) -> Limits:
     )
 
 
-def adopt_until(folder: Path, boot_id: str) -> None:
-    """After another boot, turn a hard end that lies ahead into a time of this boot's clock."""
-    settings = read_settings(folder)
-    if settings.until_epoch is None or settings.until_boot == boot_id:
-        return
-    left = settings.until_epoch - time.time()
-    until = read_clocks()[1] + left if left > 0 else None
-    epoch = settings.until_epoch if left > 0 else None
-    fresh = replace(settings, until=until, until_boot=boot_id, until_epoch=epoch)
-    write_settings(folder, fresh)
-
-
 def read_boot_id(settings: Settings) -> str:
     """Return the boot id of the machine; "" if it is unknown."""
     return _read_text(Path(settings.boot_file)).strip()
@@ -159,10 +148,22 @@ def run_service(folder: Path) -> bool:
         except BlockingIOError:
             return False
         signal.pthread_sigmask(signal.SIG_BLOCK, {WAKE})
-        files.replace_file(folder / PID_FILE, str(os.getpid()).encode())
-        adopt_until(folder, read_boot_id(read_settings(folder)))
+        _prepare_folder(folder)
         Guard(folder).run()
     return True
+
+
+def _prepare_folder(folder: Path) -> None:
+    """Write down the process and the hard end of this boot; a full disk must not end the guard."""
+    boot_id = read_boot_id(read_settings(folder))
+    with contextlib.suppress(OSError):
+        # The number in it may be that of another process now.
+        (folder / PID_FILE).unlink()
+    with contextlib.suppress(OSError):
+        files.replace_file(folder / PID_FILE, str(os.getpid()).encode())
+    with contextlib.suppress(OSError):
+        now = read_clocks()[1]
+        update_settings(folder, lambda its: adopt_until(Settings.from_values(its), boot_id, now))
 
 
 def is_running(folder: Path) -> bool:

@@ -1,14 +1,24 @@
-"""What the guard was told: its limits, and where it looks."""
+"""What the guard was told: its limits, and where it looks. One process at a time changes the file.
+
+Without its hard end an instance could run for ever. Where the file is damaged, the settings count
+that the guard used at its last look: it writes them down with its state.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+import contextlib
+import json
+import os
+import time
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, Iterator
 
-from .files import read_json, write_json
+from .files import FILE_MODE, read_json, replace_file
 
 FILE_NAME = "settings.json"
+STATE_FILE = "state.json"
+LOCK_FILE = "settings.lock"
 
 
 @dataclass(frozen=True)
@@ -65,14 +75,42 @@ class Settings:
 _OPTIONAL = ("idle_seconds", "max_seconds", "until", "until_epoch")
 
 
-def read_settings(folder: Path) -> Settings:
-    """Return the settings of a folder; without a valid file the defaults, which still stop."""
-    return Settings.from_values(read_json(folder / FILE_NAME))
+def read_settings(folder: Path, otherwise: Settings | None = None) -> Settings:
+    """Return the settings of a folder.
+
+    Where neither its file nor its state has any, they are `otherwise`, or the defaults, which stop
+    an idle instance.
+    """
+    values = _read_values(folder)
+    return Settings.from_values(values) if values or not otherwise else otherwise
 
 
-def write_settings(folder: Path, settings: Settings) -> None:
-    """Write the settings in one step."""
-    write_json(folder / FILE_NAME, asdict(settings))
+def is_damaged(folder: Path) -> bool:
+    """Whether the settings file is missing or cannot be read."""
+    return not read_json(folder / FILE_NAME)
+
+
+def update_settings(folder: Path, change: Callable[[dict[str, Any]], Settings]) -> None:
+    """Write the settings that `change` returns for the values that are known; {} if none are."""
+    with _hold_lock(folder / LOCK_FILE):
+        settings = change(_read_values(folder))
+        content = json.dumps(asdict(settings)).encode()
+        # At the start of a guard there may be no space on the disk, and nothing to change.
+        if content != _read_bytes(folder / FILE_NAME):
+            replace_file(folder / FILE_NAME, content, sync=True)
+
+
+def adopt_until(settings: Settings, boot_id: str, now: float) -> Settings:
+    """After another boot, turn a hard end that lies ahead into a time of this boot's clock.
+
+    `now` is its present time.
+    """
+    if settings.until_epoch is None or settings.until_boot == boot_id:
+        return settings
+    left = settings.until_epoch - time.time()
+    until = now + left if left > 0 else None
+    epoch = settings.until_epoch if left > 0 else None
+    return replace(settings, until=until, until_boot=boot_id, until_epoch=epoch)
 
 
 def _fits(default: Any, value: Any, optional: bool) -> bool:
@@ -87,3 +125,29 @@ def _fits(default: Any, value: Any, optional: bool) -> bool:
 
 def _is_positive(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e12
+
+
+def _read_values(folder: Path) -> dict[str, Any]:
+    values = read_json(folder / FILE_NAME) or read_json(folder / STATE_FILE).get("settings")
+    return values if isinstance(values, dict) else {}
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+@contextlib.contextmanager
+def _hold_lock(path: Path) -> Iterator[None]:
+    """Hold a lock between processes; a process that ends releases it."""
+    import fcntl  # only here: the settings of a launch are also made where it does not exist
+
+    flags = os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+    number = os.open(str(path), flags, FILE_MODE)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(number)

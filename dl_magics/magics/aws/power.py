@@ -86,9 +86,9 @@ class PowerMagics(Magics):
         that had not ended are named, with what continues them.
 
         With --when-done the cell waits until the runs on the instance have ended and their models
-        are on this computer and checked. If they are not, the instance stays up, its guard stops it
-        after 10 idle minutes, and the cell fails and says why. Ctrl-C ends the wait and changes
-        nothing.
+        are on this computer and checked. If they are not, or if a cell of a notebook runs there,
+        the instance stays up, its guard stops it after 10 idle minutes, and the cell fails and says
+        why. Ctrl-C ends the wait and changes nothing.
 
         ::
 

@@ -88,20 +88,24 @@ def _end_all(
 def wait_for_runs(current: Context, instance: Instance) -> None:
     """Wait until the runs on an instance have ended, and check that their results are here.
 
-    If they are not, it stays up on a shorter guard, which is said; an interrupt changes nothing.
+    If they are not, or if a cell runs there then, it stays up on a shorter guard, which is said; an
+    interrupt changes nothing.
     """
     from dl_magics.actions.runs import when_done
     from dl_magics.actions.runs.ending.plan import Ending
 
     if instance.state != "running":
         return
-    for run in when_done.list_going_on(current, instance):
-        print_line(f"{instance.name} is stopped after the run {run.name}.")
-        try:
+    ending = Ending("stop", current, instance.id, instance.name)
+    going_on = when_done.list_going_on(current, instance)
+    try:
+        for run in going_on:
+            print_line(f"{instance.name} is stopped after the run {run.name}.")
             _wait_for_results(run, instance.name)
-        except DLMagicsError:
-            _say_it_stays_up(Ending("stop", current, instance.id, instance.name))
-            raise
+        when_done.check_idle(ending)
+    except DLMagicsError:
+        _say_it_stays_up(ending)
+        raise
 
 
 def _wait_for_results(run: Run, name: str) -> None:

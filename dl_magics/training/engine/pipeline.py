@@ -92,7 +92,7 @@ class _KerasSteps:
         self.frame.best = self.standing.best
 
     def events(self) -> Iterator[Event]:
-        with computing.ending_workers(self.crew):
+        with computing.ending_workers(self.crew), device.hide_retracing_warnings():
             yield from self._train()
         checkpoint.remove_checkpoint(self.paths.run)
 
@@ -202,21 +202,20 @@ class _KerasSteps:
             checkpoint.restore_head(head, self.checkpoint)
         keeper = CheckpointSaver(self.paths.run, head, about, self.frame.timer)
         yield self.frame.enter_training(kept=kept)
-        with device.hide_retracing_warnings():
-            yield from train_head(
-                head,
-                train,
-                valid,
-                epochs=recipe.epochs,
-                batch_size=recipe.batch_size,
-                patience=recipe.patience,
-                seed=recipe.seed,
-                rate=recipe.learning_rate,
-                stop=self.frame.should_stop,
-                standing=self.standing,
-                keep=keeper.save_if_due,
-                keeps_first_epoch=self.frame.keeps_first_epoch,
-            )
+        yield from train_head(
+            head,
+            train,
+            valid,
+            epochs=recipe.epochs,
+            batch_size=recipe.batch_size,
+            patience=recipe.patience,
+            seed=recipe.seed,
+            rate=recipe.learning_rate,
+            stop=self.frame.should_stop,
+            standing=self.standing,
+            keep=keeper.save_if_due,
+            keeps_first_epoch=self.frame.keeps_first_epoch,
+        )
 
     def _resumed(self, resume_point: ResumePoint, found: Device) -> RunResumed:
         return RunResumed(

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from dl_magics.actions.aws import context, selection
-from dl_magics.errors import NoSuchInstance, NotConfirmed
+from dl_magics.errors import DiskFull, NoSuchInstance, NotConfirmed
 from dl_magics.store import state
 from support.cloud import IMAGE
+from support.limits.disk import mount_small_disk
 
 
 def select_elsewhere(**changes):
@@ -90,3 +91,25 @@ def test_somebody_elses_instance_that_was_selected_by_its_type_is_stopped_by_nam
     assert id_ in refused.value.fix
     run(f"%aws_get {id_}")
     assert run("%aws_stop").name == id_
+
+
+@pytest.fixture
+def disk(home):
+    """A small disk in the place of our folder."""
+    with mount_small_disk(home, "8m") as disk:
+        yield disk
+
+
+@pytest.mark.parametrize("line", ["%aws_get small", "%aws_region eu-west-1", "%idle_timeout 20"])
+def test_what_cannot_be_stored_is_not_selected_here_either(disk, cloud, run, rent, line):
+    rent(name="small")
+    rent(name="large")
+    run("%aws_get large")
+    before = selection.read()
+    disk.fill()
+
+    with pytest.raises(DiskFull, match=r"state.json was not written: No space left") as full:
+        run(line)
+
+    assert selection.read() == before == state.read()
+    assert "%features" in full.value.fix

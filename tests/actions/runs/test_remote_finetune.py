@@ -612,18 +612,26 @@ def left_alone(cell, small):
     return going
 
 
-def test_a_run_is_followed_from_its_first_event_after_a_restart_of_the_notebook(run, small):
-    going = left_alone(FOR_EVER, small)
+def test_a_run_is_followed_from_its_first_event_after_its_notebook_was_killed(run, small, capsys):
+    going = left_alone(FOR_EVER.replace("colours", "colours --then stop", 1), small)
     seen = going.state.n
 
     assert going.status == "running"
     runs.request_stop(going)
-    followed = list(runs.follow(Run(going.path)))
+    capsys.readouterr()
+    followed = run(f"%attach {going.name}").record.events
 
     assert [event.n for event in followed] == list(range(1, len(followed) + 1))
     assert len(followed) > seen
     assert followed[-1].status == "stopped"
     assert (going.path / "model.keras").exists()
+    said = capsys.readouterr().out
+    assert "epoch 1: " in said
+    # Who would have stopped the instance is not there any more.
+    assert re.search(r"gpu stays up, \$0\.0166/h .*then = \"stop\".*: %aws_stop i-", said)
+    assert run("%aws_state") == "running"
+    run(f"%attach {going.name}")
+    assert "stays up" not in capsys.readouterr().out
 
 
 @pytest.fixture
@@ -766,15 +774,15 @@ def test_a_run_ends_within_its_budget_and_its_model_loads(run, seconds, capsys):
     assert ("The run ends by its budget" in said) == bool(TIGHT_BUDGETS)
 
 
-def test_a_run_on_a_spot_instance_is_resumed_exactly_on_another_after_the_notice_of_aws(
-    run, unbroken, host_home, running_cloud
+def test_a_run_on_a_spot_instance_is_resumed_exactly_on_another_which_it_does_not_terminate(
+    run, unbroken, host_home, running_cloud, capsys
 ):
     cheap = run("%aws_launch t2.micro --name cheap --spot -y")
     home = host_home.parent.parent / cheap.id / "home"
     shutil.copytree(host_home / "colours", home / "colours")
     run("%gpu_connect cheap")
     run("%%gpu -o pid\nimport os\npid = os.getpid()")
-    going, thread = begun(run, LONG)
+    going, thread = begun(run, LONG.replace("colours", "colours --then terminate -f", 1))
     # It must not come to its end before the guard has asked for a notice.
     os.kill(run.shell.user_ns["pid"], signal.SIGSTOP)
     ended = sum(isinstance(each, EpochEnded) for each in log.read_events(there(home, going)))
@@ -794,7 +802,9 @@ def test_a_run_on_a_spot_instance_is_resumed_exactly_on_another_after_the_notice
     assert checkpoint.load_checkpoint(going.path).standing.epoch > ended
     assert run("%aws_state cheap") == "stopped"
     run("%gpu_connect gpu")
+    capsys.readouterr()
     resumed = run(f"%finetune --resume {going.name}")
+    said = capsys.readouterr().out
     run("%aws_get gpu")
     run("%aws_terminate cheap -f")
 
@@ -802,6 +812,9 @@ def test_a_run_on_a_spot_instance_is_resumed_exactly_on_another_after_the_notice
     assert resumed.state.resumed[0]["epoch"] > 1
     assert resumed.history == unbroken.history
     assert resumed.state.host["name"] == "gpu"
+    # Only that of cheap was confirmed.
+    assert run("%aws_state gpu") == "running"
+    assert re.search(r"gpu stays up after the run: it trained on cheap .*: %aws_stop i-", said)
 
 
 def test_a_run_of_another_computer_keeps_the_instance_up(run, host_home):
@@ -883,6 +896,40 @@ def test_an_instance_is_stopped_when_its_run_is_done(run, capsys):
     assert going.model.count_params() > 0
 
 
+@contextmanager
+def cell_of_another_notebook(run, host_home, monkeypatch):
+    """Let a cell of second.ipynb run on the instance."""
+    mine, finish = os.environ["JPY_SESSION_NAME"], host_home / "finish"
+    monkeypatch.setenv("JPY_SESSION_NAME", "second.ipynb")
+    run("%gpu_connect gpu")
+    theirs = notebook_kernel.current().client
+    waiting = (
+        "import pathlib, time\nwhile not pathlib.Path('finish').exists():\n    time.sleep(0.1)"
+    )
+    run(f"%%gpu --background\n{waiting}")
+    monkeypatch.setenv("JPY_SESSION_NAME", mine)
+    yield
+    finish.touch()
+    until(lambda: theirs.state == "idle")
+    finish.unlink()
+
+
+def test_a_cell_of_another_notebook_keeps_the_instance_up(
+    run, started_again, host_home, monkeypatch, capsys
+):
+    with cell_of_another_notebook(run, host_home, monkeypatch):
+        for line in (QUICK.replace("colours", "colours --then stop", 1), "%aws_stop --when-done"):
+            capsys.readouterr()
+            with pytest.raises(errors.WrongState, match=r"cell of second\.ipynb runs") as refused:
+                run(line)
+            assert "%aws_stop i-" in refused.value.fix
+            assert "gpu stays up: %aws_stop i-" in capsys.readouterr().out
+        assert run("%aws_state") == "running"
+
+    run("%aws_stop --when-done")
+    assert run("%aws_state") == "stopped"
+
+
 @pytest.fixture
 def started_again(run):
     """The instance, which a test before has stopped, runs and is connected."""
@@ -957,13 +1004,34 @@ def test_a_run_that_nobody_watches_is_named_where_a_stop_cuts_it_off_and_is_foun
     assert resumed.history == unbroken.history
 
 
+def test_a_run_whose_model_is_on_the_instance_only_is_neither_lost_nor_forgotten(
+    trained, run, started_again, host_home
+):
+    done, _ = trained
+    keep_only(host_home, done)
+    (done.path / "model.keras").unlink()  # as where its copy has failed
+
+    with pytest.raises(errors.WrongState, match=f"on its disk only: {done.name}") as refused:
+        run(QUICK.replace("colours", "colours --then terminate -f", 1))
+    assert f"%attach {done.name}" in refused.value.fix
+    assert run("%aws_state") == "running"
+
+    run("%aws_stop --when-done")
+    assert run("%aws_state") == "stopped"
+    assert done.model.count_params() > 0
+
+
+def keep_only(host_home, *kept):
+    """Delete the other runs of an instance: one that is on its disk only would keep it."""
+    for folder in (host_home / ".dl_magics" / "runs").iterdir():
+        if folder.name not in {each.name for each in kept}:
+            shutil.rmtree(folder)
+
+
 def test_a_run_is_resumed_exactly_after_its_instance_was_stopped_and_terminates_it(
     run, started_again, unbroken, host_home, capsys
 ):
-    # Runs that are on this disk only would keep it.
-    for folder in (host_home / ".dl_magics" / "runs").iterdir():
-        if folder.name not in {each.name for each in runs.list_local_runs()}:
-            shutil.rmtree(folder)
+    keep_only(host_home)
     run("%%gpu -o pid\nimport os\npid = os.getpid()")
     going, thread = begun(run, LONG.replace("colours", "colours --then terminate -f", 1))
     # It must not come to its end while the stop is on its way.

@@ -1,4 +1,4 @@
 """Modules that are covered by a test of another name.
 
-__main__, commands, files, settings: tests/guard/service/test_service.py
+__main__, commands, files: tests/guard/service/test_service.py
 """

@@ -35,6 +35,7 @@ from support.two_hosts.own_network import OwnNetwork
 BY_ITSELF = "Client.InstanceInitiatedShutdown"
 MAX_BYTES = 20 * 2**20
 STATUS = f"sudo python3 -I {program.FILE} status {program.FOLDER}"
+CHANGE = f"sudo python3 -I {program.FILE} change {program.FOLDER} '{{}}'"
 LIVE_RUN = (
     "mkdir -p .dl_magics/runs/r; cd .dl_magics/runs/r; "
     "(while sleep 0.3; do echo '{}' >> events.jsonl; done) >/dev/null 2>&1 &"
@@ -203,6 +204,27 @@ def test_a_run_that_goes_on_saves_a_checkpoint_before_the_hard_end(renter, cloud
     assert guarded.until_stopped() == BY_ITSELF
 
 
+def test_an_instance_whose_settings_file_is_damaged_is_stopped_at_the_end_that_was_set(
+    renter, cloud
+):
+    guarded = Guarded(renter, cloud.folder, idle_seconds=3600.0, max_seconds=16.0)
+    guarded.run(LIVE_RUN)
+    guarded.process()
+    settings = guarded.guard / "settings.json"
+
+    settings.write_bytes(settings.read_bytes()[:60])
+    damaged = guarded.status()
+    changed = json.loads(guarded.run(CHANGE.format('{"idle_seconds": 1800}')))
+    settings.write_bytes(b"")
+
+    assert damaged["settings_damaged"]
+    assert damaged["settings"]["max_seconds"] == 16.0
+    assert damaged["settings"]["runs"][0].endswith("/.dl_magics/runs/*/events.jsonl")
+    assert not changed["settings_damaged"]
+    assert changed["settings"]["max_seconds"] == 16.0
+    assert guarded.until_stopped() == BY_ITSELF
+
+
 def test_a_run_on_a_spot_instance_saves_a_checkpoint_at_the_notice_of_aws(renter, cloud):
     spot = {"SpotInstanceType": "persistent", "InstanceInterruptionBehavior": "stop"}
     market = {"MarketType": "spot", "SpotOptions": spot}
@@ -226,11 +248,10 @@ def test_a_run_on_a_spot_instance_saves_a_checkpoint_at_the_notice_of_aws(renter
 
 def test_an_instance_that_is_kept_is_not_stopped_until_then(renter, cloud):
     guarded = Guarded(renter, cloud.folder)
-    change = STATUS.replace("status", "change", 1)
 
-    kept = json.loads(guarded.run(f"{change} '{{\"keep_seconds\": 3600}}'"))
+    kept = json.loads(guarded.run(CHANGE.format('{"keep_seconds": 3600}')))
     until(lambda: guarded.status()["reason"].startswith("kept running; idle for"))
-    guarded.run(f"{change} '{{\"keep_seconds\": null}}'")
+    guarded.run(CHANGE.format('{"keep_seconds": null}'))
 
     assert 3500 < kept["seconds_left"] <= 3600
     assert guarded.until_stopped() == BY_ITSELF

@@ -26,6 +26,10 @@ def test_a_launched_instance_has_an_armed_guard_whose_limits_can_be_changed(clou
     set_end = run(f"%aws_start --until {later} --max-duration 1h -y") and run("%aws_keep")
     changed = run("%idle_timeout off")
     shown = run("%idle_timeout")
+    run(f"%aws_ssh echo '{{' | sudo tee {FOLDER}/settings.json")
+    damaged = run("%aws_safety")
+    run("%aws_get gpu --guard")
+    mended = run("%aws_safety")
 
     assert marks(report) == {
         "guard": "✓",
@@ -35,7 +39,7 @@ def test_a_launched_instance_has_an_armed_guard_whose_limits_can_be_changed(clou
         "server": "!",
     }
     assert "stops it after 2 h below 10 % CPU" in str(report)
-    assert re.search(r"not before (2 h|1 h 5\d min) from now", str(report))
+    assert re.search(r"not before (2 h( 0\d min)?|1 h 5\d min) from now", str(report))
     assert re.search(
         "stops it (in )?4[45] min.*, and in (8 h|7 h 5[0-9] min) in any case", str(report)
     )
@@ -43,6 +47,10 @@ def test_a_launched_instance_has_an_armed_guard_whose_limits_can_be_changed(clou
     assert re.search("stops it in (1 h|59 min) in any case", set_end)
     assert re.search("stops it in (1 h|59 min) in any case", changed)
     assert shown == "Idle timeout: off"
+    assert marks(damaged)["settings"] == "!"
+    assert "settings" not in marks(mended)
+    for each in (damaged, mended):
+        assert re.search("stops it in (1 h|59 min) in any case", str(each))
 
 
 def test_a_guard_is_offered_and_installed_where_there_is_none(cloud_with_hosts, run, capsys):

@@ -85,8 +85,9 @@ def test_what_was_launched_before_a_refusal_is_kept_and_said(cloud):
     with pytest.raises(errors.NoCapacity) as refused:
         list(launching)
 
-    assert "1 of 3 were launched before, and cost money: crew-1. crew-2 was not." in str(
-        refused.value
+    assert (
+        "1 of 3 were launched before, and cost money: crew-1. The launch ended at crew-2."
+        in str(refused.value)
     )
     assert "the same line launches the others" in refused.value.fix
     assert list_names() == ["crew-1"]

@@ -12,16 +12,19 @@ import pytest
 
 from dl_magics import errors
 from dl_magics.actions.aws import context
+from dl_magics.actions.runs import when_done
 from dl_magics.actions.runs.ending import plan as ending
+from dl_magics.actions.runs.ending import resumed
 from dl_magics.actions.runs.place import TrainingPlace
 from dl_magics.magics.aws import stopping
-from dl_magics.runs import log
+from dl_magics.runs import log, remote_origin
 from dl_magics.runs.events import RunEnded
 from dl_magics.store import paths
 from dl_magics.training.crew import worker
 from dl_magics.training.recipe.recipe import check_settings
 from dl_magics.training.run import Run
 from support import run_events
+from support.in_process import ssh
 from support.in_process.ssh import ANSWERS
 
 HERE = TrainingPlace("Trains on this computer.")
@@ -32,15 +35,14 @@ def plan(then="stop", *, force=False, workers=("crew",)):
     return ending.plan_ending(recipe, HERE, force=force)
 
 
-def a_run(status="done", **recipe):
+def a_run(status="done", *later, files=True, **recipe):
     """A run whose model is on this computer."""
     folder, model = paths.data_folder("runs") / f"night-{recipe.get('then')}", b"a model"
-    files = {"model.keras": hashlib.sha256(model).hexdigest()}
+    files = {"model.keras": hashlib.sha256(model).hexdigest()} if files else {}
     ended = [RunEnded(status=status, files=files)] if status else []
-    started = replace(
-        run_events.started(**recipe), host={"local": True, "ids": recipe.pop("ids", [])}
-    )
-    run_events.write_log(folder, run_events.stamp([started, run_events.epoch(1), *ended]))
+    host = {name: recipe.pop(name) for name in ("ids", "id", "name") if name in recipe}
+    started = replace(run_events.started(**recipe), host={"local": True, **host})
+    run_events.write_log(folder, run_events.stamp([started, run_events.epoch(1), *later, *ended]))
     (folder / "model.keras").write_bytes(model)
     return Run(folder)
 
@@ -53,7 +55,7 @@ def states():
 def crew(uni, ssh_commands, run, capsys):
     run("%aws_launch t2.micro --count 3 --name crew -y")
     run("%aws_launch t2.micro --name crew-old -y")
-    ANSWERS.update({log.FILE_NAME: "", worker.LOCK: ""})
+    ANSWERS.update({log.FILE_NAME: "", worker.LOCK: "", "agent.sock": ""})
     capsys.readouterr()
 
 
@@ -125,4 +127,72 @@ def test_they_are_terminated_after_a_confirmation_that_names_each_and_if_they_be
         (None, []),
     ):
         run = a_run("", then=then, workers=["crew"], ids=[ids["crew-1"]])
-        assert [each.name for each in ending.plan_resumed(run)] == names
+        planned = resumed.plan_resumed(run)
+        assert [each.name for each in planned.endings] == names
+        assert planned.stays_up.startswith("crew-2, crew-3 will not be") == (then == "terminate")
+
+
+def test_what_joined_a_run_when_it_was_resumed_is_not_terminated_after_it_is_resumed_again(crew):
+    ids = {each.name: each.id for each in context.load().ec2.list_instances()}
+    began = {"then": "terminate", "workers": ["crew"], "ids": [ids["crew-1"]]}
+    joined = replace(run_events.resumed(at=2), host={"local": True, "ids": list(ids.values())})
+
+    planned = resumed.plan_resumed(a_run("", joined, **began))
+
+    assert [each.name for each in planned.endings] == ["crew-1"]
+
+
+@pytest.mark.parametrize(("began", "names"), [("crew-1", ["crew-1"]), ("crew-2", [])])
+def test_the_instance_of_a_resumed_run_is_ended_if_all_of_it_trained_there(crew, began, names):
+    ids = {each.name: each.id for each in context.load().ec2.list_instances()}
+    run = a_run("", then="terminate", id=ids[began], name=began)
+    host = {**run_events.ORIGIN.host, "alias": ids["crew-1"], "name": "crew-1"}
+    remote_origin.save(run.path, replace(run_events.ORIGIN, host=host))
+
+    planned = resumed.plan_resumed(run)
+
+    assert [each.name for each in planned.endings] == names
+    assert planned.stays_up.startswith("crew-1 stays up after the run") == (not names)
+    assert ("it trained on crew-2 before" in planned.stays_up) == (not names)
+
+
+@pytest.mark.parametrize(
+    ("status", "about", "fix"),
+    [
+        ("done", {}, ""),
+        ("done", {"model": False}, "%attach night-terminate fetches one"),
+        ("done", {"model": False, "alias": "i-another"}, ""),
+        ("failed", {"model": False, "files": False}, ""),
+        ("failed", {"model": False}, "%attach night-terminate fetches one"),
+        ("done", {"is_complete": False}, "%attach night-terminate fetches one"),
+        ("", {"model": False}, "%finetune --resume night-terminate completes one"),
+    ],
+)
+def test_an_instance_is_terminated_if_its_runs_are_here_or_had_no_results(crew, status, about, fix):
+    (ends,) = plan("terminate", force=True, workers=("crew-1",))
+    run = a_run(status, then="terminate", files=about.get("files", True))
+    origin = replace(
+        run_events.ORIGIN,
+        host={**run_events.ORIGIN.host, "alias": about.get("alias", ends.id)},
+        is_complete=about.get("is_complete", True),
+        model_sha256=run.state.files.get("model.keras", ""),
+    )
+    remote_origin.save(run.path, origin)
+    if not about.get("model", True):
+        (run.path / "model.keras").unlink()
+    ANSWERS["ls -1"] = run.name
+
+    if not fix:
+        when_done.check_idle(ends)
+        return
+    with pytest.raises(errors.WrongState, match="these runs are on its disk only") as refused:
+        when_done.check_idle(ends)
+    assert refused.value.fix.startswith(fix)
+
+
+def test_an_instance_whose_kernels_cannot_be_asked_stays_up(crew, monkeypatch):
+    (ends,) = plan(workers=("crew-1",))
+    monkeypatch.setattr(ssh.Process, "returncode", 127)
+
+    with pytest.raises(errors.CommandFailed, match="crew-1 could not be asked what they run"):
+        when_done.check_idle(ends)

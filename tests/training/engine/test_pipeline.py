@@ -31,6 +31,8 @@ from dl_magics.training.run import Run
 from support import run_events, tiny_keras
 from support.backbones import small_model
 
+pytestmark = pytest.mark.usefixtures("no_retracing_warnings")
+
 # The head is tried with two images before the run.
 FOR_TWO_IMAGES = "def head(features):\n    return ops.reshape(features, (2, 32))"
 

@@ -17,7 +17,7 @@ from dl_magics.errors import DLMagicsError
 from dl_magics.guard.status import GuardStatus
 
 GUARD, SYSTEM, BEHAVIOR, ALARM = "guard", "shutdown", "stop or delete", "alarm"
-SPOT, SERVER = "spot notice", "server"
+SETTINGS, SPOT, SERVER = "settings", "spot notice", "server"
 NOTICES = ("spot-rebalance", "spot-stop", "spot-terminate")
 _INSTALL = "%aws_get {} --guard installs it."
 _ARM = "%idle_timeout 30 {} creates it."
@@ -60,6 +60,7 @@ def _check_hands(context: Context, instance: Instance) -> Iterator[CheckLine]:
     else:
         yield _check_guard(instance, status)
     if status:
+        yield from _check_settings(instance, status)
         yield from _check_notice(status)
         yield _check_pending_shutdown(status)
     behavior = control.read_shutdown_behavior(context, instance)
@@ -83,6 +84,15 @@ def _check_guard(instance: Instance, status: GuardStatus | None) -> CheckLine:
         return CheckLine("!", GUARD, describe_stop(status), "%idle_timeout 30 turns it on.")
     again = "; systemd restarts it" if status.restarted_by else ""
     return CheckLine("✓", GUARD, f"{describe_stop(status)}{again}")
+
+
+def _check_settings(instance: Instance, status: GuardStatus) -> Iterator[CheckLine]:
+    """Yield that the file of the settings is damaged, if it is."""
+    if status.settings_damaged:
+        found = "of the guard cannot be read: it uses those that it read last"
+        yield CheckLine(
+            "!", SETTINGS, found, f"%aws_get {instance.name} --guard writes them again."
+        )
 
 
 def _check_notice(status: GuardStatus) -> Iterator[CheckLine]:

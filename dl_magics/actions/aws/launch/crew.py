@@ -130,10 +130,10 @@ def launch_crew(context: Context, planned: CrewPlan) -> Iterator[Instance]:
                     instance_profile=each.instance_profile,
                 )
                 instance = found or launch.create_instance(context, each)
+            if not launched and not planned.there:
+                launch.select_launched(context, instance)
         except DLMagicsError as error:
             raise _say_what_is_kept(error, launched, planned) from error
-        if not launched and not planned.there:
-            context.select_instance(instance)
         note = "" if found else alarm.arm_alarm(context, instance, each.limits.idle_seconds)
         launched.append(instance)
         yield instances.add_price(context, replace(instance, note=note))
@@ -177,7 +177,7 @@ def _say_what_is_kept(
     failed = planned.plans[len(launched)].name
     return type(error)(
         f"{error} {len(launched)} of {len(planned.plans)} were launched before, and cost money: "
-        f"{named}. {failed} was not.",
+        f"{named}. The launch ended at {failed}.",
         fix=f"{error.fix} · the same line launches the others · %aws_terminate "
         f"{launched[0].name} -f gives one back.",
     )

@@ -11,6 +11,7 @@ from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.guard import alarm, records
 from dl_magics.actions.aws.launch import pending
 from dl_magics.actions.aws.launch.plan import LaunchPlan
+from dl_magics.actions.aws.launch.unrecorded import naming_instance
 from dl_magics.aws import instance_types, launch, quotas
 from dl_magics.aws.network import security_group, subnets
 from dl_magics.core.instance import Instance
@@ -68,7 +69,7 @@ def find_existing(
 
 def resume_launch(context: Context, instance: Instance) -> Iterator[Instance]:
     """Select an existing instance and wait until SSH answers; a stopped one stays stopped."""
-    context.select_instance(instance)
+    select_launched(context, instance)
     yield instance if instance.costs_money else replace(instance, note=_START)
     if instance.costs_money:
         yield from instances.start(context, instance.id)
@@ -90,7 +91,7 @@ def launch_instance(context: Context, plan: LaunchPlan) -> Iterator[Instance]:
             instance_profile=plan.instance_profile,
         )
         instance = found or create_instance(context, plan)
-    context.select_instance(instance)
+    select_launched(context, instance)
     note = "" if found else alarm.arm_alarm(context, instance, plan.limits.idle_seconds)
     for seen in context.ec2.start(replace(instance, note=note)):
         instance = replace(seen, note="")
@@ -100,15 +101,24 @@ def launch_instance(context: Context, plan: LaunchPlan) -> Iterator[Instance]:
     )
 
 
+def select_launched(context: Context, instance: Instance) -> None:
+    """Select an instance that was launched; an error names it, as it costs money."""
+    with naming_instance(context, instance.id):
+        context.select_instance(instance)
+
+
 def create_instance(context: Context, plan: LaunchPlan) -> Instance:
     """Launch the planned instance and return it, before it runs; it is not selected."""
     created: list[str] = []
     try:
-        launched = _run_instances(context, _prepare_request(context, plan, created))
+        request = _prepare_request(context, plan, created)
+        launched = _run_instances(context, request)
     except DLMagicsError as error:
         raise _add_created(error, created) from error
+    pending.record_launched(context, request.token, launched.id, launched.spot_request)
     records.note_limits(launched.id, plan.limits)
-    return context.ec2.describe_instance(launched.id)
+    with naming_instance(context, launched.id):
+        return context.ec2.describe_instance(launched.id)
 
 
 def _prepare_request(
@@ -167,7 +177,7 @@ def _run_instances(context: Context, request: launch.LaunchRequest) -> launch.La
     session = context.session
     context.record("creating", "instance", token=request.token)
     try:
-        launched = launch.run_instances(session, request)
+        return launch.run_instances(session, request)
     except NoAnswer:
         raise
     except QuotaReached as error:
@@ -183,8 +193,6 @@ def _run_instances(context: Context, request: launch.LaunchRequest) -> launch.La
     except DLMagicsError:
         pending.settle(context, request.token)
         raise
-    pending.record_launched(context, request.token, launched.id, launched.spot_request)
-    return launched
 
 
 def _make_profile_error(instance: Instance, wanted: str) -> WrongState:

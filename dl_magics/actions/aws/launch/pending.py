@@ -9,6 +9,7 @@ from dataclasses import asdict
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.guard.limits import GuardLimits
 from dl_magics.actions.aws.launch.plan import LaunchPlan, price_plan
+from dl_magics.actions.aws.launch.unrecorded import naming_instance
 from dl_magics.aws import images, parsing
 from dl_magics.aws.spot.market import SpotOptions
 from dl_magics.core.instance import Instance
@@ -57,13 +58,15 @@ def settle(context: Context, token: str) -> None:
 def record_launched(context: Context, token: str, id_: str, spot_request: str) -> None:
     """Pin the host key of the launched instance, enter it in the ledger, forget the request.
 
-    `spot_request` is the id of its spot request, "" if it is on demand.
+    `spot_request` is the id of its spot request, "" if it is on demand. An error names the
+    instance; the request is then not forgotten, so that the same launch goes on with it.
     """
-    if spot_request:
-        context.record("created", "spot-request", id=spot_request)
-    known_hosts.pin_keys(id_, keys.ensure_key_pair(f"host-{token}").public, temporary=True)
-    context.record("created", "instance", id=id_)
-    settle(context, token)
+    with naming_instance(context, id_):
+        if spot_request:
+            context.record("created", "spot-request", id=spot_request)
+        known_hosts.pin_keys(id_, keys.ensure_key_pair(f"host-{token}").public, temporary=True)
+        context.record("created", "instance", id=id_)
+        settle(context, token)
 
 
 def resume(

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dl_magics.actions.aws import instances
 from dl_magics.actions.aws.context import Context
+from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.runs.crew import hosts
-from dl_magics.actions.runs.place import TrainingPlace, find_resuming_host
+from dl_magics.actions.runs.place import TrainingPlace
 from dl_magics.aws.spot import requests as spot_requests
-from dl_magics.errors import BadSetting, NotConfirmed
+from dl_magics.core.instance import is_instance_id
+from dl_magics.errors import BadSetting, NoSuchInstance, NotConfirmed, WrongState
 from dl_magics.runs import remote_origin
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.run import Run
@@ -26,6 +29,7 @@ class Ending:
 
 
 Endings = Sequence[Ending]
+VERBS = ("stop", "terminate")
 
 
 def plan_ending(recipe: Recipe, place: TrainingPlace, *, force: bool) -> Endings:
@@ -84,24 +88,23 @@ def _check_force(then: str, named: Sequence[str], *, force: bool) -> None:
         )
 
 
-def plan_resumed(run: Run) -> Endings:
-    """Return what the recipe of an interrupted run asks for, which was confirmed at its start.
+def describe_not_ended(run: Run) -> str:
+    """Return the line for an instance that is up though its run with `then` has ended, or "".
 
-    Of its workers only those are terminated that were up when it began.
+    It is for a run whose end was seen here, not by the cell that began it and ends the instance.
     """
-    state, origin = run.record.refresh(), remote_origin.load(run.path)
-    then, workers = state.recipe.get("then"), state.recipe.get("workers")
-    if then not in ("stop", "terminate"):
-        return ()
-    if workers:
-        context, found = hosts.list_instances(workers)
-        began = state.host.get("ids", ())
-        return [
-            Ending(then, context, each.id, each.name)
-            for each in found
-            if then == "stop" or each.id in began
-        ]
-    host = find_resuming_host(origin) if origin else None
-    if host is None or not host.is_instance:
-        return ()
-    return (Ending(then, host.load_context(), host.alias, host.name),)
+    then, origin = run.record.refresh().recipe.get("then"), remote_origin.load(run.path)
+    if then not in VERBS or not origin or not is_instance_id(origin.host["alias"]):
+        return ""
+    host = SshHost.from_json(origin.host)
+    try:
+        aws = host.load_context()
+        instance = instances.add_price(aws, aws.ec2.describe_instance(host.alias))
+    except (NoSuchInstance, WrongState):
+        return ""
+    if not instance.costs_money:
+        return ""
+    return (
+        f'{instance.name} stays up, {instance.price_text}: then = "{then}" is carried out only by '
+        f"the cell that began the run. To stop it: %aws_stop {instance.id}"
+    )

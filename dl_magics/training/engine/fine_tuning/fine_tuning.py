@@ -14,7 +14,7 @@ from dl_magics.training.checks import disk_space
 from dl_magics.training.crew.crew import Crew
 from dl_magics.training.crew.joint.hosts import Job
 from dl_magics.training.crew.joint.training import JointTraining, read_hosts
-from dl_magics.training.engine import checkpoint, device
+from dl_magics.training.engine import checkpoint
 from dl_magics.training.engine.augmentation import image_flow
 from dl_magics.training.engine.checkpoint import Checkpoint, CheckpointSaver
 from dl_magics.training.engine.device import Device
@@ -160,14 +160,13 @@ class FineTuning:
         The hosts of a `crew` train together.
         """
         frame, recipe = self.frame, self.frame.recipe
-        with device.hide_retracing_warnings():
-            devices = data_parallel.select_devices(self.devices.members)
-            with devices.scope():
-                # The variables of the head are of one device.
-                copied = self._copy_head(head, examples[0]) if self.devices.members else head
-                trainable = build_trainable(
-                    recipe, self.frozen, self.split, copied, examples[0].images_per_epoch
-                )
+        devices = data_parallel.select_devices(self.devices.members)
+        with devices.scope():
+            # The variables of the head are of one device.
+            copied = self._copy_head(head, examples[0]) if self.devices.members else head
+            trainable = build_trainable(
+                recipe, self.frozen, self.split, copied, examples[0].images_per_epoch
+            )
         joint = devices.distribute(trainable.joint)
         if standing.phase == "head":
             # The best weights from here on are those of the head with the network as it was.
@@ -224,8 +223,7 @@ class FineTuning:
             yield from together.run((train, valid), train_phase)
         else:
             keeper = CheckpointSaver(self.paths.run, joint, about, frame.timer)
-            with device.hide_retracing_warnings():
-                yield from train_phase(joint, train, valid, keeper.save_if_due)
+            yield from train_phase(joint, train, valid, keeper.save_if_due)
         if copied is not head:
             head.set_weights(copied.get_weights())
         merged = merge_adapters(recipe, self.frozen, self.split.cut, trainable)

@@ -1,4 +1,4 @@
 """Modules that are covered by a test of another name.
 
-plan: tests/magics/aws/test_stopping.py
+plan, resumed: tests/magics/aws/test_stopping.py
 """

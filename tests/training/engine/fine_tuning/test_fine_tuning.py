@@ -22,6 +22,8 @@ from dl_magics.training.run import Run
 from support import tiny_keras
 from support.backbones import small_model
 
+pytestmark = pytest.mark.usefixtures("no_retracing_warnings")
+
 HEAD = {"dropout": 0.5, "epochs": 2, "batch_size": 5, "heads": 2}
 ASKED = {**HEAD, "unfreeze": "block2", "unfreeze_epochs": 2, "fine_learning_rate": 1e-4}
 
