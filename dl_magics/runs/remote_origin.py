@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,13 @@ def _check_kernel_file(values: Any, run_folder: str) -> dict[str, Any]:
     if type(since) is not int or not 0 <= since <= _MOST_ENTRIES:
         raise ValueError(f"since must be a number from 0, not {since!r:.60}")
     return values
+
+
+def mark_kernel_died(folder: Path) -> None:
+    """Remember that the GPU kernel of the run in this folder has ended; its log may be there."""
+    origin = load(folder)
+    if origin and not origin.is_complete:
+        save(folder, replace(origin, kernel_died=True))
 
 
 def is_running(folder: Path) -> bool:

@@ -146,7 +146,7 @@ def test_the_listed_runs_are_sent_afterwards(shell, home, trackio):
         ),
         ("%finetune", ["BadSetting: %%finetune got no image folder.", "  Give a folder"]),
         ("%finetune photos --epochs", ["BadSetting: --epochs has no value.", "  Add it"]),
-        ("%finetune --resume", ["NoSuchRun: There is no interrupted run.", "  %runs lists all"]),
+        ("%finetune --resume", ["NoSuchRun: There are no runs yet.", "  %%finetune data"]),
         ("%finetune --resume it", ["NoSuchRun: No run matches 'it'.", "  %%finetune data"]),
         (
             "%%finetune --resume\nepochs = 9",
@@ -199,7 +199,7 @@ def test_what_needs_no_keras_is_refused_before_it_is_imported(home, tmp_path):
         "%finetune photos/red": "BadData: 'photos/red' has no class folders.",
         "%finetune spoilt": "BadData: 6 of 6 files in spoilt are not valid images",
         "%finetune photos --weights mine.h5": "BadSetting: weights = 'mine.h5': there is no such",
-        "%finetune --resume": "NoSuchRun: There is no interrupted run.",
+        "%finetune --resume": "NoSuchRun: There are no runs yet.",
     }
 
     done = subprocess.run(

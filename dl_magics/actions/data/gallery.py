@@ -34,7 +34,7 @@ def draw_lines(finding: Finding) -> list[str]:
     lines += [f"  {_describe(each)}" for each in finding.items[:_MOST_LINES]]
     if len(finding.items) > _MOST_LINES:
         rest = len(finding.items) - _MOST_LINES
-        lines.append(f"  and {rest:,} more: report.files({finding.kind!r})")
+        lines.append(f"  and {rest:,} more, in the next cell: _.files({finding.kind!r})")
     return [escape_controls(line) for line in lines]
 
 
@@ -43,7 +43,8 @@ def draw_html(finding: Finding) -> str:
     shown = finding.items[:MOST_PICTURES]
     rest = len(finding.items) - len(shown)
     more = (
-        f'<p style="{_QUIET}">and {rest:,} more: <code>report.files({finding.kind!r})</code></p>'
+        f'<p style="{_QUIET}">and {rest:,} more, in the next cell: '
+        f"<code>_.files({finding.kind!r})</code></p>"
         if rest
         else ""
     )

@@ -67,7 +67,7 @@ class SshHost:
         if instance.state != "running":
             raise WrongState(
                 f"{instance.name} is {instance.state}: it must be running.",
-                fix="%aws_start, then %gpu_connect",
+                fix="%aws_start, then %gpu_connect · to work on this computer: %gpu_disconnect",
             )
         return access.resolve_target(aws, instance, identity=self.identity)
 

@@ -23,6 +23,8 @@ _PYTHON = {
     "kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"},
     "language_info": {"name": "python"},
 }
+# What nbformat raises, beside its own, for a file that may hold anything.
+_NOT_READ = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 def build_notebook(entries: Iterable[JournalEntry]) -> NotebookNode:
@@ -62,7 +64,7 @@ def _is_unchanged(path: Path) -> bool:
     try:
         written = nbformat.read(path, as_version=4)
         return bool(written.metadata[_OURS]["sha256"] == _hash_cells(written))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (*_NOT_READ, nbformat.ValidationError):
         return False
 
 

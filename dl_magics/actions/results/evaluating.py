@@ -11,6 +11,7 @@ from dl_magics.actions.results.place import ResultPlace
 from dl_magics.core.picture import read_picture
 from dl_magics.runs import evaluation, remote_origin
 from dl_magics.runs.evaluation import Evaluation
+from dl_magics.training.engine.pipeline import MODEL
 from dl_magics.training.evaluation import requests
 from dl_magics.training.run import Run
 
@@ -53,7 +54,16 @@ def evaluate(place: ResultPlace, split: str, *, explained: int = 0) -> Evaluated
 
 def evaluate_on_host(run: Run, split: str) -> Evaluation:
     """Return the evaluation of a run that was trained on a host: for `run.evaluate`."""
-    return evaluate(ResultPlace(run, "", remote_origin.load(run.path)), split).evaluation
+    again = f"%confusion --run {run.name} --split {split}"
+    return evaluate(ResultPlace(run, "", remote_origin.load(run.path), again), split).evaluation
+
+
+def read_stored(run: Run, split: str) -> Evaluation | None:
+    """Return the evaluation by the model of a run that is in its folder; None without one."""
+    found = evaluation.read_evaluation(run.path, split)
+    if found is None or found.model_sha256 != run.state.files.get(MODEL):
+        return None
+    return found
 
 
 def load_pictures(place: ResultPlace, found: Evaluation, paths: Sequence[str]) -> dict[str, str]:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dl_magics.actions.data.host_call import call_on_host
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.runs import runs
-from dl_magics.errors import NoSuchRun, NotTrained, TrainingFailed
+from dl_magics.errors import (
+    DLMagicsError,
+    NoSuchInstance,
+    NoSuchRun,
+    NotTrained,
+    TrainingFailed,
+    WrongState,
+)
 from dl_magics.remote_code.runner import Progress
 from dl_magics.runs import remote_origin
 from dl_magics.runs.remote_origin import RemoteOrigin
+from dl_magics.ssh.target import SshTarget
 from dl_magics.training.run import Run
 
 # The GPU kernel of the host may hold the memory of the GPU.
@@ -24,12 +35,14 @@ _NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1"}
 class ResultPlace:
     """A run, and the host that has its images; without `origin` they are on this computer.
 
-    `data` is where its images are now, "" where the run found them.
+    `data` is where its images are now, "" where the run found them. `again` is the line of the
+    magic that looks at them, where it takes --data.
     """
 
     run: Run
     data: str = ""
     origin: RemoteOrigin | None = None
+    again: str = ""
 
     @property
     def host(self) -> str:
@@ -69,7 +82,7 @@ class ResultPlace:
     ) -> Any:
         assert self.origin
         return call_on_host(
-            SshHost.from_json(self.origin.host).resolve_target(),
+            self._resolve_target(),
             self.origin.python,
             function,
             arguments,
@@ -78,11 +91,50 @@ class ResultPlace:
             progress=progress,
         )
 
+    def explain_ended(self) -> str:
+        """Return the sentence that says why its host cannot be used, "" where it may be."""
+        try:
+            self._resolve_target()
+        except (WrongState, NoSuchInstance) as error:
+            return str(error)
+        except DLMagicsError:
+            return ""
+        return ""
 
-def find_result(part: str = "", *, data: str = "") -> ResultPlace:
+    def _resolve_target(self) -> SshTarget:
+        """Return how to connect to its host; where that has ended, say what needs no host."""
+        assert self.origin
+        host = SshHost.from_json(self.origin.host)
+        try:
+            return host.resolve_target()
+        except (WrongState, NoSuchInstance) as error:
+            if not self.again:
+                raise
+            folder = shlex.quote(_find_on_this_computer(self.run) or "FOLDER")
+            fix = f"{self.again} --data {folder} uses the images of this computer"
+            if _can_start(host):
+                fix += f" · on {host.name}: %aws_start {host.name}, then repeat"
+            raise type(error)(str(error), fix=fix) from error
+
+
+def _can_start(host: SshHost) -> bool:
+    with suppress(DLMagicsError):
+        return not host.load_context().ec2.describe_instance(host.alias).gone
+    return False
+
+
+def _find_on_this_computer(run: Run) -> str:
+    """Return the folder of this computer that is named as that on the host, "" without one."""
+    parts = PurePosixPath(str(run.state.recipe.get("data", ""))).parts[1:]
+    candidates = (str(PurePosixPath(*parts[n:])) for n in range(len(parts)))
+    return next((each for each in candidates if Path(each).is_dir()), "")
+
+
+def find_result(part: str = "", *, data: str = "", again: str = "") -> ResultPlace:
     """Return the run with this name or a part of it, and where its images are.
 
-    Without a name it is the newest one that has a model; `data` names a folder of this computer.
+    Without a name it is the newest one that has a model; `data` names a folder of this computer,
+    `again` is the line that takes it.
 
     Raises
     ------
@@ -94,7 +146,7 @@ def find_result(part: str = "", *, data: str = "") -> ResultPlace:
     run = runs.find_run(part) if part else _find_newest()
     if not run.has_model:
         run.find_model()  # says why
-    return ResultPlace(run, data, None if data else remote_origin.load(run.path))
+    return ResultPlace(run, data, None if data else remote_origin.load(run.path), again)
 
 
 def list_names() -> list[str]:

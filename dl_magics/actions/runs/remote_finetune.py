@@ -69,6 +69,8 @@ def resume_run(record: RunRecord, stop: Stop) -> Events:
     # What is on the disk of a stopped instance is not needed: it is computed again.
     with suppress(WrongState):
         yield from remote_run.copy_rest(record, stop)
+    if not record.state.started_at and not remote_origin.is_complete(record.folder):
+        notebook_kernel.current()  # raises: how far the run came is known on its host only
     recipe = resume_point.load_resume_point(record).recipe
     kernel = notebook_kernel.current()
     origin = remote_origin.load(record.folder)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dl_magics.actions.runs.remote_runs import RemoteRuns
 from dl_magics.core import table
 from dl_magics.errors import DamagedRun
-from dl_magics.runs import summary, tag
+from dl_magics.runs import remote_origin, summary, tag
 from dl_magics.runs.record import RunRecord
 from dl_magics.text import escape_controls
 from dl_magics.training.run import Run
@@ -81,6 +81,12 @@ def format_size(size: int) -> str:
     return f"{size / 1e6:,.0f} MB" if size < 1e9 else f"{size / 1e9:,.1f} GB"
 
 
+def _find_host(run: Run) -> str:
+    """Return where a run is that has not begun, as far as its log says."""
+    origin = remote_origin.load(run.path)
+    return str(origin.host["name"]) if origin else "this computer"
+
+
 def _describe(run: Run) -> tuple[str, ...]:
     size = format_size(measure_size(run))
     try:
@@ -99,5 +105,5 @@ def _describe(run: Run) -> tuple[str, ...]:
         status,
         f"{best['logs']['val_accuracy']:.3f}" if best else "",
         size,
-        str(state.host.get("name", "this computer")),
+        str(state.host.get("name") or _find_host(run)),
     )

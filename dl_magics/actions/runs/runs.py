@@ -9,14 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from dl_magics.actions.runs import remote_run, remote_runs
+from dl_magics.actions.runs.elsewhere import cut_off
 from dl_magics.actions.runs.run_table import Runs
-from dl_magics.errors import DamagedRun, NoSuchRun
+from dl_magics.errors import DamagedRun, NoSuchRun, NotResumable
 from dl_magics.runs import log, remote_origin, stop_request, tag
 from dl_magics.runs.events import Event
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.write_errors import translating_write_errors
 from dl_magics.store import paths, private
 from dl_magics.training import recorder
+from dl_magics.training.engine import resume_point
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.run import Run
 
@@ -47,7 +49,9 @@ def list_runs(part: str = "") -> Runs:
     """Return the runs whose name or tag contains `part`, newest first: local ones, then remote."""
     remote = remote_runs.list_remote_runs()
     names = tuple(name for name in remote.names if part in name)
-    local = (run for run in list_local_runs() if part in run.name or part in tag.read_tag(run.path))
+    here = list_local_runs()
+    cut_off.mark_cut_off(here)
+    local = (run for run in here if part in run.name or part in tag.read_tag(run.path))
     return Runs(local, replace(remote, names=names))
 
 
@@ -95,22 +99,38 @@ def list_resumable_names() -> list[str]:
 def find_resumable(part: str = "") -> Run:
     """Return the run that `find_run` returns; without a name, the newest interrupted one.
 
-    Raises NoSuchRun where there is none.
+    Raises NoSuchRun where there is none, and says why the newest run is not.
     """
     if part:
         return find_run(part)
-    for run in list_local_runs():
+    listed = list_local_runs()
+    cut_off.mark_cut_off(listed)
+    for run in listed:
         if _is_resumable(run.record):
             return run
-    raise NoSuchRun("There is no interrupted run.", fix="%runs lists all runs.")
+    raise _explain_no_resumable(listed[0] if listed else find_run())
+
+
+def _explain_no_resumable(newest: Run) -> NoSuchRun:
+    none = "There is no interrupted run"
+    try:
+        if newest.state.ended:
+            resume_point.load_resume_point(newest.record)
+    except (DamagedRun, NotResumable) as error:
+        return NoSuchRun(f"{none}. {error}", fix=error.fix)
+    return NoSuchRun(
+        f"{none}; the newest, {newest.name}, goes on.", fix=f"%attach {newest.name} shows it."
+    )
 
 
 def _is_resumable(record: RunRecord) -> bool:
     try:
         state = record.snapshot()
+        # Where its events were not copied, its host knows whether it began.
+        may_have_begun = state.started_at or not remote_origin.is_complete(record.folder)
     except DamagedRun:
         return False
-    return bool(state.started_at) and state.status == "interrupted"
+    return bool(may_have_begun) and state.status == "interrupted"
 
 
 def follow(run: Run, sleep: Callable[[float], None] = time.sleep) -> Iterator[Event]:

@@ -38,11 +38,15 @@ class SplitSettings:
     column: str = ""
 
     def __post_init__(self) -> None:
-        if not 0 < self.valid < 1 or not 0 <= self.test < 1 or self.valid + self.test >= 1:
-            raise BadSetting(
-                f"--valid {self.valid:g} and --test {self.test:g} leave no images for training.",
-                fix="Fractions of each class: --valid 0.2 --test 0.1",
-            )
+        wrong = ""
+        if not 0 < self.valid < 1:
+            wrong = f"--valid must be a fraction between 0 and 1, got {self.valid:g}."
+        elif not 0 <= self.test < 1:
+            wrong = f"--test must be a fraction from 0 to below 1, got {self.test:g}."
+        elif self.valid + self.test >= 1:
+            wrong = f"--valid {self.valid:g} and --test {self.test:g} leave no images for training."
+        if wrong:
+            raise BadSetting(wrong, fix="Fractions of each class: --valid 0.2 --test 0.1")
         if self.sample < 0:
             raise BadSetting(
                 f"--sample must be a number of images per class, got {self.sample}.",

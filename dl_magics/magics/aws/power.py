@@ -82,7 +82,8 @@ class PowerMagics(Magics):
         """Stop an instance and show the receipt; its disk is kept.
 
         The receipt has the time, the dollars of the instance, its IPv4 address and its disks, each
-        with the day of its price, and in how much of that time the GPU was busy, by its guard.
+        with the day of its price, and in how much of that time the GPU was busy, by its guard. Runs
+        that had not ended are named, with what continues them.
 
         With --when-done the cell waits until the runs on the instance have ended and their models
         are on this computer and checked. If they are not, or if a cell of a notebook runs there,
@@ -167,6 +168,7 @@ class PowerMagics(Magics):
         """
         from dl_magics.actions.aws import context, instances
         from dl_magics.actions.aws.explain import scripts
+        from dl_magics.magics.aws import stopping
 
         args = parse_argstring(self.aws_terminate, line)
         current = context.load(remembers=not args.explain)
@@ -174,5 +176,8 @@ class PowerMagics(Magics):
         if args.explain:
             return scripts.terminate_script(current, instance)
         instances.check_terminate(current, instance, force=args.force, named=args.name is not None)
+        going_on = stopping.list_going_on(instance)
         changes = instances.terminate(current, instance.id)
-        return prompts.print_until_done(changes, current.account)
+        ended = prompts.print_until_done(changes, current.account)
+        stopping.name_cut_off(going_on, ended)
+        return ended

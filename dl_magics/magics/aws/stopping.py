@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -25,9 +25,11 @@ def stop_instance(current: Context, name: str | None) -> Receipt | Instance:
     from dl_magics.actions.aws.billing import receipts
 
     instance = current.resolve_instance(name, exact=True)
+    going_on = list_going_on(instance)
     busy = receipts.read_busy_seconds(current, instance)
     changes = instances.stop(current, instance.id)
     seen = list(prompts.print_changes(changes, current.profile_and_region))
+    name_cut_off(going_on, seen[-1])
     return receipts.make_receipt(*seen, busy_seconds=busy) if seen[0].costs_money else seen[-1]
 
 
@@ -35,7 +37,31 @@ def stop_crew(current: Context, found: Sequence[Instance]) -> Receipts:
     """Stop instances, print their states, and return their receipts."""
     from dl_magics.actions.aws import instances
 
-    return _end_all(current, found, [instances.stop(current, each.id) for each in found])
+    going_on = [(each, list_going_on(each)) for each in found]
+    receipts = _end_all(current, found, [instances.stop(current, each.id) for each in found])
+    for each, cut in going_on:
+        name_cut_off(cut, each)
+    return receipts
+
+
+def list_going_on(instance: Instance) -> list[Run]:
+    """Return the runs that are cut off if an instance ends."""
+    from dl_magics.actions.runs import runs
+    from dl_magics.actions.runs.elsewhere import cut_off
+
+    # No file of a run keeps an instance from being stopped.
+    with suppress(DLMagicsError, OSError):
+        return cut_off.list_open(runs.list_local_runs(), instance)
+    return []
+
+
+def name_cut_off(cut: Sequence[Run], instance: Instance) -> None:
+    """Print which runs an instance cut off when it ended, and what continues them."""
+    from dl_magics.actions.runs.elsewhere import cut_off
+
+    for run in cut:
+        cut_off.mark_ended(run)
+        print_line(cut_off.describe_ended(run, instance))
 
 
 def _end_all(

@@ -64,7 +64,8 @@ class CheckMagics(Magics):
 
         Nothing is changed without --fix, and nothing is ever deleted: --fix moves files into the
         hidden folder .quarantine of PATH, and --put-back moves them back. The result shows the
-        images; report.files("blurry") lists the files of a kind.
+        images, and has all files of a kind: report = %check_data data/pets, then
+        report.files("blurry").
         """
         from dl_magics.actions.data import checks, explain, place
 

@@ -69,7 +69,7 @@ class BiasMagics(Magics):
         from dl_magics.actions.results.bias import reporting
 
         args = parse_argstring(self.bias_report, line)
-        place = find_place(self.shell, args)
+        place = find_place(self.shell, args, "bias_report")
         if args.explain:
             return explain.explain_evaluation(place, args.split, view="regions")
         say_where(place)

@@ -10,7 +10,14 @@ from dl_magics.magics.arguments import argument, magic_arguments, parse_argstrin
 from dl_magics.magics.aws.options import EXPLAIN
 from dl_magics.magics.display.front_end import shows_widgets
 from dl_magics.magics.help.groups import HelpGroup, help_group
-from dl_magics.magics.results.options import DATA, RUN, SPLIT, find_place, say_where, write_line
+from dl_magics.magics.results.options import (
+    DATA,
+    RUN,
+    SPLIT,
+    evaluate_classes,
+    find_place,
+    write_line,
+)
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -45,14 +52,13 @@ class ConfusionMagics(Magics):
         first. Images of a run that was trained on an instance stay there: only small
         pictures of those that you click are fetched.
         """
-        from dl_magics.actions.results import evaluating, explain, matrix
+        from dl_magics.actions.results import explain, matrix
 
         args = parse_argstring(self.confusion, line)
-        place = find_place(self.shell, args)
+        place = find_place(self.shell, args, "confusion")
         if args.explain:
             return explain.explain_evaluation(place, args.split, view="matrix")
-        say_where(place)
-        found = evaluating.evaluate(place, args.split).evaluation
+        found = evaluate_classes(place, args.split)
         shown = matrix.ConfusionMatrix(found, place.host)
         if not shows_widgets(self.shell):
             return shown
@@ -83,11 +89,10 @@ class ConfusionMagics(Magics):
             %most_confused
             %most_confused 5 --run pets --split test
         """
-        from dl_magics.actions.results import evaluating, explain, views
+        from dl_magics.actions.results import explain, views
 
         args = parse_argstring(self.most_confused, line)
-        place = find_place(self.shell, args)
+        place = find_place(self.shell, args, "most_confused")
         if args.explain:
             return explain.explain_evaluation(place, args.split, view="pairs")
-        say_where(place)
-        return views.MostConfused(evaluating.evaluate(place, args.split).evaluation, args.least)
+        return views.MostConfused(evaluate_classes(place, args.split), args.least)

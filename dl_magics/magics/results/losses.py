@@ -10,7 +10,7 @@ from dl_magics.errors import BadSetting
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.aws.options import EXPLAIN
 from dl_magics.magics.help.groups import HelpGroup, help_group
-from dl_magics.magics.results.options import DATA, RUN, SPLIT, find_place, say_where
+from dl_magics.magics.results.options import DATA, RUN, SPLIT, find_place, say_where, write_line
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -54,9 +54,10 @@ class LossMagics(Magics):
         if not 1 <= args.most <= MOST_PICTURES:
             raise BadSetting(
                 f"%top_losses shows 1 to {MOST_PICTURES} images, not {args.most}.",
-                fix="All of them: run.evaluate().top_losses(1000)",
+                fix=f"All of them: found = {write_line('confusion', args)} · then "
+                "found.evaluation.top_losses(1000)",
             )
-        place = find_place(self.shell, args)
+        place = find_place(self.shell, args, "top_losses")
         if args.explain:
             return explain.explain_evaluation(place, args.split, view="losses", most=args.most)
         say_where(place)

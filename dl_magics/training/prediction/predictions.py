@@ -134,7 +134,7 @@ class Predictions(list[Prediction]):
             return ""
         return (
             f"The {MOST_ROWS} with the lowest probability of {len(self):,}. "
-            "All, as a data frame: run.predict(…).all"
+            "All, as a data frame, in the next cell: _.all"
         )
 
     def __repr__(self) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ast
 import difflib
-import re
-import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from dl_magics.errors import BadSetting
+from dl_magics.training.recipe.line.line_parser import parse_line
 from dl_magics.training.recipe.notebook_names import find_free_names, is_plain, to_native
 from dl_magics.training.recipe.recipe import Function, Recipe, check_settings, quote_value
 
@@ -23,7 +22,6 @@ _WHAT_THEY_DO = (
     "Define head(features), which gets the features and returns the last hidden layer, or "
     "augment(image, random), which returns the image as an epoch sees it."
 )
-_ASSIGNMENT = re.compile(r"(?<!\S)([A-Za-z_]\w*)\s*=\s*([^\s=]\S*)")
 
 
 FindModel = Callable[[str, Any], str | None]
@@ -55,68 +53,6 @@ def parse_cell(
             fix=f"Keep one of them: {twice[0]} = {quote_value(body.settings[twice[0]])}",
         )
     return check_settings(data, {**on_line, **body.settings}, functions=body.functions)
-
-
-def parse_line(line: str) -> tuple[str, dict[str, Any]]:
-    """Split `data/dogscats --epochs 3` into the folder and the settings."""
-    words = _words(line)
-    data: list[str] = []
-    settings: dict[str, Any] = {}
-    while words:
-        word = words.pop(0)
-        if not word.startswith("--"):
-            data.append(word)
-            continue
-        flag, equals, value = word[2:].partition("=")
-        if not equals:
-            if not words:
-                raise BadSetting(
-                    f"--{flag} has no value.", fix=f"Add it after the name: --{flag} 3"
-                )
-            value = words.pop(0)
-        while words and value.count("[") > value.count("]"):
-            value += words.pop(0)
-        settings[flag.replace("-", "_")] = _literal(value)
-    if len(data) > 1:
-        _refuse_assignment(data)
-        raise BadSetting(
-            f"%%finetune takes one folder, not {len(data)}: {' '.join(data)}",
-            fix=f'Quote a name with spaces: %%finetune "{" ".join(data)}"',
-        )
-    return (data[0] if data else ""), settings
-
-
-def _refuse_assignment(words: list[str]) -> None:
-    """Raise BadSetting for `epochs=3` on the line: with the option that it stands for."""
-    found = _ASSIGNMENT.search(" ".join(words))
-    if not found:
-        return
-    folder = shlex.join(words[:1]) if not _ASSIGNMENT.match(words[0]) else "FOLDER"
-    name, value = found.groups()
-    raise BadSetting(
-        f"{found[0]} is not an option.",
-        fix=f"On the line: %finetune {folder} --{name.replace('_', '-')} {value} · in the body of "
-        f"%%finetune: {name} = {value}",
-    )
-
-
-def _words(line: str) -> list[str]:
-    lexer = shlex.shlex(line, posix=True)
-    lexer.whitespace_split, lexer.commenters = True, ""
-    lexer.escape = ""  # a backslash belongs to a Windows path
-    try:
-        return list(lexer)
-    except ValueError as error:
-        raise BadSetting(
-            f"A closing quote is missing: {line}", fix="Add it after the folder name."
-        ) from error
-
-
-def _literal(value: str) -> Any:
-    try:
-        return ast.literal_eval(value)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return value
 
 
 class _Body:

@@ -194,12 +194,7 @@ def _move_optimizer_settings(values: dict[str, Any]) -> dict[str, Any]:
 
 def _checked(name: str, value: Any) -> Any:
     if name not in SETTINGS:
-        near = difflib.get_close_matches(name.lower(), SETTINGS, n=1, cutoff=0.5)
-        nearest = f"Nearest: {near[0]}. " if near else ""
-        raise BadSetting(
-            f"{name} = {quote_value(value)}: there is no setting {name!r}.",
-            fix=f"{nearest}All settings: {', '.join(SETTINGS)}",
-        )
+        raise explain_unknown(name, f"{name} = {quote_value(value)}")
     try:
         return SETTINGS[name].rule(value)
     except ValueError as wanted:
@@ -207,6 +202,16 @@ def _checked(name: str, value: Any) -> Any:
             f"{name} = {quote_value(value)} is not valid.",
             fix=f"{name} is {wanted} ({SETTINGS[name].meaning}).",
         ) from None
+
+
+def explain_unknown(name: str, given: str) -> BadSetting:
+    """Return the error for a setting that there is not; `given` is what was written."""
+    near = difflib.get_close_matches(name.lower(), SETTINGS, n=1, cutoff=0.5)
+    nearest = f"Nearest: {near[0]}. " if near else ""
+    fix = f"{nearest}All settings: {', '.join(SETTINGS)}"
+    if name == "here":  # an option of other magics
+        fix = "To train on this computer: %gpu_disconnect, then run the cell again."
+    return BadSetting(f"{given}: there is no setting {name!r}.", fix=fix)
 
 
 def quote_value(value: Any) -> str:

@@ -60,7 +60,7 @@ def test_many_files_are_folded_and_the_rest_is_counted(sent):
     report = report_of(many)
 
     assert "and 16 more" in report._repr_html_()
-    assert "  and 35 more: report.files('blurry')" in repr(report)
+    assert "  and 35 more, in the next cell: _.files('blurry')" in repr(report)
     assert report.files("blurry") == ["train/cats/blurred.jpg"] * 40
 
 

@@ -163,6 +163,21 @@ def be_a_dangling_link(path):
     path.symlink_to("nowhere.ipynb")
 
 
+NO_NOTEBOOKS = (
+    b"",
+    b"\xff\xfe",
+    b"{}",
+    b"[]",
+    b"7",
+    b'{"cells": 7}',
+    b'{"nbformat": 4, "nbformat_minor": 5, "cells": 7}',
+    b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{}]}',
+    b'{"nbformat": 3, "worksheets": 7}',
+    b'{"nbformat": 99, "cells": []}',
+    b"[" * 100_000,
+)
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -171,8 +186,16 @@ def be_a_dangling_link(path):
         be_a_dangling_link,
         lambda path: path.write_text("not a notebook"),
         lambda path: nbformat.write(nbformat.v4.new_notebook(), path),
+        *(lambda path, text=text: path.write_bytes(text) for text in NO_NOTEBOOKS),
     ],
-    ids=["edited", "folder", "link", "text", "another notebook"],
+    ids=[
+        "edited",
+        "folder",
+        "link",
+        "text",
+        "another notebook",
+        *(str(text[:70]) for text in NO_NOTEBOOKS),
+    ],
 )
 def test_what_it_did_not_write_is_not_replaced_and_a_free_name_is_offered(written, spoil):
     spoil(written)

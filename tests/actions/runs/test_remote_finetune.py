@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -22,12 +23,12 @@ from dl_magics.actions.gpu import notebook_kernel, sync
 from dl_magics.actions.results import evaluating, place
 from dl_magics.actions.runs import runs
 from dl_magics.runs import checkpoint_request, evaluation, log, remote_origin, stop_request
-from dl_magics.runs.events import CheckpointSaved, EpochEnded, Warned
+from dl_magics.runs.events import CheckpointSaved, EpochEnded, RunEnded, Warned
 from dl_magics.ssh import blocking, connection
 from dl_magics.store import paths
 from dl_magics.training.engine import checkpoint
 from dl_magics.training.run import Run
-from support import slow_epochs, tiny_keras
+from support import run_events, slow_epochs, tiny_keras
 from support.backbones import small_model
 from support.ec2_client import ONE_TRY, until
 from support.images import plant_faults, write_pets
@@ -899,6 +900,26 @@ def test_a_run_of_another_computer_keeps_the_instance_up(run, host_home):
     assert run("%aws_state") == "running"
 
 
+def test_the_host_is_asked_which_of_its_runs_were_cut_off_where_it_is_up(run, host_home):
+    host, made = notebook_kernel.current().host.to_json(), {}
+    for name, ended in (("going", None), ("cut", None), ("done", RunEnded(status="done"))):
+        here_ = paths.data_folder("runs") / f"2026-11-26_{name}"
+        known = {"host": host, "run_folder": f".dl_magics/runs/{here_.name}", "is_complete": False}
+        run_events.write_log(here_, run_events.make_events())
+        remote_origin.save(here_, dataclasses.replace(run_events.ORIGIN, **known))
+        made[name] = Run(here_)
+        run_events.write_log(there(host_home, made[name]), run_events.make_events(ended=ended))
+
+    with log.LogWriter(there(host_home, made["going"])):
+        run("%runs")
+    seen = {name: each.status for name, each in made.items()}
+    for each in made.values():
+        shutil.rmtree(each.path)
+        shutil.rmtree(there(host_home, each))
+
+    assert seen == {"going": "running", "cut": "interrupted", "done": "running"}
+
+
 @pytest.mark.parametrize(
     ("cell", "error"),
     [
@@ -1009,6 +1030,58 @@ def test_an_instance_stops_once_the_model_is_here_and_prints_its_receipt(
     assert done.state.dollars > 0
     assert done.record.events[-1].dollars == pytest.approx(done.state.dollars)
     assert done.record.events[-1].price_day in said
+
+
+def test_after_a_stop_of_its_instance_a_run_shows_what_is_here_and_says_what_needs_no_instance(
+    run, started_again, trained, tmp_path, capsys
+):
+    done, _ = trained
+    there_, fixes = run(f"%confusion --run {done.name}").evaluation, {}
+    run("%aws_stop")
+    capsys.readouterr()
+
+    shown = run(f"%confusion --run {done.name}")
+    assert shown.evaluation.photos == there_.photos
+    assert run(f"%most_confused --run {done.name}").pairs == there_.most_confused()
+    assert f"Shows the predictions that {done.name} made there before." in capsys.readouterr().out
+    for folder in ("FOLDER", "colours"):
+        with pytest.raises(errors.WrongState, match="gpu is stopped") as refused:
+            run(f"%top_losses --run {done.name}")
+        fixes[folder] = refused.value.fix
+        tiny_keras.photos(tmp_path / "colours", n=6)
+
+    for folder, fix in fixes.items():
+        assert fix == (
+            f"%top_losses --run {done.name} --data {folder} uses the images of this computer · "
+            "on gpu: %aws_start gpu, then repeat"
+        )
+    assert len(run(fixes["colours"].partition(" uses ")[0])) == len(there_.photos)
+
+
+def test_a_run_that_nobody_watches_is_named_where_a_stop_cuts_it_off_and_is_found_and_resumed(
+    run, started_again, small, unbroken, host_home, capsys
+):
+    going = begun_by_a_notebook_that_was_killed(LONG, small)
+    # It must not come to its end while the stop is on its way.
+    for each in kernels(host_home):
+        each.suspend()
+    capsys.readouterr()
+
+    run("%aws_stop")
+    assert f"%finetune --resume {going.name}" in capsys.readouterr().out
+    assert going.status == run("%attach").status == "interrupted"
+    (row,) = (each for each in repr(run("%runs")).splitlines() if each.startswith(going.name))
+    assert "interrupted" in row
+    with pytest.raises(errors.WrongState, match="gpu is stopped"):
+        run("%finetune --resume")
+
+    run("%aws_start -y")
+    run("%gpu_connect")
+    resumed = run("%finetune --resume")
+
+    assert resumed.name == going.name
+    assert resumed.status == "done"
+    assert resumed.history == unbroken.history
 
 
 def test_a_run_whose_model_is_on_the_instance_only_is_neither_lost_nor_forgotten(

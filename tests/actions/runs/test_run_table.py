@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dl_magics.actions.runs.remote_runs import RemoteRuns
 from dl_magics.actions.runs.run_table import Runs, format_size
+from dl_magics.runs import remote_origin
 from dl_magics.runs.events import RunEnded, RunStarted
 from dl_magics.training.run import Run
 from support import run_events
@@ -39,6 +42,15 @@ def test_a_run_that_did_not_start_is_listed_with_recipe_reason_and_place(tmp_pat
     _, _, shown = repr(Runs([run])).splitlines()
 
     assert "VGG16 on dogscats  did not start on gpu: The GPU is too old." in shown
+    assert shown.split()[-1] == "gpu"
+
+
+def test_a_run_on_a_host_whose_events_are_not_here_yet_is_listed_there(tmp_path):
+    run = Run(run_events.write_log(tmp_path / "run", []))
+    remote_origin.save(run.path, replace(run_events.ORIGIN, is_complete=False))
+
+    _, _, shown = repr(Runs([run])).splitlines()
+
     assert shown.split()[-1] == "gpu"
 
 

@@ -293,16 +293,38 @@ def test_the_newest_interrupted_run_is_resumed(home):
     assert runs.find_resumable("old").name == "2026-11-03_old"
 
 
-def test_without_an_interrupted_run_resume_is_refused(home):
-    make_run(home, "2026-11-06_done")
+@pytest.mark.parametrize("status", ["done", "stopped", "failed"])
+def test_without_an_interrupted_run_resume_says_what_became_of_the_newest(home, status):
+    make_run(home, "2026-11-05_older")
+    make_run(home, "2026-11-06_newest", ended=RunEnded(status=status))
 
     with pytest.raises(NoSuchRun) as caught:
         runs.find_resumable()
 
     assert caught.value._render_traceback_() == [
-        "NoSuchRun: There is no interrupted run.",
-        "  %runs lists all runs.",
+        "NoSuchRun: There is no interrupted run. The run 2026-11-06_newest has already ended with "
+        f"the status {status}.",
+        "  Start a new run: %%finetune photos/dogscats (its features are kept) · see it: %attach "
+        "2026-11-06_newest",
     ]
+
+
+def test_without_any_run_resume_says_how_to_create_one(home):
+    with pytest.raises(NoSuchRun, match="There are no runs yet") as caught:
+        runs.find_resumable()
+
+    assert caught.value.fix == "%%finetune data/dogscats creates one."
+
+
+def test_resume_names_a_newest_run_that_never_began_or_is_damaged(home):
+    run_events.write_log(home / "runs" / "2026-11-07_never-begun", [])
+    with pytest.raises(NoSuchRun, match="2026-11-07_never-begun had not begun when it was"):
+        runs.find_resumable()
+
+    damaged = make_run(home, "2026-11-08_damaged")
+    (damaged.path / FILE_NAME).write_text("no event\n")
+    with pytest.raises(NoSuchRun, match=r"There is no interrupted run\. .*2026-11-08_damaged"):
+        runs.find_resumable()
 
 
 def test_follow_yields_the_events_before_and_after_a_resumption(home):

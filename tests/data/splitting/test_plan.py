@@ -138,9 +138,12 @@ def test_files_that_are_no_images_are_left_out(pets, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "error"),
     [
-        ({"valid": 0}, "leave no images for training"),
+        *(
+            ({"valid": each}, f"--valid must be a fraction between 0 and 1, got {each}")
+            for each in (0, -1, 1, 1.5, float("nan"))
+        ),
+        ({"test": -0.1}, "--test must be a fraction from 0 to below 1, got -0.1"),
         ({"valid": 0.5, "test": 0.5}, "leave no images for training"),
-        ({"valid": float("nan")}, "leave no images for training"),
         ({"sample": -1}, "must be a number of images"),
         ({"group": "("}, "is not a regular expression"),
     ],

@@ -86,8 +86,12 @@ def test_wrong_arguments_are_refused(magic, evaluated):
     with pytest.raises(errors.BadSetting, match="invalid choice: 'all'"):
         magic("%confusion --split all")
     for count in (0, 61):
-        with pytest.raises(errors.BadSetting, match=f"shows 1 to 60 images, not {count}"):
-            magic(f"%top_losses {count}")
+        with pytest.raises(errors.BadSetting, match=f"shows 1 to 60 images, not {count}") as caught:
+            magic(f"%top_losses {count} --split test")
+    assert caught.value.fix.startswith("All of them: ")
+    for line in caught.value.fix.removeprefix("All of them: ").split(" · then "):
+        listed = magic(line)
+    assert len(listed) == 8
 
 
 def test_a_network_without_a_last_map_is_explained_by_occlusion(magic, home):

@@ -8,7 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dl_magics.errors import BadSetting
-from dl_magics.training.recipe.cell_parser import parse_cell, parse_line
+from dl_magics.training.recipe.cell_parser import parse_cell
+from dl_magics.training.recipe.line.line_parser import parse_line
 from dl_magics.training.recipe.recipe import Recipe
 
 
@@ -69,11 +70,40 @@ def test_the_line_alone_makes_a_recipe():
     assert recipe == Recipe(data="photos", dense=(64, 32), weights=None, model="VGG16")
 
 
-def test_a_flag_without_a_value_is_refused():
-    happened, fix = refusal("photos --epochs")
+@pytest.mark.parametrize(
+    ("option", "example"),
+    [
+        ("--epochs", "--epochs 10"),
+        ("--batch-size", "--batch-size auto"),
+        ("--dense", "--dense [256]"),
+        ("--then", "--then VALUE"),
+    ],
+)
+def test_a_flag_without_a_value_is_refused_with_one_that_it_takes(option, example):
+    happened, fix = refusal(f"photos {option}")
 
-    assert happened == "--epochs has no value."
-    assert fix == "Add it after the name: --epochs 3"
+    assert happened == f"{option} has no value."
+    assert fix.startswith(f"Add it after the name: {example} (")
+
+
+def test_an_option_that_there_is_not_is_refused_though_it_has_no_value():
+    happened, fix = refusal("photos --epoch")
+    assert happened == "--epoch: there is no setting 'epoch'."
+    assert fix.startswith("Nearest: epochs.")
+
+    happened, fix = refusal("photos --here")
+    assert happened == "--here: there is no setting 'here'."
+    assert fix == "To train on this computer: %gpu_disconnect, then run the cell again."
+
+
+@pytest.mark.parametrize("option", ["-epochs 2", "-epochs=2"])
+def test_an_option_with_one_hyphen_is_corrected(option):
+    happened, fix = refusal(f"'my photos' --seed 3 {option} -batch-size 8")
+
+    assert happened == "-epochs is not an option: options have two hyphens."
+    assert fix == f"%finetune 'my photos' --seed 3 -{option} --batch-size 8"
+    settings = {"seed": 3, "epochs": 2, "batch_size": 8}
+    assert parse_line(fix.removeprefix("%finetune ")) == ("my photos", settings)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +126,36 @@ def test_two_folders_are_refused_with_a_quoted_suggestion():
     happened, fix = refusal("my photos --epochs 3")
 
     assert happened == "%%finetune takes one folder, not 2: my photos"
-    assert fix == 'Quote a name with spaces: %%finetune "my photos"'
+    assert fix == 'Quote a name with spaces or quotes: %%finetune "my photos"'
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        (r"my\ photos", "my photos"),
+        ("my 'best' photos", "my 'best' photos"),
+        ('my "best" photos', 'my "best" photos'),
+        ("Ann's best photos", "Ann's best photos"),
+        ("Ann's", "Ann's"),
+    ],
+)
+def test_the_suggestion_for_a_name_names_the_folder_that_there_is(
+    line, name, tmp_path, monkeypatch
+):
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    _, fix = refusal(f"{line} --epochs 3")
+
+    begin, _, quoted = fix.partition("%%finetune ")
+    assert begin == "Quote a name with spaces or quotes: "
+    assert parse_line(quoted) == (name, {})
+
+
+def test_the_name_of_a_folder_that_may_be_on_a_host_is_suggested_without_its_backslash():
+    assert refusal(r"my\ photos")[1].endswith('%%finetune "my photos"')
+    assert refusal("~nobody/my photos")[1].endswith('%%finetune "~nobody/my photos"')
+    assert refusal(f"{'x' * 300} y")[0].startswith("%%finetune takes one folder")
 
 
 def test_an_open_quote_is_refused():

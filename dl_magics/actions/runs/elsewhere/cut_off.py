@@ -1,0 +1,99 @@
+"""Runs that end with their host while no process of this computer copies their events.
+
+`kernel_died` of their origin keeps that, as where a process copies them and sees it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+
+from dl_magics.actions.gpu.host import SshHost
+from dl_magics.core.instance import Instance
+from dl_magics.errors import DLMagicsError, NoSuchInstance, WrongState
+from dl_magics.runs import log, remote_origin
+from dl_magics.runs.events import RunEnded
+from dl_magics.runs.remote_origin import RemoteOrigin
+from dl_magics.ssh import blocking, commands
+from dl_magics.training.run import Run
+
+# A host that is up answers sooner; a list of runs does not wait for one that is not.
+_WAIT_SECONDS = 5.0
+# Those whose log no process writes, and whose last line is not the end of a run.
+_FIND_CUT_OFF = (
+    f'for each in {{}}; do log="$each/{log.FILE_NAME}"; test -f "$log" '
+    '&& flock --nonblock --shared "$log" true '
+    f"""&& ! tail -n 1 "$log" | grep -q '"{RunEnded.kind}"' && echo "$each"; done; true"""
+)
+
+
+def list_open(listed: Iterable[Run], instance: Instance) -> list[Run]:
+    """Return the runs on an instance that have not ended, as far as this computer knows."""
+    return [run for run, origin in _find_open(listed) if origin.host["alias"] == instance.id]
+
+
+def mark_ended(run: Run) -> None:
+    """Remember that the host of a run has ended; a process that copies the run does it itself."""
+    # Where it cannot be written, the next look at the host finds it again.
+    with suppress(DLMagicsError, OSError):
+        if not log.is_being_written(run.path):
+            remote_origin.mark_kernel_died(run.path)
+
+
+def describe_ended(run: Run, instance: Instance) -> str:
+    """Return the sentences that say which run ended with its instance, and what continues it."""
+    name = instance.name
+    again = f"%finetune --resume {run.name} continues it"
+    if run.is_on_theano:
+        again = "run its cell again: the features that it computed are kept there"
+    if instance.gone:
+        where = "On another instance that has its images: %gpu_connect NAME, then"
+    else:
+        where = f"%aws_start {name}, %gpu_connect {name}, then"
+    return (
+        f"The run {run.name} had not ended on {name}, as far as this computer knows. "
+        f"{where} {again}."
+    )
+
+
+def mark_cut_off(listed: Iterable[Run]) -> None:
+    """Find out which runs ended with their host, or with their GPU kernel, and remember it.
+
+    AWS and the host are asked once for all runs of a host that no process copies. Where they do not
+    answer, nothing is remembered.
+    """
+    by_host: dict[str, list[tuple[Run, RemoteOrigin]]] = defaultdict(list)
+    for run, origin in _find_open(listed):
+        if not log.is_being_written(run.path):
+            by_host[str(origin.host["alias"])].append((run, origin))
+    for found in by_host.values():
+        host = SshHost.from_json(found[0][1].host)
+        with suppress(DLMagicsError, TimeoutError):
+            ended = _find_ended(host, [origin.run_folder for _, origin in found])
+            for run, origin in found:
+                if origin.run_folder in ended:
+                    mark_ended(run)
+
+
+def _find_open(listed: Iterable[Run]) -> Iterator[tuple[Run, RemoteOrigin]]:
+    for run in listed:
+        with suppress(DLMagicsError):
+            origin = remote_origin.load(run.path)
+            if origin and remote_origin.is_running(run.path) and not run.record.refresh().ended:
+                yield run, origin
+
+
+def _find_ended(host: SshHost, folders: Sequence[str]) -> Sequence[str]:
+    """Return which of the folders on a host are of runs that were cut off there."""
+    try:
+        target = host.resolve_target()
+    except (WrongState, NoSuchInstance):
+        return folders
+    command = f"sh -c {shlex.quote(_FIND_CUT_OFF.format(shlex.join(folders)))}"
+    asking = blocking.start_task(commands.run_command(target, command))
+    try:
+        return asking.result(timeout=_WAIT_SECONDS).stdout.splitlines()
+    finally:
+        asking.cancel()  # one that has ended stays as it is

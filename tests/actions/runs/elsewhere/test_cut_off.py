@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dl_magics.actions.aws import context
+from dl_magics.actions.gpu.host import SshHost
+from dl_magics.actions.runs import runs
+from dl_magics.errors import NoSuchRun
+from dl_magics.runs import log, remote_origin
+from dl_magics.store import paths
+from dl_magics.training.run import Run
+from support import run_events
+from support.in_process.ssh import ANSWERS
+
+
+@pytest.fixture
+def gpu(uni, ssh_commands, run, capsys):
+    """An instance that runs."""
+    launched = run("%aws_launch t2.micro --name gpu -y")
+    capsys.readouterr()
+    return launched
+
+
+def a_run(instance, name="2026-11-27_night", events=None):
+    """A run on an instance, whose end no process of this computer has seen."""
+    host = SshHost(alias=instance.id, name=instance.name, profile=context.load().profile)
+    folder = paths.data_folder("runs") / name
+    run_events.write_log(folder, run_events.make_events() if events is None else events)
+    known = {"host": host.to_json(), "run_folder": f".dl_magics/runs/{name}", "is_complete": False}
+    remote_origin.save(folder, replace(run_events.ORIGIN, **known))
+    return Run(folder)
+
+
+def stop_at_aws(instance):
+    """Stop an instance past our code, as its guard or the AWS console does."""
+    list(context.load().ec2.stop(context.load().ec2.describe_instance(instance.id)))
+
+
+def test_a_stop_names_the_runs_that_it_cuts_off_and_what_continues_them(gpu, run, capsys):
+    going, other = a_run(gpu), a_run(replace(gpu, id="i-0123456789abcdef0"), "2026-11-26_other")
+
+    run("%aws_stop")
+
+    said = capsys.readouterr().out
+    assert (
+        f"The run {going.name} had not ended on gpu, as far as this computer knows. "
+        f"%aws_start gpu, %gpu_connect gpu, then %finetune --resume {going.name} continues it."
+    ) in said
+    assert other.name not in said
+    assert (going.status, other.status) == ("interrupted", "running")
+
+
+def test_a_terminate_and_the_stop_of_a_crew_name_them_too(gpu, run, capsys):
+    a_run(run("%aws_launch t2.micro --name crew-1 -y"), "2026-11-26_crew")
+    going = a_run(gpu)
+
+    run("%aws_terminate gpu -f")
+    run("%aws_stop --crew crew")
+
+    said = capsys.readouterr().out
+    assert f"then %finetune --resume {going.name} continues it." in said
+    assert "%aws_start gpu" not in said
+    assert "%aws_start crew-1, %gpu_connect crew-1, then %finetune --resume 2026-11-26_crew" in said
+
+
+def test_a_run_that_has_ended_is_not_named(gpu, run, capsys):
+    a_run(gpu, events=run_events.make_events(ended=run_events.RunEnded(status="done")))
+
+    run("%aws_stop")
+
+    assert "%finetune" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("events", [None, []])
+def test_a_run_whose_instance_was_stopped_by_its_guard_is_interrupted_and_found(gpu, events):
+    going = a_run(gpu, events=events)
+    stop_at_aws(gpu)
+
+    assert runs.find_resumable().name == going.name
+    (_, _, row) = repr(runs.list_runs()).splitlines()
+    assert "interrupted" in row
+    assert going.status == "interrupted"
+
+
+def test_of_an_instance_that_runs_its_host_is_asked_which_runs_were_cut_off(gpu):
+    going, cut = a_run(gpu), a_run(gpu, "2026-11-26_cut")
+    ANSWERS[log.FILE_NAME] = f".dl_magics/runs/{cut.name}\n"
+
+    assert runs.find_resumable().name == cut.name
+    assert (going.status, cut.status) == ("running", "interrupted")
+
+
+def test_a_run_that_goes_on_is_not_resumed_and_is_shown_instead(gpu):
+    going = a_run(gpu)
+    ANSWERS[log.FILE_NAME] = ""
+
+    with pytest.raises(NoSuchRun) as refused:
+        runs.find_resumable()
+
+    assert refused.value._render_traceback_() == [
+        f"NoSuchRun: There is no interrupted run; the newest, {going.name}, goes on.",
+        f"  %attach {going.name} shows it.",
+    ]
+
+
+def test_a_run_that_a_process_copies_is_left_to_it(gpu):
+    going = a_run(gpu)
+    stop_at_aws(gpu)
+
+    with log.LogWriter(going.path):
+        runs.list_runs()
+
+    assert remote_origin.is_running(going.path)
+
+
+def test_where_aws_is_not_reached_a_run_goes_on_as_far_as_is_known(gpu):
+    going = a_run(gpu)
+    origin = remote_origin.load(going.path)
+    unknown = {**origin.host["profile"], "profile": "nowhere"}
+    remote_origin.save(going.path, replace(origin, host={**origin.host, "profile": unknown}))
+
+    runs.list_runs()
+
+    assert going.status == "running"
