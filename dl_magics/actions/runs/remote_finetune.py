@@ -66,8 +66,8 @@ def resume_run(record: RunRecord, stop: Stop) -> Events:
     NotResumable where another host is connected and the first one is up, or as `load_resume_point`
     does.
     """
-    # What is on the disk of a stopped instance is not needed: it is computed again.
-    with suppress(WrongState):
+    # What is on a stopped instance, or cannot be read, is computed again.
+    with suppress(KernelDied, WrongState):
         yield from remote_run.copy_rest(record, stop)
     if not record.state.started_at and not remote_origin.is_complete(record.folder):
         notebook_kernel.current()  # raises: how far the run came is known on its host only

@@ -7,7 +7,7 @@ process at a time copies; the others read the log that it writes.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,23 +64,28 @@ def copy_rest(record: RunRecord, stop: Callable[[], bool]) -> Events:
 
     Raises
     ------
+    KernelDied
+        where the kernel does not run, and the log on the host does not say how the run ended.
     ConnectionFailed, WrongState
         where the host cannot be reached, or is stopped: the rest of the run is on it.
     """
     origin = remote_origin.load(record.folder)
     if origin is None or origin.is_complete:
         return
+    folder = record.folder
     try:
-        with _naming_rest(record.folder, origin), closing(_attach_kernel(origin)) as kernel:
+        with (
+            _naming_rest(folder, origin),
+            _attach_kernel(folder, origin) as kernel,
+            suppress(KernelDied),
+        ):
             yield from _copy(record, origin, kernel, stop)
-    except KernelDied:
-        return
     except (WrongState, NoSuchInstance):
         if origin.kernel_died:
             return
         if not SshHost.from_json(origin.host).is_terminated():
             raise
-        remote_origin.save(record.folder, replace(origin, kernel_died=True))
+        remote_origin.save(folder, replace(origin, kernel_died=True))
 
 
 def fetch_results(record: RunRecord) -> None:
@@ -111,25 +116,44 @@ def _naming_rest(folder: Path, origin: RemoteOrigin) -> Iterator[None]:
         ) from error
 
 
-def _attach_kernel(origin: RemoteOrigin) -> GpuKernel:
-    """Return the GPU kernel that trains, with a connection of its own."""
+@contextmanager
+def _attach_kernel(folder: Path, origin: RemoteOrigin) -> Iterator[GpuKernel | None]:
+    """Yield the GPU kernel that trains, with a connection of its own.
+
+    None where it does not run and the interpreter starts no other one: the log is left. That is
+    raised as KernelDied after the block, if the log did not say how the run ended.
+    """
     find = SshHost.from_json(origin.host).authorize_and_resolve
-    return GpuKernel.attach(find, origin.kernel_folder, origin.python, activate=origin.activate)
+    try:
+        kernel = GpuKernel.attach(
+            find, origin.kernel_folder, origin.python, activate=origin.activate
+        )
+    except KernelDied:
+        yield None
+        if not (origin.kernel_died or remote_origin.is_complete(folder)):
+            raise
+        return
+    with closing(kernel):
+        yield kernel
 
 
 def _copy(
-    record: RunRecord, origin: RemoteOrigin, kernel: GpuKernel, stop: Callable[[], bool]
+    record: RunRecord, origin: RemoteOrigin, kernel: GpuKernel | None, stop: Callable[[], bool]
 ) -> Events:
     with remote_stop.forwarding(record.folder, origin, stop):
         yield from _copy_events(record, origin, kernel)
 
 
-def _copy_events(record: RunRecord, origin: RemoteOrigin, kernel: GpuKernel) -> Events:
+def _copy_events(record: RunRecord, origin: RemoteOrigin, kernel: GpuKernel | None) -> Events:
     folder, state = record.folder, record.refresh()
     with LoadCheck() as check:
         if state.ended:
             _fetch_files(origin, folder, state, check)
-        receiving = remote_events.receive_events(origin, kernel, folder, since=state.n)
+        receiving = (
+            remote_events.receive_events(origin, kernel, folder, since=state.n)
+            if kernel
+            else remote_events.read_log(origin, folder, since=state.n)
+        )
         with LogWriter(folder) as writer, closing(receiving) as events:
             for event in events:
                 writer.append(event)

@@ -652,6 +652,30 @@ def test_a_run_that_ended_while_its_agent_was_down_is_fetched_with_its_model(run
     assert (going.path / log.FILE_NAME).read_bytes() == log_there.read_bytes()
 
 
+def test_a_run_is_fetched_with_its_model_where_no_kernel_can_be_started_any_more(
+    run, small, host_home
+):
+    run("%gpu_connect")
+    agent = notebook_kernel.current().client.link.status.agent.agent_pid
+    going = begun_by_a_notebook_that_was_killed(FOR_EVER, small)
+    end_on_host(host_home, going)
+    for pid in (agent, *(each.pid for each in kernels(host_home))):
+        os.kill(pid, signal.SIGKILL)
+    python, log_there = Path(remote_origin.load(going.path).python), there(host_home, going)
+    moved = python.rename(python.with_name("moved"))
+    whole = (log_there / log.FILE_NAME).read_bytes()
+
+    (log_there / log.FILE_NAME).write_bytes(b"".join(whole.splitlines(keepends=True)[:-1]))
+    with pytest.raises(errors.KernelDied, match="did not start on gpu"):
+        run(f"%attach {going.name}")
+    (log_there / log.FILE_NAME).write_bytes(whole)
+    fetched = run(f"%attach {going.name}")
+
+    moved.rename(python)
+    assert fetched.status == "stopped"
+    assert fetched.model.count_params() > 0
+
+
 def test_what_a_run_did_while_its_agent_was_down_is_fetched(run, host_home):
     going, thread = begun(run, FOR_EVER)
     seen = len(going.state.epochs)

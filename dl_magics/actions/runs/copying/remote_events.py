@@ -50,6 +50,19 @@ def receive_events(origin: RemoteOrigin, kernel: GpuKernel, folder: Path, *, sin
                 n = event.n
 
 
+def read_log(origin: RemoteOrigin, folder: Path, *, since: int) -> Events:
+    """Yield the events after number `since` in the log on the host.
+
+    The run is marked as complete if it has ended there.
+    """
+    last = None
+    for last in _read_remote_log(origin):
+        if last.n > since:
+            yield last
+    if isinstance(last, RunEnded):
+        remote_origin.save(folder, replace(origin, is_complete=True))
+
+
 def _receive(origin: RemoteOrigin, kernel: GpuKernel, folder: Path) -> Events:
     n = 0
     failure: DLMagicsError | None = None
