@@ -47,6 +47,7 @@ class PowerMagics(Magics):
         from dl_magics.actions.aws.explain import scripts
         from dl_magics.actions.aws.guard import control, limits, safety
         from dl_magics.core import duration
+        from dl_magics.magics.interrupts import instances as interrupted
 
         args = parse_argstring(self.aws_start, line)
         wait_seconds = duration.parse_option("--wait", args.wait, zero=True) or 0
@@ -62,9 +63,9 @@ class PowerMagics(Magics):
         if question := instances.start_question(current, instance):
             prompts.confirm(question, yes=args.yes)
             where = ""
-        started = prompts.print_until_done(
-            instances.start(current, instance.id, wait_seconds=wait_seconds), where
-        )
+        with interrupted.explaining_start(current, instance):
+            changes = instances.start(current, instance.id, wait_seconds=wait_seconds)
+            started = prompts.print_until_done(changes, where)
         if options.until or options.max_duration:
             ends = options.resolve(started.dollars_per_hour)
             status = control.set_ends(current, started, ends)
@@ -139,6 +140,7 @@ class PowerMagics(Magics):
         """
         from dl_magics.actions.aws import context, instances, resize
         from dl_magics.actions.aws.explain import scripts
+        from dl_magics.magics.interrupts import instances as interrupted
 
         args = parse_argstring(self.aws_resize, line)
         current = context.load(remembers=not args.explain)
@@ -149,7 +151,8 @@ class PowerMagics(Magics):
         if not args.type or is_done:
             return instance
         prompts.confirm(resize.resize_question(current, args.type, instance), yes=args.yes)
-        return prompts.print_until_done(resize.resize(current, args.type, instance.id))
+        with interrupted.explaining_resize(current, instance):
+            return prompts.print_until_done(resize.resize(current, args.type, instance.id))
 
     @help_group(HelpGroup.STOP)
     @magic_arguments()
@@ -167,6 +170,7 @@ class PowerMagics(Magics):
         """
         from dl_magics.actions.aws import context, instances
         from dl_magics.actions.aws.explain import scripts
+        from dl_magics.magics.interrupts import instances as interrupted
 
         args = parse_argstring(self.aws_terminate, line)
         current = context.load(remembers=not args.explain)
@@ -174,5 +178,6 @@ class PowerMagics(Magics):
         if args.explain:
             return scripts.terminate_script(current, instance)
         instances.check_terminate(current, instance, force=args.force, named=args.name is not None)
-        changes = instances.terminate(current, instance.id)
-        return prompts.print_until_done(changes, current.account)
+        with interrupted.explaining_termination(current, instance):
+            changes = instances.terminate(current, instance.id)
+            return prompts.print_until_done(changes, current.account)

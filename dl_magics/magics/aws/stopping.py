@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dl_magics.errors import DLMagicsError
 from dl_magics.magics import prompts
 from dl_magics.magics.display.updatable import print_line
+from dl_magics.magics.interrupts import instances as interrupted
 
 if TYPE_CHECKING:
     from dl_magics.actions.aws.context import Context
@@ -25,9 +26,10 @@ def stop_instance(current: Context, name: str | None) -> Receipt | Instance:
     from dl_magics.actions.aws.billing import receipts
 
     instance = current.resolve_instance(name, exact=True)
-    busy = receipts.read_busy_seconds(current, instance)
-    changes = instances.stop(current, instance.id)
-    seen = list(prompts.print_changes(changes, current.profile_and_region))
+    with interrupted.explaining_stop(current, [instance]):
+        busy = receipts.read_busy_seconds(current, instance)
+        changes = instances.stop(current, instance.id)
+        seen = list(prompts.print_changes(changes, current.profile_and_region))
     return receipts.make_receipt(*seen, busy_seconds=busy) if seen[0].costs_money else seen[-1]
 
 
@@ -48,13 +50,14 @@ def _end_all(
     from dl_magics.actions.aws.billing import receipts
     from dl_magics.core.billing.receipt import Receipts
 
-    busy = [receipts.read_busy_seconds(current, each) for each in found]
-    changes = [prompts.print_changes(each) for each in ending]
-    if len(found) > 1:
-        print_line(f"In {current.profile_and_region}:")
-    # The first is the instance as it was, the second what AWS answered.
-    asked = [list(islice(each, 2)) for each in changes]
-    seen = [[*begun, *others] for begun, others in zip(asked, changes, strict=True)]
+    with interrupted.explaining_stop(current, found):
+        busy = [receipts.read_busy_seconds(current, each) for each in found]
+        changes = [prompts.print_changes(each) for each in ending]
+        if len(found) > 1:
+            print_line(f"In {current.profile_and_region}:")
+        # The first is the instance as it was, the second what AWS answered.
+        asked = [list(islice(each, 2)) for each in changes]
+        seen = [[*begun, *others] for begun, others in zip(asked, changes, strict=True)]
     made = zip(seen, busy, strict=True)
     return Receipts(tuple(receipts.make_receipt(*each, busy_seconds=used) for each, used in made))
 
@@ -69,13 +72,14 @@ def wait_for_runs(current: Context, instance: Instance) -> None:
 
     if instance.state != "running":
         return
-    for run in when_done.list_going_on(current, instance):
-        print_line(f"{instance.name} is stopped after the run {run.name}.")
-        try:
-            _wait_for_results(run, instance.name)
-        except DLMagicsError:
-            _say_it_stays_up(Ending("stop", current, instance.id, instance.name))
-            raise
+    with interrupted.explaining_stop(current, [instance]):
+        for run in when_done.list_going_on(current, instance):
+            print_line(f"{instance.name} is stopped after the run {run.name}.")
+            try:
+                _wait_for_results(run, instance.name)
+            except DLMagicsError:
+                _say_it_stays_up(Ending("stop", current, instance.id, instance.name))
+                raise
 
 
 def _wait_for_results(run: Run, name: str) -> None:
@@ -91,16 +95,23 @@ def _wait_for_results(run: Run, name: str) -> None:
 @contextmanager
 def saying_it_stays_up(endings: Endings) -> Iterator[None]:
     """Say that instances stay up where the run fails, or its results are not here."""
-    from dl_magics.actions.runs import when_done
-
     try:
         yield
     except (DLMagicsError, KeyboardInterrupt):
         for each in endings:
-            # One of several may have been stopped before another one was refused.
-            if len(endings) == 1 or when_done.is_up(each):
+            # It may have been stopped before another one was refused, or before the interrupt.
+            if _may_be_up(each):
                 _say_it_stays_up(each)
         raise
+
+
+def _may_be_up(ending: Ending) -> bool:
+    from dl_magics.actions.runs import when_done
+
+    try:
+        return when_done.is_up(ending)
+    except DLMagicsError:
+        return True
 
 
 def _say_it_stays_up(ending: Ending) -> None:

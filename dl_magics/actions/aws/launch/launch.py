@@ -165,7 +165,7 @@ def find_vpc(context: Context, plan: LaunchPlan) -> str:
 
 def _run_instances(context: Context, request: launch.LaunchRequest) -> launch.Launched:
     session = context.session
-    context.record("creating", "instance", token=request.token)
+    context.record("creating", "instance", token=request.token, name=request.name)
     try:
         launched = launch.run_instances(session, request)
     except NoAnswer:
