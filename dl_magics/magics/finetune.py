@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any, get_args
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -12,12 +11,13 @@ from traitlets import Enum
 from dl_magics.magics import training_cell
 from dl_magics.magics.arguments import (
     RUN,
+    argument,
     magic_arguments,
     parse_argstring,
     strip_comment,
 )
 from dl_magics.magics.aws.options import EXPLAIN
-from dl_magics.magics.display.front_end import Live, shows_widgets
+from dl_magics.magics.display.front_end import Live
 from dl_magics.magics.display.updatable import print_line
 from dl_magics.magics.help.groups import HelpGroup, help_group
 
@@ -210,35 +210,27 @@ class FinetuneMagics(Magics):
     @help_group(HelpGroup.TRAIN)
     @magic_arguments()
     @RUN
+    @argument("--stop", action="store_true", help="end it at its next batch, with the best weights")
     @EXPLAIN
     @line_magic
     def attach(self, line: str) -> Any:
         """Show a run from its first event on, live while it is running, and return it.
 
         The cell does not wait for the end of the run, except where widgets are not shown: there,
-        Ctrl-C leaves the run alone. Stop in the widget ends the run on whichever host it trains. A
-        run that another computer started on the connected host is copied first.
+        Ctrl-C leaves the run alone. Stop in the widget, and --stop, end the run on whichever host
+        it trains. A run that another computer started on the connected host is copied first.
 
         ::
 
             %attach
             %attach 2026-11-22_2354
+            %attach 2026-11-22_2354 --stop
         """
         from dl_magics.actions.runs import runs
         from dl_magics.actions.runs.explain import scripts
-        from dl_magics.magics.display import live, predict_progress
-        from dl_magics.runs import log
 
         args = parse_argstring(self.attach, line)
         if args.explain:
-            return scripts.watch_script(args.run)
+            return scripts.watch_script(args.run, stop=args.stop)
         run = runs.find_run(args.run)
-        is_running = log.is_being_written(run.path)
-        name, watched = (run.name, run) if is_running else ("", None)
-        screen = live.screen_for(self.shell, self.live, name=name, watched=watched)
-        # Only a page with widgets shows what comes after the end of the cell.
-        if is_running and shows_widgets(self.shell):
-            threading.Thread(target=live.attach, args=(run, screen), daemon=True).start()
-        else:
-            live.attach(run, screen)
-        return predict_progress.show_in(self.shell, run)
+        return training_cell.attach_run(self.shell, self.live, run, stop=args.stop)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from dl_magics.errors import BadSetting
 from dl_magics.magics.display.updatable import print_line
+from dl_magics.magics.interrupts.explain import explaining
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -33,7 +35,9 @@ def watch_training(
 
     with stopping.saying_it_stays_up(endings):
         shown = _show(shell, live, run, train)
-        stopping.end_after(endings, run)
+        ended = f"The run {run.name} has ended.", f"%attach {run.name} shows it."
+        with explaining(lambda: ended):
+            stopping.end_after(endings, run)
     return shown
 
 
@@ -80,9 +84,32 @@ def resume_training(
     )
 
 
+def attach_run(shell: InteractiveShell, live_setting: Live, run: Run, *, stop: bool) -> Run:
+    """Show a run of any process, live if it is running, and return it; `stop` ends it before."""
+    from dl_magics.actions.runs import runs
+    from dl_magics.magics.display import live, predict_progress
+    from dl_magics.magics.display.front_end import shows_widgets
+    from dl_magics.magics.interrupts.run import describe_watched
+    from dl_magics.runs import log
+
+    if stop:
+        runs.stop_run(run)
+    is_running = log.is_being_written(run.path)
+    name, watched = (run.name, run) if is_running else ("", None)
+    screen = live.screen_for(shell, live_setting, name=name, watched=watched)
+    # Only a page with widgets shows what comes after the end of the cell.
+    if is_running and shows_widgets(shell):
+        threading.Thread(target=live.attach, args=(run, screen), daemon=True).start()
+    else:
+        with explaining(lambda: describe_watched(run)):
+            live.attach(run, screen)
+    return predict_progress.show_in(shell, run)
+
+
 def _show(shell: InteractiveShell, how: Live, run: Run, train: Train) -> Run:
     """Show a run while it trains in this cell, and return it."""
     from dl_magics.magics.display import live, predict_progress
+    from dl_magics.magics.interrupts.run import explain_training
     from dl_magics.runs.stop_request import catch_first_interrupt
 
     before = run.record.refresh()
@@ -100,7 +127,7 @@ def _show(shell: InteractiveShell, how: Live, run: Run, train: Train) -> Run:
     except KeyboardInterrupt:
         with suppress(OSError):
             run.path.rmdir()  # it is empty if nothing began
-        raise live.explain_interrupt(run) from None
+        raise explain_training(run) from None
     return predict_progress.show_in(shell, run)
 
 
