@@ -11,11 +11,14 @@ from functools import wraps
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
+from dl_magics.magics.help.groups import HelpGroup
 from dl_magics.text import escape_controls
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.core.magic import Magics
+
+_ABOUT_MONEY = (HelpGroup.RENT, HelpGroup.STOP)
 
 
 @contextmanager
@@ -51,6 +54,8 @@ def _explain(magic: Callable[..., Any], name: str) -> Callable[..., Any]:
         again = "Run the cell again."
         if not name.startswith("%%"):
             again = f"To run it again: {name} {escape_controls(line)}".rstrip()
+        if vars(magic).get("help_group") in _ABOUT_MONEY:
+            again += " · %aws_list shows what costs money"
         lines = f"{name} was interrupted before its end.", again
         with explaining(lambda: lines):
             return magic(self, line, *rest, **options)

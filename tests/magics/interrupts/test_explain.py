@@ -13,24 +13,26 @@ def any_magic():
 
 
 @pytest.mark.parametrize(
-    ("cell", "again"),
+    ("line", "money"),
     [
-        ("%aws_list --everywhere", "  To run it again: %aws_list --everywhere"),
-        ("%aws_list", "  To run it again: %aws_list"),
+        ("%aws_check", " · %aws_list shows what costs money"),
+        ("%aws_list --everywhere", " · %aws_list shows what costs money"),
+        ("%gpu_connect gpu", ""),
     ],
 )
 def test_each_magic_says_in_two_lines_that_it_was_interrupted(
-    cloud, interrupt_at, any_magic, cell, again
+    cloud, interrupt_at, any_magic, line, money
 ):
     interrupt_at("DescribeInstances")
 
     with pytest.raises(KeyboardInterrupt) as raised:
-        any_magic(cell)
+        any_magic(line)
 
-    assert raised.value._render_traceback_() == [
-        "KeyboardInterrupt: %aws_list was interrupted before its end.",
-        again,
-    ]
+    said = " ".join("\n".join(raised.value._render_traceback_()).split())
+    assert said == (
+        f"KeyboardInterrupt: {line.split()[0]} was interrupted before its end. "
+        f"To run it again: {line}{money}"
+    )
 
 
 def test_a_cell_fails_where_it_was_interrupted(cloud, interrupt_at, any_magic, capsys):

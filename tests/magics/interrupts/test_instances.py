@@ -1,9 +1,20 @@
 from __future__ import annotations
 
+import os
+import signal
+import threading
+from dataclasses import replace
+
 import pytest
 
 from dl_magics.actions.aws import context
+from dl_magics.actions.aws.launch import interrupted as launching
+from dl_magics.actions.aws.launch import pending, plan
+from dl_magics.runs import log, remote_origin
+from support import run_events
+from support.ec2_client import until
 from support.in_process import world
+from support.in_process.ssh import ANSWERS
 
 
 @pytest.fixture
@@ -84,6 +95,18 @@ def test_a_launch_that_was_not_requested_has_launched_nothing(interrupt_at, inte
 
     assert "nothing was launched" in said[0]
     assert listed() == {}
+
+
+def test_a_launch_that_was_not_requested_holds_up_no_other(cloud, run):
+    current = context.load()
+    planned = plan.make_plan(current, "g4dn.xlarge", name="i1")
+    since = launching.count_entries()
+    pending.ensure_token(current, planned)
+
+    happened, _ = launching.describe_launch(current, [planned], since)
+
+    assert happened == "Interrupted before AWS was asked: nothing was launched."
+    assert run("%aws_launch g4dn.xlarge --name i2 -y").name == "i2"
 
 
 def test_a_crew_that_is_interrupted_names_all_that_exist(interrupt_at, interrupted, run):
@@ -190,3 +213,25 @@ def test_a_termination_that_was_accepted_needs_no_cell(rent, interrupt_at, inter
     said = unwrapped(interrupted("%aws_terminate v1 -f"))
 
     assert "v1 is terminated: the termination does not need this cell." in said
+
+
+def test_a_stop_that_waits_for_a_run_was_not_requested(cloud, run, interrupted, home, capsys):
+    launched = run("%aws_launch t2.micro --name v1 -y")
+    folder = home / "runs" / "2026-11-03_dogs"
+    folder.mkdir(parents=True)
+    host = {**run_events.ORIGIN.host, "alias": launched.id, "name": "v1"}
+    origin = replace(run_events.ORIGIN, host=host, is_complete=False)
+    remote_origin.save(folder, origin)
+    ANSWERS[log.FILE_NAME] = ""
+
+    def interrupt():
+        until(lambda: "v1 is stopped after the run" in capsys.readouterr().out)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with log.LogWriter(folder) as writer:
+        for event in run_events.make_events():
+            writer.append(event)
+        threading.Thread(target=interrupt, daemon=True).start()
+        said = interrupted("%aws_stop v1 --when-done")
+
+    assert "v1 is NOT stopped: it is running and costs $0.0166/h" in unwrapped(said)

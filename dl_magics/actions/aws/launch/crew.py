@@ -118,7 +118,7 @@ def launch_crew(context: Context, planned: CrewPlan) -> Iterator[Instance]:
     launched: list[Instance] = []
     for each in planned.plans:
         try:
-            with lock.hold("launching"):
+            with lock.hold(launch.LOCK):
                 found = launch.find_existing(
                     context,
                     each.name,

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from dl_magics.actions.aws.context import Context
-from dl_magics.actions.aws.launch import pending
+from dl_magics.actions.aws.launch import launch, pending
 from dl_magics.actions.aws.launch.plan import LaunchPlan
 from dl_magics.core import money
-from dl_magics.store import ledger
+from dl_magics.store import ledger, lock
 
 
 def count_entries() -> int:
@@ -23,8 +23,10 @@ def describe_launch(
 ) -> tuple[str, str]:
     """Return in two lines what a launch of these plans has created, and what to type.
 
-    `since` is what `count_entries` returned before it; `crew` is the name of a crew.
+    `since` is what `count_entries` returned before it; `crew` is the name of a crew. A request that
+    was not sent is forgotten.
     """
+    _forget_unsent(context)
     created, unanswered = _read_created(context, since)
     launched = [each for each in plans if each.name in created]
     doubtful = [each for each in plans if each.name == unanswered]
@@ -42,6 +44,15 @@ def describe_launch(
     stops = f"--crew {shlex.quote(crew)} stops them" if crew else f"{_quote(plans[0])} stops it"
     shows = "%aws_list shows it · " if doubtful else ""
     return f"{'; '.join(parts)}.", f"{shows}%aws_stop {stops} · the same line goes on"
+
+
+def _forget_unsent(context: Context) -> None:
+    # Another kernel that launches now is about to send its own.
+    if lock.is_held(launch.LOCK):
+        return
+    token = pending.find_token(context)
+    if token and not any(each.get("token") == token for each in ledger.read_entries()):
+        pending.settle(context, token)
 
 
 def _read_created(context: Context, since: int) -> tuple[dict[str, str], str]:
