@@ -99,6 +99,7 @@ class PowerMagics(Magics):
         from dl_magics.actions.aws import context, instances
         from dl_magics.actions.aws.explain import scripts
         from dl_magics.magics.aws import stopping
+        from dl_magics.magics.interrupts import instances as interrupted
 
         args = parse_argstring(self.aws_stop, line)
         if args.crew and (args.name or args.when_done):
@@ -106,17 +107,19 @@ class PowerMagics(Magics):
                 f"--crew {args.crew} stops a crew, and goes with neither a name nor --when-done.",
                 fix=f"%aws_stop --crew {args.crew}",
             )
-        current = context.load(remembers=not args.explain)
-        if args.crew:
-            crew = instances.list_running(current, args.crew)
-            if args.explain:
-                return scripts.stop_script(current, *crew)
-            return stopping.stop_crew(current, crew)
+        with interrupted.explaining_search("stopped"):
+            current = context.load(remembers=not args.explain)
+            if args.crew:
+                found = instances.list_running(current, args.crew)
+            else:
+                found = [current.resolve_instance(args.name, exact=True)]
         if args.explain:
-            return scripts.stop_script(current, current.resolve_instance(args.name, exact=True))
+            return scripts.stop_script(current, *found)
+        if args.crew:
+            return stopping.stop_crew(current, found)
         if args.when_done:
-            stopping.wait_for_runs(current, current.resolve_instance(args.name, exact=True))
-        return stopping.stop_instance(current, args.name)
+            stopping.wait_for_runs(current, found[0])
+        return stopping.stop_instance(current, found[0])
 
     @help_group(HelpGroup.RENT)
     @magic_arguments()

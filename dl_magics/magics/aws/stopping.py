@@ -20,12 +20,11 @@ if TYPE_CHECKING:
     from dl_magics.training.run import Run
 
 
-def stop_instance(current: Context, name: str | None) -> Receipt | Instance:
+def stop_instance(current: Context, instance: Instance) -> Receipt | Instance:
     """Stop an instance, print its states, and return its receipt, or the stopped instance."""
     from dl_magics.actions.aws import instances
     from dl_magics.actions.aws.billing import receipts
 
-    instance = current.resolve_instance(name, exact=True)
     with interrupted.explaining_stop(current, [instance]):
         busy = receipts.read_busy_seconds(current, instance)
         changes = instances.stop(current, instance.id)

@@ -33,6 +33,14 @@ def explaining_launch(
 
 
 @contextmanager
+def explaining_search(done: str) -> Iterator[None]:
+    """Say that nothing was `done`, as the instance was still looked for."""
+    lines = f"Interrupted before AWS was asked: nothing was {done}.", "The same line goes on."
+    with explaining(lambda: lines):
+        yield
+
+
+@contextmanager
 def explaining_stop(context: Context, found: Sequence[Instance]) -> Iterator[None]:
     """Say of an interrupted stop whether AWS has accepted it."""
     with explaining(partial(_ask, context, found, "stop", _describe_stop)):

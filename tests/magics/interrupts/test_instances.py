@@ -147,6 +147,18 @@ def test_a_stop_that_was_accepted_needs_no_cell(rent, interrupt_at, interrupted)
     assert "v1 is stopped: the stop does not need this cell." in unwrapped(said)
 
 
+def test_a_stop_of_an_instance_that_was_still_looked_for_stops_nothing(
+    rent, interrupt_at, interrupted
+):
+    rent(name="v1")
+    interrupt_at("DescribeInstances")
+
+    said = interrupted("%aws_stop v1")
+
+    assert "nothing was stopped" in said[0]
+    assert listed()["v1"].state == "running"
+
+
 @pytest.mark.parametrize("option", ["", " --crew v"])
 def test_a_stop_that_was_not_accepted_says_so(slow_cloud, interrupt_at, interrupted, option):
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "v-1"}]}]
