@@ -30,6 +30,9 @@ _GOES_ON = (
     "notebook while this one is busy:"
 )
 _STOPPING = "Stopping at the next batch; another interrupt does not wait for it."
+_COPYING = (
+    "The run has ended; its results are still copied. Another interrupt does not wait for it."
+)
 
 
 class Screen(Protocol):
@@ -159,8 +162,10 @@ class PlainScreen:
         self._display = UpdatableDisplay(shell)
         self._display.show(build_bundle("Starting …"))
         self._next = 0.0
+        self._ended = False
 
     def show(self, state: RunState) -> None:
+        self._ended = state.ended
         now = time.monotonic()
         if now < self._next and not state.ended:
             return
@@ -169,7 +174,7 @@ class PlainScreen:
         self._display.show(build_bundle("\n".join(shown)))
 
     def show_stopping(self) -> None:
-        print(_STOPPING, flush=True)
+        print(_COPYING if self._ended else _STOPPING, flush=True)
 
     def close(self, state: RunState) -> None:
         _show_static(self._display, state)
@@ -194,8 +199,10 @@ class LineScreen:
         self._pace = LinePace(clock)
         self._phase, self._epochs = "", 0
         self._warnings: set[str] = set()
+        self._ended = False
 
     def show(self, state: RunState) -> None:
+        self._ended = state.ended
         for each in state.warnings:
             if (line := f"! {each['text']} {each['fix']}") not in self._warnings:
                 self._warnings.add(line)
@@ -209,7 +216,7 @@ class LineScreen:
             self._print(summary.format_progress(state))
 
     def show_stopping(self) -> None:
-        print(_STOPPING, flush=True)
+        print(_COPYING if self._ended else _STOPPING, flush=True)
 
     def close(self, state: RunState) -> None:
         if self._leaves_picture:
