@@ -705,6 +705,17 @@ def test_a_run_of_another_computer_is_listed_watched_and_stopped(run, host_home,
     assert theirs.path.exists() is (theirs.path != there(host_home, ours))
 
 
+def test_a_run_that_no_process_of_this_computer_watches_is_stopped_by_attach(run, another_computer):
+    theirs, process = another_computer(FOR_EVER)
+    until(lambda: len(theirs.state.epochs) > 2, is_cheap=True)
+
+    ended = run(f"%attach {theirs.name} --stop")
+    process.wait(60)
+
+    assert ended.status == theirs.status == "stopped"
+    assert (ended.path / "model.keras").exists()
+
+
 def test_photos_of_s3_are_read_on_the_instance_with_its_role_and_only_once(
     run, running_cloud, host_home, tmp_path, capsys
 ):
