@@ -22,6 +22,7 @@ from dl_magics.magics.finetune import FinetuneMagics
 from dl_magics.magics.gpu import GpuMagics
 from dl_magics.magics.gpu_cells import GpuCellMagics
 from dl_magics.magics.help.magic import HelpMagics
+from dl_magics.magics.interrupts import explain
 from dl_magics.magics.practice import PracticeMagics
 from dl_magics.magics.runs.managing import RunsMagics
 from dl_magics.magics.runs.tuning import TuningMagics
@@ -58,6 +59,7 @@ def register_all(shell: InteractiveShell) -> None:
         cuda_visible_devices.apply_selection(str(paths.data_folder()))
     text.limit_lines(partial(front_end.count_columns, shell))
     shell.register_magics(*ALL)
+    explain.explain_all(shell, ALL)
     shell.Completer.custom_matchers.extend(MATCHERS)
 
 

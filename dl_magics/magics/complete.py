@@ -179,7 +179,7 @@ OPTIONS = {
         *("--compare", "--tag", "--export", "--delete", "--yes", "--explain"),
         *("--tensorboard", "--mlflow", "--wandb", "--trackio"),
     ),
-    "attach": ("--explain",),
+    "attach": ("--stop", "--explain"),
     "lr_find": ("--explain",),
 }
 """The options of each other magic, and the words that it takes."""

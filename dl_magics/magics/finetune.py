@@ -11,6 +11,7 @@ from traitlets import Enum
 from dl_magics.magics import training_cell
 from dl_magics.magics.arguments import (
     RUN,
+    argument,
     magic_arguments,
     parse_argstring,
     strip_comment,
@@ -210,26 +211,29 @@ class FinetuneMagics(Magics):
     @help_group(HelpGroup.TRAIN)
     @magic_arguments()
     @RUN
+    @argument("--stop", action="store_true", help="end it at its next batch, with the best weights")
     @EXPLAIN
     @line_magic
     def attach(self, line: str) -> Any:
         """Show a run from its first event on, live while it is running, and return it.
 
         The cell does not wait for the end of the run, except where widgets are not shown: there,
-        Ctrl-C leaves the run alone. Stop in the widget ends the run on whichever host it trains. A
-        run that another computer started on the connected host is copied first. Where the run was
-        to stop or terminate its instance, but the notebook that began it has ended, the instance
-        stays up, and a line says so.
+        Ctrl-C leaves the run alone. Stop in the widget, and --stop, end the run on whichever host
+        it trains. A run that another computer started on the connected host is copied first. Where
+        the run was to stop or terminate its instance, but the notebook that began it has ended, the
+        instance stays up, and a line says so.
 
         ::
 
             %attach
             %attach 2026-11-22_2354
+            %attach 2026-11-22_2354 --stop
         """
         from dl_magics.actions.runs import runs
         from dl_magics.actions.runs.explain import scripts
 
         args = parse_argstring(self.attach, line)
         if args.explain:
-            return scripts.watch_script(args.run)
-        return training_cell.watch_again(self.shell, self.live, runs.find_run(args.run))
+            return scripts.watch_script(args.run, stop=args.stop)
+        run = runs.find_run(args.run)
+        return training_cell.attach_run(self.shell, self.live, run, stop=args.stop)

@@ -13,6 +13,7 @@ from dl_magics.errors import NotConfirmed
 from dl_magics.magics.display.front_end import server_runs_cells
 from dl_magics.magics.display.plain_text import format_html
 from dl_magics.magics.display.updatable import print_line
+from dl_magics.magics.interrupts.explain import explaining
 
 if TYPE_CHECKING:
     from dl_magics.actions.gpu.host import SshHost
@@ -41,10 +42,12 @@ def confirm(question: str, *, yes: bool, flag: str = "-y") -> None:
     """
     if yes:
         print_line(question)
-    if yes:
         return
-    in_browser = server_runs_cells(get_ipython())
-    if not (_ask_in_browser(question, flag) if in_browser else _ask(question, flag)):
+    ask = _ask_in_browser if server_runs_cells(get_ipython()) else _ask
+    unanswered = "Nothing was changed: the question was not answered."
+    with explaining(lambda: (unanswered, f"{flag} skips the confirmation.")):
+        agreed = ask(question, flag)
+    if not agreed:
         raise NotConfirmed("Nothing was changed.", fix=f"{flag} skips the confirmation.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from IPython.core.magic import Magics, line_magic, magics_class
@@ -12,6 +13,7 @@ from dl_magics.magics.aws.options import EXPLAIN
 from dl_magics.magics.display.progress_lines import LinePace
 from dl_magics.magics.display.updatable import UpdatableDisplay, find_mode
 from dl_magics.magics.help.groups import HelpGroup, help_group
+from dl_magics.magics.interrupts.explain import explaining
 from dl_magics.magics.prompts import confirm
 
 if TYPE_CHECKING:
@@ -81,7 +83,12 @@ class SyncMagics(Magics):
             if replaced:
                 confirm(sync.replace_question(args.direction, replaced, job), yes=args.yes)
             job = sync.allow(job, delete=delete, replaced=replaced)
-        return _shown(sync.run_job(args.direction, job), self.shell)
+        kept = "Interrupted: what was copied is kept.", f"The same line goes on: %sync {line}"
+        with (
+            explaining(lambda: kept),
+            closing(sync.run_job(args.direction, job)) as progress,
+        ):
+            return _shown(progress, self.shell)
 
 
 def _shown(progress: Iterable[SyncProgress], shell: InteractiveShell | None) -> SyncProgress:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dl_magics.errors import BadSetting
 from dl_magics.magics.display.updatable import print_line
+from dl_magics.magics.interrupts.explain import explaining
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -34,7 +35,9 @@ def watch_training(
 
     with stopping.saying_it_stays_up(endings):
         shown = _show(shell, live, run, train)
-        stopping.end_after(endings, run)
+        ended = f"The run {run.name} has ended.", f"%attach {run.name} shows it."
+        with explaining(lambda: ended):
+            stopping.end_after(endings, run)
     return shown
 
 
@@ -83,13 +86,17 @@ def resume_training(
     )
 
 
-def watch_again(shell: InteractiveShell, how: Live, run: Run) -> Run:
-    """Show a run of any process from its first event on, and return it."""
+def attach_run(shell: InteractiveShell, how: Live, run: Run, *, stop: bool) -> Run:
+    """Show a run of any process from its first event on, and return it; `stop` ends it before."""
+    from dl_magics.actions.runs import runs
     from dl_magics.actions.runs.ending import plan
     from dl_magics.magics.display import live, predict_progress
     from dl_magics.magics.display.front_end import shows_widgets
+    from dl_magics.magics.interrupts.run import describe_watched
     from dl_magics.runs import log, remote_origin
 
+    if stop:
+        runs.stop_run(run)
     is_written, is_here = log.is_being_written(run.path), not remote_origin.is_running(run.path)
     name, watched = (run.name, run) if is_written else ("", None)
     screen = live.screen_for(shell, how, name=name, watched=watched)
@@ -97,7 +104,8 @@ def watch_again(shell: InteractiveShell, how: Live, run: Run) -> Run:
     if is_written and shows_widgets(shell):
         threading.Thread(target=live.attach, args=(run, screen), daemon=True).start()
     else:
-        live.attach(run, screen)
+        with explaining(lambda: describe_watched(run)):
+            live.attach(run, screen)
         if not (is_written or is_here) and (said := plan.describe_not_ended(run)):
             print_line(said)
     return predict_progress.show_in(shell, run)
@@ -106,6 +114,7 @@ def watch_again(shell: InteractiveShell, how: Live, run: Run) -> Run:
 def _show(shell: InteractiveShell, how: Live, run: Run, train: Train) -> Run:
     """Show a run while it trains in this cell, and return it."""
     from dl_magics.magics.display import live, predict_progress
+    from dl_magics.magics.interrupts.run import explain_training
     from dl_magics.runs.stop_request import catch_first_interrupt
 
     before = run.record.refresh()
@@ -123,7 +132,7 @@ def _show(shell: InteractiveShell, how: Live, run: Run, train: Train) -> Run:
     except KeyboardInterrupt:
         with suppress(OSError):
             run.path.rmdir()  # it is empty if nothing began
-        raise live.explain_interrupt(run) from None
+        raise explain_training(run) from None
     return predict_progress.show_in(shell, run)
 
 

@@ -67,9 +67,16 @@ def call_in_loop(function: Callable[..., T], *arguments: Any) -> T:
 def iterate_over(source: AsyncIterator[T]) -> Iterator[T]:
     """Yield from an asynchronous iterator; close it when the consumer stops."""
     end = object()
+    # An interrupt cancels `fetch_next`, which may need some time to end.
+    reading = asyncio.Lock()
 
     async def fetch_next() -> T | object:
-        return await anext(source, end)
+        async with reading:
+            return await anext(source, end)
+
+    async def end_source(close: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        async with reading:
+            await close()
 
     try:
         while (value := wait_for(fetch_next())) is not end:
@@ -77,7 +84,7 @@ def iterate_over(source: AsyncIterator[T]) -> Iterator[T]:
     finally:
         if close := getattr(source, "aclose", None):
             # The garbage collector may run this in the loop's own thread, which must not wait.
-            (start_task if _is_loop_thread() else wait_for)(close())
+            (start_task if _is_loop_thread() else wait_for)(end_source(close))
 
 
 def _is_loop_thread() -> bool:

@@ -37,7 +37,7 @@ NEEDED = {
     *("dl_magics.store.lock", "dl_magics.store.notebook_session", "dl_magics.store.private"),
 }
 NEEDED_OF_OTHERS = {"IPython", "jupyter_core", "platformdirs"}
-MODULES_OF_MAGICS = 42
+MODULES_OF_MAGICS = 44
 OURS = ("finetune", "runs", "attach")
 
 

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
 
 from dl_magics import errors
 from dl_magics.actions.gpu import sync
+from support.ec2_client import until
 
 
 @pytest.fixture
@@ -84,6 +87,26 @@ def test_two_at_once_do_not_disturb_each_other(there, run):
 
     assert (there / "data" / "cats" / "1.jpg").read_bytes() == b"meow"
     run("%sync up data/cats/1.jpg")
+
+
+def test_an_interrupt_keeps_what_was_copied_and_the_same_line_goes_on(there, run):
+    for n in range(3000):
+        Path("data", "cats", f"{n}.png").write_bytes(b"meow" * 100)
+
+    def interrupt():
+        until(lambda: any(path.is_file() for path in there.rglob("*.png")))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt) as raised:
+        run("%sync up data")
+    run("%sync up data")
+
+    assert raised.value._render_traceback_() == [
+        "KeyboardInterrupt: Interrupted: what was copied is kept.",
+        "  The same line goes on: %sync up data",
+    ]
+    assert len(list((there / "data" / "cats").glob("*.png"))) == 3000
 
 
 def test_a_file_where_a_folder_is_can_be_replaced_after_a_question(there, run):

@@ -71,6 +71,27 @@ def test_an_asynchronous_source_is_read_one_by_one_and_closed():
     assert list(blocking.iterate_over(numbers())) == list(range(10))
 
 
+def test_ctrl_c_closes_an_asynchronous_source_that_needs_time_to_end():
+    closed = threading.Event()
+
+    async def numbers():
+        try:
+            yield 1
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.1)
+            closed.set()
+
+    reading = blocking.iterate_over(numbers())
+    next(reading)
+
+    with pytest.raises(KeyboardInterrupt):
+        next(reading)
+
+    assert closed.is_set()
+
+
 def test_a_source_that_is_given_up_in_the_loops_own_thread_holds_nothing_up():
     closed = threading.Event()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,7 +84,7 @@ def allow(job: SyncJob, *, delete: Sequence[bytes] = (), replaced: Sequence[byte
     return replace(job, delete=frozenset(delete), replace=frozenset(replaced))
 
 
-def run_job(direction: Direction, job: SyncJob) -> Iterator[SyncProgress]:
+def run_job(direction: Direction, job: SyncJob) -> Generator[SyncProgress, None, None]:
     """Transfer changed files; yield the progress, and at the end the summary.
 
     Raises

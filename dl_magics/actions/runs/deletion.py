@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 from dl_magics.actions.aws.explain.shell import comment
 from dl_magics.actions.gpu import notebook_kernel
-from dl_magics.actions.runs import overview, remote_run, remote_runs
+from dl_magics.actions.runs import overview, remote_run, remote_runs, runs
 from dl_magics.actions.runs.remote_runs import RemoteRuns
 from dl_magics.actions.runs.run_table import format_size, measure_size
 from dl_magics.errors import NoSuchRun, WrongState
 from dl_magics.remote_code import runner
-from dl_magics.runs import log, remote_origin
+from dl_magics.runs import remote_origin
 from dl_magics.ssh import blocking
 from dl_magics.training.run import Run
 from dl_magics.training.storage import clearing
@@ -70,7 +70,7 @@ def plan_deletion(names: Sequence[str]) -> Deletion:
         except NoSuchRun as error:
             missing[name] = error
     for run in found:
-        if log.is_being_written(run.path) or remote_origin.is_running(run.path):
+        if runs.is_going_on(run):
             raise _is_running(run.name)
     remote = remote_runs.list_remote_runs() if missing else RemoteRuns()
     for name, unknown in missing.items():
@@ -117,5 +117,5 @@ def _delete_on_host(remote: RemoteRuns) -> str:
 def _is_running(name: str) -> WrongState:
     return WrongState(
         f"The run {name} is running.",
-        fix=f"Stop it first, in the widget that this shows: %attach {name}",
+        fix=f"Stop it first: %attach {name} --stop",
     )

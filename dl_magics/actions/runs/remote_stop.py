@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dl_magics.actions.gpu.host import SshHost
@@ -15,13 +15,15 @@ from dl_magics.ssh import blocking, sftp
 from dl_magics.ssh.retry import retry
 
 _SECONDS_BETWEEN_LOOKS = 0.2
+_SECONDS_TO_ARRIVE = 3.0
 
 
 @contextmanager
 def forwarding(folder: Path, origin: RemoteOrigin, stop: Callable[[], bool]) -> Iterator[None]:
     """Watch in the background: when a stop is requested, create the stop file on the host.
 
-    A stop is requested by `stop()` returning True or by the stop file in the local folder.
+    A stop is requested by `stop()` returning True or by the stop file in the local folder. One that
+    is on its way when a second interrupt leaves this has some seconds to arrive.
     """
 
     def is_requested() -> bool:
@@ -31,6 +33,11 @@ def forwarding(folder: Path, origin: RemoteOrigin, stop: Callable[[], bool]) -> 
     watching = blocking.start_task(_forward(is_requested, SshHost.from_json(origin.host), path))
     try:
         yield
+    except (KeyboardInterrupt, GeneratorExit):
+        if is_requested():
+            with suppress(TimeoutError):
+                watching.result(_SECONDS_TO_ARRIVE)
+        raise
     finally:
         watching.cancel()
 

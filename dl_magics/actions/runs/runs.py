@@ -11,7 +11,7 @@ from pathlib import Path
 from dl_magics.actions.runs import remote_run, remote_runs
 from dl_magics.actions.runs.elsewhere import cut_off
 from dl_magics.actions.runs.run_table import Runs
-from dl_magics.errors import DamagedRun, NoSuchRun, NotResumable
+from dl_magics.errors import DamagedRun, NoSuchRun, NotResumable, WrongState
 from dl_magics.runs import log, remote_origin, stop_request, tag
 from dl_magics.runs.events import Event
 from dl_magics.runs.record import RunRecord
@@ -147,6 +147,21 @@ def follow(run: Run, sleep: Callable[[float], None] = time.sleep) -> Iterator[Ev
     yield from remote_run.copy_rest(run.record, recorder.never_stop)
     run.record.refresh()
     yield from run.record.missing_end()
+
+
+def is_going_on(run: Run) -> bool:
+    """Return whether a process of this computer trains it, or a host, as far as is known here."""
+    return log.is_being_written(run.path) or remote_origin.is_running(run.path)
+
+
+def stop_run(run: Run) -> None:
+    """Ask a run to end as `request_stop` does; raise WrongState if it does not go on."""
+    if not is_going_on(run) or run.state.ended:
+        raise WrongState(
+            f"The run {run.name} does not go on: it is {run.status}.",
+            fix=f"%attach {run.name} shows it.",
+        )
+    request_stop(run)
 
 
 def request_stop(run: Run) -> None:

@@ -12,6 +12,7 @@ from dl_magics.magics import prompts
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
 from dl_magics.magics.aws.options import EXPLAIN, NAME, YES
 from dl_magics.magics.help.groups import HelpGroup, help_group
+from dl_magics.magics.interrupts.explain import explaining
 from dl_magics.magics.prompts import Notice
 
 if TYPE_CHECKING:
@@ -193,7 +194,13 @@ class InstanceMagics(Magics):
             return terminal.open_terminal(current, instance) or scripts.ssh_script(
                 current, instance, command
             )
-        return instances.run_command(current, command, instance.id)
+        with explaining(
+            lambda: (
+                f"Interrupted here: '{command}' may still run on {instance.name}.",
+                "%aws_ssh ps -ef shows what runs there.",
+            )
+        ):
+            return instances.run_command(current, command, instance.id)
 
 
 def _select_instance(args: Namespace) -> Instance | Script:

@@ -48,7 +48,8 @@ class LaunchMagics(Magics):
         """Launch an instance; create its key pair and security group if needed.
 
         A second launch with the same name returns the existing instance. A guard on it stops it
-        after 30 minutes without work, and at the ends that are set, whatever it does.
+        after 30 minutes without work, and at the ends that are set, whatever it does. Ctrl-C ends
+        only the wait: what was launched costs money until %aws_stop.
 
         With --spot AWS may stop it, two minutes after a notice at which a run saves a checkpoint.
         Its disk is kept, and AWS starts it again when it has capacity: %finetune --resume goes on.
@@ -74,6 +75,7 @@ class LaunchMagics(Magics):
         from dl_magics.actions.aws.launch import explain, launch, pending, plan
         from dl_magics.aws.spot import market
         from dl_magics.core.instance import Instance
+        from dl_magics.magics.interrupts import instances as interrupted
 
         args = parse_argstring(self.aws_launch, line)
         if not args.type and args.explain:
@@ -95,7 +97,8 @@ class LaunchMagics(Magics):
                 return explain.resume_script(current, found)
             if args.dry_run:
                 return found
-            return prompts.print_until_done(launch.resume_launch(current, found))
+            with interrupted.explaining_start(current, found):
+                return prompts.print_until_done(launch.resume_launch(current, found))
         planned = found or plan.make_plan(
             current,
             args.type,
@@ -114,11 +117,13 @@ class LaunchMagics(Magics):
         if args.dry_run:
             return planned
         prompts.confirm(str(planned), yes=args.yes)
-        return prompts.print_until_done(launch.launch_instance(current, planned))
+        with interrupted.explaining_launch(current, [planned]):
+            return prompts.print_until_done(launch.launch_instance(current, planned))
 
     def _launch_crew(self, current: Any, args: Any, spot: Any) -> Any:
         from dl_magics.actions.aws.guard.limits import LimitOptions
         from dl_magics.actions.aws.launch import crew, explain
+        from dl_magics.magics.interrupts import instances as interrupted
 
         planned = crew.plan_crew(
             current,
@@ -142,8 +147,9 @@ class LaunchMagics(Magics):
                 current, *planned.plans, there=planned.there, repeats=planned.repeats
             )
         prompts.confirm(str(planned), yes=args.yes)
-        list(prompts.print_changes(crew.launch_crew(current, planned)))
-        return crew.list_crew(current, planned)
+        with interrupted.explaining_launch(current, planned.plans, crew=planned.name):
+            list(prompts.print_changes(crew.launch_crew(current, planned)))
+            return crew.list_crew(current, planned)
 
     @help_group(HelpGroup.STOP)
     @magic_arguments()

@@ -47,6 +47,7 @@ class PowerMagics(Magics):
         from dl_magics.actions.aws.explain import scripts
         from dl_magics.actions.aws.guard import control, limits, safety
         from dl_magics.core import duration
+        from dl_magics.magics.interrupts import instances as interrupted
 
         args = parse_argstring(self.aws_start, line)
         wait_seconds = duration.parse_option("--wait", args.wait, zero=True) or 0
@@ -62,9 +63,9 @@ class PowerMagics(Magics):
         if question := instances.start_question(current, instance):
             prompts.confirm(question, yes=args.yes)
             where = ""
-        started = prompts.print_until_done(
-            instances.start(current, instance.id, wait_seconds=wait_seconds), where
-        )
+        with interrupted.explaining_start(current, instance):
+            changes = instances.start(current, instance.id, wait_seconds=wait_seconds)
+            started = prompts.print_until_done(changes, where)
         if options.until or options.max_duration:
             ends = options.resolve(started.dollars_per_hour)
             status = control.set_ends(current, started, ends)
@@ -99,6 +100,7 @@ class PowerMagics(Magics):
         from dl_magics.actions.aws import context, instances
         from dl_magics.actions.aws.explain import scripts
         from dl_magics.magics.aws import stopping
+        from dl_magics.magics.interrupts import instances as interrupted
 
         args = parse_argstring(self.aws_stop, line)
         if args.crew and (args.name or args.when_done):
@@ -106,17 +108,19 @@ class PowerMagics(Magics):
                 f"--crew {args.crew} stops a crew, and goes with neither a name nor --when-done.",
                 fix=f"%aws_stop --crew {args.crew}",
             )
-        current = context.load(remembers=not args.explain)
-        if args.crew:
-            crew = instances.list_running(current, args.crew)
-            if args.explain:
-                return scripts.stop_script(current, *crew)
-            return stopping.stop_crew(current, crew)
+        with interrupted.explaining_search("stopped"):
+            current = context.load(remembers=not args.explain)
+            if args.crew:
+                found = instances.list_running(current, args.crew)
+            else:
+                found = [current.resolve_instance(args.name, exact=True)]
         if args.explain:
-            return scripts.stop_script(current, current.resolve_instance(args.name, exact=True))
+            return scripts.stop_script(current, *found)
+        if args.crew:
+            return stopping.stop_crew(current, found)
         if args.when_done:
-            stopping.wait_for_runs(current, current.resolve_instance(args.name, exact=True))
-        return stopping.stop_instance(current, args.name)
+            stopping.wait_for_runs(current, found[0])
+        return stopping.stop_instance(current, found[0])
 
     @help_group(HelpGroup.RENT)
     @magic_arguments()
@@ -140,6 +144,7 @@ class PowerMagics(Magics):
         """
         from dl_magics.actions.aws import context, instances, resize
         from dl_magics.actions.aws.explain import scripts
+        from dl_magics.magics.interrupts import instances as interrupted
 
         args = parse_argstring(self.aws_resize, line)
         current = context.load(remembers=not args.explain)
@@ -150,7 +155,8 @@ class PowerMagics(Magics):
         if not args.type or is_done:
             return instance
         prompts.confirm(resize.resize_question(current, args.type, instance), yes=args.yes)
-        return prompts.print_until_done(resize.resize(current, args.type, instance.id))
+        with interrupted.explaining_resize(current, instance):
+            return prompts.print_until_done(resize.resize(current, args.type, instance.id))
 
     @help_group(HelpGroup.STOP)
     @magic_arguments()
@@ -169,6 +175,7 @@ class PowerMagics(Magics):
         from dl_magics.actions.aws import context, instances
         from dl_magics.actions.aws.explain import scripts
         from dl_magics.magics.aws import stopping
+        from dl_magics.magics.interrupts import instances as interrupted
 
         args = parse_argstring(self.aws_terminate, line)
         current = context.load(remembers=not args.explain)
@@ -177,7 +184,8 @@ class PowerMagics(Magics):
             return scripts.terminate_script(current, instance)
         instances.check_terminate(current, instance, force=args.force, named=args.name is not None)
         going_on = stopping.list_going_on(instance)
-        changes = instances.terminate(current, instance.id)
-        ended = prompts.print_until_done(changes, current.account)
+        with interrupted.explaining_termination(current, instance):
+            changes = instances.terminate(current, instance.id)
+            ended = prompts.print_until_done(changes, current.account)
         stopping.name_cut_off(going_on, ended)
         return ended

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dl_magics.errors import DLMagicsError
 from dl_magics.magics import prompts
 from dl_magics.magics.display.updatable import print_line
+from dl_magics.magics.interrupts import instances as interrupted
 
 if TYPE_CHECKING:
     from dl_magics.actions.aws.context import Context
@@ -19,16 +20,16 @@ if TYPE_CHECKING:
     from dl_magics.training.run import Run
 
 
-def stop_instance(current: Context, name: str | None) -> Receipt | Instance:
+def stop_instance(current: Context, instance: Instance) -> Receipt | Instance:
     """Stop an instance, print its states, and return its receipt, or the stopped instance."""
     from dl_magics.actions.aws import instances
     from dl_magics.actions.aws.billing import receipts
 
-    instance = current.resolve_instance(name, exact=True)
     going_on = list_going_on(instance)
-    busy = receipts.read_busy_seconds(current, instance)
-    changes = instances.stop(current, instance.id)
-    seen = list(prompts.print_changes(changes, current.profile_and_region))
+    with interrupted.explaining_stop(current, [instance]):
+        busy = receipts.read_busy_seconds(current, instance)
+        changes = instances.stop(current, instance.id)
+        seen = list(prompts.print_changes(changes, current.profile_and_region))
     name_cut_off(going_on, seen[-1])
     return receipts.make_receipt(*seen, busy_seconds=busy) if seen[0].costs_money else seen[-1]
 
@@ -74,13 +75,14 @@ def _end_all(
     from dl_magics.actions.aws.billing import receipts
     from dl_magics.core.billing.receipt import Receipts
 
-    busy = [receipts.read_busy_seconds(current, each) for each in found]
-    changes = [prompts.print_changes(each) for each in ending]
-    if len(found) > 1:
-        print_line(f"In {current.profile_and_region}:")
-    # The first is the instance as it was, the second what AWS answered.
-    asked = [list(islice(each, 2)) for each in changes]
-    seen = [[*begun, *others] for begun, others in zip(asked, changes, strict=True)]
+    with interrupted.explaining_stop(current, found):
+        busy = [receipts.read_busy_seconds(current, each) for each in found]
+        changes = [prompts.print_changes(each) for each in ending]
+        if len(found) > 1:
+            print_line(f"In {current.profile_and_region}:")
+        # The first is the instance as it was, the second what AWS answered.
+        asked = [list(islice(each, 2)) for each in changes]
+        seen = [[*begun, *others] for begun, others in zip(asked, changes, strict=True)]
     made = zip(seen, busy, strict=True)
     return Receipts(tuple(receipts.make_receipt(*each, busy_seconds=used) for each, used in made))
 
@@ -97,15 +99,15 @@ def wait_for_runs(current: Context, instance: Instance) -> None:
     if instance.state != "running":
         return
     ending = Ending("stop", current, instance.id, instance.name)
-    going_on = when_done.list_going_on(current, instance)
-    try:
-        for run in going_on:
-            print_line(f"{instance.name} is stopped after the run {run.name}.")
-            _wait_for_results(run, instance.name)
-        when_done.check_idle(ending)
-    except DLMagicsError:
-        _say_it_stays_up(ending)
-        raise
+    with interrupted.explaining_stop(current, [instance]):
+        try:
+            for run in when_done.list_going_on(current, instance):
+                print_line(f"{instance.name} is stopped after the run {run.name}.")
+                _wait_for_results(run, instance.name)
+            when_done.check_idle(ending)
+        except DLMagicsError:
+            _say_it_stays_up(ending)
+            raise
 
 
 def _wait_for_results(run: Run, name: str) -> None:
@@ -121,16 +123,23 @@ def _wait_for_results(run: Run, name: str) -> None:
 @contextmanager
 def saying_it_stays_up(endings: Endings) -> Iterator[None]:
     """Say that instances stay up where the run fails, or its results are not here."""
-    from dl_magics.actions.runs import when_done
-
     try:
         yield
     except (DLMagicsError, KeyboardInterrupt):
         for each in endings:
-            # One of several may have been stopped before another one was refused.
-            if len(endings) == 1 or when_done.is_up(each):
+            # It may have been stopped before another one was refused, or before the interrupt.
+            if _may_be_up(each):
                 _say_it_stays_up(each)
         raise
+
+
+def _may_be_up(ending: Ending) -> bool:
+    from dl_magics.actions.runs import when_done
+
+    try:
+        return when_done.is_up(ending)
+    except DLMagicsError:
+        return True
 
 
 def _say_it_stays_up(ending: Ending) -> None:

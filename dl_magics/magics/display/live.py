@@ -12,9 +12,8 @@ from dl_magics.actions.runs import runs
 from dl_magics.magics.display.front_end import Live, is_console, server_runs_cells, shows_widgets
 from dl_magics.magics.display.plain_text import build_bundle
 from dl_magics.magics.display.progress_lines import LinePace
-from dl_magics.magics.display.remote_error import build_interrupt
 from dl_magics.magics.display.updatable import UpdatableDisplay
-from dl_magics.runs import log, remote_origin, summary
+from dl_magics.runs import summary
 from dl_magics.runs.events import Event
 from dl_magics.runs.state import RunState
 from dl_magics.runs.workers.lines import format_workers
@@ -30,7 +29,10 @@ _GOES_ON = (
     "The run {} goes on without this tab. This shows it, also after its end, and in another "
     "notebook while this one is busy:"
 )
-_STOPPING = "Stopping at the next batch; another interrupt ends the run at once."
+_STOPPING = "Stopping at the next batch; another interrupt does not wait for it."
+_COPYING = (
+    "The run has ended; its results are still copied. Another interrupt does not wait for it."
+)
 
 
 class Screen(Protocol):
@@ -75,22 +77,6 @@ def attach(run: Run, screen: Screen) -> RunState:
         time.sleep(seconds)
 
     return watch(runs.follow(run, sleep=wait), repeating)
-
-
-def explain_interrupt(run: Run) -> BaseException:
-    """Return a KeyboardInterrupt that says what became of a run that was interrupted twice."""
-    origin = remote_origin.load(run.path)
-    if origin and not run.state.ended:
-        return build_interrupt(
-            f"The run {run.name} goes on on {origin.host['name']}.",
-            fix=f"%attach {run.name} shows it, and its Stop ends it.",
-        )
-    if not log.has_events(run.path):
-        return build_interrupt("The run was stopped before it began.", fix="Run the cell again.")
-    return build_interrupt(
-        f"The run {run.name} was interrupted.",
-        fix=f"%finetune --resume {run.name} continues it.",
-    )
 
 
 class _RepeatingScreen:
@@ -176,8 +162,10 @@ class PlainScreen:
         self._display = UpdatableDisplay(shell)
         self._display.show(build_bundle("Starting …"))
         self._next = 0.0
+        self._ended = False
 
     def show(self, state: RunState) -> None:
+        self._ended = state.ended
         now = time.monotonic()
         if now < self._next and not state.ended:
             return
@@ -186,7 +174,7 @@ class PlainScreen:
         self._display.show(build_bundle("\n".join(shown)))
 
     def show_stopping(self) -> None:
-        print(_STOPPING, flush=True)
+        print(_COPYING if self._ended else _STOPPING, flush=True)
 
     def close(self, state: RunState) -> None:
         _show_static(self._display, state)
@@ -211,8 +199,10 @@ class LineScreen:
         self._pace = LinePace(clock)
         self._phase, self._epochs = "", 0
         self._warnings: set[str] = set()
+        self._ended = False
 
     def show(self, state: RunState) -> None:
+        self._ended = state.ended
         for each in state.warnings:
             if (line := f"! {each['text']} {each['fix']}") not in self._warnings:
                 self._warnings.add(line)
@@ -226,7 +216,7 @@ class LineScreen:
             self._print(summary.format_progress(state))
 
     def show_stopping(self) -> None:
-        print(_STOPPING, flush=True)
+        print(_COPYING if self._ended else _STOPPING, flush=True)
 
     def close(self, state: RunState) -> None:
         if self._leaves_picture:

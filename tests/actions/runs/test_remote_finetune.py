@@ -497,6 +497,33 @@ def test_a_local_stop_ends_a_remote_run_with_its_best_weights(run, host_home):
     assert (going.path / "model.keras").exists()
 
 
+def test_two_interrupts_leave_a_remote_run_that_ends_at_its_next_batch(run, host_home, capsys):
+    before = {each.name for each in runs.list_local_runs()}
+    left = []
+
+    def interrupt_twice():
+        (going,) = until(lambda: [it for it in runs.list_local_runs() if it.name not in before])
+        until(lambda: len(going.state.epochs) > 2, is_cheap=True)
+        left.append(going)
+        with paused(kernels(host_home)):
+            os.kill(os.getpid(), signal.SIGINT)
+            until(lambda: "does not wait for it" in capsys.readouterr().out, is_cheap=True)
+            os.kill(os.getpid(), signal.SIGINT)
+            is_left.wait(60)
+
+    is_left = threading.Event()
+    threading.Thread(target=interrupt_twice, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt, match="was asked to stop: it ends at its next batch on"):
+        run(FOR_EVER)
+    is_left.set()
+    on_host = Run(there(host_home, left[0]))
+    until(lambda: on_host.status == "stopped", is_cheap=True)
+    ended = run(f"%attach {left[0].name}")
+
+    assert ended.status == "stopped"
+    assert (ended.path / "model.keras").exists()
+
+
 def test_features_of_the_host_are_deleted_there_once_no_run_needs_them(run, host_home, trained):
     done, _ = trained
 
@@ -786,6 +813,17 @@ def test_a_run_of_another_computer_is_listed_watched_and_stopped(run, host_home,
     assert deleted.startswith(f"Deleted on gpu: {theirs.name} (")
     assert not there(host_home, ours).exists()
     assert theirs.path.exists() is (theirs.path != there(host_home, ours))
+
+
+def test_a_run_that_no_process_of_this_computer_watches_is_stopped_by_attach(run, another_computer):
+    theirs, process = another_computer(FOR_EVER)
+    until(lambda: len(theirs.state.epochs) > 2, is_cheap=True)
+
+    ended = run(f"%attach {theirs.name} --stop")
+    process.wait(60)
+
+    assert ended.status == theirs.status == "stopped"
+    assert (ended.path / "model.keras").exists()
 
 
 def test_photos_of_s3_are_read_on_the_instance_with_its_role_and_only_once(

@@ -190,6 +190,22 @@ NOT_STARTED = RunEnded(
 )
 
 
+@pytest.mark.parametrize("screen", [LineScreen, lambda: PlainScreen(IN_A_KERNEL)])
+def test_an_interrupt_while_results_are_copied_stops_no_batch(screen, outputs, capsys):
+    shown = screen()
+
+    shown.show(replay_events(STORY[:-1]))
+    shown.show_stopping()
+    shown.show(replay_events(STORY))
+    shown.show_stopping()
+
+    said = [line for line in capsys.readouterr().out.splitlines() if "another" in line.lower()]
+    assert [line.split(";")[0] for line in said] == [
+        "Stopping at the next batch",
+        "The run has ended",
+    ]
+
+
 def test_nothing_is_said_of_a_run_that_was_refused(capsys):
     watch([], LineScreen())
 

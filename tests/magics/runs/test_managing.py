@@ -87,7 +87,7 @@ def test_a_running_run_is_not_deleted(shell, home, capsys):
 
     assert shown == [
         "WrongState: The run 2026-11-03_dogs is running.",
-        "  Stop it first, in the widget that this shows: %attach 2026-11-03_dogs",
+        "  Stop it first: %attach 2026-11-03_dogs --stop",
     ]
     assert runs_in(home) == [folder]
 

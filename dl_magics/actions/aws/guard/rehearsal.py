@@ -35,7 +35,7 @@ def rehearse(context: Context) -> Iterator[Instance]:
             fix="%practice on, then %aws_safety --rehearse",
         )
     planned = plan.make_plan(context, TYPE, name=NAME)
-    with lock.hold("launching"):
+    with lock.hold(launch.LOCK):
         limits = GuardLimits(idle_seconds=IDLE_SECONDS)
         instance = launch.create_instance(context, replace(planned, limits=limits))
     try:

@@ -50,12 +50,9 @@ class CrewPlan:
 
     def _describe_price(self) -> str:
         first, new = self.plans[0], len(self.plans)
-        price = first.spot_prices.lowest if first.spot_prices else first.price
-        if price is None:
+        if first.dollars_per_hour is None:
             return "price unknown"
-        is_public = not first.subnet or first.subnet.public
-        address = first.address_price.dollars if first.address_price and is_public else 0.0
-        hours = money.format_per_hour(new * (price.dollars + address))
+        hours = money.format_per_hour(new * first.dollars_per_hour)
         return f"{hours} with their addresses while they run, and the disk of each"
 
 
@@ -121,7 +118,7 @@ def launch_crew(context: Context, planned: CrewPlan) -> Iterator[Instance]:
     launched: list[Instance] = []
     for each in planned.plans:
         try:
-            with lock.hold("launching"):
+            with lock.hold(launch.LOCK):
                 found = launch.find_existing(
                     context,
                     each.name,

@@ -119,7 +119,7 @@ def _launch_steps(
     new_token = token or uuid.uuid4().hex
     return [
         *host_key_steps(files, token),
-        _record_step(context, "creating", "instance", token=new_token),
+        _record_step(context, "creating", "instance", token=new_token, name=plan.name),
         run_step(plan, name, new_token, variable),
         pin_step(id_, Variable("$PUBLIC"), files.known_hosts),
         _record_step(context, "created", "instance", id=id_),

@@ -21,6 +21,9 @@ from dl_magics.guard.service.settings import Settings
 from dl_magics.ssh import keys
 from dl_magics.store import lock
 
+LOCK = "launching"
+"""The name of the lock that is held while an instance is launched."""
+
 _START = "%aws_start starts it"
 
 
@@ -81,7 +84,7 @@ def launch_instance(context: Context, plan: LaunchPlan) -> Iterator[Instance]:
     Each resource is entered in the ledger before it is created. A request that AWS did not answer
     keeps its client token, so that repeating it returns the same instance.
     """
-    with lock.hold("launching"):
+    with lock.hold(LOCK):
         # Another kernel may just have launched it.
         found = find_existing(
             context,
@@ -175,7 +178,7 @@ def find_vpc(context: Context, plan: LaunchPlan) -> str:
 
 def _run_instances(context: Context, request: launch.LaunchRequest) -> launch.Launched:
     session = context.session
-    context.record("creating", "instance", token=request.token)
+    context.record("creating", "instance", token=request.token, name=request.name)
     try:
         return launch.run_instances(session, request)
     except NoAnswer:

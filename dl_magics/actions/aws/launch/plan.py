@@ -75,6 +75,17 @@ class LaunchPlan:
 
     __repr__ = __str__
 
+    @property
+    def dollars_per_hour(self) -> float | None:
+        """What an hour of it costs, with its public address; None if the price is unknown."""
+        price = self.spot_prices.lowest if self.spot_prices else self.price
+        if price is None:
+            return None
+        is_public = not self.subnet or self.subnet.public
+        return price.dollars + (
+            self.address_price.dollars if self.address_price and is_public else 0
+        )
+
     def _price_facts(self) -> dict[str, str]:
         on_demand = money.describe_price(self.price)
         if self.spot is None or self.spot_prices is None:

@@ -11,7 +11,7 @@ from dl_magics.actions.gpu import notebook_kernel
 from dl_magics.actions.runs import deletion, runs
 from dl_magics.actions.runs.sharing import export
 from dl_magics.errors import BadData
-from dl_magics.runs import log, remote_origin, tag
+from dl_magics.runs import log, remote_origin, stop_request, tag
 from dl_magics.store import paths
 from dl_magics.training import explain
 from dl_magics.training.engine import checkpoint, pipeline, resume_point
@@ -43,13 +43,14 @@ def list_script(
     return Script(comment(f"reads {folder}{asks}"))
 
 
-def watch_script(part: str) -> Script:
-    """Return what `%attach` reads."""
+def watch_script(part: str, *, stop: bool = False) -> Script:
+    """Return what `%attach` reads; with `stop` the request that it leaves for the run before."""
     is_here = any(part in run.name for run in runs.list_local_runs())
     if not is_here and notebook_kernel.is_connected():
         return Script(comment("fetches the run from the connected host over SFTP, then shows it"))
-    path = runs.find_run(part).path / log.FILE_NAME
-    return Script(f"tail -n +1 -f {shlex.quote(str(path))}")
+    folder = runs.find_run(part).path
+    asks = [f"touch {shlex.quote(str(folder / stop_request.FILE_NAME))}"] if stop else []
+    return Script("\n".join([*asks, f"tail -n +1 -f {shlex.quote(str(folder / log.FILE_NAME))}"]))
 
 
 def resume_script(run: Run, where: str) -> Script:

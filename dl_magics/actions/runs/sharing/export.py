@@ -58,10 +58,10 @@ def plan_export(name: str, file: str = "") -> Export:
         where the file cannot be: its folder is missing, or it is a folder.
     """
     run = runs.find_run(name)
-    if log.is_being_written(run.path) or remote_origin.is_running(run.path):
+    if runs.is_going_on(run):
         raise WrongState(
             f"The run {run.name} is running.",
-            fix=f"Wait for its end, or stop it in the widget that this shows: %attach {run.name}",
+            fix=f"Wait for its end, or stop it: %attach {run.name} --stop",
         )
     path = Path(file or f"{run.name}.zip").expanduser()
     try:
