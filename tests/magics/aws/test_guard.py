@@ -26,6 +26,7 @@ def test_a_launched_instance_has_an_armed_guard_whose_limits_can_be_changed(clou
     set_end = run(f"%aws_start --until {later} --max-duration 1h -y") and run("%aws_keep")
     changed = run("%idle_timeout off")
     shown = run("%idle_timeout")
+    launched_again = repr(run("%aws_launch t2.micro -y --idle 7 --max-duration 40m"))
 
     assert marks(report) == {
         "guard": "✓",
@@ -43,6 +44,9 @@ def test_a_launched_instance_has_an_armed_guard_whose_limits_can_be_changed(clou
     assert re.search("stops it in (1 h|59 min) in any case", set_end)
     assert re.search("stops it in (1 h|59 min) in any case", changed)
     assert shown == "Idle timeout: off"
+    assert re.search(
+        r"SSH answers\. Set --idle 7 and --max-duration 40m: .*stops it in \d+ min", launched_again
+    )
 
 
 def test_a_guard_is_offered_and_installed_where_there_is_none(cloud_with_hosts, run, capsys):

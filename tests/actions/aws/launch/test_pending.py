@@ -76,9 +76,15 @@ def unanswered(cloud, run, kill_at):
 @pytest.mark.parametrize(
     "line", ["t2.micro --disk 80 -y", "t2.micro --zone us-east-1b -y"], ids=["disk", "zone"]
 )
-def test_other_settings_of_the_same_launch_return_its_instance(unanswered, run, line):
-    assert run(f"%aws_launch {line}").id == unanswered.id
+def test_other_settings_of_the_same_launch_find_its_instance_and_are_not_dropped(
+    unanswered, run, line
+):
+    with pytest.raises(errors.WrongState, match=r"'gpu' already exists, (with|in) .*Not applied: "):
+        run(f"%aws_launch {line}")
+
+    assert [each.id for each in existing()] == [unanswered.id]
     assert state.read().pending_launches == {}
+    assert run("%aws_launch t2.micro -y").id == unanswered.id
 
 
 @pytest.mark.parametrize(
