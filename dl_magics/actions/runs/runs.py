@@ -47,8 +47,10 @@ def list_runs(part: str = "") -> Runs:
     """Return the runs whose name or tag contains `part`, newest first: local ones, then remote."""
     remote = remote_runs.list_remote_runs()
     names = tuple(name for name in remote.names if part in name)
-    local = (run for run in list_local_runs() if part in run.name or part in tag.read_tag(run.path))
-    return Runs(local, replace(remote, names=names))
+    every = list_local_runs()
+    local = (run for run in every if part in run.name or part in tag.read_tag(run.path))
+    total = len(every) + len(remote.names)
+    return Runs(local, replace(remote, names=names), part=part, total=total)
 
 
 def list_local_runs() -> Runs:

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import time
 import json
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
