@@ -104,6 +104,8 @@ class LaunchMagics(Magics):
             if args.dry_run:
                 return existing.preview(found, options)
             return prompts.print_until_done(existing.resume_launch(current, found, options))
+        if found:
+            existing.check_repeat(found, options)
         planned = found or plan.make_plan(
             current,
             args.type,

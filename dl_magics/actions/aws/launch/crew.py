@@ -97,8 +97,11 @@ def plan_crew(
         for each in names
     }
     there = tuple(each for each in found.values() if each)
-    for each in there:
-        existing.check_options(context, each, options or LaunchOptions(), spot)
+    asked = options or LaunchOptions()
+    for instance in there:
+        existing.check_options(context, instance, asked, spot)
+    for again in repeated:
+        existing.check_repeat(again, asked)
     missing = [each for each, instance in found.items() if not instance]
     plans: list[LaunchPlan] = []
     if missing:

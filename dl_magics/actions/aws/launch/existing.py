@@ -9,9 +9,11 @@ from dataclasses import replace
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.explain import guard
 from dl_magics.actions.aws.guard import control, records, safety
-from dl_magics.actions.aws.guard.limits import LimitOptions
+from dl_magics.actions.aws.guard.limits import GuardLimits, LimitOptions
+from dl_magics.actions.aws.guard.records import GuardRecord
 from dl_magics.actions.aws.launch import launch
 from dl_magics.actions.aws.launch.options import LaunchOptions
+from dl_magics.actions.aws.launch.plan import LaunchPlan
 from dl_magics.aws.network import subnets
 from dl_magics.aws.spot import requests
 from dl_magics.aws.spot.market import SpotOptions
@@ -49,12 +51,45 @@ def check_options(
             fix=f"%aws_launch {type_} {' '.join(refused)} --name OTHER launches one · "
             f"%aws_launch {type_} --name {name} uses {name} as it is.",
         )
-    unset = () if instance.costs_money else tuple(_find_unset(instance, options.limits))
+    known, dollars = records.read_record(instance.id), instance.type_dollars
+    unset = [] if instance.costs_money else list(_find_unset(options.limits, known, dollars))
     if unset:
         raise WrongState(
             f"An instance named '{instance.name}' already exists and is {instance.state}. Its "
             f"guard can be told while it runs. Not applied: {', '.join(unset)}.",
             fix=_describe_start(instance, unset),
+        )
+
+
+def check_repeat(planned: LaunchPlan, options: LaunchOptions) -> None:
+    """Check that the launch that AWS has not answered, which is repeated, is what was asked for.
+
+    Raises
+    ------
+    WrongState
+        if it was sent with other options: with those it would be another launch.
+    """
+    subnet = planned.subnet.id if planned.subnet else None
+    sent = (
+        ("--disk", options.disk_gib, planned.disk_gib),
+        ("--image", options.image, planned.image.id),
+        ("--user", options.user, planned.image.user),
+        ("--zone", options.zone, planned.zone),
+        ("--subnet", options.subnet, subnet),
+    )
+    refused = [
+        f"{option} {shlex.quote(str(asked))}"
+        for option, asked, was in sent
+        if asked not in (None, was)
+    ]
+    dollars = planned.price.dollars if planned.price else None
+    refused += _find_unset(options.limits, planned.limits, dollars)
+    if refused:
+        raise WrongState(
+            f"A launch of '{planned.name}' that AWS did not answer was sent with other options, "
+            f"and is repeated with those. Not applied: {', '.join(refused)}.",
+            fix="The line without them repeats it, never twice · then the limits can be set by "
+            f"the same line with them, or --name OTHER launches another {planned.type}.",
         )
 
 
@@ -140,9 +175,11 @@ def _find_differences(
             yield f"--spot --max-price {spot.max_price:g}", f"for at most {most}"
 
 
-def _find_unset(instance: Instance, asked: LimitOptions) -> Iterator[str]:
-    """Yield each limit that was typed, unless the guard had it when it was last asked."""
-    limits, known = asked.resolve(instance.type_dollars), records.read_record(instance.id)
+def _find_unset(
+    asked: LimitOptions, known: GuardRecord | GuardLimits | None, dollars_per_hour: float | None
+) -> Iterator[str]:
+    """Yield each limit that was typed, unless it is one of those that are known."""
+    limits = asked.resolve(dollars_per_hour)
     for word in asked.words:
         name = _LIMITS[word.split()[0]]
         if known is None or not _is_same(getattr(limits, name), getattr(known, name)):
@@ -155,7 +192,7 @@ def _is_same(wanted: float | None, known: float | None) -> bool:
     return abs(wanted - known) < _SAME_SECONDS
 
 
-def _describe_start(instance: Instance, unset: tuple[str, ...]) -> str:
+def _describe_start(instance: Instance, unset: list[str]) -> str:
     """Return the lines that start an instance and set these limits."""
     name = shlex.quote(instance.name)
     ends = [word for word in unset if not word.startswith(_IDLE)]

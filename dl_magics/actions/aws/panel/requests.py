@@ -91,5 +91,7 @@ def ask_launch(
     if isinstance(found, Instance):
         existing.check_options(context, found, options, spot)
         return Asked(question="", changes=launch.resume_launch(context, found))
+    if found:
+        existing.check_repeat(found, options)
     planned = found or plan.make_plan(context, type_, name=name, options=options, spot=spot)
     return Asked(question=str(planned), changes=launch.launch_instance(context, planned))

@@ -107,6 +107,25 @@ def test_before_a_launch_in_another_region_the_instance_is_shown(unanswered, run
     assert existing() == []
 
 
+@pytest.mark.parametrize("crew", ["", "--count 2 "], ids=["one", "crew"])
+def test_a_request_that_was_lost_is_not_repeated_with_options_that_it_did_not_have(
+    cloud, run, kill_at, crew
+):
+    line = f"%aws_launch t2.micro {crew}--max-duration 5h -y"
+    kill_at("run_instances", after=False)
+    with pytest.raises(Killed):
+        run(line)
+
+    with pytest.raises(errors.WrongState) as refused:
+        run(f"{line} --disk 200 --max-duration 2h --idle 7")
+
+    assert "AWS did not answer was sent with other options" in str(refused.value)
+    assert str(refused.value).endswith("Not applied: --disk 200, --idle 7, --max-duration 2h.")
+    assert existing() == []
+    run(line)
+    assert len(existing()) == (2 if crew else 1)
+
+
 def test_a_request_that_was_lost_is_repeated_or_waited_for(cloud, run, kill_at):
     kill_at("run_instances", after=False)
     with pytest.raises(Killed):
