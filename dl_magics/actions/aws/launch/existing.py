@@ -42,18 +42,18 @@ def check_options(
         if it has another disk, image, login user, zone, subnet or maximum price, or other limits
         and does not run.
     """
+    known, dollars = records.read_record(instance.id), instance.type_dollars
+    unset = list(_find_unset(options.limits, known, dollars))
     if different := dict(_find_differences(context, instance, options, spot)):
-        refused = [*different, *options.limits.words]
+        refused, typed = [*different, *unset], [*different, *options.limits.words]
         name, type_ = shlex.quote(instance.name), instance.type
         raise WrongState(
             f"An instance named '{instance.name}' already exists, {', '.join(different.values())}: "
             f"{instance.state}. Not applied: {', '.join(refused)}.",
-            fix=f"%aws_launch {type_} {' '.join(refused)} --name OTHER launches one · "
+            fix=f"%aws_launch {type_} {' '.join(typed)} --name OTHER launches one · "
             f"%aws_launch {type_} --name {name} uses {name} as it is.",
         )
-    known, dollars = records.read_record(instance.id), instance.type_dollars
-    unset = [] if instance.costs_money else list(_find_unset(options.limits, known, dollars))
-    if unset:
+    if unset and not instance.costs_money:
         raise WrongState(
             f"An instance named '{instance.name}' already exists and is {instance.state}. Its "
             f"guard can be told while it runs. Not applied: {', '.join(unset)}.",

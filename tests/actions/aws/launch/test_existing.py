@@ -39,6 +39,8 @@ def test_a_stopped_instance_is_found_with_its_own_limits_and_not_with_others(clo
     same = run("%aws_launch t2.micro --name t1 --max-duration 5h -y")
     with pytest.raises(errors.WrongState) as refused:
         run("%aws_launch t2.micro --name t1 --max-duration 2h --idle 7 -y")
+    with pytest.raises(errors.WrongState, match=r"Not applied: --disk 200\.$"):
+        run("%aws_launch t2.micro --name t1 --max-duration 5h --disk 200 -y")
     with pytest.raises(errors.WrongState) as idle_refused:
         run("%aws_launch t2.micro --name t1 --max-duration 5h --idle 7 -y")
 
