@@ -7,6 +7,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from dl_magics.__main__ import main
+from dl_magics.actions.aws import context
 from dl_magics.actions.runs import runs
 from support import tiny_keras
 
@@ -67,3 +68,17 @@ def test_what_cannot_begin_has_its_own_exit_status(words, said, recipe, capsys):
     assert said in shown.out + shown.err
     assert status == 2
     assert list(runs.list_local_runs()) == []
+
+
+@pytest.mark.parametrize(
+    ("type_", "said"),
+    [("g4dn.xlrge", "g4dn.xlrge is not available"), ("g4dn.metal", "96 vCPUs")],
+)
+def test_a_launch_that_is_refused_before_it_began_has_that_exit_status(
+    account_or_cloud, recipe, photos, type_, said, capsys
+):
+    status = main(["run", str(recipe), str(photos), "--launch", type_, "-y"])
+
+    assert said in " ".join(capsys.readouterr().out.split())
+    assert status == 2
+    assert not context.load().ec2.list_instances()

@@ -43,7 +43,8 @@ def run_recipe_file(words: Sequence[str]) -> int:
     yes = " -y" if asked.yes else ""
     try:
         if asked.launch:
-            session.run(f"%aws_launch {shlex.quote(asked.launch)}{yes}")
+            launch = f"%aws_launch {shlex.quote(asked.launch)}{yes}"
+            session.run(launch, refusals=_find_launch_refusals())
         if asked.launch or asked.on:
             session.run(f"%gpu_connect {shlex.quote(asked.on or '')}{yes}")
             session.run(f"%sync up {shlex.quote(asked.data)}")
@@ -73,8 +74,8 @@ class _Session:
         self._shell = InteractiveShell.instance(config=quiet)
         self._shell.run_line_magic("load_ext", "dl_magics")
 
-    def run(self, cell: str) -> Any:
-        """Run a cell; return its value."""
+    def run(self, cell: str, *, refusals: tuple[type[Exception], ...] = ()) -> Any:
+        """Run a cell; return its value. With `refusals`, as with a UserError, nothing has begun."""
         from dl_magics.errors import UserError
 
         done = self._shell.run_cell(cell, store_history=False)
@@ -82,5 +83,21 @@ class _Session:
         if isinstance(error, KeyboardInterrupt):
             raise _CellFailed(INTERRUPTED)
         if error:
-            raise _CellFailed(REFUSED if isinstance(error, UserError) else FAILED)
+            refused = isinstance(error, (UserError, *refusals))
+            raise _CellFailed(REFUSED if refused else FAILED)
         return done.result
+
+
+def _find_launch_refusals() -> tuple[type[Exception], ...]:
+    """Return the errors after which a launch has left no instance that runs."""
+    from dl_magics import errors
+
+    return (
+        errors.NoCredentials,
+        errors.NoRegion,
+        errors.NotAllowed,
+        errors.NoSuchType,
+        errors.NoSuchImage,
+        errors.QuotaReached,
+        errors.WrongState,
+    )

@@ -76,7 +76,9 @@ class GpuMagics(Magics):
         if args.explain:
             return _explain_connect(args)
         if args.take_over is not None:
-            return notebook_kernel.take_over(args.take_over)
+            kernel = notebook_kernel.take_over(args.take_over)
+            _tell_if_new(kernel)
+            return kernel
         target = host.resolve(args.where, args.identity, args.user)
         if args.trust:
             with_passphrase(partial(trust_host_key, target, yes=args.yes))
@@ -93,6 +95,7 @@ class GpuMagics(Magics):
         display(replace(found, selected=chosen))
         kernel = notebook_kernel.connect(target, chosen)
         notebook_kernel.write_kernelspec(kernel)
+        _tell_if_new(kernel)
         if offered := free_kernels.offer_free(target.alias):
             print(offered)
         return kernel
@@ -188,6 +191,8 @@ class GpuMagics(Magics):
     def gpu_disconnect(self, line: str) -> Notice | Script:
         """Detach from the GPU kernel; it keeps running, and %gpu_connect reattaches.
 
+        Where the kernel has ended with its instance, or the instance costs money, it says so.
+
         ::
 
             %gpu_disconnect
@@ -199,13 +204,16 @@ class GpuMagics(Magics):
         args = parse_argstring(self.gpu_disconnect, line)
         if args.explain:
             return scripts.disconnect_script(end_kernel=args.end_kernel)
-        end = args.end_kernel
-        name = notebook_kernel.disconnect(end_kernel=end)
-        if name is None:
-            return Notice("No GPU kernel is connected to this notebook.")
-        lives = "was shut down" if end else "keeps running; %gpu_connect reattaches"
-        return Notice(
-            f"Disconnected from {name}. The GPU kernel {lives}. %aws_stop stops the charges."
+        left = notebook_kernel.disconnect(end_kernel=args.end_kernel)
+        return Notice(left or "No GPU kernel is connected to this notebook.")
+
+
+def _tell_if_new(kernel: NotebookKernel) -> None:
+    """Print that a GPU kernel that was connected has lost the variables of the one before."""
+    if kernel.replaces_ended:
+        print(
+            f"The earlier GPU kernel on {kernel.host.name} has ended: this is a new one, without "
+            "its variables. %gpu_log shows what ran on it."
         )
 
 

@@ -76,7 +76,7 @@ class SshTarget:
     jump_for: str = ""
 
     def __post_init__(self) -> None:
-        if self.user and not _USER.fullmatch(self.user):
+        if self.user and not is_user(self.user):
             raise _invalid("user name", self.user, self.name)
         if not is_host(self.host):
             raise _invalid("host name or address", self.host, self.name)
@@ -166,6 +166,11 @@ def is_address(word: str) -> bool:
     except (ValueError, BadSetting):
         return False
     return not user
+
+
+def is_user(word: str) -> bool:
+    """Return whether a word is a user name that `ssh` takes."""
+    return _USER.fullmatch(word) is not None
 
 
 def is_host(host: str) -> bool:

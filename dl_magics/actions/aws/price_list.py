@@ -13,7 +13,7 @@ from dl_magics.aws.pricing import known, prices, spot
 from dl_magics.aws.pricing import table as bundled
 from dl_magics.aws.pricing.known import KnownPrices
 from dl_magics.core import money, table
-from dl_magics.errors import NoCredentials, NoRegion
+from dl_magics.errors import NoCredentials, NoRegion, NoSuchType
 from dl_magics.training.engine.device import Device, choose_batch_size
 
 _USUAL_REGION = "us-east-1"
@@ -77,13 +77,38 @@ class PriceList:
 
 
 def list_prices_anywhere(pattern: str | None = None) -> PriceList:
-    """Return what `list_prices` does; without an AWS account, what the bundled table has."""
+    """Return what `list_prices` does; without an AWS account, what the bundled table has.
+
+    Raises NoSuchType where no type fits the pattern.
+    """
+    region = _USUAL_REGION
     try:
-        return list_prices(load(), pattern)
+        context = load()
+        region = context.region
+        listed = list_prices(context, pattern)
     except (NoCredentials, NoRegion) as error:
         notes = ("Spot prices and quotas need an AWS account.", f"{error} {error.fix}")
         title = f"{_USUAL_REGION}: Linux, in US dollars, from the table of dl_magics"
-        return PriceList(title, tuple(_list_table(pattern)), notes)
+        listed = PriceList(title, tuple(_list_table(pattern)), notes)
+    if pattern and not listed.each:
+        raise _make_unknown_error(pattern, region)
+    return listed
+
+
+def _make_unknown_error(pattern: str, region: str) -> NoSuchType:
+    kinds = instance_types.known_types().values()
+    if retired := [kind.type for kind in kinds if kind.retired and _matches(kind, pattern)]:
+        near = instance_types.nearest_type(retired[0], region)
+        nearest = f"The nearest current type: %aws_prices {near.type} · " if near else ""
+        return NoSuchType(
+            f"{', '.join(retired)}: retired, and no longer available.",
+            fix=f"{nearest}%aws_prices lists the types with a GPU.",
+        )
+    return NoSuchType(
+        f"No known instance type in {region} begins with {pattern!r:.60}, matches it or has a GPU "
+        "of this name.",
+        fix="%aws_prices lists the types with a GPU · %aws_prices m5 those of a family.",
+    )
 
 
 def _list_table(pattern: str | None) -> Iterator[PricedType]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from itertools import islice
 
+from dl_magics.actions.gpu import kernel_records
 from dl_magics.actions.gpu.host import SshHost
-from dl_magics.errors import DLMagicsError, NoSuchInstance, NotConnected, WrongState
+from dl_magics.errors import NoSuchInstance, NotConnected, WrongState
 from dl_magics.store import notebook_session, state
 from dl_magics.store.notebook_session import NotebookSession
 from dl_magics.store.state import KernelRecord, State
@@ -57,12 +59,15 @@ def claim(session: NotebookSession, word: str) -> tuple[str, KernelRecord]:
     NotConnected
         where there is no such GPU kernel, or its notebook runs.
     WrongState, NoSuchInstance
-        where it ended with its instance.
+        where its instance does not run.
     """
     claimed: list[tuple[str, KernelRecord]] = []
     kernel_id = word or next(_list_alive(session), ("",))[0]
-    if (named := state.read().kernels.get(word)) and (gone := _find_gone(named)):
-        raise gone
+    if named := state.read().kernels.get(word):
+        # After a stop and a start it has no variables, but its journal.
+        start = kernel_records.read_start(SshHost.from_json(named.host))
+        if isinstance(start, (WrongState, NoSuchInstance)):
+            raise start
 
     def change(before: State) -> State:
         record = before.kernels.get(kernel_id)
@@ -156,27 +161,8 @@ def _describe_lost(session: NotebookSession) -> str:
 
 def _list_alive(session: NotebookSession, alias: str = "") -> Iterator[tuple[str, KernelRecord]]:
     """Yield what `find_free` returns, without the GPU kernels that ended with their instance."""
-    gone: dict[str, bool] = {}
+    read_start = cache(kernel_records.read_start)
     for kernel_id, record in find_free(session).items():
-        there = record.host["alias"]
-        if alias not in ("", there):
-            continue
-        if there not in gone:
-            gone[there] = _find_gone(record) is not None
-        if not gone[there]:
+        host = SshHost.from_json(record.host)
+        if alias in ("", host.alias) and not kernel_records.find_end(record, read_start(host)):
             yield kernel_id, record
-
-
-def _find_gone(record: KernelRecord) -> DLMagicsError | None:
-    """Return the error that says why the host of a GPU kernel has it no more.
-
-    None where it may have it, also where AWS does not tell.
-    """
-    host = SshHost.from_json(record.host)
-    try:
-        host.resolve_target()
-    except (WrongState, NoSuchInstance) as error:
-        return error
-    except DLMagicsError:
-        return None
-    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -57,18 +58,19 @@ class SshHost:
         aws = self.load_context()
         return self._instance_login(aws, aws.ec2.describe_instance(self.alias))
 
+    def find_start(self) -> float:
+        """Return when its instance was started last, by the clock of this computer.
+
+        That is 0 for any other host. Raises WrongState or NoSuchInstance if it does not run.
+        """
+        if not self.is_instance:
+            return 0.0
+        instance = self.load_context().ec2.describe_instance(self.alias)
+        _check_running(instance)
+        return time.time() - instance.seconds
+
     def _instance_login(self, aws: Context, instance: Instance) -> SshTarget:
-        if instance.gone:
-            raise WrongState(
-                f"{instance.name} is {instance.state}: its disk and its kernels are gone.",
-                fix="%aws_launch rents another instance · to work on this computer: "
-                "%gpu_disconnect",
-            )
-        if instance.state != "running":
-            raise WrongState(
-                f"{instance.name} is {instance.state}: it must be running.",
-                fix="%aws_start, then %gpu_connect · to work on this computer: %gpu_disconnect",
-            )
+        _check_running(instance)
         return access.resolve_target(aws, instance, identity=self.identity)
 
     def authorize_and_resolve(self) -> SshTarget:
@@ -149,6 +151,19 @@ def resolve(
     if store:
         access.remember_login(instance, user, None)
     return SshHost(alias=instance.id, name=instance.name, identity=identity, profile=aws.profile)
+
+
+def _check_running(instance: Instance) -> None:
+    if instance.gone:
+        raise WrongState(
+            f"{instance.name} is {instance.state}: its disk and its kernels are gone.",
+            fix="%aws_launch rents another instance · to work on this computer: %gpu_disconnect",
+        )
+    if instance.state != "running":
+        raise WrongState(
+            f"{instance.name} is {instance.state}: it must be running.",
+            fix="%aws_start, then %gpu_connect · to work on this computer: %gpu_disconnect",
+        )
 
 
 def _add_user(word: str, user: str | None) -> str:

@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dl_magics.actions.gpu import free_kernels, kernel_ids
+from dl_magics.actions.gpu import free_kernels, kernel_records
 from dl_magics.actions.gpu.host import SshHost
+from dl_magics.actions.gpu.kernel_records import Disconnected
 from dl_magics.errors import NotConnected
 from dl_magics.gpu_kernel import kernelspec
 from dl_magics.gpu_kernel.client import GpuKernel
@@ -21,7 +22,10 @@ from dl_magics.store.state import KernelRecord
 
 @dataclass(frozen=True, slots=True)
 class NotebookKernel:
-    """A notebook's GPU kernel: where it runs, in which interpreter; `id` names its folder there."""
+    """A notebook's GPU kernel: where it runs, in which interpreter; `id` names its folder there.
+
+    `replaces_ended` is true if it was started in the place of one that had ended.
+    """
 
     id: str
     host: SshHost
@@ -29,6 +33,7 @@ class NotebookKernel:
     environment: str
     activate: str
     client: GpuKernel
+    replaces_ended: bool = False
 
     def __repr__(self) -> str:
         return f"GPU kernel on {self.host.name}: {self.environment}, {self.client.state}"
@@ -64,7 +69,7 @@ def connect(host: SshHost, interpreter: Interpreter) -> NotebookKernel:
         title=session.title,
         folder=session.folder,
     )
-    return _attach(session, kernel_ids.choose_id(host, session), record)
+    return _attach(session, kernel_records.choose_id(host, session), record)
 
 
 def take_over(word: str = "") -> NotebookKernel:
@@ -108,7 +113,7 @@ def reattach() -> NotebookKernel | None:
     open_ = _open.get(session.name)
     if open_ and not open_.client.failure:
         return None
-    known = kernel_ids.find_record(session)
+    known = kernel_records.find_record(session)
     if not known:
         return None
     kernel_id, record = known
@@ -118,7 +123,7 @@ def reattach() -> NotebookKernel | None:
 def is_connected() -> bool:
     """Whether `%%gpu` and `%%finetune` go to a GPU kernel."""
     session = notebook_session.current()
-    return session.name in _open or kernel_ids.find_record(session) is not None
+    return session.name in _open or kernel_records.find_record(session) is not None
 
 
 def find_disconnected() -> str:
@@ -145,21 +150,23 @@ def write_kernelspec(kernel: NotebookKernel) -> Path:
     )
 
 
-def disconnect(*, end_kernel: bool = False) -> str | None:
-    """Detach from the GPU kernel, or shut it down too; return the host's name, or None."""
+def disconnect(*, end_kernel: bool = False) -> Disconnected | None:
+    """Detach from the GPU kernel, or shut it down too; return what was left, None without one."""
     session = notebook_session.current()
     free_kernels.give_up(session)
-    known = kernel_ids.find_record(session)
+    known = kernel_records.find_record(session)
     if not known:
         _close(session)
         return None
     kernel_id, record = known
+    start = kernel_records.read_start(SshHost.from_json(record.host))
     if end_kernel:
-        current().client.shutdown()
+        if not kernel_records.find_end(record, start):
+            current().client.shutdown()
         state.forget_kernel(kernel_id)
     _close(session)
     state.update(lambda before: state.disconnect_notebook(before, session.name))
-    return str(record.host["name"])
+    return Disconnected(record, start, was_ended=end_kernel)
 
 
 def detach() -> None:
@@ -185,7 +192,7 @@ def complete(code: str, cursor: int) -> tuple[list[str], int]:
 
 def choose_run_dir(host: SshHost) -> str:
     """Return the folder on a host of the GPU kernel of this notebook, which is held from now on."""
-    return build_run_dir(kernel_ids.choose_id(host, _hold_session()))
+    return build_run_dir(kernel_records.choose_id(host, _hold_session()))
 
 
 def build_run_dir(kernel_id: str) -> str:
@@ -208,6 +215,7 @@ def _hold_session() -> NotebookSession:
 
 def _attach(session: NotebookSession, kernel_id: str, record: KernelRecord) -> NotebookKernel:
     host = SshHost.from_json(record.host)
+    is_known = kernel_id in state.read().kernels
     client = GpuKernel.attach(
         host.authorize_and_resolve,
         build_run_dir(kernel_id),
@@ -219,7 +227,13 @@ def _attach(session: NotebookSession, kernel_id: str, record: KernelRecord) -> N
         client.request("shell", "kernel_info_request", {})
     _close(session)
     kernel = NotebookKernel(
-        kernel_id, host, record.python, record.environment, record.activate, client
+        kernel_id,
+        host,
+        record.python,
+        record.environment,
+        record.activate,
+        client,
+        replaces_ended=is_known and client.is_new,
     )
     _open[session.name] = kernel
     state.connect_kernel(kernel_id, record)

@@ -20,11 +20,23 @@ _NONE = "No runs yet: %%finetune data/dogscats creates one."
 
 
 class Runs(list[Run]):
-    """Local runs, newest first, then the names of remote ones; shown as a table."""
+    """Local runs, newest first, then the names of remote ones; shown as a table.
 
-    def __init__(self, runs: Iterable[Run] = (), remote: RemoteRuns | None = None) -> None:
+    `part` is the word that all of them have, "" for all runs, of which there are `total`.
+    """
+
+    def __init__(
+        self,
+        runs: Iterable[Run] = (),
+        remote: RemoteRuns | None = None,
+        *,
+        part: str = "",
+        total: int = 0,
+    ) -> None:
         super().__init__(runs)
         self.remote = remote or RemoteRuns()
+        self._part = part
+        self._total = total
 
     def _rows(self) -> list[tuple[str, ...]]:
         rows = [_describe(run) for run in self]
@@ -42,6 +54,8 @@ class Runs(list[Run]):
         return _leave_out_tag(_HEADS), [*map(_leave_out_tag, rows)]
 
     def _title(self) -> str:
+        if not (self or self.remote.names):
+            return self._describe_none()
         size = sum(map(measure_size, self))
         runs = f"{len(self):,} {'run' if len(self) == 1 else 'runs'}"
         verb = "occupies" if len(self) == 1 else "occupy"
@@ -50,13 +64,19 @@ class Runs(list[Run]):
             "%runs --compare A B compares · %runs --delete NAME frees its space"
         )
 
+    def _describe_none(self) -> str:
+        if not self._total:
+            return _NONE
+        runs = f"{self._total:,} {'run' if self._total == 1 else 'runs'}"
+        return f"Of {runs} none has {self._part!r:.60} in its name or tag: %runs lists all."
+
     def __repr__(self) -> str:
         heads, rows = self._table()
-        return table.format_text(self._title(), heads, rows) if rows else _NONE
+        return table.format_text(self._title(), heads, rows) if rows else self._title()
 
     def _repr_html_(self) -> str:
         heads, rows = self._table()
-        return table.format_html(self._title() if rows else _NONE, heads, rows)
+        return table.format_html(self._title(), heads, rows)
 
 
 def _leave_out_tag(row: tuple[str, ...]) -> tuple[str, ...]:

@@ -49,10 +49,11 @@ def list_runs(part: str = "") -> Runs:
     """Return the runs whose name or tag contains `part`, newest first: local ones, then remote."""
     remote = remote_runs.list_remote_runs()
     names = tuple(name for name in remote.names if part in name)
-    here = list_local_runs()
-    cut_off.mark_cut_off(here)
-    local = (run for run in here if part in run.name or part in tag.read_tag(run.path))
-    return Runs(local, replace(remote, names=names))
+    every = list_local_runs()
+    cut_off.mark_cut_off(every)
+    local = (run for run in every if part in run.name or part in tag.read_tag(run.path))
+    total = len(every) + len(remote.names)
+    return Runs(local, replace(remote, names=names), part=part, total=total)
 
 
 def list_local_runs() -> Runs:

@@ -10,7 +10,7 @@ from pathlib import Path
 from dl_magics.actions.aws import instances
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.guard import control
-from dl_magics.actions.gpu import kernel_ids
+from dl_magics.actions.gpu import kernel_records
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.runs import remote_run, runs
 from dl_magics.actions.runs.ending.plan import Ending
@@ -192,7 +192,7 @@ def _describe_rescue(name: str, here: Mapping[str, Run]) -> str:
 def _list_notebooks_with_cells(host: SshHost) -> list[str]:
     """Return the titles of the notebooks whose GPU kernels on a host run a cell."""
     busy = blocking.wait_for(all_agents.list_busy(host.resolve_target()))
-    return [kernel_ids.find_title(each) or "another notebook" for each in busy]
+    return [kernel_records.find_title(each) or "another notebook" for each in busy]
 
 
 def _is_on(run: Run, instance: Instance) -> bool:

@@ -65,6 +65,12 @@ def find_default_subnets(session: AwsSession, zone: str | None = None) -> list[S
     return found
 
 
+def find_subnet_of(session: AwsSession, instance_id: str) -> str:
+    """Return the id of the subnet of an instance, "" for one that is being terminated."""
+    found = session.query("ec2", "describe_instances", InstanceIds=[instance_id])
+    return str(found["Reservations"][0]["Instances"][0].get("SubnetId", ""))
+
+
 def _suggest(session: AwsSession) -> str:
     """Return how to name a subnet of the region, those with public addresses first."""
     found = sorted(_list_subnets(session, []), key=lambda each: not each.public)

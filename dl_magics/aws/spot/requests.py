@@ -25,7 +25,10 @@ _SETTLING_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpotRequest:
-    """A Spot Instance request: `code` is its status code, `instance` the id of its last one."""
+    """A Spot Instance request: `code` is its status code, `instance` the id of its last one.
+
+    `max_price` is the most dollars of an hour, None for the on-demand price.
+    """
 
     id: str
     state: str
@@ -33,6 +36,7 @@ class SpotRequest:
     persistent: bool
     instance: str
     type: str = ""
+    max_price: float | None = None
 
     @property
     def is_live(self) -> bool:
@@ -53,6 +57,7 @@ def read_requests(session: AwsSession, ids: Iterable[str]) -> list[SpotRequest]:
             persistent=each.get("Type") == "persistent",
             instance=each.get("InstanceId", ""),
             type=each.get("LaunchSpecification", {}).get("InstanceType", ""),
+            max_price=float(each["SpotPrice"]) if "SpotPrice" in each else None,
         )
         for each in found
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_magic, magics_class
@@ -13,7 +14,10 @@ from dl_magics.magics.display.updatable import print_line
 from dl_magics.magics.help.groups import HelpGroup, help_group
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from dl_magics.actions.aws.explain.shell import Script
+    from dl_magics.actions.aws.launch.options import LaunchOptions
     from dl_magics.actions.aws.resources import Resources
 
 
@@ -47,9 +51,10 @@ class LaunchMagics(Magics):
     def aws_launch(self, line: str) -> Any:
         """Launch an instance; create its key pair and security group if needed.
 
-        A second launch with the same name returns the existing instance. A guard on it stops it
-        after 30 minutes without work, and at the ends that are set, whatever it does. Ctrl-C ends
-        only the wait: what was launched costs money until %aws_stop.
+        A second launch with the same name returns the existing instance: --idle, --max-duration and
+        --until are set on it while it runs, other options that it does not have are refused. A
+        guard stops it after 30 minutes without work, and at the ends that are set, whatever it
+        does. Ctrl-C ends only the wait: what was launched costs money until %aws_stop.
 
         With --spot AWS may stop it, two minutes after a notice at which a run saves a checkpoint.
         Its disk is kept, and AWS starts it again when it has capacity: %finetune --resume goes on.
@@ -65,14 +70,13 @@ class LaunchMagics(Magics):
 
             %aws_launch g4dn.xlarge
             %aws_launch g4dn.xlarge --count 4 --name crew
-            %aws_launch t2.micro --name small --disk 60 --idle 10 --until 23:00 -y
+            %aws_launch t2.micro --name small --disk 120 --idle 10 --until 23:00 -y
             %aws_launch g4dn.xlarge --spot --max-price 0.30
             %aws_launch g4dn.xlarge --instance-profile photos-reader
         """
         from dl_magics.actions.aws import account, context, price_list
         from dl_magics.actions.aws.explain import reads
-        from dl_magics.actions.aws.guard.limits import LimitOptions
-        from dl_magics.actions.aws.launch import explain, launch, pending, plan
+        from dl_magics.actions.aws.launch import existing, explain, launch, pending, plan
         from dl_magics.aws.spot import market
         from dl_magics.core.instance import Instance
         from dl_magics.magics.interrupts import instances as interrupted
@@ -83,32 +87,33 @@ class LaunchMagics(Magics):
         if not args.type:
             return price_list.list_prices_anywhere()
         spot = market.parse_options(spot=args.spot, max_price=args.max_price)
+        options = _read_options(args)
         store = not (args.dry_run or args.explain)
         current = context.load(remembers=store)
         if args.allow_from:
             current = account.allow_from(current, args.allow_from, store=store)
         if args.count is not None and args.count != 1:
-            return self._launch_crew(current, args, spot)
+            return self._launch_crew(current, args, options, spot)
         asked = {"spot": args.spot, "instance_profile": args.instance_profile}
         found = pending.resume(current, args.name, args.type, **asked, store=store)
         found = found or launch.find_existing(current, args.name, args.type, **asked)
         if isinstance(found, Instance):
+            existing.check_options(current, found, options, spot)
             if args.explain:
-                return explain.resume_script(current, found)
+                limits = existing.explain_limits(current, found, options.limits)
+                return explain.resume_script(current, found, *limits)
             if args.dry_run:
-                return found
+                return existing.preview(found, options)
             with interrupted.explaining_start(current, found):
-                return prompts.print_until_done(launch.resume_launch(current, found))
+                changes = existing.resume_launch(current, found, options)
+                return prompts.print_until_done(changes)
+        if found:
+            existing.check_repeat(found, options)
         planned = found or plan.make_plan(
             current,
             args.type,
             name=args.name,
-            image=args.image,
-            user=args.user,
-            disk_gib=args.disk,
-            zone=args.zone,
-            subnet=args.subnet,
-            limits=LimitOptions(idle=args.idle, max_duration=args.max_duration, until=args.until),
+            options=options,
             instance_profile=args.instance_profile,
             spot=spot,
         )
@@ -120,9 +125,8 @@ class LaunchMagics(Magics):
         with interrupted.explaining_launch(current, [planned]):
             return prompts.print_until_done(launch.launch_instance(current, planned))
 
-    def _launch_crew(self, current: Any, args: Any, spot: Any) -> Any:
-        from dl_magics.actions.aws.guard.limits import LimitOptions
-        from dl_magics.actions.aws.launch import crew, explain
+    def _launch_crew(self, current: Any, args: Any, options: LaunchOptions, spot: Any) -> Any:
+        from dl_magics.actions.aws.launch import crew, existing, explain
         from dl_magics.magics.interrupts import instances as interrupted
 
         planned = crew.plan_crew(
@@ -133,13 +137,11 @@ class LaunchMagics(Magics):
             spot=spot,
             instance_profile=args.instance_profile,
             store=not (args.dry_run or args.explain),
-            image=args.image,
-            user=args.user,
-            disk_gib=args.disk,
-            zone=args.zone,
-            subnet=args.subnet,
-            limits=LimitOptions(idle=args.idle, max_duration=args.max_duration, until=args.until),
+            options=options,
         )
+        told = existing.apply_limits(current, planned.there, options.limits)
+        if not (planned.plans or args.dry_run or args.explain):
+            list(prompts.print_changes(told))
         if args.dry_run or not planned.plans:
             return planned
         if args.explain:
@@ -148,7 +150,7 @@ class LaunchMagics(Magics):
             )
         prompts.confirm(str(planned), yes=args.yes)
         with interrupted.explaining_launch(current, planned.plans, crew=planned.name):
-            list(prompts.print_changes(crew.launch_crew(current, planned)))
+            list(prompts.print_changes(chain(crew.launch_crew(current, planned), told)))
             return crew.list_crew(current, planned)
 
     @help_group(HelpGroup.STOP)
@@ -187,3 +189,21 @@ class LaunchMagics(Magics):
             print_line(each.result)
             done.append(each)
         return replace(resources, each=tuple(done), deleted=True)
+
+
+def _read_options(args: Namespace) -> LaunchOptions:
+    """Return what was typed; raise BadSetting for what no instance can have, also an existing."""
+    from dl_magics.actions.aws.guard.limits import LimitOptions
+    from dl_magics.actions.aws.launch import options
+
+    options.check_name(args.name, args.type)
+    typed = options.LaunchOptions(
+        image=args.image,
+        user=args.user,
+        disk_gib=args.disk,
+        zone=args.zone,
+        subnet=args.subnet,
+        limits=LimitOptions(idle=args.idle, max_duration=args.max_duration, until=args.until),
+    )
+    typed.check()
+    return typed

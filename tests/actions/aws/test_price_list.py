@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from dl_magics import errors
 from dl_magics.actions.aws import context, price_list
 
 
@@ -42,3 +43,23 @@ def test_a_pattern_names_a_family_a_gpu_or_types_without_one(cloud, run):
     assert fraction.each[0].gpu == "1/8 L4 2.79 GiB"
     assert "batches of 16 (computed, not measured)" in repr(fraction)
     assert {each.gpu for each in run("%aws_prices m5").each} == {""}
+
+
+@pytest.mark.parametrize(
+    ("word", "happened", "fix"),
+    [
+        ("nosuch", "No known instance type in us-east-1 begins with 'nosuch'", "%aws_prices lists"),
+        ("p2", "p2.xlarge, p2.8xlarge, p2.16xlarge: retired", "The nearest current type: "),
+        ("p2.xlarge", "p2.xlarge: retired", "%aws_prices g4dn.xlarge"),
+    ],
+)
+@pytest.mark.parametrize("with_account", [True, False], ids=["account", "no account"])
+def test_a_word_that_names_no_type_is_refused(request, run, word, happened, fix, with_account):
+    if with_account:
+        request.getfixturevalue("cloud")
+
+    with pytest.raises(errors.NoSuchType) as refused:
+        run(f"%aws_prices {word}")
+
+    assert happened in str(refused.value)
+    assert fix in refused.value.fix

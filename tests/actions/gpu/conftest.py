@@ -2,7 +2,7 @@
 
 cells, missed_output, notebook_kernel, host_key: tests/magics/test_gpu.py
 remote_call: tests/actions/keras/test_settings.py
-kernel_ids: tests/magics/test_gpu.py
+kernel_records: tests/magics/test_gpu.py
 sync: tests/magics/test_sync.py
 """
 

@@ -87,12 +87,24 @@ def test_an_unknown_id_is_refused_with_the_ones_that_exist(session):
 
 
 def test_a_notebook_disconnects_from_an_instance_that_does_not_answer(session):
-    state.connect_kernel("5c81f0aa", replace(RECORD, notebook=session.name))
+    host = {"alias": "i-0123456789abcdef0", "name": "gpu"}
+    state.connect_kernel("5c81f0aa", replace(RECORD, notebook=session.name, host=host))
 
-    assert notebook_kernel.disconnect() == "gpu"
+    left = str(notebook_kernel.disconnect())
 
+    assert left.startswith("Disconnected from gpu. Whether the GPU kernel keeps running is not ")
     assert not notebook_kernel.is_connected()
     assert state.read().kernels["5c81f0aa"].notebook == session.name
+
+
+def test_a_host_that_is_no_instance_costs_nothing_that_a_stop_ends(session):
+    host = {"alias": "ada@lab.example.org", "name": "ada@lab.example.org"}
+    state.connect_kernel("5c81f0aa", replace(RECORD, notebook=session.name, host=host))
+
+    assert str(notebook_kernel.disconnect()) == (
+        "Disconnected from ada@lab.example.org. The GPU kernel keeps running; %gpu_connect "
+        "reattaches."
+    )
 
 
 def test_a_gpu_kernel_passes_to_a_later_notebook_with_its_variables(gpu_run, monkeypatch, capsys):
@@ -137,3 +149,69 @@ def test_a_notebook_without_a_session_name_stays_connected_in_another_folder(
 
     assert capsys.readouterr().out == "1\n"
     notebook_kernel.disconnect(end_kernel=True)
+
+
+def make_older(stored):
+    """Return the state of a minute later: EC2 gives the time of a start in whole seconds."""
+    kernels = {
+        kernel_id: replace(each, used_at=each.used_at - 60)
+        for kernel_id, each in stored.kernels.items()
+    }
+    return replace(stored, kernels=kernels)
+
+
+def test_a_gpu_kernel_that_ended_with_its_instance_is_not_offered_and_its_end_is_said(
+    gpu_run, monkeypatch, capsys
+):
+    def use(notebook):
+        monkeypatch.setenv("JPY_SESSION_NAME", f"/night/{notebook}.ipynb")
+        capsys.readouterr()
+
+    use("second")
+    gpu_run("%gpu_connect")
+    use("first")
+    kernel = gpu_run("%gpu_connect")
+    gpu_run("%%gpu\nkept = 41")
+    runs = gpu_run("%gpu_disconnect")
+    gpu_run("%gpu_connect")
+    state.update(make_older)
+
+    gpu_run("%aws_stop")
+    stopped = gpu_run("%gpu_disconnect")
+    gpu_run("%aws_start -y")
+    use("second")
+    restarted = gpu_run("%gpu_disconnect")
+    use("third")
+    with pytest.raises(NotConnected) as refused:
+        gpu_run("%%gpu\n1")
+    gpu_run("%gpu_connect")
+    offered = capsys.readouterr().out
+    use("first")
+    again = gpu_run("%gpu_connect")
+    said = capsys.readouterr().out
+    gpu_run("%gpu_log")
+    log = repr(gpu_run("%gpu_log"))
+    gpu_run("%gpu_connect")
+    reattached = capsys.readouterr().out
+    use("third")
+    gpu_run("%gpu_disconnect --end-kernel")
+    use("first")
+    gpu_run("%aws_terminate gpu -f")
+    terminated = gpu_run("%gpu_disconnect --end-kernel")
+
+    assert runs == (
+        "Disconnected from gpu. The GPU kernel keeps running; %gpu_connect reattaches. "
+        "%aws_stop stops the charges."
+    )
+    ended = "Disconnected from gpu. Its GPU kernel has ended, with its variables: gpu"
+    assert stopped == f"{ended} is stopped."
+    assert restarted.startswith(f"{ended} was stopped, and started again at ")
+    assert restarted.endswith(". %aws_stop stops the charges.")
+    assert terminated == f"{ended} is terminated."
+    assert refused.value.fix == "%gpu_connect"
+    assert "take-over" not in offered
+    assert again.id == kernel.id
+    new = "The earlier GPU kernel on gpu has ended: this is a new one, without its variables."
+    assert new in said
+    assert new not in offered + reattached
+    assert "kept = 41" in log

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -176,7 +177,7 @@ def test_a_gpu_kernel_that_ended_with_its_instance_is_not_offered(cloud, run, mo
     kept, gone = (run(f"%aws_launch t2.micro --name {name} -y") for name in ("kept", "gone"))
     for at, each in enumerate((kept, gone)):
         there = host.SshHost(alias=each.id, name=each.name).to_json()
-        record = replace(RECORD, host=there, used_at=RECORD.used_at + at)
+        record = replace(RECORD, host=there, used_at=time.time() + at)
         state.connect_kernel(each.name, replace(record, notebook=f"/night/{each.name}.ipynb"))
     run("%aws_terminate gone -f")
 

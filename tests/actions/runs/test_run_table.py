@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dl_magics.actions.runs import runs
 from dl_magics.actions.runs.remote_runs import RemoteRuns
 from dl_magics.actions.runs.run_table import Runs, format_size
 from dl_magics.runs import remote_origin
@@ -52,6 +53,21 @@ def test_a_run_on_a_host_whose_events_are_not_here_yet_is_listed_there(tmp_path)
     _, _, shown = repr(Runs([run])).splitlines()
 
     assert shown.split()[-1] == "gpu"
+
+
+def test_a_word_that_no_run_has_is_named_with_the_number_of_runs(home):
+    story = run_events.make_events(run_events.epoch(1), ended=RunEnded(status="done"))
+    nothing = repr(runs.list_runs("nosuch"))
+    for name in ("2026-11-22_first", "2026-11-23_second"):
+        run_events.write_log(home / "runs" / name, story)
+
+    shown = runs.list_runs("nosuch")
+
+    assert nothing.startswith("No runs yet: ")
+    assert len(shown) == 0
+    assert repr(shown) == "Of 2 runs none has 'nosuch' in its name or tag: %runs lists all."
+    assert "Of 2 runs none has" in shown._repr_html_()
+    assert len(runs.list_runs("second")) == 1
 
 
 def test_sizes_are_rounded():

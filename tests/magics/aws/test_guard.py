@@ -30,6 +30,7 @@ def test_a_launched_instance_has_an_armed_guard_whose_limits_can_be_changed(clou
     damaged = run("%aws_safety")
     run("%aws_get gpu --guard")
     mended = run("%aws_safety")
+    launched_again = repr(run("%aws_launch t2.micro -y --idle 7 --max-duration 40m"))
 
     assert marks(report) == {
         "guard": "✓",
@@ -51,6 +52,9 @@ def test_a_launched_instance_has_an_armed_guard_whose_limits_can_be_changed(clou
     assert "settings" not in marks(mended)
     for each in (damaged, mended):
         assert re.search("stops it in (1 h|59 min) in any case", str(each))
+    assert re.search(
+        r"SSH answers\. Set --idle 7 and --max-duration 40m: .*stops it in \d+ min", launched_again
+    )
 
 
 def test_a_guard_is_offered_and_installed_where_there_is_none(cloud_with_hosts, run, capsys):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from dl_magics import errors
@@ -7,6 +9,7 @@ from dl_magics.actions.aws import access, context
 from dl_magics.actions.aws.guard import records
 from dl_magics.actions.aws.launch import crew
 from dl_magics.aws.network import security_group
+from support.in_process.ssh import ANSWERS
 
 
 def list_names():
@@ -39,6 +42,26 @@ def test_a_crew_is_launched_after_one_question_with_the_sum(cloud, run, monkeypa
     assert "there    crew-1 (running), crew-2 (running)" in said
     assert sorted(each.name for each in more) == list_names() == ["crew-1", "crew-2", "crew-3"]
     assert "All 3 instances are there" in repr(run("%aws_launch t2.micro --count 3 --name crew"))
+
+
+def test_the_limits_of_a_crew_that_is_there_are_set_on_each_and_its_disks_stay(
+    cloud, run, ssh_commands, capsys
+):
+    run("%aws_launch t2.micro --count 2 --name crew -y")
+    settings = {"idle_seconds": 1800, "max_seconds": 3600.0}
+    status = {"guard": 1, "running": True, "age": 1.0, "state": "idle", "settings": settings}
+    ANSWERS["change"] = json.dumps(status)
+    capsys.readouterr()
+
+    run("%aws_launch t2.micro --count 2 --name crew --max-duration 1h")
+
+    said = capsys.readouterr().out
+    assert [command for command in ssh_commands if '"max_seconds": 3600.0' in command][1:]
+    assert all(f"{name}: running at" in said for name in ("crew-1", "crew-2"))
+    assert said.count("Set --max-duration 1h: ") == 2
+    with pytest.raises(errors.WrongState, match="'crew-1' already exists, with a disk of 100 GiB"):
+        run("%aws_launch t2.micro --count 3 --name crew --disk 200 -y")
+    assert list_names() == ["crew-1", "crew-2"]
 
 
 def test_a_crew_is_stopped_with_a_receipt_of_each_and_nothing_else_is(cloud, run, rent):

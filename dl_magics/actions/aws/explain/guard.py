@@ -32,10 +32,9 @@ def ask_script(
     context: Context, instance: Instance, changes: Mapping[str, float | None] | None = None
 ) -> Script:
     """Return the commands that change the guard of an instance and its alarm, or only ask it."""
-    asked = ask_step(context, instance, changes)
     if changes is None:
-        return Script(asked)
-    return make_script(context, [asked, *_alarm_steps(context, instance, changes)])
+        return Script(ask_step(context, instance))
+    return make_script(context, change_steps(context, instance, changes))
 
 
 def idle_script(
@@ -48,8 +47,7 @@ def idle_script(
     stores = comment(f"stores in {file} the idle timeout of instances that are launched later")
     if instance is None:
         return Script(stores)
-    changed = [ask_step(context, instance, changes), *_alarm_steps(context, instance, changes)]
-    return make_script(context, [stores, *changed])
+    return make_script(context, [stores, *change_steps(context, instance, changes)])
 
 
 def safety_script(context: Context, instance: Instance) -> Script:
@@ -64,6 +62,14 @@ def safety_script(context: Context, instance: Instance) -> Script:
     used = cloudwatch.make_use_parameters(instance.id, _SHOWN_SECONDS)
     use = aws_command("cloudwatch", "get_metric_statistics", used)
     return make_script(context, [ask_step(context, instance), query, alarms, use])
+
+
+def change_steps(
+    context: Context, instance: Instance, changes: Mapping[str, float | None]
+) -> list[str]:
+    """Return the steps that change the guard of an instance and its alarm."""
+    asked = ask_step(context, instance, changes)
+    return [asked, *_alarm_steps(context, instance, changes)]
 
 
 def _alarm_steps(

@@ -55,12 +55,17 @@ def change_idle_timeout(context: Context, instance: Instance, seconds: float | N
 
 def set_ends(context: Context, instance: Instance, limits: GuardLimits) -> GuardStatus:
     """Tell the guard of a started instance the ends of these limits; its idle timeout stays."""
+    return _change(context, instance, make_end_changes(limits))
+
+
+def make_end_changes(limits: GuardLimits) -> dict[str, float | None]:
+    """Return what a guard is told of the ends of these limits; it keeps those that are not set."""
     changes: dict[str, float | None] = {}
     if limits.until is not None:
         changes["until_seconds"] = max(limits.until - time.time(), 1.0)
     if limits.max_seconds is not None:
         changes["max_seconds"] = limits.max_seconds
-    return _change(context, instance, changes)
+    return changes
 
 
 def install_guard(context: Context, instance: Instance, limits: GuardLimits) -> GuardChange:

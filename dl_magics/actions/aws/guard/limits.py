@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from dataclasses import dataclass, replace
 from typing import Any
@@ -71,9 +72,17 @@ class LimitOptions:
     max_duration: str | None = None
     until: str | None = None
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The options that were typed, as they were."""
+        options = {"--idle": self.idle, "--max-duration": self.max_duration, "--until": self.until}
+        return tuple(
+            f"{name} {shlex.quote(text)}" for name, text in options.items() if text is not None
+        )
+
     def resolve(self, dollars_per_hour: float | None) -> GuardLimits:
         """Return the limits of an instance with this price; raise BadSetting for one not valid."""
-        idle = self.idle or read_idle_timeout()
+        idle = read_idle_timeout() if self.idle is None else self.idle
         max_seconds, until = self.resolve_ends()
         return GuardLimits(
             idle_seconds=parse_idle(idle, dollars_per_hour, name="--idle"),
@@ -85,8 +94,8 @@ class LimitOptions:
         """Return the seconds until the one end, and the time of the other, as `resolve` does."""
         longest, until = self.max_duration, self.until
         return (
-            duration.parse_option("--max-duration", longest) if longest else None,
-            clock_time.parse_option("--until", until, time.time()) if until else None,
+            None if longest is None else duration.parse_option("--max-duration", longest),
+            None if until is None else clock_time.parse_option("--until", until, time.time()),
         )
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from dl_magics.actions.aws import access, instances
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.guard import alarm
-from dl_magics.actions.aws.launch import launch, pending, plan
+from dl_magics.actions.aws.launch import existing, launch, pending, plan
+from dl_magics.actions.aws.launch.options import LaunchOptions
 from dl_magics.actions.aws.launch.plan import LaunchPlan
 from dl_magics.aws.spot.market import SpotOptions
 from dl_magics.core import money
@@ -65,11 +66,12 @@ def plan_crew(
     spot: SpotOptions | None,
     instance_profile: str | None = None,
     store: bool,
-    **options: Any,
+    options: LaunchOptions | None = None,
 ) -> CrewPlan:
     """Look up which of NAME-1 … NAME-count exist, and the plan and quota of all others.
 
-    Raises as `make_plan` and `find_existing` do; BadSetting for a count that is no crew.
+    Raises as `make_plan`, `find_existing` and `check_options` do; BadSetting for a count that is no
+    crew.
     """
     if not 2 <= count <= MOST:
         raise BadSetting(
@@ -92,6 +94,11 @@ def plan_crew(
         for each in names
     }
     there = tuple(each for each in found.values() if each)
+    asked = options or LaunchOptions()
+    for instance in there:
+        existing.check_options(context, instance, asked, spot)
+    for again in repeated:
+        existing.check_repeat(again, asked)
     missing = [each for each, instance in found.items() if not instance]
     plans: list[LaunchPlan] = []
     if missing:
@@ -102,7 +109,7 @@ def plan_crew(
             spot=spot,
             instance_profile=instance_profile,
             count=len(missing),
-            **options,
+            options=options,
         )
         plans = [replace(planned, name=each) for each in missing]
     # The request that AWS did not answer is repeated first, with what it asked for.

@@ -90,12 +90,12 @@ def launch_script(
     return make_script(context, lines)
 
 
-def resume_script(context: Context, instance: Instance) -> Script:
+def resume_script(context: Context, instance: Instance, *more: str) -> Script:
     """Return the commands for an instance that exists, as `launch.resume_launch` treats it.
 
-    Where AWS did not answer its launch, its host key is pinned first.
+    Where AWS did not answer its launch, its host key is pinned first. `more` steps are the last.
     """
-    return make_script(context, _resume_steps(context, instance))
+    return make_script(context, [*_resume_steps(context, instance), *more])
 
 
 def _resume_steps(context: Context, instance: Instance) -> list[str]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from dl_magics.actions.aws import access, price_list
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.guard import alarm
-from dl_magics.actions.aws.guard.limits import GuardLimits, LimitOptions
+from dl_magics.actions.aws.guard.limits import GuardLimits
+from dl_magics.actions.aws.launch.options import MIN_DISK_GIB, LaunchOptions
 from dl_magics.aws import images, instance_types, quotas
 from dl_magics.aws.network import subnets
 from dl_magics.aws.network.subnets import Subnet
@@ -16,9 +17,9 @@ from dl_magics.aws.pricing import spot as spot_prices
 from dl_magics.aws.pricing.zone_prices import ZonePrices
 from dl_magics.aws.spot.market import HOW_IT_ENDS, HOW_IT_GOES_ON, SpotOptions
 from dl_magics.core import money
+from dl_magics.errors import BadSetting
 
 NAME = "gpu"
-MIN_DISK_GIB = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,12 +115,7 @@ def make_plan(
     type_: str,
     *,
     name: str = NAME,
-    image: str | None = None,
-    user: str | None = None,
-    disk_gib: int | None = None,
-    zone: str | None = None,
-    subnet: str | None = None,
-    limits: LimitOptions | None = None,
+    options: LaunchOptions | None = None,
     instance_profile: str | None = None,
     spot: SpotOptions | None = None,
     count: int = 1,
@@ -131,21 +127,29 @@ def make_plan(
     NoSuchType, NoSuchImage
         if the type or the image is not available, or they do not work together.
     BadSetting
-        if the login user of the image is not known, a limit is not valid, or the spot price is
-        higher than the maximum.
+        if the login user of the image is not known, its disk is larger than the one asked for, an
+        option is not valid, or the spot price is higher than the maximum.
     QuotaReached
         if the vCPU quota is too small.
     CloudRefused
         if the region has no default VPC and no subnet is named.
     """
     session, ec2 = context.session, context.ec2
+    options = options or LaunchOptions()
+    options.check()
+    zone, subnet = options.zone, options.subnet
     ec2.check_type(type_, zone=zone or "", magic="%aws_launch")
     listed = ec2.list_instances()
     quotas.check_quota(session, type_, listed, spot=spot is not None, count=count)
     if not subnet:
         subnets.find_default_subnets(session, zone)
-    found = images.find_image(session, type_, image, user=user)
-    disk_gib = max(disk_gib or MIN_DISK_GIB, found.disk_gib)
+    found = images.find_image(session, type_, options.image, user=options.user)
+    if options.disk_gib is not None and options.disk_gib < found.disk_gib:
+        raise BadSetting(
+            f"--disk {options.disk_gib}: the image {found.name} needs {found.disk_gib} GiB.",
+            fix=f"--disk {found.disk_gib} · without --disk it has "
+            f"{max(MIN_DISK_GIB, found.disk_gib)} GiB.",
+        )
     if spot:
         now = spot_prices.read_zone_prices(session, type_, zone)
         spot.check_price(type_, now)
@@ -157,10 +161,10 @@ def make_plan(
         name=name,
         type_=type_,
         image=found,
-        disk_gib=disk_gib,
+        disk_gib=options.disk_gib or max(MIN_DISK_GIB, found.disk_gib),
         zone=zone,
         subnet=subnet,
-        limits=(limits or LimitOptions()).resolve(price.dollars if price else None),
+        limits=options.limits.resolve(price.dollars if price else None),
         instance_profile=instance_profile,
         spot=spot,
     )

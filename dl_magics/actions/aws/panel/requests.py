@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from dl_magics.actions.aws import instances, resize
 from dl_magics.actions.aws.context import Context
-from dl_magics.actions.aws.launch import launch, pending, plan
+from dl_magics.actions.aws.launch import existing, launch, pending, plan
+from dl_magics.actions.aws.launch.options import LaunchOptions
 from dl_magics.actions.aws.launch.plan import LaunchPlan
 from dl_magics.aws.spot.market import SpotOptions
 from dl_magics.core.instance import Instance
@@ -82,12 +83,15 @@ def ask_launch(
 ) -> Asked:
     """Return a launch; an instance that it launched before is only returned, without a question."""
     is_spot = spot is not None
+    options = LaunchOptions(image=image, disk_gib=disk_gib, zone=zone)
+    options.check()
     found: Instance | LaunchPlan | None = pending.resume(
         context, name, type_, spot=is_spot
     ) or launch.find_existing(context, name, type_, spot=is_spot)
     if isinstance(found, Instance):
+        existing.check_options(context, found, options, spot)
         return Asked(question="", changes=launch.resume_launch(context, found))
-    planned = found or plan.make_plan(
-        context, type_, name=name, image=image, disk_gib=disk_gib, zone=zone, spot=spot
-    )
+    if found:
+        existing.check_repeat(found, options)
+    planned = found or plan.make_plan(context, type_, name=name, options=options, spot=spot)
     return Asked(question=str(planned), changes=launch.launch_instance(context, planned))

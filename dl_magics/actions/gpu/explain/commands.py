@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from dl_magics.actions.gpu import free_kernels, kernel_ids, notebook_kernel
+from dl_magics.actions.gpu import free_kernels, kernel_records, notebook_kernel
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.gpu_kernel import deploy
 from dl_magics.ssh.target import SshTarget
@@ -37,7 +37,7 @@ class KnownKernel:
     def find(cls) -> KnownKernel:
         """Return the one that this notebook is connected to; raise NotConnected without one."""
         session = notebook_session.current()
-        known = kernel_ids.find_record(session)
+        known = kernel_records.find_record(session)
         if known is None:
             raise free_kernels.explain_not_connected(session)
         kernel_id, record = known

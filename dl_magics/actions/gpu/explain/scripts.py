@@ -12,7 +12,7 @@ from typing import Any
 
 from dl_magics.actions.aws.explain import steps
 from dl_magics.actions.aws.explain.shell import Script, comment, make_script
-from dl_magics.actions.gpu import jupyter, kernel_ids
+from dl_magics.actions.gpu import jupyter, kernel_records
 from dl_magics.actions.gpu.explain import commands
 from dl_magics.actions.gpu.explain.commands import KnownKernel
 from dl_magics.actions.gpu.host import SshHost
@@ -49,7 +49,7 @@ def connect_script(host: SshHost, found: HostInfo, env: str | None, *, setup: bo
     else:
         chosen = environments.choose_interpreter(found, env)
         python, activate = chosen.path, chosen.activation
-    kernel_id = kernel_ids.preview_id(host, notebook_session.current())
+    kernel_id = kernel_records.preview_id(host, notebook_session.current())
     folder = commands.relative_folder(kernel_id)
     code = _WRITE.format(module="dl_magics.gpu_kernel", name="deploy", data="deploy.pack_agent()")
     options = build_start_options(python, cwd="", activate=activate)

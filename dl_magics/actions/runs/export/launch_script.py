@@ -11,7 +11,8 @@ from dl_magics.actions.aws.explain.shell import Variable, ec2_command
 from dl_magics.actions.aws.guard import records
 from dl_magics.actions.aws.guard.limits import GuardLimits, LimitOptions
 from dl_magics.actions.aws.launch import explain, launch
-from dl_magics.actions.aws.launch.plan import MIN_DISK_GIB, LaunchPlan
+from dl_magics.actions.aws.launch.options import MIN_DISK_GIB
+from dl_magics.actions.aws.launch.plan import LaunchPlan
 from dl_magics.actions.runs.export.layout import (
     FILES,
     ID,
@@ -107,6 +108,5 @@ def plan_launch(context: Context, instance: Instance, login: SshTarget) -> Launc
 
 
 def _find_subnet(context: Context, instance: Instance) -> subnets.Subnet | None:
-    answer = context.session.query("ec2", "describe_instances", InstanceIds=[instance.id])
-    id_ = answer["Reservations"][0]["Instances"][0].get("SubnetId")
+    id_ = subnets.find_subnet_of(context.session, instance.id)
     return subnets.read_subnet(context.session, id_) if id_ else None

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from dl_magics.actions.aws.explain.shell import Variable, join
-from dl_magics.actions.gpu import kernel_ids
+from dl_magics.actions.gpu import kernel_records
 from dl_magics.actions.gpu.explain.scripts import RSYNC_OPTIONS
 from dl_magics.actions.runs.export.layout import FIND_ADDRESS, LOGIN, SSH, make_script
 from dl_magics.core.instance import Instance
@@ -85,7 +85,7 @@ def _upload(source: str, to: str, *options: str) -> str:
 
 def find_python(instance: Instance, run: Run | None) -> str:
     """Return the interpreter of the GPU kernel or of the run on this instance, for its shell."""
-    known = kernel_ids.find_record(notebook_session.current())
+    known = kernel_records.find_record(notebook_session.current())
     origin = remote_origin.load(run.path) if run else None
     found = [(known[1].host, known[1].python, known[1].activate)] if known else []
     found += [(dict(origin.host), origin.python, origin.activate)] if origin else []

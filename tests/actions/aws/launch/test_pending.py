@@ -76,9 +76,15 @@ def unanswered(cloud, run, kill_at):
 @pytest.mark.parametrize(
     "line", ["t2.micro --disk 80 -y", "t2.micro --zone us-east-1b -y"], ids=["disk", "zone"]
 )
-def test_other_settings_of_the_same_launch_return_its_instance(unanswered, run, line):
-    assert run(f"%aws_launch {line}").id == unanswered.id
+def test_other_settings_of_the_same_launch_find_its_instance_and_are_not_dropped(
+    unanswered, run, line
+):
+    with pytest.raises(errors.WrongState, match=r"'gpu' already exists, (with|in) .*Not applied: "):
+        run(f"%aws_launch {line}")
+
+    assert [each.id for each in existing()] == [unanswered.id]
     assert state.read().pending_launches == {}
+    assert run("%aws_launch t2.micro -y").id == unanswered.id
 
 
 @pytest.mark.parametrize(
@@ -99,6 +105,25 @@ def test_before_a_launch_in_another_region_the_instance_is_shown(unanswered, run
         run("%aws_launch t2.micro -y")
 
     assert existing() == []
+
+
+@pytest.mark.parametrize("crew", ["", "--count 2 "], ids=["one", "crew"])
+def test_a_request_that_was_lost_is_not_repeated_with_options_that_it_did_not_have(
+    cloud, run, kill_at, crew
+):
+    line = f"%aws_launch t2.micro {crew}--max-duration 5h -y"
+    kill_at("run_instances", after=False)
+    with pytest.raises(Killed):
+        run(line)
+
+    with pytest.raises(errors.WrongState) as refused:
+        run(f"{line} --disk 200 --max-duration 2h --idle 7")
+
+    assert "AWS did not answer was sent with other options" in str(refused.value)
+    assert str(refused.value).endswith("Not applied: --disk 200, --idle 7, --max-duration 2h.")
+    assert existing() == []
+    run(line)
+    assert len(existing()) == (2 if crew else 1)
 
 
 def test_a_request_that_was_lost_is_repeated_or_waited_for(cloud, run, kill_at):
