@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dl_magics.errors import DiskFull, NoFolder
-from dl_magics.store import atomic, private
+from dl_magics.store import private
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -51,6 +51,8 @@ def jupyter_data_folder() -> Path:
 
 def replace_file(path: Path, data: bytes | str) -> Path:
     """Write a file in one step and return its path; raise as `reporting_failure` does."""
+    from dl_magics.store import atomic  # not for a `%load_ext` that writes nothing
+
     with reporting_failure(path):
         return atomic.replace(path, data)
 
