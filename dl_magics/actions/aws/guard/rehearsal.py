@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.guard.limits import GuardLimits
-from dl_magics.actions.aws.launch import launch, plan
+from dl_magics.actions.aws.launch import launch, pending, plan
 from dl_magics.core.instance import Instance
 from dl_magics.errors import WrongState
 from dl_magics.store import lock
@@ -35,7 +35,7 @@ def rehearse(context: Context) -> Iterator[Instance]:
             fix="%practice on, then %aws_safety --rehearse",
         )
     planned = plan.make_plan(context, TYPE, name=NAME)
-    with lock.hold(launch.LOCK):
+    with lock.hold(pending.LOCK):
         limits = GuardLimits(idle_seconds=IDLE_SECONDS)
         instance = launch.create_instance(context, replace(planned, limits=limits))
     try:

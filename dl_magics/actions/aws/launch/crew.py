@@ -125,7 +125,7 @@ def launch_crew(context: Context, planned: CrewPlan) -> Iterator[Instance]:
     launched: list[Instance] = []
     for each in planned.plans:
         try:
-            with lock.hold(launch.LOCK):
+            with lock.hold(pending.LOCK):
                 found = launch.find_existing(
                     context,
                     each.name,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dl_magics.actions.aws.context import Context
-from dl_magics.actions.aws.launch import launch, pending
+from dl_magics.actions.aws.launch import pending
 from dl_magics.actions.aws.launch.plan import LaunchPlan
 from dl_magics.core import money
 from dl_magics.store import ledger, lock
@@ -48,7 +48,7 @@ def describe_launch(
 
 def _forget_unsent(context: Context) -> None:
     # Another kernel that launches now is about to send its own.
-    if lock.is_held(launch.LOCK):
+    if lock.is_held(pending.LOCK):
         return
     token = pending.find_token(context)
     if token and not any(each.get("token") == token for each in ledger.read_entries()):

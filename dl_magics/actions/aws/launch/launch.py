@@ -21,9 +21,6 @@ from dl_magics.guard.service.settings import Settings
 from dl_magics.ssh import keys
 from dl_magics.store import lock
 
-LOCK = "launching"
-"""The name of the lock that is held while an instance is launched."""
-
 _START = "%aws_start starts it"
 
 
@@ -84,7 +81,7 @@ def launch_instance(context: Context, plan: LaunchPlan) -> Iterator[Instance]:
     Each resource is entered in the ledger before it is created. A request that AWS did not answer
     keeps its client token, so that repeating it returns the same instance.
     """
-    with lock.hold(LOCK):
+    with lock.hold(pending.LOCK):
         # Another kernel may just have launched it.
         found = find_existing(
             context,

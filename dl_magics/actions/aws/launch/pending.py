@@ -15,11 +15,14 @@ from dl_magics.aws.spot.market import SpotOptions
 from dl_magics.core.instance import Instance
 from dl_magics.errors import WrongState
 from dl_magics.ssh import keys, known_hosts
-from dl_magics.store import state
+from dl_magics.store import lock, state
 from dl_magics.store.state import PendingLaunch
 
 # DescribeInstances may lack a new instance for some seconds, and a request may be delayed.
 _SETTLED_SECONDS = 300.0
+
+LOCK = "launching"
+"""Held while something is launched, or an earlier launch is settled."""
 
 
 def ensure_token(context: Context, plan: LaunchPlan) -> str:
@@ -102,7 +105,7 @@ def resume(
     what = f"'{request['name']}' ({request['type_']}{option}) in {its.account}"
     if found := _find_launched(its, pending.token):
         if store:
-            record_launched(its, pending.token, found.id, found.spot_request)
+            _settle_once(its, pending.token, found)
         if asked:
             return found
         raise WrongState(
@@ -123,8 +126,19 @@ def resume(
             f"never twice · Or wait {_SETTLED_SECONDS / 60:.0f} minutes, then repeat this line.",
         )
     if store:
-        settle(context, pending.token)
+        _settle_once(context, pending.token, None)
     return None
+
+
+def _settle_once(context: Context, token: str, found: Instance | None) -> None:
+    """Settle a launch unless another kernel has done so: the host key of its token is gone then."""
+    with lock.hold(LOCK):
+        if find_token(context) != token:
+            return
+        if found:
+            record_launched(context, token, found.id, found.spot_request)
+        else:
+            settle(context, token)
 
 
 def _find_launched(context: Context, token: str) -> Instance | None:

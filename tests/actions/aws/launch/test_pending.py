@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
 from dl_magics import errors
 from dl_magics.actions.aws import context
+from dl_magics.actions.aws.launch import pending
 from dl_magics.actions.aws.launch.pending import _SETTLED_SECONDS
 from dl_magics.aws.session import AwsSession
-from dl_magics.store import state
+from dl_magics.ssh import keys, known_hosts
+from dl_magics.store import lock, state
 
 CALLS = (
     "import_key_pair",
@@ -71,6 +75,31 @@ def unanswered(cloud, run, kill_at):
         run("%aws_launch t2.micro --disk 120 -y")
     (instance,) = existing()
     return instance
+
+
+def test_a_launch_that_another_kernel_settles_meanwhile_keeps_its_host_key(unanswered, monkeypatch):
+    found_it, query = threading.Event(), AwsSession.query
+
+    def noting(self, *arguments, **parameters):
+        answer = query(self, *arguments, **parameters)
+        found_it.set()
+        return answer
+
+    monkeypatch.setattr(AwsSession, "query", noting)
+    current = context.load()
+    token = pending.find_token(current)
+    pinned = keys.ensure_key_pair(f"host-{token}").public
+    asked = {"name": "gpu", "type_": "t2.micro"}
+    with ThreadPoolExecutor(1) as other:
+        with lock.hold(pending.LOCK):
+            found = other.submit(pending.resume, current, **asked)
+            # It knows that the launch is pending, and waits for this one.
+            found_it.wait()
+            pending.record_launched(current, token, unanswered.id, "")
+
+        assert found.result().id == unanswered.id
+    (line,) = known_hosts.pinned_lines(unanswered.id)
+    assert pinned in line
 
 
 @pytest.mark.parametrize(
