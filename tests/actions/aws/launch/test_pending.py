@@ -14,7 +14,7 @@ from dl_magics.actions.aws.launch import pending
 from dl_magics.actions.aws.launch.pending import _SETTLED_SECONDS
 from dl_magics.aws.session import AwsSession
 from dl_magics.ssh import keys, known_hosts
-from dl_magics.store import lock, state
+from dl_magics.store import state
 
 CALLS = (
     "import_key_pair",
@@ -78,28 +78,26 @@ def unanswered(cloud, run, kill_at):
 
 
 def test_a_launch_that_another_kernel_settles_meanwhile_keeps_its_host_key(unanswered, monkeypatch):
-    found_it, query = threading.Event(), AwsSession.query
+    query, found_it, settled = AwsSession.query, threading.Event(), threading.Event()
 
-    def noting(self, *arguments, **parameters):
+    def holding(self, *arguments, **parameters):
         answer = query(self, *arguments, **parameters)
         found_it.set()
+        settled.wait()
         return answer
 
-    monkeypatch.setattr(AwsSession, "query", noting)
     current = context.load()
     token = pending.find_token(current)
     pinned = keys.ensure_key_pair(f"host-{token}").public
-    asked = {"name": "gpu", "type_": "t2.micro"}
+    monkeypatch.setattr(AwsSession, "query", holding)
     with ThreadPoolExecutor(1) as other:
-        with lock.hold(pending.LOCK):
-            found = other.submit(pending.resume, current, **asked)
-            # It knows that the launch is pending, and waits for this one.
-            found_it.wait()
-            pending.record_launched(current, token, unanswered.id, "")
+        found = other.submit(pending.resume, current, "gpu", "t2.micro")
+        found_it.wait()
+        pending.record_launched(current, token, unanswered.id, "")
+        settled.set()
 
-        assert found.result().id == unanswered.id
-    (line,) = known_hosts.pinned_lines(unanswered.id)
-    assert pinned in line
+    assert found.result().id == unanswered.id
+    assert pinned in known_hosts.pinned_lines(unanswered.id)[0]
 
 
 @pytest.mark.parametrize(
