@@ -791,7 +791,7 @@ def test_a_run_of_another_computer_is_listed_watched_and_stopped(run, host_home,
         run("%gpu_status")
         assert f"only on gpu · %attach {theirs.name}" in repr(run("%runs"))
         assert theirs.name in run("%runs")._repr_html_()
-        assert repr(run("%runs no-such-run")).startswith("No runs yet")
+        assert "none has 'no-such-run'" in repr(run("%runs no-such-run"))
         watching = threading.Thread(target=lambda: run(f"%attach {theirs.name}"), daemon=True)
         watching.start()
         ours = Run(paths.data_folder("runs") / theirs.name)

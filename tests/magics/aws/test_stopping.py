@@ -12,13 +12,16 @@ import pytest
 
 from dl_magics import errors
 from dl_magics.actions.aws import context
+from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.runs import when_done
 from dl_magics.actions.runs.ending import plan as ending
 from dl_magics.actions.runs.ending import resumed
 from dl_magics.actions.runs.place import TrainingPlace
+from dl_magics.gpu_kernel import all_agents
 from dl_magics.magics.aws import stopping
 from dl_magics.runs import log, remote_origin
 from dl_magics.runs.events import RunEnded
+from dl_magics.ssh import blocking
 from dl_magics.store import paths
 from dl_magics.training.crew import worker
 from dl_magics.training.recipe.recipe import check_settings
@@ -190,9 +193,12 @@ def test_an_instance_is_terminated_if_its_runs_are_here_or_had_no_results(crew, 
     assert refused.value.fix.startswith(fix)
 
 
-def test_an_instance_whose_kernels_cannot_be_asked_stays_up(crew, monkeypatch):
+def test_an_instance_that_cannot_say_what_it_runs_stays_up(crew, monkeypatch):
     (ends,) = plan(workers=("crew-1",))
     monkeypatch.setattr(ssh.Process, "returncode", 127)
+    host = SshHost(alias=ends.id, name=ends.name, profile=ends.context.profile)
 
-    with pytest.raises(errors.CommandFailed, match="crew-1 could not be asked what they run"):
+    with pytest.raises(errors.CommandFailed, match="crew-1 stays up, as it did not say what runs"):
         when_done.check_idle(ends)
+    with pytest.raises(errors.CommandFailed, match="crew-1 could not be asked what they run"):
+        blocking.wait_for(all_agents.list_busy(host.resolve_target()))
