@@ -114,12 +114,12 @@ def test_a_run_cannot_replace_what_leads_to_its_host(gpu_run, host_home):
     ended = {**RunEnded(status="done", files=files).to_json(), "n": 2, "t": 1.6e9}
     plant(host_home, "owned", ended, **{"remote_origin.json": elsewhere})
 
-    with pytest.raises(DamagedRun, match="not a file that a run produces"):
-        gpu_run("%attach owned")
-    again = gpu_run("%attach owned")
+    for _ in range(2):
+        with pytest.raises(DamagedRun, match="not a file that a run produces"):
+            gpu_run("%attach owned")
 
-    assert remote_origin.load(again.path).host["name"] == "gpu"
-    assert b"192.0.2.1" not in (again.path / "remote_origin.json").read_bytes()
+    assert remote_origin.load(saved("owned")).host["name"] == "gpu"
+    assert b"192.0.2.1" not in (saved("owned") / "remote_origin.json").read_bytes()
 
 
 def test_a_model_that_is_too_large_is_not_copied(gpu_run, host_home, monkeypatch):
