@@ -80,10 +80,15 @@ def cloud_with_hosts(
     # All tests share the door to it, but none knows what the price list refused another one.
     prices._failed_at.clear()
     choose_practice(running_cloud, address_url=address.url)
+    _terminate_all()  # what a file with instances of its own has left
     yield running_cloud
     # A fault that a test did not use up would meet another one.
     running_cloud.clear_faults()
     choose_practice(running_cloud)
+    _terminate_all()
+
+
+def _terminate_all() -> None:
     left = [each.id for each in context.load().ec2.list_instances() if not each.gone]
     if left:
         context.load().session.change_ec2("terminate_instances", InstanceIds=left)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -98,17 +97,17 @@ def augment(image, random):
 def test_a_function_that_does_not_return_ends_the_run(data, folder, tmp_path, monkeypatch):
     monkeypatch.setattr(image_flow, "_LONGEST_SECONDS", 0.5)
     end = tmp_path / "end"
-    before = threading.active_count()
+    before = set(threading.enumerate())
 
     with pytest.raises(BadSetting, match="has returned nothing for") as refused:
         tiny_keras.train(data, folder, "waits", augment=WAITING.format(end=str(end)), **ASKED)
-    left = threading.active_count()
+    left = [each for each in threading.enumerate() if each not in before]
     end.touch()
 
     assert "must end" in refused.value.fix
-    assert left > before  # nobody waited for it
-    while threading.active_count() > before:
-        time.sleep(0.01)
+    assert any(each.name.startswith("ThreadPoolExecutor") for each in left)  # nobody waited for it
+    for each in left:
+        each.join()
 
 
 def test_a_run_that_was_interrupted_in_an_epoch_goes_on_with_the_same_images(data, folder):
