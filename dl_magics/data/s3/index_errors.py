@@ -35,5 +35,5 @@ def set_aside(folder: Path, why: str) -> DamagedFile:
     aside = folder.rename(folder.with_name(f"{folder.name}.damaged-{uuid.uuid4().hex[:6]}"))
     return DamagedFile(
         f"The index of {folder} is damaged ({why}): the folder was renamed to {aside.name}.",
-        fix="Run the same line again: the photos are read anew. The renamed folder may be deleted.",
+        fix="The same line reads all photos again. The renamed folder may be deleted.",
     )

@@ -1,4 +1,4 @@
-"""What the guard was told: its limits, and where it looks. One process at a time changes the file.
+"""The guard's settings: its limits, and where it looks. One process at a time changes the file.
 
 Without its hard end an instance could run for ever. Where the file is damaged, the settings count
 that the guard used at its last look: it writes them down with its state.

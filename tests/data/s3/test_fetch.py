@@ -327,7 +327,7 @@ def test_a_folder_with_a_damaged_index_is_set_aside_and_read_anew(s3, pets, tmp_
         fetch.list_photos(pets, str(tmp_path))
     again, listed = read(pets, tmp_path)
 
-    assert "Run the same line again" in refused.value.fix
+    assert "The same line reads all photos again." in refused.value.fix
     assert (again, contents(again), listed["missing"]) == (folder, PETS, 3)
     assert len(list(tmp_path.iterdir())) == 2
 

@@ -59,7 +59,7 @@ def set_ends(context: Context, instance: Instance, limits: GuardLimits) -> Guard
 
 
 def make_end_changes(limits: GuardLimits) -> dict[str, float | None]:
-    """Return what a guard is told of the ends of these limits; it keeps those that are not set."""
+    """Return the changes of a guard's settings for these ends; it keeps those that are not set."""
     changes: dict[str, float | None] = {}
     if limits.until is not None:
         changes["until_seconds"] = max(limits.until - time.time(), 1.0)

@@ -34,7 +34,7 @@ def check_options(
     options: LaunchOptions,
     spot: SpotOptions | None = None,
 ) -> None:
-    """Check that an instance is what was asked for, or that its guard can be told.
+    """Check that an instance is what was asked for, or that its guard can be changed.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def check_options(
     if unset and not instance.costs_money:
         raise WrongState(
             f"An instance named '{instance.name}' already exists and is {instance.state}. Its "
-            f"guard can be told while it runs. Not applied: {', '.join(unset)}.",
+            f"guard can be changed while it runs. Not applied: {', '.join(unset)}.",
             fix=_describe_start(instance, unset),
         )
 
@@ -96,7 +96,7 @@ def check_repeat(planned: LaunchPlan, options: LaunchOptions) -> None:
 def resume_launch(
     context: Context, instance: Instance, options: LaunchOptions
 ) -> Iterator[Instance]:
-    """Select an existing instance, wait until SSH answers, tell its guard the limits typed.
+    """Select an existing instance, wait until SSH answers, set the limits typed on its guard.
 
     A stopped one stays stopped. `check_options` has passed.
     """
@@ -109,7 +109,7 @@ def resume_launch(
 def apply_limits(
     context: Context, each: Iterable[Instance], asked: LimitOptions
 ) -> Iterator[Instance]:
-    """Tell the guards of the instances that run the limits that were typed, if any.
+    """Set the limits that were typed, if any, on the guards of the instances that run.
 
     Yield each with what its guard does then.
     """
@@ -117,7 +117,7 @@ def apply_limits(
         return
     for instance in each:
         if instance.costs_money:
-            does = _tell_guard(context, instance, asked)
+            does = _set_limits(context, instance, asked)
             yield replace(instance, note=f"Set {' and '.join(asked.words)}: {does}")
 
 
@@ -125,8 +125,8 @@ def preview(instance: Instance, options: LaunchOptions) -> Instance:
     """Return an existing instance with what a launch would change of it."""
     if not options.limits.words or not instance.costs_money:
         return instance
-    told = " and ".join(options.limits.words)
-    return replace(instance, note=f"It exists: its guard would be told {told}")
+    limits = " and ".join(options.limits.words)
+    return replace(instance, note=f"It exists: {limits} would be set on its guard")
 
 
 def explain_limits(context: Context, instance: Instance, asked: LimitOptions) -> list[str]:
@@ -140,7 +140,7 @@ def explain_limits(context: Context, instance: Instance, asked: LimitOptions) ->
     return guard.change_steps(context, instance, {"idle_seconds": limits.idle_seconds, **changes})
 
 
-def _tell_guard(context: Context, instance: Instance, asked: LimitOptions) -> str:
+def _set_limits(context: Context, instance: Instance, asked: LimitOptions) -> str:
     limits = asked.resolve(instance.type_dollars)
     status, refused = control.set_ends(context, instance, limits), ""
     if asked.idle is not None:

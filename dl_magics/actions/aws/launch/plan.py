@@ -27,7 +27,7 @@ class LaunchPlan:
     """The instance that a launch creates, with its price.
 
     `disk_gib` is in GiB, `sources` are CIDR ranges, a price is None if it is unknown;
-    `account` is the profile, region and account id, `limits` are what its guard is told. `price` is
+    `account` is the profile, region and account id, `limits` are those of its guard. `price` is
     that on demand; `spot` and `spot_prices` are None for an instance on demand. `instance_profile`
     is the name of that which gives it a role, None without one.
     """

@@ -1,4 +1,4 @@
-"""The limits that a guard is told, as they were typed."""
+"""The limits of a guard, as they were typed."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def test_what_would_be_set_on_an_existing_instance_is_shown_and_explained(cloud,
     shown = run("%aws_launch t2.micro --name t1 --max-duration 2h --dry-run")
     script = run("%aws_launch t2.micro --name t1 --max-duration 2h --idle 7 --explain")
 
-    assert "its guard would be told --max-duration 2h" in repr(shown)
+    assert "--max-duration 2h would be set on its guard" in repr(shown)
     assert '"max_seconds": 7200.0' in script
     assert '"idle_seconds": 420.0' in script
     assert "put-metric-alarm" in script
