@@ -6,6 +6,7 @@ import hashlib
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -58,16 +59,23 @@ class Evening:
     def log_there(self, run):
         return self.home / ".dl_magics" / "runs" / run.name / log.FILE_NAME
 
-    def kernel(self, signal_):
-        """Send a signal to the GPU kernel."""
-        (pid,) = self.lab.running("ipykernel_launcher")
-        os.kill(pid, signal_)
+    def train_some_epochs(self, there):
+        """Let the GPU kernel train some epochs and stop it, so that the run outlasts the failure.
 
-    def after_some_epochs(self, there):
-        """Stop the GPU kernel, so that the run does not end before the failure."""
-        before = epochs(there)
-        until(lambda: epochs(there) > before + 2, is_cheap=True)
-        self.kernel(signal.SIGSTOP)
+        It runs for a hundredth of a second at a time: while this computer is busy, a kernel that
+        ran on would have trained all epochs before it is stopped.
+        """
+        (kernel,) = until(lambda: there.exists() and self.lab.running("ipykernel_launcher"))
+        until(lambda: epochs(there), is_cheap=True)
+        enough = epochs(there) + 3
+
+        def has_trained():
+            os.kill(kernel, signal.SIGCONT)
+            time.sleep(0.01)
+            os.kill(kernel, signal.SIGSTOP)
+            return epochs(there) >= enough
+
+        until(has_trained, is_cheap=True)
 
     def power_off(self):
         for pid in self.lab.running(""):
@@ -118,12 +126,11 @@ def test_an_interrupted_run_ends_with_the_results_of_an_uninterrupted_one(evenin
         lambda: [each for each in runs.list_local_runs() if remote_origin.load(each.path)]
     )[0]
     here_, there = going.path / log.FILE_NAME, evening.log_there(going)
-    evening.after_some_epochs(there)
+    evening.train_some_epochs(there)
     until(lambda: epochs(here_))
     evening.lab.wire("down")
     seen = epochs(there)
-    evening.kernel(signal.SIGCONT)
-    evening.after_some_epochs(there)
+    evening.train_some_epochs(there)
     first.kill()
     first.wait()
     evening.lab.wire("up")
@@ -131,8 +138,7 @@ def test_an_interrupted_run_ends_with_the_results_of_an_uninterrupted_one(evenin
     second = evening.notebook(f"%attach {going.name}")
     until(lambda: epochs(here_) > seen)
     told = epochs(there)
-    evening.kernel(signal.SIGCONT)
-    evening.after_some_epochs(there)
+    evening.train_some_epochs(there)
     until(lambda: epochs(here_) > told)
     run("%aws_stop gpu")
     evening.power_off()
