@@ -42,8 +42,17 @@ def wait_for(work: Coroutine[Any, Any, T], meanwhile: Callable[[], object] = lam
     `meanwhile` is called in this thread five times a second: to show what the work reports. What it
     raises cancels the work, too.
     """
-    future = start_task(work)
+    given_up: Future[None] = Future()
+
+    async def do_until_given_up() -> T:
+        cancel = asyncio.current_task().cancel  # type: ignore[union-attr]  # this one
+        loop = asyncio.get_running_loop()
+        given_up.add_done_callback(lambda _: loop.call_soon_threadsafe(cancel))
+        return await work
+
+    # Ctrl-C may come when the work has begun and its future is not known here yet.
     try:
+        future = start_task(do_until_given_up())
         while True:
             try:
                 return future.result(_POLL_SECONDS)
@@ -52,7 +61,7 @@ def wait_for(work: Coroutine[Any, Any, T], meanwhile: Callable[[], object] = lam
                     raise
                 meanwhile()
     finally:
-        future.cancel()  # one that has ended stays as it is
+        given_up.set_result(None)  # work that has ended stays as it is
 
 
 def call_in_loop(function: Callable[..., T], *arguments: Any) -> T:

@@ -92,6 +92,31 @@ def test_ctrl_c_closes_an_asynchronous_source_that_needs_time_to_end():
     assert closed.is_set()
 
 
+def test_ctrl_c_while_the_work_begins_cancels_it(monkeypatch):
+    begun, cancelled = threading.Event(), threading.Event()
+    start = asyncio.run_coroutine_threadsafe
+
+    async def work():
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    def start_and_interrupt(*work_and_loop):
+        start(*work_and_loop)
+        assert begun.wait(60)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", start_and_interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        blocking.wait_for(work())
+
+    assert cancelled.wait(30)
+
+
 def test_a_source_that_is_given_up_in_the_loops_own_thread_holds_nothing_up():
     closed = threading.Event()
 
