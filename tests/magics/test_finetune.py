@@ -289,6 +289,5 @@ def test_resume_of_a_run_that_is_done_says_what_to_type(shell, home, capsys):
 
     assert shown == [
         "NotResumable: The run 2026-11-03 has already ended with the status done.",
-        "  Start a new run: %%finetune photos/dogscats (its features are kept) · see it: "
-        "%attach 2026-11-03",
+        "  For a new run, run the cell again (its features are kept) · see it: %attach 2026-11-03",
     ]

@@ -61,8 +61,6 @@ class ResumePoint:
 
     def require_same_run(self, about: Mapping[str, Any], folder: ImageFolder, backend: str) -> None:
         """Raise NotResumable if the data, recipe, weights or backend of the run changed."""
-        data = self.recipe.data
-        new_run = f"or start a new run: %%finetune {data}"
         began = self.state.versions.get("backend", backend)
         if backend != began:
             raise NotResumable(
@@ -80,20 +78,20 @@ class ResumePoint:
             raise NotResumable(
                 f"The budget of the run {self.state.run} did not suffice for all images: which of "
                 "them it trained on is not known any more.",
-                fix=f"Start a new run, which uses the features that are kept: %%finetune {data}",
+                fix="Run the cell again for a new run, which uses the features that are kept.",
             )
         counts = folder.counts()
         if not _same(counts, self.state.counts) or not self._has_same("data", about):
             raise NotResumable(
-                f"The images in {data} are not those that the run started with: "
+                f"The images in {self.recipe.data} are not those that the run started with: "
                 f"{_format_counts(self.state.counts)} then, {_format_counts(counts)} now.",
-                fix=f"Put each image back as it was and repeat, {new_run}",
+                fix="Put each image back and repeat, or run the cell again for a new run.",
             )
         if not self._has_same("weights", about):
             raise NotResumable(
                 f"The weights of {self.recipe.model_name} are not those that the run began with "
                 f"(weights = {self.recipe.weights!r}).",
-                fix=f"Put the file back and repeat, {new_run}",
+                fix="Put the file back and repeat, or run the cell again for a new run.",
             )
 
     def warn_of_changes(
@@ -159,8 +157,8 @@ def load_resume_point(record: RunRecord) -> ResumePoint:
     if state.status not in ("running", "interrupted"):
         raise NotResumable(
             f"The run {folder.name} has already ended with the status {state.status}.",
-            fix=f"Start a new run: %%finetune {state.recipe.get('data', '')} "
-            f"(its features are kept) · see it: %attach {folder.name}",
+            fix="For a new run, run the cell again (its features are kept) · see it: "
+            f"%attach {folder.name}",
         )
     if state.versions.get("backend") == "theano":
         raise NotResumable(

@@ -110,6 +110,6 @@ def _open_store(recipe: Recipe, run: str, features: Path) -> FeatureStore:
 
 def _missing(recipe: Recipe, run: str, why: str) -> NotTrained:
     return NotTrained(
-        f"The learning rate is tried on the features of {run}, but {why}.",
-        fix=f"Run the cell again, which computes them: %%finetune {recipe.data}",
+        f"The learning rate is tried on the features of {run} ({recipe.data}), but {why}.",
+        fix="Run the cell again, which computes them.",
     )

@@ -109,7 +109,7 @@ function LaunchFields({ trans, prices, first, onChange }: ILaunchFieldsProps): J
           className="jp-mod-styled"
           type="number"
           min={1}
-          max={16384}
+          max={65536}
           value={fields.disk}
           placeholder="100"
           onChange={event => change({ disk: event.target.value })}

@@ -304,7 +304,7 @@ def test_without_an_interrupted_run_resume_says_what_became_of_the_newest(home, 
     assert caught.value._render_traceback_() == [
         "NoSuchRun: There is no interrupted run. The run 2026-11-06_newest has already ended with "
         f"the status {status}.",
-        "  Start a new run: %%finetune photos/dogscats (its features are kept) · see it: %attach "
+        "  For a new run, run the cell again (its features are kept) · see it: %attach "
         "2026-11-06_newest",
     ]
 

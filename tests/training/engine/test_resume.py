@@ -288,7 +288,7 @@ def test_a_completed_run_cannot_be_resumed(killed, room, status):
         resumed(killed, room)
 
     assert str(caught.value) == f"The run {killed.name} has already ended with the status {status}."
-    assert "%%finetune" in caught.value.fix
+    assert caught.value.fix.startswith("For a new run, run the cell again")
     assert (killed.path / log.FILE_NAME).read_bytes() == before
 
 
@@ -325,9 +325,7 @@ def test_changed_images_are_refused_until_they_are_restored(changing):
 
     changed = f"NotResumable: The images in {own} are not those that the run started with"
     assert happened.startswith(changed)
-    assert (
-        fix == f"  Put each image back as it was and repeat, or start a new run: %%finetune {own}"
-    )
+    assert fix == "  Put each image back and repeat, or run the cell again for a new run."
     assert happened_too.endswith("20 + 4 images then, 20 + 5 images now.")
     assert resumed(run, room)[-1].status == "done"
 

@@ -49,6 +49,21 @@ def test_the_bill_has_each_instance_of_this_month_and_its_runs(cloud_with_hosts,
     assert "12 min" in bill._repr_html_()
 
 
+def test_a_price_that_is_not_known_leaves_the_sum_of_all_others(cloud, run, rent):
+    spot = rent("g4dn.xlarge", "cheap", InstanceMarketOptions={"MarketType": "spot"})
+    rent("t2.micro")
+    context.load().ec2.list_instances()  # seen without its spot price, which nobody asked for
+    context.load().session.change_ec2("terminate_instances", InstanceIds=[spot])
+
+    bill = run("%aws_bill")
+
+    priced, gone = sorted(bill.each, key=lambda each: each.state)
+    assert (priced.name, gone.name, gone.month.dollars) == ("gpu", "cheap", None)
+    assert priced.month.dollars > 0
+    assert f": at least ${priced.month.dollars + gone.month.parts[1].dollars:.4f} in" in bill.title
+    assert f"the price is not known: instance of cheap ({spot})." in repr(bill)
+
+
 def test_the_bill_of_all_regions_has_what_is_gone(cloud, run, rent):
     id_ = rent("t2.micro")
     run("%aws_list")
