@@ -52,11 +52,13 @@ def confirm(question: str, *, yes: bool, flag: str = "-y") -> None:
 
 
 def print_changes(changes: Iterator[Instance], where: str = "") -> Iterator[Instance]:
-    """Yield each instance of `changes` after printing it; the first one with its account."""
+    """Yield each instance of `changes`, printed where it differs; the first with its account."""
     prefix = f"In {where}: " if where else ""
+    printed = ""
     for instance in changes:
-        print_line(f"{prefix}{instance}")
-        prefix = ""
+        if printed != (printed := str(instance)):
+            print_line(f"{prefix}{printed}")
+            prefix = ""
         yield instance
 
 

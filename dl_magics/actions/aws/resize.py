@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from dl_magics.actions.aws import instances
 from dl_magics.actions.aws.context import Context
@@ -29,10 +29,13 @@ def find_unfinished(instance: Instance) -> Resize | None:
     return None if found and resizes.is_at_work(instance.id) else found
 
 
-def resize_question(context: Context, type_: str, instance: Instance) -> str:
+def resize_question(
+    context: Context, type_: str, instance: Instance, *, going_on: Iterable[str] = ()
+) -> str:
     """Check that the new type can work; return the confirmation question, with both prices.
 
-    If the instance has the type already, and only its start was cut off, it is that of the start.
+    `going_on` are the names of the runs that its stop interrupts. Where the instance has the type
+    already, and only its start was cut off, it is the question of the start.
     """
     if instance.type == type_:
         return instances.start_question(context, instance) or ""
@@ -51,6 +54,7 @@ def resize_question(context: Context, type_: str, instance: Instance) -> str:
         f"to       {type_}{f' ({gpu})' if gpu else ''}, "
         f"{money.describe_price(price)} while it runs",
         *(f"warning  {each}" for each in _list_warnings(context, type_, instance, image)),
+        *(f"warning  it interrupts the run {each}, which can be resumed" for each in going_on),
     ]
     return "\n  ".join(lines)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from dl_magics.actions.runs import remote_run, remote_runs
 from dl_magics.actions.runs.elsewhere import cut_off
 from dl_magics.actions.runs.run_table import Runs
-from dl_magics.errors import DamagedRun, NoSuchRun, NotResumable, WrongState
+from dl_magics.core.instance import Instance
+from dl_magics.errors import DamagedRun, DLMagicsError, NoSuchRun, NotResumable, WrongState
 from dl_magics.runs import log, remote_origin, stop_request, tag
 from dl_magics.runs.events import Event
 from dl_magics.runs.record import RunRecord
@@ -60,6 +62,14 @@ def list_local_runs() -> Runs:
     """Return the runs that have a folder on this computer, newest first."""
     folders = sorted(paths.data_folder("runs").iterdir(), reverse=True)
     return Runs(Run(folder) for folder in folders if (folder / log.FILE_NAME).is_file())
+
+
+def list_open_runs(instance: Instance) -> list[Run]:
+    """Return the runs that are interrupted if an instance is stopped or terminated now."""
+    # No file of a run keeps an instance from being stopped.
+    with suppress(DLMagicsError, OSError):
+        return cut_off.list_open(list_local_runs(), instance)
+    return []
 
 
 def find_run(part: str = "") -> Run:

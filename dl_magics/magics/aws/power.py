@@ -144,6 +144,8 @@ class PowerMagics(Magics):
         """
         from dl_magics.actions.aws import context, instances, resize
         from dl_magics.actions.aws.explain import scripts
+        from dl_magics.actions.runs import runs
+        from dl_magics.magics.aws import stopping
         from dl_magics.magics.interrupts import instances as interrupted
 
         args = parse_argstring(self.aws_resize, line)
@@ -154,9 +156,15 @@ class PowerMagics(Magics):
         is_done = args.type == instance.type and not resize.find_unfinished(instance)
         if not args.type or is_done:
             return instance
-        prompts.confirm(resize.resize_question(current, args.type, instance), yes=args.yes)
+        going_on = runs.list_open_runs(instance) if instance.costs_money else []
+        names = [each.name for each in going_on]
+        question = resize.resize_question(current, args.type, instance, going_on=names)
+        prompts.confirm(question, yes=args.yes)
         with interrupted.explaining_resize(current, instance):
-            return prompts.print_until_done(resize.resize(current, args.type, instance.id))
+            changes = resize.resize(current, args.type, instance.id)
+            resized = prompts.print_until_done(changes)
+        stopping.name_cut_off(going_on, resized)
+        return resized
 
     @help_group(HelpGroup.STOP)
     @magic_arguments()
@@ -174,6 +182,7 @@ class PowerMagics(Magics):
         """
         from dl_magics.actions.aws import context, instances
         from dl_magics.actions.aws.explain import scripts
+        from dl_magics.actions.runs import runs
         from dl_magics.magics.aws import stopping
         from dl_magics.magics.interrupts import instances as interrupted
 
@@ -183,7 +192,7 @@ class PowerMagics(Magics):
         if args.explain:
             return scripts.terminate_script(current, instance)
         instances.check_terminate(current, instance, force=args.force, named=args.name is not None)
-        going_on = stopping.list_going_on(instance)
+        going_on = runs.list_open_runs(instance)
         with interrupted.explaining_termination(current, instance):
             changes = instances.terminate(current, instance.id)
             ended = prompts.print_until_done(changes, current.account)

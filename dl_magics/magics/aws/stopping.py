@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -24,8 +24,9 @@ def stop_instance(current: Context, instance: Instance) -> Receipt | Instance:
     """Stop an instance, print its states, and return its receipt, or the stopped instance."""
     from dl_magics.actions.aws import instances
     from dl_magics.actions.aws.billing import receipts
+    from dl_magics.actions.runs import runs
 
-    going_on = list_going_on(instance)
+    going_on = runs.list_open_runs(instance)
     with interrupted.explaining_stop(current, [instance]):
         busy = receipts.read_busy_seconds(current, instance)
         changes = instances.stop(current, instance.id)
@@ -37,23 +38,14 @@ def stop_instance(current: Context, instance: Instance) -> Receipt | Instance:
 def stop_crew(current: Context, found: Sequence[Instance]) -> Receipts:
     """Stop instances, print their states, and return their receipts."""
     from dl_magics.actions.aws import instances
+    from dl_magics.actions.runs import runs
 
-    going_on = [(each, list_going_on(each)) for each in found]
+    going_on = [(each, runs.list_open_runs(each)) for each in found]
     receipts = _end_all(current, found, [instances.stop(current, each.id) for each in found])
     for each, cut in going_on:
-        name_cut_off(cut, each)
+        if cut:
+            name_cut_off(cut, current.ec2.describe_instance(each.id))
     return receipts
-
-
-def list_going_on(instance: Instance) -> list[Run]:
-    """Return the runs that are cut off if an instance ends."""
-    from dl_magics.actions.runs import runs
-    from dl_magics.actions.runs.elsewhere import cut_off
-
-    # No file of a run keeps an instance from being stopped.
-    with suppress(DLMagicsError, OSError):
-        return cut_off.list_open(runs.list_local_runs(), instance)
-    return []
 
 
 def name_cut_off(cut: Sequence[Run], instance: Instance) -> None:

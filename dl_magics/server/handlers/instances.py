@@ -123,7 +123,9 @@ class ResizeHandler(ActionHandler):
         await self.carry_out(
             id_,
             "resize",
-            lambda context, instance: requests.ask_resize(context, instance, type_),
+            lambda context, instance: requests.ask_resize(
+                context, instance, type_, _list_going_on(instance)
+            ),
             cells.resize_cell(id_, type_),
         )
 
@@ -139,7 +141,13 @@ class TerminateHandler(ActionHandler):
     async def post(self, id_: str) -> None:
         from dl_magics.actions.aws.panel import requests
 
-        await self.carry_out(id_, "terminate", requests.ask_terminate)
+        await self.carry_out(
+            id_,
+            "terminate",
+            lambda context, instance: requests.ask_terminate(
+                context, instance, _list_going_on(instance)
+            ),
+        )
 
 
 class KeepHandler(DLMagicsHandler):
@@ -175,6 +183,12 @@ def _ask(services: Any, id_: str, ask: Ask) -> tuple[str, Asked, dict[str, str]]
     instance = current.ec2.describe_instance(id_)
     cells = services.instances.describe(instance)["cells"]
     return current.profile_and_region, ask(current, instance), cells
+
+
+def _list_going_on(instance: Instance) -> list[str]:
+    from dl_magics.actions.runs import runs
+
+    return [each.name for each in runs.list_open_runs(instance)] if instance.costs_money else []
 
 
 def _ask_launch(body: dict[str, Any]) -> tuple[str, Asked]:

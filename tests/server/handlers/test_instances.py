@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from dl_magics.actions.aws import context, instances
+from dl_magics.runs import remote_origin
 from dl_magics.runs.events import RunEnded
 from dl_magics.runs.log import LogWriter
 from dl_magics.runs.report.page import write_report
@@ -129,6 +131,22 @@ def test_the_question_of_a_spot_launch_has_its_price_and_its_end(server, cloud):
     assert asked.body["cell"] == "%aws_launch g4dn.xlarge --name cheap --spot --max-price 0.3"
     assert (too_low.status, too_low.body["error"]) == (400, "BadSetting")
     assert "is lower than the spot price" in too_low.body["message"]
+
+
+def test_a_resize_and_a_terminate_ask_with_the_runs_that_they_interrupt(server, cloud, rent):
+    id_ = rent()
+    folder = paths.data_folder("runs") / "2026-11-27_night"
+    run_events.write_log(folder, run_events.make_events())
+    there = {**run_events.ORIGIN.host, "alias": id_}
+    remote_origin.save(folder, replace(run_events.ORIGIN, host=there, is_complete=False))
+
+    resize = server.fetch("POST", f"instances/{id_}/resize", {"type": "t2.small"})
+    terminate = server.fetch("POST", f"instances/{id_}/terminate", {})
+
+    assert resize.body["question"].endswith(
+        "\n  warning  it interrupts the run 2026-11-27_night, which can be resumed"
+    )
+    assert terminate.body["question"].endswith("disk is deleted; it interrupts 2026-11-27_night")
 
 
 @pytest.mark.parametrize("verb", ["start", "stop", "resize", "terminate"])

@@ -6,7 +6,7 @@ confirmed exactly this question: with another price, account or state it is anot
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dl_magics.actions.aws import instances, resize
@@ -40,8 +40,10 @@ def ask_stop(context: Context, instance: Instance) -> Asked:
     return Asked(question="", changes=instances.stop(context, instance.id))
 
 
-def ask_resize(context: Context, instance: Instance, type_: str) -> Asked:
-    """Return the change of an instance's type.
+def ask_resize(
+    context: Context, instance: Instance, type_: str, going_on: Iterable[str] = ()
+) -> Asked:
+    """Return the change of an instance's type; `going_on` are the runs that are interrupted.
 
     Raises
     ------
@@ -53,18 +55,20 @@ def ask_resize(context: Context, instance: Instance, type_: str) -> Asked:
     if instance.type == type_ and not resize.find_unfinished(instance):
         raise WrongState(f"{instance.name} already is a {type_}.", fix="Select another type.")
     return Asked(
-        question=resize.resize_question(context, type_, instance),
+        question=resize.resize_question(context, type_, instance, going_on=going_on),
         changes=resize.resize(context, type_, instance.id),
     )
 
 
-def ask_terminate(context: Context, instance: Instance) -> Asked:
-    """Return the end of an instance and of its disk."""
+def ask_terminate(context: Context, instance: Instance, going_on: Sequence[str] = ()) -> Asked:
+    """Return the end of an instance and of its disk; `going_on` are the runs that it interrupts."""
     by = "" if instance.ours else ", which dl_magics did not launch,"
     question = (
         f"Terminate {instance.name} ({instance.type}, {instance.id}){by} in {context.account}: "
         "its disk is deleted"
     )
+    if going_on:
+        question += f"; it interrupts {', '.join(going_on)}"
     return Asked(
         question="" if instance.gone else question,
         changes=instances.terminate(context, instance.id),

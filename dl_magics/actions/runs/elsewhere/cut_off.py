@@ -50,6 +50,8 @@ def describe_ended(run: Run, instance: Instance) -> str:
         again = "run its cell again: the features that it computed are kept there"
     if instance.gone:
         where = "On another instance that has its images: %gpu_connect NAME, then"
+    elif instance.state == "running":  # it was started again
+        where = f"%gpu_connect {name}, then"
     else:
         where = f"%aws_start {name}, %gpu_connect {name}, then"
     return (

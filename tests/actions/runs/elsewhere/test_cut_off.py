@@ -65,6 +65,22 @@ def test_a_terminate_and_the_stop_of_a_crew_name_them_too(gpu, run, capsys):
     assert "%aws_start crew-1, %gpu_connect crew-1, then %finetune --resume 2026-11-26_crew" in said
 
 
+def test_a_resize_asks_with_the_runs_that_it_cuts_off(gpu, run, capsys, monkeypatch):
+    going, asked_with = a_run(gpu), []
+    monkeypatch.setattr(
+        "builtins.input", lambda _: asked_with.append(capsys.readouterr().out) or "y"
+    )
+
+    run("%aws_resize t2.small")
+
+    assert f"  warning  it interrupts the run {going.name}, which can be resumed" in asked_with[0]
+    said = capsys.readouterr().out
+    assert f"%gpu_connect gpu, then %finetune --resume {going.name} continues it." in said
+    assert "%aws_start gpu" not in said
+    assert said.count("gpu: stopped\n") == 1
+    assert going.status == "interrupted"
+
+
 def test_a_run_that_has_ended_is_not_named(gpu, run, capsys):
     a_run(gpu, events=run_events.make_events(ended=run_events.RunEnded(status="done")))
 
