@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from dl_magics.actions.runs.remote_runs import RemoteRuns
 from dl_magics.core import table
@@ -23,6 +23,7 @@ class Runs(list[Run]):
     """Local runs, newest first, then the names of remote ones; shown as a table.
 
     `part` is the word that all of them have, "" for all runs, of which there are `total`.
+    `ended` are the names of those that have ended on their host, with results only there.
     """
 
     def __init__(
@@ -32,14 +33,16 @@ class Runs(list[Run]):
         *,
         part: str = "",
         total: int = 0,
+        ended: Container[str] = (),
     ) -> None:
         super().__init__(runs)
         self.remote = remote or RemoteRuns()
         self._part = part
         self._total = total
+        self._ended = ended
 
     def _rows(self) -> list[tuple[str, ...]]:
-        rows = [_describe(run) for run in self]
+        rows = [_describe(run, is_over=run.name in self._ended) for run in self]
         rows += [
             (name, "", "", "", "", "", f"only on {self.remote.host} · %attach {name}")
             for name in self.remote.names
@@ -107,7 +110,7 @@ def _find_host(run: Run) -> str:
     return str(origin.host["name"]) if origin else "this computer"
 
 
-def _describe(run: Run) -> tuple[str, ...]:
+def _describe(run: Run, *, is_over: bool) -> tuple[str, ...]:
     size = format_size(measure_size(run))
     try:
         # Records of their own, so that a listing does not keep the events of every run in memory.
@@ -116,6 +119,8 @@ def _describe(run: Run) -> tuple[str, ...]:
         return (run.name, tag.read_tag(run.path), "", f"damaged: {error}", "", size, "")
     best = state.best
     status = summary.describe_status(state)
+    if is_over:
+        status = f"has ended: %attach {run.name} fetches its results"
     if state.error:
         status += f": {textwrap.shorten(state.error, _LONGEST_ERROR, placeholder=' …')}"
     return (

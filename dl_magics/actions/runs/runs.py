@@ -52,10 +52,10 @@ def list_runs(part: str = "") -> Runs:
     remote = remote_runs.list_remote_runs()
     names = tuple(name for name in remote.names if part in name)
     every = list_local_runs()
-    cut_off.mark_cut_off(every)
+    ended = cut_off.check_hosts(every)
     local = (run for run in every if part in run.name or part in tag.read_tag(run.path))
     total = len(every) + len(remote.names)
-    return Runs(local, replace(remote, names=names), part=part, total=total)
+    return Runs(local, replace(remote, names=names), part=part, total=total, ended=ended)
 
 
 def list_local_runs() -> Runs:
@@ -115,7 +115,7 @@ def find_resumable(part: str = "") -> Run:
     if part:
         return find_run(part)
     listed = list_local_runs()
-    cut_off.mark_cut_off(listed)
+    cut_off.check_hosts(listed)
     for run in listed:
         if _is_resumable(run.record):
             return run

@@ -864,6 +864,10 @@ def test_photos_of_s3_are_read_on_the_instance_with_its_role_and_only_once(
 def test_an_ended_run_of_another_computer_is_fetched_with_its_model(run, trained):
     done, _ = trained
     kept = {name: (done.path / name).read_bytes() for name in (log.FILE_NAME, "model.keras")}
+    (done.path / log.FILE_NAME).write_bytes(b"".join(kept[log.FILE_NAME].splitlines(True)[:-1]))
+    origin = remote_origin.load(done.path)
+    remote_origin.save(done.path, dataclasses.replace(origin, is_complete=False))
+    assert f"has ended: %attach {done.name} fetches its results" in repr(run("%runs"))
     shutil.rmtree(done.path)
 
     again = run(f"%attach {done.name[:-3]}")

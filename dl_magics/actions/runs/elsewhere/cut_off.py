@@ -21,11 +21,12 @@ from dl_magics.training.run import Run
 
 # A host that is up answers sooner; a list of runs does not wait for one that is not.
 _WAIT_SECONDS = 5.0
-# Those whose log no process writes, and whose last line is not the end of a run.
-_FIND_CUT_OFF = (
+# Of those whose log no process writes: whether its last line is the end of a run.
+_FIND_OVER = (
     f'for each in {{}}; do log="$each/{log.FILE_NAME}"; test -f "$log" '
     '&& flock --nonblock --shared "$log" true '
-    f"""&& ! tail -n 1 "$log" | grep -q '"{RunEnded.kind}"' && echo "$each"; done; true"""
+    f"""&& if tail -n 1 "$log" | grep -q '"{RunEnded.kind}"'; then echo "ended $each"; """
+    'else echo "cut $each"; fi; done; true'
 )
 
 
@@ -60,12 +61,14 @@ def describe_ended(run: Run, instance: Instance) -> str:
     )
 
 
-def mark_cut_off(listed: Iterable[Run]) -> None:
+def check_hosts(listed: Iterable[Run]) -> set[str]:
     """Find out which runs ended with their host, or with their GPU kernel, and remember it.
 
-    AWS and the host are asked once for all runs of a host that no process copies. Where they do not
+    Return the names of those that have ended by themselves: their results are on the host only. AWS
+    and the host are asked once for all runs of a host that no process copies. Where they do not
     answer, nothing is remembered.
     """
+    complete = set()
     by_host: dict[str, list[tuple[Run, RemoteOrigin]]] = defaultdict(list)
     for run, origin in _find_open(listed):
         if not log.is_being_written(run.path):
@@ -73,10 +76,12 @@ def mark_cut_off(listed: Iterable[Run]) -> None:
     for found in by_host.values():
         host = SshHost.from_json(found[0][1].host)
         with suppress(DLMagicsError, TimeoutError):
-            ended = _find_ended(host, [origin.run_folder for _, origin in found])
+            cut, ended = _find_over(host, [origin.run_folder for _, origin in found])
+            complete |= {run.name for run, origin in found if origin.run_folder in ended}
             for run, origin in found:
-                if origin.run_folder in ended:
+                if origin.run_folder in cut:
                     mark_ended(run)
+    return complete
 
 
 def _find_open(listed: Iterable[Run]) -> Iterator[tuple[Run, RemoteOrigin]]:
@@ -87,15 +92,20 @@ def _find_open(listed: Iterable[Run]) -> Iterator[tuple[Run, RemoteOrigin]]:
                 yield run, origin
 
 
-def _find_ended(host: SshHost, folders: Sequence[str]) -> Sequence[str]:
-    """Return which of the folders on a host are of runs that were cut off there."""
+def _find_over(host: SshHost, folders: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return which folders on a host are of runs that were cut off, and of runs that have ended."""
     try:
         target = host.resolve_target()
     except (WrongState, NoSuchInstance):
-        return folders
-    command = f"sh -c {shlex.quote(_FIND_CUT_OFF.format(shlex.join(folders)))}"
+        return folders, ()
+    command = f"sh -c {shlex.quote(_FIND_OVER.format(shlex.join(folders)))}"
     asking = blocking.start_task(commands.run_command(target, command))
     try:
-        return asking.result(timeout=_WAIT_SECONDS).stdout.splitlines()
+        lines = asking.result(timeout=_WAIT_SECONDS).stdout.splitlines()
     finally:
         asking.cancel()  # one that has ended stays as it is
+    cut, ended = (
+        [line.removeprefix(word) for line in lines if line.startswith(word)]
+        for word in ("cut ", "ended ")
+    )
+    return cut, ended

@@ -102,7 +102,7 @@ def test_a_run_whose_instance_was_stopped_by_its_guard_is_interrupted_and_found(
 
 def test_of_an_instance_that_runs_its_host_is_asked_which_runs_were_cut_off(gpu):
     going, cut = a_run(gpu), a_run(gpu, "2026-11-26_cut")
-    ANSWERS[log.FILE_NAME] = f".dl_magics/runs/{cut.name}\n"
+    ANSWERS[log.FILE_NAME] = f"cut .dl_magics/runs/{cut.name}\n"
 
     assert runs.find_resumable().name == cut.name
     assert (going.status, cut.status) == ("running", "interrupted")
