@@ -2,7 +2,7 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { IInstance, Verb } from '../rest/contract';
 import { askLaunch, askType } from '../launch/dialogs';
 import { askQuestion } from './ask';
-import { connectCell } from './cells';
+import { placedCell } from './cells';
 import { choose } from './choose';
 import { confirmed } from './confirm';
 import type { ICommandContext } from './context';
@@ -19,6 +19,8 @@ export function addInstanceCommands(context: ICommandContext): void {
   const describedBy = describeArguments({
     instance: trans.__('The id or the name of the instance; without it, the only one that fits')
   });
+  const record = (cell: string): void =>
+    recorded.record('instances', placedCell(cell, cloud.listing?.place));
   const having = (states: string[]): IInstance[] =>
     cloud.instances.filter(each => states.includes(each.state));
 
@@ -34,7 +36,7 @@ export function addInstanceCommands(context: ICommandContext): void {
       refused => askQuestion(trans, about, refused.question ?? '')
     );
     if (action) {
-      recorded.record('instances', action.cell);
+      record(action.cell);
     }
   };
 
@@ -94,7 +96,7 @@ export function addInstanceCommands(context: ICommandContext): void {
     execute: args =>
       on(trans.__('Keep Instance'), having(['running']), args, async instance => {
         await cloud.keep(instance.id);
-        recorded.record('instances', instance.cells.keep);
+        record(instance.cells.keep);
       })
   });
   app.commands.addCommand(CommandIDs.terminateInstance, {
@@ -158,7 +160,7 @@ export function addInstanceCommands(context: ICommandContext): void {
           }
         );
         if (instance && cell) {
-          recorded.record('instances', cell);
+          record(cell);
         }
       })
   });
@@ -168,7 +170,7 @@ export function addInstanceCommands(context: ICommandContext): void {
     execute: args =>
       on(trans.__('Open Terminal'), having(['running']), args, async instance => {
         await openTerminal(app, trans, await cloud.readSshCommand(instance.id));
-        recorded.record('instances', instance.cells.ssh);
+        record(instance.cells.ssh);
       })
   });
   app.commands.addCommand(CommandIDs.connectNotebook, {
@@ -177,7 +179,7 @@ export function addInstanceCommands(context: ICommandContext): void {
     describedBy,
     execute: args =>
       on(trans.__('Connect Notebook'), having(['running']), args, instance =>
-        notebooks.run(connectCell(instance, cloud.listing?.place))
+        notebooks.run(placedCell(instance.cells.connect, cloud.listing?.place))
       )
   });
 }

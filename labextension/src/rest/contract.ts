@@ -63,6 +63,7 @@ export interface IPlace {
   profile_and_region: string;
   practice: boolean;
   own: boolean;
+  cell: string;
 }
 
 export interface IPlaceChoice extends IPlace {
