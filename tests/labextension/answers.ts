@@ -21,7 +21,10 @@ export function answeredBy(answer: Answer): { client: Client; requests: IRequest
   const requests: IRequest[] = [];
   const fetch = async (input: RequestInfo): Promise<Response> => {
     const request = input as Request;
-    const path = new URL(request.url).pathname.replace('/hub/dl-magics/', '');
+    const { pathname, search } = new URL(request.url);
+    // JupyterLab adds the time, against caches.
+    const query = search.replace(/[?&]\d+$/, '');
+    const path = `${pathname.replace('/hub/dl-magics/', '')}${query}`;
     const text = await request.text();
     const seen = { method: request.method, path, body: text ? (JSON.parse(text) as unknown) : null };
     requests.push(seen);

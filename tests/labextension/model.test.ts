@@ -82,6 +82,32 @@ test('where AWS does not answer, the last known instances stay', async () => {
   assert.equal(cloud.problem, null);
 });
 
+test('what runs in other regions is asked again with each read of the instances', async () => {
+  let regions = [{ region: 'eu-west-1', running: 1, dollars_per_hour: 0.5, names: ['gpu'] }];
+  const { client, requests } = answeredBy(({ path }) => ({
+    status: 200,
+    body: path.startsWith('elsewhere') ? { regions, unread: [] } : listing()
+  }));
+  const cloud = new Cloud(client);
+  const asked = (): string[] =>
+    requests.map(each => each.path).filter(path => path.startsWith('elsewhere'));
+  const shows = async (count: number): Promise<void> => {
+    for (let turn = 0; turn < 100 && cloud.elsewhere?.regions.length !== count; turn++) {
+      await new Promise(setImmediate);
+    }
+    assert.equal(cloud.elsewhere?.regions.length, count);
+  };
+  await cloud.refresh();
+  await shows(1);
+
+  regions = [];
+  await cloud.refresh();
+  await shows(0);
+
+  await cloud.refresh(true);
+  assert.deepEqual(asked(), ['elsewhere', 'elsewhere', 'elsewhere?fresh=true']);
+});
+
 test('an older state of a run does not replace a newer one', async () => {
   const { client } = answeredBy(() => ({ status: 200, body: { runs: [run({ n: 5 })] } }));
   const runs = new Runs(client);

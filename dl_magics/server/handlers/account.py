@@ -72,7 +72,8 @@ class ElsewhereHandler(DLMagicsHandler):
     @authorized
     @validated
     async def get(self) -> None:
-        self.reply(await self.services.call(self.services.elsewhere.read))
+        fresh = self.asked.query["fresh"]
+        self.reply(await self.services.call(self.services.elsewhere.read, fresh=fresh))
 
 
 class PracticeHandler(DLMagicsHandler):

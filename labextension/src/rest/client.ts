@@ -45,8 +45,8 @@ export class Client {
     return this._send('GET', 'prices');
   }
 
-  listElsewhere(): Promise<contract.IElsewhere> {
-    return this._send('GET', 'elsewhere');
+  listElsewhere(fresh = false): Promise<contract.IElsewhere> {
+    return this._send('GET', fresh ? 'elsewhere?fresh=true' : 'elsewhere');
   }
 
   readPlace(): Promise<contract.IPlaceChoice> {
