@@ -73,21 +73,13 @@ export function addInstanceCommands(context: ICommandContext): void {
     label: trans.__('Stop Instance'),
     describedBy,
     execute: args =>
-      on(trans.__('Stop Instance'), having(['pending', 'running']), args, async instance => {
-        const about = {
+      on(trans.__('Stop Instance'), having(['pending', 'running']), args, instance =>
+        change(instance, 'stop', {
           title: trans.__('Stop %1?', instance.name),
           accept: trans.__('Stop'),
           deletes: true
-        };
-        const training = model.runs.active.filter(run => run.host === instance.name);
-        const question = trans.__(
-          'A run trains on it and is interrupted: %1. It can be resumed from its last checkpoint.',
-          training.map(run => run.name).join(', ')
-        );
-        if (!training.length || (await askQuestion(trans, about, question))) {
-          await change(instance, 'stop', about);
-        }
-      })
+        })
+      )
   });
   app.commands.addCommand(CommandIDs.keepInstance, {
     label: trans.__('Keep Instance for an Hour'),

@@ -156,20 +156,25 @@ def test_the_question_of_a_spot_launch_has_its_price_and_its_end(server, cloud):
     assert "is lower than the spot price" in too_low.body["message"]
 
 
-def test_a_resize_and_a_terminate_ask_with_the_runs_that_they_interrupt(server, cloud, rent):
+def test_stop_resize_and_terminate_ask_with_the_runs_that_they_interrupt(server, cloud, rent):
     id_ = rent()
     folder = paths.data_folder("runs") / "2026-11-27_night"
     run_events.write_log(folder, run_events.make_events())
     there = {**run_events.ORIGIN.host, "alias": id_}
     remote_origin.save(folder, replace(run_events.ORIGIN, host=there, is_complete=False))
 
+    stop = server.fetch("POST", f"instances/{id_}/stop")
     resize = server.fetch("POST", f"instances/{id_}/resize", {"type": "t2.small"})
     terminate = server.fetch("POST", f"instances/{id_}/terminate", {})
 
+    assert stop.body["question"].endswith(
+        ": it interrupts 2026-11-27_night, which can be resumed from its last checkpoint"
+    )
     assert resize.body["question"].endswith(
         "\n  warning  it interrupts the run 2026-11-27_night, which can be resumed"
     )
     assert terminate.body["question"].endswith("disk is deleted; it interrupts 2026-11-27_night")
+    assert server.confirm(f"instances/{id_}/stop").status == 202
 
 
 @pytest.mark.parametrize("verb", ["start", "stop", "resize", "terminate"])
