@@ -1,10 +1,10 @@
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
+import { confirmed } from '../rest/confirm';
 import type { IInstance, Verb } from '../rest/contract';
 import { askLaunch, askType } from '../launch/dialogs';
 import { askQuestion } from './ask';
 import { placedCell } from './cells';
 import { choose } from './choose';
-import { confirmed } from './confirm';
 import type { ICommandContext } from './context';
 import { attempt, describeArguments } from './context';
 import { CommandIDs } from './ids';

@@ -86,8 +86,8 @@ export class Client {
     return this._send('PUT', 'keras-settings', change);
   }
 
-  undoKerasSettings(): Promise<contract.IKerasSettings> {
-    return this._send('POST', 'keras-settings/undo');
+  undoKerasSettings(confirmed?: string): Promise<contract.IKerasSettings> {
+    return this._send('POST', 'keras-settings/undo', withConfirmation({}, confirmed));
   }
 
   switchPractice(on: boolean): Promise<contract.IPractice> {

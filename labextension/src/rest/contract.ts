@@ -174,7 +174,7 @@ export interface IKerasSettings {
   title: string;
   rows: IKerasRow[];
   remarks: string[];
-  can_undo: boolean;
+  undo: string;
   changed: string[];
   cell: string;
 }
