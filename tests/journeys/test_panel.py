@@ -185,11 +185,12 @@ def test_keras_settings_are_changed_and_the_change_is_undone(panel):
     assert panel.page.locator("#dl-magics-keras").bounding_box()["height"] > 100
     panel.wait_for("→ float64")
     panel.wait_for("%backend --floatx float64 --here")
+    panel.wait_for("Undo in ")
     assert panel.find_problems() == []
     panel.shoot("keras")
     panel.press("Undo")
-    panel.wait_for("floatx: float64 →")
     panel.wait_for("%backend --undo --here")
+    panel.wait_for("floatx: float64 →")
 
     panel.toggle_section("Keras settings")
     floatx.wait_for(state="hidden")
