@@ -6,6 +6,7 @@ knows more, and the guard uses the CPU from time to time while the GPU alone wor
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from dl_magics.actions.aws.context import Context
@@ -78,6 +79,18 @@ def arm_alarm(
     except DLMagicsError as error:
         return f"No CloudWatch alarm will stop it if its guard fails: {error}\n  {error.fix}"
     return ""
+
+
+def ensure_alarm(context: Context, instance: Instance) -> str:
+    """Create the alarm of an instance that was given a guard; one that it has is written again.
+
+    A launch that was interrupted may have created none. Returns what `arm_alarm` does.
+    """
+    record = records.read_record(instance.id)
+    if not record:
+        return ""
+    kept = max(0.0, record.kept_until - time.time())
+    return arm_alarm(context, instance, record.idle_seconds, kept)
 
 
 def renew_alarm(context: Context, instance: Instance) -> str:

@@ -138,7 +138,7 @@ def launch_crew(context: Context, planned: CrewPlan) -> Iterator[Instance]:
                 launch.select_launched(context, instance)
         except DLMagicsError as error:
             raise _say_what_is_kept(error, launched, planned) from error
-        note = "" if found else alarm.arm_alarm(context, instance, each.limits.idle_seconds)
+        note = alarm.ensure_alarm(context, instance)
         launched.append(instance)
         yield instances.add_price(context, replace(instance, note=note))
     access.connect_members(context, [*planned.there, *launched])

@@ -12,7 +12,7 @@ from dl_magics.actions.aws.guard import alarm, records
 from dl_magics.actions.aws.launch import pending
 from dl_magics.actions.aws.launch.plan import LaunchPlan
 from dl_magics.actions.aws.launch.unrecorded import naming_instance
-from dl_magics.aws import instance_types, launch, quotas
+from dl_magics.aws import instance_types, launch, new_instance, quotas
 from dl_magics.aws.network import security_group, subnets
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError, NoAnswer, NoCapacity, QuotaReached, WrongState
@@ -70,8 +70,10 @@ def find_existing(
 def resume_launch(context: Context, instance: Instance) -> Iterator[Instance]:
     """Select an existing instance and wait until SSH answers; a stopped one stays stopped."""
     select_launched(context, instance)
-    yield instance if instance.costs_money else replace(instance, note=_START)
-    if instance.costs_money:
+    if not instance.costs_money:
+        yield replace(instance, note=_START)
+    else:
+        yield replace(instance, note=alarm.ensure_alarm(context, instance))
         yield from instances.start(context, instance.id)
 
 
@@ -92,7 +94,7 @@ def launch_instance(context: Context, plan: LaunchPlan) -> Iterator[Instance]:
         )
         instance = found or create_instance(context, plan)
     select_launched(context, instance)
-    note = "" if found else alarm.arm_alarm(context, instance, plan.limits.idle_seconds)
+    note = alarm.ensure_alarm(context, instance)
     for seen in context.ec2.start(replace(instance, note=note)):
         instance = replace(seen, note="")
         yield instances.add_price(context, seen)
@@ -118,7 +120,7 @@ def create_instance(context: Context, plan: LaunchPlan) -> Instance:
     pending.record_launched(context, request.token, launched.id, launched.spot_request)
     records.note_limits(launched.id, plan.limits)
     with naming_instance(context, launched.id):
-        return context.ec2.describe_instance(launched.id)
+        return new_instance.describe_new_instance(context.ec2, launched.id)
 
 
 def _prepare_request(
