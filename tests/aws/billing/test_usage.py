@@ -68,12 +68,27 @@ def test_old_histories_are_dropped():
 
 
 @pytest.mark.parametrize("content", ["{", "[1]", '[{"id": "i-1"}]'])
-def test_a_damaged_file_begins_a_new_history(content):
+def test_a_damaged_file_begins_a_new_history_and_is_kept(content):
     (paths.data_folder() / usage.FILE_NAME).write_text(content)
 
     usage.note(session(), [view()])
 
     assert [each["id"] for each in written()] == ["i-1"]
+    (kept,) = usage.list_damaged()
+    assert kept.read_text() == content
+
+
+def test_one_history_that_cannot_be_read_leaves_the_others_and_new_fields_leave_their_own():
+    usage.note(session(), [view("i-1"), view("i-2"), view("i-3")])
+    first, second, third = written()
+    first["history"][0]["savings_plan"] = second["owner"] = "of a newer version"
+    third["history"] = None
+    (paths.data_folder() / usage.FILE_NAME).write_text(json.dumps([first, second, third]))
+
+    usage.note(session(), [view("i-4")])
+
+    assert [each["id"] for each in written()] == ["i-1", "i-2", "i-4"]
+    assert "i-3" in usage.list_damaged()[0].read_text()
 
 
 def test_a_folder_that_cannot_be_written_changes_nothing(home):

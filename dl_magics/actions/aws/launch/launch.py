@@ -12,7 +12,7 @@ from dl_magics.actions.aws.guard import alarm, records
 from dl_magics.actions.aws.launch import pending
 from dl_magics.actions.aws.launch.plan import LaunchPlan
 from dl_magics.actions.aws.launch.unrecorded import naming_instance
-from dl_magics.aws import instance_types, launch, new_instance, quotas
+from dl_magics.aws import instance_types, launch, quotas
 from dl_magics.aws.network import security_group, subnets
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DLMagicsError, NoAnswer, NoCapacity, QuotaReached, WrongState
@@ -120,7 +120,7 @@ def create_instance(context: Context, plan: LaunchPlan) -> Instance:
     pending.record_launched(context, request.token, launched.id, launched.spot_request)
     records.note_limits(launched.id, plan.limits)
     with naming_instance(context, launched.id):
-        return new_instance.describe_new_instance(context.ec2, launched.id)
+        return launch.describe_new_instance(context.ec2, launched.id)
 
 
 def _prepare_request(
