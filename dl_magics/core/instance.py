@@ -74,6 +74,7 @@ class Instance:
     token: str = ""
     answers: bool = False
     instance_profile: str = ""
+    owner: str = ""
     note: str = ""
 
     @property

@@ -30,12 +30,17 @@ _SECONDS_BETWEEN = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """The history of an instance that was seen in a `place`, a region of a profile."""
+    """The history of an instance that was seen in a `place`, a region of a profile.
+
+    `account` is the id of the AWS account at an `endpoint`, "" where an earlier version saw it.
+    """
 
     id: str
     name: str
     place: str
     region: str
+    account: str = ""
+    endpoint: str = ""
     history: tuple[Period, ...] = ()
 
 
@@ -64,14 +69,20 @@ def read_history(view: Instance) -> tuple[Period, ...]:
 
 
 def list_usage(session: AwsSession, *, everywhere: bool = False) -> list[Usage]:
-    """Return what was seen in the region of a session, or in all regions of its profile."""
-    place = known.name_place(session)
-    profile = place.removesuffix(str(session.region))
+    """Return what was seen in the account of a session, in its region or in all."""
+    account = session.account_id
     return [
         each
         for each in _read().values()
-        if each.place == place or (everywhere and each.place == profile + each.region)
+        if (everywhere or each.region == session.region) and _is_of(each, session, account)
     ]
+
+
+def _is_of(seen: Usage, session: AwsSession, account: str) -> bool:
+    if seen.account:
+        return (seen.account, seen.endpoint) == (account, known.name_endpoint(session))
+    profile = known.name_place(session).removesuffix(str(session.region))
+    return seen.place == profile + seen.region
 
 
 def list_damaged() -> list[Path]:
@@ -103,6 +114,8 @@ def _add(session: AwsSession, before: Usage | None, view: Instance) -> Usage:
         name=view.name,
         place=known.name_place(session),
         region=str(session.region),
+        account=view.owner,
+        endpoint=known.name_endpoint(session),
         history=add_view(before.history if before else (), view),
     )
 

@@ -12,9 +12,10 @@ from dl_magics.store import paths
 DAY = 86_400
 
 
-def session(region: str = "us-east-1", profile: str = "default"):
+def session(region: str = "us-east-1", profile: str = "default", account: str = "1" * 12):
     """The door to AWS, as far as a view of an instance names it."""
-    return SimpleNamespace(region=region, profile=SimpleNamespace(name=profile, config_file=None))
+    named = SimpleNamespace(name=profile, config_file=None)
+    return SimpleNamespace(region=region, profile=named, account_id=account)
 
 
 def view(id_: str = "i-1", at: float = 2e9, **changes) -> Instance:
@@ -57,6 +58,18 @@ def test_the_usage_of_a_place_is_listed_and_that_of_its_profile_everywhere():
 
     assert ids(everywhere=False) == {"i-1"}
     assert ids(everywhere=True) == {"i-1", "i-2"}
+
+
+def test_the_usage_of_an_account_is_listed_whatever_profile_saw_it_and_of_no_other():
+    first, second = "1" * 12, "2" * 12
+    usage.note(session(profile="home"), [view("i-1", owner=first)])
+    usage.note(session(profile="home", account=second), [view("i-2", owner=second)])
+
+    seen = usage.list_usage(session(profile="other name of it"))
+    of_the_second = usage.list_usage(session(profile="home", account=second))
+
+    assert [each.id for each in seen] == ["i-1"]
+    assert [each.id for each in of_the_second] == ["i-2"]
 
 
 def test_old_histories_are_dropped():
