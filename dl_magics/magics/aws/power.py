@@ -175,6 +175,9 @@ class PowerMagics(Magics):
     def aws_terminate(self, line: str) -> Instance | Script:
         """Terminate an instance and delete its disk. Requires -f.
 
+        Volumes that were attached to it and its Elastic IP addresses stay, and cost money: they are
+        named with what deletes them.
+
         ::
 
             %aws_terminate -f
@@ -193,8 +196,10 @@ class PowerMagics(Magics):
             return scripts.terminate_script(current, instance)
         instances.check_terminate(current, instance, force=args.force, named=args.name is not None)
         going_on = runs.list_open_runs(instance)
+        kept = stopping.find_kept(current, instance)
         with interrupted.explaining_termination(current, instance):
             changes = instances.terminate(current, instance.id)
             ended = prompts.print_until_done(changes, current.account)
+        stopping.name_kept(kept)
         stopping.name_cut_off(going_on, ended)
         return ended

@@ -14,6 +14,7 @@ from dl_magics.magics.interrupts import instances as interrupted
 
 if TYPE_CHECKING:
     from dl_magics.actions.aws.context import Context
+    from dl_magics.actions.aws.leftovers import Leftover
     from dl_magics.actions.runs.ending.plan import Ending, Endings
     from dl_magics.core.billing.receipt import Receipt, Receipts
     from dl_magics.core.instance import Instance
@@ -55,6 +56,23 @@ def name_cut_off(cut: Sequence[Run], instance: Instance) -> None:
     for run in cut:
         cut_off.mark_ended(run)
         print_line(cut_off.describe_ended(run, instance))
+
+
+def find_kept(current: Context, instance: Instance) -> list[Leftover]:
+    """Return what a terminate leaves behind; where it cannot be read, that is printed."""
+    from dl_magics.actions.aws import leftovers
+
+    try:
+        return leftovers.find_kept(current, instance)
+    except DLMagicsError as error:
+        print_line(f"Which volumes and addresses stay is not known: {error}")
+        return []
+
+
+def name_kept(kept: Sequence[Leftover]) -> None:
+    """Print what a terminate has left behind, and what deletes it."""
+    for each in kept:
+        print_line(f"{each.what} stays, for {each.cost}. In a terminal: {each.delete}")
 
 
 def _end_all(

@@ -148,8 +148,10 @@ def _wait_steps(context: Context, plan: LaunchPlan, variable: str) -> list[str]:
 def _alarm_steps(context: Context, plan: LaunchPlan, id_: str) -> list[str]:
     if plan.limits.idle_seconds is None:
         return []
-    recorded = _record_step(context, "creating", KIND, id=cloudwatch.alarm_name(id_))
-    return [recorded, *alarm.put_steps(context, id_, plan.type, plan.limits.idle_seconds)]
+    name = cloudwatch.alarm_name(id_)
+    put = alarm.put_steps(context, id_, plan.type, plan.limits.idle_seconds)
+    entries = [_record_step(context, did, KIND, id=name) for did in ("creating", "created")]
+    return [entries[0], *put, entries[1]]
 
 
 def pin_step(id_: str, public: str, known: str) -> str:
