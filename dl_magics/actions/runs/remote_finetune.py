@@ -21,6 +21,7 @@ from dl_magics.actions.runs import remote_run
 from dl_magics.actions.runs.elsewhere import move
 from dl_magics.actions.runs.models import own_model
 from dl_magics.actions.runs.place import describe_host
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import KernelDied, WeightsNotFound, WrongState
 from dl_magics.runs import remote_origin
 from dl_magics.runs.events import Event, RunEnded
@@ -138,14 +139,12 @@ def _leave_if(stop: Stop) -> None:
 
 
 def _how_to_resume(host: SshHost, record: RunRecord) -> str:
+    connect = f"%gpu_connect {quote_name(host.name, host.alias)}, then"
     if not record.state.started_at:
-        return f"%gpu_connect {host.name}, then run the cell again."
+        return f"{connect} run the cell again."
     if record.state.versions.get("backend") == "theano":
-        return f"%gpu_connect {host.name}, then run the cell again: its features are kept there."
-    return (
-        "Resume it from its last checkpoint: "
-        f"%gpu_connect {host.name}, then %finetune --resume {record.folder.name}"
-    )
+        return f"{connect} run the cell again: its features are kept there."
+    return f"Resume it from its last checkpoint: {connect} %finetune --resume {record.folder.name}"
 
 
 def _provide_weights(kernel: NotebookKernel, recipe: Recipe) -> str | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import DLMagicsError
 from dl_magics.magics.display.updatable import print_line
 from dl_magics.magics.interrupts.explain import explaining
@@ -142,4 +142,4 @@ def _join(parts: Sequence[str]) -> str:
 
 
 def _quote(instance: Instance) -> str:
-    return shlex.quote(instance.name)
+    return quote_name(instance.name, instance.id)

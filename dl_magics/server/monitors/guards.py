@@ -19,6 +19,7 @@ from dl_magics.aws.monitoring import cloudwatch
 from dl_magics.aws.types import type_facts
 from dl_magics.core import money
 from dl_magics.core.instance import Instance
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import DLMagicsError
 from dl_magics.guard.service.decision import ACTIVE, ENDING
 from dl_magics.guard.status import GuardStatus
@@ -175,7 +176,8 @@ class GuardMonitor:
                 "warning",
                 f"{instance.name} has no running guard and may be idle; it keeps costing "
                 f"{instance.price_text}.",
-                fix=f"%aws_safety {instance.name} shows it, Stop in the panel stops it.",
+                fix=f"%aws_safety {quote_name(instance.name, instance.id)} shows it, Stop in "
+                "the panel stops it.",
                 instance=instance.id,
             )
         return False
@@ -198,7 +200,8 @@ class GuardMonitor:
             "guard-failed",
             "warning",
             f"{instance.name} was stopped by this server: its guard had to stop it and did not.",
-            fix=f"%aws_safety {instance.name} shows why, once it runs again.",
+            fix=f"%aws_safety {quote_name(instance.name, instance.id)} shows why, once it runs "
+            "again.",
             instance=instance.id,
         )
 

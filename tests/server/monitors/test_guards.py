@@ -130,6 +130,21 @@ def test_an_idle_instance_is_stopped_only_where_nothing_can_work_on_it(
     assert [each for each in said if each != "instance-stopped"] == kinds
 
 
+@pytest.mark.parametrize("name", ["my gpu", "gpu{1/0}"])
+def test_what_a_notice_says_to_type_names_the_instance_by_its_id(
+    selected_account, run_guarded, guards, published, name
+):
+    id_ = run_guarded(idle_seconds=None, max_seconds=3600.0)
+    tag = {"Key": "Name", "Value": name}
+    selected_account.client().create_tags(Resources=[id_], Tags=[tag])
+
+    guards.step()
+
+    (notice,) = published.of("notice")
+    assert notice["message"].startswith(f"{name} was stopped by this server")
+    assert notice["fix"].startswith(f"%aws_safety {id_} shows why")
+
+
 def test_an_instance_that_nobody_guards_is_left_alone(
     selected_account, run_instance, guards, published
 ):

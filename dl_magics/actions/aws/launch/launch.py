@@ -15,6 +15,7 @@ from dl_magics.actions.aws.launch.unrecorded import naming_instance
 from dl_magics.aws import instance_types, launch, quotas
 from dl_magics.aws.network import security_group, subnets
 from dl_magics.core.instance import Instance
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import DLMagicsError, NoAnswer, NoCapacity, QuotaReached, WrongState
 from dl_magics.guard import program
 from dl_magics.guard.service.settings import Settings
@@ -55,7 +56,8 @@ def find_existing(
     if ours[0].type != type_:
         raise WrongState(
             f"An instance named '{name}' already exists: {ours[0].type}, {ours[0].state}.",
-            fix=f"%aws_resize {type_} {name} changes its type · %aws_launch {type_} --name OTHER",
+            fix=f"%aws_resize {type_} {quote_name(name, ours[0].id)} changes its type · "
+            f"%aws_launch {type_} --name OTHER",
         )
     if spot and not ours[0].spot:
         raise WrongState(

@@ -13,6 +13,7 @@ from dl_magics.actions.aws.launch.unrecorded import naming_instance
 from dl_magics.aws import images, parsing
 from dl_magics.aws.spot.market import SpotOptions
 from dl_magics.core.instance import Instance
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import WrongState
 from dl_magics.ssh import keys, known_hosts
 from dl_magics.store import lock, state
@@ -147,9 +148,9 @@ def _make_unanswered_error(pending: PendingLaunch, account: str) -> WrongState:
     return WrongState(
         f"An earlier %aws_launch of {_describe(pending, account)} was sent {seconds:.0f} seconds "
         "ago and not answered: AWS may still launch it.",
-        fix=f"%aws_launch {request['type_']} --name {request['name']}{_list_options(pending)} "
-        f"repeats it, never twice · Or wait {_SETTLED_SECONDS / 60:.0f} minutes, then repeat this "
-        "line.",
+        fix=f"%aws_launch {request['type_']} --name {quote_name(request['name'])}"
+        f"{_list_options(pending)} repeats it, never twice · Or wait "
+        f"{_SETTLED_SECONDS / 60:.0f} minutes, then repeat this line.",
     )
 
 

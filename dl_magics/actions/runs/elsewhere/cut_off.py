@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.core.instance import Instance
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import DLMagicsError, NoSuchInstance, WrongState
 from dl_magics.runs import log, remote_origin
 from dl_magics.runs.events import RunEnded
@@ -46,15 +47,16 @@ def mark_ended(run: Run) -> None:
 def describe_ended(run: Run, instance: Instance) -> str:
     """Return the sentences that say which run ended with its instance, and what continues it."""
     name = instance.name
+    typed = quote_name(name, instance.id)
     again = f"%finetune --resume {run.name} continues it"
     if run.is_on_theano:
         again = "run its cell again: the features that it computed are kept there"
     if instance.gone:
         where = "On another instance that has its images: %gpu_connect NAME, then"
     elif instance.state == "running":  # it was started again
-        where = f"%gpu_connect {name}, then"
+        where = f"%gpu_connect {typed}, then"
     else:
-        where = f"%aws_start {name}, %gpu_connect {name}, then"
+        where = f"%aws_start {typed}, %gpu_connect {typed}, then"
     return (
         f"The run {run.name} had not ended on {name}, as far as this computer knows. "
         f"{where} {again}."

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from dl_magics.actions.gpu.host import SshHost
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import BadData, DLMagicsError, NoSuchInstance, NotResumable
 from dl_magics.runs import log
 from dl_magics.runs.remote_origin import RemoteOrigin
@@ -26,11 +27,12 @@ def check_may_move(run: str, origin: RemoteOrigin, host: SshHost) -> None:
     before = SshHost.from_json(origin.host)
     if before.is_instance and not _is_running(before):
         return
-    stops = f" · or stop it first: %aws_stop {before.name}" if before.is_instance else ""
+    typed = quote_name(before.name, before.alias)
+    stops = f" · or stop it first: %aws_stop {typed}" if before.is_instance else ""
     raise NotResumable(
         f"The checkpoint of the run {run} is on {before.name}, but this notebook is connected to "
         f"{host.name}.",
-        fix=f"%gpu_connect {before.name}{stops}",
+        fix=f"%gpu_connect {typed}{stops}",
     )
 
 

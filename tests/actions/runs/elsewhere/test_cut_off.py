@@ -7,6 +7,7 @@ import pytest
 from dl_magics.actions.aws import context
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.runs import runs
+from dl_magics.actions.runs.elsewhere import cut_off
 from dl_magics.errors import NoSuchRun
 from dl_magics.runs import log, remote_origin
 from dl_magics.store import paths
@@ -50,6 +51,15 @@ def test_a_stop_names_the_runs_that_it_cuts_off_and_what_continues_them(gpu, run
     ) in said
     assert other.name not in said
     assert (going.status, other.status) == ("interrupted", "running")
+
+
+@pytest.mark.parametrize("name", ["my gpu", "gpu{1/0}"])
+def test_an_instance_whose_name_is_not_plain_is_started_by_its_id(gpu, name):
+    stopped = replace(gpu, name=name, state="stopped")
+
+    said = cut_off.describe_ended(a_run(gpu), stopped)
+
+    assert f"%aws_start {gpu.id}, %gpu_connect {gpu.id}, then" in said
 
 
 def test_a_terminate_and_the_stop_of_a_crew_name_them_too(gpu, run, capsys):
