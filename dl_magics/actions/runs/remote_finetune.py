@@ -22,7 +22,7 @@ from dl_magics.actions.runs.elsewhere import move
 from dl_magics.actions.runs.models import own_model
 from dl_magics.actions.runs.place import describe_host
 from dl_magics.core.typed_name import quote_name
-from dl_magics.errors import KernelDied, WeightsNotFound, WrongState
+from dl_magics.errors import DLMagicsError, KernelDied, WeightsNotFound, WrongState
 from dl_magics.runs import remote_origin
 from dl_magics.runs.events import Event, RunEnded
 from dl_magics.runs.record import RunRecord
@@ -139,6 +139,9 @@ def _leave_if(stop: Stop) -> None:
 
 
 def _how_to_resume(host: SshHost, record: RunRecord) -> str:
+    with suppress(DLMagicsError):  # where AWS does not answer, it may run again
+        if host.is_terminated():
+            return move.describe_move(record)
     connect = f"%gpu_connect {quote_name(host.name, host.alias)}, then"
     if not record.state.started_at:
         return f"{connect} run the cell again."

@@ -146,7 +146,10 @@ def test_a_resize_and_a_terminate_ask_with_the_runs_that_they_interrupt(server, 
     assert resize.body["question"].endswith(
         "\n  warning  it interrupts the run 2026-11-27_night, which can be resumed"
     )
-    assert terminate.body["question"].endswith("disk is deleted; it interrupts 2026-11-27_night")
+    assert terminate.body["question"].endswith(
+        "disk is deleted; what was not copied of 2026-11-27_night is lost with it, checkpoints "
+        "too. First %attach 2026-11-27_night --stop keeps its best weights"
+    )
 
 
 @pytest.mark.parametrize("verb", ["start", "stop", "resize", "terminate"])

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from dl_magics.actions.gpu.host import SshHost
+from dl_magics.actions.runs.elsewhere import move
 from dl_magics.core.instance import Instance
 from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import DLMagicsError, NoSuchInstance, WrongState
@@ -46,20 +47,17 @@ def mark_ended(run: Run) -> None:
 
 def describe_ended(run: Run, instance: Instance) -> str:
     """Return the sentences that say which run ended with its instance, and what continues it."""
-    name = instance.name
-    typed = quote_name(name, instance.id)
+    typed = quote_name(instance.name, instance.id)
     again = f"%finetune --resume {run.name} continues it"
     if run.is_on_theano:
         again = "run its cell again: the features that it computed are kept there"
+    how = f"%gpu_connect {typed}, then {again}."
     if instance.gone:
-        where = "On another instance that has its images: %gpu_connect NAME, then"
-    elif instance.state == "running":  # it was started again
-        where = f"%gpu_connect {typed}, then"
-    else:
-        where = f"%aws_start {typed}, %gpu_connect {typed}, then"
+        how = move.describe_move(run.record)
+    elif instance.state != "running":  # else it was started again
+        how = f"%aws_start {typed}, {how}"
     return (
-        f"The run {run.name} had not ended on {name}, as far as this computer knows. "
-        f"{where} {again}."
+        f"The run {run.name} had not ended on {instance.name}, as far as this computer knows. {how}"
     )
 
 

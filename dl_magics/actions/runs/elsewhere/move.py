@@ -13,6 +13,7 @@ from dl_magics.actions.gpu.host import SshHost
 from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import BadData, DLMagicsError, NoSuchInstance, NotResumable
 from dl_magics.runs import log
+from dl_magics.runs.record import RunRecord
 from dl_magics.runs.remote_origin import RemoteOrigin
 from dl_magics.ssh import blocking, sftp
 from dl_magics.ssh.target import SshTarget
@@ -34,6 +35,20 @@ def check_may_move(run: str, origin: RemoteOrigin, host: SshHost) -> None:
         f"{host.name}.",
         fix=f"%gpu_connect {typed}{stops}",
     )
+
+
+def describe_move(record: RunRecord) -> str:
+    """Return what to type where the disk of the host of a run is gone, and how far it goes back."""
+    again = f"%finetune --resume {record.folder.name}"
+    if not record.state.started_at:
+        again = "run its cell again"
+    elif record.state.versions.get("backend") == "theano":
+        again = "run its cell again: its features are computed again"
+    elif (record.folder / checkpoint.FILE_NAME).is_file():
+        again += " continues it from the checkpoint that is here"
+    else:
+        again += " trains it again, with the same results: its checkpoint was on that disk"
+    return f"On another instance that has its images: %gpu_connect NAME, then {again}."
 
 
 def upload_run(folder: Path, target: SshTarget, run_folder: str) -> None:
