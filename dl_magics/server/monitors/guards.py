@@ -57,11 +57,13 @@ class GuardMonitor:
     def step(self) -> bool:
         """Ask each guard whose turn it is; return whether any instance has one.
 
-        AWS is read while an instance runs, or where a process has changed something.
+        AWS is read while an instance runs, or where a process has changed something; where it did
+        not answer and there are guards, again, less and less often.
         """
         signals = change_signal.read_times()
         has_changed = signals != self._signals
-        if has_changed or self._monitor.list_running():
+        must_retry = self._monitor.has_failed() and bool(records.read_records())
+        if has_changed or must_retry or self._monitor.list_running():
             self._signals = signals
             self._monitor.step()
         known = records.read_records()
