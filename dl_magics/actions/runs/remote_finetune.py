@@ -22,7 +22,7 @@ from dl_magics.actions.runs.elsewhere import move
 from dl_magics.actions.runs.models import own_model
 from dl_magics.actions.runs.place import describe_host
 from dl_magics.errors import KernelDied, WeightsNotFound, WrongState
-from dl_magics.runs import remote_origin
+from dl_magics.runs import remote_origin, stop_request
 from dl_magics.runs.events import Event, RunEnded
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.remote_origin import RemoteOrigin
@@ -77,6 +77,9 @@ def resume_run(record: RunRecord, stop: Stop) -> Events:
     if origin and origin.host["alias"] != kernel.host.alias:
         recipe = _move(kernel, recipe, record, origin)
     host = describe_host(kernel.host)
+    _leave_if(stop)
+    # One from before the interruption is out of date.
+    stop_request.clear_request(record.folder)
     yield from _train(kernel, host, recipe, record, stop, resume=True)
 
 

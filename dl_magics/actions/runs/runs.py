@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from dl_magics.actions.runs import remote_run, remote_runs
+from dl_magics.actions.runs import remote_run, remote_runs, remote_stop
 from dl_magics.actions.runs.elsewhere import cut_off
 from dl_magics.actions.runs.run_table import Runs
 from dl_magics.core.instance import Instance
@@ -172,9 +172,19 @@ def stop_run(run: Run) -> None:
             f"The run {run.name} does not go on: it is {run.status}.",
             fix=f"%attach {run.name} shows it.",
         )
-    request_stop(run)
+    if remote_origin.is_running(run.path):
+        send_stop(run)
+    else:
+        request_stop(run)
 
 
 def request_stop(run: Run) -> None:
     """Ask a run to end at its next batch and to keep its best weights, in whichever process."""
     stop_request.request_stop(run.path)
+
+
+def send_stop(run: Run) -> bool:
+    """Ask a run of a host to end, past the process that copies it; return whether that arrived."""
+    request_stop(run)
+    origin = remote_origin.load(run.path)
+    return origin is not None and remote_stop.send_stop(origin)

@@ -551,6 +551,37 @@ def test_a_run_is_resumed_exactly_after_its_gpu_kernel_was_killed(run, unbroken,
     ).read_bytes()
 
 
+def test_a_stop_of_before_an_interruption_leaves_the_resumed_run_alone_and_a_new_one_ends_it(
+    run, host_home
+):
+    going, thread = begun(run, FOR_EVER)
+    of_this_run = kernels(host_home)
+    for each in of_this_run:
+        each.suspend()
+    runs.stop_run(going)
+    for each in of_this_run:
+        each.kill()
+    thread.join(60)
+    assert going.status == "interrupted"
+    run("%gpu_restart")
+
+    seen = len(going.state.epochs)
+    resuming = threading.Thread(
+        target=lambda: _ran(run, f"%finetune --resume {going.name}"), daemon=True
+    )
+    resuming.start()
+    until(lambda: len(going.state.epochs) > seen + 2, is_cheap=True)
+    assert not stop_request.is_stop_requested(going.path)
+    on_host = there(host_home, going) / stop_request.FILE_NAME
+    with paused(kernels(host_home)):
+        runs.request_stop(going)
+        until(on_host.exists, is_cheap=True)
+        on_host.unlink()  # as a host does that begins to resume it
+    resuming.join(60)
+
+    assert going.status == "stopped"
+
+
 TINY = """%%gpu
 import keras
 keras.utils.set_random_seed(0)
