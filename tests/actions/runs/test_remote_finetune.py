@@ -21,7 +21,7 @@ from dl_magics import errors
 from dl_magics.actions.aws import context
 from dl_magics.actions.gpu import notebook_kernel, sync
 from dl_magics.actions.results import evaluating, place
-from dl_magics.actions.runs import runs
+from dl_magics.actions.runs import deletion, runs
 from dl_magics.runs import checkpoint_request, evaluation, log, remote_origin, stop_request
 from dl_magics.runs.events import CheckpointSaved, EpochEnded, RunEnded, Warned
 from dl_magics.ssh import blocking, connection
@@ -724,14 +724,55 @@ def test_a_run_is_fetched_with_its_model_where_no_kernel_can_be_started_any_more
     whole = (log_there / log.FILE_NAME).read_bytes()
 
     (log_there / log.FILE_NAME).write_bytes(b"".join(whole.splitlines(keepends=True)[:-1]))
-    with pytest.raises(errors.KernelDied, match="did not start on gpu"):
-        run(f"%attach {going.name}")
+    assert run(f"%attach {going.name}").status == "interrupted"
     (log_there / log.FILE_NAME).write_bytes(whole)
     fetched = run(f"%attach {going.name}")
 
     moved.rename(python)
     assert fetched.status == "stopped"
     assert fetched.model.count_params() > 0
+
+
+def replace_host(host_home, going):
+    """End all kernels of an instance and delete what it knows of them and of a run."""
+    named = (each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"])
+    for each in named:
+        if f"{host_home}/.dlm" in " ".join(each.info["cmdline"]):
+            each.kill()
+    shutil.rmtree(host_home / ".dlm")
+    shutil.rmtree(there(host_home, going))
+
+
+def test_a_run_whose_host_was_replaced_is_not_waited_for_and_is_resumed_exactly(
+    run, small, unbroken, host_home
+):
+    run("%gpu_connect")
+    going = begun_by_a_notebook_that_was_killed(LONG, small)
+    # It must not come to its end before.
+    for each in kernels(host_home):
+        each.suspend()
+    known = remote_origin.load(going.path)
+    replace_host(host_home, going)
+
+    for line in ("%attach", "%attach --stop"):
+        remote_origin.save(going.path, known)
+        with pytest.raises(errors.NoSuchRun, match=f"gpu has no run {going.name}") as refused:
+            run(line.replace("%attach", f"%attach {going.name}"))
+        assert f"%runs --delete {going.name}" in refused.value.fix
+    assert not kernels(host_home)  # none was started only to look
+    assert going.status == "interrupted"
+    assert going.name in deletion.plan_deletion([going.name]).question
+
+    remote_origin.save(going.path, known)
+    run("%gpu_connect")
+    with pytest.raises(errors.NoSuchRun, match=f"gpu has no run {going.name}"):
+        run(f"%attach {going.name}")
+    remote_origin.save(going.path, known)
+    assert "interrupted" in repr(run(f"%runs {going.name}"))
+    resumed = run(f"%finetune --resume {going.name}")
+
+    assert resumed.status == "done"
+    assert resumed.history == unbroken.history
 
 
 def test_what_a_run_did_while_its_agent_was_down_is_fetched(run, host_home):

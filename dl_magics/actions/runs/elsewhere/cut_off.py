@@ -21,10 +21,11 @@ from dl_magics.training.run import Run
 
 # A host that is up answers sooner; a list of runs does not wait for one that is not.
 _WAIT_SECONDS = 5.0
-# Of those whose log no process writes: whether its last line is the end of a run.
+# Of those whose log no process writes: whether its last line is the end of a run. One whose events
+# are here had a log there: without it its host was replaced, or its folder deleted.
 _FIND_OVER = (
-    f'for each in {{}}; do log="$each/{log.FILE_NAME}"; test -f "$log" '
-    '&& flock --nonblock --shared "$log" true '
+    f'for each in {{}}; do log="$each/{log.FILE_NAME}"; test -f "$log" || echo "gone $each"; '
+    'test -f "$log" && flock --nonblock --shared "$log" true '
     f"""&& if tail -n 1 "$log" | grep -q '"{RunEnded.kind}"'; then echo "ended $each"; """
     'else echo "cut $each"; fi; done; true'
 )
@@ -76,10 +77,11 @@ def check_hosts(listed: Iterable[Run]) -> set[str]:
     for found in by_host.values():
         host = SshHost.from_json(found[0][1].host)
         with suppress(DLMagicsError, TimeoutError):
-            cut, ended = _find_over(host, [origin.run_folder for _, origin in found])
+            cut, ended, gone = _find_over(host, [origin.run_folder for _, origin in found])
             complete |= {run.name for run, origin in found if origin.run_folder in ended}
             for run, origin in found:
-                if origin.run_folder in cut:
+                had_log = bool(run.record.state.started_at)
+                if origin.run_folder in cut or (had_log and origin.run_folder in gone):
                     mark_ended(run)
     return complete
 
@@ -92,20 +94,19 @@ def _find_open(listed: Iterable[Run]) -> Iterator[tuple[Run, RemoteOrigin]]:
                 yield run, origin
 
 
-def _find_over(host: SshHost, folders: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """Return which folders on a host are of runs that were cut off, and of runs that have ended."""
+def _find_over(host: SshHost, folders: Sequence[str]) -> Sequence[Sequence[str]]:
+    """Return which folders on a host are of runs that were cut off, have ended, and are gone."""
     try:
         target = host.resolve_target()
     except (WrongState, NoSuchInstance):
-        return folders, ()
+        return folders, (), ()
     command = f"sh -c {shlex.quote(_FIND_OVER.format(shlex.join(folders)))}"
     asking = blocking.start_task(commands.run_command(target, command))
     try:
         lines = asking.result(timeout=_WAIT_SECONDS).stdout.splitlines()
     finally:
         asking.cancel()  # one that has ended stays as it is
-    cut, ended = (
+    return [
         [line.removeprefix(word) for line in lines if line.startswith(word)]
-        for word in ("cut ", "ended ")
-    )
-    return cut, ended
+        for word in ("cut ", "ended ", "gone ")
+    ]
