@@ -278,7 +278,7 @@ def test_a_cell_of_a_host_that_was_replaced_is_not_waited_for(lab, since, error,
         os.kill(pid, signal.SIGKILL)
     shutil.rmtree(kernel.run_dir)
 
-    with pytest.raises(errors.KernelDied, match="is gone: its folder .* does not exist"):
+    with pytest.raises(errors.KernelDied, match=r"is gone: its folder .* does not exist"):
         GpuKernel.adopt(lab.login, kernel.run_dir, sys.executable)
     again = GpuKernel.attach(lab.login, kernel.run_dir, sys.executable)
     with pytest.raises(error, match=message):

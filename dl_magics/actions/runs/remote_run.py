@@ -15,7 +15,7 @@ from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.runs import remote_files, remote_stop
 from dl_magics.actions.runs.copying import remote_events
 from dl_magics.actions.runs.elsewhere import checkpoint_copy, cut_off
-from dl_magics.errors import ConnectionFailed, KernelDied, NoSuchInstance, WrongState
+from dl_magics.errors import ConnectionFailed, KernelDied, NoSuchInstance, NotTrained, WrongState
 from dl_magics.gpu_kernel.client import GpuKernel
 from dl_magics.runs import remote_origin
 from dl_magics.runs.events import Event, RunEnded
@@ -104,6 +104,37 @@ def fetch_results(record: RunRecord) -> None:
             _fetch_files(origin, record.folder, record.state, check)
             remote_origin.save(record.folder, replace(origin, is_complete=True))
             _check_model(record.folder, record.state, check)
+
+
+def fetch_missing(record: RunRecord) -> str:
+    """Fetch the files of an ended run whose copies here are missing or damaged; say which, or "".
+
+    Raises
+    ------
+    NotTrained
+        where they were on an instance that is terminated.
+    DLMagicsError
+        where the host cannot be reached, or lacks them; and as `fetch_results` does.
+    """
+    folder, state, origin = record.folder, record.refresh(), remote_origin.load(record.folder)
+    name = remote_files.find_missing(folder, state)
+    if not (origin and origin.is_complete and name):
+        return ""
+    what, host = f"{name} of the run {folder.name}", SshHost.from_json(origin.host)
+    try:
+        host.resolve_target()
+    except (NoSuchInstance, WrongState) as error:
+        if not host.is_terminated():
+            raise WrongState(
+                f"{error} {what} is not here, or damaged.",
+                fix=f"{error.fix} · then %attach {folder.name} fetches it.",
+            ) from error
+        raise NotTrained(
+            f"{what} is not here, or damaged, and {host.name} is terminated.",
+            fix=f"Put a copy of the file into {folder}, or run the cell of the run again.",
+        ) from error
+    fetch_results(record)
+    return f"{what} was not here, or damaged: it was fetched from {host.name}."
 
 
 @contextmanager

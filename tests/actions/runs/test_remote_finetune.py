@@ -1223,20 +1223,34 @@ def test_a_run_that_nobody_watches_is_named_where_a_stop_cuts_it_off_and_is_foun
 
 
 def test_a_run_whose_model_is_on_the_instance_only_is_neither_lost_nor_forgotten(
-    trained, run, started_again, host_home
+    trained, run, started_again, host_home, capsys
 ):
     done, _ = trained
     keep_only(host_home, done)
-    (done.path / "model.keras").unlink()  # as where its copy has failed
+    model = done.path / "model.keras"
+    whole = model.read_bytes()
+    model.unlink()  # as where its copy has failed
 
     with pytest.raises(errors.WrongState, match=f"on its disk only: {done.name}") as refused:
         run(QUICK.replace("colours", "colours --then terminate -f", 1))
     assert f"%attach {done.name}" in refused.value.fix
     assert run("%aws_state") == "running"
+    run(f"%attach {done.name}")
+    assert model.read_bytes() == whole
+    model.write_bytes(whole[:-1])
+    capsys.readouterr()
+    run(f"%attach {done.name}")
+    assert f"model.keras of the run {done.name} was not here, or dam" in capsys.readouterr().out
+    assert model.read_bytes() == whole
 
+    model.unlink()
     run("%aws_stop --when-done")
     assert run("%aws_state") == "stopped"
     assert done.model.count_params() > 0
+    model.unlink()
+    with pytest.raises(errors.WrongState, match=f"model.keras of the run {done.name} is not here"):
+        run(f"%attach {done.name}")
+    model.write_bytes(whole)
 
 
 def keep_only(host_home, *kept):
