@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from dl_magics.actions.gpu import kernel_records, notebook_kernel
 from dl_magics.actions.runs import remote_run, remote_runs, remote_stop
 from dl_magics.actions.runs.elsewhere import cut_off
 from dl_magics.actions.runs.run_table import Runs
@@ -18,7 +19,7 @@ from dl_magics.runs import log, remote_origin, stop_request, tag
 from dl_magics.runs.events import Event
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.write_errors import translating_write_errors
-from dl_magics.store import paths, private
+from dl_magics.store import notebook_session, paths, private
 from dl_magics.training import recorder
 from dl_magics.training.engine import resume_point
 from dl_magics.training.recipe.recipe import Recipe
@@ -69,6 +70,16 @@ def list_open_runs(instance: Instance) -> list[Run]:
     # No file of a run keeps an instance from being stopped.
     with suppress(DLMagicsError, OSError):
         return cut_off.list_open(list_local_runs(), instance)
+    return []
+
+
+def list_open_on_kernel() -> list[Run]:
+    """Return the runs that are interrupted if the GPU kernel of this notebook ends now."""
+    with suppress(DLMagicsError, OSError):
+        if known := kernel_records.find_record(notebook_session.current()):
+            kernel_id, record = known
+            folder = notebook_kernel.build_run_dir(kernel_id)
+            return cut_off.list_open_on_kernel(list_local_runs(), record.host["alias"], folder)
     return []
 
 

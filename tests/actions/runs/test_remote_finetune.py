@@ -695,6 +695,31 @@ def test_a_run_is_followed_from_its_first_event_after_its_notebook_was_killed(ru
     assert "stays up" not in capsys.readouterr().out
 
 
+def test_a_gpu_kernel_that_trains_is_not_ended_without_a_question_and_its_run_is_named(
+    run, small, host_home, capsys
+):
+    run("%gpu_connect")
+    going = begun_by_a_notebook_that_was_killed(FOR_EVER, small)
+
+    for line in ("%gpu_restart", "%gpu_disconnect --end-kernel"):
+        with pytest.raises(errors.NotConfirmed, match=f"interrupts the run {going.name}") as asked:
+            run(line)
+        assert "input is not available" in str(asked.value)
+        assert asked.value.fix == "Add -y to the line to skip the confirmation."
+    assert log.is_being_written(there(host_home, going))
+    capsys.readouterr()
+    run("%gpu_disconnect --end-kernel -y")
+
+    assert (
+        f"The run {going.name} had not ended on gpu, as far as this computer knows. "
+        f"%gpu_connect gpu, then %finetune --resume {going.name} continues it."
+    ) in capsys.readouterr().out
+    assert going.status == "interrupted"
+    run("%gpu_connect")
+    run("%gpu_restart")
+    assert going.name not in capsys.readouterr().out
+
+
 def test_a_run_that_ended_while_its_agent_was_down_is_fetched_with_its_model(run, small, host_home):
     run("%gpu_connect")
     agent = notebook_kernel.current().client.link.status.agent.agent_pid

@@ -36,6 +36,27 @@ def list_open(listed: Iterable[Run], instance: Instance) -> list[Run]:
     return [run for run, origin in _find_open(listed) if origin.host["alias"] == instance.id]
 
 
+def list_open_on_kernel(listed: Iterable[Run], alias: str, kernel_folder: str) -> list[Run]:
+    """Return the runs of a GPU kernel that have not ended; its host is asked where it is up."""
+    found = [
+        run
+        for run, origin in _find_open(listed)
+        if (origin.host["alias"], origin.kernel_folder) == (alias, kernel_folder)
+    ]
+    ended = check_hosts(found)
+    return [
+        each for each in found if each.name not in ended and remote_origin.is_running(each.path)
+    ]
+
+
+def describe_interrupted(going_on: Sequence[Run]) -> str:
+    """Return the part of a question that names the runs that its action interrupts."""
+    names = ", ".join(each.name for each in going_on)
+    what = "the run" if len(going_on) == 1 else "the runs"
+    can_resume = not any(each.is_on_theano for each in going_on)
+    return f"it interrupts {what} {names}{', which can be resumed' * can_resume}"
+
+
 def mark_ended(run: Run) -> None:
     """Remember that the host of a run has ended; a process that copies the run does it itself."""
     # Where it cannot be written, the next look at the host finds it again.
@@ -47,17 +68,29 @@ def mark_ended(run: Run) -> None:
 def describe_ended(run: Run, instance: Instance) -> str:
     """Return the sentences that say which run ended with its instance, and what continues it."""
     name = instance.name
-    again = f"%finetune --resume {run.name} continues it"
-    if run.is_on_theano:
-        again = "run its cell again: the features that it computed are kept there"
     if instance.gone:
         where = "On another instance that has its images: %gpu_connect NAME, then"
     elif instance.state == "running":  # it was started again
         where = f"%gpu_connect {name}, then"
     else:
         where = f"%aws_start {name}, %gpu_connect {name}, then"
+    return _describe(run, name, where)
+
+
+def describe_ended_with_kernel(run: Run, *, is_connected: bool) -> str:
+    """Return the same of a run whose GPU kernel ended; `is_connected` says whether to a new one."""
+    origin = remote_origin.load(run.path)
+    name = str(origin.host["name"]) if origin else ""
+    where = "In the new GPU kernel:" if is_connected else f"%gpu_connect {name}, then"
+    return _describe(run, name, where)
+
+
+def _describe(run: Run, host: str, where: str) -> str:
+    again = f"%finetune --resume {run.name} continues it"
+    if run.is_on_theano:
+        again = "run its cell again: the features that it computed are kept there"
     return (
-        f"The run {run.name} had not ended on {name}, as far as this computer knows. "
+        f"The run {run.name} had not ended on {host}, as far as this computer knows. "
         f"{where} {again}."
     )
 
