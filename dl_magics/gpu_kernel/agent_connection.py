@@ -107,6 +107,10 @@ class AgentConnection:
         self._send_until_confirmed(id_, {"op": kind, "id": id_, **facts})
         return id_
 
+    def is_unconfirmed(self, id_: str) -> bool:
+        """Whether a request is not in the journal yet, as far as this link knows."""
+        return id_ in self._unconfirmed
+
     def reconnect(self) -> None:
         """Connect now: an instance that was stopped runs again."""
         self._received.publish(state="lost", why="it is being opened again")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dl_magics.errors import KernelDied, WrongState
+from dl_magics.errors import KernelDied, OutputLost, WrongState
 from dl_magics.gpu_kernel.requests.pending_request import PendingRequest
 from dl_magics.gpu_kernel.requests.pending_requests import PendingRequests
 from support.messages import asks_for_input, event, printed, reply, sent, status, stream
@@ -170,3 +170,26 @@ def test_the_reply_to_an_earlier_request_says_nothing_about_a_later_one(asked):
 
     *_, last = asked.request
     assert last["content"] == {"status": "ok"}
+
+
+def test_a_request_whose_end_the_journal_has_dropped_is_not_waited_for(asked):
+    asked.take(*BEGIN, event("skipped", after=100, to=5000, busy=None))
+
+    with pytest.raises(OutputLost, match="The cell has ended, and its output is not in the journ"):
+        list(asked.request)
+    assert not asked.requests.waits_for("a")
+
+
+@pytest.mark.parametrize("busy", ["a", ""])
+@pytest.mark.parametrize("to", [50, 5000])
+def test_a_request_that_the_kernel_may_run_is_waited_for_after_a_gap(asked, busy, to):
+    asked.take(*BEGIN, event("skipped", after=100, to=to, busy=busy), stream("2", "a"), *END)
+
+    assert printed(asked.request) == "12"
+
+
+def test_a_request_ends_where_the_journal_of_its_host_begins_again(asked):
+    asked.take(*BEGIN, event("skipped", after=100, to=3, busy=None))
+
+    with pytest.raises(KernelDied, match="its host was restarted or replaced"):
+        list(asked.request)

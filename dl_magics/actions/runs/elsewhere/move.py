@@ -7,9 +7,11 @@ trained from the first batch. Its images must be on the other host; they are che
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from dl_magics.actions.gpu.host import SshHost
+from dl_magics.actions.runs.copying import remote_events
 from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import BadData, DLMagicsError, NoSuchInstance, NotResumable
 from dl_magics.runs import log
@@ -24,10 +26,13 @@ _FILES = (log.FILE_NAME, recorder.RECIPE_FILE_NAME, checkpoint.FILE_NAME)
 
 
 def check_may_move(run: str, origin: RemoteOrigin, host: SshHost) -> None:
-    """Raise NotResumable unless the instance of a run has ended: the run may go on there."""
+    """Raise NotResumable where the run may go on on another host that is up, and has its log."""
     before = SshHost.from_json(origin.host)
     if before.is_instance and not _is_running(before):
         return
+    with suppress(DLMagicsError):  # of one that does not answer it is not known
+        if remote_events.find_log(origin) is None:
+            return
     typed = quote_name(before.name, before.alias)
     stops = f" · or stop it first: %aws_stop {typed}" if before.is_instance else ""
     raise NotResumable(
