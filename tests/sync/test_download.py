@@ -25,6 +25,7 @@ from support.files import (
     trees,
     unlisted,
 )
+from support.limits.disk import mount_small_disk
 
 
 @pytest.fixture
@@ -229,6 +230,22 @@ def test_a_big_file_resumes_after_the_received_part(host, there, here):
 
     assert lies_in(here) == lies_in(there)
     assert events[-1].bytes == events[-1].bytes_total
+
+
+def test_what_was_received_before_counts_as_space_for_the_rest(host, there, tmp_path):
+    content = os.urandom(3 * 2**20)
+    (there / "big.bin").write_bytes(content)
+    with mount_small_disk(tmp_path / "disk", size="4m") as disk:
+        here = disk.folder / "results"
+        here.mkdir()
+        _came_before(here, b"big.bin", content[: 2 * 2**20])
+
+        fetch(host, here, "results", big=2**20)
+
+        assert lies_in(here) == lies_in(there)
+        (there / "more.bin").write_bytes(content)
+        with pytest.raises(errors.DiskFull, match="3.15 MB do not fit into"):
+            fetch(host, here, "results", big=2**20)
 
 
 def test_a_part_of_another_version_is_discarded(host, there, here):
