@@ -244,7 +244,7 @@ def test_what_was_received_before_counts_as_space_for_the_rest(host, there, tmp_
 
         assert lies_in(here) == lies_in(there)
         (there / "more.bin").write_bytes(content)
-        with pytest.raises(errors.DiskFull, match="3.15 MB do not fit into"):
+        with pytest.raises(errors.DiskFull, match=r"3\.15 MB do not fit into"):
             fetch(host, here, "results", big=2**20)
 
 
