@@ -42,7 +42,7 @@ def pack_records(
     if not finite.all():
         raise TrainingFailed(
             f"The network gives values that are not finite for {np.sum(~finite):,} images of a "
-            f"batch of {len(finite):,}.",
+            f"batch of {len(values):,}.",
             fix="If it computes in half precision: mixed_precision = False · else check its "
             "weights, and how it scales pixels.",
         )
