@@ -60,7 +60,8 @@ class BiasMagics(Magics):
         is recognized by its own: a stamp, a logo, a frame of one camera. That of another image of
         its own class is the control. Where the images are too few to tell, it says how many are
         enough. What the pretrained network sees before any training is shown by the most similar
-        other image: if that is often of another class, training must undo it. Where Keras' cache has the network with its top, its ImageNet classes are named, too.
+        other image: if that is often of another class, training must undo it. Where Keras' cache
+        has the network with its top, its ImageNet classes are named, too.
 
         Images of a run that was trained on an instance stay there and are looked at there. A bar
         shows how far it is; an interrupt of the kernel ends it with what is known until then.
