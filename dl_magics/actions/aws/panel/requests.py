@@ -35,9 +35,15 @@ def ask_start(context: Context, instance: Instance) -> Asked:
     )
 
 
-def ask_stop(context: Context, instance: Instance) -> Asked:
-    """Return the stop of an instance, which needs no confirmation."""
-    return Asked(question="", changes=instances.stop(context, instance.id))
+def ask_stop(context: Context, instance: Instance, going_on: Sequence[str] = ()) -> Asked:
+    """Return the stop of an instance; it has a question where it interrupts runs, `going_on`."""
+    question = (
+        f"Stop {instance.name} ({instance.type}, {instance.id}) in {context.account}: "
+        f"it interrupts {', '.join(going_on)}, which can be resumed from its last checkpoint"
+    )
+    return Asked(
+        question=question if going_on else "", changes=instances.stop(context, instance.id)
+    )
 
 
 def ask_resize(
