@@ -72,10 +72,22 @@ def _ask(
     context: Context, found: Sequence[Instance], what: str, describe: Describe
 ) -> tuple[str, str]:
     """Return what `describe` says of the instances as they are now; a second interrupt skips it."""
+    names = ", ".join(each.name for each in found)
+    print_line(f"Interrupted; asking AWS for the state of {names} …")
+    return _describe_now(context, found, what, describe)
+
+
+def describe_unstopped(context: Context, found: Sequence[Instance]) -> tuple[str, str]:
+    """Return which of the instances whose stop has failed cost money, and what stops them."""
+    return _describe_now(context, found, "stop", _describe_stop)
+
+
+def _describe_now(
+    context: Context, found: Sequence[Instance], what: str, describe: Describe
+) -> tuple[str, str]:
     from dl_magics.actions.aws import instances
 
     names = ", ".join(each.name for each in found)
-    print_line(f"Interrupted; asking AWS for the state of {names} …")
     try:
         ids = [each.id for each in found]
         now = [instances.add_price(context, context.ec2.describe_instance(each)) for each in ids]
