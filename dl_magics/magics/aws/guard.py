@@ -166,9 +166,7 @@ def _explain_timeout(timeout: str | None, name: str | None) -> Script:
     if timeout is None or instance is None or not (name or instance.state == "running"):
         return guard.idle_script(current, None, {} if timeout else None)
     changes = {
-        "idle_seconds": limits.parse_idle(
-            timeout, instance.dollars_per_hour, name="%idle_timeout"
-        )
+        "idle_seconds": limits.parse_idle(timeout, instance.dollars_per_hour, name="%idle_timeout")
     }
     if name:
         return guard.ask_script(current, instance, changes)

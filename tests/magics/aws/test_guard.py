@@ -85,7 +85,7 @@ def test_the_idle_timeout_of_launches_needs_no_guard_on_the_selected_instance(cl
     run("%aws_launch t2.micro --name bare -y")
     ANSWERS["guard.pyz"] = "no guard"
 
-    with pytest.raises(errors.WrongState, match="bare has no guard.* launched from now on: off"):
+    with pytest.raises(errors.WrongState, match=r"bare has no guard.* launched from now on: off"):
         run("%idle_timeout off")
 
     assert run("%idle_timeout") == "Idle timeout: off"
