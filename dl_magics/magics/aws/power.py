@@ -54,8 +54,7 @@ class PowerMagics(Magics):
         options = limits.LimitOptions(max_duration=args.max_duration, until=args.until)
         options.resolve_ends()
         current = context.load(remembers=not args.explain)
-        if args.allow_from:
-            current = account.allow_from(current, args.allow_from, store=not args.explain)
+        current = account.allow_from(current, args.allow_from)
         instance = current.resolve_instance(args.name, exact=True)
         if args.explain:
             return scripts.start_script(current, instance)
@@ -63,6 +62,7 @@ class PowerMagics(Magics):
         if question := instances.start_question(current, instance):
             prompts.confirm(question, yes=args.yes)
             where = ""
+        account.store_allow_from(args.allow_from)
         with interrupted.explaining_start(current, instance):
             changes = instances.start(current, instance.id, wait_seconds=wait_seconds)
             started = prompts.print_until_done(changes, where)

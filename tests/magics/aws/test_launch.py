@@ -129,6 +129,24 @@ def test_allow_from_is_kept_until_me_resets_it(cloud, run):
     assert state.read().allow_from == ()
 
 
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("%aws_start no-such-gpu -y", errors.NoSuchInstance),
+        ("%aws_start asleep", errors.NotConfirmed),
+        ("%aws_launch t2.micro", errors.NotConfirmed),
+        ("%aws_launch t2.micro --count 2 --name crew", errors.NotConfirmed),
+    ],
+)
+def test_allow_from_of_a_line_that_is_refused_is_not_kept(cloud, run, rent, line, error):
+    rent(name="asleep", state="stopped")
+
+    with pytest.raises(error):
+        run(f"{line} --allow-from 198.51.100.0/24")
+
+    assert state.read().allow_from == ()
+
+
 @pytest.mark.parametrize("source", ["0.0.0.0/0", "somewhere"])
 def test_an_invalid_or_unrestricted_range_is_refused(cloud, run, source):
     with pytest.raises(errors.BadSetting) as refused:

@@ -18,6 +18,12 @@ def count_entries() -> int:
     return len(ledger.read_entries())
 
 
+def has_created(instance_id: str, since: int) -> bool:
+    """Return whether an instance was launched after `count_entries` returned `since`."""
+    created = {"did": "created", "what": "instance", "id": instance_id}
+    return any(created.items() <= entry.items() for entry in ledger.read_entries()[since:])
+
+
 def describe_launch(
     context: Context, plans: Sequence[LaunchPlan], since: int, *, crew: str = ""
 ) -> tuple[str, str]:
