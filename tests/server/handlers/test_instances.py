@@ -170,7 +170,10 @@ def test_stop_resize_and_terminate_ask_with_the_runs_that_they_interrupt(
     assert resize.body["question"].endswith(
         "\n  warning  it interrupts the run 2026-11-27_night, which can be resumed"
     )
-    assert terminate.body["question"].endswith("disk is deleted; it interrupts 2026-11-27_night")
+    assert terminate.body["question"].endswith(
+        "disk is deleted; what was not copied of 2026-11-27_night is lost with it, checkpoints "
+        "too. First %attach 2026-11-27_night --stop keeps its best weights"
+    )
     assert server.confirm(f"instances/{id_}/stop").status == 202
 
 
