@@ -80,7 +80,7 @@ def _check_guard(instance: Instance, status: GuardStatus | None) -> CheckLine:
         found = f"is not running; it last looked {age}"
         return CheckLine("✗", GUARD, found, _describe_install(instance))
     if status.seconds_left is None:
-        fix = f"%idle_timeout 30 {instance.name} turns it on."
+        fix = f"%idle_timeout 30 {quote_name(instance.name, instance.id)} turns it on."
         return CheckLine("!", GUARD, describe_stop(status), fix)
     again = "; systemd restarts it" if status.restarted_by else ""
     return CheckLine("✓", GUARD, f"{describe_stop(status)}{again}")
