@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import threading
 import time
@@ -8,6 +9,7 @@ from contextlib import suppress
 
 import nbformat
 import numpy as np
+import psutil
 import pytest
 from IPython.core.completer import provisionalcompleter
 
@@ -308,6 +310,21 @@ def test_a_cell_on_a_dead_gpu_kernel_fails_and_does_not_wait(run, capsys):
     capsys.readouterr()
     run("%%gpu\nprint('again')")
     assert capsys.readouterr().out == "again\n"
+
+
+def test_a_background_cell_of_a_host_that_was_replaced_is_not_waited_for(run, host_home):
+    run("%%gpu --background\nimport time\ntime.sleep(600)")
+    notebook_kernel.detach()
+    for each in psutil.process_iter(["cmdline"]):
+        if f"{host_home}/.dlm" in " ".join(each.info["cmdline"] or []):
+            each.kill()
+    shutil.rmtree(host_home / ".dlm")
+
+    run("%gpu_connect")
+    with pytest.raises((errors.KernelDied, errors.OutputLost), match="replaced") as lost:
+        run("%gpu_output")
+
+    assert "run the cell again" in lost.value.fix
 
 
 def test_a_device_is_in_force_in_each_gpu_kernel_that_starts(run):
