@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import threading
 import time
@@ -9,7 +8,6 @@ from contextlib import suppress
 
 import nbformat
 import numpy as np
-import psutil
 import pytest
 from IPython.core.completer import provisionalcompleter
 
@@ -18,7 +16,7 @@ from dl_magics.actions.gpu import notebook_kernel
 from dl_magics.magics.display.remote_error import GpuError
 from dl_magics.ssh import blocking, connection
 from support.ec2_client import until
-from support.kernel import another_host_answers
+from support.kernel import another_host_answers, replace_kernels
 
 
 @pytest.fixture
@@ -315,10 +313,7 @@ def test_a_cell_on_a_dead_gpu_kernel_fails_and_does_not_wait(run, capsys):
 def test_a_background_cell_of_a_host_that_was_replaced_is_not_waited_for(run, host_home):
     run("%%gpu --background\nimport time\ntime.sleep(600)")
     notebook_kernel.detach()
-    for each in psutil.process_iter(["cmdline"]):
-        if f"{host_home}/.dlm" in " ".join(each.info["cmdline"] or []):
-            each.kill()
-    shutil.rmtree(host_home / ".dlm")
+    replace_kernels(host_home)
 
     run("%gpu_connect")
     with pytest.raises((errors.KernelDied, errors.OutputLost), match="replaced") as lost:
