@@ -22,7 +22,15 @@ from dl_magics.actions.runs.copying import remote_events
 from dl_magics.actions.runs.elsewhere import move
 from dl_magics.actions.runs.models import own_model
 from dl_magics.actions.runs.place import describe_host
-from dl_magics.errors import KernelDied, NoSuchRun, OutputLost, WeightsNotFound, WrongState
+from dl_magics.core.typed_name import quote_name
+from dl_magics.errors import (
+    DLMagicsError,
+    KernelDied,
+    NoSuchRun,
+    OutputLost,
+    WeightsNotFound,
+    WrongState,
+)
 from dl_magics.runs import remote_origin, stop_request
 from dl_magics.runs.events import Event, RunEnded
 from dl_magics.runs.record import RunRecord
@@ -144,14 +152,15 @@ def _leave_if(stop: Stop) -> None:
 
 
 def _how_to_resume(host: SshHost, record: RunRecord) -> str:
+    with suppress(DLMagicsError):  # where AWS does not answer, it may run again
+        if host.is_terminated():
+            return move.describe_move(record)
+    connect = f"%gpu_connect {quote_name(host.name, host.alias)}, then"
     if not record.state.started_at:
-        return f"%gpu_connect {host.name}, then run the cell again."
+        return f"{connect} run the cell again."
     if record.state.versions.get("backend") == "theano":
-        return f"%gpu_connect {host.name}, then run the cell again: its features are kept there."
-    return (
-        "Resume it from its last checkpoint: "
-        f"%gpu_connect {host.name}, then %finetune --resume {record.folder.name}"
-    )
+        return f"{connect} run the cell again: its features are kept there."
+    return f"Resume it from its last checkpoint: {connect} %finetune --resume {record.folder.name}"
 
 
 def _provide_weights(kernel: NotebookKernel, recipe: Recipe) -> str | None:

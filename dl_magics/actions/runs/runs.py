@@ -17,6 +17,7 @@ from dl_magics.core.instance import Instance
 from dl_magics.errors import DamagedRun, DLMagicsError, NoSuchRun, NotResumable, WrongState
 from dl_magics.runs import log, remote_origin, stop_request, tag
 from dl_magics.runs.events import Event
+from dl_magics.runs.paths import list_newest_first
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.write_errors import translating_write_errors
 from dl_magics.store import notebook_session, paths, private
@@ -61,8 +62,7 @@ def list_runs(part: str = "") -> Runs:
 
 def list_local_runs() -> Runs:
     """Return the runs that have a folder on this computer, newest first."""
-    folders = sorted(paths.data_folder("runs").iterdir(), reverse=True)
-    return Runs(Run(folder) for folder in folders if (folder / log.FILE_NAME).is_file())
+    return Runs(map(Run, list_newest_first(paths.data_folder("runs"))))
 
 
 def list_open_runs(instance: Instance) -> list[Run]:

@@ -14,6 +14,7 @@ from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.runs import remote_files, remote_run, runs
 from dl_magics.actions.runs.ending.plan import Ending
 from dl_magics.core.instance import Instance
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import (
     CommandFailed,
     DLMagicsError,
@@ -133,7 +134,8 @@ def list_going_on(context: Context, instance: Instance) -> list[Run]:
     if foreign := sorted(training - here.keys()):
         raise WrongState(
             f"Another computer trains {', '.join(foreign)} on {instance.name}.",
-            fix=f"%gpu_connect {instance.name}, then %attach {foreign[0]} · %aws_stop stops now.",
+            fix=f"%gpu_connect {quote_name(instance.name, instance.id)}, then %attach "
+            f"{foreign[0]} · %aws_stop stops now.",
         )
     copied = (each for each in here.values() if _is_on(each, instance) and not _is_home(each))
     names = training | {each.name for each in copied}

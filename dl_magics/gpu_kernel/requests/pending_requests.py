@@ -11,7 +11,6 @@ from dl_magics.gpu_kernel.requests.pending_request import Message, PendingReques
 
 _RESTART = "%gpu_restart starts a new kernel; cells are not run again automatically."
 _CONNECT = "%gpu_connect, then run the cell again."
-_START = "%aws_start, then %gpu_connect; cells are not run again automatically."
 
 
 class PendingRequests:
@@ -106,8 +105,9 @@ class PendingRequests:
             case "kernel_died":
                 self._dead = entry.message["why"]
                 if "stopped" in entry.message:
-                    self._fail_accepted(_died(self._dead, fix=_START))
-                    self.fail(not_running(entry.message["stopped"]))
+                    fix = entry.message["stopped"]
+                    self._fail_accepted(_died(self._dead, fix=fix))
+                    self.fail(not_running(f"{self._dead}.", fix))
                 else:
                     self._fail_accepted(_died(self._dead))
             case "kernel_started":
@@ -207,9 +207,9 @@ def unknown() -> OutputLost:
     )
 
 
-def not_running(why: str) -> WrongState:
+def not_running(why: str, fix: str) -> WrongState:
     """Return the error of a request that was not sent because its instance does not run."""
-    return WrongState(f"The cell was not run. {why}", fix=_START)
+    return WrongState(f"The cell was not run. {why}", fix=fix)
 
 
 def _died(why: str, fix: str = _RESTART) -> KernelDied:

@@ -219,7 +219,7 @@ class KernelRequests:
         if self.failure:
             raise self.failure
         if self.link.status.state == "stopped":
-            raise not_running(self.link.status.why)
+            raise not_running(self.link.status.why, self.link.status.fix)
         self._answers.expect(answer)
         self.link.send(channel, message)
 

@@ -1042,6 +1042,34 @@ def test_a_run_on_a_spot_instance_is_resumed_exactly_on_another_which_it_does_no
     assert re.search(r"gpu stays up after the run: it trained on cheap .*: %aws_stop i-", said)
 
 
+def test_a_terminate_says_first_what_is_lost_and_its_cell_says_what_trains_the_run_again(
+    run, unbroken, host_home, capsys
+):
+    brief = run("%aws_launch t2.micro --name brief -y")
+    shutil.copytree(host_home / "colours", host_home.parent.parent / brief.id / "home" / "colours")
+    run("%gpu_connect brief")
+    run("%%gpu -o pid\nimport os\npid = os.getpid()")
+    going, thread = begun(run, LONG)
+    # It must not come to its end while the terminate is on its way.
+    os.kill(run.shell.user_ns["pid"], signal.SIGSTOP)
+    capsys.readouterr()
+
+    run("%aws_terminate brief -f")
+    thread.join(60)
+
+    said = capsys.readouterr().out
+    assert f"what was not copied of {going.name} is lost with it" in said.partition("brief: ")[0]
+    assert "brief is terminated" in str(run.failed) or "brief is shutting-down" in str(run.failed)
+    assert run.failed.fix == (
+        "On another instance that has its images: %gpu_connect NAME, then %finetune --resume "
+        f"{going.name} trains it again, with the same results: its checkpoint was on that disk."
+    )
+    run("%gpu_connect gpu")
+    resumed = run(f"%finetune --resume {going.name}")
+    run("%aws_get gpu")
+    assert resumed.history == unbroken.history
+
+
 def test_a_run_of_another_computer_keeps_the_instance_up(run, host_home):
     folder = host_home / ".dl_magics" / "runs" / "2026-11-26_of_another"
     folder.mkdir(parents=True)

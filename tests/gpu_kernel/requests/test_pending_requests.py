@@ -135,11 +135,19 @@ def test_a_request_to_a_dead_kernel_is_said_not_to_have_run(asked):
 
 
 def test_a_stopped_instance_ends_also_a_request_that_is_on_its_way(asked):
-    asked.take(event("kernel_died", why="the instance was stopped", stopped="gpu is stopped."))
+    asked.take(event("kernel_died", why="gpu is stopped", stopped="%aws_start"))
 
     with pytest.raises(WrongState, match=r"The cell was not run\. gpu is stopped\.") as refused:
         next(asked.request)
-    assert refused.value.fix.startswith("%aws_start")
+    assert refused.value.fix == "%aws_start"
+
+
+def test_a_cell_whose_instance_was_terminated_is_not_said_to_start_again_with_it(asked):
+    asked.take(*BEGIN, event("kernel_died", why="gpu is terminated", stopped="%aws_launch"))
+
+    with pytest.raises(KernelDied, match=r"before the cell finished: gpu is terminated\.") as died:
+        list(asked.request)
+    assert died.value.fix == "%aws_launch"
 
 
 def test_a_reply_that_never_comes_is_an_interrupt(asked):

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from dl_magics.actions.gpu.host import SshHost
+from dl_magics.actions.runs.elsewhere import move
 from dl_magics.core.instance import Instance
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import DLMagicsError, NoSuchInstance, WrongState
 from dl_magics.runs import log, remote_origin
 from dl_magics.runs.events import RunEnded
@@ -67,32 +69,33 @@ def mark_ended(run: Run) -> None:
 
 def describe_ended(run: Run, instance: Instance) -> str:
     """Return the sentences that say which run ended with its instance, and what continues it."""
-    name = instance.name
+    typed = quote_name(instance.name, instance.id)
+    how = f"%gpu_connect {typed}, then {_describe_again(run)}."
     if instance.gone:
-        where = "On another instance that has its images: %gpu_connect NAME, then"
-    elif instance.state == "running":  # it was started again
-        where = f"%gpu_connect {name}, then"
-    else:
-        where = f"%aws_start {name}, %gpu_connect {name}, then"
-    return _describe(run, name, where)
+        how = move.describe_move(run.record)
+    elif instance.state != "running":  # else it was started again
+        how = f"%aws_start {typed}, {how}"
+    return _describe(run, instance.name, how)
 
 
 def describe_ended_with_kernel(run: Run, *, is_connected: bool) -> str:
     """Return the same of a run whose GPU kernel ended; `is_connected` says whether to a new one."""
     origin = remote_origin.load(run.path)
-    name = str(origin.host["name"]) if origin else ""
-    where = "In the new GPU kernel:" if is_connected else f"%gpu_connect {name}, then"
-    return _describe(run, name, where)
+    name, id_ = (str(origin.host[each]) for each in ("name", "alias")) if origin else ("", "")
+    where = f"%gpu_connect {quote_name(name, id_)}, then"
+    if is_connected:
+        where = "In the new GPU kernel:"
+    return _describe(run, name, f"{where} {_describe_again(run)}.")
 
 
-def _describe(run: Run, host: str, where: str) -> str:
-    again = f"%finetune --resume {run.name} continues it"
+def _describe_again(run: Run) -> str:
     if run.is_on_theano:
-        again = "run its cell again: the features that it computed are kept there"
-    return (
-        f"The run {run.name} had not ended on {host}, as far as this computer knows. "
-        f"{where} {again}."
-    )
+        return "run its cell again: the features that it computed are kept there"
+    return f"%finetune --resume {run.name} continues it"
+
+
+def _describe(run: Run, host: str, how: str) -> str:
+    return f"The run {run.name} had not ended on {host}, as far as this computer knows. {how}"
 
 
 def check_hosts(listed: Iterable[Run]) -> set[str]:
