@@ -32,7 +32,7 @@ from support import run_events, slow_epochs, tiny_keras
 from support.backbones import small_model
 from support.ec2_client import ONE_TRY, until
 from support.images import plant_faults, write_pets
-from support.kernel import another_host_answers
+from support.kernel import another_host_answers, replace_kernels
 from support.limits.disk import mount_small_disk
 from support.old_keras import COMPILED, CXX_FLAGS, theano_flags, theano_python
 from support.s3.roles import make_role
@@ -758,16 +758,6 @@ def test_a_run_is_fetched_with_its_model_where_no_kernel_can_be_started_any_more
     assert fetched.model.count_params() > 0
 
 
-def replace_host(host_home, going):
-    """End all kernels of an instance and delete what it knows of them and of a run."""
-    named = (each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"])
-    for each in named:
-        if f"{host_home}/.dlm" in " ".join(each.info["cmdline"]):
-            each.kill()
-    shutil.rmtree(host_home / ".dlm")
-    shutil.rmtree(there(host_home, going))
-
-
 def test_a_run_whose_host_was_replaced_is_not_waited_for_and_is_resumed_exactly(
     run, small, unbroken, host_home
 ):
@@ -777,7 +767,8 @@ def test_a_run_whose_host_was_replaced_is_not_waited_for_and_is_resumed_exactly(
     for each in kernels(host_home):
         each.suspend()
     known = remote_origin.load(going.path)
-    replace_host(host_home, going)
+    replace_kernels(host_home)
+    shutil.rmtree(there(host_home, going))
 
     for line in ("%attach", "%attach --stop"):
         remote_origin.save(going.path, known)
