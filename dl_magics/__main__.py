@@ -20,9 +20,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words[:1] == ["mcp"]:
         from dl_magics.mcp.__main__ import run_server
 
-        return run_server()
+        return run_server(words[1:])
     if words[:1] == ["run"]:
-        from dl_magics.magics.command_line import run_recipe_file
+        from dl_magics.magics.command_line.run import run_recipe_file
 
         return run_recipe_file(words[1:])
     print("usage: dl-magics practice [--delay SECONDS] [--boot SECONDS] [--stop]")

@@ -111,6 +111,7 @@ _MEASURED_WITH_CHILDREN = (
     "gpu_kernel/test_gpu_cell",
     "guard/service/test_service",
     "host/",
+    "magics/command_line/",
     "magics/in_a_kernel/test_gpu_widgets",
     "mcp/",
     "practice/",

@@ -190,8 +190,9 @@ class Ec2:
             wait = min(wait * 1.3, _LONGEST_WAIT)
             try:
                 seen = self.describe_instance(last.id)
-            except (NoAnswer, TooManyRequests):
-                if time.monotonic() - answered > _NO_ANSWER_SECONDS:
+            except (NoAnswer, TooManyRequests, NoSuchInstance) as error:
+                is_lost = isinstance(error, NoSuchInstance) and last.state != "pending"
+                if is_lost or time.monotonic() - answered > _NO_ANSWER_SECONDS:
                     raise
                 continue
             answered = time.monotonic()

@@ -21,9 +21,6 @@ from dl_magics.magics.display.front_end import Live
 from dl_magics.magics.display.updatable import print_line
 from dl_magics.magics.help.groups import HelpGroup, help_group
 
-_CHECK, _FORCE, _YES = "--check", "-f", "-y"
-_FLAGS = (training_cell.EXPLAIN, _CHECK, _FORCE, _YES)
-
 
 @magics_class
 class FinetuneMagics(Magics):
@@ -162,30 +159,28 @@ class FinetuneMagics(Magics):
         from dl_magics.actions.gpu import sync
         from dl_magics.actions.runs import estimate, finetune, place, runs
         from dl_magics.actions.runs.ending import plan
-        from dl_magics.actions.runs.models import own_model
         from dl_magics.actions.runs.trackers import export, options
         from dl_magics.training import explain
-        from dl_magics.training.recipe import cell_parser, pretrained
+        from dl_magics.training.recipe import pretrained
         from dl_magics.training.recipe.recipe import describe_sample
         from dl_magics.training.run import Run
 
         line, trackers = options.split_line(strip_comment(line))
-        if any(word.partition("=")[0] == training_cell.RESUME for word in line.split()):
+        if training_cell.is_resume(line):
             return training_cell.resume_training(self.shell, self.live, line, cell, trackers)
         names = {**self.shell.user_ns, **(local_ns or {})}
-        words = [word for word in line.split(" ") if word not in _FLAGS]
-        recipe = cell_parser.parse_cell(" ".join(words), cell, names, own_model.find_model)
-        if training_cell.EXPLAIN in line.split(" "):
+        recipe, flags = training_cell.parse_recipe(line, cell, names)
+        if training_cell.EXPLAIN in flags:
             print(explain.write_script(recipe))
             return None
         where = place.find_place(recipe.workers, trains_network=recipe.trains_network)
         estimate.check_budget(recipe, where)
-        if _CHECK in line.split(" "):
+        if training_cell.CHECK in flags:
             return estimate.estimate_run(recipe, where)
-        endings = plan.plan_ending(recipe, where, force=_FORCE in line.split(" "))
+        endings = plan.plan_ending(recipe, where, force=training_cell.FORCE in flags)
         print_line(where.sentence)
         if recipe.workers:
-            training_cell.prepare_workers(recipe.workers, yes=_YES in line.split(" "))
+            training_cell.prepare_workers(recipe.workers, yes=training_cell.YES in flags)
         recipe = buckets.provide_recipe(recipe, where.kernel, print_line)
         if said := pretrained.describe(pretrained.find_pretrained(recipe.model)):
             print_line(said)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dl_magics.errors import BadSetting
 from dl_magics.magics.display.updatable import print_line
@@ -19,12 +19,33 @@ if TYPE_CHECKING:
     from dl_magics.actions.runs.trackers.options import Chosen
     from dl_magics.magics.display.front_end import Live
     from dl_magics.runs.events import Event
+    from dl_magics.training.recipe.recipe import Recipe
     from dl_magics.training.run import Run
 
     Stop = Callable[[], bool]
     Train = Callable[[Stop], Generator[Event, None, None]]
 
-RESUME, EXPLAIN = "--resume", "--explain"
+RESUME, EXPLAIN, CHECK, FORCE, YES = "--resume", "--explain", "--check", "-f", "-y"
+_FLAGS = (EXPLAIN, CHECK, FORCE, YES)
+
+
+def parse_recipe(line: str, cell: str, names: Mapping[str, Any]) -> tuple[Recipe, list[str]]:
+    """Return the recipe of a line without trackers and a body, and the flags of the line.
+
+    `names` are the variables of the notebook. Raises BadSetting where one of them is not valid.
+    """
+    from dl_magics.actions.runs.models import own_model
+    from dl_magics.training.recipe import cell_parser
+
+    words = line.split(" ")
+    settings = " ".join(word for word in words if word not in _FLAGS)
+    recipe = cell_parser.parse_cell(settings, cell, names, own_model.find_model)
+    return recipe, [word for word in words if word in _FLAGS]
+
+
+def is_resume(line: str) -> bool:
+    """Return whether a line resumes a run."""
+    return any(word.partition("=")[0] == RESUME for word in line.split())
 
 
 def watch_training(
@@ -88,7 +109,7 @@ def resume_training(
 
 def attach_run(shell: InteractiveShell, how: Live, run: Run, *, stop: bool) -> Run:
     """Show a run of any process from its first event on, and return it; `stop` ends it before."""
-    from dl_magics.actions.runs import runs
+    from dl_magics.actions.runs import remote_run, runs
     from dl_magics.actions.runs.ending import plan
     from dl_magics.magics.display import live, predict_progress
     from dl_magics.magics.display.front_end import shows_widgets
@@ -106,6 +127,8 @@ def attach_run(shell: InteractiveShell, how: Live, run: Run, *, stop: bool) -> R
     else:
         with explaining(lambda: describe_watched(run)):
             live.attach(run, screen)
+            if fetched := remote_run.fetch_missing(run.record):
+                print_line(fetched)
         if not (is_written or is_here) and (said := plan.describe_not_ended(run)):
             print_line(said)
     return predict_progress.show_in(shell, run)

@@ -3,5 +3,4 @@
 gpu_cells: tests/magics/test_gpu.py
 browser_question: tests/magics/test_prompts.py
 training_cell: tests/magics/test_finetune.py
-command_line: tests/test_main.py
 """

@@ -102,6 +102,15 @@ def test_a_refusal_says_what_happened_and_what_to_type():
     assert run.endswith("NoSuchRun: No run is called 'x'.\n%runs lists them.")
 
 
+@pytest.mark.parametrize(("word", "status"), [("--help", 0), ("list", 2)])
+def test_words_after_the_command_start_no_server(word, status, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["mcp", word])
+
+    assert ended.value.code == status
+    assert "usage: dl-magics mcp" in "".join(capsys.readouterr())
+
+
 def test_without_the_sdk_the_command_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "mcp", None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -106,7 +107,8 @@ def resolve_target(context: Context, instance: Instance, identity: str | None = 
     """
     if not instance.address or instance.state != "running":
         raise WrongState(
-            f"{instance.name} is {instance.state}: it has no address.", fix="%aws_start"
+            f"{instance.name} is {instance.state}: it has no address.",
+            fix=f"%aws_start {shlex.quote(instance.name)}",
         )
     key = keys.find_key_pair(LOGIN_KEY)
     ours = key.file if key and instance.key == name_for(key) else None

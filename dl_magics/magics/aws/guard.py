@@ -14,6 +14,7 @@ from dl_magics.magics.prompts import Notice
 
 if TYPE_CHECKING:
     from dl_magics.actions.aws.check import CheckResult
+    from dl_magics.actions.aws.context import Context
     from dl_magics.actions.aws.explain.shell import Script
     from dl_magics.core.instance import Instance
 
@@ -33,7 +34,8 @@ class GuardMagics(Magics):
 
         Work is a cell or run that goes on, use of GPU, CPU or network, and typing in a login; an
         open connection, browser or kernel is not. `scaled` stops after $0.50 of idle time, between
-        10 and 30 minutes. It holds for the selected instance, if that runs, and for launches.
+        10 and 30 minutes. With a name it changes that instance only, else the selected one, if that
+        runs, and all that are launched later.
 
         ::
 
@@ -41,28 +43,33 @@ class GuardMagics(Magics):
             %idle_timeout off my-gpu
         """
         from dl_magics.actions.aws import context
-        from dl_magics.actions.aws.guard import control, limits, safety
+        from dl_magics.actions.aws.guard import limits
+        from dl_magics.errors import HostKeyRefused, WrongState
 
         args = parse_argstring(self.idle_timeout, line)
         if args.explain:
             return _explain_timeout(args.timeout, args.name)
         if args.timeout is None:
             return Notice(f"Idle timeout: {limits.describe_idle_timeout()}")
+        limits.parse_idle(args.timeout, None, name="%idle_timeout")
+        current = context.load()
+        if args.name:
+            named = current.resolve_instance(args.name, exact=True)
+            return Notice(_change_timeout(current, named, args.timeout))
+        changed, refused = "", None
+        try:
+            changed = _change_selected(current, args.timeout)
+        except (HostKeyRefused, WrongState) as error:
+            # It has no guard of ours, which instances that are launched later have.
+            refused = error
         limits.store_idle_timeout(args.timeout)
         stored = (
             f"Idle timeout of instances that are launched from now on: "
             f"{limits.describe_idle_timeout()}."
         )
-        current = context.load()
-        if not (args.name or current.selected_id):
-            return Notice(stored)
-        instance = current.resolve_instance(args.name, exact=True)
-        if instance.state != "running":
-            later = f"{instance.name} is {instance.state} and keeps its own"
-            return Notice(f"{stored}\n{later}: repeat the line while it runs.")
-        seconds = limits.parse_idle(args.timeout, instance.dollars_per_hour, name="%idle_timeout")
-        change = control.change_idle_timeout(current, instance, seconds)
-        return Notice(f"{stored}\n{instance.name}: {safety.describe_change(change)}")
+        if refused:
+            raise type(refused)(f"{refused} {stored}", fix=refused.fix) from refused
+        return Notice(f"{stored}\n{changed}".rstrip())
 
     @help_group(HelpGroup.STOP)
     @magic_arguments()
@@ -131,6 +138,24 @@ class GuardMagics(Magics):
         return safety.check_safety(current, current.resolve_instance(args.name))
 
 
+def _change_selected(current: Context, timeout: str) -> str:
+    """Change the idle timeout of the selected instance if it runs, and say so."""
+    if not current.selected_id:
+        return ""
+    instance = current.resolve_instance(exact=True)
+    if instance.state == "running":
+        return _change_timeout(current, instance, timeout)
+    return f"{instance.name} is {instance.state} and keeps its own: repeat the line while it runs."
+
+
+def _change_timeout(current: Context, instance: Instance, timeout: str) -> str:
+    from dl_magics.actions.aws.guard import control, limits, safety
+
+    seconds = limits.parse_idle(timeout, instance.dollars_per_hour, name="%idle_timeout")
+    change = control.change_idle_timeout(current, instance, seconds)
+    return f"{instance.name}: {safety.describe_change(change)}"
+
+
 def _explain_timeout(timeout: str | None, name: str | None) -> Script:
     from dl_magics.actions.aws import context
     from dl_magics.actions.aws.explain import guard
@@ -138,7 +163,11 @@ def _explain_timeout(timeout: str | None, name: str | None) -> Script:
 
     current = context.load(remembers=False)
     instance = current.resolve_instance(name, exact=True) if name or current.selected_id else None
-    if timeout is None or instance is None or instance.state != "running":
+    if timeout is None or instance is None or not (name or instance.state == "running"):
         return guard.idle_script(current, None, {} if timeout else None)
-    seconds = limits.parse_idle(timeout, instance.dollars_per_hour, name="%idle_timeout")
-    return guard.idle_script(current, instance, {"idle_seconds": seconds})
+    changes = {
+        "idle_seconds": limits.parse_idle(timeout, instance.dollars_per_hour, name="%idle_timeout")
+    }
+    if name:
+        return guard.ask_script(current, instance, changes)
+    return guard.idle_script(current, instance, changes)

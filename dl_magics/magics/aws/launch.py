@@ -90,8 +90,7 @@ class LaunchMagics(Magics):
         options = _read_options(args)
         store = not (args.dry_run or args.explain)
         current = context.load(remembers=store)
-        if args.allow_from:
-            current = account.allow_from(current, args.allow_from, store=store)
+        current = account.allow_from(current, args.allow_from)
         if args.count is not None and args.count != 1:
             return self._launch_crew(current, args, options, spot)
         asked = {"spot": args.spot, "instance_profile": args.instance_profile}
@@ -104,6 +103,7 @@ class LaunchMagics(Magics):
                 return explain.resume_script(current, found, *limits)
             if args.dry_run:
                 return existing.preview(found, options)
+            account.store_allow_from(args.allow_from)
             with interrupted.explaining_start(current, found):
                 changes = existing.resume_launch(current, found, options)
                 return prompts.print_until_done(changes)
@@ -122,10 +122,12 @@ class LaunchMagics(Magics):
         if args.dry_run:
             return planned
         prompts.confirm(str(planned), yes=args.yes)
+        account.store_allow_from(args.allow_from)
         with interrupted.explaining_launch(current, [planned]):
             return prompts.print_until_done(launch.launch_instance(current, planned))
 
     def _launch_crew(self, current: Any, args: Any, options: LaunchOptions, spot: Any) -> Any:
+        from dl_magics.actions.aws import account
         from dl_magics.actions.aws.launch import crew, existing, explain
         from dl_magics.magics.interrupts import instances as interrupted
 
@@ -149,6 +151,7 @@ class LaunchMagics(Magics):
                 current, *planned.plans, there=planned.there, repeats=planned.repeats
             )
         prompts.confirm(str(planned), yes=args.yes)
+        account.store_allow_from(args.allow_from)
         with interrupted.explaining_launch(current, planned.plans, crew=planned.name):
             list(prompts.print_changes(chain(crew.launch_crew(current, planned), told)))
             return crew.list_crew(current, planned)

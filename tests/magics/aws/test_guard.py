@@ -9,6 +9,7 @@ import pytest
 
 from dl_magics import errors
 from dl_magics.actions.aws import context
+from support.in_process.ssh import ANSWERS
 
 FOLDER = "/opt/dl-magics-guard"
 
@@ -21,6 +22,8 @@ def test_a_launched_instance_has_an_armed_guard_whose_limits_can_be_changed(clou
     run("%aws_launch t2.micro -y --idle 45 --max-duration 8h")
 
     report = run("%aws_safety")
+    of_this_one, default = run("%idle_timeout off gpu"), run("%idle_timeout")
+    run("%idle_timeout 45 gpu")
     kept = run("%aws_keep 2h")
     later = time.strftime("%H:%M", time.localtime(time.time() + 3 * 3600))
     set_end = run(f"%aws_start --until {later} --max-duration 1h -y") and run("%aws_keep")
@@ -44,6 +47,8 @@ def test_a_launched_instance_has_an_armed_guard_whose_limits_can_be_changed(clou
     assert re.search(
         "stops it (in )?4[45] min.*, and in (8 h|7 h 5[0-9] min) in any case", str(report)
     )
+    assert re.search("^gpu: .*stops it in (8 h|7 h 5[0-9] min) in any case", of_this_one)
+    assert default == "Idle timeout: 30 minutes"
     assert re.search("stops it (in )?(2 h|1 h 5[0-9] min)", kept)
     assert re.search("stops it in (1 h|59 min) in any case", set_end)
     assert re.search("stops it in (1 h|59 min) in any case", changed)
@@ -55,6 +60,35 @@ def test_a_launched_instance_has_an_armed_guard_whose_limits_can_be_changed(clou
     assert re.search(
         r"SSH answers\. Set --idle 7 and --max-duration 40m: .*stops it in \d+ min", launched_again
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("no-such-gpu", errors.NoSuchInstance),
+        ("asleep", errors.WrongState),
+        ("silent", errors.CommandFailed),
+        ("", errors.CommandFailed),
+    ],
+)
+def test_a_refused_idle_timeout_does_not_hold_for_launches(cloud, run, rent, name, error):
+    rent(name="asleep", state="stopped")
+    run("%aws_launch t2.micro --name silent -y")
+
+    with pytest.raises(error, match=name or "silent"):
+        run(f"%idle_timeout off {name}")
+
+    assert run("%idle_timeout") == "Idle timeout: 30 minutes"
+
+
+def test_the_idle_timeout_of_launches_needs_no_guard_on_the_selected_instance(cloud, run):
+    run("%aws_launch t2.micro --name bare -y")
+    ANSWERS["guard.pyz"] = "no guard"
+
+    with pytest.raises(errors.WrongState, match=r"bare has no guard.* launched from now on: off"):
+        run("%idle_timeout off")
+
+    assert run("%idle_timeout") == "Idle timeout: off"
 
 
 def test_a_guard_is_offered_and_installed_where_there_is_none(cloud_with_hosts, run, capsys):

@@ -40,7 +40,7 @@ def ask_script(
 def idle_script(
     context: Context, instance: Instance | None, changes: Mapping[str, float | None] | None
 ) -> Script:
-    """Return what `%idle_timeout` stores or reads, and what it tells a running instance."""
+    """Return what `%idle_timeout` stores or reads, and what it tells the selected instance."""
     file = paths.data_folder() / state.FILE_NAME
     if changes is None:
         return Script(comment(f"reads {file}"))

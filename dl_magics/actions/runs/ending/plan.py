@@ -57,7 +57,7 @@ def plan_ending(recipe: Recipe, place: TrainingPlace, *, force: bool) -> Endings
             fix="%gpu_connect connects to an instance · or leave then out.",
         )
     host = place.kernel.host
-    _check_force(recipe.then, [f"{host.name} ({host.alias})"], force=force)
+    check_force(recipe.then, [f"{host.name} ({host.alias})"], force=force)
     context = host.load_context()
     if recipe.then == "stop":
         spot_requests.check_stoppable(context.session, context.ec2.describe_instance(host.alias))
@@ -71,14 +71,15 @@ def _plan_crew(then: str, workers: Sequence[str], *, force: bool) -> Endings:
             f'then = "{then}": none of workers = {", ".join(workers):.80} is an EC2 instance.',
             fix="Leave then out.",
         )
-    _check_force(then, [f"{each.name} ({each.id})" for each in found], force=force)
+    check_force(then, [f"{each.name} ({each.id})" for each in found], force=force)
     if then == "stop":
         for each in found:
             spot_requests.check_stoppable(context.session, each)
     return [Ending(then, context, each.id, each.name) for each in found]
 
 
-def _check_force(then: str, named: Sequence[str], *, force: bool) -> None:
+def check_force(then: str | None, named: Sequence[str], *, force: bool) -> None:
+    """Raise NotConfirmed where the named instances would be terminated without -f."""
     if then == "terminate" and not force:
         disks = "its disk" if len(named) == 1 else "their disks"
         raise NotConfirmed(
