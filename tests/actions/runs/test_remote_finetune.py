@@ -231,6 +231,20 @@ def test_a_run_is_evaluated_on_the_host_and_only_what_is_shown_is_copied(trained
         done.evaluate("test")
 
 
+def test_explain_evaluates_on_the_host_what_the_run_kept_for_validation(
+    trained, run, host_home, monkeypatch
+):
+    done, _ = trained
+    code = compile(run(f"%confusion --run {done.name} --explain"), "explained", "exec")
+    names: dict = {}
+
+    monkeypatch.setenv("HOME", str(host_home))
+    exec(code, names)
+
+    assert names["matrix"].tolist() == [list(row) for row in done.evaluate("valid").confusion]
+    assert all(each.startswith(str(host_home / "colours")) for each in names["files"])
+
+
 def test_images_of_the_host_are_predicted_there_and_only_what_is_shown_is_copied(
     trained, run, host_home, capsys
 ):
