@@ -186,7 +186,7 @@ def ssh_command(context: Context, word: str | None = None) -> list[str]:
 def check_terminate(context: Context, instance: Instance, *, force: bool, named: bool) -> None:
     """Raise NotConfirmed for a terminate without -f, or of an unnamed instance that is not ours."""
     what = f"{instance.name} ({instance.type}, {instance.id}) in {context.account}, and its disk"
-    fix = f"%aws_terminate {instance.id} -f terminates it · %aws_stop keeps the disk."
+    fix = f"%aws_terminate {instance.id} -f terminates it · %aws_stop {instance.id} keeps its disk."
     if not force:
         raise NotConfirmed(f"%aws_terminate deletes {what}: add -f to confirm.", fix=fix)
     if not (named or instance.ours):

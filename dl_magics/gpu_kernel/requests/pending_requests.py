@@ -9,7 +9,7 @@ from dl_magics.gpu_kernel.journal_entry import JournalEntry
 from dl_magics.gpu_kernel.requests.pending_request import Message, PendingRequest
 
 _RESTART = "%gpu_restart starts a new kernel; cells are not run again automatically."
-_START = "%aws_start, then %gpu_connect; cells are not run again automatically."
+_START = "%aws_start NAME, then %gpu_connect NAME; cells are not run again automatically."
 
 
 class PendingRequests:
