@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -205,7 +206,7 @@ class Ec2:
             if seconds > _TIMEOUT_SECONDS:
                 raise NoAnswer(
                     f"{last.name} is still {last.state} after {seconds / 60:.0f} minutes.",
-                    fix="%aws_state shows its current state. Nothing else was changed.",
+                    fix=f"%aws_state {last.id} shows its current state. Nothing else was changed.",
                 )
 
     def _check(self, seen: Instance, goals: Collection[State], refused: Collection[State]) -> None:
@@ -229,13 +230,14 @@ def _check_exists(instance: Instance) -> None:
 
 
 def _make_reverted_error(instance: Instance) -> WrongState:
+    name = shlex.quote(instance.name)
     if instance.costs_money:
-        what, fix = "another client started it.", "%aws_stop stops it again."
-    elif fix := state_reasons.find_fix(instance.reason):
+        what, fix = "another client started it.", f"%aws_stop {name} stops it again."
+    elif fix := state_reasons.find_fix(instance.reason, name):
         what = f"EC2 stopped it ({instance.reason})."
     else:
         why = f" ({instance.reason})" if instance.reason else ""
-        what, fix = f"another client or EC2 stopped it{why}.", "%aws_start starts it again."
+        what, fix = f"another client or EC2 stopped it{why}.", f"%aws_start {name} restarts it."
     return WrongState(f"{instance.name} is {instance.state}: {what}", fix=fix)
 
 
@@ -244,6 +246,6 @@ def _make_capacity_error(instance: Instance, region: str | None) -> NoCapacity:
     other = near.type if near and instance.architecture == "x86_64" else "OTHER-TYPE"
     return NoCapacity(
         f"AWS has no capacity for {instance.type} in {instance.zone}.",
-        fix="Its disk is in that zone. Wait and retry: %aws_start --wait 20m · or change the "
-        f"type: %aws_resize {other}",
+        fix=f"Its disk is in that zone. Wait and retry: %aws_start {instance.id} --wait 20m · or "
+        f"change the type: %aws_resize {other} {instance.id}",
     )

@@ -121,7 +121,8 @@ async def scan_host_key(target: SshTarget) -> OfferedKey:
             tunnel.abort()
     if key is None:
         raise NoAnswer(
-            f"{target.name} presents no host key.", fix="%aws_start waits until SSH responds."
+            f"{target.name} presents no host key.",
+            fix=f"%aws_start {target.alias} waits until SSH responds.",
         )
     public = key.export_public_key("openssh").decode().strip()
     return OfferedKey(target.alias, target.name, public, key.get_fingerprint())
@@ -164,7 +165,8 @@ def translate_errors(target: SshTarget) -> Iterator[None]:
         address = f" ({target.host})" if target.host != target.name else ""
         raise NoAnswer(
             f"SSH connection to {target.name}{address} failed: {error}",
-            fix="%aws_start allows your current IP address and waits until SSH responds."
+            fix=f"%aws_start {target.alias} allows your current IP address and waits until SSH "
+            "responds."
             if target.is_instance
             else "Try it in a terminal: " + shlex.join(target.command_line()),
         ) from error

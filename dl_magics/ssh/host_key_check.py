@@ -31,7 +31,8 @@ def expected_keys(target: SshTarget) -> bytes:
     if not lines and target.is_instance:
         raise HostKeyRefused(
             f"No host key of {target.name} ({target.alias}) is pinned on this computer.",
-            fix="%aws_ssh --trust shows its fingerprint and asks for confirmation.",
+            fix=f"%aws_ssh --name {target.alias} --trust shows its fingerprint and asks for "
+            "confirmation.",
         )
     return lines.encode()
 
@@ -60,7 +61,8 @@ def mismatch(target: SshTarget) -> HostKeyRefused:
         return HostKeyRefused(
             f"The host key of {target.name} ({target.alias}) does not match the pinned key: "
             "possibly a man-in-the-middle attack.",
-            fix="If you replaced the host key yourself, pin the new one: %aws_ssh --trust",
+            fix="If you replaced the host key yourself, pin the new one: "
+            f"%aws_ssh --name {target.alias} --trust",
         )
     return HostKeyRefused(
         f"The host key of {target.name} is unknown, or does not match the known key.",

@@ -86,7 +86,7 @@ async def _replace(target: SshTarget) -> None:
         if generated.code or not new.startswith("ssh-ed25519 "):
             raise NoAnswer(
                 f"{target.name} could not generate a new host key: {generated.stderr:.200}",
-                fix="%aws_start tries again.",
+                fix=f"%aws_start {target.alias} tries again.",
             )
         # All are valid until the new one is in use: the connection may break in between.
         known_hosts.pin_keys(target.alias, *pinned, new, temporary=True)
@@ -113,7 +113,7 @@ async def _wait_until_used(target: SshTarget, new: str) -> None:
     raise NoAnswer(
         f"{target.name} still presents its first host key {_RELOAD_SECONDS:.0f} s after sshd was "
         "told to use its new one.",
-        fix="%aws_start tries again.",
+        fix=f"%aws_start {target.alias} tries again.",
     )
 
 

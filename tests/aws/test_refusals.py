@@ -278,7 +278,7 @@ TABLE = (
         "lower than the minimum required Spot request fulfillment price of 0.0375",
         CODES,
         errors.NoCapacity,
-        ("price of 0.0375", "%aws_start --wait 2h"),
+        ("price of 0.0375", "%aws_start NAME --wait 2h"),
     ),
     Refusal(
         "spot-limit",

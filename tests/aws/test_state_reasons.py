@@ -39,8 +39,10 @@ def test_the_reason_is_that_of_ec2_where_ec2_changed_the_state(code, message, re
     named = state_reasons.name_reason(code, message, USER)
 
     assert named == reason
-    assert word in state_reasons.find_fix(named)
-    assert bool(word) == bool(state_reasons.find_fix(named))
+    fix = state_reasons.find_fix(named, "my-gpu")
+    assert word in fix
+    assert bool(word) == bool(fix)
+    assert fix.count("%aws_start") == fix.count("%aws_start my-gpu")
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,12 @@ _NONE = "none"
 BOOT_SECONDS = 300.0
 _DESCRIBE_SECONDS = 5.0
 _BASTION = (
-    "It costs money: %aws_stop stops it. It has no public address: connect the VPN, or name a "
+    "It costs money: %aws_stop {0} stops it. It has no public address: connect the VPN, or name a "
     "bastion as ProxyJump for its address in a file: %aws_profile --ssh-config FILE"
+)
+_SLOW = (
+    "It costs money: %aws_stop {0} stops it · %aws_start {0} waits longer · %aws_check checks the "
+    "security group."
 )
 
 
@@ -187,10 +191,7 @@ def until_ssh_answers(
         if now - began > seconds:
             raise NoAnswer(
                 f"{instance} but SSH has not answered for {seconds:.0f} s.",
-                fix=_BASTION
-                if not instance.ip
-                else "It costs money: %aws_stop stops it · %aws_start waits longer · %aws_check "
-                "checks the security group.",
+                fix=(_SLOW if instance.ip else _BASTION).format(shlex.quote(instance.name)),
             )
     yield replace(instance, answers=True)
 

@@ -202,7 +202,7 @@ def check_terminate(
     `going_on` are the runs that go on on it.
     """
     what = f"{instance.name} ({instance.type}, {instance.id}) in {context.account}, and its disk"
-    fix = f"%aws_terminate {instance.id} -f terminates it · %aws_stop keeps the disk."
+    fix = f"%aws_terminate {instance.id} -f terminates it · %aws_stop {instance.id} keeps its disk."
     if going_on:
         what += f"; {describe_loss(going_on)}"
         fix = f"%attach {going_on[0]} --stop keeps its best weights · {fix}"

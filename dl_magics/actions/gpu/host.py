@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -160,9 +161,11 @@ def _check_running(instance: Instance) -> None:
             fix="%aws_launch rents another instance · to work on this computer: %gpu_disconnect",
         )
     if instance.state != "running":
+        name = shlex.quote(instance.name)
         raise WrongState(
             f"{instance.name} is {instance.state}: it must be running.",
-            fix="%aws_start, then %gpu_connect · to work on this computer: %gpu_disconnect",
+            fix=f"%aws_start {name}, then %gpu_connect {name} · to work on this computer: "
+            "%gpu_disconnect",
         )
 
 

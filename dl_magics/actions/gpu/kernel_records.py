@@ -6,6 +6,7 @@ A GPU kernel ends with its instance: which does not run, or was stopped and star
 from __future__ import annotations
 
 import hashlib
+import shlex
 import time
 from dataclasses import dataclass
 
@@ -36,7 +37,8 @@ class Disconnected:
     def __str__(self) -> str:
         host = SshHost.from_json(self.record.host)
         left = f"Disconnected from {host.name}."
-        stop = " %aws_stop stops the charges." if host.is_instance else ""
+        name = shlex.quote(host.name)
+        stop = f" %aws_stop {name} stops the charges." if host.is_instance else ""
         if end := find_end(self.record, self.start):
             why = str(end).partition(": ")[0].removesuffix(".")
             runs = isinstance(self.start, float)
@@ -45,7 +47,7 @@ class Disconnected:
             return f"{left} The GPU kernel was shut down.{stop}"
         if isinstance(self.start, DLMagicsError):
             return f"{left} Whether the GPU kernel keeps running is not known: {self.start}{stop}"
-        return f"{left} The GPU kernel keeps running; %gpu_connect reattaches.{stop}"
+        return f"{left} The GPU kernel keeps running; %gpu_connect {name} reattaches.{stop}"
 
 
 def find_record(session: NotebookSession) -> tuple[str, KernelRecord] | None:

@@ -68,16 +68,19 @@ def shorten_guard(ending: Ending) -> str:
     return ""
 
 
-def check_results(run: Run, name: str) -> None:
+def check_results(run: Run, *names: str) -> None:
     """Check that the model of a run is here, complete, and could be loaded.
 
-    Raises NotTrained where it is not: the instance stays up.
+    Raises NotTrained where it is not: the named instances stay up.
     """
     why = _find_missing(run)
     if why:
+        stay, stop = ("stays", "stops it") if len(names) == 1 else ("stay", "stop them")
+        stops = ", ".join(f"%aws_stop {shlex.quote(each)}" for each in names)
         raise NotTrained(
-            f"{name} stays up, as the results of the run {run.name} are not safe: {why}.",
-            fix=f"%attach {run.name} fetches what is there, %aws_stop stops it at once.",
+            f"{', '.join(names)} {stay} up, as the results of the run {run.name} are not safe: "
+            f"{why}.",
+            fix=f"%attach {run.name} fetches what is there · {stops} {stop}.",
         )
 
 
@@ -95,7 +98,8 @@ def check_idle(ending: Ending) -> None:
     if running := _list_on_host(host, _FIND_RUNNING):
         raise WrongState(
             f"{ending.name} stays up, as another run trains there: {', '.join(running)}.",
-            fix=f"%attach {running[0]} shows it · %aws_stop --when-done stops it after all runs.",
+            fix=f"%attach {running[0]} shows it · %aws_stop {ending.id} --when-done stops it "
+            "after all runs.",
         )
     if _list_on_host(host, _FIND_WORKER):
         raise WrongState(
@@ -135,7 +139,7 @@ def list_going_on(context: Context, instance: Instance) -> list[Run]:
         raise WrongState(
             f"Another computer trains {', '.join(foreign)} on {instance.name}.",
             fix=f"%gpu_connect {quote_name(instance.name, instance.id)}, then %attach "
-            f"{foreign[0]} · %aws_stop stops now.",
+            f"{foreign[0]} · %aws_stop {instance.id} stops it now.",
         )
     copied = (each for each in here.values() if _is_on(each, instance) and not _is_home(each))
     names = training | {each.name for each in copied}

@@ -17,7 +17,7 @@ ERROR_CODES = (
         "InsufficientInstanceCapacity",
         errors.NoCapacity,
         "{message}",
-        "Its disk is in that zone. Wait and retry: %aws_start --wait 2h · or launch another: "
+        "Its disk is in that zone. Wait and retry: %aws_start NAME --wait 2h · or launch another: "
         "%aws_launch TYPE --spot --name OTHER",
         words="Spot capacity",
         calls="StartInstances",
@@ -40,8 +40,8 @@ ERROR_CODES = (
         "SpotMaxPriceTooLow",
         errors.NoCapacity,
         "{message}",
-        "The maximum of a request stays: wait until the price has fallen (%aws_start --wait 2h) · "
-        "or launch another: %aws_launch TYPE --spot --name OTHER",
+        "The maximum of a request stays: wait until the price has fallen (%aws_start NAME --wait "
+        "2h) · or launch another: %aws_launch TYPE --spot --name OTHER",
     ),
     ErrorRule(
         "AuthFailure.ServiceLinkedRoleCreationNotPermitted",

@@ -113,8 +113,8 @@ def until_startable(session: AwsSession, instance: Instance) -> Iterator[Instanc
             raise NoCapacity(
                 f"EC2 stopped the spot instance {instance.name} itself ({request.code}), and "
                 "starts it itself when it has capacity.",
-                fix="%aws_start --wait 2h waits for that · or launch another: %aws_launch "
-                f"{instance.type} --spot --name OTHER",
+                fix=f"%aws_start {instance.id} --wait 2h waits for that · or launch another: "
+                f"%aws_launch {instance.type} --spot --name OTHER",
             )
         if time.monotonic() - began > _SETTLING_SECONDS:
             raise WrongState(

@@ -195,7 +195,7 @@ def end_after(endings: Endings, run: Run) -> None:
     if not endings:
         return
     context = endings[0].context
-    when_done.check_results(run, ", ".join(each.name for each in endings))
+    when_done.check_results(run, *(each.name for each in endings))
     refused: list[DLMagicsError] = []
     ended: list[Ending] = []
     for each in filter(when_done.is_up, endings):

@@ -102,8 +102,8 @@ def test_a_host_that_is_no_instance_costs_nothing_that_a_stop_ends(session):
     state.connect_kernel("5c81f0aa", replace(RECORD, notebook=session.name, host=host))
 
     assert str(notebook_kernel.disconnect()) == (
-        "Disconnected from ada@lab.example.org. The GPU kernel keeps running; %gpu_connect "
-        "reattaches."
+        "Disconnected from ada@lab.example.org. The GPU kernel keeps running; "
+        "%gpu_connect ada@lab.example.org reattaches."
     )
 
 
@@ -200,13 +200,13 @@ def test_a_gpu_kernel_that_ended_with_its_instance_is_not_offered_and_its_end_is
     terminated = gpu_run("%gpu_disconnect --end-kernel")
 
     assert runs == (
-        "Disconnected from gpu. The GPU kernel keeps running; %gpu_connect reattaches. "
-        "%aws_stop stops the charges."
+        "Disconnected from gpu. The GPU kernel keeps running; %gpu_connect gpu reattaches. "
+        "%aws_stop gpu stops the charges."
     )
     ended = "Disconnected from gpu. Its GPU kernel has ended, with its variables: gpu"
     assert stopped == f"{ended} is stopped."
     assert restarted.startswith(f"{ended} was stopped, and started again at ")
-    assert restarted.endswith(". %aws_stop stops the charges.")
+    assert restarted.endswith(". %aws_stop gpu stops the charges.")
     assert terminated == f"{ended} is terminated."
     assert refused.value.fix == "%gpu_connect"
     assert "take-over" not in offered

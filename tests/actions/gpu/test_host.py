@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from dl_magics import errors
 from dl_magics.actions.aws import access, context
 from dl_magics.actions.gpu import free_kernels, host
 from dl_magics.store import notebook_session, state
-from support.kernel import RECORD
+from support.kernel import RECORD, runner, shell_with_magics
 
 
 def test_user_at_host_is_resolved_without_aws():
@@ -48,7 +49,21 @@ def test_an_instance_is_found_by_its_id_after_its_address_changed(cloud, run):
 
     assert found.alias == launched.id
     assert before != started.ip == found.authorize_and_resolve().host
-    assert "%aws_start" in refused.value.fix
+    assert refused.value.fix.startswith("%aws_start gpu, then %gpu_connect gpu ")
+
+
+@pytest.mark.parametrize("line", ["%gpu_connect 'my gpu'", "%aws_keep 1h 'my gpu'"])
+def test_the_advice_names_the_instance_that_is_stopped_not_the_selected_one(cloud, rent, line):
+    rent(name="my gpu", state="stopped")
+    rent(name="selected")
+    run = runner(shell_with_magics())
+    run("%aws_get selected")
+
+    with pytest.raises(errors.WrongState, match="my gpu is stopped") as refused:
+        run(line)
+
+    assert refused.value.fix.startswith("%aws_start 'my gpu'")
+    InteractiveShell.clear_instance()
 
 
 def test_ssh_is_waited_for_where_the_instance_has_just_started(cloud_with_hosts, run):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from dl_magics import errors
@@ -133,7 +135,7 @@ def test_an_interrupted_instance_waits_for_ec2(cloud, run, monkeypatch):
     with pytest.raises(errors.NoCapacity, match="instance-stopped-no-capacity") as refused:
         run("%aws_start -y")
 
-    assert "%aws_start --wait 2h" in refused.value.fix
+    assert re.search("%aws_start i-[0-9a-f]+ --wait 2h", refused.value.fix)
     monkeypatch.setattr(
         "dl_magics.actions.aws.instances.time.sleep", lambda _: cloud.inject_fault("spot-capacity")
     )

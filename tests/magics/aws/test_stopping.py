@@ -127,11 +127,12 @@ def test_results_that_are_not_here_keep_all_of_them_up(crew, capsys):
     endings = plan(workers=("crew-1", "crew-3"))
 
     with (
-        pytest.raises(errors.NotTrained, match="crew-1, crew-3 stays up"),
+        pytest.raises(errors.NotTrained, match="crew-1, crew-3 stay up") as refused,
         stopping.saying_it_stays_up(endings),
     ):
         stopping.end_after(endings, a_run("failed"))
 
+    assert "%aws_stop crew-1, %aws_stop crew-3 stop them" in refused.value.fix
     assert set(states().values()) == {"running"}
     said = capsys.readouterr().out
     assert all(f"{name} stays up: %aws_stop i-" in said for name in ("crew-1", "crew-3"))
