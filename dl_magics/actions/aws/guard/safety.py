@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterator
 
@@ -41,7 +42,11 @@ def describe_stop(status: GuardStatus) -> str:
         return f"stops it in {left} in any case"
     end = "" if status.end_left is None else f", and in {_words(status.end_left)} in any case"
     if status.state == "active":
-        return f"{status.reason}; stops it {left} after the last work{end}"
+        idle = status.settings.idle_seconds
+        kept = ""
+        if idle is not None and status.kept_left > idle:
+            left, kept = _words(idle), f", and not before {_words(status.kept_left)} from now"
+        return f"{status.reason}; stops it {left} after the last work{kept}{end}"
     return f"{status.reason}; stops it in {left}{end}"
 
 
@@ -81,7 +86,8 @@ def _check_guard(instance: Instance, status: GuardStatus | None) -> CheckLine:
         found = f"is not running; it last looked {age}"
         return CheckLine("✗", GUARD, found, _INSTALL.format(instance.name))
     if status.seconds_left is None:
-        return CheckLine("!", GUARD, describe_stop(status), "%idle_timeout 30 turns it on.")
+        fix = f"%idle_timeout 30 {shlex.quote(instance.name)} turns it on."
+        return CheckLine("!", GUARD, describe_stop(status), fix)
     again = "; systemd restarts it" if status.restarted_by else ""
     return CheckLine("✓", GUARD, f"{describe_stop(status)}{again}")
 
