@@ -60,15 +60,18 @@ def describe_region(context: Context) -> str:
     return "\n".join([context.profile_and_region, *context.profile.describe_variables()])
 
 
-def allow_from(context: Context, sources: list[str], *, store: bool) -> Context:
-    """Return the context with these address ranges for SSH, and store them for later if asked.
+def allow_from(context: Context, sources: list[str]) -> Context:
+    """Return the context with these address ranges for SSH.
 
     `me` is the current address of this computer.
     """
     ranges = () if sources == ["me"] else tuple(map(own_address.parse_range, sources))
-    if store:
-        state.update(lambda remembered: replace(remembered, allow_from=ranges))
     return replace(context, allow_from=ranges)
+
+
+def store_allow_from(context: Context) -> None:
+    """Store the address ranges of a context for later, once what they are for was confirmed."""
+    state.update(lambda remembered: replace(remembered, allow_from=context.allow_from))
 
 
 def _keep(profile: AwsProfile) -> None:
