@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from dl_magics.aws.session import AwsSession
 from dl_magics.aws.spot import requests as spot_requests
 from dl_magics.core import money
 from dl_magics.core.instance import Instance, State
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import (
     DLMagicsError,
     NoAnswer,
@@ -230,7 +230,7 @@ def _check_exists(instance: Instance) -> None:
 
 
 def _make_reverted_error(instance: Instance) -> WrongState:
-    name = shlex.quote(instance.name)
+    name = quote_name(instance.name, instance.id)
     if instance.costs_money:
         what, fix = "another client started it.", f"%aws_stop {name} stops it again."
     elif fix := state_reasons.find_fix(instance.reason, name):

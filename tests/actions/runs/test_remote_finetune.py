@@ -1132,16 +1132,19 @@ def test_an_instance_stays_up_where_its_run_does_not_begin(run, cell, error):
 
 def test_results_that_do_not_fit_on_this_disk_keep_the_instance_up_on_a_shorter_guard(run, capsys):
     with mount_small_disk(paths.data_folder("runs"), "20m"):
-        for line in (VGG16.replace("colours", "colours --then stop", 1), "%aws_stop --when-done"):
-            run("%idle_timeout 1h")
+        for line, idle, minutes in (
+            (VGG16.replace("colours", "colours --then stop", 1), "1h", 10),
+            ("%aws_stop --when-done", "5", 5),
+        ):
+            run(f"%idle_timeout {idle}")
             capsys.readouterr()
             with pytest.raises(errors.DiskFull):
                 run(line)
 
             said = capsys.readouterr().out
             assert "gpu stays up: %aws_stop i-" in said
-            assert "and its guard does after 10 idle minutes (%idle_timeout)" in said
-            assert re.search("stops it (in )?(10|9) min", run("%aws_keep"))
+            assert f"and its guard does after {minutes} idle minutes (%idle_timeout)" in said
+            assert re.search(f"stops it (in )?({minutes}|{minutes - 1}) min", run("%aws_keep"))
     assert run("%aws_state") == "running"
 
 
