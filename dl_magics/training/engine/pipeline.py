@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +163,8 @@ class _KerasSteps:
                 fingerprint.installed_versions(), found, compute_settings.detect(found.count)
             )
         if not self.checkpoint:
-            yield checkpoint.save_checkpoint(self.paths.run, Checkpoint(about))
+            saved = checkpoint.save_checkpoint(self.paths.run, Checkpoint(about))
+            yield replace(saved, identity=fingerprint.format_identity(about))
         if tuning:
             yield from tuning.describe(images)
         yield from image_flow.describe_flow(recipe, images, frozen.fast, found)
