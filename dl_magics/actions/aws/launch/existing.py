@@ -46,12 +46,12 @@ def check_options(
     unset = list(_find_unset(options.limits, known, dollars))
     if different := dict(_find_differences(context, instance, options, spot)):
         refused, typed = [*different, *unset], [*different, *options.limits.words]
-        name, type_ = instance.name, instance.type
+        type_, typed_name = instance.type, quote_name(instance.name)
         raise WrongState(
             f"An instance named '{instance.name}' already exists, {', '.join(different.values())}: "
             f"{instance.state}. Not applied: {', '.join(refused)}.",
             fix=f"%aws_launch {type_} {' '.join(typed)} --name OTHER launches one · "
-            f"%aws_launch {type_} --name {quote_name(name)} uses {name} as it is.",
+            f"%aws_launch {type_} --name {typed_name} uses that one as it is.",
         )
     if unset and not instance.costs_money:
         raise WrongState(
