@@ -6,7 +6,8 @@ from dl_magics.actions.aws.explain.shell import Script, comment
 from dl_magics.actions.results.place import ResultPlace
 from dl_magics.actions.results.predicting import ImagesPlace
 from dl_magics.data import layout
-from dl_magics.runs import evaluation, loading_code
+from dl_magics.runs import evaluation
+from dl_magics.runs.report import loading_code
 from dl_magics.training.engine.pipeline import MODEL
 
 _LOAD = """\
